@@ -1,0 +1,149 @@
+// The operations a transformer step is made of, as one table of functions per instruction set.
+//
+// Layout. A weight matrix is repacked once, at load, into groups of 16 output rows: at each step
+// along the columns the 16 rows lie side by side, so one 512-bit register (or two 256-bit ones)
+// holds 16 running sums and no horizontal reduction is ever needed. Quantised weights are stored as
+// unsigned integers (Q8_0 with its sign bit flipped) and multiplied with signed 8-bit activations,
+// which is what vpdpbusd and vpmaddubsw want; the offset is taken back with the activations' sums.
+// Activations are quantised per 32 columns with a float scale.
+//
+// Determinism. An output element is computed by one thread, in one order along the columns that
+// depends neither on the number of tokens in the call nor on the instruction set: integer sums are
+// exact, and every float is accumulated per 32-column block with fused multiply-add in column
+// order. So all variants, the reference included, agree bit for bit on quantised weights, and batch
+// size, chunking and neighbours never change a token.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace sb::ops {
+
+enum class Isa : std::int32_t { kReference = 1, kAvx2 = 2, kAvx512 = 3 };
+
+// Numbered as in GGUF.
+enum class WeightType : std::int32_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ8_0 = 8,
+  kQ4_K = 12,
+  kQ6_K = 14,
+  kBF16 = 30
+};
+
+inline constexpr std::int64_t kRowGroup = 16;    // output rows that are interleaved
+inline constexpr std::int64_t kQuantBlock = 32;  // columns that share an activation scale
+
+struct TypeTraits {
+  std::int64_t block_elements;
+  std::int64_t block_bytes;
+  bool quantised;
+};
+// Block shape of a type as stored in GGUF.
+[[nodiscard]] TypeTraits type_traits(WeightType type);
+
+// A slice of a weight matrix in packed form. rows is padded up to kRowGroup; padded rows are zero.
+// cols is a multiple of kQuantBlock for quantised types; first_col is the slice's first column in
+// the full matrix, which matters to the 256-column types because a slice may begin inside one of
+// their blocks.
+struct Matrix {
+  WeightType type{};
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t first_col = 0;
+  std::size_t group_bytes = 0;  // bytes of one group of 16 rows
+  const std::uint8_t* data = nullptr;
+
+  [[nodiscard]] std::int64_t groups() const { return (rows + kRowGroup - 1) / kRowGroup; }
+  [[nodiscard]] std::size_t bytes() const {
+    return static_cast<std::size_t>(groups()) * group_bytes;
+  }
+};
+
+// Bytes pack() writes for a slice, 64-byte aligned per group.
+[[nodiscard]] std::size_t packed_group_bytes(WeightType type, std::int64_t cols,
+                                             std::int64_t first_col);
+
+// Packs groups [group_begin, group_end) of the slice rows [row_begin, row_end) x cols [col_begin,
+// col_end) of a full matrix with full_cols columns stored at src as in GGUF. dst is the packed
+// slice's first byte (64-byte aligned). Callers split groups over threads.
+void pack(WeightType type, const void* src, std::int64_t full_cols, std::int64_t row_begin,
+          std::int64_t row_end, std::int64_t col_begin, std::int64_t col_end,
+          std::int64_t group_begin, std::int64_t group_end, std::uint8_t* dst);
+
+// One row of a packed matrix, back to float (the token embedding).
+void unpack_row(const Matrix& w, std::int64_t row, float* out);
+
+// Activations of m tokens by k columns, in the form matmul wants them. The quantised form is
+// present when the matrix is quantised: q[m][k], scale[m][k/32], sum[m][k/32] (the sum of the 32
+// quantised values).
+struct Activations {
+  std::int64_t m = 0;
+  std::int64_t k = 0;
+  const float* f32 = nullptr;  // row stride k
+  const std::int8_t* q = nullptr;
+  const float* scale = nullptr;
+  const std::int32_t* sum = nullptr;
+};
+
+// Where K and V of one layer and one rank live: blocks of block_tokens tokens, per block
+// [kv_head][token][head_dim].
+struct KvView {
+  std::byte* k = nullptr;
+  std::byte* v = nullptr;
+  bool f16 = true;
+  std::int32_t block_tokens = 0;
+  std::int32_t kv_heads = 0;  // of this rank
+  std::int32_t head_dim = 0;
+};
+
+struct Rope {
+  bool neox = false;
+  std::int32_t dim = 0;             // rotated dimensions, even
+  const float* inv_freq = nullptr;  // dim/2, already divided by rope_freqs and scale
+};
+
+struct Kernels {
+  Isa isa;
+  const char* name;
+
+  // Tokens [m_begin, m_end): q, scale and sum of x (row stride k).
+  void (*quantise)(const float* x, std::int64_t k, std::int64_t m_begin, std::int64_t m_end,
+                   std::int8_t* q, float* scale, std::int32_t* sum);
+  // y[m][ldy] for rows of groups [group_begin, group_end): y = W x (+ bias when not null; bias has
+  // w.rows entries). Rows past w.rows of the last group are not written.
+  void (*matmul)(const Matrix& w, const Activations& x, const float* bias, float* y,
+                 std::int64_t ldy, std::int64_t group_begin, std::int64_t group_end);
+  // out = x / sqrt(mean(x^2) + epsilon) * weight
+  void (*rms_norm)(const float* x, const float* weight, float epsilon, std::int64_t n, float* out);
+  // Rotates one head in place for one position.
+  void (*rope)(const Rope& rope, std::int32_t position, float* head);
+  // out = silu(gate) * up
+  void (*silu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
+  // x += y
+  void (*add)(float* x, const float* y, std::int64_t n);
+  // Stores one token's K and V head (head_dim floats each) at its slot.
+  void (*kv_store)(const KvView& kv, std::int32_t block, std::int32_t slot, std::int32_t kv_head,
+                   const float* k, const float* v);
+  // One token's attention for the query heads that share kv_head: q and out are
+  // [n_queries][head_dim]. Positions 0 .. n_context-1 through the block table. The order over
+  // positions is fixed. scratch has attention_scratch_floats(n_queries, ...) floats.
+  void (*attention)(const KvView& kv, std::span<const std::int32_t> blocks, std::int32_t kv_head,
+                    std::int32_t n_context, const float* q, std::int32_t n_queries, float scale,
+                    float* out, float* scratch);
+};
+
+[[nodiscard]] std::size_t attention_scratch_floats(std::int32_t n_queries,
+                                                   std::int32_t block_tokens,
+                                                   std::int32_t head_dim);
+
+// What this CPU can run.
+[[nodiscard]] bool isa_supported(Isa isa);
+[[nodiscard]] Isa best_isa();
+// The table for an instruction set; the caller has checked isa_supported.
+[[nodiscard]] const Kernels& kernels(Isa isa);
+
+}  // namespace sb::ops

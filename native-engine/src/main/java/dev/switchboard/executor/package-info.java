@@ -1,0 +1,8 @@
+/**
+ * Runs one step's plan: {@code NativeExecutor} over libswitchboard and {@code SimulatedExecutor}, a
+ * latency model for tests. The interface has no FFM types. Called by the engine thread only.
+ */
+@NullMarked
+package dev.switchboard.executor;
+
+import org.jspecify.annotations.NullMarked;

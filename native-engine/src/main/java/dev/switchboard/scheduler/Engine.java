@@ -1,0 +1,31 @@
+package dev.switchboard.scheduler;
+
+/** One model, ready to generate. Every method may be called from any thread and returns at once. */
+public interface Engine extends AutoCloseable {
+
+  /**
+   * Enqueues a generation. The listener is called on the engine thread and must hand over, not
+   * work.
+   *
+   * @throws RejectedGenerationException when it can never run (longer than the context, larger than
+   *     the KV pool) or the queue is full
+   */
+  Generation submit(GenerationRequest request, GenerationListener listener);
+
+  EngineLoad load();
+
+  EngineHealth health();
+
+  /** Fails what still runs with {@code shutdown}, stops the thread and frees the executor. */
+  @Override
+  void close();
+
+  /** A submitted generation. */
+  interface Generation {
+    /**
+     * Stops it: no step planned after this call computes it, and its KV is freed when the steps in
+     * flight return.
+     */
+    void cancel();
+  }
+}

@@ -1,0 +1,51 @@
+package dev.switchboard.scheduler;
+
+import dev.switchboard.timeline.RequestTimeline;
+
+/**
+ * Called on the engine thread, in order: prompt logprobs (when asked for), tokens, then exactly one
+ * end.
+ */
+public interface GenerationListener {
+
+  /** One entry per prompt token from the second on; the first has none. */
+  void promptLogprobs(TokenLogprobs[] logprobs);
+
+  void token(TokenEvent token);
+
+  /** The normal end: a stop token, the length, or cancelled. */
+  void finished(FinishReason reason, RequestTimeline timeline);
+
+  /** The engine could not go on with it. */
+  void failed(EngineFailure failure, RequestTimeline timeline);
+
+  enum FinishReason {
+    STOP,
+    LENGTH,
+    CANCELLED
+  }
+
+  /**
+   * A generated token. A stop token is reported as the end, not here.
+   *
+   * @param position its index in the sequence, prompt included
+   * @param cachedTokens prompt tokens that came from the prefix cache
+   */
+  record TokenEvent(int token, int position, int cachedTokens, TokenLogprobs logprobs) {}
+
+  /** Empty arrays and NaN where not asked for. */
+  record TokenLogprobs(int token, float logprob, int[] topTokens, float[] topLogprobs) {
+    public static final TokenLogprobs NONE =
+        new TokenLogprobs(-1, Float.NaN, new int[0], new float[0]);
+  }
+
+  /**
+   * Why a generation failed.
+   *
+   * @param kind a stable word: {@code step_failed}, {@code out_of_memory}, {@code hung}, {@code
+   *     shutdown}, {@code internal}
+   * @param stage where, or -1
+   * @param rank where, or -1
+   */
+  record EngineFailure(String kind, String message, int stage, int rank) {}
+}

@@ -1,0 +1,37 @@
+package dev.switchboard.scheduler;
+
+import java.util.Set;
+
+/**
+ * What to generate.
+ *
+ * @param requestId for logs and the timeline
+ * @param choice index among the request's choices
+ * @param prompt token ids, at least one
+ * @param maxTokens most tokens generated; 0 only with promptLogprobs
+ * @param stopTokens end the generation and are not reported as text; empty with ignore_eos
+ * @param topLogprobs -1: none; 0: the chosen token's; up to 20 alternatives
+ * @param promptLogprobs the prompt's own log-probabilities are reported before the first token
+ *     (echo)
+ * @param priority lower runs first
+ * @param cacheSalt prefixes are shared only between equal salts
+ * @param receivedNanos when the worker received it, epoch nanoseconds
+ * @param stepDetail the timeline lists every step
+ */
+public record GenerationRequest(
+    String requestId,
+    int choice,
+    int[] prompt,
+    int maxTokens,
+    Sampling sampling,
+    Set<Integer> stopTokens,
+    int topLogprobs,
+    boolean promptLogprobs,
+    int priority,
+    String cacheSalt,
+    long receivedNanos,
+    boolean stepDetail) {
+  public GenerationRequest {
+    stopTokens = Set.copyOf(stopTokens);
+  }
+}

@@ -1,0 +1,105 @@
+package dev.switchboard.timeline;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One generation, from the worker's accept to its last token.
+ *
+ * @param requestId the {@code X-Request-Id} the request came with
+ * @param choice index among the request's {@code n} choices
+ * @param receivedNanos the request's head had arrived
+ * @param tokenizedNanos its prompt was rendered and tokenized, and it entered the engine's queue
+ * @param scheduledNanos the first step that computes it was planned; 0 when it never was
+ * @param firstTokenNanos its first token came out; 0 when none did
+ * @param finishedNanos its last token came out, or it failed or was cancelled
+ * @param preemptions how often its KV blocks were taken back and recomputed
+ * @param prefill steps up to the first token; null when none ran
+ * @param decode steps after it; null when none ran
+ * @param steps every step it took part in; empty unless full detail was asked for
+ */
+public record RequestTimeline(
+    String requestId,
+    int choice,
+    long receivedNanos,
+    long tokenizedNanos,
+    long scheduledNanos,
+    long firstTokenNanos,
+    long finishedNanos,
+    int preemptions,
+    @Nullable Phase prefill,
+    @Nullable Phase decode,
+    List<Step> steps) {
+
+  public RequestTimeline {
+    steps = List.copyOf(steps);
+  }
+
+  /**
+   * A run of steps.
+   *
+   * @param tokens of this request, computed in the phase (prompt tokens, or generated ones)
+   * @param cachedTokens prompt tokens taken from the prefix cache; 0 for decode
+   * @param steps how many engine steps (chunks, for prefill)
+   * @param slowest the longest of them
+   * @param lanes per stage and rank, ordered by stage, then rank
+   */
+  public record Phase(
+      long startNanos,
+      long endNanos,
+      int tokens,
+      int cachedTokens,
+      int steps,
+      @Nullable Step slowest,
+      List<Lane> lanes) {
+    public Phase {
+      lanes = List.copyOf(lanes);
+    }
+  }
+
+  /**
+   * One rank of one stage over a phase or a step. The times of a step are shared by every request
+   * of its batch.
+   *
+   * @param startNanos when its first step began there, and endNanos when its last one ended
+   * @param computeNanos kernels
+   * @param allReduceWaitNanos waiting for the other ranks of the stage
+   * @param receiveWaitNanos waiting for the previous stage
+   * @param stragglerSteps steps in which this rank made its stage's other ranks wait longest
+   * @param bytes weights and KV read, activations moved
+   */
+  public record Lane(
+      int stage,
+      int rank,
+      long startNanos,
+      long endNanos,
+      long computeNanos,
+      long allReduceWaitNanos,
+      long receiveWaitNanos,
+      long sendNanos,
+      long sampleNanos,
+      long copyNanos,
+      int steps,
+      int stragglerSteps,
+      long bytes) {}
+
+  /**
+   * One engine step.
+   *
+   * @param requestTokens this request's tokens in it
+   * @param batchTokens and batchRequests: what else ran in it, this request included
+   */
+  public record Step(
+      long step,
+      long submitNanos,
+      long startNanos,
+      long endNanos,
+      int requestTokens,
+      int batchTokens,
+      int batchRequests,
+      List<Lane> lanes) {
+    public Step {
+      lanes = List.copyOf(lanes);
+    }
+  }
+}

@@ -1,0 +1,68 @@
+package dev.switchboard.tokenizer;
+
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** A model's vocabulary. */
+public interface Tokenizer {
+
+  int size();
+
+  /**
+   * Token ids of plain text. Control tokens spelled out in it stay text; nothing is added before or
+   * after.
+   *
+   * @return ids, empty for empty text
+   */
+  int[] encode(String text);
+
+  /**
+   * Token ids of a rendered chat template: control tokens spelled out in the text become their ids,
+   * except inside the given spans, which came from users.
+   *
+   * @param userSpans half-open [start, end) char ranges of text that must stay plain text,
+   *     flattened, ascending
+   */
+  int[] encodeTemplate(String text, int[] userSpans);
+
+  /** Id of a whole token as written in the vocabulary, or -1. */
+  int tokenId(String token);
+
+  /** The token's bytes as text output shows them: none for control tokens. */
+  byte[] bytes(int token);
+
+  /** The token as the vocabulary spells it. */
+  String piece(int token);
+
+  boolean isControl(int token);
+
+  /** Beginning of sequence, or -1. */
+  int bos();
+
+  /** End of sequence, or -1. */
+  int eos();
+
+  /** Whether this model wants BOS before a prompt that was not rendered from a template. */
+  boolean addBos();
+
+  /** Whether EOS is added after it too (encoders). */
+  boolean addEos();
+
+  /** Every token that ends a generation: EOS, end of turn, end of message. */
+  Set<Integer> endOfGeneration();
+
+  /** The model's own chat template in Jinja, or null. */
+  @Nullable String chatTemplate();
+
+  /** A detokenizer for one stream; not thread-safe. */
+  Detokenizer detokenizer();
+
+  /** Turns tokens into text piece by piece and never splits a UTF-8 character. */
+  interface Detokenizer {
+    /** Text that became complete with this token; may be empty. */
+    String next(int token);
+
+    /** What is left at the end; incomplete bytes become U+FFFD. */
+    String finish();
+  }
+}
