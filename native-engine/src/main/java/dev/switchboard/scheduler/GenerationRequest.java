@@ -1,5 +1,6 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.executor.Sampling;
 import java.util.Set;
 
 /**

@@ -1,4 +1,4 @@
-package dev.switchboard.scheduler;
+package dev.switchboard.executor;
 
 import java.util.Map;
 

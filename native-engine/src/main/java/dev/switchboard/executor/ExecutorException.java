@@ -1,0 +1,44 @@
+package dev.switchboard.executor;
+
+/** A refused call or a lost executor: a status and the executor's text for it. */
+public final class ExecutorException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  /** What went wrong; numbered by the ABI. */
+  public enum Status {
+    OK,
+    /** A field is out of range; the text names it. Nothing changed. */
+    INVALID_ARGUMENT,
+    /** Valid, but this build or CPU cannot do it. */
+    UNSUPPORTED,
+    /** Planned memory could not be taken. */
+    OUT_OF_MEMORY,
+    /** The most steps are in flight already. */
+    BUSY,
+    TIMEOUT,
+    /** The step failed on some rank; the executor goes on. */
+    STEP_FAILED,
+    /** A rank did not finish within the hang deadline; the executor is lost. */
+    HUNG,
+    SHUTDOWN,
+    /** A broken invariant; the executor is lost. */
+    INTERNAL;
+
+    private static final Status[] VALUES = values();
+
+    static Status of(int code) {
+      return code >= 0 && code < VALUES.length ? VALUES[code] : INTERNAL;
+    }
+  }
+
+  private final Status status;
+
+  public ExecutorException(Status status, String message) {
+    super(status.name().toLowerCase(java.util.Locale.ROOT) + ": " + message);
+    this.status = status;
+  }
+
+  public Status status() {
+    return status;
+  }
+}

@@ -1,0 +1,37 @@
+package dev.switchboard.executor;
+
+/**
+ * What an executor can hold.
+ *
+ * @param rows live sequences
+ * @param kvBlocks blocks in the pool, of kvBlockTokens tokens each
+ * @param maxStepTokens most tokens of one step
+ * @param maxStepOutputs most sampled or scored positions of one step
+ * @param maxInFlight most steps submitted and not yet awaited
+ * @param context longest sequence in tokens
+ * @param device what computes, for people: {@code cpu avx512}
+ */
+public record ExecutorInfo(
+    int rows,
+    int kvBlocks,
+    int kvBlockTokens,
+    int maxStepTokens,
+    int maxStepOutputs,
+    int maxInFlight,
+    int stages,
+    int ranks,
+    int context,
+    int vocab,
+    Memory memory,
+    String device) {
+
+  /**
+   * @param weightBytesPerToken weight bytes one decode step reads
+   */
+  public record Memory(
+      long weightBytes, long kvBytes, long scratchBytes, long weightBytesPerToken) {}
+
+  public int lanes() {
+    return stages * ranks;
+  }
+}
