@@ -1,0 +1,235 @@
+package dev.switchboard.openai;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.openai.ChatMessage.Role;
+import dev.switchboard.openai.ChatMessage.ToolCall;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Reads one chat completion request. */
+final class ChatReader {
+  private static final int MOST_LOGPROBS = 20;
+  private static final int NAME_CHARS = 256;
+  private static final int ANY_LENGTH = Integer.MAX_VALUE;
+
+  /** What we render ourselves; a caller's variable must not stand in for it. */
+  private static final Set<String> RESERVED_VARIABLES =
+      Set.of("messages", "tools", "add_generation_prompt", "chat_template");
+
+  private static final List<String> UNSUPPORTED =
+      List.of(
+          "audio",
+          "functions",
+          "function_call",
+          "prediction",
+          "web_search_options",
+          "chat_template",
+          "documents",
+          "continue_final_message",
+          "echo");
+
+  private final JsonFields body;
+  private final RequestLimits limits;
+  private final JsonBody json;
+
+  ChatReader(JsonFields body, RequestLimits limits, JsonBody json) {
+    this.body = body;
+    this.limits = limits;
+    this.json = json;
+  }
+
+  ChatCompletionRequest read() {
+    String model = RequestParser.model(body);
+    List<ChatMessage> messages = messages();
+    UNSUPPORTED.forEach(name -> OptionsReader.refuse(body, name));
+    requireTextOnly();
+    return new ChatCompletionRequest(
+        model,
+        messages,
+        tools(),
+        body.bool("add_generation_prompt", true),
+        templateArguments(),
+        OptionsReader.read(body, maxTokens(), topLogprobs()),
+        body.node());
+  }
+
+  private List<ChatMessage> messages() {
+    body.required("messages");
+    List<ChatMessage> messages = body.list("messages", limits.messages(), this::message);
+    if (messages.isEmpty()) {
+      throw JsonFields.invalid("messages", "must not be empty");
+    }
+    return messages;
+  }
+
+  private ChatMessage message(JsonNode value, String path) {
+    JsonFields fields = JsonFields.at(value, path);
+    Role role = role(fields);
+    OptionsReader.refuse(fields, "audio");
+    OptionsReader.refuse(fields, "function_call");
+    List<ToolCall> calls =
+        role == Role.ASSISTANT
+            ? fields.list("tool_calls", limits.tools(), this::toolCall)
+            : List.of();
+    String content = content(fields, calls.isEmpty());
+    String toolCallId = fields.string("tool_call_id", 1, NAME_CHARS);
+    if (role == Role.TOOL && toolCallId == null) {
+      throw JsonFields.invalid(fields.path("tool_call_id"), "is required");
+    }
+    return new ChatMessage(
+        role,
+        content,
+        fields.string("name", 1, NAME_CHARS),
+        calls,
+        toolCallId,
+        fields.string("reasoning_content", 0, ANY_LENGTH));
+  }
+
+  /** The role ends up between control tokens, so only known words pass. */
+  private static Role role(JsonFields fields) {
+    String role = fields.requiredString("role", 1, ANY_LENGTH);
+    return switch (role) {
+      // The newer word for the same thing; templates know the older one.
+      case "system", "developer" -> Role.SYSTEM;
+      case "user" -> Role.USER;
+      case "assistant" -> Role.ASSISTANT;
+      case "tool" -> Role.TOOL;
+      default ->
+          throw JsonFields.invalid(
+              fields.path("role"), "must be one of system, developer, user, assistant, tool");
+    };
+  }
+
+  private static @Nullable String content(JsonFields fields, boolean required) {
+    JsonNode content = fields.get("content");
+    String path = fields.path("content");
+    if (content == null) {
+      String refusal = fields.string("refusal", 0, ANY_LENGTH);
+      if (required && refusal == null) {
+        throw JsonFields.invalid(path, "is required");
+      }
+      return refusal;
+    }
+    if (content.isTextual()) {
+      return JsonFields.string(content, path, 0, ANY_LENGTH);
+    }
+    if (!content.isArray()) {
+      throw JsonFields.wrongType(path, "a string or an array of text parts", content);
+    }
+    return String.join("\n", JsonFields.list(content, path, ANY_LENGTH, ChatReader::part));
+  }
+
+  private static String part(JsonNode value, String path) {
+    JsonFields part = JsonFields.at(value, path);
+    String type = part.requiredString("type", 1, ANY_LENGTH);
+    return switch (type) {
+      case "text" -> part.requiredString("text", 0, ANY_LENGTH);
+      case "refusal" -> part.requiredString("refusal", 0, ANY_LENGTH);
+      case "image_url", "input_audio", "file", "video_url", "audio_url" ->
+          throw JsonFields.unsupported(
+              part.path("type"), "must be text: images, audio and files are not supported");
+      default -> throw JsonFields.invalid(part.path("type"), "must be text");
+    };
+  }
+
+  private ToolCall toolCall(JsonNode value, String path) {
+    JsonFields call = JsonFields.at(value, path);
+    requireFunction(call);
+    JsonFields function = call.requiredObject("function");
+    String arguments = function.requiredString("arguments", 0, ANY_LENGTH);
+    ObjectNode parsed = json.readNested(arguments.isBlank() ? "{}" : arguments);
+    return new ToolCall(
+        call.requiredString("id", 1, NAME_CHARS),
+        function.requiredString("name", 1, NAME_CHARS),
+        arguments,
+        parsed == null ? null : PlainJson.map(parsed));
+  }
+
+  private static void requireFunction(JsonFields tool) {
+    String type = tool.string("type", 1, ANY_LENGTH);
+    if (type != null && !type.equals("function")) {
+      throw JsonFields.unsupported(tool.path("type"), "other than function is not supported");
+    }
+  }
+
+  private List<Map<String, @Nullable Object>> tools() {
+    List<Map<String, @Nullable Object>> tools = new ArrayList<>();
+    tools.addAll(body.list("tools", limits.tools(), ChatReader::tool));
+    JsonNode choice = body.get("tool_choice");
+    if (choice == null) {
+      return tools;
+    }
+    if (!choice.isTextual() && !choice.isObject()) {
+      throw JsonFields.wrongType("tool_choice", "a string or an object", choice);
+    }
+    return switch (choice.isTextual() ? choice.textValue() : "named") {
+      case "auto" -> tools;
+      // A model that is shown no tools calls none.
+      case "none" -> List.of();
+      case "required", "named" ->
+          throw JsonFields.unsupported("tool_choice", "other than auto and none is not supported");
+      default -> throw JsonFields.invalid("tool_choice", "must be auto or none");
+    };
+  }
+
+  private static Map<String, @Nullable Object> tool(JsonNode value, String path) {
+    JsonFields tool = JsonFields.at(value, path);
+    requireFunction(tool);
+    JsonFields function = tool.requiredObject("function");
+    function.requiredString("name", 1, NAME_CHARS);
+    function.string("description", 0, ANY_LENGTH);
+    function.object("parameters");
+    return PlainJson.map(tool.node());
+  }
+
+  private Map<String, @Nullable Object> templateArguments() {
+    JsonFields arguments = body.object("chat_template_kwargs");
+    if (arguments == null) {
+      return Map.of();
+    }
+    for (String name : (Iterable<String>) arguments.node()::fieldNames) {
+      if (RESERVED_VARIABLES.contains(name) || name.endsWith("_token")) {
+        throw JsonFields.invalid("chat_template_kwargs", "must not set a variable of the server");
+      }
+    }
+    return PlainJson.map(arguments.node());
+  }
+
+  private void requireTextOnly() {
+    body.list("modalities", 8, ChatReader::modality);
+    JsonFields format = body.object("response_format");
+    if (format != null && !format.requiredString("type", 1, ANY_LENGTH).equals("text")) {
+      throw JsonFields.unsupported("response_format.type", "other than text is not supported");
+    }
+  }
+
+  private static String modality(JsonNode value, String path) {
+    String modality = JsonFields.string(value, path, 1, ANY_LENGTH);
+    if (!modality.equals("text")) {
+      throw JsonFields.unsupported(path, "other than text is not supported");
+    }
+    return modality;
+  }
+
+  private @Nullable Integer maxTokens() {
+    Integer older = OptionsReader.maxTokens(body, "max_tokens", 1);
+    Integer newer = OptionsReader.maxTokens(body, "max_completion_tokens", 1);
+    if (older != null && newer != null && !older.equals(newer)) {
+      throw JsonFields.invalid("max_completion_tokens", "and max_tokens must not differ");
+    }
+    return newer != null ? newer : older;
+  }
+
+  private int topLogprobs() {
+    boolean logprobs = body.bool("logprobs", false);
+    int top = body.integer("top_logprobs", 0, MOST_LOGPROBS, -1);
+    if (top > 0 && !logprobs) {
+      throw JsonFields.invalid("top_logprobs", "needs logprobs to be true");
+    }
+    return logprobs ? Math.max(top, 0) : -1;
+  }
+}

@@ -1,0 +1,149 @@
+package dev.switchboard.openai;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The fields that chat and text completions share. */
+final class OptionsReader {
+  /** Longer than any context; it only keeps sums of it inside an int. */
+  private static final int MOST_TOKENS = 1 << 24;
+
+  private static final int MOST_TOP_K = 1 << 24;
+  private static final int MOST_BIASES = 1024;
+  private static final int MOST_CHOICES = 16;
+  private static final int MOST_STOPS = 4;
+  private static final int STOP_CHARS = 256;
+  private static final int MOST_PRIORITY = 100;
+
+  /** Whether these would be ignored silently, an answer would not be what was asked for. */
+  private static final List<String> UNSUPPORTED =
+      List.of(
+          "min_tokens",
+          "stop_token_ids",
+          "bad_words",
+          "allowed_token_ids",
+          "length_penalty",
+          "use_beam_search",
+          "prompt_logprobs",
+          "grammar",
+          "json_schema",
+          "guided_json",
+          "guided_regex",
+          "guided_choice",
+          "guided_grammar",
+          "structured_outputs",
+          "typical_p",
+          "mirostat",
+          "dry_multiplier",
+          "lora");
+
+  private OptionsReader() {}
+
+  /** Reads all but what the two kinds of request spell differently. */
+  static GenerationOptions read(JsonFields body, @Nullable Integer maxTokens, int topLogprobs) {
+    UNSUPPORTED.forEach(name -> refuse(body, name));
+    boolean stream = body.bool("stream", false);
+    return new GenerationOptions(
+        maxTokens,
+        body.real("temperature", 0, 2, 1),
+        body.positive("top_p", 1, 1),
+        Math.max(0, body.integer("top_k", -1, MOST_TOP_K, 0)),
+        body.real("min_p", 0, 1, 0),
+        body.positive("repetition_penalty", 2, 1),
+        body.real("presence_penalty", -2, 2, 0),
+        body.real("frequency_penalty", -2, 2, 0),
+        body.optionalLong("seed"),
+        logitBias(body),
+        body.integer("n", 1, MOST_CHOICES, 1),
+        stop(body),
+        stream,
+        includeUsage(body, stream),
+        body.bool("ignore_eos", false),
+        topLogprobs,
+        body.integer("priority", -MOST_PRIORITY, MOST_PRIORITY, 0),
+        body.string("user", 0, 256));
+  }
+
+  /** Refuses a field unless it is absent, false, 0 or empty, which all ask for nothing. */
+  static void refuse(JsonFields body, String name) {
+    JsonNode value = body.get(name);
+    if (value != null && !asksForNothing(value)) {
+      throw JsonFields.unsupported(body.path(name), "is not supported");
+    }
+  }
+
+  private static boolean asksForNothing(JsonNode value) {
+    return switch (value.getNodeType()) {
+      case BOOLEAN -> !value.booleanValue();
+      case NUMBER -> value.doubleValue() == 0;
+      case STRING -> value.textValue().isEmpty();
+      case ARRAY, OBJECT -> value.isEmpty();
+      case NULL, MISSING, BINARY, POJO -> true;
+    };
+  }
+
+  static @Nullable Integer maxTokens(JsonFields body, String name, int least) {
+    return body.optionalInteger(name, least, MOST_TOKENS);
+  }
+
+  private static Map<Integer, Float> logitBias(JsonFields body) {
+    JsonFields biases = body.object("logit_bias");
+    if (biases == null) {
+      return Map.of();
+    }
+    ObjectNode node = biases.node();
+    if (node.size() > MOST_BIASES) {
+      throw JsonFields.invalid("logit_bias", "must have at most " + MOST_BIASES + " entries");
+    }
+    Map<Integer, Float> map = LinkedHashMap.newLinkedHashMap(node.size());
+    for (Map.Entry<String, JsonNode> entry : node.properties()) {
+      int token = tokenId(entry.getKey());
+      float bias = JsonFields.real(entry.getValue(), "logit_bias." + token, -100, 100);
+      if (map.put(token, bias) != null) {
+        throw JsonFields.invalid("logit_bias." + token, "is given twice");
+      }
+    }
+    return map;
+  }
+
+  private static int tokenId(String key) {
+    boolean digits = !key.isEmpty() && key.chars().allMatch(c -> c >= '0' && c <= '9');
+    if (!digits || key.length() > 10 || Long.parseLong(key) > Integer.MAX_VALUE) {
+      throw JsonFields.invalid("logit_bias", "must map token ids to biases");
+    }
+    return Integer.parseInt(key);
+  }
+
+  private static List<String> stop(JsonFields body) {
+    JsonNode value = body.get("stop");
+    if (value == null) {
+      return List.of();
+    }
+    if (value.isTextual()) {
+      return List.of(JsonFields.string(value, "stop", 1, STOP_CHARS));
+    }
+    if (!value.isArray()) {
+      throw JsonFields.wrongType("stop", "a string or an array of strings", value);
+    }
+    return JsonFields.list(
+        value,
+        "stop",
+        MOST_STOPS,
+        (element, path) -> JsonFields.string(element, path, 1, STOP_CHARS));
+  }
+
+  private static boolean includeUsage(JsonFields body, boolean stream) {
+    JsonFields options = body.object("stream_options");
+    if (options == null) {
+      return false;
+    }
+    if (!stream) {
+      throw JsonFields.invalid("stream_options", "is only allowed when stream is true");
+    }
+    return options.bool("include_usage", false);
+  }
+}

@@ -1,0 +1,142 @@
+package dev.switchboard.openai;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.openai.TextCompletionRequest.Prompt;
+import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
+import dev.switchboard.openai.TextCompletionRequest.TokenPrompt;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads request bodies. Unknown fields are ignored, as OpenAI-compatible clients expect; a known
+ * field we do not serve is refused when it asks for something, because answering as if it had not
+ * been there would be wrong. Immutable and safe on any thread.
+ */
+public final class RequestParser {
+  private static final int MODEL_CHARS = 256;
+  private static final int MOST_LOGPROBS = 20;
+
+  private final RequestLimits limits;
+  private final JsonBody json;
+
+  public RequestParser(RequestLimits limits) {
+    this.limits = limits;
+    this.json = new JsonBody(limits);
+  }
+
+  /**
+   * The body of {@code POST /v1/chat/completions}.
+   *
+   * @throws ApiException naming the field
+   */
+  public ChatCompletionRequest parseChat(byte[] body) {
+    ObjectNode raw = json.read(body);
+    return new ChatReader(JsonFields.root(raw), limits, json).read();
+  }
+
+  /**
+   * The body of {@code POST /v1/completions}.
+   *
+   * @throws ApiException naming the field
+   */
+  public TextCompletionRequest parseText(byte[] body) {
+    ObjectNode raw = json.read(body);
+    JsonFields fields = JsonFields.root(raw);
+    String model = model(fields);
+    List<Prompt> prompts = prompts(fields);
+    boolean echo = fields.bool("echo", false);
+    OptionsReader.refuse(fields, "suffix");
+    OptionsReader.refuse(fields, "response_format");
+    Integer maxTokens = OptionsReader.maxTokens(fields, "max_tokens", echo ? 0 : 1);
+    int logprobs = fields.integer("logprobs", 0, MOST_LOGPROBS, -1);
+    GenerationOptions options = OptionsReader.read(fields, maxTokens, logprobs);
+    requireBestOfIsN(fields, options);
+    requireChoices(prompts.size(), options);
+    return new TextCompletionRequest(model, prompts, echo, options, raw);
+  }
+
+  static String model(JsonFields fields) {
+    return fields.requiredString("model", 1, MODEL_CHARS);
+  }
+
+  private static void requireBestOfIsN(JsonFields fields, GenerationOptions options) {
+    Integer bestOf = fields.optionalInteger("best_of", 1, Integer.MAX_VALUE);
+    if (bestOf != null && bestOf != options.n()) {
+      throw JsonFields.unsupported("best_of", "other than n is not supported");
+    }
+  }
+
+  private void requireChoices(int prompts, GenerationOptions options) {
+    if (prompts * options.n() > limits.prompts()) {
+      throw JsonFields.invalid(
+          "n", "times the number of prompts must be at most " + limits.prompts());
+    }
+  }
+
+  private List<Prompt> prompts(JsonFields fields) {
+    JsonNode prompt = fields.required("prompt");
+    if (prompt.isTextual()) {
+      return List.of(textPrompt(prompt, "prompt"));
+    }
+    if (!(prompt instanceof ArrayNode array)) {
+      throw JsonFields.wrongType("prompt", "a string or an array", prompt);
+    }
+    if (array.isEmpty()) {
+      throw JsonFields.invalid("prompt", "must not be empty");
+    }
+    if (array.get(0).isNumber()) {
+      return List.of(new TokenPrompt(tokens(array, "prompt", limits.promptTokens())));
+    }
+    return promptList(array);
+  }
+
+  /** All strings or all lists of token ids, as the first element is. */
+  private List<Prompt> promptList(ArrayNode array) {
+    JsonFields.array(array, "prompt", limits.prompts());
+    boolean texts = array.get(0).isTextual();
+    List<Prompt> prompts = new ArrayList<>(array.size());
+    int room = limits.promptTokens();
+    for (int i = 0; i < array.size(); i++) {
+      String path = "prompt[" + i + "]";
+      if (texts) {
+        prompts.add(textPrompt(array.get(i), path));
+      } else {
+        int[] tokens = tokens(array.get(i), path, room);
+        room -= tokens.length;
+        prompts.add(new TokenPrompt(tokens));
+      }
+    }
+    return prompts;
+  }
+
+  private static Prompt textPrompt(JsonNode value, String path) {
+    return new TextPrompt(JsonFields.string(value, path, 0, Integer.MAX_VALUE));
+  }
+
+  private int[] tokens(JsonNode value, String path, int room) {
+    if (!(value instanceof ArrayNode array)) {
+      throw JsonFields.wrongType(path, "a string or an array of token ids", value);
+    }
+    if (array.isEmpty()) {
+      throw JsonFields.invalid(path, "must not be empty");
+    }
+    if (array.size() > room) {
+      throw JsonFields.invalid(
+          "prompt", "must have at most " + limits.promptTokens() + " token ids in all");
+    }
+    int[] tokens = new int[array.size()];
+    for (int i = 0; i < tokens.length; i++) {
+      tokens[i] = JsonFields.integer(array.get(i), path + "[" + i + "]", 0, Integer.MAX_VALUE);
+    }
+    return tokens;
+  }
+
+  /** A tool or an argument map as the template will see it. */
+  static Map<String, @Nullable Object> plain(JsonNode value, String path) {
+    return PlainJson.map(JsonFields.at(value, path).node());
+  }
+}

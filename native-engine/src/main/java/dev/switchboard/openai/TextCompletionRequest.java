@@ -1,0 +1,27 @@
+package dev.switchboard.openai;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
+
+/**
+ * A valid {@code POST /v1/completions}.
+ *
+ * @param prompts at least one; each has {@code options.n()} choices
+ * @param echo the answer begins with the prompt
+ * @param raw the whole body, unknown fields included
+ */
+public record TextCompletionRequest(
+    String model, List<Prompt> prompts, boolean echo, GenerationOptions options, ObjectNode raw) {
+  public TextCompletionRequest {
+    prompts = List.copyOf(prompts);
+  }
+
+  /** What to continue. */
+  public sealed interface Prompt {}
+
+  /** A prompt in words; may be empty. */
+  public record TextPrompt(String text) implements Prompt {}
+
+  /** A prompt in token ids, at least one, none negative; the vocabulary's bound is the model's. */
+  public record TokenPrompt(int[] tokens) implements Prompt {}
+}
