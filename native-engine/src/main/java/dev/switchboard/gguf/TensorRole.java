@@ -1,0 +1,40 @@
+package dev.switchboard.gguf;
+
+/** What a model's tensor is for; names and ids as {@code sb_role}. */
+public enum TensorRole {
+  TOKEN_EMBD(1, "token_embd.weight"),
+  OUTPUT_NORM(2, "output_norm.weight"),
+  OUTPUT(3, "output.weight"),
+  ROPE_FREQS(4, "rope_freqs.weight"),
+  ATTN_NORM(10, "attn_norm.weight"),
+  ATTN_Q(11, "attn_q.weight"),
+  ATTN_K(12, "attn_k.weight"),
+  ATTN_V(13, "attn_v.weight"),
+  ATTN_OUTPUT(14, "attn_output.weight"),
+  ATTN_Q_BIAS(15, "attn_q.bias"),
+  ATTN_K_BIAS(16, "attn_k.bias"),
+  ATTN_V_BIAS(17, "attn_v.bias"),
+  ATTN_Q_NORM(18, "attn_q_norm.weight"),
+  ATTN_K_NORM(19, "attn_k_norm.weight"),
+  FFN_NORM(20, "ffn_norm.weight"),
+  FFN_GATE(21, "ffn_gate.weight"),
+  FFN_UP(22, "ffn_up.weight"),
+  FFN_DOWN(23, "ffn_down.weight");
+
+  private final int id;
+  private final String suffix;
+
+  TensorRole(int id, String suffix) {
+    this.id = id;
+    this.suffix = suffix;
+  }
+
+  public int id() {
+    return id;
+  }
+
+  /** The tensor's name in a file; layer is -1 for the model-wide ones. */
+  String tensorName(int layer) {
+    return layer < 0 ? suffix : "blk." + layer + "." + suffix;
+  }
+}
