@@ -46,9 +46,9 @@ struct TypeTraits {
 [[nodiscard]] TypeTraits type_traits(WeightType type);
 
 // A slice of a weight matrix in packed form. rows is padded up to kRowGroup; padded rows are zero.
-// cols is a multiple of kQuantBlock for quantised types; first_col is the slice's first column in
-// the full matrix, which matters to the 256-column types because a slice may begin inside one of
-// their blocks.
+// cols and first_col are multiples of kQuantBlock for quantised types; first_col is the slice's
+// first column in the full matrix, which matters because chunks end at multiples of 256 columns of
+// the full matrix and a slice may begin inside one.
 struct Matrix {
   WeightType type{};
   std::int64_t rows = 0;
@@ -77,16 +77,22 @@ void pack(WeightType type, const void* src, std::int64_t full_cols, std::int64_t
 // One row of a packed matrix, back to float (the token embedding).
 void unpack_row(const Matrix& w, std::int64_t row, float* out);
 
+// Sums of one block's quantised activations, which take back the weights' offsets and minimums.
+// The half is for Q6_K, whose weight scales span 16 columns.
+struct BlockSum {
+  std::int32_t all;         // of the 32 values
+  std::int32_t first_half;  // of the first 16
+};
+
 // Activations of m tokens by k columns, in the form matmul wants them. The quantised form is
-// present when the matrix is quantised: q[m][k], scale[m][k/32], sum[m][k/32] (the sum of the 32
-// quantised values).
+// present when the matrix is quantised: q[m][k], scale[m][k/32], sum[m][k/32].
 struct Activations {
   std::int64_t m = 0;
   std::int64_t k = 0;
   const float* f32 = nullptr;  // row stride k
   const std::int8_t* q = nullptr;
   const float* scale = nullptr;
-  const std::int32_t* sum = nullptr;
+  const BlockSum* sum = nullptr;
 };
 
 // Where K and V of one layer and one rank live: blocks of block_tokens tokens, per block
@@ -106,21 +112,28 @@ struct Rope {
   const float* inv_freq = nullptr;  // dim/2, already divided by rope_freqs and scale
 };
 
+// The cosines, then the sines, of a position's dim/2 angles: dim floats, the same for every layer
+// and head, so they are worked out once per token and step.
+void rope_angles(const Rope& rope, std::int32_t position, float* angles);
+
 struct Kernels {
   Isa isa;
   const char* name;
 
-  // Tokens [m_begin, m_end): q, scale and sum of x (row stride k).
+  // Tokens [m_begin, m_end): q, scale and sum of x (row stride k, a multiple of kQuantBlock). A
+  // block that holds an infinity or a NaN gets the scale NaN, so that it shows in every output it
+  // reaches.
   void (*quantise)(const float* x, std::int64_t k, std::int64_t m_begin, std::int64_t m_end,
-                   std::int8_t* q, float* scale, std::int32_t* sum);
+                   std::int8_t* q, float* scale, BlockSum* sum);
   // y[m][ldy] for rows of groups [group_begin, group_end): y = W x (+ bias when not null; bias has
   // w.rows entries). Rows past w.rows of the last group are not written.
   void (*matmul)(const Matrix& w, const Activations& x, const float* bias, float* y,
                  std::int64_t ldy, std::int64_t group_begin, std::int64_t group_end);
   // out = x / sqrt(mean(x^2) + epsilon) * weight
   void (*rms_norm)(const float* x, const float* weight, float epsilon, std::int64_t n, float* out);
-  // Rotates one head in place for one position.
-  void (*rope)(const Rope& rope, std::int32_t position, float* head);
+  // Rotates heads [n_heads][head_dim] of one token in place by the angles of its position.
+  void (*rope)(const Rope& rope, const float* angles, std::int32_t n_heads, std::int32_t head_dim,
+               float* heads);
   // out = silu(gate) * up
   void (*silu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
   // x += y
@@ -129,8 +142,9 @@ struct Kernels {
   void (*kv_store)(const KvView& kv, std::int32_t block, std::int32_t slot, std::int32_t kv_head,
                    const float* k, const float* v);
   // One token's attention for the query heads that share kv_head: q and out are
-  // [n_queries][head_dim]. Positions 0 .. n_context-1 through the block table. The order over
-  // positions is fixed. scratch has attention_scratch_floats(n_queries, ...) floats.
+  // [n_queries][head_dim]. Positions 0 .. n_context-1 through the block table, n_context at
+  // least 1. The softmax runs online, block by block in the table's order, so scratch stays in the
+  // first cache at any length; it has attention_scratch_floats(n_queries, ...) floats.
   void (*attention)(const KvView& kv, std::span<const std::int32_t> blocks, std::int32_t kv_head,
                     std::int32_t n_context, const float* q, std::int32_t n_queries, float scale,
                     float* out, float* scratch);

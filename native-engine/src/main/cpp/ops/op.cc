@@ -1,0 +1,76 @@
+#include "ops/op.h"
+
+#include <cmath>
+
+#include "ops/float_ops.h"
+#include "ops/tables.h"
+
+namespace sb::ops {
+
+TypeTraits type_traits(WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return {1, 4, false};
+    case WeightType::kF16:
+    case WeightType::kBF16:
+      return {1, 2, false};
+    case WeightType::kQ4_0:
+      return {32, 18, true};
+    case WeightType::kQ8_0:
+      return {32, 34, true};
+    case WeightType::kQ4_K:
+      return {256, 144, true};
+    case WeightType::kQ6_K:
+      return {256, 210, true};
+  }
+  __builtin_unreachable();
+}
+
+void rope_angles(const Rope& rope, std::int32_t position, float* angles) {
+  const std::int32_t n = rope.dim / 2;
+  for (std::int32_t i = 0; i < n; ++i) {
+    const double angle = static_cast<double>(position) * static_cast<double>(rope.inv_freq[i]);
+    angles[i] = static_cast<float>(std::cos(angle));
+    angles[n + i] = static_cast<float>(std::sin(angle));
+  }
+}
+
+std::size_t attention_scratch_floats(std::int32_t n_queries, std::int32_t block_tokens,
+                                     std::int32_t /*head_dim*/) {
+  const std::int64_t per_query = pad_to_lanes(block_tokens) + 2 * kLanes;
+  return static_cast<std::size_t>(n_queries * per_query);
+}
+
+// __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the registers.
+bool isa_supported(Isa isa) {
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  switch (isa) {
+    case Isa::kReference:
+      return true;
+    case Isa::kAvx2:
+      return avx2;
+    case Isa::kAvx512:
+      return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vnni");
+  }
+  return false;
+}
+
+Isa best_isa() {
+  if (isa_supported(Isa::kAvx512)) return Isa::kAvx512;
+  return isa_supported(Isa::kAvx2) ? Isa::kAvx2 : Isa::kReference;
+}
+
+const Kernels& kernels(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512:
+    case Isa::kAvx2:
+    case Isa::kReference:
+      break;
+  }
+  return kReferenceKernels;
+}
+
+}  // namespace sb::ops

@@ -1,0 +1,289 @@
+// Weights as they stand in GGUF files, written and read independently of the kernels, and buffers
+// around the kernels' calls.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/float16.h"
+#include "ops/op.h"
+
+namespace sb::ops::testing {
+
+inline const std::vector<WeightType> kAllTypes = {
+    WeightType::kF32,  WeightType::kF16,  WeightType::kBF16, WeightType::kQ8_0,
+    WeightType::kQ4_0, WeightType::kQ4_K, WeightType::kQ6_K};
+
+inline const std::vector<WeightType> kQuantisedTypes = {WeightType::kQ8_0, WeightType::kQ4_0,
+                                                        WeightType::kQ4_K, WeightType::kQ6_K};
+
+inline std::string type_name(WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return "F32";
+    case WeightType::kF16:
+      return "F16";
+    case WeightType::kBF16:
+      return "BF16";
+    case WeightType::kQ8_0:
+      return "Q8_0";
+    case WeightType::kQ4_0:
+      return "Q4_0";
+    case WeightType::kQ4_K:
+      return "Q4_K";
+    case WeightType::kQ6_K:
+      return "Q6_K";
+  }
+  return "?";
+}
+
+inline std::vector<Isa> supported_isas() {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::kReference, Isa::kAvx2, Isa::kAvx512}) {
+    if (isa_supported(isa)) isas.push_back(isa);
+  }
+  return isas;
+}
+
+inline std::string isa_name(Isa isa) {
+  switch (isa) {
+    case Isa::kReference:
+      return "reference";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+  }
+  return "?";
+}
+
+// ---- the file's form ----
+
+inline double half_at(const std::uint8_t* p) {
+  std::uint16_t bits;
+  std::memcpy(&bits, p, 2);
+  return static_cast<double>(float_from_half(bits));
+}
+
+// One block of each type to doubles, from the formats' definition.
+inline void dequantise_block(WeightType type, const std::uint8_t* p, double* y) {
+  switch (type) {
+    case WeightType::kF32: {
+      float value;
+      std::memcpy(&value, p, 4);
+      y[0] = static_cast<double>(value);
+      return;
+    }
+    case WeightType::kF16:
+      y[0] = half_at(p);
+      return;
+    case WeightType::kBF16: {
+      const std::uint8_t wide[4] = {0, 0, p[0], p[1]};
+      float value;
+      std::memcpy(&value, wide, 4);
+      y[0] = static_cast<double>(value);
+      return;
+    }
+    case WeightType::kQ8_0:
+      for (int j = 0; j < 32; ++j) y[j] = half_at(p) * static_cast<std::int8_t>(p[2 + j]);
+      return;
+    case WeightType::kQ4_0:
+      for (int j = 0; j < 16; ++j) {
+        y[j] = half_at(p) * ((p[2 + j] & 15) - 8);
+        y[j + 16] = half_at(p) * ((p[2 + j] >> 4) - 8);
+      }
+      return;
+    case WeightType::kQ4_K: {
+      const std::uint8_t* sc = p + 4;
+      const std::uint8_t* q = p + 16;
+      for (int j = 0; j < 8; ++j) {
+        const int s = j < 4 ? sc[j] & 63 : (sc[j + 4] & 15) | ((sc[j - 4] >> 6) << 4);
+        const int m = j < 4 ? sc[j + 4] & 63 : (sc[j + 4] >> 4) | ((sc[j] >> 6) << 4);
+        for (int i = 0; i < 32; ++i) {
+          const std::uint8_t byte = q[32 * (j / 2) + i];
+          const int value = j % 2 == 0 ? byte & 15 : byte >> 4;
+          y[32 * j + i] = half_at(p) * s * value - half_at(p + 2) * m;
+        }
+      }
+      return;
+    }
+    case WeightType::kQ6_K:
+      for (int n = 0; n < 2; ++n) {
+        const std::uint8_t* ql = p + 64 * n;
+        const std::uint8_t* qh = p + 128 + 32 * n;
+        const std::uint8_t* sc = p + 192 + 8 * n;
+        for (int l = 0; l < 32; ++l) {
+          const int q[4] = {((ql[l] & 15) | (qh[l] & 3) << 4) - 32,
+                            ((ql[l + 32] & 15) | (qh[l] >> 2 & 3) << 4) - 32,
+                            ((ql[l] >> 4) | (qh[l] >> 4 & 3) << 4) - 32,
+                            ((ql[l + 32] >> 4) | (qh[l] >> 6) << 4) - 32};
+          for (int k = 0; k < 4; ++k) {
+            const auto scale = static_cast<std::int8_t>(sc[l / 16 + 2 * k]);
+            y[128 * n + 32 * k + l] = half_at(p + 208) * scale * q[k];
+          }
+        }
+      }
+      return;
+  }
+}
+
+struct FileMatrix {
+  WeightType type{};
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::vector<std::uint8_t> bytes;
+  std::vector<double> values;  // dequantised, [rows][cols]
+};
+
+inline void put_half(std::uint8_t* p, float value) {
+  const std::uint16_t bits = half_from_float(value);
+  std::memcpy(p, &bits, 2);
+}
+
+// Every bit pattern of integers and small scales; the float scales are of ordinary size.
+inline FileMatrix random_matrix(WeightType type, std::int64_t rows, std::int64_t cols,
+                                std::uint32_t seed) {
+  std::mt19937 random(seed);
+  std::uniform_int_distribution<int> byte(0, 255);
+  std::normal_distribution<float> normal(0.0f, 1.0f);
+  const TypeTraits traits = type_traits(type);
+  FileMatrix m{type, rows, cols, {}, {}};
+  const std::int64_t blocks = rows * cols / traits.block_elements;
+  m.bytes.resize(static_cast<std::size_t>(blocks * traits.block_bytes));
+  m.values.resize(static_cast<std::size_t>(rows * cols));
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    std::uint8_t* p = m.bytes.data() + b * traits.block_bytes;
+    for (std::int64_t i = 0; i < traits.block_bytes; ++i) {
+      p[i] = static_cast<std::uint8_t>(byte(random));
+    }
+    const float value = normal(random);
+    const float scale = 0.02f * value;
+    switch (type) {
+      case WeightType::kF32:
+        std::memcpy(p, &value, 4);
+        break;
+      case WeightType::kF16:
+        put_half(p, value);
+        break;
+      case WeightType::kBF16: {
+        std::uint32_t bits;
+        std::memcpy(&bits, &value, 4);
+        const auto upper = static_cast<std::uint16_t>(bits >> 16);
+        std::memcpy(p, &upper, 2);
+        break;
+      }
+      case WeightType::kQ8_0:
+      case WeightType::kQ4_0:
+        put_half(p, scale);
+        break;
+      case WeightType::kQ4_K:
+        put_half(p, scale);
+        put_half(p + 2, 0.02f * normal(random));
+        break;
+      case WeightType::kQ6_K:
+        put_half(p + 208, scale * 0.1f);
+        break;
+    }
+    dequantise_block(type, p, m.values.data() + b * traits.block_elements);
+  }
+  return m;
+}
+
+// ---- the kernels' form ----
+
+struct AlignedDelete {
+  void operator()(std::uint8_t* p) const { ::operator delete[](p, std::align_val_t{64}); }
+};
+using AlignedBytes = std::unique_ptr<std::uint8_t[], AlignedDelete>;
+
+inline AlignedBytes aligned_bytes(std::size_t n) {
+  return AlignedBytes(static_cast<std::uint8_t*>(::operator new[](n, std::align_val_t{64})));
+}
+
+struct Packed {
+  Matrix matrix;
+  AlignedBytes bytes;
+};
+
+inline Packed pack_slice(const FileMatrix& file, std::int64_t row_begin, std::int64_t row_end,
+                         std::int64_t col_begin, std::int64_t col_end) {
+  Packed packed;
+  Matrix& m = packed.matrix;
+  m.type = file.type;
+  m.rows = row_end - row_begin;
+  m.cols = col_end - col_begin;
+  m.first_col = col_begin;
+  m.group_bytes = packed_group_bytes(file.type, m.cols, col_begin);
+  packed.bytes = aligned_bytes(m.bytes());
+  m.data = packed.bytes.get();
+  pack(file.type, file.bytes.data(), file.cols, row_begin, row_end, col_begin, col_end, 0,
+       m.groups(), packed.bytes.get());
+  return packed;
+}
+
+inline Packed pack_all(const FileMatrix& file) {
+  return pack_slice(file, 0, file.rows, 0, file.cols);
+}
+
+// Activations and their quantised form by one variant.
+struct Input {
+  std::vector<float> x;
+  std::vector<std::int8_t> q;
+  std::vector<float> scale;
+  std::vector<BlockSum> sum;
+  Activations activations;
+};
+
+inline Input quantised_input(const Kernels& ops, std::vector<float> x, std::int64_t m,
+                             std::int64_t k) {
+  Input in;
+  in.x = std::move(x);
+  in.q.resize(static_cast<std::size_t>(m * k));
+  in.scale.resize(static_cast<std::size_t>(m * k / kQuantBlock));
+  in.sum.resize(in.scale.size());
+  if (k % kQuantBlock == 0) {
+    ops.quantise(in.x.data(), k, 0, m, in.q.data(), in.scale.data(), in.sum.data());
+  }
+  in.activations = {m, k, in.x.data(), in.q.data(), in.scale.data(), in.sum.data()};
+  return in;
+}
+
+inline std::vector<float> random_floats(std::int64_t n, std::uint32_t seed, float spread = 1.0f) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0.0f, spread);
+  std::vector<float> values(static_cast<std::size_t>(n));
+  for (float& v : values) v = normal(random);
+  return values;
+}
+
+inline Input random_input(const Kernels& ops, std::int64_t m, std::int64_t k, std::uint32_t seed) {
+  return quantised_input(ops, random_floats(m * k, seed), m, k);
+}
+
+inline std::vector<float> run_matmul(const Kernels& ops, const Matrix& w, const Activations& x,
+                                     const float* bias = nullptr) {
+  std::vector<float> y(static_cast<std::size_t>(x.m * w.rows));
+  ops.matmul(w, x, bias, y.data(), w.rows, 0, w.groups());
+  return y;
+}
+
+inline ::testing::AssertionResult same_bits(const std::vector<float>& a,
+                                            const std::vector<float>& b) {
+  if (a.size() != b.size()) return ::testing::AssertionFailure() << "sizes differ";
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) {
+      return ::testing::AssertionFailure() << "at " << i << ": " << a[i] << " and " << b[i];
+    }
+  }
+  return ::testing::AssertionSuccess();
+}
+
+}  // namespace sb::ops::testing
