@@ -68,6 +68,7 @@ const Kernels& kernels(Isa isa) {
     case Isa::kAvx512:
       return kAvx512Kernels;
     case Isa::kAvx2:
+      return kAvx2Kernels;
     case Isa::kReference:
       break;
   }
