@@ -35,6 +35,7 @@ extern "C" {
 #define SB_MAX_TOP_LOGPROBS 20
 #define SB_MAX_STAGES 16
 #define SB_MAX_RANKS 16
+#define SB_MAX_LOGIT_BIAS 4096
 #define SB_TOKEN_LAST_SAMPLED (-1)
 #define SB_TARGET_SAMPLE (-1)
 
@@ -176,6 +177,8 @@ typedef struct sb_machine {
   int32_t reserved;
 } sb_machine;
 
+/* In this order: penalties, bias, temperature, top_k, top_p, min_p, and a draw keyed by seed and
+ * position. */
 typedef struct sb_sampling {
   uint32_t struct_size;
   float temperature;        /* 0: greedy */
@@ -186,10 +189,10 @@ typedef struct sb_sampling {
   float presence_penalty;   /* over output */
   float frequency_penalty;  /* over output */
   uint64_t seed;            /* with the position, the only source of randomness */
-  uint32_t n_bias;
+  uint32_t n_bias;          /* <= SB_MAX_LOGIT_BIAS */
   uint32_t reserved;
   const int32_t* bias_tokens;
-  const float* bias_values;
+  const float* bias_values; /* minus infinity forbids a token */
 } sb_sampling;
 
 /* One sequence's share of a step: n_tokens consecutive positions starting at "position". */
@@ -228,19 +231,21 @@ typedef struct sb_plan {
  * not wanted. */
 typedef struct sb_result {
   uint32_t struct_size;
-  int32_t status;       /* SB_OK, SB_STEP_FAILED */
-  int32_t failed_stage; /* where it failed, else -1 */
+  int32_t status;       /* SB_OK, or why the step failed: SB_STEP_FAILED, SB_OUT_OF_MEMORY */
+  int32_t failed_stage; /* where it failed, else -1; a step that needs the token a failed one
+                           should have sampled fails as that one did */
   int32_t failed_rank;
   uint64_t step;
   int64_t submit_ns;
-  int64_t start_ns; /* stage 0 began */
-  int64_t end_ns;   /* the last rank finished */
-  uint32_t n_outputs;
+  int64_t start_ns;   /* stage 0 began */
+  int64_t end_ns;     /* the last rank finished */
+  uint32_t n_outputs; /* 0 when the step failed */
   uint32_t reserved;
   int32_t* tokens; /* sampled, or the target */
-  float* logprobs; /* of that token, from the raw logits (before temperature, penalties and bias) */
+  float* logprobs; /* of that token, from the raw logits (before temperature, penalties and bias);
+                      NaN for a sampled token whose entry wants none */
   int32_t* top_tokens; /* SB_MAX_TOP_LOGPROBS per output, best first, ties by lower id; -1 padded */
-  float* top_logprobs;
+  float* top_logprobs; /* minus infinity padded */
 } sb_result;
 
 typedef enum sb_timeline_kind {
@@ -339,8 +344,10 @@ SB_API int32_t sb_row_begin(sb_engine* engine, int32_t row, const sb_sampling* s
                             const int32_t* history, int32_t n_history, int32_t n_prompt);
 /* Checks and copies the plan and starts it. Returns at once. */
 SB_API int32_t sb_submit(sb_engine* engine, const sb_plan* plan);
-/* Waits for the oldest unawaited step. SB_OK with result->status = SB_STEP_FAILED when the step
- * failed. */
+/* Waits for the oldest unawaited step, at most timeout_ns; negative: without limit. SB_OK with
+ * result->status not SB_OK when the step failed. On SB_HUNG the result's status, step,
+ * failed_stage and failed_rank are written too: the first rank that neither finished the step nor
+ * waits for another. */
 SB_API int32_t sb_await(sb_engine* engine, int64_t timeout_ns, sb_result* result);
 SB_API int32_t sb_inject(sb_engine* engine, const sb_fault* fault);
 

@@ -37,14 +37,8 @@ public final class GgufStrings {
 
   public byte[] bytes(int index) {
     byte[] bytes = new byte[byteLength(index)];
-    copy(index, bytes, 0);
+    MemorySegment.copy(file, ValueLayout.JAVA_BYTE, base + starts[index], bytes, 0, bytes.length);
     return bytes;
-  }
-
-  /** Copies a string's bytes to {@code out}, from {@code at} on. */
-  public void copy(int index, byte[] out, int at) {
-    MemorySegment.copy(
-        file, ValueLayout.JAVA_BYTE, base + starts[index], out, at, byteLength(index));
   }
 
   /**

@@ -1,0 +1,80 @@
+// Meeting points of the engine's threads. Both spin for a bounded time and then park, and both can
+// be poisoned: every wait, present and future, then returns false and the threads unwind.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "base/futex.h"
+#include "base/spin.h"
+
+namespace sb {
+
+// A reusable barrier of groups x per_group threads. A group's last arrival is stamped, so the time
+// a group waits for the others can be told from the time its own threads wait for each other.
+class Barrier {
+ public:
+  Barrier(std::int32_t groups, std::int32_t per_group);
+  Barrier(const Barrier&) = delete;
+  Barrier& operator=(const Barrier&) = delete;
+
+  // Blocks until all have arrived; false when poisoned.
+  [[nodiscard]] bool wait(std::int32_t group, SpinBudget& spin);
+
+  // When the group's last thread arrived at the latest meeting.
+  [[nodiscard]] std::int64_t arrived_ns(std::int32_t group) const {
+    return groups_[static_cast<std::size_t>(group)].last_ns.load(std::memory_order_relaxed);
+  }
+
+  void poison();
+  [[nodiscard]] bool poisoned() const {
+    return (generation_.load(std::memory_order_relaxed) & kPoison) != 0;
+  }
+
+ private:
+  static constexpr std::uint32_t kPoison = 1;
+
+  struct alignas(64) Group {
+    std::atomic<std::int32_t> arrived{0};
+    std::atomic<std::int64_t> last_ns{0};
+  };
+
+  [[nodiscard]] bool arrive(std::int32_t group);
+
+  const std::int32_t group_count_;
+  const std::int32_t per_group_;
+  std::unique_ptr<Group[]> groups_;
+  alignas(64) std::atomic<std::int32_t> arrived_groups_{0};
+  // Counts meetings in steps of two; the lowest bit is the poison.
+  alignas(64) std::atomic<std::uint32_t> generation_{0};
+  std::atomic<std::uint32_t> parked_{0};
+};
+
+// A counter that only grows, and threads that wait for it to reach a value.
+class Gate {
+ public:
+  enum class Wait { kReached, kTimeout, kPoisoned };
+
+  Gate() = default;
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+
+  // Advances the counter by one and publishes what the caller wrote before.
+  void advance();
+
+  // Whether the counter has reached value, which is less than 2^30 from it.
+  [[nodiscard]] bool reached(std::uint32_t value) const;
+
+  [[nodiscard]] Wait wait(std::uint32_t value, SpinBudget& spin,
+                          std::int64_t deadline_ns = kNoDeadline);
+
+  void poison();
+
+ private:
+  // The counter in steps of two; the lowest bit is the poison.
+  alignas(64) std::atomic<std::uint32_t> word_{0};
+  std::atomic<std::uint32_t> parked_{0};
+};
+
+}  // namespace sb

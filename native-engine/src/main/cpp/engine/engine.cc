@@ -1,0 +1,282 @@
+#include "engine/engine.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <cinttypes>
+#include <limits>
+#include <new>
+#include <system_error>
+
+#include "base/clock.h"
+#include "base/machine.h"
+
+namespace sb::engine {
+namespace {
+
+constexpr std::int64_t kBarrierSpinNs = 20'000;
+// Between steps the engine thread needs a core more than a waiting rank does.
+constexpr std::int64_t kIdleSpinNs = 5'000;
+
+// Signals of the process are for its own threads; only those a fault raises stay open.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP}) sigdelset(&all, fault);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+}  // namespace
+
+Engine::Engine(const model::Config& model, const Config& config)
+    : model_(model),
+      config_(config),
+      slots_(static_cast<std::size_t>(config.max_in_flight)),
+      faults_(config.stages, config.ranks) {
+  const bool alone = config.total_threads() <= available_cores();
+  shared_.model = &model_;
+  shared_.config = &config_;
+  shared_.slots = slots_;
+  shared_.rows = &rows_;
+  shared_.faults = &faults_;
+  shared_.timeline = &timeline_;
+  shared_.barrier_spin_ns = alone ? kBarrierSpinNs : 0;
+  shared_.idle_spin_ns = alone ? kIdleSpinNs : 0;
+  limits_ = {&config_, model.vocab, model.context, 0};
+  const std::int64_t table = (model.context + config.kv_block_tokens - 1) / config.kv_block_tokens;
+  limits_.max_blocks = table * config.max_rows;
+  for (std::int32_t i = 0; i < config.stages; ++i) {
+    Stage* previous = i == 0 ? nullptr : stages_.back().get();
+    stages_.push_back(std::make_unique<Stage>(shared_, i, previous));
+  }
+}
+
+Engine::~Engine() {
+  faults_.stop();
+  shared_.submitted.poison();
+  for (const std::unique_ptr<Stage>& stage : stages_) stage->poison();
+  for (const std::unique_ptr<Stage>& stage : stages_) stage->join();
+}
+
+Result<MemoryPlan> Engine::plan_memory(const model::Config& model,
+                                       std::span<const model::Tensor> tensors,
+                                       const Config& config) {
+  if (Status s = model::validate(model); s != Status::kOk) return within(s, "model");
+  if (Status s = validate(config); s != Status::kOk) return within(s, "config");
+  Engine engine(model, config);
+  if (Status s = engine.plan(tensors); s != Status::kOk) return s;
+  return engine.memory_;
+}
+
+Result<std::unique_ptr<Engine>> Engine::create(const model::Config& model,
+                                               std::span<const model::Tensor> tensors,
+                                               const Config& config, const Progress& progress) {
+  if (Status s = model::validate(model); s != Status::kOk) return within(s, "model");
+  if (Status s = validate(config); s != Status::kOk) return within(s, "config");
+  std::unique_ptr<Engine> engine(new Engine(model, config));
+  if (Status s = engine->plan(tensors); s != Status::kOk) return s;
+  std::atomic_ref(*progress.total).store(engine->weights_->packed_bytes());
+  if (Status s = engine->take_memory(); s != Status::kOk) return s;
+  const std::int32_t packers = available_cores();
+  if (Status s = engine->weights_->load(packers, *progress.done); s != Status::kOk) return s;
+  if (Status s = engine->start(); s != Status::kOk) return s;
+  return engine;
+}
+
+Status Engine::plan(std::span<const model::Tensor> tensors) {
+  Result<model::Tensors> indexed = model::Tensors::index(model_, tensors);
+  if (!indexed.ok()) return within(indexed.status(), "model");
+  tensors_ = std::make_unique<model::Tensors>(std::move(*indexed));
+  if (Status s = model::validate(model_, *tensors_, config_.placement()); s != Status::kOk) {
+    return within(s, "config");
+  }
+  weights_ = std::make_unique<model::Weights>(
+      model::Weights::plan(model_, *tensors_, config_.placement()));
+  Carver kv, scratch, lazy;
+  lay_out(kv, scratch, lazy);
+  memory_.weight_bytes = weights_->bytes();
+  memory_.kv_bytes = kv.used();
+  memory_.scratch_bytes = checked_add(scratch.used(), lazy.used());
+  memory_.weight_bytes_per_token = weights_->bytes_per_token();
+  const std::size_t total =
+      checked_add(checked_add(memory_.weight_bytes, memory_.kv_bytes), memory_.scratch_bytes);
+  if (total == std::numeric_limits<std::size_t>::max()) {
+    return fail(Status::kOutOfMemory, "the planned memory overflows 64 bits");
+  }
+  return Status::kOk;
+}
+
+void Engine::lay_out(Carver& kv, Carver& scratch, Carver& lazy) {
+  for (const std::unique_ptr<Stage>& stage : stages_) stage->lay_out(kv, scratch);
+  for (Slot& slot : slots_) slot.lay_out(scratch, config_, model_.dim, limits_.max_blocks);
+  rows_.lay_out(scratch, lazy, config_.max_rows, model_.context);
+  timeline_ = Timeline::lay_out(scratch, config_.lanes(), config_.timeline_records);
+}
+
+Status Engine::take_memory() {
+  Carver kv, scratch, lazy;
+  lay_out(kv, scratch, lazy);
+  const std::uint64_t wanted = memory_.weight_bytes + memory_.kv_bytes + memory_.scratch_bytes;
+  const std::uint64_t available = available_memory_bytes();
+  if (wanted > available) {
+    return fail(Status::kOutOfMemory,
+                "weights %" PRIu64 " + KV %" PRIu64 " + scratch %" PRIu64
+                " bytes are more than the %" PRIu64 " available",
+                memory_.weight_bytes, memory_.kv_bytes, memory_.scratch_bytes, available);
+  }
+  struct Want {
+    Arena& arena;
+    std::size_t bytes;
+    Arena::Commit commit;
+    const char* name;
+  };
+  for (const Want& want : {Want{kv_arena_, kv.used(), Arena::Commit::kNow, "KV"},
+                           Want{scratch_arena_, scratch.used(), Arena::Commit::kNow, "scratch"},
+                           Want{lazy_arena_, lazy.used(), Arena::Commit::kOnTouch, "rows"}}) {
+    Result<Arena> taken = Arena::take(want.bytes, want.commit, want.name);
+    if (!taken.ok()) return taken.status();
+    want.arena = std::move(*taken);
+  }
+  kv = Carver(kv_arena_.data());
+  scratch = Carver(scratch_arena_.data());
+  lazy = Carver(lazy_arena_.data());
+  lay_out(kv, scratch, lazy);
+  return Status::kOk;
+}
+
+Status Engine::start() {
+  inverse_frequencies_ = model::rope_inverse_frequencies(model_, *tensors_);
+  tensors_.reset();
+  for (const std::unique_ptr<Stage>& stage : stages_) stage->bind(*weights_, inverse_frequencies_);
+  const SignalsBlocked blocked;
+  try {
+    for (const std::unique_ptr<Stage>& stage : stages_) stage->start(stages_.back()->done());
+  } catch (const std::system_error& error) {
+    return fail(Status::kOutOfMemory, "config: %d threads could not be started: %s",
+                config_.total_threads(), error.what());
+  }
+  return Status::kOk;
+}
+
+bool Engine::finished(std::uint32_t gate_value) const {
+  return stages_.back()->done().reached(gate_value);
+}
+
+Status Engine::begin_row(const RowStart& start) {
+  if (hung_) return lost();
+  if (start.row < 0 || start.row >= config_.max_rows) {
+    return fail(Status::kInvalidArgument, "row: %d is not in 0 .. %d", start.row,
+                config_.max_rows - 1);
+  }
+  const Row& row = rows_[start.row];
+  if (row.submitted && !finished(row.latest)) {
+    return fail(Status::kInvalidArgument, "row: %d is in an unfinished step", start.row);
+  }
+  return rows_.begin(start, model_.vocab, model_.context);
+}
+
+Status Engine::submit(const Plan& plan) {
+  if (hung_) return lost();
+  if (submitted_ - awaited_ == static_cast<std::uint32_t>(config_.max_in_flight)) {
+    return fail(Status::kBusy, "%d steps are in flight", config_.max_in_flight);
+  }
+  const std::uint64_t last_step = last_step_.load(std::memory_order_relaxed);
+  if (Status s = check_plan(limits_, plan, last_step, ++checks_, rows_); s != Status::kOk) return s;
+  Slot& slot = shared_.slot(submitted_);
+  slot.fill(plan, rows_);
+  ++submitted_;
+  for (const model::Sequence& sequence : slot.batch().sequences) {
+    Row& row = rows_[sequence.row];
+    row.submitted = true;
+    row.latest = submitted_;
+    // The last output decides: it is what the row's next token would be.
+    row.latest_samples = sequence.n_outputs > 0 &&
+                         slot.batch().targets[static_cast<std::size_t>(
+                             sequence.first_output + sequence.n_outputs - 1)] == model::kSample;
+  }
+  last_step_.store(plan.step, std::memory_order_relaxed);
+  slot.submit_ns = now_ns();
+  shared_.submitted.advance();
+  return Status::kOk;
+}
+
+Status Engine::await(std::int64_t timeout_ns, StepResult& result) {
+  if (hung_) return lost();
+  if (submitted_ == awaited_) return fail(Status::kInvalidArgument, "no step is in flight");
+  const Slot& slot = shared_.slot(awaited_);
+  // A step is late from when it could run: when it came, or when the step before it was done.
+  const std::int64_t runs_from = std::max(slot.submit_ns, last_end_ns_);
+  const std::int64_t hangs_at = config_.hang_timeout_ms == 0
+                                    ? kNoDeadline
+                                    : runs_from + std::int64_t{config_.hang_timeout_ms} * 1'000'000;
+  const std::int64_t now = now_ns();
+  const bool endless = timeout_ns < 0 || timeout_ns > kNoDeadline - now;
+  const std::int64_t deadline = std::min(hangs_at, endless ? kNoDeadline : now + timeout_ns);
+  switch (stages_.back()->done().wait(awaited_ + 1, await_spin_, deadline)) {
+    case Gate::Wait::kPoisoned:
+      return fail(Status::kShutdown, "the engine is being destroyed");
+    case Gate::Wait::kTimeout:
+      if (now_ns() >= hangs_at) return report_hang(slot, result);
+      return fail(Status::kTimeout, "step %" PRIu64 " is still running", slot.step);
+    case Gate::Wait::kReached:
+      break;
+  }
+  ++awaited_;
+  last_end_ns_ = slot.end_ns;
+  const StepFailure failure = slot.failure();
+  const auto outputs = failure.failed() ? 0 : static_cast<std::size_t>(slot.batch().outputs());
+  result.status = failure.status();
+  result.failed_stage = failure.failed() ? failure.lane() / config_.ranks : -1;
+  result.failed_rank = failure.failed() ? failure.lane() % config_.ranks : -1;
+  result.step = slot.step;
+  result.submit_ns = slot.submit_ns;
+  result.start_ns = slot.start_ns;
+  result.end_ns = slot.end_ns;
+  result.tokens = slot.result_tokens.first(outputs);
+  result.logprobs = slot.result_logprobs.first(outputs);
+  result.top_tokens = slot.top_tokens.first(outputs * kMaxTopLogprobs);
+  result.top_logprobs = slot.top_logprobs.first(outputs * kMaxTopLogprobs);
+  return Status::kOk;
+}
+
+Status Engine::report_hang(const Slot& slot, StepResult& result) {
+  hung_ = true;
+  hung_step_ = slot.step;
+  for (std::int32_t i = 0; i < config_.stages && hung_rank_ < 0; ++i) {
+    hung_stage_ = i;
+    hung_rank_ = stages_[static_cast<std::size_t>(i)]->stuck_rank(slot.step);
+  }
+  if (hung_rank_ < 0) hung_stage_ = -1;
+  result = {};
+  result.status = Status::kHung;
+  result.failed_stage = hung_stage_;
+  result.failed_rank = hung_rank_;
+  result.step = slot.step;
+  result.submit_ns = slot.submit_ns;
+  return lost();
+}
+
+Status Engine::lost() const {
+  return fail(Status::kHung,
+              "step %" PRIu64 " was not finished within %d ms: stage %d rank %d hangs", hung_step_,
+              config_.hang_timeout_ms, hung_stage_, hung_rank_);
+}
+
+Status Engine::inject(const Fault& fault) {
+  if (!config_.allow_fault_injection) {
+    return fail(Status::kUnsupported, "fault injection was not allowed at create");
+  }
+  return faults_.inject(fault, last_step_.load(std::memory_order_relaxed) + 1);
+}
+
+}  // namespace sb::engine

@@ -1,0 +1,97 @@
+#include "engine/slot.h"
+
+#include <algorithm>
+
+namespace sb::engine {
+
+void Slot::lay_out(Carver& carver, const Config& config, std::int32_t dim,
+                   std::int64_t max_blocks) {
+  const auto rows = static_cast<std::size_t>(config.max_rows);
+  const auto tokens = static_cast<std::size_t>(config.max_step_tokens);
+  const auto outputs = static_cast<std::size_t>(config.max_step_outputs);
+  sequences_ = carver.take<model::Sequence>(rows);
+  tokens_ = carver.take<std::int32_t>(tokens);
+  sequence_of_ = carver.take<std::int32_t>(tokens);
+  blocks_ = carver.take<std::int32_t>(static_cast<std::size_t>(max_blocks));
+  output_tokens_ = carver.take<std::int32_t>(outputs);
+  output_sequences_ = carver.take<std::int32_t>(outputs);
+  output_keys_ = carver.take<std::uint32_t>(outputs);
+  targets_ = carver.take<std::int32_t>(outputs);
+  result_tokens = carver.take<std::int32_t>(outputs);
+  result_logprobs = carver.take<float>(outputs);
+  top_tokens = carver.take<std::int32_t>(outputs * kMaxTopLogprobs);
+  top_logprobs = carver.take<float>(outputs * kMaxTopLogprobs);
+  if (config.stages > 1) {
+    hidden = carver.take<float>(checked_mul(tokens, static_cast<std::size_t>(dim)));
+  }
+}
+
+void Slot::fill(const Plan& plan, RowTable& rows) {
+  step = plan.step;
+  start_ns = 0;
+  end_ns = 0;
+  waits_for_sample = false;
+  kv_tokens_ = 0;
+  used_tokens_ = 0;
+  used_outputs_ = 0;
+  failure_.store(0, std::memory_order_relaxed);
+  std::copy(plan.tokens.begin(), plan.tokens.end(), tokens_.begin());
+  std::copy(plan.blocks.begin(), plan.blocks.end(), blocks_.begin());
+  std::copy(plan.targets.begin(), plan.targets.end(), targets_.begin());
+  for (std::size_t i = 0; i < plan.entries.size(); ++i) {
+    add_sequence(plan, plan.entries[i], i, rows);
+  }
+  batch_.sequences = sequences_.first(plan.entries.size());
+  batch_.tokens = tokens_.first(plan.tokens.size());
+  batch_.sequence_of = sequence_of_.first(plan.tokens.size());
+  batch_.output_tokens = output_tokens_.first(plan.targets.size());
+  batch_.targets = targets_.first(plan.targets.size());
+  batch_.last_sampled = rows.last_sampled();
+}
+
+void Slot::add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t index,
+                        RowTable& rows) {
+  model::Sequence& sequence = sequences_[index];
+  sequence.row = entry.row;
+  sequence.position = entry.position;
+  sequence.first_token = used_tokens_;
+  sequence.n_tokens = entry.n_tokens;
+  sequence.first_output = used_outputs_;
+  sequence.n_outputs = entry.n_outputs;
+  sequence.top_logprobs = entry.top_logprobs;
+  sequence.want_logprobs = entry.want_logprobs;
+  sequence.blocks = blocks_.subspan(static_cast<std::size_t>(entry.block_offset),
+                                    static_cast<std::size_t>(entry.n_blocks));
+  const auto own_targets = plan.targets.subspan(static_cast<std::size_t>(used_outputs_),
+                                                static_cast<std::size_t>(entry.n_outputs));
+  sequence.samples =
+      std::find(own_targets.begin(), own_targets.end(), model::kSample) != own_targets.end();
+  std::fill_n(sequence_of_.begin() + used_tokens_, entry.n_tokens,
+              static_cast<std::int32_t>(index));
+  kv_tokens_ += static_cast<std::uint64_t>(entry.position + entry.n_tokens);
+  if (tokens_[static_cast<std::size_t>(used_tokens_)] == model::kLastSampled) {
+    const std::uint32_t source = rows[entry.row].latest;
+    // Gate values grow with each submission, so the latest source is known last.
+    const bool later = !waits_for_sample || static_cast<std::int32_t>(source - sample_gate) > 0;
+    if (later) sample_gate = source;
+    waits_for_sample = true;
+  }
+  for (std::int32_t i = 0; i < entry.n_outputs; ++i) {
+    const auto output = static_cast<std::size_t>(used_outputs_ + i);
+    output_tokens_[output] = used_tokens_ + entry.n_tokens - entry.n_outputs + i;
+    output_sequences_[output] = static_cast<std::int32_t>(index);
+    output_keys_[output] =
+        sequence.samples ? static_cast<std::uint32_t>(index) : static_cast<std::uint32_t>(output);
+  }
+  used_tokens_ += entry.n_tokens;
+  used_outputs_ += entry.n_outputs;
+}
+
+void Slot::fail(StepFailure failure) {
+  std::uint32_t seen = failure_.load(std::memory_order_relaxed);
+  while (seen == 0 || failure.word() < seen) {
+    if (failure_.compare_exchange_weak(seen, failure.word(), std::memory_order_acq_rel)) return;
+  }
+}
+
+}  // namespace sb::engine

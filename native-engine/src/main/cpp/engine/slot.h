@@ -1,0 +1,93 @@
+// A step in flight: its plan, what the stages hand on, and its result.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/memory.h"
+#include "engine/config.h"
+#include "engine/plan.h"
+#include "engine/row_table.h"
+#include "model/batch.h"
+
+namespace sb::engine {
+
+// Why a step has no result, in one word: 0 for none, else the lane and whether memory ran out.
+class StepFailure {
+ public:
+  StepFailure() = default;
+  explicit StepFailure(std::uint32_t word) : word_(word) {}
+  static StepFailure at(std::int32_t lane, Status status) {
+    return StepFailure(static_cast<std::uint32_t>(lane + 1) << 8 |
+                       static_cast<std::uint32_t>(status));
+  }
+
+  [[nodiscard]] bool failed() const { return word_ != 0; }
+  [[nodiscard]] std::uint32_t word() const { return word_; }
+  [[nodiscard]] std::int32_t lane() const { return static_cast<std::int32_t>(word_ >> 8) - 1; }
+  [[nodiscard]] Status status() const {
+    return failed() ? static_cast<Status>(word_ & 0xffU) : Status::kOk;
+  }
+
+ private:
+  std::uint32_t word_ = 0;
+};
+
+// Memory is taken once; submit() fills it and the stages read it. The gates a step passes through
+// order all accesses.
+class Slot {
+ public:
+  void lay_out(Carver& carver, const Config& config, std::int32_t dim, std::int64_t max_blocks);
+
+  // Copies a checked plan.
+  void fill(const Plan& plan, RowTable& rows);
+
+  [[nodiscard]] const model::Batch& batch() const { return batch_; }
+  // Positions whose keys and values attention reads, each sequence's once.
+  [[nodiscard]] std::uint64_t kv_tokens() const { return kv_tokens_; }
+  // Outputs with the same key are handled by one thread, in order: a row's sampled outputs count
+  // for its penalties one after the other.
+  [[nodiscard]] std::uint32_t output_key(std::int64_t output) const {
+    return output_keys_[static_cast<std::size_t>(output)];
+  }
+  [[nodiscard]] std::int32_t output_sequence(std::int64_t output) const {
+    return output_sequences_[static_cast<std::size_t>(output)];
+  }
+
+  // The failure of the lowest lane is kept, so that what is reported does not depend on timing.
+  void fail(StepFailure failure);
+  [[nodiscard]] StepFailure failure() const {
+    return StepFailure(failure_.load(std::memory_order_acquire));
+  }
+
+  std::uint64_t step = 0;
+  std::int64_t submit_ns = 0;
+  std::int64_t start_ns = 0;
+  std::int64_t end_ns = 0;
+  bool waits_for_sample = false;  // some token is the last sampled
+  std::uint32_t sample_gate = 0;  // when the last stage has reached this, it is known
+
+  std::span<float> hidden;  // [token][dim], from stage to stage; empty with one stage
+
+  std::span<std::int32_t> result_tokens;
+  std::span<float> result_logprobs;
+  std::span<std::int32_t> top_tokens;  // kMaxTopLogprobs per output
+  std::span<float> top_logprobs;
+
+ private:
+  void add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t index, RowTable& rows);
+
+  model::Batch batch_;
+  std::uint64_t kv_tokens_ = 0;
+  std::span<model::Sequence> sequences_;
+  std::span<std::int32_t> tokens_, sequence_of_, blocks_;
+  std::span<std::int32_t> output_tokens_, output_sequences_, targets_;
+  std::span<std::uint32_t> output_keys_;
+  std::int32_t used_tokens_ = 0;
+  std::int32_t used_outputs_ = 0;
+  std::atomic<std::uint32_t> failure_{0};
+};
+
+}  // namespace sb::engine

@@ -1,0 +1,392 @@
+#include "engine/stage.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+
+#include "base/clock.h"
+
+namespace sb::engine {
+namespace {
+
+// A slowed rank sleeps when it owes this much: shorter sleeps are longer than asked.
+constexpr std::int64_t kSlowDebtNs = 100'000;
+
+}  // namespace
+
+Stage::Stage(Shared& shared, std::int32_t index, Stage* previous)
+    : shared_(shared),
+      index_(index),
+      previous_(previous),
+      barrier_(shared.config->ranks, shared.config->threads) {
+  const Config& config = *shared.config;
+  max_logit_tokens_ = std::min({kMaxLogitTokens, config.max_step_outputs, config.max_step_tokens});
+  const model::RankLimits limits{config.threads, config.max_step_tokens, max_logit_tokens_,
+                                 config.kv_block_tokens};
+  for (std::int32_t i = 0; i < config.ranks; ++i) {
+    const model::RankShape shape = model::rank_shape(*shared.model, config.ranks, i);
+    ranks_.push_back(std::make_unique<Rank>(
+        model::RankModel(*shared.model, shape, limits, ops::kernels(config.isa))));
+    ranks_.back()->barrier = std::make_unique<Barrier>(1, config.threads);
+  }
+}
+
+void Stage::lay_out(Carver& kv, Carver& scratch) {
+  const model::Config& model = *shared_.model;
+  const Config& config = *shared_.config;
+  const model::KvShape shape{config.kv_f16, config.kv_blocks, config.kv_block_tokens};
+  const std::int64_t layers = model::stage_layers(model, config.stages, index_).size();
+  const std::int32_t kv_heads = model.n_kv_heads / config.ranks;
+  for (const std::unique_ptr<Rank>& rank : ranks_) {
+    rank->kv = model::KvPool::lay_out(kv, shape, layers, kv_heads, model.head_dim);
+    rank->model.lay_out(scratch);
+    const std::int64_t element = config.kv_f16 ? 2 : 4;
+    rank->kv_token_bytes =
+        static_cast<std::uint64_t>(layers * kv_heads * model.head_dim * element * 2);
+  }
+  if (!is_last()) return;
+  logits_ = scratch.take<float>(checked_mul(static_cast<std::size_t>(max_logit_tokens_),
+                                            static_cast<std::size_t>(model.vocab)));
+  samplers_.clear();
+  for (std::int32_t i = 0; i < config.ranks * config.threads; ++i) {
+    samplers_.push_back(model::SamplerScratch::lay_out(scratch, model.vocab));
+  }
+}
+
+void Stage::bind(const model::Weights& weights, std::span<const float> inverse_frequencies) {
+  for (std::int32_t i = 0; i < shared_.config->ranks; ++i) {
+    Rank& rank = *ranks_[static_cast<std::size_t>(i)];
+    const model::RankWeights& mine = weights.rank(index_, i);
+    rank.model.bind(mine, weights.embedding(), rank.kv, inverse_frequencies);
+    for (const model::LayerWeights& layer : mine.layers) rank.layer_bytes += layer.matrix_bytes();
+    rank.output_bytes = mine.output.bytes();
+    rank.lane = shared_.timeline->lane(lane_of(i));
+  }
+}
+
+void Stage::start(Gate& last_stage_done) {
+  last_stage_done_ = &last_stage_done;
+  const Config& config = *shared_.config;
+  threads_.reserve(static_cast<std::size_t>(config.ranks * config.threads));
+  for (std::int32_t rank = 0; rank < config.ranks; ++rank) {
+    for (std::int32_t thread = 0; thread < config.threads; ++thread) {
+      threads_.emplace_back([this, rank, thread] { run(rank, thread); });
+    }
+  }
+}
+
+void Stage::poison() {
+  done_.poison();
+  barrier_.poison();
+  for (const std::unique_ptr<Rank>& rank : ranks_) rank->barrier->poison();
+}
+
+void Stage::join() {
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+std::int32_t Stage::stuck_rank(std::uint64_t step) const {
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    const Rank& rank = *ranks_[i];
+    if (rank.lane.finished_step() < step && !rank.waiting.load(std::memory_order_acquire)) {
+      return static_cast<std::int32_t>(i);
+    }
+  }
+  return -1;
+}
+
+void Stage::run(std::int32_t rank, std::int32_t thread) {
+  char name[16];
+  std::snprintf(name, sizeof(name), "sb-s%dr%dt%d", index_, rank, thread);
+  pthread_setname_np(pthread_self(), name);
+
+  Worker worker;
+  worker.rank_index = rank;
+  worker.rank = ranks_[static_cast<std::size_t>(rank)].get();
+  worker.team = {thread, shared_.config->threads, worker.rank->barrier.get(),
+                 SpinBudget(shared_.barrier_spin_ns)};
+  worker.stage_spin = SpinBudget(shared_.barrier_spin_ns);
+  worker.idle_spin = SpinBudget(shared_.idle_spin_ns);
+  worker.index = static_cast<std::uint32_t>(rank * shared_.config->threads + thread);
+  worker.sampler = is_last() ? &samplers_[worker.index] : nullptr;
+  worker.keeps_time = thread == 0;
+  for (std::uint32_t submission = 0;; ++submission) {
+    if (!receive(worker, submission)) return;
+    Slot& slot = shared_.slot(submission);
+    if (!compute(worker, slot)) return;
+    finish(worker, slot);
+    if (!stage_sync(worker)) return;
+    if (worker.index == 0) publish(slot);
+  }
+}
+
+// Waits for the step, and in the first stage for the tokens it takes from the step before.
+bool Stage::receive(Worker& worker, std::uint32_t submission) {
+  Gate& input = is_first() ? shared_.submitted : previous_->done_;
+  if (!wait_gate(worker, input, submission + 1)) return false;
+  const Slot& slot = shared_.slot(submission);
+  if (worker.keeps_time) {
+    const std::int64_t now = now_ns();
+    // A rank that idled because nothing was submitted has not waited for anybody.
+    worker.clock.start(is_first() ? now : std::max(worker.finished_ns, slot.submit_ns));
+    if (!is_first()) worker.clock.lap(Kind::kRecvWait, now);
+    worker.rank->lane.begin_step(slot.step, now);
+  }
+  if (!is_first() || !slot.waits_for_sample) return true;
+  if (!wait_gate(worker, *last_stage_done_, slot.sample_gate)) return false;
+  // With one stage the step before is always finished by now; there is nothing to tell.
+  if (worker.keeps_time && !is_last()) worker.clock.lap(Kind::kRecvWait);
+  return true;
+}
+
+// Applies what was injected for this rank and step; false when the engine is being stopped.
+bool Stage::suffer_faults(Worker& worker, Slot& slot) {
+  FaultTable& table = *shared_.faults;
+  const std::int32_t lane = lane_of(worker.rank_index);
+  worker.faults = table.active(lane, slot.step);
+  worker.slow_debt_ns = 0;
+  if (worker.faults.hang && !table.hang(lane, slot.step)) return false;
+  if (worker.faults.delay_ns > 0 && !table.sleep(worker.faults.delay_ns)) return false;
+  if (worker.faults.fail) slot.fail(StepFailure::at(lane, Status::kStepFailed));
+  if (worker.faults.out_of_memory) slot.fail(StepFailure::at(lane, Status::kOutOfMemory));
+  return true;
+}
+
+bool Stage::compute(Worker& worker, Slot& slot) {
+  if (is_first() && worker.index == 0) {
+    slot.start_ns = now_ns();
+    for (const model::Sequence& sequence : slot.batch().sequences) {
+      const auto first = static_cast<std::size_t>(sequence.first_token);
+      if (slot.batch().tokens[first] != model::kLastSampled) continue;
+      const StepFailure source(shared_.rows->failures()[static_cast<std::size_t>(sequence.row)]);
+      if (source.failed()) slot.fail(source);
+    }
+  }
+  if (shared_.config->allow_fault_injection) {
+    if (worker.keeps_time && !suffer_faults(worker, slot)) return false;
+    if (worker.keeps_time) worker.clock.lap(Kind::kCompute);
+    // After this nobody fails the step any more in this stage: all ranks see the same.
+    if (!stage_sync(worker)) return false;
+    if (worker.keeps_time) worker.clock.lap(wait_kind());
+    if (slot.failure().failed()) {
+      if (is_last() && worker.index == 0) forget_samples(slot);
+      return true;
+    }
+  }
+  if (!layers(worker, slot)) return false;
+  if (is_last()) return outputs(worker, slot);
+  if (worker.rank_index == 0) send(worker, slot);
+  return true;
+}
+
+bool Stage::layers(Worker& worker, Slot& slot) {
+  const model::Batch& batch = slot.batch();
+  model::RankModel& model = worker.rank->model;
+  model.begin(batch, worker.team);
+  if (is_first()) {
+    model.embed(batch, worker.team);
+  } else {
+    load_hidden(worker, slot);
+  }
+  for (std::int32_t layer = 0; layer < model.layers(); ++layer) {
+    if (!model.attention(layer, batch, worker.team)) return false;
+    if (!all_reduce(worker, model::Partial::kAttention, batch.size())) return false;
+    if (!model.feed_forward(layer, batch, worker.team)) return false;
+    if (!all_reduce(worker, model::Partial::kFeedForward, batch.size())) return false;
+  }
+  if (worker.keeps_time) {
+    const Rank& rank = *worker.rank;
+    worker.clock.add_bytes(Kind::kCompute,
+                           rank.layer_bytes + rank.kv_token_bytes * slot.kv_tokens());
+  }
+  return true;
+}
+
+// Adds the ranks' partial sums to this rank's copy of x, in rank order.
+bool Stage::all_reduce(Worker& worker, model::Partial which, std::int64_t tokens) {
+  if (worker.keeps_time && !end_compute(worker)) return false;
+  const std::int32_t ranks = shared_.config->ranks;
+  if (ranks == 1) {
+    // Each thread adds the columns it has just computed.
+    const model::RankModel& model = worker.rank->model;
+    add_columns(worker, model, which, tokens, model.partial_columns(worker.team));
+    return worker.team.sync();
+  }
+  if (!stage_sync(worker)) return false;
+  if (worker.keeps_time) {
+    // Until the rank's own last thread arrived, the rank was still computing.
+    const std::int64_t now = now_ns();
+    const std::int64_t arrived =
+        std::clamp(barrier_.arrived_ns(worker.rank_index), worker.clock.mark_ns(), now);
+    worker.clock.lap(Kind::kCompute, arrived);
+    worker.clock.lap(Kind::kAllReduceWait, now);
+    const std::int64_t moved = tokens * worker.rank->model.dim() * (ranks - 1);
+    worker.clock.add_bytes(Kind::kAllReduceWait, static_cast<std::uint64_t>(moved) * sizeof(float));
+  }
+  const Range columns = worker.team.share(worker.rank->model.dim());
+  for (const std::unique_ptr<Rank>& from : ranks_) {
+    add_columns(worker, from->model, which, tokens, columns);
+  }
+  return worker.team.sync();
+}
+
+void Stage::add_columns(Worker& worker, const model::RankModel& from, model::Partial which,
+                        std::int64_t tokens, Range columns) {
+  const ops::Kernels& kernels = ops::kernels(shared_.config->isa);
+  const std::int64_t dim = from.dim();
+  float* x = worker.rank->model.x();
+  const float* partial = from.partial(which);
+  if (columns.size() == 0) return;
+  for (std::int64_t token = 0; token < tokens; ++token) {
+    const std::int64_t at = token * dim + columns.begin;
+    kernels.add(x + at, partial + at, columns.size());
+  }
+}
+
+void Stage::load_hidden(Worker& worker, const Slot& slot) {
+  const std::int64_t dim = worker.rank->model.dim();
+  const Range tokens = worker.team.share(slot.batch().size());
+  std::copy(slot.hidden.begin() + tokens.begin * dim, slot.hidden.begin() + tokens.end * dim,
+            worker.rank->model.x() + tokens.begin * dim);
+}
+
+void Stage::send(Worker& worker, Slot& slot) {
+  if (worker.keeps_time) worker.clock.lap(Kind::kCompute);
+  const std::int64_t dim = worker.rank->model.dim();
+  const Range tokens = worker.team.share(slot.batch().size());
+  const float* x = worker.rank->model.x();
+  std::copy(x + tokens.begin * dim, x + tokens.end * dim, slot.hidden.begin() + tokens.begin * dim);
+  if (!worker.keeps_time) return;
+  worker.clock.lap(Kind::kSend);
+  worker.clock.add_bytes(Kind::kSend,
+                         static_cast<std::uint64_t>(slot.batch().size() * dim) * sizeof(float));
+}
+
+bool Stage::outputs(Worker& worker, Slot& slot) {
+  const std::int64_t count = slot.batch().outputs();
+  const std::int64_t vocab = shared_.model->vocab;
+  const auto threads = static_cast<std::uint32_t>(shared_.config->ranks * shared_.config->threads);
+  for (std::int64_t begin = 0; begin < count; begin += max_logit_tokens_) {
+    const Range chunk{begin, std::min<std::int64_t>(count, begin + max_logit_tokens_)};
+    // The logits of the chunk before have been read.
+    if (begin > 0 && !stage_sync(worker)) return false;
+    if (!worker.rank->model.logits(slot.batch(), chunk, logits_.data(), worker.team)) return false;
+    if (worker.keeps_time) {
+      if (!end_compute(worker)) return false;
+      worker.clock.add_bytes(Kind::kCompute, worker.rank->output_bytes);
+    }
+    if (!stage_sync(worker)) return false;
+    if (worker.keeps_time) worker.clock.lap(wait_kind());
+    bool sampled = false;
+    for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
+      if (slot.output_key(i) % threads != worker.index) continue;
+      sampled = true;
+      output(worker, slot, i,
+             logits_.subspan(static_cast<std::size_t>((i - begin) * vocab),
+                             static_cast<std::size_t>(vocab)));
+    }
+    if (worker.keeps_time && sampled) worker.clock.lap(Kind::kSample);
+  }
+  return true;
+}
+
+void Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::span<const float> logits) {
+  const auto at = static_cast<std::size_t>(index);
+  const auto owner = static_cast<std::size_t>(slot.output_sequence(index));
+  const model::Sequence& sequence = slot.batch().sequences[owner];
+  const std::int32_t token = choose_token(worker, slot, index, logits);
+  slot.result_tokens[at] = token;
+  slot.result_logprobs[at] = std::numeric_limits<float>::quiet_NaN();
+  const auto top = slot.top_tokens.subspan(at * kMaxTopLogprobs, kMaxTopLogprobs);
+  const auto top_logprobs = slot.top_logprobs.subspan(at * kMaxTopLogprobs, kMaxTopLogprobs);
+  std::fill(top.begin(), top.end(), -1);
+  std::fill(top_logprobs.begin(), top_logprobs.end(), -std::numeric_limits<float>::infinity());
+  const bool scored = slot.batch().targets[at] != model::kSample;
+  if (!scored && !sequence.want_logprobs && sequence.top_logprobs == 0) return;
+  const auto normaliser = model::Normaliser::of(logits);
+  const auto logprob = [&](std::int32_t id) {
+    return normaliser.log_probability(logits[static_cast<std::size_t>(id)]);
+  };
+  slot.result_logprobs[at] = logprob(token);
+  const auto wanted = top.first(static_cast<std::size_t>(sequence.top_logprobs));
+  const std::size_t found = model::top_tokens(logits, wanted);
+  for (std::size_t i = 0; i < found; ++i) top_logprobs[i] = logprob(top[i]);
+}
+
+std::int32_t Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index,
+                                 std::span<const float> logits) {
+  const std::int32_t target = slot.batch().targets[static_cast<std::size_t>(index)];
+  if (target != model::kSample) return target;
+  const std::int32_t token = slot.batch().output_tokens[static_cast<std::size_t>(index)];
+  const std::int32_t row_index = slot.batch().sequence(token).row;
+  Row& row = (*shared_.rows)[row_index];
+  model::SamplingInput input;
+  input.logits = logits;
+  input.parameters = &row.sampling;
+  input.seen = row.counts.entries();
+  input.bias = row.bias();
+  // The sampled token follows the one whose logits these are.
+  input.position = static_cast<std::uint64_t>(slot.batch().position(token)) + 1;
+  const std::int32_t sampled = model::sample(input, *worker.sampler);
+  if (row.sampling.penalises()) row.counts.add(sampled);
+  shared_.rows->last_sampled()[static_cast<std::size_t>(row_index)] = sampled;
+  shared_.rows->failures()[static_cast<std::size_t>(row_index)] = 0;
+  return sampled;
+}
+
+// What a failed step should have sampled is unknown, and so fails the steps that need it.
+void Stage::forget_samples(const Slot& slot) {
+  for (const model::Sequence& sequence : slot.batch().sequences) {
+    if (!sequence.samples) continue;
+    shared_.rows->failures()[static_cast<std::size_t>(sequence.row)] = slot.failure().word();
+  }
+}
+
+// The rank's records and heartbeat; complete before the step leaves the stage.
+void Stage::finish(Worker& worker, Slot& slot) {
+  if (!worker.keeps_time) return;
+  const std::int64_t now = now_ns();
+  worker.clock.lap(Kind::kCompute, now);
+  worker.finished_ns = now;
+  worker.clock.write(worker.rank->lane, slot.step, index_, worker.rank_index,
+                     static_cast<std::uint32_t>(slot.batch().size()));
+  worker.rank->lane.finish_step(slot.step, now);
+}
+
+void Stage::publish(Slot& slot) {
+  if (is_last()) slot.end_ns = now_ns();
+  done_.advance();
+}
+
+bool Stage::stage_sync(Worker& worker) {
+  if (worker.keeps_time) worker.rank->waiting.store(true, std::memory_order_release);
+  const bool released = barrier_.wait(worker.rank_index, worker.stage_spin);
+  if (worker.keeps_time) worker.rank->waiting.store(false, std::memory_order_release);
+  return released;
+}
+
+// Ends a piece of computing, for its time and for an injected slowness.
+bool Stage::end_compute(Worker& worker) {
+  const std::int64_t spent = worker.clock.lap(Kind::kCompute);
+  if (worker.faults.slow_percent == 0) return true;
+  worker.slow_debt_ns += spent * worker.faults.slow_percent / 100;
+  if (worker.slow_debt_ns < kSlowDebtNs) return true;
+  const bool slept = shared_.faults->sleep(worker.slow_debt_ns);
+  worker.slow_debt_ns = 0;
+  worker.clock.lap(Kind::kCompute);
+  return slept;
+}
+
+bool Stage::wait_gate(Worker& worker, Gate& gate, std::uint32_t value) {
+  if (worker.keeps_time) worker.rank->waiting.store(true, std::memory_order_release);
+  const bool reached = gate.wait(value, worker.idle_spin) == Gate::Wait::kReached;
+  if (worker.keeps_time) worker.rank->waiting.store(false, std::memory_order_release);
+  return reached;
+}
+
+}  // namespace sb::engine

@@ -1,0 +1,140 @@
+// One pipeline stage: its ranks, their threads, and how a step runs through them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "base/barrier.h"
+#include "base/memory.h"
+#include "base/team.h"
+#include "engine/config.h"
+#include "engine/fault.h"
+#include "engine/row_table.h"
+#include "engine/slot.h"
+#include "engine/timeline.h"
+#include "model/kv_pool.h"
+#include "model/rank_model.h"
+#include "model/sampler.h"
+
+namespace sb::engine {
+
+// What all stages share; owned by the engine.
+struct Shared {
+  const model::Config* model = nullptr;
+  const Config* config = nullptr;
+  std::span<Slot> slots;
+  RowTable* rows = nullptr;
+  FaultTable* faults = nullptr;
+  const Timeline* timeline = nullptr;
+  Gate submitted;  // steps handed in
+  std::int64_t barrier_spin_ns = 0;
+  std::int64_t idle_spin_ns = 0;
+
+  [[nodiscard]] Slot& slot(std::uint32_t submission) const {
+    return slots[submission % slots.size()];
+  }
+};
+
+// Submissions are numbered from 0; a gate that has reached n + 1 has let submission n through.
+//
+// Each of the stage's ranks x threads threads walks all submissions in order by itself. They meet
+// at the rank's barrier between two kernels that share data, at the stage's barrier where ranks
+// exchange partial sums, and once at the end of a step; then the stage's gate lets the next stage
+// have it. So stage s + 1 runs step k while stage s runs step k + 1, as far apart as there are
+// slots.
+class Stage {
+ public:
+  Stage(Shared& shared, std::int32_t index, Stage* previous);
+
+  void lay_out(Carver& kv, Carver& scratch);
+  void bind(const model::Weights& weights, std::span<const float> inverse_frequencies);
+  // May throw std::system_error; join() then joins those that were started.
+  void start(Gate& last_stage_done);
+  // Makes every wait of this stage's barriers and gate return; join() waits for its threads, which
+  // may be at another stage's gate.
+  void poison();
+  void join();
+
+  // Steps that have left this stage.
+  [[nodiscard]] Gate& done() { return done_; }
+  // The first rank that neither has finished the step nor waits for another; -1: none.
+  [[nodiscard]] std::int32_t stuck_rank(std::uint64_t step) const;
+
+ private:
+  struct Rank {
+    model::RankModel model;
+    model::KvPool kv;
+    std::unique_ptr<Barrier> barrier;
+    std::uint64_t layer_bytes = 0;     // weights one pass over the layers reads
+    std::uint64_t output_bytes = 0;    // and one over the output layer
+    std::uint64_t kv_token_bytes = 0;  // keys and values of one position, all layers
+    Lane lane;
+    std::atomic<bool> waiting{false};  // for another rank or stage
+  };
+
+  // One thread's state; thread 0 of a rank also keeps the rank's time.
+  struct Worker {
+    std::int32_t rank_index = 0;
+    Rank* rank = nullptr;
+    Team team;
+    SpinBudget stage_spin{0};
+    SpinBudget idle_spin{0};
+    model::SamplerScratch* sampler = nullptr;
+    std::uint32_t index = 0;  // among the stage's threads
+    bool keeps_time = false;
+    StepClock clock;
+    std::int64_t finished_ns = 0;  // the step before
+    ActiveFaults faults;
+    std::int64_t slow_debt_ns = 0;
+  };
+
+  [[nodiscard]] bool is_first() const { return previous_ == nullptr; }
+  [[nodiscard]] bool is_last() const { return index_ == shared_.config->stages - 1; }
+  [[nodiscard]] std::int32_t lane_of(std::int32_t rank) const {
+    return index_ * shared_.config->ranks + rank;
+  }
+
+  // What waiting at the stage's barrier is called: a single rank waits for nobody but itself.
+  [[nodiscard]] Kind wait_kind() const {
+    return shared_.config->ranks > 1 ? Kind::kAllReduceWait : Kind::kCompute;
+  }
+
+  void run(std::int32_t rank, std::int32_t thread);
+  [[nodiscard]] bool receive(Worker& worker, std::uint32_t submission);
+  [[nodiscard]] bool suffer_faults(Worker& worker, Slot& slot);
+  [[nodiscard]] bool compute(Worker& worker, Slot& slot);
+  [[nodiscard]] bool layers(Worker& worker, Slot& slot);
+  [[nodiscard]] bool all_reduce(Worker& worker, model::Partial which, std::int64_t tokens);
+  void add_columns(Worker& worker, const model::RankModel& from, model::Partial which,
+                   std::int64_t tokens, Range columns);
+  void send(Worker& worker, Slot& slot);
+  void load_hidden(Worker& worker, const Slot& slot);
+  [[nodiscard]] bool outputs(Worker& worker, Slot& slot);
+  void output(Worker& worker, Slot& slot, std::int64_t index, std::span<const float> logits);
+  [[nodiscard]] std::int32_t choose_token(Worker& worker, Slot& slot, std::int64_t index,
+                                          std::span<const float> logits);
+  void forget_samples(const Slot& slot);
+  void finish(Worker& worker, Slot& slot);
+  void publish(Slot& slot);
+  [[nodiscard]] bool stage_sync(Worker& worker);
+  [[nodiscard]] bool end_compute(Worker& worker);
+  [[nodiscard]] bool wait_gate(Worker& worker, Gate& gate, std::uint32_t value);
+
+  Shared& shared_;
+  const std::int32_t index_;
+  Stage* const previous_;
+  Gate* last_stage_done_ = nullptr;
+  Barrier barrier_;
+  Gate done_;
+  std::vector<std::unique_ptr<Rank>> ranks_;
+  std::span<float> logits_;  // [max_logit_tokens][vocab]; last stage
+  std::int32_t max_logit_tokens_ = 0;
+  std::vector<model::SamplerScratch> samplers_;  // per thread; last stage
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace sb::engine

@@ -1,0 +1,294 @@
+#include "model/rank_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sb::model {
+namespace {
+
+std::size_t product(std::int64_t a, std::int64_t b) {
+  return checked_mul(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
+}
+
+bool is_quantised(const ops::Matrix& matrix) { return ops::type_traits(matrix.type).quantised; }
+
+std::int64_t groups_of(std::int64_t rows) { return (rows + ops::kRowGroup - 1) / ops::kRowGroup; }
+
+}  // namespace
+
+std::vector<float> rope_inverse_frequencies(const Config& config, const Tensors& tensors) {
+  const auto pairs = static_cast<std::size_t>(config.rope_dim / 2);
+  std::vector<float> divisors(pairs, 1.0F);
+  if (const Tensor* given = tensors.find(Role::kRopeFreqs); given != nullptr) {
+    copy_vector(*given, divisors.data());
+  }
+  std::vector<float> frequencies(pairs);
+  for (std::size_t i = 0; i < pairs; ++i) {
+    const double exponent = -2.0 * static_cast<double>(i) / config.rope_dim;
+    const double frequency = std::pow(static_cast<double>(config.rope_base), exponent);
+    const double divisor =
+        static_cast<double>(divisors[i]) * static_cast<double>(config.rope_scale);
+    frequencies[i] = static_cast<float>(frequency / divisor);
+  }
+  return frequencies;
+}
+
+void RankModel::Operand::lay_out(Carver& carver, std::int64_t tokens, std::int64_t cols) {
+  const std::int64_t blocks = (cols + ops::kQuantBlock - 1) / ops::kQuantBlock;
+  f32 = carver.take<float>(product(tokens, cols));
+  q = carver.take<std::int8_t>(product(tokens, cols));
+  scale = carver.take<float>(product(tokens, blocks));
+  sum = carver.take<ops::BlockSum>(product(tokens, blocks));
+}
+
+ops::Activations RankModel::Operand::view(std::int64_t m, std::int64_t k) const {
+  return {m, k, f32.data(), q.data(), scale.data(), sum.data()};
+}
+
+void RankModel::lay_out(Carver& carver) {
+  const std::int64_t tokens = limits_.max_tokens;
+  // The output layer reads normed_ too, with at most max_logit_tokens <= max_tokens rows.
+  x_ = carver.take<float>(product(tokens, config_.dim));
+  angles_ = carver.take<float>(product(tokens, config_.rope_dim));
+  normed_.lay_out(carver, tokens, config_.dim);
+  attended_.lay_out(carver, tokens, shape_.q_rows.size());
+  gated_.lay_out(carver, tokens, shape_.ffn_rows.size());
+  q_ = carver.take<float>(product(tokens, shape_.q_rows.size()));
+  k_ = carver.take<float>(product(tokens, shape_.kv_rows.size()));
+  v_ = carver.take<float>(product(tokens, shape_.kv_rows.size()));
+  up_ = carver.take<float>(product(tokens, shape_.ffn_rows.size()));
+  for (std::span<float>& partial : partial_) {
+    partial = carver.take<float>(product(tokens, config_.dim));
+  }
+  attention_scratch_floats_ = ops::attention_scratch_floats(config_.queries_per_kv_head(),
+                                                            limits_.block_tokens, config_.head_dim);
+  // Whole cache lines per thread.
+  attention_scratch_floats_ = (attention_scratch_floats_ + 15) / 16 * 16;
+  attention_scratch_ = carver.take<float>(
+      checked_mul(attention_scratch_floats_, static_cast<std::size_t>(limits_.threads)));
+}
+
+void RankModel::bind(const RankWeights& weights, std::span<const EmbeddingSlice> embedding,
+                     const KvPool& kv, std::span<const float> inverse_frequencies) {
+  weights_ = &weights;
+  embedding_ = embedding;
+  kv_ = &kv;
+  rope_ = {config_.rope_neox, config_.rope_dim, inverse_frequencies.data()};
+}
+
+Range RankModel::partial_columns(const Team& team) const {
+  const Range groups = team.share(groups_of(config_.dim));
+  return {groups.begin * ops::kRowGroup,
+          std::min<std::int64_t>(config_.dim, groups.end * ops::kRowGroup)};
+}
+
+void RankModel::begin(const Batch& batch, Team& team) {
+  const Range tokens = team.share(batch.size());
+  for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
+    ops::rope_angles(rope_, batch.position(token), angles_.data() + token * config_.rope_dim);
+  }
+}
+
+void RankModel::embed(const Batch& batch, Team& team) {
+  const Range tokens = team.share(batch.size());
+  for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
+    const std::int32_t id = batch.token_id(token);
+    const auto after = std::upper_bound(
+        embedding_.begin(), embedding_.end(), id,
+        [](std::int32_t row, const EmbeddingSlice& slice) { return row < slice.row_begin; });
+    const EmbeddingSlice& slice = *std::prev(after);
+    ops::unpack_row(slice.matrix, id - slice.row_begin, x_.data() + token * config_.dim);
+  }
+}
+
+void RankModel::normalise(const float* x, const float* weight, std::int64_t token, Operand& out,
+                          bool quantise) {
+  const std::int64_t dim = config_.dim;
+  kernels_->rms_norm(x, weight, config_.rms_epsilon, dim, out.f32.data() + token * dim);
+  if (!quantise) return;
+  kernels_->quantise(out.f32.data(), dim, token, token + 1, out.q.data(), out.scale.data(),
+                     out.sum.data());
+}
+
+void RankModel::quantise_columns(Operand& operand, std::int64_t k, std::int64_t token,
+                                 std::int64_t begin, std::int64_t end) {
+  const std::int64_t at = token * k + begin;
+  const std::int64_t block = at / ops::kQuantBlock;
+  kernels_->quantise(operand.f32.data() + at, end - begin, 0, 1, operand.q.data() + at,
+                     operand.scale.data() + block, operand.sum.data() + block);
+}
+
+bool RankModel::attention(std::int32_t layer, const Batch& batch, Team& team) {
+  const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const bool quantise_in =
+      is_quantised(weights.q) || is_quantised(weights.k) || is_quantised(weights.v);
+  const std::int64_t m = batch.size();
+  const Range tokens = team.share(m);
+  for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
+    normalise(x_.data() + token * config_.dim, weights.attn_norm, token, normed_, quantise_in);
+  }
+  if (!team.sync()) return false;
+
+  project_qkv(weights, m, team);
+  if (!team.sync()) return false;
+
+  rotate_and_store(layer, batch, team);
+  if (!team.sync()) return false;
+
+  const bool quantise_out = is_quantised(weights.attn_output);
+  const std::int64_t q_cols = shape_.q_rows.size();
+  const std::int64_t head_cols = std::int64_t{config_.queries_per_kv_head()} * config_.head_dim;
+  // A kv head's queries are quantised by the thread that attended them when they fill whole blocks.
+  const bool whole_blocks = head_cols % ops::kQuantBlock == 0;
+  attend(layer, batch, quantise_out && whole_blocks, team);
+  if (!team.sync()) return false;
+  if (quantise_out && !whole_blocks) {
+    for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
+      quantise_columns(attended_, q_cols, token, 0, q_cols);
+    }
+    if (!team.sync()) return false;
+  }
+
+  const Range groups = team.share(weights.attn_output.groups());
+  kernels_->matmul(weights.attn_output, attended_.view(m, q_cols), nullptr, partial_[0].data(),
+                   config_.dim, groups.begin, groups.end);
+  return true;
+}
+
+// q, k and v are shared out as if they were one matrix.
+void RankModel::project_qkv(const LayerWeights& weights, std::int64_t m, const Team& team) {
+  struct Part {
+    const ops::Matrix* matrix;
+    const float* bias;
+    float* y;
+  };
+  const Part parts[] = {{&weights.q, weights.q_bias, q_.data()},
+                        {&weights.k, weights.k_bias, k_.data()},
+                        {&weights.v, weights.v_bias, v_.data()}};
+  const ops::Activations input = normed_.view(m, config_.dim);
+  const Range mine = team.share(weights.q.groups() + weights.k.groups() + weights.v.groups());
+  std::int64_t offset = 0;
+  for (const Part& part : parts) {
+    const std::int64_t groups = part.matrix->groups();
+    const std::int64_t begin = std::clamp<std::int64_t>(mine.begin - offset, 0, groups);
+    const std::int64_t end = std::clamp<std::int64_t>(mine.end - offset, 0, groups);
+    if (begin < end) {
+      kernels_->matmul(*part.matrix, input, part.bias, part.y, part.matrix->rows, begin, end);
+    }
+    offset += groups;
+  }
+}
+
+void RankModel::prepare_heads(const float* norm, const float* angles, std::int32_t n_heads,
+                              float* heads) {
+  for (std::int64_t i = 0; norm != nullptr && i < n_heads; ++i) {
+    float* head = heads + i * config_.head_dim;
+    kernels_->rms_norm(head, norm, config_.rms_epsilon, config_.head_dim, head);
+  }
+  kernels_->rope(rope_, angles, n_heads, config_.head_dim, heads);
+}
+
+void RankModel::rotate_and_store(std::int32_t layer, const Batch& batch, const Team& team) {
+  const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const ops::KvView& kv = kv_->layer(layer);
+  const std::int64_t head_dim = config_.head_dim;
+  const std::int64_t kv_heads = shape_.kv_heads;
+  const std::int32_t group = config_.queries_per_kv_head();
+  // One unit is a token's kv head with the query heads that share it.
+  const Range units = team.share(batch.size() * kv_heads);
+  for (std::int64_t unit = units.begin; unit < units.end; ++unit) {
+    const std::int64_t token = unit / kv_heads;
+    const std::int64_t kv_head = unit % kv_heads;
+    const std::int32_t position = batch.position(token);
+    float* queries = q_.data() + token * shape_.q_rows.size() + kv_head * group * head_dim;
+    const float* angles = angles_.data() + token * config_.rope_dim;
+    prepare_heads(weights.q_norm, angles, group, queries);
+    const std::int64_t at = token * shape_.kv_rows.size() + kv_head * head_dim;
+    prepare_heads(weights.k_norm, angles, 1, k_.data() + at);
+    const std::int32_t block = position / kv.block_tokens;
+    kernels_->kv_store(kv, batch.sequence(token).blocks[static_cast<std::size_t>(block)],
+                       position % kv.block_tokens, static_cast<std::int32_t>(kv_head),
+                       k_.data() + at, v_.data() + at);
+  }
+}
+
+void RankModel::attend(std::int32_t layer, const Batch& batch, bool quantise, const Team& team) {
+  const ops::KvView& kv = kv_->layer(layer);
+  const std::int64_t kv_heads = shape_.kv_heads;
+  const std::int32_t group = config_.queries_per_kv_head();
+  const std::int64_t head_cols = std::int64_t{group} * config_.head_dim;
+  const std::int64_t q_cols = shape_.q_rows.size();
+  const float scale = 1.0F / std::sqrt(static_cast<float>(config_.head_dim));
+  float* scratch =
+      attention_scratch_.data() + attention_scratch_floats_ * static_cast<std::size_t>(team.index);
+  // Dealt out one by one: later tokens of a prompt attend to more positions than earlier ones.
+  const std::int64_t units = batch.size() * kv_heads;
+  for (std::int64_t unit = team.index; unit < units; unit += team.size) {
+    const std::int64_t token = unit % batch.size();
+    const std::int64_t kv_head = unit / batch.size();
+    const std::int64_t column = kv_head * head_cols;
+    kernels_->attention(kv, batch.sequence(token).blocks, static_cast<std::int32_t>(kv_head),
+                        batch.position(token) + 1, q_.data() + token * q_cols + column, group,
+                        scale, attended_.f32.data() + token * q_cols + column, scratch);
+    if (quantise) quantise_columns(attended_, q_cols, token, column, column + head_cols);
+  }
+}
+
+bool RankModel::feed_forward(std::int32_t layer, const Batch& batch, Team& team) {
+  const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const bool quantise_in = is_quantised(weights.gate) || is_quantised(weights.up);
+  const std::int64_t m = batch.size();
+  const Range tokens = team.share(m);
+  for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
+    normalise(x_.data() + token * config_.dim, weights.ffn_norm, token, normed_, quantise_in);
+  }
+  if (!team.sync()) return false;
+
+  gate_and_up(weights, m, is_quantised(weights.down), team);
+  if (!team.sync()) return false;
+
+  const Range groups = team.share(weights.down.groups());
+  kernels_->matmul(weights.down, gated_.view(m, shape_.ffn_rows.size()), nullptr,
+                   partial_[1].data(), config_.dim, groups.begin, groups.end);
+  return true;
+}
+
+// Shared out in pairs of groups: 32 rows are one activation block of the next matrix, so a thread
+// gates and quantises what it has computed itself.
+void RankModel::gate_and_up(const LayerWeights& weights, std::int64_t m, bool quantise,
+                            const Team& team) {
+  constexpr std::int64_t kGroupsPerBlock = ops::kQuantBlock / ops::kRowGroup;
+  const std::int64_t rows = shape_.ffn_rows.size();
+  const std::int64_t groups = weights.gate.groups();
+  const Range pairs = team.share((groups + kGroupsPerBlock - 1) / kGroupsPerBlock);
+  const std::int64_t begin = pairs.begin * kGroupsPerBlock;
+  const std::int64_t end = std::min(groups, pairs.end * kGroupsPerBlock);
+  if (begin >= end) return;
+  const ops::Activations input = normed_.view(m, config_.dim);
+  kernels_->matmul(weights.gate, input, nullptr, gated_.f32.data(), rows, begin, end);
+  kernels_->matmul(weights.up, input, nullptr, up_.data(), rows, begin, end);
+  const std::int64_t first = begin * ops::kRowGroup;
+  const std::int64_t last = std::min(rows, end * ops::kRowGroup);
+  for (std::int64_t token = 0; token < m; ++token) {
+    float* gate = gated_.f32.data() + token * rows + first;
+    kernels_->silu_mul(gate, up_.data() + token * rows + first, last - first, gate);
+    if (quantise) quantise_columns(gated_, rows, token, first, last);
+  }
+}
+
+bool RankModel::logits(const Batch& batch, Range outputs, float* logits, Team& team) {
+  const std::int64_t m = outputs.size();
+  const bool quantise = is_quantised(weights_->output);
+  const Range mine = team.share(m);
+  for (std::int64_t i = mine.begin; i < mine.end; ++i) {
+    const std::int64_t token = batch.output_tokens[static_cast<std::size_t>(outputs.begin + i)];
+    normalise(x_.data() + token * config_.dim, weights_->output_norm, i, normed_, quantise);
+  }
+  if (!team.sync()) return false;
+  const Range groups = team.share(weights_->output.groups());
+  kernels_->matmul(weights_->output, normed_.view(m, config_.dim), nullptr,
+                   logits + shape_.output_rows.begin, config_.vocab, groups.begin, groups.end);
+  return true;
+}
+
+}  // namespace sb::model

@@ -1,0 +1,116 @@
+// One rank's share of one stage of the model: what its threads compute between two meetings with
+// the other ranks.
+//
+// Every function is called by all threads of the rank's team together and ends without a barrier:
+// what a thread has written is complete for the others after the next sync. A function returns
+// false when the engine is being stopped. The residual stream x is each rank's own copy.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/memory.h"
+#include "base/team.h"
+#include "model/batch.h"
+#include "model/config.h"
+#include "model/kv_pool.h"
+#include "model/partition.h"
+#include "model/weights.h"
+#include "ops/op.h"
+
+namespace sb::model {
+
+// The two sums of a layer that the ranks add up. They alternate, so a rank may write one while a
+// slower rank still reads the other.
+enum class Partial : std::int32_t { kAttention = 0, kFeedForward = 1 };
+
+struct RankLimits {
+  std::int32_t threads = 1;
+  std::int32_t max_tokens = 0;        // of a step
+  std::int32_t max_logit_tokens = 0;  // outputs whose logits are computed at once
+  std::int32_t block_tokens = 0;
+};
+
+// A rotary table is the same for every stage and rank.
+[[nodiscard]] std::vector<float> rope_inverse_frequencies(const Config& config,
+                                                          const Tensors& tensors);
+
+class RankModel {
+ public:
+  RankModel(const Config& config, const RankShape& shape, const RankLimits& limits,
+            const ops::Kernels& kernels)
+      : config_(config), shape_(shape), limits_(limits), kernels_(&kernels) {}
+
+  // Takes (or measures) the scratch memory.
+  void lay_out(Carver& carver);
+  // Must precede the first step.
+  void bind(const RankWeights& weights, std::span<const EmbeddingSlice> embedding, const KvPool& kv,
+            std::span<const float> inverse_frequencies);
+
+  // Works out what all layers share: the tokens' rotary angles.
+  void begin(const Batch& batch, Team& team);
+  // x = the tokens' embeddings.
+  void embed(const Batch& batch, Team& team);
+  // partial = this rank's share of the attention block's output; "layer" counts within the stage.
+  [[nodiscard]] bool attention(std::int32_t layer, const Batch& batch, Team& team);
+  // partial = this rank's share of the feed-forward block's output.
+  [[nodiscard]] bool feed_forward(std::int32_t layer, const Batch& batch, Team& team);
+  // logits[i][vocab] of outputs [begin, end), this rank's rows only.
+  [[nodiscard]] bool logits(const Batch& batch, Range outputs, float* logits, Team& team);
+
+  [[nodiscard]] float* x() { return x_.data(); }
+  [[nodiscard]] const float* partial(Partial which) const {
+    return partial_[static_cast<std::size_t>(which)].data();
+  }
+  // The columns of partial() that this thread's matmul wrote.
+  [[nodiscard]] Range partial_columns(const Team& team) const;
+  [[nodiscard]] std::int64_t dim() const { return config_.dim; }
+  [[nodiscard]] std::int64_t layers() const {
+    return static_cast<std::int64_t>(weights_->layers.size());
+  }
+  [[nodiscard]] const RankWeights& weights() const { return *weights_; }
+
+ private:
+  // Activations in the forms the matrices want, for max_tokens tokens.
+  struct Operand {
+    std::span<float> f32;
+    std::span<std::int8_t> q;
+    std::span<float> scale;
+    std::span<ops::BlockSum> sum;
+    void lay_out(Carver& carver, std::int64_t tokens, std::int64_t cols);
+    [[nodiscard]] ops::Activations view(std::int64_t m, std::int64_t k) const;
+  };
+
+  void normalise(const float* x, const float* weight, std::int64_t token, Operand& out,
+                 bool quantise);
+  // Quantises columns [begin, end) of one token; both are multiples of 32.
+  void quantise_columns(Operand& operand, std::int64_t k, std::int64_t token, std::int64_t begin,
+                        std::int64_t end);
+  void project_qkv(const LayerWeights& weights, std::int64_t m, const Team& team);
+  void rotate_and_store(std::int32_t layer, const Batch& batch, const Team& team);
+  void prepare_heads(const float* norm, const float* angles, std::int32_t n_heads, float* heads);
+  void attend(std::int32_t layer, const Batch& batch, bool quantise, const Team& team);
+  void gate_and_up(const LayerWeights& weights, std::int64_t m, bool quantise, const Team& team);
+
+  Config config_;
+  RankShape shape_;
+  RankLimits limits_;
+  const ops::Kernels* kernels_;
+  const RankWeights* weights_ = nullptr;
+  std::span<const EmbeddingSlice> embedding_;
+  const KvPool* kv_ = nullptr;
+  ops::Rope rope_;
+
+  std::span<float> x_;
+  std::span<float> angles_;
+  Operand normed_;    // of dim columns: into q, k, v, gate, up and the output layer
+  Operand attended_;  // of q_rows columns: into attn_output
+  Operand gated_;     // of ffn_rows columns: into down
+  std::span<float> q_, k_, v_, up_;
+  std::span<float> partial_[2];
+  std::span<float> attention_scratch_;
+  std::size_t attention_scratch_floats_ = 0;  // per thread
+};
+
+}  // namespace sb::model

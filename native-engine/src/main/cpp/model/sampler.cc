@@ -1,0 +1,211 @@
+#include "model/sampler.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "model/philox.h"
+
+namespace sb::model {
+namespace {
+
+using Candidate = SamplerScratch::Candidate;
+
+// Independent accumulators the compiler keeps in vector registers.
+constexpr std::size_t kLanes = 16;
+constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+// e^x for x <= 0 within 2 units in the last place, and 0 below -87 and for NaN. Cody and Waite's
+// reduction by ln 2 in two parts, then Cephes' polynomial. No branch and no call, so loops over it
+// are vectorised.
+float exp_nonpositive(float x) {
+  const float clamped = x > -87.0F ? x : -87.0F;
+  // Adding 1.5 x 2^23 rounds to an integer and leaves it in the low bits.
+  const float shifted = clamped * 1.44269504F + 0x1.8p23F;
+  const float n = shifted - 0x1.8p23F;
+  const float r = (clamped - n * 0.693359375F) - n * -2.12194440e-4F;
+  float p = 1.9875691500e-4F;
+  p = p * r + 1.3981999507e-3F;
+  p = p * r + 8.3334519073e-3F;
+  p = p * r + 4.1665795894e-2F;
+  p = p * r + 1.6666665459e-1F;
+  p = p * r + 5.0000001201e-1F;
+  const float mantissa = p * r * r + r + 1.0F;
+  const std::uint32_t exponent = std::bit_cast<std::uint32_t>(shifted) << 23;
+  const float power = std::bit_cast<float>(std::bit_cast<std::uint32_t>(mantissa) + exponent);
+  return x > -87.0F ? power : 0.0F;
+}
+
+float maximum_of(std::span<const float> values) {
+  float lanes[kLanes];
+  std::fill_n(lanes, kLanes, kMinusInfinity);
+  std::size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const float value = values[i + lane];
+      lanes[lane] = value > lanes[lane] ? value : lanes[lane];
+    }
+  }
+  for (; i < values.size(); ++i) lanes[0] = values[i] > lanes[0] ? values[i] : lanes[0];
+  return *std::max_element(lanes, lanes + kLanes);
+}
+
+// Sum of e^(value - maximum): in float over short runs, in double over the runs.
+double exponential_sum(std::span<const float> values, float maximum) {
+  constexpr std::size_t kRun = 256;
+  double total = 0;
+  for (std::size_t begin = 0; begin < values.size(); begin += kRun) {
+    const std::span<const float> run = values.subspan(begin, std::min(kRun, values.size() - begin));
+    float lanes[kLanes] = {};
+    std::size_t i = 0;
+    for (; i + kLanes <= run.size(); i += kLanes) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        lanes[lane] += exp_nonpositive(run[i + lane] - maximum);
+      }
+    }
+    for (; i < run.size(); ++i) lanes[0] += exp_nonpositive(run[i] - maximum);
+    for (const float lane : lanes) total += static_cast<double>(lane);
+  }
+  return total;
+}
+
+void penalise(const SamplingParameters& parameters, std::span<const TokenCount> seen,
+              std::span<float> logits) {
+  for (const TokenCount& entry : seen) {
+    float& logit = logits[static_cast<std::size_t>(entry.token)];
+    logit =
+        logit > 0 ? logit / parameters.repetition_penalty : logit * parameters.repetition_penalty;
+    if (entry.outputs == 0) continue;
+    logit -= parameters.presence_penalty;
+    logit -= parameters.frequency_penalty * static_cast<float>(entry.outputs);
+  }
+}
+
+// The logits after penalties and bias; the given ones when there are none.
+std::span<const float> adjust(const SamplingInput& input, SamplerScratch& scratch) {
+  const bool penalises = input.parameters->penalises() && !input.seen.empty();
+  if (!penalises && input.bias.empty()) return input.logits;
+  std::copy(input.logits.begin(), input.logits.end(), scratch.adjusted.begin());
+  if (penalises) penalise(*input.parameters, input.seen, scratch.adjusted);
+  for (const LogitBias& bias : input.bias) {
+    scratch.adjusted[static_cast<std::size_t>(bias.token)] += bias.value;
+  }
+  return scratch.adjusted.first(input.logits.size());
+}
+
+// Likelier first, then the lower id: a total order, so every selection is unique.
+bool likelier(const Candidate& a, const Candidate& b) {
+  return a.probability != b.probability ? a.probability > b.probability : a.token < b.token;
+}
+
+// Unnormalised probabilities: the likeliest token has 1. Tokens that cannot be drawn are left out.
+std::span<Candidate> candidates_of(std::span<const float> logits, float temperature,
+                                   SamplerScratch& scratch) {
+  const float maximum = maximum_of(logits);
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const float probability = exp_nonpositive((logits[i] - maximum) / temperature);
+    scratch.candidates[count] = {probability, static_cast<std::int32_t>(i)};
+    count += probability > 0 ? 1 : 0;
+  }
+  return scratch.candidates.first(count);
+}
+
+std::span<Candidate> keep_top_k(std::span<Candidate> candidates, std::int32_t top_k) {
+  const auto k = static_cast<std::size_t>(top_k);
+  if (k == 0 || k >= candidates.size()) return candidates;
+  std::nth_element(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(k),
+                   candidates.end(), likelier);
+  // Which k are kept is unique, their order after a partial selection is not.
+  std::sort(candidates.begin(), candidates.begin() + static_cast<std::ptrdiff_t>(k), likelier);
+  return candidates.first(k);
+}
+
+double mass_of(std::span<const Candidate> candidates) {
+  double mass = 0;
+  for (const Candidate& candidate : candidates) mass += static_cast<double>(candidate.probability);
+  return mass;
+}
+
+// Sorts only as far as the cumulative probability needs, in runs that grow.
+std::span<Candidate> keep_top_p(std::span<Candidate> candidates, float top_p) {
+  if (top_p >= 1) return candidates;
+  constexpr std::size_t kFirstRun = 256;
+  const double wanted = mass_of(candidates) * static_cast<double>(top_p);
+  const auto at = [&](std::size_t i) {
+    return candidates.begin() + static_cast<std::ptrdiff_t>(i);
+  };
+  double reached = 0;
+  std::size_t sorted = 0;
+  while (sorted < candidates.size()) {
+    const std::size_t next = std::min(candidates.size(), std::max(kFirstRun, sorted * 4));
+    if (next < candidates.size()) {
+      std::nth_element(at(sorted), at(next), candidates.end(), likelier);
+    }
+    std::sort(at(sorted), at(next), likelier);
+    for (; sorted < next; ++sorted) {
+      reached += static_cast<double>(candidates[sorted].probability);
+      if (reached >= wanted) return candidates.first(sorted + 1);
+    }
+  }
+  return candidates;
+}
+
+std::span<Candidate> keep_min_p(std::span<Candidate> candidates, float min_p) {
+  if (min_p <= 0) return candidates;
+  // The likeliest token is always among the candidates and has probability 1.
+  const auto end = std::remove_if(candidates.begin(), candidates.end(),
+                                  [&](const Candidate& c) { return c.probability < min_p; });
+  return candidates.first(static_cast<std::size_t>(end - candidates.begin()));
+}
+
+std::int32_t draw(std::span<const Candidate> candidates, double u) {
+  const double wanted = u * mass_of(candidates);
+  double reached = 0;
+  for (const Candidate& candidate : candidates) {
+    reached += static_cast<double>(candidate.probability);
+    if (reached > wanted) return candidate.token;
+  }
+  return candidates.back().token;
+}
+
+}  // namespace
+
+std::int32_t argmax(std::span<const float> logits) {
+  const auto best = std::find(logits.begin(), logits.end(), maximum_of(logits));
+  return best == logits.end() ? 0 : static_cast<std::int32_t>(best - logits.begin());
+}
+
+std::int32_t sample(const SamplingInput& input, SamplerScratch& scratch) {
+  const SamplingParameters& parameters = *input.parameters;
+  const std::span<const float> logits = adjust(input, scratch);
+  if (parameters.temperature <= 0) return argmax(logits);
+  std::span<Candidate> kept = candidates_of(logits, parameters.temperature, scratch);
+  if (kept.empty()) return argmax(logits);
+  kept = keep_top_k(kept, parameters.top_k);
+  kept = keep_top_p(kept, parameters.top_p);
+  kept = keep_min_p(kept, parameters.min_p);
+  return draw(kept, uniform(parameters.seed, input.position));
+}
+
+Normaliser Normaliser::of(std::span<const float> logits) {
+  const float maximum = maximum_of(logits);
+  return {maximum, static_cast<float>(std::log(exponential_sum(logits, maximum)))};
+}
+
+std::size_t top_tokens(std::span<const float> logits, std::span<std::int32_t> tokens) {
+  std::size_t count = 0;
+  if (tokens.empty()) return 0;
+  const auto value = [&](std::size_t i) { return logits[static_cast<std::size_t>(tokens[i])]; };
+  for (std::size_t id = 0; id < logits.size(); ++id) {
+    const bool full = count == tokens.size();
+    if (full && !(logits[id] > value(count - 1))) continue;
+    std::size_t at = full ? count - 1 : count++;
+    for (; at > 0 && logits[id] > value(at - 1); --at) tokens[at] = tokens[at - 1];
+    tokens[at] = static_cast<std::int32_t>(id);
+  }
+  return count;
+}
+
+}  // namespace sb::model

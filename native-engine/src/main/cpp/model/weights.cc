@@ -1,0 +1,196 @@
+#include "model/weights.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <system_error>
+#include <thread>
+
+#include "base/float16.h"
+
+namespace sb::model {
+namespace {
+
+// Packed bytes a packing thread takes at a time: small enough that progress moves and that threads
+// finish together.
+constexpr std::size_t kPackChunkBytes = std::size_t{1} << 20;
+
+struct PackChunk {
+  const PackJob* job;
+  std::int64_t group_begin;
+  std::int64_t group_end;
+};
+
+std::vector<PackChunk> chunks_of(const std::vector<PackJob>& jobs) {
+  std::vector<PackChunk> chunks;
+  for (const PackJob& job : jobs) {
+    const auto step =
+        static_cast<std::int64_t>(std::max<std::size_t>(1, kPackChunkBytes / job.group_bytes));
+    for (std::int64_t begin = 0; begin < job.groups; begin += step) {
+      chunks.push_back({&job, begin, std::min(job.groups, begin + step)});
+    }
+  }
+  return chunks;
+}
+
+void pack_chunk(const PackChunk& chunk) {
+  const PackJob& job = *chunk.job;
+  ops::pack(job.tensor->type, job.tensor->data, job.tensor->cols, job.rows.begin, job.rows.end,
+            job.cols.begin, job.cols.end, chunk.group_begin, chunk.group_end, job.destination);
+}
+
+}  // namespace
+
+void copy_vector(const Tensor& tensor, float* destination) {
+  const auto count = static_cast<std::size_t>(tensor.cols);
+  if (tensor.type == ops::WeightType::kF32) {
+    std::memcpy(destination, tensor.data, count * sizeof(float));
+    return;
+  }
+  const auto* halves = static_cast<const std::uint16_t*>(tensor.data);
+  std::transform(halves, halves + count, destination, float_from_half);
+}
+
+Weights Weights::plan(const Config& config, const Tensors& tensors, const Placement& placement) {
+  Weights weights(config, tensors, placement);
+  weights.lay_out(Carver());
+  return weights;
+}
+
+void Weights::lay_out(Carver carver) {
+  ranks_.assign(static_cast<std::size_t>(placement_.stages * placement_.ranks), {});
+  embedding_.clear();
+  pack_jobs_.clear();
+  vector_jobs_.clear();
+  for (std::int32_t stage = 0; stage < placement_.stages; ++stage) lay_out_stage(carver, stage);
+  lay_out_output(carver);
+  bytes_ = carver.used();
+  packed_bytes_ = 0;
+  for (const PackJob& job : pack_jobs_) {
+    const std::size_t bytes = checked_mul(static_cast<std::size_t>(job.groups), job.group_bytes);
+    packed_bytes_ = checked_add(packed_bytes_, bytes);
+  }
+  bytes_per_token_ = 0;
+  for (const RankWeights& rank : ranks_) {
+    for (const LayerWeights& layer : rank.layers) bytes_per_token_ += layer.matrix_bytes();
+    bytes_per_token_ += rank.output.bytes();
+  }
+}
+
+void Weights::lay_out_stage(Carver& carver, std::int32_t stage) {
+  const Range layers = stage_layers(config_, placement_.stages, stage);
+  for (std::int64_t i = layers.begin; i < layers.end; ++i) {
+    const auto layer = static_cast<std::int32_t>(i);
+    const LayerWeights shared = lay_out_vectors(carver, layer);
+    for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
+      LayerWeights mine = shared;
+      lay_out_matrices(carver, layer, rank_shape(config_, placement_.ranks, rank), mine);
+      ranks_[static_cast<std::size_t>(stage * placement_.ranks + rank)].layers.push_back(mine);
+    }
+  }
+}
+
+void Weights::lay_out_output(Carver& carver) {
+  const float* norm = take_vector(carver, Role::kOutputNorm, -1);
+  const Range all_cols{0, config_.dim};
+  for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
+    const Range rows = rank_shape(config_, placement_.ranks, rank).output_rows;
+    const std::int32_t last = placement_.stages - 1;
+    RankWeights& weights = ranks_[static_cast<std::size_t>(last * placement_.ranks + rank)];
+    weights.output_norm = norm;
+    weights.output = take_matrix(carver, tensors_->output(), rows, all_cols);
+    if (tensors_->tied_output()) embedding_.push_back({rows.begin, weights.output});
+  }
+  if (tensors_->tied_output()) return;
+  const Tensor& embedding = tensors_->get(Role::kTokenEmbedding);
+  embedding_.push_back({0, take_matrix(carver, embedding, {0, config_.vocab}, all_cols)});
+}
+
+LayerWeights Weights::lay_out_vectors(Carver& carver, std::int32_t layer) {
+  LayerWeights weights;
+  weights.attn_norm = take_vector(carver, Role::kAttnNorm, layer);
+  weights.q_norm = take_vector(carver, Role::kAttnQNorm, layer);
+  weights.k_norm = take_vector(carver, Role::kAttnKNorm, layer);
+  weights.q_bias = take_vector(carver, Role::kAttnQBias, layer);
+  weights.k_bias = take_vector(carver, Role::kAttnKBias, layer);
+  weights.v_bias = take_vector(carver, Role::kAttnVBias, layer);
+  weights.ffn_norm = take_vector(carver, Role::kFfnNorm, layer);
+  return weights;
+}
+
+void Weights::lay_out_matrices(Carver& carver, std::int32_t layer, const RankShape& shape,
+                               LayerWeights& weights) {
+  const auto slice = [&](Role role, Range rows, Range cols) {
+    return take_matrix(carver, tensors_->get(role, layer), rows, cols);
+  };
+  const Range dim{0, config_.dim};
+  weights.q = slice(Role::kAttnQ, shape.q_rows, dim);
+  weights.k = slice(Role::kAttnK, shape.kv_rows, dim);
+  weights.v = slice(Role::kAttnV, shape.kv_rows, dim);
+  weights.attn_output = slice(Role::kAttnOutput, dim, shape.q_rows);
+  weights.gate = slice(Role::kFfnGate, shape.ffn_rows, dim);
+  weights.up = slice(Role::kFfnUp, shape.ffn_rows, dim);
+  weights.down = slice(Role::kFfnDown, dim, shape.ffn_rows);
+  const auto rank_rows = [](const float* bias, const Range& rows) {
+    return bias == nullptr ? nullptr : bias + rows.begin;
+  };
+  weights.q_bias = rank_rows(weights.q_bias, shape.q_rows);
+  weights.k_bias = rank_rows(weights.k_bias, shape.kv_rows);
+  weights.v_bias = rank_rows(weights.v_bias, shape.kv_rows);
+}
+
+// Null when the model has no such vector, and while measuring.
+const float* Weights::take_vector(Carver& carver, Role role, std::int32_t layer) {
+  const Tensor* tensor = tensors_->find(role, layer);
+  if (tensor == nullptr) return nullptr;
+  float* destination = carver.take<float>(static_cast<std::size_t>(tensor->cols)).data();
+  vector_jobs_.push_back({tensor, destination});
+  return destination;
+}
+
+ops::Matrix Weights::take_matrix(Carver& carver, const Tensor& tensor, Range rows, Range cols) {
+  ops::Matrix matrix;
+  matrix.type = tensor.type;
+  matrix.rows = rows.size();
+  matrix.cols = cols.size();
+  matrix.first_col = cols.begin;
+  matrix.group_bytes = ops::packed_group_bytes(tensor.type, matrix.cols, matrix.first_col);
+  const auto groups = static_cast<std::size_t>(matrix.groups());
+  auto* data =
+      reinterpret_cast<std::uint8_t*>(carver.take_bytes(checked_mul(groups, matrix.group_bytes)));
+  matrix.data = data;
+  pack_jobs_.push_back({&tensor, rows, cols, matrix.groups(), matrix.group_bytes, data});
+  return matrix;
+}
+
+Status Weights::load(std::int32_t threads, std::uint64_t& done) {
+  Result<Arena> arena = Arena::take(bytes_, Arena::Commit::kOnTouch, "weights");
+  if (!arena.ok()) return arena.status();
+  arena_ = std::move(*arena);
+  lay_out(Carver(arena_.data()));
+  for (const VectorJob& job : vector_jobs_) copy_vector(*job.tensor, job.destination);
+
+  const std::vector<PackChunk> chunks = chunks_of(pack_jobs_);
+  std::atomic<std::size_t> next{0};
+  const auto pack_all = [&] {
+    for (std::size_t i = next.fetch_add(1); i < chunks.size(); i = next.fetch_add(1)) {
+      pack_chunk(chunks[i]);
+      const auto groups = static_cast<std::size_t>(chunks[i].group_end - chunks[i].group_begin);
+      std::atomic_ref(done).fetch_add(groups * chunks[i].job->group_bytes);
+    }
+  };
+  std::vector<std::thread> helpers;
+  try {
+    for (std::int32_t i = 1; i < threads; ++i) helpers.emplace_back(pack_all);
+  } catch (const std::system_error&) {
+    // Fewer threads pack the same bytes.
+  }
+  pack_all();
+  for (std::thread& helper : helpers) helper.join();
+  pack_jobs_.clear();
+  vector_jobs_.clear();
+  tensors_ = nullptr;
+  return Status::kOk;
+}
+
+}  // namespace sb::model

@@ -1,0 +1,111 @@
+// A model's weights, sliced over stages and ranks and packed for the kernels.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "model/config.h"
+#include "model/partition.h"
+#include "ops/op.h"
+
+namespace sb::model {
+
+// A slice of a tensor and where its packed form goes.
+struct PackJob {
+  const Tensor* tensor = nullptr;
+  Range rows;
+  Range cols;
+  std::int64_t groups = 0;
+  std::size_t group_bytes = 0;
+  std::uint8_t* destination = nullptr;
+};
+
+// A vector (norm, bias) and where its float form goes.
+struct VectorJob {
+  const Tensor* tensor = nullptr;
+  float* destination = nullptr;
+};
+
+struct LayerWeights {
+  const float* attn_norm = nullptr;
+  const float* q_norm = nullptr;  // null: the architecture has none
+  const float* k_norm = nullptr;
+  const float* q_bias = nullptr;  // null: none; this rank's rows
+  const float* k_bias = nullptr;
+  const float* v_bias = nullptr;
+  const float* ffn_norm = nullptr;
+  ops::Matrix q, k, v, attn_output, gate, up, down;
+
+  [[nodiscard]] std::size_t matrix_bytes() const {
+    return q.bytes() + k.bytes() + v.bytes() + attn_output.bytes() + gate.bytes() + up.bytes() +
+           down.bytes();
+  }
+};
+
+struct RankWeights {
+  std::vector<LayerWeights> layers;    // of the stage
+  const float* output_norm = nullptr;  // last stage only
+  ops::Matrix output;                  // last stage only: rows output_rows of its shape
+};
+
+// The token embedding. With a tied output layer its rows are the ranks' output slices, so it costs
+// no memory of its own.
+struct EmbeddingSlice {
+  std::int64_t row_begin = 0;
+  ops::Matrix matrix;
+};
+
+class Weights {
+ public:
+  // Plans the packed form without taking memory; the tensors must outlive load().
+  [[nodiscard]] static Weights plan(const Config& config, const Tensors& tensors,
+                                    const Placement& placement);
+
+  // SIZE_MAX when the sum overflows.
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  // What one decode step reads.
+  [[nodiscard]] std::size_t bytes_per_token() const { return bytes_per_token_; }
+  // Bytes load() reports as its whole.
+  [[nodiscard]] std::size_t packed_bytes() const { return packed_bytes_; }
+
+  // Takes the memory and packs, on "threads" threads; done counts packed bytes, atomically.
+  Status load(std::int32_t threads, std::uint64_t& done);
+
+  [[nodiscard]] const RankWeights& rank(std::int32_t stage, std::int32_t rank) const {
+    return ranks_[static_cast<std::size_t>(stage * placement_.ranks + rank)];
+  }
+  [[nodiscard]] const std::vector<EmbeddingSlice>& embedding() const { return embedding_; }
+
+ private:
+  Weights(const Config& config, const Tensors& tensors, const Placement& placement)
+      : config_(config), tensors_(&tensors), placement_(placement) {}
+
+  void lay_out(Carver carver);
+  void lay_out_stage(Carver& carver, std::int32_t stage);
+  void lay_out_output(Carver& carver);
+  [[nodiscard]] LayerWeights lay_out_vectors(Carver& carver, std::int32_t layer);
+  void lay_out_matrices(Carver& carver, std::int32_t layer, const RankShape& shape,
+                        LayerWeights& weights);
+  [[nodiscard]] const float* take_vector(Carver& carver, Role role, std::int32_t layer);
+  [[nodiscard]] ops::Matrix take_matrix(Carver& carver, const Tensor& tensor, Range rows,
+                                        Range cols);
+
+  Config config_;
+  const Tensors* tensors_;
+  Placement placement_;
+  std::size_t bytes_ = 0;
+  std::size_t bytes_per_token_ = 0;
+  std::size_t packed_bytes_ = 0;
+  Arena arena_;
+  std::vector<RankWeights> ranks_;
+  std::vector<EmbeddingSlice> embedding_;
+  std::vector<PackJob> pack_jobs_;
+  std::vector<VectorJob> vector_jobs_;
+};
+
+// A vector's values as float.
+void copy_vector(const Tensor& tensor, float* destination);
+
+}  // namespace sb::model

@@ -1,0 +1,350 @@
+// The whole forward pass against exact arithmetic, and its independence of how work is laid out.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "engine_testing.h"
+
+namespace sb::testing {
+namespace {
+
+using Vector = std::vector<double>;
+
+Vector multiply(const std::vector<float>& matrix, const Vector& x, const std::vector<float>& bias) {
+  Vector y(matrix.size() / x.size());
+  for (size_t row = 0; row < y.size(); ++row) {
+    y[row] = bias.empty() ? 0 : static_cast<double>(bias[row]);
+    for (size_t col = 0; col < x.size(); ++col) {
+      y[row] += static_cast<double>(matrix[row * x.size() + col]) * x[col];
+    }
+  }
+  return y;
+}
+
+Vector normalise(const double* x, const std::vector<float>& weight) {
+  Vector out(weight.size());
+  double squares = 0;
+  for (size_t i = 0; i < out.size(); ++i) squares += x[i] * x[i];
+  const double scale = 1 / std::sqrt(squares / static_cast<double>(out.size()) + 1e-5);
+  for (size_t i = 0; i < out.size(); ++i) out[i] = x[i] * scale * static_cast<double>(weight[i]);
+  return out;
+}
+
+// Rotates each head of x, after its norm when there is one.
+void prepare_heads(const TestModel& model, const std::vector<float>& norm, int32_t position,
+                   Vector& x) {
+  const ModelSpec& spec = model.spec();
+  const auto head_dim = static_cast<size_t>(spec.head_dim);
+  const std::vector<float>& divisors = model.values(SB_ROPE_FREQS);
+  const bool neox = spec.arch != SB_ARCH_LLAMA;
+  for (size_t head = 0; head < x.size(); head += head_dim) {
+    if (!norm.empty()) {
+      const Vector normed = normalise(&x[head], norm);
+      std::copy(normed.begin(), normed.end(), x.begin() + static_cast<ptrdiff_t>(head));
+    }
+    for (size_t i = 0; i < head_dim / 2; ++i) {
+      const double divisor = divisors.empty() ? 1 : static_cast<double>(divisors[i]);
+      const double exponent = -2.0 * static_cast<double>(i) / spec.head_dim;
+      const double angle = position * std::pow(10000.0, exponent) / divisor;
+      double& a = x[head + (neox ? i : 2 * i)];
+      double& b = x[head + (neox ? i + head_dim / 2 : 2 * i + 1)];
+      const double rotated = a * std::cos(angle) - b * std::sin(angle);
+      b = a * std::sin(angle) + b * std::cos(angle);
+      a = rotated;
+    }
+  }
+}
+
+// The attention of one position over the keys and values so far.
+Vector attend(const ModelSpec& spec, const Vector& q, const std::vector<Vector>& keys,
+              const std::vector<Vector>& values) {
+  const auto head_dim = static_cast<size_t>(spec.head_dim);
+  const auto group = static_cast<size_t>(spec.n_heads / spec.n_kv_heads);
+  Vector out(q.size(), 0);
+  for (size_t head = 0; head < static_cast<size_t>(spec.n_heads); ++head) {
+    const size_t kv = head / group * head_dim;
+    Vector weights;
+    for (const Vector& key : keys) {
+      double dot = 0;
+      for (size_t i = 0; i < head_dim; ++i) dot += q[head * head_dim + i] * key[kv + i];
+      weights.push_back(std::exp(dot / std::sqrt(static_cast<double>(head_dim))));
+    }
+    const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+    for (size_t t = 0; t < values.size(); ++t) {
+      for (size_t i = 0; i < head_dim; ++i) {
+        out[head * head_dim + i] += weights[t] / total * values[t][kv + i];
+      }
+    }
+  }
+  return out;
+}
+
+Vector feed_forward(const TestModel& model, int32_t layer, const Vector& x) {
+  Vector gate = multiply(model.values(SB_FFN_GATE, layer), x, {});
+  const Vector up = multiply(model.values(SB_FFN_UP, layer), x, {});
+  for (size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
+  return multiply(model.values(SB_FFN_DOWN, layer), gate, {});
+}
+
+void add(Vector& x, const Vector& y) {
+  for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+}
+
+Vector log_softmax(const Vector& logits) {
+  double total = 0;
+  for (const double logit : logits) total += std::exp(logit);
+  Vector out;
+  for (const double logit : logits) out.push_back(logit - std::log(total));
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::vector<double>> exact_logprobs(const TestModel& model,
+                                                const std::vector<int32_t>& tokens) {
+  const ModelSpec& spec = model.spec();
+  const auto layers = static_cast<size_t>(spec.n_layers);
+  std::vector<std::vector<Vector>> keys(layers), values(layers);
+  std::vector<std::vector<double>> logprobs;
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    const std::vector<float>& embedding = model.values(SB_TOKEN_EMBD);
+    const auto first =
+        embedding.begin() + static_cast<ptrdiff_t>(tokens[t]) * static_cast<ptrdiff_t>(spec.dim);
+    Vector x(first, first + spec.dim);
+    for (int32_t layer = 0; layer < spec.n_layers; ++layer) {
+      const auto l = static_cast<size_t>(layer);
+      const Vector h = normalise(x.data(), model.values(SB_ATTN_NORM, layer));
+      Vector q = multiply(model.values(SB_ATTN_Q, layer), h, model.values(SB_ATTN_Q_BIAS, layer));
+      Vector k = multiply(model.values(SB_ATTN_K, layer), h, model.values(SB_ATTN_K_BIAS, layer));
+      Vector v = multiply(model.values(SB_ATTN_V, layer), h, model.values(SB_ATTN_V_BIAS, layer));
+      prepare_heads(model, model.values(SB_ATTN_Q_NORM, layer), static_cast<int32_t>(t), q);
+      prepare_heads(model, model.values(SB_ATTN_K_NORM, layer), static_cast<int32_t>(t), k);
+      keys[l].push_back(k);
+      values[l].push_back(v);
+      const Vector attended = attend(spec, q, keys[l], values[l]);
+      add(x, multiply(model.values(SB_ATTN_OUTPUT, layer), attended, {}));
+      add(x, feed_forward(model, layer, normalise(x.data(), model.values(SB_FFN_NORM, layer))));
+    }
+    const Vector last = normalise(x.data(), model.values(SB_OUTPUT_NORM));
+    const sb_role output = spec.tied ? SB_TOKEN_EMBD : SB_OUTPUT;
+    logprobs.push_back(log_softmax(multiply(model.values(output), last, {})));
+  }
+  return logprobs;
+}
+
+namespace {
+
+struct Layout {
+  int32_t stages;
+  int32_t ranks;
+  int32_t threads;
+};
+
+double worst_error(const TestModel& model, const std::vector<int32_t>& tokens,
+                   const std::vector<float>& scored) {
+  const auto exact = exact_logprobs(model, tokens);
+  double worst = 0;
+  for (size_t i = 0; i < scored.size(); ++i) {
+    const double expected = exact[i][static_cast<size_t>(tokens[i + 1])];
+    worst = std::max(worst, std::fabs(static_cast<double>(scored[i]) - expected));
+  }
+  return worst;
+}
+
+class EveryArchitecture : public ::testing::TestWithParam<ModelSpec> {};
+
+TEST_P(EveryArchitecture, AgreesWithExactArithmetic) {
+  const TestModel model(GetParam());
+  sb_engine_config config = engine_config();
+  config.kv_type = SB_TYPE_F32;
+  TestEngine engine(model, config);
+  const std::vector<int32_t> tokens = some_tokens(GetParam(), 60);
+
+  const std::vector<float> scored = engine.score(0, tokens, 64);
+
+  ASSERT_EQ(scored.size(), 59U);
+  EXPECT_LT(worst_error(model, tokens, scored), 1e-3);
+}
+
+TEST_P(EveryArchitecture, AgreesWithExactArithmeticOnFourRanksInTwoStages) {
+  const TestModel model(GetParam());
+  sb_engine_config config = engine_config(2, 2, 1);
+  config.kv_type = SB_TYPE_F32;
+  TestEngine engine(model, config);
+  const std::vector<int32_t> tokens = some_tokens(GetParam(), 60);
+
+  const std::vector<float> scored = engine.score(0, tokens, 64);
+
+  EXPECT_LT(worst_error(model, tokens, scored), 1e-3);
+}
+
+ModelSpec spec_of(sb_arch arch) {
+  ModelSpec spec;
+  spec.arch = arch;
+  return spec;
+}
+
+ModelSpec odd_qwen3() {
+  // Heads wider than dim / n_heads, and a group of queries that fills no whole activation block.
+  ModelSpec spec = spec_of(SB_ARCH_QWEN3);
+  spec.head_dim = 24;
+  spec.n_heads = 2;
+  spec.tied = true;
+  return spec;
+}
+
+ModelSpec llama_with_rope_freqs() {
+  ModelSpec spec;
+  spec.rope_freqs = true;
+  spec.tied = true;
+  return spec;
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EveryArchitecture,
+                         ::testing::Values(spec_of(SB_ARCH_LLAMA), spec_of(SB_ARCH_QWEN2),
+                                           spec_of(SB_ARCH_QWEN3), odd_qwen3(),
+                                           llama_with_rope_freqs()));
+
+class EveryEqualLayout : public ::testing::TestWithParam<Layout> {};
+
+TEST_P(EveryEqualLayout, GivesTheSameBitsAsOneThread) {
+  TestModel model(ModelSpec{});
+  model.quantise_matrices();
+  const Layout& layout = GetParam();
+  TestEngine single(model, engine_config());
+  TestEngine spread(model, engine_config(layout.stages, layout.ranks, layout.threads));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 60);
+
+  const std::vector<float> expected = single.score(0, tokens, 64);
+  const std::vector<float> actual = spread.score(0, tokens, 64);
+
+  EXPECT_EQ(actual, expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, EveryEqualLayout,
+                         ::testing::Values(Layout{1, 1, 2}, Layout{1, 1, 3}, Layout{2, 1, 1},
+                                           Layout{4, 1, 1}, Layout{2, 1, 2}));
+
+class EveryRankLayout : public ::testing::TestWithParam<Layout> {};
+
+TEST_P(EveryRankLayout, GivesTheSameTokensAndNearlyTheSameLogits) {
+  TestModel model(ModelSpec{});
+  model.quantise_matrices();
+  const Layout& layout = GetParam();
+  TestEngine single(model, engine_config());
+  TestEngine spread(model, engine_config(layout.stages, layout.ranks, layout.threads));
+  const std::vector<int32_t> prompt = some_tokens(model.spec(), 20);
+
+  std::vector<float> expected_logprobs;
+  std::vector<float> actual_logprobs;
+  const auto expected = single.generate(0, prompt, 30, greedy(), &expected_logprobs);
+  const auto actual = spread.generate(0, prompt, 30, greedy(), &actual_logprobs);
+
+  EXPECT_EQ(actual, expected);
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(actual_logprobs[i], expected_logprobs[i], 2e-2);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, EveryRankLayout,
+                         ::testing::Values(Layout{1, 2, 1}, Layout{2, 2, 1}, Layout{2, 2, 2}));
+
+TEST(EngineNumerics, ChunksOfSixteenGiveTheSameBitsAsTheWholePrompt) {
+  TestModel model(ModelSpec{});
+  model.quantise_matrices();
+  TestEngine engine(model, engine_config(1, 1, 2));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 101);
+
+  const std::vector<float> whole = engine.score(0, tokens, 128);
+  const std::vector<float> chunked = engine.score(1, tokens, 16);
+  const std::vector<float> single = engine.score(2, tokens, 1);
+
+  EXPECT_EQ(chunked, whole);
+  EXPECT_EQ(single, whole);
+}
+
+TEST(EngineNumerics, NeighboursInAStepChangeNoBit) {
+  TestModel model(ModelSpec{});
+  model.quantise_matrices();
+  TestEngine engine(model, engine_config());
+  const std::vector<int32_t> prompt = some_tokens(model.spec(), 11);
+  const std::vector<int32_t> other = some_tokens(model.spec(), 17, 99);
+  std::vector<float> expected_logprobs;
+  const auto expected = engine.generate(0, prompt, 12, greedy(), &expected_logprobs);
+
+  std::vector<Piece> pieces;
+  for (int32_t row = 0; row < 8; ++row) {
+    engine.begin(row);
+    pieces.push_back({row, 0, row == 3 ? prompt : other, {SB_TARGET_SAMPLE}, 0});
+    if (row != 3) pieces.back().tokens.resize(static_cast<size_t>(3 + row));
+  }
+  std::vector<int32_t> actual;
+  std::vector<float> actual_logprobs;
+  for (int i = 0; i < 12; ++i) {
+    const StepOutput output = engine.run(pieces);
+    actual.push_back(output.tokens.at(3));
+    actual_logprobs.push_back(output.logprobs.at(3));
+    for (size_t row = 0; row < pieces.size(); ++row) {
+      pieces[row].position += static_cast<int32_t>(pieces[row].tokens.size());
+      pieces[row].tokens.assign(1, output.tokens.at(row));
+    }
+  }
+
+  EXPECT_EQ(actual, expected);
+  EXPECT_EQ(actual_logprobs, expected_logprobs);
+}
+
+TEST(EngineNumerics, TopLogprobsAreSortedAndExact) {
+  const TestModel model(ModelSpec{});
+  sb_engine_config config = engine_config();
+  config.kv_type = SB_TYPE_F32;
+  TestEngine engine(model, config);
+  const std::vector<int32_t> prompt = some_tokens(model.spec(), 9);
+  engine.begin(0);
+
+  const StepOutput output = engine.run({{0, 0, prompt, {SB_TARGET_SAMPLE}, 5}});
+
+  const auto exact = exact_logprobs(model, prompt).back();
+  EXPECT_EQ(output.top_tokens[0], output.tokens[0]);
+  EXPECT_EQ(output.top_logprobs[0], output.logprobs[0]);
+  for (size_t i = 0; i < 5; ++i) {
+    const auto token = static_cast<size_t>(output.top_tokens[i]);
+    EXPECT_NEAR(static_cast<double>(output.top_logprobs[i]), exact[token], 1e-3);
+    EXPECT_LE(output.top_logprobs[i], output.top_logprobs[i == 0 ? 0 : i - 1]);
+  }
+  EXPECT_EQ(output.top_tokens[5], -1);
+  EXPECT_EQ(output.top_logprobs[5], -HUGE_VALF);
+}
+
+TEST(EngineNumerics, OnlyTheLastPositionsOfAnEntryGiveOutputs) {
+  const TestModel model(ModelSpec{});
+  TestEngine engine(model, engine_config());
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 30);
+  const std::vector<float> scored = engine.score(0, tokens, 64);
+  engine.begin(1);
+
+  const StepOutput inner = engine.run({{1, 0, {tokens.begin(), tokens.begin() + 10}, {}, 0}});
+  const StepOutput last = engine.run({{1,
+                                       10,
+                                       {tokens.begin() + 10, tokens.begin() + 20},
+                                       {tokens.begin() + 19, tokens.begin() + 21},
+                                       0}});
+
+  EXPECT_TRUE(inner.tokens.empty());
+  EXPECT_EQ(last.logprobs, std::vector<float>(scored.begin() + 18, scored.begin() + 20));
+}
+
+TEST(EngineNumerics, MoreOutputsThanAreHeldAtOnceAreAllScored) {
+  const TestModel model(ModelSpec{});
+  TestEngine engine(model, engine_config(1, 2, 1));
+  const std::vector<int32_t> tokens = some_tokens(model.spec(), 120);
+
+  const std::vector<float> together = engine.score(0, tokens, 128);
+  const std::vector<float> apart = engine.score(1, tokens, 10);
+
+  EXPECT_EQ(together, apart);
+}
+
+}  // namespace
+}  // namespace sb::testing
