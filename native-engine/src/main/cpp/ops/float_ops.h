@@ -13,7 +13,6 @@
 //   sum(v) maximum(v)              lanes i and i + 8, then i and i + 4, i + 2, i + 1
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -59,7 +58,7 @@ struct FloatOps {
       squares = V::fma(v, v, squares);
     });
     const float mean = V::sum(squares) / static_cast<float>(n);
-    const F scale = V::set(1.0f / std::sqrt(mean + epsilon));
+    const F scale = V::set(1.0f / __builtin_sqrtf(mean + epsilon));
     for_lanes(n, [&](std::int64_t i, auto lanes) {
       lanes.store(out + i, V::mul(V::mul(lanes.load(x + i), scale), lanes.load(weight + i)));
     });
@@ -204,7 +203,7 @@ struct FloatOps {
     for (std::int64_t i = 0; i < n_queries * dim; ++i) out[i] = 0;
     for (std::int32_t i = 0; i < n_queries; ++i) {
       V::store(softmax.sums + i * kLanes, V::zero());
-      softmax.maximum[i] = -HUGE_VALF;
+      softmax.maximum[i] = -__builtin_huge_valf();
     }
     for (std::int32_t begin = 0; begin < n_context; begin += kv.block_tokens, ++blocks) {
       const std::int32_t left = n_context - begin;
@@ -266,8 +265,9 @@ struct FloatOps {
                            std::int64_t dim, float* out) {
     float* weights = softmax.weights + query * softmax.stride;
     float* sums = softmax.sums + query * kLanes;
-    F block_maximum = V::set(-HUGE_VALF);
-    for (std::int32_t t = tokens; t < pad_to_lanes(tokens); ++t) weights[t] = -HUGE_VALF;
+    F block_maximum = V::set(-__builtin_huge_valf());
+    for (std::int32_t t = tokens; t < pad_to_lanes(tokens); ++t)
+      weights[t] = -__builtin_huge_valf();
     for (std::int32_t t = 0; t < tokens; t += kLanes) {
       block_maximum = V::max(V::load(weights + t), block_maximum);
     }

@@ -66,7 +66,9 @@ Isa best_isa() {
 const Kernels& kernels(Isa isa) {
   switch (isa) {
     case Isa::kAvx512:
+      return kAvx512Kernels;
     case Isa::kAvx2:
+      return kAvx2Kernels;
     case Isa::kReference:
       break;
   }

@@ -2,9 +2,7 @@
 // reason.
 #pragma once
 
-#include <bit>
 #include <cstdint>
-#include <limits>
 
 namespace sb::ops {
 
@@ -16,8 +14,8 @@ struct QuantScale {
 // largest: the greatest magnitude, as the bits of a float without its sign. Below 1e-30, where the
 // inverse could overflow, the block counts as zero.
 static inline QuantScale quant_scale(std::uint32_t largest) {
-  if (largest >= 0x7f800000u) return {std::numeric_limits<float>::quiet_NaN(), 0};
-  const auto magnitude = std::bit_cast<float>(largest);
+  if (largest >= 0x7f800000u) return {__builtin_nanf(""), 0};
+  const auto magnitude = __builtin_bit_cast(float, largest);
   if (magnitude < 1e-30f) return {0, 0};
   return {magnitude / 127.0f, 127.0f / magnitude};
 }

@@ -1,5 +1,7 @@
 package dev.switchboard.executor;
 
+import java.util.Locale;
+
 /** A refused call or a lost executor: a status and the executor's text for it. */
 public final class ExecutorException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -32,10 +34,17 @@ public final class ExecutorException extends RuntimeException {
   }
 
   private final Status status;
+  private final String text;
 
-  public ExecutorException(Status status, String message) {
-    super(status.name().toLowerCase(java.util.Locale.ROOT) + ": " + message);
+  public ExecutorException(Status status, String text) {
+    super(status.name().toLowerCase(Locale.ROOT) + ": " + text);
     this.status = status;
+    this.text = text;
+  }
+
+  /** The executor's words, without the status. */
+  public String text() {
+    return text;
   }
 
   public Status status() {

@@ -22,7 +22,7 @@ public final class GgufException extends RuntimeException {
   }
 
   /** Text from a file as messages show it: quoted, shortened, without control characters. */
-  static String quote(String text) {
+  public static String quote(String text) {
     StringBuilder out = new StringBuilder("'");
     text.codePoints()
         .limit(MAX_QUOTED)

@@ -37,8 +37,14 @@ public final class GgufStrings {
 
   public byte[] bytes(int index) {
     byte[] bytes = new byte[byteLength(index)];
-    MemorySegment.copy(file, ValueLayout.JAVA_BYTE, base + starts[index], bytes, 0, bytes.length);
+    copy(index, bytes, 0);
     return bytes;
+  }
+
+  /** Copies a string's bytes to {@code out}, from {@code at} on. */
+  public void copy(int index, byte[] out, int at) {
+    MemorySegment.copy(
+        file, ValueLayout.JAVA_BYTE, base + starts[index], out, at, byteLength(index));
   }
 
   /**

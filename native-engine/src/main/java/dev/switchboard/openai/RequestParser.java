@@ -8,8 +8,6 @@ import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
 import dev.switchboard.openai.TextCompletionRequest.TokenPrompt;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads request bodies. Unknown fields are ignored, as OpenAI-compatible clients expect; a known
@@ -133,10 +131,5 @@ public final class RequestParser {
       tokens[i] = JsonFields.integer(array.get(i), path + "[" + i + "]", 0, Integer.MAX_VALUE);
     }
     return tokens;
-  }
-
-  /** A tool or an argument map as the template will see it. */
-  static Map<String, @Nullable Object> plain(JsonNode value, String path) {
-    return PlainJson.map(JsonFields.at(value, path).node());
   }
 }

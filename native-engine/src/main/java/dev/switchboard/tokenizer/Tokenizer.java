@@ -54,8 +54,23 @@ public interface Tokenizer {
   /** The model's own chat template in Jinja, or null. */
   @Nullable String chatTemplate();
 
-  /** A detokenizer for one stream; not thread-safe. */
+  /**
+   * A detokenizer for one stream; not thread-safe. It shows tokens as they continue a text: a
+   * leading space of the first one is kept.
+   */
   Detokenizer detokenizer();
+
+  /**
+   * A whole text back from its tokens, without the space {@link #encode} may have put before it.
+   */
+  default String decode(int[] tokens) {
+    Detokenizer detokenizer = detokenizer();
+    StringBuilder text = new StringBuilder();
+    for (int token : tokens) {
+      text.append(detokenizer.next(token));
+    }
+    return text.append(detokenizer.finish()).toString();
+  }
 
   /** Turns tokens into text piece by piece and never splits a UTF-8 character. */
   interface Detokenizer {

@@ -1,0 +1,232 @@
+// What the kernels reach on one thread: weights' bytes per second when one token is computed, and
+// multiply-adds per second for many.
+//
+//   cmake --preset release -DSB_BENCH=ON && cmake --build --preset release --target sb_bench
+//   build/release/sb_bench --benchmark_filter=matmul
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "ops/op.h"
+
+namespace sb::ops {
+namespace {
+
+struct AlignedDelete {
+  void operator()(std::uint8_t* p) const { ::operator delete[](p, std::align_val_t{64}); }
+};
+using AlignedBytes = std::unique_ptr<std::uint8_t[], AlignedDelete>;
+
+AlignedBytes aligned_bytes(std::size_t n) {
+  return AlignedBytes(static_cast<std::uint8_t*>(::operator new[](n, std::align_val_t{64})));
+}
+
+// Speed does not depend on the values, but not-a-numbers would be unlike real work: bytes of 0x24
+// are small numbers in every format.
+struct Weights {
+  Matrix matrix;
+  AlignedBytes bytes;
+
+  Weights(WeightType type, std::int64_t rows, std::int64_t cols) {
+    matrix.type = type;
+    matrix.rows = rows;
+    matrix.cols = cols;
+    matrix.group_bytes = packed_group_bytes(type, cols, 0);
+    bytes = aligned_bytes(matrix.bytes());
+    std::memset(bytes.get(), 0x24, matrix.bytes());
+    matrix.data = bytes.get();
+  }
+};
+
+struct Input {
+  std::vector<float> x;
+  std::vector<std::int8_t> q;
+  std::vector<float> scale;
+  std::vector<BlockSum> sum;
+  Activations activations;
+
+  Input(const Kernels& ops, std::int64_t m, std::int64_t k)
+      : x(static_cast<std::size_t>(m * k)), q(x.size()), scale(x.size() / 32), sum(x.size() / 32) {
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 17) - 8.0f;
+    ops.quantise(x.data(), k, 0, m, q.data(), scale.data(), sum.data());
+    activations = {m, k, x.data(), q.data(), scale.data(), sum.data()};
+  }
+};
+
+// A matrix of about 128 MiB packed: beyond every cache, as a model is.
+void decode(benchmark::State& state, Isa isa, WeightType type) {
+  const Kernels& ops = kernels(isa);
+  const std::int64_t k = 2048;
+  const auto group_bytes = static_cast<std::int64_t>(packed_group_bytes(type, k, 0));
+  const Weights w(type, (std::int64_t{128} << 20) / group_bytes * kRowGroup, k);
+  const std::int64_t m = state.range(0);
+  const Input in(ops, m, k);
+  std::vector<float> y(static_cast<std::size_t>(m * w.matrix.rows));
+  for (auto _ : state) {
+    ops.matmul(w.matrix, in.activations, nullptr, y.data(), w.matrix.rows, 0, w.matrix.groups());
+    benchmark::ClobberMemory();
+  }
+  const double calls = static_cast<double>(state.iterations());
+  state.counters["GB/s"] = benchmark::Counter(calls * static_cast<double>(w.matrix.bytes()) * 1e-9,
+                                              benchmark::Counter::kIsRate);
+  state.counters["GMAC/s"] = benchmark::Counter(
+      calls * static_cast<double>(m * w.matrix.rows * k) * 1e-9, benchmark::Counter::kIsRate);
+}
+
+void prefill(benchmark::State& state, Isa isa, WeightType type) {
+  const Kernels& ops = kernels(isa);
+  const std::int64_t m = state.range(0);
+  const std::int64_t k = state.range(1);
+  const Weights w(type, 2048, k);
+  const Input in(ops, m, k);
+  std::vector<float> y(static_cast<std::size_t>(m * w.matrix.rows));
+  for (auto _ : state) {
+    ops.matmul(w.matrix, in.activations, nullptr, y.data(), w.matrix.rows, 0, w.matrix.groups());
+    benchmark::ClobberMemory();
+  }
+  state.counters["GMAC/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * static_cast<double>(m * w.matrix.rows * k) * 1e-9,
+      benchmark::Counter::kIsRate);
+}
+
+// The bound of decode: 64-byte loads of memory beyond every cache, by one thread.
+void read_bandwidth(benchmark::State& state) {
+  const std::size_t n = std::size_t{256} << 20;
+  const AlignedBytes bytes = aligned_bytes(n);
+  std::memset(bytes.get(), 1, n);
+  for (auto _ : state) {
+    std::uint64_t sums[8] = {};
+    for (std::size_t i = 0; i < n; i += 64) {
+      std::uint64_t words[8];
+      std::memcpy(words, bytes.get() + i, 64);
+      for (int j = 0; j < 8; ++j) sums[j] += words[j];
+    }
+    benchmark::DoNotOptimize(sums);
+  }
+  state.counters["GB/s"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(n) * 1e-9,
+                         benchmark::Counter::kIsRate);
+}
+
+void attention(benchmark::State& state, Isa isa, bool f16) {
+  const Kernels& ops = kernels(isa);
+  const std::int32_t context = 2048;
+  const std::int32_t block_tokens = 32;
+  const std::int32_t dim = static_cast<std::int32_t>(state.range(0));
+  const std::int32_t queries = static_cast<std::int32_t>(state.range(1));
+  const std::int32_t n_blocks = context / block_tokens;
+  const std::size_t bytes = static_cast<std::size_t>(context * dim) * 4;
+  const AlignedBytes k = aligned_bytes(bytes);
+  const AlignedBytes v = aligned_bytes(bytes);
+  std::memset(k.get(), 0x24, bytes);
+  std::memset(v.get(), 0x24, bytes);
+  const KvView kv = {reinterpret_cast<std::byte*>(k.get()),
+                     reinterpret_cast<std::byte*>(v.get()),
+                     f16,
+                     block_tokens,
+                     1,
+                     dim};
+  std::vector<std::int32_t> blocks;
+  for (std::int32_t b = 0; b < n_blocks; ++b) blocks.push_back(b);
+  std::vector<float> q(static_cast<std::size_t>(queries * dim), 0.1f);
+  std::vector<float> out(q.size());
+  std::vector<float> scratch(attention_scratch_floats(queries, block_tokens, dim));
+  for (auto _ : state) {
+    ops.attention(kv, blocks, 0, context, q.data(), queries, 0.125f, out.data(), scratch.data());
+    benchmark::ClobberMemory();
+  }
+  state.counters["GMAC/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * 2 * context * dim * queries * 1e-9,
+      benchmark::Counter::kIsRate);
+}
+
+void quantise(benchmark::State& state, Isa isa) {
+  const Kernels& ops = kernels(isa);
+  Input in(ops, 64, 2048);
+  for (auto _ : state) {
+    ops.quantise(in.x.data(), 2048, 0, 64, in.q.data(), in.scale.data(), in.sum.data());
+    benchmark::ClobberMemory();
+  }
+  state.counters["Gvalues/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * 64 * 2048 * 1e-9, benchmark::Counter::kIsRate);
+}
+
+void silu(benchmark::State& state, Isa isa) {
+  const Kernels& ops = kernels(isa);
+  std::vector<float> x(4096, 0.5f);
+  std::vector<float> y(4096);
+  for (auto _ : state) {
+    ops.silu_mul(x.data(), x.data(), 4096, y.data());
+    benchmark::ClobberMemory();
+  }
+  state.counters["Gvalues/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * 4096 * 1e-9, benchmark::Counter::kIsRate);
+}
+
+void pack_rows(benchmark::State& state, WeightType type) {
+  const std::int64_t rows = 512;
+  const std::int64_t cols = 2048;
+  const TypeTraits traits = type_traits(type);
+  const std::vector<std::uint8_t> file(
+      static_cast<std::size_t>(rows * cols / traits.block_elements * traits.block_bytes), 0x24);
+  const Weights w(type, rows, cols);
+  for (auto _ : state) {
+    pack(type, file.data(), cols, 0, rows, 0, cols, 0, w.matrix.groups(), w.bytes.get());
+    benchmark::ClobberMemory();
+  }
+  state.counters["GB/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * static_cast<double>(file.size()) * 1e-9,
+      benchmark::Counter::kIsRate);
+}
+
+struct NamedType {
+  const char* name;
+  WeightType type;
+};
+constexpr NamedType kTypes[] = {{"F32", WeightType::kF32},   {"F16", WeightType::kF16},
+                                {"BF16", WeightType::kBF16}, {"Q8_0", WeightType::kQ8_0},
+                                {"Q4_0", WeightType::kQ4_0}, {"Q4_K", WeightType::kQ4_K},
+                                {"Q6_K", WeightType::kQ6_K}};
+
+void register_isa(Isa isa) {
+  const std::string name = kernels(isa).name;
+  for (const auto& [type_name, type] : kTypes) {
+    const std::string suffix = "/" + std::string(type_name) + "/" + name;
+    benchmark::RegisterBenchmark("matmul_decode" + suffix, decode, isa, type)
+        ->Arg(1)
+        ->Arg(4)
+        ->Arg(8);
+    benchmark::RegisterBenchmark("matmul_prefill" + suffix, prefill, isa, type)
+        ->Args({64, 2048})
+        ->Args({512, 2048})
+        ->Args({512, 8192});
+  }
+  for (const bool f16 : {true, false}) {
+    const std::string kind = f16 ? "/F16/" : "/F32/";
+    benchmark::RegisterBenchmark("attention" + kind + name, attention, isa, f16)
+        ->Args({64, 1})
+        ->Args({64, 4})
+        ->Args({128, 4});
+  }
+  benchmark::RegisterBenchmark("quantise/" + name, quantise, isa);
+  benchmark::RegisterBenchmark("silu_mul/" + name, silu, isa);
+}
+
+const bool kRegistered = [] {
+  benchmark::RegisterBenchmark("read_bandwidth", read_bandwidth);
+  for (const Isa isa : {Isa::kAvx512, Isa::kAvx2}) {
+    if (isa_supported(isa)) register_isa(isa);
+  }
+  for (const auto& [name, type] : kTypes) {
+    benchmark::RegisterBenchmark(std::string("pack/") + name, pack_rows, type);
+  }
+  return true;
+}();
+
+}  // namespace
+}  // namespace sb::ops

@@ -1,0 +1,375 @@
+// AVX-512 with VNNI.
+//
+// vpdpbusd multiplies 64 unsigned weights (16 rows x 4 columns) with 4 signed activations that are
+// broadcast from memory as part of the instruction, so a tile of n tokens costs one load of weights
+// and n instructions per quad. With 8 tokens there are 8 independent chains, twice what the
+// latency of 4 cycles asks for at one instruction a cycle.
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "ops/float_ops.h"
+#include "ops/layout.h"
+#include "ops/matmul_tiles.h"
+#include "ops/quantise.h"
+#include "ops/tables.h"
+
+namespace sb::ops {
+namespace {
+
+struct Lanes512 {
+  using F = __m512;
+
+  static __mmask16 first(std::int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
+
+  static F zero() { return _mm512_setzero_ps(); }
+  static F set(float x) { return _mm512_set1_ps(x); }
+  static F load(const float* p) { return _mm512_loadu_ps(p); }
+  static F load(const float* p, std::int64_t n) { return _mm512_maskz_loadu_ps(first(n), p); }
+  static void store(float* p, F v) { _mm512_storeu_ps(p, v); }
+  static void store(float* p, F v, std::int64_t n) { _mm512_mask_storeu_ps(p, first(n), v); }
+  static F load_half(const std::uint16_t* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static F load_half(const std::uint16_t* p, std::int64_t n) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p));
+  }
+  static __m256i to_half(F v) {
+    return _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
+  static void store_half(std::uint16_t* p, F v) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), to_half(v));
+  }
+  static void store_half(std::uint16_t* p, F v, std::int64_t n) {
+    _mm256_mask_storeu_epi16(p, first(n), to_half(v));
+  }
+  static F add(F a, F b) { return _mm512_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+  static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static F div(F a, F b) { return _mm512_div_ps(a, b); }
+  static F max(F a, F b) { return _mm512_max_ps(a, b); }
+  static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  static F add_exponent(F v, F t) {
+    const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(t), 23);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(v), exponent));
+  }
+  static float sum(F v) {
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+  }
+  static float maximum(F v) {
+    const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+  }
+};
+
+void quantise_block(const float* x, std::int8_t* q, float* scale, BlockSum* sum) {
+  const __m512 a = _mm512_loadu_ps(x);
+  const __m512 b = _mm512_loadu_ps(x + 16);
+  const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+  const __m512i largest = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
+                                           _mm512_and_si512(_mm512_castps_si512(b), magnitude));
+  const QuantScale s = quant_scale(_mm512_reduce_max_epu32(largest));
+  *scale = s.scale;
+  // A mask instead of a product with 0: infinities and NaNs become 0 too.
+  const __mmask16 keep = s.inverse == 0 ? 0 : 0xffff;
+  const __m512 inverse = _mm512_set1_ps(s.inverse);
+  const __m512i qa = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(a, inverse));
+  const __m512i qb = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(b, inverse));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtepi32_epi8(qa));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16), _mm512_cvtepi32_epi8(qb));
+  const std::int32_t first_half = _mm512_reduce_add_epi32(qa);
+  sum->first_half = first_half;
+  sum->all = first_half + _mm512_reduce_add_epi32(qb);
+}
+
+void quantise(const float* x, std::int64_t k, std::int64_t m_begin, std::int64_t m_end,
+              std::int8_t* q, float* scale, BlockSum* sum) {
+  for (std::int64_t i = m_begin * k; i < m_end * k; i += kQuantBlock) {
+    const std::int64_t block = i / kQuantBlock;
+    quantise_block(x + i, q + i, scale + block, sum + block);
+  }
+}
+
+__m512i load_bytes(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+
+__m512 load_halves(const std::uint8_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+
+__m128i load_16(const std::uint8_t* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+
+__m512 load_small_unsigned(const std::uint8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(load_16(p)));
+}
+
+// Four activations in every lane.
+__m512i broadcast_quad(const std::int8_t* q) {
+  std::int32_t quad;
+  std::memcpy(&quad, q, sizeof quad);
+  return _mm512_set1_epi32(quad);
+}
+
+// How far ahead of the running load weights are asked for. The hardware's stream stops at each
+// 4 KiB page.
+constexpr std::size_t kPrefetchBytes = 2048;
+
+template <std::size_t kBytes>
+void prefetch(const std::uint8_t* p) {
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < kBytes; i += kCacheLine) {
+    _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchBytes + i), _MM_HINT_T0);
+  }
+}
+
+template <WeightType kType>
+constexpr bool kIsFloat =
+    kType == WeightType::kF32 || kType == WeightType::kF16 || kType == WeightType::kBF16;
+
+// The scales of a chunk and of one block in it, one lane per row.
+template <WeightType kType>
+struct Scales {
+  __m512 d;
+  __m512 d_minimum;
+  __m512 scale;
+  __m512 minimum;
+  __m512i half[2];
+
+  void begin_chunk(const std::uint8_t* header) {
+    if constexpr (kType == WeightType::kQ4_K || kType == WeightType::kQ6_K) d = load_halves(header);
+    if constexpr (kType == WeightType::kQ4_K) d_minimum = load_halves(header + 32);
+  }
+
+  void begin_block(const std::uint8_t* header, std::int64_t block) {
+    if constexpr (kType == WeightType::kQ4_K) {
+      const std::uint8_t* p = header + 64 + 32 * block;
+      scale = _mm512_mul_ps(d, load_small_unsigned(p));
+      minimum = _mm512_mul_ps(d_minimum, load_small_unsigned(p + 16));
+    } else if constexpr (kType == WeightType::kQ6_K) {
+      const std::uint8_t* p = header + 32 + 32 * block;
+      scale = d;
+      half[0] = _mm512_cvtepi8_epi32(load_16(p));
+      half[1] = _mm512_cvtepi8_epi32(load_16(p + 16));
+    } else {
+      scale = load_halves(header + 32 * block);
+    }
+  }
+};
+
+// Quads i and i + 4 of a block as bytes.
+template <WeightType kType, int kQuad>
+void load_quads(const std::uint8_t* integers, __m512i& first, __m512i& second) {
+  if constexpr (kType == WeightType::kQ8_0) {
+    first = load_bytes(integers + 64 * kQuad);
+    second = load_bytes(integers + 64 * (kQuad + 4));
+    return;
+  }
+  const __m512i low_four = _mm512_set1_epi8(15);
+  const __m512i bytes = load_bytes(integers + 64 * kQuad);
+  first = _mm512_and_si512(bytes, low_four);
+  second = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_four);
+  if constexpr (kType == WeightType::kQ6_K) {
+    // The upper two bits stand at 2 * kQuad and belong at 4.
+    const __m512i place = _mm512_set1_epi8(0x30);
+    __m512i upper[2] = {load_bytes(integers + 256), load_bytes(integers + 320)};
+    for (__m512i& u : upper) {
+      if constexpr (kQuad < 2) u = _mm512_slli_epi16(u, 4 - 2 * kQuad);
+      if constexpr (kQuad > 2) u = _mm512_srli_epi16(u, 2 * kQuad - 4);
+    }
+    constexpr int kOrOfAnd = 0xf8;  // a | (b & c)
+    first = _mm512_ternarylogic_epi32(first, upper[0], place, kOrOfAnd);
+    second = _mm512_ternarylogic_epi32(second, upper[1], place, kOrOfAnd);
+  }
+}
+
+template <WeightType kType, int kTokens, int kQuad>
+void multiply_quads(const std::uint8_t* integers, const std::int8_t* q, std::int64_t k,
+                    __m512i (&first_half)[kTokens], __m512i (&second_half)[kTokens]) {
+  __m512i first;
+  __m512i second;
+  load_quads<kType, kQuad>(integers, first, second);
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    const std::int8_t* quad = q + t * k + 4 * kQuad;
+    first_half[t] = _mm512_dpbusd_epi32(first_half[t], first, broadcast_quad(quad));
+    // One chain is enough but for Q6_K, whose halves are scaled apart.
+    __m512i& sum = kType == WeightType::kQ6_K ? second_half[t] : first_half[t];
+    sum = _mm512_dpbusd_epi32(sum, second, broadcast_quad(quad + 16));
+  }
+}
+
+// offset * sum in every lane.
+template <WeightType kType>
+__m512i offset_times(std::int32_t sum) {
+  constexpr int kShift = kType == WeightType::kQ8_0 ? 7 : kType == WeightType::kQ4_0 ? 3 : 5;
+  static_assert(1 << kShift == integer_offset(kType));
+  return _mm512_slli_epi32(_mm512_set1_epi32(sum), kShift);
+}
+
+template <WeightType kType>
+__m512i without_offset(const Scales<kType>& scales, __m512i first_half, __m512i second_half,
+                       const BlockSum& sum) {
+  if constexpr (kType == WeightType::kQ4_K) return first_half;
+  if constexpr (kType == WeightType::kQ8_0 || kType == WeightType::kQ4_0) {
+    return _mm512_sub_epi32(first_half, offset_times<kType>(sum.all));
+  }
+  if constexpr (kType == WeightType::kQ6_K) {
+    const __m512i first = _mm512_sub_epi32(first_half, offset_times<kType>(sum.first_half));
+    const __m512i second =
+        _mm512_sub_epi32(second_half, offset_times<kType>(sum.all - sum.first_half));
+    return _mm512_add_epi32(_mm512_mullo_epi32(first, scales.half[0]),
+                            _mm512_mullo_epi32(second, scales.half[1]));
+  }
+}
+
+template <WeightType kType, int kTokens>
+void quantised_block(const Scales<kType>& scales, const std::uint8_t* integers,
+                     const Activations& x, std::int64_t first_token, std::int64_t col,
+                     __m512 (&sums)[kTokens]) {
+  __m512i first_half[kTokens];
+  __m512i second_half[kTokens];
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    first_half[t] = _mm512_setzero_si512();
+    second_half[t] = _mm512_setzero_si512();
+  }
+  const std::int8_t* q = x.q + first_token * x.k + col;
+  multiply_quads<kType, kTokens, 0>(integers, q, x.k, first_half, second_half);
+  multiply_quads<kType, kTokens, 1>(integers, q, x.k, first_half, second_half);
+  multiply_quads<kType, kTokens, 2>(integers, q, x.k, first_half, second_half);
+  multiply_quads<kType, kTokens, 3>(integers, q, x.k, first_half, second_half);
+  const std::int64_t blocks_per_token = x.k / kQuantBlock;
+  const std::int64_t at = first_token * blocks_per_token + col / kQuantBlock;
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    const BlockSum& sum = x.sum[at + t * blocks_per_token];
+    const float x_scale = x.scale[at + t * blocks_per_token];
+    const __m512i product = without_offset<kType>(scales, first_half[t], second_half[t], sum);
+    const __m512 scale = _mm512_mul_ps(scales.scale, _mm512_set1_ps(x_scale));
+    sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, sums[t]);
+    if constexpr (kType == WeightType::kQ4_K) {
+      const float scaled_sum = x_scale * static_cast<float>(sum.all);
+      sums[t] = _mm512_fnmadd_ps(scales.minimum, _mm512_set1_ps(scaled_sum), sums[t]);
+    }
+  }
+}
+
+template <WeightType kType, int kTokens>
+void quantised_tile(const Matrix& w, const std::uint8_t* group, const Activations& x,
+                    std::int64_t first_token, __m512 (&sums)[kTokens]) {
+  Scales<kType> scales;
+  const std::uint8_t* chunk = group;
+  for (std::int64_t col = 0; col < w.cols;) {
+    const std::int64_t blocks = chunk_blocks(w.first_col, w.cols, col);
+    const std::uint8_t* integers = chunk + chunk_header_bytes(kType, blocks);
+    scales.begin_chunk(chunk);
+    for (std::int64_t b = 0; b < blocks; ++b, col += kQuantBlock) {
+      scales.begin_block(chunk, b);
+      prefetch<packed_block_bytes(kType)>(integers);
+      quantised_block<kType, kTokens>(scales, integers, x, first_token, col, sums);
+      integers += packed_block_bytes(kType);
+    }
+    chunk = integers;
+  }
+}
+
+template <WeightType kType>
+__m512 load_weights(const std::uint8_t* column) {
+  if constexpr (kType == WeightType::kF32) {
+    return _mm512_loadu_ps(column);
+  } else if constexpr (kType == WeightType::kF16) {
+    return load_halves(column);
+  } else {
+    const __m256i upper = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(column));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(upper), 16));
+  }
+}
+
+template <WeightType kType, int kGroups, int kTokens>
+void float_tile(const Matrix& w, const std::uint8_t* group, const Activations& x,
+                std::int64_t first_token, __m512 (&sums)[kGroups][kTokens]) {
+  constexpr std::int64_t kColumnBytes = kType == WeightType::kF32 ? 64 : 32;
+  const float* rows = x.f32 + first_token * x.k;
+  for (std::int64_t col = 0; col < w.cols; ++col) {
+#pragma GCC unroll 16
+    for (int g = 0; g < kGroups; ++g) {
+      const std::uint8_t* column =
+          group + static_cast<std::size_t>(g) * w.group_bytes + col * kColumnBytes;
+      const __m512 weights = load_weights<kType>(column);
+#pragma GCC unroll 16
+      for (int t = 0; t < kTokens; ++t) {
+        sums[g][t] = _mm512_fmadd_ps(weights, _mm512_set1_ps(rows[t * x.k + col]), sums[g][t]);
+      }
+    }
+  }
+}
+
+void store_group(const Matrix& w, std::int64_t g, const float* bias, __m512 sum, float* row) {
+  const std::int64_t left = w.rows - g * kRowGroup;
+  const __mmask16 own = left < kRowGroup ? Lanes512::first(left) : 0xffff;
+  if (bias != nullptr) {
+    sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(own, bias + g * kRowGroup));
+  }
+  _mm512_mask_storeu_ps(row + g * kRowGroup, own, sum);
+}
+
+struct Machine {
+  static constexpr int kTile = 8;
+
+  template <WeightType kType, int kTokens>
+  static void groups(const Matrix& w, const Activations& x, std::int64_t first_token,
+                     const float* bias, float* y, std::int64_t ldy, std::int64_t begin,
+                     std::int64_t end) {
+    // A float tile's only chains are its sums: with few tokens several groups go side by side.
+    constexpr int kGroups = !kIsFloat<kType> ? 1 : kTokens == 1 ? 4 : kTokens < 4 ? 2 : 1;
+    std::int64_t g = begin;
+    for (; g + kGroups <= end; g += kGroups) {
+      some_groups<kType, kGroups, kTokens>(w, x, first_token, bias, y, ldy, g);
+    }
+    for (; g < end; ++g) some_groups<kType, 1, kTokens>(w, x, first_token, bias, y, ldy, g);
+  }
+
+ private:
+  template <WeightType kType, int kGroups, int kTokens>
+  static void some_groups(const Matrix& w, const Activations& x, std::int64_t first_token,
+                          const float* bias, float* y, std::int64_t ldy, std::int64_t g) {
+    __m512 sums[kGroups][kTokens];
+#pragma GCC unroll 16
+    for (int i = 0; i < kGroups * kTokens; ++i) sums[i / kTokens][i % kTokens] = Lanes512::zero();
+    const std::uint8_t* group = w.data + static_cast<std::size_t>(g) * w.group_bytes;
+    if constexpr (kIsFloat<kType>) {
+      float_tile<kType, kGroups, kTokens>(w, group, x, first_token, sums);
+    } else {
+      quantised_tile<kType, kTokens>(w, group, x, first_token, sums[0]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kGroups * kTokens; ++i) {
+      float* row = y + (first_token + i % kTokens) * ldy;
+      store_group(w, g + i / kTokens, bias, sums[i / kTokens][i % kTokens], row);
+    }
+  }
+};
+
+}  // namespace
+
+constinit const Kernels kAvx512Kernels = {
+    .isa = Isa::kAvx512,
+    .name = "avx512",
+    .quantise = quantise,
+    .matmul = Matmul<Machine>::run,
+    .rms_norm = FloatOps<Lanes512>::rms_norm,
+    .rope = FloatOps<Lanes512>::rope,
+    .silu_mul = FloatOps<Lanes512>::silu_mul,
+    .add = FloatOps<Lanes512>::add,
+    .kv_store = FloatOps<Lanes512>::kv_store,
+    .attention = FloatOps<Lanes512>::attention,
+};
+
+}  // namespace sb::ops

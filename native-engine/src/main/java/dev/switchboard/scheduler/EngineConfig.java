@@ -1,0 +1,64 @@
+package dev.switchboard.scheduler;
+
+import dev.switchboard.executor.ExecutorInfo;
+
+/**
+ * How the scheduler fills steps.
+ *
+ * @param maxWaiting most generations queued and not yet started; more are refused
+ * @param stepTokens token budget of one step, over all sequences
+ * @param chunkTokens most prompt tokens of one sequence in one step, so that a long prompt cannot
+ *     hold up everyone's next token
+ * @param maxInFlight steps submitted ahead; one more than the stages keeps every stage busy while
+ *     Java plans
+ * @param prefixCache whether prefixes are reused
+ * @param awaitSliceMs how long the engine thread waits in one go before it looks for new work
+ */
+public record EngineConfig(
+    int maxWaiting,
+    int stepTokens,
+    int chunkTokens,
+    int maxInFlight,
+    boolean prefixCache,
+    int awaitSliceMs) {
+  public EngineConfig {
+    positive(maxWaiting, "maxWaiting");
+    positive(stepTokens, "stepTokens");
+    positive(chunkTokens, "chunkTokens");
+    positive(maxInFlight, "maxInFlight");
+    positive(awaitSliceMs, "awaitSliceMs");
+  }
+
+  /** Everything the executor allows, and chunks of half a step. */
+  public static EngineConfig of(ExecutorInfo info) {
+    return new EngineConfig(
+        1024,
+        info.maxStepTokens(),
+        Math.max(1, info.maxStepTokens() / 2),
+        Math.min(info.maxInFlight(), info.stages() + 1),
+        true,
+        50);
+  }
+
+  /** The same with another chunk cap. */
+  public EngineConfig withChunkTokens(int tokens) {
+    return new EngineConfig(maxWaiting, stepTokens, tokens, maxInFlight, prefixCache, awaitSliceMs);
+  }
+
+  /** The same with prefix reuse on or off. */
+  public EngineConfig withPrefixCache(boolean on) {
+    return new EngineConfig(maxWaiting, stepTokens, chunkTokens, maxInFlight, on, awaitSliceMs);
+  }
+
+  /** The same with another queue bound. */
+  public EngineConfig withMaxWaiting(int generations) {
+    return new EngineConfig(
+        generations, stepTokens, chunkTokens, maxInFlight, prefixCache, awaitSliceMs);
+  }
+
+  private static void positive(int value, String name) {
+    if (value < 1) {
+      throw new IllegalArgumentException(name + " must be positive, was " + value);
+    }
+  }
+}

@@ -1,0 +1,102 @@
+package dev.switchboard.scheduler;
+
+import dev.switchboard.executor.Executor;
+import dev.switchboard.executor.ExecutorInfo;
+import dev.switchboard.executor.StepPlan;
+import dev.switchboard.executor.StepResult;
+import dev.switchboard.kv.BlockPool;
+import dev.switchboard.kv.PrefixHash;
+import dev.switchboard.kv.PrefixKey;
+import dev.switchboard.timeline.EpochClock;
+
+/**
+ * Scheduler and executor joined, without a thread: whoever calls {@link #fill} and {@link #await}
+ * in turns drives the engine. {@code EngineLoop} does on its thread, simulations do in virtual
+ * time.
+ */
+final class EngineCore {
+  private final Executor executor;
+  private final EngineConfig config;
+  private final EpochClock clock;
+  private final BlockPool pool;
+  private final Scheduler scheduler;
+  private final StepTraces traces;
+  private final StepPlan plan;
+  private boolean checkedIdle = true;
+
+  EngineCore(Executor executor, EngineConfig config, EpochClock clock, PrefixKey key) {
+    ExecutorInfo info = executor.info();
+    this.executor = executor;
+    this.config = config;
+    this.clock = clock;
+    pool = new BlockPool(info.kvBlocks(), info.kvBlockTokens());
+    scheduler = new Scheduler(info, config, pool, new PrefixHash(key));
+    traces = new StepTraces(maxInFlight(), info.stages(), info.ranks());
+    plan = new StepPlan(info.rows(), info.maxStepTokens(), info.maxStepOutputs());
+  }
+
+  private int maxInFlight() {
+    return Math.min(config.maxInFlight(), executor.info().maxInFlight());
+  }
+
+  Scheduler scheduler() {
+    return scheduler;
+  }
+
+  BlockPool pool() {
+    return pool;
+  }
+
+  StepTraces traces() {
+    return traces;
+  }
+
+  /** Plans and submits as many steps as may be in flight. */
+  void fill() {
+    while (scheduler.inFlight() < maxInFlight() && scheduler.plan(clock.nanos(), plan)) {
+      checkedIdle = false;
+      for (Sequence sequence : scheduler.begun()) {
+        executor.begin(
+            sequence.row,
+            sequence.request.sampling(),
+            sequence.tokens,
+            sequence.known,
+            sequence.promptLength);
+      }
+      traces.begin(plan.step(), plan.tokenTotal(), plan.entries());
+      executor.submit(plan);
+    }
+  }
+
+  /**
+   * Waits for the oldest step and applies it.
+   *
+   * @return false when none is in flight or it still runs after the timeout
+   */
+  boolean await(long timeoutNanos) {
+    if (scheduler.inFlight() == 0) {
+      return false;
+    }
+    StepResult result = executor.await(timeoutNanos);
+    if (result == null) {
+      return false;
+    }
+    executor.drainTimeline(traces);
+    StepTrace trace = traces.trace(result.step());
+    trace.finish(result);
+    scheduler.apply(result, trace, clock.nanos());
+    return true;
+  }
+
+  /** With nothing left to do: proves once per idle phase that no block leaked. */
+  void checkIdle() {
+    if (checkedIdle) {
+      return;
+    }
+    checkedIdle = true;
+    pool.check();
+    if (pool.used() != 0) {
+      throw new IllegalStateException(pool.used() + " KV blocks are used by nobody");
+    }
+  }
+}

@@ -1,0 +1,577 @@
+package dev.switchboard.scheduler;
+
+import dev.switchboard.executor.Executor;
+import dev.switchboard.executor.ExecutorException.Status;
+import dev.switchboard.executor.ExecutorInfo;
+import dev.switchboard.executor.StepPlan;
+import dev.switchboard.executor.StepResult;
+import dev.switchboard.kv.BlockPool;
+import dev.switchboard.kv.PrefixHash;
+import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import dev.switchboard.scheduler.GenerationListener.FinishReason;
+import dev.switchboard.scheduler.GenerationListener.TokenEvent;
+import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.TreeSet;
+
+/**
+ * Decides what each step computes. Pure: no clock, no thread, no executor; time comes in with each
+ * call and tokens go out through each sequence's listener.
+ *
+ * <p><b>One rule.</b> A sequence's computed tokens catch up with its wanted tokens, under a token
+ * budget per step. Decoding sequences (one token behind) come first, then prompts in the order of
+ * priority and arrival, in chunks; then waiting sequences are admitted as far as rows, blocks and
+ * budget go. There is no prefill or decode mode.
+ *
+ * <p><b>Planning ahead.</b> {@code computed} advances when a step is planned, and a token that a
+ * step in flight samples is named {@link Executor#LAST_SAMPLED}. So step N+1 is planned while step
+ * N runs. The price is one wasted token after a stop token: the sequence ends when step N returns,
+ * and what step N+1 computed for it is ignored. With P pipeline stages the decoding sequences take
+ * turns in P microbatches, least recently planned first, so that P steps are under way at once.
+ *
+ * <p><b>Ownership.</b> A sequence's row and blocks are given back only when every step that uses
+ * them has returned, whatever ended it. Blocks are published for reuse only when the step that
+ * filled them returned well.
+ *
+ * <p><b>Memory.</b> Admission takes blocks for all tokens known; decoding takes one more at a time.
+ * When none is left, the last running sequence by priority and arrival is preempted: it gives up
+ * its blocks and waits to be computed again, from the prefix cache as far as that still holds it.
+ * The first sequence can always preempt all others and fits the pool alone, so it always advances;
+ * hence everyone does.
+ */
+final class Scheduler {
+  /** Steps a decoding row may be in at once: one running and the next one queued behind it. */
+  private static final int DECODE_DEPTH = 2;
+
+  private final ExecutorInfo info;
+  private final EngineConfig config;
+  private final BlockPool pool;
+  private final PrefixHash hash;
+  private final TreeSet<Sequence> waiting = new TreeSet<>(Sequence.ORDER);
+  private final List<Sequence> running = new ArrayList<>();
+  private final List<Sequence> begun = new ArrayList<>();
+  private final List<Sequence> turn = new ArrayList<>();
+  private final ArrayDeque<PlannedStep> inFlight = new ArrayDeque<>();
+  private final ArrayDeque<PlannedStep> spare = new ArrayDeque<>();
+  private final int[] freeRows;
+  private int freeRowCount;
+  private long nextStep = 1;
+  private long finishedStep;
+  private long blockedReleases = -1;
+  private long blockedOrder = -1;
+  private long waitingTokens;
+  private long promptTokens;
+  private long prefixHitTokens;
+  private long generatedTokens;
+  private long preemptions;
+
+  private PlannedStep current;
+  private int budget;
+  private int outputBudget;
+
+  Scheduler(ExecutorInfo info, EngineConfig config, BlockPool pool, PrefixHash hash) {
+    this.info = info;
+    this.config = config;
+    this.pool = pool;
+    this.hash = hash;
+    current = new PlannedStep(info.rows());
+    freeRows = new int[info.rows()];
+    for (int row = info.rows() - 1; row >= 0; row--) {
+      freeRows[freeRowCount++] = row;
+    }
+  }
+
+  // ---- what comes in -------------------------------------------------------------------------
+
+  void add(Sequence sequence, long nowNanos) {
+    if (sequence.wantedLength == 1) {
+      reportPromptLogprobs(sequence);
+      end(sequence, FinishReason.LENGTH, nowNanos);
+    } else if (sequence.isCancelRequested()) {
+      end(sequence, FinishReason.CANCELLED, nowNanos);
+    } else {
+      enqueue(sequence);
+    }
+  }
+
+  /** Ends a sequence whose cancellation was requested. */
+  void cancel(Sequence sequence, long nowNanos) {
+    if (sequence.state == Sequence.State.ENDED) {
+      return;
+    }
+    dequeue(sequence);
+    end(sequence, FinishReason.CANCELLED, nowNanos);
+    settle(sequence);
+  }
+
+  /** Ends everything; nothing may be planned or applied afterwards. */
+  void failAll(EngineFailure failure, long nowNanos) {
+    List<Sequence> all = new ArrayList<>(running);
+    all.addAll(waiting);
+    waiting.clear();
+    waitingTokens = 0;
+    for (Sequence sequence : all) {
+      fail(sequence, failure, nowNanos);
+    }
+  }
+
+  // ---- planning ------------------------------------------------------------------------------
+
+  /**
+   * Plans the next step.
+   *
+   * @return false when there is nothing to compute now; the plan is then empty and not a step
+   */
+  boolean plan(long nowNanos, StepPlan plan) {
+    PlannedStep recycled = spare.pollFirst();
+    current = recycled == null ? new PlannedStep(info.rows()) : recycled;
+    current.reset(nextStep);
+    plan.reset(nextStep);
+    begun.clear();
+    budget = Math.min(config.stepTokens(), info.maxStepTokens());
+    outputBudget = info.maxStepOutputs();
+    planDecodes(plan, nowNanos);
+    planPrompts(plan, nowNanos);
+    admit(plan, nowNanos);
+    if (current.size() == 0) {
+      spare.addFirst(current);
+      return false;
+    }
+    inFlight.addLast(current);
+    nextStep++;
+    return true;
+  }
+
+  /** Sequences of the last plan whose rows must begin before it is submitted. */
+  List<Sequence> begun() {
+    return begun;
+  }
+
+  private void planDecodes(StepPlan plan, long nowNanos) {
+    turn.clear();
+    int decoding = 0;
+    for (Sequence sequence : running) {
+      if (isPlannable(sequence) && sequence.isDecoding()) {
+        decoding++;
+        if (sequence.remaining() > 0 && sequence.inFlight < DECODE_DEPTH) {
+          turn.add(sequence);
+        }
+      }
+    }
+    int share = Math.ceilDiv(decoding, info.stages());
+    if (turn.size() > Math.min(share, Math.min(budget, outputBudget))) {
+      turn.sort((a, b) -> Long.compare(a.lastPlannedStep, b.lastPlannedStep));
+    }
+    for (int i = 0; i < turn.size() && share > 0; i++) {
+      // An earlier entry's need for blocks may have preempted this one.
+      Sequence sequence = turn.get(i);
+      if (isPlannable(sequence) && budget > 0 && outputBudget > 0) {
+        share -= take(sequence, 1, plan, nowNanos) ? 1 : 0;
+      }
+    }
+  }
+
+  private void planPrompts(StepPlan plan, long nowNanos) {
+    for (int i = 0; i < running.size() && budget > 0; i++) {
+      Sequence sequence = running.get(i);
+      if (isPlannable(sequence) && !sequence.isDecoding() && sequence.remaining() > 0) {
+        takeChunk(sequence, plan, nowNanos);
+      }
+    }
+  }
+
+  private static boolean isPlannable(Sequence sequence) {
+    return sequence.state == Sequence.State.RUNNING && !sequence.isCancelRequested();
+  }
+
+  private void takeChunk(Sequence sequence, StepPlan plan, long nowNanos) {
+    int tokens = Math.min(sequence.remaining(), Math.min(config.chunkTokens(), budget));
+    if (sequence.isScoringPrompt()) {
+      int unscored = Math.max(sequence.computed, sequence.scored) - sequence.computed;
+      tokens = Math.min(tokens, unscored + outputBudget);
+    } else if (outputBudget == 0 && sequence.samplesAt(sequence.computed + tokens)) {
+      tokens--;
+    }
+    if (tokens > 0) {
+      take(sequence, tokens, plan, nowNanos);
+    }
+  }
+
+  /** Plans the sequence's next tokens, if it has or gets the blocks. */
+  private boolean take(Sequence sequence, int tokens, StepPlan plan, long nowNanos) {
+    int end = sequence.computed + tokens;
+    if (!reserve(sequence, blocksFor(end))) {
+      return false;
+    }
+    boolean samples = sequence.samplesAt(end);
+    int outputsBefore = plan.outputTotal();
+    writeEntry(sequence, end, samples, plan);
+    int outputs = plan.outputTotal() - outputsBefore;
+    current.add(sequence, end, tokens, outputs);
+    budget -= tokens;
+    outputBudget -= outputs;
+    sequence.computed = end;
+    sequence.pending += samples ? 1 : 0;
+    sequence.inFlight++;
+    sequence.lastPlannedStep = plan.step();
+    sequence.timeline.scheduled(nowNanos, sequence.cachedTokens);
+    return true;
+  }
+
+  private static void writeEntry(Sequence sequence, int end, boolean samples, StepPlan plan) {
+    int top = sequence.request.topLogprobs();
+    boolean scores = sequence.isScoringPrompt();
+    plan.entry(sequence.row, sequence.computed, Math.max(0, top), top >= 0 || scores);
+    for (int i = 0; i < sequence.blockCount; i++) {
+      plan.block(sequence.blocks[i]);
+    }
+    for (int position = sequence.computed; position < end; position++) {
+      plan.token(position < sequence.known ? sequence.tokens[position] : Executor.LAST_SAMPLED);
+    }
+    if (scores) {
+      int last = Math.min(end, sequence.promptLength - 1);
+      for (int p = Math.max(sequence.computed, sequence.scored); p < last; p++) {
+        plan.output(sequence.tokens[p + 1]);
+      }
+    }
+    if (samples) {
+      plan.output(Executor.SAMPLE);
+    }
+  }
+
+  // ---- admission -----------------------------------------------------------------------------
+
+  private void admit(StepPlan plan, long nowNanos) {
+    while (!waiting.isEmpty() && budget > 0 && outputBudget > 0) {
+      Sequence sequence = waiting.first();
+      if (sequence.isCancelRequested()) {
+        cancel(sequence, nowNanos);
+      } else if (freeRowCount > 0 && !isStillBlocked(sequence) && admit(sequence)) {
+        takeChunk(sequence, plan, nowNanos);
+      } else if (!preemptAfter(sequence, true)) {
+        return;
+      }
+    }
+  }
+
+  /** The head of the queue did not fit, and no block became free since. */
+  private boolean isStillBlocked(Sequence sequence) {
+    return sequence.order == blockedOrder && pool.releases() == blockedReleases;
+  }
+
+  private boolean admit(Sequence sequence) {
+    int hits = takePrefix(sequence);
+    int missing = blocksFor(sequence.known) - hits;
+    // Every running sequence may need a block soon; taking the last ones would preempt at once.
+    int margin = Math.min(running.size(), pool.total() / 8);
+    if (pool.available() < missing + (running.isEmpty() ? 0 : margin)) {
+      blockedOrder = sequence.order;
+      releaseBlocks(sequence);
+      blockedReleases = pool.releases();
+      return false;
+    }
+    for (int i = 0; i < missing; i++) {
+      sequence.addBlock(pool.allocate());
+    }
+    dequeue(sequence);
+    start(sequence, hits * pool.blockTokens());
+    return true;
+  }
+
+  private void start(Sequence sequence, int hitTokens) {
+    if (sequence.lastPlannedStep == 0) {
+      sequence.cachedTokens = Math.min(hitTokens, sequence.promptLength);
+      promptTokens += sequence.promptLength;
+      prefixHitTokens += sequence.cachedTokens;
+    }
+    sequence.computed = hitTokens;
+    sequence.confirmed = hitTokens;
+    sequence.row = freeRows[--freeRowCount];
+    sequence.state = Sequence.State.RUNNING;
+    begun.add(sequence);
+    int at = Collections.binarySearch(running, sequence, Sequence.ORDER);
+    running.add(-at - 1, sequence);
+  }
+
+  /** References the published blocks its tokens begin with; the last token is always computed. */
+  private int takePrefix(Sequence sequence) {
+    hash.root(sequence.request.cacheSalt());
+    sequence.chainHigh = hash.high();
+    sequence.chainLow = hash.low();
+    int size = pool.blockTokens();
+    int most = (sequence.known - 1) / size;
+    if (!config.prefixCache() || sequence.isScoringPrompt()) {
+      most = 0;
+    }
+    for (int i = 0; i < most; i++) {
+      hash.next(sequence.chainHigh, sequence.chainLow, sequence.tokens, i * size, size);
+      int block = pool.find(hash.high(), hash.low(), sequence.tokens, i * size);
+      if (block < 0) {
+        break;
+      }
+      pool.retain(block);
+      sequence.addBlock(block);
+      sequence.chainHigh = hash.high();
+      sequence.chainLow = hash.low();
+    }
+    sequence.publishedBlocks = sequence.blockCount;
+    return sequence.blockCount;
+  }
+
+  private int blocksFor(int tokens) {
+    return Math.ceilDiv(tokens, pool.blockTokens());
+  }
+
+  // ---- preemption ----------------------------------------------------------------------------
+
+  private boolean reserve(Sequence sequence, int blocks) {
+    while (sequence.blockCount < blocks) {
+      int block = pool.allocate();
+      if (block >= 0) {
+        sequence.addBlock(block);
+      } else if (!preemptAfter(sequence, false)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Preempts the last running sequence, if it comes after this one: by priority and arrival for a
+   * running sequence; by priority alone for a waiting one, or equals would take turns. Nobody is
+   * preempted while another one's blocks are on their way back.
+   *
+   * @return whether blocks were freed now; a victim with steps in flight frees them later
+   */
+  private boolean preemptAfter(Sequence sequence, boolean byPriorityOnly) {
+    for (Sequence other : running) {
+      if (other.state != Sequence.State.RUNNING) {
+        return false;
+      }
+    }
+    if (running.isEmpty()) {
+      return false;
+    }
+    Sequence victim = running.getLast();
+    boolean isAfter =
+        byPriorityOnly
+            ? victim.request.priority() > sequence.request.priority()
+            : Sequence.ORDER.compare(victim, sequence) > 0;
+    if (!isAfter) {
+      return false;
+    }
+    preemptions++;
+    victim.timeline.preempted();
+    victim.state = Sequence.State.PREEMPTING;
+    settle(victim);
+    return victim.state == Sequence.State.WAITING;
+  }
+
+  // ---- results -------------------------------------------------------------------------------
+
+  /** Takes the oldest step's result. */
+  void apply(StepResult result, StepTrace trace, long nowNanos) {
+    PlannedStep step = inFlight.removeFirst();
+    if (step.step() != result.step()) {
+      throw new IllegalStateException("step " + result.step() + " came before " + step.step());
+    }
+    finishedStep = step.step();
+    int output = 0;
+    for (int entry = 0; entry < step.size(); entry++) {
+      Sequence sequence = step.sequence(entry);
+      sequence.inFlight--;
+      if (sequence.isLive()) {
+        applyEntry(sequence, step, entry, output, result, trace, nowNanos);
+      }
+      settle(sequence);
+      output += step.outputs(entry);
+    }
+    step.reset(0);
+    spare.addLast(step);
+  }
+
+  private void applyEntry(
+      Sequence sequence,
+      PlannedStep step,
+      int entry,
+      int output,
+      StepResult result,
+      StepTrace trace,
+      long nowNanos) {
+    sequence.timeline.step(trace, step.tokens(entry));
+    if (sequence.isCancelRequested()) {
+      end(sequence, FinishReason.CANCELLED, nowNanos);
+    } else if (!result.ok()) {
+      fail(sequence, failureOf(result), nowNanos);
+    } else {
+      sequence.confirmed = step.end(entry);
+      publishBlocks(sequence);
+      int afterScores = score(sequence, output, step.outputs(entry), result);
+      if (afterScores < output + step.outputs(entry)) {
+        sampled(sequence, afterScores, result, nowNanos);
+      } else if (sequence.request.maxTokens() == 0 && !sequence.isScoringPrompt()) {
+        end(sequence, FinishReason.LENGTH, nowNanos);
+      }
+    }
+  }
+
+  /** Takes the prompt's log-probabilities out of an entry's outputs; returns the first after. */
+  private static int score(Sequence sequence, int output, int outputs, StepResult result) {
+    int at = output;
+    while (sequence.isScoringPrompt() && at < output + outputs) {
+      sequence.promptLogprobs[sequence.scored++] = logprobs(sequence, at++, result);
+      if (!sequence.isScoringPrompt()) {
+        reportPromptLogprobs(sequence);
+      }
+    }
+    return at;
+  }
+
+  private static void reportPromptLogprobs(Sequence sequence) {
+    if (sequence.request.promptLogprobs()) {
+      sequence.listener.promptLogprobs(sequence.promptLogprobs);
+    }
+  }
+
+  private void sampled(Sequence sequence, int output, StepResult result, long nowNanos) {
+    int token = result.token(output);
+    sequence.pending--;
+    sequence.timeline.firstToken(nowNanos);
+    generatedTokens++;
+    if (sequence.request.stopTokens().contains(token)) {
+      end(sequence, FinishReason.STOP, nowNanos);
+      return;
+    }
+    int position = sequence.known;
+    sequence.append(token);
+    TokenLogprobs logprobs =
+        sequence.request.topLogprobs() < 0
+            ? TokenLogprobs.NONE
+            : logprobs(sequence, output, result);
+    sequence.listener.token(new TokenEvent(token, position, sequence.cachedTokens, logprobs));
+    if (sequence.known == sequence.wantedLength) {
+      end(sequence, FinishReason.LENGTH, nowNanos);
+    }
+  }
+
+  private static TokenLogprobs logprobs(Sequence sequence, int output, StepResult result) {
+    int count = Math.max(0, sequence.request.topLogprobs());
+    int[] topTokens = new int[count];
+    float[] topLogprobs = new float[count];
+    for (int i = 0; i < count; i++) {
+      topTokens[i] = result.topToken(output, i);
+      topLogprobs[i] = result.topLogprob(output, i);
+    }
+    return new TokenLogprobs(result.token(output), result.logprob(output), topTokens, topLogprobs);
+  }
+
+  private void publishBlocks(Sequence sequence) {
+    int size = pool.blockTokens();
+    int full = Math.min(sequence.confirmed, sequence.known) / size;
+    while (config.prefixCache() && sequence.publishedBlocks < full) {
+      int index = sequence.publishedBlocks++;
+      hash.next(sequence.chainHigh, sequence.chainLow, sequence.tokens, index * size, size);
+      sequence.chainHigh = hash.high();
+      sequence.chainLow = hash.low();
+      int block = sequence.blocks[index];
+      pool.publish(block, hash.high(), hash.low(), sequence.tokens, index * size);
+    }
+  }
+
+  // ---- endings -------------------------------------------------------------------------------
+
+  private static EngineFailure failureOf(StepResult result) {
+    String kind = result.status() == Status.OUT_OF_MEMORY ? "out_of_memory" : "step_failed";
+    return new EngineFailure(kind, result.message(), result.failedStage(), result.failedRank());
+  }
+
+  private void end(Sequence sequence, FinishReason reason, long nowNanos) {
+    sequence.state = Sequence.State.ENDED;
+    sequence.listener.finished(reason, sequence.timeline.build(nowNanos));
+  }
+
+  private void fail(Sequence sequence, EngineFailure failure, long nowNanos) {
+    if (sequence.state != Sequence.State.ENDED) {
+      sequence.state = Sequence.State.ENDED;
+      sequence.listener.failed(failure, sequence.timeline.build(nowNanos));
+    }
+  }
+
+  /** Gives back row and blocks of a sequence that no longer runs, once no step uses them. */
+  private void settle(Sequence sequence) {
+    if (sequence.inFlight > 0 || sequence.state == Sequence.State.RUNNING || sequence.row < 0) {
+      return;
+    }
+    releaseBlocks(sequence);
+    freeRows[freeRowCount++] = sequence.row;
+    sequence.row = -1;
+    running.remove(sequence);
+    begun.remove(sequence);
+    if (sequence.state == Sequence.State.PREEMPTING) {
+      sequence.state = Sequence.State.WAITING;
+      sequence.computed = 0;
+      sequence.confirmed = 0;
+      enqueue(sequence);
+    }
+  }
+
+  private void enqueue(Sequence sequence) {
+    if (waiting.add(sequence)) {
+      waitingTokens += sequence.known;
+    }
+  }
+
+  private void dequeue(Sequence sequence) {
+    if (waiting.remove(sequence)) {
+      waitingTokens -= sequence.known;
+    }
+  }
+
+  private void releaseBlocks(Sequence sequence) {
+    for (int i = sequence.blockCount - 1; i >= 0; i--) {
+      pool.release(sequence.blocks[i]);
+    }
+    sequence.blockCount = 0;
+    sequence.publishedBlocks = 0;
+  }
+
+  // ---- what is seen from outside -------------------------------------------------------------
+
+  int inFlight() {
+    return inFlight.size();
+  }
+
+  int waiting() {
+    return waiting.size();
+  }
+
+  List<Sequence> running() {
+    return running;
+  }
+
+  boolean isIdle() {
+    return inFlight.isEmpty() && running.isEmpty() && waiting.isEmpty();
+  }
+
+  EngineLoad load(int inbox) {
+    long uncomputed = waitingTokens;
+    for (Sequence sequence : running) {
+      uncomputed += Math.max(0, sequence.promptLength - sequence.computed);
+    }
+    return new EngineLoad(
+        running.size(),
+        waiting.size() + inbox,
+        uncomputed,
+        pool.free(),
+        pool.cached(),
+        pool.used(),
+        finishedStep,
+        generatedTokens,
+        promptTokens,
+        prefixHitTokens,
+        preemptions);
+  }
+}

@@ -1,0 +1,137 @@
+package dev.switchboard.scheduler;
+
+import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
+import dev.switchboard.timeline.EpochClock;
+import java.util.Arrays;
+import java.util.Comparator;
+
+/**
+ * One generation inside the scheduler. Everything but {@link #requestCancel} belongs to the engine
+ * thread.
+ *
+ * <p>Of its {@code length()} tokens the first {@code known} have ids; the rest are being sampled by
+ * steps in flight. The first {@code computed} are computed, or will be once the steps in flight
+ * return; the first {@code confirmed} are.
+ *
+ * <pre>
+ *   WAITING ──admit──▶ RUNNING ──preempt──▶ PREEMPTING ──steps returned──▶ WAITING
+ *      │                  │                     │
+ *      └──────────────────┴──────end────────────┴──▶ ENDED (holds KV until its steps returned)
+ * </pre>
+ */
+final class Sequence {
+  /** First by priority, then by arrival. */
+  static final Comparator<Sequence> ORDER =
+      Comparator.comparingInt((Sequence s) -> s.request.priority()).thenComparingLong(s -> s.order);
+
+  /** Where it is; see the class's picture. */
+  enum State {
+    WAITING,
+    RUNNING,
+    PREEMPTING,
+    ENDED
+  }
+
+  final GenerationRequest request;
+  final GenerationListener listener;
+  final TimelineBuilder timeline;
+  final long order;
+  final int promptLength;
+  final int wantedLength;
+  final TokenLogprobs[] promptLogprobs;
+
+  State state = State.WAITING;
+  int[] tokens;
+  int known;
+  int pending;
+  int computed;
+  int confirmed;
+  int inFlight;
+  int row = -1;
+  int[] blocks = new int[8];
+  int blockCount;
+  int publishedBlocks;
+  long chainHigh;
+  long chainLow;
+  int scored;
+  int cachedTokens;
+  long lastPlannedStep;
+
+  private volatile boolean cancelRequested;
+
+  /**
+   * @param order arrival; unique
+   * @param nowNanos monotonic time it was queued
+   */
+  Sequence(
+      GenerationRequest request,
+      GenerationListener listener,
+      long order,
+      EpochClock clock,
+      long nowNanos) {
+    this.request = request;
+    this.listener = listener;
+    this.order = order;
+    timeline = new TimelineBuilder(request, clock, nowNanos);
+    promptLength = request.prompt().length;
+    wantedLength = promptLength + request.maxTokens();
+    tokens = Arrays.copyOf(request.prompt(), promptLength + Math.min(64, request.maxTokens()));
+    known = promptLength;
+    promptLogprobs = new TokenLogprobs[request.promptLogprobs() ? promptLength - 1 : 0];
+  }
+
+  /** Any thread: no step planned from now on computes it. */
+  void requestCancel() {
+    cancelRequested = true;
+  }
+
+  boolean isCancelRequested() {
+    return cancelRequested;
+  }
+
+  boolean isLive() {
+    return state == State.RUNNING || state == State.PREEMPTING;
+  }
+
+  /** Tokens with an id and those being sampled. */
+  int length() {
+    return known + pending;
+  }
+
+  /** Tokens that still have to be computed; the last wanted token never has. */
+  int remaining() {
+    return Math.min(length(), wantedLength - 1) - computed;
+  }
+
+  /** Nothing but its latest token is left to compute. */
+  boolean isDecoding() {
+    return computed >= promptLength && length() - computed <= 1;
+  }
+
+  boolean isScoringPrompt() {
+    return scored < promptLogprobs.length;
+  }
+
+  /** Whether computing up to end samples its next token. */
+  boolean samplesAt(int end) {
+    return end == length() && end < wantedLength;
+  }
+
+  int generated() {
+    return known - promptLength;
+  }
+
+  void append(int token) {
+    if (known == tokens.length) {
+      tokens = Arrays.copyOf(tokens, Math.min(wantedLength, known * 2));
+    }
+    tokens[known++] = token;
+  }
+
+  void addBlock(int block) {
+    if (blockCount == blocks.length) {
+      blocks = Arrays.copyOf(blocks, blockCount * 2);
+    }
+    blocks[blockCount++] = block;
+  }
+}

@@ -1,0 +1,188 @@
+package dev.switchboard.scheduler;
+
+import dev.switchboard.executor.StepResult;
+import dev.switchboard.executor.TimelineSink.Kind;
+import dev.switchboard.timeline.RequestTimeline.Lane;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * What the ranks did in one step: a row of numbers per lane, filled from the timeline ring and
+ * shared by every request of the step. Reused.
+ */
+final class StepTrace {
+  static final int START = 0;
+  static final int END = 1;
+  static final int COMPUTE = 2;
+  static final int ALL_REDUCE = 3;
+  static final int RECEIVE = 4;
+  static final int SEND = 5;
+  static final int SAMPLE = 6;
+  static final int COPY = 7;
+  static final int BYTES = 8;
+  static final int STEPS = 9;
+  static final int STRAGGLER = 10;
+  static final int FIELDS = 11;
+
+  private final int stages;
+  private final int ranks;
+  private final long[] values;
+  private final long[] receiveEnd;
+  private long step;
+  private long submitNanos;
+  private long startNanos;
+  private long endNanos;
+  private int batchTokens;
+  private int batchRequests;
+
+  StepTrace(int stages, int ranks) {
+    this.stages = stages;
+    this.ranks = ranks;
+    values = new long[stages * ranks * FIELDS];
+    receiveEnd = new long[stages * ranks];
+  }
+
+  /** Begins a step. */
+  void reset(long newStep, int tokens, int requests) {
+    step = newStep;
+    batchTokens = tokens;
+    batchRequests = requests;
+    Arrays.fill(values, 0);
+    Arrays.fill(receiveEnd, 0);
+  }
+
+  void record(int stage, int rank, Kind kind, long start, long end, long busy, long bytes) {
+    int lane = stage * ranks + rank;
+    int base = lane * FIELDS;
+    if (kind == Kind.RECEIVE_WAIT) {
+      receiveEnd[lane] = end;
+    } else {
+      boolean first = values[base + STEPS] == 0;
+      values[base + START] = first ? start : Math.min(values[base + START], start);
+      values[base + END] = first ? end : Math.max(values[base + END], end);
+      values[base + STEPS] = 1;
+    }
+    values[base + field(kind)] += busy;
+    values[base + BYTES] += bytes;
+  }
+
+  private static int field(Kind kind) {
+    return switch (kind) {
+      case COMPUTE -> COMPUTE;
+      case ALL_REDUCE_WAIT -> ALL_REDUCE;
+      case RECEIVE_WAIT -> RECEIVE;
+      case SEND -> SEND;
+      case SAMPLE -> SAMPLE;
+      case COPY -> COPY;
+    };
+  }
+
+  /**
+   * Ends the step: its lanes are cut to its own time, so that a wait which began in an earlier
+   * step's shadow counts only as far as it delayed this one, and each stage's straggler is found.
+   */
+  void finish(StepResult result) {
+    submitNanos = result.submitNanos();
+    startNanos = result.startNanos();
+    endNanos = Math.max(result.startNanos(), result.endNanos());
+    for (int lane = 0; lane < stages * ranks; lane++) {
+      cut(lane);
+    }
+    for (int stage = 0; ranks > 1 && stage < stages; stage++) {
+      markStraggler(stage);
+    }
+  }
+
+  private void cut(int lane) {
+    int base = lane * FIELDS;
+    if (values[base + STEPS] == 0) {
+      return;
+    }
+    values[base + START] = Math.clamp(values[base + START], startNanos, endNanos);
+    values[base + END] = Math.clamp(values[base + END], values[base + START], endNanos);
+    long mostWait = Math.max(0, receiveEnd[lane] - startNanos);
+    values[base + RECEIVE] = Math.min(values[base + RECEIVE], mostWait);
+  }
+
+  /** The rank that waited least is the one the others waited for. */
+  private void markStraggler(int stage) {
+    int straggler = -1;
+    long least = Long.MAX_VALUE;
+    boolean tie = false;
+    for (int rank = 0; rank < ranks; rank++) {
+      int base = (stage * ranks + rank) * FIELDS;
+      long wait = values[base + ALL_REDUCE];
+      if (values[base + STEPS] > 0 && wait <= least) {
+        tie = wait == least;
+        least = wait;
+        straggler = base;
+      }
+    }
+    if (straggler >= 0 && !tie) {
+      values[straggler + STRAGGLER] = 1;
+    }
+  }
+
+  long step() {
+    return step;
+  }
+
+  long submitNanos() {
+    return submitNanos;
+  }
+
+  long startNanos() {
+    return startNanos;
+  }
+
+  long endNanos() {
+    return endNanos;
+  }
+
+  int batchTokens() {
+    return batchTokens;
+  }
+
+  int batchRequests() {
+    return batchRequests;
+  }
+
+  int ranks() {
+    return ranks;
+  }
+
+  /** The lanes' numbers, FIELDS per lane. */
+  long[] values() {
+    return values;
+  }
+
+  /** The lanes that took part, with epoch times. */
+  static List<Lane> lanes(long[] values, int ranks, long epochOffset) {
+    List<Lane> lanes = new ArrayList<>(values.length / FIELDS);
+    for (int base = 0; base < values.length; base += FIELDS) {
+      if (values[base + STEPS] > 0) {
+        lanes.add(lane(values, base, ranks, epochOffset));
+      }
+    }
+    return lanes;
+  }
+
+  private static Lane lane(long[] values, int base, int ranks, long epochOffset) {
+    int index = base / FIELDS;
+    return new Lane(
+        index / ranks,
+        index % ranks,
+        values[base + START] + epochOffset,
+        values[base + END] + epochOffset,
+        values[base + COMPUTE],
+        values[base + ALL_REDUCE],
+        values[base + RECEIVE],
+        values[base + SEND],
+        values[base + SAMPLE],
+        values[base + COPY],
+        (int) values[base + STEPS],
+        (int) values[base + STRAGGLER],
+        values[base + BYTES]);
+  }
+}

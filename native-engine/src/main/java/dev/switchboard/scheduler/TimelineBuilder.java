@@ -1,0 +1,187 @@
+package dev.switchboard.scheduler;
+
+import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Phase;
+import dev.switchboard.timeline.RequestTimeline.Step;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request's timeline as it grows: sums per phase and lane, and the slowest step of each phase.
+ * Its size does not depend on the number of steps, but for the step list, which is kept on demand
+ * and bounded.
+ */
+final class TimelineBuilder {
+  /** Most steps listed with full detail; later ones are only summed. */
+  static final int MAX_STEPS = 4096;
+
+  private final GenerationRequest request;
+  private final EpochClock clock;
+  private final long queuedNanos;
+  private final List<Step> steps = new ArrayList<>(0);
+  private @Nullable PhaseSum prefill;
+  private @Nullable PhaseSum decode;
+  private long scheduledNanos;
+  private long firstTokenNanos;
+  private int preemptions;
+  private int cachedTokens;
+  private boolean scheduled;
+  private boolean hasFirstToken;
+
+  TimelineBuilder(GenerationRequest request, EpochClock clock, long queuedNanos) {
+    this.request = request;
+    this.clock = clock;
+    this.queuedNanos = queuedNanos;
+  }
+
+  void scheduled(long nowNanos, int newCachedTokens) {
+    if (!scheduled) {
+      scheduled = true;
+      scheduledNanos = nowNanos;
+      cachedTokens = newCachedTokens;
+    }
+  }
+
+  void preempted() {
+    preemptions++;
+  }
+
+  /** A step that computed tokens of this request came back. */
+  void step(StepTrace trace, int tokens) {
+    PhaseSum phase = hasFirstToken ? decode : prefill;
+    if (phase == null) {
+      phase = new PhaseSum(trace);
+      if (hasFirstToken) {
+        decode = phase;
+      } else {
+        prefill = phase;
+      }
+    }
+    phase.add(trace, tokens);
+    if (request.stepDetail() && steps.size() < MAX_STEPS) {
+      steps.add(listed(trace, tokens));
+    }
+  }
+
+  void firstToken(long nowNanos) {
+    if (!hasFirstToken) {
+      hasFirstToken = true;
+      firstTokenNanos = nowNanos;
+    }
+  }
+
+  RequestTimeline build(long nowNanos) {
+    return new RequestTimeline(
+        request.requestId(),
+        request.choice(),
+        request.receivedNanos(),
+        clock.toEpoch(queuedNanos),
+        scheduled ? clock.toEpoch(scheduledNanos) : 0,
+        hasFirstToken ? clock.toEpoch(firstTokenNanos) : 0,
+        clock.toEpoch(nowNanos),
+        preemptions,
+        prefill == null ? null : prefill.build(cachedTokens, clock),
+        decode == null ? null : decode.build(0, clock),
+        steps);
+  }
+
+  private Step listed(StepTrace trace, int tokens) {
+    return new Step(
+        trace.step(),
+        clock.toEpoch(trace.submitNanos()),
+        clock.toEpoch(trace.startNanos()),
+        clock.toEpoch(trace.endNanos()),
+        tokens,
+        trace.batchTokens(),
+        trace.batchRequests(),
+        StepTrace.lanes(trace.values(), trace.ranks(), clock.toEpoch(0)));
+  }
+
+  /** Sums over a phase's steps. */
+  private static final class PhaseSum {
+    private final int ranks;
+    private final long[] lanes;
+    private final long[] slowestLanes;
+    private long startNanos = Long.MAX_VALUE;
+    private long endNanos = Long.MIN_VALUE;
+    private int tokens;
+    private int steps;
+    private long slowestNanos = -1;
+    private long slowestStep;
+    private long slowestSubmit;
+    private long slowestStart;
+    private int slowestTokens;
+    private int slowestBatchTokens;
+    private int slowestBatchRequests;
+
+    PhaseSum(StepTrace shape) {
+      ranks = shape.ranks();
+      lanes = new long[shape.values().length];
+      slowestLanes = new long[shape.values().length];
+    }
+
+    void add(StepTrace trace, int stepTokens) {
+      startNanos = Math.min(startNanos, trace.startNanos());
+      endNanos = Math.max(endNanos, trace.endNanos());
+      tokens += stepTokens;
+      steps++;
+      long[] values = trace.values();
+      for (int base = 0; base < values.length; base += StepTrace.FIELDS) {
+        addLane(values, base);
+      }
+      if (trace.endNanos() - trace.startNanos() > slowestNanos) {
+        keepSlowest(trace, stepTokens);
+      }
+    }
+
+    private void addLane(long[] values, int base) {
+      if (values[base + StepTrace.STEPS] == 0) {
+        return;
+      }
+      boolean first = lanes[base + StepTrace.STEPS] == 0;
+      long start = values[base + StepTrace.START];
+      long end = values[base + StepTrace.END];
+      lanes[base + StepTrace.START] =
+          first ? start : Math.min(lanes[base + StepTrace.START], start);
+      lanes[base + StepTrace.END] = first ? end : Math.max(lanes[base + StepTrace.END], end);
+      for (int field = StepTrace.COMPUTE; field < StepTrace.FIELDS; field++) {
+        lanes[base + field] += values[base + field];
+      }
+    }
+
+    private void keepSlowest(StepTrace trace, int stepTokens) {
+      slowestNanos = trace.endNanos() - trace.startNanos();
+      slowestStep = trace.step();
+      slowestSubmit = trace.submitNanos();
+      slowestStart = trace.startNanos();
+      slowestTokens = stepTokens;
+      slowestBatchTokens = trace.batchTokens();
+      slowestBatchRequests = trace.batchRequests();
+      System.arraycopy(trace.values(), 0, slowestLanes, 0, slowestLanes.length);
+    }
+
+    Phase build(int cachedTokens, EpochClock clock) {
+      long offset = clock.toEpoch(0);
+      Step slowest =
+          new Step(
+              slowestStep,
+              slowestSubmit + offset,
+              slowestStart + offset,
+              slowestStart + slowestNanos + offset,
+              slowestTokens,
+              slowestBatchTokens,
+              slowestBatchRequests,
+              StepTrace.lanes(slowestLanes, ranks, offset));
+      return new Phase(
+          startNanos + offset,
+          endNanos + offset,
+          tokens,
+          cachedTokens,
+          steps,
+          slowest,
+          StepTrace.lanes(lanes, ranks, offset));
+    }
+  }
+}

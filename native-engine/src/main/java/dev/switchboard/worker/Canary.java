@@ -1,0 +1,157 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.executor.Sampling;
+import dev.switchboard.scheduler.Engine;
+import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
+import dev.switchboard.scheduler.GenerationListener;
+import dev.switchboard.scheduler.GenerationRequest;
+import dev.switchboard.scheduler.RejectedGenerationException;
+import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.tokenizer.Tokenizer;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Generates a little through every stage and rank and looks who moved. The warm-up is the same with
+ * a longer prompt. On the event loop.
+ */
+final class Canary {
+  private static final int PRIORITY = -1000;
+
+  /**
+   * How it went.
+   *
+   * @param failure null when a token came out
+   * @param ranks every rank, with whether it finished a step since the canary was sent
+   */
+  record Outcome(@Nullable String failure, long durationNanos, List<Rank> ranks) {
+    Outcome {
+      ranks = List.copyOf(ranks);
+    }
+
+    boolean ok() {
+      return failure == null && ranks.stream().allMatch(Rank::answered);
+    }
+  }
+
+  /** One rank. */
+  record Rank(RankHeartbeat heartbeat, boolean answered) {}
+
+  private final Vertx vertx;
+  private final EpochClock clock;
+
+  Canary(Vertx vertx, EpochClock clock) {
+    this.vertx = vertx;
+    this.clock = clock;
+  }
+
+  /** Sends one token through. */
+  void send(ServedModel model, Duration timeout, Consumer<Outcome> done) {
+    send(model, 1, 1, timeout, done);
+  }
+
+  void send(
+      ServedModel model,
+      int promptTokens,
+      int maxTokens,
+      Duration timeout,
+      Consumer<Outcome> done) {
+    Flight flight = new Flight(model.engine(), done);
+    try {
+      flight.start(request(model, promptTokens, maxTokens), timeout);
+    } catch (RejectedGenerationException rejected) {
+      flight.end(String.valueOf(rejected.getMessage()));
+    }
+  }
+
+  private GenerationRequest request(ServedModel model, int promptTokens, int maxTokens) {
+    Tokenizer tokenizer = model.tokenizer();
+    int first = tokenizer.bos() >= 0 ? tokenizer.bos() : 0;
+    int[] prompt = IntStream.range(0, promptTokens).map(i -> i == 0 ? first : i).toArray();
+    return new GenerationRequest(
+        "canary",
+        0,
+        prompt,
+        maxTokens,
+        Sampling.GREEDY,
+        Set.of(),
+        -1,
+        false,
+        PRIORITY,
+        "canary",
+        clock.epochNanos(),
+        false);
+  }
+
+  private final class Flight implements GenerationListener {
+    private final Engine engine;
+    private final Consumer<Outcome> done;
+    private final Context context = vertx.getOrCreateContext();
+    private final long sentNanos = clock.nanos();
+    private final List<RankHeartbeat> before;
+    private Engine.@Nullable Generation generation;
+    private long timer = -1;
+    private boolean over;
+
+    Flight(Engine engine, Consumer<Outcome> done) {
+      this.engine = engine;
+      this.done = done;
+      this.before = engine.health().ranks();
+    }
+
+    void start(GenerationRequest request, Duration timeout) {
+      generation = engine.submit(request, this);
+      timer =
+          vertx.setTimer(
+              timeout.toMillis(), expired -> end("no token within " + timeout.toMillis() + " ms"));
+    }
+
+    @Override
+    public void promptLogprobs(TokenLogprobs[] logprobs) {}
+
+    @Override
+    public void token(TokenEvent token) {}
+
+    @Override
+    public void finished(FinishReason reason, RequestTimeline timeline) {
+      context.runOnContext(
+          now -> end(reason == FinishReason.CANCELLED ? "it was cancelled" : null));
+    }
+
+    @Override
+    public void failed(EngineFailure failure, RequestTimeline timeline) {
+      String where = " (stage " + failure.stage() + ", rank " + failure.rank() + ")";
+      context.runOnContext(now -> end(failure.kind() + ": " + failure.message() + where));
+    }
+
+    void end(@Nullable String failure) {
+      if (over) {
+        return;
+      }
+      over = true;
+      vertx.cancelTimer(timer);
+      if (failure != null && generation != null) {
+        generation.cancel();
+      }
+      done.accept(new Outcome(failure, clock.nanos() - sentNanos, ranks()));
+    }
+
+    private List<Rank> ranks() {
+      List<RankHeartbeat> after = engine.health().ranks();
+      return IntStream.range(0, after.size())
+          .mapToObj(i -> new Rank(after.get(i), finishedSince(after.get(i), i)))
+          .toList();
+    }
+
+    private boolean finishedSince(RankHeartbeat now, int index) {
+      return index >= before.size() || now.finishedStep() > before.get(index).finishedStep();
+    }
+  }
+}

@@ -1,0 +1,216 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.FinishReason;
+import dev.switchboard.scheduler.Engine.Generation;
+import dev.switchboard.scheduler.GenerationListener;
+import dev.switchboard.scheduler.GenerationListener.TokenEvent;
+import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One choice of a completion, where the engine thread and the event loop meet.
+ *
+ * <p>The engine thread only appends to a bounded queue and raises a signal. Everything else is the
+ * event loop's. A choice ends twice: its text ends when no more will be shown (a stop string, or
+ * the engine's end), the engine ends when nothing of it is computed any more.
+ */
+final class Choice implements Handover.Source {
+  /** Tokens an event loop may be behind; a step brings one, so this is a stall of seconds. */
+  private static final int QUEUE_TOKENS = 1024;
+
+  /**
+   * How the engine ended a generation.
+   *
+   * @param reason null when it failed
+   * @param failure null when it did not
+   */
+  record EngineEnd(
+      GenerationListener.@Nullable FinishReason reason,
+      GenerationListener.@Nullable EngineFailure failure,
+      RequestTimeline timeline) {}
+
+  private final Completion completion;
+  private final int index;
+  private final PreparedRequest.Prompt prompt;
+  private final TextAssembly assembly;
+  private final GenerationListener listener = new EngineSide();
+  private final Handover.Signal signal;
+  private final TokenQueue<TokenEvent> tokens = new TokenQueue<>(QUEUE_TOKENS);
+
+  private volatile TokenLogprobs @Nullable [] promptScores;
+  private volatile boolean overflowed;
+  private volatile @Nullable EngineEnd published;
+
+  private @Nullable Generation generation;
+  private boolean started;
+  private @Nullable FinishReason textEnd;
+  private @Nullable EngineEnd engineEnd;
+  private boolean cancelled;
+  private int generatedTokens;
+  private int cachedTokens;
+
+  Choice(
+      Completion completion,
+      int index,
+      PreparedRequest.Prompt prompt,
+      TextAssembly assembly,
+      Handover handover) {
+    this.completion = completion;
+    this.index = index;
+    this.prompt = prompt;
+    this.assembly = assembly;
+    this.signal = handover.signal(this);
+  }
+
+  /** What the engine thread touches: it hands over and does nothing else. */
+  private final class EngineSide implements GenerationListener {
+
+    @Override
+    public void promptLogprobs(TokenLogprobs[] logprobs) {
+      promptScores = logprobs;
+    }
+
+    @Override
+    public void token(TokenEvent token) {
+      if (!tokens.offer(token)) {
+        overflowed = true;
+      }
+      signal.raise();
+    }
+
+    @Override
+    public void finished(GenerationListener.FinishReason reason, RequestTimeline timeline) {
+      published = new EngineEnd(reason, null, timeline);
+      signal.raise();
+    }
+
+    @Override
+    public void failed(EngineFailure failure, RequestTimeline timeline) {
+      published = new EngineEnd(null, failure, timeline);
+      signal.raise();
+    }
+  }
+
+  /** Where the engine reports to. */
+  GenerationListener listener() {
+    return listener;
+  }
+
+  void submitted(Generation handle) {
+    generation = handle;
+    if (cancelled) {
+      handle.cancel();
+    }
+  }
+
+  /** Stops computing it; its end still arrives. */
+  void cancel() {
+    if (cancelled || engineEnd != null) {
+      return;
+    }
+    cancelled = true;
+    if (generation != null) {
+      generation.cancel();
+    }
+  }
+
+  @Override
+  public Handover.Sink drain() {
+    // The end is read first: tokens published before it are then all in the queue.
+    EngineEnd end = published;
+    TokenLogprobs[] scores = promptScores;
+    if (!started && (scores != null || !completion.awaitsPromptScores())) {
+      started = true;
+      showPrompt(scores);
+    }
+    for (TokenEvent token = tokens.poll(); token != null; token = tokens.poll()) {
+      accept(token);
+    }
+    if (end != null && engineEnd == null) {
+      finish(end);
+    }
+    return completion;
+  }
+
+  private void accept(TokenEvent token) {
+    cachedTokens = token.cachedTokens();
+    if (textEnd != null) {
+      return;
+    }
+    generatedTokens++;
+    if (assembly.token(token.token(), token.logprobs())) {
+      assembly.finish();
+      textEnd = FinishReason.STOP;
+      cancel();
+    }
+  }
+
+  private void finish(EngineEnd end) {
+    engineEnd = end;
+    if (textEnd == null && end.reason() != null) {
+      assembly.finish();
+      textEnd =
+          switch (end.reason()) {
+            case STOP -> FinishReason.STOP;
+            case LENGTH -> FinishReason.LENGTH;
+            case CANCELLED -> null;
+          };
+    }
+  }
+
+  private void showPrompt(TokenLogprobs @Nullable [] scores) {
+    if (prompt.text() != null) {
+      assembly.echo(prompt.text(), scores == null ? List.of() : placePrompt(scores));
+    }
+  }
+
+  /** Prompt tokens with their places; those the caller did not write are left out. */
+  private List<TextAssembly.PlacedToken> placePrompt(TokenLogprobs[] scores) {
+    List<TextAssembly.PlacedToken> placed = new ArrayList<>(prompt.tokens().length);
+    Tokenizer.Detokenizer detokenizer = completion.detokenizer();
+    int offset = 0;
+    for (int i = prompt.addedTokens(); i < prompt.tokens().length; i++) {
+      int token = prompt.tokens()[i];
+      TokenLogprobs score =
+          i == 0 ? new TokenLogprobs(token, Float.NaN, new int[0], new float[0]) : scores[i - 1];
+      placed.add(new TextAssembly.PlacedToken(score, offset));
+      String piece = detokenizer.next(token);
+      offset += piece.codePointCount(0, piece.length());
+    }
+    return placed;
+  }
+
+  int index() {
+    return index;
+  }
+
+  TextAssembly assembly() {
+    return assembly;
+  }
+
+  /** Why its text ended; null while more may come. */
+  @Nullable FinishReason textEnd() {
+    return textEnd;
+  }
+
+  @Nullable EngineEnd engineEnd() {
+    return engineEnd;
+  }
+
+  /** Whether the event loop was so far behind that tokens were lost. */
+  boolean overflowed() {
+    return overflowed;
+  }
+
+  int generatedTokens() {
+    return generatedTokens;
+  }
+
+  int cachedTokens() {
+    return cachedTokens;
+  }
+}

@@ -1,0 +1,395 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.executor.Sampling;
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.FinishReason;
+import dev.switchboard.openai.GenerationOptions;
+import dev.switchboard.openai.ServerSentEvents;
+import dev.switchboard.openai.Usage;
+import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import dev.switchboard.scheduler.GenerationRequest;
+import dev.switchboard.scheduler.RejectedGenerationException;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.tokenizer.Tokenizer;
+import io.vertx.core.http.HttpServerResponse;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One completion request from its submission to its last byte.
+ *
+ * <p>Its choices run as generations of their own and meet here: after each wakeup {@link #flush}
+ * writes what all of them have, as one buffer. The response has three ends. It ends well when every
+ * choice's text has ended (and, when the caller wants the timeline, the engine has too); it is
+ * aborted when a choice fails, somebody cancels it, or its reader is too slow; it is abandoned when
+ * the client leaves. In each case the generations still running are cancelled, and the request
+ * retires when the engine has let go of all of them.
+ *
+ * <p>Back-pressure: while the socket is full nothing is taken from the choices, so tokens coalesce
+ * there into longer chunks. A reader that stays behind by more than the buffer limit, or does not
+ * read at all for the stall limit, is cut off: the engine computes for those who listen.
+ *
+ * <p>On the event loop.
+ */
+final class Completion implements Handover.Sink {
+  private static final Logger LOG = LoggerFactory.getLogger(Completion.class);
+
+  private final Completions completions;
+  private final Exchange exchange;
+  private final PreparedRequest prepared;
+  private final AnswerFormat format;
+  private final TimelineDetail detail;
+  private final List<Choice> choices = new ArrayList<>();
+  private final Set<Integer> opened = new HashSet<>();
+  private final Set<Integer> finished = new HashSet<>();
+
+  private boolean responseOver;
+  private boolean retired;
+  private long stallTimer = -1;
+
+  Completion(
+      Completions completions,
+      Exchange exchange,
+      PreparedRequest prepared,
+      AnswerFormat format,
+      TimelineDetail detail) {
+    this.completions = completions;
+    this.exchange = exchange;
+    this.prepared = prepared;
+    this.format = format;
+    this.detail = detail;
+  }
+
+  String requestId() {
+    return exchange.requestId();
+  }
+
+  long receivedNanos() {
+    return exchange.receivedNanos();
+  }
+
+  /** Submits every choice of every prompt, or answers why not. */
+  void start() {
+    GenerationOptions options = prepared.options();
+    HttpServerResponse response = exchange.response();
+    response.closeHandler(gone -> abandon());
+    response.exceptionHandler(broken -> abandon());
+    long seed = options.seed() != null ? options.seed() : completions.seeds().getAsLong();
+    List<PreparedRequest.Prompt> prompts = prepared.prompts();
+    try {
+      for (int i = 0; i < prompts.size() * options.n(); i++) {
+        submit(i, prompts.get(i / options.n()), seed + i % options.n());
+      }
+    } catch (RejectedGenerationException rejected) {
+      abort(EngineErrors.of(rejected, prepared.promptField()));
+    }
+  }
+
+  private void submit(int index, PreparedRequest.Prompt prompt, long seed) {
+    GenerationOptions options = prepared.options();
+    TextAssembly assembly =
+        new TextAssembly(detokenizer(), options.stop(), options.topLogprobs() >= 0);
+    Choice choice = new Choice(this, index, prompt, assembly, completions.handover());
+    choice.submitted(
+        completions.model().engine().submit(request(index, prompt, seed), choice.listener()));
+    choices.add(choice);
+  }
+
+  private GenerationRequest request(int index, PreparedRequest.Prompt prompt, long seed) {
+    GenerationOptions options = prepared.options();
+    Tokenizer tokenizer = completions.model().tokenizer();
+    int room = completions.model().facts().context() - prompt.tokens().length;
+    Integer wanted = options.maxTokens();
+    int maxTokens = wanted == null ? room : Math.min(wanted, room);
+    return new GenerationRequest(
+        exchange.requestId(),
+        index,
+        prompt.tokens(),
+        maxTokens,
+        sampling(options, seed),
+        options.ignoreEos() ? Set.of() : tokenizer.endOfGeneration(),
+        options.topLogprobs(),
+        awaitsPromptScores() || maxTokens == 0,
+        options.priority(),
+        exchange.token("X-Switchboard-Cache-Salt"),
+        exchange.receivedNanos(),
+        true);
+  }
+
+  private static Sampling sampling(GenerationOptions options, long seed) {
+    return new Sampling(
+        options.temperature(),
+        options.topK(),
+        options.topP(),
+        options.minP(),
+        options.repetitionPenalty(),
+        options.presencePenalty(),
+        options.frequencyPenalty(),
+        seed,
+        options.logitBias());
+  }
+
+  boolean awaitsPromptScores() {
+    return prepared.echo() && prepared.options().topLogprobs() >= 0;
+  }
+
+  Tokenizer.Detokenizer detokenizer() {
+    return completions.model().tokenizer().detokenizer();
+  }
+
+  @Override
+  public void flush() {
+    if (!responseOver) {
+      ApiError failure = failure();
+      if (failure != null) {
+        abort(failure);
+      } else if (prepared.options().stream()) {
+        stream();
+      } else if (mayEnd()) {
+        answer();
+      }
+    }
+    retireWhenDone();
+  }
+
+  /** Ends the response with an error and stops computing. */
+  void abort(ApiError error) {
+    cancelAll();
+    if (!responseOver) {
+      over();
+      writeError(error);
+    }
+    retireWhenDone();
+  }
+
+  private void abandon() {
+    if (!responseOver) {
+      over();
+      completions.count(WorkerCounter.CLIENT_GONE);
+    }
+    cancelAll();
+    retireWhenDone();
+  }
+
+  private void cancelAll() {
+    choices.forEach(Choice::cancel);
+  }
+
+  private void over() {
+    responseOver = true;
+    endStall();
+  }
+
+  private void writeError(ApiError error) {
+    HttpServerResponse response = exchange.response();
+    if (!response.headWritten()) {
+      if (error.status() == 429) {
+        response.putHeader("Retry-After", Long.toString(completions.retryAfterSeconds()));
+      }
+      exchange.json(error.status(), error.toJson(switchboard()));
+      return;
+    }
+    // A stream that broke has an error and no [DONE]; the connection ends with it, since what is
+    // already in the socket may never be read.
+    response
+        .end(ServerSentEvents.data(error.toJson(switchboard())))
+        .onComplete(done -> exchange.request().connection().close());
+  }
+
+  private @Nullable ApiError failure() {
+    for (Choice choice : choices) {
+      Choice.EngineEnd end = choice.engineEnd();
+      if (end != null && choice.textEnd() == null) {
+        EngineFailure failure = end.failure();
+        return failure != null
+            ? EngineErrors.of(failure)
+            : ApiError.internal("The engine cancelled the generation.");
+      }
+      if (choice.overflowed()) {
+        completions.count(WorkerCounter.HANDOVER_FULL);
+        return ApiError.internal("The worker could not keep up with its own engine.");
+      }
+    }
+    return null;
+  }
+
+  private boolean all(Predicate<Choice> condition) {
+    return choices.stream().allMatch(condition);
+  }
+
+  private boolean mayEnd() {
+    return all(choice -> choice.textEnd() != null)
+        && (detail == TimelineDetail.NONE || all(choice -> choice.engineEnd() != null));
+  }
+
+  private void answer() {
+    List<AnswerFormat.Answer> answers = new ArrayList<>(choices.size());
+    for (Choice choice : choices) {
+      answers.add(new AnswerFormat.Answer(choice.index(), passage(choice), reason(choice)));
+    }
+    String body = format.whole(answers, usage(), switchboard());
+    over();
+    exchange.json(200, body);
+  }
+
+  private AnswerFormat.Passage passage(Choice choice) {
+    boolean withTokens = prepared.options().topLogprobs() >= 0;
+    TextAssembly assembly = choice.assembly();
+    return new AnswerFormat.Passage(assembly.takeText(), withTokens ? assembly.takeTokens() : null);
+  }
+
+  private static FinishReason reason(Choice choice) {
+    FinishReason reason = choice.textEnd();
+    return reason == null ? FinishReason.STOP : reason;
+  }
+
+  private void stream() {
+    HttpServerResponse response = exchange.response();
+    if (response.closed()) {
+      abandon();
+      return;
+    }
+    if (response.headWritten() && response.writeQueueFull()) {
+      stall();
+      return;
+    }
+    boolean last = mayEnd();
+    String frames = frames(last);
+    if (last) {
+      over();
+      head();
+      response.end(frames + ServerSentEvents.DONE);
+    } else if (!frames.isEmpty()) {
+      head();
+      response.write(frames);
+    }
+  }
+
+  private String frames(boolean last) {
+    StringBuilder frames = new StringBuilder();
+    for (Choice choice : choices) {
+      appendText(frames, choice);
+    }
+    boolean usage = prepared.options().includeUsage();
+    for (Choice choice : choices) {
+      boolean closing = finished.size() == choices.size() - 1;
+      if (choice.textEnd() != null
+          && !finished.contains(choice.index())
+          && (last || !closing || detail == TimelineDetail.NONE || usage)) {
+        boolean lastFrame = last && closing && !usage;
+        finished.add(choice.index());
+        frames.append(
+            format.finish(choice.index(), reason(choice), lastFrame ? switchboard() : null));
+      }
+    }
+    if (last && usage) {
+      frames.append(format.usage(usage(), switchboard()));
+    }
+    return frames.toString();
+  }
+
+  private void appendText(StringBuilder frames, Choice choice) {
+    boolean opens = !choice.assembly().isEmpty() || choice.textEnd() != null;
+    if (opens && opened.add(choice.index())) {
+      frames.append(format.first(choice.index()));
+    }
+    if (!choice.assembly().isEmpty()) {
+      frames.append(format.delta(choice.index(), passage(choice)));
+    }
+  }
+
+  private void head() {
+    HttpServerResponse response = exchange.response();
+    if (!response.headWritten()) {
+      response
+          .setChunked(true)
+          .putHeader("Content-Type", "text/event-stream; charset=utf-8")
+          .putHeader("Cache-Control", "no-cache");
+    }
+  }
+
+  private void stall() {
+    int pending = 0;
+    for (Choice choice : choices) {
+      pending += choice.assembly().pendingBytes();
+    }
+    if (pending > completions.settings().streamBufferBytes()) {
+      cutOff("it is " + pending + " bytes behind");
+      return;
+    }
+    if (stallTimer < 0) {
+      long millis = completions.settings().writeStall().toMillis();
+      stallTimer = completions.vertx().setTimer(millis, expired -> cutOff("it stopped reading"));
+      exchange.response().drainHandler(drained -> resume());
+    }
+  }
+
+  private void resume() {
+    endStall();
+    flush();
+  }
+
+  private void endStall() {
+    if (stallTimer >= 0) {
+      completions.vertx().cancelTimer(stallTimer);
+      stallTimer = -1;
+    }
+  }
+
+  /** An error event could not be delivered to who does not read: the connection ends at once. */
+  private void cutOff(String why) {
+    stallTimer = -1;
+    completions.count(WorkerCounter.SLOW_READER);
+    LOG.warn("slow_reader request={} {}", requestId(), why);
+    cancelAll();
+    if (!responseOver) {
+      over();
+      exchange.request().connection().close();
+    }
+    retireWhenDone();
+  }
+
+  private void retireWhenDone() {
+    if (!retired && responseOver && all(choice -> choice.engineEnd() != null)) {
+      retired = true;
+      completions.retire(this);
+    }
+  }
+
+  private Usage usage() {
+    int cached = 0;
+    int generated = 0;
+    for (Choice choice : choices) {
+      generated += choice.generatedTokens();
+      if (choice.index() % prepared.options().n() == 0) {
+        cached += choice.cachedTokens();
+      }
+    }
+    return new Usage(prepared.promptTokens(), cached, generated);
+  }
+
+  /** Timelines of the generations that have ended. */
+  List<RequestTimeline> timelines() {
+    List<RequestTimeline> timelines = new ArrayList<>(choices.size());
+    for (Choice choice : choices) {
+      Choice.EngineEnd end = choice.engineEnd();
+      if (end != null) {
+        timelines.add(end.timeline());
+      }
+    }
+    return timelines;
+  }
+
+  private @Nullable String switchboard() {
+    return detail == TimelineDetail.NONE
+        ? null
+        : completions.document(
+            exchange.receivedNanos(), timelines(), detail == TimelineDetail.FULL);
+  }
+}

@@ -1,0 +1,179 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ChatStreamWriter;
+import dev.switchboard.openai.GenerationOptions;
+import dev.switchboard.openai.ResponseIdentity;
+import dev.switchboard.openai.TextStreamWriter;
+import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timeline.RequestTimeline;
+import io.vertx.core.Vertx;
+import java.util.EnumMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The completions of one model: starts them, knows those that run and the timelines of those that
+ * ran. On the event loop.
+ */
+final class Completions {
+  private final Vertx vertx;
+  private final WorkerSettings settings;
+  private final EpochClock clock;
+  private final LongSupplier seeds;
+  private final Handover handover;
+  private final ServedModel model;
+  private final Set<Completion> active = new LinkedHashSet<>();
+  private final FinishedRequests finished;
+  private final DrainRate drainRate;
+  private final Map<WorkerCounter, Long> counters = new EnumMap<>(WorkerCounter.class);
+  private @Nullable Runnable whenIdle;
+
+  /**
+   * @param seeds where the seed of a request without one comes from
+   */
+  Completions(
+      Vertx vertx,
+      WorkerSettings settings,
+      EpochClock clock,
+      LongSupplier seeds,
+      Handover handover,
+      ServedModel model) {
+    this.vertx = vertx;
+    this.settings = settings;
+    this.clock = clock;
+    this.seeds = seeds;
+    this.handover = handover;
+    this.model = model;
+    this.finished = new FinishedRequests(settings.timelines(), settings.timelineBytes());
+    this.drainRate = new DrainRate(clock::epochNanos);
+  }
+
+  void start(Exchange exchange, PreparedRequest prepared, TimelineDetail detail) {
+    Completion completion =
+        new Completion(this, exchange, prepared, format(exchange, prepared), detail);
+    active.add(completion);
+    count(WorkerCounter.COMPLETIONS);
+    completion.start();
+  }
+
+  private AnswerFormat format(Exchange exchange, PreparedRequest prepared) {
+    GenerationOptions options = prepared.options();
+    TokenTexts texts = new TokenTexts(model.tokenizer(), options.topLogprobs() > 0);
+    String prefix = prepared.api() == PreparedRequest.Api.CHAT ? "chatcmpl-" : "cmpl-";
+    ResponseIdentity identity =
+        new ResponseIdentity(
+            prefix + Long.toHexString(seeds.getAsLong()),
+            exchange.receivedNanos() / 1_000_000_000L,
+            model.id(),
+            model.facts().fingerprint());
+    return switch (prepared.api()) {
+      case CHAT ->
+          new AnswerFormat.Chat(
+              identity, new ChatStreamWriter(identity, options.includeUsage()), texts);
+      case TEXT ->
+          new AnswerFormat.Text(
+              identity, new TextStreamWriter(identity, options.includeUsage()), texts);
+    };
+  }
+
+  /** The response is over and the engine has let go of all its generations. */
+  void retire(Completion completion) {
+    if (!active.remove(completion)) {
+      return;
+    }
+    drainRate.finished();
+    finished.add(completion.requestId(), completion.receivedNanos(), completion.timelines());
+    Runnable idle = whenIdle;
+    if (active.isEmpty() && idle != null) {
+      whenIdle = null;
+      idle.run();
+    }
+  }
+
+  /** Runs the action when nothing is active: now, or once. */
+  void whenIdle(Runnable action) {
+    if (active.isEmpty()) {
+      action.run();
+    } else {
+      whenIdle = action;
+    }
+  }
+
+  /** Says how many were cancelled. */
+  int cancel(String requestId) {
+    List<Completion> named =
+        active.stream().filter(completion -> completion.requestId().equals(requestId)).toList();
+    named.forEach(completion -> abort(completion, EngineErrors.cancelled("through the API")));
+    return named.size();
+  }
+
+  void abortAll(ApiError error) {
+    List.copyOf(active).forEach(completion -> abort(completion, error));
+  }
+
+  private void abort(Completion completion, ApiError error) {
+    count(WorkerCounter.CANCELLED);
+    completion.abort(error);
+  }
+
+  int activeRequests() {
+    return active.size();
+  }
+
+  List<String> activeIds() {
+    return active.stream().map(Completion::requestId).toList();
+  }
+
+  /** The timelines of a request that runs or ran lately, as JSON; null when unknown. */
+  @Nullable String timelines(String requestId, boolean steps) {
+    for (Completion completion : active) {
+      if (completion.requestId().equals(requestId)) {
+        return document(completion.receivedNanos(), completion.timelines(), steps);
+      }
+    }
+    FinishedRequests.Finished found = finished.find(requestId);
+    return found == null ? null : document(found.receivedNanos(), found.timelines(), steps);
+  }
+
+  String document(long receivedNanos, List<RequestTimeline> timelines, boolean steps) {
+    return TimelineDocument.write(
+        settings.id(), receivedNanos, clock.epochNanos(), timelines, steps);
+  }
+
+  void count(WorkerCounter counter) {
+    counters.merge(counter, 1L, Long::sum);
+  }
+
+  long counted(WorkerCounter counter) {
+    return counters.getOrDefault(counter, 0L);
+  }
+
+  long retryAfterSeconds() {
+    return drainRate.secondsUntilLeft(model.engine().load().waiting());
+  }
+
+  Vertx vertx() {
+    return vertx;
+  }
+
+  WorkerSettings settings() {
+    return settings;
+  }
+
+  LongSupplier seeds() {
+    return seeds;
+  }
+
+  Handover handover() {
+    return handover;
+  }
+
+  ServedModel model() {
+    return model;
+  }
+}

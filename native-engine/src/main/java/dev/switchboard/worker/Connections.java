@@ -1,0 +1,80 @@
+package dev.switchboard.worker;
+
+import io.vertx.core.http.HttpConnection;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.LongSupplier;
+
+/**
+ * Closes connections that wait for a request header longer than they may.
+ *
+ * <p>The server's own idle timeout cannot do this: it would cut a request that waits long for its
+ * first token, and let a header dripping in byte by byte live. A connection has a deadline only
+ * while no request of it is open. On the event loop.
+ */
+final class Connections {
+  private static final long NEVER = Long.MAX_VALUE;
+
+  private static final class Entry {
+    private int openRequests;
+    private long deadlineNanos;
+  }
+
+  private final Map<HttpConnection, Entry> entries = new HashMap<>();
+  private final LongSupplier clock;
+  private final long headerNanos;
+  private final long idleNanos;
+  private final int limit;
+
+  Connections(LongSupplier clock, Duration headerTimeout, Duration idleTimeout, int limit) {
+    this.clock = clock;
+    this.headerNanos = headerTimeout.toNanos();
+    this.idleNanos = idleTimeout.toNanos();
+    this.limit = limit;
+  }
+
+  /** Says whether the connection may stay. */
+  boolean opened(HttpConnection connection) {
+    if (entries.size() >= limit) {
+      return false;
+    }
+    Entry entry = new Entry();
+    entry.deadlineNanos = clock.getAsLong() + headerNanos;
+    entries.put(connection, entry);
+    return true;
+  }
+
+  void closed(HttpConnection connection) {
+    entries.remove(connection);
+  }
+
+  void requestStarted(HttpConnection connection) {
+    Entry entry = entries.get(connection);
+    if (entry != null) {
+      entry.openRequests++;
+      entry.deadlineNanos = NEVER;
+    }
+  }
+
+  void requestEnded(HttpConnection connection) {
+    Entry entry = entries.get(connection);
+    if (entry != null && --entry.openRequests == 0) {
+      entry.deadlineNanos = clock.getAsLong() + idleNanos;
+    }
+  }
+
+  /** Closes what is past its deadline. */
+  void sweep() {
+    long now = clock.getAsLong();
+    for (Map.Entry<HttpConnection, Entry> entry : Map.copyOf(entries).entrySet()) {
+      if (entry.getValue().deadlineNanos <= now) {
+        entry.getKey().close();
+      }
+    }
+  }
+
+  int size() {
+    return entries.size();
+  }
+}

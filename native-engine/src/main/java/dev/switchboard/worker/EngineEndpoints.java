@@ -1,0 +1,295 @@
+package dev.switchboard.worker;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import dev.switchboard.executor.ExecutorException;
+import dev.switchboard.executor.Fault;
+import dev.switchboard.openai.ApiError;
+import io.vertx.core.buffer.Buffer;
+import java.io.IOException;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Consumer;
+import java.util.function.IntSupplier;
+
+/** {@code /engine/v1/*}: what operators and the gateway ask a worker. On the event loop. */
+final class EngineEndpoints {
+  private static final String PREFIX = "/engine/v1/";
+  private static final String REQUESTS = "/engine/v1/requests/";
+  private static final String TIMELINE = "/timeline";
+
+  private final WorkerSettings settings;
+  private final Worker worker;
+  private final Canary canary;
+  private final BodyReader bodies;
+  private final IntSupplier connections;
+
+  EngineEndpoints(
+      WorkerSettings settings,
+      Worker worker,
+      Canary canary,
+      BodyReader bodies,
+      IntSupplier connections) {
+    this.settings = settings;
+    this.worker = worker;
+    this.canary = canary;
+    this.bodies = bodies;
+    this.connections = connections;
+  }
+
+  static boolean serves(String path) {
+    return path.startsWith(PREFIX);
+  }
+
+  void handle(Exchange exchange) {
+    String path = exchange.path();
+    switch (path) {
+      case "/engine/v1/state" -> on("GET", exchange, this::state);
+      case "/engine/v1/load" -> on("GET", exchange, this::load);
+      case "/engine/v1/requests" -> on("GET", exchange, this::requests);
+      case "/engine/v1/canary" -> on("POST", exchange, this::canary);
+      case "/engine/v1/drain" -> on("POST", exchange, this::drain);
+      case "/engine/v1/resume" -> on("POST", exchange, this::resume);
+      case "/engine/v1/faults" -> on("POST", exchange, this::faults);
+      default -> request(exchange, path);
+    }
+  }
+
+  private static void on(String method, Exchange exchange, Consumer<Exchange> action) {
+    if (exchange.request().method().name().equals(method)) {
+      action.accept(exchange);
+    } else {
+      exchange.response().putHeader("Allow", method);
+      exchange.error(ApiError.methodNotAllowed(method));
+    }
+  }
+
+  private void request(Exchange exchange, String path) {
+    if (!path.startsWith(REQUESTS)) {
+      exchange.error(ApiError.pathNotFound(path));
+    } else if (path.endsWith(TIMELINE)) {
+      on("GET", exchange, this::timeline);
+    } else {
+      on("DELETE", exchange, this::cancel);
+    }
+  }
+
+  private void state(Exchange exchange) {
+    exchange.json(200, Json.object(this::writeState));
+  }
+
+  private void writeState(JsonGenerator json) throws IOException {
+    Lifecycle.Status status = worker.lifecycle().status();
+    json.writeStringField("replica", settings.id());
+    json.writeStringField("state", status.phase().word());
+    json.writeStringField("reason", status.reason());
+    json.writeStringField("message", status.message());
+    LoadProgress.Bytes progress = worker.progress().bytes();
+    json.writeObjectFieldStart("progress");
+    json.writeNumberField("done_bytes", progress.done());
+    json.writeNumberField("total_bytes", progress.total());
+    json.writeEndObject();
+    Serving serving = worker.serving();
+    if (serving == null) {
+      return;
+    }
+    ServedModel model = serving.model();
+    StateJson.model(json, model);
+    StateJson.topology(json, model.topology());
+    StateJson.memory(json, model.memory());
+    StateJson.health(json, model.engine().health());
+    json.writeObjectFieldStart("load");
+    writeLoad(json, serving);
+    json.writeEndObject();
+  }
+
+  private void load(Exchange exchange) {
+    withModel(
+        exchange, serving -> exchange.json(200, Json.object(json -> writeLoad(json, serving))));
+  }
+
+  private void writeLoad(JsonGenerator json, Serving serving) throws IOException {
+    StateJson.load(
+        json, serving.model().engine().load(), serving.completions(), connections.getAsInt());
+  }
+
+  private void requests(Exchange exchange) {
+    Serving serving = worker.serving();
+    List<String> ids = serving == null ? List.of() : serving.completions().activeIds();
+    exchange.json(
+        200,
+        Json.object(
+            json -> {
+              json.writeArrayFieldStart("requests");
+              for (String id : ids) {
+                json.writeString(id);
+              }
+              json.writeEndArray();
+            }));
+  }
+
+  private void timeline(Exchange exchange) {
+    String path = exchange.path();
+    String id = path.substring(REQUESTS.length(), path.length() - TIMELINE.length());
+    boolean steps = "steps".equals(exchange.request().getParam("detail"));
+    withModel(
+        exchange,
+        serving -> {
+          String timelines = serving.completions().timelines(id, steps);
+          if (timelines == null) {
+            exchange.error(unknownRequest());
+          } else {
+            exchange.json(200, timelines);
+          }
+        });
+  }
+
+  private void cancel(Exchange exchange) {
+    String id = exchange.path().substring(REQUESTS.length());
+    withModel(
+        exchange,
+        serving -> {
+          int cancelled = serving.completions().cancel(id);
+          if (cancelled == 0) {
+            exchange.error(unknownRequest());
+          } else {
+            exchange.json(200, Json.object(json -> json.writeNumberField("cancelled", cancelled)));
+          }
+        });
+  }
+
+  private static ApiError unknownRequest() {
+    return new ApiError(
+        404, "invalid_request_error", "request_not_found", null, "No such request is known here.");
+  }
+
+  private void canary(Exchange exchange) {
+    withModel(
+        exchange,
+        serving ->
+            canary.send(
+                serving.model(),
+                settings.canaryTimeout(),
+                outcome -> exchange.json(outcome.ok() ? 200 : 503, StateJson.canary(outcome))));
+  }
+
+  private void drain(Exchange exchange) {
+    if (worker.drain("operator", "Drained through the API.")) {
+      draining(exchange);
+    } else {
+      conflict(exchange);
+    }
+  }
+
+  private void resume(Exchange exchange) {
+    if (worker.resume()) {
+      draining(exchange);
+    } else {
+      conflict(exchange);
+    }
+  }
+
+  private void draining(Exchange exchange) {
+    Serving serving = worker.serving();
+    int active = serving == null ? 0 : serving.completions().activeRequests();
+    exchange.json(
+        200,
+        Json.object(
+            json -> {
+              json.writeStringField("state", worker.lifecycle().phase().word());
+              json.writeNumberField("requests", active);
+            }));
+  }
+
+  private void conflict(Exchange exchange) {
+    String message = "The worker is " + worker.lifecycle().phase().word() + ".";
+    exchange.error(new ApiError(409, "invalid_request_error", "wrong_state", null, message));
+  }
+
+  private void faults(Exchange exchange) {
+    if (!settings.allowFaultInjection()) {
+      exchange.error(
+          ApiError.forbidden(
+              "Faults are injected only when started with --allow-fault-injection."));
+      return;
+    }
+    withModel(exchange, serving -> bodies.read(exchange, body -> inject(exchange, serving, body)));
+  }
+
+  private static void inject(Exchange exchange, Serving serving, Buffer body) {
+    Consumer<Fault> faults = serving.model().faults();
+    if (faults == null) {
+      exchange.error(ApiError.forbidden("This engine takes no faults."));
+      return;
+    }
+    try {
+      faults.accept(fault(body));
+      exchange.json(200, Json.object(json -> json.writeBooleanField("injected", true)));
+    } catch (ExecutorException | IllegalArgumentException refused) {
+      exchange.error(ApiError.invalid("fault", String.valueOf(refused.getMessage())));
+    } catch (IOException malformed) {
+      exchange.error(ApiError.malformed("The body is not a JSON object with a fault."));
+    }
+  }
+
+  private static Fault fault(Buffer body) throws IOException {
+    FaultFields fields = new FaultFields();
+    try (JsonParser json = Json.parser(body.getBytes())) {
+      if (json.nextToken() != JsonToken.START_OBJECT) {
+        throw new IllegalArgumentException("the fault must be a JSON object");
+      }
+      while (json.nextToken() == JsonToken.FIELD_NAME) {
+        String name = json.currentName();
+        json.nextToken();
+        fields.read(name, json);
+      }
+    }
+    return fields.fault();
+  }
+
+  /** The fields of a fault, with their defaults. */
+  private static final class FaultFields {
+    private Fault.Kind kind = Fault.Kind.NONE;
+    private int stage = -1;
+    private int rank = -1;
+    private long firstStep;
+    private long steps;
+    private long amount;
+
+    void read(String name, JsonParser json) throws IOException {
+      switch (name) {
+        case "kind" -> kind = kind(json.getText());
+        case "stage" -> stage = json.getIntValue();
+        case "rank" -> rank = json.getIntValue();
+        case "first_step" -> firstStep = json.getLongValue();
+        case "steps" -> steps = json.getLongValue();
+        case "amount" -> amount = json.getLongValue();
+        default -> throw new IllegalArgumentException("unknown field '" + name + "'");
+      }
+    }
+
+    private static Fault.Kind kind(String word) {
+      for (Fault.Kind kind : Fault.Kind.values()) {
+        if (kind.name().toLowerCase(Locale.ROOT).equals(word)) {
+          return kind;
+        }
+      }
+      throw new IllegalArgumentException(
+          "kind must be none, delay, slow, fail, out_of_memory or hang");
+    }
+
+    Fault fault() {
+      return new Fault(kind, stage, rank, firstStep, steps, amount);
+    }
+  }
+
+  private void withModel(Exchange exchange, Consumer<Serving> action) {
+    Serving serving = worker.serving();
+    if (serving == null) {
+      exchange.error(worker.refusal());
+    } else {
+      action.accept(serving);
+    }
+  }
+}

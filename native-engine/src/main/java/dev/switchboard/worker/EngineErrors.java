@@ -1,0 +1,44 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import dev.switchboard.scheduler.RejectedGenerationException;
+
+/** What the engine says, as the API says it. */
+final class EngineErrors {
+  private EngineErrors() {}
+
+  /**
+   * @param promptField the request's field that holds the prompt
+   */
+  static ApiError of(RejectedGenerationException rejected, String promptField) {
+    String message = String.valueOf(rejected.getMessage());
+    return switch (rejected.reason()) {
+      case TOO_LONG -> ApiError.contextLength(promptField, message);
+      case QUEUE_FULL -> ApiError.overloaded("The worker's queue is full: " + message);
+      case UNAVAILABLE -> ApiError.unavailable("The engine takes no work: " + message);
+    };
+  }
+
+  /** Another replica may do better with all of these but an internal error. */
+  static ApiError of(EngineFailure failure) {
+    String message = failure.message() + where(failure);
+    int status =
+        switch (failure.kind()) {
+          case "out_of_memory", "hung", "shutdown" -> 503;
+          default -> 500;
+        };
+    return new ApiError(status, "server_error", failure.kind(), null, message);
+  }
+
+  static ApiError cancelled(String by) {
+    return new ApiError(
+        503, "server_error", "cancelled", null, "The request was cancelled " + by + ".");
+  }
+
+  private static String where(EngineFailure failure) {
+    return failure.stage() < 0
+        ? ""
+        : " (stage " + failure.stage() + ", rank " + failure.rank() + ")";
+  }
+}

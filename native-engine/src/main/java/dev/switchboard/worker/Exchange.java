@@ -1,0 +1,85 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.ApiError;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+
+/** One HTTP request and its answer. On the event loop. */
+final class Exchange {
+  private static final int REQUEST_ID_CHARS = 128;
+
+  private final HttpServerRequest request;
+  private final String requestId;
+  private final long receivedNanos;
+
+  /**
+   * @param generatedId the id when the client sent none, or none that may be echoed
+   */
+  Exchange(HttpServerRequest request, String replica, String generatedId, long receivedNanos) {
+    this.request = request;
+    String given = request.getHeader("X-Request-Id");
+    this.requestId = given != null && isVisibleAscii(given) ? given : generatedId;
+    this.receivedNanos = receivedNanos;
+    response().putHeader("X-Request-Id", requestId).putHeader("X-Switchboard-Replica", replica);
+  }
+
+  HttpServerRequest request() {
+    return request;
+  }
+
+  HttpServerResponse response() {
+    return request.response();
+  }
+
+  /** Without the query; empty when the target has none. */
+  String path() {
+    String path = request.path();
+    return path == null ? "" : path;
+  }
+
+  String requestId() {
+    return requestId;
+  }
+
+  /** When the header had arrived, epoch nanoseconds. */
+  long receivedNanos() {
+    return receivedNanos;
+  }
+
+  void json(int status, String body) {
+    HttpServerResponse response = response();
+    if (!response.ended() && !response.closed()) {
+      response.setStatusCode(status).putHeader("Content-Type", "application/json").end(body);
+    }
+  }
+
+  void error(ApiError error) {
+    json(error.status(), error.toJson());
+  }
+
+  /** Answers and closes the connection: the rest of the request is not read. */
+  void errorAndClose(ApiError error) {
+    HttpServerResponse response = response();
+    if (response.ended() || response.closed()) {
+      return;
+    }
+    response
+        .setStatusCode(error.status())
+        .putHeader("Content-Type", "application/json")
+        .putHeader("Connection", "close")
+        .end(error.toJson())
+        .onComplete(done -> request.connection().close());
+  }
+
+  /** A header that is short and visible ASCII; else empty. */
+  String token(String header) {
+    String value = request.getHeader(header);
+    return value != null && isVisibleAscii(value) ? value : "";
+  }
+
+  private static boolean isVisibleAscii(String text) {
+    return !text.isEmpty()
+        && text.length() <= REQUEST_ID_CHARS
+        && text.chars().allMatch(c -> c > 0x20 && c < 0x7f);
+  }
+}

@@ -1,0 +1,64 @@
+package dev.switchboard.worker;
+
+import java.io.PrintStream;
+
+/**
+ * What a supervisor reads from the worker's standard output: one JSON object a line. Safe on any
+ * thread.
+ */
+final class MachineEvents {
+  private final PrintStream out;
+
+  MachineEvents(PrintStream out) {
+    this.out = out;
+  }
+
+  void listening(int port, long pid) {
+    emit(
+        "listening",
+        json -> {
+          json.writeNumberField("port", port);
+          json.writeNumberField("pid", pid);
+        });
+  }
+
+  void loading(long doneBytes, long totalBytes) {
+    emit(
+        "loading",
+        json -> {
+          json.writeNumberField("done_bytes", doneBytes);
+          json.writeNumberField("total_bytes", totalBytes);
+        });
+  }
+
+  void ready(String model, double seconds) {
+    emit(
+        "ready",
+        json -> {
+          json.writeStringField("model", model);
+          json.writeNumberField("seconds", Math.round(seconds * 1000) / 1000.0);
+        });
+  }
+
+  void failed(String reason, String message) {
+    emit(
+        "failed",
+        json -> {
+          json.writeStringField("reason", reason);
+          json.writeStringField("message", message);
+        });
+  }
+
+  private void emit(String event, Json.Content members) {
+    String line =
+        Json.object(
+            json -> {
+              json.writeStringField("event", event);
+              members.write(json);
+            });
+    synchronized (out) {
+      out.println(line);
+      out.flush();
+    }
+  }
+}

@@ -1,0 +1,37 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.GenerationOptions;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A request after parsing, rendering and tokenizing: what the engine will be asked for.
+ *
+ * @param echo whether the answer begins with the prompt
+ * @param promptField the request's field that holds the prompt, for errors
+ */
+record PreparedRequest(
+    Api api, GenerationOptions options, boolean echo, String promptField, List<Prompt> prompts) {
+  PreparedRequest {
+    prompts = List.copyOf(prompts);
+  }
+
+  /** Whose answers look how. */
+  enum Api {
+    CHAT,
+    TEXT
+  }
+
+  /**
+   * One prompt.
+   *
+   * @param tokens at least one
+   * @param addedTokens how many at the front the caller did not write (BOS)
+   * @param text as echoed; null when nothing is echoed
+   */
+  record Prompt(int[] tokens, int addedTokens, @Nullable String text) {}
+
+  int promptTokens() {
+    return prompts.stream().mapToInt(prompt -> prompt.tokens().length).sum();
+  }
+}

@@ -1,0 +1,181 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.chat.ChatTemplate;
+import dev.switchboard.chat.ChatTemplate.Rendered;
+import dev.switchboard.chat.ChatTemplate.TemplateException;
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
+import dev.switchboard.openai.ChatCompletionRequest;
+import dev.switchboard.openai.ChatMessage.ArgumentForm;
+import dev.switchboard.openai.GenerationOptions;
+import dev.switchboard.openai.RequestParser;
+import dev.switchboard.openai.TextCompletionRequest;
+import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
+import dev.switchboard.openai.TextCompletionRequest.TokenPrompt;
+import dev.switchboard.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns a request body into token ids, and checks everything that depends on the model. Immutable
+ * and safe on any thread; long bodies are prepared off the event loop.
+ */
+final class RequestPreparation {
+  private final ServedModel model;
+  private final RequestParser parser;
+
+  RequestPreparation(ServedModel model, RequestParser parser) {
+    this.model = model;
+    this.parser = parser;
+  }
+
+  /**
+   * @throws ApiException naming the field
+   */
+  PreparedRequest chat(byte[] body) {
+    ChatCompletionRequest request = parser.parseChat(body);
+    requireModel(request.model());
+    requireBiasInVocabulary(request.options());
+    int[] rendered = encodeChat(request);
+    PreparedRequest.Prompt prompt = withBos(rendered, null);
+    requireRoom(prompt, "messages", 1);
+    return new PreparedRequest(
+        PreparedRequest.Api.CHAT, request.options(), false, "messages", List.of(prompt));
+  }
+
+  /**
+   * @throws ApiException naming the field
+   */
+  PreparedRequest text(byte[] body) {
+    TextCompletionRequest request = parser.parseText(body);
+    requireModel(request.model());
+    requireBiasInVocabulary(request.options());
+    Integer maxTokens = request.options().maxTokens();
+    int wanted = maxTokens != null && maxTokens == 0 ? 0 : 1;
+    List<PreparedRequest.Prompt> prompts = new ArrayList<>(request.prompts().size());
+    for (TextCompletionRequest.Prompt given : request.prompts()) {
+      PreparedRequest.Prompt prompt = encode(given, request.echo());
+      requireRoom(prompt, "prompt", wanted);
+      prompts.add(prompt);
+    }
+    return new PreparedRequest(
+        PreparedRequest.Api.TEXT, request.options(), request.echo(), "prompt", prompts);
+  }
+
+  private void requireModel(String asked) {
+    if (!asked.equals(model.id())) {
+      throw new ApiException(ApiError.modelNotFound(asked));
+    }
+  }
+
+  private void requireBiasInVocabulary(GenerationOptions options) {
+    int vocabulary = model.facts().vocabulary();
+    for (int token : options.logitBias().keySet()) {
+      if (token >= vocabulary) {
+        throw invalid(
+            "logit_bias." + token, "is not a token: the vocabulary has " + vocabulary + " tokens");
+      }
+    }
+  }
+
+  private void requireRoom(PreparedRequest.Prompt prompt, String field, int wanted) {
+    int context = model.facts().context();
+    int length = prompt.tokens().length;
+    if (length + wanted > context) {
+      String message =
+          "This model's context is %d tokens. The prompt has %d, which leaves no room for an answer."
+              .formatted(context, length);
+      throw new ApiException(ApiError.contextLength(field, message));
+    }
+  }
+
+  private int[] encodeChat(ChatCompletionRequest request) {
+    ChatTemplate template = model.chatTemplate();
+    if (template == null) {
+      throw invalid(
+          "messages", "cannot be rendered: this model has no chat template; use /v1/completions");
+    }
+    Rendered rendered = render(template, request);
+    return model.tokenizer().encodeTemplate(rendered.text(), rendered.userSpans());
+  }
+
+  /** Most templates walk the arguments of a tool call as a map; those that fail get the text. */
+  private Rendered render(ChatTemplate template, ChatCompletionRequest request) {
+    try {
+      return template.render(variables(request, ArgumentForm.MAP));
+    } catch (TemplateException first) {
+      if (request.messages().stream().allMatch(message -> message.toolCalls().isEmpty())) {
+        throw notRendered(first);
+      }
+    }
+    try {
+      return template.render(variables(request, ArgumentForm.TEXT));
+    } catch (TemplateException second) {
+      throw notRendered(second);
+    }
+  }
+
+  private static ApiException notRendered(TemplateException refusal) {
+    return invalid("messages", "was refused by the model's chat template: " + refusal.getMessage());
+  }
+
+  private Map<String, Object> variables(ChatCompletionRequest request, ArgumentForm form) {
+    Map<String, Object> variables = request.templateVariables(form);
+    Tokenizer tokenizer = model.tokenizer();
+    variables.put("bos_token", tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos()));
+    variables.put("eos_token", tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos()));
+    return variables;
+  }
+
+  private PreparedRequest.Prompt encode(TextCompletionRequest.Prompt given, boolean echo) {
+    return switch (given) {
+      case TextPrompt(String text) -> withBos(model.tokenizer().encode(text), echo ? text : null);
+      case TokenPrompt(int[] tokens) -> {
+        requireInVocabulary(tokens);
+        yield new PreparedRequest.Prompt(tokens, 0, echo ? decode(tokens) : null);
+      }
+    };
+  }
+
+  private void requireInVocabulary(int[] tokens) {
+    int vocabulary = model.facts().vocabulary();
+    for (int token : tokens) {
+      if (token < 0 || token >= vocabulary) {
+        throw invalid(
+            "prompt", "holds token %d: the vocabulary has %d tokens".formatted(token, vocabulary));
+      }
+    }
+  }
+
+  private String decode(int[] tokens) {
+    Tokenizer.Detokenizer detokenizer = model.tokenizer().detokenizer();
+    StringBuilder text = new StringBuilder();
+    IntStream.of(tokens).forEach(token -> text.append(detokenizer.next(token)));
+    return text.append(detokenizer.finish()).toString();
+  }
+
+  /** Puts BOS in front where the model wants it, a template has not, and nothing else is there. */
+  private PreparedRequest.Prompt withBos(int[] tokens, @Nullable String text) {
+    Tokenizer tokenizer = model.tokenizer();
+    int bos = tokenizer.bos();
+    boolean present = tokens.length > 0 && tokens[0] == bos;
+    boolean wanted = bos >= 0 && !present && (tokenizer.addBos() || tokens.length == 0);
+    if (wanted) {
+      int[] longer = new int[tokens.length + 1];
+      longer[0] = bos;
+      System.arraycopy(tokens, 0, longer, 1, tokens.length);
+      return new PreparedRequest.Prompt(longer, 1, text);
+    }
+    if (tokens.length == 0) {
+      throw invalid("prompt", "is empty, and this model has no token to begin a text with");
+    }
+    return new PreparedRequest.Prompt(tokens, 0, text);
+  }
+
+  private static ApiException invalid(String field, String complaint) {
+    return new ApiException(ApiError.invalid(field, "'" + field + "' " + complaint + "."));
+  }
+}

@@ -1,0 +1,54 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.chat.ChatTemplate;
+import dev.switchboard.executor.Fault;
+import dev.switchboard.scheduler.Engine;
+import dev.switchboard.tokenizer.Tokenizer;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A loaded model and everything a request needs of it.
+ *
+ * @param id the name requests call it by
+ * @param createdSeconds Unix time of the model file
+ * @param chatTemplate null when the model has none
+ * @param faults null unless fault injection is allowed
+ */
+record ServedModel(
+    String id,
+    long createdSeconds,
+    Facts facts,
+    Topology topology,
+    Memory memory,
+    Tokenizer tokenizer,
+    @Nullable ChatTemplate chatTemplate,
+    Engine engine,
+    @Nullable Consumer<Fault> faults) {
+
+  /**
+   * What the model is.
+   *
+   * @param context longest sequence it can serve here: of the model, the setting and the KV pool
+   *     the smallest
+   * @param fingerprint changes when the model, the engine or a setting that shapes answers changes
+   */
+  record Facts(
+      String architecture,
+      long parameters,
+      String quantisation,
+      int context,
+      int vocabulary,
+      String fingerprint) {}
+
+  /**
+   * How it is spread.
+   *
+   * @param threads per rank
+   * @param isa the instruction set the kernels use
+   */
+  record Topology(int stages, int ranks, int threads, String isa) {}
+
+  /** Planned at start; never grows. */
+  record Memory(long weightBytes, long kvBytes, long scratchBytes) {}
+}

@@ -1,0 +1,105 @@
+package dev.switchboard.worker;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import dev.switchboard.scheduler.EngineHealth;
+import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
+import dev.switchboard.scheduler.EngineLoad;
+import java.io.IOException;
+import java.util.Locale;
+
+/** The documents of {@code /engine/v1/*}. */
+final class StateJson {
+  private StateJson() {}
+
+  static void model(JsonGenerator json, ServedModel model) throws IOException {
+    ServedModel.Facts facts = model.facts();
+    json.writeObjectFieldStart("model");
+    json.writeStringField("id", model.id());
+    json.writeStringField("architecture", facts.architecture());
+    json.writeNumberField("parameters", facts.parameters());
+    json.writeStringField("quantisation", facts.quantisation());
+    json.writeNumberField("context", facts.context());
+    json.writeNumberField("vocabulary", facts.vocabulary());
+    json.writeStringField("fingerprint", facts.fingerprint());
+    json.writeBooleanField("chat_template", model.chatTemplate() != null);
+    json.writeEndObject();
+  }
+
+  static void topology(JsonGenerator json, ServedModel.Topology topology) throws IOException {
+    json.writeObjectFieldStart("topology");
+    json.writeNumberField("stages", topology.stages());
+    json.writeNumberField("ranks", topology.ranks());
+    json.writeNumberField("threads", topology.threads());
+    json.writeStringField("isa", topology.isa());
+    json.writeEndObject();
+  }
+
+  static void memory(JsonGenerator json, ServedModel.Memory memory) throws IOException {
+    json.writeObjectFieldStart("memory");
+    json.writeNumberField("weight_bytes", memory.weightBytes());
+    json.writeNumberField("kv_bytes", memory.kvBytes());
+    json.writeNumberField("scratch_bytes", memory.scratchBytes());
+    json.writeEndObject();
+  }
+
+  static void health(JsonGenerator json, EngineHealth health) throws IOException {
+    json.writeObjectFieldStart("health");
+    json.writeStringField("failure", health.failure());
+    json.writeArrayFieldStart("ranks");
+    for (RankHeartbeat rank : health.ranks()) {
+      json.writeStartObject();
+      heartbeat(json, rank);
+      json.writeEndObject();
+    }
+    json.writeEndArray();
+    json.writeEndObject();
+  }
+
+  private static void heartbeat(JsonGenerator json, RankHeartbeat rank) throws IOException {
+    json.writeNumberField("stage", rank.stage());
+    json.writeNumberField("rank", rank.rank());
+    json.writeNumberField("finished_step", rank.finishedStep());
+    json.writeNumberField("age_ms", rank.ageMillis());
+    json.writeNumberField("current_step", rank.currentStep());
+    json.writeNumberField("current_ms", rank.currentMillis());
+  }
+
+  static void load(JsonGenerator json, EngineLoad load, Completions completions, int connections)
+      throws IOException {
+    json.writeNumberField("requests", completions.activeRequests());
+    json.writeNumberField("connections", connections);
+    json.writeNumberField("running", load.running());
+    json.writeNumberField("waiting", load.waiting());
+    json.writeNumberField("waiting_tokens", load.waitingTokens());
+    json.writeNumberField("kv_blocks_free", load.kvBlocksFree());
+    json.writeNumberField("kv_blocks_cached", load.kvBlocksCached());
+    json.writeNumberField("kv_blocks_used", load.kvBlocksUsed());
+    json.writeNumberField("step", load.step());
+    json.writeNumberField("generated_tokens", load.generatedTokens());
+    json.writeNumberField("prompt_tokens", load.promptTokens());
+    json.writeNumberField("prefix_hit_tokens", load.prefixHitTokens());
+    json.writeNumberField("preemptions", load.preemptions());
+    json.writeObjectFieldStart("counters");
+    for (WorkerCounter counter : WorkerCounter.values()) {
+      json.writeNumberField(counter.name().toLowerCase(Locale.ROOT), completions.counted(counter));
+    }
+    json.writeEndObject();
+  }
+
+  static String canary(Canary.Outcome outcome) {
+    return Json.object(
+        json -> {
+          json.writeBooleanField("ok", outcome.ok());
+          json.writeNumberField("duration_ms", outcome.durationNanos() / 1e6);
+          json.writeStringField("failure", outcome.failure());
+          json.writeArrayFieldStart("ranks");
+          for (Canary.Rank rank : outcome.ranks()) {
+            json.writeStartObject();
+            json.writeBooleanField("answered", rank.answered());
+            heartbeat(json, rank.heartbeat());
+            json.writeEndObject();
+          }
+          json.writeEndArray();
+        });
+  }
+}

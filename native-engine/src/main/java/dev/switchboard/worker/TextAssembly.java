@@ -1,0 +1,135 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
+import dev.switchboard.tokenizer.Tokenizer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Turns one choice's tokens into the text its reader may see.
+ *
+ * <p>A token's log-probabilities leave with the text that its token completed: tokens wait in a
+ * queue until the released text reaches their end. A token that begins at or after the cut of a
+ * stop string is never shown; one that straddles the cut is.
+ *
+ * <p>Offsets count Unicode code points from the start of the answer's text, the echoed prompt
+ * included. Used by one event loop.
+ */
+final class TextAssembly {
+
+  /**
+   * A token with its place in the text.
+   *
+   * @param offset code points before it
+   */
+  record PlacedToken(TokenLogprobs logprobs, int offset) {}
+
+  private static final int TOKEN_BYTES = 64;
+  private static final int ALTERNATIVE_BYTES = 8;
+
+  private record Waiting(TokenLogprobs logprobs, int start, int end) {}
+
+  private final Tokenizer.Detokenizer detokenizer;
+  private final StopStrings stops;
+  private final boolean placesTokens;
+  private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
+  private final StringBuilder text = new StringBuilder();
+  private List<PlacedToken> placed = new ArrayList<>();
+  private int placedBytes;
+  private int decodedEnd;
+  private int releasedEnd;
+
+  /**
+   * @param placesTokens whether tokens are wanted beside the text (logprobs)
+   */
+  TextAssembly(Tokenizer.Detokenizer detokenizer, List<String> stops, boolean placesTokens) {
+    this.detokenizer = detokenizer;
+    this.stops = new StopStrings(stops);
+    this.placesTokens = placesTokens;
+  }
+
+  /** Puts an echoed prompt in front: it is shown as it is, and stop strings do not apply to it. */
+  void echo(String prompt, List<PlacedToken> tokens) {
+    text.append(prompt);
+    tokens.forEach(this::place);
+    decodedEnd = prompt.codePointCount(0, prompt.length());
+    releasedEnd = decodedEnd;
+  }
+
+  /** Takes a generated token and says whether a stop string is now complete. */
+  boolean token(int token, TokenLogprobs logprobs) {
+    if (stops.matched()) {
+      return true;
+    }
+    String piece = detokenizer.next(token);
+    int start = decodedEnd;
+    decodedEnd += piece.codePointCount(0, piece.length());
+    if (placesTokens) {
+      waiting.add(new Waiting(logprobs, start, decodedEnd));
+    }
+    release(stops.next(piece));
+    return stops.matched();
+  }
+
+  /** Takes the end: what was held back, or was left of a character, is text now. */
+  void finish() {
+    if (!stops.matched()) {
+      String tail = detokenizer.finish();
+      decodedEnd += tail.codePointCount(0, tail.length());
+      release(stops.next(tail));
+      release(stops.finish());
+    }
+    while (!waiting.isEmpty() && (!stops.matched() || waiting.getFirst().start() < releasedEnd)) {
+      place(waiting.removeFirst());
+    }
+    waiting.clear();
+  }
+
+  boolean stopped() {
+    return stops.matched();
+  }
+
+  /** Whether there is something to take. */
+  boolean isEmpty() {
+    return text.isEmpty() && placed.isEmpty();
+  }
+
+  /** Rough memory of what nobody took yet. */
+  int pendingBytes() {
+    return text.length() * 2 + placedBytes;
+  }
+
+  String takeText() {
+    String taken = text.toString();
+    text.setLength(0);
+    return taken;
+  }
+
+  List<PlacedToken> takeTokens() {
+    if (placed.isEmpty()) {
+      return List.of();
+    }
+    List<PlacedToken> taken = placed;
+    placed = new ArrayList<>();
+    placedBytes = 0;
+    return taken;
+  }
+
+  private void release(String decided) {
+    text.append(decided);
+    releasedEnd += decided.codePointCount(0, decided.length());
+    while (!waiting.isEmpty() && waiting.getFirst().end() <= releasedEnd && !stops.matched()) {
+      place(waiting.removeFirst());
+    }
+  }
+
+  private void place(Waiting token) {
+    place(new PlacedToken(token.logprobs(), token.start()));
+  }
+
+  private void place(PlacedToken token) {
+    placed.add(token);
+    placedBytes += TOKEN_BYTES + ALTERNATIVE_BYTES * token.logprobs().topTokens().length;
+  }
+}

@@ -1,0 +1,194 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.RequestParser;
+import dev.switchboard.timeline.EpochClock;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A worker: its life, its model and its one event loop. HTTP answers from the first moment; the
+ * model joins when it is loaded.
+ */
+final class Worker {
+  private static final Logger LOG = LoggerFactory.getLogger(Worker.class);
+  private static final int WARM_UP_PROMPT = 16;
+  private static final int WARM_UP_TOKENS = 2;
+  private static final Duration WARM_UP_LIMIT = Duration.ofMinutes(2);
+  private static final long HEALTH_CHECK_MS = 250;
+
+  private final Vertx vertx;
+  private final Context context;
+  private final WorkerSettings settings;
+  private final EpochClock clock;
+  private final LongSupplier seeds;
+  private final Lifecycle lifecycle = new Lifecycle();
+  private final LoadProgress progress = new LoadProgress();
+  private final Canary canary;
+  private final WorkerServer server;
+  private volatile @Nullable Serving serving;
+  private boolean terminating;
+
+  /**
+   * @param vertx with one event loop
+   * @param seeds seeds of requests without one, and ids
+   */
+  Worker(Vertx vertx, WorkerSettings settings, EpochClock clock, LongSupplier seeds) {
+    this.vertx = vertx;
+    this.context = vertx.getOrCreateContext();
+    this.settings = settings;
+    this.clock = clock;
+    this.seeds = seeds;
+    this.canary = new Canary(vertx, clock);
+    this.server = new WorkerServer(vertx, settings, clock, seeds, this, canary);
+  }
+
+  /** Listens and gives the port. */
+  CompletionStage<Integer> listen() {
+    CompletableFuture<Integer> port = new CompletableFuture<>();
+    context.runOnContext(now -> server.listen(port));
+    return port;
+  }
+
+  /**
+   * Takes the loaded model, warms it up and goes ready.
+   *
+   * @return completes when ready, exceptionally when the warm-up fails
+   */
+  CompletionStage<Void> serve(ServedModel model) {
+    CompletableFuture<Void> ready = new CompletableFuture<>();
+    lifecycle.transitionTo(WorkerPhase.WARMING);
+    context.runOnContext(now -> warmUp(model, ready));
+    return ready;
+  }
+
+  private void warmUp(ServedModel model, CompletableFuture<Void> ready) {
+    Handover handover = new Handover(task -> context.runOnContext(now -> task.run()));
+    serving =
+        new Serving(
+            model,
+            new RequestPreparation(model, new RequestParser(settings.requests())),
+            new Completions(vertx, settings, clock, seeds, handover, model));
+    int context = model.facts().context();
+    int promptTokens =
+        Math.max(1, Math.min(WARM_UP_PROMPT, Math.min(context / 2, model.facts().vocabulary())));
+    canary.send(
+        model,
+        promptTokens,
+        WARM_UP_TOKENS,
+        WARM_UP_LIMIT,
+        outcome -> warmedUp(model, outcome, ready));
+  }
+
+  private void warmedUp(ServedModel model, Canary.Outcome outcome, CompletableFuture<Void> ready) {
+    if (!outcome.ok()) {
+      String why = outcome.failure() == null ? "a rank did not answer" : outcome.failure();
+      ready.completeExceptionally(new ModelLoadException("warm_up_failed", why));
+      return;
+    }
+    lifecycle.transitionTo(WorkerPhase.READY);
+    vertx.setPeriodic(HEALTH_CHECK_MS, tick -> checkHealth(model));
+    ready.complete(null);
+  }
+
+  private void checkHealth(ServedModel model) {
+    String failure = model.engine().health().failure();
+    if (failure != null && lifecycle.fail("engine_lost", failure)) {
+      LOG.error("engine_lost {}", failure);
+    }
+  }
+
+  /** Refuses new work; says false when not ready. */
+  boolean drain(String reason, String message) {
+    if (lifecycle.phase() == WorkerPhase.DRAINING) {
+      return true;
+    }
+    if (lifecycle.phase() != WorkerPhase.READY) {
+      return false;
+    }
+    lifecycle.transitionTo(WorkerPhase.DRAINING, reason, message);
+    return true;
+  }
+
+  /** Takes work again; says false when it cannot. */
+  boolean resume() {
+    if (lifecycle.phase() == WorkerPhase.READY) {
+      return true;
+    }
+    if (lifecycle.phase() != WorkerPhase.DRAINING || terminating) {
+      return false;
+    }
+    lifecycle.transitionTo(WorkerPhase.READY);
+    return true;
+  }
+
+  /**
+   * Refuses new work, lets running requests finish until the drain limit, ends the others with an
+   * error, and closes. Safe on any thread.
+   */
+  CompletionStage<Void> terminate() {
+    CompletableFuture<Void> closed = new CompletableFuture<>();
+    context.runOnContext(now -> startTermination(closed));
+    return closed;
+  }
+
+  private void startTermination(CompletableFuture<Void> closed) {
+    terminating = true;
+    drain("terminating", "The worker shuts down.");
+    Serving current = serving;
+    if (current == null) {
+      close(closed);
+      return;
+    }
+    Completions completions = current.completions();
+    long limit = settings.drainLimit().toMillis();
+    vertx.setTimer(
+        Math.max(1, limit),
+        expired -> completions.abortAll(ApiError.draining("The worker shut down.")));
+    completions.whenIdle(() -> close(closed));
+  }
+
+  private void close(CompletableFuture<Void> closed) {
+    server
+        .close()
+        .onComplete(
+            done -> {
+              Serving current = serving;
+              if (current != null) {
+                current.model().engine().close();
+              }
+              closed.complete(null);
+            });
+  }
+
+  /** Why work is refused now. */
+  ApiError refusal() {
+    Lifecycle.Status status = lifecycle.status();
+    return switch (status.phase()) {
+      case LOADING, WARMING -> ApiError.unavailable("The model is not loaded yet.");
+      case DRAINING -> ApiError.draining("This worker drains and takes nothing new.");
+      case FAILED -> ApiError.unavailable("This worker has failed: " + status.message());
+      case READY -> ApiError.internal("The worker is ready and refused.");
+    };
+  }
+
+  Lifecycle lifecycle() {
+    return lifecycle;
+  }
+
+  LoadProgress progress() {
+    return progress;
+  }
+
+  /** Null until the model is loaded. */
+  @Nullable Serving serving() {
+    return serving;
+  }
+}

@@ -1,0 +1,299 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
+import dev.switchboard.openai.ModelCard;
+import dev.switchboard.timeline.EpochClock;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The worker's HTTP: limits, routes and the way of a completion request to its {@link Completion}.
+ * HTTP/1.1 only. A dozen fixed paths need no router, and the worker starts sooner without one. On
+ * the event loop.
+ */
+final class WorkerServer {
+  private static final Logger LOG = LoggerFactory.getLogger(WorkerServer.class);
+  private static final long SWEEP_MS = 1000;
+
+  /**
+   * A small send buffer makes a reader that stopped visible after so many bytes; with the kernel's
+   * default a thousand dead readers hold hundreds of megabytes before anyone notices.
+   */
+  private static final int SEND_BUFFER_BYTES = 64 << 10;
+
+  private final Vertx vertx;
+  private final WorkerSettings settings;
+  private final EpochClock clock;
+  private final LongSupplier ids;
+  private final Worker worker;
+  private final Connections connections;
+  private final BodyReader bodies;
+  private final EngineEndpoints engineEndpoints;
+  private @Nullable HttpServer server;
+
+  WorkerServer(
+      Vertx vertx,
+      WorkerSettings settings,
+      EpochClock clock,
+      LongSupplier ids,
+      Worker worker,
+      Canary canary) {
+    this.vertx = vertx;
+    this.settings = settings;
+    this.clock = clock;
+    this.ids = ids;
+    this.worker = worker;
+    this.connections =
+        new Connections(
+            clock::nanos, settings.headerTimeout(), settings.idleTimeout(), settings.connections());
+    this.bodies = new BodyReader(vertx, settings.requests().bodyBytes(), settings.bodyTimeout());
+    this.engineEndpoints = new EngineEndpoints(settings, worker, canary, bodies, connections::size);
+  }
+
+  void listen(CompletableFuture<Integer> port) {
+    HttpServer listening =
+        vertx
+            .createHttpServer(options())
+            .connectionHandler(this::opened)
+            .requestHandler(this::accept)
+            .invalidRequestHandler(this::invalid)
+            .exceptionHandler(broken -> LOG.debug("connection_error", broken));
+    server = listening;
+    vertx.setPeriodic(SWEEP_MS, tick -> connections.sweep());
+    listening
+        .listen()
+        .onSuccess(done -> port.complete(done.actualPort()))
+        .onFailure(port::completeExceptionally);
+  }
+
+  private HttpServerOptions options() {
+    return new HttpServerOptions()
+        .setHost(settings.bind())
+        .setPort(settings.port())
+        .setMaxHeaderSize(settings.headerBytes())
+        .setMaxInitialLineLength(settings.uriBytes())
+        .setMaxChunkSize(16 << 10)
+        .setSendBufferSize(SEND_BUFFER_BYTES)
+        .setTcpNoDelay(true)
+        .setUseAlpn(false)
+        .setHttp2ClearTextEnabled(false)
+        .setDecompressionSupported(false)
+        .setCompressionSupported(false);
+  }
+
+  Future<Void> close() {
+    HttpServer listening = server;
+    return listening == null ? Future.succeededFuture() : listening.close();
+  }
+
+  private void opened(HttpConnection connection) {
+    if (connections.opened(connection)) {
+      connection.closeHandler(closed -> connections.closed(connection));
+    } else {
+      connection.close();
+    }
+  }
+
+  private void accept(HttpServerRequest request) {
+    HttpConnection connection = request.connection();
+    connections.requestStarted(connection);
+    request.response().endHandler(end -> connections.requestEnded(connection));
+    Exchange exchange = new Exchange(request, settings.id(), newId(), clock.epochNanos());
+    try {
+      route(exchange);
+    } catch (ApiException refused) {
+      exchange.error(refused.error());
+    } catch (RuntimeException broken) {
+      fail(exchange, broken);
+    }
+  }
+
+  private String newId() {
+    return "req-" + Long.toHexString(ids.getAsLong());
+  }
+
+  private static void fail(Exchange exchange, RuntimeException broken) {
+    LOG.error("request_failed request={}", exchange.requestId(), broken);
+    exchange.error(ApiError.internal("The worker failed on this request."));
+  }
+
+  private void route(Exchange exchange) {
+    String path = exchange.path();
+    switch (path) {
+      case "/v1/chat/completions" -> completion(exchange, PreparedRequest.Api.CHAT);
+      case "/v1/completions" -> completion(exchange, PreparedRequest.Api.TEXT);
+      case "/v1/models" -> models(exchange);
+      case "/livez" -> live(exchange);
+      case "/readyz" -> ready(exchange);
+      default -> other(exchange, path);
+    }
+  }
+
+  private void other(Exchange exchange, String path) {
+    if (EngineEndpoints.serves(path)) {
+      engineEndpoints.handle(exchange);
+    } else if (path.startsWith("/v1/models/")) {
+      model(exchange, path.substring("/v1/models/".length()));
+    } else {
+      exchange.error(ApiError.pathNotFound(path));
+    }
+  }
+
+  private static boolean isMethod(Exchange exchange, HttpMethod method) {
+    if (exchange.request().method().equals(method)) {
+      return true;
+    }
+    exchange.response().putHeader("Allow", method.name());
+    exchange.error(ApiError.methodNotAllowed(method.name()));
+    return false;
+  }
+
+  private void live(Exchange exchange) {
+    boolean alive = worker.lifecycle().phase() != WorkerPhase.FAILED;
+    probe(exchange, alive);
+  }
+
+  private void ready(Exchange exchange) {
+    probe(exchange, worker.lifecycle().phase() == WorkerPhase.READY);
+  }
+
+  private void probe(Exchange exchange, boolean good) {
+    if (isMethod(exchange, HttpMethod.GET)) {
+      String state = worker.lifecycle().phase().word();
+      exchange.json(good ? 200 : 503, Json.object(json -> json.writeStringField("state", state)));
+    }
+  }
+
+  private void models(Exchange exchange) {
+    if (isMethod(exchange, HttpMethod.GET)) {
+      Serving serving = worker.serving();
+      exchange.json(200, ModelCard.listJson(serving == null ? List.of() : List.of(card(serving))));
+    }
+  }
+
+  private void model(Exchange exchange, String id) {
+    if (isMethod(exchange, HttpMethod.GET)) {
+      Serving serving = worker.serving();
+      if (serving == null || !serving.model().id().equals(id)) {
+        exchange.error(ApiError.modelNotFound(id));
+      } else {
+        exchange.json(200, card(serving).toJson());
+      }
+    }
+  }
+
+  private static ModelCard card(Serving serving) {
+    ServedModel model = serving.model();
+    return new ModelCard(
+        model.id(), model.createdSeconds(), "switchboard", model.facts().context());
+  }
+
+  private void completion(Exchange exchange, PreparedRequest.Api api) {
+    if (!isMethod(exchange, HttpMethod.POST)) {
+      return;
+    }
+    TimelineDetail detail =
+        TimelineDetail.of(exchange.request().getHeader("X-Switchboard-Timeline"));
+    Serving serving = worker.serving();
+    if (serving == null || worker.lifecycle().phase() != WorkerPhase.READY) {
+      exchange.errorAndClose(worker.refusal());
+      return;
+    }
+    bodies.read(exchange, body -> prepare(exchange, api, detail, serving, body));
+  }
+
+  private void prepare(
+      Exchange exchange,
+      PreparedRequest.Api api,
+      TimelineDetail detail,
+      Serving serving,
+      Buffer body) {
+    if (body.length() <= settings.offLoopBytes()) {
+      complete(exchange, () -> start(exchange, detail, serving, parse(serving, api, body)));
+      return;
+    }
+    Context context = vertx.getOrCreateContext();
+    Thread.ofVirtual()
+        .name("prepare")
+        .start(
+            () -> {
+              Runnable next = prepareElsewhere(exchange, api, detail, serving, body);
+              context.runOnContext(now -> complete(exchange, next));
+            });
+  }
+
+  /** Parses, renders and tokenizes on this thread and gives what the event loop does next. */
+  private Runnable prepareElsewhere(
+      Exchange exchange,
+      PreparedRequest.Api api,
+      TimelineDetail detail,
+      Serving serving,
+      Buffer body) {
+    try {
+      PreparedRequest prepared = parse(serving, api, body);
+      return () -> start(exchange, detail, serving, prepared);
+    } catch (RuntimeException refused) {
+      return () -> {
+        throw refused;
+      };
+    }
+  }
+
+  private static void complete(Exchange exchange, Runnable action) {
+    try {
+      action.run();
+    } catch (ApiException refused) {
+      exchange.error(refused.error());
+    } catch (RuntimeException broken) {
+      fail(exchange, broken);
+    }
+  }
+
+  private static PreparedRequest parse(Serving serving, PreparedRequest.Api api, Buffer body) {
+    byte[] bytes = body.getBytes();
+    return switch (api) {
+      case CHAT -> serving.preparation().chat(bytes);
+      case TEXT -> serving.preparation().text(bytes);
+    };
+  }
+
+  private void start(
+      Exchange exchange, TimelineDetail detail, Serving serving, PreparedRequest prepared) {
+    if (exchange.response().closed()) {
+      serving.completions().count(WorkerCounter.CLIENT_GONE);
+    } else if (worker.lifecycle().phase() != WorkerPhase.READY) {
+      exchange.error(worker.refusal());
+    } else {
+      serving.completions().start(exchange, prepared, detail);
+    }
+  }
+
+  /** What the decoder refused: over a limit, or not HTTP. */
+  private void invalid(HttpServerRequest request) {
+    Throwable cause = request.decoderResult().cause();
+    ApiError error =
+        switch (cause) {
+          case TooLongHttpLineException line -> ApiError.uriTooLong(settings.uriBytes());
+          case TooLongHttpHeaderException header ->
+              ApiError.headersTooLarge(settings.headerBytes());
+          case null, default -> ApiError.malformed("The request is not valid HTTP.");
+        };
+    new Exchange(request, settings.id(), newId(), clock.epochNanos()).errorAndClose(error);
+  }
+}

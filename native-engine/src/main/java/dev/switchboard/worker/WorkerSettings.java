@@ -1,0 +1,68 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.RequestLimits;
+import java.time.Duration;
+
+/**
+ * How a worker serves.
+ *
+ * @param id the replica's name in answers and logs
+ * @param bind address to listen on; port 0 takes a free one
+ * @param requests bounds of a request body
+ * @param headerBytes all header fields of a request; more is answered 431
+ * @param uriBytes the request line; more is answered 414
+ * @param connections open at once; more are closed unread
+ * @param headerTimeout from connecting to the end of the first request's header
+ * @param bodyTimeout from the header to the end of the body
+ * @param idleTimeout between two requests of a connection
+ * @param writeStall how long a client may leave a full socket unread
+ * @param streamBufferBytes generated and not yet written, per request; a reader further behind is
+ *     cut off
+ * @param drainLimit how long termination waits for running requests
+ * @param canaryTimeout until a rank that does not answer a canary counts as not answering
+ * @param timelines finished requests whose timelines are kept, and timelineBytes their memory
+ * @param offLoopBytes a body larger than this is parsed, rendered and tokenized off the event loop
+ * @param allowFaultInjection whether {@code POST /engine/v1/faults} works
+ */
+record WorkerSettings(
+    String id,
+    String bind,
+    int port,
+    RequestLimits requests,
+    int headerBytes,
+    int uriBytes,
+    int connections,
+    Duration headerTimeout,
+    Duration bodyTimeout,
+    Duration idleTimeout,
+    Duration writeStall,
+    int streamBufferBytes,
+    Duration drainLimit,
+    Duration canaryTimeout,
+    int timelines,
+    long timelineBytes,
+    int offLoopBytes,
+    boolean allowFaultInjection) {
+
+  static WorkerSettings defaults(String id, String bind, int port) {
+    return new WorkerSettings(
+        id,
+        bind,
+        port,
+        RequestLimits.DEFAULT,
+        16 << 10,
+        8 << 10,
+        4096,
+        Duration.ofSeconds(10),
+        Duration.ofSeconds(30),
+        Duration.ofSeconds(75),
+        Duration.ofSeconds(30),
+        1 << 20,
+        Duration.ofSeconds(20),
+        Duration.ofSeconds(2),
+        1024,
+        32L << 20,
+        16 << 10,
+        false);
+  }
+}

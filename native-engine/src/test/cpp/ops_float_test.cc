@@ -1,0 +1,358 @@
+#include "ops_testing.h"
+
+namespace sb::ops::testing {
+namespace {
+
+class FloatOpsTest : public ::testing::TestWithParam<Isa> {
+ protected:
+  const Kernels& ops() const { return kernels(GetParam()); }
+};
+
+constexpr std::int64_t kSizes[] = {1, 7, 15, 16, 17, 64, 576, 2048};
+
+TEST_P(FloatOpsTest, TheTableIsTheOneAskedFor) { EXPECT_EQ(GetParam(), ops().isa); }
+
+// ---- quantise ----
+
+TEST_P(FloatOpsTest, QuantisesToTheNearestOf127StepsOfTheBlock) {
+  const std::vector<float> x = random_floats(3 * 64, 1);
+  const Input in = quantised_input(ops(), x, 3, 64);
+  for (std::size_t b = 0; b < 6; ++b) {
+    std::int32_t all = 0;
+    std::int32_t first_half = 0;
+    float largest = 0;
+    for (std::size_t i = 0; i < 32; ++i) {
+      const float value = x[b * 32 + i];
+      const std::int8_t q = in.q[b * 32 + i];
+      largest = std::max(largest, std::abs(value));
+      all += q;
+      if (i < 16) first_half += q;
+      EXPECT_NEAR(value, static_cast<float>(q) * in.scale[b], 0.50001f * in.scale[b]);
+    }
+    EXPECT_FLOAT_EQ(largest / 127, in.scale[b]);
+    EXPECT_EQ(all, in.sum[b].all);
+    EXPECT_EQ(first_half, in.sum[b].first_half);
+  }
+}
+
+TEST_P(FloatOpsTest, QuantisesTiesToEven) {
+  std::vector<float> x(32, 0.0f);
+  x[0] = 127;
+  x[1] = 0.5f;
+  x[2] = 1.5f;
+  x[3] = -2.5f;
+  const Input in = quantised_input(ops(), x, 1, 32);
+  EXPECT_EQ(1.0f, in.scale[0]);
+  EXPECT_EQ(0, in.q[1]);
+  EXPECT_EQ(2, in.q[2]);
+  EXPECT_EQ(-2, in.q[3]);
+}
+
+TEST_P(FloatOpsTest, QuantisesTinyBlocksToZeroAndMarksBlocksWithoutAScale) {
+  std::vector<float> x(4 * 32, 1e-38f);
+  x[32] = HUGE_VALF;
+  x[64] = std::nanf("");
+  x[96] = -3e38f;
+  const Input in = quantised_input(ops(), x, 1, 4 * 32);
+  EXPECT_EQ(0.0f, in.scale[0]);
+  EXPECT_TRUE(std::isnan(in.scale[1]));
+  EXPECT_TRUE(std::isnan(in.scale[2]));
+  EXPECT_TRUE(std::isfinite(in.scale[3]));
+  EXPECT_EQ(-127, in.q[96]);
+  for (std::size_t i = 0; i < 96; ++i) EXPECT_EQ(0, in.q[i]) << i;
+}
+
+TEST_P(FloatOpsTest, QuantisesOnlyTheTokensAskedFor) {
+  const std::vector<float> x = random_floats(4 * 64, 2);
+  const Input whole = quantised_input(ops(), x, 4, 64);
+  std::vector<std::int8_t> q(4 * 64, 99);
+  std::vector<float> scale(8, -1.0f);
+  std::vector<BlockSum> sum(8);
+  ops().quantise(x.data(), 64, 1, 3, q.data(), scale.data(), sum.data());
+  for (std::size_t i = 0; i < 4 * 64; ++i) {
+    EXPECT_EQ(i / 64 == 1 || i / 64 == 2 ? whole.q[i] : 99, q[i]) << i;
+  }
+  EXPECT_EQ(-1.0f, scale[1]);
+  EXPECT_EQ(whole.scale[2], scale[2]);
+  EXPECT_EQ(-1.0f, scale[6]);
+}
+
+TEST_P(FloatOpsTest, QuantisesLikeTheReference) {
+  std::vector<float> x = random_floats(1 << 15, 3, 20.0f);
+  for (std::size_t i = 0; i < x.size(); i += 5) x[i] = std::nearbyint(x[i]) * 0.5f;
+  const auto k = static_cast<std::int64_t>(x.size());
+  const Input a = quantised_input(ops(), x, 1, k);
+  const Input b = quantised_input(kernels(Isa::kReference), x, 1, k);
+  EXPECT_EQ(a.q, b.q);
+  EXPECT_TRUE(same_bits(a.scale, b.scale));
+}
+
+// ---- norm, silu, add ----
+
+TEST_P(FloatOpsTest, RmsNormAgreesWithExactArithmetic) {
+  for (const std::int64_t n : kSizes) {
+    const std::vector<float> x = random_floats(n, 4, 3.0f);
+    const std::vector<float> weight = random_floats(n, 5);
+    std::vector<float> out(x.size());
+    ops().rms_norm(x.data(), weight.data(), 1e-5f, n, out.data());
+    double squares = 0;
+    for (const float v : x) squares += static_cast<double>(v) * static_cast<double>(v);
+    const double scale =
+        1 / std::sqrt(squares / static_cast<double>(n) + static_cast<double>(1e-5f));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double exact = static_cast<double>(x[i]) * scale * static_cast<double>(weight[i]);
+      ASSERT_NEAR(out[i], exact, 1e-6 * std::abs(exact) + 1e-12);
+    }
+  }
+}
+
+TEST_P(FloatOpsTest, SiluAgreesWithExactArithmeticOverTheWholeRange) {
+  std::vector<float> gate;
+  for (float g = -80; g <= 80; g += 0.0137f) gate.push_back(g);
+  const std::vector<float> ones(gate.size(), 1.0f);
+  std::vector<float> out(gate.size());
+  ops().silu_mul(gate.data(), ones.data(), static_cast<std::int64_t>(gate.size()), out.data());
+  for (std::size_t i = 0; i < gate.size(); ++i) {
+    const double g = static_cast<double>(gate[i]);
+    const double exact = g / (1 + std::exp(-g));
+    ASSERT_NEAR(out[i], exact, 3e-7 * std::abs(exact)) << g;
+  }
+}
+
+TEST_P(FloatOpsTest, SiluKeepsToItsLimits) {
+  const std::vector<float> gate = {0.0f, -1e30f, 1e30f, -200.0f, 200.0f, std::nanf("")};
+  const std::vector<float> up(6, 2.0f);
+  std::vector<float> out(6);
+  ops().silu_mul(gate.data(), up.data(), 6, out.data());
+  EXPECT_EQ(0.0f, out[0]);
+  EXPECT_TRUE(std::isfinite(out[1]));
+  EXPECT_EQ(2e30f, out[2]);
+  EXPECT_NEAR(0.0f, out[3], 1e-30f);
+  EXPECT_EQ(400.0f, out[4]);
+  EXPECT_TRUE(std::isnan(out[5]));
+}
+
+TEST_P(FloatOpsTest, AddAddsAndTouchesNothingElse) {
+  for (const std::int64_t n : kSizes) {
+    std::vector<float> x = random_floats(n + 1, 6);
+    const std::vector<float> before = x;
+    const std::vector<float> y = random_floats(n, 7);
+    ops().add(x.data(), y.data(), n);
+    for (std::size_t i = 0; i < y.size(); ++i) ASSERT_EQ(before[i] + y[i], x[i]);
+    EXPECT_EQ(before.back(), x.back());
+  }
+}
+
+TEST_P(FloatOpsTest, VectorOperationsEqualTheReferenceBitForBit) {
+  const Kernels& reference = kernels(Isa::kReference);
+  for (const std::int64_t n : kSizes) {
+    const std::vector<float> x = random_floats(n, 8, 10.0f);
+    const std::vector<float> y = random_floats(n, 9);
+    std::vector<float> a(x.size());
+    std::vector<float> b(x.size());
+    ops().rms_norm(x.data(), y.data(), 1e-6f, n, a.data());
+    reference.rms_norm(x.data(), y.data(), 1e-6f, n, b.data());
+    EXPECT_TRUE(same_bits(a, b)) << "rms_norm " << n;
+    ops().silu_mul(x.data(), y.data(), n, a.data());
+    reference.silu_mul(x.data(), y.data(), n, b.data());
+    EXPECT_TRUE(same_bits(a, b)) << "silu_mul " << n;
+  }
+}
+
+// ---- rope ----
+
+class RopeTest : public ::testing::TestWithParam<std::tuple<Isa, bool>> {};
+
+TEST_P(RopeTest, RotatesItsPairsAndLeavesTheRest) {
+  const auto& [isa, neox] = GetParam();
+  const std::int32_t head_dim = 80;
+  const std::int32_t dim = 64;
+  std::vector<float> inv_freq(dim / 2);
+  for (std::size_t i = 0; i < inv_freq.size(); ++i) {
+    inv_freq[i] = std::pow(10000.0f, -2.0f * static_cast<float>(i) / dim);
+  }
+  const Rope rope = {neox, dim, inv_freq.data()};
+  for (const std::int32_t position : {0, 1, 77, 131071}) {
+    std::vector<float> heads = random_floats(3 * head_dim, 10);
+    const std::vector<float> before = heads;
+    std::vector<float> angles(dim);
+    rope_angles(rope, position, angles.data());
+    kernels(isa).rope(rope, angles.data(), 3, head_dim, heads.data());
+    for (std::size_t h = 0; h < 3; ++h) {
+      const std::size_t at = h * head_dim;
+      for (std::size_t i = 0; i < dim / 2; ++i) {
+        const std::size_t a = at + (neox ? i : 2 * i);
+        const std::size_t b = at + (neox ? i + dim / 2 : 2 * i + 1);
+        const double angle = position * static_cast<double>(inv_freq[i]);
+        const double x = static_cast<double>(before[a]);
+        const double y = static_cast<double>(before[b]);
+        ASSERT_NEAR(heads[a], x * std::cos(angle) - y * std::sin(angle), 1e-6);
+        ASSERT_NEAR(heads[b], x * std::sin(angle) + y * std::cos(angle), 1e-6);
+      }
+      for (std::size_t i = dim; i < head_dim; ++i) EXPECT_EQ(before[at + i], heads[at + i]);
+    }
+    std::vector<float> reference = before;
+    kernels(Isa::kReference).rope(rope, angles.data(), 3, head_dim, reference.data());
+    EXPECT_TRUE(same_bits(heads, reference));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RopeTest, ::testing::Combine(::testing::ValuesIn(supported_isas()), ::testing::Bool()),
+    [](const auto& p) {
+      return isa_name(std::get<0>(p.param)) + (std::get<1>(p.param) ? "_neox" : "_interleaved");
+    });
+
+// ---- attention ----
+
+struct AttentionCase {
+  std::int32_t head_dim;
+  std::int32_t block_tokens;
+  std::int32_t n_context;
+  std::int32_t n_queries;
+};
+
+constexpr AttentionCase kAttentionCases[] = {{64, 16, 1, 1},   {64, 16, 16, 3}, {64, 32, 75, 4},
+                                             {128, 16, 33, 9}, {80, 16, 40, 5}, {8, 4, 11, 2},
+                                             {24, 20, 59, 7},  {64, 16, 500, 4}};
+
+// A paged cache whose blocks lie in no order among blocks full of not-a-numbers.
+struct Cache {
+  static constexpr std::int32_t kKvHeads = 3;
+  AttentionCase shape;
+  bool f16;
+  std::vector<std::int32_t> blocks;
+  std::vector<std::byte> k;
+  std::vector<std::byte> v;
+  std::vector<double> k_values;  // of head 1, [position][head_dim], as stored
+  std::vector<double> v_values;
+  KvView view;
+
+  Cache(const Kernels& ops, const AttentionCase& of, bool half, float spread)
+      : shape(of), f16(half) {
+    const std::int32_t n_blocks = (of.n_context + of.block_tokens - 1) / of.block_tokens;
+    for (std::int32_t b = 0; b < n_blocks; ++b) blocks.push_back(2 * (n_blocks - 1 - b) + 1);
+    const std::int64_t elements =
+        std::int64_t{2} * n_blocks * kKvHeads * of.block_tokens * of.head_dim;
+    k.assign(static_cast<std::size_t>(elements * (half ? 2 : 4)), std::byte{0xff});
+    v = k;
+    view = {k.data(), v.data(), half, of.block_tokens, kKvHeads, of.head_dim};
+    for (std::int32_t p = 0; p < of.n_context; ++p) {
+      const auto seed = static_cast<std::uint32_t>(p);
+      put(ops, p, random_floats(of.head_dim, 1000 + seed, spread),
+          random_floats(of.head_dim, 5000 + seed));
+    }
+  }
+
+  void put(const Kernels& ops, std::int32_t position, const std::vector<float>& key,
+           const std::vector<float>& value) {
+    const std::int32_t block = blocks[static_cast<std::size_t>(position / shape.block_tokens)];
+    ops.kv_store(view, block, position % shape.block_tokens, 1, key.data(), value.data());
+    for (const float x : key) k_values.push_back(stored(x));
+    for (const float x : value) v_values.push_back(stored(x));
+  }
+
+  double stored(float x) const {
+    return static_cast<double>(f16 ? float_from_half(half_from_float(x)) : x);
+  }
+
+  std::vector<float> attend(const Kernels& ops, const std::vector<float>& q, float scale) const {
+    std::vector<float> out(q.size(), 77.0f);
+    std::vector<float> scratch(
+        attention_scratch_floats(shape.n_queries, shape.block_tokens, shape.head_dim), 99.0f);
+    ops.attention(view, blocks, 1, shape.n_context, q.data(), shape.n_queries, scale, out.data(),
+                  scratch.data());
+    return out;
+  }
+
+  std::vector<double> exact(const float* q, float scale) const {
+    const auto dim = static_cast<std::size_t>(shape.head_dim);
+    std::vector<double> weights;
+    double largest = -HUGE_VAL;
+    for (std::size_t p = 0; p < k_values.size() / dim; ++p) {
+      double dot = 0;
+      for (std::size_t c = 0; c < dim; ++c) {
+        dot += static_cast<double>(q[c]) * k_values[p * dim + c];
+      }
+      weights.push_back(dot * static_cast<double>(scale));
+      largest = std::max(largest, weights.back());
+    }
+    double total = 0;
+    std::vector<double> out(dim, 0.0);
+    for (std::size_t p = 0; p < weights.size(); ++p) {
+      const double weight = std::exp(weights[p] - largest);
+      total += weight;
+      for (std::size_t c = 0; c < dim; ++c) out[c] += weight * v_values[p * dim + c];
+    }
+    for (double& o : out) o /= total;
+    return out;
+  }
+};
+
+TEST_P(FloatOpsTest, AttentionAgreesWithExactArithmetic) {
+  for (const AttentionCase& of : kAttentionCases) {
+    for (const bool half : {true, false}) {
+      for (const float spread : {1.0f, 30.0f}) {
+        const Cache cache(ops(), of, half, spread);
+        const std::vector<float> q = random_floats(of.n_queries * of.head_dim, 17);
+        const std::vector<float> out = cache.attend(ops(), q, 0.125f);
+        for (std::int32_t i = 0; i < of.n_queries; ++i) {
+          const auto at = static_cast<std::size_t>(i * of.head_dim);
+          const std::vector<double> exact = cache.exact(q.data() + at, 0.125f);
+          for (std::size_t c = 0; c < exact.size(); ++c) {
+            ASSERT_NEAR(out[at + c], exact[c], 2e-6 * static_cast<double>(1 + 3 * spread))
+                << of.head_dim << " " << of.n_context << " query " << i;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(FloatOpsTest, AttentionEqualsTheReferenceBitForBit) {
+  const Kernels& reference = kernels(Isa::kReference);
+  for (const AttentionCase& of : kAttentionCases) {
+    for (const bool half : {true, false}) {
+      const Cache cache(ops(), of, half, 2.0f);
+      const Cache same(reference, of, half, 2.0f);
+      EXPECT_EQ(cache.k, same.k);
+      EXPECT_EQ(cache.v, same.v);
+      const std::vector<float> q = random_floats(of.n_queries * of.head_dim, 18);
+      EXPECT_TRUE(same_bits(cache.attend(ops(), q, 0.2f), same.attend(reference, q, 0.2f)));
+    }
+  }
+}
+
+TEST_P(FloatOpsTest, AQueryHeadIsTheSameAloneAndAmongOthers) {
+  const AttentionCase together = {64, 16, 50, 7};
+  const Cache cache(ops(), together, true, 1.0f);
+  const std::vector<float> q = random_floats(7 * 64, 19);
+  const std::vector<float> all = cache.attend(ops(), q, 0.125f);
+  const AttentionCase alone = {64, 16, 50, 1};
+  const Cache single(ops(), alone, true, 1.0f);
+  for (std::ptrdiff_t i = 0; i < 7; ++i) {
+    const std::vector<float> one(q.begin() + i * 64, q.begin() + (i + 1) * 64);
+    const std::vector<float> expected(all.begin() + i * 64, all.begin() + (i + 1) * 64);
+    EXPECT_TRUE(same_bits(single.attend(ops(), one, 0.125f), expected));
+  }
+}
+
+TEST_P(FloatOpsTest, AttentionSurvivesScoresFarApart) {
+  const AttentionCase of = {16, 4, 9, 1};
+  Cache cache(ops(), of, false, 500.0f);
+  const std::vector<float> q(16, 300.0f);
+  const std::vector<float> out = cache.attend(ops(), q, 1.0f);
+  const std::vector<double> exact = cache.exact(q.data(), 1.0f);
+  for (std::size_t c = 0; c < 16; ++c) EXPECT_NEAR(out[c], exact[c], 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Isas, FloatOpsTest, ::testing::ValuesIn(supported_isas()),
+                         [](const auto& p) { return isa_name(p.param); });
+
+TEST(IsaTest, TheBestIsSupportedAndTheReferenceAlwaysIs) {
+  EXPECT_TRUE(isa_supported(Isa::kReference));
+  EXPECT_TRUE(isa_supported(best_isa()));
+}
+
+}  // namespace
+}  // namespace sb::ops::testing

@@ -1,0 +1,208 @@
+package dev.switchboard.openai;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Every field and every bound: a 400 that names the field. */
+class BadRequestTest {
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "'temperature':2.01        | temperature | from 0 to 2",
+        "'temperature':-0.1        | temperature | from 0 to 2",
+        "'temperature':1e999       | temperature | from 0 to 2",
+        "'temperature':'1'         | temperature | a number, but is a string",
+        "'top_p':0                 | top_p | above 0",
+        "'top_p':1e-60             | top_p | above 0",
+        "'top_p':1.1               | top_p | from 0 to 1",
+        "'top_k':-2                | top_k | from -1",
+        "'top_k':1.5               | top_k | an integer",
+        "'top_k':99999999999999999999 | top_k | an integer from",
+        "'min_p':1.5               | min_p | from 0 to 1",
+        "'min_p':-1                | min_p | from 0 to 1",
+        "'repetition_penalty':0    | repetition_penalty | above 0",
+        "'repetition_penalty':2.5  | repetition_penalty | from 0 to 2",
+        "'presence_penalty':-2.5   | presence_penalty | from -2 to 2",
+        "'frequency_penalty':2.5   | frequency_penalty | from -2 to 2",
+        "'frequency_penalty':[]    | frequency_penalty | but is an array",
+        "'seed':1.5                | seed | an integer",
+        "'seed':9223372036854775808 | seed | an integer",
+        "'seed':'1'                | seed | but is a string",
+        "'logit_bias':[]           | logit_bias | an object, but is an array",
+        "'logit_bias':{'a':1}      | logit_bias | token ids",
+        "'logit_bias':{'-1':1}     | logit_bias | token ids",
+        "'logit_bias':{'':1}       | logit_bias | token ids",
+        "'logit_bias':{'2147483648':1} | logit_bias | token ids",
+        "'logit_bias':{'5':101}    | logit_bias.5 | from -100 to 100",
+        "'logit_bias':{'5':'x'}    | logit_bias.5 | a number",
+        "'logit_bias':{'5':1,'05':2} | logit_bias.5 | twice",
+        "'n':0                     | n | from 1 to 16",
+        "'n':17                    | n | from 1 to 16",
+        "'n':true                  | n | but is a boolean",
+        "'stop':''                 | stop | must not be empty",
+        "'stop':[1]                | stop[0] | a string, but is a number",
+        "'stop':['a','']           | stop[1] | must not be empty",
+        "'stop':['a','b','c','d','e'] | stop | at most 4",
+        "'stop':7                  | stop | a string or an array",
+        "'stream':1                | stream | a boolean",
+        "'stream':'true'           | stream | a boolean",
+        "'stream_options':{}       | stream_options | stream is true",
+        "'stream':true,'stream_options':3 | stream_options | an object",
+        "'stream':true,'stream_options':{'include_usage':1} | stream_options.include_usage | a boolean",
+        "'ignore_eos':'no'         | ignore_eos | a boolean",
+        "'priority':101            | priority | from -100 to 100",
+        "'user':7                  | user | a string",
+        "'min_tokens':3            | min_tokens | not supported",
+        "'stop_token_ids':[1]      | stop_token_ids | not supported",
+        "'guided_json':{'a':1}     | guided_json | not supported",
+        "'guided_regex':'a+'       | guided_regex | not supported",
+        "'use_beam_search':true    | use_beam_search | not supported",
+      })
+  void optionOutOfBoundsIsNamedByBothEndpoints(String fields, String param, String complaint) {
+    assertRefused(Bodies.chatError(Bodies.chatBody(fields)), param, complaint);
+    assertRefused(Bodies.textError("{'model':'m','prompt':'hi'," + fields + "}"), param, complaint);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "'max_tokens':0                         | max_tokens | from 1",
+        "'max_tokens':99999999                  | max_tokens | from 1 to",
+        "'max_completion_tokens':-1             | max_completion_tokens | from 1",
+        "'max_tokens':1,'max_completion_tokens':2 | max_completion_tokens | must not differ",
+        "'logprobs':3                           | logprobs | a boolean",
+        "'top_logprobs':2                       | top_logprobs | needs logprobs",
+        "'logprobs':true,'top_logprobs':21      | top_logprobs | from 0 to 20",
+        "'logprobs':true,'top_logprobs':-1      | top_logprobs | from 0 to 20",
+        "'response_format':'json'               | response_format | an object",
+        "'response_format':{}                   | response_format.type | is required",
+        "'response_format':{'type':'json_object'} | response_format.type | not supported",
+        "'response_format':{'type':'json_schema'} | response_format.type | not supported",
+        "'modalities':['text','audio']          | modalities[1] | not supported",
+        "'audio':{'voice':'x'}                  | audio | not supported",
+        "'functions':[{'name':'f'}]             | functions | not supported",
+        "'function_call':'auto'                 | function_call | not supported",
+        "'prediction':{'type':'content'}        | prediction | not supported",
+        "'chat_template':'{{ 1 }}'              | chat_template | not supported",
+        "'continue_final_message':true          | continue_final_message | not supported",
+        "'add_generation_prompt':'yes'          | add_generation_prompt | a boolean",
+        "'chat_template_kwargs':[]              | chat_template_kwargs | an object",
+        "'chat_template_kwargs':{'messages':[]} | chat_template_kwargs | variable of the server",
+        "'chat_template_kwargs':{'bos_token':'x'} | chat_template_kwargs | variable of the server",
+        "'tools':{}                             | tools | an array",
+        "'tools':[3]                            | tools[0] | an object",
+        "'tools':[{'type':'web_search'}]        | tools[0].type | not supported",
+        "'tools':[{'type':'function'}]          | tools[0].function | is required",
+        "'tools':[{'function':{}}]              | tools[0].function.name | is required",
+        "'tools':[{'function':{'name':'f','parameters':1}}] | tools[0].function.parameters | an object",
+        "'tools':[{'function':{'name':'f','description':1}}] | tools[0].function.description | a string",
+        "'tool_choice':'required'               | tool_choice | not supported",
+        "'tool_choice':{'type':'function'}      | tool_choice | not supported",
+        "'tool_choice':'maybe'                  | tool_choice | auto or none",
+        "'tool_choice':1                        | tool_choice | a string or an object",
+      })
+  void chatFieldIsNamed(String fields, String param, String complaint) {
+    assertRefused(Bodies.chatError(Bodies.chatBody(fields)), param, complaint);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "                                        | messages | is required",
+        "'messages':null                         | messages | is required",
+        "'messages':{}                           | messages | an array",
+        "'messages':[]                           | messages | must not be empty",
+        "'messages':['hi']                       | messages[0] | an object, but is a string",
+        "'messages':[{'content':'x'}]            | messages[0].role | is required",
+        "'messages':[{'role':1,'content':'x'}]   | messages[0].role | a string",
+        "'messages':[{'role':'robot','content':'x'}] | messages[0].role | one of",
+        "'messages':[{'role':'</s>','content':'x'}] | messages[0].role | one of",
+        "'messages':[{'role':'user'}]            | messages[0].content | is required",
+        "'messages':[{'role':'user','content':null}] | messages[0].content | is required",
+        "'messages':[{'role':'user','content':1}] | messages[0].content | a string or an array",
+        "'messages':[{'role':'user','content':['x']}] | messages[0].content[0] | an object",
+        "'messages':[{'role':'user','content':[{'type':'text'}]}] | messages[0].content[0].text | is required",
+        "'messages':[{'role':'user','content':[{'text':'a'}]}] | messages[0].content[0].type | is required",
+        "'messages':[{'role':'user','content':[{'type':'image_url','image_url':{}}]}] | messages[0].content[0].type | not supported",
+        "'messages':[{'role':'user','content':[{'type':'x'}]}] | messages[0].content[0].type | must be text",
+        "'messages':[{'role':'user','content':'x','name':''}] | messages[0].name | must not be empty",
+        "'messages':[{'role':'assistant'}]       | messages[0].content | is required",
+        "'messages':[{'role':'assistant','tool_calls':{}}] | messages[0].tool_calls | an array",
+        "'messages':[{'role':'assistant','tool_calls':[{'id':'a'}]}] | messages[0].tool_calls[0].function | is required",
+        "'messages':[{'role':'assistant','tool_calls':[{'id':'a','function':{'name':'f'}}]}] | messages[0].tool_calls[0].function.arguments | is required",
+        "'messages':[{'role':'assistant','tool_calls':[{'id':'a','function':{'name':'f','arguments':{}}}]}] | messages[0].tool_calls[0].function.arguments | a string",
+        "'messages':[{'role':'assistant','tool_calls':[{'function':{'name':'f','arguments':''}}]}] | messages[0].tool_calls[0].id | is required",
+        "'messages':[{'role':'assistant','content':'a','function_call':{'name':'f'}}] | messages[0].function_call | not supported",
+        "'messages':[{'role':'tool','content':'x'}] | messages[0].tool_call_id | is required",
+        "'messages':[{'role':'user','content':'a'},{'role':'user','content':'b'},{'role':'user','content':3}] | messages[2].content | a string",
+      })
+  void messageFieldIsNamedByItsPath(String messages, String param, String complaint) {
+    String body = messages == null ? "{'model':'m'}" : "{'model':'m'," + messages + "}";
+
+    assertRefused(Bodies.chatError(body), param, complaint);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "'x':1                     | prompt | is required",
+        "'prompt':1                | prompt | a string or an array",
+        "'prompt':{}               | prompt | a string or an array",
+        "'prompt':[]               | prompt | must not be empty",
+        "'prompt':['a',1]          | prompt[1] | a string, but is a number",
+        "'prompt':[1,'a']          | prompt[1] | an integer, but is a string",
+        "'prompt':[1,-2]           | prompt[1] | from 0",
+        "'prompt':[1,2147483648]   | prompt[1] | from 0",
+        "'prompt':[1.5]            | prompt[0] | an integer",
+        "'prompt':[[1],[]]         | prompt[1] | must not be empty",
+        "'prompt':[[1],'a']        | prompt[1] | an array of token ids",
+        "'prompt':[[1],['a']]      | prompt[1][0] | an integer",
+        "'prompt':[null]           | prompt[0] | an array of token ids",
+        "'prompt':'a','echo':1     | echo | a boolean",
+        "'prompt':'a','suffix':'b' | suffix | not supported",
+        "'prompt':'a','logprobs':21 | logprobs | from 0 to 20",
+        "'prompt':'a','logprobs':true | logprobs | an integer",
+        "'prompt':'a','best_of':2  | best_of | not supported",
+        "'prompt':'a','n':2,'best_of':1 | best_of | not supported",
+        "'prompt':'a','max_tokens':0 | max_tokens | from 1",
+        "'prompt':'a','response_format':{'type':'json_object'} | response_format | not supported",
+      })
+  void textCompletionFieldIsNamed(String fields, String param, String complaint) {
+    assertRefused(Bodies.textError("{'model':'m'," + fields + "}"), param, complaint);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "{}              | model | is required",
+        "{'model':null}  | model | is required",
+        "{'model':1}     | model | a string",
+        "{'model':''}    | model | must not be empty",
+      })
+  void modelIsRequired(String body, String param, String complaint) {
+    assertRefused(Bodies.chatError(body), param, complaint);
+    assertRefused(Bodies.textError(body), param, complaint);
+  }
+
+  private static void assertRefused(ApiError error, String param, String complaint) {
+    assertEquals(400, error.status());
+    assertEquals("invalid_request_error", error.type());
+    assertEquals(param, error.param());
+    assertTrue(error.message().startsWith(param), error.message());
+    assertTrue(error.message().contains(complaint), error.message());
+  }
+}

@@ -1,0 +1,63 @@
+package dev.switchboard.openai;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
+import dev.switchboard.openai.TextCompletionRequest.TokenPrompt;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class TextCompletionRequestTest {
+
+  @Test
+  void promptIsAString() {
+    assertEquals(List.of(new TextPrompt("hi")), prompts("'hi'"));
+    assertEquals(List.of(new TextPrompt("")), prompts("''"));
+  }
+
+  @Test
+  void promptIsAListOfStrings() {
+    assertEquals(List.of(new TextPrompt("a"), new TextPrompt("b")), prompts("['a','b']"));
+  }
+
+  @Test
+  void promptIsAListOfTokens() {
+    List<TextCompletionRequest.Prompt> prompts = prompts("[1,2,3]");
+
+    assertEquals(1, prompts.size());
+    assertArrayEquals(new int[] {1, 2, 3}, ((TokenPrompt) prompts.getFirst()).tokens());
+  }
+
+  @Test
+  void promptIsAListOfTokenLists() {
+    List<TextCompletionRequest.Prompt> prompts = prompts("[[1],[2,3]]");
+
+    assertEquals(2, prompts.size());
+    assertArrayEquals(new int[] {2, 3}, ((TokenPrompt) prompts.get(1)).tokens());
+  }
+
+  @Test
+  void echoAllowsToGenerateNothing() {
+    TextCompletionRequest request = Bodies.textWith("'echo':true,'max_tokens':0,'logprobs':0");
+
+    assertTrue(request.echo());
+    assertEquals(0, request.options().maxTokens());
+    assertEquals(0, request.options().topLogprobs());
+  }
+
+  @Test
+  void bestOfMayEqualN() {
+    assertEquals(2, Bodies.textWith("'n':2,'best_of':2,'suffix':''").options().n());
+  }
+
+  @Test
+  void upToTwentyLogprobs() {
+    assertEquals(20, Bodies.textWith("'logprobs':20").options().topLogprobs());
+  }
+
+  private static List<TextCompletionRequest.Prompt> prompts(String prompt) {
+    return Bodies.text("{'model':'m','prompt':" + prompt + "}").prompts();
+  }
+}

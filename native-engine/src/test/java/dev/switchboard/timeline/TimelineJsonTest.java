@@ -1,0 +1,72 @@
+package dev.switchboard.timeline;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Phase;
+import dev.switchboard.timeline.RequestTimeline.Step;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class TimelineJsonTest {
+  private static final JsonMapper JSON = new JsonMapper();
+  private static final Lane LANE = new Lane(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13);
+  private static final Step STEP = new Step(21, 22, 23, 24, 25, 26, 27, List.of(LANE));
+  private static final RequestTimeline FULL =
+      new RequestTimeline(
+          "r",
+          1,
+          1_700_000_000_000_000_001L,
+          2,
+          3,
+          4,
+          5,
+          6,
+          new Phase(31, 32, 33, 34, 35, STEP, List.of(LANE, LANE)),
+          null,
+          List.of(STEP));
+
+  @Test
+  void whatIsWrittenIsReadBack() throws Exception {
+    String text = TimelineJson.write(FULL).toString();
+
+    assertEquals(FULL, TimelineJson.read(JSON.readTree(text)));
+  }
+
+  @Test
+  void namesAreSnakeCaseAndTimesEndInNanoseconds() {
+    ObjectNode json = TimelineJson.write(FULL);
+
+    assertEquals(1_700_000_000_000_000_001L, json.get("received_ns").longValue());
+    assertEquals(6, json.at("/prefill/lanes/0/all_reduce_wait_ns").longValue());
+    assertEquals(22, json.at("/steps/0/submit_ns").longValue());
+    assertEquals(12, json.at("/prefill/slowest/lanes/0/straggler_steps").longValue());
+  }
+
+  @Test
+  void unknownNamesAreIgnored() {
+    ObjectNode json = TimelineJson.write(FULL).put("of_a_newer_worker", 1);
+
+    assertEquals(FULL, TimelineJson.read(json));
+  }
+
+  @Test
+  void complaintNamesTheField() {
+    ObjectNode json = TimelineJson.write(FULL);
+    ((ObjectNode) json.at("/prefill/lanes/0")).put("rank", "x");
+
+    IllegalArgumentException complaint =
+        assertThrows(IllegalArgumentException.class, () -> TimelineJson.read(json));
+
+    assertEquals("timeline.prefill.lanes.rank must be an int", complaint.getMessage());
+  }
+
+  @Test
+  void anythingButAnObjectIsRefused() throws Exception {
+    assertThrows(IllegalArgumentException.class, () -> TimelineJson.read(JSON.readTree("[1]")));
+    assertThrows(IllegalArgumentException.class, () -> TimelineJson.read(JSON.readTree("{}")));
+  }
+}
