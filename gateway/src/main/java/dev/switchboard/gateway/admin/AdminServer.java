@@ -1,0 +1,235 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaReport;
+import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.Health;
+import dev.switchboard.openai.ApiError;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The admin listener. A POST needs {@code Content-Type: application/json} or no body at all with
+ * the header {@code X-Switchboard-Admin}, so that no web page can send one across origins unasked.
+ */
+public final class AdminServer extends VerticleBase {
+  private static final int DEFAULT_LIMIT = 100;
+  private static final int MAX_LIMIT = 1000;
+
+  private final Gatehouse house;
+  private final String bind;
+  private final int port;
+  private final Scrape scrape;
+  private @Nullable HttpServer server;
+
+  public AdminServer(Gatehouse house, String bind, int port) {
+    this.house = house;
+    this.bind = bind;
+    this.port = port;
+    this.scrape = new Scrape(house.metrics(), house.clock());
+  }
+
+  @Override
+  public Future<?> start() {
+    HttpServer created =
+        vertx.createHttpServer(
+            new HttpServerOptions()
+                .setHost(bind)
+                .setPort(port)
+                .setHttp2ClearTextEnabled(false)
+                .setIdleTimeout(75));
+    server = created;
+    return created.requestHandler(router()).listen();
+  }
+
+  /** The port it listens on. */
+  public int port() {
+    HttpServer listening = server;
+    return listening == null ? 0 : listening.actualPort();
+  }
+
+  private Router router() {
+    Router router = Router.router(vertx);
+    router.get("/livez").handler(Health::live);
+    router.get("/readyz").handler(context -> Health.ready(context, house));
+    router.get("/metrics").handler(scrape::answer);
+    router.get("/admin/v1/replicas").handler(this::replicas);
+    router.get("/admin/v1/replicas/:id").handler(this::replica);
+    router.post("/admin/v1/replicas/:id/drain").handler(act(house.fleet()::drain));
+    router.post("/admin/v1/replicas/:id/resume").handler(act(house.fleet()::resume));
+    router.get("/admin/v1/models").handler(this::models);
+    router.get("/admin/v1/requests").handler(this::requests);
+    router.get("/admin/v1/requests/:id").handler(flight(FlightJson::summary));
+    router.get("/admin/v1/requests/:id/timeline").handler(flight(FlightJson::timeline));
+    router
+        .route()
+        .handler(context -> error(context, ApiError.pathNotFound(context.normalizedPath())));
+    return router;
+  }
+
+  // ------------------------------------------------------------------ replicas
+
+  private void replicas(RoutingContext context) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    ArrayNode array = json.putArray("replicas");
+    house.fleet().replicas().forEach(replica -> array.add(json(replica)));
+    answer(context, json);
+  }
+
+  private void replica(RoutingContext context) {
+    Replica replica = named(context);
+    if (replica == null) {
+      error(context, noSuch("replica"));
+    } else {
+      answer(context, json(replica));
+    }
+  }
+
+  private io.vertx.core.Handler<RoutingContext> act(Predicate<Replica> action) {
+    return context -> {
+      Replica replica = named(context);
+      if (replica == null) {
+        error(context, noSuch("replica"));
+      } else if (crossOrigin(context)) {
+        error(
+            context,
+            ApiError.forbidden(
+                "Send Content-Type: application/json or the header X-Switchboard-Admin."));
+      } else if (action.test(replica)) {
+        answer(context, json(replica));
+      } else {
+        error(
+            context,
+            new ApiError(
+                409,
+                "invalid_request_error",
+                "wrong_state",
+                null,
+                "The replica is " + replica.state() + "."));
+      }
+    };
+  }
+
+  /** A form or plain-text POST is what a foreign web page can send without asking. */
+  private static boolean crossOrigin(RoutingContext context) {
+    String type = context.request().getHeader("Content-Type");
+    return context.request().getHeader("X-Switchboard-Admin") == null
+        && (type == null || !type.startsWith("application/json"));
+  }
+
+  private @Nullable Replica named(RoutingContext context) {
+    String id = context.pathParam("id");
+    return id == null ? null : house.fleet().find(id);
+  }
+
+  private ObjectNode json(Replica replica) {
+    ReplicaReport report = replica.report();
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("id", replica.id()).put("model", replica.model());
+    json.put("kind", replica.local() ? "worker" : "upstream");
+    json.put("state", replica.state().name()).put("reason", replica.reason());
+    json.put("address", replica.address() == null ? null : replica.address().toString());
+    json.put("in_flight", replica.inFlight());
+    if (report.atNanos() == 0) {
+      return json.putNull("report");
+    }
+    json.putObject("report")
+        .put("age_ms", (house.clock().epochNanos() - report.atNanos()) / 1_000_000)
+        .put("running", report.running())
+        .put("waiting", report.waiting())
+        .put("waiting_tokens", report.waitingTokens())
+        .put("kv_blocks_free", report.kvBlocksFree())
+        .put("kv_blocks_cached", report.kvBlocksCached())
+        .put("kv_blocks_used", report.kvBlocksUsed())
+        .put("stages", report.stages())
+        .put("ranks", report.ranks());
+    return json;
+  }
+
+  private void models(RoutingContext context) {
+    Fleet fleet = house.fleet();
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    ArrayNode array = json.putArray("models");
+    for (String model : fleet.models().stream().sorted().toList()) {
+      ObjectNode row = array.addObject().put("id", model);
+      ArrayNode ids = row.putArray("replicas");
+      int ready = 0;
+      for (Replica replica : fleet.replicas()) {
+        if (replica.model().equals(model)) {
+          ids.add(replica.id());
+          ready += replica.state() == ReplicaState.READY ? 1 : 0;
+        }
+      }
+      row.put("ready", ready);
+    }
+    answer(context, json);
+  }
+
+  // ------------------------------------------------------------------ requests
+
+  private void requests(RoutingContext context) {
+    int limit = limit(context.request().getParam("limit"));
+    if (limit < 0) {
+      error(context, ApiError.invalid("limit", "limit must be 1 to " + MAX_LIMIT));
+      return;
+    }
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    ArrayNode array = json.putArray("requests");
+    house.recorder().newest(limit).forEach(record -> array.add(FlightJson.summary(record)));
+    answer(context, json);
+  }
+
+  private static int limit(@Nullable String text) {
+    if (text == null) {
+      return DEFAULT_LIMIT;
+    }
+    return text.matches("[1-9][0-9]{0,3}") && Integer.parseInt(text) <= MAX_LIMIT
+        ? Integer.parseInt(text)
+        : -1;
+  }
+
+  private io.vertx.core.Handler<RoutingContext> flight(Function<FlightRecord, ObjectNode> shape) {
+    return context -> {
+      String id = context.pathParam("id");
+      FlightRecord record = id == null ? null : house.recorder().find(id);
+      if (record == null) {
+        error(context, noSuch("request"));
+      } else {
+        answer(context, shape.apply(record));
+      }
+    };
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  private static ApiError noSuch(String what) {
+    return new ApiError(
+        404, "invalid_request_error", "not_found", "id", "No such " + what + " is known.");
+  }
+
+  private static void answer(RoutingContext context, JsonNode json) {
+    context.response().putHeader("Content-Type", "application/json").end(json.toString());
+  }
+
+  private static void error(RoutingContext context, ApiError error) {
+    context
+        .response()
+        .setStatusCode(error.status())
+        .putHeader("Content-Type", "application/json")
+        .end(error.toJson());
+  }
+}

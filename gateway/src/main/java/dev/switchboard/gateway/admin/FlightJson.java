@@ -1,0 +1,224 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Phase;
+import dev.switchboard.timeline.RequestTimeline.Step;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A flight record for people and for the console: durations in milliseconds, times in milliseconds
+ * since the request was accepted.
+ */
+final class FlightJson {
+  private static final double NANOS_PER_MS = 1e6;
+
+  private FlightJson() {}
+
+  /** One line of the list of requests. */
+  static ObjectNode summary(FlightRecord record) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("id", record.id());
+    json.put("accepted_at", instant(record.at(Mark.ACCEPTED)));
+    json.put("endpoint", record.endpoint()).put("model", record.model());
+    json.put("stream", record.stream());
+    json.put("outcome", record.outcome().label()).put("status", record.status());
+    if (record.failure() != null) {
+      json.put("error", record.failure().error().message());
+    }
+    json.put("replica", record.replica()).put("attempts", record.attempts().size());
+    json.put("wall_ms", record.wallNanos() / NANOS_PER_MS);
+    millis(json, "ttft_ms", record.ttftNanos());
+    millis(json, "tpot_ms", record.tpotNanos());
+    tokens(json, "prompt_tokens", record.usage().promptTokens());
+    tokens(json, "cached_tokens", record.usage().cachedTokens());
+    tokens(json, "completion_tokens", record.usage().completionTokens());
+    json.put("finish_reason", record.finishReason()).put("trace_id", record.traceId());
+    return json;
+  }
+
+  /** Everything that is known of a request. */
+  static ObjectNode timeline(FlightRecord record) {
+    Story story = Story.of(record);
+    long origin = record.at(Mark.ACCEPTED);
+    ObjectNode json = summary(record);
+    json.set("phases", phases(record, story));
+    json.put("client_stall_ms", story.clientStallNanos() / NANOS_PER_MS);
+    millis(json, "longest_gap_ms", record.longestGapNanos());
+    json.set("attempts", attempts(record, origin));
+    json.set("queue", queue(story));
+    json.set("route", route(record, story));
+    Story.Engine engine = story.engine();
+    if (engine == null) {
+      json.putNull("prefill").putNull("decode");
+      return json;
+    }
+    RequestTimeline told = engine.timelines().getFirst();
+    json.set("prefill", phase(told.prefill(), origin));
+    json.set("decode", phase(told.decode(), origin));
+    ArrayNode choices = json.putArray("choices");
+    engine.timelines().forEach(timeline -> choices.add(choice(timeline, origin)));
+    json.putObject("clock")
+        .put("offset_ms", engine.offsetNanos() / NANOS_PER_MS)
+        .put("error_ms", engine.errorNanos() / NANOS_PER_MS)
+        .put("clamped", engine.clamped());
+    return json;
+  }
+
+  private static ArrayNode phases(FlightRecord record, Story story) {
+    ArrayNode array = JsonNodeFactory.instance.arrayNode();
+    double wall = Math.max(1, record.wallNanos());
+    for (Story.Segment segment : story.segments()) {
+      array
+          .addObject()
+          .put("phase", segment.phase().label())
+          .put("ms", segment.nanos() / NANOS_PER_MS)
+          .put("share", segment.nanos() / wall);
+    }
+    return array;
+  }
+
+  private static ArrayNode attempts(FlightRecord record, long origin) {
+    ArrayNode array = JsonNodeFactory.instance.arrayNode();
+    for (FlightRecord.Attempt attempt : record.attempts()) {
+      array
+          .addObject()
+          .put("number", attempt.number())
+          .put("replica", attempt.replica())
+          .put("start_ms", since(origin, attempt.startNanos()))
+          .put("end_ms", since(origin, attempt.endNanos()))
+          .put("error", attempt.error());
+    }
+    return array;
+  }
+
+  private static ObjectNode queue(Story story) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    long gateway = story.nanos(Story.Phase.QUEUE);
+    long worker = story.nanos(Story.Phase.WORKER_QUEUE);
+    return json.put("ms", (gateway + worker) / NANOS_PER_MS)
+        .put("gateway_ms", gateway / NANOS_PER_MS)
+        .put("worker_ms", worker / NANOS_PER_MS);
+  }
+
+  private static ObjectNode route(FlightRecord record, Story story) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("ms", story.nanos(Story.Phase.ROUTE) / NANOS_PER_MS);
+    Decision decision = record.decision();
+    if (decision == null) {
+      return json;
+    }
+    json.put("policy", decision.policy()).put("chosen", decision.chosen());
+    ArrayNode candidates = json.putArray("candidates");
+    for (Decision.Candidate candidate : decision.candidates()) {
+      ObjectNode row = candidates.addObject().put("replica", candidate.replica());
+      row.put("rejected", candidate.rejected());
+      if (candidate.rejected() == null) {
+        row.put("score", candidate.score());
+      }
+      row.put("in_flight", candidate.inFlight()).put("running", candidate.running());
+      row.put("waiting", candidate.waiting()).put("report_age_ms", candidate.reportAgeMs());
+    }
+    return json;
+  }
+
+  private static ObjectNode choice(RequestTimeline timeline, long origin) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("choice", timeline.choice());
+    json.put("received_ms", since(origin, timeline.receivedNanos()));
+    json.put("tokenized_ms", since(origin, timeline.tokenizedNanos()));
+    moment(json, "scheduled_ms", origin, timeline.scheduledNanos());
+    moment(json, "first_token_ms", origin, timeline.firstTokenNanos());
+    json.put("finished_ms", since(origin, timeline.finishedNanos()));
+    json.put("preemptions", timeline.preemptions());
+    json.set("prefill", phase(timeline.prefill(), origin));
+    json.set("decode", phase(timeline.decode(), origin));
+    ArrayNode steps = json.putArray("steps");
+    timeline.steps().forEach(step -> steps.add(step(step, origin)));
+    return json;
+  }
+
+  private static @Nullable ObjectNode phase(@Nullable Phase phase, long origin) {
+    if (phase == null) {
+      return null;
+    }
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("start_ms", since(origin, phase.startNanos()));
+    json.put("end_ms", since(origin, phase.endNanos()));
+    json.put("ms", (phase.endNanos() - phase.startNanos()) / NANOS_PER_MS);
+    json.put("tokens", phase.tokens()).put("cached_tokens", phase.cachedTokens());
+    json.put("steps", phase.steps());
+    json.set("slowest_step", phase.slowest() == null ? null : step(phase.slowest(), origin));
+    ArrayNode lanes = json.putArray("lanes");
+    phase.lanes().forEach(lane -> lanes.add(lane(lane, origin)));
+    return json;
+  }
+
+  private static ObjectNode step(Step step, long origin) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("step", step.step());
+    json.put("submit_ms", since(origin, step.submitNanos()));
+    json.put("start_ms", since(origin, step.startNanos()));
+    json.put("end_ms", since(origin, step.endNanos()));
+    json.put("request_tokens", step.requestTokens());
+    json.put("batch_tokens", step.batchTokens()).put("batch_requests", step.batchRequests());
+    ArrayNode lanes = json.putArray("lanes");
+    step.lanes().forEach(lane -> lanes.add(lane(lane, origin)));
+    return json;
+  }
+
+  private static ObjectNode lane(Lane lane, long origin) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("stage", lane.stage()).put("rank", lane.rank());
+    json.put("start_ms", since(origin, lane.startNanos()));
+    json.put("end_ms", since(origin, lane.endNanos()));
+    json.put("compute_ms", lane.computeNanos() / NANOS_PER_MS);
+    json.put("all_reduce_wait_ms", lane.allReduceWaitNanos() / NANOS_PER_MS);
+    json.put("receive_wait_ms", lane.receiveWaitNanos() / NANOS_PER_MS);
+    json.put("send_ms", lane.sendNanos() / NANOS_PER_MS);
+    json.put("sample_ms", lane.sampleNanos() / NANOS_PER_MS);
+    json.put("copy_ms", lane.copyNanos() / NANOS_PER_MS);
+    json.put("steps", lane.steps()).put("straggler_steps", lane.stragglerSteps());
+    return json.put("bytes", lane.bytes());
+  }
+
+  private static void moment(ObjectNode json, String name, long origin, long nanos) {
+    if (nanos == 0) {
+      json.putNull(name);
+    } else {
+      json.put(name, since(origin, nanos));
+    }
+  }
+
+  private static void millis(ObjectNode json, String name, long nanos) {
+    if (nanos < 0) {
+      json.putNull(name);
+    } else {
+      json.put(name, nanos / NANOS_PER_MS);
+    }
+  }
+
+  private static void tokens(ObjectNode json, String name, int count) {
+    if (count < 0) {
+      json.putNull(name);
+    } else {
+      json.put(name, count);
+    }
+  }
+
+  private static double since(long origin, long nanos) {
+    return (nanos - origin) / NANOS_PER_MS;
+  }
+
+  private static String instant(long nanos) {
+    return Instant.ofEpochSecond(nanos / 1_000_000_000L, nanos % 1_000_000_000L).toString();
+  }
+}

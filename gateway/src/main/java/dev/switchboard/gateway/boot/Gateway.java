@@ -1,0 +1,239 @@
+package dev.switchboard.gateway.boot;
+
+import dev.switchboard.gateway.admin.AdminServer;
+import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.ApiKeys;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.Prober;
+import dev.switchboard.gateway.flight.FlightRecorder;
+import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.PublicServer;
+import dev.switchboard.gateway.routing.LeastLoaded;
+import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.upstream.RetryBudget;
+import io.opentelemetry.api.GlobalOpenTelemetry;
+import io.opentelemetry.api.OpenTelemetry;
+import io.vertx.core.DeploymentOptions;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The running gateway: wires the parts, says when it is ready, and stops in order. */
+final class Gateway {
+  private static final Logger LOG = LoggerFactory.getLogger(Gateway.class);
+  private static final int START_SECONDS = 30;
+  private static final int POLL_MS = 20;
+
+  private final GatewayConfig config;
+  private final Fleet fleet;
+  private final LauncherEvents events;
+  private final NanoClock clock;
+  private final Admission admission;
+  private final AtomicBoolean announced = new AtomicBoolean();
+  private final AtomicBoolean stopped = new AtomicBoolean();
+  private final Vertx vertx;
+  private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
+  private final AdminServer adminServer;
+  private final double bootSeconds;
+  private final long startNanos;
+
+  private Gateway(
+      GatewayConfig config,
+      Fleet fleet,
+      LauncherEvents events,
+      NanoClock clock,
+      double bootSeconds) {
+    this.config = config;
+    this.fleet = fleet;
+    this.events = events;
+    this.clock = clock;
+    this.bootSeconds = bootSeconds;
+    this.startNanos = clock.epochNanos();
+    this.admission = new Admission(config.admission());
+    this.vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
+    Gatehouse house = house();
+    fleet.onStateChange(
+        (replica, from, to) ->
+            house
+                .metrics()
+                .replicaState(
+                    replica.id(), replica.model(), from == null ? null : from.name(), to.name()));
+    events.also(house.metrics()::workerRestarted, this::announce);
+    this.adminServer = new AdminServer(house, config.admin().bind(), config.admin().port());
+    new Prober(
+            vertx,
+            fleet,
+            config.workers(),
+            clock,
+            (replica, report) ->
+                house
+                    .metrics()
+                    .replicaLoad(
+                        replica.id(),
+                        report.running(),
+                        report.waiting(),
+                        report.kvBlocksFree(),
+                        report.kvBlocksCached(),
+                        report.kvBlocksUsed()))
+        .start();
+    listen(house);
+  }
+
+  /**
+   * Starts everything but the workers, which load already.
+   *
+   * @param bootSeconds since the process began, at this clock's now
+   */
+  static Gateway start(
+      GatewayConfig config,
+      Fleet fleet,
+      LauncherEvents events,
+      NanoClock clock,
+      double bootSeconds) {
+    Gateway gateway = new Gateway(config, fleet, events, clock, bootSeconds);
+    gateway.announce();
+    return gateway;
+  }
+
+  private Gatehouse house() {
+    OpenTelemetry telemetry = GlobalOpenTelemetry.get();
+    boolean agent = !telemetry.getPropagators().getTextMapPropagator().fields().isEmpty();
+    Metrics metrics = new Metrics(fleet::serves, version(), agent);
+    return new Gatehouse(
+        config.http(),
+        config.deadlines(),
+        clock,
+        Gateway::freshId,
+        new ApiKeys(config.auth()),
+        admission,
+        fleet,
+        new LeastLoaded(),
+        new RetryBudget(config.retry()),
+        metrics,
+        new FlightRecorder(config.flight()),
+        telemetry.getTracer("dev.switchboard.gateway"),
+        telemetry.getPropagators().getTextMapPropagator());
+  }
+
+  private static String version() {
+    String version = Gateway.class.getPackage().getImplementationVersion();
+    return version == null ? "unpackaged" : version;
+  }
+
+  private static String freshId() {
+    ThreadLocalRandom random = ThreadLocalRandom.current();
+    return String.format("%016x%016x", random.nextLong(), random.nextLong());
+  }
+
+  private void listen(Gatehouse house) {
+    int cores = Runtime.getRuntime().availableProcessors();
+    int loops =
+        config.http().eventLoops() > 0 ? config.http().eventLoops() : Math.max(1, cores / 4);
+    Future<String> admin = vertx.deployVerticle(adminServer);
+    Future<String> api =
+        vertx.deployVerticle(
+            () -> {
+              PublicServer server = new PublicServer(house);
+              servers.add(server);
+              return server;
+            },
+            new DeploymentOptions().setInstances(loops));
+    try {
+      Future.all(admin, api)
+          .toCompletionStage()
+          .toCompletableFuture()
+          .get(START_SECONDS, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      String message = e.getCause() == null ? e.toString() : e.getCause().getMessage();
+      throw new IllegalStateException("cannot listen: " + message, e);
+    } catch (TimeoutException e) {
+      throw new IllegalStateException("cannot listen within " + START_SECONDS + " s", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
+    events.emit("listening", urls());
+  }
+
+  private Map<String, Object> urls() {
+    Map<String, Object> urls = new LinkedHashMap<>();
+    urls.put("api", url(config.http().bind(), servers.getFirst().port()));
+    urls.put("admin", url(config.admin().bind(), adminServer.port()));
+    return urls;
+  }
+
+  private static String url(String bind, int port) {
+    String host = bind.contains(":") ? "[" + bind + "]" : bind;
+    return "http://" + host + ":" + port;
+  }
+
+  /** Says that the gateway is ready, or that it never will be; once. */
+  private void announce() {
+    if (fleet.everyModelReady() && announced.compareAndSet(false, true)) {
+      Map<String, Object> members = urls();
+      Set<String> models = fleet.models();
+      members.put("model", fleet.firstModel());
+      members.put("models", models.stream().sorted().toList());
+      members.put("seconds", Math.round((bootSeconds + since()) * 100) / 100.0);
+      events.emit("ready", members);
+    } else if (fleet.hopeless() && announced.compareAndSet(false, true)) {
+      events.emit("failed", Map.of("message", fleet.despair()));
+      Thread.ofPlatform().name("give-up").start(() -> System.exit(1));
+    }
+  }
+
+  private double since() {
+    return (clock.epochNanos() - startNanos) / 1e9;
+  }
+
+  /**
+   * Stops: not ready, settle, no new requests, running ones finish, workers stop. Called by the
+   * shutdown hook; twice does nothing more.
+   */
+  void stop() {
+    if (!stopped.compareAndSet(false, true)) {
+      return;
+    }
+    events.emit("stopping", Map.of("in_flight", admission.inFlight()));
+    admission.unready();
+    pause(config.shutdown().settleMs());
+    admission.close();
+    long deadline = clock.epochNanos() + config.shutdown().finishMs() * 1_000_000L;
+    while (admission.inFlight() > 0 && clock.epochNanos() < deadline) {
+      pause(POLL_MS);
+    }
+    if (admission.inFlight() > 0) {
+      LOG.warn("stop_cuts in_flight={}", admission.inFlight());
+    }
+    fleet.close();
+    try {
+      vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.warn("stop_slow", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    events.emit("stopped", Map.of());
+  }
+
+  private static void pause(long millis) {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,120 @@
+package dev.switchboard.gateway.boot;
+
+import dev.switchboard.gateway.admission.AdmissionConfig;
+import dev.switchboard.gateway.admission.AuthConfig;
+import dev.switchboard.gateway.fleet.ModelSpec;
+import dev.switchboard.gateway.fleet.UpstreamSpec;
+import dev.switchboard.gateway.fleet.WorkersConfig;
+import dev.switchboard.gateway.flight.FlightRecorder;
+import dev.switchboard.gateway.http.DeadlinesConfig;
+import dev.switchboard.gateway.http.HttpConfig;
+import dev.switchboard.gateway.upstream.RetryBudget;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The whole configuration.
+ *
+ * @param models served by local workers; empty with upstreams serves only those, empty without any
+ *     serves the demonstration model
+ */
+public record GatewayConfig(
+    HttpConfig http,
+    AdminConfig admin,
+    DeadlinesConfig deadlines,
+    AuthConfig auth,
+    AdmissionConfig admission,
+    RetryBudget.Config retry,
+    List<ModelSpec> models,
+    WorkersConfig workers,
+    List<UpstreamSpec> upstreams,
+    FlightRecorder.Limits flight,
+    ShutdownConfig shutdown) {
+
+  public static final GatewayConfig DEFAULTS =
+      new GatewayConfig(
+          HttpConfig.DEFAULTS,
+          AdminConfig.DEFAULTS,
+          DeadlinesConfig.DEFAULTS,
+          AuthConfig.DEFAULTS,
+          AdmissionConfig.DEFAULTS,
+          RetryBudget.Config.DEFAULTS,
+          List.of(),
+          WorkersConfig.DEFAULTS,
+          List.of(),
+          FlightRecorder.Limits.DEFAULTS,
+          ShutdownConfig.DEFAULTS);
+
+  /**
+   * The admin listener.
+   *
+   * @param bind always loopback unless said otherwise: it has no keys of its own yet
+   * @param port 0 takes a free one
+   */
+  public record AdminConfig(String bind, int port) {
+    static final AdminConfig DEFAULTS = new AdminConfig("127.0.0.1", 9901);
+
+    public AdminConfig {
+      if (port < 0 || port > 65_535) {
+        throw new IllegalArgumentException("port must be 0 to 65535, not " + port);
+      }
+    }
+  }
+
+  /**
+   * On SIGTERM.
+   *
+   * @param settleMs readiness is false, requests are still taken: load balancers need to notice
+   * @param finishMs running requests may take
+   */
+  public record ShutdownConfig(int settleMs, int finishMs) {
+    static final ShutdownConfig DEFAULTS = new ShutdownConfig(0, 30_000);
+
+    public ShutdownConfig {
+      if (settleMs < 0 || settleMs > 300_000) {
+        throw new IllegalArgumentException("settle-ms must be 0 to 300000");
+      }
+      if (finishMs < 0 || finishMs > 3_600_000) {
+        throw new IllegalArgumentException("finish-ms must be 0 to 3600000");
+      }
+    }
+  }
+
+  public GatewayConfig {
+    models = List.copyOf(models);
+    upstreams = List.copyOf(upstreams);
+  }
+
+  /** What no single record can check. */
+  GatewayConfig checked() {
+    if (auth.keys().isEmpty() && !loopback(http.bind())) {
+      throw new IllegalArgumentException(
+          "http.bind is "
+              + http.bind()
+              + ", which is not loopback, and auth.keys is empty:"
+              + " a public listener needs API keys");
+    }
+    if (!loopback(admin.bind()) && auth.keys().isEmpty()) {
+      throw new IllegalArgumentException(
+          "admin.bind is " + admin.bind() + ", which is not loopback, and auth.keys is empty");
+    }
+    Set<String> names = new HashSet<>();
+    for (ModelSpec model : models) {
+      if (!names.add(model.servedName())) {
+        throw new IllegalArgumentException("models: two are called " + model.servedName());
+      }
+    }
+    return this;
+  }
+
+  private static boolean loopback(String host) {
+    try {
+      return InetAddress.getByName(host).isLoopbackAddress();
+    } catch (UnknownHostException e) {
+      throw new IllegalArgumentException("bind: unknown host " + host, e);
+    }
+  }
+}

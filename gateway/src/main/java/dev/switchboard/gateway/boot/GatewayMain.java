@@ -1,0 +1,177 @@
+package dev.switchboard.gateway.boot;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.ModelSpec;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.WorkerCommand;
+import dev.switchboard.gateway.flight.NanoClock;
+import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * The gateway's process. Workers are spawned before anything else is loaded, since they take
+ * seconds and so does the rest of this process under the agent.
+ *
+ * <p>System properties from the launcher: {@code switchboard.home} (the repository's root), and for
+ * unusual layouts {@code switchboard.worker.classpath} and {@code switchboard.library}.
+ */
+@Command(
+    name = "switchboard up",
+    mixinStandardHelpOptions = true,
+    description = "Serves models behind an OpenAI-compatible API.")
+public final class GatewayMain implements Callable<Integer> {
+  private static final String DEMO_MODEL = "native-engine/demo-model/switchboard-demo.gguf";
+
+  @Option(names = "--model", paramLabel = "FILE.gguf", description = "Model to serve; repeatable.")
+  private @Nullable List<Path> models;
+
+  @Option(names = "--workers", description = "Workers for each model (default 2).")
+  private @Nullable Integer workers;
+
+  @Option(names = "--stages", description = "Pipeline stages of a worker (default 1).")
+  private @Nullable Integer stages;
+
+  @Option(names = "--ranks", description = "Tensor-parallel ranks of a stage (default 1).")
+  private @Nullable Integer ranks;
+
+  @Option(names = "--threads", description = "CPU threads of a rank (default: cores, shared out).")
+  private @Nullable Integer threads;
+
+  @Option(names = "--port", description = "HTTP API (default 8080).")
+  private @Nullable Integer port;
+
+  @Option(names = "--admin-port", description = "Admin API and /metrics (default 9901).")
+  private @Nullable Integer adminPort;
+
+  @Option(names = "--bind", description = "Address of the HTTP API (default 127.0.0.1).")
+  private @Nullable String bind;
+
+  @Option(names = "--config", paramLabel = "FILE.yaml", description = "Settings; flags win.")
+  private @Nullable Path configFile;
+
+  private final PrintStream out;
+  private final PrintStream log;
+
+  private GatewayMain(PrintStream out, PrintStream log) {
+    this.out = out;
+    this.log = log;
+  }
+
+  public static void main(String[] arguments) {
+    int status = new CommandLine(new GatewayMain(System.out, System.err)).execute(arguments);
+    System.exit(status);
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    AtomicReference<@Nullable Fleet> started = new AtomicReference<>();
+    LauncherEvents events = new LauncherEvents(out, replica -> modelOf(started.get(), replica));
+    try {
+      run(events, started);
+      return 0;
+    } catch (IllegalArgumentException | IllegalStateException e) {
+      events.emit("failed", Map.of("message", String.valueOf(e.getMessage())));
+      log.println("switchboard: " + e.getMessage());
+      return 1;
+    } finally {
+      Fleet fleet = started.get();
+      if (fleet != null) {
+        fleet.close();
+      }
+    }
+  }
+
+  private void run(LauncherEvents events, AtomicReference<@Nullable Fleet> started)
+      throws InterruptedException {
+    NanoClock clock = new SystemClock();
+    GatewayConfig config = config();
+    Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
+    Fleet fleet =
+        new Fleet(
+            config.workers(),
+            served(config, home),
+            config.upstreams(),
+            workerCommand(home),
+            clock,
+            events,
+            log);
+    started.set(fleet);
+    fleet.start();
+    double bootSeconds =
+        (System.currentTimeMillis() - ManagementFactory.getRuntimeMXBean().getStartTime()) / 1000.0;
+    Gateway gateway = Gateway.start(config, fleet, events, clock, bootSeconds);
+    Runtime.getRuntime().addShutdownHook(new Thread(gateway::stop, "stop"));
+    new CountDownLatch(1).await();
+  }
+
+  private static String modelOf(@Nullable Fleet fleet, String replica) {
+    Replica found = fleet == null ? null : fleet.find(replica);
+    return found == null ? "" : found.model();
+  }
+
+  private GatewayConfig config() {
+    ObjectNode tree = ConfigReader.defaults();
+    if (configFile != null) {
+      ConfigReader.overlay(tree, configFile);
+    }
+    set(tree, "workers", "local", workers);
+    set(tree, "workers", "stages", stages);
+    set(tree, "workers", "ranks", ranks);
+    set(tree, "workers", "threads", threads);
+    set(tree, "http", "port", port);
+    set(tree, "admin", "port", adminPort);
+    if (bind != null) {
+      tree.withObject("/http").put("bind", bind);
+    }
+    if (models != null) {
+      ArrayNode list = tree.putArray("models");
+      for (Path model : models) {
+        list.addObject().put("file", model.toAbsolutePath().toString());
+      }
+    }
+    return ConfigReader.read(tree);
+  }
+
+  private static void set(ObjectNode tree, String section, String key, @Nullable Integer value) {
+    if (value != null) {
+      tree.withObject("/" + section).put(key, value);
+    }
+  }
+
+  /** The configured models, or the demonstration model when nothing is configured. */
+  private static List<ModelSpec> served(GatewayConfig config, Path home) {
+    List<ModelSpec> specs = config.models();
+    if (specs.isEmpty() && config.upstreams().isEmpty()) {
+      specs = List.of(new ModelSpec(home.resolve(DEMO_MODEL), null, null));
+    }
+    for (ModelSpec spec : specs) {
+      if (!Files.isReadable(spec.file())) {
+        throw new IllegalArgumentException("cannot read the model " + spec.file());
+      }
+    }
+    return specs;
+  }
+
+  private static WorkerCommand workerCommand(Path home) {
+    String library = System.getProperty("switchboard.library", "");
+    return new WorkerCommand(
+        Path.of(System.getProperty("java.home"), "bin", "java"),
+        System.getProperty("switchboard.worker.classpath", System.getProperty("java.class.path")),
+        library.isEmpty()
+            ? home.resolve("native-engine/build/release/libswitchboard.so")
+            : Path.of(library));
+  }
+}

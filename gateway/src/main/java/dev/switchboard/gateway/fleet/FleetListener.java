@@ -1,0 +1,13 @@
+package dev.switchboard.gateway.fleet;
+
+/** Told what happens to workers, on the fleet's thread; must not block. */
+public interface FleetListener {
+  void workerLoading(String replica, long doneBytes, long totalBytes);
+
+  void workerReady(String replica, String model, double seconds);
+
+  void workerRestarting(String replica, String reason, long waitMs);
+
+  /** It was given up. */
+  void workerFailed(String replica, String reason);
+}

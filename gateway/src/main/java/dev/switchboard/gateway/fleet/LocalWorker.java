@@ -1,0 +1,156 @@
+package dev.switchboard.gateway.fleet;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.URI;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps one worker process running. Everything but the replica's own state is confined to the
+ * fleet's thread; events and exits of the process are handed over to it. An exit tells the replica
+ * first, on the thread that saw it, so that streams there end at once.
+ */
+final class LocalWorker {
+  private static final Logger LOG = LoggerFactory.getLogger(LocalWorker.class);
+
+  private final Replica replica;
+  private final List<String> command;
+  private final RestartPolicy restarts;
+  private final ScheduledExecutorService fleet;
+  private final FleetListener listener;
+  private final LongSupplier nowMs;
+  private final PrintStream log;
+
+  private @Nullable WorkerProcess process;
+  private boolean stopping;
+  private long startedMs;
+  private @Nullable String failure;
+
+  LocalWorker(
+      Replica replica,
+      List<String> command,
+      WorkersConfig config,
+      ScheduledExecutorService fleet,
+      FleetListener listener,
+      LongSupplier nowMs,
+      PrintStream log) {
+    this.replica = replica;
+    this.command = List.copyOf(command);
+    this.restarts = new RestartPolicy(config);
+    this.fleet = fleet;
+    this.listener = listener;
+    this.nowMs = nowMs;
+    this.log = log;
+  }
+
+  Replica replica() {
+    return replica;
+  }
+
+  /** Spawns the process; on the fleet's thread. */
+  void start() {
+    if (stopping) {
+      return;
+    }
+    startedMs = nowMs.getAsLong();
+    failure = null;
+    try {
+      process =
+          WorkerProcess.start(
+              replica.id(),
+              command,
+              log,
+              event -> onFleet(() -> event(event)),
+              status -> {
+                replica.processExited("exited with status " + status);
+                onFleet(() -> exited(status));
+              });
+    } catch (IOException e) {
+      LOG.error("worker_start_failed replica={}", replica.id(), e);
+      failure = String.valueOf(e.getMessage());
+      replica.processExited("could not be started: " + e.getMessage());
+      exited(-1);
+    }
+  }
+
+  /** Starts a worker that was given up. */
+  void revive() {
+    if (replica.tryTransition(ReplicaState.FAILED, ReplicaState.STARTING, "resumed")) {
+      restarts.forget();
+      start();
+    }
+  }
+
+  void terminate() {
+    stopping = true;
+    replica.stopped();
+    if (process != null) {
+      process.terminate();
+    }
+  }
+
+  void awaitEnd(long millis) throws InterruptedException {
+    if (process != null) {
+      process.awaitEnd(millis);
+    }
+  }
+
+  private void onFleet(Runnable task) {
+    try {
+      fleet.execute(task);
+    } catch (RejectedExecutionException e) {
+      LOG.debug("worker event after the fleet's end", e);
+    }
+  }
+
+  private void event(JsonNode event) {
+    switch (event.path("event").asText()) {
+      case "listening" ->
+          replica.address(URI.create("http://127.0.0.1:" + event.path("port").asInt()));
+      case "loading" ->
+          listener.workerLoading(
+              replica.id(), event.path("done_bytes").asLong(), event.path("total_bytes").asLong());
+      case "ready" ->
+          replica.tryTransition(ReplicaState.STARTING, ReplicaState.WARMING, "model loaded");
+      case "failed" -> failure = event.path("message").asText();
+      default -> LOG.debug("worker_event replica={} event={}", replica.id(), event);
+    }
+  }
+
+  private void exited(int status) {
+    process = null;
+    if (stopping) {
+      return;
+    }
+    String why = failure != null ? failure : "exited with status " + status;
+    long waitMs = restarts.exited(nowMs.getAsLong());
+    LOG.warn("worker_exited replica={} status={} reason=\"{}\"", replica.id(), status, why);
+    if (waitMs < 0) {
+      replica.tryTransition(ReplicaState.RESTARTING, ReplicaState.FAILED, "exits too fast: " + why);
+      listener.workerFailed(replica.id(), why);
+      return;
+    }
+    listener.workerRestarting(replica.id(), why, waitMs);
+    var _ = fleet.schedule(this::restart, waitMs, TimeUnit.MILLISECONDS);
+  }
+
+  private void restart() {
+    if (!stopping
+        && replica.tryTransition(ReplicaState.RESTARTING, ReplicaState.STARTING, "restarted")) {
+      start();
+    }
+  }
+
+  /** Seconds since the process was started. */
+  double seconds() {
+    return (nowMs.getAsLong() - startedMs) / 1000.0;
+  }
+}

@@ -1,0 +1,33 @@
+package dev.switchboard.gateway.fleet;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model to serve with local workers.
+ *
+ * @param name what clients call it; null takes the file's name without {@code .gguf}
+ * @param workers null takes {@code workers.local}
+ */
+public record ModelSpec(Path file, @Nullable String name, @Nullable Integer workers) {
+
+  public ModelSpec {
+    if (name != null && !name.matches("[A-Za-z0-9._:/-]{1,128}")) {
+      throw new IllegalArgumentException("name may hold letters, digits and . _ : / - only");
+    }
+    if (workers != null) {
+      WorkersConfig.range("workers", workers, 1, 64);
+    }
+  }
+
+  /** What clients call it. */
+  public String servedName() {
+    if (name != null) {
+      return name;
+    }
+    String fileName = String.valueOf(file.getFileName());
+    return fileName.endsWith(".gguf")
+        ? fileName.substring(0, fileName.length() - ".gguf".length())
+        : fileName;
+  }
+}

@@ -1,0 +1,218 @@
+package dev.switchboard.gateway.fleet;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.flight.NanoClock;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.RequestOptions;
+import java.io.IOException;
+import java.net.URI;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Asks replicas how they are: their state at every poll, and a one-token canary through every rank
+ * while they warm up and when they were idle for long. Runs on one event loop; one question at a
+ * time per replica.
+ */
+public final class Prober {
+  private static final Logger LOG = LoggerFactory.getLogger(Prober.class);
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Fleet fleet;
+  private final WorkersConfig config;
+  private final NanoClock clock;
+  private final BiConsumer<Replica, ReplicaReport> reports;
+  private final Vertx vertx;
+  private final HttpClient client;
+  private final Map<String, Probe> probes = new HashMap<>();
+
+  private static final class Probe {
+    boolean asking;
+    int failures;
+    long provenNanos;
+  }
+
+  /**
+   * @param reports told of every report, on the prober's event loop
+   */
+  public Prober(
+      Vertx vertx,
+      Fleet fleet,
+      WorkersConfig config,
+      NanoClock clock,
+      BiConsumer<Replica, ReplicaReport> reports) {
+    this.vertx = vertx;
+    this.fleet = fleet;
+    this.config = config;
+    this.clock = clock;
+    this.reports = reports;
+    this.client =
+        vertx.createHttpClient(new HttpClientOptions().setConnectTimeout(1000).setKeepAlive(true));
+  }
+
+  /** Polls until Vert.x closes. */
+  public void start() {
+    vertx.setPeriodic(1, Math.min(config.statePollMs(), 100), new Ticker());
+  }
+
+  /** Warming replicas are looked at ten times a second, the others at the configured pace. */
+  private final class Ticker implements io.vertx.core.Handler<Long> {
+    private long polledNanos;
+
+    @Override
+    public void handle(Long timer) {
+      long now = clock.epochNanos();
+      boolean poll = now - polledNanos >= config.statePollMs() * 1_000_000;
+      if (poll) {
+        polledNanos = now;
+      }
+      for (Replica replica : fleet.replicas()) {
+        Probe probe = probes.computeIfAbsent(replica.id(), id -> new Probe());
+        URI address = replica.address();
+        if (address != null && !probe.asking) {
+          look(replica, address, probe, poll, now);
+        }
+      }
+    }
+  }
+
+  private void look(Replica replica, URI address, Probe probe, boolean poll, long now) {
+    switch (replica.state()) {
+      case WARMING -> canary(replica, address, probe);
+      case READY -> {
+        boolean idle =
+            now - Math.max(probe.provenNanos, replica.lastUsedNanos())
+                > config.canaryIdleMs() * 1_000_000;
+        if (poll && idle && replica.local()) {
+          canary(replica, address, probe);
+        } else if (poll) {
+          state(replica, address, probe);
+        }
+      }
+      case DRAINING -> {
+        if (replica.inFlight() == 0) {
+          replica.tryTransition(ReplicaState.DRAINING, ReplicaState.DRAINED, "empty");
+        } else if (poll) {
+          state(replica, address, probe);
+        }
+      }
+      case EJECTED, DRAINED -> {
+        if (poll) {
+          state(replica, address, probe);
+        }
+      }
+      case STARTING, RESTARTING, FAILED, STOPPED -> {}
+    }
+  }
+
+  private void canary(Replica replica, URI address, Probe probe) {
+    Future<Buffer> answer =
+        replica.local()
+            ? ask(HttpMethod.POST, address, "/engine/v1/canary", config.canaryTimeoutMs(), 299)
+            : ask(HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499);
+    probe.asking = true;
+    answer.onComplete(
+        result -> {
+          probe.asking = false;
+          if (result.succeeded()) {
+            proven(replica, probe);
+          } else {
+            failed(replica, probe, "canary: " + result.cause().getMessage());
+          }
+        });
+  }
+
+  private void proven(Replica replica, Probe probe) {
+    probe.failures = 0;
+    probe.provenNanos = clock.epochNanos();
+    replica.tryTransition(ReplicaState.WARMING, ReplicaState.READY, "every rank answered");
+  }
+
+  private void state(Replica replica, URI address, Probe probe) {
+    Future<ReplicaReport> answer =
+        replica.local()
+            ? ask(HttpMethod.GET, address, "/engine/v1/state", config.stateTimeoutMs(), 299)
+                .map(report(clock))
+            : ask(HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499)
+                .map(ReplicaReport.NONE);
+    probe.asking = true;
+    answer.onComplete(
+        result -> {
+          probe.asking = false;
+          if (result.failed()) {
+            failed(replica, probe, "state: " + result.cause().getMessage());
+            return;
+          }
+          probe.failures = 0;
+          replica.report(result.result());
+          reports.accept(replica, result.result());
+          replica.tryTransition(ReplicaState.EJECTED, ReplicaState.WARMING, "answers again");
+        });
+  }
+
+  private void failed(Replica replica, Probe probe, String why) {
+    probe.failures++;
+    LOG.debug(
+        "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), probe.failures, why);
+    if (probe.failures >= config.ejectAfter()) {
+      replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
+    }
+  }
+
+  private Future<Buffer> ask(
+      HttpMethod method, URI base, String path, long timeoutMs, int highestGoodStatus) {
+    RequestOptions options =
+        new RequestOptions()
+            .setMethod(method)
+            .setAbsoluteURI(base + path)
+            .setTimeout(timeoutMs)
+            .setFollowRedirects(false);
+    return client
+        .request(options)
+        .compose(request -> request.send())
+        .compose(
+            response ->
+                response.statusCode() <= highestGoodStatus
+                    ? response.body()
+                    : response
+                        .body()
+                        .compose(body -> Future.failedFuture("status " + response.statusCode())));
+  }
+
+  /** Reads {@code /engine/v1/state}; a state other than ready is a failed check. */
+  private static Function<Buffer, ReplicaReport> report(NanoClock clock) {
+    return body -> {
+      JsonNode state;
+      try {
+        state = JSON.readTree(body.getBytes());
+      } catch (IOException e) {
+        throw new IllegalStateException("not JSON", e);
+      }
+      String phase = state.path("state").asText();
+      if (!phase.equals("ready")) {
+        throw new IllegalStateException("it says that it is " + phase);
+      }
+      JsonNode load = state.path("load");
+      return new ReplicaReport(
+          clock.epochNanos(),
+          load.path("running").asInt(),
+          load.path("waiting").asInt(),
+          load.path("waiting_tokens").asLong(),
+          load.path("kv_blocks_free").asInt(),
+          load.path("kv_blocks_cached").asInt(),
+          load.path("kv_blocks_used").asInt(),
+          state.path("topology").path("stages").asInt(),
+          state.path("topology").path("ranks").asInt());
+    };
+  }
+}

@@ -1,0 +1,192 @@
+package dev.switchboard.gateway.fleet;
+
+import dev.switchboard.gateway.routing.ReplicaView;
+import java.net.URI;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One replica: its state, its address, what it reports, and the requests this gateway has there.
+ *
+ * <p>State changes come from the fleet's thread, the prober's event loop and the admin listener,
+ * and are serialised by the monitor. Event loops read volatile fields. A request is counted by a
+ * {@link Ticket} which its event loop closes when the response ends, whatever way it ends; when the
+ * replica goes away every open ticket's {@code gone} is called at once, so that a stream need not
+ * wait for its socket to notice.
+ */
+public final class Replica {
+  /** Told of every state change, in order, under the replica's monitor. */
+  @FunctionalInterface
+  public interface StateListener {
+    void changed(Replica replica, @Nullable ReplicaState from, ReplicaState to);
+  }
+
+  private final String id;
+  private final boolean local;
+  private final StateListener listener;
+  private final AtomicInteger inFlight = new AtomicInteger();
+  private final Set<Ticket> open = ConcurrentHashMap.newKeySet();
+
+  private volatile String model;
+  private volatile ReplicaState state = ReplicaState.STARTING;
+  private volatile @Nullable String reason;
+  private volatile @Nullable URI address;
+  private volatile ReplicaReport report = ReplicaReport.NONE;
+  private volatile long lastUsedNanos;
+
+  Replica(String id, String model, boolean local, StateListener listener) {
+    this.id = id;
+    this.model = model;
+    this.local = local;
+    this.listener = listener;
+    listener.changed(this, null, state);
+  }
+
+  public String id() {
+    return id;
+  }
+
+  /** A worker of ours, whose timeline can be asked for; else a foreign server. */
+  public boolean local() {
+    return local;
+  }
+
+  public String model() {
+    return model;
+  }
+
+  void model(String value) {
+    model = value;
+  }
+
+  public ReplicaState state() {
+    return state;
+  }
+
+  /** Why it is in this state, where there is something to say. */
+  public @Nullable String reason() {
+    return reason;
+  }
+
+  /** Where it listens; null while it does not. */
+  public @Nullable URI address() {
+    return address;
+  }
+
+  void address(@Nullable URI value) {
+    address = value;
+  }
+
+  public ReplicaReport report() {
+    return report;
+  }
+
+  void report(ReplicaReport value) {
+    report = value;
+  }
+
+  public int inFlight() {
+    return inFlight.get();
+  }
+
+  long lastUsedNanos() {
+    return lastUsedNanos;
+  }
+
+  void used(long nowNanos) {
+    lastUsedNanos = nowNanos;
+  }
+
+  /** Goes along an edge of the state machine. */
+  synchronized void transitionTo(ReplicaState to, @Nullable String why) {
+    if (!tryTransition(state, to, why)) {
+      throw new IllegalStateException(id + " cannot go from " + state + " to " + to);
+    }
+  }
+
+  /** Its process is gone; whatever ran there is told before this returns. */
+  synchronized void processExited(String why) {
+    if (state != ReplicaState.STOPPED && state != ReplicaState.RESTARTING) {
+      transitionTo(ReplicaState.RESTARTING, why);
+    }
+  }
+
+  synchronized void stopped() {
+    if (state != ReplicaState.STOPPED) {
+      transitionTo(ReplicaState.STOPPED, "the gateway stops");
+    }
+  }
+
+  /**
+   * Goes from an expected state to another one, unless somebody was faster.
+   *
+   * @return whether it did
+   */
+  synchronized boolean tryTransition(ReplicaState from, ReplicaState to, @Nullable String why) {
+    if (state != from || !from.mayBecome(to)) {
+      return false;
+    }
+    state = to;
+    reason = why;
+    listener.changed(this, from, to);
+    if (!to.listening()) {
+      address = null;
+      report = ReplicaReport.NONE;
+      open.forEach(ticket -> ticket.gone.run());
+    }
+    return true;
+  }
+
+  /**
+   * Counts a request here until the ticket is closed.
+   *
+   * @param gone called on any thread when the replica goes away before that
+   */
+  public Ticket open(Runnable gone, long nowNanos) {
+    Ticket ticket = new Ticket(gone);
+    open.add(ticket);
+    inFlight.incrementAndGet();
+    lastUsedNanos = nowNanos;
+    if (!state.listening()) {
+      gone.run();
+    }
+    return ticket;
+  }
+
+  /** As routing sees it at a moment. */
+  public ReplicaView view(long nowNanos) {
+    ReplicaReport last = report;
+    ReplicaState now = state;
+    return new ReplicaView(
+        id,
+        model,
+        now == ReplicaState.READY && address != null,
+        now.name(),
+        inFlight.get(),
+        last.running(),
+        last.waiting(),
+        last.waitingTokens(),
+        last.atNanos() == 0 ? -1 : (nowNanos - last.atNanos()) / 1_000_000);
+  }
+
+  /** A request in flight at the replica; closing it twice counts once. */
+  public final class Ticket implements AutoCloseable {
+    private final AtomicBoolean closed = new AtomicBoolean();
+    private final Runnable gone;
+
+    private Ticket(Runnable gone) {
+      this.gone = gone;
+    }
+
+    @Override
+    public void close() {
+      if (closed.compareAndSet(false, true)) {
+        open.remove(this);
+        inFlight.decrementAndGet();
+      }
+    }
+  }
+}

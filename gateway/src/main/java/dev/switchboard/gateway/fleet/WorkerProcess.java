@@ -1,0 +1,116 @@
+package dev.switchboard.gateway.fleet;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A worker's process. Its standard output is one JSON event a line; its standard error is its log
+ * and goes, with the replica's name before each line, into the gateway's. Its standard input stays
+ * open as long as the gateway lives, so that a worker can notice its parent's death.
+ */
+final class WorkerProcess {
+  private static final Logger LOG = LoggerFactory.getLogger(WorkerProcess.class);
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final List<String> AGENT_VARIABLES =
+      List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS");
+
+  private final Process process;
+
+  private WorkerProcess(Process process) {
+    this.process = process;
+  }
+
+  /**
+   * Starts a process.
+   *
+   * @param event called on the reader's thread, in order
+   * @param exited called once, after its last event
+   */
+  static WorkerProcess start(
+      String id,
+      List<String> command,
+      PrintStream log,
+      Consumer<JsonNode> event,
+      IntConsumer exited)
+      throws IOException {
+    ProcessBuilder builder = new ProcessBuilder(command);
+    AGENT_VARIABLES.forEach(builder.environment()::remove);
+    Process process = builder.start();
+    LOG.info("worker_started replica={} pid={}", id, process.pid());
+    Thread events =
+        Thread.ofPlatform()
+            .daemon()
+            .name(id + "-events")
+            .start(() -> lines(process.getInputStream(), line -> parse(id, line, event)));
+    Thread.ofPlatform()
+        .daemon()
+        .name(id + "-log")
+        .start(() -> lines(process.getErrorStream(), line -> log.println(id + " | " + line)));
+    var _ =
+        process
+            .onExit()
+            .thenAccept(
+                ended -> {
+                  joinBriefly(events);
+                  exited.accept(ended.exitValue());
+                });
+    return new WorkerProcess(process);
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  /** Asks it to finish and stop. */
+  void terminate() {
+    process.destroy();
+  }
+
+  /** Waits for its end, and kills it when it takes too long. */
+  void awaitEnd(long millis) throws InterruptedException {
+    if (!process.waitFor(millis, TimeUnit.MILLISECONDS)) {
+      process.destroyForcibly().waitFor();
+    }
+  }
+
+  /** A dead worker's grandchild could hold the pipe open; its last event is worth a moment only. */
+  private static void joinBriefly(Thread events) {
+    try {
+      events.join(100);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static void lines(InputStream in, Consumer<String> each) {
+    try (BufferedReader reader =
+        new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8))) {
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        each.accept(line);
+      }
+    } catch (IOException e) {
+      LOG.debug("worker pipe closed", e);
+    }
+  }
+
+  private static void parse(String id, String line, Consumer<JsonNode> event) {
+    try {
+      event.accept(JSON.readTree(line));
+    } catch (JsonProcessingException e) {
+      LOG.warn("worker_event_unreadable replica={} line={}", id, line);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+package dev.switchboard.gateway.fleet;
+
+import java.util.List;
+
+/**
+ * How local workers run.
+ *
+ * @param local workers for each model
+ * @param stages pipeline stages, each of {@code ranks} tensor-parallel ranks
+ * @param threads CPU threads of a worker; 0 shares the machine's cores between the workers
+ * @param javaOptions of the worker's JVM
+ * @param statePollMs between two health checks; a check that takes longer than {@code
+ *     stateTimeoutMs} failed, and {@code ejectAfter} failures in a row eject
+ * @param canaryIdleMs an idle replica is proven again after this long
+ * @param canaryTimeoutMs a canary must be answered within
+ * @param restartFirstMs wait before the first restart; doubles up to {@code restartMaxMs}
+ * @param crashLoopExits exits within {@code crashLoopWindowMs} that make a worker FAILED
+ * @param stopMs how long a worker may take to finish its requests when it is stopped
+ */
+public record WorkersConfig(
+    int local,
+    int stages,
+    int ranks,
+    int threads,
+    List<String> javaOptions,
+    long statePollMs,
+    long stateTimeoutMs,
+    int ejectAfter,
+    long canaryIdleMs,
+    long canaryTimeoutMs,
+    long restartFirstMs,
+    long restartMaxMs,
+    int crashLoopExits,
+    long crashLoopWindowMs,
+    long stopMs) {
+
+  public static final WorkersConfig DEFAULTS =
+      new WorkersConfig(
+          2,
+          1,
+          1,
+          0,
+          List.of(
+              "--enable-native-access=ALL-UNNAMED",
+              "-XX:+UseSerialGC",
+              "-XX:+ExitOnOutOfMemoryError"),
+          1000,
+          2000,
+          3,
+          10_000,
+          30_000,
+          100,
+          30_000,
+          5,
+          60_000,
+          10_000);
+
+  public WorkersConfig {
+    javaOptions = List.copyOf(javaOptions);
+    range("local", local, 0, 64);
+    range("stages", stages, 1, 64);
+    range("ranks", ranks, 1, 64);
+    range("threads", threads, 0, 1024);
+    range("state-poll-ms", statePollMs, 50, 60_000);
+    range("state-timeout-ms", stateTimeoutMs, 50, 60_000);
+    range("eject-after", ejectAfter, 1, 100);
+    range("canary-idle-ms", canaryIdleMs, 100, 3_600_000);
+    range("canary-timeout-ms", canaryTimeoutMs, 100, 600_000);
+    range("restart-first-ms", restartFirstMs, 0, 60_000);
+    range("restart-max-ms", restartMaxMs, restartFirstMs, 3_600_000);
+    range("crash-loop-exits", crashLoopExits, 2, 1000);
+    range("crash-loop-window-ms", crashLoopWindowMs, 1000, 3_600_000);
+    range("stop-ms", stopMs, 0, 600_000);
+  }
+
+  static void range(String name, long value, long low, long high) {
+    if (value < low || value > high) {
+      throw new IllegalArgumentException(
+          name + " must be " + low + " to " + high + ", not " + value);
+    }
+  }
+}

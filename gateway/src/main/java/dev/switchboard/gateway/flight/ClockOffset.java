@@ -1,0 +1,118 @@
+package dev.switchboard.gateway.flight;
+
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Phase;
+import dev.switchboard.timeline.RequestTimeline.Step;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Moves a worker's times onto the gateway's clock.
+ *
+ * <p>The request's own stamps bound the offset: the worker cannot have received it before the
+ * gateway sent it, nor written its last words after the gateway read them. With {@code o} added to
+ * the worker's times, {@code sent − received ≤ o ≤ read − written}. On one host both clocks read
+ * the same wall time, so an offset of zero is taken when it is possible; otherwise the middle,
+ * right to within half of the interval. A stamp that still falls outside, by rounding or by a
+ * worker that lies, is clamped to the attempt, so a child is always inside its parent.
+ */
+final class ClockOffset {
+  private final long from;
+  private final long to;
+  private final long offset;
+  private boolean clamped;
+
+  private ClockOffset(long from, long to, long offset) {
+    this.from = from;
+    this.to = to;
+    this.offset = offset;
+  }
+
+  /** Aligns the timelines of one attempt, sent at {@code from} and over at {@code to}. */
+  static Story.Engine align(
+      List<RequestTimeline> timelines, EngineStamps stamps, long from, long to) {
+    long received = stamps.receivedNanos() == 0 ? Long.MAX_VALUE : stamps.receivedNanos();
+    long finished = stamps.sentNanos() == 0 ? Long.MIN_VALUE : stamps.sentNanos();
+    for (RequestTimeline timeline : timelines) {
+      received = Math.min(received, timeline.receivedNanos());
+      finished = Math.max(finished, timeline.finishedNanos());
+    }
+    long low = from - received;
+    long high = Math.max(low, to - finished);
+    long offset = low <= 0 && high >= 0 ? 0 : low + (high - low) / 2;
+    ClockOffset clock = new ClockOffset(from, to, offset);
+    List<RequestTimeline> moved = timelines.stream().map(clock::timeline).toList();
+    return new Story.Engine(moved, offset, (high - low) / 2, clock.clamped);
+  }
+
+  private RequestTimeline timeline(RequestTimeline t) {
+    return new RequestTimeline(
+        t.requestId(),
+        t.choice(),
+        at(t.receivedNanos()),
+        at(t.tokenizedNanos()),
+        at(t.scheduledNanos()),
+        at(t.firstTokenNanos()),
+        at(t.finishedNanos()),
+        t.preemptions(),
+        phase(t.prefill()),
+        phase(t.decode()),
+        t.steps().stream().map(this::step).toList());
+  }
+
+  private @Nullable Phase phase(@Nullable Phase p) {
+    if (p == null) {
+      return null;
+    }
+    Step slowest = p.slowest();
+    return new Phase(
+        at(p.startNanos()),
+        at(p.endNanos()),
+        p.tokens(),
+        p.cachedTokens(),
+        p.steps(),
+        slowest == null ? null : step(slowest),
+        p.lanes().stream().map(this::lane).toList());
+  }
+
+  private Step step(Step s) {
+    return new Step(
+        s.step(),
+        at(s.submitNanos()),
+        at(s.startNanos()),
+        at(s.endNanos()),
+        s.requestTokens(),
+        s.batchTokens(),
+        s.batchRequests(),
+        s.lanes().stream().map(this::lane).toList());
+  }
+
+  private Lane lane(Lane l) {
+    return new Lane(
+        l.stage(),
+        l.rank(),
+        at(l.startNanos()),
+        at(l.endNanos()),
+        l.computeNanos(),
+        l.allReduceWaitNanos(),
+        l.receiveWaitNanos(),
+        l.sendNanos(),
+        l.sampleNanos(),
+        l.copyNanos(),
+        l.steps(),
+        l.stragglerSteps(),
+        l.bytes());
+  }
+
+  private long at(long nanos) {
+    if (nanos == 0) {
+      return 0;
+    }
+    long moved = nanos + offset;
+    if (moved < from || moved > to) {
+      clamped = true;
+    }
+    return Math.clamp(moved, from, to);
+  }
+}

@@ -1,0 +1,229 @@
+package dev.switchboard.gateway.flight;
+
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.timeline.RequestTimeline;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One request while it runs: what its event loop learns of it, mark by mark. Confined to that event
+ * loop; {@link #finish} makes the immutable record.
+ */
+public final class Flight {
+  /** Later stalls are merged into the last one. */
+  private static final int MAX_STALLS = 64;
+
+  /** A moment of the request; all in the order in which they happen. */
+  public enum Mark {
+    /** Its head had arrived. */
+    ACCEPTED,
+    /** The key was checked. */
+    AUTHENTICATED,
+    /** The last byte of its body had arrived. */
+    RECEIVED,
+    /** It was read and validated. */
+    PARSED,
+    /** Admission let it pass. */
+    ADMITTED,
+    /** The replica that served it was chosen. */
+    ROUTED,
+    /** A connection to it was there. */
+    CONNECTED,
+    /** The upstream's head had arrived. */
+    ANSWERED,
+    /** The first content. */
+    FIRST_TOKEN,
+    /** The upstream's last byte. */
+    UPSTREAM_ENDED,
+    /** The last byte went out to the client, or the client was gone. */
+    ENDED
+  }
+
+  private final String id;
+  private final NanoClock clock;
+  private final Map<Mark, Long> marks = new EnumMap<>(Mark.class);
+  private final List<FlightRecord.Attempt> attempts = new ArrayList<>(1);
+  private final List<FlightRecord.Interval> stalls = new ArrayList<>();
+
+  private String endpoint = "other";
+  private String model = "";
+  private boolean stream;
+  private RequestParameters parameters = RequestParameters.NONE;
+  private @Nullable Decision decision;
+  private @Nullable String traceId;
+  private List<RequestTimeline> timelines = List.of();
+  private EngineStamps engineStamps = EngineStamps.NONE;
+  private Usage usage = Usage.NONE;
+  private @Nullable String finishReason;
+  private int contentEvents;
+  private long lastContentNanos;
+  private long longestGapNanos;
+  private long stallStart;
+
+  public Flight(String id, NanoClock clock) {
+    this.id = id;
+    this.clock = clock.anchored();
+    mark(Mark.ACCEPTED);
+  }
+
+  /** Sets a mark to now and returns it; a later attempt moves the marks of an earlier one. */
+  public long mark(Mark mark) {
+    long now = clock.epochNanos();
+    marks.put(mark, now);
+    return now;
+  }
+
+  /** Epoch nanoseconds of a mark; 0 while it is not set. */
+  public long at(Mark mark) {
+    return marks.getOrDefault(mark, 0L);
+  }
+
+  public long now() {
+    return clock.epochNanos();
+  }
+
+  public String id() {
+    return id;
+  }
+
+  public String endpoint() {
+    return endpoint;
+  }
+
+  public void endpoint(String value) {
+    endpoint = value;
+  }
+
+  public String model() {
+    return model;
+  }
+
+  public void model(String value) {
+    model = value;
+  }
+
+  public boolean stream() {
+    return stream;
+  }
+
+  public void stream(boolean value) {
+    stream = value;
+  }
+
+  public void parameters(RequestParameters value) {
+    parameters = value;
+  }
+
+  public void decision(Decision value) {
+    decision = value;
+    mark(Mark.ROUTED);
+  }
+
+  public void traceId(@Nullable String value) {
+    traceId = value;
+  }
+
+  /** The worker's timelines of all choices, and its stamps. */
+  public void timelines(List<RequestTimeline> value, EngineStamps stamps) {
+    timelines = List.copyOf(value);
+    engineStamps = stamps;
+  }
+
+  public void usage(Usage value) {
+    usage = value;
+  }
+
+  public void finishReason(@Nullable String value) {
+    finishReason = value;
+  }
+
+  public void attempt(FlightRecord.Attempt attempt) {
+    attempts.add(attempt);
+  }
+
+  public int attempts() {
+    return attempts.size();
+  }
+
+  /**
+   * Notes content that arrived from the upstream.
+   *
+   * @return nanoseconds since the content before it; −1 for the first
+   */
+  public long content() {
+    long now = clock.epochNanos();
+    contentEvents++;
+    long gap = -1;
+    if (at(Mark.FIRST_TOKEN) == 0) {
+      marks.put(Mark.FIRST_TOKEN, now);
+    } else {
+      gap = now - lastContentNanos;
+      longestGapNanos = Math.max(longestGapNanos, gap);
+    }
+    lastContentNanos = now;
+    return gap;
+  }
+
+  /** The client reads more slowly than the upstream sends: the upstream is paused. */
+  public void stallBegins() {
+    stallStart = clock.epochNanos();
+  }
+
+  public void stallEnds() {
+    if (stallStart == 0) {
+      return;
+    }
+    long start = stallStart;
+    stallStart = 0;
+    if (stalls.size() == MAX_STALLS) {
+      start = stalls.removeLast().startNanos();
+    }
+    stalls.add(new FlightRecord.Interval(start, clock.epochNanos()));
+  }
+
+  /** When the present stall began; 0 while the client reads. */
+  public long stalledSince() {
+    return stallStart;
+  }
+
+  /** When the upstream last got on: its last content, or the end of the stall after it. */
+  public long lastProgressNanos() {
+    return stalls.isEmpty()
+        ? lastContentNanos
+        : Math.max(lastContentNanos, stalls.getLast().endNanos());
+  }
+
+  /** Ends the flight. */
+  public FlightRecord finish(Outcome outcome, int status, @Nullable Failure failure) {
+    stallEnds();
+    return snapshot(outcome, status, failure);
+  }
+
+  /** The record as it would be if the flight ended now. */
+  public FlightRecord snapshot(Outcome outcome, int status, @Nullable Failure failure) {
+    mark(Mark.ENDED);
+    return new FlightRecord(
+        id,
+        endpoint,
+        model,
+        stream,
+        outcome,
+        status,
+        failure,
+        traceId,
+        marks,
+        decision,
+        attempts,
+        parameters,
+        usage.equals(Usage.NONE) ? Usage.of(timelines) : usage,
+        finishReason,
+        contentEvents,
+        longestGapNanos,
+        stalls,
+        timelines,
+        engineStamps);
+  }
+}

@@ -1,0 +1,110 @@
+package dev.switchboard.gateway.flight;
+
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.timeline.RequestTimeline;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What stays of a request.
+ *
+ * @param status HTTP status that was sent; 0 when the client left before one was
+ * @param marks epoch nanoseconds of those that were reached
+ * @param decision of the last attempt
+ * @param contentEvents pieces of content that arrived; longestGapNanos between two of them
+ * @param stalls when the upstream was paused because the client did not read
+ * @param timelines as the worker sent them, on the worker's clock; empty from a foreign server
+ */
+public record FlightRecord(
+    String id,
+    String endpoint,
+    String model,
+    boolean stream,
+    Outcome outcome,
+    int status,
+    @Nullable Failure failure,
+    @Nullable String traceId,
+    Map<Mark, Long> marks,
+    @Nullable Decision decision,
+    List<Attempt> attempts,
+    RequestParameters parameters,
+    Usage usage,
+    @Nullable String finishReason,
+    int contentEvents,
+    long longestGapNanos,
+    List<Interval> stalls,
+    List<RequestTimeline> timelines,
+    EngineStamps engineStamps) {
+
+  public FlightRecord {
+    marks = Map.copyOf(marks);
+    attempts = List.copyOf(attempts);
+    stalls = List.copyOf(stalls);
+    timelines = List.copyOf(timelines);
+  }
+
+  /**
+   * One try at one replica.
+   *
+   * @param error why it failed; null for the one that served
+   */
+  public record Attempt(
+      int number, String replica, long startNanos, long endNanos, @Nullable String error) {}
+
+  public record Interval(long startNanos, long endNanos) {}
+
+  /** Epoch nanoseconds of a mark; 0 when it was never reached. */
+  public long at(Mark mark) {
+    return marks.getOrDefault(mark, 0L);
+  }
+
+  public long wallNanos() {
+    return at(Mark.ENDED) - at(Mark.ACCEPTED);
+  }
+
+  /** Time to the first content; −1 when none came. */
+  public long ttftNanos() {
+    return at(Mark.FIRST_TOKEN) == 0 ? -1 : at(Mark.FIRST_TOKEN) - at(Mark.ACCEPTED);
+  }
+
+  /** Mean time per output token after the first; −1 where it has none. */
+  public long tpotNanos() {
+    int tokens = Math.max(usage.completionTokens(), contentEvents);
+    if (!stream || tokens < 2 || at(Mark.FIRST_TOKEN) == 0 || at(Mark.UPSTREAM_ENDED) == 0) {
+      return -1;
+    }
+    return (at(Mark.UPSTREAM_ENDED) - at(Mark.FIRST_TOKEN)) / (tokens - 1);
+  }
+
+  /** Replica of the last attempt. */
+  public @Nullable String replica() {
+    return attempts.isEmpty() ? null : attempts.getLast().replica();
+  }
+
+  /** Rough bytes it occupies, for the recorder's bound. */
+  long weight() {
+    long bytes = 1024 + 128L * attempts.size() + 16L * stalls.size();
+    bytes += decision == null ? 0 : 96L * decision.candidates().size();
+    for (RequestTimeline timeline : timelines) {
+      bytes += 256 + phaseWeight(timeline.prefill()) + phaseWeight(timeline.decode());
+      for (RequestTimeline.Step step : timeline.steps()) {
+        bytes += stepWeight(step);
+      }
+    }
+    return bytes;
+  }
+
+  private static long phaseWeight(RequestTimeline.@Nullable Phase phase) {
+    if (phase == null) {
+      return 0;
+    }
+    RequestTimeline.Step slowest = phase.slowest();
+    return 96 + 128L * phase.lanes().size() + (slowest == null ? 0 : stepWeight(slowest));
+  }
+
+  private static long stepWeight(RequestTimeline.Step step) {
+    return 96 + 128L * step.lanes().size();
+  }
+}

@@ -1,0 +1,109 @@
+package dev.switchboard.gateway.flight;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The recent requests, in bounded memory: by count and by bytes.
+ *
+ * <p>Two rings. Every request enters the recent one. What falls out of it is dropped, unless it
+ * failed or was slow: that moves on to the kept ring, so an incident outlives the good traffic that
+ * follows it. Each ring owns half of the bytes and evicts its oldest. Safe on any thread.
+ */
+public final class FlightRecorder {
+
+  /**
+   * @param maxRequests in each ring
+   * @param maxBytes of both together, estimated
+   * @param slowMs a request that took at least this long is kept like a failed one
+   */
+  public record Limits(int maxRequests, long maxBytes, long slowMs) {
+    public static final Limits DEFAULTS = new Limits(2000, 64L << 20, 5000);
+
+    public Limits {
+      require(maxRequests >= 1 && maxRequests <= 1_000_000, "max-requests must be 1 to 1000000");
+      require(maxBytes >= 1 << 16, "max-bytes must be at least 65536");
+      require(slowMs >= 1, "slow-ms must be at least 1");
+    }
+
+    private static void require(boolean condition, String message) {
+      if (!condition) {
+        throw new IllegalArgumentException(message);
+      }
+    }
+  }
+
+  private final Limits limits;
+  private final Ring recent = new Ring();
+  private final Ring kept = new Ring();
+  private final Map<String, FlightRecord> byId = new HashMap<>();
+
+  public FlightRecorder(Limits limits) {
+    this.limits = limits;
+  }
+
+  /** Adds a record; a later request with the same id hides the earlier one. */
+  public synchronized void add(FlightRecord record) {
+    recent.add(record);
+    byId.put(record.id(), record);
+    while (over(recent)) {
+      FlightRecord old = recent.removeOldest();
+      if (interesting(old)) {
+        kept.add(old);
+      } else {
+        byId.remove(old.id(), old);
+      }
+    }
+    while (over(kept)) {
+      FlightRecord old = kept.removeOldest();
+      byId.remove(old.id(), old);
+    }
+  }
+
+  public synchronized @Nullable FlightRecord find(String id) {
+    return byId.get(id);
+  }
+
+  /** The newest records first, at most {@code limit}. */
+  public synchronized List<FlightRecord> newest(int limit) {
+    List<FlightRecord> all = new ArrayList<>(recent.records);
+    all.addAll(kept.records);
+    all.sort(Comparator.comparingLong((FlightRecord r) -> r.at(Flight.Mark.ENDED)).reversed());
+    return List.copyOf(all.subList(0, Math.min(limit, all.size())));
+  }
+
+  synchronized int size() {
+    return recent.records.size() + kept.records.size();
+  }
+
+  private boolean over(Ring ring) {
+    return ring.records.size() > limits.maxRequests
+        || (ring.bytes > limits.maxBytes / 2 && ring.records.size() > 1);
+  }
+
+  private boolean interesting(FlightRecord record) {
+    return record.outcome().serverSide() || record.wallNanos() >= limits.slowMs * 1_000_000;
+  }
+
+  private static final class Ring {
+    private final Deque<FlightRecord> records = new ArrayDeque<>();
+    private long bytes;
+
+    void add(FlightRecord record) {
+      records.addLast(record);
+      bytes += record.weight();
+    }
+
+    FlightRecord removeOldest() {
+      FlightRecord record = records.removeFirst();
+      bytes -= record.weight();
+      return record;
+    }
+  }
+}

@@ -1,0 +1,249 @@
+package dev.switchboard.gateway.flight;
+
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.timeline.RequestTimeline;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where the wall time of one request went: a partition that sums to 100 %.
+ *
+ * <p>The gateway's marks cut the wall time at moments that it saw itself. Between the connection
+ * and the upstream's last byte the worker's timeline cuts further, moved onto the gateway's clock
+ * by {@link ClockOffset} and clamped into that interval. Inside prefill and decode the critical
+ * lane of each stage (its busiest rank) says how much was computing, waiting for other ranks,
+ * moving data and sampling; what the lanes do not account for is {@link Phase#UNEXPLAINED}. Where
+ * chunks of one request overlap in different stages, the lanes' sum exceeds the phase and is scaled
+ * down to it.
+ *
+ * <p>With {@code n} choices the one that finished last tells the story, for the client waited for
+ * it.
+ *
+ * @param segments in order of time; phases without time are left out
+ * @param engine the worker's view on the gateway's clock; null from a foreign server
+ * @param clientStallNanos how long the client's slow reading paused the upstream in all; it
+ *     overlaps decode where the worker was ahead
+ */
+public record Story(
+    List<Segment> segments,
+    Map<Phase, Long> totals,
+    @Nullable Engine engine,
+    long clientStallNanos) {
+
+  /** A share of the wall time. */
+  public enum Phase {
+    ACCEPT("accept"),
+    AUTH("auth"),
+    PARSE("parse"),
+    QUEUE("queue"),
+    ROUTE("route"),
+    /** From the first attempt to the start of the one that served. */
+    RETRY("retry"),
+    CONNECT("connect"),
+    SEND("send"),
+    TOKENIZE("tokenize"),
+    WORKER_QUEUE("worker_queue"),
+    PREFILL_COMPUTE("prefill_compute"),
+    PREFILL_COLLECTIVE_WAIT("prefill_collective_wait"),
+    PREFILL_TRANSFER("prefill_transfer"),
+    PREFILL_SAMPLE("prefill_sample"),
+    DECODE_COMPUTE("decode_compute"),
+    DECODE_COLLECTIVE_WAIT("decode_collective_wait"),
+    DECODE_TRANSFER("decode_transfer"),
+    DECODE_SAMPLE("decode_sample"),
+    /** A server that ships no timeline, until its first content. */
+    UPSTREAM_FIRST("upstream_first_token"),
+    /** The same, after it. */
+    UPSTREAM_REST("upstream_rest"),
+    DETOKENIZE_FLUSH("detokenize_flush"),
+    CLIENT_STALL("client_stall"),
+    UNEXPLAINED("unexplained");
+
+    private final String label;
+
+    Phase(String label) {
+      this.label = label;
+    }
+
+    public String label() {
+      return label;
+    }
+  }
+
+  /** Time of one phase; the shares inside prefill and decode have no position of their own. */
+  public record Segment(Phase phase, long nanos) {}
+
+  /**
+   * The worker's timelines on the gateway's clock.
+   *
+   * @param offsetNanos added to the worker's times; right to within errorNanos
+   * @param clamped some time lay outside of the attempt and was moved to its edge
+   */
+  public record Engine(
+      List<RequestTimeline> timelines, long offsetNanos, long errorNanos, boolean clamped) {
+    public Engine {
+      timelines = List.copyOf(timelines);
+    }
+  }
+
+  public Story {
+    segments = List.copyOf(segments);
+    Map<Phase, Long> ordered = new EnumMap<>(Phase.class);
+    ordered.putAll(totals);
+    totals = Collections.unmodifiableMap(ordered);
+  }
+
+  public long nanos(Phase phase) {
+    return totals.getOrDefault(phase, 0L);
+  }
+
+  /** Tells the story of a finished request. */
+  public static Story of(FlightRecord record) {
+    return new Teller(record).tell();
+  }
+
+  /** Cuts the wall time at rising moments; each cut gives what passed since the last one. */
+  private static final class Teller {
+    private final FlightRecord record;
+    private final long end;
+    private final Map<Phase, Long> totals = new EnumMap<>(Phase.class);
+    private long cursor;
+
+    Teller(FlightRecord record) {
+      this.record = record;
+      this.cursor = record.at(Mark.ACCEPTED);
+      this.end = record.at(Mark.ENDED);
+    }
+
+    Story tell() {
+      cut(Phase.AUTH, record.at(Mark.AUTHENTICATED));
+      cut(Phase.ACCEPT, record.at(Mark.RECEIVED));
+      cut(Phase.PARSE, record.at(Mark.PARSED));
+      cut(Phase.QUEUE, record.at(Mark.ADMITTED));
+      cut(Phase.ROUTE, firstRouted());
+      cut(Phase.RETRY, record.at(Mark.ROUTED));
+      cut(Phase.CONNECT, record.at(Mark.CONNECTED));
+      Engine engine = upstream();
+      tail();
+      cut(Phase.UNEXPLAINED, end);
+      List<Segment> segments = new ArrayList<>();
+      totals.forEach((phase, nanos) -> segments.add(new Segment(phase, nanos)));
+      return new Story(segments, totals, engine, stall(Long.MIN_VALUE, Long.MAX_VALUE));
+    }
+
+    private long firstRouted() {
+      List<FlightRecord.Attempt> attempts = record.attempts();
+      return attempts.isEmpty() ? record.at(Mark.ROUTED) : attempts.getFirst().startNanos();
+    }
+
+    private @Nullable Engine upstream() {
+      long from = record.at(Mark.CONNECTED);
+      if (from == 0) {
+        return null;
+      }
+      long to = record.at(Mark.UPSTREAM_ENDED) == 0 ? end : record.at(Mark.UPSTREAM_ENDED);
+      if (record.timelines().isEmpty()) {
+        cut(
+            Phase.UPSTREAM_FIRST,
+            record.at(Mark.FIRST_TOKEN) == 0 ? to : record.at(Mark.FIRST_TOKEN));
+        cut(Phase.UPSTREAM_REST, to);
+        return null;
+      }
+      Engine engine = ClockOffset.align(record.timelines(), record.engineStamps(), from, to);
+      engineCuts(last(engine.timelines()));
+      return engine;
+    }
+
+    private void engineCuts(RequestTimeline timeline) {
+      cut(Phase.SEND, timeline.receivedNanos());
+      cut(Phase.TOKENIZE, timeline.tokenizedNanos());
+      long scheduled = timeline.scheduledNanos();
+      if (scheduled == 0) {
+        cut(Phase.WORKER_QUEUE, timeline.finishedNanos());
+        return;
+      }
+      cut(Phase.WORKER_QUEUE, scheduled);
+      long first = timeline.firstTokenNanos();
+      lanes(timeline.prefill(), first == 0 ? timeline.finishedNanos() : first, PREFILL);
+      if (first != 0) {
+        lanes(timeline.decode(), timeline.finishedNanos(), DECODE);
+      }
+    }
+
+    private static final Phase[] PREFILL = {
+      Phase.PREFILL_COMPUTE,
+      Phase.PREFILL_COLLECTIVE_WAIT,
+      Phase.PREFILL_TRANSFER,
+      Phase.PREFILL_SAMPLE
+    };
+    private static final Phase[] DECODE = {
+      Phase.DECODE_COMPUTE, Phase.DECODE_COLLECTIVE_WAIT, Phase.DECODE_TRANSFER, Phase.DECODE_SAMPLE
+    };
+
+    /** Splits the time up to a moment by what the critical lane of each stage did in it. */
+    private void lanes(RequestTimeline.@Nullable Phase part, long until, Phase[] phases) {
+      long span = Math.max(0, Math.min(until, end) - cursor);
+      long[] shares = part == null ? new long[phases.length] : CriticalLanes.shares(part.lanes());
+      long sum = 0;
+      for (long share : shares) {
+        sum += share;
+      }
+      double scale = sum > span ? (double) span / sum : 1;
+      long used = 0;
+      for (int i = 0; i < phases.length; i++) {
+        long nanos = Math.min((long) (shares[i] * scale), span - used);
+        add(phases[i], nanos);
+        used += nanos;
+      }
+      add(Phase.UNEXPLAINED, span - used);
+      cursor += span;
+    }
+
+    private void tail() {
+      long from = cursor;
+      long stalled = Math.min(stall(from, end), end - from);
+      if (record.at(Mark.CONNECTED) != 0) {
+        add(Phase.CLIENT_STALL, stalled);
+        cursor += stalled;
+        cut(Phase.DETOKENIZE_FLUSH, end);
+      }
+    }
+
+    private void cut(Phase phase, long moment) {
+      long to = Math.min(moment, end);
+      if (to > cursor) {
+        add(phase, to - cursor);
+        cursor = to;
+      }
+    }
+
+    private void add(Phase phase, long nanos) {
+      if (nanos > 0) {
+        totals.merge(phase, nanos, Long::sum);
+      }
+    }
+
+    private long stall(long from, long to) {
+      long sum = 0;
+      for (FlightRecord.Interval interval : record.stalls()) {
+        sum +=
+            Math.max(0, Math.min(interval.endNanos(), to) - Math.max(interval.startNanos(), from));
+      }
+      return sum;
+    }
+
+    private static RequestTimeline last(List<RequestTimeline> timelines) {
+      RequestTimeline last = timelines.getFirst();
+      for (RequestTimeline timeline : timelines) {
+        if (timeline.finishedNanos() > last.finishedNanos()) {
+          last = timeline;
+        }
+      }
+      return last;
+    }
+  }
+}

@@ -1,0 +1,34 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.ApiKeys;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.flight.FlightRecorder;
+import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.routing.RoutingPolicy;
+import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.upstream.RetryBudget;
+import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.context.propagation.TextMapPropagator;
+import java.util.function.Supplier;
+
+/**
+ * What every exchange of the gateway shares; all of it is safe on any thread.
+ *
+ * @param freshIds makes request ids
+ * @param tracer and propagator: the agent's, or ones that do nothing
+ */
+public record Gatehouse(
+    HttpConfig http,
+    DeadlinesConfig deadlines,
+    NanoClock clock,
+    Supplier<String> freshIds,
+    ApiKeys keys,
+    Admission admission,
+    Fleet fleet,
+    RoutingPolicy policy,
+    RetryBudget retries,
+    Metrics metrics,
+    FlightRecorder recorder,
+    Tracer tracer,
+    TextMapPropagator propagator) {}

@@ -1,0 +1,46 @@
+package dev.switchboard.gateway.http;
+
+/**
+ * The public listener.
+ *
+ * @param bind address; other than loopback only with {@code auth.keys}
+ * @param port 0 takes a free one
+ * @param eventLoops that serve it; 0 takes a quarter of the cores, since workers need the rest
+ * @param maxBodyBytes a larger body is answered 413
+ * @param maxHeaderBytes larger headers are answered 431
+ * @param maxUriBytes a longer request line is answered 414
+ * @param maxAnswerBytes an upstream's answer that is not a stream
+ * @param maxConnections of clients at once; more are closed unread
+ * @param maxUpstreamConnections to one replica, for each event loop
+ */
+public record HttpConfig(
+    String bind,
+    int port,
+    int eventLoops,
+    int maxBodyBytes,
+    int maxHeaderBytes,
+    int maxUriBytes,
+    int maxAnswerBytes,
+    int maxConnections,
+    int maxUpstreamConnections) {
+  public static final HttpConfig DEFAULTS =
+      new HttpConfig("127.0.0.1", 8080, 0, 8 << 20, 16 << 10, 4 << 10, 32 << 20, 10_000, 1024);
+
+  public HttpConfig {
+    range("port", port, 0, 65_535);
+    range("event-loops", eventLoops, 0, 64);
+    range("max-body-bytes", maxBodyBytes, 1024, 256 << 20);
+    range("max-header-bytes", maxHeaderBytes, 1024, 1 << 20);
+    range("max-uri-bytes", maxUriBytes, 128, 1 << 20);
+    range("max-answer-bytes", maxAnswerBytes, 1024, 1 << 30);
+    range("max-connections", maxConnections, 1, 1_000_000);
+    range("max-upstream-connections", maxUpstreamConnections, 1, 100_000);
+  }
+
+  static void range(String name, long value, long low, long high) {
+    if (value < low || value > high) {
+      throw new IllegalArgumentException(
+          name + " must be " + low + " to " + high + ", not " + value);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.RequestParameters;
+import dev.switchboard.openai.ApiException;
+import dev.switchboard.openai.GenerationOptions;
+import dev.switchboard.openai.RequestParser;
+
+/**
+ * What the gateway needs of a valid body; the body itself goes on as its bytes.
+ *
+ * @param choices answers in all, over every prompt
+ */
+record ParsedRequest(String model, boolean stream, int choices, RequestParameters parameters) {
+
+  /**
+   * Reads and validates a body.
+   *
+   * @throws ApiException naming the field
+   */
+  static ParsedRequest parse(RequestParser parser, Endpoint endpoint, byte[] body) {
+    return switch (endpoint) {
+      case CHAT -> {
+        var request = parser.parseChat(body);
+        yield of(request.model(), 1, request.options());
+      }
+      case COMPLETIONS -> {
+        var request = parser.parseText(body);
+        yield of(request.model(), request.prompts().size(), request.options());
+      }
+    };
+  }
+
+  private static ParsedRequest of(String model, int prompts, GenerationOptions options) {
+    int choices = prompts * options.n();
+    RequestParameters parameters =
+        new RequestParameters(
+            choices,
+            options.maxTokens(),
+            (double) options.temperature(),
+            (double) options.topP(),
+            options.seed());
+    return new ParsedRequest(model, options.stream(), choices, parameters);
+  }
+}

@@ -1,0 +1,45 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.openai.ApiError;
+import io.netty.handler.codec.http.TooLongHttpHeaderException;
+import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpVersion;
+import org.jspecify.annotations.Nullable;
+
+/** What a request's head must be, before anything else looks at it. */
+final class ProtocolGuard {
+  private ProtocolGuard() {}
+
+  /** Why the head is refused; null when it is fine. */
+  static @Nullable ApiError refusal(HttpServerRequest request) {
+    int hosts = request.headers().getAll("Host").size();
+    if (hosts > 1 || (hosts == 0 && request.version() == HttpVersion.HTTP_1_1)) {
+      return new ApiError(
+          400,
+          "invalid_request_error",
+          "invalid_host",
+          "Host",
+          "A request must have exactly one Host header.");
+    }
+    String encoding = request.getHeader("Content-Encoding");
+    if (encoding != null && !encoding.equalsIgnoreCase("identity")) {
+      return ApiError.unsupportedMediaType(
+          "The body must not be encoded; Content-Encoding is not accepted.");
+    }
+    return null;
+  }
+
+  /** Why Netty could not read the head. */
+  static ApiError unreadable(HttpServerRequest request, HttpConfig config) {
+    Throwable cause = request.decoderResult().cause();
+    if (cause instanceof TooLongHttpLineException) {
+      return ApiError.uriTooLong(config.maxUriBytes());
+    }
+    if (cause instanceof TooLongHttpHeaderException) {
+      return ApiError.headersTooLarge(config.maxHeaderBytes());
+    }
+    return new ApiError(
+        400, "invalid_request_error", "malformed_http", null, "The request is not valid HTTP/1.1.");
+  }
+}

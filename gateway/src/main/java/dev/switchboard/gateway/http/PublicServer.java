@@ -1,0 +1,264 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.Failure;
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.telemetry.RequestTrace;
+import dev.switchboard.gateway.upstream.UpstreamClient;
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ModelCard;
+import dev.switchboard.openai.RequestLimits;
+import dev.switchboard.openai.RequestParser;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.context.Context;
+import io.opentelemetry.context.propagation.TextMapGetter;
+import io.vertx.core.Future;
+import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The public listener; one instance on each event loop, all sharing the port.
+ *
+ * <p>HTTP/1.1 only, in clear text: an h2c upgrade is not answered and a prior-knowledge preface is
+ * not HTTP to us. What is unusual in a head is refused before the body is read.
+ */
+public final class PublicServer extends VerticleBase {
+  private static final Logger LOG = LoggerFactory.getLogger(PublicServer.class);
+
+  /**
+   * With the kernel's default a client that reads nothing is noticed only after megabytes, for its
+   * socket buffer grows; a small one makes the stall visible and cheap.
+   */
+  private static final int SEND_BUFFER_BYTES = 32 << 10;
+
+  private static final TextMapGetter<HttpServerRequest> HEADERS = new HeaderGetter();
+
+  private final Gatehouse house;
+  private final RequestIds ids;
+  private final long startedSeconds;
+  private @Nullable HttpServer server;
+
+  public PublicServer(Gatehouse house) {
+    this.house = house;
+    this.ids = new RequestIds(house.freshIds());
+    this.startedSeconds = house.clock().epochNanos() / 1_000_000_000L;
+  }
+
+  @Override
+  public Future<?> start() {
+    ConnectionWatch watch =
+        new ConnectionWatch(vertx, house.deadlines(), house.clock(), house.http().maxConnections());
+    HttpServer created = vertx.createHttpServer(options(house.http()));
+    created.connectionHandler(watch::opened);
+    created.invalidRequestHandler(this::invalid);
+    Router router = router();
+    created.requestHandler(
+        request -> {
+          watch.requestBegins(request.connection());
+          request.response().endHandler(ended -> watch.requestEnds(request.connection()));
+          router.handle(request);
+        });
+    server = created;
+    return created.listen();
+  }
+
+  /** The port it listens on. */
+  public int port() {
+    HttpServer listening = server;
+    return listening == null ? 0 : listening.actualPort();
+  }
+
+  private static HttpServerOptions options(HttpConfig config) {
+    return new HttpServerOptions()
+        .setHost(config.bind())
+        .setPort(config.port())
+        .setHttp2ClearTextEnabled(false)
+        .setDecompressionSupported(false)
+        .setCompressionSupported(false)
+        .setHandle100ContinueAutomatically(false)
+        .setMaxHeaderSize(config.maxHeaderBytes())
+        .setMaxInitialLineLength(config.maxUriBytes())
+        .setSendBufferSize(SEND_BUFFER_BYTES)
+        .setTcpNoDelay(true)
+        .setIdleTimeout(0);
+  }
+
+  private Router router() {
+    UpstreamClient client =
+        new UpstreamClient(
+            vertx, house.deadlines().connectMs(), house.http().maxUpstreamConnections());
+    RequestParser parser = new RequestParser(limits());
+    Router router = Router.router(vertx);
+    router.route().handler(this::guard);
+    router.get("/livez").handler(Health::live);
+    router.get("/readyz").handler(context -> Health.ready(context, house));
+    router.route("/v1/*").handler(this::authenticate);
+    for (Endpoint endpoint : Endpoint.values()) {
+      router.post(endpoint.path()).handler(context -> infer(context, endpoint, client, parser));
+      router.route(endpoint.path()).handler(context -> notAllowed(context, "POST"));
+    }
+    router.get("/v1/models").handler(this::models);
+    router.route("/v1/models").handler(context -> notAllowed(context, "GET"));
+    router.getWithRegex("/v1/models/(?<id>.+)").handler(this::model);
+    router.routeWithRegex("/v1/models/.+").handler(context -> notAllowed(context, "GET"));
+    for (String path : List.of("/livez", "/readyz")) {
+      router.route(path).handler(context -> notAllowed(context, "GET"));
+    }
+    router.route().handler(this::unknownPath);
+    router.errorHandler(500, this::internal);
+    router.errorHandler(400, this::malformedPath);
+    return router;
+  }
+
+  private RequestLimits limits() {
+    RequestLimits limits = RequestLimits.DEFAULT;
+    return new RequestLimits(
+        house.http().maxBodyBytes(),
+        limits.jsonDepth(),
+        limits.jsonTokens(),
+        limits.stringChars(),
+        limits.nameChars(),
+        limits.numberChars(),
+        limits.messages(),
+        limits.tools(),
+        limits.prompts(),
+        limits.promptTokens());
+  }
+
+  // ------------------------------------------------------------------ every request
+
+  private void guard(RoutingContext context) {
+    HttpServerRequest request = context.request();
+    String id = ids.of(request.getHeader(RequestIds.HEADER));
+    request.response().putHeader(RequestIds.HEADER, id);
+    context.put(RequestIds.HEADER, id);
+    if (house.admission().closing()) {
+      request.response().putHeader("Connection", "close");
+    }
+    ApiError refused = ProtocolGuard.refusal(request);
+    if (refused == null) {
+      context.next();
+    } else {
+      refuse(context, Failure.of(refused));
+    }
+  }
+
+  private void authenticate(RoutingContext context) {
+    if (house.keys().admits(context.request().getHeader("Authorization"))) {
+      context.next();
+      return;
+    }
+    context.response().putHeader("WWW-Authenticate", "Bearer");
+    refuse(
+        context,
+        Failure.of(
+            ApiError.unauthenticated("A valid API key is needed: Authorization: Bearer KEY")));
+  }
+
+  private void infer(
+      RoutingContext context, Endpoint endpoint, UpstreamClient client, RequestParser parser) {
+    HttpServerRequest request = context.request();
+    Flight flight = new Flight(requestId(context), house.clock());
+    RequestTrace trace = new RequestTrace(house.tracer(), traceContext(request));
+    new Exchange(house, vertx, client, parser, endpoint, request, flight, trace).start();
+  }
+
+  private static String requestId(RoutingContext context) {
+    return Objects.requireNonNull(context.get(RequestIds.HEADER), "set by the guard");
+  }
+
+  /** The agent's SERVER span; else whatever the client's trace headers say. */
+  private Context traceContext(HttpServerRequest request) {
+    Context current = Context.current();
+    return Span.fromContext(current).getSpanContext().isValid()
+        ? current
+        : house.propagator().extract(current, request, HEADERS);
+  }
+
+  private void models(RoutingContext context) {
+    List<ModelCard> cards = house.fleet().models().stream().sorted().map(this::card).toList();
+    Answers.json(context.response(), ModelCard.listJson(cards));
+  }
+
+  private void model(RoutingContext context) {
+    String id = context.pathParam("id");
+    if (id != null && house.fleet().serves(id)) {
+      Answers.json(context.response(), card(id).toJson());
+    } else {
+      refuse(context, Failure.of(ApiError.modelNotFound(String.valueOf(id))));
+    }
+  }
+
+  private ModelCard card(String model) {
+    return new ModelCard(model, startedSeconds, "switchboard", 0);
+  }
+
+  // ------------------------------------------------------------------ refusals
+
+  private void notAllowed(RoutingContext context, String allowed) {
+    context.response().putHeader("Allow", allowed);
+    refuse(context, Failure.of(ApiError.methodNotAllowed(allowed)));
+  }
+
+  private void unknownPath(RoutingContext context) {
+    HttpMethod method = context.request().method();
+    if (method.equals(HttpMethod.CONNECT) || method.equals(HttpMethod.TRACE)) {
+      notAllowed(context, "GET, POST");
+    } else {
+      refuse(context, Failure.of(ApiError.pathNotFound(context.normalizedPath())));
+    }
+  }
+
+  private void malformedPath(RoutingContext context) {
+    refuse(context, Failure.of(ApiError.invalid(null, "The request path is malformed.")));
+  }
+
+  private void internal(RoutingContext context) {
+    LOG.error("request_failed path={}", context.normalizedPath(), context.failure());
+    refuse(context, Failure.of(ApiError.internal("The request could not be processed.")));
+  }
+
+  private void refuse(RoutingContext context, Failure failure) {
+    house.metrics().refused("other", failure.outcome());
+    Answers.error(vertx, context.request(), failure);
+  }
+
+  /**
+   * A head that Netty could not read: answered, then closed, for what follows cannot be trusted.
+   */
+  private void invalid(HttpServerRequest request) {
+    ApiError error = ProtocolGuard.unreadable(request, house.http());
+    house.metrics().refused("other", Outcome.ofStatus(error.status()));
+    HttpServerResponse response = request.response();
+    response
+        .setStatusCode(error.status())
+        .putHeader("Content-Type", "application/json")
+        .putHeader("Connection", "close")
+        .putHeader(RequestIds.HEADER, house.freshIds().get())
+        .end(error.toJson())
+        .onComplete(done -> request.connection().close());
+  }
+
+  private static final class HeaderGetter implements TextMapGetter<HttpServerRequest> {
+    @Override
+    public Iterable<String> keys(HttpServerRequest request) {
+      return request.headers().names();
+    }
+
+    @Override
+    public @Nullable String get(@Nullable HttpServerRequest request, String name) {
+      return request == null ? null : request.getHeader(name);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+package dev.switchboard.gateway.stream;
+
+import io.vertx.core.Future;
+import io.vertx.core.Promise;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClientResponse;
+
+/** Collects an upstream's body in bounded memory. */
+public final class WholeAnswer {
+  private WholeAnswer() {}
+
+  /** The body; fails when it is larger than allowed or the connection breaks. */
+  public static Future<Buffer> collect(HttpClientResponse response, int maxBytes) {
+    Promise<Buffer> promise = Promise.promise();
+    Buffer body = Buffer.buffer();
+    response.handler(
+        chunk -> {
+          if (body.length() + chunk.length() > maxBytes) {
+            promise.tryFail("the answer is larger than " + maxBytes + " bytes");
+            response.request().reset();
+          } else {
+            body.appendBuffer(chunk);
+          }
+        });
+    response.exceptionHandler(promise::tryFail);
+    response.endHandler(nothing -> promise.tryComplete(body));
+    return promise.future();
+  }
+}

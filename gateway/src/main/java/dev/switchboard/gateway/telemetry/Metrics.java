@@ -1,0 +1,286 @@
+package dev.switchboard.gateway.telemetry;
+
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.timeline.RequestTimeline;
+import io.prometheus.metrics.core.datapoints.CounterDataPoint;
+import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
+import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
+import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.Gauge;
+import io.prometheus.metrics.core.metrics.Histogram;
+import io.prometheus.metrics.core.metrics.Info;
+import io.prometheus.metrics.instrumentation.jvm.JvmMetrics;
+import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.Labels;
+import io.prometheus.metrics.model.snapshots.Unit;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Every metric of the gateway: name, unit, help and labels.
+ *
+ * <p>Label values are bounded. A model that no replica serves becomes {@code other}, so a scanner
+ * cannot make series; replicas, states, outcomes and phases are closed sets. Histograms are classic
+ * and native at once and carry the trace id of a request as their exemplar. Safe on any thread.
+ */
+public final class Metrics {
+  private static final double[] TTFT_BUCKETS = {
+    0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10
+  };
+  // Real-time models run far below the 10 ms at which other gateways' buckets start.
+  private static final double[] TOKEN_BUCKETS = {
+    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5
+  };
+  private static final double[] REQUEST_BUCKETS = {
+    0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92
+  };
+  private static final double[] SHORT_BUCKETS = {
+    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5
+  };
+  private static final String OTHER = "other";
+
+  private final PrometheusRegistry registry = new PrometheusRegistry();
+  private final Predicate<String> knownModel;
+  private final Map<String, DistributionDataPoint> itlByModel = new ConcurrentHashMap<>();
+
+  private final Counter requests =
+      counter("requests", "Requests that ended", "model", "endpoint", "outcome");
+  private final Gauge inFlight = gauge("requests_in_flight", "Requests now", "model");
+  private final Histogram requestSeconds =
+      histogram("request", "Wall time, head to last byte", REQUEST_BUCKETS, "model", "endpoint");
+  private final Histogram ttft =
+      histogram("ttft", "Time to first token, seen by the gateway", TTFT_BUCKETS, "model");
+  private final Histogram tpot =
+      histogram("tpot", "Mean time per output token after the first", TOKEN_BUCKETS, "model");
+  private final Histogram itl =
+      histogram("itl", "Time between two pieces of content", TOKEN_BUCKETS, "model");
+  private final Histogram queue =
+      histogram("queue", "Time in admission before routing", SHORT_BUCKETS, "model");
+  private final Histogram route = histogram("route", "Time to choose a replica", SHORT_BUCKETS);
+  private final Histogram phase =
+      histogram("phase", "Share of the wall time by phase", REQUEST_BUCKETS, "phase");
+  private final Histogram unexplained =
+      histogram("unexplained", "Wall time that no phase accounts for", SHORT_BUCKETS, "model");
+  private final Counter tokens =
+      counter("tokens", "Tokens read and generated", "model", "direction", "cache");
+  private final Counter stage =
+      secondsCounter(
+          "stage",
+          "Time of stages and ranks over finished requests",
+          "model",
+          "stage",
+          "rank",
+          "kind");
+  private final Counter clientStall =
+      secondsCounter("client_stall", "Time that upstreams were paused for slow readers", "model");
+  private final Counter attempts =
+      counter("upstream_attempts", "Attempts at replicas", "replica", "result");
+  private final Counter retriesDenied =
+      counter("retries_denied", "Retries that the retry budget refused");
+  private final Counter restarts = counter("worker_restarts", "Worker restarts", "replica");
+  private final Counter transitions =
+      counter("replica_transitions", "State changes of replicas", "from", "to");
+  private final Gauge replicaState =
+      gauge("replica_state", "1 for the state a replica is in", "replica", "model", "state");
+  private final Gauge replicaInFlight =
+      gauge("replica_in_flight", "Requests of this gateway at a replica", "replica");
+  private final Gauge replicaSequences =
+      gauge("replica_sequences", "Sequences as the replica reports them", "replica", "state");
+  private final Gauge replicaKvBlocks =
+      gauge("replica_kv_blocks", "KV blocks as the replica reports them", "replica", "state");
+  private final Histogram scrape =
+      histogram("scrape", "Time to answer the scrape before this one", SHORT_BUCKETS);
+
+  /**
+   * @param knownModel whether some replica serves a model; the others share one label value
+   */
+  public Metrics(Predicate<String> knownModel, String version, boolean agentAttached) {
+    this.knownModel = knownModel;
+    Info.builder()
+        .name("switchboard_build_info")
+        .help("Version, and whether the OpenTelemetry agent is attached")
+        .labelNames("version", "agent")
+        .register(registry)
+        .setLabelValues(version, Boolean.toString(agentAttached));
+    JvmMetrics.builder().register(registry);
+  }
+
+  public PrometheusRegistry registry() {
+    return registry;
+  }
+
+  /** Gauge of the requests in flight for a model. */
+  public GaugeDataPoint inFlight(String model) {
+    return inFlight.labelValues(label(model));
+  }
+
+  /** Histogram for the gaps between pieces of content; keep it for the whole stream. */
+  public DistributionDataPoint itl(String model) {
+    return itlByModel.computeIfAbsent(label(model), itl::labelValues);
+  }
+
+  public void attempt(String replica, boolean served) {
+    attempts.labelValues(replica, served ? "served" : "failed").inc();
+  }
+
+  public void retryDenied() {
+    retriesDenied.inc();
+  }
+
+  public void workerRestarted(String replica) {
+    restarts.labelValues(replica).inc();
+  }
+
+  /** A replica went from one state to another; {@code from} is null when it is new. */
+  public void replicaState(String replica, String model, @Nullable String from, String to) {
+    if (from != null) {
+      replicaState.remove(replica, model, from);
+      transitions.labelValues(from, to).inc();
+    }
+    replicaState.labelValues(replica, model, to).set(1);
+  }
+
+  /** What a replica reported of itself. */
+  public void replicaLoad(
+      String replica, int running, int waiting, int kvFree, int kvCached, int kvUsed) {
+    replicaSequences.labelValues(replica, "running").set(running);
+    replicaSequences.labelValues(replica, "waiting").set(waiting);
+    replicaKvBlocks.labelValues(replica, "free").set(kvFree);
+    replicaKvBlocks.labelValues(replica, "cached").set(kvCached);
+    replicaKvBlocks.labelValues(replica, "used").set(kvUsed);
+  }
+
+  public GaugeDataPoint replicaInFlight(String replica) {
+    return replicaInFlight.labelValues(replica);
+  }
+
+  public void scraped(double seconds) {
+    scrape.observe(seconds);
+  }
+
+  /** Counts a request that never reached an upstream or a record, such as a malformed one. */
+  public void refused(String endpoint, Outcome outcome) {
+    requests.labelValues(OTHER, endpoint, outcome.label()).inc();
+  }
+
+  /** Counts a finished request. */
+  public void finished(FlightRecord record, Story story, @Nullable String spanId) {
+    String model = label(record.model());
+    Labels exemplar = exemplar(record.traceId(), spanId);
+    requests.labelValues(model, record.endpoint(), record.outcome().label()).inc();
+    observe(requestSeconds.labelValues(model, record.endpoint()), record.wallNanos(), exemplar);
+    observe(ttft.labelValues(model), record.ttftNanos(), exemplar);
+    observe(tpot.labelValues(model), record.tpotNanos(), exemplar);
+    for (Story.Segment segment : story.segments()) {
+      phase.labelValues(segment.phase().label()).observe(segment.nanos() / 1e9);
+    }
+    if (record.decision() != null) {
+      observe(queue.labelValues(model), story.nanos(Story.Phase.QUEUE), exemplar);
+      observe(route, story.nanos(Story.Phase.ROUTE), exemplar);
+      observe(unexplained.labelValues(model), story.nanos(Story.Phase.UNEXPLAINED), exemplar);
+    }
+    clientStall.labelValues(model).inc(story.clientStallNanos() / 1e9);
+    countTokens(model, record.usage());
+    record.timelines().forEach(timeline -> countStages(model, timeline));
+  }
+
+  private void countTokens(String model, Usage usage) {
+    if (usage.promptTokens() >= 0) {
+      int cached = Math.clamp(usage.cachedTokens(), 0, usage.promptTokens());
+      tokens.labelValues(model, "prompt", "hit").inc(cached);
+      tokens.labelValues(model, "prompt", "miss").inc(usage.promptTokens() - cached);
+    }
+    if (usage.completionTokens() >= 0) {
+      tokens.labelValues(model, "completion", "none").inc(usage.completionTokens());
+    }
+  }
+
+  private void countStages(String model, RequestTimeline timeline) {
+    for (RequestTimeline.Phase part :
+        new RequestTimeline.@Nullable Phase[] {timeline.prefill(), timeline.decode()}) {
+      if (part != null) {
+        part.lanes().forEach(lane -> countLane(model, lane));
+      }
+    }
+  }
+
+  private void countLane(String model, RequestTimeline.Lane lane) {
+    String stageLabel = Integer.toString(lane.stage());
+    String rankLabel = Integer.toString(lane.rank());
+    add(model, stageLabel, rankLabel, "compute", lane.computeNanos());
+    add(model, stageLabel, rankLabel, "all_reduce_wait", lane.allReduceWaitNanos());
+    add(model, stageLabel, rankLabel, "receive_wait", lane.receiveWaitNanos());
+    add(model, stageLabel, rankLabel, "send", lane.sendNanos());
+    add(model, stageLabel, rankLabel, "sample", lane.sampleNanos());
+    add(model, stageLabel, rankLabel, "copy", lane.copyNanos());
+  }
+
+  private void add(String model, String stageLabel, String rankLabel, String kind, long nanos) {
+    // A foreign replica could report anything; the engine has at most 64 stages of 64 ranks.
+    if (nanos > 0 && stageLabel.length() <= 2 && rankLabel.length() <= 2) {
+      CounterDataPoint point = stage.labelValues(model, stageLabel, rankLabel, kind);
+      point.inc(nanos / 1e9);
+    }
+  }
+
+  private String label(String model) {
+    return knownModel.test(model) ? model : OTHER;
+  }
+
+  private static void observe(DistributionDataPoint histogram, long nanos, Labels exemplar) {
+    if (nanos < 0) {
+      return;
+    }
+    if (exemplar.isEmpty()) {
+      histogram.observe(nanos / 1e9);
+    } else {
+      histogram.observeWithExemplar(nanos / 1e9, exemplar);
+    }
+  }
+
+  private static Labels exemplar(@Nullable String traceId, @Nullable String spanId) {
+    return traceId == null || spanId == null
+        ? Labels.EMPTY
+        : Labels.of("trace_id", traceId, "span_id", spanId);
+  }
+
+  private Counter counter(String name, String help, String... labels) {
+    return Counter.builder()
+        .name("switchboard_" + name + "_total")
+        .help(help)
+        .labelNames(labels)
+        .register(registry);
+  }
+
+  private Counter secondsCounter(String name, String help, String... labels) {
+    return Counter.builder()
+        .name("switchboard_" + name + "_seconds_total")
+        .unit(Unit.SECONDS)
+        .help(help)
+        .labelNames(labels)
+        .register(registry);
+  }
+
+  private Gauge gauge(String name, String help, String... labels) {
+    return Gauge.builder()
+        .name("switchboard_" + name)
+        .help(help)
+        .labelNames(labels)
+        .register(registry);
+  }
+
+  private Histogram histogram(String name, String help, double[] buckets, String... labels) {
+    return Histogram.builder()
+        .name("switchboard_" + name + "_seconds")
+        .unit(Unit.SECONDS)
+        .help(help)
+        .labelNames(labels)
+        .classicUpperBounds(buckets)
+        .register(registry);
+  }
+}

@@ -1,0 +1,282 @@
+package dev.switchboard.gateway.telemetry;
+
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.RequestParameters;
+import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Phase;
+import io.opentelemetry.api.common.AttributeKey;
+import io.opentelemetry.api.common.Attributes;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanBuilder;
+import io.opentelemetry.api.trace.SpanContext;
+import io.opentelemetry.api.trace.SpanKind;
+import io.opentelemetry.api.trace.StatusCode;
+import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.context.Context;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The spans of one request.
+ *
+ * <p>Only {@code chat {model}} is a live span, since its id must travel to the upstream before
+ * anything is known. All others are made when the request is over, with their true times, so a
+ * trace that nobody records costs nothing. The agent's context does not follow Vert.x response
+ * handlers; it is taken once, when the request's head arrives, and passed explicitly from there on.
+ */
+public final class RequestTrace {
+  private final Tracer tracer;
+  private final Context parent;
+  private @Nullable Span attempt;
+  private Context attemptContext;
+
+  /**
+   * @param parent holds the agent's SERVER span
+   */
+  public RequestTrace(Tracer tracer, Context parent) {
+    this.tracer = tracer;
+    this.parent = parent;
+    this.attemptContext = parent;
+  }
+
+  /** Trace id for the flight and the exemplars; null when nobody traces. */
+  public @Nullable String traceId() {
+    SpanContext context = Span.fromContext(parent).getSpanContext();
+    return context.isValid() ? context.getTraceId() : null;
+  }
+
+  /** Span id of the SERVER span; null when nobody traces. */
+  public @Nullable String spanId() {
+    SpanContext context = Span.fromContext(parent).getSpanContext();
+    return context.isValid() ? context.getSpanId() : null;
+  }
+
+  /**
+   * Starts the span of an attempt.
+   *
+   * @return the context whose trace headers the upstream gets
+   */
+  public Context startAttempt(Flight flight, String replica, int number, long startNanos) {
+    SpanBuilder builder =
+        tracer
+            .spanBuilder(flight.endpoint() + " " + flight.model())
+            .setSpanKind(SpanKind.CLIENT)
+            .setParent(parent)
+            .setStartTimestamp(startNanos, TimeUnit.NANOSECONDS);
+    Span span = builder.startSpan();
+    span.setAttribute("gen_ai.operation.name", flight.endpoint());
+    span.setAttribute("gen_ai.provider.name", "switchboard");
+    span.setAttribute("gen_ai.request.model", flight.model());
+    span.setAttribute("gen_ai.request.stream", flight.stream());
+    span.setAttribute("switchboard.replica", replica);
+    span.setAttribute("switchboard.attempt", number);
+    attempt = span;
+    attemptContext = parent.with(span);
+    return attemptContext;
+  }
+
+  /** Ends the span of an attempt that failed. */
+  public void attemptFailed(String reason, long endNanos) {
+    Span span = attempt;
+    if (span != null) {
+      span.setStatus(StatusCode.ERROR, reason);
+      span.setAttribute("error.type", Outcome.UPSTREAM_BROKEN.label());
+      span.end(endNanos, TimeUnit.NANOSECONDS);
+      attempt = null;
+    }
+  }
+
+  /** Marks the SERVER span, while it is still open, with what only we know. */
+  public void outcome(String requestId, Outcome outcome, @Nullable String replica) {
+    Span server = Span.fromContext(parent);
+    server.setAttribute("switchboard.request.id", requestId);
+    server.setAttribute("switchboard.outcome", outcome.label());
+    if (replica != null) {
+      server.setAttribute("switchboard.replica", replica);
+    }
+  }
+
+  /** Makes every span of a finished request. */
+  public void finish(FlightRecord record, Story story) {
+    if (!Span.fromContext(parent).getSpanContext().isSampled()) {
+      return;
+    }
+    admit(record, story);
+    if (record.decision() != null) {
+      route(record, record.decision());
+    }
+    Span span = attempt;
+    if (span != null) {
+      describe(span, record);
+      if (story.engine() != null) {
+        engine(story.engine());
+      }
+      span.end(orElse(record.at(Mark.UPSTREAM_ENDED), record.at(Mark.ENDED)), TimeUnit.NANOSECONDS);
+    }
+  }
+
+  private void admit(FlightRecord record, Story story) {
+    long end =
+        orElse(record.at(Mark.ADMITTED), orElse(record.at(Mark.PARSED), record.at(Mark.ENDED)));
+    Span span = child("switchboard.admit", parent, record.at(Mark.ACCEPTED));
+    span.setAttribute("switchboard.receive_ms", story.nanos(Story.Phase.ACCEPT) / 1e6);
+    span.setAttribute("switchboard.parse_ms", story.nanos(Story.Phase.PARSE) / 1e6);
+    span.setAttribute("switchboard.queue_ms", story.nanos(Story.Phase.QUEUE) / 1e6);
+    if (record.decision() == null && record.failure() != null) {
+      span.setStatus(StatusCode.ERROR, record.outcome().label());
+    }
+    span.end(end, TimeUnit.NANOSECONDS);
+  }
+
+  private void route(FlightRecord record, Decision decision) {
+    long start = record.at(Mark.ADMITTED);
+    long end = Math.max(start, orElse(record.at(Mark.ROUTED), record.at(Mark.ENDED)));
+    Span span = child("switchboard.route", parent, start);
+    span.setAttribute("switchboard.policy", decision.policy());
+    span.setAttribute("switchboard.attempts", record.attempts().size());
+    if (decision.chosen() == null) {
+      span.setStatus(StatusCode.ERROR, "no replica");
+    } else {
+      span.setAttribute("switchboard.replica", decision.chosen());
+    }
+    for (Decision.Candidate candidate : decision.candidates()) {
+      span.addEvent("candidate", candidateAttributes(candidate), end, TimeUnit.NANOSECONDS);
+    }
+    span.end(end, TimeUnit.NANOSECONDS);
+  }
+
+  private static Attributes candidateAttributes(Decision.Candidate candidate) {
+    var attributes =
+        Attributes.builder()
+            .put("switchboard.replica", candidate.replica())
+            .put("switchboard.in_flight", candidate.inFlight())
+            .put("switchboard.running", candidate.running())
+            .put("switchboard.waiting", candidate.waiting())
+            .put("switchboard.report_age_ms", candidate.reportAgeMs());
+    if (candidate.rejected() == null) {
+      attributes.put("switchboard.score", candidate.score());
+    } else {
+      attributes.put("switchboard.rejected", candidate.rejected());
+    }
+    return attributes.build();
+  }
+
+  private static void describe(Span span, FlightRecord record) {
+    RequestParameters parameters = record.parameters();
+    if (parameters.choices() > 1) {
+      span.setAttribute("gen_ai.request.choice.count", parameters.choices());
+    }
+    if (parameters.maxTokens() != null) {
+      span.setAttribute("gen_ai.request.max_tokens", parameters.maxTokens());
+    }
+    if (parameters.temperature() != null) {
+      span.setAttribute("gen_ai.request.temperature", parameters.temperature());
+    }
+    if (parameters.topP() != null) {
+      span.setAttribute("gen_ai.request.top_p", parameters.topP());
+    }
+    if (parameters.seed() != null) {
+      span.setAttribute("gen_ai.request.seed", parameters.seed());
+    }
+    if (record.finishReason() != null) {
+      span.setAttribute(
+          AttributeKey.stringArrayKey("gen_ai.response.finish_reasons"),
+          List.of(record.finishReason()));
+    }
+    usage(span, record);
+    if (record.outcome() != Outcome.OK) {
+      span.setAttribute("error.type", record.outcome().label());
+      span.setStatus(StatusCode.ERROR, record.outcome().label());
+    }
+  }
+
+  private static void usage(Span span, FlightRecord record) {
+    if (record.usage().promptTokens() >= 0) {
+      span.setAttribute("gen_ai.usage.input_tokens", record.usage().promptTokens());
+      span.setAttribute("gen_ai.usage.cache_read.input_tokens", record.usage().cachedTokens());
+    }
+    if (record.usage().completionTokens() >= 0) {
+      span.setAttribute("gen_ai.usage.output_tokens", record.usage().completionTokens());
+    }
+    if (record.stream() && record.ttftNanos() >= 0) {
+      span.setAttribute("gen_ai.response.time_to_first_chunk", record.ttftNanos() / 1e9);
+    }
+  }
+
+  private void engine(Story.Engine engine) {
+    for (RequestTimeline timeline : engine.timelines()) {
+      long queueEnd = orElse(timeline.scheduledNanos(), timeline.finishedNanos());
+      Span queue = child("engine.queue", attemptContext, timeline.tokenizedNanos());
+      queue.setAttribute("switchboard.choice", timeline.choice());
+      queue.setAttribute("switchboard.preemptions", timeline.preemptions());
+      queue.end(Math.max(queueEnd, timeline.tokenizedNanos()), TimeUnit.NANOSECONDS);
+      phase("engine.prefill", timeline, timeline.prefill(), engine);
+      phase("engine.decode", timeline, timeline.decode(), engine);
+    }
+  }
+
+  private void phase(
+      String name, RequestTimeline timeline, @Nullable Phase phase, Story.Engine engine) {
+    if (phase == null) {
+      return;
+    }
+    Span span = child(name, attemptContext, phase.startNanos());
+    span.setAttribute("switchboard.choice", timeline.choice());
+    span.setAttribute("switchboard.tokens", phase.tokens());
+    span.setAttribute("switchboard.cached_tokens", phase.cachedTokens());
+    span.setAttribute("switchboard.steps", phase.steps());
+    span.setAttribute("switchboard.clock_error_ms", engine.errorNanos() / 1e6);
+    if (phase.slowest() != null) {
+      RequestTimeline.Step slowest = phase.slowest();
+      span.setAttribute("switchboard.slowest_step", slowest.step());
+      span.setAttribute(
+          "switchboard.slowest_step_ms", (slowest.endNanos() - slowest.startNanos()) / 1e6);
+    }
+    Context context = attemptContext.with(span);
+    for (Lane lane : phase.lanes()) {
+      lane(context, lane, phase);
+    }
+    span.end(Math.max(phase.endNanos(), phase.startNanos()), TimeUnit.NANOSECONDS);
+  }
+
+  /** A lane's steps are shared with its batch and may begin before the request's phase does. */
+  private void lane(Context context, Lane lane, Phase phase) {
+    long last = Math.max(phase.startNanos(), phase.endNanos());
+    long start = Math.clamp(lane.startNanos(), phase.startNanos(), last);
+    long end = Math.clamp(lane.endNanos(), start, last);
+    Span span = child("stage " + lane.stage() + " › rank " + lane.rank(), context, start);
+    span.setAttribute("switchboard.stage", lane.stage());
+    span.setAttribute("switchboard.rank", lane.rank());
+    span.setAttribute("switchboard.compute_ms", lane.computeNanos() / 1e6);
+    span.setAttribute("switchboard.all_reduce_wait_ms", lane.allReduceWaitNanos() / 1e6);
+    span.setAttribute("switchboard.receive_wait_ms", lane.receiveWaitNanos() / 1e6);
+    span.setAttribute("switchboard.send_ms", lane.sendNanos() / 1e6);
+    span.setAttribute("switchboard.sample_ms", lane.sampleNanos() / 1e6);
+    span.setAttribute("switchboard.copy_ms", lane.copyNanos() / 1e6);
+    span.setAttribute("switchboard.steps", lane.steps());
+    span.setAttribute(
+        "switchboard.straggler_share",
+        lane.steps() == 0 ? 0 : (double) lane.stragglerSteps() / lane.steps());
+    span.setAttribute("switchboard.bytes", lane.bytes());
+    span.end(end, TimeUnit.NANOSECONDS);
+  }
+
+  private Span child(String name, Context context, long startNanos) {
+    return tracer
+        .spanBuilder(name)
+        .setParent(context)
+        .setStartTimestamp(startNanos, TimeUnit.NANOSECONDS)
+        .startSpan();
+  }
+
+  private static long orElse(long nanos, long other) {
+    return nanos == 0 ? other : nanos;
+  }
+}

@@ -1,0 +1,52 @@
+package dev.switchboard.gateway.upstream;
+
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpVersion;
+import io.vertx.core.http.PoolOptions;
+import io.vertx.core.http.RequestOptions;
+import java.net.URI;
+
+/**
+ * Opens requests to replicas: HTTP/1.1, kept alive, one request per connection at a time, no
+ * redirects, no decompression. One per event loop, so a request and its connection share it.
+ */
+public final class UpstreamClient {
+  /** An idle connection is dropped before a server would: a worker's limit is 75 seconds. */
+  private static final int KEEP_ALIVE_SECONDS = 30;
+
+  private final HttpClient client;
+  private final int connectTimeoutMs;
+
+  /**
+   * @param maxConnections to one replica
+   */
+  public UpstreamClient(Vertx vertx, int connectTimeoutMs, int maxConnections) {
+    this.connectTimeoutMs = connectTimeoutMs;
+    this.client =
+        vertx.createHttpClient(
+            new HttpClientOptions()
+                .setProtocolVersion(HttpVersion.HTTP_1_1)
+                .setKeepAlive(true)
+                .setKeepAliveTimeout(KEEP_ALIVE_SECONDS)
+                .setPipelining(false)
+                .setTcpNoDelay(true)
+                .setConnectTimeout(connectTimeoutMs)
+                .setDecompressionSupported(false),
+            new PoolOptions().setHttp1MaxSize(maxConnections));
+  }
+
+  /** A connection to the replica, with a request on it that is not sent yet. */
+  public Future<HttpClientRequest> open(URI base, HttpMethod method, String path) {
+    return client.request(
+        new RequestOptions()
+            .setMethod(method)
+            .setAbsoluteURI(base + path)
+            .setConnectTimeout(connectTimeoutMs)
+            .setFollowRedirects(false));
+  }
+}
