@@ -2,7 +2,7 @@
 //
 // A Status is one integer. The explanation is written into a fixed thread-local buffer when the
 // failure is made and each caller may put its own context in front of it, so the text reads as the
-// call chain ("sb_submit: entries[2].row: 9 is not below max_rows 8") and failing costs no memory.
+// call chain ("sb_submit: entries[2]: row: 9 is not in 0 .. 7") and failing costs no memory.
 #pragma once
 
 #include <cstdint>

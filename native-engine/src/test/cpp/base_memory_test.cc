@@ -1,0 +1,93 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "base/machine.h"
+#include "base/memory.h"
+
+namespace sb {
+namespace {
+
+constexpr std::size_t kMax = std::numeric_limits<std::size_t>::max();
+
+TEST(Memory, OverflowingArithmeticStaysOverflowed) {
+  EXPECT_EQ(checked_mul(kMax / 2, 3), kMax);
+  EXPECT_EQ(checked_add(kMax - 1, 2), kMax);
+  EXPECT_EQ(checked_add(checked_mul(kMax, 2), 1), kMax);
+  EXPECT_EQ(checked_mul(6, 7), 42U);
+}
+
+TEST(Carver, MeasuresWhatItLaterHandsOut) {
+  Carver measure;
+  EXPECT_TRUE(measure.take<float>(3).empty());
+  EXPECT_TRUE(measure.take<std::int32_t>(17).empty());
+  alignas(kCacheLine) std::byte memory[192];
+  Carver carver(memory);
+
+  const std::span<float> first = carver.take<float>(3);
+  const std::span<std::int32_t> second = carver.take<std::int32_t>(17);
+
+  EXPECT_EQ(measure.used(), 192U);
+  EXPECT_EQ(carver.used(), measure.used());
+  EXPECT_EQ(first.size(), 3U);
+  EXPECT_EQ(reinterpret_cast<std::byte*>(second.data()), memory + kCacheLine);
+}
+
+TEST(Carver, RemembersAnOverflow) {
+  Carver measure;
+  EXPECT_TRUE(measure.take<double>(kMax / 4).empty());
+  EXPECT_TRUE(measure.take<double>(1).empty());
+
+  EXPECT_EQ(measure.used(), kMax);
+}
+
+TEST(Arena, IsZeroedAndAligned) {
+  Result<Arena> arena = Arena::take(3 << 20, Arena::Commit::kNow, "test");
+  ASSERT_TRUE(arena.ok());
+
+  const std::byte* data = arena->data();
+
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(data) % kCacheLine, 0U);
+  EXPECT_TRUE(std::all_of(data, data + (3 << 20), [](std::byte b) { return b == std::byte{0}; }));
+}
+
+TEST(Arena, NamesWhatCouldNotBeTaken) {
+  const Result<Arena> arena = Arena::take(kMax, Arena::Commit::kOnTouch, "weights");
+
+  EXPECT_EQ(arena.status(), Status::kOutOfMemory);
+  EXPECT_NE(std::string(last_error()).find("weights"), std::string::npos);
+}
+
+TEST(Status, TextReadsAsTheCallChain) {
+  const Status status = within(within(fail(Status::kBusy, "%d steps", 3), "plan"), "sb_submit");
+
+  EXPECT_EQ(status, Status::kBusy);
+  EXPECT_STREQ(last_error(), "sb_submit: plan: 3 steps");
+}
+
+TEST(Status, TextThatIsTooLongIsCut) {
+  const std::string field(3000, 'x');
+
+  EXPECT_EQ(within(fail(Status::kInternal, "%s", field.c_str()), "call"), Status::kInternal);
+
+  EXPECT_EQ(std::string(last_error()).substr(0, 8), "call: xx");
+  EXPECT_EQ(std::string(last_error()).size(), 1023U);
+}
+
+TEST(Machine, HasMemoryAndCores) {
+  EXPECT_GT(available_memory_bytes(), std::uint64_t{1} << 20);
+  EXPECT_GE(available_cores(), 1);
+}
+
+TEST(Machine, ReadBandwidthIsPositive) {
+  Result<double> measured = read_bandwidth(2, 1 << 20, 2);
+  ASSERT_TRUE(measured.ok());
+
+  EXPECT_GT(*measured, 0);
+}
+
+}  // namespace
+}  // namespace sb
