@@ -20,6 +20,9 @@ public interface Executor extends AutoCloseable {
   /** Most alternatives per output, and their stride in {@link StepResult}. */
   int MAX_TOP_LOGPROBS = 20;
 
+  /** Most entries of a logit bias. */
+  int MAX_LOGIT_BIAS = 4096;
+
   ExecutorInfo info();
 
   /**

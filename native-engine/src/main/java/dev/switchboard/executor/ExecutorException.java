@@ -35,11 +35,30 @@ public final class ExecutorException extends RuntimeException {
 
   private final Status status;
   private final String text;
+  private final int stage;
+  private final int rank;
 
   public ExecutorException(Status status, String text) {
+    this(status, text, -1, -1);
+  }
+
+  /** With the place it happened at. */
+  public ExecutorException(Status status, String text, int stage, int rank) {
     super(status.name().toLowerCase(Locale.ROOT) + ": " + text);
     this.status = status;
     this.text = text;
+    this.stage = stage;
+    this.rank = rank;
+  }
+
+  /** Where it happened, or -1. */
+  public int stage() {
+    return stage;
+  }
+
+  /** Where it happened, or -1. */
+  public int rank() {
+    return rank;
   }
 
   /** The executor's words, without the status. */

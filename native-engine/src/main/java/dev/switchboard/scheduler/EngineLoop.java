@@ -197,9 +197,10 @@ public final class EngineLoop implements Engine {
         parkUnlessWork();
       }
     } catch (ExecutorException e) {
-      lost(e.status() == ExecutorException.Status.HUNG ? "hung" : "internal", e.text(), e);
+      String kind = e.status() == ExecutorException.Status.HUNG ? "hung" : "internal";
+      lost(new EngineFailure(kind, e.text(), e.stage(), e.rank()), e);
     } catch (RuntimeException e) {
-      lost("internal", e.toString(), e);
+      lost(new EngineFailure("internal", e.toString(), -1, -1), e);
     }
   }
 
@@ -256,13 +257,13 @@ public final class EngineLoop implements Engine {
     }
   }
 
-  private void lost(String kind, String message, RuntimeException cause) {
-    LOG.error("engine_lost kind={} message={}", kind, message, cause);
+  private void lost(EngineFailure why, RuntimeException cause) {
+    LOG.error("engine_lost kind={} message={}", why.kind(), why.message(), cause);
     synchronized (inboxLock) {
-      failure = kind + ": " + message;
+      failure = why.kind() + ": " + why.message();
     }
     heartbeats = executor.heartbeats();
-    failEverything(new EngineFailure(kind, message, -1, -1));
+    failEverything(why);
     load = new EngineLoad(0, 0, 0, info.kvBlocks(), 0, 0, load.step(), 0, 0, 0, 0);
   }
 

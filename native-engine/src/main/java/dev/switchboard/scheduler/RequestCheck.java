@@ -45,6 +45,10 @@ final class RequestCheck {
         "must be positive");
     require(isFinite(sampling.presencePenalty()), "presencePenalty", "must be a number");
     require(isFinite(sampling.frequencyPenalty()), "frequencyPenalty", "must be a number");
+    require(
+        sampling.logitBias().size() <= Executor.MAX_LOGIT_BIAS,
+        "logitBias",
+        "must have at most " + Executor.MAX_LOGIT_BIAS + " entries");
     for (Map.Entry<Integer, Float> bias : sampling.logitBias().entrySet()) {
       require(
           bias.getKey() >= 0 && bias.getKey() < vocab,

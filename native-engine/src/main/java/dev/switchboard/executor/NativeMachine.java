@@ -1,0 +1,53 @@
+package dev.switchboard.executor;
+
+import dev.switchboard.executor.ExecutorConfig.Isa;
+import dev.switchboard.executor.binding.Switchboard;
+import dev.switchboard.executor.binding.sb_machine;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * What libswitchboard sees of this machine. Any thread.
+ *
+ * @param bestIsa what {@link Isa#AUTO} picks
+ */
+public record NativeMachine(
+    int cores,
+    boolean hasAvx2,
+    boolean hasAvx512,
+    boolean hasAvx512Bf16,
+    boolean hasAmxInt8,
+    Isa bestIsa) {
+
+  /**
+   * Asks the library.
+   *
+   * @throws ExecutorException when it cannot be loaded
+   */
+  public static NativeMachine probe() {
+    NativeLibrary.load();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment machine = sb_machine.allocate(arena);
+      sb_machine.struct_size(machine, (int) sb_machine.sizeof());
+      NativeLibrary.check(Switchboard.sb_machine_info(machine));
+      return new NativeMachine(
+          sb_machine.cores(machine),
+          sb_machine.has_avx2(machine) != 0,
+          sb_machine.has_avx512(machine) != 0,
+          sb_machine.has_avx512_bf16(machine) != 0,
+          sb_machine.has_amx_int8(machine) != 0,
+          NativeModel.isaOf(sb_machine.best_isa(machine)));
+    }
+  }
+
+  /** Best of some passes of reading bytes of memory with some threads, in bytes per second. */
+  public static double readBandwidth(int threads, long bytes, int passes) {
+    NativeLibrary.load();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(ValueLayout.JAVA_DOUBLE);
+      NativeLibrary.check(Switchboard.sb_read_bandwidth(threads, bytes, passes, out));
+      return out.get(ValueLayout.JAVA_DOUBLE, 0);
+    }
+  }
+}

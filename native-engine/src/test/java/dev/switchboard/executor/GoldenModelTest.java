@@ -1,0 +1,198 @@
+package dev.switchboard.executor;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.executor.ExecutorConfig.KvType;
+import dev.switchboard.gguf.GgufFile;
+import dev.switchboard.gguf.ModelDescription;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * The engine's log-probabilities against exact arithmetic (float64 on the dequantised weights) and
+ * its greedy tokens against llama.cpp's, for every architecture and weight type.
+ */
+class GoldenModelTest {
+  private static final Path GOLDEN = Path.of("src/test/resources/golden");
+
+  @TestFactory
+  List<DynamicTest> logprobsAreAsCloseToExactAsTheFormatAllows() throws IOException {
+    return forEveryModel(GoldenModelTest::compareLogprobs);
+  }
+
+  @TestFactory
+  List<DynamicTest> greedyTokensEqualWhereverTheGapExceedsTheErrors() throws IOException {
+    return forEveryModel(GoldenModelTest::compareGreedy);
+  }
+
+  private interface Comparison {
+    void compare(JsonNode model, Runner runner);
+  }
+
+  private static List<DynamicTest> forEveryModel(Comparison comparison) throws IOException {
+    JsonNode golden = new ObjectMapper().readTree(GOLDEN.resolve("golden.json").toFile());
+    List<DynamicTest> tests = new ArrayList<>();
+    for (JsonNode model : golden.get("models")) {
+      String file = model.get("model").asText();
+      tests.add(DynamicTest.dynamicTest(file, () -> run(file, model, comparison)));
+    }
+    assertEquals(11, tests.size());
+    return tests;
+  }
+
+  private static void run(String file, JsonNode model, Comparison comparison) {
+    try (Executor executor = open(file)) {
+      comparison.compare(model, new Runner(executor));
+    }
+  }
+
+  private static Executor open(String file) {
+    ExecutorConfig config =
+        ExecutorConfig.defaults().withKv(KvType.F16, 32, 16).withSteps(1, 128, 128);
+    try (GgufFile gguf = GgufFile.open(GOLDEN.resolve("models").resolve(file))) {
+      return NativeExecutor.open(ModelDescription.of(gguf), config, (done, total) -> {});
+    }
+  }
+
+  /** Largest mean and largest single error allowed for a model. */
+  private record Allowed(double mean, double max) {
+    static Allowed of(JsonNode model) {
+      String file = model.get("model").asText();
+      if (file.contains("-F32") || file.contains("-F16")) {
+        return new Allowed(0.002, 0.002);
+      }
+      if (file.contains("-BF16")) {
+        return new Allowed(0.01, 0.01);
+      }
+      JsonNode peer = model.get("llama_cpp_error");
+      return new Allowed(1.25 * peer.get("mean").asDouble(), 2 * peer.get("max").asDouble());
+    }
+  }
+
+  private static void compareLogprobs(JsonNode model, Runner runner) {
+    double sum = 0;
+    double max = 0;
+    int count = 0;
+    for (JsonNode golden : model.get("cases")) {
+      int[] prompt = ints(golden.get("prompt_tokens"));
+      runner.begin(prompt);
+      for (JsonNode position : golden.get("positions")) {
+        runner.computeUpTo(prompt, position.get("position").asInt());
+        for (JsonNode candidate : position.get("exact_logprobs")) {
+          double ours = runner.score(prompt, candidate.get(0).asInt());
+          double error = Math.abs(ours - candidate.get(1).asDouble());
+          sum += error;
+          max = Math.max(max, error);
+          count++;
+        }
+      }
+    }
+    Allowed allowed = Allowed.of(model);
+    String errors = String.format("mean %.5f max %.5f, allowed %s", sum / count, max, allowed);
+    System.out.println("golden " + model.get("model").asText() + " " + errors);
+    assertEquals(170, count);
+    assertTrue(sum / count <= allowed.mean && max <= allowed.max, errors);
+  }
+
+  private static void compareGreedy(JsonNode model, Runner runner) {
+    double tolerance = 2 * Allowed.of(model).max;
+    for (JsonNode golden : model.get("cases")) {
+      int[] prompt = ints(golden.get("prompt_tokens"));
+      int[] greedy = ints(golden.get("greedy_continuation"));
+      int[] all = Arrays.copyOf(prompt, prompt.length + greedy.length);
+      System.arraycopy(greedy, 0, all, prompt.length, greedy.length);
+      runner.begin(prompt);
+      for (int i = 0; i < greedy.length; i++) {
+        runner.computeUpTo(all, prompt.length + i - 1);
+        double gap = runner.gapTo(all, greedy[i]);
+
+        // The golden file has no gaps inside a continuation, so ours stand for them.
+        assertTrue(gap <= tolerance, "token " + i + " differs over a gap of " + gap);
+      }
+    }
+  }
+
+  private static int[] ints(JsonNode array) {
+    int[] values = new int[array.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = array.get(i).asInt();
+    }
+    return values;
+  }
+
+  /** One sequence on row 0, computed position by position. */
+  private static final class Runner {
+    private static final int CHUNK = 128;
+
+    private final Executor executor;
+    private final StepPlan plan = new StepPlan(1, CHUNK, CHUNK);
+    private long step;
+    private int computed;
+
+    Runner(Executor executor) {
+      this.executor = executor;
+    }
+
+    void begin(int[] prompt) {
+      executor.begin(0, Sampling.GREEDY, prompt, prompt.length, prompt.length);
+      computed = 0;
+    }
+
+    /** Computes every position before this one. */
+    void computeUpTo(int[] tokens, int position) {
+      while (computed < position) {
+        int end = Math.min(position, computed + CHUNK);
+        entry(tokens, computed, end, 0);
+        step();
+        computed = end;
+      }
+    }
+
+    /** Log-probability of a token after the computed ones and the next; computes the next again. */
+    double score(int[] tokens, int target) {
+      entry(tokens, computed, computed + 1, 0);
+      plan.output(target);
+      StepResult result = step();
+      assertEquals(target, result.token(0));
+      return result.logprob(0);
+    }
+
+    /**
+     * How far our best token is above this one, after the computed ones and the next; 0 if it is.
+     */
+    double gapTo(int[] tokens, int wanted) {
+      entry(tokens, computed, computed + 1, Executor.MAX_TOP_LOGPROBS);
+      plan.output(wanted);
+      StepResult result = step();
+      return result.topToken(0, 0) == wanted ? 0 : result.topLogprob(0, 0) - result.logprob(0);
+    }
+
+    private void entry(int[] tokens, int from, int end, int top) {
+      plan.reset(++step);
+      plan.entry(0, from, top, true);
+      for (int block = 0; block * 32 < end; block++) {
+        plan.block(block);
+      }
+      for (int position = from; position < end; position++) {
+        plan.token(tokens[position]);
+      }
+    }
+
+    private StepResult step() {
+      executor.submit(plan);
+      StepResult result = executor.await(10_000_000_000L);
+      assertNotNull(result);
+      assertTrue(result.ok(), result.message());
+      return result;
+    }
+  }
+}
