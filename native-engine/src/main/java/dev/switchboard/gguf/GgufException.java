@@ -1,5 +1,7 @@
 package dev.switchboard.gguf;
 
+import java.util.Objects;
+
 /** Why a GGUF file cannot be used: a stable reason and a message that names the key or tensor. */
 public final class GgufException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -19,6 +21,11 @@ public final class GgufException extends RuntimeException {
 
   public Reason reason() {
     return reason;
+  }
+
+  @Override
+  public String getMessage() {
+    return Objects.requireNonNull(super.getMessage());
   }
 
   /** Text from a file as messages show it: quoted, shortened, without control characters. */

@@ -22,11 +22,12 @@ final class TokenTable {
   private static final int MAX_PROBES = 256;
   private static final long HASH_START = 0xcbf29ce484222325L;
   private static final long HASH_STEP = 0x100000001b3L;
+  private static final long EMPTY = -1;
   private static final long HASH_MIX = 0x9E3779B97F4A7C15L;
 
   private final byte[] pool;
   private final int[] starts;
-  private final int[] slots;
+  private final long[] slots;
   private final int longest;
 
   TokenTable(GgufStrings tokens) {
@@ -39,8 +40,8 @@ final class TokenTable {
     }
     longest = most;
     pool = new byte[starts[count]];
-    slots = new int[Math.max(16, Integer.highestOneBit(Math.max(1, count)) * 4)];
-    Arrays.fill(slots, NONE);
+    slots = new long[Math.max(16, Integer.highestOneBit(Math.max(1, count)) * 4)];
+    Arrays.fill(slots, EMPTY);
     for (int id = 0; id < count; id++) {
       tokens.copy(id, pool, starts[id]);
       insert(id);
@@ -79,14 +80,19 @@ final class TokenTable {
 
   /** Id of the token that is exactly these bytes, whose hash the caller has walked. */
   int find(long hash, byte[] text, int from, int to) {
+    long mixed = mix(hash);
     int mask = slots.length - 1;
-    for (int slot = slot(hash); slots[slot] != NONE; slot = (slot + 1) & mask) {
-      int id = slots[slot];
-      if (Arrays.equals(pool, starts[id], starts[id + 1], text, from, to)) {
+    for (int slot = slot(mixed); slots[slot] != EMPTY; slot = (slot + 1) & mask) {
+      int id = (int) slots[slot];
+      if (slots[slot] == entry(mixed, id) && is(id, text, from, to)) {
         return id;
       }
     }
     return NONE;
+  }
+
+  private boolean is(int id, byte[] text, int from, int to) {
+    return Arrays.equals(pool, starts[id], starts[id + 1], text, from, to);
   }
 
   static long hashStart() {
@@ -105,9 +111,18 @@ final class TokenTable {
     return hash;
   }
 
-  private int slot(long hash) {
+  private static long mix(long hash) {
     long mixed = (hash ^ (hash >>> 32)) * HASH_MIX;
-    return (int) (mixed >>> 32) & (slots.length - 1);
+    return mixed ^ (mixed >>> 29);
+  }
+
+  private int slot(long mixed) {
+    return (int) mixed & (slots.length - 1);
+  }
+
+  /** A slot's content: half of the hash, so that few misses look at the pool, and the id. */
+  private static long entry(long mixed, int id) {
+    return (mixed & 0xFFFFFFFF00000000L) | id;
   }
 
   private void insert(int id) {
@@ -116,11 +131,12 @@ final class TokenTable {
     if (from == to) {
       return;
     }
+    long mixed = mix(hash(pool, from, to));
     int mask = slots.length - 1;
-    int slot = slot(hash(pool, from, to));
-    for (int probes = 0; slots[slot] != NONE; slot = (slot + 1) & mask) {
-      int other = slots[slot];
-      if (Arrays.equals(pool, starts[other], starts[other + 1], pool, from, to)) {
+    int slot = slot(mixed);
+    for (int probes = 0; slots[slot] != EMPTY; slot = (slot + 1) & mask) {
+      int other = (int) slots[slot];
+      if (slots[slot] == entry(mixed, other) && is(other, pool, from, to)) {
         return;
       }
       if (++probes > MAX_PROBES) {
@@ -128,6 +144,6 @@ final class TokenTable {
             Reason.BAD_TOKENIZER, "tokenizer.ggml.tokens has too many tokens that hash alike");
       }
     }
-    slots[slot] = id;
+    slots[slot] = entry(mixed, id);
   }
 }

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes GGUF files for tests, right ones and wrong ones: any field can be given a value that does
@@ -17,8 +18,8 @@ public final class GgufBuilder {
   private final List<Tensor> tensors = new ArrayList<>();
   private int magic = 0x46554747;
   private int version = 3;
-  private long tensorCount = Tensor.NEXT;
-  private long entryCount = Tensor.NEXT;
+  private @Nullable Long tensorCount;
+  private @Nullable Long entryCount;
   private int alignment = 32;
   private long dataBytes = -1;
 
@@ -204,8 +205,8 @@ public final class GgufBuilder {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     out.writeBytes(little(magic, 4));
     out.writeBytes(little(version, 4));
-    out.writeBytes(little(tensorCount != Tensor.NEXT ? tensorCount : tensors.size(), 8));
-    out.writeBytes(little(entryCount != Tensor.NEXT ? entryCount : entries.size(), 8));
+    out.writeBytes(little(tensorCount == null ? tensors.size() : tensorCount, 8));
+    out.writeBytes(little(entryCount == null ? entries.size() : entryCount, 8));
     for (Entry entry : entries) {
       out.writeBytes(text(entry.key));
       out.writeBytes(little(entry.value.type, 4));
