@@ -119,9 +119,14 @@ final class TextAssembly {
   private void release(String decided) {
     text.append(decided);
     releasedEnd += decided.codePointCount(0, decided.length());
-    while (!waiting.isEmpty() && waiting.getFirst().end() <= releasedEnd && !stops.matched()) {
+    while (!stops.matched() && !waiting.isEmpty() && isShown(waiting.getFirst())) {
       place(waiting.removeFirst());
     }
+  }
+
+  /** A token without text (the start of a character) goes with the text after it. */
+  private boolean isShown(Waiting token) {
+    return token.end() <= releasedEnd && token.start() < releasedEnd;
   }
 
   private void place(Waiting token) {

@@ -1,0 +1,398 @@
+package dev.switchboard.worker;
+
+import static dev.switchboard.worker.WorkerFixture.json;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.scheduler.GenerationRequest;
+import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What the two completion endpoints answer, against an engine whose tokens are written down. */
+class CompletionIT {
+  private static final String CHAT = "/v1/chat/completions";
+  private static final String TEXT = "/v1/completions";
+
+  private static String chat(String more) {
+    return "{\"model\":\"test-model\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
+        + more
+        + "}";
+  }
+
+  private static String text(String more) {
+    return "{\"model\":\"test-model\"" + more + "}";
+  }
+
+  /** The text of a choice, put together from a stream's events. */
+  private static String streamed(List<String> events, int choice) {
+    StringBuilder text = new StringBuilder();
+    for (String event : events) {
+      if (!event.equals("[DONE]")) {
+        for (JsonNode part : json(event).path("choices")) {
+          if (part.path("index").asInt() == choice) {
+            text.append(part.path("delta").path("content").asText(""));
+            text.append(part.path("text").asText(""));
+          }
+        }
+      }
+    }
+    return text.toString();
+  }
+
+  private static String finishReason(List<String> events, int choice) {
+    String reason = "none";
+    for (String event : events) {
+      if (!event.equals("[DONE]")) {
+        for (JsonNode part : json(event).path("choices")) {
+          if (part.path("index").asInt() == choice && !part.path("finish_reason").isNull()) {
+            reason = part.path("finish_reason").asText();
+          }
+        }
+      }
+    }
+    return reason;
+  }
+
+  @Test
+  void aChatIsAnsweredWhole() {
+    ScriptedEngine engine = WorkerFixture.answering("héllo → wörld");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      HttpResponse<String> response = worker.post(CHAT, chat(""));
+
+      JsonNode answer = json(response.body());
+      assertEquals(200, response.statusCode());
+      assertEquals("chat.completion", answer.path("object").asText());
+      assertEquals("test-model", answer.path("model").asText());
+      JsonNode choice = answer.path("choices").path(0);
+      assertEquals("héllo → wörld", choice.path("message").path("content").asText());
+      assertEquals("stop", choice.path("finish_reason").asText());
+      assertEquals(17, answer.path("usage").path("completion_tokens").asInt());
+      // "user: hi\nassistant:" and BOS.
+      assertEquals(20, answer.path("usage").path("prompt_tokens").asInt());
+      assertEquals("w-test", response.headers().firstValue("X-Switchboard-Replica").orElse(""));
+    }
+  }
+
+  @Test
+  void aChatIsStreamed() {
+    ScriptedEngine engine = WorkerFixture.answering("héllo → wörld");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      HttpResponse<String> response = worker.post(CHAT, chat(",\"stream\":true"));
+
+      List<String> events = WorkerFixture.data(response.body());
+      assertEquals(
+          "text/event-stream; charset=utf-8",
+          response.headers().firstValue("Content-Type").orElse(""));
+      JsonNode first = json(events.getFirst()).path("choices").path(0).path("delta");
+      assertEquals("assistant", first.path("role").asText());
+      assertEquals("héllo → wörld", streamed(events, 0));
+      assertEquals("stop", finishReason(events, 0));
+      assertEquals("[DONE]", events.getLast());
+    }
+  }
+
+  @Test
+  void tokensArriveOneByOneAsTheyAreComputed() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(1);
+      var lines = worker.stream(CHAT, chat(",\"stream\":true")).body().iterator();
+
+      assertTrue(lines.next().contains("\"role\":\"assistant\""));
+      lines.next();
+      assertTrue(lines.next().contains("\"content\":\"a\""));
+      engine.allowMore(1);
+      lines.next();
+      assertTrue(lines.next().contains("\"content\":\"b\""));
+      engine.allowMore(100);
+    }
+  }
+
+  @Test
+  void usageComesLastWhenAskedFor() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      List<String> events =
+          worker.events(CHAT, chat(",\"stream\":true,\"stream_options\":{\"include_usage\":true}"));
+
+      JsonNode usage = json(events.get(events.size() - 2));
+      assertEquals(0, usage.path("choices").size());
+      assertEquals(3, usage.path("usage").path("completion_tokens").asInt());
+      assertEquals(23, usage.path("usage").path("total_tokens").asInt());
+    }
+  }
+
+  @Test
+  void aStopStringCutsTheAnswerAndCancelsTheRest() {
+    ScriptedEngine engine = WorkerFixture.answering("one two three four five");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      JsonNode answer = json(worker.post(CHAT, chat(",\"stop\":[\" thr\",\"zzz\"]")).body());
+
+      JsonNode choice = answer.path("choices").path(0);
+      assertEquals("one two", choice.path("message").path("content").asText());
+      assertEquals("stop", choice.path("finish_reason").asText());
+      WorkerFixture.eventually(() -> engine.running() == 0);
+    }
+  }
+
+  @Test
+  void aStreamNeverShowsTheStartOfAStopString() {
+    ScriptedEngine engine = WorkerFixture.answering("one two three");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      List<String> events = worker.events(CHAT, chat(",\"stream\":true,\"stop\":\" three\""));
+
+      assertEquals("one two", streamed(events, 0));
+      assertEquals("stop", finishReason(events, 0));
+      assertEquals("[DONE]", events.getLast());
+    }
+  }
+
+  @Test
+  void choicesAreInterleavedWithSeedsOfTheirOwn() {
+    ScriptedEngine engine = WorkerFixture.answering("xy");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      List<String> events = worker.events(CHAT, chat(",\"stream\":true,\"n\":3,\"seed\":41"));
+
+      for (int choice = 0; choice < 3; choice++) {
+        assertEquals("xy", streamed(events, choice));
+        assertEquals("stop", finishReason(events, choice));
+      }
+      assertEquals(List.of(41L, 42L, 43L), seeds(engine));
+    }
+  }
+
+  private static List<Long> seeds(ScriptedEngine engine) {
+    List<Long> seeds = new ArrayList<>();
+    for (GenerationRequest request : engine.submitted()) {
+      if (!request.requestId().equals("canary")) {
+        seeds.add(request.sampling().seed());
+      }
+    }
+    return seeds;
+  }
+
+  @Test
+  void aRequestWithoutASeedGetsOneForAllItsChoices() {
+    ScriptedEngine engine = WorkerFixture.answering("xy");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      worker.post(CHAT, chat(",\"n\":2"));
+      worker.post(CHAT, chat(""));
+
+      List<Long> seeds = seeds(engine);
+      assertEquals(seeds.get(0) + 1, seeds.get(1));
+      assertFalse(seeds.get(2).equals(seeds.get(0)));
+    }
+  }
+
+  @Test
+  void theLengthLimitEndsWithLength() {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      JsonNode byOld = json(worker.post(CHAT, chat(",\"max_tokens\":2")).body());
+      JsonNode byNew = json(worker.post(CHAT, chat(",\"max_completion_tokens\":3")).body());
+
+      assertEquals("ab", byOld.at("/choices/0/message/content").asText());
+      assertEquals("length", byOld.at("/choices/0/finish_reason").asText());
+      assertEquals("abc", byNew.at("/choices/0/message/content").asText());
+    }
+  }
+
+  @Test
+  void samplingReachesTheEngineAsSent() {
+    ScriptedEngine engine = WorkerFixture.answering("a");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      worker.post(
+          CHAT,
+          chat(
+              ",\"temperature\":0.5,\"top_p\":0.9,\"top_k\":7,\"min_p\":0.1,"
+                  + "\"repetition_penalty\":1.2,\"presence_penalty\":0.3,"
+                  + "\"frequency_penalty\":-0.4,\"logit_bias\":{\"65\":5},\"ignore_eos\":true"));
+
+      GenerationRequest request = engine.submitted().getLast();
+      assertEquals(0.5f, request.sampling().temperature());
+      assertEquals(0.9f, request.sampling().topP());
+      assertEquals(7, request.sampling().topK());
+      assertEquals(0.1f, request.sampling().minP());
+      assertEquals(1.2f, request.sampling().repetitionPenalty());
+      assertEquals(0.3f, request.sampling().presencePenalty());
+      assertEquals(-0.4f, request.sampling().frequencyPenalty());
+      assertEquals(5f, request.sampling().logitBias().get(65));
+      assertTrue(request.stopTokens().isEmpty());
+      assertEquals(WorkerFixture.CONTEXT - 20, request.maxTokens());
+    }
+  }
+
+  @Test
+  void chatLogprobsNameEveryToken() {
+    ScriptedEngine engine = WorkerFixture.answering("aé");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      JsonNode answer =
+          json(worker.post(CHAT, chat(",\"logprobs\":true,\"top_logprobs\":2")).body());
+
+      JsonNode content = answer.at("/choices/0/logprobs/content");
+      assertEquals(3, content.size());
+      assertEquals("a", content.path(0).path("token").asText());
+      assertEquals(-0.5, content.path(0).path("logprob").asDouble());
+      assertEquals(2, content.path(0).path("top_logprobs").size());
+      assertEquals(0xc3, content.path(1).path("bytes").path(0).asInt());
+    }
+  }
+
+  @Test
+  void everyFormOfPromptIsContinued() {
+    ScriptedEngine engine = WorkerFixture.answering("ok");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      worker.post(TEXT, text(",\"prompt\":\"AB\""));
+      JsonNode many = json(worker.post(TEXT, text(",\"prompt\":[\"A\",\"B\"]")).body());
+      worker.post(TEXT, text(",\"prompt\":[65,66]"));
+      JsonNode lists = json(worker.post(TEXT, text(",\"prompt\":[[65],[66,67]],\"n\":2")).body());
+
+      assertEquals(2, many.path("choices").size());
+      assertEquals(4, lists.path("choices").size());
+      List<GenerationRequest> sent = engine.submitted();
+      assertEquals(List.of(256, 65, 66), boxed(sent.get(1).prompt()));
+      assertEquals(List.of(256, 65), boxed(sent.get(2).prompt()));
+      assertEquals(List.of(65, 66), boxed(sent.get(4).prompt()));
+      assertEquals(List.of(66, 67), boxed(sent.getLast().prompt()));
+    }
+  }
+
+  private static List<Integer> boxed(int[] tokens) {
+    return Arrays.stream(tokens).boxed().toList();
+  }
+
+  @Test
+  void echoPutsThePromptBeforeTheAnswerWithItsLogprobs() {
+    ScriptedEngine engine = WorkerFixture.answering("cd");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      JsonNode answer =
+          json(worker.post(TEXT, text(",\"prompt\":[97,98],\"echo\":true,\"logprobs\":1")).body());
+
+      JsonNode choice = answer.path("choices").path(0);
+      assertEquals("abcd", choice.path("text").asText());
+      JsonNode logprobs = choice.path("logprobs");
+      assertEquals(4, logprobs.path("tokens").size());
+      assertTrue(logprobs.path("token_logprobs").path(0).isNull());
+      assertEquals(-0.5, logprobs.path("token_logprobs").path(1).asDouble());
+      assertEquals("[0,1,2,3]", logprobs.path("text_offset").toString());
+    }
+  }
+
+  @Test
+  void echoAloneScoresAPrompt() {
+    ScriptedEngine engine = WorkerFixture.answering("cd");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      JsonNode answer =
+          json(
+              worker
+                  .post(
+                      TEXT,
+                      text(",\"prompt\":\"ab\",\"echo\":true,\"logprobs\":0,\"max_tokens\":0"))
+                  .body());
+
+      JsonNode choice = answer.path("choices").path(0);
+      assertEquals("ab", choice.path("text").asText());
+      // BOS is not part of the text, so the first token has a probability too.
+      assertEquals("[-0.5,-0.5]", choice.path("logprobs").path("token_logprobs").toString());
+      assertEquals(0, answer.at("/usage/completion_tokens").asInt());
+    }
+  }
+
+  @Test
+  void echoIsStreamedFirst() {
+    ScriptedEngine engine = WorkerFixture.answering("cd");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      List<String> events =
+          worker.events(TEXT, text(",\"prompt\":\"ab\",\"echo\":true,\"stream\":true"));
+
+      assertEquals("abcd", streamed(events, 0));
+    }
+  }
+
+  @Test
+  void theTimelineIsInTheLastChunkWhenAskedFor() {
+    ScriptedEngine engine = WorkerFixture.answering("one two three");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      List<String> events =
+          worker.events(
+              CHAT,
+              chat(",\"stream\":true,\"stop\":\"two\",\"n\":2"),
+              "X-Switchboard-Timeline",
+              "summary",
+              "X-Request-Id",
+              "r-1");
+
+      JsonNode last = json(events.get(events.size() - 2)).path("switchboard");
+      assertEquals("w-test", last.path("replica").asText());
+      assertEquals(2, last.path("timelines").size());
+      assertEquals("r-1", last.at("/timelines/0/request_id").asText());
+      assertEquals(0, last.at("/timelines/0/steps").size());
+      assertTrue(last.path("sent_ns").asLong() >= last.path("received_ns").asLong());
+      assertEquals(1, events.stream().filter(event -> event.contains("\"switchboard\":{")).count());
+      assertEquals("one ", streamed(events, 1));
+    }
+  }
+
+  @Test
+  void theFullTimelineHasEveryStep() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      JsonNode answer = json(worker.post(CHAT, chat(""), "X-Switchboard-Timeline", "full").body());
+
+      assertEquals(1, answer.at("/switchboard/timelines/0/steps").size());
+    }
+  }
+
+  @Test
+  void theTimelineWaitsForTheUsageChunk() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      List<String> events =
+          worker.events(
+              CHAT,
+              chat(",\"stream\":true,\"stream_options\":{\"include_usage\":true}"),
+              "X-Switchboard-Timeline",
+              "summary");
+
+      JsonNode last = json(events.get(events.size() - 2));
+      assertTrue(last.has("switchboard"));
+      assertEquals(3, last.at("/usage/completion_tokens").asInt());
+    }
+  }
+
+  @Test
+  void aLongPromptIsPreparedOffTheLoopWithTheSameAnswer() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker =
+        new WorkerFixture(engine, settings -> Settings.offLoop(settings, 10)).serve()) {
+      JsonNode answer = json(worker.post(CHAT, chat("")).body());
+      HttpResponse<String> refused = worker.post(CHAT, chat(",\"n\":99"));
+
+      assertEquals("abc", answer.at("/choices/0/message/content").asText());
+      assertEquals(400, refused.statusCode());
+    }
+  }
+
+  @Test
+  void aRequestIdIsEchoedWhenItMayBe() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      String given = id(worker.post(CHAT, chat(""), "X-Request-Id", "order-66/a"));
+      String spaces = id(worker.post(CHAT, chat(""), "X-Request-Id", "a b"));
+      String longer = id(worker.post(CHAT, chat(""), "X-Request-Id", "x".repeat(129)));
+
+      assertEquals("order-66/a", given);
+      assertTrue(spaces.startsWith("req-"));
+      assertTrue(longer.startsWith("req-"));
+    }
+  }
+
+  private static String id(HttpResponse<String> response) {
+    return response.headers().firstValue("X-Request-Id").orElse("");
+  }
+}

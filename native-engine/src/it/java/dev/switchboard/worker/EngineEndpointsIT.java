@@ -1,0 +1,208 @@
+package dev.switchboard.worker;
+
+import static dev.switchboard.worker.WorkerFixture.json;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Test;
+
+/** What operators and the gateway ask a worker. */
+class EngineEndpointsIT {
+  private static final String TEXT = "/v1/completions";
+  private static final String BODY = "{\"model\":\"test-model\",\"prompt\":\"x\"}";
+  private static final String STREAM =
+      "{\"model\":\"test-model\",\"prompt\":\"x\",\"stream\":true}";
+
+  private static String state(WorkerFixture worker) {
+    return json(worker.get("/engine/v1/state").body()).path("state").asText();
+  }
+
+  @Test
+  void aWorkerAnswersWhileItsModelLoads() {
+    try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("ok"))) {
+      worker.worker().progress().update(3, 10);
+      JsonNode loading = json(worker.get("/engine/v1/state").body());
+
+      assertEquals("loading", loading.path("state").asText());
+      assertEquals(3, loading.at("/progress/done_bytes").asInt());
+      assertEquals(200, worker.get("/livez").statusCode());
+      assertEquals(503, worker.get("/readyz").statusCode());
+      assertEquals(503, worker.post(TEXT, BODY).statusCode());
+      assertEquals(0, json(worker.get("/v1/models").body()).path("data").size());
+      assertEquals(409, worker.post("/engine/v1/drain", "").statusCode());
+
+      worker.serve();
+
+      assertEquals("ready", state(worker));
+      assertEquals(200, worker.get("/readyz").statusCode());
+      assertEquals("test-model", json(worker.get("/v1/models").body()).at("/data/0/id").asText());
+    }
+  }
+
+  @Test
+  void theStateTellsModelTopologyMemoryHealthAndLoad() {
+    try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("ok")).serve()) {
+      JsonNode state = json(worker.get("/engine/v1/state").body());
+
+      assertEquals("llama", state.at("/model/architecture").asText());
+      assertEquals(2, state.at("/topology/ranks").asInt());
+      assertEquals(2, state.at("/memory/kv_bytes").asInt());
+      assertEquals(2, state.at("/health/ranks").size());
+      assertTrue(state.path("load").has("waiting"));
+    }
+  }
+
+  @Test
+  void theCanaryAnswersForEveryRank() {
+    ScriptedEngine engine = WorkerFixture.answering("ok");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      HttpResponse<String> good = worker.post("/engine/v1/canary", "");
+      engine.silenceRank();
+      HttpResponse<String> bad = worker.post("/engine/v1/canary", "");
+
+      assertEquals(200, good.statusCode());
+      assertTrue(json(good.body()).path("ok").asBoolean());
+      assertEquals(503, bad.statusCode());
+      assertTrue(json(bad.body()).at("/ranks/0/answered").asBoolean());
+      assertFalse(json(bad.body()).at("/ranks/1/answered").asBoolean());
+    }
+  }
+
+  @Test
+  void aCanaryThatGetsNoTokenSaysSo() {
+    ScriptedEngine engine = WorkerFixture.answering("ok");
+    try (WorkerFixture worker =
+        new WorkerFixture(
+                engine, settings -> Settings.canaryTimeout(settings, Duration.ofMillis(50)))
+            .serve()) {
+      engine.allow(0);
+
+      HttpResponse<String> response = worker.post("/engine/v1/canary", "");
+
+      assertEquals(503, response.statusCode());
+      assertTrue(json(response.body()).path("failure").asText().contains("50 ms"));
+    }
+  }
+
+  @Test
+  void aDrainingWorkerFinishesItsStreamsAndTakesNothingNew() {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(1);
+      var running = worker.stream(TEXT, STREAM);
+
+      JsonNode drained = json(worker.post("/engine/v1/drain", "").body());
+      HttpResponse<String> refused = worker.post(TEXT, BODY);
+      engine.allowMore(100);
+
+      assertEquals("draining", drained.path("state").asText());
+      assertEquals(1, drained.path("requests").asInt());
+      assertEquals(503, refused.statusCode());
+      assertEquals("draining", json(refused.body()).at("/error/code").asText());
+      assertTrue(running.body().toList().contains("data: [DONE]"));
+      assertEquals(503, worker.get("/readyz").statusCode());
+
+      assertEquals(200, worker.post("/engine/v1/resume", "").statusCode());
+      assertEquals(200, worker.post(TEXT, BODY).statusCode());
+    }
+  }
+
+  @Test
+  void terminationWaitsForStreams() {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(1);
+      var running = worker.stream(TEXT, STREAM);
+
+      CompletableFuture<Void> closed = worker.worker().terminate().toCompletableFuture();
+      WorkerFixture.eventually(() -> worker.worker().lifecycle().phase() == WorkerPhase.DRAINING);
+      engine.allowMore(100);
+
+      assertTrue(running.body().toList().contains("data: [DONE]"));
+      closed.join();
+    }
+  }
+
+  @Test
+  void terminationEndsStreamsWithAnErrorAtItsLimit() {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    try (WorkerFixture worker =
+        new WorkerFixture(engine, settings -> Settings.drainLimit(settings, Duration.ofMillis(100)))
+            .serve()) {
+      engine.allow(1);
+      var running = worker.stream(TEXT, STREAM);
+
+      worker.worker().terminate().toCompletableFuture().join();
+
+      List<String> lines = running.body().toList();
+      assertTrue(lines.get(lines.size() - 2).contains("\"code\":\"draining\""));
+      assertFalse(lines.contains("data: [DONE]"));
+    }
+  }
+
+  @Test
+  void theTimelinesOfFinishedRequestsAreKept() {
+    try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("abc")).serve()) {
+      worker.post(TEXT, BODY.replace("}", ",\"n\":2}"), "X-Request-Id", "r-5");
+
+      JsonNode summary = json(worker.get("/engine/v1/requests/r-5/timeline").body());
+      JsonNode detail = json(worker.get("/engine/v1/requests/r-5/timeline?detail=steps").body());
+
+      assertEquals(2, summary.path("timelines").size());
+      assertEquals(0, summary.at("/timelines/0/steps").size());
+      assertEquals(1, detail.at("/timelines/0/steps").size());
+      assertEquals(404, worker.get("/engine/v1/requests/r-6/timeline").statusCode());
+    }
+  }
+
+  @Test
+  void theTimelineOfABrokenStreamIsKept() throws IOException {
+    ScriptedEngine engine = WorkerFixture.answering("a".repeat(100));
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(1);
+      Socket socket =
+          worker.raw(
+              "POST /v1/completions HTTP/1.1\r\nHost: x\r\nX-Request-Id: gone\r\nContent-Length: "
+                  + STREAM.length()
+                  + "\r\n\r\n"
+                  + STREAM);
+      assertTrue(socket.getInputStream().read() > 0);
+
+      socket.close();
+
+      WorkerFixture.eventually(
+          () ->
+              json(worker.get("/engine/v1/requests/gone/timeline").body()).path("timelines").size()
+                  == 1);
+    }
+  }
+
+  @Test
+  void aLostEngineTakesTheWorkerOutOfReadiness() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.loseEngine("stage 0 rank 1 hung in step 7");
+
+      WorkerFixture.eventually(() -> state(worker).equals("failed"));
+
+      assertEquals(503, worker.get("/livez").statusCode());
+      assertEquals(503, worker.get("/readyz").statusCode());
+      assertTrue(worker.post(TEXT, BODY).body().contains("rank 1 hung"));
+    }
+  }
+
+  @Test
+  void faultsNeedTheirFlag() {
+    try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("abc")).serve()) {
+      assertEquals(403, worker.post("/engine/v1/faults", "{\"kind\":\"fail\"}").statusCode());
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package dev.switchboard.worker;
+
+import java.time.Duration;
+
+/** Settings that differ from the defaults in what a test is about. */
+final class Settings {
+  private Settings() {}
+
+  static WorkerSettings offLoop(WorkerSettings s, int bytes) {
+    return with(
+        s,
+        s.streamBufferBytes(),
+        s.writeStall(),
+        s.drainLimit(),
+        s.headerTimeout(),
+        bytes,
+        s.canaryTimeout());
+  }
+
+  static WorkerSettings slowReader(WorkerSettings s, int bufferBytes, Duration stall) {
+    return with(
+        s,
+        bufferBytes,
+        stall,
+        s.drainLimit(),
+        s.headerTimeout(),
+        s.offLoopBytes(),
+        s.canaryTimeout());
+  }
+
+  static WorkerSettings drainLimit(WorkerSettings s, Duration limit) {
+    return with(
+        s,
+        s.streamBufferBytes(),
+        s.writeStall(),
+        limit,
+        s.headerTimeout(),
+        s.offLoopBytes(),
+        s.canaryTimeout());
+  }
+
+  static WorkerSettings headerTimeout(WorkerSettings s, Duration limit) {
+    return with(
+        s,
+        s.streamBufferBytes(),
+        s.writeStall(),
+        s.drainLimit(),
+        limit,
+        s.offLoopBytes(),
+        s.canaryTimeout());
+  }
+
+  static WorkerSettings canaryTimeout(WorkerSettings s, Duration limit) {
+    return with(
+        s,
+        s.streamBufferBytes(),
+        s.writeStall(),
+        s.drainLimit(),
+        s.headerTimeout(),
+        s.offLoopBytes(),
+        limit);
+  }
+
+  private static WorkerSettings with(
+      WorkerSettings s,
+      int bufferBytes,
+      Duration stall,
+      Duration drainLimit,
+      Duration headerTimeout,
+      int offLoopBytes,
+      Duration canaryTimeout) {
+    return new WorkerSettings(
+        s.id(),
+        s.bind(),
+        s.port(),
+        s.requests(),
+        s.headerBytes(),
+        s.uriBytes(),
+        s.connections(),
+        headerTimeout,
+        s.bodyTimeout(),
+        s.idleTimeout(),
+        stall,
+        bufferBytes,
+        drainLimit,
+        canaryTimeout,
+        s.timelines(),
+        s.timelineBytes(),
+        offLoopBytes,
+        s.allowFaultInjection());
+  }
+}

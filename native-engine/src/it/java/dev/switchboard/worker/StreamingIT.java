@@ -1,0 +1,220 @@
+package dev.switchboard.worker;
+
+import static dev.switchboard.worker.WorkerFixture.json;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** How answers end that do not end well. */
+class StreamingIT {
+  private static final String TEXT = "/v1/completions";
+  private static final String BODY = "{\"model\":\"test-model\",\"prompt\":\"x\"}";
+  private static final String STREAM =
+      "{\"model\":\"test-model\",\"prompt\":\"x\",\"stream\":true}";
+
+  private static String post(String body) {
+    return "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: "
+        + body.length()
+        + "\r\n\r\n"
+        + body;
+  }
+
+  private static long counted(WorkerFixture worker, String counter) {
+    return json(worker.get("/engine/v1/load").body()).path("counters").path(counter).asLong();
+  }
+
+  @Test
+  void aClientThatLeavesCancelsItsGenerations() throws IOException {
+    ScriptedEngine engine = WorkerFixture.answering("a".repeat(4000));
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(2);
+      Socket socket = worker.raw(post(STREAM.replace("true", "true,\"n\":2")));
+      assertTrue(socket.getInputStream().read() > 0);
+
+      socket.close();
+
+      WorkerFixture.eventually(() -> engine.running() == 0);
+      WorkerFixture.eventually(
+          () -> json(worker.get("/engine/v1/load").body()).path("requests").asInt() == 0);
+    }
+  }
+
+  @Test
+  void aClientThatLeavesBeforeAnyTokenCancelsToo() throws IOException {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(0);
+      Socket socket = worker.raw(post(BODY));
+      WorkerFixture.eventually(() -> engine.running() == 1);
+
+      socket.close();
+
+      WorkerFixture.eventually(() -> engine.running() == 0);
+      assertEquals(1, counted(worker, "client_gone"));
+    }
+  }
+
+  @Test
+  void aReaderThatStopsReadingIsCutOffAtItsBuffer() throws IOException {
+    ScriptedEngine engine = endless();
+    try (WorkerFixture worker =
+        new WorkerFixture(
+                engine, settings -> Settings.slowReader(settings, 50_000, Duration.ofSeconds(30)))
+            .serve()) {
+      engine.allow(0);
+      Socket socket = worker.raw(post(withLogprobs()));
+
+      WorkerFixture.eventually(
+          () -> {
+            engine.allowMore(20);
+            return counted(worker, "slow_reader") == 1;
+          });
+
+      WorkerFixture.eventually(() -> engine.running() == 0);
+      socket.close();
+    }
+  }
+
+  @Test
+  void aReaderThatStopsReadingIsCutOffInTime() throws IOException {
+    ScriptedEngine engine = endless();
+    try (WorkerFixture worker =
+        new WorkerFixture(
+                engine, settings -> Settings.slowReader(settings, 1 << 30, Duration.ofMillis(200)))
+            .serve()) {
+      engine.allow(0);
+      Socket socket = worker.raw(post(withLogprobs()));
+
+      WorkerFixture.eventually(
+          () -> {
+            engine.allowMore(20);
+            return counted(worker, "slow_reader") == 1;
+          });
+
+      WorkerFixture.eventually(() -> engine.running() == 0);
+      socket.close();
+    }
+  }
+
+  /** Enough logprobs fill the socket's buffers of megabytes soon. */
+  private static String withLogprobs() {
+    return "{\"model\":\"test-model\",\"prompt\":\"x\",\"stream\":true,\"n\":16,\"logprobs\":20}";
+  }
+
+  private static ScriptedEngine endless() {
+    return WorkerFixture.scripted(
+        request -> {
+          int[] tokens = new int[WorkerFixture.CONTEXT];
+          Arrays.fill(tokens, 'a');
+          return tokens;
+        });
+  }
+
+  @Test
+  void aFailedStepBeforeTheFirstByteIsAnErrorStatus() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.failNextStep(new EngineFailure("out_of_memory", "no blocks", 1, 0));
+
+      HttpResponse<String> response = worker.post(TEXT, STREAM);
+
+      JsonNode error = json(response.body()).path("error");
+      assertEquals(503, response.statusCode());
+      assertEquals("out_of_memory", error.path("code").asText());
+      assertTrue(error.path("message").asText().contains("stage 1, rank 0"));
+    }
+  }
+
+  @Test
+  void aFailedStepInsideAStreamIsAnErrorEventWithoutDone() {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(1);
+      HttpResponse<Stream<String>> response = worker.stream(TEXT, STREAM);
+      engine.failNextStep(new EngineFailure("step_failed", "rank broke", 0, 1));
+      engine.allowMore(10);
+
+      List<String> lines = response.body().toList();
+
+      assertEquals(200, response.statusCode());
+      assertFalse(lines.contains("data: [DONE]"));
+      JsonNode error = json(lines.get(lines.size() - 2).substring(6)).path("error");
+      assertEquals("step_failed", error.path("code").asText());
+    }
+  }
+
+  @Test
+  void oneFailedChoiceEndsTheRequestAndCancelsTheOthers() {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.failNextStep(new EngineFailure("internal", "broken", -1, -1));
+
+      HttpResponse<String> response = worker.post(TEXT, BODY.replace("}", ",\"n\":4}"));
+
+      assertEquals(500, response.statusCode());
+      WorkerFixture.eventually(() -> engine.running() == 0);
+    }
+  }
+
+  @Test
+  void aFullQueueIsRefusedWithATimeToRetry() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(0);
+      engine.limitQueue(2);
+
+      HttpResponse<String> response = worker.post(TEXT, BODY.replace("}", ",\"n\":3}"));
+
+      assertEquals(429, response.statusCode());
+      long seconds = Long.parseLong(response.headers().firstValue("Retry-After").orElse("0"));
+      assertTrue(seconds >= 1 && seconds <= 60);
+      WorkerFixture.eventually(() -> engine.running() == 0);
+    }
+  }
+
+  @Test
+  void aRequestCanBeCancelledByItsId() {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      engine.allow(1);
+      var response = worker.stream(TEXT, STREAM, "X-Request-Id", "r-9");
+      String active = worker.get("/engine/v1/requests").body();
+
+      int cancelled = worker.delete("/engine/v1/requests/r-9").statusCode();
+
+      List<String> lines = response.body().toList();
+      assertTrue(active.contains("r-9"));
+      assertEquals(200, cancelled);
+      assertTrue(lines.get(lines.size() - 2).contains("\"code\":\"cancelled\""));
+      assertEquals(404, worker.delete("/engine/v1/requests/r-9").statusCode());
+    }
+  }
+
+  @Test
+  void severalRequestsShareOneConnection() throws IOException {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      Socket socket =
+          worker.raw(
+              post(BODY)
+                  + post(STREAM)
+                  + "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+      String answers = WorkerFixture.readAll(socket);
+
+      assertEquals(3, answers.split("HTTP/1.1 200 OK", -1).length - 1);
+      assertTrue(answers.contains("data: [DONE]"));
+    }
+  }
+}

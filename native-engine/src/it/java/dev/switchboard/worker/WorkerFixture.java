@@ -1,0 +1,214 @@
+package dev.switchboard.worker;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.chat.ChatTemplate;
+import dev.switchboard.scheduler.Engine;
+import dev.switchboard.scheduler.GenerationRequest;
+import dev.switchboard.timeline.EpochClock;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** A worker on a real socket around any engine, and a client for it. */
+final class WorkerFixture implements AutoCloseable {
+  static final int CONTEXT = 4096;
+  private static final ObjectMapper MAPPER = new ObjectMapper();
+
+  private final Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
+  private final HttpClient client =
+      HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+  private final AtomicLong seeds = new AtomicLong(1000);
+  private final Worker worker;
+  private final int port;
+  private final Engine engine;
+
+  WorkerFixture(Engine engine) {
+    this(engine, UnaryOperator.identity());
+  }
+
+  WorkerFixture(Engine engine, UnaryOperator<WorkerSettings> change) {
+    this.engine = engine;
+    WorkerSettings settings = change.apply(WorkerSettings.defaults("w-test", "127.0.0.1", 0));
+    worker = new Worker(vertx, settings, EpochClock.system(), seeds::getAndIncrement);
+    port = worker.listen().toCompletableFuture().join();
+  }
+
+  /** Answers every request with this text, then ends. */
+  static ScriptedEngine answering(String text) {
+    return scripted(request -> tokens(text));
+  }
+
+  static ScriptedEngine scripted(Function<GenerationRequest, int[]> script) {
+    return new ScriptedEngine(
+        request ->
+            request.requestId().equals("canary") ? new int[] {'c', 'c'} : script.apply(request));
+  }
+
+  static int[] tokens(String text) {
+    return new ByteTokenizer(false).encode(text);
+  }
+
+  WorkerFixture serve() {
+    return serve(conversation());
+  }
+
+  WorkerFixture serve(@Nullable ChatTemplate template) {
+    worker.serve(model(template)).toCompletableFuture().join();
+    return this;
+  }
+
+  ServedModel model(@Nullable ChatTemplate template) {
+    return new ServedModel(
+        "test-model",
+        1_700_000_000L,
+        new ServedModel.Facts("llama", 1000, "F32", CONTEXT, ByteTokenizer.SIZE, "fp_test"),
+        new ServedModel.Topology(1, 2, 1, "reference"),
+        new ServedModel.Memory(1, 2, 3),
+        new ByteTokenizer(true),
+        template,
+        engine,
+        null);
+  }
+
+  /** Renders each message as {@code role: content} on a line. */
+  static ChatTemplate conversation() {
+    return variables -> {
+      StringBuilder text = new StringBuilder();
+      for (Object message : (List<?>) variables.getOrDefault("messages", List.of())) {
+        Map<?, ?> fields = (Map<?, ?>) message;
+        text.append(fields.get("role")).append(": ").append(fields.get("content")).append('\n');
+      }
+      return new ChatTemplate.Rendered(text + "assistant:", new int[0]);
+    };
+  }
+
+  Worker worker() {
+    return worker;
+  }
+
+  int port() {
+    return port;
+  }
+
+  HttpResponse<String> get(String path) {
+    return send(request(path).GET());
+  }
+
+  HttpResponse<String> post(String path, String body, String... headers) {
+    return send(posting(path, body, headers));
+  }
+
+  HttpResponse<String> delete(String path) {
+    return send(request(path).DELETE());
+  }
+
+  /** The lines of an event stream as they come. */
+  HttpResponse<Stream<String>> stream(String path, String body, String... headers) {
+    try {
+      return client.send(posting(path, body, headers).build(), BodyHandlers.ofLines());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The data of every event of a whole stream. */
+  List<String> events(String path, String body, String... headers) {
+    return data(post(path, body, headers).body());
+  }
+
+  static List<String> data(String stream) {
+    return stream
+        .lines()
+        .filter(line -> line.startsWith("data: "))
+        .map(line -> line.substring("data: ".length()))
+        .toList();
+  }
+
+  private HttpRequest.Builder posting(String path, String body, String... headers) {
+    HttpRequest.Builder request = request(path).POST(HttpRequest.BodyPublishers.ofString(body));
+    for (int i = 0; i < headers.length; i += 2) {
+      request.header(headers[i], headers[i + 1]);
+    }
+    return request;
+  }
+
+  private HttpRequest.Builder request(String path) {
+    return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+        .timeout(Duration.ofSeconds(20));
+  }
+
+  private HttpResponse<String> send(HttpRequest.Builder request) {
+    try {
+      return client.send(request.build(), BodyHandlers.ofString());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Sends these bytes on a connection of their own. */
+  Socket raw(String bytes) throws IOException {
+    Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+    socket.setSoTimeout(10_000);
+    socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
+    socket.getOutputStream().flush();
+    return socket;
+  }
+
+  /** Everything the worker sends until it closes. */
+  static String readAll(Socket socket) throws IOException {
+    try (socket) {
+      return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
+  static JsonNode json(String text) {
+    try {
+      return MAPPER.readTree(text);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Waits until it holds, at most five seconds. */
+  static void eventually(BooleanSupplier condition) {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("it did not happen within 5 s");
+      }
+      LockSupport.parkNanos(1_000_000);
+    }
+  }
+
+  @Override
+  public void close() {
+    client.shutdownNow();
+    worker.terminate().toCompletableFuture().join();
+    vertx.close().toCompletionStage().toCompletableFuture().join();
+  }
+}

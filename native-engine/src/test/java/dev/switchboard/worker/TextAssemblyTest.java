@@ -1,0 +1,128 @@
+package dev.switchboard.worker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class TextAssemblyTest {
+  private final ByteTokenizer tokenizer = new ByteTokenizer(false);
+
+  private TextAssembly assembly(String... stops) {
+    return new TextAssembly(tokenizer.detokenizer(), List.of(stops), true);
+  }
+
+  private static boolean feed(TextAssembly assembly, String text) {
+    for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+      if (assembly.token(b & 0xff, scored(b & 0xff))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static TokenLogprobs scored(int token) {
+    return new TokenLogprobs(token, -1f, new int[0], new float[0]);
+  }
+
+  private static List<Integer> offsets(List<TextAssembly.PlacedToken> tokens) {
+    return tokens.stream().map(TextAssembly.PlacedToken::offset).toList();
+  }
+
+  @Test
+  void aCharacterAppearsWithItsLastToken() {
+    TextAssembly assembly = assembly();
+
+    assembly.token(0xc3, scored(0xc3));
+    String half = assembly.takeText();
+    assembly.token(0xa9, scored(0xa9));
+
+    assertEquals("", half);
+    assertEquals("é", assembly.takeText());
+  }
+
+  @Test
+  void offsetsCountCodePoints() {
+    TextAssembly assembly = assembly();
+
+    feed(assembly, "a😀b");
+    assembly.finish();
+
+    assertEquals(List.of(0, 1, 1, 1, 1, 2), offsets(assembly.takeTokens()));
+  }
+
+  @Test
+  void aStopStringAcrossMultiByteCharactersIsCut() {
+    TextAssembly assembly = assembly("é→");
+
+    assertTrue(feed(assembly, "café→x"));
+    assembly.finish();
+
+    assertEquals("caf", assembly.takeText());
+    assertEquals(List.of(0, 1, 2), offsets(assembly.takeTokens()));
+  }
+
+  @Test
+  void tokensWaitForTheirText() {
+    TextAssembly assembly = assembly("END");
+
+    feed(assembly, "aE");
+    List<TextAssembly.PlacedToken> early = assembly.takeTokens();
+    feed(assembly, "x");
+
+    assertEquals(List.of(0), offsets(early));
+    assertEquals(List.of(1, 2), offsets(assembly.takeTokens()));
+    assertEquals("aEx", assembly.takeText());
+  }
+
+  @Test
+  void anUnfinishedCharacterBecomesAReplacementAtTheEnd() {
+    TextAssembly assembly = assembly();
+
+    assembly.token('a', scored('a'));
+    assembly.token(0xe2, scored(0xe2));
+    assembly.finish();
+
+    assertEquals("a\ufffd", assembly.takeText());
+    assertEquals(List.of(0, 1), offsets(assembly.takeTokens()));
+  }
+
+  @Test
+  void anEchoedPromptIsNotSearchedForStops() {
+    TextAssembly assembly = assembly("END");
+
+    assembly.echo("the END of ", List.of());
+    boolean stopped = feed(assembly, "it");
+
+    assertFalse(stopped);
+    assertEquals("the END of it", assembly.takeText());
+    assertEquals(List.of(11, 12), offsets(assembly.takeTokens()));
+  }
+
+  @Test
+  void whatWasTakenIsGone() {
+    TextAssembly assembly = assembly();
+
+    feed(assembly, "ab");
+    assembly.takeText();
+    assembly.takeTokens();
+
+    assertTrue(assembly.isEmpty());
+    assertEquals(0, assembly.pendingBytes());
+  }
+
+  @Test
+  void heldBackTextComesOutAtTheEndWithItsTokens() {
+    TextAssembly assembly = assembly("END");
+
+    feed(assembly, "EN");
+    assembly.finish();
+
+    assertEquals("EN", assembly.takeText());
+    assertEquals(2, assembly.takeTokens().size());
+  }
+}
