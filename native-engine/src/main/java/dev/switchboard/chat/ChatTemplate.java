@@ -1,6 +1,7 @@
 package dev.switchboard.chat;
 
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** A compiled chat template. */
 public interface ChatTemplate {
@@ -14,7 +15,7 @@ public interface ChatTemplate {
    * @throws TemplateException when the template raises an error (its message is for the user) or a
    *     limit is reached
    */
-  Rendered render(Map<String, Object> variables);
+  Rendered render(Map<String, ? extends @Nullable Object> variables);
 
   /**
    * @param text the prompt

@@ -31,23 +31,18 @@ public record ChatCompletionRequest(
 
   /**
    * The variables a chat template is rendered with. The caller adds {@code bos_token} and {@code
-   * eos_token}.
+   * eos_token}. What templates were tested against defines {@code tools} and {@code documents}
+   * always, so they are null rather than absent.
    */
-  public Map<String, Object> templateVariables(ChatMessage.ArgumentForm form) {
-    Map<String, Object> variables = new LinkedHashMap<>();
-    templateArguments.forEach(
-        (name, value) -> {
-          if (value != null) {
-            variables.put(name, value);
-          }
-        });
+  public Map<String, @Nullable Object> templateVariables(ChatMessage.ArgumentForm form) {
+    Map<String, @Nullable Object> variables = new LinkedHashMap<>();
+    variables.put("documents", null);
+    variables.putAll(templateArguments);
     List<Object> plain = new ArrayList<>(messages.size());
     messages.forEach(message -> plain.add(message.toTemplate(form)));
     variables.put("messages", plain);
     variables.put("add_generation_prompt", addGenerationPrompt);
-    if (!tools.isEmpty()) {
-      variables.put("tools", tools);
-    }
+    variables.put("tools", tools.isEmpty() ? null : tools);
     return variables;
   }
 }

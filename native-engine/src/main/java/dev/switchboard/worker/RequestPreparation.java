@@ -122,8 +122,9 @@ final class RequestPreparation {
     return invalid("messages", "was refused by the model's chat template: " + refusal.getMessage());
   }
 
-  private Map<String, Object> variables(ChatCompletionRequest request, ArgumentForm form) {
-    Map<String, Object> variables = request.templateVariables(form);
+  private Map<String, @Nullable Object> variables(
+      ChatCompletionRequest request, ArgumentForm form) {
+    Map<String, @Nullable Object> variables = request.templateVariables(form);
     Tokenizer tokenizer = model.tokenizer();
     variables.put("bos_token", tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos()));
     variables.put("eos_token", tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos()));

@@ -1,0 +1,6 @@
+package dev.switchboard.chat;
+
+/** Python's None. */
+enum None {
+  NONE
+}

@@ -1,0 +1,183 @@
+package dev.switchboard.chat;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.math.RoundingMode;
+import org.jspecify.annotations.Nullable;
+
+/** Python's arithmetic. Integers end at 64 bits; larger ones are only passed through. */
+final class Numbers {
+  private Numbers() {}
+
+  static int compare(Object left, Object right) {
+    if (left instanceof Double || right instanceof Double) {
+      double a = Values.requireReal(left);
+      double b = Values.requireReal(right);
+      return a == b ? 0 : Double.compare(a, b);
+    }
+    return big(left).compareTo(big(right));
+  }
+
+  private static BigInteger big(Object value) {
+    return value instanceof BigInteger number
+        ? number
+        : BigInteger.valueOf(Values.requireInteger(value));
+  }
+
+  static Object negate(Object value) {
+    try {
+      return switch (value) {
+        case Double number -> -number;
+        case BigInteger number -> number.negate();
+        default -> Math.negateExact(Values.requireInteger(value));
+      };
+    } catch (ArithmeticException e) {
+      throw tooLarge();
+    }
+  }
+
+  /** The result of an operator between numbers. */
+  static Object apply(Operator operator, Object left, Object right) {
+    try {
+      return left instanceof Double || right instanceof Double || operator == Operator.DIVIDE
+          ? ofReals(operator, Values.requireReal(left), Values.requireReal(right))
+          : ofIntegers(operator, Values.requireInteger(left), Values.requireInteger(right));
+    } catch (ArithmeticException e) {
+      throw tooLarge();
+    }
+  }
+
+  private static Fault tooLarge() {
+    return new Fault("an integer leaves the range of 64 bits");
+  }
+
+  private static Object ofIntegers(Operator operator, long left, long right) {
+    return switch (operator) {
+      case ADD -> Math.addExact(left, right);
+      case SUBTRACT -> Math.subtractExact(left, right);
+      case MULTIPLY -> Math.multiplyExact(left, right);
+      case FLOOR_DIVIDE -> {
+        requireDivisor((double) right);
+        yield Math.floorDivExact(left, right);
+      }
+      case MODULO -> {
+        requireDivisor((double) right);
+        yield Math.floorMod(left, right);
+      }
+      case POWER ->
+          right < 0
+              ? (Object) Math.pow((double) left, (double) right)
+              : (Object) power(left, right);
+      case DIVIDE -> throw new IllegalStateException();
+    };
+  }
+
+  private static long power(long base, long exponent) {
+    long result = 1;
+    for (long i = 0; i < exponent && result != 0; i++) {
+      long next = Math.multiplyExact(result, base);
+      if (next == result) {
+        return result;
+      }
+      // Only ±1 goes on for more than 63 rounds.
+      if (base == -1) {
+        return exponent % 2 == 0 ? 1 : -1;
+      }
+      result = next;
+    }
+    return result;
+  }
+
+  private static Object ofReals(Operator operator, double left, double right) {
+    return switch (operator) {
+      case ADD -> left + right;
+      case SUBTRACT -> left - right;
+      case MULTIPLY -> left * right;
+      case POWER -> Math.pow(left, right);
+      case DIVIDE -> {
+        requireDivisor(right);
+        yield left / right;
+      }
+      case FLOOR_DIVIDE -> {
+        requireDivisor(right);
+        yield Math.floor(left / right);
+      }
+      case MODULO -> {
+        requireDivisor(right);
+        double rest = left % right;
+        yield rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest;
+      }
+    };
+  }
+
+  private static void requireDivisor(double divisor) {
+    if (divisor == 0) {
+      throw new Fault("division by zero");
+    }
+  }
+
+  /** Python's {@code repr(float)}: shortest digits, exponent below 1e-4 and from 1e16 on. */
+  static String repr(double value) {
+    if (Double.isNaN(value)) {
+      return "nan";
+    }
+    if (Double.isInfinite(value)) {
+      return value > 0 ? "inf" : "-inf";
+    }
+    if (value == 0) {
+      return 1 / value < 0 ? "-0.0" : "0.0";
+    }
+    BigDecimal decimal = new BigDecimal(Double.toString(value)).stripTrailingZeros();
+    int exponent = decimal.precision() - decimal.scale() - 1;
+    if (exponent >= -4 && exponent < 16) {
+      String plain = decimal.toPlainString();
+      return plain.indexOf('.') >= 0 ? plain : plain + ".0";
+    }
+    String digits = decimal.unscaledValue().abs().toString();
+    String fraction = digits.length() == 1 ? "" : "." + digits.substring(1);
+    String sign = exponent < 0 ? "-" : "+";
+    String power = Math.abs(exponent) < 10 ? "0" + Math.abs(exponent) : "" + Math.abs(exponent);
+    return (value < 0 ? "-" : "") + digits.charAt(0) + fraction + "e" + sign + power;
+  }
+
+  /** Python's {@code round()} and the ways of Jinja's filter. */
+  static Object round(Object value, int precision, String method) {
+    if (Values.isInteger(value) && method.equals("common") && precision >= 0) {
+      return value;
+    }
+    double number = Values.requireReal(value);
+    if (Double.isNaN(number) || Double.isInfinite(number) || Math.abs(precision) > 300) {
+      return number;
+    }
+    RoundingMode mode =
+        switch (method) {
+          case "common" -> RoundingMode.HALF_EVEN;
+          case "ceil" -> RoundingMode.CEILING;
+          case "floor" -> RoundingMode.FLOOR;
+          default -> throw new Fault("method must be common, ceil or floor");
+        };
+    return new BigDecimal(number).setScale(precision, mode).doubleValue();
+  }
+
+  /** Python's {@code int(text, base)}; null when it is none. */
+  static @Nullable Long parseInteger(String text, int base) {
+    String digits = Characters.strip(text).replace("_", "");
+    try {
+      return Long.parseLong(digits, base);
+    } catch (NumberFormatException e) {
+      return null;
+    }
+  }
+
+  /** Python's {@code float(text)}; null when it is none. */
+  static @Nullable Double parseReal(String text) {
+    String digits = Characters.strip(text);
+    boolean plain =
+        !digits.isEmpty() && digits.chars().allMatch(c -> "0123456789+-.eE".indexOf(c) >= 0);
+    try {
+      return plain && digits.length() <= 64 ? Double.valueOf(digits) : null;
+    } catch (NumberFormatException e) {
+      return null;
+    }
+  }
+}
