@@ -95,7 +95,8 @@ final class WorkerFixture implements AutoCloseable {
   static ChatTemplate conversation() {
     return variables -> {
       StringBuilder text = new StringBuilder();
-      for (Object message : (List<?>) variables.getOrDefault("messages", List.of())) {
+      List<?> messages = variables.get("messages") instanceof List<?> list ? list : List.of();
+      for (Object message : messages) {
         Map<?, ?> fields = (Map<?, ?>) message;
         text.append(fields.get("role")).append(": ").append(fields.get("content")).append('\n');
       }

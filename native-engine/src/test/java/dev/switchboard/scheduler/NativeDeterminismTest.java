@@ -1,0 +1,270 @@
+package dev.switchboard.scheduler;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.executor.Executor;
+import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.ExecutorConfig.KvType;
+import dev.switchboard.executor.NativeExecutor;
+import dev.switchboard.executor.Sampling;
+import dev.switchboard.gguf.GgufFile;
+import dev.switchboard.gguf.ModelDescription;
+import dev.switchboard.kv.PrefixKey;
+import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import dev.switchboard.scheduler.GenerationListener.FinishReason;
+import dev.switchboard.scheduler.GenerationListener.TokenEvent;
+import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
+import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timeline.RequestTimeline;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * A request's tokens and the bits of its log-probabilities, on every golden model: alone, beside
+ * seven others, in small chunks, after a prefix hit and after a preemption they are the same. Over
+ * two stages of two ranks sums are taken in another order; there tokens are the same wherever the
+ * best two candidates are further apart than {@link #LAYOUT_TOLERANCE}.
+ */
+class NativeDeterminismTest {
+  /** Log-probability that another order of summation may move, the 8-bit activations included. */
+  private static final float LAYOUT_TOLERANCE = 0.15f;
+
+  private static final Path MODELS = Path.of("src/test/resources/golden/models");
+  private static final int PROMPT = 150;
+  private static final int GENERATED = 40;
+  private static final Sampling DRAWN =
+      new Sampling(0.9f, 40, 0.95f, 0.02f, 1.1f, 0.1f, 0.1f, 77, Map.of(5, -2f));
+
+  @TestFactory
+  List<DynamicTest> besideSevenOthers() throws IOException {
+    return onEveryModel(
+        model -> {
+          List<GenerationRequest> batch = new ArrayList<>(others());
+          batch.add(3, request(DRAWN));
+
+          assertSame(alone(model, DRAWN), run(model, 512, 64, batch).get(3));
+        });
+  }
+
+  @TestFactory
+  List<DynamicTest> inChunksOf16() throws IOException {
+    return onEveryModel(
+        model ->
+            assertSame(
+                alone(model, DRAWN), run(model, 16, 64, List.of(request(DRAWN))).getFirst()));
+  }
+
+  @TestFactory
+  List<DynamicTest> afterAPrefixHit() throws IOException {
+    return onEveryModel(
+        model -> {
+          try (Bench bench = new Bench(model, layout(1, 1, 64), 512)) {
+            Answer first = bench.run(List.of(request(DRAWN))).getFirst();
+            Answer second = bench.run(List.of(request(DRAWN))).getFirst();
+
+            assertEquals(0, first.tokens.getFirst().cachedTokens());
+            assertEquals(PROMPT / 16 * 16, second.tokens.getFirst().cachedTokens());
+            assertSame(first, second);
+          }
+        });
+  }
+
+  @TestFactory
+  List<DynamicTest> afterPreemptions() throws IOException {
+    return onEveryModel(
+        model -> {
+          List<GenerationRequest> batch = new ArrayList<>(others());
+          batch.add(request(DRAWN));
+          try (Bench bench = new Bench(model, layout(1, 1, 32), 64)) {
+            Answer last = bench.run(batch).getLast();
+
+            assertTrue(bench.core.scheduler().load(0).preemptions() > 0, "nothing was preempted");
+            assertSame(alone(model, DRAWN), last);
+          }
+        });
+  }
+
+  @TestFactory
+  List<DynamicTest> overTwoStagesOfTwoRanks() throws IOException {
+    return onEveryModel(
+        model -> {
+          Answer one = alone(model, Sampling.GREEDY);
+          List<GenerationRequest> batch = new ArrayList<>(others());
+          batch.add(request(Sampling.GREEDY));
+          try (Bench bench = new Bench(model, layout(2, 2, 64), 64)) {
+            Answer four = bench.run(batch).getLast();
+
+            assertSameUpToGap(one, four);
+            assertLanes(four.timeline);
+          }
+        });
+  }
+
+  private static void assertSame(Answer expected, Answer actual) {
+    assertEquals(GENERATED, actual.tokens.size());
+    for (int i = 0; i < GENERATED; i++) {
+      TokenEvent one = expected.tokens.get(i);
+      TokenEvent other = actual.tokens.get(i);
+      assertEquals(one.token(), other.token(), "token " + i);
+      assertEquals(
+          Float.floatToRawIntBits(one.logprobs().logprob()),
+          Float.floatToRawIntBits(other.logprobs().logprob()),
+          "log-probability of token " + i);
+    }
+  }
+
+  /** Tokens after a legitimate difference have other pasts; the comparison ends there. */
+  private static void assertSameUpToGap(Answer one, Answer four) {
+    for (int i = 0; i < GENERATED; i++) {
+      TokenLogprobs logprobs = one.tokens.get(i).logprobs();
+      float gap = logprobs.topLogprobs()[0] - logprobs.topLogprobs()[1];
+      float moved = Math.abs(logprobs.logprob() - four.tokens.get(i).logprobs().logprob());
+      if (one.tokens.get(i).token() != four.tokens.get(i).token()) {
+        assertTrue(gap <= LAYOUT_TOLERANCE, "token " + i + " differs over a gap of " + gap);
+        return;
+      }
+      assertTrue(moved <= LAYOUT_TOLERANCE, "token " + i + " moved by " + moved);
+    }
+  }
+
+  private static void assertLanes(@Nullable RequestTimeline timeline) {
+    assertNotNull(timeline);
+    RequestTimeline.Phase decode = timeline.decode();
+    assertNotNull(decode);
+    assertEquals(4, decode.lanes().size());
+    assertEquals(GENERATED - 1, decode.steps());
+    for (RequestTimeline.Lane lane : decode.lanes()) {
+      assertEquals(decode.steps(), lane.steps());
+      assertTrue(lane.computeNanos() > 0);
+      assertTrue(decode.startNanos() <= lane.startNanos() && lane.endNanos() <= decode.endNanos());
+    }
+  }
+
+  // ---- machinery -----------------------------------------------------------------------------
+
+  private static List<DynamicTest> onEveryModel(Consumer<Path> test) throws IOException {
+    try (Stream<Path> files = Files.list(MODELS)) {
+      List<DynamicTest> tests =
+          files
+              .sorted()
+              .map(
+                  model ->
+                      DynamicTest.dynamicTest(
+                          String.valueOf(model.getFileName()), () -> test.accept(model)))
+              .toList();
+      assertEquals(11, tests.size());
+      return tests;
+    }
+  }
+
+  private static Answer alone(Path model, Sampling sampling) {
+    return run(model, 512, 64, List.of(request(sampling))).getFirst();
+  }
+
+  private static List<Answer> run(
+      Path model, int chunk, int blocks, List<GenerationRequest> requests) {
+    try (Bench bench = new Bench(model, layout(1, 1, blocks), chunk)) {
+      return bench.run(requests);
+    }
+  }
+
+  private static ExecutorConfig layout(int stages, int ranks, int blocks) {
+    return ExecutorConfig.defaults()
+        .withLayout(stages, ranks, 1)
+        .withKv(KvType.F16, 16, blocks)
+        .withSteps(8, 512, 64);
+  }
+
+  private static List<GenerationRequest> others() {
+    List<GenerationRequest> requests = new ArrayList<>();
+    for (int i = 0; i < 7; i++) {
+      requests.add(request(i, 5 + 12 * i, DRAWN));
+    }
+    return requests;
+  }
+
+  private static GenerationRequest request(Sampling sampling) {
+    return request(1000, PROMPT, sampling);
+  }
+
+  private static GenerationRequest request(int seed, int length, Sampling sampling) {
+    int[] prompt = new Random(seed).ints(length, 0, 384).toArray();
+    return new GenerationRequest(
+        "r" + seed, 0, prompt, GENERATED, sampling, Set.of(), 2, false, 0, "", 0, false);
+  }
+
+  /** What came of one request. */
+  private static final class Answer implements GenerationListener {
+    final List<TokenEvent> tokens = new ArrayList<>();
+    @Nullable RequestTimeline timeline;
+
+    @Override
+    public void promptLogprobs(TokenLogprobs[] logprobs) {}
+
+    @Override
+    public void token(TokenEvent token) {
+      tokens.add(token);
+    }
+
+    @Override
+    public void finished(FinishReason reason, RequestTimeline newTimeline) {
+      timeline = newTimeline;
+    }
+
+    @Override
+    public void failed(EngineFailure failure, RequestTimeline newTimeline) {
+      throw new AssertionError(failure.toString());
+    }
+  }
+
+  /** A model loaded in a layout. */
+  private static final class Bench implements AutoCloseable {
+    private final EpochClock clock = EpochClock.system();
+    private final Executor executor;
+    private final EngineCore core;
+    private long order;
+
+    Bench(Path model, ExecutorConfig layout, int chunk) {
+      try (GgufFile file = GgufFile.open(model)) {
+        executor = NativeExecutor.open(ModelDescription.of(file), layout, (done, total) -> {});
+      }
+      EngineConfig config = EngineConfig.of(executor.info()).withChunkTokens(chunk);
+      core = new EngineCore(executor, config, clock, new PrefixKey(1, 2));
+    }
+
+    List<Answer> run(List<GenerationRequest> requests) {
+      List<Answer> answers = new ArrayList<>();
+      for (GenerationRequest request : requests) {
+        Answer answer = new Answer();
+        answers.add(answer);
+        core.scheduler()
+            .add(new Sequence(request, answer, order++, clock, clock.nanos()), clock.nanos());
+      }
+      while (!core.scheduler().isIdle()) {
+        core.fill();
+        assertTrue(core.await(10_000_000_000L), "a step takes longer than ten seconds");
+      }
+      core.checkIdle();
+      assertEquals(0, core.traces().dropped(), "timeline records came late");
+      return answers;
+    }
+
+    @Override
+    public void close() {
+      executor.close();
+    }
+  }
+}
