@@ -25,9 +25,8 @@ import java.util.regex.Pattern;
 final class PreTokenizer {
   private static final Map<String, List<String>> EXPRESSIONS = new HashMap<>();
 
-  /** Names whose models take a word that is a token whole, before any merge. */
-  private static final Set<String> IGNORE_MERGES =
-      Set.of(
+  private static final List<String> LLAMA3 =
+      List.of(
           "llama3",
           "llama-v3",
           "llama-bpe",
@@ -36,23 +35,9 @@ final class PreTokenizer {
           "pixtral",
           "midm-2.0",
           "lfm2",
-          "jina-v5-nano",
-          "tekken",
-          "minicpm5");
-
-  /** Names whose models want BOS where the file does not say. */
-  private static final Set<String> ADD_BOS =
-      Set.of(
-          "llama3",
-          "llama-v3",
-          "llama-bpe",
-          "falcon3",
-          "falcon-h1",
-          "pixtral",
-          "midm-2.0",
-          "lfm2",
-          "jina-v5-nano",
-          "tekken");
+          "jina-v5-nano");
+  private static final String TEKKEN = "tekken";
+  private static final String MINICPM5 = "minicpm5";
 
   static {
     learn(List.of("default"), "[\\p{P}$+<=>^~|]+", Words.GPT2, "\\p{N}+", "[0-9][0-9][0-9]");
@@ -91,18 +76,7 @@ final class PreTokenizer {
         "\\p{N}",
         Words.GPT2);
     learn(List.of("falcon"), "[\\p{P}$+<=>^~|`]+", Words.GPT2, "[0-9][0-9][0-9]");
-    learn(
-        List.of(
-            "llama3",
-            "llama-v3",
-            "llama-bpe",
-            "falcon3",
-            "falcon-h1",
-            "pixtral",
-            "midm-2.0",
-            "lfm2",
-            "jina-v5-nano"),
-        Words.cased("\\p{L}", "\\p{N}{1,3}"));
+    learn(LLAMA3, Words.cased("\\p{L}", "\\p{N}{1,3}"));
     learn(
         List.of("dbrx", "smaug-bpe", "chatglm-bpe", "glm4"), Words.cased("\\p{L}", "\\p{N}{1,3}"));
     learn(
@@ -118,11 +92,11 @@ final class PreTokenizer {
             "grok-2"),
         Words.cased("\\p{L}", "\\p{N}"));
     learn(List.of("qwen35"), Words.cased("\\p{L}\\p{M}", "\\p{N}"));
-    learn(List.of("minicpm5"), "\\p{N}{1,3}", Words.cased("\\p{L}", "\\p{N}+"));
-    learn(List.of("tekken"), Words.byCase("", "\\p{N}"));
+    learn(List.of(MINICPM5), "\\p{N}{1,3}", Words.cased("\\p{L}", "\\p{N}+"));
+    learn(List.of(TEKKEN), Words.byCase("", "\\p{N}"));
     learn(
         List.of("gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"),
-        Words.byCase(Words.SUFFIX + "?", "\\p{N}{1,3}"));
+        Words.byCase("(?:" + Words.SUFFIX + ")?", "\\p{N}{1,3}"));
     learn(
         List.of("seed-coder"),
         Words.SUFFIX
@@ -191,12 +165,14 @@ final class PreTokenizer {
     return new PreTokenizer(name, expressions);
   }
 
+  /** Whether a word that is a token is taken whole, before any merge. */
   boolean ignoresMerges() {
-    return IGNORE_MERGES.contains(name);
+    return addsBos() || name.equals(MINICPM5);
   }
 
+  /** Whether models with it want BOS where the file does not say. */
   boolean addsBos() {
-    return ADD_BOS.contains(name);
+    return LLAMA3.contains(name) || name.equals(TEKKEN);
   }
 
   /** Receives words in order, as char ranges of the text. */
@@ -238,7 +214,7 @@ final class PreTokenizer {
     /** Letters with case, as the Unicode version of the model's tokenizer had them. */
     static final String DEEPSEEK_LETTERS =
         "A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚ"
-            + "Ḁ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼ\\x{1FBE}ῂ-ῄῆ-ῌῐ-\\x{1FD3}ῖ-\\x{1FDB}ῠ-Ῥῲ-ῴῶ-ῼ"
+            + "Ḁ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-\\x{1F7D}ᾀ-ᾴᾶ-ᾼ\\x{1FBE}ῂ-ῄῆ-ῌῐ-\\x{1FD3}ῖ-\\x{1FDB}ῠ-Ῥῲ-ῴῶ-ῼ"
             + "ℂℇℊ-ℓℕℙ-ℝℤ\\x{2126}ℨ\\x{212A}-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎ"
             + "ꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃";
 

@@ -111,7 +111,8 @@ final class TokenTable {
     return hash;
   }
 
-  private static long mix(long hash) {
+  /** Spreads a hash; its low bits choose the slot. */
+  static long mix(long hash) {
     long mixed = (hash ^ (hash >>> 32)) * HASH_MIX;
     return mixed ^ (mixed >>> 29);
   }
