@@ -1,0 +1,108 @@
+package dev.switchboard;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** House rules that a compiler does not hold, over every module's sources. */
+final class TidyTest {
+  private static final int LONGEST_METHOD_LINES = 60;
+  private static final Path HOME = Path.of(System.getProperty("switchboard.home"));
+  private static final Pattern METHOD =
+      Pattern.compile(
+          "^ {2,6}(?:(?:public|private|protected|static|final|synchronized|abstract|default) )*[\\w<>\\[\\], .?@]+\\(.*");
+  private static final Pattern LEFTOVER =
+      Pattern.compile("\\b(TODO|FIXME|XXX)\\b|@Disabled|@Ignore");
+
+  @Test
+  void noMethodIsLongerThanSixtyLines() throws IOException {
+    List<String> found = new ArrayList<>();
+
+    for (Path file : sources()) {
+      found.addAll(longMethods(file));
+    }
+
+    assertEquals(List.of(), found);
+  }
+
+  @Test
+  void nothingIsLeftOver() throws IOException {
+    List<String> found = new ArrayList<>();
+
+    for (Path file : sources()) {
+      List<String> lines = Files.readAllLines(file);
+      for (int i = 0; i < lines.size(); i++) {
+        if (LEFTOVER.matcher(lines.get(i)).find() && !file.endsWith("TidyTest.java")) {
+          found.add(HOME.relativize(file) + ":" + (i + 1));
+        }
+      }
+    }
+
+    assertEquals(List.of(), found);
+  }
+
+  @Test
+  void everyPackageSaysWhatItIsFor() throws IOException {
+    List<String> found = new ArrayList<>();
+
+    for (Path file : sources()) {
+      Path directory = file.getParent();
+      boolean main = HOME.relativize(file).toString().contains("src/main/");
+      if (main && !Files.exists(directory.resolve("package-info.java"))) {
+        found.add(HOME.relativize(directory).toString());
+      }
+    }
+
+    assertEquals(List.of(), found);
+  }
+
+  private static List<String> longMethods(Path file) throws IOException {
+    List<String> lines = Files.readAllLines(file);
+    List<String> found = new ArrayList<>();
+    for (int i = 0; i < lines.size(); i++) {
+      String line = lines.get(i);
+      if (METHOD.matcher(line).matches() && !line.contains(" = ") && !line.endsWith(";")) {
+        int end = endOf(lines, i);
+        if (end - i + 1 > LONGEST_METHOD_LINES) {
+          found.add(HOME.relativize(file) + ":" + (i + 1) + " has " + (end - i + 1) + " lines");
+        }
+      }
+    }
+    return found;
+  }
+
+  /**
+   * The line that closes what begins at the given line: the formatter puts it at the same
+   * indentation.
+   */
+  private static int endOf(List<String> lines, int begin) {
+    String first = lines.get(begin);
+    String indent = first.substring(0, first.length() - first.stripLeading().length());
+    for (int i = begin + 1; i < lines.size(); i++) {
+      if (lines.get(i).equals(indent + "}")) {
+        return i;
+      }
+    }
+    return begin;
+  }
+
+  private static List<Path> sources() throws IOException {
+    List<Path> files = new ArrayList<>();
+    for (String module : List.of("native-engine", "gateway")) {
+      Path source = HOME.resolve(module).resolve("src");
+      try (Stream<Path> walk = Files.walk(source)) {
+        walk.filter(path -> path.toString().endsWith(".java"))
+            .filter(path -> !path.toString().contains("/generated/"))
+            .forEach(files::add);
+      }
+    }
+    return files;
+  }
+}
