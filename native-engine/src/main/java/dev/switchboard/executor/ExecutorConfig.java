@@ -127,4 +127,23 @@ public record ExecutorConfig(
         newHangTimeoutMs,
         allowed);
   }
+
+  /** The same with other kernels. */
+  public ExecutorConfig withIsa(Isa kernels) {
+    return new ExecutorConfig(
+        stages,
+        ranks,
+        threads,
+        kernels,
+        kvType,
+        kvBlockTokens,
+        kvBlocks,
+        maxRows,
+        maxStepTokens,
+        maxStepOutputs,
+        maxInFlight,
+        timelineRecords,
+        hangTimeoutMs,
+        allowFaultInjection);
+  }
 }

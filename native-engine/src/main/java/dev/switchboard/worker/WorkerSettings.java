@@ -65,4 +65,27 @@ record WorkerSettings(
         16 << 10,
         false);
   }
+
+  /** The same with fault injection on or off. */
+  WorkerSettings withFaultInjection(boolean allowed) {
+    return new WorkerSettings(
+        id,
+        bind,
+        port,
+        requests,
+        headerBytes,
+        uriBytes,
+        connections,
+        headerTimeout,
+        bodyTimeout,
+        idleTimeout,
+        writeStall,
+        streamBufferBytes,
+        drainLimit,
+        canaryTimeout,
+        timelines,
+        timelineBytes,
+        offLoopBytes,
+        allowed);
+  }
 }
