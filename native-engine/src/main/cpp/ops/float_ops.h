@@ -11,6 +11,7 @@
 //   fma(a, b, c)                   a * b + c, rounded once
 //   add_exponent(v, t)             bits(v) + (bits(t) << 23)
 //   sum(v) maximum(v)              lanes i and i + 8, then i and i + 4, i + 2, i + 1
+//   kSums                          how many Fs a loop may sum in registers
 #pragma once
 
 #include <cstddef>
@@ -93,20 +94,17 @@ struct FloatOps {
 
   static void kv_store(const KvView& kv, std::int32_t block, std::int32_t slot,
                        std::int32_t kv_head, const float* k, const float* v) {
-    const std::ptrdiff_t at =
-        kv_offset(kv, block, kv_head) + static_cast<std::ptrdiff_t>(slot) * kv.head_dim;
     if (kv.f16) {
-      store_head<Half>(kv.k, at, k, kv.head_dim);
-      store_head<Half>(kv.v, at, v, kv.head_dim);
+      store_heads<Half>(kv, block, slot, kv_head, k, v);
     } else {
-      store_head<Single>(kv.k, at, k, kv.head_dim);
-      store_head<Single>(kv.v, at, v, kv.head_dim);
+      store_heads<Single>(kv, block, slot, kv_head, k, v);
     }
   }
 
-  // Per block of the table: the scores of its positions, the running maximum, the exponentials and
-  // their sum by lane (lane = position in the block modulo 16), then the weighted sum of V in
-  // position order. When the maximum grows, what was summed so far is scaled down to it.
+  // Per block of the table: the scores of its positions, each summed over the head's dimensions in
+  // order; the running maximum; the exponentials and their sum by lane (lane = position in the
+  // block modulo 16); the weighted sum of V in position order. When the maximum grows, what was
+  // summed so far is scaled down to it.
   static void attention(const KvView& kv, std::span<const std::int32_t> blocks,
                         std::int32_t kv_head, std::int32_t n_context, const float* q,
                         std::int32_t n_queries, float scale, float* out, float* scratch) {
@@ -173,11 +171,25 @@ struct FloatOps {
   }
 
   template <class Store>
-  static void store_head(std::byte* base, std::ptrdiff_t at, const float* x, std::int32_t dim) {
-    auto* p = reinterpret_cast<typename Store::Element*>(base) + at;
-    std::int64_t i = 0;
-    for (; i + kLanes <= dim; i += kLanes) Store::store(p + i, V::load(x + i));
-    if (i < dim) Store::store(p + i, V::load(x + i, dim - i), dim - i);
+  static void store_heads(const KvView& kv, std::int32_t block, std::int32_t slot,
+                          std::int32_t kv_head, const float* k, const float* v) {
+    using Element = typename Store::Element;
+    const std::int64_t dim = kv.head_dim;
+    const std::ptrdiff_t at = kv_offset(kv, block, kv_head);
+    Element* values = reinterpret_cast<Element*>(kv.v) + at + slot * dim;
+    Element* keys = reinterpret_cast<Element*>(kv.k) + at + slot;
+    for (std::int64_t i = 0; i < dim; i += kLanes) {
+      const std::int64_t n = dim - i < kLanes ? dim - i : kLanes;
+      Element column[kLanes];
+      if (n == kLanes) {
+        Store::store(values + i, V::load(v + i));
+        Store::store(column, V::load(k + i));
+      } else {
+        Store::store(values + i, V::load(v + i, n), n);
+        Store::store(column, V::load(k + i, n));
+      }
+      for (std::int64_t j = 0; j < n; ++j) keys[(i + j) * kv.block_tokens] = column[j];
+    }
   }
 
   // scratch: per query the block's weights, their sums by lane, the maximum (one lane group each).
@@ -213,11 +225,10 @@ struct FloatOps {
       const auto* v = reinterpret_cast<const typename Store::Element*>(kv.v) + at;
       std::int32_t i = 0;
       for (; i + kQueryTile <= n_queries; i += kQueryTile) {
-        attend_block<Store, kQueryTile>(k, v, tokens, dim, q, i, scale, softmax, out);
+        attend_block<Store, kQueryTile>(k, v, tokens, kv, q, i, scale, softmax, out);
       }
-      for (; i < n_queries; ++i) {
-        attend_block<Store, 1>(k, v, tokens, dim, q, i, scale, softmax, out);
-      }
+      attend_rest<Store, kQueryTile - 1>(n_queries - i, k, v, tokens, kv, q, i, scale, softmax,
+                                         out);
     }
     for (std::int32_t i = 0; i < n_queries; ++i) {
       const F inverse = V::set(1.0f / V::sum(V::load(softmax.sums + i * kLanes)));
@@ -229,35 +240,83 @@ struct FloatOps {
   }
 
   template <class Store, int kQueries>
-  static void attend_block(const typename Store::Element* k, const typename Store::Element* v,
-                           std::int32_t tokens, std::int64_t dim, const float* q,
-                           std::int32_t first_query, float scale, Softmax& softmax, float* out) {
-    float* weights = softmax.weights + first_query * softmax.stride;
-    scores<Store, kQueries>(k, tokens, dim, q + first_query * dim, scale, weights, softmax.stride);
-    for (int i = 0; i < kQueries; ++i) {
-      exponentials(softmax, first_query + i, tokens, dim, out + (first_query + i) * dim);
+  static void attend_rest(std::int32_t n, const typename Store::Element* k,
+                          const typename Store::Element* v, std::int32_t tokens, const KvView& kv,
+                          const float* q, std::int32_t first_query, float scale, Softmax& softmax,
+                          float* out) {
+    if constexpr (kQueries > 0) {
+      if (n == kQueries) {
+        attend_block<Store, kQueries>(k, v, tokens, kv, q, first_query, scale, softmax, out);
+      } else {
+        attend_rest<Store, kQueries - 1>(n, k, v, tokens, kv, q, first_query, scale, softmax, out);
+      }
     }
-    accumulate<Store, kQueries>(v, tokens, dim, weights, softmax.stride, out + first_query * dim);
   }
 
   template <class Store, int kQueries>
-  static void scores(const typename Store::Element* k, std::int32_t tokens, std::int64_t dim,
-                     const float* q, float scale, float* weights, std::int64_t stride) {
-    for (std::int32_t t = 0; t < tokens; ++t, k += dim) {
-      F dots[kQueries];
-      for (int i = 0; i < kQueries; ++i) dots[i] = V::zero();
-      std::int64_t c = 0;
-      for (; c + kLanes <= dim; c += kLanes) {
-        const F key = Store::load(k + c);
-        for (int i = 0; i < kQueries; ++i) dots[i] = V::fma(V::load(q + i * dim + c), key, dots[i]);
+  static void attend_block(const typename Store::Element* k, const typename Store::Element* v,
+                           std::int32_t tokens, const KvView& kv, const float* q,
+                           std::int32_t first_query, float scale, Softmax& softmax, float* out) {
+    constexpr int kVectors = vectors_beside(kQueries);
+    const std::int64_t dim = kv.head_dim;
+    float* weights = softmax.weights + first_query * softmax.stride;
+    const float* queries = q + first_query * dim;
+    float* outputs = out + first_query * dim;
+    scores<Store, kQueries, kVectors>(k, tokens, 0, kv, queries, scale, weights, softmax.stride);
+    for (int i = 0; i < kQueries; ++i) {
+      exponentials(softmax, first_query + i, tokens, dim, outputs + i * dim);
+    }
+    accumulate<Store, kQueries, kVectors>(v, tokens, 0, dim, weights, softmax.stride, outputs);
+  }
+
+  // Vectors of positions, or of columns, that are summed beside each other for so many queries: a
+  // power of two, at most 4.
+  static constexpr int vectors_beside(int queries) {
+    const int fit = V::kSums / queries;
+    return fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+  }
+
+  // Weights of the block's positions from t on. K lies by dimension, so 16 positions are one vector
+  // and no sum over lanes is needed. Lanes past the block's last token hold whatever the slot held.
+  template <class Store, int kQueries, int kVectors>
+  static void scores(const typename Store::Element* k, std::int32_t tokens, std::int32_t t,
+                     const KvView& kv, const float* q, float scale, float* weights,
+                     std::int64_t stride) {
+    const auto load = [](const auto* p) { return Store::load(p); };
+    for (; t + kVectors * kLanes <= kv.block_tokens && t + (kVectors - 1) * kLanes < tokens;
+         t += kVectors * kLanes) {
+      score_positions<Store, kQueries, kVectors>(k + t, kv, q, scale, weights + t, stride, load);
+    }
+    if constexpr (kVectors > 1) {
+      scores<Store, kQueries, kVectors / 2>(k, tokens, t, kv, q, scale, weights, stride);
+    } else if (t < tokens) {
+      const std::int64_t n = kv.block_tokens - t;
+      score_positions<Store, kQueries, 1>(k + t, kv, q, scale, weights + t, stride,
+                                          [n](const auto* p) { return Store::load(p, n); });
+    }
+  }
+
+  template <class Store, int kQueries, int kVectors, class Load>
+  static void score_positions(const typename Store::Element* k, const KvView& kv, const float* q,
+                              float scale, float* weights, std::int64_t stride, Load load) {
+    F sums[kQueries][kVectors];
+#pragma GCC unroll 16
+    for (int i = 0; i < kQueries * kVectors; ++i) sums[i / kVectors][i % kVectors] = V::zero();
+    for (std::int64_t c = 0; c < kv.head_dim; ++c, k += kv.block_tokens) {
+      F keys[kVectors];
+#pragma GCC unroll 16
+      for (int j = 0; j < kVectors; ++j) keys[j] = load(k + j * kLanes);
+#pragma GCC unroll 16
+      for (int i = 0; i < kQueries; ++i) {
+        const F query = V::set(q[i * kv.head_dim + c]);
+#pragma GCC unroll 16
+        for (int j = 0; j < kVectors; ++j) sums[i][j] = V::fma(query, keys[j], sums[i][j]);
       }
-      if (c < dim) {
-        const F key = Store::load(k + c, dim - c);
-        for (int i = 0; i < kQueries; ++i) {
-          dots[i] = V::fma(V::load(q + i * dim + c, dim - c), key, dots[i]);
-        }
-      }
-      for (int i = 0; i < kQueries; ++i) weights[i * stride + t] = V::sum(dots[i]) * scale;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kQueries * kVectors; ++i) {
+      V::store(weights + i / kVectors * stride + i % kVectors * kLanes,
+               V::mul(sums[i / kVectors][i % kVectors], V::set(scale)));
     }
   }
 
@@ -291,35 +350,51 @@ struct FloatOps {
     V::store(sums, sum);
   }
 
-  template <class Store, int kQueries>
-  static void accumulate(const typename Store::Element* v, std::int32_t tokens, std::int64_t dim,
-                         const float* weights, std::int64_t stride, float* out) {
-    for (std::int64_t c = 0; c < dim; c += kLanes) {
-      if (c + kLanes <= dim) {
-        accumulate_lanes<Store, kQueries>(v + c, tokens, dim, weights, stride, out + c, AllLanes{},
-                                          [](const auto* p) { return Store::load(p); });
-      } else {
-        const std::int64_t n = dim - c;
-        accumulate_lanes<Store, kQueries>(v + c, tokens, dim, weights, stride, out + c,
-                                          SomeLanes{n},
-                                          [n](const auto* p) { return Store::load(p, n); });
-      }
+  // Columns of the outputs from c on.
+  template <class Store, int kQueries, int kVectors>
+  static void accumulate(const typename Store::Element* v, std::int32_t tokens, std::int64_t c,
+                         std::int64_t dim, const float* weights, std::int64_t stride, float* out) {
+    for (; c + kVectors * kLanes <= dim; c += kVectors * kLanes) {
+      accumulate_columns<Store, kQueries, kVectors>(v + c, tokens, dim, weights, stride, out + c,
+                                                    AllLanes{},
+                                                    [](const auto* p) { return Store::load(p); });
+    }
+    if constexpr (kVectors > 1) {
+      accumulate<Store, kQueries, kVectors / 2>(v, tokens, c, dim, weights, stride, out);
+    } else if (c < dim) {
+      const std::int64_t n = dim - c;
+      accumulate_columns<Store, kQueries, 1>(v + c, tokens, dim, weights, stride, out + c,
+                                             SomeLanes{n},
+                                             [n](const auto* p) { return Store::load(p, n); });
     }
   }
 
-  template <class Store, int kQueries, class Lanes, class Load>
-  static void accumulate_lanes(const typename Store::Element* v, std::int32_t tokens,
-                               std::int64_t dim, const float* weights, std::int64_t stride,
-                               float* out, Lanes lanes, Load load) {
-    F sums[kQueries];
-    for (int i = 0; i < kQueries; ++i) sums[i] = lanes.load(out + i * dim);
+  template <class Store, int kQueries, int kVectors, class Lanes, class Load>
+  static void accumulate_columns(const typename Store::Element* v, std::int32_t tokens,
+                                 std::int64_t dim, const float* weights, std::int64_t stride,
+                                 float* out, Lanes lanes, Load load) {
+    F sums[kQueries][kVectors];
+#pragma GCC unroll 16
+    for (int i = 0; i < kQueries * kVectors; ++i) {
+      sums[i / kVectors][i % kVectors] =
+          lanes.load(out + i / kVectors * dim + i % kVectors * kLanes);
+    }
     for (std::int32_t t = 0; t < tokens; ++t, v += dim) {
-      const F value = load(v);
+      F values[kVectors];
+#pragma GCC unroll 16
+      for (int j = 0; j < kVectors; ++j) values[j] = load(v + j * kLanes);
+#pragma GCC unroll 16
       for (int i = 0; i < kQueries; ++i) {
-        sums[i] = V::fma(V::set(weights[i * stride + t]), value, sums[i]);
+        const F weight = V::set(weights[i * stride + t]);
+#pragma GCC unroll 16
+        for (int j = 0; j < kVectors; ++j) sums[i][j] = V::fma(weight, values[j], sums[i][j]);
       }
     }
-    for (int i = 0; i < kQueries; ++i) lanes.store(out + i * dim, sums[i]);
+#pragma GCC unroll 16
+    for (int i = 0; i < kQueries * kVectors; ++i) {
+      lanes.store(out + i / kVectors * dim + i % kVectors * kLanes,
+                  sums[i / kVectors][i % kVectors]);
+    }
   }
 };
 

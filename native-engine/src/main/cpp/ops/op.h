@@ -95,8 +95,9 @@ struct Activations {
   const BlockSum* sum = nullptr;
 };
 
-// Where K and V of one layer and one rank live: blocks of block_tokens tokens, per block
-// [kv_head][token][head_dim].
+// Where K and V of one layer and one rank live: blocks of block_tokens tokens, per block V as
+// [kv_head][token][head_dim] and K as [kv_head][head_dim][token]. With the tokens of K side by side
+// a vector holds the scores of 16 positions and needs no sum over its lanes.
 struct KvView {
   std::byte* k = nullptr;
   std::byte* v = nullptr;

@@ -28,6 +28,7 @@ struct Pair {
 
 struct Lanes256 {
   using F = Pair;
+  static constexpr int kSums = 4;
 
   // All ones in the lanes from `from` on that are below n.
   static __m256i below(std::int64_t n, int from) {

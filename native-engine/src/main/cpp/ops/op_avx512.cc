@@ -20,6 +20,7 @@ namespace {
 
 struct Lanes512 {
   using F = __m512;
+  static constexpr int kSums = 16;
 
   static __mmask16 first(std::int64_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
 

@@ -18,6 +18,7 @@ struct Plain {
   struct F {
     float lane[kLanes];
   };
+  static constexpr int kSums = 4;
 
   template <class Make>
   static F each(Make make) {
