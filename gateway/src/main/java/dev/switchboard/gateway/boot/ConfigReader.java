@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -31,6 +32,12 @@ final class ConfigReader {
           .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
           .build();
 
+  private static final ObjectMapper YAML =
+      JsonMapper.builder(new YAMLFactory())
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .build();
+
   private ConfigReader() {}
 
   /** The defaults as a tree that files and flags are laid over. */
@@ -52,7 +59,7 @@ final class ConfigReader {
 
   static void overlay(ObjectNode tree, String yaml) {
     try {
-      JsonNode read = new ObjectMapper(new YAMLFactory()).readTree(yaml);
+      JsonNode read = YAML.readTree(yaml);
       if (read instanceof ObjectNode object) {
         merge(tree, object);
       } else if (read != null && !read.isMissingNode() && !read.isNull()) {

@@ -47,6 +47,7 @@ final class Gateway {
   private final Vertx vertx;
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final AdminServer adminServer;
+  private final Prober prober;
   private final double bootSeconds;
   private final long startNanos;
 
@@ -73,7 +74,8 @@ final class Gateway {
                     replica.id(), replica.model(), from == null ? null : from.name(), to.name()));
     events.also(house.metrics()::workerRestarted, this::announce);
     this.adminServer = new AdminServer(house, config.admin().bind(), config.admin().port());
-    new Prober(
+    this.prober =
+        new Prober(
             vertx,
             fleet,
             config.workers(),
@@ -87,8 +89,8 @@ final class Gateway {
                         report.waiting(),
                         report.kvBlocksFree(),
                         report.kvBlocksCached(),
-                        report.kvBlocksUsed()))
-        .start();
+                        report.kvBlocksUsed()));
+    prober.start();
     listen(house);
   }
 
@@ -168,7 +170,8 @@ final class Gateway {
     events.emit("listening", urls());
   }
 
-  private Map<String, Object> urls() {
+  /** Where it listens: {@code api} and {@code admin}. */
+  Map<String, Object> urls() {
     Map<String, Object> urls = new LinkedHashMap<>();
     urls.put("api", url(config.http().bind(), servers.getFirst().port()));
     urls.put("admin", url(config.admin().bind(), adminServer.port()));
@@ -218,6 +221,7 @@ final class Gateway {
     if (admission.inFlight() > 0) {
       LOG.warn("stop_cuts in_flight={}", admission.inFlight());
     }
+    prober.stop();
     fleet.close();
     try {
       vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS);

@@ -3,11 +3,19 @@ package dev.switchboard.gateway.fleet;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.flight.NanoClock;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanContext;
+import io.opentelemetry.api.trace.TraceFlags;
+import io.opentelemetry.api.trace.TraceState;
+import io.opentelemetry.context.Context;
+import io.opentelemetry.context.Scope;
 import io.vertx.core.Future;
+import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientOptions;
+import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
 import java.io.IOException;
@@ -28,6 +36,17 @@ public final class Prober {
   private static final Logger LOG = LoggerFactory.getLogger(Prober.class);
   private static final ObjectMapper JSON = new ObjectMapper();
 
+  /** A parent that is not sampled: the agent's client span of a probe is of no use to anybody. */
+  private static final Context UNTRACED =
+      Context.root()
+          .with(
+              Span.wrap(
+                  SpanContext.create(
+                      "00000000000000000000000000000001",
+                      "0000000000000001",
+                      TraceFlags.getDefault(),
+                      TraceState.getDefault())));
+
   private final Fleet fleet;
   private final WorkersConfig config;
   private final NanoClock clock;
@@ -35,6 +54,7 @@ public final class Prober {
   private final Vertx vertx;
   private final HttpClient client;
   private final Map<String, Probe> probes = new HashMap<>();
+  private volatile long timer = -1;
 
   private static final class Probe {
     boolean asking;
@@ -60,13 +80,17 @@ public final class Prober {
         vertx.createHttpClient(new HttpClientOptions().setConnectTimeout(1000).setKeepAlive(true));
   }
 
-  /** Polls until Vert.x closes. */
+  /** Polls until it is stopped. */
   public void start() {
-    vertx.setPeriodic(1, Math.min(config.statePollMs(), 100), new Ticker());
+    timer = vertx.setPeriodic(1, Math.min(config.statePollMs(), 100), new Ticker());
+  }
+
+  public void stop() {
+    vertx.cancelTimer(timer);
   }
 
   /** Warming replicas are looked at ten times a second, the others at the configured pace. */
-  private final class Ticker implements io.vertx.core.Handler<Long> {
+  private final class Ticker implements Handler<Long> {
     private long polledNanos;
 
     @Override
@@ -177,16 +201,18 @@ public final class Prober {
             .setAbsoluteURI(base + path)
             .setTimeout(timeoutMs)
             .setFollowRedirects(false);
-    return client
-        .request(options)
-        .compose(request -> request.send())
-        .compose(
-            response ->
-                response.statusCode() <= highestGoodStatus
-                    ? response.body()
-                    : response
-                        .body()
-                        .compose(body -> Future.failedFuture("status " + response.statusCode())));
+    try (Scope _ = UNTRACED.makeCurrent()) {
+      return client
+          .request(options)
+          .compose(HttpClientRequest::send)
+          .compose(
+              response ->
+                  response.statusCode() <= highestGoodStatus
+                      ? response.body()
+                      : response
+                          .body()
+                          .compose(body -> Future.failedFuture("status " + response.statusCode())));
+    }
   }
 
   /** Reads {@code /engine/v1/state}; a state other than ready is a failed check. */

@@ -77,7 +77,9 @@ final class Exchange {
   private Admission.@Nullable Pass pass;
   private @Nullable GaugeDataPoint inFlight;
   private boolean over;
+  private long turn;
   private long deadlineTimer = -1;
+  private long armedUntil;
 
   // Of the current attempt.
   private int attemptNumber;
@@ -184,6 +186,7 @@ final class Exchange {
     inFlight = house.metrics().inFlight(flight.model());
     inFlight.inc();
     house.retries().earn();
+    turn = house.fleet().nextTurn();
     armDeadline();
     attempt();
   }
@@ -194,9 +197,7 @@ final class Exchange {
     Decision decision =
         house
             .policy()
-            .route(
-                house.fleet().views(),
-                new RouteRequest(flight.model(), failedReplicas, house.fleet().nextTurn()));
+            .route(house.fleet().views(), new RouteRequest(flight.model(), failedReplicas, turn));
     flight.decision(decision);
     Replica chosen = decision.chosen() == null ? null : house.fleet().find(decision.chosen());
     URI address = chosen == null ? null : chosen.address();
@@ -365,6 +366,12 @@ final class Exchange {
               @Override
               public void committing() {
                 streamHead();
+                deadlineMoved();
+              }
+
+              @Override
+              public void stalled() {
+                deadlineMoved();
               }
 
               @Override
@@ -448,11 +455,20 @@ final class Exchange {
   // ------------------------------------------------------------------ deadlines
 
   private void armDeadline() {
-    long waitMs = Math.max(1, (nextDeadline() - flight.now()) / 1_000_000 + 1);
+    armedUntil = nextDeadline();
+    long waitMs = Math.max(1, (armedUntil - flight.now()) / 1_000_000 + 1);
     deadlineTimer = vertx.setTimer(waitMs, id -> checkDeadline());
   }
 
-  /** Deadlines move with every token; the timer is not. It looks again when it fires. */
+  /** The request entered a phase whose deadline may be nearer than the one it waits for. */
+  private void deadlineMoved() {
+    if (nextDeadline() < armedUntil) {
+      vertx.cancelTimer(deadlineTimer);
+      armDeadline();
+    }
+  }
+
+  /** Within a phase deadlines only move away, with every token; the timer looks when it fires. */
   private void checkDeadline() {
     if (over) {
       return;

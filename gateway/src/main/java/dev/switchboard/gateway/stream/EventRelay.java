@@ -27,6 +27,9 @@ public final class EventRelay {
     /** The first bytes are about to go out: time to write the head. */
     void committing();
 
+    /** The client does not read; the upstream is paused until it does. */
+    void stalled();
+
     /** It ended well; everything was written. */
     void ended();
 
@@ -193,6 +196,7 @@ public final class EventRelay {
     if (client.writeQueueFull() && from != null) {
       from.pause();
       flight.stallBegins();
+      listener.stalled();
       client.drainHandler(
           drained -> {
             flight.stallEnds();

@@ -1,0 +1,108 @@
+package dev.switchboard.gateway.boot;
+
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import java.net.URI;
+import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+
+/** A scripted OpenAI-compatible server in the test's own process. */
+final class FakeUpstream implements AutoCloseable {
+
+  /** What it does with a request whose body has arrived. */
+  @FunctionalInterface
+  interface Script {
+    void answer(HttpServerRequest request, Buffer body);
+  }
+
+  /** A request it saw. */
+  record Seen(Map<String, String> headers, int traceparents, String body) {}
+
+  final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
+  final BlockingQueue<String> closed = new LinkedBlockingQueue<>();
+  private final Vertx vertx = Vertx.vertx();
+  private final HttpServer server;
+  private volatile Script script = (request, body) -> request.response().end();
+
+  FakeUpstream() throws Exception {
+    this(0);
+  }
+
+  FakeUpstream(int port) throws Exception {
+    server =
+        vertx
+            .createHttpServer(new HttpServerOptions().setHost("127.0.0.1").setPort(port))
+            .requestHandler(this::handle)
+            .listen()
+            .toCompletionStage()
+            .toCompletableFuture()
+            .get(10, TimeUnit.SECONDS);
+  }
+
+  Vertx vertx() {
+    return vertx;
+  }
+
+  URI url() {
+    return URI.create("http://127.0.0.1:" + server.actualPort());
+  }
+
+  void script(Script value) {
+    script = value;
+  }
+
+  private void handle(HttpServerRequest request) {
+    if (request.method().equals(HttpMethod.GET)) {
+      request.response().end("{\"object\":\"list\",\"data\":[]}");
+      return;
+    }
+    request.response().closeHandler(gone -> closed.add("closed"));
+    request
+        .body()
+        .onSuccess(
+            body -> {
+              Map<String, String> headers = new java.util.TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+              request.headers().forEach(header -> headers.put(header.getKey(), header.getValue()));
+              seen.add(
+                  new Seen(
+                      headers, request.headers().getAll("traceparent").size(), body.toString()));
+              script.answer(request, body);
+            });
+  }
+
+  /** Opens a stream. */
+  static HttpServerResponse events(HttpServerRequest request) {
+    return request.response().setChunked(true).putHeader("Content-Type", "text/event-stream");
+  }
+
+  static String content(String text) {
+    return "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
+        + text
+        + "\"},\"finish_reason\":null}]}\n\n";
+  }
+
+  static String role() {
+    return "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
+        + "\"finish_reason\":null}]}\n\n";
+  }
+
+  static String finish() {
+    return "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+  }
+
+  static String done() {
+    return "data: [DONE]\n\n";
+  }
+
+  @Override
+  public void close() {
+    vertx.close().toCompletionStage().toCompletableFuture().join();
+  }
+}

@@ -1,0 +1,180 @@
+package dev.switchboard.gateway.boot;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.WorkerCommand;
+import dev.switchboard.gateway.flight.NanoClock;
+import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+
+/** A gateway in the test's process, before fake upstreams; ports are free ones. */
+final class InProcessGateway implements AutoCloseable {
+  static final String CHAT = "/v1/chat/completions";
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private final Gateway gateway;
+  private final Fleet fleet;
+  private final HttpClient client = HttpClient.newHttpClient();
+
+  private InProcessGateway(String yaml, boolean awaitReady) throws Exception {
+    ObjectNode tree = ConfigReader.defaults();
+    ConfigReader.overlay(tree, "{http: {port: 0}, admin: {port: 0}, workers: {state-poll-ms: 50}}");
+    ConfigReader.overlay(tree, yaml);
+    GatewayConfig config = ConfigReader.read(tree);
+    NanoClock clock = new SystemClock();
+    LauncherEvents events =
+        new LauncherEvents(new PrintStream(out, true, StandardCharsets.UTF_8), replica -> "m");
+    fleet =
+        new Fleet(
+            config.workers(),
+            List.of(),
+            config.upstreams(),
+            new WorkerCommand(Path.of("java"), "", Path.of("none")),
+            clock,
+            events,
+            System.err);
+    gateway = Gateway.start(config, fleet, events, clock, 0);
+    if (awaitReady) {
+      await(fleet::everyModelReady);
+    }
+  }
+
+  /** Starts before upstreams that all serve the model {@code m}. */
+  static InProcessGateway before(String yaml, FakeUpstream... upstreams) throws Exception {
+    return new InProcessGateway(yaml + upstreams(upstreams), true);
+  }
+
+  /** The same, without waiting until they are ready. */
+  static InProcessGateway unready(String yaml, URI upstream) throws Exception {
+    return new InProcessGateway(
+        yaml + "\nupstreams:\n  - {url: \"" + upstream + "\", models: [m]}\n", false);
+  }
+
+  private static String upstreams(FakeUpstream... upstreams) {
+    StringBuilder yaml = new StringBuilder("\nupstreams:\n");
+    for (FakeUpstream upstream : upstreams) {
+      yaml.append("  - {url: \"").append(upstream.url()).append("\", models: [m]}\n");
+    }
+    return yaml.toString();
+  }
+
+  static void await(BooleanSupplier condition) throws Exception {
+    long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("not within 20 s");
+      }
+      Thread.sleep(5);
+    }
+  }
+
+  Fleet fleet() {
+    return fleet;
+  }
+
+  Gateway gateway() {
+    return gateway;
+  }
+
+  String events() {
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  URI api(String path) {
+    return URI.create(gateway.urls().get("api") + path);
+  }
+
+  URI admin(String path) {
+    return URI.create(gateway.urls().get("admin") + path);
+  }
+
+  static String chat(boolean stream) {
+    return "{\"model\":\"m\",\"stream\":"
+        + stream
+        + ",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";
+  }
+
+  HttpResponse<String> post(String path, String body, String... headers) throws Exception {
+    return client.send(request(path, body, headers), HttpResponse.BodyHandlers.ofString());
+  }
+
+  HttpResponse<InputStream> open(String path, String body, String... headers) throws Exception {
+    return client.send(request(path, body, headers), HttpResponse.BodyHandlers.ofInputStream());
+  }
+
+  private HttpRequest request(String path, String body, String... headers) {
+    HttpRequest.Builder builder =
+        HttpRequest.newBuilder(api(path)).POST(HttpRequest.BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      builder.headers(headers);
+    }
+    return builder.build();
+  }
+
+  HttpResponse<String> get(URI uri, String... headers) throws Exception {
+    HttpRequest.Builder builder = HttpRequest.newBuilder(uri);
+    if (headers.length > 0) {
+      builder.headers(headers);
+    }
+    return client.send(builder.build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  String adminPost(String path, String contentType) throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(admin(path))
+            .header("Content-Type", contentType)
+            .POST(HttpRequest.BodyPublishers.noBody())
+            .build();
+    return client.send(request, HttpResponse.BodyHandlers.ofString()).body();
+  }
+
+  JsonNode adminJson(String path) throws Exception {
+    return JSON.readTree(get(admin(path)).body());
+  }
+
+  /** The admin API's timeline of a request, once it is recorded. */
+  JsonNode timeline(String id) throws Exception {
+    String path = "/admin/v1/requests/" + id + "/timeline";
+    await(
+        () -> {
+          try {
+            return get(admin(path)).statusCode() == 200;
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        });
+    return adminJson(path);
+  }
+
+  /** Sends raw bytes and reads until the server closes or has sent a whole answer. */
+  String raw(String bytes) throws Exception {
+    URI api = api("");
+    try (Socket socket = new Socket(api.getHost(), api.getPort())) {
+      socket.setSoTimeout(5000);
+      socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
+      socket.getOutputStream().flush();
+      socket.shutdownOutput();
+      return new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
+  @Override
+  public void close() {
+    gateway.stop();
+    client.close();
+  }
+}

@@ -1,0 +1,214 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.net.URI;
+import java.net.http.HttpResponse;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Every refusal: its status, an OpenAI error object, and the field at fault. */
+class RefusalIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static FakeUpstream upstream;
+  private static InProcessGateway gateway;
+
+  @BeforeAll
+  static void start() throws Exception {
+    upstream = new FakeUpstream();
+    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    gateway = InProcessGateway.before("http: {port: 0, max-body-bytes: 4096}", upstream);
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    gateway.close();
+    upstream.close();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "{} | 400 | model",
+        "{\"model\":1,\"messages\":[]} | 400 | model",
+        "{\"model\":\"m\"} | 400 | messages",
+        "{\"model\":\"m\",\"messages\":\"x\"} | 400 | messages",
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"n\":1000}"
+            + "| 400 | n",
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],"
+            + "\"temperature\":9} | 400 | temperature",
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],"
+            + "\"top_logprobs\":21} | 400 | top_logprobs",
+        "{\"model\":\"nobody\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}"
+            + "| 404 | model"
+      })
+  void aBadChatNamesItsField(String body, int status, String param) throws Exception {
+    HttpResponse<String> answer = gateway.post(InProcessGateway.CHAT, body);
+
+    JsonNode error = JSON.readTree(answer.body()).path("error");
+    assertEquals(status, answer.statusCode());
+    assertEquals(param, error.path("param").asText());
+    assertEquals("invalid_request_error", error.path("type").asText());
+    assertFalse(error.path("message").asText().isEmpty());
+    assertTrue(answer.headers().firstValue("X-Request-Id").isPresent());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {"not json | 400", "[1] | 400", "` ` | 400", "{\"model\":\"m\" | 400"})
+  void aBodyThatIsNoJsonObjectIsRefused(String body, int status) throws Exception {
+    assertEquals(status, gateway.post(InProcessGateway.CHAT, body).statusCode());
+    assertEquals(status, gateway.post("/v1/completions", body).statusCode());
+  }
+
+  @Test
+  void aFormContentTypeIsReadAsJson() throws Exception {
+    HttpResponse<String> answer =
+        gateway.post(
+            InProcessGateway.CHAT,
+            InProcessGateway.chat(false),
+            "Content-Type",
+            "application/x-www-form-urlencoded");
+
+    assertEquals(200, answer.statusCode());
+  }
+
+  @Test
+  void aLargeBodyIsRefusedByItsLengthAndByItsBytes() throws Exception {
+    String declared =
+        gateway.raw(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+    String chunked =
+        gateway.raw(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + "2000\r\n"
+                + "x".repeat(0x2000)
+                + "\r\n0\r\n\r\n");
+
+    assertTrue(declared.startsWith("HTTP/1.1 413 "), declared);
+    assertTrue(chunked.startsWith("HTTP/1.1 413 "), chunked);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "POST /v1/chat/completions HTTP/1.1\\r\\nContent-Length: 2\\r\\n\\r\\n{} | 400",
+        "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\nHost: b\\r\\n"
+            + "Content-Length: 2\\r\\n\\r\\n{} | 400",
+        "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\nContent-Encoding: gzip\\r\\n"
+            + "Content-Length: 2\\r\\n\\r\\n{} | 415",
+        "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 2\\r\\n"
+            + "Transfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n | 400",
+        "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 2\\r\\n"
+            + "Content-Length: 3\\r\\n\\r\\n{} | 400",
+        "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: -1\\r\\n\\r\\n | 400",
+        "GET /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 405",
+        "FOO /v1/models HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 405",
+        "DELETE /v1/models/m HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 405",
+        "GET /v1/nothing HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 404",
+        "GET /v1/models/nobody HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 404",
+        "nonsense\\r\\n\\r\\n | 400"
+      })
+  void aBadHeadIsRefused(String bytes, int status) throws Exception {
+    String answer = gateway.raw(bytes.strip().replace("\\r\\n", "\r\n"));
+
+    // Where the request line could not be read, its version is not known either.
+    assertTrue(answer.matches("(?s)HTTP/1\\.[01] " + status + " .*"), answer);
+    assertTrue(answer.contains("{\"error\":{\"message\":"), answer);
+  }
+
+  @Test
+  void aLongUriOrHeaderIsRefused() throws Exception {
+    String uri = gateway.raw("GET /" + "a".repeat(5000) + " HTTP/1.1\r\nHost: a\r\n\r\n");
+    String header =
+        gateway.raw("GET / HTTP/1.1\r\nHost: a\r\nX: " + "a".repeat(20_000) + "\r\n\r\n");
+
+    assertTrue(uri.startsWith("HTTP/1.0 414 "), uri);
+    assertTrue(header.startsWith("HTTP/1.1 431 "), header);
+  }
+
+  @Test
+  void aWrongMethodSaysWhichIsRight() throws Exception {
+    HttpResponse<String> answer = gateway.get(gateway.api(InProcessGateway.CHAT));
+
+    assertEquals(405, answer.statusCode());
+    assertEquals("POST", answer.headers().firstValue("Allow").orElse(""));
+  }
+
+  @Test
+  void anUpgradeToHttp2IsNotAnswered() throws Exception {
+    String answer =
+        gateway.raw(
+            String.join(
+                "\r\n",
+                "GET /livez HTTP/1.1",
+                "Host: a",
+                "Connection: Upgrade, HTTP2-Settings",
+                "Upgrade: h2c",
+                "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
+                "",
+                ""));
+    String preface = gateway.raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+
+    assertTrue(answer.startsWith("HTTP/1.1 200 "), answer);
+    assertFalse(preface.contains("200 OK"), preface);
+  }
+
+  @Test
+  void aRequestIdIsHonouredWhenItIsPlainAndReplacedWhenNot() throws Exception {
+    HttpResponse<String> plain =
+        gateway.post(InProcessGateway.CHAT, "{}", "X-Request-Id", "my-id_1.2");
+    HttpResponse<String> odd =
+        gateway.post(InProcessGateway.CHAT, "{}", "X-Request-Id", "a b\u00e4");
+
+    assertEquals("my-id_1.2", plain.headers().firstValue("X-Request-Id").orElse(""));
+    assertTrue(odd.headers().firstValue("X-Request-Id").orElse("").matches("[0-9a-f]{32}"));
+  }
+
+  @Test
+  void withKeysARequestNeedsOne() throws Exception {
+    String hash = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+    try (InProcessGateway guarded =
+        InProcessGateway.before("auth: {keys: [{name: app, sha256: " + hash + "}]}", upstream)) {
+      HttpResponse<String> none = guarded.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+      HttpResponse<String> right =
+          guarded.post(
+              InProcessGateway.CHAT,
+              InProcessGateway.chat(false),
+              "Authorization",
+              "Bearer secret");
+
+      assertEquals(401, none.statusCode());
+      assertEquals(
+          "invalid_api_key", JSON.readTree(none.body()).path("error").path("code").asText());
+      assertEquals(200, right.statusCode());
+      assertEquals(200, guarded.get(guarded.api("/livez")).statusCode());
+    }
+  }
+
+  @Test
+  void withoutAReadyReplicaTheAnswerIs503WithRetryAfter() throws Exception {
+    try (InProcessGateway alone = InProcessGateway.unready("", URI.create("http://127.0.0.1:1"))) {
+      HttpResponse<String> answer = alone.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+
+      assertEquals(503, answer.statusCode());
+      assertEquals("1", answer.headers().firstValue("Retry-After").orElse(""));
+      assertEquals(503, alone.get(alone.api("/readyz")).statusCode());
+      assertEquals(200, alone.get(alone.api("/livez")).statusCode());
+      assertEquals(503, alone.get(alone.admin("/readyz")).statusCode());
+    }
+  }
+}

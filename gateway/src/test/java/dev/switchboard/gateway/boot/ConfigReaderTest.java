@@ -1,0 +1,95 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ConfigReaderTest {
+  @Test
+  void anEmptyFileGivesTheDefaults() {
+    assertEquals(GatewayConfig.DEFAULTS, read(""));
+  }
+
+  @Test
+  void whatAFileSaysReplacesTheDefaultOnly() {
+    GatewayConfig config =
+        read(
+            """
+            http: {port: 9000, max-body-bytes: 65536}
+            deadlines:
+              first-token-ms: 5000
+            workers: {local: 3, stages: 2, java-options: [-Xmx1g]}
+            models:
+              - {file: /models/a.gguf, name: a, workers: 1}
+              - {file: /models/b.gguf}
+            upstreams:
+              - {url: "http://10.0.0.7:8000", models: [llama]}
+            flight: {max-requests: 10}
+            """);
+
+    assertEquals(9000, config.http().port());
+    assertEquals("127.0.0.1", config.http().bind());
+    assertEquals(5000, config.deadlines().firstTokenMs());
+    assertEquals(30_000, config.deadlines().interTokenMs());
+    assertEquals(2, config.workers().stages());
+    assertEquals("-Xmx1g", config.workers().javaOptions().getFirst());
+    assertEquals("a", config.models().get(0).servedName());
+    assertEquals("b", config.models().get(1).servedName());
+    assertEquals("llama", config.upstreams().getFirst().models().getFirst());
+    assertEquals(10, config.flight().maxRequests());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "htp: {} | htp: unknown key",
+        "http: {prt: 1} | http.prt: unknown key",
+        "http: {port: 70000} | http: port must be 0 to 65535, not 70000",
+        "workers: {local: 1000} | workers: local must be 0 to 64, not 1000",
+        "retry: {ratio: 2} | retry: ratio must be 0 to 1",
+        "upstreams: [{url: ftp://x, models: [a]}] | upstreams.0: url must be http(s)",
+        "upstreams: [{url: http://x, models: []}] | upstreams.0: models must name",
+        "auth: {keys: [{name: a, sha256: zz}]} | auth.keys.0: sha256 must be",
+        "http: {bind: 0.0.0.0} | http.bind is 0.0.0.0, which is not loopback",
+        "admin: {bind: 0.0.0.0} | admin.bind is 0.0.0.0, which is not loopback",
+        "[1, 2] | the configuration must be a map of keys",
+        "{a: b: c} | not valid YAML"
+      })
+  void aMistakeIsNamed(String yaml, String message) {
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> read(yaml.strip()));
+
+    assertTrue(String.valueOf(e.getMessage()).startsWith(message.strip()), e::getMessage);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"http.port", "deadlines.body-ms", "workers.local", "shutdown.finish-ms"})
+  void aNumberInQuotesIsNoNumber(String key) {
+    String yaml = key.replace(".", ": {") + ": \"12\"}";
+
+    assertThrows(IllegalArgumentException.class, () -> read(yaml));
+  }
+
+  @Test
+  void aPublicBindIsFineWithKeys() {
+    String hash = "ab".repeat(32);
+
+    GatewayConfig config =
+        read("{http: {bind: 0.0.0.0}, auth: {keys: [{name: app, sha256: " + hash + "}]}}");
+
+    assertEquals("0.0.0.0", config.http().bind());
+  }
+
+  private static GatewayConfig read(String yaml) {
+    ObjectNode tree = ConfigReader.defaults();
+    ConfigReader.overlay(tree, yaml);
+    return ConfigReader.read(tree);
+  }
+}

@@ -1,0 +1,58 @@
+package dev.switchboard.gateway.flight;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class FlightRecorderTest {
+  private long now = 1;
+
+  @Test
+  void theNewestComeFirst() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1000));
+    recorder.add(record("a", Outcome.OK, 1));
+    recorder.add(record("b", Outcome.OK, 1));
+
+    List<FlightRecord> newest = recorder.newest(1);
+
+    assertEquals("b", newest.getFirst().id());
+  }
+
+  @Test
+  void aFailedOrSlowOneOutlivesTheGoodOnesThatFollow() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    recorder.add(record("good", Outcome.OK, 1));
+    recorder.add(record("failed", Outcome.UPSTREAM_BROKEN, 1));
+    recorder.add(record("slow", Outcome.OK, 2_000_000_000L));
+    for (int i = 0; i < 5; i++) {
+      recorder.add(record("later" + i, Outcome.OK, 1));
+    }
+
+    assertNull(recorder.find("good"));
+    assertNotNull(recorder.find("failed"));
+    assertNotNull(recorder.find("slow"));
+  }
+
+  @Test
+  void memoryIsBoundedInCountAndBytes() {
+    FlightRecorder byCount = new FlightRecorder(new FlightRecorder.Limits(5, 1 << 30, 1));
+    FlightRecorder byBytes = new FlightRecorder(new FlightRecorder.Limits(1000, 1 << 16, 1));
+    for (int i = 0; i < 1000; i++) {
+      byCount.add(record("r" + i, Outcome.INTERNAL, 1));
+      byBytes.add(record("r" + i, Outcome.INTERNAL, 1));
+    }
+
+    assertEquals(10, byCount.size());
+    assertTrue(byBytes.size() <= (1 << 16) / 1024);
+  }
+
+  private FlightRecord record(String id, Outcome outcome, long wallNanos) {
+    Flight flight = new Flight(id, () -> now);
+    now += wallNanos;
+    return flight.finish(outcome, outcome.status(), null);
+  }
+}

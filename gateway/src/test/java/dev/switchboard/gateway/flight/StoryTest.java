@@ -1,0 +1,156 @@
+package dev.switchboard.gateway.flight;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.Story.Phase;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Lane;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.LongRange;
+import org.junit.jupiter.api.Test;
+
+class StoryTest {
+  private long now = 1_000_000;
+
+  @Test
+  void theGatewaysOwnMarksCutTheWallTime() {
+    Flight flight = new Flight("r", () -> now);
+    pass(flight, Mark.AUTHENTICATED, 1);
+    pass(flight, Mark.RECEIVED, 10);
+    pass(flight, Mark.PARSED, 20);
+    pass(flight, Mark.ADMITTED, 30);
+    now += 40;
+    flight.decision(new Decision("p", "w0", List.of()));
+    pass(flight, Mark.CONNECTED, 50);
+    now += 60;
+    flight.content();
+    pass(flight, Mark.UPSTREAM_ENDED, 70);
+    now += 80;
+
+    Story story = Story.of(flight.finish(Outcome.OK, 200, null));
+
+    assertEquals(10, story.nanos(Phase.ACCEPT));
+    assertEquals(20, story.nanos(Phase.PARSE));
+    assertEquals(30, story.nanos(Phase.QUEUE));
+    assertEquals(40, story.nanos(Phase.ROUTE));
+    assertEquals(50, story.nanos(Phase.CONNECT));
+    assertEquals(60, story.nanos(Phase.UPSTREAM_FIRST));
+    assertEquals(70, story.nanos(Phase.UPSTREAM_REST));
+    assertEquals(80, story.nanos(Phase.DETOKENIZE_FLUSH));
+    assertEquals(0, story.nanos(Phase.UNEXPLAINED));
+  }
+
+  @Test
+  void theWorkersTimelineCutsTheUpstreamsTime() {
+    FlightRecord record = served(timeline(0, lane(0, 0, 60, 10), lane(0, 1, 30, 45)));
+
+    Story story = Story.of(record);
+
+    assertEquals(100, story.nanos(Phase.SEND));
+    assertEquals(50, story.nanos(Phase.TOKENIZE));
+    assertEquals(50, story.nanos(Phase.WORKER_QUEUE));
+    // Rank 1 is the busier one: 75 of the 100 are its own, the rest is nobody's.
+    assertEquals(30, story.nanos(Phase.PREFILL_COMPUTE));
+    assertEquals(45, story.nanos(Phase.PREFILL_COLLECTIVE_WAIT));
+    assertEquals(25 + 500, story.nanos(Phase.UNEXPLAINED));
+  }
+
+  @Test
+  void lanesOfStagesThatOverlapAreScaledIntoTheirPhase() {
+    FlightRecord record = served(timeline(0, lane(0, 0, 80, 0), lane(1, 0, 120, 0)));
+
+    Story story = Story.of(record);
+
+    assertEquals(100, story.nanos(Phase.PREFILL_COMPUTE));
+  }
+
+  @Test
+  void aWorkersClockIsMovedIntoTheAttempt() {
+    FlightRecord record = served(timeline(5_000_000_000L, lane(0, 0, 10, 0)));
+
+    Story.Engine engine = Story.of(record).engine();
+
+    assertNotNull(engine);
+    assertTrue(Math.abs(engine.offsetNanos() + 5_000_000_000L) <= engine.errorNanos());
+    assertFalse(engine.clamped());
+    assertTrue(engine.timelines().getFirst().receivedNanos() >= record.at(Mark.CONNECTED));
+    assertTrue(engine.timelines().getFirst().finishedNanos() <= record.at(Mark.UPSTREAM_ENDED));
+  }
+
+  @Test
+  void clocksOfOneHostAreNotMoved() {
+    Story.Engine engine = Story.of(served(timeline(0, lane(0, 0, 10, 0)))).engine();
+
+    assertNotNull(engine);
+    assertEquals(0, engine.offsetNanos());
+  }
+
+  @Property
+  void phasesSumToTheWallTimeWhateverTheWorkerSays(
+      @ForAll @LongRange(min = -10_000, max = 10_000) long shift,
+      @ForAll @LongRange(min = 0, max = 100_000) long compute,
+      @ForAll @LongRange(min = 0, max = 2000) long stall) {
+    FlightRecord record = served(timeline(shift, lane(0, 0, compute, 3)), stall);
+
+    Story story = Story.of(record);
+
+    long sum = story.segments().stream().mapToLong(Story.Segment::nanos).sum();
+    assertEquals(record.wallNanos(), sum);
+  }
+
+  private FlightRecord served(RequestTimeline timeline) {
+    return served(timeline, 0);
+  }
+
+  /** Sent at 1 000 000, answered until 1 001 000; ends a moment later. */
+  private FlightRecord served(RequestTimeline timeline, long stallNanos) {
+    now = 999_000;
+    Flight flight = new Flight("r", () -> now);
+    pass(flight, Mark.PARSED, 100);
+    pass(flight, Mark.ADMITTED, 100);
+    now += 100;
+    flight.decision(new Decision("p", "w0", List.of()));
+    now = 1_000_000;
+    flight.mark(Mark.CONNECTED);
+    now = 1_001_000;
+    flight.timelines(List.of(timeline), EngineStamps.NONE);
+    flight.mark(Mark.UPSTREAM_ENDED);
+    flight.stallBegins();
+    now += stallNanos;
+    flight.stallEnds();
+    now += 50;
+    return flight.finish(Outcome.OK, 200, null);
+  }
+
+  private static RequestTimeline timeline(long shift, Lane... lanes) {
+    long base = 1_000_000 + shift;
+    return new RequestTimeline(
+        "r",
+        0,
+        base + 100,
+        base + 150,
+        base + 200,
+        base + 300,
+        base + 800,
+        0,
+        new RequestTimeline.Phase(base + 200, base + 300, 5, 0, 1, null, List.of(lanes)),
+        null,
+        List.of());
+  }
+
+  private static Lane lane(int stage, int rank, long compute, long allReduceWait) {
+    return new Lane(stage, rank, 0, 0, compute, allReduceWait, 7, 0, 0, 0, 1, 0, 0);
+  }
+
+  private void pass(Flight flight, Mark mark, long nanos) {
+    now += nanos;
+    flight.mark(mark);
+  }
+}
