@@ -28,18 +28,43 @@ void* counted(std::size_t bytes, std::align_val_t alignment) {
 
 }  // namespace
 
-void* operator new(std::size_t bytes) { return counted(bytes); }
-void* operator new[](std::size_t bytes) { return counted(bytes); }
-void* operator new(std::size_t bytes, std::align_val_t align) { return counted(bytes, align); }
-void* operator new[](std::size_t bytes, std::align_val_t align) { return counted(bytes, align); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+// Never inlined: a compiler that sees both sides calls new and free a mismatch.
+#define SB_REPLACEMENT __attribute__((noinline))
+
+SB_REPLACEMENT void* operator new(std::size_t bytes) { return counted(bytes); }
+SB_REPLACEMENT void* operator new[](std::size_t bytes) { return counted(bytes); }
+SB_REPLACEMENT void* operator new(std::size_t bytes, std::align_val_t align) {
+  return counted(bytes, align);
+}
+SB_REPLACEMENT void* operator new[](std::size_t bytes, std::align_val_t align) {
+  return counted(bytes, align);
+}
+SB_REPLACEMENT void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return counted(bytes);
+}
+SB_REPLACEMENT void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return counted(bytes);
+}
+SB_REPLACEMENT void operator delete(void* memory) noexcept { std::free(memory); }
+SB_REPLACEMENT void operator delete[](void* memory) noexcept { std::free(memory); }
+SB_REPLACEMENT void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+SB_REPLACEMENT void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
+SB_REPLACEMENT void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+SB_REPLACEMENT void operator delete[](void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+SB_REPLACEMENT void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+SB_REPLACEMENT void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+SB_REPLACEMENT void operator delete(void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
+SB_REPLACEMENT void operator delete[](void* memory, const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
 
 namespace sb::testing {
 namespace {

@@ -180,7 +180,7 @@ TEST_F(FaultTest, ADelayedRankShowsAsComputeThereAndAsWaitingElsewhere) {
   const Lane lane0 = read_lane(engine, 0);
   const Lane lane1 = read_lane(engine, 1);
   EXPECT_EQ(output.status, SB_OK);
-  EXPECT_GE(output.end_ns - output.start_ns, 30 * kMs);
+  EXPECT_GE(output.end_ns - output.submit_ns, 30 * kMs);
   EXPECT_GE(find(lane1, 1, SB_KIND_COMPUTE)->longest_ns, 30 * kMs);
   EXPECT_GE(find(lane0, 1, SB_KIND_ALLREDUCE_WAIT)->busy_ns, 20 * kMs);
   EXPECT_LT(find(lane0, 1, SB_KIND_COMPUTE)->busy_ns, find(lane1, 1, SB_KIND_COMPUTE)->busy_ns);
@@ -190,20 +190,22 @@ TEST_F(FaultTest, ASlowedRankComputesLonger) {
   TestEngine engine(model_, config(1, 1));
   engine.begin(0);
   const Piece prompt{0, 0, some_tokens(model_.spec(), 100), {SB_TARGET_SAMPLE}, 0};
-  static_cast<void>(engine.run({prompt}));
+  for (int i = 0; i < 3; ++i) static_cast<void>(engine.run({prompt}));
   inject(engine, fault(SB_FAULT_SLOW, 0, 0, 1, 2000));
 
   static_cast<void>(engine.run({prompt}));
 
   const Lane lane = read_lane(engine, 0);
-  const int64_t before = find(lane, 1, SB_KIND_COMPUTE)->busy_ns;
-  const int64_t slowed = find(lane, 2, SB_KIND_COMPUTE)->busy_ns;
-  EXPECT_GT(slowed, before * 2);
+  int64_t before = INT64_MAX;
+  for (const uint64_t step : {1U, 2U, 3U}) {
+    before = std::min(before, find(lane, step, SB_KIND_COMPUTE)->busy_ns);
+  }
+  EXPECT_GT(find(lane, 4, SB_KIND_COMPUTE)->busy_ns, before * 2);
 }
 
 TEST_F(FaultTest, AHungRankIsFoundNamedAndStopped) {
   sb_engine_config hanging = config(2, 2);
-  hanging.hang_timeout_ms = 50;
+  hanging.hang_timeout_ms = 300;
   TestEngine engine(model_, hanging);
   engine.begin(0);
   inject(engine, fault(SB_FAULT_HANG, 1, 0));
