@@ -151,6 +151,21 @@ final class Scheduler {
   }
 
   private void planDecodes(StepPlan plan, long nowNanos) {
+    int share = Math.min(Math.min(findTurns(), decodeBudget()), outputBudget);
+    if (turn.size() > share) {
+      turn.sort((a, b) -> Long.compare(a.lastPlannedStep, b.lastPlannedStep));
+    }
+    for (int i = 0; i < turn.size() && share > 0; i++) {
+      // An earlier entry's need for blocks may have preempted this one.
+      Sequence sequence = turn.get(i);
+      if (isPlannable(sequence)) {
+        share -= take(sequence, 1, plan, nowNanos) ? 1 : 0;
+      }
+    }
+  }
+
+  /** Lists the rows that can decode now; returns how many of them are one microbatch. */
+  private int findTurns() {
     turn.clear();
     int decoding = 0;
     for (Sequence sequence : running) {
@@ -161,17 +176,19 @@ final class Scheduler {
         }
       }
     }
-    int share = Math.ceilDiv(decoding, info.stages());
-    if (turn.size() > Math.min(share, Math.min(budget, outputBudget))) {
-      turn.sort((a, b) -> Long.compare(a.lastPlannedStep, b.lastPlannedStep));
+    return Math.ceilDiv(decoding, info.stages());
+  }
+
+  /** Where rows outnumber the budget, decoding leaves an eighth to prompts that wait for it. */
+  private int decodeBudget() {
+    if (budget == 1 || turn.size() < budget) {
+      return budget;
     }
-    for (int i = 0; i < turn.size() && share > 0; i++) {
-      // An earlier entry's need for blocks may have preempted this one.
-      Sequence sequence = turn.get(i);
-      if (isPlannable(sequence) && budget > 0 && outputBudget > 0) {
-        share -= take(sequence, 1, plan, nowNanos) ? 1 : 0;
-      }
+    boolean promptsWait = !waiting.isEmpty() && freeRowCount > 0;
+    for (Sequence sequence : running) {
+      promptsWait |= isPlannable(sequence) && !sequence.isDecoding() && sequence.remaining() > 0;
     }
+    return promptsWait ? budget - Math.max(1, budget / 8) : budget;
   }
 
   private void planPrompts(StepPlan plan, long nowNanos) {

@@ -10,16 +10,19 @@ class EngineSimulationTest {
   void everyRequestEndsOnceWithTheTokensItHasAlone() {
     long preemptions = 0;
     long hits = 0;
+    long paceChecks = 0;
     for (long seed = 1; seed <= 60; seed++) {
       Simulation simulation = new Simulation(seed);
       simulation.arrivals(50, false);
       simulation.run();
       preemptions += simulation.load().preemptions();
       hits += simulation.load().prefixHitTokens();
+      paceChecks += simulation.paceChecks();
     }
 
     assertTrue(preemptions > 100, "the simulation preempts too rarely: " + preemptions);
     assertTrue(hits > 10_000, "the simulation hits prefixes too rarely: " + hits);
+    assertTrue(paceChecks > 100, "too few engines have ample memory: " + paceChecks);
   }
 
   @Test

@@ -18,6 +18,7 @@ import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -34,6 +35,8 @@ import org.jspecify.annotations.Nullable;
 final class Simulation {
   static final int CONTEXT = 400;
   static final int VOCAB = 211;
+  private static final long STEP_NANOS = 5_000;
+  private static final long TOKEN_NANOS = 100;
 
   private final Random random;
   private final String name;
@@ -47,6 +50,7 @@ final class Simulation {
   private final TreeMap<Long, List<Runnable>> events = new TreeMap<>();
   private boolean hasFaults;
   private int turns;
+  private int paceChecks;
 
   Simulation(long seed) {
     random = new Random(seed);
@@ -61,7 +65,7 @@ final class Simulation {
                 ExecutorConfig.KvType.F16, 16, 25 + random.nextInt(random.nextBoolean() ? 20 : 200))
             .withSteps(rows, stepTokens, Math.max(4, rows))
             .withFaults(true, 0);
-    executor = new SimulatedExecutor(layout, CONTEXT, VOCAB, new LatencyModel(5_000, 100, 1), time);
+    executor = new SimulatedExecutor(layout, CONTEXT, VOCAB, new LatencyModel(STEP_NANOS, TOKEN_NANOS, 1), time);
     config =
         new EngineConfig(
             10_000,
@@ -89,10 +93,11 @@ final class Simulation {
   void arrivals(int count, boolean cancels) {
     int[][] families = new int[4][];
     Arrays.setAll(families, i -> randomTokens(1 + random.nextInt(200)));
+    int[] times = random.ints(count, 0, count * 20_000).sorted().toArray();
     for (int i = 0; i < count; i++) {
       Call call = new Call(request(i, families[random.nextInt(families.length)]), i);
       calls.add(call);
-      long at = random.nextInt(count * 20_000);
+      long at = times[i];
       at(at, call::submit);
       if (cancels && random.nextInt(4) == 0) {
         at(at + random.nextInt(2_000_000), call::cancel);
@@ -174,6 +179,45 @@ final class Simulation {
     for (Call call : calls) {
       call.checkEnd();
     }
+    checkFirstComeFirstServed();
+  }
+
+  /** Of equal priority, whoever came first was started first. */
+  private void checkFirstComeFirstServed() {
+    Map<Integer, Long> lastStart = new HashMap<>();
+    for (Call call : calls) {
+      long start = Objects.requireNonNull(call.recorder.timeline).scheduledNanos();
+      if (start > 0) {
+        Long before = lastStart.put(call.request.priority(), start);
+        assertTrue(before == null || before <= start, name + ": overtook its equal");
+      }
+    }
+  }
+
+  /**
+   * With KV for every row only a more important request takes a row back. Who keeps it never waits
+   * for a token longer than it takes every row to have its turn, however many prompts come in
+   * between.
+   */
+  private void checkPace(List<Long> times) {
+    boolean hasAmpleKv = pool().total() >= layout.maxRows() * Math.ceilDiv(CONTEXT, 16);
+    if (!hasAmpleKv || hasFaults) {
+      return;
+    }
+    paceChecks++;
+    int tokens = layout.maxStepTokens();
+    long longestStep = STEP_NANOS + (TOKEN_NANOS + CONTEXT) * tokens;
+    int turnSteps = Math.ceilDiv(layout.maxRows(), Math.max(1, tokens - Math.max(1, tokens / 8)));
+    long bound = (turnSteps + layout.stages() + 1) * longestStep;
+    for (int i = 1; i < times.size(); i++) {
+      long gap = times.get(i) - times.get(i - 1);
+      assertTrue(gap <= bound, name + ": waited " + gap + " ns for a token, not " + bound);
+    }
+  }
+
+  /** How many requests' paces were held to their bound. */
+  int paceChecks() {
+    return paceChecks;
   }
 
   private void checkTurn() {
@@ -209,7 +253,7 @@ final class Simulation {
             time);
     EngineConfig config = new EngineConfig(10, CONTEXT, CONTEXT, 1, false, 50);
     EngineCore core = new EngineCore(executor, config, clock, new PrefixKey(0, 0));
-    Recorder recorder = new Recorder();
+    Recorder recorder = new Recorder(time);
     core.scheduler().add(new Sequence(request, recorder, 0, clock, 0), 0);
     for (core.fill(); core.await(Long.MAX_VALUE / 2); core.fill()) {}
     return recorder.tokens;
@@ -218,7 +262,7 @@ final class Simulation {
   /** One request and what came of it. */
   final class Call {
     final GenerationRequest request;
-    final Recorder recorder = new Recorder();
+    final Recorder recorder = new Recorder(time);
     final Sequence sequence;
     private boolean cancelled;
 
@@ -251,6 +295,9 @@ final class Simulation {
         int size = recorder.tokens.size();
         assertTrue(size <= expected.size(), name);
         assertEquals(expected.subList(0, size), recorder.tokens, name);
+      }
+      if (Objects.requireNonNull(recorder.timeline).preemptions() == 0) {
+        checkPace(recorder.times);
       }
       checkScores();
       checkTimeline();
@@ -301,11 +348,17 @@ final class Simulation {
   /** A listener that keeps everything. */
   static final class Recorder implements GenerationListener {
     final List<Integer> tokens = new ArrayList<>();
+    final List<Long> times = new ArrayList<>();
+    private final SimulatedTime time;
     TokenLogprobs @Nullable [] scores;
     @Nullable FinishReason reason;
     @Nullable EngineFailure failure;
     @Nullable RequestTimeline timeline;
     int ends;
+
+    Recorder(SimulatedTime time) {
+      this.time = time;
+    }
 
     @Override
     public void promptLogprobs(TokenLogprobs[] logprobs) {
@@ -318,6 +371,7 @@ final class Simulation {
     public void token(TokenEvent token) {
       assertEquals(0, ends);
       tokens.add(token.token());
+      times.add(time.nanos());
     }
 
     @Override

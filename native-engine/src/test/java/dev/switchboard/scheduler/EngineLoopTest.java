@@ -227,7 +227,7 @@ class EngineLoopTest {
   }
 
   /** Keeps what comes and lets the test wait for the end. */
-  private static class Waiter implements GenerationListener {
+  static class Waiter implements GenerationListener {
     final List<TokenEvent> tokens = new ArrayList<>();
     final CountDownLatch ended = new CountDownLatch(1);
     volatile @Nullable FinishReason reason;

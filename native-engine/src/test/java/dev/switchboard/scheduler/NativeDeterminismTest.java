@@ -35,13 +35,11 @@ import org.junit.jupiter.api.TestFactory;
 /**
  * A request's tokens and the bits of its log-probabilities, on every golden model: alone, beside
  * seven others, in small chunks, after a prefix hit and after a preemption they are the same. Over
- * two stages of two ranks sums are taken in another order; there tokens are the same wherever the
- * best two candidates are further apart than {@link #LAYOUT_TOLERANCE}.
+ * two stages of two ranks sums are taken in another order, which moves log-probabilities a little
+ * ({@link #tolerance}); there tokens are the same wherever the best two candidates are further
+ * apart than both can move.
  */
 class NativeDeterminismTest {
-  /** Log-probability that another order of summation may move, the 8-bit activations included. */
-  private static final float LAYOUT_TOLERANCE = 0.15f;
-
   private static final Path MODELS = Path.of("src/test/resources/golden/models");
   private static final int PROMPT = 150;
   private static final int GENERATED = 40;
@@ -107,7 +105,7 @@ class NativeDeterminismTest {
           try (Bench bench = new Bench(model, layout(2, 2, 64), 64)) {
             Answer four = bench.run(batch).getLast();
 
-            assertSameUpToGap(one, four);
+            assertSameUpToGap(one, four, tolerance(model));
             assertLanes(four.timeline);
           }
         });
@@ -126,17 +124,26 @@ class NativeDeterminismTest {
     }
   }
 
+  /**
+   * How far a log-probability may move. Activations of quantised weights are rounded to 8 bits, so
+   * there a change in the last bit of a sum can become a step of the rounding.
+   */
+  private static float tolerance(Path model) {
+    boolean isFloat = String.valueOf(model.getFileName()).matches(".*-(F32|F16|BF16)\\.gguf");
+    return isFloat ? 0.0005f : 0.05f;
+  }
+
   /** Tokens after a legitimate difference have other pasts; the comparison ends there. */
-  private static void assertSameUpToGap(Answer one, Answer four) {
+  private static void assertSameUpToGap(Answer one, Answer four, float tolerance) {
     for (int i = 0; i < GENERATED; i++) {
       TokenLogprobs logprobs = one.tokens.get(i).logprobs();
       float gap = logprobs.topLogprobs()[0] - logprobs.topLogprobs()[1];
       float moved = Math.abs(logprobs.logprob() - four.tokens.get(i).logprobs().logprob());
       if (one.tokens.get(i).token() != four.tokens.get(i).token()) {
-        assertTrue(gap <= LAYOUT_TOLERANCE, "token " + i + " differs over a gap of " + gap);
+        assertTrue(gap <= 2 * tolerance, "token " + i + " differs over a gap of " + gap);
         return;
       }
-      assertTrue(moved <= LAYOUT_TOLERANCE, "token " + i + " moved by " + moved);
+      assertTrue(moved <= tolerance, "token " + i + " moved by " + moved);
     }
   }
 

@@ -1,0 +1,172 @@
+package dev.switchboard.scheduler;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.ExecutorConfig.KvType;
+import dev.switchboard.executor.ExecutorException;
+import dev.switchboard.executor.ExecutorInfo;
+import dev.switchboard.executor.Fault;
+import dev.switchboard.executor.NativeExecutor;
+import dev.switchboard.executor.Sampling;
+import dev.switchboard.gguf.GgufFile;
+import dev.switchboard.gguf.ModelDescription;
+import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
+import dev.switchboard.scheduler.GenerationListener.FinishReason;
+import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timeline.RequestTimeline;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The engine's thread on the real library, faults included. */
+@Timeout(60)
+class NativeEngineTest {
+  private static final Path MODEL =
+      Path.of("src/test/resources/golden/models/tiny-llama-Q8_0.gguf");
+  private static final EpochClock CLOCK = EpochClock.system();
+
+  private final AtomicLong loadedBytes = new AtomicLong();
+
+  @Test
+  void everyRankAnswersAndTheTimelineNamesThemAll() {
+    try (EngineLoop engine = engine(layout().withLayout(2, 2, 1))) {
+      EngineLoopTest.Waiter waiter = new EngineLoopTest.Waiter();
+      engine.submit(request(20), waiter);
+      RequestTimeline timeline = waiter.awaitEnd();
+
+      assertEquals(FinishReason.LENGTH, waiter.reason);
+      RequestTimeline.Phase prefill = timeline.prefill();
+      assertNotNull(prefill);
+      assertEquals(4, prefill.lanes().size());
+      assertEquals(4, engine.health().ranks().size());
+      assertTrue(loadedBytes.get() > 0, "loading was not reported");
+    }
+  }
+
+  @Test
+  void heartbeatsFollowTheSteps() {
+    try (EngineLoop engine = engine(layout())) {
+      EngineLoopTest.Waiter waiter = new EngineLoopTest.Waiter();
+      engine.submit(request(200), waiter);
+      waiter.awaitEnd();
+      EngineLoopTest.Waiter again = new EngineLoopTest.Waiter();
+      engine.submit(request(1), again);
+      again.awaitEnd();
+
+      RankHeartbeat rank = engine.health().ranks().getFirst();
+      assertTrue(rank.finishedStep() > 0);
+      assertTrue(rank.ageMillis() < 60_000);
+    }
+  }
+
+  @Test
+  void aFailedStepNamesItsStageAndRankAndTheEngineGoesOn() {
+    try (EngineLoop engine = engine(layout().withLayout(2, 2, 1))) {
+      engine.inject(new Fault(Fault.Kind.FAIL, 1, 1, 0, 1, 0));
+      EngineLoopTest.Waiter failing = new EngineLoopTest.Waiter();
+      engine.submit(request(20), failing);
+      failing.awaitEnd();
+      EngineLoopTest.Waiter next = new EngineLoopTest.Waiter();
+      engine.submit(request(20), next);
+      next.awaitEnd();
+
+      GenerationListener.EngineFailure failure = failing.failure;
+      assertNotNull(failure);
+      assertEquals("step_failed", failure.kind());
+      assertEquals(1, failure.stage());
+      assertEquals(1, failure.rank());
+      assertEquals(FinishReason.LENGTH, next.reason);
+      assertNull(engine.health().failure());
+    }
+  }
+
+  @Test
+  void aHungRankIsNamedAndTheEngineCanStillBeClosed() {
+    try (EngineLoop engine = engine(layout().withLayout(2, 1, 1))) {
+      engine.inject(new Fault(Fault.Kind.HANG, 1, 0, 0, 0, 0));
+      EngineLoopTest.Waiter waiter = new EngineLoopTest.Waiter();
+      engine.submit(request(20), waiter);
+      waiter.awaitEnd();
+
+      GenerationListener.EngineFailure failure = waiter.failure;
+      assertNotNull(failure);
+      assertEquals("hung", failure.kind());
+      assertEquals(1, failure.stage());
+      assertEquals(0, failure.rank());
+      assertNotNull(engine.health().failure());
+    }
+  }
+
+  @Test
+  void cancellingStopsWithinTwoSteps() {
+    try (EngineLoop engine = engine(layout())) {
+      EngineLoopTest.Waiter waiter = new EngineLoopTest.Waiter();
+      engine.submit(request(400), waiter).cancel();
+      waiter.awaitEnd();
+
+      assertEquals(FinishReason.CANCELLED, waiter.reason);
+      assertTrue(waiter.tokens.size() <= 2, waiter.tokens.size() + " tokens");
+    }
+  }
+
+  @Test
+  void aRefusedConfigNamesItsField() {
+    ExecutorConfig broken = layout().withKv(KvType.F16, 17, 8);
+
+    ExecutorException refused = assertThrows(ExecutorException.class, () -> engine(broken));
+
+    assertEquals(ExecutorException.Status.INVALID_ARGUMENT, refused.status());
+    assertTrue(refused.text().contains("kv_block_tokens"), refused.text());
+  }
+
+  @Test
+  void memoryIsPlannedBeforeItIsTaken() {
+    try (GgufFile file = GgufFile.open(MODEL)) {
+      ExecutorInfo.Memory memory = NativeExecutor.planMemory(ModelDescription.of(file), layout());
+
+      assertTrue(memory.weightBytes() > 0);
+      assertTrue(memory.kvBytes() > 0);
+    }
+  }
+
+  private EngineLoop engine(ExecutorConfig layout) {
+    try (GgufFile file = GgufFile.open(MODEL)) {
+      NativeExecutor executor =
+          NativeExecutor.open(
+              ModelDescription.of(file), layout, (done, total) -> loadedBytes.set(done));
+      return EngineLoop.start(executor, EngineConfig.of(executor.info()), CLOCK);
+    }
+  }
+
+  private static ExecutorConfig layout() {
+    return ExecutorConfig.defaults()
+        .withKv(KvType.F16, 16, 64)
+        .withSteps(8, 128, 64)
+        .withFaults(true, 500);
+  }
+
+  private static GenerationRequest request(int maxTokens) {
+    Sampling drawn = new Sampling(1, 0, 1, 0, 1, 0, 0, 9, Map.of());
+    return new GenerationRequest(
+        "request",
+        0,
+        new int[] {1, 2, 3, 4, 5},
+        maxTokens,
+        drawn,
+        Set.of(),
+        -1,
+        false,
+        0,
+        "",
+        CLOCK.epochNanos(),
+        false);
+  }
+}

@@ -1,0 +1,396 @@
+package dev.switchboard.scheduler;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.Fault;
+import dev.switchboard.executor.LatencyModel;
+import dev.switchboard.executor.Sampling;
+import dev.switchboard.executor.SimulatedExecutor;
+import dev.switchboard.executor.SimulatedTime;
+import dev.switchboard.kv.PrefixKey;
+import dev.switchboard.scheduler.GenerationListener.EngineFailure;
+import dev.switchboard.scheduler.GenerationListener.FinishReason;
+import dev.switchboard.scheduler.Simulation.Recorder;
+import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timeline.RequestTimeline;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** Each rule of the scheduler by itself, on a simulated engine of which every plan is kept. */
+class SchedulerTest {
+  private static final long LONG_TIME = 1_000_000_000_000L;
+
+  private final SimulatedTime time = SimulatedTime.virtual();
+  private final EpochClock clock = EpochClock.of(time::nanos, 0);
+  private long order;
+
+  // ---- budget and chunks ---------------------------------------------------------------------
+
+  @Test
+  void promptsAreComputedInChunksUnderTheCapAndTheBudget() {
+    Bench bench = bench(layout(8, 40), 16);
+    bench.add(prompt(50), 1);
+    bench.add(prompt(50), 1);
+
+    bench.core.fill();
+
+    assertEquals(List.of(16, 16), bench.tokensPerEntry(1));
+    bench.finish();
+    assertEquals(100, bench.executor.entries.stream().mapToInt(e -> e.tokens()).sum());
+  }
+
+  @Test
+  void theBudgetIsFilledAcrossRequests() {
+    Bench bench = bench(layout(8, 40), 32);
+    bench.add(prompt(30), 1);
+    bench.add(prompt(30), 1);
+
+    bench.core.fill();
+
+    assertEquals(List.of(30, 10), bench.tokensPerEntry(1));
+  }
+
+  @Test
+  void decodingComesBeforePrompts() {
+    Bench bench = bench(layout(8, 16), 16);
+    bench.add(prompt(4), 30);
+    bench.step();
+    bench.add(prompt(100), 1);
+    bench.step();
+    bench.step();
+    long last = bench.lastStep();
+
+    assertEquals(List.of(1, 15), bench.tokensPerEntry(last));
+  }
+
+  @Test
+  void moreDecodingRowsThanBudgetTakeTurns() {
+    Bench bench = bench(layout(8, 4), 4);
+    List<Recorder> recorders =
+        IntStream.range(0, 8).mapToObj(i -> bench.add(prompt(1), 20)).toList();
+
+    bench.finish();
+
+    assertTrue(recorders.stream().allMatch(r -> r.tokens.size() == 20));
+    for (long step = 20; step < 30; step++) {
+      Set<Integer> twoSteps =
+          Set.copyOf(
+              IntStream.rangeClosed((int) step, (int) step + 1)
+                  .boxed()
+                  .flatMap(s -> bench.executor.step(s).stream())
+                  .map(RecordingExecutor.Entry::row)
+                  .toList());
+      assertEquals(8, twoSteps.size(), "two steps of four serve all eight rows");
+    }
+  }
+
+  // ---- planning ahead ------------------------------------------------------------------------
+
+  @Test
+  void theNextStepIsPlannedWhileOneRuns() {
+    Bench bench = bench(layout(8, 64), 64);
+    bench.add(prompt(10), 5);
+
+    bench.core.fill();
+
+    assertEquals(List.of(10), bench.tokensPerEntry(1));
+    assertEquals(List.of(1), bench.tokensPerEntry(2));
+  }
+
+  @Test
+  void noStepIsPlannedBeyondTheLastToken() {
+    Bench bench = bench(layout(8, 64), 64);
+    bench.add(prompt(10), 5);
+    bench.finish();
+
+    assertEquals(5, bench.lastStep());
+  }
+
+  @Test
+  void aStepPlannedAfterAStopTokenIsIgnored() {
+    Recorder free = new Recorder(time);
+    Bench first = bench(layout(8, 64), 64);
+    first.add(request(prompt(10), 20, Set.of(), 0), free);
+    first.finish();
+    int stop = free.tokens.get(3);
+    int stopAt = free.tokens.indexOf(stop);
+
+    Recorder stopped = new Recorder(time);
+    Bench second = bench(layout(8, 64), 64);
+    second.add(request(prompt(10), 20, Set.of(stop), 0), stopped);
+    second.finish();
+
+    assertEquals(free.tokens.subList(0, stopAt), stopped.tokens);
+    assertEquals(FinishReason.STOP, stopped.reason);
+    assertEquals(stopAt + 2, second.lastStep(), "one step was planned ahead");
+    assertEquals(0, second.core.pool().used());
+  }
+
+  @Test
+  void stagesWorkOnDifferentRowsAtOnce() {
+    Bench bench = bench(layout(8, 64).withLayout(2, 1, 1), 64);
+    IntStream.range(0, 4).forEach(i -> bench.add(prompt(1), 30));
+    IntStream.range(0, 10).forEach(i -> bench.step());
+    long last = bench.lastStep();
+
+    Set<Integer> one =
+        Set.copyOf(bench.executor.step(last - 1).stream().map(e -> e.row()).toList());
+    Set<Integer> other = Set.copyOf(bench.executor.step(last).stream().map(e -> e.row()).toList());
+    assertEquals(2, one.size());
+    assertEquals(2, other.size());
+    assertTrue(one.stream().noneMatch(other::contains), one + " and " + other);
+  }
+
+  // ---- order and memory ----------------------------------------------------------------------
+
+  @Test
+  void lowerPriorityNumbersStartFirstAndEqualOnesByArrival() {
+    Bench bench = bench(layout(1, 64), 64);
+    Recorder second = bench.add(prompt(3), 2);
+    Recorder third = bench.add(prompt(3), 2);
+    Recorder first = new Recorder(time);
+    bench.add(request(prompt(3), 2, Set.of(), -1), first);
+    bench.finish();
+
+    assertTrue(scheduled(first) < scheduled(second));
+    assertTrue(scheduled(second) < scheduled(third));
+  }
+
+  @Test
+  void theLatestIsPreemptedWhenBlocksRunOutAndStillFinishes() {
+    Bench bench = bench(layout(8, 64).withKv(ExecutorConfig.KvType.F16, 16, 8), 64);
+    Recorder early = bench.add(prompt(40), 60);
+    Recorder late = bench.add(prompt(40), 60);
+    bench.finish();
+
+    assertEquals(0, preemptions(early));
+    assertTrue(preemptions(late) > 0);
+    assertEquals(60, early.tokens.size());
+    assertEquals(60, late.tokens.size());
+  }
+
+  @Test
+  void aMoreImportantRequestTakesTheRowOfALessImportantOne() {
+    Bench bench = bench(layout(1, 64), 64);
+    Recorder background = new Recorder(time);
+    bench.add(request(prompt(3), 60, Set.of(), 5), background);
+    bench.step();
+    Recorder urgent = bench.add(prompt(3), 2);
+    bench.finish();
+
+    assertTrue(finished(urgent) < finished(background));
+    assertEquals(1, preemptions(background));
+    assertEquals(60, background.tokens.size());
+  }
+
+  @Test
+  void equalPriorityWaitsForItsTurn() {
+    Bench bench = bench(layout(1, 64), 64);
+    Recorder first = bench.add(prompt(3), 30);
+    bench.step();
+    Recorder second = bench.add(prompt(3), 2);
+    bench.finish();
+
+    assertEquals(0, preemptions(first));
+    assertTrue(finished(first) <= scheduled(second));
+  }
+
+  // ---- prefixes ------------------------------------------------------------------------------
+
+  @Test
+  void aSecondRequestReusesThePrefixUpToTheLastFullBlock() {
+    Bench bench = bench(layout(8, 64), 64);
+    Recorder first = bench.add(prompt(50), 4);
+    bench.finish();
+    Recorder second = bench.add(prompt(50), 4);
+    bench.finish();
+
+    assertEquals(first.tokens, second.tokens);
+    assertEquals(48, bench.core.scheduler().load(0).prefixHitTokens());
+  }
+
+  @Test
+  void otherSaltsNeverShare() {
+    Bench bench = bench(layout(8, 64), 64);
+    bench.add(prompt(50), 4);
+    bench.finish();
+    bench.add(new Recorder(time), prompt(50), "other tenant");
+    bench.finish();
+
+    assertEquals(0, bench.core.scheduler().load(0).prefixHitTokens());
+  }
+
+  @Test
+  void aFailedStepPublishesNothing() {
+    Bench bench = bench(layout(8, 64), 64);
+    bench.executor.inject(new Fault(Fault.Kind.FAIL, 0, 0, 0, 1, 0));
+    Recorder failing = bench.add(prompt(50), 4);
+    bench.finish();
+    Recorder next = bench.add(prompt(50), 4);
+    bench.finish();
+
+    EngineFailure failure = failing.failure;
+    assertNotNull(failure);
+    assertEquals("step_failed", failure.kind());
+    assertEquals(4, next.tokens.size());
+    assertEquals(0, bench.core.scheduler().load(0).prefixHitTokens());
+  }
+
+  // ---- endings -------------------------------------------------------------------------------
+
+  @Test
+  void cancellingKeepsBlocksUntilTheStepsInFlightReturn() {
+    Bench bench = bench(layout(8, 64), 64);
+    Recorder recorder = new Recorder(time);
+    Sequence sequence = bench.add(request(prompt(10), 50, Set.of(), 0), recorder);
+    bench.core.fill();
+
+    sequence.requestCancel();
+    bench.core.scheduler().cancel(sequence, time.nanos());
+
+    assertEquals(FinishReason.CANCELLED, recorder.reason);
+    assertTrue(bench.core.pool().used() > 0);
+    bench.finish();
+    assertEquals(0, bench.core.pool().used());
+    assertEquals(2, bench.lastStep());
+  }
+
+  @Test
+  void scoringOnlyAPromptGeneratesNothing() {
+    Bench bench = bench(layout(8, 64), 16);
+    Recorder recorder = new Recorder(time);
+    bench.add(
+        new GenerationRequest(
+            "r", 0, prompt(40), 0, Sampling.GREEDY, Set.of(), 1, true, 0, "", 0, false),
+        recorder);
+    bench.finish();
+
+    assertNotNull(recorder.scores);
+    assertEquals(39, recorder.scores.length);
+    assertEquals(prompt(40)[39], recorder.scores[38].token());
+    assertEquals(1, recorder.scores[38].topTokens().length);
+    assertTrue(recorder.tokens.isEmpty());
+    assertEquals(FinishReason.LENGTH, recorder.reason);
+  }
+
+  @Test
+  void aStepListIsKeptOnDemandAndBounded() {
+    SimulatedExecutor simulated =
+        new SimulatedExecutor(
+            ExecutorConfig.defaults().withKv(ExecutorConfig.KvType.F16, 64, 200),
+            10_000,
+            211,
+            new LatencyModel(10, 1, 0),
+            time);
+    Bench bench = new Bench(new RecordingExecutor(simulated), 64);
+    Recorder recorder = new Recorder(time);
+    bench.add(
+        new GenerationRequest(
+            "r", 0, prompt(4), 6000, Sampling.GREEDY, Set.of(), -1, false, 0, "", 0, true),
+        recorder);
+    bench.finish();
+
+    assertEquals(TimelineBuilder.MAX_STEPS, timeline(recorder).steps().size());
+    assertFalse(timeline(recorder).steps().getFirst().lanes().isEmpty());
+  }
+
+  // ---- machinery -----------------------------------------------------------------------------
+
+  private static ExecutorConfig layout(int rows, int stepTokens) {
+    return ExecutorConfig.defaults()
+        .withKv(ExecutorConfig.KvType.F16, 16, 64)
+        .withSteps(rows, stepTokens, Math.max(rows, 16))
+        .withFaults(true, 0);
+  }
+
+  private Bench bench(ExecutorConfig layout, int chunkTokens) {
+    SimulatedExecutor simulated =
+        new SimulatedExecutor(layout, 512, 211, new LatencyModel(1000, 10, 0), time);
+    return new Bench(new RecordingExecutor(simulated), chunkTokens);
+  }
+
+  private static int[] prompt(int length) {
+    return IntStream.range(0, length).map(i -> (i * 7 + 1) % 211).toArray();
+  }
+
+  private static GenerationRequest request(
+      int[] prompt, int maxTokens, Set<Integer> stops, int priority) {
+    return new GenerationRequest(
+        "r", 0, prompt, maxTokens, Sampling.GREEDY, stops, -1, false, priority, "", 0, false);
+  }
+
+  private static RequestTimeline timeline(Recorder recorder) {
+    RequestTimeline timeline = recorder.timeline;
+    assertNotNull(timeline);
+    return timeline;
+  }
+
+  private static long scheduled(Recorder recorder) {
+    return timeline(recorder).scheduledNanos();
+  }
+
+  private static long finished(Recorder recorder) {
+    return timeline(recorder).finishedNanos();
+  }
+
+  private static int preemptions(Recorder recorder) {
+    return timeline(recorder).preemptions();
+  }
+
+  private final class Bench {
+    private final RecordingExecutor executor;
+    private final EngineCore core;
+
+    Bench(RecordingExecutor executor, int chunkTokens) {
+      this.executor = executor;
+      EngineConfig config = EngineConfig.of(executor.info()).withChunkTokens(chunkTokens);
+      core = new EngineCore(executor, config, clock, new PrefixKey(1, 2));
+    }
+
+    Recorder add(int[] prompt, int maxTokens) {
+      Recorder recorder = new Recorder(time);
+      add(request(prompt, maxTokens, Set.of(), 0), recorder);
+      return recorder;
+    }
+
+    void add(Recorder recorder, int[] prompt, String salt) {
+      add(
+          new GenerationRequest(
+              "r", 0, prompt, 4, Sampling.GREEDY, Set.of(), -1, false, 0, salt, 0, false),
+          recorder);
+    }
+
+    Sequence add(GenerationRequest request, Recorder recorder) {
+      Sequence sequence = new Sequence(request, recorder, order++, clock, time.nanos());
+      core.scheduler().add(sequence, time.nanos());
+      return sequence;
+    }
+
+    void step() {
+      core.fill();
+      core.await(LONG_TIME);
+    }
+
+    void finish() {
+      for (int turns = 0; !core.scheduler().isIdle(); turns++) {
+        assertTrue(turns < 100_000, "it does not end");
+        step();
+      }
+      core.checkIdle();
+    }
+
+    long lastStep() {
+      return executor.entries.getLast().step();
+    }
+
+    List<Integer> tokensPerEntry(long step) {
+      return executor.step(step).stream().map(RecordingExecutor.Entry::tokens).toList();
+    }
+  }
+}
