@@ -65,7 +65,9 @@ final class Simulation {
                 ExecutorConfig.KvType.F16, 16, 25 + random.nextInt(random.nextBoolean() ? 20 : 200))
             .withSteps(rows, stepTokens, Math.max(4, rows))
             .withFaults(true, 0);
-    executor = new SimulatedExecutor(layout, CONTEXT, VOCAB, new LatencyModel(STEP_NANOS, TOKEN_NANOS, 1), time);
+    executor =
+        new SimulatedExecutor(
+            layout, CONTEXT, VOCAB, new LatencyModel(STEP_NANOS, TOKEN_NANOS, 1), time);
     config =
         new EngineConfig(
             10_000,
