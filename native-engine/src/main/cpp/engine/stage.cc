@@ -193,11 +193,17 @@ bool Stage::layers(Worker& worker, Slot& slot) {
   } else {
     load_hidden(worker, slot);
   }
+  if (!worker.team.sync()) return false;
+  const model::TokenSet all = model::TokenSet::all(batch);
   for (std::int32_t layer = 0; layer < model.layers(); ++layer) {
-    if (!model.attention(layer, batch, worker.team)) return false;
-    if (!all_reduce(worker, model::Partial::kAttention, batch.size())) return false;
-    if (!model.feed_forward(layer, batch, worker.team)) return false;
-    if (!all_reduce(worker, model::Partial::kFeedForward, batch.size())) return false;
+    // After the model's last layer only the tokens with outputs are looked at.
+    const bool ends = is_last() && layer + 1 == model.layers();
+    const model::TokenSet kept = ends ? model::TokenSet::with_outputs(batch) : all;
+    if (!model.attention(layer, batch, kept, worker.team)) return false;
+    if (kept.count == 0) break;
+    if (!all_reduce(worker, model::Partial::kAttention, kept)) return false;
+    if (!model.feed_forward(layer, kept.count, worker.team)) return false;
+    if (!all_reduce(worker, model::Partial::kFeedForward, {kept.count, {}})) return false;
   }
   if (worker.keeps_time) {
     const Rank& rank = *worker.rank;
@@ -207,14 +213,16 @@ bool Stage::layers(Worker& worker, Slot& slot) {
   return true;
 }
 
-// Adds the ranks' partial sums to this rank's copy of x, in rank order.
-bool Stage::all_reduce(Worker& worker, model::Partial which, std::int64_t tokens) {
+// Adds the ranks' partial sums of the kept tokens to this rank's copy of x, in rank order.
+bool Stage::all_reduce(Worker& worker, model::Partial which, const model::TokenSet& kept) {
   if (worker.keeps_time && !end_compute(worker)) return false;
   const std::int32_t ranks = shared_.config->ranks;
   if (ranks == 1) {
     // Each thread adds the columns it has just computed.
-    const model::RankModel& model = worker.rank->model;
-    add_columns(worker, model, which, tokens, model.partial_columns(worker.team));
+    model::RankModel& model = worker.rank->model;
+    const Range columns = model.partial_columns(worker.team);
+    model.keep(kept, columns);
+    add_columns(worker, model, which, kept.count, columns);
     return worker.team.sync();
   }
   if (!stage_sync(worker)) return false;
@@ -225,12 +233,13 @@ bool Stage::all_reduce(Worker& worker, model::Partial which, std::int64_t tokens
         std::clamp(barrier_.arrived_ns(worker.rank_index), worker.clock.mark_ns(), now);
     worker.clock.lap(Kind::kCompute, arrived);
     worker.clock.lap(Kind::kAllReduceWait, now);
-    const std::int64_t moved = tokens * worker.rank->model.dim() * (ranks - 1);
+    const std::int64_t moved = kept.count * worker.rank->model.dim() * (ranks - 1);
     worker.clock.add_bytes(Kind::kAllReduceWait, static_cast<std::uint64_t>(moved) * sizeof(float));
   }
   const Range columns = worker.team.share(worker.rank->model.dim());
+  worker.rank->model.keep(kept, columns);
   for (const std::unique_ptr<Rank>& from : ranks_) {
-    add_columns(worker, from->model, which, tokens, columns);
+    add_columns(worker, from->model, which, kept.count, columns);
   }
   return worker.team.sync();
 }
@@ -275,7 +284,7 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
     const Range chunk{begin, std::min<std::int64_t>(count, begin + max_logit_tokens_)};
     // The logits of the chunk before have been read.
     if (begin > 0 && !stage_sync(worker)) return false;
-    if (!worker.rank->model.logits(slot.batch(), chunk, logits_.data(), worker.team)) return false;
+    if (!worker.rank->model.logits(chunk, logits_.data(), worker.team)) return false;
     if (worker.keeps_time) {
       if (!end_compute(worker)) return false;
       worker.clock.add_bytes(Kind::kCompute, worker.rank->output_bytes);

@@ -108,7 +108,7 @@ class Stage {
   [[nodiscard]] bool suffer_faults(Worker& worker, Slot& slot);
   [[nodiscard]] bool compute(Worker& worker, Slot& slot);
   [[nodiscard]] bool layers(Worker& worker, Slot& slot);
-  [[nodiscard]] bool all_reduce(Worker& worker, model::Partial which, std::int64_t tokens);
+  [[nodiscard]] bool all_reduce(Worker& worker, model::Partial which, const model::TokenSet& kept);
   void add_columns(Worker& worker, const model::RankModel& from, model::Partial which,
                    std::int64_t tokens, Range columns);
   void send(Worker& worker, Slot& slot);

@@ -53,4 +53,20 @@ struct Batch {
   }
 };
 
+// Some tokens of a batch, in rising order.
+struct TokenSet {
+  std::int64_t count = 0;
+  std::span<const std::int32_t> listed;  // empty: the first "count"
+
+  [[nodiscard]] static TokenSet all(const Batch& batch) { return {batch.size(), {}}; }
+  // Those whose logits are wanted.
+  [[nodiscard]] static TokenSet with_outputs(const Batch& batch) {
+    return {batch.outputs(), batch.output_tokens};
+  }
+
+  [[nodiscard]] std::int64_t operator[](std::int64_t i) const {
+    return listed.empty() ? i : listed[static_cast<std::size_t>(i)];
+  }
+};
+
 }  // namespace sb::model

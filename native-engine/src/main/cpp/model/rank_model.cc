@@ -6,6 +6,9 @@
 namespace sb::model {
 namespace {
 
+// Rows of together so many floats are normalised by every thread for itself.
+constexpr std::int64_t kOwnFloats = 4096;
+
 std::size_t product(std::int64_t a, std::int64_t b) {
   return checked_mul(static_cast<std::size_t>(a), static_cast<std::size_t>(b));
 }
@@ -51,6 +54,9 @@ void RankModel::lay_out(Carver& carver) {
   x_ = carver.take<float>(product(tokens, config_.dim));
   angles_ = carver.take<float>(product(tokens, config_.rope_dim));
   normed_.lay_out(carver, tokens, config_.dim);
+  own_rows_ = std::clamp<std::int64_t>(kOwnFloats / config_.dim, 1, tokens);
+  own_normed_.resize(static_cast<std::size_t>(limits_.threads));
+  for (Operand& own : own_normed_) own.lay_out(carver, own_rows_, config_.dim);
   attended_.lay_out(carver, tokens, shape_.q_rows.size());
   gated_.lay_out(carver, tokens, shape_.ffn_rows.size());
   q_ = carver.take<float>(product(tokens, shape_.q_rows.size()));
@@ -96,17 +102,28 @@ void RankModel::embed(const Batch& batch, Team& team) {
     const auto after = std::upper_bound(
         embedding_.begin(), embedding_.end(), id,
         [](std::int32_t row, const EmbeddingSlice& slice) { return row < slice.row_begin; });
-    const EmbeddingSlice& slice = *std::prev(after);
-    ops::unpack_row(slice.matrix, id - slice.row_begin, x_.data() + token * config_.dim);
+    const auto slice = std::prev(after);
+    ops::unpack_row(slice->matrix, id - slice->row_begin, x_.data() + token * config_.dim);
   }
 }
 
-void RankModel::normalise(const float* x, const float* weight, std::int64_t token, Operand& out,
-                          bool quantise) {
+const RankModel::Operand* RankModel::normalise(const float* weight, Range rows, bool quantise,
+                                               Team& team) {
+  const bool own = team.size > 1 && rows.size() <= own_rows_;
+  Operand& out = own ? own_normed_[static_cast<std::size_t>(team.index)] : normed_;
+  const Range mine = own ? Range{0, rows.size()} : team.share(rows.size());
+  for (std::int64_t row = mine.begin; row < mine.end; ++row) {
+    normalise_row(x_.data() + (rows.begin + row) * config_.dim, weight, row, out, quantise);
+  }
+  return own || team.sync() ? &out : nullptr;
+}
+
+void RankModel::normalise_row(const float* x, const float* weight, std::int64_t row, Operand& out,
+                              bool quantise) {
   const std::int64_t dim = config_.dim;
-  kernels_->rms_norm(x, weight, config_.rms_epsilon, dim, out.f32.data() + token * dim);
+  kernels_->rms_norm(x, weight, config_.rms_epsilon, dim, out.f32.data() + row * dim);
   if (!quantise) return;
-  kernels_->quantise(out.f32.data(), dim, token, token + 1, out.q.data(), out.scale.data(),
+  kernels_->quantise(out.f32.data(), dim, row, row + 1, out.q.data(), out.scale.data(),
                      out.sum.data());
 }
 
@@ -118,45 +135,39 @@ void RankModel::quantise_columns(Operand& operand, std::int64_t k, std::int64_t 
                      operand.scale.data() + block, operand.sum.data() + block);
 }
 
-bool RankModel::attention(std::int32_t layer, const Batch& batch, Team& team) {
+bool RankModel::attention(std::int32_t layer, const Batch& batch, const TokenSet& kept,
+                          Team& team) {
   const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   const bool quantise_in =
       is_quantised(weights.q) || is_quantised(weights.k) || is_quantised(weights.v);
-  const std::int64_t m = batch.size();
-  const Range tokens = team.share(m);
-  for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
-    normalise(x_.data() + token * config_.dim, weights.attn_norm, token, normed_, quantise_in);
-  }
+  const Operand* input = normalise(weights.attn_norm, {0, batch.size()}, quantise_in, team);
+  if (input == nullptr) return false;
+
+  project_qkv(weights, *input, batch.size(), team);
   if (!team.sync()) return false;
 
-  project_qkv(weights, m, team);
-  if (!team.sync()) return false;
-
-  rotate_and_store(layer, batch, team);
-  if (!team.sync()) return false;
-
-  const bool quantise_out = is_quantised(weights.attn_output);
-  const std::int64_t q_cols = shape_.q_rows.size();
-  const std::int64_t head_cols = std::int64_t{config_.queries_per_kv_head()} * config_.head_dim;
-  // A kv head's queries are quantised by the thread that attended them when they fill whole blocks.
-  const bool whole_blocks = head_cols % ops::kQuantBlock == 0;
-  attend(layer, batch, quantise_out && whole_blocks, team);
-  if (!team.sync()) return false;
-  if (quantise_out && !whole_blocks) {
-    for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
-      quantise_columns(attended_, q_cols, token, 0, q_cols);
-    }
-    if (!team.sync()) return false;
-  }
+  if (!attend(layer, batch, kept, is_quantised(weights.attn_output), team)) return false;
+  if (kept.count == 0) return true;
 
   const Range groups = team.share(weights.attn_output.groups());
-  kernels_->matmul(weights.attn_output, attended_.view(m, q_cols), nullptr, partial_[0].data(),
-                   config_.dim, groups.begin, groups.end);
+  kernels_->matmul(weights.attn_output, attended_.view(kept.count, shape_.q_rows.size()), nullptr,
+                   partial_[0].data(), config_.dim, groups.begin, groups.end);
   return true;
 }
 
+void RankModel::keep(const TokenSet& kept, Range columns) {
+  for (std::int64_t i = 0; i < kept.count; ++i) {
+    // Rising order: a row is read before it is overwritten.
+    if (kept[i] == i) continue;
+    const float* from = x_.data() + kept[i] * config_.dim;
+    std::copy(from + columns.begin, from + columns.end,
+              x_.data() + i * config_.dim + columns.begin);
+  }
+}
+
 // q, k and v are shared out as if they were one matrix.
-void RankModel::project_qkv(const LayerWeights& weights, std::int64_t m, const Team& team) {
+void RankModel::project_qkv(const LayerWeights& weights, const Operand& operand, std::int64_t m,
+                            const Team& team) {
   struct Part {
     const ops::Matrix* matrix;
     const float* bias;
@@ -165,7 +176,7 @@ void RankModel::project_qkv(const LayerWeights& weights, std::int64_t m, const T
   const Part parts[] = {{&weights.q, weights.q_bias, q_.data()},
                         {&weights.k, weights.k_bias, k_.data()},
                         {&weights.v, weights.v_bias, v_.data()}};
-  const ops::Activations input = normed_.view(m, config_.dim);
+  const ops::Activations input = operand.view(m, config_.dim);
   const Range mine = team.share(weights.q.groups() + weights.k.groups() + weights.v.groups());
   std::int64_t offset = 0;
   for (const Part& part : parts) {
@@ -188,63 +199,81 @@ void RankModel::prepare_heads(const float* norm, const float* angles, std::int32
   kernels_->rope(rope_, angles, n_heads, config_.head_dim, heads);
 }
 
-void RankModel::rotate_and_store(std::int32_t layer, const Batch& batch, const Team& team) {
+void RankModel::store_unit(std::int32_t layer, const Batch& batch, std::int64_t token,
+                           std::int64_t kv_head) {
   const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   const ops::KvView& kv = kv_->layer(layer);
   const std::int64_t head_dim = config_.head_dim;
-  const std::int64_t kv_heads = shape_.kv_heads;
   const std::int32_t group = config_.queries_per_kv_head();
-  // One unit is a token's kv head with the query heads that share it.
-  const Range units = team.share(batch.size() * kv_heads);
-  for (std::int64_t unit = units.begin; unit < units.end; ++unit) {
-    const std::int64_t token = unit / kv_heads;
-    const std::int64_t kv_head = unit % kv_heads;
-    const std::int32_t position = batch.position(token);
-    float* queries = q_.data() + token * shape_.q_rows.size() + kv_head * group * head_dim;
-    const float* angles = angles_.data() + token * config_.rope_dim;
-    prepare_heads(weights.q_norm, angles, group, queries);
-    const std::int64_t at = token * shape_.kv_rows.size() + kv_head * head_dim;
-    prepare_heads(weights.k_norm, angles, 1, k_.data() + at);
-    const std::int32_t block = position / kv.block_tokens;
-    kernels_->kv_store(kv, batch.sequence(token).blocks[static_cast<std::size_t>(block)],
-                       position % kv.block_tokens, static_cast<std::int32_t>(kv_head),
-                       k_.data() + at, v_.data() + at);
-  }
+  const std::int32_t position = batch.position(token);
+  const float* angles = angles_.data() + token * config_.rope_dim;
+  float* queries = q_.data() + token * shape_.q_rows.size() + kv_head * group * head_dim;
+  prepare_heads(weights.q_norm, angles, group, queries);
+  const std::int64_t at = token * shape_.kv_rows.size() + kv_head * head_dim;
+  prepare_heads(weights.k_norm, angles, 1, k_.data() + at);
+  const std::int32_t block = position / kv.block_tokens;
+  kernels_->kv_store(kv, batch.sequence(token).blocks[static_cast<std::size_t>(block)],
+                     position % kv.block_tokens, static_cast<std::int32_t>(kv_head), k_.data() + at,
+                     v_.data() + at);
 }
 
-void RankModel::attend(std::int32_t layer, const Batch& batch, bool quantise, const Team& team) {
-  const ops::KvView& kv = kv_->layer(layer);
-  const std::int64_t kv_heads = shape_.kv_heads;
+void RankModel::attend_unit(std::int32_t layer, const Batch& batch, std::int64_t token,
+                            std::int64_t row, std::int64_t kv_head, float* scratch) {
   const std::int32_t group = config_.queries_per_kv_head();
-  const std::int64_t head_cols = std::int64_t{group} * config_.head_dim;
   const std::int64_t q_cols = shape_.q_rows.size();
+  const std::int64_t column = kv_head * group * config_.head_dim;
   const float scale = 1.0F / std::sqrt(static_cast<float>(config_.head_dim));
+  kernels_->attention(kv_->layer(layer), batch.sequence(token).blocks,
+                      static_cast<std::int32_t>(kv_head), batch.position(token) + 1,
+                      q_.data() + token * q_cols + column, group, scale,
+                      attended_.f32.data() + row * q_cols + column, scratch);
+}
+
+// Stores the keys and values of all tokens and attends those kept.
+bool RankModel::attend(std::int32_t layer, const Batch& batch, const TokenSet& kept, bool quantise,
+                       Team& team) {
+  const std::int64_t m = batch.size();
+  const std::int64_t kv_heads = shape_.kv_heads;
+  const std::int64_t q_cols = shape_.q_rows.size();
+  const std::int64_t head_cols = std::int64_t{config_.queries_per_kv_head()} * config_.head_dim;
+  // A kv head's queries are quantised by the thread that attended them when they fill whole blocks.
+  const bool whole_blocks = head_cols % ops::kQuantBlock == 0;
+  // With one token per sequence no unit reads what another one of the step stores.
+  const bool at_once = kept.count == m && batch.sequences.size() == batch.tokens.size();
+  if (!at_once) {
+    const Range units = team.share(m * kv_heads);
+    for (std::int64_t unit = units.begin; unit < units.end; ++unit) {
+      store_unit(layer, batch, unit / kv_heads, unit % kv_heads);
+    }
+    if (!team.sync()) return false;
+  }
   float* scratch =
       attention_scratch_.data() + attention_scratch_floats_ * static_cast<std::size_t>(team.index);
   // Dealt out one by one: later tokens of a prompt attend to more positions than earlier ones.
-  const std::int64_t units = batch.size() * kv_heads;
-  for (std::int64_t unit = team.index; unit < units; unit += team.size) {
-    const std::int64_t token = unit % batch.size();
-    const std::int64_t kv_head = unit / batch.size();
-    const std::int64_t column = kv_head * head_cols;
-    kernels_->attention(kv, batch.sequence(token).blocks, static_cast<std::int32_t>(kv_head),
-                        batch.position(token) + 1, q_.data() + token * q_cols + column, group,
-                        scale, attended_.f32.data() + token * q_cols + column, scratch);
-    if (quantise) quantise_columns(attended_, q_cols, token, column, column + head_cols);
-  }
-}
-
-bool RankModel::feed_forward(std::int32_t layer, const Batch& batch, Team& team) {
-  const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
-  const bool quantise_in = is_quantised(weights.gate) || is_quantised(weights.up);
-  const std::int64_t m = batch.size();
-  const Range tokens = team.share(m);
-  for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
-    normalise(x_.data() + token * config_.dim, weights.ffn_norm, token, normed_, quantise_in);
+  for (std::int64_t unit = team.index; unit < kept.count * kv_heads; unit += team.size) {
+    const std::int64_t row = unit % kept.count;
+    const std::int64_t kv_head = unit / kept.count;
+    if (at_once) store_unit(layer, batch, row, kv_head);
+    attend_unit(layer, batch, kept[row], row, kv_head, scratch);
+    if (!quantise || !whole_blocks) continue;
+    quantise_columns(attended_, q_cols, row, kv_head * head_cols, (kv_head + 1) * head_cols);
   }
   if (!team.sync()) return false;
+  if (!quantise || whole_blocks) return true;
+  const Range rows = team.share(kept.count);
+  for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+    quantise_columns(attended_, q_cols, row, 0, q_cols);
+  }
+  return team.sync();
+}
 
-  gate_and_up(weights, m, is_quantised(weights.down), team);
+bool RankModel::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {
+  const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  const bool quantise_in = is_quantised(weights.gate) || is_quantised(weights.up);
+  const Operand* input = normalise(weights.ffn_norm, {0, m}, quantise_in, team);
+  if (input == nullptr) return false;
+
+  gate_and_up(weights, *input, m, is_quantised(weights.down), team);
   if (!team.sync()) return false;
 
   const Range groups = team.share(weights.down.groups());
@@ -255,8 +284,8 @@ bool RankModel::feed_forward(std::int32_t layer, const Batch& batch, Team& team)
 
 // Shared out in pairs of groups: 32 rows are one activation block of the next matrix, so a thread
 // gates and quantises what it has computed itself.
-void RankModel::gate_and_up(const LayerWeights& weights, std::int64_t m, bool quantise,
-                            const Team& team) {
+void RankModel::gate_and_up(const LayerWeights& weights, const Operand& operand, std::int64_t m,
+                            bool quantise, const Team& team) {
   constexpr std::int64_t kGroupsPerBlock = ops::kQuantBlock / ops::kRowGroup;
   const std::int64_t rows = shape_.ffn_rows.size();
   const std::int64_t groups = weights.gate.groups();
@@ -264,7 +293,7 @@ void RankModel::gate_and_up(const LayerWeights& weights, std::int64_t m, bool qu
   const std::int64_t begin = pairs.begin * kGroupsPerBlock;
   const std::int64_t end = std::min(groups, pairs.end * kGroupsPerBlock);
   if (begin >= end) return;
-  const ops::Activations input = normed_.view(m, config_.dim);
+  const ops::Activations input = operand.view(m, config_.dim);
   kernels_->matmul(weights.gate, input, nullptr, gated_.f32.data(), rows, begin, end);
   kernels_->matmul(weights.up, input, nullptr, up_.data(), rows, begin, end);
   const std::int64_t first = begin * ops::kRowGroup;
@@ -276,17 +305,12 @@ void RankModel::gate_and_up(const LayerWeights& weights, std::int64_t m, bool qu
   }
 }
 
-bool RankModel::logits(const Batch& batch, Range outputs, float* logits, Team& team) {
-  const std::int64_t m = outputs.size();
-  const bool quantise = is_quantised(weights_->output);
-  const Range mine = team.share(m);
-  for (std::int64_t i = mine.begin; i < mine.end; ++i) {
-    const std::int64_t token = batch.output_tokens[static_cast<std::size_t>(outputs.begin + i)];
-    normalise(x_.data() + token * config_.dim, weights_->output_norm, i, normed_, quantise);
-  }
-  if (!team.sync()) return false;
+bool RankModel::logits(Range rows, float* logits, Team& team) {
+  const Operand* input =
+      normalise(weights_->output_norm, rows, is_quantised(weights_->output), team);
+  if (input == nullptr) return false;
   const Range groups = team.share(weights_->output.groups());
-  kernels_->matmul(weights_->output, normed_.view(m, config_.dim), nullptr,
+  kernels_->matmul(weights_->output, input->view(rows.size(), config_.dim), nullptr,
                    logits + shape_.output_rows.begin, config_.vocab, groups.begin, groups.end);
   return true;
 }

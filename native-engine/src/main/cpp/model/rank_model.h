@@ -4,6 +4,10 @@
 // Every function is called by all threads of the rank's team together and ends without a barrier:
 // what a thread has written is complete for the others after the next sync. A function returns
 // false when the engine is being stopped. The residual stream x is each rank's own copy.
+//
+// A step's time on a shared machine is decided by its meetings: whoever lost its core is waited for
+// at each. A decode step meets five times per layer: before attention, before its output matrix,
+// before the feed-forward block, inside it and after it.
 #pragma once
 
 #include <cstdint>
@@ -52,12 +56,16 @@ class RankModel {
   void begin(const Batch& batch, Team& team);
   // x = the tokens' embeddings.
   void embed(const Batch& batch, Team& team);
-  // partial = this rank's share of the attention block's output; "layer" counts within the stage.
-  [[nodiscard]] bool attention(std::int32_t layer, const Batch& batch, Team& team);
-  // partial = this rank's share of the feed-forward block's output.
-  [[nodiscard]] bool feed_forward(std::int32_t layer, const Batch& batch, Team& team);
-  // logits[i][vocab] of outputs [begin, end), this rank's rows only.
-  [[nodiscard]] bool logits(const Batch& batch, Range outputs, float* logits, Team& team);
+  // partial = this rank's share of the attention block's output, of the kept tokens only: row i is
+  // token kept[i]. The keys and values of all tokens are stored. "layer" counts within the stage.
+  [[nodiscard]] bool attention(std::int32_t layer, const Batch& batch, const TokenSet& kept,
+                               Team& team);
+  // Moves the kept tokens of x to its first rows; each thread its own columns.
+  void keep(const TokenSet& kept, Range columns);
+  // partial = this rank's share of the feed-forward block's output for x's first m rows.
+  [[nodiscard]] bool feed_forward(std::int32_t layer, std::int64_t m, Team& team);
+  // logits[i][vocab] of x's rows, this rank's columns only.
+  [[nodiscard]] bool logits(Range rows, float* logits, Team& team);
 
   [[nodiscard]] float* x() { return x_.data(); }
   [[nodiscard]] const float* partial(Partial which) const {
@@ -78,20 +86,32 @@ class RankModel {
     std::span<std::int8_t> q;
     std::span<float> scale;
     std::span<ops::BlockSum> sum;
+
     void lay_out(Carver& carver, std::int64_t tokens, std::int64_t cols);
     [[nodiscard]] ops::Activations view(std::int64_t m, std::int64_t k) const;
   };
 
-  void normalise(const float* x, const float* weight, std::int64_t token, Operand& out,
-                 bool quantise);
+  // Rows of x after a norm, the first at the operand's row 0; null when the engine is being
+  // stopped. A few rows are worked out by every thread for itself, which takes less time than
+  // meeting the others.
+  [[nodiscard]] const Operand* normalise(const float* weight, Range rows, bool quantise,
+                                         Team& team);
+  void normalise_row(const float* x, const float* weight, std::int64_t row, Operand& out,
+                     bool quantise);
   // Quantises columns [begin, end) of one token; both are multiples of 32.
   void quantise_columns(Operand& operand, std::int64_t k, std::int64_t token, std::int64_t begin,
                         std::int64_t end);
-  void project_qkv(const LayerWeights& weights, std::int64_t m, const Team& team);
-  void rotate_and_store(std::int32_t layer, const Batch& batch, const Team& team);
+  void project_qkv(const LayerWeights& weights, const Operand& input, std::int64_t m,
+                   const Team& team);
   void prepare_heads(const float* norm, const float* angles, std::int32_t n_heads, float* heads);
-  void attend(std::int32_t layer, const Batch& batch, bool quantise, const Team& team);
-  void gate_and_up(const LayerWeights& weights, std::int64_t m, bool quantise, const Team& team);
+  // A unit is one token's kv head with the query heads that share it.
+  void store_unit(std::int32_t layer, const Batch& batch, std::int64_t token, std::int64_t kv_head);
+  void attend_unit(std::int32_t layer, const Batch& batch, std::int64_t token, std::int64_t row,
+                   std::int64_t kv_head, float* scratch);
+  [[nodiscard]] bool attend(std::int32_t layer, const Batch& batch, const TokenSet& kept,
+                            bool quantise, Team& team);
+  void gate_and_up(const LayerWeights& weights, const Operand& input, std::int64_t m, bool quantise,
+                   const Team& team);
 
   Config config_;
   RankShape shape_;
@@ -104,7 +124,9 @@ class RankModel {
 
   std::span<float> x_;
   std::span<float> angles_;
-  Operand normed_;    // of dim columns: into q, k, v, gate, up and the output layer
+  Operand normed_;                   // of dim columns: into q, k, v, gate, up and the output layer
+  std::vector<Operand> own_normed_;  // per thread, for a few rows
+  std::int64_t own_rows_ = 0;
   Operand attended_;  // of q_rows columns: into attn_output
   Operand gated_;     // of ffn_rows columns: into down
   std::span<float> q_, k_, v_, up_;
