@@ -172,18 +172,6 @@ __m256i broadcast_quad(const std::int8_t* q) {
   return _mm256_set1_epi32(quad);
 }
 
-// How far ahead of the running load weights are asked for. The hardware's stream stops at each
-// 4 KiB page.
-constexpr std::size_t kPrefetchBytes = 2048;
-
-template <std::size_t kBytes>
-void prefetch(const std::uint8_t* p) {
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < kBytes; i += kCacheLine) {
-    _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchBytes + i), _MM_HINT_T0);
-  }
-}
-
 template <WeightType kType>
 constexpr bool kIsFloat =
     kType == WeightType::kF32 || kType == WeightType::kF16 || kType == WeightType::kBF16;
@@ -211,6 +199,10 @@ struct Scales {
     }
   }
 };
+
+// Keeps a running sum in its register: left to itself the compiler makes a tree of the additions,
+// which needs more registers than there are.
+void keep(__m256i& sum) { asm("" : "+x"(sum)); }
 
 // Sums of products of one half of a block (4 quads) with each of the tile's tokens.
 template <int kTokens>
@@ -243,8 +235,9 @@ __m256i add_pairs(__m256i sixteens) { return _mm256_madd_epi16(sixteens, _mm256_
 // 4-bit integers: 8 quads of at most 2 * 15 * 127 each stay below 2^15, so a block is summed in 16
 // bits.
 template <int kTokens>
-void multiply_four_bit(const std::uint8_t* integers, const std::int8_t* q, std::int64_t k,
-                       Sums<kTokens>& sums) {
+[[gnu::always_inline]] inline void multiply_four_bit(const std::uint8_t* integers,
+                                                     const std::int8_t* q, std::int64_t k,
+                                                     Sums<kTokens>& sums) {
   __m256i sixteens[kTokens];
 #pragma GCC unroll 8
   for (int quad = 0; quad < 8; ++quad) {
@@ -253,6 +246,7 @@ void multiply_four_bit(const std::uint8_t* integers, const std::int8_t* q, std::
     for (int t = 0; t < kTokens; ++t) {
       const __m256i product = _mm256_maddubs_epi16(weights, broadcast_quad(q + t * k + 4 * quad));
       sixteens[t] = quad == 0 ? product : _mm256_add_epi16(sixteens[t], product);
+      keep(sixteens[t]);
     }
   }
 #pragma GCC unroll 8
@@ -261,8 +255,9 @@ void multiply_four_bit(const std::uint8_t* integers, const std::int8_t* q, std::
 
 // 6-bit integers: two quads of at most 2 * 63 * 127 stay below 2^15.
 template <int kTokens>
-void multiply_six_bit(const std::uint8_t* integers, const std::int8_t* q, std::int64_t k,
-                      int first_quad, Sums<kTokens>& sums) {
+[[gnu::always_inline]] inline void multiply_six_bit(const std::uint8_t* integers,
+                                                    const std::int8_t* q, std::int64_t k,
+                                                    int first_quad, Sums<kTokens>& sums) {
 #pragma GCC unroll 8
   for (int quad = first_quad; quad < first_quad + 4; quad += 2) {
     const __m256i a = load_quad<WeightType::kQ6_K>(integers, quad);
@@ -274,14 +269,16 @@ void multiply_six_bit(const std::uint8_t* integers, const std::int8_t* q, std::i
           add_pairs(_mm256_add_epi16(_mm256_maddubs_epi16(a, broadcast_quad(token)),
                                      _mm256_maddubs_epi16(b, broadcast_quad(token + 4))));
       sums[t] = quad == first_quad ? product : _mm256_add_epi32(sums[t], product);
+      keep(sums[t]);
     }
   }
 }
 
 // 8-bit integers, signed already: no offset is left to take back.
 template <int kTokens>
-void multiply_eight_bit(const std::uint8_t* integers, const std::int8_t* q, std::int64_t k,
-                        Sums<kTokens>& sums) {
+[[gnu::always_inline]] inline void multiply_eight_bit(const std::uint8_t* integers,
+                                                      const std::int8_t* q, std::int64_t k,
+                                                      Sums<kTokens>& sums) {
 #pragma GCC unroll 8
   for (int quad = 0; quad < 8; ++quad) {
     const __m256i weights = load_quad<WeightType::kQ8_0>(integers, quad);
@@ -291,6 +288,7 @@ void multiply_eight_bit(const std::uint8_t* integers, const std::int8_t* q, std:
       const __m256i x = _mm256_sign_epi8(broadcast_quad(q + t * k + 4 * quad), weights);
       const __m256i product = add_pairs(_mm256_maddubs_epi16(magnitude, x));
       sums[t] = quad == 0 ? product : _mm256_add_epi32(sums[t], product);
+      keep(sums[t]);
     }
   }
 }
@@ -300,9 +298,9 @@ __m256i minus_offset(WeightType type, __m256i sum, std::int32_t x_sum) {
 }
 
 template <WeightType kType, int kTokens>
-void integer_products(const Scales<kType>& scales, const std::uint8_t* integers,
-                      const std::int8_t* q, std::int64_t k, const BlockSum* sum,
-                      std::int64_t blocks_per_token, Sums<kTokens>& products) {
+[[gnu::always_inline]] inline void integer_products(
+    const Scales<kType>& scales, const std::uint8_t* integers, const std::int8_t* q, std::int64_t k,
+    const BlockSum* sum, std::int64_t blocks_per_token, Sums<kTokens>& products) {
   if constexpr (kType == WeightType::kQ8_0) {
     multiply_eight_bit<kTokens>(integers, q, k, products);
   } else if constexpr (kType == WeightType::kQ6_K) {
@@ -333,9 +331,10 @@ void integer_products(const Scales<kType>& scales, const std::uint8_t* integers,
 
 // One block for the 8 rows from first_row on.
 template <WeightType kType, int kTokens>
-void quantised_block(const Scales<kType>& scales, const std::uint8_t* integers,
-                     const Activations& x, std::int64_t first_token, std::int64_t col,
-                     __m256 (&sums)[kTokens]) {
+[[gnu::always_inline]] inline void quantised_block(const Scales<kType>& scales,
+                                                   const std::uint8_t* integers,
+                                                   const Activations& x, std::int64_t first_token,
+                                                   std::int64_t col, __m256 (&sums)[kTokens]) {
   const std::int64_t blocks_per_token = x.k / kQuantBlock;
   const std::int64_t at = first_token * blocks_per_token + col / kQuantBlock;
   Sums<kTokens> products;
@@ -353,15 +352,31 @@ void quantised_block(const Scales<kType>& scales, const std::uint8_t* integers,
   }
 }
 
+// With one token the hardware prefetcher alone reaches the memory's bandwidth; a larger tile fills
+// the reorder buffer with arithmetic, so its weights must be asked for.
+template <int kTokens>
+void prefetch(const std::uint8_t* p, std::size_t bytes) {
+  constexpr std::size_t kPrefetchBytes = 8192;
+  if constexpr (kTokens > 1) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < bytes; i += kCacheLine) {
+      _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchBytes + i), _MM_HINT_T1);
+    }
+  }
+}
+
 template <WeightType kType, int kTokens>
-void quantised_tile(const Matrix& w, const std::uint8_t* group, const Activations& x,
-                    std::int64_t first_token, __m256 (&low)[kTokens], __m256 (&high)[kTokens]) {
+[[gnu::always_inline]] inline void quantised_tile(const Matrix& w, const std::uint8_t* group,
+                                                  const Activations& x, std::int64_t first_token,
+                                                  __m256 (&low)[kTokens], __m256 (&high)[kTokens]) {
   const std::uint8_t* chunk = group;
   for (std::int64_t col = 0; col < w.cols;) {
     const std::int64_t blocks = chunk_blocks(w.first_col, w.cols, col);
-    const std::uint8_t* integers = chunk + chunk_header_bytes(kType, blocks);
+    const std::size_t header_bytes = chunk_header_bytes(kType, blocks);
+    const std::uint8_t* integers = chunk + header_bytes;
+    prefetch<kTokens>(chunk, header_bytes);
     for (std::int64_t b = 0; b < blocks; ++b, col += kQuantBlock) {
-      prefetch<packed_block_bytes(kType)>(integers);
+      prefetch<kTokens>(integers, packed_block_bytes(kType));
       const Scales<kType> low_scales(chunk, b, 0);
       quantised_block<kType, kTokens>(low_scales, integers, x, first_token, col, low);
       const Scales<kType> high_scales(chunk, b, 8);
@@ -388,9 +403,10 @@ Pair load_weights(const std::uint8_t* column) {
 }
 
 template <WeightType kType, int kGroups, int kTokens>
-void float_tile(const Matrix& w, const std::uint8_t* group, const Activations& x,
-                std::int64_t first_token, __m256 (&low)[kGroups][kTokens],
-                __m256 (&high)[kGroups][kTokens]) {
+[[gnu::always_inline]] inline void float_tile(const Matrix& w, const std::uint8_t* group,
+                                              const Activations& x, std::int64_t first_token,
+                                              __m256 (&low)[kGroups][kTokens],
+                                              __m256 (&high)[kGroups][kTokens]) {
   constexpr std::int64_t kColumnBytes = kType == WeightType::kF32 ? 64 : 32;
   const float* rows = x.f32 + first_token * x.k;
   for (std::int64_t col = 0; col < w.cols; ++col) {

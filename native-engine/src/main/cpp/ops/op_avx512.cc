@@ -179,8 +179,10 @@ void load_quads(const std::uint8_t* integers, __m512i& first, __m512i& second) {
 }
 
 template <WeightType kType, int kTokens, int kQuad>
-void multiply_quads(const std::uint8_t* integers, const std::int8_t* q, std::int64_t k,
-                    __m512i (&first_half)[kTokens], __m512i (&second_half)[kTokens]) {
+[[gnu::always_inline]] inline void multiply_quads(const std::uint8_t* integers,
+                                                  const std::int8_t* q, std::int64_t k,
+                                                  __m512i (&first_half)[kTokens],
+                                                  __m512i (&second_half)[kTokens]) {
   __m512i first;
   __m512i second;
   load_quads<kType, kQuad>(integers, first, second);
@@ -219,9 +221,10 @@ __m512i without_offset(const Scales<kType>& scales, __m512i first_half, __m512i 
 }
 
 template <WeightType kType, int kTokens>
-void quantised_block(const Scales<kType>& scales, const std::uint8_t* integers,
-                     const Activations& x, std::int64_t first_token, std::int64_t col,
-                     __m512 (&sums)[kTokens]) {
+[[gnu::always_inline]] inline void quantised_block(const Scales<kType>& scales,
+                                                   const std::uint8_t* integers,
+                                                   const Activations& x, std::int64_t first_token,
+                                                   std::int64_t col, __m512 (&sums)[kTokens]) {
   __m512i first_half[kTokens];
   __m512i second_half[kTokens];
 #pragma GCC unroll 16
@@ -269,8 +272,9 @@ void prefetch(const std::uint8_t* p, std::size_t bytes) {
 }
 
 template <WeightType kType, int kTokens>
-void quantised_tile(const Matrix& w, const std::uint8_t* group, const Activations& x,
-                    std::int64_t first_token, __m512 (&sums)[kTokens]) {
+[[gnu::always_inline]] inline void quantised_tile(const Matrix& w, const std::uint8_t* group,
+                                                  const Activations& x, std::int64_t first_token,
+                                                  __m512 (&sums)[kTokens]) {
   Scales<kType> scales;
   const std::uint8_t* chunk = group;
   for (std::int64_t col = 0; col < w.cols;) {
@@ -302,8 +306,9 @@ __m512 load_weights(const std::uint8_t* column) {
 }
 
 template <WeightType kType, int kGroups, int kTokens>
-void float_tile(const Matrix& w, const std::uint8_t* group, const Activations& x,
-                std::int64_t first_token, __m512 (&sums)[kGroups][kTokens]) {
+[[gnu::always_inline]] inline void float_tile(const Matrix& w, const std::uint8_t* group,
+                                              const Activations& x, std::int64_t first_token,
+                                              __m512 (&sums)[kGroups][kTokens]) {
   constexpr std::int64_t kColumnBytes = kType == WeightType::kF32 ? 64 : 32;
   const float* rows = x.f32 + first_token * x.k;
   for (std::int64_t col = 0; col < w.cols; ++col) {
