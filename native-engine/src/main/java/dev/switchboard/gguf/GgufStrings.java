@@ -57,7 +57,9 @@ public final class GgufStrings {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes(index))).toString();
     } catch (CharacterCodingException e) {
       throw new GgufException(
-          GgufException.Reason.BAD_TEXT, key + "[" + index + "] is not UTF-8", e);
+          GgufException.Reason.BAD_TEXT,
+          GgufException.quote(key) + "[" + index + "] is not UTF-8",
+          e);
     }
   }
 }

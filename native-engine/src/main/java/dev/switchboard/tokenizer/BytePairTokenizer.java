@@ -31,7 +31,7 @@ final class BytePairTokenizer extends VocabularyTokenizer {
     for (int value = 0; value < 256; value++) {
       byte[] spelled = ByteAlphabet.spelled(value);
       int id = vocabulary.findSpelled(spelled, 0, spelled.length);
-      tokens[value] = id != Vocabulary.NONE ? id : vocabulary.unknown();
+      tokens[value] = id != Vocabulary.NONE ? id : vocabulary.unknownByte();
     }
     return tokens;
   }

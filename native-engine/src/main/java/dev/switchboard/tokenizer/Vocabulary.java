@@ -190,6 +190,14 @@ final class Vocabulary {
     return unknown;
   }
 
+  /**
+   * What stands for a byte no token spells: the unknown token, or -1 where that is a control token,
+   * as in vocabularies whose only special token is their end of text.
+   */
+  int unknownByte() {
+    return unknown == NONE || kinds[unknown] == TokenKind.CONTROL ? NONE : unknown;
+  }
+
   boolean addBos() {
     return addBos;
   }

@@ -97,7 +97,7 @@ abstract class VocabularyTokenizer implements Tokenizer {
       int single = vocabulary.findSpelled(new byte[] {(byte) value}, 0, 1);
       boolean isByte = spelled != Vocabulary.NONE && vocabulary.kind(spelled) == TokenKind.BYTE;
       int id = isByte ? spelled : single;
-      tokens[value] = id != Vocabulary.NONE ? id : vocabulary.unknown();
+      tokens[value] = id != Vocabulary.NONE ? id : vocabulary.unknownByte();
     }
     return tokens;
   }

@@ -324,6 +324,15 @@ class TokenizerTest {
   }
 
   @Test
+  void aByteWithoutATokenNeverBecomesAControlToken() {
+    Tokenizer tokenizer = golden("starcoder"); // its unknown token is its end of text
+
+    assertTrue(tokenizer.isControl(0));
+    assertEquals("ab", tokenizer.decode(tokenizer.encode("a\uD8C0\uDC00b")).replace("\uFFFD", ""));
+    assertFalse(Arrays.stream(tokenizer.encode("a\uD8C0\uDC00b")).anyMatch(tokenizer::isControl));
+  }
+
+  @Test
   void tokensChosenToCollideAreRefused() {
     List<String> colliding = new ArrayList<>();
     for (int i = 0; colliding.size() < 1024; i++) {
