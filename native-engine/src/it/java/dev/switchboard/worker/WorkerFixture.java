@@ -3,6 +3,7 @@ package dev.switchboard.worker;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.chat.ChatTemplate;
+import dev.switchboard.executor.Fault;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.scheduler.GenerationRequest;
 import dev.switchboard.timeline.EpochClock;
@@ -25,6 +26,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
@@ -74,11 +76,15 @@ final class WorkerFixture implements AutoCloseable {
   }
 
   WorkerFixture serve(@Nullable ChatTemplate template) {
-    worker.serve(model(template)).toCompletableFuture().join();
+    return serve(template, null);
+  }
+
+  WorkerFixture serve(@Nullable ChatTemplate template, @Nullable Consumer<Fault> faults) {
+    worker.serve(model(template, faults)).toCompletableFuture().join();
     return this;
   }
 
-  ServedModel model(@Nullable ChatTemplate template) {
+  private ServedModel model(@Nullable ChatTemplate template, @Nullable Consumer<Fault> faults) {
     return new ServedModel(
         "test-model",
         1_700_000_000L,
@@ -88,7 +94,7 @@ final class WorkerFixture implements AutoCloseable {
         new ByteTokenizer(true),
         template,
         engine,
-        null);
+        faults);
   }
 
   /** Renders each message as {@code role: content} on a line. */

@@ -65,4 +65,29 @@ public record ModelDescription(
   public static ModelDescription of(GgufFile file) {
     return new ModelReader(file).read();
   }
+
+  /** The same model with another longest sequence. */
+  public ModelDescription withContext(int tokens) {
+    return new ModelDescription(
+        id,
+        name,
+        architecture,
+        quantization,
+        parameters,
+        layers,
+        dim,
+        ffnDim,
+        heads,
+        kvHeads,
+        headDim,
+        vocab,
+        tokens,
+        ropeKind,
+        ropeDim,
+        ropeBase,
+        ropeScale,
+        rmsEpsilon,
+        tiedOutput,
+        weights);
+  }
 }

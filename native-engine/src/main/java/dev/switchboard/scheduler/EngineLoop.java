@@ -210,6 +210,9 @@ public final class EngineLoop implements Engine {
       quiet = inbox.isEmpty() && cancels.isEmpty() && !closed;
     }
     if (quiet) {
+      // Nothing reads them again before the next work, so a last step shorter than the interval
+      // would stay invisible.
+      readHeartbeats(clock.nanos());
       // A submission after the check unparks, so its permit ends the park at once.
       LockSupport.park(this);
     }
@@ -252,9 +255,13 @@ public final class EngineLoop implements Engine {
     load = core.scheduler().load(0);
     long now = clock.nanos();
     if (now - heartbeatsReadNanos >= HEARTBEAT_INTERVAL_NANOS) {
-      heartbeatsReadNanos = now;
-      heartbeats = executor.heartbeats();
+      readHeartbeats(now);
     }
+  }
+
+  private void readHeartbeats(long now) {
+    heartbeatsReadNanos = now;
+    heartbeats = executor.heartbeats();
   }
 
   private void lost(EngineFailure why, RuntimeException cause) {

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Canary {
   private static final int PRIORITY = -1000;
+  private static final long HEARTBEAT_RETRY_MS = 5;
 
   /**
    * How it went.
@@ -98,6 +99,7 @@ final class Canary {
     private final List<RankHeartbeat> before;
     private Engine.@Nullable Generation generation;
     private long timer = -1;
+    private boolean generated;
     private boolean over;
 
     Flight(Engine engine, Consumer<Outcome> done) {
@@ -108,9 +110,7 @@ final class Canary {
 
     void start(GenerationRequest request, Duration timeout) {
       generation = engine.submit(request, this);
-      timer =
-          vertx.setTimer(
-              timeout.toMillis(), expired -> end("no token within " + timeout.toMillis() + " ms"));
+      timer = vertx.setTimer(timeout.toMillis(), expired -> expire(timeout));
     }
 
     @Override
@@ -121,14 +121,31 @@ final class Canary {
 
     @Override
     public void finished(FinishReason reason, RequestTimeline timeline) {
-      context.runOnContext(
-          now -> end(reason == FinishReason.CANCELLED ? "it was cancelled" : null));
+      if (reason == FinishReason.CANCELLED) {
+        context.runOnContext(now -> end("it was cancelled"));
+      } else {
+        context.runOnContext(now -> endWhenSeen());
+      }
     }
 
     @Override
     public void failed(EngineFailure failure, RequestTimeline timeline) {
       String where = " (stage " + failure.stage() + ", rank " + failure.rank() + ")";
       context.runOnContext(now -> end(failure.kind() + ": " + failure.message() + where));
+    }
+
+    /** Heartbeats are published at an interval: a rank gets until the timeout to show its step. */
+    private void endWhenSeen() {
+      generated = true;
+      if (ranks().stream().allMatch(Rank::answered)) {
+        end(null);
+      } else if (!over) {
+        vertx.setTimer(HEARTBEAT_RETRY_MS, retry -> endWhenSeen());
+      }
+    }
+
+    private void expire(Duration timeout) {
+      end(generated ? null : "no token within " + timeout.toMillis() + " ms");
     }
 
     void end(@Nullable String failure) {

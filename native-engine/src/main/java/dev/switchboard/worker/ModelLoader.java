@@ -1,9 +1,11 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.chat.ChatTemplate;
+import dev.switchboard.chat.ChatTemplate.TemplateException;
 import dev.switchboard.chat.ChatTemplates;
 import dev.switchboard.chat.TemplateLimits;
 import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.executor.ExecutorException;
 import dev.switchboard.executor.ExecutorInfo;
 import dev.switchboard.executor.NativeExecutor;
@@ -19,141 +21,162 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.util.HexFormat;
+import java.time.ZoneId;
 import java.util.Locale;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/**
- * From a model file to an engine that generates: reads and checks the file, takes the memory,
- * repacks the weights. Takes seconds for large models; runs on a thread of its own.
- */
+/** Loads a model file into a native engine. On the loader's thread; takes as long as it takes. */
 final class ModelLoader {
+  private static final Logger LOG = LoggerFactory.getLogger(ModelLoader.class);
   private static final int KV_BLOCK_TOKENS = 32;
-  private static final int KV_BYTES_PER_VALUE = 2;
+  private static final int KV_VALUE_BYTES = 2;
 
-  /**
-   * What to load and how to lay it out.
-   *
-   * @param name how requests call the model; null takes the file's own id
-   * @param context longest sequence; 0 is the model's
-   * @param kvMemoryMib bound of the KV pool, which always holds one longest sequence
-   * @param sequences live at once
-   * @param stepTokens token budget of a step
-   * @param chatTemplate file that replaces the model's own template; null keeps it
-   */
-  record Options(
-      Path file,
-      @Nullable String name,
-      int stages,
-      int ranks,
-      int threads,
-      int context,
-      int kvMemoryMib,
-      int sequences,
-      int stepTokens,
-      @Nullable Path chatTemplate,
-      boolean allowFaultInjection) {}
+  /** Scored positions of one step, of echoed prompts; each takes a row of logits. */
+  private static final int LEAST_STEP_OUTPUTS = 64;
 
-  private final Options options;
+  private final ModelOptions options;
   private final EpochClock clock;
-  private final Clock wallClock;
+  private final NativeExecutor.LoadListener progress;
 
-  ModelLoader(Options options, EpochClock clock, Clock wallClock) {
+  ModelLoader(ModelOptions options, EpochClock clock, NativeExecutor.LoadListener progress) {
     this.options = options;
     this.clock = clock;
-    this.wallClock = wallClock;
+    this.progress = progress;
   }
 
   /**
-   * Loads.
-   *
-   * @throws ModelLoadException with the reason, when the model cannot be served here
+   * @throws ModelLoadException with the reason's word
    */
-  ServedModel load(NativeExecutor.LoadListener progress) throws ModelLoadException {
+  ServedModel load() throws ModelLoadException {
     try (GgufFile file = GgufFile.open(options.file())) {
-      ModelDescription model = ModelDescription.of(file);
+      ModelDescription description = ModelDescription.of(file);
       Tokenizer tokenizer = Tokenizers.from(file);
       ChatTemplate template = template(tokenizer);
-      ExecutorConfig config = layout(model);
-      NativeExecutor executor = NativeExecutor.open(model, config, progress);
-      return served(model, tokenizer, template, config, executor);
-    } catch (GgufException e) {
-      throw new ModelLoadException(e.reason().word(), e.getMessage(), e);
-    } catch (ExecutorException e) {
-      String reason = e.status().name().toLowerCase(Locale.ROOT);
-      throw new ModelLoadException(reason, String.valueOf(e.getMessage()), e);
-    } catch (ChatTemplate.TemplateException e) {
-      throw new ModelLoadException("chat_template", String.valueOf(e.getMessage()), e);
-    } catch (IOException e) {
-      throw new ModelLoadException("io", String.valueOf(e.getMessage()), e);
+      ExecutorConfig config = config(description);
+      NativeExecutor executor = NativeExecutor.open(shorten(description), config, progress);
+      return served(description, tokenizer, template, config, executor);
+    } catch (GgufException refused) {
+      throw new ModelLoadException(refused.reason().word(), refused.getMessage(), refused);
+    } catch (ExecutorException refused) {
+      String word = refused.status().name().toLowerCase(Locale.ROOT).replace('_', '-');
+      throw new ModelLoadException(word, String.valueOf(refused.getMessage()), refused);
     }
-  }
-
-  private @Nullable ChatTemplate template(Tokenizer tokenizer) throws IOException {
-    String source = tokenizer.chatTemplate();
-    if (options.chatTemplate() != null) {
-      source = Files.readString(options.chatTemplate());
-    }
-    return source == null ? null : ChatTemplates.compile(source, TemplateLimits.DEFAULT, wallClock);
-  }
-
-  private ExecutorConfig layout(ModelDescription model) {
-    int context = context(model);
-    int sequences = options.sequences();
-    return ExecutorConfig.defaults()
-        .withLayout(options.stages(), options.ranks(), options.threads())
-        .withKv(ExecutorConfig.KvType.F16, KV_BLOCK_TOKENS, kvBlocks(model, context, sequences))
-        .withSteps(sequences, Math.max(options.stepTokens(), sequences), options.stepTokens())
-        .withFaults(options.allowFaultInjection(), ExecutorConfig.defaults().hangTimeoutMs());
-  }
-
-  private int context(ModelDescription model) {
-    return options.context() == 0 ? model.context() : Math.min(options.context(), model.context());
-  }
-
-  /** As many as the memory bound allows, one longest sequence at least, all of them at most. */
-  private int kvBlocks(ModelDescription model, int context, int sequences) {
-    long tokenBytes = 2L * model.layers() * model.kvHeads() * model.headDim() * KV_BYTES_PER_VALUE;
-    long affordable = ((long) options.kvMemoryMib() << 20) / (tokenBytes * KV_BLOCK_TOKENS);
-    long one = ((long) context + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS + 1;
-    return (int) Math.clamp(affordable, one, one * sequences);
   }
 
   private ServedModel served(
-      ModelDescription model,
+      ModelDescription description,
       Tokenizer tokenizer,
       @Nullable ChatTemplate template,
       ExecutorConfig config,
-      NativeExecutor executor)
-      throws IOException {
+      NativeExecutor executor) {
     ExecutorInfo info = executor.info();
-    int context = Math.min(context(model), info.context());
     EngineLoop engine = EngineLoop.start(executor, EngineConfig.of(info), clock);
-    String id = options.name() == null ? model.id() : options.name();
+    ExecutorInfo.Memory memory = info.memory();
     return new ServedModel(
-        id,
-        Files.getLastModifiedTime(options.file()).toMillis() / 1000,
-        facts(model, id, context),
+        options.name() == null ? description.id() : options.name(),
+        modifiedSeconds(),
+        facts(description, info),
         new ServedModel.Topology(info.stages(), info.ranks(), config.threads(), info.device()),
-        new ServedModel.Memory(
-            info.memory().weightBytes(), info.memory().kvBytes(), info.memory().scratchBytes()),
+        new ServedModel.Memory(memory.weightBytes(), memory.kvBytes(), memory.scratchBytes()),
         tokenizer,
         template,
         engine,
         options.allowFaultInjection() ? engine::inject : null);
   }
 
-  private static ServedModel.Facts facts(ModelDescription model, String id, int context) {
-    int hash =
-        Objects.hash(
-            id, model.parameters(), model.quantization(), model.layers(), model.dim(), context);
+  private static ServedModel.Facts facts(ModelDescription description, ExecutorInfo info) {
+    String shape =
+        String.join(
+            "/",
+            description.name(),
+            description.quantization(),
+            Long.toString(description.parameters()),
+            Integer.toString(info.stages()),
+            Integer.toString(info.ranks()),
+            info.device());
     return new ServedModel.Facts(
-        model.architecture().word(),
-        model.parameters(),
-        model.quantization(),
-        context,
-        model.vocab(),
-        "sb-" + HexFormat.of().toHexDigits(hash));
+        description.architecture().word(),
+        description.parameters(),
+        description.quantization(),
+        info.context(),
+        info.vocab(),
+        "fp_" + Integer.toHexString(shape.hashCode()));
+  }
+
+  private ExecutorConfig config(ModelDescription model) {
+    int ranks = options.stages() * options.ranks();
+    int threads =
+        options.threads() > 0
+            ? options.threads()
+            : Math.max(1, Runtime.getRuntime().availableProcessors() / ranks);
+    return ExecutorConfig.defaults()
+        .withLayout(options.stages(), options.ranks(), threads)
+        .withKv(KvType.F16, KV_BLOCK_TOKENS, kvBlocks(model))
+        .withSteps(
+            options.maxSequences(),
+            Math.max(options.stepTokens(), options.maxSequences()),
+            Math.max(LEAST_STEP_OUTPUTS, options.maxSequences()))
+        .withFaults(options.allowFaultInjection(), options.hangTimeoutMs());
+  }
+
+  /** What was asked for, but no more than all sequences at their longest can fill. */
+  private int kvBlocks(ModelDescription model) {
+    long bytesPerToken = 2L * KV_VALUE_BYTES * model.layers() * model.kvHeads() * model.headDim();
+    long wanted = options.kvMemory().tokens(bytesPerToken) / KV_BLOCK_TOKENS;
+    long blocksPerSequence = Math.ceilDiv(context(model), KV_BLOCK_TOKENS);
+    long most = blocksPerSequence * options.maxSequences();
+    return Math.clamp(Math.min(wanted, most), 1, Integer.MAX_VALUE);
+  }
+
+  private int context(ModelDescription model) {
+    return options.context() > 0 ? Math.min(options.context(), model.context()) : model.context();
+  }
+
+  private ModelDescription shorten(ModelDescription model) {
+    return model.withContext(context(model));
+  }
+
+  /** The file given, or the model's own template; one that is broken only refuses chats. */
+  private @Nullable ChatTemplate template(Tokenizer tokenizer) throws ModelLoadException {
+    Path given = options.chatTemplate();
+    if (given != null) {
+      return givenTemplate(given);
+    }
+    String own = tokenizer.chatTemplate();
+    if (own == null) {
+      return null;
+    }
+    try {
+      return compile(own);
+    } catch (TemplateException broken) {
+      String why = "it cannot be compiled: " + broken.getMessage();
+      LOG.warn("chat_template_broken {}", why);
+      return variables -> {
+        throw new TemplateException(why);
+      };
+    }
+  }
+
+  private static ChatTemplate givenTemplate(Path file) throws ModelLoadException {
+    try {
+      return compile(Files.readString(file));
+    } catch (IOException | TemplateException broken) {
+      throw new ModelLoadException("bad-chat-template", file + ": " + broken.getMessage(), broken);
+    }
+  }
+
+  private static ChatTemplate compile(String source) {
+    return ChatTemplates.compile(
+        source, TemplateLimits.DEFAULT, Clock.system(ZoneId.systemDefault()));
+  }
+
+  private long modifiedSeconds() {
+    try {
+      return Files.getLastModifiedTime(options.file()).toMillis() / 1000;
+    } catch (IOException gone) {
+      return 0;
+    }
   }
 }

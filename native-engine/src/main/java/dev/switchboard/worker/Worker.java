@@ -8,6 +8,7 @@ import io.vertx.core.Vertx;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.BiConsumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -19,6 +20,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Worker {
   private static final Logger LOG = LoggerFactory.getLogger(Worker.class);
+  private static final String ENGINE_LOST = "engine-lost";
   private static final int WARM_UP_PROMPT = 16;
   private static final int WARM_UP_TOKENS = 2;
   private static final Duration WARM_UP_LIMIT = Duration.ofMinutes(2);
@@ -35,6 +37,7 @@ final class Worker {
   private final WorkerServer server;
   private volatile @Nullable Serving serving;
   private boolean terminating;
+  private volatile BiConsumer<String, String> engineLost = (reason, message) -> {};
 
   /**
    * @param vertx with one event loop
@@ -48,6 +51,11 @@ final class Worker {
     this.seeds = seeds;
     this.canary = new Canary(vertx, clock);
     this.server = new WorkerServer(vertx, settings, clock, seeds, this, canary);
+  }
+
+  /** Who hears, with reason and message, that the engine is lost. */
+  void onEngineLost(BiConsumer<String, String> listener) {
+    engineLost = listener;
   }
 
   /** Listens and gives the port. */
@@ -90,7 +98,7 @@ final class Worker {
   private void warmedUp(ServedModel model, Canary.Outcome outcome, CompletableFuture<Void> ready) {
     if (!outcome.ok()) {
       String why = outcome.failure() == null ? "a rank did not answer" : outcome.failure();
-      ready.completeExceptionally(new ModelLoadException("warm_up_failed", why));
+      ready.completeExceptionally(new ModelLoadException("warm-up-failed", why));
       return;
     }
     lifecycle.transitionTo(WorkerPhase.READY);
@@ -100,8 +108,9 @@ final class Worker {
 
   private void checkHealth(ServedModel model) {
     String failure = model.engine().health().failure();
-    if (failure != null && lifecycle.fail("engine_lost", failure)) {
+    if (failure != null && lifecycle.fail(ENGINE_LOST, failure)) {
       LOG.error("engine_lost {}", failure);
+      engineLost.accept(ENGINE_LOST, failure);
     }
   }
 

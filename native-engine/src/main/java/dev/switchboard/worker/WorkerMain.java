@@ -3,16 +3,14 @@ package dev.switchboard.worker;
 import dev.switchboard.timeline.EpochClock;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
-import java.io.InputStream;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
-import java.security.SecureRandom;
-import java.time.Clock;
-import java.time.ZoneId;
+import java.time.Duration;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -23,171 +21,258 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * A worker's process: command line, clock, randomness and signals.
+ * The worker process: serves one model until it is told to stop.
  *
- * <p>Standard output is for a supervisor, one JSON object a line ({@link MachineEvents}); logs go
- * to standard error. Exit status: 0 after a termination signal or the parent's end, 2 for a bad
- * command line, 3 when the model cannot be served.
+ * <p>Standard output carries one JSON object a line for the supervisor ({@link MachineEvents}). The
+ * exit code is 0 after a termination signal or the parent's end, 2 for a wrong command line, 3 when
+ * the model cannot be served, 4 when the address cannot be listened on.
  */
 @Command(
-    name = "switchboard worker",
-    mixinStandardHelpOptions = true,
+    name = "worker",
     sortOptions = false,
-    description = "Serves one model over HTTP.")
+    description = "Serves one model over HTTP.",
+    mixinStandardHelpOptions = true)
 public final class WorkerMain implements Callable<Integer> {
-  private static final Logger LOG = LoggerFactory.getLogger(WorkerMain.class);
   private static final int MODEL_FAILED = 3;
-  private static final long TERMINATION_SLACK_SECONDS = 2;
+  private static final int CANNOT_LISTEN = 4;
+  private static final Duration CLOSING = Duration.ofSeconds(5);
 
-  @Option(names = "--model", required = true, paramLabel = "FILE.gguf", description = "model file")
+  @Option(names = "--model", required = true, description = "The model, a GGUF file.")
   private Path model = Path.of("");
 
   @Option(
-      names = {"--model-name", "--name"},
-      description = "how requests call it (default: the file's own name)")
+      names = {"--name", "--model-name"},
+      description = "What requests call it; else the file's name.")
   private @Nullable String name;
 
-  @Option(names = "--id", defaultValue = "w0", description = "replica name (${DEFAULT-VALUE})")
-  private String id = "w0";
+  @Option(names = "--id", defaultValue = "w0", description = "This replica's name.")
+  private String id = "";
 
-  @Option(names = "--port", defaultValue = "0", description = "HTTP port, 0 takes a free one")
+  @Option(names = "--bind", defaultValue = "127.0.0.1", description = "Address to listen on.")
+  private String bind = "";
+
+  @Option(names = "--port", defaultValue = "0", description = "Port; 0 takes a free one.")
   private int port;
 
-  @Option(names = "--bind", defaultValue = "127.0.0.1", description = "address to listen on")
-  private String bind = "127.0.0.1";
-
-  @Option(names = "--stages", defaultValue = "1", description = "pipeline stages")
+  @Option(names = "--stages", defaultValue = "1", description = "Pipeline stages.")
   private int stages;
 
-  @Option(names = "--ranks", defaultValue = "1", description = "tensor-parallel ranks of a stage")
+  @Option(names = "--ranks", defaultValue = "1", description = "Tensor-parallel ranks per stage.")
   private int ranks;
 
-  @Option(names = "--threads", defaultValue = "1", description = "CPU threads of a rank")
+  @Option(names = "--threads", defaultValue = "0", description = "Per rank; 0 shares the cores.")
   private int threads;
 
-  @Option(names = "--library", description = "path of libswitchboard.so")
+  @Option(names = "--library", description = "Path of libswitchboard.so.")
   private @Nullable Path library;
 
-  @Option(names = "--context", defaultValue = "0", description = "longest sequence (the model's)")
+  @Option(names = "--context", defaultValue = "0", description = "Longest sequence, tokens.")
   private int context;
 
-  @Option(names = "--kv-memory", defaultValue = "512", description = "KV pool bound, MiB")
-  private int kvMemoryMib;
+  @Option(
+      names = "--kv-memory",
+      defaultValue = "512MiB",
+      converter = KvMemoryConverter.class,
+      description = "The KV pool: 512MiB, 2GiB or 16384tokens.")
+  private KvMemory kvMemory = new KvMemory.Tokens(1);
 
-  @Option(names = "--max-sequences", defaultValue = "64", description = "sequences live at once")
-  private int sequences;
+  @Option(names = "--max-sequences", defaultValue = "64", description = "That run at a time.")
+  private int maxSequences;
 
-  @Option(names = "--step-tokens", defaultValue = "512", description = "token budget of a step")
+  @Option(names = "--step-tokens", defaultValue = "512", description = "Most tokens of one step.")
   private int stepTokens;
 
-  @Option(names = "--chat-template", description = "Jinja file in place of the model's template")
+  @Option(
+      names = "--hang-timeout",
+      defaultValue = "60",
+      description = "Seconds until a step counts as hung.")
+  private int hangTimeoutSeconds;
+
+  @Option(
+      names = "--drain-timeout",
+      defaultValue = "20",
+      description = "Seconds that running requests get to finish at termination.")
+  private int drainTimeoutSeconds;
+
+  @Option(names = "--chat-template", description = "A Jinja file instead of the model's own.")
   private @Nullable Path chatTemplate;
 
-  @Option(names = "--allow-fault-injection", description = "allow POST /engine/v1/faults")
+  @Option(names = "--allow-fault-injection", description = "Serve POST /engine/v1/faults.")
   private boolean allowFaultInjection;
 
-  @Option(names = "--exit-with-parent", description = "exit when standard input ends")
+  @Option(names = "--exit-with-parent", description = "Exit when standard input ends.")
   private boolean exitWithParent;
 
+  private final long startNanos = System.nanoTime();
+  private final MachineEvents events = new MachineEvents(System.out);
+  private volatile int exitCode;
+
+  private WorkerMain() {}
+
+  /** Reads {@code --kv-memory}. */
+  static final class KvMemoryConverter implements CommandLine.ITypeConverter<KvMemory> {
+    @Override
+    public KvMemory convert(String value) {
+      try {
+        return KvMemory.parse(value);
+      } catch (IllegalArgumentException wrong) {
+        throw new CommandLine.TypeConversionException(wrong.getMessage());
+      }
+    }
+  }
+
   public static void main(String[] arguments) {
-    System.exit(new CommandLine(new WorkerMain()).execute(arguments));
+    // Names are never resolved here, and starting Netty's resolver takes time.
+    System.setProperty("vertx.disableDnsResolver", "true");
+    WorkerLog.start();
+    int code = new CommandLine(new WorkerMain()).execute(arguments);
+    if (code != 0) {
+      System.exit(code);
+    }
   }
 
   @Override
-  public Integer call() throws InterruptedException {
+  public Integer call() {
+    requireAtLeast("--stages", stages, 1);
+    requireAtLeast("--ranks", ranks, 1);
+    requireAtLeast("--threads", threads, 0);
+    requireAtLeast("--context", context, 0);
+    requireAtLeast("--max-sequences", maxSequences, 1);
+    requireAtLeast("--step-tokens", stepTokens, 1);
+    requireAtLeast("--hang-timeout", hangTimeoutSeconds, 0);
+    requireAtLeast("--drain-timeout", drainTimeoutSeconds, 0);
     if (library != null) {
-      System.setProperty("switchboard.library", library.toAbsolutePath().toString());
+      System.setProperty("switchboard.library", library.toString());
     }
-    if (exitWithParent) {
-      Thread.ofPlatform().daemon().name("parent-watch").start(WorkerMain::haltWithParent);
-    }
-    MachineEvents events = new MachineEvents(System.out);
     EpochClock clock = EpochClock.system();
-    Worker worker = worker(clock);
+    Worker worker =
+        new Worker(vertx(), settings(), clock, () -> ThreadLocalRandom.current().nextLong());
+    worker.onEngineLost(events::failed);
     Runtime.getRuntime().addShutdownHook(new Thread(() -> terminate(worker), "terminate"));
-    try {
-      int listening = worker.listen().toCompletableFuture().get();
-      events.listening(listening, ProcessHandle.current().pid());
-      load(worker, clock, events);
-    } catch (ModelLoadException e) {
-      return failed(worker, events, e.reason(), String.valueOf(e.getMessage()));
-    } catch (ExecutionException e) {
-      Throwable cause = e.getCause() == null ? e : e.getCause();
-      String reason = cause instanceof ModelLoadException load ? load.reason() : "start";
-      return failed(worker, events, reason, String.valueOf(cause.getMessage()));
+    if (exitWithParent) {
+      Thread.ofPlatform().daemon(true).name("parent").start(this::waitForParent);
     }
-    new CountDownLatch(1).await();
-    return 0;
+    if (!listen(worker)) {
+      return CANNOT_LISTEN;
+    }
+    return serve(worker, clock);
   }
 
-  private Worker worker(EpochClock clock) {
-    VertxOptions one = new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(2);
-    WorkerSettings settings =
-        WorkerSettings.defaults(id, bind, port).withFaultInjection(allowFaultInjection);
-    return new Worker(Vertx.vertx(one), settings, clock, new SecureRandom()::nextLong);
+  private static void requireAtLeast(String option, int value, int least) {
+    if (value < least) {
+      throw new CommandLine.ParameterException(
+          new CommandLine(new WorkerMain()), option + " must be at least " + least);
+    }
   }
 
-  private void load(Worker worker, EpochClock clock, MachineEvents events)
-      throws ModelLoadException, InterruptedException, ExecutionException {
-    ModelLoader.Options options =
-        new ModelLoader.Options(
-            model,
-            name,
-            stages,
-            ranks,
-            threads,
-            context,
-            kvMemoryMib,
-            sequences,
-            stepTokens,
-            chatTemplate,
-            allowFaultInjection);
-    ServedModel served =
-        new ModelLoader(options, clock, Clock.system(ZoneId.systemDefault()))
-            .load(
-                (done, total) -> {
-                  worker.progress().update(done, total);
-                  events.loading(done, total);
-                });
-    worker.serve(served).toCompletableFuture().get();
-    events.ready(served.id(), secondsSinceStart());
+  private static Vertx vertx() {
+    return Vertx.vertx(
+        new VertxOptions()
+            .setEventLoopPoolSize(1)
+            .setWorkerPoolSize(1)
+            .setInternalBlockingPoolSize(1)
+            .setFileSystemOptions(
+                new FileSystemOptions()
+                    .setFileCachingEnabled(false)
+                    .setClassPathResolvingEnabled(false)));
   }
 
-  private static double secondsSinceStart() {
-    long started = ManagementFactory.getRuntimeMXBean().getStartTime();
-    return (System.currentTimeMillis() - started) / 1000.0;
+  private WorkerSettings settings() {
+    return WorkerSettings.defaults(id, bind, port)
+        .withTermination(Duration.ofSeconds(drainTimeoutSeconds))
+        .withFaultInjection(allowFaultInjection);
   }
 
-  private static int failed(Worker worker, MachineEvents events, String reason, String message) {
-    worker.lifecycle().fail(reason, message);
-    LOG.error("model_failed reason={} {}", reason, message);
-    events.failed(reason, message);
+  private ModelOptions modelOptions() {
+    return new ModelOptions(
+        model,
+        name,
+        stages,
+        ranks,
+        threads,
+        context,
+        kvMemory,
+        maxSequences,
+        stepTokens,
+        hangTimeoutSeconds * 1000,
+        chatTemplate,
+        allowFaultInjection);
+  }
+
+  private boolean listen(Worker worker) {
+    try {
+      int taken = worker.listen().toCompletableFuture().join();
+      events.listening(taken, ProcessHandle.current().pid());
+      return true;
+    } catch (CompletionException refused) {
+      events.failed("cannot-listen", bind + ":" + port + ": " + refused.getCause());
+      exitCode = CANNOT_LISTEN;
+      return false;
+    }
+  }
+
+  private int serve(Worker worker, EpochClock clock) {
+    try {
+      ServedModel served =
+          new ModelLoader(
+                  modelOptions(),
+                  clock,
+                  (done, total) -> {
+                    worker.progress().update(done, total);
+                    events.loading(done, total);
+                  })
+              .load();
+      worker.serve(served).toCompletableFuture().get();
+      events.ready(served.id(), (System.nanoTime() - startNanos) / 1e9);
+      return 0;
+    } catch (ModelLoadException refused) {
+      return modelFailed(worker, refused);
+    } catch (ExecutionException failed) {
+      return modelFailed(
+          worker,
+          failed.getCause() instanceof ModelLoadException refused
+              ? refused
+              : new ModelLoadException("internal", String.valueOf(failed.getCause()), failed));
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+      return 0;
+    } catch (RuntimeException | OutOfMemoryError broken) {
+      return modelFailed(worker, new ModelLoadException("internal", broken.toString(), broken));
+    }
+  }
+
+  private int modelFailed(Worker worker, ModelLoadException refused) {
+    String message = String.valueOf(refused.getMessage());
+    worker.lifecycle().fail(refused.reason(), message);
+    events.failed(refused.reason(), message);
+    exitCode = MODEL_FAILED;
     return MODEL_FAILED;
   }
 
-  private static void terminate(Worker worker) {
-    long limit = WorkerSettings.defaults("", "", 0).drainLimit().toSeconds();
+  /** The parent holds the other end of standard input; however it ends, that end closes. */
+  private void waitForParent() {
+    try {
+      while (System.in.read() >= 0) {
+        // What it says does not matter.
+      }
+    } catch (IOException closed) {
+      // An end as well.
+    }
+    System.exit(0);
+  }
+
+  /** The shutdown hook. A signal would end the process with its number, so the hook ends it. */
+  private void terminate(Worker worker) {
     try {
       worker
           .terminate()
           .toCompletableFuture()
-          .get(limit + TERMINATION_SLACK_SECONDS, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    } catch (ExecutionException | TimeoutException e) {
-      LOG.warn("termination_incomplete {}", String.valueOf(e.getMessage()));
+          .get(drainTimeoutSeconds + CLOSING.toSeconds(), TimeUnit.SECONDS);
+    } catch (InterruptedException | ExecutionException | TimeoutException late) {
+      Logger log = LoggerFactory.getLogger(WorkerMain.class);
+      log.warn("termination_incomplete", late);
     }
-  }
-
-  /** A supervisor that is gone can neither restart nor route to this process. */
-  private static void haltWithParent() {
-    try (InputStream parent = System.in) {
-      while (parent.read() >= 0) {
-        // The parent writes nothing; only its end counts.
-      }
-    } catch (IOException e) {
-      LOG.debug("standard input broke", e);
-    }
-    Runtime.getRuntime().halt(0);
+    System.out.flush();
+    Runtime.getRuntime().halt(exitCode);
   }
 }

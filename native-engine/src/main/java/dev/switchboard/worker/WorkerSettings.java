@@ -66,6 +66,29 @@ record WorkerSettings(
         false);
   }
 
+  /** The same with another drain limit. */
+  WorkerSettings withTermination(Duration newDrainLimit) {
+    return new WorkerSettings(
+        id,
+        bind,
+        port,
+        requests,
+        headerBytes,
+        uriBytes,
+        connections,
+        headerTimeout,
+        bodyTimeout,
+        idleTimeout,
+        writeStall,
+        streamBufferBytes,
+        newDrainLimit,
+        canaryTimeout,
+        timelines,
+        timelineBytes,
+        offLoopBytes,
+        allowFaultInjection);
+  }
+
   /** The same with fault injection on or off. */
   WorkerSettings withFaultInjection(boolean allowed) {
     return new WorkerSettings(

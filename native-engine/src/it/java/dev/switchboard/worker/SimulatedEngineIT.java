@@ -1,0 +1,165 @@
+package dev.switchboard.worker;
+
+import static dev.switchboard.worker.WorkerFixture.json;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.LatencyModel;
+import dev.switchboard.executor.SimulatedExecutor;
+import dev.switchboard.executor.SimulatedTime;
+import dev.switchboard.scheduler.EngineConfig;
+import dev.switchboard.scheduler.EngineLoop;
+import dev.switchboard.timeline.EpochClock;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The worker around the real engine loop, on an executor that simulates two stages of two ranks.
+ */
+class SimulatedEngineIT {
+  private static final String TEXT = "/v1/completions";
+  private static final int HANG_MS = 400;
+
+  private static WorkerFixture start(LatencyModel latency) {
+    ExecutorConfig config = ExecutorConfig.defaults().withLayout(2, 2, 1).withFaults(true, HANG_MS);
+    SimulatedExecutor executor =
+        new SimulatedExecutor(
+            config, WorkerFixture.CONTEXT, ByteTokenizer.SIZE, latency, SimulatedTime.real());
+    EngineLoop engine =
+        EngineLoop.start(executor, EngineConfig.of(executor.info()), EpochClock.system());
+    return new WorkerFixture(
+            engine,
+            settings ->
+                Settings.canaryTimeout(settings, Duration.ofMillis(200)).withFaultInjection(true))
+        .serve(WorkerFixture.conversation(), engine::inject);
+  }
+
+  private static LatencyModel slow() {
+    return new LatencyModel(2_000_000, 1000, 0);
+  }
+
+  private static String body(String prompt, int maxTokens, String more) {
+    return "{\"model\":\"test-model\",\"prompt\":\""
+        + prompt
+        + "\",\"ignore_eos\":true,\"seed\":7,\"max_tokens\":"
+        + maxTokens
+        + more
+        + "}";
+  }
+
+  private static String text(HttpResponse<String> response) {
+    return json(response.body()).at("/choices/0/text").asText();
+  }
+
+  private static int load(WorkerFixture worker, String field) {
+    return json(worker.get("/engine/v1/load").body()).path(field).asInt();
+  }
+
+  @Test
+  void anAnswerDoesNotDependOnItsNeighbours() {
+    try (WorkerFixture worker = start(LatencyModel.instant())) {
+      String alone = text(worker.post(TEXT, body("hello", 40, "")));
+
+      List<CompletableFuture<String>> together =
+          IntStream.range(0, 8)
+              .mapToObj(
+                  i ->
+                      CompletableFuture.supplyAsync(
+                          () -> text(worker.post(TEXT, body(i == 3 ? "hello" : "n" + i, 40, "")))))
+              .toList();
+
+      assertEquals(alone, together.get(3).join());
+      together.forEach(CompletableFuture::join);
+    }
+  }
+
+  @Test
+  void aClientThatLeavesFreesItsBlocksWithinTwoSteps() throws IOException {
+    try (WorkerFixture worker = start(slow())) {
+      String request = body("hello", 4000, ",\"stream\":true");
+      Socket socket =
+          worker.raw(
+              "POST /v1/completions HTTP/1.1\r\nHost: x\r\nX-Request-Id: gone\r\nContent-Length: "
+                  + request.length()
+                  + "\r\n\r\n"
+                  + request);
+      assertTrue(socket.getInputStream().read() > 0);
+
+      socket.close();
+
+      WorkerFixture.eventually(() -> load(worker, "running") == 0);
+      assertEquals(0, load(worker, "kv_blocks_used"));
+      JsonNode timeline = json(worker.get("/engine/v1/requests/gone/timeline").body());
+      assertTrue(timeline.at("/timelines/0/decode/tokens").asInt() < 4000);
+    }
+  }
+
+  @Test
+  void theTimelineReachesEveryStageAndRank() {
+    try (WorkerFixture worker = start(slow())) {
+      JsonNode answer =
+          json(worker.post(TEXT, body("hello", 5, ""), "X-Switchboard-Timeline", "full").body());
+
+      JsonNode timeline = answer.at("/switchboard/timelines/0");
+      assertEquals(4, timeline.at("/prefill/lanes").size());
+      assertEquals(4, timeline.at("/decode/lanes").size());
+      assertTrue(timeline.path("steps").size() >= 5);
+      assertTrue(timeline.path("first_token_ns").asLong() >= timeline.path("received_ns").asLong());
+    }
+  }
+
+  @Test
+  void aFailedStepEndsItsStreamsWithItsPlace() {
+    try (WorkerFixture worker = start(slow())) {
+      worker.post("/engine/v1/faults", "{\"kind\":\"fail\",\"stage\":1,\"rank\":0,\"steps\":1}");
+
+      HttpResponse<String> failed = worker.post(TEXT, body("hello", 5, ""));
+      HttpResponse<String> next = worker.post(TEXT, body("hello", 5, ""));
+
+      assertEquals(500, failed.statusCode());
+      assertTrue(failed.body().contains("stage 1, rank 0"), failed.body());
+      assertEquals(200, next.statusCode());
+    }
+  }
+
+  @Test
+  void aHungRankFailsTheCanaryThenTheWorker() {
+    try (WorkerFixture worker = start(slow())) {
+      worker.post("/engine/v1/faults", "{\"kind\":\"hang\",\"stage\":1,\"rank\":1}");
+
+      HttpResponse<String> canary = worker.post("/engine/v1/canary", "");
+
+      assertEquals(503, canary.statusCode());
+      WorkerFixture.eventually(() -> worker.get("/livez").statusCode() == 503);
+      assertEquals(503, worker.post(TEXT, body("hello", 5, "")).statusCode());
+    }
+  }
+
+  @Test
+  void faultsAreChecked() {
+    try (WorkerFixture worker = start(slow())) {
+      assertEquals(400, worker.post("/engine/v1/faults", "{\"kind\":\"explode\"}").statusCode());
+      assertEquals(400, worker.post("/engine/v1/faults", "{\"color\":1}").statusCode());
+      assertEquals(400, worker.post("/engine/v1/faults", "[]").statusCode());
+      assertEquals(200, worker.post("/engine/v1/faults", "{\"kind\":\"none\"}").statusCode());
+    }
+  }
+
+  @Test
+  void moreTokensThanTheContextHoldsAreCutToIt() {
+    try (WorkerFixture worker = start(LatencyModel.instant())) {
+      JsonNode answer = json(worker.post(TEXT, body("x".repeat(4080), 1_000_000, "")).body());
+
+      assertEquals("length", answer.at("/choices/0/finish_reason").asText());
+      assertEquals(WorkerFixture.CONTEXT, answer.at("/usage/total_tokens").asInt());
+    }
+  }
+}

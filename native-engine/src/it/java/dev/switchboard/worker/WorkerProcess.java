@@ -1,0 +1,87 @@
+package dev.switchboard.worker;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** A worker in a process of its own, as a supervisor starts it. */
+final class WorkerProcess implements AutoCloseable {
+  static final Path MODEL =
+      Path.of(
+          System.getProperty("switchboard.home", ""),
+          "native-engine/demo-model/switchboard-demo.gguf");
+
+  private final Process process;
+  private final BufferedReader events;
+
+  WorkerProcess(String... options) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(
+        List.of(
+            "--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.addAll(
+        List.of("-cp", System.getProperty("java.class.path"), WorkerMain.class.getName()));
+    command.addAll(List.of("--library", System.getProperty("switchboard.library")));
+    command.addAll(List.of(options));
+    try {
+      process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    events = process.inputReader(StandardCharsets.UTF_8);
+  }
+
+  /** Reads events until this one; fails when the process ends without it. */
+  JsonNode await(String event) {
+    try {
+      for (String line = events.readLine(); line != null; line = events.readLine()) {
+        JsonNode json = WorkerFixture.json(line);
+        if (json.path("event").asText().equals(event)) {
+          return json;
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    throw new AssertionError("the worker ended without " + event);
+  }
+
+  void terminate() {
+    process.destroy();
+  }
+
+  void kill() {
+    process.destroyForcibly();
+  }
+
+  /** Closes the end of its standard input that the parent holds. */
+  void leave() {
+    try {
+      process.getOutputStream().close();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Its exit code; null when it still runs after ten seconds. */
+  @Nullable Integer exitCode() {
+    try {
+      return process.waitFor(10, TimeUnit.SECONDS) ? process.exitValue() : null;
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    process.destroyForcibly();
+  }
+}

@@ -1,0 +1,188 @@
+package dev.switchboard.worker;
+
+import static dev.switchboard.worker.WorkerFixture.json;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Worker processes that serve the demonstration model with the native engine. */
+class WorkerProcessIT {
+  private static final String GREETING =
+      "{\"model\":\"switchboard-demo\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}],"
+          + "\"temperature\":0";
+  private static final String LONG =
+      "{\"model\":\"switchboard-demo\",\"prompt\":\"a\",\"ignore_eos\":true,\"max_tokens\":%d,"
+          + "\"temperature\":0,\"stream\":true}";
+
+  private static WorkerProcess demo(String... more) {
+    String[] options = new String[more.length + 2];
+    options[0] = "--model";
+    options[1] = WorkerProcess.MODEL.toString();
+    System.arraycopy(more, 0, options, 2, more.length);
+    return new WorkerProcess(options);
+  }
+
+  private static HttpRequest request(int port, String path, String body) {
+    return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+        .POST(BodyPublishers.ofString(body))
+        .build();
+  }
+
+  private static HttpResponse<String> post(int port, String path, String body) throws Exception {
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      return client.send(request(port, path, body), BodyHandlers.ofString());
+    }
+  }
+
+  @Test
+  void theDemonstrationModelAnswersAChat() throws Exception {
+    try (WorkerProcess worker = demo()) {
+      int port = worker.await("listening").path("port").asInt();
+      JsonNode ready = worker.await("ready");
+
+      JsonNode whole = json(post(port, "/v1/chat/completions", GREETING + "}").body());
+      String stream = post(port, "/v1/chat/completions", GREETING + ",\"stream\":true}").body();
+
+      assertEquals("switchboard-demo", ready.path("model").asText());
+      String answer = whole.at("/choices/0/message/content").asText();
+      assertFalse(answer.isBlank());
+      StringBuilder streamed = new StringBuilder();
+      for (String event : WorkerFixture.data(stream)) {
+        if (!event.equals("[DONE]")) {
+          streamed.append(json(event).at("/choices/0/delta/content").asText(""));
+        }
+      }
+      assertEquals(answer, streamed.toString());
+    }
+  }
+
+  @Test
+  void twoStagesOfTwoRanksGiveTheSameAnswerAndATimelineOfAllFour() throws Exception {
+    try (WorkerProcess one = demo();
+        WorkerProcess four = demo("--stages", "2", "--ranks", "2", "--threads", "1")) {
+      int onePort = one.await("listening").path("port").asInt();
+      int fourPort = four.await("listening").path("port").asInt();
+      one.await("ready");
+      four.await("ready");
+
+      JsonNode single = json(post(onePort, "/v1/chat/completions", GREETING + "}").body());
+      HttpResponse<String> split = post(fourPort, "/v1/chat/completions", GREETING + "}");
+      String id = split.headers().firstValue("X-Request-Id").orElse("");
+
+      assertEquals(
+          single.at("/choices/0/message/content"),
+          json(split.body()).at("/choices/0/message/content"));
+      try (HttpClient client = HttpClient.newHttpClient()) {
+        URI timeline =
+            URI.create("http://127.0.0.1:" + fourPort + "/engine/v1/requests/" + id + "/timeline");
+        String found =
+            client.send(HttpRequest.newBuilder(timeline).build(), BodyHandlers.ofString()).body();
+        assertEquals(4, json(found).at("/timelines/0/prefill/lanes").size());
+      }
+      assertEquals(200, post(fourPort, "/engine/v1/canary", "").statusCode());
+    }
+  }
+
+  @Test
+  void terminationFinishesTheRunningStreamAndExitsWithZero() throws Exception {
+    try (WorkerProcess worker = demo();
+        HttpClient client = HttpClient.newHttpClient()) {
+      int port = worker.await("listening").path("port").asInt();
+      worker.await("ready");
+      HttpResponse<Stream<String>> running =
+          client.send(
+              request(port, "/v1/completions", LONG.formatted(200)), BodyHandlers.ofLines());
+
+      worker.terminate();
+
+      List<String> lines = running.body().toList();
+      assertTrue(lines.contains("data: [DONE]"));
+      assertEquals(0, worker.exitCode());
+    }
+  }
+
+  @Test
+  void aKilledWorkerBreaksItsStream() throws Exception {
+    try (WorkerProcess worker = demo("--stages", "2", "--threads", "1");
+        HttpClient client = HttpClient.newHttpClient()) {
+      int port = worker.await("listening").path("port").asInt();
+      worker.await("ready");
+      HttpResponse<Stream<String>> running =
+          client.send(
+              request(port, "/v1/completions", LONG.formatted(100_000)), BodyHandlers.ofLines());
+
+      worker.kill();
+
+      assertThrows(UncheckedIOException.class, () -> running.body().toList());
+      assertEquals(137, worker.exitCode());
+    }
+  }
+
+  @Test
+  void aWorkerFollowsItsParent() {
+    try (WorkerProcess worker = demo("--exit-with-parent")) {
+      worker.await("ready");
+
+      worker.leave();
+
+      assertEquals(0, worker.exitCode());
+    }
+  }
+
+  @Test
+  void aFileThatIsNoModelIsNamed(@TempDir Path directory) throws IOException {
+    Path file = directory.resolve("broken.gguf");
+    Files.writeString(file, "this is no model");
+    try (WorkerProcess worker = new WorkerProcess("--model", file.toString())) {
+      JsonNode failed = worker.await("failed");
+
+      assertEquals("not-gguf", failed.path("reason").asText());
+      assertEquals(3, worker.exitCode());
+    }
+  }
+
+  @Test
+  void aLayoutTheModelCannotHaveIsNamed() {
+    try (WorkerProcess worker = demo("--stages", "16")) {
+      JsonNode failed = worker.await("failed");
+
+      assertEquals("invalid-argument", failed.path("reason").asText());
+      assertEquals(3, worker.exitCode());
+    }
+  }
+
+  @Test
+  void anAddressInUseIsNamed() {
+    try (WorkerProcess first = demo()) {
+      int port = first.await("listening").path("port").asInt();
+      try (WorkerProcess second = demo("--port", Integer.toString(port))) {
+        assertEquals("cannot-listen", second.await("failed").path("reason").asText());
+        assertEquals(4, second.exitCode());
+      }
+    }
+  }
+
+  @Test
+  void aWrongCommandLineExitsWithTwo() {
+    try (WorkerProcess worker = demo("--ranks", "0")) {
+      assertEquals(2, worker.exitCode());
+    }
+  }
+}

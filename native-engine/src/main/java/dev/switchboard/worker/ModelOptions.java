@@ -1,0 +1,31 @@
+package dev.switchboard.worker;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which model is served, and how it is laid out.
+ *
+ * @param name what requests call it; null for the file's name without {@code .gguf}
+ * @param stages pipeline stages, of so many tensor-parallel ranks each
+ * @param threads per rank; 0 shares the machine's cores among the ranks
+ * @param context longest sequence; 0 for the model's own
+ * @param kvMemory of the KV pool; less is taken when the sequences cannot need it
+ * @param maxSequences that run at a time
+ * @param stepTokens most tokens of one engine step
+ * @param hangTimeoutMs after which a step that does not end takes the engine down
+ * @param chatTemplate a file to render chats with instead of the model's own template
+ */
+record ModelOptions(
+    Path file,
+    @Nullable String name,
+    int stages,
+    int ranks,
+    int threads,
+    int context,
+    KvMemory kvMemory,
+    int maxSequences,
+    int stepTokens,
+    int hangTimeoutMs,
+    @Nullable Path chatTemplate,
+    boolean allowFaultInjection) {}
