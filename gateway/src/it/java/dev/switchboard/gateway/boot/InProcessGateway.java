@@ -47,7 +47,7 @@ final class InProcessGateway implements AutoCloseable {
             clock,
             events,
             System.err);
-    gateway = Gateway.start(config, fleet, events, clock, 0);
+    gateway = Gateway.start(config, fleet, events, clock, 0, () -> {});
     if (awaitReady) {
       await(fleet::everyModelReady);
     }

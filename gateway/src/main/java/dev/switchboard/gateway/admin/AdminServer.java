@@ -144,6 +144,9 @@ public final class AdminServer extends VerticleBase {
     json.put("state", replica.state().name()).put("reason", replica.reason());
     json.put("address", replica.address() == null ? null : replica.address().toString());
     json.put("in_flight", replica.inFlight());
+    if (replica.pid() != 0) {
+      json.put("pid", replica.pid());
+    }
     if (report.atNanos() == 0) {
       return json.putNull("report");
     }

@@ -49,6 +49,7 @@ final class Gateway {
   private final AdminServer adminServer;
   private final Prober prober;
   private final double bootSeconds;
+  private final Runnable despair;
   private final long startNanos;
 
   private Gateway(
@@ -56,12 +57,14 @@ final class Gateway {
       Fleet fleet,
       LauncherEvents events,
       NanoClock clock,
-      double bootSeconds) {
+      double bootSeconds,
+      Runnable despair) {
     this.config = config;
     this.fleet = fleet;
     this.events = events;
     this.clock = clock;
     this.bootSeconds = bootSeconds;
+    this.despair = despair;
     this.startNanos = clock.epochNanos();
     this.admission = new Admission(config.admission());
     this.vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
@@ -98,14 +101,16 @@ final class Gateway {
    * Starts everything but the workers, which load already.
    *
    * @param bootSeconds since the process began, at this clock's now
+   * @param despair run when a model cannot be served by any worker and never was
    */
   static Gateway start(
       GatewayConfig config,
       Fleet fleet,
       LauncherEvents events,
       NanoClock clock,
-      double bootSeconds) {
-    Gateway gateway = new Gateway(config, fleet, events, clock, bootSeconds);
+      double bootSeconds,
+      Runnable despair) {
+    Gateway gateway = new Gateway(config, fleet, events, clock, bootSeconds, despair);
     gateway.announce();
     return gateway;
   }
@@ -194,7 +199,7 @@ final class Gateway {
       events.emit("ready", members);
     } else if (fleet.hopeless() && announced.compareAndSet(false, true)) {
       events.emit("failed", Map.of("message", fleet.despair()));
-      Thread.ofPlatform().name("give-up").start(() -> System.exit(1));
+      despair.run();
     }
   }
 
@@ -203,8 +208,8 @@ final class Gateway {
   }
 
   /**
-   * Stops: not ready, settle, no new requests, running ones finish, workers stop. Called by the
-   * shutdown hook; twice does nothing more.
+   * Stops: not ready, settle, no new requests, running ones finish, workers stop. Twice does
+   * nothing more.
    */
   void stop() {
     if (!stopped.compareAndSet(false, true)) {

@@ -14,7 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -76,12 +76,11 @@ public final class GatewayMain implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws InterruptedException {
+  public Integer call() {
     AtomicReference<@Nullable Fleet> started = new AtomicReference<>();
     LauncherEvents events = new LauncherEvents(out, replica -> modelOf(started.get(), replica));
     try {
-      run(events, started);
-      return 0;
+      return run(events, started);
     } catch (IllegalArgumentException | IllegalStateException e) {
       events.emit("failed", Map.of("message", String.valueOf(e.getMessage())));
       log.println("switchboard: " + e.getMessage());
@@ -94,8 +93,7 @@ public final class GatewayMain implements Callable<Integer> {
     }
   }
 
-  private void run(LauncherEvents events, AtomicReference<@Nullable Fleet> started)
-      throws InterruptedException {
+  private int run(LauncherEvents events, AtomicReference<@Nullable Fleet> started) {
     NanoClock clock = new SystemClock();
     GatewayConfig config = config();
     Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
@@ -112,9 +110,13 @@ public final class GatewayMain implements Callable<Integer> {
     fleet.start();
     double bootSeconds =
         (System.currentTimeMillis() - ManagementFactory.getRuntimeMXBean().getStartTime()) / 1000.0;
-    Gateway gateway = Gateway.start(config, fleet, events, clock, bootSeconds);
-    Runtime.getRuntime().addShutdownHook(new Thread(gateway::stop, "stop"));
-    new CountDownLatch(1).await();
+    CompletableFuture<Integer> exit = new CompletableFuture<>();
+    TerminationSignals.onEach(() -> exit.complete(0));
+    Gateway gateway =
+        Gateway.start(config, fleet, events, clock, bootSeconds, () -> exit.complete(1));
+    int status = exit.join();
+    gateway.stop();
+    return status;
   }
 
   private static String modelOf(@Nullable Fleet fleet, String replica) {

@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,6 +38,7 @@ public final class Fleet implements AutoCloseable {
   private final Map<String, LocalWorker> workers = new LinkedHashMap<>();
   private final Set<String> models = new LinkedHashSet<>();
   private final AtomicLong turns = new AtomicLong();
+  private final AtomicBoolean closed = new AtomicBoolean();
   private volatile Replica.@Nullable StateListener stateListener;
 
   public Fleet(
@@ -226,9 +228,12 @@ public final class Fleet implements AutoCloseable {
         && replica.tryTransition(state, ReplicaState.WARMING, "resumed");
   }
 
-  /** Stops the workers: asks all, then waits for each, then kills. */
+  /** Stops the workers: asks all, then waits for each, then kills. Twice does nothing more. */
   @Override
   public void close() {
+    if (!closed.compareAndSet(false, true)) {
+      return;
+    }
     executor.execute(() -> workers.values().forEach(LocalWorker::terminate));
     executor.execute(this::awaitWorkers);
     executor.shutdown();

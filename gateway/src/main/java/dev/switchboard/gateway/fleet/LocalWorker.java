@@ -21,6 +21,11 @@ import org.slf4j.LoggerFactory;
 final class LocalWorker {
   private static final Logger LOG = LoggerFactory.getLogger(LocalWorker.class);
 
+  /** Exit statuses after which another start would end the same way. */
+  private static final int BAD_COMMAND = 2;
+
+  private static final int MODEL_FAILED = 3;
+
   private final Replica replica;
   private final List<String> command;
   private final RestartPolicy restarts;
@@ -63,7 +68,7 @@ final class LocalWorker {
     startedMs = nowMs.getAsLong();
     failure = null;
     try {
-      process =
+      WorkerProcess started =
           WorkerProcess.start(
               replica.id(),
               command,
@@ -73,6 +78,8 @@ final class LocalWorker {
                 replica.processExited("exited with status " + status);
                 onFleet(() -> exited(status));
               });
+      process = started;
+      replica.pid(started.pid());
     } catch (IOException e) {
       LOG.error("worker_start_failed replica={}", replica.id(), e);
       failure = String.valueOf(e.getMessage());
@@ -131,10 +138,11 @@ final class LocalWorker {
       return;
     }
     String why = failure != null ? failure : "exited with status " + status;
-    long waitMs = restarts.exited(nowMs.getAsLong());
+    boolean permanent = status == BAD_COMMAND || status == MODEL_FAILED;
+    long waitMs = permanent ? -1 : restarts.exited(nowMs.getAsLong());
     LOG.warn("worker_exited replica={} status={} reason=\"{}\"", replica.id(), status, why);
     if (waitMs < 0) {
-      replica.tryTransition(ReplicaState.RESTARTING, ReplicaState.FAILED, "exits too fast: " + why);
+      replica.tryTransition(ReplicaState.RESTARTING, ReplicaState.FAILED, why);
       listener.workerFailed(replica.id(), why);
       return;
     }

@@ -36,6 +36,7 @@ public final class Replica {
   private volatile @Nullable URI address;
   private volatile ReplicaReport report = ReplicaReport.NONE;
   private volatile long lastUsedNanos;
+  private volatile long pid;
 
   Replica(String id, String model, boolean local, StateListener listener) {
     this.id = id;
@@ -80,6 +81,15 @@ public final class Replica {
     address = value;
   }
 
+  /** Its process; 0 when it has none here. */
+  public long pid() {
+    return pid;
+  }
+
+  void pid(long value) {
+    pid = value;
+  }
+
   public ReplicaReport report() {
     return report;
   }
@@ -112,6 +122,7 @@ public final class Replica {
     if (state != ReplicaState.STOPPED && state != ReplicaState.RESTARTING) {
       transitionTo(ReplicaState.RESTARTING, why);
     }
+    pid = 0;
   }
 
   synchronized void stopped() {

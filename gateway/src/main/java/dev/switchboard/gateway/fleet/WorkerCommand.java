@@ -26,6 +26,7 @@ public record WorkerCommand(Path java, String classPath, Path library) {
     command.addAll(List.of("--ranks", Integer.toString(config.ranks())));
     command.addAll(List.of("--threads", Integer.toString(threads)));
     command.addAll(List.of("--library", library.toString(), "--exit-with-parent"));
+    command.addAll(config.arguments());
     return command;
   }
 }

@@ -9,6 +9,7 @@ import java.util.List;
  * @param stages pipeline stages, each of {@code ranks} tensor-parallel ranks
  * @param threads CPU threads of a worker; 0 shares the machine's cores between the workers
  * @param javaOptions of the worker's JVM
+ * @param arguments further options of the worker's command line, such as {@code --kv-memory}
  * @param statePollMs between two health checks; a check that takes longer than {@code
  *     stateTimeoutMs} failed, and {@code ejectAfter} failures in a row eject
  * @param canaryIdleMs an idle replica is proven again after this long
@@ -23,6 +24,7 @@ public record WorkersConfig(
     int ranks,
     int threads,
     List<String> javaOptions,
+    List<String> arguments,
     long statePollMs,
     long stateTimeoutMs,
     int ejectAfter,
@@ -44,6 +46,7 @@ public record WorkersConfig(
               "--enable-native-access=ALL-UNNAMED",
               "-XX:+UseSerialGC",
               "-XX:+ExitOnOutOfMemoryError"),
+          List.of(),
           1000,
           2000,
           3,
@@ -57,6 +60,7 @@ public record WorkersConfig(
 
   public WorkersConfig {
     javaOptions = List.copyOf(javaOptions);
+    arguments = List.copyOf(arguments);
     range("local", local, 0, 64);
     range("stages", stages, 1, 64);
     range("ranks", ranks, 1, 64);

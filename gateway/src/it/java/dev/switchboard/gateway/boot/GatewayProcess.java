@@ -1,0 +1,176 @@
+package dev.switchboard.gateway.boot;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/** A real gateway process with real workers, as the launcher starts it. */
+final class GatewayProcess implements AutoCloseable {
+  static final String MODEL = "switchboard-demo";
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int READY_SECONDS = 120;
+
+  private final Process process;
+  private final BlockingQueue<JsonNode> events = new LinkedBlockingQueue<>();
+  private final HttpClient client = HttpClient.newHttpClient();
+  private @Nullable JsonNode ready;
+
+  private GatewayProcess(Process process) {
+    this.process = process;
+    Thread.ofPlatform().daemon().start(this::readEvents);
+  }
+
+  static Path home() {
+    return Path.of(System.getProperty("switchboard.home", "."));
+  }
+
+  /** Starts the process; ports are free ones. */
+  static GatewayProcess start(List<String> javaOptions, String... arguments) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m", "-Dswitchboard.home=" + home()));
+    command.addAll(javaOptions);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.add(GatewayMain.class.getName());
+    command.addAll(List.of("--port", "0", "--admin-port", "0"));
+    command.addAll(List.of(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.redirectError(ProcessBuilder.Redirect.INHERIT);
+    builder.environment().keySet().removeIf(name -> name.startsWith("OTEL_"));
+    return new GatewayProcess(builder.start());
+  }
+
+  /** Waits until every model can be served. */
+  GatewayProcess awaitReady() throws InterruptedException {
+    ready = await(event -> event.path("event").asText().equals("ready"));
+    return this;
+  }
+
+  JsonNode await(Predicate<JsonNode> wanted) throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(READY_SECONDS);
+    while (System.nanoTime() < deadline) {
+      JsonNode event = events.poll(1, TimeUnit.SECONDS);
+      if (event != null && wanted.test(event)) {
+        return event;
+      }
+      if (event == null && !process.isAlive()) {
+        throw new AssertionError("the gateway ended with status " + process.exitValue());
+      }
+    }
+    throw new AssertionError("not within " + READY_SECONDS + " s");
+  }
+
+  private void readEvents() {
+    try (BufferedReader reader =
+        new BufferedReader(
+            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        events.add(JSON.readTree(line));
+      }
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  Process process() {
+    return process;
+  }
+
+  URI api(String path) {
+    return uri("api", path);
+  }
+
+  private URI uri(String listener, String path) {
+    JsonNode urls = ready;
+    if (urls == null) {
+      throw new IllegalStateException("not ready");
+    }
+    return URI.create(urls.path(listener).asText() + path);
+  }
+
+  JsonNode admin(String path) throws Exception {
+    return json(uri("admin", path));
+  }
+
+  /** What the worker behind a replica says of itself. */
+  JsonNode workerState(String replica) throws Exception {
+    return worker(replica, "/engine/v1/state");
+  }
+
+  JsonNode worker(String replica, String path) throws Exception {
+    String address = admin("/admin/v1/replicas/" + replica).path("address").asText();
+    return json(URI.create(address + path));
+  }
+
+  private JsonNode json(URI uri) throws Exception {
+    return JSON.readTree(
+        client
+            .send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString())
+            .body());
+  }
+
+  HttpResponse<String> post(URI uri, String body, String... headers) throws Exception {
+    HttpRequest.Builder builder =
+        HttpRequest.newBuilder(uri).POST(HttpRequest.BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      builder.headers(headers);
+    }
+    return client.send(builder.build(), HttpResponse.BodyHandlers.ofString());
+  }
+
+  /** Opens a stream that goes on for a long time. */
+  HttpResponse<InputStream> stream(int maxTokens) throws Exception {
+    String body =
+        "{\"model\":\""
+            + MODEL
+            + "\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":"
+            + maxTokens
+            + ",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
+    return client.send(
+        HttpRequest.newBuilder(api("/v1/chat/completions"))
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build(),
+        HttpResponse.BodyHandlers.ofInputStream());
+  }
+
+  /** Makes every step of a replica's engine take longer. */
+  void slow(String replica, long delayMs) throws Exception {
+    String address = admin("/admin/v1/replicas/" + replica).path("address").asText();
+    HttpResponse<String> answer =
+        post(
+            URI.create(address + "/engine/v1/faults"),
+            "{\"kind\":\"delay\",\"amount\":" + delayMs * 1_000_000 + "}");
+    if (answer.statusCode() != 200) {
+      throw new AssertionError(answer.body());
+    }
+  }
+
+  @Override
+  public void close() {
+    process.destroy();
+    try {
+      if (!process.waitFor(60, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    client.close();
+  }
+}

@@ -1,0 +1,102 @@
+package dev.switchboard.gateway.boot;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
+import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
+import io.opentelemetry.proto.common.v1.AnyValue;
+import io.opentelemetry.proto.common.v1.KeyValue;
+import io.opentelemetry.proto.trace.v1.ResourceSpans;
+import io.opentelemetry.proto.trace.v1.ScopeSpans;
+import io.opentelemetry.proto.trace.v1.Span;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+
+/** Receives spans as a collector does: OTLP, protobuf over HTTP. */
+final class OtlpReceiver implements AutoCloseable {
+  private final Vertx vertx = Vertx.vertx();
+  private final List<Span> spans = new CopyOnWriteArrayList<>();
+  private final HttpServer server;
+
+  OtlpReceiver() throws Exception {
+    server =
+        vertx
+            .createHttpServer(
+                new HttpServerOptions()
+                    .setHost("127.0.0.1")
+                    .setPort(0)
+                    .setDecompressionSupported(true))
+            .requestHandler(this::receive)
+            .listen()
+            .toCompletionStage()
+            .toCompletableFuture()
+            .get(10, TimeUnit.SECONDS);
+  }
+
+  private void receive(HttpServerRequest request) {
+    request
+        .body()
+        .onSuccess(
+            body -> {
+              try {
+                add(ExportTraceServiceRequest.parseFrom(body.getBytes()));
+                request.response().putHeader("Content-Type", "application/x-protobuf").end();
+              } catch (InvalidProtocolBufferException e) {
+                request.response().setStatusCode(400).end(e.getMessage());
+              }
+            });
+  }
+
+  private void add(ExportTraceServiceRequest request) {
+    for (ResourceSpans resource : request.getResourceSpansList()) {
+      for (ScopeSpans scope : resource.getScopeSpansList()) {
+        spans.addAll(scope.getSpansList());
+      }
+    }
+  }
+
+  String endpoint() {
+    return "http://127.0.0.1:" + server.actualPort();
+  }
+
+  /** The spans of a trace so far. */
+  List<Span> trace(String traceId) {
+    ByteString id = bytes(traceId);
+    return spans.stream().filter(span -> span.getTraceId().equals(id)).toList();
+  }
+
+  List<Span> all() {
+    return List.copyOf(spans);
+  }
+
+  static ByteString bytes(String hex) {
+    return ByteString.copyFrom(HexFormat.of().parseHex(hex));
+  }
+
+  /** An attribute's value as text; empty when it has none. */
+  static String attribute(Span span, String name) {
+    for (KeyValue attribute : span.getAttributesList()) {
+      if (attribute.getKey().equals(name)) {
+        AnyValue value = attribute.getValue();
+        return switch (value.getValueCase()) {
+          case STRING_VALUE -> value.getStringValue();
+          case INT_VALUE -> Long.toString(value.getIntValue());
+          case DOUBLE_VALUE -> Double.toString(value.getDoubleValue());
+          case BOOL_VALUE -> Boolean.toString(value.getBoolValue());
+          default -> value.toString();
+        };
+      }
+    }
+    return "";
+  }
+
+  @Override
+  public void close() {
+    vertx.close().toCompletionStage().toCompletableFuture().join();
+  }
+}

@@ -1,0 +1,170 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.BufferedReader;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Real workers that die, real clients that leave, and a real gateway that is told to stop. */
+class WorkerFailureIT {
+  private static final int STEP_MS = 30;
+
+  @TempDir private @Nullable Path folder;
+
+  @Test
+  void aKilledWorkersStreamEndsWithAnErrorAtOnceAndTheOthersGoOn() throws Exception {
+    try (GatewayProcess gateway = slowGateway()) {
+      HttpResponse<InputStream> first = gateway.stream(200);
+      HttpResponse<InputStream> second = gateway.stream(200);
+      String victim = first.headers().firstValue("X-Switchboard-Replica").orElseThrow();
+      String other = second.headers().firstValue("X-Switchboard-Replica").orElseThrow();
+      BufferedReader dying = reader(first);
+      CompletableFuture<List<String>> surviving =
+          CompletableFuture.supplyAsync(() -> reader(second).lines().toList());
+      for (int i = 0; i < 6; i++) {
+        dying.readLine();
+      }
+      long pid = gateway.admin("/admin/v1/replicas/" + victim).path("pid").asLong();
+
+      long killed = System.nanoTime();
+      ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+      List<String> rest = dying.lines().filter(line -> !line.isEmpty()).toList();
+      long tookMs = (System.nanoTime() - killed) / 1_000_000;
+
+      assertFalse(victim.equals(other));
+      assertTrue(rest.getLast().startsWith("data: {\"error\":"), rest::toString);
+      assertTrue(tookMs <= 250, () -> "the error came after " + tookMs + " ms");
+      List<String> whole = surviving.get(60, TimeUnit.SECONDS);
+      assertEquals("data: [DONE]", whole.get(whole.size() - 2));
+      JsonNode back =
+          gateway.await(
+              event ->
+                  event.path("event").asText().equals("worker_ready")
+                      && event.path("replica").asText().equals(victim));
+      System.out.printf(
+          "kill -9 to the end of the stream: %d ms; worker back after %.1f s%n",
+          tookMs, (System.nanoTime() - killed) / 1e9);
+      assertTrue(back.path("seconds").asDouble() > 0);
+    }
+  }
+
+  @Test
+  void aClientThatLeavesStopsTheEngineWithinTwoSteps() throws Exception {
+    try (GatewayProcess gateway = slowGateway("--workers", "1")) {
+      gateway.slow("w0", 150);
+      HttpResponse<InputStream> answer = gateway.stream(200);
+      BufferedReader reader = reader(answer);
+      for (int i = 0; i < 6; i++) {
+        reader.readLine();
+      }
+
+      answer.body().close();
+      long stepsAtLeaving = gateway.workerState("w0").path("load").path("step").asLong();
+      InProcessGateway.await(() -> running(gateway) == 0);
+      long steps = gateway.workerState("w0").path("load").path("step").asLong() - stepsAtLeaving;
+
+      assertTrue(steps <= 2, () -> "the engine went on for " + steps + " steps");
+      InProcessGateway.await(() -> inFlight(gateway) == 0);
+    }
+  }
+
+  @Test
+  void toldToStopItFinishesItsStreamsStopsItsWorkersAndExitsWithZero() throws Exception {
+    GatewayProcess gateway = slowGateway();
+    BufferedReader reader = reader(gateway.stream(60));
+    reader.readLine();
+    List<Long> workers =
+        List.of(
+            gateway.admin("/admin/v1/replicas/w0").path("pid").asLong(),
+            gateway.admin("/admin/v1/replicas/w1").path("pid").asLong());
+
+    gateway.process().destroy();
+    List<String> rest = reader.lines().filter(line -> !line.isEmpty()).toList();
+
+    assertEquals("data: [DONE]", rest.getLast());
+    assertTrue(gateway.process().waitFor(60, TimeUnit.SECONDS));
+    assertEquals(0, gateway.process().exitValue());
+    for (long worker : workers) {
+      assertFalse(ProcessHandle.of(worker).map(ProcessHandle::isAlive).orElse(false));
+    }
+    gateway.close();
+  }
+
+  @Test
+  void aModelThatCannotBeLoadedEndsTheGatewayWithTheReason() throws Exception {
+    Path broken = Path.of(String.valueOf(folder)).resolve("broken.gguf");
+    Files.writeString(broken, "not a model");
+    try (GatewayProcess gateway =
+        GatewayProcess.start(List.of(), "--model", broken.toString(), "--workers", "1")) {
+
+      JsonNode failed = gateway.await(event -> event.path("event").asText().equals("failed"));
+
+      assertTrue(failed.path("message").asText().contains("broken"), failed::toString);
+      assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
+      assertEquals(1, gateway.process().exitValue());
+    }
+  }
+
+  private GatewayProcess slowGateway(String... arguments) throws Exception {
+    Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
+    Files.writeString(config, "workers: {arguments: [--allow-fault-injection]}\n");
+    String[] all = new String[arguments.length + 2];
+    System.arraycopy(arguments, 0, all, 0, arguments.length);
+    all[arguments.length] = "--config";
+    all[arguments.length + 1] = config.toString();
+    GatewayProcess gateway = GatewayProcess.start(List.of(), all).awaitReady();
+    InProcessGateway.await(() -> everyReplicaReady(gateway));
+    for (JsonNode replica : gateway.admin("/admin/v1/replicas").path("replicas")) {
+      gateway.slow(replica.path("id").asText(), STEP_MS);
+    }
+    return gateway;
+  }
+
+  private static boolean everyReplicaReady(GatewayProcess gateway) {
+    try {
+      for (JsonNode replica : gateway.admin("/admin/v1/replicas").path("replicas")) {
+        if (!replica.path("state").asText().equals("READY")) {
+          return false;
+        }
+      }
+      return true;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static int running(GatewayProcess gateway) {
+    try {
+      JsonNode load = gateway.workerState("w0").path("load");
+      return load.path("running").asInt() + load.path("requests").asInt();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static int inFlight(GatewayProcess gateway) {
+    try {
+      return gateway.admin("/admin/v1/replicas/w0").path("in_flight").asInt();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static BufferedReader reader(HttpResponse<InputStream> answer) {
+    return new BufferedReader(new InputStreamReader(answer.body(), StandardCharsets.UTF_8));
+  }
+}
