@@ -32,6 +32,7 @@ import picocli.CommandLine.Option;
     })
 final class EngineBench implements Callable<Integer> {
   private static final int DECODE_PROMPT = 128;
+  private static final int KV_BLOCK_TOKENS = 32;
   private static final int BANDWIDTH_MIB = 256;
 
   @Option(
@@ -149,10 +150,10 @@ final class EngineBench implements Callable<Integer> {
   private void measure(Path path) throws IOException {
     int most = Arrays.stream(batches).max().orElse(1);
     int positions = Math.max(prompt, DECODE_PROMPT + tokens) + 1;
-    int blocks = most * (positions / 32 + 1);
+    int blocks = most * EngineRun.blocks(positions, KV_BLOCK_TOKENS);
     ExecutorConfig config =
         ExecutorConfig.defaults()
-            .withKv(ExecutorConfig.KvType.F16, 32, blocks)
+            .withKv(ExecutorConfig.KvType.F16, KV_BLOCK_TOKENS, blocks)
             .withIsa(isa)
             .withLayout(stages, ranks, threads);
     try (GgufFile file = GgufFile.open(path);

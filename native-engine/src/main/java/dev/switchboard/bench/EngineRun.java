@@ -17,7 +17,6 @@ final class EngineRun {
 
   private final Executor executor;
   private final StepPlan plan;
-  private final int rows;
   private final int blocksPerRow;
   private long step;
   private int inFlight;
@@ -25,13 +24,17 @@ final class EngineRun {
   /** For sequences of at most positions tokens. */
   EngineRun(Executor executor, int rows, int positions) {
     this.executor = executor;
-    this.rows = rows;
     var info = executor.info();
-    blocksPerRow = (positions + info.kvBlockTokens() - 1) / info.kvBlockTokens();
+    blocksPerRow = blocks(positions, info.kvBlockTokens());
     if (blocksPerRow * rows > info.kvBlocks() || rows > info.rows()) {
       throw new IllegalArgumentException("the KV pool is too small for this measurement");
     }
     plan = new StepPlan(rows, info.maxStepTokens(), Math.max(rows, info.maxStepOutputs()));
+  }
+
+  /** KV blocks that a sequence of some tokens takes. */
+  static int blocks(int tokens, int blockTokens) {
+    return (tokens + blockTokens - 1) / blockTokens;
   }
 
   /** Tokens per second of one prompt, the first generated token included. */
@@ -92,8 +95,7 @@ final class EngineRun {
 
   private void entry(int row, int position, int tokens) {
     plan.entry(row, position, 0, false);
-    int blockTokens = executor.info().kvBlockTokens();
-    int blocks = (position + tokens + blockTokens - 1) / blockTokens;
+    int blocks = blocks(position + tokens, executor.info().kvBlockTokens());
     for (int i = 0; i < blocks; i++) {
       plan.block(row * blocksPerRow + i);
     }
@@ -119,9 +121,5 @@ final class EngineRun {
       throw new IllegalStateException("a step did not finish");
     }
     inFlight--;
-  }
-
-  int rows() {
-    return rows;
   }
 }

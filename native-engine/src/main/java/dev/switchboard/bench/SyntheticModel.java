@@ -1,5 +1,7 @@
 package dev.switchboard.bench;
 
+import dev.switchboard.gguf.TensorType;
+import dev.switchboard.tokenizer.ByteAlphabet;
 import java.io.BufferedOutputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -22,25 +24,17 @@ final class SyntheticModel {
   private static final int ALIGNMENT = 32;
   private static final long SEED = 1;
 
-  /** A weight format: elements and bytes of a block, and its number in GGUF. */
+  /** The formats the engine computes with. */
   enum Format {
-    F32(0, 1, 4),
-    F16(1, 1, 2),
-    BF16(30, 1, 2),
-    Q8_0(8, 32, 34),
-    Q4_0(2, 32, 18),
-    Q4_K(12, 256, 144),
-    Q6_K(14, 256, 210);
+    F32,
+    F16,
+    BF16,
+    Q8_0,
+    Q4_0,
+    Q4_K,
+    Q6_K;
 
-    final int number;
-    final int elements;
-    final int bytes;
-
-    Format(int number, int elements, int bytes) {
-      this.number = number;
-      this.elements = elements;
-      this.bytes = bytes;
-    }
+    final TensorType type = TensorType.valueOf(name());
 
     /** What published files of this format use for the embedding and output layer. */
     Format outer() {
@@ -53,13 +47,13 @@ final class SyntheticModel {
 
     /** This format, or Q8_0 where rows are not whole blocks. */
     Format fit(int cols) {
-      return cols % elements == 0 ? this : Q8_0;
+      return cols % type.blockElements() == 0 ? this : Q8_0;
     }
   }
 
   private record Tensor(String name, Format format, int rows, int cols, double deviation) {
     long bytes() {
-      return (long) rows * cols / format.elements * format.bytes;
+      return (long) rows * cols / format.type.blockElements() * format.type.blockBytes();
     }
 
     boolean norm() {
@@ -106,7 +100,7 @@ final class SyntheticModel {
       if (!vector) {
         u64(tensor.rows());
       }
-      u32(tensor.format().number);
+      u32(tensor.format().type.id());
       u64(offset);
       offset += aligned(tensor.bytes());
     }
@@ -181,7 +175,10 @@ final class SyntheticModel {
   }
 
   private void vocabulary() {
-    List<String> tokens = new ArrayList<>(byteAlphabet());
+    List<String> tokens = new ArrayList<>();
+    for (int value = 0; value < 256; value++) {
+      tokens.add(new String(ByteAlphabet.spelled(value), StandardCharsets.UTF_8));
+    }
     tokens.addAll(List.of("<|endoftext|>", "<|im_start|>", "<|im_end|>", "Aa"));
     int[] kinds = new int[shape.vocabulary];
     for (int i = 0; i < kinds.length; i++) {
@@ -201,17 +198,6 @@ final class SyntheticModel {
         "tokenizer.chat_template",
         "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
             + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
-  }
-
-  /** GPT-2's reversible spelling of bytes: printable ones stay, the others move past U+0100. */
-  private static List<String> byteAlphabet() {
-    List<String> letters = new ArrayList<>();
-    int moved = 0;
-    for (int b = 0; b < 256; b++) {
-      boolean printable = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
-      letters.add(String.valueOf((char) (printable ? b : 256 + moved++)));
-    }
-    return letters;
   }
 
   private static void weights(OutputStream out, Tensor tensor, SplittableRandom random)
@@ -243,7 +229,7 @@ final class SyntheticModel {
   private static void scale(
       ByteBuffer row, Format format, double deviation, SplittableRandom random) {
     double uniform = deviation * Math.sqrt(3);
-    for (int at = 0; at < row.capacity(); at += format.bytes) {
+    for (int at = 0; at < row.capacity(); at += format.type.blockBytes()) {
       switch (format) {
         case F32 -> row.putFloat(at, (float) random.nextDouble(-uniform, uniform));
         case F16 -> half(row, at, random.nextDouble(-uniform, uniform));

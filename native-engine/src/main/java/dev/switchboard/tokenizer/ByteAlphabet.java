@@ -6,7 +6,7 @@ import java.util.Arrays;
  * The printable characters byte-level BPE spells bytes with: a byte that is a visible Latin-1
  * character stands for itself, the others take the characters from U+0100 on, in order.
  */
-final class ByteAlphabet {
+public final class ByteAlphabet {
   private static final char[] LETTERS = new char[256];
   private static final int[] BYTES = new int[0x200];
   private static final byte[][] SPELLED = new byte[256][];
@@ -26,7 +26,7 @@ final class ByteAlphabet {
   private ByteAlphabet() {}
 
   /** The letter of a byte in UTF-8: one or two bytes, not to be changed. */
-  static byte[] spelled(int value) {
+  public static byte[] spelled(int value) {
     return SPELLED[value];
   }
 
