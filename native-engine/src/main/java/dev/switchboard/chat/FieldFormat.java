@@ -183,6 +183,14 @@ final class FieldFormat {
     return out.toString();
   }
 
+  /** As {@code %} fields do: to the right whatever it is. */
+  Text padRight(boolean numeric, Text shown, Budget budget) {
+    if (align == '\0') {
+      align = '>';
+    }
+    return pad(shown, numeric, budget);
+  }
+
   /** Cuts a string to the precision and pads to the width. */
   Text pad(Text shown, boolean numeric, Budget budget) {
     Text text = shown;

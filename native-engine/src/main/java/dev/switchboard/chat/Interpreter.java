@@ -176,24 +176,28 @@ final class Interpreter {
     PythonText.appendStr(out, result, budget);
   }
 
-  /** Runs a loop over a value; each iteration has a scope of its own. */
+  /**
+   * Runs a loop over a value; each iteration has a scope of its own. As in Jinja, {@code else} runs
+   * when no iteration got to its end.
+   */
   void runLoop(For loop, Object value, Scope scope, TextBuilder out, int loopDepth) {
     enter();
     List<Object> items = Values.iterate(value, budget);
     if (loop.condition() != null) {
       items = filterItems(loop, loop.condition(), items, scope);
     }
-    if (items.isEmpty()) {
-      execute(loop.otherwise(), new Scope(scope), out);
-    }
     LoopState state = new LoopState(loop, scope, items, loopDepth);
-    for (int i = 0; i < items.size(); i++) {
+    Signal signal = Signal.NEXT;
+    boolean completed = false;
+    for (int i = 0; i < items.size() && signal != Signal.BREAK; i++) {
       Scope inner = new Scope(scope);
       inner.set("loop", state);
       assign(loop.target(), state.advance(), inner);
-      if (execute(loop.body(), inner, out) == Signal.BREAK) {
-        break;
-      }
+      signal = execute(loop.body(), inner, out);
+      completed |= signal == Signal.NEXT;
+    }
+    if (!completed) {
+      execute(loop.otherwise(), new Scope(scope), out);
     }
     leave();
   }

@@ -157,9 +157,19 @@ final class ListFilters {
     Map<Object, Object> seen = new LinkedHashMap<>();
     for (Object item : Values.iterate(value, in.budget())) {
       Object key = key(AttributePath.get(item, attribute, in.budget()), exactCase, in.budget());
-      seen.putIfAbsent(Values.key(key), item);
+      seen.putIfAbsent(canonical(Values.key(key)), item);
     }
     return new OneShot(new ArrayList<>(seen.values()));
+  }
+
+  /** Equal numbers of different types are the same to Python. */
+  private static Object canonical(Object key) {
+    if (key instanceof Boolean flag) {
+      return flag ? 1L : 0L;
+    }
+    return key instanceof Double real && real == (long) (double) real
+        ? (Object) (long) (double) real
+        : key;
   }
 
   private static Object groupBy(Interpreter in, Object value, Arguments arguments) {

@@ -2,7 +2,9 @@ package dev.switchboard.chat;
 
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.math.MathContext;
 import java.math.RoundingMode;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** Python's arithmetic. Integers end at 64 bits; larger ones are only passed through. */
@@ -127,7 +129,7 @@ final class Numbers {
     if (value == 0) {
       return 1 / value < 0 ? "-0.0" : "0.0";
     }
-    BigDecimal decimal = new BigDecimal(Double.toString(value)).stripTrailingZeros();
+    BigDecimal decimal = shortest(value);
     int exponent = decimal.precision() - decimal.scale() - 1;
     if (exponent >= -4 && exponent < 16) {
       String plain = decimal.toPlainString();
@@ -138,6 +140,13 @@ final class Numbers {
     String sign = exponent < 0 ? "-" : "+";
     String power = Math.abs(exponent) < 10 ? "0" + Math.abs(exponent) : "" + Math.abs(exponent);
     return (value < 0 ? "-" : "") + digits.charAt(0) + fraction + "e" + sign + power;
+  }
+
+  /** Java writes at least two digits, where one may do. */
+  private static BigDecimal shortest(double value) {
+    BigDecimal decimal = new BigDecimal(Double.toString(value)).stripTrailingZeros();
+    BigDecimal single = decimal.round(new MathContext(1, RoundingMode.HALF_EVEN));
+    return single.doubleValue() == value ? single : decimal;
   }
 
   /** Python's {@code round()} and the ways of Jinja's filter. */
@@ -161,12 +170,19 @@ final class Numbers {
 
   /** Python's {@code int(text, base)}; null when it is none. */
   static @Nullable Long parseInteger(String text, int base) {
-    String digits = Characters.strip(text).replace("_", "");
+    String digits = withoutPrefix(Characters.strip(text).replace("_", ""), base);
     try {
       return Long.parseLong(digits, base);
     } catch (NumberFormatException e) {
       return null;
     }
+  }
+
+  /** Base 16 allows 0x, base 8 0o, base 2 0b. */
+  private static String withoutPrefix(String digits, int base) {
+    String prefix = base == 16 ? "0x" : base == 8 ? "0o" : base == 2 ? "0b" : "";
+    boolean prefixed = !prefix.isEmpty() && digits.toLowerCase(Locale.ROOT).startsWith(prefix);
+    return prefixed ? digits.substring(2) : digits;
   }
 
   /** Python's {@code float(text)}; null when it is none. */

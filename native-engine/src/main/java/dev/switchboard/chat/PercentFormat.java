@@ -62,7 +62,7 @@ final class PercentFormat {
               field.number(value, conversion);
           default -> throw new Fault("unsupported format character '" + conversion + "'");
         };
-    out.append(field.pad(shown, "sracdi".indexOf(conversion) < 0, budget));
+    out.append(field.padRight("sra".indexOf(conversion) < 0, shown, budget));
   }
 
   private static Text character(long code) {

@@ -29,6 +29,9 @@ final class TextBuilder {
   }
 
   TextBuilder append(Text text, int from, int to) {
+    if (from >= to) {
+      return this;
+    }
     reserve(to - from);
     int shift = chars.length() - from;
     int[] theirs = text.userSpans();

@@ -50,8 +50,7 @@ final class TextSplit {
     int at = Characters.spaceEnd(value, 0);
     while (at < value.length()) {
       budget.step();
-      int end =
-          words.size() < most ? wordEnd(value, at) : Characters.spaceStart(value, value.length());
+      int end = words.size() < most ? wordEnd(value, at) : value.length();
       words.add(text.slice(at, end));
       at = Characters.spaceEnd(value, end);
     }
@@ -103,7 +102,7 @@ final class TextSplit {
     int end = Characters.spaceStart(value, value.length());
     while (end > 0) {
       budget.step();
-      int start = words.size() < most ? wordStart(value, end) : Characters.spaceEnd(value, 0);
+      int start = words.size() < most ? wordStart(value, end) : 0;
       words.add(text.slice(start, end));
       end = words.size() <= most && start > 0 ? Characters.spaceStart(value, start) : 0;
     }

@@ -11,6 +11,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +20,20 @@ import org.jspecify.annotations.Nullable;
 final class GoldenTemplates {
   /** The day the expected answers were made on. */
   static final Clock CLOCK = Clock.fixed(Instant.parse("2024-07-26T12:34:56Z"), ZoneOffset.UTC);
+
+  /** Templates that take a single user message. */
+  static final List<String> FILES =
+      List.of(
+          "chat_templates/Qwen-Qwen2.5-7B-Instruct.jinja",
+          "chat_templates/deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja",
+          "chat_templates/google-gemma-2-2b-it.jinja",
+          "chat_templates/meta-llama-Llama-3.1-8B-Instruct.jinja",
+          "chat_templates/microsoft-Phi-3.5-mini-instruct.jinja",
+          "chat_templates/mistralai-Mistral-Nemo-Instruct-2407.jinja",
+          "jinja/chatml_thinking.jinja",
+          "jinja/documents_sections.jinja",
+          "jinja/header_dates.jinja",
+          "jinja/turns_parts.jinja");
 
   private static final JsonMapper JSON = new JsonMapper();
 
