@@ -399,6 +399,7 @@ class RelayIT {
           text.contains(
               "switchboard_replica_state{model=\"m\",replica=\"u0\",state=\"READY\"} 1.0"),
           text);
+      assertTrue(text.contains("switchboard_replica_in_flight{replica=\"u0\"} 0.0"), text);
       assertFalse(text.contains("scan"), text);
       assertTrue(open.body().endsWith("# EOF\n"));
     }

@@ -214,6 +214,7 @@ final class Exchange {
         chosen.open(
             () -> context.runOnContext(gone -> attemptBroke(number, "the replica went away")),
             flight.at(Mark.ROUTED));
+    house.metrics().replicaInFlight(chosen.id()).inc();
     Context traced = trace.startAttempt(flight, chosen.id(), number, attemptStart);
     try (Scope _ = traced.makeCurrent()) {
       client
@@ -343,6 +344,7 @@ final class Exchange {
     Replica target = replica;
     if (target != null && attemptStart != 0) {
       long now = flight.now();
+      house.metrics().replicaInFlight(target.id()).dec();
       flight.attempt(
           new FlightRecord.Attempt(flight.attempts() + 1, target.id(), attemptStart, now, error));
       attemptStart = 0;
