@@ -15,7 +15,7 @@ struct KvShape {
   std::int32_t block_tokens = 0;
 };
 
-// Per layer a K pool and a V pool of "blocks" blocks, each [kv_head][token][head_dim]: one head's
+// Per layer a K pool and a V pool of "blocks" blocks, laid out as ops::KvView says: one head's
 // tokens of a block lie together, which is how attention walks them.
 class KvPool {
  public:

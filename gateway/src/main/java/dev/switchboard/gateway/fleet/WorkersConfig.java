@@ -7,7 +7,7 @@ import java.util.List;
  *
  * @param local workers for each model
  * @param stages pipeline stages, each of {@code ranks} tensor-parallel ranks
- * @param threads CPU threads of a worker; 0 shares the machine's cores between the workers
+ * @param threads CPU threads of a rank; 0 shares the machine's cores among all ranks
  * @param javaOptions of the worker's JVM
  * @param arguments further options of the worker's command line, such as {@code --kv-memory}
  * @param statePollMs between two health checks; a check that takes longer than {@code

@@ -10,7 +10,7 @@ package dev.switchboard.gateway.http;
  * @param maxHeaderBytes larger headers are answered 431
  * @param maxUriBytes a longer request line is answered 414
  * @param maxAnswerBytes an upstream's answer that is not a stream
- * @param maxConnections of clients at once; more are closed unread
+ * @param maxConnections of clients at once, for each event loop; more are closed unread
  * @param maxUpstreamConnections to one replica, for each event loop
  */
 public record HttpConfig(
