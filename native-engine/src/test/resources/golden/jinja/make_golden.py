@@ -1,6 +1,8 @@
-"""Renders expressions.txt and *.jinja with Python's jinja2, set up as Hugging Face transformers does.
+"""Renders templates with Python's jinja2, set up as Hugging Face transformers sets it up.
 
-Writes golden.json: for each case the output, or the class of the error. Run it in this folder:
+Writes golden.json here (expressions.txt with variables.json, *.jinja with conversations.json): for
+each case the output, or the class of the error and the message of raise_exception. Then renders the
+published templates in ../chat_templates with the cases in the golden.json there. Run it here:
 python3 make_golden.py
 """
 
@@ -87,4 +89,27 @@ def main():
         f.write("\n")
 
 
+def render_published():
+    folder = "../chat_templates/"
+    with open(folder + "golden.json", encoding="utf-8") as f:
+        golden = json.load(f)
+    for file, cases in golden["templates"].items():
+        source = open(folder + file, encoding="utf-8", newline="").read()
+        for name in cases:
+            variables = {
+                "add_generation_prompt": True,
+                **golden["cases"][name],
+                "bos_token": "<BOS>",
+                "eos_token": "<EOS>",
+            }
+            result = render(source, variables)
+            if "error" in result:
+                result = {"error": ": ".join(result.values())}
+            cases[name] = result
+    with open(folder + "golden.json", "w", encoding="utf-8") as f:
+        json.dump(golden, f, ensure_ascii=False, indent=1)
+        f.write("\n")
+
+
 main()
+render_published()

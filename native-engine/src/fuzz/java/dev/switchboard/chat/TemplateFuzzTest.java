@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 /** Mutated templates render or end in a {@link TemplateException}, within their limits. */
 class TemplateFuzzTest {
   private static final long SEED = 20261125;
-  private static final int MUTATIONS = 15_000;
+  private static final int MUTATIONS = 10_000;
   private static final TemplateLimits LIMITS =
       new TemplateLimits(1 << 16, 100_000, 1 << 16, 300, 10_000);
 

@@ -9,7 +9,7 @@ final class AttributePath {
     return get(item, attribute, None.NONE, budget);
   }
 
-  /** With a value for a missing attribute, unless that is None. */
+  /** With a value for an attribute missing anywhere on the path, unless that is None. */
   static Object get(Object item, Object attribute, Object otherwise, Budget budget) {
     if (attribute == None.NONE) {
       return item;
@@ -17,11 +17,15 @@ final class AttributePath {
     Object found = item;
     if (attribute instanceof Text path) {
       for (String part : path.value().split("\\.", -1)) {
-        found = Attributes.item(found, key(part), budget);
+        found = orElse(Attributes.item(found, key(part), budget), otherwise);
       }
     } else {
-      found = Attributes.item(found, attribute, budget);
+      found = orElse(Attributes.item(found, attribute, budget), otherwise);
     }
+    return found;
+  }
+
+  private static Object orElse(Object found, Object otherwise) {
     return found instanceof Undefined && otherwise != None.NONE ? otherwise : found;
   }
 

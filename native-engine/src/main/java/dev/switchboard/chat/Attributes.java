@@ -33,7 +33,8 @@ final class Attributes {
     return own == null ? Undefined.attribute(owner, name.value()) : own;
   }
 
-  private static @Nullable Object ownAttribute(Object owner, String name) {
+  /** A method or another attribute that is no element; null if there is none. */
+  static @Nullable Object ownAttribute(Object owner, String name) {
     return switch (owner) {
       case Undefined undefined -> throw undefined.fault();
       case Namespace namespace -> namespace.attributes().get(name);

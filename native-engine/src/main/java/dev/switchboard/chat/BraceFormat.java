@@ -1,6 +1,6 @@
 package dev.switchboard.chat;
 
-/** Python's {@code format.format(…)}, without attributes and elements of its arguments. */
+/** Python's {@code format.format(…)}, without fields inside of fields. */
 final class BraceFormat {
   private final Text format;
   private final Arguments arguments;
@@ -59,15 +59,48 @@ final class BraceFormat {
     int bang = head.indexOf('!');
     Object value = value(bang < 0 ? head : head.substring(0, bang));
     String conversion = bang < 0 ? "" : head.substring(bang + 1);
-    out.append(shown(converted(value, conversion), FieldFormat.ofBraces(spec)));
+    out.append(shown(converted(value, conversion), spec));
     return end + 1;
   }
 
-  private Object value(String name) {
+  /** The value of {@code name}, {@code name.attribute} or {@code name[element]}, and so on. */
+  private Object value(String path) {
+    int at = nameEnd(path, 0);
+    Object value = argument(path.substring(0, at));
+    while (at < path.length()) {
+      boolean bracket = path.charAt(at) == '[';
+      int end = bracket ? path.indexOf(']', at) : nameEnd(path, at + 1);
+      if (end <= at + 1) {
+        throw new Fault("a malformed field in a format string");
+      }
+      String name = path.substring(at + 1, end);
+      value =
+          bracket
+              ? Attributes.item(
+                  value, isIndex(name) ? Long.valueOf(name) : Text.literal(name), budget)
+              : Attributes.attribute(value, name);
+      at = bracket ? end + 1 : end;
+    }
+    return value;
+  }
+
+  private static int nameEnd(String path, int from) {
+    int end = from;
+    while (end < path.length() && path.charAt(end) != '.' && path.charAt(end) != '[') {
+      end++;
+    }
+    return end;
+  }
+
+  private static boolean isIndex(String name) {
+    return !name.isEmpty() && name.length() < 6 && name.chars().allMatch(c -> c >= '0' && c <= '9');
+  }
+
+  private Object argument(String name) {
     if (name.isEmpty()) {
       return positional(automatic++);
     }
-    if (name.length() < 6 && name.chars().allMatch(Character::isDigit)) {
+    if (isIndex(name)) {
       return positional(Integer.parseInt(name));
     }
     Object value = arguments.named().get(name);
@@ -93,19 +126,40 @@ final class BraceFormat {
     };
   }
 
-  private Text shown(Object value, FieldFormat field) {
-    boolean numeric = value instanceof Number;
-    boolean typed = numeric && field.type() != '\0' && field.type() != 's';
-    Text text =
-        typed ? field.number(value, field.type()) : numeric ? plain(value, field) : str(value);
-    return field.pad(text, numeric, budget);
+  private Text shown(Object value, String spec) {
+    if (spec.isEmpty()) {
+      return PythonText.str(value, budget);
+    }
+    FieldFormat field = FieldFormat.ofBraces(spec);
+    return switch (value) {
+      case Text text -> field.pad(typed(text, field, "s"), false, budget);
+      case Boolean flag -> number(flag ? 1L : 0L, field);
+      case Long integer -> number(integer, field);
+      case Double real -> number(real, field);
+      default -> throw new Fault("'" + Values.typeName(value) + "' takes no format");
+    };
   }
 
-  private Text plain(Object value, FieldFormat field) {
-    return value instanceof Long ? field.number(value, 'd') : str(value);
+  private Text number(Number value, FieldFormat field) {
+    boolean real = value instanceof Double;
+    typed(value, field, real ? "eEfFgGn%" : "bcdeEfFgGnoxX%");
+    char form =
+        switch (field.type()) {
+          case '\0' -> real ? 'r' : 'd';
+          case 'n' -> real ? 'g' : 'd';
+          default -> field.type();
+        };
+    return field.pad(
+        form == 'c' ? PercentFormat.character(value.longValue()) : field.number(value, form),
+        true,
+        budget);
   }
 
-  private Text str(Object value) {
-    return PythonText.str(value, budget);
+  private static <T> T typed(T value, FieldFormat field, String types) {
+    if (field.type() != '\0' && types.indexOf(field.type()) < 0) {
+      throw new Fault(
+          "unknown format code '" + field.type() + "' for '" + Values.typeName(value) + "'");
+    }
+    return value;
   }
 }

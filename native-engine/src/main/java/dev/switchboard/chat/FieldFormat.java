@@ -14,7 +14,10 @@ final class FieldFormat {
   private String sign = "-";
   private long width;
   private int precision = -1;
-  private boolean thousands;
+
+  /** What stands between groups of three digits; NUL for nothing. */
+  private char separator = '\0';
+
   private boolean alternate;
   private char type = '\0';
 
@@ -72,9 +75,8 @@ final class FieldFormat {
       at++;
     }
     at = readWidth(spec, at);
-    if (at < spec.length() && spec.charAt(at) == ',') {
-      thousands = true;
-      at++;
+    if (at < spec.length() && (spec.charAt(at) == ',' || spec.charAt(at) == '_')) {
+      separator = spec.charAt(at++);
     }
     return readPrecision(spec, at);
   }
@@ -121,12 +123,13 @@ final class FieldFormat {
     if (precision > MOST_PRECISION) {
       throw new Fault("a precision is too large");
     }
-    boolean real = "fFeEgG%".indexOf(form) >= 0;
+    boolean real = "fFeEgGr%".indexOf(form) >= 0;
     String digits = real ? real(Values.requireReal(value), form) : integer(value, form);
     boolean negative = digits.startsWith("-");
     String magnitude = negative ? digits.substring(1) : digits;
     String shownSign = negative ? "-" : sign.equals("-") ? "" : sign;
-    return Text.literal(shownSign + (thousands ? grouped(magnitude) : magnitude));
+    return Text.literal(
+        shownSign + (separator == '\0' ? magnitude : grouped(magnitude, separator)));
   }
 
   private String integer(Object value, char form) {
@@ -151,6 +154,7 @@ final class FieldFormat {
     return switch (form) {
       case 'e', 'E' -> String.format(Locale.ROOT, "%." + places + form, value);
       case 'g', 'G' -> general(value, Math.max(1, places));
+      case 'r' -> precision < 0 ? Numbers.repr(value) : general(value, Math.max(1, places));
       case '%' -> fixed(value * 100, places) + "%";
       default -> fixed(value, places);
     };
@@ -174,11 +178,11 @@ final class FieldFormat {
     return scientific.replaceFirst("\\.?0*e", "e");
   }
 
-  private static String grouped(String digits) {
+  private static String grouped(String digits, char separator) {
     int end = digitsEnd(digits, 0);
     StringBuilder out = new StringBuilder(digits);
     for (int i = end - 3; i > 0; i -= 3) {
-      out.insert(i, ',');
+      out.insert(i, separator);
     }
     return out.toString();
   }

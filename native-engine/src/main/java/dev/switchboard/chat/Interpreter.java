@@ -40,7 +40,6 @@ import dev.switchboard.chat.Statement.TupleTarget;
 import dev.switchboard.chat.Statement.With;
 import java.time.Clock;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -396,7 +395,7 @@ final class Interpreter {
       return Arguments.NONE;
     }
     List<Object> positional = evaluateAll(arguments.positional(), scope);
-    Map<String, Object> named = new HashMap<>();
+    Map<String, Object> named = new LinkedHashMap<>();
     for (Named argument : arguments.named()) {
       named.put(argument.name(), evaluate(argument.value(), scope));
     }

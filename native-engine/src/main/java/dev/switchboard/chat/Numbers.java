@@ -5,10 +5,25 @@ import java.math.BigInteger;
 import java.math.MathContext;
 import java.math.RoundingMode;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Python's arithmetic. Integers end at 64 bits; larger ones are only passed through. */
 final class Numbers {
+  /** Longer texts are no numbers; parsing them would take time that no step accounts for. */
+  private static final int MOST_DIGITS = 400;
+
+  /** A sign and letters or digits, with single underscores between them. */
+  private static final Pattern INTEGER =
+      Pattern.compile("([+-]?)([\\p{Nd}a-zA-Z]+(?:_[\\p{Nd}a-zA-Z]+)*)");
+
+  private static final String DIGITS = "[0-9]+(?:_[0-9]+)*";
+  private static final Pattern REAL =
+      Pattern.compile("[+-]?(?:D(?:\\.(?:D)?)?|\\.D)(?:[eE][+-]?D)?".replace("D", DIGITS));
+  private static final Pattern NO_NUMBER =
+      Pattern.compile("([+-]?)(?:inf(?:inity)?|(nan))", Pattern.CASE_INSENSITIVE);
+
   private Numbers() {}
 
   static int compare(Object left, Object right) {
@@ -67,9 +82,7 @@ final class Numbers {
         yield Math.floorMod(left, right);
       }
       case POWER ->
-          right < 0
-              ? (Object) Math.pow((double) left, (double) right)
-              : (Object) power(left, right);
+          right < 0 ? (Object) power((double) left, (double) right) : (Object) power(left, right);
       case DIVIDE -> throw new IllegalStateException();
     };
   }
@@ -95,7 +108,7 @@ final class Numbers {
       case ADD -> left + right;
       case SUBTRACT -> left - right;
       case MULTIPLY -> left * right;
-      case POWER -> Math.pow(left, right);
+      case POWER -> power(left, right);
       case DIVIDE -> {
         requireDivisor(right);
         yield left / right;
@@ -110,6 +123,18 @@ final class Numbers {
         yield rest != 0 && (rest < 0) != (right < 0) ? rest + right : rest;
       }
     };
+  }
+
+  private static double power(double base, double exponent) {
+    if (exponent < 0) {
+      requireDivisor(base);
+    }
+    double power = Math.pow(base, exponent);
+    boolean finite = Math.abs(base) <= Double.MAX_VALUE && Math.abs(exponent) <= Double.MAX_VALUE;
+    if (finite && (Double.isNaN(power) || Double.isInfinite(power))) {
+      throw new Fault("a power is no real number or too large");
+    }
+    return power;
   }
 
   private static void requireDivisor(double divisor) {
@@ -151,28 +176,46 @@ final class Numbers {
 
   /** Python's {@code round()} and the ways of Jinja's filter. */
   static Object round(Object value, int precision, String method) {
-    if (Values.isInteger(value) && method.equals("common") && precision >= 0) {
-      return value;
-    }
     double number = Values.requireReal(value);
-    if (Double.isNaN(number) || Double.isInfinite(number) || Math.abs(precision) > 300) {
-      return number;
+    if (method.equals("common")) {
+      return value instanceof Double
+          ? (Object) roundReal(number, precision)
+          : (Object) roundInteger(big(value), precision);
     }
-    RoundingMode mode =
-        switch (method) {
-          case "common" -> RoundingMode.HALF_EVEN;
-          case "ceil" -> RoundingMode.CEILING;
-          case "floor" -> RoundingMode.FLOOR;
-          default -> throw new Fault("method must be common, ceil or floor");
-        };
-    return new BigDecimal(number).setScale(precision, mode).doubleValue();
+    double scale = precision < 0 ? 1 / Math.pow(10, -precision) : Math.pow(10, precision);
+    return switch (method) {
+      case "ceil" -> Math.ceil(number * scale) / scale;
+      case "floor" -> Math.floor(number * scale) / scale;
+      default -> throw new Fault("method must be common, ceil or floor");
+    };
+  }
+
+  private static double roundReal(double number, int precision) {
+    return Double.isNaN(number) || Double.isInfinite(number) || Math.abs(precision) > 300
+        ? number
+        : new BigDecimal(number).setScale(precision, RoundingMode.HALF_EVEN).doubleValue();
+  }
+
+  private static Number roundInteger(BigInteger number, int precision) {
+    return precision >= 0
+        ? exact(number)
+        : exact(new BigDecimal(number).setScale(precision, RoundingMode.HALF_EVEN).toBigInteger());
+  }
+
+  /** A {@code Long} when 64 bits are enough. */
+  private static Number exact(BigInteger number) {
+    return number.bitLength() < Long.SIZE ? (Number) number.longValue() : number;
   }
 
   /** Python's {@code int(text, base)}; null when it is none. */
-  static @Nullable Long parseInteger(String text, int base) {
-    String digits = withoutPrefix(Characters.strip(text).replace("_", ""), base);
+  static @Nullable Number parseInteger(String text, int base) {
+    Matcher parts = INTEGER.matcher(Characters.strip(text));
+    if (!parts.matches() || parts.group(2).length() > MOST_DIGITS) {
+      return null;
+    }
+    String digits = withoutPrefix(parts.group(2), base).replace("_", "");
     try {
-      return Long.parseLong(digits, base);
+      return exact(new BigInteger(parts.group(1) + digits, base));
     } catch (NumberFormatException e) {
       return null;
     }
@@ -187,13 +230,16 @@ final class Numbers {
 
   /** Python's {@code float(text)}; null when it is none. */
   static @Nullable Double parseReal(String text) {
-    String digits = Characters.strip(text);
-    boolean plain =
-        !digits.isEmpty() && digits.chars().allMatch(c -> "0123456789+-.eE".indexOf(c) >= 0);
-    try {
-      return plain && digits.length() <= 64 ? Double.valueOf(digits) : null;
-    } catch (NumberFormatException e) {
+    String stripped = Characters.strip(text);
+    if (stripped.length() > MOST_DIGITS) {
       return null;
     }
+    Matcher word = NO_NUMBER.matcher(stripped);
+    if (word.matches()) {
+      boolean infinite = word.group(2) == null;
+      double value = infinite ? Double.POSITIVE_INFINITY : Double.NaN;
+      return word.group(1).equals("-") ? -value : value;
+    }
+    return REAL.matcher(stripped).matches() ? Double.valueOf(stripped.replace("_", "")) : null;
   }
 }

@@ -37,10 +37,22 @@ final class PercentFormat {
         field();
       }
     }
-    if (values instanceof Tuple(List<Object> items) && used < items.size()) {
+    requireAllUsed();
+    return out.toText();
+  }
+
+  /** A dict or a list may stay unused. */
+  private void requireAllUsed() {
+    boolean unused =
+        switch (values) {
+          case Tuple(List<Object> items) -> used < items.size();
+          case Map<?, ?> map -> false;
+          case List<?> list -> false;
+          default -> used == 0;
+        };
+    if (unused) {
       throw new Fault("not all arguments converted during string formatting");
     }
-    return out.toText();
   }
 
   private void field() {
@@ -65,7 +77,7 @@ final class PercentFormat {
     out.append(field.padRight("sra".indexOf(conversion) < 0, shown, budget));
   }
 
-  private static Text character(long code) {
+  static Text character(long code) {
     if (!Character.isValidCodePoint(Math.clamp(code, -1, Integer.MAX_VALUE))) {
       throw new Fault("a character code is out of range");
     }

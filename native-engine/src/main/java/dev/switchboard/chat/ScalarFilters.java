@@ -1,5 +1,6 @@
 package dev.switchboard.chat;
 
+import java.math.BigDecimal;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -22,14 +23,15 @@ final class ScalarFilters {
 
   private static Object abs(Object value) {
     boolean negative = Values.requireReal(value) < 0;
-    return negative ? Numbers.negate(value) : value;
+    return negative
+        ? Numbers.negate(value)
+        : value instanceof Boolean flag ? flag ? 1L : 0L : value;
   }
 
   /** Attributes only, no elements. */
   private static Object attribute(Object value, String name) {
-    return value instanceof Map<?, ?>
-        ? Undefined.attribute(value, name)
-        : Attributes.attribute(value, name);
+    Object own = Attributes.ownAttribute(value, name);
+    return own == null ? Undefined.attribute(value, name) : own;
   }
 
   private static Object otherwise(Object value, Arguments arguments) {
@@ -66,7 +68,7 @@ final class ScalarFilters {
   }
 
   private static Object parse(String text, int base, Object otherwise) {
-    Long integer =
+    Number integer =
         base >= Character.MIN_RADIX && base <= Character.MAX_RADIX
             ? Numbers.parseInteger(text, base)
             : null;
@@ -78,8 +80,11 @@ final class ScalarFilters {
   }
 
   private static Object truncate(double number, Object otherwise) {
+    if (Double.isNaN(number) || Double.isInfinite(number)) {
+      return otherwise;
+    }
     boolean fits = Math.abs(number) < 0x1p63;
-    return fits ? (Object) (long) number : otherwise;
+    return fits ? (Object) (long) number : new BigDecimal(number).toBigInteger();
   }
 
   private static Object round(Object value, Arguments arguments) {

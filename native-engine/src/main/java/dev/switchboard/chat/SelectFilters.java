@@ -19,7 +19,7 @@ final class SelectFilters {
   private static Object map(Interpreter in, Object value, Arguments arguments) {
     Object attribute = arguments.named().get("attribute");
     List<Object> mapped = new ArrayList<>();
-    for (Object item : Values.iterate(value, in.budget())) {
+    for (Object item : items(value, in.budget())) {
       if (attribute != null && arguments.positional().isEmpty()) {
         Object otherwise = arguments.named().getOrDefault("default", None.NONE);
         mapped.add(AttributePath.get(item, attribute, otherwise, in.budget()));
@@ -36,13 +36,18 @@ final class SelectFilters {
     Object attribute = byAttribute ? arguments.required(0, "attribute") : None.NONE;
     Arguments test = arguments.skip(byAttribute ? 1 : 0);
     List<Object> kept = new ArrayList<>();
-    for (Object item : Values.iterate(value, in.budget())) {
+    for (Object item : items(value, in.budget())) {
       Object tested = AttributePath.get(item, attribute, in.budget());
       if (holds(in, tested, test) == keep) {
         kept.add(item);
       }
     }
     return new OneShot(kept);
+  }
+
+  /** These filters take what is false, None included, for an empty sequence. */
+  private static List<Object> items(Object value, Budget budget) {
+    return Values.isTrue(value) ? Values.iterate(value, budget) : List.of();
   }
 
   /** Without a test, truth is tested. */

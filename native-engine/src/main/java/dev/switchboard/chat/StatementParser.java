@@ -212,7 +212,11 @@ final class StatementParser {
         tokens.expectOperator(",");
       }
       String name = tokens.expectName();
-      parameters.add(new Parameter(name, tokens.skipOperator("=") ? expressions.parse() : null));
+      Expression otherwise = tokens.skipOperator("=") ? expressions.parse() : null;
+      if (otherwise == null && !parameters.isEmpty() && parameters.getLast().otherwise() != null) {
+        throw tokens.fault("a parameter without default follows one with");
+      }
+      parameters.add(new Parameter(name, otherwise));
     }
     return List.copyOf(parameters);
   }

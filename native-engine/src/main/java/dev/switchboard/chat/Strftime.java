@@ -3,6 +3,7 @@ package dev.switchboard.chat;
 import java.time.Clock;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.time.temporal.IsoFields;
 import java.util.Locale;
 
 /** The C library's date formats, in English. */
@@ -56,8 +57,8 @@ final class Strftime {
           case 'T', 'X' -> "HH:mm:ss";
           case 'y' -> "yy";
           case 'Y' -> "yyyy";
-          case 'z' -> "xx";
-          case 'Z' -> "zzz";
+          case 'k' -> "ppH";
+          case 'l' -> "pph";
           default -> "";
         };
     return switch (directive) {
@@ -66,11 +67,28 @@ final class Strftime {
       case 't' -> "\t";
       case 'u' -> Integer.toString(now.getDayOfWeek().getValue());
       case 'w' -> Integer.toString(now.getDayOfWeek().getValue() % 7);
+      case 'C' -> twoDigits(now.getYear() / 100);
+      case 'P' -> now.getHour() < 12 ? "am" : "pm";
+      case 'U' -> twoDigits(weeks(now, now.getDayOfWeek().getValue() % 7));
+      case 'W' -> twoDigits(weeks(now, now.getDayOfWeek().getValue() - 1));
+      case 'V' -> twoDigits(now.get(IsoFields.WEEK_OF_WEEK_BASED_YEAR));
+      case 'G' -> Integer.toString(now.get(IsoFields.WEEK_BASED_YEAR));
+      // Python's datetime.now() knows no zone.
+      case 'z', 'Z' -> "";
       case 's' -> Long.toString(now.toEpochSecond());
       default ->
           pattern.isEmpty()
               ? "%" + directive
               : DateTimeFormatter.ofPattern(pattern, Locale.ENGLISH).format(now);
     };
+  }
+
+  /** Whole weeks of the year so far, given how many days of this one have gone by. */
+  private static int weeks(ZonedDateTime now, int days) {
+    return (now.getDayOfYear() + 6 - days) / 7;
+  }
+
+  private static String twoDigits(int value) {
+    return value < 10 ? "0" + value : Integer.toString(value);
   }
 }

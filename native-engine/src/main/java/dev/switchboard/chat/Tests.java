@@ -16,9 +16,9 @@ final class Tests {
           Map.entry("boolean", (v, a, b) -> v instanceof Boolean),
           Map.entry("callable", (v, a, b) -> v instanceof Callable),
           Map.entry("defined", (v, a, b) -> !(v instanceof Undefined)),
-          Map.entry("divisibleby", (v, a, b) -> modulo(v, Values.requireInteger(other(a))) == 0),
+          Map.entry("divisibleby", (v, a, b) -> modulo(v, number(other(a))) == 0),
           Map.entry("escaped", (v, a, b) -> v instanceof Text text && text.isMarkup()),
-          Map.entry("even", (v, a, b) -> modulo(v, 2) == 0),
+          Map.entry("even", (v, a, b) -> modulo(v, 2L) == 0),
           Map.entry("false", (v, a, b) -> Boolean.FALSE.equals(v)),
           Map.entry("filter", (v, a, b) -> Filters.exists(Values.requireText(v).value())),
           Map.entry("float", (v, a, b) -> v instanceof Double),
@@ -29,7 +29,7 @@ final class Tests {
           Map.entry("mapping", (v, a, b) -> v instanceof Map<?, ?>),
           Map.entry("none", (v, a, b) -> v == None.NONE),
           Map.entry("number", (v, a, b) -> Values.isNumber(v)),
-          Map.entry("odd", (v, a, b) -> modulo(v, 2) == 1),
+          Map.entry("odd", (v, a, b) -> modulo(v, 2L) == 1),
           Map.entry("sameas", (v, a, b) -> isSame(v, other(a))),
           Map.entry("sequence", (v, a, b) -> isSequence(v)),
           Map.entry("string", (v, a, b) -> v instanceof Text),
@@ -79,7 +79,7 @@ final class Tests {
     return arguments.required(0, "other");
   }
 
-  private static double modulo(Object value, long divisor) {
+  private static double modulo(Object value, Object divisor) {
     Object rest = Numbers.apply(Operator.MODULO, number(value), divisor);
     return Values.requireReal(rest);
   }

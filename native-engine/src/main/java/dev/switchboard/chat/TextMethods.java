@@ -3,8 +3,9 @@ package dev.switchboard.chat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiPredicate;
 import java.util.function.IntPredicate;
-import java.util.function.Predicate;
+import java.util.function.ToIntBiFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Python's string methods. */
@@ -19,11 +20,11 @@ final class TextMethods {
           method("capitalize", (t, a, b) -> TextCase.capitalize(t, b)),
           method("casefold", (t, a, b) -> TextCase.lower(t, b)),
           method("center", (t, a, b) -> TextLayout.pad(t, a, b, TextLayout.Side.BOTH)),
-          method("count", (t, a, b) -> count(t, a.text(0, "sub"))),
-          method("endswith", (t, a, b) -> matchesAny(a, b, s -> t.value().endsWith(s))),
-          method("find", (t, a, b) -> find(t, t.value().indexOf(a.text(0, "sub").value()))),
+          method("count", (t, a, b) -> count(t, a)),
+          method("endswith", (t, a, b) -> matchesAny(t, a, b, String::endsWith)),
+          method("find", (t, a, b) -> find(t, a, String::indexOf)),
           method("format", (t, a, b) -> BraceFormat.format(t, a, b)),
-          method("index", (t, a, b) -> index(t, t.value().indexOf(a.text(0, "sub").value()))),
+          method("index", (t, a, b) -> index(t, a)),
           method("isalnum", (t, a, b) -> all(t, Character::isLetterOrDigit)),
           method("isalpha", (t, a, b) -> all(t, Character::isLetter)),
           method("isascii", (t, a, b) -> t.value().chars().allMatch(c -> c < 0x80)),
@@ -41,14 +42,14 @@ final class TextMethods {
           method("removeprefix", (t, a, b) -> removePrefix(t, a.text(0, "prefix"))),
           method("removesuffix", (t, a, b) -> removeSuffix(t, a.text(0, "suffix"))),
           method("replace", (t, a, b) -> replace(t, a, b)),
-          method("rfind", (t, a, b) -> find(t, t.value().lastIndexOf(a.text(0, "sub").value()))),
+          method("rfind", (t, a, b) -> find(t, a, String::lastIndexOf)),
           method("rjust", (t, a, b) -> TextLayout.pad(t, a, b, TextLayout.Side.LEFT)),
           method("rpartition", (t, a, b) -> partition(t, a.text(0, "sep"), true)),
           method("rsplit", (t, a, b) -> TextSplit.splitFromRight(t, a, b)),
           method("rstrip", (t, a, b) -> strip(t, a, false, true)),
           method("split", (t, a, b) -> TextSplit.split(t, a, b)),
           method("splitlines", (t, a, b) -> TextSplit.lines(t, a.flag(0, "keepends", false), b)),
-          method("startswith", (t, a, b) -> matchesAny(a, b, s -> t.value().startsWith(s))),
+          method("startswith", (t, a, b) -> matchesAny(t, a, b, String::startsWith)),
           method("strip", (t, a, b) -> strip(t, a, true, true)),
           method("swapcase", (t, a, b) -> TextCase.swap(t, b)),
           method("title", (t, a, b) -> TextCase.titleWords(t, b)),
@@ -71,27 +72,55 @@ final class TextMethods {
     return METHODS.get(name);
   }
 
-  private static Object count(Text text, Text wanted) {
+  /** What the arguments {@code start} and {@code end} leave of a text. */
+  private record Part(String text, long start) {
+    /** Null when the part would end before it starts, where not even the empty string is found. */
+    static @Nullable Part of(Text whole, Arguments arguments) {
+      long size = whole.codePoints();
+      long start = bound(arguments.integer(1, "start", 0), size);
+      long end = Math.min(size, bound(arguments.integer(2, "end", size), size));
+      return start > end
+          ? null
+          : new Part(
+              whole.value().substring(whole.offset((int) start), whole.offset((int) end)), start);
+    }
+
+    private static long bound(long index, long size) {
+      return index < 0 ? Math.max(0, index + size) : index;
+    }
+  }
+
+  private static Object count(Text text, Arguments arguments) {
+    Text wanted = arguments.text(0, "sub");
+    Part part = Part.of(text, arguments);
+    if (part == null) {
+      return 0L;
+    }
     if (wanted.isEmpty()) {
-      return text.codePoints() + 1L;
+      return part.text().codePointCount(0, part.text().length()) + 1L;
     }
     long count = 0;
     int step = wanted.length();
-    for (int at = text.value().indexOf(wanted.value()); at >= 0; count++) {
-      at = text.value().indexOf(wanted.value(), at + step);
+    for (int at = part.text().indexOf(wanted.value()); at >= 0; count++) {
+      at = part.text().indexOf(wanted.value(), at + step);
     }
     return count;
   }
 
-  private static Object find(Text text, int at) {
-    return at < 0 ? -1L : (long) text.value().codePointCount(0, at);
+  private static long find(
+      Text text, Arguments arguments, ToIntBiFunction<String, String> indexOf) {
+    String wanted = arguments.text(0, "sub").value();
+    Part part = Part.of(text, arguments);
+    int at = part == null ? -1 : indexOf.applyAsInt(part.text(), wanted);
+    return part == null || at < 0 ? -1 : part.start() + part.text().codePointCount(0, at);
   }
 
-  private static Object index(Text text, int at) {
+  private static Object index(Text text, Arguments arguments) {
+    long at = find(text, arguments, String::indexOf);
     if (at < 0) {
       throw new Fault("substring not found");
     }
-    return find(text, at);
+    return at;
   }
 
   private static Object all(Text text, IntPredicate predicate) {
@@ -99,13 +128,14 @@ final class TextMethods {
   }
 
   /** The argument is one string or a tuple of them. */
-  private static Object matchesAny(Arguments arguments, Budget budget, Predicate<String> matches) {
+  private static Object matchesAny(
+      Text text, Arguments arguments, Budget budget, BiPredicate<String, String> matches) {
     Object wanted = arguments.required(0, "prefix");
-    if (wanted instanceof Text text) {
-      return matches.test(text.value());
-    }
-    for (Object each : Values.iterate(wanted, budget)) {
-      if (matches.test(Values.requireText(each).value())) {
+    List<Object> all = wanted instanceof Text ? List.of(wanted) : Values.iterate(wanted, budget);
+    Part part = Part.of(text, arguments);
+    for (Object each : all) {
+      String one = Values.requireText(each).value();
+      if (part != null && matches.test(part.text(), one)) {
         return true;
       }
     }

@@ -293,7 +293,7 @@ final class Values {
         budget.chars(text.length());
         yield text.value().contains(requireText(item).value());
       }
-      case Map<?, ?> map -> map.containsKey(key(item));
+      case Map<?, ?> map -> !(item instanceof Undefined) && map.containsKey(key(item));
       case List<?> list -> containsItem(list, item, budget);
       case Tuple tuple -> containsItem(tuple.items(), item, budget);
       case OneShot stream -> containsItem(stream.take(), item, budget);

@@ -69,7 +69,6 @@ class TemplateLimitsTest {
         "{{ [1] * 1001 }}",
         "{{ [1, 2] * 9223372036854775807 }}",
         "{% set ns = namespace(l=[1, 2]) %}{% for a in range(30) %}{% set ns.l = ns.l + ns.l %}{% endfor %}",
-        "{% set l = [1, 2] %}{% for a in range(30) %}{{ l.extend(l) }}{% endfor %}",
         "{{ u | list }}",
         "{{ [1, 2] | batch(100000, 'x') | list }}",
         "{{ [1, 2] | slice(100000) | list }}",
@@ -88,8 +87,7 @@ class TemplateLimitsTest {
         "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
         "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | tojson }}",
         "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l == [ns.l] or ns.l < [ns.l] }}",
-        "{% set l = [] %}{{ l.append(l) }}{{ l }}",
-        "{% set l = [] %}{{ l.append(l) }}{% set k = [] %}{{ k.append(k) }}{{ l == k }}",
+        "{% set ns = namespace() %}{% set ns.self = [ns] %}{{ ns }}",
       })
   void deepNestingStopsAtTheDepth(String template) {
     assertStops(template, "deeper");
