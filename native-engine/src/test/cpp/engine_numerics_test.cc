@@ -1,6 +1,7 @@
 // The whole forward pass against exact arithmetic, and its independence of how work is laid out.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

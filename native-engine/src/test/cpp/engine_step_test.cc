@@ -1,6 +1,7 @@
 // Plans: what is refused, and how steps in flight follow each other.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
