@@ -13,23 +13,53 @@ import dev.switchboard.openai.TextCompletionRequest;
 import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
 import dev.switchboard.openai.TextCompletionRequest.TokenPrompt;
 import dev.switchboard.tokenizer.Tokenizer;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Turns a request body into token ids, and checks everything that depends on the model. Immutable
  * and safe on any thread; long bodies are prepared off the event loop.
  */
 final class RequestPreparation {
+  private static final Logger LOG = LoggerFactory.getLogger(RequestPreparation.class);
+  private static final String WARM_UP_TEXT = "Hello, 1 2 3.";
+
   private final ServedModel model;
   private final RequestParser parser;
 
   RequestPreparation(ServedModel model, RequestParser parser) {
     this.model = model;
     this.parser = parser;
+  }
+
+  /**
+   * Prepares a request of each kind, so that the first real one does not pay for loading classes
+   * and for the vocabulary's first walk: together about a tenth of a second. A model may refuse
+   * either kind, which is its requesters' affair.
+   */
+  void warmUp() {
+    JsonObject body = new JsonObject().put("model", model.id());
+    JsonObject message = new JsonObject().put("role", "user").put("content", WARM_UP_TEXT);
+    warmUp(this::chat, body.copy().put("messages", new JsonArray().add(message)));
+    warmUp(this::text, body.copy().put("prompt", WARM_UP_TEXT).put("echo", true));
+  }
+
+  private static void warmUp(Function<byte[], PreparedRequest> kind, JsonObject body) {
+    try {
+      PreparedRequest prepared = kind.apply(body.encode().getBytes(StandardCharsets.UTF_8));
+      LOG.debug("warm_up {}", prepared.api());
+    } catch (ApiException refused) {
+      LOG.debug("warm_up_refused {}", refused.getMessage());
+    }
   }
 
   /**

@@ -66,24 +66,26 @@ final class Worker {
   }
 
   /**
-   * Takes the loaded model, warms it up and goes ready.
+   * Takes the loaded model, warms it up and goes ready. Takes a moment of the caller's thread.
    *
    * @return completes when ready, exceptionally when the warm-up fails
    */
   CompletionStage<Void> serve(ServedModel model) {
     CompletableFuture<Void> ready = new CompletableFuture<>();
     lifecycle.transitionTo(WorkerPhase.WARMING);
-    context.runOnContext(now -> warmUp(model, ready));
+    RequestPreparation preparation =
+        new RequestPreparation(model, new RequestParser(settings.requests()));
+    preparation.warmUp();
+    context.runOnContext(now -> warmUp(model, preparation, ready));
     return ready;
   }
 
-  private void warmUp(ServedModel model, CompletableFuture<Void> ready) {
+  private void warmUp(
+      ServedModel model, RequestPreparation preparation, CompletableFuture<Void> ready) {
     Handover handover = new Handover(task -> context.runOnContext(now -> task.run()));
     serving =
         new Serving(
-            model,
-            new RequestPreparation(model, new RequestParser(settings.requests())),
-            new Completions(vertx, settings, clock, seeds, handover, model));
+            model, preparation, new Completions(vertx, settings, clock, seeds, handover, model));
     int context = model.facts().context();
     int promptTokens =
         Math.max(1, Math.min(WARM_UP_PROMPT, Math.min(context / 2, model.facts().vocabulary())));

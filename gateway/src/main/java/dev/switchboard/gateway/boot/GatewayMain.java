@@ -71,8 +71,18 @@ public final class GatewayMain implements Callable<Integer> {
   }
 
   public static void main(String[] arguments) {
-    int status = new CommandLine(new GatewayMain(System.out, System.err)).execute(arguments);
-    System.exit(status);
+    GatewayMain gateway = new GatewayMain(System.out, System.err);
+    CommandLine command = new CommandLine(gateway);
+    command.setParameterExceptionHandler((wrong, given) -> gateway.refuse(wrong.getMessage()));
+    System.exit(command.execute(arguments));
+  }
+
+  /** A wrong command line, told to the launcher and to whoever reads the log. */
+  private int refuse(@Nullable String complaint) {
+    String message = complaint + " (./switchboard up --help lists the options)";
+    new LauncherEvents(out, replica -> "").emit("failed", Map.of("message", message));
+    log.println("switchboard: " + message);
+    return 2;
   }
 
   @Override
