@@ -136,6 +136,27 @@ class WorkerProcessIT {
   }
 
   @Test
+  void aHungEngineEndsItsStreamWithAnErrorAndTheProcessWithFive() throws Exception {
+    try (WorkerProcess worker =
+            demo("--allow-fault-injection", "--hang-timeout", "1", "--drain-timeout", "600");
+        HttpClient client = HttpClient.newHttpClient()) {
+      int port = worker.await("listening").path("port").asInt();
+      worker.await("ready");
+      HttpResponse<Stream<String>> running =
+          client.send(
+              request(port, "/v1/completions", LONG.formatted(2000)), BodyHandlers.ofLines());
+      String hang = "{\"kind\":\"hang\",\"steps\":1}";
+      assertEquals(200, post(port, "/engine/v1/faults", hang).statusCode());
+
+      List<String> lines = running.body().filter(line -> !line.isEmpty()).toList();
+
+      assertTrue(lines.getLast().startsWith("data: {\"error\":"), lines::toString);
+      assertEquals("engine-lost", worker.await("failed").path("reason").asText());
+      assertEquals(5, worker.exitCode());
+    }
+  }
+
+  @Test
   void aWorkerFollowsItsParent() {
     try (WorkerProcess worker = demo("--exit-with-parent")) {
       worker.await("ready");

@@ -25,7 +25,8 @@ import picocli.CommandLine.Option;
  *
  * <p>Standard output carries one JSON object a line for the supervisor ({@link MachineEvents}). The
  * exit code is 0 after a termination signal or the parent's end, 2 for a wrong command line, 3 when
- * the model cannot be served, 4 when the address cannot be listened on.
+ * the model cannot be served, 4 when the address cannot be listened on, 5 when the engine was lost:
+ * a supervisor then starts another.
  */
 @Command(
     name = "worker",
@@ -35,6 +36,7 @@ import picocli.CommandLine.Option;
 public final class WorkerMain implements Callable<Integer> {
   private static final int MODEL_FAILED = 3;
   private static final int CANNOT_LISTEN = 4;
+  private static final int ENGINE_LOST = 5;
   private static final Duration CLOSING = Duration.ofSeconds(5);
 
   @Option(names = "--model", required = true, description = "The model, a GGUF file.")
@@ -147,7 +149,7 @@ public final class WorkerMain implements Callable<Integer> {
     EpochClock clock = EpochClock.system();
     Worker worker =
         new Worker(vertx(), settings(), clock, () -> ThreadLocalRandom.current().nextLong());
-    worker.onEngineLost(events::failed);
+    worker.onEngineLost(this::engineLost);
     Runtime.getRuntime().addShutdownHook(new Thread(() -> terminate(worker), "terminate"));
     if (exitWithParent) {
       Thread.ofPlatform().daemon(true).name("parent").start(this::waitForParent);
@@ -241,6 +243,13 @@ public final class WorkerMain implements Callable<Integer> {
     }
   }
 
+  /** Ends the process, from a thread of its own: the shutdown hook needs the event loop. */
+  private void engineLost(String reason, String message) {
+    exitCode = ENGINE_LOST;
+    events.failed(reason, message);
+    Thread.ofPlatform().name("engine-lost").start(() -> System.exit(ENGINE_LOST));
+  }
+
   private int modelFailed(Worker worker, ModelLoadException refused) {
     String message = String.valueOf(refused.getMessage());
     worker.lifecycle().fail(refused.reason(), message);
@@ -264,15 +273,17 @@ public final class WorkerMain implements Callable<Integer> {
   /** The shutdown hook. A signal would end the process with its number, so the hook ends it. */
   private void terminate(Worker worker) {
     try {
-      worker
-          .terminate()
-          .toCompletableFuture()
-          .get(drainTimeoutSeconds + CLOSING.toSeconds(), TimeUnit.SECONDS);
+      worker.terminate().toCompletableFuture().get(closingSeconds(), TimeUnit.SECONDS);
     } catch (InterruptedException | ExecutionException | TimeoutException late) {
       Logger log = LoggerFactory.getLogger(WorkerMain.class);
       log.warn("termination_incomplete", late);
     }
     System.out.flush();
     Runtime.getRuntime().halt(exitCode);
+  }
+
+  /** A lost engine finishes nothing, and one that hangs cannot even be closed. */
+  private long closingSeconds() {
+    return CLOSING.toSeconds() + (exitCode == ENGINE_LOST ? 0 : drainTimeoutSeconds);
   }
 }
