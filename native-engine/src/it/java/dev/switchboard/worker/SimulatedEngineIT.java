@@ -20,6 +20,8 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * The worker around the real engine loop, on an executor that simulates two stages of two ranks.
@@ -150,6 +152,33 @@ class SimulatedEngineIT {
       assertEquals(400, worker.post("/engine/v1/faults", "{\"color\":1}").statusCode());
       assertEquals(400, worker.post("/engine/v1/faults", "[]").statusCode());
       assertEquals(200, worker.post("/engine/v1/faults", "{\"kind\":\"none\"}").statusCode());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"[97], 0", "[97], 2", "[97;98], 0", "[97;98], 2"})
+  void anEchoedPromptComesFirstHoweverShortItIs(String prompt, int maxTokens) {
+    try (WorkerFixture worker = start(LatencyModel.instant())) {
+      String fields =
+          "{\"model\":\"test-model\",\"ignore_eos\":true,\"echo\":true,\"logprobs\":1,\"prompt\":"
+              + prompt.replace(';', ',')
+              + ",\"max_tokens\":"
+              + maxTokens;
+      int promptTokens = prompt.split(";", -1).length;
+
+      JsonNode whole = json(worker.post(TEXT, fields + "}").body()).at("/choices/0");
+      StringBuilder streamed = new StringBuilder();
+      for (String event : worker.events(TEXT, fields + ",\"stream\":true}")) {
+        streamed.append(event.equals("[DONE]") ? "" : json(event).at("/choices/0/text").asText());
+      }
+
+      String text = "ab".substring(0, promptTokens);
+      assertTrue(whole.path("text").asText().startsWith(text), whole::toString);
+      assertEquals("length", whole.path("finish_reason").asText());
+      JsonNode scores = whole.at("/logprobs/token_logprobs");
+      assertEquals(promptTokens + maxTokens, scores.size());
+      assertTrue(scores.path(0).isNull());
+      assertTrue(streamed.toString().startsWith(text), streamed::toString);
     }
   }
 

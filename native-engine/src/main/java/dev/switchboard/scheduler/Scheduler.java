@@ -87,8 +87,11 @@ final class Scheduler {
   // ---- what comes in -------------------------------------------------------------------------
 
   void add(Sequence sequence, long nowNanos) {
-    if (sequence.wantedLength == 1) {
+    if (!sequence.isScoringPrompt()) {
+      // A prompt of one token has nothing to score, so no step will ever report it.
       reportPromptLogprobs(sequence);
+    }
+    if (sequence.wantedLength == 1) {
       end(sequence, FinishReason.LENGTH, nowNanos);
     } else if (sequence.isCancelRequested()) {
       end(sequence, FinishReason.CANCELLED, nowNanos);

@@ -280,6 +280,24 @@ class SchedulerTest {
   }
 
   @Test
+  void aPromptOfOneTokenReportsThatNothingIsScored() {
+    for (int maxTokens : new int[] {0, 1, 5}) {
+      Bench bench = bench(layout(8, 64), 16);
+      Recorder recorder = new Recorder(time);
+      bench.add(
+          new GenerationRequest(
+              "r", 0, prompt(1), maxTokens, Sampling.GREEDY, Set.of(), 1, true, 0, "", 0, false),
+          recorder);
+      bench.finish();
+
+      assertNotNull(recorder.scores);
+      assertEquals(0, recorder.scores.length);
+      assertEquals(maxTokens, recorder.tokens.size());
+      assertEquals(1, recorder.ends);
+    }
+  }
+
+  @Test
   void aStepListIsKeptOnDemandAndBounded() {
     SimulatedExecutor simulated =
         new SimulatedExecutor(
