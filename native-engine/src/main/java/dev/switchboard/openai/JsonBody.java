@@ -13,6 +13,12 @@ import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.CoderResult;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  * there: an error may be logged, a prompt may not.
  */
 final class JsonBody {
+  private static final int DECODED_CHARS = 8192;
+
   private final RequestLimits limits;
   private final ObjectReader reader;
 
@@ -71,12 +79,30 @@ final class JsonBody {
     }
   }
 
-  /** JSON is UTF-8; UTF-16 and UTF-32, which the parser would detect and accept, hold zeros. */
+  /**
+   * JSON is UTF-8. The parser would detect and accept UTF-16 and UTF-32, which hold zeros, and
+   * takes overlong and other wrong sequences for characters; so the bytes are decoded strictly
+   * first, into a buffer that is thrown away.
+   */
   private static void requireUtf8(byte[] body) {
     for (int i = 0; i < Math.min(4, body.length); i++) {
       if (body[i] == 0) {
         throw malformed("must be UTF-8");
       }
+    }
+    CharsetDecoder decoder =
+        StandardCharsets.UTF_8
+            .newDecoder()
+            .onMalformedInput(CodingErrorAction.REPORT)
+            .onUnmappableCharacter(CodingErrorAction.REPORT);
+    ByteBuffer in = ByteBuffer.wrap(body);
+    CharBuffer out = CharBuffer.allocate(Math.min(body.length + 1, DECODED_CHARS));
+    CoderResult result = decoder.decode(in, out, true);
+    while (result.isOverflow()) {
+      result = decoder.decode(in, out.clear(), true);
+    }
+    if (result.isError()) {
+      throw malformed("must be UTF-8, but is not at byte " + (in.position() + 1));
     }
   }
 

@@ -34,6 +34,11 @@ final class Bodies {
     return text("{'model':'m','prompt':'hi'," + fields + "}");
   }
 
+  /** What a chat of these bytes is refused with. */
+  static ApiError error(byte[] body) {
+    return assertThrows(ApiException.class, () -> PARSER.parseChat(body)).error();
+  }
+
   static ApiError chatError(String body) {
     return assertThrows(ApiException.class, () -> chat(body), body).error();
   }

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -97,6 +99,50 @@ class RequestLimitsTest {
 
     assertEquals(400, chatError(truncated).status());
     assertTrue(chatError("{\"a\":1}".getBytes(UTF_16LE)).message().contains("UTF-8"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "fffe22", // no character begins so
+        "80", // a continuation alone
+        "c3", // cut at the body's end
+        "e282", // cut later
+        "e28222", // cut by the next character
+        "c0af", // overlong /
+        "c080", // overlong zero
+        "e08080", // overlong in three
+        "f0808080", // overlong in four
+        "eda080", // half of a surrogate pair
+        "eda0bdedb880", // a pair, each half encoded by itself
+        "f4908080", // above the last code point
+        "f888808080" // five bytes
+      })
+  void bytesThatAreNoCharacterAreRefusedWithTheirPlace(String hex) {
+    for (int before : new int[] {0, 8190, 20_000}) {
+      byte[] start = ("{\"a\":\"" + "x".repeat(before)).getBytes(UTF_8);
+      byte[] wrong = HexFormat.of().parseHex(hex);
+      byte[] body = Arrays.copyOf(start, start.length + wrong.length);
+      System.arraycopy(wrong, 0, body, start.length, wrong.length);
+
+      ApiError error = Bodies.error(body);
+
+      assertEquals(400, error.status());
+      assertTrue(
+          error.message().contains("must be UTF-8, but is not at byte " + (start.length + 1)),
+          error.message());
+    }
+  }
+
+  @Test
+  void charactersOfEveryLengthAreTakenWhereverTheyLie() {
+    for (int before = 8185; before < 8195; before++) {
+      String prompt = "x".repeat(before) + "é€😀\u0000\u007f\uffff".replace("\u0000", "");
+
+      TextCompletionRequest request = Bodies.text("{'model':'m','prompt':'" + prompt + "'}");
+
+      assertEquals(new TextCompletionRequest.TextPrompt(prompt), request.prompts().getFirst());
+    }
   }
 
   @Test
