@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * {@link #inject} may come from any, so it and {@link #close} exclude each other.
  */
 public final class NativeExecutor implements Executor {
-  private static final long PROGRESS_INTERVAL_NANOS = 50_000_000;
+  private static final long PROGRESS_INTERVAL_NANOS = 100_000_000;
   private static final VarHandle DONE_BYTES = sb_progress.done_bytes$layout().varHandle();
 
   private final Arena arena;
@@ -285,7 +285,7 @@ public final class NativeExecutor implements Executor {
           Thread.ofPlatform()
               .name("switchboard-load")
               .daemon(true)
-              .unstarted(() -> poll(progress, listener));
+              .unstarted(() -> poll(progress, new LoadReports(listener)));
     }
 
     static Poller start(MemorySegment progress, LoadListener listener) {
@@ -294,12 +294,12 @@ public final class NativeExecutor implements Executor {
       return poller;
     }
 
-    private void poll(MemorySegment progress, LoadListener listener) {
+    private void poll(MemorySegment progress, LoadReports reports) {
       boolean last;
       do {
         last = stopped;
         long done = (long) DONE_BYTES.getAcquire(progress, sb_progress.done_bytes$offset());
-        listener.loaded(done, sb_progress.total_bytes(progress));
+        reports.report(done, sb_progress.total_bytes(progress));
         if (!last) {
           LockSupport.parkNanos(PROGRESS_INTERVAL_NANOS);
         }
