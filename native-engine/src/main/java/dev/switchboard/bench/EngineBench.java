@@ -13,10 +13,14 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /**
  * Prefill and decode speed of the engine, beside the read bandwidth of the same threads measured in
@@ -86,6 +90,8 @@ final class EngineBench implements Callable<Integer> {
   @Option(names = "--quick", description = "one round, short passes")
   private boolean quick;
 
+  @Spec private @Nullable CommandSpec spec;
+
   private final PrintStream out = System.out;
 
   public static void main(String[] arguments) {
@@ -94,6 +100,7 @@ final class EngineBench implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    check();
     if (quick) {
       rounds = 1;
       tokens = Math.min(tokens, 16);
@@ -109,6 +116,31 @@ final class EngineBench implements Callable<Integer> {
     return 0;
   }
 
+  private void check() {
+    if (threads < 0) {
+      throw wrong("--threads must be at least 0");
+    }
+    requirePositive("--stages", stages);
+    requirePositive("--ranks", ranks);
+    requirePositive("--prompt", prompt);
+    requirePositive("--tokens", tokens);
+    requirePositive("--rounds", rounds);
+    for (int batch : batches) {
+      requirePositive("--batch", batch);
+    }
+  }
+
+  private void requirePositive(String option, int value) {
+    if (value < 1) {
+      throw wrong(option + " must be at least 1");
+    }
+  }
+
+  /** Ends the command with this line and its usage. */
+  private CommandLine.ParameterException wrong(String message) {
+    return new CommandLine.ParameterException(Objects.requireNonNull(spec).commandLine(), message);
+  }
+
   private List<Path> files() throws IOException {
     if (models.isEmpty() && shapes.isEmpty()) {
       shapes = List.of("smollm2-135m:Q8_0", "smollm2-135m:Q4_0", "tinyllama-1.1b:Q4_0");
@@ -117,15 +149,25 @@ final class EngineBench implements Callable<Integer> {
     Path directory =
         Path.of(System.getProperty("switchboard.home", ".")).resolve(".switchboard/models");
     for (String shape : shapes) {
-      String[] parts = shape.split(":", 2);
-      if (parts.length != 2) {
-        throw new IllegalArgumentException("--shape wants NAME:FORMAT, not '" + shape + "'");
-      }
-      files.add(
-          SyntheticModel.at(
-              directory, ModelShape.of(parts[0]), SyntheticModel.Format.valueOf(parts[1])));
+      files.add(file(directory, shape));
     }
     return files;
+  }
+
+  private Path file(Path directory, String shape) throws IOException {
+    String[] parts = shape.split(":", 2);
+    if (parts.length != 2) {
+      throw wrong("--shape wants NAME:FORMAT, not '" + shape + "'");
+    }
+    ModelShape dimensions;
+    SyntheticModel.Format format;
+    try {
+      dimensions = ModelShape.of(parts[0]);
+      format = SyntheticModel.Format.of(parts[1]);
+    } catch (IllegalArgumentException unknown) {
+      throw wrong("--shape " + shape + ": " + unknown.getMessage());
+    }
+    return SyntheticModel.at(directory, dimensions, format);
   }
 
   private void heading() {

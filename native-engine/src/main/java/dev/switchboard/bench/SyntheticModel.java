@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 
@@ -35,6 +36,16 @@ final class SyntheticModel {
     Q6_K;
 
     final TensorType type = TensorType.valueOf(name());
+
+    static Format of(String name) {
+      for (Format format : values()) {
+        if (format.name().equals(name)) {
+          return format;
+        }
+      }
+      throw new IllegalArgumentException(
+          "'" + name + "' is none of " + Arrays.toString(values()).replaceAll("[\\[,\\]]", ""));
+    }
 
     /** What published files of this format use for the embedding and output layer. */
     Format outer() {
@@ -73,7 +84,7 @@ final class SyntheticModel {
 
   /** The model's file under directory, written when it is not there yet. */
   static Path at(Path directory, ModelShape shape, Format format) throws IOException {
-    Path file = directory.resolve(shape.label + "-" + format + ".gguf");
+    Path file = directory.resolve(shape.label() + "-" + format + ".gguf");
     if (!Files.exists(file)) {
       Files.createDirectories(directory);
       Path partial = Files.createTempFile(directory, "writing", ".gguf");
@@ -114,35 +125,36 @@ final class SyntheticModel {
   }
 
   private List<Tensor> tensors() {
-    int dim = shape.dim;
-    int heads = shape.heads * shape.headDim;
-    int kv = shape.kvHeads * shape.headDim;
+    int dim = shape.dim();
+    int heads = shape.heads() * shape.headDim();
+    int kv = shape.kvHeads() * shape.headDim();
     List<Tensor> tensors = new ArrayList<>();
-    tensors.add(matrix("token_embd", format.outer(), shape.vocabulary, dim, 0.02));
-    for (int i = 0; i < shape.layers; i++) {
+    tensors.add(matrix("token_embd", format.outer(), shape.vocabulary(), dim, 0.02));
+    for (int i = 0; i < shape.layers(); i++) {
       String layer = "blk." + i + ".";
       tensors.add(vector(layer + "attn_norm.weight", dim));
       tensors.add(matrix(layer + "attn_q", format, heads, dim, Math.pow(dim, -0.5)));
       tensors.add(matrix(layer + "attn_k", format, kv, dim, Math.pow(dim, -0.5)));
       tensors.add(matrix(layer + "attn_v", format, kv, dim, Math.pow(dim, -0.5)));
       tensors.add(matrix(layer + "attn_output", format, dim, heads, Math.pow(dim, -0.5)));
-      if (shape.architecture.equals("qwen2")) {
+      if (shape.architecture().equals("qwen2")) {
         tensors.add(vector(layer + "attn_q.bias", heads));
         tensors.add(vector(layer + "attn_k.bias", kv));
         tensors.add(vector(layer + "attn_v.bias", kv));
       }
-      if (shape.architecture.equals("qwen3")) {
-        tensors.add(vector(layer + "attn_q_norm.weight", shape.headDim));
-        tensors.add(vector(layer + "attn_k_norm.weight", shape.headDim));
+      if (shape.architecture().equals("qwen3")) {
+        tensors.add(vector(layer + "attn_q_norm.weight", shape.headDim()));
+        tensors.add(vector(layer + "attn_k_norm.weight", shape.headDim()));
       }
       tensors.add(vector(layer + "ffn_norm.weight", dim));
-      tensors.add(matrix(layer + "ffn_gate", format, shape.ffn, dim, Math.pow(dim, -0.5)));
-      tensors.add(matrix(layer + "ffn_up", format, shape.ffn, dim, Math.pow(dim, -0.5)));
-      tensors.add(matrix(layer + "ffn_down", format, dim, shape.ffn, Math.pow(shape.ffn, -0.5)));
+      tensors.add(matrix(layer + "ffn_gate", format, shape.ffn(), dim, Math.pow(dim, -0.5)));
+      tensors.add(matrix(layer + "ffn_up", format, shape.ffn(), dim, Math.pow(dim, -0.5)));
+      tensors.add(
+          matrix(layer + "ffn_down", format, dim, shape.ffn(), Math.pow(shape.ffn(), -0.5)));
     }
     tensors.add(vector("output_norm.weight", dim));
-    if (!shape.tied) {
-      tensors.add(matrix("output", format.outer(), shape.vocabulary, dim, Math.pow(dim, -0.5)));
+    if (!shape.tied()) {
+      tensors.add(matrix("output", format.outer(), shape.vocabulary(), dim, Math.pow(dim, -0.5)));
     }
     return tensors;
   }
@@ -156,19 +168,19 @@ final class SyntheticModel {
   }
 
   private void metadata() {
-    String arch = shape.architecture;
+    String arch = shape.architecture();
     string("general.architecture", arch);
-    string("general.name", "random-" + shape.label + "-" + format);
-    number(arch + ".block_count", shape.layers);
-    number(arch + ".context_length", shape.context);
-    number(arch + ".embedding_length", shape.dim);
-    number(arch + ".feed_forward_length", shape.ffn);
-    number(arch + ".attention.head_count", shape.heads);
-    number(arch + ".attention.head_count_kv", shape.kvHeads);
-    number(arch + ".attention.key_length", shape.headDim);
-    number(arch + ".attention.value_length", shape.headDim);
-    number(arch + ".rope.dimension_count", shape.headDim);
-    number(arch + ".vocab_size", shape.vocabulary);
+    string("general.name", "random-" + shape.label() + "-" + format);
+    number(arch + ".block_count", shape.layers());
+    number(arch + ".context_length", shape.context());
+    number(arch + ".embedding_length", shape.dim());
+    number(arch + ".feed_forward_length", shape.ffn());
+    number(arch + ".attention.head_count", shape.heads());
+    number(arch + ".attention.head_count_kv", shape.kvHeads());
+    number(arch + ".attention.key_length", shape.headDim());
+    number(arch + ".attention.value_length", shape.headDim());
+    number(arch + ".rope.dimension_count", shape.headDim());
+    number(arch + ".vocab_size", shape.vocabulary());
     real(arch + ".attention.layer_norm_rms_epsilon", 1e-5f);
     real(arch + ".rope.freq_base", 1e4f);
     vocabulary();
@@ -180,7 +192,7 @@ final class SyntheticModel {
       tokens.add(new String(ByteAlphabet.spelled(value), StandardCharsets.UTF_8));
     }
     tokens.addAll(List.of("<|endoftext|>", "<|im_start|>", "<|im_end|>", "Aa"));
-    int[] kinds = new int[shape.vocabulary];
+    int[] kinds = new int[shape.vocabulary()];
     for (int i = 0; i < kinds.length; i++) {
       kinds[i] = i < 256 || i == 259 ? 1 : i < 259 ? 3 : 5;
       if (i >= 260) {
@@ -188,7 +200,7 @@ final class SyntheticModel {
       }
     }
     string("tokenizer.ggml.model", "gpt2");
-    string("tokenizer.ggml.pre", shape.architecture.equals("llama") ? "smollm" : "qwen2");
+    string("tokenizer.ggml.pre", shape.architecture().equals("llama") ? "smollm" : "qwen2");
     strings("tokenizer.ggml.tokens", tokens);
     integers("tokenizer.ggml.token_type", kinds);
     strings("tokenizer.ggml.merges", List.of("A a"));

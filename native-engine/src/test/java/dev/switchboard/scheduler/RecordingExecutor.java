@@ -12,15 +12,15 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Hands everything on and remembers what each step was planned to compute. */
-final class RecordingExecutor implements Executor {
+public final class RecordingExecutor implements Executor {
   /** One entry of a step. */
-  record Entry(long step, int row, int position, int tokens, int outputs) {}
+  public record Entry(long step, int row, int position, int tokens, int outputs) {}
 
-  final List<Entry> entries = new ArrayList<>();
-  final List<Integer> begun = new ArrayList<>();
+  public final List<Entry> entries = new ArrayList<>();
+  public final List<Integer> begun = new ArrayList<>();
   private final Executor executor;
 
-  RecordingExecutor(Executor executor) {
+  public RecordingExecutor(Executor executor) {
     this.executor = executor;
   }
 
