@@ -106,6 +106,7 @@ final class Scheduler {
       return;
     }
     dequeue(sequence);
+    noteStepsInFlight(sequence);
     end(sequence, FinishReason.CANCELLED, nowNanos);
     settle(sequence);
   }
@@ -117,6 +118,7 @@ final class Scheduler {
     waiting.clear();
     waitingTokens = 0;
     for (Sequence sequence : all) {
+      noteStepsInFlight(sequence);
       fail(sequence, failure, nowNanos);
     }
   }
@@ -506,6 +508,13 @@ final class Scheduler {
   private static EngineFailure failureOf(StepResult result) {
     String kind = result.status() == Status.OUT_OF_MEMORY ? "out_of_memory" : "step_failed";
     return new EngineFailure(kind, result.message(), result.failedStage(), result.failedRank());
+  }
+
+  /** What passes after the last result is then no wait: it was in a step that never reported. */
+  private static void noteStepsInFlight(Sequence sequence) {
+    if (sequence.inFlight > 0) {
+      sequence.timeline.endsInStep();
+    }
   }
 
   private void end(Sequence sequence, FinishReason reason, long nowNanos) {

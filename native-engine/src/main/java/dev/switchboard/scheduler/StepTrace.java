@@ -25,6 +25,9 @@ final class StepTrace {
   static final int STRAGGLER = 10;
   static final int FIELDS = 11;
 
+  /** No rank of the stage has a record. */
+  static final long NONE = Long.MIN_VALUE;
+
   private final int stages;
   private final int ranks;
   private final long[] values;
@@ -148,8 +151,38 @@ final class StepTrace {
     return batchRequests;
   }
 
+  int stages() {
+    return stages;
+  }
+
   int ranks() {
     return ranks;
+  }
+
+  /** When the stage's first rank began to work on the step; {@link #NONE} without records. */
+  long stageStart(int stage) {
+    long start = NONE;
+    for (int base = first(stage); base < first(stage + 1); base += FIELDS) {
+      if (values[base + STEPS] > 0) {
+        start = start == NONE ? values[base + START] : Math.min(start, values[base + START]);
+      }
+    }
+    return start;
+  }
+
+  /** When the stage's last rank was done with the step; {@link #NONE} without records. */
+  long stageEnd(int stage) {
+    long end = NONE;
+    for (int base = first(stage); base < first(stage + 1); base += FIELDS) {
+      if (values[base + STEPS] > 0) {
+        end = Math.max(end, values[base + END]);
+      }
+    }
+    return end;
+  }
+
+  private int first(int stage) {
+    return stage * ranks * FIELDS;
   }
 
   /** The lanes' numbers, FIELDS per lane. */

@@ -9,9 +9,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One request's timeline as it grows: sums per phase and lane, and the slowest step of each phase.
- * Its size does not depend on the number of steps, but for the step list, which is kept on demand
- * and bounded.
+ * One request's timeline as it grows: sums per phase and lane, what passed between its steps, and
+ * the slowest step of each phase. Its size does not depend on the number of steps, but for the step
+ * list, which is kept on demand and bounded.
  */
 final class TimelineBuilder {
   /** Most steps listed with full detail; later ones are only summed. */
@@ -29,6 +29,7 @@ final class TimelineBuilder {
   private int cachedTokens;
   private boolean scheduled;
   private boolean hasFirstToken;
+  private boolean endsInStep;
 
   TimelineBuilder(GenerationRequest request, EpochClock clock, long queuedNanos) {
     this.request = request;
@@ -52,7 +53,7 @@ final class TimelineBuilder {
   void step(StepTrace trace, int tokens) {
     PhaseSum phase = hasFirstToken ? decode : prefill;
     if (phase == null) {
-      phase = new PhaseSum(trace);
+      phase = new PhaseSum(trace, hasFirstToken ? firstTokenNanos : scheduledNanos);
       if (hasFirstToken) {
         decode = phase;
       } else {
@@ -69,10 +70,25 @@ final class TimelineBuilder {
     if (!hasFirstToken) {
       hasFirstToken = true;
       firstTokenNanos = nowNanos;
+      waitsUntil(prefill, nowNanos);
+    }
+  }
+
+  /** It ends while a step still computes it. */
+  void endsInStep() {
+    endsInStep = true;
+  }
+
+  private static void waitsUntil(@Nullable PhaseSum phase, long nowNanos) {
+    if (phase != null) {
+      phase.waitsUntil(nowNanos);
     }
   }
 
   RequestTimeline build(long nowNanos) {
+    if (!endsInStep) {
+      waitsUntil(hasFirstToken ? decode : prefill, nowNanos);
+    }
     return new RequestTimeline(
         request.requestId(),
         request.choice(),
@@ -108,6 +124,8 @@ final class TimelineBuilder {
     private long endNanos = Long.MIN_VALUE;
     private int tokens;
     private int steps;
+    private long workedUntil;
+    private long waitNanos;
     private long slowestNanos = -1;
     private long slowestStep;
     private long slowestSubmit;
@@ -116,7 +134,8 @@ final class TimelineBuilder {
     private int slowestBatchTokens;
     private int slowestBatchRequests;
 
-    PhaseSum(StepTrace shape) {
+    PhaseSum(StepTrace shape, long begunNanos) {
+      workedUntil = begunNanos;
       ranks = shape.ranks();
       lanes = new long[shape.values().length];
       slowestLanes = new long[shape.values().length];
@@ -127,12 +146,41 @@ final class TimelineBuilder {
       endNanos = Math.max(endNanos, trace.endNanos());
       tokens += stepTokens;
       steps++;
+      addGaps(trace);
       long[] values = trace.values();
       for (int base = 0; base < values.length; base += StepTrace.FIELDS) {
         addLane(values, base);
       }
       if (trace.endNanos() - trace.startNanos() > slowestNanos) {
         keepSlowest(trace, stepTokens);
+      }
+    }
+
+    /**
+     * Adds what passed before the step was at work, and between its stages. Chunks that overlap in
+     * different stages may leave a gap that another chunk fills; a reader lets work come first.
+     */
+    private void addGaps(StepTrace trace) {
+      waitsUntil(trace.startNanos());
+      boolean complete = true;
+      for (int stage = 0; stage < trace.stages(); stage++) {
+        long end = trace.stageEnd(stage);
+        if (end == StepTrace.NONE) {
+          complete = false;
+        } else {
+          waitsUntil(trace.stageStart(stage));
+          workedUntil = Math.max(workedUntil, end);
+        }
+      }
+      if (!complete) {
+        workedUntil = Math.max(workedUntil, trace.endNanos());
+      }
+    }
+
+    void waitsUntil(long nanos) {
+      if (nanos > workedUntil) {
+        waitNanos += nanos - workedUntil;
+        workedUntil = nanos;
       }
     }
 
@@ -180,6 +228,7 @@ final class TimelineBuilder {
           tokens,
           cachedTokens,
           steps,
+          waitNanos,
           slowest,
           StepTrace.lanes(lanes, ranks, offset));
     }

@@ -41,6 +41,10 @@ public record RequestTimeline(
    * @param tokens of this request, computed in the phase (prompt tokens, or generated ones)
    * @param cachedTokens prompt tokens taken from the prefix cache; 0 for decode
    * @param steps how many engine steps (chunks, for prefill)
+   * @param waitNanos time in which none of them was at work in any stage: from being scheduled (or,
+   *     for decode, the first token) to the first one, between one and the next, from one stage to
+   *     the next, and after the last. Planning, handing over, other requests' steps, and waiting
+   *     after a preemption
    * @param slowest the longest of them
    * @param lanes per stage and rank, ordered by stage, then rank
    */
@@ -50,6 +54,7 @@ public record RequestTimeline(
       int tokens,
       int cachedTokens,
       int steps,
+      long waitNanos,
       @Nullable Step slowest,
       List<Lane> lanes) {
     public Phase {

@@ -66,7 +66,7 @@ public final class TimelineJson {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("start_ns", phase.startNanos()).put("end_ns", phase.endNanos());
     json.put("tokens", phase.tokens()).put("cached_tokens", phase.cachedTokens());
-    json.put("steps", phase.steps());
+    json.put("steps", phase.steps()).put("wait_ns", phase.waitNanos());
     json.set("slowest", writeNullable(phase.slowest(), TimelineJson::writeStep));
     json.set("lanes", writeList(phase.lanes(), TimelineJson::writeLane));
     return json;
@@ -79,6 +79,7 @@ public final class TimelineJson {
         fields.integer("tokens"),
         fields.integer("cached_tokens"),
         fields.integer("steps"),
+        fields.number("wait_ns"),
         fields.nullable("slowest", TimelineJson::readStep),
         fields.list("lanes", MOST_LANES, TimelineJson::readLane));
   }

@@ -25,7 +25,7 @@ class TimelineJsonTest {
           4,
           5,
           6,
-          new Phase(31, 32, 33, 34, 35, STEP, List.of(LANE, LANE)),
+          new Phase(31, 32, 33, 34, 35, 36, STEP, List.of(LANE, LANE)),
           null,
           List.of(STEP));
 
@@ -42,6 +42,7 @@ class TimelineJsonTest {
 
     assertEquals(1_700_000_000_000_000_001L, json.get("received_ns").longValue());
     assertEquals(6, json.at("/prefill/lanes/0/all_reduce_wait_ns").longValue());
+    assertEquals(36, json.at("/prefill/wait_ns").longValue());
     assertEquals(22, json.at("/steps/0/submit_ns").longValue());
     assertEquals(12, json.at("/prefill/slowest/lanes/0/straggler_steps").longValue());
   }

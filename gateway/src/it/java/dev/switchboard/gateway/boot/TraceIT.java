@@ -112,6 +112,8 @@ class TraceIT {
     }
     for (String name : List.of("engine.prefill", "engine.decode")) {
       Span phase = only(name, spans);
+      double waitMs = Double.parseDouble(OtlpReceiver.attribute(phase, "switchboard.wait_ms"));
+      assertTrue(waitMs >= 0, phase::toString);
       List<Span> lanes =
           spans.stream().filter(s -> s.getParentSpanId().equals(phase.getSpanId())).toList();
       assertEquals(LANES, lanes.stream().map(Span::getName).collect(Collectors.toSet()));

@@ -72,6 +72,7 @@ final class ClockOffset {
         p.tokens(),
         p.cachedTokens(),
         p.steps(),
+        p.waitNanos(),
         slowest == null ? null : step(slowest),
         p.lanes().stream().map(this::lane).toList());
   }

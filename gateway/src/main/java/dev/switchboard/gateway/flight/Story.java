@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * and the upstream's last byte the worker's timeline cuts further, moved onto the gateway's clock
  * by {@link ClockOffset} and clamped into that interval. Inside prefill and decode the critical
  * lane of each stage (its busiest rank) says how much was computing, waiting for other ranks,
- * moving data and sampling; what the lanes do not account for is {@link Phase#UNEXPLAINED}. Where
+ * moving data and sampling; how long no step of the request was at work is what the worker counted
+ * as waiting, as far as the lanes leave room for it; the rest is {@link Phase#UNEXPLAINED}. Where
  * chunks of one request overlap in different stages, the lanes' sum exceeds the phase and is scaled
  * down to it.
  *
@@ -51,10 +52,14 @@ public record Story(
     PREFILL_COLLECTIVE_WAIT("prefill_collective_wait"),
     PREFILL_TRANSFER("prefill_transfer"),
     PREFILL_SAMPLE("prefill_sample"),
+    /** Before, between and after the request's chunks. */
+    PREFILL_WAIT("prefill_wait"),
     DECODE_COMPUTE("decode_compute"),
     DECODE_COLLECTIVE_WAIT("decode_collective_wait"),
     DECODE_TRANSFER("decode_transfer"),
     DECODE_SAMPLE("decode_sample"),
+    /** Between the request's decode steps: planning, handing over, other requests' steps. */
+    DECODE_WAIT("decode_wait"),
     /** A server that ships no timeline, until its first content. */
     UPSTREAM_FIRST("upstream_first_token"),
     /** The same, after it. */
@@ -168,9 +173,10 @@ public record Story(
       }
       cut(Phase.WORKER_QUEUE, scheduled);
       long first = timeline.firstTokenNanos();
-      lanes(timeline.prefill(), first == 0 ? timeline.finishedNanos() : first, PREFILL);
+      long prefilled = first == 0 ? timeline.finishedNanos() : first;
+      lanes(timeline.prefill(), prefilled, PREFILL, Phase.PREFILL_WAIT);
       if (first != 0) {
-        lanes(timeline.decode(), timeline.finishedNanos(), DECODE);
+        lanes(timeline.decode(), timeline.finishedNanos(), DECODE, Phase.DECODE_WAIT);
       }
     }
 
@@ -184,8 +190,12 @@ public record Story(
       Phase.DECODE_COMPUTE, Phase.DECODE_COLLECTIVE_WAIT, Phase.DECODE_TRANSFER, Phase.DECODE_SAMPLE
     };
 
-    /** Splits the time up to a moment by what the critical lane of each stage did in it. */
-    private void lanes(RequestTimeline.@Nullable Phase part, long until, Phase[] phases) {
+    /**
+     * Splits the time up to a moment by what the critical lane of each stage did in it, and what
+     * remains by whether a step was at work.
+     */
+    private void lanes(
+        RequestTimeline.@Nullable Phase part, long until, Phase[] phases, Phase waiting) {
       long span = Math.max(0, Math.min(until, end) - cursor);
       long[] shares = part == null ? new long[phases.length] : CriticalLanes.shares(part.lanes());
       long sum = 0;
@@ -199,7 +209,9 @@ public record Story(
         add(phases[i], nanos);
         used += nanos;
       }
-      add(Phase.UNEXPLAINED, span - used);
+      long waited = part == null ? 0 : Math.clamp(part.waitNanos(), 0, span - used);
+      add(waiting, waited);
+      add(Phase.UNEXPLAINED, span - used - waited);
       cursor += span;
     }
 

@@ -232,6 +232,7 @@ public final class RequestTrace {
     span.setAttribute("switchboard.tokens", phase.tokens());
     span.setAttribute("switchboard.cached_tokens", phase.cachedTokens());
     span.setAttribute("switchboard.steps", phase.steps());
+    span.setAttribute("switchboard.wait_ms", phase.waitNanos() / 1e6);
     span.setAttribute("switchboard.clock_error_ms", engine.errorNanos() / 1e6);
     if (phase.slowest() != null) {
       RequestTimeline.Step slowest = phase.slowest();

@@ -14,6 +14,7 @@ import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.LongRange;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class StoryTest {
@@ -60,6 +61,30 @@ class StoryTest {
     assertEquals(30, story.nanos(Phase.PREFILL_COMPUTE));
     assertEquals(45, story.nanos(Phase.PREFILL_COLLECTIVE_WAIT));
     assertEquals(25 + 500, story.nanos(Phase.UNEXPLAINED));
+  }
+
+  @Test
+  void whatPassesBetweenStepsIsNamed() {
+    RequestTimeline.Phase decode =
+        new RequestTimeline.Phase(
+            1_000_300, 1_000_800, 9, 0, 9, 150, null, List.of(lane(0, 0, 300, 45)));
+    FlightRecord record = served(timeline(0, 20, decode, lane(0, 0, 60, 15)));
+
+    Story story = Story.of(record);
+
+    assertEquals(20, story.nanos(Phase.PREFILL_WAIT));
+    assertEquals(150, story.nanos(Phase.DECODE_WAIT));
+    assertEquals(5 + 5, story.nanos(Phase.UNEXPLAINED));
+  }
+
+  @Test
+  void aWaitNeverTakesFromWork() {
+    FlightRecord record = served(timeline(0, 1000, null, lane(0, 0, 60, 15)));
+
+    Story story = Story.of(record);
+
+    assertEquals(60, story.nanos(Phase.PREFILL_COMPUTE));
+    assertEquals(25, story.nanos(Phase.PREFILL_WAIT));
   }
 
   @Test
@@ -130,6 +155,11 @@ class StoryTest {
   }
 
   private static RequestTimeline timeline(long shift, Lane... lanes) {
+    return timeline(shift, 0, null, lanes);
+  }
+
+  private static RequestTimeline timeline(
+      long shift, long wait, RequestTimeline.@Nullable Phase decode, Lane... lanes) {
     long base = 1_000_000 + shift;
     return new RequestTimeline(
         "r",
@@ -140,8 +170,8 @@ class StoryTest {
         base + 300,
         base + 800,
         0,
-        new RequestTimeline.Phase(base + 200, base + 300, 5, 0, 1, null, List.of(lanes)),
-        null,
+        new RequestTimeline.Phase(base + 200, base + 300, 5, 0, 1, wait, null, List.of(lanes)),
+        decode,
         List.of());
   }
 
