@@ -179,6 +179,39 @@ class BadRequestIT {
     assertStatus(400, answer);
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "Transfer-Encoding: gzip",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: chunked\\r\\nTransfer-Encoding: gzip",
+        "Transfer-Encoding: identity\\r\\nContent-Length: 36",
+        "Content-Length: 36\\r\\nTransfer-Encoding: chunked",
+        "Content-Length: 3\\r\\n 6",
+      })
+  void aBodyWhoseEndCannotBeToldIsRefusedAndTheConnectionClosed(String header) throws IOException {
+    Socket socket =
+        worker.raw(
+            "POST /v1/completions HTTP/1.1\r\nHost: x\r\n"
+                + header.replace("\\r\\n", "\r\n")
+                + "\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+
+    String answer = WorkerFixture.readAll(socket);
+
+    assertStatus(400, answer);
+    assertEquals(1, answer.split("X-Request-Id: ", -1).length - 1, answer);
+  }
+
+  @Test
+  void aChunkedBodyOfHttp10IsRefused() throws IOException {
+    Socket socket =
+        worker.raw("POST /v1/completions HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+
+    assertStatus(400, WorkerFixture.readAll(socket));
+  }
+
   @Test
   void aClientMayAskBeforeItSendsItsBody() throws IOException {
     String body = "{\"model\":\"test-model\",\"prompt\":\"x\"}";

@@ -11,8 +11,11 @@ import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What operators and the gateway ask a worker. */
 class EngineEndpointsIT {
@@ -57,6 +60,35 @@ class EngineEndpointsIT {
       assertEquals(2, state.at("/memory/kv_bytes").asInt());
       assertEquals(2, state.at("/health/ranks").size());
       assertTrue(state.path("load").has("waiting"));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"/livez", "/readyz", "/v1/models", "/v1/models/test-model", "/engine/v1/state"})
+  void aHeadIsAnsweredLikeAGetWithoutItsBody(String path) throws IOException {
+    try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("ok")).serve()) {
+      Socket socket =
+          worker.raw("HEAD " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+      String answer = WorkerFixture.readAll(socket);
+
+      assertTrue(answer.startsWith("HTTP/1.1 200 "), answer);
+      assertTrue(answer.toLowerCase(Locale.ROOT).contains("\r\ncontent-length: "), answer);
+      assertTrue(answer.endsWith("\r\n\r\n"), answer);
+    }
+  }
+
+  @Test
+  void aWrongMethodSaysWhichIsRight() {
+    try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("ok")).serve()) {
+      HttpResponse<String> posted = worker.post("/engine/v1/state", "");
+      HttpResponse<String> got = worker.get("/engine/v1/drain");
+
+      assertEquals(405, posted.statusCode());
+      assertEquals("GET, HEAD", posted.headers().firstValue("Allow").orElse(""));
+      assertEquals(405, got.statusCode());
+      assertEquals("POST", got.headers().firstValue("Allow").orElse(""));
     }
   }
 

@@ -7,7 +7,8 @@ import java.util.Map;
 import java.util.function.LongSupplier;
 
 /**
- * Closes connections that wait for a request header longer than they may.
+ * Closes connections that wait for a request header longer than they may, and knows those whose
+ * last answer is out.
  *
  * <p>The server's own idle timeout cannot do this: it would cut a request that waits long for its
  * first token, and let a header dripping in byte by byte live. A connection has a deadline only
@@ -18,6 +19,7 @@ final class Connections {
 
   private static final class Entry {
     private int openRequests;
+    private boolean closing;
     private long deadlineNanos;
   }
 
@@ -55,6 +57,19 @@ final class Connections {
       entry.openRequests++;
       entry.deadlineNanos = NEVER;
     }
+  }
+
+  /** What comes after this answer may be the rest of a request that was refused. */
+  void closing(HttpConnection connection) {
+    Entry entry = entries.get(connection);
+    if (entry != null) {
+      entry.closing = true;
+    }
+  }
+
+  boolean isClosing(HttpConnection connection) {
+    Entry entry = entries.get(connection);
+    return entry != null && entry.closing;
   }
 
   void requestEnded(HttpConnection connection) {

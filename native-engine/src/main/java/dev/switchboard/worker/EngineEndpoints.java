@@ -7,6 +7,7 @@ import dev.switchboard.executor.ExecutorException;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
@@ -45,23 +46,20 @@ final class EngineEndpoints {
   void handle(Exchange exchange) {
     String path = exchange.path();
     switch (path) {
-      case "/engine/v1/state" -> on("GET", exchange, this::state);
-      case "/engine/v1/load" -> on("GET", exchange, this::load);
-      case "/engine/v1/requests" -> on("GET", exchange, this::requests);
-      case "/engine/v1/canary" -> on("POST", exchange, this::canary);
-      case "/engine/v1/drain" -> on("POST", exchange, this::drain);
-      case "/engine/v1/resume" -> on("POST", exchange, this::resume);
-      case "/engine/v1/faults" -> on("POST", exchange, this::faults);
+      case "/engine/v1/state" -> on(HttpMethod.GET, exchange, this::state);
+      case "/engine/v1/load" -> on(HttpMethod.GET, exchange, this::load);
+      case "/engine/v1/requests" -> on(HttpMethod.GET, exchange, this::requests);
+      case "/engine/v1/canary" -> on(HttpMethod.POST, exchange, this::canary);
+      case "/engine/v1/drain" -> on(HttpMethod.POST, exchange, this::drain);
+      case "/engine/v1/resume" -> on(HttpMethod.POST, exchange, this::resume);
+      case "/engine/v1/faults" -> on(HttpMethod.POST, exchange, this::faults);
       default -> request(exchange, path);
     }
   }
 
-  private static void on(String method, Exchange exchange, Consumer<Exchange> action) {
-    if (exchange.request().method().name().equals(method)) {
+  private static void on(HttpMethod method, Exchange exchange, Consumer<Exchange> action) {
+    if (exchange.accepts(method)) {
       action.accept(exchange);
-    } else {
-      exchange.response().putHeader("Allow", method);
-      exchange.error(ApiError.methodNotAllowed(method));
     }
   }
 
@@ -69,9 +67,9 @@ final class EngineEndpoints {
     if (!path.startsWith(REQUESTS)) {
       exchange.error(ApiError.pathNotFound(path));
     } else if (path.endsWith(TIMELINE)) {
-      on("GET", exchange, this::timeline);
+      on(HttpMethod.GET, exchange, this::timeline);
     } else {
-      on("DELETE", exchange, this::cancel);
+      on(HttpMethod.DELETE, exchange, this::cancel);
     }
   }
 

@@ -1,8 +1,10 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.openai.ApiError;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import java.nio.charset.StandardCharsets;
 
 /** One HTTP request and its answer. On the event loop. */
 final class Exchange {
@@ -46,9 +48,29 @@ final class Exchange {
     return receivedNanos;
   }
 
+  /** Whether it has this method; HEAD counts as GET. Any other is answered 405. */
+  boolean accepts(HttpMethod method) {
+    HttpMethod own = request.method();
+    if (own.equals(method) || (isHead() && method.equals(HttpMethod.GET))) {
+      return true;
+    }
+    String allowed = method.equals(HttpMethod.GET) ? "GET, HEAD" : method.name();
+    response().putHeader("Allow", allowed);
+    error(ApiError.methodNotAllowed(allowed));
+    return false;
+  }
+
+  private boolean isHead() {
+    return request.method().equals(HttpMethod.HEAD);
+  }
+
   void json(int status, String body) {
     HttpServerResponse response = response();
     if (!response.ended() && !response.closed()) {
+      if (isHead()) {
+        int length = body.getBytes(StandardCharsets.UTF_8).length;
+        response.putHeader("Content-Length", Integer.toString(length));
+      }
       response.setStatusCode(status).putHeader("Content-Type", "application/json").end(body);
     }
   }

@@ -15,6 +15,8 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.http.HttpVersion;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.LongSupplier;
@@ -112,9 +114,17 @@ final class WorkerServer {
 
   private void accept(HttpServerRequest request) {
     HttpConnection connection = request.connection();
+    if (connections.isClosing(connection)) {
+      return;
+    }
     connections.requestStarted(connection);
     request.response().endHandler(end -> connections.requestEnded(connection));
-    Exchange exchange = new Exchange(request, settings.id(), newId(), clock.epochNanos());
+    Exchange exchange = exchange(request);
+    ApiError refusal = framing(request);
+    if (refusal != null) {
+      exchange.errorAndClose(refusal);
+      return;
+    }
     try {
       route(exchange);
     } catch (ApiException refused) {
@@ -122,6 +132,31 @@ final class WorkerServer {
     } catch (RuntimeException broken) {
       fail(exchange, broken);
     }
+  }
+
+  /**
+   * Why it cannot be told where its body ends. A coding other than chunked is not decoded: what
+   * follows would be taken for the next request.
+   */
+  private static @Nullable ApiError framing(HttpServerRequest request) {
+    List<String> codings = request.headers().getAll("Transfer-Encoding");
+    boolean chunked = codings.size() == 1 && codings.getFirst().equalsIgnoreCase("chunked");
+    if (codings.isEmpty() || (chunked && request.version() == HttpVersion.HTTP_1_1)) {
+      return null;
+    }
+    return ApiError.invalid(
+        "Transfer-Encoding", "Transfer-Encoding can only be chunked, and only in HTTP/1.1.");
+  }
+
+  private Exchange exchange(HttpServerRequest request) {
+    HttpServerResponse response = request.response();
+    response.headersEndHandler(
+        written -> {
+          if ("close".equals(response.headers().get("Connection"))) {
+            connections.closing(request.connection());
+          }
+        });
+    return new Exchange(request, settings.id(), newId(), clock.epochNanos());
   }
 
   private String newId() {
@@ -155,15 +190,6 @@ final class WorkerServer {
     }
   }
 
-  private static boolean isMethod(Exchange exchange, HttpMethod method) {
-    if (exchange.request().method().equals(method)) {
-      return true;
-    }
-    exchange.response().putHeader("Allow", method.name());
-    exchange.error(ApiError.methodNotAllowed(method.name()));
-    return false;
-  }
-
   private void live(Exchange exchange) {
     boolean alive = worker.lifecycle().phase() != WorkerPhase.FAILED;
     probe(exchange, alive);
@@ -174,21 +200,21 @@ final class WorkerServer {
   }
 
   private void probe(Exchange exchange, boolean good) {
-    if (isMethod(exchange, HttpMethod.GET)) {
+    if (exchange.accepts(HttpMethod.GET)) {
       String state = worker.lifecycle().phase().word();
       exchange.json(good ? 200 : 503, Json.object(json -> json.writeStringField("state", state)));
     }
   }
 
   private void models(Exchange exchange) {
-    if (isMethod(exchange, HttpMethod.GET)) {
+    if (exchange.accepts(HttpMethod.GET)) {
       Serving serving = worker.serving();
       exchange.json(200, ModelCard.listJson(serving == null ? List.of() : List.of(card(serving))));
     }
   }
 
   private void model(Exchange exchange, String id) {
-    if (isMethod(exchange, HttpMethod.GET)) {
+    if (exchange.accepts(HttpMethod.GET)) {
       Serving serving = worker.serving();
       if (serving == null || !serving.model().id().equals(id)) {
         exchange.error(ApiError.modelNotFound(id));
@@ -205,7 +231,7 @@ final class WorkerServer {
   }
 
   private void completion(Exchange exchange, PreparedRequest.Api api) {
-    if (!isMethod(exchange, HttpMethod.POST)) {
+    if (!exchange.accepts(HttpMethod.POST)) {
       return;
     }
     TimelineDetail detail =
@@ -286,6 +312,9 @@ final class WorkerServer {
 
   /** What the decoder refused: over a limit, or not HTTP. */
   private void invalid(HttpServerRequest request) {
+    if (connections.isClosing(request.connection())) {
+      return;
+    }
     Throwable cause = request.decoderResult().cause();
     ApiError error =
         switch (cause) {
@@ -294,6 +323,6 @@ final class WorkerServer {
               ApiError.headersTooLarge(settings.headerBytes());
           case null, default -> ApiError.malformed("The request is not valid HTTP.");
         };
-    new Exchange(request, settings.id(), newId(), clock.epochNanos()).errorAndClose(error);
+    exchange(request).errorAndClose(error);
   }
 }
