@@ -43,7 +43,7 @@ final class InProcessGateway implements AutoCloseable {
             config.workers(),
             List.of(),
             config.upstreams(),
-            new WorkerCommand(Path.of("java"), "", Path.of("none")),
+            new WorkerCommand(Path.of("java"), "", Path.of("none"), null),
             clock,
             events,
             System.err);

@@ -184,6 +184,13 @@ public final class GatewayMain implements Callable<Integer> {
         System.getProperty("switchboard.worker.classpath", System.getProperty("java.class.path")),
         library.isEmpty()
             ? home.resolve("native-engine/build/release/libswitchboard.so")
-            : Path.of(library));
+            : Path.of(library),
+        startupCache());
+  }
+
+  /** Written by the launcher's build; a worker starts without one too. */
+  private static @Nullable Path startupCache() {
+    String cache = System.getProperty("switchboard.worker.startup-cache", "");
+    return cache.isEmpty() || !Files.isReadable(Path.of(cache)) ? null : Path.of(cache);
   }
 }
