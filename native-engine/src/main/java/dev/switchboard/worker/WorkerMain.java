@@ -32,7 +32,8 @@ import picocli.CommandLine.Option;
     name = "worker",
     sortOptions = false,
     description = "Serves one model over HTTP.",
-    mixinStandardHelpOptions = true)
+    mixinStandardHelpOptions = true,
+    versionProvider = WorkerMain.Version.class)
 public final class WorkerMain implements Callable<Integer> {
   private static final int MODEL_FAILED = 3;
   private static final int CANNOT_LISTEN = 4;
@@ -110,6 +111,15 @@ public final class WorkerMain implements Callable<Integer> {
   private volatile int exitCode;
 
   private WorkerMain() {}
+
+  /** The version in the jar's manifest. */
+  static final class Version implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = WorkerMain.class.getPackage().getImplementationVersion();
+      return new String[] {"worker " + (version == null ? "unpackaged" : version)};
+    }
+  }
 
   /** Reads {@code --kv-memory}. */
   static final class KvMemoryConverter implements CommandLine.ITypeConverter<KvMemory> {

@@ -60,7 +60,7 @@ final class FakeUpstream implements AutoCloseable {
 
   private void handle(HttpServerRequest request) {
     if (request.method().equals(HttpMethod.GET)) {
-      request.response().end("{\"object\":\"list\",\"data\":[]}");
+      request.response().end("{\"object\":\"list\",\"data\":[],\"state\":\"ready\"}");
       return;
     }
     request.response().closeHandler(gone -> closed.add("closed"));

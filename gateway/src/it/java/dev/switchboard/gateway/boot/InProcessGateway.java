@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
 import java.io.ByteArrayOutputStream;
@@ -30,7 +31,8 @@ final class InProcessGateway implements AutoCloseable {
   private final Fleet fleet;
   private final HttpClient client = HttpClient.newHttpClient();
 
-  private InProcessGateway(String yaml, boolean awaitReady) throws Exception {
+  private InProcessGateway(String yaml, List<ModelSpec> models, Path worker, boolean awaitReady)
+      throws Exception {
     ObjectNode tree = ConfigReader.defaults();
     ConfigReader.overlay(tree, "{http: {port: 0}, admin: {port: 0}, workers: {state-poll-ms: 50}}");
     ConfigReader.overlay(tree, yaml);
@@ -41,12 +43,13 @@ final class InProcessGateway implements AutoCloseable {
     fleet =
         new Fleet(
             config.workers(),
-            List.of(),
+            models,
             config.upstreams(),
-            new WorkerCommand(Path.of("java"), "", Path.of("none"), null),
+            new WorkerCommand(worker, "", Path.of("none"), null),
             clock,
             events,
             System.err);
+    fleet.start();
     gateway = Gateway.start(config, fleet, events, clock, 0, () -> {});
     if (awaitReady) {
       await(fleet::everyModelReady);
@@ -55,13 +58,26 @@ final class InProcessGateway implements AutoCloseable {
 
   /** Starts before upstreams that all serve the model {@code m}. */
   static InProcessGateway before(String yaml, FakeUpstream... upstreams) throws Exception {
-    return new InProcessGateway(yaml + upstreams(upstreams), true);
+    return new InProcessGateway(yaml + upstreams(upstreams), List.of(), Path.of("none"), true);
+  }
+
+  /**
+   * Starts with one local worker of the model {@code m}, whose process is a script.
+   *
+   * @param script gets a worker's arguments and speaks its events
+   */
+  static InProcessGateway withWorker(String yaml, Path script) throws Exception {
+    List<ModelSpec> models = List.of(new ModelSpec(Path.of("m.gguf"), "m", 1));
+    return new InProcessGateway(yaml, models, script, false);
   }
 
   /** The same, without waiting until they are ready. */
   static InProcessGateway unready(String yaml, URI upstream) throws Exception {
     return new InProcessGateway(
-        yaml + "\nupstreams:\n  - {url: \"" + upstream + "\", models: [m]}\n", false);
+        yaml + "\nupstreams:\n  - {url: \"" + upstream + "\", models: [m]}\n",
+        List.of(),
+        Path.of("none"),
+        false);
   }
 
   private static String upstreams(FakeUpstream... upstreams) {
@@ -160,10 +176,24 @@ final class InProcessGateway implements AutoCloseable {
     return adminJson(path);
   }
 
+  /** The value of a series as the scrape tells it; 0 when it is not there. */
+  double metric(String series) throws Exception {
+    return get(admin("/metrics"))
+        .body()
+        .lines()
+        .filter(line -> line.startsWith(series + " "))
+        .mapToDouble(line -> Double.parseDouble(line.substring(series.length() + 1)))
+        .findFirst()
+        .orElse(0);
+  }
+
   /** Sends raw bytes and reads until the server closes or has sent a whole answer. */
   String raw(String bytes) throws Exception {
-    URI api = api("");
-    try (Socket socket = new Socket(api.getHost(), api.getPort())) {
+    return raw(api(""), bytes);
+  }
+
+  String raw(URI listener, String bytes) throws Exception {
+    try (Socket socket = new Socket(listener.getHost(), listener.getPort())) {
       socket.setSoTimeout(5000);
       socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
       socket.getOutputStream().flush();

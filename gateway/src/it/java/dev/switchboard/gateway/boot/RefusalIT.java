@@ -8,11 +8,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.net.URI;
 import java.net.http.HttpResponse;
+import java.util.Locale;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every refusal: its status, an OpenAI error object, and the field at fault. */
 class RefusalIT {
@@ -115,6 +117,17 @@ class RefusalIT {
         "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 2\\r\\n"
             + "Content-Length: 3\\r\\n\\r\\n{} | 400",
         "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: -1\\r\\n\\r\\n | 400",
+        "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\nTransfer-Encoding: foo\\r\\n"
+            + "\\r\\n{} | 400",
+        "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\n"
+            + "Transfer-Encoding: gzip, chunked\\r\\n\\r\\n0\\r\\n\\r\\n | 400",
+        "POST /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\nTransfer-Encoding: chunked\\r\\n"
+            + "Transfer-Encoding: identity\\r\\n\\r\\n0\\r\\n\\r\\n | 400",
+        "GET /livez HTTP/1.1\\r\\nHost: a\\r\\nX: b\\r\\n c\\r\\n\\r\\n | 400",
+        "GET /livez HTTP/1.1\\r\\nHost: a\\r\\n\\tb\\r\\n\\r\\n | 400",
+        "GET /livez HTTP/1.1\\r\\n\\r\\n | 400",
+        "GET /livez HTTP/1.1\\r\\nHost: a b\\r\\n\\r\\n | 400",
+        "GET livez HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 404",
         "GET /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 405",
         "FOO /v1/models HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 405",
         "DELETE /v1/models/m HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 405",
@@ -128,6 +141,60 @@ class RefusalIT {
     // Where the request line could not be read, its version is not known either.
     assertTrue(answer.matches("(?s)HTTP/1\\.[01] " + status + " .*"), answer);
     assertTrue(answer.contains("{\"error\":{\"message\":"), answer);
+    String head = answer.toLowerCase(Locale.ROOT);
+    assertTrue(head.contains("\r\nx-request-id: "), answer);
+    assertTrue(head.contains("\r\nx-switchboard-reason: "), answer);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"Transfer-Encoding: foo", "Transfer-Encoding: chunked, foo", "X: a\r\n b"})
+  void whatFollowsARefusedHeadIsNotReadAsARequest(String header) throws Exception {
+    String answer =
+        gateway.raw(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
+                + header
+                + "\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    assertTrue(answer.startsWith("HTTP/1.1 400 "), answer);
+    assertEquals(1, answer.split("HTTP/1.1 ", -1).length - 1, answer);
+  }
+
+  @Test
+  void aBodyMayHoldWhatAHeadMayNot() throws Exception {
+    String body = "{\r\n \"model\": 1}";
+    String answer =
+        gateway.raw(
+            "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: "
+                + body.length()
+                + "\r\n\r\n"
+                + body
+                + "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    assertTrue(answer.contains("\"param\":\"model\""), answer);
+    assertTrue(answer.endsWith("{\"status\":\"live\"}"), answer);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/livez", "/readyz", "/v1/models", "/v1/models/m"})
+  void headIsAnsweredLikeGetWithoutTheBody(String path) throws Exception {
+    String answer =
+        gateway.raw(
+            "HEAD " + path + " HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    assertTrue(answer.matches("(?s)HTTP/1.1 200 OK\r\n[^{]*HTTP/1.1 200 OK\r\n.*live.*"), answer);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"/v1/nothing, 404", "/v1/chat/completions, 405", "/v1/models/nobody, 404"})
+  void aRefusedRequestWithoutABodyLeavesTheConnectionOpen(String path, int status)
+      throws Exception {
+    String answer =
+        gateway.raw(
+            "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+
+    assertTrue(answer.startsWith("HTTP/1.1 " + status + " "), answer);
+    assertTrue(answer.endsWith("{\"status\":\"live\"}"), answer);
   }
 
   @Test

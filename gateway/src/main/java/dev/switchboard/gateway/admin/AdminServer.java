@@ -14,10 +14,13 @@ import dev.switchboard.gateway.http.Health;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
 import io.vertx.core.VerticleBase;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
+import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
+import java.util.List;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -33,13 +36,19 @@ public final class AdminServer extends VerticleBase {
   private final Gatehouse house;
   private final String bind;
   private final int port;
+  private final AdminGuard guard;
   private final Scrape scrape;
   private @Nullable HttpServer server;
 
-  public AdminServer(Gatehouse house, String bind, int port) {
+  /**
+   * @param loopback whether {@code bind} is reached from this machine only
+   * @param hosts further names that a request may call it by
+   */
+  public AdminServer(Gatehouse house, String bind, int port, boolean loopback, List<String> hosts) {
     this.house = house;
     this.bind = bind;
     this.port = port;
+    this.guard = new AdminGuard(loopback, bind, hosts, house.keys());
     this.scrape = new Scrape(house.metrics(), house.clock());
   }
 
@@ -64,8 +73,9 @@ public final class AdminServer extends VerticleBase {
 
   private Router router() {
     Router router = Router.router(vertx);
-    router.get("/livez").handler(Health::live);
-    router.get("/readyz").handler(context -> Health.ready(context, house));
+    readable(router.route("/livez")).handler(Health::live);
+    readable(router.route("/readyz")).handler(context -> Health.ready(context, house));
+    router.route().handler(this::guarded);
     router.get("/metrics").handler(scrape::answer);
     router.get("/admin/v1/replicas").handler(this::replicas);
     router.get("/admin/v1/replicas/:id").handler(this::replica);
@@ -79,6 +89,20 @@ public final class AdminServer extends VerticleBase {
         .route()
         .handler(context -> error(context, ApiError.pathNotFound(context.normalizedPath())));
     return router;
+  }
+
+  private static Route readable(Route route) {
+    return route.method(HttpMethod.GET).method(HttpMethod.HEAD);
+  }
+
+  /** Everything but the two probes, which tell nothing and are asked by machines without a key. */
+  private void guarded(RoutingContext context) {
+    ApiError refused = guard.refusal(context.request());
+    if (refused == null) {
+      context.next();
+    } else {
+      error(context, refused);
+    }
   }
 
   // ------------------------------------------------------------------ replicas
@@ -206,20 +230,18 @@ public final class AdminServer extends VerticleBase {
   }
 
   private io.vertx.core.Handler<RoutingContext> flight(Function<FlightRecord, ObjectNode> shape) {
-    return context -> {
-      String id = context.pathParam("id");
-      FlightRecord record = id == null ? null : house.recorder().find(id);
-      if (record == null) {
-        error(context, noSuch("request"));
-      } else {
-        answer(context, shape.apply(record));
-      }
-    };
+    return context ->
+        FlightLookup.find(
+            vertx,
+            house.recorder(),
+            String.valueOf(context.pathParam("id")),
+            record -> answer(context, shape.apply(record)),
+            missing -> error(context, missing));
   }
 
   // ------------------------------------------------------------------ answers
 
-  private static ApiError noSuch(String what) {
+  static ApiError noSuch(String what) {
     return new ApiError(
         404, "invalid_request_error", "not_found", "id", "No such " + what + " is known.");
   }

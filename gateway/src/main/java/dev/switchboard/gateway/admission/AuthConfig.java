@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admission;
 
 import java.util.List;
+import java.util.Objects;
 
 /**
  * API keys; without any, requests need none.
@@ -20,6 +21,8 @@ public record AuthConfig(List<Key> keys) {
    */
   public record Key(String name, String sha256) {
     public Key {
+      Objects.requireNonNull(name, "name is missing");
+      Objects.requireNonNull(sha256, "sha256 is missing");
       if (!name.matches("[A-Za-z0-9._-]{1,64}")) {
         throw new IllegalArgumentException("name may hold letters, digits and . _ - only");
       }

@@ -2,18 +2,27 @@ package dev.switchboard.gateway.boot;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.exc.InputCoercionException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
+import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import java.io.IOException;
+import java.net.URI;
+import java.nio.charset.MalformedInputException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.stream.Collectors;
 
 /**
@@ -52,6 +61,12 @@ final class ConfigReader {
         throw new IllegalArgumentException(file + " is larger than " + MAX_FILE_BYTES + " bytes");
       }
       overlay(tree, Files.readString(file));
+    } catch (NoSuchFileException e) {
+      throw new IllegalArgumentException("there is no file " + file, e);
+    } catch (AccessDeniedException e) {
+      throw new IllegalArgumentException("may not read " + file, e);
+    } catch (MalformedInputException e) {
+      throw new IllegalArgumentException(file + " is not UTF-8 text", e);
     } catch (IOException e) {
       throw new IllegalArgumentException("cannot read " + file + ": " + e.getMessage(), e);
     }
@@ -90,20 +105,50 @@ final class ConfigReader {
     try {
       return JSON.treeToValue(tree, GatewayConfig.class).checked();
     } catch (JsonMappingException e) {
-      throw new IllegalArgumentException(path(e) + ": " + reason(e), e);
+      throw new IllegalArgumentException(path(e) + ": " + reason(e, tree), e);
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(e.getOriginalMessage(), e);
     }
   }
 
-  private static String reason(JsonMappingException e) {
-    if (e instanceof com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException) {
+  private static String reason(JsonMappingException e, JsonNode tree) {
+    if (e instanceof UnrecognizedPropertyException) {
       return "unknown key";
     }
     Throwable cause = e.getCause();
-    return cause instanceof IllegalArgumentException
-        ? String.valueOf(cause.getMessage())
-        : e.getOriginalMessage();
+    if (e instanceof ValueInstantiationException && cause != null) {
+      return String.valueOf(cause.getMessage());
+    }
+    JsonNode given = tree;
+    for (JsonMappingException.Reference part : e.getPath()) {
+      given =
+          part.getFieldName() != null
+              ? given.path(part.getFieldName())
+              : given.path(part.getIndex());
+    }
+    return "must be " + expected(e) + ", not " + given;
+  }
+
+  private static String expected(JsonMappingException e) {
+    Class<?> type =
+        e instanceof MismatchedInputException mismatch
+            ? mismatch.getTargetType()
+            : e.getCause() instanceof InputCoercionException coercion
+                ? coercion.getTargetType()
+                : null;
+    if (type == null) {
+      return "another value";
+    }
+    if (type == double.class) {
+      return "a number";
+    }
+    if (type.isPrimitive() || type == Integer.class) {
+      return "a whole number" + (type == long.class ? "" : " of at most " + Integer.MAX_VALUE);
+    }
+    if (Collection.class.isAssignableFrom(type)) {
+      return "a list";
+    }
+    return type.isRecord() ? "a map of keys" : type == URI.class ? "a URL" : "text";
   }
 
   private static String path(JsonMappingException e) {

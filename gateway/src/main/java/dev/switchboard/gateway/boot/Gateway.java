@@ -76,7 +76,10 @@ final class Gateway {
                 .replicaState(
                     replica.id(), replica.model(), from == null ? null : from.name(), to.name()));
     events.also(house.metrics()::workerRestarted, this::announce);
-    this.adminServer = new AdminServer(house, config.admin().bind(), config.admin().port());
+    GatewayConfig.AdminConfig admin = config.admin();
+    this.adminServer =
+        new AdminServer(
+            house, admin.bind(), admin.port(), GatewayConfig.loopback(admin.bind()), admin.hosts());
     this.prober =
         new Prober(
             vertx,
@@ -118,7 +121,7 @@ final class Gateway {
   private Gatehouse house() {
     OpenTelemetry telemetry = GlobalOpenTelemetry.get();
     boolean agent = !telemetry.getPropagators().getTextMapPropagator().fields().isEmpty();
-    Metrics metrics = new Metrics(fleet::serves, version(), agent);
+    Metrics metrics = new Metrics(fleet::serves, Version.text(), agent);
     return new Gatehouse(
         config.http(),
         config.deadlines(),
@@ -135,11 +138,6 @@ final class Gateway {
         telemetry.getPropagators().getTextMapPropagator());
   }
 
-  private static String version() {
-    String version = Gateway.class.getPackage().getImplementationVersion();
-    return version == null ? "unpackaged" : version;
-  }
-
   private static String freshId() {
     ThreadLocalRandom random = ThreadLocalRandom.current();
     return String.format("%016x%016x", random.nextLong(), random.nextLong());
@@ -149,15 +147,18 @@ final class Gateway {
     int cores = Runtime.getRuntime().availableProcessors();
     int loops =
         config.http().eventLoops() > 0 ? config.http().eventLoops() : Math.max(1, cores / 4);
-    Future<String> admin = vertx.deployVerticle(adminServer);
+    Future<String> admin =
+        vertx.deployVerticle(adminServer).recover(cause -> refused(ListenProbe.ADMIN, cause));
     Future<String> api =
-        vertx.deployVerticle(
-            () -> {
-              PublicServer server = new PublicServer(house);
-              servers.add(server);
-              return server;
-            },
-            new DeploymentOptions().setInstances(loops));
+        vertx
+            .deployVerticle(
+                () -> {
+                  PublicServer server = new PublicServer(house);
+                  servers.add(server);
+                  return server;
+                },
+                new DeploymentOptions().setInstances(loops))
+            .recover(cause -> refused(ListenProbe.API, cause));
     try {
       Future.all(admin, api)
           .toCompletionStage()
@@ -165,7 +166,7 @@ final class Gateway {
           .get(START_SECONDS, TimeUnit.SECONDS);
     } catch (ExecutionException e) {
       String message = e.getCause() == null ? e.toString() : e.getCause().getMessage();
-      throw new IllegalStateException("cannot listen: " + message, e);
+      throw new IllegalStateException(message, e);
     } catch (TimeoutException e) {
       throw new IllegalStateException("cannot listen within " + START_SECONDS + " s", e);
     } catch (InterruptedException e) {
@@ -173,6 +174,11 @@ final class Gateway {
       throw new IllegalStateException("interrupted", e);
     }
     events.emit("listening", urls());
+  }
+
+  private Future<String> refused(ListenProbe.Listener listener, Throwable cause) {
+    return Future.failedFuture(
+        new IllegalStateException(listener.complaint(config, String.valueOf(cause.getMessage()))));
   }
 
   /** Where it listens: {@code api} and {@code admin}. */

@@ -51,13 +51,16 @@ public record GatewayConfig(
   /**
    * The admin listener.
    *
-   * @param bind always loopback unless said otherwise: it has no keys of its own yet
+   * @param bind on loopback it asks for no key, elsewhere for one of {@code auth.keys}
    * @param port 0 takes a free one
+   * @param hosts names besides {@code localhost} and the address that {@code Host} may have on
+   *     loopback, such as that of a proxy before it
    */
-  public record AdminConfig(String bind, int port) {
-    static final AdminConfig DEFAULTS = new AdminConfig("127.0.0.1", 9901);
+  public record AdminConfig(String bind, int port, List<String> hosts) {
+    static final AdminConfig DEFAULTS = new AdminConfig("127.0.0.1", 9901, List.of());
 
     public AdminConfig {
+      hosts = List.copyOf(hosts);
       if (port < 0 || port > 65_535) {
         throw new IllegalArgumentException("port must be 0 to 65535, not " + port);
       }
@@ -101,6 +104,10 @@ public record GatewayConfig(
       throw new IllegalArgumentException(
           "admin.bind is " + admin.bind() + ", which is not loopback, and auth.keys is empty");
     }
+    if (http.port() != 0 && http.port() == admin.port() && overlap(http.bind(), admin.bind())) {
+      throw new IllegalArgumentException(
+          "http.port (--port) and admin.port (--admin-port) are both " + http.port());
+    }
     Set<String> names = new HashSet<>();
     for (ModelSpec model : models) {
       if (!names.add(model.servedName())) {
@@ -110,9 +117,20 @@ public record GatewayConfig(
     return this;
   }
 
-  private static boolean loopback(String host) {
+  static boolean loopback(String host) {
+    return address(host).isLoopbackAddress();
+  }
+
+  /** Whether two listeners on these addresses cannot share a port. */
+  private static boolean overlap(String one, String other) {
+    InetAddress first = address(one);
+    InetAddress second = address(other);
+    return first.equals(second) || first.isAnyLocalAddress() || second.isAnyLocalAddress();
+  }
+
+  private static InetAddress address(String host) {
     try {
-      return InetAddress.getByName(host).isLoopbackAddress();
+      return InetAddress.getByName(host);
     } catch (UnknownHostException e) {
       throw new IllegalArgumentException("bind: unknown host " + host, e);
     }

@@ -31,6 +31,7 @@ import picocli.CommandLine.Option;
 @Command(
     name = "switchboard up",
     mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
     description = "Serves models behind an OpenAI-compatible API.")
 public final class GatewayMain implements Callable<Integer> {
   private static final String DEMO_MODEL = "native-engine/demo-model/switchboard-demo.gguf";
@@ -73,6 +74,7 @@ public final class GatewayMain implements Callable<Integer> {
   public static void main(String[] arguments) {
     GatewayMain gateway = new GatewayMain(System.out, System.err);
     CommandLine command = new CommandLine(gateway);
+    command.setOverwrittenOptionsAllowed(true);
     command.setParameterExceptionHandler((wrong, given) -> gateway.refuse(wrong.getMessage()));
     System.exit(command.execute(arguments));
   }
@@ -106,6 +108,7 @@ public final class GatewayMain implements Callable<Integer> {
   private int run(LauncherEvents events, AtomicReference<@Nullable Fleet> started) {
     NanoClock clock = new SystemClock();
     GatewayConfig config = config();
+    ListenProbe.check(config);
     Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
     Fleet fleet =
         new Fleet(

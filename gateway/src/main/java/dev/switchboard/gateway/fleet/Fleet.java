@@ -178,7 +178,7 @@ public final class Fleet implements AutoCloseable {
         .orElse("no worker could be started");
   }
 
-  /** Whether every replica of some model was given up. */
+  /** Whether every replica of some model failed. */
   public boolean hopeless() {
     return models.stream()
         .anyMatch(
@@ -186,6 +186,33 @@ public final class Fleet implements AutoCloseable {
                 replicas.values().stream()
                     .filter(replica -> replica.model().equals(model))
                     .allMatch(replica -> replica.state() == ReplicaState.FAILED));
+  }
+
+  /**
+   * When a model without a ready replica may have one: seconds from now, at least {@code least}; 0
+   * when that takes an operator.
+   */
+  public int retryAfterSeconds(String model, int least) {
+    long now = clock.epochNanos() / 1_000_000;
+    long soonestMs = Long.MAX_VALUE;
+    for (Replica replica : replicas.values()) {
+      if (replica.model().equals(model)) {
+        soonestMs = Math.min(soonestMs, expectedMs(replica, now));
+      }
+    }
+    return soonestMs == Long.MAX_VALUE
+        ? 0
+        : Math.clamp((soonestMs - now + 999) / 1000, least, Integer.MAX_VALUE);
+  }
+
+  private static long expectedMs(Replica replica, long now) {
+    long expected = replica.expectedReadyMs();
+    return switch (replica.state()) {
+      case WARMING, READY, EJECTED -> now;
+      case STARTING, RESTARTING -> Math.max(expected, now);
+      case FAILED -> expected == 0 ? Long.MAX_VALUE : expected;
+      case DRAINING, DRAINED, STOPPED -> Long.MAX_VALUE;
+    };
   }
 
   /** A number that rises with every call, for routing's ties. */

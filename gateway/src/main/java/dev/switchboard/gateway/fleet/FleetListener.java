@@ -8,6 +8,6 @@ public interface FleetListener {
 
   void workerRestarting(String replica, String reason, long waitMs);
 
-  /** It was given up. */
+  /** It cannot be started, or exits too often; the reason says whether it is tried again. */
   void workerFailed(String replica, String reason);
 }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URI;
 import java.util.List;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -37,6 +38,8 @@ final class LocalWorker {
   private @Nullable WorkerProcess process;
   private boolean stopping;
   private long startedMs;
+  private long loadMs;
+  private @Nullable Future<?> nextStart;
   private @Nullable String failure;
 
   LocalWorker(
@@ -67,6 +70,7 @@ final class LocalWorker {
     }
     startedMs = nowMs.getAsLong();
     failure = null;
+    replica.expectReadyMs(startedMs + loadMs);
     try {
       WorkerProcess started =
           WorkerProcess.start(
@@ -88,8 +92,9 @@ final class LocalWorker {
     }
   }
 
-  /** Starts a worker that was given up. */
+  /** Starts a worker that failed, without waiting any longer. */
   void revive() {
+    cancelNextStart();
     if (replica.tryTransition(ReplicaState.FAILED, ReplicaState.STARTING, "resumed")) {
       restarts.forget();
       start();
@@ -98,6 +103,7 @@ final class LocalWorker {
 
   void terminate() {
     stopping = true;
+    cancelNextStart();
     replica.stopped();
     if (process != null) {
       process.terminate();
@@ -125,8 +131,10 @@ final class LocalWorker {
       case "loading" ->
           listener.workerLoading(
               replica.id(), event.path("done_bytes").asLong(), event.path("total_bytes").asLong());
-      case "ready" ->
-          replica.tryTransition(ReplicaState.STARTING, ReplicaState.WARMING, "model loaded");
+      case "ready" -> {
+        loadMs = nowMs.getAsLong() - startedMs;
+        replica.tryTransition(ReplicaState.STARTING, ReplicaState.WARMING, "model loaded");
+      }
       case "failed" -> failure = event.path("message").asText();
       default -> LOG.debug("worker_event replica={} event={}", replica.id(), event);
     }
@@ -134,26 +142,51 @@ final class LocalWorker {
 
   private void exited(int status) {
     process = null;
+    replica.expectReadyMs(0);
     if (stopping) {
       return;
     }
     String why = failure != null ? failure : "exited with status " + status;
-    boolean permanent = status == BAD_COMMAND || status == MODEL_FAILED;
-    long waitMs = permanent ? -1 : restarts.exited(nowMs.getAsLong());
     LOG.warn("worker_exited replica={} status={} reason=\"{}\"", replica.id(), status, why);
-    if (waitMs < 0) {
-      replica.tryTransition(ReplicaState.RESTARTING, ReplicaState.FAILED, why);
-      listener.workerFailed(replica.id(), why);
+    if (status == BAD_COMMAND || status == MODEL_FAILED) {
+      fail(why);
       return;
     }
-    listener.workerRestarting(replica.id(), why, waitMs);
-    var _ = fleet.schedule(this::restart, waitMs, TimeUnit.MILLISECONDS);
+    long now = nowMs.getAsLong();
+    long waitMs = restarts.exited(startedMs, now);
+    replica.expectReadyMs(now + waitMs + loadMs);
+    if (restarts.crashLooping()) {
+      fail(why + "; it exits too often, the next start is in " + waitMs + " ms");
+      nextStart = fleet.schedule(this::tryAgain, waitMs, TimeUnit.MILLISECONDS);
+    } else {
+      listener.workerRestarting(replica.id(), why, waitMs);
+      nextStart = fleet.schedule(this::restart, waitMs, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  private void fail(String why) {
+    replica.tryTransition(ReplicaState.RESTARTING, ReplicaState.FAILED, why);
+    listener.workerFailed(replica.id(), why);
   }
 
   private void restart() {
     if (!stopping
         && replica.tryTransition(ReplicaState.RESTARTING, ReplicaState.STARTING, "restarted")) {
       start();
+    }
+  }
+
+  private void tryAgain() {
+    if (!stopping
+        && replica.tryTransition(ReplicaState.FAILED, ReplicaState.STARTING, "tried again")) {
+      listener.workerRestarting(replica.id(), "tried again", 0);
+      start();
+    }
+  }
+
+  private void cancelNextStart() {
+    if (nextStart != null) {
+      nextStart.cancel(false);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.fleet;
 
 import java.nio.file.Path;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 public record ModelSpec(Path file, @Nullable String name, @Nullable Integer workers) {
 
   public ModelSpec {
+    Objects.requireNonNull(file, "file is missing");
     if (name != null && !name.matches("[A-Za-z0-9._:/-]{1,128}")) {
       throw new IllegalArgumentException("name may hold letters, digits and . _ : / - only");
     }

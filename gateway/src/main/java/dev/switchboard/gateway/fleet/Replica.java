@@ -37,6 +37,7 @@ public final class Replica {
   private volatile ReplicaReport report = ReplicaReport.NONE;
   private volatile long lastUsedNanos;
   private volatile long pid;
+  private volatile long expectedReadyMs;
 
   Replica(String id, String model, boolean local, StateListener listener) {
     this.id = id;
@@ -88,6 +89,15 @@ public final class Replica {
 
   void pid(long value) {
     pid = value;
+  }
+
+  /** Epoch milliseconds at which its process should be ready; 0 where nobody knows. */
+  long expectedReadyMs() {
+    return expectedReadyMs;
+  }
+
+  void expectReadyMs(long value) {
+    expectedReadyMs = value;
   }
 
   public ReplicaReport report() {

@@ -11,7 +11,7 @@ import java.util.Set;
  *      ▲            ▲          │          │            │
  *      │            └─ EJECTED ◀          └── resume ──┴──▶ WARMING
  *   RESTARTING ◀── (process exit, from any state that has a process)
- *      └──▶ FAILED (exits too fast) ── resume ──▶ STARTING
+ *      └──▶ FAILED ── the longest wait, or resume ──▶ STARTING
  *   any ──▶ STOPPED
  * </pre>
  */
@@ -30,7 +30,10 @@ public enum ReplicaState {
   DRAINED,
   /** Its process exited and waits to be started again. */
   RESTARTING,
-  /** It exits too fast to be worth restarting; an operator may resume it. */
+  /**
+   * It exits too often and is tried again after the longest wait only; or it cannot be started as
+   * it is, and waits for an operator.
+   */
   FAILED,
   /** The gateway stopped it. */
   STOPPED;

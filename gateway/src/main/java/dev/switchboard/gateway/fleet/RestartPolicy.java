@@ -4,32 +4,43 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * When a worker that exited starts again: at once the first time, then with doubling waits; not at
- * all when it exits too often. A worker that ran longer than the window starts afresh. Pure: the
- * time comes in.
+ * When a worker that exited starts again: at once the first time, then with doubling waits; when it
+ * exits too often, after the longest wait each time. A worker that ran longer than the window
+ * starts afresh. Pure: the time comes in.
  */
 final class RestartPolicy {
   private final WorkersConfig config;
   private final Deque<Long> exits = new ArrayDeque<>();
+  private boolean crashLooping;
 
   RestartPolicy(WorkersConfig config) {
     this.config = config;
   }
 
-  /** Milliseconds to wait before the next start; −1 when it is crash-looping. */
-  long exited(long nowMs) {
+  /** Milliseconds to wait before the next start of a worker that ran between two moments. */
+  long exited(long startedMs, long nowMs) {
+    if (nowMs - startedMs > config.crashLoopWindowMs()) {
+      forget();
+    }
     while (!exits.isEmpty() && nowMs - exits.getFirst() > config.crashLoopWindowMs()) {
       exits.removeFirst();
     }
     exits.addLast(nowMs);
-    if (exits.size() >= config.crashLoopExits()) {
-      return -1;
+    crashLooping |= exits.size() >= config.crashLoopExits();
+    if (crashLooping) {
+      return config.restartMaxMs();
     }
     int doublings = Math.min(exits.size() - 1, 20);
     return Math.min(config.restartFirstMs() << doublings, config.restartMaxMs());
   }
 
+  /** Whether it exited too often, and has not run for long since then. */
+  boolean crashLooping() {
+    return crashLooping;
+  }
+
   void forget() {
     exits.clear();
+    crashLooping = false;
   }
 }

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.fleet;
 
 import java.net.URI;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * A server that speaks the OpenAI API and that we do not run.
@@ -11,7 +12,8 @@ import java.util.List;
  */
 public record UpstreamSpec(URI url, List<String> models) {
   public UpstreamSpec {
-    models = List.copyOf(models);
+    Objects.requireNonNull(url, "url is missing");
+    models = List.copyOf(Objects.requireNonNull(models, "models is missing"));
     boolean http = "http".equals(url.getScheme()) || "https".equals(url.getScheme());
     if (!http || url.getHost() == null || url.getQuery() != null || url.getUserInfo() != null) {
       throw new IllegalArgumentException("url must be http(s)://host[:port][/base], not " + url);

@@ -15,7 +15,8 @@ import java.util.List;
  * @param canaryIdleMs an idle replica is proven again after this long
  * @param canaryTimeoutMs a canary must be answered within
  * @param restartFirstMs wait before the first restart; doubles up to {@code restartMaxMs}
- * @param crashLoopExits exits within {@code crashLoopWindowMs} that make a worker FAILED
+ * @param crashLoopExits exits within {@code crashLoopWindowMs} that make a worker FAILED; from then
+ *     on {@code restartMaxMs} pass before each start
  * @param stopMs how long a worker may take to finish its requests when it is stopped
  */
 public record WorkersConfig(
@@ -62,9 +63,9 @@ public record WorkersConfig(
     javaOptions = List.copyOf(javaOptions);
     arguments = List.copyOf(arguments);
     range("local", local, 0, 64);
-    range("stages", stages, 1, 64);
-    range("ranks", ranks, 1, 64);
-    range("threads", threads, 0, 1024);
+    range("stages", stages, 1, 16);
+    range("ranks", ranks, 1, 16);
+    range("threads", threads, 0, 256);
     range("state-poll-ms", statePollMs, 50, 60_000);
     range("state-timeout-ms", stateTimeoutMs, 50, 60_000);
     range("eject-after", ejectAfter, 1, 100);

@@ -20,8 +20,6 @@ public final class Flight {
   public enum Mark {
     /** Its head had arrived. */
     ACCEPTED,
-    /** The key was checked. */
-    AUTHENTICATED,
     /** The last byte of its body had arrived. */
     RECEIVED,
     /** It was read and validated. */

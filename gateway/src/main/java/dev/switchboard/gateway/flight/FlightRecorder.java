@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Two rings. Every request enters the recent one. What falls out of it is dropped, unless it
  * failed or was slow: that moves on to the kept ring, so an incident outlives the good traffic that
- * follows it. Each ring owns half of the bytes and evicts its oldest. Safe on any thread.
+ * follows it. Each ring owns half of the bytes and evicts its oldest. A request that still runs is
+ * known by its id only. Safe on any thread.
  */
 public final class FlightRecorder {
 
@@ -43,13 +44,68 @@ public final class FlightRecorder {
   private final Ring recent = new Ring();
   private final Ring kept = new Ring();
   private final Map<String, FlightRecord> byId = new HashMap<>();
+  private final Map<String, Running> running = new HashMap<>();
+
+  /** The requests of one id that run: one, unless clients chose the same. */
+  private static final class Running {
+    private final List<Runnable> listeners = new ArrayList<>(0);
+    private int flights;
+  }
 
   public FlightRecorder(Limits limits) {
     this.limits = limits;
   }
 
+  /**
+   * A request began; {@link #add} says that it ended. What is kept of it until then is an entry for
+   * its id, so that whoever asks too early can be told to wait.
+   */
+  public synchronized void begin(String id) {
+    running.computeIfAbsent(id, begun -> new Running()).flights++;
+  }
+
   /** Adds a record; a later request with the same id hides the earlier one. */
-  public synchronized void add(FlightRecord record) {
+  public void add(FlightRecord record) {
+    List<Runnable> told;
+    synchronized (this) {
+      keep(record);
+      told = ended(record.id());
+    }
+    told.forEach(Runnable::run);
+  }
+
+  /**
+   * Asks to be told, on the thread that ends it, when the request with this id has ended.
+   *
+   * @return whether one runs; if not, nobody will be told
+   */
+  public synchronized boolean whenEnded(String id, Runnable listener) {
+    Running found = running.get(id);
+    if (found == null) {
+      return false;
+    }
+    found.listeners.add(listener);
+    return true;
+  }
+
+  /** Withdraws what was asked for. */
+  public synchronized void forget(String id, Runnable listener) {
+    Running found = running.get(id);
+    if (found != null) {
+      found.listeners.remove(listener);
+    }
+  }
+
+  private List<Runnable> ended(String id) {
+    Running found = running.get(id);
+    if (found == null || --found.flights > 0) {
+      return List.of();
+    }
+    running.remove(id);
+    return found.listeners;
+  }
+
+  private void keep(FlightRecord record) {
     recent.add(record);
     byId.put(record.id(), record);
     while (over(recent)) {

@@ -38,7 +38,6 @@ public record Story(
   /** A share of the wall time. */
   public enum Phase {
     ACCEPT("accept"),
-    AUTH("auth"),
     PARSE("parse"),
     QUEUE("queue"),
     ROUTE("route"),
@@ -125,7 +124,6 @@ public record Story(
     }
 
     Story tell() {
-      cut(Phase.AUTH, record.at(Mark.AUTHENTICATED));
       cut(Phase.ACCEPT, record.at(Mark.RECEIVED));
       cut(Phase.PARSE, record.at(Mark.PARSED));
       cut(Phase.QUEUE, record.at(Mark.ADMITTED));

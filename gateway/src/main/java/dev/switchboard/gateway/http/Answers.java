@@ -25,7 +25,7 @@ final class Answers {
     if (failure.retryAfterSeconds() > 0) {
       response.putHeader("Retry-After", Integer.toString(failure.retryAfterSeconds()));
     }
-    boolean unread = !request.isEnded();
+    boolean unread = !request.isEnded() && hasBody(request);
     if (unread) {
       response.putHeader("Connection", "close");
     }
@@ -39,7 +39,14 @@ final class Answers {
     return sent;
   }
 
-  private static String reason(Failure failure) {
+  /** A head without either header has no body, though its end was not told yet. */
+  private static boolean hasBody(HttpServerRequest request) {
+    String length = request.getHeader("Content-Length");
+    return request.getHeader("Transfer-Encoding") != null
+        || (length != null && !length.equals("0"));
+  }
+
+  static String reason(Failure failure) {
     String code = failure.error().code();
     return code != null ? code : failure.outcome().label();
   }

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
@@ -52,8 +53,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Three things can end it: the answer, the client's leaving and a deadline. Whichever comes
  * first wins; {@link #finish} runs once, closes the admission pass and the replica's ticket, and
- * makes the record. A late callback of an attempt that was given up is told apart by the attempt's
- * number.
+ * makes the record. A late callback of an attempt that was given up finds that {@link Attempt}
+ * over.
  */
 final class Exchange {
   private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
@@ -70,6 +71,7 @@ final class Exchange {
   private final HttpServerResponse response;
   private final Flight flight;
   private final RequestTrace trace;
+  private final DeadlineTimer deadline;
   private final Set<String> failedReplicas = new HashSet<>();
 
   private Buffer body = Buffer.buffer();
@@ -78,16 +80,9 @@ final class Exchange {
   private @Nullable GaugeDataPoint inFlight;
   private boolean over;
   private long turn;
-  private long deadlineTimer = -1;
-  private long armedUntil;
 
-  // Of the current attempt.
-  private int attemptNumber;
-  private long attemptStart;
-  private @Nullable Replica replica;
-  private Replica.@Nullable Ticket ticket;
-  private @Nullable HttpClientRequest upstream;
-  private @Nullable EventRelay relay;
+  /** The present attempt, or the last one. */
+  private @Nullable Attempt attempt;
 
   Exchange(
       Gatehouse house,
@@ -107,11 +102,13 @@ final class Exchange {
     this.response = request.response();
     this.flight = flight;
     this.trace = trace;
+    this.deadline = new DeadlineTimer(vertx, house.deadlines(), flight, this::deadlineMissed);
     flight.endpoint(endpoint.operation());
     flight.traceId(trace.traceId());
   }
 
   void start() {
+    house.recorder().begin(flight.id());
     response.closeHandler(closed -> clientGone());
     response.exceptionHandler(broken -> clientGone());
     String wanted = request.getHeader("X-Switchboard-Timeline");
@@ -187,17 +184,19 @@ final class Exchange {
     inFlight.inc();
     house.retries().earn();
     turn = house.fleet().nextTurn();
-    armDeadline();
     attempt();
   }
 
   // ------------------------------------------------------------------ attempts
 
+  private Decision decide() {
+    return house
+        .policy()
+        .route(house.fleet().views(), new RouteRequest(flight.model(), failedReplicas, turn));
+  }
+
   private void attempt() {
-    Decision decision =
-        house
-            .policy()
-            .route(house.fleet().views(), new RouteRequest(flight.model(), failedReplicas, turn));
+    Decision decision = decide();
     flight.decision(decision);
     Replica chosen = decision.chosen() == null ? null : house.fleet().find(decision.chosen());
     URI address = chosen == null ? null : chosen.address();
@@ -205,56 +204,57 @@ final class Exchange {
       noReplica();
       return;
     }
-    attemptNumber = flight.attempts() + 1;
-    attemptStart = flight.at(Mark.ROUTED);
-    replica = chosen;
-    int number = attemptNumber;
+    long start = flight.at(Mark.ROUTED);
+    Attempt begun = new Attempt(flight.attempts() + 1, chosen, start);
+    attempt = begun;
+    deadline.connecting(true);
     var context = vertx.getOrCreateContext();
-    ticket =
+    begun.holds(
         chosen.open(
-            () -> context.runOnContext(gone -> attemptBroke(number, "the replica went away")),
-            flight.at(Mark.ROUTED));
+            () -> context.runOnContext(gone -> attemptBroke(begun, "the replica went away")),
+            start));
     house.metrics().replicaInFlight(chosen.id()).inc();
-    Context traced = trace.startAttempt(flight, chosen.id(), number, attemptStart);
+    Context traced = trace.startAttempt(flight, chosen.id(), begun.number(), start);
     try (Scope _ = traced.makeCurrent()) {
       client
           .open(address, HttpMethod.POST, endpoint.path())
-          .onSuccess(opened -> connected(number, opened, traced))
-          .onFailure(cause -> attemptBroke(number, "cannot connect: " + cause.getMessage()));
+          .onSuccess(opened -> connected(begun, opened, traced))
+          .onFailure(cause -> attemptBroke(begun, "cannot connect: " + cause.getMessage()));
     }
   }
 
   private void noReplica() {
     if (failedReplicas.isEmpty()) {
+      int least = house.admission().retryAfterSeconds();
       fail(
           Failure.of(
                   ApiError.unavailable("No replica of " + flight.model() + " is ready right now."))
-              .withRetryAfter(house.admission().retryAfterSeconds()));
+              .withRetryAfter(house.fleet().retryAfterSeconds(flight.model(), least)));
     } else {
       fail(Failure.of(ApiError.upstreamFailed("Every replica that was tried failed.")));
     }
   }
 
-  private void connected(int number, HttpClientRequest opened, Context traced) {
-    if (over || number != attemptNumber || ticket == null) {
+  private void connected(Attempt current, HttpClientRequest opened, Context traced) {
+    if (current.over()) {
       opened.reset();
       return;
     }
     flight.mark(Mark.CONNECTED);
-    upstream = opened;
+    deadline.connecting(false);
+    current.connected(opened);
     opened.putHeader("Content-Type", "application/json");
     opened.putHeader("Accept", flight.stream() ? "text/event-stream" : "application/json");
     opened.putHeader(RequestIds.HEADER, flight.id());
-    Replica target = Objects.requireNonNull(replica);
-    if (target.local()) {
+    if (current.replica().local()) {
       opened.putHeader("X-Switchboard-Timeline", "full");
     }
     traceHeaders(opened, traced);
     try (Scope _ = traced.makeCurrent()) {
       opened
           .send(body)
-          .onSuccess(answer -> answered(number, answer))
-          .onFailure(cause -> attemptBroke(number, "no answer: " + cause.getMessage()));
+          .onSuccess(answer -> answered(current, answer))
+          .onFailure(cause -> attemptBroke(current, "no answer: " + cause.getMessage()));
     }
   }
 
@@ -277,87 +277,95 @@ final class Exchange {
     }
   }
 
-  private void answered(int number, HttpClientResponse answer) {
-    if (over || number != attemptNumber) {
+  private void answered(Attempt current, HttpClientResponse answer) {
+    if (current.over()) {
       answer.request().reset();
       return;
     }
     flight.mark(Mark.ANSWERED);
     String type = answer.getHeader("Content-Type");
     if (answer.statusCode() == 200 && type != null && type.startsWith("text/event-stream")) {
-      relay(number, answer);
+      relay(current, answer);
       return;
     }
     WholeAnswer.collect(answer, house.http().maxAnswerBytes())
-        .onSuccess(bytes -> whole(number, answer, bytes))
-        .onFailure(cause -> attemptBroke(number, "the answer broke: " + cause.getMessage()));
+        .onSuccess(bytes -> whole(current, answer, bytes))
+        .onFailure(cause -> attemptBroke(current, "the answer broke: " + cause.getMessage()));
   }
 
   /** The current attempt is over without an answer; late news of an earlier one is ignored. */
-  private void attemptBroke(int number, String reason) {
-    if (over || number != attemptNumber) {
+  private void attemptBroke(Attempt current, String reason) {
+    if (current.over()) {
       return;
     }
-    EventRelay running = relay;
-    boolean committed = running != null && running.committed();
-    String name = replica == null ? "" : replica.id();
-    endAttempt(reason);
+    boolean committed = current.committed();
+    endAttempt(reason, AttemptResult.FAILED);
     LOG.warn(
         "attempt_failed request={} replica={} attempt={} reason=\"{}\"",
         flight.id(),
-        name,
-        number,
+        current.replica().id(),
+        current.number(),
         reason);
+    Failure failure = Failure.of(ApiError.upstreamFailed("The replica failed: " + reason + "."));
     if (committed) {
-      breakStream(Failure.of(ApiError.upstreamFailed("The replica failed: " + reason + ".")));
+      breakStream(failure);
       return;
     }
-    failedReplicas.add(name);
-    if (number < house.retries().attempts() && !house.admission().closing()) {
-      if (house.retries().spend()) {
-        attempt();
-        return;
-      }
-      house.metrics().retryDenied();
+    failedReplicas.add(current.replica().id());
+    if (mayRetry(current)) {
+      attempt();
+    } else {
+      fail(failure);
     }
-    fail(Failure.of(ApiError.upstreamFailed("The replica failed: " + reason + ".")));
   }
 
-  /** Gives the attempt up: its connection is closed, so the replica stops working on it. */
-  private void endAttempt(@Nullable String error) {
-    attemptNumber++;
-    EventRelay running = relay;
-    if (running != null) {
-      running.stop();
-      relay = null;
+  private boolean mayRetry(Attempt current) {
+    if (current.number() >= house.retries().attempts() || house.admission().closing()) {
+      return false;
     }
-    HttpClientRequest sent = upstream;
-    upstream = null;
-    if (sent != null && error != null) {
-      sent.reset();
+    if (house.retries().spend()) {
+      return true;
     }
-    Replica.Ticket held = ticket;
-    ticket = null;
-    if (held != null) {
-      held.close();
+    house.metrics().retryDenied();
+    return false;
+  }
+
+  /** The replica has enough to do; another one may not. */
+  private boolean shedElsewhere(Attempt current) {
+    failedReplicas.add(current.replica().id());
+    if (decide().chosen() == null || !mayRetry(current)) {
+      return false;
     }
-    Replica target = replica;
-    if (target != null && attemptStart != 0) {
-      long now = flight.now();
-      house.metrics().replicaInFlight(target.id()).dec();
-      flight.attempt(
-          new FlightRecord.Attempt(flight.attempts() + 1, target.id(), attemptStart, now, error));
-      attemptStart = 0;
-      house.metrics().attempt(target.id(), error == null);
-      if (error != null) {
-        trace.attemptFailed(error, now);
-      }
+    endAttempt("the replica answered 429", AttemptResult.SHED);
+    attempt();
+    return true;
+  }
+
+  /**
+   * Ends the current attempt.
+   *
+   * @param error why it is given up: its connection is closed, so the replica stops working on it
+   */
+  private void endAttempt(@Nullable String error, AttemptResult result) {
+    Attempt current = attempt;
+    if (current == null || current.over()) {
+      return;
+    }
+    current.end(error != null);
+    long now = flight.now();
+    String id = current.replica().id();
+    house.metrics().replicaInFlight(id).dec();
+    house.metrics().attempt(id, result);
+    flight.attempt(
+        new FlightRecord.Attempt(current.number(), id, current.startNanos(), now, error));
+    if (error != null) {
+      trace.attemptFailed(error, now);
     }
   }
 
   // ------------------------------------------------------------------ answers
 
-  private void relay(int number, HttpClientResponse answer) {
+  private void relay(Attempt current, HttpClientResponse answer) {
     EventRelay created =
         new EventRelay(
             flight,
@@ -368,32 +376,32 @@ final class Exchange {
               @Override
               public void committing() {
                 streamHead();
-                deadlineMoved();
+                deadline.moved();
               }
 
               @Override
               public void stalled() {
-                deadlineMoved();
+                deadline.moved();
               }
 
               @Override
               public void ended() {
-                endAttempt(null);
+                endAttempt(null, AttemptResult.SERVED);
                 end(response.end(), Outcome.OK, null);
               }
 
               @Override
               public void broken(String reason, boolean errorSent) {
                 if (errorSent) {
-                  endAttempt(reason);
+                  endAttempt(reason, AttemptResult.FAILED);
                   Failure failure = Failure.of(ApiError.upstreamFailed(reason));
                   end(response.end(), Outcome.UPSTREAM_BROKEN, failure);
                 } else {
-                  attemptBroke(number, reason);
+                  attemptBroke(current, reason);
                 }
               }
             });
-    relay = created;
+    current.streams(created);
     created.start(answer);
   }
 
@@ -408,8 +416,8 @@ final class Exchange {
   }
 
   private void answerHeaders() {
-    if (replica != null) {
-      response.putHeader("X-Switchboard-Replica", replica.id());
+    if (attempt != null) {
+      response.putHeader("X-Switchboard-Replica", attempt.replica().id());
     }
     response.putHeader("Server-Timing", ServerTiming.of(flight));
   }
@@ -420,29 +428,25 @@ final class Exchange {
     end(response.end(), failure.outcome(), failure);
   }
 
-  private void whole(int number, HttpClientResponse answer, Buffer bytes) {
-    if (over || number != attemptNumber) {
+  private void whole(Attempt current, HttpClientResponse answer, Buffer bytes) {
+    if (current.over()) {
       return;
     }
     int status = answer.statusCode();
     if (status == 502 || status == 503 || status == 504) {
-      attemptBroke(number, "the replica answered " + status);
+      attemptBroke(current, "the replica answered " + status);
+      return;
+    }
+    boolean shed = status == Outcome.SHED.status();
+    if (shed && shedElsewhere(current)) {
       return;
     }
     flight.mark(Mark.UPSTREAM_ENDED);
-    Buffer forwarded = bytes;
-    try {
-      byte[] array = bytes.getBytes();
-      AnswerReader.Read read = AnswerReader.read(array, 0, array.length, flight, keepTimeline);
-      forwarded = read.changed() ? Buffer.buffer(read.bytes()) : bytes;
-    } catch (IOException e) {
-      // A foreign server may answer an error in plain text; it goes on as it came.
-      LOG.debug("answer_not_json request={} status={}", flight.id(), status, e);
-    }
+    Buffer forwarded = forClient(bytes, status);
     if (status < 300) {
       flight.content();
     }
-    endAttempt(null);
+    endAttempt(null, shed ? AttemptResult.SHED : AttemptResult.SERVED);
     String type = answer.getHeader("Content-Type");
     String retryAfter = answer.getHeader("Retry-After");
     response.setStatusCode(status);
@@ -451,48 +455,62 @@ final class Exchange {
       response.putHeader("Retry-After", retryAfter);
     }
     answerHeaders();
-    end(response.end(forwarded), Outcome.ofStatus(status), null);
+    end(PieceWriter.write(response, forwarded, deadline::flushing), Outcome.ofStatus(status), null);
+  }
+
+  /** Reads an answer for the flight, and takes our own object out of it. */
+  private Buffer forClient(Buffer bytes, int status) {
+    try {
+      byte[] array = bytes.getBytes();
+      AnswerReader.Read read = AnswerReader.read(array, 0, array.length, flight, keepTimeline);
+      return read.changed() ? Buffer.buffer(read.bytes()) : bytes;
+    } catch (IOException e) {
+      // A foreign server may answer an error in plain text; it goes on as it came.
+      LOG.debug("answer_not_json request={} status={}", flight.id(), status, e);
+      return bytes;
+    }
   }
 
   // ------------------------------------------------------------------ deadlines
 
-  private void armDeadline() {
-    armedUntil = nextDeadline();
-    long waitMs = Math.max(1, (armedUntil - flight.now()) / 1_000_000 + 1);
-    deadlineTimer = vertx.setTimer(waitMs, id -> checkDeadline());
-  }
-
-  /** The request entered a phase whose deadline may be nearer than the one it waits for. */
-  private void deadlineMoved() {
-    if (nextDeadline() < armedUntil) {
-      vertx.cancelTimer(deadlineTimer);
-      armDeadline();
-    }
-  }
-
-  /** Within a phase deadlines only move away, with every token; the timer looks when it fires. */
-  private void checkDeadline() {
+  private void deadlineMissed(DeadlineTimer.Phase phase) {
     if (over) {
       return;
     }
-    if (flight.now() < nextDeadline()) {
-      armDeadline();
-    } else if (flight.stalledSince() != 0) {
-      LOG.info("client_stalled request={}", flight.id());
-      endAttempt("the client did not read");
-      request.connection().close();
-      finish(
-          Outcome.CLIENT_GONE, Failure.of(ApiError.deadlineExceeded("The client did not read.")));
-    } else {
-      deadlineMissed();
+    switch (phase) {
+      case CLIENT -> clientStalled();
+      case CONNECTION -> noConnection();
+      case ANSWER -> tooLate("no answer came in time");
+      case NEXT_TOKEN -> tooLate("the next token did not come in time");
     }
   }
 
-  private void deadlineMissed() {
-    boolean first = flight.at(Mark.FIRST_TOKEN) == 0;
-    String what = first ? "no answer came in time" : "the next token did not come in time";
-    boolean committed = relay != null && relay.committed();
-    endAttempt(what);
+  private void clientStalled() {
+    LOG.info("client_stalled request={}", flight.id());
+    endAttempt("the client did not read", AttemptResult.ABANDONED);
+    request.connection().close();
+    finish(Outcome.CLIENT_GONE, Failure.of(ApiError.deadlineExceeded("The client did not read.")));
+  }
+
+  /** More requests than connections to the replica: load, not its fault. */
+  private void noConnection() {
+    endAttempt("no connection was free in time", AttemptResult.ABANDONED);
+    ApiError busy =
+        new ApiError(
+            503,
+            "server_error",
+            "no_connection_free",
+            null,
+            "No connection to a replica became free in time.");
+    fail(
+        Failure.of(busy)
+            .withRetryAfter(house.admission().retryAfterSeconds())
+            .withTiming(ServerTiming.json(flight)));
+  }
+
+  private void tooLate(String what) {
+    boolean committed = attempt != null && attempt.committed();
+    endAttempt(what, AttemptResult.FAILED);
     Failure failure =
         Failure.of(ApiError.deadlineExceeded("Deadline exceeded: " + what + "."))
             .withTiming(ServerTiming.json(flight));
@@ -503,27 +521,13 @@ final class Exchange {
     }
   }
 
-  private long nextDeadline() {
-    DeadlinesConfig limits = house.deadlines();
-    long stalled = flight.stalledSince();
-    if (stalled != 0) {
-      return stalled + limits.writeStallMs() * 1_000_000L;
-    }
-    if (!flight.stream()) {
-      return flight.at(Mark.ADMITTED) + limits.answerMs() * 1_000_000L;
-    }
-    return flight.at(Mark.FIRST_TOKEN) == 0
-        ? flight.at(Mark.ADMITTED) + limits.firstTokenMs() * 1_000_000L
-        : flight.lastProgressNanos() + limits.interTokenMs() * 1_000_000L;
-  }
-
   // ------------------------------------------------------------------ ends
 
   private void clientGone() {
     if (over) {
       return;
     }
-    endAttempt("the client left");
+    endAttempt("the client left", AttemptResult.ABANDONED);
     finish(Outcome.CLIENT_GONE, null);
   }
 
@@ -531,13 +535,14 @@ final class Exchange {
     if (over) {
       return;
     }
-    endAttempt(failure.outcome().label());
+    endAttempt(failure.outcome().label(), AttemptResult.FAILED);
     end(Answers.error(vertx, request, failure), failure.outcome(), failure);
   }
 
   /** Waits until the last byte is out; the outcome is settled before that. */
   private void end(Future<Void> sent, Outcome outcome, @Nullable Failure failure) {
-    trace.outcome(flight.id(), outcome, replica == null ? null : replica.id());
+    trace.outcome(flight.id(), outcome, attempt == null ? null : attempt.replica().id());
+    deadline.flushing();
     sent.onComplete(done -> finish(done.succeeded() ? outcome : Outcome.CLIENT_GONE, failure));
   }
 
@@ -546,7 +551,7 @@ final class Exchange {
       return;
     }
     over = true;
-    vertx.cancelTimer(deadlineTimer);
+    deadline.cancel();
     if (pass != null) {
       pass.close();
     }

@@ -15,12 +15,7 @@ final class ProtocolGuard {
   static @Nullable ApiError refusal(HttpServerRequest request) {
     int hosts = request.headers().getAll("Host").size();
     if (hosts > 1 || (hosts == 0 && request.version() == HttpVersion.HTTP_1_1)) {
-      return new ApiError(
-          400,
-          "invalid_request_error",
-          "invalid_host",
-          "Host",
-          "A request must have exactly one Host header.");
+      return invalidHost();
     }
     String encoding = request.getHeader("Content-Encoding");
     if (encoding != null && !encoding.equalsIgnoreCase("identity")) {
@@ -28,6 +23,15 @@ final class ProtocolGuard {
           "The body must not be encoded; Content-Encoding is not accepted.");
     }
     return null;
+  }
+
+  static ApiError invalidHost() {
+    return new ApiError(
+        400,
+        "invalid_request_error",
+        "invalid_host",
+        "Host",
+        "A request must have exactly one valid Host header.");
   }
 
   /** Why Netty could not read the head. */
@@ -39,7 +43,10 @@ final class ProtocolGuard {
     if (cause instanceof TooLongHttpHeaderException) {
       return ApiError.headersTooLarge(config.maxHeaderBytes());
     }
-    return new ApiError(
-        400, "invalid_request_error", "malformed_http", null, "The request is not valid HTTP/1.1.");
+    String what =
+        cause instanceof StrictRequestDecoder.RefusedHeadException refused
+            ? String.valueOf(refused.getMessage())
+            : "The request is not valid HTTP/1.1.";
+    return new ApiError(400, "invalid_request_error", "malformed_http", null, what);
   }
 }

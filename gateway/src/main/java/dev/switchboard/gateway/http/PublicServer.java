@@ -19,6 +19,7 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
@@ -42,6 +43,8 @@ public final class PublicServer extends VerticleBase {
    */
   private static final int SEND_BUFFER_BYTES = 32 << 10;
 
+  private static final String READABLE = "GET, HEAD";
+
   private static final TextMapGetter<HttpServerRequest> HEADERS = new HeaderGetter();
 
   private final Gatehouse house;
@@ -60,14 +63,20 @@ public final class PublicServer extends VerticleBase {
     ConnectionWatch watch =
         new ConnectionWatch(vertx, house.deadlines(), house.clock(), house.http().maxConnections());
     HttpServer created = vertx.createHttpServer(options(house.http()));
-    created.connectionHandler(watch::opened);
+    created.connectionHandler(
+        connection -> {
+          StrictRequestDecoder.install(connection, house.http());
+          watch.opened(connection);
+        });
     created.invalidRequestHandler(this::invalid);
     Router router = router();
     created.requestHandler(
         request -> {
           watch.requestBegins(request.connection());
           request.response().endHandler(ended -> watch.requestEnds(request.connection()));
-          router.handle(request);
+          if (admitted(request)) {
+            router.handle(request);
+          }
         });
     server = created;
     return created.listen();
@@ -100,25 +109,33 @@ public final class PublicServer extends VerticleBase {
             vertx, house.deadlines().connectMs(), house.http().maxUpstreamConnections());
     RequestParser parser = new RequestParser(limits());
     Router router = Router.router(vertx);
-    router.route().handler(this::guard);
-    router.get("/livez").handler(Health::live);
-    router.get("/readyz").handler(context -> Health.ready(context, house));
+    // The agent puts the first route that matches before the names of the later ones; this has
+    // none.
+    router.route().handler(RoutingContext::next);
+    readable(router.route("/livez")).handler(Health::live);
+    readable(router.route("/readyz")).handler(context -> Health.ready(context, house));
     router.route("/v1/*").handler(this::authenticate);
     for (Endpoint endpoint : Endpoint.values()) {
       router.post(endpoint.path()).handler(context -> infer(context, endpoint, client, parser));
       router.route(endpoint.path()).handler(context -> notAllowed(context, "POST"));
     }
-    router.get("/v1/models").handler(this::models);
-    router.route("/v1/models").handler(context -> notAllowed(context, "GET"));
-    router.getWithRegex("/v1/models/(?<id>.+)").handler(this::model);
-    router.routeWithRegex("/v1/models/.+").handler(context -> notAllowed(context, "GET"));
+    readable(router.route("/v1/models")).handler(this::models);
+    router.route("/v1/models").handler(context -> notAllowed(context, READABLE));
+    readable(router.routeWithRegex("/v1/models/(?<id>.+)")).handler(this::model);
+    router.routeWithRegex("/v1/models/.+").handler(context -> notAllowed(context, READABLE));
     for (String path : List.of("/livez", "/readyz")) {
-      router.route(path).handler(context -> notAllowed(context, "GET"));
+      router.route(path).handler(context -> notAllowed(context, READABLE));
     }
     router.route().handler(this::unknownPath);
     router.errorHandler(500, this::internal);
-    router.errorHandler(400, this::malformedPath);
+    router.errorHandler(404, this::unknownPath);
+    router.errorHandler(400, this::malformedTarget);
     return router;
+  }
+
+  /** A route that answers GET, and HEAD without the body. */
+  private static Route readable(Route route) {
+    return route.method(HttpMethod.GET).method(HttpMethod.HEAD);
   }
 
   private RequestLimits limits() {
@@ -138,20 +155,20 @@ public final class PublicServer extends VerticleBase {
 
   // ------------------------------------------------------------------ every request
 
-  private void guard(RoutingContext context) {
-    HttpServerRequest request = context.request();
+  /**
+   * Gives the request its id and looks at its head, before the router refuses it in its own way.
+   */
+  private boolean admitted(HttpServerRequest request) {
     String id = ids.of(request.getHeader(RequestIds.HEADER));
     request.response().putHeader(RequestIds.HEADER, id);
-    context.put(RequestIds.HEADER, id);
     if (house.admission().closing()) {
       request.response().putHeader("Connection", "close");
     }
     ApiError refused = ProtocolGuard.refusal(request);
-    if (refused == null) {
-      context.next();
-    } else {
-      refuse(context, Failure.of(refused));
+    if (refused != null) {
+      refuse(request, Failure.of(refused));
     }
+    return refused == null;
   }
 
   private void authenticate(RoutingContext context) {
@@ -175,7 +192,8 @@ public final class PublicServer extends VerticleBase {
   }
 
   private static String requestId(RoutingContext context) {
-    return Objects.requireNonNull(context.get(RequestIds.HEADER), "set by the guard");
+    return Objects.requireNonNull(
+        context.response().headers().get(RequestIds.HEADER), "set before the router");
   }
 
   /** The agent's SERVER span; else whatever the client's trace headers say. */
@@ -220,8 +238,15 @@ public final class PublicServer extends VerticleBase {
     }
   }
 
-  private void malformedPath(RoutingContext context) {
-    refuse(context, Failure.of(ApiError.invalid(null, "The request path is malformed.")));
+  /** The router could make nothing of the host or of the path. */
+  private void malformedTarget(RoutingContext context) {
+    boolean host = context.request().authority() == null;
+    refuse(
+        context,
+        Failure.of(
+            host
+                ? ProtocolGuard.invalidHost()
+                : ApiError.invalid(null, "The request path is malformed.")));
   }
 
   private void internal(RoutingContext context) {
@@ -230,8 +255,12 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void refuse(RoutingContext context, Failure failure) {
+    refuse(context.request(), failure);
+  }
+
+  private void refuse(HttpServerRequest request, Failure failure) {
     house.metrics().refused("other", failure.outcome());
-    Answers.error(vertx, context.request(), failure);
+    Answers.error(vertx, request, failure);
   }
 
   /**
@@ -246,6 +275,7 @@ public final class PublicServer extends VerticleBase {
         .putHeader("Content-Type", "application/json")
         .putHeader("Connection", "close")
         .putHeader(RequestIds.HEADER, house.freshIds().get())
+        .putHeader("X-Switchboard-Reason", Answers.reason(Failure.of(error)))
         .end(error.toJson())
         .onComplete(done -> request.connection().close());
   }

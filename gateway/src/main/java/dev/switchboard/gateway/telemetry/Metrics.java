@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.telemetry;
 
+import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
@@ -25,8 +26,8 @@ import org.jspecify.annotations.Nullable;
  * Every metric of the gateway: name, unit, help and labels.
  *
  * <p>Label values are bounded. A model that no replica serves becomes {@code other}, so a scanner
- * cannot make series; replicas, states, outcomes and phases are closed sets. Histograms are classic
- * and native at once and carry the trace id of a request as their exemplar. Safe on any thread.
+ * cannot make series; replicas, states, outcomes and phases are closed sets. Histograms have fixed
+ * buckets and carry the trace id of a request as their exemplar. Safe on any thread.
  */
 public final class Metrics {
   private static final double[] TTFT_BUCKETS = {
@@ -63,7 +64,7 @@ public final class Metrics {
       histogram("queue", "Time in admission before routing", SHORT_BUCKETS, "model");
   private final Histogram route = histogram("route", "Time to choose a replica", SHORT_BUCKETS);
   private final Histogram phase =
-      histogram("phase", "Share of the wall time by phase", REQUEST_BUCKETS, "phase");
+      histogram("phase", "A request's time in each phase", REQUEST_BUCKETS, "phase");
   private final Histogram unexplained =
       histogram("unexplained", "Wall time that no phase accounts for", SHORT_BUCKETS, "model");
   private final Counter tokens =
@@ -124,8 +125,8 @@ public final class Metrics {
     return itlByModel.computeIfAbsent(label(model), itl::labelValues);
   }
 
-  public void attempt(String replica, boolean served) {
-    attempts.labelValues(replica, served ? "served" : "failed").inc();
+  public void attempt(String replica, AttemptResult result) {
+    attempts.labelValues(replica, result.label()).inc();
   }
 
   public void retryDenied() {
@@ -221,7 +222,7 @@ public final class Metrics {
   }
 
   private void add(String model, String stageLabel, String rankLabel, String kind, long nanos) {
-    // A foreign replica could report anything; the engine has at most 64 stages of 64 ranks.
+    // A foreign replica could report anything; the engine has at most 16 stages of 16 ranks.
     if (nanos > 0 && stageLabel.length() <= 2 && rankLabel.length() <= 2) {
       CounterDataPoint point = stage.labelValues(model, stageLabel, rankLabel, kind);
       point.inc(nanos / 1e9);
@@ -280,6 +281,7 @@ public final class Metrics {
         .unit(Unit.SECONDS)
         .help(help)
         .labelNames(labels)
+        .classicOnly()
         .classicUpperBounds(buckets)
         .register(registry);
   }

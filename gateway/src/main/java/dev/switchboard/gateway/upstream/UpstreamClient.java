@@ -20,13 +20,12 @@ public final class UpstreamClient {
   private static final int KEEP_ALIVE_SECONDS = 30;
 
   private final HttpClient client;
-  private final int connectTimeoutMs;
 
   /**
+   * @param connectTimeoutMs for the TCP connection
    * @param maxConnections to one replica
    */
   public UpstreamClient(Vertx vertx, int connectTimeoutMs, int maxConnections) {
-    this.connectTimeoutMs = connectTimeoutMs;
     this.client =
         vertx.createHttpClient(
             new HttpClientOptions()
@@ -40,13 +39,15 @@ public final class UpstreamClient {
             new PoolOptions().setHttp1MaxSize(maxConnections));
   }
 
-  /** A connection to the replica, with a request on it that is not sent yet. */
+  /**
+   * A connection to the replica, with a request on it that is not sent yet. How long it may take
+   * until one of the pool is free is the caller's affair: in a burst that is load, not a fault.
+   */
   public Future<HttpClientRequest> open(URI base, HttpMethod method, String path) {
     return client.request(
         new RequestOptions()
             .setMethod(method)
             .setAbsoluteURI(base + path)
-            .setConnectTimeout(connectTimeoutMs)
             .setFollowRedirects(false));
   }
 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -59,6 +60,21 @@ class ConfigReaderTest {
         "auth: {keys: [{name: a, sha256: zz}]} | auth.keys.0: sha256 must be",
         "http: {bind: 0.0.0.0} | http.bind is 0.0.0.0, which is not loopback",
         "admin: {bind: 0.0.0.0} | admin.bind is 0.0.0.0, which is not loopback",
+        "{http: {port: 9000}, admin: {port: 9000}}"
+            + "| http.port (--port) and admin.port (--admin-port) are both 9000",
+        "http: {port: x} | http.port: must be a whole number of at most 2147483647, not \"x\"",
+        "http: {port: 1.5} | http.port: must be a whole number of at most 2147483647, not 1.5",
+        "http: {port: 99999999999} | http.port: must be a whole number of at most 2147483647, not 9",
+        "http: {port: null} | http.port: must be a whole number of at most 2147483647, not null",
+        "http: {bind: [a]} | http.bind: must be text, not [\"a\"]",
+        "http: 3 | http: must be a map of keys, not 3",
+        "models: 3 | models: must be a list, not 3",
+        "retry: {ratio: x} | retry.ratio: must be a number, not \"x\"",
+        "upstreams: [{url: \"http://a b\", models: [m]}]"
+            + "| upstreams.0.url: must be a URL, not \"http://a b\"",
+        "upstreams: [{models: [m]}] | upstreams.0: url is missing",
+        "models: [{name: a}] | models.0: file is missing",
+        "auth: {keys: [{name: a}]} | auth.keys.0: sha256 is missing",
         "[1, 2] | the configuration must be a map of keys",
         "{a: b: c} | not valid YAML"
       })
@@ -75,6 +91,23 @@ class ConfigReaderTest {
     String yaml = key.replace(".", ": {") + ": \"12\"}";
 
     assertThrows(IllegalArgumentException.class, () -> read(yaml));
+  }
+
+  @Test
+  void aMissingFileIsNamedOnce() {
+    IllegalArgumentException e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> ConfigReader.overlay(ConfigReader.defaults(), Path.of("nothing.yaml")));
+
+    assertEquals("there is no file nothing.yaml", e.getMessage());
+  }
+
+  @Test
+  void listenersOnDifferentAddressesMayShareAPort() {
+    GatewayConfig config = read("{http: {port: 9000}, admin: {port: 9000, bind: 127.0.0.2}}");
+
+    assertEquals(config.http().port(), config.admin().port());
   }
 
   @Test

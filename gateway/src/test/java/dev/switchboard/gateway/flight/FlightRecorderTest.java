@@ -1,10 +1,12 @@
 package dev.switchboard.gateway.flight;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -48,6 +50,50 @@ class FlightRecorderTest {
 
     assertEquals(10, byCount.size());
     assertTrue(byBytes.size() <= (1 << 16) / 1024);
+  }
+
+  @Test
+  void whoAsksTooEarlyIsToldWhenTheRequestHasEnded() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1000));
+    List<String> told = new ArrayList<>();
+    recorder.begin("a");
+
+    assertTrue(recorder.whenEnded("a", () -> told.add("a is " + recorder.find("a"))));
+    assertFalse(recorder.whenEnded("b", () -> told.add("b")));
+    FlightRecord record = record("a", Outcome.OK, 1);
+    recorder.add(record);
+    recorder.add(record("b", Outcome.OK, 1));
+
+    assertEquals(List.of("a is " + record), told);
+    assertFalse(recorder.whenEnded("a", () -> told.add("again")));
+  }
+
+  @Test
+  void twoRunningRequestsOfOneIdAreBothWaitedFor() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1000));
+    List<String> told = new ArrayList<>();
+    recorder.begin("a");
+    recorder.begin("a");
+    recorder.whenEnded("a", () -> told.add("ended"));
+
+    recorder.add(record("a", Outcome.OK, 1));
+    assertEquals(List.of(), told);
+    recorder.add(record("a", Outcome.OK, 1));
+    assertEquals(List.of("ended"), told);
+  }
+
+  @Test
+  void whoGaveUpIsNotTold() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1000));
+    List<String> told = new ArrayList<>();
+    Runnable listener = () -> told.add("ended");
+    recorder.begin("a");
+    recorder.whenEnded("a", listener);
+
+    recorder.forget("a", listener);
+    recorder.add(record("a", Outcome.OK, 1));
+
+    assertEquals(List.of(), told);
   }
 
   private FlightRecord record(String id, Outcome outcome, long wallNanos) {

@@ -23,7 +23,6 @@ class StoryTest {
   @Test
   void theGatewaysOwnMarksCutTheWallTime() {
     Flight flight = new Flight("r", () -> now);
-    pass(flight, Mark.AUTHENTICATED, 1);
     pass(flight, Mark.RECEIVED, 10);
     pass(flight, Mark.PARSED, 20);
     pass(flight, Mark.ADMITTED, 30);

@@ -1,0 +1,134 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vertx.core.http.HttpServerResponse;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What the admin listener tells, when, and to whom. */
+class AdminIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String KEYS =
+      "auth: {keys: [{name: app, sha256:"
+          + " 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b}]}";
+
+  private FakeUpstream upstream;
+
+  @BeforeEach
+  void start() throws Exception {
+    upstream = new FakeUpstream();
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    upstream.close();
+  }
+
+  @Test
+  void aTimelineIsThereAsSoonAsTheAnswerIs() throws Exception {
+    upstream.script(
+        (request, body) ->
+            FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done()));
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      for (int i = 0; i < 60; i++) {
+        String id = "r" + i;
+        gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(i % 2 == 0), "X-Request-Id", id);
+
+        assertEquals(200, timeline(gateway, id).statusCode(), id);
+      }
+    }
+  }
+
+  @Test
+  void aRequestThatRunsIsWaitedForAndThenSaidToRun() throws Exception {
+    BlockingQueue<HttpServerResponse> opened = new ArrayBlockingQueue<>(1);
+    upstream.script(
+        (request, body) -> {
+          HttpServerResponse response = FakeUpstream.events(request);
+          response.write(FakeUpstream.content("a"));
+          opened.add(response);
+        });
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      HttpResponse<InputStream> running =
+          gateway.open(InProcessGateway.CHAT, InProcessGateway.chat(true), "X-Request-Id", "r");
+      HttpResponse<String> early = timeline(gateway, "r");
+      CompletableFuture<Integer> waiting =
+          CompletableFuture.supplyAsync(
+              () -> {
+                try {
+                  return timeline(gateway, "r").statusCode();
+                } catch (Exception e) {
+                  throw new AssertionError(e);
+                }
+              });
+      HttpServerResponse response = opened.poll(5, TimeUnit.SECONDS);
+      upstream.vertx().runOnContext(now -> response.end(FakeUpstream.done()));
+
+      assertEquals(409, early.statusCode());
+      assertEquals("still_running", code(early));
+      assertEquals(200, waiting.get(10, TimeUnit.SECONDS));
+      assertTrue(
+          new String(running.body().readAllBytes(), StandardCharsets.UTF_8)
+              .endsWith("data: [DONE]\n\n"));
+      assertEquals(404, timeline(gateway, "nobody").statusCode());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "localhost, 200",
+    "127.0.0.1:9901, 200",
+    "[::1]:1, 200",
+    "LocalHost, 200",
+    "console.internal, 200",
+    "evil.example:9901, 421",
+    "localhost.evil.example, 421"
+  })
+  void onLoopbackItGoesByNamesOfThisMachineOnly(String host, int status) throws Exception {
+    try (InProcessGateway gateway =
+        InProcessGateway.before("admin: {hosts: [console.internal], port: 0}", upstream)) {
+      String answer =
+          gateway.raw(
+              gateway.admin(""), "GET /admin/v1/replicas HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+
+      assertTrue(answer.startsWith("HTTP/1.1 " + status + " "), answer);
+    }
+  }
+
+  @Test
+  void elsewhereItAsksForAKeyButForTheProbes() throws Exception {
+    try (InProcessGateway gateway =
+        InProcessGateway.before("admin: {bind: 0.0.0.0, port: 0}\n" + KEYS, upstream)) {
+      URI replicas = gateway.admin("/admin/v1/replicas");
+
+      assertEquals("invalid_api_key", code(gateway.get(replicas)));
+      assertEquals(401, gateway.get(gateway.admin("/metrics")).statusCode());
+      assertEquals(200, gateway.get(replicas, "Authorization", "Bearer secret").statusCode());
+      assertEquals(200, gateway.get(gateway.admin("/livez")).statusCode());
+      assertEquals(200, gateway.get(gateway.admin("/readyz")).statusCode());
+    }
+  }
+
+  private static HttpResponse<String> timeline(InProcessGateway gateway, String id)
+      throws Exception {
+    return gateway.get(gateway.admin("/admin/v1/requests/" + id + "/timeline"));
+  }
+
+  private static String code(HttpResponse<String> answer) throws Exception {
+    return JSON.readTree(answer.body()).path("error").path("code").asText();
+  }
+}

@@ -1,0 +1,40 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a start that cannot succeed says, and how soon. */
+class CommandLineIT {
+  @ParameterizedTest
+  @ValueSource(strings = {"--port", "--admin-port"})
+  void aTakenPortIsNamedWithItsFlagBeforeAnyWorkerIsStarted(String flag) throws Exception {
+    List<String> events = new ArrayList<>();
+    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+        GatewayProcess gateway =
+            // The helper's own --port 0 comes first: the last one wins.
+            GatewayProcess.start(List.of(), flag, Integer.toString(taken.getLocalPort()))) {
+      JsonNode failed =
+          gateway.await(
+              event -> {
+                events.add(event.path("event").asText());
+                return event.path("event").asText().equals("failed");
+              });
+
+      String message = failed.path("message").asText();
+      assertTrue(message.contains(flag), message);
+      assertTrue(message.contains("127.0.0.1:" + taken.getLocalPort()), message);
+      assertEquals(List.of("failed"), events);
+      assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
+      assertEquals(1, gateway.process().exitValue());
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.fleet.ReplicaState;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Worker processes that are scripts, before a scripted server: what no real one does on demand. */
+class FakeWorkerIT {
+  @TempDir private @Nullable Path folder;
+
+  private FakeUpstream server;
+
+  @BeforeEach
+  void start() throws Exception {
+    server = new FakeUpstream();
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    server.close();
+  }
+
+  @Test
+  void aRankThatFailsTheCanaryTurnsReadinessOffUntilItAnswersAgain() throws Exception {
+    AtomicBoolean broken = new AtomicBoolean();
+    server.script(
+        (request, body) ->
+            request
+                .response()
+                .setStatusCode(
+                    "/engine/v1/canary".equals(request.path()) && broken.get() ? 503 : 200)
+                .end("{\"choices\":[]}"));
+    String yaml = "workers: {state-poll-ms: 50, canary-idle-ms: 100, eject-after: 1}";
+    try (InProcessGateway gateway = InProcessGateway.withWorker(yaml, script(0))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+      broken.set(true);
+      InProcessGateway.await(() -> readiness(gateway) == 503);
+      JsonNode ejected = gateway.adminJson("/admin/v1/replicas/w0");
+      HttpResponse<String> refused =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+      broken.set(false);
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+
+      assertTrue(ejected.path("reason").asText().contains("canary"), ejected::toString);
+      assertEquals(503, refused.statusCode());
+    }
+  }
+
+  @Test
+  void aCrashLoopIsToldAndEndsByItself() throws Exception {
+    String yaml = "workers: {restart-first-ms: 0, restart-max-ms: 2500, crash-loop-exits: 3}";
+    try (InProcessGateway gateway = InProcessGateway.withWorker(yaml, script(3))) {
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.FAILED);
+      HttpResponse<String> refused =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.READY);
+
+      assertEquals(503, refused.statusCode());
+      int seconds = Integer.parseInt(refused.headers().firstValue("Retry-After").orElse("0"));
+      assertTrue(seconds == 2 || seconds == 3, () -> "Retry-After: " + seconds);
+      assertTrue(gateway.events().contains("\"worker_failed\""), gateway::events);
+      assertEquals(3, gateway.events().split("\"worker_restarting\"", -1).length - 1);
+    }
+  }
+
+  @Test
+  void aWorkerThatOnlyAnOperatorCanHelpPromisesNothing() throws Exception {
+    Path wrongCommand = executable("wrong", "#!/bin/sh\nexit 2\n");
+    try (InProcessGateway gateway = InProcessGateway.withWorker("", wrongCommand)) {
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.FAILED);
+      HttpResponse<String> refused =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+
+      assertEquals(503, refused.statusCode());
+      assertTrue(refused.headers().firstValue("Retry-After").isEmpty());
+    }
+  }
+
+  /** Exits with status 1 some times, then says that the scripted server is its own. */
+  private Path script(int failures) throws Exception {
+    Path count = Path.of(String.valueOf(folder)).resolve("count");
+    return executable(
+        "worker",
+        """
+        #!/bin/sh
+        n=$(cat COUNT 2>/dev/null || echo 0)
+        echo $((n + 1)) >COUNT
+        [ "$n" -lt FAILURES ] && exit 1
+        echo '{"event":"listening","port":PORT}'
+        echo '{"event":"ready"}'
+        exec cat
+        """
+            .replace("COUNT", count.toString())
+            .replace("FAILURES", Integer.toString(failures))
+            .replace("PORT", Integer.toString(server.url().getPort())));
+  }
+
+  private Path executable(String name, String text) throws Exception {
+    Path file = Path.of(String.valueOf(folder)).resolve(name);
+    Files.writeString(file, text);
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwx------"));
+    return file;
+  }
+
+  private static ReplicaState state(InProcessGateway gateway) {
+    return gateway.fleet().replicas().getFirst().state();
+  }
+
+  private static int readiness(InProcessGateway gateway) {
+    try {
+      return gateway.get(gateway.api("/readyz")).statusCode();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}

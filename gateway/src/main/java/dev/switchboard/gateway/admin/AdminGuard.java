@@ -1,0 +1,60 @@
+package dev.switchboard.gateway.admin;
+
+import dev.switchboard.gateway.admission.ApiKeys;
+import dev.switchboard.openai.ApiError;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.HostAndPort;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who may use the admin listener. On loopback whoever is on this machine, but by a name of this
+ * machine: a web page whose own name was made to point here (DNS rebinding) comes with that name in
+ * {@code Host}. Elsewhere whoever has an API key; a browser sends none on its own.
+ */
+final class AdminGuard {
+  private final boolean loopback;
+  private final ApiKeys keys;
+  private final Set<String> hosts = new HashSet<>(Set.of("localhost", "127.0.0.1", "::1"));
+
+  /**
+   * @param loopback whether {@code bind} is reached from this machine only
+   * @param names further ones that {@code Host} may have
+   */
+  AdminGuard(boolean loopback, String bind, List<String> names, ApiKeys keys) {
+    this.loopback = loopback;
+    this.keys = keys;
+    hosts.add(bind.toLowerCase(Locale.ROOT));
+    names.forEach(name -> hosts.add(name.toLowerCase(Locale.ROOT)));
+  }
+
+  /** Why the request is refused; null when it is fine. */
+  @Nullable ApiError refusal(HttpServerRequest request) {
+    if (loopback) {
+      return known(request.authority())
+          ? null
+          : new ApiError(
+              421,
+              "invalid_request_error",
+              "unknown_host",
+              "Host",
+              "This listener does not go by that name; admin.hosts may allow it.");
+    }
+    return keys.admits(request.getHeader("Authorization"))
+        ? null
+        : ApiError.unauthenticated(
+            "The admin API needs a valid API key here: Authorization: Bearer KEY");
+  }
+
+  private boolean known(@Nullable HostAndPort authority) {
+    if (authority == null) {
+      return false;
+    }
+    String host = authority.host().toLowerCase(Locale.ROOT);
+    boolean bracketed = host.startsWith("[") && host.endsWith("]");
+    return hosts.contains(bracketed ? host.substring(1, host.length() - 1) : host);
+  }
+}

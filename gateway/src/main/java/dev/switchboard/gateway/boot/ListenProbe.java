@@ -1,0 +1,60 @@
+package dev.switchboard.gateway.boot;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.util.function.Function;
+
+/**
+ * Finds out whether both listeners can be had, before workers are started for nothing. The port may
+ * still be taken between this and the listening itself, which complains in the same words.
+ */
+final class ListenProbe {
+  static final Listener API =
+      new Listener(
+          "API",
+          "--bind, --port",
+          config -> new InetSocketAddress(config.http().bind(), config.http().port()));
+  static final Listener ADMIN =
+      new Listener(
+          "admin API",
+          "admin.bind, --admin-port",
+          config -> new InetSocketAddress(config.admin().bind(), config.admin().port()));
+
+  /**
+   * One of the gateway's listeners.
+   *
+   * @param settings that move it
+   */
+  record Listener(
+      String name, String settings, Function<GatewayConfig, InetSocketAddress> address) {
+    String complaint(GatewayConfig config, String reason) {
+      InetSocketAddress wanted = address.apply(config);
+      return String.format(
+          "the %s cannot listen on %s:%d (%s): %s",
+          name, wanted.getHostString(), wanted.getPort(), settings, reason);
+    }
+  }
+
+  private ListenProbe() {}
+
+  /**
+   * Binds both for a moment.
+   *
+   * @throws IllegalStateException naming the listener, its address and the settings that move it
+   */
+  static void check(GatewayConfig config) {
+    check(API, config);
+    check(ADMIN, config);
+  }
+
+  private static void check(Listener listener, GatewayConfig config) {
+    try (ServerSocket socket = new ServerSocket()) {
+      socket.setReuseAddress(true);
+      socket.bind(listener.address.apply(config));
+    } catch (IOException e) {
+      throw new IllegalStateException(
+          listener.complaint(config, String.valueOf(e.getMessage())), e);
+    }
+  }
+}

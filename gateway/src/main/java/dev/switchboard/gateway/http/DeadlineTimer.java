@@ -1,0 +1,117 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import io.vertx.core.Vertx;
+import java.util.function.Consumer;
+
+/**
+ * The one timer of a request. Within a phase its deadline only moves away, with every token, so the
+ * timer looks again when it fires; a phase whose deadline is nearer arms it anew. On the event loop
+ * that owns the request.
+ */
+final class DeadlineTimer {
+  /** What a request waits for. */
+  enum Phase {
+    /** A connection to the replica: a free one of the pool, or a new one. */
+    CONNECTION,
+    /** A stream's first content, or the whole of an answer that is none. */
+    ANSWER,
+    /** A stream's next content. */
+    NEXT_TOKEN,
+    /** The client's reading. */
+    CLIENT
+  }
+
+  private final Vertx vertx;
+  private final DeadlinesConfig limits;
+  private final Flight flight;
+  private final Consumer<Phase> missed;
+
+  private boolean connecting;
+  private long flushingSince;
+  private long timer = -1;
+  private long armedUntil = Long.MAX_VALUE;
+  private boolean cancelled;
+
+  /**
+   * @param missed hears, once, whose deadline has passed
+   */
+  DeadlineTimer(Vertx vertx, DeadlinesConfig limits, Flight flight, Consumer<Phase> missed) {
+    this.vertx = vertx;
+    this.limits = limits;
+    this.flight = flight;
+    this.missed = missed;
+  }
+
+  /** An attempt begins to wait for its connection, or no longer does. */
+  void connecting(boolean value) {
+    connecting = value;
+    moved();
+  }
+
+  /** The rest of the answer waits for the client from now on; said again when it took a part. */
+  void flushing() {
+    flushingSince = flight.now();
+    moved();
+  }
+
+  /** The request entered a phase whose deadline may be nearer than the one it waits for. */
+  void moved() {
+    if (!cancelled && next() < armedUntil) {
+      vertx.cancelTimer(timer);
+      arm();
+    }
+  }
+
+  void cancel() {
+    cancelled = true;
+    vertx.cancelTimer(timer);
+  }
+
+  private void arm() {
+    armedUntil = next();
+    long waitMs = Math.max(1, (armedUntil - flight.now()) / 1_000_000 + 1);
+    timer = vertx.setTimer(waitMs, fired -> look());
+  }
+
+  private void look() {
+    if (cancelled) {
+      return;
+    }
+    if (flight.now() < next()) {
+      arm();
+    } else {
+      armedUntil = Long.MAX_VALUE;
+      missed.accept(phase());
+    }
+  }
+
+  private Phase phase() {
+    if (flushingSince != 0 || flight.stalledSince() != 0) {
+      return Phase.CLIENT;
+    }
+    if (connecting) {
+      return Phase.CONNECTION;
+    }
+    return !flight.stream() || flight.at(Mark.FIRST_TOKEN) == 0 ? Phase.ANSWER : Phase.NEXT_TOKEN;
+  }
+
+  private long next() {
+    long admitted = flight.at(Mark.ADMITTED);
+    return switch (phase()) {
+      case CLIENT -> after(Math.max(flushingSince, flight.stalledSince()), limits.writeStallMs());
+      case CONNECTION -> after(admitted, Math.min(limits.firstTokenMs(), answerMs()));
+      case ANSWER -> after(admitted, answerMs());
+      case NEXT_TOKEN -> after(flight.lastProgressNanos(), limits.interTokenMs());
+    };
+  }
+
+  private int answerMs() {
+    return flight.stream() ? limits.firstTokenMs() : limits.answerMs();
+  }
+
+  private static long after(long nanos, int millis) {
+    return nanos + millis * 1_000_000L;
+  }
+}
