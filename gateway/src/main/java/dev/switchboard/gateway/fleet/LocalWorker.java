@@ -129,8 +129,7 @@ final class LocalWorker {
       case "listening" ->
           replica.address(URI.create("http://127.0.0.1:" + event.path("port").asInt()));
       case "loading" ->
-          listener.workerLoading(
-              replica.id(), event.path("done_bytes").asLong(), event.path("total_bytes").asLong());
+          loading(event.path("done_bytes").asLong(), event.path("total_bytes").asLong());
       case "ready" -> {
         loadMs = nowMs.getAsLong() - startedMs;
         replica.tryTransition(ReplicaState.STARTING, ReplicaState.WARMING, "model loaded");
@@ -138,6 +137,15 @@ final class LocalWorker {
       case "failed" -> failure = event.path("message").asText();
       default -> LOG.debug("worker_event replica={} event={}", replica.id(), event);
     }
+  }
+
+  private void loading(long doneBytes, long totalBytes) {
+    // Until it was loaded once, only its progress tells how long that takes.
+    if (loadMs == 0 && doneBytes > 0) {
+      double elapsedMs = nowMs.getAsLong() - startedMs;
+      replica.expectReadyMs(startedMs + (long) (elapsedMs * totalBytes / doneBytes));
+    }
+    listener.workerLoading(replica.id(), doneBytes, totalBytes);
   }
 
   private void exited(int status) {

@@ -164,16 +164,8 @@ final class Exchange {
     }
     switch (house.admission().enter()) {
       case Admission.Pass admitted -> admitted(admitted);
-      case Admission.Shed shed ->
-          fail(
-              Failure.of(
-                      ApiError.overloaded(
-                          "Too many requests are in flight (" + shed.inFlight() + ")."))
-                  .withRetryAfter(shed.retryAfterSeconds()));
-      case Admission.Closing closing ->
-          fail(
-              Failure.of(ApiError.draining("This gateway is shutting down."))
-                  .withRetryAfter(closing.retryAfterSeconds()));
+      case Admission.Shed shed -> fail(Failures.of(shed));
+      case Admission.Closing closing -> fail(Failures.of(closing));
     }
   }
 
@@ -226,10 +218,8 @@ final class Exchange {
   private void noReplica() {
     if (failedReplicas.isEmpty()) {
       int least = house.admission().retryAfterSeconds();
-      fail(
-          Failure.of(
-                  ApiError.unavailable("No replica of " + flight.model() + " is ready right now."))
-              .withRetryAfter(house.fleet().retryAfterSeconds(flight.model(), least)));
+      int seconds = house.fleet().retryAfterSeconds(flight.model(), least);
+      fail(Failures.noReplica(flight.model(), seconds));
     } else {
       fail(Failure.of(ApiError.upstreamFailed("Every replica that was tried failed.")));
     }
@@ -243,37 +233,13 @@ final class Exchange {
     flight.mark(Mark.CONNECTED);
     deadline.connecting(false);
     current.connected(opened);
-    opened.putHeader("Content-Type", "application/json");
-    opened.putHeader("Accept", flight.stream() ? "text/event-stream" : "application/json");
-    opened.putHeader(RequestIds.HEADER, flight.id());
-    if (current.replica().local()) {
-      opened.putHeader("X-Switchboard-Timeline", "full");
-    }
-    traceHeaders(opened, traced);
+    UpstreamHead.write(opened, flight, current.replica().local());
+    UpstreamHead.trace(opened, request, house.propagator(), traced, trace.traceId() != null);
     try (Scope _ = traced.makeCurrent()) {
       opened
           .send(body)
           .onSuccess(answer -> answered(current, answer))
           .onFailure(cause -> attemptBroke(current, "no answer: " + cause.getMessage()));
-    }
-  }
-
-  /** The attempt's own trace headers; without an agent the client's, as they came. */
-  private void traceHeaders(HttpClientRequest opened, Context traced) {
-    house.propagator().inject(traced, opened, Exchange::putHeader);
-    if (trace.traceId() == null) {
-      for (String name : new String[] {"traceparent", "tracestate"}) {
-        String value = request.getHeader(name);
-        if (value != null) {
-          opened.putHeader(name, value);
-        }
-      }
-    }
-  }
-
-  private static void putHeader(@Nullable HttpClientRequest carrier, String name, String value) {
-    if (carrier != null) {
-      carrier.putHeader(name, value);
     }
   }
 
@@ -306,7 +272,7 @@ final class Exchange {
         current.replica().id(),
         current.number(),
         reason);
-    Failure failure = Failure.of(ApiError.upstreamFailed("The replica failed: " + reason + "."));
+    Failure failure = Failures.broken(reason);
     if (committed) {
       breakStream(failure);
       return;
@@ -375,7 +341,7 @@ final class Exchange {
             new EventRelay.Listener() {
               @Override
               public void committing() {
-                streamHead();
+                AnswerHead.stream(response, current.replica().id(), flight);
                 deadline.moved();
               }
 
@@ -405,23 +371,6 @@ final class Exchange {
     created.start(answer);
   }
 
-  private void streamHead() {
-    response
-        .setStatusCode(200)
-        .setChunked(true)
-        .putHeader("Content-Type", "text/event-stream; charset=utf-8")
-        .putHeader("Cache-Control", "no-store")
-        .putHeader("X-Accel-Buffering", "no");
-    answerHeaders();
-  }
-
-  private void answerHeaders() {
-    if (attempt != null) {
-      response.putHeader("X-Switchboard-Replica", attempt.replica().id());
-    }
-    response.putHeader("Server-Timing", ServerTiming.of(flight));
-  }
-
   /** An error event, then the end of the body; the missing {@code [DONE]} says it too. */
   private void breakStream(Failure failure) {
     response.write("data: " + failure.toJson() + "\n\n");
@@ -447,14 +396,7 @@ final class Exchange {
       flight.content();
     }
     endAttempt(null, shed ? AttemptResult.SHED : AttemptResult.SERVED);
-    String type = answer.getHeader("Content-Type");
-    String retryAfter = answer.getHeader("Retry-After");
-    response.setStatusCode(status);
-    response.putHeader("Content-Type", type == null ? "application/json" : type);
-    if (retryAfter != null) {
-      response.putHeader("Retry-After", retryAfter);
-    }
-    answerHeaders();
+    AnswerHead.whole(response, answer, current.replica().id(), flight);
     end(PieceWriter.write(response, forwarded, deadline::flushing), Outcome.ofStatus(status), null);
   }
 
@@ -492,28 +434,17 @@ final class Exchange {
     finish(Outcome.CLIENT_GONE, Failure.of(ApiError.deadlineExceeded("The client did not read.")));
   }
 
-  /** More requests than connections to the replica: load, not its fault. */
   private void noConnection() {
     endAttempt("no connection was free in time", AttemptResult.ABANDONED);
-    ApiError busy =
-        new ApiError(
-            503,
-            "server_error",
-            "no_connection_free",
-            null,
-            "No connection to a replica became free in time.");
     fail(
-        Failure.of(busy)
-            .withRetryAfter(house.admission().retryAfterSeconds())
+        Failures.noConnection(house.admission().retryAfterSeconds())
             .withTiming(ServerTiming.json(flight)));
   }
 
   private void tooLate(String what) {
     boolean committed = attempt != null && attempt.committed();
     endAttempt(what, AttemptResult.FAILED);
-    Failure failure =
-        Failure.of(ApiError.deadlineExceeded("Deadline exceeded: " + what + "."))
-            .withTiming(ServerTiming.json(flight));
+    Failure failure = Failures.late(what).withTiming(ServerTiming.json(flight));
     if (committed) {
       breakStream(failure);
     } else {

@@ -1,0 +1,37 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.Flight;
+import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpServerResponse;
+
+/** The head of an answer that came from a replica. */
+final class AnswerHead {
+  private AnswerHead() {}
+
+  static void stream(HttpServerResponse response, String replica, Flight flight) {
+    response
+        .setStatusCode(200)
+        .setChunked(true)
+        .putHeader("Content-Type", "text/event-stream; charset=utf-8")
+        .putHeader("Cache-Control", "no-store")
+        .putHeader("X-Accel-Buffering", "no");
+    told(response, replica, flight);
+  }
+
+  static void whole(
+      HttpServerResponse response, HttpClientResponse answer, String replica, Flight flight) {
+    String type = answer.getHeader("Content-Type");
+    String retryAfter = answer.getHeader("Retry-After");
+    response.setStatusCode(answer.statusCode());
+    response.putHeader("Content-Type", type == null ? "application/json" : type);
+    if (retryAfter != null) {
+      response.putHeader("Retry-After", retryAfter);
+    }
+    told(response, replica, flight);
+  }
+
+  private static void told(HttpServerResponse response, String replica, Flight flight) {
+    response.putHeader("X-Switchboard-Replica", replica);
+    response.putHeader("Server-Timing", ServerTiming.of(flight));
+  }
+}

@@ -1,0 +1,49 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.Flight;
+import io.opentelemetry.context.Context;
+import io.opentelemetry.context.propagation.TextMapPropagator;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpServerRequest;
+import org.jspecify.annotations.Nullable;
+
+/** The headers of a request to a replica; of the client's own none goes on but its trace. */
+final class UpstreamHead {
+  private UpstreamHead() {}
+
+  /**
+   * @param local one of our workers: it is asked for its timeline
+   */
+  static void write(HttpClientRequest upstream, Flight flight, boolean local) {
+    upstream.putHeader("Content-Type", "application/json");
+    upstream.putHeader("Accept", flight.stream() ? "text/event-stream" : "application/json");
+    upstream.putHeader(RequestIds.HEADER, flight.id());
+    if (local) {
+      upstream.putHeader("X-Switchboard-Timeline", "full");
+    }
+  }
+
+  /** The attempt's own trace headers; without an agent the client's, as they came. */
+  static void trace(
+      HttpClientRequest upstream,
+      HttpServerRequest client,
+      TextMapPropagator propagator,
+      Context traced,
+      boolean agent) {
+    propagator.inject(traced, upstream, UpstreamHead::putHeader);
+    if (!agent) {
+      for (String name : new String[] {"traceparent", "tracestate"}) {
+        String value = client.getHeader(name);
+        if (value != null) {
+          upstream.putHeader(name, value);
+        }
+      }
+    }
+  }
+
+  private static void putHeader(@Nullable HttpClientRequest carrier, String name, String value) {
+    if (carrier != null) {
+      carrier.putHeader(name, value);
+    }
+  }
+}
