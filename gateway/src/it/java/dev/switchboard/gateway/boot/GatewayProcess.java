@@ -58,8 +58,13 @@ final class GatewayProcess implements AutoCloseable {
 
   /** Waits until every model can be served. */
   GatewayProcess awaitReady() throws InterruptedException {
-    ready = await(event -> event.path("event").asText().equals("ready"));
-    return this;
+    try {
+      ready = await(event -> event.path("event").asText().equals("ready"));
+      return this;
+    } catch (AssertionError neverReady) {
+      close();
+      throw neverReady;
+    }
   }
 
   JsonNode await(Predicate<JsonNode> wanted) throws InterruptedException {

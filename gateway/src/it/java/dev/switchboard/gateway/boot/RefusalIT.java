@@ -194,6 +194,7 @@ class RefusalIT {
             "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
 
     assertTrue(answer.startsWith("HTTP/1.1 " + status + " "), answer);
+    assertFalse(answer.toLowerCase(Locale.ROOT).contains("connection: close"), answer);
     assertTrue(answer.endsWith("{\"status\":\"live\"}"), answer);
   }
 
