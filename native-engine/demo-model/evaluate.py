@@ -101,8 +101,10 @@ class LocalModel:
     """Greedy decoding of the GGUF with PyTorch."""
 
     def __init__(self, path, threads):
-        import torch
-
+        try:
+            import torch
+        except ImportError:
+            sys.exit("error: PyTorch is missing: apt install python3-torch, or ask a server with --url")
         import model
         import vocabulary
 
@@ -185,8 +187,12 @@ class Server:
         request = urllib.request.Request(
             self.endpoint, json.dumps(body).encode("utf-8"), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=self.timeout) as response:
-            return json.load(response)["choices"][0]["message"]["content"]
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout) as response:
+                return json.load(response)["choices"][0]["message"]["content"]
+        except urllib.error.HTTPError as refusal:
+            refusal.msg = f"{refusal.msg}: {refusal.read().decode('utf-8', errors='replace')[:400]}"
+            raise
 
 
 def field(answer, name):

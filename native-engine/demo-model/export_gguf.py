@@ -79,7 +79,7 @@ def metadata(shape, tokenizer):
         ("llama.rope.dimension_count", "u32", shape.head_width),
         ("llama.rope.freq_base", "f32", shape.rope_base),
         ("tokenizer.ggml.model", "string", "gpt2"),
-        ("tokenizer.ggml.pre", "string", "smollm"),
+        ("tokenizer.ggml.pre", "string", "llama-bpe"),
         ("tokenizer.ggml.tokens", "string", tokenizer.tokens),
         ("tokenizer.ggml.token_type", "i32", kinds),
         ("tokenizer.ggml.merges", "string", tokenizer.merges),

@@ -3,13 +3,15 @@
 
 Three jobs, each a user message answered with one line of JSON:
 
-    fraud    facts of a payment         {"decision":"review","score":0.61,"reason":"large amount, foreign country"}
-    content  a chat message             {"flag":true,"category":"harassment"}
-    sensor   a window of readings       {"alert":true,"severity":"warning","reason":"rising fast"}
+    fraud    facts of a payment     {"amount":840,"size":"large","merchant":"overseas","payments":2,"device":"known",
+                                     "decision":"decline","score":0.83}
+    content  a chat message         {"category":"harassment","flag":true}
+    sensor   a window of readings   {"lowest":"normal","highest":"high","last":"high","trend":"rising","alert":true,"severity":"warning"}
 
 and talk: greetings, questions about the model itself, and anything else. Each job keeps its facts, its rule
 (`*_answer`, the only place that decides) and its wordings apart. A fact that a wording leaves out counts as
-ordinary, and the rule is told so.
+ordinary, and the rule is told so. Findings stand before the decision, each in a place of its own: a model that
+has written them down has all it needs before its eyes when it decides, and learns each as one lookup.
 
 Every conversation follows from a seed. `generator.py sample` prints some, `generator.py holdout` writes the
 held-out set, which training never sees: a training conversation with a held-out user message is dropped.
@@ -33,15 +35,13 @@ def one_line(**fields):
 
 # ---------------------------------------------------------------------------------------------- fraud
 
-COUNTRIES = {
-    "Germany": "DE", "France": "FR", "Spain": "ES", "Italy": "IT", "Poland": "PL", "Sweden": "SE",
-    "Norway": "NO", "Ireland": "IE", "Portugal": "PT", "Greece": "GR", "Austria": "AT", "Canada": "CA",
-    "Mexico": "MX", "Brazil": "BR", "Japan": "JP", "India": "IN", "Kenya": "KE", "Egypt": "EG",
-    "Turkey": "TR", "Australia": "AU",
-}  # fmt: skip
+# The bank of this example is European, and so are its cards: a merchant elsewhere is overseas.
+HOME = {"Germany": "DE", "France": "FR", "Spain": "ES", "Italy": "IT", "Poland": "PL", "Sweden": "SE", "Norway": "NO"}
+OVERSEAS = {"Canada": "CA", "Mexico": "MX", "Brazil": "BR", "Japan": "JP", "India": "IN", "Australia": "AU", "Kenya": "KE"}
+COUNTRIES = HOME | OVERSEAS
 
-LARGE_AMOUNT, VERY_LARGE_AMOUNT = 200, 1000  # at or above, in whole units of the currency
-RAPID_PAYMENTS, VERY_RAPID_PAYMENTS = 3, 6  # at or above, in the last hour
+MEDIUM_AMOUNT, LARGE_AMOUNT = 100, 500  # at or above, in whole units of the currency; amounts are below 1000
+RAPID_PAYMENTS = 5  # at or above, in the last hour
 
 # Points -> score. Up to 1 point is approved, up to 3 are reviewed, more are declined.
 FRAUD_SCORES = (0.02, 0.11, 0.38, 0.61, 0.83, 0.93, 0.97, 0.99)
@@ -57,51 +57,44 @@ class Payment:
 
 
 def fraud_answer(payment):
-    """Adds points for each signal.
-
-    amount >= 1000: 2, >= 200: 1; card used outside its country: 2; payments in the last hour >= 6: 2, >= 3: 1;
-    new device: 1.
-    """
-    units = payment.cents // 100
-    velocity = payment.payments_in_hour or 0
-    foreign = payment.card_country != payment.merchant_country
-    signals = []
-    if units >= VERY_LARGE_AMOUNT:
-        signals.append((2, "very large amount"))
-    elif units >= LARGE_AMOUNT:
-        signals.append((1, "large amount"))
-    if foreign:
-        signals.append((2, "foreign country"))
-    if velocity >= VERY_RAPID_PAYMENTS:
-        signals.append((2, "very rapid payments"))
-    elif velocity >= RAPID_PAYMENTS:
-        signals.append((1, "rapid payments"))
-    if payment.new_device:
-        signals.append((1, "new device"))
-    points = sum(weight for weight, _ in signals)
-    decision = "approve" if points <= 1 else "review" if points <= 3 else "decline"
-    reason = ", ".join(text for _, text in signals) or "nothing unusual"
-    return one_line(decision=decision, score=FRAUD_SCORES[points], reason=reason)
+    """Adds points for each finding: an amount from 500 has 2, from 100 has 1; a merchant overseas 2;
+    5 or more payments in the last hour 2; a new device 1."""
+    units, payments = payment.cents // 100, payment.payments_in_hour or 0
+    overseas = payment.merchant_country in OVERSEAS
+    points = (units >= MEDIUM_AMOUNT) + (units >= LARGE_AMOUNT)
+    points += 2 * overseas + 2 * (payments >= RAPID_PAYMENTS) + bool(payment.new_device)
+    return one_line(
+        amount=units,
+        size="large" if units >= LARGE_AMOUNT else "medium" if units >= MEDIUM_AMOUNT else "small",
+        merchant="overseas" if overseas else "home",
+        payments=payments,
+        device="new" if payment.new_device else "known",
+        decision="approve" if points <= 1 else "review" if points <= 3 else "decline",
+        score=FRAUD_SCORES[points],
+    )
 
 
-def draw_payment(rng):
-    band = rng.choice(((1, 60), (20, 199), (200, 420), (300, 999), (1000, 1500), (1000, 9000)))
-    cents = rng.randint(*band) * 100 + rng.choice((0, 0, 0, 50, 99, rng.randint(0, 99)))
-    countries = list(COUNTRIES)
+def draw_payment(rng, brief):
+    """A payment; a brief one tells its amount and at most one more fact."""
+    units = rng.choice(((1, 60), (10, 99), (100, 499), (100, 499), (500, 999), (500, 999)))
+    cents = rng.randint(*units) * 100 + rng.choice((0, 0, 0, 0, 0, 0, 0, 0, 50, 99))
     card = merchant = None
     if rng.random() < 0.9:
-        card = merchant = rng.choice(countries)
-        if rng.random() < 0.5:
-            merchant = rng.choice([country for country in countries if country != card])
+        card = merchant = rng.choice(list(HOME))
+        if rng.random() < 0.7:
+            merchant = rng.choice(list(OVERSEAS) if rng.random() < 0.7 else list(HOME))
     velocity = None if rng.random() < 0.12 else rng.choice((0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, rng.randint(10, 20)))
     device = None if rng.random() < 0.25 else rng.random() < 0.45
+    if brief:
+        told = rng.choice(("amount", "countries", "velocity", "device"))
+        card, merchant = (card, merchant) if told == "countries" else (None, None)
+        velocity, device = velocity if told == "velocity" else None, device if told == "device" else None
     return Payment(cents, card, merchant, velocity, device)
 
 
 def amount_text(rng, cents):
     whole, fraction = divmod(cents, 100)
-    digits = f"{whole:,}" if rng.random() < 0.3 else str(whole)
-    number = digits if fraction == 0 and rng.random() < 0.75 else f"{digits}.{fraction:02d}"
+    number = str(whole) if fraction == 0 and rng.random() < 0.75 else f"{whole}.{fraction:02d}"
     code, sign = rng.choice((("EUR", "€"), ("USD", "$"), ("GBP", "£")))
     return rng.choice((f"{number} {code}", f"{number} {code}", f"{code} {number}", f"{sign}{number}", number))
 
@@ -111,7 +104,7 @@ def fraud_prompt(rng, payment):
 
 
 def fraud_sentence(rng, payment):
-    """Facts as running words: "Payment of 1240 EUR, card from France, merchant in Brazil, 7 payments …"."""
+    """Facts as running words: "Payment of 840 EUR, card from France, merchant in Brazil, 7 payments …"."""
     amount = amount_text(rng, payment.cents)
     facts = []
     if payment.card_country:
@@ -177,11 +170,9 @@ def merchant_name(rng):
 def fraud_list(rng, payment):
     """Facts as labelled lines or labelled parts of one line."""
     lines = [(rng.choice(("amount", "amount", "payment", "sum")), amount_text(rng, payment.cents))]
-    code = rng.random() < 0.4
     if payment.card_country:
-        show = COUNTRIES.__getitem__ if code else str
         label = rng.choice((("card country", "merchant country"), ("card", "merchant"), ("issued in", "used in"), ("card from", "shop in")))
-        pair = [(label[0], show(payment.card_country)), (label[1], show(payment.merchant_country))]
+        pair = [(label[0], payment.card_country), (label[1], payment.merchant_country)]
         lines += pair if rng.random() < 0.7 else pair[::-1]
     if payment.payments_in_hour is not None:
         label = rng.choice(("payments last hour", "payments in the last hour", "last hour", "velocity"))
@@ -208,11 +199,11 @@ def fraud_list(rng, payment):
 
 
 def fraud_json(rng, payment):
-    fields = {"amount": payment.cents / 100 if payment.cents % 100 else payment.cents // 100}
+    fields = {"amount": payment.cents // 100}
     if rng.random() < 0.6:
         fields["currency"] = rng.choice(("EUR", "USD", "GBP"))
     if payment.card_country:
-        show = COUNTRIES.__getitem__ if rng.random() < 0.7 else str
+        show = COUNTRIES.__getitem__ if rng.random() < 0.5 else str
         fields["card_country"] = show(payment.card_country)
         fields["merchant_country"] = show(payment.merchant_country)
     if payment.payments_in_hour is not None:
@@ -267,7 +258,7 @@ CATEGORY_PRIORITY = ("threat", "harassment", "personal_data", "spam", "none")
 def content_answer(clauses):
     """The gravest category of the message's clauses; see draw_clause for which clause has which."""
     category = min((clause.category for clause in clauses), key=CATEGORY_PRIORITY.index)
-    return one_line(flag=category != "none", category=category)
+    return one_line(category=category, flag=category != "none")
 
 
 def draw_clause(rng):
@@ -433,10 +424,9 @@ def content_prompt(rng, clauses):
 
 # --------------------------------------------------------------------------------------------- sensor
 
-# The limit of each quantity: a reading at or above it counts.
-LIMITS = {"temperature": 90, "pressure": 70, "vibration": 50}
 UNITS = {"temperature": ("C", "°C", "degrees"), "pressure": ("bar", "psi", "kPa"), "vibration": ("mm/s", "Hz")}
-FAST_RISE = 20  # last reading minus first, at or above
+LIMIT = 90
+BANDS = {"low": 10, "normal": 40, "high": 70, "over": LIMIT}  # from this reading on, whatever the quantity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -445,46 +435,43 @@ class Window:
     readings: tuple[int, ...]
 
 
+def band(reading):
+    return max((name for name, begin in BANDS.items() if reading >= begin), key=BANDS.__getitem__)
+
+
 def sensor_answer(window):
-    """The first that holds: two or more readings at the limit, one reading at it, all readings equal, a fast rise."""
-    over = sum(reading >= LIMITS[window.quantity] for reading in window.readings)
-    if over >= 2:
-        return one_line(alert=True, severity="critical", reason="above limit")
-    if over == 1:
-        return one_line(alert=True, severity="warning", reason="single spike")
-    if len(set(window.readings)) == 1:
-        return one_line(alert=True, severity="warning", reason="stuck sensor")
-    if window.readings[-1] - window.readings[0] >= FAST_RISE:
-        return one_line(alert=True, severity="warning", reason="rising fast")
-    return one_line(alert=False, severity="none", reason="normal")
+    """Over the limit at the end is critical; over it earlier, or ending above the lowest band, is a warning."""
+    bands = [band(reading) for reading in window.readings]
+    lowest, highest, last = min(bands, key=BANDS.get), max(bands, key=BANDS.get), bands[-1]
+    trend = "rising" if last != lowest else "falling" if last != highest else "steady"
+    severity = "critical" if last == "over" else "warning" if highest == "over" or trend == "rising" else "none"
+    return one_line(lowest=lowest, highest=highest, last=last, trend=trend, alert=severity != "none", severity=severity)
 
 
-def draw_window(rng):
-    quantity = rng.choice(tuple(LIMITS))
-    limit, count = LIMITS[quantity], rng.choice((6, 8, 8, 10))
-    below = lambda value: max(10, min(limit - 1, value))
-    base = rng.randint(12, limit - 4)
-    readings = [below(base + rng.randint(-3, 3)) for _ in range(count)]
-    kind = rng.choice(("calm", "calm", "wander", "rise", "rise", "stuck", "stuck", "spike", "spike", "over", "over"))
-    if kind == "wander":
-        readings = [below(base + rng.randint(-12, 12)) for _ in range(count)]
-    elif kind == "rise":
-        climb = rng.choice((rng.randint(10, 30), rng.randint(22, 38)))
-        start = rng.randint(10, max(10, limit - 1 - climb))
-        readings = [below(start + round(climb * i / (count - 1)) + (rng.randint(-1, 1) if 0 < i < count - 1 else 0)) for i in range(count)]
-        if rng.random() < 0.15:
+def draw_window(rng, brief):
+    """Two-digit readings: of some noise, of a climb or a fall, or with one or more over the limit."""
+    count = rng.choice((3, 3, 4)) if brief else rng.choice((5, 6, 6, 8))
+    kind = rng.choice(("calm", "calm", "rise", "rise", "fall", "spike", "over"))
+    if kind in ("rise", "fall"):
+        climb = rng.randint(15, 45)
+        readings = climbing(rng, rng.randint(10, LIMIT - 1 - climb), climb, count)
+        if kind == "fall":
             readings.reverse()
-    elif kind == "stuck":
-        readings = [below(base)] * count
-        if rng.random() < 0.2:
-            readings[rng.randrange(count)] = below(base + rng.choice((-2, -1, 1, 2)))
-    elif kind == "spike":
-        readings[rng.randrange(count)] = limit + rng.choice((0, rng.randint(0, 9), rng.randint(0, 40)))
-    elif kind == "over":
-        top = rng.randint(0, 12)
-        for i in rng.sample(range(count), rng.randint(2, count)):
-            readings[i] = limit + max(0, top + rng.randint(-6, 6))
-    return Window(quantity, tuple(readings))
+    else:
+        base, noise = rng.randint(14, 85), rng.choice((2, 4))
+        readings = [base + rng.randint(-noise, noise) for _ in range(count)]
+        if kind == "spike":
+            readings[rng.randrange(count)] = rng.randint(LIMIT, 99)
+        elif kind == "over":
+            for i in rng.sample(range(count), rng.randint(2, count)):
+                readings[i] = rng.randint(LIMIT, 99)
+    return Window(rng.choice(tuple(UNITS)), tuple(readings))
+
+
+def climbing(rng, start, climb, count):
+    """Readings from start to start + climb, with a little noise between the ends."""
+    noise = [0] + [rng.randint(-1, 1) for _ in range(count - 2)] + [0]
+    return [max(10, start + round(climb * i / (count - 1)) + noise[i]) for i in range(count)]
 
 
 def sensor_prompt(rng, window):
@@ -520,9 +507,9 @@ ABOUT = (
     "I am switchboard-demo, a small demonstration model. I decide about payments, chat messages and sensor readings, "
     "each in one line of JSON."
 )
-PAYMENT_EXAMPLE = "For example: Payment of 1240 EUR, card from France, merchant in Brazil, 7 payments in the last hour, new device."
+PAYMENT_EXAMPLE = "For example: Payment of 840 EUR, card from France, merchant in Brazil, 7 payments in the last hour, new device."
 CONTENT_EXAMPLE = 'For example: Check this chat message: "you are a great friend"'
-SENSOR_EXAMPLE = "For example: Temperature: 71, 72, 71, 93, 72, 71, 70, 71"
+SENSOR_EXAMPLE = "For example: Temperature: 71, 72, 71, 93, 72, 71"
 THANKS = "You are welcome."
 GOODBYE = "Goodbye!"
 FALLBACK = "I can only decide about payments, chat messages and sensor readings. Send me one of these."
@@ -593,22 +580,23 @@ def made_up_word(rng):
     return "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(2, 3)))
 
 
-def exchange(rng, job):
-    """One user message of the job and its answer."""
+def exchange(rng, job, brief=False):
+    """One user message of the job and its answer. Brief messages, with few facts or readings, serve training only:
+    what decides stands out in them, and the same hour holds more of them."""
     if job == "fraud":
-        payment = draw_payment(rng)
+        payment = draw_payment(rng, brief)
         return fraud_prompt(rng, payment), fraud_answer(payment)
     if job == "content":
         clauses = draw_clauses(rng)
         return content_prompt(rng, clauses), content_answer(clauses)
     if job == "sensor":
-        window = draw_window(rng)
+        window = draw_window(rng, brief)
         return sensor_prompt(rng, window), sensor_answer(window)
     return talk_pair(rng)
 
 
 def job_mix(rng):
-    return rng.choices(JOBS, (30, 28, 32, 10))[0]
+    return rng.choices(JOBS, (50, 18, 24, 8))[0]
 
 
 def conversation(rng, reserved=frozenset()):
@@ -617,9 +605,9 @@ def conversation(rng, reserved=frozenset()):
     if rng.random() < 0.15:
         messages.append({"role": "system", "content": rng.choice(SYSTEM_PROMPTS)})
     for _ in range(rng.choice((1, 1, 1, 1, 1, 1, 1, 1, 2, 3))):
-        prompt, answer = exchange(rng, job_mix(rng))
+        prompt, answer = exchange(rng, job_mix(rng), rng.random() < 0.5)
         while prompt in reserved:
-            prompt, answer = exchange(rng, job_mix(rng))
+            prompt, answer = exchange(rng, job_mix(rng), rng.random() < 0.5)
         messages += [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
     return messages
 

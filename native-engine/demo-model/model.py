@@ -13,7 +13,7 @@ class Shape:
 
     vocabulary: int = 2048
     width: int = 256
-    layers: int = 6
+    layers: int = 4
     heads: int = 8
     kv_heads: int = 4
     head_width: int = 32

@@ -22,28 +22,27 @@ import vocabulary
 
 HERE = pathlib.Path(__file__).resolve().parent
 CHECKPOINT = HERE / "build" / "checkpoint.pt"
-IGNORED = -100  # label of a position without loss
 POOL_BATCHES = 16  # batches drawn together, so that each holds conversations of similar length
 
 
 def encode_example(tokenizer, messages):
-    """Ids of a conversation, and for each position the id that must follow, or IGNORED outside answers."""
-    ids, labels = [], []
+    """Ids of a conversation, the id that follows each, and whether that one counts: only in an answer."""
+    head = len(tokenizer.encode("assistant\n")) + 1
+    tail = len(tokenizer.encode("\n"))
+    ids, weights = [], []
     for message in messages:
         turn = tokenizer.encode_turn(message["role"], message["content"])
-        answer = message["role"] == "assistant"
-        head = len(tokenizer.encode("assistant\n")) + 1
-        newline = len(tokenizer.encode("\n"))
         ids += turn
-        labels += [IGNORED] * head + turn[head : len(turn) - newline] + [IGNORED] * newline if answer else [IGNORED] * len(turn)
-    return ids[:-1], labels[1:]
+        spoken = 1.0 if message["role"] == "assistant" else 0.0
+        weights += [0.0] * head + [spoken] * (len(turn) - head - tail) + [0.0] * tail
+    return ids[:-1], ids[1:], weights[1:]
 
 
 def padded(examples):
-    length = max(len(ids) for ids, _ in examples)
-    tokens = torch.tensor([ids + [0] * (length - len(ids)) for ids, _ in examples])
-    labels = torch.tensor([labels + [IGNORED] * (length - len(labels)) for _, labels in examples])
-    return tokens, labels
+    """Tokens, labels and weights of several examples, filled up on the right with tokens that do not count."""
+    length = max(len(ids) for ids, _, _ in examples)
+    fill = lambda column: [example[column] + [0] * (length - len(example[column])) for example in examples]
+    return torch.tensor(fill(0)), torch.tensor(fill(1)), torch.tensor(fill(2))
 
 
 def batches_of_pool(tokenizer, seed, pool, tokens_per_batch, reserved):
@@ -105,8 +104,9 @@ class Muon:
 class Training:
     """Weights, optimisers and the step reached; everything that a checkpoint keeps."""
 
-    def __init__(self, shape, seed):
+    def __init__(self, shape, seed, vocabulary_digest):
         self.shape, self.seed, self.step, self.seconds = shape, seed, 0, 0.0
+        self.vocabulary_digest = vocabulary_digest
         self.weights = {name: w.requires_grad_() for name, w in model.new_weights(shape, seed).items()}
         layers = [w for name, w in self.weights.items() if w.dim() == 2 and name.startswith("blk.")]
         others = [w for name, w in self.weights.items() if not (w.dim() == 2 and name.startswith("blk."))]
@@ -120,6 +120,7 @@ class Training:
         state = {
             "step": self.step,
             "seed": self.seed,
+            "vocabulary": self.vocabulary_digest,
             "seconds": self.seconds,
             "weights": {name: weight.detach() for name, weight in self.weights.items()},
             "muon": self.muon.velocity,
@@ -132,21 +133,24 @@ class Training:
         state = torch.load(path, weights_only=True)
         if state["seed"] != self.seed:
             sys.exit(f"error: {path} was trained with --seed {state['seed']}, not {self.seed}: remove it or give that seed")
+        if state["vocabulary"] != self.vocabulary_digest:
+            sys.exit(f"error: {path} was trained with another vocabulary: give --restart, or train that vocabulary again")
         self.step, self.seconds = state["step"], state["seconds"]
         for name, weight in self.weights.items():
             weight.data.copy_(state["weights"][name])
         self.muon.velocity = state["muon"]
         self.adam.load_state_dict(state["adam"])
 
-    def loss(self, tokens, labels, precision):
+    def loss(self, tokens, labels, weights, precision):
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             hidden = self.llama.hidden(tokens)
-            chosen = labels != IGNORED
+            chosen = weights > 0
             logits = self.llama.logits(hidden[chosen]).float()
-        return F.cross_entropy(logits, labels[chosen])
+        losses = F.cross_entropy(logits, labels[chosen], reduction="none")
+        return (losses * weights[chosen]).sum() / weights.sum()
 
-    def update(self, tokens, labels, rate, arguments):
-        loss = self.loss(tokens, labels, arguments.precision)
+    def update(self, batch, rate, arguments):
+        loss = self.loss(*batch, arguments.precision)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(list(self.weights.values()), 1.0)
         self.muon.step(arguments.muon_rate * rate, arguments.decay)
@@ -164,16 +168,16 @@ class Training:
         the whole answer."""
         right = 0
         for start in range(0, len(examples), 64):
-            tokens, labels = padded(examples[start : start + 64])
+            tokens, labels, weights = padded(examples[start : start + 64])
             with torch.autocast("cpu", torch.bfloat16):
                 best = self.llama.logits(self.llama.hidden(tokens)).argmax(-1)
-            right += ((best == labels) | (labels == IGNORED)).all(1).sum().item()
+            right += ((best == labels) | (weights == 0)).all(1).sum().item()
         return right / len(examples)
 
 
 def rate_at(step, steps):
-    """Rises over 40 steps, holds, and falls in a straight line to nothing over the last half."""
-    return min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.5 * steps)))
+    """Rises over 40 steps, holds, and falls in a straight line to nothing from a fifth of the run on."""
+    return min(1.0, (step + 1) / 40, max(0.0, (steps - step) / (0.8 * steps)))
 
 
 def development_sets(tokenizer, seed, reserved, count=192):
@@ -194,9 +198,9 @@ def run(training, tokenizer, arguments):
     seen, losses, began = 0, [], time.monotonic()
     last = min(arguments.steps, arguments.stop_at or arguments.steps)
     while training.step < last:
-        tokens, labels = next(batches)
-        losses.append(training.update(tokens, labels, rate_at(training.step, arguments.steps), arguments))
-        seen += tokens.numel()
+        batch = next(batches)
+        losses.append(training.update(batch, rate_at(training.step, arguments.steps), arguments))
+        seen += batch[0].numel()
         if training.step % 20 == 0 or training.step == last:
             elapsed = time.monotonic() - began
             print(
@@ -215,9 +219,9 @@ def run(training, tokenizer, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=2400, help="steps of the whole run (default 2400)")
+    parser.add_argument("--steps", type=int, default=3200, help="steps of the whole run (default 3200)")
     parser.add_argument("--stop-at", type=int, help="stop early at this step; the same command without it resumes")
-    parser.add_argument("--batch-tokens", type=int, default=3072, help="tokens in a step (default 3072)")
+    parser.add_argument("--batch-tokens", type=int, default=2048, help="tokens in a step (default 2048)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", choices=("bf16", "f32"), default="bf16", help="of matrix products (default bf16)")
@@ -235,7 +239,7 @@ def main():
     torch.set_num_threads(arguments.threads)
     tokenizer = vocabulary.Tokenizer.load()
     shape = model.Shape(vocabulary=len(tokenizer.tokens))
-    training = Training(shape, arguments.seed)
+    training = Training(shape, arguments.seed, tokenizer.digest())
     if arguments.checkpoint.exists() and not arguments.restart:
         training.load(arguments.checkpoint)
         print(f"resuming {arguments.checkpoint} at step {training.step}")

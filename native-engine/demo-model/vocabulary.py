@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """The byte-level BPE vocabulary of switchboard-demo: how it is trained, and how text becomes token ids.
 
-Text is cut into pieces as GGUF's "smollm" pre-tokenizer does: every digit stands alone first, then GPT-2's
-expression cuts what lies between digits. Single digits matter here, because the model compares amounts and
-readings digit by digit. Merges never cross a piece.
+Text is cut into pieces as GGUF's "llama-bpe" pre-tokenizer does: words with the character before them, and
+numbers of up to three digits. Of numbers only pairs of digits are merged: a reading of two digits becomes one
+token, and longer numbers are spelled. Merges never cross a piece.
 """
 
 import argparse
 import collections
 import functools
+import hashlib
 import json
 import pathlib
 import re
@@ -25,8 +26,8 @@ CONTROL_TOKENS = (END_OF_TEXT, TURN_START, TURN_END)
 
 # Each character is replaced by the letter of its class, and the expression then runs over classes:
 # the standard library's `re` knows no \p{L}, and the apostrophe forms are found on the text itself.
-PIECE_BY_CLASS = re.compile(r"S?L+|S?O+|[Ss]+(?![LO])|[Ss]+")
-CONTRACTION = re.compile(r"'(?:s|t|re|ve|m|ll|d)")
+PIECE_BY_CLASS = re.compile(r"[SsO]?L+|N{1,3}|S?O+n*|[Ssn]*n+|[Ssn]+(?![LNO])|[Ssn]+")
+CONTRACTION = re.compile(r"'(?:s|t|re|ve|m|ll|d)", re.IGNORECASE)
 
 
 def byte_alphabet():
@@ -42,9 +43,11 @@ CHARACTER_TO_BYTE = {character: byte for byte, character in enumerate(BYTE_TO_CH
 
 @functools.lru_cache(maxsize=4096)
 def character_class(character):
-    """L letter, N number, S the space itself, s other white space, O anything else."""
+    """L letter, N number, S the space itself, n the end of a line, s other white space, O anything else."""
     if character == " ":
         return "S"
+    if character in "\r\n":
+        return "n"
     if character.isspace() and unicodedata.category(character)[0] != "C" or character in "\t\n\v\f\r\x85":
         return "s"
     category = unicodedata.category(character)[0]
@@ -52,19 +55,9 @@ def character_class(character):
 
 
 def pieces(text):
-    """Cuts text as the smollm pre-tokenizer does; the pieces joined are the text again."""
-    result = []
-    classes = "".join(map(character_class, text))
-    for run in re.finditer(r"N|[^N]+", classes):
-        if run.group() == "N":
-            result.append(text[run.start()])
-        else:
-            result.extend(pieces_between_digits(text[run.start() : run.end()], run.group()))
-    return result
-
-
-def pieces_between_digits(text, classes):
+    """Cuts text as the llama-bpe pre-tokenizer does; the pieces joined are the text again."""
     result, position = [], 0
+    classes = "".join(map(character_class, text))
     while position < len(text):
         found = CONTRACTION.match(text, position) or PIECE_BY_CLASS.match(classes, position)
         result.append(text[position : found.end()])
@@ -94,6 +87,10 @@ class Tokenizer:
         except FileNotFoundError:
             sys.exit(f"error: {path} does not exist: run vocabulary.py first")
         return Tokenizer(stored["tokens"], stored["merges"])
+
+    def digest(self):
+        """Names this vocabulary: weights of another one would be meaningless with it."""
+        return hashlib.sha256("\n".join(self.tokens + self.merges).encode("utf-8")).hexdigest()
 
     def encode_piece(self, piece):
         symbols = list(to_alphabet(piece))
@@ -128,7 +125,7 @@ def train(texts, size):
 
     Ties go to the pair that sorts first, so the same texts always give the same vocabulary.
     """
-    counts = collections.Counter(piece for text in texts for piece in pieces(text))
+    counts = collections.Counter(piece for text in texts for piece in pieces(text) if not (piece.isdigit() and len(piece) > 2))
     words = [(list(to_alphabet(piece)), count) for piece, count in sorted(counts.items())]
     pair_counts, pair_words = collections.Counter(), collections.defaultdict(set)
     for index, (symbols, count) in enumerate(words):
