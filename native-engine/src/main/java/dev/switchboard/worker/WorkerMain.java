@@ -248,7 +248,7 @@ public final class WorkerMain implements Callable<Integer> {
     } catch (InterruptedException stopped) {
       Thread.currentThread().interrupt();
       return 0;
-    } catch (RuntimeException | OutOfMemoryError broken) {
+    } catch (RuntimeException | OutOfMemoryError | LinkageError broken) {
       return modelFailed(worker, new ModelLoadException("internal", broken.toString(), broken));
     }
   }
