@@ -8,64 +8,31 @@ final class Settings {
 
   static WorkerSettings offLoop(WorkerSettings s, int bytes) {
     return with(
-        s,
-        s.streamBufferBytes(),
-        s.writeStall(),
-        s.drainLimit(),
-        s.headerTimeout(),
-        bytes,
-        s.canaryTimeout());
+        s, s.streamBufferBytes(), s.writeStall(), s.headerTimeout(), bytes, s.canaryTimeout());
   }
 
   static WorkerSettings slowReader(WorkerSettings s, int bufferBytes, Duration stall) {
-    return with(
-        s,
-        bufferBytes,
-        stall,
-        s.drainLimit(),
-        s.headerTimeout(),
-        s.offLoopBytes(),
-        s.canaryTimeout());
+    return with(s, bufferBytes, stall, s.headerTimeout(), s.offLoopBytes(), s.canaryTimeout());
   }
 
   static WorkerSettings drainLimit(WorkerSettings s, Duration limit) {
-    return with(
-        s,
-        s.streamBufferBytes(),
-        s.writeStall(),
-        limit,
-        s.headerTimeout(),
-        s.offLoopBytes(),
-        s.canaryTimeout());
+    return s.with(limit, s.allowFaultInjection());
   }
 
   static WorkerSettings headerTimeout(WorkerSettings s, Duration limit) {
     return with(
-        s,
-        s.streamBufferBytes(),
-        s.writeStall(),
-        s.drainLimit(),
-        limit,
-        s.offLoopBytes(),
-        s.canaryTimeout());
+        s, s.streamBufferBytes(), s.writeStall(), limit, s.offLoopBytes(), s.canaryTimeout());
   }
 
   static WorkerSettings canaryTimeout(WorkerSettings s, Duration limit) {
     return with(
-        s,
-        s.streamBufferBytes(),
-        s.writeStall(),
-        s.drainLimit(),
-        s.headerTimeout(),
-        s.offLoopBytes(),
-        limit);
+        s, s.streamBufferBytes(), s.writeStall(), s.headerTimeout(), s.offLoopBytes(), limit);
   }
 
   private static WorkerSettings with(
       WorkerSettings s,
       int bufferBytes,
       Duration stall,
-      Duration drainLimit,
       Duration headerTimeout,
       int offLoopBytes,
       Duration canaryTimeout) {
@@ -82,7 +49,7 @@ final class Settings {
         s.idleTimeout(),
         stall,
         bufferBytes,
-        drainLimit,
+        s.drainLimit(),
         canaryTimeout,
         s.timelines(),
         s.timelineBytes(),

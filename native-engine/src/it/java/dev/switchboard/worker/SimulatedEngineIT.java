@@ -40,7 +40,8 @@ class SimulatedEngineIT {
     return new WorkerFixture(
             engine,
             settings ->
-                Settings.canaryTimeout(settings, Duration.ofMillis(200)).withFaultInjection(true))
+                Settings.canaryTimeout(settings, Duration.ofMillis(200))
+                    .with(settings.drainLimit(), true))
         .serve(WorkerFixture.conversation(), engine::inject);
   }
 

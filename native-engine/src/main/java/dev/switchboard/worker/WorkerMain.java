@@ -191,8 +191,7 @@ public final class WorkerMain implements Callable<Integer> {
 
   private WorkerSettings settings() {
     return WorkerSettings.defaults(id, bind, port)
-        .withTermination(Duration.ofSeconds(drainTimeoutSeconds))
-        .withFaultInjection(allowFaultInjection);
+        .with(Duration.ofSeconds(drainTimeoutSeconds), allowFaultInjection);
   }
 
   private ModelOptions modelOptions() {

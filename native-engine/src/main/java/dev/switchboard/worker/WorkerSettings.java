@@ -66,8 +66,8 @@ record WorkerSettings(
         false);
   }
 
-  /** The same with another drain limit. */
-  WorkerSettings withTermination(Duration newDrainLimit) {
+  /** The same with another drain limit, and fault injection on or off. */
+  WorkerSettings with(Duration newDrainLimit, boolean allowed) {
     return new WorkerSettings(
         id,
         bind,
@@ -82,29 +82,6 @@ record WorkerSettings(
         writeStall,
         streamBufferBytes,
         newDrainLimit,
-        canaryTimeout,
-        timelines,
-        timelineBytes,
-        offLoopBytes,
-        allowFaultInjection);
-  }
-
-  /** The same with fault injection on or off. */
-  WorkerSettings withFaultInjection(boolean allowed) {
-    return new WorkerSettings(
-        id,
-        bind,
-        port,
-        requests,
-        headerBytes,
-        uriBytes,
-        connections,
-        headerTimeout,
-        bodyTimeout,
-        idleTimeout,
-        writeStall,
-        streamBufferBytes,
-        drainLimit,
         canaryTimeout,
         timelines,
         timelineBytes,

@@ -11,26 +11,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class PreTokenizerTest {
-  private static final List<String> ONE_OF_EACH =
-      List.of(
-          "default",
-          "gpt-2",
-          "smollm",
-          "falcon",
-          "llama3",
-          "qwen2",
-          "qwen35",
-          "minicpm5",
-          "tekken",
-          "gpt-4o",
-          "seed-coder",
-          "bailingmoe",
-          "deepseek-llm",
-          "deepseek-coder",
-          "deepseek-v3",
-          "bloom",
-          "viking");
-
   private static List<String> words(String name, String text) {
     List<String> words = new ArrayList<>();
     PreTokenizer.of(name).split(text, (from, to) -> words.add(text.substring(from, to)));
@@ -79,7 +59,7 @@ class PreTokenizerTest {
 
   @Test
   void longRunsAreCutInLinearTime() {
-    for (String name : ONE_OF_EACH) {
+    for (String name : TestVocabularies.PRE_TOKENIZERS) {
       for (String unit : List.of("a", "A", " ", "\n", "\r ", "!", "漢", "1", "'", "\u0301", "aA")) {
         String text = unit.repeat(50_000 / unit.length()) + "x";
         assertTimeout(

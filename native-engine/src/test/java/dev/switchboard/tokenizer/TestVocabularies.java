@@ -20,6 +20,27 @@ import java.util.concurrent.ConcurrentHashMap;
 final class TestVocabularies {
   static final List<String> NAMES = List.of("llama-spm", "phi-3", "gpt-2", "starcoder", "bert-bge");
 
+  /** One name of each way to cut text before byte pairs are merged. */
+  static final List<String> PRE_TOKENIZERS =
+      List.of(
+          "default",
+          "gpt-2",
+          "smollm",
+          "falcon",
+          "llama3",
+          "qwen2",
+          "qwen35",
+          "minicpm5",
+          "tekken",
+          "gpt-4o",
+          "seed-coder",
+          "bailingmoe",
+          "deepseek-llm",
+          "deepseek-coder",
+          "deepseek-v3",
+          "bloom",
+          "viking");
+
   private static final Path GOLDEN = Path.of("src/test/resources/golden/tokenizers");
   private static final Map<String, Tokenizer> LOADED = new ConcurrentHashMap<>();
 

@@ -14,29 +14,12 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What load and clients do must neither be blamed on a replica nor hold the gateway. */
-class BlameIT {
+class BlameIT extends TwoUpstreams {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String ANSWER = "{\"choices\":[]}";
-
-  private FakeUpstream first;
-  private FakeUpstream second;
-
-  @BeforeEach
-  void start() throws Exception {
-    first = new FakeUpstream();
-    second = new FakeUpstream();
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    first.close();
-    second.close();
-  }
 
   @Test
   void whoWaitsForAConnectionOfThePoolIsServedLater() throws Exception {

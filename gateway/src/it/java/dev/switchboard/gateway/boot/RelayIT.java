@@ -19,30 +19,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What happens between an upstream's bytes and the client's, when all goes well and when not. */
-class RelayIT {
+class RelayIT extends TwoUpstreams {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String TIMELINE =
       "{\"replica\":\"w0\",\"received_ns\":0,\"sent_ns\":0,\"timelines\":[]}";
-
-  private FakeUpstream first;
-  private FakeUpstream second;
-
-  @BeforeEach
-  void start() throws Exception {
-    first = new FakeUpstream();
-    second = new FakeUpstream();
-  }
-
-  @AfterEach
-  void stop() throws Exception {
-    first.close();
-    second.close();
-  }
 
   @Test
   void aStreamArrivesAsItWasSentButForOurObject() throws Exception {
