@@ -1,6 +1,8 @@
 // The threads of one rank and how they share work.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 #include "base/barrier.h"
@@ -19,15 +21,78 @@ struct Range {
   return {n * index / parts, n * (index + 1) / parts};
 }
 
-// One thread's membership. Shares are static: which thread computes an element depends on nothing
-// but its index, and no element's value depends on which thread computes it.
+// What is left of one thread's part of a dealing: pieces [begin, end), and which dealing it is. Its
+// thread takes from the front and so reads on where it was, which the hardware prefetcher needs;
+// threads that have finished their own take from the back.
+class alignas(64) Hand {
+ public:
+  static constexpr std::int64_t kMaxPieces = (1 << 24) - 1;
+
+  // The next piece of the dealing, or -1 when none is left. A hand that its thread has not yet
+  // taken up is dealt by whoever looks at it first.
+  [[nodiscard]] std::int64_t take(std::uint16_t dealing, Range all, bool from_back) {
+    std::uint64_t seen = word_.load(std::memory_order_relaxed);
+    while (true) {
+      const Range left = dealing_of(seen) == dealing ? pieces_of(seen) : all;
+      if (left.size() == 0) return -1;
+      const std::int64_t piece = from_back ? left.end - 1 : left.begin;
+      const Range rest = from_back ? Range{left.begin, piece} : Range{piece + 1, left.end};
+      if (word_.compare_exchange_weak(seen, word(dealing, rest), std::memory_order_relaxed)) {
+        return piece;
+      }
+    }
+  }
+
+ private:
+  static std::uint16_t dealing_of(std::uint64_t word) {
+    return static_cast<std::uint16_t>(word >> 48);
+  }
+  static Range pieces_of(std::uint64_t word) {
+    return {static_cast<std::int64_t>(word & kMaxPieces),
+            static_cast<std::int64_t>(word >> 24 & kMaxPieces)};
+  }
+  static std::uint64_t word(std::uint16_t dealing, Range pieces) {
+    return std::uint64_t{dealing} << 48 | static_cast<std::uint64_t>(pieces.end) << 24 |
+           static_cast<std::uint64_t>(pieces.begin);
+  }
+
+  std::atomic<std::uint64_t> word_{0};
+};
+
+// One thread's membership. No element's value depends on which thread computes it.
 struct Team {
   std::int32_t index = 0;
   std::int32_t size = 1;
   Barrier* barrier = nullptr;
+  Hand* hands = nullptr;  // one per thread
   SpinBudget spin{0};
+  std::uint16_t dealing = 0;
 
+  // This thread's fixed part: for work that costs less than dealing it out, or whose parts must
+  // stay with the same thread.
   [[nodiscard]] Range share(std::int64_t n) const { return split(n, index, size); }
+
+  // Deals [0, n) out in pieces of grain: every thread works through its own part and then through
+  // what is left of the others', so one that has lost its core for a while is waited for no longer
+  // than for a piece. All threads of the team call this with the same n and grain, and meet before
+  // the next dealing.
+  template <class Body>
+  void deal(std::int64_t n, std::int64_t grain, Body body) {
+    if (size == 1) return body(Range{0, n});
+    // Hands start at 0, which is the dealing before the first.
+    ++dealing;
+    const std::int64_t least = (n + Hand::kMaxPieces - 1) / Hand::kMaxPieces;
+    const std::int64_t step = std::max(grain, least);
+    const std::int64_t pieces = (n + step - 1) / step;
+    for (std::int32_t i = 0; i < size; ++i) {
+      const std::int32_t owner = (index + i) % size;
+      while (true) {
+        const std::int64_t piece = hands[owner].take(dealing, split(pieces, owner, size), i > 0);
+        if (piece < 0) break;
+        body(Range{piece * step, std::min(n, (piece + 1) * step)});
+      }
+    }
+  }
 
   // Waits for the rank's other threads; false when the engine is being stopped.
   [[nodiscard]] bool sync() { return size == 1 ? !barrier->poisoned() : barrier->wait(0, spin); }

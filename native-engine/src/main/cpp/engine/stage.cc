@@ -25,13 +25,14 @@ Stage::Stage(Shared& shared, std::int32_t index, Stage* previous)
       barrier_(shared.config->ranks, shared.config->threads) {
   const Config& config = *shared.config;
   max_logit_tokens_ = std::min({kMaxLogitTokens, config.max_step_outputs, config.max_step_tokens});
-  const model::RankLimits limits{config.threads, config.max_step_tokens, max_logit_tokens_,
-                                 config.kv_block_tokens};
+  const model::RankLimits limits{config.ranks, config.threads, config.max_step_tokens,
+                                 max_logit_tokens_, config.kv_block_tokens};
   for (std::int32_t i = 0; i < config.ranks; ++i) {
     const model::RankShape shape = model::rank_shape(*shared.model, config.ranks, i);
     ranks_.push_back(std::make_unique<Rank>(
         model::RankModel(*shared.model, shape, limits, ops::kernels(config.isa))));
     ranks_.back()->barrier = std::make_unique<Barrier>(1, config.threads);
+    ranks_.back()->hands = std::make_unique<Hand[]>(static_cast<std::size_t>(config.threads));
   }
 }
 
@@ -108,8 +109,11 @@ void Stage::run(std::int32_t rank, std::int32_t thread) {
   Worker worker;
   worker.rank_index = rank;
   worker.rank = ranks_[static_cast<std::size_t>(rank)].get();
-  worker.team = {thread, shared_.config->threads, worker.rank->barrier.get(),
-                 SpinBudget(shared_.barrier_spin_ns)};
+  worker.team = {.index = thread,
+                 .size = shared_.config->threads,
+                 .barrier = worker.rank->barrier.get(),
+                 .hands = worker.rank->hands.get(),
+                 .spin = SpinBudget(shared_.barrier_spin_ns)};
   worker.stage_spin = SpinBudget(shared_.barrier_spin_ns);
   worker.idle_spin = SpinBudget(shared_.idle_spin_ns);
   worker.index = static_cast<std::uint32_t>(rank * shared_.config->threads + thread);
@@ -217,14 +221,8 @@ bool Stage::layers(Worker& worker, Slot& slot) {
 bool Stage::all_reduce(Worker& worker, model::Partial which, const model::TokenSet& kept) {
   if (worker.keeps_time && !end_compute(worker)) return false;
   const std::int32_t ranks = shared_.config->ranks;
-  if (ranks == 1) {
-    // Each thread adds the columns it has just computed.
-    model::RankModel& model = worker.rank->model;
-    const Range columns = model.partial_columns(worker.team);
-    model.keep(kept, columns);
-    add_columns(worker, model, which, kept.count, columns);
-    return worker.team.sync();
-  }
+  // A rank that is alone has added its own sums.
+  if (ranks == 1) return worker.team.sync();
   if (!stage_sync(worker)) return false;
   if (worker.keeps_time) {
     // Until the rank's own last thread arrived, the rank was still computing.

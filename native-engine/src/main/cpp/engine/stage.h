@@ -69,6 +69,7 @@ class Stage {
     model::RankModel model;
     model::KvPool kv;
     std::unique_ptr<Barrier> barrier;
+    std::unique_ptr<Hand[]> hands;     // per thread
     std::uint64_t layer_bytes = 0;     // weights one pass over the layers reads
     std::uint64_t output_bytes = 0;    // and one over the output layer
     std::uint64_t kv_token_bytes = 0;  // keys and values of one position, all layers

@@ -15,7 +15,19 @@ std::size_t product(std::int64_t a, std::int64_t b) {
 
 bool is_quantised(const ops::Matrix& matrix) { return ops::type_traits(matrix.type).quantised; }
 
-std::int64_t groups_of(std::int64_t rows) { return (rows + ops::kRowGroup - 1) / ops::kRowGroup; }
+// Groups of 16 rows that are dealt out at a time: enough work that drawing a ticket costs nothing
+// beside it, little enough that the last piece keeps nobody waiting for long. With many tokens a
+// piece is read from the second cache once per tile of tokens, and wide pieces save starting over.
+std::int64_t piece_groups(const ops::Matrix& w, std::int64_t tokens) {
+  constexpr std::size_t kFewTokensBytes = 32 * 1024;
+  constexpr std::size_t kManyTokensBytes = 128 * 1024;
+  const std::size_t bytes = tokens <= 16 ? kFewTokensBytes : kManyTokensBytes;
+  return static_cast<std::int64_t>((bytes + w.group_bytes - 1) / w.group_bytes);
+}
+
+Range rows_of(Range groups, std::int64_t rows) {
+  return {groups.begin * ops::kRowGroup, std::min(rows, groups.end * ops::kRowGroup)};
+}
 
 }  // namespace
 
@@ -82,12 +94,6 @@ void RankModel::bind(const RankWeights& weights, std::span<const EmbeddingSlice>
   rope_ = {config_.rope_neox, config_.rope_dim, inverse_frequencies.data()};
 }
 
-Range RankModel::partial_columns(const Team& team) const {
-  const Range groups = team.share(groups_of(config_.dim));
-  return {groups.begin * ops::kRowGroup,
-          std::min<std::int64_t>(config_.dim, groups.end * ops::kRowGroup)};
-}
-
 void RankModel::begin(const Batch& batch, Team& team) {
   const Range tokens = team.share(batch.size());
   for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
@@ -149,10 +155,24 @@ bool RankModel::attention(std::int32_t layer, const Batch& batch, const TokenSet
   if (!attend(layer, batch, kept, is_quantised(weights.attn_output), team)) return false;
   if (kept.count == 0) return true;
 
-  const Range groups = team.share(weights.attn_output.groups());
-  kernels_->matmul(weights.attn_output, attended_.view(kept.count, shape_.q_rows.size()), nullptr,
-                   partial_[0].data(), config_.dim, groups.begin, groups.end);
+  project_out(weights.attn_output, attended_.view(kept.count, shape_.q_rows.size()),
+              Partial::kAttention, kept, team);
   return true;
+}
+
+void RankModel::project_out(const ops::Matrix& w, const ops::Activations& input, Partial which,
+                            const TokenSet& kept, Team& team) {
+  float* partial = partial_[static_cast<std::size_t>(which)].data();
+  team.deal(w.groups(), piece_groups(w, kept.count), [&](Range groups) {
+    kernels_->matmul(w, input, nullptr, partial, config_.dim, groups.begin, groups.end);
+    if (limits_.ranks > 1) return;
+    const Range columns = rows_of(groups, config_.dim);
+    keep(kept, columns);
+    for (std::int64_t row = 0; row < kept.count; ++row) {
+      const std::int64_t at = row * config_.dim + columns.begin;
+      kernels_->add(x_.data() + at, partial + at, columns.size());
+    }
+  });
 }
 
 void RankModel::keep(const TokenSet& kept, Range columns) {
@@ -165,9 +185,9 @@ void RankModel::keep(const TokenSet& kept, Range columns) {
   }
 }
 
-// q, k and v are shared out as if they were one matrix.
+// q, k and v are dealt out as if they were one matrix.
 void RankModel::project_qkv(const LayerWeights& weights, const Operand& operand, std::int64_t m,
-                            const Team& team) {
+                            Team& team) {
   struct Part {
     const ops::Matrix* matrix;
     const float* bias;
@@ -177,17 +197,19 @@ void RankModel::project_qkv(const LayerWeights& weights, const Operand& operand,
                         {&weights.k, weights.k_bias, k_.data()},
                         {&weights.v, weights.v_bias, v_.data()}};
   const ops::Activations input = operand.view(m, config_.dim);
-  const Range mine = team.share(weights.q.groups() + weights.k.groups() + weights.v.groups());
-  std::int64_t offset = 0;
-  for (const Part& part : parts) {
-    const std::int64_t groups = part.matrix->groups();
-    const std::int64_t begin = std::clamp<std::int64_t>(mine.begin - offset, 0, groups);
-    const std::int64_t end = std::clamp<std::int64_t>(mine.end - offset, 0, groups);
-    if (begin < end) {
-      kernels_->matmul(*part.matrix, input, part.bias, part.y, part.matrix->rows, begin, end);
+  const std::int64_t all = weights.q.groups() + weights.k.groups() + weights.v.groups();
+  team.deal(all, piece_groups(weights.q, m), [&](Range piece) {
+    std::int64_t offset = 0;
+    for (const Part& part : parts) {
+      const std::int64_t groups = part.matrix->groups();
+      const std::int64_t begin = std::clamp<std::int64_t>(piece.begin - offset, 0, groups);
+      const std::int64_t end = std::clamp<std::int64_t>(piece.end - offset, 0, groups);
+      if (begin < end) {
+        kernels_->matmul(*part.matrix, input, part.bias, part.y, part.matrix->rows, begin, end);
+      }
+      offset += groups;
     }
-    offset += groups;
-  }
+  });
 }
 
 void RankModel::prepare_heads(const float* norm, const float* angles, std::int32_t n_heads,
@@ -250,14 +272,16 @@ bool RankModel::attend(std::int32_t layer, const Batch& batch, const TokenSet& k
   float* scratch =
       attention_scratch_.data() + attention_scratch_floats_ * static_cast<std::size_t>(team.index);
   // Dealt out one by one: later tokens of a prompt attend to more positions than earlier ones.
-  for (std::int64_t unit = team.index; unit < kept.count * kv_heads; unit += team.size) {
-    const std::int64_t row = unit % kept.count;
-    const std::int64_t kv_head = unit / kept.count;
-    if (at_once) store_unit(layer, batch, row, kv_head);
-    attend_unit(layer, batch, kept[row], row, kv_head, scratch);
-    if (!quantise || !whole_blocks) continue;
-    quantise_columns(attended_, q_cols, row, kv_head * head_cols, (kv_head + 1) * head_cols);
-  }
+  team.deal(kept.count * kv_heads, 1, [&](Range units) {
+    for (std::int64_t unit = units.begin; unit < units.end; ++unit) {
+      const std::int64_t row = unit % kept.count;
+      const std::int64_t kv_head = unit / kept.count;
+      if (at_once) store_unit(layer, batch, row, kv_head);
+      attend_unit(layer, batch, kept[row], row, kv_head, scratch);
+      if (!quantise || !whole_blocks) continue;
+      quantise_columns(attended_, q_cols, row, kv_head * head_cols, (kv_head + 1) * head_cols);
+    }
+  });
   if (!team.sync()) return false;
   if (!quantise || whole_blocks) return true;
   const Range rows = team.share(kept.count);
@@ -276,42 +300,46 @@ bool RankModel::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {
   gate_and_up(weights, *input, m, is_quantised(weights.down), team);
   if (!team.sync()) return false;
 
-  const Range groups = team.share(weights.down.groups());
-  kernels_->matmul(weights.down, gated_.view(m, shape_.ffn_rows.size()), nullptr,
-                   partial_[1].data(), config_.dim, groups.begin, groups.end);
+  project_out(weights.down, gated_.view(m, shape_.ffn_rows.size()), Partial::kFeedForward, {m, {}},
+              team);
   return true;
 }
 
-// Shared out in pairs of groups: 32 rows are one activation block of the next matrix, so a thread
+// Dealt out in pairs of groups: 32 rows are one activation block of the next matrix, so a thread
 // gates and quantises what it has computed itself.
 void RankModel::gate_and_up(const LayerWeights& weights, const Operand& operand, std::int64_t m,
-                            bool quantise, const Team& team) {
+                            bool quantise, Team& team) {
   constexpr std::int64_t kGroupsPerBlock = ops::kQuantBlock / ops::kRowGroup;
   const std::int64_t rows = shape_.ffn_rows.size();
   const std::int64_t groups = weights.gate.groups();
-  const Range pairs = team.share((groups + kGroupsPerBlock - 1) / kGroupsPerBlock);
-  const std::int64_t begin = pairs.begin * kGroupsPerBlock;
-  const std::int64_t end = std::min(groups, pairs.end * kGroupsPerBlock);
-  if (begin >= end) return;
+  const std::int64_t blocks = (groups + kGroupsPerBlock - 1) / kGroupsPerBlock;
   const ops::Activations input = operand.view(m, config_.dim);
-  kernels_->matmul(weights.gate, input, nullptr, gated_.f32.data(), rows, begin, end);
-  kernels_->matmul(weights.up, input, nullptr, up_.data(), rows, begin, end);
-  const std::int64_t first = begin * ops::kRowGroup;
-  const std::int64_t last = std::min(rows, end * ops::kRowGroup);
-  for (std::int64_t token = 0; token < m; ++token) {
-    float* gate = gated_.f32.data() + token * rows + first;
-    kernels_->silu_mul(gate, up_.data() + token * rows + first, last - first, gate);
-    if (quantise) quantise_columns(gated_, rows, token, first, last);
-  }
+  // A piece is read from two matrices.
+  const std::int64_t grain =
+      (piece_groups(weights.gate, m) + 2 * kGroupsPerBlock - 1) / (2 * kGroupsPerBlock);
+  team.deal(blocks, grain, [&](Range piece) {
+    const std::int64_t begin = piece.begin * kGroupsPerBlock;
+    const std::int64_t end = std::min(groups, piece.end * kGroupsPerBlock);
+    kernels_->matmul(weights.gate, input, nullptr, gated_.f32.data(), rows, begin, end);
+    kernels_->matmul(weights.up, input, nullptr, up_.data(), rows, begin, end);
+    const Range columns = rows_of({begin, end}, rows);
+    for (std::int64_t token = 0; token < m; ++token) {
+      float* gate = gated_.f32.data() + token * rows + columns.begin;
+      kernels_->silu_mul(gate, up_.data() + token * rows + columns.begin, columns.size(), gate);
+      if (quantise) quantise_columns(gated_, rows, token, columns.begin, columns.end);
+    }
+  });
 }
 
 bool RankModel::logits(Range rows, float* logits, Team& team) {
   const Operand* input =
       normalise(weights_->output_norm, rows, is_quantised(weights_->output), team);
   if (input == nullptr) return false;
-  const Range groups = team.share(weights_->output.groups());
-  kernels_->matmul(weights_->output, input->view(rows.size(), config_.dim), nullptr,
-                   logits + shape_.output_rows.begin, config_.vocab, groups.begin, groups.end);
+  const ops::Matrix& w = weights_->output;
+  team.deal(w.groups(), 4 * piece_groups(w, rows.size()), [&](Range groups) {
+    kernels_->matmul(w, input->view(rows.size(), config_.dim), nullptr,
+                     logits + shape_.output_rows.begin, config_.vocab, groups.begin, groups.end);
+  });
   return true;
 }
 

@@ -5,6 +5,9 @@
 // what a thread has written is complete for the others after the next sync. A function returns
 // false when the engine is being stopped. The residual stream x is each rank's own copy.
 //
+// Matrices are dealt out to the threads in pieces of a few dozen KiB, so that threads whose cores
+// run at different speeds finish together.
+//
 // A step's time on a shared machine is decided by its meetings: whoever lost its core is waited for
 // at each. A decode step meets five times per layer: before attention, before its output matrix,
 // before the feed-forward block, inside it and after it.
@@ -30,6 +33,7 @@ namespace sb::model {
 enum class Partial : std::int32_t { kAttention = 0, kFeedForward = 1 };
 
 struct RankLimits {
+  std::int32_t ranks = 1;  // that add up their partial sums
   std::int32_t threads = 1;
   std::int32_t max_tokens = 0;        // of a step
   std::int32_t max_logit_tokens = 0;  // outputs whose logits are computed at once
@@ -58,11 +62,13 @@ class RankModel {
   void embed(const Batch& batch, Team& team);
   // partial = this rank's share of the attention block's output, of the kept tokens only: row i is
   // token kept[i]. The keys and values of all tokens are stored. "layer" counts within the stage.
+  // A rank that is alone also moves the kept tokens of x to its first rows and adds the output.
   [[nodiscard]] bool attention(std::int32_t layer, const Batch& batch, const TokenSet& kept,
                                Team& team);
   // Moves the kept tokens of x to its first rows; each thread its own columns.
   void keep(const TokenSet& kept, Range columns);
-  // partial = this rank's share of the feed-forward block's output for x's first m rows.
+  // partial = this rank's share of the feed-forward block's output for x's first m rows, and when
+  // alone x += partial.
   [[nodiscard]] bool feed_forward(std::int32_t layer, std::int64_t m, Team& team);
   // logits[i][vocab] of x's rows, this rank's columns only.
   [[nodiscard]] bool logits(Range rows, float* logits, Team& team);
@@ -71,8 +77,6 @@ class RankModel {
   [[nodiscard]] const float* partial(Partial which) const {
     return partial_[static_cast<std::size_t>(which)].data();
   }
-  // The columns of partial() that this thread's matmul wrote.
-  [[nodiscard]] Range partial_columns(const Team& team) const;
   [[nodiscard]] std::int64_t dim() const { return config_.dim; }
   [[nodiscard]] std::int64_t layers() const {
     return static_cast<std::int64_t>(weights_->layers.size());
@@ -101,8 +105,10 @@ class RankModel {
   // Quantises columns [begin, end) of one token; both are multiples of 32.
   void quantise_columns(Operand& operand, std::int64_t k, std::int64_t token, std::int64_t begin,
                         std::int64_t end);
-  void project_qkv(const LayerWeights& weights, const Operand& input, std::int64_t m,
-                   const Team& team);
+  void project_qkv(const LayerWeights& weights, const Operand& input, std::int64_t m, Team& team);
+  // partial[which] = w input, of kept tokens; alone, x's kept rows += partial.
+  void project_out(const ops::Matrix& w, const ops::Activations& input, Partial which,
+                   const TokenSet& kept, Team& team);
   void prepare_heads(const float* norm, const float* angles, std::int32_t n_heads, float* heads);
   // A unit is one token's kv head with the query heads that share it.
   void store_unit(std::int32_t layer, const Batch& batch, std::int64_t token, std::int64_t kv_head);
@@ -111,7 +117,7 @@ class RankModel {
   [[nodiscard]] bool attend(std::int32_t layer, const Batch& batch, const TokenSet& kept,
                             bool quantise, Team& team);
   void gate_and_up(const LayerWeights& weights, const Operand& input, std::int64_t m, bool quantise,
-                   const Team& team);
+                   Team& team);
 
   Config config_;
   RankShape shape_;

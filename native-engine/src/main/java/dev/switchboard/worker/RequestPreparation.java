@@ -7,7 +7,6 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ChatCompletionRequest;
 import dev.switchboard.openai.ChatMessage.ArgumentForm;
-import dev.switchboard.openai.Conversation;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.RequestParser;
 import dev.switchboard.openai.TextCompletionRequest;
@@ -70,7 +69,7 @@ final class RequestPreparation {
     ChatCompletionRequest request = parser.parseChat(body);
     requireModel(request.model());
     requireBiasInVocabulary(request.options());
-    int[] rendered = encodeChat(request.conversation());
+    int[] rendered = encodeChat(request);
     PreparedRequest.Prompt prompt = withBos(rendered, null);
     requireRoom(prompt, "messages", 1);
     return new PreparedRequest(
@@ -96,10 +95,7 @@ final class RequestPreparation {
         PreparedRequest.Api.TEXT, request.options(), request.echo(), "prompt", prompts);
   }
 
-  /**
-   * @throws ApiException when it is not the model served here
-   */
-  void requireModel(String asked) {
+  private void requireModel(String asked) {
     if (!asked.equals(model.id())) {
       throw new ApiException(ApiError.modelNotFound(asked));
     }
@@ -126,32 +122,27 @@ final class RequestPreparation {
     }
   }
 
-  /**
-   * The conversation as the model's template renders it.
-   *
-   * @throws ApiException naming the field
-   */
-  int[] encodeChat(Conversation conversation) {
+  private int[] encodeChat(ChatCompletionRequest request) {
     ChatTemplate template = model.chatTemplate();
     if (template == null) {
       throw invalid(
           "messages", "cannot be rendered: this model has no chat template; use /v1/completions");
     }
-    Rendered rendered = render(template, conversation);
+    Rendered rendered = render(template, request);
     return model.tokenizer().encodeTemplate(rendered.text(), rendered.userSpans());
   }
 
   /** Most templates walk the arguments of a tool call as a map; those that fail get the text. */
-  private Rendered render(ChatTemplate template, Conversation conversation) {
+  private Rendered render(ChatTemplate template, ChatCompletionRequest request) {
     try {
-      return template.render(variables(conversation, ArgumentForm.MAP));
+      return template.render(variables(request, ArgumentForm.MAP));
     } catch (TemplateException first) {
-      if (conversation.messages().stream().allMatch(message -> message.toolCalls().isEmpty())) {
+      if (request.messages().stream().allMatch(message -> message.toolCalls().isEmpty())) {
         throw notRendered(first);
       }
     }
     try {
-      return template.render(variables(conversation, ArgumentForm.TEXT));
+      return template.render(variables(request, ArgumentForm.TEXT));
     } catch (TemplateException second) {
       throw notRendered(second);
     }
@@ -161,8 +152,9 @@ final class RequestPreparation {
     return invalid("messages", "was refused by the model's chat template: " + refusal.getMessage());
   }
 
-  private Map<String, @Nullable Object> variables(Conversation conversation, ArgumentForm form) {
-    Map<String, @Nullable Object> variables = conversation.templateVariables(form);
+  private Map<String, @Nullable Object> variables(
+      ChatCompletionRequest request, ArgumentForm form) {
+    Map<String, @Nullable Object> variables = request.templateVariables(form);
     Tokenizer tokenizer = model.tokenizer();
     variables.put("bos_token", tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos()));
     variables.put("eos_token", tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos()));
@@ -197,25 +189,21 @@ final class RequestPreparation {
   }
 
   /** Puts BOS in front where the model wants it, a template has not, and nothing else is there. */
-  int[] begun(int[] tokens) {
+  private PreparedRequest.Prompt withBos(int[] tokens, @Nullable String text) {
     Tokenizer tokenizer = model.tokenizer();
     int bos = tokenizer.bos();
     boolean present = tokens.length > 0 && tokens[0] == bos;
-    if (bos < 0 || present || (!tokenizer.addBos() && tokens.length > 0)) {
-      return tokens;
+    boolean wanted = bos >= 0 && !present && (tokenizer.addBos() || tokens.length == 0);
+    if (wanted) {
+      int[] longer = new int[tokens.length + 1];
+      longer[0] = bos;
+      System.arraycopy(tokens, 0, longer, 1, tokens.length);
+      return new PreparedRequest.Prompt(longer, 1, text);
     }
-    int[] longer = new int[tokens.length + 1];
-    longer[0] = bos;
-    System.arraycopy(tokens, 0, longer, 1, tokens.length);
-    return longer;
-  }
-
-  private PreparedRequest.Prompt withBos(int[] tokens, @Nullable String text) {
-    int[] begun = begun(tokens);
-    if (begun.length == 0) {
+    if (tokens.length == 0) {
       throw invalid("prompt", "is empty, and this model has no token to begin a text with");
     }
-    return new PreparedRequest.Prompt(begun, begun.length - tokens.length, text);
+    return new PreparedRequest.Prompt(tokens, 0, text);
   }
 
   private static ApiException invalid(String field, String complaint) {

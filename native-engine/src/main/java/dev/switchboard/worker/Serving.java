@@ -5,8 +5,4 @@ package dev.switchboard.worker;
  *
  * @param preparation turns request bodies into its token ids
  */
-record Serving(
-    ServedModel model,
-    RequestPreparation preparation,
-    Tokenization tokenization,
-    Completions completions) {}
+record Serving(ServedModel model, RequestPreparation preparation, Completions completions) {}

@@ -321,13 +321,10 @@ class HostileGgufTest {
             "context_length",
             llama().put("llama.context_length", u8(0))),
         refuses(
-            "a part that is not named like one",
-            Reason.BAD_PART,
-            "built.gguf",
-            llama()
-                .put("split.count", u32(2))
-                .put("split.tensors.count", u32(11))
-                .put("split.no", u32(0))));
+            "split",
+            Reason.UNSUPPORTED_FEATURE,
+            "split.count",
+            llama().put("split.count", u32(2))));
   }
 
   private static GgufBuilder withCount(String suffix, int value) {

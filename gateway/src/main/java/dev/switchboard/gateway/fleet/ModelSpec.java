@@ -7,8 +7,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A model to serve with local workers.
  *
- * @param name what clients call it; null takes the file's name without {@code .gguf} and, of a
- *     model split over several files, without the part's number
+ * @param name what clients call it; null takes the file's name without {@code .gguf}
  * @param workers null takes {@code workers.local}
  */
 public record ModelSpec(Path file, @Nullable String name, @Nullable Integer workers) {
@@ -29,6 +28,8 @@ public record ModelSpec(Path file, @Nullable String name, @Nullable Integer work
       return name;
     }
     String fileName = String.valueOf(file.getFileName());
-    return fileName.replaceFirst("(-[0-9]{5}-of-[0-9]{5})?\\.gguf$", "");
+    return fileName.endsWith(".gguf")
+        ? fileName.substring(0, fileName.length() - ".gguf".length())
+        : fileName;
   }
 }
