@@ -74,14 +74,24 @@ class RequestFuzzTest {
         () -> {
           for (int i = 0; i < MUTATIONS; i++) {
             byte[] body = mutate(BODIES.get(i % BODIES.size()), random);
-            tryBoth(body);
+            tryAll(body);
           }
         });
   }
 
-  private static void tryBoth(byte[] body) {
+  private static void tryAll(byte[] body) {
     try {
-      PARSER.parseChat(body).templateVariables(ChatMessage.ArgumentForm.MAP);
+      PARSER.parseChat(body).conversation().templateVariables(ChatMessage.ArgumentForm.MAP);
+    } catch (ApiException refused) {
+      assertGoodError(refused.error());
+    }
+    try {
+      PARSER.parseTokenize(body);
+    } catch (ApiException refused) {
+      assertGoodError(refused.error());
+    }
+    try {
+      PARSER.parseDetokenize(body);
     } catch (ApiException refused) {
       assertGoodError(refused.error());
     }

@@ -65,6 +65,7 @@ public final class GgufException extends RuntimeException {
     WRONG_VALUE_TYPE("wrong-value-type"),
     BAD_VALUE("bad-value"),
     BAD_ALIGNMENT("bad-alignment"),
+    BAD_PART("bad-part"),
     BAD_TENSOR_NAME("bad-tensor-name"),
     DUPLICATE_TENSOR("duplicate-tensor"),
     MISSING_TENSOR("missing-tensor"),

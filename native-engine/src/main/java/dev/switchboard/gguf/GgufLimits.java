@@ -26,4 +26,17 @@ public record GgufLimits(
   /** Several times what the largest published models need. */
   public static final GgufLimits DEFAULT =
       new GgufLimits(1 << 16, 1 << 16, 1 << 10, 1 << 8, 1 << 20, 1 << 22, 4, 1 << 26);
+
+  /** The same with fewer tensors. */
+  GgufLimits withTensors(int most) {
+    return new GgufLimits(
+        metadataEntries,
+        most,
+        keyBytes,
+        tensorNameBytes,
+        stringBytes,
+        arrayElements,
+        arrayDepth,
+        metadataBytes);
+  }
 }

@@ -5,6 +5,7 @@ import static dev.switchboard.gguf.GgufException.quote;
 import dev.switchboard.gguf.GgufException.Reason;
 import dev.switchboard.gguf.GgufValue.BoolValue;
 import dev.switchboard.gguf.GgufValue.IntegerValue;
+import dev.switchboard.gguf.GgufValue.NestedValue;
 import dev.switchboard.gguf.GgufValue.NumbersValue;
 import dev.switchboard.gguf.GgufValue.RealValue;
 import dev.switchboard.gguf.GgufValue.StringsValue;
@@ -35,6 +36,25 @@ public final class GgufMetadata {
 
   public boolean has(String key) {
     return values.containsKey(key);
+  }
+
+  /** Whether the key has the same value, no array, in both. */
+  boolean sameValue(String key, GgufMetadata other) {
+    GgufValue value = values.get(key);
+    GgufValue others = other.values.get(key);
+    return switch (value) {
+      case null -> others == null;
+      // The width of an integer is the writer's choice.
+      case IntegerValue(ValueType type, long number) ->
+          others instanceof IntegerValue(ValueType otherType, long otherNumber)
+              && number == otherNumber;
+      case RealValue real -> real.equals(others);
+      case BoolValue bool -> bool.equals(others);
+      case TextValue text -> text.equals(others);
+      case StringsValue strings -> false;
+      case NumbersValue numbers -> false;
+      case NestedValue nested -> false;
+    };
   }
 
   public String string(String key) {

@@ -10,7 +10,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -109,10 +108,6 @@ final class ModelReader {
   }
 
   private void refuseUnknownFeatures() {
-    if (metadata.integer("split.count", 0, Integer.MAX_VALUE, 1) > 1) {
-      throw new GgufException(
-          Reason.UNSUPPORTED_FEATURE, "the model is split over several files (split.count)");
-    }
     for (String refused : REFUSED_KEYS) {
       if (metadata.has(key(refused))) {
         throw new GgufException(
@@ -345,10 +340,7 @@ final class ModelReader {
   static String idOf(Path path) {
     Path fileName = path.getFileName();
     String name = fileName == null ? "" : fileName.toString();
-    if (name.toLowerCase(Locale.ROOT).endsWith(".gguf")) {
-      name = name.substring(0, name.length() - ".gguf".length());
-    }
-    String id = name.replaceAll("[^A-Za-z0-9._-]", "-");
+    String id = SplitModel.modelName(name).replaceAll("[^A-Za-z0-9._-]", "-");
     return id.isEmpty() ? "model" : id;
   }
 

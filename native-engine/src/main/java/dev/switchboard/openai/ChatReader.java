@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Reads one chat completion request. */
+/** Reads one chat completion request, or the conversation of another. */
 final class ChatReader {
   private static final int MOST_LOGPROBS = 20;
   private static final int NAME_CHARS = 256;
@@ -44,17 +44,18 @@ final class ChatReader {
 
   ChatCompletionRequest read() {
     String model = RequestParser.model(body);
-    List<ChatMessage> messages = messages();
-    UNSUPPORTED.forEach(name -> OptionsReader.refuse(body, name));
+    Conversation conversation = conversation();
     requireTextOnly();
     return new ChatCompletionRequest(
-        model,
-        messages,
-        tools(),
-        body.bool("add_generation_prompt", true),
-        templateArguments(),
-        OptionsReader.read(body, maxTokens(), topLogprobs()),
-        body.node());
+        model, conversation, OptionsReader.read(body, maxTokens(), topLogprobs()), body.node());
+  }
+
+  /** What the prompt is made of, without how to answer it. */
+  Conversation conversation() {
+    List<ChatMessage> messages = messages();
+    UNSUPPORTED.forEach(name -> OptionsReader.refuse(body, name));
+    return new Conversation(
+        messages, tools(), body.bool("add_generation_prompt", true), templateArguments());
   }
 
   private List<ChatMessage> messages() {

@@ -12,7 +12,7 @@ package dev.switchboard.openai;
  * @param messages of a chat
  * @param tools of a chat
  * @param prompts of a completion request; also bounds prompts × {@code n}
- * @param promptTokens token ids of all prompts together
+ * @param promptTokens token ids of all prompts together, and of what is turned into text or back
  */
 public record RequestLimits(
     int bodyBytes,

@@ -57,6 +57,44 @@ public final class RequestParser {
     return new TextCompletionRequest(model, prompts, echo, options, raw);
   }
 
+  /**
+   * The body of {@code POST /tokenize}.
+   *
+   * @throws ApiException naming the field
+   */
+  public TokenizeRequest parseTokenize(byte[] body) {
+    JsonFields fields = JsonFields.root(json.read(body));
+    String model = model(fields);
+    return new TokenizeRequest(
+        model,
+        source(fields),
+        fields.bool("add_special_tokens", true),
+        fields.bool("return_token_strs", false));
+  }
+
+  private TokenizeRequest.Source source(JsonFields fields) {
+    if (!fields.has("messages")) {
+      String text = fields.requiredString("prompt", 0, Integer.MAX_VALUE);
+      return new TokenizeRequest.Text(text);
+    }
+    if (fields.has("prompt")) {
+      throw JsonFields.invalid("messages", "must not be given beside prompt");
+    }
+    return new TokenizeRequest.Chat(new ChatReader(fields, limits, json).conversation());
+  }
+
+  /**
+   * The body of {@code POST /detokenize}.
+   *
+   * @throws ApiException naming the field
+   */
+  public DetokenizeRequest parseDetokenize(byte[] body) {
+    JsonFields fields = JsonFields.root(json.read(body));
+    String model = model(fields);
+    ArrayNode tokens = JsonFields.array(fields.required("tokens"), "tokens", limits.promptTokens());
+    return new DetokenizeRequest(model, ids(tokens, "tokens"));
+  }
+
   static String model(JsonFields fields) {
     return fields.requiredString("model", 1, MODEL_CHARS);
   }
@@ -126,6 +164,10 @@ public final class RequestParser {
       throw JsonFields.invalid(
           "prompt", "must have at most " + limits.promptTokens() + " token ids in all");
     }
+    return ids(array, path);
+  }
+
+  private static int[] ids(ArrayNode array, String path) {
     int[] tokens = new int[array.size()];
     for (int i = 0; i < tokens.length; i++) {
       tokens[i] = JsonFields.integer(array.get(i), path + "[" + i + "]", 0, Integer.MAX_VALUE);

@@ -7,6 +7,7 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ChatCompletionRequest;
 import dev.switchboard.openai.ChatMessage.ArgumentForm;
+import dev.switchboard.openai.Conversation;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.RequestParser;
 import dev.switchboard.openai.TextCompletionRequest;
@@ -69,7 +70,7 @@ final class RequestPreparation {
     ChatCompletionRequest request = parser.parseChat(body);
     requireModel(request.model());
     requireBiasInVocabulary(request.options());
-    int[] rendered = encodeChat(request);
+    int[] rendered = encodeChat(request.conversation());
     PreparedRequest.Prompt prompt = withBos(rendered, null);
     requireRoom(prompt, "messages", 1);
     return new PreparedRequest(
@@ -95,7 +96,10 @@ final class RequestPreparation {
         PreparedRequest.Api.TEXT, request.options(), request.echo(), "prompt", prompts);
   }
 
-  private void requireModel(String asked) {
+  /**
+   * @throws ApiException when it is not the model served here
+   */
+  void requireModel(String asked) {
     if (!asked.equals(model.id())) {
       throw new ApiException(ApiError.modelNotFound(asked));
     }
@@ -122,27 +126,32 @@ final class RequestPreparation {
     }
   }
 
-  private int[] encodeChat(ChatCompletionRequest request) {
+  /**
+   * The conversation as the model's template renders it.
+   *
+   * @throws ApiException naming the field
+   */
+  int[] encodeChat(Conversation conversation) {
     ChatTemplate template = model.chatTemplate();
     if (template == null) {
       throw invalid(
           "messages", "cannot be rendered: this model has no chat template; use /v1/completions");
     }
-    Rendered rendered = render(template, request);
+    Rendered rendered = render(template, conversation);
     return model.tokenizer().encodeTemplate(rendered.text(), rendered.userSpans());
   }
 
   /** Most templates walk the arguments of a tool call as a map; those that fail get the text. */
-  private Rendered render(ChatTemplate template, ChatCompletionRequest request) {
+  private Rendered render(ChatTemplate template, Conversation conversation) {
     try {
-      return template.render(variables(request, ArgumentForm.MAP));
+      return template.render(variables(conversation, ArgumentForm.MAP));
     } catch (TemplateException first) {
-      if (request.messages().stream().allMatch(message -> message.toolCalls().isEmpty())) {
+      if (conversation.messages().stream().allMatch(message -> message.toolCalls().isEmpty())) {
         throw notRendered(first);
       }
     }
     try {
-      return template.render(variables(request, ArgumentForm.TEXT));
+      return template.render(variables(conversation, ArgumentForm.TEXT));
     } catch (TemplateException second) {
       throw notRendered(second);
     }
@@ -152,9 +161,8 @@ final class RequestPreparation {
     return invalid("messages", "was refused by the model's chat template: " + refusal.getMessage());
   }
 
-  private Map<String, @Nullable Object> variables(
-      ChatCompletionRequest request, ArgumentForm form) {
-    Map<String, @Nullable Object> variables = request.templateVariables(form);
+  private Map<String, @Nullable Object> variables(Conversation conversation, ArgumentForm form) {
+    Map<String, @Nullable Object> variables = conversation.templateVariables(form);
     Tokenizer tokenizer = model.tokenizer();
     variables.put("bos_token", tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos()));
     variables.put("eos_token", tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos()));
@@ -189,21 +197,25 @@ final class RequestPreparation {
   }
 
   /** Puts BOS in front where the model wants it, a template has not, and nothing else is there. */
-  private PreparedRequest.Prompt withBos(int[] tokens, @Nullable String text) {
+  int[] begun(int[] tokens) {
     Tokenizer tokenizer = model.tokenizer();
     int bos = tokenizer.bos();
     boolean present = tokens.length > 0 && tokens[0] == bos;
-    boolean wanted = bos >= 0 && !present && (tokenizer.addBos() || tokens.length == 0);
-    if (wanted) {
-      int[] longer = new int[tokens.length + 1];
-      longer[0] = bos;
-      System.arraycopy(tokens, 0, longer, 1, tokens.length);
-      return new PreparedRequest.Prompt(longer, 1, text);
+    if (bos < 0 || present || (!tokenizer.addBos() && tokens.length > 0)) {
+      return tokens;
     }
-    if (tokens.length == 0) {
+    int[] longer = new int[tokens.length + 1];
+    longer[0] = bos;
+    System.arraycopy(tokens, 0, longer, 1, tokens.length);
+    return longer;
+  }
+
+  private PreparedRequest.Prompt withBos(int[] tokens, @Nullable String text) {
+    int[] begun = begun(tokens);
+    if (begun.length == 0) {
       throw invalid("prompt", "is empty, and this model has no token to begin a text with");
     }
-    return new PreparedRequest.Prompt(tokens, 0, text);
+    return new PreparedRequest.Prompt(begun, begun.length - tokens.length, text);
   }
 
   private static ApiException invalid(String field, String complaint) {

@@ -5,4 +5,8 @@ package dev.switchboard.worker;
  *
  * @param preparation turns request bodies into its token ids
  */
-record Serving(ServedModel model, RequestPreparation preparation, Completions completions) {}
+record Serving(
+    ServedModel model,
+    RequestPreparation preparation,
+    Tokenization tokenization,
+    Completions completions) {}

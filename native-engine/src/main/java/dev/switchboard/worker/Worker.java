@@ -73,19 +73,21 @@ final class Worker {
   CompletionStage<Void> serve(ServedModel model) {
     CompletableFuture<Void> ready = new CompletableFuture<>();
     lifecycle.transitionTo(WorkerPhase.WARMING);
-    RequestPreparation preparation =
-        new RequestPreparation(model, new RequestParser(settings.requests()));
+    RequestParser parser = new RequestParser(settings.requests());
+    RequestPreparation preparation = new RequestPreparation(model, parser);
     preparation.warmUp();
-    context.runOnContext(now -> warmUp(model, preparation, ready));
+    Tokenization tokenization =
+        new Tokenization(model, parser, preparation, settings.requests().promptTokens());
+    Handover handover = new Handover(task -> context.runOnContext(now -> task.run()));
+    Completions completions = new Completions(vertx, settings, clock, seeds, handover, model);
+    Serving loaded = new Serving(model, preparation, tokenization, completions);
+    context.runOnContext(now -> warmUp(loaded, ready));
     return ready;
   }
 
-  private void warmUp(
-      ServedModel model, RequestPreparation preparation, CompletableFuture<Void> ready) {
-    Handover handover = new Handover(task -> context.runOnContext(now -> task.run()));
-    serving =
-        new Serving(
-            model, preparation, new Completions(vertx, settings, clock, seeds, handover, model));
+  private void warmUp(Serving loaded, CompletableFuture<Void> ready) {
+    serving = loaded;
+    ServedModel model = loaded.model();
     int context = model.facts().context();
     int promptTokens =
         Math.max(1, Math.min(WARM_UP_PROMPT, Math.min(context / 2, model.facts().vocabulary())));

@@ -19,6 +19,8 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.http.HttpVersion;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -173,6 +175,8 @@ final class WorkerServer {
     switch (path) {
       case "/v1/chat/completions" -> completion(exchange, PreparedRequest.Api.CHAT);
       case "/v1/completions" -> completion(exchange, PreparedRequest.Api.TEXT);
+      case "/tokenize" -> tokens(exchange, Tokenization::tokenize);
+      case "/detokenize" -> tokens(exchange, Tokenization::detokenize);
       case "/v1/models" -> models(exchange);
       case "/livez" -> live(exchange);
       case "/readyz" -> ready(exchange);
@@ -236,22 +240,61 @@ final class WorkerServer {
     }
     TimelineDetail detail =
         TimelineDetail.of(exchange.request().getHeader("X-Switchboard-Timeline"));
+    Serving serving = serving(exchange);
+    if (serving == null) {
+      return;
+    }
+    bodies.read(
+        exchange,
+        body ->
+            prepare(
+                exchange,
+                body,
+                bytes -> {
+                  PreparedRequest prepared = parse(serving, api, bytes);
+                  return () -> start(exchange, detail, serving, prepared);
+                }));
+  }
+
+  private void tokens(Exchange exchange, BiFunction<Tokenization, byte[], String> answer) {
+    if (!exchange.accepts(HttpMethod.POST)) {
+      return;
+    }
+    Serving serving = serving(exchange);
+    if (serving == null) {
+      return;
+    }
+    bodies.read(
+        exchange,
+        body ->
+            prepare(
+                exchange,
+                body,
+                bytes -> {
+                  String json = answer.apply(serving.tokenization(), bytes);
+                  return () -> exchange.json(200, json);
+                }));
+  }
+
+  /** The model, when it takes requests; null after the refusal was answered. */
+  private @Nullable Serving serving(Exchange exchange) {
     Serving serving = worker.serving();
     if (serving == null || worker.lifecycle().phase() != WorkerPhase.READY) {
       exchange.errorAndClose(worker.refusal());
-      return;
+      return null;
     }
-    bodies.read(exchange, body -> prepare(exchange, api, detail, serving, body));
+    return serving;
   }
 
-  private void prepare(
-      Exchange exchange,
-      PreparedRequest.Api api,
-      TimelineDetail detail,
-      Serving serving,
-      Buffer body) {
-    if (body.length() <= settings.offLoopBytes()) {
-      complete(exchange, () -> start(exchange, detail, serving, parse(serving, api, body)));
+  /**
+   * Works on a body, on the event loop when it is short.
+   *
+   * @param work gives what the event loop does next
+   */
+  private void prepare(Exchange exchange, Buffer body, Function<byte[], Runnable> work) {
+    byte[] bytes = body.getBytes();
+    if (bytes.length <= settings.offLoopBytes()) {
+      complete(exchange, () -> work.apply(bytes).run());
       return;
     }
     Context context = vertx.getOrCreateContext();
@@ -259,21 +302,14 @@ final class WorkerServer {
         .name("prepare")
         .start(
             () -> {
-              Runnable next = prepareElsewhere(exchange, api, detail, serving, body);
+              Runnable next = prepareElsewhere(bytes, work);
               context.runOnContext(now -> complete(exchange, next));
             });
   }
 
-  /** Parses, renders and tokenizes on this thread and gives what the event loop does next. */
-  private Runnable prepareElsewhere(
-      Exchange exchange,
-      PreparedRequest.Api api,
-      TimelineDetail detail,
-      Serving serving,
-      Buffer body) {
+  private static Runnable prepareElsewhere(byte[] body, Function<byte[], Runnable> work) {
     try {
-      PreparedRequest prepared = parse(serving, api, body);
-      return () -> start(exchange, detail, serving, prepared);
+      return work.apply(body);
     } catch (RuntimeException refused) {
       return () -> {
         throw refused;
@@ -291,8 +327,7 @@ final class WorkerServer {
     }
   }
 
-  private static PreparedRequest parse(Serving serving, PreparedRequest.Api api, Buffer body) {
-    byte[] bytes = body.getBytes();
+  private static PreparedRequest parse(Serving serving, PreparedRequest.Api api, byte[] bytes) {
     return switch (api) {
       case CHAT -> serving.preparation().chat(bytes);
       case TEXT -> serving.preparation().text(bytes);

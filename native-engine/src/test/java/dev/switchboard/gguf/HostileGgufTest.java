@@ -321,10 +321,13 @@ class HostileGgufTest {
             "context_length",
             llama().put("llama.context_length", u8(0))),
         refuses(
-            "split",
-            Reason.UNSUPPORTED_FEATURE,
-            "split.count",
-            llama().put("split.count", u32(2))));
+            "a part that is not named like one",
+            Reason.BAD_PART,
+            "built.gguf",
+            llama()
+                .put("split.count", u32(2))
+                .put("split.tensors.count", u32(11))
+                .put("split.no", u32(0))));
   }
 
   private static GgufBuilder withCount(String suffix, int value) {

@@ -112,6 +112,7 @@ class ChatCompletionRequestTest {
                 {'model':'m','messages':[{'role':'developer','content':[
                   {'type':'text','text':'a'},{'type':'text','text':'b'}]}]}
                 """)
+            .conversation()
             .messages()
             .getFirst();
 
@@ -125,7 +126,7 @@ class ChatCompletionRequestTest {
         Bodies.chat(
             "{'model':'m','messages':[{'role':'user','content':'a\\ud83d b\\ud83d\\ude00'}]}");
 
-    assertEquals("a\ufffd b\ud83d\ude00", request.messages().getFirst().content());
+    assertEquals("a\ufffd b\ud83d\ude00", request.conversation().messages().getFirst().content());
   }
 
   @Test
@@ -133,7 +134,7 @@ class ChatCompletionRequestTest {
     assertEquals(
         "{documents=null, messages=[{role=user, content=hi}], add_generation_prompt=true,"
             + " tools=null}",
-        Bodies.chatWith("'x':1").templateVariables(ArgumentForm.MAP).toString());
+        Bodies.chatWith("'x':1").conversation().templateVariables(ArgumentForm.MAP).toString());
   }
 
   @Test
@@ -149,7 +150,7 @@ class ChatCompletionRequestTest {
     ChatCompletionRequest request = Bodies.chat(WITH_CALL.formatted("not json"));
 
     assertEquals("not json", arguments(request, ArgumentForm.MAP));
-    assertNull(request.messages().get(1).toolCalls().getFirst().argumentMap());
+    assertNull(request.conversation().messages().get(1).toolCalls().getFirst().argumentMap());
   }
 
   @Test
@@ -162,7 +163,8 @@ class ChatCompletionRequestTest {
     String tools =
         "'tools':[{'type':'function','function':{'name':'f','z':1,'a':12345678901234567890}}]";
 
-    Object seen = Bodies.chatWith(tools).templateVariables(ArgumentForm.MAP).get("tools");
+    Object seen =
+        Bodies.chatWith(tools).conversation().templateVariables(ArgumentForm.MAP).get("tools");
 
     assertEquals(
         "[{type=function, function={name=f, z=1, a=12345678901234567890}}]", String.valueOf(seen));
@@ -174,10 +176,12 @@ class ChatCompletionRequestTest {
 
     assertNull(
         Bodies.chatWith(tools + ",'tool_choice':'none'")
+            .conversation()
             .templateVariables(ArgumentForm.MAP)
             .get("tools"));
     assertNotNull(
         Bodies.chatWith(tools + ",'tool_choice':'auto'")
+            .conversation()
             .templateVariables(ArgumentForm.MAP)
             .get("tools"));
   }
@@ -187,6 +191,7 @@ class ChatCompletionRequestTest {
     assertEquals(
         false,
         Bodies.chatWith("'chat_template_kwargs':{'enable_thinking':false}")
+            .conversation()
             .templateVariables(ArgumentForm.MAP)
             .get("enable_thinking"));
   }
@@ -197,7 +202,7 @@ class ChatCompletionRequestTest {
   }
 
   private static @Nullable Object arguments(ChatCompletionRequest request, ArgumentForm form) {
-    Map<?, ?> message = request.messages().get(1).toTemplate(form);
+    Map<?, ?> message = request.conversation().messages().get(1).toTemplate(form);
     List<?> calls = (List<?>) Objects.requireNonNull(message.get("tool_calls"));
     Map<?, ?> call = (Map<?, ?>) calls.getFirst();
     return ((Map<?, ?>) Objects.requireNonNull(call.get("function"))).get("arguments");

@@ -260,6 +260,8 @@ class RefusalIT {
               "Bearer secret");
 
       assertEquals(401, none.statusCode());
+      assertEquals(401, guarded.post("/tokenize", "{}").statusCode());
+      assertEquals(401, guarded.post("/detokenize", "{}").statusCode());
       assertEquals(
           "invalid_api_key", JSON.readTree(none.body()).path("error").path("code").asText());
       assertEquals(200, right.statusCode());

@@ -99,6 +99,26 @@ class RelayIT extends TwoUpstreams {
   }
 
   @Test
+  void tokensComeFromAReplicaOfTheModelAndHaveNoFirstTokenTime() throws Exception {
+    first.script(
+        (request, body) -> request.response().end("{\"path\":\"" + request.path() + "\"}"));
+    try (InProcessGateway gateway = InProcessGateway.before("", first)) {
+      HttpResponse<String> tokens =
+          gateway.post("/tokenize", "{\"model\":\"m\",\"prompt\":\"x\"}", "X-Request-Id", "t");
+      HttpResponse<String> text = gateway.post("/detokenize", "{\"model\":\"m\",\"tokens\":[1]}");
+
+      assertEquals("{\"path\":\"/tokenize\"}", tokens.body());
+      assertEquals("{\"path\":\"/detokenize\"}", text.body());
+      assertEquals("tokenize", gateway.timeline("t").path("endpoint").asText());
+      assertFalse(gateway.timeline("t").hasNonNull("ttft_ms"));
+      assertEquals(
+          1,
+          gateway.metric(
+              "switchboard_requests_total{endpoint=\"tokenize\",model=\"m\",outcome=\"ok\"}"));
+    }
+  }
+
+  @Test
   void theUpstreamsOwnRefusalIsPassedOn() throws Exception {
     first.script(
         (request, body) ->

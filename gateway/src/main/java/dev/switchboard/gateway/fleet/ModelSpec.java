@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * A model to serve with local workers.
  *
- * @param name what clients call it; null takes the file's name without {@code .gguf}
+ * @param name what clients call it; null takes the file's name without {@code .gguf} and, of a
+ *     model split over several files, without the part's number
  * @param workers null takes {@code workers.local}
  */
 public record ModelSpec(Path file, @Nullable String name, @Nullable Integer workers) {
@@ -28,8 +29,6 @@ public record ModelSpec(Path file, @Nullable String name, @Nullable Integer work
       return name;
     }
     String fileName = String.valueOf(file.getFileName());
-    return fileName.endsWith(".gguf")
-        ? fileName.substring(0, fileName.length() - ".gguf".length())
-        : fileName;
+    return fileName.replaceFirst("(-[0-9]{5}-of-[0-9]{5})?\\.gguf$", "");
   }
 }

@@ -2,23 +2,32 @@ package dev.switchboard.gateway.http;
 
 /** A path that makes an upstream work. */
 enum Endpoint {
-  CHAT("/v1/chat/completions", "chat"),
-  COMPLETIONS("/v1/completions", "text_completion");
+  CHAT("/v1/chat/completions", "chat", true),
+  COMPLETIONS("/v1/completions", "text_completion", true),
+  TOKENIZE("/tokenize", "tokenize", false),
+  DETOKENIZE("/detokenize", "detokenize", false);
 
   private final String path;
   private final String operation;
+  private final boolean generates;
 
-  Endpoint(String path, String operation) {
+  Endpoint(String path, String operation, boolean generates) {
     this.path = path;
     this.operation = operation;
+    this.generates = generates;
   }
 
   String path() {
     return path;
   }
 
-  /** Its GenAI operation name, which is also its metric label. */
+  /** Its GenAI operation name where there is one, which is also its metric label. */
   String operation() {
     return operation;
+  }
+
+  /** Whether its answers hold tokens that were generated for it, so that it has a first one. */
+  boolean generates() {
+    return generates;
   }
 }

@@ -392,7 +392,7 @@ final class Exchange {
     }
     flight.mark(Mark.UPSTREAM_ENDED);
     Buffer forwarded = forClient(bytes, status);
-    if (status < 300) {
+    if (status < 300 && endpoint.generates()) {
       flight.content();
     }
     endAttempt(null, shed ? AttemptResult.SHED : AttemptResult.SERVED);

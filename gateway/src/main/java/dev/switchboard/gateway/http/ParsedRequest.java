@@ -27,7 +27,13 @@ record ParsedRequest(String model, boolean stream, int choices, RequestParameter
         var request = parser.parseText(body);
         yield of(request.model(), request.prompts().size(), request.options());
       }
+      case TOKENIZE -> whole(parser.parseTokenize(body).model());
+      case DETOKENIZE -> whole(parser.parseDetokenize(body).model());
     };
+  }
+
+  private static ParsedRequest whole(String model) {
+    return new ParsedRequest(model, false, 1, RequestParameters.NONE);
   }
 
   private static ParsedRequest of(String model, int prompts, GenerationOptions options) {

@@ -116,6 +116,9 @@ public final class PublicServer extends VerticleBase {
     readable(router.route("/readyz")).handler(context -> Health.ready(context, house));
     router.route("/v1/*").handler(this::authenticate);
     for (Endpoint endpoint : Endpoint.values()) {
+      if (!endpoint.path().startsWith("/v1/")) {
+        router.route(endpoint.path()).handler(this::authenticate);
+      }
       router.post(endpoint.path()).handler(context -> infer(context, endpoint, client, parser));
       router.route(endpoint.path()).handler(context -> notAllowed(context, "POST"));
     }
