@@ -128,7 +128,8 @@ void attention(benchmark::State& state, Isa isa, bool f16) {
   std::vector<float> out(q.size());
   std::vector<float> scratch(attention_scratch_floats(queries, block_tokens, dim));
   for (auto _ : state) {
-    ops.attention(kv, blocks, 0, context, q.data(), queries, 0.125f, out.data(), scratch.data());
+    ops.attention(kv, blocks, 0, {0, context, 0.125f, 0}, q.data(), queries, out.data(),
+                  scratch.data());
     benchmark::ClobberMemory();
   }
   state.counters["GMAC/s"] = benchmark::Counter(

@@ -102,7 +102,10 @@ class TestModel {
     config.rope_dim = spec_.head_dim;
     config.rope_base = 10000;
     config.rope_scale = 1;
-    config.rms_epsilon = 1e-5F;
+    config.norm_epsilon = 1e-5F;
+    config.rope_magnitude = 1;
+    config.embedding_scale = 1;
+    config.attention_scale = 1 / std::sqrt(static_cast<float>(spec_.head_dim));
     config.n_tensors = static_cast<uint32_t>(tensors_.size());
     config.tensors = tensors_.data();
     return config;

@@ -156,6 +156,101 @@ TEST_P(FloatOpsTest, VectorOperationsEqualTheReferenceBitForBit) {
     ops().silu_mul(x.data(), y.data(), n, a.data());
     reference.silu_mul(x.data(), y.data(), n, b.data());
     EXPECT_TRUE(same_bits(a, b)) << "silu_mul " << n;
+    ops().gelu_mul(x.data(), y.data(), n, a.data());
+    reference.gelu_mul(x.data(), y.data(), n, b.data());
+    EXPECT_TRUE(same_bits(a, b)) << "gelu_mul " << n;
+    ops().layer_norm(x.data(), y.data(), x.data(), 1e-6f, n, a.data());
+    reference.layer_norm(x.data(), y.data(), x.data(), 1e-6f, n, b.data());
+    EXPECT_TRUE(same_bits(a, b)) << "layer_norm " << n;
+    const auto in_place = [&](auto operation, const char* name) {
+      a = x;
+      b = x;
+      operation(ops(), a.data());
+      operation(reference, b.data());
+      EXPECT_TRUE(same_bits(a, b)) << name << " " << n;
+    };
+    in_place([n](const Kernels& k, float* v) { k.gelu(v, n); }, "gelu");
+    in_place([n](const Kernels& k, float* v) { k.scale(v, 1.7f, n); }, "scale");
+    in_place([n](const Kernels& k, float* v) { k.softcap(v, 3.0f, n); }, "softcap");
+  }
+}
+
+TEST_P(FloatOpsTest, LayerNormAgreesWithExactArithmeticFarFromZero) {
+  for (const std::int64_t n : kSizes) {
+    std::vector<float> x = random_floats(n, 11, 3.0f);
+    for (float& v : x) v += 40.0f;
+    const std::vector<float> weight = random_floats(n, 12);
+    const std::vector<float> bias = random_floats(n, 13);
+    std::vector<float> out(x.size());
+
+    ops().layer_norm(x.data(), weight.data(), bias.data(), 1e-5f, n, out.data());
+
+    double mean = 0;
+    for (const float v : x) mean += static_cast<double>(v) / static_cast<double>(n);
+    double squares = 0;
+    for (const float v : x) squares += std::pow(static_cast<double>(v) - mean, 2);
+    const double scale = 1 / std::sqrt(squares / static_cast<double>(n) + 1e-5);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double exact = (static_cast<double>(x[i]) - mean) * scale;
+      ASSERT_NEAR(out[i], exact * static_cast<double>(weight[i]) + static_cast<double>(bias[i]),
+                  n == 1 ? 1e-2 : 2e-5);
+    }
+  }
+}
+
+std::vector<float> whole_range() {
+  std::vector<float> values;
+  for (float v = -80; v <= 80; v += 0.0137f) values.push_back(v);
+  return values;
+}
+
+TEST_P(FloatOpsTest, BothGelusAgreeWithExactArithmeticOverTheWholeRange) {
+  const std::vector<float> x = whole_range();
+  const auto n = static_cast<std::int64_t>(x.size());
+  const std::vector<float> ones(x.size(), 1.0f);
+  std::vector<float> by_tanh(x.size());
+  std::vector<float> by_erf = x;
+
+  ops().gelu_mul(x.data(), ones.data(), n, by_tanh.data());
+  ops().gelu(by_erf.data(), n);
+
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double v = static_cast<double>(x[i]);
+    const double u = std::sqrt(2 / 3.14159265358979323846) * (v + 0.044715 * v * v * v);
+    // tanh near -1 as a difference loses what the sigmoid keeps.
+    const double exact = v / (1 + std::exp(-2 * u));
+    ASSERT_NEAR(by_tanh[i], exact, 1e-5 * std::abs(exact) + 1e-30) << v;
+    ASSERT_NEAR(by_erf[i], v / 2 * std::erfc(-v / std::sqrt(2.0)), 5e-7) << v;
+  }
+}
+
+TEST_P(FloatOpsTest, GelusKeepToTheirLimits) {
+  const std::vector<float> x = {0.0f, -1e30f, 1e30f, std::nanf("")};
+  const std::vector<float> twos(4, 2.0f);
+  std::vector<float> by_tanh(4);
+  std::vector<float> by_erf = x;
+  ops().gelu_mul(x.data(), twos.data(), 4, by_tanh.data());
+  ops().gelu(by_erf.data(), 4);
+  EXPECT_EQ(0.0f, by_tanh[0]);
+  EXPECT_EQ(0.0f, by_erf[0]);
+  EXPECT_TRUE(std::isfinite(by_tanh[1]));
+  EXPECT_TRUE(std::isfinite(by_erf[1]));
+  EXPECT_EQ(2e30f, by_tanh[2]);
+  EXPECT_EQ(1e30f, by_erf[2]);
+  EXPECT_TRUE(std::isnan(by_tanh[3]));
+  EXPECT_TRUE(std::isnan(by_erf[3]));
+}
+
+TEST_P(FloatOpsTest, SoftcapAgreesWithExactArithmeticAndStaysBelowItsCap) {
+  const std::vector<float> x = whole_range();
+  for (const float cap : {1.0f, 30.0f, 50.0f}) {
+    std::vector<float> out = x;
+    ops().softcap(out.data(), cap, static_cast<std::int64_t>(out.size()));
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double c = static_cast<double>(cap);
+      ASSERT_NEAR(out[i], c * std::tanh(static_cast<double>(x[i]) / c), 2e-7 * c);
+      ASSERT_LE(std::abs(out[i]), cap);
+    }
   }
 }
 
@@ -171,7 +266,7 @@ TEST_P(RopeTest, RotatesItsPairsAndLeavesTheRest) {
   for (std::size_t i = 0; i < inv_freq.size(); ++i) {
     inv_freq[i] = std::pow(10000.0f, -2.0f * static_cast<float>(i) / dim);
   }
-  const Rope rope = {neox, dim, inv_freq.data()};
+  const Rope rope = {neox, dim, inv_freq.data(), 1};
   for (const std::int32_t position : {0, 1, 77, 131071}) {
     std::vector<float> heads = random_floats(3 * head_dim, 10);
     const std::vector<float> before = heads;
@@ -257,24 +352,35 @@ struct Cache {
   }
 
   std::vector<float> attend(const Kernels& ops, const std::vector<float>& q, float scale) const {
+    return attend(ops, q, {0, shape.n_context, scale, 0});
+  }
+
+  std::vector<float> attend(const Kernels& ops, const std::vector<float>& q,
+                            const AttentionSpan& span) const {
     std::vector<float> out(q.size(), 77.0f);
     std::vector<float> scratch(
         attention_scratch_floats(shape.n_queries, shape.block_tokens, shape.head_dim), 99.0f);
-    ops.attention(view, blocks, 1, shape.n_context, q.data(), shape.n_queries, scale, out.data(),
-                  scratch.data());
+    ops.attention(view, blocks, 1, span, q.data(), shape.n_queries, out.data(), scratch.data());
     return out;
   }
 
   std::vector<double> exact(const float* q, float scale) const {
+    return exact(q, {0, shape.n_context, scale, 0});
+  }
+
+  std::vector<double> exact(const float* q, const AttentionSpan& span) const {
     const auto dim = static_cast<std::size_t>(shape.head_dim);
     std::vector<double> weights;
     double largest = -HUGE_VAL;
-    for (std::size_t p = 0; p < k_values.size() / dim; ++p) {
+    const auto first = static_cast<std::size_t>(span.begin);
+    const auto cap = static_cast<double>(span.softcap);
+    for (std::size_t p = first; p < static_cast<std::size_t>(span.end); ++p) {
       double dot = 0;
       for (std::size_t c = 0; c < dim; ++c) {
         dot += static_cast<double>(q[c]) * k_values[p * dim + c];
       }
-      weights.push_back(dot * static_cast<double>(scale));
+      const double score = dot * static_cast<double>(span.scale);
+      weights.push_back(cap == 0 ? score : cap * std::tanh(score / cap));
       largest = std::max(largest, weights.back());
     }
     double total = 0;
@@ -282,7 +388,7 @@ struct Cache {
     for (std::size_t p = 0; p < weights.size(); ++p) {
       const double weight = std::exp(weights[p] - largest);
       total += weight;
-      for (std::size_t c = 0; c < dim; ++c) out[c] += weight * v_values[p * dim + c];
+      for (std::size_t c = 0; c < dim; ++c) out[c] += weight * v_values[(first + p) * dim + c];
     }
     for (double& o : out) o /= total;
     return out;
@@ -321,6 +427,54 @@ TEST_P(FloatOpsTest, AttentionEqualsTheReferenceBitForBit) {
       EXPECT_TRUE(same_bits(cache.attend(ops(), q, 0.2f), same.attend(reference, q, 0.2f)));
     }
   }
+}
+
+// Windows that begin inside, at the end and at the start of a block, and one of a single position.
+constexpr std::int32_t kWindows[] = {1, 2, 15, 16, 17, 33, 40, 1000};
+
+TEST_P(FloatOpsTest, AWindowAndASoftcapAgreeWithExactArithmetic) {
+  for (const AttentionCase& of : kAttentionCases) {
+    const Cache cache(ops(), of, false, 3.0f);
+    const std::vector<float> q = random_floats(of.n_queries * of.head_dim, 20);
+    for (const std::int32_t window : kWindows) {
+      for (const float cap : {0.0f, 1.5f, 50.0f}) {
+        const AttentionSpan span = {std::max(0, of.n_context - window), of.n_context, 0.3f, cap};
+        const std::vector<float> out = cache.attend(ops(), q, span);
+        for (std::int32_t i = 0; i < of.n_queries; ++i) {
+          const auto at = static_cast<std::size_t>(i * of.head_dim);
+          const std::vector<double> exact = cache.exact(q.data() + at, span);
+          for (std::size_t c = 0; c < exact.size(); ++c) {
+            ASSERT_NEAR(out[at + c], exact[c], 2e-5) << of.n_context << " window " << window;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(FloatOpsTest, WindowsAndSoftcapsEqualTheReferenceBitForBit) {
+  const Kernels& reference = kernels(Isa::kReference);
+  for (const AttentionCase& of : kAttentionCases) {
+    const Cache cache(ops(), of, true, 2.0f);
+    const std::vector<float> q = random_floats(of.n_queries * of.head_dim, 21);
+    for (const std::int32_t window : kWindows) {
+      const AttentionSpan span = {std::max(0, of.n_context - window), of.n_context, 0.2f, 5.0f};
+      EXPECT_TRUE(same_bits(cache.attend(ops(), q, span), cache.attend(reference, q, span)));
+    }
+  }
+}
+
+TEST_P(FloatOpsTest, BlocksBeforeTheWindowAreNotRead) {
+  const AttentionCase of = {16, 16, 70, 2};
+  Cache cache(ops(), of, false, 1.0f);
+  const std::vector<float> q = random_floats(2 * 16, 22);
+  const AttentionSpan span = {50, 70, 0.25f, 0};
+  const std::vector<float> before = cache.attend(ops(), q, span);
+
+  // The window begins in the fourth block.
+  for (std::size_t i = 0; i < 3; ++i) cache.blocks[i] = -1000000;
+
+  EXPECT_TRUE(same_bits(before, cache.attend(ops(), q, span)));
 }
 
 TEST_P(FloatOpsTest, AQueryHeadIsTheSameAloneAndAmongOthers) {

@@ -107,6 +107,13 @@ Status translate_tensors(const sb_model_config& from, std::vector<sb::model::Ten
   return Status::kOk;
 }
 
+void translate_windows(const sb_model_config& from, sb::model::Config& to) {
+  // A number of layers that will be refused says nothing about the array.
+  const bool counted = from.n_layers >= 1 && from.n_layers <= sb::model::kMaxLayers;
+  if (from.windows == nullptr || !counted) return;
+  to.windows.assign(from.windows, from.windows + from.n_layers);
+}
+
 Status translate_model(const sb_model_config& from, sb::model::Config& to) {
   if (from.rope_kind != SB_ROPE_NORM && from.rope_kind != SB_ROPE_NEOX) {
     return fail(Status::kInvalidArgument, "model.rope_kind: %d is not known", from.rope_kind);
@@ -124,7 +131,18 @@ Status translate_model(const sb_model_config& from, sb::model::Config& to) {
   to.rope_dim = from.rope_dim;
   to.rope_base = from.rope_base;
   to.rope_scale = from.rope_scale;
-  to.rms_epsilon = from.rms_epsilon;
+  to.rope_magnitude = from.rope_magnitude;
+  to.rope_window_base = from.rope_window_base;
+  to.rope_original_context = from.rope_original_context;
+  to.rope_yarn_fast = from.rope_yarn_fast;
+  to.rope_yarn_slow = from.rope_yarn_slow;
+  to.norm_epsilon = from.norm_epsilon;
+  to.embedding_scale = from.embedding_scale;
+  to.attention_scale = from.attention_scale;
+  to.attention_softcap = from.attention_softcap;
+  to.logit_softcap = from.logit_softcap;
+  to.pooling = static_cast<sb::model::Pooling>(from.pooling);
+  translate_windows(from, to);
   return Status::kOk;
 }
 
@@ -260,6 +278,7 @@ Status await(sb_engine* engine, int64_t timeout_ns, sb_result* result) {
   copy_out(found.logprobs, result->logprobs);
   copy_out(found.top_tokens, result->top_tokens);
   copy_out(found.top_logprobs, result->top_logprobs);
+  copy_out(found.embeddings, result->embeddings);
   return status;
 }
 

@@ -53,7 +53,16 @@ typedef enum sb_status {
   SB_INTERNAL = 9  /* a broken invariant; the engine is lost */
 } sb_status;
 
-typedef enum sb_arch { SB_ARCH_LLAMA = 1, SB_ARCH_QWEN2 = 2, SB_ARCH_QWEN3 = 3 } sb_arch;
+typedef enum sb_arch {
+  SB_ARCH_LLAMA = 1,
+  SB_ARCH_QWEN2 = 2,
+  SB_ARCH_QWEN3 = 3,
+  SB_ARCH_GEMMA2 = 4,
+  SB_ARCH_GEMMA3 = 5,
+  SB_ARCH_PHI3 = 6,
+  SB_ARCH_BERT = 7,      /* an encoder, see sb_pooling */
+  SB_ARCH_NOMIC_BERT = 8 /* likewise */
+} sb_arch;
 
 /* Numbered as in GGUF. */
 typedef enum sb_type {
@@ -70,8 +79,12 @@ typedef enum sb_type {
 typedef enum sb_role {
   SB_TOKEN_EMBD = 1,
   SB_OUTPUT_NORM = 2,
-  SB_OUTPUT = 3,     /* absent: tied to SB_TOKEN_EMBD */
-  SB_ROPE_FREQS = 4, /* optional f32 divisors, rope_dim / 2 of them */
+  SB_OUTPUT = 3,        /* absent: tied to SB_TOKEN_EMBD */
+  SB_ROPE_FREQS = 4,    /* optional f32 divisors, rope_dim / 2 of them */
+  SB_POSITION_EMBD = 5, /* at least context rows */
+  SB_TOKEN_TYPES = 6,   /* the row of the first type: a vector */
+  SB_EMBD_NORM = 7,
+  SB_EMBD_NORM_BIAS = 8,
   SB_ATTN_NORM = 10,
   SB_ATTN_Q = 11,
   SB_ATTN_K = 12,
@@ -85,7 +98,22 @@ typedef enum sb_role {
   SB_FFN_NORM = 20,
   SB_FFN_GATE = 21,
   SB_FFN_UP = 22,
-  SB_FFN_DOWN = 23
+  SB_FFN_DOWN = 23,
+  SB_ATTN_POST_NORM = 24, /* of the block's output, before it is added */
+  SB_FFN_POST_NORM = 25,
+  SB_ATTN_OUTPUT_BIAS = 26,
+  SB_ATTN_OUT_NORM = 27, /* of the sum with the block's output */
+  SB_ATTN_OUT_NORM_BIAS = 28,
+  SB_FFN_UP_BIAS = 29,
+  SB_FFN_DOWN_BIAS = 30,
+  SB_LAYER_OUT_NORM = 31,
+  SB_LAYER_OUT_NORM_BIAS = 32,
+  SB_ROPE_FACTORS_LONG = 40,  /* as SB_ROPE_FREQS, for contexts above rope_original_context */
+  SB_ROPE_FACTORS_SHORT = 41, /* and for the others */
+  SB_CLS = 42,                /* SB_POOL_RANK: optional dense layer before the classifier */
+  SB_CLS_BIAS = 43,
+  SB_CLS_OUT = 44, /* SB_POOL_RANK: the classifier, one row */
+  SB_CLS_OUT_BIAS = 45
 } sb_role;
 
 typedef enum sb_isa {
@@ -97,8 +125,18 @@ typedef enum sb_isa {
 
 typedef enum sb_rope_kind {
   SB_ROPE_NORM = 0, /* rotates pairs (2i, 2i+1): llama */
-  SB_ROPE_NEOX = 1  /* rotates pairs (i, i + rope_dim/2): qwen2, qwen3 */
+  SB_ROPE_NEOX = 1  /* rotates pairs (i, i + rope_dim/2): all others */
 } sb_rope_kind;
+
+/* What an encoder gives for a sequence. An encoder has no mask and samples nothing: an entry is a
+ * whole sequence from position 0 on with one output, whose target is SB_TARGET_SAMPLE. */
+typedef enum sb_pooling {
+  SB_POOL_NONE = 0, /* decoders */
+  SB_POOL_MEAN = 1, /* of all tokens: dim floats */
+  SB_POOL_CLS = 2,  /* of the first token */
+  SB_POOL_LAST = 3, /* of the last token */
+  SB_POOL_RANK = 4  /* the classifier's score of the first token: one float */
+} sb_pooling;
 
 /* One weight: rows x cols, row-major, cols contiguous (GGUF ne[0] = cols). A vector has rows = 1.
  */
@@ -125,12 +163,25 @@ typedef struct sb_model_config {
   int32_t vocab;
   int32_t context;   /* longest sequence, tokens */
   int32_t rope_kind; /* sb_rope_kind */
-  int32_t rope_dim;  /* rotated dimensions per head, even, <= head_dim */
+  int32_t rope_dim;  /* rotated dimensions per head, even, <= head_dim; 0: none (bert) */
   float rope_base;
-  float rope_scale; /* linear position scale: 1 = none (position is divided by it) */
-  float rms_epsilon;
+  float rope_scale;              /* linear position scale: 1 = none (position is divided by it) */
+  float rope_magnitude;          /* of the rotation: 1 = none */
+  float rope_window_base;        /* of layers with a window, unscaled; 0: as the others */
+  int32_t rope_original_context; /* of SB_ROPE_FACTORS_LONG and of YaRN; 0: none */
+  float rope_yarn_fast; /* YaRN: pairs that turn at least so often within the original context keep
+                           their frequency; 0: no YaRN */
+  float rope_yarn_slow; /* and those that turn at most so often are scaled */
+  float norm_epsilon;
+  float embedding_scale;   /* of token embeddings: 1 = none */
+  float attention_scale;   /* of scores: 1 / sqrt(head_dim) in most models */
+  float attention_softcap; /* a scaled score s is cap * tanh(s / cap); 0: none */
+  float logit_softcap;     /* likewise */
+  int32_t pooling;         /* sb_pooling */
   uint32_t n_tensors;
   const sb_tensor* tensors;
+  const int32_t* windows; /* per layer, how many positions, its own included, a token attends to;
+                             0: all. Null: none has a window */
 } sb_model_config;
 
 typedef struct sb_engine_config {
@@ -246,6 +297,7 @@ typedef struct sb_result {
                       NaN for a sampled token whose entry wants none */
   int32_t* top_tokens; /* SB_MAX_TOP_LOGPROBS per output, best first, ties by lower id; -1 padded */
   float* top_logprobs; /* minus infinity padded */
+  float* embeddings; /* of an encoder: dim floats per output (SB_POOL_RANK: one), not normalised */
 } sb_result;
 
 typedef enum sb_timeline_kind {

@@ -52,7 +52,7 @@ Engine::Engine(const model::Config& model, const Config& config)
   shared_.timeline = &timeline_;
   shared_.barrier_spin_ns = alone ? kBarrierSpinNs : 0;
   shared_.idle_spin_ns = alone ? kIdleSpinNs : 0;
-  limits_ = {&config_, model.vocab, model.context, 0};
+  limits_ = {&config_, model.vocab, model.context, 0, model.encoder()};
   const std::int64_t table = (model.context + config.kv_block_tokens - 1) / config.kv_block_tokens;
   limits_.max_blocks = table * config.max_rows;
   for (std::int32_t i = 0; i < config.stages; ++i) {
@@ -118,7 +118,7 @@ Status Engine::plan(std::span<const model::Tensor> tensors) {
 
 void Engine::lay_out(Carver& kv, Carver& scratch, Carver& lazy) {
   for (const std::unique_ptr<Stage>& stage : stages_) stage->lay_out(kv, scratch);
-  for (Slot& slot : slots_) slot.lay_out(scratch, config_, model_.dim, limits_.max_blocks);
+  for (Slot& slot : slots_) slot.lay_out(scratch, config_, model_, limits_.max_blocks);
   rows_.lay_out(scratch, lazy, config_.max_rows, model_.context);
   timeline_ = Timeline::lay_out(scratch, config_.lanes(), config_.timeline_records);
 }
@@ -155,9 +155,9 @@ Status Engine::take_memory() {
 }
 
 Status Engine::start() {
-  inverse_frequencies_ = model::rope_inverse_frequencies(model_, *tensors_);
+  rope_ = model::RopeTables::of(model_, *tensors_);
   tensors_.reset();
-  for (const std::unique_ptr<Stage>& stage : stages_) stage->bind(*weights_, inverse_frequencies_);
+  for (const std::unique_ptr<Stage>& stage : stages_) stage->bind(*weights_, rope_);
   const SignalsBlocked blocked;
   try {
     for (const std::unique_ptr<Stage>& stage : stages_) stage->start(stages_.back()->done());
@@ -246,6 +246,8 @@ Status Engine::await(std::int64_t timeout_ns, StepResult& result) {
   result.logprobs = slot.result_logprobs.first(outputs);
   result.top_tokens = slot.top_tokens.first(outputs * kMaxTopLogprobs);
   result.top_logprobs = slot.top_logprobs.first(outputs * kMaxTopLogprobs);
+  result.embeddings =
+      slot.embeddings.first(outputs * static_cast<std::size_t>(model_.embedding_size()));
   return Status::kOk;
 }
 

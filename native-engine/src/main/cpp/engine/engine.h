@@ -47,6 +47,7 @@ struct StepResult {
   std::span<const float> logprobs;
   std::span<const std::int32_t> top_tokens;  // kMaxTopLogprobs per output
   std::span<const float> top_logprobs;
+  std::span<const float> embeddings;  // of an encoder: embedding_size() per output
 };
 
 class Engine {
@@ -92,7 +93,7 @@ class Engine {
 
   std::unique_ptr<model::Tensors> tensors_;  // while creating
   std::unique_ptr<model::Weights> weights_;
-  std::vector<float> inverse_frequencies_;
+  model::RopeTables rope_;
   Arena kv_arena_, scratch_arena_, lazy_arena_;
 
   RowTable rows_;

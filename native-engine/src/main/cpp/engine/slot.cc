@@ -4,7 +4,7 @@
 
 namespace sb::engine {
 
-void Slot::lay_out(Carver& carver, const Config& config, std::int32_t dim,
+void Slot::lay_out(Carver& carver, const Config& config, const model::Config& model,
                    std::int64_t max_blocks) {
   const auto rows = static_cast<std::size_t>(config.max_rows);
   const auto tokens = static_cast<std::size_t>(config.max_step_tokens);
@@ -21,8 +21,10 @@ void Slot::lay_out(Carver& carver, const Config& config, std::int32_t dim,
   result_logprobs = carver.take<float>(outputs);
   top_tokens = carver.take<std::int32_t>(outputs * kMaxTopLogprobs);
   top_logprobs = carver.take<float>(outputs * kMaxTopLogprobs);
+  embeddings =
+      carver.take<float>(checked_mul(outputs, static_cast<std::size_t>(model.embedding_size())));
   if (config.stages > 1) {
-    hidden = carver.take<float>(checked_mul(tokens, static_cast<std::size_t>(dim)));
+    hidden = carver.take<float>(checked_mul(tokens, static_cast<std::size_t>(model.dim)));
   }
 }
 

@@ -11,6 +11,7 @@
 #include "engine/plan.h"
 #include "engine/row_table.h"
 #include "model/batch.h"
+#include "model/config.h"
 
 namespace sb::engine {
 
@@ -39,7 +40,8 @@ class StepFailure {
 // order all accesses.
 class Slot {
  public:
-  void lay_out(Carver& carver, const Config& config, std::int32_t dim, std::int64_t max_blocks);
+  void lay_out(Carver& carver, const Config& config, const model::Config& model,
+               std::int64_t max_blocks);
 
   // Copies a checked plan.
   void fill(const Plan& plan, RowTable& rows);
@@ -75,6 +77,7 @@ class Slot {
   std::span<float> result_logprobs;
   std::span<std::int32_t> top_tokens;  // kMaxTopLogprobs per output
   std::span<float> top_logprobs;
+  std::span<float> embeddings;  // of an encoder
 
  private:
   void add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t index, RowTable& rows);

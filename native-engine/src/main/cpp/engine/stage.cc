@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -49,7 +50,7 @@ void Stage::lay_out(Carver& kv, Carver& scratch) {
     rank->kv_token_bytes =
         static_cast<std::uint64_t>(layers * kv_heads * model.head_dim * element * 2);
   }
-  if (!is_last()) return;
+  if (!is_last() || model.encoder()) return;
   logits_ = scratch.take<float>(checked_mul(static_cast<std::size_t>(max_logit_tokens_),
                                             static_cast<std::size_t>(model.vocab)));
   samplers_.clear();
@@ -58,11 +59,11 @@ void Stage::lay_out(Carver& kv, Carver& scratch) {
   }
 }
 
-void Stage::bind(const model::Weights& weights, std::span<const float> inverse_frequencies) {
+void Stage::bind(const model::Weights& weights, const model::RopeTables& rope) {
   for (std::int32_t i = 0; i < shared_.config->ranks; ++i) {
     Rank& rank = *ranks_[static_cast<std::size_t>(i)];
     const model::RankWeights& mine = weights.rank(index_, i);
-    rank.model.bind(mine, weights.embedding(), rank.kv, inverse_frequencies);
+    rank.model.bind(mine, weights, rank.kv, rope);
     for (const model::LayerWeights& layer : mine.layers) rank.layer_bytes += layer.matrix_bytes();
     rank.output_bytes = mine.output.bytes();
     rank.lane = shared_.timeline->lane(lane_of(i));
@@ -117,7 +118,7 @@ void Stage::run(std::int32_t rank, std::int32_t thread) {
   worker.stage_spin = SpinBudget(shared_.barrier_spin_ns);
   worker.idle_spin = SpinBudget(shared_.idle_spin_ns);
   worker.index = static_cast<std::uint32_t>(rank * shared_.config->threads + thread);
-  worker.sampler = is_last() ? &samplers_[worker.index] : nullptr;
+  worker.sampler = samplers_.empty() ? nullptr : &samplers_[worker.index];
   worker.keeps_time = thread == 0;
   for (std::uint32_t submission = 0;; ++submission) {
     if (!receive(worker, submission)) return;
@@ -183,6 +184,10 @@ bool Stage::compute(Worker& worker, Slot& slot) {
     }
   }
   if (!layers(worker, slot)) return false;
+  if (is_last() && shared_.model->encoder()) {
+    embeddings(worker, slot);
+    return true;
+  }
   if (is_last()) return outputs(worker, slot);
   if (worker.rank_index == 0) send(worker, slot);
   return true;
@@ -200,14 +205,15 @@ bool Stage::layers(Worker& worker, Slot& slot) {
   if (!worker.team.sync()) return false;
   const model::TokenSet all = model::TokenSet::all(batch);
   for (std::int32_t layer = 0; layer < model.layers(); ++layer) {
-    // After the model's last layer only the tokens with outputs are looked at.
-    const bool ends = is_last() && layer + 1 == model.layers();
+    // After a decoder's last layer only the tokens with outputs are looked at.
+    const bool ends = is_last() && layer + 1 == model.layers() && !shared_.model->encoder();
     const model::TokenSet kept = ends ? model::TokenSet::with_outputs(batch) : all;
     if (!model.attention(layer, batch, kept, worker.team)) return false;
     if (kept.count == 0) break;
-    if (!all_reduce(worker, model::Partial::kAttention, kept)) return false;
+    if (!all_reduce(worker, layer, model::Partial::kAttention, kept)) return false;
     if (!model.feed_forward(layer, kept.count, worker.team)) return false;
-    if (!all_reduce(worker, model::Partial::kFeedForward, {kept.count, {}})) return false;
+    const model::TokenSet rows{kept.count, {}};
+    if (!all_reduce(worker, layer, model::Partial::kFeedForward, rows)) return false;
   }
   if (worker.keeps_time) {
     const Rank& rank = *worker.rank;
@@ -218,11 +224,16 @@ bool Stage::layers(Worker& worker, Slot& slot) {
 }
 
 // Adds the ranks' partial sums of the kept tokens to this rank's copy of x, in rank order.
-bool Stage::all_reduce(Worker& worker, model::Partial which, const model::TokenSet& kept) {
+bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
+                       const model::TokenSet& kept) {
   if (worker.keeps_time && !end_compute(worker)) return false;
   const std::int32_t ranks = shared_.config->ranks;
-  // A rank that is alone has added its own sums.
-  if (ranks == 1) return worker.team.sync();
+  model::RankModel& model = worker.rank->model;
+  const bool plain = model.ends_plainly(layer, which);
+  // A rank that is alone has moved its own tokens, and added its own sums where no norm follows.
+  if (ranks == 1) {
+    return plain ? worker.team.sync() : end_rows(worker, layer, which, kept.count);
+  }
   if (!stage_sync(worker)) return false;
   if (worker.keeps_time) {
     // Until the rank's own last thread arrived, the rank was still computing.
@@ -231,14 +242,27 @@ bool Stage::all_reduce(Worker& worker, model::Partial which, const model::TokenS
         std::clamp(barrier_.arrived_ns(worker.rank_index), worker.clock.mark_ns(), now);
     worker.clock.lap(Kind::kCompute, arrived);
     worker.clock.lap(Kind::kAllReduceWait, now);
-    const std::int64_t moved = kept.count * worker.rank->model.dim() * (ranks - 1);
+    const std::int64_t moved = kept.count * model.dim() * (ranks - 1);
     worker.clock.add_bytes(Kind::kAllReduceWait, static_cast<std::uint64_t>(moved) * sizeof(float));
   }
-  const Range columns = worker.team.share(worker.rank->model.dim());
-  worker.rank->model.keep(kept, columns);
+  const Range columns = worker.team.share(model.dim());
+  model.keep(kept, columns);
+  if (!plain) return end_rows(worker, layer, which, kept.count);
   for (const std::unique_ptr<Rank>& from : ranks_) {
     add_columns(worker, from->model, which, kept.count, columns);
   }
+  return worker.team.sync();
+}
+
+// A norm needs whole rows: the columns of all threads must have been written and moved.
+bool Stage::end_rows(Worker& worker, std::int32_t layer, model::Partial which,
+                     std::int64_t tokens) {
+  if (!worker.team.sync()) return false;
+  std::array<const float*, kMaxRanks> partials;
+  std::size_t ranks = 0;
+  for (const std::unique_ptr<Rank>& from : ranks_) partials[ranks++] = from->model.partial(which);
+  worker.rank->model.end_block(layer, which, std::span(partials).first(ranks),
+                               worker.team.share(tokens), worker.team);
   return worker.team.sync();
 }
 
@@ -300,6 +324,21 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
     if (worker.keeps_time && sampled) worker.clock.lap(Kind::kSample);
   }
   return true;
+}
+
+// A sequence has one output.
+void Stage::embeddings(Worker& worker, Slot& slot) {
+  const auto threads = static_cast<std::size_t>(shared_.config->ranks * shared_.config->threads);
+  const auto size = static_cast<std::size_t>(shared_.model->embedding_size());
+  const auto count = static_cast<std::size_t>(slot.batch().outputs());
+  for (std::size_t i = worker.index; i < count; i += threads) {
+    const auto owner = static_cast<std::size_t>(slot.output_sequence(static_cast<std::int64_t>(i)));
+    worker.rank->model.pool(slot.batch().sequences[owner], slot.embeddings.data() + i * size,
+                            worker.team);
+    slot.result_tokens[i] = model::kSample;
+    slot.result_logprobs[i] = std::numeric_limits<float>::quiet_NaN();
+  }
+  if (worker.keeps_time) worker.clock.lap(Kind::kSample);
 }
 
 void Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::span<const float> logits) {

@@ -51,7 +51,7 @@ class Stage {
   Stage(Shared& shared, std::int32_t index, Stage* previous);
 
   void lay_out(Carver& kv, Carver& scratch);
-  void bind(const model::Weights& weights, std::span<const float> inverse_frequencies);
+  void bind(const model::Weights& weights, const model::RopeTables& rope);
   // May throw std::system_error; join() then joins those that were started.
   void start(Gate& last_stage_done);
   // Makes every wait of this stage's barriers and gate return; join() waits for its threads, which
@@ -109,12 +109,16 @@ class Stage {
   [[nodiscard]] bool suffer_faults(Worker& worker, Slot& slot);
   [[nodiscard]] bool compute(Worker& worker, Slot& slot);
   [[nodiscard]] bool layers(Worker& worker, Slot& slot);
-  [[nodiscard]] bool all_reduce(Worker& worker, model::Partial which, const model::TokenSet& kept);
+  [[nodiscard]] bool all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
+                                const model::TokenSet& kept);
+  [[nodiscard]] bool end_rows(Worker& worker, std::int32_t layer, model::Partial which,
+                              std::int64_t tokens);
   void add_columns(Worker& worker, const model::RankModel& from, model::Partial which,
                    std::int64_t tokens, Range columns);
   void send(Worker& worker, Slot& slot);
   void load_hidden(Worker& worker, const Slot& slot);
   [[nodiscard]] bool outputs(Worker& worker, Slot& slot);
+  void embeddings(Worker& worker, Slot& slot);
   void output(Worker& worker, Slot& slot, std::int64_t index, std::span<const float> logits);
   [[nodiscard]] std::int32_t choose_token(Worker& worker, Slot& slot, std::int64_t index,
                                           std::span<const float> logits);

@@ -1,5 +1,6 @@
 #include "model/config.h"
 
+#include <algorithm>
 #include <cinttypes>
 #include <cmath>
 #include <cstdio>
@@ -11,7 +12,6 @@ namespace {
 
 // Far above any model, and low enough that no product of two of them overflows 64 bits.
 constexpr std::int32_t kMaxDimension = 1 << 24;
-constexpr std::int32_t kMaxLayers = 1024;
 constexpr std::int32_t kMaxHeads = 4096;
 constexpr std::int32_t kMaxHeadDim = 1024;
 
@@ -27,6 +27,16 @@ constexpr RoleFacts kRoles[] = {
     {Role::kOutputNorm, "output_norm", false, true},
     {Role::kOutput, "output", false, false},
     {Role::kRopeFreqs, "rope_freqs", false, true},
+    {Role::kRopeFactorsLong, "rope_factors_long", false, true},
+    {Role::kRopeFactorsShort, "rope_factors_short", false, true},
+    {Role::kPositionEmbedding, "position_embd", false, false},
+    {Role::kTokenTypes, "token_types", false, true},
+    {Role::kEmbeddingNorm, "token_embd_norm", false, true},
+    {Role::kEmbeddingNormBias, "token_embd_norm.bias", false, true},
+    {Role::kCls, "cls", false, false},
+    {Role::kClsBias, "cls.bias", false, true},
+    {Role::kClsOut, "cls.output", false, false},
+    {Role::kClsOutBias, "cls.output.bias", false, true},
     {Role::kAttnNorm, "attn_norm", true, true},
     {Role::kAttnQ, "attn_q", true, false},
     {Role::kAttnK, "attn_k", true, false},
@@ -41,6 +51,15 @@ constexpr RoleFacts kRoles[] = {
     {Role::kFfnGate, "ffn_gate", true, false},
     {Role::kFfnUp, "ffn_up", true, false},
     {Role::kFfnDown, "ffn_down", true, false},
+    {Role::kAttnPostNorm, "post_attention_norm", true, true},
+    {Role::kFfnPostNorm, "post_ffw_norm", true, true},
+    {Role::kAttnOutputBias, "attn_output.bias", true, true},
+    {Role::kAttnOutNorm, "attn_output_norm", true, true},
+    {Role::kAttnOutNormBias, "attn_output_norm.bias", true, true},
+    {Role::kFfnUpBias, "ffn_up.bias", true, true},
+    {Role::kFfnDownBias, "ffn_down.bias", true, true},
+    {Role::kLayerOutNorm, "layer_output_norm", true, true},
+    {Role::kLayerOutNormBias, "layer_output_norm.bias", true, true},
 };
 
 const RoleFacts* facts_of(Role role) {
@@ -52,22 +71,70 @@ const RoleFacts* facts_of(Role role) {
 
 enum class Need { kRequired, kOptional, kAbsent };
 
+Need required_if(bool condition) { return condition ? Need::kRequired : Need::kAbsent; }
+Need optional_if(bool condition) { return condition ? Need::kOptional : Need::kAbsent; }
+
+Need need_of_qkv_bias(Arch arch) {
+  if (arch == Arch::kQwen2) return Need::kRequired;
+  return optional_if(arch == Arch::kLlama || is_encoder(arch));
+}
+
 Need need_of(Arch arch, Role role) {
+  const bool encoder = is_encoder(arch);
+  const bool gemma = arch == Arch::kGemma2 || arch == Arch::kGemma3;
   switch (role) {
+    case Role::kTokenEmbedding:
+    case Role::kAttnQ:
+    case Role::kAttnK:
+    case Role::kAttnV:
+    case Role::kAttnOutput:
+    case Role::kFfnUp:
+    case Role::kFfnDown:
+      return Need::kRequired;
+    case Role::kFfnGate:
+      return required_if(arch != Arch::kBert);
     case Role::kOutput:
+      return optional_if(!encoder && arch != Arch::kGemma2);
     case Role::kRopeFreqs:
-      return Need::kOptional;
+      return optional_if(!encoder);
+    case Role::kRopeFactorsLong:
+    case Role::kRopeFactorsShort:
+      return optional_if(arch == Arch::kPhi3);
+    case Role::kOutputNorm:
+    case Role::kAttnNorm:
+    case Role::kFfnNorm:
+      return required_if(!encoder);
     case Role::kAttnQBias:
     case Role::kAttnKBias:
     case Role::kAttnVBias:
-      if (arch == Arch::kLlama) return Need::kOptional;
-      return arch == Arch::kQwen2 ? Need::kRequired : Need::kAbsent;
+      return need_of_qkv_bias(arch);
     case Role::kAttnQNorm:
     case Role::kAttnKNorm:
-      return arch == Arch::kQwen3 ? Need::kRequired : Need::kAbsent;
-    default:
-      return Need::kRequired;
+      return required_if(arch == Arch::kQwen3 || arch == Arch::kGemma3);
+    case Role::kAttnPostNorm:
+    case Role::kFfnPostNorm:
+      return required_if(gemma);
+    case Role::kEmbeddingNorm:
+    case Role::kEmbeddingNormBias:
+    case Role::kAttnOutNorm:
+    case Role::kAttnOutNormBias:
+    case Role::kLayerOutNorm:
+    case Role::kLayerOutNormBias:
+      return required_if(encoder);
+    case Role::kTokenTypes:
+    case Role::kAttnOutputBias:
+      return optional_if(encoder);
+    case Role::kPositionEmbedding:
+      return required_if(arch == Arch::kBert);
+    case Role::kFfnUpBias:
+    case Role::kFfnDownBias:
+    case Role::kCls:
+    case Role::kClsBias:
+    case Role::kClsOut:
+    case Role::kClsOutBias:
+      return optional_if(arch == Arch::kBert);
   }
+  return Need::kAbsent;
 }
 
 struct Shape {
@@ -84,11 +151,35 @@ Shape shape_of(const Config& config, Role role) {
     case Role::kOutput:
       return {config.vocab, dim};
     case Role::kRopeFreqs:
+    case Role::kRopeFactorsLong:
+    case Role::kRopeFactorsShort:
       return {1, config.rope_dim / 2};
+    case Role::kPositionEmbedding:
+      return {config.context, dim};
+    case Role::kCls:
+      return {dim, dim};
+    case Role::kClsOut:
+      return {1, dim};
+    case Role::kClsOutBias:
+      return {1, 1};
     case Role::kOutputNorm:
     case Role::kAttnNorm:
     case Role::kFfnNorm:
+    case Role::kTokenTypes:
+    case Role::kEmbeddingNorm:
+    case Role::kEmbeddingNormBias:
+    case Role::kAttnPostNorm:
+    case Role::kFfnPostNorm:
+    case Role::kAttnOutputBias:
+    case Role::kAttnOutNorm:
+    case Role::kAttnOutNormBias:
+    case Role::kFfnDownBias:
+    case Role::kLayerOutNorm:
+    case Role::kLayerOutNormBias:
+    case Role::kClsBias:
       return {1, dim};
+    case Role::kFfnUpBias:
+      return {1, config.ffn_dim};
     case Role::kAttnQ:
       return {q, dim};
     case Role::kAttnK:
@@ -177,7 +268,10 @@ Status check_tensor(const Config& config, const Tensor& tensor, const RoleFacts&
     return fail(Status::kUnsupported, "this architecture has no such tensor");
   }
   if (Status status = check_type(tensor, facts); status != Status::kOk) return status;
-  return check_shape(tensor, shape_of(config, tensor.role));
+  Shape shape = shape_of(config, tensor.role);
+  // A shorter context than the model's own leaves positions over.
+  if (tensor.role == Role::kPositionEmbedding) shape.rows = std::max(shape.rows, tensor.rows);
+  return check_shape(tensor, shape);
 }
 
 Status check_range(const char* field, std::int32_t value, std::int32_t low, std::int32_t high) {
@@ -191,22 +285,76 @@ Status check_positive(const char* field, float value) {
               static_cast<double>(value));
 }
 
+Status check_not_negative(const char* field, float value) {
+  if (std::isfinite(value) && value >= 0) return Status::kOk;
+  return fail(Status::kInvalidArgument, "%s: %g is neither 0 nor a positive number", field,
+              static_cast<double>(value));
+}
+
 struct RangeCheck {
   const char* field;
   std::int32_t value;
   std::int32_t high;
 };
 
-struct PositiveCheck {
+struct NumberCheck {
   const char* field;
   float value;
 };
+
+Status check_rope(const Config& config) {
+  if (config.arch == Arch::kBert) {
+    return check_range("rope_dim", config.rope_dim, 0, 0);
+  }
+  if (Status s = check_range("rope_dim", config.rope_dim, 2, config.head_dim); s != Status::kOk) {
+    return s;
+  }
+  if (config.rope_dim % 2 != 0) {
+    return fail(Status::kInvalidArgument, "rope_dim: %d is odd", config.rope_dim);
+  }
+  const std::int32_t least = config.rope_yarn_fast > 0 ? 1 : 0;
+  return check_range("rope_original_context", config.rope_original_context, least, kMaxDimension);
+}
+
+Status check_numbers(const Config& config) {
+  const NumberCheck positives[] = {{"rope_base", config.rope_base},
+                                   {"rope_scale", config.rope_scale},
+                                   {"rope_magnitude", config.rope_magnitude},
+                                   {"norm_epsilon", config.norm_epsilon},
+                                   {"embedding_scale", config.embedding_scale},
+                                   {"attention_scale", config.attention_scale}};
+  for (const NumberCheck& check : positives) {
+    if (Status s = check_positive(check.field, check.value); s != Status::kOk) return s;
+  }
+  const NumberCheck others[] = {{"rope_window_base", config.rope_window_base},
+                                {"rope_yarn_fast", config.rope_yarn_fast},
+                                {"rope_yarn_slow", config.rope_yarn_slow},
+                                {"attention_softcap", config.attention_softcap},
+                                {"logit_softcap", config.logit_softcap}};
+  for (const NumberCheck& check : others) {
+    if (Status s = check_not_negative(check.field, check.value); s != Status::kOk) return s;
+  }
+  return Status::kOk;
+}
+
+Status check_windows(const Config& config) {
+  for (std::size_t layer = 0; layer < config.windows.size(); ++layer) {
+    const std::int32_t window = config.windows[layer];
+    if (window < 0) {
+      return fail(Status::kInvalidArgument, "windows[%zu]: %d is negative", layer, window);
+    }
+    if (window > 0 && config.encoder()) {
+      return fail(Status::kUnsupported, "windows[%zu]: %d, and an encoder has none", layer, window);
+    }
+  }
+  return Status::kOk;
+}
 
 }  // namespace
 
 Status validate(const Config& config) {
   const auto arch = static_cast<std::int32_t>(config.arch);
-  if (arch < 1 || arch > 3) return fail(Status::kUnsupported, "arch: %d is not known", arch);
+  if (arch < 1 || arch > 8) return fail(Status::kUnsupported, "arch: %d is not known", arch);
   const RangeCheck ranges[] = {
       {"n_layers", config.n_layers, kMaxLayers},    {"dim", config.dim, kMaxDimension},
       {"ffn_dim", config.ffn_dim, kMaxDimension},   {"n_heads", config.n_heads, kMaxHeads},
@@ -220,19 +368,13 @@ Status validate(const Config& config) {
     return fail(Status::kInvalidArgument, "n_heads: %d is not a multiple of n_kv_heads %d",
                 config.n_heads, config.n_kv_heads);
   }
-  if (Status s = check_range("rope_dim", config.rope_dim, 2, config.head_dim); s != Status::kOk) {
-    return s;
-  }
-  if (config.rope_dim % 2 != 0) {
-    return fail(Status::kInvalidArgument, "rope_dim: %d is odd", config.rope_dim);
-  }
-  const PositiveCheck positives[] = {{"rope_base", config.rope_base},
-                                     {"rope_scale", config.rope_scale},
-                                     {"rms_epsilon", config.rms_epsilon}};
-  for (const PositiveCheck& check : positives) {
-    if (Status s = check_positive(check.field, check.value); s != Status::kOk) return s;
-  }
-  return Status::kOk;
+  if (Status s = check_rope(config); s != Status::kOk) return s;
+  if (Status s = check_numbers(config); s != Status::kOk) return s;
+  if (Status s = check_windows(config); s != Status::kOk) return s;
+  // 0 is no pooling, which is what a decoder has.
+  const std::int32_t least = config.encoder() ? 1 : 0;
+  const std::int32_t most = config.encoder() ? static_cast<std::int32_t>(Pooling::kRank) : 0;
+  return check_range("pooling", static_cast<std::int32_t>(config.pooling), least, most);
 }
 
 TensorName name_of(Role role, std::int32_t layer) {
@@ -283,6 +425,14 @@ Result<Tensors> Tensors::index(const Config& config, std::span<const Tensor> ten
       if (indexed.find(facts.role, layer) != nullptr) continue;
       return fail(Status::kInvalidArgument, "tensor %s: missing", name_of(facts.role, layer).text);
     }
+  }
+  const bool has_long = indexed.find(Role::kRopeFactorsLong) != nullptr;
+  if (has_long != (indexed.find(Role::kRopeFactorsShort) != nullptr)) {
+    return fail(Status::kInvalidArgument, "tensor %s: missing",
+                name_of(has_long ? Role::kRopeFactorsShort : Role::kRopeFactorsLong, -1).text);
+  }
+  if (config.pooling == Pooling::kRank && indexed.find(Role::kClsOut) == nullptr) {
+    return fail(Status::kInvalidArgument, "tensor %s: missing", name_of(Role::kClsOut, -1).text);
   }
   return indexed;
 }

@@ -11,7 +11,33 @@
 
 namespace sb::model {
 
-enum class Arch : std::int32_t { kLlama = 1, kQwen2 = 2, kQwen3 = 3 };
+enum class Arch : std::int32_t {
+  kLlama = 1,
+  kQwen2 = 2,
+  kQwen3 = 3,
+  kGemma2 = 4,
+  kGemma3 = 5,
+  kPhi3 = 6,
+  kBert = 7,
+  kNomicBert = 8
+};
+
+inline constexpr std::int32_t kMaxLayers = 1024;
+
+// An encoder's tokens attend to all others of their sequence, and its layers end with norms.
+[[nodiscard]] constexpr bool is_encoder(Arch arch) {
+  return arch == Arch::kBert || arch == Arch::kNomicBert;
+}
+
+enum class Activation { kSilu, kGeluTanh, kGelu };
+
+[[nodiscard]] constexpr Activation activation_of(Arch arch) {
+  if (arch == Arch::kGemma2 || arch == Arch::kGemma3) return Activation::kGeluTanh;
+  return arch == Arch::kBert ? Activation::kGelu : Activation::kSilu;
+}
+
+// Numbered as sb_pooling.
+enum class Pooling : std::int32_t { kNone = 0, kMean = 1, kCls = 2, kLast = 3, kRank = 4 };
 
 // Numbered as sb_role.
 enum class Role : std::int32_t {
@@ -19,6 +45,10 @@ enum class Role : std::int32_t {
   kOutputNorm = 2,
   kOutput = 3,
   kRopeFreqs = 4,
+  kPositionEmbedding = 5,
+  kTokenTypes = 6,
+  kEmbeddingNorm = 7,
+  kEmbeddingNormBias = 8,
   kAttnNorm = 10,
   kAttnQ = 11,
   kAttnK = 12,
@@ -33,8 +63,23 @@ enum class Role : std::int32_t {
   kFfnGate = 21,
   kFfnUp = 22,
   kFfnDown = 23,
+  kAttnPostNorm = 24,
+  kFfnPostNorm = 25,
+  kAttnOutputBias = 26,
+  kAttnOutNorm = 27,
+  kAttnOutNormBias = 28,
+  kFfnUpBias = 29,
+  kFfnDownBias = 30,
+  kLayerOutNorm = 31,
+  kLayerOutNormBias = 32,
+  kRopeFactorsLong = 40,
+  kRopeFactorsShort = 41,
+  kCls = 42,
+  kClsBias = 43,
+  kClsOut = 44,
+  kClsOutBias = 45,
 };
-inline constexpr std::size_t kRoleSlots = 24;
+inline constexpr std::size_t kRoleSlots = 46;
 
 // A weight as the caller has it: rows x cols, row-major, encoded as in GGUF.
 struct Tensor {
@@ -61,9 +106,29 @@ struct Config {
   std::int32_t rope_dim = 0;
   float rope_base = 0;
   float rope_scale = 0;
-  float rms_epsilon = 0;
+  float rope_magnitude = 1;
+  float rope_window_base = 0;
+  std::int32_t rope_original_context = 0;
+  float rope_yarn_fast = 0;
+  float rope_yarn_slow = 0;
+  float norm_epsilon = 0;
+  float embedding_scale = 1;
+  float attention_scale = 0;
+  float attention_softcap = 0;
+  float logit_softcap = 0;
+  Pooling pooling = Pooling::kNone;
+  std::vector<std::int32_t> windows;  // per layer, 0: none; empty: none at all
 
   [[nodiscard]] std::int32_t queries_per_kv_head() const { return n_heads / n_kv_heads; }
+  [[nodiscard]] bool encoder() const { return is_encoder(arch); }
+  // Floats of one output of an encoder; 0 for a decoder.
+  [[nodiscard]] std::int32_t embedding_size() const {
+    if (!encoder()) return 0;
+    return pooling == Pooling::kRank ? 1 : dim;
+  }
+  [[nodiscard]] std::int32_t window(std::int64_t layer) const {
+    return windows.empty() ? 0 : windows[static_cast<std::size_t>(layer)];
+  }
 };
 
 // Checks every number of the configuration, naming the field in the error.

@@ -1,7 +1,6 @@
 #include "model/rank_model.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace sb::model {
 namespace {
@@ -31,23 +30,6 @@ Range rows_of(Range groups, std::int64_t rows) {
 
 }  // namespace
 
-std::vector<float> rope_inverse_frequencies(const Config& config, const Tensors& tensors) {
-  const auto pairs = static_cast<std::size_t>(config.rope_dim / 2);
-  std::vector<float> divisors(pairs, 1.0F);
-  if (const Tensor* given = tensors.find(Role::kRopeFreqs); given != nullptr) {
-    copy_vector(*given, divisors.data());
-  }
-  std::vector<float> frequencies(pairs);
-  for (std::size_t i = 0; i < pairs; ++i) {
-    const double exponent = -2.0 * static_cast<double>(i) / config.rope_dim;
-    const double frequency = std::pow(static_cast<double>(config.rope_base), exponent);
-    const double divisor =
-        static_cast<double>(divisors[i]) * static_cast<double>(config.rope_scale);
-    frequencies[i] = static_cast<float>(frequency / divisor);
-  }
-  return frequencies;
-}
-
 void RankModel::Operand::lay_out(Carver& carver, std::int64_t tokens, std::int64_t cols) {
   const std::int64_t blocks = (cols + ops::kQuantBlock - 1) / ops::kQuantBlock;
   f32 = carver.take<float>(product(tokens, cols));
@@ -65,6 +47,10 @@ void RankModel::lay_out(Carver& carver) {
   // The output layer reads normed_ too, with at most max_logit_tokens <= max_tokens rows.
   x_ = carver.take<float>(product(tokens, config_.dim));
   angles_ = carver.take<float>(product(tokens, config_.rope_dim));
+  if (config_.rope_window_base > 0) {
+    window_angles_ = carver.take<float>(product(tokens, config_.rope_dim));
+  }
+  own_rows_of_x_ = carver.take<float>(product(limits_.threads, config_.dim));
   normed_.lay_out(carver, tokens, config_.dim);
   own_rows_ = std::clamp<std::int64_t>(kOwnFloats / config_.dim, 1, tokens);
   own_normed_.resize(static_cast<std::size_t>(limits_.threads));
@@ -86,18 +72,23 @@ void RankModel::lay_out(Carver& carver) {
       checked_mul(attention_scratch_floats_, static_cast<std::size_t>(limits_.threads)));
 }
 
-void RankModel::bind(const RankWeights& weights, std::span<const EmbeddingSlice> embedding,
-                     const KvPool& kv, std::span<const float> inverse_frequencies) {
+void RankModel::bind(const RankWeights& weights, const Weights& model, const KvPool& kv,
+                     const RopeTables& rope) {
   weights_ = &weights;
-  embedding_ = embedding;
+  embedding_ = model.embedding();
+  encoder_ = &model.encoder();
   kv_ = &kv;
-  rope_ = {config_.rope_neox, config_.rope_dim, inverse_frequencies.data()};
+  rope_ = {config_.rope_neox, config_.rope_dim, rope.all.data(), config_.rope_magnitude};
+  window_rope_ = {config_.rope_neox, config_.rope_dim, rope.windows.data(), 1};
 }
 
 void RankModel::begin(const Batch& batch, Team& team) {
   const Range tokens = team.share(batch.size());
   for (std::int64_t token = tokens.begin; token < tokens.end; ++token) {
-    ops::rope_angles(rope_, batch.position(token), angles_.data() + token * config_.rope_dim);
+    const std::int64_t at = token * config_.rope_dim;
+    ops::rope_angles(rope_, batch.position(token), angles_.data() + at);
+    if (config_.rope_window_base == 0) continue;
+    ops::rope_angles(window_rope_, batch.position(token), window_angles_.data() + at);
   }
 }
 
@@ -109,7 +100,9 @@ void RankModel::embed(const Batch& batch, Team& team) {
         embedding_.begin(), embedding_.end(), id,
         [](std::int32_t row, const EmbeddingSlice& slice) { return row < slice.row_begin; });
     const auto slice = std::prev(after);
-    ops::unpack_row(slice->matrix, id - slice->row_begin, x_.data() + token * config_.dim);
+    float* x = x_.data() + token * config_.dim;
+    ops::unpack_row(slice->matrix, id - slice->row_begin, x);
+    finish_embedding(batch.position(token), x, team);
   }
 }
 
@@ -127,7 +120,11 @@ const RankModel::Operand* RankModel::normalise(const float* weight, Range rows, 
 void RankModel::normalise_row(const float* x, const float* weight, std::int64_t row, Operand& out,
                               bool quantise) {
   const std::int64_t dim = config_.dim;
-  kernels_->rms_norm(x, weight, config_.rms_epsilon, dim, out.f32.data() + row * dim);
+  if (weight == nullptr) {
+    std::copy_n(x, dim, out.f32.data() + row * dim);
+  } else {
+    kernels_->rms_norm(x, weight, config_.norm_epsilon, dim, out.f32.data() + row * dim);
+  }
   if (!quantise) return;
   kernels_->quantise(out.f32.data(), dim, row, row + 1, out.q.data(), out.scale.data(),
                      out.sum.data());
@@ -155,20 +152,24 @@ bool RankModel::attention(std::int32_t layer, const Batch& batch, const TokenSet
   if (!attend(layer, batch, kept, is_quantised(weights.attn_output), team)) return false;
   if (kept.count == 0) return true;
 
-  project_out(weights.attn_output, attended_.view(kept.count, shape_.q_rows.size()),
-              Partial::kAttention, kept, team);
+  project_out(weights, Partial::kAttention, attended_.view(kept.count, shape_.q_rows.size()), kept,
+              team);
   return true;
 }
 
-void RankModel::project_out(const ops::Matrix& w, const ops::Activations& input, Partial which,
-                            const TokenSet& kept, Team& team) {
+void RankModel::project_out(const LayerWeights& weights, Partial which,
+                            const ops::Activations& input, const TokenSet& kept, Team& team) {
+  const bool attention = which == Partial::kAttention;
+  const ops::Matrix& w = attention ? weights.attn_output : weights.down;
+  const float* bias = attention ? weights.attn_output_bias : weights.down_bias;
+  const bool adds = limits_.ranks == 1 && end_of(weights, which).plain();
   float* partial = partial_[static_cast<std::size_t>(which)].data();
   team.deal(w.groups(), piece_groups(w, kept.count), [&](Range groups) {
-    kernels_->matmul(w, input, nullptr, partial, config_.dim, groups.begin, groups.end);
+    kernels_->matmul(w, input, bias, partial, config_.dim, groups.begin, groups.end);
     if (limits_.ranks > 1) return;
     const Range columns = rows_of(groups, config_.dim);
     keep(kept, columns);
-    for (std::int64_t row = 0; row < kept.count; ++row) {
+    for (std::int64_t row = 0; adds && row < kept.count; ++row) {
       const std::int64_t at = row * config_.dim + columns.begin;
       kernels_->add(x_.data() + at, partial + at, columns.size());
     }
@@ -216,8 +217,9 @@ void RankModel::prepare_heads(const float* norm, const float* angles, std::int32
                               float* heads) {
   for (std::int64_t i = 0; norm != nullptr && i < n_heads; ++i) {
     float* head = heads + i * config_.head_dim;
-    kernels_->rms_norm(head, norm, config_.rms_epsilon, config_.head_dim, head);
+    kernels_->rms_norm(head, norm, config_.norm_epsilon, config_.head_dim, head);
   }
+  if (config_.rope_dim == 0) return;
   kernels_->rope(rope_, angles, n_heads, config_.head_dim, heads);
 }
 
@@ -228,7 +230,7 @@ void RankModel::store_unit(std::int32_t layer, const Batch& batch, std::int64_t 
   const std::int64_t head_dim = config_.head_dim;
   const std::int32_t group = config_.queries_per_kv_head();
   const std::int32_t position = batch.position(token);
-  const float* angles = angles_.data() + token * config_.rope_dim;
+  const float* angles = angles_of(weights, token);
   float* queries = q_.data() + token * shape_.q_rows.size() + kv_head * group * head_dim;
   prepare_heads(weights.q_norm, angles, group, queries);
   const std::int64_t at = token * shape_.kv_rows.size() + kv_head * head_dim;
@@ -244,10 +246,10 @@ void RankModel::attend_unit(std::int32_t layer, const Batch& batch, std::int64_t
   const std::int32_t group = config_.queries_per_kv_head();
   const std::int64_t q_cols = shape_.q_rows.size();
   const std::int64_t column = kv_head * group * config_.head_dim;
-  const float scale = 1.0F / std::sqrt(static_cast<float>(config_.head_dim));
+  const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   kernels_->attention(kv_->layer(layer), batch.sequence(token).blocks,
-                      static_cast<std::int32_t>(kv_head), batch.position(token) + 1,
-                      q_.data() + token * q_cols + column, group, scale,
+                      static_cast<std::int32_t>(kv_head), span_of(weights, batch, token),
+                      q_.data() + token * q_cols + column, group,
                       attended_.f32.data() + row * q_cols + column, scratch);
 }
 
@@ -293,6 +295,7 @@ bool RankModel::attend(std::int32_t layer, const Batch& batch, const TokenSet& k
 
 bool RankModel::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {
   const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  // Without a gate its type is F32.
   const bool quantise_in = is_quantised(weights.gate) || is_quantised(weights.up);
   const Operand* input = normalise(weights.ffn_norm, {0, m}, quantise_in, team);
   if (input == nullptr) return false;
@@ -300,7 +303,7 @@ bool RankModel::feed_forward(std::int32_t layer, std::int64_t m, Team& team) {
   gate_and_up(weights, *input, m, is_quantised(weights.down), team);
   if (!team.sync()) return false;
 
-  project_out(weights.down, gated_.view(m, shape_.ffn_rows.size()), Partial::kFeedForward, {m, {}},
+  project_out(weights, Partial::kFeedForward, gated_.view(m, shape_.ffn_rows.size()), {m, {}},
               team);
   return true;
 }
@@ -311,21 +314,23 @@ void RankModel::gate_and_up(const LayerWeights& weights, const Operand& operand,
                             bool quantise, Team& team) {
   constexpr std::int64_t kGroupsPerBlock = ops::kQuantBlock / ops::kRowGroup;
   const std::int64_t rows = shape_.ffn_rows.size();
-  const std::int64_t groups = weights.gate.groups();
+  const std::int64_t groups = weights.up.groups();
   const std::int64_t blocks = (groups + kGroupsPerBlock - 1) / kGroupsPerBlock;
   const ops::Activations input = operand.view(m, config_.dim);
+  const bool gated = weights.gate.rows > 0;
+  float* up = gated ? up_.data() : gated_.f32.data();
   // A piece is read from two matrices.
   const std::int64_t grain =
-      (piece_groups(weights.gate, m) + 2 * kGroupsPerBlock - 1) / (2 * kGroupsPerBlock);
+      (piece_groups(weights.up, m) + 2 * kGroupsPerBlock - 1) / (2 * kGroupsPerBlock);
   team.deal(blocks, grain, [&](Range piece) {
     const std::int64_t begin = piece.begin * kGroupsPerBlock;
     const std::int64_t end = std::min(groups, piece.end * kGroupsPerBlock);
-    kernels_->matmul(weights.gate, input, nullptr, gated_.f32.data(), rows, begin, end);
-    kernels_->matmul(weights.up, input, nullptr, up_.data(), rows, begin, end);
+    if (gated) kernels_->matmul(weights.gate, input, nullptr, gated_.f32.data(), rows, begin, end);
+    kernels_->matmul(weights.up, input, weights.up_bias, up, rows, begin, end);
     const Range columns = rows_of({begin, end}, rows);
     for (std::int64_t token = 0; token < m; ++token) {
       float* gate = gated_.f32.data() + token * rows + columns.begin;
-      kernels_->silu_mul(gate, up_.data() + token * rows + columns.begin, columns.size(), gate);
+      activate(gate, up_.data() + token * rows + columns.begin, columns.size());
       if (quantise) quantise_columns(gated_, rows, token, columns.begin, columns.end);
     }
   });
@@ -339,6 +344,7 @@ bool RankModel::logits(Range rows, float* logits, Team& team) {
   team.deal(w.groups(), 4 * piece_groups(w, rows.size()), [&](Range groups) {
     kernels_->matmul(w, input->view(rows.size(), config_.dim), nullptr,
                      logits + shape_.output_rows.begin, config_.vocab, groups.begin, groups.end);
+    if (config_.logit_softcap > 0) cap_logits(rows_of(groups, w.rows), rows.size(), logits);
   });
   return true;
 }

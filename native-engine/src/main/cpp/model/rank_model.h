@@ -23,6 +23,7 @@
 #include "model/config.h"
 #include "model/kv_pool.h"
 #include "model/partition.h"
+#include "model/rope_tables.h"
 #include "model/weights.h"
 #include "ops/op.h"
 
@@ -40,10 +41,6 @@ struct RankLimits {
   std::int32_t block_tokens = 0;
 };
 
-// A rotary table is the same for every stage and rank.
-[[nodiscard]] std::vector<float> rope_inverse_frequencies(const Config& config,
-                                                          const Tensors& tensors);
-
 class RankModel {
  public:
   RankModel(const Config& config, const RankShape& shape, const RankLimits& limits,
@@ -53,8 +50,8 @@ class RankModel {
   // Takes (or measures) the scratch memory.
   void lay_out(Carver& carver);
   // Must precede the first step.
-  void bind(const RankWeights& weights, std::span<const EmbeddingSlice> embedding, const KvPool& kv,
-            std::span<const float> inverse_frequencies);
+  void bind(const RankWeights& weights, const Weights& model, const KvPool& kv,
+            const RopeTables& rope);
 
   // Works out what all layers share: the tokens' rotary angles.
   void begin(const Batch& batch, Team& team);
@@ -70,6 +67,13 @@ class RankModel {
   // partial = this rank's share of the feed-forward block's output for x's first m rows, and when
   // alone x += partial.
   [[nodiscard]] bool feed_forward(std::int32_t layer, std::int64_t m, Team& team);
+  // Ends a block whose output is not added as it is: for tokens [begin, end) of x, the ranks'
+  // partial sums are added in rank order, normed and added to x as the layer's weights say.
+  void end_block(std::int32_t layer, Partial which, std::span<const float* const> partials,
+                 Range tokens, const Team& team);
+  [[nodiscard]] bool ends_plainly(std::int32_t layer, Partial which) const;
+  // An encoder's output for a sequence whose tokens of x are complete: embedding_size() floats.
+  void pool(const Sequence& sequence, float* out, const Team& team);
   // logits[i][vocab] of x's rows, this rank's columns only.
   [[nodiscard]] bool logits(Range rows, float* logits, Team& team);
 
@@ -106,10 +110,26 @@ class RankModel {
   void quantise_columns(Operand& operand, std::int64_t k, std::int64_t token, std::int64_t begin,
                         std::int64_t end);
   void project_qkv(const LayerWeights& weights, const Operand& input, std::int64_t m, Team& team);
-  // partial[which] = w input, of kept tokens; alone, x's kept rows += partial.
-  void project_out(const ops::Matrix& w, const ops::Activations& input, Partial which,
+  // partial[which] = the block's last matrix times input, of kept tokens; alone, x's kept rows +=
+  // partial where the block ends plainly.
+  void project_out(const LayerWeights& weights, Partial which, const ops::Activations& input,
                    const TokenSet& kept, Team& team);
+  [[nodiscard]] static const BlockEnd& end_of(const LayerWeights& weights, Partial which) {
+    return which == Partial::kAttention ? weights.attn_end : weights.ffn_end;
+  }
+  void cap_logits(Range columns, std::int64_t rows, float* logits);
   void prepare_heads(const float* norm, const float* angles, std::int32_t n_heads, float* heads);
+  [[nodiscard]] const float* angles_of(const LayerWeights& weights, std::int64_t token) const;
+  [[nodiscard]] ops::AttentionSpan span_of(const LayerWeights& weights, const Batch& batch,
+                                           std::int64_t token) const;
+  [[nodiscard]] float* own_row(const Team& team) {
+    return own_rows_of_x_.data() + team.index * std::int64_t{config_.dim};
+  }
+  void finish_embedding(std::int32_t position, float* x, const Team& team);
+  void activate(float* gate, const float* up, std::int64_t n);
+  void classify(const float* x, float* score, const Team& team);
+  void multiply_row(const ops::Matrix& matrix, const float* bias, const float* x, float* y,
+                    const Team& team);
   // A unit is one token's kv head with the query heads that share it.
   void store_unit(std::int32_t layer, const Batch& batch, std::int64_t token, std::int64_t kv_head);
   void attend_unit(std::int32_t layer, const Batch& batch, std::int64_t token, std::int64_t row,
@@ -125,11 +145,15 @@ class RankModel {
   const ops::Kernels* kernels_;
   const RankWeights* weights_ = nullptr;
   std::span<const EmbeddingSlice> embedding_;
+  const EncoderWeights* encoder_ = nullptr;
   const KvPool* kv_ = nullptr;
   ops::Rope rope_;
+  ops::Rope window_rope_;  // of layers with a window, where that differs
 
   std::span<float> x_;
   std::span<float> angles_;
+  std::span<float> window_angles_;
+  std::span<float> own_rows_of_x_;   // per thread, one
   Operand normed_;                   // of dim columns: into q, k, v, gate, up and the output layer
   std::vector<Operand> own_normed_;  // per thread, for a few rows
   std::int64_t own_rows_ = 0;

@@ -63,7 +63,11 @@ void Weights::lay_out(Carver carver) {
   pack_jobs_.clear();
   vector_jobs_.clear();
   for (std::int32_t stage = 0; stage < placement_.stages; ++stage) lay_out_stage(carver, stage);
-  lay_out_output(carver);
+  if (config_.encoder()) {
+    lay_out_encoder(carver);
+  } else {
+    lay_out_output(carver);
+  }
   bytes_ = carver.used();
   packed_bytes_ = 0;
   for (const PackJob& job : pack_jobs_) {
@@ -85,6 +89,10 @@ void Weights::lay_out_stage(Carver& carver, std::int32_t stage) {
     for (std::int32_t rank = 0; rank < placement_.ranks; ++rank) {
       LayerWeights mine = shared;
       lay_out_matrices(carver, layer, rank_shape(config_, placement_.ranks, rank), mine);
+      if (rank > 0) {
+        mine.attn_output_bias = nullptr;
+        mine.down_bias = nullptr;
+      }
       ranks_[static_cast<std::size_t>(stage * placement_.ranks + rank)].layers.push_back(mine);
     }
   }
@@ -106,15 +114,38 @@ void Weights::lay_out_output(Carver& carver) {
   embedding_.push_back({0, take_matrix(carver, embedding, {0, config_.vocab}, all_cols)});
 }
 
+void Weights::lay_out_encoder(Carver& carver) {
+  embedding_.push_back({0, take_whole(carver, Role::kTokenEmbedding)});
+  encoder_.positions = take_whole(carver, Role::kPositionEmbedding);
+  encoder_.token_type = take_vector(carver, Role::kTokenTypes, -1);
+  encoder_.norm = take_vector(carver, Role::kEmbeddingNorm, -1);
+  encoder_.norm_bias = take_vector(carver, Role::kEmbeddingNormBias, -1);
+  if (config_.pooling != Pooling::kRank) return;
+  encoder_.dense = take_whole(carver, Role::kCls);
+  encoder_.dense_bias = take_vector(carver, Role::kClsBias, -1);
+  encoder_.classifier = take_whole(carver, Role::kClsOut);
+  encoder_.classifier_bias = take_vector(carver, Role::kClsOutBias, -1);
+}
+
 LayerWeights Weights::lay_out_vectors(Carver& carver, std::int32_t layer) {
   LayerWeights weights;
+  weights.window = config_.window(layer);
   weights.attn_norm = take_vector(carver, Role::kAttnNorm, layer);
   weights.q_norm = take_vector(carver, Role::kAttnQNorm, layer);
   weights.k_norm = take_vector(carver, Role::kAttnKNorm, layer);
   weights.q_bias = take_vector(carver, Role::kAttnQBias, layer);
   weights.k_bias = take_vector(carver, Role::kAttnKBias, layer);
   weights.v_bias = take_vector(carver, Role::kAttnVBias, layer);
+  weights.attn_output_bias = take_vector(carver, Role::kAttnOutputBias, layer);
+  weights.attn_end = {take_vector(carver, Role::kAttnPostNorm, layer),
+                      take_vector(carver, Role::kAttnOutNorm, layer),
+                      take_vector(carver, Role::kAttnOutNormBias, layer)};
   weights.ffn_norm = take_vector(carver, Role::kFfnNorm, layer);
+  weights.up_bias = take_vector(carver, Role::kFfnUpBias, layer);
+  weights.down_bias = take_vector(carver, Role::kFfnDownBias, layer);
+  weights.ffn_end = {take_vector(carver, Role::kFfnPostNorm, layer),
+                     take_vector(carver, Role::kLayerOutNorm, layer),
+                     take_vector(carver, Role::kLayerOutNormBias, layer)};
   return weights;
 }
 
@@ -128,7 +159,9 @@ void Weights::lay_out_matrices(Carver& carver, std::int32_t layer, const RankSha
   weights.k = slice(Role::kAttnK, shape.kv_rows, dim);
   weights.v = slice(Role::kAttnV, shape.kv_rows, dim);
   weights.attn_output = slice(Role::kAttnOutput, dim, shape.q_rows);
-  weights.gate = slice(Role::kFfnGate, shape.ffn_rows, dim);
+  if (tensors_->find(Role::kFfnGate, layer) != nullptr) {
+    weights.gate = slice(Role::kFfnGate, shape.ffn_rows, dim);
+  }
   weights.up = slice(Role::kFfnUp, shape.ffn_rows, dim);
   weights.down = slice(Role::kFfnDown, dim, shape.ffn_rows);
   const auto rank_rows = [](const float* bias, const Range& rows) {
@@ -137,6 +170,7 @@ void Weights::lay_out_matrices(Carver& carver, std::int32_t layer, const RankSha
   weights.q_bias = rank_rows(weights.q_bias, shape.q_rows);
   weights.k_bias = rank_rows(weights.k_bias, shape.kv_rows);
   weights.v_bias = rank_rows(weights.v_bias, shape.kv_rows);
+  weights.up_bias = rank_rows(weights.up_bias, shape.ffn_rows);
 }
 
 // Null when the model has no such vector, and while measuring.
@@ -146,6 +180,13 @@ const float* Weights::take_vector(Carver& carver, Role role, std::int32_t layer)
   float* destination = carver.take<float>(static_cast<std::size_t>(tensor->cols)).data();
   vector_jobs_.push_back({tensor, destination});
   return destination;
+}
+
+// Without rows when the model has no such matrix.
+ops::Matrix Weights::take_whole(Carver& carver, Role role) {
+  const Tensor* tensor = tensors_->find(role);
+  if (tensor == nullptr) return {};
+  return take_matrix(carver, *tensor, {0, tensor->rows}, {0, tensor->cols});
 }
 
 ops::Matrix Weights::take_matrix(Carver& carver, const Tensor& tensor, Range rows, Range cols) {

@@ -28,15 +28,30 @@ struct VectorJob {
   float* destination = nullptr;
 };
 
+// A norm after a block: of the block's output (bias null), or of its sum with x.
+struct BlockEnd {
+  const float* norm_output = nullptr;
+  const float* norm_sum = nullptr;
+  const float* norm_sum_bias = nullptr;
+
+  // Whether the output is added as it is.
+  [[nodiscard]] bool plain() const { return norm_output == nullptr && norm_sum == nullptr; }
+};
+
 struct LayerWeights {
-  const float* attn_norm = nullptr;
-  const float* q_norm = nullptr;  // null: the architecture has none
+  std::int32_t window = 0;           // positions a token attends to; 0: all
+  const float* attn_norm = nullptr;  // null: the block reads x as it is
+  const float* q_norm = nullptr;     // null: the architecture has none
   const float* k_norm = nullptr;
   const float* q_bias = nullptr;  // null: none; this rank's rows
   const float* k_bias = nullptr;
   const float* v_bias = nullptr;
+  const float* attn_output_bias = nullptr;  // null: none, or another rank adds it
   const float* ffn_norm = nullptr;
-  ops::Matrix q, k, v, attn_output, gate, up, down;
+  const float* up_bias = nullptr;
+  const float* down_bias = nullptr;  // as attn_output_bias
+  BlockEnd attn_end, ffn_end;
+  ops::Matrix q, k, v, attn_output, gate, up, down;  // gate: no rows when there is none
 
   [[nodiscard]] std::size_t matrix_bytes() const {
     return q.bytes() + k.bytes() + v.bytes() + attn_output.bytes() + gate.bytes() + up.bytes() +
@@ -55,6 +70,19 @@ struct RankWeights {
 struct EmbeddingSlice {
   std::int64_t row_begin = 0;
   ops::Matrix matrix;
+};
+
+// What is made of a token's embedding before the first layer, and an encoder's classifier. Null or
+// empty where the model has none.
+struct EncoderWeights {
+  ops::Matrix positions;
+  const float* token_type = nullptr;
+  const float* norm = nullptr;
+  const float* norm_bias = nullptr;
+  ops::Matrix dense;
+  const float* dense_bias = nullptr;
+  ops::Matrix classifier;
+  const float* classifier_bias = nullptr;
 };
 
 class Weights {
@@ -77,6 +105,7 @@ class Weights {
     return ranks_[static_cast<std::size_t>(stage * placement_.ranks + rank)];
   }
   [[nodiscard]] const std::vector<EmbeddingSlice>& embedding() const { return embedding_; }
+  [[nodiscard]] const EncoderWeights& encoder() const { return encoder_; }
 
  private:
   Weights(const Config& config, const Tensors& tensors, const Placement& placement)
@@ -85,10 +114,12 @@ class Weights {
   void lay_out(Carver carver);
   void lay_out_stage(Carver& carver, std::int32_t stage);
   void lay_out_output(Carver& carver);
+  void lay_out_encoder(Carver& carver);
   [[nodiscard]] LayerWeights lay_out_vectors(Carver& carver, std::int32_t layer);
   void lay_out_matrices(Carver& carver, std::int32_t layer, const RankShape& shape,
                         LayerWeights& weights);
   [[nodiscard]] const float* take_vector(Carver& carver, Role role, std::int32_t layer);
+  [[nodiscard]] ops::Matrix take_whole(Carver& carver, Role role);
   [[nodiscard]] ops::Matrix take_matrix(Carver& carver, const Tensor& tensor, Range rows,
                                         Range cols);
 
@@ -101,6 +132,7 @@ class Weights {
   Arena arena_;
   std::vector<RankWeights> ranks_;
   std::vector<EmbeddingSlice> embedding_;
+  EncoderWeights encoder_;
   std::vector<PackJob> pack_jobs_;
   std::vector<VectorJob> vector_jobs_;
 };

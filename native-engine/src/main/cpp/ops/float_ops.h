@@ -65,6 +65,26 @@ struct FloatOps {
     });
   }
 
+  // The variance is summed from the differences, not from the squares: a mean far from zero would
+  // leave nothing of it.
+  static void layer_norm(const float* x, const float* weight, const float* bias, float epsilon,
+                         std::int64_t n, float* out) {
+    F total = V::zero();
+    for_lanes(n, [&](std::int64_t i, auto lanes) { total = V::add(total, lanes.load(x + i)); });
+    const F mean = V::set(V::sum(total) / static_cast<float>(n));
+    F squares = V::zero();
+    for_lanes(n, [&](std::int64_t i, auto lanes) {
+      const F difference = lanes.only(V::sub(lanes.load(x + i), mean));
+      squares = V::fma(difference, difference, squares);
+    });
+    const float variance = V::sum(squares) / static_cast<float>(n);
+    const F scale = V::set(1.0f / __builtin_sqrtf(variance + epsilon));
+    for_lanes(n, [&](std::int64_t i, auto lanes) {
+      const F normed = V::mul(V::sub(lanes.load(x + i), mean), scale);
+      lanes.store(out + i, V::fma(normed, lanes.load(weight + i), lanes.load(bias + i)));
+    });
+  }
+
   static void silu_mul(const float* gate, const float* up, std::int64_t n, float* out) {
     for_lanes(n, [&](std::int64_t i, auto lanes) {
       const F g = lanes.load(gate + i);
@@ -72,6 +92,48 @@ struct FloatOps {
       const F silu = V::div(g, V::add(V::set(1.0f), e));
       lanes.store(out + i, V::mul(silu, lanes.load(up + i)));
     });
+  }
+
+  // x / 2 * (1 + tanh(u)) is x * sigmoid(2u), which loses nothing where tanh is near -1.
+  static void gelu_mul(const float* gate, const float* up, std::int64_t n, float* out) {
+    for_lanes(n, [&](std::int64_t i, auto lanes) {
+      const F g = lanes.load(gate + i);
+      const F cubic =
+          V::fma(V::mul(g, g), V::set(-2 * 0.7978845608f * 0.044715f), V::set(-2 * 0.7978845608f));
+      const F e = exp(V::mul(g, cubic));
+      const F gelu = V::div(g, V::add(V::set(1.0f), e));
+      lanes.store(out + i, V::mul(gelu, lanes.load(up + i)));
+    });
+  }
+
+  // max(x, 0) - |x| / 2 * erfc(|x| / sqrt 2), with erfc as formula 7.1.26 of Abramowitz and Stegun
+  // has it, within 1.5e-7.
+  static void gelu(float* x, std::int64_t n) {
+    for_lanes(n, [&](std::int64_t i, auto lanes) {
+      const F v = lanes.load(x + i);
+      const F size = V::max(v, V::sub(V::zero(), v));
+      const F z = V::mul(size, V::set(0.70710678f));
+      const F t = V::div(V::set(1.0f), V::fma(z, V::set(0.3275911f), V::set(1.0f)));
+      F p = V::set(1.061405429f);
+      p = V::fma(p, t, V::set(-1.453152027f));
+      p = V::fma(p, t, V::set(1.421413741f));
+      p = V::fma(p, t, V::set(-0.284496736f));
+      p = V::fma(p, t, V::set(0.254829592f));
+      const F erfc = V::mul(V::mul(p, t), exp(V::sub(V::zero(), V::mul(z, z))));
+      const F tail = V::mul(V::mul(size, V::set(0.5f)), erfc);
+      lanes.store(x + i, V::sub(V::max(v, V::zero()), tail));
+    });
+  }
+
+  static void scale(float* x, float factor, std::int64_t n) {
+    for_lanes(n, [&](std::int64_t i, auto lanes) {
+      lanes.store(x + i, V::mul(lanes.load(x + i), V::set(factor)));
+    });
+  }
+
+  static void softcap(float* x, float cap, std::int64_t n) {
+    for_lanes(
+        n, [&](std::int64_t i, auto lanes) { lanes.store(x + i, capped(lanes.load(x + i), cap)); });
   }
 
   static void add(float* x, const float* y, std::int64_t n) {
@@ -106,12 +168,12 @@ struct FloatOps {
   // block modulo 16); the weighted sum of V in position order. When the maximum grows, what was
   // summed so far is scaled down to it.
   static void attention(const KvView& kv, std::span<const std::int32_t> blocks,
-                        std::int32_t kv_head, std::int32_t n_context, const float* q,
-                        std::int32_t n_queries, float scale, float* out, float* scratch) {
+                        std::int32_t kv_head, const AttentionSpan& span, const float* q,
+                        std::int32_t n_queries, float* out, float* scratch) {
     if (kv.f16) {
-      attend<Half>(kv, blocks.data(), kv_head, n_context, q, n_queries, scale, out, scratch);
+      attend<Half>(kv, blocks.data(), kv_head, span, q, n_queries, out, scratch);
     } else {
-      attend<Single>(kv, blocks.data(), kv_head, n_context, q, n_queries, scale, out, scratch);
+      attend<Single>(kv, blocks.data(), kv_head, span, q, n_queries, out, scratch);
     }
   }
 
@@ -121,11 +183,18 @@ struct FloatOps {
   struct AllLanes {
     static F load(const float* p) { return V::load(p); }
     static void store(float* p, F v) { V::store(p, v); }
+    static F only(F v) { return v; }
   };
   struct SomeLanes {
     std::int64_t n;
     F load(const float* p) const { return V::load(p, n); }
     void store(float* p, F v) const { V::store(p, v, n); }
+    // The others zero.
+    F only(F v) const {
+      float lanes[kLanes];
+      V::store(lanes, v);
+      return V::load(lanes, n);
+    }
   };
 
   // How K and V elements are kept.
@@ -143,6 +212,13 @@ struct FloatOps {
     static void store(std::uint16_t* p, F v) { V::store_half(p, v); }
     static void store(std::uint16_t* p, F v, std::int64_t n) { V::store_half(p, v, n); }
   };
+
+  // cap * tanh(x / cap), within 1.2e-7 * cap.
+  static F capped(F x, float cap) {
+    const F e = exp(V::mul(x, V::set(2.0f / cap)));
+    const F rest = V::div(V::set(2.0f * cap), V::add(e, V::set(1.0f)));
+    return V::sub(V::set(cap), rest);
+  }
 
   template <class Body>
   static void for_lanes(std::int64_t n, Body body) {
@@ -206,10 +282,19 @@ struct FloatOps {
           stride(pad_to_lanes(block_tokens)) {}
   };
 
+  // The positions [first, end) of a block; those before first lie outside the window.
+  struct Piece {
+    std::int32_t first;
+    std::int32_t end;
+
+    // Where the vector that holds the first position begins.
+    std::int32_t from() const { return static_cast<std::int32_t>(first / kLanes * kLanes); }
+  };
+
   template <class Store>
   static void attend(const KvView& kv, const std::int32_t* blocks, std::int32_t kv_head,
-                     std::int32_t n_context, const float* q, std::int32_t n_queries, float scale,
-                     float* out, float* scratch) {
+                     const AttentionSpan& span, const float* q, std::int32_t n_queries, float* out,
+                     float* scratch) {
     const std::int64_t dim = kv.head_dim;
     Softmax softmax(scratch, n_queries, kv.block_tokens);
     for (std::int64_t i = 0; i < n_queries * dim; ++i) out[i] = 0;
@@ -217,18 +302,19 @@ struct FloatOps {
       V::store(softmax.sums + i * kLanes, V::zero());
       softmax.maximum[i] = -__builtin_huge_valf();
     }
-    for (std::int32_t begin = 0; begin < n_context; begin += kv.block_tokens, ++blocks) {
-      const std::int32_t left = n_context - begin;
-      const std::int32_t tokens = left < kv.block_tokens ? left : kv.block_tokens;
-      const std::ptrdiff_t at = kv_offset(kv, *blocks, kv_head);
+    for (std::int32_t b = span.begin / kv.block_tokens; b * kv.block_tokens < span.end; ++b) {
+      const std::int32_t at_begin = b * kv.block_tokens;
+      const Piece piece = {
+          span.begin > at_begin ? span.begin - at_begin : 0,
+          span.end - at_begin < kv.block_tokens ? span.end - at_begin : kv.block_tokens};
+      const std::ptrdiff_t at = kv_offset(kv, blocks[b], kv_head);
       const auto* k = reinterpret_cast<const typename Store::Element*>(kv.k) + at;
       const auto* v = reinterpret_cast<const typename Store::Element*>(kv.v) + at;
       std::int32_t i = 0;
       for (; i + kQueryTile <= n_queries; i += kQueryTile) {
-        attend_block<Store, kQueryTile>(k, v, tokens, kv, q, i, scale, softmax, out);
+        attend_block<Store, kQueryTile>(k, v, piece, kv, q, i, span, softmax, out);
       }
-      attend_rest<Store, kQueryTile - 1>(n_queries - i, k, v, tokens, kv, q, i, scale, softmax,
-                                         out);
+      attend_rest<Store, kQueryTile - 1>(n_queries - i, k, v, piece, kv, q, i, span, softmax, out);
     }
     for (std::int32_t i = 0; i < n_queries; ++i) {
       const F inverse = V::set(1.0f / V::sum(V::load(softmax.sums + i * kLanes)));
@@ -241,32 +327,35 @@ struct FloatOps {
 
   template <class Store, int kQueries>
   static void attend_rest(std::int32_t n, const typename Store::Element* k,
-                          const typename Store::Element* v, std::int32_t tokens, const KvView& kv,
-                          const float* q, std::int32_t first_query, float scale, Softmax& softmax,
-                          float* out) {
+                          const typename Store::Element* v, Piece piece, const KvView& kv,
+                          const float* q, std::int32_t first_query, const AttentionSpan& span,
+                          Softmax& softmax, float* out) {
     if constexpr (kQueries > 0) {
       if (n == kQueries) {
-        attend_block<Store, kQueries>(k, v, tokens, kv, q, first_query, scale, softmax, out);
+        attend_block<Store, kQueries>(k, v, piece, kv, q, first_query, span, softmax, out);
       } else {
-        attend_rest<Store, kQueries - 1>(n, k, v, tokens, kv, q, first_query, scale, softmax, out);
+        attend_rest<Store, kQueries - 1>(n, k, v, piece, kv, q, first_query, span, softmax, out);
       }
     }
   }
 
   template <class Store, int kQueries>
   static void attend_block(const typename Store::Element* k, const typename Store::Element* v,
-                           std::int32_t tokens, const KvView& kv, const float* q,
-                           std::int32_t first_query, float scale, Softmax& softmax, float* out) {
+                           Piece piece, const KvView& kv, const float* q, std::int32_t first_query,
+                           const AttentionSpan& span, Softmax& softmax, float* out) {
     constexpr int kVectors = vectors_beside(kQueries);
     const std::int64_t dim = kv.head_dim;
     float* weights = softmax.weights + first_query * softmax.stride;
     const float* queries = q + first_query * dim;
     float* outputs = out + first_query * dim;
-    scores<Store, kQueries, kVectors>(k, tokens, 0, kv, queries, scale, weights, softmax.stride);
+    scores<Store, kQueries, kVectors>(k, piece.end, piece.from(), kv, queries, span.scale, weights,
+                                      softmax.stride);
     for (int i = 0; i < kQueries; ++i) {
-      exponentials(softmax, first_query + i, tokens, dim, outputs + i * dim);
+      if (span.softcap != 0) cap_scores(softmax, first_query + i, piece, span.softcap);
+      exponentials(softmax, first_query + i, piece, dim, outputs + i * dim);
     }
-    accumulate<Store, kQueries, kVectors>(v, tokens, 0, dim, weights, softmax.stride, outputs);
+    accumulate<Store, kQueries, kVectors>(v + piece.first * dim, piece.end - piece.first, 0, dim,
+                                          weights + piece.first, softmax.stride, outputs);
   }
 
   // Vectors of positions, or of columns, that are summed beside each other for so many queries: a
@@ -320,14 +409,22 @@ struct FloatOps {
     }
   }
 
-  static void exponentials(Softmax& softmax, std::int32_t query, std::int32_t tokens,
-                           std::int64_t dim, float* out) {
+  static void cap_scores(Softmax& softmax, std::int32_t query, Piece piece, float cap) {
+    float* weights = softmax.weights + query * softmax.stride;
+    for (std::int32_t t = piece.from(); t < piece.end; t += kLanes) {
+      V::store(weights + t, capped(V::load(weights + t), cap));
+    }
+  }
+
+  static void exponentials(Softmax& softmax, std::int32_t query, Piece piece, std::int64_t dim,
+                           float* out) {
     float* weights = softmax.weights + query * softmax.stride;
     float* sums = softmax.sums + query * kLanes;
+    const std::int32_t from = piece.from();
     F block_maximum = V::set(-__builtin_huge_valf());
-    for (std::int32_t t = tokens; t < pad_to_lanes(tokens); ++t)
-      weights[t] = -__builtin_huge_valf();
-    for (std::int32_t t = 0; t < tokens; t += kLanes) {
+    fill(weights, from, piece.first, -__builtin_huge_valf());
+    fill(weights, piece.end, pad_to_lanes(piece.end), -__builtin_huge_valf());
+    for (std::int32_t t = from; t < piece.end; t += kLanes) {
       block_maximum = V::max(V::load(weights + t), block_maximum);
     }
     const float before = softmax.maximum[query];
@@ -342,12 +439,18 @@ struct FloatOps {
     }
     const F maximum = V::set(softmax.maximum[query]);
     F sum = V::load(sums);
-    for (std::int32_t t = 0; t < tokens; t += kLanes) {
+    for (std::int32_t t = from; t < piece.end; t += kLanes) {
       V::store(weights + t, exp(V::sub(V::load(weights + t), maximum)));
-      const std::int32_t left = tokens - t;
+      // The bound's value is small, not zero.
+      if (t < piece.first) fill(weights, t, piece.first, 0.0f);
+      const std::int32_t left = piece.end - t;
       sum = V::add(sum, left < kLanes ? V::load(weights + t, left) : V::load(weights + t));
     }
     V::store(sums, sum);
+  }
+
+  static void fill(float* values, std::int64_t begin, std::int64_t end, float value) {
+    for (std::int64_t i = begin; i < end; ++i) values[i] = value;
   }
 
   // Columns of the outputs from c on.

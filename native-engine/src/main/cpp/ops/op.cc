@@ -30,8 +30,9 @@ void rope_angles(const Rope& rope, std::int32_t position, float* angles) {
   const std::int32_t n = rope.dim / 2;
   for (std::int32_t i = 0; i < n; ++i) {
     const double angle = static_cast<double>(position) * static_cast<double>(rope.inv_freq[i]);
-    angles[i] = static_cast<float>(std::cos(angle));
-    angles[n + i] = static_cast<float>(std::sin(angle));
+    const auto magnitude = static_cast<double>(rope.magnitude);
+    angles[i] = static_cast<float>(std::cos(angle) * magnitude);
+    angles[n + i] = static_cast<float>(std::sin(angle) * magnitude);
   }
 }
 

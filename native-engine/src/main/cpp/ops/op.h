@@ -111,10 +111,19 @@ struct Rope {
   bool neox = false;
   std::int32_t dim = 0;             // rotated dimensions, even
   const float* inv_freq = nullptr;  // dim/2, already divided by rope_freqs and scale
+  float magnitude = 1;              // of the rotation; some long-context models stretch it
 };
 
-// The cosines, then the sines, of a position's dim/2 angles: dim floats, the same for every layer
-// and head, so they are worked out once per token and step.
+// Which positions a query attends to, and how its scores are worked out.
+struct AttentionSpan {
+  std::int32_t begin = 0;  // positions before it lie outside the window
+  std::int32_t end = 0;    // one past the last, above begin
+  float scale = 1;
+  float softcap = 0;  // not 0: a scaled score s becomes softcap * tanh(s / softcap)
+};
+
+// The cosines, then the sines, of a position's dim/2 angles: dim floats, the same for every head
+// and every layer of the same base, so they are worked out once per token and step.
 void rope_angles(const Rope& rope, std::int32_t position, float* angles);
 
 struct Kernels {
@@ -132,23 +141,34 @@ struct Kernels {
                  std::int64_t ldy, std::int64_t group_begin, std::int64_t group_end);
   // out = x / sqrt(mean(x^2) + epsilon) * weight
   void (*rms_norm)(const float* x, const float* weight, float epsilon, std::int64_t n, float* out);
+  // out = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon,
+                     std::int64_t n, float* out);
   // Rotates heads [n_heads][head_dim] of one token in place by the angles of its position.
   void (*rope)(const Rope& rope, const float* angles, std::int32_t n_heads, std::int32_t head_dim,
                float* heads);
   // out = silu(gate) * up
   void (*silu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
+  // out = gelu(gate) * up, by the tanh formula that models with gated GELU are trained with
+  void (*gelu_mul)(const float* gate, const float* up, std::int64_t n, float* out);
+  // x = gelu(x), by the error function
+  void (*gelu)(float* x, std::int64_t n);
+  // x *= factor
+  void (*scale)(float* x, float factor, std::int64_t n);
+  // x = cap * tanh(x / cap)
+  void (*softcap)(float* x, float cap, std::int64_t n);
   // x += y
   void (*add)(float* x, const float* y, std::int64_t n);
   // Stores one token's K and V head (head_dim floats each) at its slot.
   void (*kv_store)(const KvView& kv, std::int32_t block, std::int32_t slot, std::int32_t kv_head,
                    const float* k, const float* v);
   // One token's attention for the query heads that share kv_head: q and out are
-  // [n_queries][head_dim]. Positions 0 .. n_context-1 through the block table, n_context at
-  // least 1. The softmax runs online, block by block in the table's order, so scratch stays in the
-  // first cache at any length; it has attention_scratch_floats(n_queries, ...) floats.
+  // [n_queries][head_dim]. Positions come through the block table; blocks that lie before the span
+  // are not read. The softmax runs online, block by block in the table's order, so scratch stays in
+  // the first cache at any length; it has attention_scratch_floats(n_queries, ...) floats.
   void (*attention)(const KvView& kv, std::span<const std::int32_t> blocks, std::int32_t kv_head,
-                    std::int32_t n_context, const float* q, std::int32_t n_queries, float scale,
-                    float* out, float* scratch);
+                    const AttentionSpan& span, const float* q, std::int32_t n_queries, float* out,
+                    float* scratch);
 };
 
 [[nodiscard]] std::size_t attention_scratch_floats(std::int32_t n_queries,

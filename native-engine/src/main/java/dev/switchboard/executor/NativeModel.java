@@ -7,6 +7,7 @@ import dev.switchboard.executor.binding.sb_tensor;
 import dev.switchboard.gguf.ModelDescription;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /** A model and a layout as the structs {@code sb_engine_create} reads. */
@@ -28,14 +29,39 @@ final class NativeModel {
     sb_model_config.head_dim(struct, model.headDim());
     sb_model_config.vocab(struct, model.vocab());
     sb_model_config.context(struct, context);
-    sb_model_config.rope_kind(struct, model.ropeKind().id());
-    sb_model_config.rope_dim(struct, model.ropeDim());
-    sb_model_config.rope_base(struct, model.ropeBase());
-    sb_model_config.rope_scale(struct, model.ropeScale());
-    sb_model_config.rms_epsilon(struct, model.rmsEpsilon());
+    rope(struct, model.rope());
+    ModelDescription.Attention attention = model.attention();
+    sb_model_config.norm_epsilon(struct, model.normEpsilon());
+    sb_model_config.embedding_scale(struct, model.embeddingScale());
+    sb_model_config.attention_scale(struct, attention.scale());
+    sb_model_config.attention_softcap(struct, attention.softcap());
+    sb_model_config.logit_softcap(struct, model.logitSoftcap());
+    sb_model_config.pooling(struct, model.pooling().id());
+    sb_model_config.windows(struct, windows(memory, attention.windows()));
     sb_model_config.n_tensors(struct, model.weights().size());
     sb_model_config.tensors(struct, tensors(memory, model.weights()));
     return struct;
+  }
+
+  private static void rope(MemorySegment struct, ModelDescription.Rope rope) {
+    sb_model_config.rope_kind(struct, rope.kind().id());
+    sb_model_config.rope_dim(struct, rope.dim());
+    sb_model_config.rope_base(struct, rope.base());
+    sb_model_config.rope_scale(struct, rope.scale());
+    sb_model_config.rope_magnitude(struct, rope.magnitude());
+    sb_model_config.rope_window_base(struct, rope.windowBase());
+    sb_model_config.rope_original_context(struct, rope.originalContext());
+    ModelDescription.Yarn yarn = rope.yarn();
+    sb_model_config.rope_yarn_fast(struct, yarn == null ? 0 : yarn.fast());
+    sb_model_config.rope_yarn_slow(struct, yarn == null ? 0 : yarn.slow());
+  }
+
+  private static MemorySegment windows(SegmentAllocator memory, List<Integer> windows) {
+    if (windows.isEmpty()) {
+      return MemorySegment.NULL;
+    }
+    int[] perLayer = windows.stream().mapToInt(Integer::intValue).toArray();
+    return memory.allocateFrom(ValueLayout.JAVA_INT, perLayer);
   }
 
   private static MemorySegment tensors(

@@ -1,12 +1,19 @@
 package dev.switchboard.gguf;
 
+import java.util.Arrays;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Model architectures the engine computes; ids as {@code sb_arch}. */
 public enum Architecture {
   LLAMA(1, "llama", RopeKind.NORM),
   QWEN2(2, "qwen2", RopeKind.NEOX),
-  QWEN3(3, "qwen3", RopeKind.NEOX);
+  QWEN3(3, "qwen3", RopeKind.NEOX),
+  GEMMA2(4, "gemma2", RopeKind.NEOX),
+  GEMMA3(5, "gemma3", RopeKind.NEOX),
+  PHI3(6, "phi3", RopeKind.NEOX),
+  BERT(7, "bert", RopeKind.NEOX),
+  NOMIC_BERT(8, "nomic-bert", RopeKind.NEOX);
 
   private final int id;
   private final String word;
@@ -27,8 +34,21 @@ public enum Architecture {
     return null;
   }
 
+  static String words() {
+    return Arrays.stream(values()).map(Architecture::word).collect(Collectors.joining(", "));
+  }
+
   public int id() {
     return id;
+  }
+
+  /** Whether it gives one vector for a whole text, and no tokens. */
+  public boolean isEncoder() {
+    return this == BERT || this == NOMIC_BERT;
+  }
+
+  boolean isGemma() {
+    return this == GEMMA2 || this == GEMMA3;
   }
 
   /** The name in {@code general.architecture}, and the prefix of its keys. */

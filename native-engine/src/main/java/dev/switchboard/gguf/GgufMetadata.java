@@ -117,6 +117,25 @@ public final class GgufMetadata {
     };
   }
 
+  /** An array of BOOL, at most so many; empty where the key is absent or no array. */
+  boolean[] flagsOrEmpty(String key, int most) {
+    if (!(values.get(key) instanceof NumbersValue numbers)) {
+      return new boolean[0];
+    }
+    if (numbers.elementType() != ValueType.BOOL) {
+      throw wrongType(key, "ARRAY of BOOL", numbers);
+    }
+    if (numbers.count() > most) {
+      throw new GgufException(
+          Reason.BAD_VALUE, quote(key) + " has " + numbers.count() + " elements, at most " + most);
+    }
+    boolean[] out = new boolean[numbers.count()];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = MetadataReader.integerAt(file, ValueType.BOOL, numbers.offset() + i) != 0;
+    }
+    return out;
+  }
+
   /** An array of F32 or F64; elements may be infinite or NaN. */
   public float[] realsOrEmpty(String key) {
     return switch (values.get(key)) {

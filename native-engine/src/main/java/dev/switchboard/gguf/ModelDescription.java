@@ -2,6 +2,7 @@ package dev.switchboard.gguf;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A model the engine can run: every dimension is in bounds, every tensor it needs is there once
@@ -16,8 +17,10 @@ import java.util.List;
  * @param headDim length of one attention head
  * @param vocab tokens, as the embedding and the tokenizer agree
  * @param context longest sequence the model was trained for, tokens
- * @param ropeDim rotated dimensions per head
- * @param ropeScale positions are divided by it; 1 is none
+ * @param normEpsilon of the layers' norms
+ * @param embeddingScale of token embeddings; 1 is none
+ * @param logitSoftcap c, where a logit x becomes c tanh(x / c); 0 is none
+ * @param pooling what an encoder gives; NONE for a decoder
  * @param tiedOutput whether the output layer is the token embedding
  */
 public record ModelDescription(
@@ -34,11 +37,12 @@ public record ModelDescription(
     int headDim,
     int vocab,
     int context,
-    Architecture.RopeKind ropeKind,
-    int ropeDim,
-    float ropeBase,
-    float ropeScale,
-    float rmsEpsilon,
+    Rope rope,
+    Attention attention,
+    float normEpsilon,
+    float embeddingScale,
+    float logitSoftcap,
+    Pooling pooling,
     boolean tiedOutput,
     List<Weight> weights) {
 
@@ -47,12 +51,91 @@ public record ModelDescription(
   }
 
   /**
+   * How positions rotate queries and keys.
+   *
+   * @param dim rotated dimensions per head; 0 where positions have embeddings instead
+   * @param scale positions are divided by it; 1 is none
+   * @param magnitude of the rotation; 1 is none
+   * @param windowBase base of layers with a window, unscaled; 0 is the same as the others
+   * @param originalContext longest sequence before it was stretched; 0 where nothing depends on it
+   * @param yarn how YaRN stretches it, or null
+   */
+  public record Rope(
+      Architecture.RopeKind kind,
+      int dim,
+      float base,
+      float scale,
+      float magnitude,
+      float windowBase,
+      int originalContext,
+      @Nullable Yarn yarn) {}
+
+  /**
+   * Which frequencies YaRN scales.
+   *
+   * @param fast pairs that turn at least so often in the original context are not scaled
+   * @param slow pairs that turn at most so often are
+   */
+  public record Yarn(float fast, float slow) {}
+
+  /**
+   * How scores are worked out.
+   *
+   * @param scale of a query's product with a key
+   * @param softcap c, where a scaled score s becomes c tanh(s / c); 0 is none
+   * @param windows per layer, how many positions a token attends to, its own included, 0 for all;
+   *     empty where no layer has a window
+   */
+  public record Attention(float scale, float softcap, List<Integer> windows) {
+    public Attention {
+      windows = List.copyOf(windows);
+    }
+  }
+
+  /** What an encoder gives for a text; ids as {@code sb_pooling} and in files. */
+  public enum Pooling {
+    NONE(0),
+    MEAN(1),
+    CLS(2),
+    LAST(3),
+    RANK(4);
+
+    private final int id;
+
+    Pooling(int id) {
+      this.id = id;
+    }
+
+    static Pooling byId(int id) {
+      for (Pooling pooling : values()) {
+        if (pooling.id == id) {
+          return pooling;
+        }
+      }
+      throw new IllegalArgumentException("pooling " + id);
+    }
+
+    public int id() {
+      return id;
+    }
+  }
+
+  /** Floats that an encoder gives for a text: its score, or a vector. */
+  public int embeddingSize() {
+    return switch (pooling) {
+      case NONE -> 0;
+      case RANK -> 1;
+      case MEAN, CLS, LAST -> dim;
+    };
+  }
+
+  /**
    * A tensor and its place in the model.
    *
    * @param layer 0 to layers - 1, or -1 for the model-wide ones
    * @param rows output length, 1 for a vector
    * @param cols input length, contiguous
-   * @param data exactly the tensor's bytes, valid until the file is closed
+   * @param data exactly these rows' bytes, valid until the file is closed
    */
   public record Weight(
       TensorRole role, int layer, TensorType type, long rows, long cols, MemorySegment data) {}
@@ -82,11 +165,12 @@ public record ModelDescription(
         headDim,
         vocab,
         tokens,
-        ropeKind,
-        ropeDim,
-        ropeBase,
-        ropeScale,
-        rmsEpsilon,
+        rope,
+        attention,
+        normEpsilon,
+        embeddingScale,
+        logitSoftcap,
+        pooling,
         tiedOutput,
         weights);
   }

@@ -52,6 +52,9 @@ final class ModelLoader {
   ServedModel load() throws ModelLoadException {
     try (GgufFile file = GgufFile.open(options.file())) {
       ModelDescription description = ModelDescription.of(file);
+      if (description.architecture().isEncoder()) {
+        throw new ModelLoadException("unsupported-feature", "an encoder is not served yet");
+      }
       Tokenizer tokenizer = Tokenizers.from(file);
       ChatTemplate template = template(tokenizer);
       ExecutorConfig config = config(description);

@@ -39,13 +39,15 @@ class GoldenModelTest {
   }
 
   private static List<DynamicTest> forEveryModel(Comparison comparison) throws IOException {
-    JsonNode golden = new ObjectMapper().readTree(GOLDEN.resolve("golden.json").toFile());
     List<DynamicTest> tests = new ArrayList<>();
-    for (JsonNode model : golden.get("models")) {
-      String file = model.get("model").asText();
-      tests.add(DynamicTest.dynamicTest(file, () -> run(file, model, comparison)));
+    for (String set : List.of("golden.json", "architectures.json")) {
+      JsonNode golden = new ObjectMapper().readTree(GOLDEN.resolve(set).toFile());
+      for (JsonNode model : golden.get("models")) {
+        String file = model.get("model").asText();
+        tests.add(DynamicTest.dynamicTest(file, () -> run(file, model, comparison)));
+      }
     }
-    assertEquals(11, tests.size());
+    assertEquals(22, tests.size());
     return tests;
   }
 

@@ -359,7 +359,7 @@ class HostileGgufTest {
         refuses("infinite", Reason.BAD_VALUE, base, llama().put(base, f32(1f / 0f))),
         refuses("1e300", Reason.BAD_VALUE, base, llama().put(base, f64(1e300))),
         refuses("base 0", Reason.BAD_VALUE, base, llama().put(base, f32(0))),
-        refuses("yarn", Reason.UNSUPPORTED_FEATURE, "'yarn'", llama().put(type, string("yarn"))),
+        refuses("su", Reason.UNSUPPORTED_FEATURE, "'su'", llama().put(type, string("su"))),
         refuses(
             "longrope", Reason.UNSUPPORTED_FEATURE, type, llama().put(type, string("longrope"))),
         refuses("negative factor", Reason.BAD_VALUE, factor, llama().put(factor, f32(-2))),
@@ -372,10 +372,10 @@ class HostileGgufTest {
     GgufBuilder legacy = llama().put("llama.rope.scale_linear", f32(2));
     GgufBuilder none = llama().put(factor, f32(4)).put("llama.rope.scaling.type", string("none"));
 
-    assertEquals(1, ModelDescription.of(llama().open()).ropeScale());
-    assertEquals(4, ModelDescription.of(llama().put(factor, f32(4)).open()).ropeScale());
-    assertEquals(2, ModelDescription.of(legacy.open()).ropeScale());
-    assertEquals(1, ModelDescription.of(none.open()).ropeScale());
+    assertEquals(1, ModelDescription.of(llama().open()).rope().scale());
+    assertEquals(4, ModelDescription.of(llama().put(factor, f32(4)).open()).rope().scale());
+    assertEquals(2, ModelDescription.of(legacy.open()).rope().scale());
+    assertEquals(1, ModelDescription.of(none.open()).rope().scale());
   }
 
   @TestFactory

@@ -56,11 +56,11 @@ class ModelDescriptionTest {
       assertEquals(headDim, model.headDim());
       assertEquals(384, model.vocab());
       assertEquals(2048, model.context());
-      assertEquals(ropeKind, model.ropeKind());
-      assertEquals(headDim, model.ropeDim());
-      assertEquals(1e6f, model.ropeBase());
-      assertEquals(1f, model.ropeScale());
-      assertEquals(1e-5f, model.rmsEpsilon());
+      assertEquals(ropeKind, model.rope().kind());
+      assertEquals(headDim, model.rope().dim());
+      assertEquals(1e6f, model.rope().base());
+      assertEquals(1f, model.rope().scale());
+      assertEquals(1e-5f, model.normEpsilon());
       assertEquals(tied, model.tiedOutput());
       assertEquals(parameters, model.parameters());
       assertEquals(gguf.tensors().size(), model.weights().size());
@@ -102,6 +102,9 @@ class ModelDescriptionTest {
     }
     for (Architecture architecture : Architecture.values()) {
       assertTrue(header.contains("SB_ARCH_" + architecture + " = " + architecture.id()));
+    }
+    for (ModelDescription.Pooling pooling : ModelDescription.Pooling.values()) {
+      assertTrue(header.contains("SB_POOL_" + pooling + " = " + pooling.id()));
     }
     for (TensorType type : TensorType.values()) {
       assertEquals(

@@ -185,6 +185,51 @@ public class Switchboard extends Switchboard$shared {
     public static int SB_ARCH_QWEN3() {
         return SB_ARCH_QWEN3;
     }
+    private static final int SB_ARCH_GEMMA2 = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_arch.SB_ARCH_GEMMA2 = 4
+     * }
+     */
+    public static int SB_ARCH_GEMMA2() {
+        return SB_ARCH_GEMMA2;
+    }
+    private static final int SB_ARCH_GEMMA3 = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_arch.SB_ARCH_GEMMA3 = 5
+     * }
+     */
+    public static int SB_ARCH_GEMMA3() {
+        return SB_ARCH_GEMMA3;
+    }
+    private static final int SB_ARCH_PHI3 = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_arch.SB_ARCH_PHI3 = 6
+     * }
+     */
+    public static int SB_ARCH_PHI3() {
+        return SB_ARCH_PHI3;
+    }
+    private static final int SB_ARCH_BERT = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_arch.SB_ARCH_BERT = 7
+     * }
+     */
+    public static int SB_ARCH_BERT() {
+        return SB_ARCH_BERT;
+    }
+    private static final int SB_ARCH_NOMIC_BERT = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_arch.SB_ARCH_NOMIC_BERT = 8
+     * }
+     */
+    public static int SB_ARCH_NOMIC_BERT() {
+        return SB_ARCH_NOMIC_BERT;
+    }
     private static final int SB_TYPE_F32 = (int)0L;
     /**
      * {@snippet lang=c :
@@ -283,6 +328,42 @@ public class Switchboard extends Switchboard$shared {
      */
     public static int SB_ROPE_FREQS() {
         return SB_ROPE_FREQS;
+    }
+    private static final int SB_POSITION_EMBD = (int)5L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_POSITION_EMBD = 5
+     * }
+     */
+    public static int SB_POSITION_EMBD() {
+        return SB_POSITION_EMBD;
+    }
+    private static final int SB_TOKEN_TYPES = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_TOKEN_TYPES = 6
+     * }
+     */
+    public static int SB_TOKEN_TYPES() {
+        return SB_TOKEN_TYPES;
+    }
+    private static final int SB_EMBD_NORM = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_EMBD_NORM = 7
+     * }
+     */
+    public static int SB_EMBD_NORM() {
+        return SB_EMBD_NORM;
+    }
+    private static final int SB_EMBD_NORM_BIAS = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_EMBD_NORM_BIAS = 8
+     * }
+     */
+    public static int SB_EMBD_NORM_BIAS() {
+        return SB_EMBD_NORM_BIAS;
     }
     private static final int SB_ATTN_NORM = (int)10L;
     /**
@@ -410,6 +491,141 @@ public class Switchboard extends Switchboard$shared {
     public static int SB_FFN_DOWN() {
         return SB_FFN_DOWN;
     }
+    private static final int SB_ATTN_POST_NORM = (int)24L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_ATTN_POST_NORM = 24
+     * }
+     */
+    public static int SB_ATTN_POST_NORM() {
+        return SB_ATTN_POST_NORM;
+    }
+    private static final int SB_FFN_POST_NORM = (int)25L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_FFN_POST_NORM = 25
+     * }
+     */
+    public static int SB_FFN_POST_NORM() {
+        return SB_FFN_POST_NORM;
+    }
+    private static final int SB_ATTN_OUTPUT_BIAS = (int)26L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_ATTN_OUTPUT_BIAS = 26
+     * }
+     */
+    public static int SB_ATTN_OUTPUT_BIAS() {
+        return SB_ATTN_OUTPUT_BIAS;
+    }
+    private static final int SB_ATTN_OUT_NORM = (int)27L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_ATTN_OUT_NORM = 27
+     * }
+     */
+    public static int SB_ATTN_OUT_NORM() {
+        return SB_ATTN_OUT_NORM;
+    }
+    private static final int SB_ATTN_OUT_NORM_BIAS = (int)28L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_ATTN_OUT_NORM_BIAS = 28
+     * }
+     */
+    public static int SB_ATTN_OUT_NORM_BIAS() {
+        return SB_ATTN_OUT_NORM_BIAS;
+    }
+    private static final int SB_FFN_UP_BIAS = (int)29L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_FFN_UP_BIAS = 29
+     * }
+     */
+    public static int SB_FFN_UP_BIAS() {
+        return SB_FFN_UP_BIAS;
+    }
+    private static final int SB_FFN_DOWN_BIAS = (int)30L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_FFN_DOWN_BIAS = 30
+     * }
+     */
+    public static int SB_FFN_DOWN_BIAS() {
+        return SB_FFN_DOWN_BIAS;
+    }
+    private static final int SB_LAYER_OUT_NORM = (int)31L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_LAYER_OUT_NORM = 31
+     * }
+     */
+    public static int SB_LAYER_OUT_NORM() {
+        return SB_LAYER_OUT_NORM;
+    }
+    private static final int SB_LAYER_OUT_NORM_BIAS = (int)32L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_LAYER_OUT_NORM_BIAS = 32
+     * }
+     */
+    public static int SB_LAYER_OUT_NORM_BIAS() {
+        return SB_LAYER_OUT_NORM_BIAS;
+    }
+    private static final int SB_ROPE_FACTORS_LONG = (int)40L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_ROPE_FACTORS_LONG = 40
+     * }
+     */
+    public static int SB_ROPE_FACTORS_LONG() {
+        return SB_ROPE_FACTORS_LONG;
+    }
+    private static final int SB_ROPE_FACTORS_SHORT = (int)41L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_ROPE_FACTORS_SHORT = 41
+     * }
+     */
+    public static int SB_ROPE_FACTORS_SHORT() {
+        return SB_ROPE_FACTORS_SHORT;
+    }
+    private static final int SB_CLS = (int)42L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_CLS = 42
+     * }
+     */
+    public static int SB_CLS() {
+        return SB_CLS;
+    }
+    private static final int SB_CLS_BIAS = (int)43L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_CLS_BIAS = 43
+     * }
+     */
+    public static int SB_CLS_BIAS() {
+        return SB_CLS_BIAS;
+    }
+    private static final int SB_CLS_OUT = (int)44L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_CLS_OUT = 44
+     * }
+     */
+    public static int SB_CLS_OUT() {
+        return SB_CLS_OUT;
+    }
+    private static final int SB_CLS_OUT_BIAS = (int)45L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_role.SB_CLS_OUT_BIAS = 45
+     * }
+     */
+    public static int SB_CLS_OUT_BIAS() {
+        return SB_CLS_OUT_BIAS;
+    }
     private static final int SB_ISA_AUTO = (int)0L;
     /**
      * {@snippet lang=c :
@@ -463,6 +679,51 @@ public class Switchboard extends Switchboard$shared {
      */
     public static int SB_ROPE_NEOX() {
         return SB_ROPE_NEOX;
+    }
+    private static final int SB_POOL_NONE = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_pooling.SB_POOL_NONE = 0
+     * }
+     */
+    public static int SB_POOL_NONE() {
+        return SB_POOL_NONE;
+    }
+    private static final int SB_POOL_MEAN = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_pooling.SB_POOL_MEAN = 1
+     * }
+     */
+    public static int SB_POOL_MEAN() {
+        return SB_POOL_MEAN;
+    }
+    private static final int SB_POOL_CLS = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_pooling.SB_POOL_CLS = 2
+     * }
+     */
+    public static int SB_POOL_CLS() {
+        return SB_POOL_CLS;
+    }
+    private static final int SB_POOL_LAST = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_pooling.SB_POOL_LAST = 3
+     * }
+     */
+    public static int SB_POOL_LAST() {
+        return SB_POOL_LAST;
+    }
+    private static final int SB_POOL_RANK = (int)4L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_pooling.SB_POOL_RANK = 4
+     * }
+     */
+    public static int SB_POOL_RANK() {
+        return SB_POOL_RANK;
     }
     private static final int SB_KIND_COMPUTE = (int)1L;
     /**

@@ -29,9 +29,20 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int32_t rope_dim;
  *     float rope_base;
  *     float rope_scale;
- *     float rms_epsilon;
+ *     float rope_magnitude;
+ *     float rope_window_base;
+ *     int32_t rope_original_context;
+ *     float rope_yarn_fast;
+ *     float rope_yarn_slow;
+ *     float norm_epsilon;
+ *     float embedding_scale;
+ *     float attention_scale;
+ *     float attention_softcap;
+ *     float logit_softcap;
+ *     int32_t pooling;
  *     uint32_t n_tensors;
  *     const sb_tensor *tensors;
+ *     const int32_t *windows;
  * }
  * }
  */
@@ -56,9 +67,20 @@ public class sb_model_config {
         Switchboard.C_INT.withName("rope_dim"),
         Switchboard.C_FLOAT.withName("rope_base"),
         Switchboard.C_FLOAT.withName("rope_scale"),
-        Switchboard.C_FLOAT.withName("rms_epsilon"),
+        Switchboard.C_FLOAT.withName("rope_magnitude"),
+        Switchboard.C_FLOAT.withName("rope_window_base"),
+        Switchboard.C_INT.withName("rope_original_context"),
+        Switchboard.C_FLOAT.withName("rope_yarn_fast"),
+        Switchboard.C_FLOAT.withName("rope_yarn_slow"),
+        Switchboard.C_FLOAT.withName("norm_epsilon"),
+        Switchboard.C_FLOAT.withName("embedding_scale"),
+        Switchboard.C_FLOAT.withName("attention_scale"),
+        Switchboard.C_FLOAT.withName("attention_softcap"),
+        Switchboard.C_FLOAT.withName("logit_softcap"),
+        Switchboard.C_INT.withName("pooling"),
         Switchboard.C_INT.withName("n_tensors"),
-        Switchboard.C_POINTER.withName("tensors")
+        Switchboard.C_POINTER.withName("tensors"),
+        Switchboard.C_POINTER.withName("windows")
     ).withName("sb_model_config");
 
     /**
@@ -684,48 +706,488 @@ public class sb_model_config {
         struct.set(rope_scale$LAYOUT, rope_scale$OFFSET, fieldValue);
     }
 
-    private static final OfFloat rms_epsilon$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("rms_epsilon"));
+    private static final OfFloat rope_magnitude$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("rope_magnitude"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float rms_epsilon
+     * float rope_magnitude
      * }
      */
-    public static final OfFloat rms_epsilon$layout() {
-        return rms_epsilon$LAYOUT;
+    public static final OfFloat rope_magnitude$layout() {
+        return rope_magnitude$LAYOUT;
     }
 
-    private static final long rms_epsilon$OFFSET = $LAYOUT.byteOffset(groupElement("rms_epsilon"));
+    private static final long rope_magnitude$OFFSET = $LAYOUT.byteOffset(groupElement("rope_magnitude"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float rms_epsilon
+     * float rope_magnitude
      * }
      */
-    public static final long rms_epsilon$offset() {
-        return rms_epsilon$OFFSET;
+    public static final long rope_magnitude$offset() {
+        return rope_magnitude$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float rms_epsilon
+     * float rope_magnitude
      * }
      */
-    public static float rms_epsilon(MemorySegment struct) {
-        return struct.get(rms_epsilon$LAYOUT, rms_epsilon$OFFSET);
+    public static float rope_magnitude(MemorySegment struct) {
+        return struct.get(rope_magnitude$LAYOUT, rope_magnitude$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float rms_epsilon
+     * float rope_magnitude
      * }
      */
-    public static void rms_epsilon(MemorySegment struct, float fieldValue) {
-        struct.set(rms_epsilon$LAYOUT, rms_epsilon$OFFSET, fieldValue);
+    public static void rope_magnitude(MemorySegment struct, float fieldValue) {
+        struct.set(rope_magnitude$LAYOUT, rope_magnitude$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat rope_window_base$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("rope_window_base"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float rope_window_base
+     * }
+     */
+    public static final OfFloat rope_window_base$layout() {
+        return rope_window_base$LAYOUT;
+    }
+
+    private static final long rope_window_base$OFFSET = $LAYOUT.byteOffset(groupElement("rope_window_base"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float rope_window_base
+     * }
+     */
+    public static final long rope_window_base$offset() {
+        return rope_window_base$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float rope_window_base
+     * }
+     */
+    public static float rope_window_base(MemorySegment struct) {
+        return struct.get(rope_window_base$LAYOUT, rope_window_base$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float rope_window_base
+     * }
+     */
+    public static void rope_window_base(MemorySegment struct, float fieldValue) {
+        struct.set(rope_window_base$LAYOUT, rope_window_base$OFFSET, fieldValue);
+    }
+
+    private static final OfInt rope_original_context$LAYOUT = (OfInt)$LAYOUT.select(groupElement("rope_original_context"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t rope_original_context
+     * }
+     */
+    public static final OfInt rope_original_context$layout() {
+        return rope_original_context$LAYOUT;
+    }
+
+    private static final long rope_original_context$OFFSET = $LAYOUT.byteOffset(groupElement("rope_original_context"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t rope_original_context
+     * }
+     */
+    public static final long rope_original_context$offset() {
+        return rope_original_context$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t rope_original_context
+     * }
+     */
+    public static int rope_original_context(MemorySegment struct) {
+        return struct.get(rope_original_context$LAYOUT, rope_original_context$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t rope_original_context
+     * }
+     */
+    public static void rope_original_context(MemorySegment struct, int fieldValue) {
+        struct.set(rope_original_context$LAYOUT, rope_original_context$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat rope_yarn_fast$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("rope_yarn_fast"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float rope_yarn_fast
+     * }
+     */
+    public static final OfFloat rope_yarn_fast$layout() {
+        return rope_yarn_fast$LAYOUT;
+    }
+
+    private static final long rope_yarn_fast$OFFSET = $LAYOUT.byteOffset(groupElement("rope_yarn_fast"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float rope_yarn_fast
+     * }
+     */
+    public static final long rope_yarn_fast$offset() {
+        return rope_yarn_fast$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float rope_yarn_fast
+     * }
+     */
+    public static float rope_yarn_fast(MemorySegment struct) {
+        return struct.get(rope_yarn_fast$LAYOUT, rope_yarn_fast$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float rope_yarn_fast
+     * }
+     */
+    public static void rope_yarn_fast(MemorySegment struct, float fieldValue) {
+        struct.set(rope_yarn_fast$LAYOUT, rope_yarn_fast$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat rope_yarn_slow$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("rope_yarn_slow"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float rope_yarn_slow
+     * }
+     */
+    public static final OfFloat rope_yarn_slow$layout() {
+        return rope_yarn_slow$LAYOUT;
+    }
+
+    private static final long rope_yarn_slow$OFFSET = $LAYOUT.byteOffset(groupElement("rope_yarn_slow"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float rope_yarn_slow
+     * }
+     */
+    public static final long rope_yarn_slow$offset() {
+        return rope_yarn_slow$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float rope_yarn_slow
+     * }
+     */
+    public static float rope_yarn_slow(MemorySegment struct) {
+        return struct.get(rope_yarn_slow$LAYOUT, rope_yarn_slow$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float rope_yarn_slow
+     * }
+     */
+    public static void rope_yarn_slow(MemorySegment struct, float fieldValue) {
+        struct.set(rope_yarn_slow$LAYOUT, rope_yarn_slow$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat norm_epsilon$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("norm_epsilon"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float norm_epsilon
+     * }
+     */
+    public static final OfFloat norm_epsilon$layout() {
+        return norm_epsilon$LAYOUT;
+    }
+
+    private static final long norm_epsilon$OFFSET = $LAYOUT.byteOffset(groupElement("norm_epsilon"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float norm_epsilon
+     * }
+     */
+    public static final long norm_epsilon$offset() {
+        return norm_epsilon$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float norm_epsilon
+     * }
+     */
+    public static float norm_epsilon(MemorySegment struct) {
+        return struct.get(norm_epsilon$LAYOUT, norm_epsilon$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float norm_epsilon
+     * }
+     */
+    public static void norm_epsilon(MemorySegment struct, float fieldValue) {
+        struct.set(norm_epsilon$LAYOUT, norm_epsilon$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat embedding_scale$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("embedding_scale"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float embedding_scale
+     * }
+     */
+    public static final OfFloat embedding_scale$layout() {
+        return embedding_scale$LAYOUT;
+    }
+
+    private static final long embedding_scale$OFFSET = $LAYOUT.byteOffset(groupElement("embedding_scale"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float embedding_scale
+     * }
+     */
+    public static final long embedding_scale$offset() {
+        return embedding_scale$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float embedding_scale
+     * }
+     */
+    public static float embedding_scale(MemorySegment struct) {
+        return struct.get(embedding_scale$LAYOUT, embedding_scale$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float embedding_scale
+     * }
+     */
+    public static void embedding_scale(MemorySegment struct, float fieldValue) {
+        struct.set(embedding_scale$LAYOUT, embedding_scale$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat attention_scale$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("attention_scale"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float attention_scale
+     * }
+     */
+    public static final OfFloat attention_scale$layout() {
+        return attention_scale$LAYOUT;
+    }
+
+    private static final long attention_scale$OFFSET = $LAYOUT.byteOffset(groupElement("attention_scale"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float attention_scale
+     * }
+     */
+    public static final long attention_scale$offset() {
+        return attention_scale$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float attention_scale
+     * }
+     */
+    public static float attention_scale(MemorySegment struct) {
+        return struct.get(attention_scale$LAYOUT, attention_scale$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float attention_scale
+     * }
+     */
+    public static void attention_scale(MemorySegment struct, float fieldValue) {
+        struct.set(attention_scale$LAYOUT, attention_scale$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat attention_softcap$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("attention_softcap"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float attention_softcap
+     * }
+     */
+    public static final OfFloat attention_softcap$layout() {
+        return attention_softcap$LAYOUT;
+    }
+
+    private static final long attention_softcap$OFFSET = $LAYOUT.byteOffset(groupElement("attention_softcap"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float attention_softcap
+     * }
+     */
+    public static final long attention_softcap$offset() {
+        return attention_softcap$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float attention_softcap
+     * }
+     */
+    public static float attention_softcap(MemorySegment struct) {
+        return struct.get(attention_softcap$LAYOUT, attention_softcap$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float attention_softcap
+     * }
+     */
+    public static void attention_softcap(MemorySegment struct, float fieldValue) {
+        struct.set(attention_softcap$LAYOUT, attention_softcap$OFFSET, fieldValue);
+    }
+
+    private static final OfFloat logit_softcap$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("logit_softcap"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float logit_softcap
+     * }
+     */
+    public static final OfFloat logit_softcap$layout() {
+        return logit_softcap$LAYOUT;
+    }
+
+    private static final long logit_softcap$OFFSET = $LAYOUT.byteOffset(groupElement("logit_softcap"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float logit_softcap
+     * }
+     */
+    public static final long logit_softcap$offset() {
+        return logit_softcap$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float logit_softcap
+     * }
+     */
+    public static float logit_softcap(MemorySegment struct) {
+        return struct.get(logit_softcap$LAYOUT, logit_softcap$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float logit_softcap
+     * }
+     */
+    public static void logit_softcap(MemorySegment struct, float fieldValue) {
+        struct.set(logit_softcap$LAYOUT, logit_softcap$OFFSET, fieldValue);
+    }
+
+    private static final OfInt pooling$LAYOUT = (OfInt)$LAYOUT.select(groupElement("pooling"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t pooling
+     * }
+     */
+    public static final OfInt pooling$layout() {
+        return pooling$LAYOUT;
+    }
+
+    private static final long pooling$OFFSET = $LAYOUT.byteOffset(groupElement("pooling"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t pooling
+     * }
+     */
+    public static final long pooling$offset() {
+        return pooling$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t pooling
+     * }
+     */
+    public static int pooling(MemorySegment struct) {
+        return struct.get(pooling$LAYOUT, pooling$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t pooling
+     * }
+     */
+    public static void pooling(MemorySegment struct, int fieldValue) {
+        struct.set(pooling$LAYOUT, pooling$OFFSET, fieldValue);
     }
 
     private static final OfInt n_tensors$LAYOUT = (OfInt)$LAYOUT.select(groupElement("n_tensors"));
@@ -814,6 +1276,50 @@ public class sb_model_config {
      */
     public static void tensors(MemorySegment struct, MemorySegment fieldValue) {
         struct.set(tensors$LAYOUT, tensors$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout windows$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("windows"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const int32_t *windows
+     * }
+     */
+    public static final AddressLayout windows$layout() {
+        return windows$LAYOUT;
+    }
+
+    private static final long windows$OFFSET = $LAYOUT.byteOffset(groupElement("windows"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const int32_t *windows
+     * }
+     */
+    public static final long windows$offset() {
+        return windows$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const int32_t *windows
+     * }
+     */
+    public static MemorySegment windows(MemorySegment struct) {
+        return struct.get(windows$LAYOUT, windows$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const int32_t *windows
+     * }
+     */
+    public static void windows(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(windows$LAYOUT, windows$OFFSET, fieldValue);
     }
 
     /**

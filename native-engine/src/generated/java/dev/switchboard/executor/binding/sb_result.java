@@ -29,6 +29,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     float *logprobs;
  *     int32_t *top_tokens;
  *     float *top_logprobs;
+ *     float *embeddings;
  * }
  * }
  */
@@ -52,7 +53,8 @@ public class sb_result {
         Switchboard.C_POINTER.withName("tokens"),
         Switchboard.C_POINTER.withName("logprobs"),
         Switchboard.C_POINTER.withName("top_tokens"),
-        Switchboard.C_POINTER.withName("top_logprobs")
+        Switchboard.C_POINTER.withName("top_logprobs"),
+        Switchboard.C_POINTER.withName("embeddings")
     ).withName("sb_result");
 
     /**
@@ -676,6 +678,50 @@ public class sb_result {
      */
     public static void top_logprobs(MemorySegment struct, MemorySegment fieldValue) {
         struct.set(top_logprobs$LAYOUT, top_logprobs$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout embeddings$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("embeddings"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * float *embeddings
+     * }
+     */
+    public static final AddressLayout embeddings$layout() {
+        return embeddings$LAYOUT;
+    }
+
+    private static final long embeddings$OFFSET = $LAYOUT.byteOffset(groupElement("embeddings"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * float *embeddings
+     * }
+     */
+    public static final long embeddings$offset() {
+        return embeddings$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * float *embeddings
+     * }
+     */
+    public static MemorySegment embeddings(MemorySegment struct) {
+        return struct.get(embeddings$LAYOUT, embeddings$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * float *embeddings
+     * }
+     */
+    public static void embeddings(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(embeddings$LAYOUT, embeddings$OFFSET, fieldValue);
     }
 
     /**
