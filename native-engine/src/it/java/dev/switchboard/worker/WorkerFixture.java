@@ -7,6 +7,7 @@ import dev.switchboard.executor.Fault;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.scheduler.GenerationRequest;
 import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.toolcall.ToolFormat;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import java.io.IOException;
@@ -44,6 +45,7 @@ final class WorkerFixture implements AutoCloseable {
   private final Worker worker;
   private final int port;
   private final Engine engine;
+  private ToolFormat toolFormat = ToolFormat.NONE;
 
   WorkerFixture(Engine engine) {
     this(engine, UnaryOperator.identity());
@@ -71,6 +73,12 @@ final class WorkerFixture implements AutoCloseable {
     return new ByteTokenizer(false).encode(text);
   }
 
+  /** Serves a model that writes calls in a format. */
+  WorkerFixture calling(ToolFormat format) {
+    toolFormat = format;
+    return serve();
+  }
+
   WorkerFixture serve() {
     return serve(conversation());
   }
@@ -93,6 +101,7 @@ final class WorkerFixture implements AutoCloseable {
         new ServedModel.Memory(1, 2, 3),
         new ByteTokenizer(true),
         template,
+        toolFormat,
         engine,
         faults);
   }

@@ -15,7 +15,15 @@ public record ChatAnswer(ResponseIdentity identity, List<Choice> choices, Usage 
    * @param logprobs null when none were asked for
    */
   public record Choice(
-      int index, String content, FinishReason reason, @Nullable List<TokenLogprob> logprobs) {}
+      int index,
+      String content,
+      List<ToolCallAnswer> toolCalls,
+      FinishReason reason,
+      @Nullable List<TokenLogprob> logprobs) {
+    public Choice {
+      toolCalls = List.copyOf(toolCalls);
+    }
+  }
 
   /**
    * The body.
@@ -35,9 +43,21 @@ public record ChatAnswer(ResponseIdentity identity, List<Choice> choices, Usage 
 
   private static void write(JsonWriter json, Choice choice) {
     json.raw("{\"index\":").number(choice.index());
-    json.raw(",\"message\":{\"role\":\"assistant\",\"content\":").string(choice.content());
-    json.raw(",\"refusal\":null},\"logprobs\":");
+    boolean calls = !choice.toolCalls().isEmpty();
+    String content = calls && choice.content().isEmpty() ? null : choice.content();
+    json.raw(",\"message\":{\"role\":\"assistant\",\"content\":").nullableString(content);
+    json.raw(",\"refusal\":null");
+    writeCalls(json, choice.toolCalls());
+    json.raw("},\"logprobs\":");
     ChatLogprobs.write(json, choice.logprobs());
     json.raw(",\"finish_reason\":\"").raw(choice.reason().word()).raw("\"}");
+  }
+
+  private static void writeCalls(JsonWriter json, List<ToolCallAnswer> calls) {
+    for (int i = 0; i < calls.size(); i++) {
+      json.raw(i == 0 ? ",\"tool_calls\":[" : ",");
+      calls.get(i).write(json);
+    }
+    json.raw(calls.isEmpty() ? "" : "]");
   }
 }

@@ -8,4 +8,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
  * @param raw the whole body, unknown fields included
  */
 public record ChatCompletionRequest(
-    String model, Conversation conversation, GenerationOptions options, ObjectNode raw) {}
+    String model,
+    Conversation conversation,
+    ToolUse toolUse,
+    GenerationOptions options,
+    ObjectNode raw) {}

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.openai.ChatMessage.Role;
 import dev.switchboard.openai.ChatMessage.ToolCall;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -47,7 +48,11 @@ final class ChatReader {
     Conversation conversation = conversation();
     requireTextOnly();
     return new ChatCompletionRequest(
-        model, conversation, OptionsReader.read(body, maxTokens(), topLogprobs()), body.node());
+        model,
+        conversation,
+        toolUse(conversation),
+        OptionsReader.read(body, maxTokens(), topLogprobs()),
+        body.node());
   }
 
   /** What the prompt is made of, without how to answer it. */
@@ -160,21 +165,39 @@ final class ChatReader {
   private List<Map<String, @Nullable Object>> tools() {
     List<Map<String, @Nullable Object>> tools = new ArrayList<>();
     tools.addAll(body.list("tools", limits.tools(), ChatReader::tool));
+    // A model that is shown no tools calls none.
+    return choice() == ToolUse.Choice.NONE ? List.of() : tools;
+  }
+
+  private ToolUse.Choice choice() {
     JsonNode choice = body.get("tool_choice");
     if (choice == null) {
-      return tools;
+      return ToolUse.Choice.AUTO;
     }
     if (!choice.isTextual() && !choice.isObject()) {
       throw JsonFields.wrongType("tool_choice", "a string or an object", choice);
     }
     return switch (choice.isTextual() ? choice.textValue() : "named") {
-      case "auto" -> tools;
-      // A model that is shown no tools calls none.
-      case "none" -> List.of();
+      case "auto" -> ToolUse.Choice.AUTO;
+      case "none" -> ToolUse.Choice.NONE;
       case "required", "named" ->
           throw JsonFields.unsupported("tool_choice", "other than auto and none is not supported");
       default -> throw JsonFields.invalid("tool_choice", "must be auto or none");
     };
+  }
+
+  private ToolUse toolUse(Conversation conversation) {
+    Set<String> names = new LinkedHashSet<>();
+    if (!conversation.tools().isEmpty()) {
+      JsonNode tools = body.required("tools");
+      for (int i = 0; i < tools.size(); i++) {
+        String name = tools.get(i).path("function").path("name").asText();
+        if (!names.add(name)) {
+          throw JsonFields.invalid("tools[" + i + "].function.name", "is given twice");
+        }
+      }
+    }
+    return new ToolUse(choice(), names, body.bool("parallel_tool_calls", true));
   }
 
   private static Map<String, @Nullable Object> tool(JsonNode value, String path) {

@@ -41,6 +41,22 @@ public final class ChatStreamWriter {
   }
 
   /**
+   * A function call: an event that names it, and one with its arguments.
+   *
+   * @param logprobs of tokens that were not told yet; null when none were asked for
+   */
+  public String toolCall(int choice, ToolCallAnswer call, @Nullable List<TokenLogprob> logprobs) {
+    JsonWriter opening = choice(choice).raw("{\"tool_calls\":[");
+    call.writeOpening(opening);
+    opening.raw("]},\"logprobs\":");
+    ChatLogprobs.write(opening, logprobs);
+    JsonWriter arguments = choice(choice).raw("{\"tool_calls\":[");
+    call.writeArguments(arguments);
+    return end(opening.raw(",\"finish_reason\":null}]"), null)
+        + end(arguments.raw("]},\"logprobs\":null,\"finish_reason\":null}]"), null);
+  }
+
+  /**
    * Ends a choice.
    *
    * @param switchboardJson the {@code switchboard} object when this is the stream's last chunk

@@ -6,6 +6,8 @@ import dev.switchboard.openai.FinishReason;
 import dev.switchboard.openai.ResponseIdentity;
 import dev.switchboard.openai.TextAnswer;
 import dev.switchboard.openai.TextStreamWriter;
+import dev.switchboard.openai.TokenLogprob;
+import dev.switchboard.openai.ToolCallAnswer;
 import dev.switchboard.openai.Usage;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,11 +16,13 @@ import org.jspecify.annotations.Nullable;
 sealed interface AnswerFormat {
 
   /**
-   * A piece of a choice's text.
+   * A piece of a choice.
    *
    * @param tokens in order; null when no log-probabilities were asked for
+   * @param calls made since the piece before
    */
-  record Passage(String text, @Nullable List<TextAssembly.PlacedToken> tokens) {}
+  record Passage(
+      String text, @Nullable List<TextAssembly.PlacedToken> tokens, List<ToolCallAnswer> calls) {}
 
   /** A whole choice. */
   record Answer(int choice, Passage passage, FinishReason reason) {}
@@ -26,7 +30,7 @@ sealed interface AnswerFormat {
   /** What opens a choice, before its first text; may be empty. */
   String first(int choice);
 
-  /** New text. */
+  /** New text, and new calls. */
   String delta(int choice, Passage passage);
 
   /**
@@ -53,7 +57,17 @@ sealed interface AnswerFormat {
 
     @Override
     public String delta(int choice, Passage passage) {
-      return writer.delta(choice, passage.text(), texts.logprobs(passage.tokens()));
+      StringBuilder frames = new StringBuilder();
+      List<TokenLogprob> untold = texts.logprobs(passage.tokens());
+      if (!passage.text().isEmpty() || passage.calls().isEmpty()) {
+        frames.append(writer.delta(choice, passage.text(), untold));
+        untold = null;
+      }
+      for (ToolCallAnswer call : passage.calls()) {
+        frames.append(writer.toolCall(choice, call, untold));
+        untold = null;
+      }
+      return frames.toString();
     }
 
     @Override
@@ -75,7 +89,11 @@ sealed interface AnswerFormat {
     private ChatAnswer.Choice choice(Answer answer) {
       Passage passage = answer.passage();
       return new ChatAnswer.Choice(
-          answer.choice(), passage.text(), answer.reason(), texts.logprobs(passage.tokens()));
+          answer.choice(),
+          passage.text(),
+          passage.calls(),
+          answer.reason(),
+          texts.logprobs(passage.tokens()));
     }
   }
 

@@ -52,6 +52,7 @@ final class Choice implements Handover.Source {
   private boolean cancelled;
   private int generatedTokens;
   private int cachedTokens;
+  private int calls;
 
   Choice(
       Completion completion,
@@ -204,6 +205,11 @@ final class Choice implements Handover.Source {
   /** Whether the event loop was so far behind that tokens were lost. */
   boolean overflowed() {
     return overflowed;
+  }
+
+  /** The index of the next call that is told. */
+  int nextCall() {
+    return calls++;
   }
 
   int generatedTokens() {

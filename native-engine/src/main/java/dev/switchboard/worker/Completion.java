@@ -5,12 +5,14 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.FinishReason;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.ServerSentEvents;
+import dev.switchboard.openai.ToolCallAnswer;
 import dev.switchboard.openai.Usage;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.GenerationRequest;
 import dev.switchboard.scheduler.RejectedGenerationException;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.tokenizer.Tokenizer;
+import dev.switchboard.toolcall.FunctionCall;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -93,8 +95,13 @@ final class Completion implements Handover.Sink {
 
   private void submit(int index, PreparedRequest.Prompt prompt, long seed) {
     GenerationOptions options = prepared.options();
+    OfferedTools tools = prepared.tools();
+    Tokenizer.Detokenizer detokenizer =
+        tools == null
+            ? detokenizer()
+            : MarkedDetokenizer.of(completions.model().tokenizer(), tools.format().marker());
     TextAssembly assembly =
-        new TextAssembly(detokenizer(), options.stop(), options.topLogprobs() >= 0);
+        new TextAssembly(detokenizer, options.stop(), options.topLogprobs() >= 0, tools);
     Choice choice = new Choice(this, index, prompt, assembly, completions.handover());
     choice.submitted(
         completions.model().engine().submit(request(index, prompt, seed), choice.listener()));
@@ -241,11 +248,25 @@ final class Completion implements Handover.Sink {
   private AnswerFormat.Passage passage(Choice choice) {
     boolean withTokens = prepared.options().topLogprobs() >= 0;
     TextAssembly assembly = choice.assembly();
-    return new AnswerFormat.Passage(assembly.takeText(), withTokens ? assembly.takeTokens() : null);
+    return new AnswerFormat.Passage(
+        assembly.takeText(), withTokens ? assembly.takeTokens() : null, calls(choice));
+  }
+
+  private List<ToolCallAnswer> calls(Choice choice) {
+    List<ToolCallAnswer> calls = new ArrayList<>();
+    for (FunctionCall call : choice.assembly().takeCalls()) {
+      String id = CallIds.of(completions.model().toolFormat(), call, completions.seeds());
+      calls.add(new ToolCallAnswer(choice.nextCall(), id, call.name(), call.arguments()));
+    }
+    return calls;
   }
 
   private static FinishReason reason(Choice choice) {
     FinishReason reason = choice.textEnd();
+    boolean stopped = reason == null || reason == FinishReason.STOP;
+    if (stopped && choice.assembly().called()) {
+      return FinishReason.TOOL_CALLS;
+    }
     return reason == null ? FinishReason.STOP : reason;
   }
 

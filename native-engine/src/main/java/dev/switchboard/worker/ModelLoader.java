@@ -17,6 +17,7 @@ import dev.switchboard.scheduler.EngineLoop;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.tokenizer.Tokenizers;
+import dev.switchboard.toolcall.ToolFormat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,10 +57,11 @@ final class ModelLoader {
         throw new ModelLoadException("unsupported-feature", "an encoder is not served yet");
       }
       Tokenizer tokenizer = Tokenizers.from(file);
-      ChatTemplate template = template(tokenizer);
+      String source = templateSource(tokenizer);
+      ChatTemplate template = source == null ? null : compiled(source);
       ExecutorConfig config = config(description);
       NativeExecutor executor = NativeExecutor.open(shorten(description), config, progress);
-      return served(description, tokenizer, template, config, executor);
+      return served(description, tokenizer, template, toolFormat(source), config, executor);
     } catch (GgufException refused) {
       throw new ModelLoadException(refused.reason().word(), refused.getMessage(), refused);
     } catch (ExecutorException refused) {
@@ -72,6 +74,7 @@ final class ModelLoader {
       ModelDescription description,
       Tokenizer tokenizer,
       @Nullable ChatTemplate template,
+      ToolFormat toolFormat,
       ExecutorConfig config,
       NativeExecutor executor) {
     ExecutorInfo info = executor.info();
@@ -85,6 +88,7 @@ final class ModelLoader {
         new ServedModel.Memory(memory.weightBytes(), memory.kvBytes(), memory.scratchBytes()),
         tokenizer,
         template,
+        toolFormat,
         engine,
         options.allowFaultInjection() ? engine::inject : null);
   }
@@ -141,19 +145,28 @@ final class ModelLoader {
     return model.withContext(context(model));
   }
 
-  /** The file given, or the model's own template; one that is broken only refuses chats. */
-  private @Nullable ChatTemplate template(Tokenizer tokenizer) throws ModelLoadException {
+  /** The text of the file given, or of the model's own template; null when it has none. */
+  private @Nullable String templateSource(Tokenizer tokenizer) throws ModelLoadException {
     Path given = options.chatTemplate();
-    if (given != null) {
-      return givenTemplate(given);
-    }
-    String own = tokenizer.chatTemplate();
-    if (own == null) {
-      return null;
+    if (given == null) {
+      return tokenizer.chatTemplate();
     }
     try {
-      return compile(own);
+      return Files.readString(given);
+    } catch (IOException broken) {
+      throw badTemplate(given, broken);
+    }
+  }
+
+  /** A file that was given must be right; a template of the model that is broken refuses chats. */
+  private ChatTemplate compiled(String source) throws ModelLoadException {
+    try {
+      return compile(source);
     } catch (TemplateException broken) {
+      Path given = options.chatTemplate();
+      if (given != null) {
+        throw badTemplate(given, broken);
+      }
       String why = "it cannot be compiled: " + broken.getMessage();
       LOG.warn("chat_template_broken {}", why);
       return variables -> {
@@ -162,12 +175,16 @@ final class ModelLoader {
     }
   }
 
-  private static ChatTemplate givenTemplate(Path file) throws ModelLoadException {
-    try {
-      return compile(Files.readString(file));
-    } catch (IOException | TemplateException broken) {
-      throw new ModelLoadException("bad-chat-template", file + ": " + broken.getMessage(), broken);
+  private static ModelLoadException badTemplate(Path file, Exception broken) {
+    return new ModelLoadException("bad-chat-template", file + ": " + broken.getMessage(), broken);
+  }
+
+  private ToolFormat toolFormat(@Nullable String template) {
+    ToolFormat given = options.toolFormat();
+    if (given != null) {
+      return given;
     }
+    return template == null ? ToolFormat.NONE : ToolFormat.of(template);
   }
 
   private static ChatTemplate compile(String source) {

@@ -1,5 +1,6 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.toolcall.ToolFormat;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param stepTokens most tokens of one engine step
  * @param hangTimeoutMs after which a step that does not end takes the engine down
  * @param chatTemplate a file to render chats with instead of the model's own template
+ * @param toolFormat how the model writes function calls; null to see it from the template
  */
 record ModelOptions(
     Path file,
@@ -28,4 +30,5 @@ record ModelOptions(
     int stepTokens,
     int hangTimeoutMs,
     @Nullable Path chatTemplate,
+    @Nullable ToolFormat toolFormat,
     boolean allowFaultInjection) {}

@@ -8,10 +8,16 @@ import org.jspecify.annotations.Nullable;
  * A request after parsing, rendering and tokenizing: what the engine will be asked for.
  *
  * @param echo whether the answer begins with the prompt
+ * @param tools that the answer may call; null for none
  * @param promptField the request's field that holds the prompt, for errors
  */
 record PreparedRequest(
-    Api api, GenerationOptions options, boolean echo, String promptField, List<Prompt> prompts) {
+    Api api,
+    GenerationOptions options,
+    boolean echo,
+    @Nullable OfferedTools tools,
+    String promptField,
+    List<Prompt> prompts) {
   PreparedRequest {
     prompts = List.copyOf(prompts);
   }

@@ -13,7 +13,9 @@ import dev.switchboard.openai.RequestParser;
 import dev.switchboard.openai.TextCompletionRequest;
 import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
 import dev.switchboard.openai.TextCompletionRequest.TokenPrompt;
+import dev.switchboard.openai.ToolUse;
 import dev.switchboard.tokenizer.Tokenizer;
+import dev.switchboard.toolcall.ToolFormat;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.charset.StandardCharsets;
@@ -74,7 +76,20 @@ final class RequestPreparation {
     PreparedRequest.Prompt prompt = withBos(rendered, null);
     requireRoom(prompt, "messages", 1);
     return new PreparedRequest(
-        PreparedRequest.Api.CHAT, request.options(), false, "messages", List.of(prompt));
+        PreparedRequest.Api.CHAT,
+        request.options(),
+        false,
+        offered(request.toolUse()),
+        "messages",
+        List.of(prompt));
+  }
+
+  /** Null when no function is offered, or the model calls them in a way that is not known. */
+  private @Nullable OfferedTools offered(ToolUse use) {
+    ToolFormat format = model.toolFormat();
+    return format == ToolFormat.NONE || use.functions().isEmpty()
+        ? null
+        : new OfferedTools(format, use.functions(), use.parallel());
   }
 
   /**
@@ -93,7 +108,7 @@ final class RequestPreparation {
       prompts.add(prompt);
     }
     return new PreparedRequest(
-        PreparedRequest.Api.TEXT, request.options(), request.echo(), "prompt", prompts);
+        PreparedRequest.Api.TEXT, request.options(), request.echo(), null, "prompt", prompts);
   }
 
   /**

@@ -4,6 +4,7 @@ import dev.switchboard.chat.ChatTemplate;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.tokenizer.Tokenizer;
+import dev.switchboard.toolcall.ToolFormat;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param id the name requests call it by
  * @param createdSeconds Unix time of the model file
  * @param chatTemplate null when the model has none
+ * @param toolFormat how it writes function calls
  * @param faults null unless fault injection is allowed
  */
 record ServedModel(
@@ -23,6 +25,7 @@ record ServedModel(
     Memory memory,
     Tokenizer tokenizer,
     @Nullable ChatTemplate chatTemplate,
+    ToolFormat toolFormat,
     Engine engine,
     @Nullable Consumer<Fault> faults) {
 

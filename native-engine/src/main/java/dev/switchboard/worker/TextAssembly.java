@@ -2,12 +2,15 @@ package dev.switchboard.worker;
 
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import dev.switchboard.tokenizer.Tokenizer;
+import dev.switchboard.toolcall.FunctionCall;
+import dev.switchboard.toolcall.ToolCallParser;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Turns one choice's tokens into the text its reader may see.
+ * Turns one choice's tokens into the text its reader may see, and into the calls it makes.
  *
  * <p>A token's log-probabilities leave with the text that its token completed: tokens wait in a
  * queue until the released text reaches their end. A token that begins at or after the cut of a
@@ -32,6 +35,8 @@ final class TextAssembly {
 
   private final Tokenizer.Detokenizer detokenizer;
   private final StopStrings stops;
+  private final @Nullable ToolCallParser parser;
+  private final boolean singleCall;
   private final boolean placesTokens;
   private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
   private final StringBuilder text = new StringBuilder();
@@ -39,14 +44,49 @@ final class TextAssembly {
   private int placedBytes;
   private int decodedEnd;
   private int releasedEnd;
+  private List<FunctionCall> calls = new ArrayList<>();
+  private int callBytes;
+  private boolean anyCall;
 
   /**
    * @param placesTokens whether tokens are wanted beside the text (logprobs)
+   * @param tools which calls are taken out of the text; null for none
    */
-  TextAssembly(Tokenizer.Detokenizer detokenizer, List<String> stops, boolean placesTokens) {
+  TextAssembly(
+      Tokenizer.Detokenizer detokenizer,
+      List<String> stops,
+      boolean placesTokens,
+      @Nullable OfferedTools tools) {
     this.detokenizer = detokenizer;
     this.stops = new StopStrings(stops);
     this.placesTokens = placesTokens;
+    this.parser =
+        tools == null ? null : new ToolCallParser(tools.format(), tools.functions(), new Parts());
+    this.singleCall = tools != null && !tools.parallel();
+  }
+
+  /** Where the parser puts what it has told apart. */
+  private final class Parts implements ToolCallParser.Listener {
+    @Override
+    public void content(String content) {
+      if (!mayEnd()) {
+        text.append(content);
+      }
+    }
+
+    @Override
+    public void call(FunctionCall call) {
+      if (!mayEnd()) {
+        calls.add(call);
+        callBytes += 2 * call.arguments().length();
+        anyCall = true;
+      }
+    }
+  }
+
+  /** Whether the only call that the answer may make was made. */
+  private boolean mayEnd() {
+    return singleCall && anyCall;
   }
 
   /** Puts an echoed prompt in front: it is shown as it is, and stop strings do not apply to it. */
@@ -57,9 +97,11 @@ final class TextAssembly {
     releasedEnd = decodedEnd;
   }
 
-  /** Takes a generated token and says whether a stop string is now complete. */
+  /**
+   * Takes a generated token and says whether the answer is now complete: a stop string, or call.
+   */
   boolean token(int token, TokenLogprobs logprobs) {
-    if (stops.matched()) {
+    if (stops.matched() || mayEnd()) {
       return true;
     }
     String piece = detokenizer.next(token);
@@ -69,7 +111,7 @@ final class TextAssembly {
       waiting.add(new Waiting(logprobs, start, decodedEnd));
     }
     release(stops.next(piece));
-    return stops.matched();
+    return stops.matched() || mayEnd();
   }
 
   /** Takes the end: what was held back, or was left of a character, is text now. */
@@ -79,6 +121,9 @@ final class TextAssembly {
       decodedEnd += tail.codePointCount(0, tail.length());
       release(stops.next(tail));
       release(stops.finish());
+    }
+    if (parser != null) {
+      parser.finish();
     }
     while (!waiting.isEmpty() && (!stops.matched() || waiting.getFirst().start() < releasedEnd)) {
       place(waiting.removeFirst());
@@ -92,18 +137,34 @@ final class TextAssembly {
 
   /** Whether there is something to take. */
   boolean isEmpty() {
-    return text.isEmpty() && placed.isEmpty();
+    return text.isEmpty() && placed.isEmpty() && calls.isEmpty();
   }
 
   /** Rough memory of what nobody took yet. */
   int pendingBytes() {
-    return text.length() * 2 + placedBytes;
+    return text.length() * 2 + placedBytes + callBytes;
   }
 
   String takeText() {
     String taken = text.toString();
     text.setLength(0);
     return taken;
+  }
+
+  /** Calls that nobody took yet. */
+  List<FunctionCall> takeCalls() {
+    if (calls.isEmpty()) {
+      return List.of();
+    }
+    List<FunctionCall> taken = calls;
+    calls = new ArrayList<>();
+    callBytes = 0;
+    return taken;
+  }
+
+  /** Whether there was any call. */
+  boolean called() {
+    return anyCall;
   }
 
   List<PlacedToken> takeTokens() {
@@ -117,7 +178,11 @@ final class TextAssembly {
   }
 
   private void release(String decided) {
-    text.append(decided);
+    if (parser == null) {
+      text.append(decided);
+    } else {
+      parser.accept(decided);
+    }
     releasedEnd += decided.codePointCount(0, decided.length());
     while (!stops.matched() && !waiting.isEmpty() && isShown(waiting.getFirst())) {
       place(waiting.removeFirst());

@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.toolcall.ToolFormat;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.file.FileSystemOptions;
@@ -100,6 +101,12 @@ public final class WorkerMain implements Callable<Integer> {
   @Option(names = "--chat-template", description = "A Jinja file instead of the model's own.")
   private @Nullable Path chatTemplate;
 
+  @Option(
+      names = "--tool-format",
+      defaultValue = "auto",
+      description = "How the model writes function calls: auto, none, llama, hermes or mistral.")
+  private String toolFormat = "auto";
+
   @Option(names = "--allow-fault-injection", description = "Serve POST /engine/v1/faults.")
   private boolean allowFaultInjection;
 
@@ -153,6 +160,7 @@ public final class WorkerMain implements Callable<Integer> {
     requireAtLeast("--step-tokens", stepTokens, 1);
     requireAtLeast("--hang-timeout", hangTimeoutSeconds, 0);
     requireAtLeast("--drain-timeout", drainTimeoutSeconds, 0);
+    toolFormat();
     if (library != null) {
       System.setProperty("switchboard.library", library.toString());
     }
@@ -207,7 +215,22 @@ public final class WorkerMain implements Callable<Integer> {
         stepTokens,
         hangTimeoutSeconds * 1000,
         chatTemplate,
+        toolFormat(),
         allowFaultInjection);
+  }
+
+  private @Nullable ToolFormat toolFormat() {
+    if (toolFormat.equals("auto")) {
+      return null;
+    }
+    for (ToolFormat format : ToolFormat.values()) {
+      if (format.word().equals(toolFormat)) {
+        return format;
+      }
+    }
+    throw new CommandLine.ParameterException(
+        new CommandLine(new WorkerMain()),
+        "--tool-format must be auto, none, llama, hermes or mistral");
   }
 
   private boolean listen(Worker worker) {

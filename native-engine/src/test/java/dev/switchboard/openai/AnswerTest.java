@@ -22,7 +22,7 @@ class AnswerTest {
     ChatAnswer answer =
         new ChatAnswer(
             IDENTITY,
-            List.of(new ChatAnswer.Choice(0, "Hi\n", FinishReason.STOP, null)),
+            List.of(new ChatAnswer.Choice(0, "Hi\n", List.of(), FinishReason.STOP, null)),
             new Usage(5, 3, 2));
 
     assertEquals(

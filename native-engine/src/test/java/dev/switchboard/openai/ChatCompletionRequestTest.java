@@ -9,6 +9,7 @@ import dev.switchboard.openai.ChatMessage.Role;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -184,6 +185,28 @@ class ChatCompletionRequestTest {
             .conversation()
             .templateVariables(ArgumentForm.MAP)
             .get("tools"));
+  }
+
+  @Test
+  void toolUseNamesTheFunctionsThatMayBeCalled() {
+    String tools =
+        "'tools':[{'type':'function','function':{'name':'b'}},"
+            + "{'type':'function','function':{'name':'a'}}]";
+
+    assertEquals(
+        new ToolUse(ToolUse.Choice.AUTO, Set.of("a", "b"), true), Bodies.chatWith(tools).toolUse());
+    assertEquals(
+        new ToolUse(ToolUse.Choice.NONE, Set.of(), false),
+        Bodies.chatWith(tools + ",'tool_choice':'none','parallel_tool_calls':false").toolUse());
+  }
+
+  @Test
+  void aFunctionThatIsThereTwiceIsNamed() {
+    String tool = "{'type':'function','function':{'name':'f'}}";
+
+    assertEquals(
+        "tools[1].function.name",
+        Bodies.chatError(Bodies.chatBody("'tools':[" + tool + "," + tool + "]")).param());
   }
 
   @Test

@@ -13,7 +13,7 @@ class TextAssemblyTest {
   private final ByteTokenizer tokenizer = new ByteTokenizer(false);
 
   private TextAssembly assembly(String... stops) {
-    return new TextAssembly(tokenizer.detokenizer(), List.of(stops), true);
+    return new TextAssembly(tokenizer.detokenizer(), List.of(stops), true, null);
   }
 
   private static boolean feed(TextAssembly assembly, String text) {

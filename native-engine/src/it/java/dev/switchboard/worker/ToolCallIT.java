@@ -1,0 +1,218 @@
+package dev.switchboard.worker;
+
+import static dev.switchboard.worker.WorkerFixture.json;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.openai.client.OpenAIClient;
+import com.openai.client.okhttp.OpenAIOkHttpClient;
+import com.openai.core.http.StreamResponse;
+import com.openai.helpers.ChatCompletionAccumulator;
+import com.openai.models.FunctionDefinition;
+import com.openai.models.chat.completions.ChatCompletion;
+import com.openai.models.chat.completions.ChatCompletionChunk;
+import com.openai.models.chat.completions.ChatCompletionCreateParams;
+import dev.switchboard.toolcall.ToolFormat;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Function calls in answers, against an engine whose tokens are written down. */
+class ToolCallIT {
+  private static final String CHAT = "/v1/chat/completions";
+  private static final String TWO_CALLS =
+      "Looking.\n<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}}\n</tool_call>\n"
+          + "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"in\": \"Bern\"}}\n</tool_call>";
+
+  private static String chat(String more) {
+    return ("{'model':'test-model','messages':[{'role':'user','content':'hi'}],"
+            + "'tools':[{'type':'function','function':{'name':'add'}},"
+            + "{'type':'function','function':{'name':'weather'}}]"
+            + more
+            + "}")
+        .replace('\'', '"');
+  }
+
+  private static WorkerFixture worker(String answer) {
+    return new WorkerFixture(WorkerFixture.answering(answer)).calling(ToolFormat.HERMES);
+  }
+
+  private static JsonNode choice(WorkerFixture worker, String more) {
+    return json(worker.post(CHAT, chat(more)).body()).path("choices").path(0);
+  }
+
+  @Test
+  void callsAreTakenOutOfTheText() {
+    try (WorkerFixture worker = worker(TWO_CALLS)) {
+      JsonNode choice = choice(worker, "");
+
+      JsonNode calls = choice.path("message").path("tool_calls");
+      assertEquals("tool_calls", choice.path("finish_reason").asText());
+      assertEquals("Looking.", choice.path("message").path("content").asText());
+      assertEquals(2, calls.size());
+      assertEquals("function", calls.path(0).path("type").asText());
+      assertEquals(
+          json("{\"name\":\"add\",\"arguments\":\"{\\\"a\\\": 1}\"}"),
+          calls.path(0).path("function"));
+      assertEquals("weather", calls.path(1).path("function").path("name").asText());
+      assertFalse(calls.path(0).path("id").equals(calls.path(1).path("id")));
+      assertFalse(calls.path(0).has("index"));
+    }
+  }
+
+  @Test
+  void anAnswerOfCallsAloneHasNoContent() {
+    try (WorkerFixture worker = worker("<tool_call>{\"name\":\"add\",\"arguments\":{}}")) {
+      assertTrue(choice(worker, "").path("message").path("content").isNull());
+    }
+  }
+
+  @Test
+  void aStreamNamesEachCallBeforeItsArguments() {
+    try (WorkerFixture worker = worker(TWO_CALLS)) {
+      List<JsonNode> calls = new ArrayList<>();
+      StringBuilder content = new StringBuilder();
+      String reason = "";
+      for (String event : worker.events(CHAT, chat(",'stream':true"))) {
+        if (!event.equals("[DONE]")) {
+          JsonNode choice = json(event).path("choices").path(0);
+          choice.path("delta").path("tool_calls").forEach(calls::add);
+          content.append(choice.path("delta").path("content").asText(""));
+          reason = choice.path("finish_reason").asText("");
+        }
+      }
+
+      assertEquals("Looking.", content.toString());
+      assertEquals("tool_calls", reason);
+      assertEquals(4, calls.size());
+      assertEquals("add", calls.get(0).path("function").path("name").asText());
+      assertEquals("", calls.get(0).path("function").path("arguments").asText());
+      assertTrue(calls.get(0).path("id").asText().startsWith("call_"));
+      assertEquals(
+          json("{\"index\":0,\"function\":{\"arguments\":\"{\\\"a\\\": 1}\"}}"), calls.get(1));
+      assertEquals(1, calls.get(3).path("index").asInt());
+    }
+  }
+
+  @Test
+  void withoutParallelCallsTheFirstOneEndsTheAnswer() {
+    ScriptedEngine engine = WorkerFixture.answering(TWO_CALLS);
+    try (WorkerFixture worker = new WorkerFixture(engine).calling(ToolFormat.HERMES)) {
+      JsonNode choice = choice(worker, ",'parallel_tool_calls':false");
+
+      assertEquals(1, choice.path("message").path("tool_calls").size());
+      assertEquals("tool_calls", choice.path("finish_reason").asText());
+      WorkerFixture.eventually(() -> engine.running() == 0);
+    }
+  }
+
+  @Test
+  void whatIsNoCallStaysText() {
+    String broken = "<tool_call>{\"name\":\"add\",}</tool_call>";
+    try (WorkerFixture worker = worker(broken)) {
+      JsonNode choice = choice(worker, "");
+
+      assertEquals(broken, choice.path("message").path("content").asText());
+      assertFalse(choice.path("message").has("tool_calls"));
+      assertEquals("stop", choice.path("finish_reason").asText());
+    }
+  }
+
+  @Test
+  void withoutToolsOrWithChoiceNoneNothingIsACall() {
+    try (WorkerFixture worker = worker(TWO_CALLS)) {
+      assertEquals(
+          TWO_CALLS,
+          choice(worker, ",'tool_choice':'none'").path("message").path("content").asText());
+    }
+  }
+
+  @Test
+  void aModelWithoutAKnownFormatAnswersText() {
+    try (WorkerFixture worker =
+        new WorkerFixture(WorkerFixture.answering(TWO_CALLS)).calling(ToolFormat.NONE)) {
+      assertEquals(TWO_CALLS, choice(worker, "").path("message").path("content").asText());
+    }
+  }
+
+  @Test
+  void anAnswerThatWasCutSaysSo() {
+    try (WorkerFixture worker = worker(TWO_CALLS)) {
+      JsonNode choice = choice(worker, ",'max_tokens':75");
+
+      assertEquals("length", choice.path("finish_reason").asText());
+      assertEquals(1, choice.path("message").path("tool_calls").size());
+    }
+  }
+
+  @Test
+  void mistralsIdsHaveNineCharacters() {
+    String answer =
+        "[TOOL_CALLS][{\"name\":\"add\",\"arguments\":{},\"id\":\"abcdefghi\"},"
+            + "{\"name\":\"add\",\"arguments\":{}}]";
+    try (WorkerFixture worker =
+        new WorkerFixture(WorkerFixture.answering(answer)).calling(ToolFormat.MISTRAL)) {
+      JsonNode calls = choice(worker, "").path("message").path("tool_calls");
+
+      assertEquals("abcdefghi", calls.path(0).path("id").asText());
+      assertTrue(calls.path(1).path("id").asText().matches("[a-z0-9]{9}"));
+    }
+  }
+
+  @Test
+  void logProbabilitiesOfACallComeWithIt() {
+    try (WorkerFixture worker = worker("<tool_call>{\"name\":\"add\",\"arguments\":{}}")) {
+      int told = 0;
+      for (String event : worker.events(CHAT, chat(",'stream':true,'logprobs':true"))) {
+        if (!event.equals("[DONE]")) {
+          told += json(event).at("/choices/0/logprobs/content").size();
+        }
+      }
+
+      assertEquals(choice(worker, ",'logprobs':true").at("/logprobs/content").size(), told);
+      assertTrue(told > 0);
+    }
+  }
+
+  @Test
+  void openAisClientReadsCallsWholeAndStreamed() {
+    try (WorkerFixture worker = worker(TWO_CALLS)) {
+      OpenAIClient client =
+          OpenAIOkHttpClient.builder()
+              .baseUrl("http://127.0.0.1:" + worker.port() + "/v1")
+              .apiKey("none")
+              .maxRetries(0)
+              .build();
+      ChatCompletionCreateParams params =
+          ChatCompletionCreateParams.builder()
+              .model("test-model")
+              .addUserMessage("hi")
+              .addFunctionTool(FunctionDefinition.builder().name("add").build())
+              .addFunctionTool(FunctionDefinition.builder().name("weather").build())
+              .build();
+
+      ChatCompletion whole = client.chat().completions().create(params);
+      ChatCompletionAccumulator told = ChatCompletionAccumulator.create();
+      try (StreamResponse<ChatCompletionChunk> stream =
+          client.chat().completions().createStreaming(params)) {
+        stream.stream().forEach(told::accumulate);
+      }
+      client.close();
+
+      assertEquals(List.of("add {\"a\": 1}", "weather {\"in\": \"Bern\"}"), calls(whole));
+      assertEquals(calls(whole), calls(told.chatCompletion()));
+      assertEquals(
+          ChatCompletion.Choice.FinishReason.TOOL_CALLS,
+          told.chatCompletion().choices().getFirst().finishReason());
+    }
+  }
+
+  private static List<String> calls(ChatCompletion answer) {
+    return answer.choices().getFirst().message().toolCalls().orElseThrow().stream()
+        .map(call -> call.asFunction().function())
+        .map(function -> function.name() + " " + function.arguments())
+        .toList();
+  }
+}

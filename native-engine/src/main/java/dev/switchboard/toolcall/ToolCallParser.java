@@ -1,0 +1,288 @@
+package dev.switchboard.toolcall;
+
+import java.util.Set;
+
+/**
+ * Parts a text that arrives piece by piece into content and function calls.
+ *
+ * <p>What may still become a marker, and an object that may still become a call, are held back; a
+ * call is told when its object is complete and names a function that was offered. Whatever turns
+ * out to be no call is content as it stood, markers included, so no text is lost and no broken call
+ * is ever told. White space between a text and a call, and between calls, belongs to neither.
+ *
+ * <pre>
+ *   TEXT ──marker──▶ OPENED ──{──▶ OBJECT ──complete──▶ AFTER ──next object──▶ OBJECT
+ *     ▲  (LLAMA: an answer that begins with {) ──▶ OBJECT    │
+ *     └───────── what cannot go on: held text is content ────┴── the end of the calls ──▶ TEXT
+ * </pre>
+ *
+ * <p>The result does not depend on how the text was cut, and the work is linear in its length: a
+ * failed object is not searched again. Used by one thread.
+ */
+public final class ToolCallParser {
+  private static final String HERMES_END = "</tool_call>";
+
+  /** Takes what was decided, in order. */
+  public interface Listener {
+    /** Text that is no call; never empty. */
+    void content(String text);
+
+    void call(FunctionCall call);
+  }
+
+  private enum State {
+    TEXT,
+    OPENED,
+    OBJECT,
+    AFTER
+  }
+
+  private final ToolFormat format;
+  private final CallReader reader;
+  private final Listener listener;
+
+  /** Undecided text; all before it has been told. */
+  private final StringBuilder held = new StringBuilder();
+
+  private final StringBuilder content = new StringBuilder();
+  private State state = State.TEXT;
+  private ObjectScanner scanner = new ObjectScanner();
+  private int objectStart;
+
+  /** Matched characters of the marker in TEXT, of the closing tag in AFTER. */
+  private int matched;
+
+  private boolean marked;
+  private boolean inArray;
+  private boolean separated;
+
+  /** Nothing but white space came yet. */
+  private boolean pristine = true;
+
+  /** Nothing but white space came since the last call. */
+  private boolean behindCall;
+
+  private int calls;
+
+  /**
+   * @param functions names that the model was offered
+   */
+  public ToolCallParser(ToolFormat format, Set<String> functions, Listener listener) {
+    if (format == ToolFormat.NONE) {
+      throw new IllegalArgumentException("there is no format to parse");
+    }
+    this.format = format;
+    this.reader = new CallReader(functions);
+    this.listener = listener;
+  }
+
+  /** How many calls have been told. */
+  public int calls() {
+    return calls;
+  }
+
+  /** Takes the next piece. */
+  public void accept(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      step(text.charAt(i));
+    }
+    tell();
+  }
+
+  /** Takes the end: what is held is content now. */
+  public void finish() {
+    boolean gap = isSpace(held);
+    if (state != State.AFTER && !(gap && behindCall)) {
+      content.append(held);
+    }
+    held.setLength(0);
+    tell();
+  }
+
+  private void tell() {
+    if (!content.isEmpty()) {
+      String text = content.toString();
+      content.setLength(0);
+      listener.content(text);
+    }
+  }
+
+  private void step(char c) {
+    switch (state) {
+      case TEXT -> text(c);
+      case OPENED -> opened(c);
+      case OBJECT -> object(c);
+      case AFTER -> after(c);
+    }
+  }
+
+  // ------------------------------------------------------------------ text
+
+  private void text(char c) {
+    String marker = format.marker();
+    if (format == ToolFormat.LLAMA && pristine && matched == 0 && c == '{') {
+      begin(c, false);
+    } else if (c == marker.charAt(matched)) {
+      held.append(c);
+      if (++matched == marker.length()) {
+        matched = 0;
+        inArray = false;
+        state = State.OPENED;
+      }
+    } else if (matched > 0) {
+      giveBack();
+      text(c);
+    } else if (isSpace(c)) {
+      held.append(c);
+    } else {
+      giveBack();
+      content.append(c);
+      pristine = false;
+      behindCall = false;
+    }
+  }
+
+  /** What was held is content, and the search goes on behind it. */
+  private void giveBack() {
+    boolean gap = isSpace(held);
+    pristine &= gap;
+    behindCall &= gap;
+    content.append(held);
+    held.setLength(0);
+    matched = 0;
+    state = State.TEXT;
+  }
+
+  // ------------------------------------------------------------------ calls
+
+  private void opened(char c) {
+    if (c == '{') {
+      begin(c, true);
+    } else if (c == '[' && format == ToolFormat.MISTRAL && !inArray) {
+      inArray = true;
+      held.append(c);
+    } else if (isSpace(c)) {
+      held.append(c);
+    } else {
+      giveBack();
+      text(c);
+    }
+  }
+
+  private void begin(char c, boolean behindMarker) {
+    marked = behindMarker;
+    scanner = new ObjectScanner();
+    objectStart = held.length();
+    state = State.OBJECT;
+    object(c);
+  }
+
+  private void object(char c) {
+    switch (scanner.next(c)) {
+      case OPEN -> held.append(c);
+      case INVALID -> {
+        giveBack();
+        text(c);
+      }
+      case COMPLETE -> {
+        held.append(c);
+        complete();
+      }
+    }
+  }
+
+  private void complete() {
+    FunctionCall call = reader.read(held.substring(objectStart), scanner, marked);
+    if (call == null) {
+      giveBack();
+      return;
+    }
+    held.setLength(0);
+    matched = 0;
+    separated = false;
+    pristine = false;
+    behindCall = true;
+    calls++;
+    state = format == ToolFormat.MISTRAL && !inArray ? State.TEXT : State.AFTER;
+    tell();
+    listener.call(call);
+  }
+
+  private void after(char c) {
+    switch (format) {
+      case HERMES -> afterHermes(c);
+      case MISTRAL -> afterMistral(c);
+      case LLAMA -> afterLlama(c);
+      case NONE -> giveBack();
+    }
+  }
+
+  /** The closing tag; a model that leaves it out has made its call all the same. */
+  private void afterHermes(char c) {
+    if (c == HERMES_END.charAt(matched)) {
+      held.append(c);
+      if (++matched == HERMES_END.length()) {
+        matched = 0;
+        held.setLength(0);
+        state = State.TEXT;
+      }
+    } else if (matched == 0 && isSpace(c)) {
+      held.append(c);
+    } else {
+      String rest = held.toString();
+      held.setLength(0);
+      matched = 0;
+      state = State.TEXT;
+      for (int i = 0; i < rest.length(); i++) {
+        text(rest.charAt(i));
+      }
+      text(c);
+    }
+  }
+
+  private void afterMistral(char c) {
+    if (c == ']' && !separated) {
+      held.setLength(0);
+      state = State.TEXT;
+    } else if (c == '{' && separated) {
+      begin(c, true);
+    } else if (isSpace(c) || (c == ',' && !separated)) {
+      separated |= c == ',';
+      held.append(c);
+    } else {
+      giveBack();
+      text(c);
+    }
+  }
+
+  private void afterLlama(char c) {
+    if (c == '{') {
+      begin(c, marked);
+    } else if (isGap(c)) {
+      held.append(c);
+    } else {
+      if (!isSpace(held)) {
+        giveBack();
+      }
+      state = State.TEXT;
+      text(c);
+    }
+  }
+
+  private boolean isGap(char c) {
+    return isSpace(c) || (c == ';' && format == ToolFormat.LLAMA);
+  }
+
+  private static boolean isSpace(CharSequence text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (!isSpace(text.charAt(i))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean isSpace(char c) {
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+  }
+}
