@@ -180,10 +180,12 @@ struct NamedType {
   const char* name;
   WeightType type;
 };
-constexpr NamedType kTypes[] = {{"F32", WeightType::kF32},   {"F16", WeightType::kF16},
-                                {"BF16", WeightType::kBF16}, {"Q8_0", WeightType::kQ8_0},
-                                {"Q4_0", WeightType::kQ4_0}, {"Q4_K", WeightType::kQ4_K},
-                                {"Q6_K", WeightType::kQ6_K}};
+constexpr NamedType kTypes[] = {
+    {"F32", WeightType::kF32},   {"F16", WeightType::kF16},      {"BF16", WeightType::kBF16},
+    {"Q8_0", WeightType::kQ8_0}, {"Q4_0", WeightType::kQ4_0},    {"Q4_1", WeightType::kQ4_1},
+    {"Q5_0", WeightType::kQ5_0}, {"Q5_1", WeightType::kQ5_1},    {"Q2_K", WeightType::kQ2_K},
+    {"Q3_K", WeightType::kQ3_K}, {"Q4_K", WeightType::kQ4_K},    {"Q5_K", WeightType::kQ5_K},
+    {"Q6_K", WeightType::kQ6_K}, {"IQ4_NL", WeightType::kIQ4_NL}};
 
 void register_isa(Isa isa) {
   const std::string name = kernels(isa).name;

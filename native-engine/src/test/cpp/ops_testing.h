@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <new>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/float16.h"
@@ -18,12 +20,16 @@
 
 namespace sb::ops::testing {
 
-inline const std::vector<WeightType> kAllTypes = {
-    WeightType::kF32,  WeightType::kF16,  WeightType::kBF16, WeightType::kQ8_0,
-    WeightType::kQ4_0, WeightType::kQ4_K, WeightType::kQ6_K};
+inline const std::vector<WeightType> kQuantisedTypes = {
+    WeightType::kQ8_0, WeightType::kQ4_0, WeightType::kQ4_1,  WeightType::kQ5_0,
+    WeightType::kQ5_1, WeightType::kQ2_K, WeightType::kQ3_K,  WeightType::kQ4_K,
+    WeightType::kQ5_K, WeightType::kQ6_K, WeightType::kIQ4_NL};
 
-inline const std::vector<WeightType> kQuantisedTypes = {WeightType::kQ8_0, WeightType::kQ4_0,
-                                                        WeightType::kQ4_K, WeightType::kQ6_K};
+inline const std::vector<WeightType> kAllTypes = [] {
+  std::vector<WeightType> types = {WeightType::kF32, WeightType::kF16, WeightType::kBF16};
+  types.insert(types.end(), kQuantisedTypes.begin(), kQuantisedTypes.end());
+  return types;
+}();
 
 inline std::string type_name(WeightType type) {
   switch (type) {
@@ -31,16 +37,30 @@ inline std::string type_name(WeightType type) {
       return "F32";
     case WeightType::kF16:
       return "F16";
-    case WeightType::kBF16:
-      return "BF16";
-    case WeightType::kQ8_0:
-      return "Q8_0";
     case WeightType::kQ4_0:
       return "Q4_0";
+    case WeightType::kQ4_1:
+      return "Q4_1";
+    case WeightType::kQ5_0:
+      return "Q5_0";
+    case WeightType::kQ5_1:
+      return "Q5_1";
+    case WeightType::kQ8_0:
+      return "Q8_0";
+    case WeightType::kQ2_K:
+      return "Q2_K";
+    case WeightType::kQ3_K:
+      return "Q3_K";
     case WeightType::kQ4_K:
       return "Q4_K";
+    case WeightType::kQ5_K:
+      return "Q5_K";
     case WeightType::kQ6_K:
       return "Q6_K";
+    case WeightType::kIQ4_NL:
+      return "IQ4_NL";
+    case WeightType::kBF16:
+      return "BF16";
   }
   return "?";
 }
@@ -73,6 +93,36 @@ inline double half_at(const std::uint8_t* p) {
   return static_cast<double>(float_from_half(bits));
 }
 
+// The fifth bit of integer j of a block, from the little-endian number that holds all 32.
+inline int fifth_bit(const std::uint8_t* p, int j) {
+  std::uint32_t bits;
+  std::memcpy(&bits, p, 4);
+  return static_cast<int>(bits >> j & 1) << 4;
+}
+
+// The scale and minimum of block j that Q4_K and Q5_K keep in 12 bytes.
+inline std::pair<int, int> six_bit_scales(const std::uint8_t* sc, int j) {
+  if (j < 4) return {sc[j] & 63, sc[j + 4] & 63};
+  return {(sc[j + 4] & 15) | ((sc[j - 4] >> 6) << 4), (sc[j + 4] >> 4) | ((sc[j] >> 6) << 4)};
+}
+
+// The sixteen scales of Q3_K, by way of four 32-bit words as the format's authors unpack them.
+inline std::array<int, 16> q3_k_scales(const std::uint8_t* p) {
+  std::uint32_t packed[3];
+  std::memcpy(packed, p, 12);
+  constexpr std::uint32_t kLow = 0x0f0f0f0f;
+  constexpr std::uint32_t kTwo = 0x03030303;
+  const std::uint32_t words[4] = {(packed[0] & kLow) | (packed[2] & kTwo) << 4,
+                                  (packed[1] & kLow) | (packed[2] >> 2 & kTwo) << 4,
+                                  (packed[0] >> 4 & kLow) | (packed[2] >> 4 & kTwo) << 4,
+                                  (packed[1] >> 4 & kLow) | (packed[2] >> 6 & kTwo) << 4};
+  std::array<int, 16> scales{};
+  for (std::size_t i = 0; i < 16; ++i) {
+    scales[i] = static_cast<int>(words[i / 4] >> (8 * (i % 4)) & 255) - 32;
+  }
+  return scales;
+}
+
 // One block of each type to doubles, from the formats' definition.
 inline void dequantise_block(WeightType type, const std::uint8_t* p, double* y) {
   switch (type) {
@@ -101,20 +151,66 @@ inline void dequantise_block(WeightType type, const std::uint8_t* p, double* y) 
         y[j + 16] = half_at(p) * ((p[2 + j] >> 4) - 8);
       }
       return;
-    case WeightType::kQ4_K: {
-      const std::uint8_t* sc = p + 4;
-      const std::uint8_t* q = p + 16;
-      for (int j = 0; j < 8; ++j) {
-        const int s = j < 4 ? sc[j] & 63 : (sc[j + 4] & 15) | ((sc[j - 4] >> 6) << 4);
-        const int m = j < 4 ? sc[j + 4] & 63 : (sc[j + 4] >> 4) | ((sc[j] >> 6) << 4);
-        for (int i = 0; i < 32; ++i) {
-          const std::uint8_t byte = q[32 * (j / 2) + i];
-          const int value = j % 2 == 0 ? byte & 15 : byte >> 4;
-          y[32 * j + i] = half_at(p) * s * value - half_at(p + 2) * m;
-        }
+    case WeightType::kQ4_1:
+      for (int j = 0; j < 16; ++j) {
+        y[j] = half_at(p) * (p[4 + j] & 15) + half_at(p + 2);
+        y[j + 16] = half_at(p) * (p[4 + j] >> 4) + half_at(p + 2);
+      }
+      return;
+    case WeightType::kQ5_0:
+      for (int j = 0; j < 16; ++j) {
+        y[j] = half_at(p) * (((p[6 + j] & 15) | fifth_bit(p + 2, j)) - 16);
+        y[j + 16] = half_at(p) * (((p[6 + j] >> 4) | fifth_bit(p + 2, j + 16)) - 16);
+      }
+      return;
+    case WeightType::kQ5_1:
+      for (int j = 0; j < 16; ++j) {
+        y[j] = half_at(p) * ((p[8 + j] & 15) | fifth_bit(p + 4, j)) + half_at(p + 2);
+        y[j + 16] = half_at(p) * ((p[8 + j] >> 4) | fifth_bit(p + 4, j + 16)) + half_at(p + 2);
+      }
+      return;
+    case WeightType::kIQ4_NL: {
+      constexpr int kValues[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                   1,    13,   25,  38,  53,  69,  89,  113};
+      for (int j = 0; j < 16; ++j) {
+        y[j] = half_at(p) * kValues[p[2 + j] & 15];
+        y[j + 16] = half_at(p) * kValues[p[2 + j] >> 4];
       }
       return;
     }
+    case WeightType::kQ2_K:
+      for (int i = 0; i < 256; ++i) {
+        const int q = p[16 + 32 * (i / 128) + i % 32] >> (2 * (i % 128 / 32)) & 3;
+        const int scales = p[i / 16];
+        y[i] = half_at(p + 80) * (scales & 15) * q - half_at(p + 82) * (scales >> 4);
+      }
+      return;
+    case WeightType::kQ3_K: {
+      const std::array<int, 16> scales = q3_k_scales(p + 96);
+      for (int i = 0; i < 256; ++i) {
+        const int low = p[32 + 32 * (i / 128) + i % 32] >> (2 * (i % 128 / 32)) & 3;
+        const int q = (p[i % 32] >> (i / 32) & 1) != 0 ? low : low - 4;
+        y[i] = half_at(p + 108) * scales[static_cast<std::size_t>(i / 16)] * q;
+      }
+      return;
+    }
+    case WeightType::kQ4_K:
+      for (int i = 0; i < 256; ++i) {
+        const auto [s, m] = six_bit_scales(p + 4, i / 32);
+        const std::uint8_t byte = p[16 + 32 * (i / 64) + i % 32];
+        const int q = i / 32 % 2 == 0 ? byte & 15 : byte >> 4;
+        y[i] = half_at(p) * s * q - half_at(p + 2) * m;
+      }
+      return;
+    case WeightType::kQ5_K:
+      for (int i = 0; i < 256; ++i) {
+        const auto [s, m] = six_bit_scales(p + 4, i / 32);
+        const std::uint8_t byte = p[48 + 32 * (i / 64) + i % 32];
+        const int low = i / 32 % 2 == 0 ? byte & 15 : byte >> 4;
+        const int fifth = (p[16 + i % 32] >> (i / 32) & 1) != 0 ? 16 : 0;
+        y[i] = half_at(p) * s * (low + fifth) - half_at(p + 2) * m;
+      }
+      return;
     case WeightType::kQ6_K:
       for (int n = 0; n < 2; ++n) {
         const std::uint8_t* ql = p + 64 * n;
@@ -148,6 +244,27 @@ inline void put_half(std::uint8_t* p, float value) {
   std::memcpy(p, &bits, 2);
 }
 
+// Sets a quantised block's float scale, and its minimum where it has one.
+inline void put_scales(WeightType type, std::uint8_t* p, float scale, float minimum) {
+  switch (type) {
+    case WeightType::kQ4_1:
+    case WeightType::kQ5_1:
+    case WeightType::kQ4_K:
+    case WeightType::kQ5_K:
+      put_half(p, scale);
+      return put_half(p + 2, minimum);
+    case WeightType::kQ2_K:
+      put_half(p + 80, scale);
+      return put_half(p + 82, minimum);
+    case WeightType::kQ3_K:
+      return put_half(p + 108, 0.1f * scale);
+    case WeightType::kQ6_K:
+      return put_half(p + 208, 0.1f * scale);
+    default:
+      return put_half(p, scale);
+  }
+}
+
 // Every bit pattern of integers and small scales; the float scales are of ordinary size.
 inline FileMatrix random_matrix(WeightType type, std::int64_t rows, std::int64_t cols,
                                 std::uint32_t seed) {
@@ -165,32 +282,17 @@ inline FileMatrix random_matrix(WeightType type, std::int64_t rows, std::int64_t
       p[i] = static_cast<std::uint8_t>(byte(random));
     }
     const float value = normal(random);
-    const float scale = 0.02f * value;
-    switch (type) {
-      case WeightType::kF32:
-        std::memcpy(p, &value, 4);
-        break;
-      case WeightType::kF16:
-        put_half(p, value);
-        break;
-      case WeightType::kBF16: {
-        std::uint32_t bits;
-        std::memcpy(&bits, &value, 4);
-        const auto upper = static_cast<std::uint16_t>(bits >> 16);
-        std::memcpy(p, &upper, 2);
-        break;
-      }
-      case WeightType::kQ8_0:
-      case WeightType::kQ4_0:
-        put_half(p, scale);
-        break;
-      case WeightType::kQ4_K:
-        put_half(p, scale);
-        put_half(p + 2, 0.02f * normal(random));
-        break;
-      case WeightType::kQ6_K:
-        put_half(p + 208, scale * 0.1f);
-        break;
+    if (type == WeightType::kF32) {
+      std::memcpy(p, &value, 4);
+    } else if (type == WeightType::kF16) {
+      put_half(p, value);
+    } else if (type == WeightType::kBF16) {
+      std::uint32_t bits;
+      std::memcpy(&bits, &value, 4);
+      const auto upper = static_cast<std::uint16_t>(bits >> 16);
+      std::memcpy(p, &upper, 2);
+    } else {
+      put_scales(type, p, 0.02f * value, 0.02f * normal(random));
     }
     dequantise_block(type, p, m.values.data() + b * traits.block_elements);
   }

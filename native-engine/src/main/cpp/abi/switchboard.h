@@ -69,9 +69,16 @@ typedef enum sb_type {
   SB_TYPE_F32 = 0,
   SB_TYPE_F16 = 1,
   SB_TYPE_Q4_0 = 2,
+  SB_TYPE_Q4_1 = 3,
+  SB_TYPE_Q5_0 = 6,
+  SB_TYPE_Q5_1 = 7,
   SB_TYPE_Q8_0 = 8,
+  SB_TYPE_Q2_K = 10,
+  SB_TYPE_Q3_K = 11,
   SB_TYPE_Q4_K = 12,
+  SB_TYPE_Q5_K = 13,
   SB_TYPE_Q6_K = 14,
+  SB_TYPE_IQ4_NL = 20,
   SB_TYPE_BF16 = 30
 } sb_type;
 

@@ -209,9 +209,16 @@ bool known_type(ops::WeightType type) {
     case ops::WeightType::kF32:
     case ops::WeightType::kF16:
     case ops::WeightType::kQ4_0:
+    case ops::WeightType::kQ4_1:
+    case ops::WeightType::kQ5_0:
+    case ops::WeightType::kQ5_1:
     case ops::WeightType::kQ8_0:
+    case ops::WeightType::kQ2_K:
+    case ops::WeightType::kQ3_K:
     case ops::WeightType::kQ4_K:
+    case ops::WeightType::kQ5_K:
     case ops::WeightType::kQ6_K:
+    case ops::WeightType::kIQ4_NL:
     case ops::WeightType::kBF16:
       return true;
   }

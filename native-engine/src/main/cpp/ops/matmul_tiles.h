@@ -31,14 +31,28 @@ struct Matmul {
         return batches<WeightType::kF16>(call, group_begin, group_end);
       case WeightType::kBF16:
         return batches<WeightType::kBF16>(call, group_begin, group_end);
-      case WeightType::kQ8_0:
-        return batches<WeightType::kQ8_0>(call, group_begin, group_end);
       case WeightType::kQ4_0:
         return batches<WeightType::kQ4_0>(call, group_begin, group_end);
+      case WeightType::kQ4_1:
+        return batches<WeightType::kQ4_1>(call, group_begin, group_end);
+      case WeightType::kQ5_0:
+        return batches<WeightType::kQ5_0>(call, group_begin, group_end);
+      case WeightType::kQ5_1:
+        return batches<WeightType::kQ5_1>(call, group_begin, group_end);
+      case WeightType::kQ8_0:
+        return batches<WeightType::kQ8_0>(call, group_begin, group_end);
+      case WeightType::kQ2_K:
+        return batches<WeightType::kQ2_K>(call, group_begin, group_end);
+      case WeightType::kQ3_K:
+        return batches<WeightType::kQ3_K>(call, group_begin, group_end);
       case WeightType::kQ4_K:
         return batches<WeightType::kQ4_K>(call, group_begin, group_end);
+      case WeightType::kQ5_K:
+        return batches<WeightType::kQ5_K>(call, group_begin, group_end);
       case WeightType::kQ6_K:
         return batches<WeightType::kQ6_K>(call, group_begin, group_end);
+      case WeightType::kIQ4_NL:
+        return batches<WeightType::kIQ4_NL>(call, group_begin, group_end);
     }
   }
 

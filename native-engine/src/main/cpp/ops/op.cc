@@ -15,11 +15,24 @@ TypeTraits type_traits(WeightType type) {
     case WeightType::kBF16:
       return {1, 2, false};
     case WeightType::kQ4_0:
+    case WeightType::kIQ4_NL:
       return {32, 18, true};
+    case WeightType::kQ4_1:
+      return {32, 20, true};
+    case WeightType::kQ5_0:
+      return {32, 22, true};
+    case WeightType::kQ5_1:
+      return {32, 24, true};
     case WeightType::kQ8_0:
       return {32, 34, true};
+    case WeightType::kQ2_K:
+      return {256, 84, true};
+    case WeightType::kQ3_K:
+      return {256, 110, true};
     case WeightType::kQ4_K:
       return {256, 144, true};
+    case WeightType::kQ5_K:
+      return {256, 176, true};
     case WeightType::kQ6_K:
       return {256, 210, true};
   }

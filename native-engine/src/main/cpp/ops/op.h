@@ -3,9 +3,9 @@
 // Layout. A weight matrix is repacked once, at load, into groups of 16 output rows: at each step
 // along the columns the 16 rows lie side by side, so one 512-bit register (or two 256-bit ones)
 // holds 16 running sums and no horizontal reduction is ever needed. Quantised weights are stored as
-// unsigned integers (Q8_0 with its sign bit flipped) and multiplied with signed 8-bit activations,
-// which is what vpdpbusd and vpmaddubsw want; the offset is taken back with the activations' sums.
-// Activations are quantised per 32 columns with a float scale.
+// unsigned integers (signed ones with an offset added) and multiplied with signed 8-bit
+// activations, which is what vpdpbusd and vpmaddubsw want; the offset is taken back with the
+// activations' sums. Activations are quantised per 32 columns with a float scale.
 //
 // Determinism. An output element is computed by one thread, in one order along the columns that
 // depends neither on the number of tokens in the call nor on the instruction set: integer sums are
@@ -28,9 +28,16 @@ enum class WeightType : std::int32_t {
   kF32 = 0,
   kF16 = 1,
   kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ5_0 = 6,
+  kQ5_1 = 7,
   kQ8_0 = 8,
+  kQ2_K = 10,
+  kQ3_K = 11,
   kQ4_K = 12,
+  kQ5_K = 13,
   kQ6_K = 14,
+  kIQ4_NL = 20,
   kBF16 = 30
 };
 
@@ -78,7 +85,7 @@ void pack(WeightType type, const void* src, std::int64_t full_cols, std::int64_t
 void unpack_row(const Matrix& w, std::int64_t row, float* out);
 
 // Sums of one block's quantised activations, which take back the weights' offsets and minimums.
-// The half is for Q6_K, whose weight scales span 16 columns.
+// The half is for weights whose scales span 16 columns.
 struct BlockSum {
   std::int32_t all;         // of the 32 values
   std::int32_t first_half;  // of the first 16

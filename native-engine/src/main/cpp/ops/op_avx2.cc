@@ -2,7 +2,7 @@
 //
 // vpmaddubsw multiplies unsigned weights (8 rows x 4 columns) with signed activations and adds
 // pairs in 16 bits, saturating. Integers of up to 6 bits cannot reach the bound in the few
-// additions made here; Q8_0's can, so there the weight's sign moves to the activation:
+// additions made here; 8-bit ones can, so there the weight's sign moves to the activation:
 // |w| * (sign(w) * x) is at most 2 * 128 * 127 per pair. Every sum is therefore exact.
 //
 // With 16 registers a tile is 4 tokens; its float sums for both halves of a group stay in
@@ -179,23 +179,35 @@ constexpr bool kIsFloat =
 // The scales of one block for 8 of the 16 rows.
 template <WeightType kType>
 struct Scales {
+  static constexpr Format kFormat = format_of(kType);
+
   __m256 scale;
   __m256 minimum;
   __m256i half[2];
+  __m256i half_minimum[2];
 
   Scales(const std::uint8_t* header, std::int64_t block, int first_row) {
-    if constexpr (kType == WeightType::kQ4_K) {
-      const std::uint8_t* p = header + 64 + 32 * block + first_row;
-      scale = _mm256_mul_ps(load_halves(header + 2 * first_row), load_small_unsigned(p));
-      minimum =
-          _mm256_mul_ps(load_halves(header + 32 + 2 * first_row), load_small_unsigned(p + 16));
-    } else if constexpr (kType == WeightType::kQ6_K) {
-      const std::uint8_t* p = header + 32 + 32 * block + first_row;
+    const std::uint8_t* part = header + scale_prefix_bytes(kType) +
+                               scale_block_bytes(kType) * static_cast<std::size_t>(block);
+    const std::uint8_t* p = part + first_row;
+    if constexpr (scale_prefix_bytes(kType) == 0) {
+      scale = load_halves(part + 2 * first_row);
+      if constexpr (kFormat.has_minimum()) minimum = load_halves(part + 32 + 2 * first_row);
+    } else {
       scale = load_halves(header + 2 * first_row);
+      if constexpr (kFormat.has_minimum()) minimum = load_halves(header + 32 + 2 * first_row);
+    }
+    if constexpr (kFormat.scaling == Scaling::kSuper) {
+      scale = _mm256_mul_ps(scale, load_small_unsigned(p));
+      minimum = _mm256_mul_ps(minimum, load_small_unsigned(p + 16));
+    } else if constexpr (kFormat.scaling == Scaling::kHalves) {
       half[0] = _mm256_cvtepi8_epi32(load_8(p));
       half[1] = _mm256_cvtepi8_epi32(load_8(p + 16));
-    } else {
-      scale = load_halves(header + 32 * block + 2 * first_row);
+    } else if constexpr (kFormat.scaling == Scaling::kHalvesMinimum) {
+      half[0] = _mm256_cvtepu8_epi32(load_8(p));
+      half[1] = _mm256_cvtepu8_epi32(load_8(p + 16));
+      half_minimum[0] = _mm256_cvtepu8_epi32(load_8(p + 32));
+      half_minimum[1] = _mm256_cvtepu8_epi32(load_8(p + 48));
     }
   }
 };
@@ -208,80 +220,97 @@ void keep(__m256i& sum) { asm("" : "+x"(sum)); }
 template <int kTokens>
 using Sums = __m256i[kTokens];
 
-// Quad `quad` (0..7) as bytes; integers points at the 8 rows' first byte of the block.
+// Whether vpmaddubsw needs the weights' signs moved to the activations.
 template <WeightType kType>
-__m256i load_quad(const std::uint8_t* integers, int quad) {
-  if constexpr (kType == WeightType::kQ8_0) {
-    return _mm256_xor_si256(load_bytes(integers + 64 * quad),
-                            _mm256_set1_epi8(static_cast<char>(0x80)));
+constexpr bool kIsSigned = format_of(kType).offset == 128;
+
+// The bits that stand at "from" of every byte at "to"; others come along and are masked later.
+__m256i move_bits(__m256i bytes, int from, int to) {
+  return from > to ? _mm256_srli_epi16(bytes, from - to) : _mm256_slli_epi16(bytes, to - from);
+}
+
+// Quad `quad` (0..7) as bytes, signed where kIsSigned; integers points at the 8 rows' first byte of
+// the block.
+template <WeightType kType>
+[[gnu::always_inline]] inline __m256i load_quad(const std::uint8_t* integers, int quad) {
+  constexpr Format kFormat = format_of(kType);
+  constexpr int kLow = kFormat.low_bits;
+  __m256i bytes;
+  if constexpr (kLow == 8) {
+    bytes = load_bytes(integers + 64 * quad);
+  } else if constexpr (kLow == 4) {
+    bytes = move_bits(load_bytes(integers + 64 * (quad % 4)), quad / 4 * 4, 0);
+    bytes = _mm256_and_si256(bytes, _mm256_set1_epi8(15));
+  } else {
+    bytes = move_bits(load_bytes(integers + 64 * (quad / 4)), quad % 4 * 2, 0);
+    bytes = _mm256_and_si256(bytes, _mm256_set1_epi8(3));
   }
-  const int pair = quad % 4;
-  const __m256i low_four = _mm256_set1_epi8(15);
-  __m256i bytes = load_bytes(integers + 64 * pair);
-  if (quad >= 4) bytes = _mm256_srli_epi16(bytes, 4);
-  bytes = _mm256_and_si256(bytes, low_four);
-  if constexpr (kType == WeightType::kQ6_K) {
-    // The upper two bits stand at 2 * pair and belong at 4.
-    const __m256i packed = load_bytes(integers + 64 * (4 + quad / 4));
-    const __m256i upper = pair <= 2 ? _mm256_slli_epi16(packed, 4 - 2 * pair)
-                                    : _mm256_srli_epi16(packed, 2 * pair - 4);
-    bytes = _mm256_or_si256(bytes, _mm256_and_si256(upper, _mm256_set1_epi8(0x30)));
+  const std::uint8_t* upper = integers + 64 * kFormat.low_lines();
+  if constexpr (kFormat.upper_bits == 1) {
+    const __m256i bit = move_bits(load_bytes(upper), quad, kLow);
+    bytes = _mm256_or_si256(bytes, _mm256_and_si256(bit, _mm256_set1_epi8(1 << kLow)));
+  } else if constexpr (kFormat.upper_bits == 2) {
+    const __m256i two = move_bits(load_bytes(upper + 64 * (quad / 4)), quad % 4 * 2, kLow);
+    bytes = _mm256_or_si256(bytes, _mm256_and_si256(two, _mm256_set1_epi8(3 << kLow)));
+  }
+  if constexpr (kFormat.looked_up) {
+    const __m128i table = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kNonLinear));
+    bytes = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), bytes);
+  }
+  if constexpr (kIsSigned<kType>) {
+    bytes = _mm256_xor_si256(bytes, _mm256_set1_epi8(static_cast<char>(0x80)));
   }
   return bytes;
 }
 
 __m256i add_pairs(__m256i sixteens) { return _mm256_madd_epi16(sixteens, _mm256_set1_epi16(1)); }
 
-// 4-bit integers: 8 quads of at most 2 * 15 * 127 each stay below 2^15, so a block is summed in 16
-// bits.
-template <int kTokens>
-[[gnu::always_inline]] inline void multiply_four_bit(const std::uint8_t* integers,
-                                                     const std::int8_t* q, std::int64_t k,
-                                                     Sums<kTokens>& sums) {
-  __m256i sixteens[kTokens];
-#pragma GCC unroll 8
-  for (int quad = 0; quad < 8; ++quad) {
-    const __m256i weights = load_quad<WeightType::kQ4_0>(integers, quad);
-#pragma GCC unroll 8
-    for (int t = 0; t < kTokens; ++t) {
-      const __m256i product = _mm256_maddubs_epi16(weights, broadcast_quad(q + t * k + 4 * quad));
-      sixteens[t] = quad == 0 ? product : _mm256_add_epi16(sixteens[t], product);
-      keep(sixteens[t]);
-    }
-  }
-#pragma GCC unroll 8
-  for (int t = 0; t < kTokens; ++t) sums[t] = add_pairs(sixteens[t]);
+// Quads whose products may be added in 16 bits: each adds at most 2 * integer * 127.
+template <WeightType kType>
+constexpr int quads_in_sixteen_bits() {
+  constexpr Format kFormat = format_of(kType);
+  constexpr int kLargest = (1 << (kFormat.low_bits + kFormat.upper_bits)) - 1;
+  constexpr int kFit = 32767 / (2 * kLargest * 127);
+  return kFit >= 8 ? 8 : kFit >= 4 ? 4 : kFit >= 2 ? 2 : 1;
 }
 
-// 6-bit integers: two quads of at most 2 * 63 * 127 stay below 2^15.
-template <int kTokens>
-[[gnu::always_inline]] inline void multiply_six_bit(const std::uint8_t* integers,
-                                                    const std::int8_t* q, std::int64_t k,
-                                                    int first_quad, Sums<kTokens>& sums) {
+// Sums the products of kQuads quads from first_quad on.
+template <WeightType kType, int kTokens, int kQuads>
+[[gnu::always_inline]] inline void multiply_unsigned(const std::uint8_t* integers,
+                                                     const std::int8_t* q, std::int64_t k,
+                                                     int first_quad, Sums<kTokens>& sums) {
+  constexpr int kFit = quads_in_sixteen_bits<kType>();
+  constexpr int kStep = kFit < kQuads ? kFit : kQuads;
 #pragma GCC unroll 8
-  for (int quad = first_quad; quad < first_quad + 4; quad += 2) {
-    const __m256i a = load_quad<WeightType::kQ6_K>(integers, quad);
-    const __m256i b = load_quad<WeightType::kQ6_K>(integers, quad + 1);
+  for (int begin = first_quad; begin < first_quad + kQuads; begin += kStep) {
+    __m256i sixteens[kTokens];
+#pragma GCC unroll 8
+    for (int quad = begin; quad < begin + kStep; ++quad) {
+      const __m256i weights = load_quad<kType>(integers, quad);
+#pragma GCC unroll 8
+      for (int t = 0; t < kTokens; ++t) {
+        const __m256i product = _mm256_maddubs_epi16(weights, broadcast_quad(q + t * k + 4 * quad));
+        sixteens[t] = quad == begin ? product : _mm256_add_epi16(sixteens[t], product);
+        keep(sixteens[t]);
+      }
+    }
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) {
-      const std::int8_t* token = q + t * k + 4 * quad;
-      const __m256i product =
-          add_pairs(_mm256_add_epi16(_mm256_maddubs_epi16(a, broadcast_quad(token)),
-                                     _mm256_maddubs_epi16(b, broadcast_quad(token + 4))));
-      sums[t] = quad == first_quad ? product : _mm256_add_epi32(sums[t], product);
+      const __m256i product = add_pairs(sixteens[t]);
+      sums[t] = begin == first_quad ? product : _mm256_add_epi32(sums[t], product);
       keep(sums[t]);
     }
   }
 }
 
 // 8-bit integers, signed already: no offset is left to take back.
-template <int kTokens>
-[[gnu::always_inline]] inline void multiply_eight_bit(const std::uint8_t* integers,
-                                                      const std::int8_t* q, std::int64_t k,
-                                                      Sums<kTokens>& sums) {
+template <WeightType kType, int kTokens>
+[[gnu::always_inline]] inline void multiply_signed(const std::uint8_t* integers,
+                                                   const std::int8_t* q, std::int64_t k,
+                                                   Sums<kTokens>& sums) {
 #pragma GCC unroll 8
   for (int quad = 0; quad < 8; ++quad) {
-    const __m256i weights = load_quad<WeightType::kQ8_0>(integers, quad);
+    const __m256i weights = load_quad<kType>(integers, quad);
     const __m256i magnitude = _mm256_abs_epi8(weights);
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) {
@@ -293,39 +322,55 @@ template <int kTokens>
   }
 }
 
-__m256i minus_offset(WeightType type, __m256i sum, std::int32_t x_sum) {
-  return _mm256_sub_epi32(sum, _mm256_set1_epi32(integer_offset(type) * x_sum));
+template <WeightType kType>
+__m256i minus_offset(__m256i sum, std::int32_t x_sum) {
+  constexpr int kOffset = format_of(kType).offset;
+  if constexpr (kOffset == 0) return sum;
+  return _mm256_sub_epi32(sum, _mm256_set1_epi32(kOffset * x_sum));
 }
 
 template <WeightType kType, int kTokens>
 [[gnu::always_inline]] inline void integer_products(
     const Scales<kType>& scales, const std::uint8_t* integers, const std::int8_t* q, std::int64_t k,
     const BlockSum* sum, std::int64_t blocks_per_token, Sums<kTokens>& products) {
-  if constexpr (kType == WeightType::kQ8_0) {
-    multiply_eight_bit<kTokens>(integers, q, k, products);
-  } else if constexpr (kType == WeightType::kQ6_K) {
+  if constexpr (kIsSigned<kType>) {
+    multiply_signed<kType, kTokens>(integers, q, k, products);
+  } else if constexpr (format_of(kType).halves()) {
     Sums<kTokens> second;
-    multiply_six_bit<kTokens>(integers, q, k, 0, products);
+    multiply_unsigned<kType, kTokens, 4>(integers, q, k, 0, products);
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) {
       const std::int32_t x_sum = sum[t * blocks_per_token].first_half;
-      products[t] = _mm256_mullo_epi32(minus_offset(kType, products[t], x_sum), scales.half[0]);
+      products[t] = _mm256_mullo_epi32(minus_offset<kType>(products[t], x_sum), scales.half[0]);
     }
-    multiply_six_bit<kTokens>(integers, q, k, 4, second);
+    multiply_unsigned<kType, kTokens, 4>(integers, q, k, 4, second);
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) {
       const BlockSum& s = sum[t * blocks_per_token];
       const __m256i product =
-          _mm256_mullo_epi32(minus_offset(kType, second[t], s.all - s.first_half), scales.half[1]);
+          _mm256_mullo_epi32(minus_offset<kType>(second[t], s.all - s.first_half), scales.half[1]);
       products[t] = _mm256_add_epi32(products[t], product);
     }
   } else {
-    multiply_four_bit<kTokens>(integers, q, k, products);
-    if constexpr (kType == WeightType::kQ4_K) return;
+    multiply_unsigned<kType, kTokens, 8>(integers, q, k, 0, products);
 #pragma GCC unroll 8
     for (int t = 0; t < kTokens; ++t) {
-      products[t] = minus_offset(kType, products[t], sum[t * blocks_per_token].all);
+      products[t] = minus_offset<kType>(products[t], sum[t * blocks_per_token].all);
     }
+  }
+}
+
+// The block's activations as the minimums weight them.
+template <WeightType kType>
+__m256 scaled_sums(const Scales<kType>& scales, const BlockSum& sum, float x_scale) {
+  if constexpr (format_of(kType).halves()) {
+    const __m256i first = _mm256_set1_epi32(sum.first_half);
+    const __m256i second = _mm256_set1_epi32(sum.all - sum.first_half);
+    const __m256i weighted = _mm256_add_epi32(_mm256_mullo_epi32(first, scales.half_minimum[0]),
+                                              _mm256_mullo_epi32(second, scales.half_minimum[1]));
+    return _mm256_mul_ps(_mm256_set1_ps(x_scale), _mm256_cvtepi32_ps(weighted));
+  } else {
+    return _mm256_set1_ps(x_scale * static_cast<float>(sum.all));
   }
 }
 
@@ -345,9 +390,9 @@ template <WeightType kType, int kTokens>
     const float x_scale = x.scale[at + t * blocks_per_token];
     const __m256 scale = _mm256_mul_ps(scales.scale, _mm256_set1_ps(x_scale));
     sums[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products[t]), scale, sums[t]);
-    if constexpr (kType == WeightType::kQ4_K) {
-      const float scaled_sum = x_scale * static_cast<float>(x.sum[at + t * blocks_per_token].all);
-      sums[t] = _mm256_fnmadd_ps(scales.minimum, _mm256_set1_ps(scaled_sum), sums[t]);
+    if constexpr (format_of(kType).has_minimum()) {
+      const BlockSum& sum = x.sum[at + t * blocks_per_token];
+      sums[t] = _mm256_fnmadd_ps(scales.minimum, scaled_sums<kType>(scales, sum, x_scale), sums[t]);
     }
   }
 }

@@ -125,56 +125,89 @@ constexpr bool kIsFloat =
 // The scales of a chunk and of one block in it, one lane per row.
 template <WeightType kType>
 struct Scales {
+  static constexpr Format kFormat = format_of(kType);
+
   __m512 d;
   __m512 d_minimum;
   __m512 scale;
   __m512 minimum;
   __m512i half[2];
+  __m512i half_minimum[2];
 
   void begin_chunk(const std::uint8_t* header) {
-    if constexpr (kType == WeightType::kQ4_K || kType == WeightType::kQ6_K) d = load_halves(header);
-    if constexpr (kType == WeightType::kQ4_K) d_minimum = load_halves(header + 32);
+    constexpr std::size_t kPrefix = scale_prefix_bytes(kType);
+    if constexpr (kPrefix > 0) d = load_halves(header);
+    if constexpr (kPrefix > 32) d_minimum = load_halves(header + 32);
   }
 
   void begin_block(const std::uint8_t* header, std::int64_t block) {
-    if constexpr (kType == WeightType::kQ4_K) {
-      const std::uint8_t* p = header + 64 + 32 * block;
+    const std::uint8_t* p = header + scale_prefix_bytes(kType) +
+                            scale_block_bytes(kType) * static_cast<std::size_t>(block);
+    if constexpr (kFormat.scaling == Scaling::kSuper) {
       scale = _mm512_mul_ps(d, load_small_unsigned(p));
       minimum = _mm512_mul_ps(d_minimum, load_small_unsigned(p + 16));
-    } else if constexpr (kType == WeightType::kQ6_K) {
-      const std::uint8_t* p = header + 32 + 32 * block;
+    } else if constexpr (kFormat.scaling == Scaling::kHalves) {
       scale = d;
       half[0] = _mm512_cvtepi8_epi32(load_16(p));
       half[1] = _mm512_cvtepi8_epi32(load_16(p + 16));
+    } else if constexpr (kFormat.scaling == Scaling::kHalvesMinimum) {
+      scale = d;
+      minimum = d_minimum;
+      half[0] = _mm512_cvtepu8_epi32(load_16(p));
+      half[1] = _mm512_cvtepu8_epi32(load_16(p + 16));
+      half_minimum[0] = _mm512_cvtepu8_epi32(load_16(p + 32));
+      half_minimum[1] = _mm512_cvtepu8_epi32(load_16(p + 48));
     } else {
-      scale = load_halves(header + 32 * block);
+      scale = load_halves(p);
+      if constexpr (kFormat.has_minimum()) minimum = load_halves(p + 32);
     }
   }
 };
 
-// Quads i and i + 4 of a block as bytes.
+// Moves the bits that stand at kFrom of every byte to kTo; others come along and are masked later.
+template <int kFrom, int kTo>
+__m512i move_bits(__m512i bytes) {
+  if constexpr (kFrom > kTo) return _mm512_srli_epi16(bytes, kFrom - kTo);
+  if constexpr (kFrom < kTo) return _mm512_slli_epi16(bytes, kTo - kFrom);
+  return bytes;
+}
+
+// Quads kQuad and kQuad + 4 of a block as bytes.
 template <WeightType kType, int kQuad>
 void load_quads(const std::uint8_t* integers, __m512i& first, __m512i& second) {
-  if constexpr (kType == WeightType::kQ8_0) {
+  constexpr Format kFormat = format_of(kType);
+  constexpr int kLow = kFormat.low_bits;
+  if constexpr (kLow == 8) {
     first = load_bytes(integers + 64 * kQuad);
     second = load_bytes(integers + 64 * (kQuad + 4));
-    return;
+  } else if constexpr (kLow == 4) {
+    const __m512i low_four = _mm512_set1_epi8(15);
+    const __m512i bytes = load_bytes(integers + 64 * kQuad);
+    first = _mm512_and_si512(bytes, low_four);
+    second = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_four);
+  } else {
+    const __m512i low_two = _mm512_set1_epi8(3);
+    first = _mm512_and_si512(move_bits<2 * kQuad, 0>(load_bytes(integers)), low_two);
+    second = _mm512_and_si512(move_bits<2 * kQuad, 0>(load_bytes(integers + 64)), low_two);
   }
-  const __m512i low_four = _mm512_set1_epi8(15);
-  const __m512i bytes = load_bytes(integers + 64 * kQuad);
-  first = _mm512_and_si512(bytes, low_four);
-  second = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), low_four);
-  if constexpr (kType == WeightType::kQ6_K) {
-    // The upper two bits stand at 2 * kQuad and belong at 4.
-    const __m512i place = _mm512_set1_epi8(0x30);
-    __m512i upper[2] = {load_bytes(integers + 256), load_bytes(integers + 320)};
-    for (__m512i& u : upper) {
-      if constexpr (kQuad < 2) u = _mm512_slli_epi16(u, 4 - 2 * kQuad);
-      if constexpr (kQuad > 2) u = _mm512_srli_epi16(u, 2 * kQuad - 4);
-    }
-    constexpr int kOrOfAnd = 0xf8;  // a | (b & c)
-    first = _mm512_ternarylogic_epi32(first, upper[0], place, kOrOfAnd);
-    second = _mm512_ternarylogic_epi32(second, upper[1], place, kOrOfAnd);
+  constexpr int kOrOfAnd = 0xf8;  // a | (b & c)
+  const std::uint8_t* upper = integers + 64 * kFormat.low_lines();
+  if constexpr (kFormat.upper_bits == 1) {
+    const __m512i place = _mm512_set1_epi8(1 << kLow);
+    const __m512i bits = load_bytes(upper);
+    first = _mm512_ternarylogic_epi32(first, move_bits<kQuad, kLow>(bits), place, kOrOfAnd);
+    second = _mm512_ternarylogic_epi32(second, move_bits<kQuad + 4, kLow>(bits), place, kOrOfAnd);
+  } else if constexpr (kFormat.upper_bits == 2) {
+    const __m512i place = _mm512_set1_epi8(3 << kLow);
+    const __m512i low_half = move_bits<2 * kQuad, kLow>(load_bytes(upper));
+    const __m512i high_half = move_bits<2 * kQuad, kLow>(load_bytes(upper + 64));
+    first = _mm512_ternarylogic_epi32(first, low_half, place, kOrOfAnd);
+    second = _mm512_ternarylogic_epi32(second, high_half, place, kOrOfAnd);
+  }
+  if constexpr (kFormat.looked_up) {
+    const __m512i table = _mm512_broadcast_i32x4(load_16(kNonLinear));
+    first = _mm512_shuffle_epi8(table, first);
+    second = _mm512_shuffle_epi8(table, second);
   }
 }
 
@@ -190,33 +223,43 @@ template <WeightType kType, int kTokens, int kQuad>
   for (int t = 0; t < kTokens; ++t) {
     const std::int8_t* quad = q + t * k + 4 * kQuad;
     first_half[t] = _mm512_dpbusd_epi32(first_half[t], first, broadcast_quad(quad));
-    // One chain is enough but for Q6_K, whose halves are scaled apart.
-    __m512i& sum = kType == WeightType::kQ6_K ? second_half[t] : first_half[t];
+    // One chain is enough where the halves are not scaled apart.
+    __m512i& sum = format_of(kType).halves() ? second_half[t] : first_half[t];
     sum = _mm512_dpbusd_epi32(sum, second, broadcast_quad(quad + 16));
   }
 }
 
-// offset * sum in every lane.
+// sum less what the offset of the integers has added to it.
 template <WeightType kType>
-__m512i offset_times(std::int32_t sum) {
-  constexpr int kShift = kType == WeightType::kQ8_0 ? 7 : kType == WeightType::kQ4_0 ? 3 : 5;
-  static_assert(1 << kShift == integer_offset(kType));
-  return _mm512_slli_epi32(_mm512_set1_epi32(sum), kShift);
+__m512i minus_offset(__m512i sum, std::int32_t x_sum) {
+  constexpr int kOffset = format_of(kType).offset;
+  if constexpr (kOffset == 0) return sum;
+  static_assert((kOffset & (kOffset - 1)) == 0);
+  const __m512i offsets = _mm512_slli_epi32(_mm512_set1_epi32(x_sum), __builtin_ctz(kOffset));
+  return _mm512_sub_epi32(sum, offsets);
 }
 
 template <WeightType kType>
-__m512i without_offset(const Scales<kType>& scales, __m512i first_half, __m512i second_half,
-                       const BlockSum& sum) {
-  if constexpr (kType == WeightType::kQ4_K) return first_half;
-  if constexpr (kType == WeightType::kQ8_0 || kType == WeightType::kQ4_0) {
-    return _mm512_sub_epi32(first_half, offset_times<kType>(sum.all));
-  }
-  if constexpr (kType == WeightType::kQ6_K) {
-    const __m512i first = _mm512_sub_epi32(first_half, offset_times<kType>(sum.first_half));
-    const __m512i second =
-        _mm512_sub_epi32(second_half, offset_times<kType>(sum.all - sum.first_half));
-    return _mm512_add_epi32(_mm512_mullo_epi32(first, scales.half[0]),
-                            _mm512_mullo_epi32(second, scales.half[1]));
+__m512i integer_product(const Scales<kType>& scales, __m512i first_half, __m512i second_half,
+                        const BlockSum& sum) {
+  if constexpr (!format_of(kType).halves()) return minus_offset<kType>(first_half, sum.all);
+  const __m512i first = minus_offset<kType>(first_half, sum.first_half);
+  const __m512i second = minus_offset<kType>(second_half, sum.all - sum.first_half);
+  return _mm512_add_epi32(_mm512_mullo_epi32(first, scales.half[0]),
+                          _mm512_mullo_epi32(second, scales.half[1]));
+}
+
+// The block's activations as the minimums weight them.
+template <WeightType kType>
+__m512 scaled_sums(const Scales<kType>& scales, const BlockSum& sum, float x_scale) {
+  if constexpr (format_of(kType).halves()) {
+    const __m512i first = _mm512_set1_epi32(sum.first_half);
+    const __m512i second = _mm512_set1_epi32(sum.all - sum.first_half);
+    const __m512i weighted = _mm512_add_epi32(_mm512_mullo_epi32(first, scales.half_minimum[0]),
+                                              _mm512_mullo_epi32(second, scales.half_minimum[1]));
+    return _mm512_mul_ps(_mm512_set1_ps(x_scale), _mm512_cvtepi32_ps(weighted));
+  } else {
+    return _mm512_set1_ps(x_scale * static_cast<float>(sum.all));
   }
 }
 
@@ -243,12 +286,11 @@ template <WeightType kType, int kTokens>
   for (int t = 0; t < kTokens; ++t) {
     const BlockSum& sum = x.sum[at + t * blocks_per_token];
     const float x_scale = x.scale[at + t * blocks_per_token];
-    const __m512i product = without_offset<kType>(scales, first_half[t], second_half[t], sum);
+    const __m512i product = integer_product<kType>(scales, first_half[t], second_half[t], sum);
     const __m512 scale = _mm512_mul_ps(scales.scale, _mm512_set1_ps(x_scale));
     sums[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, sums[t]);
-    if constexpr (kType == WeightType::kQ4_K) {
-      const float scaled_sum = x_scale * static_cast<float>(sum.all);
-      sums[t] = _mm512_fnmadd_ps(scales.minimum, _mm512_set1_ps(scaled_sum), sums[t]);
+    if constexpr (format_of(kType).has_minimum()) {
+      sums[t] = _mm512_fnmadd_ps(scales.minimum, scaled_sums<kType>(scales, sum, x_scale), sums[t]);
     }
   }
 }
@@ -256,9 +298,12 @@ template <WeightType kType, int kTokens>
 // Measured on Zen 4: with one or two tokens the loads of many blocks are in flight at once and the
 // hardware prefetcher alone reaches the memory's bandwidth, while asking ahead costs up to a third
 // of it. A larger tile fills the reorder buffer with arithmetic, so its weights must be asked for;
-// 8 KiB ahead into the second cache doubles the speed of 8 tokens.
+// 8 KiB ahead into the second cache doubles the speed of 8 tokens. Where a block has a whole line of
+// scales beside its integers, the hardware prefetcher loses its way among the two streams: 9 GB/s
+// instead of 16 with one token of Q4_1.
 template <WeightType kType, int kTokens>
-constexpr bool kPrefetches = kTokens > (kType == WeightType::kQ6_K ? 1 : 2);
+constexpr bool kPrefetches =
+    scale_block_bytes(kType) == kCacheLine || kTokens > (format_of(kType).halves() ? 1 : 2);
 constexpr std::size_t kPrefetchBytes = 8192;
 
 template <WeightType kType, int kTokens>

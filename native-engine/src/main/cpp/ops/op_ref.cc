@@ -104,8 +104,8 @@ void quantise(const float* x, std::int64_t k, std::int64_t m_begin, std::int64_t
   }
 }
 
-// The exact integer products of a block's row with a token's quantised values, Q6_K's weighted by
-// its two scales.
+// The exact integer products of a block's row with a token's quantised values, weighted by the
+// scales of its halves.
 std::int32_t integer_product(const PackedBlock& block, std::int64_t row, const std::int8_t* q) {
   std::int32_t product = 0;
   for (std::int64_t half = 0; half < 2; ++half) {
@@ -124,12 +124,15 @@ void accumulate_block(const PackedBlock& block, bool has_minimum, std::int64_t c
   for (std::int64_t t = 0; t < x.m; ++t) {
     const std::int64_t at = (t * x.k + col) / kQuantBlock;
     const float scale = x.scale[at];
-    const float scaled_sum = scale * static_cast<float>(x.sum[at].all);
+    const BlockSum& sum = x.sum[at];
     for (std::int64_t row = 0; row < rows; ++row) {
       const auto product = static_cast<float>(integer_product(block, row, x.q + t * x.k + col));
       float& out = y[t * ldy + row];
       out = std::fma(product, block.scale[row] * scale, out);
-      if (has_minimum) out = std::fma(-block.minimum[row], scaled_sum, out);
+      if (!has_minimum) continue;
+      const std::int32_t weighted = block.half_minimum[0][row] * sum.first_half +
+                                    block.half_minimum[1][row] * (sum.all - sum.first_half);
+      out = std::fma(-block.minimum[row], scale * static_cast<float>(weighted), out);
     }
   }
 }
@@ -142,7 +145,7 @@ void quantised_group(const Matrix& w, const std::uint8_t* group, std::int64_t ro
     const std::int64_t blocks = chunk_blocks(w.first_col, w.cols, col);
     for (std::int64_t b = 0; b < blocks; ++b, col += kQuantBlock) {
       read_block(w.type, chunk, blocks, b, block);
-      accumulate_block(block, w.type == WeightType::kQ4_K, col, rows, x, y, ldy);
+      accumulate_block(block, format_of(w.type).has_minimum(), col, rows, x, y, ldy);
     }
     chunk += chunk_bytes(w.type, blocks);
   }

@@ -13,38 +13,127 @@ namespace {
 struct SourceBlock {
   std::uint8_t integer[kQuantBlock];
   std::uint8_t d[2];          // f16
-  std::uint8_t d_minimum[2];  // f16, Q4_K
-  std::uint8_t scale[2];      // Q4_K: scale, minimum; Q6_K: the scales of both halves
+  std::uint8_t d_minimum[2];  // f16
+  std::uint8_t scale[2];      // of the block, or of its halves
+  std::uint8_t minimum[2];
 };
+
+void source_nibbles(const std::uint8_t* q, SourceBlock& out) {
+  for (int i = 0; i < 16; ++i) {
+    out.integer[i] = q[i] & 15;
+    out.integer[i + 16] = q[i] >> 4;
+  }
+}
+
+// The fifth bits of a block's 32 integers, least significant first.
+void source_fifth_bits(const std::uint8_t* bits, SourceBlock& out) {
+  for (int i = 0; i < 32; ++i) {
+    const int bit = bits[i / 8] >> (i % 8) & 1;
+    out.integer[i] = static_cast<std::uint8_t>(out.integer[i] | bit << 4);
+  }
+}
 
 void source_q8_0(const std::uint8_t* block, SourceBlock& out) {
   std::memcpy(out.d, block, 2);
   for (int i = 0; i < 32; ++i) out.integer[i] = block[2 + i] ^ 0x80;
 }
 
+// {f16 d; u8 q[16]}, also IQ4_NL's.
 void source_q4_0(const std::uint8_t* block, SourceBlock& out) {
   std::memcpy(out.d, block, 2);
-  for (int i = 0; i < 16; ++i) {
-    out.integer[i] = block[2 + i] & 15;
-    out.integer[i + 16] = block[2 + i] >> 4;
+  source_nibbles(block + 2, out);
+}
+
+// {f16 d, m; u8 q[16]}; m is added.
+void source_q4_1(const std::uint8_t* block, SourceBlock& out) {
+  std::memcpy(out.d, block, 2);
+  std::memcpy(out.d_minimum, block + 2, 2);
+  out.d_minimum[1] ^= 0x80;
+  source_nibbles(block + 4, out);
+}
+
+// {f16 d; u8 fifth[4], q[16]}
+void source_q5_0(const std::uint8_t* block, SourceBlock& out) {
+  std::memcpy(out.d, block, 2);
+  source_nibbles(block + 6, out);
+  source_fifth_bits(block + 2, out);
+}
+
+// {f16 d, m; u8 fifth[4], q[16]}; m is added.
+void source_q5_1(const std::uint8_t* block, SourceBlock& out) {
+  std::memcpy(out.d, block, 2);
+  std::memcpy(out.d_minimum, block + 2, 2);
+  out.d_minimum[1] ^= 0x80;
+  source_nibbles(block + 8, out);
+  source_fifth_bits(block + 4, out);
+}
+
+// {u8 scales[16], q[64]; f16 d, dmin}: a scale's low nibble, a minimum's high one, each of 16
+// columns; halves of 128 columns, each of four blocks that share bytes.
+void source_q2_k(const std::uint8_t* super, std::int64_t sub, SourceBlock& out) {
+  const std::uint8_t* q = super + 16 + sub / 4 * 32;
+  const auto shift = static_cast<int>(sub % 4 * 2);
+  for (int i = 0; i < 32; ++i) out.integer[i] = q[i] >> shift & 3;
+  for (int half = 0; half < 2; ++half) {
+    const std::uint8_t packed = super[2 * sub + half];
+    out.scale[half] = packed & 15;
+    out.minimum[half] = packed >> 4;
+  }
+  std::memcpy(out.d, super + 80, 2);
+  std::memcpy(out.d_minimum, super + 82, 2);
+}
+
+// {u8 third[32], q[64], scales[12]; f16 d}: the third bit of block b is bit b of third. The sixteen
+// 6-bit scales, from -32 on: low nibbles in 8 bytes, upper bits in 4.
+void source_q3_k(const std::uint8_t* super, std::int64_t sub, SourceBlock& out) {
+  const std::uint8_t* q = super + 32 + sub / 4 * 32;
+  const auto shift = static_cast<int>(sub % 4 * 2);
+  for (int i = 0; i < 32; ++i) {
+    const int third = super[i] >> sub & 1;
+    out.integer[i] = static_cast<std::uint8_t>((q[i] >> shift & 3) | third << 2);
+  }
+  const std::uint8_t* packed = super + 96;
+  for (int half = 0; half < 2; ++half) {
+    const std::int64_t k = 2 * sub + half;
+    const int low = k < 8 ? packed[k] & 15 : packed[k - 8] >> 4;
+    const int upper = packed[8 + k % 4] >> (2 * (k / 4)) & 3;
+    out.scale[half] = static_cast<std::uint8_t>((low | upper << 4) - 32);
+  }
+  std::memcpy(out.d, super + 108, 2);
+}
+
+// The eight 6-bit scales and minimums that share 12 bytes.
+void source_six_bit_scales(const std::uint8_t* packed, std::int64_t sub, SourceBlock& out) {
+  if (sub < 4) {
+    out.scale[0] = packed[sub] & 63;
+    out.minimum[0] = packed[sub + 4] & 63;
+  } else {
+    out.scale[0] = static_cast<std::uint8_t>((packed[sub + 4] & 15) | (packed[sub - 4] >> 6) << 4);
+    out.minimum[0] = static_cast<std::uint8_t>(packed[sub + 4] >> 4 | (packed[sub] >> 6) << 4);
   }
 }
 
-// {f16 d, dmin; u8 scales[12]; u8 q[128]}; the eight 6-bit scales and minimums share 12 bytes.
+// {f16 d, dmin; u8 scales[12], q[128]}
 void source_q4_k(const std::uint8_t* super, std::int64_t sub, SourceBlock& out) {
   std::memcpy(out.d, super, 2);
   std::memcpy(out.d_minimum, super + 2, 2);
-  const std::uint8_t* packed = super + 4;
-  if (sub < 4) {
-    out.scale[0] = packed[sub] & 63;
-    out.scale[1] = packed[sub + 4] & 63;
-  } else {
-    out.scale[0] = static_cast<std::uint8_t>((packed[sub + 4] & 15) | (packed[sub - 4] >> 6) << 4);
-    out.scale[1] = static_cast<std::uint8_t>(packed[sub + 4] >> 4 | (packed[sub] >> 6) << 4);
-  }
+  source_six_bit_scales(super + 4, sub, out);
   const std::uint8_t* q = super + 16 + sub / 2 * 32;
   const int shift = sub % 2 == 0 ? 0 : 4;
   for (int i = 0; i < 32; ++i) out.integer[i] = (q[i] >> shift) & 15;
+}
+
+// {f16 d, dmin; u8 scales[12], fifth[32], q[128]}: the fifth bit of block b is bit b of fifth.
+void source_q5_k(const std::uint8_t* super, std::int64_t sub, SourceBlock& out) {
+  std::memcpy(out.d, super, 2);
+  std::memcpy(out.d_minimum, super + 2, 2);
+  source_six_bit_scales(super + 4, sub, out);
+  const std::uint8_t* q = super + 48 + sub / 2 * 32;
+  const int shift = sub % 2 == 0 ? 0 : 4;
+  for (int i = 0; i < 32; ++i) {
+    const int fifth = super[16 + i] >> sub & 1;
+    out.integer[i] = static_cast<std::uint8_t>((q[i] >> shift & 15) | fifth << 4);
+  }
 }
 
 // {u8 low[128]; u8 high[64]; i8 scales[16]; f16 d}; halves of 128 columns, each of four blocks that
@@ -69,55 +158,91 @@ void read_source(WeightType type, const std::uint8_t* row, std::int64_t column, 
   const std::uint8_t* block = row + column / traits.block_elements * traits.block_bytes;
   const std::int64_t sub = column % traits.block_elements / kQuantBlock;
   switch (type) {
+    case WeightType::kQ4_1:
+      return source_q4_1(block, out);
+    case WeightType::kQ5_0:
+      return source_q5_0(block, out);
+    case WeightType::kQ5_1:
+      return source_q5_1(block, out);
     case WeightType::kQ8_0:
       return source_q8_0(block, out);
-    case WeightType::kQ4_0:
-      return source_q4_0(block, out);
+    case WeightType::kQ2_K:
+      return source_q2_k(block, sub, out);
+    case WeightType::kQ3_K:
+      return source_q3_k(block, sub, out);
     case WeightType::kQ4_K:
       return source_q4_k(block, sub, out);
-    default:
-      return source_q6_k(block, sub, out);
-  }
-}
-
-void write_scales(WeightType type, const SourceBlock& source, std::int64_t block, std::int64_t row,
-                  std::uint8_t* header) {
-  switch (type) {
-    case WeightType::kQ4_K:
-      std::memcpy(header + 2 * row, source.d, 2);
-      std::memcpy(header + 32 + 2 * row, source.d_minimum, 2);
-      header[64 + 32 * block + row] = source.scale[0];
-      header[64 + 32 * block + 16 + row] = source.scale[1];
-      return;
+    case WeightType::kQ5_K:
+      return source_q5_k(block, sub, out);
     case WeightType::kQ6_K:
-      std::memcpy(header + 2 * row, source.d, 2);
-      header[32 + 32 * block + row] = source.scale[0];
-      header[32 + 32 * block + 16 + row] = source.scale[1];
-      return;
+      return source_q6_k(block, sub, out);
     default:
-      std::memcpy(header + 32 * block + 2 * row, source.d, 2);
+      return source_q4_0(block, out);
   }
 }
 
-// dst points at the row's first byte of the block's first quad.
-void write_integers(WeightType type, const std::uint8_t* integer, std::uint8_t* dst) {
-  if (type == WeightType::kQ8_0) {
-    for (int quad = 0; quad < 8; ++quad) std::memcpy(dst + 64 * quad, integer + 4 * quad, 4);
+// chunk is the header's first byte.
+void write_scales(WeightType type, const SourceBlock& source, std::int64_t block, std::int64_t row,
+                  std::uint8_t* chunk) {
+  const Scaling scaling = format_of(type).scaling;
+  std::uint8_t* part =
+      chunk + scale_prefix_bytes(type) + scale_block_bytes(type) * static_cast<std::size_t>(block);
+  if (scaling == Scaling::kBlock || scaling == Scaling::kBlockMinimum) {
+    std::memcpy(part + 2 * row, source.d, 2);
+    if (scaling == Scaling::kBlockMinimum) std::memcpy(part + 32 + 2 * row, source.d_minimum, 2);
     return;
   }
-  std::uint8_t bytes[16];
-  for (int i = 0; i < 16; ++i) {
-    bytes[i] = static_cast<std::uint8_t>((integer[i] & 15) | (integer[i + 16] & 15) << 4);
-  }
-  for (int quad = 0; quad < 4; ++quad) std::memcpy(dst + 64 * quad, bytes + 4 * quad, 4);
-  if (type != WeightType::kQ6_K) return;
-  for (int half = 0; half < 2; ++half) {
-    const std::uint8_t* v = integer + 16 * half;
-    for (int i = 0; i < 4; ++i) {
-      dst[64 * (4 + half) + i] = static_cast<std::uint8_t>(
-          v[i] >> 4 | (v[4 + i] >> 4) << 2 | (v[8 + i] >> 4) << 4 | (v[12 + i] >> 4) << 6);
+  std::memcpy(chunk + 2 * row, source.d, 2);
+  if (scaling != Scaling::kHalves) std::memcpy(chunk + 32 + 2 * row, source.d_minimum, 2);
+  part[row] = source.scale[0];
+  part[16 + row] = scaling == Scaling::kSuper ? source.minimum[0] : source.scale[1];
+  if (scaling != Scaling::kHalvesMinimum) return;
+  part[32 + row] = source.minimum[0];
+  part[48 + row] = source.minimum[1];
+}
+
+// A row's 32 integers of kBits bits each from bit "from" on: dst points at the row's first byte of
+// the first line. Four neighbouring integers are four neighbouring bytes, a quad's.
+template <int kBits>
+void write_plane(const std::uint8_t* integer, int from, std::uint8_t* dst) {
+  constexpr int kQuadsPerLine = 8 / kBits;
+  // Nibbles pair quad q with q + 4, narrower parts stand by their number.
+  constexpr int kPartStride = kBits == 4 ? 4 : 1;
+  constexpr int kLineStride = kBits == 4 ? 1 : kQuadsPerLine;
+  constexpr int kMask = (1 << kBits) - 1;
+#pragma GCC unroll 8
+  for (int line = 0; line < kBits; ++line) {
+    std::uint8_t bytes[4] = {};
+    for (int part = 0; part < kQuadsPerLine; ++part) {
+      const std::uint8_t* quad = integer + 4 * (line * kLineStride + part * kPartStride);
+      for (int i = 0; i < 4; ++i) {
+        bytes[i] =
+            static_cast<std::uint8_t>(bytes[i] | (quad[i] >> from & kMask) << (kBits * part));
+      }
     }
+    std::memcpy(dst + 64 * line, bytes, 4);
   }
+}
+
+void write_plane(const std::uint8_t* integer, int from, int bits, std::uint8_t* dst) {
+  switch (bits) {
+    case 8:
+      return write_plane<8>(integer, from, dst);
+    case 4:
+      return write_plane<4>(integer, from, dst);
+    case 2:
+      return write_plane<2>(integer, from, dst);
+    case 1:
+      return write_plane<1>(integer, from, dst);
+    default:
+      return;
+  }
+}
+
+void write_integers(WeightType type, const std::uint8_t* integer, std::uint8_t* dst) {
+  const Format format = format_of(type);
+  write_plane(integer, 0, format.low_bits, dst);
+  write_plane(integer, format.low_bits, format.upper_bits, dst + 64 * format.low_lines());
 }
 
 void pack_quantised_row(WeightType type, const std::uint8_t* source_row, std::int64_t col_begin,
@@ -168,49 +293,61 @@ std::uint16_t load_u16(const std::uint8_t* p) {
 
 float load_half(const std::uint8_t* p) { return float_from_half(load_u16(p)); }
 
-void read_scales(WeightType type, const std::uint8_t* header, std::int64_t block, std::int64_t row,
+void read_scales(WeightType type, const std::uint8_t* chunk, std::int64_t block, std::int64_t row,
                  PackedBlock& out) {
+  const Scaling scaling = format_of(type).scaling;
+  const std::uint8_t* part =
+      chunk + scale_prefix_bytes(type) + scale_block_bytes(type) * static_cast<std::size_t>(block);
   out.minimum[row] = 0;
-  out.half_scale[0][row] = 1;
-  out.half_scale[1][row] = 1;
-  switch (type) {
-    case WeightType::kQ4_K:
-      out.scale[row] =
-          load_half(header + 2 * row) * static_cast<float>(header[64 + 32 * block + row]);
-      out.minimum[row] =
-          load_half(header + 32 + 2 * row) * static_cast<float>(header[64 + 32 * block + 16 + row]);
-      return;
-    case WeightType::kQ6_K:
-      out.scale[row] = load_half(header + 2 * row);
-      out.half_scale[0][row] = static_cast<std::int8_t>(header[32 + 32 * block + row]);
-      out.half_scale[1][row] = static_cast<std::int8_t>(header[32 + 32 * block + 16 + row]);
-      return;
-    default:
-      out.scale[row] = load_half(header + 32 * block + 2 * row);
+  for (int half = 0; half < 2; ++half) {
+    out.half_scale[half][row] = 1;
+    out.half_minimum[half][row] = 1;
+  }
+  if (scaling == Scaling::kBlock || scaling == Scaling::kBlockMinimum) {
+    out.scale[row] = load_half(part + 2 * row);
+    if (scaling == Scaling::kBlockMinimum) out.minimum[row] = load_half(part + 32 + 2 * row);
+    return;
+  }
+  out.scale[row] = load_half(chunk + 2 * row);
+  if (scaling != Scaling::kHalves) out.minimum[row] = load_half(chunk + 32 + 2 * row);
+  if (scaling == Scaling::kSuper) {
+    out.scale[row] *= static_cast<float>(part[row]);
+    out.minimum[row] *= static_cast<float>(part[16 + row]);
+    return;
+  }
+  for (int half = 0; half < 2; ++half) {
+    const std::uint8_t scale = part[16 * half + row];
+    out.half_scale[half][row] =
+        scaling == Scaling::kHalves ? static_cast<std::int8_t>(scale) : scale;
+    if (scaling == Scaling::kHalvesMinimum)
+      out.half_minimum[half][row] = part[32 + 16 * half + row];
   }
 }
 
-void read_integers(WeightType type, const std::uint8_t* src, std::uint8_t* integer) {
-  if (type == WeightType::kQ8_0) {
-    for (int quad = 0; quad < 8; ++quad) std::memcpy(integer + 4 * quad, src + 64 * quad, 4);
-    return;
-  }
-  for (int i = 0; i < 16; ++i) {
-    const std::uint8_t byte = src[i / 4 * 64 + i % 4];
-    integer[i] = byte & 15;
-    integer[i + 16] = byte >> 4;
-  }
-  if (type != WeightType::kQ6_K) return;
-  for (int i = 0; i < 32; ++i) {
-    const int upper = src[64 * (4 + i / 16) + i % 4] >> (2 * (i / 4 % 4)) & 3;
-    integer[i] = static_cast<std::uint8_t>(integer[i] | upper << 4);
+// The bits [from, from + bits) of integer i; src points at the row's first byte of the first line.
+int read_plane(const std::uint8_t* src, int i, int from, int bits) {
+  const int quad = i / 4;
+  const int line = bits == 4 ? quad % 4 : quad * bits / 8;
+  const int part = bits == 4 ? quad / 4 : quad % (8 / bits);
+  const int byte = src[64 * line + i % 4];
+  return (byte >> (bits * part) & ((1 << bits) - 1)) << from;
+}
+
+void read_integers(WeightType type, const std::uint8_t* src, std::int32_t* integer) {
+  const Format format = format_of(type);
+  for (int i = 0; i < kQuantBlock; ++i) {
+    int value = read_plane(src, i, 0, format.low_bits);
+    if (format.upper_bits > 0) {
+      value |= read_plane(src + 64 * format.low_lines(), i, format.low_bits, format.upper_bits);
+    }
+    integer[i] = format.looked_up ? kNonLinear[value] : value;
   }
 }
 
 void unpack_quantised_row(const Matrix& w, const std::uint8_t* group, std::int64_t row,
                           float* out) {
   PackedBlock block;
-  block.offset = integer_offset(w.type);
+  block.offset = format_of(w.type).offset;
   const std::uint8_t* chunk = group;
   for (std::int64_t col = 0; col < w.cols;) {
     const std::int64_t blocks = chunk_blocks(w.first_col, w.cols, col);
@@ -219,9 +356,12 @@ void unpack_quantised_row(const Matrix& w, const std::uint8_t* group, std::int64
       read_scales(w.type, chunk, b, row, block);
       read_integers(w.type, integers + 4 * row, block.integer[row]);
       for (std::int64_t i = 0; i < kQuantBlock; ++i, ++col) {
-        const float scale = block.scale[row] * static_cast<float>(block.half_scale[i / 16][row]);
+        const auto half = static_cast<std::size_t>(i / 16);
+        const float scale = block.scale[row] * static_cast<float>(block.half_scale[half][row]);
+        const float minimum =
+            block.minimum[row] * static_cast<float>(block.half_minimum[half][row]);
         const auto value = static_cast<float>(block.integer[row][i] - block.offset);
-        out[col] = scale * value - block.minimum[row];
+        out[col] = scale * value - minimum;
       }
     }
     chunk = integers;
@@ -234,7 +374,7 @@ void read_block(WeightType type, const std::uint8_t* chunk, std::int64_t blocks,
                 PackedBlock& out) {
   const std::uint8_t* integers = chunk + chunk_header_bytes(type, blocks) +
                                  static_cast<std::size_t>(block) * packed_block_bytes(type);
-  out.offset = integer_offset(type);
+  out.offset = format_of(type).offset;
   for (std::int64_t row = 0; row < kRowGroup; ++row) {
     read_scales(type, chunk, block, row, out);
     read_integers(type, integers + 4 * row, out.integer[row]);

@@ -8,13 +8,15 @@
 namespace sb::ops {
 
 // 16 rows x 32 columns of a quantised matrix. A weight is
-// scale[row] * half_scale[half][row] * (integer - offset) - minimum[row].
+// scale[row] * half_scale[half][row] * (integer - offset) - minimum[row] * half_minimum[half][row].
 struct PackedBlock {
   std::int32_t offset;
-  std::uint8_t integer[kRowGroup][kQuantBlock];
+  std::int32_t integer[kRowGroup][kQuantBlock];
   float scale[kRowGroup];
   float minimum[kRowGroup];
-  std::int32_t half_scale[2][kRowGroup];  // 1 but for Q6_K
+  // 1 unless scales span 16 columns.
+  std::int32_t half_scale[2][kRowGroup];
+  std::int32_t half_minimum[2][kRowGroup];
 };
 
 // Reads block `block` of a chunk of `blocks` blocks that begins at chunk.

@@ -51,7 +51,7 @@ final class EngineBench implements Callable<Integer> {
       description = {
         "model of a published shape with random weights, written once to .switchboard/models.",
         "NAME: smollm2-135m qwen2.5-0.5b qwen3-0.6b tinyllama-1.1b llama3.2-1b",
-        "FORMAT: F32 F16 BF16 Q8_0 Q4_0 Q4_K Q6_K",
+        "FORMAT: F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 IQ4_NL Q2_K Q3_K Q4_K Q5_K Q6_K",
         "default without --model: smollm2-135m:Q8_0 smollm2-135m:Q4_0 tinyllama-1.1b:Q4_0"
       })
   private List<String> shapes = new ArrayList<>();

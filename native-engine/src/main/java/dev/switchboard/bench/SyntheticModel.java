@@ -32,7 +32,14 @@ final class SyntheticModel {
     BF16,
     Q8_0,
     Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    IQ4_NL,
+    Q2_K,
+    Q3_K,
     Q4_K,
+    Q5_K,
     Q6_K;
 
     final TensorType type = TensorType.valueOf(name());
@@ -50,8 +57,8 @@ final class SyntheticModel {
     /** What published files of this format use for the embedding and output layer. */
     Format outer() {
       return switch (this) {
-        case Q4_0 -> Q8_0;
-        case Q4_K -> Q6_K;
+        case Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL -> Q8_0;
+        case Q2_K, Q3_K, Q4_K, Q5_K -> Q6_K;
         case F32, F16, BF16, Q8_0, Q6_K -> this;
       };
     }
@@ -251,8 +258,27 @@ final class SyntheticModel {
         }
         case Q8_0 -> half(row, at, deviation / 73);
         case Q4_0 -> half(row, at, deviation / 4.6);
+        case Q5_0 -> half(row, at, deviation / 9.2);
+        case IQ4_NL -> half(row, at, deviation / 70);
+        case Q4_1 -> {
+          half(row, at, deviation / 4.6);
+          half(row, at + 2, -deviation * 7.5 / 4.6);
+        }
+        case Q5_1 -> {
+          half(row, at, deviation / 9.2);
+          half(row, at + 2, -deviation * 15.5 / 9.2);
+        }
+        case Q2_K -> {
+          half(row, at + 80, deviation / 10);
+          half(row, at + 82, deviation / 7);
+        }
+        case Q3_K -> half(row, at + 108, deviation / 42);
         case Q4_K -> {
           half(row, at, deviation / 140);
+          half(row, at + 2, deviation / 20);
+        }
+        case Q5_K -> {
+          half(row, at, deviation / 280);
           half(row, at + 2, deviation / 20);
         }
         case Q6_K -> half(row, at + 208, deviation / 1300);

@@ -239,8 +239,13 @@ final class ModelReader {
             .orElse(TensorType.F32.name());
     String mix =
         switch (metadata.integer("general.file_type", 0, Integer.MAX_VALUE, -1)) {
+          case 11 -> "Q3_K_S";
+          case 12 -> "Q3_K_M";
+          case 13 -> "Q3_K_L";
           case 14 -> "Q4_K_S";
           case 15 -> "Q4_K_M";
+          case 16 -> "Q5_K_S";
+          case 17 -> "Q5_K_M";
           default -> type;
         };
     return mix.startsWith(type) && elements.size() > 1 ? mix : type;

@@ -1,7 +1,9 @@
 package dev.switchboard.gguf;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Element types a GGUF tensor may have, with the blocks they are stored in. */
@@ -58,6 +60,14 @@ public enum TensorType {
     this.blockBytes = blockBytes;
   }
 
+  /** Those the engine computes with, as a list for people. */
+  static String supported() {
+    return Arrays.stream(values())
+        .filter(TensorType::isSupported)
+        .map(TensorType::name)
+        .collect(Collectors.joining(", "));
+  }
+
   static @Nullable TensorType byId(int id) {
     return BY_ID.get(id);
   }
@@ -79,7 +89,9 @@ public enum TensorType {
   /** Whether the engine computes with weights of this type. */
   public boolean isSupported() {
     return switch (this) {
-      case F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K -> true;
+      case F32, F16, BF16 -> true;
+      case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL -> true;
+      case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K -> true;
       default -> false;
     };
   }

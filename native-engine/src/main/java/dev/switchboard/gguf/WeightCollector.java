@@ -250,10 +250,7 @@ final class WeightCollector {
     if (!tensor.type().isSupported()) {
       throw new GgufException(
           Reason.UNSUPPORTED_TENSOR_TYPE,
-          quote(tensor.name())
-              + " is "
-              + tensor.type()
-              + ", not one of F32, F16, BF16, Q8_0, Q4_0, Q4_K, Q6_K");
+          quote(tensor.name()) + " is " + tensor.type() + ", not one of " + TensorType.supported());
     }
   }
 

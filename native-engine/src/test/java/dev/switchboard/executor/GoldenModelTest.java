@@ -40,14 +40,14 @@ class GoldenModelTest {
 
   private static List<DynamicTest> forEveryModel(Comparison comparison) throws IOException {
     List<DynamicTest> tests = new ArrayList<>();
-    for (String set : List.of("golden.json", "architectures.json")) {
+    for (String set : List.of("golden.json", "architectures.json", "formats.json")) {
       JsonNode golden = new ObjectMapper().readTree(GOLDEN.resolve(set).toFile());
       for (JsonNode model : golden.get("models")) {
         String file = model.get("model").asText();
         tests.add(DynamicTest.dynamicTest(file, () -> run(file, model, comparison)));
       }
     }
-    assertEquals(22, tests.size());
+    assertEquals(29, tests.size());
     return tests;
   }
 

@@ -271,7 +271,7 @@ class HostileGgufTest {
             "attn_k",
             llama().tensor("blk.0.attn_k.weight", 0, 16, 32)),
         refuses("3 dimensions", Reason.BAD_SHAPE, q, llama().tensor(q, 0, 32, 32, 1)),
-        refuses("Q5_K", Reason.UNSUPPORTED_TENSOR_TYPE, "Q5_K", q5k()),
+        refuses("IQ4_XS", Reason.UNSUPPORTED_TENSOR_TYPE, "IQ4_XS", iq4xs()),
         refuses("I8", Reason.UNSUPPORTED_TENSOR_TYPE, "I8", llama().tensor(q, 24, 32, 32)),
         refuses(
             "an F16 norm",
@@ -338,12 +338,12 @@ class HostileGgufTest {
     return llama().tensor(tensor, 0, 32, 64);
   }
 
-  private static GgufBuilder q5k() {
+  private static GgufBuilder iq4xs() {
     return llama()
         .put("llama.embedding_length", u32(256))
         .tensor("token_embd.weight", 0, 256, 8)
         .tensor("blk.0.attn_norm.weight", 0, 256)
-        .tensor("blk.0.attn_q.weight", 13, 256, 256);
+        .tensor("blk.0.attn_q.weight", 23, 256, 256);
   }
 
   @TestFactory

@@ -172,7 +172,7 @@ class NativeDeterminismTest {
                       DynamicTest.dynamicTest(
                           String.valueOf(model.getFileName()), () -> test.accept(model)))
               .toList();
-      assertEquals(22, tests.size());
+      assertEquals(29, tests.size());
       return tests;
     }
   }

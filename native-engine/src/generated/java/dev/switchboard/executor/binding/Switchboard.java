@@ -257,6 +257,33 @@ public class Switchboard extends Switchboard$shared {
     public static int SB_TYPE_Q4_0() {
         return SB_TYPE_Q4_0;
     }
+    private static final int SB_TYPE_Q4_1 = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_type.SB_TYPE_Q4_1 = 3
+     * }
+     */
+    public static int SB_TYPE_Q4_1() {
+        return SB_TYPE_Q4_1;
+    }
+    private static final int SB_TYPE_Q5_0 = (int)6L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_type.SB_TYPE_Q5_0 = 6
+     * }
+     */
+    public static int SB_TYPE_Q5_0() {
+        return SB_TYPE_Q5_0;
+    }
+    private static final int SB_TYPE_Q5_1 = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_type.SB_TYPE_Q5_1 = 7
+     * }
+     */
+    public static int SB_TYPE_Q5_1() {
+        return SB_TYPE_Q5_1;
+    }
     private static final int SB_TYPE_Q8_0 = (int)8L;
     /**
      * {@snippet lang=c :
@@ -265,6 +292,24 @@ public class Switchboard extends Switchboard$shared {
      */
     public static int SB_TYPE_Q8_0() {
         return SB_TYPE_Q8_0;
+    }
+    private static final int SB_TYPE_Q2_K = (int)10L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_type.SB_TYPE_Q2_K = 10
+     * }
+     */
+    public static int SB_TYPE_Q2_K() {
+        return SB_TYPE_Q2_K;
+    }
+    private static final int SB_TYPE_Q3_K = (int)11L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_type.SB_TYPE_Q3_K = 11
+     * }
+     */
+    public static int SB_TYPE_Q3_K() {
+        return SB_TYPE_Q3_K;
     }
     private static final int SB_TYPE_Q4_K = (int)12L;
     /**
@@ -275,6 +320,15 @@ public class Switchboard extends Switchboard$shared {
     public static int SB_TYPE_Q4_K() {
         return SB_TYPE_Q4_K;
     }
+    private static final int SB_TYPE_Q5_K = (int)13L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_type.SB_TYPE_Q5_K = 13
+     * }
+     */
+    public static int SB_TYPE_Q5_K() {
+        return SB_TYPE_Q5_K;
+    }
     private static final int SB_TYPE_Q6_K = (int)14L;
     /**
      * {@snippet lang=c :
@@ -283,6 +337,15 @@ public class Switchboard extends Switchboard$shared {
      */
     public static int SB_TYPE_Q6_K() {
         return SB_TYPE_Q6_K;
+    }
+    private static final int SB_TYPE_IQ4_NL = (int)20L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_type.SB_TYPE_IQ4_NL = 20
+     * }
+     */
+    public static int SB_TYPE_IQ4_NL() {
+        return SB_TYPE_IQ4_NL;
     }
     private static final int SB_TYPE_BF16 = (int)30L;
     /**
