@@ -218,7 +218,7 @@ final class ScriptedEngine implements Engine {
 
   @Override
   public synchronized EngineLoad load() {
-    return new EngineLoad(running.size(), 0, 0, 64, 0, 0, step, 0, 0, 0, 0);
+    return new EngineLoad(running.size(), 0, 0, 64, 0, 0, step, 0, 0, 0, 0, 0, 0);
   }
 
   @Override

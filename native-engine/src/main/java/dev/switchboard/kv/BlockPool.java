@@ -37,6 +37,7 @@ public final class BlockPool {
   private int free;
   private int cached;
   private long releases;
+  private long evictions;
 
   public BlockPool(int blocks, int blockTokens) {
     if (blocks < 1 || blockTokens < 1) {
@@ -89,6 +90,11 @@ public final class BlockPool {
     return releases;
   }
 
+  /** How often a reusable prefix was forgotten because its block was needed. */
+  public long evictions() {
+    return evictions;
+  }
+
   public int references(int block) {
     return references[block];
   }
@@ -103,6 +109,7 @@ public final class BlockPool {
     if (published[block]) {
       unpublish(block);
       cached--;
+      evictions++;
     } else {
       free--;
     }

@@ -8,7 +8,10 @@ package dev.switchboard.scheduler;
  * @param kvBlocksFree never used or freed; kvBlocksCached hold a reusable prefix; kvBlocksUsed are
  *     referenced
  * @param step last finished step
- * @param prefixHitTokens and promptTokens: totals since start
+ * @param promptTokens of requests that began, since start; so are the totals after it
+ * @param prefixLookupTokens prompt tokens for which the prefix cache was asked
+ * @param prefixHitTokens of these, taken from it
+ * @param kvEvictions cached blocks that were taken for something else
  */
 public record EngineLoad(
     int running,
@@ -20,5 +23,13 @@ public record EngineLoad(
     long step,
     long generatedTokens,
     long promptTokens,
+    long prefixLookupTokens,
     long prefixHitTokens,
-    long preemptions) {}
+    long kvEvictions,
+    long preemptions) {
+
+  /** Blocks of the pool. */
+  public int kvBlocks() {
+    return kvBlocksFree + kvBlocksCached + kvBlocksUsed;
+  }
+}

@@ -271,7 +271,7 @@ public final class EngineLoop implements Engine {
     }
     heartbeats = executor.heartbeats();
     failEverything(why);
-    load = new EngineLoad(0, 0, 0, info.kvBlocks(), 0, 0, load.step(), 0, 0, 0, 0);
+    load = new EngineLoad(0, 0, 0, info.kvBlocks(), 0, 0, load.step(), 0, 0, 0, 0, 0, 0);
   }
 
   private void failEverything(EngineFailure why) {

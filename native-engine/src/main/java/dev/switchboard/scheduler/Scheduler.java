@@ -64,6 +64,7 @@ final class Scheduler {
   private long blockedOrder = -1;
   private long waitingTokens;
   private long promptTokens;
+  private long prefixLookupTokens;
   private long prefixHitTokens;
   private long generatedTokens;
   private long preemptions;
@@ -307,6 +308,7 @@ final class Scheduler {
     if (sequence.lastPlannedStep == 0) {
       sequence.cachedTokens = Math.min(hitTokens, sequence.promptLength);
       promptTokens += sequence.promptLength;
+      prefixLookupTokens += looksUp(sequence) ? sequence.promptLength : 0;
       prefixHitTokens += sequence.cachedTokens;
     }
     sequence.computed = hitTokens;
@@ -325,7 +327,7 @@ final class Scheduler {
     sequence.chainLow = hash.low();
     int size = pool.blockTokens();
     int most = (sequence.known - 1) / size;
-    if (!config.prefixCache() || sequence.isScoringPrompt()) {
+    if (!looksUp(sequence)) {
       most = 0;
     }
     for (int i = 0; i < most; i++) {
@@ -341,6 +343,11 @@ final class Scheduler {
     }
     sequence.publishedBlocks = sequence.blockCount;
     return sequence.blockCount;
+  }
+
+  /** A prompt that is scored is computed, whatever is known of it. */
+  private boolean looksUp(Sequence sequence) {
+    return config.prefixCache() && !sequence.isScoringPrompt();
   }
 
   private int blocksFor(int tokens) {
@@ -600,7 +607,9 @@ final class Scheduler {
         finishedStep,
         generatedTokens,
         promptTokens,
+        prefixLookupTokens,
         prefixHitTokens,
+        pool.evictions(),
         preemptions);
   }
 }

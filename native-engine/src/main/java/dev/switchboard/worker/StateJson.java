@@ -74,9 +74,12 @@ final class StateJson {
     json.writeNumberField("kv_blocks_free", load.kvBlocksFree());
     json.writeNumberField("kv_blocks_cached", load.kvBlocksCached());
     json.writeNumberField("kv_blocks_used", load.kvBlocksUsed());
+    json.writeNumberField("kv_blocks_total", load.kvBlocks());
+    json.writeNumberField("kv_evictions", load.kvEvictions());
     json.writeNumberField("step", load.step());
     json.writeNumberField("generated_tokens", load.generatedTokens());
     json.writeNumberField("prompt_tokens", load.promptTokens());
+    json.writeNumberField("prefix_lookup_tokens", load.prefixLookupTokens());
     json.writeNumberField("prefix_hit_tokens", load.prefixHitTokens());
     json.writeNumberField("preemptions", load.preemptions());
     json.writeObjectFieldStart("counters");

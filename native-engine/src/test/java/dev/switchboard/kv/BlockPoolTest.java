@@ -33,7 +33,9 @@ class BlockPoolTest {
 
     assertEquals(block, pool.find(7, 8, CONTENTS, 0));
     assertEquals(1, pool.cached());
+    assertEquals(0, pool.evictions());
     assertEquals(block, pool.allocate());
+    assertEquals(1, pool.evictions());
     assertEquals(-1, pool.find(7, 8, CONTENTS, 0));
     pool.check();
   }

@@ -18,6 +18,7 @@ import dev.switchboard.scheduler.Simulation.Recorder;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -227,6 +228,52 @@ class SchedulerTest {
   }
 
   @Test
+  void cachedTokensAreThoseOfTheFirstAdmissionWhateverFollows() {
+    Bench bench = bench(layout(8, 64).withKv(ExecutorConfig.KvType.F16, 16, 8), 16);
+    bench.add(prompt(40), 2);
+    bench.finish();
+    Recorder early = bench.add(prompt(40), 60);
+    Recorder late = bench.add(prompt(40), 60);
+    bench.finish();
+
+    assertTrue(preemptions(late) > 0);
+    assertEquals(32, cachedTokens(early));
+    assertEquals(32, cachedTokens(late));
+    EngineLoad load = bench.core.scheduler().load(0);
+    assertEquals(120, load.promptTokens());
+    assertEquals(120, load.prefixLookupTokens());
+    assertEquals(64, load.prefixHitTokens());
+    assertEquals(8, load.kvBlocks());
+  }
+
+  @Test
+  void prefixesThatGiveWayAreCounted() {
+    Bench bench = bench(layout(8, 64).withKv(ExecutorConfig.KvType.F16, 16, 8), 64);
+    bench.add(prompt(100), 2);
+    bench.finish();
+    bench.add(new Recorder(time), prompt(100), "other tenant");
+    bench.finish();
+
+    EngineLoad load = bench.core.scheduler().load(0);
+    assertEquals(0, load.prefixHitTokens());
+    assertEquals(5, load.kvEvictions());
+  }
+
+  @Test
+  void aScoredPromptIsNotLookedUp() {
+    Bench bench = bench(layout(8, 64), 64);
+    bench.add(
+        new GenerationRequest(
+            "r", 0, prompt(40), 4, Sampling.GREEDY, Set.of(), 0, true, 0, "", 0, false),
+        new Recorder(time));
+    bench.finish();
+
+    EngineLoad load = bench.core.scheduler().load(0);
+    assertEquals(40, load.promptTokens());
+    assertEquals(0, load.prefixLookupTokens());
+  }
+
+  @Test
   void aFailedStepPublishesNothing() {
     Bench bench = bench(layout(8, 64), 64);
     bench.executor.inject(new Fault(Fault.Kind.FAIL, 0, 0, 0, 1, 0));
@@ -359,6 +406,10 @@ class SchedulerTest {
 
   private static int preemptions(Recorder recorder) {
     return timeline(recorder).preemptions();
+  }
+
+  private static int cachedTokens(Recorder recorder) {
+    return Objects.requireNonNull(timeline(recorder).prefill()).cachedTokens();
   }
 
   private final class Bench {

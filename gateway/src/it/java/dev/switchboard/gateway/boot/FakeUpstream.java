@@ -29,6 +29,7 @@ final class FakeUpstream implements AutoCloseable {
   final BlockingQueue<String> closed = new LinkedBlockingQueue<>();
   private final Vertx vertx = Vertx.vertx();
   private final HttpServer server;
+  private volatile String load = "{}";
   private volatile Script script = (request, body) -> request.response().end();
 
   FakeUpstream() throws Exception {
@@ -54,13 +55,20 @@ final class FakeUpstream implements AutoCloseable {
     return URI.create("http://127.0.0.1:" + server.actualPort());
   }
 
+  /** What it reports as a worker's load: a JSON object. */
+  void load(String json) {
+    load = json;
+  }
+
   void script(Script value) {
     script = value;
   }
 
   private void handle(HttpServerRequest request) {
     if (request.method().equals(HttpMethod.GET)) {
-      request.response().end("{\"object\":\"list\",\"data\":[],\"state\":\"ready\"}");
+      request
+          .response()
+          .end("{\"object\":\"list\",\"data\":[],\"state\":\"ready\",\"load\":" + load + "}");
       return;
     }
     request.response().closeHandler(gone -> closed.add("closed"));

@@ -9,6 +9,8 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -18,6 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Worker processes that are scripts, before a scripted server: what no real one does on demand. */
 class FakeWorkerIT {
+  private static final String CACHE_SALT = "X-Switchboard-Cache-Salt";
+
   @TempDir private @Nullable Path folder;
 
   private FakeUpstream server;
@@ -85,6 +89,57 @@ class FakeWorkerIT {
 
       assertEquals(503, refused.statusCode());
       assertTrue(refused.headers().firstValue("Retry-After").isEmpty());
+    }
+  }
+
+  @Test
+  void eachCallerGetsASaltOfItsOwnThatNobodyCanName() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (InProcessGateway gateway = InProcessGateway.withWorker("", script(0))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+      server.seen.clear();
+
+      String none = salt(gateway);
+      String first = salt(gateway, "Authorization", "Bearer one");
+      String again = salt(gateway, "Authorization", "Bearer one");
+      String second = salt(gateway, "Authorization", "Bearer two");
+      String named = salt(gateway, "X-Switchboard-Cache-Salt", first);
+      String parted =
+          salt(gateway, "Authorization", "Bearer one", "X-Switchboard-Cache-Salt", "mine");
+
+      assertEquals("", none);
+      assertEquals(first, again);
+      assertEquals(5, Set.of(none, first, second, named, parted).size());
+      assertTrue(first.matches("[A-Za-z0-9_-]{43}"), first);
+    }
+  }
+
+  private String salt(InProcessGateway gateway, String... headers) throws Exception {
+    gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false), headers);
+    FakeUpstream.Seen seen = server.seen.poll(5, TimeUnit.SECONDS);
+    return seen == null ? "not seen" : seen.headers().getOrDefault(CACHE_SALT, "");
+  }
+
+  @Test
+  void aWorkersPrefixCacheIsCountedOnThroughItsRestart() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    server.load("{\"kv_evictions\":3,\"prefix_lookup_tokens\":100,\"prefix_hit_tokens\":60}");
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorker("workers: {state-poll-ms: 50}", script(0))) {
+      InProcessGateway.await(() -> metric(gateway, "kv_evictions_total{replica=\"w0\"}") == 3);
+      server.load("{\"kv_evictions\":1,\"prefix_lookup_tokens\":10,\"prefix_hit_tokens\":0}");
+      InProcessGateway.await(() -> metric(gateway, "kv_evictions_total{replica=\"w0\"}") == 4);
+
+      assertEquals(60, metric(gateway, "prefix_tokens_total{replica=\"w0\",result=\"hit\"}"));
+      assertEquals(50, metric(gateway, "prefix_tokens_total{replica=\"w0\",result=\"miss\"}"));
+    }
+  }
+
+  private static double metric(InProcessGateway gateway, String name) {
+    try {
+      return gateway.metric("switchboard_replica_" + name);
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 

@@ -182,6 +182,9 @@ public final class AdminServer extends VerticleBase {
         .put("kv_blocks_free", report.kvBlocksFree())
         .put("kv_blocks_cached", report.kvBlocksCached())
         .put("kv_blocks_used", report.kvBlocksUsed())
+        .put("kv_evictions", report.kvEvictions())
+        .put("prefix_lookup_tokens", report.prefixLookupTokens())
+        .put("prefix_hit_tokens", report.prefixHitTokens())
         .put("stages", report.stages())
         .put("ranks", report.ranks());
     return json;

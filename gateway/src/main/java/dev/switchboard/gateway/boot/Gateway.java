@@ -7,6 +7,7 @@ import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Prober;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.http.CacheSalt;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.PublicServer;
 import dev.switchboard.gateway.routing.LeastLoaded;
@@ -18,6 +19,7 @@ import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import java.security.SecureRandom;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,6 +38,7 @@ final class Gateway {
   private static final Logger LOG = LoggerFactory.getLogger(Gateway.class);
   private static final int START_SECONDS = 30;
   private static final int POLL_MS = 20;
+  private static final int SALT_KEY_BYTES = 32;
 
   private final GatewayConfig config;
   private final Fleet fleet;
@@ -86,16 +89,7 @@ final class Gateway {
             fleet,
             config.workers(),
             clock,
-            (replica, report) ->
-                house
-                    .metrics()
-                    .replicaLoad(
-                        replica.id(),
-                        report.running(),
-                        report.waiting(),
-                        report.kvBlocksFree(),
-                        report.kvBlocksCached(),
-                        report.kvBlocksUsed()));
+            (replica, report) -> house.metrics().replicaLoad(replica.id(), report));
     prober.start();
     listen(house);
   }
@@ -128,6 +122,7 @@ final class Gateway {
         clock,
         Gateway::freshId,
         new ApiKeys(config.auth()),
+        new CacheSalt(new SecureRandom().generateSeed(SALT_KEY_BYTES)),
         admission,
         fleet,
         new LeastLoaded(),

@@ -237,6 +237,9 @@ public final class Prober {
           load.path("kv_blocks_free").asInt(),
           load.path("kv_blocks_cached").asInt(),
           load.path("kv_blocks_used").asInt(),
+          load.path("kv_evictions").asLong(),
+          load.path("prefix_lookup_tokens").asLong(),
+          load.path("prefix_hit_tokens").asLong(),
           state.path("topology").path("stages").asInt(),
           state.path("topology").path("ranks").asInt());
     };

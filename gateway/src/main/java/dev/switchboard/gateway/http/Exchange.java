@@ -233,7 +233,11 @@ final class Exchange {
     flight.mark(Mark.CONNECTED);
     deadline.connecting(false);
     current.connected(opened);
-    UpstreamHead.write(opened, flight, current.replica().local());
+    String salt =
+        house
+            .cacheSalt()
+            .of(request.getHeader("Authorization"), request.getHeader(CacheSalt.HEADER));
+    UpstreamHead.write(opened, flight, current.replica().local(), salt);
     UpstreamHead.trace(opened, request, house.propagator(), traced, trace.traceId() != null);
     try (Scope _ = traced.makeCurrent()) {
       opened

@@ -24,6 +24,7 @@ public record Gatehouse(
     NanoClock clock,
     Supplier<String> freshIds,
     ApiKeys keys,
+    CacheSalt cacheSalt,
     Admission admission,
     Fleet fleet,
     RoutingPolicy policy,

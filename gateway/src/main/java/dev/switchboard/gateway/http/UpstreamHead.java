@@ -13,13 +13,18 @@ final class UpstreamHead {
 
   /**
    * @param local one of our workers: it is asked for its timeline
+   * @param salt keeps the worker's prefix cache apart; null for none
    */
-  static void write(HttpClientRequest upstream, Flight flight, boolean local) {
+  static void write(
+      HttpClientRequest upstream, Flight flight, boolean local, @Nullable String salt) {
     upstream.putHeader("Content-Type", "application/json");
     upstream.putHeader("Accept", flight.stream() ? "text/event-stream" : "application/json");
     upstream.putHeader(RequestIds.HEADER, flight.id());
     if (local) {
       upstream.putHeader("X-Switchboard-Timeline", "full");
+      if (salt != null) {
+        upstream.putHeader(CacheSalt.HEADER, salt);
+      }
     }
   }
 

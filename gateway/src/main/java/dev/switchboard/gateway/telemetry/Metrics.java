@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.telemetry;
 
+import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
@@ -48,6 +49,7 @@ public final class Metrics {
   private final PrometheusRegistry registry = new PrometheusRegistry();
   private final Predicate<String> knownModel;
   private final Map<String, DistributionDataPoint> itlByModel = new ConcurrentHashMap<>();
+  private final Map<String, ReplicaReport> reports = new ConcurrentHashMap<>();
 
   private final Counter requests =
       counter("requests", "Requests that ended", "model", "endpoint", "outcome");
@@ -94,6 +96,14 @@ public final class Metrics {
       gauge("replica_sequences", "Sequences as the replica reports them", "replica", "state");
   private final Gauge replicaKvBlocks =
       gauge("replica_kv_blocks", "KV blocks as the replica reports them", "replica", "state");
+  private final Counter replicaPrefixTokens =
+      counter(
+          "replica_prefix_tokens",
+          "Prompt tokens that a replica looked up in its prefix cache",
+          "replica",
+          "result");
+  private final Counter replicaEvictions =
+      counter("replica_kv_evictions", "Cached KV blocks that a replica took back", "replica");
   private final Histogram scrape =
       histogram("scrape", "Time to answer the scrape before this one", SHORT_BUCKETS);
 
@@ -146,14 +156,27 @@ public final class Metrics {
     replicaState.labelValues(replica, model, to).set(1);
   }
 
-  /** What a replica reported of itself. */
-  public void replicaLoad(
-      String replica, int running, int waiting, int kvFree, int kvCached, int kvUsed) {
-    replicaSequences.labelValues(replica, "running").set(running);
-    replicaSequences.labelValues(replica, "waiting").set(waiting);
-    replicaKvBlocks.labelValues(replica, "free").set(kvFree);
-    replicaKvBlocks.labelValues(replica, "cached").set(kvCached);
-    replicaKvBlocks.labelValues(replica, "used").set(kvUsed);
+  /**
+   * What a replica reported of itself. Its totals begin anew when it does; so what they grew by is
+   * added here, and a scrape sees counters that only grow.
+   */
+  public void replicaLoad(String replica, ReplicaReport report) {
+    replicaSequences.labelValues(replica, "running").set(report.running());
+    replicaSequences.labelValues(replica, "waiting").set(report.waiting());
+    replicaKvBlocks.labelValues(replica, "free").set(report.kvBlocksFree());
+    replicaKvBlocks.labelValues(replica, "cached").set(report.kvBlocksCached());
+    replicaKvBlocks.labelValues(replica, "used").set(report.kvBlocksUsed());
+    ReplicaReport before = reports.put(replica, report);
+    ReplicaReport last = before == null ? ReplicaReport.NONE : before;
+    long hits = growth(last.prefixHitTokens(), report.prefixHitTokens());
+    long lookups = growth(last.prefixLookupTokens(), report.prefixLookupTokens());
+    replicaPrefixTokens.labelValues(replica, "hit").inc(hits);
+    replicaPrefixTokens.labelValues(replica, "miss").inc(Math.max(0, lookups - hits));
+    replicaEvictions.labelValues(replica).inc(growth(last.kvEvictions(), report.kvEvictions()));
+  }
+
+  private static long growth(long before, long now) {
+    return Math.max(0, now < before ? now : now - before);
   }
 
   public GaugeDataPoint replicaInFlight(String replica) {
