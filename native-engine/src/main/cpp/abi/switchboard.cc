@@ -318,6 +318,7 @@ int32_t sb_machine_info(sb_machine* out) {
     out->has_amx_int8 = features.amx_int8 ? 1 : 0;
     out->best_isa = static_cast<int32_t>(sb::ops::best_isa());
     out->reserved = 0;
+    out->available_bytes = sb::available_memory_bytes();
     return Status::kOk;
   });
 }

@@ -233,6 +233,7 @@ typedef struct sb_machine {
   int32_t has_amx_int8;
   int32_t best_isa; /* what SB_ISA_AUTO picks */
   int32_t reserved;
+  uint64_t available_bytes; /* memory the machine and the control group have to give */
 } sb_machine;
 
 /* In this order: penalties, bias, temperature, top_k, top_p, min_p, and a draw keyed by seed and

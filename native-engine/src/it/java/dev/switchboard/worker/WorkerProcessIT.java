@@ -45,6 +45,13 @@ class WorkerProcessIT {
         .build();
   }
 
+  private static HttpResponse<String> get(int port, String path) throws Exception {
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      URI uri = URI.create("http://127.0.0.1:" + port + path);
+      return client.send(HttpRequest.newBuilder(uri).build(), BodyHandlers.ofString());
+    }
+  }
+
   private static HttpResponse<String> post(int port, String path, String body) throws Exception {
     try (HttpClient client = HttpClient.newHttpClient()) {
       return client.send(request(port, path, body), BodyHandlers.ofString());
@@ -186,6 +193,34 @@ class WorkerProcessIT {
 
       assertEquals("invalid-argument", failed.path("reason").asText());
       assertEquals(3, worker.exitCode());
+    }
+  }
+
+  @Test
+  void aBudgetThatIsTooSmallIsNamedWithTheNumbers() {
+    try (WorkerProcess worker = demo("--memory", "100MiB")) {
+      JsonNode failed = worker.await("failed");
+
+      assertEquals("out-of-memory", failed.path("reason").asText());
+      assertTrue(
+          failed.path("message").asText().startsWith("--memory is 100 MiB, but "),
+          failed::toString);
+      assertEquals(3, worker.exitCode());
+    }
+  }
+
+  @Test
+  void aBudgetIsKept() throws Exception {
+    try (WorkerProcess worker = demo("--memory", "450MiB")) {
+      int port = worker.await("listening").path("port").asInt();
+      worker.await("ready");
+
+      JsonNode memory = json(get(port, "/engine/v1/state").body()).path("memory");
+      long bytes =
+          memory.path("weight_bytes").asLong()
+              + memory.path("kv_bytes").asLong()
+              + memory.path("scratch_bytes").asLong();
+      assertTrue(bytes <= (450L - 384) << 20, memory::toString);
     }
   }
 

@@ -11,6 +11,7 @@ import java.lang.foreign.ValueLayout;
  * What libswitchboard sees of this machine. Any thread.
  *
  * @param bestIsa what {@link Isa#AUTO} picks
+ * @param availableBytes memory that the machine and the control group have to give
  */
 public record NativeMachine(
     int cores,
@@ -18,7 +19,8 @@ public record NativeMachine(
     boolean hasAvx512,
     boolean hasAvx512Bf16,
     boolean hasAmxInt8,
-    Isa bestIsa) {
+    Isa bestIsa,
+    long availableBytes) {
 
   /**
    * Asks the library.
@@ -37,7 +39,8 @@ public record NativeMachine(
           sb_machine.has_avx512(machine) != 0,
           sb_machine.has_avx512_bf16(machine) != 0,
           sb_machine.has_amx_int8(machine) != 0,
-          NativeModel.isaOf(sb_machine.best_isa(machine)));
+          NativeModel.isaOf(sb_machine.best_isa(machine)),
+          sb_machine.available_bytes(machine));
     }
   }
 

@@ -8,24 +8,11 @@ import java.util.regex.Pattern;
  * or {@code 16384tokens}; a bare number is MiB.
  */
 sealed interface KvMemory {
-  /** How many tokens it holds when one takes so many bytes. */
-  long tokens(long bytesPerToken);
-
   /** Memory. */
-  record Bytes(long bytes) implements KvMemory {
-    @Override
-    public long tokens(long bytesPerToken) {
-      return bytes / bytesPerToken;
-    }
-  }
+  record Bytes(long bytes) implements KvMemory {}
 
   /** Tokens, whatever they take. */
-  record Tokens(long tokens) implements KvMemory {
-    @Override
-    public long tokens(long bytesPerToken) {
-      return tokens;
-    }
-  }
+  record Tokens(long tokens) implements KvMemory {}
 
   /**
    * @throws IllegalArgumentException when it is none of these

@@ -9,6 +9,7 @@ import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.executor.ExecutorException;
 import dev.switchboard.executor.ExecutorInfo;
 import dev.switchboard.executor.NativeExecutor;
+import dev.switchboard.executor.NativeMachine;
 import dev.switchboard.gguf.GgufException;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
@@ -32,7 +33,9 @@ import org.slf4j.LoggerFactory;
 final class ModelLoader {
   private static final Logger LOG = LoggerFactory.getLogger(ModelLoader.class);
   private static final int KV_BLOCK_TOKENS = 32;
-  private static final int KV_VALUE_BYTES = 2;
+
+  /** A pool that holds less is of no use to a chat. */
+  private static final int LEAST_TOKENS = 512;
 
   /** Scored positions of one step, of echoed prompts; each takes a row of logits. */
   private static final int LEAST_STEP_OUTPUTS = 64;
@@ -59,7 +62,7 @@ final class ModelLoader {
       Tokenizer tokenizer = Tokenizers.from(file);
       String source = templateSource(tokenizer);
       ChatTemplate template = source == null ? null : compiled(source);
-      ExecutorConfig config = config(description);
+      ExecutorConfig config = config(shorten(description));
       NativeExecutor executor = NativeExecutor.open(shorten(description), config, progress);
       return served(description, tokenizer, template, toolFormat(source), config, executor);
     } catch (GgufException refused) {
@@ -112,29 +115,38 @@ final class ModelLoader {
         "fp_" + Integer.toHexString(shape.hashCode()));
   }
 
-  private ExecutorConfig config(ModelDescription model) {
+  private ExecutorConfig config(ModelDescription model) throws ModelLoadException {
     int ranks = options.stages() * options.ranks();
     int threads =
         options.threads() > 0
             ? options.threads()
             : Math.max(1, Runtime.getRuntime().availableProcessors() / ranks);
-    return ExecutorConfig.defaults()
-        .withLayout(options.stages(), options.ranks(), threads)
-        .withKv(KvType.F16, KV_BLOCK_TOKENS, kvBlocks(model))
-        .withSteps(
-            options.maxSequences(),
-            Math.max(options.stepTokens(), options.maxSequences()),
-            Math.max(LEAST_STEP_OUTPUTS, options.maxSequences()))
-        .withFaults(options.allowFaultInjection(), options.hangTimeoutMs());
+    ExecutorConfig config =
+        ExecutorConfig.defaults()
+            .withLayout(options.stages(), options.ranks(), threads)
+            .withSteps(
+                options.maxSequences(),
+                Math.max(options.stepTokens(), options.maxSequences()),
+                Math.max(LEAST_STEP_OUTPUTS, options.maxSequences()))
+            .withFaults(options.allowFaultInjection(), options.hangTimeoutMs());
+    return withBlocks(config, kvBlocks(model, config));
   }
 
-  /** What was asked for, but no more than all sequences at their longest can fill. */
-  private int kvBlocks(ModelDescription model) {
-    long bytesPerToken = 2L * KV_VALUE_BYTES * model.layers() * model.kvHeads() * model.headDim();
-    long wanted = options.kvMemory().tokens(bytesPerToken) / KV_BLOCK_TOKENS;
-    long blocksPerSequence = Math.ceilDiv(context(model), KV_BLOCK_TOKENS);
-    long most = blocksPerSequence * options.maxSequences();
-    return Math.clamp(Math.min(wanted, most), 1, Integer.MAX_VALUE);
+  private static ExecutorConfig withBlocks(ExecutorConfig config, int blocks) {
+    return config.withKv(KvType.F16, KV_BLOCK_TOKENS, blocks);
+  }
+
+  private int kvBlocks(ModelDescription model, ExecutorConfig config) throws ModelLoadException {
+    long longest = Math.ceilDiv(model.context(), KV_BLOCK_TOKENS);
+    long most = Math.min(longest * options.maxSequences(), Integer.MAX_VALUE);
+    int least = Math.ceilDiv(Math.min(model.context(), LEAST_TOKENS), KV_BLOCK_TOKENS);
+    MemoryPlan plan =
+        new MemoryPlan(
+            blocks -> NativeExecutor.planMemory(model, withBlocks(config, blocks)),
+            (int) most,
+            least,
+            NativeMachine.probe().availableBytes());
+    return plan.kvBlocks(options.kvMemory(), options.memoryBytes(), KV_BLOCK_TOKENS);
   }
 
   private int context(ModelDescription model) {

@@ -11,7 +11,9 @@ import org.jspecify.annotations.Nullable;
  * @param stages pipeline stages, of so many tensor-parallel ranks each
  * @param threads per rank; 0 shares the machine's cores among the ranks
  * @param context longest sequence; 0 for the model's own
- * @param kvMemory of the KV pool; less is taken when the sequences cannot need it
+ * @param memoryBytes for weights, KV, scratch and JVM together; null for no such bound
+ * @param kvMemory of the KV pool; less is taken when the sequences cannot need it; null for what
+ *     remains
  * @param maxSequences that run at a time
  * @param stepTokens most tokens of one engine step
  * @param hangTimeoutMs after which a step that does not end takes the engine down
@@ -25,7 +27,8 @@ record ModelOptions(
     int ranks,
     int threads,
     int context,
-    KvMemory kvMemory,
+    @Nullable Long memoryBytes,
+    @Nullable KvMemory kvMemory,
     int maxSequences,
     int stepTokens,
     int hangTimeoutMs,

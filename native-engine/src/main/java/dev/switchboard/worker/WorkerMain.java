@@ -74,11 +74,16 @@ public final class WorkerMain implements Callable<Integer> {
   private int context;
 
   @Option(
-      names = "--kv-memory",
-      defaultValue = "512MiB",
+      names = "--memory",
       converter = KvMemoryConverter.class,
-      description = "The KV pool: 512MiB, 2GiB or 16384tokens.")
-  private KvMemory kvMemory = new KvMemory.Tokens(1);
+      description = "Weights, KV, scratch and JVM together: 4GiB. KV gets what remains.")
+  private @Nullable KvMemory memory;
+
+  @Option(
+      names = "--kv-memory",
+      converter = KvMemoryConverter.class,
+      description = "The KV pool: 512MiB, 2GiB or 16384tokens; else what --memory leaves.")
+  private @Nullable KvMemory kvMemory;
 
   @Option(names = "--max-sequences", defaultValue = "64", description = "That run at a time.")
   private int maxSequences;
@@ -128,7 +133,7 @@ public final class WorkerMain implements Callable<Integer> {
     }
   }
 
-  /** Reads {@code --kv-memory}. */
+  /** Reads {@code --memory} and {@code --kv-memory}. */
   static final class KvMemoryConverter implements CommandLine.ITypeConverter<KvMemory> {
     @Override
     public KvMemory convert(String value) {
@@ -160,6 +165,7 @@ public final class WorkerMain implements Callable<Integer> {
     requireAtLeast("--step-tokens", stepTokens, 1);
     requireAtLeast("--hang-timeout", hangTimeoutSeconds, 0);
     requireAtLeast("--drain-timeout", drainTimeoutSeconds, 0);
+    memoryBytes();
     toolFormat();
     if (library != null) {
       System.setProperty("switchboard.library", library.toString());
@@ -210,6 +216,7 @@ public final class WorkerMain implements Callable<Integer> {
         ranks,
         threads,
         context,
+        memoryBytes(),
         kvMemory,
         maxSequences,
         stepTokens,
@@ -217,6 +224,16 @@ public final class WorkerMain implements Callable<Integer> {
         chatTemplate,
         toolFormat(),
         allowFaultInjection);
+  }
+
+  private @Nullable Long memoryBytes() {
+    return switch (memory) {
+      case null -> null;
+      case KvMemory.Bytes(long bytes) -> bytes;
+      case KvMemory.Tokens tokens ->
+          throw new CommandLine.ParameterException(
+              new CommandLine(new WorkerMain()), "--memory must be an amount such as 4GiB");
+    };
   }
 
   private @Nullable ToolFormat toolFormat() {

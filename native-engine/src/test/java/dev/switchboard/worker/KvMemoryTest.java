@@ -11,10 +11,10 @@ class KvMemoryTest {
 
   @Test
   void memoryAndTokensAreAmounts() {
-    assertEquals(512L << 10, KvMemory.parse("512MiB").tokens(1024));
-    assertEquals(2L << 20, KvMemory.parse("2GiB").tokens(1024));
-    assertEquals(1024, KvMemory.parse("1").tokens(1024));
-    assertEquals(16_384, KvMemory.parse("16384tokens").tokens(1024));
+    assertEquals(new KvMemory.Bytes(512L << 20), KvMemory.parse("512MiB"));
+    assertEquals(new KvMemory.Bytes(2L << 30), KvMemory.parse("2GiB"));
+    assertEquals(new KvMemory.Bytes(1L << 20), KvMemory.parse("1"));
+    assertEquals(new KvMemory.Tokens(16_384), KvMemory.parse("16384tokens"));
   }
 
   @ParameterizedTest

@@ -23,6 +23,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int32_t has_amx_int8;
  *     int32_t best_isa;
  *     int32_t reserved;
+ *     uint64_t available_bytes;
  * }
  * }
  */
@@ -40,7 +41,8 @@ public class sb_machine {
         Switchboard.C_INT.withName("has_avx512_bf16"),
         Switchboard.C_INT.withName("has_amx_int8"),
         Switchboard.C_INT.withName("best_isa"),
-        Switchboard.C_INT.withName("reserved")
+        Switchboard.C_INT.withName("reserved"),
+        Switchboard.C_LONG.withName("available_bytes")
     ).withName("sb_machine");
 
     /**
@@ -400,6 +402,50 @@ public class sb_machine {
      */
     public static void reserved(MemorySegment struct, int fieldValue) {
         struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+    }
+
+    private static final OfLong available_bytes$LAYOUT = (OfLong)$LAYOUT.select(groupElement("available_bytes"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t available_bytes
+     * }
+     */
+    public static final OfLong available_bytes$layout() {
+        return available_bytes$LAYOUT;
+    }
+
+    private static final long available_bytes$OFFSET = $LAYOUT.byteOffset(groupElement("available_bytes"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t available_bytes
+     * }
+     */
+    public static final long available_bytes$offset() {
+        return available_bytes$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t available_bytes
+     * }
+     */
+    public static long available_bytes(MemorySegment struct) {
+        return struct.get(available_bytes$LAYOUT, available_bytes$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t available_bytes
+     * }
+     */
+    public static void available_bytes(MemorySegment struct, long fieldValue) {
+        struct.set(available_bytes$LAYOUT, available_bytes$OFFSET, fieldValue);
     }
 
     /**
