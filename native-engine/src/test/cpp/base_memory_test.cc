@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/machine.h"
+#include "base/measure.h"
 #include "base/memory.h"
 
 namespace sb {
@@ -87,6 +88,19 @@ TEST(Machine, ReadBandwidthIsPositive) {
   ASSERT_TRUE(measured.ok());
 
   EXPECT_GT(*measured, 0);
+}
+
+TEST(Machine, PeakRatesArePlausibleOrRefused) {
+  for (const MacUnit unit : {MacUnit::kInt8, MacUnit::kBf16}) {
+    Result<double> measured = peak_rate(1, unit, 2);
+    if (!measured.ok()) {
+      EXPECT_EQ(measured.status(), Status::kUnsupported);
+      continue;
+    }
+    // From a slow emulation to a core with matrix units.
+    EXPECT_GT(*measured, 1e8);
+    EXPECT_LT(*measured, 1e13);
+  }
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/machine.h"
+#include "base/measure.h"
 #include "base/status.h"
 #include "engine/engine.h"
 #include "engine/timeline.h"
@@ -73,6 +74,17 @@ Status check_struct(const char* name, const Struct* value) {
 Status check_pointer(const char* name, const void* value, bool needed = true) {
   if (value != nullptr || !needed) return Status::kOk;
   return fail(Status::kInvalidArgument, "%s: is null", name);
+}
+
+Status check_measurement(std::int32_t threads, std::int32_t passes, const double* out) {
+  if (Status s = check_pointer("out", out); s != Status::kOk) return s;
+  if (threads < 1 || threads > 256) {
+    return fail(Status::kInvalidArgument, "threads: %d is not in 1 .. 256", threads);
+  }
+  if (passes < 1 || passes > 1000) {
+    return fail(Status::kInvalidArgument, "passes: %d is not in 1 .. 1000", passes);
+  }
+  return Status::kOk;
 }
 
 template <class T>
@@ -325,19 +337,26 @@ int32_t sb_machine_info(sb_machine* out) {
 
 int32_t sb_read_bandwidth(int32_t threads, uint64_t bytes, int32_t passes, double* out) {
   return call(__func__, [&] {
-    if (Status s = check_pointer("out", out); s != Status::kOk) return s;
-    if (threads < 1 || threads > 256) {
-      return fail(Status::kInvalidArgument, "threads: %d is not in 1 .. 256", threads);
-    }
-    if (passes < 1 || passes > 1000) {
-      return fail(Status::kInvalidArgument, "passes: %d is not in 1 .. 1000", passes);
-    }
+    if (Status s = check_measurement(threads, passes, out); s != Status::kOk) return s;
     constexpr uint64_t kLeastPerThread = 1U << 16;
     if (bytes / static_cast<uint64_t>(threads) < kLeastPerThread) {
       return fail(Status::kInvalidArgument, "bytes: fewer than %llu per thread",
                   static_cast<unsigned long long>(kLeastPerThread));
     }
     sb::Result<double> measured = sb::read_bandwidth(threads, bytes, passes);
+    if (!measured.ok()) return measured.status();
+    *out = *measured;
+    return Status::kOk;
+  });
+}
+
+int32_t sb_peak_rate(int32_t threads, int32_t unit, int32_t passes, double* out) {
+  return call(__func__, [&] {
+    if (Status s = check_measurement(threads, passes, out); s != Status::kOk) return s;
+    if (unit != SB_MAC_INT8 && unit != SB_MAC_BF16) {
+      return fail(Status::kInvalidArgument, "unit: %d is none", unit);
+    }
+    sb::Result<double> measured = sb::peak_rate(threads, sb::MacUnit{unit}, passes);
     if (!measured.ok()) return measured.status();
     *out = *measured;
     return Status::kOk;

@@ -130,6 +130,9 @@ typedef enum sb_isa {
   SB_ISA_AVX512 = 3
 } sb_isa;
 
+/* Numbers that are multiplied. */
+typedef enum sb_mac_unit { SB_MAC_INT8 = 1, SB_MAC_BF16 = 2 } sb_mac_unit;
+
 typedef enum sb_rope_kind {
   SB_ROPE_NORM = 0, /* rotates pairs (2i, 2i+1): llama */
   SB_ROPE_NEOX = 1  /* rotates pairs (i, i + rope_dim/2): all others */
@@ -383,6 +386,9 @@ SB_API int64_t sb_now_ns(void);
 SB_API int32_t sb_machine_info(sb_machine* out);
 /* Best of "passes" reads of "bytes" bytes by "threads" threads, in bytes per second. */
 SB_API int32_t sb_read_bandwidth(int32_t threads, uint64_t bytes, int32_t passes, double* out);
+/* Best of "passes" runs of the widest multiply-add for a unit (sb_mac_unit) by "threads" threads,
+ * in multiply-adds per second; SB_UNSUPPORTED where the CPU has none. */
+SB_API int32_t sb_peak_rate(int32_t threads, int32_t unit, int32_t passes, double* out);
 
 /* Bytes create would take, without taking them; every check of create except the tensors' contents.
  */

@@ -3,8 +3,6 @@
 
 #include <cstdint>
 
-#include "base/status.h"
-
 namespace sb {
 
 struct CpuFeatures {
@@ -18,10 +16,5 @@ struct CpuFeatures {
 
 // Cores this process may run on.
 [[nodiscard]] std::int32_t available_cores();
-
-// Bytes per second that "threads" threads read together from a buffer of "bytes": the best of
-// "passes". The buffer is taken for the call.
-[[nodiscard]] Result<double> read_bandwidth(std::int32_t threads, std::uint64_t bytes,
-                                            std::int32_t passes);
 
 }  // namespace sb

@@ -6,6 +6,7 @@ import dev.switchboard.executor.binding.sb_machine;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.OptionalDouble;
 
 /**
  * What libswitchboard sees of this machine. Any thread.
@@ -51,6 +52,30 @@ public record NativeMachine(
       MemorySegment out = arena.allocate(ValueLayout.JAVA_DOUBLE);
       NativeLibrary.check(Switchboard.sb_read_bandwidth(threads, bytes, passes, out));
       return out.get(ValueLayout.JAVA_DOUBLE, 0);
+    }
+  }
+
+  /** Numbers that the CPU multiplies and adds. */
+  public enum MacUnit {
+    INT8,
+    BF16
+  }
+
+  /**
+   * Best of some passes of multiplying and adding registers with some threads, in multiply-adds per
+   * second; empty where the CPU has no instruction for such numbers.
+   */
+  public static OptionalDouble peakRate(int threads, MacUnit unit, int passes) {
+    NativeLibrary.load();
+    int code = unit == MacUnit.INT8 ? Switchboard.SB_MAC_INT8() : Switchboard.SB_MAC_BF16();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(ValueLayout.JAVA_DOUBLE);
+      int status = Switchboard.sb_peak_rate(threads, code, passes, out);
+      if (status == Switchboard.SB_UNSUPPORTED()) {
+        return OptionalDouble.empty();
+      }
+      NativeLibrary.check(status);
+      return OptionalDouble.of(out.get(ValueLayout.JAVA_DOUBLE, 0));
     }
   }
 }

@@ -8,7 +8,6 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import picocli.CommandLine;
 
 class EngineBenchTest {
 
@@ -23,11 +22,13 @@ class EngineBenchTest {
         "--batch=1,0                 | --batch must be at least 1",
         "--stages=0                  | --stages must be at least 1",
         "--threads=-1                | --threads must be at least 0",
+        "--preset=slow               | Invalid value for option '--preset'",
+        "--llama-bench=/no/such/file | --llama-bench: /no/such/file is not an executable file",
       })
   void aWrongOptionIsOneLineAndTheUsage(String argument, String complaint) {
     StringWriter errors = new StringWriter();
 
-    int code = new CommandLine(new EngineBench()).setErr(new PrintWriter(errors)).execute(argument);
+    int code = EngineBench.commandLine().setErr(new PrintWriter(errors)).execute(argument);
 
     assertEquals(2, code);
     assertTrue(errors.toString().startsWith(complaint), errors::toString);

@@ -725,6 +725,24 @@ public class Switchboard extends Switchboard$shared {
     public static int SB_ISA_AVX512() {
         return SB_ISA_AVX512;
     }
+    private static final int SB_MAC_INT8 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_mac_unit.SB_MAC_INT8 = 1
+     * }
+     */
+    public static int SB_MAC_INT8() {
+        return SB_MAC_INT8;
+    }
+    private static final int SB_MAC_BF16 = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_mac_unit.SB_MAC_BF16 = 2
+     * }
+     */
+    public static int SB_MAC_BF16() {
+        return SB_MAC_BF16;
+    }
     private static final int SB_ROPE_NORM = (int)0L;
     /**
      * {@snippet lang=c :
@@ -1187,6 +1205,69 @@ public class Switchboard extends Switchboard$shared {
                 traceDowncall("sb_read_bandwidth", threads, bytes, passes, out);
             }
             return (int)mh$.invokeExact(threads, bytes, passes, out);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class sb_peak_rate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Switchboard.C_INT,
+            Switchboard.C_INT,
+            Switchboard.C_INT,
+            Switchboard.C_INT,
+            Switchboard.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("sb_peak_rate");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t sb_peak_rate(int32_t threads, int32_t unit, int32_t passes, double *out)
+     * }
+     */
+    public static FunctionDescriptor sb_peak_rate$descriptor() {
+        return sb_peak_rate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t sb_peak_rate(int32_t threads, int32_t unit, int32_t passes, double *out)
+     * }
+     */
+    public static MethodHandle sb_peak_rate$handle() {
+        return sb_peak_rate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t sb_peak_rate(int32_t threads, int32_t unit, int32_t passes, double *out)
+     * }
+     */
+    public static MemorySegment sb_peak_rate$address() {
+        return sb_peak_rate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t sb_peak_rate(int32_t threads, int32_t unit, int32_t passes, double *out)
+     * }
+     */
+    public static int sb_peak_rate(int threads, int unit, int passes, MemorySegment out) {
+        var mh$ = sb_peak_rate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("sb_peak_rate", threads, unit, passes, out);
+            }
+            return (int)mh$.invokeExact(threads, unit, passes, out);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
