@@ -32,9 +32,30 @@ Vector normalise(const double* x, const std::vector<float>& weight) {
   return out;
 }
 
+Vector layer_norm(const Vector& x, const std::vector<float>& weight,
+                  const std::vector<float>& bias) {
+  const auto n = static_cast<double>(x.size());
+  const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
+  double squares = 0;
+  for (const double v : x) squares += (v - mean) * (v - mean);
+  const double scale = 1 / std::sqrt(squares / n + 1e-5);
+  Vector out(x.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    out[i] = (x[i] - mean) * scale * static_cast<double>(weight[i]) + static_cast<double>(bias[i]);
+  }
+  return out;
+}
+
+int32_t window_of(const ModelSpec& spec, int32_t layer) { return layer == 1 ? 0 : spec.window; }
+
+double capped(double x, float cap) {
+  const auto c = static_cast<double>(cap);
+  return cap == 0 ? x : c * std::tanh(x / c);
+}
+
 // Rotates each head of x, after its norm when there is one.
-void prepare_heads(const TestModel& model, const std::vector<float>& norm, int32_t position,
-                   Vector& x) {
+void prepare_heads(const TestModel& model, const std::vector<float>& norm, int32_t layer,
+                   int32_t position, Vector& x) {
   const ModelSpec& spec = model.spec();
   const auto head_dim = static_cast<size_t>(spec.head_dim);
   const std::vector<float>& divisors = model.values(SB_ROPE_FREQS);
@@ -47,7 +68,10 @@ void prepare_heads(const TestModel& model, const std::vector<float>& norm, int32
     for (size_t i = 0; i < head_dim / 2; ++i) {
       const double divisor = divisors.empty() ? 1 : static_cast<double>(divisors[i]);
       const double exponent = -2.0 * static_cast<double>(i) / spec.head_dim;
-      const double angle = position * std::pow(10000.0, exponent) / divisor;
+      const bool own = spec.arch == SB_ARCH_GEMMA3 && window_of(spec, layer) > 0;
+      const double base = own ? static_cast<double>(TestModel::kWindowBase) : 10000.0;
+      const double angle =
+          spec.arch == SB_ARCH_BERT ? 0 : position * std::pow(base, exponent) / divisor;
       double& a = x[head + (neox ? i : 2 * i)];
       double& b = x[head + (neox ? i + head_dim / 2 : 2 * i + 1)];
       const double rotated = a * std::cos(angle) - b * std::sin(angle);
@@ -57,39 +81,84 @@ void prepare_heads(const TestModel& model, const std::vector<float>& norm, int32
   }
 }
 
-// The attention of one position over the keys and values so far.
+// The attention of one position over the keys and values from "first" on.
 Vector attend(const ModelSpec& spec, const Vector& q, const std::vector<Vector>& keys,
-              const std::vector<Vector>& values) {
+              const std::vector<Vector>& values, size_t first) {
   const auto head_dim = static_cast<size_t>(spec.head_dim);
   const auto group = static_cast<size_t>(spec.n_heads / spec.n_kv_heads);
   Vector out(q.size(), 0);
   for (size_t head = 0; head < static_cast<size_t>(spec.n_heads); ++head) {
     const size_t kv = head / group * head_dim;
     Vector weights;
-    for (const Vector& key : keys) {
+    for (size_t t = first; t < keys.size(); ++t) {
       double dot = 0;
-      for (size_t i = 0; i < head_dim; ++i) dot += q[head * head_dim + i] * key[kv + i];
-      weights.push_back(std::exp(dot / std::sqrt(static_cast<double>(head_dim))));
+      for (size_t i = 0; i < head_dim; ++i) dot += q[head * head_dim + i] * keys[t][kv + i];
+      const double score = dot / std::sqrt(static_cast<double>(head_dim));
+      weights.push_back(std::exp(capped(score, spec.attention_softcap)));
     }
     const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
-    for (size_t t = 0; t < values.size(); ++t) {
+    for (size_t t = first; t < values.size(); ++t) {
       for (size_t i = 0; i < head_dim; ++i) {
-        out[head * head_dim + i] += weights[t] / total * values[t][kv + i];
+        out[head * head_dim + i] += weights[t - first] / total * values[t][kv + i];
       }
     }
   }
   return out;
 }
 
+double activated(sb_arch arch, double x) {
+  if (is_gemma(arch)) {
+    return x / 2 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+  }
+  if (arch == SB_ARCH_BERT) return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
+  return x / (1 + std::exp(-x));
+}
+
 Vector feed_forward(const TestModel& model, int32_t layer, const Vector& x) {
-  Vector gate = multiply(model.values(SB_FFN_GATE, layer), x, {});
-  const Vector up = multiply(model.values(SB_FFN_UP, layer), x, {});
-  for (size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
-  return multiply(model.values(SB_FFN_DOWN, layer), gate, {});
+  const sb_arch arch = model.spec().arch;
+  Vector inner = multiply(model.values(SB_FFN_UP, layer), x, model.values(SB_FFN_UP_BIAS, layer));
+  const bool gated = arch != SB_ARCH_BERT;
+  const Vector gate = gated ? multiply(model.values(SB_FFN_GATE, layer), x, {}) : inner;
+  for (size_t i = 0; i < inner.size(); ++i) {
+    inner[i] = activated(arch, gate[i]) * (gated ? inner[i] : 1);
+  }
+  return multiply(model.values(SB_FFN_DOWN, layer), inner, model.values(SB_FFN_DOWN_BIAS, layer));
 }
 
 void add(Vector& x, const Vector& y) {
   for (size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+}
+
+struct Projections {
+  Vector q, k, v;
+};
+
+Projections project(const TestModel& model, int32_t layer, int32_t position, const Vector& h) {
+  const auto times = [&](sb_role matrix, sb_role bias) {
+    return multiply(model.values(matrix, layer), h, model.values(bias, layer));
+  };
+  Projections out{times(SB_ATTN_Q, SB_ATTN_Q_BIAS), times(SB_ATTN_K, SB_ATTN_K_BIAS),
+                  times(SB_ATTN_V, SB_ATTN_V_BIAS)};
+  prepare_heads(model, model.values(SB_ATTN_Q_NORM, layer), layer, position, out.q);
+  prepare_heads(model, model.values(SB_ATTN_K_NORM, layer), layer, position, out.k);
+  return out;
+}
+
+// x += the block's output, normed where the architecture does.
+void end_block(const std::vector<float>& norm, Vector output, Vector& x) {
+  if (!norm.empty()) output = normalise(output.data(), norm);
+  add(x, output);
+}
+
+Vector embedded(const TestModel& model, int32_t token) {
+  const std::vector<float>& embedding = model.values(SB_TOKEN_EMBD);
+  const int32_t dim = model.spec().dim;
+  const auto first =
+      embedding.begin() + static_cast<ptrdiff_t>(token) * static_cast<ptrdiff_t>(dim);
+  Vector x(first, first + dim);
+  if (!is_gemma(model.spec().arch)) return x;
+  for (double& v : x) v *= std::sqrt(static_cast<double>(dim));
+  return x;
 }
 
 Vector log_softmax(const Vector& logits) {
@@ -109,29 +178,94 @@ std::vector<std::vector<double>> exact_logprobs(const TestModel& model,
   std::vector<std::vector<Vector>> keys(layers), values(layers);
   std::vector<std::vector<double>> logprobs;
   for (size_t t = 0; t < tokens.size(); ++t) {
-    const std::vector<float>& embedding = model.values(SB_TOKEN_EMBD);
-    const auto first =
-        embedding.begin() + static_cast<ptrdiff_t>(tokens[t]) * static_cast<ptrdiff_t>(spec.dim);
-    Vector x(first, first + spec.dim);
+    Vector x = embedded(model, tokens[t]);
     for (int32_t layer = 0; layer < spec.n_layers; ++layer) {
       const auto l = static_cast<size_t>(layer);
       const Vector h = normalise(x.data(), model.values(SB_ATTN_NORM, layer));
-      Vector q = multiply(model.values(SB_ATTN_Q, layer), h, model.values(SB_ATTN_Q_BIAS, layer));
-      Vector k = multiply(model.values(SB_ATTN_K, layer), h, model.values(SB_ATTN_K_BIAS, layer));
-      Vector v = multiply(model.values(SB_ATTN_V, layer), h, model.values(SB_ATTN_V_BIAS, layer));
-      prepare_heads(model, model.values(SB_ATTN_Q_NORM, layer), static_cast<int32_t>(t), q);
-      prepare_heads(model, model.values(SB_ATTN_K_NORM, layer), static_cast<int32_t>(t), k);
-      keys[l].push_back(k);
-      values[l].push_back(v);
-      const Vector attended = attend(spec, q, keys[l], values[l]);
-      add(x, multiply(model.values(SB_ATTN_OUTPUT, layer), attended, {}));
-      add(x, feed_forward(model, layer, normalise(x.data(), model.values(SB_FFN_NORM, layer))));
+      const Projections p = project(model, layer, static_cast<int32_t>(t), h);
+      keys[l].push_back(p.k);
+      values[l].push_back(p.v);
+      const auto window = static_cast<size_t>(window_of(spec, layer));
+      const size_t first = window > 0 && t + 1 > window ? t + 1 - window : 0;
+      const Vector attended = attend(spec, p.q, keys[l], values[l], first);
+      end_block(model.values(SB_ATTN_POST_NORM, layer),
+                multiply(model.values(SB_ATTN_OUTPUT, layer), attended, {}), x);
+      end_block(model.values(SB_FFN_POST_NORM, layer),
+                feed_forward(model, layer, normalise(x.data(), model.values(SB_FFN_NORM, layer))),
+                x);
     }
     const Vector last = normalise(x.data(), model.values(SB_OUTPUT_NORM));
     const sb_role output = spec.tied ? SB_TOKEN_EMBD : SB_OUTPUT;
-    logprobs.push_back(log_softmax(multiply(model.values(output), last, {})));
+    Vector logits = multiply(model.values(output), last, {});
+    for (double& logit : logits) logit = capped(logit, spec.logit_softcap);
+    logprobs.push_back(log_softmax(logits));
   }
   return logprobs;
+}
+
+namespace {
+
+void norm_all(const TestModel& model, sb_role norm, int32_t layer, std::vector<Vector>& rows) {
+  for (Vector& x : rows) {
+    x = layer_norm(x, model.values(norm, layer),
+                   model.values(static_cast<sb_role>(norm + 1), layer));
+  }
+}
+
+std::vector<Vector> encoded(const TestModel& model, const std::vector<int32_t>& tokens) {
+  const ModelSpec& spec = model.spec();
+  std::vector<Vector> x;
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    x.push_back(embedded(model, tokens[t]));
+    const std::vector<float>& type = model.values(SB_TOKEN_TYPES);
+    add(x[t], Vector(type.begin(), type.end()));
+    const std::vector<float>& positions = model.values(SB_POSITION_EMBD);
+    if (positions.empty()) continue;
+    const auto row = positions.begin() + static_cast<ptrdiff_t>(t) * spec.dim;
+    add(x[t], Vector(row, row + spec.dim));
+  }
+  norm_all(model, SB_EMBD_NORM, -1, x);
+  for (int32_t layer = 0; layer < spec.n_layers; ++layer) {
+    std::vector<Vector> queries, keys, values;
+    for (size_t t = 0; t < x.size(); ++t) {
+      Projections p = project(model, layer, static_cast<int32_t>(t), x[t]);
+      queries.push_back(p.q);
+      keys.push_back(p.k);
+      values.push_back(p.v);
+    }
+    for (size_t t = 0; t < x.size(); ++t) {
+      add(x[t],
+          multiply(model.values(SB_ATTN_OUTPUT, layer), attend(spec, queries[t], keys, values, 0),
+                   model.values(SB_ATTN_OUTPUT_BIAS, layer)));
+    }
+    norm_all(model, SB_ATTN_OUT_NORM, layer, x);
+    for (Vector& row : x) add(row, feed_forward(model, layer, row));
+    norm_all(model, SB_LAYER_OUT_NORM, layer, x);
+  }
+  return x;
+}
+
+}  // namespace
+
+std::vector<double> exact_embedding(const TestModel& model, const std::vector<int32_t>& tokens) {
+  const std::vector<Vector> x = encoded(model, tokens);
+  switch (model.spec().pooling) {
+    case SB_POOL_LAST:
+      return x.back();
+    case SB_POOL_MEAN: {
+      Vector mean(x[0].size(), 0);
+      for (const Vector& row : x) add(mean, row);
+      for (double& v : mean) v /= static_cast<double>(x.size());
+      return mean;
+    }
+    case SB_POOL_RANK: {
+      Vector hidden = multiply(model.values(SB_CLS), x[0], model.values(SB_CLS_BIAS));
+      for (double& v : hidden) v = std::tanh(v);
+      return multiply(model.values(SB_CLS_OUT), hidden, model.values(SB_CLS_OUT_BIAS));
+    }
+    default:
+      return x[0];
+  }
 }
 
 namespace {
@@ -202,10 +336,87 @@ ModelSpec llama_with_rope_freqs() {
   return spec;
 }
 
+ModelSpec gemma2() {
+  ModelSpec spec = spec_of(SB_ARCH_GEMMA2);
+  spec.window = 10;
+  spec.attention_softcap = 2;
+  spec.logit_softcap = 3;
+  spec.tied = true;
+  return spec;
+}
+
+ModelSpec gemma3() {
+  ModelSpec spec = spec_of(SB_ARCH_GEMMA3);
+  spec.window = 16;
+  return spec;
+}
+
+ModelSpec llama_with_window() {
+  ModelSpec spec;
+  spec.window = 33;
+  return spec;
+}
+
+ModelSpec encoder(sb_arch arch, sb_pooling pooling) {
+  ModelSpec spec = spec_of(arch);
+  spec.n_kv_heads = 4;
+  spec.pooling = pooling;
+  return spec;
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, EveryArchitecture,
                          ::testing::Values(spec_of(SB_ARCH_LLAMA), spec_of(SB_ARCH_QWEN2),
                                            spec_of(SB_ARCH_QWEN3), odd_qwen3(),
-                                           llama_with_rope_freqs()));
+                                           llama_with_rope_freqs(), gemma2(), gemma3(),
+                                           spec_of(SB_ARCH_PHI3), llama_with_window()));
+
+class EveryEncoder : public ::testing::TestWithParam<ModelSpec> {
+ protected:
+  // The middle one of three sequences of a step.
+  static std::vector<float> embed(const TestModel& model, const sb_engine_config& config,
+                                  const std::vector<int32_t>& tokens) {
+    TestEngine engine(model, config);
+    for (int32_t row = 0; row < 3; ++row) engine.begin(row);
+    const std::vector<int32_t> other = some_tokens(model.spec(), 9, 3);
+    const StepOutput output = engine.run({{2, 0, other, {SB_TARGET_SAMPLE}, 0},
+                                          {0, 0, tokens, {SB_TARGET_SAMPLE}, 0},
+                                          {1, 0, {5}, {SB_TARGET_SAMPLE}, 0}});
+    const auto size = static_cast<ptrdiff_t>(output.embeddings.size() / 3);
+    return {output.embeddings.begin() + size, output.embeddings.begin() + 2 * size};
+  }
+};
+
+TEST_P(EveryEncoder, AgreesWithExactArithmetic) {
+  const TestModel model(GetParam());
+  const std::vector<int32_t> tokens = some_tokens(GetParam(), 60);
+  const std::vector<double> exact = exact_embedding(model, tokens);
+
+  for (const Layout& layout : {Layout{1, 1, 2}, Layout{2, 2, 1}}) {
+    sb_engine_config config = engine_config(layout.stages, layout.ranks, layout.threads);
+    config.kv_type = SB_TYPE_F32;
+    const std::vector<float> embedding = embed(model, config, tokens);
+
+    ASSERT_EQ(embedding.size(), exact.size());
+    for (size_t i = 0; i < exact.size(); ++i) EXPECT_NEAR(embedding[i], exact[i], 1e-4);
+  }
+}
+
+TEST_P(EveryEncoder, GivesTheSameBitsOnThreadsAndStages) {
+  TestModel model(GetParam());
+  model.quantise_matrices();
+  const std::vector<int32_t> tokens = some_tokens(GetParam(), 60);
+
+  const std::vector<float> single = embed(model, engine_config(), tokens);
+
+  EXPECT_EQ(embed(model, engine_config(1, 1, 3), tokens), single);
+  EXPECT_EQ(embed(model, engine_config(2, 1, 2), tokens), single);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, EveryEncoder,
+                         ::testing::Values(encoder(SB_ARCH_BERT, SB_POOL_CLS),
+                                           encoder(SB_ARCH_BERT, SB_POOL_RANK),
+                                           encoder(SB_ARCH_NOMIC_BERT, SB_POOL_MEAN),
+                                           encoder(SB_ARCH_NOMIC_BERT, SB_POOL_LAST)));
 
 class EveryEqualLayout : public ::testing::TestWithParam<Layout> {};
 
@@ -226,6 +437,19 @@ TEST_P(EveryEqualLayout, GivesTheSameBitsAsOneThread) {
 INSTANTIATE_TEST_SUITE_P(Layouts, EveryEqualLayout,
                          ::testing::Values(Layout{1, 1, 2}, Layout{1, 1, 3}, Layout{2, 1, 1},
                                            Layout{4, 1, 1}, Layout{2, 1, 2}));
+
+TEST_P(EveryEqualLayout, GivesTheSameBitsWithWindowsAndNormsAfterBlocks) {
+  const Layout& layout = GetParam();
+  for (const ModelSpec& spec : {gemma2(), gemma3()}) {
+    TestModel model(spec);
+    model.quantise_matrices();
+    TestEngine single(model, engine_config());
+    TestEngine spread(model, engine_config(layout.stages, layout.ranks, layout.threads));
+    const std::vector<int32_t> tokens = some_tokens(spec, 60);
+
+    EXPECT_EQ(spread.score(0, tokens, 7), single.score(0, tokens, 64));
+  }
+}
 
 class EveryRankLayout : public ::testing::TestWithParam<Layout> {};
 

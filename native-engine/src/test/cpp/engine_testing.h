@@ -28,36 +28,62 @@ struct ModelSpec {
   int32_t context = 256;
   bool tied = false;
   bool rope_freqs = false;
+  int32_t window = 0;  // of every layer but the second; 0: none
+  float attention_softcap = 0;
+  float logit_softcap = 0;
+  sb_pooling pooling = SB_POOL_NONE;
   uint32_t seed = 1;
 };
+
+[[nodiscard]] inline bool is_gemma(sb_arch arch) {
+  return arch == SB_ARCH_GEMMA2 || arch == SB_ARCH_GEMMA3;
+}
+[[nodiscard]] inline bool is_encoder(sb_arch arch) {
+  return arch == SB_ARCH_BERT || arch == SB_ARCH_NOMIC_BERT;
+}
 
 // A model in F32 with everything an architecture has.
 class TestModel {
  public:
+  static constexpr float kWindowBase = 500;
+
   explicit TestModel(const ModelSpec& spec) : spec_(spec), random_(spec.seed) {
     const int64_t q = int64_t{spec.n_heads} * spec.head_dim;
     const int64_t kv = int64_t{spec.n_kv_heads} * spec.head_dim;
     add(SB_TOKEN_EMBD, -1, spec.vocab, spec.dim, 1.0);
-    add_norm(SB_OUTPUT_NORM, -1, spec.dim);
-    if (!spec.tied) add(SB_OUTPUT, -1, spec.vocab, spec.dim, 0.3);
+    if (is_encoder(spec.arch)) {
+      add_encoder();
+    } else {
+      add_norm(SB_OUTPUT_NORM, -1, spec.dim);
+    }
+    if (!spec.tied && !is_encoder(spec.arch)) add(SB_OUTPUT, -1, spec.vocab, spec.dim, 0.3);
     if (spec.rope_freqs) add_norm(SB_ROPE_FREQS, -1, spec.head_dim / 2);
     for (int32_t layer = 0; layer < spec.n_layers; ++layer) {
-      add_norm(SB_ATTN_NORM, layer, spec.dim);
+      windows_.push_back(layer == 1 ? 0 : spec.window);
+      if (!is_encoder(spec.arch)) add_norm(SB_ATTN_NORM, layer, spec.dim);
       add(SB_ATTN_Q, layer, q, spec.dim, 0.15);
       add(SB_ATTN_K, layer, kv, spec.dim, 0.15);
       add(SB_ATTN_V, layer, kv, spec.dim, 0.15);
       add(SB_ATTN_OUTPUT, layer, spec.dim, q, 0.15);
-      if (spec.arch == SB_ARCH_QWEN2) {
+      if (spec.arch == SB_ARCH_QWEN2 || spec.arch == SB_ARCH_BERT) {
         add(SB_ATTN_Q_BIAS, layer, 1, q, 0.3);
         add(SB_ATTN_K_BIAS, layer, 1, kv, 0.3);
         add(SB_ATTN_V_BIAS, layer, 1, kv, 0.3);
       }
-      if (spec.arch == SB_ARCH_QWEN3) {
+      if (spec.arch == SB_ARCH_QWEN3 || spec.arch == SB_ARCH_GEMMA3) {
         add_norm(SB_ATTN_Q_NORM, layer, spec.head_dim);
         add_norm(SB_ATTN_K_NORM, layer, spec.head_dim);
       }
-      add_norm(SB_FFN_NORM, layer, spec.dim);
-      add(SB_FFN_GATE, layer, spec.ffn_dim, spec.dim, 0.15);
+      if (is_gemma(spec.arch)) {
+        add_norm(SB_ATTN_POST_NORM, layer, spec.dim);
+        add_norm(SB_FFN_POST_NORM, layer, spec.dim);
+      }
+      if (is_encoder(spec.arch)) {
+        add_encoder_layer(layer);
+      } else {
+        add_norm(SB_FFN_NORM, layer, spec.dim);
+      }
+      if (spec.arch != SB_ARCH_BERT) add(SB_FFN_GATE, layer, spec.ffn_dim, spec.dim, 0.15);
       add(SB_FFN_UP, layer, spec.ffn_dim, spec.dim, 0.15);
       add(SB_FFN_DOWN, layer, spec.dim, spec.ffn_dim, 0.12);
     }
@@ -106,12 +132,42 @@ class TestModel {
     config.rope_magnitude = 1;
     config.embedding_scale = 1;
     config.attention_scale = 1 / std::sqrt(static_cast<float>(spec_.head_dim));
+    if (is_gemma(spec_.arch)) config.embedding_scale = std::sqrt(static_cast<float>(spec_.dim));
+    if (spec_.arch == SB_ARCH_GEMMA3) config.rope_window_base = kWindowBase;
+    if (spec_.arch == SB_ARCH_BERT) config.rope_dim = 0;
+    config.attention_softcap = spec_.attention_softcap;
+    config.logit_softcap = spec_.logit_softcap;
+    config.pooling = spec_.pooling;
+    if (spec_.window > 0) config.windows = windows_.data();
     config.n_tensors = static_cast<uint32_t>(tensors_.size());
     config.tensors = tensors_.data();
     return config;
   }
 
  private:
+  void add_encoder() {
+    if (spec_.arch == SB_ARCH_BERT) add(SB_POSITION_EMBD, -1, spec_.context, spec_.dim, 0.5);
+    add(SB_TOKEN_TYPES, -1, 1, spec_.dim, 0.5);
+    add_norm(SB_EMBD_NORM, -1, spec_.dim);
+    add(SB_EMBD_NORM_BIAS, -1, 1, spec_.dim, 0.2);
+    if (spec_.pooling != SB_POOL_RANK) return;
+    add(SB_CLS, -1, spec_.dim, spec_.dim, 0.2);
+    add(SB_CLS_BIAS, -1, 1, spec_.dim, 0.2);
+    add(SB_CLS_OUT, -1, 1, spec_.dim, 0.3);
+    add(SB_CLS_OUT_BIAS, -1, 1, 1, 0.2);
+  }
+
+  void add_encoder_layer(int32_t layer) {
+    add(SB_ATTN_OUTPUT_BIAS, layer, 1, spec_.dim, 0.2);
+    for (const sb_role role : {SB_ATTN_OUT_NORM, SB_LAYER_OUT_NORM}) {
+      add_norm(role, layer, spec_.dim);
+      add(static_cast<sb_role>(role + 1), layer, 1, spec_.dim, 0.2);
+    }
+    if (spec_.arch != SB_ARCH_BERT) return;
+    add(SB_FFN_UP_BIAS, layer, 1, spec_.ffn_dim, 0.2);
+    add(SB_FFN_DOWN_BIAS, layer, 1, spec_.dim, 0.2);
+  }
+
   void add(sb_role role, int32_t layer, int64_t rows, int64_t cols, double scale) {
     std::uniform_real_distribution<double> uniform(-scale, scale);
     std::vector<float> values(static_cast<size_t>(rows * cols));
@@ -162,11 +218,16 @@ class TestModel {
   std::vector<std::vector<float>> values_;
   std::vector<std::vector<uint8_t>> bytes_;
   std::vector<sb_tensor> tensors_;
+  std::vector<int32_t> windows_;
 };
 
 // Log-probabilities [position][vocab] by plain float64 arithmetic.
 [[nodiscard]] std::vector<std::vector<double>> exact_logprobs(const TestModel& model,
                                                               const std::vector<int32_t>& tokens);
+
+// What an encoder gives for a sequence, likewise.
+[[nodiscard]] std::vector<double> exact_embedding(const TestModel& model,
+                                                  const std::vector<int32_t>& tokens);
 
 [[nodiscard]] inline sb_engine_config engine_config(int32_t stages = 1, int32_t ranks = 1,
                                                     int32_t threads = 1) {
@@ -218,6 +279,7 @@ struct StepOutput {
   std::vector<float> logprobs;
   std::vector<int32_t> top_tokens;
   std::vector<float> top_logprobs;
+  std::vector<float> embeddings;
 };
 
 // An engine with a fixed block table per row: row r owns blocks r * 8 .. r * 8 + 7.
@@ -225,6 +287,10 @@ class TestEngine {
  public:
   TestEngine(const TestModel& model, const sb_engine_config& config) : config_(config) {
     const sb_model_config description = model.config();
+    if (is_encoder(model.spec().arch)) {
+      const bool ranks = model.spec().pooling == SB_POOL_RANK;
+      embedding_size_ = ranks ? 1 : static_cast<size_t>(model.spec().dim);
+    }
     const int32_t status = sb_engine_create(&description, &config, nullptr, &engine_);
     if (status != SB_OK) throw std::runtime_error(sb_last_error());
   }
@@ -287,12 +353,14 @@ class TestEngine {
     output.logprobs.resize(outputs);
     output.top_tokens.resize(outputs * SB_MAX_TOP_LOGPROBS);
     output.top_logprobs.resize(outputs * SB_MAX_TOP_LOGPROBS);
+    output.embeddings.resize(outputs * embedding_size_);
     sb_result result{};
     result.struct_size = sizeof(result);
     result.tokens = output.tokens.data();
     result.logprobs = output.logprobs.data();
     result.top_tokens = output.top_tokens.data();
     result.top_logprobs = output.top_logprobs.data();
+    result.embeddings = output.embeddings.data();
     const int32_t status = sb_await(engine_, timeout_ns, &result);
     output.status = result.status;
     output.failed_stage = result.failed_stage;
@@ -305,6 +373,7 @@ class TestEngine {
     output.logprobs.resize(result.n_outputs);
     output.top_tokens.resize(size_t{result.n_outputs} * SB_MAX_TOP_LOGPROBS);
     output.top_logprobs.resize(size_t{result.n_outputs} * SB_MAX_TOP_LOGPROBS);
+    output.embeddings.resize(size_t{result.n_outputs} * embedding_size_);
     return status;
   }
 
@@ -358,6 +427,7 @@ class TestEngine {
 
  private:
   sb_engine_config config_;
+  size_t embedding_size_ = 0;
   sb_engine* engine_ = nullptr;
   uint64_t step_ = 0;
 };

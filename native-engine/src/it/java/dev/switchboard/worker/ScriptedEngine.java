@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ScriptedEngine implements Engine {
   private final Function<GenerationRequest, int[]> script;
+  private final @Nullable Function<GenerationRequest, float[]> vectors;
   private final List<Run> running = new ArrayList<>();
   private final List<GenerationRequest> submitted = new ArrayList<>();
   private final Thread thread = Thread.ofPlatform().name("scripted-engine").unstarted(this::loop);
@@ -36,8 +37,20 @@ final class ScriptedEngine implements Engine {
   private @Nullable EngineFailure nextStepFails;
 
   ScriptedEngine(Function<GenerationRequest, int[]> script) {
+    this(script, null);
+  }
+
+  private ScriptedEngine(
+      Function<GenerationRequest, int[]> script,
+      @Nullable Function<GenerationRequest, float[]> vectors) {
     this.script = script;
+    this.vectors = vectors;
     thread.start();
+  }
+
+  /** An encoder: each step ends every running text with its vector. */
+  static ScriptedEngine encoder(Function<GenerationRequest, float[]> vectors) {
+    return new ScriptedEngine(request -> new int[0], vectors);
   }
 
   private final class Run implements Generation {
@@ -70,6 +83,11 @@ final class ScriptedEngine implements Engine {
       EngineFailure fault = nextStepFails;
       if (fault != null) {
         listener.failed(fault, timeline());
+        return false;
+      }
+      if (vectors != null) {
+        listener.embedded(vectors.apply(request));
+        listener.finished(FinishReason.LENGTH, timeline());
         return false;
       }
       if (next == 0 && request.promptLogprobs()) {

@@ -46,6 +46,7 @@ final class WorkerFixture implements AutoCloseable {
   private final int port;
   private final Engine engine;
   private ToolFormat toolFormat = ToolFormat.NONE;
+  private ServedModel.Facts facts = facts(ModelTask.GENERATE, 0);
 
   WorkerFixture(Engine engine) {
     this(engine, UnaryOperator.identity());
@@ -92,11 +93,22 @@ final class WorkerFixture implements AutoCloseable {
     return this;
   }
 
+  /** As an encoder: what its engine gives are vectors of this length, or scores. */
+  WorkerFixture serve(ModelTask task, int dimensions) {
+    facts = facts(task, dimensions);
+    return serve();
+  }
+
+  private static ServedModel.Facts facts(ModelTask task, int dimensions) {
+    return new ServedModel.Facts(
+        "llama", task, dimensions, 1000, "F32", CONTEXT, ByteTokenizer.SIZE, "fp_test");
+  }
+
   private ServedModel model(@Nullable ChatTemplate template, @Nullable Consumer<Fault> faults) {
     return new ServedModel(
         "test-model",
         1_700_000_000L,
-        new ServedModel.Facts("llama", 1000, "F32", CONTEXT, ByteTokenizer.SIZE, "fp_test"),
+        facts,
         new ServedModel.Topology(1, 2, 1, "reference"),
         new ServedModel.Memory(1, 2, 3),
         new ByteTokenizer(true),

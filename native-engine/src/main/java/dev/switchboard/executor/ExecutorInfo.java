@@ -9,6 +9,7 @@ package dev.switchboard.executor;
  * @param maxStepOutputs most sampled or scored positions of one step
  * @param maxInFlight most steps submitted and not yet awaited
  * @param context longest sequence in tokens
+ * @param embeddingSize floats that an encoder gives for a sequence; 0 for a model that generates
  * @param device what computes, for people: {@code cpu avx512}
  */
 public record ExecutorInfo(
@@ -22,6 +23,7 @@ public record ExecutorInfo(
     int ranks,
     int context,
     int vocab,
+    int embeddingSize,
     Memory memory,
     String device) {
 
@@ -30,6 +32,11 @@ public record ExecutorInfo(
    */
   public record Memory(
       long weightBytes, long kvBytes, long scratchBytes, long weightBytesPerToken) {}
+
+  /** Whether sequences are computed whole, in one step, and give a vector instead of tokens. */
+  public boolean encodes() {
+    return embeddingSize > 0;
+  }
 
   public int lanes() {
     return stages * ranks;

@@ -53,13 +53,13 @@ public final class NativeExecutor implements Executor {
     this.arena = arena;
     this.engine = engine;
     this.info = info;
-    step = new NativeStep(arena, config, info.context());
+    step = new NativeStep(arena, config, info.context(), info.embeddingSize());
     timeline = NativeTimeline.of(engine, config.ranks());
     sampling = sb_sampling.allocate(arena);
     history = arena.allocate(JAVA_INT, info.context());
     biasTokens = arena.allocate(JAVA_INT, MAX_LOGIT_BIAS);
     biasValues = arena.allocate(JAVA_FLOAT, MAX_LOGIT_BIAS);
-    result = new StepResult(config.maxStepOutputs());
+    result = new StepResult(config.maxStepOutputs(), info.embeddingSize());
     sb_sampling.struct_size(sampling, (int) sb_sampling.sizeof());
     sb_sampling.bias_tokens(sampling, biasTokens);
     sb_sampling.bias_values(sampling, biasValues);
@@ -163,6 +163,7 @@ public final class NativeExecutor implements Executor {
         config.ranks(),
         context,
         model.vocab(),
+        model.embeddingSize(),
         memory,
         "cpu " + isa.name().toLowerCase(Locale.ROOT));
   }

@@ -35,8 +35,10 @@ final class NativeStep {
   private final MemorySegment resultLogprobs;
   private final MemorySegment topTokens;
   private final MemorySegment topLogprobs;
+  private final MemorySegment embeddings;
+  private final int embeddingSize;
 
-  NativeStep(Arena arena, ExecutorConfig config, int context) {
+  NativeStep(Arena arena, ExecutorConfig config, int context, int embeddingSize) {
     long tableBlocks = Math.ceilDiv(context, config.kvBlockTokens());
     long outputs = config.maxStepOutputs();
     entries = sb_plan_entry.allocateArray(config.maxRows(), arena);
@@ -54,12 +56,15 @@ final class NativeStep {
     resultLogprobs = arena.allocate(JAVA_FLOAT, outputs);
     topTokens = arena.allocate(JAVA_INT, outputs * Executor.MAX_TOP_LOGPROBS);
     topLogprobs = arena.allocate(JAVA_FLOAT, outputs * Executor.MAX_TOP_LOGPROBS);
+    this.embeddingSize = embeddingSize;
+    embeddings = arena.allocate(JAVA_FLOAT, outputs * embeddingSize);
     result = sb_result.allocate(arena);
     sb_result.struct_size(result, (int) sb_result.sizeof());
     sb_result.tokens(result, resultTokens);
     sb_result.logprobs(result, resultLogprobs);
     sb_result.top_tokens(result, topTokens);
     sb_result.top_logprobs(result, topLogprobs);
+    sb_result.embeddings(result, embeddingSize == 0 ? MemorySegment.NULL : embeddings);
   }
 
   void write(StepPlan from) {
@@ -110,6 +115,8 @@ final class NativeStep {
     int alternatives = outputs * Executor.MAX_TOP_LOGPROBS;
     MemorySegment.copy(topTokens, JAVA_INT, 0, to.topTokens(), 0, alternatives);
     MemorySegment.copy(topLogprobs, JAVA_FLOAT, 0, to.topLogprobs(), 0, alternatives);
+    int floats = outputs * embeddingSize;
+    MemorySegment.copy(embeddings, JAVA_FLOAT, 0, to.embeddings(), 0, floats);
     to.succeeded(outputs);
   }
 

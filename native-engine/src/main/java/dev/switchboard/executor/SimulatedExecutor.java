@@ -64,9 +64,10 @@ public final class SimulatedExecutor implements Executor {
             config.ranks(),
             context,
             vocab,
+            0,
             new ExecutorInfo.Memory(0, kvBytes, 0, 0),
             "simulated");
-    result = new StepResult(config.maxStepOutputs());
+    result = new StepResult(config.maxStepOutputs(), 0);
     rows = new Row[config.maxRows()];
     Arrays.setAll(rows, i -> new Row());
     kvTokens = new int[config.kvBlocks() * config.kvBlockTokens()];

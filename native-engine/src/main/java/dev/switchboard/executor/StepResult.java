@@ -1,6 +1,7 @@
 package dev.switchboard.executor;
 
 import dev.switchboard.executor.ExecutorException.Status;
+import java.util.Arrays;
 
 /**
  * What one step gave: per output of its plan, in order, a token and its log-probabilities. Owned by
@@ -11,6 +12,8 @@ public final class StepResult {
   private final float[] logprobs;
   private final int[] topTokens;
   private final float[] topLogprobs;
+  private final float[] embeddings;
+  private final int embeddingSize;
   private long step;
   private Status status = Status.OK;
   private String message = "";
@@ -21,11 +24,13 @@ public final class StepResult {
   private long endNanos;
   private int outputs;
 
-  StepResult(int maxOutputs) {
+  StepResult(int maxOutputs, int embeddingSize) {
     tokens = new int[maxOutputs];
     logprobs = new float[maxOutputs];
     topTokens = new int[maxOutputs * Executor.MAX_TOP_LOGPROBS];
     topLogprobs = new float[maxOutputs * Executor.MAX_TOP_LOGPROBS];
+    embeddings = new float[maxOutputs * embeddingSize];
+    this.embeddingSize = embeddingSize;
   }
 
   void times(long newStep, long submit, long start, long end) {
@@ -65,6 +70,10 @@ public final class StepResult {
 
   float[] topLogprobs() {
     return topLogprobs;
+  }
+
+  float[] embeddings() {
+    return embeddings;
   }
 
   public long step() {
@@ -126,6 +135,11 @@ public final class StepResult {
   /** The alternative of that rank, best first. */
   public int topToken(int output, int rank) {
     return topTokens[output * Executor.MAX_TOP_LOGPROBS + rank];
+  }
+
+  /** What an encoder gave for a sequence, not normalised; a copy. */
+  public float[] embedding(int output) {
+    return Arrays.copyOfRange(embeddings, output * embeddingSize, (output + 1) * embeddingSize);
   }
 
   /** The log-probability of the alternative of that rank. */

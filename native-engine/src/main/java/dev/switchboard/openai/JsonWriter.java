@@ -31,6 +31,12 @@ final class JsonWriter {
     return this;
   }
 
+  /** A finite number. */
+  JsonWriter real(float value) {
+    out.append(value);
+    return this;
+  }
+
   JsonWriter nullableString(@Nullable String text) {
     return text == null ? raw("null") : string(text);
   }

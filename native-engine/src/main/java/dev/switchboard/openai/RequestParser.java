@@ -95,6 +95,24 @@ public final class RequestParser {
     return new DetokenizeRequest(model, ids(tokens, "tokens"));
   }
 
+  /**
+   * The body of {@code POST /v1/embeddings}.
+   *
+   * @throws ApiException naming the field
+   */
+  public EmbeddingRequest parseEmbedding(byte[] body) {
+    return new VectorReader(JsonFields.root(json.read(body)), limits).embedding();
+  }
+
+  /**
+   * The body of {@code POST /v1/rerank}.
+   *
+   * @throws ApiException naming the field
+   */
+  public RerankRequest parseRerank(byte[] body) {
+    return new VectorReader(JsonFields.root(json.read(body)), limits).rerank();
+  }
+
   static String model(JsonFields fields) {
     return fields.requiredString("model", 1, MODEL_CHARS);
   }
@@ -167,7 +185,7 @@ public final class RequestParser {
     return ids(array, path);
   }
 
-  private static int[] ids(ArrayNode array, String path) {
+  static int[] ids(ArrayNode array, String path) {
     int[] tokens = new int[array.size()];
     for (int i = 0; i < tokens.length; i++) {
       tokens[i] = JsonFields.integer(array.get(i), path + "[" + i + "]", 0, Integer.MAX_VALUE);

@@ -29,14 +29,17 @@ public record EngineConfig(
     positive(awaitSliceMs, "awaitSliceMs");
   }
 
-  /** Everything the executor allows, and chunks of half a step. */
+  /**
+   * Everything the executor allows, and chunks of half a step. An encoder's texts are computed anew
+   * each time: what their tokens become depends on those that follow.
+   */
   public static EngineConfig of(ExecutorInfo info) {
     return new EngineConfig(
         1024,
         info.maxStepTokens(),
         Math.max(1, info.maxStepTokens() / 2),
         Math.min(info.maxInFlight(), info.stages() + 1),
-        true,
+        !info.encodes(),
         50);
   }
 

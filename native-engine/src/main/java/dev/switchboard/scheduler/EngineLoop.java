@@ -314,6 +314,11 @@ public final class EngineLoop implements Engine {
     }
 
     @Override
+    public void embedded(float[] vector) {
+      guarded(() -> listener.embedded(vector));
+    }
+
+    @Override
     public void finished(FinishReason reason, RequestTimeline timeline) {
       guarded(() -> listener.finished(reason, timeline));
     }

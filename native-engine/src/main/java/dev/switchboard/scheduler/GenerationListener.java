@@ -3,8 +3,8 @@ package dev.switchboard.scheduler;
 import dev.switchboard.timeline.RequestTimeline;
 
 /**
- * Called on the engine thread, in order: prompt logprobs (when asked for), tokens, then exactly one
- * end.
+ * Called on the engine thread, in order: prompt logprobs (when asked for), tokens or an encoder's
+ * vector, then exactly one end.
  */
 public interface GenerationListener {
 
@@ -12,6 +12,9 @@ public interface GenerationListener {
   void promptLogprobs(TokenLogprobs[] logprobs);
 
   void token(TokenEvent token);
+
+  /** What an encoder gives for the prompt, not normalised, in place of tokens. */
+  default void embedded(float[] vector) {}
 
   /** The normal end: a stop token, the length, or cancelled. */
   void finished(FinishReason reason, RequestTimeline timeline);

@@ -35,4 +35,26 @@ public record GenerationRequest(
   public GenerationRequest {
     stopTokens = Set.copyOf(stopTokens);
   }
+
+  /**
+   * A text for an encoder.
+   *
+   * @param index among the request's texts
+   */
+  public static GenerationRequest text(
+      String requestId, int index, int[] tokens, int priority, long receivedNanos) {
+    return new GenerationRequest(
+        requestId,
+        index,
+        tokens,
+        1,
+        Sampling.GREEDY,
+        Set.of(),
+        -1,
+        false,
+        priority,
+        "",
+        receivedNanos,
+        true);
+  }
 }

@@ -59,15 +59,17 @@ final class RequestCheck {
   }
 
   private static void checkLength(GenerationRequest request, ExecutorInfo info) {
-    long length = (long) request.prompt().length + request.maxTokens();
+    boolean encodes = info.encodes();
+    long length = (long) request.prompt().length + (encodes ? 0 : request.maxTokens());
     long pool = (long) info.kvBlocks() * info.kvBlockTokens();
-    if (length > Math.min(info.context(), pool)) {
+    long most = Math.min(info.context(), encodes ? Math.min(pool, info.maxStepTokens()) : pool);
+    if (length > most) {
       throw new RejectedGenerationException(
           Reason.TOO_LONG,
-          "prompt and maxTokens are "
+          (encodes ? "the text has " : "prompt and maxTokens are ")
               + length
               + " tokens; at most "
-              + Math.min(info.context(), pool)
+              + most
               + " fit");
     }
   }

@@ -36,6 +36,9 @@ import java.util.TreeSet;
  * them has returned, whatever ended it. Blocks are published for reuse only when the step that
  * filled them returned well.
  *
+ * <p><b>Encoders.</b> A text is computed whole in one step, several texts side by side; its one
+ * output is a vector, with which it ends.
+ *
  * <p><b>Memory.</b> Admission takes blocks for all tokens known; decoding takes one more at a time.
  * When none is left, the last running sequence by priority and arrival is preempted: it gives up
  * its blocks and waits to be computed again, from the prefix cache as far as that still holds it.
@@ -211,6 +214,10 @@ final class Scheduler {
   }
 
   private void takeChunk(Sequence sequence, StepPlan plan, long nowNanos) {
+    if (info.encodes()) {
+      takeWhole(sequence, plan, nowNanos);
+      return;
+    }
     int tokens = Math.min(sequence.remaining(), Math.min(config.chunkTokens(), budget));
     if (sequence.isScoringPrompt()) {
       int unscored = Math.max(sequence.computed, sequence.scored) - sequence.computed;
@@ -220,6 +227,13 @@ final class Scheduler {
     }
     if (tokens > 0) {
       take(sequence, tokens, plan, nowNanos);
+    }
+  }
+
+  /** An encoder's text waits for a step that has room for all of it; the first of a step fits. */
+  private void takeWhole(Sequence sequence, StepPlan plan, long nowNanos) {
+    if (sequence.remaining() <= budget && outputBudget > 0) {
+      take(sequence, sequence.remaining(), plan, nowNanos);
     }
   }
 
@@ -469,6 +483,11 @@ final class Scheduler {
     int token = result.token(output);
     sequence.pending--;
     sequence.timeline.firstToken(nowNanos);
+    if (info.encodes()) {
+      sequence.listener.embedded(result.embedding(output));
+      end(sequence, FinishReason.LENGTH, nowNanos);
+      return;
+    }
     generatedTokens++;
     if (sequence.request.stopTokens().contains(token)) {
       end(sequence, FinishReason.STOP, nowNanos);

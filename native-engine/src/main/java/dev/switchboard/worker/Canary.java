@@ -76,6 +76,9 @@ final class Canary {
     Tokenizer tokenizer = model.tokenizer();
     int first = tokenizer.bos() >= 0 ? tokenizer.bos() : 0;
     int[] prompt = IntStream.range(0, promptTokens).map(i -> i == 0 ? first : i).toArray();
+    if (model.facts().task() != ModelTask.GENERATE) {
+      return GenerationRequest.text("canary", 0, prompt, PRIORITY, clock.epochNanos());
+    }
     return new GenerationRequest(
         "canary",
         0,

@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>On the event loop.
  */
-final class Completion implements Handover.Sink {
+final class Completion implements ActiveRequest, Handover.Sink {
   private static final Logger LOG = LoggerFactory.getLogger(Completion.class);
 
   private final Completions completions;
@@ -68,11 +68,13 @@ final class Completion implements Handover.Sink {
     this.detail = detail;
   }
 
-  String requestId() {
+  @Override
+  public String requestId() {
     return exchange.requestId();
   }
 
-  long receivedNanos() {
+  @Override
+  public long receivedNanos() {
     return exchange.receivedNanos();
   }
 
@@ -165,8 +167,8 @@ final class Completion implements Handover.Sink {
     retireWhenDone();
   }
 
-  /** Ends the response with an error and stops computing. */
-  void abort(ApiError error) {
+  @Override
+  public void abort(ApiError error) {
     cancelAll();
     if (!responseOver) {
       over();
@@ -395,8 +397,8 @@ final class Completion implements Handover.Sink {
     return new Usage(prepared.promptTokens(), cached, generated);
   }
 
-  /** Timelines of the generations that have ended. */
-  List<RequestTimeline> timelines() {
+  @Override
+  public List<RequestTimeline> timelines() {
     List<RequestTimeline> timelines = new ArrayList<>(choices.size());
     for (Choice choice : choices) {
       Choice.EngineEnd end = choice.engineEnd();

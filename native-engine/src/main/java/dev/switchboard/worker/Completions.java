@@ -17,8 +17,8 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The completions of one model: starts them, knows those that run and the timelines of those that
- * ran. On the event loop.
+ * The requests to one model's engine: starts them, knows those that run and the timelines of those
+ * that ran. On the event loop.
  */
 final class Completions {
   private final Vertx vertx;
@@ -27,7 +27,7 @@ final class Completions {
   private final LongSupplier seeds;
   private final Handover handover;
   private final ServedModel model;
-  private final Set<Completion> active = new LinkedHashSet<>();
+  private final Set<ActiveRequest> active = new LinkedHashSet<>();
   private final FinishedRequests finished;
   private final DrainRate drainRate;
   private final Map<WorkerCounter, Long> counters = new EnumMap<>(WorkerCounter.class);
@@ -61,6 +61,13 @@ final class Completions {
     completion.start();
   }
 
+  void start(Exchange exchange, PreparedVectors prepared, TimelineDetail detail) {
+    VectorRequest request = new VectorRequest(this, exchange, prepared, detail);
+    active.add(request);
+    count(WorkerCounter.EMBEDDINGS);
+    request.start();
+  }
+
   private AnswerFormat format(Exchange exchange, PreparedRequest prepared) {
     GenerationOptions options = prepared.options();
     TokenTexts texts = new TokenTexts(model.tokenizer(), options.topLogprobs() > 0);
@@ -82,12 +89,12 @@ final class Completions {
   }
 
   /** The response is over and the engine has let go of all its generations. */
-  void retire(Completion completion) {
-    if (!active.remove(completion)) {
+  void retire(ActiveRequest request) {
+    if (!active.remove(request)) {
       return;
     }
     drainRate.finished();
-    finished.add(completion.requestId(), completion.receivedNanos(), completion.timelines());
+    finished.add(request.requestId(), request.receivedNanos(), request.timelines());
     Runnable idle = whenIdle;
     if (active.isEmpty() && idle != null) {
       whenIdle = null;
@@ -106,19 +113,19 @@ final class Completions {
 
   /** Says how many were cancelled. */
   int cancel(String requestId) {
-    List<Completion> named =
-        active.stream().filter(completion -> completion.requestId().equals(requestId)).toList();
-    named.forEach(completion -> abort(completion, EngineErrors.cancelled("through the API")));
+    List<ActiveRequest> named =
+        active.stream().filter(request -> request.requestId().equals(requestId)).toList();
+    named.forEach(request -> abort(request, EngineErrors.cancelled("through the API")));
     return named.size();
   }
 
   void abortAll(ApiError error) {
-    List.copyOf(active).forEach(completion -> abort(completion, error));
+    List.copyOf(active).forEach(request -> abort(request, error));
   }
 
-  private void abort(Completion completion, ApiError error) {
+  private void abort(ActiveRequest request, ApiError error) {
     count(WorkerCounter.CANCELLED);
-    completion.abort(error);
+    request.abort(error);
   }
 
   int activeRequests() {
@@ -126,14 +133,14 @@ final class Completions {
   }
 
   List<String> activeIds() {
-    return active.stream().map(Completion::requestId).toList();
+    return active.stream().map(ActiveRequest::requestId).toList();
   }
 
   /** The timelines of a request that runs or ran lately, as JSON; null when unknown. */
   @Nullable String timelines(String requestId, boolean steps) {
-    for (Completion completion : active) {
-      if (completion.requestId().equals(requestId)) {
-        return document(completion.receivedNanos(), completion.timelines(), steps);
+    for (ActiveRequest request : active) {
+      if (request.requestId().equals(requestId)) {
+        return document(request.receivedNanos(), request.timelines(), steps);
       }
     }
     FinishedRequests.Finished found = finished.find(requestId);

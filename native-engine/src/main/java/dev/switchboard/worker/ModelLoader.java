@@ -56,9 +56,6 @@ final class ModelLoader {
   ServedModel load() throws ModelLoadException {
     try (GgufFile file = GgufFile.open(options.file())) {
       ModelDescription description = ModelDescription.of(file);
-      if (description.architecture().isEncoder()) {
-        throw new ModelLoadException("unsupported-feature", "an encoder is not served yet");
-      }
       Tokenizer tokenizer = Tokenizers.from(file);
       String source = templateSource(tokenizer);
       ChatTemplate template = source == null ? null : compiled(source);
@@ -108,6 +105,8 @@ final class ModelLoader {
             info.device());
     return new ServedModel.Facts(
         description.architecture().word(),
+        ModelTask.of(description.pooling()),
+        description.embeddingSize(),
         description.parameters(),
         description.quantization(),
         info.context(),
@@ -126,7 +125,7 @@ final class ModelLoader {
             .withLayout(options.stages(), options.ranks(), threads)
             .withSteps(
                 options.maxSequences(),
-                Math.max(options.stepTokens(), options.maxSequences()),
+                stepTokens(model),
                 Math.max(LEAST_STEP_OUTPUTS, options.maxSequences()))
             .withFaults(options.allowFaultInjection(), options.hangTimeoutMs());
     return withBlocks(config, kvBlocks(model, config));
@@ -136,9 +135,14 @@ final class ModelLoader {
     return config.withKv(KvType.F16, KV_BLOCK_TOKENS, blocks);
   }
 
+  /** An encoder's step holds a whole text, however long. */
+  private int stepTokens(ModelDescription model) {
+    int least = model.architecture().isEncoder() ? model.context() : options.maxSequences();
+    return Math.max(options.stepTokens(), least);
+  }
+
   private int kvBlocks(ModelDescription model, ExecutorConfig config) throws ModelLoadException {
-    long longest = Math.ceilDiv(model.context(), KV_BLOCK_TOKENS);
-    long most = Math.min(longest * options.maxSequences(), Integer.MAX_VALUE);
+    long most = Math.min(mostBlocks(model), Integer.MAX_VALUE);
     int least = Math.ceilDiv(Math.min(model.context(), LEAST_TOKENS), KV_BLOCK_TOKENS);
     MemoryPlan plan =
         new MemoryPlan(
@@ -147,6 +151,16 @@ final class ModelLoader {
             least,
             NativeMachine.probe().availableBytes());
     return plan.kvBlocks(options.kvMemory(), options.memoryBytes(), KV_BLOCK_TOKENS);
+  }
+
+  /** What all sequences at their longest fill; of an encoder, the texts of all steps in flight. */
+  private long mostBlocks(ModelDescription model) {
+    long all = (long) Math.ceilDiv(model.context(), KV_BLOCK_TOKENS) * options.maxSequences();
+    if (!model.architecture().isEncoder()) {
+      return all;
+    }
+    long step = (long) Math.ceilDiv(stepTokens(model), KV_BLOCK_TOKENS) + options.maxSequences();
+    return Math.min(all, step * (options.stages() + 1));
   }
 
   private int context(ModelDescription model) {

@@ -71,6 +71,7 @@ final class RequestPreparation {
   PreparedRequest chat(byte[] body) {
     ChatCompletionRequest request = parser.parseChat(body);
     requireModel(request.model());
+    requireGenerator();
     requireBiasInVocabulary(request.options());
     int[] rendered = encodeChat(request.conversation());
     PreparedRequest.Prompt prompt = withBos(rendered, null);
@@ -98,6 +99,7 @@ final class RequestPreparation {
   PreparedRequest text(byte[] body) {
     TextCompletionRequest request = parser.parseText(body);
     requireModel(request.model());
+    requireGenerator();
     requireBiasInVocabulary(request.options());
     Integer maxTokens = request.options().maxTokens();
     int wanted = maxTokens != null && maxTokens == 0 ? 0 : 1;
@@ -117,6 +119,13 @@ final class RequestPreparation {
   void requireModel(String asked) {
     if (!asked.equals(model.id())) {
       throw new ApiException(ApiError.modelNotFound(asked));
+    }
+  }
+
+  private void requireGenerator() {
+    ModelTask task = model.facts().task();
+    if (task != ModelTask.GENERATE) {
+      throw task.refusal(model.id());
     }
   }
 
@@ -188,18 +197,18 @@ final class RequestPreparation {
     return switch (given) {
       case TextPrompt(String text) -> withBos(model.tokenizer().encode(text), echo ? text : null);
       case TokenPrompt(int[] tokens) -> {
-        requireInVocabulary(tokens);
+        requireInVocabulary(tokens, "prompt");
         yield new PreparedRequest.Prompt(tokens, 0, echo ? decode(tokens) : null);
       }
     };
   }
 
-  private void requireInVocabulary(int[] tokens) {
+  void requireInVocabulary(int[] tokens, String field) {
     int vocabulary = model.facts().vocabulary();
     for (int token : tokens) {
       if (token < 0 || token >= vocabulary) {
         throw invalid(
-            "prompt", "holds token %d: the vocabulary has %d tokens".formatted(token, vocabulary));
+            field, "holds token %d: the vocabulary has %d tokens".formatted(token, vocabulary));
       }
     }
   }

@@ -32,12 +32,15 @@ record ServedModel(
   /**
    * What the model is.
    *
+   * @param dimensions of the vectors it gives; 1 for one that ranks, 0 for one that generates
    * @param context longest sequence it can serve here: of the model, the setting and the KV pool
    *     the smallest
    * @param fingerprint changes when the model, the engine or a setting that shapes answers changes
    */
   record Facts(
       String architecture,
+      ModelTask task,
+      int dimensions,
       long parameters,
       String quantisation,
       int context,

@@ -16,6 +16,7 @@ final class StateJson {
     json.writeObjectFieldStart("model");
     json.writeStringField("id", model.id());
     json.writeStringField("architecture", facts.architecture());
+    json.writeStringField("task", facts.task().word());
     json.writeNumberField("parameters", facts.parameters());
     json.writeStringField("quantisation", facts.quantisation());
     json.writeNumberField("context", facts.context());

@@ -80,7 +80,8 @@ final class Worker {
         new Tokenization(model, parser, preparation, settings.requests().promptTokens());
     Handover handover = new Handover(task -> context.runOnContext(now -> task.run()));
     Completions completions = new Completions(vertx, settings, clock, seeds, handover, model);
-    Serving loaded = new Serving(model, preparation, tokenization, completions);
+    VectorPreparation vectors = new VectorPreparation(model, parser, preparation);
+    Serving loaded = new Serving(model, preparation, vectors, tokenization, completions);
     context.runOnContext(now -> warmUp(loaded, ready));
     return ready;
   }

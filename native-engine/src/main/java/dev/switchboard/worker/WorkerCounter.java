@@ -3,6 +3,8 @@ package dev.switchboard.worker;
 /** What happened how often since the start; in {@code /engine/v1/load}. */
 enum WorkerCounter {
   COMPLETIONS,
+  /** Requests to an encoder, for vectors or for an order. */
+  EMBEDDINGS,
   /** Clients that left before their answer was whole. */
   CLIENT_GONE,
   /** Streams cut off because nobody read them. */

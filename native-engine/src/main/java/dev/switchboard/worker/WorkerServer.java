@@ -175,6 +175,8 @@ final class WorkerServer {
     switch (path) {
       case "/v1/chat/completions" -> completion(exchange, PreparedRequest.Api.CHAT);
       case "/v1/completions" -> completion(exchange, PreparedRequest.Api.TEXT);
+      case "/v1/embeddings" -> vectors(exchange, VectorPreparation::embeddings);
+      case "/v1/rerank" -> vectors(exchange, VectorPreparation::rerank);
       case "/tokenize" -> tokens(exchange, Tokenization::tokenize);
       case "/detokenize" -> tokens(exchange, Tokenization::detokenize);
       case "/v1/models" -> models(exchange);
@@ -252,7 +254,38 @@ final class WorkerServer {
                 body,
                 bytes -> {
                   PreparedRequest prepared = parse(serving, api, bytes);
-                  return () -> start(exchange, detail, serving, prepared);
+                  return () ->
+                      start(
+                          exchange,
+                          serving,
+                          () -> serving.completions().start(exchange, prepared, detail));
+                }));
+  }
+
+  private void vectors(
+      Exchange exchange, BiFunction<VectorPreparation, byte[], PreparedVectors> preparation) {
+    if (!exchange.accepts(HttpMethod.POST)) {
+      return;
+    }
+    TimelineDetail detail =
+        TimelineDetail.of(exchange.request().getHeader("X-Switchboard-Timeline"));
+    Serving serving = serving(exchange);
+    if (serving == null) {
+      return;
+    }
+    bodies.read(
+        exchange,
+        body ->
+            prepare(
+                exchange,
+                body,
+                bytes -> {
+                  PreparedVectors prepared = preparation.apply(serving.vectors(), bytes);
+                  return () ->
+                      start(
+                          exchange,
+                          serving,
+                          () -> serving.completions().start(exchange, prepared, detail));
                 }));
   }
 
@@ -334,14 +367,13 @@ final class WorkerServer {
     };
   }
 
-  private void start(
-      Exchange exchange, TimelineDetail detail, Serving serving, PreparedRequest prepared) {
+  private void start(Exchange exchange, Serving serving, Runnable work) {
     if (exchange.response().closed()) {
       serving.completions().count(WorkerCounter.CLIENT_GONE);
     } else if (worker.lifecycle().phase() != WorkerPhase.READY) {
       exchange.error(worker.refusal());
     } else {
-      serving.completions().start(exchange, prepared, detail);
+      work.run();
     }
   }
 

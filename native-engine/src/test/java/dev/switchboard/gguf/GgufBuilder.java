@@ -40,6 +40,10 @@ public final class GgufBuilder {
     return new Value(4, little(value, 4));
   }
 
+  public static Value i32(int value) {
+    return new Value(5, little(value, 4));
+  }
+
   public static Value u64(long value) {
     return new Value(10, little(value, 8));
   }
@@ -121,6 +125,74 @@ public final class GgufBuilder {
         .tensor("output_norm.weight", 0, 32);
   }
 
+  /** Like {@link #llama}, of an architecture that has the same tensors and then some. */
+  public static GgufBuilder like(String architecture) {
+    GgufBuilder builder = llama();
+    for (int i = 0; i < builder.entries.size(); i++) {
+      Entry entry = builder.entries.get(i);
+      String key = new String(entry.key, StandardCharsets.UTF_8);
+      if (key.startsWith("llama.")) {
+        byte[] renamed = utf8(architecture + key.substring("llama".length()));
+        builder.entries.set(i, new Entry(renamed, entry.value));
+      }
+    }
+    return builder.put("general.architecture", string(architecture));
+  }
+
+  /** A valid Gemma 3. */
+  public static GgufBuilder gemma3() {
+    return like("gemma3")
+        .tensor("blk.0.attn_q_norm.weight", 0, 16)
+        .tensor("blk.0.attn_k_norm.weight", 0, 16)
+        .tensor("blk.0.post_attention_norm.weight", 0, 32)
+        .tensor("blk.0.post_ffw_norm.weight", 0, 32);
+  }
+
+  /** A valid Phi-3 with its matrices fused and both sets of factors. */
+  public static GgufBuilder phi3() {
+    return like("phi3")
+        .put("phi3.rope.scaling.original_context_length", u32(32))
+        .removeTensor("blk.0.attn_q.weight")
+        .removeTensor("blk.0.attn_k.weight")
+        .removeTensor("blk.0.attn_v.weight")
+        .removeTensor("blk.0.ffn_gate.weight")
+        .tensor("blk.0.attn_qkv.weight", 0, 32, 64)
+        .tensor("blk.0.ffn_up.weight", 0, 32, 128)
+        .tensor("rope_factors_long.weight", 0, 8)
+        .tensor("rope_factors_short.weight", 0, 8);
+  }
+
+  /** A valid BERT without biases. */
+  public static GgufBuilder bert() {
+    return like("bert")
+        .remove("bert.attention.layer_norm_rms_epsilon")
+        .put("bert.attention.layer_norm_epsilon", f32(1e-12f))
+        .put("bert.attention.causal", bool(0))
+        .put("bert.pooling_type", u32(2))
+        .removeTensor("blk.0.attn_norm.weight")
+        .removeTensor("blk.0.ffn_norm.weight")
+        .removeTensor("blk.0.ffn_gate.weight")
+        .removeTensor("output_norm.weight")
+        .tensor("position_embd.weight", 0, 32, 64)
+        .tensor("token_types.weight", 0, 32, 2)
+        .tensor("token_embd_norm.weight", 0, 32)
+        .tensor("token_embd_norm.bias", 0, 32)
+        .tensor("blk.0.attn_output_norm.weight", 0, 32)
+        .tensor("blk.0.attn_output_norm.bias", 0, 32)
+        .tensor("blk.0.layer_output_norm.weight", 0, 32)
+        .tensor("blk.0.layer_output_norm.bias", 0, 32);
+  }
+
+  /** A BERT that ranks. */
+  public static GgufBuilder ranker() {
+    return bert()
+        .put("bert.pooling_type", u32(4))
+        .tensor("cls.weight", 0, 32, 32)
+        .tensor("cls.bias", 0, 32)
+        .tensor("cls.output.weight", 0, 32, 1)
+        .tensor("cls.output.bias", 0, 1);
+  }
+
   /** Sets a key, in the place it already has. */
   public GgufBuilder put(String key, Value value) {
     Entry entry = new Entry(utf8(key), value);
@@ -159,6 +231,17 @@ public final class GgufBuilder {
       }
     }
     tensors.add(tensor);
+    return this;
+  }
+
+  /** Adds the tensors of the first layer once more, as those of this one. */
+  public GgufBuilder copyLayer(int layer) {
+    for (Tensor tensor : List.copyOf(tensors)) {
+      String name = new String(tensor.name, StandardCharsets.UTF_8);
+      if (name.startsWith("blk.0.")) {
+        tensor(name.replace("blk.0.", "blk." + layer + "."), tensor.type, tensor.dims);
+      }
+    }
     return this;
   }
 

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.core.http.StreamResponse;
@@ -17,19 +19,36 @@ import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.completions.Completion;
 import com.openai.models.completions.CompletionCreateParams;
+import com.openai.models.embeddings.CreateEmbeddingResponse;
+import com.openai.models.embeddings.EmbeddingCreateParams;
+import com.openai.models.models.Model;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /** OpenAI's own Java client against the real gateway and a real worker. */
 class OpenAiClientIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final Path ENGINE = GatewayProcess.home().resolve("native-engine");
+  private static final Path DEMO = ENGINE.resolve("demo-model/switchboard-demo.gguf");
+  private static final Path BERT =
+      ENGINE.resolve("src/test/resources/golden/encoders/tiny-bert-Q8_0.gguf");
+  private static final String ENCODER = "tiny-bert-Q8_0";
+
   private static GatewayProcess gateway;
   private static OpenAIClient client;
 
   @BeforeAll
   static void start() throws Exception {
-    gateway = GatewayProcess.start(List.of(), "--workers", "1").awaitReady();
+    gateway =
+        GatewayProcess.start(
+                List.of(), "--workers", "1", "--model", DEMO.toString(), "--model", BERT.toString())
+            .awaitReady();
     client =
         OpenAIOkHttpClient.builder()
             .baseUrl(gateway.api("/v1").toString())
@@ -94,9 +113,57 @@ class OpenAiClientIT {
   @Test
   void modelsAreListed() {
     assertEquals(
-        List.of(GatewayProcess.MODEL),
-        client.models().list().data().stream().map(model -> model.id()).toList());
+        Set.of(GatewayProcess.MODEL, ENCODER),
+        client.models().list().data().stream().map(Model::id).collect(Collectors.toSet()));
     assertEquals(GatewayProcess.MODEL, client.models().retrieve(GatewayProcess.MODEL).id());
+  }
+
+  @Test
+  void embeddingsComeInBothFormsAndTheirTimelineIsKept() throws Exception {
+    EmbeddingCreateParams.Builder params =
+        EmbeddingCreateParams.builder().model(ENCODER).inputOfArrayOfStrings(List.of("a b", "c"));
+    CreateEmbeddingResponse decoded = client.embeddings().create(params.build());
+    HttpResponse<String> plain =
+        gateway.post(
+            gateway.api("/v1/embeddings"),
+            "{\"model\":\"" + ENCODER + "\",\"input\":[\"a b\",\"c\"],\"dimensions\":3}",
+            "X-Request-Id",
+            "embedded");
+
+    assertEquals(ENCODER, decoded.model());
+    assertEquals(2, decoded.data().size());
+    assertEquals(1, decoded.data().get(1).index());
+    List<Float> vector = decoded.data().getFirst().embedding();
+    assertEquals(1, vector.stream().mapToDouble(v -> v * v).sum(), 1e-5);
+    assertEquals(decoded.usage().promptTokens(), decoded.usage().totalTokens());
+    JsonNode first = JSON.readTree(plain.body()).at("/data/0/embedding");
+    assertEquals(3, first.size());
+    assertEquals(
+        vector.get(0) / vector.get(1), first.get(0).asDouble() / first.get(1).asDouble(), 1e-3);
+    assertFalse(plain.body().contains("switchboard"));
+    JsonNode timeline = gateway.admin("/admin/v1/requests/embedded/timeline");
+    assertEquals("embeddings", timeline.path("endpoint").asText());
+    assertEquals(1, timeline.at("/prefill/lanes").size(), timeline::toString);
+  }
+
+  @Test
+  void documentsAreRanked() throws Exception {
+    HttpResponse<String> answer =
+        gateway.post(
+            gateway.api("/v1/rerank"),
+            "{\"model\":\"" + ENCODER + "\",\"query\":\"a b\",\"documents\":[\"z y x\",\"a b\"]}");
+
+    assertEquals(1, JSON.readTree(answer.body()).at("/results/0/index").asInt(), answer::body);
+  }
+
+  @Test
+  void anEncoderRefusesChatsAndAGeneratorEmbeddings() {
+    ChatCompletionCreateParams chat = chat().model(ENCODER).build();
+    EmbeddingCreateParams embedding =
+        EmbeddingCreateParams.builder().model(GatewayProcess.MODEL).input("a").build();
+
+    assertThrows(BadRequestException.class, () -> client.chat().completions().create(chat));
+    assertThrows(BadRequestException.class, () -> client.embeddings().create(embedding));
   }
 
   @Test

@@ -4,6 +4,8 @@ package dev.switchboard.gateway.http;
 enum Endpoint {
   CHAT("/v1/chat/completions", "chat", true),
   COMPLETIONS("/v1/completions", "text_completion", true),
+  EMBEDDINGS("/v1/embeddings", "embeddings", false),
+  RERANK("/v1/rerank", "rerank", false),
   TOKENIZE("/tokenize", "tokenize", false),
   DETOKENIZE("/detokenize", "detokenize", false);
 

@@ -27,6 +27,8 @@ record ParsedRequest(String model, boolean stream, int choices, RequestParameter
         var request = parser.parseText(body);
         yield of(request.model(), request.prompts().size(), request.options());
       }
+      case EMBEDDINGS -> whole(parser.parseEmbedding(body).model());
+      case RERANK -> whole(parser.parseRerank(body).model());
       case TOKENIZE -> whole(parser.parseTokenize(body).model());
       case DETOKENIZE -> whole(parser.parseDetokenize(body).model());
     };

@@ -1,0 +1,37 @@
+package dev.switchboard.openai;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A valid {@code POST /v1/embeddings}.
+ *
+ * @param texts at least one
+ * @param dimensions of the vectors wanted; null for all the model gives
+ * @param priority lower runs first
+ */
+public record EmbeddingRequest(
+    String model, List<Text> texts, Encoding encoding, @Nullable Integer dimensions, int priority) {
+  public EmbeddingRequest {
+    texts = List.copyOf(texts);
+  }
+
+  /** How a vector is written. */
+  public enum Encoding {
+    /** A JSON array of numbers. */
+    FLOAT,
+    /** The little-endian bytes of its floats. */
+    BASE64
+  }
+
+  /** What to embed, and where it stands in the request. */
+  public sealed interface Text {
+    String path();
+  }
+
+  /** Plain text; the tokens around it are the model's affair. */
+  public record PlainText(String path, String text) implements Text {}
+
+  /** Token ids, taken as they are. */
+  public record Tokens(String path, int[] ids) implements Text {}
+}

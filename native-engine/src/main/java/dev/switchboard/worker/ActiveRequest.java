@@ -1,0 +1,19 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.timeline.RequestTimeline;
+import java.util.List;
+
+/** A request the engine works on, until its response is over and the engine has let go of it. */
+interface ActiveRequest {
+
+  String requestId();
+
+  long receivedNanos();
+
+  /** Of what the engine has ended for it. */
+  List<RequestTimeline> timelines();
+
+  /** Ends the response with an error and stops computing. */
+  void abort(ApiError error);
+}

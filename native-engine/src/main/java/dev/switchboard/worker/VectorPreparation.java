@@ -1,0 +1,193 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
+import dev.switchboard.openai.EmbeddingAnswer;
+import dev.switchboard.openai.EmbeddingRequest;
+import dev.switchboard.openai.EmbeddingRequest.PlainText;
+import dev.switchboard.openai.EmbeddingRequest.Text;
+import dev.switchboard.openai.EmbeddingRequest.Tokens;
+import dev.switchboard.openai.RequestParser;
+import dev.switchboard.openai.RerankAnswer;
+import dev.switchboard.openai.RerankAnswer.Result;
+import dev.switchboard.openai.RerankRequest;
+import dev.switchboard.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns the body of a request for embeddings or for an order of documents into token ids, and what
+ * the model gives into the answer. Immutable and safe on any thread.
+ */
+final class VectorPreparation {
+  private static final int[] NOTHING = {};
+
+  private final ServedModel model;
+  private final RequestParser parser;
+  private final RequestPreparation preparation;
+
+  VectorPreparation(ServedModel model, RequestParser parser, RequestPreparation preparation) {
+    this.model = model;
+    this.parser = parser;
+    this.preparation = preparation;
+  }
+
+  /**
+   * @throws ApiException naming the field
+   */
+  PreparedVectors embeddings(byte[] body) {
+    EmbeddingRequest request = parser.parseEmbedding(body);
+    preparation.requireModel(request.model());
+    ModelTask task = model.facts().task();
+    if (task != ModelTask.EMBED) {
+      throw task.refusal(request.model());
+    }
+    int dimensions = dimensions(request.dimensions());
+    List<int[]> texts = new ArrayList<>(request.texts().size());
+    for (Text text : request.texts()) {
+      texts.add(fitting(encode(text), text.path()));
+    }
+    int tokens = PreparedVectors.tokens(texts);
+    return new PreparedVectors(
+        "input",
+        texts,
+        request.priority(),
+        (vectors, switchboard) ->
+            new EmbeddingAnswer(model.id(), units(vectors, dimensions), request.encoding(), tokens)
+                .toJson(switchboard));
+  }
+
+  private static List<float[]> units(List<float[]> vectors, int dimensions) {
+    return vectors.stream().map(vector -> Vector.unit(vector, dimensions)).toList();
+  }
+
+  private int dimensions(@Nullable Integer wanted) {
+    int own = model.facts().dimensions();
+    if (wanted == null) {
+      return own;
+    }
+    if (wanted > own) {
+      throw invalid("dimensions", "must be at most " + own + " with this model");
+    }
+    return wanted;
+  }
+
+  private int[] encode(Text text) {
+    return switch (text) {
+      case PlainText plain -> delimited(model.tokenizer().encode(plain.text()), null);
+      case Tokens tokens -> {
+        preparation.requireInVocabulary(tokens.ids(), tokens.path());
+        yield tokens.ids();
+      }
+    };
+  }
+
+  /**
+   * @throws ApiException naming the field
+   */
+  PreparedVectors rerank(byte[] body) {
+    RerankRequest request = parser.parseRerank(body);
+    preparation.requireModel(request.model());
+    return switch (model.facts().task()) {
+      case GENERATE -> throw ModelTask.GENERATE.refusal(request.model());
+      case RANK -> pairs(request);
+      case EMBED -> compared(request);
+    };
+  }
+
+  /** The classifier reads the query and a document together. */
+  private PreparedVectors pairs(RerankRequest request) {
+    int[] query = model.tokenizer().encode(request.query());
+    List<int[]> texts = documents(request, document -> delimited(query, document));
+    return prepared(request, texts, vectors -> vectors.stream().map(Vector::probability));
+  }
+
+  /** The angle between the query's vector and a document's. */
+  private PreparedVectors compared(RerankRequest request) {
+    List<int[]> texts = new ArrayList<>();
+    texts.add(fitting(delimited(model.tokenizer().encode(request.query()), null), "query"));
+    texts.addAll(documents(request, document -> delimited(document, null)));
+    return prepared(
+        request,
+        texts,
+        vectors ->
+            IntStream.range(1, texts.size())
+                .mapToObj(i -> Vector.cosine(vectors.getFirst(), vectors.get(i))));
+  }
+
+  private interface Delimiter {
+    int[] around(int[] document);
+  }
+
+  private interface Scores {
+    Stream<Float> of(List<float[]> vectors);
+  }
+
+  private List<int[]> documents(RerankRequest request, Delimiter delimiter) {
+    List<int[]> texts = new ArrayList<>(request.documents().size());
+    for (int i = 0; i < request.documents().size(); i++) {
+      int[] document = model.tokenizer().encode(request.documents().get(i));
+      texts.add(fitting(delimiter.around(document), "documents[" + i + "]"));
+    }
+    return texts;
+  }
+
+  private PreparedVectors prepared(RerankRequest request, List<int[]> texts, Scores scores) {
+    int tokens = PreparedVectors.tokens(texts);
+    return new PreparedVectors(
+        "documents",
+        texts,
+        request.priority(),
+        (vectors, switchboard) ->
+            new RerankAnswer(model.id(), best(request, scores.of(vectors).toList()), tokens)
+                .toJson(switchboard));
+  }
+
+  /** Equal scores keep the request's order. */
+  private static List<Result> best(RerankRequest request, List<Float> scores) {
+    return IntStream.range(0, scores.size())
+        .mapToObj(
+            i ->
+                new Result(
+                    i,
+                    scores.get(i),
+                    request.returnDocuments() ? request.documents().get(i) : null))
+        .sorted(Comparator.comparingDouble((Result result) -> -result.score()))
+        .limit(request.topN())
+        .toList();
+  }
+
+  /** A text, or two, between the tokens that the model expects around them. */
+  private int[] delimited(int[] first, int @Nullable [] second) {
+    Tokenizer tokenizer = model.tokenizer();
+    int[] begin = tokenizer.addBos() ? new int[] {tokenizer.bos()} : NOTHING;
+    int[] end = tokenizer.addEos() ? new int[] {tokenizer.eos()} : NOTHING;
+    IntStream text = IntStream.concat(IntStream.of(begin), IntStream.of(first));
+    if (second != null) {
+      text = IntStream.concat(text, IntStream.of(end));
+      text = IntStream.concat(text, IntStream.of(second));
+    }
+    return IntStream.concat(text, IntStream.of(end)).toArray();
+  }
+
+  private int[] fitting(int[] tokens, String path) {
+    int context = model.facts().context();
+    if (tokens.length == 0) {
+      throw invalid(path, "has no token");
+    }
+    if (tokens.length > context) {
+      String message =
+          "This model's context is %d tokens. %s has %d.".formatted(context, path, tokens.length);
+      throw new ApiException(ApiError.contextLength(path, message));
+    }
+    return tokens;
+  }
+
+  private static ApiException invalid(String field, String complaint) {
+    return new ApiException(ApiError.invalid(field, field + " " + complaint + "."));
+  }
+}

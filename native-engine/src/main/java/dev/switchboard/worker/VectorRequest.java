@@ -1,0 +1,235 @@
+package dev.switchboard.worker;
+
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.scheduler.Engine.Generation;
+import dev.switchboard.scheduler.GenerationListener;
+import dev.switchboard.scheduler.GenerationRequest;
+import dev.switchboard.scheduler.RejectedGenerationException;
+import dev.switchboard.timeline.RequestTimeline;
+import io.vertx.core.http.HttpServerResponse;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One request to an encoder from its first text to its answer.
+ *
+ * <p>Its texts run as generations of their own, a window of them at a time, so that a request of
+ * two thousand texts does not fill the engine's queue. The answer is written when all have ended. A
+ * text that fails ends the request; what still runs is then cancelled, and the request retires when
+ * the engine has let go of it.
+ *
+ * <p>On the event loop, but for the listener's methods, which only hand over.
+ */
+final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Sink {
+  private static final Logger LOG = LoggerFactory.getLogger(VectorRequest.class);
+
+  /** Texts in the engine at once: more than a step holds, so that steps are full. */
+  private static final int WINDOW = 128;
+
+  /** A text that the engine is done with. */
+  private record Ended(
+      int index,
+      float @Nullable [] vector,
+      GenerationListener.@Nullable EngineFailure failure,
+      RequestTimeline timeline) {}
+
+  private final Completions completions;
+  private final Exchange exchange;
+  private final PreparedVectors prepared;
+  private final TimelineDetail detail;
+  private final Handover.Signal signal;
+  private final Queue<Ended> ended = new ConcurrentLinkedQueue<>();
+
+  private final float[][] vectors;
+  private final Map<Integer, Generation> running = new HashMap<>();
+  private int submitted;
+  private int finished;
+  private @Nullable RequestTimeline last;
+  private boolean responseOver;
+  private boolean retired;
+
+  VectorRequest(
+      Completions completions, Exchange exchange, PreparedVectors prepared, TimelineDetail detail) {
+    this.completions = completions;
+    this.exchange = exchange;
+    this.prepared = prepared;
+    this.detail = detail;
+    this.signal = completions.handover().signal(this);
+    this.vectors = new float[prepared.texts().size()][];
+  }
+
+  @Override
+  public String requestId() {
+    return exchange.requestId();
+  }
+
+  @Override
+  public long receivedNanos() {
+    return exchange.receivedNanos();
+  }
+
+  /** That of the text that ended last: it is what the answer waited for. */
+  @Override
+  public List<RequestTimeline> timelines() {
+    return last == null ? List.of() : List.of(last);
+  }
+
+  void start() {
+    HttpServerResponse response = exchange.response();
+    response.closeHandler(gone -> abandon());
+    response.exceptionHandler(broken -> abandon());
+    submitMore();
+  }
+
+  private void submitMore() {
+    try {
+      while (!responseOver && submitted < vectors.length && running.size() < WINDOW) {
+        submit(submitted);
+        submitted++;
+      }
+    } catch (RejectedGenerationException rejected) {
+      boolean later = rejected.reason() == RejectedGenerationException.Reason.QUEUE_FULL;
+      // Another text of this request will end, and then there is room.
+      if (!later || running.isEmpty()) {
+        abort(EngineErrors.of(rejected, prepared.field()));
+      }
+    }
+  }
+
+  private void submit(int index) {
+    GenerationRequest text =
+        GenerationRequest.text(
+            exchange.requestId(),
+            index,
+            prepared.texts().get(index),
+            prepared.priority(),
+            exchange.receivedNanos());
+    running.put(index, completions.model().engine().submit(text, new EngineSide(index)));
+  }
+
+  /** What the engine thread touches. */
+  private final class EngineSide implements GenerationListener {
+    private final int index;
+    private float @Nullable [] vector;
+
+    EngineSide(int index) {
+      this.index = index;
+    }
+
+    @Override
+    public void promptLogprobs(TokenLogprobs[] logprobs) {}
+
+    @Override
+    public void token(TokenEvent token) {}
+
+    @Override
+    public void embedded(float[] given) {
+      vector = given;
+    }
+
+    @Override
+    public void finished(FinishReason reason, RequestTimeline timeline) {
+      end(new Ended(index, vector, null, timeline));
+    }
+
+    @Override
+    public void failed(EngineFailure failure, RequestTimeline timeline) {
+      end(new Ended(index, null, failure, timeline));
+    }
+
+    private void end(Ended end) {
+      ended.add(end);
+      signal.raise();
+    }
+  }
+
+  @Override
+  public Handover.Sink drain() {
+    return this;
+  }
+
+  @Override
+  public void flush() {
+    for (Ended end = ended.poll(); end != null; end = ended.poll()) {
+      take(end);
+    }
+    if (!responseOver && finished == vectors.length) {
+      answer();
+    } else {
+      submitMore();
+    }
+    retireWhenDone();
+  }
+
+  private void take(Ended end) {
+    running.remove(end.index());
+    last = end.timeline();
+    if (end.vector() != null) {
+      vectors[end.index()] = end.vector();
+      finished++;
+    } else if (!responseOver) {
+      abort(
+          end.failure() == null
+              ? ApiError.internal("The engine cancelled a text.")
+              : EngineErrors.of(end.failure()));
+    }
+  }
+
+  private void answer() {
+    over();
+    try {
+      exchange.json(200, prepared.answer().toJson(Arrays.asList(vectors), switchboard()));
+    } catch (IllegalStateException broken) {
+      LOG.error("request_failed request={}", requestId(), broken);
+      exchange.error(ApiError.internal("The model gave no numbers for this request."));
+    }
+  }
+
+  @Override
+  public void abort(ApiError error) {
+    running.values().forEach(Generation::cancel);
+    if (!responseOver) {
+      over();
+      if (error.status() == 429) {
+        String seconds = Long.toString(completions.retryAfterSeconds());
+        exchange.response().putHeader("Retry-After", seconds);
+      }
+      exchange.json(error.status(), error.toJson(switchboard()));
+    }
+    retireWhenDone();
+  }
+
+  private void abandon() {
+    if (!responseOver) {
+      over();
+      completions.count(WorkerCounter.CLIENT_GONE);
+    }
+    running.values().forEach(Generation::cancel);
+    retireWhenDone();
+  }
+
+  private void over() {
+    responseOver = true;
+  }
+
+  private void retireWhenDone() {
+    if (!retired && responseOver && running.isEmpty()) {
+      retired = true;
+      completions.retire(this);
+    }
+  }
+
+  private @Nullable String switchboard() {
+    return detail == TimelineDetail.NONE
+        ? null
+        : completions.document(
+            exchange.receivedNanos(), timelines(), detail == TimelineDetail.FULL);
+  }
+}
