@@ -287,6 +287,27 @@ TEST_F(FaultTest, TheTimelineTellsEachStepOfEachLane) {
   EXPECT_LE(first.start_ns, first.end_ns);
 }
 
+uint64_t bytes_of_a_token_after(const ModelSpec& spec, int32_t tokens) {
+  const TestModel model(spec);
+  TestEngine engine(model, engine_config());
+  engine.begin(0);
+  const auto prompt = some_tokens(spec, static_cast<size_t>(tokens));
+  static_cast<void>(engine.run({{0, 0, prompt, {}, 0}}));
+  static_cast<void>(engine.run({{0, tokens, {1}, {SB_TARGET_SAMPLE}, 0}}));
+  return find(read_lane(engine, 0), 2, SB_KIND_COMPUTE)->bytes;
+}
+
+TEST_F(FaultTest, LayersWithAWindowAreChargedForWhatTheyRead) {
+  ModelSpec windowed;
+  windowed.window = 10;
+
+  const uint64_t all = bytes_of_a_token_after(ModelSpec{}, 40);
+  const uint64_t some = bytes_of_a_token_after(windowed, 40);
+
+  // Three of four layers read 10 of 41 positions: keys and values of two heads of 16 halves.
+  EXPECT_EQ(all - some, 3U * 31 * (2 * 2 * 16 * 2));
+}
+
 TEST_F(FaultTest, AStepsKindsAreOneRecordEachAndPartitionItsTime) {
   TestEngine engine(model_, engine_config(1, 2, 1));
   engine.begin(0);

@@ -33,7 +33,6 @@ void Slot::fill(const Plan& plan, RowTable& rows) {
   start_ns = 0;
   end_ns = 0;
   waits_for_sample = false;
-  kv_tokens_ = 0;
   used_tokens_ = 0;
   used_outputs_ = 0;
   failure_.store(0, std::memory_order_relaxed);
@@ -70,7 +69,6 @@ void Slot::add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t in
       std::find(own_targets.begin(), own_targets.end(), model::kSample) != own_targets.end();
   std::fill_n(sequence_of_.begin() + used_tokens_, entry.n_tokens,
               static_cast<std::int32_t>(index));
-  kv_tokens_ += static_cast<std::uint64_t>(entry.position + entry.n_tokens);
   if (tokens_[static_cast<std::size_t>(used_tokens_)] == model::kLastSampled) {
     const std::uint32_t source = rows[entry.row].latest;
     // Gate values grow with each submission, so the latest source is known last.
@@ -87,6 +85,17 @@ void Slot::add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t in
   }
   used_tokens_ += entry.n_tokens;
   used_outputs_ += entry.n_outputs;
+}
+
+std::uint64_t Slot::kv_tokens(std::int32_t window) const {
+  std::uint64_t tokens = 0;
+  for (const model::Sequence& sequence : batch_.sequences) {
+    const std::int32_t end = sequence.position + sequence.n_tokens;
+    // The first of the tokens looks back furthest.
+    const std::int32_t seen = window > 0 ? std::min(end, window - 1 + sequence.n_tokens) : end;
+    tokens += static_cast<std::uint64_t>(seen);
+  }
+  return tokens;
 }
 
 void Slot::fail(StepFailure failure) {

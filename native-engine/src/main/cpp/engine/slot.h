@@ -47,8 +47,9 @@ class Slot {
   void fill(const Plan& plan, RowTable& rows);
 
   [[nodiscard]] const model::Batch& batch() const { return batch_; }
-  // Positions whose keys and values attention reads, each sequence's once.
-  [[nodiscard]] std::uint64_t kv_tokens() const { return kv_tokens_; }
+  // Positions whose keys and values attention reads, each sequence's once, in a layer with this
+  // window; 0: none.
+  [[nodiscard]] std::uint64_t kv_tokens(std::int32_t window) const;
   // Outputs with the same key are handled by one thread, in order: a row's sampled outputs count
   // for its penalties one after the other.
   [[nodiscard]] std::uint32_t output_key(std::int64_t output) const {
@@ -83,7 +84,6 @@ class Slot {
   void add_sequence(const Plan& plan, const PlanEntry& entry, std::size_t index, RowTable& rows);
 
   model::Batch batch_;
-  std::uint64_t kv_tokens_ = 0;
   std::span<model::Sequence> sequences_;
   std::span<std::int32_t> tokens_, sequence_of_, blocks_;
   std::span<std::int32_t> output_tokens_, output_sequences_, targets_;

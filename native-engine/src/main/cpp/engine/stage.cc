@@ -48,7 +48,7 @@ void Stage::lay_out(Carver& kv, Carver& scratch) {
     rank->model.lay_out(scratch);
     const std::int64_t element = config.kv_f16 ? 2 : 4;
     rank->kv_token_bytes =
-        static_cast<std::uint64_t>(layers * kv_heads * model.head_dim * element * 2);
+        static_cast<std::uint64_t>(std::int64_t{kv_heads} * model.head_dim * element * 2);
   }
   if (!is_last() || model.encoder()) return;
   logits_ = scratch.take<float>(checked_mul(static_cast<std::size_t>(max_logit_tokens_),
@@ -217,10 +217,21 @@ bool Stage::layers(Worker& worker, Slot& slot) {
   }
   if (worker.keeps_time) {
     const Rank& rank = *worker.rank;
-    worker.clock.add_bytes(Kind::kCompute,
-                           rank.layer_bytes + rank.kv_token_bytes * slot.kv_tokens());
+    worker.clock.add_bytes(Kind::kCompute, rank.layer_bytes + rank.kv_token_bytes * kv_reads(slot));
   }
   return true;
+}
+
+// Positions whose keys and values attention reads, summed over the stage's layers.
+std::uint64_t Stage::kv_reads(const Slot& slot) const {
+  const model::Config& model = *shared_.model;
+  const Range layers = model::stage_layers(model, shared_.config->stages, index_);
+  if (model.windows.empty()) return slot.kv_tokens(0) * static_cast<std::uint64_t>(layers.size());
+  std::uint64_t reads = 0;
+  for (std::int64_t layer = layers.begin; layer < layers.end; ++layer) {
+    reads += slot.kv_tokens(model.window(layer));
+  }
+  return reads;
 }
 
 // Adds the ranks' partial sums of the kept tokens to this rank's copy of x, in rank order.

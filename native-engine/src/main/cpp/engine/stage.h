@@ -72,7 +72,7 @@ class Stage {
     std::unique_ptr<Hand[]> hands;     // per thread
     std::uint64_t layer_bytes = 0;     // weights one pass over the layers reads
     std::uint64_t output_bytes = 0;    // and one over the output layer
-    std::uint64_t kv_token_bytes = 0;  // keys and values of one position, all layers
+    std::uint64_t kv_token_bytes = 0;  // keys and values of one position, one layer
     Lane lane;
     std::atomic<bool> waiting{false};  // for another rank or stage
   };
@@ -113,6 +113,7 @@ class Stage {
                                 const model::TokenSet& kept);
   [[nodiscard]] bool end_rows(Worker& worker, std::int32_t layer, model::Partial which,
                               std::int64_t tokens);
+  [[nodiscard]] std::uint64_t kv_reads(const Slot& slot) const;
   void add_columns(Worker& worker, const model::RankModel& from, model::Partial which,
                    std::int64_t tokens, Range columns);
   void send(Worker& worker, Slot& slot);

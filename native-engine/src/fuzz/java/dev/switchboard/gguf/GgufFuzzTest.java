@@ -156,11 +156,23 @@ class GgufFuzzTest {
     for (int i = 0; i < 3; i++) {
       files.add(new GgufVictim("built llama", GgufBuilder.llama().build()));
     }
+    files.add(new GgufVictim("built gemma3", windowed().build()));
+    files.add(new GgufVictim("built phi3", GgufBuilder.phi3().build()));
+    files.add(new GgufVictim("built bert", GgufBuilder.ranker().build()));
     files.add(new GgufVictim("alignment 8", GgufBuilder.llama().alignment(8).build()));
     for (String model : List.of("tiny-llama-Q4_K", "tiny-qwen2-Q4_K", "tiny-qwen3-Q4_K")) {
       files.add(read(GOLDEN.resolve("models/" + model + ".gguf")));
     }
     return files;
+  }
+
+  private static GgufBuilder windowed() {
+    return GgufBuilder.gemma3()
+        .put("gemma3.attention.sliding_window", GgufBuilder.u32(8))
+        .put("gemma3.attention.sliding_window_pattern", GgufBuilder.u32(3))
+        .put("gemma3.rope.scaling.type", GgufBuilder.string("yarn"))
+        .put("gemma3.rope.scaling.factor", GgufBuilder.f32(4))
+        .put("gemma3.final_logit_softcapping", GgufBuilder.f32(30));
   }
 
   private static List<GgufVictim> vocabularies() throws IOException {

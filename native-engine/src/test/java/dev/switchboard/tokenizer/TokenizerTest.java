@@ -203,6 +203,46 @@ class TokenizerTest {
     assertEquals(0, prefixed.encode("").length);
   }
 
+  /** Gemma has no space before a text, and pieces of white space that are cut out of it first. */
+  @Test
+  void gemmasWhiteSpaceIsCutOutBeforeItsWordsAreMerged() {
+    Tokenizer tokenizer =
+        TestVocabularies.from(
+            sentencePiece()
+                .put(
+                    "tokenizer.ggml.tokens",
+                    strings(
+                        List.of(
+                            "<pad>",
+                            "<eos>",
+                            "<bos>",
+                            "<unk>",
+                            "<start_of_turn>",
+                            "<end_of_turn>",
+                            "\n\n",
+                            "  ",
+                            "▁a",
+                            "a",
+                            "b",
+                            "▁",
+                            "\n",
+                            "ab")))
+                .put("tokenizer.ggml.scores", f32s(0, 0, 0, 0, 0, 0, 0, 0, -1, -9, -9, -9, -9, -2))
+                .put("tokenizer.ggml.token_type", i32s(3, 3, 3, 2, 3, 3, 4, 4, 1, 1, 1, 1, 1, 1))
+                .put("tokenizer.ggml.bos_token_id", u32(2))
+                .put("tokenizer.ggml.eos_token_id", u32(1))
+                .put("tokenizer.ggml.unknown_token_id", u32(3))
+                .put("tokenizer.ggml.add_space_prefix", bool(0)));
+    String turn = "<start_of_turn>ab  a\n\nb\n a<end_of_turn>";
+
+    int[] tokens = tokenizer.encodeTemplate(turn, new int[0]);
+
+    assertEquals("<start_of_turn> ab    a \n\n b \n ▁a <end_of_turn>", pieces(tokenizer, tokens));
+    assertEquals("ab  a\n\nb\n a", tokenizer.decode(tokens));
+    assertTrue(tokenizer.addBos());
+    assertEquals(Set.of(1, 5), tokenizer.endOfGeneration());
+  }
+
   @Test
   void wordPieceFoldsCaseAndAccentsAndSplitsPunctuation() {
     Tokenizer tokenizer = TestVocabularies.from(wordPiece());
