@@ -69,11 +69,23 @@ public final class StepPlan {
 
   /** Adds the next block of the entry's block table. */
   public void block(int block) {
-    if (blockTotal == blocks.length) {
-      blocks = Arrays.copyOf(blocks, blocks.length * 2);
-    }
+    makeRoom(1);
     blocks[blockTotal++] = block;
     blockCounts[entries - 1]++;
+  }
+
+  /** Adds the first blocks of an array: a long sequence has hundreds, in every step. */
+  public void blocks(int[] table, int count) {
+    makeRoom(count);
+    System.arraycopy(table, 0, blocks, blockTotal, count);
+    blockTotal += count;
+    blockCounts[entries - 1] += count;
+  }
+
+  private void makeRoom(int more) {
+    if (blockTotal + more > blocks.length) {
+      blocks = Arrays.copyOf(blocks, Math.max(blocks.length * 2, blockTotal + more));
+    }
   }
 
   /** Adds the entry's next token: an id or {@link Executor#LAST_SAMPLED}. */

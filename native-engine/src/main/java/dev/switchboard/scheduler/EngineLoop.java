@@ -308,9 +308,14 @@ public final class EngineLoop implements Engine {
       guarded(() -> listener.promptLogprobs(logprobs));
     }
 
+    /** Called for every token, so without an object for the call. */
     @Override
     public void token(TokenEvent token) {
-      guarded(() -> listener.token(token));
+      try {
+        listener.token(token);
+      } catch (RuntimeException e) {
+        failed(e);
+      }
     }
 
     @Override
@@ -332,10 +337,14 @@ public final class EngineLoop implements Engine {
       try {
         call.run();
       } catch (RuntimeException e) {
-        LOG.warn("listener_failed request={}", sequence.request.requestId(), e);
-        sequence.requestCancel();
-        cancel();
+        failed(e);
       }
+    }
+
+    private void failed(RuntimeException cause) {
+      LOG.warn("listener_failed request={}", sequence.request.requestId(), cause);
+      sequence.requestCancel();
+      cancel();
     }
   }
 }

@@ -262,9 +262,7 @@ final class Scheduler {
     int top = sequence.request.topLogprobs();
     boolean scores = sequence.isScoringPrompt();
     plan.entry(sequence.row, sequence.computed, Math.max(0, top), top >= 0 || scores);
-    for (int i = 0; i < sequence.blockCount; i++) {
-      plan.block(sequence.blocks[i]);
-    }
+    plan.blocks(sequence.blocks, sequence.blockCount);
     for (int position = sequence.computed; position < end; position++) {
       plan.token(position < sequence.known ? sequence.tokens[position] : Executor.LAST_SAMPLED);
     }
@@ -489,7 +487,7 @@ final class Scheduler {
       return;
     }
     generatedTokens++;
-    if (sequence.request.stopTokens().contains(token)) {
+    if (sequence.stopsAt(token)) {
       end(sequence, FinishReason.STOP, nowNanos);
       return;
     }

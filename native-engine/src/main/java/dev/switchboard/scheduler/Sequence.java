@@ -40,6 +40,9 @@ final class Sequence {
   final int wantedLength;
   final TokenLogprobs[] promptLogprobs;
 
+  /** A few; looking one up in the request's set would make an object of each token. */
+  private final int[] stopTokens;
+
   State state = State.WAITING;
   int[] tokens;
   int known;
@@ -77,6 +80,7 @@ final class Sequence {
     wantedLength = promptLength + request.maxTokens();
     tokens = Arrays.copyOf(request.prompt(), promptLength + Math.min(64, request.maxTokens()));
     known = promptLength;
+    stopTokens = request.stopTokens().stream().mapToInt(Integer::intValue).toArray();
     promptLogprobs = new TokenLogprobs[request.promptLogprobs() ? promptLength - 1 : 0];
   }
 
@@ -115,6 +119,15 @@ final class Sequence {
   /** Whether computing up to end samples its next token. */
   boolean samplesAt(int end) {
     return end == length() && end < wantedLength;
+  }
+
+  boolean stopsAt(int token) {
+    for (int stop : stopTokens) {
+      if (stop == token) {
+        return true;
+      }
+    }
+    return false;
   }
 
   int generated() {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.ThreadMXBean;
 import dev.switchboard.executor.ExecutorConfig;
 import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.executor.ExecutorException;
@@ -19,6 +20,8 @@ import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
 import dev.switchboard.scheduler.GenerationListener.FinishReason;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadInfo;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
@@ -32,6 +35,12 @@ class NativeEngineTest {
   private static final Path MODEL =
       Path.of("src/test/resources/golden/models/tiny-llama-Q8_0.gguf");
   private static final EpochClock CLOCK = EpochClock.system();
+
+  /**
+   * 32 of the token's event, the sixteenth part of two loads, what arrays grow by, and what a
+   * compiler leaves of iterators.
+   */
+  private static final double TOKEN_BYTES = 96;
 
   private final AtomicLong loadedBytes = new AtomicLong();
 
@@ -116,6 +125,65 @@ class NativeEngineTest {
       assertEquals(FinishReason.CANCELLED, waiter.reason);
       assertTrue(waiter.tokens.size() <= 2, waiter.tokens.size() + " tokens");
     }
+  }
+
+  /**
+   * A token is one small object, for it goes to another thread; the load that others read is
+   * another. Nothing that grows with a sequence may be made in a step.
+   */
+  @Test
+  void decodingMakesAnObjectPerTokenAndLittleElse() throws InterruptedException {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    int rows = 16;
+    try (EngineLoop engine =
+        engine(layout().withKv(KvType.F16, 16, 512).withSteps(rows, 128, 64))) {
+      AtomicLong tokens = new AtomicLong();
+      for (int i = 0; i < rows; i++) {
+        engine.submit(request(400), new Counter(tokens));
+      }
+      awaitTokens(tokens, 20L * rows);
+      long thread = engineThread(threads);
+      long tokensBefore = tokens.get();
+      long bytesBefore = threads.getThreadAllocatedBytes(thread);
+      awaitTokens(tokens, 320L * rows);
+      long bytes = threads.getThreadAllocatedBytes(thread) - bytesBefore;
+      long counted = tokens.get() - tokensBefore;
+
+      double perToken = (double) bytes / counted;
+      System.out.printf("engine thread: %.1f bytes per token in steps of %d%n", perToken, rows);
+      assertTrue(perToken <= TOKEN_BYTES, perToken + " bytes per token");
+    }
+  }
+
+  private static void awaitTokens(AtomicLong tokens, long wanted) throws InterruptedException {
+    while (tokens.get() < wanted) {
+      Thread.sleep(1);
+    }
+  }
+
+  private static long engineThread(ThreadMXBean threads) {
+    for (ThreadInfo thread : threads.getThreadInfo(threads.getAllThreadIds())) {
+      if (thread != null && thread.getThreadName().equals("switchboard-engine")) {
+        return thread.getThreadId();
+      }
+    }
+    throw new AssertionError("there is no engine thread");
+  }
+
+  private record Counter(AtomicLong tokens) implements GenerationListener {
+    @Override
+    public void promptLogprobs(TokenLogprobs[] logprobs) {}
+
+    @Override
+    public void token(TokenEvent token) {
+      tokens.incrementAndGet();
+    }
+
+    @Override
+    public void finished(FinishReason reason, RequestTimeline timeline) {}
+
+    @Override
+    public void failed(EngineFailure failure, RequestTimeline timeline) {}
   }
 
   @Test
