@@ -109,7 +109,7 @@ void read_bandwidth(benchmark::State& state) {
                          benchmark::Counter::kIsRate);
 }
 
-void attention(benchmark::State& state, Isa isa, bool f16) {
+void attention(benchmark::State& state, Isa isa, KvType type) {
   const Kernels& ops = kernels(isa);
   const std::int32_t context = 2048;
   const std::int32_t block_tokens = 32;
@@ -121,7 +121,7 @@ void attention(benchmark::State& state, Isa isa, bool f16) {
   const Arena v = arena(bytes);
   std::memset(k.data(), 0x24, bytes);
   std::memset(v.data(), 0x24, bytes);
-  const KvView kv = {k.data(), v.data(), f16, block_tokens, 1, dim};
+  const KvView kv = {k.data(), v.data(), type, block_tokens, 1, dim};
   std::vector<std::int32_t> blocks;
   for (std::int32_t b = 0; b < n_blocks; ++b) blocks.push_back(b);
   std::vector<float> q(static_cast<std::size_t>(queries * dim), 0.1f);
@@ -201,9 +201,12 @@ void register_isa(Isa isa) {
         ->Args({512, 2048})
         ->Args({512, 8192});
   }
-  for (const bool f16 : {true, false}) {
-    const std::string kind = f16 ? "/F16/" : "/F32/";
-    benchmark::RegisterBenchmark("attention" + kind + name, attention, isa, f16)
+  const std::pair<const char*, KvType> kinds[] = {{"/F32/", KvType::kF32},
+                                                  {"/F16/", KvType::kF16},
+                                                  {"/BF16/", KvType::kBf16},
+                                                  {"/Q8_0/", KvType::kQ8}};
+  for (const auto& [kind, type] : kinds) {
+    benchmark::RegisterBenchmark("attention" + std::string(kind) + name, attention, isa, type)
         ->Args({64, 1})
         ->Args({64, 4})
         ->Args({128, 4});

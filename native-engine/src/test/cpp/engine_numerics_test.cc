@@ -302,6 +302,20 @@ TEST_P(EveryArchitecture, AgreesWithExactArithmetic) {
   EXPECT_LT(worst_error(model, tokens, scored), 1e-3);
 }
 
+TEST_P(EveryArchitecture, AgreesWithExactArithmeticAsFarAsItsKvIsExact) {
+  const TestModel model(GetParam());
+  const std::vector<int32_t> tokens = some_tokens(GetParam(), 60);
+  const std::pair<sb_type, double> kinds[] = {
+      {SB_TYPE_F16, 5e-3}, {SB_TYPE_BF16, 5e-2}, {SB_TYPE_Q8_0, 0.12}};
+  for (const auto& [type, most] : kinds) {
+    sb_engine_config config = engine_config();
+    config.kv_type = type;
+    TestEngine engine(model, config);
+
+    EXPECT_LT(worst_error(model, tokens, engine.score(0, tokens, 64)), most) << type;
+  }
+}
+
 TEST_P(EveryArchitecture, AgreesWithExactArithmeticOnFourRanksInTwoStages) {
   const TestModel model(GetParam());
   sb_engine_config config = engine_config(2, 2, 1);

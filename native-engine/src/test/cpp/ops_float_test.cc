@@ -311,11 +311,13 @@ constexpr AttentionCase kAttentionCases[] = {{64, 16, 1, 1},   {64, 16, 16, 3}, 
                                              {128, 16, 33, 9}, {80, 16, 40, 5}, {8, 4, 11, 2},
                                              {24, 20, 59, 7},  {64, 16, 500, 4}};
 
+constexpr KvType kKvTypes[] = {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kQ8};
+
 // A paged cache whose blocks lie in no order among blocks full of not-a-numbers.
 struct Cache {
   static constexpr std::int32_t kKvHeads = 3;
   AttentionCase shape;
-  bool f16;
+  KvType type;
   std::vector<std::int32_t> blocks;
   std::vector<std::byte> k;
   std::vector<std::byte> v;
@@ -323,15 +325,15 @@ struct Cache {
   std::vector<double> v_values;
   KvView view;
 
-  Cache(const Kernels& ops, const AttentionCase& of, bool half, float spread)
-      : shape(of), f16(half) {
+  Cache(const Kernels& ops, const AttentionCase& of, KvType stored_as, float spread)
+      : shape(of), type(stored_as) {
     const std::int32_t n_blocks = (of.n_context + of.block_tokens - 1) / of.block_tokens;
     for (std::int32_t b = 0; b < n_blocks; ++b) blocks.push_back(2 * (n_blocks - 1 - b) + 1);
-    const std::int64_t elements =
-        std::int64_t{2} * n_blocks * kKvHeads * of.block_tokens * of.head_dim;
-    k.assign(static_cast<std::size_t>(elements * (half ? 2 : 4)), std::byte{0xff});
+    const std::int64_t heads = std::int64_t{2} * n_blocks * kKvHeads;
+    k.assign(static_cast<std::size_t>(heads * kv_head_bytes(type, of.block_tokens, of.head_dim)),
+             std::byte{0xff});
     v = k;
-    view = {k.data(), v.data(), half, of.block_tokens, kKvHeads, of.head_dim};
+    view = {k.data(), v.data(), type, of.block_tokens, kKvHeads, of.head_dim};
     for (std::int32_t p = 0; p < of.n_context; ++p) {
       const auto seed = static_cast<std::uint32_t>(p);
       put(ops, p, random_floats(of.head_dim, 1000 + seed, spread),
@@ -343,12 +345,46 @@ struct Cache {
            const std::vector<float>& value) {
     const std::int32_t block = blocks[static_cast<std::size_t>(position / shape.block_tokens)];
     ops.kv_store(view, block, position % shape.block_tokens, 1, key.data(), value.data());
-    for (const float x : key) k_values.push_back(stored(x));
-    for (const float x : value) v_values.push_back(stored(x));
+    append_stored(key, k_values);
+    append_stored(value, v_values);
   }
 
-  double stored(float x) const {
-    return static_cast<double>(f16 ? float_from_half(half_from_float(x)) : x);
+  void append_stored(const std::vector<float>& head, std::vector<double>& out) const {
+    for (std::size_t i = 0; i < head.size(); ++i) {
+      const std::size_t group = i / kKvGroup * kKvGroup;
+      const std::size_t end = std::min(head.size(), group + kKvGroup);
+      out.push_back(stored(head[i], {head.data() + group, end - group}));
+    }
+  }
+
+  double stored(float x, std::span<const float> group) const {
+    switch (type) {
+      case KvType::kF32:
+        return static_cast<double>(x);
+      case KvType::kF16:
+        return static_cast<double>(float_from_half(half_from_float(x)));
+      case KvType::kBf16:
+        return static_cast<double>(nearest_brain(x));
+      case KvType::kQ8:
+        break;
+    }
+    float largest = 0;
+    for (const float other : group) largest = std::max(largest, std::fabs(other));
+    const float step = float_from_half(half_from_float(largest / 127.0f));
+    const float inverse = step > 0 ? 1.0f / step : 0.0f;
+    return static_cast<double>(step) *
+           static_cast<double>(std::clamp(std::round(x * inverse), -127.0f, 127.0f));
+  }
+
+  // The nearer of the two neighbours that BF16 has, or the even one.
+  static float nearest_brain(float x) {
+    const std::uint32_t below = std::bit_cast<std::uint32_t>(x) & 0xffff0000u;
+    const auto low = std::bit_cast<float>(below);
+    const auto high = std::bit_cast<float>(below + 0x10000u);
+    const float to_low = std::fabs(x - low);
+    const float to_high = std::fabs(high - x);
+    if (to_low != to_high) return to_low < to_high ? low : high;
+    return (below >> 16 & 1u) == 0 ? low : high;
   }
 
   std::vector<float> attend(const Kernels& ops, const std::vector<float>& q, float scale) const {
@@ -397,9 +433,9 @@ struct Cache {
 
 TEST_P(FloatOpsTest, AttentionAgreesWithExactArithmetic) {
   for (const AttentionCase& of : kAttentionCases) {
-    for (const bool half : {true, false}) {
+    for (const KvType type : kKvTypes) {
       for (const float spread : {1.0f, 30.0f}) {
-        const Cache cache(ops(), of, half, spread);
+        const Cache cache(ops(), of, type, spread);
         const std::vector<float> q = random_floats(of.n_queries * of.head_dim, 17);
         const std::vector<float> out = cache.attend(ops(), q, 0.125f);
         for (std::int32_t i = 0; i < of.n_queries; ++i) {
@@ -418,9 +454,9 @@ TEST_P(FloatOpsTest, AttentionAgreesWithExactArithmetic) {
 TEST_P(FloatOpsTest, AttentionEqualsTheReferenceBitForBit) {
   const Kernels& reference = kernels(Isa::kReference);
   for (const AttentionCase& of : kAttentionCases) {
-    for (const bool half : {true, false}) {
-      const Cache cache(ops(), of, half, 2.0f);
-      const Cache same(reference, of, half, 2.0f);
+    for (const KvType type : kKvTypes) {
+      const Cache cache(ops(), of, type, 2.0f);
+      const Cache same(reference, of, type, 2.0f);
       EXPECT_EQ(cache.k, same.k);
       EXPECT_EQ(cache.v, same.v);
       const std::vector<float> q = random_floats(of.n_queries * of.head_dim, 18);
@@ -429,12 +465,26 @@ TEST_P(FloatOpsTest, AttentionEqualsTheReferenceBitForBit) {
   }
 }
 
+// What is not finite, or has no size, is stored without a trap and reads back as what it was.
+TEST_P(FloatOpsTest, QuantisedKvKeepsZerosAndNotANumbers) {
+  const AttentionCase of = {64, 16, 3, 1};
+  Cache cache(ops(), of, KvType::kQ8, 1.0f);
+  const std::vector<float> zeros(64, 0.0f);
+  std::vector<float> broken(64, 1.0f);
+  broken[40] = std::numeric_limits<float>::infinity();
+
+  ops().kv_store(cache.view, cache.blocks[0], 0, 1, zeros.data(), broken.data());
+
+  const std::vector<float> out = cache.attend(ops(), std::vector<float>(64, 1.0f), 0.1f);
+  for (std::size_t c = 0; c < out.size(); ++c) EXPECT_EQ(std::isnan(out[c]), c >= 32) << c;
+}
+
 // Windows that begin inside, at the end and at the start of a block, and one of a single position.
 constexpr std::int32_t kWindows[] = {1, 2, 15, 16, 17, 33, 40, 1000};
 
 TEST_P(FloatOpsTest, AWindowAndASoftcapAgreeWithExactArithmetic) {
   for (const AttentionCase& of : kAttentionCases) {
-    const Cache cache(ops(), of, false, 3.0f);
+    const Cache cache(ops(), of, KvType::kF32, 3.0f);
     const std::vector<float> q = random_floats(of.n_queries * of.head_dim, 20);
     for (const std::int32_t window : kWindows) {
       for (const float cap : {0.0f, 1.5f, 50.0f}) {
@@ -455,7 +505,7 @@ TEST_P(FloatOpsTest, AWindowAndASoftcapAgreeWithExactArithmetic) {
 TEST_P(FloatOpsTest, WindowsAndSoftcapsEqualTheReferenceBitForBit) {
   const Kernels& reference = kernels(Isa::kReference);
   for (const AttentionCase& of : kAttentionCases) {
-    const Cache cache(ops(), of, true, 2.0f);
+    const Cache cache(ops(), of, KvType::kF16, 2.0f);
     const std::vector<float> q = random_floats(of.n_queries * of.head_dim, 21);
     for (const std::int32_t window : kWindows) {
       const AttentionSpan span = {std::max(0, of.n_context - window), of.n_context, 0.2f, 5.0f};
@@ -466,7 +516,7 @@ TEST_P(FloatOpsTest, WindowsAndSoftcapsEqualTheReferenceBitForBit) {
 
 TEST_P(FloatOpsTest, BlocksBeforeTheWindowAreNotRead) {
   const AttentionCase of = {16, 16, 70, 2};
-  Cache cache(ops(), of, false, 1.0f);
+  Cache cache(ops(), of, KvType::kF32, 1.0f);
   const std::vector<float> q = random_floats(2 * 16, 22);
   const AttentionSpan span = {50, 70, 0.25f, 0};
   const std::vector<float> before = cache.attend(ops(), q, span);
@@ -479,11 +529,11 @@ TEST_P(FloatOpsTest, BlocksBeforeTheWindowAreNotRead) {
 
 TEST_P(FloatOpsTest, AQueryHeadIsTheSameAloneAndAmongOthers) {
   const AttentionCase together = {64, 16, 50, 7};
-  const Cache cache(ops(), together, true, 1.0f);
+  const Cache cache(ops(), together, KvType::kF16, 1.0f);
   const std::vector<float> q = random_floats(7 * 64, 19);
   const std::vector<float> all = cache.attend(ops(), q, 0.125f);
   const AttentionCase alone = {64, 16, 50, 1};
-  const Cache single(ops(), alone, true, 1.0f);
+  const Cache single(ops(), alone, KvType::kF16, 1.0f);
   for (std::ptrdiff_t i = 0; i < 7; ++i) {
     const std::vector<float> one(q.begin() + i * 64, q.begin() + (i + 1) * 64);
     const std::vector<float> expected(all.begin() + i * 64, all.begin() + (i + 1) * 64);
@@ -493,7 +543,7 @@ TEST_P(FloatOpsTest, AQueryHeadIsTheSameAloneAndAmongOthers) {
 
 TEST_P(FloatOpsTest, AttentionSurvivesScoresFarApart) {
   const AttentionCase of = {16, 4, 9, 1};
-  Cache cache(ops(), of, false, 500.0f);
+  Cache cache(ops(), of, KvType::kF32, 500.0f);
   const std::vector<float> q(16, 300.0f);
   const std::vector<float> out = cache.attend(ops(), q, 1.0f);
   const std::vector<double> exact = cache.exact(q.data(), 1.0f);

@@ -158,19 +158,35 @@ Status translate_model(const sb_model_config& from, sb::model::Config& to) {
   return Status::kOk;
 }
 
+Status translate_kv_type(int32_t from, sb::ops::KvType& to) {
+  switch (from) {
+    case SB_TYPE_F32:
+      to = sb::ops::KvType::kF32;
+      return Status::kOk;
+    case SB_TYPE_F16:
+      to = sb::ops::KvType::kF16;
+      return Status::kOk;
+    case SB_TYPE_BF16:
+      to = sb::ops::KvType::kBf16;
+      return Status::kOk;
+    case SB_TYPE_Q8_0:
+      to = sb::ops::KvType::kQ8;
+      return Status::kOk;
+    default:
+      return fail(Status::kInvalidArgument, "config.kv_type: %d is not F32, F16, BF16 or Q8_0",
+                  from);
+  }
+}
+
 Status translate_config(const sb_engine_config& from, sb::engine::Config& to) {
   if (from.isa < SB_ISA_AUTO || from.isa > SB_ISA_AVX512) {
     return fail(Status::kInvalidArgument, "config.isa: %d is not known", from.isa);
   }
-  if (from.kv_type != SB_TYPE_F16 && from.kv_type != SB_TYPE_F32) {
-    return fail(Status::kInvalidArgument, "config.kv_type: %d is neither F16 nor F32",
-                from.kv_type);
-  }
+  if (Status s = translate_kv_type(from.kv_type, to.kv_type); s != Status::kOk) return s;
   to.stages = from.stages;
   to.ranks = from.ranks;
   to.threads = from.threads;
   to.isa = from.isa == SB_ISA_AUTO ? sb::ops::best_isa() : static_cast<sb::ops::Isa>(from.isa);
-  to.kv_f16 = from.kv_type == SB_TYPE_F16;
   to.kv_block_tokens = from.kv_block_tokens;
   to.kv_blocks = from.kv_blocks;
   to.max_rows = from.max_rows;

@@ -200,7 +200,7 @@ typedef struct sb_engine_config {
   int32_t ranks;   /* tensor-parallel ranks per stage; divides n_heads, n_kv_heads and ffn_dim/32 */
   int32_t threads; /* threads per rank, >= 1 */
   int32_t isa;     /* sb_isa */
-  int32_t kv_type; /* SB_TYPE_F16 or SB_TYPE_F32 */
+  int32_t kv_type; /* SB_TYPE_F32, _F16, _BF16 or _Q8_0 */
   int32_t kv_block_tokens;       /* tokens per KV block: 16, 32 or 64 */
   int32_t kv_blocks;             /* blocks in the pool; allocated here, never grows */
   int32_t max_rows;              /* live sequences */

@@ -23,7 +23,7 @@ struct Config {
   std::int32_t ranks = 1;
   std::int32_t threads = 1;  // per rank
   ops::Isa isa = ops::Isa::kReference;
-  bool kv_f16 = true;
+  ops::KvType kv_type = ops::KvType::kF16;
   std::int32_t kv_block_tokens = 0;
   std::int32_t kv_blocks = 0;
   std::int32_t max_rows = 0;

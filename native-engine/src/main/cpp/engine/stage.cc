@@ -40,15 +40,16 @@ Stage::Stage(Shared& shared, std::int32_t index, Stage* previous)
 void Stage::lay_out(Carver& kv, Carver& scratch) {
   const model::Config& model = *shared_.model;
   const Config& config = *shared_.config;
-  const model::KvShape shape{config.kv_f16, config.kv_blocks, config.kv_block_tokens};
+  const model::KvShape shape{config.kv_type, config.kv_blocks, config.kv_block_tokens};
   const std::int64_t layers = model::stage_layers(model, config.stages, index_).size();
   const std::int32_t kv_heads = model.n_kv_heads / config.ranks;
   for (const std::unique_ptr<Rank>& rank : ranks_) {
     rank->kv = model::KvPool::lay_out(kv, shape, layers, kv_heads, model.head_dim);
     rank->model.lay_out(scratch);
-    const std::int64_t element = config.kv_f16 ? 2 : 4;
+    const std::int64_t head_bytes =
+        ops::kv_head_bytes(config.kv_type, config.kv_block_tokens, model.head_dim);
     rank->kv_token_bytes =
-        static_cast<std::uint64_t>(std::int64_t{kv_heads} * model.head_dim * element * 2);
+        static_cast<std::uint64_t>(kv_heads * head_bytes * 2 / config.kv_block_tokens);
   }
   if (!is_last() || model.encoder()) return;
   logits_ = scratch.take<float>(checked_mul(static_cast<std::size_t>(max_logit_tokens_),

@@ -10,7 +10,7 @@
 namespace sb::model {
 
 struct KvShape {
-  bool f16 = true;
+  ops::KvType type = ops::KvType::kF16;
   std::int32_t blocks = 0;
   std::int32_t block_tokens = 0;
 };
@@ -21,17 +21,16 @@ class KvPool {
  public:
   static KvPool lay_out(Carver& carver, const KvShape& shape, std::int64_t layers,
                         std::int32_t kv_heads, std::int32_t head_dim) {
-    const std::size_t element = shape.f16 ? 2 : 4;
-    std::size_t bytes = checked_mul(static_cast<std::size_t>(shape.blocks),
-                                    static_cast<std::size_t>(shape.block_tokens));
-    bytes = checked_mul(bytes, static_cast<std::size_t>(kv_heads));
-    bytes = checked_mul(bytes, static_cast<std::size_t>(head_dim) * element);
+    const std::int64_t head = ops::kv_head_bytes(shape.type, shape.block_tokens, head_dim);
+    std::size_t bytes =
+        checked_mul(static_cast<std::size_t>(shape.blocks), static_cast<std::size_t>(kv_heads));
+    bytes = checked_mul(bytes, static_cast<std::size_t>(head));
     KvPool pool;
     for (std::int64_t layer = 0; layer < layers; ++layer) {
       ops::KvView view;
       view.k = carver.take_bytes(bytes);
       view.v = carver.take_bytes(bytes);
-      view.f16 = shape.f16;
+      view.type = shape.type;
       view.block_tokens = shape.block_tokens;
       view.kv_heads = kv_heads;
       view.head_dim = head_dim;

@@ -7,6 +7,9 @@
 //
 //   zero() set(x) load(p) load(p, n) store(p, v) store(p, v, n)      n < 16 lanes, others zero
 //   load_half(p) load_half(p, n) store_half(p, v) store_half(p, v, n)
+//   load_brain(p) load_brain(p, n)   BF16
+//   load_bytes(p) load_bytes(p, n)   signed bytes
+//   set_half(h)                      in every lane
 //   add sub mul div max(a, b)      max is a > b ? a : b
 //   fma(a, b, c)                   a * b + c, rounded once
 //   add_exponent(v, t)             bits(v) + (bits(t) << 23)
@@ -156,10 +159,15 @@ struct FloatOps {
 
   static void kv_store(const KvView& kv, std::int32_t block, std::int32_t slot,
                        std::int32_t kv_head, const float* k, const float* v) {
-    if (kv.f16) {
-      store_heads<Half>(kv, block, slot, kv_head, k, v);
-    } else {
-      store_heads<Single>(kv, block, slot, kv_head, k, v);
+    switch (kv.type) {
+      case KvType::kF32:
+        return store_heads<Single>(kv, block, slot, kv_head, k, v);
+      case KvType::kF16:
+        return store_heads<Half>(kv, block, slot, kv_head, k, v);
+      case KvType::kBf16:
+        return store_heads<Brain>(kv, block, slot, kv_head, k, v);
+      case KvType::kQ8:
+        return store_quantised(kv, block, slot, kv_head, k, v);
     }
   }
 
@@ -170,10 +178,16 @@ struct FloatOps {
   static void attention(const KvView& kv, std::span<const std::int32_t> blocks,
                         std::int32_t kv_head, const AttentionSpan& span, const float* q,
                         std::int32_t n_queries, float* out, float* scratch) {
-    if (kv.f16) {
-      attend<Half>(kv, blocks.data(), kv_head, span, q, n_queries, out, scratch);
-    } else {
-      attend<Single>(kv, blocks.data(), kv_head, span, q, n_queries, out, scratch);
+    const std::int32_t* table = blocks.data();
+    switch (kv.type) {
+      case KvType::kF32:
+        return attend<Single>(kv, table, kv_head, span, q, n_queries, out, scratch);
+      case KvType::kF16:
+        return attend<Half>(kv, table, kv_head, span, q, n_queries, out, scratch);
+      case KvType::kBf16:
+        return attend<Brain>(kv, table, kv_head, span, q, n_queries, out, scratch);
+      case KvType::kQ8:
+        return attend<Quantised>(kv, table, kv_head, span, q, n_queries, out, scratch);
     }
   }
 
@@ -197,9 +211,10 @@ struct FloatOps {
     }
   };
 
-  // How K and V elements are kept.
+  // How K and V elements are kept. kScaled: an element counts steps whose size lies apart.
   struct Single {
     using Element = float;
+    static constexpr bool kScaled = false;
     static F load(const float* p) { return V::load(p); }
     static F load(const float* p, std::int64_t n) { return V::load(p, n); }
     static void store(float* p, F v) { V::store(p, v); }
@@ -207,10 +222,43 @@ struct FloatOps {
   };
   struct Half {
     using Element = std::uint16_t;
+    static constexpr bool kScaled = false;
     static F load(const std::uint16_t* p) { return V::load_half(p); }
     static F load(const std::uint16_t* p, std::int64_t n) { return V::load_half(p, n); }
     static void store(std::uint16_t* p, F v) { V::store_half(p, v); }
     static void store(std::uint16_t* p, F v, std::int64_t n) { V::store_half(p, v, n); }
+  };
+  struct Brain {
+    using Element = std::uint16_t;
+    static constexpr bool kScaled = false;
+    static F load(const std::uint16_t* p) { return V::load_brain(p); }
+    static F load(const std::uint16_t* p, std::int64_t n) { return V::load_brain(p, n); }
+    static void store(std::uint16_t* p, F v) { store(p, v, kLanes); }
+    static void store(std::uint16_t* p, F v, std::int64_t n) {
+      float lanes[kLanes];
+      V::store(lanes, v);
+      for (std::int64_t i = 0; i < n; ++i)
+        p[i] = brain(__builtin_bit_cast(std::uint32_t, lanes[i]));
+    }
+    // To the nearest, ties to even; a NaN stays one though its low bits go.
+    static std::uint16_t brain(std::uint32_t bits) {
+      const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+      const std::uint32_t rounded = bits + 0x7fffu + (bits >> 16 & 1u);
+      return static_cast<std::uint16_t>((nan ? bits | 0x400000u : rounded) >> 16);
+    }
+  };
+  struct Quantised {
+    using Element = std::int8_t;
+    static constexpr bool kScaled = true;
+    static F load(const std::int8_t* p) { return V::load_bytes(p); }
+    static F load(const std::int8_t* p, std::int64_t n) { return V::load_bytes(p, n); }
+  };
+
+  // Rows of K or V. Sizes of steps are null unless the store is scaled.
+  template <class Store>
+  struct Rows {
+    const typename Store::Element* values;
+    const std::uint16_t* steps;
   };
 
   // cap * tanh(x / cap), within 1.2e-7 * cap.
@@ -240,10 +288,24 @@ struct FloatOps {
     }
   }
 
-  // Of a block's first row for a head, in elements.
+  // Of a head in a block, in bytes.
   static std::ptrdiff_t kv_offset(const KvView& kv, std::int32_t block, std::int32_t kv_head) {
     const std::ptrdiff_t head = static_cast<std::ptrdiff_t>(block) * kv.kv_heads + kv_head;
-    return head * kv.block_tokens * kv.head_dim;
+    return head * kv_head_bytes(kv.type, kv.block_tokens, kv.head_dim);
+  }
+
+  static std::int64_t step_count(const KvView& kv) {
+    return kv_groups(kv.head_dim) * kv.block_tokens;
+  }
+
+  template <class Store>
+  static Rows<Store> rows_at(const KvView& kv, const std::byte* head) {
+    const auto* steps = reinterpret_cast<const std::uint16_t*>(head);
+    if constexpr (Store::kScaled) {
+      return {reinterpret_cast<const std::int8_t*>(steps + step_count(kv)), steps};
+    } else {
+      return {reinterpret_cast<const typename Store::Element*>(head), nullptr};
+    }
   }
 
   template <class Store>
@@ -252,8 +314,8 @@ struct FloatOps {
     using Element = typename Store::Element;
     const std::int64_t dim = kv.head_dim;
     const std::ptrdiff_t at = kv_offset(kv, block, kv_head);
-    Element* values = reinterpret_cast<Element*>(kv.v) + at + slot * dim;
-    Element* keys = reinterpret_cast<Element*>(kv.k) + at + slot;
+    Element* values = reinterpret_cast<Element*>(kv.v + at) + slot * dim;
+    Element* keys = reinterpret_cast<Element*>(kv.k + at) + slot;
     for (std::int64_t i = 0; i < dim; i += kLanes) {
       const std::int64_t n = dim - i < kLanes ? dim - i : kLanes;
       Element column[kLanes];
@@ -266,6 +328,50 @@ struct FloatOps {
       }
       for (std::int64_t j = 0; j < n; ++j) keys[(i + j) * kv.block_tokens] = column[j];
     }
+  }
+
+  static void store_quantised(const KvView& kv, std::int32_t block, std::int32_t slot,
+                              std::int32_t kv_head, const float* k, const float* v) {
+    const std::int64_t dim = kv.head_dim;
+    const std::int64_t groups = kv_groups(dim);
+    const std::ptrdiff_t at = kv_offset(kv, block, kv_head);
+    auto* k_steps = reinterpret_cast<std::uint16_t*>(kv.k + at);
+    auto* v_steps = reinterpret_cast<std::uint16_t*>(kv.v + at);
+    auto* keys = reinterpret_cast<std::int8_t*>(k_steps + step_count(kv)) + slot;
+    auto* values = reinterpret_cast<std::int8_t*>(v_steps + step_count(kv)) + slot * dim;
+    for (std::int64_t g = 0; g < groups; ++g) {
+      const std::int64_t i = g * kKvGroup;
+      const std::int64_t n = dim - i < kKvGroup ? dim - i : kKvGroup;
+      quantise(k + i, n, keys + i * kv.block_tokens, kv.block_tokens,
+               k_steps + g * kv.block_tokens + slot);
+      quantise(v + i, n, values + i, 1, v_steps + slot * groups + g);
+    }
+  }
+
+  // Counts in steps of the size that is kept, not of the exact one, so that its rounding costs
+  // nothing. What is not finite has a step that is not, and so reads back.
+  static void quantise(const float* x, std::int64_t n, std::int8_t* out, std::int64_t stride,
+                       std::uint16_t* step) {
+    std::uint32_t largest = 0;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::uint32_t magnitude = __builtin_bit_cast(std::uint32_t, x[i]) & 0x7fffffffu;
+      largest = magnitude > largest ? magnitude : largest;
+    }
+    const bool finite = largest < 0x7f800000u;
+    const float exact = finite ? __builtin_bit_cast(float, largest) / 127.0f : __builtin_nanf("");
+    V::store_half(step, V::set(exact), 1);
+    float kept[kLanes];
+    V::store(kept, V::load_half(step, 1));
+    const bool counts = kept[0] > 0 && kept[0] < __builtin_huge_valf();
+    const float inverse = counts ? 1.0f / kept[0] : 0.0f;
+    for (std::int64_t i = 0; i < n; ++i) {
+      out[i * stride] = counts ? nearest_step(x[i] * inverse) : std::int8_t{0};
+    }
+  }
+
+  static std::int8_t nearest_step(float x) {
+    const float bounded = x > 127.0f ? 127.0f : x < -127.0f ? -127.0f : x;
+    return static_cast<std::int8_t>(bounded + (bounded < 0 ? -0.5f : 0.5f));
   }
 
   // scratch: per query the block's weights, their sums by lane, the maximum (one lane group each).
@@ -308,8 +414,8 @@ struct FloatOps {
           span.begin > at_begin ? span.begin - at_begin : 0,
           span.end - at_begin < kv.block_tokens ? span.end - at_begin : kv.block_tokens};
       const std::ptrdiff_t at = kv_offset(kv, blocks[b], kv_head);
-      const auto* k = reinterpret_cast<const typename Store::Element*>(kv.k) + at;
-      const auto* v = reinterpret_cast<const typename Store::Element*>(kv.v) + at;
+      const Rows<Store> k = rows_at<Store>(kv, kv.k + at);
+      const Rows<Store> v = rows_at<Store>(kv, kv.v + at);
       std::int32_t i = 0;
       for (; i + kQueryTile <= n_queries; i += kQueryTile) {
         attend_block<Store, kQueryTile>(k, v, piece, kv, q, i, span, softmax, out);
@@ -326,10 +432,9 @@ struct FloatOps {
   }
 
   template <class Store, int kQueries>
-  static void attend_rest(std::int32_t n, const typename Store::Element* k,
-                          const typename Store::Element* v, Piece piece, const KvView& kv,
-                          const float* q, std::int32_t first_query, const AttentionSpan& span,
-                          Softmax& softmax, float* out) {
+  static void attend_rest(std::int32_t n, Rows<Store> k, Rows<Store> v, Piece piece,
+                          const KvView& kv, const float* q, std::int32_t first_query,
+                          const AttentionSpan& span, Softmax& softmax, float* out) {
     if constexpr (kQueries > 0) {
       if (n == kQueries) {
         attend_block<Store, kQueries>(k, v, piece, kv, q, first_query, span, softmax, out);
@@ -340,9 +445,9 @@ struct FloatOps {
   }
 
   template <class Store, int kQueries>
-  static void attend_block(const typename Store::Element* k, const typename Store::Element* v,
-                           Piece piece, const KvView& kv, const float* q, std::int32_t first_query,
-                           const AttentionSpan& span, Softmax& softmax, float* out) {
+  static void attend_block(Rows<Store> k, Rows<Store> v, Piece piece, const KvView& kv,
+                           const float* q, std::int32_t first_query, const AttentionSpan& span,
+                           Softmax& softmax, float* out) {
     constexpr int kVectors = vectors_beside(kQueries);
     const std::int64_t dim = kv.head_dim;
     float* weights = softmax.weights + first_query * softmax.stride;
@@ -354,8 +459,10 @@ struct FloatOps {
       if (span.softcap != 0) cap_scores(softmax, first_query + i, piece, span.softcap);
       exponentials(softmax, first_query + i, piece, dim, outputs + i * dim);
     }
-    accumulate<Store, kQueries, kVectors>(v + piece.first * dim, piece.end - piece.first, 0, dim,
-                                          weights + piece.first, softmax.stride, outputs);
+    v.values += piece.first * dim;
+    if constexpr (Store::kScaled) v.steps += piece.first * kv_groups(dim);
+    accumulate<Store, kQueries, kVectors>(v, piece.end - piece.first, 0, dim, weights + piece.first,
+                                          softmax.stride, outputs);
   }
 
   // Vectors of positions, or of columns, that are summed beside each other for so many queries: a
@@ -368,33 +475,63 @@ struct FloatOps {
   // Weights of the block's positions from t on. K lies by dimension, so 16 positions are one vector
   // and no sum over lanes is needed. Lanes past the block's last token hold whatever the slot held.
   template <class Store, int kQueries, int kVectors>
-  static void scores(const typename Store::Element* k, std::int32_t tokens, std::int32_t t,
-                     const KvView& kv, const float* q, float scale, float* weights,
-                     std::int64_t stride) {
-    const auto load = [](const auto* p) { return Store::load(p); };
+  static void scores(Rows<Store> k, std::int32_t tokens, std::int32_t t, const KvView& kv,
+                     const float* q, float scale, float* weights, std::int64_t stride) {
     for (; t + kVectors * kLanes <= kv.block_tokens && t + (kVectors - 1) * kLanes < tokens;
          t += kVectors * kLanes) {
-      score_positions<Store, kQueries, kVectors>(k + t, kv, q, scale, weights + t, stride, load);
+      score_positions<Store, kQueries, kVectors>(k, t, kv, q, scale, weights + t, stride,
+                                                 LoadAll{});
     }
     if constexpr (kVectors > 1) {
       scores<Store, kQueries, kVectors / 2>(k, tokens, t, kv, q, scale, weights, stride);
     } else if (t < tokens) {
-      const std::int64_t n = kv.block_tokens - t;
-      score_positions<Store, kQueries, 1>(k + t, kv, q, scale, weights + t, stride,
-                                          [n](const auto* p) { return Store::load(p, n); });
+      score_positions<Store, kQueries, 1>(k, t, kv, q, scale, weights + t, stride,
+                                          LoadSome{kv.block_tokens - t});
     }
   }
 
+  // Full vectors of elements, or only the first lanes of one.
+  struct LoadAll {
+    template <class Store>
+    F elements(const typename Store::Element* p) const {
+      return Store::load(p);
+    }
+    F steps(const std::uint16_t* p) const { return V::load_half(p); }
+  };
+  struct LoadSome {
+    std::int64_t n;
+    template <class Store>
+    F elements(const typename Store::Element* p) const {
+      return Store::load(p, n);
+    }
+    F steps(const std::uint16_t* p) const { return V::load_half(p, n); }
+  };
+
   template <class Store, int kQueries, int kVectors, class Load>
-  static void score_positions(const typename Store::Element* k, const KvView& kv, const float* q,
+  static void score_positions(Rows<Store> k, std::int64_t t, const KvView& kv, const float* q,
                               float scale, float* weights, std::int64_t stride, Load load) {
     F sums[kQueries][kVectors];
+    F steps[kVectors];  // of the group of dimensions that c is in
+    if constexpr (Store::kScaled) {
+      for (int j = 0; j < kVectors; ++j) steps[j] = V::zero();
+    }
+    const typename Store::Element* elements = k.values + t;
 #pragma GCC unroll 16
     for (int i = 0; i < kQueries * kVectors; ++i) sums[i / kVectors][i % kVectors] = V::zero();
-    for (std::int64_t c = 0; c < kv.head_dim; ++c, k += kv.block_tokens) {
+    for (std::int64_t c = 0; c < kv.head_dim; ++c, elements += kv.block_tokens) {
       F keys[kVectors];
+      if constexpr (Store::kScaled) {
+        if (c % kKvGroup == 0) {
+          const std::uint16_t* group = k.steps + c / kKvGroup * kv.block_tokens + t;
 #pragma GCC unroll 16
-      for (int j = 0; j < kVectors; ++j) keys[j] = load(k + j * kLanes);
+          for (int j = 0; j < kVectors; ++j) steps[j] = load.steps(group + j * kLanes);
+        }
+      }
+#pragma GCC unroll 16
+      for (int j = 0; j < kVectors; ++j) {
+        keys[j] = load.template elements<Store>(elements + j * kLanes);
+        if constexpr (Store::kScaled) keys[j] = V::mul(keys[j], steps[j]);
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < kQueries; ++i) {
         const F query = V::set(q[i * kv.head_dim + c]);
@@ -455,37 +592,42 @@ struct FloatOps {
 
   // Columns of the outputs from c on.
   template <class Store, int kQueries, int kVectors>
-  static void accumulate(const typename Store::Element* v, std::int32_t tokens, std::int64_t c,
-                         std::int64_t dim, const float* weights, std::int64_t stride, float* out) {
+  static void accumulate(Rows<Store> v, std::int32_t tokens, std::int64_t c, std::int64_t dim,
+                         const float* weights, std::int64_t stride, float* out) {
     for (; c + kVectors * kLanes <= dim; c += kVectors * kLanes) {
-      accumulate_columns<Store, kQueries, kVectors>(v + c, tokens, dim, weights, stride, out + c,
-                                                    AllLanes{},
-                                                    [](const auto* p) { return Store::load(p); });
+      accumulate_columns<Store, kQueries, kVectors>(v, tokens, c, dim, weights, stride, out,
+                                                    AllLanes{}, LoadAll{});
     }
     if constexpr (kVectors > 1) {
       accumulate<Store, kQueries, kVectors / 2>(v, tokens, c, dim, weights, stride, out);
     } else if (c < dim) {
-      const std::int64_t n = dim - c;
-      accumulate_columns<Store, kQueries, 1>(v + c, tokens, dim, weights, stride, out + c,
-                                             SomeLanes{n},
-                                             [n](const auto* p) { return Store::load(p, n); });
+      accumulate_columns<Store, kQueries, 1>(v, tokens, c, dim, weights, stride, out,
+                                             SomeLanes{dim - c}, LoadSome{dim - c});
     }
   }
 
   template <class Store, int kQueries, int kVectors, class Lanes, class Load>
-  static void accumulate_columns(const typename Store::Element* v, std::int32_t tokens,
+  static void accumulate_columns(Rows<Store> v, std::int32_t tokens, std::int64_t c,
                                  std::int64_t dim, const float* weights, std::int64_t stride,
                                  float* out, Lanes lanes, Load load) {
     F sums[kQueries][kVectors];
+    const std::int64_t groups = kv_groups(dim);
+    const typename Store::Element* elements = v.values + c;
 #pragma GCC unroll 16
     for (int i = 0; i < kQueries * kVectors; ++i) {
       sums[i / kVectors][i % kVectors] =
-          lanes.load(out + i / kVectors * dim + i % kVectors * kLanes);
+          lanes.load(out + i / kVectors * dim + c + i % kVectors * kLanes);
     }
-    for (std::int32_t t = 0; t < tokens; ++t, v += dim) {
+    for (std::int32_t t = 0; t < tokens; ++t, elements += dim) {
       F values[kVectors];
 #pragma GCC unroll 16
-      for (int j = 0; j < kVectors; ++j) values[j] = load(v + j * kLanes);
+      for (int j = 0; j < kVectors; ++j) {
+        values[j] = load.template elements<Store>(elements + j * kLanes);
+        if constexpr (Store::kScaled) {
+          const std::int64_t group = (c + j * kLanes) / kKvGroup;
+          values[j] = V::mul(values[j], V::set_half(v.steps[t * groups + group]));
+        }
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < kQueries; ++i) {
         const F weight = V::set(weights[i * stride + t]);
@@ -495,7 +637,7 @@ struct FloatOps {
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kQueries * kVectors; ++i) {
-      lanes.store(out + i / kVectors * dim + i % kVectors * kLanes,
+      lanes.store(out + i / kVectors * dim + c + i % kVectors * kLanes,
                   sums[i / kVectors][i % kVectors]);
     }
   }

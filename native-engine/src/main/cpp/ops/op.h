@@ -102,13 +102,40 @@ struct Activations {
   const BlockSum* sum = nullptr;
 };
 
+// How K and V elements are kept. Of kQ8 a byte is one of 255 steps, and kKvGroup dimensions of a
+// token's head share the size of a step, in half precision.
+enum class KvType : std::int32_t { kF32, kF16, kBf16, kQ8 };
+
+constexpr std::int64_t kKvGroup = 32;
+
+static constexpr std::int64_t kv_groups(std::int64_t head_dim) {
+  return (head_dim + kKvGroup - 1) / kKvGroup;
+}
+
+// Bytes of K, or of V, of one head in a block. Those of kQ8 begin with the sizes of the steps.
+static constexpr std::int64_t kv_head_bytes(KvType type, std::int64_t block_tokens,
+                                            std::int64_t head_dim) {
+  switch (type) {
+    case KvType::kF32:
+      return block_tokens * head_dim * 4;
+    case KvType::kF16:
+    case KvType::kBf16:
+      return block_tokens * head_dim * 2;
+    case KvType::kQ8:
+      break;
+  }
+  return block_tokens * (kv_groups(head_dim) * 2 + head_dim);
+}
+
 // Where K and V of one layer and one rank live: blocks of block_tokens tokens, per block V as
 // [kv_head][token][head_dim] and K as [kv_head][head_dim][token]. With the tokens of K side by side
-// a vector holds the scores of 16 positions and needs no sum over its lanes.
+// a vector holds the scores of 16 positions and needs no sum over its lanes. Sizes of steps lie
+// likewise, with a group for a dimension: then a vector of K's has one for each of its lanes, and
+// V's are those of its token.
 struct KvView {
   std::byte* k = nullptr;
   std::byte* v = nullptr;
-  bool f16 = true;
+  KvType type = KvType::kF16;
   std::int32_t block_tokens = 0;
   std::int32_t kv_heads = 0;  // of this rank
   std::int32_t head_dim = 0;

@@ -60,6 +60,29 @@ struct Lanes256 {
     std::memcpy(padded, p, static_cast<std::size_t>(n) * sizeof *p);
     return load_half(padded);
   }
+  static F set_half(std::uint16_t half) { return set(_cvtsh_ss(half)); }
+  static F load_brain(const std::uint16_t* p) {
+    const auto widen = [](__m128i eight) {
+      return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(eight), 16));
+    };
+    const auto* eights = reinterpret_cast<const __m128i*>(p);
+    return {widen(_mm_loadu_si128(eights)), widen(_mm_loadu_si128(eights + 1))};
+  }
+  static F load_brain(const std::uint16_t* p, std::int64_t n) {
+    std::uint16_t padded[kLanes] = {};
+    std::memcpy(padded, p, static_cast<std::size_t>(n) * sizeof *p);
+    return load_brain(padded);
+  }
+  static F load_bytes(const std::int8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+  }
+  static F load_bytes(const std::int8_t* p, std::int64_t n) {
+    std::int8_t padded[kLanes] = {};
+    std::memcpy(padded, p, static_cast<std::size_t>(n));
+    return load_bytes(padded);
+  }
   static void store_half(std::uint16_t* p, F v) {
     constexpr int kRounding = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
     auto* eights = reinterpret_cast<__m128i*>(p);

@@ -36,6 +36,23 @@ struct Lanes512 {
   static F load_half(const std::uint16_t* p, std::int64_t n) {
     return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), p));
   }
+  static F set_half(std::uint16_t half) { return set(_cvtsh_ss(half)); }
+  static F widen_brain(__m256i brains) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(brains), 16));
+  }
+  static F load_brain(const std::uint16_t* p) {
+    return widen_brain(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static F load_brain(const std::uint16_t* p, std::int64_t n) {
+    return widen_brain(_mm256_maskz_loadu_epi16(first(n), p));
+  }
+  static F load_bytes(const std::int8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+  }
+  static F load_bytes(const std::int8_t* p, std::int64_t n) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first(n), p)));
+  }
   static __m256i to_half(F v) {
     return _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   }
@@ -298,12 +315,12 @@ template <WeightType kType, int kTokens>
 // Measured on Zen 4: with one or two tokens the loads of many blocks are in flight at once and the
 // hardware prefetcher alone reaches the memory's bandwidth, while asking ahead costs up to a third
 // of it. A larger tile fills the reorder buffer with arithmetic, so its weights must be asked for;
-// 8 KiB ahead into the second cache doubles the speed of 8 tokens. Where a block has a whole line of
-// scales beside its integers, the hardware prefetcher loses its way among the two streams: 9 GB/s
-// instead of 16 with one token of Q4_1.
+// 8 KiB ahead into the second cache doubles the speed of 8 tokens. Where a block has a whole line
+// of scales beside its integers, the hardware prefetcher loses its way among the two streams: 9
+// GB/s instead of 16 with one token of Q4_1.
 template <WeightType kType, int kTokens>
-constexpr bool kPrefetches =
-    scale_block_bytes(kType) == kCacheLine || kTokens > (format_of(kType).halves() ? 1 : 2);
+constexpr bool kPrefetches = scale_block_bytes(kType) == kCacheLine ||
+                             kTokens > (format_of(kType).halves() ? 1 : 2);
 constexpr std::size_t kPrefetchBytes = 8192;
 
 template <WeightType kType, int kTokens>

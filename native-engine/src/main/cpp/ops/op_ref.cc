@@ -37,6 +37,14 @@ struct Plain {
   static F load_half(const std::uint16_t* p, std::int64_t n = kLanes) {
     return each([=](int i) { return i < n ? float_from_half(p[i]) : 0.0f; });
   }
+  static F set_half(std::uint16_t half) { return set(float_from_half(half)); }
+  static F load_brain(const std::uint16_t* p, std::int64_t n = kLanes) {
+    return each(
+        [=](int i) { return i < n ? __builtin_bit_cast(float, std::uint32_t{p[i]} << 16) : 0.0f; });
+  }
+  static F load_bytes(const std::int8_t* p, std::int64_t n = kLanes) {
+    return each([=](int i) { return i < n ? static_cast<float>(p[i]) : 0.0f; });
+  }
   static void store(float* p, F v, std::int64_t n = kLanes) {
     for (int i = 0; i < n; ++i) p[i] = v.lane[i];
   }

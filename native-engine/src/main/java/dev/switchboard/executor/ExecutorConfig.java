@@ -40,10 +40,12 @@ public record ExecutorConfig(
     AVX512
   }
 
-  /** How keys and values are stored. */
+  /** How keys and values are stored: Q8_0 as bytes, 32 of a head sharing a scale. */
   public enum KvType {
     F32,
-    F16
+    F16,
+    BF16,
+    Q8_0
   }
 
   /** One stage of one rank with room for 64 sequences and 16 384 KV tokens. */

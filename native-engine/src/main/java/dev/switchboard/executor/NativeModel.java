@@ -124,6 +124,8 @@ final class NativeModel {
     return switch (type) {
       case F32 -> Switchboard.SB_TYPE_F32();
       case F16 -> Switchboard.SB_TYPE_F16();
+      case BF16 -> Switchboard.SB_TYPE_BF16();
+      case Q8_0 -> Switchboard.SB_TYPE_Q8_0();
     };
   }
 }

@@ -83,7 +83,7 @@ final class ModelLoader {
     return new ServedModel(
         options.name() == null ? description.id() : options.name(),
         modifiedSeconds(),
-        facts(description, info),
+        facts(description, config.kvType(), info),
         new ServedModel.Topology(info.stages(), info.ranks(), config.threads(), info.device()),
         new ServedModel.Memory(memory.weightBytes(), memory.kvBytes(), memory.scratchBytes()),
         tokenizer,
@@ -93,7 +93,8 @@ final class ModelLoader {
         options.allowFaultInjection() ? engine::inject : null);
   }
 
-  private static ServedModel.Facts facts(ModelDescription description, ExecutorInfo info) {
+  private static ServedModel.Facts facts(
+      ModelDescription description, KvType kvType, ExecutorInfo info) {
     String shape =
         String.join(
             "/",
@@ -102,6 +103,7 @@ final class ModelLoader {
             Long.toString(description.parameters()),
             Integer.toString(info.stages()),
             Integer.toString(info.ranks()),
+            kvType.name(),
             info.device());
     return new ServedModel.Facts(
         description.architecture().word(),
@@ -131,8 +133,8 @@ final class ModelLoader {
     return withBlocks(config, kvBlocks(model, config));
   }
 
-  private static ExecutorConfig withBlocks(ExecutorConfig config, int blocks) {
-    return config.withKv(KvType.F16, KV_BLOCK_TOKENS, blocks);
+  private ExecutorConfig withBlocks(ExecutorConfig config, int blocks) {
+    return config.withKv(options.kvType(), KV_BLOCK_TOKENS, blocks);
   }
 
   /** An encoder's step holds a whole text, however long. */

@@ -1,5 +1,6 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.toolcall.ToolFormat;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param memoryBytes for weights, KV, scratch and JVM together; null for no such bound
  * @param kvMemory of the KV pool; less is taken when the sequences cannot need it; null for what
  *     remains
+ * @param kvType how keys and values are stored
  * @param maxSequences that run at a time
  * @param stepTokens most tokens of one engine step
  * @param hangTimeoutMs after which a step that does not end takes the engine down
@@ -29,6 +31,7 @@ record ModelOptions(
     int context,
     @Nullable Long memoryBytes,
     @Nullable KvMemory kvMemory,
+    KvType kvType,
     int maxSequences,
     int stepTokens,
     int hangTimeoutMs,

@@ -1,5 +1,6 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.toolcall.ToolFormat;
 import io.vertx.core.Vertx;
@@ -8,6 +9,7 @@ import io.vertx.core.file.FileSystemOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -85,6 +87,13 @@ public final class WorkerMain implements Callable<Integer> {
       description = "The KV pool: 512MiB, 2GiB or 16384tokens; else what --memory leaves.")
   private @Nullable KvMemory kvMemory;
 
+  @Option(
+      names = "--kv-type",
+      defaultValue = "f16",
+      converter = KvTypeConverter.class,
+      description = "How keys and values are stored: f32, f16, bf16 or q8_0.")
+  private KvType kvType = KvType.F16;
+
   @Option(names = "--max-sequences", defaultValue = "64", description = "That run at a time.")
   private int maxSequences;
 
@@ -130,6 +139,19 @@ public final class WorkerMain implements Callable<Integer> {
     public String[] getVersion() {
       String version = WorkerMain.class.getPackage().getImplementationVersion();
       return new String[] {"worker " + (version == null ? "unpackaged" : version)};
+    }
+  }
+
+  /** Reads {@code --kv-type}. */
+  static final class KvTypeConverter implements CommandLine.ITypeConverter<KvType> {
+    @Override
+    public KvType convert(String value) {
+      for (KvType type : KvType.values()) {
+        if (type.name().toLowerCase(Locale.ROOT).equals(value)) {
+          return type;
+        }
+      }
+      throw new CommandLine.TypeConversionException("is none of f32, f16, bf16 and q8_0");
     }
   }
 
@@ -218,6 +240,7 @@ public final class WorkerMain implements Callable<Integer> {
         context,
         memoryBytes(),
         kvMemory,
+        kvType,
         maxSequences,
         stepTokens,
         hangTimeoutSeconds * 1000,

@@ -1,6 +1,7 @@
 package dev.switchboard.executor;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -51,15 +52,40 @@ class GoldenModelTest {
     return tests;
   }
 
+  /** What smaller keys and values cost: on models whose weights are exact. */
+  @TestFactory
+  List<DynamicTest> logprobsStayCloseWithSmallerKv() throws IOException {
+    List<DynamicTest> tests = new ArrayList<>();
+    JsonNode golden = new ObjectMapper().readTree(GOLDEN.resolve("golden.json").toFile());
+    for (JsonNode model : golden.get("models")) {
+      String file = model.get("model").asText();
+      if (file.contains("-F32")) {
+        tests.add(kvTest(model, file, KvType.BF16, new Allowed(0.002, 0.01)));
+        tests.add(kvTest(model, file, KvType.Q8_0, new Allowed(0.005, 0.025)));
+      }
+    }
+    assertFalse(tests.isEmpty());
+    return tests;
+  }
+
+  private static DynamicTest kvTest(JsonNode model, String file, KvType kv, Allowed allowed) {
+    return DynamicTest.dynamicTest(
+        file + " " + kv,
+        () -> {
+          try (Executor executor = open(file, kv)) {
+            compareLogprobs(model, new Runner(executor), kv + " " + file, allowed);
+          }
+        });
+  }
+
   private static void run(String file, JsonNode model, Comparison comparison) {
-    try (Executor executor = open(file)) {
+    try (Executor executor = open(file, KvType.F16)) {
       comparison.compare(model, new Runner(executor));
     }
   }
 
-  private static Executor open(String file) {
-    ExecutorConfig config =
-        ExecutorConfig.defaults().withKv(KvType.F16, 32, 16).withSteps(1, 128, 128);
+  private static Executor open(String file, KvType kv) {
+    ExecutorConfig config = ExecutorConfig.defaults().withKv(kv, 32, 16).withSteps(1, 128, 128);
     try (GgufFile gguf = GgufFile.open(GOLDEN.resolve("models").resolve(file))) {
       return NativeExecutor.open(ModelDescription.of(gguf), config, (done, total) -> {});
     }
@@ -81,6 +107,10 @@ class GoldenModelTest {
   }
 
   private static void compareLogprobs(JsonNode model, Runner runner) {
+    compareLogprobs(model, runner, model.get("model").asText(), Allowed.of(model));
+  }
+
+  private static void compareLogprobs(JsonNode model, Runner runner, String name, Allowed allowed) {
     double sum = 0;
     double max = 0;
     int count = 0;
@@ -98,9 +128,8 @@ class GoldenModelTest {
         }
       }
     }
-    Allowed allowed = Allowed.of(model);
     String errors = String.format("mean %.5f max %.5f, allowed %s", sum / count, max, allowed);
-    System.out.println("golden " + model.get("model").asText() + " " + errors);
+    System.out.println("golden " + name + " " + errors);
     assertEquals(170, count);
     assertTrue(sum / count <= allowed.mean && max <= allowed.max, errors);
   }

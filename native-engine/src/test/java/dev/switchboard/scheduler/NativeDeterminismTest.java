@@ -1,6 +1,7 @@
 package dev.switchboard.scheduler;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -95,6 +96,38 @@ class NativeDeterminismTest {
         });
   }
 
+  /** Among others, in chunks and preempted; the weights are the models' floats. */
+  @TestFactory
+  List<DynamicTest> withEveryKvType() throws IOException {
+    List<DynamicTest> tests = new ArrayList<>();
+    for (Path model : models()) {
+      if (String.valueOf(model.getFileName()).endsWith("-F32.gguf")) {
+        for (KvType kv : List.of(KvType.F32, KvType.BF16, KvType.Q8_0)) {
+          tests.add(
+              DynamicTest.dynamicTest(
+                  model.getFileName() + " " + kv, () -> assertSameWhenPreempted(model, kv)));
+        }
+      }
+    }
+    assertFalse(tests.isEmpty());
+    return tests;
+  }
+
+  private static void assertSameWhenPreempted(Path model, KvType kv) {
+    Answer alone;
+    try (Bench bench = new Bench(model, layout(1, 1, 64).withKv(kv, 16, 64), 512)) {
+      alone = bench.run(List.of(request(DRAWN))).getFirst();
+    }
+    List<GenerationRequest> batch = new ArrayList<>(others());
+    batch.add(request(DRAWN));
+    try (Bench bench = new Bench(model, layout(1, 1, 32).withKv(kv, 16, 32), 64)) {
+      Answer last = bench.run(batch).getLast();
+
+      assertTrue(bench.core.scheduler().load(0).preemptions() > 0, "nothing was preempted");
+      assertSame(alone, last);
+    }
+  }
+
   @TestFactory
   List<DynamicTest> overTwoStagesOfTwoRanks() throws IOException {
     return onEveryModel(
@@ -163,17 +196,20 @@ class NativeDeterminismTest {
   // ---- machinery -----------------------------------------------------------------------------
 
   private static List<DynamicTest> onEveryModel(Consumer<Path> test) throws IOException {
+    List<DynamicTest> tests =
+        models().stream()
+            .map(
+                model ->
+                    DynamicTest.dynamicTest(
+                        String.valueOf(model.getFileName()), () -> test.accept(model)))
+            .toList();
+    assertEquals(29, tests.size());
+    return tests;
+  }
+
+  private static List<Path> models() throws IOException {
     try (Stream<Path> files = Files.list(MODELS)) {
-      List<DynamicTest> tests =
-          files
-              .sorted()
-              .map(
-                  model ->
-                      DynamicTest.dynamicTest(
-                          String.valueOf(model.getFileName()), () -> test.accept(model)))
-              .toList();
-      assertEquals(29, tests.size());
-      return tests;
+      return files.sorted().toList();
     }
   }
 
