@@ -171,12 +171,14 @@ Vector log_softmax(const Vector& logits) {
 
 }  // namespace
 
-std::vector<std::vector<double>> exact_logprobs(const TestModel& model,
-                                                const std::vector<int32_t>& tokens) {
+namespace {
+
+// x of every position after the last layer and the output norm.
+std::vector<Vector> decoded(const TestModel& model, const std::vector<int32_t>& tokens) {
   const ModelSpec& spec = model.spec();
   const auto layers = static_cast<size_t>(spec.n_layers);
   std::vector<std::vector<Vector>> keys(layers), values(layers);
-  std::vector<std::vector<double>> logprobs;
+  std::vector<Vector> out;
   for (size_t t = 0; t < tokens.size(); ++t) {
     Vector x = embedded(model, tokens[t]);
     for (int32_t layer = 0; layer < spec.n_layers; ++layer) {
@@ -194,8 +196,19 @@ std::vector<std::vector<double>> exact_logprobs(const TestModel& model,
                 feed_forward(model, layer, normalise(x.data(), model.values(SB_FFN_NORM, layer))),
                 x);
     }
-    const Vector last = normalise(x.data(), model.values(SB_OUTPUT_NORM));
-    const sb_role output = spec.tied ? SB_TOKEN_EMBD : SB_OUTPUT;
+    out.push_back(normalise(x.data(), model.values(SB_OUTPUT_NORM)));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::vector<double>> exact_logprobs(const TestModel& model,
+                                                const std::vector<int32_t>& tokens) {
+  const ModelSpec& spec = model.spec();
+  const sb_role output = spec.tied ? SB_TOKEN_EMBD : SB_OUTPUT;
+  std::vector<std::vector<double>> logprobs;
+  for (const Vector& last : decoded(model, tokens)) {
     Vector logits = multiply(model.values(output), last, {});
     for (double& logit : logits) logit = capped(logit, spec.logit_softcap);
     logprobs.push_back(log_softmax(logits));
@@ -248,7 +261,8 @@ std::vector<Vector> encoded(const TestModel& model, const std::vector<int32_t>& 
 }  // namespace
 
 std::vector<double> exact_embedding(const TestModel& model, const std::vector<int32_t>& tokens) {
-  const std::vector<Vector> x = encoded(model, tokens);
+  const bool encoder = is_encoder(model.spec().arch);
+  const std::vector<Vector> x = encoder ? encoded(model, tokens) : decoded(model, tokens);
   switch (model.spec().pooling) {
     case SB_POOL_LAST:
       return x.back();
@@ -430,7 +444,9 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryEncoder,
                          ::testing::Values(encoder(SB_ARCH_BERT, SB_POOL_CLS),
                                            encoder(SB_ARCH_BERT, SB_POOL_RANK),
                                            encoder(SB_ARCH_NOMIC_BERT, SB_POOL_MEAN),
-                                           encoder(SB_ARCH_NOMIC_BERT, SB_POOL_LAST)));
+                                           encoder(SB_ARCH_NOMIC_BERT, SB_POOL_LAST),
+                                           encoder(SB_ARCH_QWEN3, SB_POOL_LAST),
+                                           encoder(SB_ARCH_LLAMA, SB_POOL_MEAN)));
 
 class EveryEqualLayout : public ::testing::TestWithParam<Layout> {};
 

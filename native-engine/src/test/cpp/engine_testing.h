@@ -225,7 +225,7 @@ class TestModel {
 [[nodiscard]] std::vector<std::vector<double>> exact_logprobs(const TestModel& model,
                                                               const std::vector<int32_t>& tokens);
 
-// What an encoder gives for a sequence, likewise.
+// What a model that embeds gives for a sequence, likewise.
 [[nodiscard]] std::vector<double> exact_embedding(const TestModel& model,
                                                   const std::vector<int32_t>& tokens);
 
@@ -287,7 +287,7 @@ class TestEngine {
  public:
   TestEngine(const TestModel& model, const sb_engine_config& config) : config_(config) {
     const sb_model_config description = model.config();
-    if (is_encoder(model.spec().arch)) {
+    if (model.spec().pooling != SB_POOL_NONE) {
       const bool ranks = model.spec().pooling == SB_POOL_RANK;
       embedding_size_ = ranks ? 1 : static_cast<size_t>(model.spec().dim);
     }

@@ -88,8 +88,8 @@ const Refusal kRefusals[] = {
        d.windows = windows;
      },
      SB_INVALID_ARGUMENT, "windows[2]: -1 is negative"},
-    {"Pooling", [](Model, Description d, Config) { d.pooling = SB_POOL_MEAN; }, SB_INVALID_ARGUMENT,
-     "pooling: 1 is not in 0 .. 0"},
+    {"Pooling", [](Model, Description d, Config) { d.pooling = SB_POOL_RANK; }, SB_INVALID_ARGUMENT,
+     "pooling: 4 is not in 0 .. 3"},
     {"NoTensors", [](Model, Description d, Config) { d.tensors = nullptr; }, SB_INVALID_ARGUMENT,
      "model.tensors"},
     {"TensorSize", [](Model m, Description, Config) { m.tensors()[3].struct_size = 0; },

@@ -138,10 +138,11 @@ typedef enum sb_rope_kind {
   SB_ROPE_NEOX = 1  /* rotates pairs (i, i + rope_dim/2): all others */
 } sb_rope_kind;
 
-/* What an encoder gives for a sequence. An encoder has no mask and samples nothing: an entry is a
- * whole sequence from position 0 on with one output, whose target is SB_TARGET_SAMPLE. */
+/* What a model that embeds gives for a sequence. It samples nothing: an entry is a whole sequence
+ * from position 0 on with one output, whose target is SB_TARGET_SAMPLE. Encoders, which have no
+ * mask, always embed; decoders may, by any of the first three. */
 typedef enum sb_pooling {
-  SB_POOL_NONE = 0, /* decoders */
+  SB_POOL_NONE = 0, /* it generates */
   SB_POOL_MEAN = 1, /* of all tokens: dim floats */
   SB_POOL_CLS = 2,  /* of the first token */
   SB_POOL_LAST = 3, /* of the last token */
@@ -308,7 +309,8 @@ typedef struct sb_result {
                       NaN for a sampled token whose entry wants none */
   int32_t* top_tokens; /* SB_MAX_TOP_LOGPROBS per output, best first, ties by lower id; -1 padded */
   float* top_logprobs; /* minus infinity padded */
-  float* embeddings; /* of an encoder: dim floats per output (SB_POOL_RANK: one), not normalised */
+  float* embeddings;   /* of a model that embeds: dim floats per output (SB_POOL_RANK: one), not
+                          normalised */
 } sb_result;
 
 typedef enum sb_timeline_kind {

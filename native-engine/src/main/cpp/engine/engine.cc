@@ -52,7 +52,7 @@ Engine::Engine(const model::Config& model, const Config& config)
   shared_.timeline = &timeline_;
   shared_.barrier_spin_ns = alone ? kBarrierSpinNs : 0;
   shared_.idle_spin_ns = alone ? kIdleSpinNs : 0;
-  limits_ = {&config_, model.vocab, model.context, 0, model.encoder()};
+  limits_ = {&config_, model.vocab, model.context, 0, model.embeds()};
   const std::int64_t table = (model.context + config.kv_block_tokens - 1) / config.kv_block_tokens;
   limits_.max_blocks = table * config.max_rows;
   for (std::int32_t i = 0; i < config.stages; ++i) {

@@ -55,7 +55,7 @@ Status check_entry(const PlanLimits& limits, const Plan& plan, const PlanEntry& 
   return Status::kOk;
 }
 
-// A mask would hide from an encoder what other steps hold, and it samples nothing.
+// An encoder's tokens attend to later ones, which no other step may hold; nothing is sampled.
 Status check_whole(const Plan& plan, const PlanEntry& entry, std::int64_t first_output) {
   const FieldCheck checks[] = {{"position", entry.position, 0, 0},
                                {"n_outputs", entry.n_outputs, 1, 1},
@@ -83,7 +83,7 @@ Status check_tokens(const PlanLimits& limits, const Plan& plan, const PlanEntry&
   for (std::int64_t i = first; i < first + entry.n_tokens; ++i) {
     const std::int32_t token = plan.tokens[static_cast<std::size_t>(i)];
     if (token >= 0 && token < limits.vocab) continue;
-    if (token != model::kLastSampled || limits.encoder) {
+    if (token != model::kLastSampled || limits.embeds) {
       return fail(Status::kInvalidArgument, "tokens[%" PRId64 "]: %d is not a token of the %d", i,
                   token, limits.vocab);
     }
@@ -141,7 +141,7 @@ Status check_plan(const PlanLimits& limits, const Plan& plan, std::uint64_t last
     const PlanEntry& entry = plan.entries[i];
     Status status = check_entry(limits, plan, entry, tokens_left, outputs_left);
     const auto first_output = static_cast<std::int64_t>(plan.targets.size()) - outputs_left;
-    if (status == Status::kOk && limits.encoder) status = check_whole(plan, entry, first_output);
+    if (status == Status::kOk && limits.embeds) status = check_whole(plan, entry, first_output);
     if (status == Status::kOk) status = check_row(rows[entry.row], entry.row, check_id);
     if (status != Status::kOk) return within(status, "entries[%zu]", i);
     const auto first = static_cast<std::int64_t>(plan.tokens.size()) - tokens_left;

@@ -35,7 +35,7 @@ struct PlanLimits {
   std::int32_t vocab = 0;
   std::int32_t context = 0;
   std::int64_t max_blocks = 0;  // of all block tables of a step together
-  bool encoder = false;         // entries are whole sequences
+  bool embeds = false;          // entries are whole sequences
 };
 
 // Checks sizes before anything of the caller's is read.

@@ -51,7 +51,7 @@ void Stage::lay_out(Carver& kv, Carver& scratch) {
     rank->kv_token_bytes =
         static_cast<std::uint64_t>(kv_heads * head_bytes * 2 / config.kv_block_tokens);
   }
-  if (!is_last() || model.encoder()) return;
+  if (!is_last() || model.embeds()) return;
   logits_ = scratch.take<float>(checked_mul(static_cast<std::size_t>(max_logit_tokens_),
                                             static_cast<std::size_t>(model.vocab)));
   samplers_.clear();
@@ -185,7 +185,7 @@ bool Stage::compute(Worker& worker, Slot& slot) {
     }
   }
   if (!layers(worker, slot)) return false;
-  if (is_last() && shared_.model->encoder()) {
+  if (is_last() && shared_.model->embeds()) {
     embeddings(worker, slot);
     return true;
   }
@@ -206,8 +206,8 @@ bool Stage::layers(Worker& worker, Slot& slot) {
   if (!worker.team.sync()) return false;
   const model::TokenSet all = model::TokenSet::all(batch);
   for (std::int32_t layer = 0; layer < model.layers(); ++layer) {
-    // After a decoder's last layer only the tokens with outputs are looked at.
-    const bool ends = is_last() && layer + 1 == model.layers() && !shared_.model->encoder();
+    // After the last layer of a model that generates only the tokens with outputs are looked at.
+    const bool ends = is_last() && layer + 1 == model.layers() && !shared_.model->embeds();
     const model::TokenSet kept = ends ? model::TokenSet::with_outputs(batch) : all;
     if (!model.attention(layer, batch, kept, worker.team)) return false;
     if (kept.count == 0) break;

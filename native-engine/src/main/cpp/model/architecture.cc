@@ -88,17 +88,27 @@ void RankModel::pool(const Sequence& sequence, float* out, const Team& team) {
     case Pooling::kNone:
       return;
     case Pooling::kMean:
-      std::copy_n(first, dim, out);
-      for (const float* x = first + dim; x <= last; x += dim) kernels_->add(out, x, dim);
+      finish_row(first, out);
+      for (const float* x = first + dim; x <= last; x += dim) {
+        finish_row(x, own_row(team));
+        kernels_->add(out, own_row(team), dim);
+      }
       return kernels_->scale(out, 1.0F / static_cast<float>(sequence.n_tokens), dim);
     case Pooling::kCls:
-      std::copy_n(first, dim, out);
-      return;
+      return finish_row(first, out);
     case Pooling::kLast:
-      std::copy_n(last, dim, out);
-      return;
+      return finish_row(last, out);
     case Pooling::kRank:
       return classify(first, out, team);
+  }
+}
+
+// An encoder's layers end with norms of their own.
+void RankModel::finish_row(const float* x, float* out) {
+  if (encoder_->output_norm == nullptr) {
+    std::copy_n(x, config_.dim, out);
+  } else {
+    kernels_->rms_norm(x, encoder_->output_norm, config_.norm_epsilon, config_.dim, out);
   }
 }
 

@@ -378,10 +378,11 @@ Status validate(const Config& config) {
   if (Status s = check_rope(config); s != Status::kOk) return s;
   if (Status s = check_numbers(config); s != Status::kOk) return s;
   if (Status s = check_windows(config); s != Status::kOk) return s;
-  // 0 is no pooling, which is what a decoder has.
-  const std::int32_t least = config.encoder() ? 1 : 0;
-  const std::int32_t most = config.encoder() ? static_cast<std::int32_t>(Pooling::kRank) : 0;
-  return check_range("pooling", static_cast<std::int32_t>(config.pooling), least, most);
+  // Only a decoder may do without, and only an encoder has a classifier.
+  const Pooling least = config.encoder() ? Pooling::kMean : Pooling::kNone;
+  const Pooling most = config.encoder() ? Pooling::kRank : Pooling::kLast;
+  return check_range("pooling", static_cast<std::int32_t>(config.pooling),
+                     static_cast<std::int32_t>(least), static_cast<std::int32_t>(most));
 }
 
 TensorName name_of(Role role, std::int32_t layer) {

@@ -121,9 +121,11 @@ struct Config {
 
   [[nodiscard]] std::int32_t queries_per_kv_head() const { return n_heads / n_kv_heads; }
   [[nodiscard]] bool encoder() const { return is_encoder(arch); }
-  // Floats of one output of an encoder; 0 for a decoder.
+  // Whether a whole sequence gives one vector, and nothing is sampled. Every encoder does.
+  [[nodiscard]] bool embeds() const { return pooling != Pooling::kNone; }
+  // Floats of that vector; 0 for a model that generates.
   [[nodiscard]] std::int32_t embedding_size() const {
-    if (!encoder()) return 0;
+    if (!embeds()) return 0;
     return pooling == Pooling::kRank ? 1 : dim;
   }
   [[nodiscard]] std::int32_t window(std::int64_t layer) const {

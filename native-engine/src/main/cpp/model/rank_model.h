@@ -127,6 +127,7 @@ class RankModel {
   }
   void finish_embedding(std::int32_t position, float* x, const Team& team);
   void activate(float* gate, const float* up, std::int64_t n);
+  void finish_row(const float* x, float* out);
   void classify(const float* x, float* score, const Team& team);
   void multiply_row(const ops::Matrix& matrix, const float* bias, const float* x, float* y,
                     const Team& team);

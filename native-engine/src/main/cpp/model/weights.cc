@@ -63,7 +63,7 @@ void Weights::lay_out(Carver carver) {
   pack_jobs_.clear();
   vector_jobs_.clear();
   for (std::int32_t stage = 0; stage < placement_.stages; ++stage) lay_out_stage(carver, stage);
-  if (config_.encoder()) {
+  if (config_.embeds()) {
     lay_out_encoder(carver);
   } else {
     lay_out_output(carver);
@@ -120,6 +120,7 @@ void Weights::lay_out_encoder(Carver& carver) {
   encoder_.token_type = take_vector(carver, Role::kTokenTypes, -1);
   encoder_.norm = take_vector(carver, Role::kEmbeddingNorm, -1);
   encoder_.norm_bias = take_vector(carver, Role::kEmbeddingNormBias, -1);
+  encoder_.output_norm = take_vector(carver, Role::kOutputNorm, -1);
   if (config_.pooling != Pooling::kRank) return;
   encoder_.dense = take_whole(carver, Role::kCls);
   encoder_.dense_bias = take_vector(carver, Role::kClsBias, -1);

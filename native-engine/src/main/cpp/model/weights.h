@@ -72,13 +72,14 @@ struct EmbeddingSlice {
   ops::Matrix matrix;
 };
 
-// What is made of a token's embedding before the first layer, and an encoder's classifier. Null or
-// empty where the model has none.
+// What a model that embeds has around its layers: what is made of a token's embedding before the
+// first, and of x after the last. Null or empty where the model has none.
 struct EncoderWeights {
   ops::Matrix positions;
   const float* token_type = nullptr;
   const float* norm = nullptr;
   const float* norm_bias = nullptr;
+  const float* output_norm = nullptr;  // of a decoder
   ops::Matrix dense;
   const float* dense_bias = nullptr;
   ops::Matrix classifier;

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param normEpsilon of the layers' norms
  * @param embeddingScale of token embeddings; 1 is none
  * @param logitSoftcap c, where a logit x becomes c tanh(x / c); 0 is none
- * @param pooling what an encoder gives; NONE for a decoder
+ * @param pooling what a model that embeds gives for a text; NONE for one that generates
  * @param tiedOutput whether the output layer is the token embedding
  */
 public record ModelDescription(
@@ -92,7 +92,7 @@ public record ModelDescription(
     }
   }
 
-  /** What an encoder gives for a text; ids as {@code sb_pooling} and in files. */
+  /** What a model that embeds gives for a text; ids as {@code sb_pooling} and in files. */
   public enum Pooling {
     NONE(0),
     MEAN(1),
@@ -120,7 +120,12 @@ public record ModelDescription(
     }
   }
 
-  /** Floats that an encoder gives for a text: its score, or a vector. */
+  /** Whether it gives one vector, or score, for a whole text; every encoder does. */
+  public boolean embeds() {
+    return pooling != Pooling.NONE;
+  }
+
+  /** Floats that it gives for a text: its score, or a vector; 0 when it generates. */
   public int embeddingSize() {
     return switch (pooling) {
       case NONE -> 0;

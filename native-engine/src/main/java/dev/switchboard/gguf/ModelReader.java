@@ -196,7 +196,7 @@ final class ModelReader {
   /** A classifier makes a ranking model of an encoder; without a word for it the mean is taken. */
   private Pooling readPooling() {
     if (!architecture.isEncoder()) {
-      return Pooling.NONE;
+      return readDecoderPooling();
     }
     boolean classifies = file.tensor(CLS_OUT.tensorName(WeightCollector.WHOLE_MODEL)) != null;
     Pooling fallback = classifies ? Pooling.RANK : Pooling.MEAN;
@@ -204,6 +204,16 @@ final class ModelReader {
     Pooling pooling = Pooling.byId(id);
     if (pooling != Pooling.RANK && classifies) {
       throw keys.badValue("pooling_type", id + ", but the model has a classifier");
+    }
+    return pooling;
+  }
+
+  private Pooling readDecoderPooling() {
+    Pooling pooling = Pooling.byId(keys.integer("pooling_type", 0, Pooling.RANK.id(), 0));
+    if (pooling == Pooling.RANK) {
+      throw new GgufException(
+          Reason.UNSUPPORTED_FEATURE,
+          "a decoder that ranks (" + keys.key("pooling_type") + " is " + pooling.id() + ")");
     }
     return pooling;
   }

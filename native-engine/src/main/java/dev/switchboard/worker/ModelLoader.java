@@ -137,9 +137,9 @@ final class ModelLoader {
     return config.withKv(options.kvType(), KV_BLOCK_TOKENS, blocks);
   }
 
-  /** An encoder's step holds a whole text, however long. */
+  /** A step of a model that embeds holds a whole text, however long. */
   private int stepTokens(ModelDescription model) {
-    int least = model.architecture().isEncoder() ? model.context() : options.maxSequences();
+    int least = model.embeds() ? model.context() : options.maxSequences();
     return Math.max(options.stepTokens(), least);
   }
 
@@ -155,10 +155,12 @@ final class ModelLoader {
     return plan.kvBlocks(options.kvMemory(), options.memoryBytes(), KV_BLOCK_TOKENS);
   }
 
-  /** What all sequences at their longest fill; of an encoder, the texts of all steps in flight. */
+  /**
+   * What all sequences at their longest fill; of one that embeds, the texts of all steps in flight.
+   */
   private long mostBlocks(ModelDescription model) {
     long all = (long) Math.ceilDiv(model.context(), KV_BLOCK_TOKENS) * options.maxSequences();
-    if (!model.architecture().isEncoder()) {
+    if (!model.embeds()) {
       return all;
     }
     long step = (long) Math.ceilDiv(stepTokens(model), KV_BLOCK_TOKENS) + options.maxSequences();

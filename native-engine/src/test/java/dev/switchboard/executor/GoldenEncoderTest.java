@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * What encoders give, against exact arithmetic and llama.cpp's distance from it, and bit for bit
- * whatever runs beside a text, on however many threads and stages.
+ * What models that embed give, against exact arithmetic and llama.cpp's distance from it, and bit
+ * for bit whatever runs beside a text, on however many threads and stages.
  */
 class GoldenEncoderTest {
   private static final Path ENCODERS = Path.of("src/test/resources/golden/encoders");
@@ -121,7 +121,7 @@ class GoldenEncoderTest {
     for (JsonNode model : JSON.readTree(ENCODERS.resolve("golden.json").toFile()).get("models")) {
       tests.add(DynamicTest.dynamicTest(file(model), () -> test.accept(model)));
     }
-    assertEquals(7, tests.size());
+    assertEquals(9, tests.size());
     return tests;
   }
 

@@ -184,6 +184,16 @@ class ArchitectureReadingTest {
         weight(read(bert().put("bert.context_length", u32(9))), TensorRole.POSITION_EMBD));
   }
 
+  @Test
+  void aDecoderEmbedsWhenItsFileSaysHow() {
+    assertEquals(Pooling.NONE, read(llama()).pooling());
+    assertEquals(Pooling.NONE, read(llama().put("llama.pooling_type", u32(0))).pooling());
+    ModelDescription last = read(llama().put("llama.pooling_type", u32(3)));
+    assertEquals(Pooling.LAST, last.pooling());
+    assertEquals(32, last.embeddingSize());
+    assertTrue(last.embeds());
+  }
+
   private static DynamicTest refuses(String name, Reason reason, String text, GgufBuilder file) {
     return DynamicTest.dynamicTest(
         name,
@@ -371,6 +381,11 @@ class ArchitectureReadingTest {
             Reason.UNSUPPORTED_FEATURE,
             "3 labels",
             ranker().tensor("cls.output.weight", 0, 32, 3)),
+        refuses(
+            "a decoder that ranks",
+            Reason.UNSUPPORTED_FEATURE,
+            "pooling_type is 4",
+            llama().put("llama.pooling_type", u32(4))),
         refuses(
             "alibi",
             Reason.UNSUPPORTED_FEATURE,
