@@ -307,9 +307,10 @@ struct AttentionCase {
   std::int32_t n_queries;
 };
 
-constexpr AttentionCase kAttentionCases[] = {{64, 16, 1, 1},   {64, 16, 16, 3}, {64, 32, 75, 4},
-                                             {128, 16, 33, 9}, {80, 16, 40, 5}, {8, 4, 11, 2},
-                                             {24, 20, 59, 7},  {64, 16, 500, 4}};
+constexpr AttentionCase kAttentionCases[] = {{64, 16, 1, 1},   {64, 16, 16, 3},  {64, 32, 75, 4},
+                                             {128, 16, 33, 9}, {80, 16, 40, 5},  {8, 4, 11, 2},
+                                             {24, 20, 59, 7},  {64, 16, 500, 4}, {64, 32, 512, 3},
+                                             {64, 32, 513, 3}, {32, 16, 1300, 5}};
 
 constexpr KvType kKvTypes[] = {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kQ8};
 
@@ -477,6 +478,32 @@ TEST_P(FloatOpsTest, QuantisedKvKeepsZerosAndNotANumbers) {
 
   const std::vector<float> out = cache.attend(ops(), std::vector<float>(64, 1.0f), 0.1f);
   for (std::size_t c = 0; c < out.size(); ++c) EXPECT_EQ(std::isnan(out[c]), c >= 32) << c;
+}
+
+TEST_P(FloatOpsTest, PartsWorkedOutApartAndJoinedGiveTheBitsOfTheWhole) {
+  const AttentionCase of{32, 16, 1300, 5};
+  const Cache cache(ops(), of, KvType::kQ8, 2.0f);
+  const std::vector<float> q = random_floats(of.n_queries * of.head_dim, 19);
+  std::vector<float> scratch(attention_scratch_floats(of.n_queries, of.block_tokens, of.head_dim),
+                             99.0f);
+  const std::size_t floats = attention_part_floats(of.n_queries, of.head_dim);
+  for (const AttentionSpan& span : {AttentionSpan{0, 1300, 0.2f, 0},
+                                    {0, 1024, 0.2f, 0},
+                                    {511, 1025, 0.2f, 0},
+                                    {512, 513, 0.2f, 1.5f},
+                                    {700, 900, 0.2f, 0},
+                                    {0, 5, 0.2f, 0}}) {
+    const std::int32_t n = attention_parts(span);
+    std::vector<float> parts(floats * static_cast<std::size_t>(n));
+    for (std::int32_t i = n - 1; i >= 0; --i) {
+      ops().attend_part(cache.view, cache.blocks, 1, attention_part(span, i), q.data(),
+                        of.n_queries, parts.data() + floats * static_cast<std::size_t>(i),
+                        scratch.data());
+    }
+    std::vector<float> joined(q.size());
+    ops().join_parts(parts.data(), n, of.n_queries, of.head_dim, joined.data(), scratch.data());
+    EXPECT_TRUE(same_bits(joined, cache.attend(ops(), q, span))) << span.begin << " " << span.end;
+  }
 }
 
 // Windows that begin inside, at the end and at the start of a block, and one of a single position.

@@ -70,6 +70,7 @@ void RankModel::lay_out(Carver& carver) {
   attention_scratch_floats_ = (attention_scratch_floats_ + 15) / 16 * 16;
   attention_scratch_ = carver.take<float>(
       checked_mul(attention_scratch_floats_, static_cast<std::size_t>(limits_.threads)));
+  lay_out_parts(carver);
 }
 
 void RankModel::bind(const RankWeights& weights, const Weights& model, const KvPool& kv,
@@ -264,6 +265,8 @@ bool RankModel::attend(std::int32_t layer, const Batch& batch, const TokenSet& k
   const bool whole_blocks = head_cols % ops::kQuantBlock == 0;
   // With one token per sequence no unit reads what another one of the step stores.
   const bool at_once = kept.count == m && batch.sequences.size() == batch.tokens.size();
+  const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
+  if (at_once && splits(weights, batch, team)) return attend_split(layer, batch, quantise, team);
   if (!at_once) {
     const Range units = team.share(m * kv_heads);
     for (std::int64_t unit = units.begin; unit < units.end; ++unit) {

@@ -135,6 +135,12 @@ class RankModel {
   void store_unit(std::int32_t layer, const Batch& batch, std::int64_t token, std::int64_t kv_head);
   void attend_unit(std::int32_t layer, const Batch& batch, std::int64_t token, std::int64_t row,
                    std::int64_t kv_head, float* scratch);
+  void lay_out_parts(Carver& carver);
+  // Whether the step has too few heads for the threads, and a context that can be cut.
+  [[nodiscard]] bool splits(const LayerWeights& weights, const Batch& batch,
+                            const Team& team) const;
+  [[nodiscard]] bool attend_split(std::int32_t layer, const Batch& batch, bool quantise,
+                                  Team& team);
   [[nodiscard]] bool attend(std::int32_t layer, const Batch& batch, const TokenSet& kept,
                             bool quantise, Team& team);
   void gate_and_up(const LayerWeights& weights, const Operand& input, std::int64_t m, bool quantise,
@@ -164,6 +170,9 @@ class RankModel {
   std::span<float> partial_[2];
   std::span<float> attention_scratch_;
   std::size_t attention_scratch_floats_ = 0;  // per thread
+  std::span<float> attention_parts_;
+  std::int64_t max_parts_ = 0;  // of a unit
+  std::size_t part_floats_ = 0;
 };
 
 }  // namespace sb::model

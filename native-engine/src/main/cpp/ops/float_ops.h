@@ -175,20 +175,46 @@ struct FloatOps {
   // order; the running maximum; the exponentials and their sum by lane (lane = position in the
   // block modulo 16); the weighted sum of V in position order. When the maximum grows, what was
   // summed so far is scaled down to it.
+  // The parts are summed up each by itself and then joined in order.
   static void attention(const KvView& kv, std::span<const std::int32_t> blocks,
                         std::int32_t kv_head, const AttentionSpan& span, const float* q,
                         std::int32_t n_queries, float* out, float* scratch) {
-    const std::int32_t* table = blocks.data();
-    switch (kv.type) {
-      case KvType::kF32:
-        return attend<Single>(kv, table, kv_head, span, q, n_queries, out, scratch);
-      case KvType::kF16:
-        return attend<Half>(kv, table, kv_head, span, q, n_queries, out, scratch);
-      case KvType::kBf16:
-        return attend<Brain>(kv, table, kv_head, span, q, n_queries, out, scratch);
-      case KvType::kQ8:
-        return attend<Quantised>(kv, table, kv_head, span, q, n_queries, out, scratch);
+    float* state = scratch + n_queries * pad_to_lanes(kv.block_tokens);
+    const Attended so_far(out, state, n_queries);
+    const Attended next(state + pad_to_lanes(n_queries * kLanes + n_queries), n_queries,
+                        kv.head_dim);
+    const std::int32_t first = span.begin / kAttentionPart;
+    for (std::int32_t part = first; part * kAttentionPart < span.end; ++part) {
+      AttentionSpan cut = span;
+      if (cut.begin < part * kAttentionPart) cut.begin = part * kAttentionPart;
+      if (cut.end > (part + 1) * kAttentionPart) cut.end = (part + 1) * kAttentionPart;
+      attend(kv, blocks.data(), kv_head, cut, q, n_queries, part == first ? so_far : next, scratch);
+      if (part > first) join(so_far, next, n_queries, kv.head_dim);
     }
+    finish(so_far, n_queries, kv.head_dim);
+  }
+
+  static void attend_part(const KvView& kv, std::span<const std::int32_t> blocks,
+                          std::int32_t kv_head, const AttentionSpan& part, const float* q,
+                          std::int32_t n_queries, float* result, float* scratch) {
+    attend(kv, blocks.data(), kv_head, part, q, n_queries, Attended(result, n_queries, kv.head_dim),
+           scratch);
+  }
+
+  static void join_parts(const float* parts, std::int32_t n_parts, std::int32_t n_queries,
+                         std::int32_t head_dim, float* out, float* scratch) {
+    // Read only: an Attended is also written elsewhere.
+    auto* at = const_cast<float*>(parts);
+    const std::int64_t outputs = std::int64_t{n_queries} * head_dim;
+    const std::int64_t state = n_queries * kLanes + n_queries;
+    for (std::int64_t i = 0; i < outputs; ++i) out[i] = at[i];
+    for (std::int64_t i = 0; i < state; ++i) scratch[i] = at[outputs + i];
+    const Attended so_far(out, scratch, n_queries);
+    for (std::int32_t part = 1; part < n_parts; ++part) {
+      at += pad_to_lanes(outputs + state);
+      join(so_far, Attended(at, n_queries, head_dim), n_queries, head_dim);
+    }
+    finish(so_far, n_queries, head_dim);
   }
 
  private:
@@ -374,21 +400,33 @@ struct FloatOps {
     return static_cast<std::int8_t>(bounded + (bounded < 0 ? -0.5f : 0.5f));
   }
 
-  // scratch: per query the block's weights, their sums by lane, the maximum (one lane group each).
+  // What attending to some positions has given: per query the outputs, not yet divided by the sum
+  // of the weights, that sum by lane, and the maximum that the weights are relative to.
+  struct Attended {
+    float* out;
+    float* sums;
+    float* maximum;
+
+    Attended(float* outputs, float* state, std::int32_t n_queries)
+        : out(outputs), sums(state), maximum(state + n_queries * kLanes) {}
+    Attended(float* all, std::int32_t n_queries, std::int32_t head_dim)
+        : Attended(all, all + std::int64_t{n_queries} * head_dim, n_queries) {}
+  };
+
+  // The weights of a block's positions, in scratch, beside what they lead to.
   struct Softmax {
     float* weights;
     float* sums;
     float* maximum;
     std::int64_t stride;
 
-    Softmax(float* scratch, std::int32_t n_queries, std::int32_t block_tokens)
+    Softmax(float* scratch, const Attended& to, std::int32_t block_tokens)
         : weights(scratch),
-          sums(scratch + n_queries * pad_to_lanes(block_tokens)),
-          maximum(sums + n_queries * kLanes),
+          sums(to.sums),
+          maximum(to.maximum),
           stride(pad_to_lanes(block_tokens)) {}
   };
 
-  // The positions [first, end) of a block; those before first lie outside the window.
   struct Piece {
     std::int32_t first;
     std::int32_t end;
@@ -397,13 +435,27 @@ struct FloatOps {
     std::int32_t from() const { return static_cast<std::int32_t>(first / kLanes * kLanes); }
   };
 
+  static void attend(const KvView& kv, const std::int32_t* blocks, std::int32_t kv_head,
+                     const AttentionSpan& part, const float* q, std::int32_t n_queries,
+                     const Attended& to, float* scratch) {
+    switch (kv.type) {
+      case KvType::kF32:
+        return attend<Single>(kv, blocks, kv_head, part, q, n_queries, to, scratch);
+      case KvType::kF16:
+        return attend<Half>(kv, blocks, kv_head, part, q, n_queries, to, scratch);
+      case KvType::kBf16:
+        return attend<Brain>(kv, blocks, kv_head, part, q, n_queries, to, scratch);
+      case KvType::kQ8:
+        return attend<Quantised>(kv, blocks, kv_head, part, q, n_queries, to, scratch);
+    }
+  }
+
   template <class Store>
   static void attend(const KvView& kv, const std::int32_t* blocks, std::int32_t kv_head,
-                     const AttentionSpan& span, const float* q, std::int32_t n_queries, float* out,
-                     float* scratch) {
-    const std::int64_t dim = kv.head_dim;
-    Softmax softmax(scratch, n_queries, kv.block_tokens);
-    for (std::int64_t i = 0; i < n_queries * dim; ++i) out[i] = 0;
+                     const AttentionSpan& span, const float* q, std::int32_t n_queries,
+                     const Attended& to, float* scratch) {
+    Softmax softmax(scratch, to, kv.block_tokens);
+    for (std::int64_t i = 0; i < n_queries * std::int64_t{kv.head_dim}; ++i) to.out[i] = 0;
     for (std::int32_t i = 0; i < n_queries; ++i) {
       V::store(softmax.sums + i * kLanes, V::zero());
       softmax.maximum[i] = -__builtin_huge_valf();
@@ -418,13 +470,37 @@ struct FloatOps {
       const Rows<Store> v = rows_at<Store>(kv, kv.v + at);
       std::int32_t i = 0;
       for (; i + kQueryTile <= n_queries; i += kQueryTile) {
-        attend_block<Store, kQueryTile>(k, v, piece, kv, q, i, span, softmax, out);
+        attend_block<Store, kQueryTile>(k, v, piece, kv, q, i, span, softmax, to.out);
       }
-      attend_rest<Store, kQueryTile - 1>(n_queries - i, k, v, piece, kv, q, i, span, softmax, out);
+      attend_rest<Store, kQueryTile - 1>(n_queries - i, k, v, piece, kv, q, i, span, softmax,
+                                         to.out);
     }
+  }
+
+  // Takes both to the greater of their maxima and adds.
+  static void join(const Attended& so_far, const Attended& next, std::int32_t n_queries,
+                   std::int64_t dim) {
     for (std::int32_t i = 0; i < n_queries; ++i) {
-      const F inverse = V::set(1.0f / V::sum(V::load(softmax.sums + i * kLanes)));
-      float* row = out + i * dim;
+      const float before = so_far.maximum[i];
+      const float maximum = next.maximum[i] > before ? next.maximum[i] : before;
+      const F ours = exp(V::set(before - maximum));
+      const F theirs = exp(V::set(next.maximum[i] - maximum));
+      so_far.maximum[i] = maximum;
+      float* sums = so_far.sums + i * kLanes;
+      V::store(sums, V::fma(V::load(next.sums + i * kLanes), theirs, V::mul(V::load(sums), ours)));
+      float* out = so_far.out + i * dim;
+      const float* more = next.out + i * dim;
+      for_lanes(dim, [&](std::int64_t c, auto lanes) {
+        lanes.store(out + c,
+                    V::fma(lanes.load(more + c), theirs, V::mul(lanes.load(out + c), ours)));
+      });
+    }
+  }
+
+  static void finish(const Attended& to, std::int32_t n_queries, std::int64_t dim) {
+    for (std::int32_t i = 0; i < n_queries; ++i) {
+      const F inverse = V::set(1.0f / V::sum(V::load(to.sums + i * kLanes)));
+      float* row = to.out + i * dim;
       for_lanes(dim, [&](std::int64_t c, auto lanes) {
         lanes.store(row + c, V::mul(lanes.load(row + c), inverse));
       });

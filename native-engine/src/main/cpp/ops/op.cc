@@ -1,5 +1,6 @@
 #include "ops/op.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ops/float_ops.h"
@@ -49,10 +50,29 @@ void rope_angles(const Rope& rope, std::int32_t position, float* angles) {
   }
 }
 
+std::int32_t attention_parts(const AttentionSpan& span) {
+  return (span.end - 1) / kAttentionPart - span.begin / kAttentionPart + 1;
+}
+
+AttentionSpan attention_part(const AttentionSpan& span, std::int32_t part) {
+  const std::int32_t begin = (span.begin / kAttentionPart + part) * kAttentionPart;
+  AttentionSpan cut = span;
+  cut.begin = std::max(span.begin, begin);
+  cut.end = std::min(span.end, begin + kAttentionPart);
+  return cut;
+}
+
+std::size_t attention_part_floats(std::int32_t n_queries, std::int32_t head_dim) {
+  const std::int64_t per_query = head_dim + kLanes;
+  return static_cast<std::size_t>(pad_to_lanes(n_queries * per_query + n_queries));
+}
+
+// The weights of a block, and a part beside the result so far.
 std::size_t attention_scratch_floats(std::int32_t n_queries, std::int32_t block_tokens,
-                                     std::int32_t /*head_dim*/) {
-  const std::int64_t per_query = pad_to_lanes(block_tokens) + 2 * kLanes;
-  return static_cast<std::size_t>(n_queries * per_query);
+                                     std::int32_t head_dim) {
+  const std::int64_t weights = n_queries * pad_to_lanes(block_tokens);
+  const std::int64_t state = pad_to_lanes(n_queries * kLanes + n_queries);
+  return static_cast<std::size_t>(weights + state) + attention_part_floats(n_queries, head_dim);
 }
 
 // __builtin_cpu_supports also asks the operating system (XGETBV) whether it saves the registers.

@@ -156,6 +156,14 @@ struct AttentionSpan {
   float softcap = 0;  // not 0: a scaled score s becomes softcap * tanh(s / softcap)
 };
 
+// A span is attended to in parts of so many positions, cut at multiples of it, whose results are
+// joined in order: so the parts may be worked out by several threads and the bits stay the same.
+inline constexpr std::int32_t kAttentionPart = 512;
+
+// Parts of a span, and the one numbered "part".
+[[nodiscard]] std::int32_t attention_parts(const AttentionSpan& span);
+[[nodiscard]] AttentionSpan attention_part(const AttentionSpan& span, std::int32_t part);
+
 // The cosines, then the sines, of a position's dim/2 angles: dim floats, the same for every head
 // and every layer of the same base, so they are worked out once per token and step.
 void rope_angles(const Rope& rope, std::int32_t position, float* angles);
@@ -199,15 +207,24 @@ struct Kernels {
   // One token's attention for the query heads that share kv_head: q and out are
   // [n_queries][head_dim]. Positions come through the block table; blocks that lie before the span
   // are not read. The softmax runs online, block by block in the table's order, so scratch stays in
-  // the first cache at any length; it has attention_scratch_floats(n_queries, ...) floats.
+  // the second cache at any length; it has attention_scratch_floats(n_queries, ...) floats.
   void (*attention)(const KvView& kv, std::span<const std::int32_t> blocks, std::int32_t kv_head,
                     const AttentionSpan& span, const float* q, std::int32_t n_queries, float* out,
                     float* scratch);
+  // The same in two steps: one part into attention_part_floats(...) floats, and n_parts of them,
+  // one behind the other, into out.
+  void (*attend_part)(const KvView& kv, std::span<const std::int32_t> blocks, std::int32_t kv_head,
+                      const AttentionSpan& part, const float* q, std::int32_t n_queries,
+                      float* result, float* scratch);
+  void (*join_parts)(const float* parts, std::int32_t n_parts, std::int32_t n_queries,
+                     std::int32_t head_dim, float* out, float* scratch);
 };
 
 [[nodiscard]] std::size_t attention_scratch_floats(std::int32_t n_queries,
                                                    std::int32_t block_tokens,
                                                    std::int32_t head_dim);
+
+[[nodiscard]] std::size_t attention_part_floats(std::int32_t n_queries, std::int32_t head_dim);
 
 // What this CPU can run.
 [[nodiscard]] bool isa_supported(Isa isa);

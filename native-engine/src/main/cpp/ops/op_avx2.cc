@@ -564,6 +564,8 @@ constinit const Kernels kAvx2Kernels = {
     .add = FloatOps<Lanes256>::add,
     .kv_store = FloatOps<Lanes256>::kv_store,
     .attention = FloatOps<Lanes256>::attention,
+    .attend_part = FloatOps<Lanes256>::attend_part,
+    .join_parts = FloatOps<Lanes256>::join_parts,
 };
 
 }  // namespace sb::ops

@@ -451,6 +451,8 @@ constinit const Kernels kAvx512Kernels = {
     .add = FloatOps<Lanes512>::add,
     .kv_store = FloatOps<Lanes512>::kv_store,
     .attention = FloatOps<Lanes512>::attention,
+    .attend_part = FloatOps<Lanes512>::attend_part,
+    .join_parts = FloatOps<Lanes512>::join_parts,
 };
 
 }  // namespace sb::ops

@@ -84,6 +84,12 @@ final class EngineBench implements Callable<Integer> {
       description = "sequences decoded together (1,2,4,8)")
   private int[] batches = {};
 
+  @Option(
+      names = "--depth",
+      defaultValue = "32",
+      description = "tokens each sequence has before it is decoded (32)")
+  private int depth;
+
   @Option(names = "--rounds", description = "rounds, medians are shown (the preset's)")
   private @Nullable Integer rounds;
 
@@ -125,7 +131,8 @@ final class EngineBench implements Callable<Integer> {
     check(tokensPerPass, times);
     ExecutorConfig layout =
         ExecutorConfig.defaults().withIsa(isa).withLayout(stages, ranks, threads);
-    ModelBench.Plan plan = new ModelBench.Plan(layout, prompt, tokensPerPass, batches, busyCore);
+    ModelBench.Plan plan =
+        new ModelBench.Plan(layout, prompt, depth, tokensPerPass, batches, busyCore);
     LlamaCpp peer = llamaBench == null ? null : peer(llamaBench, plan.threads());
     BenchReport report = new BenchReport(machine(times), batches);
     for (Path file : files()) {
@@ -161,6 +168,7 @@ final class EngineBench implements Callable<Integer> {
     requirePositive("--stages", stages);
     requirePositive("--ranks", ranks);
     requirePositive("--prompt", prompt);
+    requirePositive("--depth", depth);
     requirePositive("--tokens", tokensPerPass);
     requirePositive("--rounds", times);
     for (int batch : batches) {

@@ -17,9 +17,6 @@ import org.jspecify.annotations.Nullable;
  * one, so that what is compared was measured within seconds.
  */
 final class ModelBench {
-  /** Prompt before decoding, as short as a peer's that decodes from nothing. */
-  static final int DECODE_PROMPT = 32;
-
   private static final int KV_BLOCK_TOKENS = 32;
   private static final int BANDWIDTH_MIB = 256;
   private static final int BANDWIDTH_PASSES = 3;
@@ -29,12 +26,18 @@ final class ModelBench {
    * How to measure.
    *
    * @param prompt prefill length in tokens
+   * @param depth tokens a sequence has before it is decoded
    * @param tokens tokens per decode pass
    * @param batches sequences decoded together
    * @param besideBusyCore whether decode is also measured with a core kept busy
    */
   record Plan(
-      ExecutorConfig layout, int prompt, int tokens, int[] batches, boolean besideBusyCore) {
+      ExecutorConfig layout,
+      int prompt,
+      int depth,
+      int tokens,
+      int[] batches,
+      boolean besideBusyCore) {
     int threads() {
       return layout.stages() * layout.ranks() * layout.threads();
     }
@@ -52,7 +55,7 @@ final class ModelBench {
     this.peer = peer;
     String name = path.getFileName().toString().replace(".gguf", "");
     result = new ModelResult(name, plan.batches().length, peer != null);
-    positions = Math.max(plan.prompt(), DECODE_PROMPT + plan.tokens()) + 1;
+    positions = Math.max(plan.prompt(), plan.depth() + plan.tokens()) + 1;
   }
 
   ModelResult result() {
@@ -90,7 +93,7 @@ final class ModelBench {
   }
 
   private void speeds(EngineRun run, double read) throws IOException {
-    run.decode(1, DECODE_PROMPT, 2);
+    run.decode(1, plan.depth(), 2);
     double prefill = run.prefill(plan.prompt());
     result.ours.prefill.add(prefill);
     result.firstTokenMs.add(plan.prompt() * 1e3 / prefill);
@@ -98,7 +101,7 @@ final class ModelBench {
     shareOfPeak(prefill, MacUnit.BF16, result.bf16Peak, result.shareOfBf16);
     for (int i = 0; i < plan.batches().length; i++) {
       int batch = plan.batches()[i];
-      double decode = run.decode(batch, DECODE_PROMPT, plan.tokens());
+      double decode = run.decode(batch, plan.depth(), plan.tokens());
       result.ours.decode[i].add(decode);
       if (i == 0) {
         result.shareOfRead.add(decode / batch * result.bytesPerToken / read);
@@ -106,7 +109,7 @@ final class ModelBench {
     }
     if (plan.besideBusyCore()) {
       try (BusyCore _ = BusyCore.start()) {
-        result.ours.decodeBesideBusyCore.add(run.decode(1, DECODE_PROMPT, plan.tokens()));
+        result.ours.decodeBesideBusyCore.add(run.decode(1, plan.depth(), plan.tokens()));
       }
     }
   }
@@ -122,7 +125,7 @@ final class ModelBench {
 
   private void peer(LlamaCpp peer, Speeds theirs) throws IOException {
     theirs.prefill.add(peer.prefill(path, plan.prompt()));
-    double[] decode = peer.decode(path, plan.batches(), DECODE_PROMPT, plan.tokens());
+    double[] decode = peer.decode(path, plan.batches(), plan.depth(), plan.tokens());
     for (int i = 0; i < decode.length; i++) {
       theirs.decode[i].add(plan.batches()[i] == 1 ? peer.decode(path, plan.tokens()) : decode[i]);
     }
