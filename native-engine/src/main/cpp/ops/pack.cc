@@ -153,7 +153,8 @@ void source_q6_k(const std::uint8_t* super, std::int64_t sub, SourceBlock& out) 
   std::memcpy(out.d, super + 208, 2);
 }
 
-void read_source(WeightType type, const std::uint8_t* row, std::int64_t column, SourceBlock& out) {
+[[gnu::always_inline]] inline void read_source(WeightType type, const std::uint8_t* row,
+                                               std::int64_t column, SourceBlock& out) {
   const TypeTraits traits = type_traits(type);
   const std::uint8_t* block = row + column / traits.block_elements * traits.block_bytes;
   const std::int64_t sub = column % traits.block_elements / kQuantBlock;
@@ -201,62 +202,56 @@ void write_scales(WeightType type, const SourceBlock& source, std::int64_t block
   part[48 + row] = source.minimum[1];
 }
 
-// A row's 32 integers of kBits bits each from bit "from" on: dst points at the row's first byte of
-// the first line. Four neighbouring integers are four neighbouring bytes, a quad's.
-template <int kBits>
-void write_plane(const std::uint8_t* integer, int from, std::uint8_t* dst) {
-  constexpr int kQuadsPerLine = 8 / kBits;
-  // Nibbles pair quad q with q + 4, narrower parts stand by their number.
-  constexpr int kPartStride = kBits == 4 ? 4 : 1;
-  constexpr int kLineStride = kBits == 4 ? 1 : kQuadsPerLine;
+// A row's 32 integers of kBits bits each from bit kFrom on: dst points at the row's first byte of
+// the first line. Four neighbouring integers are four neighbouring bytes, a quad's. Written as
+// loops over whole runs of bytes, which the compiler turns into vectors.
+template <int kBits, int kFrom>
+void write_plane(const std::uint8_t* integer, std::uint8_t* dst) {
   constexpr int kMask = (1 << kBits) - 1;
-#pragma GCC unroll 8
-  for (int line = 0; line < kBits; ++line) {
-    std::uint8_t bytes[4] = {};
-    for (int part = 0; part < kQuadsPerLine; ++part) {
-      const std::uint8_t* quad = integer + 4 * (line * kLineStride + part * kPartStride);
+  const auto part = [&](int i) { return integer[i] >> kFrom & kMask; };
+  std::uint8_t bytes[4 * kBits];
+  if constexpr (kBits == 8) {
+    std::memcpy(bytes, integer, 32);
+  } else if constexpr (kBits == 4) {
+    // Nibbles pair quad q with q + 4, narrower parts stand by their number.
+    for (int i = 0; i < 16; ++i) bytes[i] = static_cast<std::uint8_t>(part(i) | part(i + 16) << 4);
+  } else {
+    constexpr int kQuadsPerLine = 8 / kBits;
+    for (int line = 0; line < kBits; ++line) {
       for (int i = 0; i < 4; ++i) {
-        bytes[i] =
-            static_cast<std::uint8_t>(bytes[i] | (quad[i] >> from & kMask) << (kBits * part));
+        int byte = 0;
+        for (int q = 0; q < kQuadsPerLine; ++q) {
+          byte |= part(4 * (line * kQuadsPerLine + q) + i) << (kBits * q);
+        }
+        bytes[4 * line + i] = static_cast<std::uint8_t>(byte);
       }
     }
-    std::memcpy(dst + 64 * line, bytes, 4);
+  }
+  for (int line = 0; line < kBits; ++line) std::memcpy(dst + 64 * line, bytes + 4 * line, 4);
+}
+
+template <WeightType kType>
+void write_integers(const std::uint8_t* integer, std::uint8_t* dst) {
+  constexpr Format kFormat = format_of(kType);
+  write_plane<kFormat.low_bits, 0>(integer, dst);
+  if constexpr (kFormat.upper_bits > 0) {
+    write_plane<kFormat.upper_bits, kFormat.low_bits>(integer, dst + 64 * kFormat.low_lines());
   }
 }
 
-void write_plane(const std::uint8_t* integer, int from, int bits, std::uint8_t* dst) {
-  switch (bits) {
-    case 8:
-      return write_plane<8>(integer, from, dst);
-    case 4:
-      return write_plane<4>(integer, from, dst);
-    case 2:
-      return write_plane<2>(integer, from, dst);
-    case 1:
-      return write_plane<1>(integer, from, dst);
-    default:
-      return;
-  }
-}
-
-void write_integers(WeightType type, const std::uint8_t* integer, std::uint8_t* dst) {
-  const Format format = format_of(type);
-  write_plane(integer, 0, format.low_bits, dst);
-  write_plane(integer, format.low_bits, format.upper_bits, dst + 64 * format.low_lines());
-}
-
-void pack_quantised_row(WeightType type, const std::uint8_t* source_row, std::int64_t col_begin,
-                        std::int64_t cols, std::int64_t row, std::uint8_t* group) {
+template <WeightType kType>
+void pack_quantised_row(const std::uint8_t* source_row, std::int64_t col_begin, std::int64_t cols,
+                        std::int64_t row, std::uint8_t* group) {
   SourceBlock source;
   std::uint8_t* chunk = group;
   for (std::int64_t col = 0; col < cols;) {
     const std::int64_t blocks = chunk_blocks(col_begin, cols, col);
-    std::uint8_t* integers = chunk + chunk_header_bytes(type, blocks);
+    std::uint8_t* integers = chunk + chunk_header_bytes(kType, blocks);
     for (std::int64_t block = 0; block < blocks; ++block, col += kQuantBlock) {
-      read_source(type, source_row, col_begin + col, source);
-      write_scales(type, source, block, row, chunk);
-      write_integers(type, source.integer, integers + 4 * row);
-      integers += packed_block_bytes(type);
+      read_source(kType, source_row, col_begin + col, source);
+      write_scales(kType, source, block, row, chunk);
+      write_integers<kType>(source.integer, integers + 4 * row);
+      integers += packed_block_bytes(kType);
     }
     chunk = integers;
   }
@@ -275,13 +270,34 @@ void pack_float_row(const std::uint8_t* source, std::int64_t cols, std::int64_t 
 
 void pack_row(WeightType type, const std::uint8_t* source_row, std::int64_t col_begin,
               std::int64_t cols, std::int64_t row, std::uint8_t* group) {
-  const TypeTraits traits = type_traits(type);
-  if (traits.quantised) {
-    pack_quantised_row(type, source_row, col_begin, cols, row, group);
-  } else if (traits.block_bytes == 4) {
-    pack_float_row<4>(source_row + 4 * col_begin, cols, row, group);
-  } else {
-    pack_float_row<2>(source_row + 2 * col_begin, cols, row, group);
+  switch (type) {
+    case WeightType::kF32:
+      return pack_float_row<4>(source_row + 4 * col_begin, cols, row, group);
+    case WeightType::kF16:
+    case WeightType::kBF16:
+      return pack_float_row<2>(source_row + 2 * col_begin, cols, row, group);
+    case WeightType::kQ4_0:
+      return pack_quantised_row<WeightType::kQ4_0>(source_row, col_begin, cols, row, group);
+    case WeightType::kQ4_1:
+      return pack_quantised_row<WeightType::kQ4_1>(source_row, col_begin, cols, row, group);
+    case WeightType::kQ5_0:
+      return pack_quantised_row<WeightType::kQ5_0>(source_row, col_begin, cols, row, group);
+    case WeightType::kQ5_1:
+      return pack_quantised_row<WeightType::kQ5_1>(source_row, col_begin, cols, row, group);
+    case WeightType::kQ8_0:
+      return pack_quantised_row<WeightType::kQ8_0>(source_row, col_begin, cols, row, group);
+    case WeightType::kQ2_K:
+      return pack_quantised_row<WeightType::kQ2_K>(source_row, col_begin, cols, row, group);
+    case WeightType::kQ3_K:
+      return pack_quantised_row<WeightType::kQ3_K>(source_row, col_begin, cols, row, group);
+    case WeightType::kQ4_K:
+      return pack_quantised_row<WeightType::kQ4_K>(source_row, col_begin, cols, row, group);
+    case WeightType::kQ5_K:
+      return pack_quantised_row<WeightType::kQ5_K>(source_row, col_begin, cols, row, group);
+    case WeightType::kQ6_K:
+      return pack_quantised_row<WeightType::kQ6_K>(source_row, col_begin, cols, row, group);
+    case WeightType::kIQ4_NL:
+      return pack_quantised_row<WeightType::kIQ4_NL>(source_row, col_begin, cols, row, group);
   }
 }
 
