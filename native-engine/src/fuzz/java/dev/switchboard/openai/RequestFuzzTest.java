@@ -34,6 +34,13 @@ class RequestFuzzTest {
               "stop":["a","b"],"stream":true,"stream_options":{"include_usage":true},"seed":7,
               "temperature":0.5,"top_p":0.5,"top_k":5,"n":2,"logprobs":true,"top_logprobs":2,
               "max_tokens":5,"chat_template_kwargs":{"x":null}}"""),
+          bytes(
+              "{\"model\":\"m\",\"input\":[\"a\",\"b\"],\"encoding_format\":\"base64\","
+                  + "\"dimensions\":3,\"user\":\"u\",\"priority\":1}"),
+          bytes("{\"model\":\"m\",\"input\":[[1,2],[3]]}"),
+          bytes(
+              "{\"model\":\"m\",\"query\":\"q\",\"documents\":[\"a\",{\"text\":\"b\"}],"
+                  + "\"top_n\":1,\"return_documents\":true}"),
           bytes("{\"model\":\"m\",\"prompt\":[[1,2,3],[4]],\"echo\":true,\"logprobs\":3}"),
           bytes(
               "{\"model\":\"m\",\"prompt\":[\"a\",\"b\"],\"n\":2,\"best_of\":2,\"max_tokens\":9}"));
@@ -92,6 +99,17 @@ class RequestFuzzTest {
     }
     try {
       PARSER.parseDetokenize(body);
+    } catch (ApiException refused) {
+      assertGoodError(refused.error());
+    }
+    try {
+      assertTrue(PARSER.parseEmbedding(body).texts().size() <= 2048);
+    } catch (ApiException refused) {
+      assertGoodError(refused.error());
+    }
+    try {
+      RerankRequest rerank = PARSER.parseRerank(body);
+      assertTrue(rerank.topN() <= rerank.documents().size());
     } catch (ApiException refused) {
       assertGoodError(refused.error());
     }

@@ -24,6 +24,7 @@ import com.openai.models.embeddings.EmbeddingCreateParams;
 import com.openai.models.models.Model;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -143,6 +144,25 @@ class OpenAiClientIT {
     assertFalse(plain.body().contains("switchboard"));
     JsonNode timeline = gateway.admin("/admin/v1/requests/embedded/timeline");
     assertEquals("embeddings", timeline.path("endpoint").asText());
+    assertEquals(1, timeline.at("/prefill/lanes").size(), timeline::toString);
+  }
+
+  @Test
+  void anAnswerOfManyVectorsLosesOnlyOurObject() throws Exception {
+    String inputs = String.join(",", Collections.nCopies(200, "\"a b\""));
+    HttpResponse<String> answer =
+        gateway.post(
+            gateway.api("/v1/embeddings"),
+            "{\"model\":\"" + ENCODER + "\",\"input\":[" + inputs + "]}",
+            "X-Request-Id",
+            "many");
+
+    JsonNode body = JSON.readTree(answer.body());
+    assertEquals(200, body.path("data").size());
+    assertEquals(body.at("/data/0/embedding"), body.at("/data/199/embedding"));
+    assertFalse(body.has("switchboard"));
+    JsonNode timeline = gateway.admin("/admin/v1/requests/many/timeline");
+    assertEquals(body.at("/usage/prompt_tokens"), timeline.path("prompt_tokens"));
     assertEquals(1, timeline.at("/prefill/lanes").size(), timeline::toString);
   }
 

@@ -30,11 +30,11 @@ import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import java.io.IOException;
 import java.net.URI;
 import java.util.HashSet;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -130,13 +130,7 @@ final class Exchange {
     flight.mark(Mark.RECEIVED);
     body = bytes;
     byte[] array = bytes.getBytes();
-    if (array.length <= OFF_LOOP_BYTES) {
-      return Future.future(
-          promise -> promise.complete(ParsedRequest.parse(parser, endpoint, array)));
-    }
-    return vertx
-        .executeBlocking(() -> ParsedRequest.parse(parser, endpoint, array), false)
-        .map(Objects::requireNonNull);
+    return work(array.length, () -> ParsedRequest.parse(parser, endpoint, array));
   }
 
   private void unreadable(Throwable cause) {
@@ -395,7 +389,15 @@ final class Exchange {
       return;
     }
     flight.mark(Mark.UPSTREAM_ENDED);
-    Buffer forwarded = forClient(bytes, status);
+    forClient(current, bytes, status)
+        .onSuccess(forwarded -> forward(current, answer, forwarded, status, shed));
+  }
+
+  private void forward(
+      Attempt current, HttpClientResponse answer, Buffer forwarded, int status, boolean shed) {
+    if (current.over()) {
+      return;
+    }
     if (status < 300 && endpoint.generates()) {
       flight.content();
     }
@@ -405,16 +407,40 @@ final class Exchange {
   }
 
   /** Reads an answer for the flight, and takes our own object out of it. */
-  private Buffer forClient(Buffer bytes, int status) {
-    try {
-      byte[] array = bytes.getBytes();
-      AnswerReader.Read read = AnswerReader.read(array, 0, array.length, flight, keepTimeline);
-      return read.changed() ? Buffer.buffer(read.bytes()) : bytes;
-    } catch (IOException e) {
-      // A foreign server may answer an error in plain text; it goes on as it came.
-      LOG.debug("answer_not_json request={} status={}", flight.id(), status, e);
-      return bytes;
+  private Future<Buffer> forClient(Attempt current, Buffer bytes, int status) {
+    byte[] array = bytes.getBytes();
+    return work(array.length, () -> AnswerReader.parse(array, 0, array.length))
+        .compose(
+            root -> {
+              if (current.over()) {
+                return Future.succeededFuture(bytes);
+              }
+              AnswerReader.Read read = AnswerReader.read(root, flight, keepTimeline);
+              return read.changed()
+                  ? work(array.length, read::bytes).map(Buffer::buffer)
+                  : Future.succeededFuture(bytes);
+            })
+        .otherwise(
+            cause -> {
+              // A foreign server may answer an error in plain text; it goes on as it came.
+              LOG.debug("answer_not_json request={} status={}", flight.id(), status, cause);
+              return bytes;
+            });
+  }
+
+  /** Works on a body, elsewhere when it is so long that streams would wait for it. */
+  private <T> Future<T> work(int bytes, Callable<T> work) {
+    if (bytes > OFF_LOOP_BYTES) {
+      return vertx.executeBlocking(work, false).map(Objects::requireNonNull);
     }
+    return Future.future(
+        promise -> {
+          try {
+            promise.complete(work.call());
+          } catch (Exception broken) {
+            promise.fail(broken);
+          }
+        });
   }
 
   // ------------------------------------------------------------------ deadlines

@@ -43,9 +43,23 @@ public final class AnswerReader {
    */
   public static Read read(byte[] bytes, int from, int length, Flight flight, boolean keepTimeline)
       throws IOException {
+    return read(parse(bytes, from, length), flight, keepTimeline);
+  }
+
+  /**
+   * An answer as a tree; on any thread.
+   *
+   * @throws IOException when it is not a JSON object
+   */
+  public static ObjectNode parse(byte[] bytes, int from, int length) throws IOException {
     if (!(JSON.readTree(bytes, from, length) instanceof ObjectNode root)) {
       throw new IOException("not a JSON object");
     }
+    return root;
+  }
+
+  /** Tells the flight what a parsed answer says, and takes our object out of it. */
+  public static Read read(ObjectNode root, Flight flight, boolean keepTimeline) {
     usage(root.path("usage"), flight);
     finishReason(root.path("choices"), flight);
     timelines(root.path(SWITCHBOARD), flight);
