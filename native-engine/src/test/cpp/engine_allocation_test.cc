@@ -84,7 +84,7 @@ TEST(Allocation, TheDecodeLoopTakesNoMemory) {
   const int32_t target = SB_TARGET_SAMPLE;
   int32_t blocks[] = {0, 1, 2, 3};
   sb_plan_entry entry{0, 0, 1, 4, 0, 1, 5, 1};
-  sb_plan plan{sizeof(sb_plan), 1, 1, 1, 4, 0, 0, &token, &entry, blocks, &target};
+  sb_plan plan{sizeof(sb_plan), 1, 1, 1, 4, 0, 0, &token, &entry, blocks, &target, nullptr};
   std::vector<int32_t> tokens(128), top_tokens(128 * SB_MAX_TOP_LOGPROBS);
   std::vector<float> logprobs(128), top_logprobs(128 * SB_MAX_TOP_LOGPROBS);
   sb_result result{};

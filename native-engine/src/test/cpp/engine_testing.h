@@ -247,6 +247,7 @@ class TestModel {
   config.timeline_records = 256;
   config.hang_timeout_ms = 0;
   config.allow_fault_injection = 0;
+  config.mask_slots = 2 * config.max_rows;
   return config;
 }
 
@@ -265,6 +266,7 @@ struct Piece {
   std::vector<int32_t> tokens;
   std::vector<int32_t> targets;  // of the last tokens
   int32_t top_logprobs = 0;
+  std::vector<int32_t> masks = {};  // per target; empty: none
 };
 
 struct StepOutput {
@@ -312,6 +314,7 @@ class TestEngine {
   [[nodiscard]] int32_t try_submit(const std::vector<Piece>& pieces) {
     std::vector<int32_t> tokens;
     std::vector<int32_t> targets;
+    std::vector<int32_t> masks;
     std::vector<int32_t> blocks;
     std::vector<sb_plan_entry> entries;
     const int32_t per_row = config_.kv_blocks / config_.max_rows;
@@ -324,6 +327,8 @@ class TestEngine {
                          static_cast<int32_t>(piece.targets.size()), piece.top_logprobs, 1});
       tokens.insert(tokens.end(), piece.tokens.begin(), piece.tokens.end());
       targets.insert(targets.end(), piece.targets.begin(), piece.targets.end());
+      masks.insert(masks.end(), piece.masks.begin(), piece.masks.end());
+      masks.resize(targets.size(), SB_MASK_NONE);
       for (int32_t i = 0; i < n_blocks; ++i) blocks.push_back(piece.row * per_row + i);
     }
     sb_plan plan{};
@@ -337,6 +342,7 @@ class TestEngine {
     plan.entries = entries.data();
     plan.blocks = blocks.data();
     plan.targets = targets.data();
+    plan.masks = masks.data();
     const int32_t status = sb_submit(engine_, &plan);
     if (status == SB_OK) ++step_;
     return status;

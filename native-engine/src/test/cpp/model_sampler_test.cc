@@ -24,7 +24,7 @@ class Sampler {
   }
 
   std::int32_t draw(const SamplingParameters& parameters, std::uint64_t position = 0) {
-    SamplingInput input{logits_, &parameters, seen, bias, position};
+    SamplingInput input{logits_, &parameters, seen, bias, position, mask};
     return sample(input, scratch_);
   }
 
@@ -39,6 +39,7 @@ class Sampler {
 
   std::vector<TokenCount> seen;
   std::vector<LogitBias> bias;
+  std::vector<std::uint64_t> mask;
 
  private:
   std::vector<float> logits_;
@@ -221,6 +222,32 @@ TEST(Normaliser, AgreesWithExactArithmetic) {
     const double exact = static_cast<double>(logits[i]) - std::log(total);
     EXPECT_NEAR(static_cast<double>(normaliser.log_probability(logits[i])), exact, 1e-5);
   }
+}
+
+TEST(Sampler, DrawsOnlyWhatTheMaskAllows) {
+  std::vector<float> logits(150, 0.0F);
+  logits[3] = 9.0F;
+  Sampler sampler(logits);
+  sampler.mask = {std::uint64_t{1} << 5, 0, std::uint64_t{1} << 21};
+
+  const auto shares = sampler.shares(at_temperature(1));
+
+  ASSERT_EQ(shares.size(), 2U);
+  EXPECT_NEAR(shares.at(5), 0.5, 0.015);
+  EXPECT_NEAR(shares.at(149), 0.5, 0.015);
+  EXPECT_EQ(sampler.draw(SamplingParameters{}), 5);
+}
+
+TEST(Sampler, AMaskedTokenStaysMaskedWhateverPenaltiesAndBiasSay) {
+  Sampler sampler({4.0F, 1.0F, 2.0F});
+  sampler.mask.push_back(0b110);
+  sampler.seen = {{0, 1}, {2, 1}};
+  sampler.bias = {{0, 100.0F}};
+  SamplingParameters parameters;
+  parameters.presence_penalty = -50;
+  parameters.repetition_penalty = 0.1F;
+
+  EXPECT_EQ(sampler.draw(parameters), 2);
 }
 
 TEST(TopTokens, AreSortedWithTiesByLowerId) {

@@ -45,6 +45,7 @@ static_assert(SB_MAX_RANKS == sb::engine::kMaxRanks);
 static_assert(SB_MAX_LOGIT_BIAS == sb::engine::kMaxLogitBias);
 static_assert(SB_TOKEN_LAST_SAMPLED == sb::model::kLastSampled);
 static_assert(SB_TARGET_SAMPLE == sb::model::kSample);
+static_assert(SB_MASK_NONE == sb::engine::kNoMask);
 static_assert(SB_INTERNAL == static_cast<int32_t>(Status::kInternal));
 
 // Runs a body and turns what it throws into a status; the text starts with the function's name.
@@ -196,6 +197,7 @@ Status translate_config(const sb_engine_config& from, sb::engine::Config& to) {
   to.timeline_records = from.timeline_records;
   to.hang_timeout_ms = from.hang_timeout_ms;
   to.allow_fault_injection = from.allow_fault_injection != 0;
+  to.mask_slots = from.mask_slots;
   return Status::kOk;
 }
 
@@ -280,6 +282,7 @@ Status submit(sb_engine* engine, const sb_plan* plan) {
   translated.entries = span_of(engine->entries.data(), plan->n_entries);
   translated.blocks = span_of(plan->blocks, plan->n_blocks);
   translated.targets = span_of(plan->targets, plan->n_outputs);
+  if (plan->masks != nullptr) translated.masks = span_of(plan->masks, plan->n_outputs);
   return engine->engine->submit(translated);
 }
 
@@ -426,6 +429,25 @@ int32_t sb_row_begin(sb_engine* engine, int32_t row, const sb_sampling* sampling
                      const int32_t* history, int32_t n_history, int32_t n_prompt) {
   return call(__func__,
               [&] { return begin_row(engine, row, sampling, history, n_history, n_prompt); });
+}
+
+int32_t sb_engine_masks(const sb_engine* engine, sb_masks* out) {
+  return call(__func__, [&] {
+    if (Status s = check_pointer("engine", engine); s != Status::kOk) return s;
+    if (Status s = check_struct("out", out); s != Status::kOk) return s;
+    const sb::engine::MaskTable& masks = engine->engine->masks();
+    out->slots = static_cast<uint32_t>(masks.size());
+    out->slot_bytes = masks.slot_bytes();
+    out->base = masks.size() == 0 ? nullptr : masks.storage().data();
+    return Status::kOk;
+  });
+}
+
+int32_t sb_mask_ready(sb_engine* engine, int32_t slot, uint64_t step) {
+  return call(__func__, [&] {
+    if (Status s = check_pointer("engine", engine); s != Status::kOk) return s;
+    return engine->engine->mask_ready(slot, step);
+  });
 }
 
 int32_t sb_submit(sb_engine* engine, const sb_plan* plan) {

@@ -11,8 +11,8 @@
  *  - Every struct starts with struct_size = sizeof(the struct) as compiled by the caller; a size
  * the library does not know is SB_INVALID_ARGUMENT.
  *  - Memory passed in is only read during the call, except tensor data (see sb_engine_create).
- *  - sb_row_begin, sb_submit and sb_await are called by one thread, the engine thread. sb_inject
- * may be called by any.
+ *  - sb_row_begin, sb_submit, sb_mask_ready and sb_await are called by one thread, the engine
+ * thread. sb_inject may be called by any.
  *  - Times are CLOCK_MONOTONIC nanoseconds: the clock behind Java's System.nanoTime on Linux.
  *  - No exception crosses this boundary and the library never calls back.
  */
@@ -31,13 +31,14 @@ extern "C" {
 #define SB_API
 #endif
 
-#define SB_ABI_VERSION 1
+#define SB_ABI_VERSION 2
 #define SB_MAX_TOP_LOGPROBS 20
 #define SB_MAX_STAGES 16
 #define SB_MAX_RANKS 16
 #define SB_MAX_LOGIT_BIAS 4096
 #define SB_TOKEN_LAST_SAMPLED (-1)
 #define SB_TARGET_SAMPLE (-1)
+#define SB_MASK_NONE (-1)
 
 typedef enum sb_status {
   SB_OK = 0,
@@ -211,6 +212,7 @@ typedef struct sb_engine_config {
   int32_t timeline_records;      /* ring capacity per lane, power of two */
   int32_t hang_timeout_ms;       /* 0: never */
   int32_t allow_fault_injection; /* 0: sb_inject is SB_UNSUPPORTED */
+  int32_t mask_slots;            /* masks that outputs of steps in flight may name; 0: none */
 } sb_engine_config;
 
 /* Written by sb_engine_create while it repacks weights; another thread may poll it. */
@@ -240,8 +242,17 @@ typedef struct sb_machine {
   uint64_t available_bytes; /* memory the machine and the control group have to give */
 } sb_machine;
 
-/* In this order: penalties, bias, temperature, top_k, top_p, min_p, and a draw keyed by seed and
- * position. */
+/* The mask slots, each slot_bytes from the next: one bit per token, of token t bit t % 64 of word
+ * t / 64. The caller writes them in place. */
+typedef struct sb_masks {
+  uint32_t struct_size;
+  uint32_t slots;
+  uint64_t slot_bytes;
+  void* base; /* valid until sb_engine_destroy; null without slots */
+} sb_masks;
+
+/* In this order: the output's mask, penalties, bias, temperature, top_k, top_p, min_p, and a draw
+ * keyed by seed and position. */
 typedef struct sb_sampling {
   uint32_t struct_size;
   float temperature;        /* 0: greedy */
@@ -288,6 +299,8 @@ typedef struct sb_plan {
   const int32_t* blocks;
   const int32_t* targets; /* per output: SB_TARGET_SAMPLE, or the token whose log-probability is
                              wanted (nothing is sampled) */
+  const int32_t* masks; /* per output: the mask slot of what may be sampled, or SB_MASK_NONE; null:
+                           none has one. The step waits for sb_mask_ready before it samples */
 } sb_plan;
 
 /* Filled by sb_await. The arrays are the caller's, each for max_step_outputs outputs; null where
@@ -412,6 +425,10 @@ SB_API int32_t sb_row_begin(sb_engine* engine, int32_t row, const sb_sampling* s
                             const int32_t* history, int32_t n_history, int32_t n_prompt);
 /* Checks and copies the plan and starts it. Returns at once. */
 SB_API int32_t sb_submit(sb_engine* engine, const sb_plan* plan);
+SB_API int32_t sb_engine_masks(const sb_engine* engine, sb_masks* out);
+/* Lets the step, submitted or yet to be, sample under what the slot now holds. No unfinished step
+ * but this one may name the slot; its bits stay untouched until the step has been awaited. */
+SB_API int32_t sb_mask_ready(sb_engine* engine, int32_t slot, uint64_t step);
 /* Waits for the oldest unawaited step, at most timeout_ns; negative: without limit. SB_OK with
  * result->status not SB_OK when the step failed. On SB_HUNG the result's status, step,
  * failed_stage and failed_rank are written too: the first rank that neither finished the step nor

@@ -25,6 +25,7 @@ Status validate(const Config& config) {
       {"max_in_flight", config.max_in_flight, 1, kMaxInFlight},
       {"timeline_records", config.timeline_records, 2, kMillion},
       {"hang_timeout_ms", config.hang_timeout_ms, 0, INT32_MAX},
+      {"mask_slots", config.mask_slots, 0, 1 << 17},
   };
   for (const RangeCheck& check : checks) {
     if (check.value >= check.low && check.value <= check.high) continue;

@@ -33,6 +33,7 @@ struct Config {
   std::int32_t timeline_records = 0;
   std::int32_t hang_timeout_ms = 0;
   bool allow_fault_injection = false;
+  std::int32_t mask_slots = 0;
 
   [[nodiscard]] model::Placement placement() const { return {stages, ranks}; }
   [[nodiscard]] std::int32_t lanes() const { return stages * ranks; }

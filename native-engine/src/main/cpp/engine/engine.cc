@@ -49,6 +49,7 @@ Engine::Engine(const model::Config& model, const Config& config)
   shared_.slots = slots_;
   shared_.rows = &rows_;
   shared_.faults = &faults_;
+  shared_.masks = &masks_;
   shared_.timeline = &timeline_;
   shared_.barrier_spin_ns = alone ? kBarrierSpinNs : 0;
   shared_.idle_spin_ns = alone ? kIdleSpinNs : 0;
@@ -64,6 +65,7 @@ Engine::Engine(const model::Config& model, const Config& config)
 Engine::~Engine() {
   faults_.stop();
   shared_.submitted.poison();
+  masks_.poison();
   for (const std::unique_ptr<Stage>& stage : stages_) stage->poison();
   for (const std::unique_ptr<Stage>& stage : stages_) stage->join();
 }
@@ -120,6 +122,7 @@ void Engine::lay_out(Carver& kv, Carver& scratch, Carver& lazy) {
   for (const std::unique_ptr<Stage>& stage : stages_) stage->lay_out(kv, scratch);
   for (Slot& slot : slots_) slot.lay_out(scratch, config_, model_, limits_.max_blocks);
   rows_.lay_out(scratch, lazy, config_.max_rows, model_.context);
+  masks_.lay_out(lazy, config_.mask_slots, model_.vocab);
   timeline_ = Timeline::lay_out(scratch, config_.lanes(), config_.timeline_records);
 }
 
@@ -192,6 +195,8 @@ Status Engine::submit(const Plan& plan) {
   }
   const std::uint64_t last_step = last_step_.load(std::memory_order_relaxed);
   if (Status s = check_plan(limits_, plan, last_step, ++checks_, rows_); s != Status::kOk) return s;
+  const auto is_finished = [this](std::uint32_t gate_value) { return finished(gate_value); };
+  if (Status s = masks_.claim(plan, submitted_ + 1, is_finished); s != Status::kOk) return s;
   Slot& slot = shared_.slot(submitted_);
   slot.fill(plan, rows_);
   ++submitted_;
@@ -208,6 +213,12 @@ Status Engine::submit(const Plan& plan) {
   slot.submit_ns = now_ns();
   shared_.submitted.advance();
   return Status::kOk;
+}
+
+Status Engine::mask_ready(std::int32_t slot, std::uint64_t step) {
+  if (hung_) return lost();
+  return masks_.ready(slot, step,
+                      [this](std::uint32_t gate_value) { return finished(gate_value); });
 }
 
 Status Engine::await(std::int64_t timeout_ns, StepResult& result) {

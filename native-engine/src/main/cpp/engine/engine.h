@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "engine/config.h"
 #include "engine/fault.h"
+#include "engine/mask_table.h"
 #include "engine/plan.h"
 #include "engine/row_table.h"
 #include "engine/slot.h"
@@ -70,6 +71,8 @@ class Engine {
 
   Status begin_row(const RowStart& start);
   Status submit(const Plan& plan);
+  [[nodiscard]] const MaskTable& masks() const { return masks_; }
+  Status mask_ready(std::int32_t slot, std::uint64_t step);
   // Waits for the oldest step at most timeout_ns; negative: without limit. On kHung, result tells
   // the step and where it hangs.
   Status await(std::int64_t timeout_ns, StepResult& result);
@@ -100,6 +103,7 @@ class Engine {
   std::vector<Slot> slots_;
   Timeline timeline_;
   FaultTable faults_;
+  MaskTable masks_;
   Shared shared_;
   std::vector<std::unique_ptr<Stage>> stages_;
 

@@ -28,6 +28,7 @@ struct Plan {
   std::span<const PlanEntry> entries;
   std::span<const std::int32_t> blocks;
   std::span<const std::int32_t> targets;  // one per output
+  std::span<const std::int32_t> masks;    // one per output, or empty: none has a mask
 };
 
 struct PlanLimits {

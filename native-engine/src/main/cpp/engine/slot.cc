@@ -17,6 +17,7 @@ void Slot::lay_out(Carver& carver, const Config& config, const model::Config& mo
   output_sequences_ = carver.take<std::int32_t>(outputs);
   output_keys_ = carver.take<std::uint32_t>(outputs);
   targets_ = carver.take<std::int32_t>(outputs);
+  masks_ = carver.take<std::int32_t>(outputs);
   result_tokens = carver.take<std::int32_t>(outputs);
   result_logprobs = carver.take<float>(outputs);
   top_tokens = carver.take<std::int32_t>(outputs * kMaxTopLogprobs);
@@ -39,6 +40,8 @@ void Slot::fill(const Plan& plan, RowTable& rows) {
   std::copy(plan.tokens.begin(), plan.tokens.end(), tokens_.begin());
   std::copy(plan.blocks.begin(), plan.blocks.end(), blocks_.begin());
   std::copy(plan.targets.begin(), plan.targets.end(), targets_.begin());
+  std::fill_n(masks_.begin(), plan.targets.size(), kNoMask);
+  std::copy(plan.masks.begin(), plan.masks.end(), masks_.begin());
   for (std::size_t i = 0; i < plan.entries.size(); ++i) {
     add_sequence(plan, plan.entries[i], i, rows);
   }

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "engine/config.h"
+#include "engine/mask_table.h"
 #include "engine/plan.h"
 #include "engine/row_table.h"
 #include "model/batch.h"
@@ -55,6 +56,10 @@ class Slot {
   [[nodiscard]] std::uint32_t output_key(std::int64_t output) const {
     return output_keys_[static_cast<std::size_t>(output)];
   }
+  // The mask slot it is sampled under, or kNoMask.
+  [[nodiscard]] std::int32_t output_mask(std::int64_t output) const {
+    return masks_[static_cast<std::size_t>(output)];
+  }
   [[nodiscard]] std::int32_t output_sequence(std::int64_t output) const {
     return output_sequences_[static_cast<std::size_t>(output)];
   }
@@ -86,7 +91,7 @@ class Slot {
   model::Batch batch_;
   std::span<model::Sequence> sequences_;
   std::span<std::int32_t> tokens_, sequence_of_, blocks_;
-  std::span<std::int32_t> output_tokens_, output_sequences_, targets_;
+  std::span<std::int32_t> output_tokens_, output_sequences_, targets_, masks_;
   std::span<std::uint32_t> output_keys_;
   std::int32_t used_tokens_ = 0;
   std::int32_t used_outputs_ = 0;

@@ -329,9 +329,11 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
     for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
       if (slot.output_key(i) % threads != worker.index) continue;
       sampled = true;
-      output(worker, slot, i,
-             logits_.subspan(static_cast<std::size_t>((i - begin) * vocab),
-                             static_cast<std::size_t>(vocab)));
+      if (!output(worker, slot, i,
+                  logits_.subspan(static_cast<std::size_t>((i - begin) * vocab),
+                                  static_cast<std::size_t>(vocab)))) {
+        return false;
+      }
     }
     if (worker.keeps_time && sampled) worker.clock.lap(Kind::kSample);
   }
@@ -353,33 +355,36 @@ void Stage::embeddings(Worker& worker, Slot& slot) {
   if (worker.keeps_time) worker.clock.lap(Kind::kSample);
 }
 
-void Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::span<const float> logits) {
+bool Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::span<const float> logits) {
   const auto at = static_cast<std::size_t>(index);
   const auto owner = static_cast<std::size_t>(slot.output_sequence(index));
   const model::Sequence& sequence = slot.batch().sequences[owner];
-  const std::int32_t token = choose_token(worker, slot, index, logits);
-  slot.result_tokens[at] = token;
+  if (!choose_token(worker, slot, index, logits)) return false;
   slot.result_logprobs[at] = std::numeric_limits<float>::quiet_NaN();
   const auto top = slot.top_tokens.subspan(at * kMaxTopLogprobs, kMaxTopLogprobs);
   const auto top_logprobs = slot.top_logprobs.subspan(at * kMaxTopLogprobs, kMaxTopLogprobs);
   std::fill(top.begin(), top.end(), -1);
   std::fill(top_logprobs.begin(), top_logprobs.end(), -std::numeric_limits<float>::infinity());
   const bool scored = slot.batch().targets[at] != model::kSample;
-  if (!scored && !sequence.want_logprobs && sequence.top_logprobs == 0) return;
+  if (!scored && !sequence.want_logprobs && sequence.top_logprobs == 0) return true;
   const auto normaliser = model::Normaliser::of(logits);
   const auto logprob = [&](std::int32_t id) {
     return normaliser.log_probability(logits[static_cast<std::size_t>(id)]);
   };
-  slot.result_logprobs[at] = logprob(token);
+  slot.result_logprobs[at] = logprob(slot.result_tokens[at]);
   const auto wanted = top.first(static_cast<std::size_t>(sequence.top_logprobs));
   const std::size_t found = model::top_tokens(logits, wanted);
   for (std::size_t i = 0; i < found; ++i) top_logprobs[i] = logprob(top[i]);
+  return true;
 }
 
-std::int32_t Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index,
-                                 std::span<const float> logits) {
-  const std::int32_t target = slot.batch().targets[static_cast<std::size_t>(index)];
-  if (target != model::kSample) return target;
+// The output's token, once its mask is known where it has one; false when the engine is being
+// stopped.
+bool Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index,
+                         std::span<const float> logits) {
+  std::int32_t& chosen = slot.result_tokens[static_cast<std::size_t>(index)];
+  chosen = slot.batch().targets[static_cast<std::size_t>(index)];
+  if (chosen != model::kSample) return true;
   const std::int32_t token = slot.batch().output_tokens[static_cast<std::size_t>(index)];
   const std::int32_t row_index = slot.batch().sequence(token).row;
   Row& row = (*shared_.rows)[row_index];
@@ -390,11 +395,15 @@ std::int32_t Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index,
   input.bias = row.bias();
   // The sampled token follows the one whose logits these are.
   input.position = static_cast<std::uint64_t>(slot.batch().position(token)) + 1;
-  const std::int32_t sampled = model::sample(input, *worker.sampler);
-  if (row.sampling.penalises()) row.counts.add(sampled);
-  shared_.rows->last_sampled()[static_cast<std::size_t>(row_index)] = sampled;
+  if (const std::int32_t mask = slot.output_mask(index); mask != kNoMask) {
+    if (!shared_.masks->wait(mask, slot.step, worker.idle_spin)) return false;
+    input.mask = shared_.masks->bits(mask);
+  }
+  chosen = model::sample(input, *worker.sampler);
+  if (row.sampling.penalises()) row.counts.add(chosen);
+  shared_.rows->last_sampled()[static_cast<std::size_t>(row_index)] = chosen;
   shared_.rows->failures()[static_cast<std::size_t>(row_index)] = 0;
-  return sampled;
+  return true;
 }
 
 // What a failed step should have sampled is unknown, and so fails the steps that need it.

@@ -13,6 +13,7 @@
 #include "base/team.h"
 #include "engine/config.h"
 #include "engine/fault.h"
+#include "engine/mask_table.h"
 #include "engine/row_table.h"
 #include "engine/slot.h"
 #include "engine/timeline.h"
@@ -29,6 +30,7 @@ struct Shared {
   std::span<Slot> slots;
   RowTable* rows = nullptr;
   FaultTable* faults = nullptr;
+  MaskTable* masks = nullptr;
   const Timeline* timeline = nullptr;
   Gate submitted;  // steps handed in
   std::int64_t barrier_spin_ns = 0;
@@ -120,9 +122,10 @@ class Stage {
   void load_hidden(Worker& worker, const Slot& slot);
   [[nodiscard]] bool outputs(Worker& worker, Slot& slot);
   void embeddings(Worker& worker, Slot& slot);
-  void output(Worker& worker, Slot& slot, std::int64_t index, std::span<const float> logits);
-  [[nodiscard]] std::int32_t choose_token(Worker& worker, Slot& slot, std::int64_t index,
-                                          std::span<const float> logits);
+  [[nodiscard]] bool output(Worker& worker, Slot& slot, std::int64_t index,
+                            std::span<const float> logits);
+  [[nodiscard]] bool choose_token(Worker& worker, Slot& slot, std::int64_t index,
+                                  std::span<const float> logits);
   void forget_samples(const Slot& slot);
   void finish(Worker& worker, Slot& slot);
   void publish(Slot& slot);

@@ -82,11 +82,32 @@ void penalise(const SamplingParameters& parameters, std::span<const TokenCount> 
   }
 }
 
-// The logits after penalties and bias; the given ones when there are none.
+// Copies the logits, minus infinity where the mask has no bit.
+void copy_masked(std::span<const float> logits, std::span<const std::uint64_t> mask,
+                 std::span<float> out) {
+  constexpr std::size_t kBits = 64;
+  for (std::size_t begin = 0; begin < logits.size(); begin += kBits) {
+    const std::uint64_t word = mask[begin / kBits];
+    const std::size_t count = std::min(kBits, logits.size() - begin);
+    if (word == 0) {
+      std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(begin), count, kMinusInfinity);
+      continue;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      out[begin + i] = (word >> i & 1) != 0 ? logits[begin + i] : kMinusInfinity;
+    }
+  }
+}
+
+// The logits after mask, penalties and bias; the given ones when there are none.
 std::span<const float> adjust(const SamplingInput& input, SamplerScratch& scratch) {
   const bool penalises = input.parameters->penalises() && !input.seen.empty();
-  if (!penalises && input.bias.empty()) return input.logits;
-  std::copy(input.logits.begin(), input.logits.end(), scratch.adjusted.begin());
+  if (!penalises && input.bias.empty() && input.mask.empty()) return input.logits;
+  if (input.mask.empty()) {
+    std::copy(input.logits.begin(), input.logits.end(), scratch.adjusted.begin());
+  } else {
+    copy_masked(input.logits, input.mask, scratch.adjusted);
+  }
   if (penalises) penalise(*input.parameters, input.seen, scratch.adjusted);
   for (const LogitBias& bias : input.bias) {
     scratch.adjusted[static_cast<std::size_t>(bias.token)] += bias.value;

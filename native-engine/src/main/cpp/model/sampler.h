@@ -1,6 +1,7 @@
 // From logits to a token and to log-probabilities: pure functions.
 //
 // Order of sampling, each step on the result of the one before:
+//   0. the mask: a token whose bit is not set gets minus infinity
 //   1. repetition penalty, over tokens of prompt and output: a positive logit is divided by it, any
 //      other multiplied; then presence and frequency penalties, over output tokens, subtracted
 //   2. logit bias, added
@@ -47,7 +48,8 @@ struct SamplingInput {
   const SamplingParameters* parameters = nullptr;
   std::span<const TokenCount> seen;
   std::span<const LogitBias> bias;
-  std::uint64_t position = 0;  // of the token being sampled
+  std::uint64_t position = 0;           // of the token being sampled
+  std::span<const std::uint64_t> mask;  // bit t % 64 of word t / 64 allows token t; empty: all
 };
 
 // One thread's working memory.

@@ -3,6 +3,8 @@ package dev.switchboard.worker;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.chat.ChatTemplate;
+import dev.switchboard.constraint.ConstraintCompiler;
+import dev.switchboard.constraint.TokenVocabulary;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.scheduler.GenerationRequest;
@@ -112,6 +114,7 @@ final class WorkerFixture implements AutoCloseable {
         new ServedModel.Topology(1, 2, 1, "reference"),
         new ServedModel.Memory(1, 2, 3),
         new ByteTokenizer(true),
+        new ConstraintCompiler(new TokenVocabulary(new ByteTokenizer(true), ByteTokenizer.SIZE)),
         template,
         toolFormat,
         engine,

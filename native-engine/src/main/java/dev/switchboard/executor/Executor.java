@@ -17,6 +17,9 @@ public interface Executor extends AutoCloseable {
   /** In place of a target: sample a token. */
   int SAMPLE = -1;
 
+  /** In place of a mask slot: everything may be sampled. */
+  int NO_MASK = -1;
+
   /** Most alternatives per output, and their stride in {@link StepResult}. */
   int MAX_TOP_LOGPROBS = 20;
 
@@ -35,6 +38,15 @@ public interface Executor extends AutoCloseable {
 
   /** Starts a step and returns at once; the plan is copied. */
   void submit(StepPlan plan);
+
+  /**
+   * Lets a step sample the output that names the mask slot; until then the step waits before that
+   * output, having computed everything else. The slot may be named by no other unfinished step.
+   *
+   * @param step submitted, or the next one to be
+   * @param allowed one bit per token, {@link ExecutorInfo#maskWords} words; copied
+   */
+  void mask(int slot, long step, long[] allowed);
 
   /**
    * Waits for the oldest unawaited step.

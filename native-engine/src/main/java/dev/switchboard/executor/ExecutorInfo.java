@@ -38,6 +38,16 @@ public record ExecutorInfo(
     return embeddingSize > 0;
   }
 
+  /** Masks that outputs of steps in flight may name: two for each row. */
+  public int maskSlots() {
+    return 2 * rows;
+  }
+
+  /** 64-bit words of a mask that covers the vocabulary. */
+  public int maskWords() {
+    return Math.ceilDiv(vocab, Long.SIZE);
+  }
+
   public int lanes() {
     return stages * ranks;
   }

@@ -3,11 +3,13 @@ package dev.switchboard.executor;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.switchboard.executor.ExecutorConfig.Isa;
 import dev.switchboard.executor.ExecutorException.Status;
 import dev.switchboard.executor.binding.Switchboard;
 import dev.switchboard.executor.binding.sb_fault;
+import dev.switchboard.executor.binding.sb_masks;
 import dev.switchboard.executor.binding.sb_memory;
 import dev.switchboard.executor.binding.sb_progress;
 import dev.switchboard.executor.binding.sb_sampling;
@@ -38,6 +40,8 @@ public final class NativeExecutor implements Executor {
   private final MemorySegment history;
   private final MemorySegment biasTokens;
   private final MemorySegment biasValues;
+  private final MemorySegment masks;
+  private final long maskBytes;
   private final StepResult result;
   private final Object lifeLock = new Object();
   private boolean closed;
@@ -48,6 +52,7 @@ public final class NativeExecutor implements Executor {
     void loaded(long doneBytes, long totalBytes);
   }
 
+  @SuppressWarnings("restricted")
   private NativeExecutor(
       Arena arena, MemorySegment engine, ExecutorInfo info, ExecutorConfig config) {
     this.arena = arena;
@@ -60,6 +65,11 @@ public final class NativeExecutor implements Executor {
     biasTokens = arena.allocate(JAVA_INT, MAX_LOGIT_BIAS);
     biasValues = arena.allocate(JAVA_FLOAT, MAX_LOGIT_BIAS);
     result = new StepResult(config.maxStepOutputs(), info.embeddingSize());
+    MemorySegment slots = sb_masks.allocate(arena);
+    sb_masks.struct_size(slots, (int) sb_masks.sizeof());
+    NativeLibrary.check(Switchboard.sb_engine_masks(engine, slots));
+    maskBytes = sb_masks.slot_bytes(slots);
+    masks = sb_masks.base(slots).reinterpret(maskBytes * info.maskSlots());
     sb_sampling.struct_size(sampling, (int) sb_sampling.sizeof());
     sb_sampling.bias_tokens(sampling, biasTokens);
     sb_sampling.bias_values(sampling, biasValues);
@@ -208,6 +218,12 @@ public final class NativeExecutor implements Executor {
   public void submit(StepPlan plan) {
     step.write(plan);
     NativeLibrary.check(Switchboard.sb_submit(engine, step.plan));
+  }
+
+  @Override
+  public void mask(int slot, long number, long[] allowed) {
+    MemorySegment.copy(allowed, 0, masks, JAVA_LONG, slot * maskBytes, info.maskWords());
+    NativeLibrary.check(Switchboard.sb_mask_ready(engine, slot, number));
   }
 
   @Override

@@ -99,6 +99,7 @@ final class NativeModel {
     sb_engine_config.timeline_records(struct, config.timelineRecords());
     sb_engine_config.hang_timeout_ms(struct, config.hangTimeoutMs());
     sb_engine_config.allow_fault_injection(struct, config.allowFaultInjection() ? 1 : 0);
+    sb_engine_config.mask_slots(struct, 2 * config.maxRows());
     return struct;
   }
 

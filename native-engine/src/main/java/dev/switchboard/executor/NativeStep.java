@@ -31,6 +31,7 @@ final class NativeStep {
   private final MemorySegment tokens;
   private final MemorySegment blocks;
   private final MemorySegment targets;
+  private final MemorySegment masks;
   private final MemorySegment resultTokens;
   private final MemorySegment resultLogprobs;
   private final MemorySegment topTokens;
@@ -45,12 +46,14 @@ final class NativeStep {
     tokens = arena.allocate(JAVA_INT, config.maxStepTokens());
     blocks = arena.allocate(JAVA_INT, tableBlocks * config.maxRows());
     targets = arena.allocate(JAVA_INT, outputs);
+    masks = arena.allocate(JAVA_INT, outputs);
     plan = sb_plan.allocate(arena);
     sb_plan.struct_size(plan, (int) sb_plan.sizeof());
     sb_plan.tokens(plan, tokens);
     sb_plan.entries(plan, entries);
     sb_plan.blocks(plan, blocks);
     sb_plan.targets(plan, targets);
+    sb_plan.masks(plan, masks);
 
     resultTokens = arena.allocate(JAVA_INT, outputs);
     resultLogprobs = arena.allocate(JAVA_FLOAT, outputs);
@@ -74,6 +77,7 @@ final class NativeStep {
     MemorySegment.copy(from.tokens(), 0, tokens, JAVA_INT, 0, from.tokenTotal());
     MemorySegment.copy(from.blocks(), 0, blocks, JAVA_INT, 0, from.blockTotal());
     MemorySegment.copy(from.targets(), 0, targets, JAVA_INT, 0, from.outputTotal());
+    MemorySegment.copy(from.masks(), 0, masks, JAVA_INT, 0, from.outputTotal());
     sb_plan.n_entries(plan, from.entries());
     sb_plan.n_tokens(plan, from.tokenTotal());
     sb_plan.n_outputs(plan, from.outputTotal());

@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Timing follows a pipeline: a stage works on one step at a time, in order, and a step whose
  * rows wait for a sampled token starts after the step that samples it. Results, timeline records
  * and faults have the shape of the native ones.
+ *
+ * <p>A token under a mask is drawn when the mask is known; a step that needs it must be submitted
+ * after that, which is stricter than the native library.
  */
 public final class SimulatedExecutor implements Executor {
   private static final int NEVER_WRITTEN = -1;
@@ -37,6 +40,7 @@ public final class SimulatedExecutor implements Executor {
   private final int[] kvPositions;
   private final long[] blockStep;
   private final int[] blockRow;
+  private final Masks masks;
   private final ArrayDeque<Pending> pending = new ArrayDeque<>();
   private final long[] stageFreeNanos;
   private final long[] finishedStep;
@@ -75,6 +79,7 @@ public final class SimulatedExecutor implements Executor {
     Arrays.fill(kvPositions, NEVER_WRITTEN);
     blockStep = new long[config.kvBlocks()];
     blockRow = new int[config.kvBlocks()];
+    masks = new Masks(info.maskSlots(), vocab);
     stageFreeNanos = new long[config.stages()];
     finishedStep = new long[info.lanes()];
     finishedNanos = new long[info.lanes()];
@@ -96,6 +101,7 @@ public final class SimulatedExecutor implements Executor {
     rows[row].seed = sampling.temperature() == 0 ? 0 : sampling.seed();
     rows[row].lastStep = 0;
     rows[row].sampledNanos = 0;
+    rows[row].waitsForMask = false;
   }
 
   private long awaitedStep() {
@@ -154,6 +160,7 @@ public final class SimulatedExecutor implements Executor {
     for (int i = 0; i < plan.tokenCount(entry); i++) {
       int id = plan.tokens()[firstToken + i];
       require(id >= LAST_SAMPLED && id < info.vocab(), "token");
+      require(id != LAST_SAMPLED || !rows[row].waitsForMask, "the row's token has no mask yet");
       waits |= id == LAST_SAMPLED;
     }
     return waits ? rows[row].sampledNanos : 0;
@@ -178,7 +185,7 @@ public final class SimulatedExecutor implements Executor {
       state = mix(state ^ read(plan, entry, p));
       if (p >= outputsFrom) {
         int output = firstOutput + p - outputsFrom;
-        emit(state, row, p, plan.targets()[output], output, step);
+        emit(state, row, p, plan, output, step);
       }
     }
   }
@@ -193,14 +200,25 @@ public final class SimulatedExecutor implements Executor {
     }
   }
 
-  private void emit(long state, Row row, int position, int target, int output, Pending step) {
+  private void emit(long state, Row row, int position, StepPlan plan, int output, Pending step) {
     long drawn = mix(state ^ mix(row.seed + position));
+    int target = plan.targets()[output];
     int token = target == SAMPLE ? (int) Math.floorMod(drawn, (long) info.vocab()) : target;
+    step.tokens[output] = token;
+    step.states[output] = state;
     if (target == SAMPLE) {
       row.sampled = token;
     }
-    step.tokens[output] = token;
-    step.states[output] = state;
+    if (plan.masks()[output] != NO_MASK) {
+      require(target == SAMPLE, "nothing is sampled under the mask");
+      masks.await(plan.masks()[output], row, step, output);
+    }
+  }
+
+  @Override
+  public void mask(int slot, long step, long[] allowed) {
+    require(slot >= 0 && slot < info.maskSlots(), "slot");
+    masks.ready(slot, step, allowed);
   }
 
   private void write(StepPlan plan, int entry, int position, int token, boolean fails) {
@@ -292,8 +310,8 @@ public final class SimulatedExecutor implements Executor {
     long deadline = time.nanos() + timeoutNanos;
     long hangNanos = config.hangTimeoutMs() * 1_000_000L;
     long lost = hangNanos == 0 ? Long.MAX_VALUE : oldest.startNanos + hangNanos;
-    time.waitUntil(Math.min(deadline, Math.min(oldest.endNanos, lost)));
-    if (oldest.endNanos > time.nanos()) {
+    time.waitUntil(Math.min(deadline, Math.min(oldest.readyNanos(), lost)));
+    if (oldest.readyNanos() > time.nanos()) {
       if (time.nanos() >= lost) {
         throw new ExecutorException(
             Status.HUNG, "step " + oldest.step + " ran over " + config.hangTimeoutMs() + " ms");
@@ -467,7 +485,61 @@ public final class SimulatedExecutor implements Executor {
     private long lastStep;
     private long sampledNanos;
     private int sampled;
+    private boolean waitsForMask;
   }
+
+  /** Masks by slot, and the outputs that wait for them. */
+  private final class Masks {
+    private final long[][] allowed;
+    private final long[] readyFor;
+    private final @Nullable MaskedOutput[] waiting;
+
+    Masks(int slots, int vocab) {
+      allowed = new long[slots][Math.ceilDiv(vocab, Long.SIZE)];
+      readyFor = new long[slots];
+      waiting = new MaskedOutput[slots];
+    }
+
+    void await(int slot, Row row, Pending step, int output) {
+      require(waiting[slot] == null, "the mask slot is in an unfinished step");
+      waiting[slot] = new MaskedOutput(row, step, output);
+      row.waitsForMask = true;
+      step.masksMissing++;
+      if (readyFor[slot] == step.step) {
+        resolve(slot);
+      }
+    }
+
+    void ready(int slot, long step, long[] bits) {
+      MaskedOutput output = waiting[slot];
+      require(output == null || output.step.step == step, "the slot is in an unfinished step");
+      System.arraycopy(bits, 0, allowed[slot], 0, allowed[slot].length);
+      readyFor[slot] = step;
+      if (output != null) {
+        resolve(slot);
+      }
+    }
+
+    /** Takes the first allowed token from the drawn one on. */
+    private void resolve(int slot) {
+      MaskedOutput masked = Objects.requireNonNull(waiting[slot]);
+      waiting[slot] = null;
+      int token = masked.step.tokens[masked.output];
+      for (int tries = 0; tries < info.vocab() && !allows(slot, token); tries++) {
+        token = (token + 1) % info.vocab();
+      }
+      masked.step.tokens[masked.output] = token;
+      masked.step.masksMissing--;
+      masked.row.sampled = token;
+      masked.row.waitsForMask = false;
+    }
+
+    private boolean allows(int slot, int token) {
+      return (allowed[slot][token / Long.SIZE] >>> token & 1) != 0;
+    }
+  }
+
+  private record MaskedOutput(Row row, Pending step, int output) {}
 
   private record LaneRecord(
       long step, int lane, Kind kind, long startNanos, long endNanos, long busyNanos, int tokens) {}
@@ -484,6 +556,7 @@ public final class SimulatedExecutor implements Executor {
     private final long[] busyNanos = new long[info.lanes()];
     private long startNanos;
     private long endNanos;
+    private int masksMissing;
     private @Nullable Fault failure;
 
     Pending(StepPlan plan, long now) {
@@ -492,6 +565,11 @@ public final class SimulatedExecutor implements Executor {
       planTokens = plan.tokenTotal();
       tokens = new int[plan.outputTotal()];
       states = new long[plan.outputTotal()];
+    }
+
+    /** When it has ended; never while a mask is missing. */
+    private long readyNanos() {
+      return masksMissing > 0 ? Long.MAX_VALUE : endNanos;
     }
   }
 }

@@ -18,6 +18,7 @@ public final class StepPlan {
   private final boolean[] logprobs;
   private final int[] tokens;
   private final int[] targets;
+  private final int[] masks;
   private int[] blocks;
   private long step;
   private int entries;
@@ -36,6 +37,7 @@ public final class StepPlan {
     logprobs = new boolean[maxEntries];
     tokens = new int[maxTokens];
     targets = new int[maxOutputs];
+    masks = new int[maxOutputs];
     blocks = new int[Math.max(64, maxEntries)];
   }
 
@@ -96,8 +98,14 @@ public final class StepPlan {
 
   /** Adds an output for the entry's last positions: a target token or {@link Executor#SAMPLE}. */
   public void output(int target) {
+    masks[outputTotal] = Executor.NO_MASK;
     targets[outputTotal++] = target;
     outputCounts[entries - 1]++;
+  }
+
+  /** Has the last output, a sampled one, wait for {@link Executor#mask}. */
+  public void mask(int slot) {
+    masks[outputTotal - 1] = slot;
   }
 
   public long step() {
@@ -160,6 +168,11 @@ public final class StepPlan {
   /** Block tables of all entries, concatenated; the first {@link #blockTotal} count. */
   int[] blocks() {
     return blocks;
+  }
+
+  /** Mask slots of all outputs, or {@link Executor#NO_MASK}. */
+  int[] masks() {
+    return masks;
   }
 
   /** Targets of all entries, concatenated; the first {@link #outputTotal} count. */

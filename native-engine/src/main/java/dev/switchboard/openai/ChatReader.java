@@ -225,10 +225,6 @@ final class ChatReader {
 
   private void requireTextOnly() {
     body.list("modalities", 8, ChatReader::modality);
-    JsonFields format = body.object("response_format");
-    if (format != null && !format.requiredString("type", 1, ANY_LENGTH).equals("text")) {
-      throw JsonFields.unsupported("response_format.type", "other than text is not supported");
-    }
   }
 
   private static String modality(JsonNode value, String path) {

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param topLogprobs -1: no log-probabilities; 0 to 20: the chosen token's and so many alternatives
  * @param priority lower runs first, -100 to 100
  * @param user the caller's own name for its user; null when absent
+ * @param shape what the answer must look like; null for anything
  */
 public record GenerationOptions(
     @Nullable Integer maxTokens,
@@ -44,7 +45,8 @@ public record GenerationOptions(
     boolean ignoreEos,
     int topLogprobs,
     int priority,
-    @Nullable String user) {
+    @Nullable String user,
+    @Nullable AnswerShape shape) {
   public GenerationOptions {
     logitBias = Map.copyOf(logitBias);
     stop = List.copyOf(stop);

@@ -29,12 +29,6 @@ final class OptionsReader {
           "length_penalty",
           "use_beam_search",
           "prompt_logprobs",
-          "grammar",
-          "json_schema",
-          "guided_json",
-          "guided_regex",
-          "guided_choice",
-          "guided_grammar",
           "structured_outputs",
           "typical_p",
           "mirostat",
@@ -65,7 +59,8 @@ final class OptionsReader {
         body.bool("ignore_eos", false),
         topLogprobs,
         body.integer("priority", -MOST_PRIORITY, MOST_PRIORITY, 0),
-        body.string("user", 0, 256));
+        body.string("user", 0, 256),
+        ShapeReader.read(body));
   }
 
   /** Refuses a field unless it is absent, false, 0 or empty, which all ask for nothing. */

@@ -48,7 +48,6 @@ public final class RequestParser {
     List<Prompt> prompts = prompts(fields);
     boolean echo = fields.bool("echo", false);
     OptionsReader.refuse(fields, "suffix");
-    OptionsReader.refuse(fields, "response_format");
     Integer maxTokens = OptionsReader.maxTokens(fields, "max_tokens", echo ? 0 : 1);
     int logprobs = fields.integer("logprobs", 0, MOST_LOGPROBS, -1);
     GenerationOptions options = OptionsReader.read(fields, maxTokens, logprobs);

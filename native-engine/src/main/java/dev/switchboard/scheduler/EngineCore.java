@@ -22,6 +22,7 @@ final class EngineCore {
   private final Scheduler scheduler;
   private final StepTraces traces;
   private final StepPlan plan;
+  private final Scheduler.MaskSink masks;
   private boolean checkedIdle = true;
 
   EngineCore(Executor executor, EngineConfig config, EpochClock clock, PrefixKey key) {
@@ -29,6 +30,7 @@ final class EngineCore {
     this.executor = executor;
     this.config = config;
     this.clock = clock;
+    masks = executor::mask;
     pool = new BlockPool(info.kvBlocks(), info.kvBlockTokens());
     scheduler = new Scheduler(info, config, pool, new PrefixHash(key));
     traces = new StepTraces(maxInFlight(), info.stages(), info.ranks());
@@ -65,6 +67,7 @@ final class EngineCore {
       }
       traces.begin(plan.step(), plan.tokenTotal(), plan.entries());
       executor.submit(plan);
+      supplyMasks();
     }
   }
 
@@ -77,6 +80,7 @@ final class EngineCore {
     if (scheduler.inFlight() == 0) {
       return false;
     }
+    supplyMasks();
     StepResult result = executor.await(timeoutNanos);
     if (result == null) {
       return false;
@@ -85,7 +89,12 @@ final class EngineCore {
     StepTrace trace = traces.trace(result.step());
     trace.finish(result);
     scheduler.apply(result, trace, clock.nanos());
+    supplyMasks();
     return true;
+  }
+
+  private void supplyMasks() {
+    scheduler.supplyMasks(masks, clock.nanos());
   }
 
   /** With nothing left to do: proves once per idle phase that no block leaked. */

@@ -46,7 +46,7 @@ public interface GenerationListener {
    * Why a generation failed.
    *
    * @param kind a stable word: {@code step_failed}, {@code out_of_memory}, {@code hung}, {@code
-   *     shutdown}, {@code internal}
+   *     shutdown}, {@code constraint_dead_end} (no token may follow), {@code internal}
    * @param stage where, or -1
    * @param rank where, or -1
    */

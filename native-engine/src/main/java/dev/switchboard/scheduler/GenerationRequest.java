@@ -1,7 +1,9 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.constraint.Constraint;
 import dev.switchboard.executor.Sampling;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What to generate.
@@ -18,6 +20,7 @@ import java.util.Set;
  * @param cacheSalt prefixes are shared only between equal salts
  * @param receivedNanos when the worker received it, epoch nanoseconds
  * @param stepDetail the timeline lists every step
+ * @param constraint what the answer must look like; null for anything
  */
 public record GenerationRequest(
     String requestId,
@@ -31,7 +34,8 @@ public record GenerationRequest(
     int priority,
     String cacheSalt,
     long receivedNanos,
-    boolean stepDetail) {
+    boolean stepDetail,
+    @Nullable Constraint constraint) {
   public GenerationRequest {
     stopTokens = Set.copyOf(stopTokens);
   }
@@ -56,5 +60,35 @@ public record GenerationRequest(
         "",
         receivedNanos,
         true);
+  }
+
+  /** Without a constraint. */
+  public GenerationRequest(
+      String requestId,
+      int choice,
+      int[] prompt,
+      int maxTokens,
+      Sampling sampling,
+      Set<Integer> stopTokens,
+      int topLogprobs,
+      boolean promptLogprobs,
+      int priority,
+      String cacheSalt,
+      long receivedNanos,
+      boolean stepDetail) {
+    this(
+        requestId,
+        choice,
+        prompt,
+        maxTokens,
+        sampling,
+        stopTokens,
+        topLogprobs,
+        promptLogprobs,
+        priority,
+        cacheSalt,
+        receivedNanos,
+        stepDetail,
+        null);
   }
 }

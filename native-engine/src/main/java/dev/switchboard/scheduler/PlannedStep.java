@@ -1,5 +1,6 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.executor.Executor;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -9,6 +10,8 @@ final class PlannedStep {
   private final int[] ends;
   private final int[] tokens;
   private final int[] outputs;
+  private final int[] masks;
+  private int masksMissing;
   private long step;
   private int size;
 
@@ -17,12 +20,14 @@ final class PlannedStep {
     ends = new int[maxEntries];
     tokens = new int[maxEntries];
     outputs = new int[maxEntries];
+    masks = new int[maxEntries];
   }
 
   void reset(long newStep) {
     Arrays.fill(sequences, 0, size, null);
     step = newStep;
     size = 0;
+    masksMissing = 0;
   }
 
   void add(Sequence sequence, int end, int tokenCount, int outputCount) {
@@ -30,7 +35,29 @@ final class PlannedStep {
     ends[size] = end;
     tokens[size] = tokenCount;
     outputs[size] = outputCount;
+    masks[size] = Executor.NO_MASK;
     size++;
+  }
+
+  /** The entry added last samples under a mask that is not known yet. */
+  void awaitMask(int slot) {
+    masks[size - 1] = slot;
+    masksMissing++;
+  }
+
+  /** Whether some entry's mask is not known yet. */
+  boolean awaitsMasks() {
+    return masksMissing > 0;
+  }
+
+  /** The slot whose mask the entry waits for, or {@link Executor#NO_MASK}. */
+  int awaitedMask(int entry) {
+    return masks[entry];
+  }
+
+  void maskKnown(int entry) {
+    masks[entry] = Executor.NO_MASK;
+    masksMissing--;
   }
 
   long step() {

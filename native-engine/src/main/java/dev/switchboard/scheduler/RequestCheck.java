@@ -1,5 +1,6 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.constraint.Constraint;
 import dev.switchboard.executor.Executor;
 import dev.switchboard.executor.ExecutorInfo;
 import dev.switchboard.executor.Sampling;
@@ -28,6 +29,11 @@ final class RequestCheck {
         "topLogprobs",
         "must be -1 to " + Executor.MAX_TOP_LOGPROBS);
     check(request.sampling(), info.vocab());
+    Constraint constraint = request.constraint();
+    require(
+        constraint == null || constraint.maskWords() == info.maskWords(),
+        "constraint",
+        "is for another vocabulary");
     checkLength(request, info);
   }
 

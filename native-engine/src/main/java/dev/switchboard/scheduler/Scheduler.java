@@ -1,5 +1,6 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.constraint.Matcher;
 import dev.switchboard.executor.Executor;
 import dev.switchboard.executor.ExecutorException.Status;
 import dev.switchboard.executor.ExecutorInfo;
@@ -13,6 +14,7 @@ import dev.switchboard.scheduler.GenerationListener.TokenEvent;
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.TreeSet;
@@ -72,6 +74,8 @@ final class Scheduler {
   private long generatedTokens;
   private long preemptions;
 
+  private final long[] mask;
+  private int masksAwaited;
   private PlannedStep current;
   private int budget;
   private int outputBudget;
@@ -82,6 +86,7 @@ final class Scheduler {
     this.pool = pool;
     this.hash = hash;
     current = new PlannedStep(info.rows());
+    mask = new long[info.maskWords()];
     freeRows = new int[info.rows()];
     for (int row = info.rows() - 1; row >= 0; row--) {
       freeRows[freeRowCount++] = row;
@@ -248,6 +253,12 @@ final class Scheduler {
     writeEntry(sequence, end, samples, plan);
     int outputs = plan.outputTotal() - outputsBefore;
     current.add(sequence, end, tokens, outputs);
+    if (samples && sequence.matcher != null) {
+      int slot = sequence.nextMaskSlot();
+      plan.mask(slot);
+      current.awaitMask(slot);
+      masksAwaited++;
+    }
     budget -= tokens;
     outputBudget -= outputs;
     sequence.computed = end;
@@ -411,6 +422,56 @@ final class Scheduler {
     return victim.state == Sequence.State.WAITING;
   }
 
+  // ---- masks ---------------------------------------------------------------------------------
+
+  /** Takes masks of steps in flight. */
+  @FunctionalInterface
+  interface MaskSink {
+    void mask(int slot, long step, long[] allowed);
+  }
+
+  /**
+   * Hands over every mask that can be known now: those whose token before is, and, as nobody will
+   * look at what they sample, those of sequences that have ended. The oldest step in flight never
+   * waits for a result, so after this it waits for no mask either: nothing can deadlock.
+   */
+  void supplyMasks(MaskSink sink, long nowNanos) {
+    if (masksAwaited == 0) {
+      return;
+    }
+    for (PlannedStep step : inFlight) {
+      for (int entry = 0; step.awaitsMasks() && entry < step.size(); entry++) {
+        int slot = step.awaitedMask(entry);
+        if (slot != Executor.NO_MASK && isMaskKnown(step.sequence(entry), step.end(entry))) {
+          writeMask(step.sequence(entry), nowNanos);
+          sink.mask(slot, step.step(), mask);
+          step.maskKnown(entry);
+          masksAwaited--;
+        }
+      }
+    }
+  }
+
+  private static boolean isMaskKnown(Sequence sequence, int end) {
+    return !sequence.isLive() || sequence.known == end;
+  }
+
+  private void writeMask(Sequence sequence, long nowNanos) {
+    Matcher matcher = sequence.matcher;
+    if (matcher == null || !sequence.isLive()) {
+      Arrays.fill(mask, -1);
+    } else if (!matcher.mask(mask)) {
+      Arrays.fill(mask, -1);
+      noteStepsInFlight(sequence);
+      if (matcher.isComplete()) {
+        // A vocabulary without end tokens.
+        end(sequence, FinishReason.STOP, nowNanos);
+        return;
+      }
+      fail(sequence, new EngineFailure("constraint_dead_end", matcher.problem(), -1, -1), nowNanos);
+    }
+  }
+
   // ---- results -------------------------------------------------------------------------------
 
   /** Takes the oldest step's result. */
@@ -491,6 +552,11 @@ final class Scheduler {
       end(sequence, FinishReason.STOP, nowNanos);
       return;
     }
+    Matcher matcher = sequence.matcher;
+    if (matcher != null && !matcher.advance(token)) {
+      fail(sequence, new EngineFailure("internal", matcher.problem(), -1, -1), nowNanos);
+      return;
+    }
     int position = sequence.known;
     sequence.append(token);
     TokenLogprobs logprobs =
@@ -498,7 +564,9 @@ final class Scheduler {
             ? TokenLogprobs.NONE
             : logprobs(sequence, output, result);
     sequence.listener.token(new TokenEvent(token, position, sequence.cachedTokens, logprobs));
-    if (sequence.known == sequence.wantedLength) {
+    if (matcher != null && matcher.isFinished()) {
+      end(sequence, FinishReason.STOP, nowNanos);
+    } else if (sequence.known == sequence.wantedLength) {
       end(sequence, FinishReason.LENGTH, nowNanos);
     }
   }

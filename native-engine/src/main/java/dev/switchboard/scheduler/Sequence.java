@@ -1,9 +1,12 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.constraint.Constraint;
+import dev.switchboard.constraint.Matcher;
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import dev.switchboard.timeline.EpochClock;
 import java.util.Arrays;
 import java.util.Comparator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One generation inside the scheduler. Everything but {@link #requestCancel} belongs to the engine
@@ -43,6 +46,9 @@ final class Sequence {
   /** A few; looking one up in the request's set would make an object of each token. */
   private final int[] stopTokens;
 
+  /** Where the answer stands in its constraint; null without one. */
+  final @Nullable Matcher matcher;
+
   State state = State.WAITING;
   int[] tokens;
   int known;
@@ -59,6 +65,7 @@ final class Sequence {
   int scored;
   int cachedTokens;
   long lastPlannedStep;
+  private int maskTurn;
 
   private volatile boolean cancelRequested;
 
@@ -82,6 +89,8 @@ final class Sequence {
     known = promptLength;
     stopTokens = request.stopTokens().stream().mapToInt(Integer::intValue).toArray();
     promptLogprobs = new TokenLogprobs[request.promptLogprobs() ? promptLength - 1 : 0];
+    Constraint constraint = request.constraint();
+    matcher = constraint == null ? null : constraint.matcher();
   }
 
   /** Any thread: no step planned from now on computes it. */
@@ -128,6 +137,12 @@ final class Sequence {
       }
     }
     return false;
+  }
+
+  /** The slot for its next mask: it samples in at most two steps at once, so two take turns. */
+  int nextMaskSlot() {
+    maskTurn ^= 1;
+    return 2 * row + maskTurn;
   }
 
   int generated() {

@@ -128,7 +128,8 @@ final class Completion implements ActiveRequest, Handover.Sink {
         options.priority(),
         exchange.token("X-Switchboard-Cache-Salt"),
         exchange.receivedNanos(),
-        true);
+        true,
+        prepared.constraint());
   }
 
   private static Sampling sampling(GenerationOptions options, long seed) {

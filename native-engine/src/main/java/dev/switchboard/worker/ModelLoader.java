@@ -4,6 +4,8 @@ import dev.switchboard.chat.ChatTemplate;
 import dev.switchboard.chat.ChatTemplate.TemplateException;
 import dev.switchboard.chat.ChatTemplates;
 import dev.switchboard.chat.TemplateLimits;
+import dev.switchboard.constraint.ConstraintCompiler;
+import dev.switchboard.constraint.TokenVocabulary;
 import dev.switchboard.executor.ExecutorConfig;
 import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.executor.ExecutorException;
@@ -25,6 +27,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.ZoneId;
 import java.util.Locale;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,8 +63,18 @@ final class ModelLoader {
       String source = templateSource(tokenizer);
       ChatTemplate template = source == null ? null : compiled(source);
       ExecutorConfig config = config(shorten(description));
+      CompletableFuture<ConstraintCompiler> constraints =
+          CompletableFuture.supplyAsync(
+              () -> new ConstraintCompiler(new TokenVocabulary(tokenizer, description.vocab())));
       NativeExecutor executor = NativeExecutor.open(shorten(description), config, progress);
-      return served(description, tokenizer, template, toolFormat(source), config, executor);
+      return served(
+          description,
+          tokenizer,
+          constraints.join(),
+          template,
+          toolFormat(source),
+          config,
+          executor);
     } catch (GgufException refused) {
       throw new ModelLoadException(refused.reason().word(), refused.getMessage(), refused);
     } catch (ExecutorException refused) {
@@ -73,6 +86,7 @@ final class ModelLoader {
   private ServedModel served(
       ModelDescription description,
       Tokenizer tokenizer,
+      ConstraintCompiler constraints,
       @Nullable ChatTemplate template,
       ToolFormat toolFormat,
       ExecutorConfig config,
@@ -87,6 +101,7 @@ final class ModelLoader {
         new ServedModel.Topology(info.stages(), info.ranks(), config.threads(), info.device()),
         new ServedModel.Memory(memory.weightBytes(), memory.kvBytes(), memory.scratchBytes()),
         tokenizer,
+        constraints,
         template,
         toolFormat,
         engine,

@@ -1,5 +1,7 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.constraint.Constraint;
+import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.GenerationOptions;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -10,6 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param echo whether the answer begins with the prompt
  * @param tools that the answer may call; null for none
  * @param promptField the request's field that holds the prompt, for errors
+ * @param shape what the answer must look like; null for anything
+ * @param constraint the shape compiled; null without one, and until it is
  */
 record PreparedRequest(
     Api api,
@@ -17,7 +21,9 @@ record PreparedRequest(
     boolean echo,
     @Nullable OfferedTools tools,
     String promptField,
-    List<Prompt> prompts) {
+    List<Prompt> prompts,
+    @Nullable AnswerShape shape,
+    @Nullable Constraint constraint) {
   PreparedRequest {
     prompts = List.copyOf(prompts);
   }
@@ -36,6 +42,11 @@ record PreparedRequest(
    * @param text as echoed; null when nothing is echoed
    */
   record Prompt(int[] tokens, int addedTokens, @Nullable String text) {}
+
+  /** The same with its shape compiled. */
+  PreparedRequest with(Constraint compiled) {
+    return new PreparedRequest(api, options, echo, tools, promptField, prompts, shape, compiled);
+  }
 
   int promptTokens() {
     return prompts.stream().mapToInt(prompt -> prompt.tokens().length).sum();

@@ -3,6 +3,9 @@ package dev.switchboard.worker;
 import dev.switchboard.chat.ChatTemplate;
 import dev.switchboard.chat.ChatTemplate.Rendered;
 import dev.switchboard.chat.ChatTemplate.TemplateException;
+import dev.switchboard.constraint.Constraint;
+import dev.switchboard.constraint.ConstraintException;
+import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ChatCompletionRequest;
@@ -82,7 +85,9 @@ final class RequestPreparation {
         false,
         offered(request.toolUse()),
         "messages",
-        List.of(prompt));
+        List.of(prompt),
+        request.options().shape(),
+        null);
   }
 
   /** Null when no function is offered, or the model calls them in a way that is not known. */
@@ -110,7 +115,14 @@ final class RequestPreparation {
       prompts.add(prompt);
     }
     return new PreparedRequest(
-        PreparedRequest.Api.TEXT, request.options(), request.echo(), null, "prompt", prompts);
+        PreparedRequest.Api.TEXT,
+        request.options(),
+        request.echo(),
+        null,
+        "prompt",
+        prompts,
+        request.options().shape(),
+        null);
   }
 
   /**
@@ -126,6 +138,35 @@ final class RequestPreparation {
     ModelTask task = model.facts().task();
     if (task != ModelTask.GENERATE) {
       throw task.refusal(model.id());
+    }
+  }
+
+  /** The request with its shape compiled, if that takes no time; null when it does. */
+  @Nullable PreparedRequest constrainedAtOnce(PreparedRequest request) {
+    AnswerShape shape = request.shape();
+    if (shape == null) {
+      return request;
+    }
+    Constraint known = model.constraints().known(shape.source());
+    return known == null ? null : request.with(known);
+  }
+
+  /**
+   * The request with its shape compiled; not on the event loop.
+   *
+   * @throws ApiException naming what in the shape is wrong or not supported
+   */
+  PreparedRequest constrained(PreparedRequest request) {
+    AnswerShape shape = request.shape();
+    if (shape == null) {
+      return request;
+    }
+    try {
+      return request.with(model.constraints().compile(shape.source()));
+    } catch (ConstraintException refused) {
+      String path = refused.path();
+      String param = path.isEmpty() ? shape.field() : shape.field() + "." + path;
+      throw new ApiException(ApiError.invalid(param, param + " " + refused.complaint() + "."));
     }
   }
 

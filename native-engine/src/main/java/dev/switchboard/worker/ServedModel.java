@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.chat.ChatTemplate;
+import dev.switchboard.constraint.ConstraintCompiler;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.scheduler.Engine;
 import dev.switchboard.tokenizer.Tokenizer;
@@ -24,6 +25,7 @@ record ServedModel(
     Topology topology,
     Memory memory,
     Tokenizer tokenizer,
+    ConstraintCompiler constraints,
     @Nullable ChatTemplate chatTemplate,
     ToolFormat toolFormat,
     Engine engine,

@@ -22,6 +22,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -254,11 +255,7 @@ final class WorkerServer {
                 body,
                 bytes -> {
                   PreparedRequest prepared = parse(serving, api, bytes);
-                  return () ->
-                      start(
-                          exchange,
-                          serving,
-                          () -> serving.completions().start(exchange, prepared, detail));
+                  return () -> constrain(exchange, detail, serving, prepared);
                 }));
   }
 
@@ -330,19 +327,41 @@ final class WorkerServer {
       complete(exchange, () -> work.apply(bytes).run());
       return;
     }
+    elsewhere(exchange, () -> work.apply(bytes));
+  }
+
+  /** Compiles what the answer must look like, on another thread unless it is known. */
+  private void constrain(
+      Exchange exchange, TimelineDetail detail, Serving serving, PreparedRequest prepared) {
+    PreparedRequest ready = serving.preparation().constrainedAtOnce(prepared);
+    if (ready != null) {
+      start(exchange, serving, () -> serving.completions().start(exchange, ready, detail));
+      return;
+    }
+    elsewhere(
+        exchange,
+        () -> {
+          PreparedRequest compiled = serving.preparation().constrained(prepared);
+          return () ->
+              start(
+                  exchange, serving, () -> serving.completions().start(exchange, compiled, detail));
+        });
+  }
+
+  private void elsewhere(Exchange exchange, Supplier<Runnable> work) {
     Context context = vertx.getOrCreateContext();
     Thread.ofVirtual()
         .name("prepare")
         .start(
             () -> {
-              Runnable next = prepareElsewhere(bytes, work);
+              Runnable next = prepareElsewhere(work);
               context.runOnContext(now -> complete(exchange, next));
             });
   }
 
-  private static Runnable prepareElsewhere(byte[] body, Function<byte[], Runnable> work) {
+  private static Runnable prepareElsewhere(Supplier<Runnable> work) {
     try {
-      return work.apply(body);
+      return work.get();
     } catch (RuntimeException refused) {
       return () -> {
         throw refused;

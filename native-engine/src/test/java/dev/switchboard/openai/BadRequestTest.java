@@ -60,8 +60,7 @@ class BadRequestTest {
         "'user':7                  | user | a string",
         "'min_tokens':3            | min_tokens | not supported",
         "'stop_token_ids':[1]      | stop_token_ids | not supported",
-        "'guided_json':{'a':1}     | guided_json | not supported",
-        "'guided_regex':'a+'       | guided_regex | not supported",
+        "'structured_outputs':{'json':{}} | structured_outputs | not supported",
         "'use_beam_search':true    | use_beam_search | not supported",
       })
   void optionOutOfBoundsIsNamedByBothEndpoints(String fields, String param, String complaint) {
@@ -84,8 +83,21 @@ class BadRequestTest {
         "'logprobs':true,'top_logprobs':-1      | top_logprobs | from 0 to 20",
         "'response_format':'json'               | response_format | an object",
         "'response_format':{}                   | response_format.type | is required",
-        "'response_format':{'type':'json_object'} | response_format.type | not supported",
-        "'response_format':{'type':'json_schema'} | response_format.type | not supported",
+        "'response_format':{'type':'xml'} | response_format.type | text, json_object or json_schema",
+        "'response_format':{'type':'json_schema'} | response_format.json_schema | is required",
+        "'response_format':{'type':'json_schema','json_schema':{'schema':{}}} | response_format.json_schema.name | is required",
+        "'response_format':{'type':'json_schema','json_schema':{'name':'a b','schema':{}}} | response_format.json_schema.name | letters",
+        "'response_format':{'type':'json_schema','json_schema':{'name':'a'}} | response_format.json_schema.schema | is required",
+        "'response_format':{'type':'json_schema','json_schema':{'name':'a','schema':3}} | response_format.json_schema.schema | an object",
+        "'response_format':{'type':'json_schema','json_schema':{'name':'a','schema':{},'strict':1}} | response_format.json_schema.strict | a boolean",
+        "'regex':3                               | regex | a string",
+        "'guided_regex':['a']                    | guided_regex | a string",
+        "'grammar':{}                            | grammar | a string",
+        "'guided_json':3                         | guided_json | an object",
+        "'guided_choice':[]                      | guided_choice | must not be empty",
+        "'guided_choice':['a',2]                 | guided_choice[1] | a string",
+        "'regex':'a','guided_json':{}            | regex | combined with guided_json",
+        "'regex':'a','ignore_eos':true           | ignore_eos | combined with regex",
         "'modalities':['text','audio']          | modalities[1] | not supported",
         "'audio':{'voice':'x'}                  | audio | not supported",
         "'functions':[{'name':'f'}]             | functions | not supported",
@@ -177,7 +189,7 @@ class BadRequestTest {
         "'prompt':'a','best_of':2  | best_of | not supported",
         "'prompt':'a','n':2,'best_of':1 | best_of | not supported",
         "'prompt':'a','max_tokens':0 | max_tokens | from 1",
-        "'prompt':'a','response_format':{'type':'json_object'} | response_format | not supported",
+        "'prompt':'a','response_format':{'type':'json'} | response_format.type | json_object",
       })
   void textCompletionFieldIsNamed(String fields, String param, String complaint) {
     assertRefused(Bodies.textError("{'model':'m'," + fields + "}"), param, complaint);

@@ -30,7 +30,7 @@ class ChatCompletionRequestTest {
     assertEquals(
         new GenerationOptions(
             null, 1, 1, 0, 0, 1, 0, 0, null, Map.of(), 1, List.of(), false, false, false, -1, 0,
-            null),
+            null, null),
         options);
   }
 
@@ -66,7 +66,8 @@ class ChatCompletionRequestTest {
             true,
             3,
             -5,
-            "u"),
+            "u",
+            null),
         options);
   }
 

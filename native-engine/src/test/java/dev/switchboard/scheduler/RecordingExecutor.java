@@ -55,6 +55,11 @@ public final class RecordingExecutor implements Executor {
   }
 
   @Override
+  public void mask(int slot, long step, long[] allowed) {
+    executor.mask(slot, step, allowed);
+  }
+
+  @Override
   public @Nullable StepResult await(long timeoutNanos) {
     return executor.await(timeoutNanos);
   }

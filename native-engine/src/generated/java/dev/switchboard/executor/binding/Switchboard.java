@@ -23,10 +23,10 @@ public class Switchboard extends Switchboard$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int SB_ABI_VERSION = (int)1L;
+    private static final int SB_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define SB_ABI_VERSION 1
+     * #define SB_ABI_VERSION 2
      * }
      */
     public static int SB_ABI_VERSION() {
@@ -1707,6 +1707,129 @@ public class Switchboard extends Switchboard$shared {
         }
     }
 
+    private static class sb_engine_masks {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Switchboard.C_INT,
+            Switchboard.C_POINTER,
+            Switchboard.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("sb_engine_masks");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t sb_engine_masks(const sb_engine *engine, sb_masks *out)
+     * }
+     */
+    public static FunctionDescriptor sb_engine_masks$descriptor() {
+        return sb_engine_masks.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t sb_engine_masks(const sb_engine *engine, sb_masks *out)
+     * }
+     */
+    public static MethodHandle sb_engine_masks$handle() {
+        return sb_engine_masks.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t sb_engine_masks(const sb_engine *engine, sb_masks *out)
+     * }
+     */
+    public static MemorySegment sb_engine_masks$address() {
+        return sb_engine_masks.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t sb_engine_masks(const sb_engine *engine, sb_masks *out)
+     * }
+     */
+    public static int sb_engine_masks(MemorySegment engine, MemorySegment out) {
+        var mh$ = sb_engine_masks.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("sb_engine_masks", engine, out);
+            }
+            return (int)mh$.invokeExact(engine, out);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class sb_mask_ready {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            Switchboard.C_INT,
+            Switchboard.C_POINTER,
+            Switchboard.C_INT,
+            Switchboard.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("sb_mask_ready");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * int32_t sb_mask_ready(sb_engine *engine, int32_t slot, uint64_t step)
+     * }
+     */
+    public static FunctionDescriptor sb_mask_ready$descriptor() {
+        return sb_mask_ready.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * int32_t sb_mask_ready(sb_engine *engine, int32_t slot, uint64_t step)
+     * }
+     */
+    public static MethodHandle sb_mask_ready$handle() {
+        return sb_mask_ready.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * int32_t sb_mask_ready(sb_engine *engine, int32_t slot, uint64_t step)
+     * }
+     */
+    public static MemorySegment sb_mask_ready$address() {
+        return sb_mask_ready.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * int32_t sb_mask_ready(sb_engine *engine, int32_t slot, uint64_t step)
+     * }
+     */
+    public static int sb_mask_ready(MemorySegment engine, int slot, long step) {
+        var mh$ = sb_mask_ready.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("sb_mask_ready", engine, slot, step);
+            }
+            return (int)mh$.invokeExact(engine, slot, step);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
     private static class sb_await {
         public static final FunctionDescriptor DESC = FunctionDescriptor.of(
             Switchboard.C_INT,
@@ -1846,6 +1969,15 @@ public class Switchboard extends Switchboard$shared {
      */
     public static int SB_TARGET_SAMPLE() {
         return SB_TARGET_SAMPLE;
+    }
+    private static final int SB_MASK_NONE = (int)-1L;
+    /**
+     * {@snippet lang=c :
+     * #define SB_MASK_NONE -1
+     * }
+     */
+    public static int SB_MASK_NONE() {
+        return SB_MASK_NONE;
     }
 }
 

@@ -30,6 +30,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int32_t timeline_records;
  *     int32_t hang_timeout_ms;
  *     int32_t allow_fault_injection;
+ *     int32_t mask_slots;
  * }
  * }
  */
@@ -54,7 +55,8 @@ public class sb_engine_config {
         Switchboard.C_INT.withName("max_in_flight"),
         Switchboard.C_INT.withName("timeline_records"),
         Switchboard.C_INT.withName("hang_timeout_ms"),
-        Switchboard.C_INT.withName("allow_fault_injection")
+        Switchboard.C_INT.withName("allow_fault_injection"),
+        Switchboard.C_INT.withName("mask_slots")
     ).withName("sb_engine_config");
 
     /**
@@ -722,6 +724,50 @@ public class sb_engine_config {
      */
     public static void allow_fault_injection(MemorySegment struct, int fieldValue) {
         struct.set(allow_fault_injection$LAYOUT, allow_fault_injection$OFFSET, fieldValue);
+    }
+
+    private static final OfInt mask_slots$LAYOUT = (OfInt)$LAYOUT.select(groupElement("mask_slots"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * int32_t mask_slots
+     * }
+     */
+    public static final OfInt mask_slots$layout() {
+        return mask_slots$LAYOUT;
+    }
+
+    private static final long mask_slots$OFFSET = $LAYOUT.byteOffset(groupElement("mask_slots"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * int32_t mask_slots
+     * }
+     */
+    public static final long mask_slots$offset() {
+        return mask_slots$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * int32_t mask_slots
+     * }
+     */
+    public static int mask_slots(MemorySegment struct) {
+        return struct.get(mask_slots$LAYOUT, mask_slots$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * int32_t mask_slots
+     * }
+     */
+    public static void mask_slots(MemorySegment struct, int fieldValue) {
+        struct.set(mask_slots$LAYOUT, mask_slots$OFFSET, fieldValue);
     }
 
     /**

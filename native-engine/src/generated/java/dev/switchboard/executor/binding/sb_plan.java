@@ -26,6 +26,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     const sb_plan_entry *entries;
  *     const int32_t *blocks;
  *     const int32_t *targets;
+ *     const int32_t *masks;
  * }
  * }
  */
@@ -46,7 +47,8 @@ public class sb_plan {
         Switchboard.C_POINTER.withName("tokens"),
         Switchboard.C_POINTER.withName("entries"),
         Switchboard.C_POINTER.withName("blocks"),
-        Switchboard.C_POINTER.withName("targets")
+        Switchboard.C_POINTER.withName("targets"),
+        Switchboard.C_POINTER.withName("masks")
     ).withName("sb_plan");
 
     /**
@@ -538,6 +540,50 @@ public class sb_plan {
      */
     public static void targets(MemorySegment struct, MemorySegment fieldValue) {
         struct.set(targets$LAYOUT, targets$OFFSET, fieldValue);
+    }
+
+    private static final AddressLayout masks$LAYOUT = (AddressLayout)$LAYOUT.select(groupElement("masks"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * const int32_t *masks
+     * }
+     */
+    public static final AddressLayout masks$layout() {
+        return masks$LAYOUT;
+    }
+
+    private static final long masks$OFFSET = $LAYOUT.byteOffset(groupElement("masks"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * const int32_t *masks
+     * }
+     */
+    public static final long masks$offset() {
+        return masks$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * const int32_t *masks
+     * }
+     */
+    public static MemorySegment masks(MemorySegment struct) {
+        return struct.get(masks$LAYOUT, masks$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * const int32_t *masks
+     * }
+     */
+    public static void masks(MemorySegment struct, MemorySegment fieldValue) {
+        struct.set(masks$LAYOUT, masks$OFFSET, fieldValue);
     }
 
     /**

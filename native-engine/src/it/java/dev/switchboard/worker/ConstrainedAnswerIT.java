@@ -1,0 +1,222 @@
+package dev.switchboard.worker;
+
+import static dev.switchboard.worker.WorkerFixture.json;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion.VersionFlag;
+import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.LatencyModel;
+import dev.switchboard.executor.SimulatedExecutor;
+import dev.switchboard.executor.SimulatedTime;
+import dev.switchboard.scheduler.EngineConfig;
+import dev.switchboard.scheduler.EngineLoop;
+import dev.switchboard.timeline.EpochClock;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Answers of a given shape: on a simulated engine of two stages of two ranks, whose model would say
+ * anything, and from the demonstration model.
+ */
+class ConstrainedAnswerIT {
+  private static final String CHAT = "/v1/chat/completions";
+  private static final String TEXT = "/v1/completions";
+  private static final String SCHEMA =
+      """
+      {"type":"object","properties":{
+        "name":{"type":"string","minLength":1,"maxLength":12},
+        "age":{"type":"integer","minimum":0,"maximum":150},
+        "tags":{"type":"array","items":{"enum":["red","green","blue"]},"maxItems":3},
+        "address":{"$ref":"#/$defs/address"}},
+       "required":["name","age","tags"],"additionalProperties":false,
+       "$defs":{"address":{"type":"object","properties":{
+         "zip":{"type":"string","pattern":"^[0-9]{5}$"},"next":{"$ref":"#/$defs/address"}},
+         "required":["zip"]}}}""";
+  private static final String FORMAT =
+      "'response_format':{'type':'json_schema','json_schema':{'name':'person','strict':true,"
+          + "'schema':"
+          + SCHEMA
+          + "}}";
+
+  private final WorkerFixture worker = start();
+
+  private static WorkerFixture start() {
+    ExecutorConfig config = ExecutorConfig.defaults().withLayout(2, 2, 1);
+    SimulatedExecutor executor =
+        new SimulatedExecutor(
+            config,
+            WorkerFixture.CONTEXT,
+            ByteTokenizer.SIZE,
+            LatencyModel.instant(),
+            SimulatedTime.real());
+    EngineLoop engine =
+        EngineLoop.start(executor, EngineConfig.of(executor.info()), EpochClock.system());
+    return new WorkerFixture(engine).serve(WorkerFixture.conversation());
+  }
+
+  @AfterEach
+  void close() {
+    worker.close();
+  }
+
+  private static String chat(String more) {
+    String body =
+        "{'model':'test-model','messages':[{'role':'user','content':'x'}],'seed':5," + more + "}";
+    return body.replace('\'', '"');
+  }
+
+  private static String text(String more) {
+    return ("{'model':'test-model','prompt':'x','seed':5,'max_tokens':500," + more + "}")
+        .replace('\'', '"');
+  }
+
+  private static void assertValid(String answer) {
+    JsonNode schema = json(SCHEMA);
+
+    assertEquals(
+        Set.of(),
+        JsonSchemaFactory.getInstance(VersionFlag.V202012).getSchema(schema).validate(json(answer)),
+        answer);
+  }
+
+  @Test
+  void everyChoiceIsWhatItsSchemaSays() {
+    HttpResponse<String> response = worker.post(CHAT, chat("'n':6,'logprobs':true," + FORMAT));
+
+    assertEquals(200, response.statusCode(), response.body());
+    JsonNode choices = json(response.body()).path("choices");
+    assertEquals(6, choices.size());
+    for (JsonNode choice : choices) {
+      assertEquals("stop", choice.path("finish_reason").asText());
+      assertValid(choice.at("/message/content").asText());
+      assertTrue(choice.at("/logprobs/content").size() > 10);
+    }
+  }
+
+  @Test
+  void aStreamIsTheSameAnswer() {
+    String whole =
+        json(worker.post(CHAT, chat(FORMAT)).body()).at("/choices/0/message/content").asText();
+
+    String stream = worker.post(CHAT, chat("'stream':true," + FORMAT)).body();
+
+    StringBuilder streamed = new StringBuilder();
+    String reason = "";
+    for (String event : WorkerFixture.data(stream)) {
+      if (!event.equals("[DONE]")) {
+        JsonNode choice = json(event).at("/choices/0");
+        streamed.append(choice.at("/delta/content").asText(""));
+        reason = choice.path("finish_reason").asText(reason);
+      }
+    }
+    assertEquals(whole, streamed.toString());
+    assertEquals("stop", reason);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "'regex':'[ab]{3}-\\\\d{2}'                        | [ab]{3}-\\d{2}",
+        "'guided_regex':'[yn]!'                            | [yn]!",
+        "'grammar':'root ::= item+ \\\".\\\"\\nitem ::= [x-z] \\\"1\\\"' | ([x-z]1)+\\.",
+        "'guided_grammar':'root ::= \\\"é\\\"{2,4}'        | é{2,4}",
+        "'guided_choice':['left','right']                  | left|right",
+        "'guided_json':{'const':[1,null]}                  | \\[1,null\\]",
+        "'json_schema':{'type':'integer','minimum':10,'maximum':20} | 1[0-9]|20"
+      })
+  void theOtherFieldsConstrainToo(String field, String expected) {
+    JsonNode choice = json(worker.post(TEXT, text(field)).body()).at("/choices/0");
+
+    assertEquals("stop", choice.path("finish_reason").asText());
+    String answer = choice.path("text").asText();
+    assertTrue(answer.matches("(?s)" + expected), answer);
+  }
+
+  @Test
+  void anAnswerThatIsCutSaysSo() {
+    String body = text("'regex':'a{100}'").replace("500", "7");
+
+    JsonNode choice = json(worker.post(TEXT, body).body()).at("/choices/0");
+
+    assertEquals("length", choice.path("finish_reason").asText());
+    assertEquals("aaaaaaa", choice.path("text").asText());
+  }
+
+  @Test
+  void stopStringsStillStop() {
+    String body = text("'regex':'abcde{100}','stop':'cd'");
+
+    JsonNode choice = json(worker.post(TEXT, body).body()).at("/choices/0");
+
+    assertEquals("stop", choice.path("finish_reason").asText());
+    assertEquals("ab", choice.path("text").asText());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {CHAT, TEXT})
+  void whatIsNotEnforcedIsRefusedWithItsPath(String path) {
+    String field =
+        "'response_format':{'type':'json_schema','json_schema':{'name':'a','schema':"
+            + "{'type':'object','properties':{'b':{'not':{}}}}}}";
+
+    HttpResponse<String> response =
+        worker.post(path, path.equals(CHAT) ? chat(field) : text(field));
+
+    JsonNode error = json(response.body()).path("error");
+    assertEquals(400, response.statusCode());
+    assertEquals("invalid_request_error", error.path("type").asText());
+    assertEquals(
+        "response_format.json_schema.schema.properties.b.not", error.path("param").asText());
+  }
+
+  @Test
+  void theDemonstrationModelKeepsToASchema() throws Exception {
+    try (WorkerProcess demo = new WorkerProcess("--model", WorkerProcess.MODEL.toString());
+        HttpClient client = HttpClient.newHttpClient()) {
+      int port = demo.await("listening").path("port").asInt();
+      demo.await("ready");
+      String body =
+          chat("'n':3,'max_tokens':400," + FORMAT).replace("test-model", "switchboard-demo");
+      HttpRequest request =
+          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + CHAT))
+              .POST(BodyPublishers.ofString(body))
+              .build();
+
+      JsonNode answer = json(client.send(request, BodyHandlers.ofString()).body());
+      String anything =
+          chat("'max_tokens':60,'response_format':{'type':'json_object'}")
+              .replace("test-model", "switchboard-demo");
+      JsonNode object =
+          json(
+              client
+                  .send(
+                      HttpRequest.newBuilder(request, (name, value) -> true)
+                          .POST(BodyPublishers.ofString(anything))
+                          .build(),
+                      BodyHandlers.ofString())
+                  .body());
+
+      assertTrue(object.at("/choices/0/message/content").asText().startsWith("{"));
+      assertEquals(3, answer.path("choices").size(), answer.toString());
+      for (JsonNode choice : answer.path("choices")) {
+        assertEquals("stop", choice.path("finish_reason").asText());
+        assertValid(choice.at("/message/content").asText());
+      }
+    }
+  }
+}

@@ -1,0 +1,381 @@
+package dev.switchboard.constraint;
+
+import dev.switchboard.constraint.RegexNfa.When;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Reads the regular part of ECMA's and Java's expressions: what only a search that goes back could
+ * match (references, looking ahead and behind) does not exist here.
+ *
+ * <p>Where the two differ, what both match is taken: {@code .} is no line end of either, {@code \s}
+ * is ASCII white space and {@code \S} no white space at all.
+ */
+final class RegexReader {
+  /** Most times that one thing is repeated. */
+  private static final int MOST_REPEATS = 10_000;
+
+  private static final CodePoints DIGITS = CodePoints.range('0', '9');
+  private static final CodePoints WORD =
+      DIGITS.plus('a', 'z').plus('A', 'Z').union(CodePoints.of('_'));
+  private static final CodePoints SPACES = CodePoints.anyOf(" \t\n\r\f\u000b");
+  private static final CodePoints ALL_SPACES =
+      SPACES
+          .union(CodePoints.anyOf("\u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"))
+          .plus(0x2000, 0x200a);
+  private static final CodePoints NO_LINE_END =
+      CodePoints.ALL.minus(CodePoints.anyOf("\n\r\u0085\u2028\u2029"));
+
+  /** An expression's parts, before repeats are written out. */
+  private sealed interface Part {}
+
+  private record One(CodePoints set) implements Part {}
+
+  private record Assertion(When when) implements Part {}
+
+  private record Parts(List<Part> parts) implements Part {}
+
+  private record Options(List<Part> options) implements Part {}
+
+  private record Repeated(Part part, int least, int most) implements Part {}
+
+  private final int[] pattern;
+  private final String path;
+  private final CompileBudget budget;
+  private int at;
+
+  private RegexReader(String pattern, String path, CompileBudget budget) {
+    CompileBudget.checkSource(pattern);
+    this.pattern = pattern.codePoints().toArray();
+    this.path = path;
+    this.budget = budget;
+  }
+
+  /**
+   * @param path where the expression stands, for complaints
+   * @param anywhere whether it may match a part of the text
+   */
+  static RegexNfa read(String pattern, String path, boolean anywhere, CompileBudget budget) {
+    RegexReader reader = new RegexReader(pattern, path, budget);
+    Part part = reader.options(0);
+    if (reader.at < reader.pattern.length) {
+      throw reader.wrong("has an unmatched )");
+    }
+    RegexNfa nfa = new RegexNfa(budget);
+    int first = nfa.position();
+    int last = nfa.position();
+    if (anywhere) {
+      nfa.step(first, CodePoints.ALL, first);
+      nfa.step(last, CodePoints.ALL, last);
+      int inner = nfa.position();
+      int end = nfa.position();
+      nfa.free(first, When.ALWAYS, inner);
+      nfa.free(end, When.ALWAYS, last);
+      reader.write(part, nfa, inner, end);
+    } else {
+      reader.write(part, nfa, first, last);
+    }
+    nfa.between(first, last);
+    return nfa;
+  }
+
+  // ---- writing -------------------------------------------------------------------------------
+
+  private void write(Part part, RegexNfa nfa, int from, int to) {
+    switch (part) {
+      case One(CodePoints set) -> nfa.step(from, set, to);
+      case Assertion(When when) -> nfa.free(from, when, to);
+      case Parts(List<Part> parts) -> {
+        int before = from;
+        for (Part next : parts) {
+          int after = nfa.position();
+          write(next, nfa, before, after);
+          before = after;
+        }
+        nfa.free(before, When.ALWAYS, to);
+      }
+      case Options(List<Part> options) -> {
+        for (Part option : options) {
+          int inner = nfa.position();
+          nfa.free(from, When.ALWAYS, inner);
+          write(option, nfa, inner, to);
+        }
+      }
+      case Repeated(Part repeated, int least, int most) ->
+          repeat(repeated, least, most, nfa, from, to);
+    }
+  }
+
+  private void repeat(Part part, int least, int most, RegexNfa nfa, int from, int to) {
+    int before = nfa.position();
+    nfa.free(from, When.ALWAYS, before);
+    for (int i = 0; i < least; i++) {
+      int after = nfa.position();
+      write(part, nfa, before, after);
+      before = after;
+    }
+    if (most < 0) {
+      int loop = nfa.position();
+      int inner = nfa.position();
+      nfa.free(before, When.ALWAYS, loop);
+      nfa.free(loop, When.ALWAYS, inner);
+      write(part, nfa, inner, loop);
+      before = loop;
+    }
+    for (int i = least; i < most; i++) {
+      nfa.free(before, When.ALWAYS, to);
+      int after = nfa.position();
+      write(part, nfa, before, after);
+      before = after;
+    }
+    nfa.free(before, When.ALWAYS, to);
+  }
+
+  // ---- reading -------------------------------------------------------------------------------
+
+  private ConstraintException wrong(String complaint) {
+    return new ConstraintException(path, complaint);
+  }
+
+  private boolean has(char next) {
+    return at < pattern.length && pattern[at] == next;
+  }
+
+  private boolean take(char next) {
+    boolean found = has(next);
+    at += found ? 1 : 0;
+    return found;
+  }
+
+  private int next() {
+    if (at == pattern.length) {
+      throw wrong("ends too early");
+    }
+    return pattern[at++];
+  }
+
+  private Part options(int depth) {
+    CompileBudget.checkDepth(depth, path);
+    List<Part> options = new ArrayList<>();
+    do {
+      options.add(parts(depth));
+    } while (take('|'));
+    return options.size() == 1 ? options.getFirst() : new Options(options);
+  }
+
+  private Part parts(int depth) {
+    List<Part> parts = new ArrayList<>();
+    while (at < pattern.length && !has('|') && !has(')')) {
+      budget.step();
+      parts.add(repeated(one(depth)));
+    }
+    return new Parts(parts);
+  }
+
+  private Part one(int depth) {
+    int c = next();
+    return switch (c) {
+      case '(' -> group(depth);
+      case '[' -> new One(set());
+      case '.' -> new One(NO_LINE_END);
+      case '^' -> new Assertion(When.AT_START);
+      case '$' -> new Assertion(When.AT_END);
+      case '\\' -> new One(escape(false));
+      case '*', '+', '?' -> throw wrong("repeats nothing at " + (at - 1));
+      case '{', '}', ']' -> throw wrong("has a " + (char) c + " that is not escaped");
+      default -> literal(c);
+    };
+  }
+
+  private Part literal(int c) {
+    if (c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE) {
+      throw wrong("has half of a surrogate pair");
+    }
+    return new One(CodePoints.of(c));
+  }
+
+  private Part group(int depth) {
+    if (take('?') && !take(':')) {
+      boolean behind = take('<');
+      if (!behind || has('=') || has('!')) {
+        throw wrong("looks ahead or behind or sets flags, which is not supported");
+      }
+      while (next() != '>') {
+        // A group's name means nothing here.
+      }
+    }
+    Part inside = options(depth + 1);
+    if (!take(')')) {
+      throw wrong("has an unmatched (");
+    }
+    return inside;
+  }
+
+  private Part repeated(Part part) {
+    Part found = null;
+    if (take('*')) {
+      found = new Repeated(part, 0, -1);
+    } else if (take('+')) {
+      found = new Repeated(part, 1, -1);
+    } else if (take('?')) {
+      found = new Repeated(part, 0, 1);
+    } else if (take('{')) {
+      found = counted(part);
+    }
+    if (found == null) {
+      return part;
+    }
+    if (part instanceof Assertion) {
+      throw wrong("repeats an assertion");
+    }
+    // A lazy repeat matches the same texts.
+    if (!take('?') && has('+')) {
+      throw wrong("has a possessive repeat, which is not supported");
+    }
+    if (has('*') || has('?') || has('{')) {
+      throw wrong("repeats a repeat at " + at);
+    }
+    return found;
+  }
+
+  private Part counted(Part part) {
+    int least = number();
+    int most = least;
+    if (take(',')) {
+      most = has('}') ? -1 : number();
+    }
+    if (!take('}')) {
+      throw wrong("has a { without its }");
+    }
+    if (most >= 0 && most < least) {
+      throw wrong("repeats at least " + least + " but at most " + most + " times");
+    }
+    return new Repeated(part, least, most);
+  }
+
+  private int number() {
+    int begin = at;
+    int value = 0;
+    while (at < pattern.length && pattern[at] >= '0' && pattern[at] <= '9') {
+      value = Math.min(MOST_REPEATS + 1, value * 10 + pattern[at++] - '0');
+    }
+    if (begin == at) {
+      throw wrong("has a { without a number");
+    }
+    if (value > MOST_REPEATS) {
+      throw wrong("repeats more than " + MOST_REPEATS + " times");
+    }
+    return value;
+  }
+
+  private CodePoints set() {
+    boolean negated = take('^');
+    CodePoints found = CodePoints.NONE;
+    if (has(']')) {
+      throw wrong("has an empty set");
+    }
+    while (!take(']')) {
+      budget.step();
+      CodePoints low = member(negated);
+      if (has('-') && at + 1 < pattern.length && pattern[at + 1] != ']') {
+        at++;
+        found = found.plus(single(low), upTo(single(low), member(negated)));
+      } else {
+        found = found.union(low);
+      }
+    }
+    CodePoints result = negated ? found.complement() : found;
+    if (result.isEmpty()) {
+      throw wrong("has a set without members");
+    }
+    return result;
+  }
+
+  private CodePoints member(boolean negated) {
+    int c = next();
+    if (c == '[' || (c == '&' && has('&'))) {
+      throw wrong("has a [ or && inside a set, which must be escaped");
+    }
+    return c == '\\' ? escape(negated) : CodePoints.NONE.union(((One) literal(c)).set());
+  }
+
+  private int single(CodePoints set) {
+    if (set.ranges() != 1 || set.low(0) != set.high(0)) {
+      throw wrong("has a range whose end is a set");
+    }
+    return set.low(0);
+  }
+
+  private int upTo(int low, CodePoints high) {
+    int last = single(high);
+    if (last < low) {
+      throw wrong("has a range that ends before it begins");
+    }
+    return last;
+  }
+
+  /**
+   * @param negated inside a negated set, where the larger reading of a class leaves less
+   */
+  private CodePoints escape(boolean negated) {
+    int c = next();
+    return switch (c) {
+      case 'd' -> DIGITS;
+      case 'D' -> DIGITS.complement();
+      case 'w' -> WORD;
+      case 'W' -> WORD.complement();
+      case 's' -> negated ? ALL_SPACES : SPACES;
+      case 'S' -> (negated ? SPACES : ALL_SPACES).complement();
+      case 't' -> CodePoints.of('\t');
+      case 'n' -> CodePoints.of('\n');
+      case 'r' -> CodePoints.of('\r');
+      case 'f' -> CodePoints.of('\f');
+      case 'v' -> CodePoints.of(0x0b);
+      case 'x' -> character(hex(2));
+      case 'u' -> character(has('{') ? braced() : unit());
+      default -> {
+        boolean letter = Character.isLetterOrDigit(c);
+        if (letter) {
+          throw wrong("has \\" + Character.toString(c) + ", which is not supported");
+        }
+        yield ((One) literal(c)).set();
+      }
+    };
+  }
+
+  private CodePoints character(int c) {
+    return ((One) literal(c)).set();
+  }
+
+  private int unit() {
+    int high = hex(4);
+    if (!Character.isHighSurrogate((char) high) || !take('\\') || !take('u')) {
+      return high;
+    }
+    return Character.toCodePoint((char) high, (char) hex(4));
+  }
+
+  private int braced() {
+    take('{');
+    int value = 0;
+    for (int digits = 0; !take('}'); digits++) {
+      value = value * 16 + hex(1);
+      if (digits > 5 || value > CodePoints.MOST) {
+        throw wrong("has a character beyond Unicode");
+      }
+    }
+    return value;
+  }
+
+  private int hex(int digits) {
+    int value = 0;
+    for (int i = 0; i < digits; i++) {
+      int digit = Character.digit(next(), 16);
+      if (digit < 0) {
+        throw wrong("has a broken escape");
+      }
+      value = value * 16 + digit;
+    }
+    return value;
+  }
+}

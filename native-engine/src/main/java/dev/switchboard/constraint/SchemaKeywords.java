@@ -1,0 +1,229 @@
+package dev.switchboard.constraint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** The keywords of one schema, with a complaint that names the path for each that is wrong. */
+final class SchemaKeywords {
+  /** Say nothing about what is valid. */
+  private static final Set<String> ANNOTATIONS =
+      Set.of(
+          "title",
+          "description",
+          "default",
+          "examples",
+          "deprecated",
+          "readOnly",
+          "writeOnly",
+          "contentEncoding",
+          "contentMediaType",
+          "contentSchema",
+          "$comment",
+          "$schema",
+          "$id",
+          "$anchor",
+          "$defs",
+          "definitions");
+
+  private static final Set<String> OF_OBJECTS =
+      Set.of("properties", "required", "additionalProperties", "minProperties", "maxProperties");
+  private static final Set<String> OF_ARRAYS =
+      Set.of("items", "prefixItems", "minItems", "maxItems", "uniqueItems");
+  private static final Set<String> OF_STRINGS =
+      Set.of("pattern", "format", "minLength", "maxLength");
+  private static final Set<String> OF_NUMBERS =
+      Set.of("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf");
+  private static final Set<String> OF_ALL =
+      Set.of("type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref");
+  private static final List<String> TYPES =
+      List.of("object", "array", "string", "number", "integer", "boolean", "null");
+
+  /** More digits than any bound needs; a larger exponent would fill the memory. */
+  private static final int MOST_DIGITS = 40;
+
+  private final ObjectNode node;
+  private final String path;
+
+  private SchemaKeywords(ObjectNode node, String path) {
+    this.node = node;
+    this.path = path;
+  }
+
+  static SchemaKeywords of(JsonNode node, String path) {
+    if (!(node instanceof ObjectNode object)) {
+      throw new ConstraintException(path, "must be an object or a boolean");
+    }
+    SchemaKeywords keywords = new SchemaKeywords(object, path);
+    object.fieldNames().forEachRemaining(keywords::requireKnown);
+    return keywords;
+  }
+
+  private void requireKnown(String name) {
+    boolean known =
+        isAnnotation(name)
+            || OF_ALL.contains(name)
+            || OF_OBJECTS.contains(name)
+            || OF_ARRAYS.contains(name)
+            || OF_STRINGS.contains(name)
+            || OF_NUMBERS.contains(name);
+    if (!known) {
+      throw wrong(name, "is not supported");
+    }
+  }
+
+  static boolean isAnnotation(String name) {
+    return ANNOTATIONS.contains(name) || name.startsWith("x-");
+  }
+
+  ObjectNode node() {
+    return node;
+  }
+
+  String path(String name) {
+    return path.isEmpty() ? name : path + "." + name;
+  }
+
+  ConstraintException wrong(String name, String complaint) {
+    return new ConstraintException(path(name), complaint);
+  }
+
+  @Nullable JsonNode get(String name) {
+    return node.get(name);
+  }
+
+  boolean has(String name) {
+    return node.has(name);
+  }
+
+  /** Keywords that are neither annotations nor among the given ones. */
+  Set<String> besides(Set<String> names) {
+    Set<String> found = new LinkedHashSet<>();
+    for (String name : (Iterable<String>) node::fieldNames) {
+      if (!isAnnotation(name) && !names.contains(name)) {
+        found.add(name);
+      }
+    }
+    return found;
+  }
+
+  /** What may be written: as {@code type} says, else what the other keywords are about. */
+  Set<String> types() {
+    JsonNode type = node.get("type");
+    Set<String> found = new LinkedHashSet<>();
+    if (type == null) {
+      addIfAny(found, "object", OF_OBJECTS);
+      addIfAny(found, "array", OF_ARRAYS);
+      addIfAny(found, "string", OF_STRINGS);
+      addIfAny(found, "number", OF_NUMBERS);
+      return found;
+    }
+    for (JsonNode word : type.isArray() ? type : List.of(type)) {
+      if (!word.isTextual() || !TYPES.contains(word.textValue())) {
+        throw wrong("type", "must be one of " + String.join(", ", TYPES));
+      }
+      found.add(word.textValue());
+    }
+    if (found.isEmpty()) {
+      throw wrong("type", "must not be empty");
+    }
+    if (found.contains("number")) {
+      found.remove("integer");
+    }
+    return found;
+  }
+
+  private void addIfAny(Set<String> found, String type, Set<String> names) {
+    if (names.stream().anyMatch(node::has)) {
+      found.add(type);
+    }
+  }
+
+  /** A count that is not negative. */
+  int count(String name, int otherwise) {
+    JsonNode value = node.get(name);
+    if (value == null) {
+      return otherwise;
+    }
+    boolean whole = value.isNumber() && value.decimalValue().stripTrailingZeros().scale() <= 0;
+    if (!whole || value.decimalValue().signum() < 0) {
+      throw wrong(name, "must be an integer of 0 or more");
+    }
+    return value.decimalValue().min(BigDecimal.valueOf(Integer.MAX_VALUE)).intValue();
+  }
+
+  @Nullable BigDecimal number(String name) {
+    JsonNode value = node.get(name);
+    if (value == null) {
+      return null;
+    }
+    if (!value.isNumber()) {
+      throw wrong(name, "must be a number");
+    }
+    BigDecimal number = value.decimalValue().stripTrailingZeros();
+    boolean small = Math.abs((long) number.precision() - number.scale()) <= MOST_DIGITS;
+    if (!small || Math.abs((long) number.scale()) > MOST_DIGITS) {
+      throw wrong(name, "must have at most " + MOST_DIGITS + " digits");
+    }
+    return number;
+  }
+
+  @Nullable String string(String name) {
+    JsonNode value = node.get(name);
+    if (value == null) {
+      return null;
+    }
+    if (!value.isTextual()) {
+      throw wrong(name, "must be a string");
+    }
+    return value.textValue();
+  }
+
+  /** An array of schemas that is not empty; null when absent. */
+  @Nullable List<JsonNode> schemas(String name) {
+    JsonNode value = node.get(name);
+    if (value == null) {
+      return null;
+    }
+    if (!value.isArray() || value.isEmpty()) {
+      throw wrong(name, "must be an array that is not empty");
+    }
+    List<JsonNode> found = new ArrayList<>();
+    value.forEach(found::add);
+    return found;
+  }
+
+  @Nullable ObjectNode object(String name) {
+    JsonNode value = node.get(name);
+    if (value == null) {
+      return null;
+    }
+    if (!(value instanceof ObjectNode object)) {
+      throw wrong(name, "must be an object");
+    }
+    return object;
+  }
+
+  /** The strings of an array; empty when absent. */
+  Set<String> names(String name) {
+    JsonNode value = node.get(name);
+    Set<String> found = new LinkedHashSet<>();
+    if (value == null) {
+      return found;
+    }
+    boolean strings = value.isArray();
+    for (JsonNode element : value) {
+      strings &= element.isTextual();
+      found.add(element.asText());
+    }
+    if (!strings) {
+      throw wrong(name, "must be an array of strings");
+    }
+    return found;
+  }
+}

@@ -1,0 +1,107 @@
+package dev.switchboard.constraint;
+
+import java.util.Arrays;
+
+/**
+ * Tokens by their symbols, in the order a walk visits them: node {@code i}'s first child is {@code
+ * i + 1}, and {@code after[i]} is the first node that is not below it.
+ */
+final class TokenTrie {
+  private final char[] symbols;
+  private final int[] depths;
+  private final int[] after;
+  private final int[] tokenStart;
+  private final int[] tokens;
+  private final int deepest;
+
+  private TokenTrie(char[] symbols, int[] depths, int[] tokenStart, int[] tokens) {
+    this.symbols = symbols;
+    this.depths = depths;
+    this.tokenStart = tokenStart;
+    this.tokens = tokens;
+    after = new int[symbols.length];
+    int most = 0;
+    for (int depth : depths) {
+      most = Math.max(most, depth + 1);
+    }
+    deepest = most;
+    Arrays.fill(after, symbols.length);
+    IntList open = new IntList();
+    for (int node = 0; node < symbols.length; node++) {
+      while (open.size() > depths[node]) {
+        after[open.removeLast()] = node;
+      }
+      open.add(node);
+    }
+  }
+
+  int nodes() {
+    return symbols.length;
+  }
+
+  char symbol(int node) {
+    return symbols[node];
+  }
+
+  /** Symbols before this node's own. */
+  int depth(int node) {
+    return depths[node];
+  }
+
+  int after(int node) {
+    return after[node];
+  }
+
+  int firstToken(int node) {
+    return tokenStart[node];
+  }
+
+  int endToken(int node) {
+    return tokenStart[node + 1];
+  }
+
+  int token(int index) {
+    return tokens[index];
+  }
+
+  /** Longest token, in symbols. */
+  int deepest() {
+    return deepest;
+  }
+
+  int bytes() {
+    return 14 * symbols.length + 4 * tokens.length;
+  }
+
+  /** Takes nodes in walking order. */
+  static final class Builder {
+    private final StringBuilder symbols = new StringBuilder();
+    private final IntList depths = new IntList();
+    private final IntList tokenStart = new IntList();
+    private final IntList tokens = new IntList();
+
+    void node(char symbol, int depth) {
+      symbols.append(symbol);
+      depths.add(depth);
+      tokenStart.add(tokens.size());
+    }
+
+    /** Of the node added last. */
+    void token(int token) {
+      tokens.add(token);
+    }
+
+    boolean isEmpty() {
+      return symbols.isEmpty();
+    }
+
+    TokenTrie build() {
+      tokenStart.add(tokens.size());
+      return new TokenTrie(
+          symbols.toString().toCharArray(),
+          depths.toArray(),
+          tokenStart.toArray(),
+          tokens.toArray());
+    }
+  }
+}

@@ -1,0 +1,155 @@
+package dev.switchboard.constraint;
+
+import dev.switchboard.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A model's tokens as strings of symbols, in a trie. Built once for a model, where it is loaded.
+ *
+ * <p>A text token's symbols are its bytes, which may begin or end inside a character. A control
+ * token has one symbol of its own, so that only a constraint that names it lets it through. End
+ * tokens have none: they are allowed where the answer may end. Other tokens without text are never
+ * allowed.
+ */
+public final class TokenVocabulary {
+  private static final int MOST_CONTROLS = Character.MAX_VALUE - Expression.CONTROL;
+
+  private final int words;
+  private final char[] pool;
+  private final int[] starts;
+  private final boolean[] isEnd;
+  private final int[] ends;
+  private final Map<String, Integer> controls = new HashMap<>();
+  private final TokenTrie trie;
+  private final @Nullable StateMask[] sharedMasks;
+
+  /**
+   * @param size tokens the model has; the tokenizer may have fewer, and more are left out
+   */
+  public TokenVocabulary(Tokenizer tokenizer, int size) {
+    words = Math.ceilDiv(size, Long.SIZE);
+    isEnd = new boolean[words * Long.SIZE];
+    ends =
+        tokenizer.endOfGeneration().stream()
+            .mapToInt(token -> token)
+            .filter(token -> token < size)
+            .sorted()
+            .toArray();
+    for (int end : ends) {
+      isEnd[end] = true;
+    }
+    starts = new int[isEnd.length + 1];
+    StringBuilder symbols = new StringBuilder();
+    for (int token = 0; token < isEnd.length; token++) {
+      if (token < Math.min(size, tokenizer.size()) && !isEnd[token]) {
+        append(tokenizer, token, symbols);
+      }
+      starts[token + 1] = symbols.length();
+    }
+    pool = symbols.toString().toCharArray();
+    trie = buildTrie();
+    sharedMasks = new StateMask[JsonRules.STATES];
+    findSharedMasks();
+  }
+
+  private void append(Tokenizer tokenizer, int token, StringBuilder symbols) {
+    if (tokenizer.isControl(token)) {
+      String piece = tokenizer.piece(token);
+      if (controls.size() < MOST_CONTROLS && !controls.containsKey(piece)) {
+        symbols.append((char) (Expression.CONTROL + controls.size()));
+        controls.put(piece, Expression.CONTROL + controls.size());
+      }
+      return;
+    }
+    for (byte next : tokenizer.bytes(token)) {
+      symbols.append((char) (next & 0xff));
+    }
+  }
+
+  private TokenTrie buildTrie() {
+    List<Integer> sorted = new ArrayList<>();
+    IntStream.range(0, isEnd.length).filter(t -> length(t) > 0).forEach(sorted::add);
+    sorted.sort(
+        (a, b) -> Arrays.compare(pool, starts[a], starts[a + 1], pool, starts[b], starts[b + 1]));
+    TokenTrie.Builder builder = new TokenTrie.Builder();
+    int before = -1;
+    for (int token : sorted) {
+      int depth = before < 0 ? 0 : common(before, token);
+      for (; depth < length(token); depth++) {
+        builder.node(symbol(token, depth), depth);
+      }
+      builder.token(token);
+      before = token;
+    }
+    return builder.build();
+  }
+
+  private int common(int left, int right) {
+    int difference =
+        Arrays.mismatch(
+            pool, starts[left], starts[left + 1], pool, starts[right], starts[right + 1]);
+    return difference < 0 ? length(left) : difference;
+  }
+
+  /** The states inside JSON's strings look at most of the vocabulary, and every schema has them. */
+  private void findSharedMasks() {
+    Automaton json = JsonRules.automaton(symbols());
+    Configurations configurations = new Configurations(json, Long.MAX_VALUE);
+    Masks masks = new Masks(json, configurations, this);
+    for (int state = 0; state < sharedMasks.length; state++) {
+      if (json.reads(state)) {
+        sharedMasks[state] = masks.inside(state);
+      }
+    }
+  }
+
+  /** What may follow in a state of {@link JsonRules}; null while they are being found. */
+  @Nullable StateMask sharedMask(int state) {
+    return sharedMasks[state];
+  }
+
+  /** 64-bit words of a mask. */
+  public int words() {
+    return words;
+  }
+
+  TokenTrie trie() {
+    return trie;
+  }
+
+  /** Symbols are below this. */
+  int symbols() {
+    return Expression.CONTROL + controls.size();
+  }
+
+  /** The symbol of a control token. */
+  int control(String piece) {
+    Integer symbol = controls.get(piece);
+    if (symbol == null) {
+      throw new ConstraintException("", "needs the control token " + piece + ", which is unknown");
+    }
+    return symbol;
+  }
+
+  boolean isEnd(int token) {
+    return isEnd[token];
+  }
+
+  int[] ends() {
+    return ends;
+  }
+
+  int length(int token) {
+    return starts[token + 1] - starts[token];
+  }
+
+  char symbol(int token, int index) {
+    return pool[starts[token] + index];
+  }
+}

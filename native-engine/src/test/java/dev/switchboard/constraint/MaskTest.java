@@ -1,0 +1,223 @@
+package dev.switchboard.constraint;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Masks over tokens of several bytes, and what is kept of them. */
+class MaskTest {
+  private static final String TREE =
+      "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"n\":{\"type\":\"integer\"},"
+          + "\"next\":{\"anyOf\":[{\"$ref\":\"#\"},{\"type\":\"array\",\"items\":{\"$ref\":\"#\"}}]}}}";
+
+  private final TestTokenizer tokenizer = TestTokenizer.pieces();
+  private final TokenVocabulary vocabulary = new TokenVocabulary(tokenizer, tokenizer.size());
+  private final ConstraintCompiler compiler = new ConstraintCompiler(vocabulary);
+  private final long[] mask = new long[vocabulary.words()];
+
+  private boolean allows(int token) {
+    return (mask[token / Long.SIZE] >>> token & 1) != 0;
+  }
+
+  private Matcher after(ConstraintSource source, List<Integer> tokens) {
+    Matcher matcher = compiler.compile(source).matcher();
+    tokens.forEach(token -> assertTrue(matcher.advance(token)));
+    return matcher;
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        TREE,
+        "true",
+        "{\"type\":\"string\",\"minLength\":2,\"maxLength\":5}",
+        "{\"type\":\"string\",\"pattern\":\"^[aé日]*$\"}",
+        "{\"type\":\"array\",\"items\":{\"enum\":[\"a\",\"ab\",\"abc\",1,10,12]}}"
+      })
+  void aMaskAllowsExactlyTheTokensThatTheMatcherTakes(String schema) {
+    ConstraintSource source = new ConstraintSource.JsonSchema(schema);
+    Random random = new Random(schema.hashCode());
+    List<Integer> tokens = new ArrayList<>();
+
+    for (int step = 0; step < 60; step++) {
+      Matcher matcher = after(source, tokens);
+      if (matcher.isFinished()) {
+        tokens.clear();
+        continue;
+      }
+      assertTrue(matcher.mask(mask), matcher.problem());
+      List<Integer> allowed = new ArrayList<>();
+      for (int token = 0; token < tokenizer.size(); token++) {
+        assertEquals(allows(token), after(source, tokens).advance(token), tokenizer.piece(token));
+        if (allows(token) && token != tokenizer.end()) {
+          allowed.add(token);
+        }
+      }
+      tokens.add(allowed.get(random.nextInt(allowed.size())));
+    }
+  }
+
+  @Test
+  void aTokenMayEndInsideACharacterAndTheNextEndIt() {
+    ConstraintSource source = new ConstraintSource.JsonSchema("{\"const\":\"日\"}");
+    int begin = tokenizer.tokenId("\"");
+    Matcher matcher = after(source, List.of(begin));
+    int half = 0;
+    for (int token = 256; token < tokenizer.size(); token++) {
+      half =
+          tokenizer.bytes(token).length == 2 && tokenizer.bytes(token)[0] == (byte) 0xe6
+              ? token
+              : half;
+    }
+
+    assertTrue(matcher.advance(half));
+    matcher.mask(mask);
+
+    assertTrue(allows(0xa5));
+    assertTrue(allows(half + 1), "the token of the last byte and the quote");
+    assertFalse(allows(begin));
+    assertTrue(matcher.advance(half + 1));
+    assertTrue(matcher.isFinished());
+  }
+
+  @Test
+  void controlTokensAreAllowedOnlyWhereTheyAreNamed() {
+    ConstraintSource call =
+        new ConstraintSource.After(
+            new ConstraintSource.ControlToken("<call>"), new ConstraintSource.Text("ab"), false);
+    Matcher named = compiler.compile(call).matcher();
+    Matcher other = compiler.compile(new ConstraintSource.JsonObject()).matcher();
+
+    assertTrue(named.advance(tokenizer.tokenId("the")));
+    assertTrue(named.mask(mask));
+    assertTrue(allows(tokenizer.call()));
+    assertFalse(allows(tokenizer.end()));
+    assertTrue(named.advance(tokenizer.call()));
+    assertTrue(named.advance(tokenizer.tokenId("ab")));
+    assertTrue(named.isFinished());
+    assertTrue(other.mask(mask));
+    assertFalse(allows(tokenizer.call()));
+    assertThrows(
+        ConstraintException.class,
+        () -> compiler.compile(new ConstraintSource.ControlToken("<other>")));
+  }
+
+  @Test
+  void aTriggerIsFoundWhereverItBegins() {
+    ConstraintSource tagged =
+        new ConstraintSource.After(
+            new ConstraintSource.Text("<a<b>"),
+            new ConstraintSource.Sequence(
+                List.of(
+                    new ConstraintSource.Choice(
+                        List.of(
+                            new ConstraintSource.Text("x"),
+                            new ConstraintSource.Repeat(new ConstraintSource.Text("y"), 2, -1))),
+                    new ConstraintSource.Text("!"))),
+            true);
+    Answers bytes = new Answers(TestTokenizer.bytes());
+
+    assertTrue(bytes.accepts(tagged, "free text, <a <a<a even"));
+    assertTrue(bytes.accepts(tagged, "so <a<a<b>x!"));
+    assertTrue(bytes.accepts(tagged, "<a<b>yyy!"));
+    assertFalse(bytes.accepts(tagged, "<a<b>"));
+    assertFalse(bytes.accepts(tagged, "<a<b>y!"));
+    assertFalse(bytes.accepts(tagged, "<a<b>x! more"));
+  }
+
+  @Test
+  void whereNoTokenFollowsTheMatcherSaysSo() {
+    TestTokenizer few = TestTokenizer.of("a", "ab");
+    Answers answers = new Answers(few);
+    Matcher matcher = answers.compiler().compile(new ConstraintSource.Regex("ac")).matcher();
+    long[] allowed = new long[1];
+
+    assertTrue(matcher.mask(allowed));
+    assertTrue(matcher.advance(0));
+    assertFalse(matcher.mask(allowed));
+
+    assertEquals(
+        "no token of the vocabulary continues the answer under its constraint", matcher.problem());
+    assertFalse(matcher.advance(1));
+    assertFalse(matcher.advance(few.end()));
+  }
+
+  @Test
+  void compiledConstraintsAreSharedAndBounded() {
+    ConstraintSource kept = new ConstraintSource.Regex("kept");
+    Constraint first = compiler.compile(kept);
+
+    for (int i = 0; i < 10_000; i++) {
+      compiler.compile(new ConstraintSource.Regex("a" + i));
+      if (i % 50 == 0) {
+        assertEquals(first, compiler.compile(new ConstraintSource.Regex("kept")));
+      }
+    }
+
+    assertEquals(ConstraintCompiler.MOST_KEPT, compiler.size());
+    assertEquals(null, compiler.known(new ConstraintSource.Regex("a0")));
+  }
+
+  @Test
+  void answersGoOnWhenWhatWasLearntIsDropped() {
+    Automaton automaton = JsonRules.automaton(vocabulary.symbols());
+    Configurations small = new Configurations(automaton, 100_000);
+    String text = "{\"a\":" + "[{\"b\":".repeat(20) + "1" + "}]".repeat(20) + "}";
+
+    Configuration at = small.initial();
+    for (int i = 0; i < text.length(); i++) {
+      int before = small.generation();
+      small.charge(i % 7 == 0 ? 100_001 : 0);
+      small.trim();
+      at = before == small.generation() ? at : small.adopt(at);
+      at = small.next(at, text.charAt(i));
+      assertFalse(at.isDead(), text.substring(0, i + 1));
+    }
+
+    assertTrue(at.complete);
+    assertTrue(small.generation() > 10);
+  }
+
+  @Test
+  void steadyMasksTakeNoMemory() {
+    ConstraintSource source = new ConstraintSource.JsonSchema(TREE);
+    List<Integer> tokens = new ArrayList<>();
+    for (String piece : List.of("{\"", "name", "\":\"", "the", "a", "日", "\"}")) {
+      tokens.add(tokenizer.tokenId(piece));
+    }
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    Matcher[] matchers = new Matcher[2000];
+    Constraint constraint = compiler.compile(source);
+    for (int i = 0; i < matchers.length; i++) {
+      matchers[i] = constraint.matcher();
+    }
+    follow(matchers[0], tokens);
+
+    long before = threads.getCurrentThreadAllocatedBytes();
+    for (Matcher matcher : matchers) {
+      follow(matcher, tokens);
+    }
+    long taken = threads.getCurrentThreadAllocatedBytes() - before;
+
+    assertTrue(taken < 20_000, taken + " bytes for " + matchers.length * tokens.size() + " masks");
+  }
+
+  private void follow(Matcher matcher, List<Integer> tokens) {
+    for (int i = 0; i < tokens.size(); i++) {
+      if (!matcher.isFinished()) {
+        matcher.mask(mask);
+        matcher.advance(tokens.get(i));
+      }
+    }
+  }
+}

@@ -1,0 +1,138 @@
+package dev.switchboard.constraint;
+
+import dev.switchboard.tokenizer.Tokenizer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** A vocabulary of given byte strings, then the control tokens {@code <end>} and {@code <call>}. */
+public final class TestTokenizer implements Tokenizer {
+  private final List<byte[]> tokens;
+
+  private TestTokenizer(List<byte[]> tokens) {
+    this.tokens = tokens;
+  }
+
+  /** One token for each byte. */
+  public static TestTokenizer bytes() {
+    List<byte[]> tokens = new ArrayList<>();
+    for (int value = 0; value < 256; value++) {
+      tokens.add(new byte[] {(byte) value});
+    }
+    return new TestTokenizer(tokens);
+  }
+
+  /** One for each byte, and longer ones as real vocabularies have them: over the ends of things. */
+  public static TestTokenizer pieces() {
+    TestTokenizer all = bytes();
+    String pieces =
+        "{\" \": \", {} [] [[ ]] }} }, {\"a ], \",\" \"\" \":\" \": true false null ru 10 12 00 -1 0. .5 e+"
+            + " a b ab name the é 日本 日 \\n \\\" \\u00 \\ud83d \n\n {\n \n} \"}\n \"} \"] 1] 2, }] ]} aa abc";
+    for (String piece : pieces.split(" ", -1)) {
+      all.tokens.add(piece.getBytes(StandardCharsets.UTF_8));
+    }
+    for (String piece : List.of(" ", "  ", "    ", ", ", ": ", " {", " \"", "\n  ", "[ ")) {
+      all.tokens.add(piece.getBytes(StandardCharsets.UTF_8));
+    }
+    all.tokens.add(new byte[] {(byte) 0xe6, (byte) 0x97});
+    all.tokens.add(new byte[] {(byte) 0xa5, '"'});
+    all.tokens.add(new byte[] {(byte) 0x9f, (byte) 0x98, (byte) 0x80, '"', ','});
+    return all;
+  }
+
+  /** The given texts and nothing else. */
+  public static TestTokenizer of(String... texts) {
+    List<byte[]> tokens = new ArrayList<>();
+    for (String text : texts) {
+      tokens.add(text.getBytes(StandardCharsets.UTF_8));
+    }
+    return new TestTokenizer(tokens);
+  }
+
+  public int end() {
+    return tokens.size();
+  }
+
+  public int call() {
+    return tokens.size() + 1;
+  }
+
+  @Override
+  public int size() {
+    return tokens.size() + 2;
+  }
+
+  @Override
+  public byte[] bytes(int token) {
+    return isControl(token) ? new byte[0] : tokens.get(token);
+  }
+
+  @Override
+  public String piece(int token) {
+    return token == end()
+        ? "<end>"
+        : token == call() ? "<call>" : new String(bytes(token), StandardCharsets.UTF_8);
+  }
+
+  @Override
+  public boolean isControl(int token) {
+    return token >= tokens.size();
+  }
+
+  @Override
+  public Set<Integer> endOfGeneration() {
+    return Set.of(end());
+  }
+
+  @Override
+  public int tokenId(String token) {
+    for (int id = 0; id < size(); id++) {
+      if (piece(id).equals(token)) {
+        return id;
+      }
+    }
+    return -1;
+  }
+
+  @Override
+  public int[] encode(String text) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public int[] encodeTemplate(String text, int[] userSpans) {
+    throw new UnsupportedOperationException();
+  }
+
+  @Override
+  public int bos() {
+    return -1;
+  }
+
+  @Override
+  public int eos() {
+    return end();
+  }
+
+  @Override
+  public boolean addBos() {
+    return false;
+  }
+
+  @Override
+  public boolean addEos() {
+    return false;
+  }
+
+  @Override
+  public @Nullable String chatTemplate() {
+    return null;
+  }
+
+  @Override
+  public Detokenizer detokenizer() {
+    throw new UnsupportedOperationException();
+  }
+}
