@@ -14,10 +14,20 @@ import com.openai.models.FunctionDefinition;
 import com.openai.models.chat.completions.ChatCompletion;
 import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
+import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.LatencyModel;
+import dev.switchboard.executor.SimulatedExecutor;
+import dev.switchboard.executor.SimulatedTime;
+import dev.switchboard.scheduler.EngineConfig;
+import dev.switchboard.scheduler.EngineLoop;
+import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.toolcall.ToolFormat;
+import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Function calls in answers, against an engine whose tokens are written down. */
 class ToolCallIT {
@@ -207,6 +217,91 @@ class ToolCallIT {
           ChatCompletion.Choice.FinishReason.TOOL_CALLS,
           told.chatCompletion().choices().getFirst().finishReason());
     }
+  }
+
+  // ---- calls that are demanded, of a model that would say anything ----
+
+  private static final String STRICT =
+      "'tools':[{'type':'function','function':{'name':'add','parameters':{'type':'object',"
+          + "'properties':{'a':{'type':'integer','minimum':0,'maximum':9},"
+          + "'b':{'enum':['x','y']}},'required':['a','b']}}},"
+          + "{'type':'function','function':{'name':'now'}}]";
+
+  private static WorkerFixture anything(ToolFormat format) {
+    SimulatedExecutor executor =
+        new SimulatedExecutor(
+            ExecutorConfig.defaults(),
+            WorkerFixture.CONTEXT,
+            ByteTokenizer.SIZE,
+            LatencyModel.instant(),
+            SimulatedTime.real());
+    EngineLoop engine =
+        EngineLoop.start(executor, EngineConfig.of(executor.info()), EpochClock.system());
+    return new WorkerFixture(engine).calling(format);
+  }
+
+  private static String demanding(String choice, String more) {
+    return ("{'model':'test-model','messages':[{'role':'user','content':'hi'}],'seed':3,"
+            + STRICT
+            + ",'tool_choice':"
+            + choice
+            + more
+            + "}")
+        .replace('\'', '"');
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+  void aDemandedCallIsMadeAndItsArgumentsFollowTheSchema(ToolFormat format) {
+    try (WorkerFixture worker = anything(format)) {
+      for (String choice : List.of("'required'", "{'type':'function','function':{'name':'add'}}")) {
+        JsonNode answer = json(worker.post(CHAT, demanding(choice, "")).body());
+
+        JsonNode message = answer.at("/choices/0/message");
+        assertTrue(message.path("content").isNull(), answer::toString);
+        assertEquals("tool_calls", answer.at("/choices/0/finish_reason").asText());
+        for (JsonNode call : message.path("tool_calls")) {
+          assertFollows(call.path("function"));
+        }
+        assertTrue(!message.path("tool_calls").isEmpty(), answer::toString);
+        if (!choice.equals("'required'")) {
+          assertEquals(1, message.path("tool_calls").size());
+          assertEquals("add", message.at("/tool_calls/0/function/name").asText());
+        }
+      }
+    }
+  }
+
+  private static void assertFollows(JsonNode function) {
+    JsonNode arguments = json(function.path("arguments").asText());
+    if (function.path("name").asText().equals("now")) {
+      assertEquals("{}", arguments.toString());
+    } else {
+      assertEquals("add", function.path("name").asText());
+      assertEquals(2, arguments.size());
+      assertTrue(arguments.path("a").isInt() && arguments.path("a").asInt() <= 9);
+      assertTrue(List.of("x", "y").contains(arguments.path("b").asText()));
+    }
+  }
+
+  @Test
+  void whatCannotBeDemandedIsNamed() {
+    try (WorkerFixture worker = anything(ToolFormat.HERMES);
+        WorkerFixture text = anything(ToolFormat.NONE)) {
+      assertRefused(text, demanding("'required'", ""), "tool_choice");
+      assertRefused(worker, demanding("'required'", ",'ignore_eos':true"), "tool_choice");
+      assertRefused(
+          worker,
+          demanding("'required'", ",'response_format':{'type':'json_object'}"),
+          "tool_choice");
+    }
+  }
+
+  private static void assertRefused(WorkerFixture worker, String body, String param) {
+    HttpResponse<String> response = worker.post(CHAT, body);
+
+    assertEquals(400, response.statusCode(), response.body());
+    assertEquals(param, json(response.body()).at("/error/param").asText(), response.body());
   }
 
   private static List<String> calls(ChatCompletion answer) {

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.openai.ChatMessage.Role;
 import dev.switchboard.openai.ChatMessage.ToolCall;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -180,24 +180,53 @@ final class ChatReader {
     return switch (choice.isTextual() ? choice.textValue() : "named") {
       case "auto" -> ToolUse.Choice.AUTO;
       case "none" -> ToolUse.Choice.NONE;
-      case "required", "named" ->
-          throw JsonFields.unsupported("tool_choice", "other than auto and none is not supported");
-      default -> throw JsonFields.invalid("tool_choice", "must be auto or none");
+      case "required" -> ToolUse.Choice.REQUIRED;
+      case "named" -> ToolUse.Choice.NAMED;
+      default -> throw JsonFields.invalid("tool_choice", "must be auto, none or required");
     };
   }
 
   private ToolUse toolUse(Conversation conversation) {
-    Set<String> names = new LinkedHashSet<>();
-    if (!conversation.tools().isEmpty()) {
-      JsonNode tools = body.required("tools");
-      for (int i = 0; i < tools.size(); i++) {
-        String name = tools.get(i).path("function").path("name").asText();
-        if (!names.add(name)) {
-          throw JsonFields.invalid("tools[" + i + "].function.name", "is given twice");
-        }
+    ToolUse.Choice choice = choice();
+    List<ToolUse.Function> functions = conversation.tools().isEmpty() ? List.of() : functions();
+    if (choice.forces() && functions.isEmpty()) {
+      throw JsonFields.invalid("tool_choice", "needs tools");
+    }
+    String named = choice == ToolUse.Choice.NAMED ? named(functions) : null;
+    return new ToolUse(choice, functions, named, body.bool("parallel_tool_calls", true));
+  }
+
+  private List<ToolUse.Function> functions() {
+    Map<String, ToolUse.Function> functions = new LinkedHashMap<>();
+    JsonNode tools = body.required("tools");
+    for (int i = 0; i < tools.size(); i++) {
+      JsonNode function = tools.get(i).path("function");
+      String name = function.path("name").asText();
+      String parameters = parameters(function.get("parameters"));
+      if (functions.put(name, new ToolUse.Function(name, parameters)) != null) {
+        throw JsonFields.invalid("tools[" + i + "].function.name", "is given twice");
       }
     }
-    return new ToolUse(choice(), names, body.bool("parallel_tool_calls", true));
+    return List.copyOf(functions.values());
+  }
+
+  /** Arguments are an object, whether their schema says so or not. */
+  private static @Nullable String parameters(@Nullable JsonNode schema) {
+    if (!(schema instanceof ObjectNode object) || object.isEmpty()) {
+      return null;
+    }
+    return (object.has("type") ? object : object.deepCopy().put("type", "object")).toString();
+  }
+
+  private String named(List<ToolUse.Function> functions) {
+    JsonFields choice = body.requiredObject("tool_choice");
+    requireFunction(choice);
+    JsonFields function = choice.requiredObject("function");
+    String name = function.requiredString("name", 1, NAME_CHARS);
+    if (functions.stream().noneMatch(known -> known.name().equals(name))) {
+      throw JsonFields.invalid(function.path("name"), "must name one of the tools");
+    }
+    return name;
   }
 
   private static Map<String, @Nullable Object> tool(JsonNode value, String path) {

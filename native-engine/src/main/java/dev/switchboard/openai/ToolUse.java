@@ -1,18 +1,19 @@
 package dev.switchboard.openai;
 
-import java.util.Collections;
-import java.util.LinkedHashSet;
-import java.util.Set;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a chat may use the tools it brought.
  *
- * @param functions names of the functions the model is shown, in the request's order
+ * @param functions that the model is shown, in the request's order
+ * @param named the function that must be called; null unless the choice is {@code NAMED}
  * @param parallel whether an answer may make more than one call
  */
-public record ToolUse(Choice choice, Set<String> functions, boolean parallel) {
+public record ToolUse(
+    Choice choice, List<Function> functions, @Nullable String named, boolean parallel) {
   public ToolUse {
-    functions = Collections.unmodifiableSet(new LinkedHashSet<>(functions));
+    functions = List.copyOf(functions);
   }
 
   /** Who decides whether a function is called. */
@@ -20,6 +21,23 @@ public record ToolUse(Choice choice, Set<String> functions, boolean parallel) {
     /** The model. */
     AUTO,
     /** The caller: it is shown none and calls none. */
-    NONE
+    NONE,
+    /** The caller: one of them must be. */
+    REQUIRED,
+    /** The caller: this one must be. */
+    NAMED;
+
+    /** Whether the answer has to be a call. */
+    public boolean forces() {
+      return this == REQUIRED || this == NAMED;
+    }
   }
+
+  /**
+   * A function.
+   *
+   * @param parameters JSON text of the schema of its arguments, an object's; null when it takes
+   *     none
+   */
+  public record Function(String name, @Nullable String parameters) {}
 }

@@ -26,6 +26,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -86,8 +87,30 @@ final class RequestPreparation {
         offered(request.toolUse()),
         "messages",
         List.of(prompt),
-        request.options().shape(),
+        shape(request),
         null);
+  }
+
+  /** A call that the caller demands, or what it asks for otherwise. */
+  private @Nullable AnswerShape shape(ChatCompletionRequest request) {
+    AnswerShape asked = request.options().shape();
+    ToolUse use = request.toolUse();
+    if (!use.choice().forces()) {
+      return asked;
+    }
+    if (model.toolFormat() == ToolFormat.NONE) {
+      throw new ApiException(
+          ApiError.unsupported(
+              "tool_choice",
+              "tool_choice can be auto or none only: how this model writes calls is not known."));
+    }
+    if (asked != null) {
+      throw invalid("tool_choice", "cannot be combined with " + asked.field());
+    }
+    if (request.options().ignoreEos()) {
+      throw invalid("tool_choice", "cannot be combined with ignore_eos");
+    }
+    return ForcedCalls.shape(use, model.toolFormat(), model.tokenizer());
   }
 
   /** Null when no function is offered, or the model calls them in a way that is not known. */
@@ -95,7 +118,10 @@ final class RequestPreparation {
     ToolFormat format = model.toolFormat();
     return format == ToolFormat.NONE || use.functions().isEmpty()
         ? null
-        : new OfferedTools(format, use.functions(), use.parallel());
+        : new OfferedTools(
+            format,
+            use.functions().stream().map(ToolUse.Function::name).collect(Collectors.toSet()),
+            use.parallel() && use.choice() != ToolUse.Choice.NAMED);
   }
 
   /**

@@ -116,9 +116,12 @@ class BadRequestTest {
         "'tools':[{'function':{}}]              | tools[0].function.name | is required",
         "'tools':[{'function':{'name':'f','parameters':1}}] | tools[0].function.parameters | an object",
         "'tools':[{'function':{'name':'f','description':1}}] | tools[0].function.description | a string",
-        "'tool_choice':'required'               | tool_choice | not supported",
-        "'tool_choice':{'type':'function'}      | tool_choice | not supported",
-        "'tool_choice':'maybe'                  | tool_choice | auto or none",
+        "'tool_choice':'required'               | tool_choice | needs tools",
+        "'tools':[{'type':'function','function':{'name':'f'}}],'tool_choice':{'type':'function'}"
+            + "| tool_choice.function | is required",
+        "'tools':[{'type':'function','function':{'name':'f'}}],'tool_choice':"
+            + "{'type':'function','function':{'name':'g'}} | tool_choice.function.name | one of the",
+        "'tool_choice':'maybe'                  | tool_choice | auto, none or required",
         "'tool_choice':1                        | tool_choice | a string or an object",
       })
   void chatFieldIsNamed(String fields, String param, String complaint) {

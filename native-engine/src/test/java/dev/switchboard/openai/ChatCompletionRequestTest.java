@@ -9,7 +9,6 @@ import dev.switchboard.openai.ChatMessage.Role;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -189,16 +188,25 @@ class ChatCompletionRequestTest {
   }
 
   @Test
-  void toolUseNamesTheFunctionsThatMayBeCalled() {
+  void toolUseHasTheFunctionsThatMayBeCalled() {
     String tools =
-        "'tools':[{'type':'function','function':{'name':'b'}},"
-            + "{'type':'function','function':{'name':'a'}}]";
+        "'tools':[{'type':'function','function':{'name':'b','parameters':{'minProperties':1}}},"
+            + "{'type':'function','function':{'name':'a','parameters':{}}}]";
+    ToolUse.Function b = new ToolUse.Function("b", "{\"minProperties\":1,\"type\":\"object\"}");
+    List<ToolUse.Function> both = List.of(b, new ToolUse.Function("a", null));
 
     assertEquals(
-        new ToolUse(ToolUse.Choice.AUTO, Set.of("a", "b"), true), Bodies.chatWith(tools).toolUse());
+        new ToolUse(ToolUse.Choice.AUTO, both, null, true), Bodies.chatWith(tools).toolUse());
     assertEquals(
-        new ToolUse(ToolUse.Choice.NONE, Set.of(), false),
+        new ToolUse(ToolUse.Choice.NONE, List.of(), null, false),
         Bodies.chatWith(tools + ",'tool_choice':'none','parallel_tool_calls':false").toolUse());
+    assertEquals(
+        new ToolUse(ToolUse.Choice.REQUIRED, both, null, true),
+        Bodies.chatWith(tools + ",'tool_choice':'required'").toolUse());
+    assertEquals(
+        new ToolUse(ToolUse.Choice.NAMED, both, "a", true),
+        Bodies.chatWith(tools + ",'tool_choice':{'type':'function','function':{'name':'a'}}")
+            .toolUse());
   }
 
   @Test

@@ -1,0 +1,69 @@
+package dev.switchboard.worker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.switchboard.constraint.ConstraintCompiler;
+import dev.switchboard.constraint.ConstraintSource;
+import dev.switchboard.constraint.ConstraintSource.JsonSchema;
+import dev.switchboard.constraint.ConstraintSource.Sequence;
+import dev.switchboard.constraint.ConstraintSource.Text;
+import dev.switchboard.constraint.TokenVocabulary;
+import dev.switchboard.openai.ToolUse;
+import dev.switchboard.toolcall.ToolFormat;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What is demanded of an answer that has to be a call, in each format. */
+class ForcedCallsTest {
+  private static final String SCHEMA = "{\"type\":\"object\"}";
+  private static final List<ToolUse.Function> FUNCTIONS =
+      List.of(new ToolUse.Function("f", SCHEMA), new ToolUse.Function("g\"", null));
+
+  private static ConstraintSource source(
+      ToolFormat format, ToolUse.Choice choice, @Nullable String named, boolean parallel) {
+    return ForcedCalls.shape(
+            new ToolUse(choice, FUNCTIONS, named, parallel), format, new ByteTokenizer(false))
+        .source();
+  }
+
+  @Test
+  void aNamedFunctionIsTheOnlyOne() {
+    assertEquals(
+        new Sequence(
+            List.of(
+                new Text("{\"name\": \"f\", \"parameters\": "),
+                new JsonSchema(SCHEMA),
+                new Text("}"))),
+        source(ToolFormat.LLAMA, ToolUse.Choice.NAMED, "f", true));
+  }
+
+  @Test
+  void aFunctionWithoutParametersTakesNone() {
+    assertEquals(
+        new Sequence(
+            List.of(
+                new Text("{\"name\": \"g\\\"\", \"parameters\": "), new Text("{}"), new Text("}"))),
+        source(ToolFormat.LLAMA, ToolUse.Choice.NAMED, "g\"", false));
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+  void everyFormatCanBeCompiled(ToolFormat format) {
+    ConstraintCompiler compiler =
+        new ConstraintCompiler(new TokenVocabulary(new ByteTokenizer(false), ByteTokenizer.SIZE));
+    Map<ToolUse.Choice, @Nullable String> choices = new EnumMap<>(ToolUse.Choice.class);
+    choices.put(ToolUse.Choice.REQUIRED, null);
+    choices.put(ToolUse.Choice.NAMED, "f");
+
+    choices.forEach(
+        (choice, named) -> {
+          compiler.compile(source(format, choice, named, true));
+          compiler.compile(source(format, choice, named, false));
+        });
+  }
+}
