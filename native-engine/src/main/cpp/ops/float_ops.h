@@ -386,10 +386,10 @@ struct FloatOps {
     const bool finite = largest < 0x7f800000u;
     const float exact = finite ? __builtin_bit_cast(float, largest) / 127.0f : __builtin_nanf("");
     V::store_half(step, V::set(exact), 1);
-    float kept[kLanes];
-    V::store(kept, V::load_half(step, 1));
-    const bool counts = kept[0] > 0 && kept[0] < __builtin_huge_valf();
-    const float inverse = counts ? 1.0f / kept[0] : 0.0f;
+    // The other lanes are 0, and a NaN is below none of them: it counts for nothing either way.
+    const float kept = V::maximum(V::load_half(step, 1));
+    const bool counts = kept > 0 && kept < __builtin_huge_valf();
+    const float inverse = counts ? 1.0f / kept : 0.0f;
     for (std::int64_t i = 0; i < n; ++i) {
       out[i * stride] = counts ? nearest_step(x[i] * inverse) : std::int8_t{0};
     }
