@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/team.h"
@@ -71,14 +72,17 @@ TEST(Team, OthersDoThePartOfAThreadThatHasNotCome) {
   late.deal(10, 2, [](Range) { FAIL() << "nothing was left"; });
 }
 
-TEST(Team, AThreadReadsItsOwnPartFromTheFrontAndOthersTakeTheBack) {
+TEST(Team, AThreadReadsItsOwnPartFromTheFrontInShrinkingRunsAndOthersFromTheBack) {
   Teams teams(2);
   Team first = teams.member(0);
-  std::vector<std::int64_t> order;
+  std::vector<std::pair<std::int64_t, std::int64_t>> order;
 
-  first.deal(6, 1, [&](Range items) { order.push_back(items.begin); });
+  first.deal(18, 1, [&](Range items) { order.emplace_back(items.begin, items.end); });
 
-  EXPECT_EQ(order, (std::vector<std::int64_t>{0, 1, 2, 5, 4, 3}));
+  const std::vector<std::pair<std::int64_t, std::int64_t>> expected = {
+      {0, 3},   {3, 5},   {5, 6},   {6, 7},   {7, 8},   {8, 9},   {17, 18}, {16, 17},
+      {15, 16}, {14, 15}, {13, 14}, {12, 13}, {11, 12}, {10, 11}, {9, 10}};
+  EXPECT_EQ(order, expected);
 }
 
 TEST(Team, CountsDealingsBeyondTheirNumber) {

@@ -28,17 +28,21 @@ class alignas(64) Hand {
  public:
   static constexpr std::int64_t kMaxPieces = (1 << 24) - 1;
 
-  // The next piece of the dealing, or -1 when none is left. A hand that its thread has not yet
-  // taken up is dealt by whoever looks at it first.
-  [[nodiscard]] std::int64_t take(std::uint16_t dealing, Range all, bool from_back) {
+  // The next pieces of the dealing, none when none is left: for its own thread a third of what is
+  // left at once, since every start costs some of the memory's pace; for others the last one. A
+  // hand that its thread has not yet taken up is dealt by whoever looks at it first.
+  [[nodiscard]] Range take(std::uint16_t dealing, Range all, bool own) {
     std::uint64_t seen = word_.load(std::memory_order_relaxed);
     while (true) {
       const Range left = dealing_of(seen) == dealing ? pieces_of(seen) : all;
-      if (left.size() == 0) return -1;
-      const std::int64_t piece = from_back ? left.end - 1 : left.begin;
-      const Range rest = from_back ? Range{left.begin, piece} : Range{piece + 1, left.end};
-      if (word_.compare_exchange_weak(seen, word(dealing, rest), std::memory_order_relaxed)) {
-        return piece;
+      if (left.size() == 0) return {};
+      const std::int64_t cut =
+          own ? left.begin + std::max<std::int64_t>(1, left.size() / 3) : left.end - 1;
+      const Range front = {left.begin, cut};
+      const Range back = {cut, left.end};
+      if (word_.compare_exchange_weak(seen, word(dealing, own ? back : front),
+                                      std::memory_order_relaxed)) {
+        return own ? front : back;
       }
     }
   }
@@ -87,9 +91,9 @@ struct Team {
     for (std::int32_t i = 0; i < size; ++i) {
       const std::int32_t owner = (index + i) % size;
       while (true) {
-        const std::int64_t piece = hands[owner].take(dealing, split(pieces, owner, size), i > 0);
-        if (piece < 0) break;
-        body(Range{piece * step, std::min(n, (piece + 1) * step)});
+        const Range taken = hands[owner].take(dealing, split(pieces, owner, size), i == 0);
+        if (taken.size() == 0) break;
+        body(Range{taken.begin * step, std::min(n, taken.end * step)});
       }
     }
   }
