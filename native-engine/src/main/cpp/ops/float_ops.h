@@ -30,6 +30,9 @@ static constexpr std::int64_t pad_to_lanes(std::int64_t n) {
   return (n + kLanes - 1) / kLanes * kLanes;
 }
 
+//
+// Arrays on the stack that whole vectors are stored to say their alignment: GCC assumes it anyway,
+// and under the address sanitizer gives it only when told.
 template <class V>
 struct FloatOps {
   using F = typename V::F;
@@ -231,7 +234,7 @@ struct FloatOps {
     void store(float* p, F v) const { V::store(p, v, n); }
     // The others zero.
     F only(F v) const {
-      float lanes[kLanes];
+      alignas(64) float lanes[kLanes];
       V::store(lanes, v);
       return V::load(lanes, n);
     }
@@ -261,7 +264,7 @@ struct FloatOps {
     static F load(const std::uint16_t* p, std::int64_t n) { return V::load_brain(p, n); }
     static void store(std::uint16_t* p, F v) { store(p, v, kLanes); }
     static void store(std::uint16_t* p, F v, std::int64_t n) {
-      float lanes[kLanes];
+      alignas(64) float lanes[kLanes];
       V::store(lanes, v);
       for (std::int64_t i = 0; i < n; ++i)
         p[i] = brain(__builtin_bit_cast(std::uint32_t, lanes[i]));
@@ -344,7 +347,7 @@ struct FloatOps {
     Element* keys = reinterpret_cast<Element*>(kv.k + at) + slot;
     for (std::int64_t i = 0; i < dim; i += kLanes) {
       const std::int64_t n = dim - i < kLanes ? dim - i : kLanes;
-      Element column[kLanes];
+      alignas(64) Element column[kLanes];
       if (n == kLanes) {
         Store::store(values + i, V::load(v + i));
         Store::store(column, V::load(k + i));
