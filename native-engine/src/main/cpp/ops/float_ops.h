@@ -30,7 +30,6 @@ static constexpr std::int64_t pad_to_lanes(std::int64_t n) {
   return (n + kLanes - 1) / kLanes * kLanes;
 }
 
-//
 // Arrays on the stack that whole vectors are stored to say their alignment: GCC assumes it anyway,
 // and under the address sanitizer gives it only when told.
 template <class V>

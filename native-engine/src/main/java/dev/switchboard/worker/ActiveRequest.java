@@ -11,6 +11,9 @@ interface ActiveRequest {
 
   long receivedNanos();
 
+  /** Whether its answer has ended; the engine may still have to let go of it. */
+  boolean isAnswered();
+
   /** Of what the engine has ended for it. */
   List<RequestTimeline> timelines();
 

@@ -74,6 +74,11 @@ final class Completion implements ActiveRequest, Handover.Sink {
   }
 
   @Override
+  public boolean isAnswered() {
+    return responseOver;
+  }
+
+  @Override
   public long receivedNanos() {
     return exchange.receivedNanos();
   }

@@ -111,10 +111,12 @@ final class Completions {
     }
   }
 
-  /** Says how many were cancelled. */
+  /** Says how many were cancelled; one that is answered is nothing to cancel. */
   int cancel(String requestId) {
     List<ActiveRequest> named =
-        active.stream().filter(request -> request.requestId().equals(requestId)).toList();
+        active.stream()
+            .filter(request -> request.requestId().equals(requestId) && !request.isAnswered())
+            .toList();
     named.forEach(request -> abort(request, EngineErrors.cancelled("through the API")));
     return named.size();
   }

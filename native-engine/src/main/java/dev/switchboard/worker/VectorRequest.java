@@ -71,6 +71,11 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   }
 
   @Override
+  public boolean isAnswered() {
+    return responseOver;
+  }
+
+  @Override
   public long receivedNanos() {
     return exchange.receivedNanos();
   }
