@@ -185,13 +185,11 @@ struct FloatOps {
     const Attended so_far(out, state, n_queries);
     const Attended next(state + pad_to_lanes(n_queries * kLanes + n_queries), n_queries,
                         kv.head_dim);
-    const std::int32_t first = span.begin / kAttentionPart;
-    for (std::int32_t part = first; part * kAttentionPart < span.end; ++part) {
-      AttentionSpan cut = span;
-      if (cut.begin < part * kAttentionPart) cut.begin = part * kAttentionPart;
-      if (cut.end > (part + 1) * kAttentionPart) cut.end = (part + 1) * kAttentionPart;
-      attend(kv, blocks.data(), kv_head, cut, q, n_queries, part == first ? so_far : next, scratch);
-      if (part > first) join(so_far, next, n_queries, kv.head_dim);
+    const std::int32_t parts = attention_parts(span);
+    for (std::int32_t part = 0; part < parts; ++part) {
+      attend(kv, blocks.data(), kv_head, ops::attention_part(span, part), q, n_queries,
+             part == 0 ? so_far : next, scratch);
+      if (part > 0) join(so_far, next, n_queries, kv.head_dim);
     }
     finish(so_far, n_queries, kv.head_dim);
   }

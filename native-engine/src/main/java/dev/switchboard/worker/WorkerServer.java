@@ -241,22 +241,13 @@ final class WorkerServer {
     if (!exchange.accepts(HttpMethod.POST)) {
       return;
     }
-    TimelineDetail detail =
-        TimelineDetail.of(exchange.request().getHeader("X-Switchboard-Timeline"));
-    Serving serving = serving(exchange);
-    if (serving == null) {
-      return;
-    }
-    bodies.read(
+    TimelineDetail detail = timelineDetail(exchange);
+    onBody(
         exchange,
-        body ->
-            prepare(
-                exchange,
-                body,
-                bytes -> {
-                  PreparedRequest prepared = parse(serving, api, bytes);
-                  return () -> constrain(exchange, detail, serving, prepared);
-                }));
+        (serving, bytes) -> {
+          PreparedRequest prepared = parse(serving, api, bytes);
+          return () -> constrain(exchange, detail, serving, prepared);
+        });
   }
 
   private void vectors(
@@ -264,46 +255,43 @@ final class WorkerServer {
     if (!exchange.accepts(HttpMethod.POST)) {
       return;
     }
-    TimelineDetail detail =
-        TimelineDetail.of(exchange.request().getHeader("X-Switchboard-Timeline"));
-    Serving serving = serving(exchange);
-    if (serving == null) {
-      return;
-    }
-    bodies.read(
+    TimelineDetail detail = timelineDetail(exchange);
+    onBody(
         exchange,
-        body ->
-            prepare(
-                exchange,
-                body,
-                bytes -> {
-                  PreparedVectors prepared = preparation.apply(serving.vectors(), bytes);
-                  return () ->
-                      start(
-                          exchange,
-                          serving,
-                          () -> serving.completions().start(exchange, prepared, detail));
-                }));
+        (serving, bytes) -> {
+          PreparedVectors prepared = preparation.apply(serving.vectors(), bytes);
+          return () ->
+              start(
+                  exchange, serving, () -> serving.completions().start(exchange, prepared, detail));
+        });
   }
 
   private void tokens(Exchange exchange, BiFunction<Tokenization, byte[], String> answer) {
     if (!exchange.accepts(HttpMethod.POST)) {
       return;
     }
-    Serving serving = serving(exchange);
-    if (serving == null) {
-      return;
-    }
-    bodies.read(
+    onBody(
         exchange,
-        body ->
-            prepare(
-                exchange,
-                body,
-                bytes -> {
-                  String json = answer.apply(serving.tokenization(), bytes);
-                  return () -> exchange.json(200, json);
-                }));
+        (serving, bytes) -> {
+          String json = answer.apply(serving.tokenization(), bytes);
+          return () -> exchange.json(200, json);
+        });
+  }
+
+  private static TimelineDetail timelineDetail(Exchange exchange) {
+    return TimelineDetail.of(exchange.request().getHeader("X-Switchboard-Timeline"));
+  }
+
+  /**
+   * Reads the body, if the model takes requests, and works on it.
+   *
+   * @param work gives what the event loop does next
+   */
+  private void onBody(Exchange exchange, BiFunction<Serving, byte[], Runnable> work) {
+    Serving serving = serving(exchange);
+    if (serving != null) {
+      bodies.read(exchange, body -> prepare(exchange, body, bytes -> work.apply(serving, bytes)));
+    }
   }
 
   /** The model, when it takes requests; null after the refusal was answered. */
