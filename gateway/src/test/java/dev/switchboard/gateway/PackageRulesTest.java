@@ -37,7 +37,11 @@ class PackageRulesTest {
           .should()
           .onlyDependOnClassesThat()
           .resideInAnyPackage(
-              "dev.switchboard.gateway.routing..", "java.lang..", "java.util..", "org.jspecify..");
+              "dev.switchboard.gateway.routing..",
+              "dev.switchboard.gateway.slo..",
+              "java.lang..",
+              "java.util..",
+              "org.jspecify..");
 
   @ArchTest
   static final ArchRule onlyBootReadsTheClock =

@@ -1,6 +1,6 @@
 package dev.switchboard.gateway.admin;
 
-import dev.switchboard.gateway.admission.ApiKeys;
+import dev.switchboard.gateway.identity.ApiKeys;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.HostAndPort;
@@ -43,7 +43,7 @@ final class AdminGuard {
               "Host",
               "This listener does not go by that name; admin.hosts may allow it.");
     }
-    return keys.admits(request.getHeader("Authorization"))
+    return keys.caller(request.getHeader("Authorization")) != null
         ? null
         : ApiError.unauthenticated(
             "The admin API needs a valid API key here: Authorization: Bearer KEY");

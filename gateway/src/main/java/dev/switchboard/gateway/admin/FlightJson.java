@@ -29,6 +29,7 @@ final class FlightJson {
     json.put("id", record.id());
     json.put("accepted_at", instant(record.at(Mark.ACCEPTED)));
     json.put("endpoint", record.endpoint()).put("model", record.model());
+    json.put("tenant", record.tenant()).put("slo_class", record.sloClass());
     json.put("stream", record.stream());
     json.put("outcome", record.outcome().label()).put("status", record.status());
     if (record.failure() != null) {

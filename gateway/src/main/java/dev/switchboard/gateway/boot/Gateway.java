@@ -2,7 +2,6 @@ package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.admin.AdminServer;
 import dev.switchboard.gateway.admission.Admission;
-import dev.switchboard.gateway.admission.ApiKeys;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Prober;
 import dev.switchboard.gateway.flight.FlightRecorder;
@@ -10,7 +9,9 @@ import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.http.CacheSalt;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.PublicServer;
+import dev.switchboard.gateway.identity.ApiKeys;
 import dev.switchboard.gateway.routing.LeastLoaded;
+import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import io.opentelemetry.api.GlobalOpenTelemetry;
@@ -123,6 +124,7 @@ final class Gateway {
         Gateway::freshId,
         new ApiKeys(config.auth()),
         new CacheSalt(new SecureRandom().generateSeed(SALT_KEY_BYTES)),
+        new SloHeaders(config.slo()),
         admission,
         fleet,
         new LeastLoaded(),

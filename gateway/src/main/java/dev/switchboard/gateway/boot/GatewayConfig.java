@@ -1,13 +1,14 @@
 package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.admission.AdmissionConfig;
-import dev.switchboard.gateway.admission.AuthConfig;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
 import dev.switchboard.gateway.fleet.WorkersConfig;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.HttpConfig;
+import dev.switchboard.gateway.identity.AuthConfig;
+import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -26,6 +27,7 @@ public record GatewayConfig(
     AdminConfig admin,
     DeadlinesConfig deadlines,
     AuthConfig auth,
+    SloConfig slo,
     AdmissionConfig admission,
     RetryBudget.Config retry,
     List<ModelSpec> models,
@@ -40,6 +42,7 @@ public record GatewayConfig(
           AdminConfig.DEFAULTS,
           DeadlinesConfig.DEFAULTS,
           AuthConfig.DEFAULTS,
+          SloConfig.DEFAULTS,
           AdmissionConfig.DEFAULTS,
           RetryBudget.Config.DEFAULTS,
           List.of(),

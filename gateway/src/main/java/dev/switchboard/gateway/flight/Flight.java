@@ -48,6 +48,8 @@ public final class Flight {
 
   private String endpoint = "other";
   private String model = "";
+  private String tenant = "";
+  private String sloClass = "";
   private boolean stream;
   private RequestParameters parameters = RequestParameters.NONE;
   private @Nullable Decision decision;
@@ -103,12 +105,32 @@ public final class Flight {
     model = value;
   }
 
+  public String tenant() {
+    return tenant;
+  }
+
+  public void tenant(String value) {
+    tenant = value;
+  }
+
+  public String sloClass() {
+    return sloClass;
+  }
+
+  public void sloClass(String value) {
+    sloClass = value;
+  }
+
   public boolean stream() {
     return stream;
   }
 
   public void stream(boolean value) {
     stream = value;
+  }
+
+  public RequestParameters parameters() {
+    return parameters;
   }
 
   public void parameters(RequestParameters value) {
@@ -207,6 +229,8 @@ public final class Flight {
         id,
         endpoint,
         model,
+        tenant,
+        sloClass,
         stream,
         outcome,
         status,

@@ -21,6 +21,8 @@ public record FlightRecord(
     String id,
     String endpoint,
     String model,
+    String tenant,
+    String sloClass,
     boolean stream,
     Outcome outcome,
     int status,

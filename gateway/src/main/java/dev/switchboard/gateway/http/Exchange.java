@@ -9,8 +9,10 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.RouteRequest;
+import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.stream.AnswerReader;
 import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.stream.WholeAnswer;
@@ -62,12 +64,18 @@ final class Exchange {
   /** A larger body is parsed off the event loop. */
   private static final int OFF_LOOP_BYTES = 32 << 10;
 
+  /** Of a body, its JSON included: a rough estimate before anybody has tokenized it. */
+  private static final int BYTES_PER_TOKEN = 4;
+
+  private static final int USUAL_OUTPUT_TOKENS = 256;
+
   private final Gatehouse house;
   private final Vertx vertx;
   private final UpstreamClient client;
   private final RequestParser parser;
   private final Endpoint endpoint;
   private final HttpServerRequest request;
+  private final Caller caller;
   private final HttpServerResponse response;
   private final Flight flight;
   private final RequestTrace trace;
@@ -75,6 +83,7 @@ final class Exchange {
   private final Set<String> failedReplicas = new HashSet<>();
 
   private Buffer body = Buffer.buffer();
+  private Slo slo = Slo.NONE;
   private boolean keepTimeline;
   private Admission.@Nullable Pass pass;
   private @Nullable GaugeDataPoint inFlight;
@@ -91,6 +100,7 @@ final class Exchange {
       RequestParser parser,
       Endpoint endpoint,
       HttpServerRequest request,
+      Caller caller,
       Flight flight,
       RequestTrace trace) {
     this.house = house;
@@ -99,10 +109,12 @@ final class Exchange {
     this.parser = parser;
     this.endpoint = endpoint;
     this.request = request;
+    this.caller = caller;
     this.response = request.response();
     this.flight = flight;
     this.trace = trace;
     this.deadline = new DeadlineTimer(vertx, house.deadlines(), flight, this::deadlineMissed);
+    flight.tenant(caller.tenant());
     flight.endpoint(endpoint.operation());
     flight.traceId(trace.traceId());
   }
@@ -120,6 +132,13 @@ final class Exchange {
                   "X-Switchboard-Timeline", "X-Switchboard-Timeline must be summary or full.")));
       return;
     }
+    try {
+      slo = house.slos().read(request::getHeader);
+    } catch (ApiException refused) {
+      fail(Failure.of(refused.error()));
+      return;
+    }
+    flight.sloClass(slo.name());
     BodyReader.read(vertx, request, house.http().maxBodyBytes(), house.deadlines().bodyMs())
         .compose(this::parse)
         .onSuccess(this::parsed)
@@ -176,9 +195,21 @@ final class Exchange {
   // ------------------------------------------------------------------ attempts
 
   private Decision decide() {
-    return house
-        .policy()
-        .route(house.fleet().views(), new RouteRequest(flight.model(), failedReplicas, turn));
+    RouteRequest wanted =
+        new RouteRequest(
+            flight.model(),
+            failedReplicas,
+            turn,
+            slo,
+            (flight.now() - flight.at(Mark.ACCEPTED)) / 1e6,
+            body.length() / BYTES_PER_TOKEN + 1,
+            outputTokens());
+    return house.policy().route(house.fleet().views(), wanted);
+  }
+
+  private int outputTokens() {
+    Integer most = flight.parameters().maxTokens();
+    return most == null ? USUAL_OUTPUT_TOKENS : most;
   }
 
   private void attempt() {

@@ -1,11 +1,12 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.admission.Admission;
-import dev.switchboard.gateway.admission.ApiKeys;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.identity.ApiKeys;
 import dev.switchboard.gateway.routing.RoutingPolicy;
+import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import io.opentelemetry.api.trace.Tracer;
@@ -25,6 +26,7 @@ public record Gatehouse(
     Supplier<String> freshIds,
     ApiKeys keys,
     CacheSalt cacheSalt,
+    SloHeaders slos,
     Admission admission,
     Fleet fleet,
     RoutingPolicy policy,

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.http;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.telemetry.RequestTrace;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
@@ -42,6 +43,8 @@ public final class PublicServer extends VerticleBase {
    * socket buffer grows; a small one makes the stall visible and cheap.
    */
   private static final int SEND_BUFFER_BYTES = 32 << 10;
+
+  private static final String CALLER = "caller";
 
   private static final String READABLE = "GET, HEAD";
 
@@ -175,7 +178,9 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void authenticate(RoutingContext context) {
-    if (house.keys().admits(context.request().getHeader("Authorization"))) {
+    Caller caller = house.keys().caller(context.request().getHeader("Authorization"));
+    if (caller != null) {
+      context.put(CALLER, caller);
       context.next();
       return;
     }
@@ -191,7 +196,8 @@ public final class PublicServer extends VerticleBase {
     HttpServerRequest request = context.request();
     Flight flight = new Flight(requestId(context), house.clock());
     RequestTrace trace = new RequestTrace(house.tracer(), traceContext(request));
-    new Exchange(house, vertx, client, parser, endpoint, request, flight, trace).start();
+    Caller caller = Objects.requireNonNull(context.<Caller>get(CALLER), "set by authenticate");
+    new Exchange(house, vertx, client, parser, endpoint, request, caller, flight, trace).start();
   }
 
   private static String requestId(RoutingContext context) {

@@ -217,10 +217,15 @@ class ReadmeTest {
 
   private static String written(JsonNode value) {
     if (value.isArray()) {
-      List<String> items = value.valueStream().map(item -> "`" + item.asText() + "`").toList();
+      List<String> items = value.valueStream().map(item -> "`" + shown(item) + "`").toList();
       return items.isEmpty() ? "[]" : String.join(", ", items);
     }
     return value.isTextual() ? "`" + value.asText() + "`" : value.asText();
+  }
+
+  /** What has a name is shown by it. */
+  private static String shown(JsonNode item) {
+    return item.path("name").asText(item.asText());
   }
 
   // ---- the page's side -------------------------------------------------------------------------

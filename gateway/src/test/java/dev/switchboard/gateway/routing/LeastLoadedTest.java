@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.slo.Slo;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -41,7 +42,7 @@ class LeastLoadedTest {
     Decision decision =
         policy.route(
             List.of(warming, replica("w1", 0, 0), replica("w2", 5, 0)),
-            new RouteRequest("m", Set.of("w1"), 0));
+            new RouteRequest("m", Set.of("w1"), 0, Slo.NONE, 0, 100, 100));
 
     assertEquals("w2", decision.chosen());
     assertEquals("state WARMING", decision.candidates().get(0).rejected());
@@ -64,6 +65,6 @@ class LeastLoadedTest {
   }
 
   private static RouteRequest request(long turn) {
-    return new RouteRequest("m", Set.of(), turn);
+    return new RouteRequest("m", Set.of(), turn, Slo.NONE, 0, 100, 100);
   }
 }

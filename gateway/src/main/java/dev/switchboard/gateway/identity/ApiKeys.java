@@ -1,4 +1,4 @@
-package dev.switchboard.gateway.admission;
+package dev.switchboard.gateway.identity;
 
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -15,35 +15,48 @@ public final class ApiKeys {
   private static final String SCHEME = "Bearer ";
   private static final int MAX_KEY_CHARS = 512;
 
-  private final List<byte[]> hashes;
+  private record Known(byte[] hash, Caller caller) {}
+
+  private final List<Known> known;
 
   public ApiKeys(AuthConfig config) {
-    this.hashes = config.keys().stream().map(key -> HexFormat.of().parseHex(key.sha256())).toList();
+    this.known =
+        config.keys().stream()
+            .map(
+                key ->
+                    new Known(
+                        HexFormat.of().parseHex(key.sha256()),
+                        new Caller(Caller.ANYBODY.tenant(), key.name(), Caller.Role.ADMIN)))
+            .toList();
   }
 
   /** Whether requests need a key. */
   public boolean required() {
-    return !hashes.isEmpty();
+    return !known.isEmpty();
   }
 
   /**
+   * Who it is; null when no known key was sent.
+   *
    * @param authorization the header's value; null when it is absent
    */
-  public boolean admits(@Nullable String authorization) {
+  public @Nullable Caller caller(@Nullable String authorization) {
     if (!required()) {
-      return true;
+      return Caller.ANYBODY;
     }
     if (authorization == null
         || authorization.length() > SCHEME.length() + MAX_KEY_CHARS
         || !authorization.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
-      return false;
+      return null;
     }
     byte[] hash = sha256(authorization.substring(SCHEME.length()).strip());
-    boolean known = false;
-    for (byte[] key : hashes) {
-      known |= MessageDigest.isEqual(key, hash);
+    Caller caller = null;
+    for (Known key : known) {
+      if (MessageDigest.isEqual(key.hash(), hash)) {
+        caller = key.caller();
+      }
     }
-    return known;
+    return caller;
   }
 
   private static byte[] sha256(String text) {

@@ -1,4 +1,4 @@
-package dev.switchboard.gateway.admission;
+package dev.switchboard.gateway.identity;
 
 import java.util.List;
 import java.util.Objects;

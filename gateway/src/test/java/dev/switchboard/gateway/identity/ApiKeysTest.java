@@ -1,8 +1,7 @@
-package dev.switchboard.gateway.admission;
+package dev.switchboard.gateway.identity;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -28,12 +27,12 @@ class ApiKeysTest {
     "Bearer, false"
   })
   void onlyTheKeyItselfIsAdmitted(String authorization, boolean admitted) {
-    assertEquals(admitted, keys.admits(authorization));
+    assertEquals(admitted, keys.caller(authorization) != null);
   }
 
   @Test
   void withoutKeysEverybodyIsAdmitted() {
-    assertTrue(new ApiKeys(AuthConfig.DEFAULTS).admits(null));
+    assertEquals(Caller.ANYBODY, new ApiKeys(AuthConfig.DEFAULTS).caller(null));
   }
 
   @Test

@@ -1,0 +1,28 @@
+package dev.switchboard.gateway.slo;
+
+/**
+ * The service-level objective of one request.
+ *
+ * @param name its class, one of the configured ones
+ * @param ttftMs wanted time to the first token, from the request's acceptance; 0 for none
+ * @param tpotMs wanted mean time per output token after the first; 0 for none
+ * @param deadlineMs time after acceptance by which the answer must have ended; 0 for none
+ * @param priority −100 to 100, the higher the sooner
+ */
+public record Slo(String name, int ttftMs, double tpotMs, int deadlineMs, int priority) {
+  public static final int MIN_PRIORITY = -100;
+  public static final int MAX_PRIORITY = 100;
+
+  /** Wants nothing in particular. */
+  public static final Slo NONE = new Slo("standard", 0, 0, 0, 0);
+
+  /**
+   * The moment by which the answer must have ended.
+   *
+   * @param acceptedNanos when the request was accepted
+   * @return epoch nanoseconds; {@link Long#MAX_VALUE} for none
+   */
+  public long deadlineNanos(long acceptedNanos) {
+    return deadlineMs == 0 ? Long.MAX_VALUE : acceptedNanos + deadlineMs * 1_000_000L;
+  }
+}
