@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class AdminIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String KEYS =
-      "auth: {keys: [{name: app, sha256:"
+      "auth: {keys: [{name: console, role: viewer, sha256:"
           + " 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b}]}";
 
   private FakeUpstream upstream;

@@ -19,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.UUID;
 import java.util.function.BooleanSupplier;
 
 /** A gateway in the test's process, before fake upstreams; ports are free ones. */
@@ -35,6 +36,7 @@ final class InProcessGateway implements AutoCloseable {
       throws Exception {
     ObjectNode tree = ConfigReader.defaults();
     ConfigReader.overlay(tree, "{http: {port: 0}, admin: {port: 0}, workers: {state-poll-ms: 50}}");
+    ConfigReader.overlay(tree, "store: {url: \"jdbc:h2:mem:" + UUID.randomUUID() + "\"}");
     ConfigReader.overlay(tree, yaml);
     GatewayConfig config = ConfigReader.read(tree);
     NanoClock clock = new SystemClock();
@@ -156,6 +158,19 @@ final class InProcessGateway implements AutoCloseable {
             .POST(HttpRequest.BodyPublishers.noBody())
             .build();
     return client.send(request, HttpResponse.BodyHandlers.ofString()).body();
+  }
+
+  /** Asks the admin API for anything, with a JSON body. */
+  HttpResponse<String> admin(String method, String path, String body, String... headers)
+      throws Exception {
+    HttpRequest.Builder builder =
+        HttpRequest.newBuilder(admin(path))
+            .header("Content-Type", "application/json")
+            .method(method, HttpRequest.BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      builder.headers(headers);
+    }
+    return client.send(builder.build(), HttpResponse.BodyHandlers.ofString());
   }
 
   JsonNode adminJson(String path) throws Exception {

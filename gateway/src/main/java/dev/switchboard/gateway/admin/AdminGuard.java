@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admin;
 
 import dev.switchboard.gateway.identity.ApiKeys;
+import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.HostAndPort;
@@ -11,9 +12,10 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who may use the admin listener. On loopback whoever is on this machine, but by a name of this
- * machine: a web page whose own name was made to point here (DNS rebinding) comes with that name in
- * {@code Host}. Elsewhere whoever has an API key; a browser sends none on its own.
+ * Who may use the admin listener. On loopback whoever is on this machine, until there is a key of
+ * role {@code admin}, and by a name of this machine: a web page whose own name was made to point
+ * here (DNS rebinding) comes with that name in {@code Host}. Elsewhere whoever has an API key; a
+ * browser sends none on its own. What a caller's role allows is looked at per route.
  */
 final class AdminGuard {
   private final boolean loopback;
@@ -31,22 +33,32 @@ final class AdminGuard {
     names.forEach(name -> hosts.add(name.toLowerCase(Locale.ROOT)));
   }
 
-  /** Why the request is refused; null when it is fine. */
-  @Nullable ApiError refusal(HttpServerRequest request) {
-    if (loopback) {
-      return known(request.authority())
-          ? null
-          : new ApiError(
+  /** What becomes of a request at the door. */
+  sealed interface Look {}
+
+  record LetIn(Caller caller) implements Look {}
+
+  record Refused(ApiError error) implements Look {}
+
+  Look look(HttpServerRequest request) {
+    if (loopback && !known(request.authority())) {
+      return new Refused(
+          new ApiError(
               421,
               "invalid_request_error",
               "unknown_host",
               "Host",
-              "This listener does not go by that name; admin.hosts may allow it.");
+              "This listener does not go by that name; admin.hosts may allow it."));
     }
-    return keys.caller(request.getHeader("Authorization")) != null
-        ? null
-        : ApiError.unauthenticated(
-            "The admin API needs a valid API key here: Authorization: Bearer KEY");
+    Caller holder = keys.holder(request.getHeader("Authorization"));
+    if (holder != null) {
+      return new LetIn(holder);
+    }
+    return loopback && !keys.requiredForAdmin()
+        ? new LetIn(Caller.LOCAL)
+        : new Refused(
+            ApiError.unauthenticated(
+                "The admin API needs a valid API key here: Authorization: Bearer KEY"));
   }
 
   private boolean known(@Nullable HostAndPort authority) {

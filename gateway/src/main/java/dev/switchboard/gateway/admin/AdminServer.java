@@ -11,8 +11,12 @@ import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.Health;
+import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.gateway.store.Store;
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
+import io.vertx.core.Handler;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
@@ -22,6 +26,7 @@ import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -30,22 +35,23 @@ import org.jspecify.annotations.Nullable;
  * the header {@code X-Switchboard-Admin}, so that no web page can send one across origins unasked.
  */
 public final class AdminServer extends VerticleBase {
-  private static final int DEFAULT_LIMIT = 100;
-  private static final int MAX_LIMIT = 1000;
-
   private final Gatehouse house;
+  private final Store store;
   private final String bind;
   private final int port;
   private final AdminGuard guard;
   private final Scrape scrape;
+  private volatile List<AdminRoute> routes = List.of();
   private @Nullable HttpServer server;
 
   /**
    * @param loopback whether {@code bind} is reached from this machine only
    * @param hosts further names that a request may call it by
    */
-  public AdminServer(Gatehouse house, String bind, int port, boolean loopback, List<String> hosts) {
+  public AdminServer(
+      Gatehouse house, Store store, String bind, int port, boolean loopback, List<String> hosts) {
     this.house = house;
+    this.store = store;
     this.bind = bind;
     this.port = port;
     this.guard = new AdminGuard(loopback, bind, hosts, house.keys());
@@ -71,23 +77,32 @@ public final class AdminServer extends VerticleBase {
     return listening == null ? 0 : listening.actualPort();
   }
 
+  /** Everything that can be asked for but the two probes, once it listens. */
+  public List<AdminRoute> routes() {
+    return routes;
+  }
+
   private Router router() {
     Router router = Router.router(vertx);
     readable(router.route("/livez")).handler(Health::live);
     readable(router.route("/readyz")).handler(context -> Health.ready(context, house));
     router.route().handler(this::guarded);
-    router.get("/metrics").handler(scrape::answer);
-    router.get("/admin/v1/replicas").handler(this::replicas);
-    router.get("/admin/v1/replicas/:id").handler(this::replica);
-    router.post("/admin/v1/replicas/:id/drain").handler(act(house.fleet()::drain));
-    router.post("/admin/v1/replicas/:id/resume").handler(act(house.fleet()::resume));
-    router.get("/admin/v1/models").handler(this::models);
-    router.get("/admin/v1/requests").handler(this::requests);
-    router.get("/admin/v1/requests/:id").handler(flight(FlightJson::summary));
-    router.get("/admin/v1/requests/:id/timeline").handler(flight(FlightJson::timeline));
-    router
-        .route()
-        .handler(context -> error(context, ApiError.pathNotFound(context.normalizedPath())));
+    LongSupplier epochMs = () -> house.clock().epochNanos() / 1_000_000;
+    AdminRouter admin = new AdminRouter(router, store, epochMs);
+    admin.read("/metrics", scrape::answer);
+    admin.read("/admin/v1/replicas", this::replicas);
+    admin.read("/admin/v1/replicas/:id", this::replica);
+    act(admin, "drain", house.fleet()::drain);
+    act(admin, "resume", house.fleet()::resume);
+    admin.read("/admin/v1/models", this::models);
+    admin.read("/admin/v1/requests", this::requests);
+    admin.read("/admin/v1/requests/:id", flight(FlightJson::summary));
+    admin.read("/admin/v1/requests/:id/timeline", flight(FlightJson::timeline));
+    KeyRoutes.add(admin, store, epochMs);
+    TenantRoutes.add(admin, store);
+    RecordRoutes.add(admin, store, epochMs);
+    admin.close();
+    routes = admin.routes();
     return router;
   }
 
@@ -97,11 +112,12 @@ public final class AdminServer extends VerticleBase {
 
   /** Everything but the two probes, which tell nothing and are asked by machines without a key. */
   private void guarded(RoutingContext context) {
-    ApiError refused = guard.refusal(context.request());
-    if (refused == null) {
-      context.next();
-    } else {
-      error(context, refused);
+    switch (guard.look(context.request())) {
+      case AdminGuard.LetIn let -> {
+        AdminRouter.caller(context, let.caller());
+        context.next();
+      }
+      case AdminGuard.Refused refused -> error(context, refused.error());
     }
   }
 
@@ -123,36 +139,32 @@ public final class AdminServer extends VerticleBase {
     }
   }
 
-  private io.vertx.core.Handler<RoutingContext> act(Predicate<Replica> action) {
-    return context -> {
-      Replica replica = named(context);
-      if (replica == null) {
-        error(context, noSuch("replica"));
-      } else if (crossOrigin(context)) {
-        error(
-            context,
-            ApiError.forbidden(
-                "Send Content-Type: application/json or the header X-Switchboard-Admin."));
-      } else if (action.test(replica)) {
-        answer(context, json(replica));
-      } else {
-        error(
-            context,
-            new ApiError(
-                409,
-                "invalid_request_error",
-                "wrong_state",
-                null,
-                "The replica is " + replica.state() + "."));
-      }
-    };
+  private void act(AdminRouter admin, String verb, Predicate<Replica> action) {
+    admin.change(
+        HttpMethod.POST,
+        "/admin/v1/replicas/:id/" + verb,
+        Role.OPERATOR,
+        (context, body) -> {
+          Replica replica = named(context);
+          if (replica == null) {
+            throw new ApiException(noSuch("replica"));
+          }
+          ObjectNode before = json(replica);
+          if (!action.test(replica)) {
+            throw new ApiException(wrongState(replica));
+          }
+          ObjectNode after = json(replica);
+          return Future.succeededFuture(Change.of(after, before, after));
+        });
   }
 
-  /** A form or plain-text POST is what a foreign web page can send without asking. */
-  private static boolean crossOrigin(RoutingContext context) {
-    String type = context.request().getHeader("Content-Type");
-    return context.request().getHeader("X-Switchboard-Admin") == null
-        && (type == null || !type.startsWith("application/json"));
+  private static ApiError wrongState(Replica replica) {
+    return new ApiError(
+        409,
+        "invalid_request_error",
+        "wrong_state",
+        null,
+        "The replica is " + replica.state() + ".");
   }
 
   private @Nullable Replica named(RoutingContext context) {
@@ -212,27 +224,14 @@ public final class AdminServer extends VerticleBase {
   // ------------------------------------------------------------------ requests
 
   private void requests(RoutingContext context) {
-    int limit = limit(context.request().getParam("limit"));
-    if (limit < 0) {
-      error(context, ApiError.invalid("limit", "limit must be 1 to " + MAX_LIMIT));
-      return;
-    }
+    int limit = Page.limit(context);
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     ArrayNode array = json.putArray("requests");
     house.recorder().newest(limit).forEach(record -> array.add(FlightJson.summary(record)));
     answer(context, json);
   }
 
-  private static int limit(@Nullable String text) {
-    if (text == null) {
-      return DEFAULT_LIMIT;
-    }
-    return text.matches("[1-9][0-9]{0,3}") && Integer.parseInt(text) <= MAX_LIMIT
-        ? Integer.parseInt(text)
-        : -1;
-  }
-
-  private io.vertx.core.Handler<RoutingContext> flight(Function<FlightRecord, ObjectNode> shape) {
+  private Handler<RoutingContext> flight(Function<FlightRecord, ObjectNode> shape) {
     return context ->
         FlightLookup.find(
             vertx,
@@ -250,14 +249,10 @@ public final class AdminServer extends VerticleBase {
   }
 
   private static void answer(RoutingContext context, JsonNode json) {
-    context.response().putHeader("Content-Type", "application/json").end(json.toString());
+    AdminRouter.json(context, json.toString());
   }
 
   private static void error(RoutingContext context, ApiError error) {
-    context
-        .response()
-        .setStatusCode(error.status())
-        .putHeader("Content-Type", "application/json")
-        .end(error.toJson());
+    AdminRouter.error(context, error);
   }
 }

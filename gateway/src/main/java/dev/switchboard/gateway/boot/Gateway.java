@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.fleet.Fleet;
@@ -10,8 +11,11 @@ import dev.switchboard.gateway.http.CacheSalt;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.PublicServer;
 import dev.switchboard.gateway.identity.ApiKeys;
+import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.LeastLoaded;
 import dev.switchboard.gateway.slo.SloHeaders;
+import dev.switchboard.gateway.store.Snapshot;
+import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import io.opentelemetry.api.GlobalOpenTelemetry;
@@ -52,6 +56,8 @@ final class Gateway {
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final AdminServer adminServer;
   private final Prober prober;
+  private final UsageMeter usage = new UsageMeter();
+  private final Store store;
   private final double bootSeconds;
   private final Runnable despair;
   private final long startNanos;
@@ -70,6 +76,8 @@ final class Gateway {
     this.bootSeconds = bootSeconds;
     this.despair = despair;
     this.startNanos = clock.epochNanos();
+    // Opens beside what follows; listeners begin when it has.
+    this.store = Store.start(config.store(), usage, () -> clock.epochNanos() / 1_000_000);
     this.admission = new Admission(config.admission());
     this.vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
     Gatehouse house = house();
@@ -83,7 +91,12 @@ final class Gateway {
     GatewayConfig.AdminConfig admin = config.admin();
     this.adminServer =
         new AdminServer(
-            house, admin.bind(), admin.port(), GatewayConfig.loopback(admin.bind()), admin.hosts());
+            house,
+            store,
+            admin.bind(),
+            admin.port(),
+            GatewayConfig.loopback(admin.bind()),
+            admin.hosts());
     this.prober =
         new Prober(
             vertx,
@@ -92,6 +105,7 @@ final class Gateway {
             clock,
             (replica, report) -> house.metrics().replicaLoad(replica.id(), report));
     prober.start();
+    awaitStore(house);
     listen(house);
   }
 
@@ -122,7 +136,7 @@ final class Gateway {
         config.deadlines(),
         clock,
         Gateway::freshId,
-        new ApiKeys(config.auth()),
+        new ApiKeys(config.auth(), () -> clock.epochNanos() / 1_000_000),
         new CacheSalt(new SecureRandom().generateSeed(SALT_KEY_BYTES)),
         new SloHeaders(config.slo()),
         admission,
@@ -131,8 +145,27 @@ final class Gateway {
         new RetryBudget(config.retry()),
         metrics,
         new FlightRecorder(config.flight()),
+        usage,
         telemetry.getTracer("dev.switchboard.gateway"),
         telemetry.getPropagators().getTextMapPropagator());
+  }
+
+  /** No listener before the keys are known. */
+  private void awaitStore(Gatehouse house) {
+    try {
+      Snapshot _ = store.ready().get(START_SECONDS, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      String message = e.getCause() == null ? e.toString() : e.getCause().getMessage();
+      throw new IllegalStateException("the store (store.url) cannot be opened: " + message, e);
+    } catch (TimeoutException e) {
+      throw new IllegalStateException("the store does not open in " + START_SECONDS + " s", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
+    StoreWatch watch = new StoreWatch(house);
+    watch.changed(store.snapshot());
+    store.listen(watch);
   }
 
   private static String freshId() {
@@ -184,6 +217,11 @@ final class Gateway {
     urls.put("api", url(config.http().bind(), servers.getFirst().port()));
     urls.put("admin", url(config.admin().bind(), adminServer.port()));
     return urls;
+  }
+
+  /** Everything that the admin API can be asked for. */
+  List<AdminRoute> adminRoutes() {
+    return adminServer.routes();
   }
 
   private static String url(String bind, int port) {
@@ -238,6 +276,7 @@ final class Gateway {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    store.close();
     events.emit("stopped", Map.of());
   }
 

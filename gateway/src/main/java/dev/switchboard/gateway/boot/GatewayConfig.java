@@ -8,7 +8,9 @@ import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.HttpConfig;
 import dev.switchboard.gateway.identity.AuthConfig;
+import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.slo.SloConfig;
+import dev.switchboard.gateway.store.StoreConfig;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -34,6 +36,7 @@ public record GatewayConfig(
     WorkersConfig workers,
     List<UpstreamSpec> upstreams,
     FlightRecorder.Limits flight,
+    StoreConfig store,
     ShutdownConfig shutdown) {
 
   public static final GatewayConfig DEFAULTS =
@@ -49,12 +52,13 @@ public record GatewayConfig(
           WorkersConfig.DEFAULTS,
           List.of(),
           FlightRecorder.Limits.DEFAULTS,
+          StoreConfig.DEFAULTS,
           ShutdownConfig.DEFAULTS);
 
   /**
    * The admin listener.
    *
-   * @param bind on loopback it asks for no key, elsewhere for one of {@code auth.keys}
+   * @param bind on loopback it asks for a key once there is one of role admin, elsewhere always
    * @param port 0 takes a free one
    * @param hosts names besides {@code localhost} and the address that {@code Host} may have on
    *     loopback, such as that of a proxy before it
@@ -96,16 +100,20 @@ public record GatewayConfig(
 
   /** What no single record can check. */
   GatewayConfig checked() {
-    if (auth.keys().isEmpty() && !loopback(http.bind())) {
+    if (!loopback(http.bind())
+        && auth.keys().stream().noneMatch(key -> key.role() == Caller.Role.APP)) {
       throw new IllegalArgumentException(
           "http.bind is "
               + http.bind()
-              + ", which is not loopback, and auth.keys is empty:"
+              + ", which is not loopback, and no key of auth.keys has the role app:"
               + " a public listener needs API keys");
     }
-    if (!loopback(admin.bind()) && auth.keys().isEmpty()) {
+    if (!loopback(admin.bind())
+        && auth.keys().stream().noneMatch(key -> key.role() != Caller.Role.APP)) {
       throw new IllegalArgumentException(
-          "admin.bind is " + admin.bind() + ", which is not loopback, and auth.keys is empty");
+          "admin.bind is "
+              + admin.bind()
+              + ", which is not loopback, and no key of auth.keys has a role above app");
     }
     if (http.port() != 0 && http.port() == admin.port() && overlap(http.bind(), admin.bind())) {
       throw new IllegalArgumentException(
@@ -118,6 +126,12 @@ public record GatewayConfig(
       }
     }
     return this;
+  }
+
+  GatewayConfig withStore(StoreConfig other) {
+    return new GatewayConfig(
+        http, admin, deadlines, auth, slo, admission, retry, models, workers, upstreams, flight,
+        other, shutdown);
   }
 
   static boolean loopback(String host) {

@@ -25,8 +25,9 @@ import picocli.CommandLine.Option;
  * The gateway's process. Workers are spawned before anything else is loaded, since they take
  * seconds and so does the rest of this process under the agent.
  *
- * <p>System properties from the launcher: {@code switchboard.home} (the repository's root), and for
- * unusual layouts {@code switchboard.worker.classpath} and {@code switchboard.library}.
+ * <p>System properties from the launcher: {@code switchboard.home} (the repository's root), {@code
+ * switchboard.worker.classpath}, and for unusual layouts {@code switchboard.state} and {@code
+ * switchboard.library}.
  */
 @Command(
     name = "switchboard up",
@@ -157,7 +158,16 @@ public final class GatewayMain implements Callable<Integer> {
         list.addObject().put("file", model.toAbsolutePath().toString());
       }
     }
-    return ConfigReader.read(tree);
+    GatewayConfig read = ConfigReader.read(tree);
+    return read.withStore(read.store().under(state()));
+  }
+
+  /** Where state lies that no setting names a place for. */
+  private static Path state() {
+    String given = System.getProperty("switchboard.state", "");
+    return given.isEmpty()
+        ? Path.of(System.getProperty("switchboard.home", "."), ".switchboard")
+        : Path.of(given);
   }
 
   private static void set(ObjectNode tree, String section, String key, @Nullable Integer value) {

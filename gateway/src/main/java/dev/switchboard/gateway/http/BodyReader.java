@@ -14,14 +14,15 @@ import org.jspecify.annotations.Nullable;
  * large is refused by its declared length, before a byte of it is read, or as soon as the limit is
  * passed.
  */
-final class BodyReader {
+public final class BodyReader {
   private BodyReader() {}
 
   /**
    * The body; fails with an {@link ApiException} when it is too large or too slow, and with another
    * exception when the client left.
    */
-  static Future<Buffer> read(Vertx vertx, HttpServerRequest request, int maxBytes, int timeoutMs) {
+  public static Future<Buffer> read(
+      Vertx vertx, HttpServerRequest request, int maxBytes, int timeoutMs) {
     Promise<Buffer> promise = Promise.promise();
     if (declaredLength(request) > maxBytes) {
       return Future.failedFuture(new ApiException(ApiError.bodyTooLarge(maxBytes)));

@@ -9,6 +9,7 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.RouteRequest;
@@ -555,6 +556,7 @@ final class Exchange {
     Story story = Story.of(record);
     house.recorder().add(record);
     house.metrics().finished(record, story, trace.spanId());
+    count(record);
     trace.finish(record, story);
     LOG.info(
         "request_end request={} endpoint={} outcome={} status={} replica={} wall_ms={}",
@@ -564,5 +566,17 @@ final class Exchange {
         status,
         record.replica(),
         record.wallNanos() / 1_000_000);
+  }
+
+  private void count(FlightRecord record) {
+    Usage used = record.usage();
+    house
+        .usage()
+        .add(
+            caller.tenant(),
+            record.at(Mark.ACCEPTED) / 1_000_000,
+            used.promptTokens(),
+            used.cachedTokens(),
+            used.completionTokens());
   }
 }

@@ -5,6 +5,7 @@ import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.identity.ApiKeys;
+import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.RoutingPolicy;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.Metrics;
@@ -33,5 +34,6 @@ public record Gatehouse(
     RetryBudget retries,
     Metrics metrics,
     FlightRecorder recorder,
+    UsageMeter usage,
     Tracer tracer,
     TextMapPropagator propagator) {}

@@ -179,9 +179,17 @@ public final class PublicServer extends VerticleBase {
 
   private void authenticate(RoutingContext context) {
     Caller caller = house.keys().caller(context.request().getHeader("Authorization"));
-    if (caller != null) {
+    if (caller != null && caller.role() == Caller.Role.APP) {
       context.put(CALLER, caller);
       context.next();
+      return;
+    }
+    if (caller != null) {
+      refuse(
+          context,
+          Failure.of(
+              ApiError.forbidden(
+                  "This key has the role " + caller.role().label() + "; only app calls models.")));
       return;
     }
     context.response().putHeader("WWW-Authenticate", "Bearer");

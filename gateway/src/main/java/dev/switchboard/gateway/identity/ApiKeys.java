@@ -1,69 +1,128 @@
 package dev.switchboard.gateway.identity;
 
-import java.nio.charset.StandardCharsets;
+import java.nio.ByteBuffer;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Checks {@code Authorization: Bearer} against the hashed keys. Every key is compared, each in
- * constant time, so the time taken tells nothing of which one came close. Safe on any thread.
+ * Finds out who calls from {@code Authorization: Bearer}. Keys come from the configuration and from
+ * the store; both can change at any time. A key is looked up by the hash of its text, whose
+ * beginning nobody can choose, and then compared as a whole in constant time. Safe on any thread.
+ *
+ * <p>Each listener asks for a key from the moment on that there is one that opens it: the API with
+ * the first key of role {@code app}, the admin API on loopback with the first of role {@code
+ * admin}. An expired key still counts for this: expiry must not open a door.
  */
 public final class ApiKeys {
   private static final String SCHEME = "Bearer ";
   private static final int MAX_KEY_CHARS = 512;
+  private static final long NEVER = Long.MAX_VALUE;
 
-  private record Known(byte[] hash, Caller caller) {}
+  private record Known(byte[] hash, Caller caller, long expiresMs) {}
 
-  private final List<Known> known;
+  private final LongSupplier epochMs;
+  private List<Known> configured = List.of();
+  private List<Known> stored = List.of();
+  private volatile Map<Long, List<Known>> table = Map.of();
+  private volatile boolean opensModels;
+  private volatile boolean opensAdmin;
 
-  public ApiKeys(AuthConfig config) {
-    this.known =
-        config.keys().stream()
-            .map(
-                key ->
-                    new Known(
-                        HexFormat.of().parseHex(key.sha256()),
-                        new Caller(Caller.ANYBODY.tenant(), key.name(), Caller.Role.ADMIN)))
-            .toList();
+  /**
+   * @param epochMs tells the time, for keys that expire
+   */
+  public ApiKeys(AuthConfig config, LongSupplier epochMs) {
+    this.epochMs = epochMs;
+    configured(config);
   }
 
-  /** Whether requests need a key. */
+  /** Takes the keys of the configuration instead of those it had. */
+  public synchronized void configured(AuthConfig config) {
+    configured =
+        config.keys().stream()
+            .map(key -> known(key.sha256(), key.tenant(), key.name(), key.role(), null))
+            .toList();
+    index();
+  }
+
+  /** Takes the keys of the store instead of those it had. */
+  public synchronized void stored(List<ApiKey> keys) {
+    stored =
+        keys.stream()
+            .map(key -> known(key.sha256(), key.tenant(), key.name(), key.role(), key.expiresMs()))
+            .toList();
+    index();
+  }
+
+  private static Known known(
+      String sha256, String tenant, String name, Caller.Role role, @Nullable Long expiresMs) {
+    return new Known(
+        HexFormat.of().parseHex(sha256),
+        new Caller(tenant, name, role),
+        expiresMs == null ? NEVER : expiresMs);
+  }
+
+  private void index() {
+    List<Known> all = new ArrayList<>(configured);
+    all.addAll(stored);
+    Map<Long, List<Known>> byHash = new HashMap<>();
+    for (Known key : all) {
+      byHash.computeIfAbsent(beginning(key.hash()), none -> new ArrayList<>()).add(key);
+    }
+    table = byHash;
+    opensModels = all.stream().anyMatch(key -> key.caller().role() == Caller.Role.APP);
+    opensAdmin = all.stream().anyMatch(key -> key.caller().role() == Caller.Role.ADMIN);
+  }
+
+  /** Whether the API asks for a key. */
   public boolean required() {
-    return !known.isEmpty();
+    return opensModels;
+  }
+
+  /** Whether the admin API asks for a key on loopback too. */
+  public boolean requiredForAdmin() {
+    return opensAdmin;
   }
 
   /**
-   * Who it is; null when no known key was sent.
+   * Who calls models; null when that takes a key and no known one was sent. What its role may do is
+   * for the caller to look at.
    *
    * @param authorization the header's value; null when it is absent
    */
   public @Nullable Caller caller(@Nullable String authorization) {
-    if (!required()) {
-      return Caller.ANYBODY;
+    Caller holder = holder(authorization);
+    if (required()) {
+      return holder;
     }
+    return holder != null && holder.role() == Caller.Role.APP ? holder : Caller.ANYBODY;
+  }
+
+  /** Whose key was sent; null when none that is known and has not expired. */
+  public @Nullable Caller holder(@Nullable String authorization) {
     if (authorization == null
+        || table.isEmpty()
         || authorization.length() > SCHEME.length() + MAX_KEY_CHARS
         || !authorization.regionMatches(true, 0, SCHEME, 0, SCHEME.length())) {
       return null;
     }
-    byte[] hash = sha256(authorization.substring(SCHEME.length()).strip());
-    Caller caller = null;
-    for (Known key : known) {
+    byte[] hash = KeySecret.sha256(authorization.substring(SCHEME.length()).strip());
+    for (Known key : table.getOrDefault(beginning(hash), List.of())) {
       if (MessageDigest.isEqual(key.hash(), hash)) {
-        caller = key.caller();
+        return key.expiresMs() == NEVER || epochMs.getAsLong() < key.expiresMs()
+            ? key.caller()
+            : null;
       }
     }
-    return caller;
+    return null;
   }
 
-  private static byte[] sha256(String text) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every JVM has SHA-256", e);
-    }
+  private static long beginning(byte[] hash) {
+    return ByteBuffer.wrap(hash).getLong();
   }
 }

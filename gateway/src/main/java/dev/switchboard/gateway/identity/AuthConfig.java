@@ -1,7 +1,10 @@
 package dev.switchboard.gateway.identity;
 
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * API keys; without any, requests need none.
@@ -18,17 +21,30 @@ public record AuthConfig(List<Key> keys) {
   /**
    * @param name for people
    * @param sha256 64 hexadecimal digits
+   * @param tenant whose limits and usage count
+   * @param role what it may do
    */
-  public record Key(String name, String sha256) {
+  public record Key(String name, String sha256, String tenant, Caller.Role role) {
     public Key {
-      Objects.requireNonNull(name, "name is missing");
+      Names.checked("name", name);
+      Names.checked("tenant", tenant);
       Objects.requireNonNull(sha256, "sha256 is missing");
-      if (!name.matches("[A-Za-z0-9._-]{1,64}")) {
-        throw new IllegalArgumentException("name may hold letters, digits and . _ - only");
-      }
       if (!sha256.matches("[0-9a-fA-F]{64}")) {
         throw new IllegalArgumentException("sha256 must be 64 hexadecimal digits");
       }
+    }
+
+    @JsonCreator
+    static Key of(
+        @JsonProperty("name") String name,
+        @JsonProperty("sha256") String sha256,
+        @JsonProperty("tenant") @Nullable String tenant,
+        @JsonProperty("role") @Nullable String role) {
+      return new Key(
+          name,
+          sha256,
+          tenant == null ? Caller.DEFAULT_TENANT : tenant,
+          role == null ? Caller.Role.APP : Caller.Role.of(role));
     }
   }
 }

@@ -1,5 +1,8 @@
 package dev.switchboard.gateway.identity;
 
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
 /**
  * Who sent a request.
  *
@@ -8,8 +11,14 @@ package dev.switchboard.gateway.identity;
  * @param role what it may do
  */
 public record Caller(String tenant, String key, Role role) {
+  /** The tenant of keys that name none, and of whoever calls without a key. */
+  public static final String DEFAULT_TENANT = "default";
+
   /** Whoever calls where no key is needed. */
-  public static final Caller ANYBODY = new Caller("default", "none", Role.APP);
+  public static final Caller ANYBODY = new Caller(DEFAULT_TENANT, "none", Role.APP);
+
+  /** Whoever calls the admin API from this machine while no key opens it. */
+  public static final Caller LOCAL = new Caller(DEFAULT_TENANT, "local", Role.ADMIN);
 
   /** What a caller may do; each may do what those before it may, but that only APP infers. */
   public enum Role {
@@ -20,6 +29,29 @@ public record Caller(String tenant, String key, Role role) {
     /** Drains, restarts and weighs replicas. */
     OPERATOR,
     /** Manages keys, tenants and configuration. */
-    ADMIN
+    ADMIN;
+
+    public String label() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+
+    /**
+     * The role of this name.
+     *
+     * @throws IllegalArgumentException saying which there are
+     */
+    public static Role of(@Nullable String label) {
+      for (Role role : values()) {
+        if (role.label().equals(label)) {
+          return role;
+        }
+      }
+      throw new IllegalArgumentException("role must be app, viewer, operator or admin");
+    }
+
+    /** Whether it may do what this role is needed for at the admin API. */
+    public boolean may(Role needed) {
+      return this != APP && compareTo(needed) >= 0;
+    }
   }
 }

@@ -104,6 +104,9 @@ public final class Metrics {
           "result");
   private final Counter replicaEvictions =
       counter("replica_kv_evictions", "Cached KV blocks that a replica took back", "replica");
+  private final Gauge storeUp = gauge("store_up", "1 while the store's database can be reached");
+  private final Counter auditLost =
+      counter("audit_lost", "Audit entries thrown away since too many waited for the store");
   private final Histogram scrape =
       histogram("scrape", "Time to answer the scrape before this one", SHORT_BUCKETS);
 
@@ -181,6 +184,14 @@ public final class Metrics {
 
   public GaugeDataPoint replicaInFlight(String replica) {
     return replicaInFlight.labelValues(replica);
+  }
+
+  public void storeUp(boolean up) {
+    storeUp.set(up ? 1 : 0);
+  }
+
+  public void auditLost(int entries) {
+    auditLost.inc(entries);
   }
 
   public void scraped(double seconds) {

@@ -60,6 +60,10 @@ class ConfigReaderTest {
         "auth: {keys: [{name: a, sha256: zz}]} | auth.keys.0: sha256 must be",
         "http: {bind: 0.0.0.0} | http.bind is 0.0.0.0, which is not loopback",
         "admin: {bind: 0.0.0.0} | admin.bind is 0.0.0.0, which is not loopback",
+        "auth: {keys: [{name: a, role: root, sha256: "
+            + "0000000000000000000000000000000000000000000000000000000000000000}]}"
+            + "| auth.keys.0: role must be app, viewer, operator or admin",
+        "store: {url: \"jdbc:mysql:x\"} | store: url must begin with jdbc:h2:file:",
         "{http: {port: 9000}, admin: {port: 9000}}"
             + "| http.port (--port) and admin.port (--admin-port) are both 9000",
         "http: {port: x} | http.port: must be a whole number of at most 2147483647, not \"x\"",

@@ -1,0 +1,135 @@
+package dev.switchboard.gateway.store;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.identity.Consumption;
+import dev.switchboard.gateway.identity.UsageMeter;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.Statement;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The store in a real PostgreSQL, which other gateways use too and which can go away. */
+class PostgresStoreIT extends StoreContract {
+  private static PostgresServer server;
+
+  @BeforeAll
+  static void startServer() throws Exception {
+    server = new PostgresServer();
+  }
+
+  @AfterAll
+  static void stopServer() throws Exception {
+    server.close();
+  }
+
+  @Override
+  StoreConfig config() {
+    return new StoreConfig(server.url(), "switchboard", "", 50);
+  }
+
+  /** The database is empty before each test. */
+  @BeforeEach
+  @Override
+  void open() {
+    try (Connection connection = DriverManager.getConnection(server.url(), "switchboard", "");
+        Statement statement = connection.createStatement()) {
+      statement.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    } catch (java.sql.SQLException e) {
+      throw new AssertionError(e);
+    }
+    super.open();
+  }
+
+  @Test
+  void anotherGatewaySeesAChangeWithinTwoSeconds() throws Exception {
+    BlockingQueue<Snapshot> seen = new LinkedBlockingQueue<>();
+    try (Store first = opened(new UsageMeter());
+        Store second = opened(new UsageMeter())) {
+      second.listen(ear(seen, new LinkedBlockingQueue<>()));
+      assertEquals(0, seen.poll(5, TimeUnit.SECONDS).keys().size());
+
+      done(first.create(key("app", null)));
+
+      assertEquals(List.of(key("app", null)), seen.poll(2, TimeUnit.SECONDS).keys());
+    }
+  }
+
+  @Test
+  void gatewaysThatWriteTheSameHourAddUp() {
+    UsageMeter one = new UsageMeter();
+    UsageMeter other = new UsageMeter();
+    try (Store first = opened(one);
+        Store second = opened(other)) {
+      for (int i = 0; i < 20; i++) {
+        one.add("t", 0, 1, 0, 1);
+        other.add("t", 0, 2, 1, 1);
+        done(first.usage(0, 1, null, 1, 0));
+        done(second.usage(0, 1, null, 1, 0));
+      }
+    }
+    try (Store reader = opened(new UsageMeter())) {
+      assertEquals(
+          List.of(new Consumption("t", 0, 40, 60, 20, 40)), done(reader.usage(0, 1, null, 5, 0)));
+    }
+  }
+
+  @Test
+  void whileItIsGoneChangesFailAndWhatIsCountedWaits() throws Exception {
+    BlockingQueue<Boolean> up = new LinkedBlockingQueue<>();
+    UsageMeter counted = new UsageMeter();
+    try (Store store = opened(counted)) {
+      done(store.create(key("app", null)));
+      store.listen(ear(new LinkedBlockingQueue<>(), up));
+      assertEquals(true, up.poll(5, TimeUnit.SECONDS));
+
+      server.end();
+      assertEquals(false, up.poll(10, TimeUnit.SECONDS));
+      counted.add("t", 0, 5, 0, 1);
+      store.audit(entry(1));
+      CompletionException refused =
+          assertThrows(CompletionException.class, () -> done(store.create(key("late", null))));
+      assertEquals(
+          StoreException.Kind.UNAVAILABLE,
+          assertInstanceOf(StoreException.class, refused.getCause()).kind());
+      assertEquals(1, store.snapshot().keys().size());
+      server.begin();
+
+      assertEquals(true, up.poll(20, TimeUnit.SECONDS));
+      assertEquals(
+          List.of(new Consumption("t", 0, 1, 5, 0, 1)), done(store.usage(0, 1, null, 5, 0)));
+      assertEquals(1, done(store.audit(5, Long.MAX_VALUE)).size());
+      assertTrue(done(store.create(key("late", null))).name().equals("late"));
+    }
+  }
+
+  private static Store.Listener ear(BlockingQueue<Snapshot> seen, BlockingQueue<Boolean> up) {
+    return new Store.Listener() {
+      @Override
+      public void changed(Snapshot snapshot) {
+        seen.add(snapshot);
+      }
+
+      @Override
+      public void available(boolean reachable) {
+        up.add(reachable);
+      }
+
+      @Override
+      public void auditLost(int entries) {
+        throw new AssertionError("nothing is lost here");
+      }
+    };
+  }
+}

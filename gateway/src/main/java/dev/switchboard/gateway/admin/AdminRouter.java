@@ -1,0 +1,257 @@
+package dev.switchboard.gateway.admin;
+
+import dev.switchboard.gateway.http.BodyReader;
+import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.gateway.store.AuditEntry;
+import dev.switchboard.gateway.store.Store;
+import dev.switchboard.gateway.store.StoreException;
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
+import io.vertx.core.Future;
+import io.vertx.core.Handler;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.CompletionException;
+import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Registers the admin API's routes, so that none is without a role and no change goes unaudited:
+ * there are two ways to add a route, and both see to it. A path that nobody registered is denied.
+ */
+final class AdminRouter {
+  private static final Logger LOG = LoggerFactory.getLogger(AdminRouter.class);
+  private static final int MOST_BODY_BYTES = 64 << 10;
+  private static final int BODY_MS = 10_000;
+  private static final int MOST_JSON_CHARS = 65_536;
+  private static final int MOST_TARGET_CHARS = 256;
+  private static final String CALLER = "caller";
+
+  /** Does something; may throw {@link ApiException}. */
+  @FunctionalInterface
+  interface Action {
+    Future<Change> run(RoutingContext context, byte[] body);
+  }
+
+  private final Router router;
+  private final Store store;
+  private final LongSupplier epochMs;
+  private final List<AdminRoute> routes = new ArrayList<>();
+
+  AdminRouter(Router router, Store store, LongSupplier epochMs) {
+    this.router = router;
+    this.store = store;
+    this.epochMs = epochMs;
+  }
+
+  /** Whoever was let in; to be called before any of the routes. */
+  static void caller(RoutingContext context, Caller caller) {
+    context.put(CALLER, caller);
+  }
+
+  List<AdminRoute> routes() {
+    return List.copyOf(routes);
+  }
+
+  /** A route that only reads. */
+  void read(String path, Handler<RoutingContext> handler) {
+    AdminRoute route = add(HttpMethod.GET, path, Role.VIEWER);
+    router
+        .get(path)
+        .handler(
+            context -> {
+              if (permitted(context, route)) {
+                guarded(context, handler);
+              }
+            });
+  }
+
+  /** A route that changes something. */
+  void change(HttpMethod method, String path, Role role, Action action) {
+    AdminRoute route = add(method, path, role);
+    router
+        .route(method, path)
+        .handler(
+            context -> {
+              if (permitted(context, route)) {
+                perform(context, route, action);
+              }
+            });
+  }
+
+  /** Answers other methods on known paths, then everything else; called last. */
+  void close() {
+    for (String path : routes.stream().map(AdminRoute::path).distinct().toList()) {
+      String allowed =
+          routes.stream()
+              .filter(route -> route.path().equals(path))
+              .map(AdminRoute::method)
+              .collect(Collectors.joining(", "));
+      router
+          .route(path)
+          .handler(
+              context -> {
+                context.response().putHeader("Allow", allowed);
+                error(context, ApiError.methodNotAllowed(allowed));
+              });
+    }
+    router
+        .route()
+        .handler(context -> error(context, ApiError.pathNotFound(context.normalizedPath())));
+    router.errorHandler(400, context -> error(context, ApiError.invalid(null, "Malformed path.")));
+    router.errorHandler(
+        500,
+        context -> {
+          LOG.error("admin_failed path={}", context.normalizedPath(), context.failure());
+          error(context, ApiError.internal("The request could not be processed."));
+        });
+  }
+
+  private AdminRoute add(HttpMethod method, String path, Role role) {
+    AdminRoute route = new AdminRoute(method.name(), path, role);
+    routes.add(route);
+    return route;
+  }
+
+  private boolean permitted(RoutingContext context, AdminRoute route) {
+    Caller caller = caller(context);
+    if (caller.role().may(route.role())) {
+      return true;
+    }
+    ApiError denied =
+        ApiError.forbidden(
+            "This needs a key of the role " + route.role().label() + " or of a higher one.");
+    if (route.mutating()) {
+      audit(context, route, denied.status(), denied.code(), null);
+    }
+    error(context, denied);
+    return false;
+  }
+
+  private static Caller caller(RoutingContext context) {
+    return Objects.requireNonNull(context.<Caller>get(CALLER), "let in before");
+  }
+
+  private static void guarded(RoutingContext context, Handler<RoutingContext> handler) {
+    try {
+      handler.handle(context);
+    } catch (ApiException refused) {
+      error(context, refused.error());
+    }
+  }
+
+  private void perform(RoutingContext context, AdminRoute route, Action action) {
+    if (crossOrigin(context)) {
+      refused(
+          context,
+          route,
+          ApiError.forbidden(
+              "Send Content-Type: application/json or the header X-Switchboard-Admin."));
+      return;
+    }
+    BodyReader.read(context.vertx(), context.request(), MOST_BODY_BYTES, BODY_MS)
+        .compose(body -> action.run(context, body.getBytes()))
+        .onSuccess(
+            change -> {
+              audit(context, route, change.status(), null, change);
+              context.response().setStatusCode(change.status());
+              json(context, change.answer().toString());
+            })
+        .onFailure(cause -> refused(context, route, error(cause)));
+  }
+
+  /** A form or plain-text request is what a foreign web page can send without asking. */
+  private static boolean crossOrigin(RoutingContext context) {
+    String type = context.request().getHeader("Content-Type");
+    return context.request().getHeader("X-Switchboard-Admin") == null
+        && (type == null || !type.startsWith("application/json"));
+  }
+
+  private void refused(RoutingContext context, AdminRoute route, ApiError error) {
+    audit(context, route, error.status(), error.code() == null ? "invalid" : error.code(), null);
+    error(context, error);
+  }
+
+  private void audit(
+      RoutingContext context,
+      AdminRoute route,
+      int status,
+      @Nullable String code,
+      @Nullable Change change) {
+    Caller caller = caller(context);
+    String target = String.join("/", context.pathParams().values());
+    store.audit(
+        new AuditEntry(
+            0,
+            UUID.randomUUID().toString(),
+            epochMs.getAsLong(),
+            caller.key(),
+            caller.role().label(),
+            String.valueOf(context.request().remoteAddress().hostAddress()),
+            route.action(),
+            clipped(target, MOST_TARGET_CHARS),
+            status,
+            code,
+            change == null || change.before() == null
+                ? null
+                : clipped(change.before().toString(), MOST_JSON_CHARS),
+            change == null || change.after() == null
+                ? null
+                : clipped(change.after().toString(), MOST_JSON_CHARS)));
+  }
+
+  private static String clipped(String text, int most) {
+    return text.length() <= most ? text : text.substring(0, most);
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  /** What a failure is to the caller. */
+  static ApiError error(Throwable cause) {
+    Throwable reason =
+        cause instanceof CompletionException && cause.getCause() != null ? cause.getCause() : cause;
+    if (reason instanceof ApiException refused) {
+      return refused.error();
+    }
+    if (reason instanceof StoreException failed) {
+      return switch (failed.kind()) {
+        case UNAVAILABLE ->
+            new ApiError(
+                503,
+                "server_error",
+                "store_unavailable",
+                null,
+                "The store cannot be reached; nothing is known to have changed.");
+        case CONFLICT ->
+            new ApiError(
+                409, "invalid_request_error", "already_exists", null, "This exists already.");
+      };
+    }
+    LOG.error("admin_failed", reason);
+    return ApiError.internal("The request could not be processed.");
+  }
+
+  static void json(RoutingContext context, String body) {
+    context.response().putHeader("Content-Type", "application/json").end(body);
+  }
+
+  static void error(RoutingContext context, ApiError error) {
+    if (context.response().ended() || context.response().closed()) {
+      return;
+    }
+    if (error.status() == 401) {
+      context.response().putHeader("WWW-Authenticate", "Bearer");
+    }
+    context.response().setStatusCode(error.status());
+    json(context, error.toJson());
+  }
+}

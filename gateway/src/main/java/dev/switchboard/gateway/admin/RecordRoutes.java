@@ -1,0 +1,114 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import dev.switchboard.gateway.identity.Consumption;
+import dev.switchboard.gateway.store.AuditEntry;
+import dev.switchboard.gateway.store.Store;
+import io.vertx.core.Future;
+import io.vertx.ext.web.RoutingContext;
+import java.time.Instant;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/** What the store has recorded: the audit log, and usage by tenant and hour. */
+final class RecordRoutes {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final long DAY_MS = 86_400_000;
+  private static final int MOST_OFFSET = 10_000_000;
+
+  private final Store store;
+  private final LongSupplier epochMs;
+
+  private RecordRoutes(Store store, LongSupplier epochMs) {
+    this.store = store;
+    this.epochMs = epochMs;
+  }
+
+  static void add(AdminRouter router, Store store, LongSupplier epochMs) {
+    RecordRoutes routes = new RecordRoutes(store, epochMs);
+    router.read("/admin/v1/audit", routes::audit);
+    router.read("/admin/v1/usage", routes::usage);
+  }
+
+  private void audit(RoutingContext context) {
+    int limit = Page.limit(context);
+    long before = JsonInput.number(context, "before", 1L, Long.MAX_VALUE, Long.MAX_VALUE);
+    then(
+        context,
+        store.audit(limit, before),
+        entries -> {
+          ObjectNode answer = JsonNodeFactory.instance.objectNode();
+          ArrayNode array = answer.putArray("audit");
+          entries.forEach(entry -> array.add(json(entry)));
+          AdminRouter.json(context, answer.toString());
+        });
+  }
+
+  private void usage(RoutingContext context) {
+    int limit = Page.limit(context);
+    int offset = JsonInput.number(context, "offset", 0, MOST_OFFSET, 0);
+    long to = JsonInput.moment(context, "to", epochMs.getAsLong() + 1);
+    long from = JsonInput.moment(context, "from", to - DAY_MS);
+    @Nullable String tenant = JsonInput.query(context, "tenant");
+    CompletionStage<List<Consumption>> found = store.usage(from, to, tenant, limit + 1, offset);
+    then(
+        context,
+        found,
+        used -> {
+          ObjectNode answer = JsonNodeFactory.instance.objectNode();
+          ArrayNode array = answer.putArray("usage");
+          used.stream().limit(limit).forEach(row -> array.add(json(row)));
+          if (used.size() > limit) {
+            answer.put("next_offset", offset + limit);
+          }
+          AdminRouter.json(context, answer.toString());
+        });
+  }
+
+  private static <T> void then(
+      RoutingContext context, CompletionStage<T> stage, Consumer<T> answer) {
+    Future.fromCompletionStage(stage, context.vertx().getOrCreateContext())
+        .onSuccess(answer::accept)
+        .onFailure(cause -> AdminRouter.error(context, AdminRouter.error(cause)));
+  }
+
+  private static ObjectNode json(Consumption used) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("tenant", used.tenant())
+        .put("hour", Instant.ofEpochMilli(used.hourMs()).toString())
+        .put("requests", used.requests())
+        .put("prompt_tokens", used.promptTokens())
+        .put("cached_tokens", used.cachedTokens())
+        .put("output_tokens", used.outputTokens());
+  }
+
+  private static ObjectNode json(AuditEntry entry) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("id", entry.id()).put("at", Instant.ofEpochMilli(entry.atMs()).toString());
+    json.put("actor", entry.actor()).put("role", entry.role()).put("source", entry.source());
+    json.put("action", entry.action()).put("target", entry.target());
+    json.put("status", entry.status()).put("code", entry.code());
+    json.set("before", tree(entry.before()));
+    json.set("after", tree(entry.after()));
+    return json;
+  }
+
+  /** What was clipped is no JSON any more, and is told as text. */
+  private static JsonNode tree(@Nullable String text) {
+    try {
+      return text == null ? JsonNodeFactory.instance.nullNode() : JSON.readTree(text);
+    } catch (JsonProcessingException clipped) {
+      return TextNode.valueOf(text);
+    }
+  }
+}

@@ -1,0 +1,93 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.gateway.identity.Tenant;
+import dev.switchboard.gateway.store.Store;
+import dev.switchboard.openai.ApiException;
+import io.vertx.core.Future;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.ext.web.RoutingContext;
+import org.jspecify.annotations.Nullable;
+
+/** Tenants and their limits. */
+final class TenantRoutes {
+  private final Store store;
+
+  private TenantRoutes(Store store) {
+    this.store = store;
+  }
+
+  /** What a tenant is set to; a limit that is left out is none. */
+  record Wanted(
+      @Nullable Double weight,
+      @Nullable Long requestsPerMinute,
+      @Nullable Long tokensPerMinute,
+      @Nullable Integer maxConcurrency,
+      @Nullable Long tokensPerDay,
+      @Nullable Long tokensPerMonth) {
+    Tenant named(String name) {
+      try {
+        return new Tenant(
+            name,
+            weight == null ? 1 : weight,
+            or(requestsPerMinute),
+            or(tokensPerMinute),
+            maxConcurrency == null ? 0 : maxConcurrency,
+            or(tokensPerDay),
+            or(tokensPerMonth));
+      } catch (IllegalArgumentException e) {
+        String[] message = String.valueOf(e.getMessage()).split(" ", 2);
+        throw JsonInput.refused(message[0], message[1]);
+      }
+    }
+
+    private static long or(@Nullable Long value) {
+      return value == null ? 0 : value;
+    }
+  }
+
+  static void add(AdminRouter router, Store store) {
+    TenantRoutes routes = new TenantRoutes(store);
+    router.read("/admin/v1/tenants", routes::list);
+    router.change(HttpMethod.PUT, "/admin/v1/tenants/:name", Role.ADMIN, routes::put);
+    router.change(HttpMethod.DELETE, "/admin/v1/tenants/:name", Role.ADMIN, routes::delete);
+  }
+
+  private void list(RoutingContext context) {
+    Page.answer(context, "tenants", store.snapshot().tenants(), Tenant::name, TenantRoutes::json);
+  }
+
+  private Future<Change> put(RoutingContext context, byte[] body) {
+    Tenant tenant = JsonInput.read(body, Wanted.class).named(JsonInput.path(context, "name"));
+    return Future.fromCompletionStage(store.put(tenant), context.vertx().getOrCreateContext())
+        .map(before -> Change.of(json(tenant), before == null ? null : json(before), json(tenant)));
+  }
+
+  private Future<Change> delete(RoutingContext context, byte[] body) {
+    String name = JsonInput.path(context, "name");
+    return Future.fromCompletionStage(
+            store.deleteTenant(name), context.vertx().getOrCreateContext())
+        .map(
+            before -> {
+              if (before == null) {
+                throw new ApiException(AdminServer.noSuch("tenant"));
+              }
+              ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
+              return Change.of(answer.put("deleted", true), json(before), null);
+            });
+  }
+
+  private static ObjectNode json(Tenant tenant) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("name", tenant.name())
+        .put("weight", tenant.weight())
+        .put("requests_per_minute", tenant.requestsPerMinute())
+        .put("tokens_per_minute", tenant.tokensPerMinute())
+        .put("max_concurrency", tenant.maxConcurrency())
+        .put("tokens_per_day", tenant.tokensPerDay())
+        .put("tokens_per_month", tenant.tokensPerMonth());
+  }
+}

@@ -1,0 +1,58 @@
+package dev.switchboard.gateway.store;
+
+import java.nio.file.Path;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where state that must last is kept.
+ *
+ * @param url a JDBC URL of H2 or PostgreSQL; a relative H2 file lies in the launcher's state folder
+ * @param user of the database
+ * @param passwordFile its first line is the password; empty for none
+ * @param pollMs between two looks at what other gateways changed, and between two writes of usage
+ */
+public record StoreConfig(String url, String user, String passwordFile, int pollMs) {
+  public static final StoreConfig DEFAULTS =
+      new StoreConfig("jdbc:h2:file:store/gateway", "switchboard", "", 1000);
+
+  private static final String H2_FILE = "jdbc:h2:file:";
+
+  public StoreConfig {
+    Objects.requireNonNull(url, "url is missing");
+    Objects.requireNonNull(user, "user is missing");
+    Objects.requireNonNull(passwordFile, "password-file is missing");
+    if (!url.startsWith(H2_FILE)
+        && !url.startsWith("jdbc:h2:mem:")
+        && !url.startsWith("jdbc:postgresql:")) {
+      throw new IllegalArgumentException(
+          "url must begin with jdbc:h2:file:, jdbc:h2:mem: or jdbc:postgresql:");
+    }
+    if (pollMs < 50 || pollMs > 60_000) {
+      throw new IllegalArgumentException("poll-ms must be 50 to 60000");
+    }
+  }
+
+  /** The same with an H2 file's relative path laid under a folder. */
+  public StoreConfig under(Path folder) {
+    if (!url.startsWith(H2_FILE)) {
+      return this;
+    }
+    String path = url.substring(H2_FILE.length());
+    return path.startsWith("/") || path.startsWith("~")
+        ? this
+        : new StoreConfig(
+            H2_FILE + folder.toAbsolutePath().normalize() + "/" + path, user, passwordFile, pollMs);
+  }
+
+  /** Where an H2 file lies; null for other databases. */
+  @Nullable Path folder() {
+    return url.startsWith(H2_FILE)
+        ? Path.of(url.substring(H2_FILE.length()).split(";", 2)[0]).toAbsolutePath().getParent()
+        : null;
+  }
+
+  boolean embedded() {
+    return url.startsWith("jdbc:h2:");
+  }
+}

@@ -1,0 +1,356 @@
+package dev.switchboard.gateway.store;
+
+import dev.switchboard.gateway.identity.ApiKey;
+import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.gateway.identity.Consumption;
+import dev.switchboard.gateway.identity.Tenant;
+import dev.switchboard.gateway.slo.SloConfig.SloClass;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Types;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Every statement of the store; each takes its values as parameters. */
+final class Tables {
+  private static final long KEEP_WRITERS_MS = 90L * 86_400_000;
+
+  private final Connection connection;
+
+  Tables(Connection connection) {
+    this.connection = connection;
+  }
+
+  @FunctionalInterface
+  private interface Row<T> {
+    T read(ResultSet row) throws SQLException;
+  }
+
+  // ------------------------------------------------------------------ snapshot
+
+  long revision() throws SQLException {
+    return one("SELECT revision FROM store_revision WHERE id = 1", row -> row.getLong(1), 0L);
+  }
+
+  void advance() throws SQLException {
+    update("UPDATE store_revision SET revision = revision + 1 WHERE id = 1");
+  }
+
+  Snapshot snapshot() throws SQLException {
+    // The revision first: a change between the statements then only means one more read.
+    long revision = revision();
+    return new Snapshot(revision, keys(), tenants(), classes());
+  }
+
+  // ------------------------------------------------------------------ keys
+
+  private static final String KEY =
+      "SELECT id, name, tenant, role, sha256, created_ms, expires_ms FROM api_key";
+
+  private List<ApiKey> keys() throws SQLException {
+    return all(KEY + " ORDER BY created_ms, id", Tables::key);
+  }
+
+  @Nullable ApiKey key(String id) throws SQLException {
+    return one(KEY + " WHERE id = ?", Tables::key, null, id);
+  }
+
+  private static ApiKey key(ResultSet row) throws SQLException {
+    long expires = row.getLong(7);
+    boolean forever = row.wasNull();
+    return new ApiKey(
+        row.getString(1),
+        row.getString(2),
+        row.getString(3),
+        Caller.Role.of(row.getString(4)),
+        row.getString(5),
+        row.getLong(6),
+        forever ? null : (Long) expires);
+  }
+
+  void insert(ApiKey key) throws SQLException {
+    update(
+        "INSERT INTO api_key (id, name, tenant, role, sha256, created_ms, expires_ms)"
+            + " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        key.id(),
+        key.name(),
+        key.tenant(),
+        key.role().label(),
+        key.sha256(),
+        key.createdMs(),
+        key.expiresMs());
+  }
+
+  void deleteKey(String id) throws SQLException {
+    update("DELETE FROM api_key WHERE id = ?", id);
+  }
+
+  // ------------------------------------------------------------------ tenants
+
+  private static final String TENANT =
+      "SELECT name, weight, requests_per_minute, tokens_per_minute, max_concurrency,"
+          + " tokens_per_day, tokens_per_month FROM tenant";
+
+  private List<Tenant> tenants() throws SQLException {
+    return all(TENANT + " ORDER BY name", Tables::tenant);
+  }
+
+  @Nullable Tenant tenant(String name) throws SQLException {
+    return one(TENANT + " WHERE name = ?", Tables::tenant, null, name);
+  }
+
+  private static Tenant tenant(ResultSet row) throws SQLException {
+    return new Tenant(
+        row.getString(1),
+        row.getDouble(2),
+        row.getLong(3),
+        row.getLong(4),
+        row.getInt(5),
+        row.getLong(6),
+        row.getLong(7));
+  }
+
+  void put(Tenant tenant) throws SQLException {
+    deleteTenant(tenant.name());
+    update(
+        "INSERT INTO tenant (name, weight, requests_per_minute, tokens_per_minute,"
+            + " max_concurrency, tokens_per_day, tokens_per_month) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        tenant.name(),
+        tenant.weight(),
+        tenant.requestsPerMinute(),
+        tenant.tokensPerMinute(),
+        tenant.maxConcurrency(),
+        tenant.tokensPerDay(),
+        tenant.tokensPerMonth());
+  }
+
+  void deleteTenant(String name) throws SQLException {
+    update("DELETE FROM tenant WHERE name = ?", name);
+  }
+
+  // ------------------------------------------------------------------ service classes
+
+  private static final String CLASS =
+      "SELECT name, ttft_ms, tpot_ms, deadline_ms, priority, objective, window_days FROM slo_class";
+
+  private List<SloClass> classes() throws SQLException {
+    return all(CLASS + " ORDER BY name", Tables::sloClass);
+  }
+
+  @Nullable SloClass sloClass(String name) throws SQLException {
+    return one(CLASS + " WHERE name = ?", Tables::sloClass, null, name);
+  }
+
+  private static SloClass sloClass(ResultSet row) throws SQLException {
+    return new SloClass(
+        row.getString(1),
+        row.getInt(2),
+        row.getDouble(3),
+        row.getInt(4),
+        row.getInt(5),
+        row.getDouble(6),
+        row.getInt(7));
+  }
+
+  void put(SloClass sloClass) throws SQLException {
+    deleteClass(sloClass.name());
+    update(
+        "INSERT INTO slo_class (name, ttft_ms, tpot_ms, deadline_ms, priority, objective,"
+            + " window_days) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        sloClass.name(),
+        sloClass.ttftMs(),
+        sloClass.tpotMs(),
+        sloClass.deadlineMs(),
+        sloClass.priority(),
+        sloClass.objective(),
+        sloClass.windowDays());
+  }
+
+  void deleteClass(String name) throws SQLException {
+    update("DELETE FROM slo_class WHERE name = ?", name);
+  }
+
+  // ------------------------------------------------------------------ audit
+
+  /** Keeps an entry, once however often it is tried. */
+  void insert(AuditEntry entry) throws SQLException {
+    if (one("SELECT id FROM audit WHERE entry = ?", row -> row.getLong(1), null, entry.entry())
+        != null) {
+      return;
+    }
+    update(
+        "INSERT INTO audit (entry, at_ms, actor, actor_role, source, action, target, status, code,"
+            + " before_json, after_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        entry.entry(),
+        entry.atMs(),
+        entry.actor(),
+        entry.role(),
+        entry.source(),
+        entry.action(),
+        entry.target(),
+        entry.status(),
+        entry.code(),
+        entry.before(),
+        entry.after());
+  }
+
+  /** The newest entries that are older than one, newest first. */
+  List<AuditEntry> audit(int limit, long beforeId) throws SQLException {
+    return all(
+        "SELECT id, entry, at_ms, actor, actor_role, source, action, target, status, code,"
+            + " before_json, after_json FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+        Tables::auditEntry,
+        beforeId,
+        limit);
+  }
+
+  private static AuditEntry auditEntry(ResultSet row) throws SQLException {
+    return new AuditEntry(
+        row.getLong(1),
+        row.getString(2),
+        row.getLong(3),
+        row.getString(4),
+        row.getString(5),
+        row.getString(6),
+        row.getString(7),
+        row.getString(8),
+        row.getInt(9),
+        row.getString(10),
+        row.getString(11),
+        row.getString(12));
+  }
+
+  // ------------------------------------------------------------------ usage
+
+  /** Makes the row of a gateway that writes usage, once; rows of those long gone are dropped. */
+  void introduceWriter(String instance, long nowMs) throws SQLException {
+    update("DELETE FROM usage_writer WHERE updated_ms < ?", nowMs - KEEP_WRITERS_MS);
+    Long known =
+        one(
+            "SELECT last_batch FROM usage_writer WHERE instance = ?",
+            row -> row.getLong(1),
+            null,
+            instance);
+    if (known == null) {
+      update(
+          "INSERT INTO usage_writer (instance, last_batch, updated_ms) VALUES (?, 0, ?)",
+          instance,
+          nowMs);
+    }
+  }
+
+  /** Whether this batch is the next one; false when it was written before. */
+  boolean claim(String instance, long batch, long nowMs) throws SQLException {
+    return update(
+            "UPDATE usage_writer SET last_batch = ?, updated_ms = ?"
+                + " WHERE instance = ? AND last_batch = ?",
+            batch,
+            nowMs,
+            instance,
+            batch - 1)
+        == 1;
+  }
+
+  void add(Consumption used) throws SQLException {
+    int updated =
+        update(
+            "UPDATE usage_hour SET requests = requests + ?, prompt_tokens = prompt_tokens + ?,"
+                + " cached_tokens = cached_tokens + ?, output_tokens = output_tokens + ?"
+                + " WHERE tenant = ? AND hour_ms = ?",
+            used.requests(),
+            used.promptTokens(),
+            used.cachedTokens(),
+            used.outputTokens(),
+            used.tenant(),
+            used.hourMs());
+    if (updated == 0) {
+      update(
+          "INSERT INTO usage_hour (tenant, hour_ms, requests, prompt_tokens, cached_tokens,"
+              + " output_tokens) VALUES (?, ?, ?, ?, ?, ?)",
+          used.tenant(),
+          used.hourMs(),
+          used.requests(),
+          used.promptTokens(),
+          used.cachedTokens(),
+          used.outputTokens());
+    }
+  }
+
+  /** Usage of hours that begin within [from, to), by hour and tenant. */
+  List<Consumption> usage(long fromMs, long toMs, @Nullable String tenant, int limit, int offset)
+      throws SQLException {
+    return all(
+        "SELECT tenant, hour_ms, requests, prompt_tokens, cached_tokens, output_tokens"
+            + " FROM usage_hour WHERE hour_ms >= ? AND hour_ms < ? AND (tenant = ? OR ? = '')"
+            + " ORDER BY hour_ms, tenant LIMIT ? OFFSET ?",
+        row ->
+            new Consumption(
+                row.getString(1),
+                row.getLong(2),
+                row.getLong(3),
+                row.getLong(4),
+                row.getLong(5),
+                row.getLong(6)),
+        fromMs,
+        toMs,
+        tenant == null ? "" : tenant,
+        tenant == null ? "" : tenant,
+        limit,
+        offset);
+  }
+
+  // ------------------------------------------------------------------ statements
+
+  private <T> List<T> all(String sql, Row<T> reader, @Nullable Object... values)
+      throws SQLException {
+    try (PreparedStatement statement = bound(sql, values);
+        ResultSet rows = statement.executeQuery()) {
+      List<T> found = new ArrayList<>();
+      while (rows.next()) {
+        found.add(reader.read(rows));
+      }
+      return found;
+    }
+  }
+
+  private <T extends @Nullable Object> T one(
+      String sql, Row<T> reader, T otherwise, @Nullable Object... values) throws SQLException {
+    try (PreparedStatement statement = bound(sql, values);
+        ResultSet rows = statement.executeQuery()) {
+      return rows.next() ? reader.read(rows) : otherwise;
+    }
+  }
+
+  private int update(String sql, @Nullable Object... values) throws SQLException {
+    try (PreparedStatement statement = bound(sql, values)) {
+      return statement.executeUpdate();
+    }
+  }
+
+  private PreparedStatement bound(String sql, @Nullable Object... values) throws SQLException {
+    PreparedStatement statement = connection.prepareStatement(sql);
+    try {
+      for (int i = 0; i < values.length; i++) {
+        bind(statement, i + 1, values[i]);
+      }
+      return statement;
+    } catch (SQLException e) {
+      statement.close();
+      throw e;
+    }
+  }
+
+  private static void bind(PreparedStatement statement, int index, @Nullable Object value)
+      throws SQLException {
+    switch (value) {
+      case null -> statement.setNull(index, Types.NULL);
+      case Long number -> statement.setLong(index, number);
+      case Integer number -> statement.setInt(index, number);
+      case Double number -> statement.setDouble(index, number);
+      default -> statement.setString(index, value.toString());
+    }
+  }
+}
