@@ -30,6 +30,7 @@ final class InProcessGateway implements AutoCloseable {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final Gateway gateway;
   private final Fleet fleet;
+  private volatile String changedYaml = "";
   private final HttpClient client = HttpClient.newHttpClient();
 
   private InProcessGateway(String yaml, List<ModelSpec> models, Path worker, boolean awaitReady)
@@ -52,10 +53,22 @@ final class InProcessGateway implements AutoCloseable {
             events,
             System.err);
     fleet.start();
-    gateway = Gateway.start(config, fleet, events, clock, 0, () -> {});
+    gateway = Gateway.start(config, fleet, events, clock, 0, () -> {}, () -> reread(tree));
     if (awaitReady) {
       await(fleet::everyModelReady);
     }
+  }
+
+  /** What a reload finds: the same, and the file over it. */
+  private GatewayConfig reread(ObjectNode tree) {
+    ObjectNode again = tree.deepCopy();
+    ConfigReader.overlay(again, changedYaml);
+    return ConfigReader.read(again);
+  }
+
+  /** Changes the configuration file, which nobody has read again yet. */
+  void rewrite(String yaml) {
+    changedYaml = yaml;
   }
 
   /** Starts before upstreams that all serve the model {@code m}. */

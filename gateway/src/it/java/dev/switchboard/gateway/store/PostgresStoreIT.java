@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.identity.Consumption;
+import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.UsageMeter;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -57,7 +58,7 @@ class PostgresStoreIT extends StoreContract {
     BlockingQueue<Snapshot> seen = new LinkedBlockingQueue<>();
     try (Store first = opened(new UsageMeter());
         Store second = opened(new UsageMeter())) {
-      second.listen(ear(seen, new LinkedBlockingQueue<>()));
+      second.listen(ear(seen, new LinkedBlockingQueue<>())).join();
       assertEquals(0, seen.poll(5, TimeUnit.SECONDS).keys().size());
 
       done(first.create(key("app", null)));
@@ -91,7 +92,7 @@ class PostgresStoreIT extends StoreContract {
     UsageMeter counted = new UsageMeter();
     try (Store store = opened(counted)) {
       done(store.create(key("app", null)));
-      store.listen(ear(new LinkedBlockingQueue<>(), up));
+      store.listen(ear(new LinkedBlockingQueue<>(), up)).join();
       assertEquals(true, up.poll(5, TimeUnit.SECONDS));
 
       server.end();
@@ -120,6 +121,9 @@ class PostgresStoreIT extends StoreContract {
       public void changed(Snapshot snapshot) {
         seen.add(snapshot);
       }
+
+      @Override
+      public void spent(List<Quotas.Spent> spent) {}
 
       @Override
       public void available(boolean reachable) {

@@ -37,6 +37,7 @@ import org.jspecify.annotations.Nullable;
 public final class AdminServer extends VerticleBase {
   private final Gatehouse house;
   private final Store store;
+  private final ConfigControl control;
   private final String bind;
   private final int port;
   private final AdminGuard guard;
@@ -49,9 +50,16 @@ public final class AdminServer extends VerticleBase {
    * @param hosts further names that a request may call it by
    */
   public AdminServer(
-      Gatehouse house, Store store, String bind, int port, boolean loopback, List<String> hosts) {
+      Gatehouse house,
+      Store store,
+      ConfigControl control,
+      String bind,
+      int port,
+      boolean loopback,
+      List<String> hosts) {
     this.house = house;
     this.store = store;
+    this.control = control;
     this.bind = bind;
     this.port = port;
     this.guard = new AdminGuard(loopback, bind, hosts, house.keys());
@@ -101,6 +109,7 @@ public final class AdminServer extends VerticleBase {
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
     RecordRoutes.add(admin, store, epochMs);
+    ConfigRoutes.add(admin, store, control);
     admin.close();
     routes = admin.routes();
     return router;

@@ -8,13 +8,18 @@ import java.util.concurrent.atomic.AtomicInteger;
  * ends, whatever way it ends. Safe on any thread.
  */
 public final class Admission {
-  private final AdmissionConfig config;
+  private volatile AdmissionConfig config;
   private final AtomicInteger inFlight = new AtomicInteger();
   private volatile boolean unready;
   private volatile boolean closed;
 
   public Admission(AdmissionConfig config) {
     this.config = config;
+  }
+
+  /** Goes by other limits from now on. */
+  public void reconfigure(AdmissionConfig other) {
+    config = other;
   }
 
   /** What became of a request at the door. */

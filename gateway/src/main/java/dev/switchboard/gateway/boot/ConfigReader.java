@@ -49,9 +49,14 @@ final class ConfigReader {
 
   private ConfigReader() {}
 
+  /** A configuration as a tree. */
+  static ObjectNode tree(GatewayConfig config) {
+    return JSON.valueToTree(config);
+  }
+
   /** The defaults as a tree that files and flags are laid over. */
   static ObjectNode defaults() {
-    return JSON.valueToTree(GatewayConfig.DEFAULTS);
+    return tree(GatewayConfig.DEFAULTS);
   }
 
   /** Lays a file over the tree. */

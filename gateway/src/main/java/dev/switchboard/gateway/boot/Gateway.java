@@ -14,10 +14,12 @@ import dev.switchboard.gateway.identity.ApiKeys;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.LeastLoaded;
 import dev.switchboard.gateway.slo.SloHeaders;
+import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.upstream.RetryBudget;
+import dev.switchboard.openai.ApiException;
 import io.opentelemetry.api.GlobalOpenTelemetry;
 import io.opentelemetry.api.OpenTelemetry;
 import io.vertx.core.DeploymentOptions;
@@ -35,6 +37,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -58,6 +62,7 @@ final class Gateway {
   private final Prober prober;
   private final UsageMeter usage = new UsageMeter();
   private final Store store;
+  private final Reconfiguration reconfiguration;
   private final double bootSeconds;
   private final Runnable despair;
   private final long startNanos;
@@ -68,7 +73,8 @@ final class Gateway {
       LauncherEvents events,
       NanoClock clock,
       double bootSeconds,
-      Runnable despair) {
+      Runnable despair,
+      Supplier<GatewayConfig> source) {
     this.config = config;
     this.fleet = fleet;
     this.events = events;
@@ -81,6 +87,7 @@ final class Gateway {
     this.admission = new Admission(config.admission());
     this.vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
     Gatehouse house = house();
+    this.reconfiguration = new Reconfiguration(config, house, source);
     fleet.onStateChange(
         (replica, from, to) ->
             house
@@ -93,6 +100,7 @@ final class Gateway {
         new AdminServer(
             house,
             store,
+            reconfiguration,
             admin.bind(),
             admin.port(),
             GatewayConfig.loopback(admin.bind()),
@@ -105,8 +113,8 @@ final class Gateway {
             clock,
             (replica, report) -> house.metrics().replicaLoad(replica.id(), report));
     prober.start();
-    awaitStore(house);
-    listen(house);
+    awaitStore();
+    listen();
   }
 
   /**
@@ -114,6 +122,7 @@ final class Gateway {
    *
    * @param bootSeconds since the process began, at this clock's now
    * @param despair run when a model cannot be served by any worker and never was
+   * @param source reads the configuration anew
    */
   static Gateway start(
       GatewayConfig config,
@@ -121,8 +130,9 @@ final class Gateway {
       LauncherEvents events,
       NanoClock clock,
       double bootSeconds,
-      Runnable despair) {
-    Gateway gateway = new Gateway(config, fleet, events, clock, bootSeconds, despair);
+      Runnable despair,
+      Supplier<GatewayConfig> source) {
+    Gateway gateway = new Gateway(config, fleet, events, clock, bootSeconds, despair, source);
     gateway.announce();
     return gateway;
   }
@@ -151,7 +161,7 @@ final class Gateway {
   }
 
   /** No listener before the keys are known. */
-  private void awaitStore(Gatehouse house) {
+  private void awaitStore() {
     try {
       Snapshot _ = store.ready().get(START_SECONDS, TimeUnit.SECONDS);
     } catch (ExecutionException e) {
@@ -163,9 +173,7 @@ final class Gateway {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted", e);
     }
-    StoreWatch watch = new StoreWatch(house);
-    watch.changed(store.snapshot());
-    store.listen(watch);
+    store.listen(reconfiguration).join();
   }
 
   private static String freshId() {
@@ -173,7 +181,7 @@ final class Gateway {
     return String.format("%016x%016x", random.nextLong(), random.nextLong());
   }
 
-  private void listen(Gatehouse house) {
+  private void listen() {
     int cores = Runtime.getRuntime().availableProcessors();
     int loops =
         config.http().eventLoops() > 0 ? config.http().eventLoops() : Math.max(1, cores / 4);
@@ -183,7 +191,7 @@ final class Gateway {
         vertx
             .deployVerticle(
                 () -> {
-                  PublicServer server = new PublicServer(house);
+                  PublicServer server = new PublicServer(reconfiguration::house);
                   servers.add(server);
                   return server;
                 },
@@ -222,6 +230,24 @@ final class Gateway {
   /** Everything that the admin API can be asked for. */
   List<AdminRoute> adminRoutes() {
     return adminServer.routes();
+  }
+
+  /** Reads the configuration again, for whoever sent a signal. */
+  void reload() {
+    long nowMs = clock.epochNanos() / 1_000_000;
+    try {
+      List<String> changed = reconfiguration.reload();
+      store.audit(signalled(nowMs, 200, null, changed.toString()));
+    } catch (ApiException refused) {
+      LOG.warn("config_refused reason=\"{}\"", refused.error().message());
+      store.audit(signalled(nowMs, refused.error().status(), refused.error().code(), null));
+    }
+  }
+
+  private static AuditEntry signalled(
+      long nowMs, int status, @Nullable String code, @Nullable String changed) {
+    return new AuditEntry(
+        0, freshId(), nowMs, "local", "admin", "signal", "SIGHUP", "", status, code, null, changed);
   }
 
   private static String url(String bind, int port) {

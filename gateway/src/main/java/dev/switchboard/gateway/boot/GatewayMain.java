@@ -125,9 +125,11 @@ public final class GatewayMain implements Callable<Integer> {
     double bootSeconds =
         (System.currentTimeMillis() - ManagementFactory.getRuntimeMXBean().getStartTime()) / 1000.0;
     CompletableFuture<Integer> exit = new CompletableFuture<>();
-    TerminationSignals.onEach(() -> exit.complete(0));
+    Signals.onEach(List.of("TERM", "INT"), () -> exit.complete(0));
     Gateway gateway =
-        Gateway.start(config, fleet, events, clock, bootSeconds, () -> exit.complete(1));
+        Gateway.start(
+            config, fleet, events, clock, bootSeconds, () -> exit.complete(1), this::config);
+    Signals.onEach(List.of("HUP"), () -> Thread.ofVirtual().start(gateway::reload));
     int status = exit.join();
     gateway.stop();
     return status;

@@ -40,7 +40,7 @@ public final class FlightRecorder {
     }
   }
 
-  private final Limits limits;
+  private Limits limits;
   private final Ring recent = new Ring();
   private final Ring kept = new Ring();
   private final Map<String, FlightRecord> byId = new HashMap<>();
@@ -54,6 +54,11 @@ public final class FlightRecorder {
 
   public FlightRecorder(Limits limits) {
     this.limits = limits;
+  }
+
+  /** Goes by other limits from the next request on. */
+  public synchronized void reconfigure(Limits other) {
+    limits = other;
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.flight.Failure;
+import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.openai.ApiError;
 
 /** What the gateway says when it cannot serve a valid request. */
@@ -16,6 +17,22 @@ final class Failures {
   static Failure of(Admission.Closing closing) {
     return Failure.of(ApiError.draining("This gateway is shutting down."))
         .withRetryAfter(closing.retryAfterSeconds());
+  }
+
+  /** The code is OpenAI's own: its clients do not come again at once. */
+  static Failure of(Quotas.Exhausted spent) {
+    return Failure.of(
+            new ApiError(
+                429,
+                "insufficient_quota",
+                "insufficient_quota",
+                null,
+                "The tenant has used its "
+                    + spent.tokens()
+                    + " tokens of this "
+                    + spent.period()
+                    + "."))
+        .withRetryAfter(spent.retryAfterSeconds());
   }
 
   /**

@@ -36,4 +36,26 @@ public record Gatehouse(
     FlightRecorder recorder,
     UsageMeter usage,
     Tracer tracer,
-    TextMapPropagator propagator) {}
+    TextMapPropagator propagator) {
+
+  /** The same with what can change while the gateway runs. */
+  public Gatehouse with(DeadlinesConfig otherDeadlines, SloHeaders otherSlos) {
+    return new Gatehouse(
+        http,
+        otherDeadlines,
+        clock,
+        freshIds,
+        keys,
+        cacheSalt,
+        otherSlos,
+        admission,
+        fleet,
+        policy,
+        retries,
+        metrics,
+        recorder,
+        usage,
+        tracer,
+        propagator);
+  }
+}

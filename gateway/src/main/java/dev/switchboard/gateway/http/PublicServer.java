@@ -4,6 +4,7 @@ import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.telemetry.RequestTrace;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
@@ -25,6 +26,7 @@ import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,13 +52,19 @@ public final class PublicServer extends VerticleBase {
 
   private static final TextMapGetter<HttpServerRequest> HEADERS = new HeaderGetter();
 
+  private final Supplier<Gatehouse> houses;
   private final Gatehouse house;
   private final RequestIds ids;
   private final long startedSeconds;
   private @Nullable HttpServer server;
 
-  public PublicServer(Gatehouse house) {
-    this.house = house;
+  /**
+   * @param houses the present one, for a request that begins; what never changes is taken from the
+   *     first
+   */
+  public PublicServer(Supplier<Gatehouse> houses) {
+    this.houses = houses;
+    this.house = houses.get();
     this.ids = new RequestIds(house.freshIds());
     this.startedSeconds = house.clock().epochNanos() / 1_000_000_000L;
   }
@@ -202,10 +210,17 @@ public final class PublicServer extends VerticleBase {
   private void infer(
       RoutingContext context, Endpoint endpoint, UpstreamClient client, RequestParser parser) {
     HttpServerRequest request = context.request();
+    Caller caller = Objects.requireNonNull(context.<Caller>get(CALLER), "set by authenticate");
+    long nowMs = house.clock().epochNanos() / 1_000_000;
+    Quotas.Exhausted spent = house.usage().quotas().exhausted(caller.tenant(), nowMs);
+    if (spent != null) {
+      refuse(context, Failures.of(spent));
+      return;
+    }
     Flight flight = new Flight(requestId(context), house.clock());
     RequestTrace trace = new RequestTrace(house.tracer(), traceContext(request));
-    Caller caller = Objects.requireNonNull(context.<Caller>get(CALLER), "set by authenticate");
-    new Exchange(house, vertx, client, parser, endpoint, request, caller, flight, trace).start();
+    new Exchange(houses.get(), vertx, client, parser, endpoint, request, caller, flight, trace)
+        .start();
   }
 
   private static String requestId(RoutingContext context) {

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.identity;
 
+import com.fasterxml.jackson.annotation.JsonValue;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -31,6 +32,8 @@ public record Caller(String tenant, String key, Role role) {
     /** Manages keys, tenants and configuration. */
     ADMIN;
 
+    /** Its name in configuration and answers. */
+    @JsonValue
     public String label() {
       return name().toLowerCase(Locale.ROOT);
     }

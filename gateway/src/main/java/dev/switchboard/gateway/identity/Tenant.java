@@ -19,14 +19,15 @@ public record Tenant(
     long tokensPerDay,
     long tokensPerMonth) {
   private static final long MOST = 1_000_000_000_000L;
+  private static final long MOST_PER_MINUTE = 1_000_000_000L;
 
   public Tenant {
     Names.checked("name", name);
     if (!(weight >= 0.01 && weight <= 1000)) {
       throw new IllegalArgumentException("weight must be 0.01 to 1000");
     }
-    range("requests_per_minute", requestsPerMinute, MOST);
-    range("tokens_per_minute", tokensPerMinute, MOST);
+    range("requests_per_minute", requestsPerMinute, MOST_PER_MINUTE);
+    range("tokens_per_minute", tokensPerMinute, MOST_PER_MINUTE);
     range("max_concurrency", maxConcurrency, 1_000_000);
     range("tokens_per_day", tokensPerDay, MOST);
     range("tokens_per_month", tokensPerMonth, MOST);

@@ -15,6 +15,12 @@ public final class UsageMeter {
   private record Cell(String tenant, long hourMs) {}
 
   private final ConcurrentHashMap<Cell, Consumption> cells = new ConcurrentHashMap<>();
+  private final Quotas quotas = new Quotas();
+
+  /** What tenants may use in all; it hears of everything that is counted here. */
+  public Quotas quotas() {
+    return quotas;
+  }
 
   /**
    * Counts a request that ended.
@@ -35,6 +41,7 @@ public final class UsageMeter {
             prompt,
             Math.clamp(cachedTokens, 0, prompt),
             Math.max(0, outputTokens));
+    quotas.spend(tenant, nowMs, one.promptTokens() + one.outputTokens());
     Consumption _ = cells.merge(new Cell(tenant, hour), one, Consumption::plus);
   }
 

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.store;
 
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.Consumption;
+import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenant;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
@@ -41,6 +42,9 @@ public final class Store implements AutoCloseable {
     /** Keys, tenants or classes are others now. */
     void changed(Snapshot snapshot);
 
+    /** What tenants with quotas have used, as far as gateways have written it. */
+    void spent(List<Quotas.Spent> spent);
+
     /** The database can, or cannot any more, be reached. */
     void available(boolean up);
 
@@ -60,6 +64,7 @@ public final class Store implements AutoCloseable {
   private final CompletableFuture<Snapshot> ready = new CompletableFuture<>();
   private volatile Snapshot snapshot = Snapshot.EMPTY;
   private volatile boolean up;
+  private List<Quotas.Spent> spent = List.of();
   private @Nullable Listener listener;
   private @Nullable Batch batch;
   private long batches;
@@ -91,6 +96,7 @@ public final class Store implements AutoCloseable {
   private void open() {
     try {
       load();
+      readSpent();
       ready.complete(snapshot);
     } catch (RuntimeException e) {
       ready.completeExceptionally(e);
@@ -102,14 +108,16 @@ public final class Store implements AutoCloseable {
     return ready.copy();
   }
 
-  /** Tells a listener how things are, and from then on what happens. */
-  public void listen(Listener wanted) {
-    thread.execute(
+  /** Tells a listener how things are, and from then on what happens; done when it was told. */
+  public CompletableFuture<Void> listen(Listener wanted) {
+    return CompletableFuture.runAsync(
         () -> {
           listener = wanted;
           wanted.available(up);
           wanted.changed(snapshot);
-        });
+          wanted.spent(spent);
+        },
+        thread);
   }
 
   /** What is known now. */
@@ -278,7 +286,24 @@ public final class Store implements AutoCloseable {
     if (up) {
       guarded(this::writeAudit);
       guarded(this::writeUsage);
+      guarded(this::readSpent);
     }
+  }
+
+  private void readSpent() {
+    if (snapshot.tenants().stream().allMatch(Store::unlimited)) {
+      return;
+    }
+    long now = epochMs.getAsLong();
+    List<Quotas.Spent> read =
+        database.transact(
+            connection -> new Tables(connection).spent(Quotas.day(now), Quotas.month(now)));
+    spent = read;
+    tell(ear -> ear.spent(read));
+  }
+
+  private static boolean unlimited(Tenant tenant) {
+    return tenant.tokensPerDay() == 0 && tenant.tokensPerMonth() == 0;
   }
 
   private void guarded(Runnable work) {

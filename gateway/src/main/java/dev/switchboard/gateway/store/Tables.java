@@ -3,6 +3,7 @@ package dev.switchboard.gateway.store;
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Consumption;
+import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenant;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import java.sql.Connection;
@@ -300,6 +301,18 @@ final class Tables {
         tenant == null ? "" : tenant,
         limit,
         offset);
+  }
+
+  /** What the tenants that have quotas used since a day and since a month began. */
+  List<Quotas.Spent> spent(long dayMs, long monthMs) throws SQLException {
+    return all(
+        "SELECT tenant, SUM(CASE WHEN hour_ms >= ? THEN prompt_tokens + output_tokens ELSE 0 END),"
+            + " SUM(prompt_tokens + output_tokens) FROM usage_hour WHERE hour_ms >= ?"
+            + " AND tenant IN (SELECT name FROM tenant WHERE tokens_per_day > 0"
+            + " OR tokens_per_month > 0) GROUP BY tenant",
+        row -> new Quotas.Spent(row.getString(1), dayMs, row.getLong(2), monthMs, row.getLong(3)),
+        dayMs,
+        monthMs);
   }
 
   // ------------------------------------------------------------------ statements

@@ -107,6 +107,8 @@ public final class Metrics {
   private final Gauge storeUp = gauge("store_up", "1 while the store's database can be reached");
   private final Counter auditLost =
       counter("audit_lost", "Audit entries thrown away since too many waited for the store");
+  private final Counter reloads =
+      counter("config_reloads", "Attempts to reload the configuration", "result");
   private final Histogram scrape =
       histogram("scrape", "Time to answer the scrape before this one", SHORT_BUCKETS);
 
@@ -192,6 +194,11 @@ public final class Metrics {
 
   public void auditLost(int entries) {
     auditLost.inc(entries);
+  }
+
+  /** The configuration was, or was not, taken anew. */
+  public void reloaded(String result) {
+    reloads.labelValues(result).inc();
   }
 
   public void scraped(double seconds) {

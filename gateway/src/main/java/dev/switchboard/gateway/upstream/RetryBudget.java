@@ -27,12 +27,18 @@ public final class RetryBudget {
     }
   }
 
-  private final Config config;
+  private volatile Config config;
   private double saved;
 
   public RetryBudget(Config config) {
     this.config = config;
     this.saved = config.reserve();
+  }
+
+  /** Goes by another share from now on; what was saved up stays. */
+  public synchronized void reconfigure(Config other) {
+    config = other;
+    saved = Math.min(saved, other.reserve());
   }
 
   /** A request began. */

@@ -1,0 +1,153 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What can be changed while the gateway runs, in a file or in the store. */
+class ReloadIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String RELOAD = "/admin/v1/config/reload";
+  private static final String KEYS =
+      "auth: {keys: [{name: app, sha256:"
+          + " 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b}]}";
+
+  private FakeUpstream upstream;
+
+  @BeforeEach
+  void start() throws Exception {
+    upstream = new FakeUpstream();
+    upstream.script(
+        (request, body) ->
+            request
+                .response()
+                .putHeader("Content-Type", "application/json")
+                .end("{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}"));
+  }
+
+  @AfterEach
+  void stop() {
+    upstream.close();
+  }
+
+  @Test
+  void aReloadChangesKeysAndClassesAndSaysSo() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      assertEquals(200, ask(gateway));
+      gateway.rewrite(KEYS + "\nslo: {default-class: batch}");
+
+      HttpResponse<String> done = gateway.admin("POST", RELOAD, "");
+
+      assertEquals("{\"changed\":[\"auth.keys\",\"slo.default-class\"]}", done.body());
+      assertEquals(401, ask(gateway));
+      assertEquals(200, ask(gateway, "Authorization", "Bearer secret", "X-Request-Id", "r"));
+      assertEquals("batch", gateway.timeline("r").path("slo_class").asText());
+      assertEquals(1, gateway.metric("switchboard_config_reloads_total{result=\"done\"}"));
+    }
+  }
+
+  @Test
+  void deadlinesAreThoseOfTheRequestsBeginning() throws Exception {
+    upstream.script((request, body) -> {});
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      gateway.rewrite("deadlines: {answer-ms: 100}");
+      gateway.admin("POST", RELOAD, "");
+
+      assertEquals(504, ask(gateway));
+    }
+  }
+
+  @Test
+  void aReloadThatNeedsARestartOrIsInvalidChangesNothing() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      JsonNode before = gateway.adminJson("/admin/v1/config");
+      gateway.rewrite(KEYS + "\nworkers: {ranks: 2}");
+      HttpResponse<String> restart = gateway.admin("POST", RELOAD, "");
+      gateway.rewrite(KEYS + "\nretry: {ratio: 7}");
+      HttpResponse<String> invalid = gateway.admin("POST", RELOAD, "");
+
+      assertEquals(409, restart.statusCode());
+      assertTrue(restart.body().contains("workers.ranks"), restart.body());
+      assertEquals(400, invalid.statusCode());
+      assertTrue(invalid.body().contains("retry: ratio must be 0 to 1"), invalid.body());
+      assertEquals(200, ask(gateway));
+      assertEquals(before, gateway.adminJson("/admin/v1/config"));
+      JsonNode log = gateway.adminJson("/admin/v1/audit").path("audit");
+      assertEquals("invalid_config", log.path(0).path("code").asText());
+      assertEquals("needs_restart", log.path(1).path("code").asText());
+    }
+  }
+
+  @Test
+  void theEffectiveConfigurationShowsNoSecret() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before(KEYS, upstream)) {
+      String body = gateway.get(gateway.admin("/admin/v1/config")).body();
+
+      assertFalse(body.contains("2bb80d"), body);
+      assertTrue(body.contains("\"role\":\"app\""), body);
+      assertEquals(0, JSON.readTree(body).at("/http/port").asInt(-1));
+    }
+  }
+
+  @Test
+  void aClassOfTheStoreIsThereAtOnceAndUntilItIsDeleted() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      String path = "/admin/v1/slo-classes/live";
+      assertEquals(400, ask(gateway, "X-SLO-Class", "live"));
+
+      assertEquals(200, gateway.admin("PUT", path, "{\"ttft_ms\":80,\"priority\":9}").statusCode());
+
+      assertEquals(200, ask(gateway, "X-SLO-Class", "live"));
+      JsonNode listed = gateway.adminJson("/admin/v1/slo-classes").path("slo_classes");
+      assertEquals(
+          "batch,interactive,live,standard", String.join(",", listed.findValuesAsText("name")));
+      assertTrue(listed.path(2).path("stored").asBoolean());
+      assertEquals(400, gateway.admin("PUT", path, "{\"window_days\":91}").statusCode());
+      assertEquals(200, gateway.admin("DELETE", path, "").statusCode());
+      assertEquals(404, gateway.admin("DELETE", path, "").statusCode());
+      assertEquals(400, ask(gateway, "X-SLO-Class", "live"));
+    }
+  }
+
+  @Test
+  void aTenantThatHasUsedItsTokensIsRefusedAsOpenAiWould() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      gateway.admin("PUT", "/admin/v1/tenants/default", "{\"tokens_per_day\":11}");
+      assertEquals(200, ask(gateway));
+      assertEquals(200, ask(gateway));
+      String usage = "/admin/v1/usage?tenant=default";
+      InProcessGateway.await(() -> json(gateway, usage).at("/usage/0/requests").asInt() == 2);
+
+      HttpResponse<String> refused =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+
+      assertEquals(429, refused.statusCode());
+      JsonNode error = JSON.readTree(refused.body()).path("error");
+      assertEquals("insufficient_quota", error.path("code").asText());
+      assertEquals("insufficient_quota", error.path("type").asText());
+      long seconds = refused.headers().firstValueAsLong("Retry-After").orElseThrow();
+      assertTrue(seconds >= 1 && seconds <= Duration.ofDays(1).toSeconds(), "" + seconds);
+      assertEquals(200, gateway.get(gateway.api("/v1/models")).statusCode());
+    }
+  }
+
+  private static JsonNode json(InProcessGateway gateway, String path) {
+    try {
+      return gateway.adminJson(path);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static int ask(InProcessGateway gateway, String... headers) throws Exception {
+    return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false), headers).statusCode();
+  }
+}

@@ -1,0 +1,110 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.store.PostgresServer;
+import java.net.http.HttpResponse;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Two gateways on one PostgreSQL, which goes away while they serve. */
+class SharedStoreIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final long SEEN_NANOS = 2_000_000_000L;
+
+  private FakeUpstream upstream;
+  private PostgresServer server;
+
+  @BeforeEach
+  void start() throws Exception {
+    upstream = new FakeUpstream();
+    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    server = new PostgresServer();
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    upstream.close();
+    server.close();
+  }
+
+  @Test
+  void whatOneGatewayChangesTheOtherKnowsWithinTwoSeconds() throws Exception {
+    try (InProcessGateway one = InProcessGateway.before(store(), upstream);
+        InProcessGateway other = InProcessGateway.before(store(), upstream)) {
+      JsonNode made = JSON.readTree(one.admin("POST", "/admin/v1/keys", "{\"name\":\"a\"}").body());
+      String[] key = {"Authorization", "Bearer " + made.path("key").asText()};
+      long begun = System.nanoTime();
+      InProcessGateway.await(() -> ask(other) == 401);
+      assertEquals(200, ask(other, key));
+      JsonNode second =
+          JSON.readTree(one.admin("POST", "/admin/v1/keys", "{\"name\":\"b\"}").body());
+      assertTrue(System.nanoTime() - begun < SEEN_NANOS);
+
+      one.admin("DELETE", "/admin/v1/keys/" + made.path("id").asText(), "");
+      long revoked = System.nanoTime();
+      assertEquals(401, ask(one, key));
+      InProcessGateway.await(() -> ask(other, key) == 401);
+
+      assertTrue(System.nanoTime() - revoked < SEEN_NANOS);
+      assertEquals(200, ask(other, "Authorization", "Bearer " + second.path("key").asText()));
+      assertEquals(3, other.adminJson("/admin/v1/audit").path("audit").size());
+    }
+  }
+
+  @Test
+  void withoutTheStoreRequestsGoOnAndChangesAreRefused() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before(store(), upstream)) {
+      String made = gateway.admin("POST", "/admin/v1/keys", "{\"name\":\"a\"}").body();
+      String[] key = {"Authorization", "Bearer " + JSON.readTree(made).path("key").asText()};
+      assertEquals(1, gateway.metric("switchboard_store_up"));
+
+      server.end();
+      InProcessGateway.await(() -> up(gateway) == 0);
+
+      assertEquals(200, ask(gateway, key));
+      assertEquals(401, ask(gateway));
+      HttpResponse<String> refused = gateway.admin("POST", "/admin/v1/keys", "{\"name\":\"b\"}");
+      assertEquals(503, refused.statusCode());
+      assertTrue(refused.body().contains("store_unavailable"), refused.body());
+      assertEquals(503, gateway.get(gateway.admin("/admin/v1/usage")).statusCode());
+      String replica = gateway.fleet().replicas().iterator().next().id();
+      assertEquals(
+          200, gateway.admin("POST", "/admin/v1/replicas/" + replica + "/drain", "").statusCode());
+
+      server.begin();
+      InProcessGateway.await(() -> up(gateway) == 1);
+
+      JsonNode log = gateway.adminJson("/admin/v1/audit").path("audit");
+      assertTrue(log.path(0).path("action").asText().endsWith("/drain"), log::toString);
+      assertEquals(503, log.path(1).path("status").asInt());
+      assertEquals(201, gateway.admin("POST", "/admin/v1/keys", "{\"name\":\"b\"}").statusCode());
+    }
+  }
+
+  private String store() {
+    return "store: {url: \"" + server.url() + "\", poll-ms: 100}";
+  }
+
+  private static double up(InProcessGateway gateway) {
+    try {
+      return gateway.metric("switchboard_store_up");
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static int ask(InProcessGateway gateway, String... headers) {
+    try {
+      return gateway
+          .post(InProcessGateway.CHAT, InProcessGateway.chat(false), headers)
+          .statusCode();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}

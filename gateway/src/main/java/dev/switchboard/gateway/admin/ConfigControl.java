@@ -1,0 +1,24 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.slo.SloConfig;
+import dev.switchboard.openai.ApiException;
+import java.util.List;
+
+/** The configuration that is in force, and the way to change it while the gateway runs. */
+public interface ConfigControl {
+  /** All of it, without what is secret. */
+  ObjectNode effective();
+
+  /** The service classes, those of the store among them. */
+  SloConfig slo();
+
+  /**
+   * Reads the configuration again and puts it in force as a whole; it reads a file.
+   *
+   * @return the keys that changed
+   * @throws ApiException when it is not valid, or changes what needs a restart; nothing changed
+   *     then
+   */
+  List<String> reload();
+}

@@ -1,0 +1,126 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.gateway.slo.SloConfig.SloClass;
+import dev.switchboard.gateway.store.Store;
+import dev.switchboard.openai.ApiException;
+import io.vertx.core.Future;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.ext.web.RoutingContext;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** The configuration in force, and the service classes, which the store adds to. */
+final class ConfigRoutes {
+  private static final double USUAL_OBJECTIVE = 0.99;
+  private static final int USUAL_WINDOW_DAYS = 30;
+
+  private final Store store;
+  private final ConfigControl control;
+
+  private ConfigRoutes(Store store, ConfigControl control) {
+    this.store = store;
+    this.control = control;
+  }
+
+  /** What a class is set to; a target that is left out is none. */
+  record Wanted(
+      @Nullable Integer ttftMs,
+      @Nullable Double tpotMs,
+      @Nullable Integer deadlineMs,
+      @Nullable Integer priority,
+      @Nullable Double objective,
+      @Nullable Integer windowDays) {
+    SloClass named(String name) {
+      try {
+        return new SloClass(
+            name,
+            or(ttftMs, 0),
+            tpotMs == null ? 0 : tpotMs,
+            or(deadlineMs, 0),
+            or(priority, 0),
+            objective == null ? USUAL_OBJECTIVE : objective,
+            or(windowDays, USUAL_WINDOW_DAYS));
+      } catch (IllegalArgumentException e) {
+        String[] message = String.valueOf(e.getMessage()).split(" ", 2);
+        throw JsonInput.refused(message[0].replace('-', '_'), message[1]);
+      }
+    }
+
+    private static int or(@Nullable Integer value, int otherwise) {
+      return value == null ? otherwise : value;
+    }
+  }
+
+  static void add(AdminRouter router, Store store, ConfigControl control) {
+    ConfigRoutes routes = new ConfigRoutes(store, control);
+    router.read("/admin/v1/config", routes::config);
+    router.change(HttpMethod.POST, "/admin/v1/config/reload", Role.ADMIN, routes::reload);
+    router.read("/admin/v1/slo-classes", routes::classes);
+    router.change(HttpMethod.PUT, "/admin/v1/slo-classes/:name", Role.ADMIN, routes::put);
+    router.change(HttpMethod.DELETE, "/admin/v1/slo-classes/:name", Role.ADMIN, routes::delete);
+  }
+
+  private void config(RoutingContext context) {
+    AdminRouter.json(context, control.effective().toString());
+  }
+
+  private Future<Change> reload(RoutingContext context, byte[] body) {
+    return context
+        .vertx()
+        .executeBlocking(
+            () -> {
+              ObjectNode answer = JsonNodeFactory.instance.objectNode();
+              control.reload().forEach(answer.putArray("changed")::add);
+              return Change.of(answer, null, answer);
+            },
+            true)
+        .map(Objects::requireNonNull);
+  }
+
+  private void classes(RoutingContext context) {
+    List<String> stored = store.snapshot().classes().stream().map(SloClass::name).toList();
+    Page.answer(
+        context,
+        "slo_classes",
+        control.slo().classes().stream()
+            .sorted((one, other) -> one.name().compareTo(other.name()))
+            .toList(),
+        SloClass::name,
+        each -> json(each).put("stored", stored.contains(each.name())));
+  }
+
+  private Future<Change> put(RoutingContext context, byte[] body) {
+    SloClass wanted = JsonInput.read(body, Wanted.class).named(JsonInput.path(context, "name"));
+    return Future.fromCompletionStage(store.put(wanted), context.vertx().getOrCreateContext())
+        .map(before -> Change.of(json(wanted), before == null ? null : json(before), json(wanted)));
+  }
+
+  private Future<Change> delete(RoutingContext context, byte[] body) {
+    String name = JsonInput.path(context, "name");
+    return Future.fromCompletionStage(store.deleteClass(name), context.vertx().getOrCreateContext())
+        .map(
+            before -> {
+              if (before == null) {
+                throw new ApiException(AdminServer.noSuch("service class in the store"));
+              }
+              ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
+              return Change.of(answer.put("deleted", true), json(before), null);
+            });
+  }
+
+  private static ObjectNode json(SloClass each) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("name", each.name())
+        .put("ttft_ms", each.ttftMs())
+        .put("tpot_ms", each.tpotMs())
+        .put("deadline_ms", each.deadlineMs())
+        .put("priority", each.priority())
+        .put("objective", each.objective())
+        .put("window_days", each.windowDays());
+  }
+}

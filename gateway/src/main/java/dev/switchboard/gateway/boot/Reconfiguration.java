@@ -1,0 +1,213 @@
+package dev.switchboard.gateway.boot;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.admin.ConfigControl;
+import dev.switchboard.gateway.http.DeadlinesConfig;
+import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.identity.Quotas;
+import dev.switchboard.gateway.slo.SloConfig;
+import dev.switchboard.gateway.slo.SloConfig.SloClass;
+import dev.switchboard.gateway.slo.SloHeaders;
+import dev.switchboard.gateway.store.Snapshot;
+import dev.switchboard.gateway.store.Store;
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Puts a changed configuration and the store's state in force while the gateway runs. A new
+ * configuration is checked as a whole and taken as a whole: one that changes a key outside {@link
+ * #RELOADABLE} is refused, so that what runs is always what the file says. A request keeps the
+ * house with which it began.
+ */
+final class Reconfiguration implements ConfigControl, Store.Listener {
+  private static final Logger LOG = LoggerFactory.getLogger(Reconfiguration.class);
+
+  /** Keys, or sections, that can change while the gateway runs. */
+  static final List<String> RELOADABLE =
+      List.of(
+          "admission.",
+          "auth.",
+          "deadlines.answer-ms",
+          "deadlines.body-ms",
+          "deadlines.first-token-ms",
+          "deadlines.inter-token-ms",
+          "deadlines.write-stall-ms",
+          "flight.",
+          "retry.",
+          "slo.");
+
+  private static final String HIDDEN = "…";
+
+  private final Supplier<GatewayConfig> source;
+  private GatewayConfig config;
+  private Snapshot stored = Snapshot.EMPTY;
+  private volatile Gatehouse house;
+
+  /**
+   * @param source reads the configuration anew; throws {@link IllegalArgumentException}
+   */
+  Reconfiguration(GatewayConfig config, Gatehouse house, Supplier<GatewayConfig> source) {
+    this.config = config;
+    this.house = house;
+    this.source = source;
+  }
+
+  /** What a request that begins now works with. */
+  Gatehouse house() {
+    return house;
+  }
+
+  // ------------------------------------------------------------------ configuration
+
+  @Override
+  public synchronized List<String> reload() {
+    GatewayConfig wanted;
+    try {
+      wanted = source.get();
+    } catch (IllegalArgumentException e) {
+      house.metrics().reloaded("invalid");
+      throw new ApiException(
+          new ApiError(
+              400,
+              "invalid_request_error",
+              "invalid_config",
+              null,
+              String.valueOf(e.getMessage())));
+    }
+    List<String> changed = changes(config, wanted);
+    List<String> fixed = changed.stream().filter(key -> !reloadable(key)).toList();
+    if (!fixed.isEmpty()) {
+      house.metrics().reloaded("needs_restart");
+      throw new ApiException(
+          new ApiError(
+              409,
+              "invalid_request_error",
+              "needs_restart",
+              fixed.getFirst(),
+              "Nothing was changed: a restart is needed for " + String.join(", ", fixed) + "."));
+    }
+    config = wanted;
+    house.keys().configured(wanted.auth());
+    house.admission().reconfigure(wanted.admission());
+    house.retries().reconfigure(wanted.retry());
+    house.recorder().reconfigure(wanted.flight());
+    rebuild();
+    house.metrics().reloaded("done");
+    LOG.info("config_reloaded changed={}", changed);
+    return changed;
+  }
+
+  private static boolean reloadable(String key) {
+    return RELOADABLE.stream()
+        .anyMatch(each -> each.endsWith(".") ? key.startsWith(each) : key.equals(each));
+  }
+
+  /** The keys whose values differ; a list is one value. */
+  static List<String> changes(GatewayConfig one, GatewayConfig other) {
+    Map<String, JsonNode> before = leaves(one);
+    Map<String, JsonNode> after = leaves(other);
+    return Stream.concat(before.keySet().stream(), after.keySet().stream())
+        .distinct()
+        .sorted()
+        .filter(key -> !Objects.equals(before.get(key), after.get(key)))
+        .toList();
+  }
+
+  static Map<String, JsonNode> leaves(GatewayConfig config) {
+    Map<String, JsonNode> leaves = new TreeMap<>();
+    collect("", ConfigReader.tree(config), leaves);
+    return leaves;
+  }
+
+  private static void collect(String path, JsonNode node, Map<String, JsonNode> leaves) {
+    if (node instanceof ObjectNode object) {
+      for (var entry : object.properties()) {
+        collect(
+            path.isEmpty() ? entry.getKey() : path + "." + entry.getKey(),
+            entry.getValue(),
+            leaves);
+      }
+    } else {
+      leaves.put(path, node);
+    }
+  }
+
+  @Override
+  public synchronized ObjectNode effective() {
+    ObjectNode tree = ConfigReader.tree(config);
+    hide(tree);
+    return tree;
+  }
+
+  private static void hide(JsonNode node) {
+    if (node instanceof ObjectNode object) {
+      for (var entry : List.copyOf(object.properties())) {
+        if (secret(entry.getKey()) && entry.getValue().isTextual()) {
+          object.put(entry.getKey(), HIDDEN);
+        } else if (entry.getKey().equals("url")) {
+          object.put("url", withoutPassword(entry.getValue().asText()));
+        }
+      }
+    }
+    node.forEach(Reconfiguration::hide);
+  }
+
+  private static boolean secret(String key) {
+    return key.equals("sha256") || key.equals("key") || key.equals("password");
+  }
+
+  private static String withoutPassword(String url) {
+    return url.replaceAll("(?i)(password=)[^&;]*", "$1" + HIDDEN)
+        .replaceAll("//[^/@]*@", "//" + HIDDEN + "@");
+  }
+
+  // ------------------------------------------------------------------ the store
+
+  @Override
+  public synchronized void changed(Snapshot snapshot) {
+    stored = snapshot;
+    house.keys().stored(snapshot.keys());
+    house.usage().quotas().tenants(snapshot.tenants());
+    rebuild();
+  }
+
+  @Override
+  public void spent(List<Quotas.Spent> spent) {
+    spent.forEach(house.usage().quotas()::known);
+  }
+
+  @Override
+  public void available(boolean up) {
+    house.metrics().storeUp(up);
+  }
+
+  @Override
+  public void auditLost(int entries) {
+    house.metrics().auditLost(entries);
+  }
+
+  // ------------------------------------------------------------------ both
+
+  @Override
+  public synchronized SloConfig slo() {
+    Map<String, SloClass> classes = new LinkedHashMap<>();
+    config.slo().classes().forEach(each -> classes.put(each.name(), each));
+    stored.classes().forEach(each -> classes.put(each.name(), each));
+    return new SloConfig(config.slo().defaultClass(), List.copyOf(classes.values()));
+  }
+
+  private void rebuild() {
+    DeadlinesConfig deadlines = config.deadlines();
+    house = house.with(deadlines, new SloHeaders(slo()));
+  }
+}
