@@ -343,7 +343,7 @@ class IdentityIT {
   }
 
   /** One key of each role, whose text is the role's name. */
-  private static String keys(Role... roles) {
+  static String keys(Role... roles) {
     StringBuilder yaml = new StringBuilder("auth:\n  keys:\n");
     for (Role role : roles) {
       yaml.append("    - {name: ").append(role.label()).append(", role: ").append(role.label());

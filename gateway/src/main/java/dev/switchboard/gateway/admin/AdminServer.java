@@ -11,6 +11,7 @@ import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.Health;
+import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.openai.ApiError;
@@ -41,6 +42,7 @@ public final class AdminServer extends VerticleBase {
   private final String bind;
   private final int port;
   private final AdminGuard guard;
+  private final OpenApiDocument document = new OpenApiDocument(AdminServer.class);
   private final Scrape scrape;
   private volatile List<AdminRoute> routes = List.of();
   private @Nullable HttpServer server;
@@ -97,6 +99,7 @@ public final class AdminServer extends VerticleBase {
     router.route().handler(this::guarded);
     LongSupplier epochMs = () -> house.clock().epochNanos() / 1_000_000;
     AdminRouter admin = new AdminRouter(router, store, epochMs);
+    admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
     admin.read("/admin/v1/replicas", this::replicas);
     admin.read("/admin/v1/replicas/:id", this::replica);
@@ -128,6 +131,13 @@ public final class AdminServer extends VerticleBase {
       }
       case AdminGuard.Refused refused -> error(context, refused.error());
     }
+  }
+
+  private void describe(RoutingContext context) {
+    document
+        .json(vertx)
+        .onSuccess(json -> AdminRouter.json(context, json))
+        .onFailure(context::fail);
   }
 
   // ------------------------------------------------------------------ replicas

@@ -227,6 +227,11 @@ final class Gateway {
     return urls;
   }
 
+  /** Everything that the API can be asked for, as method and path. */
+  List<String> publicRoutes() {
+    return servers.getFirst().routes();
+  }
+
   /** Everything that the admin API can be asked for. */
   List<AdminRoute> adminRoutes() {
     return adminServer.routes();

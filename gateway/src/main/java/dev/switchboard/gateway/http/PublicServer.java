@@ -24,8 +24,10 @@ import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -54,6 +56,7 @@ public final class PublicServer extends VerticleBase {
 
   private final Supplier<Gatehouse> houses;
   private final Gatehouse house;
+  private final OpenApiDocument document = new OpenApiDocument(PublicServer.class);
   private final RequestIds ids;
   private final long startedSeconds;
   private @Nullable HttpServer server;
@@ -137,7 +140,8 @@ public final class PublicServer extends VerticleBase {
     router.route("/v1/models").handler(context -> notAllowed(context, READABLE));
     readable(router.routeWithRegex("/v1/models/(?<id>.+)")).handler(this::model);
     router.routeWithRegex("/v1/models/.+").handler(context -> notAllowed(context, READABLE));
-    for (String path : List.of("/livez", "/readyz")) {
+    readable(router.route("/openapi.json")).handler(this::describe);
+    for (String path : List.of("/livez", "/readyz", "/openapi.json")) {
       router.route(path).handler(context -> notAllowed(context, READABLE));
     }
     router.route().handler(this::unknownPath);
@@ -145,6 +149,26 @@ public final class PublicServer extends VerticleBase {
     router.errorHandler(404, this::unknownPath);
     router.errorHandler(400, this::malformedTarget);
     return router;
+  }
+
+  /** What is answered here, as method and path, HEAD left out. */
+  public List<String> routes() {
+    List<String> found = new ArrayList<>();
+    for (Route route : router().getRoutes()) {
+      for (HttpMethod method : route.methods() == null ? Set.<HttpMethod>of() : route.methods()) {
+        if (!method.equals(HttpMethod.HEAD)) {
+          found.add(method + " " + (route.isRegexPath() ? "/v1/models/{id}" : route.getPath()));
+        }
+      }
+    }
+    return found;
+  }
+
+  private void describe(RoutingContext context) {
+    document
+        .json(vertx)
+        .onSuccess(json -> Answers.json(context.response(), json))
+        .onFailure(context::fail);
   }
 
   /** A route that answers GET, and HEAD without the body. */
