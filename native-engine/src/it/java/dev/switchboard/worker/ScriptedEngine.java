@@ -244,7 +244,8 @@ final class ScriptedEngine implements Engine {
     long second = rankAnswers ? step : 0;
     return new EngineHealth(
         failure,
-        List.of(new RankHeartbeat(0, 0, step, 0, 0, 0), new RankHeartbeat(0, 1, second, 0, 0, 0)));
+        List.of(new RankHeartbeat(0, 0, step, 0, 0, 0), new RankHeartbeat(0, 1, second, 0, 0, 0)),
+        List.of());
   }
 
   @Override

@@ -18,6 +18,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -105,6 +106,37 @@ class WorkerProcessIT {
       }
       assertEquals(200, post(fourPort, "/engine/v1/canary", "").statusCode());
     }
+  }
+
+  @Test
+  void aRankThatIsAFifthSlowerIsNamedWithinFiveSeconds() throws Exception {
+    try (HttpClient client = HttpClient.newHttpClient();
+        WorkerProcess worker = demo("--ranks", "2", "--threads", "1", "--allow-fault-injection")) {
+      int port = worker.await("listening").path("port").asInt();
+      worker.await("ready");
+      keepBusy(client, request(port, "/v1/completions", LONG.formatted(100_000)));
+      String slow = "{\"kind\":\"slow\",\"rank\":1,\"amount\":20}";
+      assertEquals(200, post(port, "/engine/v1/faults", slow).statusCode());
+
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+      JsonNode skew = skew(port);
+      while (!skew.at("/1/straggler").asBoolean() && System.nanoTime() < deadline) {
+        Thread.sleep(50);
+        skew = skew(port);
+      }
+
+      assertTrue(skew.at("/1/straggler").asBoolean(), skew::toString);
+      assertFalse(skew.at("/0/straggler").asBoolean(), skew::toString);
+    }
+  }
+
+  /** Sends the request again and again, until the worker is gone. */
+  private static void keepBusy(HttpClient client, HttpRequest request) {
+    client.sendAsync(request, BodyHandlers.discarding()).thenRun(() -> keepBusy(client, request));
+  }
+
+  private static JsonNode skew(int port) throws Exception {
+    return json(get(port, "/engine/v1/state").body()).at("/health/skew");
   }
 
   @Test

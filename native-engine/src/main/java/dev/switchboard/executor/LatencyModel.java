@@ -6,8 +6,17 @@ package dev.switchboard.executor;
  * @param stepNanos fixed: a decode step of one sequence reads all weights
  * @param tokenNanos per token computed
  * @param kvTokenNanos per token and position it attends to
+ * @param jitter by how much of its time a rank's step is longer at most, drawn for each rank and
+ *     step
+ * @param seed of what is drawn
  */
-public record LatencyModel(long stepNanos, long tokenNanos, double kvTokenNanos) {
+public record LatencyModel(
+    long stepNanos, long tokenNanos, double kvTokenNanos, double jitter, long seed) {
+
+  /** Every step takes exactly its time. */
+  public LatencyModel(long stepNanos, long tokenNanos, double kvTokenNanos) {
+    this(stepNanos, tokenNanos, kvTokenNanos, 0, 0);
+  }
 
   /** About what a one-billion-parameter model at four bits takes on two cores. */
   public static LatencyModel typical() {

@@ -287,8 +287,16 @@ public final class SimulatedExecutor implements Executor {
     step.endNanos = at;
   }
 
+  private long jitter(long step, int stage, int rank, long nanos) {
+    if (latency.jitter() == 0) {
+      return 0;
+    }
+    long drawn = mix(mix(latency.seed() ^ step) + stage * 64L + rank);
+    return (long) (nanos * latency.jitter() * ((drawn >>> 11) * 0x1p-53));
+  }
+
   private long busy(long step, int stage, int rank, long nanos) {
-    long busy = nanos;
+    long busy = nanos + jitter(step, stage, rank, nanos);
     for (Fault fault : activeFaults(step, stage, rank)) {
       switch (fault.kind()) {
         case DELAY -> busy += fault.amount();

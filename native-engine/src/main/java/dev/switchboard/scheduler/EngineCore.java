@@ -21,6 +21,7 @@ final class EngineCore {
   private final BlockPool pool;
   private final Scheduler scheduler;
   private final StepTraces traces;
+  private final RankSkew skew;
   private final StepPlan plan;
   private final Scheduler.MaskSink masks;
   private boolean checkedIdle = true;
@@ -34,6 +35,7 @@ final class EngineCore {
     pool = new BlockPool(info.kvBlocks(), info.kvBlockTokens());
     scheduler = new Scheduler(info, config, pool, new PrefixHash(key));
     traces = new StepTraces(maxInFlight(), info.stages(), info.ranks());
+    skew = new RankSkew(info.stages(), info.ranks());
     plan = new StepPlan(info.rows(), info.maxStepTokens(), info.maxStepOutputs());
   }
 
@@ -51,6 +53,10 @@ final class EngineCore {
 
   StepTraces traces() {
     return traces;
+  }
+
+  RankSkew skew() {
+    return skew;
   }
 
   /** Plans and submits as many steps as may be in flight. */
@@ -88,6 +94,7 @@ final class EngineCore {
     executor.drainTimeline(traces);
     StepTrace trace = traces.trace(result.step());
     trace.finish(result);
+    skew.step(trace);
     scheduler.apply(result, trace, clock.nanos());
     supplyMasks();
     return true;

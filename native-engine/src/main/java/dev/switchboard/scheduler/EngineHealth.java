@@ -8,10 +8,13 @@ import org.jspecify.annotations.Nullable;
  *
  * @param failure what took the engine out for good (a hang, a broken invariant); null while it
  *     works
+ * @param scores how the ranks of each stage compare, one for each rank
  */
-public record EngineHealth(@Nullable String failure, List<RankHeartbeat> ranks) {
+public record EngineHealth(
+    @Nullable String failure, List<RankHeartbeat> ranks, List<RankScore> scores) {
   public EngineHealth {
     ranks = List.copyOf(ranks);
+    scores = List.copyOf(scores);
   }
 
   /**
@@ -26,4 +29,16 @@ public record EngineHealth(@Nullable String failure, List<RankHeartbeat> ranks) 
       long ageMillis,
       long currentStep,
       long currentMillis) {}
+
+  /**
+   * How a rank compares with the others of its stage.
+   *
+   * @param score its median step over that of the fastest rank of its stage, over the last steps; 1
+   *     while nothing is known
+   * @param straggler whether it is named for holding up the others
+   * @param lateNanos time that others waited for it since the start
+   * @param waitedNanos time that it waited for others
+   */
+  public record RankScore(
+      int stage, int rank, double score, boolean straggler, long lateNanos, long waitedNanos) {}
 }

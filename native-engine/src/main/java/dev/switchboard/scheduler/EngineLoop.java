@@ -127,7 +127,7 @@ public final class EngineLoop implements Engine {
               beat.currentStep(),
               beat.currentStep() == 0 ? 0 : millisBetween(beat.currentSinceNanos(), now)));
     }
-    return new EngineHealth(failure, ranks);
+    return new EngineHealth(failure, ranks, core.skew().report());
   }
 
   private static long millisBetween(long from, long to) {

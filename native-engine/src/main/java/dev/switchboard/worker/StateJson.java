@@ -3,6 +3,7 @@ package dev.switchboard.worker;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.switchboard.scheduler.EngineHealth;
 import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
+import dev.switchboard.scheduler.EngineHealth.RankScore;
 import dev.switchboard.scheduler.EngineLoad;
 import java.io.IOException;
 import java.util.Locale;
@@ -50,6 +51,18 @@ final class StateJson {
     for (RankHeartbeat rank : health.ranks()) {
       json.writeStartObject();
       heartbeat(json, rank);
+      json.writeEndObject();
+    }
+    json.writeEndArray();
+    json.writeArrayFieldStart("skew");
+    for (RankScore score : health.scores()) {
+      json.writeStartObject();
+      json.writeNumberField("stage", score.stage());
+      json.writeNumberField("rank", score.rank());
+      json.writeNumberField("score", Math.round(score.score() * 1000) / 1000.0);
+      json.writeBooleanField("straggler", score.straggler());
+      json.writeNumberField("late_ms", score.lateNanos() / 1_000_000.0);
+      json.writeNumberField("waited_ms", score.waitedNanos() / 1_000_000.0);
       json.writeEndObject();
     }
     json.writeEndArray();

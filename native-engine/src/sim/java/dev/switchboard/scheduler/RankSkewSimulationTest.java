@@ -1,0 +1,149 @@
+package dev.switchboard.scheduler;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.ExecutorConfig.KvType;
+import dev.switchboard.executor.Fault;
+import dev.switchboard.executor.LatencyModel;
+import dev.switchboard.executor.Sampling;
+import dev.switchboard.executor.SimulatedExecutor;
+import dev.switchboard.executor.SimulatedTime;
+import dev.switchboard.kv.PrefixKey;
+import dev.switchboard.scheduler.EngineHealth.RankScore;
+import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timeline.RequestTimeline;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+/** Who is blamed for slow steps, over engines whose ranks all take a little longer by chance. */
+class RankSkewSimulationTest {
+  private static final int STAGES = 2;
+  private static final int RANKS = 4;
+  private static final long STEP_NANOS = 30_000_000;
+
+  /** Far more than ranks of one machine differ by chance. */
+  private static final double JITTER = 0.3;
+
+  private static final int STEPS = 400;
+
+  @Test
+  void noRankIsBlamedInAThousandCleanRuns() {
+    for (long seed = 1; seed <= 1000; seed++) {
+      Run run = new Run(seed);
+      run.steps(STEPS);
+
+      List<RankScore> named = run.named();
+      assertTrue(named.isEmpty(), () -> "seed " + run.seed + " blames " + named);
+    }
+  }
+
+  @Test
+  void aRankThatIsAFifthSlowerIsNamedWithinFiveSecondsAndClearedWhenItRecovers() {
+    for (long seed = 1; seed <= 100; seed++) {
+      Run run = new Run(seed);
+      Random random = new Random(seed);
+      int stage = random.nextInt(STAGES);
+      int rank = random.nextInt(RANKS);
+      run.steps(100 + random.nextInt(200));
+      run.inject(new Fault(Fault.Kind.SLOW, stage, rank, 0, 0, 20));
+      long slowFrom = run.nanos();
+      while (run.named().isEmpty() && run.nanos() - slowFrom < 5_000_000_000L) {
+        run.steps(1);
+      }
+
+      List<RankScore> named = run.named();
+      assertEquals(1, named.size(), "seed " + seed + " blames " + named);
+      assertEquals(stage, named.getFirst().stage(), "seed " + seed);
+      assertEquals(rank, named.getFirst().rank(), "seed " + seed);
+
+      run.steps(200);
+      assertEquals(1, run.named().size(), "seed " + seed + " blames others too");
+      run.inject(new Fault(Fault.Kind.NONE, stage, rank, 0, 0, 0));
+      run.steps(200);
+      assertTrue(run.named().isEmpty(), "seed " + seed + " blames a rank that recovered");
+    }
+  }
+
+  /** An engine that always has the same few requests to decode. */
+  private static final class Run {
+    private final long seed;
+    private final SimulatedTime time = SimulatedTime.virtual();
+    private final EpochClock clock = EpochClock.of(time::nanos, 0);
+    private final SimulatedExecutor executor;
+    private final EngineCore core;
+    private int requests;
+
+    Run(long seed) {
+      this.seed = seed;
+      ExecutorConfig layout =
+          ExecutorConfig.defaults()
+              .withLayout(STAGES, RANKS, 1)
+              .withKv(KvType.F16, 32, 200)
+              .withSteps(4, 64, 4)
+              .withFaults(true, 0);
+      executor =
+          new SimulatedExecutor(
+              layout, 4096, 97, new LatencyModel(STEP_NANOS, 1000, 0, JITTER, seed), time);
+      core =
+          new EngineCore(
+              executor, EngineConfig.of(executor.info()), clock, new PrefixKey(seed, ~seed));
+    }
+
+    void steps(int count) {
+      for (int done = 0; done < count; ) {
+        if (core.scheduler().isIdle()) {
+          core.scheduler().add(new Sequence(request(), new Deaf(), requests++, clock, 0), 0);
+        }
+        core.fill();
+        done += core.await(Long.MAX_VALUE / 4) ? 1 : 0;
+      }
+    }
+
+    private GenerationRequest request() {
+      return new GenerationRequest(
+          "r" + requests,
+          0,
+          new int[] {1, 2, 3},
+          1500,
+          Sampling.GREEDY,
+          Set.of(),
+          -1,
+          false,
+          0,
+          "",
+          0,
+          false);
+    }
+
+    void inject(Fault fault) {
+      executor.inject(fault);
+    }
+
+    long nanos() {
+      return time.nanos();
+    }
+
+    List<RankScore> named() {
+      return core.skew().report().stream().filter(RankScore::straggler).toList();
+    }
+  }
+
+  /** Listens to nothing. */
+  private static final class Deaf implements GenerationListener {
+    @Override
+    public void promptLogprobs(TokenLogprobs[] logprobs) {}
+
+    @Override
+    public void token(TokenEvent token) {}
+
+    @Override
+    public void finished(FinishReason reason, RequestTimeline timeline) {}
+
+    @Override
+    public void failed(EngineFailure failure, RequestTimeline timeline) {}
+  }
+}
