@@ -109,6 +109,7 @@ public final class AdminServer extends VerticleBase {
     admin.read("/admin/v1/requests", this::requests);
     admin.read("/admin/v1/requests/:id", flight(FlightJson::summary));
     admin.read("/admin/v1/requests/:id/timeline", flight(FlightJson::timeline));
+    admin.read("/admin/v1/requests/:id/perfetto", flight(PerfettoJson::of));
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
     RecordRoutes.add(admin, store, epochMs);
