@@ -11,8 +11,11 @@ import dev.switchboard.gateway.http.CacheSalt;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.PublicServer;
 import dev.switchboard.gateway.identity.ApiKeys;
+import dev.switchboard.gateway.identity.Tenants;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.LeastLoaded;
+import dev.switchboard.gateway.shared.SharedLimits;
+import dev.switchboard.gateway.shared.ValkeyLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.Snapshot;
@@ -60,6 +63,7 @@ final class Gateway {
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final AdminServer adminServer;
   private final Prober prober;
+  private final Tenants tenants = new Tenants();
   private final UsageMeter usage = new UsageMeter();
   private final Store store;
   private final Reconfiguration reconfiguration;
@@ -87,7 +91,7 @@ final class Gateway {
     this.admission = new Admission(config.admission());
     this.vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
     Gatehouse house = house();
-    this.reconfiguration = new Reconfiguration(config, house, source);
+    this.reconfiguration = new Reconfiguration(config, house, tenants, source);
     fleet.onStateChange(
         (replica, from, to) ->
             house
@@ -156,8 +160,16 @@ final class Gateway {
         metrics,
         new FlightRecorder(config.flight()),
         usage,
+        shared(metrics),
         telemetry.getTracer("dev.switchboard.gateway"),
         telemetry.getPropagators().getTextMapPropagator());
+  }
+
+  private SharedLimits shared(Metrics metrics) {
+    return config.shared().url().isEmpty()
+        ? SharedLimits.NONE
+        : new ValkeyLimits(
+            vertx, config.shared(), tenants::of, clock::epochNanos, metrics::sharedLimitFailed);
   }
 
   /** No listener before the keys are known. */

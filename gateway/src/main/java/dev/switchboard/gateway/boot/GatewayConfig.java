@@ -9,6 +9,7 @@ import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.HttpConfig;
 import dev.switchboard.gateway.identity.AuthConfig;
 import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.gateway.shared.SharedConfig;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.store.StoreConfig;
 import dev.switchboard.gateway.upstream.RetryBudget;
@@ -37,6 +38,7 @@ public record GatewayConfig(
     List<UpstreamSpec> upstreams,
     FlightRecorder.Limits flight,
     StoreConfig store,
+    SharedConfig shared,
     ShutdownConfig shutdown) {
 
   public static final GatewayConfig DEFAULTS =
@@ -53,6 +55,7 @@ public record GatewayConfig(
           List.of(),
           FlightRecorder.Limits.DEFAULTS,
           StoreConfig.DEFAULTS,
+          SharedConfig.DEFAULTS,
           ShutdownConfig.DEFAULTS);
 
   /**
@@ -131,7 +134,7 @@ public record GatewayConfig(
   GatewayConfig withStore(StoreConfig other) {
     return new GatewayConfig(
         http, admin, deadlines, auth, slo, admission, retry, models, workers, upstreams, flight,
-        other, shutdown);
+        other, shared, shutdown);
   }
 
   static boolean loopback(String host) {

@@ -6,6 +6,7 @@ import dev.switchboard.gateway.admin.ConfigControl;
 import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.identity.Quotas;
+import dev.switchboard.gateway.identity.Tenants;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import dev.switchboard.gateway.slo.SloHeaders;
@@ -49,6 +50,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private static final String HIDDEN = "…";
 
   private final Supplier<GatewayConfig> source;
+  private final Tenants tenants;
   private GatewayConfig config;
   private Snapshot stored = Snapshot.EMPTY;
   private volatile Gatehouse house;
@@ -56,9 +58,11 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   /**
    * @param source reads the configuration anew; throws {@link IllegalArgumentException}
    */
-  Reconfiguration(GatewayConfig config, Gatehouse house, Supplier<GatewayConfig> source) {
+  Reconfiguration(
+      GatewayConfig config, Gatehouse house, Tenants tenants, Supplier<GatewayConfig> source) {
     this.config = config;
     this.house = house;
+    this.tenants = tenants;
     this.source = source;
   }
 
@@ -177,6 +181,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   public synchronized void changed(Snapshot snapshot) {
     stored = snapshot;
     house.keys().stored(snapshot.keys());
+    tenants.set(snapshot.tenants());
     house.usage().quotas().tenants(snapshot.tenants());
     rebuild();
   }

@@ -578,5 +578,10 @@ final class Exchange {
             used.promptTokens(),
             used.cachedTokens(),
             used.completionTokens());
+    house
+        .shared()
+        .spend(
+            caller.tenant(),
+            Math.max(0, used.promptTokens()) + Math.max(0, used.completionTokens()));
   }
 }

@@ -35,6 +35,12 @@ final class Failures {
         .withRetryAfter(spent.retryAfterSeconds());
   }
 
+  /** What all gateways together hold a tenant to. */
+  static Failure rateLimited(int retryAfterSeconds) {
+    return Failure.of(ApiError.rateLimited("The tenant's limit per minute is used up."))
+        .withRetryAfter(retryAfterSeconds);
+  }
+
   /**
    * @param retryAfterSeconds 0 where nobody knows
    */

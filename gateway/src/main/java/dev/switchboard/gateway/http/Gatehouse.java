@@ -7,6 +7,7 @@ import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.identity.ApiKeys;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.RoutingPolicy;
+import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.upstream.RetryBudget;
@@ -35,6 +36,7 @@ public record Gatehouse(
     Metrics metrics,
     FlightRecorder recorder,
     UsageMeter usage,
+    SharedLimits shared,
     Tracer tracer,
     TextMapPropagator propagator) {
 
@@ -55,6 +57,7 @@ public record Gatehouse(
         metrics,
         recorder,
         usage,
+        shared,
         tracer,
         propagator);
   }

@@ -243,8 +243,29 @@ public final class PublicServer extends VerticleBase {
     }
     Flight flight = new Flight(requestId(context), house.clock());
     RequestTrace trace = new RequestTrace(house.tracer(), traceContext(request));
-    new Exchange(houses.get(), vertx, client, parser, endpoint, request, caller, flight, trace)
-        .start();
+    Runnable begin =
+        () ->
+            new Exchange(
+                    houses.get(), vertx, client, parser, endpoint, request, caller, flight, trace)
+                .start();
+    Future<Integer> entered = house.shared().enter(caller.tenant());
+    if (entered.isComplete()) {
+      entered(context, entered.result(), begin);
+    } else {
+      request.pause();
+      Future<Integer> _ = entered.onSuccess(seconds -> entered(context, seconds, begin));
+    }
+  }
+
+  private void entered(RoutingContext context, int waitSeconds, Runnable begin) {
+    context.request().resume();
+    if (waitSeconds > 0) {
+      refuse(context, Failures.rateLimited(waitSeconds));
+    } else if (context.response().closed()) {
+      house.metrics().refused("other", Outcome.CLIENT_GONE);
+    } else {
+      begin.run();
+    }
   }
 
   private static String requestId(RoutingContext context) {

@@ -109,6 +109,8 @@ public final class Metrics {
       counter("audit_lost", "Audit entries thrown away since too many waited for the store");
   private final Counter reloads =
       counter("config_reloads", "Attempts to reload the configuration", "result");
+  private final Counter sharedLimitFailures =
+      counter("shared_limit_failures", "Requests for which the shared limits did not answer");
   private final Histogram scrape =
       histogram("scrape", "Time to answer the scrape before this one", SHORT_BUCKETS);
 
@@ -199,6 +201,10 @@ public final class Metrics {
   /** The configuration was, or was not, taken anew. */
   public void reloaded(String result) {
     reloads.labelValues(result).inc();
+  }
+
+  public void sharedLimitFailed() {
+    sharedLimitFailures.inc();
   }
 
   public void scraped(double seconds) {

@@ -46,9 +46,6 @@ class ReadmeTest {
   private static final Path SOURCES = HOME.resolve("gateway/src/main/java");
   private static final Pattern RANGE = Pattern.compile("(\\d+) to (\\d+)");
 
-  /** Made by nobody yet. */
-  private static final Set<String> UNUSED_ERRORS = Set.of("rate_limit_exceeded");
-
   @Test
   void everyConfigurationKeyHasARowAndEveryRowAKey() {
     Set<String> keys = new TreeSet<>();
@@ -141,7 +138,6 @@ class ReadmeTest {
       matches("new ApiError\\(\\s*(\\d+),\\s*\"(\\w+)\",\\s*\"(\\w+)\"", source)
           .forEach(match -> codes.add(row(match.group(1), match.group(2), match.group(3))));
     }
-    codes.removeIf(row -> UNUSED_ERRORS.stream().anyMatch(row::contains));
 
     assertEquals(codes, new TreeSet<>(found("(\\| \\d{3} \\| `\\w+` \\| [`\\w]+ \\|)", README)));
   }

@@ -1,0 +1,114 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.shared.ValkeyServer;
+import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Limits that two gateways hold together, in a real Valkey that can go away. */
+class SharedLimitsIT {
+  private static final String TENANT = "/admin/v1/tenants/default";
+  private static final String FAILURES = "switchboard_shared_limit_failures_total";
+
+  private FakeUpstream upstream;
+  private ValkeyServer valkey;
+
+  @BeforeEach
+  void start() throws Exception {
+    upstream = new FakeUpstream();
+    upstream.script(
+        (request, body) ->
+            request
+                .response()
+                .putHeader("Content-Type", "application/json")
+                .end("{\"choices\":[],\"usage\":{\"prompt_tokens\":70,\"completion_tokens\":30}}"));
+    valkey = new ValkeyServer();
+  }
+
+  @AfterEach
+  void stop() {
+    upstream.close();
+    valkey.close();
+  }
+
+  @Test
+  void twoGatewaysLetInWhatATenantMayInAll() throws Exception {
+    try (InProcessGateway one = InProcessGateway.before(shared(), upstream);
+        InProcessGateway other = InProcessGateway.before(shared(), upstream);
+        ExecutorService threads = Executors.newFixedThreadPool(8)) {
+      limit(one, "{\"requests_per_minute\":20}");
+      limit(other, "{\"requests_per_minute\":20}");
+      List<CompletableFuture<Integer>> answers = new ArrayList<>();
+      for (int i = 0; i < 60; i++) {
+        InProcessGateway gateway = i % 2 == 0 ? one : other;
+        answers.add(CompletableFuture.supplyAsync(() -> ask(gateway).statusCode(), threads));
+      }
+      long served = answers.stream().filter(answer -> answer.join() == 200).count();
+      long refused = answers.stream().filter(answer -> answer.join() == 429).count();
+
+      // A token comes back every three seconds.
+      assertTrue(served >= 20 && served <= 23, "served " + served);
+      assertEquals(60, served + refused);
+      HttpResponse<String> last = ask(one);
+      assertTrue(last.body().contains("rate_limit_exceeded"), last.body());
+      assertTrue(last.headers().firstValueAsLong("Retry-After").orElseThrow() <= 3);
+    }
+  }
+
+  @Test
+  void tokensAreCountedWhereverTheyAreUsed() throws Exception {
+    try (InProcessGateway one = InProcessGateway.before(shared(), upstream);
+        InProcessGateway other = InProcessGateway.before(shared(), upstream)) {
+      limit(one, "{\"tokens_per_minute\":150}");
+      limit(other, "{\"tokens_per_minute\":150}");
+      assertEquals(200, ask(one).statusCode());
+      assertEquals(200, ask(other).statusCode());
+
+      InProcessGateway.await(() -> ask(one).statusCode() == 429);
+
+      assertEquals(429, ask(other).statusCode());
+    }
+  }
+
+  @Test
+  void withoutItRequestsGoOnAndAMetricRises() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before(shared(), upstream)) {
+      limit(gateway, "{\"requests_per_minute\":1000}");
+      assertEquals(200, ask(gateway).statusCode());
+      assertEquals(0, gateway.metric(FAILURES));
+
+      valkey.end();
+
+      assertEquals(200, ask(gateway).statusCode());
+      assertTrue(gateway.metric(FAILURES) >= 1);
+      valkey.begin();
+      limit(gateway, "{\"requests_per_minute\":1}");
+      InProcessGateway.await(() -> ask(gateway).statusCode() == 429);
+    }
+  }
+
+  private String shared() {
+    return "shared: {url: \"" + valkey.url() + "\", retry-ms: 100, timeout-ms: 2000}";
+  }
+
+  private static void limit(InProcessGateway gateway, String limits) throws Exception {
+    assertEquals(200, gateway.admin("PUT", TENANT, limits).statusCode());
+  }
+
+  private static HttpResponse<String> ask(InProcessGateway gateway) {
+    try {
+      return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+package dev.switchboard.gateway.shared;
+
+import java.util.Objects;
+
+/**
+ * What gateways share.
+ *
+ * @param url of a Valkey or Redis; empty for none
+ * @param timeoutMs after which a request goes on without its answer
+ * @param retryMs after a failure, before it is asked again
+ */
+public record SharedConfig(String url, int timeoutMs, int retryMs) {
+  public static final SharedConfig DEFAULTS = new SharedConfig("", 50, 1000);
+
+  public SharedConfig {
+    Objects.requireNonNull(url, "url is missing");
+    if (!url.isEmpty() && !url.matches("rediss?://.+")) {
+      throw new IllegalArgumentException("url must begin with redis:// or rediss://");
+    }
+    range("timeout-ms", timeoutMs, 1, 10_000);
+    range("retry-ms", retryMs, 10, 60_000);
+  }
+
+  private static void range(String key, int value, int low, int high) {
+    if (value < low || value > high) {
+      throw new IllegalArgumentException(key + " must be " + low + " to " + high);
+    }
+  }
+}

@@ -1,0 +1,141 @@
+package dev.switchboard.gateway.shared;
+
+import dev.switchboard.gateway.identity.Tenant;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.redis.client.Command;
+import io.vertx.redis.client.Redis;
+import io.vertx.redis.client.RedisOptions;
+import io.vertx.redis.client.Request;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Holds the limits in a Valkey. Each request is one call of a script that reads, decides and writes
+ * in one step, by the server's clock, so gateways neither race nor need clocks that agree.
+ *
+ * <p>When the server does not answer in time the request goes on, since a limit is not worth an
+ * outage, and for a while nobody asks, so that not every request waits for the time-out. Tenants
+ * without limits are never asked about.
+ */
+public final class ValkeyLimits implements SharedLimits, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ValkeyLimits.class);
+  private static final String ENTER = script("enter.lua");
+  private static final String SPEND = script("spend.lua");
+  private static final long MICROS = 1_000_000;
+
+  private final SharedConfig config;
+  private final Function<String, Tenant> tenants;
+  private final LongSupplier nowNanos;
+  private final Runnable failed;
+  private final Redis redis;
+  private volatile long askAgainNanos = Long.MIN_VALUE;
+
+  /**
+   * @param tenants the limits of a tenant, from memory
+   * @param failed counts answers that did not come
+   */
+  public ValkeyLimits(
+      Vertx vertx,
+      SharedConfig config,
+      Function<String, Tenant> tenants,
+      LongSupplier nowNanos,
+      Runnable failed) {
+    this.config = config;
+    this.tenants = tenants;
+    this.nowNanos = nowNanos;
+    this.failed = failed;
+    this.redis =
+        Redis.createClient(
+            vertx,
+            new RedisOptions()
+                .setConnectionString(config.url())
+                .setMaxPoolSize(4)
+                .setMaxPoolWaiting(4096)
+                .setMaxWaitingHandlers(4096));
+  }
+
+  @Override
+  public Future<Integer> enter(String name) {
+    Tenant tenant = tenants.apply(name);
+    if ((tenant.requestsPerMinute() == 0 && tenant.tokensPerMinute() == 0) || away()) {
+      return Future.succeededFuture(0);
+    }
+    Request request =
+        Request.cmd(Command.EVAL)
+            .arg(ENTER)
+            .arg(2)
+            .arg(key(name, "requests"))
+            .arg(key(name, "tokens"))
+            .arg(tenant.requestsPerMinute())
+            .arg(tenant.tokensPerMinute());
+    return ask(request)
+        .map(micros -> (int) Math.ceilDiv(micros, MICROS))
+        .otherwise(
+            cause -> {
+              lost(cause);
+              return 0;
+            });
+  }
+
+  @Override
+  public void spend(String name, long tokens) {
+    Tenant tenant = tenants.apply(name);
+    if (tenant.tokensPerMinute() == 0 || tokens == 0 || away()) {
+      return;
+    }
+    Future<Long> _ =
+        ask(Request.cmd(Command.EVAL)
+                .arg(SPEND)
+                .arg(1)
+                .arg(key(name, "tokens"))
+                .arg(tenant.tokensPerMinute())
+                .arg(tokens))
+            .onFailure(this::lost);
+  }
+
+  private Future<Long> ask(Request request) {
+    return redis
+        .send(request)
+        .timeout(config.timeoutMs(), TimeUnit.MILLISECONDS)
+        .map(answer -> Objects.requireNonNull(answer, "a script answers").toLong());
+  }
+
+  private boolean away() {
+    return nowNanos.getAsLong() < askAgainNanos;
+  }
+
+  private void lost(Throwable cause) {
+    failed.run();
+    if (!away()) {
+      LOG.warn("shared_limits_lost reason=\"{}\"", cause.getMessage());
+    }
+    askAgainNanos = nowNanos.getAsLong() + config.retryMs() * 1_000_000L;
+  }
+
+  /** Both keys of a tenant have one slot, as a cluster wants it. */
+  private static String key(String tenant, String what) {
+    return "switchboard:{" + tenant + "}:" + what;
+  }
+
+  private static String script(String name) {
+    try (InputStream file = ValkeyLimits.class.getResourceAsStream(name)) {
+      return new String(Objects.requireNonNull(file, name).readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    redis.close();
+  }
+}
