@@ -71,7 +71,7 @@ final class RankSkew {
 
     /** Whether either mean says so; the short one may also take back what the long one says. */
     boolean slow(int steps) {
-      return steps >= HORIZONS[0] && (slow(0, steps) || slow(1, steps) && !recovered(steps));
+      return steps >= HORIZONS[0] && (slow(0, steps) || (slow(1, steps) && !recovered(steps)));
     }
 
     private boolean slow(int horizon, int steps) {
@@ -91,7 +91,7 @@ final class RankSkew {
       long passed = judgedNanos == 0 ? 0 : Math.max(0, now - judgedNanos);
       judgedNanos = now;
       suspectNanos = Math.clamp(suspectNanos + (slow ? passed : -passed), 0, STEADY_NANOS);
-      named = suspectNanos == STEADY_NANOS || named && suspectNanos > 0;
+      named = suspectNanos == STEADY_NANOS || (named && suspectNanos > 0);
     }
   }
 
@@ -141,7 +141,7 @@ final class RankSkew {
     for (int rank = 0; rank < ranks; rank++) {
       long compute = values[(first + rank) * StepTrace.FIELDS + StepTrace.COMPUTE];
       lanes[first + rank].compute[steps % WINDOW] = compute;
-      logs[rank] = Math.log(Math.max(1, compute));
+      logs[rank] = Math.log(Math.max(1.0, (double) compute));
       sum += logs[rank];
     }
     for (int rank = 0; rank < ranks; rank++) {
