@@ -44,10 +44,11 @@ class PackageRulesTest {
               "org.jspecify..");
 
   @ArchTest
-  static final ArchRule onlyBootReadsTheClock =
+  static final ArchRule onlyBootAndTheBenchmarkReadTheClock =
       noClasses()
           .that()
-          .resideOutsideOfPackage("dev.switchboard.gateway.boot..")
+          .resideOutsideOfPackages(
+              "dev.switchboard.gateway.boot..", "dev.switchboard.gateway.bench..")
           .should()
           .callMethod(System.class, "nanoTime")
           .orShould()
@@ -56,6 +57,15 @@ class PackageRulesTest {
           .callMethod(java.time.Instant.class, "now")
           .orShould()
           .callMethod(Thread.class, "sleep", long.class);
+
+  @ArchTest
+  static final ArchRule whatServesKnowsNothingOfTheBenchmark =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("dev.switchboard.gateway.bench..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("dev.switchboard.gateway.bench..");
 
   @ArchTest
   static final ArchRule packagesHaveNoCycles =

@@ -30,12 +30,12 @@ final class BenchReport {
   void print(PrintStream out) {
     out.println(machine);
     out.println();
-    table(out, engineHeads(), results.stream().map(this::engineCells).toList());
+    MarkdownTable.print(out, engineHeads(), results.stream().map(this::engineCells).toList());
     if (results.stream().anyMatch(result -> result.peer != null)) {
       out.println();
       out.println("Beside llama.cpp in the same rounds, tokens per second: ours / its = ratio.");
       out.println();
-      table(out, peerHeads(), results.stream().map(this::peerCells).toList());
+      MarkdownTable.print(out, peerHeads(), results.stream().map(this::peerCells).toList());
     }
   }
 
@@ -129,31 +129,6 @@ final class BenchReport {
     return Double.isFinite(value)
         ? BigDecimal.valueOf(value).setScale(decimals, RoundingMode.HALF_UP).toPlainString()
         : "?";
-  }
-
-  private static void table(PrintStream out, List<String> heads, List<List<String>> rows) {
-    int[] widths = heads.stream().mapToInt(String::length).toArray();
-    for (List<String> row : rows) {
-      for (int i = 0; i < row.size(); i++) {
-        widths[i] = Math.max(widths[i], row.get(i).length());
-      }
-    }
-    line(out, heads, widths);
-    StringBuilder rule = new StringBuilder("|");
-    for (int width : widths) {
-      rule.append("-".repeat(width + 2)).append('|');
-    }
-    out.println(rule);
-    rows.forEach(row -> line(out, row, widths));
-  }
-
-  private static void line(PrintStream out, List<String> cells, int[] widths) {
-    StringBuilder line = new StringBuilder("|");
-    for (int i = 0; i < widths.length; i++) {
-      String cell = i < cells.size() ? cells.get(i) : "";
-      line.append(' ').append(cell).append(" ".repeat(widths[i] - cell.length())).append(" |");
-    }
-    out.println(line);
   }
 
   /** Every sample, so that other statistics than medians can be made later. */

@@ -3,19 +3,19 @@ package dev.switchboard.bench;
 import java.util.Arrays;
 
 /** One quantity measured once per round. */
-final class Samples {
+public final class Samples {
   private double[] values = {};
 
-  void add(double value) {
+  public void add(double value) {
     values = Arrays.copyOf(values, values.length + 1);
     values[values.length - 1] = value;
   }
 
-  boolean isEmpty() {
+  public boolean isEmpty() {
     return values.length == 0;
   }
 
-  double median() {
+  public double median() {
     if (isEmpty()) {
       return Double.NaN;
     }
@@ -25,7 +25,7 @@ final class Samples {
     return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
   }
 
-  double[] values() {
+  public double[] values() {
     return values.clone();
   }
 }

@@ -1,0 +1,221 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * A server that speaks enough of the OpenAI API to stand behind a gateway, and does nothing else:
+ * no model, no parsing beyond the head and two members of the body. It is there to cost as little
+ * as possible, so that what a measurement shows is the gateway's.
+ *
+ * <p>A whole answer comes at once. A stream has as many tokens as {@code max_tokens} says, the
+ * first at once and the others at the fixed rate; each is its number and the monotonic time at
+ * which it was written, so that the other end sees losses, duplicates, swaps and delays. Prints
+ * {@code listening PORT}, and ends with its standard input.
+ */
+@Command(name = "fake-worker")
+final class FakeWorker implements Callable<Integer> {
+  static final String MODEL = "bench";
+  private static final int BACKLOG = 4096;
+  private static final int REMEMBERED_BYTES = 512;
+  private static final byte[] STREAM = ascii("\"stream\":true");
+  private static final byte[] MAX_TOKENS = ascii("\"max_tokens\":");
+
+  @Option(names = "--interval-us", defaultValue = "50000", description = "between two tokens")
+  private long intervalUs;
+
+  private final Deque<Due> due = new ArrayDeque<>();
+  private final byte[] whole = answer(answerBody());
+  private final byte[] models = answer("{\"object\":\"list\",\"data\":[{\"id\":\"bench\"}]}");
+
+  /** A stream whose next token is due; all wait equally long, so the oldest is due first. */
+  private record Due(long nanos, Client client, int stream) {}
+
+  public static void main(String[] arguments) {
+    System.exit(new CommandLine(new FakeWorker()).execute(arguments));
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Thread.ofPlatform().daemon().start(FakeWorker::endWithInput);
+    try (NioLoop loop = new NioLoop();
+        ServerSocketChannel listener = ServerSocketChannel.open()) {
+      listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), BACKLOG);
+      listener.configureBlocking(false);
+      listener.register(loop.selector(), SelectionKey.OP_ACCEPT);
+      loop.onAccept(() -> accept(loop, listener));
+      System.out.println("listening " + listener.socket().getLocalPort());
+      for (; ; ) {
+        if (due.isEmpty()) {
+          loop.turn();
+        } else {
+          loop.turn(due.getFirst().nanos, true);
+          sendDue();
+        }
+      }
+    }
+  }
+
+  private static void endWithInput() {
+    try {
+      while (System.in.read() >= 0) {
+        // Whoever started it says nothing.
+      }
+    } catch (IOException e) {
+      // The same as its end.
+    }
+    Runtime.getRuntime().halt(0);
+  }
+
+  private void accept(NioLoop loop, ServerSocketChannel listener) {
+    try {
+      for (SocketChannel next = listener.accept(); next != null; next = listener.accept()) {
+        // The selector knows it from here on.
+        Client unused = new Client(loop, next);
+      }
+    } catch (IOException e) {
+      throw new IllegalStateException("cannot accept", e);
+    }
+  }
+
+  private void sendDue() {
+    long now = System.nanoTime();
+    while (!due.isEmpty() && due.getFirst().nanos <= now) {
+      Due next = due.removeFirst();
+      if (next.client.stream == next.stream) {
+        next.client.token(next.nanos + intervalUs * 1000);
+      }
+    }
+  }
+
+  /** One connection; it answers one request after the other. */
+  private final class Client implements HttpReader.Sink {
+    private final byte[] remembered = new byte[REMEMBERED_BYTES];
+    private final NioConnection connection;
+    private boolean get;
+    private int length;
+    private int tokens;
+    private int sent;
+    private int stream;
+
+    Client(NioLoop loop, SocketChannel channel) throws IOException {
+      connection = new NioConnection(loop.selector(), channel, new HttpReader(this), this::gone);
+    }
+
+    /** Its stream ends with it. */
+    private void gone() {
+      stream++;
+    }
+
+    @Override
+    public void head(byte[] bytes, int headLength) {
+      get = bytes[0] == 'G';
+      length = 0;
+    }
+
+    @Override
+    public void body(byte[] bytes, int from, int to) {
+      int taken = Math.min(to - from, REMEMBERED_BYTES - length);
+      System.arraycopy(bytes, from, remembered, length, taken);
+      length += taken;
+    }
+
+    @Override
+    public void end() {
+      if (get) {
+        connection.send(models);
+      } else if (find(STREAM) < 0) {
+        connection.send(whole);
+      } else {
+        stream++;
+        sent = 0;
+        tokens = Math.max(1, maxTokens());
+        connection.send(
+            ascii(STREAM_HEAD + chunk(event("\"role\":\"assistant\",\"content\":\"\"", "null"))));
+        token(System.nanoTime() + intervalUs * 1000);
+      }
+    }
+
+    private int find(byte[] pattern) {
+      for (int i = 0; i + pattern.length <= length; i++) {
+        if (Arrays.equals(remembered, i, i + pattern.length, pattern, 0, pattern.length)) {
+          return i;
+        }
+      }
+      return -1;
+    }
+
+    private int maxTokens() {
+      int at = find(MAX_TOKENS) + MAX_TOKENS.length;
+      int value = 0;
+      while (at < length && remembered[at] >= '0' && remembered[at] <= '9') {
+        value = value * 10 + remembered[at++] - '0';
+      }
+      return value;
+    }
+
+    void token(long nextNanos) {
+      String text = sent++ + ":" + System.nanoTime() + " ";
+      String chunk = chunk(event("\"content\":\"" + text + "\"", "null"));
+      if (sent < tokens) {
+        connection.send(ascii(chunk));
+        due.addLast(new Due(nextNanos, this, stream));
+      } else {
+        connection.send(ascii(chunk + chunk(event("", "\"stop\"")) + STREAM_END));
+      }
+    }
+  }
+
+  // ------------------------------------------------------------------ what it says
+
+  private static final String STREAM_HEAD =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+          + "Cache-Control: no-store\r\nTransfer-Encoding: chunked\r\n\r\n";
+  private static final String STREAM_END = chunk("data: [DONE]\n\n") + "0\r\n\r\n";
+
+  private static String chunk(String data) {
+    return Integer.toHexString(data.length()) + "\r\n" + data + "\r\n";
+  }
+
+  private static String event(String delta, String finishReason) {
+    return "data: {\"id\":\"chatcmpl-0123456789abcdef\",\"object\":\"chat.completion.chunk\","
+        + "\"created\":1795622138,\"model\":\"bench\",\"system_fingerprint\":\"fp_bench\","
+        + "\"choices\":[{\"index\":0,\"delta\":{"
+        + delta
+        + "},\"logprobs\":null,\"finish_reason\":"
+        + finishReason
+        + "}]}\n\n";
+  }
+
+  private static String answerBody() {
+    return "{\"id\":\"chatcmpl-0123456789abcdef\",\"object\":\"chat.completion\","
+        + "\"created\":1795622138,\"model\":\"bench\",\"system_fingerprint\":\"fp_bench\","
+        + "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"approve\","
+        + "\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],"
+        + "\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":2,\"total_tokens\":202}}";
+  }
+
+  private static byte[] answer(String body) {
+    return ascii(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+            + body.length()
+            + "\r\n\r\n"
+            + body);
+  }
+
+  private static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.US_ASCII);
+  }
+}

@@ -1,0 +1,167 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** A client's connection: one request at a time, and what is seen of its answer. */
+final class LoadClient implements HttpReader.Sink {
+  private static final byte[] DONE = ascii("data: [DONE]");
+  private static final byte[] CONTENT = ascii("\"content\":\"");
+  private static final byte[] FINISH = ascii("\"finish_reason\":\"");
+  private static final byte[] ERROR = ascii("\"error\":{");
+  private static final int BROKEN_STREAM = 502;
+
+  /** Hears of an answer, on the generator's thread. */
+  interface Watcher {
+    /** A token, with the monotonic time at which the worker wrote it. */
+    default void token(LoadClient client, int number, long writtenNanos) {}
+
+    /** The answer is complete, and the connection free. */
+    void ended(LoadClient client);
+
+    /**
+     * The connection is gone.
+     *
+     * @param underWay with a request on it
+     */
+    void broke(LoadClient client, boolean underWay);
+  }
+
+  private final NioConnection connection;
+  private final ClientLedger ledger;
+  private final Watcher watcher;
+  private ClientLedger.@Nullable Entry entry;
+  private boolean stream;
+  private boolean open;
+  private long intendedNanos;
+  private byte[] event = new byte[1024];
+  private int eventLength;
+
+  LoadClient(NioLoop loop, InetSocketAddress address, ClientLedger ledger, Watcher watcher)
+      throws IOException {
+    this.ledger = ledger;
+    this.watcher = watcher;
+    this.connection =
+        new NioConnection(
+            loop.selector(), SocketChannel.open(address), new HttpReader(this), this::gone);
+  }
+
+  /**
+   * Sends a request.
+   *
+   * @param intendedNanos when it was to be sent; what it waited since then counts as latency
+   */
+  void send(byte[] request, boolean streamed, long intended) {
+    stream = streamed;
+    intendedNanos = intended;
+    entry = ledger.begin(streamed);
+    open = true;
+    connection.send(request);
+  }
+
+  long intendedNanos() {
+    return intendedNanos;
+  }
+
+  /** Closes the connection in the middle of whatever goes on. */
+  void leave() {
+    if (open) {
+      open = false;
+      current().leave();
+    }
+    connection.close();
+  }
+
+  private void gone() {
+    boolean underWay = open;
+    open = false;
+    if (underWay) {
+      current().broke();
+    }
+    watcher.broke(this, underWay);
+  }
+
+  @Override
+  public void head(byte[] bytes, int length) {
+    current().status((bytes[9] - '0') * 100 + (bytes[10] - '0') * 10 + bytes[11] - '0');
+  }
+
+  @Override
+  public void body(byte[] bytes, int from, int to) {
+    if (!stream) {
+      return;
+    }
+    for (int i = from; i < to; i++) {
+      if (eventLength == event.length) {
+        event = Arrays.copyOf(event, eventLength * 2);
+      }
+      event[eventLength++] = bytes[i];
+      if (bytes[i] == '\n' && eventLength >= 2 && event[eventLength - 2] == '\n') {
+        event();
+        eventLength = 0;
+      }
+    }
+  }
+
+  private void event() {
+    if (Arrays.equals(event, 0, DONE.length, DONE, 0, DONE.length)) {
+      current().done();
+      return;
+    }
+    int content = find(CONTENT);
+    if (content >= 0 && event[content + CONTENT.length] != '"') {
+      content(content + CONTENT.length);
+    } else if (find(ERROR) >= 0) {
+      current().error(BROKEN_STREAM);
+    }
+    if (find(FINISH) >= 0) {
+      current().finishReason();
+    }
+  }
+
+  /** {@code NUMBER:NANOS}. */
+  private void content(int from) {
+    long number = 0;
+    int at = from;
+    while (Character.isDigit(event[at])) {
+      number = number * 10 + event[at++] - '0';
+    }
+    long written = 0;
+    at++;
+    while (Character.isDigit(event[at])) {
+      written = written * 10 + event[at++] - '0';
+    }
+    current().token((int) number);
+    watcher.token(this, (int) number, written);
+  }
+
+  private ClientLedger.Entry current() {
+    return Objects.requireNonNull(entry, "an answer without a request");
+  }
+
+  private int find(byte[] pattern) {
+    for (int i = 0; i + pattern.length <= eventLength; i++) {
+      if (event[i] == pattern[0]
+          && Arrays.equals(event, i, i + pattern.length, pattern, 0, pattern.length)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  @Override
+  public void end() {
+    open = false;
+    current().end();
+    watcher.ended(this);
+  }
+
+  private static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.US_ASCII);
+  }
+}

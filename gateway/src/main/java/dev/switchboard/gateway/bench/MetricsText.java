@@ -1,0 +1,60 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.HashMap;
+import java.util.Map;
+
+/** One scrape of the gateway's metrics. */
+public final class MetricsText {
+  private final Map<String, Double> series = new HashMap<>();
+
+  /** Reads the Prometheus text format. */
+  public MetricsText(String text) {
+    for (String line : text.lines().toList()) {
+      int space = line.lastIndexOf(' ');
+      if (space > 0 && line.charAt(0) != '#') {
+        series.put(line.substring(0, space), Double.parseDouble(line.substring(space + 1)));
+      }
+    }
+  }
+
+  /** Scrapes the admin listener. */
+  public static MetricsText scrape(HttpClient client, URI admin) throws IOException {
+    try {
+      HttpRequest request = HttpRequest.newBuilder(admin.resolve("/metrics")).build();
+      return new MetricsText(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
+  /** The sum of a metric over its series that have each of these labels. */
+  public double sum(String name, String... labels) {
+    double sum = 0;
+    for (Map.Entry<String, Double> entry : series.entrySet()) {
+      if (isOf(name, entry.getKey()) && hasAll(labels, entry.getKey())) {
+        sum += entry.getValue();
+      }
+    }
+    return sum;
+  }
+
+  private static boolean isOf(String name, String key) {
+    return key.startsWith(name)
+        && (key.length() == name.length() || key.charAt(name.length()) == '{');
+  }
+
+  private static boolean hasAll(String[] labels, String key) {
+    for (String label : labels) {
+      if (!key.contains(label)) {
+        return false;
+      }
+    }
+    return true;
+  }
+}

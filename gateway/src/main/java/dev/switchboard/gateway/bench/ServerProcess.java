@@ -1,0 +1,123 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+
+/** A server that takes part in a measurement: a process on one core, with what it used of it. */
+final class ServerProcess implements AutoCloseable {
+  private static final int STOP_SECONDS = 10;
+
+  /** Linux counts a process's time in these. */
+  private static final double TICK_SECONDS = 0.01;
+
+  private final Process process;
+  private final Path log;
+
+  private ServerProcess(Process process, Path log) {
+    this.process = process;
+    this.log = log;
+  }
+
+  /**
+   * Starts a command.
+   *
+   * @param core where it runs; −1 for anywhere
+   * @param log takes its standard error
+   */
+  static ServerProcess start(
+      int core, Path log, Map<String, String> environment, List<String> command)
+      throws IOException {
+    List<String> pinned = new ArrayList<>();
+    if (core >= 0) {
+      pinned.addAll(List.of("taskset", "-c", Integer.toString(core)));
+    }
+    pinned.addAll(command);
+    ProcessBuilder builder = new ProcessBuilder(pinned);
+    builder.redirectError(log.toFile());
+    builder.environment().keySet().removeIf(name -> name.startsWith("OTEL_"));
+    builder.environment().putAll(environment);
+    return new ServerProcess(builder.start(), log);
+  }
+
+  /** Waits for a line of its standard output; later ones are read and dropped. */
+  String await(Predicate<String> wanted) throws IOException {
+    BufferedReader reader =
+        new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+    for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+      if (wanted.test(line)) {
+        Thread.ofPlatform().daemon().start(() -> drop(reader));
+        return line;
+      }
+    }
+    throw new IOException(process.info().command().orElse("?") + " ended:\n" + tail());
+  }
+
+  private static void drop(BufferedReader reader) {
+    try {
+      while (reader.readLine() != null) {
+        // A full pipe would stop it.
+      }
+    } catch (IOException e) {
+      // It has ended.
+    }
+  }
+
+  private String tail() throws IOException {
+    String text = Files.readString(log);
+    return text.substring(Math.max(0, text.length() - 2000));
+  }
+
+  /** Processor time of it and its children so far. */
+  double cpuSeconds() throws IOException {
+    double seconds = cpuSeconds(process.pid());
+    List<Long> children = process.descendants().map(ProcessHandle::pid).toList();
+    for (long child : children) {
+      seconds += cpuSeconds(child);
+    }
+    return seconds;
+  }
+
+  private static double cpuSeconds(long pid) throws IOException {
+    File stat = new File("/proc/" + pid + "/stat");
+    String text = Files.readString(stat.toPath());
+    // The name may hold spaces; what follows it does not.
+    String[] fields = text.substring(text.lastIndexOf(')') + 2).split(" ");
+    return (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) * TICK_SECONDS;
+  }
+
+  /** Resident memory. */
+  long residentBytes() throws IOException {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/" + process.pid() + "/status"))) {
+      return lines
+          .filter(line -> line.startsWith("VmRSS:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+          .findFirst()
+          .orElse(0);
+    }
+  }
+
+  @Override
+  public void close() {
+    process.descendants().forEach(ProcessHandle::destroy);
+    process.destroy();
+    try {
+      if (!process.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      process.destroyForcibly();
+    }
+  }
+}

@@ -1,0 +1,231 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What load can be sent to: the worker itself, or something in front of it.
+ *
+ * @param process whose processor time counts; null for the worker itself
+ * @param headers that its requests need beside the usual ones
+ * @param admin of our gateway, where its metrics are; null for others
+ */
+record Target(
+    String name,
+    InetSocketAddress address,
+    @Nullable ServerProcess process,
+    String headers,
+    @Nullable URI admin)
+    implements AutoCloseable {
+  private static final Pattern URLS =
+      Pattern.compile("\"api\":\"([^\"]+)\",\"admin\":\"([^\"]+)\"");
+  private static final int PORTKEY_PORT = 18787;
+  private static final int NGINX_PORT = 18788;
+
+  static Target direct(InetSocketAddress worker) {
+    return new Target("direct", worker, null, "", null);
+  }
+
+  /**
+   * Our gateway, started as the launcher does.
+   *
+   * @param agent the OpenTelemetry agent's jar; null to leave it out
+   * @param options of its JVM
+   */
+  static Target gateway(
+      Path directory,
+      int core,
+      InetSocketAddress worker,
+      @Nullable Path agent,
+      List<String> options)
+      throws IOException {
+    String name = agent == null ? "gateway" : "gateway with agent";
+    Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
+    Path config = directory.resolve(name.replace(' ', '-') + ".yaml");
+    Files.writeString(
+        config,
+        "http: {port: 0}\nadmin: {port: 0}\nupstreams:\n  - {url: \"http://127.0.0.1:"
+            + worker.getPort()
+            + "\", models: ["
+            + FakeWorker.MODEL
+            + "]}\n");
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx512m", "-Xshare:auto"));
+    command.add("-Dswitchboard.home=" + home);
+    if (agent != null) {
+      command.add("-javaagent:" + agent);
+      command.add("-Dotel.javaagent.configuration-file=" + home.resolve("otel/agent.properties"));
+      command.add("-Dotel.traces.exporter=none");
+    }
+    command.addAll(options);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.add("dev.switchboard.gateway.boot.GatewayMain");
+    command.addAll(List.of("--config", config.toString()));
+    ServerProcess process =
+        ServerProcess.start(core, log(directory, name.replace(' ', '-')), Map.of(), command);
+    Matcher urls = URLS.matcher(process.await(line -> line.startsWith("{\"event\":\"ready\"")));
+    if (!urls.find()) {
+      throw new IOException("the gateway does not say where it listens");
+    }
+    URI api = URI.create(urls.group(1));
+    return new Target(
+        name,
+        new InetSocketAddress(api.getHost(), api.getPort()),
+        process,
+        "",
+        URI.create(urls.group(2)));
+  }
+
+  /** nginx as a plain proxy with one process, nothing logged and nothing buffered. */
+  static Target nginx(Path directory, int core, InetSocketAddress worker, Path binary)
+      throws IOException {
+    Path config = directory.resolve("nginx.conf");
+    Files.writeString(
+        config,
+        """
+        daemon off;
+        worker_processes 1;
+        pid %1$s/nginx.pid;
+        error_log %1$s/nginx-error.log;
+        events { worker_connections 4096; }
+        http {
+          access_log off;
+          client_max_body_size 8m;
+          client_body_buffer_size 1m;
+          client_body_temp_path %1$s/nginx-body;
+          proxy_temp_path %1$s/nginx-proxy;
+          fastcgi_temp_path %1$s/nginx-fastcgi;
+          uwsgi_temp_path %1$s/nginx-uwsgi;
+          scgi_temp_path %1$s/nginx-scgi;
+          keepalive_requests 1000000000;
+          upstream worker { server 127.0.0.1:%2$d; keepalive 1024; keepalive_requests 1000000000; }
+          server {
+            listen 127.0.0.1:%3$d backlog=4096;
+            location / {
+              proxy_pass http://worker;
+              proxy_http_version 1.1;
+              proxy_set_header Connection "";
+              proxy_buffering off;
+            }
+          }
+        }
+        """
+            .formatted(directory, worker.getPort(), NGINX_PORT));
+    ServerProcess process =
+        ServerProcess.start(
+            core,
+            log(directory, "nginx"),
+            Map.of(),
+            List.of(binary.toString(), "-c", config.toString(), "-p", directory.toString()));
+    return new Target("nginx", awaited(NGINX_PORT), process, "", null);
+  }
+
+  /** Portkey's gateway, from its npm package. */
+  static Target portkey(Path directory, int core, InetSocketAddress worker, Path packageDirectory)
+      throws IOException {
+    Path script = packageDirectory.resolve("build/start-server.js");
+    ServerProcess process =
+        ServerProcess.start(
+            core,
+            log(directory, "portkey"),
+            Map.of("TRUSTED_CUSTOM_HOSTS", "127.0.0.1,localhost"),
+            List.of("node", script.toString(), "--headless", "--port=" + PORTKEY_PORT));
+    String headers =
+        "x-portkey-provider: openai\r\nAuthorization: Bearer none\r\n"
+            + "x-portkey-custom-host: http://127.0.0.1:"
+            + worker.getPort()
+            + "/v1\r\n";
+    return new Target("portkey", awaited(PORTKEY_PORT), process, headers, null);
+  }
+
+  private static Path log(Path directory, String name) {
+    return directory.resolve(name + ".log");
+  }
+
+  private static InetSocketAddress awaited(int port) throws IOException {
+    InetSocketAddress address = new InetSocketAddress("127.0.0.1", port);
+    long deadline = System.nanoTime() + 20_000_000_000L;
+    for (; ; ) {
+      try (var socket = new java.net.Socket()) {
+        socket.connect(address);
+        return address;
+      } catch (IOException e) {
+        if (System.nanoTime() > deadline) {
+          throw e;
+        }
+        pause(50);
+      }
+    }
+  }
+
+  static void pause(long millis) {
+    try {
+      Thread.sleep(millis);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
+  }
+
+  /** A chat request to it. */
+  byte[] request(boolean stream, int maxTokens, int promptBytes) {
+    String body =
+        "{\"model\":\""
+            + FakeWorker.MODEL
+            + "\",\"stream\":"
+            + stream
+            + ",\"max_tokens\":"
+            + maxTokens
+            + ",\"messages\":[{\"role\":\"user\",\"content\":\""
+            + prompt(promptBytes)
+            + "\"}]}";
+    String head =
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            + headers
+            + "Content-Length: "
+            + body.length()
+            + "\r\n\r\n";
+    return (head + body).getBytes(StandardCharsets.US_ASCII);
+  }
+
+  /** Words, about four bytes a token with their spaces. */
+  private static String prompt(int bytes) {
+    String words = "the payment of a card with many requests in one hour is ";
+    return words.repeat(bytes / words.length() + 1).substring(0, bytes);
+  }
+
+  double cpuSeconds() throws IOException {
+    ServerProcess running = process;
+    return running == null ? 0 : running.cpuSeconds();
+  }
+
+  @Nullable MetricsText metrics(HttpClient client) {
+    URI listener = admin;
+    try {
+      return listener == null ? null : MetricsText.scrape(client, listener);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Override
+  public void close() {
+    ServerProcess running = process;
+    if (running != null) {
+      running.close();
+    }
+  }
+}

@@ -1,0 +1,99 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.IOException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** What is sent, and which quantities come of it. */
+enum Workload {
+  /** Whole answers to 200-token prompts at a fixed rate, whatever the answers do. */
+  LATENCY {
+    @Override
+    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+      byte[] request = target.request(false, 2, SHORT_PROMPT_BYTES);
+      return timed(
+          target, load(target, ledger), l -> l.open(request, false, plan.rate(), plan.seconds()));
+    }
+  },
+  /** The first token of streams, likewise. */
+  FIRST_TOKEN {
+    @Override
+    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+      byte[] request = target.request(true, 1, SHORT_PROMPT_BYTES);
+      return timed(
+          target, load(target, ledger), l -> l.open(request, true, plan.rate(), plan.seconds()));
+    }
+  },
+  /** Small whole answers, as fast as some connections get them. */
+  CLOSED {
+    @Override
+    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+      byte[] request = target.request(false, 2, TINY_PROMPT_BYTES);
+      return timed(
+          target, load(target, ledger), l -> l.closed(request, plan.connections(), plan.seconds()));
+    }
+  },
+  /** Many streams at a person's reading speed. */
+  STREAMS {
+    @Override
+    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+      int tokens = (int) (plan.seconds() * 1e9 / plan.intervalNanos());
+      byte[] request = target.request(true, tokens, TINY_PROMPT_BYTES);
+      return timed(
+          target,
+          load(target, ledger),
+          l -> l.streams(request, plan.streams(), plan.intervalNanos()));
+    }
+  },
+  /** A prompt of a hundred thousand tokens, one after the other. */
+  LONG_PROMPT {
+    @Override
+    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+      byte[] request = target.request(false, 2, LONG_PROMPT_BYTES);
+      return timed(target, load(target, ledger), l -> l.closed(request, 1, plan.seconds()));
+    }
+  };
+
+  private static final int TINY_PROMPT_BYTES = 40;
+  private static final int SHORT_PROMPT_BYTES = 800;
+  private static final int LONG_PROMPT_BYTES = 400_000;
+
+  /**
+   * How much of each.
+   *
+   * @param rate requests per second of those that come at a rate
+   * @param connections of those that come as fast as they can
+   * @param intervalNanos between two tokens of a stream
+   */
+  record Plan(double rate, double seconds, int connections, int streams, long intervalNanos) {}
+
+  @FunctionalInterface
+  private interface Run {
+    Load.Result on(Load load) throws IOException;
+  }
+
+  /**
+   * Runs it once.
+   *
+   * @return {@code p50_us}, {@code p99_us}, {@code per_second} and {@code cpu_us}: processor time
+   *     of the target per request, or per token of streams
+   */
+  abstract Map<String, Double> run(Target target, ClientLedger ledger, Plan plan)
+      throws IOException;
+
+  private static Load load(Target target, ClientLedger ledger) {
+    return new Load(target.address(), ledger);
+  }
+
+  private static Map<String, Double> timed(Target target, Load load, Run run) throws IOException {
+    double before = target.cpuSeconds();
+    Load.Result result = run.on(load);
+    double used = target.cpuSeconds() - before;
+    Map<String, Double> values = new LinkedHashMap<>();
+    values.put("p50_us", result.micros(50));
+    values.put("p99_us", result.micros(99));
+    values.put("per_second", result.perSecond());
+    values.put("cpu_us", used * 1e6 / Math.max(1, result.completed()));
+    return values;
+  }
+}

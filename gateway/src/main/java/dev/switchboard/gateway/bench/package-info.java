@@ -1,0 +1,10 @@
+/**
+ * Measures the gateway between a load generator and a worker that answers at once. Run by {@code
+ * ./switchboard bench gateway}; nothing here serves requests. {@link
+ * dev.switchboard.gateway.bench.ClientLedger} also serves the integration tests: it holds what
+ * clients saw against what the gateway counted.
+ */
+@NullMarked
+package dev.switchboard.gateway.bench;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,153 @@
+package dev.switchboard.gateway.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.flight.Outcome;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ClientLedgerTest {
+  private static final MetricsText NOTHING = new MetricsText("");
+
+  private final ClientLedger ledger = new ClientLedger();
+
+  private void stream(int tokens) {
+    ClientLedger.Entry entry = ledger.begin(true);
+    entry.status(200);
+    for (int i = 0; i < tokens; i++) {
+      entry.token(i);
+    }
+    entry.finishReason();
+    entry.done();
+    entry.end();
+  }
+
+  private void whole(int status) {
+    ClientLedger.Entry entry = ledger.begin(false);
+    entry.status(status);
+    entry.end();
+  }
+
+  @Test
+  void whatEndsWellHasNoFaultAndIsCounted() {
+    stream(3);
+    whole(200);
+    whole(429);
+
+    assertEquals(List.of(), ledger.faults());
+    assertEquals(2, ledger.count(Outcome.OK));
+    assertEquals(1, ledger.count(Outcome.SHED));
+    assertEquals(3, ledger.tokens());
+  }
+
+  /**
+   * Each letter is what a client sees: a number a token, f a finish reason, d [DONE], e the end.
+   */
+  @ParameterizedTest
+  @CsvSource({
+    "02fde, token 2 where 1 was due",
+    "00fde, token 0 where 1 was due",
+    "10fde, token 1 where 0 was due",
+    "01de, [DONE] without a finish reason",
+    "01fe, an end without [DONE] or an error",
+    "01fdde, a second [DONE]",
+    "0f1de, a token after the finish reason",
+    "0ffde, a second finish reason",
+    "0fdee, a second end"
+  })
+  void aStreamThatIsNotWhatItShouldBeIsAFault(String seen, String fault) {
+    ClientLedger.Entry entry = ledger.begin(true);
+    entry.status(200);
+    for (char what : seen.toCharArray()) {
+      switch (what) {
+        case 'f' -> entry.finishReason();
+        case 'd' -> entry.done();
+        case 'e' -> entry.end();
+        default -> entry.token(what - '0');
+      }
+    }
+
+    assertEquals("request 0: " + fault, ledger.faults().getFirst());
+  }
+
+  @Test
+  void anErrorEventEndsAStreamWithoutDone() {
+    ClientLedger.Entry entry = ledger.begin(true);
+    entry.status(200);
+    entry.token(0);
+    entry.error(502);
+    entry.end();
+
+    assertEquals(List.of(), ledger.faults());
+    assertEquals(1, ledger.count(Outcome.UPSTREAM_BROKEN));
+  }
+
+  @Test
+  void aBrokenConnectionIsAFault() {
+    ledger.begin(false).broke();
+
+    assertEquals(List.of("request 0: the connection broke"), ledger.faults());
+  }
+
+  private static MetricsText counted(String outcomes, int inFlight, int gaps) {
+    StringBuilder text = new StringBuilder("# HELP switchboard_requests_total Requests\n");
+    for (String outcome : outcomes.split(" ")) {
+      String[] pair = outcome.split("=");
+      text.append("switchboard_requests_total{model=\"m\",outcome=\"")
+          .append(pair[0])
+          .append("\"} ")
+          .append(pair[1])
+          .append('\n');
+    }
+    text.append("switchboard_requests_in_flight{model=\"m\"} ").append(inFlight).append('\n');
+    text.append("switchboard_itl_seconds_count{model=\"m\"} ").append(gaps).append('\n');
+    return new MetricsText(text.toString());
+  }
+
+  @Test
+  void whatClientsAndTheGatewayCountAlikeHasNoDifference() {
+    MetricsText before = counted("ok=5 shed=1", 0, 7);
+    stream(3);
+    whole(200);
+    whole(429);
+
+    assertEquals(List.of(), ledger.compare(before, counted("ok=7 shed=2", 0, 9)));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ok=3, 0, 2, requests in all",
+    "ok=1, 0, 2, outcome ok",
+    "ok=2, 1, 2, switchboard_requests_in_flight",
+    "ok=2, 0, 1, gaps between tokens"
+  })
+  void oneRequestOrTokenMoreOrLessIsADifference(
+      String outcomes, int inFlight, int gaps, String found) {
+    stream(3);
+    whole(200);
+
+    List<String> differences = ledger.compare(NOTHING, counted(outcomes, inFlight, gaps));
+
+    assertTrue(differences.toString().contains(found), differences.toString());
+  }
+
+  @Test
+  void whoLeftMayBeCountedAsGoneOrAsServed() {
+    ledger.begin(true).leave();
+
+    assertEquals(List.of(), ledger.compare(NOTHING, counted("client_gone=1", 0, 0)));
+    assertEquals(List.of(), ledger.compare(NOTHING, counted("ok=1", 0, 3)));
+    assertEquals(1, ledger.compare(NOTHING, counted("ok=0", 0, 0)).size());
+  }
+
+  @Test
+  void whatWasNeverSentMustNotBeCounted() {
+    ledger.begin(true).neverSent();
+
+    assertEquals(List.of(), ledger.compare(NOTHING, NOTHING));
+    assertEquals(2, ledger.compare(NOTHING, counted("client_gone=1", 0, 0)).size());
+  }
+}

@@ -1,0 +1,59 @@
+package dev.switchboard.gateway.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
+
+class GatewayBenchTest {
+
+  @ParameterizedTest
+  @CsvSource({
+    "--rounds=0, --rounds must be at least 1",
+    "--seconds=-1, --seconds must be at least 1",
+    "--streams=0, --streams must be at least 1",
+    "--rate=0, --rate must be at least 1",
+    "--nginx=/nonexistent, --nginx: cannot read /nonexistent",
+    "--portkey=/nonexistent, --portkey: cannot read /nonexistent/build/start-server.js",
+    "--only=nothing, Invalid value for option '--only'"
+  })
+  void aWrongOptionIsNamed(String option, String complaint) {
+    StringWriter errors = new StringWriter();
+    CommandLine command = GatewayBench.commandLine().setErr(new PrintWriter(errors));
+
+    int status = command.execute("--agent=without", option);
+
+    assertEquals(2, status);
+    assertTrue(errors.toString().contains(complaint), errors.toString());
+  }
+
+  @Test
+  void latencyIsShownAboveTheDirectWayAndGoalsOnlyWhereTheyWereMeasured() {
+    GatewayReport report = new GatewayReport("2 cores");
+    for (double noise : new double[] {0, 5, 1}) {
+      report.add("direct", Workload.LATENCY, Map.of("p50_us", 100 + noise, "p99_us", 300.0));
+      report.add("gateway", Workload.LATENCY, Map.of("p50_us", 240.0, "p99_us", 3300.0));
+    }
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    report.print(new PrintStream(out, true, StandardCharsets.UTF_8));
+
+    String text = out.toString(StandardCharsets.UTF_8);
+    assertTrue(text.contains("| direct  | 101 µs "), text);
+    assertTrue(text.contains("| gateway | +139 µs"), text);
+    assertTrue(
+        text.contains("added to an answer, p50, us: 139, wanted at most 150: reached"), text);
+    assertTrue(
+        text.contains("added to an answer, p99, us: 3000, wanted at most 2000: MISSED"), text);
+    assertEquals(2, text.lines().filter(line -> line.startsWith("- ")).count(), text);
+  }
+}
