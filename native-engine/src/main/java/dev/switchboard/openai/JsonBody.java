@@ -81,8 +81,8 @@ final class JsonBody {
 
   /**
    * JSON is UTF-8. The parser would detect and accept UTF-16 and UTF-32, which hold zeros, and
-   * takes overlong and other wrong sequences for characters; so the bytes are decoded strictly
-   * first, into a buffer that is thrown away.
+   * takes overlong and other wrong sequences for characters; so the bytes from the first that is
+   * not ASCII are decoded strictly first, into a buffer that is thrown away.
    */
   private static void requireUtf8(byte[] body) {
     for (int i = 0; i < Math.min(4, body.length); i++) {
@@ -90,13 +90,23 @@ final class JsonBody {
         throw malformed("must be UTF-8");
       }
     }
+    int ascii = 0;
+    while (ascii < body.length && body[ascii] >= 0) {
+      ascii++;
+    }
+    if (ascii < body.length) {
+      decode(body, ascii);
+    }
+  }
+
+  private static void decode(byte[] body, int from) {
     CharsetDecoder decoder =
         StandardCharsets.UTF_8
             .newDecoder()
             .onMalformedInput(CodingErrorAction.REPORT)
             .onUnmappableCharacter(CodingErrorAction.REPORT);
-    ByteBuffer in = ByteBuffer.wrap(body);
-    CharBuffer out = CharBuffer.allocate(Math.min(body.length + 1, DECODED_CHARS));
+    ByteBuffer in = ByteBuffer.wrap(body, from, body.length - from);
+    CharBuffer out = CharBuffer.allocate(Math.min(in.remaining() + 1, DECODED_CHARS));
     CoderResult result = decoder.decode(in, out, true);
     while (result.isOverflow()) {
       result = decoder.decode(in, out.clear(), true);

@@ -3,9 +3,7 @@ package dev.switchboard.gateway.flight;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,7 +40,8 @@ public final class Flight {
 
   private final String id;
   private final NanoClock clock;
-  private final Map<Mark, Long> marks = new EnumMap<>(Mark.class);
+  /** Epoch nanoseconds by ordinal; 0 where one is not reached. */
+  private final long[] marks = new long[FlightRecord.MARKS];
   private final List<FlightRecord.Attempt> attempts = new ArrayList<>(1);
   private final List<FlightRecord.Interval> stalls = new ArrayList<>();
 
@@ -72,13 +71,13 @@ public final class Flight {
   /** Sets a mark to now and returns it; a later attempt moves the marks of an earlier one. */
   public long mark(Mark mark) {
     long now = clock.epochNanos();
-    marks.put(mark, now);
+    marks[mark.ordinal()] = now;
     return now;
   }
 
   /** Epoch nanoseconds of a mark; 0 while it is not set. */
   public long at(Mark mark) {
-    return marks.getOrDefault(mark, 0L);
+    return marks[mark.ordinal()];
   }
 
   public long now() {
@@ -178,7 +177,7 @@ public final class Flight {
     contentEvents++;
     long gap = -1;
     if (at(Mark.FIRST_TOKEN) == 0) {
-      marks.put(Mark.FIRST_TOKEN, now);
+      marks[Mark.FIRST_TOKEN.ordinal()] = now;
     } else {
       gap = now - lastContentNanos;
       longestGapNanos = Math.max(longestGapNanos, gap);

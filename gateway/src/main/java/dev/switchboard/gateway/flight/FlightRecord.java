@@ -4,14 +4,13 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What stays of a request.
  *
  * @param status HTTP status that was sent; 0 when the client left before one was
- * @param marks epoch nanoseconds of those that were reached
+ * @param marks epoch nanoseconds by the mark's ordinal; 0 for those that were not reached
  * @param decision of the last attempt
  * @param contentEvents pieces of content that arrived; longestGapNanos between two of them
  * @param stalls when the upstream was paused because the client did not read
@@ -28,7 +27,7 @@ public record FlightRecord(
     int status,
     @Nullable Failure failure,
     @Nullable String traceId,
-    Map<Mark, Long> marks,
+    long[] marks,
     @Nullable Decision decision,
     List<Attempt> attempts,
     RequestParameters parameters,
@@ -40,8 +39,10 @@ public record FlightRecord(
     List<RequestTimeline> timelines,
     EngineStamps engineStamps) {
 
+  static final int MARKS = Mark.values().length;
+
   public FlightRecord {
-    marks = Map.copyOf(marks);
+    marks = marks.clone();
     attempts = List.copyOf(attempts);
     stalls = List.copyOf(stalls);
     timelines = List.copyOf(timelines);
@@ -59,7 +60,7 @@ public record FlightRecord(
 
   /** Epoch nanoseconds of a mark; 0 when it was never reached. */
   public long at(Mark mark) {
-    return marks.getOrDefault(mark, 0L);
+    return marks[mark.ordinal()];
   }
 
   public long wallNanos() {

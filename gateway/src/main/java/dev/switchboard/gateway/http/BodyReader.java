@@ -7,6 +7,7 @@ import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
+import dev.switchboard.gateway.stream.Pieces;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,7 +40,7 @@ public final class BodyReader {
                             "request_timeout",
                             null,
                             "The body did not arrive within " + timeoutMs + " ms."))));
-    Buffer body = Buffer.buffer();
+    Pieces body = new Pieces();
     request.handler(
         chunk -> {
           if (promise.future().isComplete()) {
@@ -48,11 +49,11 @@ public final class BodyReader {
           if (body.length() + chunk.length() > maxBytes) {
             promise.tryFail(new ApiException(ApiError.bodyTooLarge(maxBytes)));
           } else {
-            body.appendBuffer(chunk);
+            body.add(chunk);
           }
         });
     request.exceptionHandler(promise::tryFail);
-    request.endHandler(nothing -> promise.tryComplete(body));
+    request.endHandler(nothing -> promise.tryComplete(body.joined()));
     if ("100-continue".equalsIgnoreCase(request.getHeader("Expect"))) {
       request.response().writeContinue();
     }

@@ -41,6 +41,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * The course of one request, from its head to its last byte, on one event loop:
@@ -441,16 +442,16 @@ final class Exchange {
   /** Reads an answer for the flight, and takes our own object out of it. */
   private Future<Buffer> forClient(Attempt current, Buffer bytes, int status) {
     byte[] array = bytes.getBytes();
-    return work(array.length, () -> AnswerReader.parse(array, 0, array.length))
-        .compose(
-            root -> {
+    return work(array.length, () -> AnswerReader.read(array, 0, array.length))
+        .map(
+            read -> {
               if (current.over()) {
-                return Future.succeededFuture(bytes);
+                return bytes;
               }
-              AnswerReader.Read read = AnswerReader.read(root, flight, keepTimeline);
-              return read.changed()
-                  ? work(array.length, read::bytes).map(Buffer::buffer)
-                  : Future.succeededFuture(bytes);
+              read.tell(flight);
+              return keepTimeline || read.switchboard() == null
+                  ? bytes
+                  : read.without(array, 0, array.length);
             })
         .otherwise(
             cause -> {
@@ -558,7 +559,8 @@ final class Exchange {
     house.metrics().finished(record, story, trace.spanId());
     count(record);
     trace.finish(record, story);
-    LOG.info(
+    LOG.atLevel(outcome == Outcome.OK ? Level.DEBUG : Level.INFO)
+        .log(
         "request_end request={} endpoint={} outcome={} status={} replica={} wall_ms={}",
         record.id(),
         record.endpoint(),

@@ -114,6 +114,9 @@ public final class PublicServer extends VerticleBase {
         .setMaxInitialLineLength(config.maxUriBytes())
         .setSendBufferSize(SEND_BUFFER_BYTES)
         .setTcpNoDelay(true)
+        // Nobody upgrades to a WebSocket here; its handlers would look at every request.
+        .setPerFrameWebSocketCompressionSupported(false)
+        .setPerMessageWebSocketCompressionSupported(false)
         .setIdleTimeout(0);
   }
 

@@ -1,88 +1,185 @@
 package dev.switchboard.gateway.stream;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.TimelineJson;
+import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads from an answer what the flight wants to know, and takes our own object out of it. */
+/**
+ * Reads from an answer, or a chunk of one, what the flight wants to know.
+ *
+ * <p>The text is passed over and not kept: only usage, the choices' finish reasons, an error and
+ * our own {@code switchboard} object become values. That object is taken out by cutting its bytes,
+ * so what a foreign server says beside it goes on as it came.
+ */
 public final class AnswerReader {
   private static final Logger LOG = LoggerFactory.getLogger(AnswerReader.class);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String SWITCHBOARD = "switchboard";
 
-  private AnswerReader() {}
+  private final byte[] bytes;
+  private final int from;
+  private final JsonParser parser;
+  private @Nullable JsonNode usage;
+  private @Nullable JsonNode error;
+  private @Nullable JsonNode switchboard;
+  private @Nullable String finishReason;
+  private int cutFrom;
+  private int cutTo;
 
-  /**
-   * An answer, or a chunk of one.
-   *
-   * @param changed our object was taken out: the bytes must be written anew
-   * @param error the upstream's own error object was in it
-   */
-  public record Read(ObjectNode root, boolean changed, boolean error) {
-    public byte[] bytes() throws JsonProcessingException {
-      return JSON.writeValueAsBytes(root);
-    }
+  private AnswerReader(byte[] bytes, int from, int length) throws IOException {
+    this.bytes = bytes;
+    this.from = from;
+    this.parser = JSON.createParser(bytes, from, length);
   }
 
   /**
-   * Parses an answer or a chunk of it.
+   * What an answer says.
    *
-   * @param keepTimeline leave the {@code switchboard} object for the client
-   * @throws IOException when it is not a JSON object
+   * @param errorMessage of the upstream's own error object; null when there is none
+   * @param cutFrom where the bytes of our object begin, the comma before it included
+   * @param cutTo where they end; not above {@code cutFrom} when there is none
    */
-  public static Read read(byte[] bytes, int from, int length, Flight flight, boolean keepTimeline)
-      throws IOException {
-    return read(parse(bytes, from, length), flight, keepTimeline);
-  }
+  public record Answer(
+      @Nullable Usage usage,
+      @Nullable String finishReason,
+      @Nullable JsonNode switchboard,
+      @Nullable String errorMessage,
+      int cutFrom,
+      int cutTo) {
 
-  /**
-   * An answer as a tree; on any thread.
-   *
-   * @throws IOException when it is not a JSON object
-   */
-  public static ObjectNode parse(byte[] bytes, int from, int length) throws IOException {
-    if (!(JSON.readTree(bytes, from, length) instanceof ObjectNode root)) {
-      throw new IOException("not a JSON object");
-    }
-    return root;
-  }
-
-  /** Tells the flight what a parsed answer says, and takes our object out of it. */
-  public static Read read(ObjectNode root, Flight flight, boolean keepTimeline) {
-    usage(root.path("usage"), flight);
-    finishReason(root.path("choices"), flight);
-    timelines(root.path(SWITCHBOARD), flight);
-    boolean changed = !keepTimeline && root.remove(SWITCHBOARD) != null;
-    return new Read(root, changed, root.path("error").isObject());
-  }
-
-  private static void usage(JsonNode usage, Flight flight) {
-    if (usage.isObject()) {
-      flight.usage(
-          new Usage(
-              usage.path("prompt_tokens").asInt(-1),
-              usage.path("prompt_tokens_details").path("cached_tokens").asInt(0),
-              usage.path("completion_tokens").asInt(-1)));
-    }
-  }
-
-  private static void finishReason(JsonNode choices, Flight flight) {
-    for (JsonNode choice : choices) {
-      if (choice.path("finish_reason").isTextual()) {
-        flight.finishReason(choice.path("finish_reason").asText());
+    /** Tells the flight. */
+    public void tell(Flight flight) {
+      if (usage != null) {
+        flight.usage(usage);
+      }
+      if (finishReason != null) {
+        flight.finishReason(finishReason);
+      }
+      if (switchboard != null) {
+        timelines(switchboard, flight);
       }
     }
+
+    /** The same bytes without our object. */
+    public Buffer without(byte[] bytes, int from, int to) {
+      Buffer rest = Buffer.buffer(to - from);
+      if (cutTo <= cutFrom) {
+        return rest.appendBytes(bytes, from, to - from);
+      }
+      return rest.appendBytes(bytes, from, cutFrom - from).appendBytes(bytes, cutTo, to - cutTo);
+    }
+  }
+
+  /**
+   * Reads an answer or a chunk of it; on any thread.
+   *
+   * @throws IOException when it is not a JSON object
+   */
+  public static Answer read(byte[] bytes, int from, int length) throws IOException {
+    AnswerReader reader = new AnswerReader(bytes, from, length);
+    try (JsonParser parser = reader.parser) {
+      reader.members(parser);
+    }
+    return reader.answer();
+  }
+
+  private void members(JsonParser json) throws IOException {
+    if (json.nextToken() != JsonToken.START_OBJECT) {
+      throw new IOException("not a JSON object");
+    }
+    int end = position();
+    boolean first = true;
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      String name = json.currentName();
+      json.nextToken();
+      switch (name) {
+        case "usage" -> usage = JSON.readTree(json);
+        case "error" -> error = JSON.readTree(json);
+        case "choices" -> choices(json);
+        case SWITCHBOARD -> ours(json, end, first);
+        default -> json.skipChildren();
+      }
+      json.finishToken();
+      end = position();
+      first = false;
+    }
+  }
+
+  /** Behind the last token, whose text was read to its end. */
+  private int position() {
+    return from + (int) parser.currentLocation().getByteOffset();
+  }
+
+  private void ours(JsonParser json, int end, boolean first) throws IOException {
+    if (switchboard != null) {
+      throw new IOException("two " + SWITCHBOARD + " objects");
+    }
+    switchboard = JSON.readTree(json);
+    cutFrom = end;
+    cutTo = position();
+    if (first) {
+      while (bytes[cutTo] == ' ' || bytes[cutTo] == ',') {
+        cutTo++;
+      }
+    }
+  }
+
+  private void choices(JsonParser json) throws IOException {
+    if (json.currentToken() != JsonToken.START_ARRAY) {
+      json.skipChildren();
+      return;
+    }
+    while (json.nextToken() != JsonToken.END_ARRAY) {
+      if (json.currentToken() == JsonToken.START_OBJECT) {
+        choice(json);
+      } else {
+        json.skipChildren();
+      }
+    }
+  }
+
+  private void choice(JsonParser json) throws IOException {
+    while (json.nextToken() == JsonToken.FIELD_NAME) {
+      boolean reason = json.currentName().equals("finish_reason");
+      if (json.nextToken() == JsonToken.VALUE_STRING && reason) {
+        finishReason = json.getText();
+      } else {
+        json.skipChildren();
+      }
+    }
+  }
+
+  private Answer answer() {
+    JsonNode failed = error;
+    return new Answer(
+        usage == null || !usage.isObject() ? null : usage(usage),
+        finishReason,
+        switchboard,
+        failed == null || !failed.isObject()
+            ? null
+            : failed.path("message").asText("unknown error"),
+        cutFrom,
+        cutTo);
+  }
+
+  private static Usage usage(JsonNode usage) {
+    return new Usage(
+        usage.path("prompt_tokens").asInt(-1),
+        usage.path("prompt_tokens_details").path("cached_tokens").asInt(0),
+        usage.path("completion_tokens").asInt(-1));
   }
 
   /** Gives a worker's document to the flight; one that cannot be read costs its detail only. */

@@ -141,7 +141,7 @@ public final class EventRelay {
   private void finish(byte[] bytes, int from, int to) {
     int payload = payload(bytes, from, to);
     try {
-      AnswerReader.read(bytes, payload, to - payload, flight, true);
+      AnswerReader.read(bytes, payload, to - payload).tell(flight);
     } catch (IOException e) {
       // Forwarded as it is: the client may make more of it than we do.
       flight.finishReason(null);
@@ -151,10 +151,10 @@ public final class EventRelay {
   private void special(byte[] bytes, int from, int to) {
     int payload = payload(bytes, from, to);
     try {
-      AnswerReader.Read read =
-          AnswerReader.read(bytes, payload, to - payload, flight, keepTimeline);
-      if (read.error()) {
-        upstreamError = read.root().path("error").path("message").asText("unknown error");
+      AnswerReader.Answer read = AnswerReader.read(bytes, payload, to - payload);
+      read.tell(flight);
+      if (read.errorMessage() != null) {
+        upstreamError = read.errorMessage();
         if (!committed && !commit) {
           broken("the replica failed: " + upstreamError);
           return;
@@ -162,11 +162,11 @@ public final class EventRelay {
       } else if (EventScanner.hasContent(bytes, from, to)) {
         flight.content();
       }
-      if (read.changed()) {
-        out.appendString("data: ").appendBytes(read.bytes()).appendString("\n\n");
-        commit = true;
-      } else {
+      if (keepTimeline || read.switchboard() == null) {
         forward(bytes, from, to);
+      } else {
+        out.appendBuffer(read.without(bytes, from, to));
+        commit = true;
       }
     } catch (IOException e) {
       forward(bytes, from, to);

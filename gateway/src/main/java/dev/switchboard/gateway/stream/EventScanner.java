@@ -7,10 +7,10 @@ import java.util.Arrays;
 /**
  * Cuts an upstream's bytes into server-sent events and says of each what it is.
  *
- * <p>A token's event is looked at by a few byte searches and never parsed. The searches are sound
- * on JSON: a string value cannot hold {@code "switchboard":} since its quotes would be escaped, so
- * the bytes appear only where a member begins. An event ends at an empty line, in either line
- * ending.
+ * <p>A token's event is never parsed: one pass looks at each place where a member's name ends,
+ * {@code ":}, and compares what stands before it. That is sound on JSON: a string value cannot hold
+ * {@code "switchboard":} since its quotes would be escaped, so the bytes appear only where a member
+ * begins. An event ends at an empty line, in either line ending.
  *
  * <p>Events may be cut anywhere by the network; the incomplete rest is kept, up to {@link
  * #MAX_EVENT_BYTES}.
@@ -106,41 +106,59 @@ final class EventScanner {
     if (startsWith(bytes, from, to, DONE) || startsWith(bytes, from, to, DONE_TIGHT)) {
       return Kind.DONE;
     }
-    if (find(bytes, from, to, SWITCHBOARD) >= 0
-        || find(bytes, from, to, ERROR) >= 0
-        || holdsObject(bytes, from, to, USAGE)) {
-      return Kind.SPECIAL;
+    Kind kind = Kind.OTHER;
+    for (int i = from + 2; i < to; i++) {
+      if (bytes[i] == ':' && bytes[i - 1] == '"') {
+        Kind found = member(bytes, from, i + 1, to);
+        kind = found.compareTo(kind) < 0 ? found : kind;
+      }
     }
-    if (nonEmptyString(bytes, from, to, FINISH)) {
-      return Kind.FINISH;
+    return kind;
+  }
+
+  /** What the member whose name and colon end here makes of its event. */
+  private static Kind member(byte[] bytes, int from, int end, int to) {
+    return switch (bytes[end - 3]) {
+      case 'd' -> endsWith(bytes, from, end, SWITCHBOARD) ? Kind.SPECIAL : Kind.OTHER;
+      case 'r' -> endsWith(bytes, from, end, ERROR) ? Kind.SPECIAL : Kind.OTHER;
+      case 'e' -> roleOrUsage(bytes, from, end, to);
+      case 'n' ->
+          endsWith(bytes, from, end, FINISH) && nonEmptyString(bytes, end, to)
+              ? Kind.FINISH
+              : Kind.OTHER;
+      case 't', 's' -> isContent(bytes, from, end, to) ? Kind.CONTENT : Kind.OTHER;
+      default -> Kind.OTHER;
+    };
+  }
+
+  private static Kind roleOrUsage(byte[] bytes, int from, int end, int to) {
+    if (endsWith(bytes, from, end, ROLE)) {
+      return Kind.PRELUDE;
     }
-    if (hasContent(bytes, from, to)) {
-      return Kind.CONTENT;
+    boolean usage = endsWith(bytes, from, end, USAGE) && valueStart(bytes, end, to) == '{';
+    return usage ? Kind.SPECIAL : Kind.OTHER;
+  }
+
+  private static boolean isContent(byte[] bytes, int from, int end, int to) {
+    for (byte[] member : TEXTS) {
+      if (endsWith(bytes, from, end, member)) {
+        return nonEmptyString(bytes, end, to);
+      }
     }
-    return find(bytes, from, to, ROLE) >= 0 ? Kind.PRELUDE : Kind.OTHER;
+    return endsWith(bytes, from, end, TOOL_CALLS) && valueStart(bytes, end, to) == '[';
   }
 
   static boolean hasContent(byte[] bytes, int from, int to) {
-    for (byte[] member : TEXTS) {
-      if (nonEmptyString(bytes, from, to, member)) {
+    for (int i = from + 2; i < to; i++) {
+      if (bytes[i] == ':' && bytes[i - 1] == '"' && isContent(bytes, from, i + 1, to)) {
         return true;
       }
     }
-    int tools = find(bytes, from, to, TOOL_CALLS);
-    return tools >= 0 && valueStart(bytes, tools + TOOL_CALLS.length, to) == '[';
+    return false;
   }
 
-  private static boolean holdsObject(byte[] bytes, int from, int to, byte[] member) {
-    int at = find(bytes, from, to, member);
-    return at >= 0 && valueStart(bytes, at + member.length, to) == '{';
-  }
-
-  private static boolean nonEmptyString(byte[] bytes, int from, int to, byte[] member) {
-    int at = find(bytes, from, to, member);
-    if (at < 0) {
-      return false;
-    }
-    int value = skipSpaces(bytes, at + member.length, to);
+  private static boolean nonEmptyString(byte[] bytes, int at, int to) {
+    int value = skipSpaces(bytes, at, to);
     return value + 1 < to && bytes[value] == '"' && bytes[value + 1] != '"';
   }
 
@@ -157,23 +175,14 @@ final class EventScanner {
     return i;
   }
 
+  private static boolean endsWith(byte[] bytes, int from, int end, byte[] suffix) {
+    return end - from >= suffix.length
+        && Arrays.equals(bytes, end - suffix.length, end, suffix, 0, suffix.length);
+  }
+
   private static boolean startsWith(byte[] bytes, int from, int to, byte[] prefix) {
     return to - from >= prefix.length
         && Arrays.equals(bytes, from, from + prefix.length, prefix, 0, prefix.length);
-  }
-
-  /** Where a pattern begins; −1 when it is not there. */
-  static int find(byte[] bytes, int from, int to, byte[] pattern) {
-    int last = to - pattern.length;
-    // The second byte is rarer than the quote that every pattern begins with.
-    byte second = pattern[1];
-    for (int i = from; i <= last; i++) {
-      if (bytes[i + 1] == second
-          && Arrays.equals(bytes, i, i + pattern.length, pattern, 0, pattern.length)) {
-        return i;
-      }
-    }
-    return -1;
   }
 
   private static byte[] ascii(String text) {

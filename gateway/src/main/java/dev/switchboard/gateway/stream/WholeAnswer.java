@@ -12,18 +12,18 @@ public final class WholeAnswer {
   /** The body; fails when it is larger than allowed or the connection breaks. */
   public static Future<Buffer> collect(HttpClientResponse response, int maxBytes) {
     Promise<Buffer> promise = Promise.promise();
-    Buffer body = Buffer.buffer();
+    Pieces body = new Pieces();
     response.handler(
         chunk -> {
           if (body.length() + chunk.length() > maxBytes) {
             promise.tryFail("the answer is larger than " + maxBytes + " bytes");
             response.request().reset();
           } else {
-            body.appendBuffer(chunk);
+            body.add(chunk);
           }
         });
     response.exceptionHandler(promise::tryFail);
-    response.endHandler(nothing -> promise.tryComplete(body));
+    response.endHandler(nothing -> promise.tryComplete(body.joined()));
     return promise.future();
   }
 }

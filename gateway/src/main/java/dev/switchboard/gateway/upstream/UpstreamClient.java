@@ -47,7 +47,18 @@ public final class UpstreamClient {
     return client.request(
         new RequestOptions()
             .setMethod(method)
-            .setAbsoluteURI(base + path)
+            .setHost(base.getHost())
+            .setPort(base.getPort() >= 0 ? base.getPort() : defaultPort(base))
+            .setSsl(isTls(base))
+            .setURI(base.getRawPath() + path)
             .setFollowRedirects(false));
+  }
+
+  private static boolean isTls(URI base) {
+    return "https".equals(base.getScheme());
+  }
+
+  private static int defaultPort(URI base) {
+    return isTls(base) ? 443 : 80;
   }
 }
