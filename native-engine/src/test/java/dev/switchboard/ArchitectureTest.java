@@ -17,10 +17,10 @@ final class ArchitectureTest {
       slices().matching("dev.switchboard.(*)..").should().beFreeOfCycles();
 
   @ArchTest
-  static final ArchRule onlyTheWorkerKnowsVertx =
+  static final ArchRule onlyTheWorkerAndItsFramingKnowVertx =
       noClasses()
           .that()
-          .resideOutsideOfPackage("dev.switchboard.worker..")
+          .resideOutsideOfPackages("dev.switchboard.worker..", "dev.switchboard.framing..")
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage("io.vertx..", "io.netty..");

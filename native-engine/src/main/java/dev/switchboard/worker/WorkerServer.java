@@ -1,5 +1,6 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ModelCard;
@@ -16,7 +17,6 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.http.HttpVersion;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
@@ -93,7 +93,6 @@ final class WorkerServer {
         .setPort(settings.port())
         .setMaxHeaderSize(settings.headerBytes())
         .setMaxInitialLineLength(settings.uriBytes())
-        .setMaxChunkSize(16 << 10)
         .setSendBufferSize(SEND_BUFFER_BYTES)
         .setTcpNoDelay(true)
         .setUseAlpn(false)
@@ -109,6 +108,7 @@ final class WorkerServer {
 
   private void opened(HttpConnection connection) {
     if (connections.opened(connection)) {
+      StrictRequestDecoder.install(connection, settings.uriBytes(), settings.headerBytes());
       connection.closeHandler(closed -> connections.closed(connection));
     } else {
       connection.close();
@@ -123,11 +123,6 @@ final class WorkerServer {
     connections.requestStarted(connection);
     request.response().endHandler(end -> connections.requestEnded(connection));
     Exchange exchange = exchange(request);
-    ApiError refusal = framing(request);
-    if (refusal != null) {
-      exchange.errorAndClose(refusal);
-      return;
-    }
     try {
       route(exchange);
     } catch (ApiException refused) {
@@ -135,20 +130,6 @@ final class WorkerServer {
     } catch (RuntimeException broken) {
       fail(exchange, broken);
     }
-  }
-
-  /**
-   * Why it cannot be told where its body ends. A coding other than chunked is not decoded: what
-   * follows would be taken for the next request.
-   */
-  private static @Nullable ApiError framing(HttpServerRequest request) {
-    List<String> codings = request.headers().getAll("Transfer-Encoding");
-    boolean chunked = codings.size() == 1 && codings.getFirst().equalsIgnoreCase("chunked");
-    if (codings.isEmpty() || (chunked && request.version() == HttpVersion.HTTP_1_1)) {
-      return null;
-    }
-    return ApiError.invalid(
-        "Transfer-Encoding", "Transfer-Encoding can only be chunked, and only in HTTP/1.1.");
   }
 
   private Exchange exchange(HttpServerRequest request) {
@@ -395,6 +376,10 @@ final class WorkerServer {
           case TooLongHttpLineException line -> ApiError.uriTooLong(settings.uriBytes());
           case TooLongHttpHeaderException header ->
               ApiError.headersTooLarge(settings.headerBytes());
+          case StrictRequestDecoder.RefusedHeadException refused ->
+              ApiError.malformed(String.valueOf(refused.getMessage()));
+          case StrictRequestDecoder.RefusedHostException host ->
+              ApiError.malformed(String.valueOf(host.getMessage()));
           case null, default -> ApiError.malformed("The request is not valid HTTP.");
         };
     exchange(request).errorAndClose(error);

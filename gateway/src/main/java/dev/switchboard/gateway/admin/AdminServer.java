@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
@@ -12,6 +13,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
+import dev.switchboard.gateway.http.ProtocolGuard;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.openai.ApiError;
@@ -22,6 +24,7 @@ import io.vertx.core.VerticleBase;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
@@ -77,6 +80,11 @@ public final class AdminServer extends VerticleBase {
                 .setPort(port)
                 .setHttp2ClearTextEnabled(false)
                 .setIdleTimeout(75));
+    created.connectionHandler(
+        connection ->
+            StrictRequestDecoder.install(
+                connection, house.http().maxUriBytes(), house.http().maxHeaderBytes()));
+    created.invalidRequestHandler(this::unreadable);
     server = created;
     return created.requestHandler(router()).listen();
   }
@@ -90,6 +98,18 @@ public final class AdminServer extends VerticleBase {
   /** Everything that can be asked for but the two probes, once it listens. */
   public List<AdminRoute> routes() {
     return routes;
+  }
+
+  /** What follows a head that could not be read cannot be trusted. */
+  private void unreadable(HttpServerRequest request) {
+    ApiError error = ProtocolGuard.unreadable(request, house.http());
+    request
+        .response()
+        .setStatusCode(error.status())
+        .putHeader("Content-Type", "application/json")
+        .putHeader("Connection", "close")
+        .end(error.toJson())
+        .onComplete(done -> request.connection().close());
   }
 
   private Router router() {

@@ -83,7 +83,7 @@ final class FakeWorker implements Callable<Integer> {
     try {
       for (SocketChannel next = listener.accept(); next != null; next = listener.accept()) {
         // The selector knows it from here on.
-        Client unused = new Client(loop, next);
+        var _ = new Client(loop, next);
       }
     } catch (IOException e) {
       throw new IllegalStateException("cannot accept", e);
@@ -181,8 +181,14 @@ final class FakeWorker implements Callable<Integer> {
   // ------------------------------------------------------------------ what it says
 
   private static final String STREAM_HEAD =
-      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-          + "Cache-Control: no-store\r\nTransfer-Encoding: chunked\r\n\r\n";
+      String.join(
+          "\r\n",
+          "HTTP/1.1 200 OK",
+          "Content-Type: text/event-stream; charset=utf-8",
+          "Cache-Control: no-store",
+          "Transfer-Encoding: chunked",
+          "",
+          "");
   private static final String STREAM_END = chunk("data: [DONE]\n\n") + "0\r\n\r\n";
 
   private static String chunk(String data) {

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.http.HttpClient;
 import java.nio.file.Files;
@@ -135,7 +136,10 @@ public final class GatewayBench implements Callable<Integer> {
     try (ServerProcess worker = worker(directory, pinned ? 0 : -1)) {
       int port =
           Integer.parseInt(worker.await(line -> line.startsWith("listening ")).substring(10));
-      start(directory, pinned ? cores - 1 : -1, new InetSocketAddress("127.0.0.1", port));
+      start(
+          directory,
+          pinned ? cores - 1 : -1,
+          new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
       GatewayReport report = new GatewayReport(machine(cores, pinned));
       measure(report);
       report.print(System.out);

@@ -54,7 +54,7 @@ final class LoadClient implements HttpReader.Sink {
   /**
    * Sends a request.
    *
-   * @param intendedNanos when it was to be sent; what it waited since then counts as latency
+   * @param intended when it was to be sent; what it waited since then counts as latency
    */
   void send(byte[] request, boolean streamed, long intended) {
     stream = streamed;

@@ -48,8 +48,12 @@ final class NioConnection {
     }
   }
 
-  /** Does what the selector says is possible. */
-  void ready(ByteBuffer scratch) {
+  /**
+   * Does what the selector says is possible.
+   *
+   * @param scratch and bytes: equally large, and anybody's between two calls
+   */
+  void ready(ByteBuffer scratch, byte[] bytes) {
     try {
       if (key.isWritable()) {
         channel.write(waiting);
@@ -58,20 +62,21 @@ final class NioConnection {
         }
       }
       if (key.isReadable()) {
-        read(scratch);
+        read(scratch, bytes);
       }
     } catch (IOException e) {
       broke();
     }
   }
 
-  private void read(ByteBuffer scratch) throws IOException {
+  private void read(ByteBuffer scratch, byte[] bytes) throws IOException {
     scratch.clear();
     int read = channel.read(scratch);
     if (read < 0) {
       broke();
     } else if (read > 0) {
-      reader.feed(scratch.array(), read);
+      scratch.flip().get(bytes, 0, read);
+      reader.feed(bytes, read);
     }
   }
 

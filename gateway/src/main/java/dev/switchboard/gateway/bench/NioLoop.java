@@ -17,8 +17,8 @@ final class NioLoop implements AutoCloseable {
   private static final long PARK_SLACK_NANOS = 80_000;
 
   private final Selector selector;
-  // On the heap, so that a reader can index it; the channel copies once more.
-  private final ByteBuffer scratch = ByteBuffer.allocate(READ_BYTES);
+  private final ByteBuffer scratch = ByteBuffer.allocateDirect(READ_BYTES);
+  private final byte[] bytes = new byte[READ_BYTES];
   private final Consumer<SelectionKey> ready = this::ready;
   private Runnable acceptable = () -> {};
 
@@ -40,6 +40,7 @@ final class NioLoop implements AutoCloseable {
    *
    * @param busy something is under way on this core: others must have it meanwhile
    */
+  @SuppressWarnings("ThreadPriorityCheck") // The worker shares this core, and has work now.
   void turn(long untilNanos, boolean busy) throws IOException {
     long wait = untilNanos - System.nanoTime();
     if (wait > COARSE_NANOS) {
@@ -63,7 +64,7 @@ final class NioLoop implements AutoCloseable {
   private void ready(SelectionKey key) {
     if (key.attachment() instanceof NioConnection connection) {
       if (key.isValid()) {
-        connection.ready(scratch);
+        connection.ready(scratch, bytes);
       }
     } else {
       acceptable.run();

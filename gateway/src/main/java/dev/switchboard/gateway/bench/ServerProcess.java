@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.StringTokenizer;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -20,6 +21,9 @@ final class ServerProcess implements AutoCloseable {
 
   /** Linux counts a process's time in these. */
   private static final double TICK_SECONDS = 0.01;
+
+  /** Of /proc/PID/stat, between the process's name and its user and system time. */
+  private static final int FIELDS_BEFORE_TIMES = 11;
 
   private final Process process;
   private final Path log;
@@ -92,8 +96,11 @@ final class ServerProcess implements AutoCloseable {
     File stat = new File("/proc/" + pid + "/stat");
     String text = Files.readString(stat.toPath());
     // The name may hold spaces; what follows it does not.
-    String[] fields = text.substring(text.lastIndexOf(')') + 2).split(" ");
-    return (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) * TICK_SECONDS;
+    StringTokenizer fields = new StringTokenizer(text.substring(text.lastIndexOf(')') + 1), " ");
+    for (int i = 0; i < FIELDS_BEFORE_TIMES; i++) {
+      fields.nextToken();
+    }
+    return (Long.parseLong(fields.nextToken()) + Long.parseLong(fields.nextToken())) * TICK_SECONDS;
   }
 
   /** Resident memory. */

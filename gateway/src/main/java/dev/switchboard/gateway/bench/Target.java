@@ -2,6 +2,7 @@ package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -156,7 +157,7 @@ record Target(
   }
 
   private static InetSocketAddress awaited(int port) throws IOException {
-    InetSocketAddress address = new InetSocketAddress("127.0.0.1", port);
+    InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
     long deadline = System.nanoTime() + 20_000_000_000L;
     for (; ; ) {
       try (var socket = new java.net.Socket()) {
@@ -193,7 +194,9 @@ record Target(
             + prompt(promptBytes)
             + "\"}]}";
     String head =
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        "POST /v1/chat/completions HTTP/1.1\r\n"
+            + "Host: 127.0.0.1\r\n"
+            + "Content-Type: application/json\r\n"
             + headers
             + "Content-Length: "
             + body.length()

@@ -17,31 +17,47 @@ public final class Flight {
   /** A moment of the request; all in the order in which they happen. */
   public enum Mark {
     /** Its head had arrived. */
-    ACCEPTED,
+    ACCEPTED(0),
     /** The last byte of its body had arrived. */
-    RECEIVED,
+    RECEIVED(1),
     /** It was read and validated. */
-    PARSED,
+    PARSED(2),
     /** Admission let it pass. */
-    ADMITTED,
+    ADMITTED(3),
     /** The replica that served it was chosen. */
-    ROUTED,
+    ROUTED(4),
     /** A connection to it was there. */
-    CONNECTED,
+    CONNECTED(5),
     /** The upstream's head had arrived. */
-    ANSWERED,
+    ANSWERED(6),
     /** The first content. */
-    FIRST_TOKEN,
+    FIRST_TOKEN(7),
     /** The upstream's last byte. */
-    UPSTREAM_ENDED,
+    UPSTREAM_ENDED(8),
     /** The last byte went out to the client, or the client was gone. */
-    ENDED
+    ENDED(9);
+
+    /** How many there are. */
+    static final int COUNT = values().length;
+
+    private final int place;
+
+    Mark(int place) {
+      this.place = place;
+    }
+
+    /** Where a list of times holds it. */
+    int place() {
+      return place;
+    }
   }
 
   private final String id;
   private final NanoClock clock;
-  /** Epoch nanoseconds by ordinal; 0 where one is not reached. */
-  private final long[] marks = new long[FlightRecord.MARKS];
+
+  /** Epoch nanoseconds by place; 0 where one is not reached. */
+  private final long[] marks = new long[Mark.COUNT];
+
   private final List<FlightRecord.Attempt> attempts = new ArrayList<>(1);
   private final List<FlightRecord.Interval> stalls = new ArrayList<>();
 
@@ -71,13 +87,13 @@ public final class Flight {
   /** Sets a mark to now and returns it; a later attempt moves the marks of an earlier one. */
   public long mark(Mark mark) {
     long now = clock.epochNanos();
-    marks[mark.ordinal()] = now;
+    marks[mark.place()] = now;
     return now;
   }
 
   /** Epoch nanoseconds of a mark; 0 while it is not set. */
   public long at(Mark mark) {
-    return marks[mark.ordinal()];
+    return marks[mark.place()];
   }
 
   public long now() {
@@ -177,7 +193,7 @@ public final class Flight {
     contentEvents++;
     long gap = -1;
     if (at(Mark.FIRST_TOKEN) == 0) {
-      marks[Mark.FIRST_TOKEN.ordinal()] = now;
+      marks[Mark.FIRST_TOKEN.place()] = now;
     } else {
       gap = now - lastContentNanos;
       longestGapNanos = Math.max(longestGapNanos, gap);

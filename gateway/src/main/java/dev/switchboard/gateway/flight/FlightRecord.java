@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * What stays of a request.
  *
  * @param status HTTP status that was sent; 0 when the client left before one was
- * @param marks epoch nanoseconds by the mark's ordinal; 0 for those that were not reached
+ * @param marks epoch nanoseconds by the mark's place; 0 for those that were not reached
  * @param decision of the last attempt
  * @param contentEvents pieces of content that arrived; longestGapNanos between two of them
  * @param stalls when the upstream was paused because the client did not read
@@ -39,8 +39,6 @@ public record FlightRecord(
     List<RequestTimeline> timelines,
     EngineStamps engineStamps) {
 
-  static final int MARKS = Mark.values().length;
-
   public FlightRecord {
     marks = marks.clone();
     attempts = List.copyOf(attempts);
@@ -60,7 +58,7 @@ public record FlightRecord(
 
   /** Epoch nanoseconds of a mark; 0 when it was never reached. */
   public long at(Mark mark) {
-    return marks[mark.ordinal()];
+    return marks[mark.place()];
   }
 
   public long wallNanos() {

@@ -116,12 +116,12 @@ final class Exchange {
     this.flight = flight;
     this.trace = trace;
     this.deadline = new DeadlineTimer(vertx, house.deadlines(), flight, this::deadlineMissed);
-    flight.tenant(caller.tenant());
     flight.endpoint(endpoint.operation());
     flight.traceId(trace.traceId());
   }
 
   void start() {
+    flight.tenant(caller.tenant());
     house.recorder().begin(flight.id());
     response.closeHandler(closed -> clientGone());
     response.exceptionHandler(broken -> clientGone());
@@ -561,13 +561,13 @@ final class Exchange {
     trace.finish(record, story);
     LOG.atLevel(outcome == Outcome.OK ? Level.DEBUG : Level.INFO)
         .log(
-        "request_end request={} endpoint={} outcome={} status={} replica={} wall_ms={}",
-        record.id(),
-        record.endpoint(),
-        outcome.label(),
-        status,
-        record.replica(),
-        record.wallNanos() / 1_000_000);
+            "request_end request={} endpoint={} outcome={} status={} replica={} wall_ms={}",
+            record.id(),
+            record.endpoint(),
+            outcome.label(),
+            status,
+            record.replica(),
+            record.wallNanos() / 1_000_000);
   }
 
   private void count(FlightRecord record) {

@@ -1,22 +1,18 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.openai.ApiError;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.http.HttpVersion;
 import org.jspecify.annotations.Nullable;
 
 /** What a request's head must be, before anything else looks at it. */
-final class ProtocolGuard {
+public final class ProtocolGuard {
   private ProtocolGuard() {}
 
   /** Why the head is refused; null when it is fine. */
-  static @Nullable ApiError refusal(HttpServerRequest request) {
-    int hosts = request.headers().getAll("Host").size();
-    if (hosts > 1 || (hosts == 0 && request.version() == HttpVersion.HTTP_1_1)) {
-      return invalidHost();
-    }
+  public static @Nullable ApiError refusal(HttpServerRequest request) {
     String encoding = request.getHeader("Content-Encoding");
     if (encoding != null && !encoding.equalsIgnoreCase("identity")) {
       return ApiError.unsupportedMediaType(
@@ -35,13 +31,16 @@ final class ProtocolGuard {
   }
 
   /** Why Netty could not read the head. */
-  static ApiError unreadable(HttpServerRequest request, HttpConfig config) {
+  public static ApiError unreadable(HttpServerRequest request, HttpConfig config) {
     Throwable cause = request.decoderResult().cause();
     if (cause instanceof TooLongHttpLineException) {
       return ApiError.uriTooLong(config.maxUriBytes());
     }
     if (cause instanceof TooLongHttpHeaderException) {
       return ApiError.headersTooLarge(config.maxHeaderBytes());
+    }
+    if (cause instanceof StrictRequestDecoder.RefusedHostException) {
+      return invalidHost();
     }
     String what =
         cause instanceof StrictRequestDecoder.RefusedHeadException refused

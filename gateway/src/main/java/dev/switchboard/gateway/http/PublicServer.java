@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Outcome;
@@ -79,7 +80,8 @@ public final class PublicServer extends VerticleBase {
     HttpServer created = vertx.createHttpServer(options(house.http()));
     created.connectionHandler(
         connection -> {
-          StrictRequestDecoder.install(connection, house.http());
+          StrictRequestDecoder.install(
+              connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
           watch.opened(connection);
         });
     created.invalidRequestHandler(this::invalid);

@@ -61,12 +61,12 @@ class ClientLedgerTest {
   void aStreamThatIsNotWhatItShouldBeIsAFault(String seen, String fault) {
     ClientLedger.Entry entry = ledger.begin(true);
     entry.status(200);
-    for (char what : seen.toCharArray()) {
-      switch (what) {
+    for (int i = 0; i < seen.length(); i++) {
+      switch (seen.charAt(i)) {
         case 'f' -> entry.finishReason();
         case 'd' -> entry.done();
         case 'e' -> entry.end();
-        default -> entry.token(what - '0');
+        default -> entry.token(seen.charAt(i) - '0');
       }
     }
 
@@ -94,12 +94,9 @@ class ClientLedgerTest {
 
   private static MetricsText counted(String outcomes, int inFlight, int gaps) {
     StringBuilder text = new StringBuilder("# HELP switchboard_requests_total Requests\n");
-    for (String outcome : outcomes.split(" ")) {
-      String[] pair = outcome.split("=");
+    for (String outcome : List.of(outcomes.split(" ", -1))) {
       text.append("switchboard_requests_total{model=\"m\",outcome=\"")
-          .append(pair[0])
-          .append("\"} ")
-          .append(pair[1])
+          .append(outcome.replace("=", "\"} "))
           .append('\n');
     }
     text.append("switchboard_requests_in_flight{model=\"m\"} ").append(inFlight).append('\n');
