@@ -1,7 +1,7 @@
 package dev.switchboard.framing;
 
 import io.netty.handler.codec.http.HttpHeaderNames;
-import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpVersion;
 import java.util.List;
 
@@ -10,7 +10,7 @@ final class HostHeader {
   private HostHeader() {}
 
   /** HTTP/1.0 has none, or one. What else RFC 3986 lets a name hold, no name has. */
-  static boolean isValid(HttpRequest request) {
+  static boolean isValid(HttpMessage request) {
     List<String> hosts = request.headers().getAll(HttpHeaderNames.HOST);
     if (hosts.isEmpty()) {
       return request.protocolVersion().compareTo(HttpVersion.HTTP_1_1) < 0;

@@ -3,30 +3,46 @@ package dev.switchboard.framing;
 import io.netty.buffer.ByteBuf;
 import org.jspecify.annotations.Nullable;
 
-/** Looks at the lines of a message, whatever they say: how they end, and how they begin. */
+/** Looks at the lines of a message: how they end, how they begin, and where a name ends. */
 final class LineScan {
   private byte last = '\n';
   private boolean first = true;
+  private boolean inFirstLine = true;
+  private boolean inName;
   private boolean folded;
   private boolean cut;
+  private boolean spaced;
 
   /** Looks at more bytes, all of them of lines. */
   void scan(ByteBuf buffer, int from, int to) {
     for (int i = from; i < to; i++) {
       byte next = buffer.getByte(i);
       if (last == '\n' && !first) {
-        folded |= next == ' ' || next == '\t';
+        inFirstLine = false;
+        inName = true;
+        folded |= isSpace(next);
       }
       cut |= (next == '\n') != (last == '\r');
+      if (next == ':' && inName) {
+        inName = false;
+        spaced |= !inFirstLine && isSpace(last);
+      }
       first = false;
       last = next;
     }
+  }
+
+  private static boolean isSpace(byte next) {
+    return next == ' ' || next == '\t';
   }
 
   /** What is wrong with the lines since the last part of a message; null when nothing is. */
   @Nullable String complaint() {
     if (cut) {
       return "A line must end in CR LF, and hold neither.";
+    }
+    if (spaced) {
+      return "A header's name must stand right before its colon.";
     }
     return folded ? "A line must not be folded." : null;
   }
@@ -35,7 +51,10 @@ final class LineScan {
   void forget() {
     last = '\n';
     first = true;
+    inFirstLine = true;
+    inName = false;
     folded = false;
     cut = false;
+    spaced = false;
   }
 }

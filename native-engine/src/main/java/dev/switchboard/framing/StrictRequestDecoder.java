@@ -2,16 +2,10 @@ package dev.switchboard.framing;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
-import io.netty.handler.codec.DecoderResult;
-import io.netty.handler.codec.http.DefaultLastHttpContent;
-import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpHeaderNames;
-import io.netty.handler.codec.http.HttpObject;
-import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpRequestDecoder;
-import io.netty.handler.codec.http.HttpVersion;
-import io.netty.util.ReferenceCountUtil;
 import io.vertx.core.http.HttpConnection;
 import io.vertx.core.net.impl.ConnectionBase;
 import java.util.List;
@@ -32,26 +26,7 @@ public final class StrictRequestDecoder extends HttpRequestDecoder {
   /** A body is passed on in pieces of at most so much. */
   private static final int MAX_PIECE_BYTES = 64 << 10;
 
-  private final LineScan lines = new LineScan();
-  private boolean refused;
-
-  /** Why a head is refused, in words for the client. */
-  public static final class RefusedHeadException extends IllegalArgumentException {
-    private static final long serialVersionUID = 1;
-
-    RefusedHeadException(String message) {
-      super(message);
-    }
-  }
-
-  /** There is not exactly one valid {@code Host}. */
-  public static final class RefusedHostException extends IllegalArgumentException {
-    private static final long serialVersionUID = 1;
-
-    RefusedHostException() {
-      super("A request must have exactly one valid Host header.");
-    }
-  }
+  private final StrictParts parts = new StrictParts(StrictRequestDecoder::complaint);
 
   private StrictRequestDecoder(int maxUriBytes, int maxHeaderBytes) {
     super(
@@ -74,69 +49,22 @@ public final class StrictRequestDecoder extends HttpRequestDecoder {
   @Override
   protected void decode(ChannelHandlerContext context, ByteBuf buffer, List<Object> out)
       throws Exception {
-    if (refused) {
+    if (parts.refused()) {
       buffer.skipBytes(buffer.readableBytes());
       return;
     }
     int begin = buffer.readerIndex();
     int known = out.size();
     super.decode(context, buffer, out);
-    // A call takes one line or more from the buffer, and after them at most one piece of a body.
-    lines.scan(buffer, begin, buffer.readerIndex() - contentBytes(out, known));
-    check(out, known);
+    parts.decoded(buffer, begin, out, known);
   }
 
-  private static int contentBytes(List<Object> out, int from) {
-    int bytes = 0;
-    for (int i = from; i < out.size(); i++) {
-      bytes += out.get(i) instanceof HttpContent content ? content.content().readableBytes() : 0;
+  private static @Nullable IllegalArgumentException complaint(HttpMessage head) {
+    IllegalArgumentException coding =
+        StrictParts.coding(head, head.headers().getAll(HttpHeaderNames.TRANSFER_ENCODING));
+    if (coding != null) {
+      return coding;
     }
-    return bytes;
-  }
-
-  private void check(List<Object> out, int from) {
-    for (int i = from; i < out.size(); i++) {
-      if (!(out.get(i) instanceof HttpObject part) || part.decoderResult().isFailure()) {
-        continue;
-      }
-      String complaint = part instanceof HttpRequest head ? complaint(head) : lines.complaint();
-      if (complaint != null) {
-        refuse(out, i, new RefusedHeadException(complaint));
-        return;
-      }
-      if (part instanceof HttpRequest head && !HostHeader.isValid(head)) {
-        refuse(out, i, new RefusedHostException());
-        return;
-      }
-      lines.forget();
-    }
-  }
-
-  /** What was read so far of a body is dropped with it: nobody knows where it ends. */
-  private void refuse(List<Object> out, int at, IllegalArgumentException why) {
-    refused = true;
-    for (int i = at; i < out.size(); i++) {
-      ReferenceCountUtil.release(i == at && out.get(i) instanceof HttpRequest ? null : out.get(i));
-    }
-    HttpObject part = (HttpObject) out.get(at);
-    out.subList(at, out.size()).clear();
-    HttpObject last = part instanceof HttpRequest ? part : new DefaultLastHttpContent();
-    last.setDecoderResult(DecoderResult.failure(why));
-    out.add(last);
-  }
-
-  private @Nullable String complaint(HttpRequest request) {
-    String found = lines.complaint();
-    if (found != null) {
-      return found;
-    }
-    List<String> codings = request.headers().getAll(HttpHeaderNames.TRANSFER_ENCODING);
-    if (!codings.isEmpty() && request.protocolVersion().compareTo(HttpVersion.HTTP_1_1) < 0) {
-      return "Transfer-Encoding is not part of HTTP/1.0.";
-    }
-    boolean plain =
-        codings.isEmpty()
-            || (codings.size() == 1 && codings.getFirst().equalsIgnoreCase("chunked"));
-    return plain ? null : "Transfer-Encoding must be chunked, and nothing else.";
+    return HostHeader.isValid(head) ? null : new RefusedHostException();
   }
 }

@@ -1,5 +1,7 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.framing.RefusedHeadException;
+import dev.switchboard.framing.RefusedHostException;
 import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
@@ -376,9 +378,9 @@ final class WorkerServer {
           case TooLongHttpLineException line -> ApiError.uriTooLong(settings.uriBytes());
           case TooLongHttpHeaderException header ->
               ApiError.headersTooLarge(settings.headerBytes());
-          case StrictRequestDecoder.RefusedHeadException refused ->
+          case RefusedHeadException refused ->
               ApiError.malformed(String.valueOf(refused.getMessage()));
-          case StrictRequestDecoder.RefusedHostException host ->
+          case RefusedHostException host ->
               ApiError.malformed(String.valueOf(host.getMessage()));
           case null, default -> ApiError.malformed("The request is not valid HTTP.");
         };

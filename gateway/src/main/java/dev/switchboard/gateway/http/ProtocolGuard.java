@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.http;
 
-import dev.switchboard.framing.StrictRequestDecoder;
+import dev.switchboard.framing.RefusedHeadException;
+import dev.switchboard.framing.RefusedHostException;
 import dev.switchboard.openai.ApiError;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
@@ -39,11 +40,11 @@ public final class ProtocolGuard {
     if (cause instanceof TooLongHttpHeaderException) {
       return ApiError.headersTooLarge(config.maxHeaderBytes());
     }
-    if (cause instanceof StrictRequestDecoder.RefusedHostException) {
+    if (cause instanceof RefusedHostException) {
       return invalidHost();
     }
     String what =
-        cause instanceof StrictRequestDecoder.RefusedHeadException refused
+        cause instanceof RefusedHeadException refused
             ? String.valueOf(refused.getMessage())
             : "The request is not valid HTTP/1.1.";
     return new ApiError(400, "invalid_request_error", "malformed_http", null, what);

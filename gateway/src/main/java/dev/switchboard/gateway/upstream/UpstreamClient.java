@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.upstream;
 
+import dev.switchboard.framing.StrictResponseDecoder;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpClient;
@@ -27,7 +28,9 @@ public final class UpstreamClient {
    */
   public UpstreamClient(Vertx vertx, int connectTimeoutMs, int maxConnections) {
     this.client =
-        vertx.createHttpClient(
+        vertx
+            .httpClientBuilder()
+            .with(
             new HttpClientOptions()
                 .setProtocolVersion(HttpVersion.HTTP_1_1)
                 .setKeepAlive(true)
@@ -35,8 +38,10 @@ public final class UpstreamClient {
                 .setPipelining(false)
                 .setTcpNoDelay(true)
                 .setConnectTimeout(connectTimeoutMs)
-                .setDecompressionSupported(false),
-            new PoolOptions().setHttp1MaxSize(maxConnections));
+                .setDecompressionSupported(false))
+            .with(new PoolOptions().setHttp1MaxSize(maxConnections))
+            .withConnectHandler(StrictResponseDecoder::install)
+            .build();
   }
 
   /**

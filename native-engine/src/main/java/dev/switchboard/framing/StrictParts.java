@@ -1,0 +1,102 @@
+package dev.switchboard.framing;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.handler.codec.DecoderResult;
+import io.netty.handler.codec.http.DefaultLastHttpContent;
+import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpMessage;
+import io.netty.handler.codec.http.HttpObject;
+import io.netty.util.ReferenceCountUtil;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a strict decoder does with the parts that Netty's gave for some bytes: passes them on, or
+ * lets the first that is not right fail and drops all that follows.
+ */
+final class StrictParts {
+  /** What is wrong with a head beyond its lines; null when nothing is. */
+  @FunctionalInterface
+  interface HeadRule {
+    @Nullable IllegalArgumentException complaint(HttpMessage head);
+  }
+
+  private final HeadRule rule;
+  private final LineScan lines = new LineScan();
+  private boolean refused;
+
+  StrictParts(HeadRule rule) {
+    this.rule = rule;
+  }
+
+  /** Whether something was refused, so that nothing is read any more. */
+  boolean refused() {
+    return refused;
+  }
+
+  /**
+   * Looks at what one call made of a buffer: it takes one line or more, and after them at most one
+   * piece of a body.
+   *
+   * @param begin where the buffer was read from
+   * @param known how many parts there were before
+   */
+  void decoded(ByteBuf buffer, int begin, List<Object> out, int known) {
+    lines.scan(buffer, begin, buffer.readerIndex() - contentBytes(out, known));
+    for (int i = known; i < out.size(); i++) {
+      if (!(out.get(i) instanceof HttpObject part) || part.decoderResult().isFailure()) {
+        continue;
+      }
+      IllegalArgumentException complaint = complaint(part);
+      if (complaint != null) {
+        refuse(out, i, complaint);
+        return;
+      }
+      lines.forget();
+    }
+  }
+
+  private static int contentBytes(List<Object> out, int from) {
+    int bytes = 0;
+    for (int i = from; i < out.size(); i++) {
+      bytes += out.get(i) instanceof HttpContent content ? content.content().readableBytes() : 0;
+    }
+    return bytes;
+  }
+
+  private @Nullable IllegalArgumentException complaint(HttpObject part) {
+    String line = lines.complaint();
+    if (line != null) {
+      return new RefusedHeadException(line);
+    }
+    return part instanceof HttpMessage head ? rule.complaint(head) : null;
+  }
+
+  /** What was read so far of a body is dropped with it: nobody knows where it ends. */
+  private void refuse(List<Object> out, int at, IllegalArgumentException why) {
+    refused = true;
+    HttpObject part = (HttpObject) out.get(at);
+    HttpObject last = part instanceof HttpMessage ? part : new DefaultLastHttpContent();
+    for (int i = at; i < out.size(); i++) {
+      if (out.get(i) != last) {
+        ReferenceCountUtil.release(out.get(i));
+      }
+    }
+    out.subList(at, out.size()).clear();
+    last.setDecoderResult(DecoderResult.failure(why));
+    out.add(last);
+  }
+
+  /** Whether a body's end can be told from a head's transfer codings. */
+  static @Nullable IllegalArgumentException coding(HttpMessage head, List<String> codings) {
+    if (!codings.isEmpty() && head.protocolVersion().minorVersion() == 0) {
+      return new RefusedHeadException("Transfer-Encoding is not part of HTTP/1.0.");
+    }
+    boolean plain =
+        codings.isEmpty()
+            || (codings.size() == 1 && codings.getFirst().equalsIgnoreCase("chunked"));
+    return plain
+        ? null
+        : new RefusedHeadException("Transfer-Encoding must be chunked, and nothing else.");
+  }
+}
