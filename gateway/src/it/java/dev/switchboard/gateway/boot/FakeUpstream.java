@@ -9,7 +9,9 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.URI;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
@@ -27,8 +29,13 @@ final class FakeUpstream implements AutoCloseable {
 
   final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
   final BlockingQueue<String> closed = new LinkedBlockingQueue<>();
+
+  /** The keys that probes came with. */
+  final Set<String> probed = ConcurrentHashMap.newKeySet();
+
   private final Vertx vertx = Vertx.vertx();
   private final HttpServer server;
+  private final String scheme;
   private volatile String load = "{}";
   private volatile Script script = (request, body) -> request.response().end();
 
@@ -37,9 +44,14 @@ final class FakeUpstream implements AutoCloseable {
   }
 
   FakeUpstream(int port) throws Exception {
+    this(new HttpServerOptions().setPort(port));
+  }
+
+  FakeUpstream(HttpServerOptions options) throws Exception {
+    scheme = options.isSsl() ? "https" : "http";
     server =
         vertx
-            .createHttpServer(new HttpServerOptions().setHost("127.0.0.1").setPort(port))
+            .createHttpServer(options.setHost("127.0.0.1"))
             .requestHandler(this::handle)
             .listen()
             .toCompletionStage()
@@ -52,7 +64,7 @@ final class FakeUpstream implements AutoCloseable {
   }
 
   URI url() {
-    return URI.create("http://127.0.0.1:" + server.actualPort());
+    return URI.create(scheme + "://127.0.0.1:" + server.actualPort());
   }
 
   /** What it reports as a worker's load: a JSON object. */
@@ -66,6 +78,8 @@ final class FakeUpstream implements AutoCloseable {
 
   private void handle(HttpServerRequest request) {
     if (request.method().equals(HttpMethod.GET)) {
+      String authorization = request.getHeader("Authorization");
+      probed.add(authorization == null ? "" : authorization);
       request
           .response()
           .end("{\"object\":\"list\",\"data\":[],\"state\":\"ready\",\"load\":" + load + "}");

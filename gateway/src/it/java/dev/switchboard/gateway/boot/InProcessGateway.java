@@ -76,6 +76,11 @@ final class InProcessGateway implements AutoCloseable {
     return new InProcessGateway(yaml + upstreams(upstreams), List.of(), Path.of("none"), true);
   }
 
+  /** Starts before the upstreams that the configuration itself names. */
+  static InProcessGateway of(String yaml) throws Exception {
+    return new InProcessGateway(yaml, List.of(), Path.of("none"), true);
+  }
+
   /**
    * Starts with one local worker of the model {@code m}, whose process is a script.
    *

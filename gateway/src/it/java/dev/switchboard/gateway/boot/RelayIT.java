@@ -353,7 +353,7 @@ class RelayIT extends TwoUpstreams {
     second.script((request, body) -> request.response().end("{\"choices\":[]}"));
     try (InProcessGateway gateway = InProcessGateway.before("", first, second)) {
       InProcessGateway.await(
-          () -> gateway.fleet().views().stream().allMatch(view -> view.routable()));
+          () -> gateway.fleet().views("m", 0).stream().allMatch(view -> view.routable()));
       String forged = gateway.adminPost("/admin/v1/replicas/u0/drain", "text/plain");
       String drained = gateway.adminPost("/admin/v1/replicas/u0/drain", "application/json");
       for (int i = 0; i < 4; i++) {
@@ -364,7 +364,7 @@ class RelayIT extends TwoUpstreams {
           () -> gateway.fleet().replicas().getFirst().state().name().equals("DRAINED"));
       gateway.adminPost("/admin/v1/replicas/u0/resume", "application/json");
       InProcessGateway.await(
-          () -> gateway.fleet().views().stream().allMatch(view -> view.routable()));
+          () -> gateway.fleet().views("m", 0).stream().allMatch(view -> view.routable()));
       for (int i = 0; i < 4; i++) {
         gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
       }

@@ -219,7 +219,8 @@ public final class AdminServer extends VerticleBase {
     json.put("kind", replica.local() ? "worker" : "upstream");
     json.put("state", replica.state().name()).put("reason", replica.reason());
     json.put("address", replica.address() == null ? null : replica.address().toString());
-    json.put("in_flight", replica.inFlight());
+    json.put("in_flight", replica.inFlight()).put("weight", replica.weight());
+    json.set("learned", LearnedJson.of(replica.workload().snapshot(house.clock().epochNanos())));
     if (replica.pid() != 0) {
       json.put("pid", replica.pid());
     }

@@ -7,6 +7,8 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Prediction;
+import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -118,6 +120,14 @@ final class FlightJson {
       return json;
     }
     json.put("policy", decision.policy()).put("chosen", decision.chosen());
+    json.put("requested_model", decision.requested()).put("model", decision.model());
+    Decision.Fallback fallback = decision.fallback();
+    json.put("fallback_reason", fallback == null ? null : fallback.reason());
+    if (decision.shadow() != null) {
+      json.putObject("shadow")
+          .put("policy", decision.shadow().policy())
+          .put("chosen", decision.shadow().chosen());
+    }
     ArrayNode candidates = json.putArray("candidates");
     for (Decision.Candidate candidate : decision.candidates()) {
       ObjectNode row = candidates.addObject().put("replica", candidate.replica());
@@ -125,10 +135,30 @@ final class FlightJson {
       if (candidate.rejected() == null) {
         row.put("score", candidate.score());
       }
-      row.put("in_flight", candidate.inFlight()).put("running", candidate.running());
-      row.put("waiting", candidate.waiting()).put("report_age_ms", candidate.reportAgeMs());
+      load(row, candidate.view());
+      promise(row, candidate);
     }
     return json;
+  }
+
+  private static void load(ObjectNode row, ReplicaView view) {
+    row.put("in_flight", view.inFlight()).put("running", view.running());
+    row.put("waiting", view.waiting()).put("report_age_ms", view.reportAgeMs());
+    row.put("others", view.others());
+    row.put("own_waiting", view.own().waiting());
+    row.put("own_waiting_tokens", Math.round(view.own().waitingTokens()));
+    row.put("overdue_ms", view.own().overdueMs());
+    row.put("weight", view.weight()).put("cost", view.cost());
+    row.put("max_concurrency", view.maxConcurrency());
+    row.put("circuit", view.circuit().name());
+  }
+
+  private static void promise(ObjectNode row, Decision.Candidate candidate) {
+    Prediction prediction = candidate.prediction();
+    row.put("prefix_tokens", Math.round(candidate.prefixTokens()));
+    row.put("ttft_ms", prediction.ttftMs()).put("ttft_p90_ms", prediction.ttftP90Ms());
+    row.put("tpot_ms", prediction.tpotMs()).put("tpot_p90_ms", prediction.tpotP90Ms());
+    row.put("samples", candidate.view().own().rates().samples());
   }
 
   private static ObjectNode choice(RequestTimeline timeline, long origin) {

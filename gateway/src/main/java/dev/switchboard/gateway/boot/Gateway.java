@@ -13,7 +13,8 @@ import dev.switchboard.gateway.http.PublicServer;
 import dev.switchboard.gateway.identity.ApiKeys;
 import dev.switchboard.gateway.identity.Tenants;
 import dev.switchboard.gateway.identity.UsageMeter;
-import dev.switchboard.gateway.routing.LeastLoaded;
+import dev.switchboard.gateway.routing.Affinity;
+import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.shared.ValkeyLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
@@ -94,11 +95,15 @@ final class Gateway {
     Gatehouse house = house();
     this.reconfiguration = new Reconfiguration(config, house, tenants, source);
     fleet.onStateChange(
-        (replica, from, to) ->
-            house
-                .metrics()
-                .replicaState(
-                    replica.id(), replica.model(), from == null ? null : from.name(), to.name()));
+        (replica, from, to) -> {
+          house
+              .metrics()
+              .replicaState(
+                  replica.id(), replica.model(), from == null ? null : from.name(), to.name());
+          if (!to.listening()) {
+            house.affinity().forget(replica.model(), replica.id());
+          }
+        });
     events.also(house.metrics()::workerRestarted, this::announce);
     GatewayConfig.AdminConfig admin = config.admin();
     this.adminServer =
@@ -156,7 +161,8 @@ final class Gateway {
         new SloHeaders(config.slo()),
         admission,
         fleet,
-        new LeastLoaded(),
+        new Router(config.routing(), config.routes(), fleet.models()),
+        new Affinity(config.routing()),
         new RetryBudget(config.retry()),
         metrics,
         new FlightRecorder(config.flight()),

@@ -9,6 +9,8 @@ import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.HttpConfig;
 import dev.switchboard.gateway.identity.AuthConfig;
 import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.gateway.routing.RouteSpec;
+import dev.switchboard.gateway.routing.RoutingConfig;
 import dev.switchboard.gateway.shared.SharedConfig;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.store.StoreConfig;
@@ -32,6 +34,8 @@ public record GatewayConfig(
     AuthConfig auth,
     SloConfig slo,
     AdmissionConfig admission,
+    RoutingConfig routing,
+    List<RouteSpec> routes,
     RetryBudget.Config retry,
     List<ModelSpec> models,
     WorkersConfig workers,
@@ -49,6 +53,8 @@ public record GatewayConfig(
           AuthConfig.DEFAULTS,
           SloConfig.DEFAULTS,
           AdmissionConfig.DEFAULTS,
+          RoutingConfig.DEFAULTS,
+          List.of(),
           RetryBudget.Config.DEFAULTS,
           List.of(),
           WorkersConfig.DEFAULTS,
@@ -97,6 +103,7 @@ public record GatewayConfig(
   }
 
   public GatewayConfig {
+    routes = List.copyOf(routes);
     models = List.copyOf(models);
     upstreams = List.copyOf(upstreams);
   }
@@ -133,8 +140,8 @@ public record GatewayConfig(
 
   GatewayConfig withStore(StoreConfig other) {
     return new GatewayConfig(
-        http, admin, deadlines, auth, slo, admission, retry, models, workers, upstreams, flight,
-        other, shared, shutdown);
+        http, admin, deadlines, auth, slo, admission, routing, routes, retry, models, workers,
+        upstreams, flight, other, shared, shutdown);
   }
 
   static boolean loopback(String host) {

@@ -7,6 +7,7 @@ import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenants;
+import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import dev.switchboard.gateway.slo.SloHeaders;
@@ -45,6 +46,8 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "deadlines.write-stall-ms",
           "flight.",
           "retry.",
+          "routes",
+          "routing.policy",
           "slo.");
 
   private static final String HIDDEN = "…";
@@ -76,8 +79,10 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   @Override
   public synchronized List<String> reload() {
     GatewayConfig wanted;
+    Router router;
     try {
       wanted = source.get();
+      router = router(wanted);
     } catch (IllegalArgumentException e) {
       house.metrics().reloaded("invalid");
       throw new ApiException(
@@ -105,7 +110,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     house.admission().reconfigure(wanted.admission());
     house.retries().reconfigure(wanted.retry());
     house.recorder().reconfigure(wanted.flight());
-    rebuild();
+    rebuild(router);
     house.metrics().reloaded("done");
     LOG.info("config_reloaded changed={}", changed);
     return changed;
@@ -183,7 +188,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     house.keys().stored(snapshot.keys());
     tenants.set(snapshot.tenants());
     house.usage().quotas().tenants(snapshot.tenants());
-    rebuild();
+    rebuild(house.router());
   }
 
   @Override
@@ -211,8 +216,12 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     return new SloConfig(config.slo().defaultClass(), List.copyOf(classes.values()));
   }
 
-  private void rebuild() {
+  private void rebuild(Router router) {
     DeadlinesConfig deadlines = config.deadlines();
-    house = house.with(deadlines, new SloHeaders(slo()));
+    house = house.with(deadlines, new SloHeaders(slo()), router);
+  }
+
+  private Router router(GatewayConfig wanted) {
+    return new Router(wanted.routing(), wanted.routes(), house.fleet().models());
   }
 }

@@ -1,9 +1,11 @@
 package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.ReplicaView;
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -37,6 +39,8 @@ public final class Fleet implements AutoCloseable {
   private final Map<String, Replica> replicas = new LinkedHashMap<>();
   private final Map<String, LocalWorker> workers = new LinkedHashMap<>();
   private final Set<String> models = new LinkedHashSet<>();
+  private final Map<String, List<Replica>> byModel = new HashMap<>();
+  private final Map<String, Peers> peers = new HashMap<>();
   private final AtomicLong turns = new AtomicLong();
   private final AtomicBoolean closed = new AtomicBoolean();
   private volatile Replica.@Nullable StateListener stateListener;
@@ -63,7 +67,10 @@ public final class Fleet implements AutoCloseable {
       }
     }
     for (int i = 0; i < upstreams.size(); i++) {
-      addUpstream("u" + i, upstreams.get(i));
+      addUpstream("u" + i, upstreams.get(i), "upstreams." + i);
+    }
+    for (Replica replica : replicas.values()) {
+      byModel.computeIfAbsent(replica.model(), model -> new ArrayList<>()).add(replica);
     }
   }
 
@@ -74,7 +81,8 @@ public final class Fleet implements AutoCloseable {
 
   private void addWorker(ModelSpec spec, WorkerCommand command, int threads, PrintStream log) {
     String id = "w" + workers.size();
-    Replica replica = new Replica(id, spec.servedName(), true, this::stateChanged);
+    Replica replica =
+        new Replica(id, spec.servedName(), true, peers(spec.servedName()), this::stateChanged);
     replicas.put(id, replica);
     workers.put(
         id,
@@ -88,15 +96,21 @@ public final class Fleet implements AutoCloseable {
             log));
   }
 
-  private void addUpstream(String id, UpstreamSpec spec) {
+  private void addUpstream(String id, UpstreamSpec spec, String path) {
     for (String model : spec.models()) {
       String name = spec.models().size() == 1 ? id : id + "-" + model;
-      Replica replica = new Replica(name, model, false, this::stateChanged);
+      Replica replica = new Replica(name, model, false, peers(model), this::stateChanged);
+      replica.access(UpstreamAccess.of(spec, model, path));
+      replica.weight(spec.weight() == null ? 1 : spec.weight());
       models.add(model);
       replicas.put(name, replica);
       replica.transitionTo(ReplicaState.WARMING, "configured");
       replica.address(spec.url());
     }
+  }
+
+  private Peers peers(String model) {
+    return peers.computeIfAbsent(model, name -> new Peers());
   }
 
   /** Spawns the workers. */
@@ -220,11 +234,11 @@ public final class Fleet implements AutoCloseable {
     return turns.getAndIncrement();
   }
 
-  /** The replicas as routing sees them now. */
-  public List<ReplicaView> views() {
-    long now = clock.epochNanos();
-    List<ReplicaView> views = new ArrayList<>(replicas.size());
-    for (Replica replica : replicas.values()) {
+  /** The replicas of a model as routing sees them at a moment. */
+  public List<ReplicaView> views(String model, long now) {
+    List<Replica> serving = byModel.getOrDefault(model, List.of());
+    List<ReplicaView> views = new ArrayList<>(serving.size());
+    for (Replica replica : serving) {
       views.add(replica.view(now));
     }
     return views;

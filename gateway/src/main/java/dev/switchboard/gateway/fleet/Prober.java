@@ -3,6 +3,7 @@ package dev.switchboard.gateway.fleet;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.upstream.Tls;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.TraceFlags;
@@ -142,8 +143,14 @@ public final class Prober {
   private void canary(Replica replica, URI address, Probe probe) {
     Future<Buffer> answer =
         replica.local()
-            ? ask(HttpMethod.POST, address, "/engine/v1/canary", config.canaryTimeoutMs(), 299)
-            : ask(HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499);
+            ? ask(
+                replica,
+                HttpMethod.POST,
+                address,
+                "/engine/v1/canary",
+                config.canaryTimeoutMs(),
+                299)
+            : ask(replica, HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499);
     probe.asking = true;
     answer.onComplete(
         result -> {
@@ -165,9 +172,15 @@ public final class Prober {
   private void state(Replica replica, URI address, Probe probe) {
     Future<ReplicaReport> answer =
         replica.local()
-            ? ask(HttpMethod.GET, address, "/engine/v1/state", config.stateTimeoutMs(), 299)
+            ? ask(
+                    replica,
+                    HttpMethod.GET,
+                    address,
+                    "/engine/v1/state",
+                    config.stateTimeoutMs(),
+                    299)
                 .map(report(clock))
-            : ask(HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499)
+            : ask(replica, HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499)
                 .map(ReplicaReport.NONE);
     probe.asking = true;
     answer.onComplete(
@@ -194,13 +207,24 @@ public final class Prober {
   }
 
   private Future<Buffer> ask(
-      HttpMethod method, URI base, String path, long timeoutMs, int highestGoodStatus) {
+      Replica replica,
+      HttpMethod method,
+      URI base,
+      String path,
+      long timeoutMs,
+      int highestGoodStatus) {
     RequestOptions options =
-        new RequestOptions()
-            .setMethod(method)
-            .setAbsoluteURI(base + path)
-            .setTimeout(timeoutMs)
-            .setFollowRedirects(false);
+        Tls.trusting(
+            new RequestOptions()
+                .setMethod(method)
+                .setAbsoluteURI(base + path)
+                .setTimeout(timeoutMs)
+                .setFollowRedirects(false),
+            replica.access().tlsCaFile());
+    String authorization = replica.access().authorization();
+    if (authorization != null) {
+      options.putHeader("Authorization", authorization);
+    }
     try (Scope _ = UNTRACED.makeCurrent()) {
       return client
           .request(options)

@@ -1,6 +1,8 @@
 package dev.switchboard.gateway.fleet;
 
+import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.ReplicaView;
+import dev.switchboard.gateway.routing.Workload;
 import java.net.URI;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -29,18 +31,23 @@ public final class Replica {
   private final StateListener listener;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Set<Ticket> open = ConcurrentHashMap.newKeySet();
+  private final Workload workload;
 
   private volatile String model;
   private volatile ReplicaState state = ReplicaState.STARTING;
   private volatile @Nullable String reason;
   private volatile @Nullable URI address;
   private volatile ReplicaReport report = ReplicaReport.NONE;
+  private volatile int others;
+  private volatile double weight = 1;
+  private volatile UpstreamAccess access = UpstreamAccess.LOCAL;
   private volatile long lastUsedNanos;
   private volatile long pid;
   private volatile long expectedReadyMs;
 
-  Replica(String id, String model, boolean local, StateListener listener) {
+  Replica(String id, String model, boolean local, Peers peers, StateListener listener) {
     this.id = id;
+    this.workload = new Workload(peers);
     this.model = model;
     this.local = local;
     this.listener = listener;
@@ -104,8 +111,43 @@ public final class Replica {
     return report;
   }
 
+  /** What it says beyond what this gateway has there now is other gateways' work. */
   void report(ReplicaReport value) {
     report = value;
+    others = Math.max(0, value.running() + value.waiting() - inFlight.get());
+  }
+
+  /** What this gateway has there, and what was learned of its speed. */
+  public Workload workload() {
+    return workload;
+  }
+
+  /** How it is spoken to. */
+  public UpstreamAccess access() {
+    return access;
+  }
+
+  void access(UpstreamAccess value) {
+    access = value;
+  }
+
+  /** What it calls its model. */
+  public String ownModelName() {
+    String own = access.model();
+    return own == null ? model : own;
+  }
+
+  /** Its share of new work: 1 unless set; 0 gives it none. */
+  public double weight() {
+    return weight;
+  }
+
+  /** Changes its share of new work from the next request on. */
+  public void weight(double value) {
+    if (!(value >= 0 && value <= 1000)) {
+      throw new IllegalArgumentException("weight must be 0 to 1000");
+    }
+    weight = value;
   }
 
   public int inFlight() {
@@ -190,7 +232,13 @@ public final class Replica {
         last.running(),
         last.waiting(),
         last.waitingTokens(),
-        last.atNanos() == 0 ? -1 : (nowNanos - last.atNanos()) / 1_000_000);
+        last.atNanos() == 0 ? -1 : (nowNanos - last.atNanos()) / 1_000_000,
+        last.atNanos() == 0 ? 0 : others,
+        workload.snapshot(nowNanos),
+        weight,
+        access.cost(),
+        access.maxConcurrency(),
+        ReplicaView.Circuit.CLOSED);
   }
 
   /** A request in flight at the replica; closing it twice counts once. */

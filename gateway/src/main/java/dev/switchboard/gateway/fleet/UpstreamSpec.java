@@ -1,25 +1,86 @@
 package dev.switchboard.gateway.fleet;
 
 import java.net.URI;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A server that speaks the OpenAI API and that we do not run.
  *
  * @param url its base, such as {@code http://10.0.0.7:8000}, without {@code /v1}
- * @param models that it serves, by their exact names
+ * @param models that it serves, as clients call them
+ * @param modelNames what it calls those whose name differs there
+ * @param apiKeyEnv environment variable that holds the key it wants
+ * @param apiKeyFile file that holds it
+ * @param tlsCaFile certificates in PEM that its own must lead to; null takes the JVM's
+ * @param weight share of new work; null is 1
+ * @param cost relative to others; null is 0
+ * @param maxConcurrency requests it takes at once; null or 0 for no limit
  */
-public record UpstreamSpec(URI url, List<String> models) {
-  public UpstreamSpec {
-    Objects.requireNonNull(url, "url is missing");
-    models = List.copyOf(Objects.requireNonNull(models, "models is missing"));
-    boolean http = "http".equals(url.getScheme()) || "https".equals(url.getScheme());
-    if (!http || url.getHost() == null || url.getQuery() != null || url.getUserInfo() != null) {
-      throw new IllegalArgumentException("url must be http(s)://host[:port][/base], not " + url);
+public record UpstreamSpec(
+    URI url,
+    List<String> models,
+    Map<String, String> modelNames,
+    @Nullable String apiKeyEnv,
+    @Nullable Path apiKeyFile,
+    @Nullable Path tlsCaFile,
+    @Nullable Double weight,
+    @Nullable Double cost,
+    @Nullable Integer maxConcurrency) {
+  private static final String NAME = "[^\\p{Cntrl}]{1,256}";
+
+  public UpstreamSpec(
+      @Nullable URI url,
+      @Nullable List<String> models,
+      @Nullable Map<String, String> modelNames,
+      @Nullable String apiKeyEnv,
+      @Nullable Path apiKeyFile,
+      @Nullable Path tlsCaFile,
+      @Nullable Double weight,
+      @Nullable Double cost,
+      @Nullable Integer maxConcurrency) {
+    this.url = Objects.requireNonNull(url, "url is missing");
+    this.models = List.copyOf(Objects.requireNonNull(models, "models is missing"));
+    this.modelNames = modelNames == null ? Map.of() : Map.copyOf(modelNames);
+    this.apiKeyEnv = apiKeyEnv;
+    this.apiKeyFile = apiKeyFile;
+    this.tlsCaFile = tlsCaFile;
+    this.weight = weight;
+    this.cost = cost;
+    this.maxConcurrency = maxConcurrency;
+    checkUrl(url);
+    checkModels();
+    require(apiKeyEnv == null || apiKeyFile == null, "api-key-env and api-key-file: give only one");
+    require(tlsCaFile == null || "https".equals(url.getScheme()), "tls-ca-file needs an https url");
+    require(weight == null || (weight >= 0 && weight <= 1000), "weight must be 0 to 1000");
+    require(cost == null || (cost >= 0 && cost <= 1_000_000), "cost must be 0 to 1000000");
+    if (maxConcurrency != null) {
+      WorkersConfig.range("max-concurrency", maxConcurrency, 0, 1_000_000);
     }
-    if (models.isEmpty()) {
-      throw new IllegalArgumentException("models must name at least one model");
+  }
+
+  private static void checkUrl(URI url) {
+    boolean http = "http".equals(url.getScheme()) || "https".equals(url.getScheme());
+    require(
+        http && url.getHost() != null && url.getQuery() == null && url.getUserInfo() == null,
+        "url must be http(s)://host[:port][/base], not " + url);
+  }
+
+  private void checkModels() {
+    require(!models.isEmpty(), "models must name at least one model");
+    modelNames.forEach(
+        (served, own) -> {
+          require(models.contains(served), "model-names: " + served + " is not one of models");
+          require(own.matches(NAME), "model-names: the name for " + served + " is malformed");
+        });
+  }
+
+  private static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new IllegalArgumentException(message);
     }
   }
 }

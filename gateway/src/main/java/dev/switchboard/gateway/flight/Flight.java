@@ -4,6 +4,7 @@ import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,6 +78,7 @@ public final class Flight {
   private long lastContentNanos;
   private long longestGapNanos;
   private long stallStart;
+  private LongConsumer contentListener = nanos -> {};
 
   public Flight(String id, NanoClock clock) {
     this.id = id;
@@ -157,8 +159,28 @@ public final class Flight {
     mark(Mark.ROUTED);
   }
 
+  /** Of the last attempt; null before it was made. */
+  public @Nullable Decision decision() {
+    return decision;
+  }
+
   public void traceId(@Nullable String value) {
     traceId = value;
+  }
+
+  /** Has somebody told of every piece of content from now on, with its moment. */
+  public void onContent(LongConsumer listener) {
+    contentListener = listener;
+  }
+
+  /** The worker's timelines so far; empty from a foreign server. */
+  public List<RequestTimeline> timelines() {
+    return timelines;
+  }
+
+  /** What the answer said of its tokens so far, or the worker's timelines. */
+  public Usage usage() {
+    return usage.equals(Usage.NONE) ? Usage.of(timelines) : usage;
   }
 
   /** The worker's timelines of all choices, and its stamps. */
@@ -199,6 +221,7 @@ public final class Flight {
       longestGapNanos = Math.max(longestGapNanos, gap);
     }
     lastContentNanos = now;
+    contentListener.accept(now);
     return gap;
   }
 
@@ -255,7 +278,7 @@ public final class Flight {
         decision,
         attempts,
         parameters,
-        usage.equals(Usage.NONE) ? Usage.of(timelines) : usage,
+        usage(),
         finishReason,
         contentEvents,
         longestGapNanos,

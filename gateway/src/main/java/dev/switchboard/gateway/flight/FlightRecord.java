@@ -87,7 +87,7 @@ public record FlightRecord(
   /** Rough bytes it occupies, for the recorder's bound. */
   long weight() {
     long bytes = 1024 + 128L * attempts.size() + 16L * stalls.size();
-    bytes += decision == null ? 0 : 96L * decision.candidates().size();
+    bytes += decision == null ? 0 : 400L * decision.candidates().size();
     for (RequestTimeline timeline : timelines) {
       bytes += 256 + phaseWeight(timeline.prefill()) + phaseWeight(timeline.decode());
       for (RequestTimeline.Step step : timeline.steps()) {

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.routing.Decision;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpServerResponse;
 
@@ -32,6 +33,14 @@ final class AnswerHead {
 
   private static void told(HttpServerResponse response, String replica, Flight flight) {
     response.putHeader("X-Switchboard-Replica", replica);
+    response.putHeader("X-Switchboard-Model", flight.model());
+    Decision decision = flight.decision();
+    if (decision != null && decision.fallback() != null) {
+      Decision.Fallback fallback = decision.fallback();
+      response.putHeader(
+          "X-Switchboard-Fallback",
+          fallback.from() + "->" + fallback.to() + " " + fallback.reason());
+    }
     response.putHeader("Server-Timing", ServerTiming.of(flight));
   }
 }

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
 import io.vertx.core.http.HttpClientRequest;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,7 @@ final class Attempt {
   private final Replica replica;
   private final long startNanos;
   private Replica.@Nullable Ticket ticket;
+  private Workload.@Nullable Job job;
   private @Nullable HttpClientRequest upstream;
   private @Nullable EventRelay relay;
   private boolean over;
@@ -42,6 +44,19 @@ final class Attempt {
     if (over) {
       value.close();
     }
+  }
+
+  /** Counted as work of the replica, and learned from, until the attempt is over. */
+  void works(Workload.Job value) {
+    job = value;
+    if (over) {
+      value.close();
+    }
+  }
+
+  /** What it is to the replica's workload; null for what generates nothing. */
+  Workload.@Nullable Job job() {
+    return job;
   }
 
   void connected(HttpClientRequest request) {
@@ -74,6 +89,9 @@ final class Attempt {
     }
     if (upstream != null && reset) {
       upstream.reset();
+    }
+    if (job != null) {
+      job.close();
     }
     if (ticket != null) {
       ticket.close();

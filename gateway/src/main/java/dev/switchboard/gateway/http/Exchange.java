@@ -11,8 +11,11 @@ import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.RouteRequest;
+import dev.switchboard.gateway.routing.Router;
+import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.stream.AnswerReader;
 import dev.switchboard.gateway.stream.EventRelay;
@@ -22,6 +25,7 @@ import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.RequestParser;
+import dev.switchboard.timeline.RequestTimeline;
 import io.opentelemetry.context.Context;
 import io.opentelemetry.context.Scope;
 import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
@@ -35,6 +39,7 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.URI;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -91,6 +96,12 @@ final class Exchange {
   private @Nullable GaugeDataPoint inFlight;
   private boolean over;
   private long turn;
+  private RouteRequest wanted = RouteRequest.of("");
+  private @Nullable String salt;
+  private @Nullable String session;
+  private BodySpans spans = BodySpans.NONE;
+  private Affinity.Key affinity = Affinity.Key.NONE;
+  private Router.@Nullable Plan plan;
 
   /** The present attempt, or the last one. */
   private @Nullable Attempt attempt;
@@ -136,11 +147,16 @@ final class Exchange {
     }
     try {
       slo = house.slos().read(request::getHeader);
+      session = SessionHeader.read(request);
     } catch (ApiException refused) {
       fail(Failure.of(refused.error()));
       return;
     }
     flight.sloClass(slo.name());
+    salt =
+        house
+            .cacheSalt()
+            .of(request.getHeader("Authorization"), request.getHeader(CacheSalt.HEADER));
     BodyReader.read(vertx, request, house.http().maxBodyBytes(), house.deadlines().bodyMs())
         .compose(this::parse)
         .onSuccess(this::parsed)
@@ -151,7 +167,7 @@ final class Exchange {
     flight.mark(Mark.RECEIVED);
     body = bytes;
     byte[] array = bytes.getBytes();
-    return work(array.length, () -> ParsedRequest.parse(parser, endpoint, array));
+    return work(array.length, () -> ParsedRequest.parse(parser, endpoint, array, salt));
   }
 
   private void unreadable(Throwable cause) {
@@ -173,15 +189,26 @@ final class Exchange {
     flight.model(parsed.model());
     flight.stream(parsed.stream());
     flight.parameters(parsed.parameters());
-    if (!house.fleet().serves(parsed.model())) {
+    if (!house.router().knows(parsed.model())) {
       fail(Failure.of(ApiError.modelNotFound(parsed.model())));
       return;
     }
+    planned(parsed);
     switch (house.admission().enter()) {
       case Admission.Pass admitted -> admitted(admitted);
       case Admission.Shed shed -> fail(Failures.of(shed));
       case Admission.Closing closing -> fail(Failures.of(closing));
     }
+  }
+
+  /** Which models may serve it; a split is decided by the session, or by the request's id. */
+  private void planned(ParsedRequest parsed) {
+    Router.Plan made = house.router().plan(parsed.model(), session == null ? flight.id() : session);
+    plan = made;
+    flight.model(made.models().getFirst());
+    spans = parsed.spans();
+    affinity =
+        new Affinity.Key(parsed.promptChain(), PromptBlocks.BLOCK_TOKENS, caller.tenant(), session);
   }
 
   private void admitted(Admission.Pass admitted) {
@@ -197,16 +224,30 @@ final class Exchange {
   // ------------------------------------------------------------------ attempts
 
   private Decision decide() {
-    RouteRequest wanted =
-        new RouteRequest(
-            flight.model(),
-            failedReplicas,
-            turn,
-            slo,
-            (flight.now() - flight.at(Mark.ACCEPTED)) / 1e6,
-            body.length() / BYTES_PER_TOKEN + 1,
-            outputTokens());
-    return house.policy().route(house.fleet().views(), wanted);
+    long now = flight.now();
+    Router.Routed routed =
+        house
+            .router()
+            .route(
+                Objects.requireNonNull(plan, "made before admission"),
+                model -> house.fleet().views(model, now),
+                model -> house.affinity().enrich(wanted(model, now), affinity),
+                now);
+    wanted = routed.request();
+    return routed.decision();
+  }
+
+  private RouteRequest wanted(String model, long now) {
+    return new RouteRequest(
+        model,
+        failedReplicas,
+        turn,
+        slo,
+        (now - flight.at(Mark.ACCEPTED)) / 1e6,
+        body.length() / BYTES_PER_TOKEN + 1,
+        outputTokens(),
+        Map.of(),
+        null);
   }
 
   private int outputTokens() {
@@ -217,10 +258,12 @@ final class Exchange {
   private void attempt() {
     Decision decision = decide();
     flight.decision(decision);
+    flight.model(decision.model());
+    house.metrics().decided(decision);
     Replica chosen = decision.chosen() == null ? null : house.fleet().find(decision.chosen());
     URI address = chosen == null ? null : chosen.address();
     if (chosen == null || address == null) {
-      noReplica();
+      noReplica(decision);
       return;
     }
     long start = flight.at(Mark.ROUTED);
@@ -233,18 +276,45 @@ final class Exchange {
             () -> context.runOnContext(gone -> attemptBroke(begun, "the replica went away")),
             start));
     house.metrics().replicaInFlight(chosen.id()).inc();
+    work(begun, decision, start);
     Context traced = trace.startAttempt(flight, chosen.id(), begun.number(), start);
     try (Scope _ = traced.makeCurrent()) {
       client
-          .open(address, HttpMethod.POST, endpoint.path())
+          .open(address, HttpMethod.POST, endpoint.path(), chosen.access().tlsCaFile())
           .onSuccess(opened -> connected(begun, opened, traced))
           .onFailure(cause -> attemptBroke(begun, "cannot connect: " + cause.getMessage()));
     }
   }
 
-  private void noReplica() {
-    if (failedReplicas.isEmpty()) {
-      int least = house.admission().retryAfterSeconds();
+  /** Tells the replica's workload of the attempt, which learns from its tokens. */
+  private void work(Attempt begun, Decision decision, long start) {
+    Decision.Candidate winner = decision.winner();
+    if (winner == null || !endpoint.generates()) {
+      return;
+    }
+    String model = decision.model();
+    Workload.Job job =
+        begun
+            .replica()
+            .workload()
+            .begin(
+                winner,
+                wanted,
+                (predicted, ttftMs, tpotMs) ->
+                    house
+                        .metrics()
+                        .predicted(model, predicted, ttftMs, tpotMs, decision.regretMs(ttftMs)),
+                start);
+    begun.works(job);
+    flight.onContent(job::content);
+    house.affinity().sent(model, begun.replica().id(), affinity);
+  }
+
+  private void noReplica(Decision decision) {
+    int least = house.admission().retryAfterSeconds();
+    if (decision.full()) {
+      fail(Failures.full(flight.model(), least));
+    } else if (failedReplicas.isEmpty()) {
       int seconds = house.fleet().retryAfterSeconds(flight.model(), least);
       fail(Failures.noReplica(flight.model(), seconds));
     } else {
@@ -260,18 +330,20 @@ final class Exchange {
     flight.mark(Mark.CONNECTED);
     deadline.connecting(false);
     current.connected(opened);
-    String salt =
-        house
-            .cacheSalt()
-            .of(request.getHeader("Authorization"), request.getHeader(CacheSalt.HEADER));
-    UpstreamHead.write(opened, flight, current.replica().local(), salt);
+    UpstreamHead.write(opened, flight, current.replica(), salt);
     UpstreamHead.trace(opened, request, house.propagator(), traced, trace.traceId() != null);
     try (Scope _ = traced.makeCurrent()) {
       opened
-          .send(body)
+          .send(bodyFor(current.replica()))
           .onSuccess(answer -> answered(current, answer))
           .onFailure(cause -> attemptBroke(current, "no answer: " + cause.getMessage()));
     }
+  }
+
+  /** The body as it came, but for the model's name where the replica knows it by another one. */
+  private Buffer bodyFor(Replica replica) {
+    String own = replica.ownModelName();
+    return plan == null || own.equals(plan.requested()) ? body : spans.renamed(body, own);
   }
 
   private void answered(Attempt current, HttpClientResponse answer) {
@@ -379,10 +451,12 @@ final class Exchange {
               @Override
               public void stalled() {
                 deadline.moved();
+                pauseLearning(current);
               }
 
               @Override
               public void ended() {
+                learn(current);
                 endAttempt(null, AttemptResult.SERVED);
                 end(response.end(), Outcome.OK, null);
               }
@@ -432,11 +506,48 @@ final class Exchange {
       return;
     }
     if (status < 300 && endpoint.generates()) {
+      learnWhole(current);
       flight.content();
     }
     endAttempt(null, shed ? AttemptResult.SHED : AttemptResult.SERVED);
     AnswerHead.whole(response, answer, current.replica().id(), flight);
     end(PieceWriter.write(response, forwarded, deadline::flushing), Outcome.ofStatus(status), null);
+  }
+
+  private static void pauseLearning(Attempt current) {
+    Workload.Job job = current.job();
+    if (job != null) {
+      job.pause();
+    }
+  }
+
+  /** A stream ended well. */
+  private void learn(Attempt current) {
+    Workload.Job job = current.job();
+    if (job != null) {
+      job.cached(flight.usage().cachedTokens());
+      job.ended();
+    }
+  }
+
+  /** An answer that came at once tells its times by the worker's stamps, or only their sum. */
+  private void learnWhole(Attempt current) {
+    Workload.Job job = current.job();
+    if (job == null) {
+      return;
+    }
+    job.cached(flight.usage().cachedTokens());
+    long now = flight.now();
+    RequestTimeline timeline = flight.timelines().isEmpty() ? null : flight.timelines().getFirst();
+    if (timeline == null || timeline.firstTokenNanos() == 0) {
+      job.whole(flight.usage().completionTokens(), now);
+      return;
+    }
+    double ttftMs = (timeline.firstTokenNanos() - timeline.receivedNanos()) / 1e6;
+    double restMs = (timeline.finishedNanos() - timeline.firstTokenNanos()) / 1e6;
+    RequestTimeline.Phase decode = timeline.decode();
+    int rest = decode == null ? 0 : decode.tokens();
+    job.whole(ttftMs, rest > 0 ? restMs / rest : Double.NaN, now);
   }
 
   /** Reads an answer for the flight, and takes our own object out of it. */

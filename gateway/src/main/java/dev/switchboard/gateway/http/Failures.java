@@ -49,6 +49,13 @@ final class Failures {
         .withRetryAfter(retryAfterSeconds);
   }
 
+  /** Replicas are there, and each has as many requests as it takes. */
+  static Failure full(String model, int retryAfterSeconds) {
+    return Failure.of(
+            ApiError.overloaded("Every replica of " + model + " has as many requests as it takes."))
+        .withRetryAfter(retryAfterSeconds);
+  }
+
   /** More requests than connections to the replica: load, not its fault. */
   static Failure noConnection(int retryAfterSeconds) {
     return Failure.of(

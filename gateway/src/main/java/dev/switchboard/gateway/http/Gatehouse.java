@@ -6,7 +6,8 @@ import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.identity.ApiKeys;
 import dev.switchboard.gateway.identity.UsageMeter;
-import dev.switchboard.gateway.routing.RoutingPolicy;
+import dev.switchboard.gateway.routing.Affinity;
+import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.Metrics;
@@ -31,7 +32,8 @@ public record Gatehouse(
     SloHeaders slos,
     Admission admission,
     Fleet fleet,
-    RoutingPolicy policy,
+    Router router,
+    Affinity affinity,
     RetryBudget retries,
     Metrics metrics,
     FlightRecorder recorder,
@@ -41,7 +43,7 @@ public record Gatehouse(
     TextMapPropagator propagator) {
 
   /** The same with what can change while the gateway runs. */
-  public Gatehouse with(DeadlinesConfig otherDeadlines, SloHeaders otherSlos) {
+  public Gatehouse with(DeadlinesConfig otherDeadlines, SloHeaders otherSlos, Router otherRouter) {
     return new Gatehouse(
         http,
         otherDeadlines,
@@ -52,7 +54,8 @@ public record Gatehouse(
         otherSlos,
         admission,
         fleet,
-        policy,
+        otherRouter,
+        affinity,
         retries,
         metrics,
         recorder,

@@ -4,20 +4,37 @@ import dev.switchboard.gateway.flight.RequestParameters;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.RequestParser;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the gateway needs of a valid body; the body itself goes on as its bytes.
  *
  * @param choices answers in all, over every prompt
+ * @param promptChain hashes of the prompt's prefixes; empty where it has no use for a prefix cache
  */
-record ParsedRequest(String model, boolean stream, int choices, RequestParameters parameters) {
+record ParsedRequest(
+    String model,
+    boolean stream,
+    int choices,
+    RequestParameters parameters,
+    BodySpans spans,
+    long[] promptChain) {
 
   /**
    * Reads and validates a body.
    *
+   * @param salt parts the prompts of callers; null for the space that they share
    * @throws ApiException naming the field
    */
-  static ParsedRequest parse(RequestParser parser, Endpoint endpoint, byte[] body) {
+  static ParsedRequest parse(
+      RequestParser parser, Endpoint endpoint, byte[] body, @Nullable String salt) {
+    ParsedRequest read = read(parser, endpoint, body);
+    BodySpans spans = BodySpans.of(body);
+    long[] chain = endpoint.generates() ? PromptBlocks.of(body, spans, salt) : new long[0];
+    return new ParsedRequest(read.model, read.stream, read.choices, read.parameters, spans, chain);
+  }
+
+  private static ParsedRequest read(RequestParser parser, Endpoint endpoint, byte[] body) {
     return switch (endpoint) {
       case CHAT -> {
         var request = parser.parseChat(body);
@@ -35,7 +52,7 @@ record ParsedRequest(String model, boolean stream, int choices, RequestParameter
   }
 
   private static ParsedRequest whole(String model) {
-    return new ParsedRequest(model, false, 1, RequestParameters.NONE);
+    return new ParsedRequest(model, false, 1, RequestParameters.NONE, BodySpans.NONE, new long[0]);
   }
 
   private static ParsedRequest of(String model, int prompts, GenerationOptions options) {
@@ -47,6 +64,7 @@ record ParsedRequest(String model, boolean stream, int choices, RequestParameter
             (double) options.temperature(),
             (double) options.topP(),
             options.seed());
-    return new ParsedRequest(model, options.stream(), choices, parameters);
+    return new ParsedRequest(
+        model, options.stream(), choices, parameters, BodySpans.NONE, new long[0]);
   }
 }

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.flight.Flight;
 import io.opentelemetry.context.Context;
 import io.opentelemetry.context.propagation.TextMapPropagator;
@@ -12,15 +13,19 @@ final class UpstreamHead {
   private UpstreamHead() {}
 
   /**
-   * @param local one of our workers: it is asked for its timeline
+   * @param replica a worker of ours is asked for its timeline, a foreign server gets its key
    * @param salt keeps the worker's prefix cache apart; null for none
    */
   static void write(
-      HttpClientRequest upstream, Flight flight, boolean local, @Nullable String salt) {
+      HttpClientRequest upstream, Flight flight, Replica replica, @Nullable String salt) {
     upstream.putHeader("Content-Type", "application/json");
     upstream.putHeader("Accept", flight.stream() ? "text/event-stream" : "application/json");
     upstream.putHeader(RequestIds.HEADER, flight.id());
-    if (local) {
+    String authorization = replica.access().authorization();
+    if (authorization != null) {
+      upstream.putHeader("Authorization", authorization);
+    }
+    if (replica.local()) {
       upstream.putHeader("X-Switchboard-Timeline", "full");
       if (salt != null) {
         upstream.putHeader(CacheSalt.HEADER, salt);

@@ -5,5 +5,10 @@ import java.util.List;
 /** Chooses a replica; pure. */
 @FunctionalInterface
 public interface RoutingPolicy {
-  Decision route(List<ReplicaView> replicas, RouteRequest request);
+  /**
+   * Decides.
+   *
+   * @param replicas at this moment; those of other models are no candidates
+   */
+  Decision route(List<ReplicaView> replicas, RouteRequest request, long nowNanos);
 }

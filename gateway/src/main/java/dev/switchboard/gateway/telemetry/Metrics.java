@@ -6,6 +6,8 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.timeline.RequestTimeline;
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
 import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
@@ -19,6 +21,7 @@ import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.Unit;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -44,6 +47,7 @@ public final class Metrics {
   private static final double[] SHORT_BUCKETS = {
     0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5
   };
+  private static final double[] RATIO_BUCKETS = {0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10};
   private static final String OTHER = "other";
 
   private final PrometheusRegistry registry = new PrometheusRegistry();
@@ -111,6 +115,34 @@ public final class Metrics {
       counter("config_reloads", "Attempts to reload the configuration", "result");
   private final Counter sharedLimitFailures =
       counter("shared_limit_failures", "Requests for which the shared limits did not answer");
+  private final Histogram predictionError =
+      ratioHistogram(
+          "prediction_error",
+          "Difference of predicted and measured time, over the measured",
+          "model",
+          "kind");
+  private final Counter predictions =
+      counter(
+          "predictions",
+          "Predicted times, by whether the measured one was within nine of ten",
+          "model",
+          "kind",
+          "within");
+  private final Counter fallbacks =
+      counter("fallbacks", "Decisions for a model that stands in", "from", "to", "reason");
+  private final Counter shadows =
+      counter(
+          "shadow_decisions",
+          "Decisions of a policy that only watches",
+          "model",
+          "policy",
+          "agrees");
+  private final Histogram regret =
+      histogram(
+          "route_regret",
+          "How much sooner the first token was predicted elsewhere than it came",
+          SHORT_BUCKETS,
+          "model");
   private final Histogram scrape =
       histogram("scrape", "Time to answer the scrape before this one", SHORT_BUCKETS);
 
@@ -205,6 +237,41 @@ public final class Metrics {
 
   public void sharedLimitFailed() {
     sharedLimitFailures.inc();
+  }
+
+  /** Counts what is special about a decision. */
+  public void decided(Decision decision) {
+    Decision.Fallback fallback = decision.fallback();
+    if (fallback != null) {
+      fallbacks.labelValues(fallback.from(), fallback.to(), fallback.reason()).inc();
+    }
+    Decision.Shadow shadow = decision.shadow();
+    if (shadow != null) {
+      boolean agrees = Objects.equals(shadow.chosen(), decision.chosen());
+      shadows.labelValues(decision.model(), shadow.policy(), Boolean.toString(agrees)).inc();
+    }
+  }
+
+  /**
+   * How good the predictions for a finished request were.
+   *
+   * @param ttftMs measured; NaN where there is none, as {@code tpotMs}
+   */
+  public void predicted(
+      String model, Prediction prediction, double ttftMs, double tpotMs, double regretMs) {
+    String known = label(model);
+    predicted(known, "ttft", prediction.ttftMs(), prediction.ttftP90Ms(), ttftMs);
+    predicted(known, "tpot", prediction.tpotMs(), prediction.tpotP90Ms(), tpotMs);
+    if (ttftMs > 0) {
+      regret.labelValues(known).observe(regretMs / 1e3);
+    }
+  }
+
+  private void predicted(String model, String kind, double mean, double p90, double actual) {
+    if (actual > 0) {
+      predictionError.labelValues(model, kind).observe(Math.abs(mean - actual) / actual);
+      predictions.labelValues(model, kind, Boolean.toString(actual <= p90)).inc();
+    }
   }
 
   public void scraped(double seconds) {
@@ -319,6 +386,17 @@ public final class Metrics {
         .name("switchboard_" + name)
         .help(help)
         .labelNames(labels)
+        .register(registry);
+  }
+
+  private Histogram ratioHistogram(String name, String help, String... labels) {
+    return Histogram.builder()
+        .name("switchboard_" + name + "_ratio")
+        .unit(Unit.RATIO)
+        .help(help)
+        .labelNames(labels)
+        .classicOnly()
+        .classicUpperBounds(RATIO_BUCKETS)
         .register(registry);
   }
 

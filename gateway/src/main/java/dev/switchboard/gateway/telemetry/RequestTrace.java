@@ -7,6 +7,8 @@ import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.RequestParameters;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Prediction;
+import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -146,6 +148,14 @@ public final class RequestTrace {
     } else {
       span.setAttribute("switchboard.replica", decision.chosen());
     }
+    span.setAttribute("switchboard.requested_model", decision.requested());
+    if (decision.fallback() != null) {
+      span.setAttribute("switchboard.fallback_reason", decision.fallback().reason());
+    }
+    if (decision.shadow() != null) {
+      span.setAttribute("switchboard.shadow_policy", decision.shadow().policy());
+      span.setAttribute("switchboard.shadow_replica", String.valueOf(decision.shadow().chosen()));
+    }
     for (Decision.Candidate candidate : decision.candidates()) {
       span.addEvent("candidate", candidateAttributes(candidate), end, TimeUnit.NANOSECONDS);
     }
@@ -153,13 +163,25 @@ public final class RequestTrace {
   }
 
   private static Attributes candidateAttributes(Decision.Candidate candidate) {
+    ReplicaView view = candidate.view();
+    Prediction prediction = candidate.prediction();
     var attributes =
         Attributes.builder()
             .put("switchboard.replica", candidate.replica())
-            .put("switchboard.in_flight", candidate.inFlight())
-            .put("switchboard.running", candidate.running())
-            .put("switchboard.waiting", candidate.waiting())
-            .put("switchboard.report_age_ms", candidate.reportAgeMs());
+            .put("switchboard.in_flight", view.inFlight())
+            .put("switchboard.running", view.running())
+            .put("switchboard.waiting", view.waiting())
+            .put("switchboard.report_age_ms", view.reportAgeMs())
+            .put("switchboard.others", view.others())
+            .put("switchboard.own_waiting", view.own().waiting())
+            .put("switchboard.overdue_ms", view.own().overdueMs())
+            .put("switchboard.weight", view.weight())
+            .put("switchboard.cost", view.cost())
+            .put("switchboard.prefix_tokens", Math.round(candidate.prefixTokens()))
+            .put("switchboard.predicted_ttft_ms", prediction.ttftMs())
+            .put("switchboard.predicted_ttft_p90_ms", prediction.ttftP90Ms())
+            .put("switchboard.predicted_tpot_ms", prediction.tpotMs())
+            .put("switchboard.predicted_tpot_p90_ms", prediction.tpotP90Ms());
     if (candidate.rejected() == null) {
       attributes.put("switchboard.score", candidate.score());
     } else {

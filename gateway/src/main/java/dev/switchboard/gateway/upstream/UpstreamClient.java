@@ -11,6 +11,7 @@ import io.vertx.core.http.HttpVersion;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
 import java.net.URI;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Opens requests to replicas: HTTP/1.1, kept alive, one request per connection at a time, no
@@ -47,16 +48,21 @@ public final class UpstreamClient {
   /**
    * A connection to the replica, with a request on it that is not sent yet. How long it may take
    * until one of the pool is free is the caller's affair: in a burst that is load, not a fault.
+   *
+   * @param tlsCaFile as {@link Tls#trusting} takes it
    */
-  public Future<HttpClientRequest> open(URI base, HttpMethod method, String path) {
+  public Future<HttpClientRequest> open(
+      URI base, HttpMethod method, String path, @Nullable String tlsCaFile) {
     return client.request(
-        new RequestOptions()
-            .setMethod(method)
-            .setHost(base.getHost())
-            .setPort(base.getPort() >= 0 ? base.getPort() : defaultPort(base))
-            .setSsl(isTls(base))
-            .setURI(base.getRawPath() + path)
-            .setFollowRedirects(false));
+        Tls.trusting(
+            new RequestOptions()
+                .setMethod(method)
+                .setHost(base.getHost())
+                .setPort(base.getPort() >= 0 ? base.getPort() : defaultPort(base))
+                .setSsl(isTls(base))
+                .setURI(base.getRawPath() + path)
+                .setFollowRedirects(false),
+            tlsCaFile));
   }
 
   private static boolean isTls(URI base) {

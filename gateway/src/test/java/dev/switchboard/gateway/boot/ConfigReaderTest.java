@@ -68,7 +68,8 @@ class ConfigReaderTest {
             + "| http.port (--port) and admin.port (--admin-port) are both 9000",
         "http: {port: x} | http.port: must be a whole number of at most 2147483647, not \"x\"",
         "http: {port: 1.5} | http.port: must be a whole number of at most 2147483647, not 1.5",
-        "http: {port: 99999999999} | http.port: must be a whole number of at most 2147483647, not 9",
+        "http: {port: 99999999999} | http.port: must be a whole number of at most 2147483647, not"
+            + " 9",
         "http: {port: null} | http.port: must be a whole number of at most 2147483647, not null",
         "http: {bind: [a]} | http.bind: must be text, not [\"a\"]",
         "http: 3 | http: must be a map of keys, not 3",

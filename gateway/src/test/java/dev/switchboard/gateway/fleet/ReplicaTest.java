@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.routing.Peers;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,7 +15,7 @@ import org.junit.jupiter.api.Test;
 class ReplicaTest {
   private final List<String> edges = new ArrayList<>();
   private final Replica replica =
-      new Replica("w0", "m", true, (which, from, to) -> edges.add(from + ">" + to));
+      new Replica("w0", "m", true, new Peers(), (which, from, to) -> edges.add(from + ">" + to));
 
   @Test
   void everyEdgeIsReported() {

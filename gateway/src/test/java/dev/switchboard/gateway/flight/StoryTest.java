@@ -27,7 +27,7 @@ class StoryTest {
     pass(flight, Mark.PARSED, 20);
     pass(flight, Mark.ADMITTED, 30);
     now += 40;
-    flight.decision(new Decision("p", "w0", List.of()));
+    flight.decision(Decision.of("p", "m", "w0", List.of()));
     pass(flight, Mark.CONNECTED, 50);
     now += 60;
     flight.content();
@@ -140,7 +140,7 @@ class StoryTest {
     pass(flight, Mark.PARSED, 100);
     pass(flight, Mark.ADMITTED, 100);
     now += 100;
-    flight.decision(new Decision("p", "w0", List.of()));
+    flight.decision(Decision.of("p", "m", "w0", List.of()));
     now = 1_000_000;
     flight.mark(Mark.CONNECTED);
     now = 1_001_000;

@@ -1,0 +1,340 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.PfxOptions;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Aliases, splits, fallbacks, sessions and foreign servers, before scripted upstreams. */
+class RoutingIT {
+  private static final String MODEL = "X-Switchboard-Model";
+  private static final String REPLICA = "X-Switchboard-Replica";
+
+  @TempDir private @Nullable Path folder;
+
+  private FakeUpstream first;
+  private FakeUpstream second;
+
+  @BeforeEach
+  void start() throws Exception {
+    first = new FakeUpstream();
+    second = new FakeUpstream();
+    first.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    second.script((request, body) -> request.response().end("{\"choices\":[]}"));
+  }
+
+  @AfterEach
+  void stop() {
+    first.close();
+    second.close();
+  }
+
+  private String upstreams(String firstMore, String secondMore) {
+    return "\nupstreams:\n  - {url: \""
+        + first.url()
+        + "\", "
+        + firstMore
+        + "}\n  - {url: \""
+        + second.url()
+        + "\", "
+        + secondMore
+        + "}\n";
+  }
+
+  private static String chat(String model) {
+    return "{ \"messages\":[{\"role\":\"user\",\"content\":\"say \\\"model\\\"\"}],\"model\": \""
+        + model
+        + "\",\"stream\":false }";
+  }
+
+  private static String header(HttpResponse<?> response, String name) {
+    return response.headers().firstValue(name).orElse("");
+  }
+
+  @Test
+  void anAliasIsServedByItsModelUnderTheNameThatTheReplicaKnows() throws Exception {
+    String yaml =
+        "routes: [{name: chat, targets: [{model: m}]}]"
+            + upstreams("models: [m], model-names: {m: org/m-8b}", "models: [other]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      HttpResponse<String> answer =
+          gateway.post(InProcessGateway.CHAT, chat("chat"), "X-Request-Id", "r");
+      String models = gateway.get(gateway.api("/v1/models")).body();
+      JsonNode route = gateway.timeline("r").path("route");
+
+      assertEquals(200, answer.statusCode());
+      assertEquals("m", header(answer, MODEL));
+      assertEquals(chat("org/m-8b"), first.seen.take().body());
+      assertTrue(models.contains("\"chat\"") && models.contains("\"m\""), models);
+      assertEquals("chat", route.path("requested_model").asText());
+      assertEquals("slo", route.path("policy").asText());
+      JsonNode row = route.path("candidates").path(0);
+      for (String column :
+          List.of("ttft_ms", "ttft_p90_ms", "tpot_ms", "prefix_tokens", "weight", "circuit")) {
+        assertTrue(row.has(column), () -> column + " is not in " + row);
+      }
+    }
+  }
+
+  @Test
+  void aBodyWhoseModelTheReplicaKnowsGoesOnByteForByte() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", first)) {
+      gateway.post(InProcessGateway.CHAT, chat("m"));
+
+      assertEquals(chat("m"), first.seen.take().body());
+    }
+  }
+
+  @Test
+  void aSplitSendsEachSessionAlwaysToTheSameModel() throws Exception {
+    String yaml =
+        "routes: [{name: chat, targets: [{model: a, weight: 1}, {model: b, weight: 1}]}]"
+            + upstreams("models: [a]", "models: [b]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      Set<String> models = new HashSet<>();
+      for (int i = 0; i < 24; i++) {
+        String once = split(gateway, "session-" + i);
+        assertEquals(once, split(gateway, "session-" + i));
+        models.add(once);
+      }
+
+      assertEquals(Set.of("a", "b"), models);
+    }
+  }
+
+  private static String split(InProcessGateway gateway, String session) throws Exception {
+    return header(
+        gateway.post(InProcessGateway.CHAT, chat("chat"), "X-Switchboard-Session", session), MODEL);
+  }
+
+  @Test
+  void aFallbackServesWhereTheModelHasNoReplicaAndTheHeadersSayIt() throws Exception {
+    String yaml =
+        "routes: [{name: big, fallbacks: [small]}]" + upstreams("models: [big]", "models: [small]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      HttpResponse<String> before = gateway.post(InProcessGateway.CHAT, chat("big"));
+      gateway.adminPost("/admin/v1/replicas/u0/drain", "application/json");
+      HttpResponse<String> after = gateway.post(InProcessGateway.CHAT, chat("big"));
+
+      assertEquals("big", header(before, MODEL));
+      assertEquals("", header(before, "X-Switchboard-Fallback"));
+      assertEquals("small", header(after, MODEL));
+      assertEquals("big->small no_replica", header(after, "X-Switchboard-Fallback"));
+      assertEquals(chat("small"), second.seen.take().body());
+      assertEquals(
+          1,
+          gateway.metric(
+              "switchboard_fallbacks_total{from=\"big\",reason=\"no_replica\",to=\"small\"}"));
+    }
+  }
+
+  @Test
+  void aReplicaThatBreaksIsReplacedByTheFallbackBeforeTheFirstByte() throws Exception {
+    first.script((request, body) -> request.connection().close());
+    String yaml =
+        "routes: [{name: big, fallbacks: [small]}]" + upstreams("models: [big]", "models: [small]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      HttpResponse<String> answer = gateway.post(InProcessGateway.CHAT, chat("big"));
+
+      assertEquals(200, answer.statusCode());
+      assertEquals("small", header(answer, MODEL));
+    }
+  }
+
+  @Test
+  void aSessionStaysAtItsReplica() throws Exception {
+    try (InProcessGateway gateway =
+        InProcessGateway.before("routing: {policy: round-robin}", first, second)) {
+      InProcessGateway.await(
+          () -> gateway.fleet().views("m", 0).stream().allMatch(view -> view.routable()));
+      Set<String> plain = new HashSet<>();
+      Set<String> session = new HashSet<>();
+      for (int i = 0; i < 6; i++) {
+        plain.add(header(gateway.post(InProcessGateway.CHAT, chat("m")), REPLICA));
+        plain.add(header(gateway.post(InProcessGateway.CHAT, chat("m")), REPLICA));
+        session.add(
+            header(
+                gateway.post(InProcessGateway.CHAT, chat("m"), "X-Switchboard-Session", "s"),
+                REPLICA));
+      }
+      HttpResponse<String> refused =
+          gateway.post(InProcessGateway.CHAT, chat("m"), "X-Switchboard-Session", "a b");
+
+      assertEquals(Set.of("u0", "u1"), plain);
+      assertEquals(1, session.size());
+      assertEquals(400, refused.statusCode());
+      assertTrue(refused.body().contains("X-Switchboard-Session"), refused.body());
+    }
+  }
+
+  @Test
+  void aLongPromptIsKnownWhereItWasBefore() throws Exception {
+    String text = "once upon a time ".repeat(200);
+    String body =
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"" + text + "\"}]}";
+    try (InProcessGateway gateway = InProcessGateway.before("", first, second)) {
+      InProcessGateway.await(
+          () -> gateway.fleet().views("m", 0).stream().allMatch(view -> view.routable()));
+      List<String> replicas = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        HttpResponse<String> answer =
+            gateway.post(InProcessGateway.CHAT, body, "X-Request-Id", "r" + i);
+        replicas.add(header(answer, REPLICA));
+      }
+      JsonNode route = gateway.timeline("r1").path("route");
+      int known = 0;
+      for (JsonNode row : route.path("candidates")) {
+        if (row.path("replica").asText().equals(replicas.getFirst())) {
+          known = row.path("prefix_tokens").asInt();
+        }
+      }
+
+      assertEquals(13 * 64, known);
+    }
+  }
+
+  @Test
+  void aShadowIsCountedAndChangesNothing() throws Exception {
+    String yaml =
+        "routes: [{name: m, policy: least-loaded, shadow: power-of-two}]"
+            + upstreams("models: [m]", "models: [m]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      gateway.post(InProcessGateway.CHAT, chat("m"), "X-Request-Id", "r");
+      JsonNode route = gateway.timeline("r").path("route");
+
+      assertEquals("least-loaded", route.path("policy").asText());
+      assertEquals("power-of-two", route.path("shadow").path("policy").asText());
+      double agrees = shadows(gateway, "true");
+      assertEquals(1, agrees + shadows(gateway, "false"));
+    }
+  }
+
+  private static double shadows(InProcessGateway gateway, String agrees) throws Exception {
+    return gateway.metric(
+        "switchboard_shadow_decisions_total{agrees=\""
+            + agrees
+            + "\",model=\"m\",policy=\"power-of-two\"}");
+  }
+
+  @Test
+  void aServerGetsNoMoreRequestsThanItTakes() throws Exception {
+    ConcurrentLinkedQueue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
+    first.script((request, body) -> held.add(request));
+    String yaml = upstreams("models: [m], max-concurrency: 1", "models: [other]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      Thread waiting =
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    try {
+                      gateway.post(InProcessGateway.CHAT, chat("m"));
+                    } catch (Exception e) {
+                      throw new AssertionError(e);
+                    }
+                  });
+      InProcessGateway.await(() -> !held.isEmpty());
+      HttpResponse<String> refused = gateway.post(InProcessGateway.CHAT, chat("m"));
+      held.element().response().end("{\"choices\":[]}");
+      waiting.join();
+
+      assertEquals(429, refused.statusCode());
+      assertEquals(1, held.size());
+    }
+  }
+
+  @Test
+  void aServersKeyGoesWithProbesAndRequestsAndIntoNoLog() throws Exception {
+    Path key = Files.writeString(path("key"), "sk-secret-1\n");
+    String yaml = upstreams("models: [m], api-key-file: \"" + key + "\"", "models: [other]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      gateway.post(InProcessGateway.CHAT, chat("m"), "Authorization", "Bearer client");
+      gateway.post(InProcessGateway.CHAT, chat("other"), "Authorization", "Bearer client");
+
+      assertEquals("Bearer sk-secret-1", first.seen.take().headers().get("Authorization"));
+      assertFalse(second.seen.take().headers().containsKey("Authorization"));
+      assertEquals(Set.of("Bearer sk-secret-1"), first.probed);
+      String told =
+          gateway.get(gateway.admin("/admin/v1/replicas")).body()
+              + gateway.fleet().replicas().getFirst().access();
+      assertFalse(told.contains("sk-secret"), told);
+    }
+  }
+
+  @Test
+  void aMissingKeyEndsTheStart() {
+    String file = upstreams("models: [m], api-key-file: /nowhere/key", "models: [other]");
+    String variable = upstreams("models: [m], api-key-env: NO_SUCH_VARIABLE", "models: [other]");
+
+    assertTrue(complaint(file).startsWith("upstreams.0.api-key-file: cannot read"));
+    assertTrue(complaint(variable).contains("NO_SUCH_VARIABLE"));
+    assertTrue(
+        complaint("routes: [{name: x}]" + upstreams("models: [a]", "models: [b]"))
+            .startsWith("routes.0.name"));
+  }
+
+  private static String complaint(String yaml) {
+    return String.valueOf(
+        assertThrows(IllegalArgumentException.class, () -> InProcessGateway.of(yaml)).getMessage());
+  }
+
+  @Test
+  void aServerBehindTlsIsReachedOnlyWithTheCertificateThatIsTrusted() throws Exception {
+    Path store = path("store.p12");
+    Path certificate = path("ca.pem");
+    keytool(store, "-genkeypair", "-keyalg", "EC", "-dname", "CN=x", "-ext", "SAN=IP:127.0.0.1");
+    keytool(store, "-exportcert", "-rfc", "-file", certificate.toString());
+    HttpServerOptions options =
+        new HttpServerOptions()
+            .setSsl(true)
+            .setKeyCertOptions(new PfxOptions().setPath(store.toString()).setPassword("password"));
+    try (FakeUpstream secure = new FakeUpstream(options)) {
+      secure.script((request, body) -> request.response().end("{\"choices\":[]}"));
+      String upstream = "\nupstreams:\n  - {url: \"" + secure.url() + "\", models: [m]";
+      String trusted = upstream + ", tls-ca-file: \"" + certificate + "\"}\n";
+      try (InProcessGateway gateway = InProcessGateway.of(trusted)) {
+        assertEquals(200, gateway.post(InProcessGateway.CHAT, chat("m")).statusCode());
+      }
+      secure.probed.clear();
+      try (InProcessGateway gateway = InProcessGateway.unready("", secure.url())) {
+        assertEquals(503, gateway.post(InProcessGateway.CHAT, chat("m")).statusCode());
+        assertEquals(Set.of(), secure.probed);
+      }
+    }
+  }
+
+  private Path path(String name) {
+    return Path.of(String.valueOf(folder)).resolve(name);
+  }
+
+  private static void keytool(Path store, String... arguments) throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
+    command.add(arguments[0]);
+    command.addAll(List.of("-keystore", store.toString(), "-storepass", "password"));
+    command.addAll(List.of("-alias", "server"));
+    command.addAll(List.of(arguments).subList(1, arguments.length));
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertTrue(process.waitFor(30, TimeUnit.SECONDS) && process.exitValue() == 0, output);
+  }
+}

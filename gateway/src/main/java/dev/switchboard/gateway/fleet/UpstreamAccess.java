@@ -1,0 +1,85 @@
+package dev.switchboard.gateway.fleet;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a foreign server is spoken to. Prints nothing of its key.
+ *
+ * @param model what it calls the model; null where that is the name it is served by
+ * @param authorization value of that header; null for none
+ * @param tlsCaFile certificates in PEM that its own must lead to; null takes the JVM's
+ * @param maxConcurrency requests it takes at once; 0 for no limit
+ */
+public record UpstreamAccess(
+    @Nullable String model,
+    @Nullable String authorization,
+    @Nullable String tlsCaFile,
+    double cost,
+    int maxConcurrency) {
+  /** A worker of ours. */
+  static final UpstreamAccess LOCAL = new UpstreamAccess(null, null, null, 0, 0);
+
+  private static final long MAX_KEY_BYTES = 16 << 10;
+
+  /**
+   * What a specification says of one model, with its key read.
+   *
+   * @param path of the specification, for complaints
+   * @throws IllegalArgumentException naming the key of the configuration
+   */
+  static UpstreamAccess of(UpstreamSpec spec, String model, String path) {
+    String key = key(spec, path);
+    Path caFile = spec.tlsCaFile();
+    if (caFile != null && !Files.isReadable(caFile)) {
+      throw new IllegalArgumentException(path + ".tls-ca-file: cannot read " + caFile);
+    }
+    return new UpstreamAccess(
+        spec.modelNames().get(model),
+        key == null ? null : "Bearer " + key,
+        caFile == null ? null : caFile.toString(),
+        spec.cost() == null ? 0 : spec.cost(),
+        spec.maxConcurrency() == null ? 0 : spec.maxConcurrency());
+  }
+
+  private static @Nullable String key(UpstreamSpec spec, String path) {
+    String variable = spec.apiKeyEnv();
+    if (variable != null) {
+      String value = System.getenv(variable);
+      if (value == null) {
+        throw new IllegalArgumentException(
+            path + ".api-key-env: there is no environment variable " + variable);
+      }
+      return checked(value, path + ".api-key-env");
+    }
+    Path file = spec.apiKeyFile();
+    return file == null ? null : checked(read(file, path), path + ".api-key-file");
+  }
+
+  private static String read(Path file, String path) {
+    try {
+      if (Files.size(file) > MAX_KEY_BYTES) {
+        throw new IllegalArgumentException(path + ".api-key-file: " + file + " is too large");
+      }
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(path + ".api-key-file: cannot read " + file, e);
+    }
+  }
+
+  /** One word of visible characters: anything else would break the header it goes into. */
+  private static String checked(String text, String path) {
+    String key = text.strip();
+    if (!key.matches("[\\x21-\\x7e]+")) {
+      throw new IllegalArgumentException(path + ": the key must be one word of ASCII");
+    }
+    return key;
+  }
+
+  @Override
+  public String toString() {
+    return "UpstreamAccess[model=" + model + ", key=" + (authorization != null) + "]";
+  }
+}

@@ -1,0 +1,22 @@
+package dev.switchboard.gateway.routing;
+
+/**
+ * What a replica is expected to do for one request, counted from its being sent there.
+ *
+ * @param ttftMs expected time to the first token; nine of ten stay below {@code ttftP90Ms}
+ * @param tpotMs expected mean time per token after it; nine of ten stay below {@code tpotP90Ms}
+ * @param outputTokens of its answer, as many as are usual of late, or fewer where it allows no more
+ */
+public record Prediction(
+    double ttftMs, double ttftP90Ms, double tpotMs, double tpotP90Ms, double outputTokens) {
+
+  /** When its answer is expected to end. */
+  public double endMs() {
+    return endMs(outputTokens);
+  }
+
+  /** When an answer of so many tokens is expected to end. */
+  double endMs(double tokens) {
+    return ttftMs + Math.max(0, tokens - 1) * tpotMs;
+  }
+}

@@ -1,0 +1,95 @@
+package dev.switchboard.gateway.routing;
+
+/**
+ * What was learned of one replica's speed: an immutable copy that predicts.
+ *
+ * <p>The time to the first token is a fixed overhead plus a time for each prompt token that has to
+ * be computed, its own and those before it, plus a time for each request that runs or waits there.
+ * The time per token is a fixed step plus a time for each request of the batch, plus what prompts
+ * that are computed in between cost. Both are multiplied by how much slower than that the replica
+ * has been of late. What was learned of late is believed less the older it is, since a replica that
+ * is avoided for its slowness gives no news of its recovery.
+ *
+ * @param overheadMs of any first token
+ * @param promptTokenMs for each prompt token to compute
+ * @param runningMs added to a first token by each request that runs
+ * @param waitingMs added to a first token by each request that waits before it
+ * @param stepMs of a token when it is alone
+ * @param batchMs added to a token by each request that runs
+ * @param mixMs added to a token by each prompt token that is computed in between
+ * @param mixTokens prompt tokens computed for each token, of late
+ * @param ttftSlowdown logarithm of actual over computed, of late; likewise {@code tpotSlowdown}
+ * @param ttftSpread logarithm of the ratio below which nine of ten stay; likewise {@code
+ *     tpotSpread}
+ * @param answerTokens of an answer, of late
+ * @param atNanos when it was last learned from; 0 for never
+ * @param samples first tokens it was learned from
+ */
+public record Rates(
+    double overheadMs,
+    double promptTokenMs,
+    double runningMs,
+    double waitingMs,
+    double stepMs,
+    double batchMs,
+    double mixMs,
+    double mixTokens,
+    double ttftSlowdown,
+    double tpotSlowdown,
+    double ttftSpread,
+    double tpotSpread,
+    double answerTokens,
+    long atNanos,
+    long samples) {
+
+  /** Before anything is known of any replica of a model. */
+  public static final Rates UNKNOWN =
+      new Rates(10, 0.2, 0.5, 2, 15, 0.5, 0.1, 0, 0, 0, 0.5, 0.3, 256, 0, 0);
+
+  /** After this long the belief in a slowdown has halved. */
+  private static final double FORGET_HALF_NANOS = 8e9;
+
+  /**
+   * What a request can expect.
+   *
+   * @param load without the request itself
+   * @param tokens of its prompt that have to be computed
+   * @param outputTokens of its answer at most
+   * @param overdueMs by how much the oldest request there that has no token yet exceeds what was
+   *     expected of it: whoever comes now waits at least as long
+   */
+  public Prediction predict(
+      Load load, double tokens, int outputTokens, double overdueMs, long nowNanos) {
+    double belief = belief(nowNanos);
+    double ttft = ttftMs(load, tokens) * Math.exp(ttftSlowdown * belief) + overdueMs;
+    double tpot = tpotMs(load.running() + 1, mixTokens) * Math.exp(tpotSlowdown * belief);
+    return new Prediction(
+        ttft,
+        ttft * Math.exp(ttftSpread),
+        tpot,
+        tpot * Math.exp(tpotSpread),
+        Math.min(outputTokens, answerTokens));
+  }
+
+  /** Without the slowdown. */
+  double ttftMs(Load load, double tokens) {
+    return overheadMs
+        + promptTokenMs * (tokens + load.waitingTokens())
+        + runningMs * load.running()
+        + waitingMs * load.waiting();
+  }
+
+  /**
+   * Without the slowdown.
+   *
+   * @param running requests of the batch, itself included
+   */
+  double tpotMs(double running, double mixed) {
+    return stepMs + batchMs * running + mixMs * mixed;
+  }
+
+  /** 1 for news, less for what is old. */
+  double belief(long nowNanos) {
+    return atNanos == 0 ? 1 : Math.exp(-Math.max(0, nowNanos - atNanos) / FORGET_HALF_NANOS * 0.7);
+  }
+}

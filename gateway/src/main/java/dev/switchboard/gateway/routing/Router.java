@@ -1,0 +1,197 @@
+package dev.switchboard.gateway.routing;
+
+import dev.switchboard.gateway.routing.Decision.Candidate;
+import dev.switchboard.gateway.routing.Decision.Fallback;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * From the name a client asks for to a replica: aliases, splits, policies, shadows and fallbacks.
+ * Immutable and pure; safe on any thread.
+ */
+public final class Router {
+  private final RoutingPolicy policy;
+  private final Set<String> served;
+  private final Map<String, RouteSpec> routes = new LinkedHashMap<>();
+
+  /**
+   * How a request goes on.
+   *
+   * @param requested the name its client asked for
+   * @param models the target, then its fallbacks; at least one
+   * @param shadow decides too, without effect; null for none
+   */
+  public record Plan(
+      String requested, List<String> models, RoutingPolicy policy, @Nullable RoutingPolicy shadow) {
+    public Plan {
+      models = List.copyOf(models);
+    }
+  }
+
+  /**
+   * @param served models that some replica serves
+   * @throws IllegalArgumentException naming the key, when a route leads to no served model
+   */
+  public Router(RoutingConfig config, List<RouteSpec> specs, Set<String> served) {
+    this.policy = Policies.of(config.policy());
+    this.served = Set.copyOf(served);
+    for (int i = 0; i < specs.size(); i++) {
+      RouteSpec spec = specs.get(i);
+      check(spec, "routes." + i);
+      if (routes.put(spec.name(), spec) != null) {
+        throw new IllegalArgumentException("routes: two are called " + spec.name());
+      }
+    }
+  }
+
+  private void check(RouteSpec spec, String path) {
+    for (RouteSpec.Target target : spec.targets()) {
+      requireServed(target.model(), path + ".targets");
+    }
+    for (String fallback : spec.fallbacks()) {
+      requireServed(fallback, path + ".fallbacks");
+    }
+    if (spec.targets().isEmpty()) {
+      requireServed(spec.name(), path + ".name");
+    }
+  }
+
+  private void requireServed(String model, String path) {
+    if (!served.contains(model)) {
+      throw new IllegalArgumentException(path + ": no replica serves " + model);
+    }
+  }
+
+  /** Whether requests for a name can be served at all. */
+  public boolean knows(String name) {
+    return served.contains(name) || routes.containsKey(name);
+  }
+
+  /** Every name that a client may ask for, sorted. */
+  public Set<String> names() {
+    Set<String> names = new TreeSet<>(served);
+    names.addAll(routes.keySet());
+    return names;
+  }
+
+  /**
+   * The plan for a name; always the same for the same key.
+   *
+   * @param key what decides on the side of a split: the session, or the request's id
+   */
+  public Plan plan(String name, String key) {
+    RouteSpec spec = routes.get(name);
+    if (spec == null) {
+      return new Plan(name, List.of(name), policy, null);
+    }
+    List<String> models = new ArrayList<>();
+    models.add(target(spec, key));
+    for (String fallback : spec.fallbacks()) {
+      if (!models.contains(fallback)) {
+        models.add(fallback);
+      }
+    }
+    return new Plan(
+        name,
+        models,
+        spec.policy() == null ? policy : Policies.of(spec.policy()),
+        spec.shadow() == null ? null : Policies.of(spec.shadow()));
+  }
+
+  /** Splits by the key's place on the line of all weights. */
+  private static String target(RouteSpec spec, String key) {
+    List<RouteSpec.Target> targets = spec.targets();
+    if (targets.isEmpty()) {
+      return spec.name();
+    }
+    double sum = 0;
+    for (RouteSpec.Target target : targets) {
+      sum += target.share();
+    }
+    double place = Scoring.unit(Scoring.hash(spec.name() + "\n" + key)) * sum;
+    for (RouteSpec.Target target : targets) {
+      place -= target.share();
+      if (place < 0) {
+        return target.model();
+      }
+    }
+    return targets.getLast().model();
+  }
+
+  /**
+   * A decision and what it was made from.
+   *
+   * @param request as it was for the model of the decision
+   */
+  public record Routed(Decision decision, RouteRequest request) {}
+
+  /** One model's part of a decision. */
+  private record Look(Decision decision, RouteRequest request, List<ReplicaView> replicas) {
+
+    /** Whether there is a replica that is expected to meet the deadline. */
+    boolean good() {
+      Candidate winner = decision.winner();
+      int deadlineMs = request.slo().deadlineMs();
+      return winner != null
+          && (deadlineMs == 0 || request.elapsedMs() + winner.prediction().endMs() <= deadlineMs);
+    }
+
+    Look instead(String from, String reason) {
+      Fallback fallback = new Fallback(from, decision.model(), reason);
+      return new Look(decision.withFallback(fallback), request, replicas);
+    }
+  }
+
+  /**
+   * Decides.
+   *
+   * @param replicas of a model, at this moment
+   * @param requests the request as it is for a model: with what is known of it there
+   */
+  public Routed route(
+      Plan plan,
+      Function<String, List<ReplicaView>> replicas,
+      Function<String, RouteRequest> requests,
+      long nowNanos) {
+    Function<String, Look> look =
+        model -> {
+          RouteRequest request = requests.apply(model);
+          List<ReplicaView> views = replicas.apply(model);
+          return new Look(plan.policy.route(views, request, nowNanos), request, views);
+        };
+    Look best = look.apply(plan.models.getFirst());
+    if (plan.models.size() > 1 && !best.good()) {
+      best = fallback(plan, best, look);
+    }
+    Decision decision = best.decision;
+    if (plan.shadow != null) {
+      decision = decision.withShadow(plan.shadow.route(best.replicas, best.request, nowNanos));
+    }
+    return new Routed(decision.withRequested(plan.requested), best.request);
+  }
+
+  /**
+   * The first fallback that is good; else the target, if it can serve at all; else any that can.
+   */
+  private static Look fallback(Plan plan, Look target, Function<String, Look> look) {
+    String from = target.decision.model();
+    String reason = target.decision.chosen() == null ? "no_replica" : "deadline";
+    Look best = target;
+    for (String model : plan.models.subList(1, plan.models.size())) {
+      Look other = look.apply(model).instead(from, reason);
+      if (other.good()) {
+        return other;
+      }
+      if (best.decision.chosen() == null && other.decision.chosen() != null) {
+        best = other;
+      }
+    }
+    return best;
+  }
+}

@@ -1,0 +1,172 @@
+package dev.switchboard.gateway.routing;
+
+import dev.switchboard.gateway.routing.Decision.Candidate;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The part that all policies share: who can be chosen, what is predicted of each, and the choice by
+ * lowest score. A policy only gives the scores.
+ *
+ * <p>Of equal scores the replica with the fewest requests wins, and of those one after the other,
+ * by the request's turn. A session stays where it was unless that replica is overloaded: has more
+ * than twice as much to do as the idlest one, and some.
+ */
+final class Scoring {
+  static final String FULL = "has as many requests as it takes";
+
+  private static final int OVERLOAD_REQUESTS = 4;
+  private static final double OVERLOAD_RATIO = 2;
+
+  private Scoring() {}
+
+  /** Fills in the scores of candidates that can be chosen; lower is better. */
+  @FunctionalInterface
+  interface Scores {
+    /**
+     * @param candidates all of them can be chosen; at least one
+     * @param scores to fill, in the same order
+     */
+    void score(List<Candidate> candidates, RouteRequest request, double[] scores);
+  }
+
+  /**
+   * Decides.
+   *
+   * @param tolerance by how much scores may differ and still be equal
+   */
+  static Decision decide(
+      String policy,
+      List<ReplicaView> replicas,
+      RouteRequest request,
+      long nowNanos,
+      double tolerance,
+      Scores policyScores) {
+    List<Candidate> table = new ArrayList<>(replicas.size());
+    List<Candidate> open = new ArrayList<>(replicas.size());
+    for (ReplicaView replica : replicas) {
+      if (replica.model().equals(request.model())) {
+        Candidate candidate = candidate(replica, request, nowNanos);
+        table.add(candidate);
+        if (candidate.rejected() == null) {
+          open.add(candidate);
+        }
+      }
+    }
+    if (open.isEmpty()) {
+      return Decision.of(policy, request.model(), null, table);
+    }
+    double[] scores = new double[open.size()];
+    policyScores.score(open, request, scores);
+    String chosen = choose(open, request, scores, tolerance);
+    int next = 0;
+    for (int i = 0; i < table.size(); i++) {
+      if (table.get(i).rejected() == null) {
+        table.set(i, table.get(i).withScore(scores[next++]));
+      }
+    }
+    return Decision.of(policy, request.model(), chosen, table);
+  }
+
+  private static String choose(
+      List<Candidate> open, RouteRequest request, double[] scores, double tolerance) {
+    String sticky = request.sticky();
+    if (sticky != null) {
+      for (Candidate candidate : open) {
+        if (candidate.replica().equals(sticky) && !overloaded(candidate, open)) {
+          return sticky;
+        }
+      }
+    }
+    double best = Double.POSITIVE_INFINITY;
+    for (double score : scores) {
+      best = Math.min(best, score);
+    }
+    return tied(open, request, scores, best + tolerance);
+  }
+
+  /** Among those whose score is low enough one of the idlest, in turn. */
+  private static String tied(
+      List<Candidate> open, RouteRequest request, double[] scores, double most) {
+    int fewest = Integer.MAX_VALUE;
+    int ties = 0;
+    for (int i = 0; i < scores.length; i++) {
+      int requests = open.get(i).view().requests();
+      if (scores[i] <= most && requests <= fewest) {
+        ties = requests < fewest ? 1 : ties + 1;
+        fewest = requests;
+      }
+    }
+    long turn = Math.floorMod(request.turn(), (long) Math.max(1, ties));
+    for (int i = 0; i < scores.length; i++) {
+      if (scores[i] <= most && open.get(i).view().requests() == fewest && turn-- == 0) {
+        return open.get(i).replica();
+      }
+    }
+    throw new IllegalStateException("a policy gave no score");
+  }
+
+  static boolean overloaded(Candidate candidate, List<Candidate> open) {
+    int least = Integer.MAX_VALUE;
+    for (Candidate other : open) {
+      least = Math.min(least, other.view().requests());
+    }
+    return candidate.view().requests() > OVERLOAD_RATIO * least + OVERLOAD_REQUESTS;
+  }
+
+  private static Candidate candidate(ReplicaView replica, RouteRequest request, long nowNanos) {
+    String rejected = rejection(replica, request);
+    int known = request.prefixTokens().getOrDefault(replica.id(), 0);
+    double hits = Math.min(known, request.promptTokens()) * replica.own().prefixTrust();
+    Prediction prediction =
+        replica
+            .own()
+            .rates()
+            .predict(
+                replica.load(),
+                Math.max(1, request.promptTokens() - hits),
+                request.outputTokens(),
+                replica.own().overdueMs(),
+                nowNanos);
+    return new Candidate(replica, rejected, Double.NaN, prediction, hits);
+  }
+
+  private static @Nullable String rejection(ReplicaView replica, RouteRequest request) {
+    if (!replica.routable()) {
+      return "state " + replica.state();
+    }
+    if (request.excluded().contains(replica.id())) {
+      return "already failed this request";
+    }
+    if (replica.circuit() == ReplicaView.Circuit.OPEN) {
+      return "circuit open";
+    }
+    if (replica.weight() <= 0) {
+      return "weight 0";
+    }
+    boolean full = replica.maxConcurrency() > 0 && replica.inFlight() >= replica.maxConcurrency();
+    return full ? FULL : null;
+  }
+
+  /** Spreads a number over all bits (the finaliser of SplitMix64). */
+  static long mix(long value) {
+    long bits = (value ^ (value >>> 30)) * 0xbf58476d1ce4e5b9L;
+    bits = (bits ^ (bits >>> 27)) * 0x94d049bb133111ebL;
+    return bits ^ (bits >>> 31);
+  }
+
+  /** A hash of a text, the same in every process. */
+  static long hash(String text) {
+    long hash = 0xcbf29ce484222325L;
+    for (int i = 0; i < text.length(); i++) {
+      hash = (hash ^ text.charAt(i)) * 0x100000001b3L;
+    }
+    return mix(hash);
+  }
+
+  /** A number from 0 to 1, exclusive, out of a hash. */
+  static double unit(long hash) {
+    return ((hash >>> 11) + 0.5) / (1L << 53);
+  }
+}

@@ -1,0 +1,154 @@
+package dev.switchboard.gateway.routing;
+
+import dev.switchboard.gateway.routing.Decision.Candidate;
+import dev.switchboard.gateway.slo.Slo;
+import java.util.List;
+
+/**
+ * Sends a request where the fewest targets are expected to be missed: its own and those of other
+ * requests.
+ *
+ * <p>From the predicted distribution of its times follows the probability that the request misses
+ * its time to the first token, its time per token or its deadline. A cached prefix, a slow replica
+ * and a long queue all act through the prediction.
+ *
+ * <p>What it does to the others is the growth of their times relative to their targets: computing
+ * its prompt delays those that wait, and those that come next where there is much to do; its place
+ * in the batch makes every step of those that run longer. The growth counts as much as it changes
+ * their own probability of a miss: most near the target, nothing where they miss it anyway. So in a
+ * burst the misses gather at few replicas instead of spreading a little over all, and a short queue
+ * does not send prompts away from where they are cached, which would make queues everywhere.
+ *
+ * <p>A small part of the score is the predicted time itself, so that among replicas that are all
+ * safe the quicker one wins, and a smaller one still is the cost.
+ */
+public final class SloPolicy implements RoutingPolicy {
+  static final String NAME = "slo";
+
+  /** Scores that differ by less say nothing: what was learned scatters more. */
+  private static final double ALIKE = 0.004;
+
+  /** Of a lognormal distribution, the ninth decile lies so many standard deviations up. */
+  private static final double DECILE = 1.2816;
+
+  /** Makes the logistic function as steep as the normal distribution. */
+  private static final double LOGISTIC = 1.702;
+
+  private static final double LEAST_DEVIATION = 0.05;
+
+  /** Others are never worth more than this part of one miss: who is lost here may be safe there. */
+  private static final double MOST_HARM = 0.9;
+
+  private static final double SPEED = 0.02;
+  private static final double COST = 0.01;
+
+  /** Requests that come while a prompt is computed at a busy replica. */
+  private static final double NEXT = 3;
+
+  /** So many requests make a replica half busy. */
+  private static final double HALF_BUSY = 8;
+
+  /** What a request that names no target is measured by. */
+  private static final double USUAL_END_MS = 60_000;
+
+  private static final double USUAL_TTFT_MS = 2000;
+
+  @Override
+  public Decision route(List<ReplicaView> replicas, RouteRequest request, long nowNanos) {
+    return Scoring.decide(NAME, replicas, request, nowNanos, ALIKE, SloPolicy::score);
+  }
+
+  private static void score(List<Candidate> candidates, RouteRequest request, double[] scores) {
+    for (int i = 0; i < scores.length; i++) {
+      Candidate candidate = candidates.get(i);
+      double misses = new Outlook(candidate, request).misses();
+      double slowness = slowness(candidate.prediction(), request.slo());
+      scores[i] =
+          (misses + SPEED * slowness) / candidate.view().weight() + COST * candidate.view().cost();
+    }
+  }
+
+  /** What is to be expected if a request goes to a replica. */
+  private static final class Outlook {
+    private final Candidate candidate;
+    private final RouteRequest request;
+    private final Slo slo;
+    private final Prediction predicted;
+    private final Workload.Snapshot there;
+    private final double ttftSteepness;
+    private final double tpotSteepness;
+    private final double lateFirst;
+    private final double lateRest;
+
+    Outlook(Candidate candidate, RouteRequest request) {
+      this.candidate = candidate;
+      this.request = request;
+      this.slo = request.slo();
+      this.predicted = candidate.prediction();
+      this.there = candidate.view().own();
+      this.ttftSteepness = steepness(there.rates().ttftSpread());
+      this.tpotSteepness = steepness(there.rates().tpotSpread());
+      this.lateFirst = late(predicted.ttftMs(), ttftSteepness, slo.ttftMs(), request.elapsedMs());
+      this.lateRest = late(predicted.tpotMs(), tpotSteepness, slo.tpotMs(), 0);
+    }
+
+    /** Its own misses, as if its targets were independent, and those it causes. */
+    double misses() {
+      double steepness = Math.min(ttftSteepness, tpotSteepness);
+      double lateEnd = late(predicted.endMs(), steepness, slo.deadlineMs(), request.elapsedMs());
+      double own = 1 - (1 - lateFirst) * (1 - lateRest) * (1 - lateEnd);
+      return own + Math.min(MOST_HARM, harm());
+    }
+
+    /** The others there are about as late as this one would be; so it stands for them. */
+    private double harm() {
+      double othersRest = slo.tpotMs() > 0 ? lateRest : lateUsually();
+      double targetMs = slo.ttftMs() > 0 ? slo.ttftMs() : USUAL_TTFT_MS;
+      Load load = candidate.view().load();
+      double busy = load.requests() / (load.requests() + HALF_BUSY);
+      double prefillMs = there.rates().promptTokenMs() * candidate.computeTokens(request);
+      double delay = prefillMs / targetMs * (NEXT * busy + load.waiting());
+      double lengthening = there.rates().batchMs() * there.urgency();
+      return (1 - lateFirst)
+          * (1 - othersRest)
+          * (delay * (1 + ttftSteepness * lateFirst)
+              + lengthening * (1 + tpotSteepness * othersRest));
+    }
+
+    /** How late those that run there are by the mean of their own targets. */
+    private double lateUsually() {
+      double targetMs = there.urgency() > 0 ? there.running() / there.urgency() : 0;
+      return late(predicted.tpotMs(), tpotSteepness, targetMs, 0);
+    }
+  }
+
+  /** Of the logistic function that stands for a lognormal distribution. */
+  private static double steepness(double spread) {
+    return LOGISTIC / Math.max(LEAST_DEVIATION, spread / DECILE);
+  }
+
+  /**
+   * The probability that a time exceeds what is left of a target.
+   *
+   * @param targetMs 0 for none
+   */
+  private static double late(
+      double expectedMs, double steepness, double targetMs, double elapsedMs) {
+    double leftMs = targetMs - elapsedMs;
+    if (targetMs <= 0) {
+      return 0;
+    }
+    return leftMs <= 0 ? 1 : 1 / (1 + Math.exp(steepness * Math.log(leftMs / expectedMs)));
+  }
+
+  private static double slowness(Prediction predicted, Slo slo) {
+    double worst = predicted.endMs() / USUAL_END_MS;
+    if (slo.ttftMs() > 0) {
+      worst = Math.max(worst, predicted.ttftMs() / slo.ttftMs());
+    }
+    if (slo.tpotMs() > 0) {
+      worst = Math.max(worst, predicted.tpotMs() / slo.tpotMs());
+    }
+    return Math.min(10, worst);
+  }
+}

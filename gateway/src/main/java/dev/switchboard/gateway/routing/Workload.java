@@ -1,0 +1,330 @@
+package dev.switchboard.gateway.routing;
+
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.Set;
+
+/**
+ * What this gateway has at one replica, exact to the moment, and what it has learned of the
+ * replica's speed from it.
+ *
+ * <p>Each request is a {@link Job} from its being sent to its end. It waits until its first token
+ * and runs from then on; both are counted here the moment they happen, so two decisions in the same
+ * millisecond see each other. Integrals over time of the running requests and of the prompt tokens
+ * that were computed give each job the mean batch it ran in, at no cost for the others.
+ *
+ * <p>A job is told of its tokens by the event loop that owns it; all else is guarded by the
+ * workload. Nothing here takes longer than a constant time.
+ */
+public final class Workload {
+  /** Tokens of a job that make one sample of the time per token. */
+  private static final int SAMPLE_TOKENS = 16;
+
+  /** Streams stand still after so many steps without a token: a long prompt may come between. */
+  private static final double STILL_STEPS = 8;
+
+  private static final double STILL_LEAST_MS = 100;
+
+  private static final double TRUST_GAIN = 0.1;
+
+  private final Predictor predictor;
+  private final Set<Job> waitingJobs = new LinkedHashSet<>();
+  private double waitingTokens;
+  private int running;
+  private int paused;
+  private long progressNanos;
+  private double urgency;
+  private double runningIntegral;
+  private double promptTokens;
+  private long integratedNanos;
+  private double prefixTrust = 1;
+
+  public Workload(Peers peers) {
+    this.predictor = new Predictor(peers);
+  }
+
+  /** Told how good the predictions for one request were. */
+  @FunctionalInterface
+  public interface Calibration {
+    /**
+     * @param ttftMs measured from its being sent; NaN where it has none, as {@code tpotMs}
+     */
+    void observed(Prediction predicted, double ttftMs, double tpotMs);
+  }
+
+  /**
+   * A copy of everything at a moment.
+   *
+   * @param overdueMs by how much the oldest waiting job exceeds what nine of ten needed, or for how
+   *     long no running one got a token when that is more
+   * @param urgency sum over its running jobs of one over the wanted time per token, in 1/ms
+   * @param prefixTrust share of the prefix tokens that were expected to be cached and were
+   */
+  public record Snapshot(
+      int waiting,
+      double waitingTokens,
+      int running,
+      double overdueMs,
+      double urgency,
+      double prefixTrust,
+      Rates rates) {
+    public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 1, Rates.UNKNOWN);
+  }
+
+  public synchronized Snapshot snapshot(long nowNanos) {
+    return new Snapshot(
+        waitingJobs.size(),
+        waitingTokens,
+        running,
+        overdueMs(nowNanos),
+        urgency,
+        prefixTrust,
+        predictor.rates());
+  }
+
+  private double overdueMs(long nowNanos) {
+    double overdue = 0;
+    Iterator<Job> oldest = waitingJobs.iterator();
+    if (oldest.hasNext()) {
+      Job job = oldest.next();
+      overdue = Math.max(0, (nowNanos - job.sentNanos) / 1e6 - job.predicted.ttftP90Ms());
+    }
+    return Math.max(overdue, stillMs(nowNanos));
+  }
+
+  /** How long its streams have stood still, when that is far longer than a step takes. */
+  private double stillMs(long nowNanos) {
+    if (running == paused) {
+      return 0;
+    }
+    double still = (nowNanos - progressNanos) / 1e6;
+    if (still < STILL_LEAST_MS) {
+      return 0;
+    }
+    Prediction usual = predictor.rates().predict(new Load(0, 0, running - 1), 1, 1, 0, nowNanos);
+    return still < STILL_STEPS * usual.tpotP90Ms() ? 0 : still;
+  }
+
+  /**
+   * A request is sent.
+   *
+   * @param candidate the replica as it was when it was chosen
+   */
+  public synchronized Job begin(
+      Decision.Candidate candidate, RouteRequest request, Calibration calibration, long nowNanos) {
+    Job job = new Job(candidate, request, calibration, nowNanos);
+    waitingJobs.add(job);
+    waitingTokens += job.tokens;
+    return job;
+  }
+
+  private void integrate(long nowNanos) {
+    runningIntegral += running * (double) Math.max(0, nowNanos - integratedNanos);
+    integratedNanos = Math.max(integratedNanos, nowNanos);
+  }
+
+  /** One request here. */
+  public final class Job implements AutoCloseable {
+    private final Prediction predicted;
+    private final Load load;
+    private final double tokens;
+    private final double expectedHits;
+    private final double urge;
+    private final int wantedTokens;
+    private final Calibration calibration;
+    private final long sentNanos;
+    private boolean runs;
+    private boolean over;
+    private double ttftMs = Double.NaN;
+    private long firstNanos;
+    private long lastNanos;
+    private int outputTokens;
+    private long windowNanos;
+    private int windowTokens;
+    private double windowIntegral;
+    private double windowPrompts;
+    private boolean windowBroken;
+    private double pausedMs;
+
+    private Job(
+        Decision.Candidate candidate, RouteRequest request, Calibration calibration, long now) {
+      this.predicted = candidate.prediction();
+      this.load = candidate.view().load();
+      this.tokens = candidate.computeTokens(request);
+      this.expectedHits = candidate.prefixTokens();
+      this.urge = request.slo().tpotMs() > 0 ? 1 / request.slo().tpotMs() : 0;
+      this.wantedTokens = request.outputTokens();
+      this.calibration = calibration;
+      this.sentNanos = now;
+    }
+
+    /** A piece of content of a stream came: about a token. */
+    public void content(long nowNanos) {
+      synchronized (Workload.this) {
+        if (over) {
+          return;
+        }
+        progressNanos = nowNanos;
+        if (!runs) {
+          firstContent(nowNanos);
+          return;
+        }
+        outputTokens++;
+        windowTokens++;
+        if (windowBroken) {
+          paused--;
+          pausedMs += (nowNanos - lastNanos) / 1e6;
+          openWindow(nowNanos);
+        } else if (windowTokens == SAMPLE_TOKENS) {
+          sample(nowNanos);
+          openWindow(nowNanos);
+        }
+        lastNanos = nowNanos;
+      }
+    }
+
+    private void firstContent(long nowNanos) {
+      leaveWaiting();
+      integrate(nowNanos);
+      promptTokens += tokens;
+      runs = true;
+      running++;
+      urgency += urge;
+      ttftMs = (nowNanos - sentNanos) / 1e6;
+      predictor.firstToken(load, tokens, predicted.ttftMs(), ttftMs, nowNanos);
+      firstNanos = nowNanos;
+      lastNanos = nowNanos;
+      openWindow(nowNanos);
+    }
+
+    private void openWindow(long nowNanos) {
+      integrate(nowNanos);
+      windowNanos = nowNanos;
+      windowTokens = 0;
+      windowIntegral = runningIntegral;
+      windowPrompts = promptTokens;
+      windowBroken = false;
+    }
+
+    private void sample(long nowNanos) {
+      long nanos = nowNanos - windowNanos;
+      if (nanos <= 0) {
+        return;
+      }
+      integrate(nowNanos);
+      predictor.tokens(
+          (runningIntegral - windowIntegral) / nanos,
+          (promptTokens - windowPrompts) / windowTokens,
+          predicted.tpotMs(),
+          nanos / 1e6 / windowTokens,
+          nowNanos);
+    }
+
+    /** The client does not read: what follows says nothing of the replica. */
+    public void pause() {
+      synchronized (Workload.this) {
+        if (runs && !over && !windowBroken) {
+          windowBroken = true;
+          paused++;
+        }
+      }
+    }
+
+    /**
+     * The whole answer came at once, with the worker's own stamps.
+     *
+     * @param ownTtftMs from its being sent to its first token, as the worker stamped it
+     * @param ownTpotMs NaN for none
+     */
+    public void whole(double ownTtftMs, double ownTpotMs, long nowNanos) {
+      synchronized (Workload.this) {
+        if (over || runs) {
+          return;
+        }
+        ttftMs = ownTtftMs;
+        predictor.firstToken(load, tokens, predicted.ttftMs(), ownTtftMs, nowNanos);
+        if (ownTpotMs > 0) {
+          predictor.tokens(
+              load.running() + 1,
+              predictor.rates().mixTokens(),
+              predicted.tpotMs(),
+              ownTpotMs,
+              nowNanos);
+        }
+        end(ownTpotMs);
+      }
+    }
+
+    /**
+     * The whole answer came at once, and nobody says when its first token was there: both times are
+     * taken to be off by the same factor.
+     *
+     * @param tokens of the answer; −1 where nobody said
+     */
+    public void whole(int tokens, long nowNanos) {
+      if (tokens > 0) {
+        synchronized (Workload.this) {
+          predictor.answered(tokens);
+        }
+      }
+      int rest = Math.max(0, (tokens < 0 ? wantedTokens : tokens) - 1);
+      double ratio = (nowNanos - sentNanos) / 1e6 / Math.max(0.001, predicted.endMs(rest + 1));
+      whole(
+          predicted.ttftMs() * ratio, rest > 0 ? predicted.tpotMs() * ratio : Double.NaN, nowNanos);
+    }
+
+    /** How many prompt tokens the replica took from its cache, as it says. */
+    public void cached(int cachedTokens) {
+      if (expectedHits <= 0 || cachedTokens < 0) {
+        return;
+      }
+      synchronized (Workload.this) {
+        double share = Math.min(1, cachedTokens / expectedHits);
+        prefixTrust += TRUST_GAIN * (share - prefixTrust);
+      }
+    }
+
+    /** Its answer is complete. */
+    public void ended() {
+      synchronized (Workload.this) {
+        if (!over) {
+          double streamMs = (lastNanos - firstNanos) / 1e6 - pausedMs;
+          if (runs) {
+            predictor.answered(outputTokens + 1);
+          }
+          end(runs && outputTokens > 0 ? streamMs / outputTokens : Double.NaN);
+        }
+      }
+    }
+
+    private void end(double tpotMs) {
+      close();
+      calibration.observed(predicted, ttftMs, tpotMs);
+    }
+
+    /** It is over, however it ended; twice counts once. */
+    @Override
+    public void close() {
+      synchronized (Workload.this) {
+        if (over) {
+          return;
+        }
+        over = true;
+        if (runs) {
+          integrate(Math.max(lastNanos, integratedNanos));
+          running--;
+          paused -= windowBroken ? 1 : 0;
+          urgency = running == 0 ? 0 : urgency - urge;
+        } else {
+          leaveWaiting();
+        }
+      }
+    }
+
+    private void leaveWaiting() {
+      if (waitingJobs.remove(this)) {
+        waitingTokens = waitingJobs.isEmpty() ? 0 : waitingTokens - tokens;
+      }
+    }
+  }
+}

@@ -1,0 +1,150 @@
+package dev.switchboard.gateway.routing;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.routing.Decision.Candidate;
+import dev.switchboard.gateway.slo.Slo;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+class WorkloadTest {
+  private static final long MS = 1_000_000L;
+
+  private final Workload workload = new Workload(new Peers());
+  private final List<Times> observed = new ArrayList<>();
+
+  private record Times(double ttftMs, double tpotMs) {}
+
+  @Test
+  void aRequestWaitsUntilItsFirstTokenAndRunsUntilItsEnd() {
+    Workload.Job job = begin(RouteRequest.of("m").withTokens(400, 10), 0);
+    Workload.Snapshot waiting = workload.snapshot(0);
+    job.content(50 * MS);
+    Workload.Snapshot running = workload.snapshot(50 * MS);
+    job.close();
+    job.close();
+    Workload.Snapshot over = workload.snapshot(60 * MS);
+
+    assertEquals(1, waiting.waiting());
+    assertEquals(400, waiting.waitingTokens());
+    assertEquals(0, running.waiting());
+    assertEquals(0, running.waitingTokens());
+    assertEquals(1, running.running());
+    assertEquals(0, over.running());
+  }
+
+  @Test
+  void aJobThatIsGivenUpLeavesNothing() {
+    Workload.Job job = begin(RouteRequest.of("m").withTokens(400, 10), 0);
+    job.close();
+    job.content(5 * MS);
+
+    assertEquals(0, workload.snapshot(0).waiting());
+    assertEquals(0, workload.snapshot(0).waitingTokens());
+    assertEquals(0, workload.snapshot(0).rates().samples());
+  }
+
+  @Test
+  void theTimesOfAStreamAreComparedWithWhatWasPredicted() {
+    Workload.Job job = begin(RouteRequest.of("m"), 0);
+    for (int i = 0; i <= 20; i++) {
+      job.content((100 + i * 30) * MS);
+    }
+    job.ended();
+
+    assertEquals(List.of(new Times(100, 30)), observed);
+    assertEquals(1, workload.snapshot(0).rates().samples());
+  }
+
+  @Test
+  void whatAClientDidNotReadInTimeIsNotHeldAgainstTheReplica() {
+    Workload.Job job = begin(RouteRequest.of("m"), 0);
+    job.content(100 * MS);
+    job.content(130 * MS);
+    job.pause();
+    job.content(9_130 * MS);
+    job.content(9_160 * MS);
+    job.ended();
+
+    assertEquals(List.of(new Times(100, 20)), observed);
+  }
+
+  @Test
+  void anAnswerWithoutStampsIsOffByOneFactor() {
+    Workload.Job job = begin(RouteRequest.of("m"), 0);
+    Prediction told = Rates.UNKNOWN.predict(Load.NONE, 100, 100, 0, 0);
+    job.whole(11, (long) (told.endMs(11) * 2 * MS));
+
+    assertEquals(2 * told.ttftMs(), observed.getFirst().ttftMs(), 0.01);
+    assertEquals(2 * told.tpotMs(), observed.getFirst().tpotMs(), 0.01);
+  }
+
+  @Test
+  void aRequestThatWaitsLongerThanNineOfTenIsOverdue() {
+    Workload.Job job = begin(RouteRequest.of("m"), 0);
+    double expected = Rates.UNKNOWN.predict(Load.NONE, 100, 100, 0, 0).ttftP90Ms();
+
+    double overdue = workload.snapshot(5_000 * MS).overdueMs();
+    job.close();
+
+    assertEquals(5_000 - expected, overdue, 1);
+    assertEquals(0, workload.snapshot(5_000 * MS).overdueMs());
+  }
+
+  @Test
+  void aReplicaWhoseStreamsStandStillIsOverdueUnlessItsClientsDoNotRead() {
+    Workload.Job job = begin(RouteRequest.of("m"), 0);
+    job.content(10 * MS);
+    double soon = workload.snapshot(60 * MS).overdueMs();
+    double late = workload.snapshot(2_010 * MS).overdueMs();
+    job.pause();
+    double paused = workload.snapshot(2_010 * MS).overdueMs();
+    job.content(2_020 * MS);
+    double again = workload.snapshot(4_020 * MS).overdueMs();
+    job.close();
+
+    assertEquals(0, soon);
+    assertEquals(2_000, late, 1);
+    assertEquals(0, paused);
+    assertEquals(2_000, again, 1);
+    assertEquals(0, workload.snapshot(9_000 * MS).overdueMs());
+  }
+
+  @Test
+  void requestsWithATargetMakeItsReplicaUrgentWhileTheyRun() {
+    Slo slo = new Slo("interactive", 300, 50, 0, 0);
+    Workload.Job job = begin(RouteRequest.of("m").withSlo(slo, 0), 0);
+    job.content(10 * MS);
+    double urgency = workload.snapshot(10 * MS).urgency();
+    job.close();
+
+    assertEquals(1 / 50.0, urgency);
+    assertEquals(0, workload.snapshot(10 * MS).urgency());
+  }
+
+  @Test
+  void hitsThatDoNotComeAreTrustedLess() {
+    for (int i = 0; i < 40; i++) {
+      Workload.Job job =
+          begin(RouteRequest.of("m").withTokens(100, 1).withPrefixTokens(Map.of("w0", 80)), 0);
+      job.cached(0);
+      job.close();
+    }
+
+    assertTrue(workload.snapshot(0).prefixTrust() < 0.1);
+  }
+
+  private Workload.Job begin(RouteRequest request, long now) {
+    ReplicaView view = ReplicaView.of("w0", "m").withOwn(workload.snapshot(now));
+    Candidate candidate = new LeastLoaded().route(List.of(view), request, now).winner();
+    return workload.begin(
+        Objects.requireNonNull(candidate),
+        request,
+        (predicted, ttftMs, tpotMs) -> observed.add(new Times(ttftMs, tpotMs)),
+        now);
+  }
+}
