@@ -58,6 +58,32 @@ class PackageRulesTest {
           .orShould()
           .callMethod(Thread.class, "sleep", long.class);
 
+  /** How long a comparison takes must not tell how much of a key was right. */
+  @ArchTest
+  static final ArchRule keysAreNotComparedAsStrings =
+      noClasses()
+          .that()
+          .haveSimpleName("ApiKeys")
+          .or()
+          .haveSimpleName("KeySecret")
+          .or()
+          .haveSimpleName("AdminGuard")
+          .should()
+          .callMethod(String.class, "equals", Object.class)
+          .orShould()
+          .callMethod(String.class, "compareTo", String.class)
+          .orShould()
+          .callMethod(java.util.Arrays.class, "equals", byte[].class, byte[].class);
+
+  @ArchTest
+  static final ArchRule onlyTheStoreSpeaksSql =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage("dev.switchboard.gateway.store..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("java.sql..", "org.flywaydb..", "org.h2..");
+
   @ArchTest
   static final ArchRule whatServesKnowsNothingOfTheBenchmark =
       noClasses()

@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.boot;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
 import dev.switchboard.gateway.admission.Admission;
@@ -261,8 +263,9 @@ final class Gateway {
   void reload() {
     long nowMs = clock.epochNanos() / 1_000_000;
     try {
-      List<String> changed = reconfiguration.reload();
-      store.audit(signalled(nowMs, 200, null, changed.toString()));
+      ObjectNode told = JsonNodeFactory.instance.objectNode();
+      reconfiguration.reload().forEach(told.putArray("changed")::add);
+      store.audit(signalled(nowMs, 200, null, told.toString()));
     } catch (ApiException refused) {
       LOG.warn("config_refused reason=\"{}\"", refused.error().message());
       store.audit(signalled(nowMs, refused.error().status(), refused.error().code(), null));

@@ -112,8 +112,11 @@ final class Database implements AutoCloseable {
   }
 
   private String url() {
-    // H2's own shutdown hook would close the file while the last usage is still to be written.
-    return config.embedded() ? config.url() + ";DB_CLOSE_ON_EXIT=FALSE" : config.url();
+    // H2's own shutdown hook would close the file while the last usage is still to be written; and
+    // what it would trace to a file is told by exceptions.
+    return config.embedded()
+        ? config.url() + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0"
+        : config.url();
   }
 
   private Properties properties() {
