@@ -2,6 +2,7 @@ package dev.switchboard.bench;
 
 import dev.switchboard.constraint.Constraint;
 import dev.switchboard.constraint.ConstraintCompiler;
+import dev.switchboard.constraint.ConstraintException;
 import dev.switchboard.constraint.ConstraintSource;
 import dev.switchboard.constraint.Matcher;
 import dev.switchboard.constraint.TokenVocabulary;
@@ -10,13 +11,19 @@ import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -31,12 +38,15 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Measures what a mask costs per token, in microseconds.",
-      "Answers are drawn at random; 'first' is the first answers of a constraint just compiled,",
-      "'steady' those after them."
+      "Measures what a constrained token costs on the engine's thread, and what the masks that"
+          + " were",
+      "not known cost another thread, in microseconds of a core.",
+      "Answers are drawn at random, the first ones of a constraint just compiled."
     })
 final class ConstraintBench implements Callable<Integer> {
+  private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
   private static final int LONGEST_ANSWER = 400;
+  private static final String SHARES = String.format("  %8s %8s %8s", "p50", "p99", "max");
   private static final String PERSON =
       """
       {"type":"object","properties":{
@@ -45,7 +55,8 @@ final class ConstraintBench implements Callable<Integer> {
         "role":{"enum":["admin","editor","viewer"]},
         "tags":{"type":"array","items":{"type":"string","maxLength":40}},
         "friends":{"type":"array","items":{"$ref":"#"}}},
-       "required":["name","age","role","tags"],"additionalProperties":false}""";
+       "required":["name","age","role","tags"],"additionalProperties":false}\
+      """;
   private static final String ARITHMETIC =
       """
       root ::= sum
@@ -70,6 +81,10 @@ final class ConstraintBench implements Callable<Integer> {
   private int tokens;
 
   private final PrintStream out = System.out;
+  private final Executor finder =
+      Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon(true).factory());
+  private String outcome = "";
+  private final Queue<Long> spentFinding = new ConcurrentLinkedQueue<>();
 
   public static void main(String[] arguments) {
     System.exit(new CommandLine(new ConstraintBench()).execute(arguments));
@@ -86,14 +101,48 @@ final class ConstraintBench implements Callable<Integer> {
         tokenizer.size(),
         (System.nanoTime() - begin) / 1e6);
     out.printf(
-        "%-22s %10s %10s %9s %9s %9s %9s %9s%n",
-        "constraint", "compile ms", "first p50", "p99", "max", "steady p50", "p99", "max");
+        "%-22s %10s  %-26s  %-26s  %s%n",
+        "",
+        "compile ms",
+        "first answers",
+        "later answers",
+        "first answers' new masks, beside the engine");
+    out.printf("%-22s %10s%s%s%s %6s%n", "constraint", "", SHARES, SHARES, SHARES, "masks");
     // The first constraint pays for what every later one finds compiled.
     measure("", new ConstraintSource.JsonSchema(PERSON), vocabulary);
     for (Map.Entry<String, ConstraintSource> each : sources().entrySet()) {
       out.println(measure(each.getKey(), each.getValue(), vocabulary));
     }
+    compileWorst(vocabulary);
     return 0;
+  }
+
+  /** Sources made to take long. */
+  private void compileWorst(TokenVocabulary vocabulary) {
+    out.printf("%n%-22s %10s %10s%n", "made to take long", "cold ms", "warm ms");
+    Map<String, ConstraintSource> sources = WorstSources.all();
+    Map<String, Double> cold = new LinkedHashMap<>();
+    sources.forEach((name, source) -> cold.put(name, compileMs(source, vocabulary)));
+    for (int round = 0; round < 3; round++) {
+      sources.values().forEach(source -> compileMs(source, vocabulary));
+    }
+    for (Map.Entry<String, ConstraintSource> each : sources.entrySet()) {
+      String name = each.getKey();
+      double warm = compileMs(each.getValue(), vocabulary);
+      out.printf(Locale.ROOT, "%-22s %10.1f %10.1f  %s%n", name, cold.get(name), warm, outcome);
+    }
+  }
+
+  private double compileMs(ConstraintSource source, TokenVocabulary vocabulary) {
+    ConstraintCompiler compiler = new ConstraintCompiler(vocabulary, this::find);
+    long begin = THREADS.getCurrentThreadCpuTime();
+    try {
+      compiler.compile(source);
+      outcome = "compiled";
+    } catch (ConstraintException refused) {
+      outcome = refused.complaint();
+    }
+    return (THREADS.getCurrentThreadCpuTime() - begin) / 1e6;
   }
 
   private Tokenizer tokenizer() throws IOException {
@@ -120,50 +169,79 @@ final class ConstraintBench implements Callable<Integer> {
   }
 
   private String measure(String name, ConstraintSource source, TokenVocabulary vocabulary) {
-    long begin = System.nanoTime();
-    Constraint constraint = new ConstraintCompiler(vocabulary).compile(source);
-    double compileMs = (System.nanoTime() - begin) / 1e6;
-    long[] first = draw(constraint, vocabulary, Math.min(tokens, 1000), 1);
+    long begin = THREADS.getCurrentThreadCpuTime();
+    Constraint constraint = new ConstraintCompiler(vocabulary, this::find).compile(source);
+    double compileMs = (THREADS.getCurrentThreadCpuTime() - begin) / 1e6;
+    Drawn first = draw(constraint, vocabulary, Math.min(tokens, 1000), 1);
     draw(constraint, vocabulary, tokens, 2);
-    long[] steady = draw(constraint, vocabulary, tokens, 3);
+    Drawn steady = draw(constraint, vocabulary, tokens, 3);
     return String.format(
         Locale.ROOT,
-        "%-22s %10.1f %10.1f %9.1f %9.1f %10.1f %9.1f %9.1f",
+        "%-22s %10.1f  %s  %s  %s %6d",
         name,
         compileMs,
-        at(first, 0.5),
-        at(first, 0.99),
-        at(first, 1),
-        at(steady, 0.5),
-        at(steady, 0.99),
-        at(steady, 1));
+        shares(first.engine),
+        shares(steady.engine),
+        shares(first.found),
+        first.found.length);
+  }
+
+  private static String shares(long[] sorted) {
+    return sorted.length == 0
+        ? String.format("%8s %8s %8s", "-", "-", "-")
+        : String.format(
+            Locale.ROOT, "%8.1f %8.1f %8.1f", at(sorted, 0.5), at(sorted, 0.99), at(sorted, 1));
   }
 
   private static double at(long[] sorted, double share) {
     return sorted[(int) Math.min(sorted.length - 1, Math.round(share * sorted.length))] / 1e3;
   }
 
-  /** Nanoseconds of each token, sorted. */
-  private static long[] draw(
-      Constraint constraint, TokenVocabulary vocabulary, int count, int seed) {
+  /**
+   * Sorted nanoseconds of a core: others share the machine.
+   *
+   * @param engine of each token, on the engine's thread
+   * @param found of each mask that was not known, on the other thread
+   */
+  private record Drawn(long[] engine, long[] found) {}
+
+  private Drawn draw(Constraint constraint, TokenVocabulary vocabulary, int count, int seed) {
     Random random = new Random(seed);
     long[] mask = new long[vocabulary.words()];
-    long[] spent = new long[count];
+    long[] engine = new long[count];
+    spentFinding.clear();
     Matcher matcher = constraint.matcher();
     matcher.mask(mask);
     for (int i = 0, length = 0; i < count; i++) {
       int token = pick(mask, random);
-      long begin = System.nanoTime();
-      boolean goesOn = matcher.advance(token) && matcher.mask(mask);
-      spent[i] = System.nanoTime() - begin;
+      long begin = THREADS.getCurrentThreadCpuTime();
+      boolean goesOn = matcher.advance(token);
+      boolean ready = !goesOn || matcher.isMaskReady();
+      long asked = THREADS.getCurrentThreadCpuTime();
+      while (!ready) {
+        Thread.onSpinWait();
+        ready = matcher.isMaskReady();
+      }
+      long again = THREADS.getCurrentThreadCpuTime();
+      goesOn = goesOn && matcher.mask(mask);
+      engine[i] = asked - begin + THREADS.getCurrentThreadCpuTime() - again;
       if (!goesOn || matcher.isFinished() || ++length == LONGEST_ANSWER) {
         matcher = constraint.matcher();
         matcher.mask(mask);
         length = 0;
       }
     }
-    Arrays.sort(spent);
-    return spent;
+    Arrays.sort(engine);
+    return new Drawn(engine, spentFinding.stream().mapToLong(nanos -> nanos).sorted().toArray());
+  }
+
+  private void find(Runnable mask) {
+    finder.execute(
+        () -> {
+          long begin = THREADS.getCurrentThreadCpuTime();
+          mask.run();
+          spentFinding.add(THREADS.getCurrentThreadCpuTime() - begin);
+        });
   }
 
   /** The first allowed token from a random one on. */

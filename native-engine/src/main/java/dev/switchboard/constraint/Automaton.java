@@ -1,5 +1,7 @@
 package dev.switchboard.constraint;
 
+import java.util.Arrays;
+
 /**
  * A pushdown automaton over symbols, as flat arrays: the edges of state {@code s} are those from
  * {@code start[s]} to {@code start[s + 1]}. A call edge runs another rule from its first state and
@@ -67,6 +69,40 @@ final class Automaton {
     callTo = call.to();
     classOf = new int[symbols];
     classes = classify();
+  }
+
+  private Automaton(Automaton of) {
+    states = of.states;
+    first = of.first;
+    symbols = of.symbols;
+    sharedStates = of.sharedStates;
+    ends = of.ends;
+    endsOnly = of.endsOnly;
+    height = of.height;
+    alike = of.alike;
+    freeStart = of.freeStart;
+    freeTo = alike(of.freeTo);
+    readStart = of.readStart;
+    readLow = of.readLow;
+    readHigh = of.readHigh;
+    readTo = alike(of.readTo);
+    callStart = of.callStart;
+    callFirst = of.callFirst;
+    callTo = alike(of.callTo);
+    classOf = of.classOf;
+    classes = of.classes;
+  }
+
+  /**
+   * The same for texts of up to {@link #ALIKE_SYMBOLS} symbols from any state, with the states that
+   * they do not tell apart made one: where something is counted this one goes in circles.
+   */
+  Automaton withAlikeMerged() {
+    return new Automaton(this);
+  }
+
+  private int[] alike(int[] targets) {
+    return Arrays.stream(targets).map(state -> alike[state]).toArray();
   }
 
   private int classify() {

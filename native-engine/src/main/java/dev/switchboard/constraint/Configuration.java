@@ -23,7 +23,18 @@ final class Configuration {
   int reach;
 
   final @Nullable Configuration[] next;
+
+  /** Tokens that may follow, but for the end tokens; null until they were found. */
   @Nullable TokenSet allowed;
+
+  /** What may follow has been asked for. */
+  boolean sought;
+
+  /** Finding it failed, as it will again. */
+  boolean unfindable;
+
+  /** How long plain text surely goes on: see {@link PlainText}; by place and kind. */
+  @Nullable Survival @Nullable [] survivals;
 
   private final int hash;
 
@@ -39,6 +50,12 @@ final class Configuration {
     }
     hash = mixed;
   }
+
+  /**
+   * @param symbols of so many, all may follow
+   * @param reach the deepest nesting that was looked at to find out
+   */
+  record Survival(int symbols, int reach) {}
 
   /** Nothing can follow and the answer may not end. */
   boolean isDead() {

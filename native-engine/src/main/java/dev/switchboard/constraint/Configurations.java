@@ -2,6 +2,7 @@ package dev.switchboard.constraint;
 
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +33,10 @@ final class Configurations {
   private final Map<Long, FrameSet> unions = new HashMap<>();
 
   private final Map<Configuration, Configuration> known = new HashMap<>();
+
+  /** Of what may follow; most of a string's places have the same. */
+  private final Map<TokenSet, TokenSet> sets = new HashMap<>();
+
   private long bytes;
   private volatile long bytesSeen;
   private int generation;
@@ -98,6 +103,7 @@ final class Configurations {
       frameSets.clear();
       unions.clear();
       known.clear();
+      sets.clear();
       bytes = 0;
       generation++;
     }
@@ -116,22 +122,40 @@ final class Configurations {
     return close();
   }
 
-  /** The same configuration, of this generation. */
+  /** The same configuration, of this generation and store. */
   Configuration adopt(Configuration old) {
+    IdentityHashMap<FrameSet, FrameSet> adopted = new IdentityHashMap<>();
     for (int i = 0; i < old.states.length; i++) {
-      enter(old.states[i], adopt(old.frames[i]));
+      enter(old.states[i], adopt(old.frames[i], adopted));
     }
     complete |= old.complete;
     returned |= old.returned;
     return close();
   }
 
-  private FrameSet adopt(FrameSet old) {
+  /** Stacks share frames, so the ways through them are many more than they are. */
+  private FrameSet adopt(FrameSet old, IdentityHashMap<FrameSet, FrameSet> adopted) {
+    FrameSet known = adopted.get(old);
+    if (known != null) {
+      return known;
+    }
     FrameSet[] below = new FrameSet[old.below.length];
     for (int i = 0; i < below.length; i++) {
-      below[i] = adopt(old.below[i]);
+      below[i] = adopt(old.below[i], adopted);
     }
-    return intern(new FrameSet(old.returns, below, old.bottom, old.unknown));
+    FrameSet mine = intern(new FrameSet(old.returns, below, old.bottom, old.unknown));
+    adopted.put(old, mine);
+    return mine;
+  }
+
+  /** The set itself, or an equal one that is kept already. */
+  TokenSet intern(TokenSet set) {
+    TokenSet first = sets.putIfAbsent(set, set);
+    if (first != null) {
+      return first;
+    }
+    charge(set.bytes());
+    return set;
   }
 
   /** After a symbol. */

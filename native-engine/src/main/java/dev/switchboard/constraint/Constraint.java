@@ -1,21 +1,35 @@
 package dev.switchboard.constraint;
 
+import java.util.concurrent.Executor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 /**
  * A compiled constraint. Shared by all requests that ask for the same; what its matchers learn
  * about it is kept with it, in bounded memory. Matchers may run on any threads.
  */
 public final class Constraint {
-  /** Of what is learnt: some 500 masks over 128 thousand tokens and what leads to them. */
-  private static final long CACHE_BYTES = 8 << 20;
+  private static final Logger LOG = LoggerFactory.getLogger(Constraint.class);
+
+  /** Of what is learnt in following answers. */
+  private static final long PATH_BYTES = 3 << 20;
+
+  /** Of what is learnt in finding masks: some 300 over 128 thousand tokens and what leads there. */
+  private static final long MASK_BYTES = 5 << 20;
 
   private final TokenVocabulary vocabulary;
+  private final Executor finder;
   private final Configurations configurations;
   private final Masks masks;
 
-  Constraint(Automaton automaton, TokenVocabulary vocabulary) {
+  /**
+   * @param finder runs what finds a mask ahead of {@link Matcher#mask}
+   */
+  Constraint(Automaton automaton, TokenVocabulary vocabulary, Executor finder) {
     this.vocabulary = vocabulary;
-    configurations = new Configurations(automaton, CACHE_BYTES);
-    masks = new Masks(automaton, configurations, vocabulary);
+    this.finder = finder;
+    configurations = new Configurations(automaton, PATH_BYTES);
+    masks = new Masks(automaton, vocabulary, MASK_BYTES);
   }
 
   /** For a new answer. */
@@ -34,7 +48,7 @@ public final class Constraint {
 
   /** Memory of what was learnt, about. */
   long learntBytes() {
-    return configurations.bytes();
+    return configurations.bytes() + masks.bytes();
   }
 
   /** Guarded by this constraint. */
@@ -42,8 +56,45 @@ public final class Constraint {
     return configurations;
   }
 
-  /** Guarded by this constraint. */
-  Masks masks() {
-    return masks;
+  /**
+   * Whether what follows is known, or cannot be; if not, finding it begins. Called under this
+   * constraint's lock.
+   */
+  boolean isFound(Configuration configuration) {
+    if (!configuration.sought && configuration.allowed == null) {
+      configuration.sought = true;
+      finder.execute(() -> find(configuration));
+    }
+    return configuration.allowed != null || configuration.unfindable;
+  }
+
+  private void find(Configuration configuration) {
+    boolean found = false;
+    try {
+      after(configuration);
+      found = true;
+    } catch (ConstraintException tooAmbiguous) {
+      LOG.debug("mask_not_found reason={}", tooAmbiguous.complaint());
+    } finally {
+      synchronized (this) {
+        configuration.unfindable = !found;
+      }
+    }
+  }
+
+  /** Tokens that may follow, but for the end tokens; finds them where they are not known. */
+  TokenSet after(Configuration configuration) {
+    synchronized (this) {
+      TokenSet known = configuration.allowed;
+      if (known != null) {
+        return known;
+      }
+    }
+    TokenSet found = masks.after(configuration);
+    synchronized (this) {
+      TokenSet kept = configurations.intern(found);
+      configuration.allowed = kept;
+      return kept;
+    }
   }
 }

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,13 +26,24 @@ public final class ConstraintCompiler {
   private static final int MOST_TRIGGER_BYTES = 1024;
 
   private final TokenVocabulary vocabulary;
+  private final Executor finder;
   private final Map<ConstraintSource, Kept> kept = new LinkedHashMap<>(16, 0.75f, true);
   private long keptChars;
 
   private record Kept(Constraint constraint, long chars) {}
 
+  /** Where masks are found when they are asked for. */
   public ConstraintCompiler(TokenVocabulary vocabulary) {
+    this(vocabulary, Runnable::run);
+  }
+
+  /**
+   * @param finder runs what finds masks, so that the thread of the matchers need not wait; one
+   *     thread is enough
+   */
+  public ConstraintCompiler(TokenVocabulary vocabulary, Executor finder) {
     this.vocabulary = vocabulary;
+    this.finder = finder;
   }
 
   /** What was compiled lately from an equal source, or null. Returns at once. */
@@ -52,15 +64,18 @@ public final class ConstraintCompiler {
     if (known != null) {
       return known;
     }
+    Constraint compiled = new Constraint(automaton(source), vocabulary, finder);
+    keep(source, compiled);
+    return compiled;
+  }
+
+  /** What {@link #compile} makes, from scratch. */
+  Automaton automaton(ConstraintSource source) {
     CompileBudget budget = new CompileBudget();
     Expression expression = read(source, budget, 0);
     AutomatonBuilder builder = new AutomatonBuilder(budget);
     int shared = JsonRules.share(builder);
-    Automaton automaton =
-        builder.build(new Rule("the answer", expression), vocabulary.symbols(), shared);
-    Constraint compiled = new Constraint(automaton, vocabulary);
-    keep(source, compiled);
-    return compiled;
+    return builder.build(new Rule("the answer", expression), vocabulary.symbols(), shared);
   }
 
   private void keep(ConstraintSource source, Constraint compiled) {

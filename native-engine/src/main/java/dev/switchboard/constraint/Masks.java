@@ -1,71 +1,87 @@
 package dev.switchboard.constraint;
 
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which tokens may follow a configuration.
+ * Which tokens may follow a configuration. Any thread, one at a time: it keeps configurations of
+ * its own, so that whoever follows answers meanwhile need not wait.
  *
- * <p>Walking the whole vocabulary takes milliseconds where most of it is allowed, as inside a
- * string. Whether a token fits mostly depends on the innermost rule's state alone; so that is found
- * once per state, and the few tokens that leave the rule are walked again with the stack. The
- * result is kept with the configuration: in a long string, which stays in one, a mask is a copy.
+ * <p>Whether a token fits mostly depends on the innermost rule's state alone; so that is found once
+ * per state by a walk of the vocabulary, and the few tokens that leave the rule are walked again
+ * with the stack. The walk takes plain text whole wherever all of it may follow, and runs an
+ * automaton whose counted repeats go in circles; asking for each token would take milliseconds.
  */
 final class Masks {
   /** More states than this are walked at once instead: they are many short words, as of an enum. */
   private static final int MOST_STATES = 16;
 
+  /** Steps for one configuration: tens of milliseconds. */
+  private static final long MOST_WORK = 1_000_000;
+
   private final Automaton automaton;
-  private final Configurations configurations;
+  private final Configurations whole;
+  private final Configurations inner;
+  private final PlainSurvival survival;
   private final TokenVocabulary vocabulary;
   private final @Nullable StateMask[] byState;
-  private final Map<TokenSet, TokenSet> sets = new HashMap<>();
   private final long[] found;
   private final Configuration[] path;
   private int generation;
+  private int innerGeneration;
 
-  Masks(Automaton automaton, Configurations configurations, TokenVocabulary vocabulary) {
+  /**
+   * @param budgetBytes for all that is kept
+   */
+  Masks(Automaton automaton, TokenVocabulary vocabulary, long budgetBytes) {
     this.automaton = automaton;
-    this.configurations = configurations;
     this.vocabulary = vocabulary;
+    Automaton merged = automaton.withAlikeMerged();
+    whole = new Configurations(automaton, budgetBytes / 2);
+    inner = new Configurations(merged, budgetBytes / 2);
+    survival = new PlainSurvival(merged, inner);
     byState = new StateMask[automaton.states];
     found = new long[vocabulary.words()];
     path = new Configuration[vocabulary.trie().deepest() + 1];
-    generation = configurations.generation();
   }
 
-  /** Tokens that may follow, but for the end tokens. */
-  TokenSet after(Configuration configuration) {
-    TokenSet known = configuration.allowed;
+  /** Memory of what is kept, about; any thread. */
+  long bytes() {
+    return whole.bytes() + inner.bytes();
+  }
+
+  /**
+   * Tokens that may follow, but for the end tokens.
+   *
+   * @param configuration of any store
+   */
+  synchronized TokenSet after(Configuration configuration) {
+    trim();
+    whole.limitWork(MOST_WORK);
+    inner.limitWork(MOST_WORK);
+    Configuration own = whole.adopt(configuration);
+    TokenSet known = own.allowed;
     if (known != null) {
       return known;
     }
-    if (generation != configurations.generation()) {
-      generation = configurations.generation();
-      Arrays.fill(byState, null);
-      sets.clear();
-    }
     Arrays.fill(found, 0);
-    if (!addByState(configuration)) {
+    if (!addByState(own)) {
       Arrays.fill(found, 0);
-      walk(vocabulary.trie(), configuration);
+      walk(vocabulary.trie(), own);
     }
-    TokenSet allowed = intern();
-    configuration.allowed = allowed;
+    TokenSet allowed = whole.intern(TokenSet.of(found));
+    own.allowed = allowed;
     return allowed;
   }
 
-  /** What was found; equal sets are kept once, since most of a string's places have the same. */
-  private TokenSet intern() {
-    TokenSet set = TokenSet.of(found);
-    TokenSet first = sets.putIfAbsent(set, set);
-    if (first != null) {
-      return first;
+  private void trim() {
+    whole.trim();
+    inner.trim();
+    if (generation != whole.generation() || innerGeneration != inner.generation()) {
+      generation = whole.generation();
+      innerGeneration = inner.generation();
+      Arrays.fill(byState, null);
     }
-    configurations.charge(set.bytes());
-    return set;
   }
 
   private boolean addByState(Configuration configuration) {
@@ -73,15 +89,17 @@ final class Masks {
     if (states > MOST_STATES) {
       return false;
     }
+    StateMask[] masks = new StateMask[states];
     for (int i = 0; i < states; i++) {
-      StateMask mask = mask(configuration.states[i]);
-      if (configuration.frames[i].depth + mask.reach() > Configurations.DEPTH) {
+      masks[i] = mask(configuration.states[i]);
+      if (configuration.frames[i].depth + masks[i].reach() > Configurations.DEPTH) {
         return false;
       }
-      mask.allowed().addTo(found);
     }
-    for (int i = 0; i < states; i++) {
-      TokenTrie undecided = mask(configuration.states[i]).undecided();
+    Arrays.fill(found, 0);
+    for (StateMask mask : masks) {
+      mask.allowed().addTo(found);
+      TokenTrie undecided = mask.undecided();
       if (undecided != null) {
         walk(undecided, configuration);
       }
@@ -95,10 +113,8 @@ final class Masks {
     if (known == null) {
       known = state < automaton.sharedStates ? vocabulary.sharedMask(state) : null;
       if (known == null) {
-        long[] kept = found.clone();
         known = inside(state);
-        System.arraycopy(kept, 0, found, 0, kept.length);
-        configurations.charge(known.bytes());
+        inner.charge(known.bytes());
       }
       byState[state] = known;
     }
@@ -110,17 +126,21 @@ final class Masks {
     path[0] = configuration;
     for (int node = 0; node < trie.nodes(); ) {
       int depth = trie.depth(node);
-      Configuration next = configurations.next(path[depth], trie.symbol(node));
+      Configuration next = whole.next(path[depth], trie.symbol(node));
       if (next.isDead()) {
         node = trie.after(node);
         continue;
       }
       path[depth + 1] = next;
-      for (int i = trie.firstToken(node); i < trie.endToken(node); i++) {
-        int token = trie.token(i);
-        found[token / Long.SIZE] |= 1L << token;
-      }
+      add(trie, trie.firstToken(node), trie.endToken(node));
       node++;
+    }
+  }
+
+  private void add(TokenTrie trie, int begin, int end) {
+    for (int i = begin; i < end; i++) {
+      int token = trie.token(i);
+      found[token / Long.SIZE] |= 1L << token;
     }
   }
 
@@ -131,17 +151,19 @@ final class Masks {
 
   private final class InsideWalk {
     private final TokenTrie trie = vocabulary.trie();
+    private final PlainText plain = vocabulary.plain();
     private final TokenTrie.Builder undecided = new TokenTrie.Builder();
     private final int[] nodeAt = new int[trie.deepest() + 1];
     private final int[] copied = new int[trie.deepest() + 1];
+    private int reach;
 
     StateMask from(int state) {
       Arrays.fill(found, 0);
       Arrays.fill(copied, -1);
       // Below an ended rule a node's depth is that of its first ancestor at which the rule ended.
       int endedAt = Integer.MAX_VALUE;
-      path[0] = configurations.inside(state);
-      int reach = path[0].reach;
+      path[0] = inner.inside(state);
+      reach = path[0].reach;
       for (int node = 0; node < trie.nodes(); ) {
         int depth = trie.depth(node);
         if (depth == Automaton.ALIKE_SYMBOLS) {
@@ -150,7 +172,7 @@ final class Masks {
           continue;
         }
         endedAt = depth <= endedAt ? Integer.MAX_VALUE : endedAt;
-        Configuration next = configurations.next(path[depth], trie.symbol(node));
+        Configuration next = inner.next(path[depth], trie.symbol(node));
         nodeAt[depth] = node;
         if (next.states.length == 0 && !next.returned) {
           if (endedAt < depth) {
@@ -162,17 +184,26 @@ final class Masks {
         reach = Math.max(reach, next.reach);
         endedAt = next.returned ? Math.min(endedAt, depth) : endedAt;
         path[depth + 1] = next;
-        allow(node);
-        node++;
+        boolean all = goesOnWhatever(node, next);
+        add(trie, trie.firstToken(node), all ? trie.endBelow(node) : trie.endToken(node));
+        node = all ? trie.after(node) : node + 1;
       }
-      return new StateMask(intern(), undecided.isEmpty() ? null : undecided.build(), reach);
+      TokenSet allowed = inner.intern(TokenSet.of(found));
+      return new StateMask(allowed, undecided.isEmpty() ? null : undecided.build(), reach);
     }
 
-    private void allow(int node) {
-      for (int i = trie.firstToken(node); i < trie.endToken(node); i++) {
-        int token = trie.token(i);
-        found[token / Long.SIZE] |= 1L << token;
+    /** Whether everything below the node is text that may follow without ending the rule. */
+    private boolean goesOnWhatever(int node, Configuration next) {
+      int height = plain.height(node);
+      if (!plain.isPlainBelow(node) || trie.depth(node) + height >= Automaton.ALIKE_SYMBOLS) {
+        return false;
       }
+      Configuration.Survival survives = survival.of(next, plain.place(node), plain.kind(node));
+      if (survives.symbols() < height) {
+        return false;
+      }
+      reach = Math.max(reach, survives.reach());
+      return true;
     }
 
     /** Takes over a node with everything below it, and the way to it where that is not there. */

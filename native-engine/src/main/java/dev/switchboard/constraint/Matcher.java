@@ -56,25 +56,39 @@ public final class Matcher {
   }
 
   /**
+   * Whether {@link #mask} returns at once. If not, its constraint's executor finds it; ask again.
+   */
+  public boolean isMaskReady() {
+    synchronized (constraint) {
+      try {
+        renew();
+        return constraint.isFound(configuration);
+      } catch (ConstraintException ambiguous) {
+        return true;
+      }
+    }
+  }
+
+  /**
    * Writes which tokens may follow: bit {@code t % 64} of word {@code t / 64}.
    *
    * @return false when none may: see {@link #problem}
    */
   public boolean mask(long[] allowed) {
-    synchronized (constraint) {
-      try {
+    try {
+      synchronized (constraint) {
         renew();
-        TokenSet following = constraint.masks().after(configuration);
-        following.copyTo(allowed);
-        boolean mayEnd = configuration.complete && addEnds(allowed);
-        if (ended || (following.isEmpty() && !mayEnd)) {
-          problem = "no token of the vocabulary continues the answer under its constraint";
-          return false;
-        }
-      } catch (ConstraintException ambiguous) {
-        problem = "the constraint " + ambiguous.complaint();
+      }
+      TokenSet following = constraint.after(configuration);
+      following.copyTo(allowed);
+      boolean mayEnd = configuration.complete && addEnds(allowed);
+      if (ended || (following.isEmpty() && !mayEnd)) {
+        problem = "no token of the vocabulary continues the answer under its constraint";
         return false;
       }
+    } catch (ConstraintException ambiguous) {
+      problem = "the constraint " + ambiguous.complaint();
+      return false;
     }
     return true;
   }

@@ -61,22 +61,34 @@ final class RegexNfa {
   int[] start() {
     BitSet found = new BitSet();
     found.set(first);
-    return close(found, true, false).stream().toArray();
+    return positions(close(found, true, false));
   }
 
   /** Positions after a character; empty when it does not fit. */
   int[] after(int[] positions, int character, CompileBudget work) {
-    BitSet found = new BitSet();
+    BitSet found = new BitSet(steps.size());
+    int looked = steps.size() / 256;
     for (int position : positions) {
-      for (Step step : steps.get(position)) {
-        if (step.set.contains(character)) {
-          found.set(step.to);
+      List<Step> leaving = steps.get(position);
+      for (int i = 0; i < leaving.size(); i++) {
+        if (leaving.get(i).set.contains(character)) {
+          found.set(leaving.get(i).to);
         }
       }
+      looked += 1 + leaving.size();
     }
-    BitSet closed = close(found, false, false);
-    work.steps(closed.cardinality());
-    return closed.stream().toArray();
+    int[] closed = positions(close(found, false, false));
+    work.steps(10 + looked + 2 * closed.length);
+    return closed;
+  }
+
+  private static int[] positions(BitSet set) {
+    int[] positions = new int[set.cardinality()];
+    int at = 0;
+    for (int position = set.nextSetBit(0); position >= 0; position = set.nextSetBit(position + 1)) {
+      positions[at++] = position;
+    }
+    return positions;
   }
 
   boolean accepts(int[] positions) {
@@ -89,10 +101,12 @@ final class RegexNfa {
   }
 
   private BitSet close(BitSet found, boolean atStart, boolean atEnd) {
-    BitSet closed = new BitSet();
-    IntList open = new IntList();
-    found.stream().forEach(open::add);
+    BitSet closed = new BitSet(steps.size());
     closed.or(found);
+    IntList open = new IntList();
+    for (int position : positions(found)) {
+      open.add(position);
+    }
     while (open.size() > 0) {
       for (Free free : frees.get(open.removeLast())) {
         boolean holds =

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * graph over characters: the product of all of them, as far as it is reached.
  */
 final class StringMachine {
-  private final List<RegexNfa> expressions;
+  private final List<Subsets> expressions;
   private final int least;
   private final int most;
   private final CompileBudget budget;
@@ -24,10 +24,13 @@ final class StringMachine {
   private final Map<State, Integer> numbers = new HashMap<>();
   private final List<State> states = new ArrayList<>();
 
-  /** Where each expression is, and how many characters were read, as far as that matters. */
-  private record State(List<IntSet> positions, int length) {}
+  /**
+   * @param subsets where each expression is
+   * @param length how many characters were read, as far as that matters
+   */
+  private record State(IntSet subsets, int length) {}
 
-  /** Positions of one expression. */
+  /** A value by its numbers. */
   record IntSet(int[] values) {
     @Override
     public boolean equals(@Nullable Object other) {
@@ -45,17 +48,17 @@ final class StringMachine {
    * @param most -1 for any number
    */
   StringMachine(List<RegexNfa> expressions, int least, int most, CompileBudget budget) {
-    this.expressions = expressions;
     this.least = least;
     this.most = most;
     this.budget = budget;
-    atoms = atoms();
+    atoms = atoms(expressions);
+    this.expressions = expressions.stream().map(Subsets::new).toList();
   }
 
   /** Sets of characters that no expression tells apart. */
-  private List<CodePoints> atoms() {
+  private List<CodePoints> atoms(List<RegexNfa> all) {
     List<CodePoints> parts = List.of(CodePoints.ALL);
-    for (RegexNfa expression : expressions) {
+    for (RegexNfa expression : all) {
       for (CodePoints set : expression.sets()) {
         List<CodePoints> finer = new ArrayList<>();
         for (CodePoints part : parts) {
@@ -81,24 +84,25 @@ final class StringMachine {
   Expression build(Function<CodePoints, Expression> characters) {
     List<Edge> edges = new ArrayList<>();
     List<int[]> nexts = new ArrayList<>();
-    List<IntSet> starts = new ArrayList<>();
-    expressions.forEach(expression -> starts.add(new IntSet(expression.start())));
-    number(new State(starts, 0));
+    Map<IntSet, Expression> labels = new HashMap<>();
+    number(new State(new IntSet(new int[expressions.size()]), 0));
     for (int from = 0; from < states.size(); from++) {
-      Map<Integer, CodePoints> targets = new LinkedHashMap<>();
+      Map<Integer, IntList> targets = new LinkedHashMap<>();
       State state = states.get(from);
       int[] nextOf = new int[atoms.size()];
       nexts.add(nextOf);
       for (int i = 0; i < nextOf.length; i++) {
-        State next = most >= 0 && state.length == most ? null : after(state, atoms.get(i));
+        State next = most >= 0 && state.length == most ? null : after(state, i);
         nextOf[i] = next == null ? -1 : number(next);
         if (next != null) {
-          targets.merge(nextOf[i], atoms.get(i), CodePoints::union);
+          targets.computeIfAbsent(nextOf[i], target -> new IntList()).add(i);
         }
       }
-      for (Map.Entry<Integer, CodePoints> target : targets.entrySet()) {
+      for (Map.Entry<Integer, IntList> target : targets.entrySet()) {
         budget.edge();
-        edges.add(new Edge(from, characters.apply(target.getValue()), target.getKey()));
+        IntSet read = new IntSet(target.getValue().toArray());
+        Expression label = labels.computeIfAbsent(read, set -> characters.apply(union(set)));
+        edges.add(new Edge(from, label, target.getKey()));
       }
     }
     boolean[] finals = new boolean[states.size()];
@@ -108,61 +112,23 @@ final class StringMachine {
     return new Graph(finals.length, edges, finals, alike(nexts, finals));
   }
 
-  /**
-   * The first state that so many characters do not tell from each: Moore's partition, stopped after
-   * as many rounds. Where a length is counted, most states are alike.
-   */
-  private int[] alike(List<int[]> nexts, boolean[] finals) {
-    removeDeadEnds(nexts, finals);
-    int[] block = new int[finals.length];
-    for (int i = 0; i < block.length; i++) {
-      block[i] = finals[i] ? 1 : 0;
+  private CodePoints union(IntSet ofAtoms) {
+    CodePoints all = CodePoints.NONE;
+    for (int atom : ofAtoms.values()) {
+      budget.steps(4);
+      all = all.union(atoms.get(atom));
     }
-    for (int round = 0, blocks = 0; round < Automaton.ALIKE_SYMBOLS; round++) {
-      Map<IntSet, Integer> known = new HashMap<>();
-      int[] finer = new int[block.length];
-      for (int i = 0; i < block.length; i++) {
-        budget.steps(1 + atoms.size() / 4);
-        int[] signature = new int[atoms.size() + 1];
-        signature[atoms.size()] = block[i];
-        for (int atom = 0; atom < atoms.size(); atom++) {
-          int next = nexts.get(i)[atom];
-          signature[atom] = next < 0 ? -1 : block[next];
-        }
-        finer[i] = known.computeIfAbsent(new IntSet(signature), key -> known.size());
-      }
-      block = finer;
-      if (known.size() == blocks) {
-        break;
-      }
-      blocks = known.size();
-    }
-    int[] first = new int[block.length];
-    Arrays.fill(first, -1);
-    int[] alike = new int[block.length];
-    for (int i = 0; i < block.length; i++) {
-      first[block[i]] = first[block[i]] < 0 ? i : first[block[i]];
-      alike[i] = first[block[i]];
-    }
-    return alike;
+    return all;
   }
 
-  /** What cannot be ended does not exist in the automaton, so it must not tell states apart. */
-  private void removeDeadEnds(List<int[]> nexts, boolean[] finals) {
-    boolean[] ends = finals.clone();
-    for (boolean changed = true; changed; ) {
-      changed = false;
-      for (int i = ends.length - 1; i >= 0; i--) {
-        budget.steps(1 + atoms.size() / 16);
-        if (!ends[i] && Arrays.stream(nexts.get(i)).anyMatch(next -> next >= 0 && ends[next])) {
-          ends[i] = true;
-          changed = true;
-        }
-      }
-    }
-    for (int[] next : nexts) {
-      Arrays.setAll(next, atom -> next[atom] >= 0 && ends[next[atom]] ? next[atom] : -1);
-    }
+  /**
+   * The first state that so many characters do not tell from each. Where a length is counted, most
+   * states are alike.
+   */
+  private int[] alike(List<int[]> nexts, boolean[] finals) {
+    Partition partition = new Partition(nexts, finals, budget);
+    partition.refine(Automaton.ALIKE_SYMBOLS);
+    return partition.firstOfEach();
   }
 
   private int number(State state) {
@@ -176,27 +142,68 @@ final class StringMachine {
     return states.size() - 1;
   }
 
-  private @Nullable State after(State state, CodePoints atom) {
-    List<IntSet> next = new ArrayList<>(expressions.size());
-    for (int i = 0; i < expressions.size(); i++) {
-      int[] from = state.positions.get(i).values();
-      budget.steps(1 + from.length);
-      int[] positions = expressions.get(i).after(from, atom.low(0), budget);
-      if (positions.length == 0) {
+  private @Nullable State after(State state, int atom) {
+    int[] from = state.subsets.values();
+    int[] next = new int[from.length];
+    budget.steps(4);
+    for (int i = 0; i < from.length; i++) {
+      next[i] = expressions.get(i).after(from[i], atom);
+      if (next[i] < 0) {
         return null;
       }
-      next.add(new IntSet(positions));
     }
     int counted = most < 0 ? Math.min(least, state.length + 1) : state.length + 1;
-    return new State(next, counted);
+    return new State(new IntSet(next), counted);
   }
 
   private boolean accepts(State state) {
-    for (int i = 0; i < expressions.size(); i++) {
-      if (!expressions.get(i).accepts(state.positions.get(i).values())) {
+    int[] subsets = state.subsets.values();
+    for (int i = 0; i < subsets.length; i++) {
+      if (!expressions.get(i).accepts(subsets[i])) {
         return false;
       }
     }
     return state.length >= least;
+  }
+
+  /** One expression's sets of positions, numbered as they are reached; the first is 0. */
+  private final class Subsets {
+    private static final int UNKNOWN = -2;
+
+    private final RegexNfa expression;
+    private final Map<IntSet, Integer> numbers = new HashMap<>();
+    private final List<int[]> positions = new ArrayList<>();
+    private final List<int[]> nexts = new ArrayList<>();
+
+    Subsets(RegexNfa expression) {
+      this.expression = expression;
+      number(expression.start());
+    }
+
+    private int number(int[] set) {
+      Integer known = numbers.putIfAbsent(new IntSet(set), positions.size());
+      if (known != null) {
+        return known;
+      }
+      positions.add(set);
+      int[] unknown = new int[atoms.size()];
+      Arrays.fill(unknown, UNKNOWN);
+      nexts.add(unknown);
+      return positions.size() - 1;
+    }
+
+    /** -1 where nothing may follow. */
+    int after(int set, int atom) {
+      int[] next = nexts.get(set);
+      if (next[atom] == UNKNOWN) {
+        int[] reached = expression.after(positions.get(set), atoms.get(atom).low(0), budget);
+        next[atom] = reached.length == 0 ? -1 : number(reached);
+      }
+      return next[atom];
+    }
+
+    boolean accepts(int set) {
+      return expression.accepts(positions.get(set));
+    }
   }
 }

@@ -60,6 +60,11 @@ final class TokenTrie {
     return tokenStart[node + 1];
   }
 
+  /** Where the tokens end that are this node's or below it; they begin at its first. */
+  int endBelow(int node) {
+    return tokenStart[after[node]];
+  }
+
   int token(int index) {
     return tokens[index];
   }

@@ -27,6 +27,7 @@ public final class TokenVocabulary {
   private final int[] ends;
   private final Map<String, Integer> controls = new HashMap<>();
   private final TokenTrie trie;
+  private final PlainText plain;
   private final @Nullable StateMask[] sharedMasks;
 
   /**
@@ -54,6 +55,7 @@ public final class TokenVocabulary {
     }
     pool = symbols.toString().toCharArray();
     trie = buildTrie();
+    plain = new PlainText(trie);
     sharedMasks = new StateMask[JsonRules.STATES];
     findSharedMasks();
   }
@@ -100,8 +102,7 @@ public final class TokenVocabulary {
   /** The states inside JSON's strings look at most of the vocabulary, and every schema has them. */
   private void findSharedMasks() {
     Automaton json = JsonRules.automaton(symbols());
-    Configurations configurations = new Configurations(json, Long.MAX_VALUE);
-    Masks masks = new Masks(json, configurations, this);
+    Masks masks = new Masks(json, this, Long.MAX_VALUE);
     for (int state = 0; state < sharedMasks.length; state++) {
       if (json.reads(state)) {
         sharedMasks[state] = masks.inside(state);
@@ -121,6 +122,10 @@ public final class TokenVocabulary {
 
   TokenTrie trie() {
     return trie;
+  }
+
+  PlainText plain() {
+    return plain;
   }
 
   /** Symbols are below this. */

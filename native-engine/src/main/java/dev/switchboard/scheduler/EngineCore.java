@@ -8,6 +8,7 @@ import dev.switchboard.kv.BlockPool;
 import dev.switchboard.kv.PrefixHash;
 import dev.switchboard.kv.PrefixKey;
 import dev.switchboard.timeline.EpochClock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Scheduler and executor joined, without a thread: whoever calls {@link #fill} and {@link #await}
@@ -15,6 +16,9 @@ import dev.switchboard.timeline.EpochClock;
  * time.
  */
 final class EngineCore {
+  /** Between two looks for a mask. */
+  private static final long MASK_TURN_NANOS = 100_000;
+
   private final Executor executor;
   private final EngineConfig config;
   private final EpochClock clock;
@@ -87,7 +91,7 @@ final class EngineCore {
       return false;
     }
     supplyMasks();
-    StepResult result = executor.await(timeoutNanos);
+    StepResult result = awaitSupplying(timeoutNanos);
     if (result == null) {
       return false;
     }
@@ -98,6 +102,25 @@ final class EngineCore {
     scheduler.apply(result, trace, clock.nanos());
     supplyMasks();
     return true;
+  }
+
+  /**
+   * Waits in short turns while a mask is being found: the step may wait for it. Once it is there
+   * more may be planned, so the waiting ends then.
+   */
+  private @Nullable StepResult awaitSupplying(long timeoutNanos) {
+    if (!scheduler.isFindingMasks()) {
+      return executor.await(timeoutNanos);
+    }
+    StepResult result = null;
+    for (long left = timeoutNanos; result == null && left > 0; left -= MASK_TURN_NANOS) {
+      result = executor.await(Math.min(left, MASK_TURN_NANOS));
+      if (result == null) {
+        supplyMasks();
+        left = scheduler.isFindingMasks() ? left : 0;
+      }
+    }
+    return result;
   }
 
   private void supplyMasks() {

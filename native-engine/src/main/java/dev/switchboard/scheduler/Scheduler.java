@@ -76,6 +76,7 @@ final class Scheduler {
 
   private final long[] mask;
   private int masksAwaited;
+  private boolean isFindingMasks;
   private PlannedStep current;
   private int budget;
   private int outputBudget;
@@ -185,7 +186,9 @@ final class Scheduler {
     for (Sequence sequence : running) {
       if (isPlannable(sequence) && sequence.isDecoding()) {
         decoding++;
-        if (sequence.remaining() > 0 && sequence.inFlight < DECODE_DEPTH) {
+        if (sequence.remaining() > 0
+            && sequence.inFlight < DECODE_DEPTH
+            && !sequence.isFindingMask) {
           turn.add(sequence);
         }
       }
@@ -433,9 +436,11 @@ final class Scheduler {
   /**
    * Hands over every mask that can be known now: those whose token before is, and, as nobody will
    * look at what they sample, those of sequences that have ended. The oldest step in flight never
-   * waits for a result, so after this it waits for no mask either: nothing can deadlock.
+   * waits for a result, so after this it waits for no mask either but for those that are being
+   * found: nothing can deadlock.
    */
   void supplyMasks(MaskSink sink, long nowNanos) {
+    isFindingMasks = false;
     if (masksAwaited == 0) {
       return;
     }
@@ -443,6 +448,11 @@ final class Scheduler {
       for (int entry = 0; step.awaitsMasks() && entry < step.size(); entry++) {
         int slot = step.awaitedMask(entry);
         if (slot != Executor.NO_MASK && isMaskKnown(step.sequence(entry), step.end(entry))) {
+          step.sequence(entry).isFindingMask = !isMaskReady(step.sequence(entry));
+          if (step.sequence(entry).isFindingMask) {
+            isFindingMasks = true;
+            continue;
+          }
           writeMask(step.sequence(entry), nowNanos);
           sink.mask(slot, step.step(), mask);
           step.maskKnown(entry);
@@ -450,6 +460,16 @@ final class Scheduler {
         }
       }
     }
+  }
+
+  /** Whether masks are being found, so that {@link #supplyMasks} is to be called again soon. */
+  boolean isFindingMasks() {
+    return isFindingMasks;
+  }
+
+  private static boolean isMaskReady(Sequence sequence) {
+    Matcher matcher = sequence.matcher;
+    return matcher == null || !sequence.isLive() || matcher.isMaskReady();
   }
 
   private static boolean isMaskKnown(Sequence sequence, int end) {

@@ -67,6 +67,9 @@ final class Sequence {
   long lastPlannedStep;
   private int maskTurn;
 
+  /** The mask of a step in flight is being found: until then no step is planned after that one. */
+  boolean isFindingMask;
+
   private volatile boolean cancelRequested;
 
   /**

@@ -28,6 +28,8 @@ import java.time.Clock;
 import java.time.ZoneId;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -65,7 +67,9 @@ final class ModelLoader {
       ExecutorConfig config = config(shorten(description));
       CompletableFuture<ConstraintCompiler> constraints =
           CompletableFuture.supplyAsync(
-              () -> new ConstraintCompiler(new TokenVocabulary(tokenizer, description.vocab())));
+              () ->
+                  new ConstraintCompiler(
+                      new TokenVocabulary(tokenizer, description.vocab()), maskThread()));
       NativeExecutor executor = NativeExecutor.open(shorten(description), config, progress);
       return served(
           description,
@@ -81,6 +85,12 @@ final class ModelLoader {
       String word = refused.status().name().toLowerCase(Locale.ROOT).replace('_', '-');
       throw new ModelLoadException(word, String.valueOf(refused.getMessage()), refused);
     }
+  }
+
+  /** Finds masks beside the engine's thread; lives as long as the process. */
+  private static Executor maskThread() {
+    return Executors.newSingleThreadExecutor(
+        Thread.ofPlatform().name("switchboard-masks").daemon(true).factory());
   }
 
   private ServedModel served(

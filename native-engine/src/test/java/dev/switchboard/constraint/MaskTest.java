@@ -67,6 +67,73 @@ class MaskTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{\"type\":\"string\"}",
+        "{\"type\":\"string\",\"maxLength\":90}",
+        "{\"type\":\"string\",\"minLength\":70,\"maxLength\":75}",
+        "{\"type\":\"string\",\"pattern\":\"^[a-z ]{0,50}[A-Z0-9]*$\"}",
+        "{\"type\":\"string\",\"pattern\":\"^([a-zé日]+[ ,.]){1,50}$\"}",
+        "{\"type\":\"string\",\"format\":\"email\"}",
+        "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\",\"maxLength\":40}}"
+      })
+  void plainTextTakenWholeIsWhatTheMatcherTakesTokenByToken(String schema) {
+    TestTokenizer many = TestTokenizer.many(4000, schema.length());
+    TokenVocabulary large = new TokenVocabulary(many, many.size());
+    Constraint constraint =
+        new ConstraintCompiler(large).compile(new ConstraintSource.JsonSchema(schema));
+    Configurations path = constraint.configurations();
+    Random random = new Random(7);
+
+    for (int answer = 0; answer < 2; answer++) {
+      Configuration at = path.initial();
+      for (int step = 0; step < 20 && at.states.length > 0; step++) {
+        long[] allowed = new long[large.words()];
+        constraint.after(at).copyTo(allowed);
+        List<Configuration> next = new ArrayList<>();
+        for (int token = 0; token < many.size(); token++) {
+          Configuration after = at;
+          for (int i = 0; i < large.length(token); i++) {
+            after = path.next(after, large.symbol(token, i));
+          }
+          boolean fits = large.length(token) > 0 && !after.isDead();
+          assertEquals(fits, (allowed[token / 64] >>> token & 1) != 0, many.piece(token));
+          if (fits) {
+            next.add(after);
+          }
+        }
+        at = next.get(random.nextInt(next.size()));
+      }
+    }
+  }
+
+  @Test
+  void aMaskIsFoundElsewhereAndOnlyAskedForOnce() {
+    List<Runnable> later = new ArrayList<>();
+    Constraint constraint =
+        new ConstraintCompiler(vocabulary, later::add)
+            .compile(new ConstraintSource.JsonSchema("{\"type\":\"string\",\"maxLength\":500}"));
+    Matcher matcher = constraint.matcher();
+    Matcher other = constraint.matcher();
+
+    assertFalse(matcher.isMaskReady());
+    assertFalse(matcher.isMaskReady());
+    assertFalse(other.isMaskReady());
+    assertEquals(1, later.size());
+    later.getFirst().run();
+
+    assertTrue(matcher.isMaskReady());
+    assertTrue(other.isMaskReady());
+    assertTrue(matcher.mask(mask));
+    assertTrue(allows('"'));
+    assertFalse(allows('a'));
+    assertTrue(matcher.advance('"'));
+    assertFalse(matcher.isMaskReady());
+    assertTrue(matcher.mask(mask), "who does not wait finds it himself");
+    assertTrue(allows('a'));
+  }
+
   @Test
   void aTokenMayEndInsideACharacterAndTheNextEndIt() {
     ConstraintSource source = new ConstraintSource.JsonSchema("{\"const\":\"日\"}");

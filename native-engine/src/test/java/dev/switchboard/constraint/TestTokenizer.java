@@ -3,7 +3,9 @@ package dev.switchboard.constraint;
 import dev.switchboard.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -28,8 +30,13 @@ public final class TestTokenizer implements Tokenizer {
   public static TestTokenizer pieces() {
     TestTokenizer all = bytes();
     String pieces =
-        "{\" \": \", {} [] [[ ]] }} }, {\"a ], \",\" \"\" \":\" \": true false null ru 10 12 00 -1 0. .5 e+"
-            + " a b ab name the é 日本 日 \\n \\\" \\u00 \\ud83d \n\n {\n \n} \"}\n \"} \"] 1] 2, }] ]} aa abc";
+        "{\" \": \", {} [] [[ ]] }} }, {\"a ], \",\" \"\" \":\" \": true false null ru 10 12 00 -1"
+            + " 0. .5 e+ a b ab name the é 日本 日 \\n"
+            + " \\\" \\u00 \\ud83d \n\n"
+            + " {\n"
+            + " \n"
+            + "} \"}\n"
+            + " \"} \"] 1] 2, }] ]} aa abc";
     for (String piece : pieces.split(" ", -1)) {
       all.tokens.add(piece.getBytes(StandardCharsets.UTF_8));
     }
@@ -39,6 +46,24 @@ public final class TestTokenizer implements Tokenizer {
     all.tokens.add(new byte[] {(byte) 0xe6, (byte) 0x97});
     all.tokens.add(new byte[] {(byte) 0xa5, '"'});
     all.tokens.add(new byte[] {(byte) 0x9f, (byte) 0x98, (byte) 0x80, '"', ','});
+    return all;
+  }
+
+  /** Pieces, and so many random ones of letters, signs and other scripts, whole and in parts. */
+  public static TestTokenizer many(int random, int seed) {
+    TestTokenizer all = pieces();
+    Random source = new Random(seed);
+    int[] alphabet = "aabcxyzAZ0199  _-.,:@/\"\\\n\t{}[]éß日本語한😀".codePoints().toArray();
+    for (int i = 0; i < random; i++) {
+      StringBuilder text = new StringBuilder();
+      boolean plain = i % 2 == 0;
+      for (int length = source.nextInt(i % 50 == 0 ? 40 : 8); length >= 0; length--) {
+        text.appendCodePoint(alphabet[source.nextInt(plain ? 9 : alphabet.length)]);
+      }
+      byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
+      int end = source.nextInt(9) == 0 ? bytes.length - 1 : bytes.length;
+      all.tokens.add(Arrays.copyOfRange(bytes, source.nextInt(20) == 0 && end > 1 ? 1 : 0, end));
+    }
     return all;
   }
 

@@ -20,6 +20,7 @@ import dev.switchboard.scheduler.GenerationListener.FinishReason;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -167,6 +168,40 @@ class ConstrainedEngineTest {
     run();
 
     assertEquals(alone.text.toString(), together.text.toString());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1", "2", "3"})
+  void masksThatAreFoundLateChangeNoAnswer(int stages) {
+    String pattern = "[a-z]{3,50}\\.";
+    Answer direct = new Answer();
+    add(regex(pattern), 5, 9, direct);
+    run();
+    use(stages, 64);
+    ArrayDeque<Runnable> later = new ArrayDeque<>();
+    ConstraintCompiler lazy =
+        new ConstraintCompiler(new TokenVocabulary(TOKENIZER, TOKENIZER.size()), later::add);
+    Answer late = new Answer();
+    Answer free = new Answer();
+
+    add(lazy.compile(new ConstraintSource.Regex(pattern)), 5, 9, late);
+    add(null, 9, 1, free);
+    int waits = 0;
+    for (int turns = 0; !core.scheduler().isIdle(); turns++) {
+      assertTrue(turns < 20_000, "the engine does not come to an end");
+      core.fill();
+      boolean stepped = core.await(300_000);
+      waits += !stepped && core.scheduler().isFindingMasks() ? 1 : 0;
+      Runnable found = turns % 40 == 39 ? later.poll() : null;
+      if (found != null) {
+        found.run();
+      }
+    }
+
+    assertTrue(waits > 10, waits + " waits");
+    assertEquals(direct.text.toString(), late.text.toString());
+    assertEquals(FinishReason.STOP, late.reason);
+    assertEquals(MOST_TOKENS, free.text.length());
   }
 
   @Test
