@@ -18,6 +18,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -114,7 +115,8 @@ class WorkerProcessIT {
         WorkerProcess worker = demo("--ranks", "2", "--threads", "1", "--allow-fault-injection")) {
       int port = worker.await("listening").path("port").asInt();
       worker.await("ready");
-      keepBusy(client, request(port, "/v1/completions", LONG.formatted(100_000)));
+      CompletableFuture<Void> load =
+          keepBusy(client, request(port, "/v1/completions", LONG.formatted(100_000)));
       String slow = "{\"kind\":\"slow\",\"rank\":1,\"amount\":20}";
       assertEquals(200, post(port, "/engine/v1/faults", slow).statusCode());
 
@@ -127,12 +129,15 @@ class WorkerProcessIT {
 
       assertTrue(skew.at("/1/straggler").asBoolean(), skew::toString);
       assertFalse(skew.at("/0/straggler").asBoolean(), skew::toString);
+      assertFalse(load.isDone(), "nothing was computed any more");
     }
   }
 
   /** Sends the request again and again, until the worker is gone. */
-  private static void keepBusy(HttpClient client, HttpRequest request) {
-    client.sendAsync(request, BodyHandlers.discarding()).thenRun(() -> keepBusy(client, request));
+  private static CompletableFuture<Void> keepBusy(HttpClient client, HttpRequest request) {
+    return client
+        .sendAsync(request, BodyHandlers.discarding())
+        .thenCompose(answer -> keepBusy(client, request));
   }
 
   private static JsonNode skew(int port) throws Exception {
