@@ -97,6 +97,30 @@ class RoutingIT {
   }
 
   @Test
+  void aReloadChangesRoutesForTheNextRequest() throws Exception {
+    String upstreams = upstreams("models: [a]", "models: [b]");
+    try (InProcessGateway gateway =
+        InProcessGateway.of("routes: [{name: chat, targets: [{model: a}]}]" + upstreams)) {
+      String before = header(gateway.post(InProcessGateway.CHAT, chat("chat")), MODEL);
+      gateway.rewrite("routes: [{name: talk, targets: [{model: b}]}]" + upstreams);
+      HttpResponse<String> done = gateway.admin("POST", "/admin/v1/config/reload", "");
+      String after = header(gateway.post(InProcessGateway.CHAT, chat("talk")), MODEL);
+      HttpResponse<String> gone = gateway.post(InProcessGateway.CHAT, chat("chat"));
+      gateway.rewrite("routes: [{name: talk, targets: [{model: c}]}]" + upstreams);
+      HttpResponse<String> wrong = gateway.admin("POST", "/admin/v1/config/reload", "");
+
+      assertEquals("a", before);
+      assertEquals("{\"changed\":[\"routes\"]}", done.body());
+      assertEquals("b", after);
+      assertEquals(404, gone.statusCode());
+      assertEquals(400, wrong.statusCode());
+      assertTrue(wrong.body().contains("routes.0.targets"), wrong.body());
+      String models = gateway.get(gateway.api("/v1/models")).body();
+      assertTrue(models.contains("\"talk\"") && !models.contains("\"chat\""), models);
+    }
+  }
+
+  @Test
   void aBodyWhoseModelTheReplicaKnowsGoesOnByteForByte() throws Exception {
     try (InProcessGateway gateway = InProcessGateway.before("", first)) {
       gateway.post(InProcessGateway.CHAT, chat("m"));

@@ -287,13 +287,13 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void models(RoutingContext context) {
-    List<ModelCard> cards = house.router().names().stream().map(this::card).toList();
+    List<ModelCard> cards = houses.get().router().names().stream().map(this::card).toList();
     Answers.json(context.response(), ModelCard.listJson(cards));
   }
 
   private void model(RoutingContext context) {
     String id = context.pathParam("id");
-    if (id != null && house.router().knows(id)) {
+    if (id != null && houses.get().router().knows(id)) {
       Answers.json(context.response(), card(id).toJson());
     } else {
       refuse(context, Failure.of(ApiError.modelNotFound(String.valueOf(id))));
