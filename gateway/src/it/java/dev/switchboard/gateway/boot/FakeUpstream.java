@@ -27,6 +27,9 @@ final class FakeUpstream implements AutoCloseable {
   /** A request it saw. */
   record Seen(Map<String, String> headers, int traceparents, String body) {}
 
+  /** As a worker's. */
+  private static final int SEND_BUFFER_BYTES = 64 << 10;
+
   final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
   final BlockingQueue<String> closed = new LinkedBlockingQueue<>();
 
@@ -51,7 +54,7 @@ final class FakeUpstream implements AutoCloseable {
     scheme = options.isSsl() ? "https" : "http";
     server =
         vertx
-            .createHttpServer(options.setHost("127.0.0.1"))
+            .createHttpServer(options.setHost("127.0.0.1").setSendBufferSize(SEND_BUFFER_BYTES))
             .requestHandler(this::handle)
             .listen()
             .toCompletionStage()

@@ -11,6 +11,7 @@ package dev.switchboard.gateway.http;
  * @param maxUriBytes a longer request line is answered 414
  * @param maxAnswerBytes an upstream's answer that is not a stream
  * @param maxConnections of clients at once, for each event loop; more are closed unread
+ * @param maxConnectionsPerClient of one address, for each event loop; more are closed unread
  * @param maxUpstreamConnections to one replica, for each event loop
  */
 public record HttpConfig(
@@ -22,9 +23,11 @@ public record HttpConfig(
     int maxUriBytes,
     int maxAnswerBytes,
     int maxConnections,
+    int maxConnectionsPerClient,
     int maxUpstreamConnections) {
   public static final HttpConfig DEFAULTS =
-      new HttpConfig("127.0.0.1", 8080, 0, 8 << 20, 16 << 10, 4 << 10, 32 << 20, 10_000, 1024);
+      new HttpConfig(
+          "127.0.0.1", 8080, 0, 8 << 20, 16 << 10, 4 << 10, 32 << 20, 10_000, 5000, 1024);
 
   public HttpConfig {
     range("port", port, 0, 65_535);
@@ -34,6 +37,7 @@ public record HttpConfig(
     range("max-uri-bytes", maxUriBytes, 128, 1 << 20);
     range("max-answer-bytes", maxAnswerBytes, 1024, 1 << 30);
     range("max-connections", maxConnections, 1, 1_000_000);
+    range("max-connections-per-client", maxConnectionsPerClient, 1, 1_000_000);
     range("max-upstream-connections", maxUpstreamConnections, 1, 100_000);
   }
 

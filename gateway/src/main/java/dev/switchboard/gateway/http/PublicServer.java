@@ -76,7 +76,12 @@ public final class PublicServer extends VerticleBase {
   @Override
   public Future<?> start() {
     ConnectionWatch watch =
-        new ConnectionWatch(vertx, house.deadlines(), house.clock(), house.http().maxConnections());
+        new ConnectionWatch(
+            vertx,
+            house.deadlines(),
+            house.clock(),
+            house.http(),
+            limit -> house.metrics().connectionRefused(limit.label()));
     HttpServer created = vertx.createHttpServer(options(house.http()));
     created.connectionHandler(
         connection -> {

@@ -89,6 +89,8 @@ public final class Metrics {
       counter("upstream_attempts", "Attempts at replicas", "replica", "result");
   private final Counter retriesDenied =
       counter("retries_denied", "Retries that the retry budget refused");
+  private final Counter connectionsRefused =
+      counter("connections_refused", "Client connections closed unread", "limit");
   private final Counter restarts = counter("worker_restarts", "Worker restarts", "replica");
   private final Counter transitions =
       counter("replica_transitions", "State changes of replicas", "from", "to");
@@ -180,6 +182,11 @@ public final class Metrics {
 
   public void retryDenied() {
     retriesDenied.inc();
+  }
+
+  /** A client's connection was closed unread; {@code limit} says which one it was above. */
+  public void connectionRefused(String limit) {
+    connectionsRefused.labelValues(limit).inc();
   }
 
   public void workerRestarted(String replica) {

@@ -21,6 +21,12 @@ public final class UpstreamClient {
   /** An idle connection is dropped before a server would: a worker's limit is 75 seconds. */
   private static final int KEEP_ALIVE_SECONDS = 30;
 
+  /**
+   * What a paused stream leaves in the kernel: with the default, a client that reads nothing would
+   * make megabytes of it.
+   */
+  private static final int RECEIVE_BUFFER_BYTES = 128 << 10;
+
   private final HttpClient client;
 
   /**
@@ -32,14 +38,15 @@ public final class UpstreamClient {
         vertx
             .httpClientBuilder()
             .with(
-            new HttpClientOptions()
-                .setProtocolVersion(HttpVersion.HTTP_1_1)
-                .setKeepAlive(true)
-                .setKeepAliveTimeout(KEEP_ALIVE_SECONDS)
-                .setPipelining(false)
-                .setTcpNoDelay(true)
-                .setConnectTimeout(connectTimeoutMs)
-                .setDecompressionSupported(false))
+                new HttpClientOptions()
+                    .setProtocolVersion(HttpVersion.HTTP_1_1)
+                    .setKeepAlive(true)
+                    .setKeepAliveTimeout(KEEP_ALIVE_SECONDS)
+                    .setPipelining(false)
+                    .setTcpNoDelay(true)
+                    .setReceiveBufferSize(RECEIVE_BUFFER_BYTES)
+                    .setConnectTimeout(connectTimeoutMs)
+                    .setDecompressionSupported(false))
             .with(new PoolOptions().setHttp1MaxSize(maxConnections))
             .withConnectHandler(StrictResponseDecoder::install)
             .build();

@@ -1,0 +1,334 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.bench.ClientLedger;
+import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.gateway.flight.Outcome;
+import io.vertx.core.http.HttpServerResponse;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Clients that do harm: each is cut off in time, costs a bounded amount, and the others go on. */
+class HostileClientIT {
+  private static final String DEADLINES =
+      "deadlines: {header-ms: 700, body-ms: 700, write-stall-ms: 700}";
+  private static final int MANY = 100;
+  private static final int STORM = 400;
+
+  /** Heads and buffers of a stalled stream on its way, sockets included. */
+  private static final long MOST_BYTES_AHEAD = 2 << 20;
+
+  private FakeUpstream upstream;
+
+  @BeforeEach
+  void start() throws Exception {
+    upstream = new FakeUpstream();
+  }
+
+  @AfterEach
+  void stop() {
+    upstream.close();
+  }
+
+  private static Socket connect(InProcessGateway gateway) throws IOException {
+    Socket socket = new Socket();
+    socket.setReceiveBufferSize(4096);
+    socket.connect(new InetSocketAddress("127.0.0.1", gateway.api("").getPort()));
+    socket.setSoTimeout(20_000);
+    return socket;
+  }
+
+  private static void send(Socket socket, String text) throws IOException {
+    socket.getOutputStream().write(text.getBytes(StandardCharsets.ISO_8859_1));
+    socket.getOutputStream().flush();
+  }
+
+  private static String chat(boolean stream) {
+    String body = InProcessGateway.chat(stream);
+    return "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: "
+        + body.length()
+        + "\r\n\r\n"
+        + body;
+  }
+
+  private static MetricsText metrics(InProcessGateway gateway) throws Exception {
+    return new MetricsText(gateway.get(gateway.admin("/metrics")).body());
+  }
+
+  /** Whole answers are served meanwhile, each of them. */
+  private static void assertOthersAreServed(InProcessGateway gateway) throws Exception {
+    for (int i = 0; i < 10; i++) {
+      assertEquals(
+          200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());
+    }
+  }
+
+  /** Waits until what clients saw is what the gateway counted. */
+  private static void awaitIdle(InProcessGateway gateway, ClientLedger ledger, MetricsText before)
+      throws Exception {
+    List<String> differences = ledger.compare(before, metrics(gateway));
+    for (int i = 0; i < 400 && !differences.isEmpty(); i++) {
+      Thread.sleep(50);
+      differences = ledger.compare(before, metrics(gateway));
+    }
+    assertEquals(List.of(), differences);
+  }
+
+  private static <T> List<T> together(int count, Callable<T> task) throws Exception {
+    List<T> results = new ArrayList<>();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<T>> running = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        running.add(threads.submit(task));
+      }
+      for (Future<T> one : running) {
+        results.add(one.get(30, TimeUnit.SECONDS));
+      }
+    }
+    return results;
+  }
+
+  /** Sends content without end, as fast as it is taken, a piece for each of its turns. */
+  private void pour(HttpServerResponse response, String content, AtomicLong poured) {
+    if (response.closed()) {
+      return;
+    }
+    if (response.writeQueueFull()) {
+      response.drainHandler(drained -> pour(response, content, poured));
+      return;
+    }
+    response.write(content);
+    poured.addAndGet(content.length());
+    upstream.vertx().runOnContext(next -> pour(response, content, poured));
+  }
+
+  @Test
+  void clientsThatNeverReadAreCutAndTheirStreamsAreNotBuffered() throws Exception {
+    AtomicLong poured = new AtomicLong();
+    String content = FakeUpstream.content("x".repeat(8000));
+    upstream.script(
+        (request, body) -> {
+          if (body.toString().contains("\"stream\":true")) {
+            pour(FakeUpstream.events(request), content, poured);
+          } else {
+            request.response().end("{\"choices\":[]}");
+          }
+        });
+    try (InProcessGateway gateway = InProcessGateway.before(DEADLINES, upstream)) {
+      MetricsText before = metrics(gateway);
+      List<Socket> clients = new ArrayList<>();
+      for (int i = 0; i < MANY; i++) {
+        clients.add(connect(gateway));
+        send(clients.getLast(), chat(true));
+      }
+
+      assertOthersAreServed(gateway);
+
+      InProcessGateway.await(() -> upstream.closed.size() >= MANY);
+      MetricsText after = metrics(gateway);
+      String gone = "outcome=\"client_gone\"";
+      assertEquals(
+          MANY,
+          after.sum("switchboard_requests_total", gone)
+              - before.sum("switchboard_requests_total", gone));
+      assertEquals(0, after.sum("switchboard_requests_in_flight"));
+      assertTrue(after.sum("switchboard_client_stall_seconds_total") > MANY * 0.5);
+      assertTrue(poured.get() < MANY * MOST_BYTES_AHEAD, poured + " bytes were taken");
+      for (Socket client : clients) {
+        client.close();
+      }
+    }
+  }
+
+  @Test
+  void aHeadThatDripsInIsCutAndTheOthersAreServed() throws Exception {
+    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (InProcessGateway gateway = InProcessGateway.before(DEADLINES, upstream)) {
+      try (ExecutorService dripping = Executors.newSingleThreadExecutor()) {
+        Future<List<Integer>> cut =
+            dripping.submit(
+                () -> together(MANY, () -> drip(gateway, "GET /livez HTTP/1.1\r\nX: ")));
+
+        assertOthersAreServed(gateway);
+
+        assertTrue(cut.get().stream().allMatch(seconds -> seconds < 10), cut.get().toString());
+      }
+    }
+  }
+
+  @Test
+  void aBodyThatDripsInIsCutAndTheOthersAreServed() throws Exception {
+    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (InProcessGateway gateway = InProcessGateway.before(DEADLINES, upstream)) {
+      MetricsText before = metrics(gateway);
+      String head =
+          "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n{";
+      try (ExecutorService dripping = Executors.newSingleThreadExecutor()) {
+        Future<List<Integer>> cut =
+            dripping.submit(() -> together(MANY, () -> drip(gateway, head)));
+
+        assertOthersAreServed(gateway);
+
+        assertTrue(cut.get().stream().allMatch(seconds -> seconds < 10), cut.get().toString());
+      }
+      String late = "outcome=\"request_timeout\"";
+      MetricsText after = metrics(gateway);
+      assertEquals(
+          MANY,
+          after.sum("switchboard_requests_total", late)
+              - before.sum("switchboard_requests_total", late));
+      assertEquals(10, upstream.seen.size());
+    }
+  }
+
+  /** Sends a byte now and then until the server closes; says after how many seconds that was. */
+  private static int drip(InProcessGateway gateway, String begin) throws Exception {
+    long start = System.nanoTime();
+    try (Socket socket = connect(gateway)) {
+      send(socket, begin);
+      socket.setSoTimeout(50);
+      byte[] read = new byte[1024];
+      while (System.nanoTime() - start < TimeUnit.SECONDS.toNanos(15)) {
+        try {
+          if (socket.getInputStream().read(read) < 0) {
+            break;
+          }
+        } catch (java.net.SocketTimeoutException silent) {
+          send(socket, "a");
+        }
+      }
+    } catch (IOException reset) {
+      // The server closed it while a byte was on its way.
+    }
+    return (int) TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start);
+  }
+
+  @Test
+  void aStormOfClientsThatLeaveLeavesNothingInFlight() throws Exception {
+    upstream.script(
+        (request, body) -> FakeUpstream.events(request).write(FakeUpstream.content("a")));
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      MetricsText before = metrics(gateway);
+      ClientLedger ledger = new ClientLedger();
+
+      together(STORM, () -> leaveAfterTheFirstToken(gateway, ledger));
+
+      awaitIdle(gateway, ledger, before);
+      InProcessGateway.await(() -> upstream.closed.size() == STORM);
+      assertEquals(STORM, ledger.begun());
+    }
+  }
+
+  private static boolean leaveAfterTheFirstToken(InProcessGateway gateway, ClientLedger ledger)
+      throws IOException {
+    try (Socket socket = connect(gateway)) {
+      ClientLedger.Entry entry = ledger.begin(true);
+      send(socket, chat(true));
+      assertTrue(socket.getInputStream().read() >= 0);
+      entry.leave();
+      // So that the close is a reset, as of a process that was killed.
+      socket.setSoLinger(true, 0);
+      return true;
+    }
+  }
+
+  @Test
+  void whatClientsSawIsWhatTheGatewayCounted() throws Exception {
+    upstream.script(
+        (request, body) -> {
+          HttpServerResponse events = FakeUpstream.events(request);
+          events.write(FakeUpstream.role());
+          for (int i = 0; i < 20; i++) {
+            events.write(FakeUpstream.content("t" + i));
+          }
+          events.end(FakeUpstream.finish() + FakeUpstream.done());
+        });
+    try (InProcessGateway gateway =
+        InProcessGateway.before("admission: {max-in-flight: 8}", upstream)) {
+      MetricsText before = metrics(gateway);
+      ClientLedger ledger = new ClientLedger();
+
+      together(MANY, () -> stream(gateway, ledger));
+
+      awaitIdle(gateway, ledger, before);
+      assertEquals(List.of(), ledger.faults());
+      assertEquals(MANY, ledger.count(Outcome.OK) + ledger.count(Outcome.SHED));
+      assertEquals(20 * ledger.count(Outcome.OK), ledger.tokens());
+    }
+  }
+
+  private static boolean stream(InProcessGateway gateway, ClientLedger ledger) throws Exception {
+    ClientLedger.Entry entry = ledger.begin(true);
+    var answer = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
+    entry.status(answer.statusCode());
+    for (String line : answer.body().lines().toList()) {
+      if (line.contains("\"content\":\"t")) {
+        int from = line.indexOf("\"content\":\"t") + 12;
+        entry.token(Integer.parseInt(line.substring(from, line.indexOf('"', from))));
+      } else if (line.contains("\"finish_reason\":\"stop\"")) {
+        entry.finishReason();
+      } else if (line.equals("data: [DONE]")) {
+        entry.done();
+      }
+    }
+    entry.end();
+    return true;
+  }
+
+  @Test
+  void oneAddressHasNoMoreConnectionsThanItMay() throws Exception {
+    try (InProcessGateway gateway =
+        InProcessGateway.before("http: {port: 0, max-connections-per-client: 5}", upstream)) {
+      List<Socket> open = new ArrayList<>();
+      for (int i = 0; i < 5; i++) {
+        open.add(connect(gateway));
+        send(open.getLast(), "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+        assertTrue(open.getLast().getInputStream().read() >= 0);
+      }
+
+      try (Socket above = connect(gateway)) {
+        assertTrue(isClosed(above));
+      }
+      assertEquals(
+          1, metrics(gateway).sum("switchboard_connections_refused_total", "limit=\"client\""));
+
+      open.getFirst().close();
+      InProcessGateway.await(() -> accepts(gateway));
+      for (Socket socket : open) {
+        socket.close();
+      }
+    }
+  }
+
+  private static boolean isClosed(Socket socket) {
+    try {
+      return socket.getInputStream().read() < 0;
+    } catch (IOException reset) {
+      return true;
+    }
+  }
+
+  private static boolean accepts(InProcessGateway gateway) {
+    try (Socket socket = connect(gateway)) {
+      send(socket, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+      return socket.getInputStream().read() >= 0;
+    } catch (IOException closed) {
+      return false;
+    }
+  }
+}
