@@ -105,6 +105,60 @@ class SimulatedEngineIT {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"X-Switchboard-Deadline-Ms,1", "X-SLO-Deadline-Ms,1", "X-SLO-Deadline-Ms,60"})
+  void aDeadlineStopsTheEngineAndFreesItsBlocks(String header, int millis) {
+    try (WorkerFixture worker = start(slow())) {
+      HttpResponse<String> late =
+          worker.post(
+              TEXT,
+              body("hello", 4000, ""),
+              header,
+              Integer.toString(millis),
+              "X-Switchboard-Timeline",
+              "full",
+              "X-Request-Id",
+              "late");
+
+      assertEquals(504, late.statusCode());
+      assertEquals("deadline_exceeded", json(late.body()).at("/error/code").asText());
+      WorkerFixture.eventually(() -> load(worker, "kv_blocks_used") == 0);
+      JsonNode timeline = json(late.body()).at("/switchboard/timelines/0");
+      long deadline = timeline.path("received_ns").asLong() + millis * 1_000_000L;
+      long last = 0;
+      for (JsonNode step : timeline.path("steps")) {
+        last = Math.max(last, step.path("submit_ns").asLong());
+      }
+      long submitted = last;
+      // Between the look at the clock and the submission the machine may be busy elsewhere.
+      assertTrue(submitted < deadline + 20_000_000, () -> submitted - deadline + " ns late");
+    }
+  }
+
+  @Test
+  void aStreamPastItsDeadlineEndsWithAnErrorAndNoDone() {
+    try (WorkerFixture worker = start(slow())) {
+      List<String> events =
+          worker.events(
+              TEXT, body("hello", 4000, ",\"stream\":true"), "X-Switchboard-Deadline-Ms", "100");
+
+      assertTrue(events.size() > 2, events::toString);
+      assertEquals("deadline_exceeded", json(events.getLast()).at("/error/code").asText());
+      WorkerFixture.eventually(() -> load(worker, "kv_blocks_used") == 0);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"X-SLO-Deadline-Ms,0", "X-SLO-Deadline-Ms,soon", "X-Priority,101"})
+  void anUrgencyThatIsNoneIsRefused(String header, String value) {
+    try (WorkerFixture worker = start(LatencyModel.instant())) {
+      HttpResponse<String> refused = worker.post(TEXT, body("hello", 1, ""), header, value);
+
+      assertEquals(400, refused.statusCode());
+      assertEquals(header, json(refused.body()).at("/error/param").asText());
+    }
+  }
+
   @Test
   void theTimelineReachesEveryStageAndRank() {
     try (WorkerFixture worker = start(slow())) {

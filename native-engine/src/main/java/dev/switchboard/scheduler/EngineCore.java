@@ -63,8 +63,9 @@ final class EngineCore {
     return skew;
   }
 
-  /** Plans and submits as many steps as may be in flight. */
+  /** Drops what is past its deadline, then plans and submits as many steps as may be in flight. */
   void fill() {
+    scheduler.expire(clock.nanos());
     while (scheduler.inFlight() < maxInFlight() && scheduler.plan(clock.nanos(), plan)) {
       checkedIdle = false;
       for (Sequence sequence : scheduler.begun()) {

@@ -46,9 +46,14 @@ public interface GenerationListener {
    * Why a generation failed.
    *
    * @param kind a stable word: {@code step_failed}, {@code out_of_memory}, {@code hung}, {@code
-   *     shutdown}, {@code constraint_dead_end} (no token may follow), {@code internal}
+   *     shutdown}, {@code constraint_dead_end} (no token may follow), {@code deadline_exceeded},
+   *     {@code internal}
    * @param stage where, or -1
    * @param rank where, or -1
    */
-  record EngineFailure(String kind, String message, int stage, int rank) {}
+  record EngineFailure(String kind, String message, int stage, int rank) {
+    /** Its deadline passed. */
+    public static final EngineFailure DEADLINE =
+        new EngineFailure("deadline_exceeded", "The request's deadline passed.", -1, -1);
+  }
 }

@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param receivedNanos when the worker received it, epoch nanoseconds
  * @param stepDetail the timeline lists every step
  * @param constraint what the answer must look like; null for anything
+ * @param deadlineNanos when nobody wants it any more, epoch nanoseconds; {@link Long#MAX_VALUE} for
+ *     never
  */
 public record GenerationRequest(
     String requestId,
@@ -35,7 +37,8 @@ public record GenerationRequest(
     String cacheSalt,
     long receivedNanos,
     boolean stepDetail,
-    @Nullable Constraint constraint) {
+    @Nullable Constraint constraint,
+    long deadlineNanos) {
   public GenerationRequest {
     stopTokens = Set.copyOf(stopTokens);
   }
@@ -62,7 +65,7 @@ public record GenerationRequest(
         true);
   }
 
-  /** Without a constraint. */
+  /** Without a constraint or a deadline. */
   public GenerationRequest(
       String requestId,
       int choice,
@@ -89,6 +92,26 @@ public record GenerationRequest(
         cacheSalt,
         receivedNanos,
         stepDetail,
-        null);
+        null,
+        Long.MAX_VALUE);
+  }
+
+  /** The same with a deadline. */
+  public GenerationRequest withDeadline(long nanos) {
+    return new GenerationRequest(
+        requestId,
+        choice,
+        prompt,
+        maxTokens,
+        sampling,
+        stopTokens,
+        topLogprobs,
+        promptLogprobs,
+        priority,
+        cacheSalt,
+        receivedNanos,
+        stepDetail,
+        constraint,
+        nanos);
   }
 }

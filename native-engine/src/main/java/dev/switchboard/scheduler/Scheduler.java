@@ -38,6 +38,9 @@ import java.util.TreeSet;
  * them has returned, whatever ended it. Blocks are published for reuse only when the step that
  * filled them returned well.
  *
+ * <p><b>Deadlines.</b> A sequence past its deadline fails before the next step is planned, whether
+ * it waits or runs; no step computes it from then on.
+ *
  * <p><b>Encoders.</b> A text is computed whole in one step, several texts side by side; its one
  * output is a vector, with which it ends.
  *
@@ -67,6 +70,7 @@ final class Scheduler {
   private long finishedStep;
   private long blockedReleases = -1;
   private long blockedOrder = -1;
+  private long nextDeadline = Long.MAX_VALUE;
   private long waitingTokens;
   private long promptTokens;
   private long prefixLookupTokens;
@@ -107,6 +111,27 @@ final class Scheduler {
       end(sequence, FinishReason.CANCELLED, nowNanos);
     } else {
       enqueue(sequence);
+      nextDeadline = Math.min(nextDeadline, sequence.deadlineNanos);
+    }
+  }
+
+  /** Fails every sequence whose deadline has passed. */
+  void expire(long nowNanos) {
+    if (nowNanos < nextDeadline) {
+      return;
+    }
+    nextDeadline = Long.MAX_VALUE;
+    List<Sequence> all = new ArrayList<>(running);
+    all.addAll(waiting);
+    for (Sequence sequence : all) {
+      if (sequence.deadlineNanos > nowNanos) {
+        nextDeadline = Math.min(nextDeadline, sequence.deadlineNanos);
+      } else if (sequence.state != Sequence.State.ENDED) {
+        dequeue(sequence);
+        noteStepsInFlight(sequence);
+        fail(sequence, EngineFailure.DEADLINE, nowNanos);
+        settle(sequence);
+      }
     }
   }
 

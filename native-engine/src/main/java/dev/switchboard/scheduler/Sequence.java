@@ -41,6 +41,10 @@ final class Sequence {
   final long order;
   final int promptLength;
   final int wantedLength;
+
+  /** Monotonic; {@link Long#MAX_VALUE} for none. */
+  final long deadlineNanos;
+
   final TokenLogprobs[] promptLogprobs;
 
   /** A few; looking one up in the request's set would make an object of each token. */
@@ -86,6 +90,8 @@ final class Sequence {
     this.listener = listener;
     this.order = order;
     timeline = new TimelineBuilder(request, clock, nowNanos);
+    long deadline = request.deadlineNanos();
+    deadlineNanos = deadline == Long.MAX_VALUE ? deadline : deadline - clock.toEpoch(0);
     promptLength = request.prompt().length;
     wantedLength = promptLength + request.maxTokens();
     tokens = Arrays.copyOf(request.prompt(), promptLength + Math.min(64, request.maxTokens()));

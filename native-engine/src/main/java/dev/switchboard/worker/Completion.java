@@ -47,6 +47,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
   private final PreparedRequest prepared;
   private final AnswerFormat format;
   private final TimelineDetail detail;
+  private final Urgency urgency;
   private final List<Choice> choices = new ArrayList<>();
   private final Set<Integer> opened = new HashSet<>();
   private final Set<Integer> finished = new HashSet<>();
@@ -60,12 +61,14 @@ final class Completion implements ActiveRequest, Handover.Sink {
       Exchange exchange,
       PreparedRequest prepared,
       AnswerFormat format,
-      TimelineDetail detail) {
+      TimelineDetail detail,
+      Urgency urgency) {
     this.completions = completions;
     this.exchange = exchange;
     this.prepared = prepared;
     this.format = format;
     this.detail = detail;
+    this.urgency = urgency;
   }
 
   @Override
@@ -130,11 +133,12 @@ final class Completion implements ActiveRequest, Handover.Sink {
         options.ignoreEos() ? Set.of() : tokenizer.endOfGeneration(),
         options.topLogprobs(),
         awaitsPromptScores() || maxTokens == 0,
-        options.priority(),
+        urgency.schedulerPriority(options.priority()),
         exchange.token("X-Switchboard-Cache-Salt"),
         exchange.receivedNanos(),
         true,
-        prepared.constraint());
+        prepared.constraint(),
+        urgency.deadlineNanos());
   }
 
   private static Sampling sampling(GenerationOptions options, long seed) {

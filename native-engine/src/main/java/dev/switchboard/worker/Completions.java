@@ -53,16 +53,16 @@ final class Completions {
     this.drainRate = new DrainRate(clock::epochNanos);
   }
 
-  void start(Exchange exchange, PreparedRequest prepared, TimelineDetail detail) {
+  void start(Exchange exchange, PreparedRequest prepared, TimelineDetail detail, Urgency urgency) {
     Completion completion =
-        new Completion(this, exchange, prepared, format(exchange, prepared), detail);
+        new Completion(this, exchange, prepared, format(exchange, prepared), detail, urgency);
     active.add(completion);
     count(WorkerCounter.COMPLETIONS);
     completion.start();
   }
 
-  void start(Exchange exchange, PreparedVectors prepared, TimelineDetail detail) {
-    VectorRequest request = new VectorRequest(this, exchange, prepared, detail);
+  void start(Exchange exchange, PreparedVectors prepared, TimelineDetail detail, Urgency urgency) {
+    VectorRequest request = new VectorRequest(this, exchange, prepared, detail, urgency);
     active.add(request);
     count(WorkerCounter.EMBEDDINGS);
     request.start();

@@ -20,12 +20,13 @@ final class EngineErrors {
     };
   }
 
-  /** Another replica may do better with all of these but an internal error. */
+  /** Another replica may do better with all of these but an internal error and a deadline. */
   static ApiError of(EngineFailure failure) {
     String message = failure.message() + where(failure);
     int status =
         switch (failure.kind()) {
           case "out_of_memory", "hung", "shutdown" -> 503;
+          case "deadline_exceeded" -> 504;
           default -> 500;
         };
     return new ApiError(status, "server_error", failure.kind(), null, message);

@@ -44,6 +44,7 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   private final Exchange exchange;
   private final PreparedVectors prepared;
   private final TimelineDetail detail;
+  private final Urgency urgency;
   private final Handover.Signal signal;
   private final Queue<Ended> ended = new ConcurrentLinkedQueue<>();
 
@@ -56,11 +57,16 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   private boolean retired;
 
   VectorRequest(
-      Completions completions, Exchange exchange, PreparedVectors prepared, TimelineDetail detail) {
+      Completions completions,
+      Exchange exchange,
+      PreparedVectors prepared,
+      TimelineDetail detail,
+      Urgency urgency) {
     this.completions = completions;
     this.exchange = exchange;
     this.prepared = prepared;
     this.detail = detail;
+    this.urgency = urgency;
     this.signal = completions.handover().signal(this);
     this.vectors = new float[prepared.texts().size()][];
   }
@@ -111,11 +117,12 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   private void submit(int index) {
     GenerationRequest text =
         GenerationRequest.text(
-            exchange.requestId(),
-            index,
-            prepared.texts().get(index),
-            prepared.priority(),
-            exchange.receivedNanos());
+                exchange.requestId(),
+                index,
+                prepared.texts().get(index),
+                urgency.schedulerPriority(prepared.priority()),
+                exchange.receivedNanos())
+            .withDeadline(urgency.deadlineNanos());
     running.put(index, completions.model().engine().submit(text, new EngineSide(index)));
   }
 

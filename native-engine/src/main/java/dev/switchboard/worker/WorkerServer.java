@@ -225,11 +225,12 @@ final class WorkerServer {
       return;
     }
     TimelineDetail detail = timelineDetail(exchange);
+    Urgency urgency = Urgency.of(exchange);
     onBody(
         exchange,
         (serving, bytes) -> {
           PreparedRequest prepared = parse(serving, api, bytes);
-          return () -> constrain(exchange, detail, serving, prepared);
+          return () -> constrain(exchange, detail, urgency, serving, prepared);
         });
   }
 
@@ -239,13 +240,16 @@ final class WorkerServer {
       return;
     }
     TimelineDetail detail = timelineDetail(exchange);
+    Urgency urgency = Urgency.of(exchange);
     onBody(
         exchange,
         (serving, bytes) -> {
           PreparedVectors prepared = preparation.apply(serving.vectors(), bytes);
           return () ->
               start(
-                  exchange, serving, () -> serving.completions().start(exchange, prepared, detail));
+                  exchange,
+                  serving,
+                  () -> serving.completions().start(exchange, prepared, detail, urgency));
         });
   }
 
@@ -303,10 +307,14 @@ final class WorkerServer {
 
   /** Compiles what the answer must look like, on another thread unless it is known. */
   private void constrain(
-      Exchange exchange, TimelineDetail detail, Serving serving, PreparedRequest prepared) {
+      Exchange exchange,
+      TimelineDetail detail,
+      Urgency urgency,
+      Serving serving,
+      PreparedRequest prepared) {
     PreparedRequest ready = serving.preparation().constrainedAtOnce(prepared);
     if (ready != null) {
-      start(exchange, serving, () -> serving.completions().start(exchange, ready, detail));
+      start(exchange, serving, () -> serving.completions().start(exchange, ready, detail, urgency));
       return;
     }
     elsewhere(
@@ -315,7 +323,9 @@ final class WorkerServer {
           PreparedRequest compiled = serving.preparation().constrained(prepared);
           return () ->
               start(
-                  exchange, serving, () -> serving.completions().start(exchange, compiled, detail));
+                  exchange,
+                  serving,
+                  () -> serving.completions().start(exchange, compiled, detail, urgency));
         });
   }
 
@@ -380,8 +390,7 @@ final class WorkerServer {
               ApiError.headersTooLarge(settings.headerBytes());
           case RefusedHeadException refused ->
               ApiError.malformed(String.valueOf(refused.getMessage()));
-          case RefusedHostException host ->
-              ApiError.malformed(String.valueOf(host.getMessage()));
+          case RefusedHostException host -> ApiError.malformed(String.valueOf(host.getMessage()));
           case null, default -> ApiError.malformed("The request is not valid HTTP.");
         };
     exchange(request).errorAndClose(error);

@@ -111,7 +111,8 @@ class ConstrainedEngineTest {
             "",
             0,
             false,
-            constraint);
+            constraint,
+            Long.MAX_VALUE);
     Sequence sequence =
         new Sequence(request, answer, order++, EpochClock.of(time::nanos, 0), time.nanos());
     core.scheduler().add(sequence, time.nanos());

@@ -309,6 +309,46 @@ class SchedulerTest {
   }
 
   @Test
+  void whatRunsPastItsDeadlineIsInNoFurtherStep() {
+    Bench bench = bench(layout(8, 64), 64);
+    Recorder recorder = new Recorder(time);
+    bench.add(request(prompt(10), 200, Set.of(), 0).withDeadline(time.nanos() + 5500), recorder);
+    Recorder other = bench.add(prompt(10), 20);
+
+    while (time.nanos() < 5500) {
+      bench.step();
+    }
+    long planned = bench.lastStep();
+    bench.finish();
+
+    assertEquals(EngineFailure.DEADLINE, recorder.failure);
+    assertTrue(
+        bench.executor.entries.stream()
+            .noneMatch(entry -> entry.row() == 0 && entry.step() > planned));
+    assertTrue(recorder.tokens.size() >= 3, () -> recorder.tokens.size() + " tokens");
+    assertEquals(20, other.tokens.size());
+  }
+
+  @Test
+  void whatWaitsPastItsDeadlineIsInNoStepAtAll() {
+    Bench bench = bench(layout(1, 64), 64);
+    bench.add(prompt(10), 50);
+    Recorder late = new Recorder(time);
+    bench.add(request(prompt(10), 5, Set.of(), 0).withDeadline(time.nanos() + 3000), late);
+    Recorder patient = bench.add(prompt(12), 5);
+
+    for (int i = 0; i < 6; i++) {
+      bench.step();
+    }
+
+    assertEquals(EngineFailure.DEADLINE, late.failure);
+    assertEquals(1, bench.core.scheduler().waiting());
+    bench.finish();
+    assertEquals(5, patient.tokens.size());
+    assertEquals(0, timeline(late).scheduledNanos());
+  }
+
+  @Test
   void scoringOnlyAPromptGeneratesNothing() {
     Bench bench = bench(layout(8, 64), 16);
     Recorder recorder = new Recorder(time);

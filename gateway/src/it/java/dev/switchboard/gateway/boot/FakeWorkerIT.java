@@ -9,6 +9,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -89,6 +90,29 @@ class FakeWorkerIT {
 
       assertEquals(503, refused.statusCode());
       assertTrue(refused.headers().firstValue("Retry-After").isEmpty());
+    }
+  }
+
+  @Test
+  void aWorkerHearsWhatIsLeftOfTheDeadlineAndThePriority() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (InProcessGateway gateway = InProcessGateway.withWorker("", script(0))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+      server.seen.clear();
+
+      gateway.post(
+          InProcessGateway.CHAT,
+          InProcessGateway.chat(false),
+          "X-SLO-Deadline-Ms",
+          "60000",
+          "X-Priority",
+          "-7");
+      FakeUpstream.Seen seen = server.seen.poll(5, TimeUnit.SECONDS);
+      Map<String, String> headers = seen == null ? Map.of() : seen.headers();
+
+      int left = Integer.parseInt(headers.getOrDefault("X-Switchboard-Deadline-Ms", "0"));
+      assertTrue(left > 40_000 && left <= 60_020, () -> "left: " + left);
+      assertEquals("-7", headers.get("X-Priority"));
     }
   }
 

@@ -177,6 +177,44 @@ class OpenAiClientIT {
   }
 
   @Test
+  void aDeadlineStopsTheWorkersSteps() throws Exception {
+    String body =
+        "{\"model\":\""
+            + GatewayProcess.MODEL
+            + "\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":200000,"
+            + "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
+    HttpResponse<String> late =
+        gateway.post(
+            gateway.api("/v1/chat/completions"),
+            body,
+            "X-SLO-Deadline-Ms",
+            "60",
+            "X-Priority",
+            "9");
+
+    InProcessGateway.await(() -> load("kv_blocks_used") == 0);
+    long step = load("step");
+    HttpResponse<String> next = gateway.post(gateway.api("/v1/completions"), once());
+
+    assertTrue(late.body().contains("deadline_exceeded"), late::body);
+    assertFalse(late.body().contains("[DONE]"));
+    assertEquals(200, next.statusCode());
+    assertEquals(step + 1, load("step"), "one step for the one token that was asked for");
+  }
+
+  private static String once() {
+    return "{\"model\":\"" + GatewayProcess.MODEL + "\",\"prompt\":\"Hello\",\"max_tokens\":1}";
+  }
+
+  private static long load(String field) {
+    try {
+      return gateway.workerState("w0").path("load").path(field).asLong(-1);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
   void anEncoderRefusesChatsAndAGeneratorEmbeddings() {
     ChatCompletionCreateParams chat = chat().model(ENCODER).build();
     EmbeddingCreateParams embedding =

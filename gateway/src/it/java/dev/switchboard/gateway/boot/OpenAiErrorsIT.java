@@ -58,7 +58,8 @@ class OpenAiErrorsIT {
       open.body().close();
 
       assertEquals("overloaded", error.code().orElse(""));
-      assertEquals(List.of("1"), error.headers().values("Retry-After"));
+      String seconds = error.headers().values("Retry-After").getFirst();
+      assertTrue(seconds.matches("[12]"), seconds);
     }
   }
 

@@ -272,7 +272,8 @@ class RelayIT extends TwoUpstreams {
       open.body().close();
 
       assertEquals(429, shed.statusCode());
-      assertEquals("3", shed.headers().firstValue("Retry-After").orElse(""));
+      String seconds = shed.headers().firstValue("Retry-After").orElse("");
+      assertTrue(seconds.matches("[345]"), seconds);
     }
   }
 

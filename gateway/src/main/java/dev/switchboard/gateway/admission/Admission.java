@@ -1,60 +1,210 @@
 package dev.switchboard.gateway.admission;
 
+import dev.switchboard.gateway.admission.Refusal.Reason;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
+import java.util.function.DoubleSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Bounds the requests in flight. An admitted request holds a pass and closes it when its response
- * ends, whatever way it ends. Safe on any thread.
+ * The door of the gateway: the bound on its memory, the limits of the tenant, then the queue of the
+ * model. What enters, to run or to wait, holds a {@link Pass} and closes it when its response ends,
+ * whatever way it ends. Safe on any thread; time comes in with each call.
  */
 public final class Admission {
   private volatile AdmissionConfig config;
+  private final TenantGate tenants;
+  private final WaitPredictor predictor;
+  private final DoubleSupplier random;
+  private final Map<String, AdmissionQueue> queues = new ConcurrentHashMap<>();
   private final AtomicInteger inFlight = new AtomicInteger();
   private volatile boolean unready;
   private volatile boolean closed;
 
-  public Admission(AdmissionConfig config) {
+  /**
+   * @param random from 0 to 1, to spread what clients are told
+   */
+  public Admission(
+      AdmissionConfig config,
+      TenantLimits tenants,
+      WaitPredictor predictor,
+      DoubleSupplier random) {
     this.config = config;
+    this.tenants = new TenantGate(tenants, config.retryAfterSeconds(), random);
+    this.predictor = predictor;
+    this.random = random;
   }
 
-  /** Goes by other limits from now on. */
-  public void reconfigure(AdmissionConfig other) {
-    config = other;
+  /** Who waits for a place; called on any thread, outside of every lock. */
+  public interface Waiter {
+    void admitted();
+
+    void refused(Refusal refusal);
   }
 
-  /** What became of a request at the door. */
-  public sealed interface Verdict {}
+  /**
+   * What the door says.
+   *
+   * @param pass null where it is refused
+   * @param waits the waiter hears how that ends; else the request may go to a replica now
+   * @param refusal null where it is not refused
+   * @param headers for the answer, whatever it is
+   */
+  public record Answer(
+      @Nullable Pass pass, boolean waits, @Nullable Refusal refusal, Map<String, String> headers) {}
 
-  /** It may go on; closing the pass twice counts once. */
-  public final class Pass implements Verdict, AutoCloseable {
-    private final AtomicBoolean returned = new AtomicBoolean();
+  /** A request inside; closing it twice counts once. */
+  public final class Pass implements AdmissionQueue.Listener {
+    private final @Nullable AdmissionQueue queue;
+    private final Demand demand;
+    private final Waiter waiter;
+    private final AtomicBoolean over = new AtomicBoolean();
+    private volatile boolean served;
+    private volatile AdmissionQueue.@Nullable Entry entry;
 
-    private Pass() {}
+    private Pass(@Nullable AdmissionQueue queue, Demand demand, Waiter waiter) {
+      this.queue = queue;
+      this.demand = demand;
+      this.waiter = waiter;
+    }
 
     @Override
-    public void close() {
-      if (returned.compareAndSet(false, true)) {
-        inFlight.decrementAndGet();
+    public void dispatched(AdmissionQueue.Entry admitted, long nowNanos) {
+      waiter.admitted();
+    }
+
+    @Override
+    public void refused(AdmissionQueue.Entry gone, Refusal refusal) {
+      waiter.refused(refusal);
+    }
+
+    /** It goes to a replica, for the first time or again. */
+    public void routed(String replica, long nowNanos) {
+      served = true;
+      onEntry((own, admitted) -> own.routed(admitted, replica, nowNanos));
+    }
+
+    /** The replica answered that it has enough. */
+    public void refusedBy(String replica) {
+      onEntry((own, admitted) -> own.refusedBy(replica));
+    }
+
+    /** Its first token came. */
+    public void firstToken(long nowNanos) {
+      onEntry((own, admitted) -> own.firstToken(admitted, nowNanos));
+    }
+
+    /** Its whole answer came at once; see {@link AdmissionQueue#wholeAnswer}. */
+    public void wholeAnswer(long tokens, long nowNanos) {
+      onEntry((own, admitted) -> own.wholeAnswer(admitted, tokens, nowNanos));
+    }
+
+    /**
+     * It leaves: its place is free, or it does not wait any longer.
+     *
+     * @param tokens that it read and generated; −1 where nobody knows
+     */
+    public void close(long tokens, long nowNanos) {
+      if (!over.compareAndSet(false, true)) {
+        return;
+      }
+      inFlight.decrementAndGet();
+      long used = !served ? 0 : tokens < 0 ? demand.tokens() : tokens;
+      tenants.leave(demand.tenant(), demand.tokens(), used, served);
+      onEntry((own, admitted) -> own.finished(admitted, used, nowNanos));
+    }
+
+    private void onEntry(BiConsumer<AdmissionQueue, AdmissionQueue.Entry> call) {
+      AdmissionQueue own = queue;
+      AdmissionQueue.Entry admitted = entry;
+      if (own != null && admitted != null) {
+        call.accept(own, admitted);
       }
     }
   }
 
-  /** Too many are in flight. */
-  public record Shed(int inFlight, int retryAfterSeconds) implements Verdict {}
-
-  /** The gateway stops and takes nothing new. */
-  public record Closing(int retryAfterSeconds) implements Verdict {}
-
-  public Verdict enter() {
+  /**
+   * Asks for a place.
+   *
+   * @param model whose queue it enters; null for what takes no place at a replica
+   * @param demand its weight is replaced by the tenant's
+   */
+  public Answer enter(@Nullable String model, Demand demand, Waiter waiter, long nowNanos) {
     if (closed) {
-      return new Closing(config.retryAfterSeconds());
+      return refused(Refusal.plain(Reason.CLOSING, config.retryAfterSeconds()), Map.of());
     }
-    int now = inFlight.incrementAndGet();
-    if (now > config.maxInFlight()) {
+    if (inFlight.incrementAndGet() > config.maxInFlight()) {
       inFlight.decrementAndGet();
-      return new Shed(now - 1, config.retryAfterSeconds());
+      int seconds = Spread.seconds(config.retryAfterSeconds(), random);
+      return refused(Refusal.plain(Reason.IN_FLIGHT, seconds), Map.of());
     }
-    return new Pass();
+    TenantGate.Word word = tenants.enter(demand.tenant(), demand.tokens(), nowNanos);
+    if (word.refused() != null) {
+      inFlight.decrementAndGet();
+      return refused(word.refused(), word.headers());
+    }
+    if (model == null) {
+      return new Answer(new Pass(null, demand, waiter), false, null, word.headers());
+    }
+    return queued(queue(model), demand.withWeight(word.weight()), waiter, nowNanos, word.headers());
+  }
+
+  private Answer queued(
+      AdmissionQueue queue, Demand demand, Waiter waiter, long now, Map<String, String> headers) {
+    Pass pass = new Pass(queue, demand, waiter);
+    return switch (queue.offer(demand, pass, now)) {
+      case Verdict.Running running -> {
+        pass.entry = running.entry();
+        yield new Answer(pass, false, null, headers);
+      }
+      case Verdict.Waiting waiting -> {
+        pass.entry = waiting.entry();
+        yield new Answer(pass, true, null, headers);
+      }
+      case Refusal refusal -> {
+        inFlight.decrementAndGet();
+        tenants.leave(demand.tenant(), demand.tokens(), 0, false);
+        yield refused(refusal, headers);
+      }
+    };
+  }
+
+  private static Answer refused(Refusal refusal, Map<String, String> headers) {
+    return new Answer(null, false, refusal, headers);
+  }
+
+  /** The queue of a model, made at its first use. */
+  public AdmissionQueue queue(String model) {
+    return queues.computeIfAbsent(model, name -> new AdmissionQueue(config, predictor, random));
+  }
+
+  /** Every model's queue as it is now. */
+  public Map<String, AdmissionQueue.Snapshot> snapshots(long nowNanos) {
+    Map<String, AdmissionQueue.Snapshot> snapshots = new HashMap<>();
+    queues.forEach((model, queue) -> snapshots.put(model, queue.snapshot(nowNanos)));
+    return snapshots;
+  }
+
+  /** Drops what expired, everywhere; call it every few milliseconds. */
+  public void tick(long nowNanos) {
+    for (AdmissionQueue queue : queues.values()) {
+      queue.tick(nowNanos);
+    }
+  }
+
+  /** Goes by other limits from now on; who is inside stays. */
+  public void reconfigure(AdmissionConfig other) {
+    config = other;
+    queues.values().forEach(queue -> queue.reconfigure(other));
+  }
+
+  /** Holds tenants to other limits from now on. */
+  public void tenants(TenantLimits limits) {
+    tenants.limits(limits);
   }
 
   public int inFlight() {
@@ -70,7 +220,7 @@ public final class Admission {
     unready = true;
   }
 
-  /** Admits nothing from now on. */
+  /** Admits nothing new from now on; what waits may still be served. */
   public void close() {
     unready = true;
     closed = true;

@@ -1,6 +1,7 @@
 /**
- * Who may enter, and how many: API keys and the bound on requests in flight. Called on the event
- * loop that owns the request.
+ * Who may enter, when, and why not: the bound on requests in flight, the limits of tenants, and the
+ * queue of each model with its bands, shares and deadlines. Plain Java that is told the time;
+ * called on the event loop that owns the request, and on any other to report.
  */
 @NullMarked
 package dev.switchboard.gateway.admission;

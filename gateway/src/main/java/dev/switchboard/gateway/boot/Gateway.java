@@ -5,8 +5,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
 import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.TenantConfig;
+import dev.switchboard.gateway.admission.WaitPredictor;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Prober;
+import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.http.CacheSalt;
@@ -54,6 +57,7 @@ final class Gateway {
   private static final Logger LOG = LoggerFactory.getLogger(Gateway.class);
   private static final int START_SECONDS = 30;
   private static final int POLL_MS = 20;
+  private static final int TICK_MS = 10;
   private static final int SALT_KEY_BYTES = 32;
 
   private final GatewayConfig config;
@@ -92,7 +96,12 @@ final class Gateway {
     this.startNanos = clock.epochNanos();
     // Opens beside what follows; listeners begin when it has.
     this.store = Store.start(config.store(), usage, () -> clock.epochNanos() / 1_000_000);
-    this.admission = new Admission(config.admission());
+    this.admission =
+        new Admission(
+            config.admission(),
+            TenantConfig.limits(config.tenants()),
+            (demand, now) -> WaitPredictor.UNKNOWN,
+            () -> ThreadLocalRandom.current().nextDouble());
     this.vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
     Gatehouse house = house();
     this.reconfiguration = new Reconfiguration(config, house, tenants, source);
@@ -105,6 +114,13 @@ final class Gateway {
           if (!to.listening()) {
             house.affinity().forget(replica.model(), replica.id());
           }
+          admission
+              .queue(replica.model())
+              .replica(
+                  replica.id(),
+                  to == ReplicaState.READY,
+                  replica.access().maxConcurrency(),
+                  clock.epochNanos());
         });
     events.also(house.metrics()::workerRestarted, this::announce);
     GatewayConfig.AdminConfig admin = config.admin();
@@ -123,9 +139,14 @@ final class Gateway {
             fleet,
             config.workers(),
             clock,
-            (replica, report) -> house.metrics().replicaLoad(replica.id(), report));
+            (replica, report) -> {
+              house.metrics().replicaLoad(replica.id(), report);
+              admission.queue(replica.model()).reported(replica.id(), report.waiting());
+            });
     prober.start();
     awaitStore();
+    house.metrics().queues(() -> admission.snapshots(clock.epochNanos()));
+    vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
     listen();
   }
 

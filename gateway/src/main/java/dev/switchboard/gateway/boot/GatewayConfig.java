@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.admission.AdmissionConfig;
+import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
 import dev.switchboard.gateway.fleet.WorkersConfig;
@@ -19,6 +20,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -34,6 +36,7 @@ public record GatewayConfig(
     AuthConfig auth,
     SloConfig slo,
     AdmissionConfig admission,
+    List<TenantConfig> tenants,
     RoutingConfig routing,
     List<RouteSpec> routes,
     RetryBudget.Config retry,
@@ -53,6 +56,7 @@ public record GatewayConfig(
           AuthConfig.DEFAULTS,
           SloConfig.DEFAULTS,
           AdmissionConfig.DEFAULTS,
+          List.of(),
           RoutingConfig.DEFAULTS,
           List.of(),
           RetryBudget.Config.DEFAULTS,
@@ -103,6 +107,7 @@ public record GatewayConfig(
   }
 
   public GatewayConfig {
+    tenants = List.copyOf(tenants);
     routes = List.copyOf(routes);
     models = List.copyOf(models);
     upstreams = List.copyOf(upstreams);
@@ -129,6 +134,7 @@ public record GatewayConfig(
       throw new IllegalArgumentException(
           "http.port (--port) and admin.port (--admin-port) are both " + http.port());
     }
+    Objects.requireNonNull(TenantConfig.limits(tenants));
     Set<String> names = new HashSet<>();
     for (ModelSpec model : models) {
       if (!names.add(model.servedName())) {
@@ -140,7 +146,7 @@ public record GatewayConfig(
 
   GatewayConfig withStore(StoreConfig other) {
     return new GatewayConfig(
-        http, admin, deadlines, auth, slo, admission, routing, routes, retry, models, workers,
+        http, admin, deadlines, auth, slo, admission, tenants, routing, routes, retry, models, workers,
         upstreams, flight, other, shared, shutdown);
   }
 

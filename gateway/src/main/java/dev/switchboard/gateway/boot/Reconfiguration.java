@@ -3,6 +3,8 @@ package dev.switchboard.gateway.boot;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admin.ConfigControl;
+import dev.switchboard.gateway.admission.TenantConfig;
+import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.identity.Quotas;
@@ -15,6 +17,7 @@ import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -48,7 +51,8 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "retry.",
           "routes",
           "routing.policy",
-          "slo.");
+          "slo.",
+          "tenants");
 
   private static final String HIDDEN = "…";
 
@@ -216,9 +220,31 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     return new SloConfig(config.slo().defaultClass(), List.copyOf(classes.values()));
   }
 
+  /** What the store says of a tenant stands over what the file says. */
+  private TenantLimits limits() {
+    TenantLimits configured = TenantConfig.limits(config.tenants());
+    Map<String, TenantLimits.Limit> known = new HashMap<>();
+    stored
+        .tenants()
+        .forEach(
+            tenant ->
+                known.put(
+                    tenant.name(),
+                    new TenantLimits.Limit(
+                        tenant.weight(),
+                        (int) tenant.requestsPerMinute(),
+                        (int) tenant.tokensPerMinute(),
+                        tenant.maxConcurrency())));
+    return name -> {
+      TenantLimits.Limit limit = known.get(name);
+      return limit == null ? configured.of(name) : limit;
+    };
+  }
+
   private void rebuild(Router router) {
     DeadlinesConfig deadlines = config.deadlines();
     house = house.with(deadlines, new SloHeaders(slo()), router);
+    house.admission().tenants(limits());
   }
 
   private Router router(GatewayConfig wanted) {

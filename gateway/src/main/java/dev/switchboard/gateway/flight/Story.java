@@ -126,7 +126,7 @@ public record Story(
     Story tell() {
       cut(Phase.ACCEPT, record.at(Mark.RECEIVED));
       cut(Phase.PARSE, record.at(Mark.PARSED));
-      cut(Phase.QUEUE, record.at(Mark.ADMITTED));
+      cut(Phase.QUEUE, queueEnd());
       cut(Phase.ROUTE, firstRouted());
       cut(Phase.RETRY, record.at(Mark.ROUTED));
       cut(Phase.CONNECT, record.at(Mark.CONNECTED));
@@ -136,6 +136,12 @@ public record Story(
       List<Segment> segments = new ArrayList<>();
       totals.forEach((phase, nanos) -> segments.add(new Segment(phase, nanos)));
       return new Story(segments, totals, engine, stall(Long.MIN_VALUE, Long.MAX_VALUE));
+    }
+
+    /** Who was never admitted waited to its end. */
+    private long queueEnd() {
+      boolean neverAdmitted = record.at(Mark.PARSED) != 0 && record.at(Mark.ADMITTED) == 0;
+      return neverAdmitted ? end : record.at(Mark.ADMITTED);
     }
 
     private long firstRouted() {

@@ -47,6 +47,9 @@ final class Answers {
   }
 
   static String reason(Failure failure) {
+    if (failure.limit() != null) {
+      return failure.limit();
+    }
     String code = failure.error().code();
     return code != null ? code : failure.outcome().label();
   }

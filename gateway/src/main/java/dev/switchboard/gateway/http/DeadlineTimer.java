@@ -13,6 +13,8 @@ import java.util.function.Consumer;
 final class DeadlineTimer {
   /** What a request waits for. */
   enum Phase {
+    /** A place: admission has it queued, and watches how long. */
+    QUEUE,
     /** A connection to the replica: a free one of the pool, or a new one. */
     CONNECTION,
     /** A stream's first content, or the whole of an answer that is none. */
@@ -20,7 +22,9 @@ final class DeadlineTimer {
     /** A stream's next content. */
     NEXT_TOKEN,
     /** The client's reading. */
-    CLIENT
+    CLIENT,
+    /** Anything, after the deadline that the request itself set. */
+    DEADLINE
   }
 
   private final Vertx vertx;
@@ -28,6 +32,7 @@ final class DeadlineTimer {
   private final Flight flight;
   private final Consumer<Phase> missed;
 
+  private long requestDeadline = Long.MAX_VALUE;
   private boolean connecting;
   private long flushingSince;
   private long timer = -1;
@@ -42,6 +47,12 @@ final class DeadlineTimer {
     this.limits = limits;
     this.flight = flight;
     this.missed = missed;
+  }
+
+  /** The request's own deadline, from any phase until its answer only has to be flushed. */
+  void request(long nanos) {
+    requestDeadline = nanos;
+    moved();
   }
 
   /** An attempt begins to wait for its connection, or no longer does. */
@@ -71,6 +82,9 @@ final class DeadlineTimer {
 
   private void arm() {
     armedUntil = next();
+    if (armedUntil == Long.MAX_VALUE) {
+      return;
+    }
     long waitMs = Math.max(1, (armedUntil - flight.now()) / 1_000_000 + 1);
     timer = vertx.setTimer(waitMs, fired -> look());
   }
@@ -83,7 +97,7 @@ final class DeadlineTimer {
       arm();
     } else {
       armedUntil = Long.MAX_VALUE;
-      missed.accept(phase());
+      missed.accept(late() ? Phase.DEADLINE : phase());
     }
   }
 
@@ -91,15 +105,28 @@ final class DeadlineTimer {
     if (flushingSince != 0 || flight.stalledSince() != 0) {
       return Phase.CLIENT;
     }
+    if (flight.at(Mark.ADMITTED) == 0) {
+      return Phase.QUEUE;
+    }
     if (connecting) {
       return Phase.CONNECTION;
     }
     return !flight.stream() || flight.at(Mark.FIRST_TOKEN) == 0 ? Phase.ANSWER : Phase.NEXT_TOKEN;
   }
 
+  private boolean late() {
+    return flushingSince == 0 && flight.now() >= requestDeadline;
+  }
+
   private long next() {
+    long phase = phaseEnd();
+    return flushingSince == 0 ? Math.min(phase, requestDeadline) : phase;
+  }
+
+  private long phaseEnd() {
     long admitted = flight.at(Mark.ADMITTED);
     return switch (phase()) {
+      case QUEUE, DEADLINE -> Long.MAX_VALUE;
       case CLIENT -> after(Math.max(flushingSince, flight.stalledSince()), limits.writeStallMs());
       case CONNECTION -> after(admitted, Math.min(limits.firstTokenMs(), answerMs()));
       case ANSWER -> after(admitted, answerMs());

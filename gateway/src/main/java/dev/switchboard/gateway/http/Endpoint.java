@@ -28,6 +28,11 @@ enum Endpoint {
     return operation;
   }
 
+  /** Whether an engine works for it, so that it needs a place at a replica. */
+  boolean computes() {
+    return this != TOKENIZE && this != DETOKENIZE;
+  }
+
   /** Whether its answers hold tokens that were generated for it, so that it has a first one. */
   boolean generates() {
     return generates;

@@ -1,6 +1,9 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.Band;
+import dev.switchboard.gateway.admission.Demand;
+import dev.switchboard.gateway.admission.Refusal;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Failure;
@@ -157,6 +160,7 @@ final class Exchange {
         house
             .cacheSalt()
             .of(request.getHeader("Authorization"), request.getHeader(CacheSalt.HEADER));
+    deadline.request(slo.deadlineNanos(flight.at(Mark.ACCEPTED)));
     BodyReader.read(vertx, request, house.http().maxBodyBytes(), house.deadlines().bodyMs())
         .compose(this::parse)
         .onSuccess(this::parsed)
@@ -194,11 +198,7 @@ final class Exchange {
       return;
     }
     planned(parsed);
-    switch (house.admission().enter()) {
-      case Admission.Pass admitted -> admitted(admitted);
-      case Admission.Shed shed -> fail(Failures.of(shed));
-      case Admission.Closing closing -> fail(Failures.of(closing));
-    }
+    enter(house.clock().epochNanos());
   }
 
   /** Which models may serve it; a split is decided by the session, or by the request's id. */
@@ -211,9 +211,77 @@ final class Exchange {
         new Affinity.Key(parsed.promptChain(), PromptBlocks.BLOCK_TOKENS, caller.tenant(), session);
   }
 
-  private void admitted(Admission.Pass admitted) {
-    pass = admitted;
+  private void enter(long now) {
+    var context = vertx.getOrCreateContext();
+    Admission.Answer answer =
+        house
+            .admission()
+            .enter(
+                endpoint.computes() ? queued() : null,
+                demand(now),
+                new Admission.Waiter() {
+                  @Override
+                  public void admitted() {
+                    context.runOnContext(told -> Exchange.this.admitted());
+                  }
+
+                  @Override
+                  public void refused(Refusal refusal) {
+                    context.runOnContext(told -> Exchange.this.refused(refusal));
+                  }
+                },
+                now);
+    answer.headers().forEach(response::putHeader);
+    pass = answer.pass();
+    Refusal refusal = answer.refusal();
+    if (refusal != null) {
+      refused(refusal);
+    } else if (!answer.waits()) {
+      admitted();
+    }
+  }
+
+  /** The model whose queue it enters: the first of the plan that some replica serves now. */
+  private String queued() {
+    for (String model : Objects.requireNonNull(plan, "made before admission").models()) {
+      if (house.admission().queue(model).ready()) {
+        return model;
+      }
+    }
+    return flight.model();
+  }
+
+  /**
+   * @param now of the gateway's clock; the flight's own may have another origin
+   */
+  private Demand demand(long now) {
+    long accepted = now - (flight.now() - flight.at(Mark.ACCEPTED));
+    boolean first = endpoint.generates() && slo.ttftMs() > 0;
+    return new Demand(
+        caller.tenant(),
+        1,
+        Band.of(slo.priority()),
+        first ? accepted + slo.ttftMs() * 1_000_000L : Long.MAX_VALUE,
+        slo.deadlineNanos(accepted),
+        promptTokens(),
+        endpoint.generates() ? outputTokens() : 0,
+        body.length());
+  }
+
+  private void refused(Refusal refusal) {
+    if (over) {
+      return;
+    }
+    house.metrics().admission(flight.model(), slo.name(), refusal.reason().label());
+    fail(Failures.of(refusal, ServerTiming.times(flight)));
+  }
+
+  private void admitted() {
+    if (over) {
+      return;
+    }
     flight.mark(Mark.ADMITTED);
+    house.metrics().admission(flight.model(), slo.name(), "admitted");
     inFlight = house.metrics().inFlight(flight.model());
     inFlight.inc();
     house.retries().earn();
@@ -244,10 +312,14 @@ final class Exchange {
         turn,
         slo,
         (now - flight.at(Mark.ACCEPTED)) / 1e6,
-        body.length() / BYTES_PER_TOKEN + 1,
+        promptTokens(),
         outputTokens(),
         Map.of(),
         null);
+  }
+
+  private int promptTokens() {
+    return body.length() / BYTES_PER_TOKEN + 1;
   }
 
   private int outputTokens() {
@@ -275,6 +347,9 @@ final class Exchange {
         chosen.open(
             () -> context.runOnContext(gone -> attemptBroke(begun, "the replica went away")),
             start));
+    if (pass != null) {
+      pass.routed(chosen.id(), house.clock().epochNanos());
+    }
     house.metrics().replicaInFlight(chosen.id()).inc();
     work(begun, decision, start);
     Context traced = trace.startAttempt(flight, chosen.id(), begun.number(), start);
@@ -331,6 +406,9 @@ final class Exchange {
     deadline.connecting(false);
     current.connected(opened);
     UpstreamHead.write(opened, flight, current.replica(), salt);
+    if (current.replica().local()) {
+      UpstreamHead.urgency(opened, flight, slo);
+    }
     UpstreamHead.trace(opened, request, house.propagator(), traced, trace.traceId() != null);
     try (Scope _ = traced.makeCurrent()) {
       opened
@@ -389,7 +467,9 @@ final class Exchange {
   }
 
   private boolean mayRetry(Attempt current) {
-    if (current.number() >= house.retries().attempts() || house.admission().closing()) {
+    if (current.number() >= house.retries().attempts()
+        || house.admission().closing()
+        || flight.now() >= slo.deadlineNanos(flight.at(Mark.ACCEPTED))) {
       return false;
     }
     if (house.retries().spend()) {
@@ -444,6 +524,7 @@ final class Exchange {
             new EventRelay.Listener() {
               @Override
               public void committing() {
+                firstToken();
                 AnswerHead.stream(response, current.replica().id(), flight);
                 deadline.moved();
               }
@@ -476,6 +557,12 @@ final class Exchange {
     created.start(answer);
   }
 
+  private void firstToken() {
+    if (pass != null) {
+      pass.firstToken(house.clock().epochNanos());
+    }
+  }
+
   /** An error event, then the end of the body; the missing {@code [DONE]} says it too. */
   private void breakStream(Failure failure) {
     response.write("data: " + failure.toJson() + "\n\n");
@@ -492,6 +579,9 @@ final class Exchange {
       return;
     }
     boolean shed = status == Outcome.SHED.status();
+    if (shed && pass != null) {
+      pass.refusedBy(current.replica().id());
+    }
     if (shed && shedElsewhere(current)) {
       return;
     }
@@ -508,6 +598,10 @@ final class Exchange {
     if (status < 300 && endpoint.generates()) {
       learnWhole(current);
       flight.content();
+    }
+    if (status < 300 && pass != null) {
+      int tokens = endpoint.generates() ? flight.usage().completionTokens() : -1;
+      pass.wholeAnswer(tokens, house.clock().epochNanos());
     }
     endAttempt(null, shed ? AttemptResult.SHED : AttemptResult.SERVED);
     AnswerHead.whole(response, answer, current.replica().id(), flight);
@@ -598,6 +692,8 @@ final class Exchange {
       case CONNECTION -> noConnection();
       case ANSWER -> tooLate("no answer came in time");
       case NEXT_TOKEN -> tooLate("the next token did not come in time");
+      case QUEUE -> tooLate("no place was free in time");
+      case DEADLINE -> tooLate("the request's deadline passed");
     }
   }
 
@@ -657,14 +753,14 @@ final class Exchange {
     }
     over = true;
     deadline.cancel();
-    if (pass != null) {
-      pass.close();
-    }
     if (inFlight != null) {
       inFlight.dec();
     }
     int status = response.headWritten() ? response.getStatusCode() : 0;
     FlightRecord record = flight.finish(outcome, status, failure);
+    if (pass != null) {
+      pass.close(tokens(record), house.clock().epochNanos());
+    }
     Story story = Story.of(record);
     house.recorder().add(record);
     house.metrics().finished(record, story, trace.spanId());
@@ -696,5 +792,17 @@ final class Exchange {
         .spend(
             caller.tenant(),
             Math.max(0, used.promptTokens()) + Math.max(0, used.completionTokens()));
+  }
+
+  /** What it read and generated; −1 where nobody said. */
+  private long tokens(FlightRecord record) {
+    Usage usage = record.usage();
+    if (usage.completionTokens() < 0 && record.contentEvents() == 0) {
+      return usage.promptTokens() < 0 ? -1 : usage.promptTokens();
+    }
+    int prompt = usage.promptTokens() < 0 ? promptTokens() : usage.promptTokens();
+    int generated =
+        usage.completionTokens() < 0 ? record.contentEvents() : usage.completionTokens();
+    return (long) prompt + generated;
   }
 }

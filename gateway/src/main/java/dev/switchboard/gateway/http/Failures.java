@@ -1,6 +1,6 @@
 package dev.switchboard.gateway.http;
 
-import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.Refusal;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.openai.ApiError;
@@ -9,14 +9,79 @@ import dev.switchboard.openai.ApiError;
 final class Failures {
   private Failures() {}
 
-  static Failure of(Admission.Shed shed) {
-    String message = "Too many requests are in flight (" + shed.inFlight() + ").";
-    return Failure.of(ApiError.overloaded(message)).withRetryAfter(shed.retryAfterSeconds());
+  /**
+   * @param timeJson where the time went so far, as a JSON object
+   */
+  static Failure of(Refusal refusal, String timeJson) {
+    return Failure.of(error(refusal))
+        .withRetryAfter(refusal.retryAfterSeconds())
+        .withTiming(told(refusal, timeJson))
+        .withLimit(refusal.reason().label());
   }
 
-  static Failure of(Admission.Closing closing) {
-    return Failure.of(ApiError.draining("This gateway is shutting down."))
-        .withRetryAfter(closing.retryAfterSeconds());
+  private static ApiError error(Refusal refusal) {
+    String message = message(refusal);
+    if (refusal.reason() == Refusal.Reason.CLOSING) {
+      return ApiError.draining(message);
+    }
+    if (refusal.reason().deadline()) {
+      return ApiError.deadlineExceeded(message);
+    }
+    return refusal.reason().tenant() ? ApiError.rateLimited(message) : ApiError.overloaded(message);
+  }
+
+  private static String message(Refusal refusal) {
+    return switch (refusal.reason()) {
+      case IN_FLIGHT -> "Too many requests are in flight.";
+      case QUEUE_FULL -> "The queue is full.";
+      case EVICTED -> "Other requests came first, and the queue is full.";
+      case QUEUE_TIMEOUT -> "No place became free in time.";
+      case TTFT -> "The queue is too long for a first token within the target" + waits(refusal);
+      case DEADLINE -> "The deadline cannot be met" + waits(refusal);
+      case EXPIRED -> "Deadline exceeded: it passed in the queue.";
+      case TENANT_REQUESTS -> "The tenant's requests per minute are used up.";
+      case TENANT_TOKENS -> "The tenant's tokens per minute are used up.";
+      case TENANT_CONCURRENCY -> "The tenant has as many requests in flight as it may.";
+      case CLOSING -> "This gateway is shutting down.";
+    };
+  }
+
+  private static String waits(Refusal refusal) {
+    StringBuilder text = new StringBuilder();
+    if (refusal.waitP50Ms() >= 0) {
+      text.append(": the predicted wait is ").append(refusal.waitP50Ms()).append(" ms");
+    }
+    if (refusal.ttftMs() >= 0) {
+      text.append(text.isEmpty() ? ": " : ", then ")
+          .append("the first token takes ")
+          .append(refusal.ttftMs())
+          .append(" ms");
+    }
+    return text.append('.').toString();
+  }
+
+  private static String told(Refusal refusal, String timeJson) {
+    StringBuilder json = new StringBuilder("{\"reason\":\"");
+    json.append(refusal.reason().label()).append('"');
+    if (refusal.position() > 0) {
+      json.append(",\"queue_position\":").append(refusal.position());
+    }
+    if (refusal.waitP50Ms() >= 0) {
+      json.append(",\"predicted_wait_ms\":{\"p50\":")
+          .append(refusal.waitP50Ms())
+          .append(",\"p90\":")
+          .append(refusal.waitP90Ms())
+          .append('}');
+    }
+    if (refusal.ttftMs() >= 0) {
+      json.append(",\"predicted_ttft_ms\":").append(refusal.ttftMs());
+    }
+    return json.append(",\"retry_after_s\":")
+        .append(refusal.retryAfterSeconds())
+        .append(",\"time_ms\":")
+        .append(timeJson)
+        .append('}')
+        .toString();
   }
 
   /** The code is OpenAI's own: its clients do not come again at once. */

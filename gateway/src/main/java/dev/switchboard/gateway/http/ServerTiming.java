@@ -24,15 +24,21 @@ final class ServerTiming {
     return millis(text.append("total;dur="), record.wallNanos()).toString();
   }
 
+  /** The {@code switchboard} object of an error. */
   static String json(Flight flight) {
-    StringBuilder text = new StringBuilder("{\"time_ms\":{");
+    return "{\"time_ms\":" + times(flight) + "}";
+  }
+
+  /** The phases so far, as a JSON object of milliseconds. */
+  static String times(Flight flight) {
+    StringBuilder text = new StringBuilder("{");
     FlightRecord record = soFar(flight);
     Story.of(record)
         .totals()
         .forEach(
             (phase, nanos) ->
                 millis(text.append('"').append(phase.label()).append("\":"), nanos).append(','));
-    return millis(text.append("\"total\":"), record.wallNanos()).append("}}").toString();
+    return millis(text.append("\"total\":"), record.wallNanos()).append('}').toString();
   }
 
   private static FlightRecord soFar(Flight flight) {

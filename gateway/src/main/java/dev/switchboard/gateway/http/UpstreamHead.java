@@ -2,6 +2,8 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.slo.Slo;
 import io.opentelemetry.context.Context;
 import io.opentelemetry.context.propagation.TextMapPropagator;
 import io.vertx.core.http.HttpClientRequest;
@@ -10,6 +12,12 @@ import org.jspecify.annotations.Nullable;
 
 /** The headers of a request to a replica; of the client's own none goes on but its trace. */
 final class UpstreamHead {
+  /** Milliseconds that remain until the request's deadline. */
+  static final String DEADLINE = "X-Switchboard-Deadline-Ms";
+
+  /** The worker stops this much later, so that the gateway says first that the deadline passed. */
+  private static final long GRACE_MS = 20;
+
   private UpstreamHead() {}
 
   /**
@@ -30,6 +38,17 @@ final class UpstreamHead {
       if (salt != null) {
         upstream.putHeader(CacheSalt.HEADER, salt);
       }
+    }
+  }
+
+  /** What a worker of ours needs to stop in time and to serve first what is urgent. */
+  static void urgency(HttpClientRequest upstream, Flight flight, Slo slo) {
+    if (slo.deadlineMs() > 0) {
+      long nanos = slo.deadlineNanos(flight.at(Mark.ACCEPTED)) - flight.now();
+      upstream.putHeader(DEADLINE, Long.toString(Math.max(0, nanos / 1_000_000) + GRACE_MS));
+    }
+    if (slo.priority() != 0) {
+      upstream.putHeader("X-Priority", Integer.toString(slo.priority()));
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.telemetry;
 
+import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.FlightRecord;
@@ -14,6 +15,7 @@ import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
 import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Gauge;
+import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.core.metrics.Info;
 import io.prometheus.metrics.instrumentation.jvm.JvmMetrics;
@@ -23,7 +25,10 @@ import io.prometheus.metrics.model.snapshots.Unit;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -67,7 +72,9 @@ public final class Metrics {
   private final Histogram itl =
       histogram("itl", "Time between two pieces of content", TOKEN_BUCKETS, "model");
   private final Histogram queue =
-      histogram("queue", "Time in admission before routing", SHORT_BUCKETS, "model");
+      histogram("queue", "Time in admission before routing", SHORT_BUCKETS, "model", "class");
+  private final Counter admissions =
+      counter("admissions", "What admission said to requests", "model", "class", "verdict");
   private final Histogram route = histogram("route", "Time to choose a replica", SHORT_BUCKETS);
   private final Histogram phase =
       histogram("phase", "A request's time in each phase", REQUEST_BUCKETS, "phase");
@@ -145,6 +152,7 @@ public final class Metrics {
           "How much sooner the first token was predicted elsewhere than it came",
           SHORT_BUCKETS,
           "model");
+  private volatile Supplier<Map<String, AdmissionQueue.Snapshot>> queues = Map::of;
   private final Histogram scrape =
       histogram("scrape", "Time to answer the scrape before this one", SHORT_BUCKETS);
 
@@ -160,6 +168,62 @@ public final class Metrics {
         .register(registry)
         .setLabelValues(version, Boolean.toString(agentAttached));
     JvmMetrics.builder().register(registry);
+    queueGauges();
+  }
+
+  private void queueGauges() {
+    seen("queue_depth", "Requests that wait", Metrics::depths, "model", "band");
+    seen("queue_bytes", "Bytes of the requests that wait", each(s -> s.waitingBytes()), "model");
+    seen("admission_running", "Requests that hold a place", each(s -> s.running()), "model");
+    seen("admission_places", "Requests that may run at once", each(s -> s.places()), "model");
+    seen(
+        "admission_drain_rate",
+        "Places that become free each second while all are held",
+        each(s -> s.drainPerSecond()),
+        "model");
+    seen(
+        "admission_wait_p90_ratio",
+        "Real over predicted wait that nine requests in ten stay below",
+        each(s -> s.waitP90Ratio()),
+        "model");
+  }
+
+  /** Gauges that are read from the queues at each scrape. */
+  private void seen(
+      String name,
+      String help,
+      BiConsumer<GaugeWithCallback.Callback, Map.Entry<String, AdmissionQueue.Snapshot>> value,
+      String... labels) {
+    GaugeWithCallback.builder()
+        .name("switchboard_" + name)
+        .help(help)
+        .labelNames(labels)
+        .callback(to -> queues.get().entrySet().forEach(queue -> value.accept(to, queue)))
+        .register(registry);
+  }
+
+  private static void depths(
+      GaugeWithCallback.Callback to, Map.Entry<String, AdmissionQueue.Snapshot> queue) {
+    queue.getValue().waiting().forEach((band, n) -> to.call(n, queue.getKey(), band.label()));
+  }
+
+  private static BiConsumer<GaugeWithCallback.Callback, Map.Entry<String, AdmissionQueue.Snapshot>>
+      each(ToDoubleFunction<AdmissionQueue.Snapshot> value) {
+    return (to, queue) -> to.call(value.applyAsDouble(queue.getValue()), queue.getKey());
+  }
+
+  /** Where the state of the models' queues is read at each scrape. */
+  public void queues(Supplier<Map<String, AdmissionQueue.Snapshot>> source) {
+    queues = source;
+  }
+
+  /**
+   * Counts what admission said to a request.
+   *
+   * @param verdict {@code admitted}, or why not
+   */
+  public void admission(String model, String sloClass, String verdict) {
+    admissions.labelValues(label(model), sloClass, verdict).inc();
   }
 
   public PrometheusRegistry registry() {
@@ -302,7 +366,8 @@ public final class Metrics {
       phase.labelValues(segment.phase().label()).observe(segment.nanos() / 1e9);
     }
     if (record.decision() != null) {
-      observe(queue.labelValues(model), story.nanos(Story.Phase.QUEUE), exemplar);
+      observe(
+          queue.labelValues(model, record.sloClass()), story.nanos(Story.Phase.QUEUE), exemplar);
       observe(route, story.nanos(Story.Phase.ROUTE), exemplar);
       observe(unexplained.labelValues(model), story.nanos(Story.Phase.UNEXPLAINED), exemplar);
     }

@@ -1,28 +1,183 @@
 package dev.switchboard.gateway.admission;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.admission.Refusal.Reason;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class AdmissionTest {
-  private final Admission admission = new Admission(new AdmissionConfig(1, 7));
+  private static final long SECOND = 1_000_000_000L;
+
+  private final List<String> heard = new ArrayList<>();
+  private final Admission.Waiter waiter =
+      new Admission.Waiter() {
+        @Override
+        public void admitted() {
+          heard.add("admitted");
+        }
+
+        @Override
+        public void refused(Refusal refusal) {
+          heard.add(refusal.reason().label());
+        }
+      };
+
+  private static AdmissionConfig config(int maxInFlight, int concurrency) {
+    return new AdmissionConfig(maxInFlight, 10, 1000, 5000, concurrency, 50, 7);
+  }
+
+  private static Admission admission(AdmissionConfig config, TenantConfig... tenants) {
+    return new Admission(
+        config,
+        TenantConfig.limits(List.of(tenants)),
+        (demand, now) -> WaitPredictor.UNKNOWN,
+        () -> 0);
+  }
+
+  private static Demand demand(int tokens) {
+    return new Demand("t", 1, Band.NORMAL, Long.MAX_VALUE, Long.MAX_VALUE, tokens, 0, 10);
+  }
+
+  private @Nullable Reason refused(Admission admission, Demand demand, long now) {
+    Refusal refusal = admission.enter("m", demand, waiter, now).refusal();
+    return refusal == null ? null : refusal.reason();
+  }
+
+  private static Admission.Pass pass(Admission.Answer answer) {
+    return Objects.requireNonNull(answer.pass());
+  }
 
   @Test
   void oneMoreThanTheBoundIsShedUntilOneLeaves() {
-    Admission.Pass pass = assertInstanceOf(Admission.Pass.class, admission.enter());
+    Admission admission = admission(config(1, 0));
+    Admission.Pass pass = pass(admission.enter("m", demand(1), waiter, 0));
 
-    assertEquals(new Admission.Shed(1, 7), admission.enter());
-    pass.close();
-    pass.close();
-    assertInstanceOf(Admission.Pass.class, admission.enter());
+    Refusal refusal = admission.enter("m", demand(1), waiter, 0).refusal();
+    pass.close(-1, 0);
+    pass.close(-1, 0);
+
+    assertEquals(Refusal.plain(Reason.IN_FLIGHT, 7), refusal);
+    assertNotNull(admission.enter("m", demand(1), waiter, 0).pass());
     assertEquals(1, admission.inFlight());
   }
 
   @Test
   void nothingEntersAfterClosing() {
+    Admission admission = admission(config(1, 0));
+
     admission.close();
 
-    assertEquals(new Admission.Closing(7), admission.enter());
+    assertEquals(Reason.CLOSING, refused(admission, demand(1), 0));
+    assertEquals(0, admission.inFlight());
+  }
+
+  @Test
+  void whoLeavesTheQueueTakesNothingAlong() {
+    Admission admission = admission(config(10, 1));
+    admission.queue("m").replica("r", true, 0);
+    Admission.Pass first = pass(admission.enter("m", demand(1), waiter, 0));
+    Admission.Answer second = admission.enter("m", demand(1), waiter, 0);
+    Admission.Answer third = admission.enter("m", demand(1), waiter, 0);
+
+    pass(second).close(-1, 1);
+    first.close(1, 2);
+
+    assertTrue(second.waits() && third.waits());
+    assertEquals(List.of("admitted"), heard);
+    assertEquals(1, admission.inFlight());
+    pass(third).close(1, 3);
+    assertEquals(0, admission.queue("m").snapshot(4).running());
+  }
+
+  @Test
+  void whatTakesNoPlaceDoesNotWait() {
+    Admission admission = admission(config(10, 1));
+    admission.queue("m").replica("r", true, 0);
+    admission.enter("m", demand(1), waiter, 0);
+
+    assertFalse(admission.enter(null, demand(1), waiter, 0).waits());
+  }
+
+  @Test
+  void requestsPerMinuteComeBackEvenly() {
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 60, 0, 0));
+    for (int i = 0; i < 60; i++) {
+      pass(admission.enter("m", demand(1), waiter, 0)).routed("r", 0);
+    }
+
+    Admission.Answer spent = admission.enter("m", demand(1), waiter, SECOND / 2);
+
+    assertEquals(Refusal.plain(Reason.TENANT_REQUESTS, 7), spent.refusal());
+    assertEquals(
+        Map.of(
+            "x-ratelimit-limit-requests", "60",
+            "x-ratelimit-remaining-requests", "0",
+            "x-ratelimit-reset-requests", "59.5s"),
+        spent.headers());
+    assertEquals(null, refused(admission, demand(1), SECOND));
+  }
+
+  @Test
+  void tokensAreCorrectedAtTheEnd() {
+    Admission admission = admission(config(100, 0), new TenantConfig("*", 1.0, 0, 6000, 0));
+    Admission.Pass more = pass(admission.enter("m", demand(1000), waiter, 0));
+    Admission.Pass less = pass(admission.enter("m", demand(1000), waiter, 0));
+    more.routed("r", 0);
+    less.routed("r", 0);
+
+    more.close(3000, 0);
+    less.close(100, 0);
+    Map<String, String> headers = admission.enter("m", demand(900), waiter, 0).headers();
+
+    assertEquals("2000", headers.get("x-ratelimit-remaining-tokens"));
+    assertEquals("40s", headers.get("x-ratelimit-reset-tokens"));
+  }
+
+  @Test
+  void whatNoReplicaSawCostsNothing() {
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 10, 100, 0));
+
+    pass(admission.enter("m", demand(80), waiter, 0)).close(-1, 0);
+    Map<String, String> headers = admission.enter("m", demand(10), waiter, 0).headers();
+
+    assertEquals("9", headers.get("x-ratelimit-remaining-requests"));
+    assertEquals("90", headers.get("x-ratelimit-remaining-tokens"));
+  }
+
+  @Test
+  void aRequestLargerThanTheLimitPassesAFullBucketOnly() {
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 100, 0));
+
+    assertEquals(null, refused(admission, demand(250), 0));
+    assertEquals(Reason.TENANT_TOKENS, refused(admission, demand(1), 30 * SECOND));
+    assertEquals(Reason.TENANT_TOKENS, refused(admission, demand(250), 100 * SECOND));
+    assertEquals(null, refused(admission, demand(250), 151 * SECOND));
+  }
+
+  @Test
+  void aTenantHasSoManyAtOnce() {
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 0, 1));
+    Admission.Pass first = pass(admission.enter("m", demand(1), waiter, 0));
+
+    assertEquals(Reason.TENANT_CONCURRENCY, refused(admission, demand(1), 0));
+    first.close(-1, 0);
+    assertEquals(null, refused(admission, demand(1), 0));
+  }
+
+  @Test
+  void resetsAreWrittenAsOpenAiDoes() {
+    assertEquals("17ms", TenantGate.duration(17_000_000));
+    assertEquals("1s", TenantGate.duration(SECOND));
+    assertEquals("1.5s", TenantGate.duration(3 * SECOND / 2));
+    assertEquals("6m0s", TenantGate.duration(360 * SECOND));
+    assertEquals("0ms", TenantGate.duration(0));
   }
 }

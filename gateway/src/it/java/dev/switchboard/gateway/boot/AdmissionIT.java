@@ -1,0 +1,337 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vertx.core.http.HttpServerRequest;
+import java.io.InputStream;
+import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The queue, its refusals, deadlines and tenants' limits, before a server that answers when told.
+ */
+class AdmissionIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String ONE_PLACE = "admission: {replica-concurrency: 1}";
+  private static final String DEPTH = "switchboard_queue_depth{band=\"normal\",model=\"m\"}";
+
+  private final Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
+  private FakeUpstream upstream;
+
+  @BeforeEach
+  void start() throws Exception {
+    upstream = new FakeUpstream();
+    upstream.script((request, body) -> held.add(request));
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    upstream.close();
+  }
+
+  private InProcessGateway gateway(String yaml) throws Exception {
+    return InProcessGateway.before(yaml, upstream);
+  }
+
+  private static CompletableFuture<HttpResponse<String>> ask(
+      InProcessGateway gateway, String... headers) {
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try {
+            return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false), headers);
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        },
+        task -> Thread.ofVirtual().start(task));
+  }
+
+  /** Waits until the server holds so many requests. */
+  private void awaitHeld(int count) throws Exception {
+    InProcessGateway.await(() -> held.size() >= count);
+  }
+
+  private static void awaitDepth(InProcessGateway gateway, String series, int depth)
+      throws Exception {
+    InProcessGateway.await(
+        () -> {
+          try {
+            return gateway.metric(series) == depth;
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        });
+  }
+
+  private void answerOne() {
+    HttpServerRequest request = held.remove();
+    upstream
+        .vertx()
+        .runOnContext(
+            now ->
+                request
+                    .response()
+                    .end(
+                        "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+                            + "\"completion_tokens\":10}}"));
+  }
+
+  private static JsonNode body(HttpResponse<String> answer) throws Exception {
+    return JSON.readTree(answer.body());
+  }
+
+  private static String reason(HttpResponse<String> answer) {
+    return answer.headers().firstValue("X-Switchboard-Reason").orElse("");
+  }
+
+  @Test
+  void whatHasNoPlaceWaitsAndIsServedByPriority() throws Exception {
+    try (InProcessGateway gateway = gateway(ONE_PLACE)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+      var batch = ask(gateway, "X-SLO-Class", "batch", "X-Request-Id", "batch");
+      awaitDepth(gateway, "switchboard_queue_depth{band=\"sheddable\",model=\"m\"}", 1);
+      var person = ask(gateway, "X-Priority", "80", "X-Request-Id", "person");
+      awaitDepth(gateway, "switchboard_queue_depth{band=\"critical\",model=\"m\"}", 1);
+
+      answerOne();
+      awaitHeld(1);
+      String second = held.element().getHeader("X-Request-Id");
+      answerOne();
+      awaitHeld(1);
+      answerOne();
+
+      assertEquals("person", second);
+      assertEquals(200, first.get(5, TimeUnit.SECONDS).statusCode());
+      assertEquals(200, person.get(5, TimeUnit.SECONDS).statusCode());
+      HttpResponse<String> last = batch.get(5, TimeUnit.SECONDS);
+      double queueMs = gateway.timeline("batch").path("phases").path("queue").asDouble(-1);
+      assertEquals(200, last.statusCode());
+      assertTrue(
+          last.headers().firstValue("Server-Timing").orElse("").contains("queue;dur="),
+          () -> last.headers().map() + " " + queueMs);
+    }
+  }
+
+  @Test
+  void aFullQueueSaysWhichLimitFiredAndWhenToComeAgain() throws Exception {
+    String yaml = "admission: {replica-concurrency: 1, queue-requests: 1}";
+    try (InProcessGateway gateway = gateway(yaml)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+      var second = ask(gateway);
+      awaitDepth(gateway, DEPTH, 1);
+
+      long before = System.nanoTime();
+      HttpResponse<String> refused = ask(gateway).get(5, TimeUnit.SECONDS);
+      long millis = (System.nanoTime() - before) / 1_000_000;
+      answerOne();
+      awaitHeld(1);
+      answerOne();
+
+      assertEquals(429, refused.statusCode());
+      assertEquals("queue_full", reason(refused));
+      assertEquals("overloaded", body(refused).path("error").path("code").asText());
+      JsonNode told = body(refused).path("switchboard");
+      assertEquals("queue_full", told.path("reason").asText());
+      assertEquals(2, told.path("queue_position").asInt());
+      assertTrue(told.path("time_ms").has("total"), told::toString);
+      assertTrue(refused.headers().firstValue("Retry-After").orElse("").matches("[12]"));
+      assertTrue(millis < 1000, () -> "refused after " + millis + " ms");
+      assertEquals(200, first.get(5, TimeUnit.SECONDS).statusCode());
+      assertEquals(200, second.get(5, TimeUnit.SECONDS).statusCode());
+      assertEquals(
+          1,
+          gateway.metric(
+              "switchboard_admissions_total"
+                  + "{class=\"standard\",model=\"m\",verdict=\"queue_full\"}"));
+    }
+  }
+
+  @Test
+  void aBurstIsRefusedAtOnce() throws Exception {
+    String yaml = "admission: {replica-concurrency: 1, queue-requests: 2}";
+    try (InProcessGateway gateway = gateway(yaml)) {
+      List<CompletableFuture<HttpResponse<String>>> burst = new ArrayList<>();
+      for (int i = 0; i < 300; i++) {
+        burst.add(ask(gateway));
+      }
+      InProcessGateway.await(() -> burst.stream().filter(CompletableFuture::isDone).count() == 297);
+
+      List<Double> millis = new ArrayList<>();
+      for (CompletableFuture<HttpResponse<String>> answer : burst) {
+        if (answer.isDone()) {
+          assertEquals(429, answer.get().statusCode());
+          JsonNode told = body(answer.get()).path("switchboard").path("time_ms");
+          millis.add(told.path("queue").asDouble() + told.path("parse").asDouble());
+        }
+      }
+      millis.sort(null);
+
+      assertTrue(millis.get(270) <= 5, () -> "nine in ten within " + millis.get(270) + " ms");
+      for (int i = 0; i < 3; i++) {
+        awaitHeld(1);
+        answerOne();
+      }
+    }
+  }
+
+  @Test
+  void aHigherBandTakesThePlaceOfALowerOne() throws Exception {
+    String yaml = "admission: {replica-concurrency: 1, queue-requests: 1}";
+    try (InProcessGateway gateway = gateway(yaml)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+      var batch = ask(gateway, "X-Priority", "-1");
+      awaitDepth(gateway, "switchboard_queue_depth{band=\"sheddable\",model=\"m\"}", 1);
+
+      var person = ask(gateway, "X-Priority", "50");
+      HttpResponse<String> evicted = batch.get(5, TimeUnit.SECONDS);
+      answerOne();
+      awaitHeld(1);
+      answerOne();
+
+      assertEquals(429, evicted.statusCode());
+      assertEquals("evicted", reason(evicted));
+      assertEquals(200, first.get(5, TimeUnit.SECONDS).statusCode());
+      assertEquals(200, person.get(5, TimeUnit.SECONDS).statusCode());
+    }
+  }
+
+  @Test
+  void aDeadlineThatPassesInTheQueueSaysWhereTheTimeWent() throws Exception {
+    try (InProcessGateway gateway = gateway(ONE_PLACE)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+
+      HttpResponse<String> late = ask(gateway, "X-SLO-Deadline-Ms", "150").get(5, TimeUnit.SECONDS);
+      answerOne();
+
+      assertEquals(504, late.statusCode());
+      assertEquals("deadline_exceeded", body(late).path("error").path("code").asText());
+      double queue = body(late).path("switchboard").path("time_ms").path("queue").asDouble();
+      double total = body(late).path("switchboard").path("time_ms").path("total").asDouble();
+      assertTrue(queue > 100 && total >= queue && total < 1000, late::body);
+      assertEquals(200, first.get(5, TimeUnit.SECONDS).statusCode());
+      assertEquals(1, upstream.seen.size());
+    }
+  }
+
+  @Test
+  void aDeadlineEndsARequestThatRunsAndAStream() throws Exception {
+    try (InProcessGateway gateway = gateway("")) {
+      HttpResponse<String> whole =
+          ask(gateway, "X-SLO-Deadline-Ms", "100").get(5, TimeUnit.SECONDS);
+      upstream.script(
+          (request, body) -> FakeUpstream.events(request).write(FakeUpstream.content("a")));
+      HttpResponse<String> stream =
+          gateway.post(
+              InProcessGateway.CHAT, InProcessGateway.chat(true), "X-SLO-Deadline-Ms", "200");
+
+      assertEquals(504, whole.statusCode());
+      assertEquals(200, stream.statusCode());
+      assertTrue(stream.body().contains("deadline_exceeded"), stream::body);
+      assertFalse(stream.body().contains("[DONE]"), stream::body);
+      for (int i = 0; i < 2; i++) {
+        assertEquals("closed", upstream.closed.poll(5, TimeUnit.SECONDS));
+      }
+    }
+  }
+
+  @Test
+  void aClientThatLeavesTheQueueTakesItsPlaceAlong() throws Exception {
+    try (InProcessGateway gateway = gateway(ONE_PLACE)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+      List<HttpResponse<InputStream>> none = new ArrayList<>();
+      Thread leaver =
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    try {
+                      none.add(
+                          gateway.open(
+                              InProcessGateway.CHAT,
+                              InProcessGateway.chat(true),
+                              "X-Request-Id",
+                              "gone"));
+                    } catch (Exception left) {
+                      none.clear();
+                    }
+                  });
+      awaitDepth(gateway, DEPTH, 1);
+
+      leaver.interrupt();
+      awaitDepth(gateway, DEPTH, 0);
+      answerOne();
+
+      assertEquals(200, first.get(5, TimeUnit.SECONDS).statusCode());
+      assertEquals("client_gone", gateway.timeline("gone").path("outcome").asText());
+      assertEquals(1, upstream.seen.size());
+      assertEquals(List.of(), none);
+    }
+  }
+
+  @Test
+  void aTenantsLimitIsToldOnEveryAnswer() throws Exception {
+    String yaml = "tenants: [{name: default, requests-per-minute: 2, tokens-per-minute: 6000}]";
+    upstream.script(
+        (request, body) ->
+            request
+                .response()
+                .end(
+                    "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,"
+                        + "\"completion_tokens\":10}}"));
+    try (InProcessGateway gateway = gateway(yaml)) {
+      HttpResponse<String> first = ask(gateway).get(5, TimeUnit.SECONDS);
+      HttpResponse<String> second = ask(gateway).get(5, TimeUnit.SECONDS);
+      HttpResponse<String> third = ask(gateway).get(5, TimeUnit.SECONDS);
+
+      assertEquals(200, first.statusCode());
+      assertEquals("2", header(first, "x-ratelimit-limit-requests"));
+      assertEquals("1", header(first, "x-ratelimit-remaining-requests"));
+      assertTrue(header(first, "x-ratelimit-reset-requests").matches("(30|29\\.[0-9]+)s"));
+      assertEquals("6000", header(second, "x-ratelimit-limit-tokens"));
+      int tokens = Integer.parseInt(header(second, "x-ratelimit-remaining-tokens"));
+      assertTrue(tokens > 5600 && tokens < 5800, () -> "left: " + tokens);
+      assertEquals(429, third.statusCode());
+      assertEquals("rate_limit_exceeded", body(third).path("error").path("code").asText());
+      assertEquals("tenant_requests_per_minute", reason(third));
+      int seconds = Integer.parseInt(header(third, "Retry-After"));
+      assertTrue(seconds >= 25 && seconds <= 45, () -> "Retry-After: " + seconds);
+    }
+  }
+
+  private static String header(HttpResponse<String> answer, String name) {
+    return answer.headers().firstValue(name).orElse("");
+  }
+
+  @Test
+  void whatTheTokenizerAnswersNeedsNoPlace() throws Exception {
+    try (InProcessGateway gateway = gateway(ONE_PLACE)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+      HttpServerRequest chat = held.remove();
+      upstream.script((request, body) -> request.response().end("{\"tokens\":[1]}"));
+
+      HttpResponse<String> tokens = gateway.post("/tokenize", "{\"model\":\"m\",\"prompt\":\"x\"}");
+      held.add(chat);
+      answerOne();
+
+      assertEquals(200, tokens.statusCode());
+      assertEquals(200, first.get(5, TimeUnit.SECONDS).statusCode());
+    }
+  }
+}

@@ -1,0 +1,665 @@
+package dev.switchboard.gateway.admission;
+
+import dev.switchboard.gateway.admission.Refusal.Reason;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.function.DoubleSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The requests to one model: those that run, as many as its replicas take without queueing, and
+ * those that wait for a place.
+ *
+ * <p><b>Order.</b> Bands of priority first; within a band the tenant that was served the fewest
+ * tokens for its weight ({@link BandQueue}); within a tenant the request that is due first. A band
+ * that is passed over earns a twentieth of the tokens that go before it, and takes its turn when
+ * they cover its first request, so none starves.
+ *
+ * <p><b>Places.</b> The sum of what the ready replicas take ({@link ConcurrencyLimit}). Beyond that
+ * requests wait here, where order and deadlines rule, and not in a worker's own queue. Without a
+ * ready replica everything passes: routing then says that nothing can serve it.
+ *
+ * <p><b>Refusals.</b> A request is refused at once when its answer would end after its deadline, as
+ * far as that is predicted, or, because of the queue alone, after its target. The predicted wait is
+ * its position times the time between two places that become free: by Little's law the mean time
+ * that a place is held over the number of places, or longer while none became free for longer. So a
+ * burst does not fill the queue with what nobody waits for any more, and what expires in it is
+ * dropped before it is dispatched. A full queue gives up the newest request of its lowest band for
+ * one of a higher band, and within a band the last one of a tenant that has more than its share.
+ *
+ * <p><b>Use.</b> {@link #offer}; when it runs, {@link #routed} and {@link #firstToken} as they
+ * happen; then {@link #finished} or {@link #abandon}, once. {@link #tick} every few milliseconds
+ * while requests wait. Safe on any thread: one lock, never held while a listener runs. Time comes
+ * in with each call. Without a queue an offer takes well under a microsecond.
+ */
+public final class AdmissionQueue {
+  /** Of the tokens that pass a band, what it is owed. */
+  private static final double RESERVED_SHARE = 0.05;
+
+  private static final double SHARE_OF_NEW_HOLD = 0.05;
+
+  /** How much of the time since a place last changed hands is taken for the time between two. */
+  private static final double SHARE_OF_SILENCE = 0.33;
+
+  /** More of a target than this must not pass at a replica, or too little is left for waiting. */
+  private static final double SHARE_OF_TARGET_AT_REPLICA = 0.7;
+
+  private static final double NANOS_PER_SECOND = 1e9;
+
+  /** Hears what becomes of a request that waited. Not called under the lock; must not block. */
+  public interface Listener {
+    /** It has a place now. */
+    void dispatched(Entry entry, long nowNanos);
+
+    /** It waits no longer. */
+    void refused(Entry entry, Refusal refusal);
+  }
+
+  /** Where a request is; it only moves downwards. */
+  private enum State {
+    WAITING,
+    RUNNING,
+    OVER
+  }
+
+  /** One request; guarded by the queue's lock but for what never changes. */
+  public static final class Entry {
+    final Demand demand;
+    final Listener listener;
+    final long sequence;
+    final long offeredNanos;
+    final long due;
+    final long expires;
+
+    /** An idle replica would meet its target; else it is not load that misses it. */
+    final boolean ttftBinds;
+
+    final long charged;
+    private State state = State.WAITING;
+    private long startedNanos;
+    private long predictedWaitNanos = WaitPredictor.UNKNOWN;
+    private @Nullable Site site;
+    private long routedNanos;
+
+    private Entry(
+        Demand demand, Listener listener, long sequence, long now, long patience, boolean binds) {
+      this.demand = demand;
+      this.listener = listener;
+      this.sequence = sequence;
+      this.offeredNanos = now;
+      this.ttftBinds = binds;
+      this.charged = demand.tokens();
+      long latest = Math.min(now + patience, demand.deadlineNanos());
+      this.due = Math.min(latest, demand.ttftAtNanos());
+      this.expires = binds ? due : latest;
+    }
+
+    public Demand demand() {
+      return demand;
+    }
+  }
+
+  /** A replica: what it takes, and what it has. */
+  private static final class Site {
+    ConcurrencyLimit limit;
+    int most = Integer.MAX_VALUE;
+    boolean ready;
+    int running;
+
+    Site(ConcurrencyLimit limit) {
+      this.limit = limit;
+    }
+  }
+
+  /** What the listeners hear after the lock is released. */
+  private static final class Notices {
+    private final List<Runnable> calls = new ArrayList<>(0);
+
+    void dispatched(Entry entry, long now) {
+      calls.add(() -> entry.listener.dispatched(entry, now));
+    }
+
+    void refused(Entry entry, Refusal refusal) {
+      calls.add(() -> entry.listener.refused(entry, refusal));
+    }
+
+    void send() {
+      calls.forEach(Runnable::run);
+    }
+  }
+
+  /**
+   * What can be seen of it at a moment.
+   *
+   * @param running requests that hold a place
+   * @param drainPerSecond places that become free while all are held; 0 while unknown
+   * @param waitP90Ratio real over predicted wait that nine in ten stay below
+   */
+  public record Snapshot(
+      Map<Band, Integer> waiting,
+      long waitingBytes,
+      int running,
+      int places,
+      double drainPerSecond,
+      double waitP90Ratio) {
+    public Snapshot {
+      waiting = Map.copyOf(waiting);
+    }
+  }
+
+  private volatile AdmissionConfig config;
+  private final WaitPredictor predictor;
+  private final DoubleSupplier random;
+  private final MeasuredTtft[] measured = new MeasuredTtft[Band.values().length];
+  private final WaitCalibration calibration = new WaitCalibration();
+  private final Object lock = new Object();
+
+  private final Map<String, Site> sites = new HashMap<>();
+  private final BandQueue[] bands = new BandQueue[Band.values().length];
+  private final TreeSet<Entry> byExpiry =
+      new TreeSet<>(
+          Comparator.comparingLong((Entry e) -> e.expires).thenComparingLong(e -> e.sequence));
+  private long sequence;
+  private long waitingBytes;
+  private int readySites;
+  private int busy;
+  private double holdNanos;
+  private long lastMovedNanos;
+
+  /**
+   * @param predictor asked first; where it knows nothing, what the queue measured itself
+   * @param random from 0 to 1, so that clients that are refused together do not come back together
+   */
+  public AdmissionQueue(AdmissionConfig config, WaitPredictor predictor, DoubleSupplier random) {
+    this.config = config;
+    this.predictor = predictor;
+    this.random = random;
+    Arrays.setAll(bands, band -> new BandQueue());
+    Arrays.setAll(measured, band -> new MeasuredTtft());
+  }
+
+  // ------------------------------------------------------------------ what comes in
+
+  /** Takes a request, or says why not. The listener hears of it only if it waits. */
+  public Verdict offer(Demand demand, Listener listener, long nowNanos) {
+    Notices notices = new Notices();
+    Verdict verdict;
+    synchronized (lock) {
+      if (!byExpiry.isEmpty()) {
+        drain(nowNanos, notices);
+      }
+      verdict = decide(demand, listener, nowNanos, notices);
+    }
+    notices.send();
+    return verdict;
+  }
+
+  private Verdict decide(Demand demand, Listener listener, long now, Notices notices) {
+    long ttft = ttft(demand, now);
+    boolean free = byExpiry.isEmpty() && hasPlace();
+    boolean ttftBinds =
+        reachable(demand.ttftAtNanos(), now, 0, measured(demand).idleNanos(demand, now));
+    Entry entry = new Entry(demand, listener, sequence++, now, config.queueNanos(), ttftBinds);
+    long end = end(demand, ttft, now);
+    if (readySites > 0 && !reachable(demand.deadlineNanos(), now, 0, end)) {
+      return refusal(Reason.DEADLINE, entry, now);
+    }
+    if (free) {
+      begin(entry, now);
+      return new Verdict.Running(entry);
+    }
+    long wait = wait(entry, now);
+    entry.predictedWaitNanos = wait;
+    if (!reachable(demand.deadlineNanos(), now, wait, end)) {
+      return refusal(Reason.DEADLINE, entry, now);
+    }
+    if (ttftBinds
+        && !reachable(demand.ttftAtNanos(), now, wait, Math.max(0, ttft) + spread(demand, now))) {
+      return refusal(Reason.TTFT, entry, now);
+    }
+    if (!makeRoom(entry, now, notices)) {
+      return refusal(Reason.QUEUE_FULL, entry, now);
+    }
+    int position = before(entry) + 1;
+    band(entry).add(entry);
+    byExpiry.add(entry);
+    waitingBytes += demand.bytes();
+    return new Verdict.Waiting(entry, position);
+  }
+
+  /** Whether something is in time; what is not predicted counts as nothing. */
+  private static boolean reachable(long at, long now, long wait, long ttft) {
+    return at == Long.MAX_VALUE || at - now > Math.max(0, wait) + Math.max(0, ttft);
+  }
+
+  /** What a target is given on top of a median: it is to be met by all but a few. */
+  private long spread(Demand demand, long now) {
+    return measured(demand).spreadNanos(demand, now);
+  }
+
+  private BandQueue band(Entry entry) {
+    return bands[entry.demand.band().index()];
+  }
+
+  private MeasuredTtft measured(Demand demand) {
+    return measured[demand.band().index()];
+  }
+
+  private long ttft(Demand demand, long now) {
+    long predicted = predictor.ttftNanos(demand, now);
+    return predicted == WaitPredictor.UNKNOWN ? measured(demand).ttftNanos(demand, now) : predicted;
+  }
+
+  /** When its answer ends; where nobody predicts that, when it begins. */
+  private long end(Demand demand, long ttft, long now) {
+    return demand.deadlineNanos() == Long.MAX_VALUE
+        ? WaitPredictor.UNKNOWN
+        : Math.max(ttft, predictor.endNanos(demand, now));
+  }
+
+  /** A request that runs went to a replica; said again for another attempt. */
+  public void routed(Entry entry, String replica, long nowNanos) {
+    synchronized (lock) {
+      if (entry.state != State.RUNNING) {
+        return;
+      }
+      leaveSite(entry);
+      Site site = site(replica);
+      entry.site = site;
+      entry.routedNanos = nowNanos;
+      site.running++;
+      busy += site.ready ? 1 : 0;
+    }
+  }
+
+  /** The first token of a request came. */
+  public void firstToken(Entry entry, long nowNanos) {
+    synchronized (lock) {
+      Site site = entry.site;
+      if (entry.state == State.RUNNING && site != null) {
+        int tokens = entry.demand.promptTokens();
+        long taken = nowNanos - entry.routedNanos;
+        site.limit.firstToken(tokens, taken, nowNanos, tight(entry, taken), pressed());
+        measured(entry.demand).observe(tokens, nowNanos - entry.startedNanos, nowNanos);
+      }
+    }
+  }
+
+  /** Whether a replica alone used up nearly all of the time to the first token. */
+  private static boolean tight(Entry entry, long takenNanos) {
+    return entry.ttftBinds
+        && entry.demand.ttftAtNanos() != Long.MAX_VALUE
+        && takenNanos
+            > SHARE_OF_TARGET_AT_REPLICA * (entry.demand.ttftAtNanos() - entry.offeredNanos);
+  }
+
+  /**
+   * The whole of an answer came at once, so nobody saw its first token.
+   *
+   * @param tokens that were generated; −1 where nobody knows
+   */
+  public void wholeAnswer(Entry entry, long tokens, long nowNanos) {
+    synchronized (lock) {
+      Site site = entry.site;
+      if (entry.state == State.RUNNING && site != null) {
+        site.limit.wholeAnswer(tokens, nowNanos - entry.routedNanos, nowNanos, pressed());
+      }
+    }
+  }
+
+  /** Whether the limit is what holds requests back, or nearly. */
+  private boolean pressed() {
+    return !byExpiry.isEmpty() || busy >= 0.9 * places();
+  }
+
+  /**
+   * A request that ran has ended, well or not.
+   *
+   * @param tokens that it read and generated; −1 where nobody knows
+   */
+  public void finished(Entry entry, long tokens, long nowNanos) {
+    Notices notices = new Notices();
+    synchronized (lock) {
+      if (entry.state == State.RUNNING) {
+        end(entry, tokens < 0 ? entry.charged : tokens, nowNanos);
+      } else if (entry.state == State.WAITING) {
+        takeOut(entry);
+        entry.state = State.OVER;
+      }
+      drain(nowNanos, notices);
+    }
+    notices.send();
+  }
+
+  /** Its client left, whether it waits or runs; then what was estimated is charged. */
+  public void abandon(Entry entry, long nowNanos) {
+    finished(entry, WaitPredictor.UNKNOWN, nowNanos);
+  }
+
+  /** Drops what expired and dispatches what has a place. */
+  public void tick(long nowNanos) {
+    Notices notices = new Notices();
+    synchronized (lock) {
+      drain(nowNanos, notices);
+    }
+    notices.send();
+  }
+
+  /** Says whether a replica takes requests, as many as is learned. */
+  public void replica(String replica, boolean ready, long nowNanos) {
+    replica(replica, ready, 0, nowNanos);
+  }
+
+  /**
+   * Says whether a replica takes requests.
+   *
+   * @param most at once; 0 for as many as is learned
+   */
+  public void replica(String replica, boolean ready, int most, long nowNanos) {
+    Notices notices = new Notices();
+    synchronized (lock) {
+      Site site = site(replica);
+      site.most = most == 0 ? Integer.MAX_VALUE : most;
+      if (site.ready != ready) {
+        site.ready = ready;
+        readySites += ready ? 1 : -1;
+        busy += ready ? site.running : -site.running;
+      }
+      if (!ready && site.running == 0) {
+        sites.remove(replica);
+      }
+      drain(nowNanos, notices);
+    }
+    notices.send();
+  }
+
+  /**
+   * Takes what a replica reports of itself.
+   *
+   * @param waiting sequences in its own queue
+   */
+  public void reported(String replica, int waiting) {
+    synchronized (lock) {
+      Site site = sites.get(replica);
+      if (site != null) {
+        site.limit.reported(waiting);
+      }
+    }
+  }
+
+  /** A replica answered that it has enough. */
+  public void refusedBy(String replica) {
+    synchronized (lock) {
+      Site site = sites.get(replica);
+      if (site != null) {
+        site.limit.refused();
+      }
+    }
+  }
+
+  /** Goes by other bounds from now on. Limits of replicas are learned anew where theirs changed. */
+  public void reconfigure(AdmissionConfig other) {
+    synchronized (lock) {
+      AdmissionConfig before = config;
+      config = other;
+      if (before.replicaConcurrency() != other.replicaConcurrency()
+          || before.replicaQueueMs() != other.replicaQueueMs()) {
+        sites.values().forEach(site -> site.limit = limit());
+      }
+    }
+  }
+
+  private Site site(String replica) {
+    return sites.computeIfAbsent(replica, id -> new Site(limit()));
+  }
+
+  private ConcurrencyLimit limit() {
+    return new ConcurrencyLimit(config.replicaConcurrency(), config.replicaQueueNanos());
+  }
+
+  // ------------------------------------------------------------------ places
+
+  private boolean hasPlace() {
+    return readySites == 0 || busy < places();
+  }
+
+  private int places() {
+    int places = 0;
+    for (Site site : sites.values()) {
+      places += site.ready ? Math.min(site.most, site.limit.limit()) : 0;
+    }
+    return places;
+  }
+
+  private void begin(Entry entry, long now) {
+    entry.state = State.RUNNING;
+    entry.startedNanos = now;
+    lastMovedNanos = now;
+    busy++;
+    band(entry).begins(entry);
+  }
+
+  private void end(Entry entry, long tokens, long now) {
+    entry.state = State.OVER;
+    leaveSite(entry);
+    band(entry).ends(entry, tokens);
+    double held = now - entry.startedNanos;
+    holdNanos += holdNanos == 0 ? held : SHARE_OF_NEW_HOLD * (held - holdNanos);
+    lastMovedNanos = now;
+  }
+
+  /** Its place at a replica, or that of one which is not routed yet. */
+  private void leaveSite(Entry entry) {
+    Site site = entry.site;
+    entry.site = null;
+    if (site == null) {
+      busy--;
+      return;
+    }
+    site.running--;
+    busy -= site.ready ? 1 : 0;
+    if (!site.ready && site.running == 0) {
+      sites.values().remove(site);
+    }
+  }
+
+  private void drain(long now, Notices notices) {
+    while (!byExpiry.isEmpty() && byExpiry.first().expires <= now) {
+      Entry entry = byExpiry.first();
+      drop(entry, expiry(entry, now), now, notices);
+    }
+    while (!byExpiry.isEmpty() && hasPlace()) {
+      Entry entry = next();
+      Reason hopeless = hopeless(entry, now);
+      if (hopeless != null) {
+        drop(entry, hopeless, now, notices);
+      } else {
+        dispatch(entry, now, notices);
+      }
+    }
+  }
+
+  private void dispatch(Entry entry, long now, Notices notices) {
+    settle(band(entry), entry);
+    takeOut(entry);
+    begin(entry, now);
+    calibration.waited(entry.predictedWaitNanos, now - entry.offeredNanos);
+    notices.dispatched(entry, now);
+  }
+
+  /** Why a place would be wasted on it; null when it would not. */
+  private @Nullable Reason hopeless(Entry entry, long now) {
+    if (readySites == 0) {
+      return null;
+    }
+    long ttft = ttft(entry.demand, now);
+    if (!reachable(entry.demand.deadlineNanos(), now, 0, end(entry.demand, ttft, now))) {
+      return Reason.DEADLINE;
+    }
+    long most = Math.max(0, ttft) + spread(entry.demand, now);
+    boolean late = entry.ttftBinds && !reachable(entry.demand.ttftAtNanos(), now, 0, most);
+    return late ? Reason.TTFT : null;
+  }
+
+  private static Reason expiry(Entry entry, long now) {
+    if (entry.demand.deadlineNanos() <= now) {
+      return Reason.EXPIRED;
+    }
+    boolean late = entry.ttftBinds && entry.demand.ttftAtNanos() <= now;
+    return late ? Reason.TTFT : Reason.QUEUE_TIMEOUT;
+  }
+
+  /** The request whose turn it is, out of the first band that is not empty or one that is owed. */
+  private Entry next() {
+    Entry next = null;
+    for (BandQueue band : bands) {
+      Entry head = band.head();
+      if (head != null && (next == null || band.credit >= head.charged)) {
+        next = head;
+      }
+    }
+    if (next == null) {
+      throw new IllegalStateException("the queue is empty");
+    }
+    return next;
+  }
+
+  /** Every lower band that waits is owed a part of what goes before it. */
+  private void settle(BandQueue served, Entry next) {
+    boolean higher = true;
+    for (BandQueue band : bands) {
+      if (band == served) {
+        band.credit = Math.max(0, band.credit - next.charged);
+        higher = false;
+      } else if (!higher && !band.isEmpty()) {
+        band.credit += RESERVED_SHARE * next.charged;
+      }
+    }
+  }
+
+  private void takeOut(Entry entry) {
+    byExpiry.remove(entry);
+    band(entry).remove(entry);
+    waitingBytes -= entry.demand.bytes();
+  }
+
+  private void drop(Entry entry, Reason reason, long now, Notices notices) {
+    takeOut(entry);
+    entry.state = State.OVER;
+    notices.refused(entry, refusal(reason, entry, now));
+  }
+
+  // ------------------------------------------------------------------ bounds
+
+  /** Makes room for a request, if it may take the place of others. */
+  private boolean makeRoom(Entry entry, long now, Notices notices) {
+    if (entry.demand.bytes() > config.queueBytes() || config.queueRequests() == 0) {
+      return false;
+    }
+    while (isFull(entry)) {
+      Entry victim = victim(entry);
+      if (victim == null) {
+        return false;
+      }
+      drop(victim, Reason.EVICTED, now, notices);
+    }
+    return true;
+  }
+
+  private boolean isFull(Entry entry) {
+    return byExpiry.size() >= config.queueRequests()
+        || waitingBytes + entry.demand.bytes() > config.queueBytes();
+  }
+
+  private @Nullable Entry victim(Entry entry) {
+    for (int i = bands.length - 1; i > entry.demand.band().index(); i--) {
+      Entry newest = bands[i].newest();
+      if (newest != null) {
+        return newest;
+      }
+    }
+    return band(entry).excess(entry.demand);
+  }
+
+  // ------------------------------------------------------------------ predictions
+
+  /** How many requests would be served before this one. */
+  private int before(Entry entry) {
+    int before = 0;
+    for (int i = 0; i < entry.demand.band().index(); i++) {
+      before += bands[i].size();
+    }
+    return before + band(entry).before(entry);
+  }
+
+  private long wait(Entry entry, long now) {
+    return wait(before(entry) + 1, now);
+  }
+
+  private long wait(int position, long now) {
+    return holdNanos == 0 ? WaitPredictor.UNKNOWN : (long) (position * interval(now));
+  }
+
+  /** Nanoseconds between two places that become free while all are taken. */
+  private double interval(long now) {
+    int places = Math.max(1, readySites == 0 ? busy : places());
+    double mean = holdNanos / places;
+    return Math.max(mean, SHARE_OF_SILENCE * (now - lastMovedNanos));
+  }
+
+  private Refusal refusal(Reason reason, Entry entry, long now) {
+    int position = before(entry) + 1;
+    long wait = wait(position, now);
+    long ttft = ttft(entry.demand, now);
+    long p90 = wait < 0 ? wait : (long) (wait * calibration.p90());
+    return new Refusal(
+        reason, position, millis(wait), millis(p90), millis(ttft), retryAfter(entry, wait, now));
+  }
+
+  private static long millis(long nanos) {
+    return nanos < 0 ? -1 : nanos / 1_000_000;
+  }
+
+  /** When a place should be in reach: what the wait is longer than it may be, or all of it. */
+  private int retryAfter(Entry entry, long wait, long now) {
+    double allowed = 0;
+    if (entry.demand.ttftAtNanos() != Long.MAX_VALUE) {
+      allowed = Math.max(0, entry.demand.ttftAtNanos() - now);
+    }
+    double seconds = Math.max(0, Math.max(0, wait) - allowed) / NANOS_PER_SECOND;
+    return Spread.seconds(Math.max(seconds, config.retryAfterSeconds()), random);
+  }
+
+  // ------------------------------------------------------------------ what is seen
+
+  /** Whether any replica takes requests. */
+  public boolean ready() {
+    synchronized (lock) {
+      return readySites > 0;
+    }
+  }
+
+  public Snapshot snapshot(long nowNanos) {
+    synchronized (lock) {
+      Map<Band, Integer> waiting = new EnumMap<>(Band.class);
+      for (Band band : Band.values()) {
+        waiting.put(band, bands[band.index()].size());
+      }
+      double drain = holdNanos == 0 ? 0 : NANOS_PER_SECOND / interval(nowNanos);
+      return new Snapshot(waiting, waitingBytes, busy, places(), drain, calibration.p90());
+    }
+  }
+
+  /** Accounts that are kept, over all bands. */
+  int tenants() {
+    synchronized (lock) {
+      return Arrays.stream(bands).mapToInt(BandQueue::tenants).sum();
+    }
+  }
+}

@@ -1,0 +1,127 @@
+package dev.switchboard.gateway.admission;
+
+/**
+ * How many requests one replica takes before they queue there: fixed, or learned.
+ *
+ * <p>Learned, it is additive increase and multiplicative decrease. A window of first tokens is
+ * congested when more than half of them took over twice the shortest time seen for a prompt of such
+ * a size, and {@code slackNanos} on top, or nearly all of their request's own target; a replica
+ * that reports sequences which wait, or answers 429, is congested as well. A congested window takes
+ * a fifth away. One that is not, while the limit was what held requests back, adds a sixteenth, or
+ * doubles until congestion is first met.
+ *
+ * <p>The shortest times rise by a thousandth each second, so that a replica that became slower for
+ * good is believed in the end. Guarded by the queue's lock.
+ */
+final class ConcurrencyLimit {
+  static final int LEAST = 2;
+  static final int MOST = 4096;
+  private static final int FIRST = 16;
+  private static final int SIZES = 64;
+  private static final int LEAST_WINDOW = 8;
+  private static final double BASELINE_RISE_PER_NANO = 0.001 / 1e9;
+
+  private final boolean learned;
+  private final long slackNanos;
+  private final double[] shortest = new double[SIZES];
+  private final long[] shortestAt = new long[SIZES];
+  private int limit;
+  private boolean doubling = true;
+  private int samples;
+  private int late;
+  private boolean pressed;
+
+  /**
+   * @param fixed the limit; 0 to learn it
+   * @param slackNanos wait at a replica that counts as none
+   */
+  ConcurrencyLimit(int fixed, long slackNanos) {
+    this.learned = fixed == 0;
+    this.slackNanos = slackNanos;
+    this.limit = learned ? FIRST : fixed;
+  }
+
+  int limit() {
+    return limit;
+  }
+
+  /**
+   * Takes the time from dispatch to the first token.
+   *
+   * @param tight whether that is nearly all the time that its request had
+   * @param atLimit whether the limit is what holds requests back
+   */
+  void firstToken(long promptTokens, long nanos, long nowNanos, boolean tight, boolean atLimit) {
+    boolean slow = isLate(size(promptTokens), nanos, nowNanos);
+    sample(tight || slow, atLimit);
+  }
+
+  /**
+   * Takes the time of a whole answer.
+   *
+   * @param tokens that were generated; −1 where nobody knows, which says nothing of the time
+   */
+  void wholeAnswer(long tokens, long nanos, long nowNanos, boolean atLimit) {
+    boolean late = tokens >= 0 && isLate(SIZES / 2 + size(tokens), nanos, nowNanos);
+    sample(late, atLimit);
+  }
+
+  private void sample(boolean isLate, boolean atLimit) {
+    if (!learned) {
+      return;
+    }
+    samples++;
+    late += isLate ? 1 : 0;
+    pressed |= atLimit;
+    if (samples >= Math.max(LEAST_WINDOW, limit / 2)) {
+      close(4 * late > samples);
+    }
+  }
+
+  private boolean isLate(int size, long nanos, long nowNanos) {
+    return nanos > 2 * baseline(size, nanos, nowNanos) + slackNanos;
+  }
+
+  private static int size(long tokens) {
+    int bounded = Math.clamp(tokens, 1, Integer.MAX_VALUE);
+    return Integer.SIZE - Integer.numberOfLeadingZeros(bounded) - 1;
+  }
+
+  private double baseline(int size, long nanos, long nowNanos) {
+    double risen =
+        shortest[size] * (1 + BASELINE_RISE_PER_NANO * Math.max(0, nowNanos - shortestAt[size]));
+    shortest[size] = shortest[size] == 0 ? nanos : Math.min((double) nanos, risen);
+    shortestAt[size] = nowNanos;
+    return shortest[size];
+  }
+
+  /**
+   * Takes a replica's own word.
+   *
+   * @param waiting sequences that wait there
+   */
+  void reported(int waiting) {
+    if (learned && waiting > Math.max(1, limit / 8)) {
+      close(true);
+    }
+  }
+
+  /** The replica said that it has enough. */
+  void refused() {
+    if (learned) {
+      close(true);
+    }
+  }
+
+  private void close(boolean congested) {
+    if (congested) {
+      limit = Math.max(LEAST, limit - Math.max(1, limit / 5));
+      doubling = false;
+    } else if (pressed) {
+      limit = Math.min(MOST, doubling ? limit * 2 : limit + Math.max(1, limit / 16));
+    }
+    samples = 0;
+    late = 0;
+    pressed = false;
+  }
+}

@@ -1,0 +1,41 @@
+package dev.switchboard.gateway.admission;
+
+/**
+ * What a request asks of a model, as far as admission needs it. Times are nanoseconds on the clock
+ * that every call of the queue uses.
+ *
+ * @param tenant whose share it takes
+ * @param weight of the tenant's share, above 0
+ * @param ttftAtNanos when its first token is wanted; {@link Long#MAX_VALUE} for whenever
+ * @param deadlineNanos when its answer must have ended; {@link Long#MAX_VALUE} for whenever
+ * @param promptTokens estimated
+ * @param outputTokens expected
+ * @param bytes that it holds while it waits
+ */
+public record Demand(
+    String tenant,
+    double weight,
+    Band band,
+    long ttftAtNanos,
+    long deadlineNanos,
+    int promptTokens,
+    int outputTokens,
+    long bytes) {
+  public Demand {
+    if (!(weight > 0)) {
+      throw new IllegalArgumentException("weight must be above 0");
+    }
+  }
+
+  /** Tokens that the tenant's account is charged until the real ones are known. */
+  public long tokens() {
+    return Math.max(1, (long) promptTokens + outputTokens);
+  }
+
+  Demand withWeight(double value) {
+    return value == weight
+        ? this
+        : new Demand(
+            tenant, value, band, ttftAtNanos, deadlineNanos, promptTokens, outputTokens, bytes);
+  }
+}

@@ -1,0 +1,65 @@
+package dev.switchboard.gateway.admission;
+
+/**
+ * Why a request is not served, with what its client needs to decide when to come again.
+ *
+ * @param position in the queue, had it waited, from 1; 0 where no queue had a part
+ * @param waitP50Ms predicted wait; −1 where nothing was measured yet
+ * @param waitP90Ms the same, of nine requests in ten
+ * @param ttftMs predicted time from a free place to the first token; −1 where unknown
+ * @param retryAfterSeconds 1 at least
+ */
+public record Refusal(
+    Reason reason, int position, long waitP50Ms, long waitP90Ms, long ttftMs, int retryAfterSeconds)
+    implements Verdict {
+
+  /** Which limit fired. */
+  public enum Reason {
+    /** The gateway holds as many requests as it may. */
+    IN_FLIGHT("max_in_flight", false),
+    /** The model's queue holds as many requests, or bytes, as it may. */
+    QUEUE_FULL("queue_full", false),
+    /** It waited, and its place went to a request of a higher band or of a starved tenant. */
+    EVICTED("evicted", false),
+    /** It waited for as long as anything may. */
+    QUEUE_TIMEOUT("queue_timeout", false),
+    /** The queue is so long that its first token would come too late. */
+    TTFT("ttft_unreachable", false),
+    /** Its deadline passes before its first token could come. */
+    DEADLINE("deadline_unreachable", true),
+    /** Its deadline passed while it waited. */
+    EXPIRED("deadline_passed_in_queue", true),
+    TENANT_REQUESTS("tenant_requests_per_minute", false),
+    TENANT_TOKENS("tenant_tokens_per_minute", false),
+    TENANT_CONCURRENCY("tenant_max_concurrency", false),
+    /** The gateway is stopping. */
+    CLOSING("draining", false);
+
+    private final String label;
+    private final boolean deadline;
+
+    Reason(String label, boolean deadline) {
+      this.label = label;
+      this.deadline = deadline;
+    }
+
+    /** Value of {@code X-Switchboard-Reason} and of the {@code verdict} label. */
+    public String label() {
+      return label;
+    }
+
+    /** Whether a deadline of the request's own was at stake, not load or a limit. */
+    public boolean deadline() {
+      return deadline;
+    }
+
+    /** Whether the tenant's own limit fired. */
+    public boolean tenant() {
+      return this == TENANT_REQUESTS || this == TENANT_TOKENS || this == TENANT_CONCURRENCY;
+    }
+  }
+
+  static Refusal plain(Reason reason, int retryAfterSeconds) {
+    return new Refusal(reason, 0, -1, -1, -1, retryAfterSeconds);
+  }
+}

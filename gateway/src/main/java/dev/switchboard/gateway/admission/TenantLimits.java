@@ -1,0 +1,33 @@
+package dev.switchboard.gateway.admission;
+
+/** Knows what each tenant may use; called on event loops, so it answers from memory. */
+@FunctionalInterface
+public interface TenantLimits {
+  Limit of(String tenant);
+
+  /**
+   * What one tenant may use; 0 where there is no limit.
+   *
+   * @param weight of its share where requests wait
+   * @param tokensPerMinute read and generated
+   * @param maxConcurrency requests at once, those that wait among them
+   */
+  record Limit(double weight, int requestsPerMinute, int tokensPerMinute, int maxConcurrency) {
+    public static final Limit NONE = new Limit(1, 0, 0, 0);
+
+    public Limit {
+      if (!(weight >= 0.01 && weight <= 1000)) {
+        throw new IllegalArgumentException("weight must be 0.01 to 1000");
+      }
+      range("requests-per-minute", requestsPerMinute);
+      range("tokens-per-minute", tokensPerMinute);
+      range("max-concurrency", maxConcurrency);
+    }
+
+    private static void range(String key, int value) {
+      if (value < 0 || value > 1_000_000_000) {
+        throw new IllegalArgumentException(key + " must be 0 to 1000000000");
+      }
+    }
+  }
+}

@@ -1,0 +1,63 @@
+package dev.switchboard.gateway.admission;
+
+/**
+ * A limit per minute that may be used at once and comes back evenly. What was taken too little can
+ * be taken afterwards, into debt. Guarded by its owner.
+ */
+final class TokenBucket {
+  private static final double NANOS_PER_MINUTE = 60e9;
+
+  private int perMinute;
+  private double level;
+  private long atNanos;
+
+  TokenBucket(int perMinute, long nowNanos) {
+    this.perMinute = perMinute;
+    this.level = perMinute;
+    this.atNanos = nowNanos;
+  }
+
+  /** Fills up to a moment, under a limit that may have changed. */
+  void advance(int limit, long nowNanos) {
+    if (limit != perMinute) {
+      level += limit - perMinute;
+      perMinute = limit;
+    }
+    long passed = Math.max(0, nowNanos - atNanos);
+    level = Math.min(perMinute, level + passed * (perMinute / NANOS_PER_MINUTE));
+    atNanos = Math.max(atNanos, nowNanos);
+  }
+
+  /** Whether there is so much; a full bucket gives more than it holds, or it never could. */
+  boolean holds(double amount) {
+    return perMinute == 0 || level >= Math.min(amount, perMinute);
+  }
+
+  void take(double amount) {
+    if (perMinute > 0) {
+      level = Math.min(perMinute, level - amount);
+    }
+  }
+
+  int limit() {
+    return perMinute;
+  }
+
+  long remaining() {
+    return (long) Math.max(0, Math.floor(level));
+  }
+
+  /** Until it holds so much. */
+  long nanosUntil(double amount) {
+    if (perMinute == 0) {
+      return 0;
+    }
+    double missing = Math.min(amount, perMinute) - level;
+    return (long) Math.max(0, Math.ceil(missing * NANOS_PER_MINUTE / perMinute));
+  }
+
+  /** Until it is full. */
+  long nanosUntilFull() {
+    return nanosUntil(perMinute);
+  }
+}

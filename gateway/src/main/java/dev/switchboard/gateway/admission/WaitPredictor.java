@@ -1,0 +1,26 @@
+package dev.switchboard.gateway.admission;
+
+/**
+ * Predicts how long a request takes from its dispatch to its first token, at the replica that would
+ * serve it best. Called under the queue's lock: it must not block and takes about a microsecond.
+ */
+@FunctionalInterface
+public interface WaitPredictor {
+  /** What a predictor says before it has seen enough. */
+  long UNKNOWN = -1;
+
+  /**
+   * The median of the predicted time in nanoseconds, or {@link #UNKNOWN}.
+   *
+   * @param nowNanos of the queue's clock
+   */
+  long ttftNanos(Demand demand, long nowNanos);
+
+  /**
+   * The time from its dispatch to the end of its answer that nine of ten stay below, in
+   * nanoseconds, or {@link #UNKNOWN}.
+   */
+  default long endNanos(Demand demand, long nowNanos) {
+    return UNKNOWN;
+  }
+}

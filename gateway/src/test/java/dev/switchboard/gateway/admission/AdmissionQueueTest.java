@@ -1,0 +1,417 @@
+package dev.switchboard.gateway.admission;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.admission.Refusal.Reason;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+class AdmissionQueueTest {
+  private static final long NEVER = Long.MAX_VALUE;
+  private static final long MS = 1_000_000L;
+
+  private final Map<AdmissionQueue.Entry, String> names = new HashMap<>();
+  private final List<String> dispatched = new ArrayList<>();
+  private final List<AdmissionQueue.Entry> running = new ArrayList<>();
+  private final Map<String, Refusal> refused = new HashMap<>();
+  private final AdmissionQueue.Listener listener =
+      new AdmissionQueue.Listener() {
+        @Override
+        public void dispatched(AdmissionQueue.Entry entry, long nowNanos) {
+          dispatched.add(names.get(entry));
+          running.add(entry);
+        }
+
+        @Override
+        public void refused(AdmissionQueue.Entry entry, Refusal refusal) {
+          refused.put(names.get(entry), refusal);
+        }
+      };
+
+  private long ttft = WaitPredictor.UNKNOWN;
+  private AdmissionQueue queue = queue(4, 1000, 1);
+
+  private AdmissionQueue queue(int requests, long bytes, int places) {
+    AdmissionQueue made =
+        new AdmissionQueue(
+            new AdmissionConfig(100, requests, bytes, 60_000, places, 50, 1),
+            (demand, now) -> ttft,
+            () -> 0);
+    made.replica("r", true, 0);
+    return made;
+  }
+
+  private static Demand demand(String tenant, Band band, long ttftAt, long deadline, int tokens) {
+    return new Demand(tenant, 1, band, ttftAt, deadline, tokens, 0, 10);
+  }
+
+  private static Demand plain(Band band) {
+    return demand("t", band, NEVER, NEVER, 100);
+  }
+
+  private Verdict offer(String name, Demand demand, long now) {
+    Verdict verdict = queue.offer(demand, listener, now);
+    switch (verdict) {
+      case Verdict.Running(AdmissionQueue.Entry entry) -> {
+        names.put(entry, name);
+        running.add(entry);
+      }
+      case Verdict.Waiting(AdmissionQueue.Entry entry, int _) -> names.put(entry, name);
+      case Refusal refusal -> refused.put(name, refusal);
+    }
+    return verdict;
+  }
+
+  /** The oldest that runs ends. */
+  private void finishOne(long now) {
+    AdmissionQueue.Entry first = running.removeFirst();
+    queue.finished(first, first.demand().tokens(), now);
+  }
+
+  private Reason reason(String name) {
+    return refusal(name).reason();
+  }
+
+  private Refusal refusal(String name) {
+    return Objects.requireNonNull(refused.get(name), name);
+  }
+
+  @Test
+  void aFreePlaceIsTakenAtOnce() {
+    assertInstanceOf(Verdict.Running.class, offer("a", plain(Band.NORMAL), 0));
+    assertEquals(
+        1, assertInstanceOf(Verdict.Waiting.class, offer("b", plain(Band.NORMAL), 0)).position());
+  }
+
+  @Test
+  void bandsGoInTheirOrder() {
+    offer("first", plain(Band.NORMAL), 0);
+    offer("batch", plain(Band.SHEDDABLE), 0);
+    offer("normal", plain(Band.NORMAL), 0);
+    offer("critical", plain(Band.CRITICAL), 0);
+    offer("high", plain(Band.HIGH), 0);
+
+    for (int i = 0; i < 4; i++) {
+      finishOne(MS);
+    }
+
+    assertEquals(List.of("critical", "high", "normal", "batch"), dispatched);
+  }
+
+  @Test
+  void withinATenantTheEarliestDeadlineGoesFirst() {
+    offer("first", plain(Band.NORMAL), 0);
+    offer("late", demand("t", Band.NORMAL, NEVER, 900 * MS, 1), 0);
+    offer("never", demand("t", Band.NORMAL, NEVER, NEVER, 1), 0);
+    offer("early", demand("t", Band.NORMAL, NEVER, 500 * MS, 1), 0);
+    offer("target", demand("t", Band.NORMAL, 300 * MS, NEVER, 1), 0);
+
+    for (int i = 0; i < 4; i++) {
+      finishOne(MS);
+    }
+
+    assertEquals(List.of("target", "early", "late", "never"), dispatched);
+  }
+
+  @Test
+  void aBandThatIsPassedOverGetsATwentieth() {
+    queue = queue(1000, 1 << 20, 1);
+    offer("first", plain(Band.HIGH), 0);
+    for (int i = 0; i < 400; i++) {
+      offer("high", plain(Band.HIGH), 0);
+      offer("batch", plain(Band.SHEDDABLE), 0);
+    }
+
+    for (int i = 0; i < 210; i++) {
+      finishOne(MS);
+    }
+
+    assertEquals(10, dispatched.stream().filter("batch"::equals).count());
+  }
+
+  @Test
+  void aFullQueueGivesUpTheNewestOfItsLowestBand() {
+    offer("first", plain(Band.NORMAL), 0);
+    offer("old batch", plain(Band.SHEDDABLE), 0);
+    offer("new batch", plain(Band.SHEDDABLE), 0);
+    offer("normal", plain(Band.NORMAL), 0);
+    offer("normal", plain(Band.NORMAL), 0);
+
+    offer("critical", plain(Band.CRITICAL), 0);
+    offer("third batch", plain(Band.SHEDDABLE), 0);
+
+    assertEquals(Reason.EVICTED, reason("new batch"));
+    assertEquals(Reason.QUEUE_FULL, reason("third batch"));
+    assertEquals(2, refused.size());
+  }
+
+  @Test
+  void theQueueIsBoundedInBytes() {
+    queue = queue(100, 25, 1);
+    offer("first", plain(Band.NORMAL), 0);
+    offer("second", plain(Band.NORMAL), 0);
+    offer("third", plain(Band.NORMAL), 0);
+
+    offer("fourth", plain(Band.NORMAL), 0);
+    finishOne(MS);
+    offer("fifth", plain(Band.NORMAL), 2 * MS);
+
+    assertEquals(Reason.QUEUE_FULL, reason("fourth"));
+    assertEquals(1, refused.size());
+    assertEquals(20, queue.snapshot(3 * MS).waitingBytes());
+  }
+
+  @Test
+  void aStarvedTenantTakesThePlaceOfAGreedyOne() {
+    offer("first", demand("greedy", Band.NORMAL, NEVER, NEVER, 1), 0);
+    for (int i = 1; i <= 4; i++) {
+      offer("greedy " + i, demand("greedy", Band.NORMAL, NEVER, NEVER, 1), i);
+    }
+
+    offer("modest", demand("modest", Band.NORMAL, NEVER, NEVER, 1), 5);
+    offer("greedy 5", demand("greedy", Band.NORMAL, NEVER, NEVER, 1), 6);
+
+    assertEquals(Reason.EVICTED, reason("greedy 4"));
+    assertEquals(Reason.QUEUE_FULL, reason("greedy 5"));
+    assertEquals(2, refused.size());
+  }
+
+  @Test
+  void anIdleTenantBanksNoCredit() {
+    queue = queue(100, 1 << 20, 1);
+    offer("first", demand("busy", Band.NORMAL, NEVER, NEVER, 100), 0);
+    for (int i = 0; i < 20; i++) {
+      offer("busy", demand("busy", Band.NORMAL, NEVER, NEVER, 100), 0);
+    }
+    for (int i = 0; i < 10; i++) {
+      finishOne(MS);
+    }
+    for (int i = 0; i < 10; i++) {
+      offer("idle", demand("idle", Band.NORMAL, NEVER, NEVER, 100), 2 * MS);
+    }
+    dispatched.clear();
+
+    for (int i = 0; i < 10; i++) {
+      finishOne(3 * MS);
+    }
+
+    long idle = dispatched.stream().filter("idle"::equals).count();
+    assertTrue(idle == 5 || idle == 6, () -> "of ten places the newcomer got " + idle);
+  }
+
+  @Test
+  void whatExpiredIsDroppedAndNeverDispatched() {
+    offer("first", plain(Band.NORMAL), 0);
+    offer("deadline", demand("t", Band.NORMAL, NEVER, 10 * MS, 1), 0);
+    offer("target", demand("t", Band.NORMAL, 20 * MS, NEVER, 1), 0);
+    offer("patient", demand("t", Band.NORMAL, NEVER, NEVER, 1), 0);
+
+    queue.tick(10 * MS);
+    assertEquals(Reason.EXPIRED, reason("deadline"));
+    finishOne(30 * MS);
+
+    assertEquals(Reason.TTFT, reason("target"));
+    assertEquals(List.of("patient"), dispatched);
+  }
+
+  @Test
+  void nobodyWaitsForEver() {
+    offer("first", plain(Band.NORMAL), 0);
+    offer("second", plain(Band.NORMAL), 0);
+
+    queue.tick(60_000 * MS);
+
+    assertEquals(Reason.QUEUE_TIMEOUT, reason("second"));
+  }
+
+  @Test
+  void aDeadlineThatCannotBeMetIsRefusedWithoutAQueue() {
+    ttft = 50 * MS;
+
+    offer("no", demand("t", Band.NORMAL, NEVER, 40 * MS, 1), 0);
+    offer("yes", demand("t", Band.NORMAL, NEVER, 60 * MS, 1), 0);
+
+    assertEquals(new Refusal(Reason.DEADLINE, 1, -1, -1, 50, 1), refused.get("no"));
+    assertEquals(1, running.size());
+  }
+
+  @Test
+  void aTargetThatTheModelMissesWhenIdleRefusesNobody() {
+    offer("first", plain(Band.NORMAL), 0);
+    queue.routed(running.getFirst(), "r", 0);
+    queue.firstToken(running.getFirst(), 50 * MS);
+    finishOne(50 * MS);
+    ttft = 60 * MS;
+
+    offer("running", demand("t", Band.NORMAL, 140 * MS, NEVER, 100), 100 * MS);
+    offer("waiting", demand("t", Band.NORMAL, 140 * MS, NEVER, 100), 100 * MS);
+    queue.tick(145 * MS);
+    finishOne(150 * MS);
+
+    assertEquals(Map.of(), refused);
+    assertEquals(List.of("waiting"), dispatched);
+  }
+
+  @Test
+  void noPlaceIsWastedOnWhatHasTooLittleTimeLeft() {
+    offer("first", plain(Band.NORMAL), 0);
+    offer("target", demand("t", Band.NORMAL, 100 * MS, NEVER, 1), 0);
+    offer("deadline", demand("t", Band.NORMAL, NEVER, 110 * MS, 1), 0);
+    offer("patient", demand("t", Band.NORMAL, NEVER, NEVER, 1), 0);
+    ttft = 50 * MS;
+
+    finishOne(70 * MS);
+
+    assertEquals(Reason.TTFT, reason("target"));
+    assertEquals(Reason.DEADLINE, reason("deadline"));
+    assertEquals(List.of("patient"), dispatched);
+  }
+
+  @Test
+  void theQueuesLengthIsPredictedFromHowLongPlacesAreHeld() {
+    queue = queue(100, 1 << 20, 2);
+    for (int i = 0; i < 100; i++) {
+      offer("w", plain(Band.NORMAL), i * 1000L * MS);
+      finishOne((i * 1000L + 400) * MS);
+    }
+    long now = 100_000 * MS;
+    offer("1", plain(Band.NORMAL), now);
+    offer("2", plain(Band.NORMAL), now);
+    for (int i = 0; i < 9; i++) {
+      offer("w", plain(Band.HIGH), now);
+    }
+
+    offer("tight", demand("t", Band.NORMAL, now + 1900 * MS, NEVER, 100), now);
+    Verdict loose = offer("loose", demand("t", Band.NORMAL, now + 2100 * MS, NEVER, 100), now);
+
+    Refusal refusal = refusal("tight");
+    assertEquals(Reason.TTFT, refusal.reason());
+    assertEquals(10, refusal.position());
+    assertEquals(2000, refusal.waitP50Ms());
+    assertInstanceOf(Verdict.Waiting.class, loose);
+  }
+
+  @Test
+  void retryAfterIsHowLongTheQueueIsTooLong() {
+    queue = queue(20, 1 << 20, 1);
+    offer("first", plain(Band.NORMAL), 0);
+    finishOne(1000 * MS);
+    offer("first", plain(Band.NORMAL), 1000 * MS);
+    for (int i = 0; i < 20; i++) {
+      offer("waits", plain(Band.NORMAL), 1000 * MS);
+    }
+
+    offer("full", plain(Band.NORMAL), 1000 * MS);
+    offer("target", demand("u", Band.SHEDDABLE, 11_000 * MS, NEVER, 1), 1000 * MS);
+
+    assertEquals(new Refusal(Reason.QUEUE_FULL, 21, 21_000, 31_500, -1, 21), refused.get("full"));
+    assertEquals(11, refusal("target").retryAfterSeconds());
+  }
+
+  @Test
+  void aStallLengthensThePrediction() {
+    offer("first", plain(Band.NORMAL), 0);
+    finishOne(10 * MS);
+    offer("first", plain(Band.NORMAL), 10 * MS);
+
+    Verdict early = offer("early", demand("t", Band.NORMAL, 1000 * MS, NEVER, 1), 20 * MS);
+    offer("late", demand("t", Band.NORMAL, 4000 * MS, NEVER, 1), 3010 * MS);
+
+    assertInstanceOf(Verdict.Waiting.class, early);
+    assertEquals(Reason.TTFT, reason("late"));
+  }
+
+  @Test
+  void withoutAReadyReplicaEverybodyPasses() {
+    offer("first", plain(Band.NORMAL), 0);
+    offer("waits", plain(Band.NORMAL), 0);
+
+    queue.replica("r", false, MS);
+    offer("third", plain(Band.NORMAL), MS);
+
+    assertEquals(List.of("waits"), dispatched);
+    assertEquals(3, running.size());
+  }
+
+  @Test
+  void aDrainingReplicaTakesNoPlaceOfTheOthers() {
+    queue = queue(10, 1000, 2);
+    queue.replica("s", true, 0);
+    for (int i = 0; i < 5; i++) {
+      offer("e" + i, plain(Band.NORMAL), 0);
+    }
+    queue.routed(running.get(0), "r", 0);
+    queue.routed(running.get(1), "r", 0);
+    queue.routed(running.get(2), "s", 0);
+    queue.routed(running.get(3), "s", 0);
+
+    queue.replica("r", false, MS);
+    queue.finished(running.get(2), 1, MS);
+
+    assertEquals(List.of("e4"), dispatched);
+    queue.replica("r", true, 2 * MS);
+    assertEquals(4, queue.snapshot(2 * MS).running());
+  }
+
+  @Test
+  void aReplicaHasNoMorePlacesThanItIsSaidToHave() {
+    queue = queue(10, 1000, 0);
+    queue.replica("r", true, 3, 0);
+
+    assertEquals(3, queue.snapshot(0).places());
+    queue.reconfigure(new AdmissionConfig(100, 10, 1000, 60_000, 2, 50, 1));
+    assertEquals(2, queue.snapshot(0).places());
+  }
+
+  @Test
+  void fourTenantsOfWhichOneIsGreedyAreServedAlike() {
+    queue = queue(64, 1 << 20, 4);
+    Map<String, Long> served = new HashMap<>();
+    long now = 0;
+    for (int round = 0; round < 4000; round++) {
+      now += 10 * MS;
+      for (int i = 0; i < 8; i++) {
+        offer("greedy", demand("greedy", Band.NORMAL, NEVER, NEVER, 100), now);
+      }
+      for (String modest : List.of("a", "b", "c")) {
+        if (round % 2 == 0) {
+          offer(modest, demand(modest, Band.NORMAL, NEVER, NEVER, 100), now);
+        }
+      }
+      if (!running.isEmpty()) {
+        AdmissionQueue.Entry first = running.removeFirst();
+        // The greedy one's answers are also longer than anybody could know.
+        long tokens = "greedy".equals(names.get(first)) ? 300 : 100;
+        served.merge(Objects.requireNonNull(names.get(first)), tokens, Long::sum);
+        queue.finished(first, tokens, now);
+      }
+    }
+
+    double sum = served.values().stream().mapToLong(Long::longValue).sum();
+    double squares = served.values().stream().mapToDouble(v -> (double) v * v).sum();
+    assertTrue(sum * sum / (4 * squares) >= 0.95, served::toString);
+  }
+
+  @Test
+  void weightsShareAsTheySay() {
+    queue = queue(400, 1 << 20, 1);
+    offer("first", plain(Band.NORMAL), 0);
+    for (int i = 0; i < 100; i++) {
+      offer("one", new Demand("one", 1, Band.NORMAL, NEVER, NEVER, 100, 0, 1), 0);
+      offer("three", new Demand("three", 3, Band.NORMAL, NEVER, NEVER, 100, 0, 1), 0);
+    }
+
+    for (int i = 0; i < 80; i++) {
+      finishOne(MS);
+    }
+
+    long three = dispatched.stream().filter("three"::equals).count();
+    assertTrue(three >= 58 && three <= 62, () -> "three times the weight got " + three + " of 80");
+  }
+}
