@@ -77,11 +77,9 @@ final class StrictParts {
     refused = true;
     HttpObject part = (HttpObject) out.get(at);
     HttpObject last = part instanceof HttpMessage ? part : new DefaultLastHttpContent();
-    for (int i = at; i < out.size(); i++) {
-      if (out.get(i) != last) {
-        ReferenceCountUtil.release(out.get(i));
-      }
-    }
+    // A head goes on with the refusal; what follows it is dropped.
+    int kept = part instanceof HttpMessage ? at + 1 : at;
+    out.subList(kept, out.size()).forEach(ReferenceCountUtil::release);
     out.subList(at, out.size()).clear();
     last.setDecoderResult(DecoderResult.failure(why));
     out.add(last);

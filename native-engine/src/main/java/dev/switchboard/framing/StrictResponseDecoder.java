@@ -82,7 +82,7 @@ public final class StrictResponseDecoder extends HttpResponseDecoder {
     }
     if (!awaited && buffer.isReadable()) {
       buffer.skipBytes(buffer.readableBytes());
-      context.close();
+      context.close(context.voidPromise());
       return;
     }
     int begin = buffer.readerIndex();
