@@ -33,6 +33,7 @@ class ToolCallFuzzTest {
           "{\"name\":\"f\",\"arguments\":{\"a\":1}}",
           "{\"name\":\"f\",\"parameters\":{}}",
           "{\"name\":\"f\",",
+          "{\"name\":\"f\",\"arguments\":{\"a\":",
           "\"arguments\":",
           "{",
           "}",
@@ -93,6 +94,7 @@ class ToolCallFuzzTest {
   @Test
   void everyTextIsPartedTheSameWayHoweverItIsCut() {
     int calls = 0;
+    int broken = 0;
     for (int number = 0; number < TEXTS; number++) {
       SplittableRandom random = new SplittableRandom(number);
       ToolFormat format = FORMATS.get(random.nextInt(FORMATS.size()));
@@ -105,9 +107,17 @@ class ToolCallFuzzTest {
         assertEquals(text, parts.content);
       }
       assertTrue(isWithin(parts.content, text), text);
+      ToolCallParserTest.Streamed streamed =
+          ToolCallParserTest.stream(format, 1 + random.nextInt(9), text, Set.of("f"));
+      if (!streamed.broken) {
+        assertEquals(parts.content, streamed.told.content.toString(), text);
+        assertEquals(parts.calls, streamed.told.calls.size(), text);
+      }
+      broken += streamed.broken ? 1 : 0;
       calls += parts.calls;
     }
     assertTrue(calls > TEXTS / 50, calls + " calls");
+    assertTrue(broken > TEXTS / 500, broken + " broken");
   }
 
   private static String text(SplittableRandom random) {

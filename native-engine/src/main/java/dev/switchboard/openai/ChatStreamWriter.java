@@ -1,6 +1,7 @@
 package dev.switchboard.openai;
 
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,19 +42,31 @@ public final class ChatStreamWriter {
   }
 
   /**
-   * A function call: an event that names it, and one with its arguments.
+   * What is new of a function call: an event that names it if it is new itself, and one with
+   * arguments if there are any.
    *
    * @param logprobs of tokens that were not told yet; null when none were asked for
    */
-  public String toolCall(int choice, ToolCallAnswer call, @Nullable List<TokenLogprob> logprobs) {
-    JsonWriter opening = choice(choice).raw("{\"tool_calls\":[");
-    call.writeOpening(opening);
-    opening.raw("]},\"logprobs\":");
-    ChatLogprobs.write(opening, logprobs);
-    JsonWriter arguments = choice(choice).raw("{\"tool_calls\":[");
-    call.writeArguments(arguments);
-    return end(opening.raw(",\"finish_reason\":null}]"), null)
-        + end(arguments.raw("]},\"logprobs\":null,\"finish_reason\":null}]"), null);
+  public String toolCall(int choice, ToolCallDelta delta, @Nullable List<TokenLogprob> logprobs) {
+    StringBuilder events = new StringBuilder();
+    List<TokenLogprob> untold = logprobs;
+    if (delta.opens()) {
+      events.append(toolCall(choice, delta.call()::writeOpening, untold));
+      untold = null;
+    }
+    if (!delta.call().arguments().isEmpty()) {
+      events.append(toolCall(choice, delta.call()::writeArguments, untold));
+    }
+    return events.toString();
+  }
+
+  private String toolCall(
+      int choice, Consumer<JsonWriter> call, @Nullable List<TokenLogprob> logprobs) {
+    JsonWriter json = choice(choice).raw("{\"tool_calls\":[");
+    call.accept(json);
+    json.raw("]},\"logprobs\":");
+    ChatLogprobs.write(json, logprobs);
+    return end(json.raw(",\"finish_reason\":null}]"), null);
   }
 
   /**

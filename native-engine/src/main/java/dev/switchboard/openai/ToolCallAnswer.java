@@ -20,6 +20,11 @@ public record ToolCallAnswer(int index, String id, String name, String arguments
     json.raw("\"\"}}");
   }
 
+  /** The same call with these arguments alone. */
+  public ToolCallAnswer withArguments(String known) {
+    return new ToolCallAnswer(index, id, name, known);
+  }
+
   /** What a stream says next. */
   void writeArguments(JsonWriter json) {
     json.raw("{\"index\":").number(index).raw(",\"function\":{\"arguments\":");

@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Tells an object that is a call from one that only looks like one. */
 final class CallReader {
-  private static final Set<String> MEMBERS =
-      Set.of("name", "arguments", "parameters", "id", "type");
+  /** What a call may have. */
+  static final Set<String> MEMBERS = Set.of("name", "arguments", "parameters", "id", "type");
 
   private static final ObjectReader JSON =
       JsonMapper.builder()
@@ -48,6 +48,25 @@ final class CallReader {
     String arguments = bare ? "{}" : arguments(call, object, scanner);
     String id = call.path("id").isTextual() ? call.path("id").textValue() : null;
     return arguments == null ? null : new FunctionCall(call.get("name").asText(), arguments, id);
+  }
+
+  /**
+   * The call that an object will be whose arguments have just begun; null when that is not known
+   * yet.
+   *
+   * @param object as far as it came
+   */
+  @Nullable FunctionCall head(String object, ObjectScanner scanner, boolean marked) {
+    String name = text(object, scanner.name());
+    boolean known = name != null && functions.contains(name);
+    return known && (marked || !scanner.hasOthers())
+        ? new FunctionCall(name, "", text(object, scanner.id()))
+        : null;
+  }
+
+  private static @Nullable String text(String object, ObjectScanner.@Nullable Range range) {
+    JsonNode value = range == null ? null : parse(object.substring(range.start(), range.end()));
+    return value == null ? null : value.textValue();
   }
 
   private static boolean onlyMembers(JsonNode call) {

@@ -12,6 +12,8 @@ final class ObjectScanner {
   /** Deeper objects are no calls. */
   static final int MAX_DEPTH = 60;
 
+  private static final String NAME = "name";
+  private static final String ID = "id";
   private static final String ARGUMENTS = "arguments";
   private static final String PARAMETERS = "parameters";
 
@@ -58,6 +60,11 @@ final class ObjectScanner {
 
   private final StringBuilder key = new StringBuilder();
   private int valueStart;
+  private int argumentsBegin = -1;
+  private int argumentsEnd = -1;
+  private boolean hasOthers;
+  private @Nullable Range name;
+  private @Nullable Range id;
   private @Nullable Range arguments;
   private @Nullable Range parameters;
 
@@ -69,6 +76,36 @@ final class ObjectScanner {
       return Status.INVALID;
     }
     return depth == 0 ? Status.COMPLETE : Status.OPEN;
+  }
+
+  /** Whether the last character began an object that is the value of the arguments, the first. */
+  boolean beginsArguments() {
+    return argumentsBegin >= 0 && argumentsBegin == position - 1;
+  }
+
+  /** Where that value begins; -1 when there was none. */
+  int argumentsBegin() {
+    return argumentsBegin;
+  }
+
+  /** Where it ends; -1 while it has not. */
+  int argumentsEnd() {
+    return argumentsEnd;
+  }
+
+  /** Whether there was a member that calls do not have. */
+  boolean hasOthers() {
+    return hasOthers;
+  }
+
+  /** Where the value of {@code name} lies; null when there was none. */
+  @Nullable Range name() {
+    return name;
+  }
+
+  /** Where the value of {@code id} lies; null when there was none. */
+  @Nullable Range id() {
+    return id;
   }
 
   /** Where the value of {@code arguments} lies; null when there was none. */
@@ -121,6 +158,8 @@ final class ObjectScanner {
   private boolean value(char c) {
     if (depth == 1) {
       valueStart = position;
+      boolean isArguments = ARGUMENTS.contentEquals(key) || PARAMETERS.contentEquals(key);
+      argumentsBegin = isArguments && c == '{' && argumentsBegin < 0 ? position : argumentsBegin;
     }
     return switch (c) {
       case '{' -> open(true);
@@ -168,10 +207,15 @@ final class ObjectScanner {
   private boolean ended(int end) {
     if (depth == 1) {
       Range range = new Range(valueStart, end);
+      argumentsEnd = valueStart == argumentsBegin ? end : argumentsEnd;
       if (ARGUMENTS.contentEquals(key)) {
         arguments = range;
       } else if (PARAMETERS.contentEquals(key)) {
         parameters = range;
+      } else if (NAME.contentEquals(key)) {
+        name = range;
+      } else if (ID.contentEquals(key)) {
+        id = range;
       }
     }
     return expectIf(true, Expect.AFTER_VALUE);
@@ -179,6 +223,7 @@ final class ObjectScanner {
 
   private boolean inString(char c) {
     if (c == '"') {
+      hasOthers |= stringIsKey && depth == 1 && !CallReader.MEMBERS.contains(key.toString());
       return stringIsKey ? expectIf(true, Expect.COLON) : ended(position + 1);
     }
     if (stringIsKey && depth == 1 && key.length() <= PARAMETERS.length()) {

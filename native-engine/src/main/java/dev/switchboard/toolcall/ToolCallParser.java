@@ -1,6 +1,7 @@
 package dev.switchboard.toolcall;
 
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Parts a text that arrives piece by piece into content and function calls.
@@ -16,6 +17,9 @@ import java.util.Set;
  *     └───────── what cannot go on: held text is content ────┴── the end of the calls ──▶ TEXT
  * </pre>
  *
+ * <p>A {@link StreamListener} hears of a call whose name is known as soon as its arguments begin,
+ * and of these as they come. What then turns out to be no call is {@link StreamListener#broken}.
+ *
  * <p>The result does not depend on how the text was cut, and the work is linear in its length: a
  * failed object is not searched again. Used by one thread.
  */
@@ -30,16 +34,36 @@ public final class ToolCallParser {
     void call(FunctionCall call);
   }
 
+  /**
+   * Takes calls before they are complete. A call that is known by its name when its arguments begin
+   * is told piece by piece, any other at once by {@link #call}.
+   */
+  public interface StreamListener extends Listener {
+    /** A call begins; its arguments are not there yet. */
+    void opened(FunctionCall call);
+
+    /** More of the arguments of the call that was opened; never empty. */
+    void arguments(String piece);
+
+    /** The call that was opened is complete, and was one. */
+    void closed();
+
+    /** It will never be; nothing else is told. */
+    void broken();
+  }
+
   private enum State {
     TEXT,
     OPENED,
     OBJECT,
-    AFTER
+    AFTER,
+    BROKEN
   }
 
   private final ToolFormat format;
   private final CallReader reader;
   private final Listener listener;
+  private final @Nullable StreamListener stream;
 
   /** Undecided text; all before it has been told. */
   private final StringBuilder held = new StringBuilder();
@@ -64,16 +88,38 @@ public final class ToolCallParser {
 
   private int calls;
 
+  /** The call that was opened; null when none is. */
+  private @Nullable FunctionCall open;
+
+  /** How far in the held text its arguments were told. */
+  private int told;
+
+  /** Tells calls when they are complete. */
+  public ToolCallParser(ToolFormat format, Set<String> functions, Listener listener) {
+    this(format, functions, listener, null);
+  }
+
+  /** Tells calls while they are made. */
+  public static ToolCallParser streaming(
+      ToolFormat format, Set<String> functions, StreamListener listener) {
+    return new ToolCallParser(format, functions, listener, listener);
+  }
+
   /**
    * @param functions names that the model was offered
    */
-  public ToolCallParser(ToolFormat format, Set<String> functions, Listener listener) {
+  private ToolCallParser(
+      ToolFormat format,
+      Set<String> functions,
+      Listener listener,
+      @Nullable StreamListener stream) {
     if (format == ToolFormat.NONE) {
       throw new IllegalArgumentException("there is no format to parse");
     }
     this.format = format;
     this.reader = new CallReader(functions);
     this.listener = listener;
+    this.stream = stream;
   }
 
   /** How many calls have been told. */
@@ -87,12 +133,16 @@ public final class ToolCallParser {
       step(text.charAt(i));
     }
     tell();
+    tellArguments();
   }
 
   /** Takes the end: what is held is content now. */
   public void finish() {
+    if (open != null) {
+      broken();
+    }
     boolean gap = isSpace(held);
-    if (state != State.AFTER && !(gap && behindCall)) {
+    if (state != State.AFTER && state != State.BROKEN && !(gap && behindCall)) {
       content.append(held);
     }
     held.setLength(0);
@@ -113,6 +163,7 @@ public final class ToolCallParser {
       case OPENED -> opened(c);
       case OBJECT -> object(c);
       case AFTER -> after(c);
+      case BROKEN -> {}
     }
   }
 
@@ -179,10 +230,19 @@ public final class ToolCallParser {
 
   private void object(char c) {
     switch (scanner.next(c)) {
-      case OPEN -> held.append(c);
+      case OPEN -> {
+        held.append(c);
+        if (stream != null && scanner.beginsArguments()) {
+          open(stream);
+        }
+      }
       case INVALID -> {
-        giveBack();
-        text(c);
+        if (open != null) {
+          broken();
+        } else {
+          giveBack();
+          text(c);
+        }
       }
       case COMPLETE -> {
         held.append(c);
@@ -191,12 +251,47 @@ public final class ToolCallParser {
     }
   }
 
+  private void open(StreamListener to) {
+    FunctionCall head = reader.head(held.substring(objectStart), scanner, marked);
+    if (head != null) {
+      tell();
+      to.opened(head);
+      open = head;
+      told = objectStart + scanner.argumentsBegin();
+    }
+  }
+
+  private void tellArguments() {
+    if (stream == null || open == null) {
+      return;
+    }
+    int end = scanner.argumentsEnd() < 0 ? held.length() : objectStart + scanner.argumentsEnd();
+    if (end > told) {
+      stream.arguments(held.substring(told, end));
+      told = end;
+    }
+  }
+
+  private void broken() {
+    open = null;
+    held.setLength(0);
+    state = State.BROKEN;
+    if (stream != null) {
+      stream.broken();
+    }
+  }
+
   private void complete() {
     FunctionCall call = reader.read(held.substring(objectStart), scanner, marked);
+    if (open != null && !isOpened(call)) {
+      broken();
+      return;
+    }
     if (call == null) {
       giveBack();
       return;
     }
+    tellArguments();
     held.setLength(0);
     matched = 0;
     separated = false;
@@ -205,7 +300,22 @@ public final class ToolCallParser {
     calls++;
     state = format == ToolFormat.MISTRAL && !inArray ? State.TEXT : State.AFTER;
     tell();
-    listener.call(call);
+    if (stream != null && open != null) {
+      open = null;
+      stream.closed();
+    } else {
+      listener.call(call);
+    }
+  }
+
+  /** Whether a complete call is the one that was opened: a member that came twice makes another. */
+  private boolean isOpened(@Nullable FunctionCall call) {
+    int begin = objectStart + scanner.argumentsBegin();
+    int end = objectStart + scanner.argumentsEnd();
+    return call != null
+        && open != null
+        && call.name().equals(open.name())
+        && call.arguments().equals(held.substring(begin, end));
   }
 
   private void after(char c) {

@@ -7,7 +7,7 @@ import dev.switchboard.openai.ResponseIdentity;
 import dev.switchboard.openai.TextAnswer;
 import dev.switchboard.openai.TextStreamWriter;
 import dev.switchboard.openai.TokenLogprob;
-import dev.switchboard.openai.ToolCallAnswer;
+import dev.switchboard.openai.ToolCallDelta;
 import dev.switchboard.openai.Usage;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -19,10 +19,10 @@ sealed interface AnswerFormat {
    * A piece of a choice.
    *
    * @param tokens in order; null when no log-probabilities were asked for
-   * @param calls made since the piece before
+   * @param calls what became known of them since the piece before
    */
   record Passage(
-      String text, @Nullable List<TextAssembly.PlacedToken> tokens, List<ToolCallAnswer> calls) {}
+      String text, @Nullable List<TextAssembly.PlacedToken> tokens, List<ToolCallDelta> calls) {}
 
   /** A whole choice. */
   record Answer(int choice, Passage passage, FinishReason reason) {}
@@ -63,7 +63,7 @@ sealed interface AnswerFormat {
         frames.append(writer.delta(choice, passage.text(), untold));
         untold = null;
       }
-      for (ToolCallAnswer call : passage.calls()) {
+      for (ToolCallDelta call : passage.calls()) {
         frames.append(writer.toolCall(choice, call, untold));
         untold = null;
       }
@@ -91,7 +91,7 @@ sealed interface AnswerFormat {
       return new ChatAnswer.Choice(
           answer.choice(),
           passage.text(),
-          passage.calls(),
+          passage.calls().stream().map(ToolCallDelta::call).toList(),
           answer.reason(),
           texts.logprobs(passage.tokens()));
     }

@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.openai.FinishReason;
+import dev.switchboard.openai.ToolCallAnswer;
 import dev.switchboard.scheduler.Engine.Generation;
 import dev.switchboard.scheduler.GenerationListener;
 import dev.switchboard.scheduler.GenerationListener.TokenEvent;
@@ -53,6 +54,7 @@ final class Choice implements Handover.Source {
   private int generatedTokens;
   private int cachedTokens;
   private int calls;
+  private @Nullable ToolCallAnswer lastCall;
 
   Choice(
       Completion completion,
@@ -210,6 +212,15 @@ final class Choice implements Handover.Source {
   /** The index of the next call that is told. */
   int nextCall() {
     return calls++;
+  }
+
+  /** The call that was told last. */
+  @Nullable ToolCallAnswer lastCall() {
+    return lastCall;
+  }
+
+  void told(ToolCallAnswer call) {
+    lastCall = call;
   }
 
   int generatedTokens() {

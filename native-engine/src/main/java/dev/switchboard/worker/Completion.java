@@ -6,6 +6,7 @@ import dev.switchboard.openai.FinishReason;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.ServerSentEvents;
 import dev.switchboard.openai.ToolCallAnswer;
+import dev.switchboard.openai.ToolCallDelta;
 import dev.switchboard.openai.Usage;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.GenerationRequest;
@@ -17,6 +18,7 @@ import io.vertx.core.http.HttpServerResponse;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -230,6 +232,9 @@ final class Completion implements ActiveRequest, Handover.Sink {
             ? EngineErrors.of(failure)
             : ApiError.internal("The engine cancelled the generation.");
       }
+      if (choice.assembly().isBroken()) {
+        return EngineErrors.brokenCall();
+      }
       if (choice.overflowed()) {
         completions.count(WorkerCounter.HANDOVER_FULL);
         return ApiError.internal("The worker could not keep up with its own engine.");
@@ -264,13 +269,26 @@ final class Completion implements ActiveRequest, Handover.Sink {
         assembly.takeText(), withTokens ? assembly.takeTokens() : null, calls(choice));
   }
 
-  private List<ToolCallAnswer> calls(Choice choice) {
-    List<ToolCallAnswer> calls = new ArrayList<>();
-    for (FunctionCall call : choice.assembly().takeCalls()) {
-      String id = CallIds.of(completions.model().toolFormat(), call, completions.seeds());
-      calls.add(new ToolCallAnswer(choice.nextCall(), id, call.name(), call.arguments()));
+  private List<ToolCallDelta> calls(Choice choice) {
+    List<ToolCallDelta> calls = new ArrayList<>();
+    for (TextAssembly.CallPart part : choice.assembly().takeCalls()) {
+      calls.add(
+          switch (part) {
+            case TextAssembly.CallBegin(FunctionCall call) ->
+                new ToolCallDelta(begin(choice, call), true);
+            case TextAssembly.MoreArguments(String text) ->
+                new ToolCallDelta(
+                    Objects.requireNonNull(choice.lastCall()).withArguments(text), false);
+          });
     }
     return calls;
+  }
+
+  private ToolCallAnswer begin(Choice choice, FunctionCall call) {
+    String id = CallIds.of(completions.model().toolFormat(), call, completions.seeds());
+    ToolCallAnswer begun = new ToolCallAnswer(choice.nextCall(), id, call.name(), call.arguments());
+    choice.told(begun);
+    return begun;
   }
 
   private static FinishReason reason(Choice choice) {

@@ -37,6 +37,16 @@ final class EngineErrors {
         503, "server_error", "cancelled", null, "The request was cancelled " + by + ".");
   }
 
+  /** What was told of a call cannot be taken back. */
+  static ApiError brokenCall() {
+    return new ApiError(
+        500,
+        "server_error",
+        "broken_tool_call",
+        null,
+        "The answer ended inside a function call, or what began as one turned out to be none.");
+  }
+
   private static String where(EngineFailure failure) {
     return failure.stage() < 0
         ? ""

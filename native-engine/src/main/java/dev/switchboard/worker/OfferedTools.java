@@ -8,8 +8,9 @@ import java.util.Set;
  *
  * @param format how the model writes calls; never {@code NONE}
  * @param parallel whether it may make more than one
+ * @param streamed whether calls are told while they are made
  */
-record OfferedTools(ToolFormat format, Set<String> functions, boolean parallel) {
+record OfferedTools(ToolFormat format, Set<String> functions, boolean parallel, boolean streamed) {
   OfferedTools {
     functions = Set.copyOf(functions);
   }

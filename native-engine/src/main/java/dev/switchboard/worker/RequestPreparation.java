@@ -84,7 +84,7 @@ final class RequestPreparation {
         PreparedRequest.Api.CHAT,
         request.options(),
         false,
-        offered(request.toolUse()),
+        offered(request.toolUse(), request.options().stream()),
         "messages",
         List.of(prompt),
         shape(request),
@@ -114,14 +114,15 @@ final class RequestPreparation {
   }
 
   /** Null when no function is offered, or the model calls them in a way that is not known. */
-  private @Nullable OfferedTools offered(ToolUse use) {
+  private @Nullable OfferedTools offered(ToolUse use, boolean streamed) {
     ToolFormat format = model.toolFormat();
     return format == ToolFormat.NONE || use.functions().isEmpty()
         ? null
         : new OfferedTools(
             format,
             use.functions().stream().map(ToolUse.Function::name).collect(Collectors.toSet()),
-            use.parallel() && use.choice() != ToolUse.Choice.NAMED);
+            use.parallel() && use.choice() != ToolUse.Choice.NAMED,
+            streamed);
   }
 
   /**

@@ -28,6 +28,19 @@ final class TextAssembly {
    */
   record PlacedToken(TokenLogprobs logprobs, int offset) {}
 
+  /** What became known of a call. */
+  sealed interface CallPart {}
+
+  /**
+   * A call, with the arguments that are known of it.
+   *
+   * @param call its arguments are empty where they come later
+   */
+  record CallBegin(FunctionCall call) implements CallPart {}
+
+  /** More arguments of the call that began last. */
+  record MoreArguments(String text) implements CallPart {}
+
   private static final int TOKEN_BYTES = 64;
   private static final int ALTERNATIVE_BYTES = 8;
 
@@ -44,9 +57,10 @@ final class TextAssembly {
   private int placedBytes;
   private int decodedEnd;
   private int releasedEnd;
-  private List<FunctionCall> calls = new ArrayList<>();
+  private List<CallPart> calls = new ArrayList<>();
   private int callBytes;
   private boolean anyCall;
+  private boolean broken;
 
   /**
    * @param placesTokens whether tokens are wanted beside the text (logprobs)
@@ -60,13 +74,19 @@ final class TextAssembly {
     this.detokenizer = detokenizer;
     this.stops = new StopStrings(stops);
     this.placesTokens = placesTokens;
-    this.parser =
-        tools == null ? null : new ToolCallParser(tools.format(), tools.functions(), new Parts());
+    this.parser = tools == null ? null : parser(tools);
     this.singleCall = tools != null && !tools.parallel();
   }
 
+  private ToolCallParser parser(OfferedTools tools) {
+    Parts parts = new Parts();
+    return tools.streamed()
+        ? ToolCallParser.streaming(tools.format(), tools.functions(), parts)
+        : new ToolCallParser(tools.format(), tools.functions(), parts);
+  }
+
   /** Where the parser puts what it has told apart. */
-  private final class Parts implements ToolCallParser.Listener {
+  private final class Parts implements ToolCallParser.StreamListener {
     @Override
     public void content(String content) {
       if (!mayEnd()) {
@@ -77,10 +97,38 @@ final class TextAssembly {
     @Override
     public void call(FunctionCall call) {
       if (!mayEnd()) {
-        calls.add(call);
-        callBytes += 2 * call.arguments().length();
+        add(new CallBegin(call), call.arguments());
         anyCall = true;
       }
+    }
+
+    @Override
+    public void opened(FunctionCall call) {
+      if (!mayEnd()) {
+        add(new CallBegin(call), "");
+      }
+    }
+
+    @Override
+    public void arguments(String piece) {
+      if (!mayEnd()) {
+        add(new MoreArguments(piece), piece);
+      }
+    }
+
+    @Override
+    public void closed() {
+      anyCall = true;
+    }
+
+    @Override
+    public void broken() {
+      broken = !mayEnd();
+    }
+
+    private void add(CallPart part, String text) {
+      calls.add(part);
+      callBytes += 2 * text.length();
     }
   }
 
@@ -151,15 +199,20 @@ final class TextAssembly {
     return taken;
   }
 
-  /** Calls that nobody took yet. */
-  List<FunctionCall> takeCalls() {
+  /** What nobody took yet of the calls, in order. */
+  List<CallPart> takeCalls() {
     if (calls.isEmpty()) {
       return List.of();
     }
-    List<FunctionCall> taken = calls;
+    List<CallPart> taken = calls;
     calls = new ArrayList<>();
     callBytes = 0;
     return taken;
+  }
+
+  /** Whether a call that was told in part turned out to be none, or was not ended. */
+  boolean isBroken() {
+    return broken;
   }
 
   /** Whether there was any call. */

@@ -2,6 +2,7 @@ package dev.switchboard.toolcall;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -10,8 +11,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is a call and what is text, for every format and however the text was cut. */
 class ToolCallParserTest {
@@ -36,6 +39,59 @@ class ToolCallParserTest {
     public String toString() {
       return "'" + content + "' " + calls;
     }
+  }
+
+  /** Joins what is told of calls while they are made. */
+  static final class Streamed implements ToolCallParser.StreamListener {
+    final Told told = new Told();
+    final List<String> pieces = new ArrayList<>();
+    FunctionCall open = new FunctionCall("", "", null);
+    boolean broken;
+
+    @Override
+    public void content(String text) {
+      told.content(text);
+    }
+
+    @Override
+    public void call(FunctionCall call) {
+      told.call(call);
+    }
+
+    @Override
+    public void opened(FunctionCall call) {
+      open = call;
+    }
+
+    @Override
+    public void arguments(String piece) {
+      pieces.add(piece);
+      open = new FunctionCall(open.name(), open.arguments() + piece, open.id());
+    }
+
+    @Override
+    public void closed() {
+      told.call(open);
+    }
+
+    @Override
+    public void broken() {
+      broken = true;
+    }
+  }
+
+  static Streamed stream(ToolFormat format, int cut, String text) {
+    return stream(format, cut, text, FUNCTIONS);
+  }
+
+  static Streamed stream(ToolFormat format, int cut, String text, Set<String> functions) {
+    Streamed streamed = new Streamed();
+    ToolCallParser parser = ToolCallParser.streaming(format, functions, streamed);
+    for (int at = 0; at < text.length(); at += cut) {
+      parser.accept(text.substring(at, Math.min(text.length(), at + cut)));
+    }
+    parser.finish();
+    return streamed;
   }
 
   static Told parse(ToolFormat format, String... pieces) {
@@ -158,7 +214,8 @@ class ToolCallParserTest {
         sample(f, "just [text]", "just [text]"),
         sample(
             f,
-            "[TOOL_CALLS][{\"name\": \"add\", \"arguments\": {\"a\": -1.5}, \"id\": \"abcdefghi\"}]",
+            "[TOOL_CALLS][{\"name\": \"add\", \"arguments\": {\"a\": -1.5}, \"id\":"
+                + " \"abcdefghi\"}]",
             "",
             "add({\"a\": -1.5})abcdefghi"),
         sample(
@@ -221,6 +278,68 @@ class ToolCallParserTest {
 
     assertEquals(List.of("add({})"), told.calls);
     assertEquals(1, parser.calls());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          HERMES  | <tool_call>{"name":"add","arguments":{"a":[1,{"b":"}"}]}}</tool_call>  | {"a":[1,{"b":"}"}]}
+          MISTRAL | [TOOL_CALLS][{"name":"add","arguments":{"text":"é \\"x\\""}}]          | {"text":"é \\"x\\""}
+          LLAMA   | {"name":"add","parameters":{"a":1}}                                    | {"a":1}
+          LLAMA   | {"type":"function","name":"add","parameters":{}}                       | {}
+          """)
+  void argumentsAreToldAsTheyCome(ToolFormat format, String text, String arguments) {
+    Streamed streamed = stream(format, 1, text);
+
+    assertEquals("'' [add(" + arguments + ")]", streamed.told.toString());
+    assertEquals(arguments.length(), streamed.pieces.size());
+    assertEquals(parse(format, text).toString(), stream(format, 5, text).told.toString());
+  }
+
+  @Test
+  void aCallIsOpenedWhenItsArgumentsBegin() {
+    Streamed streamed = new Streamed();
+    ToolCallParser parser = ToolCallParser.streaming(ToolFormat.HERMES, FUNCTIONS, streamed);
+
+    parser.accept("Hm. <tool_call>{\"name\":\"add\",\"arguments\":");
+    assertEquals("", streamed.open.name());
+    parser.accept("{\"a\":");
+
+    assertEquals("Hm.", streamed.told.content.toString());
+    assertEquals(new FunctionCall("add", "{\"a\":", null), streamed.open);
+    assertEquals(0, parser.calls());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "<tool_call>{\"name\":\"add\",\"arguments\":{\"a\":",
+        "<tool_call>{\"name\":\"add\",\"arguments\":{\"a\":x}}</tool_call> more",
+        "<tool_call>{\"name\":\"add\",\"arguments\":{},\"arguments\":{\"a\":1}}</tool_call>",
+        "<tool_call>{\"name\":\"add\",\"arguments\":{},\"name\":\"weather\"}</tool_call>",
+        "<tool_call>{\"name\":\"add\",\"arguments\":{},\"parameters\":{}}</tool_call>"
+      })
+  void whatBeganAsACallAndIsNoneIsBroken(String text) {
+    for (int cut = 1; cut < text.length(); cut++) {
+      Streamed streamed = stream(ToolFormat.HERMES, cut, text);
+
+      assertTrue(streamed.broken, text);
+      assertEquals("'' []", streamed.told.toString());
+    }
+  }
+
+  @Test
+  void callsWhoseArgumentsAreNotKnownToBeOnesAreToldAtOnce() {
+    String late = "<tool_call>{\"arguments\":{\"a\":1},\"name\":\"add\"}</tool_call>";
+    String quoted = "<tool_call>{\"name\":\"add\",\"arguments\":\"{}\"}</tool_call>";
+    String other = "<tool_call>{\"name\":\"other\",\"arguments\":{}}</tool_call>";
+
+    Streamed streamed = stream(ToolFormat.HERMES, 1, late + quoted + other);
+
+    assertEquals("'" + other + "' [add({\"a\":1}), add({})]", streamed.told.toString());
+    assertEquals(List.of(), streamed.pieces);
   }
 
   @Test
