@@ -66,7 +66,11 @@ class HostileUpstreamIT {
             OK + JSON + CHUNKED + length + "\r\n7\r\n" + FIRST + "\r\n0\r\n\r\n",
             OK + JSON + "Transfer-Encoding: gzip\r\n\r\n" + FIRST,
             OK + JSON + "Transfer-Encoding: identity\r\n" + length + "\r\n" + FIRST,
-            OK + JSON + "Transfer-Encoding: chunked, identity\r\n\r\n7\r\n" + FIRST + "\r\n0\r\n\r\n",
+            OK
+                + JSON
+                + "Transfer-Encoding: chunked, identity\r\n\r\n7\r\n"
+                + FIRST
+                + "\r\n0\r\n\r\n",
             OK + JSON + "Transfer-Encoding: xchunked\r\n\r\n7\r\n" + FIRST + "\r\n0\r\n\r\n",
             OK + JSON + CHUNKED + CHUNKED + "\r\n7\r\n" + FIRST + "\r\n0\r\n\r\n",
             OK.replace("1.1", "1.0") + JSON + CHUNKED + "\r\n7\r\n" + FIRST + "\r\n0\r\n\r\n",
@@ -214,7 +218,8 @@ class HostileUpstreamIT {
     assertNotNull(one);
     assertNotNull(two);
     assertNotEquals(one.connection(), two.connection());
-    assertTrue(List.of(one, two).stream().noneMatch(s -> s.after().equals("reused")), one + "" + two);
+    assertTrue(
+        List.of(one, two).stream().noneMatch(s -> s.after().equals("reused")), one + "" + two);
     assertTrue(
         List.of(one, two).stream().noneMatch(s -> s.after().equals("left open")), one + "" + two);
   }
@@ -225,6 +230,8 @@ class HostileUpstreamIT {
 
   private static String name(String bytes) {
     String text = bytes.substring(0, Math.min(90, bytes.length()));
-    return bytes.length() + ": " + text.replace("\r", "\\r").replace("\n", "\\n").replaceAll("[^\\x20-\\x7e]", "?");
+    return bytes.length()
+        + ": "
+        + text.replace("\r", "\\r").replace("\n", "\\n").replaceAll("[^\\x20-\\x7e]", "?");
   }
 }

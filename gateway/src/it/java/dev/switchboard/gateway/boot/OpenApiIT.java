@@ -133,6 +133,7 @@ class OpenApiIT {
     gateway.admin("POST", "/admin/v1/keys", "{\"name\":\"viewer\",\"role\":\"viewer\"}");
     gateway.admin("PUT", "/admin/v1/tenants/gold", "{\"weight\":2}");
     gateway.admin("PUT", "/admin/v1/slo-classes/live", "{\"ttft_ms\":90}");
+    gateway.admin("PUT", "/admin/v1/splits/alias", "{\"targets\":[{\"model\":\"m\"}]}");
     gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false), "X-Request-Id", "documented");
     gateway.timeline("documented");
     String replica = gateway.fleet().replicas().iterator().next().id();

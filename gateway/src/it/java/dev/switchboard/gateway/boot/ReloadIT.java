@@ -118,6 +118,29 @@ class ReloadIT {
   }
 
   @Test
+  void aSplitOfTheStoreLeadsANameToAModelAtOnce() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      String path = "/admin/v1/splits/org%2Falias";
+      String aliased = InProcessGateway.chat(false).replace("\"m\"", "\"org/alias\"");
+      assertEquals(404, gateway.post(InProcessGateway.CHAT, aliased).statusCode());
+
+      String split = "{\"targets\":[{\"model\":\"m\",\"weight\":2}]}";
+      assertEquals(200, gateway.admin("PUT", path, split).statusCode());
+
+      assertEquals(200, gateway.post(InProcessGateway.CHAT, aliased).statusCode());
+      JsonNode listed = gateway.adminJson("/admin/v1/splits").path("splits").path(0);
+      assertEquals("org/alias", listed.path("name").asText());
+      assertTrue(listed.path("stored").asBoolean());
+      HttpResponse<String> nowhere =
+          gateway.admin("PUT", path, "{\"targets\":[{\"model\":\"nobody\"}]}");
+      assertEquals(400, nowhere.statusCode());
+      assertEquals("targets", JSON.readTree(nowhere.body()).path("error").path("param").asText());
+      assertEquals(200, gateway.admin("DELETE", path, "").statusCode());
+      assertEquals(404, gateway.post(InProcessGateway.CHAT, aliased).statusCode());
+    }
+  }
+
+  @Test
   void aTenantThatHasUsedItsTokensIsRefusedAsOpenAiWould() throws Exception {
     try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
       gateway.admin("PUT", "/admin/v1/tenants/default", "{\"tokens_per_day\":11}");

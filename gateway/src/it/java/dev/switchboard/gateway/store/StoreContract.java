@@ -11,6 +11,7 @@ import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.identity.Consumption;
 import dev.switchboard.gateway.identity.Tenant;
 import dev.switchboard.gateway.identity.UsageMeter;
+import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -56,10 +57,14 @@ abstract class StoreContract {
     ApiKey key = key("app", 7L);
     Tenant tenant = new Tenant("gold", 2.5, 60, 1000, 8, 100_000, 2_000_000);
     SloClass sloClass = new SloClass("live", 100, 12.5, 900, 70, 0.995, 7);
+    RouteSpec route =
+        new RouteSpec(
+            "org/m:1", List.of(new RouteSpec.Target("m", 0.5)), List.of("n"), null, "weighted");
     done(store.create(key));
     done(store.create(key("second", null)));
     done(store.put(tenant));
     done(store.put(sloClass));
+    done(store.put(route));
     store.close();
 
     store = opened(meter);
@@ -68,7 +73,8 @@ abstract class StoreContract {
     assertEquals(List.of(key, key("second", null)), read.keys());
     assertEquals(List.of(tenant), read.tenants());
     assertEquals(List.of(sloClass), read.classes());
-    assertEquals(4, read.revision());
+    assertEquals(List.of(route), read.routes());
+    assertEquals(5, read.revision());
   }
 
   @Test

@@ -134,6 +134,7 @@ public final class AdminServer extends VerticleBase {
     TenantRoutes.add(admin, store);
     RecordRoutes.add(admin, store, epochMs);
     ConfigRoutes.add(admin, store, control);
+    SplitRoutes.add(admin, store, control);
     admin.close();
     routes = admin.routes();
     return router;

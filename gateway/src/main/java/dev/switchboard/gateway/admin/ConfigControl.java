@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admin;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.openai.ApiException;
 import java.util.List;
@@ -12,6 +13,16 @@ public interface ConfigControl {
 
   /** The service classes, those of the store among them. */
   SloConfig slo();
+
+  /** What becomes of names, what the store says among it. */
+  List<RouteSpec> routes();
+
+  /**
+   * Whether a route can be followed.
+   *
+   * @throws IllegalArgumentException when it leads to a model that nobody serves
+   */
+  void check(RouteSpec route);
 
   /**
    * Reads the configuration again and puts it in force as a whole; it reads a file.

@@ -45,8 +45,7 @@ final class ConfigRoutes {
             objective == null ? USUAL_OBJECTIVE : objective,
             or(windowDays, USUAL_WINDOW_DAYS));
       } catch (IllegalArgumentException e) {
-        String[] message = String.valueOf(e.getMessage()).split(" ", 2);
-        throw JsonInput.refused(message[0].replace('-', '_'), message[1]);
+        throw JsonInput.refused(e);
       }
     }
 

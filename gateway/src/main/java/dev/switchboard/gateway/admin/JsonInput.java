@@ -141,6 +141,12 @@ final class JsonInput {
     return context.request().getParam(name);
   }
 
+  /** What a record complained about when it was made; its first word is the field. */
+  static ApiException refused(IllegalArgumentException cause) {
+    String[] message = String.valueOf(cause.getMessage()).split(":? ", 2);
+    return refused(message[0].replace('-', '_'), message.length > 1 ? message[1] : "is wrong");
+  }
+
   static ApiException refused(String field, String complaint) {
     return new ApiException(ApiError.invalid(field, field + " " + complaint + "."));
   }

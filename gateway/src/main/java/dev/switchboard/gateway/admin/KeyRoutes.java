@@ -95,8 +95,7 @@ final class KeyRoutes {
           wanted.tenant() == null ? Caller.DEFAULT_TENANT : wanted.tenant(),
           wanted.role() == null ? Role.APP : Role.of(wanted.role()));
     } catch (IllegalArgumentException e) {
-      String[] message = String.valueOf(e.getMessage()).split(" ", 2);
-      throw JsonInput.refused(message[0], message[1]);
+      throw JsonInput.refused(e);
     }
   }
 

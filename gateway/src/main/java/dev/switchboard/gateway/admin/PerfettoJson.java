@@ -20,9 +20,9 @@ import org.jspecify.annotations.Nullable;
  * One request in the trace event format that Perfetto and Chrome's tracing view open: the gateway's
  * event loop, the engine's loop and every stage and rank on one clock, that of the gateway.
  *
- * <p>Times are microseconds since the request was accepted. A lane's slice spans a step of the whole
- * batch; how much of it was computing and how much waiting stands in its arguments, for the order of
- * the two inside a step is not recorded.
+ * <p>Times are microseconds since the request was accepted. A lane's slice spans a step of the
+ * whole batch; how much of it was computing and how much waiting stands in its arguments, for the
+ * order of the two inside a step is not recorded.
  */
 final class PerfettoJson {
   private static final double NANOS_PER_US = 1e3;
@@ -87,8 +87,7 @@ final class PerfettoJson {
     thread(GATEWAY, ATTEMPTS, "attempts");
     for (FlightRecord.Attempt attempt : record.attempts()) {
       String name = "attempt " + attempt.number() + " at " + attempt.replica();
-      ObjectNode slice =
-          slice(GATEWAY, ATTEMPTS, name, attempt.startNanos(), attempt.endNanos());
+      ObjectNode slice = slice(GATEWAY, ATTEMPTS, name, attempt.startNanos(), attempt.endNanos());
       slice.putObject("args").put("error", attempt.error());
     }
     for (FlightRecord.Interval stall : record.stalls()) {

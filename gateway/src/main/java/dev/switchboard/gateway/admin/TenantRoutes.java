@@ -38,8 +38,7 @@ final class TenantRoutes {
             or(tokensPerDay),
             or(tokensPerMonth));
       } catch (IllegalArgumentException e) {
-        String[] message = String.valueOf(e.getMessage()).split(" ", 2);
-        throw JsonInput.refused(message[0], message[1]);
+        throw JsonInput.refused(e);
       }
     }
 

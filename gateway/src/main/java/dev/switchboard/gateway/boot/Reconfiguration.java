@@ -9,6 +9,7 @@ import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenants;
+import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
@@ -192,7 +193,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     house.keys().stored(snapshot.keys());
     tenants.set(snapshot.tenants());
     house.usage().quotas().tenants(snapshot.tenants());
-    rebuild(house.router());
+    rebuild(router(config));
   }
 
   @Override
@@ -247,7 +248,36 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     house.admission().tenants(limits());
   }
 
+  @Override
+  public synchronized List<RouteSpec> routes() {
+    return routes(config);
+  }
+
+  @Override
+  public synchronized void check(RouteSpec route) {
+    Router _ = new Router(config.routing(), List.of(route), house.fleet().models());
+  }
+
   private Router router(GatewayConfig wanted) {
-    return new Router(wanted.routing(), wanted.routes(), house.fleet().models());
+    // The configuration's own first: its complaints name its keys.
+    Router configured = new Router(wanted.routing(), wanted.routes(), house.fleet().models());
+    return stored.routes().isEmpty()
+        ? configured
+        : new Router(wanted.routing(), routes(wanted), house.fleet().models());
+  }
+
+  /** A route of the store that leads to a model which nobody serves any more is left out. */
+  private List<RouteSpec> routes(GatewayConfig wanted) {
+    Map<String, RouteSpec> routes = new LinkedHashMap<>();
+    wanted.routes().forEach(each -> routes.put(each.name(), each));
+    for (RouteSpec each : stored.routes()) {
+      try {
+        Router _ = new Router(wanted.routing(), List.of(each), house.fleet().models());
+        routes.put(each.name(), each);
+      } catch (IllegalArgumentException e) {
+        LOG.warn("stored_route_left_out name={} reason=\"{}\"", each.name(), e.getMessage());
+      }
+    }
+    return List.copyOf(routes.values());
   }
 }

@@ -1,6 +1,8 @@
 package dev.switchboard.gateway.http;
 
+import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -14,6 +16,11 @@ import org.jspecify.annotations.Nullable;
  * asked for the first time, off the event loop. Safe on any thread.
  */
 public final class OpenApiDocument {
+  private static final ObjectMapper YAML =
+      JsonMapper.builder(new YAMLFactory())
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .build();
+
   private final Class<?> beside;
   private volatile @Nullable String json;
 
@@ -32,7 +39,7 @@ public final class OpenApiDocument {
   private String read() throws IOException {
     try (InputStream yaml = beside.getResourceAsStream("openapi.yaml")) {
       Objects.requireNonNull(yaml, "openapi.yaml is packaged");
-      String text = new ObjectMapper(new YAMLFactory()).readTree(yaml).toString();
+      String text = YAML.readTree(yaml).toString();
       json = text;
       return text;
     }

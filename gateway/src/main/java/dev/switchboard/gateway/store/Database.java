@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Database implements AutoCloseable {
   /** The newest migration among the resources of this package. */
-  static final String SCHEMA_VERSION = "1";
+  static final String SCHEMA_VERSION = "2";
 
   private static final String CONNECTION_TROUBLE = "08";
   private static final String CONSTRAINT = "23";

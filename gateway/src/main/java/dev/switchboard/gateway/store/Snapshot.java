@@ -2,6 +2,7 @@ package dev.switchboard.gateway.store;
 
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.Tenant;
+import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import java.util.List;
 
@@ -11,12 +12,17 @@ import java.util.List;
  * @param revision grows with every change of what stands here
  */
 public record Snapshot(
-    long revision, List<ApiKey> keys, List<Tenant> tenants, List<SloClass> classes) {
-  public static final Snapshot EMPTY = new Snapshot(-1, List.of(), List.of(), List.of());
+    long revision,
+    List<ApiKey> keys,
+    List<Tenant> tenants,
+    List<SloClass> classes,
+    List<RouteSpec> routes) {
+  public static final Snapshot EMPTY = new Snapshot(-1, List.of(), List.of(), List.of(), List.of());
 
   public Snapshot {
     keys = List.copyOf(keys);
     tenants = List.copyOf(tenants);
     classes = List.copyOf(classes);
+    routes = List.copyOf(routes);
   }
 }

@@ -5,6 +5,7 @@ import dev.switchboard.gateway.identity.Consumption;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenant;
 import dev.switchboard.gateway.identity.UsageMeter;
+import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
@@ -182,6 +183,26 @@ public final class Store implements AutoCloseable {
         tables -> {
           SloClass before = tables.sloClass(name);
           tables.deleteClass(name);
+          return before;
+        });
+  }
+
+  /** Sets what becomes of a name; what it was, or null. */
+  public CompletableFuture<@Nullable RouteSpec> put(RouteSpec route) {
+    return change(
+        tables -> {
+          RouteSpec before = tables.route(route.name());
+          tables.put(route);
+          return before;
+        });
+  }
+
+  /** Forgets what was set for a name; what it was, or null. */
+  public CompletableFuture<@Nullable RouteSpec> deleteRoute(String name) {
+    return change(
+        tables -> {
+          RouteSpec before = tables.route(name);
+          tables.deleteRoute(name);
           return before;
         });
   }

@@ -1,10 +1,13 @@
 package dev.switchboard.gateway.store;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Consumption;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenant;
+import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -17,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Every statement of the store; each takes its values as parameters. */
 final class Tables {
+  private static final ObjectMapper JSON = new ObjectMapper();
   private static final long KEEP_WRITERS_MS = 90L * 86_400_000;
 
   private final Connection connection;
@@ -43,7 +47,7 @@ final class Tables {
   Snapshot snapshot() throws SQLException {
     // The revision first: a change between the statements then only means one more read.
     long revision = revision();
-    return new Snapshot(revision, keys(), tenants(), classes());
+    return new Snapshot(revision, keys(), tenants(), classes(), routes());
   }
 
   // ------------------------------------------------------------------ keys
@@ -172,6 +176,40 @@ final class Tables {
 
   void deleteClass(String name) throws SQLException {
     update("DELETE FROM slo_class WHERE name = ?", name);
+  }
+
+  // ------------------------------------------------------------------ routes
+
+  private List<RouteSpec> routes() throws SQLException {
+    return all("SELECT spec FROM route ORDER BY name", row -> read(row.getString(1)));
+  }
+
+  @Nullable RouteSpec route(String name) throws SQLException {
+    return one("SELECT spec FROM route WHERE name = ?", row -> read(row.getString(1)), null, name);
+  }
+
+  private static RouteSpec read(String spec) throws SQLException {
+    try {
+      return JSON.readValue(spec, RouteSpec.class);
+    } catch (JsonProcessingException e) {
+      throw new SQLException("a stored route is none: " + e.getOriginalMessage(), e);
+    }
+  }
+
+  void put(RouteSpec route) throws SQLException {
+    deleteRoute(route.name());
+    try {
+      update(
+          "INSERT INTO route (name, spec) VALUES (?, ?)",
+          route.name(),
+          JSON.writeValueAsString(route));
+    } catch (JsonProcessingException e) {
+      throw new SQLException("a route is always JSON", e);
+    }
+  }
+
+  void deleteRoute(String name) throws SQLException {
+    update("DELETE FROM route WHERE name = ?", name);
   }
 
   // ------------------------------------------------------------------ audit

@@ -45,7 +45,9 @@ class PerfettoJsonTest {
     JsonNode document = PerfettoJson.of(record());
 
     Set<String> named =
-        document.path("traceEvents").valueStream()
+        document
+            .path("traceEvents")
+            .valueStream()
             .filter(event -> event.path("name").asText().equals("thread_name"))
             .map(PerfettoJsonTest::track)
             .collect(Collectors.toSet());
@@ -69,7 +71,9 @@ class PerfettoJsonTest {
   }
 
   private static List<JsonNode> slices(JsonNode document, String prefix) {
-    return document.path("traceEvents").valueStream()
+    return document
+        .path("traceEvents")
+        .valueStream()
         .filter(event -> event.path("ph").asText().equals("X"))
         .filter(event -> event.path("name").asText().startsWith(prefix))
         .toList();
@@ -93,8 +97,7 @@ class PerfettoJsonTest {
     now += 30_000;
     flight.stallEnds();
     now += 370_000;
-    flight.timelines(
-        List.of(timeline(base)), new EngineStamps(base + 10_000, base + 780_000));
+    flight.timelines(List.of(timeline(base)), new EngineStamps(base + 10_000, base + 780_000));
     flight.mark(Mark.UPSTREAM_ENDED);
     now += 100_000;
     return flight.finish(Outcome.OK, 200, null);

@@ -1,0 +1,98 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.gateway.routing.RouteSpec;
+import dev.switchboard.gateway.store.Store;
+import dev.switchboard.openai.ApiException;
+import io.vertx.core.Future;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.ext.web.RoutingContext;
+import java.util.Comparator;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which models serve a name, and in which shares. What is set here stands over the configuration's
+ * route of that name until it is deleted.
+ */
+final class SplitRoutes {
+  private final Store store;
+  private final ConfigControl control;
+
+  private SplitRoutes(Store store, ConfigControl control) {
+    this.store = store;
+    this.control = control;
+  }
+
+  /** What becomes of a name. */
+  record Wanted(
+      @Nullable List<RouteSpec.Target> targets,
+      @Nullable List<String> fallbacks,
+      @Nullable String policy,
+      @Nullable String shadow) {}
+
+  static void add(AdminRouter router, Store store, ConfigControl control) {
+    SplitRoutes routes = new SplitRoutes(store, control);
+    router.read("/admin/v1/splits", routes::list);
+    router.change(HttpMethod.PUT, "/admin/v1/splits/:name", Role.ADMIN, routes::put);
+    router.change(HttpMethod.DELETE, "/admin/v1/splits/:name", Role.ADMIN, routes::delete);
+  }
+
+  private void list(RoutingContext context) {
+    List<String> stored = store.snapshot().routes().stream().map(RouteSpec::name).toList();
+    Page.answer(
+        context,
+        "splits",
+        control.routes().stream().sorted(Comparator.comparing(RouteSpec::name)).toList(),
+        RouteSpec::name,
+        each -> json(each).put("stored", stored.contains(each.name())));
+  }
+
+  private Future<Change> put(RoutingContext context, byte[] body) {
+    RouteSpec route = checked(JsonInput.path(context, "name"), JsonInput.read(body, Wanted.class));
+    return Future.fromCompletionStage(store.put(route), context.vertx().getOrCreateContext())
+        .map(before -> Change.of(json(route), before == null ? null : json(before), json(route)));
+  }
+
+  private RouteSpec checked(String name, Wanted wanted) {
+    try {
+      RouteSpec route =
+          new RouteSpec(
+              name, wanted.targets(), wanted.fallbacks(), wanted.policy(), wanted.shadow());
+      control.check(route);
+      return route;
+    } catch (IllegalArgumentException e) {
+      // Routing names the key of a list of routes, of which this is the only one.
+      throw JsonInput.refused(
+          new IllegalArgumentException(
+              String.valueOf(e.getMessage()).replaceFirst("^routes\\.0\\.", ""), e));
+    }
+  }
+
+  private Future<Change> delete(RoutingContext context, byte[] body) {
+    String name = JsonInput.path(context, "name");
+    return Future.fromCompletionStage(store.deleteRoute(name), context.vertx().getOrCreateContext())
+        .map(
+            before -> {
+              if (before == null) {
+                throw new ApiException(AdminServer.noSuch("split in the store"));
+              }
+              ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
+              return Change.of(answer.put("deleted", true), json(before), null);
+            });
+  }
+
+  private static ObjectNode json(RouteSpec route) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode().put("name", route.name());
+    ArrayNode targets = json.putArray("targets");
+    for (RouteSpec.Target target : route.targets()) {
+      Double weight = target.weight();
+      targets.addObject().put("model", target.model()).put("weight", weight == null ? 1 : weight);
+    }
+    route.fallbacks().forEach(json.putArray("fallbacks")::add);
+    return json.put("policy", route.policy()).put("shadow", route.shadow());
+  }
+}
