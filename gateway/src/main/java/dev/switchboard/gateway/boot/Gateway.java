@@ -66,6 +66,7 @@ final class Gateway {
   private final NanoClock clock;
   private final Admission admission;
   private final AtomicBoolean announced = new AtomicBoolean();
+  private volatile boolean listening;
   private final AtomicBoolean stopped = new AtomicBoolean();
   private final Vertx vertx;
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
@@ -166,6 +167,7 @@ final class Gateway {
       Runnable despair,
       Supplier<GatewayConfig> source) {
     Gateway gateway = new Gateway(config, fleet, events, clock, bootSeconds, despair, source);
+    gateway.listening = true;
     gateway.announce();
     return gateway;
   }
@@ -306,6 +308,10 @@ final class Gateway {
 
   /** Says that the gateway is ready, or that it never will be; once. */
   private void announce() {
+    // A replica may be ready before there is an address to tell.
+    if (!listening) {
+      return;
+    }
     if (fleet.everyModelReady() && announced.compareAndSet(false, true)) {
       Map<String, Object> members = urls();
       Set<String> models = fleet.models();
