@@ -12,12 +12,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.StringTokenizer;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** A server that takes part in a measurement: a process on one core, with what it used of it. */
 final class ServerProcess implements AutoCloseable {
   private static final int STOP_SECONDS = 10;
+  private static final int START_MS = 90_000;
 
   /** Linux counts a process's time in these. */
   private static final double TICK_SECONDS = 0.01;
@@ -54,17 +56,31 @@ final class ServerProcess implements AutoCloseable {
     return new ServerProcess(builder.start(), log);
   }
 
-  /** Waits for a line of its standard output; later ones are read and dropped. */
+  /** Waits for a line of its standard output, for a while; later ones are read and dropped. */
   String await(Predicate<String> wanted) throws IOException {
+    AtomicBoolean found = new AtomicBoolean();
+    Thread.ofVirtual().start(() -> endUnless(found));
     BufferedReader reader =
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     for (String line = reader.readLine(); line != null; line = reader.readLine()) {
       if (wanted.test(line)) {
+        found.set(true);
         Thread.ofPlatform().daemon().start(() -> drop(reader));
         return line;
       }
     }
     throw new IOException(process.info().command().orElse("?") + " ended:\n" + tail());
+  }
+
+  private void endUnless(AtomicBoolean found) {
+    try {
+      Thread.sleep(START_MS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    if (!found.get()) {
+      process.destroyForcibly();
+    }
   }
 
   private static void drop(BufferedReader reader) {

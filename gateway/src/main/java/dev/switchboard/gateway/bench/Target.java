@@ -66,6 +66,7 @@ record Target(
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "-Xmx512m", "-Xshare:auto"));
     command.add("-Dswitchboard.home=" + home);
+    command.add("-Dswitchboard.state=" + directory.resolve(name.replace(' ', '-')));
     if (agent != null) {
       command.add("-javaagent:" + agent);
       command.add("-Dotel.javaagent.configuration-file=" + home.resolve("otel/agent.properties"));
