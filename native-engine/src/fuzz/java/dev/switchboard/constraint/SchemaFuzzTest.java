@@ -96,10 +96,11 @@ class SchemaFuzzTest {
       return Arbitraries.oneOf(leaves);
     }
     return Arbitraries.frequencyOf(
-        Tuple.of(4, Arbitraries.oneOf(leaves)),
-        Tuple.of(4, Arbitraries.lazy(() -> objects(depth - 1))),
-        Tuple.of(2, Arbitraries.lazy(() -> arrays(depth - 1))),
-        Tuple.of(2, Arbitraries.lazy(() -> combined(depth - 1))));
+        Tuple.of(8, Arbitraries.oneOf(leaves)),
+        Tuple.of(1, merged()),
+        Tuple.of(8, Arbitraries.lazy(() -> objects(depth - 1))),
+        Tuple.of(4, Arbitraries.lazy(() -> arrays(depth - 1))),
+        Tuple.of(4, Arbitraries.lazy(() -> combined(depth - 1))));
   }
 
   private static ObjectNode object(String name, String value) {
@@ -174,6 +175,20 @@ class SchemaFuzzTest {
             });
   }
 
+  /** Strings, or numbers, of which several things are asked at once. */
+  private static Arbitrary<ObjectNode> merged() {
+    return Arbitraries.oneOf(strings(), numbers("number"))
+        .flatMap(
+            first ->
+                (first.get("type").asText().equals("string") ? strings() : numbers("number"))
+                    .map(
+                        second -> {
+                          ObjectNode node = MAPPER.createObjectNode();
+                          node.putArray("allOf").add(first).add(second);
+                          return node;
+                        }));
+  }
+
   private static void put(ObjectNode node, String name, @Nullable Integer value) {
     if (value != null) {
       node.put(name, value);
@@ -189,7 +204,7 @@ class SchemaFuzzTest {
             bound.injectNull(0.4),
             Arbitraries.of(true, false),
             Arbitraries.of(true, false),
-            Arbitraries.of(1.0, 0.01, 3.0).injectNull(0.95))
+            Arbitraries.of(1.0, 0.1, 0.01, 0.1, 0.01, 0.001, 3.0).injectNull(0.85))
         .as(
             (first, second, openFirst, openSecond, step) -> {
               ObjectNode node = object("type", type);

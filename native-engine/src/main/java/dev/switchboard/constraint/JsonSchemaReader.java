@@ -466,12 +466,10 @@ final class JsonSchemaReader {
     int least = keywords.count("minLength", 0);
     int most = keywords.count("maxLength", -1);
     List<RegexNfa> expressions = new ArrayList<>();
-    String pattern = keywords.string("pattern");
-    if (pattern != null) {
+    for (String pattern : keywords.strings("pattern")) {
       expressions.add(RegexReader.read(pattern, keywords.path("pattern"), true, budget));
     }
-    String format = keywords.string("format");
-    if (format != null) {
+    for (String format : keywords.strings("format")) {
       StringFormat known = StringFormat.of(format);
       if (known == null) {
         throw keywords.wrong("format", "is not one of those supported");
@@ -505,10 +503,12 @@ final class JsonSchemaReader {
           ? new Call(JsonRules.INTEGER)
           : step == null ? new Call(JsonRules.NUMBER) : NumberRules.decimals(step.scale());
     }
-    if (!integer && step != null) {
-      throw keywords.wrong("multipleOf", "other than 1 beside a bound is not supported");
+    if (integer) {
+      return NumberRules.integers(least, most);
     }
-    return integer ? NumberRules.integers(least, most) : NumberRules.numbers(least, most);
+    return step == null
+        ? NumberRules.numbers(least, most)
+        : NumberRules.decimals(step.scale(), least, most);
   }
 
   /** The stricter of an including and an excluding bound; sign is 1 for the lower side. */

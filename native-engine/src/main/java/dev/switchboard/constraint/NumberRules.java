@@ -24,7 +24,12 @@ import org.jspecify.annotations.Nullable;
 final class NumberRules {
   private static final BigInteger MOST = BigInteger.TEN.pow(JsonRules.INTEGER_DIGITS);
 
-  private NumberRules() {}
+  /** Most digits behind the point; -1 for as many as bounds need. */
+  private final int places;
+
+  private NumberRules(int places) {
+    this.places = places;
+  }
 
   /**
    * One side of a range.
@@ -139,8 +144,17 @@ final class NumberRules {
     }
   }
 
-  /** Numbers of a range, without exponent where it has a bound. */
+  /** Numbers of a range, without exponent. */
   static Expression numbers(@Nullable Bound least, @Nullable Bound most) {
+    return new NumberRules(-1).within(least, most);
+  }
+
+  /** Numbers of a range with at most so many digits behind the point. */
+  static Expression decimals(int places, @Nullable Bound least, @Nullable Bound most) {
+    return places == 0 ? integers(least, most) : new NumberRules(places).within(least, most);
+  }
+
+  private Expression within(@Nullable Bound least, @Nullable Bound most) {
     Bound low = least == null ? new Bound(new BigDecimal(beyond(most).negate()), true) : least;
     Bound high = most == null ? new Bound(new BigDecimal(beyond(least)), true) : most;
     List<Expression> options = new ArrayList<>();
@@ -154,7 +168,7 @@ final class NumberRules {
     return new Expression.Choice(options);
   }
 
-  private static Expression magnitudes(Bound low, Bound high) {
+  private Expression magnitudes(Bound low, Bound high) {
     BigInteger first = low.value.toBigInteger();
     BigInteger last = high.value.toBigInteger();
     if (first.equals(last)) {
@@ -166,7 +180,7 @@ final class NumberRules {
     Expression between = naturals(first.add(BigInteger.ONE), last.subtract(BigInteger.ONE));
     return choice(
         sequence(text(first.toString()), fraction(low, null)),
-        sequence(between, optional(anyFraction(JsonRules.FRACTION_DIGITS))),
+        sequence(between, optional(anyFraction(places < 0 ? JsonRules.FRACTION_DIGITS : places))),
         sequence(text(last.toString()), fraction(null, high)));
   }
 
@@ -175,10 +189,11 @@ final class NumberRules {
   }
 
   /** Nothing or a fraction, above that of low and below that of high. */
-  private static Expression fraction(@Nullable Bound low, @Nullable Bound high) {
+  private Expression fraction(@Nullable Bound low, @Nullable Bound high) {
     String from = low == null ? "" : low.fraction();
     String to = high == null ? "" : high.fraction();
-    int digits = Math.max(JsonRules.FRACTION_DIGITS, Math.max(from.length(), to.length()) + 1);
+    int exact = Math.max(JsonRules.FRACTION_DIGITS, Math.max(from.length(), to.length()) + 1);
+    int digits = places < 0 ? exact : places;
     Tight walk = new Tight(from, to);
     int nodes = 4 * (digits + 1);
     List<Edge> edges = new ArrayList<>();

@@ -1,7 +1,9 @@
 package dev.switchboard.constraint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.POJONode;
 import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -174,14 +176,36 @@ final class SchemaKeywords {
   }
 
   @Nullable String string(String name) {
+    List<String> found = strings(name);
+    return found.isEmpty() ? null : found.getFirst();
+  }
+
+  /** A string, or several that schemas which hold at once have; empty when absent. */
+  List<String> strings(String name) {
     JsonNode value = node.get(name);
-    if (value == null) {
-      return null;
+    List<String> found = new ArrayList<>();
+    for (JsonNode each : value == null ? List.<JsonNode>of() : each(value)) {
+      if (!each.isTextual()) {
+        throw wrong(name, "must be a string");
+      }
+      found.add(each.textValue());
     }
-    if (!value.isTextual()) {
-      throw wrong(name, "must be a string");
-    }
-    return value.textValue();
+    return found;
+  }
+
+  /** What both say, as one value. It is none of JSON's, so that no caller can write it. */
+  static JsonNode several(JsonNode mine, JsonNode yours) {
+    List<JsonNode> all = new ArrayList<>(each(mine));
+    all.addAll(each(yours));
+    return JsonNodeFactory.instance.pojoNode(new Several(all));
+  }
+
+  private record Several(List<JsonNode> values) {}
+
+  private static List<JsonNode> each(JsonNode value) {
+    return value instanceof POJONode node && node.getPojo() instanceof Several(List<JsonNode> all)
+        ? all
+        : List.of(value);
   }
 
   /** An array of schemas that is not empty; null when absent. */

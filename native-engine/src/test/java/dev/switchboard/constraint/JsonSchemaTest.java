@@ -51,6 +51,13 @@ class JsonSchemaTest {
         "{'type':'number','exclusiveMinimum':0}    | 0.001                    | 0.000",
         "{'type':'number','multipleOf':0.01}       | 1.25                     | 1.255",
         "{'type':'number','multipleOf':1,'minimum':3} | 3                     | 3.5",
+        "{'multipleOf':0.01,'minimum':1.005}       | 1.01                     | 1.00",
+        "{'multipleOf':0.01,'minimum':1.005}       | 2                        | 1.011",
+        "{'multipleOf':0.1,'minimum':-0.25,'exclusiveMaximum':0.3} | -0.2     | 0.3",
+        "{'multipleOf':0.1,'exclusiveMinimum':9.9,'maximum':10} | 10.0       | 9.9",
+        "{'allOf':[{'pattern':'a'},{'pattern':'^.b'}]} | 'aba'                 | 'acb'",
+        "{'allOf':[{'pattern':'1$'},{'format':'date'},{'pattern':'^2'}]} | '2024-02-01' |"
+            + " '2024-02-02'",
         "{'type':'array'}                          | [1, 'a',[]]              | [1,]",
         "{'items':{'type':'integer'}}              | [1,2]                    | [1,'a']",
         "{'items':{},'minItems':1,'maxItems':2}    | [1,2]                    | []",
@@ -96,9 +103,10 @@ class JsonSchemaTest {
         "{'items':{'if':{}}}                     | items.if | is not supported",
         "{'type':'array','uniqueItems':true}     | uniqueItems | is not supported",
         "{'contains':{}}                         | contains | is not supported",
-        "{'multipleOf':3}                        | multipleOf | other than 1, 0.1, 0.01, … is not supported",
-        "{'multipleOf':0.1,'minimum':1}          | multipleOf | other than 1 beside a bound is not supported",
-        "{'type':'date'}                         | type | must be one of object, array, string, number, integer, boolean, null",
+        "{'multipleOf':3}                        | multipleOf | other than 1, 0.1, 0.01, … is not"
+            + " supported",
+        "{'type':'date'}                         | type | must be one of object, array, string,"
+            + " number, integer, boolean, null",
         "{'minLength':-1}                        | minLength | must be an integer of 0 or more",
         "{'minimum':'1'}                         | minimum | must be a number",
         "{'minimum':1e400}                       | minimum | must have at most 40 digits",
@@ -106,21 +114,32 @@ class JsonSchemaTest {
         "{'pattern':1}                           | pattern | must be a string",
         "{'format':'iri'}                        | format | is not one of those supported",
         "{'enum':[]}                             | enum | must be an array that is not empty",
-        "{'enum':['a'],'minLength':1}            | minLength | beside enum or const is not supported",
+        "{'enum':['a'],'minLength':1}            | minLength | beside enum or const is not"
+            + " supported",
         "{'anyOf':[]}                            | anyOf | must be an array that is not empty",
         "{'anyOf':[1]}                           | anyOf[0] | must be an object or a boolean",
-        "{'oneOf':[{'type':'integer'},{'type':'number'}]} | oneOf | has the schemas 0 and 1, which one value may match; use anyOf",
-        "{'allOf':[{'pattern':'a'},{'pattern':'b'}]} | pattern | in several schemas that hold at once is not supported",
-        "{'allOf':[{'properties':{'a':{}}},{'additionalProperties':false}]} | additionalProperties | beside other properties in what holds at once is not supported",
-        "{'required':['a'],'additionalProperties':false} | required | has a name that additionalProperties forbids",
+        "{'oneOf':[{'type':'integer'},{'type':'number'}]} | oneOf | has the schemas 0 and 1, which"
+            + " one value may match; use anyOf",
+        "{'allOf':[{'pattern':'a'},{'pattern':1}]} | pattern | must be a string",
+        "{'pattern':['a','b']}                   | pattern | must be a string",
+        "{'allOf':[{'multipleOf':1},{'multipleOf':0.1}]} | multipleOf | in several schemas that"
+            + " hold at once is not supported",
+        "{'allOf':[{'properties':{'a':{}}},{'additionalProperties':false}]} | additionalProperties"
+            + " | beside other properties in what holds at once is not supported",
+        "{'required':['a'],'additionalProperties':false} | required | has a name that"
+            + " additionalProperties forbids",
         "{'required':'a'}                        | required | must be an array of strings",
         "{'properties':[]}                       | properties | must be an object",
-        "{'properties':{'a':{}},'minProperties':1} | minProperties | above the number of required ones is not supported",
-        "{'properties':{'a':{},'b':{}},'maxProperties':1} | maxProperties | below the number of possible ones is not supported",
-        "{'$ref':'http://x'}                     | $ref | must begin with #/: other references are not supported",
+        "{'properties':{'a':{}},'minProperties':1} | minProperties | above the number of required"
+            + " ones is not supported",
+        "{'properties':{'a':{},'b':{}},'maxProperties':1} | maxProperties | below the number of"
+            + " possible ones is not supported",
+        "{'$ref':'http://x'}                     | $ref | must begin with #/: other references are"
+            + " not supported",
         "{'$ref':'#/$defs/x'}                    | $ref | refers to nothing",
         "{'$ref':'#'}                            | `` | is left-recursive in rule #",
-        "{'type':'object','properties':{'a':{'$ref':'#'}},'required':['a']} | `` | cannot be satisfied by any answer",
+        "{'type':'object','properties':{'a':{'$ref':'#'}},'required':['a']} | `` | cannot be"
+            + " satisfied by any answer",
         "false                                   | `` | cannot be satisfied by any answer",
         "{'type':'integer','minimum':2,'maximum':1} | `` | cannot be satisfied by any answer",
         "[]                                      | `` | must be an object or a boolean",
