@@ -65,6 +65,19 @@ class SharedLimitsIT {
   }
 
   @Test
+  void aLimitOfTheConfigurationIsSharedToo() throws Exception {
+    String limited = shared() + "\ntenants: [{name: default, requests-per-minute: 2}]";
+    try (InProcessGateway one = InProcessGateway.before(limited, upstream);
+        InProcessGateway other = InProcessGateway.before(limited, upstream)) {
+      assertEquals(200, ask(one).statusCode());
+      assertEquals(200, ask(other).statusCode());
+
+      assertEquals(429, ask(one).statusCode());
+      assertEquals(429, ask(other).statusCode());
+    }
+  }
+
+  @Test
   void tokensAreCountedWhereverTheyAreUsed() throws Exception {
     try (InProcessGateway one = InProcessGateway.before(shared(), upstream);
         InProcessGateway other = InProcessGateway.before(shared(), upstream)) {

@@ -16,7 +16,6 @@ import dev.switchboard.gateway.http.CacheSalt;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.PublicServer;
 import dev.switchboard.gateway.identity.ApiKeys;
-import dev.switchboard.gateway.identity.Tenants;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Router;
@@ -72,7 +71,6 @@ final class Gateway {
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final AdminServer adminServer;
   private final Prober prober;
-  private final Tenants tenants = new Tenants();
   private final UsageMeter usage = new UsageMeter();
   private final Store store;
   private final Reconfiguration reconfiguration;
@@ -105,7 +103,7 @@ final class Gateway {
             () -> ThreadLocalRandom.current().nextDouble());
     this.vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
     Gatehouse house = house();
-    this.reconfiguration = new Reconfiguration(config, house, tenants, source);
+    this.reconfiguration = new Reconfiguration(config, house, source);
     fleet.onStateChange(
         (replica, from, to) -> {
           house
@@ -201,7 +199,11 @@ final class Gateway {
     return config.shared().url().isEmpty()
         ? SharedLimits.NONE
         : new ValkeyLimits(
-            vertx, config.shared(), tenants::of, clock::epochNanos, metrics::sharedLimitFailed);
+            vertx, config.shared(), this::perMinute, clock::epochNanos, metrics::sharedLimitFailed);
+  }
+
+  private SharedLimits.PerMinute perMinute(String tenant) {
+    return reconfiguration.perMinute(tenant);
   }
 
   /** No listener before the keys are known. */

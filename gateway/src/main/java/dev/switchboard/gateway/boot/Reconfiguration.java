@@ -8,9 +8,9 @@ import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.identity.Quotas;
-import dev.switchboard.gateway.identity.Tenants;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.routing.Router;
+import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import dev.switchboard.gateway.slo.SloHeaders;
@@ -58,25 +58,29 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private static final String HIDDEN = "…";
 
   private final Supplier<GatewayConfig> source;
-  private final Tenants tenants;
   private GatewayConfig config;
   private Snapshot stored = Snapshot.EMPTY;
   private volatile Gatehouse house;
+  private volatile TenantLimits limits = tenant -> TenantLimits.Limit.NONE;
 
   /**
    * @param source reads the configuration anew; throws {@link IllegalArgumentException}
    */
-  Reconfiguration(
-      GatewayConfig config, Gatehouse house, Tenants tenants, Supplier<GatewayConfig> source) {
+  Reconfiguration(GatewayConfig config, Gatehouse house, Supplier<GatewayConfig> source) {
     this.config = config;
     this.house = house;
-    this.tenants = tenants;
     this.source = source;
   }
 
   /** What a request that begins now works with. */
   Gatehouse house() {
     return house;
+  }
+
+  /** What a tenant may use in a minute now. */
+  SharedLimits.PerMinute perMinute(String tenant) {
+    TenantLimits.Limit limit = limits.of(tenant);
+    return new SharedLimits.PerMinute(limit.requestsPerMinute(), limit.tokensPerMinute());
   }
 
   // ------------------------------------------------------------------ configuration
@@ -191,7 +195,6 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   public synchronized void changed(Snapshot snapshot) {
     stored = snapshot;
     house.keys().stored(snapshot.keys());
-    tenants.set(snapshot.tenants());
     house.usage().quotas().tenants(snapshot.tenants());
     rebuild(router(config));
   }
@@ -222,7 +225,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   }
 
   /** What the store says of a tenant stands over what the file says. */
-  private TenantLimits limits() {
+  private TenantLimits tenantLimits() {
     TenantLimits configured = TenantConfig.limits(config.tenants());
     Map<String, TenantLimits.Limit> known = new HashMap<>();
     stored
@@ -245,7 +248,8 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private void rebuild(Router router) {
     DeadlinesConfig deadlines = config.deadlines();
     house = house.with(deadlines, new SloHeaders(slo()), router);
-    house.admission().tenants(limits());
+    limits = tenantLimits();
+    house.admission().tenants(limits);
   }
 
   @Override

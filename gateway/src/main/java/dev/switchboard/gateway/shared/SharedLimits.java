@@ -17,6 +17,13 @@ public interface SharedLimits {
       };
 
   /**
+   * What a tenant may use in a minute; 0 where there is no limit.
+   *
+   * @param tokens read and generated
+   */
+  record PerMinute(int requests, int tokens) {}
+
+  /**
    * Asks to let a request of a tenant in; never fails.
    *
    * @return seconds to wait before asking again; 0 when it may go on

@@ -1,6 +1,5 @@
 package dev.switchboard.gateway.shared;
 
-import dev.switchboard.gateway.identity.Tenant;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
@@ -33,24 +32,24 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
   private static final long MICROS = 1_000_000;
 
   private final SharedConfig config;
-  private final Function<String, Tenant> tenants;
+  private final Function<String, PerMinute> limits;
   private final LongSupplier nowNanos;
   private final Runnable failed;
   private final Redis redis;
   private volatile long askAgainNanos = Long.MIN_VALUE;
 
   /**
-   * @param tenants the limits of a tenant, from memory
+   * @param limits of a tenant, from memory
    * @param failed counts answers that did not come
    */
   public ValkeyLimits(
       Vertx vertx,
       SharedConfig config,
-      Function<String, Tenant> tenants,
+      Function<String, PerMinute> limits,
       LongSupplier nowNanos,
       Runnable failed) {
     this.config = config;
-    this.tenants = tenants;
+    this.limits = limits;
     this.nowNanos = nowNanos;
     this.failed = failed;
     this.redis =
@@ -65,8 +64,8 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
 
   @Override
   public Future<Integer> enter(String name) {
-    Tenant tenant = tenants.apply(name);
-    if ((tenant.requestsPerMinute() == 0 && tenant.tokensPerMinute() == 0) || away()) {
+    PerMinute limit = limits.apply(name);
+    if ((limit.requests() == 0 && limit.tokens() == 0) || away()) {
       return Future.succeededFuture(0);
     }
     Request request =
@@ -75,8 +74,8 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
             .arg(2)
             .arg(key(name, "requests"))
             .arg(key(name, "tokens"))
-            .arg(tenant.requestsPerMinute())
-            .arg(tenant.tokensPerMinute());
+            .arg(limit.requests())
+            .arg(limit.tokens());
     return ask(request)
         .map(micros -> (int) Math.ceilDiv(micros, MICROS))
         .otherwise(
@@ -88,8 +87,8 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
 
   @Override
   public void spend(String name, long tokens) {
-    Tenant tenant = tenants.apply(name);
-    if (tenant.tokensPerMinute() == 0 || tokens == 0 || away()) {
+    PerMinute limit = limits.apply(name);
+    if (limit.tokens() == 0 || tokens == 0 || away()) {
       return;
     }
     Future<Long> _ =
@@ -97,7 +96,7 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
                 .arg(SPEND)
                 .arg(1)
                 .arg(key(name, "tokens"))
-                .arg(tenant.tokensPerMinute())
+                .arg(limit.tokens())
                 .arg(tokens))
             .onFailure(this::lost);
   }
