@@ -57,7 +57,8 @@ record Target(
     Path config = directory.resolve(name.replace(' ', '-') + ".yaml");
     Files.writeString(
         config,
-        "http: {port: 0}\nadmin: {port: 0}\nupstreams:\n  - {url: \"http://127.0.0.1:"
+        // The worker takes whatever comes; how many it takes is not what is measured.
+        "http: {port: 0}\nadmin: {port: 0}\nadmission: {replica-concurrency: 100000}\nupstreams:\n  - {url: \"http://127.0.0.1:"
             + worker.getPort()
             + "\", models: ["
             + FakeWorker.MODEL

@@ -59,6 +59,10 @@ final class Scoring {
     }
     double[] scores = new double[open.size()];
     policyScores.score(open, request, scores);
+    for (int i = 0; i < scores.length; i++) {
+      // What a policy cannot say is worse than anything that it can; a replica there still is.
+      scores[i] = Double.isNaN(scores[i]) ? Double.POSITIVE_INFINITY : scores[i];
+    }
     String chosen = choose(open, request, scores, tolerance);
     int next = 0;
     for (int i = 0; i < table.size(); i++) {

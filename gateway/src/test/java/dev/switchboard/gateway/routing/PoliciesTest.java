@@ -54,6 +54,21 @@ class PoliciesTest {
     }
   }
 
+  @Test
+  void aReplicaThatAPolicyCannotScoreIsTakenWhenThereIsNoOther() {
+    for (int seed = 0; seed < 100; seed++) {
+      List<ReplicaView> replicas = randomFleet(new Random(seed));
+      RouteRequest request = randomRequest(new Random(seed));
+
+      Decision decision =
+          Scoring.decide(
+              "none", replicas, request, NOW, 0, (open, same, scores) -> scores[0] = Double.NaN);
+
+      boolean anyOpen = decision.candidates().stream().anyMatch(row -> row.rejected() == null);
+      assertEquals(anyOpen, decision.chosen() != null);
+    }
+  }
+
   private static List<ReplicaView> randomFleet(Random random) {
     List<ReplicaView> replicas = new ArrayList<>();
     for (int i = 0; i < 1 + random.nextInt(8); i++) {
