@@ -26,7 +26,8 @@ import org.junit.jupiter.api.Test;
 /** Clients that do harm: each is cut off in time, costs a bounded amount, and the others go on. */
 class HostileClientIT {
   private static final String DEADLINES =
-      "deadlines: {header-ms: 700, body-ms: 700, write-stall-ms: 700}";
+      "deadlines: {header-ms: 700, body-ms: 700, write-stall-ms: 700}\n"
+          + "admission: {replica-concurrency: 1000}";
   private static final int MANY = 100;
   private static final int STORM = 400;
 
@@ -222,7 +223,7 @@ class HostileClientIT {
   void aStormOfClientsThatLeaveLeavesNothingInFlight() throws Exception {
     upstream.script(
         (request, body) -> FakeUpstream.events(request).write(FakeUpstream.content("a")));
-    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+    try (InProcessGateway gateway = InProcessGateway.before("admission: {replica-concurrency: 1000}", upstream)) {
       MetricsText before = metrics(gateway);
       ClientLedger ledger = new ClientLedger();
 

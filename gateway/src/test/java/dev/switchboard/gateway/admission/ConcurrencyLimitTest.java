@@ -64,7 +64,7 @@ class ConcurrencyLimitTest {
   }
 
   @Test
-  void itNeverGoesBelowTwo() {
+  void itNeverGoesBelowEight() {
     for (int i = 0; i < 100; i++) {
       learned.refused();
     }
