@@ -8,6 +8,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import java.util.function.DoubleSupplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 public final class Admission {
   private volatile AdmissionConfig config;
   private final TenantGate tenants;
-  private final WaitPredictor predictor;
+  private final Function<String, WaitPredictor> predictors;
   private final DoubleSupplier random;
   private final Map<String, AdmissionQueue> queues = new ConcurrentHashMap<>();
   private final AtomicInteger inFlight = new AtomicInteger();
@@ -26,16 +27,17 @@ public final class Admission {
   private volatile boolean closed;
 
   /**
+   * @param predictors what is expected of the replicas of a model
    * @param random from 0 to 1, to spread what clients are told
    */
   public Admission(
       AdmissionConfig config,
       TenantLimits tenants,
-      WaitPredictor predictor,
+      Function<String, WaitPredictor> predictors,
       DoubleSupplier random) {
     this.config = config;
     this.tenants = new TenantGate(tenants, config.retryAfterSeconds(), random);
-    this.predictor = predictor;
+    this.predictors = predictors;
     this.random = random;
   }
 
@@ -179,7 +181,7 @@ public final class Admission {
 
   /** The queue of a model, made at its first use. */
   public AdmissionQueue queue(String model) {
-    return queues.computeIfAbsent(model, name -> new AdmissionQueue(config, predictor, random));
+    return queues.computeIfAbsent(model, name -> new AdmissionQueue(config, predictors.apply(name), random));
   }
 
   /** Every model's queue as it is now. */

@@ -6,7 +6,6 @@ import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.TenantConfig;
-import dev.switchboard.gateway.admission.WaitPredictor;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Prober;
 import dev.switchboard.gateway.fleet.ReplicaState;
@@ -99,7 +98,7 @@ final class Gateway {
         new Admission(
             config.admission(),
             TenantConfig.limits(config.tenants()),
-            (demand, now) -> WaitPredictor.UNKNOWN,
+            model -> new FleetForecast(fleet, model),
             () -> ThreadLocalRandom.current().nextDouble());
     this.vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
     Gatehouse house = house();

@@ -58,7 +58,7 @@ final class Predictor {
   void firstToken(Load load, double tokens, double predictedMs, double actualMs, long nowNanos) {
     Rates before = rates();
     double actual = Math.max(LEAST_MS, actualMs);
-    double computed = before.ttftMs(load, tokens);
+    double computed = Math.max(LEAST_MS, before.ttftMs(load, tokens));
     if (samples == 0) {
       double unit = unit(actual, computed);
       computed *= unit;
@@ -89,7 +89,7 @@ final class Predictor {
   void tokens(double running, double mixed, double predictedMs, double actualMs, long nowNanos) {
     Rates before = rates();
     double actual = Math.max(LEAST_MS, actualMs);
-    double computed = before.tpotMs(running, mixed);
+    double computed = Math.max(LEAST_MS, before.tpotMs(running, mixed));
     if (tpotSamples == 0) {
       double unit = unit(actual, computed);
       computed *= unit;

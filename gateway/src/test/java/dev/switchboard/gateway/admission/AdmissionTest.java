@@ -38,7 +38,7 @@ class AdmissionTest {
     return new Admission(
         config,
         TenantConfig.limits(List.of(tenants)),
-        (demand, now) -> WaitPredictor.UNKNOWN,
+        model -> (demand, now) -> WaitPredictor.UNKNOWN,
         () -> 0);
   }
 

@@ -1,0 +1,174 @@
+package dev.switchboard.gateway.simulation;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** What became of every request of a run, seen from its client. */
+final class Ledger {
+  enum End {
+    SERVED,
+    SHED,
+    LATE,
+    FAILED
+  }
+
+  /** The course of one request. */
+  static final class Entry {
+    private final Request request;
+    private long firstNanos;
+    private long endNanos;
+    private int tokens;
+    private int attempts;
+    private String replica = "";
+    private End end = End.FAILED;
+    private boolean ended;
+
+    private Entry(Request request) {
+      this.request = request;
+    }
+
+    Request request() {
+      return request;
+    }
+
+    int tokens() {
+      return tokens;
+    }
+
+    int attempts() {
+      return attempts;
+    }
+
+    String replica() {
+      return replica;
+    }
+
+    End end() {
+      return end;
+    }
+
+    void attempt(String at) {
+      attempts++;
+      replica = at;
+    }
+
+    void token(long now) {
+      if (ended) {
+        throw new AssertionError("a token after the end of request " + request.number());
+      }
+      if (tokens++ == 0) {
+        firstNanos = now;
+      }
+    }
+
+    void end(End how, long now) {
+      if (ended) {
+        throw new AssertionError("request " + request.number() + " ended twice: " + end + ", " + how);
+      }
+      ended = true;
+      end = how;
+      endNanos = now;
+    }
+
+    double ttftMs() {
+      return (firstNanos - request.atNanos()) / 1e6;
+    }
+
+    double tpotMs() {
+      return tokens < 2 ? 0 : (endNanos - firstNanos) / 1e6 / (tokens - 1);
+    }
+
+    /** Whether it was served, and as soon as it asked for. */
+    boolean good() {
+      var slo = request.slo();
+      return end == End.SERVED
+          && (slo.ttftMs() == 0 || ttftMs() <= slo.ttftMs())
+          && (slo.tpotMs() == 0 || tpotMs() <= slo.tpotMs())
+          && endNanos <= request.deadlineNanos();
+    }
+  }
+
+  private final List<Entry> entries = new ArrayList<>();
+
+  Entry open(Request request) {
+    Entry entry = new Entry(request);
+    entries.add(entry);
+    return entry;
+  }
+
+  List<Entry> entries() {
+    return List.copyOf(entries);
+  }
+
+  long count(End end) {
+    return entries.stream().filter(entry -> entry.end == end).count();
+  }
+
+  long good() {
+    return entries.stream().filter(Entry::good).count();
+  }
+
+  /** Share of the requests that were good. */
+  double goodShare() {
+    return entries.isEmpty() ? 1 : (double) good() / entries.size();
+  }
+
+  /** Requests that arrived in a part of the run and were good. */
+  long goodBetween(double fromSeconds, double toSeconds) {
+    return entries.stream()
+        .filter(entry -> within(entry.request, fromSeconds, toSeconds) && entry.good())
+        .count();
+  }
+
+  long arrivedBetween(double fromSeconds, double toSeconds) {
+    return entries.stream()
+        .filter(entry -> within(entry.request, fromSeconds, toSeconds))
+        .count();
+  }
+
+  private static boolean within(Request request, double fromSeconds, double toSeconds) {
+    double at = (request.atNanos() - 1_000_000_000L) / 1e9;
+    return at >= fromSeconds && at < toSeconds;
+  }
+
+  /** Tokens that each tenant was served, its prompts' included. */
+  Map<String, Long> tokensByTenant(double fromSeconds, double toSeconds) {
+    Map<String, Long> tokens = new TreeMap<>();
+    for (Entry entry : entries) {
+      if (within(entry.request, fromSeconds, toSeconds)) {
+        long served = entry.end == End.SERVED ? entry.request.promptTokens() + entry.tokens : 0;
+        tokens.merge(entry.request.tenant(), served, Long::sum);
+      }
+    }
+    return tokens;
+  }
+
+  /** 1 when all have the same, 1/n when one has everything. */
+  static double jain(Iterable<Long> shares) {
+    double sum = 0;
+    double squares = 0;
+    int count = 0;
+    for (long share : shares) {
+      sum += share;
+      squares += (double) share * share;
+      count++;
+    }
+    return squares == 0 ? 1 : sum * sum / (count * squares);
+  }
+
+  /** Every request ended; two runs of a seed have the same one. */
+  long fingerprint() {
+    long hash = 17;
+    for (Entry entry : entries) {
+      if (!entry.ended) {
+        throw new AssertionError("request " + entry.request.number() + " never ended");
+      }
+      hash = hash * 31 + entry.end.ordinal();
+      hash = hash * 31 + entry.endNanos;
+      hash = hash * 31 + entry.replica.hashCode();
+    }
+    return hash;
+  }
+}

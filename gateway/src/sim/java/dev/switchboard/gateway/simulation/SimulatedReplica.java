@@ -1,0 +1,264 @@
+package dev.switchboard.gateway.simulation;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/**
+ * An engine that batches continuously: every step decodes a token of each running sequence and
+ * fills the rest of its budget with prompt tokens, in the order of arrival. It keeps the prefixes
+ * of prompts that it computed, the least recently used of which go first.
+ */
+final class SimulatedReplica {
+  /** Hears of a job; nothing more after an end. */
+  interface Listener {
+    void token(int generated);
+
+    void ended();
+
+    void failed(String reason);
+  }
+
+  /** What it has to do for one request. */
+  static final class Job {
+    private final Request request;
+    private final Listener listener;
+    private int promptLeft;
+    private int generated;
+    private boolean decoding;
+    private boolean over;
+
+    private Job(Request request, Listener listener, int promptLeft) {
+      this.request = request;
+      this.listener = listener;
+      this.promptLeft = promptLeft;
+    }
+
+    int promptLeft() {
+      return promptLeft;
+    }
+  }
+
+  private static final int PREFIXES = 12;
+  private static final double NOISE = 0.05;
+
+  private final String id;
+  private final VirtualTime time;
+  private final EngineSpeed speed;
+  private final SplittableRandom random;
+  private final Deque<Job> waiting = new ArrayDeque<>();
+  private final List<Job> running = new ArrayList<>();
+  private final Map<Integer, Boolean> prefixes = new LinkedHashMap<>(16, 0.75f, true);
+  private boolean stepping;
+  private boolean alive = true;
+  private boolean frozen;
+  private double slowdown = 1;
+  private long epoch;
+  private long lateTokens;
+
+  SimulatedReplica(String id, VirtualTime time, EngineSpeed speed, SplittableRandom random) {
+    this.id = id;
+    this.time = time;
+    this.speed = speed;
+    this.random = random;
+  }
+
+  String id() {
+    return id;
+  }
+
+  boolean alive() {
+    return alive;
+  }
+
+  boolean frozen() {
+    return frozen;
+  }
+
+  int running() {
+    return running.size();
+  }
+
+  int waiting() {
+    return waiting.size();
+  }
+
+  long waitingTokens() {
+    long tokens = 0;
+    for (Job job : waiting) {
+      tokens += job.promptLeft;
+    }
+    for (Job job : running) {
+      tokens += job.promptLeft;
+    }
+    return tokens;
+  }
+
+  /** Tokens that were generated after their request's deadline. */
+  long lateTokens() {
+    return lateTokens;
+  }
+
+  Job submit(Request request, Listener listener) {
+    boolean cached = request.prefixTokens() > 0 && prefixes.containsKey(request.prefix());
+    int prompt = request.promptTokens() - (cached ? request.prefixTokens() : 0);
+    Job job = new Job(request, listener, Math.max(1, prompt));
+    if (!alive) {
+      time.after(0, () -> fail(job, "connection refused"));
+      return job;
+    }
+    waiting.add(job);
+    wake();
+    return job;
+  }
+
+  void cancel(Job job) {
+    job.over = true;
+    waiting.remove(job);
+    running.remove(job);
+  }
+
+  /** Everything it does takes so many times as long from the next step on. */
+  void slowdown(double factor) {
+    slowdown = factor;
+  }
+
+  /** Its process dies with everything it had. */
+  void kill() {
+    alive = false;
+    stepping = false;
+    epoch++;
+    List<Job> lost = new ArrayList<>(running);
+    lost.addAll(waiting);
+    running.clear();
+    waiting.clear();
+    prefixes.clear();
+    lost.forEach(job -> fail(job, "the replica died"));
+  }
+
+  void revive() {
+    alive = true;
+  }
+
+  /** Stops and goes on again, like a process under SIGSTOP. */
+  void freeze(boolean stop) {
+    frozen = stop;
+    if (!stop) {
+      wake();
+    }
+  }
+
+  private void fail(Job job, String reason) {
+    if (!job.over) {
+      job.over = true;
+      job.listener.failed(reason);
+    }
+  }
+
+  private void wake() {
+    if (!stepping && alive && !frozen && !(waiting.isEmpty() && running.isEmpty())) {
+      step();
+    }
+  }
+
+  private void step() {
+    stepping = true;
+    dropExpired();
+    while (running.size() < speed.sequences() && !waiting.isEmpty()) {
+      running.add(waiting.poll());
+    }
+    int decoding = 0;
+    for (Job job : running) {
+      job.decoding = job.promptLeft == 0;
+      decoding += job.decoding ? 1 : 0;
+    }
+    int prompt = prefill(speed.stepTokens() - decoding);
+    double millis =
+        speed.stepMs()
+            + speed.perSequenceMs() * decoding
+            + speed.perPromptTokenMs() * prompt;
+    double noise = 1 + NOISE * (2 * random.nextDouble() - 1);
+    long begun = epoch;
+    time.afterMs(millis * slowdown * noise, () -> stepDone(begun));
+  }
+
+  /** What is past its deadline is worth no step more, as in our worker. */
+  private void dropExpired() {
+    long now = time.nowNanos();
+    List<Job> late = new ArrayList<>();
+    for (Job job : waiting) {
+      if (job.request.deadlineNanos() <= now) {
+        late.add(job);
+      }
+    }
+    for (Job job : running) {
+      if (job.request.deadlineNanos() <= now) {
+        late.add(job);
+      }
+    }
+    for (Job job : late) {
+      waiting.remove(job);
+      running.remove(job);
+      fail(job, "deadline");
+    }
+  }
+
+  private int prefill(int budget) {
+    int used = 0;
+    for (Job job : running) {
+      int chunk = Math.min(job.promptLeft, budget - used);
+      if (chunk > 0) {
+        job.promptLeft -= chunk;
+        used += chunk;
+      }
+    }
+    return used;
+  }
+
+  private void stepDone(long begun) {
+    if (begun != epoch) {
+      return;
+    }
+    if (frozen) {
+      time.afterMs(10, () -> stepDone(begun));
+      return;
+    }
+    stepping = false;
+    for (Job job : List.copyOf(running)) {
+      boolean first = job.generated == 0 && job.promptLeft == 0;
+      if (!job.over && (first || job.decoding)) {
+        token(job);
+      }
+    }
+    wake();
+  }
+
+  private void token(Job job) {
+    job.generated++;
+    if (job.generated == 1) {
+      remember(job.request);
+    }
+    if (time.nowNanos() > job.request.deadlineNanos()) {
+      lateTokens++;
+    }
+    job.listener.token(job.generated);
+    if (!job.over && job.generated >= job.request.outputTokens()) {
+      job.over = true;
+      running.remove(job);
+      job.listener.ended();
+    }
+  }
+
+  private void remember(Request request) {
+    if (request.prefixTokens() > 0) {
+      prefixes.put(request.prefix(), true);
+      if (prefixes.size() > PREFIXES) {
+        prefixes.remove(prefixes.keySet().iterator().next());
+      }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+package dev.switchboard.gateway.simulation;
+
+import dev.switchboard.gateway.slo.Slo;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.DoubleUnaryOperator;
+
+/** Makes the requests of a run: Poisson arrivals at a rate that may change, mixed lengths. */
+final class Workload {
+  /** Most of the service classes in a run of mixed ones. */
+  static final Slo INTERACTIVE = new Slo("interactive", 1000, 100, 10_000, 50);
+
+  static final Slo STANDARD = new Slo("standard", 3000, 150, 20_000, 0);
+  static final Slo BATCH = new Slo("batch", 15_000, 300, 60_000, -50);
+
+  private static final int PROMPT_MEDIAN = 150;
+  private static final int OUTPUT_MEDIAN = 50;
+
+  private final SplittableRandom random;
+  private final List<Request> requests = new ArrayList<>();
+  private final int prefixes;
+  private final int prefixTokens;
+
+  /**
+   * @param prefixes shared prompt beginnings, the first ones of which are the most frequent; 0 for
+   *     none
+   */
+  Workload(SplittableRandom random, int prefixes, int prefixTokens) {
+    this.random = random;
+    this.prefixes = prefixes;
+    this.prefixTokens = prefixTokens;
+  }
+
+  /**
+   * Adds a stream of arrivals.
+   *
+   * @param rate requests per second at a second of the run
+   * @param mix draws the objective of a request from a number between 0 and 1
+   */
+  Workload arrivals(
+      String tenant, double seconds, DoubleUnaryOperator rate, double most, Mix mix) {
+    double at = 0;
+    while (true) {
+      at += -Math.log(1 - random.nextDouble()) / most;
+      if (at >= seconds) {
+        return this;
+      }
+      if (random.nextDouble() * most < rate.applyAsDouble(at)) {
+        add(tenant, at, mix.draw(random.nextDouble()));
+      }
+    }
+  }
+
+  /** Chooses what a request asks for. */
+  @FunctionalInterface
+  interface Mix {
+    Slo draw(double uniform);
+
+    /** Six of ten interactive, three standard, one batch. */
+    Mix CLASSES = draw -> draw < 0.6 ? INTERACTIVE : draw < 0.9 ? STANDARD : BATCH;
+  }
+
+  private void add(String tenant, double at, Slo slo) {
+    int own = length(PROMPT_MEDIAN, 1000);
+    int prefix = prefixes == 0 ? 0 : zipf();
+    int shared = prefixes == 0 ? 0 : prefixTokens;
+    requests.add(
+        new Request(
+            requests.size(),
+            1_000_000_000L + (long) (at * 1e9),
+            tenant,
+            slo,
+            own + shared,
+            length(OUTPUT_MEDIAN, 400),
+            prefix,
+            shared));
+  }
+
+  /** Log-normal, as lengths of prompts and answers are. */
+  private int length(int median, int most) {
+    double gauss = 0;
+    for (int i = 0; i < 12; i++) {
+      gauss += random.nextDouble();
+    }
+    return (int) Math.clamp(median * Math.exp(0.7 * (gauss - 6)), 5, most);
+  }
+
+  private int zipf() {
+    double total = 0;
+    for (int i = 1; i <= prefixes; i++) {
+      total += 1.0 / i;
+    }
+    double at = random.nextDouble() * total;
+    for (int i = 1; i <= prefixes; i++) {
+      at -= 1.0 / i;
+      if (at <= 0) {
+        return i;
+      }
+    }
+    return prefixes;
+  }
+
+  List<Request> requests() {
+    return List.copyOf(requests);
+  }
+}
