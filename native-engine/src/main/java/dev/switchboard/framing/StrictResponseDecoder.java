@@ -1,6 +1,7 @@
 package dev.switchboard.framing;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPipeline;
 import io.netty.channel.ChannelPromise;
@@ -21,12 +22,12 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The same strictness towards servers: an answer whose end two readers could see in different places
- * would leave its rest to the next request on the connection. So a length beside a coding, which
- * Netty resolves, fails here, as does an upgrade that nobody asked for. An answer with more bytes
- * behind it fails too, for those would be there before the next request; bytes that come later,
- * while none is awaited, close the connection. For clients that send one request at a time, and
- * neither HEAD nor CONNECT.
+ * The same strictness towards servers: an answer whose end two readers could see in different
+ * places would leave its rest to the next request on the connection. So a length beside a coding,
+ * which Netty resolves, fails here, as does an upgrade that nobody asked for. An answer with more
+ * bytes behind it fails too, for those would be there before the next request; bytes that come
+ * later, while none is awaited, close the connection. For clients that send one request at a time,
+ * and neither HEAD nor CONNECT.
  */
 public final class StrictResponseDecoder extends HttpResponseDecoder {
   /** The codec's name in the pipeline that Vert.x builds. */
@@ -82,7 +83,7 @@ public final class StrictResponseDecoder extends HttpResponseDecoder {
     }
     if (!awaited && buffer.isReadable()) {
       buffer.skipBytes(buffer.readableBytes());
-      context.close(context.voidPromise());
+      ChannelFuture _ = context.close();
       return;
     }
     int begin = buffer.readerIndex();

@@ -58,10 +58,10 @@ final class CallReader {
    */
   @Nullable FunctionCall head(String object, ObjectScanner scanner, boolean marked) {
     String name = text(object, scanner.name());
-    boolean known = name != null && functions.contains(name);
-    return known && (marked || !scanner.hasOthers())
-        ? new FunctionCall(name, "", text(object, scanner.id()))
-        : null;
+    if (name == null || !functions.contains(name) || (!marked && scanner.hasOthers())) {
+      return null;
+    }
+    return new FunctionCall(name, "", text(object, scanner.id()));
   }
 
   private static @Nullable String text(String object, ObjectScanner.@Nullable Range range) {

@@ -223,7 +223,8 @@ class HostileClientIT {
   void aStormOfClientsThatLeaveLeavesNothingInFlight() throws Exception {
     upstream.script(
         (request, body) -> FakeUpstream.events(request).write(FakeUpstream.content("a")));
-    try (InProcessGateway gateway = InProcessGateway.before("admission: {replica-concurrency: 1000}", upstream)) {
+    try (InProcessGateway gateway =
+        InProcessGateway.before("admission: {replica-concurrency: 1000}", upstream)) {
       MetricsText before = metrics(gateway);
       ClientLedger ledger = new ClientLedger();
 

@@ -181,7 +181,8 @@ public final class Admission {
 
   /** The queue of a model, made at its first use. */
   public AdmissionQueue queue(String model) {
-    return queues.computeIfAbsent(model, name -> new AdmissionQueue(config, predictors.apply(name), random));
+    return queues.computeIfAbsent(
+        model, name -> new AdmissionQueue(config, predictors.apply(name), random));
   }
 
   /** Every model's queue as it is now. */

@@ -4,12 +4,12 @@ package dev.switchboard.gateway.admission;
  * How many requests one replica takes before they queue there: fixed, or learned.
  *
  * <p>Learned, it is additive increase and multiplicative decrease. A window of first tokens is
- * congested when more than a quarter of them took over twice the shortest time seen for a prompt of such
- * a size, and {@code slackNanos} on top, or nearly all of their request's own target; a replica
- * that reports sequences which wait, or answers 429, is congested as well. A congested window takes
- * a fifth away. One that is not, while the limit was what held requests back, adds a sixteenth, or
- * doubles until congestion is first met. It stays above what a busy machine's jitter alone could
- * take it to.
+ * congested when more than a quarter of them took over twice the shortest time seen for a prompt of
+ * such a size, and {@code slackNanos} on top, or nearly all of their request's own target; a
+ * replica that reports sequences which wait, or answers 429, is congested as well. A congested
+ * window takes a fifth away. One that is not, while the limit was what held requests back, adds a
+ * sixteenth, or doubles until congestion is first met. It stays above what a busy machine's jitter
+ * alone could take it to.
  *
  * <p>The shortest times rise by a thousandth each second, so that a replica that became slower for
  * good is believed in the end. Guarded by the queue's lock.

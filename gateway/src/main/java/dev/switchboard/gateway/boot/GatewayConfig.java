@@ -146,8 +146,8 @@ public record GatewayConfig(
 
   GatewayConfig withStore(StoreConfig other) {
     return new GatewayConfig(
-        http, admin, deadlines, auth, slo, admission, tenants, routing, routes, retry, models, workers,
-        upstreams, flight, other, shared, shutdown);
+        http, admin, deadlines, auth, slo, admission, tenants, routing, routes, retry, models,
+        workers, upstreams, flight, other, shared, shutdown);
   }
 
   static boolean loopback(String host) {

@@ -3,8 +3,8 @@ package dev.switchboard.gateway.routing;
 import java.util.List;
 
 /**
- * What a request can expect of the replicas of a model before one is chosen: the shortest times that
- * any of them is predicted to take. Pure.
+ * What a request can expect of the replicas of a model before one is chosen: the shortest times
+ * that any of them is predicted to take. Pure.
  *
  * @param ttftMs from its being sent to its first token
  * @param endP90Ms to the end of its answer, as nine of ten stay below

@@ -65,7 +65,8 @@ final class Ledger {
 
     void end(End how, long now) {
       if (ended) {
-        throw new AssertionError("request " + request.number() + " ended twice: " + end + ", " + how);
+        throw new AssertionError(
+            "request " + request.number() + " ended twice: " + end + ", " + how);
       }
       ended = true;
       end = how;
@@ -123,9 +124,7 @@ final class Ledger {
   }
 
   long arrivedBetween(double fromSeconds, double toSeconds) {
-    return entries.stream()
-        .filter(entry -> within(entry.request, fromSeconds, toSeconds))
-        .count();
+    return entries.stream().filter(entry -> within(entry.request, fromSeconds, toSeconds)).count();
   }
 
   private static boolean within(Request request, double fromSeconds, double toSeconds) {

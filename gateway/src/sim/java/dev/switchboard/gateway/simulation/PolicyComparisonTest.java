@@ -17,7 +17,8 @@ class PolicyComparisonTest {
 
   @Test
   void theSloPolicyIsTheBestOrNearlySoInEveryScenario() {
-    StringBuilder table = new StringBuilder("goodput as a share of the best possible%n".formatted());
+    StringBuilder table =
+        new StringBuilder("goodput as a share of the best possible%n".formatted());
     table.append("%-18s".formatted("scenario"));
     POLICIES.forEach(policy -> table.append("%17s".formatted(policy)));
     for (Scenarios scenario : Scenarios.values()) {
@@ -38,9 +39,9 @@ class PolicyComparisonTest {
 
   private static double share(Scenarios scenario, String policy) {
     return LongStream.rangeClosed(1, SEEDS)
-        .parallel()
-        .mapToDouble(seed -> scenario.run(seed, policy).share())
-        .sum()
+            .parallel()
+            .mapToDouble(seed -> scenario.run(seed, policy).share())
+            .sum()
         / SEEDS;
   }
 }

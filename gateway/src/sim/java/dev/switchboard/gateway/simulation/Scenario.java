@@ -26,8 +26,7 @@ final class Scenario {
     double sum = 0;
     for (double speed : speeds) {
       EngineSpeed engine = EngineSpeed.MEASURED.times(speed);
-      replicas.add(
-          new SimulatedReplica("w" + replicas.size(), time, engine, random.split()));
+      replicas.add(new SimulatedReplica("w" + replicas.size(), time, engine, random.split()));
       sum += requestsPerSecond(engine);
     }
     capacity = sum;

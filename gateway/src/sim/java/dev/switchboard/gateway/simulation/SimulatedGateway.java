@@ -291,8 +291,7 @@ final class SimulatedGateway {
                   Map.of(),
                   null),
               affinityKey());
-      Decision decision =
-          policy.route(views(now), wanted, now);
+      Decision decision = policy.route(views(now), wanted, now);
       Decision.Candidate winner = decision.winner();
       if (winner == null) {
         queue.abandon(place, now);
@@ -372,8 +371,7 @@ final class SimulatedGateway {
       job.ended();
       leave();
       course.over(End.SERVED);
-      queue.finished(
-          place, course.request.promptTokens() + course.entry.tokens(), time.nowNanos());
+      queue.finished(place, course.request.promptTokens() + course.entry.tokens(), time.nowNanos());
     }
 
     @Override

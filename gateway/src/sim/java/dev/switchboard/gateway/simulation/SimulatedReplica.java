@@ -178,9 +178,7 @@ final class SimulatedReplica {
     }
     int prompt = prefill(speed.stepTokens() - decoding);
     double millis =
-        speed.stepMs()
-            + speed.perSequenceMs() * decoding
-            + speed.perPromptTokenMs() * prompt;
+        speed.stepMs() + speed.perSequenceMs() * decoding + speed.perPromptTokenMs() * prompt;
     double noise = 1 + NOISE * (2 * random.nextDouble() - 1);
     long begun = epoch;
     time.afterMs(millis * slowdown * noise, () -> stepDone(begun));

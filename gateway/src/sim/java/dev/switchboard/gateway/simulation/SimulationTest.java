@@ -82,8 +82,7 @@ class SimulationTest {
           LongSummaryStatistics served =
               result.ledger().entries().stream()
                   .filter(entry -> entry.attempts() > 0)
-                  .collect(
-                      Collectors.groupingBy(Ledger.Entry::replica, Collectors.counting()))
+                  .collect(Collectors.groupingBy(Ledger.Entry::replica, Collectors.counting()))
                   .values()
                   .stream()
                   .collect(Collectors.summarizingLong(Long::longValue));

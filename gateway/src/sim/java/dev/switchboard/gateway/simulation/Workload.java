@@ -38,8 +38,7 @@ final class Workload {
    * @param rate requests per second at a second of the run
    * @param mix draws the objective of a request from a number between 0 and 1
    */
-  Workload arrivals(
-      String tenant, double seconds, DoubleUnaryOperator rate, double most, Mix mix) {
+  Workload arrivals(String tenant, double seconds, DoubleUnaryOperator rate, double most, Mix mix) {
     double at = 0;
     while (true) {
       at += -Math.log(1 - random.nextDouble()) / most;
