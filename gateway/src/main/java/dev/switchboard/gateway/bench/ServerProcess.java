@@ -53,7 +53,10 @@ final class ServerProcess implements AutoCloseable {
     builder.redirectError(log.toFile());
     builder.environment().keySet().removeIf(name -> name.startsWith("OTEL_"));
     builder.environment().putAll(environment);
-    return new ServerProcess(builder.start(), log);
+    Process process = builder.start();
+    // Whoever interrupts the measurement wants its servers gone as well.
+    Runtime.getRuntime().addShutdownHook(new Thread(process::destroy));
+    return new ServerProcess(process, log);
   }
 
   /** Waits for a line of its standard output, for a while; later ones are read and dropped. */
@@ -70,6 +73,13 @@ final class ServerProcess implements AutoCloseable {
       }
     }
     throw new IOException(process.info().command().orElse("?") + " ended:\n" + tail());
+  }
+
+  /** Fails when it has ended. */
+  void requireAlive() throws IOException {
+    if (!process.isAlive()) {
+      throw new IOException("a server ended:\n" + tail());
+    }
   }
 
   private void endUnless(AtomicBoolean found) {

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -58,7 +59,11 @@ record Target(
     Files.writeString(
         config,
         // The worker takes whatever comes; how many it takes is not what is measured.
-        "http: {port: 0}\nadmin: {port: 0}\nadmission: {replica-concurrency: 100000}\nupstreams:\n  - {url: \"http://127.0.0.1:"
+        "http: {port: 0}\n"
+            + "admin: {port: 0}\n"
+            + "admission: {replica-concurrency: 100000}\n"
+            + "upstreams:\n"
+            + "  - {url: \"http://127.0.0.1:"
             + worker.getPort()
             + "\", models: ["
             + FakeWorker.MODEL
@@ -133,7 +138,7 @@ record Target(
             log(directory, "nginx"),
             Map.of(),
             List.of(binary.toString(), "-c", config.toString(), "-p", directory.toString()));
-    return new Target("nginx", awaited(NGINX_PORT), process, "", null);
+    return new Target("nginx", awaited(process, NGINX_PORT), process, "", null);
   }
 
   /** Portkey's gateway, from its npm package. */
@@ -151,21 +156,23 @@ record Target(
             + "x-portkey-custom-host: http://127.0.0.1:"
             + worker.getPort()
             + "/v1\r\n";
-    return new Target("portkey", awaited(PORTKEY_PORT), process, headers, null);
+    return new Target("portkey", awaited(process, PORTKEY_PORT), process, headers, null);
   }
 
   private static Path log(Path directory, String name) {
     return directory.resolve(name + ".log");
   }
 
-  private static InetSocketAddress awaited(int port) throws IOException {
+  private static InetSocketAddress awaited(ServerProcess process, int port) throws IOException {
     InetSocketAddress address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
     long deadline = System.nanoTime() + 20_000_000_000L;
     for (; ; ) {
       try (var socket = new java.net.Socket()) {
         socket.connect(address);
+        pause(200);
+        process.requireAlive();
         return address;
-      } catch (IOException e) {
+      } catch (ConnectException e) {
         if (System.nanoTime() > deadline) {
           throw e;
         }
