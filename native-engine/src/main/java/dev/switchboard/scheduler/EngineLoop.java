@@ -1,5 +1,6 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.constraint.Matcher;
 import dev.switchboard.executor.Executor;
 import dev.switchboard.executor.Executor.LaneHeartbeat;
 import dev.switchboard.executor.ExecutorException;
@@ -89,6 +90,7 @@ public final class EngineLoop implements Engine {
   @Override
   public Generation submit(GenerationRequest request, GenerationListener listener) {
     RequestCheck.check(request, info);
+    Matcher matcher = request.matcher();
     Job job;
     synchronized (inboxLock) {
       String lost = failure;
@@ -100,7 +102,7 @@ public final class EngineLoop implements Engine {
         throw new RejectedGenerationException(
             Reason.QUEUE_FULL, config.maxWaiting() + " generations wait already");
       }
-      job = new Job(request, listener, order++);
+      job = new Job(request, matcher, listener, order++);
       inbox.add(job);
       submissions++;
     }
@@ -293,9 +295,13 @@ public final class EngineLoop implements Engine {
     private final GenerationListener listener;
     private final Sequence sequence;
 
-    Job(GenerationRequest request, GenerationListener listener, long order) {
+    Job(
+        GenerationRequest request,
+        @Nullable Matcher matcher,
+        GenerationListener listener,
+        long order) {
       this.listener = listener;
-      sequence = new Sequence(request, this, order, clock, clock.nanos());
+      sequence = new Sequence(request, matcher, this, order, clock, clock.nanos());
     }
 
     @Override

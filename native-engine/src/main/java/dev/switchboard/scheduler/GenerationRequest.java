@@ -1,6 +1,7 @@
 package dev.switchboard.scheduler;
 
 import dev.switchboard.constraint.Constraint;
+import dev.switchboard.constraint.Matcher;
 import dev.switchboard.executor.Sampling;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param constraint what the answer must look like; null for anything
  * @param deadlineNanos when nobody wants it any more, epoch nanoseconds; {@link Long#MAX_VALUE} for
  *     never
+ * @param generated tokens of the answer that are known already: it goes on behind them, as if they
+ *     had been generated here; they count towards maxTokens and are not reported
  */
 public record GenerationRequest(
     String requestId,
@@ -38,9 +41,93 @@ public record GenerationRequest(
     long receivedNanos,
     boolean stepDetail,
     @Nullable Constraint constraint,
-    long deadlineNanos) {
+    long deadlineNanos,
+    int[] generated) {
+  private static final int[] NOTHING = {};
+
   public GenerationRequest {
     stopTokens = Set.copyOf(stopTokens);
+  }
+
+  /**
+   * Where its answer stands in its constraint; null without one.
+   *
+   * @throws IllegalArgumentException when what is generated does not fit
+   */
+  @Nullable Matcher matcher() {
+    if (constraint == null) {
+      return null;
+    }
+    Matcher matcher = constraint.matcher();
+    for (int token : generated) {
+      if (!matcher.advance(token)) {
+        throw new IllegalArgumentException("generated does not fit: " + matcher.problem());
+      }
+    }
+    return matcher;
+  }
+
+  /** The same, for an answer of which some is known already. */
+  public GenerationRequest after(int[] known) {
+    return with(deadlineNanos, known);
+  }
+
+  /** The same with a deadline. */
+  public GenerationRequest withDeadline(long nanos) {
+    return with(nanos, generated);
+  }
+
+  private GenerationRequest with(long deadline, int[] known) {
+    return new GenerationRequest(
+        requestId,
+        choice,
+        prompt,
+        maxTokens,
+        sampling,
+        stopTokens,
+        topLogprobs,
+        promptLogprobs,
+        priority,
+        cacheSalt,
+        receivedNanos,
+        stepDetail,
+        constraint,
+        deadline,
+        known);
+  }
+
+  /** For an answer from its first token on. */
+  public GenerationRequest(
+      String requestId,
+      int choice,
+      int[] prompt,
+      int maxTokens,
+      Sampling sampling,
+      Set<Integer> stopTokens,
+      int topLogprobs,
+      boolean promptLogprobs,
+      int priority,
+      String cacheSalt,
+      long receivedNanos,
+      boolean stepDetail,
+      @Nullable Constraint constraint,
+      long deadlineNanos) {
+    this(
+        requestId,
+        choice,
+        prompt,
+        maxTokens,
+        sampling,
+        stopTokens,
+        topLogprobs,
+        promptLogprobs,
+        priority,
+        cacheSalt,
+        receivedNanos,
+        stepDetail,
+        constraint,
+        deadlineNanos,
+        NOTHING);
   }
 
   /**
@@ -94,24 +181,5 @@ public record GenerationRequest(
         stepDetail,
         null,
         Long.MAX_VALUE);
-  }
-
-  /** The same with a deadline. */
-  public GenerationRequest withDeadline(long nanos) {
-    return new GenerationRequest(
-        requestId,
-        choice,
-        prompt,
-        maxTokens,
-        sampling,
-        stopTokens,
-        topLogprobs,
-        promptLogprobs,
-        priority,
-        cacheSalt,
-        receivedNanos,
-        stepDetail,
-        constraint,
-        nanos);
   }
 }

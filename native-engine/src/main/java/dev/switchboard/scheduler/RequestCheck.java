@@ -28,6 +28,7 @@ final class RequestCheck {
         request.topLogprobs() >= -1 && request.topLogprobs() <= Executor.MAX_TOP_LOGPROBS,
         "topLogprobs",
         "must be -1 to " + Executor.MAX_TOP_LOGPROBS);
+    checkGenerated(request, info);
     check(request.sampling(), info.vocab());
     Constraint constraint = request.constraint();
     require(
@@ -35,6 +36,15 @@ final class RequestCheck {
         "constraint",
         "is for another vocabulary");
     checkLength(request, info);
+  }
+
+  private static void checkGenerated(GenerationRequest request, ExecutorInfo info) {
+    int[] generated = request.generated();
+    require(generated.length <= request.maxTokens(), "generated", "is longer than maxTokens");
+    require(generated.length == 0 || !info.encodes(), "generated", "is nothing an encoder knows");
+    for (int token : generated) {
+      require(token >= 0 && token < info.vocab(), "generated", "has no such token: " + token);
+    }
   }
 
   private static void check(Sampling sampling, int vocab) {

@@ -109,6 +109,9 @@ final class Scheduler {
       end(sequence, FinishReason.LENGTH, nowNanos);
     } else if (sequence.isCancelRequested()) {
       end(sequence, FinishReason.CANCELLED, nowNanos);
+    } else if (sequence.isWholeFromTheStart()) {
+      boolean shaped = sequence.matcher != null && sequence.matcher.isFinished();
+      end(sequence, shaped ? FinishReason.STOP : FinishReason.LENGTH, nowNanos);
     } else {
       enqueue(sequence);
       nextDeadline = Math.min(nextDeadline, sequence.deadlineNanos);

@@ -1,6 +1,5 @@
 package dev.switchboard.scheduler;
 
-import dev.switchboard.constraint.Constraint;
 import dev.switchboard.constraint.Matcher;
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import dev.switchboard.timeline.EpochClock;
@@ -86,7 +85,21 @@ final class Sequence {
       long order,
       EpochClock clock,
       long nowNanos) {
+    this(request, request.matcher(), listener, order, clock, nowNanos);
+  }
+
+  /**
+   * @param matcher stands behind what is generated already
+   */
+  Sequence(
+      GenerationRequest request,
+      @Nullable Matcher matcher,
+      GenerationListener listener,
+      long order,
+      EpochClock clock,
+      long nowNanos) {
     this.request = request;
+    this.matcher = matcher;
     this.listener = listener;
     this.order = order;
     timeline = new TimelineBuilder(request, clock, nowNanos);
@@ -94,12 +107,12 @@ final class Sequence {
     deadlineNanos = deadline == Long.MAX_VALUE ? deadline : deadline - clock.toEpoch(0);
     promptLength = request.prompt().length;
     wantedLength = promptLength + request.maxTokens();
-    tokens = Arrays.copyOf(request.prompt(), promptLength + Math.min(64, request.maxTokens()));
-    known = promptLength;
+    int[] generated = request.generated();
+    known = promptLength + generated.length;
+    tokens = Arrays.copyOf(request.prompt(), Math.min(known + 64, wantedLength));
+    System.arraycopy(generated, 0, tokens, promptLength, generated.length);
     stopTokens = request.stopTokens().stream().mapToInt(Integer::intValue).toArray();
     promptLogprobs = new TokenLogprobs[request.promptLogprobs() ? promptLength - 1 : 0];
-    Constraint constraint = request.constraint();
-    matcher = constraint == null ? null : constraint.matcher();
   }
 
   /** Any thread: no step planned from now on computes it. */
@@ -152,6 +165,11 @@ final class Sequence {
   int nextMaskSlot() {
     maskTurn ^= 1;
     return 2 * row + maskTurn;
+  }
+
+  /** Whether what was generated elsewhere is already all of it. */
+  boolean isWholeFromTheStart() {
+    return generated() > 0 && (known == wantedLength || (matcher != null && matcher.isFinished()));
   }
 
   int generated() {

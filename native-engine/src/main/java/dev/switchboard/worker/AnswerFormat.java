@@ -27,6 +27,8 @@ sealed interface AnswerFormat {
   /** A whole choice. */
   record Answer(int choice, Passage passage, FinishReason reason) {}
 
+  ResponseIdentity identity();
+
   /** What opens a choice, before its first text; may be empty. */
   String first(int choice);
 

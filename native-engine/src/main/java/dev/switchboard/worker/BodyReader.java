@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * by its real length after at most one network buffer too much, and when it takes too long.
  */
 final class BodyReader {
+  /** What was answered may come before the request: half a million tokens. */
+  private static final int ANSWERED_BYTES = 4 << 20;
+
   private final Vertx vertx;
   private final int limitBytes;
   private final Duration timeout;
@@ -48,8 +51,12 @@ final class BodyReader {
     }
     String length = request.getHeader("Content-Length");
     boolean tooLarge =
-        length != null && (length.length() > 18 || Long.parseLong(length) > limitBytes);
+        length != null && (length.length() > 18 || Long.parseLong(length) > limit(request));
     return tooLarge ? ApiError.bodyTooLarge(limitBytes) : null;
+  }
+
+  private int limit(HttpServerRequest request) {
+    return request.getHeader(AnswerSoFar.HEADER) == null ? limitBytes : limitBytes + ANSWERED_BYTES;
   }
 
   private final class Reading {
@@ -74,7 +81,7 @@ final class BodyReader {
       if (refused) {
         return;
       }
-      if (body.length() + part.length() > limitBytes) {
+      if (body.length() + part.length() > limit(exchange.request())) {
         refuse(ApiError.bodyTooLarge(limitBytes));
         return;
       }

@@ -9,6 +9,7 @@ import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.tokenizer.Tokenizer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -55,6 +56,12 @@ final class Choice implements Handover.Source {
   private int cachedTokens;
   private int calls;
   private @Nullable ToolCallAnswer lastCall;
+  private boolean continued;
+  private int[] unscored = new int[0];
+  private int scored;
+  private boolean diverged;
+  private int[] untold = new int[8];
+  private int untoldTokens;
 
   Choice(
       Completion completion,
@@ -105,6 +112,7 @@ final class Choice implements Handover.Source {
 
   void submitted(Generation handle) {
     generation = handle;
+    cancelled |= textEnd != null;
     if (cancelled) {
       handle.cancel();
     }
@@ -140,16 +148,84 @@ final class Choice implements Handover.Source {
   }
 
   private void accept(TokenEvent token) {
-    cachedTokens = token.cachedTokens();
+    if (!continued) {
+      cachedTokens = token.cachedTokens();
+    }
     if (textEnd != null) {
       return;
     }
-    generatedTokens++;
-    if (assembly.token(token.token(), token.logprobs())) {
-      assembly.finish();
-      textEnd = FinishReason.STOP;
+    if (scored < unscored.length) {
+      diverged |= token.token() != unscored[scored++];
+      assembly.score(token.logprobs());
+      return;
+    }
+    if (untoldTokens == untold.length) {
+      untold = Arrays.copyOf(untold, 2 * untoldTokens);
+    }
+    untold[untoldTokens++] = token.token();
+    if (take(token.token(), token.logprobs())) {
       cancel();
     }
+  }
+
+  /** Says whether the text ends with it. */
+  private boolean take(int token, TokenLogprobs logprobs) {
+    generatedTokens++;
+    if (assembly.token(token, logprobs)) {
+      assembly.finish();
+      textEnd = FinishReason.STOP;
+      return true;
+    }
+    return false;
+  }
+
+  /**
+   * Takes what another worker generated of it. Its reader has what that comes to, so the caller
+   * takes and drops it. Before the submission.
+   *
+   * <p>Where log-probabilities are wanted, those of tokens whose text is still held back (half a
+   * character, the beginning of a stop string) were not sent: these tokens are generated again.
+   *
+   * @return the tokens that need not be generated again
+   */
+  int[] continues(AnswerSoFar.Choice soFar) {
+    continued = true;
+    cachedTokens = soFar.cachedTokens();
+    if (soFar.promptTold()) {
+      started = true;
+      showPrompt(null);
+    }
+    for (int token : soFar.tokens()) {
+      if (take(token, TokenLogprobs.NONE)) {
+        break;
+      }
+    }
+    if (soFar.ended() != null && textEnd == null) {
+      assembly.finish();
+      textEnd = soFar.ended();
+    }
+    int[] all = soFar.tokens();
+    int scoredTokens = textEnd != null ? all.length : all.length - assembly.waitingTokens();
+    unscored = Arrays.copyOfRange(all, scoredTokens, all.length);
+    return Arrays.copyOf(all, scoredTokens);
+  }
+
+  /** Whether it did not go on as it had begun. */
+  boolean diverged() {
+    return diverged;
+  }
+
+  /** Generated tokens that no comment has told yet. */
+  int untoldTokens() {
+    return untoldTokens;
+  }
+
+  /** Writes them and forgets them. */
+  void tellTokens(StringBuilder text) {
+    for (int i = 0; i < untoldTokens; i++) {
+      text.append(i == 0 ? "" : ",").append(untold[i]);
+    }
+    untoldTokens = 0;
   }
 
   private void finish(EngineEnd end) {

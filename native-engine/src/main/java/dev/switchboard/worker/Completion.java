@@ -16,7 +16,7 @@ import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.toolcall.FunctionCall;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -51,8 +51,9 @@ final class Completion implements ActiveRequest, Handover.Sink {
   private final TimelineDetail detail;
   private final Urgency urgency;
   private final List<Choice> choices = new ArrayList<>();
-  private final Set<Integer> opened = new HashSet<>();
-  private final Set<Integer> finished = new HashSet<>();
+  private final BitSet opened = new BitSet();
+  private final BitSet finished = new BitSet();
+  private @Nullable ReplayNotes notes;
 
   private boolean responseOver;
   private boolean retired;
@@ -94,7 +95,10 @@ final class Completion implements ActiveRequest, Handover.Sink {
     HttpServerResponse response = exchange.response();
     response.closeHandler(gone -> abandon());
     response.exceptionHandler(broken -> abandon());
-    long seed = options.seed() != null ? options.seed() : completions.seeds().getAsLong();
+    long seed = seed(options);
+    if (options.stream() && exchange.request().getHeader(ReplayNotes.HEADER) != null) {
+      notes = new ReplayNotes(format.identity(), seed, prepared.promptTokens());
+    }
     List<PreparedRequest.Prompt> prompts = prepared.prompts();
     try {
       for (int i = 0; i < prompts.size() * options.n(); i++) {
@@ -102,7 +106,21 @@ final class Completion implements ActiveRequest, Handover.Sink {
       }
     } catch (RejectedGenerationException rejected) {
       abort(EngineErrors.of(rejected, prepared.promptField()));
+    } catch (IllegalArgumentException misfit) {
+      if (prepared.soFar() == null) {
+        throw misfit;
+      }
+      abort(AnswerSoFar.invalid("is not this request's: " + misfit.getMessage()).error());
     }
+  }
+
+  private long seed(GenerationOptions options) {
+    AnswerSoFar soFar = prepared.soFar();
+    if (soFar != null) {
+      return soFar.seed();
+    }
+    Long asked = options.seed();
+    return asked != null ? asked : completions.seeds().getAsLong();
   }
 
   private void submit(int index, PreparedRequest.Prompt prompt, long seed) {
@@ -115,13 +133,22 @@ final class Completion implements ActiveRequest, Handover.Sink {
     TextAssembly assembly =
         new TextAssembly(detokenizer, options.stop(), options.topLogprobs() >= 0, tools);
     Choice choice = new Choice(this, index, prompt, assembly, completions.handover());
-    choice.submitted(
-        completions.model().engine().submit(request(index, prompt, seed), choice.listener()));
+    GenerationRequest request = request(index, prompt, seed);
+    AnswerSoFar.Choice soFar = prepared.soFar(index);
+    if (soFar != null) {
+      opened.set(index, soFar.opened());
+      finished.set(index, soFar.finished());
+      request = request.after(choice.continues(soFar));
+      AnswerFormat.Passage _ = passage(choice);
+    }
+    choice.submitted(completions.model().engine().submit(request, choice.listener()));
     choices.add(choice);
   }
 
   private GenerationRequest request(int index, PreparedRequest.Prompt prompt, long seed) {
     GenerationOptions options = prepared.options();
+    AnswerSoFar.Choice soFar = prepared.soFar(index);
+    boolean promptTold = soFar != null && soFar.promptTold();
     Tokenizer tokenizer = completions.model().tokenizer();
     int room = completions.model().facts().context() - prompt.tokens().length;
     Integer wanted = options.maxTokens();
@@ -134,7 +161,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
         sampling(options, seed),
         options.ignoreEos() ? Set.of() : tokenizer.endOfGeneration(),
         options.topLogprobs(),
-        awaitsPromptScores() || maxTokens == 0,
+        (awaitsPromptScores() && !promptTold) || maxTokens == 0,
         urgency.schedulerPriority(options.priority()),
         exchange.token("X-Switchboard-Cache-Salt"),
         exchange.receivedNanos(),
@@ -235,6 +262,9 @@ final class Completion implements ActiveRequest, Handover.Sink {
       if (choice.assembly().isBroken()) {
         return EngineErrors.brokenCall();
       }
+      if (choice.diverged()) {
+        return ApiError.internal("The answer did not go on here as it had begun elsewhere.");
+      }
       if (choice.overflowed()) {
         completions.count(WorkerCounter.HANDOVER_FULL);
         return ApiError.internal("The worker could not keep up with its own engine.");
@@ -315,11 +345,21 @@ final class Completion implements ActiveRequest, Handover.Sink {
     if (last) {
       over();
       head();
-      response.end(frames + ServerSentEvents.DONE);
-    } else if (!frames.isEmpty()) {
+      // Behind the end it only counts: a stream that breaks before [DONE] has not ended.
+      response.end(frames + ServerSentEvents.DONE + comment());
+      return;
+    }
+    if (!frames.isEmpty() || (notes != null && ReplayNotes.due(choices))) {
+      frames += comment();
+    }
+    if (!frames.isEmpty()) {
       head();
       response.write(frames);
     }
+  }
+
+  private String comment() {
+    return notes == null ? "" : notes.comment(choices, opened, finished);
   }
 
   private String frames(boolean last) {
@@ -329,12 +369,12 @@ final class Completion implements ActiveRequest, Handover.Sink {
     }
     boolean usage = prepared.options().includeUsage();
     for (Choice choice : choices) {
-      boolean closing = finished.size() == choices.size() - 1;
+      boolean closing = finished.cardinality() == choices.size() - 1;
       if (choice.textEnd() != null
-          && !finished.contains(choice.index())
+          && !finished.get(choice.index())
           && (last || !closing || detail == TimelineDetail.NONE || usage)) {
         boolean lastFrame = last && closing && !usage;
-        finished.add(choice.index());
+        finished.set(choice.index());
         frames.append(
             format.finish(choice.index(), reason(choice), lastFrame ? switchboard() : null));
       }
@@ -347,7 +387,8 @@ final class Completion implements ActiveRequest, Handover.Sink {
 
   private void appendText(StringBuilder frames, Choice choice) {
     boolean opens = !choice.assembly().isEmpty() || choice.textEnd() != null;
-    if (opens && opened.add(choice.index())) {
+    if (opens && !opened.get(choice.index())) {
+      opened.set(choice.index());
       frames.append(format.first(choice.index()));
     }
     if (!choice.assembly().isEmpty()) {

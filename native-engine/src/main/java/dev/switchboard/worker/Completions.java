@@ -72,10 +72,11 @@ final class Completions {
     GenerationOptions options = prepared.options();
     TokenTexts texts = new TokenTexts(model.tokenizer(), options.topLogprobs() > 0);
     String prefix = prepared.api() == PreparedRequest.Api.CHAT ? "chatcmpl-" : "cmpl-";
+    AnswerSoFar soFar = prepared.soFar();
     ResponseIdentity identity =
         new ResponseIdentity(
-            prefix + Long.toHexString(seeds.getAsLong()),
-            exchange.receivedNanos() / 1_000_000_000L,
+            soFar == null ? prefix + Long.toHexString(seeds.getAsLong()) : soFar.id(),
+            soFar == null ? exchange.receivedNanos() / 1_000_000_000L : soFar.createdSeconds(),
             model.id(),
             model.facts().fingerprint());
     return switch (prepared.api()) {

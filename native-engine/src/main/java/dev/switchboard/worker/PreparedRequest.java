@@ -2,7 +2,9 @@ package dev.switchboard.worker;
 
 import dev.switchboard.constraint.Constraint;
 import dev.switchboard.openai.AnswerShape;
+import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.GenerationOptions;
+import java.util.BitSet;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param promptField the request's field that holds the prompt, for errors
  * @param shape what the answer must look like; null for anything
  * @param constraint the shape compiled; null without one, and until it is
+ * @param soFar what another worker answered of it; null for an answer that begins here
  */
 record PreparedRequest(
     Api api,
@@ -23,7 +26,8 @@ record PreparedRequest(
     String promptField,
     List<Prompt> prompts,
     @Nullable AnswerShape shape,
-    @Nullable Constraint constraint) {
+    @Nullable Constraint constraint,
+    @Nullable AnswerSoFar soFar) {
   PreparedRequest {
     prompts = List.copyOf(prompts);
   }
@@ -45,7 +49,40 @@ record PreparedRequest(
 
   /** The same with its shape compiled. */
   PreparedRequest with(Constraint compiled) {
-    return new PreparedRequest(api, options, echo, tools, promptField, prompts, shape, compiled);
+    return new PreparedRequest(
+        api, options, echo, tools, promptField, prompts, shape, compiled, soFar);
+  }
+
+  /**
+   * The same, to be gone on with.
+   *
+   * @throws ApiException when the answer cannot be this request's
+   */
+  PreparedRequest after(AnswerSoFar answered, int vocabulary) {
+    if (!options.stream()) {
+      throw AnswerSoFar.invalid("is for streams");
+    }
+    int choices = prompts.size() * options.n();
+    BitSet seen = new BitSet();
+    for (AnswerSoFar.Choice choice : answered.choices()) {
+      boolean twice = seen.get(choice.index());
+      seen.set(choice.index());
+      if (twice || choice.index() >= choices) {
+        throw AnswerSoFar.invalid("has a choice that was not asked for");
+      }
+      for (int token : choice.tokens()) {
+        if (token < 0 || token >= vocabulary) {
+          throw AnswerSoFar.invalid("has a token that is not in the vocabulary");
+        }
+      }
+    }
+    return new PreparedRequest(
+        api, options, echo, tools, promptField, prompts, shape, constraint, answered);
+  }
+
+  /** What was answered of a choice; null when it begins here. */
+  AnswerSoFar.@Nullable Choice soFar(int index) {
+    return soFar == null ? null : soFar.choice(index);
   }
 
   int promptTokens() {

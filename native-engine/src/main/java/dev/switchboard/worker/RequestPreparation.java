@@ -23,6 +23,7 @@ import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -88,6 +89,7 @@ final class RequestPreparation {
         "messages",
         List.of(prompt),
         shape(request),
+        null,
         null);
   }
 
@@ -149,7 +151,25 @@ final class RequestPreparation {
         "prompt",
         prompts,
         request.options().shape(),
+        null,
         null);
+  }
+
+  /**
+   * A request that another worker began to answer.
+   *
+   * @param parse reads the request alone
+   * @param body what was answered, in its first bytes, then the request
+   * @throws ApiException naming what is wrong
+   */
+  PreparedRequest continued(
+      Function<byte[], PreparedRequest> parse, byte[] body, int answeredBytes) {
+    if (answeredBytes < 1 || answeredBytes > body.length) {
+      throw AnswerSoFar.invalid("must be how many of the body's bytes come before the request");
+    }
+    AnswerSoFar soFar = AnswerSoFar.read(body, answeredBytes);
+    byte[] request = Arrays.copyOfRange(body, answeredBytes, body.length);
+    return parse.apply(request).after(soFar, model.facts().vocabulary());
   }
 
   /**

@@ -162,6 +162,20 @@ final class TextAssembly {
     return stops.matched() || mayEnd();
   }
 
+  /** Tokens that are taken and wait for their text to be released. */
+  int waitingTokens() {
+    return waiting.size();
+  }
+
+  /**
+   * Gives the first waiting token its log-probabilities and moves it behind the others: called once
+   * for each of them, it leaves their order as it was.
+   */
+  void score(TokenLogprobs logprobs) {
+    Waiting token = waiting.removeFirst();
+    waiting.addLast(new Waiting(logprobs, token.start(), token.end()));
+  }
+
   /** Takes the end: what was held back, or was left of a character, is text now. */
   void finish() {
     if (!stops.matched()) {

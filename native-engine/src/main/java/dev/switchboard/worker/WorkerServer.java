@@ -229,7 +229,7 @@ final class WorkerServer {
     onBody(
         exchange,
         (serving, bytes) -> {
-          PreparedRequest prepared = parse(serving, api, bytes);
+          PreparedRequest prepared = parse(exchange, serving, api, bytes);
           return () -> constrain(exchange, detail, urgency, serving, prepared);
         });
   }
@@ -360,11 +360,20 @@ final class WorkerServer {
     }
   }
 
-  private static PreparedRequest parse(Serving serving, PreparedRequest.Api api, byte[] bytes) {
-    return switch (api) {
-      case CHAT -> serving.preparation().chat(bytes);
-      case TEXT -> serving.preparation().text(bytes);
-    };
+  private static PreparedRequest parse(
+      Exchange exchange, Serving serving, PreparedRequest.Api api, byte[] bytes) {
+    RequestPreparation preparation = serving.preparation();
+    Function<byte[], PreparedRequest> parse =
+        switch (api) {
+          case CHAT -> preparation::chat;
+          case TEXT -> preparation::text;
+        };
+    String answered = exchange.token(AnswerSoFar.HEADER);
+    if (answered.isEmpty()) {
+      return parse.apply(bytes);
+    }
+    int answeredBytes = answered.matches("[0-9]{1,8}") ? Integer.parseInt(answered) : 0;
+    return preparation.continued(parse, bytes, answeredBytes);
   }
 
   private void start(Exchange exchange, Serving serving, Runnable work) {

@@ -96,6 +96,27 @@ class NativeDeterminismTest {
         });
   }
 
+  /** With penalties over what was generated, and among others. */
+  @TestFactory
+  List<DynamicTest> afterTokensThatAnotherEngineGenerated() throws IOException {
+    return onEveryModel(
+        model -> {
+          Answer whole = alone(model, DRAWN);
+          for (int known : new int[] {1, GENERATED / 2, GENERATED - 1}) {
+            int[] before = whole.tokens.stream().limit(known).mapToInt(TokenEvent::token).toArray();
+            List<GenerationRequest> batch = new ArrayList<>(others());
+            batch.add(request(DRAWN).after(before));
+
+            Answer rest = run(model, 64, 64, batch).getLast();
+
+            Answer joined = new Answer();
+            joined.tokens.addAll(whole.tokens.subList(0, known));
+            joined.tokens.addAll(rest.tokens);
+            assertSame(whole, joined);
+          }
+        });
+  }
+
   /** Among others, in chunks and preempted; the weights are the models' floats. */
   @TestFactory
   List<DynamicTest> withEveryKvType() throws IOException {

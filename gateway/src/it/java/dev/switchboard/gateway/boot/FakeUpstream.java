@@ -40,6 +40,7 @@ final class FakeUpstream implements AutoCloseable {
   private final HttpServer server;
   private final String scheme;
   private volatile String load = "{}";
+  private volatile boolean silent;
   private volatile Script script = (request, body) -> request.response().end();
 
   FakeUpstream() throws Exception {
@@ -75,11 +76,19 @@ final class FakeUpstream implements AutoCloseable {
     load = json;
   }
 
+  /** Takes requests and answers none, as a stopped process does. */
+  void silent(boolean value) {
+    silent = value;
+  }
+
   void script(Script value) {
     script = value;
   }
 
   private void handle(HttpServerRequest request) {
+    if (silent) {
+      return;
+    }
     if (request.method().equals(HttpMethod.GET)) {
       String authorization = request.getHeader("Authorization");
       probed.add(authorization == null ? "" : authorization);

@@ -1,18 +1,25 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.fleet.ModelSpec;
+import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -22,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Worker processes that are scripts, before a scripted server: what no real one does on demand. */
 class FakeWorkerIT {
   private static final String CACHE_SALT = "X-Switchboard-Cache-Salt";
+  private static final Path MODEL = Path.of("m.gguf");
 
   @TempDir private @Nullable Path folder;
 
@@ -165,6 +173,122 @@ class FakeWorkerIT {
     } catch (Exception e) {
       throw new AssertionError(e);
     }
+  }
+
+  @Test
+  void workersAreRestartedOneAfterAnotherAndTheOneOnStandbyFillsIn() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    String yaml = "workers: {state-poll-ms: 50}";
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorkers(yaml, script(0), new ModelSpec(MODEL, "m", 2, 1))) {
+      InProcessGateway.await(() -> states(gateway).equals(Set.of("READY", "STANDBY")));
+      List<Long> pids = pids(gateway);
+      AtomicInteger failed = new AtomicInteger();
+      AtomicBoolean over = new AtomicBoolean();
+      Thread load = Thread.ofVirtual().start(() -> ask(gateway, over, failed));
+
+      JsonNode begun = gateway.adminBody("/admin/v1/replicas/restart", "{\"graceMs\":0}");
+      JsonNode second = gateway.adminBody("/admin/v1/replicas/restart", "{}");
+      InProcessGateway.await(() -> restart(gateway).path("done").asBoolean());
+      over.set(true);
+      load.join();
+
+      JsonNode report = restart(gateway);
+      assertEquals(3, begun.path("workers").size(), begun::toString);
+      assertEquals("wrong_state", second.at("/error/code").asText());
+      assertFalse(report.path("failed").asBoolean(), report::toString);
+      report.path("workers").forEach(row -> assertEquals("DONE", row.path("step").asText()));
+      assertEquals(0, failed.get());
+      assertTrue(Collections.disjoint(pids, pids(gateway)));
+      assertEquals(Set.of("READY", "STANDBY"), states(gateway));
+      assertEquals(
+          3,
+          gateway.metric(
+              "switchboard_replica_transitions_total{from=\"DRAINING\",to=\"DRAINED\"}"));
+    }
+  }
+
+  @Test
+  void anOperatorCordonsWeighsStopsAndBringsBack() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    String base = "/admin/v1/replicas/w0";
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorker("workers: {state-poll-ms: 50}", script(0))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+
+      JsonNode cordoned = gateway.adminBody(base + "/cordon", "");
+      int refused = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode();
+      JsonNode twice = gateway.adminBody(base + "/cordon", "");
+      JsonNode again = gateway.adminBody(base + "/uncordon", "");
+      JsonNode weighed = gateway.adminBody(base + "/weight", "{\"weight\":2.5}");
+      JsonNode wrong = gateway.adminBody(base + "/weight", "{\"weight\":-1}");
+      JsonNode unknown = gateway.adminBody(base + "/drain", "{\"grace-ms\":1}");
+      gateway.adminBody(base + "/drain", "{\"stop\":true,\"graceMs\":0}");
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.STOPPED);
+      JsonNode stopped = gateway.adminJson(base);
+      gateway.adminBody(base + "/resume", "");
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.READY);
+
+      assertEquals("CORDONED", cordoned.path("state").asText());
+      assertEquals(503, refused);
+      assertEquals("wrong_state", twice.at("/error/code").asText());
+      assertEquals("READY", again.path("state").asText());
+      assertEquals(2.5, weighed.path("weight").asDouble());
+      assertEquals("weight", wrong.at("/error/param").asText());
+      assertEquals("grace-ms", unknown.at("/error/param").asText());
+      assertTrue(stopped.path("pid").isNull() || stopped.path("drain").path("done").asBoolean());
+      assertEquals(200, readiness(gateway));
+    }
+  }
+
+  @Test
+  void aWorkerThatStaysSilentIsKilledAndStartedAgain() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    String yaml =
+        "workers: {state-poll-ms: 50, unresponsive-ms: 200, hung-restart-ms: 400,"
+            + " state-timeout-ms: 300,"
+            + " restart-first-ms: 0, eject-after: 100}";
+    try (InProcessGateway gateway = InProcessGateway.withWorker(yaml, script(0))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+      List<Long> pids = pids(gateway);
+
+      server.silent(true);
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.EJECTED);
+      InProcessGateway.await(() -> !pids(gateway).equals(pids));
+      server.silent(false);
+
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+    }
+  }
+
+  private static void ask(InProcessGateway gateway, AtomicBoolean over, AtomicInteger failed) {
+    while (!over.get()) {
+      try {
+        HttpResponse<String> answer =
+            gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+        failed.addAndGet(answer.statusCode() == 200 ? 0 : 1);
+      } catch (Exception e) {
+        failed.incrementAndGet();
+      }
+    }
+  }
+
+  private static JsonNode restart(InProcessGateway gateway) {
+    try {
+      return gateway.adminJson("/admin/v1/replicas/restart");
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static Set<String> states(InProcessGateway gateway) {
+    return gateway.fleet().replicas().stream()
+        .map(replica -> replica.state().name())
+        .collect(Collectors.toSet());
+  }
+
+  private static List<Long> pids(InProcessGateway gateway) {
+    return gateway.fleet().replicas().stream().map(Replica::pid).toList();
   }
 
   /** Exits with status 1 some times, then says that the scripted server is its own. */

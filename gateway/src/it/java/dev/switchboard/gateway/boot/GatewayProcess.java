@@ -95,6 +95,76 @@ final class GatewayProcess implements AutoCloseable {
     }
   }
 
+  HttpClient client() {
+    return client;
+  }
+
+  /** Waits until so many replicas are ready, and so many stand by. */
+  void awaitStates(int ready, int standby) throws Exception {
+    InProcessGateway.await(() -> count("READY") == ready && count("STANDBY") == standby);
+  }
+
+  private int count(String state) {
+    int count = 0;
+    for (JsonNode replica : adminUnchecked("/admin/v1/replicas").path("replicas")) {
+      count += replica.path("state").asText().equals(state) ? 1 : 0;
+    }
+    return count;
+  }
+
+  void awaitState(String replica, String state) throws Exception {
+    InProcessGateway.await(
+        () -> adminUnchecked("/admin/v1/replicas/" + replica).path("state").asText().equals(state));
+  }
+
+  String firstReady() throws Exception {
+    for (JsonNode replica : admin("/admin/v1/replicas").path("replicas")) {
+      if (replica.path("state").asText().equals("READY")) {
+        return replica.path("id").asText();
+      }
+    }
+    throw new AssertionError("none is ready");
+  }
+
+  List<Long> pids() throws Exception {
+    List<Long> pids = new ArrayList<>();
+    admin("/admin/v1/replicas").path("replicas").forEach(one -> pids.add(one.path("pid").asLong()));
+    return pids;
+  }
+
+  JsonNode adminUnchecked(String path) {
+    try {
+      return admin(path);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** Brings a replica back that a test left drained. */
+  void resume(String replica) throws Exception {
+    String path = "/admin/v1/replicas/" + replica + "/resume";
+    post(uri("admin", path), "", "Content-Type", "application/json");
+  }
+
+  /** Posts an action and gives its answer, which must be a good one. */
+  JsonNode adminPost(String path, String body) throws Exception {
+    HttpResponse<String> answer =
+        post(uri("admin", path), body, "Content-Type", "application/json");
+    if (answer.statusCode() >= 300) {
+      throw new AssertionError(path + ": " + answer.statusCode() + " " + answer.body());
+    }
+    return JSON.readTree(answer.body());
+  }
+
+  long pid(String replica) throws Exception {
+    return admin("/admin/v1/replicas/" + replica).path("pid").asLong();
+  }
+
+  /** As the kernel does when memory is short. */
+  void kill(String replica) throws Exception {
+    ProcessHandle.of(pid(replica)).orElseThrow().destroyForcibly();
+  }
+
   Process process() {
     return process;
   }
@@ -121,7 +191,7 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   JsonNode worker(String replica, String path) throws Exception {
-    String address = admin("/admin/v1/replicas/" + replica).path("address").asText();
+    String address = admin("/admin/v1/replicas/" + replica).path("url").asText();
     return json(URI.create(address + path));
   }
 
@@ -158,7 +228,7 @@ final class GatewayProcess implements AutoCloseable {
 
   /** Makes every step of a replica's engine take longer. */
   void slow(String replica, long delayMs) throws Exception {
-    String address = admin("/admin/v1/replicas/" + replica).path("address").asText();
+    String address = admin("/admin/v1/replicas/" + replica).path("url").asText();
     HttpResponse<String> answer =
         post(
             URI.create(address + "/engine/v1/faults"),

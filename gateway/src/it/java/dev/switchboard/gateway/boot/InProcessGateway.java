@@ -36,7 +36,9 @@ final class InProcessGateway implements AutoCloseable {
   private InProcessGateway(String yaml, List<ModelSpec> models, Path worker, boolean awaitReady)
       throws Exception {
     ObjectNode tree = ConfigReader.defaults();
-    ConfigReader.overlay(tree, "{http: {port: 0}, admin: {port: 0}, workers: {state-poll-ms: 50}}");
+    ConfigReader.overlay(
+        tree,
+        "{http: {port: 0}, admin: {port: 0}, workers: {state-poll-ms: 50}, shutdown: {linger-ms: 0}}");
     ConfigReader.overlay(tree, "store: {url: \"jdbc:h2:mem:" + UUID.randomUUID() + "\"}");
     ConfigReader.overlay(tree, yaml);
     GatewayConfig config = ConfigReader.read(tree);
@@ -46,6 +48,7 @@ final class InProcessGateway implements AutoCloseable {
     fleet =
         new Fleet(
             config.workers(),
+            config.circuit(),
             models,
             config.upstreams(),
             new WorkerCommand(worker, "", Path.of("none"), null),
@@ -87,8 +90,12 @@ final class InProcessGateway implements AutoCloseable {
    * @param script gets a worker's arguments and speaks its events
    */
   static InProcessGateway withWorker(String yaml, Path script) throws Exception {
-    List<ModelSpec> models = List.of(new ModelSpec(Path.of("m.gguf"), "m", 1));
-    return new InProcessGateway(yaml, models, script, false);
+    return withWorkers(yaml, script, new ModelSpec(Path.of("m.gguf"), "m", 1));
+  }
+
+  /** The same with as many as the model says. */
+  static InProcessGateway withWorkers(String yaml, Path script, ModelSpec model) throws Exception {
+    return new InProcessGateway(yaml, List.of(model), script, false);
   }
 
   /** The same, without waiting until they are ready. */
@@ -193,6 +200,16 @@ final class InProcessGateway implements AutoCloseable {
 
   JsonNode adminJson(String path) throws Exception {
     return JSON.readTree(get(admin(path)).body());
+  }
+
+  /** What an action with a JSON body answers. */
+  JsonNode adminBody(String path, String body) throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(admin(path))
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build();
+    return JSON.readTree(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
   }
 
   /** The admin API's timeline of a request, once it is recorded. */

@@ -7,17 +7,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
-import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
-import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.openai.ApiError;
-import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.VerticleBase;
@@ -31,7 +28,6 @@ import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -121,10 +117,7 @@ public final class AdminServer extends VerticleBase {
     AdminRouter admin = new AdminRouter(router, store, epochMs);
     admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
-    admin.read("/admin/v1/replicas", this::replicas);
-    admin.read("/admin/v1/replicas/:id", this::replica);
-    act(admin, "drain", house.fleet()::drain);
-    act(admin, "resume", house.fleet()::resume);
+    ReplicaRoutes.add(admin, house.fleet(), house.clock());
     admin.read("/admin/v1/models", this::models);
     admin.read("/admin/v1/requests", this::requests);
     admin.read("/admin/v1/requests/:id", flight(FlightJson::summary));
@@ -162,87 +155,7 @@ public final class AdminServer extends VerticleBase {
         .onFailure(context::fail);
   }
 
-  // ------------------------------------------------------------------ replicas
-
-  private void replicas(RoutingContext context) {
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    ArrayNode array = json.putArray("replicas");
-    house.fleet().replicas().forEach(replica -> array.add(json(replica)));
-    answer(context, json);
-  }
-
-  private void replica(RoutingContext context) {
-    Replica replica = named(context);
-    if (replica == null) {
-      error(context, noSuch("replica"));
-    } else {
-      answer(context, json(replica));
-    }
-  }
-
-  private void act(AdminRouter admin, String verb, Predicate<Replica> action) {
-    admin.change(
-        HttpMethod.POST,
-        "/admin/v1/replicas/:id/" + verb,
-        Role.OPERATOR,
-        (context, body) -> {
-          Replica replica = named(context);
-          if (replica == null) {
-            throw new ApiException(noSuch("replica"));
-          }
-          ObjectNode before = json(replica);
-          if (!action.test(replica)) {
-            throw new ApiException(wrongState(replica));
-          }
-          ObjectNode after = json(replica);
-          return Future.succeededFuture(Change.of(after, before, after));
-        });
-  }
-
-  private static ApiError wrongState(Replica replica) {
-    return new ApiError(
-        409,
-        "invalid_request_error",
-        "wrong_state",
-        null,
-        "The replica is " + replica.state() + ".");
-  }
-
-  private @Nullable Replica named(RoutingContext context) {
-    String id = context.pathParam("id");
-    return id == null ? null : house.fleet().find(id);
-  }
-
-  private ObjectNode json(Replica replica) {
-    ReplicaReport report = replica.report();
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    json.put("id", replica.id()).put("model", replica.model());
-    json.put("kind", replica.local() ? "worker" : "upstream");
-    json.put("state", replica.state().name()).put("reason", replica.reason());
-    json.put("address", replica.address() == null ? null : replica.address().toString());
-    json.put("in_flight", replica.inFlight()).put("weight", replica.weight());
-    json.set("learned", LearnedJson.of(replica.workload().snapshot(house.clock().epochNanos())));
-    if (replica.pid() != 0) {
-      json.put("pid", replica.pid());
-    }
-    if (report.atNanos() == 0) {
-      return json.putNull("report");
-    }
-    json.putObject("report")
-        .put("age_ms", (house.clock().epochNanos() - report.atNanos()) / 1_000_000)
-        .put("running", report.running())
-        .put("waiting", report.waiting())
-        .put("waiting_tokens", report.waitingTokens())
-        .put("kv_blocks_free", report.kvBlocksFree())
-        .put("kv_blocks_cached", report.kvBlocksCached())
-        .put("kv_blocks_used", report.kvBlocksUsed())
-        .put("kv_evictions", report.kvEvictions())
-        .put("prefix_lookup_tokens", report.prefixLookupTokens())
-        .put("prefix_hit_tokens", report.prefixHitTokens())
-        .put("stages", report.stages())
-        .put("ranks", report.ranks());
-    return json;
-  }
+  // ------------------------------------------------------------------ models
 
   private void models(RoutingContext context) {
     Fleet fleet = house.fleet();
@@ -290,7 +203,7 @@ public final class AdminServer extends VerticleBase {
         404, "invalid_request_error", "not_found", "id", "No such " + what + " is known.");
   }
 
-  private static void answer(RoutingContext context, JsonNode json) {
+  static void answer(RoutingContext context, JsonNode json) {
     AdminRouter.json(context, json.toString());
   }
 

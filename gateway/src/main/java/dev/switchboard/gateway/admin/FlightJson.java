@@ -38,6 +38,7 @@ final class FlightJson {
       json.put("error", record.failure().error().message());
     }
     json.put("replica", record.replica()).put("attempts", record.attempts().size());
+    json.put("migrations", record.moves());
     json.put("wall_ms", record.wallNanos() / NANOS_PER_MS);
     millis(json, "ttft_ms", record.ttftNanos());
     millis(json, "tpot_ms", record.tpotNanos());
@@ -92,13 +93,18 @@ final class FlightJson {
   private static ArrayNode attempts(FlightRecord record, long origin) {
     ArrayNode array = JsonNodeFactory.instance.arrayNode();
     for (FlightRecord.Attempt attempt : record.attempts()) {
-      array
-          .addObject()
-          .put("number", attempt.number())
+      ObjectNode row = array.addObject();
+      row.put("number", attempt.number())
           .put("replica", attempt.replica())
           .put("start_ms", since(origin, attempt.startNanos()))
           .put("end_ms", since(origin, attempt.endNanos()))
           .put("error", attempt.error());
+      FlightRecord.Move move = attempt.move();
+      if (move != null) {
+        ObjectNode moved = row.putObject("migration").put("cause", move.cause());
+        moved.put("cut_ms", since(origin, move.cutNanos()));
+        moment(moved, "resumed_ms", origin, move.resumedNanos());
+      }
     }
     return array;
   }

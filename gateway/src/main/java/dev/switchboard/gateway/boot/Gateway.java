@@ -66,6 +66,7 @@ final class Gateway {
   private final AtomicBoolean announced = new AtomicBoolean();
   private volatile boolean listening;
   private final AtomicBoolean stopped = new AtomicBoolean();
+  private final SharedPorts ports = new SharedPorts();
   private final Vertx vertx;
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final AdminServer adminServer;
@@ -100,26 +101,14 @@ final class Gateway {
             TenantConfig.limits(config.tenants()),
             model -> new FleetForecast(fleet, model),
             () -> ThreadLocalRandom.current().nextDouble());
-    this.vertx = Vertx.vertx(new VertxOptions().setPreferNativeTransport(false));
+    this.vertx =
+        Vertx.builder()
+            .with(new VertxOptions().setPreferNativeTransport(false))
+            .withTransport(ports)
+            .build();
     Gatehouse house = house();
     this.reconfiguration = new Reconfiguration(config, house, source);
-    fleet.onStateChange(
-        (replica, from, to) -> {
-          house
-              .metrics()
-              .replicaState(
-                  replica.id(), replica.model(), from == null ? null : from.name(), to.name());
-          if (!to.listening()) {
-            house.affinity().forget(replica.model(), replica.id());
-          }
-          admission
-              .queue(replica.model())
-              .replica(
-                  replica.id(),
-                  to == ReplicaState.READY,
-                  replica.access().maxConcurrency(),
-                  clock.epochNanos());
-        });
+    watch(fleet, house);
     events.also(house.metrics()::workerRestarted, this::announce);
     GatewayConfig.AdminConfig admin = config.admin();
     this.adminServer =
@@ -146,6 +135,26 @@ final class Gateway {
     house.metrics().queues(() -> admission.snapshots(clock.epochNanos()));
     vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
     listen();
+  }
+
+  private void watch(Fleet watched, Gatehouse house) {
+    watched.onStateChange(
+        (replica, from, to) -> {
+          house
+              .metrics()
+              .replicaState(
+                  replica.id(), replica.model(), from == null ? null : from.name(), to.name());
+          if (!to.listening()) {
+            house.affinity().forget(replica.model(), replica.id());
+          }
+          admission
+              .queue(replica.model())
+              .replica(
+                  replica.id(),
+                  to == ReplicaState.READY,
+                  replica.access().maxConcurrency(),
+                  clock.epochNanos());
+        });
   }
 
   /**
@@ -176,6 +185,7 @@ final class Gateway {
     return new Gatehouse(
         config.http(),
         config.deadlines(),
+        config.migration(),
         clock,
         Gateway::freshId,
         new ApiKeys(config.auth(), () -> clock.epochNanos() / 1_000_000),
@@ -331,8 +341,8 @@ final class Gateway {
   }
 
   /**
-   * Stops: not ready, settle, no new requests, running ones finish, workers stop. Twice does
-   * nothing more.
+   * Stops: not ready, settle, no new connections, no new requests on the ones that are kept,
+   * running ones finish, workers stop. Twice does nothing more.
    */
   void stop() {
     if (!stopped.compareAndSet(false, true)) {
@@ -341,6 +351,8 @@ final class Gateway {
     events.emit("stopping", Map.of("in_flight", admission.inFlight()));
     admission.unready();
     pause(config.shutdown().settleMs());
+    ports.close(servers.getFirst().port());
+    pause(config.shutdown().lingerMs());
     admission.close();
     long deadline = clock.epochNanos() + config.shutdown().finishMs() * 1_000_000L;
     while (admission.inFlight() > 0 && clock.epochNanos() < deadline) {

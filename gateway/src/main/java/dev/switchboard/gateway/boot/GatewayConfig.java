@@ -8,6 +8,7 @@ import dev.switchboard.gateway.fleet.WorkersConfig;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.HttpConfig;
+import dev.switchboard.gateway.http.MigrationConfig;
 import dev.switchboard.gateway.identity.AuthConfig;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.routing.RouteSpec;
@@ -15,6 +16,7 @@ import dev.switchboard.gateway.routing.RoutingConfig;
 import dev.switchboard.gateway.shared.SharedConfig;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.store.StoreConfig;
+import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -33,6 +35,7 @@ public record GatewayConfig(
     HttpConfig http,
     AdminConfig admin,
     DeadlinesConfig deadlines,
+    MigrationConfig migration,
     AuthConfig auth,
     SloConfig slo,
     AdmissionConfig admission,
@@ -40,6 +43,7 @@ public record GatewayConfig(
     RoutingConfig routing,
     List<RouteSpec> routes,
     RetryBudget.Config retry,
+    Circuit.Config circuit,
     List<ModelSpec> models,
     WorkersConfig workers,
     List<UpstreamSpec> upstreams,
@@ -53,6 +57,7 @@ public record GatewayConfig(
           HttpConfig.DEFAULTS,
           AdminConfig.DEFAULTS,
           DeadlinesConfig.DEFAULTS,
+          MigrationConfig.DEFAULTS,
           AuthConfig.DEFAULTS,
           SloConfig.DEFAULTS,
           AdmissionConfig.DEFAULTS,
@@ -60,6 +65,7 @@ public record GatewayConfig(
           RoutingConfig.DEFAULTS,
           List.of(),
           RetryBudget.Config.DEFAULTS,
+          Circuit.Config.DEFAULTS,
           List.of(),
           WorkersConfig.DEFAULTS,
           List.of(),
@@ -91,14 +97,19 @@ public record GatewayConfig(
    * On SIGTERM.
    *
    * @param settleMs readiness is false, requests are still taken: load balancers need to notice
+   * @param lingerMs new connections are refused, or go to whoever shares the port; requests on
+   *     those that are kept are still taken and told to close theirs
    * @param finishMs running requests may take
    */
-  public record ShutdownConfig(int settleMs, int finishMs) {
-    static final ShutdownConfig DEFAULTS = new ShutdownConfig(0, 30_000);
+  public record ShutdownConfig(int settleMs, int lingerMs, int finishMs) {
+    static final ShutdownConfig DEFAULTS = new ShutdownConfig(0, 1000, 30_000);
 
     public ShutdownConfig {
       if (settleMs < 0 || settleMs > 300_000) {
         throw new IllegalArgumentException("settle-ms must be 0 to 300000");
+      }
+      if (lingerMs < 0 || lingerMs > 300_000) {
+        throw new IllegalArgumentException("linger-ms must be 0 to 300000");
       }
       if (finishMs < 0 || finishMs > 3_600_000) {
         throw new IllegalArgumentException("finish-ms must be 0 to 3600000");
@@ -146,8 +157,8 @@ public record GatewayConfig(
 
   GatewayConfig withStore(StoreConfig other) {
     return new GatewayConfig(
-        http, admin, deadlines, auth, slo, admission, tenants, routing, routes, retry, models,
-        workers, upstreams, flight, other, shared, shutdown);
+        http, admin, deadlines, migration, auth, slo, admission, tenants, routing, routes, retry,
+        circuit, models, workers, upstreams, flight, other, shared, shutdown);
   }
 
   static boolean loopback(String host) {

@@ -64,6 +64,11 @@ public final class GatewayMain implements Callable<Integer> {
   @Option(names = "--config", paramLabel = "FILE.yaml", description = "Settings; flags win.")
   private @Nullable Path configFile;
 
+  @Option(
+      names = "--take-over",
+      description = "Listens beside a gateway that runs here and is then stopped.")
+  private boolean takeOver;
+
   private final PrintStream out;
   private final PrintStream log;
 
@@ -109,11 +114,14 @@ public final class GatewayMain implements Callable<Integer> {
   private int run(LauncherEvents events, AtomicReference<@Nullable Fleet> started) {
     NanoClock clock = new SystemClock();
     GatewayConfig config = config();
-    ListenProbe.check(config);
+    if (!takeOver) {
+      ListenProbe.check(config);
+    }
     Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
     Fleet fleet =
         new Fleet(
             config.workers(),
+            config.circuit(),
             served(config, home),
             config.upstreams(),
             workerCommand(home),

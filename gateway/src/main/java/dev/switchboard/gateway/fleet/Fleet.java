@@ -1,17 +1,24 @@
 package dev.switchboard.gateway.fleet;
 
+import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.drain.DrainPlan;
+import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.ReplicaView;
+import dev.switchboard.gateway.upstream.Circuit;
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -30,7 +37,13 @@ public final class Fleet implements AutoCloseable {
 
   private static final int KILL_MS = 5000;
 
+  /** Between two looks at what is being drained or restarted. */
+  private static final int TICK_MS = 20;
+
+  private static final int TELL_MS = 1000;
+
   private final WorkersConfig config;
+  private final Circuit.Config circuit;
   private final NanoClock clock;
   private final FleetListener listener;
   private final ScheduledExecutorService executor =
@@ -43,10 +56,14 @@ public final class Fleet implements AutoCloseable {
   private final Map<String, Peers> peers = new HashMap<>();
   private final AtomicLong turns = new AtomicLong();
   private final AtomicBoolean closed = new AtomicBoolean();
+  private final Map<String, Integer> wantedReady = new HashMap<>();
+  private final DrainDriver drains;
+  private volatile @Nullable RollingRestart rolling;
   private volatile Replica.@Nullable StateListener stateListener;
 
   public Fleet(
       WorkersConfig config,
+      Circuit.Config circuit,
       List<ModelSpec> modelSpecs,
       List<UpstreamSpec> upstreams,
       WorkerCommand command,
@@ -54,14 +71,19 @@ public final class Fleet implements AutoCloseable {
       FleetListener listener,
       PrintStream log) {
     this.config = config;
+    this.circuit = circuit;
     this.clock = clock;
     this.listener = listener;
+    this.drains = new DrainDriver(clock);
     int total = modelSpecs.stream().mapToInt(this::workers).sum();
     int cores = Runtime.getRuntime().availableProcessors();
     int share = Math.max(1, cores / Math.max(1, total * config.stages() * config.ranks()));
     int threads = config.threads() > 0 ? config.threads() : share;
     for (ModelSpec spec : modelSpecs) {
       models.add(spec.servedName());
+      if (standby(spec) > 0) {
+        wantedReady.put(spec.servedName(), workers(spec) - standby(spec));
+      }
       for (int i = 0; i < workers(spec); i++) {
         addWorker(spec, command, threads, log);
       }
@@ -74,15 +96,22 @@ public final class Fleet implements AutoCloseable {
     }
   }
 
+  /** Those on standby are workers too. */
   private int workers(ModelSpec spec) {
     Integer own = spec.workers();
-    return own == null ? config.local() : own;
+    return (own == null ? config.local() : own) + standby(spec);
+  }
+
+  private static int standby(ModelSpec spec) {
+    Integer own = spec.standby();
+    return own == null ? 0 : own;
   }
 
   private void addWorker(ModelSpec spec, WorkerCommand command, int threads, PrintStream log) {
     String id = "w" + workers.size();
     Replica replica =
-        new Replica(id, spec.servedName(), true, peers(spec.servedName()), this::stateChanged);
+        new Replica(
+            id, spec.servedName(), true, peers(spec.servedName()), circuit, this::stateChanged);
     replicas.put(id, replica);
     workers.put(
         id,
@@ -99,7 +128,7 @@ public final class Fleet implements AutoCloseable {
   private void addUpstream(String id, UpstreamSpec spec, String path) {
     for (String model : spec.models()) {
       String name = spec.models().size() == 1 ? id : id + "-" + model;
-      Replica replica = new Replica(name, model, false, peers(model), this::stateChanged);
+      Replica replica = new Replica(name, model, false, peers(model), circuit, this::stateChanged);
       replica.access(UpstreamAccess.of(spec, model, path));
       replica.weight(spec.weight() == null ? 1 : spec.weight());
       models.add(model);
@@ -116,6 +145,19 @@ public final class Fleet implements AutoCloseable {
   /** Spawns the workers. */
   public void start() {
     executor.execute(() -> workers.values().forEach(LocalWorker::start));
+    var _ = executor.scheduleWithFixedDelay(this::tick, TICK_MS, TICK_MS, TimeUnit.MILLISECONDS);
+  }
+
+  private void tick() {
+    try {
+      drains.tick();
+      RollingRestart restarts = rolling;
+      if (restarts != null) {
+        restarts.tick();
+      }
+    } catch (RuntimeException e) {
+      LOG.error("fleet_tick_failed", e);
+    }
   }
 
   /** Tells of every state change from now on, and of the present states. */
@@ -135,10 +177,57 @@ public final class Fleet implements AutoCloseable {
     if (watcher != null) {
       watcher.changed(replica, from, to);
     }
-    if (to == ReplicaState.READY && from == ReplicaState.WARMING) {
+    if (from == ReplicaState.WARMING && (to == ReplicaState.READY || to == ReplicaState.STANDBY)) {
       LocalWorker worker = workers.get(replica.id());
       double seconds = worker == null ? 0 : worker.seconds();
-      executor.execute(() -> listener.workerReady(replica.id(), replica.model(), seconds));
+      later(() -> listener.workerReady(replica.id(), replica.model(), seconds));
+    }
+    if (from == ReplicaState.READY && wantedReady.containsKey(replica.model())) {
+      later(() -> promote(replica.model(), replica.id()));
+    }
+  }
+
+  private void later(Runnable task) {
+    try {
+      executor.execute(task);
+    } catch (RejectedExecutionException e) {
+      LOG.debug("after the fleet's end", e);
+    }
+  }
+
+  /** Lets one that stands by take the place of one that is no longer ready. */
+  private void promote(String model, String lost) {
+    if (readyWorkers(model) >= wantedReady.getOrDefault(model, 0)) {
+      return;
+    }
+    for (Replica replica : replicas.values()) {
+      if (replica.model().equals(model)
+          && replica.tryTransition(
+              ReplicaState.STANDBY, ReplicaState.READY, "in the place of " + lost)) {
+        return;
+      }
+    }
+  }
+
+  private int readyWorkers(String model) {
+    int ready = 0;
+    for (Replica replica : replicas.values()) {
+      boolean counts = replica.local() && replica.model().equals(model);
+      ready += counts && replica.state() == ReplicaState.READY ? 1 : 0;
+    }
+    return ready;
+  }
+
+  /** A warming replica passed the canary. */
+  void proven(Replica replica) {
+    replica.circuit().returned();
+    Integer wanted = wantedReady.get(replica.model());
+    if (replica.cordoned()) {
+      replica.tryTransition(ReplicaState.WARMING, ReplicaState.CORDONED, "operator");
+    } else if (wanted != null && readyWorkers(replica.model()) >= wanted) {
+      replica.tryTransition(ReplicaState.WARMING, ReplicaState.STANDBY, "enough others are ready");
+    } else {
+      replica.tryTransition(ReplicaState.WARMING, ReplicaState.READY, "every rank answered");
     }
   }
 
@@ -222,10 +311,10 @@ public final class Fleet implements AutoCloseable {
   private static long expectedMs(Replica replica, long now) {
     long expected = replica.expectedReadyMs();
     return switch (replica.state()) {
-      case WARMING, READY, EJECTED -> now;
+      case WARMING, READY, STANDBY, EJECTED -> now;
       case STARTING, RESTARTING -> Math.max(expected, now);
       case FAILED -> expected == 0 ? Long.MAX_VALUE : expected;
-      case DRAINING, DRAINED, STOPPED -> Long.MAX_VALUE;
+      case CORDONED, DRAINING, DRAINED, STOPPED -> Long.MAX_VALUE;
     };
   }
 
@@ -244,29 +333,242 @@ public final class Fleet implements AutoCloseable {
     return views;
   }
 
+  // ------------------------------------------------------------------ what requests tell
+
   /**
-   * Takes a replica out: no new requests.
+   * A request was served.
    *
-   * @return whether its state allowed it
+   * @param firstTokenMs −1 where it is not known
    */
-  public boolean drain(Replica replica) {
-    return replica.tryTransition(replica.state(), ReplicaState.DRAINING, "operator");
+  public void served(Replica replica, double firstTokenMs, long nowNanos) {
+    replica.circuit().served(firstTokenMs, nowNanos);
+    double own = firstTokenMs < 0 ? Double.NaN : replica.circuit().latencyMs();
+    if (!Double.isNaN(own) && Circuit.slow(own, peers(replica), circuit.latencyFactor())) {
+      eject(replica, "its first tokens take " + Math.round(own) + " ms", nowNanos);
+    }
+  }
+
+  private double[] peers(Replica replica) {
+    return replicas.values().stream()
+        .filter(other -> other != replica && other.model().equals(replica.model()))
+        .filter(other -> other.state() == ReplicaState.READY)
+        .mapToDouble(other -> other.circuit().latencyMs())
+        .toArray();
+  }
+
+  /** A request failed through the replica's fault. */
+  public void failed(Replica replica, String reason, long nowNanos) {
+    if (replica.circuit().failed(nowNanos)) {
+      eject(replica, "it failed too often, at last: " + reason, nowNanos);
+    }
+  }
+
+  /** A request ended in a way that says nothing of its replica. */
+  public void left(Replica replica) {
+    replica.circuit().left();
+  }
+
+  /** Never more than half of a model's replicas: then it is not they who are to blame. */
+  private synchronized void eject(Replica replica, String why, long nowNanos) {
+    int all = 0;
+    int out = 0;
+    for (Replica other : replicas.values()) {
+      if (other.model().equals(replica.model())) {
+        all++;
+        out += other.state() == ReplicaState.EJECTED ? 1 : 0;
+      }
+    }
+    // One that probes and is denied goes on with one request at a time.
+    if (out + 1 > all / 2) {
+      LOG.warn("ejection_denied replica={} ejected={} of={}", replica.id(), out, all);
+    } else if (replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why)) {
+      replica.circuit().open(nowNanos, jitter(replica.id(), nowNanos));
+    }
+  }
+
+  /** Spreads what was ejected together; any number from 0 to 1 that differs will do. */
+  private static double jitter(String id, long nowNanos) {
+    long mixed = (id.hashCode() + nowNanos) * 0x9E3779B97F4A7C15L;
+    return (mixed >>> 40) / (double) (1 << 24);
+  }
+
+  // ------------------------------------------------------------------ what operators want
+
+  /** How long a drain's requests may take to end where they are, unless it says. */
+  public long drainGraceMs() {
+    return config.drainGraceMs();
+  }
+
+  /** What a drain would come to; soon, on some thread. */
+  public CompletableFuture<DrainPlan> plan(Replica replica, long graceMs) {
+    List<StreamState> told = Collections.synchronizedList(new ArrayList<>());
+    List<CompletableFuture<Void>> answers = new ArrayList<>();
+    replica.guests(
+        guest -> {
+          CompletableFuture<Void> answer = new CompletableFuture<>();
+          answers.add(answer);
+          guest.tell(
+              state -> {
+                told.add(state);
+                answer.complete(null);
+              });
+        });
+    boolean elsewhere =
+        replicas.values().stream()
+            .anyMatch(
+                other ->
+                    other != replica
+                        && other.model().equals(replica.model())
+                        && (other.state() == ReplicaState.READY
+                            || other.state() == ReplicaState.STANDBY));
+    // A request that ends meanwhile may not answer.
+    return CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
+        .completeOnTimeout(null, TELL_MS, TimeUnit.MILLISECONDS)
+        .thenApply(all -> DrainPlan.of(List.copyOf(told), graceMs, elsewhere, clock.epochNanos()));
   }
 
   /**
-   * Brings a drained or given-up replica back; it must pass the canary again.
+   * Empties a replica: no new requests; those it has end within the grace or go elsewhere.
+   *
+   * @param stop ends its process when it is empty; only of a worker
+   * @return whether its state allowed it
+   */
+  public boolean drain(Replica replica, long graceMs, boolean stop) {
+    LocalWorker worker = workers.get(replica.id());
+    if (stop && worker == null) {
+      return false;
+    }
+    return empty(replica, graceMs, stop && worker != null ? worker::halt : () -> {});
+  }
+
+  private boolean empty(Replica replica, long graceMs, Runnable whenEmpty) {
+    ReplicaState state = replica.state();
+    if (!state.mayBecome(ReplicaState.DRAINING)) {
+      return false;
+    }
+    Drain drain = new Drain(replica.inFlight(), graceMs, clock.epochNanos());
+    replica.drain(drain);
+    if (!replica.tryTransition(state, ReplicaState.DRAINING, "operator")) {
+      return false;
+    }
+    later(() -> drains.begin(replica, drain, whenEmpty));
+    return true;
+  }
+
+  /**
+   * Lets a replica take no new requests until {@link #uncordon}.
+   *
+   * @return whether its state allowed it
+   */
+  public boolean cordon(Replica replica) {
+    ReplicaState state = replica.state();
+    replica.cordoned(true);
+    boolean done =
+        (state == ReplicaState.READY || state == ReplicaState.STANDBY)
+            && replica.tryTransition(state, ReplicaState.CORDONED, "operator");
+    replica.cordoned(done);
+    return done;
+  }
+
+  /** Lets a cordoned replica take requests again, at once. */
+  public boolean uncordon(Replica replica) {
+    boolean was = replica.cordoned();
+    replica.cordoned(false);
+    return replica.tryTransition(ReplicaState.CORDONED, ReplicaState.READY, "uncordoned") || was;
+  }
+
+  /**
+   * Brings a drained, stopped or given-up replica back; it must pass the canary again.
    *
    * @return whether its state allowed it
    */
   public boolean resume(Replica replica) {
     LocalWorker worker = workers.get(replica.id());
-    if (replica.state() == ReplicaState.FAILED && worker != null) {
-      executor.execute(worker::revive);
+    ReplicaState state = replica.state();
+    if ((state == ReplicaState.FAILED || state == ReplicaState.STOPPED) && worker != null) {
+      later(worker::revive);
       return true;
     }
-    ReplicaState state = replica.state();
+    replica.cordoned(false);
     return (state == ReplicaState.DRAINING || state == ReplicaState.DRAINED)
         && replica.tryTransition(state, ReplicaState.WARMING, "resumed");
+  }
+
+  /**
+   * Drains a worker, ends its process and starts another; one that is ejected is not waited for.
+   *
+   * @return whether its state allowed it
+   */
+  public boolean restart(Replica replica, long graceMs) {
+    LocalWorker worker = workers.get(replica.id());
+    if (worker == null) {
+      return false;
+    }
+    return switch (replica.state()) {
+      case WARMING, READY, STANDBY, CORDONED -> empty(replica, graceMs, worker::restartProcess);
+      case EJECTED, DRAINED, FAILED, STOPPED -> {
+        later(worker::restartProcess);
+        yield true;
+      }
+      case STARTING, DRAINING, RESTARTING -> false;
+    };
+  }
+
+  /**
+   * Restarts all workers, or those of one model, one after another.
+   *
+   * @return null while another such restart is under way
+   */
+  public synchronized @Nullable RollingRestart restartAll(@Nullable String model, long graceMs) {
+    RollingRestart before = rolling;
+    if (before != null && !before.report().done()) {
+      return null;
+    }
+    List<Replica> chosen =
+        replicas.values().stream()
+            .filter(Replica::local)
+            .filter(replica -> model == null || replica.model().equals(model))
+            .toList();
+    RollingRestart begun =
+        new RollingRestart(chosen, graceMs, config.restartLimitMs(), this::restart, clock);
+    rolling = begun;
+    return begun;
+  }
+
+  /** The last restart of many; null when there was none. */
+  public @Nullable RollingRestart rollingRestart() {
+    return rolling;
+  }
+
+  /** A moved stream's client got more. */
+  public void resumed(String from, long pauseNanos) {
+    Replica replica = replicas.get(from);
+    Drain drain = replica == null ? null : replica.drain();
+    if (drain != null) {
+      drain.resumed(pauseNanos);
+    }
+  }
+
+  /** A stream that left a drained replica broke, or its client left before anybody went on. */
+  public void notResumed(String from, boolean clientLeft) {
+    Replica replica = replicas.get(from);
+    Drain drain = replica == null ? null : replica.drain();
+    if (drain == null) {
+      return;
+    }
+    if (clientLeft) {
+      drain.abandonedMeanwhile();
+    } else {
+      drain.notResumed();
+    }
+  }
+
+  /** Kills a worker's process that does not answer anybody; its restart follows. */
+  void kill(Replica replica) {
+    LocalWorker worker = workers.get(replica.id());
+    if (worker != null) {
+      later(worker::kill);
+    }
   }
 
   /** Stops the workers: asks all, then waits for each, then kills. Twice does nothing more. */

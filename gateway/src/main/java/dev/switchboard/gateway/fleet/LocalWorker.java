@@ -34,9 +34,17 @@ final class LocalWorker {
   private final FleetListener listener;
   private final LongSupplier nowMs;
   private final PrintStream log;
+  private final long stopMs;
 
   private @Nullable WorkerProcess process;
   private boolean stopping;
+
+  /** An operator stopped it; it is not started again by itself. */
+  private boolean halted;
+
+  /** Its exit was asked for: it is started again at once, and the exit is nobody's fault. */
+  private boolean restarting;
+
   private long startedMs;
   private long loadMs;
   private @Nullable Future<?> nextStart;
@@ -57,6 +65,7 @@ final class LocalWorker {
     this.listener = listener;
     this.nowMs = nowMs;
     this.log = log;
+    this.stopMs = config.stopMs();
   }
 
   Replica replica() {
@@ -92,10 +101,17 @@ final class LocalWorker {
     }
   }
 
-  /** Starts a worker that failed, without waiting any longer. */
+  /** Starts a worker that failed or was stopped, without waiting any longer. */
   void revive() {
     cancelNextStart();
-    if (replica.tryTransition(ReplicaState.FAILED, ReplicaState.STARTING, "resumed")) {
+    if (halted && process != null) {
+      // The old process still exits.
+      restarting = true;
+      return;
+    }
+    halted = false;
+    if (replica.tryTransition(ReplicaState.FAILED, ReplicaState.STARTING, "resumed")
+        || replica.tryTransition(ReplicaState.STOPPED, ReplicaState.STARTING, "resumed")) {
       restarts.forget();
       start();
     }
@@ -104,9 +120,42 @@ final class LocalWorker {
   void terminate() {
     stopping = true;
     cancelNextStart();
-    replica.stopped();
+    replica.stopped("the gateway stops");
     if (process != null) {
       process.terminate();
+    }
+  }
+
+  /** Ends an empty worker's process for good. */
+  void halt() {
+    halted = true;
+    cancelNextStart();
+    replica.stopped("operator");
+    endProcess();
+  }
+
+  /** Ends an empty worker's process and starts another. */
+  void restartProcess() {
+    if (process == null) {
+      revive();
+      return;
+    }
+    restarting = true;
+    endProcess();
+  }
+
+  /** Ends a process that does not listen to anybody. */
+  void kill() {
+    if (process != null) {
+      process.kill();
+    }
+  }
+
+  private void endProcess() {
+    WorkerProcess ending = process;
+    if (ending != null) {
+      ending.terminate();
+      var _ = fleet.schedule(ending::kill, stopMs, TimeUnit.MILLISECONDS);
     }
   }
 
@@ -154,6 +203,14 @@ final class LocalWorker {
     if (stopping) {
       return;
     }
+    if (restarting) {
+      restarting = false;
+      again();
+      return;
+    }
+    if (halted) {
+      return;
+    }
     String why = failure != null ? failure : "exited with status " + status;
     LOG.warn("worker_exited replica={} status={} reason=\"{}\"", replica.id(), status, why);
     if (status == BAD_COMMAND || status == MODEL_FAILED) {
@@ -169,6 +226,16 @@ final class LocalWorker {
     } else {
       listener.workerRestarting(replica.id(), why, waitMs);
       nextStart = fleet.schedule(this::restart, waitMs, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  /** Its exit was wanted: no wait, no count. */
+  private void again() {
+    halted = false;
+    if (replica.tryTransition(ReplicaState.RESTARTING, ReplicaState.STARTING, "operator")
+        || replica.tryTransition(ReplicaState.STOPPED, ReplicaState.STARTING, "operator")) {
+      listener.workerRestarting(replica.id(), "an operator restarts it", 0);
+      start();
     }
   }
 

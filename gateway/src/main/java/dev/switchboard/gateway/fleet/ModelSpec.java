@@ -10,8 +10,10 @@ import org.jspecify.annotations.Nullable;
  * @param name what clients call it; null takes the file's name without {@code .gguf} and, of a
  *     model split over several files, without the part's number
  * @param workers null takes {@code workers.local}
+ * @param standby further workers that take requests only in the place of others; null for none
  */
-public record ModelSpec(Path file, @Nullable String name, @Nullable Integer workers) {
+public record ModelSpec(
+    Path file, @Nullable String name, @Nullable Integer workers, @Nullable Integer standby) {
 
   public ModelSpec {
     Objects.requireNonNull(file, "file is missing");
@@ -21,6 +23,14 @@ public record ModelSpec(Path file, @Nullable String name, @Nullable Integer work
     if (workers != null) {
       WorkersConfig.range("workers", workers, 1, 64);
     }
+    if (standby != null) {
+      WorkersConfig.range("standby", standby, 0, 64);
+    }
+  }
+
+  /** Without any on standby. */
+  public ModelSpec(Path file, @Nullable String name, @Nullable Integer workers) {
+    this(file, name, workers, null);
   }
 
   /** What clients call it. */

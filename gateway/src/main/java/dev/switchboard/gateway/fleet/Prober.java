@@ -57,10 +57,19 @@ public final class Prober {
   private final Map<String, Probe> probes = new HashMap<>();
   private volatile long timer = -1;
 
+  /** A worker's canary itself gives up after this long. */
+  private static final long CANARY_NANOS = 2_000_000_000L;
+
+  /** A turn that comes later than this was late, and what was late here is nobody's silence. */
+  private static final long LATE_NANOS = 200_000_000;
+
   private static final class Probe {
     boolean asking;
     int failures;
     long provenNanos;
+    long askedNanos;
+    long patienceNanos;
+    long silentSinceNanos;
   }
 
   /**
@@ -93,19 +102,25 @@ public final class Prober {
   /** Warming replicas are looked at ten times a second, the others at the configured pace. */
   private final class Ticker implements Handler<Long> {
     private long polledNanos;
+    private long lastNanos;
 
     @Override
     public void handle(Long timer) {
       long now = clock.epochNanos();
+      long late = lastNanos == 0 ? 0 : Math.max(0, now - lastNanos - LATE_NANOS);
+      lastNanos = now;
       boolean poll = now - polledNanos >= config.statePollMs() * 1_000_000;
       if (poll) {
         polledNanos = now;
       }
       for (Replica replica : fleet.replicas()) {
         Probe probe = probes.computeIfAbsent(replica.id(), id -> new Probe());
+        probe.askedNanos += late;
         URI address = replica.address();
         if (address != null && !probe.asking) {
           look(replica, address, probe, poll, now);
+        } else if (address != null) {
+          listen(replica, probe, now);
         }
       }
     }
@@ -114,7 +129,7 @@ public final class Prober {
   private void look(Replica replica, URI address, Probe probe, boolean poll, long now) {
     switch (replica.state()) {
       case WARMING -> canary(replica, address, probe);
-      case READY -> {
+      case READY, STANDBY -> {
         boolean idle =
             now - Math.max(probe.provenNanos, replica.lastUsedNanos())
                 > config.canaryIdleMs() * 1_000_000;
@@ -124,14 +139,7 @@ public final class Prober {
           state(replica, address, probe);
         }
       }
-      case DRAINING -> {
-        if (replica.inFlight() == 0) {
-          replica.tryTransition(ReplicaState.DRAINING, ReplicaState.DRAINED, "empty");
-        } else if (poll) {
-          state(replica, address, probe);
-        }
-      }
-      case EJECTED, DRAINED -> {
+      case CORDONED, DRAINING, EJECTED, DRAINED -> {
         if (poll) {
           state(replica, address, probe);
         }
@@ -151,10 +159,10 @@ public final class Prober {
                 config.canaryTimeoutMs(),
                 299)
             : ask(replica, HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499);
-    probe.asking = true;
+    asks(probe, CANARY_NANOS);
     answer.onComplete(
         result -> {
-          probe.asking = false;
+          answers(replica, probe, result.succeeded());
           if (result.succeeded()) {
             proven(replica, probe);
           } else {
@@ -166,7 +174,50 @@ public final class Prober {
   private void proven(Replica replica, Probe probe) {
     probe.failures = 0;
     probe.provenNanos = clock.epochNanos();
-    replica.tryTransition(ReplicaState.WARMING, ReplicaState.READY, "every rank answered");
+    fleet.proven(replica);
+  }
+
+  private void asks(Probe probe, long extraNanos) {
+    probe.asking = true;
+    probe.askedNanos = clock.epochNanos();
+    probe.patienceNanos = config.unresponsiveMs() * 1_000_000 + extraNanos;
+  }
+
+  private void answers(Replica replica, Probe probe, boolean well) {
+    probe.asking = false;
+    if (well) {
+      replica.heard(clock.epochNanos());
+      probe.silentSinceNanos = 0;
+    }
+  }
+
+  /**
+   * A worker that was asked and says nothing, to nobody: streams from it count as signs of life, so
+   * a busy one is not taken for a stopped one.
+   */
+  private void listen(Replica replica, Probe probe, long now) {
+    long quietSince = Math.max(replica.heardNanos(), probe.askedNanos);
+    if (!replica.local() || now - quietSince < probe.patienceNanos) {
+      return;
+    }
+    if (probe.silentSinceNanos == 0) {
+      probe.silentSinceNanos = quietSince;
+      silent(replica);
+    } else if (config.hungRestartMs() > 0
+        && now - probe.silentSinceNanos >= config.hungRestartMs() * 1_000_000) {
+      LOG.warn("worker_hung replica={} silent_ms={}", replica.id(), config.hungRestartMs());
+      probe.silentSinceNanos = now;
+      fleet.kill(replica);
+    }
+  }
+
+  private void silent(Replica replica) {
+    String why = "it says nothing for " + config.unresponsiveMs() + " ms";
+    for (ReplicaState state :
+        new ReplicaState[] {ReplicaState.READY, ReplicaState.STANDBY, ReplicaState.CORDONED}) {
+      replica.tryTransition(state, ReplicaState.EJECTED, why);
+    }
+    replica.askToLeave(Guest.Leave.SILENT);
   }
 
   private void state(Replica replica, URI address, Probe probe) {
@@ -182,10 +233,10 @@ public final class Prober {
                 .map(report(clock))
             : ask(replica, HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499)
                 .map(ReplicaReport.NONE);
-    probe.asking = true;
+    asks(probe, 0);
     answer.onComplete(
         result -> {
-          probe.asking = false;
+          answers(replica, probe, result.succeeded());
           if (result.failed()) {
             failed(replica, probe, "state: " + result.cause().getMessage());
             return;
@@ -193,7 +244,9 @@ public final class Prober {
           probe.failures = 0;
           replica.report(result.result());
           reports.accept(replica, result.result());
-          replica.tryTransition(ReplicaState.EJECTED, ReplicaState.WARMING, "answers again");
+          if (replica.circuit().mayReturn(clock.epochNanos())) {
+            replica.tryTransition(ReplicaState.EJECTED, ReplicaState.WARMING, "answers again");
+          }
         });
   }
 
@@ -203,6 +256,7 @@ public final class Prober {
         "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), probe.failures, why);
     if (probe.failures >= config.ejectAfter()) {
       replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
+      replica.tryTransition(ReplicaState.STANDBY, ReplicaState.EJECTED, why);
     }
   }
 

@@ -1,13 +1,16 @@
 package dev.switchboard.gateway.fleet;
 
+import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.Workload;
+import dev.switchboard.gateway.upstream.Circuit;
 import java.net.URI;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * <p>State changes come from the fleet's thread, the prober's event loop and the admin listener,
  * and are serialised by the monitor. Event loops read volatile fields. A request is counted by a
  * {@link Ticket} which its event loop closes when the response ends, whatever way it ends; when the
- * replica goes away every open ticket's {@code gone} is called at once, so that a stream need not
- * wait for its socket to notice.
+ * replica goes away every open ticket's guest is told at once, so that a stream need not wait for
+ * its socket to notice.
  */
 public final class Replica {
   /** Told of every state change, in order, under the replica's monitor. */
@@ -29,6 +32,7 @@ public final class Replica {
   private final String id;
   private final boolean local;
   private final StateListener listener;
+  private final Circuit circuit;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Set<Ticket> open = ConcurrentHashMap.newKeySet();
   private final Workload workload;
@@ -44,12 +48,23 @@ public final class Replica {
   private volatile long lastUsedNanos;
   private volatile long pid;
   private volatile long expectedReadyMs;
+  private volatile int incarnation;
+  private volatile boolean cordoned;
+  private volatile long heardNanos;
+  private volatile @Nullable Drain drain;
 
-  Replica(String id, String model, boolean local, Peers peers, StateListener listener) {
+  Replica(
+      String id,
+      String model,
+      boolean local,
+      Peers peers,
+      Circuit.Config circuit,
+      StateListener listener) {
     this.id = id;
     this.workload = new Workload(peers);
     this.model = model;
     this.local = local;
+    this.circuit = new Circuit(circuit);
     this.listener = listener;
     listener.changed(this, null, state);
   }
@@ -107,6 +122,11 @@ public final class Replica {
     expectedReadyMs = value;
   }
 
+  /** Rises with every start of its process. */
+  public int incarnation() {
+    return incarnation;
+  }
+
   public ReplicaReport report() {
     return report;
   }
@@ -150,6 +170,10 @@ public final class Replica {
     weight = value;
   }
 
+  Circuit circuit() {
+    return circuit;
+  }
+
   public int inFlight() {
     return inFlight.get();
   }
@@ -177,10 +201,38 @@ public final class Replica {
     pid = 0;
   }
 
-  synchronized void stopped() {
+  synchronized void stopped(String why) {
     if (state != ReplicaState.STOPPED) {
-      transitionTo(ReplicaState.STOPPED, "the gateway stops");
+      transitionTo(ReplicaState.STOPPED, why);
     }
+  }
+
+  /** Whether an operator wants it to take no new requests, whatever happens to it meanwhile. */
+  boolean cordoned() {
+    return cordoned;
+  }
+
+  void cordoned(boolean value) {
+    cordoned = value;
+  }
+
+  /** When it last sent anything. */
+  public long heardNanos() {
+    return heardNanos;
+  }
+
+  /** It sent something: a sign of life that costs nobody a question. */
+  public void heard(long nowNanos) {
+    heardNanos = nowNanos;
+  }
+
+  /** How it is, or was last, emptied; null when it never was. */
+  public @Nullable Drain drain() {
+    return drain;
+  }
+
+  void drain(Drain value) {
+    drain = value;
   }
 
   /**
@@ -194,27 +246,44 @@ public final class Replica {
     }
     state = to;
     reason = why;
+    if (to == ReplicaState.STARTING) {
+      incarnation = incarnation + 1;
+      circuit.reset();
+    }
     listener.changed(this, from, to);
     if (!to.listening()) {
       address = null;
       report = ReplicaReport.NONE;
-      open.forEach(ticket -> ticket.gone.run());
+      askToLeave(Guest.Leave.GONE);
     }
     return true;
   }
 
+  /** Asks every request here to go elsewhere. */
+  void askToLeave(Guest.Leave why) {
+    open.forEach(ticket -> ticket.guest.leave(why));
+  }
+
+  /** Every request here. */
+  void guests(Consumer<Guest> each) {
+    open.forEach(ticket -> each.accept(ticket.guest));
+  }
+
   /**
-   * Counts a request here until the ticket is closed.
+   * Counts a request here until the ticket is closed. Counting comes first and looking at the state
+   * second, and a drain does it the other way round: so none slips in behind a drain's back.
    *
-   * @param gone called on any thread when the replica goes away before that
+   * @param guest asked to leave when the replica goes away before that, or is to be emptied
+   * @return null when it takes no requests any more
    */
-  public Ticket open(Runnable gone, long nowNanos) {
-    Ticket ticket = new Ticket(gone);
+  public @Nullable Ticket open(Guest guest, long nowNanos) {
+    Ticket ticket = new Ticket(guest);
     open.add(ticket);
     inFlight.incrementAndGet();
     lastUsedNanos = nowNanos;
-    if (!state.listening()) {
-      gone.run();
+    if (state != ReplicaState.READY || !circuit.enter()) {
+      ticket.discard();
+      return null;
     }
     return ticket;
   }
@@ -238,24 +307,48 @@ public final class Replica {
         weight,
         access.cost(),
         access.maxConcurrency(),
-        ReplicaView.Circuit.CLOSED);
+        circuitView());
+  }
+
+  private ReplicaView.Circuit circuitView() {
+    if (!circuit.admits()) {
+      return ReplicaView.Circuit.OPEN;
+    }
+    return circuit.state() == Circuit.State.HALF_OPEN
+        ? ReplicaView.Circuit.PROBE
+        : ReplicaView.Circuit.CLOSED;
   }
 
   /** A request in flight at the replica; closing it twice counts once. */
-  public final class Ticket implements AutoCloseable {
+  public final class Ticket {
     private final AtomicBoolean closed = new AtomicBoolean();
-    private final Runnable gone;
+    private final Guest guest;
 
-    private Ticket(Runnable gone) {
-      this.gone = gone;
+    private Ticket(Guest guest) {
+      this.guest = guest;
     }
 
-    @Override
-    public void close() {
-      if (closed.compareAndSet(false, true)) {
-        open.remove(this);
-        inFlight.decrementAndGet();
+    /** Ends the count; tells a drain what became of the request. */
+    public void close(Drain.Departure how) {
+      if (!closed.compareAndSet(false, true)) {
+        return;
       }
+      Drain emptying = drain;
+      if (emptying != null && state == ReplicaState.DRAINING) {
+        emptying.left(how);
+      }
+      discardClosed();
+    }
+
+    private void discard() {
+      if (closed.compareAndSet(false, true)) {
+        discardClosed();
+      }
+    }
+
+    private void discardClosed() {
+      open.remove(this);
+      inFlight.decrementAndGet();
     }
   }
 }

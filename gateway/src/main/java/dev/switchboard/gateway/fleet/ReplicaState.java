@@ -7,9 +7,14 @@ import java.util.Set;
  * The life of a replica.
  *
  * <pre>
- *   STARTING ──▶ WARMING ──▶ READY ──▶ DRAINING ──▶ DRAINED
- *      ▲            ▲          │          │            │
- *      │            └─ EJECTED ◀          └── resume ──┴──▶ WARMING
+ *   STARTING ──▶ WARMING ──▶ READY ◀──▶ CORDONED
+ *      ▲          ▲ │ ▲        │ ▲         │
+ *      │          │ │ └EJECTED◀┤ └STANDBY◀─┼── WARMING, while enough others are READY
+ *      │          │ │          ▼           ▼
+ *      │          │ └──────▶ DRAINING ◀────┘
+ *      │          └─ resume ── │ ▲
+ *      │                       ▼ └── STANDBY, EJECTED
+ *      ├── restart ───────── DRAINED ── stop ──▶ STOPPED ── resume ──▶ STARTING
  *   RESTARTING ◀── (process exit, from any state that has a process)
  *      └──▶ FAILED ── the longest wait, or resume ──▶ STARTING
  *   any ──▶ STOPPED
@@ -22,11 +27,15 @@ public enum ReplicaState {
   WARMING,
   /** Every rank answered the canary: it takes requests. */
   READY,
-  /** It stopped answering health checks; it must pass the canary again. */
+  /** As good as ready, but held back until another one of its model is lost or drained. */
+  STANDBY,
+  /** An operator lets it take no new requests; those it has go on. */
+  CORDONED,
+  /** It stopped answering, or failed too often; it must pass the canary again. */
   EJECTED,
-  /** No new requests; those it has go on. */
+  /** It is being emptied: no new requests, and those it has end or go elsewhere. */
   DRAINING,
-  /** Drained and empty. */
+  /** Drained and empty, alive. */
   DRAINED,
   /** Its process exited and waits to be started again. */
   RESTARTING,
@@ -35,7 +44,7 @@ public enum ReplicaState {
    * it is, and waits for an operator.
    */
   FAILED,
-  /** The gateway stopped it. */
+  /** Its process was stopped: by an operator, or because the gateway stops. */
   STOPPED;
 
   /** Whether one edge leads from this state to that one. */
@@ -46,21 +55,23 @@ public enum ReplicaState {
   private Set<ReplicaState> next() {
     return switch (this) {
       case STARTING -> EnumSet.of(WARMING, RESTARTING, STOPPED);
-      case WARMING -> EnumSet.of(READY, EJECTED, DRAINING, RESTARTING, STOPPED);
-      case READY -> EnumSet.of(EJECTED, DRAINING, RESTARTING, STOPPED);
+      case WARMING -> EnumSet.of(READY, STANDBY, CORDONED, EJECTED, DRAINING, RESTARTING, STOPPED);
+      case READY -> EnumSet.of(CORDONED, EJECTED, DRAINING, RESTARTING, STOPPED);
+      case STANDBY -> EnumSet.of(READY, CORDONED, EJECTED, DRAINING, RESTARTING, STOPPED);
+      case CORDONED -> EnumSet.of(READY, EJECTED, DRAINING, RESTARTING, STOPPED);
       case EJECTED -> EnumSet.of(WARMING, DRAINING, RESTARTING, STOPPED);
       case DRAINING -> EnumSet.of(DRAINED, WARMING, RESTARTING, STOPPED);
       case DRAINED -> EnumSet.of(WARMING, RESTARTING, STOPPED);
       case RESTARTING -> EnumSet.of(STARTING, FAILED, STOPPED);
       case FAILED -> EnumSet.of(STARTING, STOPPED);
-      case STOPPED -> EnumSet.noneOf(ReplicaState.class);
+      case STOPPED -> EnumSet.of(STARTING);
     };
   }
 
   /** Whether it answers HTTP, or should. */
   public boolean listening() {
     return switch (this) {
-      case WARMING, READY, EJECTED, DRAINING, DRAINED -> true;
+      case WARMING, READY, STANDBY, CORDONED, EJECTED, DRAINING, DRAINED -> true;
       case STARTING, RESTARTING, FAILED, STOPPED -> false;
     };
   }

@@ -79,6 +79,11 @@ final class WorkerProcess {
     process.destroy();
   }
 
+  /** Ends it at once, if it still runs. */
+  void kill() {
+    process.destroyForcibly();
+  }
+
   /** Waits for its end, and kills it when it takes too long. */
   void awaitEnd(long millis) throws InterruptedException {
     if (!process.waitFor(millis, TimeUnit.MILLISECONDS)) {

@@ -18,6 +18,12 @@ import java.util.List;
  * @param crashLoopExits exits within {@code crashLoopWindowMs} that make a worker FAILED; from then
  *     on {@code restartMaxMs} pass before each start
  * @param stopMs how long a worker may take to finish its requests when it is stopped
+ * @param unresponsiveMs a worker that was asked something and says nothing at all for so long is
+ *     ejected
+ * @param hungRestartMs one that stays so is killed after this long; 0 leaves it
+ * @param drainGraceMs a drained replica's requests may take to end where they are, where the
+ *     operator does not say
+ * @param restartLimitMs a worker that an operator restarts must be back within
  */
 public record WorkersConfig(
     int local,
@@ -35,7 +41,11 @@ public record WorkersConfig(
     long restartMaxMs,
     int crashLoopExits,
     long crashLoopWindowMs,
-    long stopMs) {
+    long stopMs,
+    long unresponsiveMs,
+    long hungRestartMs,
+    long drainGraceMs,
+    long restartLimitMs) {
 
   public static final WorkersConfig DEFAULTS =
       new WorkersConfig(
@@ -48,7 +58,7 @@ public record WorkersConfig(
               "-XX:+UseSerialGC",
               "-XX:+ExitOnOutOfMemoryError"),
           List.of(),
-          1000,
+          500,
           2000,
           3,
           10_000,
@@ -57,7 +67,11 @@ public record WorkersConfig(
           30_000,
           5,
           60_000,
-          10_000);
+          10_000,
+          1500,
+          60_000,
+          30_000,
+          120_000);
 
   public WorkersConfig {
     javaOptions = List.copyOf(javaOptions);
@@ -76,6 +90,10 @@ public record WorkersConfig(
     range("crash-loop-exits", crashLoopExits, 2, 1000);
     range("crash-loop-window-ms", crashLoopWindowMs, 1000, 3_600_000);
     range("stop-ms", stopMs, 0, 600_000);
+    range("unresponsive-ms", unresponsiveMs, 200, 600_000);
+    range("hung-restart-ms", hungRestartMs, 0, 3_600_000);
+    range("drain-grace-ms", drainGraceMs, 0, 3_600_000);
+    range("restart-limit-ms", restartLimitMs, 1000, 3_600_000);
   }
 
   static void range(String name, long value, long low, long high) {

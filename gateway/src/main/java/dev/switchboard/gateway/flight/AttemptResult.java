@@ -8,6 +8,8 @@ public enum AttemptResult {
   FAILED("failed"),
   /** It answered 429: it has enough to do. */
   SHED("shed"),
+  /** Its stream went on at another replica, through no fault of its own. */
+  MOVED("moved"),
   /** Given up through no fault of its own: the client left, or no connection was free. */
   ABANDONED("abandoned");
 

@@ -159,6 +159,11 @@ public final class Flight {
     mark(Mark.ROUTED);
   }
 
+  /** Where it goes on; when it was routed first stays. */
+  public void decisionAnew(Decision value) {
+    decision = value;
+  }
+
   /** Of the last attempt; null before it was made. */
   public @Nullable Decision decision() {
     return decision;
@@ -191,6 +196,10 @@ public final class Flight {
 
   public void usage(Usage value) {
     usage = value;
+  }
+
+  public boolean hasUsage() {
+    return !usage.equals(Usage.NONE);
   }
 
   public void finishReason(@Nullable String value) {
@@ -227,7 +236,9 @@ public final class Flight {
 
   /** The client reads more slowly than the upstream sends: the upstream is paused. */
   public void stallBegins() {
-    stallStart = clock.epochNanos();
+    if (stallStart == 0) {
+      stallStart = clock.epochNanos();
+    }
   }
 
   public void stallEnds() {

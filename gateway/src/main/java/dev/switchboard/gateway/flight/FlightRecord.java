@@ -50,9 +50,34 @@ public record FlightRecord(
    * One try at one replica.
    *
    * @param error why it failed; null for the one that served
+   * @param move where it went on with a stream that another replica had begun; else null
    */
   public record Attempt(
-      int number, String replica, long startNanos, long endNanos, @Nullable String error) {}
+      int number,
+      String replica,
+      long startNanos,
+      long endNanos,
+      @Nullable String error,
+      @Nullable Move move) {}
+
+  /**
+   * How a stream came to another replica.
+   *
+   * @param cause a stable word
+   * @param cutNanos when the replica before it was given up
+   * @param resumedNanos when the client got more; 0 when it never did
+   */
+  public record Move(String cause, long cutNanos, long resumedNanos) {}
+
+  /** How often the stream went on at another replica. */
+  public int moves() {
+    int moves = 0;
+    for (Attempt attempt : attempts) {
+      Move move = attempt.move();
+      moves += move != null && move.resumedNanos() != 0 ? 1 : 0;
+    }
+    return moves;
+  }
 
   public record Interval(long startNanos, long endNanos) {}
 

@@ -13,9 +13,9 @@ import org.jspecify.annotations.Nullable;
  * The recent requests, in bounded memory: by count and by bytes.
  *
  * <p>Two rings. Every request enters the recent one. What falls out of it is dropped, unless it
- * failed or was slow: that moves on to the kept ring, so an incident outlives the good traffic that
- * follows it. Each ring owns half of the bytes and evicts its oldest. A request that still runs is
- * known by its id only. Safe on any thread.
+ * failed, was moved or was slow: that moves on to the kept ring, so an incident outlives the good
+ * traffic that follows it. Each ring owns half of the bytes and evicts its oldest. A request that
+ * still runs is known by its id only. Safe on any thread.
  */
 public final class FlightRecorder {
 
@@ -149,7 +149,9 @@ public final class FlightRecorder {
   }
 
   private boolean interesting(FlightRecord record) {
-    return record.outcome().serverSide() || record.wallNanos() >= limits.slowMs * 1_000_000;
+    return record.outcome().serverSide()
+        || record.moves() > 0
+        || record.wallNanos() >= limits.slowMs * 1_000_000;
   }
 
   private static final class Ring {

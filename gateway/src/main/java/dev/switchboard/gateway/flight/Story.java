@@ -21,6 +21,10 @@ import org.jspecify.annotations.Nullable;
  * chunks of one request overlap in different stages, the lanes' sum exceeds the phase and is scaled
  * down to it.
  *
+ * <p>Of a stream that went on at another replica the first one's timeline is lost with it; its time
+ * counts as an upstream's that tells none. The last one's timeline tells what followed the last
+ * move.
+ *
  * <p>With {@code n} choices the one that finished last tells the story, for the client waited for
  * it.
  *
@@ -63,6 +67,8 @@ public record Story(
     UPSTREAM_FIRST("upstream_first_token"),
     /** The same, after it. */
     UPSTREAM_REST("upstream_rest"),
+    /** A stream's replica was given up and no other had sent more yet. */
+    MIGRATION("migration"),
     DETOKENIZE_FLUSH("detokenize_flush"),
     CLIENT_STALL("client_stall"),
     UNEXPLAINED("unexplained");
@@ -155,6 +161,9 @@ public record Story(
         return null;
       }
       long to = record.at(Mark.UPSTREAM_ENDED) == 0 ? end : record.at(Mark.UPSTREAM_ENDED);
+      if (record.moves() > 0) {
+        return moved(to);
+      }
       if (record.timelines().isEmpty()) {
         cut(
             Phase.UPSTREAM_FIRST,
@@ -164,6 +173,27 @@ public record Story(
       }
       Engine engine = ClockOffset.align(record.timelines(), record.engineStamps(), from, to);
       engineCuts(last(engine.timelines()));
+      return engine;
+    }
+
+    private @Nullable Engine moved(long to) {
+      cut(Phase.UPSTREAM_FIRST, record.at(Mark.FIRST_TOKEN));
+      long started = 0;
+      for (FlightRecord.Attempt attempt : record.attempts()) {
+        FlightRecord.Move move = attempt.move();
+        if (move != null && move.resumedNanos() != 0) {
+          cut(Phase.UPSTREAM_REST, move.cutNanos());
+          cut(Phase.MIGRATION, move.resumedNanos());
+          started = attempt.startNanos();
+        }
+      }
+      if (record.timelines().isEmpty()) {
+        cut(Phase.UPSTREAM_REST, to);
+        return null;
+      }
+      Engine engine = ClockOffset.align(record.timelines(), record.engineStamps(), started, to);
+      RequestTimeline told = last(engine.timelines());
+      lanes(told.decode(), told.finishedNanos(), DECODE, Phase.DECODE_WAIT);
       return engine;
     }
 

@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
@@ -13,17 +15,33 @@ import org.jspecify.annotations.Nullable;
 final class Attempt {
   private final int number;
   private final Replica replica;
+  private final int incarnation;
   private final long startNanos;
+  private final @Nullable Move move;
   private Replica.@Nullable Ticket ticket;
   private Workload.@Nullable Job job;
   private @Nullable HttpClientRequest upstream;
   private @Nullable EventRelay relay;
   private boolean over;
 
-  Attempt(int number, Replica replica, long startNanos) {
+  /**
+   * @param move when it goes on with a stream that another one began; else null
+   */
+  Attempt(int number, Replica replica, long startNanos, @Nullable Move move) {
     this.number = number;
     this.replica = replica;
+    this.incarnation = replica.incarnation();
     this.startNanos = startNanos;
+    this.move = move;
+  }
+
+  @Nullable Move move() {
+    return move;
+  }
+
+  /** Whether the process it went to is still the replica's. */
+  boolean sameProcess() {
+    return replica.incarnation() == incarnation;
   }
 
   int number() {
@@ -38,12 +56,14 @@ final class Attempt {
     return startNanos;
   }
 
-  /** Counted at the replica until the attempt is over. */
-  void holds(Replica.Ticket value) {
-    ticket = value;
-    if (over) {
-      value.close();
-    }
+  /**
+   * Enters the replica, where it is counted until it is over.
+   *
+   * @return false when the replica takes no requests any more
+   */
+  boolean enter(Guest guest) {
+    ticket = replica.open(guest, startNanos);
+    return ticket != null;
   }
 
   /** Counted as work of the replica, and learned from, until the attempt is over. */
@@ -71,18 +91,12 @@ final class Attempt {
     return over;
   }
 
-  /** Whether bytes of its stream went out to the client. */
-  boolean committed() {
-    EventRelay running = relay;
-    return running != null && running.committed();
-  }
-
   /**
    * Ends it, once.
    *
    * @param reset closes its connection, so that the replica stops working on it
    */
-  void end(boolean reset) {
+  void end(boolean reset, Drain.Departure how) {
     over = true;
     if (relay != null) {
       relay.stop();
@@ -94,7 +108,7 @@ final class Attempt {
       job.close();
     }
     if (ticket != null) {
-      ticket.close();
+      ticket.close(how);
     }
   }
 }

@@ -21,6 +21,8 @@ final class DeadlineTimer {
     ANSWER,
     /** A stream's next content. */
     NEXT_TOKEN,
+    /** A replica that goes on with a stream whose own broke. */
+    MOVE,
     /** The client's reading. */
     CLIENT,
     /** Anything, after the deadline that the request itself set. */
@@ -32,19 +34,25 @@ final class DeadlineTimer {
   private final Flight flight;
   private final Consumer<Phase> missed;
 
+  private final int moveMs;
+
   private long requestDeadline = Long.MAX_VALUE;
   private boolean connecting;
+  private long movingSince;
   private long flushingSince;
   private long timer = -1;
   private long armedUntil = Long.MAX_VALUE;
   private boolean cancelled;
 
   /**
+   * @param moveMs how long a stream may wait for a replica that goes on with it
    * @param missed hears, once, whose deadline has passed
    */
-  DeadlineTimer(Vertx vertx, DeadlinesConfig limits, Flight flight, Consumer<Phase> missed) {
+  DeadlineTimer(
+      Vertx vertx, DeadlinesConfig limits, int moveMs, Flight flight, Consumer<Phase> missed) {
     this.vertx = vertx;
     this.limits = limits;
+    this.moveMs = moveMs;
     this.flight = flight;
     this.missed = missed;
   }
@@ -58,6 +66,12 @@ final class DeadlineTimer {
   /** An attempt begins to wait for its connection, or no longer does. */
   void connecting(boolean value) {
     connecting = value;
+    moved();
+  }
+
+  /** A stream waits for another replica since then; 0 when it no longer does. */
+  void moving(long sinceNanos) {
+    movingSince = sinceNanos;
     moved();
   }
 
@@ -108,6 +122,9 @@ final class DeadlineTimer {
     if (flight.at(Mark.ADMITTED) == 0) {
       return Phase.QUEUE;
     }
+    if (movingSince != 0) {
+      return Phase.MOVE;
+    }
     if (connecting) {
       return Phase.CONNECTION;
     }
@@ -129,6 +146,7 @@ final class DeadlineTimer {
       case QUEUE, DEADLINE -> Long.MAX_VALUE;
       case CLIENT -> after(Math.max(flushingSince, flight.stalledSince()), limits.writeStallMs());
       case CONNECTION -> after(admitted, Math.min(limits.firstTokenMs(), answerMs()));
+      case MOVE -> after(movingSince, moveMs);
       case ANSWER -> after(admitted, answerMs());
       case NEXT_TOKEN -> after(flight.lastProgressNanos(), limits.interTokenMs());
     };

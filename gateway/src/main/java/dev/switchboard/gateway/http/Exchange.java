@@ -4,12 +4,16 @@ import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.Band;
 import dev.switchboard.gateway.admission.Demand;
 import dev.switchboard.gateway.admission.Refusal;
+import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.drain.StreamState;
+import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.flight.Usage;
@@ -22,6 +26,7 @@ import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.stream.AnswerReader;
 import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.stream.Replay;
 import dev.switchboard.gateway.stream.WholeAnswer;
 import dev.switchboard.gateway.telemetry.RequestTrace;
 import dev.switchboard.gateway.upstream.UpstreamClient;
@@ -29,9 +34,9 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.RequestParser;
 import dev.switchboard.timeline.RequestTimeline;
-import io.opentelemetry.context.Context;
 import io.opentelemetry.context.Scope;
 import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
+import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -41,11 +46,14 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.URI;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,7 +68,9 @@ import org.slf4j.event.Level;
  * </pre>
  *
  * <p>An attempt that breaks before the first byte went out is retried on another replica while the
- * retry budget allows. After the first byte a failure becomes an error event at the end of the
+ * retry budget allows. After the first byte a stream of one of our workers moves: another worker
+ * gets the request and the tokens that the client has, and goes on behind them, so that the client
+ * reads one answer. Where that cannot be, a failure becomes an error event at the end of the
  * stream, never a clean {@code [DONE]}.
  *
  * <p>Three things can end it: the answer, the client's leaving and a deadline. Whichever comes
@@ -79,6 +89,9 @@ final class Exchange {
 
   private static final int USUAL_OUTPUT_TOKENS = 256;
 
+  /** Between two looks for a replica that can take over a stream. */
+  private static final int MOVE_POLL_MS = 20;
+
   private final Gatehouse house;
   private final Vertx vertx;
   private final UpstreamClient client;
@@ -91,6 +104,8 @@ final class Exchange {
   private final RequestTrace trace;
   private final DeadlineTimer deadline;
   private final Set<String> failedReplicas = new HashSet<>();
+  private final List<Attempt> failedAttempts = new ArrayList<>(0);
+  private final Replay replay;
 
   private Buffer body = Buffer.buffer();
   private Slo slo = Slo.NONE;
@@ -105,6 +120,17 @@ final class Exchange {
   private BodySpans spans = BodySpans.NONE;
   private Affinity.Key affinity = Affinity.Key.NONE;
   private Router.@Nullable Plan plan;
+
+  /** Bytes of the answer went out. */
+  private boolean committed;
+
+  /** How often the stream had to move because something broke. */
+  private int faults;
+
+  private boolean moved;
+
+  /** While the stream is between two replicas. */
+  private @Nullable Move move;
 
   /** The present attempt, or the last one. */
   private @Nullable Attempt attempt;
@@ -129,7 +155,10 @@ final class Exchange {
     this.response = request.response();
     this.flight = flight;
     this.trace = trace;
-    this.deadline = new DeadlineTimer(vertx, house.deadlines(), flight, this::deadlineMissed);
+    this.replay = new Replay(house.migration().maxTokens());
+    this.deadline =
+        new DeadlineTimer(
+            vertx, house.deadlines(), house.migration().waitMs(), flight, this::deadlineMissed);
     flight.endpoint(endpoint.operation());
     flight.traceId(trace.traceId());
   }
@@ -303,11 +332,12 @@ final class Exchange {
 
   private Decision decide() {
     long now = flight.now();
+    Router.Plan made = Objects.requireNonNull(plan, "made before admission");
     Router.Routed routed =
         house
             .router()
             .route(
-                Objects.requireNonNull(plan, "made before admission"),
+                committed ? made.only(flight.model()) : made,
                 model -> house.fleet().views(model, now),
                 model -> house.affinity().enrich(wanted(model, now), affinity),
                 now);
@@ -342,27 +372,87 @@ final class Exchange {
     flight.decision(decision);
     flight.model(decision.model());
     house.metrics().decided(decision);
-    Replica chosen = decision.chosen() == null ? null : house.fleet().find(decision.chosen());
-    URI address = chosen == null ? null : chosen.address();
-    if (chosen == null || address == null) {
+    Attempt begun = enter(decision, flight.at(Mark.ROUTED));
+    // Whoever was chosen may have been drained since then.
+    for (int again = 0; begun == null && decision.chosen() != null && again < 2; again++) {
+      decision = decide();
+      flight.decision(decision);
+      begun = enter(decision, flight.at(Mark.ROUTED));
+    }
+    if (begun == null) {
       noReplica(decision);
       return;
     }
-    long start = flight.at(Mark.ROUTED);
-    Attempt begun = new Attempt(flight.attempts() + 1, chosen, start);
+    replay.reset();
+    begin(begun, decision);
+  }
+
+  /** An attempt at the chosen replica, counted there; null when it takes none. */
+  private @Nullable Attempt enter(Decision decision, long start) {
+    Replica chosen = chosen(decision);
+    if (chosen == null) {
+      return null;
+    }
+    Attempt entering = new Attempt(flight.attempts() + 1, chosen, start, move);
+    return entering.enter(new AtReplica(entering)) ? entering : null;
+  }
+
+  /** The request as its replica sees it. */
+  private final class AtReplica implements Guest {
+    private final Attempt current;
+    private final Context eventLoop = vertx.getOrCreateContext();
+
+    AtReplica(Attempt current) {
+      this.current = current;
+    }
+
+    @Override
+    public void leave(Leave why) {
+      eventLoop.runOnContext(asked -> Exchange.this.leave(current, why));
+    }
+
+    @Override
+    public void tell(Consumer<StreamState> hearer) {
+      eventLoop.runOnContext(asked -> hearer.accept(state(current)));
+    }
+  }
+
+  private StreamState state(Attempt current) {
+    Integer most = flight.parameters().maxTokens();
+    boolean streams = flight.stream() && endpoint.generates();
+    int said = replay.promptTokens();
+    return new StreamState(
+        flight.id(),
+        streams,
+        committed && mayMove(current, MoveCause.DRAINED),
+        said >= 0 ? said : body.length() / BYTES_PER_TOKEN + 1,
+        replay.tokens(),
+        most == null ? -1 : most * flight.parameters().choices(),
+        current.startNanos(),
+        flight.at(Mark.FIRST_TOKEN));
+  }
+
+  private @Nullable Replica chosen(Decision decision) {
+    return decision.chosen() == null ? null : house.fleet().find(decision.chosen());
+  }
+
+  private void begin(Attempt begun, Decision decision) {
     attempt = begun;
     deadline.connecting(true);
-    var context = vertx.getOrCreateContext();
-    begun.holds(
-        chosen.open(
-            () -> context.runOnContext(gone -> attemptBroke(begun, "the replica went away")),
-            start));
+    Replica chosen = begun.replica();
+    URI address = chosen.address();
+    long start = begun.startNanos();
     if (pass != null) {
       pass.routed(chosen.id(), house.clock().epochNanos());
     }
     house.metrics().replicaInFlight(chosen.id()).inc();
     work(begun, decision, start);
-    Context traced = trace.startAttempt(flight, chosen.id(), begun.number(), start);
+    io.opentelemetry.context.Context traced =
+        trace.startAttempt(flight, chosen.id(), begun.number(), start);
+    if (address == null) {
+      attemptBroke(begun, "the replica went away");
+      return;
+    }
     try (Scope _ = traced.makeCurrent()) {
       client
           .open(address, HttpMethod.POST, endpoint.path(), chosen.access().tlsCaFile())
@@ -407,22 +497,29 @@ final class Exchange {
     }
   }
 
-  private void connected(Attempt current, HttpClientRequest opened, Context traced) {
+  private void connected(
+      Attempt current, HttpClientRequest opened, io.opentelemetry.context.Context traced) {
     if (current.over()) {
       opened.reset();
       return;
     }
-    flight.mark(Mark.CONNECTED);
+    if (!committed) {
+      flight.mark(Mark.CONNECTED);
+    }
     deadline.connecting(false);
     current.connected(opened);
-    UpstreamHead.write(opened, flight, current.replica(), salt);
-    if (current.replica().local()) {
+    boolean local = current.replica().local();
+    Buffer answered = committed ? replay.toBuffer() : Buffer.buffer();
+    int answeredBytes = answered.length();
+    UpstreamHead.write(opened, flight, current.replica(), salt, local && replays(), answeredBytes);
+    if (local) {
       UpstreamHead.urgency(opened, flight, slo);
     }
     UpstreamHead.trace(opened, request, house.propagator(), traced, trace.traceId() != null);
+    Buffer asked = bodyFor(current.replica());
     try (Scope _ = traced.makeCurrent()) {
       opened
-          .send(bodyFor(current.replica()))
+          .send(committed ? answered.appendBuffer(asked) : asked)
           .onSuccess(answer -> answered(current, answer))
           .onFailure(cause -> attemptBroke(current, "no answer: " + cause.getMessage()));
     }
@@ -439,10 +536,16 @@ final class Exchange {
       answer.request().reset();
       return;
     }
-    flight.mark(Mark.ANSWERED);
+    if (!committed) {
+      flight.mark(Mark.ANSWERED);
+    }
     String type = answer.getHeader("Content-Type");
     if (answer.statusCode() == 200 && type != null && type.startsWith("text/event-stream")) {
       relay(current, answer);
+      return;
+    }
+    if (committed) {
+      attemptBroke(current, "it answered " + answer.statusCode());
       return;
     }
     WholeAnswer.collect(answer, house.http().maxAnswerBytes())
@@ -450,30 +553,158 @@ final class Exchange {
         .onFailure(cause -> attemptBroke(current, "the answer broke: " + cause.getMessage()));
   }
 
-  /** The current attempt is over without an answer; late news of an earlier one is ignored. */
   private void attemptBroke(Attempt current, String reason) {
+    attemptBroke(current, MoveCause.BROKEN, broken(reason), AttemptResult.FAILED);
+  }
+
+  /** The current attempt is over without an answer; late news of an earlier one is ignored. */
+  private void attemptBroke(
+      Attempt current, MoveCause cause, EventRelay.Break how, AttemptResult result) {
     if (current.over()) {
       return;
     }
-    boolean committed = current.committed();
-    endAttempt(reason, AttemptResult.FAILED);
+    boolean goesOn = committed && how.movable() && mayMove(current, cause);
+    endAttempt(how.reason(), result);
     LOG.warn(
-        "attempt_failed request={} replica={} attempt={} reason=\"{}\"",
+        "attempt_failed request={} replica={} attempt={} goes_on={} reason=\"{}\"",
         flight.id(),
         current.replica().id(),
         current.number(),
-        reason);
-    Failure failure = Failures.broken(reason);
-    if (committed) {
-      breakStream(failure);
-      return;
-    }
+        goesOn,
+        how.reason());
     failedReplicas.add(current.replica().id());
-    if (mayRetry(current)) {
+    if (goesOn) {
+      move(current, cause, how);
+    } else if (committed) {
+      breakStream(how);
+    } else if (mayRetry(current)) {
       attempt();
     } else {
-      fail(failure);
+      fail(Failures.broken(how.reason()));
     }
+  }
+
+  // ------------------------------------------------------------------ moves
+
+  /** Whether workers are asked to say which tokens their events tell. */
+  private boolean replays() {
+    return house.migration().attempts() > 0 && flight.stream() && endpoint.generates();
+  }
+
+  private boolean mayMove(Attempt current, MoveCause cause) {
+    boolean another = move != null || !cause.fault() || faults < house.migration().attempts();
+    return replays() && another && current.replica().local() && replay.complete();
+  }
+
+  /** The stream is cut; another replica is to go on with it. */
+  private void move(Attempt current, MoveCause cause, EventRelay.Break how) {
+    failedAttempts.add(current);
+    Move begun = move;
+    if (begun == null) {
+      begun = new Move(cause, current.replica().id(), flight.now(), how);
+      move = begun;
+      faults += cause.fault() ? 1 : 0;
+      deadline.moving(begun.cutNanos());
+    } else {
+      begun.brokeAgain(how);
+    }
+    moveOn();
+  }
+
+  private void moveOn() {
+    Attempt last = attempt;
+    if (over || move == null || last == null || !last.over()) {
+      return;
+    }
+    excludeFromMoves();
+    Decision decision = decide();
+    Attempt begun = enter(decision, flight.now());
+    if (begun == null) {
+      vertx.setTimer(MOVE_POLL_MS, again -> moveOn());
+      return;
+    }
+    flight.decisionAnew(decision);
+    begin(begun, decision);
+  }
+
+  /** Foreign servers cannot go on; what failed can once its process is another one. */
+  private void excludeFromMoves() {
+    failedReplicas.clear();
+    for (Attempt failed : failedAttempts) {
+      if (failed.sameProcess()) {
+        failedReplicas.add(failed.replica().id());
+      }
+    }
+    for (Replica replica : house.fleet().replicas()) {
+      if (!replica.local()) {
+        failedReplicas.add(replica.id());
+      }
+    }
+  }
+
+  /** The client got more from the replica that goes on. */
+  private void resumed() {
+    Move done = move;
+    if (done == null) {
+      return;
+    }
+    long now = flight.now();
+    done.resumed(now);
+    move = null;
+    moved = true;
+    deadline.moving(0);
+    house.metrics().moved(flight.model(), done.cause(), (now - done.cutNanos()) / 1e9);
+    if (done.cause() == MoveCause.DRAINED) {
+      house.fleet().resumed(done.from(), now - done.cutNanos());
+    }
+  }
+
+  /** The replica asks the request to go. */
+  private void leave(Attempt current, Guest.Leave why) {
+    if (current.over()) {
+      return;
+    }
+    switch (why) {
+      case GONE ->
+          attemptBroke(
+              current, MoveCause.DIED, broken("the replica went away"), AttemptResult.FAILED);
+      case SILENT ->
+          leaveIfElsewhere(
+              current, MoveCause.SILENT, "the replica says nothing", AttemptResult.FAILED);
+      case DRAINED ->
+          leaveIfElsewhere(
+              current, MoveCause.DRAINED, "the replica is drained", AttemptResult.MOVED);
+    }
+  }
+
+  private static EventRelay.Break broken(String reason) {
+    return new EventRelay.Break(reason, false, true, Buffer.buffer());
+  }
+
+  /** Where nobody else can take it, it may still end where it is. */
+  private void leaveIfElsewhere(
+      Attempt current, MoveCause cause, String reason, AttemptResult result) {
+    if (committed) {
+      if (mayMove(current, cause) && elsewhere(current)) {
+        attemptBroke(current, cause, broken(reason), result);
+      }
+    } else if (elsewhere(current)) {
+      failedReplicas.add(current.replica().id());
+      endAttempt(reason, result);
+      attempt();
+    }
+  }
+
+  private boolean elsewhere(Attempt current) {
+    if (committed) {
+      excludeFromMoves();
+    }
+    boolean added = failedReplicas.add(current.replica().id());
+    boolean there = decide().chosen() != null;
+    if (added) {
+      failedReplicas.remove(current.replica().id());
+    }
+    return there;
   }
 
   private boolean mayRetry(Attempt current) {
@@ -510,16 +741,51 @@ final class Exchange {
     if (current == null || current.over()) {
       return;
     }
-    current.end(error != null);
+    current.end(error != null, departure(result));
     long now = flight.now();
     String id = current.replica().id();
     house.metrics().replicaInFlight(id).dec();
     house.metrics().attempt(id, result);
+    judge(current.replica(), error == null ? "an error status" : error, result, now);
     flight.attempt(
-        new FlightRecord.Attempt(current.number(), id, current.startNanos(), now, error));
+        new FlightRecord.Attempt(
+            current.number(), id, current.startNanos(), now, error, moveRecord(current)));
     if (error != null) {
       trace.attemptFailed(error, now);
     }
+  }
+
+  /** What an attempt says of its replica. */
+  private void judge(Replica replica, String reason, AttemptResult result, long now) {
+    switch (result) {
+      case SERVED -> house.fleet().served(replica, firstTokenMs(), now);
+      case FAILED -> house.fleet().failed(replica, reason, now);
+      case MOVED, SHED, ABANDONED -> house.fleet().left(replica);
+    }
+  }
+
+  /** −1 where the answer has none, or another attempt had it. */
+  private double firstTokenMs() {
+    Attempt served = attempt;
+    if (served == null || moved || !flight.stream() || flight.at(Mark.FIRST_TOKEN) == 0) {
+      return -1;
+    }
+    return (flight.at(Mark.FIRST_TOKEN) - served.startNanos()) / 1e6;
+  }
+
+  private Drain.Departure departure(AttemptResult result) {
+    return switch (result) {
+      case SERVED -> Drain.Departure.FINISHED;
+      case MOVED -> committed ? Drain.Departure.MOVED : Drain.Departure.RESTARTED;
+      case SHED -> Drain.Departure.RESTARTED;
+      case ABANDONED -> Drain.Departure.ABANDONED;
+      case FAILED -> Drain.Departure.FAILED;
+    };
+  }
+
+  private static FlightRecord.@Nullable Move moveRecord(Attempt current) {
+    Move came = current.move();
+    return came == null ? null : came.record();
   }
 
   // ------------------------------------------------------------------ answers
@@ -531,12 +797,25 @@ final class Exchange {
             response,
             keepTimeline,
             house.metrics().itl(flight.model()),
+            current.replica().local() && replays() ? replay : null,
+            committed,
             new EventRelay.Listener() {
               @Override
               public void committing() {
+                committed = true;
                 firstToken();
                 AnswerHead.stream(response, current.replica().id(), flight);
                 deadline.moved();
+              }
+
+              @Override
+              public void heard() {
+                current.replica().heard(flight.now());
+              }
+
+              @Override
+              public void resumed() {
+                Exchange.this.resumed();
               }
 
               @Override
@@ -548,23 +827,39 @@ final class Exchange {
               @Override
               public void ended() {
                 learn(current);
+                countMovedTokens();
                 endAttempt(null, AttemptResult.SERVED);
                 end(response.end(), Outcome.OK, null);
               }
 
               @Override
-              public void broken(String reason, boolean errorSent) {
-                if (errorSent) {
-                  endAttempt(reason, AttemptResult.FAILED);
-                  Failure failure = Failure.of(ApiError.upstreamFailed(reason));
-                  end(response.end(), Outcome.UPSTREAM_BROKEN, failure);
-                } else {
-                  attemptBroke(current, reason);
-                }
+              public void broken(EventRelay.Break how) {
+                MoveCause cause = how.told() ? MoveCause.FAILED : MoveCause.BROKEN;
+                attemptBroke(current, cause, how, AttemptResult.FAILED);
               }
             });
     current.streams(created);
     created.start(answer);
+  }
+
+  /** The last worker's timeline knows only of what it computed itself. */
+  private void countMovedTokens() {
+    if (moved && !flight.hasUsage()) {
+      flight.usage(new Usage(replay.promptTokens(), replay.cachedTokens(), replay.tokens()));
+    }
+  }
+
+  /** Ends a stream that nobody goes on with: with its replica's own error where it told one. */
+  private void breakStream(EventRelay.Break how) {
+    if (how.rest().length() > 0) {
+      response.write(how.rest());
+    }
+    if (how.told()) {
+      Failure failure = Failure.of(ApiError.upstreamFailed(how.reason()));
+      end(response.end(), Outcome.UPSTREAM_BROKEN, failure);
+    } else {
+      breakStream(Failures.broken(how.reason()));
+    }
   }
 
   private void firstToken() {
@@ -613,7 +908,9 @@ final class Exchange {
       int tokens = endpoint.generates() ? flight.usage().completionTokens() : -1;
       pass.wholeAnswer(tokens, house.clock().epochNanos());
     }
-    endAttempt(null, shed ? AttemptResult.SHED : AttemptResult.SERVED);
+    boolean failed = status >= 500;
+    endAttempt(
+        null, shed ? AttemptResult.SHED : failed ? AttemptResult.FAILED : AttemptResult.SERVED);
     AnswerHead.whole(response, answer, current.replica().id(), flight);
     end(PieceWriter.write(response, forwarded, deadline::flushing), Outcome.ofStatus(status), null);
   }
@@ -701,10 +998,27 @@ final class Exchange {
       case CLIENT -> clientStalled();
       case CONNECTION -> noConnection();
       case ANSWER -> tooLate("no answer came in time");
-      case NEXT_TOKEN -> tooLate("the next token did not come in time");
+      case NEXT_TOKEN -> nextTokenMissing();
+      case MOVE -> nobodyGoesOn();
       case QUEUE -> tooLate("no place was free in time");
       case DEADLINE -> tooLate("the request's deadline passed");
     }
+  }
+
+  private void nextTokenMissing() {
+    Attempt current = attempt;
+    String what = "the next token did not come in time";
+    if (current != null && mayMove(current, MoveCause.SILENT) && elsewhere(current)) {
+      attemptBroke(current, MoveCause.SILENT, broken(what), AttemptResult.FAILED);
+    } else {
+      tooLate(what);
+    }
+  }
+
+  private void nobodyGoesOn() {
+    Move waiting = move;
+    endAttempt("it did not go on in time", AttemptResult.FAILED);
+    breakStream(waiting == null ? broken("nobody went on with it") : waiting.how());
   }
 
   private void clientStalled() {
@@ -722,7 +1036,6 @@ final class Exchange {
   }
 
   private void tooLate(String what) {
-    boolean committed = attempt != null && attempt.committed();
     endAttempt(what, AttemptResult.FAILED);
     Failure failure = Failures.late(what).withTiming(ServerTiming.json(flight));
     if (committed) {
@@ -765,6 +1078,14 @@ final class Exchange {
     deadline.cancel();
     if (inFlight != null) {
       inFlight.dec();
+    }
+    Move unfinished = move;
+    if (unfinished != null) {
+      boolean left = outcome == Outcome.CLIENT_GONE;
+      house.metrics().notMoved(flight.model(), unfinished.cause(), left);
+      if (unfinished.cause() == MoveCause.DRAINED) {
+        house.fleet().notResumed(unfinished.from(), left);
+      }
     }
     int status = response.headWritten() ? response.getStatusCode() : 0;
     FlightRecord record = flight.finish(outcome, status, failure);

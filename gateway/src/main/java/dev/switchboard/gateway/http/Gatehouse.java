@@ -25,6 +25,7 @@ import java.util.function.Supplier;
 public record Gatehouse(
     HttpConfig http,
     DeadlinesConfig deadlines,
+    MigrationConfig migration,
     NanoClock clock,
     Supplier<String> freshIds,
     ApiKeys keys,
@@ -47,6 +48,7 @@ public record Gatehouse(
     return new Gatehouse(
         http,
         otherDeadlines,
+        migration,
         clock,
         freshIds,
         keys,

@@ -23,9 +23,16 @@ final class UpstreamHead {
   /**
    * @param replica a worker of ours is asked for its timeline, a foreign server gets its key
    * @param salt keeps the worker's prefix cache apart; null for none
+   * @param replays it shall say which tokens its events tell
+   * @param answeredBytes of the body come before the request: what was answered elsewhere
    */
   static void write(
-      HttpClientRequest upstream, Flight flight, Replica replica, @Nullable String salt) {
+      HttpClientRequest upstream,
+      Flight flight,
+      Replica replica,
+      @Nullable String salt,
+      boolean replays,
+      int answeredBytes) {
     upstream.putHeader("Content-Type", "application/json");
     upstream.putHeader("Accept", flight.stream() ? "text/event-stream" : "application/json");
     upstream.putHeader(RequestIds.HEADER, flight.id());
@@ -37,6 +44,12 @@ final class UpstreamHead {
       upstream.putHeader("X-Switchboard-Timeline", "full");
       if (salt != null) {
         upstream.putHeader(CacheSalt.HEADER, salt);
+      }
+      if (replays) {
+        upstream.putHeader("X-Switchboard-Replay", "tokens");
+      }
+      if (answeredBytes > 0) {
+        upstream.putHeader("X-Switchboard-Continue", Integer.toString(answeredBytes));
       }
     }
   }

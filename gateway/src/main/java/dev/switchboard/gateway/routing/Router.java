@@ -32,6 +32,11 @@ public final class Router {
     public Plan {
       models = List.copyOf(models);
     }
+
+    /** The same, held to one model: whose answer has begun, it goes on with. */
+    public Plan only(String model) {
+      return new Plan(requested, List.of(model), policy, shadow);
+    }
   }
 
   /**

@@ -49,6 +49,7 @@ public final class AnswerReader {
    * What an answer says.
    *
    * @param errorMessage of the upstream's own error object; null when there is none
+   * @param errorCode of it; null when there is none
    * @param cutFrom where the bytes of our object begin, the comma before it included
    * @param cutTo where they end; not above {@code cutFrom} when there is none
    */
@@ -57,6 +58,7 @@ public final class AnswerReader {
       @Nullable String finishReason,
       @Nullable JsonNode switchboard,
       @Nullable String errorMessage,
+      @Nullable String errorCode,
       int cutFrom,
       int cutTo) {
 
@@ -171,6 +173,7 @@ public final class AnswerReader {
         failed == null || !failed.isObject()
             ? null
             : failed.path("message").asText("unknown error"),
+        failed == null ? null : failed.path("code").asText(null),
         cutFrom,
         cutTo);
   }

@@ -6,6 +6,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,15 +18,41 @@ import org.jspecify.annotations.Nullable;
  * object, which is read for the flight and taken out unless the client wants it. A stream counts as
  * ended well only when {@code [DONE]} was seen.
  *
+ * <p>A worker of ours says behind its events which tokens they told ({@link Replay}). What came
+ * since its last such comment waits for the next one: so the client always has exactly what the
+ * replay knows, and when the worker dies another one goes on behind it. The comments are taken out.
+ *
  * <p>Backpressure: while the client's queue is full the upstream is paused, which stops its socket.
  */
 public final class EventRelay {
   private static final int MAX_HELD_BYTES = 64 << 10;
 
+  /** Events of one write of a worker; more than this and its answer is not remembered. */
+  private static final int MAX_UNSETTLED_BYTES = 1 << 20;
+
+  /** Errors of a worker that its next one would not have. */
+  private static final Set<String> PASSING =
+      Set.of("step_failed", "out_of_memory", "hung", "shutdown", "draining");
+
+  /**
+   * How a stream broke.
+   *
+   * @param told its own error event went out, or stands in {@code rest}
+   * @param movable another replica would not break in the same way
+   * @param rest what the client should have if nobody goes on with it
+   */
+  public record Break(String reason, boolean told, boolean movable, Buffer rest) {}
+
   /** Hears what becomes of the stream; exactly one of the ends is called, once. */
   public interface Listener {
     /** The first bytes are about to go out: time to write the head. */
     void committing();
+
+    /** The upstream sent something. */
+    void heard();
+
+    /** The first bytes went out since another replica went on with it. */
+    void resumed();
 
     /** The client does not read; the upstream is paused until it does. */
     void stalled();
@@ -33,23 +60,23 @@ public final class EventRelay {
     /** It ended well; everything was written. */
     void ended();
 
-    /**
-     * The upstream broke.
-     *
-     * @param errorSent its own error event went out, so the client knows already
-     */
-    void broken(String reason, boolean errorSent);
+    /** The upstream broke. */
+    void broken(Break how);
   }
 
   private final Flight flight;
   private final HttpServerResponse client;
   private final boolean keepTimeline;
   private final @Nullable DistributionDataPoint gaps;
+  private final @Nullable Replay replay;
   private final Listener listener;
   private final EventScanner scanner = new EventScanner();
 
   private @Nullable HttpClientResponse upstream;
   private Buffer out = Buffer.buffer();
+  private int settled;
+  private boolean holding;
+  private boolean resumes;
   private boolean committed;
   private boolean commit;
   private boolean done;
@@ -58,17 +85,25 @@ public final class EventRelay {
 
   /**
    * @param gaps observes the seconds between two pieces of content; null to leave them out
+   * @param replay takes what a worker of ours says of its tokens; null from a foreign server
+   * @param resumes the client has a part of the answer already, and its head
    */
   public EventRelay(
       Flight flight,
       HttpServerResponse client,
       boolean keepTimeline,
       @Nullable DistributionDataPoint gaps,
+      @Nullable Replay replay,
+      boolean resumes,
       Listener listener) {
     this.flight = flight;
     this.client = client;
     this.keepTimeline = keepTimeline;
     this.gaps = gaps;
+    this.replay = replay;
+    this.holding = replay != null;
+    this.resumes = resumes;
+    this.committed = resumes;
     this.listener = listener;
   }
 
@@ -78,6 +113,9 @@ public final class EventRelay {
     response.handler(this::chunk);
     response.exceptionHandler(cause -> broken("the connection broke: " + cause.getMessage()));
     response.endHandler(nothing -> upstreamEnded());
+    if (committed && client.writeQueueFull()) {
+      waitForClient(response);
+    }
   }
 
   /** Nothing more goes to the client from here; the caller resets the upstream. */
@@ -93,13 +131,15 @@ public final class EventRelay {
     if (over) {
       return;
     }
+    listener.heard();
     try {
       scanner.feed(bytes, this::event);
     } catch (IllegalStateException e) {
       broken(String.valueOf(e.getMessage()));
       return;
     }
-    if (!committed && out.length() > MAX_HELD_BYTES) {
+    settle();
+    if (!committed && settled > MAX_HELD_BYTES) {
       commit = true;
     }
     if (!over && (committed || commit)) {
@@ -107,11 +147,32 @@ public final class EventRelay {
     }
   }
 
+  private void settle() {
+    Replay told = replay;
+    if (holding && told != null && out.length() - settled > MAX_UNSETTLED_BYTES) {
+      told.lose();
+    }
+    holding &= told != null && !told.lost();
+    if (!holding) {
+      settled = out.length();
+    }
+  }
+
+  private void note(byte[] bytes, int from, int to) {
+    if (replay == null) {
+      out.appendBytes(bytes, from, to - from);
+    } else {
+      replay.note(bytes, from, to);
+      settled = out.length();
+    }
+  }
+
   private void event(EventScanner.Kind kind, byte[] bytes, int from, int to) {
-    if (over || done) {
+    if (over || (done && kind != EventScanner.Kind.NOTE)) {
       return;
     }
     switch (kind) {
+      case NOTE -> note(bytes, from, to);
       case CONTENT -> {
         long gap = flight.content();
         if (gap >= 0 && gaps != null) {
@@ -127,6 +188,7 @@ public final class EventRelay {
       case DONE -> {
         done = true;
         forward(bytes, from, to);
+        settled = out.length();
       }
       case PRELUDE, OTHER -> out.appendBytes(bytes, from, to - from);
     }
@@ -155,8 +217,12 @@ public final class EventRelay {
       read.tell(flight);
       if (read.errorMessage() != null) {
         upstreamError = read.errorMessage();
-        if (!committed && !commit) {
+        if (!committed && (holding || !commit)) {
           broken("the replica failed: " + upstreamError);
+          return;
+        }
+        if (holding) {
+          failed(read, bytes, from, to);
           return;
         }
       } else if (EventScanner.hasContent(bytes, from, to)) {
@@ -173,6 +239,19 @@ public final class EventRelay {
     }
   }
 
+  /** A worker's own error: it goes to the client only if nobody can go on. */
+  private void failed(AnswerReader.Answer read, byte[] bytes, int from, int to) {
+    if (keepTimeline || read.switchboard() == null) {
+      out.appendBytes(bytes, from, to - from);
+    } else {
+      out.appendBuffer(read.without(bytes, from, to));
+    }
+    boolean passing = PASSING.contains(String.valueOf(read.errorCode()));
+    over = true;
+    Buffer rest = out.getBuffer(0, out.length());
+    listener.broken(new Break(String.valueOf(upstreamError), true, passing, rest));
+  }
+
   private static int payload(byte[] bytes, int from, int to) {
     int at = from;
     while (at < to && bytes[at] != '{' && bytes[at] != '\n') {
@@ -182,27 +261,45 @@ public final class EventRelay {
   }
 
   private void flush() {
-    if (out.length() == 0) {
+    if (settled == 0) {
       return;
     }
     if (!committed) {
       committed = true;
       listener.committing();
     }
-    Buffer written = out;
-    out = Buffer.buffer();
-    client.write(written);
+    client.write(takeSettled());
+    if (resumes) {
+      resumes = false;
+      listener.resumed();
+    }
     HttpClientResponse from = upstream;
     if (client.writeQueueFull() && from != null) {
-      from.pause();
-      flight.stallBegins();
-      listener.stalled();
-      client.drainHandler(
-          drained -> {
-            flight.stallEnds();
-            from.resume();
-          });
+      waitForClient(from);
     }
+  }
+
+  private Buffer takeSettled() {
+    Buffer all = out;
+    int length = settled;
+    settled = 0;
+    if (length == all.length()) {
+      out = Buffer.buffer();
+      return all;
+    }
+    out = all.getBuffer(length, all.length());
+    return all.getBuffer(0, length);
+  }
+
+  private void waitForClient(HttpClientResponse from) {
+    from.pause();
+    flight.stallBegins();
+    listener.stalled();
+    client.drainHandler(
+        drained -> {
+          flight.stallEnds();
+          from.resume();
+        });
   }
 
   private void upstreamEnded() {
@@ -226,6 +323,7 @@ public final class EventRelay {
     if (flight.at(Flight.Mark.UPSTREAM_ENDED) == 0) {
       flight.mark(Flight.Mark.UPSTREAM_ENDED);
     }
-    listener.broken(reason, committed && upstreamError != null);
+    boolean told = committed && upstreamError != null;
+    listener.broken(new Break(reason, told, !told, out));
   }
 }

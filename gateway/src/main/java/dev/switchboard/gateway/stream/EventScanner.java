@@ -42,6 +42,8 @@ final class EventScanner {
     CONTENT,
     /** It opens a choice and says nothing yet. */
     PRELUDE,
+    /** A worker's comment: which tokens the events before it told. */
+    NOTE,
     OTHER
   }
 
@@ -103,6 +105,11 @@ final class EventScanner {
   }
 
   static Kind kind(byte[] bytes, int from, int to) {
+    if (from < to && bytes[from] == ':') {
+      boolean note =
+          startsWith(bytes, from, to, Replay.TOKENS) || startsWith(bytes, from, to, Replay.ANSWER);
+      return note ? Kind.NOTE : Kind.OTHER;
+    }
     if (startsWith(bytes, from, to, DONE) || startsWith(bytes, from, to, DONE_TIGHT)) {
       return Kind.DONE;
     }

@@ -4,6 +4,7 @@ import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.flight.Usage;
@@ -94,6 +95,12 @@ public final class Metrics {
       secondsCounter("client_stall", "Time that upstreams were paused for slow readers", "model");
   private final Counter attempts =
       counter("upstream_attempts", "Attempts at replicas", "replica", "result");
+  private final Counter moves =
+      counter(
+          "migrations", "Streams that had to go on at another replica", "model", "cause", "result");
+  private final Histogram movePause =
+      histogram(
+          "migration_pause", "From the cut of a moved stream to its next bytes", TTFT_BUCKETS);
   private final Counter retriesDenied =
       counter("retries_denied", "Retries that the retry budget refused");
   private final Counter connectionsRefused =
@@ -242,6 +249,17 @@ public final class Metrics {
 
   public void attempt(String replica, AttemptResult result) {
     attempts.labelValues(replica, result.label()).inc();
+  }
+
+  /** A stream went on elsewhere after a pause. */
+  public void moved(String model, MoveCause cause, double pauseSeconds) {
+    moves.labelValues(label(model), cause.label(), "resumed").inc();
+    movePause.observe(pauseSeconds);
+  }
+
+  /** A stream could not go on elsewhere, or its client left before it did. */
+  public void notMoved(String model, MoveCause cause, boolean clientLeft) {
+    moves.labelValues(label(model), cause.label(), clientLeft ? "abandoned" : "broken").inc();
   }
 
   public void retryDenied() {

@@ -2,20 +2,42 @@ package dev.switchboard.gateway.fleet;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.routing.Peers;
+import dev.switchboard.gateway.upstream.Circuit;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.Objects;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 class ReplicaTest {
   private final List<String> edges = new ArrayList<>();
+  private final List<Guest.Leave> told = new ArrayList<>();
+  private final Guest guest =
+      new Guest() {
+        @Override
+        public void leave(Leave why) {
+          told.add(why);
+        }
+
+        @Override
+        public void tell(Consumer<StreamState> hearer) {}
+      };
   private final Replica replica =
-      new Replica("w0", "m", true, new Peers(), (which, from, to) -> edges.add(from + ">" + to));
+      new Replica(
+          "w0",
+          "m",
+          true,
+          new Peers(),
+          Circuit.Config.DEFAULTS,
+          (which, from, to) -> edges.add(from + ">" + to));
 
   @Test
   void everyEdgeIsReported() {
@@ -34,49 +56,70 @@ class ReplicaTest {
   @Test
   void aTicketCountsOnceHoweverOftenItIsClosed() {
     ready();
-    Replica.Ticket first = replica.open(() -> {}, 0);
-    Replica.Ticket second = replica.open(() -> {}, 0);
+    Replica.Ticket first = open();
+    Replica.Ticket second = open();
 
-    first.close();
-    first.close();
+    first.close(Drain.Departure.FINISHED);
+    first.close(Drain.Departure.FINISHED);
 
     assertEquals(1, replica.inFlight());
-    second.close();
+    second.close(Drain.Departure.FINISHED);
     assertEquals(0, replica.inFlight());
   }
 
   @Test
   void openTicketsAreToldWhenTheProcessIsGone() {
     ready();
-    AtomicInteger told = new AtomicInteger();
-    Replica.Ticket closed = replica.open(told::incrementAndGet, 0);
-    replica.open(told::incrementAndGet, 0);
-    closed.close();
+    Replica.Ticket closed = open();
+    open();
+    closed.close(Drain.Departure.FINISHED);
 
     replica.processExited("killed");
 
-    assertEquals(1, told.get());
+    assertEquals(List.of(Guest.Leave.GONE), told);
     assertEquals(ReplicaState.RESTARTING, replica.state());
     assertFalse(replica.view(0).routable());
   }
 
   @Test
-  void aTicketOpenedAfterTheProcessIsGoneIsToldAtOnce() {
+  void whoComesWhenItTakesNoRequestsIsRefusedAndNotCounted() {
     ready();
-    replica.processExited("killed");
-    AtomicInteger told = new AtomicInteger();
+    replica.transitionTo(ReplicaState.CORDONED, "operator");
 
-    replica.open(told::incrementAndGet, 0);
+    Replica.Ticket refused = replica.open(guest, 0);
 
-    assertEquals(1, told.get());
+    assertNull(refused);
+    assertEquals(0, replica.inFlight());
+  }
+
+  @Test
+  void aDrainIsToldWhatBecameOfItsRequests() {
+    ready();
+    Replica.Ticket before = open();
+    Replica.Ticket during = open();
+    Drain drain = new Drain(2, 0, 0);
+    before.close(Drain.Departure.FAILED);
+
+    replica.drain(drain);
+    replica.transitionTo(ReplicaState.DRAINING, "operator");
+    during.close(Drain.Departure.MOVED);
+
+    Drain.Report report = drain.report(replica.inFlight(), 0);
+    assertEquals(1, report.moved());
+    assertEquals(0, report.broken());
+    assertEquals(0, report.remaining());
   }
 
   @Test
   void everyStateCanBeStopped() {
     for (ReplicaState state : ReplicaState.values()) {
       assertTrue(state == ReplicaState.STOPPED || state.mayBecome(ReplicaState.STOPPED));
-      assertFalse(ReplicaState.STOPPED.mayBecome(state));
+      assertEquals(state == ReplicaState.STARTING, ReplicaState.STOPPED.mayBecome(state));
     }
+  }
+
+  private Replica.Ticket open() {
+    return Objects.requireNonNull(replica.open(guest, 0));
   }
 
   private void ready() {

@@ -32,6 +32,9 @@ class EventScannerTest {
       quoteCharacter = '`',
       value = {
         "data: [DONE] | DONE",
+        ":answer chatcmpl-1 17 3 9 | NOTE",
+        ":tokens 0/0o:1,2 | NOTE",
+        ": keep alive | OTHER",
         "data:[DONE] | DONE",
         "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]} | PRELUDE",
         "data: {\"choices\":[{\"delta\":{\"content\":\"x\"},\"finish_reason\":null}]} | CONTENT",

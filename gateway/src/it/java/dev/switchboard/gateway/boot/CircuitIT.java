@@ -1,0 +1,98 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaState;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Servers that pass every health check and fail requests. */
+class CircuitIT {
+  private static final String YAML =
+      "retry: {attempts: 3, ratio: 1, reserve: 1000}\n"
+          + "circuit: {failures: 3, open-ms: 700, open-max-ms: 700}";
+
+  private FakeUpstream good;
+  private FakeUpstream bad;
+
+  @BeforeEach
+  void start() throws Exception {
+    good = new FakeUpstream();
+    bad = new FakeUpstream();
+    good.script((request, body) -> request.response().end("{\"choices\":[]}"));
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    good.close();
+    bad.close();
+  }
+
+  @Test
+  void aReplicaThatFailsRequestsIsLeftAloneProbedWithOneAndComesBack() throws Exception {
+    AtomicBoolean broken = new AtomicBoolean(true);
+    AtomicInteger asked = new AtomicInteger();
+    bad.script(
+        (request, body) -> {
+          asked.incrementAndGet();
+          request.response().setStatusCode(broken.get() ? 503 : 200).end("{\"choices\":[]}");
+        });
+    try (InProcessGateway gateway = InProcessGateway.before(YAML, bad, good)) {
+      Replica replica = gateway.fleet().replicas().getFirst();
+
+      for (int i = 0; i < 20; i++) {
+        assertEquals(200, ask(gateway));
+      }
+      int untilOut = asked.get();
+      // Each probe costs one request a failure, and the client nothing.
+      InProcessGateway.await(
+          () -> {
+            assertEquals(200, askUnchecked(gateway));
+            return asked.get() >= untilOut + 2;
+          });
+      broken.set(false);
+      InProcessGateway.await(
+          () -> askUnchecked(gateway) == 200 && replica.state() == ReplicaState.READY);
+      int before = asked.get();
+      InProcessGateway.await(() -> askUnchecked(gateway) == 200 && asked.get() > before + 2);
+
+      assertEquals(3, untilOut);
+      assertTrue(
+          gateway.metric("switchboard_replica_transitions_total{from=\"READY\",to=\"EJECTED\"}")
+              >= 2);
+    }
+  }
+
+  @Test
+  void neverMoreThanHalfAreEjected() throws Exception {
+    good.script((request, body) -> request.response().setStatusCode(503).end());
+    bad.script((request, body) -> request.response().setStatusCode(503).end());
+    try (InProcessGateway gateway = InProcessGateway.before(YAML, bad, good)) {
+      for (int i = 0; i < 20; i++) {
+        assertTrue(ask(gateway) >= 502);
+        long ejected =
+            gateway.fleet().replicas().stream()
+                .filter(replica -> replica.state() == ReplicaState.EJECTED)
+                .count();
+        assertTrue(ejected <= 1);
+      }
+    }
+  }
+
+  private static int ask(InProcessGateway gateway) throws Exception {
+    return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode();
+  }
+
+  private static int askUnchecked(InProcessGateway gateway) {
+    try {
+      return ask(gateway);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}

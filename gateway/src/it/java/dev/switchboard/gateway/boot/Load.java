@@ -1,0 +1,94 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.net.ConnectException;
+import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Clients that ask one question after the other, every second one for a stream. */
+final class Load implements AutoCloseable {
+  private static final String BODY =
+      "{\"model\":\"switchboard-demo\",\"stream\":%s,\"ignore_eos\":true,\"max_tokens\":%d,"
+          + "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
+
+  private final GatewayProcess gateway;
+  private final List<Thread> clients = new ArrayList<>();
+  private final AtomicInteger served = new AtomicInteger();
+  private final Queue<String> failures = new ConcurrentLinkedQueue<>();
+  private volatile boolean over;
+
+  private Load(GatewayProcess gateway) {
+    this.gateway = gateway;
+  }
+
+  static Load start(GatewayProcess gateway, int clients) {
+    Load load = new Load(gateway);
+    for (int i = 0; i < clients; i++) {
+      int number = i;
+      load.clients.add(Thread.ofVirtual().start(() -> load.ask(number)));
+    }
+    return load;
+  }
+
+  private void ask(int client) {
+    for (int i = client; !over; i++) {
+      boolean stream = i % 2 == 0;
+      try {
+        HttpResponse<String> answer = post(BODY.formatted(stream, 5 + i % 20));
+        boolean whole = !stream || answer.body().endsWith("data: [DONE]\n\n");
+        if (answer.statusCode() == 200 && whole) {
+          served.incrementAndGet();
+        } else {
+          failures.add(answer.statusCode() + " " + answer.body());
+        }
+      } catch (Exception e) {
+        failures.add(e.toString());
+      }
+    }
+  }
+
+  /** A refused connection is tried again, as clients do: nothing was sent. */
+  private HttpResponse<String> post(String body) throws Exception {
+    for (int again = 0; ; again++) {
+      try {
+        return gateway.post(gateway.api("/v1/chat/completions"), body);
+      } catch (ConnectException refused) {
+        if (again == 20) {
+          throw refused;
+        }
+        Thread.sleep(5);
+      }
+    }
+  }
+
+  void awaitServed(int count) throws Exception {
+    InProcessGateway.await(() -> served.get() >= count || !failures.isEmpty());
+  }
+
+  int served() {
+    return served.get();
+  }
+
+  /** Ends the load first. */
+  void assertNothingFailed() {
+    close();
+    assertEquals(List.of(), List.copyOf(failures));
+  }
+
+  @Override
+  public void close() {
+    over = true;
+    try {
+      for (Thread client : clients) {
+        client.join();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,95 @@
+package dev.switchboard.gateway.boot;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/** A stream that a thread of its own reads, with the times of its events. */
+final class StreamClient {
+  private final List<String> lines = new ArrayList<>();
+  private final Thread thread;
+  private final String id;
+  private final String replica;
+  private int events;
+  private long lastNanos;
+  private long longestGapNanos;
+
+  private StreamClient(HttpResponse<java.io.InputStream> answer) {
+    id = answer.headers().firstValue("X-Request-Id").orElse("");
+    replica = answer.headers().firstValue("X-Switchboard-Replica").orElse("");
+    BufferedReader reader =
+        new BufferedReader(new InputStreamReader(answer.body(), StandardCharsets.UTF_8));
+    thread = Thread.ofVirtual().start(() -> read(reader));
+  }
+
+  static StreamClient open(GatewayProcess gateway, String path, String body) throws Exception {
+    return new StreamClient(
+        gateway
+            .client()
+            .send(
+                HttpRequest.newBuilder(gateway.api(path))
+                    .POST(HttpRequest.BodyPublishers.ofString(body))
+                    .build(),
+                HttpResponse.BodyHandlers.ofInputStream()));
+  }
+
+  private void read(BufferedReader reader) {
+    try {
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        add(line);
+      }
+    } catch (IOException e) {
+      add("broken: " + e);
+    }
+  }
+
+  private synchronized void add(String line) {
+    lines.add(line);
+    if (line.startsWith("data: ")) {
+      long now = System.nanoTime();
+      longestGapNanos = events == 0 ? 0 : Math.max(longestGapNanos, now - lastNanos);
+      lastNanos = now;
+      events++;
+    }
+    notifyAll();
+  }
+
+  synchronized void awaitEvents(int count) throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+    while (events < count && thread.isAlive()) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError(events + " of " + count + " events within 30 s");
+      }
+      wait(100);
+    }
+  }
+
+  /** Every line, once the stream has ended. */
+  List<String> rest() throws InterruptedException {
+    thread.join(60_000);
+    if (thread.isAlive()) {
+      throw new AssertionError("it did not end within 60 s");
+    }
+    synchronized (this) {
+      return List.copyOf(lines);
+    }
+  }
+
+  synchronized long longestGapMs() {
+    return longestGapNanos / 1_000_000;
+  }
+
+  String id() {
+    return id;
+  }
+
+  String replica() {
+    return replica;
+  }
+}

@@ -1,0 +1,79 @@
+package dev.switchboard.gateway.boot;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * All that a reader learns from a stream, however it was cut into events. The answer's identity and
+ * the ids of calls are drawn anew for each answer and left out; that a stream has one identity is
+ * told.
+ */
+final class Told {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Map<String, String> facts = new LinkedHashMap<>();
+  private final Set<String> identities = new HashSet<>();
+
+  private Told() {}
+
+  static Map<String, String> by(List<String> lines) throws JsonProcessingException {
+    Told told = new Told();
+    for (String line : lines) {
+      if (line.startsWith("data: ")) {
+        told.event(line.substring("data: ".length()));
+      } else if (!line.isEmpty()) {
+        told.add("other lines", line);
+      }
+    }
+    told.add("identities", Integer.toString(told.identities.size()));
+    return told.facts;
+  }
+
+  private void event(String data) throws JsonProcessingException {
+    if (data.equals("[DONE]")) {
+      add("done", "1");
+      return;
+    }
+    JsonNode json = JSON.readTree(data);
+    identities.add(json.path("id").asText() + " " + json.path("created").asText());
+    if (json.has("error")) {
+      add("error", json.path("error").toString());
+    }
+    if (json.path("usage").isObject()) {
+      // How much of a prompt was cached depends on what ran before it.
+      add("usage", json.at("/usage/prompt_tokens") + "+" + json.at("/usage/completion_tokens"));
+    }
+    for (JsonNode choice : json.path("choices")) {
+      choice("choice " + choice.path("index").asInt() + " ", choice);
+    }
+  }
+
+  private void choice(String key, JsonNode choice) {
+    JsonNode delta = choice.path("delta");
+    add(key + "role", delta.path("role").asText(""));
+    add(key + "text", delta.path("content").asText("") + choice.path("text").asText(""));
+    for (JsonNode call : delta.path("tool_calls")) {
+      JsonNode function = call.path("function");
+      add(
+          key + "call " + call.path("index").asInt(),
+          function.path("name").asText("") + function.path("arguments").asText(""));
+    }
+    for (JsonNode token : choice.path("logprobs").path("content")) {
+      add(key + "logprobs", token.toString());
+    }
+    for (JsonNode token : choice.path("logprobs").path("token_logprobs")) {
+      add(key + "logprobs", token + " ");
+    }
+    add(key + "end", choice.path("finish_reason").asText(""));
+  }
+
+  private void add(String key, String value) {
+    facts.merge(key, value, String::concat);
+  }
+}

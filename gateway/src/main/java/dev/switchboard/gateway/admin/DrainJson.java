@@ -1,0 +1,68 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.drain.DrainPlan;
+import dev.switchboard.gateway.drain.DrainPlan.Fate;
+import dev.switchboard.gateway.fleet.RollingRestart;
+import java.util.Locale;
+
+/** Plans and reports of drains. */
+final class DrainJson {
+  private DrainJson() {}
+
+  static ObjectNode plan(DrainPlan plan, long graceMs) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("graceMs", graceMs).put("expectedMs", plan.expectedMs());
+    json.put("bounded", plan.bounded()).put("requests", plan.forecasts().size());
+    for (Fate fate : Fate.values()) {
+      json.put(word(fate), plan.count(fate));
+    }
+    ArrayNode rows = json.putArray("forecasts");
+    for (DrainPlan.Forecast forecast : plan.forecasts()) {
+      rows.addObject()
+          .put("request", forecast.request().requestId())
+          .put("stream", forecast.request().stream())
+          .put("tokens", forecast.request().tokens())
+          .put("fate", word(forecast.fate()))
+          .put("remainingMs", forecast.remainingMs())
+          .put("costMs", forecast.costMs());
+    }
+    return json;
+  }
+
+  static ObjectNode report(Drain.Report report) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("requests", report.requests())
+        .put("finishedInPlace", report.finished())
+        .put("migrated", report.moved())
+        .put("restarted", report.restarted())
+        .put("abandoned", report.abandoned())
+        .put("broken", report.broken())
+        .put("remaining", report.remaining())
+        .put("between", report.between())
+        .put("longestPauseMs", report.longestPauseMs())
+        .put("durationMs", report.durationMs())
+        .put("done", report.done());
+  }
+
+  static ObjectNode restart(RollingRestart.Report report) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("done", report.done()).put("failed", report.failed());
+    json.put("seconds", report.seconds());
+    ArrayNode rows = json.putArray("workers");
+    for (RollingRestart.Row row : report.rows()) {
+      ObjectNode one = rows.addObject().put("id", row.replica());
+      one.put("step", row.step().name()).put("seconds", row.seconds());
+      one.set("drain", row.drain() == null ? null : report(row.drain()));
+    }
+    return json;
+  }
+
+  private static String word(Fate fate) {
+    return fate.name().toLowerCase(Locale.ROOT);
+  }
+}

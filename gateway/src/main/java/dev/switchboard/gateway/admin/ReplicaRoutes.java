@@ -1,0 +1,226 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaReport;
+import dev.switchboard.gateway.fleet.RollingRestart;
+import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
+import io.vertx.core.Future;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.ext.web.RoutingContext;
+import java.nio.charset.StandardCharsets;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/** What operators see of replicas and do with them. Members are written in camel case. */
+final class ReplicaRoutes {
+  private static final String BASE = "/admin/v1/replicas";
+  private static final long MOST_GRACE_MS = 3_600_000;
+  private static final byte[] NOTHING = "{}".getBytes(StandardCharsets.US_ASCII);
+
+  private final Fleet fleet;
+  private final NanoClock clock;
+
+  private ReplicaRoutes(Fleet fleet, NanoClock clock) {
+    this.fleet = fleet;
+    this.clock = clock;
+  }
+
+  /** What a drain is asked for. */
+  record DrainWanted(@JsonProperty("graceMs") @Nullable Long graceMs, @Nullable Boolean stop) {}
+
+  /** What a restart is asked for. */
+  record RestartWanted(@JsonProperty("graceMs") @Nullable Long graceMs, @Nullable String model) {}
+
+  /** A replica's share of new requests. */
+  record WeightWanted(@Nullable Double weight) {}
+
+  /** An action that needs nothing more. */
+  record Plainly() {}
+
+  static void add(AdminRouter router, Fleet fleet, NanoClock clock) {
+    ReplicaRoutes routes = new ReplicaRoutes(fleet, clock);
+    router.read(BASE, routes::replicas);
+    router.read(BASE + "/restart", routes::rollingRestart);
+    router.change(HttpMethod.POST, BASE + "/restart", Role.OPERATOR, routes::restartAll);
+    router.read(
+        BASE + "/:id", context -> AdminServer.answer(context, routes.json(named(context, fleet))));
+    router.change(HttpMethod.POST, BASE + "/:id/drain", Role.OPERATOR, routes::drain);
+    routes.action(router, "resume", body -> plainly(body, fleet::resume));
+    routes.action(router, "cordon", body -> plainly(body, fleet::cordon));
+    routes.action(router, "uncordon", body -> plainly(body, fleet::uncordon));
+    routes.action(router, "restart", routes::restart);
+    routes.action(router, "weight", routes::weight);
+  }
+
+  private static Replica named(RoutingContext context, Fleet fleet) {
+    Replica replica = fleet.find(JsonInput.path(context, "id"));
+    if (replica == null) {
+      throw new ApiException(AdminServer.noSuch("replica"));
+    }
+    return replica;
+  }
+
+  private static <T> T read(byte[] body, Class<T> type) {
+    return JsonInput.read(body.length == 0 ? NOTHING : body, type);
+  }
+
+  /**
+   * @param action reads a body and gives what it asks for, which is false when the replica's state
+   *     does not allow it
+   */
+  private void action(
+      AdminRouter router, String verb, Function<byte[], Predicate<Replica>> action) {
+    router.change(
+        HttpMethod.POST,
+        BASE + "/:id/" + verb,
+        Role.OPERATOR,
+        (context, body) -> {
+          Replica replica = named(context, fleet);
+          return perform(replica, action.apply(body));
+        });
+  }
+
+  private Future<Change> perform(Replica replica, Predicate<Replica> action) {
+    ObjectNode before = json(replica);
+    if (!action.test(replica)) {
+      String message = "The replica is " + replica.state() + ", which does not allow this.";
+      throw new ApiException(wrongState(message));
+    }
+    ObjectNode after = json(replica);
+    return Future.succeededFuture(Change.of(after, before, after));
+  }
+
+  private static ApiError wrongState(String message) {
+    return new ApiError(409, "invalid_request_error", "wrong_state", null, message);
+  }
+
+  // ------------------------------------------------------------------ actions
+
+  private static Predicate<Replica> plainly(byte[] body, Predicate<Replica> action) {
+    Plainly _ = read(body, Plainly.class);
+    return action;
+  }
+
+  private long graceMs(@Nullable Long wanted) {
+    long graceMs = wanted == null ? fleet.drainGraceMs() : wanted;
+    if (graceMs < 0 || graceMs > MOST_GRACE_MS) {
+      throw JsonInput.refused("graceMs", "must be 0 to " + MOST_GRACE_MS);
+    }
+    return graceMs;
+  }
+
+  private Future<Change> drain(RoutingContext context, byte[] body) {
+    Replica replica = named(context, fleet);
+    DrainWanted wanted = read(body, DrainWanted.class);
+    long graceMs = graceMs(wanted.graceMs());
+    boolean stop = wanted.stop() != null && wanted.stop();
+    if (!"true".equals(JsonInput.query(context, "plan"))) {
+      return perform(replica, one -> fleet.drain(one, graceMs, stop));
+    }
+    return Future.fromCompletionStage(
+            fleet.plan(replica, graceMs), context.vertx().getOrCreateContext())
+        .map(plan -> Change.of(DrainJson.plan(plan, graceMs), null, null));
+  }
+
+  private Predicate<Replica> restart(byte[] body) {
+    RestartWanted wanted = read(body, RestartWanted.class);
+    long graceMs = graceMs(wanted.graceMs());
+    if (wanted.model() != null) {
+      throw JsonInput.refused("model", "is for a restart of many");
+    }
+    return replica -> fleet.restart(replica, graceMs);
+  }
+
+  private Predicate<Replica> weight(byte[] body) {
+    Double weight = read(body, WeightWanted.class).weight();
+    if (weight == null || !(weight >= 0 && weight <= 1000)) {
+      throw JsonInput.refused("weight", "must be 0 to 1000");
+    }
+    return replica -> {
+      replica.weight(weight);
+      return true;
+    };
+  }
+
+  private Future<Change> restartAll(RoutingContext context, byte[] body) {
+    RestartWanted wanted = read(body, RestartWanted.class);
+    String model = wanted.model();
+    if (model != null && !fleet.serves(model)) {
+      throw new ApiException(ApiError.modelNotFound(model));
+    }
+    RollingRestart begun = fleet.restartAll(model, graceMs(wanted.graceMs()));
+    if (begun == null) {
+      throw new ApiException(wrongState("Workers are being restarted already."));
+    }
+    ObjectNode report = DrainJson.restart(begun.report());
+    return Future.succeededFuture(new Change(202, report, null, report));
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  private void replicas(RoutingContext context) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    ArrayNode array = json.putArray("replicas");
+    fleet.replicas().forEach(replica -> array.add(json(replica)));
+    AdminServer.answer(context, json);
+  }
+
+  private void rollingRestart(RoutingContext context) {
+    RollingRestart last = fleet.rollingRestart();
+    AdminServer.answer(
+        context, DrainJson.restart(last == null ? RollingRestart.Report.NONE : last.report()));
+  }
+
+  private ObjectNode json(Replica replica) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("id", replica.id()).put("model", replica.model());
+    json.put("kind", replica.local() ? "worker" : "upstream");
+    json.put("state", replica.state().name()).put("reason", replica.reason());
+    if (replica.pid() != 0) {
+      json.put("pid", replica.pid());
+    } else {
+      json.putNull("pid");
+    }
+    json.put("url", replica.address() == null ? null : replica.address().toString());
+    json.put("inFlight", replica.inFlight()).put("weight", replica.weight());
+    json.set("learned", LearnedJson.of(replica.workload().snapshot(clock.epochNanos())));
+    Drain drain = replica.drain();
+    json.set("drain", drain == null ? null : DrainJson.report(report(replica, drain)));
+    json.set("report", report(replica.report()));
+    return json;
+  }
+
+  private Drain.Report report(Replica replica, Drain drain) {
+    return drain.report(replica.inFlight(), clock.epochNanos());
+  }
+
+  private @Nullable ObjectNode report(ReplicaReport report) {
+    if (report.atNanos() == 0) {
+      return null;
+    }
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("ageMs", (clock.epochNanos() - report.atNanos()) / 1_000_000)
+        .put("running", report.running())
+        .put("waiting", report.waiting())
+        .put("waitingTokens", report.waitingTokens())
+        .put("kvBlocksFree", report.kvBlocksFree())
+        .put("kvBlocksCached", report.kvBlocksCached())
+        .put("kvBlocksUsed", report.kvBlocksUsed())
+        .put("kvEvictions", report.kvEvictions())
+        .put("prefixLookupTokens", report.prefixLookupTokens())
+        .put("prefixHitTokens", report.prefixHitTokens())
+        .put("stages", report.stages())
+        .put("ranks", report.ranks());
+  }
+}

@@ -1,0 +1,51 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.MoveCause;
+import dev.switchboard.gateway.stream.EventRelay;
+
+/** A stream between two replicas: from the cut until the client gets more. */
+final class Move {
+  private final MoveCause cause;
+  private final String from;
+  private final long cutNanos;
+  private EventRelay.Break how;
+  private long resumedNanos;
+
+  Move(MoveCause cause, String from, long cutNanos, EventRelay.Break how) {
+    this.cause = cause;
+    this.from = from;
+    this.cutNanos = cutNanos;
+    this.how = how;
+  }
+
+  MoveCause cause() {
+    return cause;
+  }
+
+  /** The replica that was given up. */
+  String from() {
+    return from;
+  }
+
+  long cutNanos() {
+    return cutNanos;
+  }
+
+  /** What the client is told if nobody goes on; of a move that was tried twice the last. */
+  EventRelay.Break how() {
+    return how;
+  }
+
+  void brokeAgain(EventRelay.Break again) {
+    how = again;
+  }
+
+  void resumed(long nanos) {
+    resumedNanos = nanos;
+  }
+
+  FlightRecord.Move record() {
+    return new FlightRecord.Move(cause.label(), cutNanos, resumedNanos);
+  }
+}

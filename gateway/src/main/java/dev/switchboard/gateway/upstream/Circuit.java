@@ -1,0 +1,223 @@
+package dev.switchboard.gateway.upstream;
+
+import java.util.Arrays;
+
+/**
+ * Whether a replica's answers are good enough to send it more.
+ *
+ * <pre>
+ *   CLOSED ── enough failures ──▶ OPEN ── backoff over, healthy ──▶ HALF_OPEN ── served ──▶ CLOSED
+ *                                  ▲                                   │
+ *                                  └──────── failed: twice as long ────┘
+ * </pre>
+ *
+ * <p>Failures count in a row, and as a share of the answers in a sliding window. In HALF_OPEN one
+ * request at a time goes there. Plain: the time comes in, and so does the jitter of the backoff.
+ * Safe on any thread.
+ */
+public final class Circuit {
+  private static final int SLICES = 10;
+  private static final double LATENCY_WEIGHT = 0.1;
+
+  /**
+   * When a circuit opens, and for how long.
+   *
+   * @param failures in a row that open it; 0 turns circuits off
+   * @param errorRate share of failures in the window that opens it
+   * @param minRequests in the window before a share or a latency says anything
+   * @param windowMs that window
+   * @param latencyFactor a mean time to the first token so many times the other replicas' median
+   *     opens it too; 0 turns that off
+   * @param openMs first backoff; doubles up to {@code openMaxMs}
+   */
+  public record Config(
+      int failures,
+      double errorRate,
+      int minRequests,
+      int windowMs,
+      double latencyFactor,
+      long openMs,
+      long openMaxMs) {
+    public static final Config DEFAULTS = new Config(5, 0.5, 20, 10_000, 10, 1000, 60_000);
+
+    public Config {
+      range("failures", failures, 0, 1000);
+      range("error-rate", errorRate, 0.01, 1);
+      range("min-requests", minRequests, 1, 100_000);
+      range("window-ms", windowMs, 100, 3_600_000);
+      if (latencyFactor != 0) {
+        range("latency-factor", latencyFactor, 1.5, 1000);
+      }
+      range("open-ms", (double) openMs, 10, 60_000);
+      range("open-max-ms", (double) openMaxMs, (double) openMs, 3_600_000);
+    }
+
+    private static void range(String name, double value, double low, double high) {
+      if (!(value >= low && value <= high)) {
+        throw new IllegalArgumentException(
+            name + " must be " + (long) low + " to " + (long) high + ", not " + value);
+      }
+    }
+  }
+
+  /** Where it is; see the class's picture. */
+  public enum State {
+    CLOSED,
+    OPEN,
+    HALF_OPEN
+  }
+
+  private final Config config;
+  private final int[] served = new int[SLICES];
+  private final int[] failed = new int[SLICES];
+  private long slice;
+  private State state = State.CLOSED;
+  private int failuresInRow;
+  private int openings;
+  private long closedNanos;
+  private boolean probing;
+  private double latencyMs;
+  private int latencies;
+
+  public Circuit(Config config) {
+    this.config = config;
+  }
+
+  public synchronized State state() {
+    return state;
+  }
+
+  /** Whether a request may be sent. */
+  public synchronized boolean admits() {
+    return state == State.CLOSED || (state == State.HALF_OPEN && !probing);
+  }
+
+  /** A request wants to be sent; in HALF_OPEN it becomes the one that probes. */
+  public synchronized boolean enter() {
+    boolean may = admits();
+    probing |= may && state == State.HALF_OPEN;
+    return may;
+  }
+
+  /** A request ended in a way that says nothing of the replica. */
+  public synchronized void left() {
+    probing = false;
+  }
+
+  /**
+   * A good answer.
+   *
+   * @param firstTokenMs −1 where it is not known
+   */
+  public synchronized void served(double firstTokenMs, long nowNanos) {
+    advance(nowNanos);
+    served[at()]++;
+    failuresInRow = 0;
+    probing = false;
+    if (firstTokenMs >= 0) {
+      double weight = Math.max(LATENCY_WEIGHT, 1.0 / (latencies + 1));
+      latencyMs += weight * (firstTokenMs - latencyMs);
+      latencies++;
+    }
+    if (state == State.HALF_OPEN) {
+      close(nowNanos);
+    }
+  }
+
+  private void close(long nowNanos) {
+    state = State.CLOSED;
+    closedNanos = nowNanos;
+    clear();
+  }
+
+  /**
+   * A bad answer, or none.
+   *
+   * @return whether the circuit should open
+   */
+  public synchronized boolean failed(long nowNanos) {
+    advance(nowNanos);
+    failed[at()]++;
+    failuresInRow++;
+    probing = false;
+    if (config.failures() == 0 || state == State.OPEN) {
+      return false;
+    }
+    int bad = Arrays.stream(failed).sum();
+    int all = bad + Arrays.stream(served).sum();
+    return state == State.HALF_OPEN
+        || failuresInRow >= config.failures()
+        || (all >= config.minRequests() && bad >= config.errorRate() * all);
+  }
+
+  /** Opens it: each time in a row for twice as long, with up to half of that more as jitter. */
+  public synchronized void open(long nowNanos, double jitter) {
+    boolean again = state == State.HALF_OPEN || nowNanos - closedNanos < openNanos(openings);
+    openings = again ? Math.min(openings + 1, 30) : 1;
+    state = State.OPEN;
+    closedNanos = nowNanos + (long) (openNanos(openings) * (1 + 0.5 * jitter));
+    clear();
+  }
+
+  private long openNanos(int times) {
+    long millis = config.openMs() << Math.min(20, Math.max(0, times - 1));
+    return Math.min(millis, config.openMaxMs()) * 1_000_000;
+  }
+
+  private void clear() {
+    Arrays.fill(served, 0);
+    Arrays.fill(failed, 0);
+    failuresInRow = 0;
+    latencies = 0;
+    latencyMs = 0;
+    probing = false;
+  }
+
+  /** Whether it was open for long enough; true where it is not open. */
+  public synchronized boolean mayReturn(long nowNanos) {
+    return state != State.OPEN || nowNanos >= closedNanos;
+  }
+
+  /** The replica is healthy again; one request shall show whether it serves. */
+  public synchronized void returned() {
+    if (state == State.OPEN) {
+      state = State.HALF_OPEN;
+    }
+  }
+
+  /** Another process took its place. */
+  public synchronized void reset() {
+    state = State.CLOSED;
+    openings = 0;
+    closedNanos = 0;
+    clear();
+  }
+
+  /** Mean time to the first token of late; NaN while too little is known. */
+  public synchronized double latencyMs() {
+    return latencies < config.minRequests() ? Double.NaN : latencyMs;
+  }
+
+  /**
+   * Whether a replica is so much slower than its peers that it is no use.
+   *
+   * @param peers their mean latencies; NaN for unknown
+   */
+  public static boolean slow(double own, double[] peers, double factor) {
+    double[] known = Arrays.stream(peers).filter(peer -> !Double.isNaN(peer)).sorted().toArray();
+    return factor > 0 && known.length > 0 && own > factor * known[known.length / 2];
+  }
+
+  private void advance(long nowNanos) {
+    long now = nowNanos / (config.windowMs() * 1_000_000L / SLICES);
+    for (long i = Math.max(slice + 1, now - SLICES + 1); i <= now; i++) {
+      served[(int) Math.floorMod(i, (long) SLICES)] = 0;
+      failed[(int) Math.floorMod(i, (long) SLICES)] = 0;
+    }
+    slice = Math.max(slice, now);
+  }
+
+  private int at() {
+    return (int) Math.floorMod(slice, (long) SLICES);
+  }
+}

@@ -1,0 +1,76 @@
+package dev.switchboard.gateway.drain;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.drain.DrainPlan.Fate;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class DrainPlanTest {
+  private static final long MS = 1_000_000;
+  private static final long NOW = 10_000 * MS;
+
+  /** First token at 100 ms after the start, then one every 10 ms. */
+  private static StreamState stream(int tokens, int maxTokens, boolean movable) {
+    long firstToken = NOW - (tokens - 1) * 10L * MS;
+    return new StreamState(
+        "r", true, movable, 50, tokens, maxTokens, firstToken - 100 * MS, firstToken);
+  }
+
+  private static StreamState whole() {
+    return new StreamState("w", false, false, 50, 0, 100, NOW, 0);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "200, true, true, 1100, FINISH, 1000",
+    "200, true, true, 500, MIGRATE, 500",
+    "200, false, true, 500, WAIT, 1000",
+    "200, true, false, 500, WAIT, 1000"
+  })
+  void aStreamEndsWhereItIsOrGoesOnElsewhereOrIsWaitedFor(
+      int maxTokens, boolean movable, boolean elsewhere, long graceMs, Fate fate, long expectedMs) {
+    DrainPlan plan =
+        DrainPlan.of(List.of(stream(100, maxTokens, movable)), graceMs, elsewhere, NOW);
+
+    assertEquals(fate, plan.forecasts().getFirst().fate());
+    assertEquals(1000, plan.forecasts().getFirst().remainingMs());
+    assertEquals(expectedMs, plan.expectedMs());
+    assertTrue(plan.bounded());
+  }
+
+  @Test
+  void movingCostsThePromptAndWhatWasGenerated() {
+    DrainPlan plan = DrainPlan.of(List.of(stream(100, 200, true)), 0, true, NOW);
+
+    assertEquals((50 + 100) * 2, plan.forecasts().getFirst().costMs());
+  }
+
+  @Test
+  void aWholeAnswerBeginsAnewElsewhere() {
+    DrainPlan plan = DrainPlan.of(List.of(whole(), whole()), 0, true, NOW);
+
+    assertEquals(2, plan.count(Fate.RESTART));
+    assertEquals(0, plan.expectedMs());
+  }
+
+  @Test
+  void anAnswerWithoutABoundMakesThePlanAGuess() {
+    DrainPlan plan = DrainPlan.of(List.of(stream(10, -1, false)), 0, true, NOW);
+
+    assertFalse(plan.bounded());
+    assertEquals(1, plan.count(Fate.WAIT));
+  }
+
+  @Test
+  void anEmptyReplicaIsEmptyAtOnce() {
+    DrainPlan plan = DrainPlan.of(List.of(), 1000, false, NOW);
+
+    assertEquals(0, plan.expectedMs());
+    assertTrue(plan.bounded());
+  }
+}
