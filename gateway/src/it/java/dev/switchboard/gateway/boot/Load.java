@@ -12,9 +12,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** Clients that ask one question after the other, every second one for a stream. */
 final class Load implements AutoCloseable {
-  private static final String BODY =
-      "{\"model\":\"switchboard-demo\",\"stream\":%s,\"ignore_eos\":true,\"max_tokens\":%d,"
-          + "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
 
   private final GatewayProcess gateway;
   private final List<Thread> clients = new ArrayList<>();
@@ -39,7 +36,7 @@ final class Load implements AutoCloseable {
     for (int i = client; !over; i++) {
       boolean stream = i % 2 == 0;
       try {
-        HttpResponse<String> answer = post(BODY.formatted(stream, 5 + i % 20));
+        HttpResponse<String> answer = post(body(stream, 5 + i % 20));
         boolean whole = !stream || answer.body().endsWith("data: [DONE]\n\n");
         if (answer.statusCode() == 200 && whole) {
           served.incrementAndGet();
@@ -50,6 +47,14 @@ final class Load implements AutoCloseable {
         failures.add(e.toString());
       }
     }
+  }
+
+  private static String body(boolean stream, int maxTokens) {
+    return "{\"model\":\"switchboard-demo\",\"ignore_eos\":true,\"stream\":"
+        + stream
+        + ",\"max_tokens\":"
+        + maxTokens
+        + ",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
   }
 
   /** A refused connection is tried again, as clients do: nothing was sent. */

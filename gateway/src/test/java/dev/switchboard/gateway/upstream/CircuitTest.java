@@ -69,7 +69,8 @@ class CircuitTest {
     assertFalse(whileOpen || early || second);
     assertTrue(late && first);
     assertEquals(State.CLOSED, circuit.state());
-    assertTrue(circuit.enter() && circuit.enter());
+    assertTrue(circuit.enter());
+    assertTrue(circuit.enter());
   }
 
   @Test
