@@ -8,6 +8,7 @@ import dev.switchboard.gateway.bench.MetricsText;
 import dev.switchboard.gateway.flight.Outcome;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
@@ -49,7 +50,8 @@ class HostileClientIT {
   private static Socket connect(InProcessGateway gateway) throws IOException {
     Socket socket = new Socket();
     socket.setReceiveBufferSize(4096);
-    socket.connect(new InetSocketAddress("127.0.0.1", gateway.api("").getPort()));
+    socket.connect(
+        new InetSocketAddress(InetAddress.getLoopbackAddress(), gateway.api("").getPort()));
     socket.setSoTimeout(20_000);
     return socket;
   }

@@ -164,7 +164,7 @@ final class Ledger {
       if (!entry.ended) {
         throw new AssertionError("request " + entry.request.number() + " never ended");
       }
-      hash = hash * 31 + entry.end.ordinal();
+      hash = hash * 31 + entry.end.name().hashCode();
       hash = hash * 31 + entry.endNanos;
       hash = hash * 31 + entry.replica.hashCode();
     }

@@ -25,7 +25,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The course of requests as the gateway steers it, with its own admission queue, policy, predictor,
@@ -54,7 +53,7 @@ final class SimulatedGateway {
   private long failedAttempts;
 
   /** A replica as the gateway knows it. */
-  private final class Site {
+  private static final class Site {
     final SimulatedReplica engine;
     final Workload workload;
     int inFlight;
@@ -223,7 +222,6 @@ final class SimulatedGateway {
     private final Request request;
     private final Ledger.Entry entry;
     private final Set<String> failed = new HashSet<>();
-    private AdmissionQueue.@Nullable Entry admitted;
 
     Course(Request request) {
       this.request = request;
@@ -248,10 +246,7 @@ final class SimulatedGateway {
               (long) request.promptTokens() * BYTES_PER_TOKEN);
       switch (queue.offer(demand, this, now)) {
         case Verdict.Running running -> run(running.entry());
-        case Verdict.Waiting waiting -> {
-          admitted = waiting.entry();
-          tickWhileWaiting();
-        }
+        case Verdict.Waiting _ -> tickWhileWaiting();
         case Refusal refusal -> refuse(refusal);
       }
     }
@@ -271,7 +266,6 @@ final class SimulatedGateway {
     }
 
     private void run(AdmissionQueue.Entry place) {
-      admitted = place;
       retries.earn();
       attempt(place);
     }
