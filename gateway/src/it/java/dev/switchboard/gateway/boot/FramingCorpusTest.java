@@ -175,7 +175,7 @@ class FramingCorpusTest {
                 "--workers",
                 "1")
             .awaitReady()) {
-      URI worker = URI.create(process.admin("/admin/v1/replicas/w0").path("address").asText());
+      URI worker = URI.create(process.admin("/admin/v1/replicas/w0").path("url").asText());
       List<String> found =
           all(FramingCorpus.refused(), "worker-", (one, id) -> refusal(worker, one, id, true));
 
