@@ -46,7 +46,11 @@ final class RankSkew {
   private final Lane[] lanes;
   private final double[] logs;
   private final long[] sorted = new long[WINDOW];
-  private int steps;
+  private int at;
+
+  /** Steps that were seen, as far as the longest memory counts them. */
+  private int seen;
+
   private volatile List<RankScore> report = List.of();
 
   /** What is known of one rank. */
@@ -109,12 +113,13 @@ final class RankSkew {
     if (ranks < 2) {
       return;
     }
-    steps++;
+    at = (at + 1) % WINDOW;
+    seen = Math.min(seen + 1, HORIZONS[HORIZONS.length - 1]);
     for (int stage = 0; stage < stages; stage++) {
       charge(trace.values(), stage * ranks);
       compare(trace.values(), stage * ranks, trace.endNanos());
     }
-    if (steps % WINDOW == 0) {
+    if (at == 0) {
       score();
       publish();
     }
@@ -140,15 +145,15 @@ final class RankSkew {
     double sum = 0;
     for (int rank = 0; rank < ranks; rank++) {
       long compute = values[(first + rank) * StepTrace.FIELDS + StepTrace.COMPUTE];
-      lanes[first + rank].compute[steps % WINDOW] = compute;
+      lanes[first + rank].compute[at] = compute;
       logs[rank] = Math.log(Math.max(1.0, (double) compute));
       sum += logs[rank];
     }
     for (int rank = 0; rank < ranks; rank++) {
       double others = (sum - logs[rank]) / (ranks - 1);
       Lane lane = lanes[first + rank];
-      lane.add(Math.clamp(logs[rank] - others, -MOST, MOST), steps);
-      lane.judge(lane.slow(steps), now);
+      lane.add(Math.clamp(logs[rank] - others, -MOST, MOST), seen);
+      lane.judge(lane.slow(seen), now);
       if (lane.named != report.get(first + rank).straggler()) {
         publish();
       }
