@@ -42,10 +42,12 @@ final class PerfettoJson {
   private final Set<Long> named = new HashSet<>();
   private final FlightRecord record;
   private final long origin;
+  private final boolean detailed;
 
   private PerfettoJson(FlightRecord record) {
     this.record = record;
     this.origin = record.at(Mark.ACCEPTED);
+    this.detailed = record.timelines().stream().anyMatch(told -> !told.steps().isEmpty());
   }
 
   static ObjectNode of(FlightRecord record) {
@@ -124,15 +126,10 @@ final class PerfettoJson {
         .put("cached_tokens", phase.cachedTokens())
         .put("steps", phase.steps())
         .put("wait_us", phase.waitNanos() / NANOS_PER_US);
-    if (phase.lanes().isEmpty() || !steps().isEmpty()) {
-      return;
-    }
     // Without step detail the lanes of the whole phase are all there is.
-    phase.lanes().forEach(lane -> lane(lane, name));
-  }
-
-  private List<Step> steps() {
-    return record.timelines().stream().flatMap(timeline -> timeline.steps().stream()).toList();
+    if (!detailed) {
+      phase.lanes().forEach(lane -> lane(lane, name));
+    }
   }
 
   private void steps(List<RequestTimeline> timelines) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
 import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.ReplicaForecast;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Prober;
@@ -99,7 +100,7 @@ final class Gateway {
         new Admission(
             config.admission(),
             TenantConfig.limits(config.tenants()),
-            model -> new FleetForecast(fleet, model),
+            model -> new ReplicaForecast(now -> fleet.views(model, now)),
             () -> ThreadLocalRandom.current().nextDouble());
     this.vertx =
         Vertx.builder()

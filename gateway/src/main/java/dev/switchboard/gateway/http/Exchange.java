@@ -425,7 +425,7 @@ final class Exchange {
         flight.id(),
         streams,
         committed && mayMove(current, MoveCause.DRAINED),
-        said >= 0 ? said : body.length() / BYTES_PER_TOKEN + 1,
+        said >= 0 ? said : promptTokens(),
         replay.tokens(),
         most == null ? -1 : most * flight.parameters().choices(),
         current.startNanos(),

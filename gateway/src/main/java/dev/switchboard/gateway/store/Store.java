@@ -139,72 +139,37 @@ public final class Store implements AutoCloseable {
 
   /** Revokes a key; the key it was, or null. */
   public CompletableFuture<@Nullable ApiKey> deleteKey(String id) {
-    return change(
-        tables -> {
-          ApiKey before = tables.key(id);
-          tables.deleteKey(id);
-          return before;
-        });
+    return replaced(tables -> tables.key(id), tables -> tables.deleteKey(id));
   }
 
   /** Sets a tenant's limits; those it had, or null. */
   public CompletableFuture<@Nullable Tenant> put(Tenant tenant) {
-    return change(
-        tables -> {
-          Tenant before = tables.tenant(tenant.name());
-          tables.put(tenant);
-          return before;
-        });
+    return replaced(tables -> tables.tenant(tenant.name()), tables -> tables.put(tenant));
   }
 
   /** Forgets a tenant's limits; those it had, or null. */
   public CompletableFuture<@Nullable Tenant> deleteTenant(String name) {
-    return change(
-        tables -> {
-          Tenant before = tables.tenant(name);
-          tables.deleteTenant(name);
-          return before;
-        });
+    return replaced(tables -> tables.tenant(name), tables -> tables.deleteTenant(name));
   }
 
   /** Sets a service class; what it was, or null. */
   public CompletableFuture<@Nullable SloClass> put(SloClass sloClass) {
-    return change(
-        tables -> {
-          SloClass before = tables.sloClass(sloClass.name());
-          tables.put(sloClass);
-          return before;
-        });
+    return replaced(tables -> tables.sloClass(sloClass.name()), tables -> tables.put(sloClass));
   }
 
   /** Forgets a service class; what it was, or null. */
   public CompletableFuture<@Nullable SloClass> deleteClass(String name) {
-    return change(
-        tables -> {
-          SloClass before = tables.sloClass(name);
-          tables.deleteClass(name);
-          return before;
-        });
+    return replaced(tables -> tables.sloClass(name), tables -> tables.deleteClass(name));
   }
 
   /** Sets what becomes of a name; what it was, or null. */
   public CompletableFuture<@Nullable RouteSpec> put(RouteSpec route) {
-    return change(
-        tables -> {
-          RouteSpec before = tables.route(route.name());
-          tables.put(route);
-          return before;
-        });
+    return replaced(tables -> tables.route(route.name()), tables -> tables.put(route));
   }
 
   /** Forgets what was set for a name; what it was, or null. */
   public CompletableFuture<@Nullable RouteSpec> deleteRoute(String name) {
-    return change(
-        tables -> {
-          RouteSpec before = tables.route(name);
-          tables.deleteRoute(name);
-          return before;
-        });
+    return replaced(tables -> tables.route(name), tables -> tables.deleteRoute(name));
   }
 
   /** Keeps an audit entry, later when the database is gone now. */
@@ -257,6 +222,17 @@ public final class Store implements AutoCloseable {
         tables -> {
           tables.advance();
           return statement.run(tables);
+        });
+  }
+
+  /** Changes what is there; what was before, or null. */
+  private <T> CompletableFuture<@Nullable T> replaced(
+      Statement<@Nullable T> before, Writing change) {
+    return change(
+        tables -> {
+          T was = before.run(tables);
+          change.run(tables);
+          return was;
         });
   }
 

@@ -5,11 +5,10 @@ import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.admission.Band;
 import dev.switchboard.gateway.admission.Demand;
 import dev.switchboard.gateway.admission.Refusal;
+import dev.switchboard.gateway.admission.ReplicaForecast;
 import dev.switchboard.gateway.admission.Verdict;
-import dev.switchboard.gateway.admission.WaitPredictor;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Decision;
-import dev.switchboard.gateway.routing.Forecast;
 import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.Policies;
 import dev.switchboard.gateway.routing.ReplicaView;
@@ -95,7 +94,8 @@ final class SimulatedGateway {
     this.time = time;
     this.policy = Policies.of(policy);
     this.queue =
-        new AdmissionQueue(AdmissionConfig.DEFAULTS, new Predictions(), random::nextDouble);
+        new AdmissionQueue(
+            AdmissionConfig.DEFAULTS, new ReplicaForecast(this::views), random::nextDouble);
     Peers peers = new Peers();
     for (SimulatedReplica engine : engines) {
       sites.put(engine.id(), new Site(engine, peers));
@@ -186,25 +186,6 @@ final class SimulatedGateway {
       throw new AssertionError("no replica " + id);
     }
     return site;
-  }
-
-  /** What the replica that would serve a request best is expected to take. */
-  private final class Predictions implements WaitPredictor {
-    @Override
-    public long ttftNanos(Demand demand, long now) {
-      Forecast forecast = forecast(demand, now);
-      return forecast.known() ? (long) (forecast.ttftMs() * 1e6) : UNKNOWN;
-    }
-
-    @Override
-    public long endNanos(Demand demand, long now) {
-      Forecast forecast = forecast(demand, now);
-      return forecast.known() ? (long) (forecast.endP90Ms() * 1e6) : UNKNOWN;
-    }
-
-    private Forecast forecast(Demand demand, long now) {
-      return Forecast.of(views(now), demand.promptTokens(), demand.outputTokens(), now);
-    }
   }
 
   private List<ReplicaView> views(long now) {

@@ -1,12 +1,16 @@
-package dev.switchboard.gateway.boot;
+package dev.switchboard.gateway.admission;
 
-import dev.switchboard.gateway.admission.Demand;
-import dev.switchboard.gateway.admission.WaitPredictor;
-import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.routing.Forecast;
+import dev.switchboard.gateway.routing.ReplicaView;
+import java.util.List;
+import java.util.function.LongFunction;
 
-/** Tells the admission of a model what was learned of its replicas. */
-record FleetForecast(Fleet fleet, String model) implements WaitPredictor {
+/**
+ * Predicts from what routing learned of a model's replicas.
+ *
+ * @param replicas of the model, at a moment of the queue's clock
+ */
+public record ReplicaForecast(LongFunction<List<ReplicaView>> replicas) implements WaitPredictor {
   private static final double NANOS_PER_MS = 1e6;
 
   @Override
@@ -23,6 +27,6 @@ record FleetForecast(Fleet fleet, String model) implements WaitPredictor {
 
   private Forecast forecast(Demand demand, long nowNanos) {
     return Forecast.of(
-        fleet.views(model, nowNanos), demand.promptTokens(), demand.outputTokens(), nowNanos);
+        replicas.apply(nowNanos), demand.promptTokens(), demand.outputTokens(), nowNanos);
   }
 }
