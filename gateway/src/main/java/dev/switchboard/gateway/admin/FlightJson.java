@@ -99,6 +99,9 @@ final class FlightJson {
           .put("start_ms", since(origin, attempt.startNanos()))
           .put("end_ms", since(origin, attempt.endNanos()))
           .put("error", attempt.error());
+      if (attempt.hedge()) {
+        row.put("hedge", true);
+      }
       FlightRecord.Move move = attempt.move();
       if (move != null) {
         ObjectNode moved = row.putObject("migration").put("cause", move.cause());

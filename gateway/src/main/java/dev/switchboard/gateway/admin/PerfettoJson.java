@@ -88,7 +88,8 @@ final class PerfettoJson {
     }
     thread(GATEWAY, ATTEMPTS, "attempts");
     for (FlightRecord.Attempt attempt : record.attempts()) {
-      String name = "attempt " + attempt.number() + " at " + attempt.replica();
+      String kind = attempt.hedge() ? "hedge " : "attempt ";
+      String name = kind + attempt.number() + " at " + attempt.replica();
       ObjectNode slice = slice(GATEWAY, ATTEMPTS, name, attempt.startNanos(), attempt.endNanos());
       slice.putObject("args").put("error", attempt.error());
     }

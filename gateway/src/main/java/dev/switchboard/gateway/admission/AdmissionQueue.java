@@ -151,6 +151,11 @@ public final class AdmissionQueue {
     public Snapshot {
       waiting = Map.copyOf(waiting);
     }
+
+    /** Whether requests wait, or the next one would. */
+    public boolean full() {
+      return running >= places || waiting.values().stream().anyMatch(requests -> requests > 0);
+    }
   }
 
   private volatile AdmissionConfig config;

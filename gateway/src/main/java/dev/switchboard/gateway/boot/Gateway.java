@@ -26,7 +26,7 @@ import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.Metrics;
-import dev.switchboard.gateway.upstream.RetryBudget;
+import dev.switchboard.gateway.upstream.RetryBudgets;
 import dev.switchboard.openai.ApiException;
 import io.opentelemetry.api.GlobalOpenTelemetry;
 import io.opentelemetry.api.OpenTelemetry;
@@ -196,7 +196,7 @@ final class Gateway {
         fleet,
         new Router(config.routing(), config.routes(), fleet.models()),
         new Affinity(config.routing()),
-        new RetryBudget(config.retry()),
+        new RetryBudgets(config.retry()),
         metrics,
         new FlightRecorder(config.flight()),
         usage,

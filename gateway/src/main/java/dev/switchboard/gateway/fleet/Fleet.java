@@ -342,7 +342,19 @@ public final class Fleet implements AutoCloseable {
    */
   public void served(Replica replica, double firstTokenMs, long nowNanos) {
     replica.circuit().served(firstTokenMs, nowNanos);
-    double own = firstTokenMs < 0 ? Double.NaN : replica.circuit().latencyMs();
+    if (firstTokenMs >= 0) {
+      ejectIfSlow(replica, nowNanos);
+    }
+  }
+
+  /** Another replica answered a request first, which this one had kept for so long. */
+  public void outrun(Replica replica, double atLeastMs, long nowNanos) {
+    replica.circuit().late(atLeastMs);
+    ejectIfSlow(replica, nowNanos);
+  }
+
+  private void ejectIfSlow(Replica replica, long nowNanos) {
+    double own = replica.circuit().latencyMs();
     if (!Double.isNaN(own) && Circuit.slow(own, peers(replica), circuit.latencyFactor())) {
       eject(replica, "its first tokens take " + Math.round(own) + " ms", nowNanos);
     }

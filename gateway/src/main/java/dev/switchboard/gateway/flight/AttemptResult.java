@@ -10,6 +10,8 @@ public enum AttemptResult {
   SHED("shed"),
   /** Its stream went on at another replica, through no fault of its own. */
   MOVED("moved"),
+  /** Another replica, which had the request too, answered first. */
+  OUTRUN("outrun"),
   /** Given up through no fault of its own: the client left, or no connection was free. */
   ABANDONED("abandoned");
 

@@ -93,6 +93,11 @@ public final class Flight {
     return now;
   }
 
+  /** Sets a mark to a moment; 0 takes it back. */
+  public void mark(Mark mark, long nanos) {
+    marks[mark.place()] = nanos;
+  }
+
   /** Epoch nanoseconds of a mark; 0 while it is not set. */
   public long at(Mark mark) {
     return marks[mark.place()];

@@ -50,6 +50,7 @@ public record FlightRecord(
    * One try at one replica.
    *
    * @param error why it failed; null for the one that served
+   * @param hedge it ran beside another one, whose first token was late
    * @param move where it went on with a stream that another replica had begun; else null
    */
   public record Attempt(
@@ -58,6 +59,7 @@ public record FlightRecord(
       long startNanos,
       long endNanos,
       @Nullable String error,
+      boolean hedge,
       @Nullable Move move) {}
 
   /**

@@ -45,7 +45,7 @@ public record Story(
     PARSE("parse"),
     QUEUE("queue"),
     ROUTE("route"),
-    /** From the first attempt to the start of the one that served. */
+    /** From the first attempt to the start of the one that served, be it a hedge. */
     RETRY("retry"),
     CONNECT("connect"),
     SEND("send"),
@@ -151,8 +151,11 @@ public record Story(
     }
 
     private long firstRouted() {
-      List<FlightRecord.Attempt> attempts = record.attempts();
-      return attempts.isEmpty() ? record.at(Mark.ROUTED) : attempts.getFirst().startNanos();
+      long first = Long.MAX_VALUE;
+      for (FlightRecord.Attempt attempt : record.attempts()) {
+        first = Math.min(first, attempt.startNanos());
+      }
+      return first == Long.MAX_VALUE ? record.at(Mark.ROUTED) : first;
     }
 
     private @Nullable Engine upstream() {

@@ -3,8 +3,13 @@ package dev.switchboard.gateway.http;
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
+import io.opentelemetry.context.Context;
 import io.vertx.core.http.HttpClientRequest;
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +20,8 @@ import org.jspecify.annotations.Nullable;
 final class Attempt {
   private final int number;
   private final Replica replica;
+  private final Decision decision;
+  private final boolean hedge;
   private final int incarnation;
   private final long startNanos;
   private final @Nullable Move move;
@@ -22,14 +29,27 @@ final class Attempt {
   private Workload.@Nullable Job job;
   private @Nullable HttpClientRequest upstream;
   private @Nullable EventRelay relay;
+  private Context traced = Context.root();
+  private long connectedNanos;
+  private long answeredNanos;
   private boolean over;
 
   /**
+   * @param decision that chose the replica
+   * @param hedge it runs beside another one, whose first token is late
    * @param move when it goes on with a stream that another one began; else null
    */
-  Attempt(int number, Replica replica, long startNanos, @Nullable Move move) {
+  Attempt(
+      int number,
+      Replica replica,
+      Decision decision,
+      boolean hedge,
+      long startNanos,
+      @Nullable Move move) {
     this.number = number;
     this.replica = replica;
+    this.decision = decision;
+    this.hedge = hedge;
     this.incarnation = replica.incarnation();
     this.startNanos = startNanos;
     this.move = move;
@@ -52,8 +72,44 @@ final class Attempt {
     return replica;
   }
 
+  /** Whether it runs, or ran, beside another one. */
+  boolean hedge() {
+    return hedge;
+  }
+
   long startNanos() {
     return startNanos;
+  }
+
+  /** Its span. */
+  Context traced() {
+    return traced;
+  }
+
+  void traced(Context value) {
+    traced = value;
+  }
+
+  /** Prompt tokens that its replica has to compute. */
+  double computeTokens(RouteRequest request) {
+    Decision.Candidate winner = decision.winner();
+    return winner == null ? 0 : winner.computeTokens(request);
+  }
+
+  void connectedAt(long nanos) {
+    connectedNanos = nanos;
+  }
+
+  void answeredAt(long nanos) {
+    answeredNanos = nanos;
+  }
+
+  /** What belongs to it becomes the flight's: it is the one that serves. */
+  void tell(Flight flight) {
+    flight.decisionAnew(decision);
+    flight.mark(Mark.ROUTED, startNanos);
+    flight.mark(Mark.CONNECTED, connectedNanos);
+    flight.mark(Mark.ANSWERED, answeredNanos);
   }
 
   /**
@@ -81,6 +137,11 @@ final class Attempt {
 
   void connected(HttpClientRequest request) {
     upstream = request;
+  }
+
+  /** Whether it waits for its connection. */
+  boolean connecting() {
+    return upstream == null;
   }
 
   void streams(EventRelay value) {

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.admission.Band;
 import dev.switchboard.gateway.admission.Demand;
 import dev.switchboard.gateway.admission.Refusal;
@@ -13,6 +14,7 @@ import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.HedgeResult;
 import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
@@ -20,6 +22,7 @@ import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.HedgePolicy;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.Workload;
@@ -72,6 +75,10 @@ import org.slf4j.event.Level;
  * gets the request and the tokens that the client has, and goes on behind them, so that the client
  * reads one answer. Where that cannot be, a failure becomes an error event at the end of the
  * stream, never a clean {@code [DONE]}.
+ *
+ * <p>Where the first token is late a second attempt may run beside the first, at another replica.
+ * The first of the two to say something is the answer, and the other is given up at that moment;
+ * until then neither told the flight or the replay anything.
  *
  * <p>Three things can end it: the answer, the client's leaving and a deadline. Whichever comes
  * first wins; {@link #finish} runs once, closes the admission pass and the replica's ticket, and
@@ -134,6 +141,14 @@ final class Exchange {
 
   /** The present attempt, or the last one. */
   private @Nullable Attempt attempt;
+
+  /** A second one beside it, while both wait for their first token. */
+  private @Nullable Attempt rival;
+
+  /** Looks whether the first token is late; −1 while nobody does. */
+  private long hedgeTimer = -1;
+
+  private boolean hedged;
 
   Exchange(
       Gatehouse house,
@@ -323,7 +338,6 @@ final class Exchange {
     house.metrics().admission(flight.model(), slo.name(), "admitted");
     inFlight = house.metrics().inFlight(flight.model());
     inFlight.inc();
-    house.retries().earn();
     turn = house.fleet().nextTurn();
     attempt();
   }
@@ -331,13 +345,17 @@ final class Exchange {
   // ------------------------------------------------------------------ attempts
 
   private Decision decide() {
-    long now = flight.now();
     Router.Plan made = Objects.requireNonNull(plan, "made before admission");
+    return decide(committed ? made.only(flight.model()) : made);
+  }
+
+  private Decision decide(Router.Plan among) {
+    long now = flight.now();
     Router.Routed routed =
         house
             .router()
             .route(
-                committed ? made.only(flight.model()) : made,
+                among,
                 model -> house.fleet().views(model, now),
                 model -> house.affinity().enrich(wanted(model, now), affinity),
                 now);
@@ -371,13 +389,16 @@ final class Exchange {
     Decision decision = decide();
     flight.decision(decision);
     flight.model(decision.model());
+    if (flight.attempts() == 0) {
+      house.retries().earn(decision.model());
+    }
     house.metrics().decided(decision);
-    Attempt begun = enter(decision, flight.at(Mark.ROUTED));
+    Attempt begun = enter(decision, false, flight.at(Mark.ROUTED));
     // Whoever was chosen may have been drained since then.
     for (int again = 0; begun == null && decision.chosen() != null && again < 2; again++) {
       decision = decide();
       flight.decision(decision);
-      begun = enter(decision, flight.at(Mark.ROUTED));
+      begun = enter(decision, false, flight.at(Mark.ROUTED));
     }
     if (begun == null) {
       noReplica(decision);
@@ -385,15 +406,17 @@ final class Exchange {
     }
     replay.reset();
     begin(begun, decision);
+    watchFirstToken(begun, decision);
   }
 
   /** An attempt at the chosen replica, counted there; null when it takes none. */
-  private @Nullable Attempt enter(Decision decision, long start) {
+  private @Nullable Attempt enter(Decision decision, boolean hedge, long start) {
     Replica chosen = chosen(decision);
     if (chosen == null) {
       return null;
     }
-    Attempt entering = new Attempt(flight.attempts() + 1, chosen, start, move);
+    int number = flight.attempts() + (hedge ? 2 : 1);
+    Attempt entering = new Attempt(number, chosen, decision, hedge, start, move);
     return entering.enter(new AtReplica(entering)) ? entering : null;
   }
 
@@ -439,16 +462,22 @@ final class Exchange {
   private void begin(Attempt begun, Decision decision) {
     attempt = begun;
     deadline.connecting(true);
+    work(begun, decision);
+    open(begun);
+  }
+
+  /** Sends it off, be it the first or a second one. */
+  private void open(Attempt begun) {
     Replica chosen = begun.replica();
     URI address = chosen.address();
     long start = begun.startNanos();
-    if (pass != null) {
-      pass.routed(chosen.id(), house.clock().epochNanos());
-    }
     house.metrics().replicaInFlight(chosen.id()).inc();
-    work(begun, decision, start);
     io.opentelemetry.context.Context traced =
-        trace.startAttempt(flight, chosen.id(), begun.number(), start);
+        trace.startAttempt(flight, chosen.id(), begun.number(), begun.hedge(), start);
+    begun.traced(traced);
+    if (begun != rival) {
+      serves(begun);
+    }
     if (address == null) {
       attemptBroke(begun, "the replica went away");
       return;
@@ -456,13 +485,27 @@ final class Exchange {
     try (Scope _ = traced.makeCurrent()) {
       client
           .open(address, HttpMethod.POST, endpoint.path(), chosen.access().tlsCaFile())
-          .onSuccess(opened -> connected(begun, opened, traced))
+          .onSuccess(opened -> connected(begun, opened))
           .onFailure(cause -> attemptBroke(begun, "cannot connect: " + cause.getMessage()));
     }
   }
 
+  /** Its answer is to be the client's: what it says counts, and where it is. */
+  private void serves(Attempt current) {
+    trace.serves(current.traced());
+    if (pass != null) {
+      long ago = flight.now() - current.startNanos();
+      pass.routed(current.replica().id(), house.clock().epochNanos() - ago);
+    }
+    Workload.Job job = current.job();
+    if (job != null) {
+      flight.onContent(job::content);
+      house.affinity().sent(flight.model(), current.replica().id(), affinity);
+    }
+  }
+
   /** Tells the replica's workload of the attempt, which learns from its tokens. */
-  private void work(Attempt begun, Decision decision, long start) {
+  private void work(Attempt begun, Decision decision) {
     Decision.Candidate winner = decision.winner();
     if (winner == null || !endpoint.generates()) {
       return;
@@ -479,10 +522,8 @@ final class Exchange {
                     house
                         .metrics()
                         .predicted(model, predicted, ttftMs, tpotMs, decision.regretMs(ttftMs)),
-                start);
+                begun.startNanos());
     begun.works(job);
-    flight.onContent(job::content);
-    house.affinity().sent(model, begun.replica().id(), affinity);
   }
 
   private void noReplica(Decision decision) {
@@ -497,17 +538,20 @@ final class Exchange {
     }
   }
 
-  private void connected(
-      Attempt current, HttpClientRequest opened, io.opentelemetry.context.Context traced) {
+  private void connected(Attempt current, HttpClientRequest opened) {
     if (current.over()) {
       opened.reset();
       return;
     }
-    if (!committed) {
-      flight.mark(Mark.CONNECTED);
+    current.connectedAt(flight.now());
+    if (current != rival) {
+      if (!committed) {
+        flight.mark(Mark.CONNECTED);
+      }
+      deadline.connecting(false);
     }
-    deadline.connecting(false);
     current.connected(opened);
+    io.opentelemetry.context.Context traced = current.traced();
     boolean local = current.replica().local();
     Buffer answered = committed ? replay.toBuffer() : Buffer.buffer();
     int answeredBytes = answered.length();
@@ -536,7 +580,8 @@ final class Exchange {
       answer.request().reset();
       return;
     }
-    if (!committed) {
+    current.answeredAt(flight.now());
+    if (!committed && current != rival) {
       flight.mark(Mark.ANSWERED);
     }
     String type = answer.getHeader("Content-Type");
@@ -560,7 +605,7 @@ final class Exchange {
   /** The current attempt is over without an answer; late news of an earlier one is ignored. */
   private void attemptBroke(
       Attempt current, MoveCause cause, EventRelay.Break how, AttemptResult result) {
-    if (current.over()) {
+    if (current.over() || leavesRace(current, how.reason(), result)) {
       return;
     }
     boolean goesOn = committed && how.movable() && mayMove(current, cause);
@@ -582,6 +627,127 @@ final class Exchange {
     } else {
       fail(Failures.broken(how.reason()));
     }
+  }
+
+  // ------------------------------------------------------------------ hedges
+
+  /** Has a stream looked at again when its first token is late. */
+  private void watchFirstToken(Attempt begun, Decision decision) {
+    HedgePolicy hedge = house.retries().hedge();
+    Decision.Candidate chosen = decision.winner();
+    if (!hedge.covers(slo.name())
+        || hedged
+        || begun.over()
+        || chosen == null
+        || !flight.stream()
+        || !endpoint.generates()
+        || begun.number() >= house.retries().attempts()) {
+      return;
+    }
+    double lateMs = hedge.lateAfterMs(chosen);
+    if (!Double.isNaN(lateMs)) {
+      vertx.cancelTimer(hedgeTimer);
+      hedgeTimer = vertx.setTimer((long) Math.ceil(lateMs), late -> firstTokenLate(begun, lateMs));
+    }
+  }
+
+  private void firstTokenLate(Attempt current, double lateMs) {
+    if (over || committed || current.over() || flight.at(Mark.FIRST_TOKEN) != 0) {
+      return;
+    }
+    hedged = true;
+    HedgeResult refused = hedge(current, lateMs);
+    if (refused != null) {
+      house.metrics().hedged(flight.model(), refused);
+    }
+  }
+
+  /** Sends the request to a second replica, or says why not. */
+  private @Nullable HedgeResult hedge(Attempt current, double lateMs) {
+    AdmissionQueue.Snapshot queue =
+        house.admission().queue(flight.model()).snapshot(house.clock().epochNanos());
+    if (house.admission().closing() || queue.full()) {
+      return HedgeResult.OVERLOADED;
+    }
+    Router.Plan made = Objects.requireNonNull(plan, "made before admission");
+    boolean added = failedReplicas.add(current.replica().id());
+    Decision second = decide(made.only(flight.model()));
+    if (added) {
+      failedReplicas.remove(current.replica().id());
+    }
+    double elapsedMs = (flight.now() - flight.at(Mark.ACCEPTED)) / 1e6;
+    return switch (HedgePolicy.judge(second, lateMs, slo, elapsedMs)) {
+      case NO_REPLICA -> HedgeResult.NO_REPLICA;
+      case OVERLOADED -> HedgeResult.OVERLOADED;
+      case DRAINING -> HedgeResult.DRAINING;
+      case SEND -> send(second);
+    };
+  }
+
+  private @Nullable HedgeResult send(Decision second) {
+    if (!house.retries().spend(flight.model())) {
+      return HedgeResult.NO_BUDGET;
+    }
+    Attempt begun = enter(second, true, flight.now());
+    if (begun == null) {
+      return HedgeResult.NO_REPLICA;
+    }
+    rival = begun;
+    work(begun, second);
+    open(begun);
+    return null;
+  }
+
+  /** The first of two to say something goes on alone. */
+  private void wins(Attempt current) {
+    Attempt second = rival;
+    Attempt first = attempt;
+    if (second == null || first == null) {
+      return;
+    }
+    rival = null;
+    Attempt loser = current == second ? first : second;
+    house.metrics().hedged(flight.model(), current == second ? HedgeResult.WON : HedgeResult.LOST);
+    house.metrics().wasted(flight.model(), "hedge", loser.computeTokens(wanted));
+    if (current == second) {
+      takesOver(second);
+    }
+    endAttempt(loser, "another replica answered first", AttemptResult.OUTRUN);
+  }
+
+  private void takesOver(Attempt second) {
+    attempt = second;
+    second.tell(flight);
+    serves(second);
+    deadline.connecting(second.connecting());
+  }
+
+  /**
+   * One of two is over without an answer: the other one goes on alone.
+   *
+   * @return whether there was another one
+   */
+  private boolean leavesRace(Attempt current, String reason, AttemptResult result) {
+    Attempt second = rival;
+    if (second == null) {
+      return false;
+    }
+    rival = null;
+    boolean broke = current == second;
+    house.metrics().hedged(flight.model(), broke ? HedgeResult.BROKEN : HedgeResult.WON);
+    failedReplicas.add(current.replica().id());
+    if (!broke) {
+      takesOver(second);
+    }
+    endAttempt(current, reason, result);
+    // It was the end of the one that is gone.
+    flight.mark(Mark.UPSTREAM_ENDED, 0);
+    LOG.info(
+        "hedge_decided request={} gone={} reason=\"{}\"",
+        flight.id(),
+        current.replica().id(),
+        reason);
+    return true;
   }
 
   // ------------------------------------------------------------------ moves
@@ -618,7 +784,7 @@ final class Exchange {
     }
     excludeFromMoves();
     Decision decision = decide();
-    Attempt begun = enter(decision, flight.now());
+    Attempt begun = enter(decision, false, flight.now());
     if (begun == null) {
       vertx.setTimer(MOVE_POLL_MS, again -> moveOn());
       return;
@@ -688,7 +854,7 @@ final class Exchange {
       if (mayMove(current, cause) && elsewhere(current)) {
         attemptBroke(current, cause, broken(reason), result);
       }
-    } else if (elsewhere(current)) {
+    } else if (!leavesRace(current, reason, result) && elsewhere(current)) {
       failedReplicas.add(current.replica().id());
       endAttempt(reason, result);
       attempt();
@@ -708,20 +874,24 @@ final class Exchange {
   }
 
   private boolean mayRetry(Attempt current) {
-    if (current.number() >= house.retries().attempts()
+    int attempts = flight.attempts() + (current.over() ? 0 : 1);
+    if (attempts >= house.retries().attempts()
         || house.admission().closing()
         || flight.now() >= slo.deadlineNanos(flight.at(Mark.ACCEPTED))) {
       return false;
     }
-    if (house.retries().spend()) {
+    if (house.retries().spend(flight.model())) {
       return true;
     }
-    house.metrics().retryDenied();
+    house.metrics().retryDenied(flight.model());
     return false;
   }
 
   /** The replica has enough to do; another one may not. */
   private boolean shedElsewhere(Attempt current) {
+    if (leavesRace(current, "the replica answered 429", AttemptResult.SHED)) {
+      return true;
+    }
     failedReplicas.add(current.replica().id());
     if (decide().chosen() == null || !mayRetry(current)) {
       return false;
@@ -731,15 +901,31 @@ final class Exchange {
     return true;
   }
 
+  /** Ends what runs, and a second attempt beside it as well. */
+  private void endAttempt(@Nullable String error, AttemptResult result) {
+    Attempt second = rival;
+    if (second != null) {
+      rival = null;
+      house.metrics().hedged(flight.model(), HedgeResult.ABANDONED);
+      endAttempt(second, error, result);
+    }
+    Attempt current = attempt;
+    if (current != null) {
+      endAttempt(current, error, result);
+    }
+  }
+
   /**
-   * Ends the current attempt.
+   * Ends one attempt.
    *
    * @param error why it is given up: its connection is closed, so the replica stops working on it
    */
-  private void endAttempt(@Nullable String error, AttemptResult result) {
-    Attempt current = attempt;
-    if (current == null || current.over()) {
+  private void endAttempt(Attempt current, @Nullable String error, AttemptResult result) {
+    if (current.over()) {
       return;
+    }
+    if (result == AttemptResult.OUTRUN) {
+      outrun(current);
     }
     current.end(error != null, departure(result));
     long now = flight.now();
@@ -749,9 +935,29 @@ final class Exchange {
     judge(current.replica(), error == null ? "an error status" : error, result, now);
     flight.attempt(
         new FlightRecord.Attempt(
-            current.number(), id, current.startNanos(), now, error, moveRecord(current)));
-    if (error != null) {
-      trace.attemptFailed(error, now);
+            current.number(),
+            id,
+            current.startNanos(),
+            now,
+            error,
+            current.hedge(),
+            moveRecord(current)));
+    if (result == AttemptResult.OUTRUN) {
+      trace.attemptOutrun(current.traced(), now);
+    } else if (error != null) {
+      trace.attemptFailed(current.traced(), error, now);
+    }
+  }
+
+  /** What is known of a replica that another one outran: it would have taken longer than this. */
+  private void outrun(Attempt current) {
+    long now = flight.now();
+    Workload.Job job = current.job();
+    if (job != null) {
+      job.outrun(now);
+    }
+    if (!current.hedge()) {
+      house.fleet().outrun(current.replica(), (now - current.startNanos()) / 1e6, now);
     }
   }
 
@@ -760,7 +966,7 @@ final class Exchange {
     switch (result) {
       case SERVED -> house.fleet().served(replica, firstTokenMs(), now);
       case FAILED -> house.fleet().failed(replica, reason, now);
-      case MOVED, SHED, ABANDONED -> house.fleet().left(replica);
+      case MOVED, SHED, OUTRUN, ABANDONED -> house.fleet().left(replica);
     }
   }
 
@@ -777,7 +983,7 @@ final class Exchange {
     return switch (result) {
       case SERVED -> Drain.Departure.FINISHED;
       case MOVED -> committed ? Drain.Departure.MOVED : Drain.Departure.RESTARTED;
-      case SHED -> Drain.Departure.RESTARTED;
+      case SHED, OUTRUN -> Drain.Departure.RESTARTED;
       case ABANDONED -> Drain.Departure.ABANDONED;
       case FAILED -> Drain.Departure.FAILED;
     };
@@ -801,8 +1007,14 @@ final class Exchange {
             committed,
             new EventRelay.Listener() {
               @Override
+              public void speaks() {
+                wins(current);
+              }
+
+              @Override
               public void committing() {
                 committed = true;
+                vertx.cancelTimer(hedgeTimer);
                 firstToken();
                 AnswerHead.stream(response, current.replica().id(), flight);
                 deadline.moved();
@@ -879,7 +1091,8 @@ final class Exchange {
       return;
     }
     int status = answer.statusCode();
-    if (status == 502 || status == 503 || status == 504) {
+    boolean raced = rival != null && status >= 500;
+    if (raced || status == 502 || status == 503 || status == 504) {
       attemptBroke(current, "the replica answered " + status);
       return;
     }
@@ -890,6 +1103,7 @@ final class Exchange {
     if (shed && shedElsewhere(current)) {
       return;
     }
+    wins(current);
     flight.mark(Mark.UPSTREAM_ENDED);
     forClient(current, bytes, status)
         .onSuccess(forwarded -> forward(current, answer, forwarded, status, shed));
@@ -1076,6 +1290,7 @@ final class Exchange {
     }
     over = true;
     deadline.cancel();
+    vertx.cancelTimer(hedgeTimer);
     if (inFlight != null) {
       inFlight.dec();
     }

@@ -11,7 +11,7 @@ import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.Metrics;
-import dev.switchboard.gateway.upstream.RetryBudget;
+import dev.switchboard.gateway.upstream.RetryBudgets;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.propagation.TextMapPropagator;
 import java.util.function.Supplier;
@@ -35,7 +35,7 @@ public record Gatehouse(
     Fleet fleet,
     Router router,
     Affinity affinity,
-    RetryBudget retries,
+    RetryBudgets retries,
     Metrics metrics,
     FlightRecorder recorder,
     UsageMeter usage,

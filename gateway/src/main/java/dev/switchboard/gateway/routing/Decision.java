@@ -57,7 +57,7 @@ public record Decision(
     }
 
     /** Prompt tokens that it would have to compute. */
-    double computeTokens(RouteRequest request) {
+    public double computeTokens(RouteRequest request) {
       return Math.max(1, request.promptTokens() - prefixTokens);
     }
 

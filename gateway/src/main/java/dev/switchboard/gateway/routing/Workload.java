@@ -284,6 +284,21 @@ public final class Workload {
       }
     }
 
+    /**
+     * Given up since another replica answered first. That its first token took longer than this is
+     * learned, where that is longer than was to be expected: else a replica whose late requests
+     * others take over would never be known to be slow.
+     */
+    public void outrun(long nowNanos) {
+      synchronized (Workload.this) {
+        double tookMs = (nowNanos - sentNanos) / 1e6;
+        if (!over && !runs && tookMs > predicted.ttftP90Ms()) {
+          predictor.firstToken(load, tokens, predicted.ttftMs(), tookMs, nowNanos);
+        }
+        close();
+      }
+    }
+
     /** Its answer is complete. */
     public void ended() {
       synchronized (Workload.this) {

@@ -45,6 +45,9 @@ public final class EventRelay {
 
   /** Hears what becomes of the stream; exactly one of the ends is called, once. */
   public interface Listener {
+    /** It is about to say its first thing; nothing was told to the flight or the replay before. */
+    void speaks();
+
     /** The first bytes are about to go out: time to write the head. */
     void committing();
 
@@ -77,6 +80,7 @@ public final class EventRelay {
   private int settled;
   private boolean holding;
   private boolean resumes;
+  private boolean spoke;
   private boolean committed;
   private boolean commit;
   private boolean done;
@@ -172,8 +176,12 @@ public final class EventRelay {
       return;
     }
     switch (kind) {
-      case NOTE -> note(bytes, from, to);
+      case NOTE -> {
+        speak();
+        note(bytes, from, to);
+      }
       case CONTENT -> {
+        speak();
         long gap = flight.content();
         if (gap >= 0 && gaps != null) {
           gaps.observe(gap / 1e9);
@@ -181,16 +189,25 @@ public final class EventRelay {
         forward(bytes, from, to);
       }
       case FINISH -> {
+        speak();
         finish(bytes, from, to);
         forward(bytes, from, to);
       }
       case SPECIAL -> special(bytes, from, to);
       case DONE -> {
+        speak();
         done = true;
         forward(bytes, from, to);
         settled = out.length();
       }
       case PRELUDE, OTHER -> out.appendBytes(bytes, from, to - from);
+    }
+  }
+
+  private void speak() {
+    if (!spoke) {
+      spoke = true;
+      listener.speaks();
     }
   }
 
@@ -214,6 +231,9 @@ public final class EventRelay {
     int payload = payload(bytes, from, to);
     try {
       AnswerReader.Answer read = AnswerReader.read(bytes, payload, to - payload);
+      if (read.errorMessage() == null) {
+        speak();
+      }
       read.tell(flight);
       if (read.errorMessage() != null) {
         upstreamError = read.errorMessage();
@@ -265,6 +285,7 @@ public final class EventRelay {
       return;
     }
     if (!committed) {
+      speak();
       committed = true;
       listener.committing();
     }

@@ -4,6 +4,7 @@ import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.HedgeResult;
 import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
@@ -102,7 +103,11 @@ public final class Metrics {
       histogram(
           "migration_pause", "From the cut of a moved stream to its next bytes", TTFT_BUCKETS);
   private final Counter retriesDenied =
-      counter("retries_denied", "Retries that the retry budget refused");
+      counter("retries_denied", "Retries that the retry budget refused", "model");
+  private final Counter hedges =
+      counter("hedges", "Requests whose first token was late", "model", "result");
+  private final Counter wastedTokens =
+      counter("wasted_tokens", "Tokens computed for nobody, estimated", "model", "cause");
   private final Counter connectionsRefused =
       counter("connections_refused", "Client connections closed unread", "limit");
   private final Counter restarts = counter("worker_restarts", "Worker restarts", "replica");
@@ -262,8 +267,18 @@ public final class Metrics {
     moves.labelValues(label(model), cause.label(), clientLeft ? "abandoned" : "broken").inc();
   }
 
-  public void retryDenied() {
-    retriesDenied.inc();
+  public void retryDenied(String model) {
+    retriesDenied.labelValues(label(model)).inc();
+  }
+
+  /** A request's first token was late. */
+  public void hedged(String model, HedgeResult result) {
+    hedges.labelValues(label(model), result.label()).inc();
+  }
+
+  /** A replica worked for a request whose answer came from another one. */
+  public void wasted(String model, String cause, double tokens) {
+    wastedTokens.labelValues(label(model), cause).inc(tokens);
   }
 
   /** A client's connection was closed unread; {@code limit} says which one it was above. */

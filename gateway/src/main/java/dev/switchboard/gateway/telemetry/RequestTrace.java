@@ -36,8 +36,11 @@ import org.jspecify.annotations.Nullable;
 public final class RequestTrace {
   private final Tracer tracer;
   private final Context parent;
-  private @Nullable Span attempt;
+
+  /** Of the attempt that serves, or served last. */
   private Context attemptContext;
+
+  private boolean serving;
 
   /**
    * @param parent holds the agent's SERVER span
@@ -63,9 +66,11 @@ public final class RequestTrace {
   /**
    * Starts the span of an attempt.
    *
+   * @param hedge it runs beside another one
    * @return the context whose trace headers the upstream gets
    */
-  public Context startAttempt(Flight flight, String replica, int number, long startNanos) {
+  public Context startAttempt(
+      Flight flight, String replica, int number, boolean hedge, long startNanos) {
     SpanBuilder builder =
         tracer
             .spanBuilder(flight.endpoint() + " " + flight.model())
@@ -79,19 +84,36 @@ public final class RequestTrace {
     span.setAttribute("gen_ai.request.stream", flight.stream());
     span.setAttribute("switchboard.replica", replica);
     span.setAttribute("switchboard.attempt", number);
-    attempt = span;
-    attemptContext = parent.with(span);
-    return attemptContext;
+    if (hedge) {
+      span.setAttribute("switchboard.hedge", true);
+    }
+    return parent.with(span);
+  }
+
+  /** From now on this attempt is the one whose answer the client gets. */
+  public void serves(Context traced) {
+    attemptContext = traced;
+    serving = true;
   }
 
   /** Ends the span of an attempt that failed. */
-  public void attemptFailed(String reason, long endNanos) {
-    Span span = attempt;
-    if (span != null) {
-      span.setStatus(StatusCode.ERROR, reason);
-      span.setAttribute("error.type", Outcome.UPSTREAM_BROKEN.label());
-      span.end(endNanos, TimeUnit.NANOSECONDS);
-      attempt = null;
+  public void attemptFailed(Context traced, String reason, long endNanos) {
+    Span span = Span.fromContext(traced);
+    span.setStatus(StatusCode.ERROR, reason);
+    span.setAttribute("error.type", Outcome.UPSTREAM_BROKEN.label());
+    ended(traced, endNanos);
+  }
+
+  /** Ends the span of an attempt that another one outran; no fault of anybody. */
+  public void attemptOutrun(Context traced, long endNanos) {
+    Span.fromContext(traced).setAttribute("switchboard.outrun", true);
+    ended(traced, endNanos);
+  }
+
+  private void ended(Context traced, long endNanos) {
+    Span.fromContext(traced).end(endNanos, TimeUnit.NANOSECONDS);
+    if (traced.equals(attemptContext)) {
+      serving = false;
     }
   }
 
@@ -114,8 +136,8 @@ public final class RequestTrace {
     if (record.decision() != null) {
       route(record, record.decision());
     }
-    Span span = attempt;
-    if (span != null) {
+    if (serving) {
+      Span span = Span.fromContext(attemptContext);
       describe(span, record);
       if (story.engine() != null) {
         engine(story.engine());

@@ -115,13 +115,23 @@ public final class Circuit {
     failuresInRow = 0;
     probing = false;
     if (firstTokenMs >= 0) {
-      double weight = Math.max(LATENCY_WEIGHT, 1.0 / (latencies + 1));
-      latencyMs += weight * (firstTokenMs - latencyMs);
-      latencies++;
+      latency(firstTokenMs);
     }
     if (state == State.HALF_OPEN) {
       close(nowNanos);
     }
+  }
+
+  /** A request was given up whose first token had not come for so long; it proves nothing else. */
+  public synchronized void late(double atLeastMs) {
+    latency(atLeastMs);
+    probing = false;
+  }
+
+  private void latency(double firstTokenMs) {
+    double weight = Math.max(LATENCY_WEIGHT, 1.0 / (latencies + 1));
+    latencyMs += weight * (firstTokenMs - latencyMs);
+    latencies++;
   }
 
   private void close(long nowNanos) {

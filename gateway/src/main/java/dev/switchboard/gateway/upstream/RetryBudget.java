@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.upstream;
 
+import dev.switchboard.gateway.routing.HedgePolicy;
+
 /**
  * Bounds retries to a share of the requests, so that a broken fleet is not hit twice as hard: every
  * request earns a fraction of a retry, up to a reserve. Safe on any thread.
@@ -10,9 +12,10 @@ public final class RetryBudget {
    * @param attempts at most, the first included
    * @param ratio retries per request in the long run
    * @param reserve retries that may be saved up
+   * @param hedge when a late request gets a second replica, which takes a retry too
    */
-  public record Config(int attempts, double ratio, int reserve) {
-    public static final Config DEFAULTS = new Config(2, 0.1, 10);
+  public record Config(int attempts, double ratio, int reserve, HedgePolicy hedge) {
+    public static final Config DEFAULTS = new Config(2, 0.1, 10, HedgePolicy.DEFAULTS);
 
     public Config {
       if (attempts < 1 || attempts > 5) {
@@ -53,9 +56,5 @@ public final class RetryBudget {
     }
     saved--;
     return true;
-  }
-
-  public int attempts() {
-    return config.attempts();
   }
 }

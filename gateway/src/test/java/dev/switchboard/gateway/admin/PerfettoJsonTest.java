@@ -87,7 +87,7 @@ class PerfettoJsonTest {
       now += 20_000;
       flight.mark(mark);
     }
-    flight.attempt(new FlightRecord.Attempt(1, "w0", now, now + 900_000, null, null));
+    flight.attempt(new FlightRecord.Attempt(1, "w0", now, now + 900_000, null, false, null));
     now += 20_000;
     flight.mark(Mark.CONNECTED);
     long base = now + AHEAD;

@@ -90,8 +90,8 @@ class ReadmeTest {
 
   private static GatewayConfig with(String key, long value) {
     ObjectNode tree = ConfigReader.defaults();
-    int dot = key.indexOf('.');
-    tree.withObject("/" + key.substring(0, dot)).put(key.substring(dot + 1), value);
+    int dot = key.lastIndexOf('.');
+    tree.withObject(pointer(key.substring(0, dot))).put(key.substring(dot + 1), value);
     return ConfigReader.read(tree);
   }
 

@@ -49,6 +49,32 @@ class WorkloadTest {
   }
 
   @Test
+  void oneThatIsOutrunSaysThatItWouldHaveTakenLonger() {
+    for (int i = 0; i < 20; i++) {
+      Workload.Job job = begin(RouteRequest.of("m"), i * 1000L * MS);
+      job.content((i * 1000L + 20) * MS);
+      job.ended();
+    }
+    double usual = usualMs(20_000);
+    begin(RouteRequest.of("m"), 20_000 * MS).outrun(20_001 * MS);
+    double early = usualMs(20_000);
+    for (int i = 20; i < 24; i++) {
+      Workload.Job late = begin(RouteRequest.of("m"), i * 1000L * MS);
+      late.outrun((i * 1000L + 400) * MS);
+      late.outrun((i * 1000L + 400) * MS);
+    }
+
+    assertEquals(usual, early);
+    assertTrue(usualMs(24_000) > 5 * usual, () -> usual + " then " + usualMs(24_000));
+    assertEquals(0, workload.snapshot(24_000 * MS).waiting());
+  }
+
+  private double usualMs(long atMs) {
+    Workload.Snapshot own = workload.snapshot(atMs * MS);
+    return own.rates().predict(new Load(0, 0, 0), 100, 100, 0, atMs * MS).ttftMs();
+  }
+
+  @Test
   void theTimesOfAStreamAreComparedWithWhatWasPredicted() {
     Workload.Job job = begin(RouteRequest.of("m"), 0);
     for (int i = 0; i <= 20; i++) {
