@@ -245,6 +245,7 @@ final class ScriptedEngine implements Engine {
     return new EngineHealth(
         failure,
         List.of(new RankHeartbeat(0, 0, step, 0, 0, 0), new RankHeartbeat(0, 1, second, 0, 0, 0)),
+        List.of(),
         List.of());
   }
 

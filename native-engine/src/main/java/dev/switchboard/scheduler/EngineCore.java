@@ -26,6 +26,7 @@ final class EngineCore {
   private final Scheduler scheduler;
   private final StepTraces traces;
   private final RankSkew skew;
+  private final RankTotals totals;
   private final StepPlan plan;
   private final Scheduler.MaskSink masks;
   private boolean checkedIdle = true;
@@ -40,6 +41,7 @@ final class EngineCore {
     scheduler = new Scheduler(info, config, pool, new PrefixHash(key));
     traces = new StepTraces(maxInFlight(), info.stages(), info.ranks());
     skew = new RankSkew(info.stages(), info.ranks());
+    totals = new RankTotals(info.stages(), info.ranks());
     plan = new StepPlan(info.rows(), info.maxStepTokens(), info.maxStepOutputs());
   }
 
@@ -61,6 +63,10 @@ final class EngineCore {
 
   RankSkew skew() {
     return skew;
+  }
+
+  RankTotals totals() {
+    return totals;
   }
 
   /** Drops what is past its deadline, then plans and submits as many steps as may be in flight. */
@@ -100,6 +106,7 @@ final class EngineCore {
     StepTrace trace = traces.trace(result.step());
     trace.finish(result);
     skew.step(trace);
+    totals.step(trace);
     scheduler.apply(result, trace, clock.nanos());
     supplyMasks();
     return true;

@@ -9,12 +9,17 @@ import org.jspecify.annotations.Nullable;
  * @param failure what took the engine out for good (a hang, a broken invariant); null while it
  *     works
  * @param scores how the ranks of each stage compare, one for each rank
+ * @param times where the time of each rank went
  */
 public record EngineHealth(
-    @Nullable String failure, List<RankHeartbeat> ranks, List<RankScore> scores) {
+    @Nullable String failure,
+    List<RankHeartbeat> ranks,
+    List<RankScore> scores,
+    List<RankTimes> times) {
   public EngineHealth {
     ranks = List.copyOf(ranks);
     scores = List.copyOf(scores);
+    times = List.copyOf(times);
   }
 
   /**
@@ -41,4 +46,22 @@ public record EngineHealth(
    */
   public record RankScore(
       int stage, int rank, double score, boolean straggler, long lateNanos, long waitedNanos) {}
+
+  /**
+   * Where the time of a rank went since the start, each step counted once.
+   *
+   * @param steps in which it worked
+   * @param bytes read to compute, and moved to others
+   */
+  public record RankTimes(
+      int stage,
+      int rank,
+      long steps,
+      long computeNanos,
+      long allReduceWaitNanos,
+      long receiveWaitNanos,
+      long sendNanos,
+      long sampleNanos,
+      long copyNanos,
+      long bytes) {}
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import dev.switchboard.scheduler.EngineHealth;
 import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
 import dev.switchboard.scheduler.EngineHealth.RankScore;
+import dev.switchboard.scheduler.EngineHealth.RankTimes;
 import dev.switchboard.scheduler.EngineLoad;
 import java.io.IOException;
 import java.util.Locale;
@@ -66,7 +67,27 @@ final class StateJson {
       json.writeEndObject();
     }
     json.writeEndArray();
+    json.writeArrayFieldStart("times");
+    for (RankTimes times : health.times()) {
+      json.writeStartObject();
+      times(json, times);
+      json.writeEndObject();
+    }
+    json.writeEndArray();
     json.writeEndObject();
+  }
+
+  private static void times(JsonGenerator json, RankTimes times) throws IOException {
+    json.writeNumberField("stage", times.stage());
+    json.writeNumberField("rank", times.rank());
+    json.writeNumberField("steps", times.steps());
+    json.writeNumberField("compute_ms", times.computeNanos() / 1e6);
+    json.writeNumberField("all_reduce_wait_ms", times.allReduceWaitNanos() / 1e6);
+    json.writeNumberField("receive_wait_ms", times.receiveWaitNanos() / 1e6);
+    json.writeNumberField("send_ms", times.sendNanos() / 1e6);
+    json.writeNumberField("sample_ms", times.sampleNanos() / 1e6);
+    json.writeNumberField("copy_ms", times.copyNanos() / 1e6);
+    json.writeNumberField("bytes", times.bytes());
   }
 
   private static void heartbeat(JsonGenerator json, RankHeartbeat rank) throws IOException {

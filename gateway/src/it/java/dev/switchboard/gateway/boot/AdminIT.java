@@ -9,6 +9,8 @@ import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -121,6 +123,79 @@ class AdminIT {
       assertEquals(200, gateway.get(gateway.admin("/livez")).statusCode());
       assertEquals(200, gateway.get(gateway.admin("/readyz")).statusCode());
     }
+  }
+
+  @Test
+  void aCrowdOfScrapersGetsWhatIsMadeOnce() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      List<CompletableFuture<Integer>> scrapes = new ArrayList<>();
+      for (int i = 0; i < 40; i++) {
+        scrapes.add(CompletableFuture.supplyAsync(() -> scrape(gateway)));
+      }
+      for (CompletableFuture<Integer> scrape : scrapes) {
+        assertEquals(200, scrape.get(10, TimeUnit.SECONDS));
+      }
+
+      double shared = gateway.metric("switchboard_scrapes_shared_total");
+      // The one that tells of those before does not know of itself yet.
+      double made = gateway.metric("switchboard_scrape_seconds_count") - 1;
+      assertEquals(40, made + shared);
+      assertTrue(shared > 0);
+    }
+  }
+
+  private static int scrape(InProcessGateway gateway) {
+    try {
+      return gateway.get(gateway.admin("/metrics")).statusCode();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void aScraperOfProtobufGetsIt() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      HttpResponse<String> answer =
+          gateway.get(
+              gateway.admin("/metrics"),
+              "Accept",
+              "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily;"
+                  + " encoding=delimited");
+
+      assertEquals(
+          "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily;"
+              + " encoding=delimited",
+          answer.headers().firstValue("Content-Type").orElse(""));
+    }
+  }
+
+  @Test
+  void aScannerOfModelsAndPathsMakesNoSeries() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      scan(gateway, 0, 2);
+      long before = series(gateway);
+
+      scan(gateway, 2, 200);
+
+      assertEquals(before, series(gateway));
+    }
+  }
+
+  private static void scan(InProcessGateway gateway, int from, int to) throws Exception {
+    for (int i = from; i < to; i++) {
+      gateway.post(
+          InProcessGateway.CHAT, InProcessGateway.chat(true).replace("\"m\"", "\"m" + i + "\""));
+      gateway.get(gateway.api("/v1/scan/" + i));
+    }
+  }
+
+  private static long series(InProcessGateway gateway) throws Exception {
+    return gateway
+        .get(gateway.admin("/metrics"))
+        .body()
+        .lines()
+        .filter(line -> line.startsWith("switchboard_"))
+        .count();
   }
 
   private static HttpResponse<String> timeline(InProcessGateway gateway, String id)

@@ -14,6 +14,7 @@ import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
 import dev.switchboard.gateway.store.Store;
+import dev.switchboard.gateway.telemetry.LoopLag;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
@@ -81,6 +82,7 @@ public final class AdminServer extends VerticleBase {
             StrictRequestDecoder.install(
                 connection, house.http().maxUriBytes(), house.http().maxHeaderBytes()));
     created.invalidRequestHandler(this::unreadable);
+    LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("admin"));
     server = created;
     return created.requestHandler(router()).listen();
   }

@@ -25,6 +25,7 @@ import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
+import dev.switchboard.gateway.telemetry.FleetGauges;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import dev.switchboard.openai.ApiException;
@@ -110,7 +111,7 @@ final class Gateway {
     Gatehouse house = house();
     this.reconfiguration = new Reconfiguration(config, house, source);
     watch(fleet, house);
-    events.also(house.metrics()::workerRestarted, this::announce);
+    measure(house.metrics());
     GatewayConfig.AdminConfig admin = config.admin();
     this.adminServer =
         new AdminServer(
@@ -133,9 +134,16 @@ final class Gateway {
             });
     prober.start();
     awaitStore();
-    house.metrics().queues(() -> admission.snapshots(clock.epochNanos()));
     vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
     listen();
+  }
+
+  /** Where the metrics come from that are read at each scrape, and those of workers' lives. */
+  private void measure(Metrics metrics) {
+    metrics.targets(() -> reconfiguration.house().slos().targets());
+    metrics.fleet(new FleetGauges(fleet::replicas, clock::epochNanos));
+    metrics.queues(() -> admission.snapshots(clock.epochNanos()));
+    events.also(metrics::workerRestarted, metrics::workerStarted, this::announce);
   }
 
   private void watch(Fleet watched, Gatehouse house) {
@@ -146,6 +154,7 @@ final class Gateway {
               .replicaState(
                   replica.id(), replica.model(), from == null ? null : from.name(), to.name());
           if (!to.listening()) {
+            house.metrics().replicaGone(replica.id());
             house.affinity().forget(replica.model(), replica.id());
           }
           admission

@@ -7,6 +7,7 @@ import java.io.PrintStream;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.ObjDoubleConsumer;
 import java.util.function.UnaryOperator;
 
 /** Writes the events of this package's description, one JSON object a line. Safe on any thread. */
@@ -16,6 +17,7 @@ final class LauncherEvents implements FleetListener {
   private final PrintStream out;
   private final UnaryOperator<String> modelOf;
   private volatile Consumer<String> restarted = replica -> {};
+  private volatile ObjDoubleConsumer<String> started = (replica, seconds) -> {};
   private volatile Runnable progress = () -> {};
 
   /**
@@ -26,9 +28,14 @@ final class LauncherEvents implements FleetListener {
     this.modelOf = modelOf;
   }
 
-  /** Further ears: a worker is about to restart; a worker became ready or was given up. */
-  void also(Consumer<String> onRestart, Runnable onProgress) {
+  /**
+   * Further ears: a worker is about to restart; a worker became ready after so many seconds; one
+   * became ready or was given up.
+   */
+  void also(
+      Consumer<String> onRestart, ObjDoubleConsumer<String> onStart, Runnable onProgress) {
     restarted = onRestart;
+    started = onStart;
     progress = onProgress;
   }
 
@@ -60,6 +67,9 @@ final class LauncherEvents implements FleetListener {
     Map<String, Object> members = worker(replica);
     members.put("seconds", Math.round(seconds * 100) / 100.0);
     emit("worker_ready", members);
+    if (seconds > 0) {
+      started.accept(replica, seconds);
+    }
     progress.run();
   }
 

@@ -1,7 +1,5 @@
 package dev.switchboard.gateway.fleet;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.upstream.Tls;
 import io.opentelemetry.api.trace.Span;
@@ -19,12 +17,10 @@ import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
-import java.io.IOException;
 import java.net.URI;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.BiConsumer;
-import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,7 +31,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class Prober {
   private static final Logger LOG = LoggerFactory.getLogger(Prober.class);
-  private static final ObjectMapper JSON = new ObjectMapper();
 
   /** A parent that is not sampled: the agent's client span of a probe is of no use to anybody. */
   private static final Context UNTRACED =
@@ -230,7 +225,7 @@ public final class Prober {
                     "/engine/v1/state",
                     config.stateTimeoutMs(),
                     299)
-                .map(report(clock))
+                .map(body -> StateReader.read(body.getBytes(), clock.epochNanos()))
             : ask(replica, HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499)
                 .map(ReplicaReport.NONE);
     asks(probe, 0);
@@ -291,35 +286,5 @@ public final class Prober {
                           .body()
                           .compose(body -> Future.failedFuture("status " + response.statusCode())));
     }
-  }
-
-  /** Reads {@code /engine/v1/state}; a state other than ready is a failed check. */
-  private static Function<Buffer, ReplicaReport> report(NanoClock clock) {
-    return body -> {
-      JsonNode state;
-      try {
-        state = JSON.readTree(body.getBytes());
-      } catch (IOException e) {
-        throw new IllegalStateException("not JSON", e);
-      }
-      String phase = state.path("state").asText();
-      if (!phase.equals("ready")) {
-        throw new IllegalStateException("it says that it is " + phase);
-      }
-      JsonNode load = state.path("load");
-      return new ReplicaReport(
-          clock.epochNanos(),
-          load.path("running").asInt(),
-          load.path("waiting").asInt(),
-          load.path("waiting_tokens").asLong(),
-          load.path("kv_blocks_free").asInt(),
-          load.path("kv_blocks_cached").asInt(),
-          load.path("kv_blocks_used").asInt(),
-          load.path("kv_evictions").asLong(),
-          load.path("prefix_lookup_tokens").asLong(),
-          load.path("prefix_hit_tokens").asLong(),
-          state.path("topology").path("stages").asInt(),
-          state.path("topology").path("ranks").asInt());
-    };
   }
 }

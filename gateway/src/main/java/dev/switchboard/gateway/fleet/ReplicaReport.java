@@ -1,10 +1,12 @@
 package dev.switchboard.gateway.fleet;
 
+import java.util.List;
+
 /**
  * What a replica last said of itself.
  *
  * @param atNanos when it arrived, on the gateway's clock
- * @param kvEvictions since it started, as are the tokens after it
+ * @param kvEvictions since it started, as are the tokens, preemptions and steps after it
  */
 public record ReplicaReport(
     long atNanos,
@@ -17,7 +19,55 @@ public record ReplicaReport(
     long kvEvictions,
     long prefixLookupTokens,
     long prefixHitTokens,
+    long promptTokens,
+    long generatedTokens,
+    long preemptions,
+    long steps,
+    long weightBytes,
+    long kvBytes,
+    long scratchBytes,
     int stages,
-    int ranks) {
-  public static final ReplicaReport NONE = new ReplicaReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    int ranks,
+    List<RankReport> rankReports) {
+  public static final ReplicaReport NONE =
+      new ReplicaReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of());
+
+  public ReplicaReport {
+    rankReports = List.copyOf(rankReports);
+  }
+
+  /**
+   * One rank of the replica's engine.
+   *
+   * @param ageMs since it finished its last step
+   * @param currentMs how long it has been at the present one; 0 while it has none
+   * @param score its median step over that of the fastest rank of its stage
+   * @param straggler whether it is named for holding up its stage
+   * @param lateMs time that others waited for it since the start, as are all times after it
+   * @param bytes read to compute, and moved to others
+   */
+  public record RankReport(
+      int stage,
+      int rank,
+      double ageMs,
+      double currentMs,
+      double score,
+      boolean straggler,
+      double lateMs,
+      double waitedMs,
+      long steps,
+      double computeMs,
+      double allReduceWaitMs,
+      double receiveWaitMs,
+      double sendMs,
+      double sampleMs,
+      double copyMs,
+      long bytes) {
+
+    /** The rank of the same place before it did anything. */
+    public static RankReport none(RankReport rank) {
+      return new RankReport(
+          rank.stage, rank.rank, 0, 0, 1, false, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    }
+  }
 }

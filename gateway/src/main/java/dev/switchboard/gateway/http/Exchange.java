@@ -521,7 +521,13 @@ final class Exchange {
                 (predicted, ttftMs, tpotMs) ->
                     house
                         .metrics()
-                        .predicted(model, predicted, ttftMs, tpotMs, decision.regretMs(ttftMs)),
+                        .predicted(
+                            model,
+                            predicted,
+                            ttftMs,
+                            tpotMs,
+                            decision.regretMs(ttftMs),
+                            trace.exemplar()),
                 begun.startNanos());
     begun.works(job);
   }
@@ -819,7 +825,9 @@ final class Exchange {
     move = null;
     moved = true;
     deadline.moving(0);
-    house.metrics().moved(flight.model(), done.cause(), (now - done.cutNanos()) / 1e9);
+    house
+        .metrics()
+        .moved(flight.model(), done.cause(), (now - done.cutNanos()) / 1e9, trace.exemplar());
     if (done.cause() == MoveCause.DRAINED) {
       house.fleet().resumed(done.from(), now - done.cutNanos());
     }
@@ -1002,7 +1010,7 @@ final class Exchange {
             flight,
             response,
             keepTimeline,
-            house.metrics().itl(flight.model()),
+            house.metrics().itl(flight.model(), trace.exemplar()),
             current.replica().local() && replays() ? replay : null,
             committed,
             new EventRelay.Listener() {
@@ -1307,11 +1315,13 @@ final class Exchange {
     if (pass != null) {
       pass.close(tokens(record), house.clock().epochNanos());
     }
+    long begun = house.clock().epochNanos();
     Story story = Story.of(record);
     house.recorder().add(record);
-    house.metrics().finished(record, story, trace.spanId());
+    house.metrics().finished(record, story, slo, trace.exemplar());
     count(record);
     trace.finish(record, story);
+    house.metrics().recorded(house.clock().epochNanos() - begun);
     LOG.atLevel(outcome == Outcome.OK ? Level.DEBUG : Level.INFO)
         .log(
             "request_end request={} endpoint={} outcome={} status={} replica={} wall_ms={}",

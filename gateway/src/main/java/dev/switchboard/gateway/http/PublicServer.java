@@ -6,6 +6,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Quotas;
+import dev.switchboard.gateway.telemetry.LoopLag;
 import dev.switchboard.gateway.telemetry.RequestTrace;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
@@ -82,6 +83,7 @@ public final class PublicServer extends VerticleBase {
             house.clock(),
             house.http(),
             limit -> house.metrics().connectionRefused(limit.label()));
+    LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("api"));
     HttpServer created = vertx.createHttpServer(options(house.http()));
     created.connectionHandler(
         connection -> {
@@ -252,7 +254,11 @@ public final class PublicServer extends VerticleBase {
       return;
     }
     Flight flight = new Flight(requestId(context), house.clock());
-    RequestTrace trace = new RequestTrace(house.tracer(), traceContext(request));
+    RequestTrace trace =
+        new RequestTrace(
+            house.tracer(),
+            traceContext(request),
+            () -> house.metrics().chooseExemplar(house.clock().epochNanos()));
     Runnable begin =
         () ->
             new Exchange(

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.slo;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.UnaryOperator;
@@ -26,13 +27,20 @@ public final class SloHeaders {
       Map.of(TTFT, "x-llm-d-slo-ttft-ms", TPOT, "x-llm-d-slo-tpot-ms");
 
   private final Map<String, Slo> classes = new LinkedHashMap<>();
+  private final Map<String, Double> targets = new LinkedHashMap<>();
   private final Slo otherwise;
 
   public SloHeaders(SloConfig config) {
     for (SloClass each : config.classes()) {
       classes.put(each.name(), each.slo());
+      targets.put(each.name(), each.objective());
     }
     otherwise = classes.getOrDefault(config.defaultClass(), Slo.NONE);
+  }
+
+  /** The share of its requests that each class promises to serve as wanted. */
+  public Map<String, Double> targets() {
+    return Collections.unmodifiableMap(targets);
   }
 
   /**

@@ -1,12 +1,12 @@
 package dev.switchboard.gateway.stream;
 
 import dev.switchboard.gateway.flight.Flight;
-import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
 import java.util.Set;
+import java.util.function.DoubleConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,7 +70,7 @@ public final class EventRelay {
   private final Flight flight;
   private final HttpServerResponse client;
   private final boolean keepTimeline;
-  private final @Nullable DistributionDataPoint gaps;
+  private final @Nullable DoubleConsumer gaps;
   private final @Nullable Replay replay;
   private final Listener listener;
   private final EventScanner scanner = new EventScanner();
@@ -96,7 +96,7 @@ public final class EventRelay {
       Flight flight,
       HttpServerResponse client,
       boolean keepTimeline,
-      @Nullable DistributionDataPoint gaps,
+      @Nullable DoubleConsumer gaps,
       @Nullable Replay replay,
       boolean resumes,
       Listener listener) {
@@ -184,7 +184,7 @@ public final class EventRelay {
         speak();
         long gap = flight.content();
         if (gap >= 0 && gaps != null) {
-          gaps.observe(gap / 1e9);
+          gaps.accept(gap / 1e9);
         }
         forward(bytes, from, to);
       }

@@ -11,6 +11,9 @@ import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
+import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.telemetry.SloVerdict.Kept;
+import dev.switchboard.gateway.telemetry.SloVerdict.Objective;
 import dev.switchboard.timeline.RequestTimeline;
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
 import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
@@ -19,214 +22,148 @@ import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
-import io.prometheus.metrics.core.metrics.Info;
 import io.prometheus.metrics.instrumentation.jvm.JvmMetrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.Labels;
-import io.prometheus.metrics.model.snapshots.Unit;
+import java.util.EnumMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
+import java.util.function.DoubleConsumer;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Every metric of the gateway: name, unit, help and labels.
+ * Records what happens in the series of {@link Metric}.
  *
  * <p>Label values are bounded. A model that no replica serves becomes {@code other}, so a scanner
- * cannot make series; replicas, states, outcomes and phases are closed sets. Histograms have fixed
- * buckets and carry the trace id of a request as their exemplar. Safe on any thread.
+ * cannot make series; replicas, states, outcomes and phases are closed sets. A request that was
+ * chosen for it leaves its trace as an exemplar in every latency. Safe on any thread.
  */
 public final class Metrics {
-  private static final double[] TTFT_BUCKETS = {
-    0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10
-  };
-  // Real-time models run far below the 10 ms at which other gateways' buckets start.
-  private static final double[] TOKEN_BUCKETS = {
-    0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5
-  };
-  private static final double[] REQUEST_BUCKETS = {
-    0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92
-  };
-  private static final double[] SHORT_BUCKETS = {
-    0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5
-  };
-  private static final double[] RATIO_BUCKETS = {0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10};
   private static final String OTHER = "other";
 
-  private final PrometheusRegistry registry = new PrometheusRegistry();
-  private final Predicate<String> knownModel;
-  private final Map<String, DistributionDataPoint> itlByModel = new ConcurrentHashMap<>();
-  private final Map<String, ReplicaReport> reports = new ConcurrentHashMap<>();
+  /** An engine has at most so many stages, and a stage so many ranks. */
+  private static final int MOST_LANES = 16;
 
-  private final Counter requests =
-      counter("requests", "Requests that ended", "model", "endpoint", "outcome");
-  private final Gauge inFlight = gauge("requests_in_flight", "Requests now", "model");
-  private final Histogram requestSeconds =
-      histogram("request", "Wall time, head to last byte", REQUEST_BUCKETS, "model", "endpoint");
-  private final Histogram ttft =
-      histogram("ttft", "Time to first token, seen by the gateway", TTFT_BUCKETS, "model");
-  private final Histogram tpot =
-      histogram("tpot", "Mean time per output token after the first", TOKEN_BUCKETS, "model");
-  private final Histogram itl =
-      histogram("itl", "Time between two pieces of content", TOKEN_BUCKETS, "model");
-  private final Histogram queue =
-      histogram("queue", "Time in admission before routing", SHORT_BUCKETS, "model", "class");
-  private final Counter admissions =
-      counter("admissions", "What admission said to requests", "model", "class", "verdict");
-  private final Histogram route = histogram("route", "Time to choose a replica", SHORT_BUCKETS);
-  private final Histogram phase =
-      histogram("phase", "A request's time in each phase", REQUEST_BUCKETS, "phase");
-  private final Histogram unexplained =
-      histogram("unexplained", "Wall time that no phase accounts for", SHORT_BUCKETS, "model");
-  private final Counter tokens =
-      counter("tokens", "Tokens read and generated", "model", "direction", "cache");
-  private final Counter stage =
-      secondsCounter(
-          "stage",
-          "Time of stages and ranks over finished requests",
-          "model",
-          "stage",
-          "rank",
-          "kind");
-  private final Counter clientStall =
-      secondsCounter("client_stall", "Time that upstreams were paused for slow readers", "model");
-  private final Counter attempts =
-      counter("upstream_attempts", "Attempts at replicas", "replica", "result");
-  private final Counter moves =
-      counter(
-          "migrations", "Streams that had to go on at another replica", "model", "cause", "result");
-  private final Histogram movePause =
-      histogram(
-          "migration_pause", "From the cut of a moved stream to its next bytes", TTFT_BUCKETS);
-  private final Counter retriesDenied =
-      counter("retries_denied", "Retries that the retry budget refused", "model");
-  private final Counter hedges =
-      counter("hedges", "Requests whose first token was late", "model", "result");
-  private final Counter wastedTokens =
-      counter("wasted_tokens", "Tokens computed for nobody, estimated", "model", "cause");
-  private final Counter connectionsRefused =
-      counter("connections_refused", "Client connections closed unread", "limit");
-  private final Counter restarts = counter("worker_restarts", "Worker restarts", "replica");
-  private final Counter transitions =
-      counter("replica_transitions", "State changes of replicas", "from", "to");
-  private final Gauge replicaState =
-      gauge("replica_state", "1 for the state a replica is in", "replica", "model", "state");
-  private final Gauge replicaInFlight =
-      gauge("replica_in_flight", "Requests of this gateway at a replica", "replica");
-  private final Gauge replicaSequences =
-      gauge("replica_sequences", "Sequences as the replica reports them", "replica", "state");
-  private final Gauge replicaKvBlocks =
-      gauge("replica_kv_blocks", "KV blocks as the replica reports them", "replica", "state");
-  private final Counter replicaPrefixTokens =
-      counter(
-          "replica_prefix_tokens",
-          "Prompt tokens that a replica looked up in its prefix cache",
-          "replica",
-          "result");
-  private final Counter replicaEvictions =
-      counter("replica_kv_evictions", "Cached KV blocks that a replica took back", "replica");
-  private final Gauge storeUp = gauge("store_up", "1 while the store's database can be reached");
-  private final Counter auditLost =
-      counter("audit_lost", "Audit entries thrown away since too many waited for the store");
-  private final Counter reloads =
-      counter("config_reloads", "Attempts to reload the configuration", "result");
-  private final Counter sharedLimitFailures =
-      counter("shared_limit_failures", "Requests for which the shared limits did not answer");
-  private final Histogram predictionError =
-      ratioHistogram(
-          "prediction_error",
-          "Difference of predicted and measured time, over the measured",
-          "model",
-          "kind");
-  private final Counter predictions =
-      counter(
-          "predictions",
-          "Predicted times, by whether the measured one was within nine of ten",
-          "model",
-          "kind",
-          "within");
-  private final Counter fallbacks =
-      counter("fallbacks", "Decisions for a model that stands in", "from", "to", "reason");
-  private final Counter shadows =
-      counter(
-          "shadow_decisions",
-          "Decisions of a policy that only watches",
-          "model",
-          "policy",
-          "agrees");
-  private final Histogram regret =
-      histogram(
-          "route_regret",
-          "How much sooner the first token was predicted elsewhere than it came",
-          SHORT_BUCKETS,
-          "model");
+  private final MetricRegistry made = new MetricRegistry();
+  private final Predicate<String> knownModel;
+  private final Map<String, ModelSeries> models = new ConcurrentHashMap<>();
+  private final ExemplarChoice exemplars = new ExemplarChoice();
+  private final ReplicaMetrics replicas = new ReplicaMetrics(made);
   private volatile Supplier<Map<String, AdmissionQueue.Snapshot>> queues = Map::of;
-  private final Histogram scrape =
-      histogram("scrape", "Time to answer the scrape before this one", SHORT_BUCKETS);
+  private volatile Supplier<Map<String, Double>> targets = Map::of;
+
+  final Counter requests = made.counter(Metric.REQUESTS);
+  final Gauge inFlight = made.gauge(Metric.REQUESTS_IN_FLIGHT);
+  final Histogram requestSeconds = made.histogram(Metric.REQUEST);
+  final Histogram ttft = made.histogram(Metric.TTFT);
+  final Histogram tpot = made.histogram(Metric.TPOT);
+  final Histogram itl = made.histogram(Metric.ITL);
+  final Histogram unexplained = made.histogram(Metric.UNEXPLAINED);
+  final Histogram queue = made.histogram(Metric.QUEUE);
+  final Histogram regret = made.histogram(Metric.ROUTE_REGRET);
+  final Counter tokens = made.counter(Metric.TOKENS);
+  final Counter wasted = made.counter(Metric.WASTED_TOKENS);
+  final Counter clientStall = made.counter(Metric.CLIENT_STALL);
+  final Counter sloRequests = made.counter(Metric.SLO_REQUESTS);
+  final Counter admissions = made.counter(Metric.ADMISSIONS);
+  private final DistributionDataPoint route = made.histogram(Metric.ROUTE);
+  private final Map<Story.Phase, DistributionDataPoint> phases =
+      phases(made.histogram(Metric.PHASE_TIME));
+  private final Counter stage = made.counter(Metric.STAGE_TIME);
+  private final Counter attempts = made.counter(Metric.UPSTREAM_ATTEMPTS);
+  private final Counter moves = made.counter(Metric.MIGRATIONS);
+  private final Histogram movePause = made.histogram(Metric.MIGRATION_PAUSE);
+  private final Counter retriesDenied = made.counter(Metric.RETRIES_DENIED);
+  private final Counter hedges = made.counter(Metric.HEDGES);
+  private final Counter connectionsRefused = made.counter(Metric.CONNECTIONS_REFUSED);
+  private final Counter restarts = made.counter(Metric.WORKER_RESTARTS);
+  private final Gauge workerStart = made.gauge(Metric.WORKER_START);
+  private final Counter transitions = made.counter(Metric.REPLICA_TRANSITIONS);
+  private final Gauge replicaState = made.gauge(Metric.REPLICA_STATE);
+  private final Gauge replicaInFlight = made.gauge(Metric.REPLICA_IN_FLIGHT);
+  private final Gauge storeUp = made.gauge(Metric.STORE_UP);
+  private final Counter auditLost = made.counter(Metric.AUDIT_LOST);
+  private final Counter reloads = made.counter(Metric.CONFIG_RELOADS);
+  private final Counter sharedLimitFailures = made.counter(Metric.SHARED_LIMIT_FAILURES);
+  private final Histogram predictionError = made.histogram(Metric.PREDICTION_ERROR);
+  private final Counter predictions = made.counter(Metric.PREDICTIONS);
+  private final Counter fallbacks = made.counter(Metric.FALLBACKS);
+  private final Counter shadows = made.counter(Metric.SHADOW_DECISIONS);
+  private final Counter decisions = made.counter(Metric.ROUTE_DECISIONS);
+  private final Histogram lag = made.histogram(Metric.EVENT_LOOP_LAG);
+  private final Counter telemetry = made.counter(Metric.TELEMETRY_TIME);
+  private final CounterDataPoint recording = telemetry.labelValues("request");
+  private final CounterDataPoint scraping = telemetry.labelValues("scrape");
+  private final Histogram scrape = made.histogram(Metric.SCRAPE);
+  private final Counter scrapesShared = made.counter(Metric.SCRAPES_SHARED);
 
   /**
    * @param knownModel whether some replica serves a model; the others share one label value
    */
   public Metrics(Predicate<String> knownModel, String version, boolean agentAttached) {
     this.knownModel = knownModel;
-    Info.builder()
-        .name("switchboard_build_info")
-        .help("Version, and whether the OpenTelemetry agent is attached")
-        .labelNames("version", "agent")
-        .register(registry)
-        .setLabelValues(version, Boolean.toString(agentAttached));
-    JvmMetrics.builder().register(registry);
+    made.info(Metric.BUILD).setLabelValues(version, Boolean.toString(agentAttached));
+    JvmMetrics.builder().register(made.registry());
     queueGauges();
+    made.seen(
+        Metric.SLO_TARGET,
+        to -> targets.get().forEach((sloClass, share) -> to.call(share, sloClass)));
   }
 
   private void queueGauges() {
-    seen("queue_depth", "Requests that wait", Metrics::depths, "model", "band");
-    seen("queue_bytes", "Bytes of the requests that wait", each(s -> s.waitingBytes()), "model");
-    seen("admission_running", "Requests that hold a place", each(s -> s.running()), "model");
-    seen("admission_places", "Requests that may run at once", each(s -> s.places()), "model");
     seen(
-        "admission_drain_rate",
-        "Places that become free each second while all are held",
-        each(s -> s.drainPerSecond()),
-        "model");
-    seen(
-        "admission_wait_p90_ratio",
-        "Real over predicted wait that nine requests in ten stay below",
-        each(s -> s.waitP90Ratio()),
-        "model");
+        Metric.QUEUE_DEPTH,
+        (to, each) ->
+            each.getValue()
+                .waiting()
+                .forEach((band, n) -> to.call(n, each.getKey(), band.label())));
+    seen(Metric.QUEUE_BYTES, each(AdmissionQueue.Snapshot::waitingBytes));
+    seen(Metric.ADMISSION_RUNNING, each(AdmissionQueue.Snapshot::running));
+    seen(Metric.ADMISSION_PLACES, each(AdmissionQueue.Snapshot::places));
+    seen(Metric.ADMISSION_DRAIN_RATE, each(AdmissionQueue.Snapshot::drainPerSecond));
+    seen(Metric.ADMISSION_WAIT, each(AdmissionQueue.Snapshot::waitP90Ratio));
   }
 
   /** Gauges that are read from the queues at each scrape. */
   private void seen(
-      String name,
-      String help,
-      BiConsumer<GaugeWithCallback.Callback, Map.Entry<String, AdmissionQueue.Snapshot>> value,
-      String... labels) {
-    GaugeWithCallback.builder()
-        .name("switchboard_" + name)
-        .help(help)
-        .labelNames(labels)
-        .callback(to -> queues.get().entrySet().forEach(queue -> value.accept(to, queue)))
-        .register(registry);
-  }
-
-  private static void depths(
-      GaugeWithCallback.Callback to, Map.Entry<String, AdmissionQueue.Snapshot> queue) {
-    queue.getValue().waiting().forEach((band, n) -> to.call(n, queue.getKey(), band.label()));
+      Metric metric,
+      BiConsumer<GaugeWithCallback.Callback, Map.Entry<String, AdmissionQueue.Snapshot>> value) {
+    made.seen(metric, to -> queues.get().entrySet().forEach(each -> value.accept(to, each)));
   }
 
   private static BiConsumer<GaugeWithCallback.Callback, Map.Entry<String, AdmissionQueue.Snapshot>>
       each(ToDoubleFunction<AdmissionQueue.Snapshot> value) {
-    return (to, queue) -> to.call(value.applyAsDouble(queue.getValue()), queue.getKey());
+    return (to, each) -> to.call(value.applyAsDouble(each.getValue()), each.getKey());
+  }
+
+  private static Map<Story.Phase, DistributionDataPoint> phases(Histogram histogram) {
+    Map<Story.Phase, DistributionDataPoint> found = new EnumMap<>(Story.Phase.class);
+    for (Story.Phase each : Story.Phase.values()) {
+      found.put(each, histogram.labelValues(each.label()));
+    }
+    return found;
   }
 
   /** Where the state of the models' queues is read at each scrape. */
   public void queues(Supplier<Map<String, AdmissionQueue.Snapshot>> source) {
     queues = source;
+  }
+
+  /** Where the share that each service class promises is read at each scrape. */
+  public void targets(Supplier<Map<String, Double>> source) {
+    targets = source;
+  }
+
+  /** Reads what replicas say of their age and drains at each scrape; call it once. */
+  public void fleet(FleetGauges source) {
+    made.seen(Metric.REPLICA_REPORT_AGE, source::reportAges);
+    made.seen(Metric.DRAIN_TIME, source::drainTimes);
+    made.seen(Metric.DRAIN_REQUESTS, source::drainRequests);
   }
 
   /**
@@ -235,21 +172,29 @@ public final class Metrics {
    * @param verdict {@code admitted}, or why not
    */
   public void admission(String model, String sloClass, String verdict) {
-    admissions.labelValues(label(model), sloClass, verdict).inc();
+    series(model).ofClass(sloClass).admissions(verdict).inc();
   }
 
   public PrometheusRegistry registry() {
-    return registry;
+    return made.registry();
   }
 
   /** Gauge of the requests in flight for a model. */
   public GaugeDataPoint inFlight(String model) {
-    return inFlight.labelValues(label(model));
+    return series(model).inFlight;
   }
 
-  /** Histogram for the gaps between pieces of content; keep it for the whole stream. */
-  public DistributionDataPoint itl(String model) {
-    return itlByModel.computeIfAbsent(label(model), itl::labelValues);
+  /** Whether a request that begins now, and whose trace is recorded, shall be an exemplar. */
+  public boolean chooseExemplar(long nowNanos) {
+    return exemplars.take(nowNanos);
+  }
+
+  /** Takes the seconds between two pieces of content; keep it for the whole stream. */
+  public DoubleConsumer itl(String model, Labels exemplar) {
+    DistributionDataPoint point = series(model).itl;
+    return exemplar.isEmpty()
+        ? point::observe
+        : seconds -> point.observeWithExemplar(seconds, exemplar);
   }
 
   public void attempt(String replica, AttemptResult result) {
@@ -257,9 +202,9 @@ public final class Metrics {
   }
 
   /** A stream went on elsewhere after a pause. */
-  public void moved(String model, MoveCause cause, double pauseSeconds) {
+  public void moved(String model, MoveCause cause, double pauseSeconds, Labels exemplar) {
     moves.labelValues(label(model), cause.label(), "resumed").inc();
-    movePause.observe(pauseSeconds);
+    observe(movePause, (long) (pauseSeconds * 1e9), exemplar);
   }
 
   /** A stream could not go on elsewhere, or its client left before it did. */
@@ -278,7 +223,7 @@ public final class Metrics {
 
   /** A replica worked for a request whose answer came from another one. */
   public void wasted(String model, String cause, double tokens) {
-    wastedTokens.labelValues(label(model), cause).inc(tokens);
+    wasted.labelValues(label(model), cause).inc(tokens);
   }
 
   /** A client's connection was closed unread; {@code limit} says which one it was above. */
@@ -290,6 +235,11 @@ public final class Metrics {
     restarts.labelValues(replica).inc();
   }
 
+  /** A worker was proven for the first time since its process began. */
+  public void workerStarted(String replica, double seconds) {
+    workerStart.labelValues(replica).set(seconds);
+  }
+
   /** A replica went from one state to another; {@code from} is null when it is new. */
   public void replicaState(String replica, String model, @Nullable String from, String to) {
     if (from != null) {
@@ -299,27 +249,14 @@ public final class Metrics {
     replicaState.labelValues(replica, model, to).set(1);
   }
 
-  /**
-   * What a replica reported of itself. Its totals begin anew when it does; so what they grew by is
-   * added here, and a scrape sees counters that only grow.
-   */
+  /** What a replica reported of itself. */
   public void replicaLoad(String replica, ReplicaReport report) {
-    replicaSequences.labelValues(replica, "running").set(report.running());
-    replicaSequences.labelValues(replica, "waiting").set(report.waiting());
-    replicaKvBlocks.labelValues(replica, "free").set(report.kvBlocksFree());
-    replicaKvBlocks.labelValues(replica, "cached").set(report.kvBlocksCached());
-    replicaKvBlocks.labelValues(replica, "used").set(report.kvBlocksUsed());
-    ReplicaReport before = reports.put(replica, report);
-    ReplicaReport last = before == null ? ReplicaReport.NONE : before;
-    long hits = growth(last.prefixHitTokens(), report.prefixHitTokens());
-    long lookups = growth(last.prefixLookupTokens(), report.prefixLookupTokens());
-    replicaPrefixTokens.labelValues(replica, "hit").inc(hits);
-    replicaPrefixTokens.labelValues(replica, "miss").inc(Math.max(0, lookups - hits));
-    replicaEvictions.labelValues(replica).inc(growth(last.kvEvictions(), report.kvEvictions()));
+    replicas.report(replica, report);
   }
 
-  private static long growth(long before, long now) {
-    return Math.max(0, now < before ? now : now - before);
+  /** A replica's process ended, or is about to. */
+  public void replicaGone(String replica) {
+    replicas.gone(replica);
   }
 
   public GaugeDataPoint replicaInFlight(String replica) {
@@ -343,16 +280,19 @@ public final class Metrics {
     sharedLimitFailures.inc();
   }
 
-  /** Counts what is special about a decision. */
+  /** Counts a decision, and what is special about it. */
   public void decided(Decision decision) {
+    String model = label(decision.model());
+    String chosen = decision.chosen();
+    decisions.labelValues(model, decision.policy(), chosen == null ? "none" : chosen).inc();
     Decision.Fallback fallback = decision.fallback();
     if (fallback != null) {
-      fallbacks.labelValues(fallback.from(), fallback.to(), fallback.reason()).inc();
+      fallbacks.labelValues(label(fallback.from()), label(fallback.to()), fallback.reason()).inc();
     }
     Decision.Shadow shadow = decision.shadow();
     if (shadow != null) {
-      boolean agrees = Objects.equals(shadow.chosen(), decision.chosen());
-      shadows.labelValues(decision.model(), shadow.policy(), Boolean.toString(agrees)).inc();
+      boolean agrees = Objects.equals(shadow.chosen(), chosen);
+      shadows.labelValues(model, shadow.policy(), Boolean.toString(agrees)).inc();
     }
   }
 
@@ -362,12 +302,17 @@ public final class Metrics {
    * @param ttftMs measured; NaN where there is none, as {@code tpotMs}
    */
   public void predicted(
-      String model, Prediction prediction, double ttftMs, double tpotMs, double regretMs) {
+      String model,
+      Prediction prediction,
+      double ttftMs,
+      double tpotMs,
+      double regretMs,
+      Labels exemplar) {
     String known = label(model);
     predicted(known, "ttft", prediction.ttftMs(), prediction.ttftP90Ms(), ttftMs);
     predicted(known, "tpot", prediction.tpotMs(), prediction.tpotP90Ms(), tpotMs);
     if (ttftMs > 0) {
-      regret.labelValues(known).observe(regretMs / 1e3);
+      observe(series(model).regret, (long) (regretMs * 1e6), exemplar);
     }
   }
 
@@ -378,45 +323,83 @@ public final class Metrics {
     }
   }
 
+  /** Where an event loop of a listener tells how late its timer came, in seconds. */
+  public DoubleConsumer eventLoopLag(String listener) {
+    return lag.labelValues(listener)::observe;
+  }
+
   public void scraped(double seconds) {
     scrape.observe(seconds);
+    scraping.inc(seconds);
+  }
+
+  /** A scrape got what was being made for another. */
+  public void scrapeShared() {
+    scrapesShared.inc();
+  }
+
+  /** How long the recording of a finished request took, spans included. */
+  public void recorded(long nanos) {
+    recording.inc(Math.max(0, nanos) / 1e9);
   }
 
   /** Counts a request that never reached an upstream or a record, such as a malformed one. */
   public void refused(String endpoint, Outcome outcome) {
-    requests.labelValues(OTHER, endpoint, outcome.label()).inc();
+    series(OTHER).endpoint(endpoint).requests(outcome).inc();
   }
 
-  /** Counts a finished request. */
-  public void finished(FlightRecord record, Story story, @Nullable String spanId) {
-    String model = label(record.model());
-    Labels exemplar = exemplar(record.traceId(), spanId);
-    requests.labelValues(model, record.endpoint(), record.outcome().label()).inc();
-    observe(requestSeconds.labelValues(model, record.endpoint()), record.wallNanos(), exemplar);
-    observe(ttft.labelValues(model), record.ttftNanos(), exemplar);
-    observe(tpot.labelValues(model), record.tpotNanos(), exemplar);
+  /**
+   * Counts a finished request.
+   *
+   * @param exemplar its trace, or nothing
+   */
+  public void finished(FlightRecord record, Story story, Slo slo, Labels exemplar) {
+    ModelSeries model = series(record.model());
+    ModelSeries.OfEndpoint endpoint = model.endpoint(record.endpoint());
+    endpoint.requests(record.outcome()).inc();
+    observe(endpoint.seconds, record.wallNanos(), exemplar);
+    observe(model.ttft, record.ttftNanos(), exemplar);
+    observe(model.tpot, record.tpotNanos(), exemplar);
     for (Story.Segment segment : story.segments()) {
-      phase.labelValues(segment.phase().label()).observe(segment.nanos() / 1e9);
+      observe(
+          Objects.requireNonNull(phases.get(segment.phase())), segment.nanos(), exemplar);
     }
     if (record.decision() != null) {
-      observe(
-          queue.labelValues(model, record.sloClass()), story.nanos(Story.Phase.QUEUE), exemplar);
+      DistributionDataPoint waited = model.ofClass(record.sloClass()).queue;
+      observe(waited, story.nanos(Story.Phase.QUEUE), exemplar);
       observe(route, story.nanos(Story.Phase.ROUTE), exemplar);
-      observe(unexplained.labelValues(model), story.nanos(Story.Phase.UNEXPLAINED), exemplar);
+      observe(model.unexplained, story.nanos(Story.Phase.UNEXPLAINED), exemplar);
     }
-    clientStall.labelValues(model).inc(story.clientStallNanos() / 1e9);
-    countTokens(model, record.usage());
-    record.timelines().forEach(timeline -> countStages(model, timeline));
+    if (story.clientStallNanos() > 0) {
+      model.clientStall.inc(story.clientStallNanos() / 1e9);
+    }
+    countObjectives(model, record, slo);
+    countTokens(model, record);
+    record.timelines().forEach(timeline -> countStages(label(record.model()), timeline));
   }
 
-  private void countTokens(String model, Usage usage) {
+  private static void countObjectives(ModelSeries model, FlightRecord record, Slo slo) {
+    for (Objective objective : Objective.values()) {
+      Kept kept = SloVerdict.of(objective, record, slo);
+      if (kept != Kept.NONE) {
+        model.ofClass(slo.name()).kept(objective, kept == Kept.MET);
+      }
+    }
+  }
+
+  private static void countTokens(ModelSeries model, FlightRecord record) {
+    Usage usage = record.usage();
     if (usage.promptTokens() >= 0) {
       int cached = Math.clamp(usage.cachedTokens(), 0, usage.promptTokens());
-      tokens.labelValues(model, "prompt", "hit").inc(cached);
-      tokens.labelValues(model, "prompt", "miss").inc(usage.promptTokens() - cached);
+      model.promptHit.inc(cached);
+      model.promptMiss.inc(usage.promptTokens() - cached);
     }
     if (usage.completionTokens() >= 0) {
-      tokens.labelValues(model, "completion", "none").inc(usage.completionTokens());
+      model.completion.inc(usage.completionTokens());
+    }
+    int made = Math.max(usage.completionTokens(), record.contentEvents());
+    if (record.outcome() != Outcome.OK && made > 0) {
+      model.wasted(record.outcome()).inc(made);
     }
   }
 
@@ -430,6 +413,13 @@ public final class Metrics {
   }
 
   private void countLane(String model, RequestTimeline.Lane lane) {
+    // A foreign replica could report anything.
+    if (lane.stage() < 0
+        || lane.stage() >= MOST_LANES
+        || lane.rank() < 0
+        || lane.rank() >= MOST_LANES) {
+      return;
+    }
     String stageLabel = Integer.toString(lane.stage());
     String rankLabel = Integer.toString(lane.rank());
     add(model, stageLabel, rankLabel, "compute", lane.computeNanos());
@@ -441,11 +431,13 @@ public final class Metrics {
   }
 
   private void add(String model, String stageLabel, String rankLabel, String kind, long nanos) {
-    // A foreign replica could report anything; the engine has at most 16 stages of 16 ranks.
-    if (nanos > 0 && stageLabel.length() <= 2 && rankLabel.length() <= 2) {
-      CounterDataPoint point = stage.labelValues(model, stageLabel, rankLabel, kind);
-      point.inc(nanos / 1e9);
+    if (nanos > 0) {
+      stage.labelValues(model, stageLabel, rankLabel, kind).inc(nanos / 1e9);
     }
+  }
+
+  private ModelSeries series(String model) {
+    return models.computeIfAbsent(label(model), known -> new ModelSeries(known, this));
   }
 
   private String label(String model) {
@@ -461,58 +453,5 @@ public final class Metrics {
     } else {
       histogram.observeWithExemplar(nanos / 1e9, exemplar);
     }
-  }
-
-  private static Labels exemplar(@Nullable String traceId, @Nullable String spanId) {
-    return traceId == null || spanId == null
-        ? Labels.EMPTY
-        : Labels.of("trace_id", traceId, "span_id", spanId);
-  }
-
-  private Counter counter(String name, String help, String... labels) {
-    return Counter.builder()
-        .name("switchboard_" + name + "_total")
-        .help(help)
-        .labelNames(labels)
-        .register(registry);
-  }
-
-  private Counter secondsCounter(String name, String help, String... labels) {
-    return Counter.builder()
-        .name("switchboard_" + name + "_seconds_total")
-        .unit(Unit.SECONDS)
-        .help(help)
-        .labelNames(labels)
-        .register(registry);
-  }
-
-  private Gauge gauge(String name, String help, String... labels) {
-    return Gauge.builder()
-        .name("switchboard_" + name)
-        .help(help)
-        .labelNames(labels)
-        .register(registry);
-  }
-
-  private Histogram ratioHistogram(String name, String help, String... labels) {
-    return Histogram.builder()
-        .name("switchboard_" + name + "_ratio")
-        .unit(Unit.RATIO)
-        .help(help)
-        .labelNames(labels)
-        .classicOnly()
-        .classicUpperBounds(RATIO_BUCKETS)
-        .register(registry);
-  }
-
-  private Histogram histogram(String name, String help, double[] buckets, String... labels) {
-    return Histogram.builder()
-        .name("switchboard_" + name + "_seconds")
-        .unit(Unit.SECONDS)
-        .help(help)
-        .labelNames(labels)
-        .classicOnly()
-        .classicUpperBounds(buckets)
-        .register(registry);
   }
 }

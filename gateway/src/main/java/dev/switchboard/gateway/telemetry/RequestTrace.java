@@ -21,8 +21,10 @@ import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
+import io.prometheus.metrics.model.snapshots.Labels;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,6 +38,7 @@ import org.jspecify.annotations.Nullable;
 public final class RequestTrace {
   private final Tracer tracer;
   private final Context parent;
+  private final Labels exemplar;
 
   /** Of the attempt that serves, or served last. */
   private Context attemptContext;
@@ -44,10 +47,12 @@ public final class RequestTrace {
 
   /**
    * @param parent holds the agent's SERVER span
+   * @param chosen asked, where the trace is recorded, whether it shall be an exemplar
    */
-  public RequestTrace(Tracer tracer, Context parent) {
+  public RequestTrace(Tracer tracer, Context parent, BooleanSupplier chosen) {
     this.tracer = tracer;
     this.parent = parent;
+    this.exemplar = exemplar(Span.fromContext(parent), chosen);
     this.attemptContext = parent;
   }
 
@@ -57,10 +62,19 @@ public final class RequestTrace {
     return context.isValid() ? context.getTraceId() : null;
   }
 
-  /** Span id of the SERVER span; null when nobody traces. */
-  public @Nullable String spanId() {
-    SpanContext context = Span.fromContext(parent).getSpanContext();
-    return context.isValid() ? context.getSpanId() : null;
+  /** The attribute by which a sampler knows a trace that a metric points to. */
+  private static Labels exemplar(Span server, BooleanSupplier chosen) {
+    SpanContext context = server.getSpanContext();
+    if (!context.isSampled() || !chosen.getAsBoolean()) {
+      return Labels.EMPTY;
+    }
+    server.setAttribute("switchboard.exemplar", true);
+    return Labels.of("trace_id", context.getTraceId(), "span_id", context.getSpanId());
+  }
+
+  /** What the metrics of this request point to; empty when it was not chosen. */
+  public Labels exemplar() {
+    return exemplar;
   }
 
   /**

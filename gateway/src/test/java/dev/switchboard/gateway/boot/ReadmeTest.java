@@ -10,9 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.KebabCaseStrategy;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.flight.Story;
-import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.openai.ApiError;
-import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Method;
@@ -39,7 +37,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import picocli.CommandLine.Option;
 
-/** Holds README.md to the code: keys with their defaults and ranges, flags, metrics, errors. */
+/** Holds README.md to the code: keys with their defaults and ranges, flags, errors. */
 class ReadmeTest {
   private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
   private static final String README = read(HOME.resolve("gateway/README.md"));
@@ -106,23 +104,6 @@ class ReadmeTest {
 
     assertFalse(flags.isEmpty());
     assertNamed(flags);
-  }
-
-  @Test
-  void everyMetricHasARow() {
-    Set<String> metrics = new TreeSet<>();
-    for (MetricSnapshot snapshot : new Metrics(model -> true, "1", false).registry().scrape()) {
-      String name = snapshot.getMetadata().getPrometheusName();
-      if (name.startsWith("switchboard_")) {
-        metrics.add(name);
-      }
-    }
-    Set<String> documented =
-        found("\\| `(switchboard_\\w+)` \\|", README).stream()
-            .map(name -> name.replaceFirst("_(total|info)$", ""))
-            .collect(Collectors.toCollection(TreeSet::new));
-
-    assertEquals(metrics, documented);
   }
 
   @Test

@@ -1,0 +1,564 @@
+package dev.switchboard.gateway.telemetry;
+
+import static dev.switchboard.gateway.telemetry.Label.AGENT;
+import static dev.switchboard.gateway.telemetry.Label.AGREES;
+import static dev.switchboard.gateway.telemetry.Label.BAND;
+import static dev.switchboard.gateway.telemetry.Label.CACHE;
+import static dev.switchboard.gateway.telemetry.Label.CAUSE;
+import static dev.switchboard.gateway.telemetry.Label.CLASS;
+import static dev.switchboard.gateway.telemetry.Label.DIRECTION;
+import static dev.switchboard.gateway.telemetry.Label.ENDPOINT;
+import static dev.switchboard.gateway.telemetry.Label.FATE;
+import static dev.switchboard.gateway.telemetry.Label.FROM;
+import static dev.switchboard.gateway.telemetry.Label.KIND;
+import static dev.switchboard.gateway.telemetry.Label.LIMIT;
+import static dev.switchboard.gateway.telemetry.Label.LISTENER;
+import static dev.switchboard.gateway.telemetry.Label.MODEL;
+import static dev.switchboard.gateway.telemetry.Label.OBJECTIVE;
+import static dev.switchboard.gateway.telemetry.Label.OUTCOME;
+import static dev.switchboard.gateway.telemetry.Label.PART;
+import static dev.switchboard.gateway.telemetry.Label.PHASE;
+import static dev.switchboard.gateway.telemetry.Label.POLICY;
+import static dev.switchboard.gateway.telemetry.Label.RANK;
+import static dev.switchboard.gateway.telemetry.Label.REASON;
+import static dev.switchboard.gateway.telemetry.Label.REPLICA;
+import static dev.switchboard.gateway.telemetry.Label.RESULT;
+import static dev.switchboard.gateway.telemetry.Label.STAGE;
+import static dev.switchboard.gateway.telemetry.Label.STATE;
+import static dev.switchboard.gateway.telemetry.Label.TO;
+import static dev.switchboard.gateway.telemetry.Label.VERDICT;
+import static dev.switchboard.gateway.telemetry.Label.VERSION;
+import static dev.switchboard.gateway.telemetry.Label.WITHIN;
+import static dev.switchboard.gateway.telemetry.Metric.In.BYTES;
+import static dev.switchboard.gateway.telemetry.Metric.In.COUNT;
+import static dev.switchboard.gateway.telemetry.Metric.In.RATIO;
+import static dev.switchboard.gateway.telemetry.Metric.In.SECONDS;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Every metric of the gateway. Nothing else makes a series, and the reference page, the dashboards
+ * and the rules are held to this list.
+ */
+public enum Metric {
+  // ---- requests
+  REQUESTS(
+      Type.COUNTER, "requests_total", COUNT, "requests that ended", MODEL, ENDPOINT, OUTCOME),
+  REQUESTS_IN_FLIGHT(Type.GAUGE, "requests_in_flight", COUNT, "requests now", MODEL),
+  REQUEST(
+      Buckets.REQUEST,
+      "request_seconds",
+      SECONDS,
+      "wall time, head to last byte",
+      MODEL,
+      ENDPOINT),
+  TTFT(Buckets.TTFT, "ttft_seconds", SECONDS, "time to first token, seen by the gateway", MODEL),
+  TPOT(
+      Buckets.TOKEN, "tpot_seconds", SECONDS, "mean time per output token after the first", MODEL),
+  ITL(Buckets.TOKEN, "itl_seconds", SECONDS, "time between two pieces of content", MODEL),
+  PHASE_TIME(
+      Buckets.PHASE, "phase_seconds", SECONDS, "a request's time in each phase", PHASE),
+  UNEXPLAINED(
+      Buckets.SHORT,
+      "unexplained_seconds",
+      SECONDS,
+      "wall time that no phase accounts for",
+      MODEL),
+  TOKENS(
+      Type.COUNTER,
+      "tokens_total",
+      COUNT,
+      "tokens read (prefix `hit` or `miss`) and generated",
+      MODEL,
+      DIRECTION,
+      CACHE),
+  WASTED_TOKENS(
+      Type.COUNTER,
+      "wasted_tokens_total",
+      COUNT,
+      "tokens computed for nobody: generated for answers that did not end well, by outcome; or of the"
+          + " prompt, estimated, at a replica that was outrun (`hedge`)",
+      MODEL,
+      CAUSE),
+  CLIENT_STALL(
+      Type.COUNTER,
+      "client_stall_seconds_total",
+      SECONDS,
+      "time that upstreams were paused for slow readers",
+      MODEL),
+  STAGE_TIME(
+      Type.COUNTER,
+      "stage_seconds_total",
+      SECONDS,
+      "time of stages and ranks over finished requests: `compute`, `all_reduce_wait`,"
+          + " `receive_wait`, `send`, `sample`, `copy`",
+      MODEL,
+      STAGE,
+      RANK,
+      KIND),
+
+  // ---- objectives
+  SLO_REQUESTS(
+      Type.COUNTER,
+      "slo_requests_total",
+      COUNT,
+      "requests that had an objective, by whether it was `met` or `missed`; a request that its"
+          + " client spoilt, or a limit of its tenant refused, has none",
+      MODEL,
+      CLASS,
+      OBJECTIVE,
+      RESULT),
+  SLO_TARGET(
+      Type.GAUGE,
+      "slo_target_ratio",
+      RATIO,
+      "share of a class's requests that must meet their objectives",
+      CLASS),
+
+  // ---- admission
+  QUEUE(
+      Buckets.SHORT,
+      "queue_seconds",
+      SECONDS,
+      "time in admission before routing, by service class",
+      MODEL,
+      CLASS),
+  QUEUE_DEPTH(Type.GAUGE, "queue_depth", COUNT, "requests that wait", MODEL, BAND),
+  QUEUE_BYTES(Type.GAUGE, "queue_bytes", BYTES, "bytes of the bodies that wait", MODEL),
+  ADMISSIONS(
+      Type.COUNTER,
+      "admissions_total",
+      COUNT,
+      "`admitted`, or the [reason](README.md#admission) why not",
+      MODEL,
+      CLASS,
+      VERDICT),
+  ADMISSION_RUNNING(
+      Type.GAUGE, "admission_running", COUNT, "requests that hold a place", MODEL),
+  ADMISSION_PLACES(
+      Type.GAUGE,
+      "admission_places",
+      COUNT,
+      "requests that may run at once: the limits of the ready replicas together",
+      MODEL),
+  ADMISSION_DRAIN_RATE(
+      Type.GAUGE,
+      "admission_drain_rate",
+      COUNT,
+      "places that become free each second while all are held",
+      MODEL),
+  ADMISSION_WAIT(
+      Type.GAUGE,
+      "admission_wait_p90_ratio",
+      RATIO,
+      "real over predicted wait that nine requests in ten stay below",
+      MODEL),
+  CONNECTIONS_REFUSED(
+      Type.COUNTER,
+      "connections_refused_total",
+      COUNT,
+      "client connections closed unread: too many in all (`total`) or of one address (`client`)",
+      LIMIT),
+  SHARED_LIMIT_FAILURES(
+      Type.COUNTER,
+      "shared_limit_failures_total",
+      COUNT,
+      "requests for which the shared limits did not answer, so that they went on without"),
+
+  // ---- routing
+  ROUTE(Buckets.SHORT, "route_seconds", SECONDS, "time to choose a replica"),
+  ROUTE_DECISIONS(
+      Type.COUNTER,
+      "route_decisions_total",
+      COUNT,
+      "decisions, by who was chosen",
+      MODEL,
+      POLICY,
+      REPLICA),
+  ROUTE_REGRET(
+      Buckets.SHORT,
+      "route_regret_seconds",
+      SECONDS,
+      "how much sooner another replica was predicted to give the first token than the chosen one"
+          + " did",
+      MODEL),
+  PREDICTION_ERROR(
+      Buckets.RATIO,
+      "prediction_error_ratio",
+      RATIO,
+      "difference of predicted and measured `ttft` or `tpot` of a finished request, over the"
+          + " measured",
+      MODEL,
+      KIND),
+  PREDICTIONS(
+      Type.COUNTER,
+      "predictions_total",
+      COUNT,
+      "predictions, by whether the measured time was within the predicted ninth decile: nine of"
+          + " ten should be",
+      MODEL,
+      KIND,
+      WITHIN),
+  FALLBACKS(
+      Type.COUNTER,
+      "fallbacks_total",
+      COUNT,
+      "decisions for a model that stands in",
+      FROM,
+      TO,
+      REASON),
+  SHADOW_DECISIONS(
+      Type.COUNTER,
+      "shadow_decisions_total",
+      COUNT,
+      "decisions of a shadow, by whether it chose the same replica",
+      MODEL,
+      POLICY,
+      AGREES),
+
+  // ---- attempts
+  UPSTREAM_ATTEMPTS(
+      Type.COUNTER,
+      "upstream_attempts_total",
+      COUNT,
+      "attempts at replicas, `served`, `failed`, `moved` (the stream left a drained worker), `outrun`"
+          + " (a second replica answered first), `shed`"
+          + " (answered 429) or `abandoned` (the client left or did not read, or no connection was"
+          + " free)",
+      REPLICA,
+      RESULT),
+  MIGRATIONS(
+      Type.COUNTER,
+      "migrations_total",
+      COUNT,
+      "streams that had to go on elsewhere because the worker `died`, was `broken`, `silent`,"
+          + " `failed` or `drained`: `resumed`, `broken`, or `abandoned` by their client meanwhile",
+      MODEL,
+      CAUSE,
+      RESULT),
+  MIGRATION_PAUSE(
+      Buckets.TTFT,
+      "migration_pause_seconds",
+      SECONDS,
+      "from the cut of a moved stream to its next bytes"),
+  RETRIES_DENIED(
+      Type.COUNTER, "retries_denied_total", COUNT, "retries that the budget refused", MODEL),
+  HEDGES(
+      Type.COUNTER,
+      "hedges_total",
+      COUNT,
+      "requests whose first token was late: the second replica `won`, `lost` or was `broken`, or"
+          + " both were `abandoned`; or there was none, for `no_budget`, `no_replica`, `overloaded`"
+          + " or `draining`",
+      MODEL,
+      RESULT),
+
+  // ---- replicas
+  REPLICA_STATE(
+      Type.GAUGE, "replica_state", COUNT, "1 for the state it is in", REPLICA, MODEL, STATE),
+  REPLICA_TRANSITIONS(
+      Type.COUNTER, "replica_transitions_total", COUNT, "state changes", FROM, TO),
+  REPLICA_IN_FLIGHT(
+      Type.GAUGE, "replica_in_flight", COUNT, "requests of this gateway there", REPLICA),
+  REPLICA_SEQUENCES(
+      Type.GAUGE,
+      "replica_sequences",
+      COUNT,
+      "`running` and `waiting` sequences, as the replica reports them",
+      REPLICA,
+      STATE),
+  REPLICA_KV_BLOCKS(
+      Type.GAUGE,
+      "replica_kv_blocks",
+      COUNT,
+      "`free`, `cached` and `used` KV blocks, as the replica reports them",
+      REPLICA,
+      STATE),
+  REPLICA_KV_EVICTIONS(
+      Type.COUNTER,
+      "replica_kv_evictions_total",
+      COUNT,
+      "cached KV blocks that the replica took back",
+      REPLICA),
+  REPLICA_PREEMPTIONS(
+      Type.COUNTER,
+      "replica_preemptions_total",
+      COUNT,
+      "sequences that the replica put back for want of KV blocks",
+      REPLICA),
+  REPLICA_PREFIX_TOKENS(
+      Type.COUNTER,
+      "replica_prefix_tokens_total",
+      COUNT,
+      "prompt tokens that the replica looked up in its prefix cache, `hit` or `miss`",
+      REPLICA,
+      RESULT),
+  REPLICA_TOKENS(
+      Type.COUNTER,
+      "replica_tokens_total",
+      COUNT,
+      "tokens that the replica computed and generated, canaries included",
+      REPLICA,
+      DIRECTION),
+  REPLICA_STEPS(
+      Type.COUNTER, "replica_steps_total", COUNT, "steps of the replica's engine", REPLICA),
+  REPLICA_MEMORY(
+      Type.GAUGE,
+      "replica_memory_bytes",
+      BYTES,
+      "what the replica's engine holds: `weights`, `kv`, `scratch`",
+      REPLICA,
+      KIND),
+  REPLICA_REPORT_AGE(
+      Type.GAUGE,
+      "replica_report_age_seconds",
+      SECONDS,
+      "time since a replica last told its state",
+      REPLICA),
+  WORKER_START(
+      Type.GAUGE,
+      "worker_start_seconds",
+      SECONDS,
+      "from the worker's last start to ready, the model's load in it",
+      REPLICA),
+  WORKER_RESTARTS(Type.COUNTER, "worker_restarts_total", COUNT, "restarts", REPLICA),
+
+  // ---- ranks
+  RANK_HEARTBEAT_AGE(
+      Type.GAUGE,
+      "rank_heartbeat_age_seconds",
+      SECONDS,
+      "time since a rank finished its last step; grows while the engine is idle",
+      REPLICA,
+      STAGE,
+      RANK),
+  RANK_STEP_AGE(
+      Type.GAUGE,
+      "rank_step_age_seconds",
+      SECONDS,
+      "how long a rank has been at its present step; 0 while it has none",
+      REPLICA,
+      STAGE,
+      RANK),
+  RANK_SCORE(
+      Type.GAUGE,
+      "rank_score_ratio",
+      RATIO,
+      "a rank's median step over that of the fastest rank of its stage",
+      REPLICA,
+      STAGE,
+      RANK),
+  RANK_STRAGGLER(
+      Type.GAUGE,
+      "rank_straggler",
+      COUNT,
+      "1 while a rank is named for holding up its stage",
+      REPLICA,
+      STAGE,
+      RANK),
+  RANK_LATE(
+      Type.COUNTER,
+      "rank_late_seconds_total",
+      SECONDS,
+      "time that the other ranks of the stage waited for this one to arrive",
+      REPLICA,
+      STAGE,
+      RANK),
+  RANK_WAITED(
+      Type.COUNTER,
+      "rank_waited_seconds_total",
+      SECONDS,
+      "time that a rank waited for the others of its stage",
+      REPLICA,
+      STAGE,
+      RANK),
+  RANK_TIME(
+      Type.COUNTER,
+      "rank_seconds_total",
+      SECONDS,
+      "time of a rank in the steps of its engine: `compute`, `all_reduce_wait`, `receive_wait`,"
+          + " `send`, `sample`, `copy`, each step once",
+      REPLICA,
+      STAGE,
+      RANK,
+      KIND),
+  RANK_STEPS(
+      Type.COUNTER,
+      "rank_steps_total",
+      COUNT,
+      "steps in which a rank worked",
+      REPLICA,
+      STAGE,
+      RANK),
+  RANK_BYTES(
+      Type.COUNTER,
+      "rank_bytes_total",
+      BYTES,
+      "bytes that a rank read to compute, and moved to others",
+      REPLICA,
+      STAGE,
+      RANK),
+
+  // ---- drains
+  DRAIN_TIME(
+      Type.GAUGE,
+      "drain_seconds",
+      SECONDS,
+      "how long a replica's running drain takes so far, or its last one took",
+      REPLICA),
+  DRAIN_REQUESTS(
+      Type.GAUGE,
+      "drain_requests",
+      COUNT,
+      "requests of a replica's running or last drain, by what became of them",
+      REPLICA,
+      FATE),
+
+  // ---- the gateway itself
+  EVENT_LOOP_LAG(
+      Buckets.SHORT,
+      "event_loop_lag_seconds",
+      SECONDS,
+      "how late a timer of an event loop came",
+      LISTENER),
+  TELEMETRY_TIME(
+      Type.COUNTER,
+      "telemetry_seconds_total",
+      SECONDS,
+      "time spent on recording finished requests and on scrapes",
+      PART),
+  SCRAPE(Buckets.SHORT, "scrape_seconds", SECONDS, "time to answer the scrape before this one"),
+  SCRAPES_SHARED(
+      Type.COUNTER,
+      "scrapes_shared_total",
+      COUNT,
+      "scrapes that were answered with another's bytes, because they came while it was made"),
+  STORE_UP(
+      Type.GAUGE, "store_up", COUNT, "1 while the store's database can be reached"),
+  AUDIT_LOST(
+      Type.COUNTER,
+      "audit_lost_total",
+      COUNT,
+      "audit entries thrown away since too many waited for the store"),
+  CONFIG_RELOADS(
+      Type.COUNTER,
+      "config_reloads_total",
+      COUNT,
+      "attempts to reload the configuration: `done`, `invalid`, `needs_restart`",
+      RESULT),
+  BUILD(
+      Type.INFO,
+      "build_info",
+      COUNT,
+      "1; whether the OpenTelemetry agent is attached",
+      VERSION,
+      AGENT);
+
+  /** What a series says. */
+  public enum Type {
+    COUNTER,
+    GAUGE,
+    HISTOGRAM,
+    INFO
+  }
+
+  /** What it is counted in; the name ends in it. */
+  public enum In {
+    COUNT,
+    SECONDS,
+    BYTES,
+    RATIO
+  }
+
+  /** Upper bounds of a histogram's classic buckets. */
+  public enum Buckets {
+    TTFT(
+        0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5,
+        10),
+    /** Real-time models run far below the 10 ms at which other gateways' buckets start. */
+    TOKEN(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5),
+    REQUEST(
+        0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96,
+        81.92),
+    /** From microseconds, as routing takes, to minutes, as decoding may. */
+    PHASE(
+        0.00001, 0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+        10, 30, 60),
+    SHORT(
+        0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1,
+        5),
+    RATIO(0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10);
+
+    @SuppressWarnings("ImmutableEnumChecker") // never given away
+    private final double[] bounds;
+
+    Buckets(double... bounds) {
+      this.bounds = bounds;
+    }
+
+    /** Ascending; the last, infinity, is left out. */
+    public double[] bounds() {
+      return bounds.clone();
+    }
+  }
+
+  private static final String PREFIX = "switchboard_";
+
+  private final Type type;
+  private final String word;
+  private final In unit;
+  private final String help;
+  private final @Nullable Buckets buckets;
+  @SuppressWarnings("ImmutableEnumChecker") // List.of
+  private final List<Label> labels;
+
+  Metric(Type type, String word, In unit, String help, Label... labels) {
+    this(type, word, unit, help, null, labels);
+  }
+
+  Metric(Buckets buckets, String word, In unit, String help, Label... labels) {
+    this(Type.HISTOGRAM, word, unit, help, buckets, labels);
+  }
+
+  Metric(
+      Type type, String word, In unit, String help, @Nullable Buckets buckets, Label... labels) {
+    this.type = type;
+    this.word = PREFIX + word;
+    this.unit = unit;
+    this.help = help;
+    this.buckets = buckets;
+    this.labels = List.of(labels);
+  }
+
+  public Type type() {
+    return type;
+  }
+
+  /** The name of its series; those of a histogram have a further ending. */
+  public String word() {
+    return word;
+  }
+
+  public In unit() {
+    return unit;
+  }
+
+  public String help() {
+    return help;
+  }
+
+  /** Of a histogram; else null. */
+  public @Nullable Buckets buckets() {
+    return buckets;
+  }
+
+  public List<Label> labels() {
+    return labels;
+  }
+
+  /** Whether it is a time that a request or a part of it took: such a one has exemplars. */
+  public boolean latency() {
+    return buckets != null && unit == In.SECONDS && this != EVENT_LOOP_LAG && this != SCRAPE;
+  }
+}

@@ -1,0 +1,125 @@
+package dev.switchboard.gateway.telemetry;
+
+import dev.switchboard.gateway.flight.Outcome;
+import io.prometheus.metrics.core.datapoints.CounterDataPoint;
+import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
+import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+
+/**
+ * The series of one model, found once: a request then records without looking up labels. There is
+ * one for each served model and one for all others. Safe on any thread.
+ */
+final class ModelSeries {
+  final GaugeDataPoint inFlight;
+  final DistributionDataPoint ttft;
+  final DistributionDataPoint tpot;
+  final DistributionDataPoint itl;
+  final DistributionDataPoint unexplained;
+  final DistributionDataPoint regret;
+  final CounterDataPoint clientStall;
+  final CounterDataPoint promptHit;
+  final CounterDataPoint promptMiss;
+  final CounterDataPoint completion;
+  private final String model;
+  private final Metrics metrics;
+  private final ByOutcome wasted;
+  private final Map<String, OfEndpoint> endpoints = new ConcurrentHashMap<>();
+  private final Map<String, OfClass> classes = new ConcurrentHashMap<>();
+
+  ModelSeries(String model, Metrics metrics) {
+    this.model = model;
+    this.metrics = metrics;
+    inFlight = metrics.inFlight.labelValues(model);
+    ttft = metrics.ttft.labelValues(model);
+    tpot = metrics.tpot.labelValues(model);
+    itl = metrics.itl.labelValues(model);
+    unexplained = metrics.unexplained.labelValues(model);
+    regret = metrics.regret.labelValues(model);
+    clientStall = metrics.clientStall.labelValues(model);
+    promptHit = metrics.tokens.labelValues(model, "prompt", "hit");
+    promptMiss = metrics.tokens.labelValues(model, "prompt", "miss");
+    completion = metrics.tokens.labelValues(model, "completion", "none");
+    wasted = new ByOutcome(outcome -> metrics.wasted.labelValues(model, outcome.label()));
+  }
+
+  OfEndpoint endpoint(String endpoint) {
+    return endpoints.computeIfAbsent(endpoint, OfEndpoint::new);
+  }
+
+  OfClass ofClass(String sloClass) {
+    return classes.computeIfAbsent(sloClass, OfClass::new);
+  }
+
+  /** Of tokens for an answer that did not end well. */
+  CounterDataPoint wasted(Outcome outcome) {
+    return wasted.of(outcome);
+  }
+
+  /** The requests of one operation. */
+  final class OfEndpoint {
+    final DistributionDataPoint seconds;
+    private final ByOutcome outcomes;
+
+    OfEndpoint(String endpoint) {
+      seconds = metrics.requestSeconds.labelValues(model, endpoint);
+      outcomes =
+          new ByOutcome(outcome -> metrics.requests.labelValues(model, endpoint, outcome.label()));
+    }
+
+    CounterDataPoint requests(Outcome outcome) {
+      return outcomes.of(outcome);
+    }
+  }
+
+  /** The requests of one service class. */
+  final class OfClass {
+    final DistributionDataPoint queue;
+    private final String name;
+    private final Map<String, CounterDataPoint> admissions = new ConcurrentHashMap<>();
+    private final Map<SloVerdict.Objective, Kept> kept = new ConcurrentHashMap<>();
+
+    OfClass(String name) {
+      this.name = name;
+      queue = metrics.queue.labelValues(model, name);
+    }
+
+    CounterDataPoint admissions(String verdict) {
+      return admissions.computeIfAbsent(
+          verdict, word -> metrics.admissions.labelValues(model, name, word));
+    }
+
+    /** Counts whether an objective was met. */
+    void kept(SloVerdict.Objective objective, boolean met) {
+      Kept counts = kept.computeIfAbsent(objective, key -> new Kept(model, name, key));
+      (met ? counts.met : counts.missed).inc();
+    }
+  }
+
+  /** Both of an objective, so that a share can be told from the first request on. */
+  private final class Kept {
+    final CounterDataPoint met;
+    final CounterDataPoint missed;
+
+    Kept(String model, String sloClass, SloVerdict.Objective objective) {
+      met = metrics.sloRequests.labelValues(model, sloClass, objective.label(), "met");
+      missed = metrics.sloRequests.labelValues(model, sloClass, objective.label(), "missed");
+    }
+  }
+
+  /** A series for each outcome that occurred. */
+  private static final class ByOutcome {
+    private final Map<Outcome, CounterDataPoint> found = new ConcurrentHashMap<>();
+    private final Function<Outcome, CounterDataPoint> finder;
+
+    ByOutcome(Function<Outcome, CounterDataPoint> finder) {
+      this.finder = finder;
+    }
+
+    CounterDataPoint of(Outcome outcome) {
+      return found.computeIfAbsent(outcome, finder);
+    }
+  }
+}

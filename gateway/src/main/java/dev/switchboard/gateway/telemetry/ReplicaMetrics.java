@@ -1,0 +1,145 @@
+package dev.switchboard.gateway.telemetry;
+
+import dev.switchboard.gateway.fleet.ReplicaReport;
+import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.Gauge;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
+
+/**
+ * What replicas report of themselves, as series. Their totals begin anew when a worker does; what
+ * they grew by is added here, so a scrape sees counters that only grow. Gauges of a replica that is
+ * gone are taken away: its last heartbeat would look like a rank that is stuck.
+ */
+final class ReplicaMetrics {
+  private final Gauge sequences;
+  private final Gauge kvBlocks;
+  private final Gauge memory;
+  private final Gauge heartbeatAge;
+  private final Gauge stepAge;
+  private final Gauge score;
+  private final Gauge straggler;
+  private final Counter prefixTokens;
+  private final Counter evictions;
+  private final Counter preemptions;
+  private final Counter tokens;
+  private final Counter steps;
+  private final Counter late;
+  private final Counter waited;
+  private final Counter rankTime;
+  private final Counter rankSteps;
+  private final Counter rankBytes;
+  private final Map<String, ReplicaReport> last = new ConcurrentHashMap<>();
+
+  ReplicaMetrics(MetricRegistry made) {
+    sequences = made.gauge(Metric.REPLICA_SEQUENCES);
+    kvBlocks = made.gauge(Metric.REPLICA_KV_BLOCKS);
+    memory = made.gauge(Metric.REPLICA_MEMORY);
+    heartbeatAge = made.gauge(Metric.RANK_HEARTBEAT_AGE);
+    stepAge = made.gauge(Metric.RANK_STEP_AGE);
+    score = made.gauge(Metric.RANK_SCORE);
+    straggler = made.gauge(Metric.RANK_STRAGGLER);
+    prefixTokens = made.counter(Metric.REPLICA_PREFIX_TOKENS);
+    evictions = made.counter(Metric.REPLICA_KV_EVICTIONS);
+    preemptions = made.counter(Metric.REPLICA_PREEMPTIONS);
+    tokens = made.counter(Metric.REPLICA_TOKENS);
+    steps = made.counter(Metric.REPLICA_STEPS);
+    late = made.counter(Metric.RANK_LATE);
+    waited = made.counter(Metric.RANK_WAITED);
+    rankTime = made.counter(Metric.RANK_TIME);
+    rankSteps = made.counter(Metric.RANK_STEPS);
+    rankBytes = made.counter(Metric.RANK_BYTES);
+  }
+
+  void report(String replica, ReplicaReport report) {
+    ReplicaReport before = last.put(replica, report);
+    load(replica, report);
+    totals(replica, before == null ? ReplicaReport.NONE : before, report);
+    List<RankReport> ranksBefore = before == null ? List.of() : before.rankReports();
+    for (int i = 0; i < report.rankReports().size(); i++) {
+      RankReport rank = report.rankReports().get(i);
+      rank(replica, i < ranksBefore.size() ? ranksBefore.get(i) : RankReport.none(rank), rank);
+    }
+  }
+
+  private void load(String replica, ReplicaReport report) {
+    sequences.labelValues(replica, "running").set(report.running());
+    sequences.labelValues(replica, "waiting").set(report.waiting());
+    kvBlocks.labelValues(replica, "free").set(report.kvBlocksFree());
+    kvBlocks.labelValues(replica, "cached").set(report.kvBlocksCached());
+    kvBlocks.labelValues(replica, "used").set(report.kvBlocksUsed());
+    memory.labelValues(replica, "weights").set((double) report.weightBytes());
+    memory.labelValues(replica, "kv").set((double) report.kvBytes());
+    memory.labelValues(replica, "scratch").set((double) report.scratchBytes());
+  }
+
+  private void totals(String replica, ReplicaReport before, ReplicaReport now) {
+    long hits = growth(before.prefixHitTokens(), now.prefixHitTokens());
+    long lookups = growth(before.prefixLookupTokens(), now.prefixLookupTokens());
+    prefixTokens.labelValues(replica, "hit").inc(hits);
+    prefixTokens.labelValues(replica, "miss").inc(Math.max(0, lookups - hits));
+    evictions.labelValues(replica).inc(growth(before.kvEvictions(), now.kvEvictions()));
+    preemptions.labelValues(replica).inc(growth(before.preemptions(), now.preemptions()));
+    steps.labelValues(replica).inc(growth(before.steps(), now.steps()));
+    tokens
+        .labelValues(replica, "prompt")
+        .inc(growth(before.promptTokens(), now.promptTokens()));
+    tokens
+        .labelValues(replica, "completion")
+        .inc(growth(before.generatedTokens(), now.generatedTokens()));
+  }
+
+  private void rank(String replica, RankReport before, RankReport now) {
+    String stage = Integer.toString(now.stage());
+    String rank = Integer.toString(now.rank());
+    heartbeatAge.labelValues(replica, stage, rank).set(now.ageMs() / 1e3);
+    stepAge.labelValues(replica, stage, rank).set(now.currentMs() / 1e3);
+    score.labelValues(replica, stage, rank).set(now.score());
+    straggler.labelValues(replica, stage, rank).set(now.straggler() ? 1 : 0);
+    late.labelValues(replica, stage, rank).inc(growth(before.lateMs(), now.lateMs()) / 1e3);
+    waited.labelValues(replica, stage, rank).inc(growth(before.waitedMs(), now.waitedMs()) / 1e3);
+    rankSteps.labelValues(replica, stage, rank).inc(growth(before.steps(), now.steps()));
+    rankBytes.labelValues(replica, stage, rank).inc(growth(before.bytes(), now.bytes()));
+    BiConsumer<String, Double> add =
+        (kind, ms) -> rankTime.labelValues(replica, stage, rank, kind).inc(ms / 1e3);
+    add.accept("compute", growth(before.computeMs(), now.computeMs()));
+    add.accept("all_reduce_wait", growth(before.allReduceWaitMs(), now.allReduceWaitMs()));
+    add.accept("receive_wait", growth(before.receiveWaitMs(), now.receiveWaitMs()));
+    add.accept("send", growth(before.sendMs(), now.sendMs()));
+    add.accept("sample", growth(before.sampleMs(), now.sampleMs()));
+    add.accept("copy", growth(before.copyMs(), now.copyMs()));
+  }
+
+  /** A replica does not answer any more, and its next report will be another process's. */
+  void gone(String replica) {
+    ReplicaReport report = last.remove(replica);
+    if (report == null) {
+      return;
+    }
+    for (String state : List.of("running", "waiting")) {
+      sequences.remove(replica, state);
+    }
+    for (String state : List.of("free", "cached", "used")) {
+      kvBlocks.remove(replica, state);
+    }
+    for (String kind : List.of("weights", "kv", "scratch")) {
+      memory.remove(replica, kind);
+    }
+    for (RankReport rank : report.rankReports()) {
+      for (Gauge gauge : List.of(heartbeatAge, stepAge, score, straggler)) {
+        gauge.remove(replica, Integer.toString(rank.stage()), Integer.toString(rank.rank()));
+      }
+    }
+  }
+
+  private static long growth(long before, long now) {
+    return Math.max(0, now < before ? now : now - before);
+  }
+
+  private static double growth(double before, double now) {
+    return Math.max(0, now < before ? now : now - before);
+  }
+}

@@ -1,0 +1,84 @@
+package dev.switchboard.gateway.telemetry;
+
+import dev.switchboard.gateway.flight.Failure;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.slo.Slo;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whether a finished request got what its service class promises. What its client spoilt, or what a
+ * limit of its tenant refused, says nothing about the service.
+ */
+public final class SloVerdict {
+  /** What is promised. */
+  public enum Objective {
+    /** It is answered. */
+    AVAILABILITY("availability"),
+    /** The first token of an answer comes in time. */
+    TTFT("ttft"),
+    /** So do the tokens after it, in the mean. */
+    TPOT("tpot");
+
+    private final String label;
+
+    Objective(String label) {
+      this.label = label;
+    }
+
+    /** Value of the {@code objective} label. */
+    public String label() {
+      return label;
+    }
+  }
+
+  /** The answer to one question. */
+  public enum Kept {
+    MET,
+    MISSED,
+    /** The request had no such objective, or cannot tell. */
+    NONE
+  }
+
+  private SloVerdict() {}
+
+  static Kept of(Objective objective, FlightRecord record, Slo slo) {
+    return switch (objective) {
+      case AVAILABILITY -> availability(record);
+      case TTFT -> within(record, record.ttftNanos(), slo.ttftMs());
+      case TPOT -> within(record, record.tpotNanos(), slo.tpotMs());
+    };
+  }
+
+  private static Kept availability(FlightRecord record) {
+    return switch (record.outcome()) {
+      case OK -> Kept.MET;
+      case INTERNAL, UPSTREAM_BROKEN, UNAVAILABLE, DEADLINE -> Kept.MISSED;
+      case SHED -> overload(record.failure()) ? Kept.MISSED : Kept.NONE;
+      case INVALID_REQUEST,
+          UNAUTHORIZED,
+          FORBIDDEN,
+          NOT_FOUND,
+          METHOD_NOT_ALLOWED,
+          REQUEST_TIMEOUT,
+          BODY_TOO_LARGE,
+          URI_TOO_LONG,
+          UNSUPPORTED_ENCODING,
+          HEADERS_TOO_LARGE,
+          CLIENT_GONE ->
+          Kept.NONE;
+    };
+  }
+
+  /** A 429 of a replica has no failure of the gateway's own. */
+  private static boolean overload(@Nullable Failure failure) {
+    return failure == null || "overloaded".equals(failure.error().code());
+  }
+
+  private static Kept within(FlightRecord record, long nanos, double targetMs) {
+    if (record.outcome() != Outcome.OK || nanos < 0 || targetMs <= 0) {
+      return Kept.NONE;
+    }
+    return nanos <= targetMs * 1e6 ? Kept.MET : Kept.MISSED;
+  }
+}

@@ -1,0 +1,66 @@
+package dev.switchboard.gateway.fleet;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+
+class StateReaderTest {
+  @Test
+  void everyRankBringsItsHeartbeatItsScoreAndItsTimes() {
+    ReplicaReport report =
+        read(
+            """
+            {"state": "ready", "topology": {"stages": 1, "ranks": 2},
+             "memory": {"weight_bytes": 7, "kv_bytes": 8, "scratch_bytes": 9},
+             "load": {"step": 12, "preemptions": 3, "generated_tokens": 40, "prompt_tokens": 50},
+             "health": {
+               "ranks": [{"stage": 0, "rank": 0, "age_ms": 4},
+                         {"stage": 0, "rank": 1, "age_ms": 5, "current_ms": 6}],
+               "skew": [{"stage": 0, "rank": 0, "score": 1.0},
+                        {"stage": 0, "rank": 1, "score": 1.25, "straggler": true, "late_ms": 80.5}],
+               "times": [{"stage": 0, "rank": 0, "steps": 12, "compute_ms": 1.5},
+                         {"stage": 0, "rank": 1, "steps": 11, "compute_ms": 2.5, "bytes": 1000}]}}
+            """);
+
+    assertEquals(2, report.rankReports().size());
+    RankReport slow = report.rankReports().get(1);
+    assertEquals(1.25, slow.score());
+    assertTrue(slow.straggler());
+    assertEquals(80.5, slow.lateMs());
+    assertEquals(6, slow.currentMs());
+    assertEquals(2.5, slow.computeMs());
+    assertEquals(1000, slow.bytes());
+    assertEquals(12, report.steps());
+    assertEquals(9, report.scratchBytes());
+  }
+
+  @Test
+  void ranksThatNoEngineHasAreNotTaken() {
+    StringBuilder ranks = new StringBuilder("{\"stage\": 0, \"rank\": 0}");
+    for (int i = 0; i < 1000; i++) {
+      ranks.append(", {\"stage\": ").append(i).append(", \"rank\": ").append(i).append('}');
+    }
+
+    ReplicaReport report =
+        read("{\"state\": \"ready\", \"health\": {\"ranks\": [" + ranks + "]}}");
+
+    assertTrue(report.rankReports().size() <= 17, report::toString);
+  }
+
+  @Test
+  void aWorkerThatIsNotReadySaysSo() {
+    IllegalStateException refused =
+        assertThrows(IllegalStateException.class, () -> read("{\"state\": \"draining\"}"));
+
+    assertEquals("it says that it is draining", refused.getMessage());
+    assertThrows(IllegalStateException.class, () -> read("nothing"));
+  }
+
+  private static ReplicaReport read(String json) {
+    return StateReader.read(json.getBytes(StandardCharsets.UTF_8), 1);
+  }
+}

@@ -1,0 +1,324 @@
+package dev.switchboard.gateway.telemetry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.fleet.ReplicaReport;
+import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import dev.switchboard.gateway.flight.EngineStamps;
+import dev.switchboard.gateway.flight.Failure;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.RequestParameters;
+import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.openai.ApiError;
+import io.prometheus.metrics.expositionformats.OpenMetricsTextFormatWriter;
+import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
+import io.prometheus.metrics.model.snapshots.CounterSnapshot;
+import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
+import io.prometheus.metrics.model.snapshots.Labels;
+import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.DoubleConsumer;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class MetricsTest {
+  private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
+  private static final Slo SLO = new Slo("interactive", 300, 50, 0, 0);
+  private static final Labels TRACE = Labels.of("trace_id", "a".repeat(32), "span_id", "b");
+
+  private final Metrics metrics = new Metrics("m"::equals, "1", true);
+
+  @Test
+  void theReferencePageIsMadeFromTheRegistry() throws IOException {
+    String page = MetricsPage.text();
+    Path fresh = Files.createDirectories(HOME.resolve("gateway/target")).resolve("METRICS.md");
+    Files.writeString(fresh, page);
+
+    assertEquals(
+        page,
+        Files.readString(HOME.resolve("gateway/METRICS.md")),
+        "stale: cp gateway/target/METRICS.md gateway/METRICS.md");
+  }
+
+  @Test
+  void everyMetricIsRegisteredOnceAndNothingElseIs() {
+    metrics.fleet(new FleetGauges(List::of, () -> 0));
+    Set<String> registered =
+        metrics.registry().scrape().stream()
+            .map(snapshot -> snapshot.getMetadata().getPrometheusName())
+            .filter(name -> name.startsWith("switchboard_"))
+            .collect(Collectors.toCollection(TreeSet::new));
+
+    Set<String> declared =
+        Arrays.stream(Metric.values())
+            .map(metric -> metric.word().replaceFirst("_(total|info)$", ""))
+            .collect(Collectors.toCollection(TreeSet::new));
+    assertEquals(declared, registered);
+  }
+
+  @Test
+  void namesEndInTheirUnitAndCountersInTotal() {
+    for (Metric metric : Metric.values()) {
+      String name = metric.word();
+      boolean counter = metric.type() == Metric.Type.COUNTER;
+      assertEquals(counter, name.endsWith("_total"), name);
+      String stem = counter ? name.substring(0, name.length() - "_total".length()) : name;
+      switch (metric.unit()) {
+        case SECONDS -> assertTrue(stem.endsWith("_seconds"), name);
+        case BYTES -> assertTrue(stem.endsWith("_bytes"), name);
+        case RATIO -> assertTrue(stem.endsWith("_ratio"), name);
+        case COUNT -> assertFalse(stem.matches(".*_(seconds|bytes|ratio)"), name);
+      }
+      assertEquals(metric.type() == Metric.Type.HISTOGRAM, metric.buckets() != null, name);
+    }
+  }
+
+  @Test
+  void realTimeModelsFallIntoBucketsOfTheirOwn() {
+    assertEquals(0.0005, Metric.Buckets.TOKEN.bounds()[0]);
+    assertEquals(0.001, Metric.Buckets.TTFT.bounds()[0]);
+  }
+
+  @Test
+  void aHundredThousandUnknownModelsMakeNoSeries() {
+    Random random = new Random(7);
+    everythingHappens("m", "chat");
+    everythingHappens("x", "chat");
+    long before = series();
+
+    for (int i = 0; i < 100_000; i++) {
+      everythingHappens(Long.toHexString(random.nextLong()), "chat");
+    }
+
+    assertEquals(before, series());
+  }
+
+  private void everythingHappens(String model, String endpoint) {
+    metrics.admission(model, "interactive", "admitted");
+    metrics.inFlight(model).inc();
+    metrics.itl(model, Labels.EMPTY).accept(0.001);
+    metrics.decided(Decision.of("slo", model, null, List.of()));
+    metrics.refused("other", Outcome.NOT_FOUND);
+    FlightRecord record = record(model, endpoint, Outcome.OK, 40, 1000);
+    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY);
+  }
+
+  @Test
+  void everyLatencyCarriesTheTraceOfItsRequest() throws IOException {
+    FlightRecord record = record("m", "chat", Outcome.OK, 40, 1000);
+    metrics.finished(record, Story.of(record), SLO, TRACE);
+    DoubleConsumer gaps = metrics.itl("m", TRACE);
+    gaps.accept(0.002);
+
+    for (MetricSnapshot snapshot : metrics.registry().scrape()) {
+      if (snapshot instanceof HistogramSnapshot histogram
+          && Set.of("switchboard_ttft_seconds", "switchboard_tpot_seconds")
+              .contains(snapshot.getMetadata().getPrometheusName())) {
+        histogram
+            .getDataPoints()
+            .forEach(
+                point -> {
+                  assertTrue(point.hasNativeHistogramData(), point::toString);
+                  assertTrue(point.hasClassicHistogramData(), point::toString);
+                });
+      }
+    }
+    List<String> exemplars = openMetrics().lines().filter(line -> line.contains("# {")).toList();
+    for (String name : List.of("request", "ttft", "tpot", "itl", "phase", "queue", "route")) {
+      String bucket = "switchboard_" + name + "_seconds_bucket";
+      assertTrue(
+          exemplars.stream()
+              .anyMatch(
+                  line -> line.startsWith(bucket) && line.contains("trace_id=\"aaaa")),
+          () -> name + " among " + exemplars);
+    }
+  }
+
+  @Test
+  void withoutATraceThereIsNoExemplar() throws IOException {
+    FlightRecord record = record("m", "chat", Outcome.OK, 40, 1000);
+    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY);
+
+    assertFalse(openMetrics().contains("# {"));
+  }
+
+  @Test
+  void aSecondHasTenExemplars() {
+    int chosen = 0;
+    for (int ms = 0; ms < 1000; ms++) {
+      chosen += metrics.chooseExemplar(ms * 1_000_000L) ? 1 : 0;
+    }
+
+    assertEquals(10, chosen);
+  }
+
+  @Test
+  void objectivesCountWhatTheServiceIsToBlameFor() {
+    finish(record("m", "chat", Outcome.OK, 40, 1000));
+    finish(record("m", "chat", Outcome.OK, 400, 1000));
+    finish(record("m", "chat", Outcome.DEADLINE, -1, 1000));
+    finish(record("m", "chat", Outcome.CLIENT_GONE, -1, 1000));
+    finish(shed(ApiError.overloaded("full")));
+    finish(shed(ApiError.rateLimited("spent")));
+
+    assertEquals(2, kept("availability", "met"));
+    assertEquals(2, kept("availability", "missed"));
+    assertEquals(1, kept("ttft", "met"));
+    assertEquals(1, kept("ttft", "missed"));
+  }
+
+  @Test
+  void tokensOfAnswersThatDidNotEndWellAreWasted() {
+    finish(record("m", "chat", Outcome.OK, 40, 1000));
+    finish(record("m", "chat", Outcome.CLIENT_GONE, 40, 1000));
+
+    assertEquals(
+        20, count("switchboard_wasted_tokens", Map.of("model", "m", "cause", "client_gone")));
+  }
+
+  @Test
+  void totalsOfAReplicaGrowOverItsRestarts() {
+    metrics.replicaLoad("w0", report(10, 5));
+    metrics.replicaLoad("w0", report(30, 9));
+    metrics.replicaGone("w0");
+    metrics.replicaLoad("w0", report(4, 2));
+
+    assertEquals(34, count("switchboard_replica_steps", Map.of("replica", "w0")));
+    assertEquals(
+        0.011,
+        count("switchboard_rank_late_seconds", Map.of("replica", "w0", "stage", "1", "rank", "3")),
+        1e-9);
+  }
+
+  @Test
+  void aReplicaThatIsGoneHasNoHeartbeat() {
+    metrics.replicaLoad("w0", report(10, 5));
+    metrics.replicaGone("w0");
+
+    assertFalse(text().contains("switchboard_rank_heartbeat_age_seconds{"), this::text);
+    assertFalse(text().contains("switchboard_replica_kv_blocks{"), this::text);
+  }
+
+  private static ReplicaReport report(long steps, double lateMs) {
+    RankReport rank =
+        new RankReport(1, 3, 7, 0, 1.25, true, lateMs, 0, steps, 1, 1, 1, 1, 1, 1, 100);
+    return new ReplicaReport(
+        1, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 0, steps, 1, 2, 3, 2, 4, List.of(rank));
+  }
+
+  private void finish(FlightRecord record) {
+    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY);
+  }
+
+  private double kept(String objective, String result) {
+    return count(
+        "switchboard_slo_requests",
+        Map.of("class", "interactive", "model", "m", "objective", objective, "result", result));
+  }
+
+  private double count(String name, Map<String, String> labels) {
+    double sum = 0;
+    for (MetricSnapshot snapshot : metrics.registry().scrape()) {
+      if (snapshot instanceof CounterSnapshot counter
+          && snapshot.getMetadata().getPrometheusName().equals(name)) {
+        sum +=
+            counter.getDataPoints().stream()
+                .filter(
+                    point ->
+                        labels.entrySet().stream()
+                            .allMatch(
+                                want ->
+                                    want.getValue().equals(point.getLabels().get(want.getKey()))))
+                .mapToDouble(CounterSnapshot.CounterDataPointSnapshot::getValue)
+                .sum();
+      }
+    }
+    return sum;
+  }
+
+  private static FlightRecord shed(ApiError error) {
+    return record("m", "chat", Outcome.SHED, -1, 1000, Failure.of(error));
+  }
+
+  private static FlightRecord record(
+      String model, String endpoint, Outcome outcome, int ttftMs, int wallMs) {
+    return record(model, endpoint, outcome, ttftMs, wallMs, null);
+  }
+
+  private static FlightRecord record(
+      String model,
+      String endpoint,
+      Outcome outcome,
+      int ttftMs,
+      int wallMs,
+      @Nullable Failure failure) {
+    long[] marks = new long[Mark.values().length];
+    long start = 1_000_000_000L;
+    for (Mark mark : Mark.values()) {
+      marks[mark.ordinal()] = start;
+    }
+    marks[Mark.FIRST_TOKEN.ordinal()] = ttftMs < 0 ? 0 : start + ttftMs * 1_000_000L;
+    marks[Mark.UPSTREAM_ENDED.ordinal()] = start + wallMs * 1_000_000L;
+    marks[Mark.ENDED.ordinal()] = start + wallMs * 1_000_000L;
+    return new FlightRecord(
+        "r",
+        endpoint,
+        model,
+        "default",
+        "interactive",
+        true,
+        outcome,
+        200,
+        failure,
+        "a".repeat(32),
+        marks,
+        Decision.of("slo", model, "u0", List.of()),
+        List.of(),
+        RequestParameters.NONE,
+        new Usage(5, 2, 20),
+        "stop",
+        20,
+        0,
+        List.of(),
+        List.of(),
+        EngineStamps.NONE);
+  }
+
+  private long series() {
+    return text().lines().filter(line -> line.startsWith("switchboard_")).count();
+  }
+
+  private String text() {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try {
+      PrometheusTextFormatWriter.builder().build().write(out, metrics.registry().scrape());
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+    return out.toString(StandardCharsets.UTF_8);
+  }
+
+  private String openMetrics() throws IOException {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    OpenMetricsTextFormatWriter.builder().build().write(out, metrics.registry().scrape());
+    return out.toString(StandardCharsets.UTF_8);
+  }
+}
