@@ -3,36 +3,61 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** A gateway that listens beside another one on its port, and takes over when that is stopped. */
 class TakeOverIT {
 
   @Test
-  void noRequestFailsWhenAGatewayIsReplacedUnderLoad() throws Exception {
-    try (GatewayProcess old = start("0");
+  void aGatewayReplacedUnderLoadFailsNoRequestAndLosesNothingOfTheStore(@TempDir Path state)
+      throws Exception {
+    try (GatewayProcess old = start(state, "0");
         Load load = Load.start(old, 6)) {
       String port = Integer.toString(old.api("").getPort());
-      try (GatewayProcess next = start(port, "--take-over")) {
+      old.adminPost("/admin/v1/keys", key("before"));
+      try (GatewayProcess next = start(state, port, "--take-over")) {
         load.awaitServed(load.served() + 20);
+        next.adminPost("/admin/v1/keys", key("there"));
+        old.adminPost("/admin/v1/keys", key("here"));
         long begun = System.nanoTime();
 
         old.process().destroy();
 
+        next.adminPost("/admin/v1/keys", key("meanwhile"));
         assertTrue(old.process().waitFor(60, TimeUnit.SECONDS));
         long tookMs = (System.nanoTime() - begun) / 1_000_000;
-        int served = load.served();
-        load.awaitServed(served + 20);
+        load.awaitServed(load.served() + 20);
+        next.adminPost("/admin/v1/keys", key("after"));
         load.assertNothingFailed();
         assertEquals(0, old.process().exitValue());
         assertEquals(port, Integer.toString(next.api("").getPort()));
+        assertEquals(
+            List.of("after", "before", "here", "meanwhile", "there"),
+            sorted(next.admin("/admin/v1/keys"), "keys", "name"));
+        assertEquals(5, next.admin("/admin/v1/audit").path("audit").size());
+        assertEquals(load.served(), requests(next.admin("/admin/v1/usage")));
         System.out.printf(
             "SIGTERM of one of two gateways: out after %d ms, %d requests, 0 failed%n",
             tookMs, load.served());
       }
     }
+  }
+
+  private static String key(String name) {
+    return "{\"name\":\"" + name + "\",\"role\":\"viewer\"}";
+  }
+
+  private static List<String> sorted(JsonNode list, String member, String field) {
+    return list.path(member).valueStream().map(one -> one.path(field).asText()).sorted().toList();
+  }
+
+  private static int requests(JsonNode usage) {
+    return usage.path("usage").valueStream().mapToInt(hour -> hour.path("requests").asInt()).sum();
   }
 
   @Test
@@ -50,10 +75,10 @@ class TakeOverIT {
     }
   }
 
-  private static GatewayProcess start(String port, String... more) throws Exception {
+  private static GatewayProcess start(Path state, String port, String... more) throws Exception {
     String[] arguments = new String[more.length + 4];
     System.arraycopy(new String[] {"--workers", "1", "--port", port}, 0, arguments, 0, 4);
     System.arraycopy(more, 0, arguments, 4, more.length);
-    return GatewayProcess.start(List.of(), arguments).awaitReady();
+    return GatewayProcess.start(List.of("-Dswitchboard.state=" + state), arguments).awaitReady();
   }
 }

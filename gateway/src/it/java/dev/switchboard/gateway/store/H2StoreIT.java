@@ -1,14 +1,19 @@
 package dev.switchboard.gateway.store;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.UsageMeter;
+import java.io.BufferedReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.concurrent.CompletionException;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -29,33 +34,109 @@ class H2StoreIT extends StoreContract {
   }
 
   @Test
-  void aSecondGatewayOnTheSameFileDoesNotStart() throws Exception {
-    Process second =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp",
-                System.getProperty("java.class.path"),
-                Opener.class.getName(),
-                folder.toString())
-            .redirectErrorStream(true)
-            .start();
-    String said = new String(second.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+  void twoProcessesOnOneFileTakeTurnsAndLoseNothing() throws Exception {
+    Process neighbour = start(Neighbour.class);
+    try (BufferedReader told = neighbour.inputReader(StandardCharsets.UTF_8)) {
+      assertEquals("open", told.readLine());
+      Neighbour.work(store(), meter, "here");
+      assertEquals("worked", told.readLine());
+      neighbour.getOutputStream().close();
 
-    assertEquals(3, second.waitFor(), said);
-    assertTrue(said.contains("already in use"), said);
+      assertEquals(0, neighbour.waitFor());
+      assertEquals(
+          2 * Neighbour.PIECES,
+          done(store().usage(0, HOUR_MS + 1, null, 9, 0)).getFirst().requests());
+      assertEquals(2 * Neighbour.PIECES, store().snapshot().keys().size());
+      assertEquals(2 * Neighbour.PIECES, done(store().audit(1000, Long.MAX_VALUE)).size());
+    }
   }
 
-  /** Another process that opens the store in a folder. */
-  static final class Opener {
-    private Opener() {}
+  @Test
+  void whoIsKilledInItsTurnStopsNobody() throws Exception {
+    Process neighbour = start(Neighbour.class);
+    try (BufferedReader told = neighbour.inputReader(StandardCharsets.UTF_8)) {
+      assertEquals("open", told.readLine());
+      done(store().create(key("before", null)));
+      neighbour.destroyForcibly().waitFor();
 
-    public static void main(String[] arguments) {
+      done(store().create(key("after", null)));
+      List<String> names = store().snapshot().keys().stream().map(ApiKey::name).toList();
+      assertTrue(names.containsAll(List.of("before", "after")), names::toString);
+    }
+  }
+
+  @Test
+  void whoTakesNoTurnsKeepsTheFileToItself() throws Exception {
+    close();
+    Process other = start(Selfish.class);
+    try (BufferedReader told = other.inputReader(StandardCharsets.UTF_8);
+        Database database = new Database(config(), 30)) {
+      assertEquals("open", told.readLine());
+      StoreException refused = assertThrows(StoreException.class, () -> alive(database));
+
+      assertTrue(String.valueOf(refused.getMessage()).contains("already in use"));
+      other.getOutputStream().close();
+      other.waitFor();
+      assertTrue(alive(database));
+    } finally {
+      other.destroyForcibly();
+      open();
+    }
+  }
+
+  private static boolean alive(Database database) {
+    return database.transact(connection -> connection.isValid(1));
+  }
+
+  private Process start(Class<?> main) throws Exception {
+    return new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            System.getProperty("java.class.path"),
+            main.getName(),
+            folder.toString())
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start();
+  }
+
+  /** Another gateway's store, in a process of its own. */
+  static final class Neighbour {
+    static final int PIECES = 40;
+
+    private Neighbour() {}
+
+    public static void main(String[] arguments) throws Exception {
+      UsageMeter counted = new UsageMeter();
       StoreConfig config = StoreConfig.DEFAULTS.under(Path.of(arguments[0]));
-      try (Store store = Store.start(config, new UsageMeter(), () -> 0)) {
-        Snapshot _ = store.ready().join();
-      } catch (CompletionException e) {
-        System.out.println(e.getCause());
-        System.exit(3);
+      try (Store store = Store.start(config, counted, () -> 5 * HOUR_MS)) {
+        Snapshot _ = done(store.ready());
+        System.out.println("open");
+        work(store, counted, "there");
+        System.out.println("worked");
+        int _ = System.in.read();
+      }
+    }
+
+    static void work(Store store, UsageMeter counted, String where) {
+      for (int i = 0; i < PIECES; i++) {
+        counted.add("t", HOUR_MS, 1, 0, 1);
+        store.audit(
+            new AuditEntry(0, where + i, i, "a", "admin", "x", "PUT", "/", 200, null, null, null));
+        ApiKey _ = done(store.create(key(where + i, null)));
+      }
+    }
+  }
+
+  /** A program that has the file open all the time. */
+  static final class Selfish {
+    private Selfish() {}
+
+    public static void main(String[] arguments) throws Exception {
+      StoreConfig config = StoreConfig.DEFAULTS.under(Path.of(arguments[0]));
+      try (Connection _ = DriverManager.getConnection(config.url(), config.user(), "")) {
+        System.out.println("open");
+        int _ = System.in.read();
       }
     }
   }

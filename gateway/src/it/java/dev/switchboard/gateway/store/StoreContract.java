@@ -42,6 +42,10 @@ abstract class StoreContract {
     store.close();
   }
 
+  Store store() {
+    return store;
+  }
+
   Store opened(UsageMeter counted) {
     Store started = Store.start(config(), counted, () -> 5 * HOUR_MS);
     Snapshot _ = done(started.ready());

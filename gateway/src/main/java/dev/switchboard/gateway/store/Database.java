@@ -10,12 +10,16 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.Properties;
+import java.util.concurrent.TimeUnit;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * The one connection to the database, opened anew when it broke. Used by the store's thread only.
+ * The one connection to the database, opened anew when it broke. An embedded file that other
+ * gateways want too is opened by turns ({@link FileTurns}). Used by the store's thread only.
  */
 final class Database implements AutoCloseable {
   /** The newest migration among the resources of this package. */
@@ -25,8 +29,20 @@ final class Database implements AutoCloseable {
   private static final String CONSTRAINT = "23";
   private static final int VALID_SECONDS = 2;
 
+  /** H2's word for a file that another process has open. */
+  private static final String ALREADY_OPEN = "90020";
+
+  /** Another gateway's turn takes some milliseconds, unless it migrates. */
+  static final int TURN_TRIES = 2000;
+
+  private static final int TURN_WAIT_MS = 5;
+
+  private static final Logger LOG = LoggerFactory.getLogger(Database.class);
+
   private final StoreConfig config;
+  private final int turnTries;
   private @Nullable Connection connection;
+  private @Nullable FileTurns turns;
   private boolean migrated;
 
   /** What is done within one transaction. */
@@ -35,8 +51,12 @@ final class Database implements AutoCloseable {
     T run(Connection connection) throws SQLException;
   }
 
-  Database(StoreConfig config) {
+  /**
+   * @param turnTries how often a file is tried that somebody else has open
+   */
+  Database(StoreConfig config, int turnTries) {
     this.config = config;
+    this.turnTries = turnTries;
   }
 
   /**
@@ -66,7 +86,7 @@ final class Database implements AutoCloseable {
     String state = cause.getSQLState() == null ? "" : cause.getSQLState();
     boolean usable = !state.startsWith(CONNECTION_TROUBLE) && rollback(open);
     if (!usable) {
-      close();
+      disconnect();
       return new StoreException(
           StoreException.Kind.UNAVAILABLE,
           "the database cannot be reached: " + cause.getMessage(),
@@ -96,8 +116,9 @@ final class Database implements AutoCloseable {
     Properties properties = properties();
     if (config.embedded()) {
       protectFolder();
+      beginTurn();
     }
-    Connection opened = DriverManager.getConnection(url(), properties);
+    Connection opened = opened(properties);
     try {
       if (!migrated) {
         migrate(opened, properties);
@@ -111,11 +132,71 @@ final class Database implements AutoCloseable {
     }
   }
 
+  /** Waits until no other gateway has the file open. */
+  private void beginTurn() {
+    Path file = config.file();
+    if (file == null) {
+      return;
+    }
+    try {
+      FileTurns mine = turns == null ? new FileTurns(file) : turns;
+      turns = mine;
+      for (int tries = 1; !mine.begin(); tries++) {
+        if (tries >= turnTries) {
+          mine.pass();
+          throw new StoreException(
+              StoreException.Kind.UNAVAILABLE, "another gateway keeps " + file + " open");
+        }
+        pause();
+      }
+    } catch (IOException e) {
+      throw new StoreException(
+          StoreException.Kind.UNAVAILABLE, "cannot share " + file + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Opens it; a program that knows nothing of turns may still have it. */
+  private Connection opened(Properties properties) throws SQLException {
+    for (int tries = 1; ; tries++) {
+      try {
+        return DriverManager.getConnection(url(), properties);
+      } catch (SQLException e) {
+        if (!ALREADY_OPEN.equals(e.getSQLState()) || tries >= turnTries / 10) {
+          throw e;
+        }
+        pause();
+      }
+    }
+  }
+
+  private static void pause() {
+    try {
+      TimeUnit.MILLISECONDS.sleep(TURN_WAIT_MS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new StoreException(StoreException.Kind.UNAVAILABLE, "interrupted", e);
+    }
+  }
+
+  /** A piece of work is done: whoever waits for the file may have it. */
+  void rest() {
+    FileTurns mine = turns;
+    try {
+      if (mine != null && mine.wanted()) {
+        disconnect();
+        mine.pass();
+      }
+    } catch (IOException e) {
+      LOG.warn("store_turn_not_passed", e);
+    }
+  }
+
   private String url() {
-    // H2's own shutdown hook would close the file while the last usage is still to be written; and
-    // what it would trace to a file is told by exceptions.
+    // H2's own shutdown hook would close the file while the last usage is still to be written; what
+    // it would trace to a file is told by exceptions; and compacting at each end of a turn would
+    // take longer than the turn, while it also compacts as it goes.
     return config.embedded()
-        ? config.url() + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0"
+        ? config.url() + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0;MAX_COMPACT_TIME=0"
         : config.url();
   }
 
@@ -193,6 +274,20 @@ final class Database implements AutoCloseable {
 
   @Override
   public void close() {
+    disconnect();
+    FileTurns mine = turns;
+    turns = null;
+    try {
+      if (mine != null) {
+        mine.close();
+      }
+    } catch (IOException e) {
+      // The kernel lets go of the place with the process.
+      turns = null;
+    }
+  }
+
+  private void disconnect() {
     Connection open = connection;
     connection = null;
     try {

@@ -31,12 +31,18 @@ import org.slf4j.LoggerFactory;
  * audit entries wait in memory; the audit log's memory is bounded, and what is lost is counted. A
  * batch of usage whose commit was not confirmed is tried again under its number, so that it counts
  * once.
+ *
+ * <p>Gateways may share any database. An embedded one's file goes from one to the other whenever
+ * the other has work for it, so a gateway that takes over has everything from its start.
  */
 public final class Store implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Store.class);
   private static final int MOST_WAITING = 256;
   private static final int MOST_AUDIT_ENTRIES = 10_000;
   private static final int CLOSE_SECONDS = 10;
+
+  /** Between two looks whether another gateway wants an embedded database's file. */
+  private static final int LOOK_MS = 50;
 
   /** Hears of the store, on its thread. */
   public interface Listener {
@@ -72,12 +78,17 @@ public final class Store implements AutoCloseable {
   private boolean writerKnown;
 
   private Store(StoreConfig config, UsageMeter meter, LongSupplier epochMs) {
-    this.database = new Database(config);
+    this.database = new Database(config, Database.TURN_TRIES);
     this.meter = meter;
     this.epochMs = epochMs;
     this.thread =
         new ScheduledThreadPoolExecutor(
-            1, Thread.ofPlatform().name("store").daemon(true).factory());
+            1, Thread.ofPlatform().name("store").daemon(true).factory()) {
+          @Override
+          protected void afterExecute(Runnable task, @Nullable Throwable thrown) {
+            database.rest();
+          }
+        };
   }
 
   /**
@@ -91,6 +102,11 @@ public final class Store implements AutoCloseable {
     ScheduledFuture<?> _ =
         store.thread.scheduleWithFixedDelay(
             store::tick, config.pollMs(), config.pollMs(), TimeUnit.MILLISECONDS);
+    if (config.embedded()) {
+      // What runs after each task sees who else waits for the file.
+      ScheduledFuture<?> _ =
+          store.thread.scheduleWithFixedDelay(() -> {}, LOOK_MS, LOOK_MS, TimeUnit.MILLISECONDS);
+    }
     return store;
   }
 

@@ -45,11 +45,17 @@ public record StoreConfig(String url, String user, String passwordFile, int poll
             H2_FILE + folder.toAbsolutePath().normalize() + "/" + path, user, passwordFile, pollMs);
   }
 
+  /** The H2 file, without its suffix; null for other databases. */
+  @Nullable Path file() {
+    return url.startsWith(H2_FILE)
+        ? Path.of(url.substring(H2_FILE.length()).split(";", 2)[0]).toAbsolutePath()
+        : null;
+  }
+
   /** Where an H2 file lies; null for other databases. */
   @Nullable Path folder() {
-    return url.startsWith(H2_FILE)
-        ? Path.of(url.substring(H2_FILE.length()).split(";", 2)[0]).toAbsolutePath().getParent()
-        : null;
+    Path file = file();
+    return file == null ? null : file.getParent();
   }
 
   boolean embedded() {
