@@ -224,8 +224,7 @@ public final class AdmissionQueue {
     if (!reachable(demand.deadlineNanos(), now, wait, end)) {
       return refusal(Reason.DEADLINE, entry, now);
     }
-    if (ttftBinds
-        && !reachable(demand.ttftAtNanos(), now, wait, Math.max(0, ttft) + spread(demand, now))) {
+    if (ttftBinds && !reachable(demand.ttftAtNanos(), now, wait, mostTtft(demand, now))) {
       return refusal(Reason.TTFT, entry, now);
     }
     if (!makeRoom(entry, now, notices)) {
@@ -243,9 +242,12 @@ public final class AdmissionQueue {
     return at == Long.MAX_VALUE || at - now > Math.max(0, wait) + Math.max(0, ttft);
   }
 
-  /** What a target is given on top of a median: it is to be met by all but a few. */
-  private long spread(Demand demand, long now) {
-    return measured(demand).spreadNanos(demand, now);
+  /** What a target is held against: it is to be met by all but a few. */
+  private long mostTtft(Demand demand, long now) {
+    long predicted = predictor.ttftP90Nanos(demand, now);
+    return predicted == WaitPredictor.UNKNOWN
+        ? Math.max(0, ttft(demand, now)) + measured(demand).spreadNanos(demand, now)
+        : predicted;
   }
 
   private BandQueue band(Entry entry) {
@@ -507,8 +509,9 @@ public final class AdmissionQueue {
     if (!reachable(entry.demand.deadlineNanos(), now, 0, end(entry.demand, ttft, now))) {
       return Reason.DEADLINE;
     }
-    long most = Math.max(0, ttft) + spread(entry.demand, now);
-    boolean late = entry.ttftBinds && !reachable(entry.demand.ttftAtNanos(), now, 0, most);
+    boolean late =
+        entry.ttftBinds
+            && !reachable(entry.demand.ttftAtNanos(), now, 0, mostTtft(entry.demand, now));
     return late ? Reason.TTFT : null;
   }
 

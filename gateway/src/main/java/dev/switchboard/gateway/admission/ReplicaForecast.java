@@ -4,29 +4,55 @@ import dev.switchboard.gateway.routing.Forecast;
 import dev.switchboard.gateway.routing.ReplicaView;
 import java.util.List;
 import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Predicts from what routing learned of a model's replicas.
- *
- * @param replicas of the model, at a moment of the queue's clock
+ * Predicts from what routing learned of a model's replicas. What it said last is kept, since the
+ * queue asks several things of one request. Guarded by the queue's lock.
  */
-public record ReplicaForecast(LongFunction<List<ReplicaView>> replicas) implements WaitPredictor {
+public final class ReplicaForecast implements WaitPredictor {
   private static final double NANOS_PER_MS = 1e6;
+
+  private final LongFunction<List<ReplicaView>> replicas;
+  private @Nullable Demand asked;
+  private long askedNanos;
+  private Forecast said = Forecast.UNKNOWN;
+
+  /**
+   * @param replicas of the model, at a moment of the queue's clock
+   */
+  public ReplicaForecast(LongFunction<List<ReplicaView>> replicas) {
+    this.replicas = replicas;
+  }
 
   @Override
   public long ttftNanos(Demand demand, long nowNanos) {
-    Forecast forecast = forecast(demand, nowNanos);
-    return forecast.known() ? (long) (forecast.ttftMs() * NANOS_PER_MS) : UNKNOWN;
+    return nanos(forecast(demand, nowNanos).ttftMs());
+  }
+
+  @Override
+  public long ttftP90Nanos(Demand demand, long nowNanos) {
+    return nanos(forecast(demand, nowNanos).ttftP90Ms());
   }
 
   @Override
   public long endNanos(Demand demand, long nowNanos) {
-    Forecast forecast = forecast(demand, nowNanos);
-    return forecast.known() ? (long) (forecast.endP90Ms() * NANOS_PER_MS) : UNKNOWN;
+    return nanos(forecast(demand, nowNanos).endP90Ms());
   }
 
+  private static long nanos(double millis) {
+    return Double.isNaN(millis) ? UNKNOWN : (long) (millis * NANOS_PER_MS);
+  }
+
+  @SuppressWarnings("ReferenceEquality") // Of one question the demand is the same object.
   private Forecast forecast(Demand demand, long nowNanos) {
-    return Forecast.of(
-        replicas.apply(nowNanos), demand.promptTokens(), demand.outputTokens(), nowNanos);
+    if (demand != asked || nowNanos != askedNanos) {
+      said =
+          Forecast.of(
+              replicas.apply(nowNanos), demand.promptTokens(), demand.outputTokens(), nowNanos);
+      asked = demand;
+      askedNanos = nowNanos;
+    }
+    return said;
   }
 }

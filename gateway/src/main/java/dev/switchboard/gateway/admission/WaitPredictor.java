@@ -17,6 +17,13 @@ public interface WaitPredictor {
   long ttftNanos(Demand demand, long nowNanos);
 
   /**
+   * The time to its first token that nine of ten stay below, in nanoseconds, or {@link #UNKNOWN}.
+   */
+  default long ttftP90Nanos(Demand demand, long nowNanos) {
+    return UNKNOWN;
+  }
+
+  /**
    * The time from its dispatch to the end of its answer that nine of ten stay below, in
    * nanoseconds, or {@link #UNKNOWN}.
    */

@@ -46,9 +46,7 @@ public final class Fleet implements AutoCloseable {
   private final Circuit.Config circuit;
   private final NanoClock clock;
   private final FleetListener listener;
-  private final ScheduledExecutorService executor =
-      Executors.newSingleThreadScheduledExecutor(
-          task -> Thread.ofPlatform().name("fleet").unstarted(task));
+  private final ScheduledExecutorService executor;
   private final Map<String, Replica> replicas = new LinkedHashMap<>();
   private final Map<String, LocalWorker> workers = new LinkedHashMap<>();
   private final Set<String> models = new LinkedHashSet<>();
@@ -70,10 +68,38 @@ public final class Fleet implements AutoCloseable {
       NanoClock clock,
       FleetListener listener,
       PrintStream log) {
+    this(
+        config,
+        circuit,
+        modelSpecs,
+        upstreams,
+        command,
+        clock,
+        listener,
+        (id, line, event, exited) -> WorkerProcess.start(id, line, log, event, exited),
+        Executors.newSingleThreadScheduledExecutor(
+            task -> Thread.ofPlatform().name("fleet").unstarted(task)));
+  }
+
+  /**
+   * @param starter starts the workers
+   * @param executor whose one thread is the fleet's
+   */
+  public Fleet(
+      WorkersConfig config,
+      Circuit.Config circuit,
+      List<ModelSpec> modelSpecs,
+      List<UpstreamSpec> upstreams,
+      WorkerCommand command,
+      NanoClock clock,
+      FleetListener listener,
+      WorkerStarter starter,
+      ScheduledExecutorService executor) {
     this.config = config;
     this.circuit = circuit;
     this.clock = clock;
     this.listener = listener;
+    this.executor = executor;
     this.drains = new DrainDriver(clock);
     int total = modelSpecs.stream().mapToInt(this::workers).sum();
     int cores = Runtime.getRuntime().availableProcessors();
@@ -85,7 +111,7 @@ public final class Fleet implements AutoCloseable {
         wantedReady.put(spec.servedName(), workers(spec) - standby(spec));
       }
       for (int i = 0; i < workers(spec); i++) {
-        addWorker(spec, command, threads, log);
+        addWorker(spec, command, threads, starter);
       }
     }
     for (int i = 0; i < upstreams.size(); i++) {
@@ -107,7 +133,8 @@ public final class Fleet implements AutoCloseable {
     return own == null ? 0 : own;
   }
 
-  private void addWorker(ModelSpec spec, WorkerCommand command, int threads, PrintStream log) {
+  private void addWorker(
+      ModelSpec spec, WorkerCommand command, int threads, WorkerStarter starter) {
     String id = "w" + workers.size();
     Replica replica =
         new Replica(
@@ -122,7 +149,7 @@ public final class Fleet implements AutoCloseable {
             executor,
             listener,
             () -> clock.epochNanos() / 1_000_000,
-            log));
+            starter));
   }
 
   private void addUpstream(String id, UpstreamSpec spec, String path) {

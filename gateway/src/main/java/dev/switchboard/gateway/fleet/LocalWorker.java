@@ -2,7 +2,6 @@ package dev.switchboard.gateway.fleet;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.net.URI;
 import java.util.List;
 import java.util.concurrent.Future;
@@ -33,10 +32,10 @@ final class LocalWorker {
   private final ScheduledExecutorService fleet;
   private final FleetListener listener;
   private final LongSupplier nowMs;
-  private final PrintStream log;
+  private final WorkerStarter starter;
   private final long stopMs;
 
-  private @Nullable WorkerProcess process;
+  private WorkerStarter.@Nullable Running process;
   private boolean stopping;
 
   /** An operator stopped it; it is not started again by itself. */
@@ -57,14 +56,14 @@ final class LocalWorker {
       ScheduledExecutorService fleet,
       FleetListener listener,
       LongSupplier nowMs,
-      PrintStream log) {
+      WorkerStarter starter) {
     this.replica = replica;
     this.command = List.copyOf(command);
     this.restarts = new RestartPolicy(config);
     this.fleet = fleet;
     this.listener = listener;
     this.nowMs = nowMs;
-    this.log = log;
+    this.starter = starter;
     this.stopMs = config.stopMs();
   }
 
@@ -81,11 +80,10 @@ final class LocalWorker {
     failure = null;
     replica.expectReadyMs(startedMs + loadMs);
     try {
-      WorkerProcess started =
-          WorkerProcess.start(
+      WorkerStarter.Running started =
+          starter.start(
               replica.id(),
               command,
-              log,
               event -> onFleet(() -> event(event)),
               status -> {
                 replica.processExited("exited with status " + status);
@@ -152,7 +150,7 @@ final class LocalWorker {
   }
 
   private void endProcess() {
-    WorkerProcess ending = process;
+    WorkerStarter.Running ending = process;
     if (ending != null) {
       ending.terminate();
       var _ = fleet.schedule(ending::kill, stopMs, TimeUnit.MILLISECONDS);

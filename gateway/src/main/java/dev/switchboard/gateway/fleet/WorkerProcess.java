@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
  * and goes, with the replica's name before each line, into the gateway's. Its standard input stays
  * open as long as the gateway lives, so that a worker can notice its parent's death.
  */
-final class WorkerProcess {
+final class WorkerProcess implements WorkerStarter.Running {
   private static final Logger LOG = LoggerFactory.getLogger(WorkerProcess.class);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final List<String> AGENT_VARIABLES =
@@ -70,22 +70,23 @@ final class WorkerProcess {
     return new WorkerProcess(process);
   }
 
-  long pid() {
+  @Override
+  public long pid() {
     return process.pid();
   }
 
-  /** Asks it to finish and stop. */
-  void terminate() {
+  @Override
+  public void terminate() {
     process.destroy();
   }
 
-  /** Ends it at once, if it still runs. */
-  void kill() {
+  @Override
+  public void kill() {
     process.destroyForcibly();
   }
 
-  /** Waits for its end, and kills it when it takes too long. */
-  void awaitEnd(long millis) throws InterruptedException {
+  @Override
+  public void awaitEnd(long millis) throws InterruptedException {
     if (!process.waitFor(millis, TimeUnit.MILLISECONDS)) {
       process.destroyForcibly().waitFor();
     }

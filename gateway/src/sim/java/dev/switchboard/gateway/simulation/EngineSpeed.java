@@ -22,4 +22,39 @@ record EngineSpeed(
     return new EngineSpeed(
         stepMs / factor, perSequenceMs / factor, perPromptTokenMs / factor, stepTokens, sequences);
   }
+
+  /** Engine time that a token costs in a batch of so many. */
+  double tokenMs(double batch) {
+    return perSequenceMs + stepMs / batch;
+  }
+
+  /** Engine time that a request costs in the fullest batch, with its shared prefix in the cache. */
+  double workMs(Request request) {
+    return promptMs(request) + request.outputTokens() * tokenMs(sequences);
+  }
+
+  private double promptMs(Request request) {
+    return perPromptTokenMs * (request.promptTokens() - request.prefixTokens());
+  }
+
+  /**
+   * Which part of the engine time that a request costs at least is work in the fullest batch; 0
+   * where nobody can meet its targets. In a fuller batch every step is longer, by its share of the
+   * prompts that are computed in between as well, so targets bound the batch.
+   */
+  double efficiency(Request request) {
+    double stepLimitMs = stepLimitMs(request);
+    double longerMs = perSequenceMs + perPromptTokenMs * Traffic.MEAN_PROMPT / Traffic.MEAN_OUTPUT;
+    double batch = Math.min(sequences, (stepLimitMs - stepMs) / longerMs);
+    boolean possible = stepLimitMs >= stepMs + perSequenceMs;
+    double tokens = request.outputTokens() * tokenMs(Math.max(1, batch));
+    return possible ? workMs(request) / (promptMs(request) + tokens) : 0;
+  }
+
+  private double stepLimitMs(Request request) {
+    double tpotMs = request.slo().tpotMs() == 0 ? Double.MAX_VALUE : request.slo().tpotMs();
+    int deadlineMs = request.slo().deadlineMs();
+    double left = deadlineMs == 0 ? Double.MAX_VALUE : deadlineMs - promptMs(request);
+    return Math.min(tpotMs, left / request.outputTokens());
+  }
 }

@@ -1,9 +1,12 @@
 package dev.switchboard.gateway.simulation;
 
+import dev.switchboard.gateway.admission.Refusal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** What became of every request of a run, seen from its client. */
 final class Ledger {
@@ -19,7 +22,9 @@ final class Ledger {
     private final Request request;
     private long firstNanos;
     private long endNanos;
+    private Refusal.@Nullable Reason refusal;
     private int tokens;
+    private long longestPauseNanos;
     private int attempts;
     private String replica = "";
     private End end = End.FAILED;
@@ -47,6 +52,28 @@ final class Ledger {
 
     End end() {
       return end;
+    }
+
+    boolean ended() {
+      return ended;
+    }
+
+    /** Which limit of admission fired. */
+    void refused(Refusal.Reason reason) {
+      refusal = reason;
+    }
+
+    Refusal.@Nullable Reason refusal() {
+      return refusal;
+    }
+
+    /** Its stream stood still for so long while it moved to another replica. */
+    void paused(long nanos) {
+      longestPauseNanos = Math.max(longestPauseNanos, nanos);
+    }
+
+    double longestPauseMs() {
+      return longestPauseNanos / 1e6;
     }
 
     void attempt(String at) {
@@ -107,28 +134,27 @@ final class Ledger {
     return entries.stream().filter(entry -> entry.end == end).count();
   }
 
-  long good() {
-    return entries.stream().filter(Entry::good).count();
-  }
-
-  /** Share of the requests that were good. */
-  double goodShare() {
-    return entries.isEmpty() ? 1 : (double) good() / entries.size();
-  }
-
-  /** Requests that arrived in a part of the run and were good. */
-  long goodBetween(double fromSeconds, double toSeconds) {
+  /** What arrived in a part of the run. */
+  Stream<Entry> between(double fromSeconds, double toSeconds) {
     return entries.stream()
-        .filter(entry -> within(entry.request, fromSeconds, toSeconds) && entry.good())
-        .count();
+        .filter(entry -> within(entry.request.atNanos(), fromSeconds, toSeconds));
   }
 
-  long arrivedBetween(double fromSeconds, double toSeconds) {
-    return entries.stream().filter(entry -> within(entry.request, fromSeconds, toSeconds)).count();
+  /** What ended in a part of the run. */
+  Stream<Entry> endedBetween(double fromSeconds, double toSeconds) {
+    return entries.stream().filter(entry -> within(entry.endNanos, fromSeconds, toSeconds));
   }
 
-  private static boolean within(Request request, double fromSeconds, double toSeconds) {
-    double at = (request.atNanos() - 1_000_000_000L) / 1e9;
+  /** Share of what arrived in a part of the run that was good. */
+  double goodShare(double fromSeconds, double toSeconds) {
+    return between(fromSeconds, toSeconds)
+        .mapToInt(entry -> entry.good() ? 1 : 0)
+        .average()
+        .orElse(1);
+  }
+
+  private static boolean within(long nanos, double fromSeconds, double toSeconds) {
+    double at = (nanos - Request.FIRST_NANOS) / 1e9;
     return at >= fromSeconds && at < toSeconds;
   }
 
@@ -136,7 +162,7 @@ final class Ledger {
   Map<String, Long> tokensByTenant(double fromSeconds, double toSeconds) {
     Map<String, Long> tokens = new TreeMap<>();
     for (Entry entry : entries) {
-      if (within(entry.request, fromSeconds, toSeconds)) {
+      if (within(entry.request.atNanos(), fromSeconds, toSeconds)) {
         long served = entry.end == End.SERVED ? entry.request.promptTokens() + entry.tokens : 0;
         tokens.merge(entry.request.tenant(), served, Long::sum);
       }

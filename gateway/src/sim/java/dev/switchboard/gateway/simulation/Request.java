@@ -19,6 +19,9 @@ record Request(
     int prefix,
     int prefixTokens) {
 
+  /** Second 0 of a run: the fleet is ready by then. */
+  static final long FIRST_NANOS = 5_000_000_000L;
+
   long deadlineNanos() {
     return slo.deadlineNanos(atNanos);
   }

@@ -1,36 +1,47 @@
 package dev.switchboard.gateway.simulation;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /** One run: a fleet, a workload and what happens meanwhile; a function of its seed and policy. */
 final class Scenario {
-  /** Prompt tokens and generated ones of the mean request of {@link Workload}. */
-  private static final double MEAN_PROMPT = 190;
-
-  private static final double MEAN_OUTPUT = 63;
-
   private final VirtualTime time = new VirtualTime();
   private final SplittableRandom random;
   private final List<SimulatedReplica> replicas = new ArrayList<>();
   private final SimulatedGateway gateway;
   private final double capacity;
+  private final double speed;
+  private final EngineSpeed fastest;
 
   /**
    * @param speeds of the replicas, relative to the measured one
    */
   Scenario(long seed, String policy, double... speeds) {
+    this(false, seed, policy, speeds);
+  }
+
+  private Scenario(boolean foreign, long seed, String policy, double... speeds) {
     random = new SplittableRandom(seed);
+    speed = Arrays.stream(speeds).sum();
+    fastest = EngineSpeed.MEASURED.times(Arrays.stream(speeds).max().orElse(1));
     double sum = 0;
     for (double speed : speeds) {
       EngineSpeed engine = EngineSpeed.MEASURED.times(speed);
-      replicas.add(new SimulatedReplica("w" + replicas.size(), time, engine, random.split()));
+      replicas.add(new SimulatedReplica(time, engine, random.split()));
       sum += requestsPerSecond(engine);
     }
     capacity = sum;
-    gateway = new SimulatedGateway(time, replicas, policy, random.split());
+    gateway = new SimulatedGateway(time, replicas, foreign, policy, random.split());
+  }
+
+  /** One before servers that the gateway does not run. */
+  static Scenario foreign(long seed, String policy, double... speeds) {
+    return new Scenario(true, seed, policy, speeds);
   }
 
   /**
@@ -38,13 +49,45 @@ final class Scenario {
    * gets more out of it.
    */
   private static double requestsPerSecond(EngineSpeed speed) {
-    double tokenMs = speed.perSequenceMs() + speed.stepMs() / speed.sequences();
-    return 1000 / (speed.perPromptTokenMs() * MEAN_PROMPT + tokenMs * MEAN_OUTPUT);
+    double tokensMs = speed.tokenMs(speed.sequences()) * Traffic.MEAN_OUTPUT;
+    return 1000 / (speed.perPromptTokenMs() * Traffic.MEAN_PROMPT + tokensMs);
   }
 
   /** Requests per second that the whole fleet can finish at best. */
   double capacity() {
     return capacity;
+  }
+
+  /** Work of those requests that were good, in seconds of the engine. */
+  double goodWork(Stream<Ledger.Entry> entries) {
+    return entries.filter(Ledger.Entry::good).mapToDouble(this::work).sum();
+  }
+
+  private double work(Ledger.Entry entry) {
+    return EngineSpeed.MEASURED.workMs(entry.request()) / 1000;
+  }
+
+  /**
+   * The most of that any gateway could have got out of this fleet: what came, or, where that is too
+   * much, what can be computed at the least cost of engine time for its work, for as long as that
+   * part of the run lasts. Whoever knows the future may only do worse.
+   */
+  double bestWork(double from, double to) {
+    double left = (to - from) * speed;
+    double best = 0;
+    List<Ledger.Entry> byEfficiency =
+        gateway
+            .ledger()
+            .between(from, to)
+            .filter(entry -> fastest.efficiency(entry.request()) > 0)
+            .sorted(Comparator.comparingDouble(entry -> -fastest.efficiency(entry.request())))
+            .toList();
+    for (Ledger.Entry entry : byEfficiency) {
+      double cost = work(entry) / fastest.efficiency(entry.request());
+      best += work(entry) * Math.min(1, left / cost);
+      left = Math.max(0, left - cost);
+    }
+    return best;
   }
 
   SplittableRandom random() {
@@ -61,12 +104,12 @@ final class Scenario {
 
   /** Something happens at a second of the run. */
   Scenario at(double second, Runnable event) {
-    time.afterMs(second * 1000, event);
+    time.after(Request.FIRST_NANOS + (long) (second * 1e9) - time.nowNanos(), event);
     return this;
   }
 
   /** Runs to the end, and checks what must hold after any run. */
-  Ledger run(Workload workload) {
+  Ledger run(Traffic workload) {
     gateway.serve(workload.requests());
     time.run();
     Ledger ledger = gateway.ledger();
@@ -78,8 +121,7 @@ final class Scenario {
         retried <= 0.1 * served + 10 + gateway.failedAttempts(),
         retried + " more attempts than requests");
     replicas.forEach(
-        replica ->
-            check(replica.running() + replica.waiting() == 0, replica.id() + " still has work"));
+        replica -> check(replica.running() + replica.waiting() == 0, "a replica still has work"));
     return ledger;
   }
 

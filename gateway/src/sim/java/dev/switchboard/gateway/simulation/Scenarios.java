@@ -16,13 +16,50 @@ enum Scenarios {
     }
   },
 
+  /** Four replicas that are alike, nearly all of their capacity in use. */
+  EVEN {
+    @Override
+    Result run(long seed, String policy) {
+      Scenario scenario = new Scenario(seed, policy, 1, 1, 1, 1);
+      return plain(scenario, steady(scenario, 50, 0.85 * scenario.capacity()), 10, 50);
+    }
+  },
+
+  /** Ten times as much as the fleet can do, all of one class. */
+  FLOOD {
+    @Override
+    Result run(long seed, String policy) {
+      Scenario scenario = new Scenario(seed, policy, 1, 1);
+      double rate = 10 * scenario.capacity();
+      Traffic traffic =
+          new Traffic(scenario.random().split(), 0, 0)
+              .arrivals("t", 40, at -> rate, rate, draw -> Traffic.STANDARD);
+      return overload(scenario, traffic, 10, 40);
+    }
+  },
+
+  /** People at half of the capacity, and batches without any target at twice the capacity. */
+  PEOPLE_AND_BATCHES {
+    @Override
+    Result run(long seed, String policy) {
+      Scenario scenario = new Scenario(seed, policy, 1, 1, 0.5);
+      double people = 0.5 * scenario.capacity();
+      double batches = 2 * scenario.capacity();
+      Traffic traffic =
+          new Traffic(scenario.random().split(), 0, 0)
+              .arrivals("people", 50, at -> people, people, draw -> Traffic.INTERACTIVE)
+              .arrivals("batches", 50, at -> batches, batches, draw -> Traffic.WHENEVER);
+      return overload(scenario, traffic, 10, 50);
+    }
+  },
+
   /** Replicas of three speeds, nearly all of their capacity in use. */
   MIXED_SPEEDS {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 0.5, 1, 2);
       double rate = 0.8 * scenario.capacity();
-      return plain(scenario, steady(scenario, "t", 60, rate), 10, 60);
+      return plain(scenario, steady(scenario, 60, rate), 10, 60);
     }
   },
 
@@ -34,18 +71,41 @@ enum Scenarios {
       SimulatedReplica slow = scenario.replicas().get(1);
       scenario.at(15, () -> slow.slowdown(6)).at(50, () -> slow.slowdown(1));
       double rate = 0.6 * scenario.capacity();
-      return plain(scenario, steady(scenario, "t", 70, rate), 20, 70);
+      return plain(scenario, steady(scenario, 70, rate), 20, 70);
     }
   },
 
-  /** One of three dies every six seconds and is back two seconds later. */
+  /** One of three stands still for eight seconds, as under SIGSTOP. */
+  STANDSTILL {
+    @Override
+    Result run(long seed, String policy) {
+      Scenario scenario = new Scenario(seed, policy, 1, 1, 1);
+      SimulatedReplica stopped = scenario.replicas().get(1);
+      scenario.at(10, () -> stopped.freeze(true)).at(18, () -> stopped.freeze(false));
+      return plain(scenario, steady(scenario, 40, 0.5 * scenario.capacity()), 0, 40);
+    }
+  },
+
+  /** One of four servers fails every request for ten seconds, twice; its health checks are fine. */
+  FAILING_SERVER {
+    @Override
+    Result run(long seed, String policy) {
+      Scenario scenario = Scenario.foreign(seed, policy, 1, 1, 1, 1);
+      SimulatedReplica failing = scenario.replicas().get(1);
+      scenario.at(10, () -> failing.broken(true)).at(20, () -> failing.broken(false));
+      scenario.at(30, () -> failing.broken(true)).at(40, () -> failing.broken(false));
+      return plain(scenario, steady(scenario, 60, 0.5 * scenario.capacity()), 0, 60);
+    }
+  },
+
+  /** One of three dies every six seconds and is started again each time. */
   FLAPPING {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1);
-      scenario.every(5, 50, 6, number -> scenario.gateway().crash("w1", 2000));
+      scenario.every(5, 50, 6, number -> scenario.replicas().get(1).kill());
       double rate = 0.55 * scenario.capacity();
-      return plain(scenario, steady(scenario, "t", 60, rate), 0, 60);
+      return plain(scenario, steady(scenario, 60, rate), 0, 60);
     }
   },
 
@@ -55,10 +115,23 @@ enum Scenarios {
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1, 1);
       double rate = 0.65 * scenario.capacity();
-      Workload workload =
-          new Workload(scenario.random().split(), 24, 400)
-              .arrivals("t", 60, at -> rate, rate, Workload.Mix.CLASSES);
-      return plain(scenario, workload, 10, 60);
+      Traffic traffic =
+          new Traffic(scenario.random().split(), 24, 400)
+              .arrivals("t", 60, at -> rate, rate, Traffic.Mix.CLASSES);
+      return plain(scenario, traffic, 10, 60);
+    }
+  },
+
+  /** One long beginning that nearly every prompt has. */
+  HOT_PREFIX {
+    @Override
+    Result run(long seed, String policy) {
+      Scenario scenario = new Scenario(seed, policy, 1, 1, 1, 1);
+      double rate = 0.8 * scenario.capacity();
+      Traffic traffic =
+          new Traffic(scenario.random().split(), 1, 800)
+              .arrivals("t", 40, at -> rate, rate, Traffic.Mix.CLASSES);
+      return plain(scenario, traffic, 10, 40);
     }
   },
 
@@ -68,12 +141,12 @@ enum Scenarios {
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1);
       double rate = 0.3 * scenario.capacity();
-      Workload workload = new Workload(scenario.random().split(), 0, 0);
+      Traffic traffic = new Traffic(scenario.random().split(), 0, 0);
       for (String tenant : List.of("a", "b", "c")) {
-        workload.arrivals(tenant, 60, at -> rate, rate, draw -> Workload.STANDARD);
+        traffic.arrivals(tenant, 60, at -> rate, rate, draw -> Traffic.STANDARD);
       }
-      workload.arrivals("greedy", 60, at -> 10 * rate, 10 * rate, draw -> Workload.STANDARD);
-      return plain(scenario, workload, 15, 60);
+      traffic.arrivals("greedy", 60, at -> 10 * rate, 10 * rate, draw -> Traffic.STANDARD);
+      return overload(scenario, traffic, 15, 60);
     }
   },
 
@@ -83,23 +156,23 @@ enum Scenarios {
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1);
       double rate = 1.2 * scenario.capacity();
-      Workload workload =
-          new Workload(scenario.random().split(), 0, 0)
+      Traffic traffic =
+          new Traffic(scenario.random().split(), 0, 0)
               .arrivals(
                   "t",
                   60,
                   at -> rate,
                   rate,
                   draw -> new Slo("standard", 0, 0, 1000 + (int) (11_000 * draw), 0));
-      return plain(scenario, workload, 10, 60);
+      return overload(scenario, traffic, 10, 60);
     }
   };
 
   /**
    * What came of it.
    *
-   * @param good requests that met their objective in the part of the run that counts
-   * @param best as many as could have, at most
+   * @param good work of the requests that met their targets in the part of the run that counts
+   * @param best the most of it that any gateway could have done
    */
   record Result(Scenario scenario, Ledger ledger, double good, double best) {
     double share() {
@@ -114,26 +187,33 @@ enum Scenarios {
     Scenario scenario = new Scenario(seed, policy, 1, 1, 1, 1);
     double usual = 0.7 * scenario.capacity();
     double end = before + during;
-    Workload workload =
-        new Workload(scenario.random().split(), 0, 0)
+    Traffic traffic =
+        new Traffic(scenario.random().split(), 0, 0)
             .arrivals(
                 "t",
                 end + after,
                 at -> at < before || at >= end ? usual : 2 * usual,
                 2 * usual,
-                Workload.Mix.CLASSES);
-    return plain(scenario, workload, before, end);
+                Traffic.Mix.CLASSES);
+    return overload(scenario, traffic, before, end);
   }
 
-  private static Workload steady(Scenario scenario, String tenant, double seconds, double rate) {
-    return new Workload(scenario.random().split(), 0, 0)
-        .arrivals(tenant, seconds, at -> rate, rate, Workload.Mix.CLASSES);
+  private static Traffic steady(Scenario scenario, double seconds, double rate) {
+    return new Traffic(scenario.random().split(), 0, 0)
+        .arrivals("t", seconds, at -> rate, rate, Traffic.Mix.CLASSES);
   }
 
-  private static Result plain(Scenario scenario, Workload workload, double from, double to) {
-    Ledger ledger = scenario.run(workload);
-    double arrived = ledger.arrivedBetween(from, to);
-    double best = Math.min(arrived, (to - from) * scenario.capacity());
-    return new Result(scenario, ledger, ledger.goodBetween(from, to), best);
+  /** Judges what arrives in a part of the run, most of which can be served. */
+  private static Result plain(Scenario scenario, Traffic traffic, double from, double to) {
+    Ledger ledger = scenario.run(traffic);
+    double good = scenario.goodWork(ledger.between(from, to));
+    return new Result(scenario, ledger, good, scenario.bestWork(from, to));
+  }
+
+  /** Judges what ends in a part of the run: where too much arrives, much of it ends later. */
+  private static Result overload(Scenario scenario, Traffic traffic, double from, double to) {
+    Ledger ledger = scenario.run(traffic);
+    double good = scenario.goodWork(ledger.endedBetween(from, to));
+    return new Result(scenario, ledger, good, scenario.bestWork(from, to));
   }
 }

@@ -1,110 +1,122 @@
 package dev.switchboard.gateway.simulation;
 
+import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.AdmissionConfig;
 import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.admission.Band;
 import dev.switchboard.gateway.admission.Demand;
 import dev.switchboard.gateway.admission.Refusal;
 import dev.switchboard.gateway.admission.ReplicaForecast;
-import dev.switchboard.gateway.admission.Verdict;
+import dev.switchboard.gateway.admission.TenantLimits;
+import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.drain.StreamState;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.Guest;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.gateway.http.MigrationConfig;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Decision;
-import dev.switchboard.gateway.routing.Peers;
-import dev.switchboard.gateway.routing.Policies;
-import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.RouteRequest;
+import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.RoutingConfig;
-import dev.switchboard.gateway.routing.RoutingPolicy;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.simulation.Ledger.End;
 import dev.switchboard.gateway.upstream.RetryBudget;
+import dev.switchboard.gateway.upstream.RetryBudgets;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The course of requests as the gateway steers it, with its own admission queue, policy, predictor,
- * affinity and retry budget; sockets and event loops are left out.
+ * The course of requests as the gateway steers it, with its own admission, router, predictor,
+ * affinity, retry budget and fleet; sockets and event loops are left out.
  */
 final class SimulatedGateway {
-  private static final String MODEL = "m";
+  private static final String MODEL = SimulatedFleet.MODEL;
   private static final double NETWORK_MS = 0.2;
-  private static final double POLL_MS = 1000;
   private static final double TICK_MS = 5;
+  private static final double MOVE_POLL_MS = 20;
   private static final int BYTES_PER_TOKEN = 4;
   private static final int BLOCK_TOKENS = 100;
-  private static final int EJECT_AFTER = 3;
+  private static final MigrationConfig MIGRATION = MigrationConfig.DEFAULTS;
 
   private final VirtualTime time;
   private final Ledger ledger = new Ledger();
-  private final Map<String, Site> sites = new LinkedHashMap<>();
-  private final RoutingPolicy policy;
-  private final AdmissionQueue queue;
-  private final Affinity affinity = new Affinity(RoutingConfig.DEFAULTS);
-  private final RetryBudget retries = new RetryBudget(RetryBudget.Config.DEFAULTS);
-  private int unended;
+  private final SimulatedFleet simulated;
+  private final Fleet fleet;
+  private final Router router;
+  private final Admission admission;
+  private final Affinity affinity;
+  private final RetryBudgets retries = new RetryBudgets(RetryBudget.Config.DEFAULTS);
   private boolean ticking;
   private long turn;
   private long attempts;
   private long failedAttempts;
-
-  /** A replica as the gateway knows it. */
-  private static final class Site {
-    final SimulatedReplica engine;
-    final Workload workload;
-    int inFlight;
-    int running;
-    int waiting;
-    int others;
-    long waitingTokens;
-    long reportNanos;
-    int failures;
-    boolean ready = true;
-
-    Site(SimulatedReplica engine, Peers peers) {
-      this.engine = engine;
-      this.workload = new Workload(peers);
-    }
-
-    ReplicaView view(long now) {
-      return new ReplicaView(
-          engine.id(),
-          MODEL,
-          ready,
-          ready ? "READY" : "EJECTED",
-          inFlight,
-          running,
-          waiting,
-          waitingTokens,
-          reportNanos == 0 ? -1 : (now - reportNanos) / 1_000_000,
-          others,
-          workload.snapshot(now),
-          1,
-          0,
-          0,
-          ReplicaView.Circuit.CLOSED);
-    }
-  }
+  private int mostEjected;
 
   SimulatedGateway(
-      VirtualTime time, List<SimulatedReplica> engines, String policy, SplittableRandom random) {
+      VirtualTime time,
+      List<SimulatedReplica> engines,
+      boolean foreign,
+      String policy,
+      SplittableRandom random) {
     this.time = time;
-    this.policy = Policies.of(policy);
-    this.queue =
-        new AdmissionQueue(
-            AdmissionConfig.DEFAULTS, new ReplicaForecast(this::views), random::nextDouble);
-    Peers peers = new Peers();
-    for (SimulatedReplica engine : engines) {
-      sites.put(engine.id(), new Site(engine, peers));
-      queue.replica(engine.id(), true, time.nowNanos());
+    this.simulated =
+        new SimulatedFleet(
+            time,
+            engines,
+            foreign,
+            (replica, report) -> queue().reported(replica.id(), report.waiting()));
+    this.fleet = simulated.fleet();
+    RoutingConfig routing =
+        new RoutingConfig(
+            policy,
+            RoutingConfig.DEFAULTS.prefixEntries(),
+            RoutingConfig.DEFAULTS.sessionEntries());
+    this.router = new Router(routing, List.of(), fleet.models());
+    this.affinity = new Affinity(routing);
+    this.admission =
+        new Admission(
+            AdmissionConfig.DEFAULTS,
+            tenant -> TenantLimits.Limit.NONE,
+            model -> new ReplicaForecast(now -> fleet.views(model, now)),
+            random::nextDouble);
+    fleet.onStateChange(this::stateChanged);
+    simulated.start();
+  }
+
+  private AdmissionQueue queue() {
+    return admission.queue(MODEL);
+  }
+
+  private void stateChanged(Replica replica, @Nullable ReplicaState from, ReplicaState to) {
+    if (!to.listening()) {
+      affinity.forget(MODEL, replica.id());
     }
+    queue()
+        .replica(
+            replica.id(),
+            to == ReplicaState.READY,
+            replica.access().maxConcurrency(),
+            time.nowNanos());
+    int ejected = 0;
+    for (Replica other : fleet.replicas()) {
+      ejected += other.state() == ReplicaState.EJECTED ? 1 : 0;
+    }
+    mostEjected = Math.max(mostEjected, ejected);
   }
 
   Ledger ledger() {
     return ledger;
+  }
+
+  SimulatedFleet fleet() {
+    return simulated;
   }
 
   long attempts() {
@@ -115,262 +127,20 @@ final class SimulatedGateway {
     return failedAttempts;
   }
 
-  /** Requests that the gateway has at its replicas. */
-  int inFlight() {
-    return sites.values().stream().mapToInt(site -> site.inFlight).sum();
+  /** Replicas that were ejected at once, at most. */
+  int mostEjected() {
+    return mostEjected;
   }
 
-  AdmissionQueue queue() {
-    return queue;
+  /** Requests that the gateway has, those that wait among them. */
+  int inFlight() {
+    return admission.inFlight() + fleet.replicas().stream().mapToInt(Replica::inFlight).sum();
   }
 
   /** Lets the requests arrive at their times. */
   void serve(List<Request> requests) {
-    unended = requests.size();
     for (Request request : requests) {
-      time.after(request.atNanos() - time.nowNanos(), () -> arrive(request));
-    }
-    time.afterMs(POLL_MS, this::poll);
-  }
-
-  private void poll() {
-    for (Site site : sites.values()) {
-      look(site);
-    }
-    if (unended > 0) {
-      time.afterMs(POLL_MS, this::poll);
-    }
-  }
-
-  private void look(Site site) {
-    if (site.engine.frozen() || !site.engine.alive()) {
-      if (++site.failures >= EJECT_AFTER) {
-        ready(site, false);
-      }
-      return;
-    }
-    site.failures = 0;
-    site.running = site.engine.running();
-    site.waiting = site.engine.waiting();
-    site.others = Math.max(0, site.running + site.waiting - site.inFlight);
-    site.waitingTokens = site.engine.waitingTokens();
-    site.reportNanos = time.nowNanos();
-    queue.reported(site.engine.id(), site.waiting);
-    ready(site, true);
-  }
-
-  private void ready(Site site, boolean ready) {
-    if (site.ready != ready) {
-      site.ready = ready;
-      queue.replica(site.engine.id(), ready, time.nowNanos());
-    }
-  }
-
-  /** A worker's process ended: its supervisor knows at once, and starts it again after a while. */
-  void crash(String id, double restartMs) {
-    Site site = site(id);
-    ready(site, false);
-    affinity.forget(MODEL, id);
-    site.engine.kill();
-    time.afterMs(
-        restartMs,
-        () -> {
-          site.engine.revive();
-          ready(site, true);
-        });
-  }
-
-  private Site site(String id) {
-    Site site = sites.get(id);
-    if (site == null) {
-      throw new AssertionError("no replica " + id);
-    }
-    return site;
-  }
-
-  private List<ReplicaView> views(long now) {
-    return sites.values().stream().map(site -> site.view(now)).toList();
-  }
-
-  // ------------------------------------------------------------------ one request
-
-  private void arrive(Request request) {
-    new Course(request).begin();
-  }
-
-  /** One request, from its arrival to its end. */
-  private final class Course implements AdmissionQueue.Listener {
-    private final Request request;
-    private final Ledger.Entry entry;
-    private final Set<String> failed = new HashSet<>();
-
-    Course(Request request) {
-      this.request = request;
-      this.entry = ledger.open(request);
-    }
-
-    void begin() {
-      long now = time.nowNanos();
-      long ttftAt =
-          request.slo().ttftMs() == 0
-              ? Long.MAX_VALUE
-              : request.atNanos() + request.slo().ttftMs() * 1_000_000L;
-      Demand demand =
-          new Demand(
-              request.tenant(),
-              1,
-              Band.of(request.slo().priority()),
-              ttftAt,
-              request.deadlineNanos(),
-              uncachedTokens(),
-              request.outputTokens(),
-              (long) request.promptTokens() * BYTES_PER_TOKEN);
-      switch (queue.offer(demand, this, now)) {
-        case Verdict.Running running -> run(running.entry());
-        case Verdict.Waiting _ -> tickWhileWaiting();
-        case Refusal refusal -> refuse(refusal);
-      }
-    }
-
-    @Override
-    public void dispatched(AdmissionQueue.Entry place, long nowNanos) {
-      time.after(0, () -> run(place));
-    }
-
-    @Override
-    public void refused(AdmissionQueue.Entry place, Refusal refusal) {
-      refuse(refusal);
-    }
-
-    private void refuse(Refusal refusal) {
-      over(refusal.reason().deadline() ? End.LATE : End.SHED);
-    }
-
-    private void run(AdmissionQueue.Entry place) {
-      retries.earn();
-      attempt(place);
-    }
-
-    private void attempt(AdmissionQueue.Entry place) {
-      long now = time.nowNanos();
-      RouteRequest wanted =
-          affinity.enrich(
-              new RouteRequest(
-                  MODEL,
-                  failed,
-                  turn++,
-                  request.slo(),
-                  (now - request.atNanos()) / 1e6,
-                  request.promptTokens(),
-                  request.outputTokens(),
-                  Map.of(),
-                  null),
-              affinityKey());
-      Decision decision = policy.route(views(now), wanted, now);
-      Decision.Candidate winner = decision.winner();
-      if (winner == null) {
-        queue.abandon(place, now);
-        over(End.FAILED);
-        return;
-      }
-      affinity.sent(MODEL, winner.replica(), affinityKey());
-      queue.routed(place, winner.replica(), now);
-      send(site(winner.replica()), place, winner, wanted);
-    }
-
-    /** Prompt tokens that the replica which knows most of it has to compute. */
-    private int uncachedTokens() {
-      Map<String, Integer> known =
-          affinity.enrich(RouteRequest.of(MODEL), affinityKey()).prefixTokens();
-      int most = known.values().stream().mapToInt(Integer::intValue).max().orElse(0);
-      return Math.max(1, request.promptTokens() - most);
-    }
-
-    private Affinity.Key affinityKey() {
-      int blocks = request.prefixTokens() / BLOCK_TOKENS;
-      long[] chain = new long[blocks];
-      for (int i = 0; i < blocks; i++) {
-        chain[i] = request.prefix() * 1_000_003L + i;
-      }
-      return new Affinity.Key(chain, BLOCK_TOKENS, request.tenant(), null);
-    }
-
-    private void send(
-        Site site, AdmissionQueue.Entry place, Decision.Candidate winner, RouteRequest wanted) {
-      attempts++;
-      entry.attempt(site.engine.id());
-      site.inFlight++;
-      Workload.Job job =
-          site.workload.begin(winner, wanted, (predicted, ttft, tpot) -> {}, time.nowNanos());
-      time.afterMs(
-          NETWORK_MS, () -> site.engine.submit(rest(), new Answer(this, site, place, job)));
-    }
-
-    /** What is left of it: all, or what follows the tokens that its client has. */
-    private Request rest() {
-      return entry.tokens() == 0 ? request : request.after(entry.tokens());
-    }
-
-    private void over(End end) {
-      entry.end(end, time.nowNanos());
-      unended--;
-    }
-  }
-
-  /** What a replica says of one attempt. */
-  private final class Answer implements SimulatedReplica.Listener {
-    private final Course course;
-    private final Site site;
-    private final AdmissionQueue.Entry place;
-    private final Workload.Job job;
-
-    Answer(Course course, Site site, AdmissionQueue.Entry place, Workload.Job job) {
-      this.course = course;
-      this.site = site;
-      this.place = place;
-      this.job = job;
-    }
-
-    @Override
-    public void token(int generated) {
-      long now = time.nowNanos();
-      course.entry.token(now);
-      job.content(now);
-      if (generated == 1) {
-        queue.firstToken(place, now);
-      }
-    }
-
-    @Override
-    public void ended() {
-      job.ended();
-      leave();
-      course.over(End.SERVED);
-      queue.finished(place, course.request.promptTokens() + course.entry.tokens(), time.nowNanos());
-    }
-
-    @Override
-    public void failed(String reason) {
-      leave();
-      if (reason.equals("deadline")) {
-        course.over(End.LATE);
-        queue.abandon(place, time.nowNanos());
-        return;
-      }
-      failedAttempts++;
-      course.failed.add(site.engine.id());
-      boolean goesOn = course.entry.tokens() > 0;
-      if (course.entry.attempts() < 3 && (goesOn || retries.spend())) {
-        course.attempt(place);
-      } else {
-        course.over(End.FAILED);
-        queue.abandon(place, time.nowNanos());
-      }
-    }
-
-    private void leave() {
-      job.close();
-      site.inFlight--;
+      time.after(request.atNanos() - time.nowNanos(), () -> new Course(request).begin());
     }
   }
 
@@ -383,10 +153,381 @@ final class SimulatedGateway {
 
   private void tick() {
     ticking = false;
-    queue.tick(time.nowNanos());
-    AdmissionQueue.Snapshot now = queue.snapshot(time.nowNanos());
-    if (now.waiting().values().stream().mapToInt(Integer::intValue).sum() > 0) {
-      tickWhileWaiting();
+    admission.tick(time.nowNanos());
+    for (int waiting : queue().snapshot(time.nowNanos()).waiting().values()) {
+      if (waiting > 0) {
+        tickWhileWaiting();
+      }
+    }
+  }
+
+  // ------------------------------------------------------------------ one request
+
+  /** A stream that was cut and that nobody has gone on with yet. */
+  private record Move(String from, boolean drained, long cutNanos) {}
+
+  /** One request, from its arrival to its end. */
+  private final class Course implements Admission.Waiter {
+    private final Request request;
+    private final Ledger.Entry entry;
+    private final long number = turn++;
+    private final Router.Plan plan;
+    private final Affinity.Key key;
+    private final Set<String> failed = new HashSet<>();
+    private final Set<Attempt> gaveUp = new HashSet<>();
+    private Admission.@Nullable Pass pass;
+    private @Nullable Move move;
+    private int faults;
+
+    Course(Request request) {
+      this.request = request;
+      this.entry = ledger.open(request);
+      this.plan = router.plan(MODEL, Long.toString(number));
+      this.key = key();
+    }
+
+    private Affinity.Key key() {
+      long[] chain = new long[request.prefixTokens() / BLOCK_TOKENS];
+      for (int i = 0; i < chain.length; i++) {
+        chain[i] = request.prefix() * 1_000_003L + i;
+      }
+      return new Affinity.Key(chain, BLOCK_TOKENS, request.tenant(), null);
+    }
+
+    void begin() {
+      long ttftMs = request.slo().ttftMs();
+      Demand demand =
+          new Demand(
+              request.tenant(),
+              1,
+              Band.of(request.slo().priority()),
+              ttftMs == 0 ? Long.MAX_VALUE : request.atNanos() + ttftMs * 1_000_000L,
+              request.deadlineNanos(),
+              uncachedTokens(),
+              request.outputTokens(),
+              (long) request.promptTokens() * BYTES_PER_TOKEN);
+      Admission.Answer answer = admission.enter(MODEL, demand, this, time.nowNanos());
+      pass = answer.pass();
+      if (answer.refusal() != null) {
+        refused(answer.refusal());
+      } else if (answer.waits()) {
+        tickWhileWaiting();
+      } else {
+        run();
+      }
+    }
+
+    /** Prompt tokens that the replica which knows most of it has to compute. */
+    private int uncachedTokens() {
+      Map<String, Integer> known = affinity.enrich(RouteRequest.of(MODEL), key).prefixTokens();
+      int most = known.values().stream().mapToInt(Integer::intValue).max().orElse(0);
+      return Math.max(1, request.promptTokens() - most);
+    }
+
+    @Override
+    public void admitted() {
+      time.after(0, this::run);
+    }
+
+    @Override
+    public void refused(Refusal refusal) {
+      entry.refused(refusal.reason());
+      over(refusal.reason().deadline() ? End.LATE : End.SHED);
+    }
+
+    private void run() {
+      retries.earn(MODEL);
+      attempt();
+    }
+
+    private Decision decide() {
+      long now = time.nowNanos();
+      return router
+          .route(plan, model -> fleet.views(model, now), model -> wanted(now), now)
+          .decision();
+    }
+
+    private RouteRequest wanted(long now) {
+      return affinity.enrich(
+          new RouteRequest(
+              MODEL,
+              failed,
+              number,
+              request.slo(),
+              (now - request.atNanos()) / 1e6,
+              request.promptTokens(),
+              request.outputTokens(),
+              Map.of(),
+              null),
+          key);
+    }
+
+    private void attempt() {
+      // Whoever was chosen may have a probe already.
+      for (int again = 0; again < 3; again++) {
+        if (enter()) {
+          return;
+        }
+      }
+      over(End.FAILED);
+    }
+
+    private boolean enter() {
+      Decision decision = decide();
+      Decision.Candidate winner = decision.winner();
+      if (winner == null) {
+        return false;
+      }
+      Attempt attempt = new Attempt(this, simulated.replica(winner.replica()));
+      return attempt.enter(winner);
+    }
+
+    private boolean committed() {
+      return entry.tokens() > 0;
+    }
+
+    private boolean mayMove(Attempt attempt, boolean fault) {
+      boolean another = move != null || !fault || faults < MIGRATION.attempts();
+      return another && attempt.replica.local();
+    }
+
+    /** Another one might take it than the one where it is. */
+    private boolean elsewhere(Attempt attempt) {
+      if (committed()) {
+        excludeFromMoves();
+      }
+      boolean added = failed.add(attempt.replica.id());
+      boolean there = decide().chosen() != null;
+      if (added) {
+        failed.remove(attempt.replica.id());
+      }
+      return there;
+    }
+
+    /** What failed can go on once its process is another one. */
+    private void excludeFromMoves() {
+      failed.clear();
+      for (Attempt given : gaveUp) {
+        if (given.incarnation == given.replica.incarnation()) {
+          failed.add(given.replica.id());
+        }
+      }
+    }
+
+    private void broke(Attempt attempt, boolean fault) {
+      boolean goesOn = committed() && mayMove(attempt, fault);
+      attempt.end(
+          fault
+              ? Drain.Departure.FAILED
+              : committed() ? Drain.Departure.MOVED : Drain.Departure.RESTARTED);
+      failed.add(attempt.replica.id());
+      gaveUp.add(attempt);
+      if (goesOn) {
+        move(attempt, fault);
+      } else if (!committed() && (!fault || mayRetry())) {
+        attempt();
+      } else {
+        over(End.FAILED);
+      }
+    }
+
+    private boolean mayRetry() {
+      return entry.attempts() < retries.attempts() && retries.spend(MODEL);
+    }
+
+    private void move(Attempt attempt, boolean fault) {
+      if (move == null) {
+        move = new Move(attempt.replica.id(), !fault, time.nowNanos());
+        faults += fault ? 1 : 0;
+      }
+      moveOn();
+    }
+
+    private void moveOn() {
+      Move begun = move;
+      if (begun == null || entry.ended()) {
+        return;
+      }
+      excludeFromMoves();
+      if (!enter()) {
+        boolean late = time.nowNanos() - begun.cutNanos >= MIGRATION.waitMs() * 1_000_000L;
+        if (late) {
+          over(End.FAILED);
+        } else {
+          time.afterMs(MOVE_POLL_MS, this::moveOn);
+        }
+      }
+    }
+
+    private void resumed() {
+      Move done = move;
+      if (done != null) {
+        move = null;
+        entry.paused(time.nowNanos() - done.cutNanos);
+        if (done.drained) {
+          fleet.resumed(done.from, time.nowNanos() - done.cutNanos);
+        }
+      }
+    }
+
+    private void over(End end) {
+      long now = time.nowNanos();
+      Move unfinished = move;
+      move = null;
+      if (unfinished != null && unfinished.drained) {
+        fleet.notResumed(unfinished.from, false);
+      }
+      entry.end(end, now);
+      Admission.Pass held = pass;
+      if (held != null) {
+        held.close(end == End.SERVED ? request.promptTokens() + entry.tokens() : -1, now);
+      }
+    }
+  }
+
+  /** One attempt of a request at a replica. */
+  private final class Attempt implements SimulatedReplica.Listener, Guest {
+    private final Course course;
+    private final Replica replica;
+    private final int incarnation;
+    private final boolean goesOn;
+    private final long startNanos = time.nowNanos();
+    private Replica.@Nullable Ticket ticket;
+    private Workload.@Nullable Job learned;
+    private SimulatedReplica.@Nullable Job job;
+    private long firstNanos;
+    private boolean over;
+
+    Attempt(Course course, Replica replica) {
+      this.course = course;
+      this.replica = replica;
+      this.incarnation = replica.incarnation();
+      this.goesOn = course.committed();
+    }
+
+    /** Goes there, unless the replica takes no requests any more. */
+    boolean enter(Decision.Candidate winner) {
+      ticket = replica.open(this, startNanos);
+      if (ticket == null) {
+        return false;
+      }
+      attempts++;
+      course.entry.attempt(replica.id());
+      if (course.pass != null) {
+        course.pass.routed(replica.id(), startNanos);
+      }
+      affinity.sent(MODEL, replica.id(), course.key);
+      learned =
+          replica
+              .workload()
+              .begin(winner, course.wanted(startNanos), (predicted, ttft, tpot) -> {}, startNanos);
+      time.afterMs(NETWORK_MS, this::submit);
+      return true;
+    }
+
+    private void submit() {
+      if (!over) {
+        int there = course.entry.tokens();
+        Request rest = there == 0 ? course.request : course.request.after(there);
+        job = simulated.engine(replica.id()).submit(rest, this);
+      }
+    }
+
+    @Override
+    public void token(int generated) {
+      if (over) {
+        return;
+      }
+      long now = time.nowNanos();
+      if (firstNanos == 0) {
+        firstNanos = now;
+        course.resumed();
+        if (!goesOn && course.pass != null) {
+          course.pass.firstToken(now);
+        }
+      }
+      course.entry.token(now);
+      replica.heard(now);
+      if (learned != null) {
+        learned.content(now);
+      }
+    }
+
+    @Override
+    public void ended() {
+      if (!over) {
+        if (learned != null) {
+          learned.ended();
+        }
+        end(Drain.Departure.FINISHED);
+        course.over(End.SERVED);
+      }
+    }
+
+    @Override
+    public void failed(String reason) {
+      if (over) {
+        return;
+      }
+      if (reason.equals("deadline")) {
+        end(Drain.Departure.ABANDONED);
+        course.over(End.LATE);
+      } else {
+        course.broke(this, true);
+      }
+    }
+
+    /** Ends its part, and says what that says of the replica. */
+    void end(Drain.Departure how) {
+      over = true;
+      long now = time.nowNanos();
+      if (job != null) {
+        simulated.engine(replica.id()).cancel(job);
+      }
+      if (learned != null) {
+        learned.close();
+      }
+      if (ticket != null) {
+        ticket.close(how);
+      }
+      switch (how) {
+        case FINISHED -> fleet.served(replica, goesOn ? -1 : (firstNanos - startNanos) / 1e6, now);
+        case FAILED -> {
+          failedAttempts++;
+          fleet.failed(replica, "it broke", now);
+        }
+        case MOVED, RESTARTED, ABANDONED -> fleet.left(replica);
+      }
+    }
+
+    @Override
+    public void leave(Leave why) {
+      time.after(0, () -> asked(why));
+    }
+
+    private void asked(Leave why) {
+      if (over) {
+        return;
+      }
+      boolean fault = why != Leave.DRAINED;
+      boolean may = !course.committed() || course.mayMove(this, fault);
+      if (why == Leave.GONE || (may && course.elsewhere(this))) {
+        course.broke(this, fault);
+      }
+    }
+
+    @Override
+    public void tell(Consumer<StreamState> hearer) {
+      hearer.accept(
+          new StreamState(
+              Integer.toString(course.request.number()),
+              true,
+              course.committed() && course.mayMove(this, false),
+              course.request.promptTokens(),
+              course.entry.tokens(),
+              course.request.outputTokens(),
+              startNanos,
+              firstNanos));
     }
   }
 }

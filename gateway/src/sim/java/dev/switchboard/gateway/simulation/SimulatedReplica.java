@@ -46,7 +46,6 @@ final class SimulatedReplica {
   private static final int PREFIXES = 12;
   private static final double NOISE = 0.05;
 
-  private final String id;
   private final VirtualTime time;
   private final EngineSpeed speed;
   private final SplittableRandom random;
@@ -54,21 +53,29 @@ final class SimulatedReplica {
   private final List<Job> running = new ArrayList<>();
   private final Map<Integer, Boolean> prefixes = new LinkedHashMap<>(16, 0.75f, true);
   private boolean stepping;
-  private boolean alive = true;
+  private boolean alive;
   private boolean frozen;
   private double slowdown = 1;
   private long epoch;
   private long lateTokens;
+  private long refusals;
+  private boolean broken;
+  private Runnable death = () -> {};
 
-  SimulatedReplica(String id, VirtualTime time, EngineSpeed speed, SplittableRandom random) {
-    this.id = id;
+  SimulatedReplica(VirtualTime time, EngineSpeed speed, SplittableRandom random) {
     this.time = time;
     this.speed = speed;
     this.random = random;
   }
 
-  String id() {
-    return id;
+  /** How long a step of one token takes it. */
+  double stepMs() {
+    return (speed.stepMs() + speed.perSequenceMs()) * slowdown;
+  }
+
+  /** Requests that it failed because it was broken. */
+  long refusals() {
+    return refusals;
   }
 
   boolean alive() {
@@ -111,6 +118,11 @@ final class SimulatedReplica {
       time.after(0, () -> fail(job, "connection refused"));
       return job;
     }
+    if (broken) {
+      refusals++;
+      time.afterMs(1, () -> fail(job, "status 500"));
+      return job;
+    }
     waiting.add(job);
     wake();
     return job;
@@ -127,8 +139,27 @@ final class SimulatedReplica {
     slowdown = factor;
   }
 
+  /** Fails every new request at once, while all else of it is well. */
+  void broken(boolean now) {
+    broken = now;
+  }
+
+  /** Its process serves from now on. */
+  void boot() {
+    alive = true;
+    frozen = false;
+  }
+
+  /** Run when its process dies. */
+  void onDeath(Runnable action) {
+    death = action;
+  }
+
   /** Its process dies with everything it had. */
   void kill() {
+    if (!alive) {
+      return;
+    }
     alive = false;
     stepping = false;
     epoch++;
@@ -137,11 +168,10 @@ final class SimulatedReplica {
     running.clear();
     waiting.clear();
     prefixes.clear();
-    lost.forEach(job -> fail(job, "the replica died"));
-  }
-
-  void revive() {
-    alive = true;
+    Runnable told = death;
+    death = () -> {};
+    told.run();
+    lost.forEach(job -> time.after(0, () -> fail(job, "the replica died")));
   }
 
   /** Stops and goes on again, like a process under SIGSTOP. */

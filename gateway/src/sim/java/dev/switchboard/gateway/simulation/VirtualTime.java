@@ -1,18 +1,28 @@
 package dev.switchboard.gateway.simulation;
 
+import dev.switchboard.gateway.flight.NanoClock;
 import java.util.Comparator;
 import java.util.PriorityQueue;
 
-/** A clock that jumps from event to event; events of one moment run in the order they were set. */
-final class VirtualTime {
+/**
+ * A clock that jumps from event to event; events of one moment run in the order they were set. What
+ * repeats in the background does not keep it running.
+ */
+final class VirtualTime implements NanoClock {
   private static final Comparator<Event> ORDER =
       Comparator.comparingLong(Event::atNanos).thenComparingLong(Event::number);
 
-  private record Event(long atNanos, long number, Runnable action) {}
+  private record Event(long atNanos, long number, boolean background, Runnable action) {}
 
-  private final PriorityQueue<Event> events = new PriorityQueue<>(ORDER);
+  private final PriorityQueue<Event> events = new PriorityQueue<>(1024, ORDER);
   private long nowNanos = 1_000_000_000L;
   private long numbers;
+  private int foreground;
+
+  @Override
+  public long epochNanos() {
+    return nowNanos;
+  }
 
   long nowNanos() {
     return nowNanos;
@@ -20,16 +30,34 @@ final class VirtualTime {
 
   /** Runs the action after some time; at once for none, but after what is set for now already. */
   void after(long nanos, Runnable action) {
-    events.add(new Event(nowNanos + Math.max(0, nanos), numbers++, action));
+    foreground++;
+    add(nanos, false, action);
   }
 
   void afterMs(double millis, Runnable action) {
     after((long) (millis * 1e6), action);
   }
 
-  /** Runs until nothing is left to happen. */
+  /** Runs the action again and again for as long as anything else is left to happen. */
+  void every(long nanos, Runnable action) {
+    add(
+        nanos,
+        true,
+        () -> {
+          action.run();
+          every(nanos, action);
+        });
+  }
+
+  private void add(long nanos, boolean background, Runnable action) {
+    events.add(new Event(nowNanos + Math.max(0, nanos), numbers++, background, action));
+  }
+
+  /** Runs until nothing is left to happen but what repeats. */
   void run() {
-    for (Event event = events.poll(); event != null; event = events.poll()) {
+    while (foreground > 0) {
+      Event event = events.remove();
+      foreground -= event.background() ? 0 : 1;
       nowNanos = event.atNanos();
       event.action().run();
     }

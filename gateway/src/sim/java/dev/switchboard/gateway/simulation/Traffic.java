@@ -7,12 +7,20 @@ import java.util.SplittableRandom;
 import java.util.function.DoubleUnaryOperator;
 
 /** Makes the requests of a run: Poisson arrivals at a rate that may change, mixed lengths. */
-final class Workload {
+final class Traffic {
   /** Most of the service classes in a run of mixed ones. */
   static final Slo INTERACTIVE = new Slo("interactive", 1000, 100, 10_000, 50);
 
   static final Slo STANDARD = new Slo("standard", 3000, 150, 20_000, 0);
   static final Slo BATCH = new Slo("batch", 15_000, 300, 60_000, -50);
+
+  /** A batch that anybody may overtake. */
+  static final Slo WHENEVER = new Slo("batch", 0, 0, 0, -50);
+
+  /** Tokens of the mean request. */
+  static final double MEAN_PROMPT = 190;
+
+  static final double MEAN_OUTPUT = 63;
 
   private static final int PROMPT_MEDIAN = 150;
   private static final int OUTPUT_MEDIAN = 50;
@@ -26,7 +34,7 @@ final class Workload {
    * @param prefixes shared prompt beginnings, the first ones of which are the most frequent; 0 for
    *     none
    */
-  Workload(SplittableRandom random, int prefixes, int prefixTokens) {
+  Traffic(SplittableRandom random, int prefixes, int prefixTokens) {
     this.random = random;
     this.prefixes = prefixes;
     this.prefixTokens = prefixTokens;
@@ -38,7 +46,7 @@ final class Workload {
    * @param rate requests per second at a second of the run
    * @param mix draws the objective of a request from a number between 0 and 1
    */
-  Workload arrivals(String tenant, double seconds, DoubleUnaryOperator rate, double most, Mix mix) {
+  Traffic arrivals(String tenant, double seconds, DoubleUnaryOperator rate, double most, Mix mix) {
     double at = 0;
     while (true) {
       at += -Math.log(1 - random.nextDouble()) / most;
@@ -67,7 +75,7 @@ final class Workload {
     requests.add(
         new Request(
             requests.size(),
-            1_000_000_000L + (long) (at * 1e9),
+            Request.FIRST_NANOS + (long) (at * 1e9),
             tenant,
             slo,
             own + shared,

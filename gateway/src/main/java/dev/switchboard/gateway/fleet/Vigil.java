@@ -1,0 +1,185 @@
+package dev.switchboard.gateway.fleet;
+
+import java.net.URI;
+import java.util.HashMap;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Decides what replicas are asked and when, and what their answers and their silence mean: their
+ * state at every poll, and a canary while they warm up and when they were idle for long. One
+ * question at a time per replica.
+ *
+ * <p>Plain: who asks, the time and the answers come in. On one thread.
+ */
+public final class Vigil {
+  private static final Logger LOG = LoggerFactory.getLogger(Vigil.class);
+
+  /** A worker's canary itself gives up after this long. */
+  private static final long CANARY_NANOS = 2_000_000_000L;
+
+  /** A turn that comes later than this was late, and what was late here is nobody's silence. */
+  private static final long LATE_NANOS = 200_000_000;
+
+  /** What a replica can be asked. */
+  public enum Question {
+    /** A token through every rank. */
+    CANARY,
+    /** How it is. */
+    STATE
+  }
+
+  /** Asks, and tells {@link #proven}, {@link #reported} or {@link #failed} what came of it. */
+  @FunctionalInterface
+  public interface Asker {
+    void ask(Replica replica, URI address, Question question);
+  }
+
+  private static final class Watch {
+    boolean asking;
+    int failures;
+    long provenNanos;
+    long askedNanos;
+    long patienceNanos;
+    long silentSinceNanos;
+  }
+
+  private final Fleet fleet;
+  private final WorkersConfig config;
+  private final Asker asker;
+  private final Map<String, Watch> watches = new HashMap<>();
+  private long polledNanos;
+  private long lastNanos;
+
+  public Vigil(Fleet fleet, WorkersConfig config, Asker asker) {
+    this.fleet = fleet;
+    this.config = config;
+    this.asker = asker;
+  }
+
+  /** How often {@link #turn} is to be called: warming replicas are looked at ten times a second. */
+  public long turnMs() {
+    return Math.min(config.statePollMs(), 100);
+  }
+
+  /** Asks what is due. */
+  public void turn(long nowNanos) {
+    long late = lastNanos == 0 ? 0 : Math.max(0, nowNanos - lastNanos - LATE_NANOS);
+    lastNanos = nowNanos;
+    boolean poll = nowNanos - polledNanos >= config.statePollMs() * 1_000_000;
+    if (poll) {
+      polledNanos = nowNanos;
+    }
+    for (Replica replica : fleet.replicas()) {
+      Watch watch = watch(replica);
+      watch.askedNanos += late;
+      URI address = replica.address();
+      if (address != null && !watch.asking) {
+        look(replica, address, watch, poll, nowNanos);
+      } else if (address != null) {
+        listen(replica, watch, nowNanos);
+      }
+    }
+  }
+
+  private Watch watch(Replica replica) {
+    return watches.computeIfAbsent(replica.id(), id -> new Watch());
+  }
+
+  private void look(Replica replica, URI address, Watch watch, boolean poll, long now) {
+    switch (replica.state()) {
+      case WARMING -> ask(replica, address, watch, Question.CANARY, now);
+      case READY, STANDBY -> {
+        boolean idle =
+            now - Math.max(watch.provenNanos, replica.lastUsedNanos())
+                > config.canaryIdleMs() * 1_000_000;
+        if (poll) {
+          boolean canary = idle && replica.local();
+          ask(replica, address, watch, canary ? Question.CANARY : Question.STATE, now);
+        }
+      }
+      case CORDONED, DRAINING, EJECTED, DRAINED -> {
+        if (poll) {
+          ask(replica, address, watch, Question.STATE, now);
+        }
+      }
+      case STARTING, RESTARTING, FAILED, STOPPED -> {}
+    }
+  }
+
+  private void ask(Replica replica, URI address, Watch watch, Question question, long now) {
+    watch.asking = true;
+    watch.askedNanos = now;
+    watch.patienceNanos =
+        config.unresponsiveMs() * 1_000_000 + (question == Question.CANARY ? CANARY_NANOS : 0);
+    asker.ask(replica, address, question);
+  }
+
+  /** It passed the canary. */
+  public void proven(Replica replica, long nowNanos) {
+    Watch watch = answered(replica, nowNanos);
+    watch.provenNanos = nowNanos;
+    fleet.proven(replica);
+  }
+
+  /** It said how it is. */
+  public void reported(Replica replica, ReplicaReport report, long nowNanos) {
+    answered(replica, nowNanos);
+    replica.report(report);
+    if (replica.circuit().mayReturn(nowNanos)) {
+      replica.tryTransition(ReplicaState.EJECTED, ReplicaState.WARMING, "answers again");
+    }
+  }
+
+  private Watch answered(Replica replica, long nowNanos) {
+    Watch watch = watch(replica);
+    watch.asking = false;
+    watch.failures = 0;
+    watch.silentSinceNanos = 0;
+    replica.heard(nowNanos);
+    return watch;
+  }
+
+  /** It did not answer what it was asked, or badly. */
+  public void failed(Replica replica, String why) {
+    Watch watch = watch(replica);
+    watch.asking = false;
+    watch.failures++;
+    LOG.debug(
+        "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), watch.failures, why);
+    if (watch.failures >= config.ejectAfter()) {
+      replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
+      replica.tryTransition(ReplicaState.STANDBY, ReplicaState.EJECTED, why);
+    }
+  }
+
+  /**
+   * A worker that was asked and says nothing, to nobody: streams from it count as signs of life, so
+   * a busy one is not taken for a stopped one.
+   */
+  private void listen(Replica replica, Watch watch, long now) {
+    long quietSince = Math.max(replica.heardNanos(), watch.askedNanos);
+    if (!replica.local() || now - quietSince < watch.patienceNanos) {
+      return;
+    }
+    if (watch.silentSinceNanos == 0) {
+      watch.silentSinceNanos = quietSince;
+      silent(replica);
+    } else if (config.hungRestartMs() > 0
+        && now - watch.silentSinceNanos >= config.hungRestartMs() * 1_000_000) {
+      LOG.warn("worker_hung replica={} silent_ms={}", replica.id(), config.hungRestartMs());
+      watch.silentSinceNanos = now;
+      fleet.kill(replica);
+    }
+  }
+
+  private void silent(Replica replica) {
+    String why = "it says nothing for " + config.unresponsiveMs() + " ms";
+    for (ReplicaState state :
+        new ReplicaState[] {ReplicaState.READY, ReplicaState.STANDBY, ReplicaState.CORDONED}) {
+      replica.tryTransition(state, ReplicaState.EJECTED, why);
+    }
+    replica.askToLeave(Guest.Leave.SILENT);
+  }
+}
