@@ -24,6 +24,10 @@ final class RawUpstream implements AutoCloseable {
   private static final int WATCH_MS = 2000;
 
   final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
+
+  /** Heads of POSTs, as they came, one character a byte. */
+  final BlockingQueue<String> heads = new LinkedBlockingQueue<>();
+
   private final ServerSocket listener = new ServerSocket(0, 64, InetAddress.getLoopbackAddress());
   private volatile String answer = "";
   private volatile boolean closes;
@@ -75,8 +79,11 @@ final class RawUpstream implements AutoCloseable {
         socket.getInputStream().readNBytes(length.find() ? Integer.parseInt(length.group(1)) : 0);
         if (head.startsWith("GET ")) {
           write(socket, good(MODELS));
-        } else if (!post(socket, connection)) {
-          return;
+        } else {
+          heads.add(head);
+          if (!post(socket, connection)) {
+            return;
+          }
         }
       }
     } catch (IOException gone) {

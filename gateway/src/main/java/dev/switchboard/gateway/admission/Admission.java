@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
 import java.util.function.DoubleSupplier;
 import java.util.function.Function;
@@ -23,6 +24,7 @@ public final class Admission {
   private final DoubleSupplier random;
   private final Map<String, AdmissionQueue> queues = new ConcurrentHashMap<>();
   private final AtomicInteger inFlight = new AtomicInteger();
+  private final AtomicLong asked = new AtomicLong();
   private volatile boolean unready;
   private volatile boolean closed;
 
@@ -136,6 +138,7 @@ public final class Admission {
    * @param demand its weight is replaced by the tenant's
    */
   public Answer enter(@Nullable String model, Demand demand, Waiter waiter, long nowNanos) {
+    asked.incrementAndGet();
     if (closed) {
       return refused(Refusal.plain(Reason.CLOSING, config.retryAfterSeconds()), Map.of());
     }
@@ -212,6 +215,11 @@ public final class Admission {
 
   public int inFlight() {
     return inFlight.get();
+  }
+
+  /** Requests that ever asked to be let in. */
+  public long asked() {
+    return asked.get();
   }
 
   public int retryAfterSeconds() {

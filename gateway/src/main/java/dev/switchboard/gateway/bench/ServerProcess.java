@@ -75,6 +75,24 @@ final class ServerProcess implements AutoCloseable {
     throw new IOException(process.info().command().orElse("?") + " ended:\n" + tail());
   }
 
+  long pid() {
+    return process.pid();
+  }
+
+  /** Asks it to end and waits for that; says with which status it did. */
+  int terminate(int seconds) throws IOException {
+    process.destroy();
+    try {
+      if (!process.waitFor(seconds, TimeUnit.SECONDS)) {
+        throw new IOException("a server did not end within " + seconds + " s:\n" + tail());
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+    return process.exitValue();
+  }
+
   /** Fails when it has ended. */
   void requireAlive() throws IOException {
     if (!process.isAlive()) {

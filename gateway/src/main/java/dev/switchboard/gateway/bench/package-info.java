@@ -1,6 +1,7 @@
 /**
  * Measures the gateway between a load generator and a worker that answers at once. Run by {@code
- * ./switchboard bench gateway}; nothing here serves requests. {@link
+ * ./switchboard bench gateway}, and breaks real workers and gateways under load, run by {@code
+ * ./switchboard bench chaos}; nothing here serves requests. {@link
  * dev.switchboard.gateway.bench.ClientLedger} also serves the integration tests: it holds what
  * clients saw against what the gateway counted.
  */

@@ -257,7 +257,7 @@ final class Gateway {
         vertx
             .deployVerticle(
                 () -> {
-                  PublicServer server = new PublicServer(reconfiguration::house);
+                  PublicServer server = new PublicServer(reconfiguration::house, loops);
                   servers.add(server);
                   return server;
                 },
@@ -362,9 +362,10 @@ final class Gateway {
     admission.unready();
     pause(config.shutdown().settleMs());
     ports.close(servers.getFirst().port());
-    pause(config.shutdown().lingerMs());
+    long lingerNanos = config.shutdown().lingerMs() * 1_000_000L;
+    long deadline = clock.epochNanos() + lingerNanos + config.shutdown().finishMs() * 1_000_000L;
+    linger(lingerNanos, deadline);
     admission.close();
-    long deadline = clock.epochNanos() + config.shutdown().finishMs() * 1_000_000L;
     while (admission.inFlight() > 0 && clock.epochNanos() < deadline) {
       pause(POLL_MS);
     }
@@ -382,6 +383,25 @@ final class Gateway {
     }
     store.close();
     events.emit("stopped", Map.of());
+  }
+
+  /**
+   * Waits until kept connections have brought nothing for so long. Each request is answered with
+   * {@code Connection: close}, so a connection brings one more at most: one whose answer had begun
+   * before this brings it only after that has ended, however long that takes.
+   */
+  private void linger(long quietNanos, long deadline) {
+    long asked = admission.asked();
+    long quietSince = clock.epochNanos();
+    long now = quietSince;
+    while (now - quietSince < quietNanos && now < deadline) {
+      pause(POLL_MS);
+      now = clock.epochNanos();
+      if (admission.inFlight() > 0 || admission.asked() != asked) {
+        asked = admission.asked();
+        quietSince = now;
+      }
+    }
   }
 
   private static void pause(long millis) {

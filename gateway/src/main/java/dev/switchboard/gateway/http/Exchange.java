@@ -27,6 +27,7 @@ import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.stream.AnswerReader;
 import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.stream.Replay;
@@ -102,6 +103,7 @@ final class Exchange {
   private final Gatehouse house;
   private final Vertx vertx;
   private final UpstreamClient client;
+  private final AnswerMemory answers;
   private final RequestParser parser;
   private final Endpoint endpoint;
   private final HttpServerRequest request;
@@ -139,6 +141,9 @@ final class Exchange {
   /** While the stream is between two replicas. */
   private @Nullable Move move;
 
+  /** The bytes of the last whole answer. */
+  private AnswerMemory.@Nullable Share held;
+
   /** The present attempt, or the last one. */
   private @Nullable Attempt attempt;
 
@@ -154,6 +159,7 @@ final class Exchange {
       Gatehouse house,
       Vertx vertx,
       UpstreamClient client,
+      AnswerMemory answers,
       RequestParser parser,
       Endpoint endpoint,
       HttpServerRequest request,
@@ -163,6 +169,7 @@ final class Exchange {
     this.house = house;
     this.vertx = vertx;
     this.client = client;
+    this.answers = answers;
     this.parser = parser;
     this.endpoint = endpoint;
     this.request = request;
@@ -599,9 +606,19 @@ final class Exchange {
       attemptBroke(current, "it answered " + answer.statusCode());
       return;
     }
-    WholeAnswer.collect(answer, house.http().maxAnswerBytes())
+    dropHeld();
+    AnswerMemory.Share share = answers.open(answer);
+    held = share;
+    WholeAnswer.collect(answer, house.http().maxAnswerBytes(), share)
         .onSuccess(bytes -> whole(current, answer, bytes))
         .onFailure(cause -> attemptBroke(current, "the answer broke: " + cause.getMessage()));
+  }
+
+  private void dropHeld() {
+    AnswerMemory.Share last = held;
+    if (last != null) {
+      last.close();
+    }
   }
 
   private void attemptBroke(Attempt current, String reason) {
@@ -1297,6 +1314,7 @@ final class Exchange {
       return;
     }
     over = true;
+    dropHeld();
     deadline.cancel();
     vertx.cancelTimer(hedgeTimer);
     if (inFlight != null) {

@@ -10,6 +10,7 @@ package dev.switchboard.gateway.http;
  * @param maxHeaderBytes larger headers are answered 431
  * @param maxUriBytes a longer request line is answered 414
  * @param maxAnswerBytes an upstream's answer that is not a stream
+ * @param answerMemoryBytes of such answers that are held at once, until their clients took them
  * @param maxConnections of clients at once, for each event loop; more are closed unread
  * @param maxConnectionsPerClient of one address, for each event loop; more are closed unread
  * @param maxUpstreamConnections to one replica, for each event loop
@@ -22,12 +23,23 @@ public record HttpConfig(
     int maxHeaderBytes,
     int maxUriBytes,
     int maxAnswerBytes,
+    long answerMemoryBytes,
     int maxConnections,
     int maxConnectionsPerClient,
     int maxUpstreamConnections) {
   public static final HttpConfig DEFAULTS =
       new HttpConfig(
-          "127.0.0.1", 8080, 0, 8 << 20, 16 << 10, 4 << 10, 32 << 20, 10_000, 5000, 1024);
+          "127.0.0.1",
+          8080,
+          0,
+          8 << 20,
+          16 << 10,
+          4 << 10,
+          32 << 20,
+          64 << 20,
+          10_000,
+          5000,
+          1024);
 
   public HttpConfig {
     range("port", port, 0, 65_535);
@@ -36,6 +48,7 @@ public record HttpConfig(
     range("max-header-bytes", maxHeaderBytes, 1024, 1 << 20);
     range("max-uri-bytes", maxUriBytes, 128, 1 << 20);
     range("max-answer-bytes", maxAnswerBytes, 1024, 1 << 30);
+    range("answer-memory-bytes", answerMemoryBytes, 1 << 20, 1L << 40);
     range("max-connections", maxConnections, 1, 1_000_000);
     range("max-connections-per-client", maxConnectionsPerClient, 1, 1_000_000);
     range("max-upstream-connections", maxUpstreamConnections, 1, 100_000);

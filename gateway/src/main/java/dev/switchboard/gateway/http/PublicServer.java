@@ -6,6 +6,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Quotas;
+import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.telemetry.LoopLag;
 import dev.switchboard.gateway.telemetry.RequestTrace;
 import dev.switchboard.gateway.upstream.UpstreamClient;
@@ -60,17 +61,20 @@ public final class PublicServer extends VerticleBase {
   private final Gatehouse house;
   private final OpenApiDocument document = new OpenApiDocument(PublicServer.class);
   private final RequestIds ids;
+  private final AnswerMemory answers;
   private final long startedSeconds;
   private @Nullable HttpServer server;
 
   /**
    * @param houses the present one, for a request that begins; what never changes is taken from the
    *     first
+   * @param eventLoops instances that share what is to be shared
    */
-  public PublicServer(Supplier<Gatehouse> houses) {
+  public PublicServer(Supplier<Gatehouse> houses, int eventLoops) {
     this.houses = houses;
     this.house = houses.get();
     this.ids = new RequestIds(house.freshIds());
+    this.answers = new AnswerMemory(house.http().answerMemoryBytes() / eventLoops);
     this.startedSeconds = house.clock().epochNanos() / 1_000_000_000L;
   }
 
@@ -262,7 +266,16 @@ public final class PublicServer extends VerticleBase {
     Runnable begin =
         () ->
             new Exchange(
-                    houses.get(), vertx, client, parser, endpoint, request, caller, flight, trace)
+                    houses.get(),
+                    vertx,
+                    client,
+                    answers,
+                    parser,
+                    endpoint,
+                    request,
+                    caller,
+                    flight,
+                    trace)
                 .start();
     Future<Integer> entered = house.shared().enter(caller.tenant());
     if (entered.isComplete()) {

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Moves a stream of events from an upstream to the client.
@@ -66,6 +68,8 @@ public final class EventRelay {
     /** The upstream broke. */
     void broken(Break how);
   }
+
+  private static final Logger LOG = LoggerFactory.getLogger(EventRelay.class);
 
   private final Flight flight;
   private final HttpServerResponse client;
@@ -135,6 +139,30 @@ public final class EventRelay {
     if (over) {
       return;
     }
+    try {
+      take(bytes);
+    } catch (RuntimeException | Error e) {
+      lost(e);
+    }
+  }
+
+  /**
+   * Some bytes were not passed on, for want of memory or by a fault of ours. Whatever came behind
+   * them would make an answer with a hole: it ends here, and nobody can go on with it.
+   */
+  private void lost(Throwable cause) {
+    LOG.error("relay_failed request={}", flight.id(), cause);
+    Replay told = replay;
+    if (told != null) {
+      told.lose();
+    }
+    if (!over) {
+      over = true;
+      listener.broken(new Break("it could not be passed on", false, false, Buffer.buffer()));
+    }
+  }
+
+  private void take(Buffer bytes) {
     listener.heard();
     try {
       scanner.feed(bytes, this::event);

@@ -9,8 +9,13 @@ import io.vertx.core.http.HttpClientResponse;
 public final class WholeAnswer {
   private WholeAnswer() {}
 
-  /** The body; fails when it is larger than allowed or the connection breaks. */
-  public static Future<Buffer> collect(HttpClientResponse response, int maxBytes) {
+  /**
+   * The body; fails when it is larger than allowed or the connection breaks.
+   *
+   * @param share counts its bytes
+   */
+  public static Future<Buffer> collect(
+      HttpClientResponse response, int maxBytes, AnswerMemory.Share share) {
     Promise<Buffer> promise = Promise.promise();
     Pieces body = new Pieces();
     response.handler(
@@ -20,10 +25,15 @@ public final class WholeAnswer {
             response.request().reset();
           } else {
             body.add(chunk);
+            share.took(chunk.length());
           }
         });
     response.exceptionHandler(promise::tryFail);
-    response.endHandler(nothing -> promise.tryComplete(body.joined()));
+    response.endHandler(
+        nothing -> {
+          share.complete();
+          promise.tryComplete(body.joined());
+        });
     return promise.future();
   }
 }

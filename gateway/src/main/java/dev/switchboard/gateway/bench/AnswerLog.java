@@ -1,0 +1,179 @@
+package dev.switchboard.gateway.bench;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+
+/**
+ * One answer of a real worker, as its client reads it: told to the ledger event by event, and kept
+ * as text, so that two answers can be compared. Written by the client's thread, read by any.
+ */
+final class AnswerLog implements HttpReader.Sink {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int BROKEN_STREAM = 502;
+
+  private final ClientLedger.Entry entry;
+  private final boolean stream;
+  private final long begunNanos = System.nanoTime();
+  private final ByteArrayOutputStream event = new ByteArrayOutputStream();
+  private final StringBuilder text = new StringBuilder();
+  private String head = "";
+  private int status;
+  private int last;
+  private long lastNanos;
+  private long longestGapNanos;
+  private String finishReason = "";
+  private String problem = "";
+  private boolean done;
+  private volatile int tokens;
+  private volatile boolean ended;
+
+  AnswerLog(ClientLedger.Entry entry, boolean stream) {
+    this.entry = entry;
+    this.stream = stream;
+  }
+
+  @Override
+  public void head(byte[] bytes, int length) {
+    head = new String(bytes, 0, length, StandardCharsets.ISO_8859_1);
+    status = Integer.parseInt(head.substring(9, 12));
+    entry.status(status);
+  }
+
+  @Override
+  public void body(byte[] bytes, int from, int to) {
+    for (int i = from; i < to; i++) {
+      event.write(bytes[i]);
+      if (events() && bytes[i] == '\n' && last == '\n') {
+        event(event.toString(StandardCharsets.UTF_8).strip());
+        event.reset();
+      }
+      last = bytes[i];
+    }
+  }
+
+  private boolean events() {
+    return stream && status == 200;
+  }
+
+  private void event(String said) {
+    if (!said.startsWith("data: ")) {
+      problem = "not an event: " + said;
+    } else if (said.equals("data: [DONE]")) {
+      done = true;
+      entry.done();
+    } else {
+      try {
+        chunk(JSON.readTree(said.substring("data: ".length())));
+      } catch (JsonProcessingException e) {
+        problem = "not JSON: " + said;
+      }
+    }
+  }
+
+  private void chunk(JsonNode chunk) {
+    if (chunk.has("error")) {
+      problem = chunk.path("error").toString();
+      entry.error(BROKEN_STREAM);
+    }
+    JsonNode choice = chunk.path("choices").path(0);
+    String content = choice.at("/delta/content").asText("");
+    if (!content.isEmpty()) {
+      token(content);
+    }
+    if (choice.path("finish_reason").isTextual()) {
+      finishReason = choice.path("finish_reason").asText();
+      entry.finishReason();
+    }
+    if (chunk.path("usage").isObject()) {
+      text.append('\n').append(chunk.at("/usage/completion_tokens").asInt());
+    }
+  }
+
+  private void token(String content) {
+    long now = System.nanoTime();
+    int count = tokens;
+    longestGapNanos = count == 0 ? 0 : Math.max(longestGapNanos, now - lastNanos);
+    lastNanos = now;
+    text.append(content);
+    entry.token();
+    tokens = count + 1;
+  }
+
+  @Override
+  public void end() {
+    if (!events()) {
+      text.append(event.toString(StandardCharsets.UTF_8));
+    }
+    ended = true;
+    entry.end();
+  }
+
+  /** The connection ended before the answer did. */
+  void broke(String how) {
+    if (!ended) {
+      problem = how;
+      entry.broke();
+    }
+  }
+
+  /** The client goes away before the answer ended. */
+  void leave() {
+    if (!ended) {
+      entry.leave();
+    }
+  }
+
+  /** The server closed the connection before it had the whole head. */
+  void neverSent() {
+    if (!ended) {
+      entry.neverSent();
+    }
+  }
+
+  /** Pieces of content so far. */
+  int tokens() {
+    return tokens;
+  }
+
+  boolean ended() {
+    return ended;
+  }
+
+  /** Whether it is the whole of a good answer. */
+  boolean good() {
+    return ended && status == 200 && (!stream || done) && problem.isEmpty();
+  }
+
+  /** Whether the server closes the connection behind it. */
+  boolean closes() {
+    return head.toLowerCase(Locale.ROOT).contains("\r\nconnection: close");
+  }
+
+  double longestGapMs() {
+    return longestGapNanos / 1e6;
+  }
+
+  long begunNanos() {
+    return begunNanos;
+  }
+
+  /** All that it says: two answers to one request and seed say the same. */
+  String said() {
+    return text + "\n" + finishReason;
+  }
+
+  /** What is wrong with it, for people. */
+  String complaint() {
+    String why = problem.isEmpty() ? text.toString() : problem;
+    return "status "
+        + status
+        + " after "
+        + tokens
+        + " pieces: "
+        + why.substring(0, Math.min(300, why.length()));
+  }
+}

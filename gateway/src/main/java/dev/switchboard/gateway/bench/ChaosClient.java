@@ -1,0 +1,101 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+
+/** A connection of a client that waits for each answer on a thread of its own. */
+final class ChaosClient implements AutoCloseable {
+  private static final int PATIENCE_MS = 60_000;
+
+  private final Socket socket = new Socket();
+  private final ClientLedger ledger;
+
+  /**
+   * @throws java.net.ConnectException when nobody listens
+   */
+  ChaosClient(InetSocketAddress address, ClientLedger ledger) throws IOException {
+    this.ledger = ledger;
+    try {
+      socket.setTcpNoDelay(true);
+      socket.setSoTimeout(PATIENCE_MS);
+      socket.connect(address);
+    } catch (IOException e) {
+      socket.close();
+      throw e;
+    }
+  }
+
+  /** Sends a request, whose answer is read by {@link #read}. */
+  AnswerLog send(Question question) {
+    AnswerLog answer = new AnswerLog(ledger.begin(question.stream()), question.stream());
+    try {
+      socket.getOutputStream().write(question.bytes());
+    } catch (IOException e) {
+      answer.broke("while sending: " + e.getMessage());
+    }
+    return answer;
+  }
+
+  /** Reads an answer to its end, or until the connection breaks. */
+  void read(AnswerLog answer) {
+    HttpReader reader = new HttpReader(answer);
+    byte[] bytes = new byte[16 << 10];
+    try {
+      while (!answer.ended()) {
+        int read = socket.getInputStream().read(bytes);
+        if (read < 0) {
+          answer.broke("the connection was closed");
+          return;
+        }
+        reader.feed(bytes, read);
+      }
+    } catch (IOException e) {
+      answer.broke("while reading: " + e.getMessage());
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      // It is gone either way.
+    }
+  }
+
+  /**
+   * What is asked.
+   *
+   * @param bytes the whole request
+   */
+  record Question(byte[] bytes, boolean stream) {
+
+    /** A chat that generates exactly so many tokens; the seed alone decides which. */
+    static Question of(String model, boolean stream, int maxTokens, int seed, String more) {
+      String body =
+          "{\"model\":\""
+              + model
+              + "\",\"stream\":"
+              + stream
+              + (stream ? ",\"stream_options\":{\"include_usage\":true}" : "")
+              + ",\"ignore_eos\":true,\"temperature\":"
+              + (seed % 4 == 0 ? 0 : 1)
+              + ",\"seed\":"
+              + seed
+              + ",\"max_tokens\":"
+              + maxTokens
+              + more
+              + ",\"messages\":[{\"role\":\"user\",\"content\":\"Question "
+              + seed
+              + "\"}]}";
+      String head =
+          "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+              + "Content-Type: application/json\r\nContent-Length: "
+              + body.length()
+              + "\r\n\r\n";
+      return new Question((head + body).getBytes(StandardCharsets.US_ASCII), stream);
+    }
+  }
+}

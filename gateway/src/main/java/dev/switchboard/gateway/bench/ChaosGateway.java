@@ -1,0 +1,211 @@
+package dev.switchboard.gateway.bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+
+/** A gateway process with real workers, and what can be done to them. */
+final class ChaosGateway implements AutoCloseable {
+  static final String MODEL = "chaos";
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int POLL_MS = 10;
+
+  private final ServerProcess process;
+  private final HttpClient client = HttpClient.newHttpClient();
+  private final URI api;
+  private final URI admin;
+
+  private ChaosGateway(ServerProcess process, JsonNode event) {
+    this.process = process;
+    this.api = URI.create(event.path("api").asText());
+    this.admin = URI.create(event.path("admin").asText());
+  }
+
+  /**
+   * Starts it as the launcher does.
+   *
+   * @param name of its state and log under the directory; a second start of a name goes on with its
+   *     state
+   * @param event the line of its standard output that is waited for
+   */
+  static ChaosGateway start(
+      Path directory, String name, String yaml, String event, String... arguments)
+      throws IOException {
+    Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
+    Path config = Files.writeString(directory.resolve(name + ".yaml"), yaml);
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx512m", "-Xshare:auto"));
+    command.add("-Dswitchboard.home=" + home);
+    command.add("-Dswitchboard.state=" + directory.resolve(name));
+    command.add("-Dswitchboard.library=" + System.getProperty("switchboard.library", ""));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("dev.switchboard.gateway.boot.GatewayMain", "--config"));
+    command.add(config.toString());
+    command.addAll(List.of(arguments));
+    ServerProcess process =
+        ServerProcess.start(-1, directory.resolve(name + ".log"), Map.of(), command);
+    String line = process.await(said -> said.startsWith("{\"event\":\"" + event + "\""));
+    return new ChaosGateway(process, JSON.readTree(line));
+  }
+
+  /** Workers of the small model, and ports that are free. */
+  static String yaml(Path model, int workers, String more) {
+    return "http: {port: 0}\nadmin: {port: 0}\n"
+        + ("models: [{file: " + model + ", name: " + MODEL + ", workers: " + workers + "}]\n")
+        + "admission: {replica-concurrency: 1024}\n"
+        + "workers: {threads: 1, restart-first-ms: 0, crash-loop-exits: 1000,"
+        + " arguments: [--allow-fault-injection, --max-sequences, '1024', --kv-memory, 128MiB]}\n"
+        + more;
+  }
+
+  InetSocketAddress address() {
+    return new InetSocketAddress(api.getHost(), api.getPort());
+  }
+
+  ServerProcess process() {
+    return process;
+  }
+
+  MetricsText metrics() throws IOException {
+    return MetricsText.scrape(client, admin);
+  }
+
+  JsonNode admin(String path) throws IOException {
+    return send(HttpRequest.newBuilder(admin.resolve(path)).build());
+  }
+
+  JsonNode adminPost(String path, String body) throws IOException {
+    return post(admin.resolve(path), body);
+  }
+
+  private JsonNode post(URI uri, String body) throws IOException {
+    return send(
+        HttpRequest.newBuilder(uri)
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build());
+  }
+
+  private JsonNode send(HttpRequest request) throws IOException {
+    try {
+      HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
+      if (answer.statusCode() >= 300) {
+        throw new IOException(request.uri() + ": " + answer.statusCode() + " " + answer.body());
+      }
+      return answer.body().isEmpty() ? JSON.nullNode() : JSON.readTree(answer.body());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
+  List<String> replicas() throws IOException {
+    List<String> ids = new ArrayList<>();
+    admin("/admin/v1/replicas").path("replicas").forEach(one -> ids.add(one.path("id").asText()));
+    return ids;
+  }
+
+  private JsonNode replica(String id) throws IOException {
+    return admin("/admin/v1/replicas/" + id);
+  }
+
+  String state(String id) throws IOException {
+    return replica(id).path("state").asText();
+  }
+
+  long pid(String id) throws IOException {
+    return replica(id).path("pid").asLong();
+  }
+
+  int inFlight(String id) throws IOException {
+    return replica(id).path("inFlight").asInt();
+  }
+
+  /** What a worker itself says of its load. */
+  JsonNode load(String id) throws IOException {
+    return send(
+        HttpRequest.newBuilder(URI.create(replica(id).path("url").asText() + "/engine/v1/load"))
+            .build());
+  }
+
+  /** Makes each step of a worker's engine take so much longer. */
+  void slow(String id, int stepMs) throws IOException {
+    JsonNode _ =
+        post(
+            URI.create(replica(id).path("url").asText() + "/engine/v1/faults"),
+            "{\"kind\":\"delay\",\"amount\":" + stepMs * 1_000_000L + "}");
+  }
+
+  /**
+   * Waits until a replica is in a state.
+   *
+   * @return after how many milliseconds; −1 when that was not within the seconds
+   */
+  long await(String id, String state, int seconds) {
+    return await(() -> state.equals(stateOrNone(id)), seconds);
+  }
+
+  /** Waits until every replica is ready. */
+  void awaitAllReady() throws IOException {
+    for (String id : replicas()) {
+      if (await(id, "READY", 60) < 0) {
+        throw new IOException(id + " is not ready but " + state(id));
+      }
+    }
+  }
+
+  private String stateOrNone(String id) {
+    try {
+      return state(id);
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  /**
+   * Waits for something.
+   *
+   * @return after how many milliseconds; −1 when that was not within the seconds
+   */
+  static long await(BooleanSupplier condition, int seconds) {
+    long begin = System.nanoTime();
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() - begin > seconds * 1_000_000_000L) {
+        return -1;
+      }
+      Target.pause(POLL_MS);
+    }
+    return (System.nanoTime() - begin) / 1_000_000;
+  }
+
+  /** Sends a signal, such as {@code KILL}. */
+  static void signal(String name, long pid) throws IOException {
+    Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(pid)).start();
+    try {
+      if (kill.waitFor() != 0) {
+        throw new IOException("cannot send " + name + " to " + pid);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    process.close();
+    client.close();
+  }
+}

@@ -1,0 +1,52 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.IOException;
+import java.util.Locale;
+
+/** What is done to workers, gateways and by clients, each with the promise it must not break. */
+enum ChaosScenario {
+  KILL("kill -9 of one of three workers, mid-stream"),
+  FREEZE("SIGSTOP of one of three workers under load"),
+  DRAIN("drain and resume in turn under load"),
+  TERMINATE("SIGTERM of one of two gateways under load"),
+  NEVER_READ("clients that never read"),
+  SLOWLORIS("heads, bodies and readers that drip"),
+  CANCEL("a storm of requests that are given up");
+
+  private final String title;
+
+  ChaosScenario(String title) {
+    this.title = title;
+  }
+
+  /** As it is written on a command line. */
+  String label() {
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  String title() {
+    return title;
+  }
+
+  /** Does it, and tells the stage what came of it. */
+  void run(ChaosStage stage) throws IOException {
+    switch (this) {
+      case KILL -> WorkerChaos.kill(stage);
+      case FREEZE -> WorkerChaos.freeze(stage);
+      case DRAIN -> WorkerChaos.drain(stage);
+      case TERMINATE -> GatewayChaos.terminate(stage);
+      case NEVER_READ -> ClientChaos.neverRead(stage);
+      case SLOWLORIS -> ClientChaos.slowloris(stage);
+      case CANCEL -> CancelStorm.run(stage);
+    }
+  }
+
+  static ChaosScenario of(String label) {
+    for (ChaosScenario scenario : values()) {
+      if (scenario.label().equals(label.toLowerCase(Locale.ROOT))) {
+        return scenario;
+      }
+    }
+    throw new IllegalArgumentException("'" + label + "' is no scenario");
+  }
+}

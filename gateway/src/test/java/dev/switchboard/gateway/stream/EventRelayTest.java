@@ -1,0 +1,122 @@
+package dev.switchboard.gateway.stream;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import dev.switchboard.gateway.flight.Flight;
+import io.vertx.core.Handler;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpServerResponse;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+class EventRelayTest {
+  private final StringBuilder written = new StringBuilder();
+  private final List<EventRelay.Break> breaks = new ArrayList<>();
+  private final Replay replay = new Replay(1000);
+  private @Nullable Handler<Buffer> upstream;
+  private boolean memoryIsShort;
+
+  private static <T> T fake(Class<T> type, InvocationHandler handler) {
+    return type.cast(
+        Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
+  }
+
+  @SuppressWarnings("unchecked") // the one handler that takes bytes
+  private void start() {
+    HttpServerResponse client =
+        fake(
+            HttpServerResponse.class,
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("write")) {
+                written.append(arguments[0]);
+              }
+              return method.getReturnType() == boolean.class ? (Object) false : null;
+            });
+    HttpClientResponse answer =
+        fake(
+            HttpClientResponse.class,
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("handler")) {
+                upstream = (Handler<Buffer>) arguments[0];
+              }
+              return proxy;
+            });
+    relay(client).start(answer);
+  }
+
+  private EventRelay relay(HttpServerResponse client) {
+    return new EventRelay(
+        new Flight("r", () -> 1), client, false, this::gap, replay, false, new Listener());
+  }
+
+  private void send(String text) {
+    Handler<Buffer> handler = upstream;
+    if (handler != null) {
+      handler.handle(Buffer.buffer(text));
+    }
+  }
+
+  private static String token(int number) {
+    return "data: {\"choices\":[{\"delta\":{\"content\":\""
+        + number
+        + "\"}}]}\n\n:tokens 0/0:"
+        + number
+        + "\n\n";
+  }
+
+  @Test
+  void aStreamWithAHoleGoesNoFurtherAndNobodyGoesOnWithIt() {
+    start();
+    send(":answer a 1 2 3\n\n" + token(0));
+    send(token(1));
+    String before = written.toString();
+
+    memoryIsShort = true;
+    send(token(2));
+    memoryIsShort = false;
+    send(token(3) + "data: [DONE]\n\n");
+
+    assertEquals(before, written.toString());
+    assertEquals(1, breaks.size());
+    assertFalse(breaks.getFirst().movable());
+    assertFalse(replay.complete());
+  }
+
+  /** Fails as anything does that wants memory where there is none. */
+  private void gap(double seconds) {
+    if (memoryIsShort) {
+      throw new OutOfMemoryError("wanted for " + seconds);
+    }
+  }
+
+  private final class Listener implements EventRelay.Listener {
+    @Override
+    public void speaks() {}
+
+    @Override
+    public void committing() {}
+
+    @Override
+    public void heard() {}
+
+    @Override
+    public void resumed() {}
+
+    @Override
+    public void stalled() {}
+
+    @Override
+    public void ended() {}
+
+    @Override
+    public void broken(EventRelay.Break how) {
+      breaks.add(how);
+    }
+  }
+}
