@@ -29,6 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** Worker processes that are scripts, before a scripted server: what no real one does on demand. */
 class FakeWorkerIT {
   private static final String CACHE_SALT = "X-Switchboard-Cache-Salt";
+  private static final String EJECTIONS =
+      "switchboard_replica_transitions_total{from=\"READY\",to=\"EJECTED\"}";
   private static final Path MODEL = Path.of("m.gguf");
 
   @TempDir private @Nullable Path folder;
@@ -245,7 +247,7 @@ class FakeWorkerIT {
   void aWorkerThatStaysSilentIsKilledAndStartedAgain() throws Exception {
     server.script((request, body) -> request.response().end("{\"choices\":[]}"));
     String yaml =
-        "workers: {state-poll-ms: 50, unresponsive-ms: 200, hung-restart-ms: 400,"
+        "workers: {state-poll-ms: 50, unresponsive-ms: 200, hung-restart-ms: 1600,"
             + " state-timeout-ms: 300,"
             + " restart-first-ms: 0, eject-after: 100}";
     try (InProcessGateway gateway = InProcessGateway.withWorker(yaml, script(0))) {
@@ -259,6 +261,44 @@ class FakeWorkerIT {
 
       InProcessGateway.await(() -> readiness(gateway) == 200);
     }
+  }
+
+  @Test
+  void whereOneOfTwoSaysNothingItIsLeftAndWhereBothDoTheyStay() throws Exception {
+    String yaml =
+        "workers: {state-poll-ms: 50, unresponsive-ms: 1500, state-timeout-ms: 2000,"
+            + " eject-after: 100}";
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (FakeUpstream other = new FakeUpstream()) {
+      other.script((request, body) -> request.response().end("{\"choices\":[]}"));
+      Path either = eachWithItsOwn(server, other);
+      try (InProcessGateway gateway =
+          InProcessGateway.withWorkers(yaml, either, new ModelSpec(MODEL, "m", 2))) {
+        InProcessGateway.await(() -> gateway.fleet().everyModelReady());
+        server.silent(true);
+        other.silent(true);
+        Thread.sleep(2500);
+        Set<String> together = states(gateway);
+        server.silent(false);
+        other.silent(false);
+        InProcessGateway.await(() -> answers(gateway) == 2);
+        double ejectedTogether = gateway.metric(EJECTIONS);
+        server.silent(true);
+        InProcessGateway.await(() -> states(gateway).contains("EJECTED"));
+
+        assertEquals(Set.of("READY"), together);
+        assertEquals(0, ejectedTogether);
+        assertEquals(1, gateway.metric(EJECTIONS));
+        assertEquals(200, readiness(gateway));
+      }
+    }
+  }
+
+  /** Replicas that answered a moment ago. */
+  private static long answers(InProcessGateway gateway) {
+    return gateway.fleet().views("m", new SystemClock().epochNanos()).stream()
+        .filter(view -> view.reportAgeMs() >= 0 && view.reportAgeMs() < 500)
+        .count();
   }
 
   private static void ask(InProcessGateway gateway, AtomicBoolean over, AtomicInteger failed) {
@@ -308,6 +348,24 @@ class FakeWorkerIT {
             .replace("COUNT", count.toString())
             .replace("FAILURES", Integer.toString(failures))
             .replace("PORT", Integer.toString(server.url().getPort())));
+  }
+
+  /** A script for two workers, of which each says that another scripted server is its own. */
+  private Path eachWithItsOwn(FakeUpstream first, FakeUpstream second) throws Exception {
+    Path taken = Path.of(String.valueOf(folder)).resolve("taken");
+    return executable(
+        "either",
+        """
+        #!/bin/sh
+        port=SECOND
+        mkdir TAKEN 2>/dev/null && port=FIRST
+        echo "{\\"event\\":\\"listening\\",\\"port\\":$port}"
+        echo '{"event":"ready"}'
+        exec cat
+        """
+            .replace("TAKEN", taken.toString())
+            .replace("FIRST", Integer.toString(first.url().getPort()))
+            .replace("SECOND", Integer.toString(second.url().getPort())));
   }
 
   private Path executable(String name, String text) throws Exception {

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -126,6 +127,27 @@ class OpenApiIT {
     codes.addAll(admin.errorCodes());
 
     assertEquals(rows, codes);
+  }
+
+  @Test
+  void actionsOfWhichTheDocumentSaysSoNeedNoBody() throws Exception {
+    String replica = gateway.fleet().replicas().iterator().next().id();
+    List<String> without = new ArrayList<>();
+    for (ApiDocument.Operation operation : admin.operations()) {
+      JsonNode body = operation.node().path("requestBody");
+      if (operation.method().equals("POST") && !body.path("required").asBoolean()) {
+        String path = operation.path().replace("{id}", replica);
+        int status = gateway.admin("POST", path, "").statusCode();
+        without.add(operation.id());
+
+        // The state may not allow it, or nobody is to be restarted; but no body is missed.
+        assertTrue(Set.of(200, 202, 409).contains(status), path + " answered " + status);
+      }
+    }
+
+    assertTrue(
+        without.containsAll(List.of("drainReplica", "restartReplica", "restartReplicas")),
+        without::toString);
   }
 
   @Test

@@ -293,6 +293,11 @@ final class Gateway {
     return urls;
   }
 
+  /** What puts changes in force while it runs. */
+  Reconfiguration reconfiguration() {
+    return reconfiguration;
+  }
+
   /** Everything that the API can be asked for, as method and path. */
   List<String> publicRoutes() {
     return servers.getFirst().routes();

@@ -43,6 +43,14 @@ public final class Vigil {
     long askedNanos;
     long patienceNanos;
     long silentSinceNanos;
+
+    /** Its requests were asked to go elsewhere. */
+    boolean left;
+
+    /** How long it has owed an answer and said nothing; 0 for one that owes none. */
+    long quietNanos(Replica replica, long now) {
+      return asking ? now - Math.max(replica.heardNanos(), askedNanos) : 0;
+    }
   }
 
   private final Fleet fleet;
@@ -137,6 +145,7 @@ public final class Vigil {
     watch.asking = false;
     watch.failures = 0;
     watch.silentSinceNanos = 0;
+    watch.left = false;
     replica.heard(nowNanos);
     return watch;
   }
@@ -159,19 +168,42 @@ public final class Vigil {
    * a busy one is not taken for a stopped one.
    */
   private void listen(Replica replica, Watch watch, long now) {
-    long quietSince = Math.max(replica.heardNanos(), watch.askedNanos);
-    if (!replica.local() || now - quietSince < watch.patienceNanos) {
+    long quiet = watch.quietNanos(replica, now);
+    if (!replica.local() || quiet < watch.patienceNanos) {
       return;
     }
     if (watch.silentSinceNanos == 0) {
-      watch.silentSinceNanos = quietSince;
+      watch.silentSinceNanos = now - quiet;
+    }
+    if (!watch.left && mayLeave(replica, watch, now)) {
+      watch.left = true;
       silent(replica);
-    } else if (config.hungRestartMs() > 0
+    }
+    if (config.hungRestartMs() > 0
         && now - watch.silentSinceNanos >= config.hungRestartMs() * 1_000_000) {
       LOG.warn("worker_hung replica={} silent_ms={}", replica.id(), config.hungRestartMs());
       watch.silentSinceNanos = now;
       fleet.kill(replica);
     }
+  }
+
+  private boolean mayLeave(Replica silent, Watch own, long now) {
+    int all = 0;
+    int quiet = 0;
+    int ejected = 0;
+    for (Replica replica : fleet.replicas()) {
+      if (replica.model().equals(silent.model())) {
+        Watch watch = watch(replica);
+        all++;
+        ejected += replica.state() == ReplicaState.EJECTED ? 1 : 0;
+        boolean silentNow =
+            watch.silentSinceNanos != 0
+                || watch.quietNanos(replica, now) >= watch.patienceNanos / 2;
+        quiet += replica.local() && silentNow && replica.address() != null ? 1 : 0;
+      }
+    }
+    long silentNanos = now - own.silentSinceNanos;
+    return Silence.leave(all, quiet, ejected, silentNanos, own.patienceNanos);
   }
 
   private void silent(Replica replica) {

@@ -155,6 +155,9 @@ final class Exchange {
 
   private boolean hedged;
 
+  /** A routing policy threw. */
+  private boolean routingBroke;
+
   Exchange(
       Gatehouse house,
       Vertx vertx,
@@ -356,18 +359,28 @@ final class Exchange {
     return decide(committed ? made.only(flight.model()) : made);
   }
 
+  /** A policy that throws chooses nobody; it is told once for each request. */
   private Decision decide(Router.Plan among) {
     long now = flight.now();
-    Router.Routed routed =
-        house
-            .router()
-            .route(
-                among,
-                model -> house.fleet().views(model, now),
-                model -> house.affinity().enrich(wanted(model, now), affinity),
-                now);
-    wanted = routed.request();
-    return routed.decision();
+    try {
+      Router.Routed routed =
+          house
+              .router()
+              .route(
+                  among,
+                  model -> house.fleet().views(model, now),
+                  model -> house.affinity().enrich(wanted(model, now), affinity),
+                  now);
+      wanted = routed.request();
+      return routed.decision();
+    } catch (RuntimeException broken) {
+      if (!routingBroke) {
+        routingBroke = true;
+        house.metrics().routingFailed(flight.model());
+        LOG.error("routing_failed request={} model={}", flight.id(), flight.model(), broken);
+      }
+      return Decision.of("none", among.models().getFirst(), null, List.of());
+    }
   }
 
   private RouteRequest wanted(String model, long now) {
@@ -541,7 +554,9 @@ final class Exchange {
 
   private void noReplica(Decision decision) {
     int least = house.admission().retryAfterSeconds();
-    if (decision.full()) {
+    if (routingBroke) {
+      fail(Failure.of(ApiError.internal("The request could not be routed.")));
+    } else if (decision.full()) {
       fail(Failures.full(flight.model(), least));
     } else if (failedReplicas.isEmpty()) {
       int seconds = house.fleet().retryAfterSeconds(flight.model(), least);

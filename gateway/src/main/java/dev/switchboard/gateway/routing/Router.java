@@ -44,7 +44,18 @@ public final class Router {
    * @throws IllegalArgumentException naming the key, when a route leads to no served model
    */
   public Router(RoutingConfig config, List<RouteSpec> specs, Set<String> served) {
-    this.policy = Policies.of(config.policy());
+    this(Policies.of(config.policy()), specs, served);
+  }
+
+  /**
+   * A router with a policy of whoever makes it.
+   *
+   * @param policy of names that have none of their own
+   * @param served models that some replica serves
+   * @throws IllegalArgumentException naming the key, when a route leads to no served model
+   */
+  public Router(RoutingPolicy policy, List<RouteSpec> specs, Set<String> served) {
+    this.policy = policy;
     this.served = Set.copyOf(served);
     for (int i = 0; i < specs.size(); i++) {
       RouteSpec spec = specs.get(i);
@@ -176,9 +187,18 @@ public final class Router {
     }
     Decision decision = best.decision;
     if (plan.shadow != null) {
-      decision = decision.withShadow(plan.shadow.route(best.replicas, best.request, nowNanos));
+      decision = decision.withShadow(watch(plan.shadow, best, nowNanos));
     }
     return new Routed(decision.withRequested(plan.requested), best.request);
+  }
+
+  /** What a shadow decides; one that throws is no harm to the request, and told by its name. */
+  private static Decision watch(RoutingPolicy shadow, Look best, long nowNanos) {
+    try {
+      return shadow.route(best.replicas, best.request, nowNanos);
+    } catch (RuntimeException e) {
+      return Decision.of("broken", best.decision.model(), null, List.of());
+    }
   }
 
   /**

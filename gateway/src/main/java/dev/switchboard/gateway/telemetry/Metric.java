@@ -43,28 +43,16 @@ import org.jspecify.annotations.Nullable;
  */
 public enum Metric {
   // ---- requests
-  REQUESTS(
-      Type.COUNTER, "requests_total", COUNT, "requests that ended", MODEL, ENDPOINT, OUTCOME),
+  REQUESTS(Type.COUNTER, "requests_total", COUNT, "requests that ended", MODEL, ENDPOINT, OUTCOME),
   REQUESTS_IN_FLIGHT(Type.GAUGE, "requests_in_flight", COUNT, "requests now", MODEL),
   REQUEST(
-      Buckets.REQUEST,
-      "request_seconds",
-      SECONDS,
-      "wall time, head to last byte",
-      MODEL,
-      ENDPOINT),
+      Buckets.REQUEST, "request_seconds", SECONDS, "wall time, head to last byte", MODEL, ENDPOINT),
   TTFT(Buckets.TTFT, "ttft_seconds", SECONDS, "time to first token, seen by the gateway", MODEL),
-  TPOT(
-      Buckets.TOKEN, "tpot_seconds", SECONDS, "mean time per output token after the first", MODEL),
+  TPOT(Buckets.TOKEN, "tpot_seconds", SECONDS, "mean time per output token after the first", MODEL),
   ITL(Buckets.TOKEN, "itl_seconds", SECONDS, "time between two pieces of content", MODEL),
-  PHASE_TIME(
-      Buckets.PHASE, "phase_seconds", SECONDS, "a request's time in each phase", PHASE),
+  PHASE_TIME(Buckets.PHASE, "phase_seconds", SECONDS, "a request's time in each phase", PHASE),
   UNEXPLAINED(
-      Buckets.SHORT,
-      "unexplained_seconds",
-      SECONDS,
-      "wall time that no phase accounts for",
-      MODEL),
+      Buckets.SHORT, "unexplained_seconds", SECONDS, "wall time that no phase accounts for", MODEL),
   TOKENS(
       Type.COUNTER,
       "tokens_total",
@@ -77,8 +65,8 @@ public enum Metric {
       Type.COUNTER,
       "wasted_tokens_total",
       COUNT,
-      "tokens computed for nobody: generated for answers that did not end well, by outcome; or of the"
-          + " prompt, estimated, at a replica that was outrun (`hedge`)",
+      "tokens computed for nobody: generated for answers that did not end well, by outcome; or of"
+          + " the prompt, estimated, at a replica that was outrun (`hedge`)",
       MODEL,
       CAUSE),
   CLIENT_STALL(
@@ -134,8 +122,7 @@ public enum Metric {
       MODEL,
       CLASS,
       VERDICT),
-  ADMISSION_RUNNING(
-      Type.GAUGE, "admission_running", COUNT, "requests that hold a place", MODEL),
+  ADMISSION_RUNNING(Type.GAUGE, "admission_running", COUNT, "requests that hold a place", MODEL),
   ADMISSION_PLACES(
       Type.GAUGE,
       "admission_places",
@@ -222,10 +209,9 @@ public enum Metric {
       Type.COUNTER,
       "upstream_attempts_total",
       COUNT,
-      "attempts at replicas, `served`, `failed`, `moved` (the stream left a drained worker), `outrun`"
-          + " (a second replica answered first), `shed`"
-          + " (answered 429) or `abandoned` (the client left or did not read, or no connection was"
-          + " free)",
+      "attempts at replicas, `served`, `failed`, `moved` (the stream left a drained worker),"
+          + " `outrun` (a second replica answered first), `shed` (answered 429) or `abandoned` (the"
+          + " client left or did not read, or no connection was free)",
       REPLICA,
       RESULT),
   MIGRATIONS(
@@ -242,6 +228,12 @@ public enum Metric {
       "migration_pause_seconds",
       SECONDS,
       "from the cut of a moved stream to its next bytes"),
+  ROUTING_FAILURES(
+      Type.COUNTER,
+      "routing_failures_total",
+      COUNT,
+      "decisions that broke in the routing policy",
+      MODEL),
   RETRIES_DENIED(
       Type.COUNTER, "retries_denied_total", COUNT, "retries that the budget refused", MODEL),
   HEDGES(
@@ -257,8 +249,7 @@ public enum Metric {
   // ---- replicas
   REPLICA_STATE(
       Type.GAUGE, "replica_state", COUNT, "1 for the state it is in", REPLICA, MODEL, STATE),
-  REPLICA_TRANSITIONS(
-      Type.COUNTER, "replica_transitions_total", COUNT, "state changes", FROM, TO),
+  REPLICA_TRANSITIONS(Type.COUNTER, "replica_transitions_total", COUNT, "state changes", FROM, TO),
   REPLICA_IN_FLIGHT(
       Type.GAUGE, "replica_in_flight", COUNT, "requests of this gateway there", REPLICA),
   REPLICA_SEQUENCES(
@@ -434,8 +425,7 @@ public enum Metric {
       "scrapes_shared_total",
       COUNT,
       "scrapes that were answered with another's bytes, because they came while it was made"),
-  STORE_UP(
-      Type.GAUGE, "store_up", COUNT, "1 while the store's database can be reached"),
+  STORE_UP(Type.GAUGE, "store_up", COUNT, "1 while the store's database can be reached"),
   AUDIT_LOST(
       Type.COUNTER,
       "audit_lost_total",
@@ -510,6 +500,7 @@ public enum Metric {
   private final In unit;
   private final String help;
   private final @Nullable Buckets buckets;
+
   @SuppressWarnings("ImmutableEnumChecker") // List.of
   private final List<Label> labels;
 
@@ -521,8 +512,7 @@ public enum Metric {
     this(Type.HISTOGRAM, word, unit, help, buckets, labels);
   }
 
-  Metric(
-      Type type, String word, In unit, String help, @Nullable Buckets buckets, Label... labels) {
+  Metric(Type type, String word, In unit, String help, @Nullable Buckets buckets, Label... labels) {
     this.type = type;
     this.word = PREFIX + word;
     this.unit = unit;

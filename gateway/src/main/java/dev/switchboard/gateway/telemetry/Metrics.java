@@ -78,6 +78,7 @@ public final class Metrics {
   private final Counter attempts = made.counter(Metric.UPSTREAM_ATTEMPTS);
   private final Counter moves = made.counter(Metric.MIGRATIONS);
   private final Histogram movePause = made.histogram(Metric.MIGRATION_PAUSE);
+  private final Counter routingFailures = made.counter(Metric.ROUTING_FAILURES);
   private final Counter retriesDenied = made.counter(Metric.RETRIES_DENIED);
   private final Counter hedges = made.counter(Metric.HEDGES);
   private final Counter connectionsRefused = made.counter(Metric.CONNECTIONS_REFUSED);
@@ -210,6 +211,11 @@ public final class Metrics {
   /** A stream could not go on elsewhere, or its client left before it did. */
   public void notMoved(String model, MoveCause cause, boolean clientLeft) {
     moves.labelValues(label(model), cause.label(), clientLeft ? "abandoned" : "broken").inc();
+  }
+
+  /** A routing policy threw. */
+  public void routingFailed(String model) {
+    routingFailures.labelValues(label(model)).inc();
   }
 
   public void retryDenied(String model) {
@@ -361,8 +367,7 @@ public final class Metrics {
     observe(model.ttft, record.ttftNanos(), exemplar);
     observe(model.tpot, record.tpotNanos(), exemplar);
     for (Story.Segment segment : story.segments()) {
-      observe(
-          Objects.requireNonNull(phases.get(segment.phase())), segment.nanos(), exemplar);
+      observe(Objects.requireNonNull(phases.get(segment.phase())), segment.nanos(), exemplar);
     }
     if (record.decision() != null) {
       DistributionDataPoint waited = model.ofClass(record.sloClass()).queue;

@@ -103,6 +103,28 @@ class RouterTest {
   }
 
   @Test
+  void aShadowThatThrowsIsToldAndDoesNoHarm() {
+    RoutingPolicy broken =
+        (replicas, request, now) -> {
+          throw new IllegalStateException("a fault");
+        };
+    Router router = new Router(new LeastLoaded(), List.of(), Set.of("big"));
+    Router.Plan plan = new Router.Plan("big", List.of("big"), new LeastLoaded(), broken);
+
+    Decision decision =
+        router
+            .route(
+                plan,
+                model -> List.of(ReplicaView.of("a", model)),
+                model -> RouteRequest.of(model),
+                0)
+            .decision();
+
+    assertEquals("a", decision.chosen());
+    assertEquals(new Decision.Shadow("broken", null), decision.shadow());
+  }
+
+  @Test
   void aRouteToAModelThatNobodyServesIsRefusedWithItsKey() {
     assertRefused("routes.0.targets", route("chat", List.of(new Target("huge", null)), List.of()));
     assertRefused("routes.0.fallbacks", route("big", List.of(), List.of("huge")));

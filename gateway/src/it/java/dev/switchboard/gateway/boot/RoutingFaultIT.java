@@ -1,0 +1,91 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.PublicServer;
+import dev.switchboard.gateway.routing.LeastLoaded;
+import dev.switchboard.gateway.routing.Router;
+import dev.switchboard.gateway.routing.RoutingPolicy;
+import io.vertx.core.Vertx;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+
+/** A routing policy with a fault. */
+class RoutingFaultIT extends TwoUpstreams {
+  private static final RoutingPolicy BROKEN =
+      (replicas, request, now) -> {
+        throw new IllegalStateException("a fault of the policy");
+      };
+
+  @Test
+  void aPolicyThatThrowsIsAnInternalErrorAtOnce() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", first)) {
+      HttpResponse<String> stream = through(gateway, BROKEN, true);
+      HttpResponse<String> whole = through(gateway, BROKEN, false);
+
+      assertEquals(500, stream.statusCode());
+      assertEquals(500, whole.statusCode());
+      assertTrue(whole.body().contains("\"code\":\"internal_error\""), whole::body);
+      assertEquals(2, gateway.metric("switchboard_routing_failures_total{model=\"m\"}"));
+      assertEquals(
+          2,
+          gateway.metric(
+              "switchboard_requests_total{endpoint=\"chat\",model=\"m\",outcome=\"internal\"}"));
+      assertEquals(0, gateway.metric("switchboard_requests_in_flight{model=\"m\"}"));
+      assertEquals(List.of(), List.copyOf(first.seen));
+    }
+  }
+
+  @Test
+  void oneThatThrowsAtTheRetryIsAnInternalErrorToo() throws Exception {
+    first.script((request, body) -> request.connection().close());
+    AtomicInteger decisions = new AtomicInteger();
+    RoutingPolicy once =
+        (replicas, request, now) ->
+            (decisions.getAndIncrement() == 0 ? new LeastLoaded() : BROKEN)
+                .route(replicas, request, now);
+    try (InProcessGateway gateway = InProcessGateway.before("", first)) {
+      HttpResponse<String> answer = through(gateway, once, true);
+
+      assertEquals(500, answer.statusCode());
+      assertEquals(1, first.seen.size());
+      assertEquals(1, gateway.metric("switchboard_routing_failures_total{model=\"m\"}"));
+    }
+  }
+
+  /** Asks a listener beside the gateway's own, whose router has a policy of the test. */
+  private static HttpResponse<String> through(
+      InProcessGateway gateway, RoutingPolicy policy, boolean stream) throws Exception {
+    Gatehouse house = gateway.gateway().reconfiguration().house();
+    Router router = new Router(policy, List.of(), Set.of("m"));
+    PublicServer server =
+        new PublicServer(() -> house.with(house.deadlines(), house.slos(), router));
+    Vertx vertx = Vertx.vertx();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      vertx
+          .deployVerticle(server)
+          .toCompletionStage()
+          .toCompletableFuture()
+          .get(10, TimeUnit.SECONDS);
+      URI uri = URI.create("http://127.0.0.1:" + server.port() + InProcessGateway.CHAT);
+      return client.send(
+          HttpRequest.newBuilder(uri)
+              .timeout(Duration.ofSeconds(10))
+              .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(stream)))
+              .build(),
+          HttpResponse.BodyHandlers.ofString());
+    } finally {
+      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    }
+  }
+}
