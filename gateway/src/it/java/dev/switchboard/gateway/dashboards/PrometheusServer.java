@@ -1,0 +1,156 @@
+package dev.switchboard.gateway.dashboards;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** A Prometheus of Debian's package on a free port, which scrapes one gateway each second. */
+public final class PrometheusServer implements AutoCloseable {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int SECONDS = 60;
+
+  private final Path folder;
+  private final int port;
+  private final Process process;
+  private final HttpClient client = HttpClient.newHttpClient();
+
+  /** Starts it with the rules of {@code dashboards/} before the admin listener of a gateway. */
+  public PrometheusServer(URI admin) throws IOException {
+    folder = Files.createTempDirectory("switchboard-prometheus");
+    try (ServerSocket socket = new ServerSocket(0)) {
+      port = socket.getLocalPort();
+    }
+    Path config = folder.resolve("prometheus.yml");
+    Files.writeString(config, configuration(admin));
+    process =
+        new ProcessBuilder(
+                "prometheus",
+                "--config.file=" + config,
+                "--storage.tsdb.path=" + folder.resolve("data"),
+                "--web.listen-address=127.0.0.1:" + port,
+                "--enable-feature=exemplar-storage,native-histograms")
+            .redirectErrorStream(true)
+            .redirectOutput(folder.resolve("log").toFile())
+            .start();
+    awaitListening();
+  }
+
+  private static String configuration(URI admin) {
+    Path rules = Dashboards.FOLDER.resolve("rules").toAbsolutePath().normalize();
+    return """
+        global: {scrape_interval: 1s, evaluation_interval: 1s}
+        rule_files: ["%s/recording.yml", "%s/alerts.yml"]
+        scrape_configs:
+          - job_name: switchboard
+            scrape_classic_histograms: true
+            static_configs: [{targets: ["%s"]}]
+        """
+        .formatted(rules, rules, admin.getAuthority());
+  }
+
+  private void awaitListening() throws IOException {
+    for (int i = 0; i < SECONDS * 10; i++) {
+      try {
+        HttpRequest ready =
+            HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/-/ready")).build();
+        if (client.send(ready, HttpResponse.BodyHandlers.discarding()).statusCode() == 200) {
+          return;
+        }
+        alive();
+      } catch (IOException notYet) {
+        alive();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IOException("interrupted", e);
+      }
+    }
+    throw new AssertionError("prometheus does not get ready");
+  }
+
+  private void alive() throws IOException {
+    try {
+      if (process.waitFor(100, TimeUnit.MILLISECONDS)) {
+        throw new AssertionError(
+            "prometheus ended: " + Files.readString(folder.resolve("log")));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
+  /**
+   * What an expression gives now, as the API's {@code data.result}.
+   *
+   * @throws AssertionError if Prometheus refuses it
+   */
+  public JsonNode query(String expression) throws IOException {
+    return get("/api/v1/query?query=" + encoded(expression)).path("result");
+  }
+
+  /** What was kept as exemplars of a series in the last minutes. */
+  public JsonNode exemplars(String series) throws IOException {
+    long now = System.currentTimeMillis() / 1000;
+    return get(
+        "/api/v1/query_exemplars?query="
+            + encoded(series)
+            + "&start="
+            + (now - 600)
+            + "&end="
+            + (now + 60));
+  }
+
+  /** Its rules, with the health of each. */
+  public List<JsonNode> rules() throws IOException {
+    List<JsonNode> rules = new ArrayList<>();
+    for (JsonNode group : get("/api/v1/rules").path("groups")) {
+      group.path("rules").forEach(rules::add);
+    }
+    return rules;
+  }
+
+  private JsonNode get(String path) throws IOException {
+    try {
+      HttpRequest request =
+          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path)).build();
+      JsonNode answer =
+          JSON.readTree(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
+      if (!answer.path("status").asText().equals("success")) {
+        throw new AssertionError(path + ": " + answer);
+      }
+      return answer.path("data");
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
+  private static String encoded(String text) {
+    return URLEncoder.encode(text, StandardCharsets.UTF_8);
+  }
+
+  @Override
+  public void close() throws IOException {
+    process.destroyForcibly().onExit().join();
+    client.close();
+    try (Stream<Path> files = Files.walk(folder)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}

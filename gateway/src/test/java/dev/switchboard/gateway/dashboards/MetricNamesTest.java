@@ -1,0 +1,180 @@
+package dev.switchboard.gateway.dashboards;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.dashboards.Dashboards.Dashboard;
+import dev.switchboard.gateway.dashboards.Dashboards.Rule;
+import dev.switchboard.gateway.telemetry.Label;
+import dev.switchboard.gateway.telemetry.Metric;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Every name of a metric that a dashboard, a rule or a page uses is one that somebody tells. */
+class MetricNamesTest {
+  private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
+  private static final Pattern SELECTOR = Pattern.compile("(switchboard_\\w+)\\{([^}]*)}");
+  private static final Pattern MATCHER = Pattern.compile("(\\w+)\\s*(?:=~|!~|!=|=)\\s*\"");
+
+  /** What a scrape or a histogram adds to the labels of a metric. */
+  private static final Set<String> ADDED = Set.of("job", "instance", "le");
+
+  private final Set<String> known = Dashboards.known();
+
+  @Test
+  void dashboardsNameOnlyMetricsThatExist() {
+    Set<String> unknown = new TreeSet<>();
+    for (Dashboard dashboard : Dashboards.all()) {
+      for (JsonNode panel : dashboard.panels()) {
+        for (JsonNode target : panel.path("targets")) {
+          unknown.addAll(unknown(target.path("expr").asText()));
+        }
+      }
+      dashboard
+          .variables()
+          .forEach(variable -> unknown.addAll(unknown(variable.path("query").asText())));
+    }
+
+    assertEquals(Set.of(), unknown);
+  }
+
+  @Test
+  void rulesNameOnlyMetricsThatExist() {
+    Set<String> unknown = new TreeSet<>();
+    Dashboards.rules().forEach(rule -> unknown.addAll(unknown(rule.expression())));
+
+    assertEquals(Set.of(), unknown);
+  }
+
+  @Test
+  void pagesNameOnlyMetricsThatExist() throws IOException {
+    Set<String> unknown = new TreeSet<>();
+    try (Stream<Path> files = Files.walk(HOME, 2)) {
+      for (Path page : files.filter(file -> file.toString().endsWith(".md")).toList()) {
+        Pattern.compile("`(switchboard_\\w+)[`{]")
+            .matcher(Files.readString(page))
+            .results()
+            .map(found -> found.group(1))
+            .filter(name -> !known.contains(name))
+            .forEach(unknown::add);
+      }
+    }
+
+    assertEquals(Set.of(), unknown);
+  }
+
+  @Test
+  void anUnknownNameIsFound() {
+    assertEquals(
+        Set.of("switchboard_no_such_total"),
+        unknown("rate(switchboard_no_such_total[1m]) + switchboard_store_up"));
+  }
+
+  @Test
+  void selectorsUseOnlyLabelsThatTheMetricHas() {
+    Set<String> wrong = new TreeSet<>();
+    for (String expression : expressions()) {
+      Matcher selector = SELECTOR.matcher(expression);
+      while (selector.find()) {
+        Set<String> labels = labels(selector.group(1));
+        Matcher matcher = MATCHER.matcher(selector.group(2));
+        while (matcher.find()) {
+          if (!labels.contains(matcher.group(1))) {
+            wrong.add(selector.group(1) + " has no " + matcher.group(1));
+          }
+        }
+      }
+    }
+
+    assertEquals(Set.of(), wrong);
+  }
+
+  @Test
+  void everyMetricIsOnADashboard() {
+    String all = String.join("\n", expressions());
+    Set<String> unseen =
+        Arrays.stream(Metric.values())
+            .map(Metric::word)
+            .filter(name -> !all.contains(name))
+            .collect(Collectors.toCollection(TreeSet::new));
+
+    assertEquals(Set.of(), unseen);
+  }
+
+  @Test
+  void everyAlertHasARunbookAndATest() throws IOException {
+    String page = Files.readString(Dashboards.FOLDER.resolve("README.md"));
+    String tests = Files.readString(Dashboards.FOLDER.resolve("rules/tests.yml"));
+    Set<String> names = new HashSet<>();
+    for (Rule rule : Dashboards.rules()) {
+      if (rule.alert()) {
+        names.add(rule.name());
+        assertTrue(page.contains("\n### " + rule.name() + "\n"), rule::name);
+        assertTrue(fires(tests, rule.name()), rule::name);
+        assertEquals(
+            "dashboards/README.md#" + rule.name().toLowerCase(Locale.ROOT),
+            rule.yaml().path("annotations").path("runbook").asText());
+        assertTrue(Set.of("page", "ticket").contains(severity(rule)), rule::name);
+      }
+    }
+    Set<String> sections =
+        Pattern.compile("(?m)^### (Switchboard\\w+)$")
+            .matcher(page)
+            .results()
+            .map(found -> found.group(1))
+            .collect(Collectors.toSet());
+    assertEquals(names, sections);
+    assertFalse(names.isEmpty());
+  }
+
+  private static String severity(Rule rule) {
+    return rule.yaml().path("labels").path("severity").asText();
+  }
+
+  /** Whether a test expects the alert, and not only its absence. */
+  private static boolean fires(String tests, String name) {
+    return Pattern.compile("alertname: " + name + "\\n\\s+eval_time: \\w+\\n\\s+exp_alerts:\\n")
+        .matcher(tests)
+        .find();
+  }
+
+  private static List<String> expressions() {
+    Stream<String> panels =
+        Dashboards.all().stream()
+            .flatMap(dashboard -> dashboard.panels().stream())
+            .flatMap(panel -> panel.path("targets").valueStream())
+            .map(target -> target.path("expr").asText());
+    return Stream.concat(panels, Dashboards.rules().stream().map(Rule::expression)).toList();
+  }
+
+  private static Set<String> labels(String name) {
+    Set<String> labels = new HashSet<>(ADDED);
+    for (Metric metric : Metric.values()) {
+      if (name.replaceFirst("_(bucket|sum|count)$", "").equals(metric.word())
+          || name.equals(metric.word())) {
+        metric.labels().stream().map(Label::word).forEach(labels::add);
+      }
+    }
+    return labels;
+  }
+
+  private Set<String> unknown(String text) {
+    Set<String> names = Dashboards.named(text);
+    names.removeAll(known);
+    return names;
+  }
+}
