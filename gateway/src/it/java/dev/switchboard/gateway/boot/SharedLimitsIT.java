@@ -4,8 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.shared.ValkeyServer;
+import io.vertx.core.http.HttpServerRequest;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
@@ -93,6 +95,58 @@ class SharedLimitsIT {
   }
 
   @Test
+  void whatNeverCameToAReplicaIsNotCounted() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before(shared(), upstream)) {
+      limit(gateway, "{\"requests_per_minute\":3}");
+      for (int i = 0; i < 12; i++) {
+        assertEquals(400, gateway.post(InProcessGateway.CHAT, "{\"model\":\"m\"}").statusCode());
+      }
+
+      InProcessGateway.await(() -> ask(gateway).statusCode() == 200);
+      assertEquals(200, ask(gateway).statusCode());
+      assertEquals(200, ask(gateway).statusCode());
+      assertEquals(429, ask(gateway).statusCode());
+    }
+  }
+
+  @Test
+  void tokensAreNotHeldToAnEstimateHereToo() throws Exception {
+    List<HttpServerRequest> held = Collections.synchronizedList(new ArrayList<>());
+    upstream.script((request, body) -> held.add(request));
+    String wanted =
+        InProcessGateway.chat(false).replace("{\"model\"", "{\"max_tokens\":90,\"model\"");
+    try (InProcessGateway gateway = InProcessGateway.before(shared(), upstream);
+        ExecutorService threads = Executors.newFixedThreadPool(3)) {
+      limit(gateway, "{\"tokens_per_minute\":150}");
+      List<CompletableFuture<Integer>> answers = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        answers.add(
+            CompletableFuture.supplyAsync(() -> post(gateway, wanted).statusCode(), threads));
+      }
+      InProcessGateway.await(() -> held.size() == 3);
+      for (HttpServerRequest request : held) {
+        request
+            .response()
+            .end("{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}");
+      }
+
+      assertEquals(List.of(200, 200, 200), answers.stream().map(CompletableFuture::join).toList());
+    }
+  }
+
+  @Test
+  void withoutItTheGatewaysOwnLimitsHold() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before(shared(), upstream)) {
+      limit(gateway, "{\"requests_per_minute\":2}");
+      valkey.end();
+
+      assertEquals(200, ask(gateway).statusCode());
+      assertEquals(200, ask(gateway).statusCode());
+      assertEquals(429, ask(gateway).statusCode());
+    }
+  }
+
+  @Test
   void withoutItRequestsGoOnAndAMetricRises() throws Exception {
     try (InProcessGateway gateway = InProcessGateway.before(shared(), upstream)) {
       limit(gateway, "{\"requests_per_minute\":1000}");
@@ -118,8 +172,12 @@ class SharedLimitsIT {
   }
 
   private static HttpResponse<String> ask(InProcessGateway gateway) {
+    return post(gateway, InProcessGateway.chat(false));
+  }
+
+  private static HttpResponse<String> post(InProcessGateway gateway, String body) {
     try {
-      return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+      return gateway.post(InProcessGateway.CHAT, body);
     } catch (Exception e) {
       throw new AssertionError(e);
     }

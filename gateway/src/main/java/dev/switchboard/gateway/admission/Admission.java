@@ -138,6 +138,22 @@ public final class Admission {
    * @param demand its weight is replaced by the tenant's
    */
   public Answer enter(@Nullable String model, Demand demand, Waiter waiter, long nowNanos) {
+    return enter(model, demand, false, waiter, nowNanos);
+  }
+
+  /**
+   * Asks for a place.
+   *
+   * @param model whose queue it enters; null for what takes no place at a replica
+   * @param demand its weight is replaced by the tenant's
+   * @param countedElsewhere the tenant's requests and tokens per minute are held elsewhere
+   */
+  public Answer enter(
+      @Nullable String model,
+      Demand demand,
+      boolean countedElsewhere,
+      Waiter waiter,
+      long nowNanos) {
     asked.incrementAndGet();
     if (closed) {
       return refused(Refusal.plain(Reason.CLOSING, config.retryAfterSeconds()), Map.of());
@@ -147,7 +163,8 @@ public final class Admission {
       int seconds = Spread.seconds(config.retryAfterSeconds(), random);
       return refused(Refusal.plain(Reason.IN_FLIGHT, seconds), Map.of());
     }
-    TenantGate.Word word = tenants.enter(demand.tenant(), demand.tokens(), nowNanos);
+    TenantGate.Word word =
+        tenants.enter(demand.tenant(), demand.tokens(), countedElsewhere, nowNanos);
     if (word.refused() != null) {
       inFlight.decrementAndGet();
       return refused(word.refused(), word.headers());

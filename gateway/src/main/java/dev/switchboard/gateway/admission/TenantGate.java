@@ -63,8 +63,12 @@ final class TenantGate {
     limits = others;
   }
 
-  /** Lets a request of a tenant pass, or says which limit is spent. */
-  Word enter(String tenant, long tokens, long nowNanos) {
+  /**
+   * Lets a request of a tenant pass, or says which limit is spent.
+   *
+   * @param countedElsewhere its minutes are held elsewhere; here they are counted only
+   */
+  Word enter(String tenant, long tokens, boolean countedElsewhere, long nowNanos) {
     TenantLimits.Limit limit = limits.of(tenant);
     sweep(nowNanos);
     Word[] word = new Word[1];
@@ -72,23 +76,24 @@ final class TenantGate {
         tenant,
         (name, known) -> {
           Use use = known == null ? new Use(limit, nowNanos) : known;
-          Refusal refused = enter(use, limit, tokens, nowNanos);
+          Refusal refused = enter(use, limit, tokens, countedElsewhere, nowNanos);
           word[0] = new Word(refused, limit.weight(), headers(use));
           return use;
         });
     return word[0];
   }
 
-  private @Nullable Refusal enter(Use use, TenantLimits.Limit limit, long tokens, long now) {
+  private @Nullable Refusal enter(
+      Use use, TenantLimits.Limit limit, long tokens, boolean countedElsewhere, long now) {
     use.requests.advance(limit.requestsPerMinute(), now);
     use.tokens.advance(limit.tokensPerMinute(), now);
     if (limit.maxConcurrency() > 0 && use.concurrent >= limit.maxConcurrency()) {
       return refusal(Reason.TENANT_CONCURRENCY, 0);
     }
-    if (!use.requests.holds(1)) {
+    if (!countedElsewhere && !use.requests.holds(1)) {
       return refusal(Reason.TENANT_REQUESTS, use.requests.nanosUntil(1));
     }
-    if (!use.tokens.holds((double) tokens)) {
+    if (!countedElsewhere && !use.tokens.holds((double) tokens)) {
       return refusal(Reason.TENANT_TOKENS, use.tokens.nanosUntil((double) tokens));
     }
     use.requests.take(1);

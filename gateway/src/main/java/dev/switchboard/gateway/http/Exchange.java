@@ -108,6 +108,10 @@ final class Exchange {
   private final Endpoint endpoint;
   private final HttpServerRequest request;
   private final Caller caller;
+
+  /** All gateways together hold the tenant's limits per minute, and counted this request. */
+  private final boolean countedElsewhere;
+
   private final HttpServerResponse response;
   private final Flight flight;
   private final RequestTrace trace;
@@ -167,6 +171,7 @@ final class Exchange {
       Endpoint endpoint,
       HttpServerRequest request,
       Caller caller,
+      boolean countedElsewhere,
       Flight flight,
       RequestTrace trace) {
     this.house = house;
@@ -177,6 +182,7 @@ final class Exchange {
     this.endpoint = endpoint;
     this.request = request;
     this.caller = caller;
+    this.countedElsewhere = countedElsewhere;
     this.response = request.response();
     this.flight = flight;
     this.trace = trace;
@@ -273,6 +279,7 @@ final class Exchange {
             .enter(
                 endpoint.computes() ? queued() : null,
                 demand(now),
+                countedElsewhere,
                 new Admission.Waiter() {
                   @Override
                   public void admitted() {
@@ -1376,6 +1383,9 @@ final class Exchange {
             used.promptTokens(),
             used.cachedTokens(),
             used.completionTokens());
+    if (countedElsewhere && attempt == null) {
+      house.shared().giveBack(caller.tenant());
+    }
     house
         .shared()
         .spend(

@@ -6,6 +6,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Quotas;
+import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.telemetry.LoopLag;
 import dev.switchboard.gateway.telemetry.RequestTrace;
@@ -31,6 +32,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -263,8 +265,8 @@ public final class PublicServer extends VerticleBase {
             house.tracer(),
             traceContext(request),
             () -> house.metrics().chooseExemplar(house.clock().epochNanos()));
-    Runnable begin =
-        () ->
+    Consumer<Boolean> begin =
+        counted ->
             new Exchange(
                     houses.get(),
                     vertx,
@@ -274,26 +276,32 @@ public final class PublicServer extends VerticleBase {
                     endpoint,
                     request,
                     caller,
+                    counted,
                     flight,
                     trace)
                 .start();
-    Future<Integer> entered = house.shared().enter(caller.tenant());
+    Future<SharedLimits.Entry> entered = house.shared().enter(caller.tenant());
     if (entered.isComplete()) {
-      entered(context, entered.result(), begin);
+      entered(context, caller, entered.result(), begin);
     } else {
       request.pause();
-      Future<Integer> _ = entered.onSuccess(seconds -> entered(context, seconds, begin));
+      Future<SharedLimits.Entry> _ =
+          entered.onSuccess(entry -> entered(context, caller, entry, begin));
     }
   }
 
-  private void entered(RoutingContext context, int waitSeconds, Runnable begin) {
+  private void entered(
+      RoutingContext context, Caller caller, SharedLimits.Entry entry, Consumer<Boolean> begin) {
     context.request().resume();
-    if (waitSeconds > 0) {
-      refuse(context, Failures.rateLimited(waitSeconds));
+    if (entry.waitSeconds() > 0) {
+      refuse(context, Failures.rateLimited(entry.waitSeconds()));
     } else if (context.response().closed()) {
+      if (entry.counted()) {
+        house.shared().giveBack(caller.tenant());
+      }
       house.metrics().refused("other", Outcome.CLIENT_GONE);
     } else {
-      begin.run();
+      begin.accept(entry.counted());
     }
   }
 

@@ -8,9 +8,12 @@ public interface SharedLimits {
   SharedLimits NONE =
       new SharedLimits() {
         @Override
-        public Future<Integer> enter(String tenant) {
-          return Future.succeededFuture(0);
+        public Future<Entry> enter(String tenant) {
+          return Future.succeededFuture(Entry.UNCOUNTED);
         }
+
+        @Override
+        public void giveBack(String tenant) {}
 
         @Override
         public void spend(String tenant, long tokens) {}
@@ -24,11 +27,21 @@ public interface SharedLimits {
   record PerMinute(int requests, int tokens) {}
 
   /**
-   * Asks to let a request of a tenant in; never fails.
+   * What is said to a request.
    *
-   * @return seconds to wait before asking again; 0 when it may go on
+   * @param waitSeconds before it should be asked again; 0 when it may go on
+   * @param counted it was counted here, so the gateway's own limits per minute do not hold for it
    */
-  Future<Integer> enter(String tenant);
+  record Entry(int waitSeconds, boolean counted) {
+    /** The tenant has no limits, or nobody could say: the gateway's own limits hold. */
+    static final Entry UNCOUNTED = new Entry(0, false);
+  }
+
+  /** Asks to let a request of a tenant in; never fails. */
+  Future<Entry> enter(String tenant);
+
+  /** A request that was counted never came to a replica: it costs nothing. */
+  void giveBack(String tenant);
 
   /** A request that was let in has read and generated tokens. */
   void spend(String tenant, long tokens);

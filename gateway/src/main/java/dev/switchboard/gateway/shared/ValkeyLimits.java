@@ -21,13 +21,18 @@ import org.slf4j.LoggerFactory;
  * Holds the limits in a Valkey. Each request is one call of a script that reads, decides and writes
  * in one step, by the server's clock, so gateways neither race nor need clocks that agree.
  *
- * <p>When the server does not answer in time the request goes on, since a limit is not worth an
- * outage, and for a while nobody asks, so that not every request waits for the time-out. Tenants
- * without limits are never asked about.
+ * <p>A request that is counted here is not held to the gateway's own limits per minute as well:
+ * they estimate tokens that this counts when they are known, and know nothing of the other
+ * gateways.
+ *
+ * <p>When the server does not answer in time the request goes on under those, since a limit is not
+ * worth an outage, and for a while nobody asks, so that not every request waits for the time-out.
+ * Tenants without limits are never asked about.
  */
 public final class ValkeyLimits implements SharedLimits, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(ValkeyLimits.class);
   private static final String ENTER = script("enter.lua");
+  private static final String BACK = script("back.lua");
   private static final String SPEND = script("spend.lua");
   private static final long MICROS = 1_000_000;
 
@@ -63,10 +68,10 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
   }
 
   @Override
-  public Future<Integer> enter(String name) {
+  public Future<Entry> enter(String name) {
     PerMinute limit = limits.apply(name);
     if ((limit.requests() == 0 && limit.tokens() == 0) || away()) {
-      return Future.succeededFuture(0);
+      return Future.succeededFuture(Entry.UNCOUNTED);
     }
     Request request =
         Request.cmd(Command.EVAL)
@@ -77,12 +82,27 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
             .arg(limit.requests())
             .arg(limit.tokens());
     return ask(request)
-        .map(micros -> (int) Math.ceilDiv(micros, MICROS))
+        .map(micros -> new Entry((int) Math.ceilDiv(micros, MICROS), true))
         .otherwise(
             cause -> {
               lost(cause);
-              return 0;
+              return Entry.UNCOUNTED;
             });
+  }
+
+  @Override
+  public void giveBack(String name) {
+    PerMinute limit = limits.apply(name);
+    if (limit.requests() == 0 || away()) {
+      return;
+    }
+    Future<Long> _ =
+        ask(Request.cmd(Command.EVAL)
+                .arg(BACK)
+                .arg(1)
+                .arg(key(name, "requests"))
+                .arg(limit.requests()))
+            .onFailure(this::lost);
   }
 
   @Override
