@@ -117,7 +117,7 @@ public final class GatewayMain implements Callable<Integer> {
     if (!takeOver) {
       ListenProbe.check(config);
     }
-    Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
+    Path home = home();
     Fleet fleet =
         new Fleet(
             config.workers(),
@@ -172,6 +172,11 @@ public final class GatewayMain implements Callable<Integer> {
     return read.withStore(read.store().under(state()));
   }
 
+  /** The repository's root. */
+  static Path home() {
+    return Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
+  }
+
   /** Where state lies that no setting names a place for. */
   private static Path state() {
     String given = System.getProperty("switchboard.state", "");
@@ -187,7 +192,7 @@ public final class GatewayMain implements Callable<Integer> {
   }
 
   /** The configured models, or the demonstration model when nothing is configured. */
-  private static List<ModelSpec> served(GatewayConfig config, Path home) {
+  static List<ModelSpec> served(GatewayConfig config, Path home) {
     List<ModelSpec> specs = config.models();
     if (specs.isEmpty() && config.upstreams().isEmpty()) {
       specs = List.of(new ModelSpec(home.resolve(DEMO_MODEL), null, null));

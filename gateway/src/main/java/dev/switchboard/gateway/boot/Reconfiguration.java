@@ -125,7 +125,9 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     return changed;
   }
 
-  private static boolean reloadable(String key) {
+  /** Whether a key, or a part of a list, can change while the gateway runs. */
+  static boolean reloadable(String path) {
+    String key = path.replaceFirst("\\[].*", "");
     return RELOADABLE.stream()
         .anyMatch(each -> each.endsWith(".") ? key.startsWith(each) : key.equals(each));
   }

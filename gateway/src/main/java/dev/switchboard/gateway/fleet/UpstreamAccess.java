@@ -44,6 +44,16 @@ public record UpstreamAccess(
         spec.maxConcurrency() == null ? 0 : spec.maxConcurrency());
   }
 
+  /**
+   * Looks whether its key and certificates can be read.
+   *
+   * @param path of the specification, for complaints
+   * @throws IllegalArgumentException naming the key of the configuration
+   */
+  public static void check(UpstreamSpec spec, String path) {
+    UpstreamAccess _ = of(spec, "", path);
+  }
+
   private static @Nullable String key(UpstreamSpec spec, String path) {
     String variable = spec.apiKeyEnv();
     if (variable != null) {

@@ -1,0 +1,141 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Holds the reference page to the records, and the page in the repository to the one that is made.
+ */
+class ConfigReferenceTest {
+  private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
+  private static final Pattern RANGE = Pattern.compile("(\\d+) to (\\d+)");
+
+  @Test
+  void thePageIsTheOneThatIsMadeOfTheRecords() throws Exception {
+    String page = ConfigReference.page();
+    Path fresh = Files.createDirectories(HOME.resolve("gateway/target")).resolve("CONFIG.md");
+    Files.writeString(fresh, page);
+
+    assertEquals(
+        page,
+        Files.readString(HOME.resolve("gateway/CONFIG.md")),
+        "stale: cp gateway/target/CONFIG.md gateway/CONFIG.md");
+  }
+
+  @Test
+  void everyKeyHasAMeaningAndEveryMeaningAKey() {
+    List<String> keys = ConfigReference.keys().stream().map(ConfigReference.Key::path).toList();
+
+    assertEquals(new TreeSet<>(keys), new TreeSet<>(ConfigReference.described()));
+    for (ConfigReference.Key key : ConfigReference.keys()) {
+      boolean target = key.path().equals("routes[].targets[].model");
+      assertTrue(target || !key.meaning().isEmpty(), key.path());
+    }
+  }
+
+  /** A plain number of the configuration's own always has bounds. */
+  @TestFactory
+  List<DynamicTest> everyRangeIsTheOneThatHolds() {
+    return ConfigReference.keys().stream()
+        .filter(key -> RANGE.matcher(key.range()).matches() && !key.path().contains("[]"))
+        .map(key -> DynamicTest.dynamicTest(key.path(), () -> checkRange(key)))
+        .toList();
+  }
+
+  private static void checkRange(ConfigReference.Key key) {
+    Matcher range = RANGE.matcher(key.range());
+    assertTrue(range.matches());
+    long low = Long.parseLong(range.group(1));
+    long high = Long.parseLong(range.group(2));
+
+    assertDoesNotThrow(() -> with(key.path(), low));
+    assertDoesNotThrow(() -> with(key.path(), high));
+    assertThrows(IllegalArgumentException.class, () -> with(key.path(), low - 1));
+    assertThrows(IllegalArgumentException.class, () -> with(key.path(), high + 1));
+  }
+
+  private static GatewayConfig with(String key, long value) {
+    ObjectNode tree = ConfigReader.defaults();
+    int dot = key.lastIndexOf('.');
+    tree.withObject("/" + key.substring(0, dot).replace('.', '/'))
+        .put(key.substring(dot + 1), value);
+    return ConfigReader.read(tree);
+  }
+
+  @Test
+  void unitsTypesAndReloadsAreTold() {
+    assertEquals("whole number, milliseconds", key("deadlines.body-ms").type());
+    assertEquals("whole number, bytes", key("http.max-body-bytes").type());
+    assertEquals("number", key("retry.ratio").type());
+    assertEquals("list of maps", key("upstreams").type());
+    assertEquals("list of texts", key("admin.hosts").type());
+    assertEquals("map", key("upstreams[].model-names").type());
+    assertTrue(key("tenants[].weight").reloadable());
+    assertTrue(key("deadlines.body-ms").reloadable());
+    assertFalse(key("http.port").reloadable());
+    assertFalse(key("routing.prefix-entries").reloadable());
+  }
+
+  private static ConfigReference.Key key(String path) {
+    return ConfigReference.keys().stream()
+        .filter(key -> key.path().equals(path))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Test
+  void aFileIsCheckedWithoutAStart(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("switchboard.yaml");
+    String upstream = "upstreams: [{url: \"http://127.0.0.1:1\", models: [m]}]\n";
+
+    assertEquals(
+        file + " is valid: 2 keys differ from the defaults\n",
+        check(0, file, upstream + "http: {port: 1}"));
+    assertTrue(check(1, file, upstream + "http: {prt: 1}").contains("http.prt: unknown key"));
+    assertTrue(check(1, file, upstream + "http: {port: 70000}").contains("port must be 0 to"));
+    assertTrue(check(1, file, upstream + "routes: [{name: x}]").contains("routes.0.name"));
+    assertTrue(check(1, file, "models: [{file: /no/m.gguf}]").contains("cannot read the model"));
+    assertTrue(
+        check(1, file, upstream.replace("}", ", api-key-file: /no/key}")).contains("api-key-file"));
+    Files.delete(file);
+    assertEquals(1, run(new ByteArrayOutputStream(), "check", file.toString()));
+  }
+
+  private static String check(int status, Path file, String yaml) throws Exception {
+    Files.writeString(file, yaml);
+    ByteArrayOutputStream said = new ByteArrayOutputStream();
+    assertEquals(status, run(said, "check", file.toString()));
+    return said.toString(StandardCharsets.UTF_8);
+  }
+
+  private static int run(ByteArrayOutputStream said, String... arguments) {
+    PrintStream to = new PrintStream(said, true, StandardCharsets.UTF_8);
+    return ConfigMain.run(to, to, arguments);
+  }
+
+  @Test
+  void theReferenceIsPrinted() {
+    ByteArrayOutputStream said = new ByteArrayOutputStream();
+
+    assertEquals(0, run(said, "reference"));
+    assertEquals(ConfigReference.page(), said.toString(StandardCharsets.UTF_8));
+  }
+}
