@@ -173,6 +173,10 @@ final class GatewayProcess implements AutoCloseable {
     return uri("api", path);
   }
 
+  URI adminUri(String path) {
+    return uri("admin", path);
+  }
+
   private URI uri(String listener, String path) {
     JsonNode urls = ready;
     if (urls == null) {
