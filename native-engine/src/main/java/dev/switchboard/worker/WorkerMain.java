@@ -170,6 +170,11 @@ public final class WorkerMain implements Callable<Integer> {
   public static void main(String[] arguments) {
     // Names are never resolved here, and starting Netty's resolver takes time.
     System.setProperty("vertx.disableDnsResolver", "true");
+    // Netty's own choice here takes memory from the system for each buffer, and stops all threads
+    // of the JVM whenever it gives some back.
+    if (System.getProperty("io.netty.allocator.type") == null) {
+      System.setProperty("io.netty.allocator.type", "pooled");
+    }
     WorkerLog.start();
     int code = new CommandLine(new WorkerMain()).execute(arguments);
     if (code != 0) {

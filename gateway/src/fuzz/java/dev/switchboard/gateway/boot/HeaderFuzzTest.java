@@ -227,8 +227,7 @@ class HeaderFuzzTest {
   }
 
   private String header(List<String> names) {
-    String name =
-        random.nextInt(8) == 0 ? "X" + value() : names.get(random.nextInt(names.size()));
+    String name = random.nextInt(8) == 0 ? "X" + value() : names.get(random.nextInt(names.size()));
     String line = name + ": " + value() + "\r\n";
     return random.nextInt(6) == 0 ? line + line : line;
   }
@@ -332,7 +331,9 @@ class HeaderFuzzTest {
   }
 
   private static String shown(String text) {
-    return escaped(text.replaceAll("a{20,}", "a…").transform(each -> each.substring(0, Math.min(700, each.length()))))
+    return escaped(
+            text.replaceAll("a{20,}", "a…")
+                .transform(each -> each.substring(0, Math.min(700, each.length()))))
         .replaceAll("\\\\u000d", "\\\\r")
         .transform(HeaderFuzzTest::readable);
   }
@@ -363,7 +364,8 @@ class HeaderFuzzTest {
     int length = -1;
     String[] lines = got.substring(0, end).split("\r\n", -1);
     for (int i = 1; i < lines.length; i++) {
-      String name = lines[i].substring(0, Math.max(0, lines[i].indexOf(':'))).toLowerCase(Locale.ROOT);
+      String name =
+          lines[i].substring(0, Math.max(0, lines[i].indexOf(':'))).toLowerCase(Locale.ROOT);
       if (!FIELD.matcher(lines[i]).matches() || !SENT.contains(name)) {
         wrong(sent, "the answer's header " + lines[i]);
       }

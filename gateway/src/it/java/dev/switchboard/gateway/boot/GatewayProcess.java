@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,6 +12,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,8 +43,13 @@ final class GatewayProcess implements AutoCloseable {
     return Path.of(System.getProperty("switchboard.home", "."));
   }
 
-  /** Starts the process; ports are free ones. */
+  /** Starts the process; ports are free ones. It does not warm up, since that takes a core. */
   static GatewayProcess start(List<String> javaOptions, String... arguments) throws IOException {
+    return start(0, javaOptions, arguments);
+  }
+
+  static GatewayProcess start(int warmUpRequests, List<String> javaOptions, String... arguments)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m", "-Dswitchboard.home=" + home()));
@@ -51,11 +58,29 @@ final class GatewayProcess implements AutoCloseable {
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(GatewayMain.class.getName());
     command.addAll(List.of("--port", "0", "--admin-port", "0"));
-    command.addAll(List.of(arguments));
+    command.addAll(warming(warmUpRequests, arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.redirectError(ProcessBuilder.Redirect.INHERIT);
     builder.environment().keySet().removeIf(name -> name.startsWith("OTEL_"));
     return new GatewayProcess(builder.start());
+  }
+
+  /** The arguments, with a configuration that says this beside what theirs says. */
+  private static List<String> warming(int requests, String[] arguments) throws IOException {
+    ObjectNode tree = JSON.createObjectNode();
+    List<String> others = new ArrayList<>();
+    for (int i = 0; i < arguments.length; i++) {
+      if (arguments[i].equals("--config")) {
+        ConfigReader.overlay(tree, Path.of(arguments[++i]));
+      } else {
+        others.add(arguments[i]);
+      }
+    }
+    tree.withObject("/http").put("warm-up-requests", requests);
+    Path config = Files.createTempFile(Files.createDirectories(Path.of("target")), "up", ".yaml");
+    Files.writeString(config, JSON.writeValueAsString(tree));
+    others.addAll(List.of("--config", config.toString()));
+    return others;
   }
 
   /** Waits until every model can be served. */
@@ -67,6 +92,19 @@ final class GatewayProcess implements AutoCloseable {
       close();
       throw neverReady;
     }
+  }
+
+  /** Waits until it is ready and has warmed up, and gives the event that told the latter. */
+  JsonNode awaitWarm() throws InterruptedException {
+    JsonNode first = await(event -> isOne(event, "ready", "warm"));
+    JsonNode second = await(event -> isOne(event, "ready", "warm"));
+    boolean readyFirst = first.path("event").asText().equals("ready");
+    ready = readyFirst ? first : second;
+    return readyFirst ? second : first;
+  }
+
+  private static boolean isOne(JsonNode event, String... names) {
+    return List.of(names).contains(event.path("event").asText());
   }
 
   JsonNode await(Predicate<JsonNode> wanted) throws InterruptedException {
@@ -183,6 +221,15 @@ final class GatewayProcess implements AutoCloseable {
       throw new IllegalStateException("not ready");
     }
     return URI.create(urls.path(listener).asText() + path);
+  }
+
+  /** The metrics' text. */
+  String metrics() throws Exception {
+    return client
+        .send(
+            HttpRequest.newBuilder(uri("admin", "/metrics")).build(),
+            HttpResponse.BodyHandlers.ofString())
+        .body();
   }
 
   JsonNode admin(String path) throws Exception {

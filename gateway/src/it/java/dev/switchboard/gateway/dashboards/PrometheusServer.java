@@ -92,8 +92,7 @@ public final class PrometheusServer implements AutoCloseable {
   private void alive() throws IOException {
     try {
       if (process.waitFor(100, TimeUnit.MILLISECONDS)) {
-        throw new AssertionError(
-            "prometheus ended: " + Files.readString(folder.resolve("log")));
+        throw new AssertionError("prometheus ended: " + Files.readString(folder.resolve("log")));
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

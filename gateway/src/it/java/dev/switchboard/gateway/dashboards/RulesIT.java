@@ -19,8 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** What Prometheus's own tool says of the rules, and of every expression of a panel. */
 class RulesIT {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final Path RULES =
-      Dashboards.FOLDER.resolve("rules").toAbsolutePath().normalize();
+  private static final Path RULES = Dashboards.FOLDER.resolve("rules").toAbsolutePath().normalize();
 
   @Test
   void theRulesAreWellFormed() throws Exception {
@@ -35,8 +34,7 @@ class RulesIT {
   @Test
   void everyExpressionOfAPanelParses(@TempDir Path folder) throws Exception {
     ObjectNode file = JSON.createObjectNode();
-    ArrayNode rules =
-        file.putArray("groups").addObject().put("name", "panels").putArray("rules");
+    ArrayNode rules = file.putArray("groups").addObject().put("name", "panels").putArray("rules");
     for (Dashboard dashboard : Dashboards.all()) {
       for (JsonNode panel : dashboard.panels()) {
         for (JsonNode target : panel.path("targets")) {

@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Answers {@code /metrics} off the event loop, in the format that was asked for: Prometheus's
  * protobuf carries native histograms and exemplars, OpenMetrics exemplars alone. Each is made once
- * at a time: who asks meanwhile gets the same bytes, so no crowd of scrapers can cost more than one.
- * On the admin listener's event loop.
+ * at a time: who asks meanwhile gets the same bytes, so no crowd of scrapers can cost more than
+ * one. On the admin listener's event loop.
  */
 final class Scrape {
   private final Metrics metrics;

@@ -121,8 +121,7 @@ final class CancelStorm {
             channel,
             new HttpReader(answer),
             () -> answer.broke("the connection was closed"));
-    connection.send(
-        ChaosClient.Question.of(ChaosGateway.MODEL, true, TOKENS, number, "").bytes());
+    connection.send(ChaosClient.Question.of(ChaosGateway.MODEL, true, TOKENS, number, "").bytes());
     long stay = random.nextLong(LONGEST_STAY_MS * 1_000_000L);
     stays.add(new Stay(System.nanoTime() + stay, channel, connection, answer));
   }

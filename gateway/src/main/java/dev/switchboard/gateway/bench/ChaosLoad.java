@@ -60,8 +60,7 @@ final class ChaosLoad implements AutoCloseable {
         ChaosClient connection = kept == null ? connect() : kept;
         AnswerLog answer =
             connection.send(
-                ChaosClient.Question.of(
-                    plan.model(), i % 2 == 0, 1 + i % plan.maxTokens(), i, ""));
+                ChaosClient.Question.of(plan.model(), i % 2 == 0, 1 + i % plan.maxTokens(), i, ""));
         connection.read(answer);
         took(answer);
         kept = keeps && answer.good() && !answer.closes() ? connection : null;

@@ -45,12 +45,16 @@ final class ChaosReport {
     MarkdownTable.print(out, List.of("scenario", "what is done", "measured", "promises"), rows);
     stages.forEach(
         (scenario, stage) ->
-            stage.broken().forEach(what -> out.println("BROKEN " + scenario.label() + ": " + what)));
+            stage
+                .broken()
+                .forEach(what -> out.println("BROKEN " + scenario.label() + ": " + what)));
   }
 
   private static String figures(ChaosStage stage) {
     List<String> parts = new ArrayList<>();
-    stage.figures().forEach((name, value) -> parts.add(name.replace('_', ' ') + " " + shown(value)));
+    stage
+        .figures()
+        .forEach((name, value) -> parts.add(name.replace('_', ' ') + " " + shown(value)));
     return String.join(", ", parts);
   }
 

@@ -26,6 +26,7 @@ final class ClientChaos {
 
   /** Of so many silent clients one asks for a whole answer. */
   private static final int WHOLE = 10;
+
   private static final int DRIP_SECONDS = 60;
   private static final int SLACK_MS = 5000;
   private static final double MEBIBYTE = 1 << 20;
@@ -60,8 +61,7 @@ final class ClientChaos {
   }
 
   private static ChaosLoad others(ChaosStage stage, ChaosGateway gateway) {
-    return ChaosLoad.start(
-        gateway.address(), stage.ledger(), new ChaosLoad.Plan(STEADY, 4, 4, 10));
+    return ChaosLoad.start(gateway.address(), stage.ledger(), new ChaosLoad.Plan(STEADY, 4, 4, 10));
   }
 
   /** They are cut off, cost a bounded amount of memory, and nobody else notices. */
@@ -114,8 +114,7 @@ final class ClientChaos {
     stage.figure("others_p50_ms", beside.getValueAtPercentile(50) / 1e6);
     stage.figure("others_p99_ms", p99Ms);
     stage.promise(
-        beside.getTotalCount() > 0
-            && p99Ms <= alone.getValueAtPercentile(99) / 1e6 + MOST_HARM_MS,
+        beside.getTotalCount() > 0 && p99Ms <= alone.getValueAtPercentile(99) / 1e6 + MOST_HARM_MS,
         "others' answers took " + p99Ms + " ms at the 99th percentile");
   }
 
@@ -254,11 +253,7 @@ final class ClientChaos {
 
   /** One that sends, or reads, a byte now and then. */
   private record Dripper(
-      ClientLedger ledger,
-      ChaosGateway gateway,
-      Drip drip,
-      boolean stream,
-      AtomicBoolean over) {
+      ClientLedger ledger, ChaosGateway gateway, Drip drip, boolean stream, AtomicBoolean over) {
 
     /** Goes on until it is cut off, or all is over; says how long that took. */
     double run() {

@@ -225,10 +225,12 @@ public final class GatewayBench implements Callable<Integer> {
   private void start(Path directory, int core, InetSocketAddress worker) throws IOException {
     targets.add(Target.direct(worker));
     if (agent != AgentUse.WITH) {
-      targets.add(Target.gateway(directory, core, worker, null, javaOptions));
+      targets.add(
+          Target.gateway(directory, core, worker, null, javaOptions, preset.warmUpRequests));
     }
     if (agent != AgentUse.WITHOUT) {
-      targets.add(Target.gateway(directory, core, worker, agentJar(), javaOptions));
+      targets.add(
+          Target.gateway(directory, core, worker, agentJar(), javaOptions, preset.warmUpRequests));
     }
     if (nginx != null) {
       targets.add(Target.nginx(directory, core, worker, nginx));
@@ -286,7 +288,7 @@ public final class GatewayBench implements Callable<Integer> {
   }
 
   private void warm(Target target, Set<Workload> wanted) throws IOException {
-    double each = Math.max(1, (double) warming() / wanted.size());
+    double each = target.compiles() ? Math.max(1, (double) warming() / wanted.size()) : 1;
     Workload.Plan plan =
         new Workload.Plan(rate, each, CONNECTIONS, plan().streams(), INTERVAL_NANOS);
     for (Workload workload : wanted) {

@@ -45,13 +45,15 @@ record Target(
    *
    * @param agent the OpenTelemetry agent's jar; null to leave it out
    * @param options of its JVM
+   * @param warmUpRequests that it sends to itself first
    */
   static Target gateway(
       Path directory,
       int core,
       InetSocketAddress worker,
       @Nullable Path agent,
-      List<String> options)
+      List<String> options,
+      int warmUpRequests)
       throws IOException {
     String name = agent == null ? "gateway" : "gateway with agent";
     Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
@@ -59,7 +61,9 @@ record Target(
     Files.writeString(
         config,
         // The worker takes whatever comes; how many it takes is not what is measured.
-        "http: {port: 0}\n"
+        "http: {port: 0, warm-up-requests: "
+            + warmUpRequests
+            + "}\n"
             + "admin: {port: 0}\n"
             + "admission: {replica-concurrency: 100000}\n"
             + "upstreams:\n"
@@ -87,6 +91,9 @@ record Target(
     Matcher urls = URLS.matcher(process.await(line -> line.startsWith("{\"event\":\"ready\"")));
     if (!urls.find()) {
       throw new IOException("the gateway does not say where it listens");
+    }
+    if (warmUpRequests > 0) {
+      process.await(line -> line.startsWith("{\"event\":\"warm\""));
     }
     URI api = URI.create(urls.group(1));
     return new Target(
@@ -217,6 +224,11 @@ record Target(
   private static String prompt(int bytes) {
     String words = "the payment of a card with many requests in one hour is ";
     return words.repeat(bytes / words.length() + 1).substring(0, bytes);
+  }
+
+  /** Whether its code is compiled while it runs. */
+  boolean compiles() {
+    return process != null && !name.equals("nginx");
   }
 
   double cpuSeconds() throws IOException {

@@ -285,6 +285,11 @@ final class Gateway {
         new IllegalStateException(listener.complaint(config, String.valueOf(cause.getMessage()))));
   }
 
+  /** Whether some request of a client runs. */
+  boolean busy() {
+    return admission.inFlight() > 0;
+  }
+
   /** Where it listens: {@code api} and {@code admin}. */
   Map<String, Object> urls() {
     Map<String, Object> urls = new LinkedHashMap<>();

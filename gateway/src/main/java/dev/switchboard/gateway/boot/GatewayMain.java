@@ -78,11 +78,24 @@ public final class GatewayMain implements Callable<Integer> {
   }
 
   public static void main(String[] arguments) {
+    quickBuffers();
     GatewayMain gateway = new GatewayMain(System.out, System.err);
     CommandLine command = new CommandLine(gateway);
     command.setOverwrittenOptionsAllowed(true);
     command.setParameterExceptionHandler((wrong, given) -> gateway.refuse(wrong.getMessage()));
     System.exit(command.execute(arguments));
+  }
+
+  /**
+   * Netty's own choice of an allocator takes and frees memory of the system all the time here, and
+   * each time the JVM stops all threads to see that none uses it any more. Read once, when Netty is
+   * loaded.
+   */
+  private static void quickBuffers() {
+    String allocator = "io.netty.allocator.type";
+    if (System.getProperty(allocator) == null) {
+      System.setProperty(allocator, "pooled");
+    }
   }
 
   /** A wrong command line, told to the launcher and to whoever reads the log. */
@@ -137,6 +150,7 @@ public final class GatewayMain implements Callable<Integer> {
     Gateway gateway =
         Gateway.start(
             config, fleet, events, clock, bootSeconds, () -> exit.complete(1), this::config);
+    new WarmUp(config.http().warmUpRequests(), clock, gateway::busy, events).start();
     Signals.onEach(List.of("HUP"), () -> Thread.ofVirtual().start(gateway::reload));
     int status = exit.join();
     gateway.stop();

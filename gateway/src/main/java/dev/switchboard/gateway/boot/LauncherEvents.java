@@ -32,8 +32,7 @@ final class LauncherEvents implements FleetListener {
    * Further ears: a worker is about to restart; a worker became ready after so many seconds; one
    * became ready or was given up.
    */
-  void also(
-      Consumer<String> onRestart, ObjDoubleConsumer<String> onStart, Runnable onProgress) {
+  void also(Consumer<String> onRestart, ObjDoubleConsumer<String> onStart, Runnable onProgress) {
     restarted = onRestart;
     started = onStart;
     progress = onProgress;

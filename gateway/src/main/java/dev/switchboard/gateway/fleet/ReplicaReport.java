@@ -66,8 +66,7 @@ public record ReplicaReport(
 
     /** The rank of the same place before it did anything. */
     public static RankReport none(RankReport rank) {
-      return new RankReport(
-          rank.stage, rank.rank, 0, 0, 1, false, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      return new RankReport(rank.stage, rank.rank, 0, 0, 1, false, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     }
   }
 }

@@ -14,6 +14,7 @@ package dev.switchboard.gateway.http;
  * @param maxConnections of clients at once, for each event loop; more are closed unread
  * @param maxConnectionsPerClient of one address, for each event loop; more are closed unread
  * @param maxUpstreamConnections to one replica, for each event loop
+ * @param warmUpRequests to itself, beside those of clients, that get the code compiled; 0 for none
  */
 public record HttpConfig(
     String bind,
@@ -26,7 +27,8 @@ public record HttpConfig(
     long answerMemoryBytes,
     int maxConnections,
     int maxConnectionsPerClient,
-    int maxUpstreamConnections) {
+    int maxUpstreamConnections,
+    int warmUpRequests) {
   public static final HttpConfig DEFAULTS =
       new HttpConfig(
           "127.0.0.1",
@@ -39,7 +41,8 @@ public record HttpConfig(
           64 << 20,
           10_000,
           5000,
-          1024);
+          1024,
+          20_000);
 
   public HttpConfig {
     range("port", port, 0, 65_535);
@@ -52,6 +55,7 @@ public record HttpConfig(
     range("max-connections", maxConnections, 1, 1_000_000);
     range("max-connections-per-client", maxConnectionsPerClient, 1, 1_000_000);
     range("max-upstream-connections", maxUpstreamConnections, 1, 100_000);
+    range("warm-up-requests", warmUpRequests, 0, 1_000_000);
   }
 
   static void range(String name, long value, long low, long high) {

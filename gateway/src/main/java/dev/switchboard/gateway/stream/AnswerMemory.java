@@ -8,9 +8,9 @@ import java.util.List;
  * Bounds the bytes of whole answers that are held at once, from their first byte until their client
  * took the last. Above the limit further bytes are not read, which the replica's socket then feels;
  * they are when clients took theirs, or were cut off. Where nobody's leaving would help, since no
- * answer is complete, the oldest goes on: nobody waits for himself. The first bytes of each answer are
- * free, so that what is small, which is nearly all, never waits for what is large: together they are
- * bounded by the number of requests. Confined to one event loop.
+ * answer is complete, the oldest goes on: nobody waits for himself. The first bytes of each answer
+ * are free, so that what is small, which is nearly all, never waits for what is large: together
+ * they are bounded by the number of requests. Confined to one event loop.
  */
 public final class AnswerMemory {
   static final int FREE_BYTES = 64 << 10;

@@ -23,7 +23,8 @@ public enum Label {
   POLICY("policy", "a routing policy"),
   RANK("rank", "0 to 15"),
   REASON("reason", "`no_replica` or `deadline`"),
-  REPLICA("replica", "a worker or an upstream of the configuration; `none` where nobody was chosen"),
+  REPLICA(
+      "replica", "a worker or an upstream of the configuration; `none` where nobody was chosen"),
   RESULT("result", "a closed set of each metric"),
   STAGE("stage", "0 to 15"),
   STATE("state", "a state of a replica, of its sequences or of its KV blocks"),

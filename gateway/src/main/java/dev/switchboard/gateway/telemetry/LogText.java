@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The text of a log event, in which no value can end its field or its line, or speak to a terminal:
  * what replicas and clients say stands in some. A value with anything but visible characters is
- * quoted. What others log, whose texts have values anywhere in them, is one quoted value as a whole.
+ * quoted. What others log, whose texts have values anywhere in them, is one quoted value as a
+ * whole.
  */
 public final class LogText extends ClassicConverter {
   private static final String OURS = "dev.switchboard.";

@@ -84,9 +84,7 @@ final class ReplicaMetrics {
     evictions.labelValues(replica).inc(growth(before.kvEvictions(), now.kvEvictions()));
     preemptions.labelValues(replica).inc(growth(before.preemptions(), now.preemptions()));
     steps.labelValues(replica).inc(growth(before.steps(), now.steps()));
-    tokens
-        .labelValues(replica, "prompt")
-        .inc(growth(before.promptTokens(), now.promptTokens()));
+    tokens.labelValues(replica, "prompt").inc(growth(before.promptTokens(), now.promptTokens()));
     tokens
         .labelValues(replica, "completion")
         .inc(growth(before.generatedTokens(), now.generatedTokens()));

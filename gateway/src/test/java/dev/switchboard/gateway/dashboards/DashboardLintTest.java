@@ -14,15 +14,27 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /**
- * The rules of Grafana's dashboard linter, each a test of its name. What is excused stands in {@code
- * dashboards/.lint} with its reason. That expressions parse is what Prometheus itself says, in the
- * tests that run it; here only their selectors are looked at.
+ * The rules of Grafana's dashboard linter, each a test of its name. What is excused stands in
+ * {@code dashboards/.lint} with its reason. That expressions parse is what Prometheus itself says,
+ * in the tests that run it; here only their selectors are looked at.
  */
 class DashboardLintTest {
   private static final Set<String> UNITS =
       Set.of(
-          "reqps", "ops", "short", "percent", "percentunit", "s", "bytes", "decmbytes", "Bps", "MBs",
-          "bool", "watt", "celsius", "hertz");
+          "reqps",
+          "ops",
+          "short",
+          "percent",
+          "percentunit",
+          "s",
+          "bytes",
+          "decmbytes",
+          "Bps",
+          "MBs",
+          "bool",
+          "watt",
+          "celsius",
+          "hertz");
   private static final Pattern SELECTOR = Pattern.compile("([a-zA-Z_:][\\w:]*)\\{([^}]*)}");
   private static final Pattern RANGE = Pattern.compile("\\[([^]]+)]");
   private static final Pattern COUNTER =
@@ -44,7 +56,8 @@ class DashboardLintTest {
   @Test
   void thereIsOneDashboardForEachView() {
     assertEquals(
-        List.of("drain.json", "engine.json", "fleet.json", "gateway.json", "gpu.json", "model.json"),
+        List.of(
+            "drain.json", "engine.json", "fleet.json", "gateway.json", "gpu.json", "model.json"),
         dashboards.stream().map(Dashboard::file).toList());
   }
 
@@ -82,8 +95,7 @@ class DashboardLintTest {
     assertEquals(".+", variable.path("allValue").asText(), dashboard::title);
     assertTrue(variable.path("multi").asBoolean(), dashboard::title);
     assertTrue(variable.path("includeAll").asBoolean(), dashboard::title);
-    assertEquals(
-        "$datasource", variable.path("datasource").path("uid").asText(), dashboard::title);
+    assertEquals("$datasource", variable.path("datasource").path("uid").asText(), dashboard::title);
   }
 
   @Test
@@ -195,7 +207,8 @@ class DashboardLintTest {
   void uneditableDashboardRule() {
     dashboards.forEach(
         dashboard ->
-            assertEquals(false, dashboard.json().path("editable").asBoolean(true), dashboard::title));
+            assertEquals(
+                false, dashboard.json().path("editable").asBoolean(true), dashboard::title));
   }
 
   @Test
@@ -231,7 +244,8 @@ class DashboardLintTest {
         JsonNode at = panel.path("gridPos");
         for (int x = at.path("x").asInt(); x < at.path("x").asInt() + at.path("w").asInt(); x++) {
           for (int y = at.path("y").asInt(); y < at.path("y").asInt() + at.path("h").asInt(); y++) {
-            assertTrue(x < 24 && cells.add(x + "," + y), () -> dashboard.title() + panel.path("title"));
+            assertTrue(
+                x < 24 && cells.add(x + "," + y), () -> dashboard.title() + panel.path("title"));
           }
         }
       }

@@ -45,8 +45,7 @@ class StateReaderTest {
       ranks.append(", {\"stage\": ").append(i).append(", \"rank\": ").append(i).append('}');
     }
 
-    ReplicaReport report =
-        read("{\"state\": \"ready\", \"health\": {\"ranks\": [" + ranks + "]}}");
+    ReplicaReport report = read("{\"state\": \"ready\", \"health\": {\"ranks\": [" + ranks + "]}}");
 
     assertTrue(report.rankReports().size() <= 17, report::toString);
   }

@@ -28,11 +28,13 @@ final class MetricsPage {
     for (Metric metric : Metric.values()) {
       page.append(row(metric));
     }
-    page.append("\n## Labels\n\nTheir values are few, whatever clients send.\n\n| Label | Values |\n|---|---|\n");
+    page.append(
+        "\n## Labels\n\nTheir values are few, whatever clients send.\n\n| Label | Values |\n|---|---|\n");
     Set<Label> used = new TreeSet<>();
     Arrays.stream(Metric.values()).forEach(metric -> used.addAll(metric.labels()));
     used.forEach(label -> page.append("| `" + label.word() + "` | " + label.meaning() + " |\n"));
-    page.append("\n## Buckets\n\nUpper bounds, in the unit of the metric.\n\n| Metrics | Bounds |\n|---|---|\n");
+    page.append(
+        "\n## Buckets\n\nUpper bounds, in the unit of the metric.\n\n| Metrics | Bounds |\n|---|---|\n");
     for (Metric.Buckets buckets : Metric.Buckets.values()) {
       page.append(bounds(buckets));
     }

@@ -146,8 +146,7 @@ class MetricsTest {
       String bucket = "switchboard_" + name + "_seconds_bucket";
       assertTrue(
           exemplars.stream()
-              .anyMatch(
-                  line -> line.startsWith(bucket) && line.contains("trace_id=\"aaaa")),
+              .anyMatch(line -> line.startsWith(bucket) && line.contains("trace_id=\"aaaa")),
           () -> name + " among " + exemplars);
     }
   }

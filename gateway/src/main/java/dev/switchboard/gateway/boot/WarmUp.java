@@ -1,0 +1,270 @@
+package dev.switchboard.gateway.boot;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.WorkerCommand;
+import dev.switchboard.gateway.flight.NanoClock;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanContext;
+import io.opentelemetry.api.trace.SpanId;
+import io.opentelemetry.api.trace.TraceFlags;
+import io.opentelemetry.api.trace.TraceId;
+import io.opentelemetry.api.trace.TraceState;
+import io.opentelemetry.context.Scope;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClient;
+import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServer;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.http.PoolOptions;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Has the code of the request path compiled before clients need it.
+ *
+ * <p>The JVM compiles what has run some thousand times, and until then a request costs several
+ * times as much, and stands behind the compiler where cores are few. So a second gateway is run in
+ * this process for a while, with its own metrics, records, store in memory and ports of loopback,
+ * before a server that answers at once, and is sent requests. Nothing of that can be seen from
+ * outside but the time it takes. Requests of clients go first: while some run, this waits.
+ *
+ * <p>Its requests belong to traces that are not sampled, so that the agent keeps no span of them.
+ */
+final class WarmUp implements Runnable {
+  private static final Logger LOG = LoggerFactory.getLogger(WarmUp.class);
+  private static final String LOOPBACK = "127.0.0.1";
+  private static final String MODEL = "warm-up";
+  private static final int CONNECTIONS = 8;
+  private static final int LIMIT_SECONDS = 120;
+  private static final int WAIT_MS = 20;
+  private static final int READY_SECONDS = 20;
+  private static final int STREAM_EVERY = 3;
+  private static final int STREAM_TOKENS = 16;
+
+  private final int requests;
+  private final NanoClock clock;
+  private final BooleanSupplier busy;
+  private final LauncherEvents events;
+  private final CountDownLatch ended = new CountDownLatch(CONNECTIONS);
+  private int sent;
+  private int answered;
+
+  /**
+   * @param requests to send
+   * @param busy whether clients have requests here
+   * @param events told when it is done
+   */
+  WarmUp(int requests, NanoClock clock, BooleanSupplier busy, LauncherEvents events) {
+    this.requests = requests;
+    this.clock = clock;
+    this.busy = busy;
+    this.events = events;
+  }
+
+  /** Begins on a thread of its own, which a stopping process does not wait for. */
+  void start() {
+    if (requests > 0) {
+      Thread.ofPlatform().daemon().name("warm-up").start(this);
+    }
+  }
+
+  @Override
+  public void run() {
+    long begun = clock.epochNanos();
+    Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(1));
+    try {
+      HttpServer worker =
+          vertx
+              .createHttpServer()
+              .requestHandler(WarmUp::answer)
+              .listen(0, LOOPBACK)
+              .await(READY_SECONDS, TimeUnit.SECONDS);
+      load(vertx, worker.actualPort());
+      double seconds = Math.round((clock.epochNanos() - begun) / 1e8) / 10.0;
+      events.emit("warm", Map.of("requests", answered, "seconds", seconds));
+    } catch (RuntimeException | TimeoutException e) {
+      // Without it the first requests are slower, and nothing else is different.
+      LOG.warn("warm_up_failed reason=\"{}\"", e.toString());
+    } finally {
+      vertx.close();
+    }
+  }
+
+  private void load(Vertx vertx, int workerPort) throws TimeoutException {
+    GatewayConfig config = config(workerPort);
+    LauncherEvents silent =
+        new LauncherEvents(new PrintStream(OutputStream.nullOutputStream()), replica -> "");
+    try (Fleet fleet =
+        new Fleet(
+            config.workers(),
+            config.circuit(),
+            List.of(),
+            config.upstreams(),
+            new WorkerCommand(Path.of("none"), "", Path.of("none"), null),
+            clock,
+            silent,
+            new PrintStream(OutputStream.nullOutputStream()))) {
+      fleet.start();
+      Gateway gateway = Gateway.start(config, fleet, silent, clock, 0, () -> {}, () -> config);
+      try {
+        await(fleet::everyModelReady);
+        URI api = URI.create(String.valueOf(gateway.urls().get("api")));
+        HttpClient client = vertx.createHttpClient(new PoolOptions().setHttp1MaxSize(CONNECTIONS));
+        for (int i = 0; i < CONNECTIONS; i++) {
+          vertx.runOnContext(begin -> next(vertx, client, api.getPort()));
+        }
+        ended.await(LIMIT_SECONDS, TimeUnit.SECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      } finally {
+        gateway.stop();
+      }
+    }
+  }
+
+  private static void await(BooleanSupplier condition)
+      throws TimeoutException, InterruptedException {
+    for (int i = 0; !condition.getAsBoolean(); i++) {
+      if (i * WAIT_MS > READY_SECONDS * 1000) {
+        throw new TimeoutException("it does not become ready");
+      }
+      Thread.sleep(WAIT_MS);
+    }
+  }
+
+  private static GatewayConfig config(int workerPort) {
+    ObjectNode tree = ConfigReader.defaults();
+    ConfigReader.overlay(
+        tree,
+        String.format(
+            Locale.ROOT,
+            """
+            http: {port: 0, event-loops: 1}
+            admin: {port: 0}
+            store: {url: "jdbc:h2:mem:warm-up"}
+            admission: {replica-concurrency: 1000}
+            shutdown: {linger-ms: 0, finish-ms: 1000}
+            upstreams: [{url: "http://%s:%d", models: [%s]}]
+            """,
+            LOOPBACK,
+            workerPort,
+            MODEL));
+    return ConfigReader.read(tree);
+  }
+
+  // ------------------------------------------------------------------ the client
+
+  /** One request after the other; on the event loop, as all that follows. */
+  private void next(Vertx vertx, HttpClient client, int port) {
+    if (sent >= requests) {
+      ended.countDown();
+      return;
+    }
+    if (busy.getAsBoolean()) {
+      vertx.setTimer(WAIT_MS, waited -> next(vertx, client, port));
+      return;
+    }
+    int number = sent++;
+    unsampled(() -> client.request(HttpMethod.POST, port, LOOPBACK, "/v1/chat/completions"))
+        .compose(request -> unsampled(() -> send(request, number)))
+        .compose(HttpClientResponse::body)
+        .onComplete(
+            result -> {
+              answered++;
+              next(vertx, client, port);
+            });
+  }
+
+  /** The agent takes the context that is current for the parent of what is sent. */
+  private static <T> T unsampled(Supplier<T> sending) {
+    ThreadLocalRandom random = ThreadLocalRandom.current();
+    SpanContext parent =
+        SpanContext.create(
+            TraceId.fromLongs(random.nextLong(), random.nextLong() | 1),
+            SpanId.fromLong(random.nextLong() | 1),
+            TraceFlags.getDefault(),
+            TraceState.getDefault());
+    try (Scope _ = Span.wrap(parent).makeCurrent()) {
+      return sending.get();
+    }
+  }
+
+  private static Future<HttpClientResponse> send(HttpClientRequest request, int number) {
+    request.putHeader("Content-Type", "application/json");
+    request.putHeader("X-SLO-Class", "batch");
+    return request.send(body(number));
+  }
+
+  private static Buffer body(int number) {
+    boolean stream = number % STREAM_EVERY == 0;
+    String prompt = "is this payment the work of a thief? ".repeat(number % 2 == 0 ? 1 : 20);
+    return Buffer.buffer(
+        "{\"model\":\"%s\",\"stream\":%s,\"max_tokens\":%d,\"messages\":[{\"role\":\"user\",\"content\":\"%s%d\"}]}"
+            .formatted(MODEL, stream, stream ? STREAM_TOKENS : 2, prompt, number));
+  }
+
+  // ------------------------------------------------------------------ the server behind
+
+  private static void answer(HttpServerRequest request) {
+    if (request.method().equals(HttpMethod.GET)) {
+      request
+          .response()
+          .putHeader("Content-Type", "application/json")
+          .end("{\"object\":\"list\",\"data\":[{\"id\":\"%s\"}]}".formatted(MODEL));
+      return;
+    }
+    request.body().onSuccess(body -> answer(request.response(), body));
+  }
+
+  private static void answer(HttpServerResponse response, Buffer body) {
+    if (!body.toString().contains("\"stream\":true")) {
+      response.putHeader("Content-Type", "application/json").end(WHOLE);
+      return;
+    }
+    response.putHeader("Content-Type", "text/event-stream").setChunked(true);
+    for (int i = 0; i < STREAM_TOKENS; i++) {
+      response.write(event("\"content\":\"word \"", "null"));
+    }
+    response.write(event("", "\"length\""));
+    response.end("data: [DONE]\n\n");
+  }
+
+  private static final String IDENTITY =
+      "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion%s\",\"created\":1,\"model\":\"" + MODEL;
+
+  private static final String WHOLE =
+      IDENTITY.formatted("")
+          + "\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"no\"},"
+          + "\"finish_reason\":\"stop\"}],"
+          + "\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":2,\"total_tokens\":22}}";
+
+  private static String event(String delta, String finishReason) {
+    return "data: "
+        + IDENTITY.formatted(".chunk")
+        + "\",\"choices\":[{\"index\":0,\"delta\":{"
+        + delta
+        + "},\"finish_reason\":"
+        + finishReason
+        + "}]}\n\n";
+  }
+}
