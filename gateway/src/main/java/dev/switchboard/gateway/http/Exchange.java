@@ -58,6 +58,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
+import java.util.function.DoubleConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -891,7 +892,7 @@ final class Exchange {
   }
 
   private static EventRelay.Break broken(String reason) {
-    return new EventRelay.Break(reason, false, true, Buffer.buffer());
+    return EventRelay.Break.empty(reason, true);
   }
 
   /** Where nobody else can take it, it may still end where it is. */
@@ -1112,6 +1113,13 @@ final class Exchange {
   private void breakStream(EventRelay.Break how) {
     if (how.rest().length() > 0) {
       response.write(how.rest());
+      DoubleConsumer gaps = house.metrics().itl(flight.model(), trace.exemplar());
+      for (int i = 0; i < how.pieces(); i++) {
+        long gap = flight.content();
+        if (gap >= 0) {
+          gaps.accept(gap / 1e9);
+        }
+      }
     }
     if (how.told()) {
       Failure failure = Failure.of(ApiError.upstreamFailed(how.reason()));
@@ -1328,7 +1336,14 @@ final class Exchange {
   private void end(Future<Void> sent, Outcome outcome, @Nullable Failure failure) {
     trace.outcome(flight.id(), outcome, attempt == null ? null : attempt.replica().id());
     deadline.flushing();
-    sent.onComplete(done -> finish(done.succeeded() ? outcome : Outcome.CLIENT_GONE, failure));
+    sent.onComplete(
+        done -> {
+          if (done.failed()) {
+            // What is missing of this answer must not be taken from the next one.
+            request.connection().close();
+          }
+          finish(done.succeeded() ? outcome : Outcome.CLIENT_GONE, failure);
+        });
   }
 
   private void finish(Outcome outcome, @Nullable Failure failure) {

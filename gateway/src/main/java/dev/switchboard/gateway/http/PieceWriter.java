@@ -41,7 +41,7 @@ final class PieceWriter {
   }
 
   private void goOn() {
-    while (body.length() - written > PIECE_BYTES) {
+    while (body.length() - written > PIECE_BYTES && !sent.future().failed()) {
       if (response.writeQueueFull()) {
         response.drainHandler(
             drained -> {
@@ -51,9 +51,15 @@ final class PieceWriter {
             });
         return;
       }
-      response.write(body.slice(written, written + PIECE_BYTES));
+      response.write(body.slice(written, written + PIECE_BYTES)).onFailure(sent::tryFail);
       written += PIECE_BYTES;
     }
-    response.end(body.slice(written, body.length())).onComplete(sent);
+    if (sent.future().failed()) {
+      return;
+    }
+    response
+        .end(body.slice(written, body.length()))
+        .onSuccess(sent::tryComplete)
+        .onFailure(sent::tryFail);
   }
 }

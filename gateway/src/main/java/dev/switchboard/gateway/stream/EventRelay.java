@@ -3,6 +3,7 @@ package dev.switchboard.gateway.stream;
 import dev.switchboard.gateway.flight.Flight;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpClosedException;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
 import java.util.Set;
@@ -42,8 +43,14 @@ public final class EventRelay {
    * @param told its own error event went out, or stands in {@code rest}
    * @param movable another replica would not break in the same way
    * @param rest what the client should have if nobody goes on with it
+   * @param pieces of content in that, which are not counted yet
    */
-  public record Break(String reason, boolean told, boolean movable, Buffer rest) {}
+  public record Break(String reason, boolean told, boolean movable, Buffer rest, int pieces) {
+    /** One that left nothing. */
+    public static Break empty(String reason, boolean movable) {
+      return new Break(reason, false, movable, Buffer.buffer(), 0);
+    }
+  }
 
   /** Hears what becomes of the stream; exactly one of the ends is called, once. */
   public interface Listener {
@@ -82,6 +89,7 @@ public final class EventRelay {
   private @Nullable HttpClientResponse upstream;
   private Buffer out = Buffer.buffer();
   private int settled;
+  private int unsettledPieces;
   private boolean holding;
   private boolean resumes;
   private boolean spoke;
@@ -158,7 +166,7 @@ public final class EventRelay {
     }
     if (!over) {
       over = true;
-      listener.broken(new Break("it could not be passed on", false, false, Buffer.buffer()));
+      listener.broken(Break.empty("it could not be passed on", false));
     }
   }
 
@@ -186,7 +194,7 @@ public final class EventRelay {
     }
     holding &= told != null && !told.lost();
     if (!holding) {
-      settled = out.length();
+      settleAll();
     }
   }
 
@@ -195,7 +203,7 @@ public final class EventRelay {
       out.appendBytes(bytes, from, to - from);
     } else {
       replay.note(bytes, from, to);
-      settled = out.length();
+      settleAll();
     }
   }
 
@@ -210,10 +218,7 @@ public final class EventRelay {
       }
       case CONTENT -> {
         speak();
-        long gap = flight.content();
-        if (gap >= 0 && gaps != null) {
-          gaps.accept(gap / 1e9);
-        }
+        piece();
         forward(bytes, from, to);
       }
       case FINISH -> {
@@ -226,10 +231,32 @@ public final class EventRelay {
         speak();
         done = true;
         forward(bytes, from, to);
-        settled = out.length();
+        settleAll();
       }
       case PRELUDE, OTHER -> out.appendBytes(bytes, from, to - from);
     }
+  }
+
+  /** Counted once it is the client's: another replica may have to say it again. */
+  private void piece() {
+    unsettledPieces++;
+    if (!holding) {
+      count();
+    }
+  }
+
+  private void count() {
+    for (; unsettledPieces > 0; unsettledPieces--) {
+      long gap = flight.content();
+      if (gap >= 0 && gaps != null) {
+        gaps.accept(gap / 1e9);
+      }
+    }
+  }
+
+  private void settleAll() {
+    settled = out.length();
+    count();
   }
 
   private void speak() {
@@ -274,7 +301,7 @@ public final class EventRelay {
           return;
         }
       } else if (EventScanner.hasContent(bytes, from, to)) {
-        flight.content();
+        piece();
       }
       if (keepTimeline || read.switchboard() == null) {
         forward(bytes, from, to);
@@ -297,7 +324,8 @@ public final class EventRelay {
     boolean passing = PASSING.contains(String.valueOf(read.errorCode()));
     over = true;
     Buffer rest = out.getBuffer(0, out.length());
-    listener.broken(new Break(String.valueOf(upstreamError), true, passing, rest));
+    listener.broken(
+        new Break(String.valueOf(upstreamError), true, passing, rest, unsettledPieces));
   }
 
   private static int payload(byte[] bytes, int from, int to) {
@@ -317,7 +345,7 @@ public final class EventRelay {
       committed = true;
       listener.committing();
     }
-    client.write(takeSettled());
+    client.write(takeSettled()).onFailure(this::notWritten);
     if (resumes) {
       resumes = false;
       listener.resumed();
@@ -325,6 +353,17 @@ public final class EventRelay {
     HttpClientResponse from = upstream;
     if (client.writeQueueFull() && from != null) {
       waitForClient(from);
+    }
+  }
+
+  /**
+   * A write that fails on a connection that stays, for want of memory, would leave a hole in the
+   * answer. With a connection that breaks it fails too; its end is heard of otherwise.
+   */
+  private void notWritten(Throwable cause) {
+    if (!(cause instanceof IOException || cause instanceof HttpClosedException)) {
+      LOG.error("write_failed request={}", flight.id(), cause);
+      client.reset();
     }
   }
 
@@ -373,6 +412,6 @@ public final class EventRelay {
       flight.mark(Flight.Mark.UPSTREAM_ENDED);
     }
     boolean told = committed && upstreamError != null;
-    listener.broken(new Break(reason, told, !told, out));
+    listener.broken(new Break(reason, told, !told, out, unsettledPieces));
   }
 }

@@ -1,15 +1,18 @@
 package dev.switchboard.gateway.upstream;
 
 import dev.switchboard.framing.StrictResponseDecoder;
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpVersion;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
+import io.vertx.core.net.impl.ConnectionBase;
 import java.net.URI;
 import org.jspecify.annotations.Nullable;
 
@@ -26,6 +29,10 @@ public final class UpstreamClient {
    * make megabytes of it.
    */
   private static final int RECEIVE_BUFFER_BYTES = 128 << 10;
+
+  private static final int LEAST_READ_BYTES = 512;
+  private static final int FIRST_READ_BYTES = 2 << 10;
+  private static final int MOST_READ_BYTES = 16 << 10;
 
   private final HttpClient client;
 
@@ -48,8 +55,23 @@ public final class UpstreamClient {
                     .setConnectTimeout(connectTimeoutMs)
                     .setDecompressionSupported(false))
             .with(new PoolOptions().setHttp1MaxSize(maxConnections))
-            .withConnectHandler(StrictResponseDecoder::install)
+            .withConnectHandler(UpstreamClient::prepare)
             .build();
+  }
+
+  /**
+   * Vert.x makes every buffer that is read into as large as the socket's own, and a token of a
+   * paused stream holds all of the one that it came in: a thousand of these would exhaust the
+   * memory.
+   */
+  private static void prepare(HttpConnection connection) {
+    StrictResponseDecoder.install(connection);
+    ((ConnectionBase) connection)
+        .channel()
+        .config()
+        .setRecvByteBufAllocator(
+            new AdaptiveRecvByteBufAllocator(
+                LEAST_READ_BYTES, FIRST_READ_BYTES, MOST_READ_BYTES));
   }
 
   /**

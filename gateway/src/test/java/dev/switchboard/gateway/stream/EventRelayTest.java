@@ -2,14 +2,17 @@ package dev.switchboard.gateway.stream;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.flight.Flight;
+import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpServerResponse;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
+import java.nio.channels.ClosedChannelException;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +24,9 @@ class EventRelayTest {
   private final Replay replay = new Replay(1000);
   private @Nullable Handler<Buffer> upstream;
   private boolean memoryIsShort;
+  private Future<Void> write = Future.succeededFuture();
+  private int resets;
+  private int gaps;
 
   private static <T> T fake(Class<T> type, InvocationHandler handler) {
     return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
@@ -34,7 +40,9 @@ class EventRelayTest {
             (proxy, method, arguments) -> {
               if (method.getName().equals("write")) {
                 written.append(arguments[0]);
+                return write;
               }
+              resets += method.getName().equals("reset") ? 1 : 0;
               return method.getReturnType() == boolean.class ? (Object) false : null;
             });
     HttpClientResponse answer =
@@ -87,11 +95,52 @@ class EventRelayTest {
     assertFalse(replay.complete());
   }
 
+  @Test
+  void whatTheClientDoesNotHaveYetIsNotCounted() {
+    start();
+    send(":answer a 1 2 3\n\n" + token(0) + token(1));
+    assertEquals(1, gaps);
+
+    send("data: {\"choices\":[{\"delta\":{\"content\":\"2\"}}]}\n\n");
+    assertEquals(1, gaps);
+    send(":tokens 0/0:2\n\n");
+
+    assertEquals(2, gaps);
+  }
+
+  @Test
+  void whatIsLeftOfABrokenStreamTellsHowManyPiecesItHas() {
+    start();
+    send(":answer a 1 2 3\n\n" + token(0));
+    send("data: {\"choices\":[{\"delta\":{\"content\":\"1\"}}]}\n\n");
+
+    send("data: {\"error\":{\"message\":\"m\",\"code\":\"step_failed\"}}\n\n");
+
+    assertEquals(0, gaps);
+    assertEquals(1, breaks.getFirst().pieces());
+    assertTrue(breaks.getFirst().movable());
+  }
+
+  @Test
+  void aWriteThatFailsOnAConnectionThatStaysClosesIt() {
+    start();
+    send(":answer a 1 2 3\n\n" + token(0));
+    write = Future.failedFuture(new ClosedChannelException());
+    send(token(1));
+    assertEquals(0, resets);
+
+    write = Future.failedFuture(new OutOfMemoryError("direct"));
+    send(token(2));
+
+    assertEquals(1, resets);
+  }
+
   /** Fails as anything does that wants memory where there is none. */
   private void gap(double seconds) {
     if (memoryIsShort) {
       throw new OutOfMemoryError("wanted for " + seconds);
     }
+    gaps++;
   }
 
   private final class Listener implements EventRelay.Listener {
