@@ -38,7 +38,8 @@ final class InProcessGateway implements AutoCloseable {
     ObjectNode tree = ConfigReader.defaults();
     ConfigReader.overlay(
         tree,
-        "{http: {port: 0}, admin: {port: 0}, workers: {state-poll-ms: 50}, shutdown: {linger-ms: 0}}");
+        "{http: {port: 0}, admin: {port: 0}, workers: {state-poll-ms: 50}, shutdown: {linger-ms:"
+            + " 0}}");
     ConfigReader.overlay(tree, "store: {url: \"jdbc:h2:mem:" + UUID.randomUUID() + "\"}");
     ConfigReader.overlay(tree, yaml);
     GatewayConfig config = ConfigReader.read(tree);
@@ -56,7 +57,8 @@ final class InProcessGateway implements AutoCloseable {
             events,
             System.err);
     fleet.start();
-    gateway = Gateway.start(config, fleet, events, clock, 0, () -> {}, () -> reread(tree));
+    gateway =
+        Gateway.start(config, fleet, events, clock, 0, () -> {}, () -> true, () -> reread(tree));
     if (awaitReady) {
       await(fleet::everyModelReady);
     }

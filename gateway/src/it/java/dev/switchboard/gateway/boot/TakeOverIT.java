@@ -4,6 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -61,9 +68,47 @@ class TakeOverIT {
   }
 
   @Test
+  void whoTakesOverGetsNoRequestBeforeItCanServeOne(@TempDir Path folder) throws Exception {
+    try (FakeUpstream upstream = new FakeUpstream();
+        ServerSocket silent = new ServerSocket(0);
+        InProcessGateway old = InProcessGateway.before("", upstream)) {
+      upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
+      Path config = folder.resolve("switchboard.yaml");
+      String port = Integer.toString(old.api("").getPort());
+      Files.writeString(
+          config,
+          "upstreams: [{url: \"http://127.0.0.1:" + silent.getLocalPort() + "\", models: [m]}]");
+      try (GatewayProcess next =
+          GatewayProcess.start(
+              List.of(), "--port", port, "--take-over", "--config", config.toString())) {
+        // It probes, and would listen next.
+        Socket _ = silent.accept();
+        for (int i = 0; i < 40; i++) {
+          try (HttpClient client = HttpClient.newHttpClient()) {
+            assertEquals(200, ask(client, old.api(InProcessGateway.CHAT)));
+          }
+          Thread.sleep(50);
+        }
+
+        next.process().destroy();
+        assertTrue(next.process().waitFor(60, TimeUnit.SECONDS));
+        assertEquals(1, next.process().exitValue());
+      }
+    }
+  }
+
+  private static int ask(HttpClient client, URI uri) throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(uri)
+            .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
+            .build();
+    return client.send(request, HttpResponse.BodyHandlers.ofString()).statusCode();
+  }
+
+  @Test
   void withoutTheOptionATakenPortIsAnError() throws Exception {
     try (InProcessGateway running =
-        InProcessGateway.unready("", java.net.URI.create("http://127.0.0.1:1"))) {
+        InProcessGateway.unready("", URI.create("http://127.0.0.1:1"))) {
       String port = Integer.toString(running.api("").getPort());
       try (GatewayProcess second =
           GatewayProcess.start(List.of(), "--port", port, "--workers", "1")) {

@@ -47,6 +47,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -78,6 +79,7 @@ final class Gateway {
   private final Reconfiguration reconfiguration;
   private final double bootSeconds;
   private final Runnable despair;
+  private final BooleanSupplier mayListen;
   private final long startNanos;
 
   private Gateway(
@@ -87,6 +89,7 @@ final class Gateway {
       NanoClock clock,
       double bootSeconds,
       Runnable despair,
+      BooleanSupplier mayListen,
       Supplier<GatewayConfig> source) {
     this.config = config;
     this.fleet = fleet;
@@ -94,6 +97,7 @@ final class Gateway {
     this.clock = clock;
     this.bootSeconds = bootSeconds;
     this.despair = despair;
+    this.mayListen = mayListen;
     this.startNanos = clock.epochNanos();
     // Opens beside what follows; listeners begin when it has.
     this.store = Store.start(config.store(), usage, () -> clock.epochNanos() / 1_000_000);
@@ -172,6 +176,7 @@ final class Gateway {
    *
    * @param bootSeconds since the process began, at this clock's now
    * @param despair run when a model cannot be served by any worker and never was
+   * @param mayListen asked until it says yes, or throws
    * @param source reads the configuration anew
    */
   static Gateway start(
@@ -181,8 +186,10 @@ final class Gateway {
       NanoClock clock,
       double bootSeconds,
       Runnable despair,
+      BooleanSupplier mayListen,
       Supplier<GatewayConfig> source) {
-    Gateway gateway = new Gateway(config, fleet, events, clock, bootSeconds, despair, source);
+    Gateway gateway =
+        new Gateway(config, fleet, events, clock, bootSeconds, despair, mayListen, source);
     gateway.listening = true;
     gateway.announce();
     return gateway;
@@ -248,6 +255,9 @@ final class Gateway {
   }
 
   private void listen() {
+    while (!mayListen.getAsBoolean()) {
+      pause(POLL_MS);
+    }
     int cores = Runtime.getRuntime().availableProcessors();
     int loops =
         config.http().eventLoops() > 0 ? config.http().eventLoops() : Math.max(1, cores / 4);

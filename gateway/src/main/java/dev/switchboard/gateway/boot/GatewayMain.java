@@ -149,12 +149,36 @@ public final class GatewayMain implements Callable<Integer> {
     Signals.onEach(List.of("TERM", "INT"), () -> exit.complete(0));
     Gateway gateway =
         Gateway.start(
-            config, fleet, events, clock, bootSeconds, () -> exit.complete(1), this::config);
+            config,
+            fleet,
+            events,
+            clock,
+            bootSeconds,
+            () -> exit.complete(1),
+            () -> mayListen(fleet, exit),
+            this::config);
     new WarmUp(config.http().warmUpRequests(), clock, gateway::busy, events).start();
     Signals.onEach(List.of("HUP"), () -> Thread.ofVirtual().start(gateway::reload));
     int status = exit.join();
     gateway.stop();
     return status;
+  }
+
+  /**
+   * Who takes over listens only when it can serve: the port is shared, so requests come to it from
+   * then on, which the other gateway could have answered.
+   */
+  private boolean mayListen(Fleet fleet, CompletableFuture<Integer> exit) {
+    if (!takeOver || fleet.everyModelReady()) {
+      return true;
+    }
+    if (fleet.hopeless()) {
+      throw new IllegalStateException(fleet.despair());
+    }
+    if (exit.isDone()) {
+      throw new IllegalStateException("it was stopped before it could serve");
+    }
+    return false;
   }
 
   private static String modelOf(@Nullable Fleet fleet, String replica) {
