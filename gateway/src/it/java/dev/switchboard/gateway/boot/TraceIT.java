@@ -98,6 +98,9 @@ class TraceIT {
 
     Span server = only("POST /v1/chat/completions", spans, Span.SpanKind.SPAN_KIND_SERVER);
     assertEquals(OtlpReceiver.bytes(CALLER), server.getParentSpanId());
+    Span first = only("switchboard.first_token", spans);
+    assertEquals(server.getSpanId(), first.getParentSpanId());
+    assertEquals("true", OtlpReceiver.attribute(first, "switchboard.first_token"));
     Span admit = only("switchboard.admit", spans);
     Span route = only("switchboard.route", spans);
     Span chat = only("chat " + GatewayProcess.MODEL, spans);

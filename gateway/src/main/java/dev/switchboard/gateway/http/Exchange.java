@@ -1064,6 +1064,7 @@ final class Exchange {
                 committed = true;
                 vertx.cancelTimer(hedgeTimer);
                 firstToken();
+                trace.firstToken(flight);
                 AnswerHead.stream(response, current.replica().id(), flight);
                 deadline.moved();
               }

@@ -131,6 +131,24 @@ public final class RequestTrace {
     }
   }
 
+  /**
+   * Tells of a stream's first token while the stream goes on. All other spans of ours come at its
+   * end, which may be later than a sampler waits.
+   */
+  public void firstToken(Flight flight) {
+    if (!Span.fromContext(parent).getSpanContext().isSampled()) {
+      return;
+    }
+    long now = flight.now();
+    Span span = child("switchboard.first_token", parent, now);
+    span.setAttribute("switchboard.first_token", true);
+    span.setAttribute("switchboard.exemplar", !exemplar.isEmpty());
+    span.setAttribute("switchboard.slo_class", flight.sloClass());
+    // Whole milliseconds: samplers compare no others.
+    span.setAttribute("switchboard.ttft_ms", (now - flight.at(Mark.ACCEPTED)) / 1_000_000);
+    span.end(now, TimeUnit.NANOSECONDS);
+  }
+
   /** Marks the SERVER span, while it is still open, with what only we know. */
   public void outcome(String requestId, Outcome outcome, @Nullable String replica) {
     Span server = Span.fromContext(parent);
