@@ -26,9 +26,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * A real Prometheus scrapes a real gateway of two workers of two stages of two ranks under load, one
- * of which is drained: every expression of every panel and rule finds data, and every exemplar its
- * trace.
+ * A real Prometheus scrapes a real gateway of two workers of two stages of two ranks under load,
+ * one of which is drained: every expression of every panel and rule finds data, and every exemplar
+ * its trace.
  */
 class DashboardsIT {
   /** Words of expressions that find nothing in this run, and why. */

@@ -52,7 +52,8 @@ class RelayIT extends TwoUpstreams {
               + "data: {\"choices\":[]}\n\n"
               + FakeUpstream.done(),
           plain.body());
-      assertTrue(wanted.body().contains("\"switchboard\":" + TIMELINE), wanted::body);
+      String told = TIMELINE.substring(0, TIMELINE.length() - 1) + ",\"time_ms\":{\"accept\":";
+      assertTrue(wanted.body().contains("\"switchboard\":" + told), wanted::body);
       assertEquals("u0", plain.headers().firstValue("X-Switchboard-Replica").orElse(""));
       assertTrue(plain.headers().firstValue("Server-Timing").orElse("").contains("route;dur="));
     }
@@ -325,6 +326,37 @@ class RelayIT extends TwoUpstreams {
         assertEquals("client_gone", timeline.path("outcome").asText());
         assertTrue(timeline.path("client_stall_ms").asDouble() > 500, timeline::toString);
         assertTrue(bound < 16 << 20, () -> bound + " bytes were taken before the pause");
+      }
+    }
+  }
+
+  @Test
+  void aForeignServersAnswersGetAReceiptToo() throws Exception {
+    first.script(
+        (request, body) -> {
+          if (body.toString().contains("\"stream\":true")) {
+            FakeUpstream.events(request)
+                .end(FakeUpstream.content("a") + FakeUpstream.finish() + FakeUpstream.done());
+          } else {
+            request.response().end("{\"choices\":[]}");
+          }
+        });
+    try (InProcessGateway gateway = InProcessGateway.before("", first)) {
+      for (boolean stream : new boolean[] {true, false}) {
+        String answer =
+            gateway
+                .post(
+                    InProcessGateway.CHAT,
+                    InProcessGateway.chat(stream),
+                    "X-Switchboard-Timeline",
+                    "summary")
+                .body();
+
+        String object = stream ? answer.split("\n\n")[2].substring("data: ".length()) : answer;
+        JsonNode times = JSON.readTree(object).path("switchboard").path("time_ms");
+        assertTrue(times.path("total").asDouble() > 0, answer);
+        assertTrue(times.path("upstream_first_token").asDouble() > 0, answer);
+        assertEquals(stream, answer.endsWith("data: [DONE]\n\n"));
       }
     }
   }

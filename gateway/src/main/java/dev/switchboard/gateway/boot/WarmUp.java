@@ -125,7 +125,8 @@ final class WarmUp implements Runnable {
             silent,
             new PrintStream(OutputStream.nullOutputStream()))) {
       fleet.start();
-      Gateway gateway = Gateway.start(config, fleet, silent, clock, 0, () -> {}, () -> true, () -> config);
+      Gateway gateway =
+          Gateway.start(config, fleet, silent, clock, 0, () -> {}, () -> true, () -> config);
       try {
         await(fleet::everyModelReady);
         URI api = URI.create(String.valueOf(gateway.urls().get("api")));

@@ -1049,7 +1049,7 @@ final class Exchange {
         new EventRelay(
             flight,
             response,
-            keepTimeline,
+            keepTimeline ? () -> ServerTiming.times(flight) : null,
             house.metrics().itl(flight.model(), trace.exemplar()),
             current.replica().local() && replays() ? replay : null,
             committed,
@@ -1231,9 +1231,7 @@ final class Exchange {
                 return bytes;
               }
               read.tell(flight);
-              return keepTimeline || read.switchboard() == null
-                  ? bytes
-                  : read.without(array, 0, array.length);
+              return kept(read, bytes, array, status);
             })
         .otherwise(
             cause -> {
@@ -1241,6 +1239,15 @@ final class Exchange {
               LOG.debug("answer_not_json request={} status={}", flight.id(), status, cause);
               return bytes;
             });
+  }
+
+  private Buffer kept(AnswerReader.Answer read, Buffer bytes, byte[] array, int status) {
+    if (keepTimeline && status < 300) {
+      return read.withTimes(array, 0, array.length, ServerTiming.times(flight));
+    }
+    return keepTimeline || read.switchboard() == null
+        ? bytes
+        : read.without(array, 0, array.length);
   }
 
   /** Works on a body, elsewhere when it is so long that streams would wait for it. */

@@ -28,6 +28,7 @@ public final class AnswerReader {
   private static final Logger LOG = LoggerFactory.getLogger(AnswerReader.class);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String SWITCHBOARD = "switchboard";
+  private static final String TIMES = "time_ms";
 
   private final byte[] bytes;
   private final int from;
@@ -38,6 +39,8 @@ public final class AnswerReader {
   private @Nullable String finishReason;
   private int cutFrom;
   private int cutTo;
+  private int objectEnd;
+  private int answerEnd;
 
   private AnswerReader(byte[] bytes, int from, int length) throws IOException {
     this.bytes = bytes;
@@ -52,6 +55,8 @@ public final class AnswerReader {
    * @param errorCode of it; null when there is none
    * @param cutFrom where the bytes of our object begin, the comma before it included
    * @param cutTo where they end; not above {@code cutFrom} when there is none
+   * @param objectEnd where our object itself ends
+   * @param end of the whole answer
    */
   public record Answer(
       @Nullable Usage usage,
@@ -60,7 +65,9 @@ public final class AnswerReader {
       @Nullable String errorMessage,
       @Nullable String errorCode,
       int cutFrom,
-      int cutTo) {
+      int cutTo,
+      int objectEnd,
+      int end) {
 
     /** Tells the flight. */
     public void tell(Flight flight) {
@@ -82,6 +89,22 @@ public final class AnswerReader {
         return rest.appendBytes(bytes, from, to - from);
       }
       return rest.appendBytes(bytes, from, cutFrom - from).appendBytes(bytes, cutTo, to - cutTo);
+    }
+
+    /** The same bytes with where the time went in our object, which may have to be made for it. */
+    public Buffer withTimes(byte[] bytes, int from, int to, String times) {
+      JsonNode ours = switchboard;
+      if (ours != null && (!ours.isObject() || ours.has(TIMES))) {
+        return Buffer.buffer(to - from).appendBytes(bytes, from, to - from);
+      }
+      String member = "\"" + TIMES + "\":" + times;
+      int at = (ours == null ? end : objectEnd) - 1;
+      boolean empty = ours == null ? bytes[at - 1] == '{' : ours.isEmpty();
+      String added = ours == null ? "\"" + SWITCHBOARD + "\":{" + member + "}" : member;
+      return Buffer.buffer(to - from + added.length() + 1)
+          .appendBytes(bytes, from, at - from)
+          .appendString(empty ? added : "," + added)
+          .appendBytes(bytes, at, to - at);
     }
   }
 
@@ -118,6 +141,7 @@ public final class AnswerReader {
       end = position();
       first = false;
     }
+    answerEnd = position();
   }
 
   /** Behind the last token, whose text was read to its end. */
@@ -132,6 +156,7 @@ public final class AnswerReader {
     switchboard = JSON.readTree(json);
     cutFrom = end;
     cutTo = position();
+    objectEnd = cutTo;
     if (first) {
       while (bytes[cutTo] == ' ' || bytes[cutTo] == ',') {
         cutTo++;
@@ -175,7 +200,9 @@ public final class AnswerReader {
             : failed.path("message").asText("unknown error"),
         failed == null ? null : failed.path("code").asText(null),
         cutFrom,
-        cutTo);
+        cutTo,
+        objectEnd,
+        answerEnd);
   }
 
   private static Usage usage(JsonNode usage) {

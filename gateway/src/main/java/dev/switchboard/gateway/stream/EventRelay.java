@@ -6,8 +6,10 @@ import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpClosedException;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.DoubleConsumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -80,7 +82,7 @@ public final class EventRelay {
 
   private final Flight flight;
   private final HttpServerResponse client;
-  private final boolean keepTimeline;
+  private final @Nullable Supplier<String> times;
   private final @Nullable DoubleConsumer gaps;
   private final @Nullable Replay replay;
   private final Listener listener;
@@ -96,10 +98,13 @@ public final class EventRelay {
   private boolean committed;
   private boolean commit;
   private boolean done;
+  private boolean told;
   private boolean over;
   private @Nullable String upstreamError;
 
   /**
+   * @param times where the time went so far, as JSON, for a client that wants it and the worker's
+   *     timeline; else null
    * @param gaps observes the seconds between two pieces of content; null to leave them out
    * @param replay takes what a worker of ours says of its tokens; null from a foreign server
    * @param resumes the client has a part of the answer already, and its head
@@ -107,14 +112,14 @@ public final class EventRelay {
   public EventRelay(
       Flight flight,
       HttpServerResponse client,
-      boolean keepTimeline,
+      @Nullable Supplier<String> times,
       @Nullable DoubleConsumer gaps,
       @Nullable Replay replay,
       boolean resumes,
       Listener listener) {
     this.flight = flight;
     this.client = client;
-    this.keepTimeline = keepTimeline;
+    this.times = times;
     this.gaps = gaps;
     this.replay = replay;
     this.holding = replay != null;
@@ -230,6 +235,7 @@ public final class EventRelay {
       case DONE -> {
         speak();
         done = true;
+        tellTimes();
         forward(bytes, from, to);
         settleAll();
       }
@@ -303,10 +309,11 @@ public final class EventRelay {
       } else if (EventScanner.hasContent(bytes, from, to)) {
         piece();
       }
-      if (keepTimeline || read.switchboard() == null) {
+      if (read.switchboard() == null) {
         forward(bytes, from, to);
       } else {
-        out.appendBuffer(read.without(bytes, from, to));
+        out.appendBuffer(
+            times == null ? read.without(bytes, from, to) : timed(read, bytes, from, to));
         commit = true;
       }
     } catch (IOException e) {
@@ -314,9 +321,28 @@ public final class EventRelay {
     }
   }
 
+  private Buffer timed(AnswerReader.Answer read, byte[] bytes, int from, int to) {
+    Supplier<String> wanted = Objects.requireNonNull(times);
+    told = true;
+    return read.withTimes(bytes, from, to, wanted.get());
+  }
+
+  /** Before the end of a foreign server's stream, which has no object of ours. */
+  private void tellTimes() {
+    if (times != null && !told) {
+      told = true;
+      out.appendString(
+          "data: {\"id\":\""
+              + flight.id()
+              + "\",\"choices\":[],\"switchboard\":{\"time_ms\":"
+              + times.get()
+              + "}}\n\n");
+    }
+  }
+
   /** A worker's own error: it goes to the client only if nobody can go on. */
   private void failed(AnswerReader.Answer read, byte[] bytes, int from, int to) {
-    if (keepTimeline || read.switchboard() == null) {
+    if (times != null || read.switchboard() == null) {
       out.appendBytes(bytes, from, to - from);
     } else {
       out.appendBuffer(read.without(bytes, from, to));
@@ -324,8 +350,7 @@ public final class EventRelay {
     boolean passing = PASSING.contains(String.valueOf(read.errorCode()));
     over = true;
     Buffer rest = out.getBuffer(0, out.length());
-    listener.broken(
-        new Break(String.valueOf(upstreamError), true, passing, rest, unsettledPieces));
+    listener.broken(new Break(String.valueOf(upstreamError), true, passing, rest, unsettledPieces));
   }
 
   private static int payload(byte[] bytes, int from, int to) {

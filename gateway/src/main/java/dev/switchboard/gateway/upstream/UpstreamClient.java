@@ -70,8 +70,7 @@ public final class UpstreamClient {
         .channel()
         .config()
         .setRecvByteBufAllocator(
-            new AdaptiveRecvByteBufAllocator(
-                LEAST_READ_BYTES, FIRST_READ_BYTES, MOST_READ_BYTES));
+            new AdaptiveRecvByteBufAllocator(LEAST_READ_BYTES, FIRST_READ_BYTES, MOST_READ_BYTES));
   }
 
   /**

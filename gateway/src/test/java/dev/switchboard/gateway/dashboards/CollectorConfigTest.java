@@ -127,8 +127,7 @@ class CollectorConfigTest {
     JsonNode balancing = config("two-tier/front.yaml").path("exporters").path("loadbalancing");
 
     assertEquals("traceID", balancing.path("routing_key").asText());
-    assertEquals(
-        "[4317]", balancing.path("resolver").path("k8s").path("ports").toString());
+    assertEquals("[4317]", balancing.path("resolver").path("k8s").path("ports").toString());
   }
 
   @Test

@@ -59,7 +59,7 @@ class EventRelayTest {
 
   private EventRelay relay(HttpServerResponse client) {
     return new EventRelay(
-        new Flight("r", () -> 1), client, false, this::gap, replay, false, new Listener());
+        new Flight("r", () -> 1), client, null, this::gap, replay, false, new Listener());
   }
 
   private void send(String text) {
