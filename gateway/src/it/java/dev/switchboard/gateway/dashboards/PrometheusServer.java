@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** A Prometheus of Debian's package on a free port, which scrapes one gateway each second. */
+/** A Prometheus of Debian's package on a free port, which scrapes one gateway every other second. */
 public final class PrometheusServer implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int SECONDS = 60;
@@ -27,6 +27,7 @@ public final class PrometheusServer implements AutoCloseable {
   private final int port;
   private final Process process;
   private final HttpClient client = HttpClient.newHttpClient();
+  private String at = "";
 
   /** Starts it with the rules of {@code dashboards/} before the admin listener of a gateway. */
   public PrometheusServer(URI admin) throws IOException {
@@ -54,7 +55,7 @@ public final class PrometheusServer implements AutoCloseable {
 
   private static String configuration(URI admin) {
     return """
-        global: {scrape_interval: 1s, evaluation_interval: 1s}
+        global: {scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s}
         rule_files: [recording.yml, alerts.yml]
         scrape_configs:
           - job_name: switchboard
@@ -101,12 +102,35 @@ public final class PrometheusServer implements AutoCloseable {
   }
 
   /**
-   * What an expression gives now, as the API's {@code data.result}.
+   * Waits for two scrapes that succeed; queries are about the second from then on. A busy machine
+   * lets a scrape fail now and then, and then nothing is there for a moment.
+   */
+  public void settle() throws IOException {
+    String first = scraped("");
+    at = scraped(first);
+  }
+
+  /** The time of a successful scrape after another one. */
+  private String scraped(String after) throws IOException {
+    for (int i = 0; i < SECONDS * 10; i++) {
+      JsonNode up = query("timestamp(up == 1)");
+      String time = up.path(0).path("value").path(1).asText();
+      if (!time.isEmpty() && !time.equals(after)) {
+        return time;
+      }
+      alive();
+    }
+    throw new AssertionError("prometheus cannot scrape the gateway");
+  }
+
+  /**
+   * What an expression gives, as the API's {@code data.result}.
    *
    * @throws AssertionError if Prometheus refuses it
    */
   public JsonNode query(String expression) throws IOException {
-    return get("/api/v1/query?query=" + encoded(expression)).path("result");
+    String time = at.isEmpty() ? "" : "&time=" + at;
+    return get("/api/v1/query?query=" + encoded(expression) + time).path("result");
   }
 
   /** What was kept as exemplars of a series in the last minutes. */

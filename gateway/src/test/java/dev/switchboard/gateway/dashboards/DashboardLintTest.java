@@ -296,7 +296,8 @@ class DashboardLintTest {
   private static boolean balanced(String expression) {
     int depth = 0;
     boolean quoted = false;
-    for (char c : expression.toCharArray()) {
+    for (int i = 0; i < expression.length(); i++) {
+      char c = expression.charAt(i);
       quoted ^= c == '"';
       if (!quoted) {
         depth += "([{".indexOf(c) >= 0 ? 1 : ")]}".indexOf(c) >= 0 ? -1 : 0;

@@ -8,7 +8,6 @@ import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.Failure;
-import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.RequestParameters;
@@ -269,14 +268,11 @@ class MetricsTest {
       int ttftMs,
       int wallMs,
       @Nullable Failure failure) {
-    long[] marks = new long[Mark.values().length];
     long start = 1_000_000_000L;
-    for (Mark mark : Mark.values()) {
-      marks[mark.ordinal()] = start;
-    }
-    marks[Mark.FIRST_TOKEN.ordinal()] = ttftMs < 0 ? 0 : start + ttftMs * 1_000_000L;
-    marks[Mark.UPSTREAM_ENDED.ordinal()] = start + wallMs * 1_000_000L;
-    marks[Mark.ENDED.ordinal()] = start + wallMs * 1_000_000L;
+    long end = start + wallMs * 1_000_000L;
+    long first = ttftMs < 0 ? 0 : start + ttftMs * 1_000_000L;
+    // Accepted to answered, then the first token, the upstream's end and the end.
+    long[] marks = {start, start, start, start, start, start, start, first, end, end};
     return new FlightRecord(
         "r",
         endpoint,
