@@ -86,10 +86,14 @@ public final class Admission {
       waiter.refused(refusal);
     }
 
-    /** It goes to a replica, for the first time or again. */
-    public void routed(String replica, long nowNanos) {
+    /**
+     * It goes to a replica, for the first time or again.
+     *
+     * @param streams whether {@link #firstToken} will be called
+     */
+    public void routed(String replica, boolean streams, long nowNanos) {
       served = true;
-      onEntry((own, admitted) -> own.routed(admitted, replica, nowNanos));
+      onEntry((own, admitted) -> own.routed(admitted, replica, streams, nowNanos));
     }
 
     /** The replica answered that it has enough. */

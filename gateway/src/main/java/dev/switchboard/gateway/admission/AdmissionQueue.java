@@ -21,17 +21,23 @@ import org.jspecify.annotations.Nullable;
  * that is passed over earns a twentieth of the tokens that go before it, and takes its turn when
  * they cover its first request, so none starves.
  *
- * <p><b>Places.</b> The sum of what the ready replicas take ({@link ConcurrencyLimit}). Beyond that
- * requests wait here, where order and deadlines rule, and not in a worker's own queue. Without a
- * ready replica everything passes: routing then says that nothing can serve it.
+ * <p><b>Places.</b> The sum of what the ready replicas take ({@link ConcurrencyLimit}): in all, and
+ * of streams that have no token yet. Beyond that requests wait here, where order and deadlines
+ * rule, and not in a worker's own queue. Routing is free to send a request to a replica that has no
+ * place if it expects it to be served sooner there; what that one has too much counts against the
+ * others, so that the places of a replica that routing avoids do not fill the rest. Without a ready
+ * replica everything passes: routing then says that nothing can serve it.
  *
  * <p><b>Refusals.</b> A request is refused at once when its answer would end after its deadline, as
- * far as that is predicted, or, because of the queue alone, after its target. The predicted wait is
- * its position times the time between two places that become free: by Little's law the mean time
- * that a place is held over the number of places, or longer while none became free for longer. So a
- * burst does not fill the queue with what nobody waits for any more, and what expires in it is
- * dropped before it is dispatched. A full queue gives up the newest request of its lowest band for
- * one of a higher band, and within a band the last one of a tenant that has more than its share.
+ * far as that is predicted, or, because of the queue alone, after its target. What is held against
+ * a target is what the replicas' predictions leave to one in ten, which every served request
+ * teaches: a scatter that is learned by size refuses a size for good once it was high, since what
+ * is refused brings no news. The predicted wait is its position times the time between two places
+ * that become free: by Little's law the mean time that a place is held over the number of places,
+ * or longer while none became free for longer. So a burst does not fill the queue with what nobody
+ * waits for any more, and what expires in it is dropped before it is dispatched. A full queue gives
+ * up the newest request of its lowest band for one of a higher band, and within a band the last one
+ * of a tenant that has more than its share.
  *
  * <p><b>Use.</b> {@link #offer}; when it runs, {@link #routed} and {@link #firstToken} as they
  * happen; then {@link #finished} or {@link #abandon}, once. {@link #tick} every few milliseconds
@@ -49,6 +55,9 @@ public final class AdmissionQueue {
 
   /** More of a target than this must not pass at a replica, or too little is left for waiting. */
   private static final double SHARE_OF_TARGET_AT_REPLICA = 0.7;
+
+  /** From such a part of a limit on it is what holds requests back. */
+  private static final double NEARLY = 0.9;
 
   private static final double NANOS_PER_SECOND = 1e9;
 
@@ -87,6 +96,9 @@ public final class AdmissionQueue {
     private @Nullable Site site;
     private long routedNanos;
 
+    /** Its stream has not begun. */
+    private boolean unanswered;
+
     private Entry(
         Demand demand, Listener listener, long sequence, long now, long patience, boolean binds) {
       this.demand = demand;
@@ -108,12 +120,23 @@ public final class AdmissionQueue {
   /** A replica: what it takes, and what it has. */
   private static final class Site {
     ConcurrencyLimit limit;
+    ConcurrencyLimit firstTokens;
     int most = Integer.MAX_VALUE;
     boolean ready;
     int running;
+    int unanswered;
 
-    Site(ConcurrencyLimit limit) {
+    Site(ConcurrencyLimit limit, ConcurrencyLimit firstTokens) {
       this.limit = limit;
+      this.firstTokens = firstTokens;
+    }
+
+    /**
+     * Requests that it takes beside those it has before they queue there; less than 0 where they
+     * queue already, since routing may know why.
+     */
+    int free() {
+      return Math.min(Math.min(most, limit.limit()) - running, firstTokens.limit() - unanswered);
     }
   }
 
@@ -211,7 +234,7 @@ public final class AdmissionQueue {
     boolean ttftBinds =
         reachable(demand.ttftAtNanos(), now, 0, measured(demand).idleNanos(demand, now));
     Entry entry = new Entry(demand, listener, sequence++, now, config.queueNanos(), ttftBinds);
-    long end = end(demand, ttft, now);
+    long end = end(demand, ttft, free, now);
     if (readySites > 0 && !reachable(demand.deadlineNanos(), now, 0, end)) {
       return refusal(Reason.DEADLINE, entry, now);
     }
@@ -263,15 +286,30 @@ public final class AdmissionQueue {
     return predicted == WaitPredictor.UNKNOWN ? measured(demand).ttftNanos(demand, now) : predicted;
   }
 
-  /** When its answer ends; where nobody predicts that, when it begins. */
-  private long end(Demand demand, long ttft, long now) {
-    return demand.deadlineNanos() == Long.MAX_VALUE
-        ? WaitPredictor.UNKNOWN
-        : Math.max(ttft, predictor.endNanos(demand, now));
+  /**
+   * When its answer ends; where nobody predicts that, when it begins.
+   *
+   * @param free nobody else wants the place: an end that is only unlikely may be tried for
+   */
+  private long end(Demand demand, long ttft, boolean free, long now) {
+    if (demand.deadlineNanos() == Long.MAX_VALUE) {
+      return WaitPredictor.UNKNOWN;
+    }
+    long end = free ? predictor.usualEndNanos(demand, now) : predictor.endNanos(demand, now);
+    return Math.max(ttft, end);
   }
 
-  /** A request that runs went to a replica; said again for another attempt. */
+  /** A request whose answer comes as a whole went to a replica. */
   public void routed(Entry entry, String replica, long nowNanos) {
+    routed(entry, replica, false, nowNanos);
+  }
+
+  /**
+   * A request that runs went to a replica; said again for another attempt.
+   *
+   * @param streams whether {@link #firstToken} will tell of its first token
+   */
+  public void routed(Entry entry, String replica, boolean streams, long nowNanos) {
     synchronized (lock) {
       if (entry.state != State.RUNNING) {
         return;
@@ -280,22 +318,35 @@ public final class AdmissionQueue {
       Site site = site(replica);
       entry.site = site;
       entry.routedNanos = nowNanos;
+      entry.unanswered = streams;
       site.running++;
+      site.unanswered += streams ? 1 : 0;
       busy += site.ready ? 1 : 0;
     }
   }
 
   /** The first token of a request came. */
   public void firstToken(Entry entry, long nowNanos) {
+    Notices notices = new Notices();
     synchronized (lock) {
       Site site = entry.site;
       if (entry.state == State.RUNNING && site != null) {
         int tokens = entry.demand.promptTokens();
         long taken = nowNanos - entry.routedNanos;
-        site.limit.firstToken(tokens, taken, nowNanos, tight(entry, taken), pressed());
+        boolean slow = tight(entry, taken);
+        site.firstTokens.firstToken(tokens, taken, nowNanos, slow, pressed(site));
+        site.limit.served(site.running >= NEARLY * site.limit.limit() && !byExpiry.isEmpty());
         measured(entry.demand).observe(tokens, nowNanos - entry.startedNanos, nowNanos);
+        answered(entry, site);
+        drain(nowNanos, notices);
       }
     }
+    notices.send();
+  }
+
+  private static void answered(Entry entry, Site site) {
+    site.unanswered -= entry.unanswered ? 1 : 0;
+    entry.unanswered = false;
   }
 
   /** Whether a replica alone used up nearly all of the time to the first token. */
@@ -315,14 +366,15 @@ public final class AdmissionQueue {
     synchronized (lock) {
       Site site = entry.site;
       if (entry.state == State.RUNNING && site != null) {
-        site.limit.wholeAnswer(tokens, nowNanos - entry.routedNanos, nowNanos, pressed());
+        boolean atLimit = !byExpiry.isEmpty() || site.running >= NEARLY * site.limit.limit();
+        site.limit.wholeAnswer(tokens, nowNanos - entry.routedNanos, nowNanos, atLimit);
       }
     }
   }
 
-  /** Whether the limit is what holds requests back, or nearly. */
-  private boolean pressed() {
-    return !byExpiry.isEmpty() || busy >= 0.9 * places();
+  /** Whether requests that have no token yet are what holds others back, or nearly. */
+  private static boolean pressed(Site site) {
+    return site.unanswered >= NEARLY * site.firstTokens.limit();
   }
 
   /**
@@ -417,13 +469,24 @@ public final class AdmissionQueue {
       config = other;
       if (before.replicaConcurrency() != other.replicaConcurrency()
           || before.replicaQueueMs() != other.replicaQueueMs()) {
-        sites.values().forEach(site -> site.limit = limit());
+        sites.values().forEach(this::learnAnew);
       }
     }
   }
 
   private Site site(String replica) {
-    return sites.computeIfAbsent(replica, id -> new Site(limit()));
+    return sites.computeIfAbsent(replica, id -> new Site(limit(), firstTokens()));
+  }
+
+  private void learnAnew(Site site) {
+    site.limit = limit();
+    site.firstTokens = firstTokens();
+  }
+
+  private ConcurrencyLimit firstTokens() {
+    return config.replicaConcurrency() > 0
+        ? new ConcurrencyLimit(Integer.MAX_VALUE, config.replicaQueueNanos())
+        : ConcurrencyLimit.ofFirstTokens(config.replicaQueueNanos());
   }
 
   private ConcurrencyLimit limit() {
@@ -433,15 +496,20 @@ public final class AdmissionQueue {
   // ------------------------------------------------------------------ places
 
   private boolean hasPlace() {
-    return readySites == 0 || busy < places();
+    return readySites == 0 || free() > 0;
+  }
+
+  /** Places that nobody has, nor is on the way to. */
+  private int free() {
+    int free = -busy;
+    for (Site site : sites.values()) {
+      free += site.ready ? site.running + site.free() : 0;
+    }
+    return free;
   }
 
   private int places() {
-    int places = 0;
-    for (Site site : sites.values()) {
-      places += site.ready ? Math.min(site.most, site.limit.limit()) : 0;
-    }
-    return places;
+    return busy + Math.max(0, free());
   }
 
   private void begin(Entry entry, long now) {
@@ -470,6 +538,7 @@ public final class AdmissionQueue {
       return;
     }
     site.running--;
+    answered(entry, site);
     busy -= site.ready ? 1 : 0;
     if (!site.ready && site.running == 0) {
       sites.values().remove(site);
@@ -506,7 +575,7 @@ public final class AdmissionQueue {
       return null;
     }
     long ttft = ttft(entry.demand, now);
-    if (!reachable(entry.demand.deadlineNanos(), now, 0, end(entry.demand, ttft, now))) {
+    if (!reachable(entry.demand.deadlineNanos(), now, 0, end(entry.demand, ttft, false, now))) {
       return Reason.DEADLINE;
     }
     boolean late =

@@ -3,13 +3,20 @@ package dev.switchboard.gateway.admission;
 /**
  * How many requests one replica takes before they queue there: fixed, or learned.
  *
- * <p>Learned, it is additive increase and multiplicative decrease. A window of first tokens is
+ * <p>Two of them hold for a replica. One bounds the requests that it has; one those of them that
+ * wait for their first token ({@link #ofFirstTokens}), and that is the one that works in an engine
+ * that batches continuously: how many sequences run at once is the engine's to say, and whoever
+ * finds no room in its batch gets no first token. So its batch fills as far as it goes, and what is
+ * beyond waits where order and deadlines rule. Times to the first token rise with the batch even
+ * where nobody queues, so a bound on all requests that is learned from them is too low.
+ *
+ * <p>Learned, a limit is additive increase and multiplicative decrease. A window of first tokens is
  * congested when more than a quarter of them took over twice the shortest time seen for a prompt of
  * such a size, and {@code slackNanos} on top, or nearly all of their request's own target; a
  * replica that reports sequences which wait, or answers 429, is congested as well. A congested
  * window takes a fifth away. One that is not, while the limit was what held requests back, adds a
- * sixteenth, or doubles until congestion is first met. It stays above what a busy machine's jitter
- * alone could take it to.
+ * sixteenth; that of all requests doubles until congestion is first met. It stays above what a busy
+ * machine's jitter alone could take it to.
  *
  * <p>The shortest times rise by a thousandth each second, so that a replica that became slower for
  * good is believed in the end. Guarded by the queue's lock.
@@ -22,12 +29,18 @@ final class ConcurrencyLimit {
   private static final int LEAST_WINDOW = 8;
   private static final double BASELINE_RISE_PER_NANO = 0.001 / 1e9;
 
+  /** One prompt is computed, the next one is there when it ends. */
+  private static final int LEAST_FIRST_TOKENS = 2;
+
+  private static final int FIRST_OF_FIRST_TOKENS = 8;
+
   private final boolean learned;
+  private final int least;
   private final long slackNanos;
   private final double[] shortest = new double[SIZES];
   private final long[] shortestAt = new long[SIZES];
   private int limit;
-  private boolean doubling = true;
+  private boolean doubling;
   private int samples;
   private int late;
   private boolean pressed;
@@ -37,9 +50,21 @@ final class ConcurrencyLimit {
    * @param slackNanos wait at a replica that counts as none
    */
   ConcurrencyLimit(int fixed, long slackNanos) {
-    this.learned = fixed == 0;
+    this(fixed == 0, true, slackNanos, LEAST, fixed == 0 ? FIRST : fixed);
+  }
+
+  private ConcurrencyLimit(
+      boolean learned, boolean doubling, long slackNanos, int least, int begin) {
+    this.learned = learned;
     this.slackNanos = slackNanos;
-    this.limit = learned ? FIRST : fixed;
+    this.least = least;
+    this.limit = begin;
+    this.doubling = doubling;
+  }
+
+  /** One of requests whose first token has not come. */
+  static ConcurrencyLimit ofFirstTokens(long slackNanos) {
+    return new ConcurrencyLimit(true, false, slackNanos, LEAST_FIRST_TOKENS, FIRST_OF_FIRST_TOKENS);
   }
 
   int limit() {
@@ -65,6 +90,11 @@ final class ConcurrencyLimit {
   void wholeAnswer(long tokens, long nanos, long nowNanos, boolean atLimit) {
     boolean late = tokens >= 0 && isLate(SIZES / 2 + size(tokens), nanos, nowNanos);
     sample(late, atLimit);
+  }
+
+  /** A request is served, in a time that says nothing of the limit. */
+  void served(boolean atLimit) {
+    sample(false, atLimit);
   }
 
   private void sample(boolean isLate, boolean atLimit) {
@@ -116,7 +146,7 @@ final class ConcurrencyLimit {
 
   private void close(boolean congested) {
     if (congested) {
-      limit = Math.max(LEAST, limit - Math.max(1, limit / 5));
+      limit = Math.max(least, limit - Math.max(1, limit / 5));
       doubling = false;
     } else if (pressed) {
       limit = Math.min(MOST, doubling ? limit * 2 : limit + Math.max(1, limit / 16));

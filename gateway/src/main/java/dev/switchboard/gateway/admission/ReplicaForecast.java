@@ -36,8 +36,13 @@ public final class ReplicaForecast implements WaitPredictor {
   }
 
   @Override
+  public long usualEndNanos(Demand demand, long nowNanos) {
+    return nanos(forecast(demand, nowNanos).endMs());
+  }
+
+  @Override
   public long endNanos(Demand demand, long nowNanos) {
-    return nanos(forecast(demand, nowNanos).endP90Ms());
+    return nanos(forecast(demand, nowNanos).likelyEndMs());
   }
 
   private static long nanos(double millis) {

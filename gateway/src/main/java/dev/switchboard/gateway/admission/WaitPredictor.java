@@ -23,8 +23,13 @@ public interface WaitPredictor {
     return UNKNOWN;
   }
 
+  /** The median of the time to the end of a usual answer, or {@link #UNKNOWN}. */
+  default long usualEndNanos(Demand demand, long nowNanos) {
+    return UNKNOWN;
+  }
+
   /**
-   * The time from its dispatch to the end of its answer that nine of ten stay below, in
+   * The time from its dispatch to the end of its answer that two of three stay below, in
    * nanoseconds, or {@link #UNKNOWN}.
    */
   default long endNanos(Demand demand, long nowNanos) {

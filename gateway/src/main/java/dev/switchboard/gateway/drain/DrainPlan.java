@@ -20,6 +20,25 @@ public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bound
   private static final double USUAL_TOKEN_MS = 20;
   private static final double USUAL_PROMPT_TOKEN_MS = 0.5;
 
+  /**
+   * How fast the replica goes on once nobody's prompt comes between any more.
+   *
+   * @param tokenMs for each token; NaN while nothing was learned: then each goes on as it did
+   * @param promptTokenMs for each token of a prompt; NaN likewise
+   */
+  public record Pace(double tokenMs, double promptTokenMs) {
+    public static final Pace UNKNOWN = new Pace(Double.NaN, Double.NaN);
+
+    private double tokenMs(StreamState request, long nowNanos) {
+      return Double.isNaN(tokenMs) ? request.tokenMs(USUAL_TOKEN_MS, nowNanos) : tokenMs;
+    }
+
+    private double promptTokenMs(StreamState request) {
+      return request.promptTokenMs(
+          Double.isNaN(promptTokenMs) ? USUAL_PROMPT_TOKEN_MS : promptTokenMs);
+    }
+  }
+
   /** What becomes of a request. */
   public enum Fate {
     /** It ends where it is. */
@@ -51,12 +70,12 @@ public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bound
    * @param elsewhere whether another replica of the model is ready
    */
   public static DrainPlan of(
-      List<StreamState> requests, long graceMs, boolean elsewhere, long nowNanos) {
+      List<StreamState> requests, long graceMs, boolean elsewhere, Pace pace, long nowNanos) {
     List<Forecast> forecasts = new ArrayList<>(requests.size());
     long expectedMs = 0;
     boolean bounded = true;
     for (StreamState request : requests) {
-      Forecast forecast = forecast(request, graceMs, elsewhere, nowNanos);
+      Forecast forecast = forecast(request, graceMs, elsewhere, pace, nowNanos);
       forecasts.add(forecast);
       boolean stays = forecast.fate() == Fate.FINISH || forecast.fate() == Fate.WAIT;
       expectedMs = Math.max(expectedMs, stays ? forecast.remainingMs() : graceMs);
@@ -66,12 +85,12 @@ public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bound
   }
 
   private static Forecast forecast(
-      StreamState request, long graceMs, boolean elsewhere, long nowNanos) {
+      StreamState request, long graceMs, boolean elsewhere, Pace pace, long nowNanos) {
     int most = request.maxTokens() < 0 ? USUAL_TOKENS : request.maxTokens();
     int left = Math.max(1, most - request.tokens());
-    double promptMs = request.promptTokenMs(USUAL_PROMPT_TOKEN_MS);
+    double promptMs = pace.promptTokenMs(request);
     double prefillMs = request.firstTokenNanos() == 0 ? promptMs * request.promptTokens() : 0;
-    long remainingMs = Math.round(prefillMs + left * request.tokenMs(USUAL_TOKEN_MS, nowNanos));
+    long remainingMs = Math.round(prefillMs + left * pace.tokenMs(request, nowNanos));
     Fate fate = fate(request, remainingMs <= graceMs, elsewhere);
     long costMs =
         switch (fate) {

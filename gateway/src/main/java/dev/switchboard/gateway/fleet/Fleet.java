@@ -6,6 +6,7 @@ import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.ReplicaView;
+import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.upstream.Circuit;
 import java.io.PrintStream;
 import java.util.ArrayList;
@@ -41,6 +42,9 @@ public final class Fleet implements AutoCloseable {
   private static final int TICK_MS = 20;
 
   private static final int TELL_MS = 1000;
+
+  /** First tokens from which on its speed is known. */
+  private static final int LEARNED = 16;
 
   private final WorkersConfig config;
   private final Circuit.Config circuit;
@@ -463,7 +467,20 @@ public final class Fleet implements AutoCloseable {
     // A request that ends meanwhile may not answer.
     return CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
         .completeOnTimeout(null, TELL_MS, TimeUnit.MILLISECONDS)
-        .thenApply(all -> DrainPlan.of(List.copyOf(told), graceMs, elsewhere, clock.epochNanos()));
+        .thenApply(
+            all -> {
+              long now = clock.epochNanos();
+              return DrainPlan.of(List.copyOf(told), graceMs, elsewhere, pace(replica, now), now);
+            });
+  }
+
+  private static DrainPlan.Pace pace(Replica replica, long nowNanos) {
+    Workload.Snapshot there = replica.workload().snapshot(nowNanos);
+    return there.rates().samples() < LEARNED
+        ? DrainPlan.Pace.UNKNOWN
+        : new DrainPlan.Pace(
+            there.rates().undisturbedTokenMs(there.running(), nowNanos),
+            there.rates().promptTokenMs());
   }
 
   /**

@@ -523,7 +523,8 @@ final class Exchange {
     trace.serves(current.traced());
     if (pass != null) {
       long ago = flight.now() - current.startNanos();
-      pass.routed(current.replica().id(), house.clock().epochNanos() - ago);
+      boolean streams = flight.stream() && endpoint.generates();
+      pass.routed(current.replica().id(), streams, house.clock().epochNanos() - ago);
     }
     Workload.Job job = current.job();
     if (job != null) {

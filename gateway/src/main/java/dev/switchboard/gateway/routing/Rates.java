@@ -46,6 +46,8 @@ public record Rates(
   public static final Rates UNKNOWN =
       new Rates(10, 0.2, 0.5, 2, 15, 0.5, 0.1, 0, 0, 0, 0.5, 0.3, 256, 0, 0);
 
+  private static final double LONG_ANSWER = Math.log(10);
+
   /** After this long the belief in a slowdown has halved. */
   private static final double FORGET_HALF_NANOS = 8e9;
 
@@ -69,6 +71,25 @@ public record Rates(
         tpot,
         tpot * Math.exp(tpotSpread),
         Math.min(outputTokens, answerTokens));
+  }
+
+  /**
+   * Tokens of an answer as nine of ten stay below, if lengths scatter as those of independent stops
+   * do: exponentially.
+   *
+   * @param most that it may have
+   */
+  double longAnswer(int most) {
+    return Math.min(most, LONG_ANSWER * answerTokens);
+  }
+
+  /**
+   * Time per token while no prompt is computed in between.
+   *
+   * @param running requests of the batch
+   */
+  public double undisturbedTokenMs(double running, long nowNanos) {
+    return tpotMs(running, 0) * Math.exp(tpotSlowdown * belief(nowNanos));
   }
 
   /** Without the slowdown. */

@@ -33,7 +33,8 @@ record EngineSpeed(
     return promptMs(request) + request.outputTokens() * tokenMs(sequences);
   }
 
-  private double promptMs(Request request) {
+  /** Engine time of its prompt. */
+  double promptMs(Request request) {
     return perPromptTokenMs * (request.promptTokens() - request.prefixTokens());
   }
 

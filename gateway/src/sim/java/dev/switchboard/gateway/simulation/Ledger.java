@@ -20,6 +20,7 @@ final class Ledger {
   /** The course of one request. */
   static final class Entry {
     private final Request request;
+    private long startNanos;
     private long firstNanos;
     private long endNanos;
     private Refusal.@Nullable Reason refusal;
@@ -76,9 +77,30 @@ final class Ledger {
       return longestPauseNanos / 1e6;
     }
 
-    void attempt(String at) {
-      attempts++;
+    void attempt(String at, long now) {
+      startNanos = attempts++ == 0 ? now : startNanos;
       replica = at;
+    }
+
+    boolean arrived(double fromSeconds, double toSeconds) {
+      double at = (request.atNanos() - Request.FIRST_NANOS) / 1e9;
+      return at >= fromSeconds && at < toSeconds;
+    }
+
+    /** Which part of the time until its first token lies within a part of the run. */
+    double prefillWithin(double fromSeconds, double toSeconds) {
+      return within(startNanos, firstNanos, fromSeconds, toSeconds);
+    }
+
+    /** Which part of the time from then on does. */
+    double decodeWithin(double fromSeconds, double toSeconds) {
+      return within(firstNanos, endNanos, fromSeconds, toSeconds);
+    }
+
+    private double within(long begin, long finish, double fromSeconds, double toSeconds) {
+      double from = Math.max(begin, Request.FIRST_NANOS + fromSeconds * 1e9);
+      double to = Math.min(finish, Request.FIRST_NANOS + toSeconds * 1e9);
+      return tokens == 0 ? 0 : Math.max(0, to - from) / Math.max(1, finish - begin);
     }
 
     void token(long now) {
@@ -136,13 +158,7 @@ final class Ledger {
 
   /** What arrived in a part of the run. */
   Stream<Entry> between(double fromSeconds, double toSeconds) {
-    return entries.stream()
-        .filter(entry -> within(entry.request.atNanos(), fromSeconds, toSeconds));
-  }
-
-  /** What ended in a part of the run. */
-  Stream<Entry> endedBetween(double fromSeconds, double toSeconds) {
-    return entries.stream().filter(entry -> within(entry.endNanos, fromSeconds, toSeconds));
+    return entries.stream().filter(entry -> entry.arrived(fromSeconds, toSeconds));
   }
 
   /** Share of what arrived in a part of the run that was good. */
@@ -153,16 +169,11 @@ final class Ledger {
         .orElse(1);
   }
 
-  private static boolean within(long nanos, double fromSeconds, double toSeconds) {
-    double at = (nanos - Request.FIRST_NANOS) / 1e9;
-    return at >= fromSeconds && at < toSeconds;
-  }
-
   /** Tokens that each tenant was served, its prompts' included. */
   Map<String, Long> tokensByTenant(double fromSeconds, double toSeconds) {
     Map<String, Long> tokens = new TreeMap<>();
     for (Entry entry : entries) {
-      if (within(entry.request.atNanos(), fromSeconds, toSeconds)) {
+      if (entry.arrived(fromSeconds, toSeconds)) {
         long served = entry.end == End.SERVED ? entry.request.promptTokens() + entry.tokens : 0;
         tokens.merge(entry.request.tenant(), served, Long::sum);
       }

@@ -58,9 +58,24 @@ final class Scenario {
     return capacity;
   }
 
-  /** Work of those requests that were good, in seconds of the engine. */
-  double goodWork(Stream<Ledger.Entry> entries) {
-    return entries.filter(Ledger.Entry::good).mapToDouble(this::work).sum();
+  /** Work of the good requests that arrived in a part of the run, in seconds of the engine. */
+  double goodArrivals(double from, double to) {
+    return good().filter(entry -> entry.arrived(from, to)).mapToDouble(this::work).sum();
+  }
+
+  /** Work that was done in a part of the run for requests that were good. */
+  double goodWork(double from, double to) {
+    return good().mapToDouble(entry -> work(entry, from, to)).sum();
+  }
+
+  private static double work(Ledger.Entry entry, double from, double to) {
+    double prompt = EngineSpeed.MEASURED.promptMs(entry.request());
+    double answer = EngineSpeed.MEASURED.workMs(entry.request()) - prompt;
+    return (prompt * entry.prefillWithin(from, to) + answer * entry.decodeWithin(from, to)) / 1000;
+  }
+
+  private Stream<Ledger.Entry> good() {
+    return gateway.ledger().entries().stream().filter(Ledger.Entry::good);
   }
 
   private double work(Ledger.Entry entry) {
@@ -75,20 +90,24 @@ final class Scenario {
   double bestWork(double from, double to) {
     double left = (to - from) * speed;
     double best = 0;
-    List<Ledger.Entry> byEfficiency =
+    List<Possible> byEfficiency =
         gateway
             .ledger()
             .between(from, to)
-            .filter(entry -> fastest.efficiency(entry.request()) > 0)
-            .sorted(Comparator.comparingDouble(entry -> -fastest.efficiency(entry.request())))
+            .map(entry -> new Possible(work(entry), fastest.efficiency(entry.request())))
+            .filter(possible -> possible.efficiency > 0)
+            .sorted(Comparator.comparingDouble(possible -> -possible.efficiency))
             .toList();
-    for (Ledger.Entry entry : byEfficiency) {
-      double cost = work(entry) / fastest.efficiency(entry.request());
-      best += work(entry) * Math.min(1, left / cost);
+    for (Possible possible : byEfficiency) {
+      double cost = possible.work / possible.efficiency;
+      best += possible.work * Math.min(1, left / cost);
       left = Math.max(0, left - cost);
     }
     return best;
   }
+
+  /** A request that can meet its targets, at some cost. */
+  private record Possible(double work, double efficiency) {}
 
   SplittableRandom random() {
     return random;

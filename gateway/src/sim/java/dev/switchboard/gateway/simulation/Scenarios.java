@@ -12,7 +12,7 @@ enum Scenarios {
   BURST {
     @Override
     Result run(long seed, String policy) {
-      return burst(seed, policy, 20, 60, 40);
+      return burst(seed, policy, 10, 40, 30);
     }
   },
 
@@ -33,8 +33,8 @@ enum Scenarios {
       double rate = 10 * scenario.capacity();
       Traffic traffic =
           new Traffic(scenario.random().split(), 0, 0)
-              .arrivals("t", 40, at -> rate, rate, draw -> Traffic.STANDARD);
-      return overload(scenario, traffic, 10, 40);
+              .arrivals("t", 25, at -> rate, rate, draw -> Traffic.STANDARD);
+      return overload(scenario, traffic, 5, 25);
     }
   },
 
@@ -198,7 +198,7 @@ enum Scenarios {
     return overload(scenario, traffic, before, end);
   }
 
-  private static Traffic steady(Scenario scenario, double seconds, double rate) {
+  static Traffic steady(Scenario scenario, double seconds, double rate) {
     return new Traffic(scenario.random().split(), 0, 0)
         .arrivals("t", seconds, at -> rate, rate, Traffic.Mix.CLASSES);
   }
@@ -206,14 +206,14 @@ enum Scenarios {
   /** Judges what arrives in a part of the run, most of which can be served. */
   private static Result plain(Scenario scenario, Traffic traffic, double from, double to) {
     Ledger ledger = scenario.run(traffic);
-    double good = scenario.goodWork(ledger.between(from, to));
+    double good = scenario.goodArrivals(from, to);
     return new Result(scenario, ledger, good, scenario.bestWork(from, to));
   }
 
-  /** Judges what ends in a part of the run: where too much arrives, much of it ends later. */
+  /** Judges what is done in a part of the run, for whomever: more arrives than can be. */
   private static Result overload(Scenario scenario, Traffic traffic, double from, double to) {
     Ledger ledger = scenario.run(traffic);
-    double good = scenario.goodWork(ledger.endedBetween(from, to));
+    double good = scenario.goodWork(from, to);
     return new Result(scenario, ledger, good, scenario.bestWork(from, to));
   }
 }

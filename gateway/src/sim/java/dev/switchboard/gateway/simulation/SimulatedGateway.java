@@ -24,7 +24,10 @@ import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.simulation.Ledger.End;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import dev.switchboard.gateway.upstream.RetryBudgets;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -57,7 +60,7 @@ final class SimulatedGateway {
   private long turn;
   private long attempts;
   private long failedAttempts;
-  private int mostEjected;
+  private final List<Change> changes = new ArrayList<>();
 
   SimulatedGateway(
       VirtualTime time,
@@ -104,11 +107,7 @@ final class SimulatedGateway {
             to == ReplicaState.READY,
             replica.access().maxConcurrency(),
             time.nowNanos());
-    int ejected = 0;
-    for (Replica other : fleet.replicas()) {
-      ejected += other.state() == ReplicaState.EJECTED ? 1 : 0;
-    }
-    mostEjected = Math.max(mostEjected, ejected);
+    changes.add(new Change(replica.id(), to, String.valueOf(replica.reason()), time.nowNanos()));
   }
 
   Ledger ledger() {
@@ -127,9 +126,31 @@ final class SimulatedGateway {
     return failedAttempts;
   }
 
-  /** Replicas that were ejected at once, at most. */
-  int mostEjected() {
-    return mostEjected;
+  /** A replica came into a state. */
+  record Change(String replica, ReplicaState to, String reason, long atNanos) {
+    double second() {
+      return (atNanos - Request.FIRST_NANOS) / 1e9;
+    }
+  }
+
+  /** Every change of a state during the run proper. */
+  List<Change> changes() {
+    return changes.stream().filter(change -> change.atNanos >= Request.FIRST_NANOS).toList();
+  }
+
+  /** Replicas that were in none of some states at once, at most. */
+  int mostOutside(Set<ReplicaState> states) {
+    Set<String> outside = new HashSet<>();
+    int most = 0;
+    for (Change change : changes()) {
+      if (states.contains(change.to)) {
+        outside.remove(change.replica);
+      } else {
+        outside.add(change.replica);
+      }
+      most = Math.max(most, outside.size());
+    }
+    return most;
   }
 
   /** Requests that the gateway has, those that wait among them. */
@@ -139,8 +160,20 @@ final class SimulatedGateway {
 
   /** Lets the requests arrive at their times. */
   void serve(List<Request> requests) {
-    for (Request request : requests) {
-      time.after(request.atNanos() - time.nowNanos(), () -> new Course(request).begin());
+    Iterator<Request> coming =
+        requests.stream().sorted(Comparator.comparingLong(Request::atNanos)).iterator();
+    arriveNext(coming);
+  }
+
+  private void arriveNext(Iterator<Request> coming) {
+    if (coming.hasNext()) {
+      Request next = coming.next();
+      time.after(
+          next.atNanos() - time.nowNanos(),
+          () -> {
+            arriveNext(coming);
+            new Course(next).begin();
+          });
     }
   }
 
@@ -412,9 +445,9 @@ final class SimulatedGateway {
         return false;
       }
       attempts++;
-      course.entry.attempt(replica.id());
+      course.entry.attempt(replica.id(), startNanos);
       if (course.pass != null) {
-        course.pass.routed(replica.id(), startNanos);
+        course.pass.routed(replica.id(), true, startNanos);
       }
       affinity.sent(MODEL, replica.id(), course.key);
       learned =

@@ -15,11 +15,13 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
  * What the gateway promises under load, over seeded runs in virtual time. A failure names its seed;
- * {@code -Dswitchboard.simulation.seeds=2000} runs more of them.
+ * {@code -Dswitchboard.simulation.seeds=2000} runs more of them, {@code
+ * -Dswitchboard.simulation.long-seeds=200} more of the one that lasts longest.
  */
 @ExtendWith(QuietFleet.class)
 class SimulationTest {
-  private static final int SEEDS = Integer.getInteger("switchboard.simulation.seeds", 20);
+  private static final int SEEDS = Integer.getInteger("switchboard.simulation.seeds", 200);
+  private static final int LONG_SEEDS = Integer.getInteger("switchboard.simulation.long-seeds", 2);
   private static final String SLO = "slo";
 
   @Test
@@ -27,32 +29,37 @@ class SimulationTest {
     each(
         Scenarios.BURST,
         (seed, result) -> {
-          atLeast(0.85, result.share(), seed, "goodput in the burst");
-          double after = result.ledger().goodShare(100, 120);
-          atLeast(0.98, after, seed, "goodput 20 s after the burst");
+          atLeast(0.9, result.share(), seed, "goodput in the burst");
+          double after = result.ledger().goodShare(65, 80);
+          atLeast(0.95, after, seed, "goodput 15 s after the burst");
         });
   }
 
   @Test
   void tenMinutesOfTwiceTheLoadAreSurvivedThroughoutAndForgottenWithinAMinute() {
-    Result result = Scenarios.burst(7, SLO, 60, 600, 120);
-
-    for (double from = 60; from < 660; from += 30) {
-      Scenario scenario = result.scenario();
-      double good = scenario.goodWork(result.ledger().endedBetween(from, from + 30));
-      atLeast(0.8, good / scenario.bestWork(from, from + 30), 7, "goodput from second " + from);
-    }
-    atLeast(0.98, result.ledger().goodShare(690, 720), 7, "goodput half a minute after the burst");
+    seeds(LONG_SEEDS)
+        .forEach(
+            seed -> {
+              Result result = Scenarios.burst(seed, SLO, 60, 600, 120);
+              Scenario scenario = result.scenario();
+              for (double from = 60; from < 660; from += 30) {
+                double share =
+                    scenario.goodWork(from, from + 30) / scenario.bestWork(from, from + 30);
+                atLeast(0.9, share, seed, "goodput from second " + from);
+              }
+              double after = result.ledger().goodShare(690, 720);
+              atLeast(0.98, after, seed, "goodput half a minute after the burst");
+            });
   }
 
   @Test
   void replicasThatAreAlikeAreAllUsed() {
-    each(Scenarios.EVEN, (seed, result) -> atLeast(0.97, result.share(), seed, "goodput"));
+    each(Scenarios.EVEN, (seed, result) -> atLeast(0.95, result.share(), seed, "goodput"));
   }
 
   @Test
   void aFloodIsServedAsFarAsTheFleetGoes() {
-    each(Scenarios.FLOOD, (seed, result) -> atLeast(0.87, result.share(), seed, "goodput"));
+    each(Scenarios.FLOOD, (seed, result) -> atLeast(0.9, result.share(), seed, "goodput"));
   }
 
   @Test
@@ -68,20 +75,20 @@ class SimulationTest {
                   .mapToInt(entry -> entry.good() ? 1 : 0)
                   .average()
                   .orElse(0);
-          atLeast(0.8, people, seed, "goodput of people");
-          atLeast(0.84, result.share(), seed, "goodput");
+          atLeast(0.85, people, seed, "goodput of people");
+          atLeast(0.9, result.share(), seed, "goodput");
         });
   }
 
   @Test
   void replicasOfThreeSpeedsAreAllUsedAsFarAsTheyGo() {
-    each(Scenarios.MIXED_SPEEDS, (seed, result) -> atLeast(0.97, result.share(), seed, "goodput"));
+    each(Scenarios.MIXED_SPEEDS, (seed, result) -> atLeast(0.95, result.share(), seed, "goodput"));
   }
 
   @Test
   void aReplicaThatIsSlowButAliveIsAvoided() {
     each(
-        Scenarios.SLOW_BUT_ALIVE, (seed, result) -> atLeast(0.97, result.share(), seed, "goodput"));
+        Scenarios.SLOW_BUT_ALIVE, (seed, result) -> atLeast(0.95, result.share(), seed, "goodput"));
   }
 
   @Test
@@ -100,7 +107,7 @@ class SimulationTest {
         Scenarios.FAILING_SERVER,
         (seed, result) -> {
           assertTrue(
-              result.ledger().count(End.FAILED) <= 2,
+              result.ledger().count(End.FAILED) <= 5,
               () -> result.ledger().count(End.FAILED) + " failed, seed " + seed);
           atLeast(0.99, result.share(), seed, "goodput");
         });
@@ -112,7 +119,7 @@ class SimulationTest {
         Scenarios.FLAPPING,
         (seed, result) -> {
           assertEquals(0, result.ledger().count(End.FAILED), () -> "failed, seed " + seed);
-          atLeast(0.94, result.share(), seed, "goodput");
+          atLeast(0.9, result.share(), seed, "goodput");
         });
   }
 
@@ -121,7 +128,7 @@ class SimulationTest {
     each(
         Scenarios.PREFIX_HOT_SPOT,
         (seed, result) -> {
-          atLeast(0.93, result.share(), seed, "goodput");
+          atLeast(0.9, result.share(), seed, "goodput");
           LongSummaryStatistics served =
               result.ledger().entries().stream()
                   .filter(entry -> entry.attempts() > 0)
@@ -146,7 +153,7 @@ class SimulationTest {
         (seed, result) -> {
           Map<String, Long> tokens = result.ledger().tokensByTenant(15, 60);
           atLeast(0.95, Ledger.jain(tokens.values()), seed, "Jain's index of " + tokens);
-          atLeast(0.85, result.share(), seed, "goodput");
+          atLeast(0.9, result.share(), seed, "goodput");
         });
   }
 
@@ -155,7 +162,7 @@ class SimulationTest {
     each(
         Scenarios.DEADLINE_MIX,
         (seed, result) -> {
-          atLeast(0.75, result.share(), seed, "goodput");
+          atLeast(0.8, result.share(), seed, "goodput");
           long late =
               result.ledger().entries().stream()
                   .filter(entry -> entry.end() == End.SERVED && !entry.good())
@@ -174,9 +181,11 @@ class SimulationTest {
   }
 
   private static void each(Scenarios scenario, BiConsumer<Long, Result> check) {
-    LongStream.rangeClosed(1, SEEDS)
-        .parallel()
-        .forEach(seed -> check.accept(seed, scenario.run(seed, SLO)));
+    seeds(SEEDS).forEach(seed -> check.accept(seed, scenario.run(seed, SLO)));
+  }
+
+  private static LongStream seeds(int count) {
+    return LongStream.rangeClosed(1, count).parallel();
   }
 
   private static void atLeast(double least, double value, long seed, String what) {

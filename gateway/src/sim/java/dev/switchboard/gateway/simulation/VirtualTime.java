@@ -1,7 +1,6 @@
 package dev.switchboard.gateway.simulation;
 
 import dev.switchboard.gateway.flight.NanoClock;
-import java.util.Comparator;
 import java.util.PriorityQueue;
 
 /**
@@ -9,12 +8,17 @@ import java.util.PriorityQueue;
  * repeats in the background does not keep it running.
  */
 final class VirtualTime implements NanoClock {
-  private static final Comparator<Event> ORDER =
-      Comparator.comparingLong(Event::atNanos).thenComparingLong(Event::number);
+  private record Event(long atNanos, long number, boolean background, Runnable action)
+      implements Comparable<Event> {
+    @Override
+    public int compareTo(Event other) {
+      return atNanos != other.atNanos
+          ? Long.compare(atNanos, other.atNanos)
+          : Long.compare(number, other.number);
+    }
+  }
 
-  private record Event(long atNanos, long number, boolean background, Runnable action) {}
-
-  private final PriorityQueue<Event> events = new PriorityQueue<>(1024, ORDER);
+  private final PriorityQueue<Event> events = new PriorityQueue<>();
   private long nowNanos = 1_000_000_000L;
   private long numbers;
   private int foreground;

@@ -414,4 +414,64 @@ class AdmissionQueueTest {
     long three = dispatched.stream().filter("three"::equals).count();
     assertTrue(three >= 58 && three <= 62, () -> "three times the weight got " + three + " of 80");
   }
+
+  @Test
+  void whatWaitsForItsFirstTokenAtAReplicaHoldsOthersBack() {
+    queue = queue(100, 10_000, 0);
+    for (int i = 0; i < 8; i++) {
+      offer("stream " + i, plain(Band.NORMAL), 0);
+      queue.routed(running.getLast(), "r", true, 0);
+    }
+    offer("next", plain(Band.NORMAL), 0);
+    assertEquals(List.of(), dispatched);
+
+    queue.firstToken(running.getFirst(), 50 * MS);
+
+    assertEquals(List.of("next"), dispatched);
+  }
+
+  @Test
+  void aReplicaWithMoreThanItTakesCountsAgainstTheOthers() {
+    queue = queue(100, 10_000, 0);
+    queue.replica("idle", true, 0);
+    for (int i = 0; i < 16; i++) {
+      offer("stream " + i, plain(Band.NORMAL), 0);
+      queue.routed(running.getLast(), "r", true, 0);
+    }
+
+    assertInstanceOf(Verdict.Waiting.class, offer("next", plain(Band.NORMAL), 0));
+  }
+
+  @Test
+  void aPlaceThatNobodyElseWantsIsGivenToWhatMayJustBeInTime() {
+    long[] end = {900 * MS};
+    queue =
+        new AdmissionQueue(
+            new AdmissionConfig(100, 4, 1000, 60_000, 1, 50, 1),
+            new WaitPredictor() {
+              @Override
+              public long ttftNanos(Demand demand, long nowNanos) {
+                return 10 * MS;
+              }
+
+              @Override
+              public long usualEndNanos(Demand demand, long nowNanos) {
+                return end[0];
+              }
+
+              @Override
+              public long endNanos(Demand demand, long nowNanos) {
+                return 2 * end[0];
+              }
+            },
+            () -> 0);
+    queue.replica("r", true, 0);
+    Demand inASecond = demand("t", Band.NORMAL, NEVER, 1000 * MS, 100);
+
+    assertInstanceOf(Verdict.Running.class, offer("free", inASecond, 0));
+    assertEquals(Reason.DEADLINE, ((Refusal) offer("queued", inASecond, 0)).reason());
+    finishOne(0);
+    end[0] = 1100 * MS;
+    assertEquals(Reason.DEADLINE, ((Refusal) offer("hopeless", inASecond, 0)).reason());
+  }
 }

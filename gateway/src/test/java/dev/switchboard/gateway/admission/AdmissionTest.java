@@ -110,7 +110,7 @@ class AdmissionTest {
   void requestsPerMinuteComeBackEvenly() {
     Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 60, 0, 0));
     for (int i = 0; i < 60; i++) {
-      pass(admission.enter("m", demand(1), waiter, 0)).routed("r", 0);
+      pass(admission.enter("m", demand(1), waiter, 0)).routed("r", false, 0);
     }
 
     Admission.Answer spent = admission.enter("m", demand(1), waiter, SECOND / 2);
@@ -130,8 +130,8 @@ class AdmissionTest {
     Admission admission = admission(config(100, 0), new TenantConfig("*", 1.0, 0, 6000, 0));
     Admission.Pass more = pass(admission.enter("m", demand(1000), waiter, 0));
     Admission.Pass less = pass(admission.enter("m", demand(1000), waiter, 0));
-    more.routed("r", 0);
-    less.routed("r", 0);
+    more.routed("r", false, 0);
+    less.routed("r", false, 0);
 
     more.close(3000, 0);
     less.close(100, 0);

@@ -95,4 +95,24 @@ class ConcurrencyLimitTest {
 
     assertEquals(32, learned.limit());
   }
+
+  @Test
+  void requestsWithoutATokenAreFewerAndGrowOneByOne() {
+    ConcurrencyLimit waiting = ConcurrencyLimit.ofFirstTokens(50 * MS);
+
+    assertEquals(8, waiting.limit());
+    firstTokens(waiting, 8, 100 * MS, true);
+    assertEquals(9, waiting.limit());
+    firstTokens(waiting, 800, 300 * MS, true);
+    assertEquals(2, waiting.limit());
+  }
+
+  @Test
+  void whatIsServedLetsItGrowWhereItHoldsOthersBack() {
+    for (int i = 0; i < 8; i++) {
+      learned.served(true);
+    }
+
+    assertEquals(32, learned.limit());
+  }
 }

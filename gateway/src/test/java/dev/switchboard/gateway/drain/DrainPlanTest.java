@@ -35,7 +35,12 @@ class DrainPlanTest {
   void aStreamEndsWhereItIsOrGoesOnElsewhereOrIsWaitedFor(
       int maxTokens, boolean movable, boolean elsewhere, long graceMs, Fate fate, long expectedMs) {
     DrainPlan plan =
-        DrainPlan.of(List.of(stream(100, maxTokens, movable)), graceMs, elsewhere, NOW);
+        DrainPlan.of(
+            List.of(stream(100, maxTokens, movable)),
+            graceMs,
+            elsewhere,
+            DrainPlan.Pace.UNKNOWN,
+            NOW);
 
     assertEquals(fate, plan.forecasts().getFirst().fate());
     assertEquals(1000, plan.forecasts().getFirst().remainingMs());
@@ -45,14 +50,15 @@ class DrainPlanTest {
 
   @Test
   void movingCostsThePromptAndWhatWasGenerated() {
-    DrainPlan plan = DrainPlan.of(List.of(stream(100, 200, true)), 0, true, NOW);
+    DrainPlan plan =
+        DrainPlan.of(List.of(stream(100, 200, true)), 0, true, DrainPlan.Pace.UNKNOWN, NOW);
 
     assertEquals((50 + 100) * 2, plan.forecasts().getFirst().costMs());
   }
 
   @Test
   void aWholeAnswerBeginsAnewElsewhere() {
-    DrainPlan plan = DrainPlan.of(List.of(whole(), whole()), 0, true, NOW);
+    DrainPlan plan = DrainPlan.of(List.of(whole(), whole()), 0, true, DrainPlan.Pace.UNKNOWN, NOW);
 
     assertEquals(2, plan.count(Fate.RESTART));
     assertEquals(0, plan.expectedMs());
@@ -60,7 +66,8 @@ class DrainPlanTest {
 
   @Test
   void anAnswerWithoutABoundMakesThePlanAGuess() {
-    DrainPlan plan = DrainPlan.of(List.of(stream(10, -1, false)), 0, true, NOW);
+    DrainPlan plan =
+        DrainPlan.of(List.of(stream(10, -1, false)), 0, true, DrainPlan.Pace.UNKNOWN, NOW);
 
     assertFalse(plan.bounded());
     assertEquals(1, plan.count(Fate.WAIT));
@@ -68,7 +75,7 @@ class DrainPlanTest {
 
   @Test
   void anEmptyReplicaIsEmptyAtOnce() {
-    DrainPlan plan = DrainPlan.of(List.of(), 1000, false, NOW);
+    DrainPlan plan = DrainPlan.of(List.of(), 1000, false, DrainPlan.Pace.UNKNOWN, NOW);
 
     assertEquals(0, plan.expectedMs());
     assertTrue(plan.bounded());
