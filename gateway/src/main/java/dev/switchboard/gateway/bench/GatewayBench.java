@@ -225,12 +225,10 @@ public final class GatewayBench implements Callable<Integer> {
   private void start(Path directory, int core, InetSocketAddress worker) throws IOException {
     targets.add(Target.direct(worker));
     if (agent != AgentUse.WITH) {
-      targets.add(
-          Target.gateway(directory, core, worker, null, javaOptions, preset.warmUpRequests));
+      targets.add(Target.gateway(directory, core, worker, null, javaOptions));
     }
     if (agent != AgentUse.WITHOUT) {
-      targets.add(
-          Target.gateway(directory, core, worker, agentJar(), javaOptions, preset.warmUpRequests));
+      targets.add(Target.gateway(directory, core, worker, agentJar(), javaOptions));
     }
     if (nginx != null) {
       targets.add(Target.nginx(directory, core, worker, nginx));

@@ -3,9 +3,9 @@ package dev.switchboard.gateway.bench;
 /** How much a run measures, where its options do not say. */
 enum Preset {
   /** One short round: does it work, and about how fast. */
-  QUICK(1, 2, 4, 100, 1000),
+  QUICK(1, 2, 4, 100),
   /** The table of the module's README. */
-  STANDARD(3, 8, 75, 1000, 20_000);
+  STANDARD(3, 8, 75, 1000);
 
   final int rounds;
 
@@ -17,14 +17,10 @@ enum Preset {
 
   final int streams;
 
-  /** Of our gateway to itself before that. */
-  final int warmUpRequests;
-
-  Preset(int rounds, int seconds, int warmSeconds, int streams, int warmUpRequests) {
+  Preset(int rounds, int seconds, int warmSeconds, int streams) {
     this.rounds = rounds;
     this.seconds = seconds;
     this.warmSeconds = warmSeconds;
     this.streams = streams;
-    this.warmUpRequests = warmUpRequests;
   }
 }

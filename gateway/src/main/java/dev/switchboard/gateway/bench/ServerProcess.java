@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 /** A server that takes part in a measurement: a process on one core, with what it used of it. */
 final class ServerProcess implements AutoCloseable {
   private static final int STOP_SECONDS = 10;
-  private static final int START_MS = 90_000;
+  private static final int START_MS = 180_000;
 
   /** Linux counts a process's time in these. */
   private static final double TICK_SECONDS = 0.01;

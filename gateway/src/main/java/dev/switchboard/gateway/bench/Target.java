@@ -13,6 +13,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -45,15 +47,13 @@ record Target(
    *
    * @param agent the OpenTelemetry agent's jar; null to leave it out
    * @param options of its JVM
-   * @param warmUpRequests that it sends to itself first
    */
   static Target gateway(
       Path directory,
       int core,
       InetSocketAddress worker,
       @Nullable Path agent,
-      List<String> options,
-      int warmUpRequests)
+      List<String> options)
       throws IOException {
     String name = agent == null ? "gateway" : "gateway with agent";
     Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
@@ -61,9 +61,7 @@ record Target(
     Files.writeString(
         config,
         // The worker takes whatever comes; how many it takes is not what is measured.
-        "http: {port: 0, warm-up-requests: "
-            + warmUpRequests
-            + "}\n"
+        "http: {port: 0}\n"
             + "admin: {port: 0}\n"
             + "admission: {replica-concurrency: 100000}\n"
             + "upstreams:\n"
@@ -88,12 +86,9 @@ record Target(
     command.addAll(List.of("--config", config.toString()));
     ServerProcess process =
         ServerProcess.start(core, log(directory, name.replace(' ', '-')), Map.of(), command);
-    Matcher urls = URLS.matcher(process.await(line -> line.startsWith("{\"event\":\"ready\"")));
+    Matcher urls = URLS.matcher(ready(process));
     if (!urls.find()) {
       throw new IOException("the gateway does not say where it listens");
-    }
-    if (warmUpRequests > 0) {
-      process.await(line -> line.startsWith("{\"event\":\"warm\""));
     }
     URI api = URI.create(urls.group(1));
     return new Target(
@@ -102,6 +97,23 @@ record Target(
         process,
         "",
         URI.create(urls.group(2)));
+  }
+
+  /** The event that tells where it listens, once it is ready and warm. */
+  private static String ready(ServerProcess process) throws IOException {
+    AtomicReference<String> ready = new AtomicReference<>();
+    AtomicBoolean warm = new AtomicBoolean();
+    process.await(
+        line -> {
+          if (line.startsWith("{\"event\":\"ready\"")) {
+            ready.set(line);
+          }
+          if (line.startsWith("{\"event\":\"warm\"")) {
+            warm.set(true);
+          }
+          return warm.get() && ready.get() != null;
+        });
+    return ready.get();
   }
 
   /** nginx as a plain proxy with one process, nothing logged and nothing buffered. */
