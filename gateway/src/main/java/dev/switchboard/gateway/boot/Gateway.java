@@ -9,6 +9,7 @@ import dev.switchboard.gateway.admission.ReplicaForecast;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Prober;
+import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
@@ -20,6 +21,7 @@ import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.shared.SharedLimits;
+import dev.switchboard.gateway.shared.ValkeyAffinity;
 import dev.switchboard.gateway.shared.ValkeyLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.store.AuditEntry;
@@ -35,6 +37,7 @@ import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import java.net.URI;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -77,6 +80,7 @@ final class Gateway {
   private final UsageMeter usage = new UsageMeter();
   private final Store store;
   private final Reconfiguration reconfiguration;
+  private final @Nullable ValkeyAffinity sharedAffinity;
   private final double bootSeconds;
   private final Runnable despair;
   private final BooleanSupplier mayListen;
@@ -115,6 +119,7 @@ final class Gateway {
     Gatehouse house = house();
     this.reconfiguration = new Reconfiguration(config, house, source);
     watch(fleet, house);
+    this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
     GatewayConfig.AdminConfig admin = config.admin();
     this.adminServer =
@@ -219,6 +224,33 @@ final class Gateway {
         shared(metrics),
         telemetry.getTracer("dev.switchboard.gateway"),
         telemetry.getPropagators().getTextMapPropagator());
+  }
+
+  /** Null where every gateway is alone. */
+  private @Nullable ValkeyAffinity sharedAffinity(Gatehouse house) {
+    if (config.shared().url().isEmpty()) {
+      return null;
+    }
+    ValkeyAffinity shared =
+        new ValkeyAffinity(
+            vertx, config.shared(), house.affinity(), this::foreign, this::replicaAt);
+    shared.start(new SecureRandom().generateSeed(SALT_KEY_BYTES), house.cacheSalt()::adopt);
+    return shared;
+  }
+
+  /** Where a server is that other gateways may know as well. */
+  private @Nullable URI foreign(String replica) {
+    Replica found = fleet.find(replica);
+    return found == null || found.local() ? null : found.address();
+  }
+
+  private @Nullable String replicaAt(String model, URI address) {
+    for (Replica replica : fleet.replicas()) {
+      if (!replica.local() && replica.model().equals(model) && address.equals(replica.address())) {
+        return replica.id();
+      }
+    }
+    return null;
   }
 
   private SharedLimits shared(Metrics metrics) {
@@ -393,6 +425,9 @@ final class Gateway {
       LOG.warn("stop_cuts in_flight={}", admission.inFlight());
     }
     prober.stop();
+    if (sharedAffinity != null) {
+      sharedAffinity.close();
+    }
     fleet.close();
     try {
       vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS);

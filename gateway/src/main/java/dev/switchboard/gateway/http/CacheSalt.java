@@ -21,13 +21,18 @@ public final class CacheSalt {
   private static final String ALGORITHM = "HmacSHA256";
   private static final String SCHEME = "Bearer ";
 
-  private final SecretKeySpec key;
+  private volatile SecretKeySpec key;
 
   /**
    * @param key random bytes
    */
   public CacheSalt(byte[] key) {
     this.key = new SecretKeySpec(key, ALGORITHM);
+  }
+
+  /** Goes by another key from now on: the one of gateways that share what they know of prompts. */
+  public void adopt(byte[] other) {
+    key = new SecretKeySpec(other, ALGORITHM);
   }
 
   /**

@@ -14,6 +14,14 @@ public final class Affinity {
   private final RoutingConfig config;
   private final Map<String, PrefixIndex> prefixes = new ConcurrentHashMap<>();
   private final Map<Session, String> sessions;
+  private volatile Listener listener = (model, replica, key) -> {};
+
+  /** Hears where requests go. */
+  @FunctionalInterface
+  public interface Listener {
+    /** A replica got a request. */
+    void sent(String model, String replica, Key key);
+  }
 
   /** A tenant's session with a model. */
   private record Session(String model, String tenant, String name) {}
@@ -62,8 +70,19 @@ public final class Affinity {
     return enriched;
   }
 
+  /** Tells somebody of every request that is sent from now on. */
+  public void tell(Listener wanted) {
+    listener = wanted;
+  }
+
   /** A replica got the request. */
   public void sent(String model, String replica, Key key) {
+    learned(model, replica, key);
+    listener.sent(model, replica, key);
+  }
+
+  /** A replica got a request, of this gateway or of another one. */
+  public void learned(String model, String replica, Key key) {
     if (key.chain.length > 0 && config.prefixEntries() > 0) {
       index(model).served(key.chain, replica);
     }
