@@ -41,7 +41,8 @@ final class ClockOffset {
     long low = from - received;
     long high = Math.max(low, to - finished);
     long offset = low <= 0 && high >= 0 ? 0 : low + (high - low) / 2;
-    ClockOffset clock = new ClockOffset(from, to, offset);
+    // An attempt that was cut before it began leaves one moment.
+    ClockOffset clock = new ClockOffset(from, Math.max(from, to), offset);
     List<RequestTimeline> moved = timelines.stream().map(clock::timeline).toList();
     return new Story.Engine(moved, offset, (high - low) / 2, clock.clamped);
   }

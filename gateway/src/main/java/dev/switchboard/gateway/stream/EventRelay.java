@@ -20,8 +20,8 @@ import org.slf4j.LoggerFactory;
  * <p>Nothing goes out before the first event that says something: the events that only open the
  * answer are held until then, so a replica that dies before its first token can still be replaced.
  * After that every event is forwarded as it came, but for the one with our own {@code switchboard}
- * object, which is read for the flight and taken out unless the client wants it. A stream counts as
- * ended well only when {@code [DONE]} was seen.
+ * object, which is read for the flight and taken out unless the client wants it. A stream ends well
+ * with {@code [DONE]}, and only so.
  *
  * <p>A worker of ours says behind its events which tokens they told ({@link Replay}). What came
  * since its last such comment waits for the next one: so the client always has exactly what the
@@ -190,6 +190,24 @@ public final class EventRelay {
     if (!over && (committed || commit)) {
       flush();
     }
+    if (!over && done) {
+      complete();
+    }
+  }
+
+  /**
+   * The answer is told: what becomes of the upstream from here on is no affair of the client's, who
+   * would read its end again if another one went on.
+   */
+  private void complete() {
+    over = true;
+    flight.mark(Flight.Mark.UPSTREAM_ENDED);
+    HttpClientResponse from = upstream;
+    if (from != null) {
+      // Its connection serves others once it was read to the end.
+      from.resume();
+    }
+    listener.ended();
   }
 
   private void settle() {
@@ -419,13 +437,7 @@ public final class EventRelay {
     if (over) {
       return;
     }
-    flight.mark(Flight.Mark.UPSTREAM_ENDED);
-    if (done && scanner.atBoundary()) {
-      over = true;
-      listener.ended();
-    } else {
-      broken(upstreamError != null ? upstreamError : "the stream ended before [DONE]");
-    }
+    broken(upstreamError != null ? upstreamError : "the stream ended before [DONE]");
   }
 
   private void broken(String reason) {

@@ -85,11 +85,6 @@ final class EventScanner {
     rest = start == bytes.length ? new byte[0] : Arrays.copyOfRange(bytes, start, bytes.length);
   }
 
-  /** Whether the stream stands between two events. */
-  boolean atBoundary() {
-    return rest.length == 0;
-  }
-
   private static int endOfEvent(byte[] bytes, int from) {
     for (int i = from; i + 1 < bytes.length; i++) {
       if (bytes[i] == '\n') {

@@ -23,7 +23,9 @@ class EventRelayTest {
   private final List<EventRelay.Break> breaks = new ArrayList<>();
   private final Replay replay = new Replay(1000);
   private @Nullable Handler<Buffer> upstream;
+  private @Nullable Handler<Throwable> breaking;
   private boolean memoryIsShort;
+  private int ends;
   private Future<Void> write = Future.succeededFuture();
   private int resets;
   private int gaps;
@@ -51,6 +53,8 @@ class EventRelayTest {
             (proxy, method, arguments) -> {
               if (method.getName().equals("handler")) {
                 upstream = (Handler<Buffer>) arguments[0];
+              } else if (method.getName().equals("exceptionHandler")) {
+                breaking = (Handler<Throwable>) arguments[0];
               }
               return proxy;
             });
@@ -135,6 +139,22 @@ class EventRelayTest {
     assertEquals(1, resets);
   }
 
+  @Test
+  void aWorkerThatDiesBehindTheEndOfItsAnswerIsNotGoneOnWith() {
+    start();
+    send(":answer a 1 2 3\n\n" + token(0));
+    send("data: {\"choices\":[{\"delta\":{\"content\":\"1\"}}]}\n\ndata: [DONE]\n\n");
+
+    Handler<Throwable> dies = breaking;
+    if (dies != null) {
+      dies.handle(new ClosedChannelException());
+    }
+
+    assertTrue(written.toString().endsWith("data: [DONE]\n\n"));
+    assertEquals(1, ends);
+    assertEquals(List.of(), breaks);
+  }
+
   /** Fails as anything does that wants memory where there is none. */
   private void gap(double seconds) {
     if (memoryIsShort) {
@@ -160,7 +180,9 @@ class EventRelayTest {
     public void stalled() {}
 
     @Override
-    public void ended() {}
+    public void ended() {
+      ends++;
+    }
 
     @Override
     public void broken(EventRelay.Break how) {
