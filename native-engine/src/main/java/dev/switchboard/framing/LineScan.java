@@ -47,12 +47,17 @@ final class LineScan {
     return folded ? "A line must not be folded." : null;
   }
 
-  /** What was looked at is part of a message now. */
-  void forget() {
+  /** A line follows that is the first of its kind. */
+  void begin() {
     last = '\n';
     first = true;
     inFirstLine = true;
     inName = false;
+  }
+
+  /** What was looked at is part of a message now. */
+  void forget() {
+    begin();
     folded = false;
     cut = false;
     spaced = false;

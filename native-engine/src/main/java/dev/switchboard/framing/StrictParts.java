@@ -6,6 +6,8 @@ import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpObject;
+import io.netty.handler.codec.http.HttpUtil;
+import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +26,10 @@ final class StrictParts {
   private final HeadRule rule;
   private final LineScan lines = new LineScan();
   private boolean refused;
+  private boolean chunked;
+
+  /** A chunk has begun, and the line end behind it has not been read. */
+  private boolean insideChunk;
 
   StrictParts(HeadRule rule) {
     this.rule = rule;
@@ -35,14 +41,18 @@ final class StrictParts {
   }
 
   /**
-   * Looks at what one call made of a buffer: it takes one line or more, and after them at most one
-   * piece of a body.
+   * Looks at what one call made of a buffer: lines, and at most one piece of a body. Before the
+   * first piece of a chunk stands the line with its size, behind the last one may stand what ends
+   * the chunk; wherever the network cut the bytes, a call may bring any part of these.
    *
    * @param begin where the buffer was read from
    * @param known how many parts there were before
    */
   void decoded(ByteBuf buffer, int begin, List<Object> out, int known) {
-    lines.scan(buffer, begin, buffer.readerIndex() - contentBytes(out, known));
+    int end = buffer.readerIndex();
+    int content = contentBytes(out, known);
+    int lineEnd = content == 0 ? end : contentBegins(buffer, begin, end - content);
+    lines.scan(buffer, begin, lineEnd);
     for (int i = known; i < out.size(); i++) {
       if (!(out.get(i) instanceof HttpObject part) || part.decoderResult().isFailure()) {
         continue;
@@ -52,7 +62,42 @@ final class StrictParts {
         refuse(out, i, complaint);
         return;
       }
-      lines.forget();
+      passed(part);
+    }
+    lines.scan(buffer, lineEnd + content, end);
+    int lineBegin = content == 0 ? begin : lineEnd + content;
+    boolean lineEnded = end > lineBegin && buffer.getByte(end - 1) == '\n';
+    if (content == 0 && !insideChunk) {
+      // The line with a chunk's size, of which nothing more has come.
+      insideChunk = chunked && out.size() == known && lineEnded && !isZero(buffer, begin);
+      return;
+    }
+    insideChunk = chunked && !lineEnded;
+    if (chunked && lineEnded) {
+      lines.begin();
+    }
+  }
+
+  private static boolean isZero(ByteBuf buffer, int begin) {
+    int at = begin;
+    while (buffer.getByte(at) == '0') {
+      at++;
+    }
+    return at > begin && Character.digit(buffer.getByte(at), 16) < 0;
+  }
+
+  private int contentBegins(ByteBuf buffer, int begin, int most) {
+    return !chunked || insideChunk ? begin : buffer.indexOf(begin, most, (byte) '\n') + 1;
+  }
+
+  private void passed(HttpObject part) {
+    lines.forget();
+    if (part instanceof HttpMessage head) {
+      chunked = HttpUtil.isTransferEncodingChunked(head);
+      insideChunk = false;
+    } else if (part instanceof LastHttpContent) {
+      chunked = false;
+      insideChunk = false;
     }
   }
 
