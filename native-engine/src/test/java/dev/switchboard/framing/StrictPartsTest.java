@@ -26,7 +26,15 @@ class StrictPartsTest {
 
   /** Pieces whose first bytes look like line ends, colons and spaces. */
   private static final String[] CHUNKS = {
-    "data: a\n\n", "\n", "\r\n", "\n\n:tokens 0/0:1\n\n", " x :y\n", "\r", "a\r", "0", "data: [DONE]\n\n"
+    "data: a\n\n",
+    "\n",
+    "\r\n",
+    "\n\n:tokens 0/0:1\n\n",
+    " x :y\n",
+    "\r",
+    "a\r",
+    "0",
+    "data: [DONE]\n\n"
   };
 
   private static final class Decoder extends HttpResponseDecoder {

@@ -18,7 +18,9 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** A Prometheus of Debian's package on a free port, which scrapes one gateway every other second. */
+/**
+ * A Prometheus of Debian's package on a free port, which scrapes one gateway every other second.
+ */
 public final class PrometheusServer implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int SECONDS = 60;

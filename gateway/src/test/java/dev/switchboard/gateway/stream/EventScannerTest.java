@@ -2,7 +2,6 @@ package dev.switchboard.gateway.stream;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.stream.EventScanner.Kind;
 import io.vertx.core.buffer.Buffer;
