@@ -176,9 +176,12 @@ class HeaderFuzzTest {
     upstream = new RawUpstream();
     gateway =
         InProcessGateway.unready(
-            "deadlines: {answer-ms: 3000, first-token-ms: 3000, inter-token-ms: 3000}\n"
-                + "retry: {attempts: 1}\nworkers: {eject-after: 100, state-poll-ms: 50}\n"
-                + "circuit: {failures: 0, min-requests: 100000}\n",
+            """
+            deadlines: {answer-ms: 3000, first-token-ms: 3000, inter-token-ms: 3000}
+            retry: {attempts: 1}
+            workers: {eject-after: 100, state-poll-ms: 50}
+            circuit: {failures: 0, min-requests: 100000}
+            """,
             upstream.url());
     InProcessGateway.await(gateway.fleet()::everyModelReady);
     TAP.setContext(root().getLoggerContext());
@@ -276,8 +279,8 @@ class HeaderFuzzTest {
 
   private static String escaped(String text) {
     StringBuilder json = new StringBuilder();
-    for (char each : text.toCharArray()) {
-      json.append(String.format(Locale.ROOT, "\\u%04x", (int) each));
+    for (int i = 0; i < text.length(); i++) {
+      json.append(String.format(Locale.ROOT, "\\u%04x", (int) text.charAt(i)));
     }
     return json.toString();
   }
@@ -397,7 +400,7 @@ class HeaderFuzzTest {
   /** Each event is one line of fields that we wrote, and what stands behind it is indented. */
   private void judgeLog(String sent) {
     for (String entry = LOG.poll(); entry != null; entry = LOG.poll()) {
-      String[] lines = entry.split("\n");
+      String[] lines = entry.stripTrailing().split("\n", -1);
       String unquoted = lines[0].replaceAll("\"(?:[^\"\\\\]++|\\\\.)*+\"", "");
       if (!LINE.matcher(lines[0]).matches() || unquoted.contains(MARK)) {
         wrong(sent, "the log's line " + lines[0]);

@@ -352,7 +352,7 @@ class RelayIT extends TwoUpstreams {
                     "summary")
                 .body();
 
-        String object = stream ? answer.split("\n\n")[2].substring("data: ".length()) : answer;
+        String object = stream ? answer.split("\n\n", -1)[2].substring("data: ".length()) : answer;
         JsonNode times = JSON.readTree(object).path("switchboard").path("time_ms");
         assertTrue(times.path("total").asDouble() > 0, answer);
         assertTrue(times.path("upstream_first_token").asDouble() > 0, answer);

@@ -98,8 +98,8 @@ final class Ledger {
     }
 
     private double within(long begin, long finish, double fromSeconds, double toSeconds) {
-      double from = Math.max(begin, Request.FIRST_NANOS + fromSeconds * 1e9);
-      double to = Math.min(finish, Request.FIRST_NANOS + toSeconds * 1e9);
+      double from = Math.max((double) begin, Request.FIRST_NANOS + fromSeconds * 1e9);
+      double to = Math.min((double) finish, Request.FIRST_NANOS + toSeconds * 1e9);
       return tokens == 0 ? 0 : Math.max(0, to - from) / Math.max(1, finish - begin);
     }
 
