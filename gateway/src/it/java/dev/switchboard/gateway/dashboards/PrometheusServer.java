@@ -24,6 +24,7 @@ import java.util.stream.Stream;
 public final class PrometheusServer implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int SECONDS = 60;
+  private static final int RECORDING = 10;
 
   private final Path folder;
   private final int port;
@@ -103,19 +104,28 @@ public final class PrometheusServer implements AutoCloseable {
     }
   }
 
+  /** Waits for some scrapes that succeed; gives the time of the last. */
+  public String awaitScrapes(int count) throws IOException {
+    String last = scraped("");
+    for (int i = 0; i < count; i++) {
+      last = scraped(last);
+    }
+    return last;
+  }
+
   /**
-   * Waits for two scrapes that succeed; queries are about the second from then on. A busy machine
-   * lets a scrape fail now and then, and then nothing is there for a moment.
+   * Queries are about the second of a successful scrape from then on. A busy machine lets a scrape
+   * fail now and then, and then nothing is there for a moment.
    */
   public void settle() throws IOException {
-    String first = scraped("");
-    at = scraped(first);
+    at = awaitScrapes(2);
   }
 
   /** The time of a successful scrape after another one. */
   private String scraped(String after) throws IOException {
     for (int i = 0; i < SECONDS * 10; i++) {
-      JsonNode up = query("timestamp(up == 1)");
+      // Of anything but a bare series it would give the time of the question.
+      JsonNode up = query("timestamp(up) and up == 1");
       String time = up.path(0).path("value").path(1).asText();
       if (!time.isEmpty() && !time.equals(after)) {
         return time;
@@ -133,6 +143,18 @@ public final class PrometheusServer implements AutoCloseable {
   public JsonNode query(String expression) throws IOException {
     String time = at.isEmpty() ? "" : "&time=" + at;
     return get("/api/v1/query?query=" + encoded(expression) + time).path("result");
+  }
+
+  /** Waits until a rule has recorded its series, which it does in its own time. */
+  public boolean recorded(String series) throws IOException {
+    String expression = encoded("last_over_time(" + series + "[1m])");
+    for (int i = 0; i < RECORDING * 10; i++) {
+      if (!get("/api/v1/query?query=" + expression).path("result").isEmpty()) {
+        return true;
+      }
+      alive();
+    }
+    return false;
   }
 
   /** What was kept as exemplars of a series in the last minutes. */
