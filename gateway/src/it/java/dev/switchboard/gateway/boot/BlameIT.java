@@ -53,8 +53,8 @@ class BlameIT extends TwoUpstreams {
       assertEquals("1", waiting.headers().firstValue("Retry-After").orElse(""));
       assertEquals(
           "no_connection_free", JSON.readTree(waiting.body()).path("error").path("code").asText());
-      assertEquals(1, attempts(gateway, "u0", "abandoned"));
-      assertEquals(0, attempts(gateway, "u0", "failed"));
+      assertEquals(1, gateway.attempts("u0", "abandoned"));
+      assertEquals(0, gateway.attempts("u0", "failed"));
       holding.cancel(true);
     }
   }
@@ -71,7 +71,7 @@ class BlameIT extends TwoUpstreams {
         assertEquals(200, answer.statusCode());
         assertEquals("u1", answer.headers().firstValue("X-Switchboard-Replica").orElse(""));
       }
-      assertEquals(1, attempts(gateway, "u0", "shed"));
+      assertEquals(1, gateway.attempts("u0", "shed"));
     }
   }
 
@@ -105,8 +105,8 @@ class BlameIT extends TwoUpstreams {
       answer.body().close();
       gateway.timeline("gone");
 
-      assertEquals(1, attempts(gateway, "u0", "abandoned"));
-      assertEquals(0, attempts(gateway, "u0", "failed"));
+      assertEquals(1, gateway.attempts("u0", "abandoned"));
+      assertEquals(0, gateway.attempts("u0", "failed"));
     }
   }
 
@@ -188,15 +188,5 @@ class BlameIT extends TwoUpstreams {
             throw new AssertionError(e);
           }
         });
-  }
-
-  private static double attempts(InProcessGateway gateway, String replica, String result)
-      throws Exception {
-    return gateway.metric(
-        "switchboard_upstream_attempts_total{replica=\""
-            + replica
-            + "\",result=\""
-            + result
-            + "\"}");
   }
 }

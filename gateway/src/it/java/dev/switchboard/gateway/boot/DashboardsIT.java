@@ -82,15 +82,7 @@ class DashboardsIT {
         "models: [{file: "
             + model
             + "}]\nworkers: {local: 2, stages: 2, ranks: 2, threads: 1, state-poll-ms: 200}\n");
-    return GatewayProcess.start(
-            List.of(
-                "-javaagent:" + home.resolve("gateway/target/agent/opentelemetry-javaagent.jar"),
-                "-Dotel.javaagent.configuration-file=" + home.resolve("otel/agent.properties"),
-                "-Dotel.traces.exporter=otlp",
-                "-Dotel.exporter.otlp.endpoint=" + collector.endpoint(),
-                "-Dotel.bsp.schedule.delay=100"),
-            "--config",
-            config.toString())
+    return GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
         .awaitReady();
   }
 

@@ -48,6 +48,17 @@ final class GatewayProcess implements AutoCloseable {
     return start(0, javaOptions, arguments);
   }
 
+  /** Options that run it under the agent, which sends its spans to a collector soon. */
+  static List<String> underAgent(OtlpReceiver collector) {
+    Path home = home();
+    return List.of(
+        "-javaagent:" + home.resolve("gateway/target/agent/opentelemetry-javaagent.jar"),
+        "-Dotel.javaagent.configuration-file=" + home.resolve("otel/agent.properties"),
+        "-Dotel.traces.exporter=otlp",
+        "-Dotel.exporter.otlp.endpoint=" + collector.endpoint(),
+        "-Dotel.bsp.schedule.delay=100");
+  }
+
   static GatewayProcess start(int warmUpRequests, List<String> javaOptions, String... arguments)
       throws IOException {
     List<String> command = new ArrayList<>();

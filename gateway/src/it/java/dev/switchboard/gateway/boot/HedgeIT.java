@@ -49,7 +49,7 @@ class HedgeIT extends TwoUpstreams {
       assertTrue(attempts.path(1).path("hedge").asBoolean(), attempts::toString);
       assertTrue(attempts.path(1).path("error").isNull(), attempts::toString);
       assertEquals(1, hedges(gateway, "won"));
-      assertEquals(1, attempts(gateway, "u0", "outrun"));
+      assertEquals(1, gateway.attempts("u0", "outrun"));
       assertEquals(1, served(gateway) - requests);
       assertEquals(0, gateway.metric("switchboard_replica_in_flight{replica=\"u0\"}"));
     }
@@ -95,7 +95,7 @@ class HedgeIT extends TwoUpstreams {
       assertEquals("u0", timeline.path("replica").asText());
       assertEquals("u0", timeline.path("route").path("chosen").asText(), timeline::toString);
       assertEquals(1, hedges(gateway, "lost"));
-      assertEquals(1, attempts(gateway, "u1", "outrun"));
+      assertEquals(1, gateway.attempts("u1", "outrun"));
     }
   }
 
@@ -290,19 +290,9 @@ class HedgeIT extends TwoUpstreams {
     }
   }
 
-  private static double attempts(InProcessGateway gateway, String replica, String result)
-      throws Exception {
-    return gateway.metric(
-        "switchboard_upstream_attempts_total{replica=\""
-            + replica
-            + "\",result=\""
-            + result
-            + "\"}");
-  }
-
   private static double attemptsOf(InProcessGateway gateway, String replica, String result) {
     try {
-      return attempts(gateway, replica, result);
+      return gateway.attempts(replica, result);
     } catch (Exception e) {
       throw new AssertionError(e);
     }

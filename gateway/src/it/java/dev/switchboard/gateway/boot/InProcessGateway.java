@@ -239,6 +239,16 @@ final class InProcessGateway implements AutoCloseable {
         .orElse(0);
   }
 
+  /** How many attempts at a replica ended so. */
+  double attempts(String replica, String result) throws Exception {
+    return metric(
+        "switchboard_upstream_attempts_total{replica=\""
+            + replica
+            + "\",result=\""
+            + result
+            + "\"}");
+  }
+
   /** Sends raw bytes and reads until the server closes or has sent a whole answer. */
   String raw(String bytes) throws Exception {
     return raw(api(""), bytes);

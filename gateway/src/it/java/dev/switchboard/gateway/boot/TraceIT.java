@@ -58,16 +58,7 @@ class TraceIT {
             + foreign.url()
             + "\", models: [foreign]}]\n");
     gateway =
-        GatewayProcess.start(
-                List.of(
-                    "-javaagent:"
-                        + home.resolve("gateway/target/agent/opentelemetry-javaagent.jar"),
-                    "-Dotel.javaagent.configuration-file=" + home.resolve("otel/agent.properties"),
-                    "-Dotel.traces.exporter=otlp",
-                    "-Dotel.exporter.otlp.endpoint=" + collector.endpoint(),
-                    "-Dotel.bsp.schedule.delay=100"),
-                "--config",
-                config.toString())
+        GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
             .awaitReady();
   }
 

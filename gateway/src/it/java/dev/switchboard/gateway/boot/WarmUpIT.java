@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.opentelemetry.proto.trace.v1.Span;
-import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -15,20 +14,10 @@ class WarmUpIT {
 
   @Test
   void nothingOfTheWarmUpIsSeenButThatItWas() throws Exception {
-    Path home = GatewayProcess.home();
     try (OtlpReceiver collector = new OtlpReceiver();
         GatewayProcess gateway =
             GatewayProcess.start(
-                REQUESTS,
-                List.of(
-                    "-javaagent:"
-                        + home.resolve("gateway/target/agent/opentelemetry-javaagent.jar"),
-                    "-Dotel.javaagent.configuration-file=" + home.resolve("otel/agent.properties"),
-                    "-Dotel.traces.exporter=otlp",
-                    "-Dotel.exporter.otlp.endpoint=" + collector.endpoint(),
-                    "-Dotel.bsp.schedule.delay=50"),
-                "--workers",
-                "1")) {
+                REQUESTS, GatewayProcess.underAgent(collector), "--workers", "1")) {
       JsonNode warm = gateway.awaitWarm();
 
       assertEquals(REQUESTS, warm.path("requests").asInt());

@@ -98,7 +98,7 @@ public final class EventRelay {
   private boolean committed;
   private boolean commit;
   private boolean done;
-  private boolean told;
+  private boolean timesTold;
   private boolean over;
   private @Nullable String upstreamError;
 
@@ -341,14 +341,14 @@ public final class EventRelay {
 
   private Buffer timed(AnswerReader.Answer read, byte[] bytes, int from, int to) {
     Supplier<String> wanted = Objects.requireNonNull(times);
-    told = true;
+    timesTold = true;
     return read.withTimes(bytes, from, to, wanted.get());
   }
 
   /** Before the end of a foreign server's stream, which has no object of ours. */
   private void tellTimes() {
-    if (times != null && !told) {
-      told = true;
+    if (times != null && !timesTold) {
+      timesTold = true;
       out.appendString(
           "data: {\"id\":\""
               + flight.id()

@@ -5,6 +5,7 @@ import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.core.metrics.Info;
+import io.prometheus.metrics.core.metrics.MetricWithFixedMetadata;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.Unit;
 import java.util.Objects;
@@ -20,42 +21,16 @@ final class MetricRegistry {
   }
 
   Counter counter(Metric metric) {
-    Counter.Builder builder =
-        Counter.builder()
-            .name(metric.word())
-            .help(help(metric))
-            .labelNames(labels(metric))
-            .withoutExemplars();
-    return unit(metric) == null
-        ? builder.register(registry)
-        : builder.unit(unit(metric)).register(registry);
+    return described(Counter.builder(), metric).withoutExemplars().register(registry);
   }
 
   Gauge gauge(Metric metric) {
-    Gauge.Builder builder =
-        Gauge.builder()
-            .name(metric.word())
-            .help(help(metric))
-            .labelNames(labels(metric))
-            .withoutExemplars();
-    return unit(metric) == null
-        ? builder.register(registry)
-        : builder.unit(unit(metric)).register(registry);
+    return described(Gauge.builder(), metric).withoutExemplars().register(registry);
   }
 
   /** A gauge that is read at each scrape. */
   void seen(Metric metric, Consumer<GaugeWithCallback.Callback> values) {
-    GaugeWithCallback.Builder builder =
-        GaugeWithCallback.builder()
-            .name(metric.word())
-            .help(help(metric))
-            .labelNames(labels(metric))
-            .callback(values);
-    if (unit(metric) == null) {
-      builder.register(registry);
-    } else {
-      builder.unit(unit(metric)).register(registry);
-    }
+    described(GaugeWithCallback.builder(), metric).callback(values).register(registry);
   }
 
   /**
@@ -64,11 +39,8 @@ final class MetricRegistry {
    */
   Histogram histogram(Metric metric) {
     Histogram.Builder builder =
-        Histogram.builder()
-            .name(metric.word())
-            .unit(Objects.requireNonNull(unit(metric)))
-            .help(help(metric))
-            .labelNames(labels(metric))
+        described(Histogram.builder(), metric)
+            .unit(Objects.requireNonNull(unit(metric), "a histogram has a unit"))
             .classicUpperBounds(Objects.requireNonNull(metric.buckets()).bounds());
     return metric.latency()
         ? builder.register(registry)
@@ -76,11 +48,15 @@ final class MetricRegistry {
   }
 
   Info info(Metric metric) {
-    return Info.builder()
-        .name(metric.word())
-        .help(help(metric))
-        .labelNames(labels(metric))
-        .register(registry);
+    return described(Info.builder(), metric).register(registry);
+  }
+
+  /** With what the metric says of itself. */
+  private static <B extends MetricWithFixedMetadata.Builder<B, ?>> B described(
+      B builder, Metric metric) {
+    B described = builder.name(metric.word()).help(help(metric)).labelNames(labels(metric));
+    Unit unit = unit(metric);
+    return unit == null ? described : described.unit(unit);
   }
 
   private static String[] labels(Metric metric) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.GeneratedPage;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -25,19 +26,11 @@ import org.junit.jupiter.api.io.TempDir;
  * Holds the reference page to the records, and the page in the repository to the one that is made.
  */
 class ConfigReferenceTest {
-  private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
   private static final Pattern RANGE = Pattern.compile("(\\d+) to (\\d+)");
 
   @Test
   void thePageIsTheOneThatIsMadeOfTheRecords() throws Exception {
-    String page = ConfigReference.page();
-    Path fresh = Files.createDirectories(HOME.resolve("gateway/target")).resolve("CONFIG.md");
-    Files.writeString(fresh, page);
-
-    assertEquals(
-        page,
-        Files.readString(HOME.resolve("gateway/CONFIG.md")),
-        "stale: cp gateway/target/CONFIG.md gateway/CONFIG.md");
+    GeneratedPage.assertCurrent("CONFIG.md", ConfigReference.page());
   }
 
   @Test
