@@ -44,7 +44,12 @@ enum StringFormat {
             + "|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))";
     private static final String CLOCK =
         "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,6})?";
-    private static final String OFFSET = "(?:Z|[+-](?:0[0-9]|1[0-7]):[0-5][0-9])";
+
+    /** Not {@code -00:00}, which RFC 3339 takes for an unknown offset and ISO 8601 forbids. */
+    private static final String OFFSET =
+        "(?:Z|\\+(?:0[0-9]|1[0-7]):[0-5][0-9]"
+            + "|-(?:00:(?:0[1-9]|[1-5][0-9])|(?:0[1-9]|1[0-7]):[0-5][0-9]))";
+
     private static final String LABEL = "[a-z0-9]{1,16}(?:-[a-z0-9]{1,16})?";
     private static final String HOST = "(?:" + LABEL + "\\.){1,2}(?:com|org|net|edu|gov|info|io)";
     private static final String OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
