@@ -341,7 +341,7 @@ int64_t sb_now_ns(void) { return sb::now_ns(); }
 int32_t sb_machine_info(sb_machine* out) {
   return call(__func__, [&] {
     if (Status s = check_struct("out", out); s != Status::kOk) return s;
-    const sb::CpuFeatures features = sb::cpu_features();
+    const sb::CpuFeatures& features = sb::cpu_features();
     out->cores = sb::available_cores();
     out->has_avx2 = features.avx2 ? 1 : 0;
     out->has_avx512 = features.avx512 ? 1 : 0;

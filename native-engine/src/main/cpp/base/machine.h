@@ -10,9 +10,12 @@ struct CpuFeatures {
   bool avx512 = false;  // F, BW, VL, DQ and VNNI
   bool avx512_bf16 = false;
   bool amx_int8 = false;
+  // Its hardware prefetcher alone does not reach the memory's bandwidth: streams are asked for.
+  bool wants_prefetch = false;
 };
 
-[[nodiscard]] CpuFeatures cpu_features();
+// Asks the CPU once: its answer takes microseconds on a virtual machine.
+[[nodiscard]] const CpuFeatures& cpu_features();
 
 // Cores this process may run on.
 [[nodiscard]] std::int32_t available_cores();

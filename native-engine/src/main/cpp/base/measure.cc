@@ -158,7 +158,7 @@ struct PeakLoop {
 
 [[nodiscard]] PeakLoop peak_loop(MacUnit unit) {
 #if defined(__x86_64__)
-  const CpuFeatures features = cpu_features();
+  const CpuFeatures& features = cpu_features();
   if (unit == MacUnit::kBf16) return features.avx512_bf16 ? PeakLoop{bf16_avx512, 32} : PeakLoop{};
   if (features.avx512) return {int8_avx512, 64};
   if (features.avx2) return {int8_avx2, 32};

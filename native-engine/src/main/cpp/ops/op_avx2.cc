@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/machine.h"
 #include "ops/float_ops.h"
 #include "ops/layout.h"
 #include "ops/matmul_tiles.h"
@@ -421,11 +422,12 @@ template <WeightType kType, int kTokens>
 }
 
 // With one token the hardware prefetcher alone reaches the memory's bandwidth; a larger tile fills
-// the reorder buffer with arithmetic, so its weights must be asked for.
+// the reorder buffer with arithmetic, so its weights must be asked for. Zen 5 wants to be asked for
+// everything.
 template <int kTokens>
-void prefetch(const std::uint8_t* p, std::size_t bytes) {
+void prefetch(const std::uint8_t* p, std::size_t bytes, bool wanted) {
   constexpr std::size_t kPrefetchBytes = 8192;
-  if constexpr (kTokens > 1) {
+  if (kTokens > 1 || wanted) {
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < bytes; i += kCacheLine) {
       _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchBytes + i), _MM_HINT_T1);
@@ -437,14 +439,15 @@ template <WeightType kType, int kTokens>
 [[gnu::always_inline]] inline void quantised_tile(const Matrix& w, const std::uint8_t* group,
                                                   const Activations& x, std::int64_t first_token,
                                                   __m256 (&low)[kTokens], __m256 (&high)[kTokens]) {
+  const bool wanted = cpu_features().wants_prefetch;
   const std::uint8_t* chunk = group;
   for (std::int64_t col = 0; col < w.cols;) {
     const std::int64_t blocks = chunk_blocks(w.first_col, w.cols, col);
     const std::size_t header_bytes = chunk_header_bytes(kType, blocks);
     const std::uint8_t* integers = chunk + header_bytes;
-    prefetch<kTokens>(chunk, header_bytes);
+    prefetch<kTokens>(chunk, header_bytes, wanted);
     for (std::int64_t b = 0; b < blocks; ++b, col += kQuantBlock) {
-      prefetch<kTokens>(integers, packed_block_bytes(kType));
+      prefetch<kTokens>(integers, packed_block_bytes(kType), wanted);
       const Scales<kType> low_scales(chunk, b, 0);
       quantised_block<kType, kTokens>(low_scales, integers, x, first_token, col, low);
       const Scales<kType> high_scales(chunk, b, 8);
