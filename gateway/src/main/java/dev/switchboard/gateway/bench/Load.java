@@ -128,14 +128,15 @@ final class Load {
   }
 
   /**
-   * Many streams side by side, begun over one token's interval. What is recorded is by how much the
-   * gap before a token grew on its way from the worker, if it did.
+   * Many streams side by side, begun one after the other at a rate: all at once would measure how
+   * fast requests begin. What is recorded is by how much the gap before a token grew on its way
+   * from the worker, if it did.
    */
-  Result streams(byte[] request, int count, long intervalNanos) throws IOException {
+  Result streams(byte[] request, int count, double rate, long intervalNanos) throws IOException {
     long begin = System.nanoTime();
     try (NioLoop loop = new NioLoop()) {
       for (int i = 0; i < count; i++) {
-        long due = begin + intervalNanos * i / count;
+        long due = begin + (long) (i / rate * 1e9);
         while (System.nanoTime() < due) {
           loop.turn(due, true);
         }

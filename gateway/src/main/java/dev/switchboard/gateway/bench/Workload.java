@@ -42,7 +42,7 @@ enum Workload {
       return timed(
           target,
           load(target, ledger),
-          l -> l.streams(request, plan.streams(), plan.intervalNanos()));
+          l -> l.streams(request, plan.streams(), plan.rate(), plan.intervalNanos()));
     }
   },
   /** A prompt of a hundred thousand tokens, one after the other. */
