@@ -130,6 +130,7 @@ public final class AdminServer extends VerticleBase {
     RecordRoutes.add(admin, store, epochMs);
     ConfigRoutes.add(admin, store, control);
     SplitRoutes.add(admin, store, control);
+    TraceRoutes.add(admin, house.traces(), house.fleet()::serves);
     admin.close();
     routes = admin.routes();
     return router;

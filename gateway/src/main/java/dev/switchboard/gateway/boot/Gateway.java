@@ -29,6 +29,7 @@ import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.FleetGauges;
 import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.telemetry.TraceLevels;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import dev.switchboard.openai.ApiException;
 import io.opentelemetry.api.GlobalOpenTelemetry;
@@ -222,6 +223,7 @@ final class Gateway {
         new FlightRecorder(config.flight()),
         usage,
         shared(metrics),
+        new TraceLevels(config.telemetry()),
         telemetry.getTracer("dev.switchboard.gateway"),
         telemetry.getPropagators().getTextMapPropagator());
   }

@@ -16,6 +16,7 @@ import dev.switchboard.gateway.routing.RoutingConfig;
 import dev.switchboard.gateway.shared.SharedConfig;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.store.StoreConfig;
+import dev.switchboard.gateway.telemetry.TelemetryConfig;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import java.net.InetAddress;
@@ -48,6 +49,7 @@ public record GatewayConfig(
     WorkersConfig workers,
     List<UpstreamSpec> upstreams,
     FlightRecorder.Limits flight,
+    TelemetryConfig telemetry,
     StoreConfig store,
     SharedConfig shared,
     ShutdownConfig shutdown) {
@@ -70,6 +72,7 @@ public record GatewayConfig(
           WorkersConfig.DEFAULTS,
           List.of(),
           FlightRecorder.Limits.DEFAULTS,
+          TelemetryConfig.DEFAULTS,
           StoreConfig.DEFAULTS,
           SharedConfig.DEFAULTS,
           ShutdownConfig.DEFAULTS);
@@ -158,7 +161,7 @@ public record GatewayConfig(
   GatewayConfig withStore(StoreConfig other) {
     return new GatewayConfig(
         http, admin, deadlines, migration, auth, slo, admission, tenants, routing, routes, retry,
-        circuit, models, workers, upstreams, flight, other, shared, shutdown);
+        circuit, models, workers, upstreams, flight, telemetry, other, shared, shutdown);
   }
 
   static boolean loopback(String host) {

@@ -53,6 +53,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "routes",
           "routing.policy",
           "slo.",
+          "telemetry.",
           "tenants");
 
   private static final String HIDDEN = "…";
@@ -119,6 +120,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     house.admission().reconfigure(wanted.admission());
     house.retries().reconfigure(wanted.retry());
     house.recorder().reconfigure(wanted.flight());
+    house.traces().reconfigure(wanted.telemetry());
     rebuild(router);
     house.metrics().reloaded("done");
     LOG.info("config_reloaded changed={}", changed);

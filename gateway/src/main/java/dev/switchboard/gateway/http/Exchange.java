@@ -33,6 +33,7 @@ import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.stream.Replay;
 import dev.switchboard.gateway.stream.WholeAnswer;
 import dev.switchboard.gateway.telemetry.RequestTrace;
+import dev.switchboard.gateway.telemetry.TraceDetail;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
@@ -131,6 +132,10 @@ final class Exchange {
   private RouteRequest wanted = RouteRequest.of("");
   private @Nullable String salt;
   private @Nullable String session;
+
+  /** How much its trace is to tell, where the client says so. */
+  private @Nullable TraceDetail traceAsked;
+
   private BodySpans spans = BodySpans.NONE;
   private Affinity.Key affinity = Affinity.Key.NONE;
   private Router.@Nullable Plan plan;
@@ -193,6 +198,8 @@ final class Exchange {
             vertx, house.deadlines(), house.migration().waitMs(), flight, this::deadlineMissed);
     flight.endpoint(endpoint.operation());
     flight.traceId(trace.traceId());
+    // Which model it is for is not known yet.
+    trace.detail(house.traces().of(""));
   }
 
   void start() {
@@ -212,6 +219,7 @@ final class Exchange {
     try {
       slo = house.slos().read(request::getHeader);
       session = SessionHeader.read(request);
+      traceAsked = TraceHeader.read(request);
     } catch (ApiException refused) {
       fail(Failure.of(refused.error()));
       return;
@@ -267,6 +275,7 @@ final class Exchange {
     Router.Plan made = house.router().plan(parsed.model(), session == null ? flight.id() : session);
     plan = made;
     flight.model(made.models().getFirst());
+    trace.detail(house.traces().of(flight.model(), caller.tenant(), traceAsked));
     spans = parsed.spans();
     affinity =
         new Affinity.Key(parsed.promptChain(), PromptBlocks.BLOCK_TOKENS, caller.tenant(), session);

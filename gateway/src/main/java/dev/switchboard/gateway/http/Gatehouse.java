@@ -11,6 +11,7 @@ import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.telemetry.TraceLevels;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.propagation.TextMapPropagator;
@@ -40,6 +41,7 @@ public record Gatehouse(
     FlightRecorder recorder,
     UsageMeter usage,
     SharedLimits shared,
+    TraceLevels traces,
     Tracer tracer,
     TextMapPropagator propagator) {
 
@@ -63,6 +65,7 @@ public record Gatehouse(
         recorder,
         usage,
         shared,
+        traces,
         tracer,
         propagator);
   }

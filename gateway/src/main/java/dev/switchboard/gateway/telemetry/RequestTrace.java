@@ -45,6 +45,8 @@ public final class RequestTrace {
 
   private boolean serving;
 
+  private TraceDetail detail = TraceDetail.REQUEST;
+
   /**
    * @param parent holds the agent's SERVER span
    * @param chosen asked, where the trace is recorded, whether it shall be an exemplar
@@ -60,6 +62,11 @@ public final class RequestTrace {
   public @Nullable String traceId() {
     SpanContext context = Span.fromContext(parent).getSpanContext();
     return context.isValid() ? context.getTraceId() : null;
+  }
+
+  /** How much it is to tell. */
+  public void detail(TraceDetail wanted) {
+    detail = wanted;
   }
 
   /** The attribute by which a sampler knows a trace that a metric points to. */
@@ -85,6 +92,9 @@ public final class RequestTrace {
    */
   public Context startAttempt(
       Flight flight, String replica, int number, boolean hedge, long startNanos) {
+    if (!TraceDetail.REQUEST.toldAt(detail)) {
+      return parent;
+    }
     SpanBuilder builder =
         tracer
             .spanBuilder(flight.endpoint() + " " + flight.model())
@@ -107,11 +117,19 @@ public final class RequestTrace {
   /** From now on this attempt is the one whose answer the client gets. */
   public void serves(Context traced) {
     attemptContext = traced;
-    serving = true;
+    serving = own(traced);
+  }
+
+  /** Whether an attempt has a span; else it goes by the context around the request. */
+  private boolean own(Context traced) {
+    return !traced.equals(parent);
   }
 
   /** Ends the span of an attempt that failed. */
   public void attemptFailed(Context traced, String reason, long endNanos) {
+    if (!own(traced)) {
+      return;
+    }
     Span span = Span.fromContext(traced);
     span.setStatus(StatusCode.ERROR, reason);
     span.setAttribute("error.type", Outcome.UPSTREAM_BROKEN.label());
@@ -120,6 +138,9 @@ public final class RequestTrace {
 
   /** Ends the span of an attempt that another one outran; no fault of anybody. */
   public void attemptOutrun(Context traced, long endNanos) {
+    if (!own(traced)) {
+      return;
+    }
     Span.fromContext(traced).setAttribute("switchboard.outrun", true);
     ended(traced, endNanos);
   }
@@ -136,7 +157,7 @@ public final class RequestTrace {
    * end, which may be later than a sampler waits.
    */
   public void firstToken(Flight flight) {
-    if (!Span.fromContext(parent).getSpanContext().isSampled()) {
+    if (!told()) {
       return;
     }
     long now = flight.now();
@@ -147,6 +168,11 @@ public final class RequestTrace {
     // Whole milliseconds: samplers compare no others.
     span.setAttribute("switchboard.ttft_ms", (now - flight.at(Mark.ACCEPTED)) / 1_000_000);
     span.end(now, TimeUnit.NANOSECONDS);
+  }
+
+  private boolean told() {
+    return TraceDetail.REQUEST.toldAt(detail)
+        && Span.fromContext(parent).getSpanContext().isSampled();
   }
 
   /** Marks the SERVER span, while it is still open, with what only we know. */
@@ -161,7 +187,7 @@ public final class RequestTrace {
 
   /** Makes every span of a finished request. */
   public void finish(FlightRecord record, Story story) {
-    if (!Span.fromContext(parent).getSpanContext().isSampled()) {
+    if (!told()) {
       return;
     }
     admit(record, story);
@@ -317,8 +343,8 @@ public final class RequestTrace {
           "switchboard.slowest_step_ms", (slowest.endNanos() - slowest.startNanos()) / 1e6);
     }
     Context context = attemptContext.with(span);
-    for (Lane lane : phase.lanes()) {
-      lane(context, lane, phase);
+    if (TraceDetail.RANKS.toldAt(detail)) {
+      phase.lanes().forEach(lane -> lane(context, lane, phase));
     }
     span.end(Math.max(phase.endNanos(), phase.startNanos()), TimeUnit.NANOSECONDS);
   }
