@@ -46,7 +46,7 @@ final class ChaosGateway implements AutoCloseable {
     Path config = Files.writeString(directory.resolve(name + ".yaml"), yaml);
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx512m", "-Xshare:auto"));
+    command.add("@" + home.resolve("gateway/jvm.options"));
     command.add("-Dswitchboard.home=" + home);
     command.add("-Dswitchboard.state=" + directory.resolve(name));
     command.add("-Dswitchboard.library=" + System.getProperty("switchboard.library", ""));

@@ -72,7 +72,7 @@ record Target(
             + "]}\n");
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx512m", "-Xshare:auto"));
+    command.add("@" + home.resolve("gateway/jvm.options"));
     command.add("-Dswitchboard.home=" + home);
     command.add("-Dswitchboard.state=" + directory.resolve(name.replace(' ', '-')));
     if (agent != null) {
