@@ -184,7 +184,7 @@ final class ReplicaRoutes {
   private ObjectNode json(Replica replica) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("id", replica.id()).put("model", replica.model());
-    json.put("kind", replica.local() ? "worker" : "upstream");
+    json.put("kind", replica.worker() ? "worker" : "upstream").put("local", replica.local());
     json.put("state", replica.state().name()).put("reason", replica.reason());
     if (replica.pid() != 0) {
       json.put("pid", replica.pid());

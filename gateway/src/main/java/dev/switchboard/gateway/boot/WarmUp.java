@@ -20,8 +20,6 @@ import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
-import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.http.PoolOptions;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -45,21 +43,21 @@ import org.slf4j.LoggerFactory;
  * <p>The JVM compiles what has run some thousand times, and until then a request costs several
  * times as much, and stands behind the compiler where cores are few. So a second gateway is run in
  * this process for a while, with its own metrics, records, store in memory and ports of loopback,
- * before a server that answers at once, and is sent requests. Nothing of that can be seen from
- * outside but the time it takes. Requests of clients go first: while some run, this waits.
+ * before a server that answers at once ({@link WarmUpWorker}), and is sent requests. Nothing of
+ * that can be seen from outside but the time it takes. Requests of clients go first: while some
+ * run, this waits.
  *
  * <p>Its requests belong to traces that are not sampled, so that the agent keeps no span of them.
  */
 final class WarmUp implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(WarmUp.class);
   private static final String LOOPBACK = "127.0.0.1";
-  private static final String MODEL = "warm-up";
   private static final int CONNECTIONS = 8;
   private static final int LIMIT_SECONDS = 120;
   private static final int WAIT_MS = 20;
   private static final int READY_SECONDS = 20;
   private static final int STREAM_EVERY = 3;
-  private static final int STREAM_TOKENS = 16;
+  private static final int FOREIGN_EVERY = 4;
 
   private final int requests;
   private final NanoClock clock;
@@ -94,11 +92,7 @@ final class WarmUp implements Runnable {
     Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(1));
     try {
       HttpServer worker =
-          vertx
-              .createHttpServer()
-              .requestHandler(WarmUp::answer)
-              .listen(0, LOOPBACK)
-              .await(READY_SECONDS, TimeUnit.SECONDS);
+          new WarmUpWorker(clock).listen(vertx, LOOPBACK).await(READY_SECONDS, TimeUnit.SECONDS);
       load(vertx, worker.actualPort());
       double seconds = Math.round((clock.epochNanos() - begun) / 1e8) / 10.0;
       events.emit("warm", Map.of("requests", answered, "seconds", seconds));
@@ -165,11 +159,14 @@ final class WarmUp implements Runnable {
             store: {url: "jdbc:h2:mem:warm-up"}
             admission: {replica-concurrency: 1000}
             shutdown: {linger-ms: 0, finish-ms: 1000}
-            upstreams: [{url: "http://%s:%d", models: [%s]}]
+            upstreams:
+              - {url: "http://%1$s:%2$d", models: [%3$s], worker: true}
+              - {url: "http://%1$s:%2$d", models: [%4$s]}
             """,
             LOOPBACK,
             workerPort,
-            MODEL));
+            WarmUpWorker.WORKER,
+            WarmUpWorker.FOREIGN));
     return ConfigReader.read(tree);
   }
 
@@ -218,54 +215,10 @@ final class WarmUp implements Runnable {
 
   private static Buffer body(int number) {
     boolean stream = number % STREAM_EVERY == 0;
+    String model = number % FOREIGN_EVERY == 0 ? WarmUpWorker.FOREIGN : WarmUpWorker.WORKER;
     String prompt = "is this payment the work of a thief? ".repeat(number % 2 == 0 ? 1 : 20);
     return Buffer.buffer(
         "{\"model\":\"%s\",\"stream\":%s,\"max_tokens\":%d,\"messages\":[{\"role\":\"user\",\"content\":\"%s%d\"}]}"
-            .formatted(MODEL, stream, stream ? STREAM_TOKENS : 2, prompt, number));
-  }
-
-  // ------------------------------------------------------------------ the server behind
-
-  private static void answer(HttpServerRequest request) {
-    if (request.method().equals(HttpMethod.GET)) {
-      request
-          .response()
-          .putHeader("Content-Type", "application/json")
-          .end("{\"object\":\"list\",\"data\":[{\"id\":\"%s\"}]}".formatted(MODEL));
-      return;
-    }
-    request.body().onSuccess(body -> answer(request.response(), body));
-  }
-
-  private static void answer(HttpServerResponse response, Buffer body) {
-    if (!body.toString().contains("\"stream\":true")) {
-      response.putHeader("Content-Type", "application/json").end(WHOLE);
-      return;
-    }
-    response.putHeader("Content-Type", "text/event-stream").setChunked(true);
-    for (int i = 0; i < STREAM_TOKENS; i++) {
-      response.write(event("\"content\":\"word \"", "null"));
-    }
-    response.write(event("", "\"length\""));
-    response.end("data: [DONE]\n\n");
-  }
-
-  private static final String IDENTITY =
-      "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion%s\",\"created\":1,\"model\":\"" + MODEL;
-
-  private static final String WHOLE =
-      IDENTITY.formatted("")
-          + "\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"no\"},"
-          + "\"finish_reason\":\"stop\"}],"
-          + "\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":2,\"total_tokens\":22}}";
-
-  private static String event(String delta, String finishReason) {
-    return "data: "
-        + IDENTITY.formatted(".chunk")
-        + "\",\"choices\":[{\"index\":0,\"delta\":{"
-        + delta
-        + "},\"finish_reason\":"
-        + finishReason
-        + "}]}\n\n";
+            .formatted(model, stream, stream ? WarmUpWorker.STREAM_TOKENS : 2, prompt, number));
   }
 }

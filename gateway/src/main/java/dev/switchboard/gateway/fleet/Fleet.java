@@ -142,7 +142,13 @@ public final class Fleet implements AutoCloseable {
     String id = "w" + workers.size();
     Replica replica =
         new Replica(
-            id, spec.servedName(), true, peers(spec.servedName()), circuit, this::stateChanged);
+            id,
+            spec.servedName(),
+            true,
+            UpstreamAccess.LOCAL,
+            peers(spec.servedName()),
+            circuit,
+            this::stateChanged);
     replicas.put(id, replica);
     workers.put(
         id,
@@ -159,8 +165,9 @@ public final class Fleet implements AutoCloseable {
   private void addUpstream(String id, UpstreamSpec spec, String path) {
     for (String model : spec.models()) {
       String name = spec.models().size() == 1 ? id : id + "-" + model;
-      Replica replica = new Replica(name, model, false, peers(model), circuit, this::stateChanged);
-      replica.access(UpstreamAccess.of(spec, model, path));
+      UpstreamAccess access = UpstreamAccess.of(spec, model, path);
+      Replica replica =
+          new Replica(name, model, false, access, peers(model), circuit, this::stateChanged);
       replica.weight(spec.weight() == null ? 1 : spec.weight());
       models.add(model);
       replicas.put(name, replica);

@@ -76,7 +76,7 @@ public final class Prober {
 
   private void canary(Replica replica, URI address) {
     Future<Buffer> answer =
-        replica.local()
+        replica.worker()
             ? ask(
                 replica,
                 HttpMethod.POST,
@@ -92,7 +92,7 @@ public final class Prober {
 
   private void state(Replica replica, URI address) {
     Future<ReplicaReport> answer =
-        replica.local()
+        replica.worker()
             ? ask(
                     replica,
                     HttpMethod.GET,

@@ -44,7 +44,7 @@ public final class Replica {
   private volatile ReplicaReport report = ReplicaReport.NONE;
   private volatile int others;
   private volatile double weight = 1;
-  private volatile UpstreamAccess access = UpstreamAccess.LOCAL;
+  private volatile UpstreamAccess access;
   private volatile long lastUsedNanos;
   private volatile long pid;
   private volatile long expectedReadyMs;
@@ -57,6 +57,7 @@ public final class Replica {
       String id,
       String model,
       boolean local,
+      UpstreamAccess access,
       Peers peers,
       Circuit.Config circuit,
       StateListener listener) {
@@ -64,6 +65,7 @@ public final class Replica {
     this.workload = new Workload(peers);
     this.model = model;
     this.local = local;
+    this.access = access;
     this.circuit = new Circuit(circuit);
     this.listener = listener;
     listener.changed(this, null, state);
@@ -73,9 +75,17 @@ public final class Replica {
     return id;
   }
 
-  /** A worker of ours, whose timeline can be asked for; else a foreign server. */
+  /** Whether this gateway runs its process. */
   public boolean local() {
     return local;
+  }
+
+  /**
+   * An engine worker, here or elsewhere: it tells its state and timelines, and goes on with streams
+   * of others; else a foreign server.
+   */
+  public boolean worker() {
+    return access.worker();
   }
 
   public String model() {
@@ -145,10 +155,6 @@ public final class Replica {
   /** How it is spoken to. */
   public UpstreamAccess access() {
     return access;
-  }
-
-  void access(UpstreamAccess value) {
-    access = value;
   }
 
   /** What it calls its model. */

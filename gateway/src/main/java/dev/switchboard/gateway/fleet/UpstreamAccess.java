@@ -6,21 +6,23 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a foreign server is spoken to. Prints nothing of its key.
+ * How a replica is spoken to. Prints nothing of its key.
  *
  * @param model what it calls the model; null where that is the name it is served by
+ * @param worker whether it is an engine worker of ours
  * @param authorization value of that header; null for none
  * @param tlsCaFile certificates in PEM that its own must lead to; null takes the JVM's
  * @param maxConcurrency requests it takes at once; 0 for no limit
  */
 public record UpstreamAccess(
     @Nullable String model,
+    boolean worker,
     @Nullable String authorization,
     @Nullable String tlsCaFile,
     double cost,
     int maxConcurrency) {
-  /** A worker of ours. */
-  static final UpstreamAccess LOCAL = new UpstreamAccess(null, null, null, 0, 0);
+  /** A worker that this gateway runs. */
+  static final UpstreamAccess LOCAL = new UpstreamAccess(null, true, null, null, 0, 0);
 
   private static final long MAX_KEY_BYTES = 16 << 10;
 
@@ -38,6 +40,7 @@ public record UpstreamAccess(
     }
     return new UpstreamAccess(
         spec.modelNames().get(model),
+        Boolean.TRUE.equals(spec.worker()),
         key == null ? null : "Bearer " + key,
         caFile == null ? null : caFile.toString(),
         spec.cost() == null ? 0 : spec.cost(),

@@ -8,11 +8,12 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A server that speaks the OpenAI API and that we do not run.
+ * A server that speaks the OpenAI API and that this gateway does not run.
  *
  * @param url its base, such as {@code http://10.0.0.7:8000}, without {@code /v1}
  * @param models that it serves, as clients call them
  * @param modelNames what it calls those whose name differs there
+ * @param worker whether it is an engine worker of ours, run elsewhere; null is false
  * @param apiKeyEnv environment variable that holds the key it wants
  * @param apiKeyFile file that holds it
  * @param tlsCaFile certificates in PEM that its own must lead to; null takes the JVM's
@@ -24,6 +25,7 @@ public record UpstreamSpec(
     URI url,
     List<String> models,
     Map<String, String> modelNames,
+    @Nullable Boolean worker,
     @Nullable String apiKeyEnv,
     @Nullable Path apiKeyFile,
     @Nullable Path tlsCaFile,
@@ -36,6 +38,7 @@ public record UpstreamSpec(
       @Nullable URI url,
       @Nullable List<String> models,
       @Nullable Map<String, String> modelNames,
+      @Nullable Boolean worker,
       @Nullable String apiKeyEnv,
       @Nullable Path apiKeyFile,
       @Nullable Path tlsCaFile,
@@ -45,6 +48,7 @@ public record UpstreamSpec(
     this.url = Objects.requireNonNull(url, "url is missing");
     this.models = List.copyOf(Objects.requireNonNull(models, "models is missing"));
     this.modelNames = modelNames == null ? Map.of() : Map.copyOf(modelNames);
+    this.worker = worker;
     this.apiKeyEnv = apiKeyEnv;
     this.apiKeyFile = apiKeyFile;
     this.tlsCaFile = tlsCaFile;

@@ -103,7 +103,7 @@ public final class Vigil {
             now - Math.max(watch.provenNanos, replica.lastUsedNanos())
                 > config.canaryIdleMs() * 1_000_000;
         if (poll) {
-          boolean canary = idle && replica.local();
+          boolean canary = idle && replica.worker();
           ask(replica, address, watch, canary ? Question.CANARY : Question.STATE, now);
         }
       }
@@ -169,7 +169,7 @@ public final class Vigil {
    */
   private void listen(Replica replica, Watch watch, long now) {
     long quiet = watch.quietNanos(replica, now);
-    if (!replica.local() || quiet < watch.patienceNanos) {
+    if (!replica.worker() || quiet < watch.patienceNanos) {
       return;
     }
     if (watch.silentSinceNanos == 0) {
@@ -179,7 +179,8 @@ public final class Vigil {
       watch.left = true;
       silent(replica);
     }
-    if (config.hungRestartMs() > 0
+    if (replica.local()
+        && config.hungRestartMs() > 0
         && now - watch.silentSinceNanos >= config.hungRestartMs() * 1_000_000) {
       LOG.warn("worker_hung replica={} silent_ms={}", replica.id(), config.hungRestartMs());
       watch.silentSinceNanos = now;
@@ -199,7 +200,7 @@ public final class Vigil {
         boolean silentNow =
             watch.silentSinceNanos != 0
                 || watch.quietNanos(replica, now) >= watch.patienceNanos / 2;
-        quiet += replica.local() && silentNow && replica.address() != null ? 1 : 0;
+        quiet += replica.worker() && silentNow && replica.address() != null ? 1 : 0;
       }
     }
     long silentNanos = now - own.silentSinceNanos;

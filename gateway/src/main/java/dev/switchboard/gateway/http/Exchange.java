@@ -598,11 +598,11 @@ final class Exchange {
     }
     current.connected(opened);
     io.opentelemetry.context.Context traced = current.traced();
-    boolean local = current.replica().local();
+    boolean worker = current.replica().worker();
     Buffer answered = committed ? replay.toBuffer() : Buffer.buffer();
     int answeredBytes = answered.length();
-    UpstreamHead.write(opened, flight, current.replica(), salt, local && replays(), answeredBytes);
-    if (local) {
+    UpstreamHead.write(opened, flight, current.replica(), salt, worker && replays(), answeredBytes);
+    if (worker) {
       UpstreamHead.urgency(opened, flight, slo);
     }
     UpstreamHead.trace(opened, request, house.propagator(), traced, trace.traceId() != null);
@@ -815,7 +815,7 @@ final class Exchange {
 
   private boolean mayMove(Attempt current, MoveCause cause) {
     boolean another = move != null || !cause.fault() || faults < house.migration().attempts();
-    return replays() && another && current.replica().local() && replay.complete();
+    return replays() && another && current.replica().worker() && replay.complete();
   }
 
   /** The stream is cut; another replica is to go on with it. */
@@ -858,7 +858,7 @@ final class Exchange {
       }
     }
     for (Replica replica : house.fleet().replicas()) {
-      if (!replica.local()) {
+      if (!replica.worker()) {
         failedReplicas.add(replica.id());
       }
     }
@@ -1061,7 +1061,7 @@ final class Exchange {
             response,
             keepTimeline ? () -> ServerTiming.times(flight) : null,
             house.metrics().itl(flight.model(), trace.exemplar()),
-            current.replica().local() && replays() ? replay : null,
+            current.replica().worker() && replays() ? replay : null,
             committed,
             new EventRelay.Listener() {
               @Override

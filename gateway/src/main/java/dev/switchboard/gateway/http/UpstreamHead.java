@@ -40,7 +40,7 @@ final class UpstreamHead {
     if (authorization != null) {
       upstream.putHeader("Authorization", authorization);
     }
-    if (replica.local()) {
+    if (replica.worker()) {
       upstream.putHeader("X-Switchboard-Timeline", "full");
       if (salt != null) {
         upstream.putHeader(CacheSalt.HEADER, salt);

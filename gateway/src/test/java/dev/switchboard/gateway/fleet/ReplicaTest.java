@@ -35,6 +35,7 @@ class ReplicaTest {
           "w0",
           "m",
           true,
+          UpstreamAccess.LOCAL,
           new Peers(),
           Circuit.Config.DEFAULTS,
           (which, from, to) -> edges.add(from + ">" + to));
