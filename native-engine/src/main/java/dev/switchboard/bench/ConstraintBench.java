@@ -7,8 +7,8 @@ import dev.switchboard.constraint.ConstraintSource;
 import dev.switchboard.constraint.Matcher;
 import dev.switchboard.constraint.TokenVocabulary;
 import dev.switchboard.gguf.GgufFile;
-import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.tokenizer.Tokenizers;
+import dev.switchboard.tokenizer.Tokens;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
@@ -92,13 +92,13 @@ final class ConstraintBench implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Tokenizer tokenizer = tokenizer();
+    Tokens all = vocabulary();
     long begin = System.nanoTime();
-    TokenVocabulary vocabulary = new TokenVocabulary(tokenizer, tokenizer.size());
+    TokenVocabulary vocabulary = new TokenVocabulary(all, all.size());
     out.printf(
         Locale.ROOT,
         "%d tokens; vocabulary prepared in %.0f ms%n%n",
-        tokenizer.size(),
+        all.size(),
         (System.nanoTime() - begin) / 1e6);
     out.printf(
         "%-22s %10s  %-26s  %-26s  %s%n",
@@ -145,7 +145,7 @@ final class ConstraintBench implements Callable<Integer> {
     return (THREADS.getCurrentThreadCpuTime() - begin) / 1e6;
   }
 
-  private Tokenizer tokenizer() throws IOException {
+  private Tokens vocabulary() throws IOException {
     Path file = model;
     if (file == null) {
       return new SyntheticVocabulary(size);

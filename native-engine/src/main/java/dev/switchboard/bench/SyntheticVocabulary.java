@@ -1,20 +1,19 @@
 package dev.switchboard.bench;
 
-import dev.switchboard.tokenizer.Tokenizer;
+import dev.switchboard.tokenizer.Tokens;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A vocabulary as large as those of published models and made like them: all bytes, words with and
  * without a space before them, numbers, runs of white space and of punctuation, characters of other
  * scripts whole and in parts. Its last token ends an answer.
  */
-final class SyntheticVocabulary implements Tokenizer {
+final class SyntheticVocabulary implements Tokens {
   private static final String LETTERS = "eeetttaaaoooiinnsshhrrddllccuummwwffggyyppbbvkjxqz";
   private static final String PUNCTUATION = "\"\"\",,::{}[]()<>/\\\\'.;=-_+*#!?&|$%@^~`\n\t ";
 
@@ -85,56 +84,15 @@ final class SyntheticVocabulary implements Tokenizer {
 
   @Override
   public boolean isControl(int token) {
-    return token == eos();
+    return token == end();
   }
 
-  @Override
-  public int tokenId(String token) {
-    return token.equals("<end>") ? eos() : -1;
-  }
-
-  @Override
-  public int[] encode(String text) {
-    throw new UnsupportedOperationException("only its tokens are of use");
-  }
-
-  @Override
-  public int[] encodeTemplate(String text, int[] userSpans) {
-    return encode(text);
-  }
-
-  @Override
-  public int bos() {
-    return -1;
-  }
-
-  @Override
-  public int eos() {
+  private int end() {
     return tokens.size() - 1;
   }
 
   @Override
-  public boolean addBos() {
-    return false;
-  }
-
-  @Override
-  public boolean addEos() {
-    return false;
-  }
-
-  @Override
   public Set<Integer> endOfGeneration() {
-    return Set.of(eos());
-  }
-
-  @Override
-  public @Nullable String chatTemplate() {
-    return null;
-  }
-
-  @Override
-  public Detokenizer detokenizer() {
-    throw new UnsupportedOperationException("only its tokens are of use");
+    return Set.of(end());
   }
 }

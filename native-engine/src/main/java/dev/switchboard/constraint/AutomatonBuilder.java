@@ -10,6 +10,7 @@ import dev.switchboard.constraint.Expression.Repeat;
 import dev.switchboard.constraint.Expression.Rule;
 import dev.switchboard.constraint.Expression.Sequence;
 import dev.switchboard.constraint.Expression.Symbol;
+import dev.switchboard.tokenizer.IntList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

@@ -1,5 +1,6 @@
 package dev.switchboard.constraint;
 
+import dev.switchboard.tokenizer.IntList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
@@ -88,8 +89,8 @@ final class Configurations {
         framesOf[met.get(i)] = null;
         isOpen[met.get(i)] = false;
       }
-      met.clear();
-      open.clear();
+      met.truncate(0);
+      open.truncate(0);
       complete = false;
       returned = false;
       reach = 0;
@@ -330,7 +331,7 @@ final class Configurations {
     for (int i = 0; i < met.size(); i++) {
       framesOf[met.get(i)] = null;
     }
-    met.clear();
+    met.truncate(0);
     if (reading == 0 && !complete && !returned) {
       return Configuration.DEAD;
     }

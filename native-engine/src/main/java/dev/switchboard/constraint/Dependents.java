@@ -1,6 +1,7 @@
 package dev.switchboard.constraint;
 
 import dev.switchboard.constraint.AutomatonBuilder.Edges;
+import dev.switchboard.tokenizer.IntList;
 
 /** Edges by the state whose height decides theirs: the target, and for a call the callee too. */
 final class Dependents {

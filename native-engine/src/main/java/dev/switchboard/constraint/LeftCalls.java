@@ -1,6 +1,7 @@
 package dev.switchboard.constraint;
 
 import dev.switchboard.constraint.AutomatonBuilder.Edges;
+import dev.switchboard.tokenizer.IntList;
 import java.util.BitSet;
 
 /** Which rules a rule can call before it reads anything. */

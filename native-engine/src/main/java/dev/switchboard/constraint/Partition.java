@@ -1,6 +1,7 @@
 package dev.switchboard.constraint;
 
 import dev.switchboard.constraint.StringMachine.IntSet;
+import dev.switchboard.tokenizer.IntList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;

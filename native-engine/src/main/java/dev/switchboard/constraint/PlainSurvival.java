@@ -1,6 +1,7 @@
 package dev.switchboard.constraint;
 
 import dev.switchboard.constraint.Configuration.Survival;
+import dev.switchboard.tokenizer.IntList;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -2,6 +2,7 @@ package dev.switchboard.constraint;
 
 import dev.switchboard.constraint.Expression.Edge;
 import dev.switchboard.constraint.Expression.Graph;
+import dev.switchboard.tokenizer.IntList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;

@@ -1,5 +1,6 @@
 package dev.switchboard.constraint;
 
+import dev.switchboard.tokenizer.IntList;
 import java.util.Arrays;
 
 /**

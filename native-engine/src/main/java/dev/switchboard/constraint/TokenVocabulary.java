@@ -1,6 +1,6 @@
 package dev.switchboard.constraint;
 
-import dev.switchboard.tokenizer.Tokenizer;
+import dev.switchboard.tokenizer.Tokens;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -31,13 +31,13 @@ public final class TokenVocabulary {
   private final @Nullable StateMask[] sharedMasks;
 
   /**
-   * @param size tokens the model has; the tokenizer may have fewer, and more are left out
+   * @param size tokens the model has; the vocabulary may have fewer, and more are left out
    */
-  public TokenVocabulary(Tokenizer tokenizer, int size) {
+  public TokenVocabulary(Tokens tokens, int size) {
     words = Math.ceilDiv(size, Long.SIZE);
     isEnd = new boolean[words * Long.SIZE];
     ends =
-        tokenizer.endOfGeneration().stream()
+        tokens.endOfGeneration().stream()
             .mapToInt(token -> token)
             .filter(token -> token < size)
             .sorted()
@@ -48,8 +48,8 @@ public final class TokenVocabulary {
     starts = new int[isEnd.length + 1];
     StringBuilder symbols = new StringBuilder();
     for (int token = 0; token < isEnd.length; token++) {
-      if (token < Math.min(size, tokenizer.size()) && !isEnd[token]) {
-        append(tokenizer, token, symbols);
+      if (token < Math.min(size, tokens.size()) && !isEnd[token]) {
+        append(tokens, token, symbols);
       }
       starts[token + 1] = symbols.length();
     }
@@ -60,16 +60,16 @@ public final class TokenVocabulary {
     findSharedMasks();
   }
 
-  private void append(Tokenizer tokenizer, int token, StringBuilder symbols) {
-    if (tokenizer.isControl(token)) {
-      String piece = tokenizer.piece(token);
+  private void append(Tokens tokens, int token, StringBuilder symbols) {
+    if (tokens.isControl(token)) {
+      String piece = tokens.piece(token);
       if (controls.size() < MOST_CONTROLS && !controls.containsKey(piece)) {
         symbols.append((char) (Expression.CONTROL + controls.size()));
         controls.put(piece, Expression.CONTROL + controls.size());
       }
       return;
     }
-    for (byte next : tokenizer.bytes(token)) {
+    for (byte next : tokens.bytes(token)) {
       symbols.append((char) (next & 0xff));
     }
   }

@@ -1,12 +1,9 @@
 package dev.switchboard.tokenizer;
 
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** A model's vocabulary. */
-public interface Tokenizer {
-
-  int size();
+/** Text to a model's tokens and back. */
+public interface Tokenizer extends Tokens {
 
   /**
    * Token ids of plain text. Control tokens spelled out in it stay text; nothing is added before or
@@ -28,14 +25,6 @@ public interface Tokenizer {
   /** Id of a whole token as written in the vocabulary, or -1. */
   int tokenId(String token);
 
-  /** The token's bytes as text output shows them: none for control tokens. */
-  byte[] bytes(int token);
-
-  /** The token as the vocabulary spells it. */
-  String piece(int token);
-
-  boolean isControl(int token);
-
   /** Beginning of sequence, or -1. */
   int bos();
 
@@ -47,9 +36,6 @@ public interface Tokenizer {
 
   /** Whether EOS is added after it too (encoders). */
   boolean addEos();
-
-  /** Every token that ends a generation: EOS, end of turn, end of message. */
-  Set<Integer> endOfGeneration();
 
   /** The model's own chat template in Jinja, or null. */
   @Nullable String chatTemplate();

@@ -1,16 +1,15 @@
 package dev.switchboard.constraint;
 
-import dev.switchboard.tokenizer.Tokenizer;
+import dev.switchboard.tokenizer.Tokens;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /** A vocabulary of given byte strings, then the control tokens {@code <end>} and {@code <call>}. */
-public final class TestTokenizer implements Tokenizer {
+public final class TestTokenizer implements Tokens {
   private final List<byte[]> tokens;
 
   private TestTokenizer(List<byte[]> tokens) {
@@ -111,7 +110,6 @@ public final class TestTokenizer implements Tokenizer {
     return Set.of(end());
   }
 
-  @Override
   public int tokenId(String token) {
     for (int id = 0; id < size(); id++) {
       if (piece(id).equals(token)) {
@@ -119,45 +117,5 @@ public final class TestTokenizer implements Tokenizer {
       }
     }
     return -1;
-  }
-
-  @Override
-  public int[] encode(String text) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public int[] encodeTemplate(String text, int[] userSpans) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public int bos() {
-    return -1;
-  }
-
-  @Override
-  public int eos() {
-    return end();
-  }
-
-  @Override
-  public boolean addBos() {
-    return false;
-  }
-
-  @Override
-  public boolean addEos() {
-    return false;
-  }
-
-  @Override
-  public @Nullable String chatTemplate() {
-    return null;
-  }
-
-  @Override
-  public Detokenizer detokenizer() {
-    throw new UnsupportedOperationException();
   }
 }
