@@ -49,8 +49,8 @@ final class Arithmetics {
     if (!left.isMarkup() && !right.isMarkup()) {
       return new TextBuilder(budget).append(left).append(right).toText();
     }
-    Text first = left.isMarkup() ? left : TextFilters.escapeHtml(left, budget);
-    Text second = right.isMarkup() ? right : TextFilters.escapeHtml(right, budget);
+    Text first = left.isMarkup() ? left : Markup.escape(left, budget);
+    Text second = right.isMarkup() ? right : Markup.escape(right, budget);
     return new TextBuilder(budget).append(first).append(second).toText().asMarkup();
   }
 

@@ -43,6 +43,7 @@ final class Attributes {
       case Map<?, ?> map -> bind(owner, CollectionMethods.findForMap(name));
       case List<?> list -> bind(owner, CollectionMethods.findForList(name));
       case Tuple tuple -> bind(owner, CollectionMethods.findForTuple(name));
+      case MacroValue macro -> macro.attribute(name);
       case Cycler cycler -> cycler.attribute(name);
       default -> null;
     };

@@ -26,6 +26,7 @@ import dev.switchboard.chat.Expression.Tested;
 import dev.switchboard.chat.Expression.TupleLiteral;
 import dev.switchboard.chat.Token.Kind;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -35,9 +36,17 @@ final class ExpressionParser {
   private static final Set<String> RELATIONS = Set.of("==", "!=", "<", "<=", ">", ">=");
 
   private final TokenReader tokens;
+  private Set<String> namesRead = new HashSet<>();
 
   ExpressionParser(TokenReader tokens) {
     this.tokens = tokens;
+  }
+
+  /** From now on names that are read go into this set; returns the one before. */
+  Set<String> noteNames(Set<String> into) {
+    Set<String> before = namesRead;
+    namesRead = into;
+    return before;
   }
 
   Expression parse() {
@@ -195,12 +204,15 @@ final class ExpressionParser {
     };
   }
 
-  private static Expression parseName(String name) {
+  private Expression parseName(String name) {
     return switch (name) {
       case "true", "True" -> new Literal(true);
       case "false", "False" -> new Literal(false);
       case "none", "None" -> new Literal(None.NONE);
-      default -> new Name(name);
+      default -> {
+        namesRead.add(name);
+        yield new Name(name);
+      }
     };
   }
 

@@ -36,7 +36,13 @@ sealed interface Statement {
   record SetBlock(Target target, List<Expression.Filtered> filters, List<Statement> body, int line)
       implements Statement {}
 
-  record Macro(String name, List<Parameter> parameters, List<Statement> body)
+  /**
+   * A macro.
+   *
+   * @param reads which of {@link MacroValue#SPECIAL} its body reads
+   */
+  record Macro(
+      String name, List<Parameter> parameters, java.util.Set<String> reads, List<Statement> body)
       implements Statement {}
 
   record Parameter(String name, @Nullable Expression otherwise) {}

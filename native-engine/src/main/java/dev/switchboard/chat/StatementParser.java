@@ -19,6 +19,7 @@ import dev.switchboard.chat.Statement.TupleTarget;
 import dev.switchboard.chat.Statement.With;
 import dev.switchboard.chat.Token.Kind;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -192,7 +193,19 @@ final class StatementParser {
     String name = tokens.expectName();
     List<Parameter> parameters = parseParameters();
     tokens.expect(Kind.BLOCK_END);
-    return new Macro(name, parameters, parseOutsideLoops("endmacro"));
+    return parseMacroBody(name, parameters, "endmacro");
+  }
+
+  /** What its body reads, that of macros inside too, decides which arguments a macro takes. */
+  private Macro parseMacroBody(String name, List<Parameter> parameters, String end) {
+    Set<String> inside = new HashSet<>();
+    Set<String> outside = expressions.noteNames(inside);
+    List<Statement> body = parseOutsideLoops(end);
+    expressions.noteNames(outside);
+    outside.addAll(inside);
+    parameters.forEach(parameter -> inside.remove(parameter.name()));
+    inside.retainAll(MacroValue.SPECIAL);
+    return new Macro(name, parameters, Set.copyOf(inside), body);
   }
 
   /** A macro's body is not part of the loop around it. */
@@ -227,7 +240,7 @@ final class StatementParser {
       throw tokens.fault("'call' needs a call");
     }
     tokens.expect(Kind.BLOCK_END);
-    Macro caller = new Macro("caller", parameters, parseOutsideLoops("endcall"));
+    Macro caller = parseMacroBody("caller", parameters, "endcall");
     return new CallBlock(caller, call, line);
   }
 

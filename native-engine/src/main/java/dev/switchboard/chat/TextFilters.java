@@ -16,21 +16,25 @@ final class TextFilters {
       Map.ofEntries(
           filter("capitalize", (t, a, b) -> TextCase.capitalize(t, b)),
           filter("center", (t, a, b) -> TextLayout.pad(t, a, b, TextLayout.Side.BOTH)),
-          filter("e", (t, a, b) -> t.isMarkup() ? t : escapeHtml(t, b).asMarkup()),
-          filter("escape", (t, a, b) -> t.isMarkup() ? t : escapeHtml(t, b).asMarkup()),
-          filter("forceescape", (t, a, b) -> escapeHtml(t, b).asMarkup()),
+          filter("e", (t, a, b) -> t.isMarkup() ? t : Markup.escape(t, b).asMarkup()),
+          filter("escape", (t, a, b) -> t.isMarkup() ? t : Markup.escape(t, b).asMarkup()),
+          filter("forceescape", (t, a, b) -> Markup.escape(t, b).asMarkup()),
           filter("format", TextFilters::format),
           filter("indent", (t, a, b) -> TextLayout.indent(t, a, b)),
           filter("lower", (t, a, b) -> TextCase.lower(t, b)),
           filter("replace", TextFilters::replace),
           filter("safe", (t, a, b) -> t.asMarkup()),
           filter("string", (t, a, b) -> t),
+          filter("striptags", (t, a, b) -> Markup.withoutTags(t, b)),
           filter("title", (t, a, b) -> TextCase.titleFilter(t, b)),
           filter("trim", TextFilters::trim),
           filter("truncate", (t, a, b) -> TextLayout.truncate(t, a, b)),
           filter("upper", (t, a, b) -> TextCase.upper(t, b)),
           filter("urlencode", (t, a, b) -> encodeUrl(t, b)),
-          filter("wordcount", (t, a, b) -> TextLayout.wordCount(t)));
+          filter("wordcount", (t, a, b) -> TextLayout.wordCount(t)),
+          Map.entry(
+              "wordwrap",
+              (in, value, a) -> TextWrap.wrap(Values.requireText(value), a, in.budget())));
 
   private TextFilters() {}
 
@@ -65,21 +69,6 @@ final class TextFilters {
     Map<Object, Object> named = new LinkedHashMap<>();
     arguments.named().forEach((name, value) -> named.put(Text.literal(name), value));
     return PercentFormat.format(text, named, budget);
-  }
-
-  static Text escapeHtml(Text text, Budget budget) {
-    TextBuilder out = new TextBuilder(budget);
-    String value = text.value();
-    int clean = 0;
-    for (int i = 0; i < value.length(); i++) {
-      int special = "&<>'\"".indexOf(value.charAt(i));
-      if (special >= 0) {
-        String entity = new String[] {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"}[special];
-        out.append(text, clean, i).append(entity, text.isUser(i));
-        clean = i + 1;
-      }
-    }
-    return out.append(text, clean, value.length()).toText();
   }
 
   private static Text encodeUrl(Text text, Budget budget) {

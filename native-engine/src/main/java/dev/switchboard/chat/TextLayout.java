@@ -9,11 +9,13 @@ final class TextLayout {
     BOTH
   }
 
+  private static final Text SPACE = Text.literal(" ");
+
   private TextLayout() {}
 
   static Text pad(Text text, Arguments arguments, Budget budget, Side side) {
     long width = arguments.integer(0, "width", 80);
-    return pad(text, width, arguments.text(1, "fillchar", Text.literal(" ")), side, budget);
+    return pad(text, width, arguments.text(1, "fillchar", SPACE), side, budget);
   }
 
   static Text pad(Text text, long width, Text fill, Side side, Budget budget) {
@@ -45,9 +47,7 @@ final class TextLayout {
     Text indent =
         width instanceof Text given
             ? given
-            : new TextBuilder(budget)
-                .repeat(Text.literal(" "), Values.requireInteger(width))
-                .toText();
+            : new TextBuilder(budget).repeat(SPACE, Values.requireInteger(width)).toText();
     // With a line break more, splitting keeps an empty last line.
     Text ended = new TextBuilder(budget).append(text).append("\n").toText();
     TextBuilder out = new TextBuilder(budget);
@@ -77,6 +77,26 @@ final class TextLayout {
         .append(space < 0 ? head : head.slice(0, space))
         .append(end)
         .toText();
+  }
+
+  static Text expandTabs(Text text, Arguments arguments, Budget budget) {
+    long size = arguments.integer(0, "tabsize", 8);
+    TextBuilder out = new TextBuilder(budget);
+    String value = text.value();
+    long column = 0;
+    int from = 0;
+    for (int i = 0; i < value.length(); i++) {
+      char c = value.charAt(i);
+      if (c == '\t') {
+        long spaces = size <= 0 ? 0 : size - column % size;
+        out.append(text, from, i).repeat(text.isUser(i) ? Text.user(" ") : SPACE, spaces);
+        from = i + 1;
+        column += spaces;
+      } else {
+        column = c == '\n' || c == '\r' ? 0 : column + (Character.isLowSurrogate(c) ? 0 : 1);
+      }
+    }
+    return out.append(text, from, value.length()).toText();
   }
 
   static long wordCount(Text text) {

@@ -22,9 +22,10 @@ final class TextMethods {
           method("center", (t, a, b) -> TextLayout.pad(t, a, b, TextLayout.Side.BOTH)),
           method("count", (t, a, b) -> count(t, a)),
           method("endswith", (t, a, b) -> matchesAny(t, a, b, String::endsWith)),
+          method("expandtabs", (t, a, b) -> TextLayout.expandTabs(t, a, b)),
           method("find", (t, a, b) -> find(t, a, String::indexOf)),
           method("format", (t, a, b) -> BraceFormat.format(t, a, b)),
-          method("index", (t, a, b) -> index(t, a)),
+          method("index", (t, a, b) -> index(t, a, String::indexOf)),
           method("isalnum", (t, a, b) -> all(t, Character::isLetterOrDigit)),
           method("isalpha", (t, a, b) -> all(t, Character::isLetter)),
           method("isascii", (t, a, b) -> t.value().chars().allMatch(c -> c < 0x80)),
@@ -43,6 +44,7 @@ final class TextMethods {
           method("removesuffix", (t, a, b) -> removeSuffix(t, a.text(0, "suffix"))),
           method("replace", (t, a, b) -> replace(t, a, b)),
           method("rfind", (t, a, b) -> find(t, a, String::lastIndexOf)),
+          method("rindex", (t, a, b) -> index(t, a, String::lastIndexOf)),
           method("rjust", (t, a, b) -> TextLayout.pad(t, a, b, TextLayout.Side.LEFT)),
           method("rpartition", (t, a, b) -> partition(t, a.text(0, "sep"), true)),
           method("rsplit", (t, a, b) -> TextSplit.splitFromRight(t, a, b)),
@@ -115,8 +117,9 @@ final class TextMethods {
     return part == null || at < 0 ? -1 : part.start() + part.text().codePointCount(0, at);
   }
 
-  private static Object index(Text text, Arguments arguments) {
-    long at = find(text, arguments, String::indexOf);
+  private static Object index(
+      Text text, Arguments arguments, ToIntBiFunction<String, String> indexOf) {
+    long at = find(text, arguments, indexOf);
     if (at < 0) {
       throw new Fault("substring not found");
     }
