@@ -35,7 +35,8 @@ final class EngineBench implements Callable<Integer> {
       defaultValue = "STANDARD",
       description = {
         "what is measured where no option says (standard);",
-        "quick: two models, one short round; standard: six models, three rounds"
+        "quick: two models, one short round; standard: six models, three rounds;",
+        "extended: gemma3, phi3 and every type of keys and values"
       })
   private Preset preset = Preset.STANDARD;
 
@@ -50,11 +51,18 @@ final class EngineBench implements Callable<Integer> {
       paramLabel = "NAME:FORMAT",
       description = {
         "model of a published shape with random weights, written once to .switchboard/models.",
-        "NAME: smollm2-135m qwen2.5-0.5b qwen3-0.6b tinyllama-1.1b llama3.2-1b",
+        "NAME: smollm2-135m qwen2.5-0.5b qwen3-0.6b tinyllama-1.1b llama3.2-1b gemma3-270m",
+        "  gemma3-1b phi3-mini",
         "FORMAT: F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 IQ4_NL Q2_K Q3_K Q4_K Q5_K Q6_K",
         "default without --model: the preset's"
       })
   private List<String> shapes = new ArrayList<>();
+
+  @Option(
+      names = "--kv",
+      split = ",",
+      description = "keys and values, one after the other: ${COMPLETION-CANDIDATES} (the preset's)")
+  private List<ExecutorConfig.KvType> kvTypes = new ArrayList<>();
 
   @Option(names = "--threads", description = "threads per rank (default: the cores, shared out)")
   private int threads;
@@ -131,12 +139,14 @@ final class EngineBench implements Callable<Integer> {
     check(tokensPerPass, times);
     ExecutorConfig layout =
         ExecutorConfig.defaults().withIsa(isa).withLayout(stages, ranks, threads);
-    ModelBench.Plan plan =
-        new ModelBench.Plan(layout, prompt, depth, tokensPerPass, batches, busyCore);
-    LlamaCpp peer = llamaBench == null ? null : peer(llamaBench, plan.threads());
+    LlamaCpp peer = llamaBench == null ? null : peer(llamaBench, stages * ranks * threads);
     BenchReport report = new BenchReport(machine(times), batches);
     for (Path file : files()) {
-      report.add(measure(new ModelBench(file, plan, peer), times));
+      for (ExecutorConfig.KvType kv : kvTypes.isEmpty() ? preset.kvTypes() : kvTypes) {
+        ModelBench.Plan plan =
+            new ModelBench.Plan(layout, kv, prompt, depth, tokensPerPass, batches, busyCore);
+        report.add(measure(new ModelBench(file, plan, peer), times));
+      }
     }
     report.print(System.out);
     if (json != null) {

@@ -28,6 +28,7 @@ final class ModelBench {
   /**
    * How to measure.
    *
+   * @param kvType how keys and values are stored
    * @param prompt prefill length in tokens
    * @param depth tokens a sequence has before it is decoded
    * @param tokens tokens per decode pass
@@ -36,6 +37,7 @@ final class ModelBench {
    */
   record Plan(
       ExecutorConfig layout,
+      ExecutorConfig.KvType kvType,
       int prompt,
       int depth,
       int tokens,
@@ -56,7 +58,9 @@ final class ModelBench {
     this.path = path;
     this.plan = plan;
     this.peer = peer;
-    String name = path.getFileName().toString().replace(".gguf", "");
+    // Other than the worker's default is worth a word.
+    String kv = plan.kvType() == ExecutorConfig.KvType.F16 ? "" : " (KV " + plan.kvType() + ")";
+    String name = path.getFileName().toString().replace(".gguf", "") + kv;
     result = new ModelResult(name, plan.batches().length, peer != null);
     positions = Math.max(plan.prompt(), plan.depth() + plan.tokens()) + 1;
   }
@@ -79,8 +83,7 @@ final class ModelBench {
   private void engine(double read) throws IOException {
     int most = Arrays.stream(plan.batches()).max().orElse(1);
     int blocks = most * EngineRun.blocks(positions, KV_BLOCK_TOKENS);
-    ExecutorConfig config =
-        plan.layout().withKv(ExecutorConfig.KvType.F16, KV_BLOCK_TOKENS, blocks);
+    ExecutorConfig config = plan.layout().withKv(plan.kvType(), KV_BLOCK_TOKENS, blocks);
     long begun = System.nanoTime();
     try (GgufFile file = GgufFile.open(path)) {
       ModelDescription model = ModelDescription.of(file);

@@ -9,7 +9,7 @@ import java.nio.file.Path;
  */
 public final class SmallModel {
   private static final ModelShape SHAPE =
-      new ModelShape("small", "llama", 2, 64, 128, 2, 1, 32, 300, 4096, true);
+      new ModelShape("small", "llama", 2, 64, 128, 2, 1, 32, 300, 4096, true, 0);
 
   private SmallModel() {}
 

@@ -133,37 +133,63 @@ final class SyntheticModel {
 
   private List<Tensor> tensors() {
     int dim = shape.dim();
-    int heads = shape.heads() * shape.headDim();
-    int kv = shape.kvHeads() * shape.headDim();
     List<Tensor> tensors = new ArrayList<>();
     tensors.add(matrix("token_embd", format.outer(), shape.vocabulary(), dim, 0.02));
     for (int i = 0; i < shape.layers(); i++) {
-      String layer = "blk." + i + ".";
-      tensors.add(vector(layer + "attn_norm.weight", dim));
-      tensors.add(matrix(layer + "attn_q", format, heads, dim, Math.pow(dim, -0.5)));
-      tensors.add(matrix(layer + "attn_k", format, kv, dim, Math.pow(dim, -0.5)));
-      tensors.add(matrix(layer + "attn_v", format, kv, dim, Math.pow(dim, -0.5)));
-      tensors.add(matrix(layer + "attn_output", format, dim, heads, Math.pow(dim, -0.5)));
-      if (shape.architecture().equals("qwen2")) {
-        tensors.add(vector(layer + "attn_q.bias", heads));
-        tensors.add(vector(layer + "attn_k.bias", kv));
-        tensors.add(vector(layer + "attn_v.bias", kv));
-      }
-      if (shape.architecture().equals("qwen3")) {
-        tensors.add(vector(layer + "attn_q_norm.weight", shape.headDim()));
-        tensors.add(vector(layer + "attn_k_norm.weight", shape.headDim()));
-      }
-      tensors.add(vector(layer + "ffn_norm.weight", dim));
-      tensors.add(matrix(layer + "ffn_gate", format, shape.ffn(), dim, Math.pow(dim, -0.5)));
-      tensors.add(matrix(layer + "ffn_up", format, shape.ffn(), dim, Math.pow(dim, -0.5)));
-      tensors.add(
-          matrix(layer + "ffn_down", format, dim, shape.ffn(), Math.pow(shape.ffn(), -0.5)));
+      addAttention("blk." + i + ".", tensors);
+      addFeedForward("blk." + i + ".", tensors);
     }
     tensors.add(vector("output_norm.weight", dim));
     if (!shape.tied()) {
       tensors.add(matrix("output", format.outer(), shape.vocabulary(), dim, Math.pow(dim, -0.5)));
     }
     return tensors;
+  }
+
+  private void addAttention(String layer, List<Tensor> tensors) {
+    int dim = shape.dim();
+    int heads = shape.heads() * shape.headDim();
+    int kv = shape.kvHeads() * shape.headDim();
+    double deviation = Math.pow(dim, -0.5);
+    tensors.add(vector(layer + "attn_norm.weight", dim));
+    if (shape.architecture().equals("phi3")) {
+      tensors.add(matrix(layer + "attn_qkv", format, heads + 2 * kv, dim, deviation));
+    } else {
+      tensors.add(matrix(layer + "attn_q", format, heads, dim, deviation));
+      tensors.add(matrix(layer + "attn_k", format, kv, dim, deviation));
+      tensors.add(matrix(layer + "attn_v", format, kv, dim, deviation));
+    }
+    tensors.add(matrix(layer + "attn_output", format, dim, heads, deviation));
+    switch (shape.architecture()) {
+      case "qwen2" -> {
+        tensors.add(vector(layer + "attn_q.bias", heads));
+        tensors.add(vector(layer + "attn_k.bias", kv));
+        tensors.add(vector(layer + "attn_v.bias", kv));
+      }
+      case "qwen3", "gemma3" -> {
+        tensors.add(vector(layer + "attn_q_norm.weight", shape.headDim()));
+        tensors.add(vector(layer + "attn_k_norm.weight", shape.headDim()));
+      }
+      default -> {}
+    }
+  }
+
+  private void addFeedForward(String layer, List<Tensor> tensors) {
+    int dim = shape.dim();
+    int ffn = shape.ffn();
+    double deviation = Math.pow(dim, -0.5);
+    if (shape.architecture().equals("gemma3")) {
+      tensors.add(vector(layer + "post_attention_norm.weight", dim));
+      tensors.add(vector(layer + "post_ffw_norm.weight", dim));
+    }
+    tensors.add(vector(layer + "ffn_norm.weight", dim));
+    if (shape.architecture().equals("phi3")) {
+      tensors.add(matrix(layer + "ffn_up", format, 2 * ffn, dim, deviation));
+    } else {
+      tensors.add(matrix(layer + "ffn_gate", format, ffn, dim, deviation));
+      tensors.add(matrix(layer + "ffn_up", format, ffn, dim, deviation));
+    }
+    tensors.add(matrix(layer + "ffn_down", format, dim, ffn, Math.pow(ffn, -0.5)));
   }
 
   private static Tensor matrix(String name, Format format, int rows, int cols, double deviation) {
@@ -190,6 +216,9 @@ final class SyntheticModel {
     number(arch + ".vocab_size", shape.vocabulary());
     real(arch + ".attention.layer_norm_rms_epsilon", 1e-5f);
     real(arch + ".rope.freq_base", 1e4f);
+    if (shape.window() > 0) {
+      number(arch + ".attention.sliding_window", shape.window());
+    }
     vocabulary();
   }
 

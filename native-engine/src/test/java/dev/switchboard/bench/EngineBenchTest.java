@@ -23,6 +23,7 @@ class EngineBenchTest {
         "--stages=0                  | --stages must be at least 1",
         "--threads=-1                | --threads must be at least 0",
         "--preset=slow               | Invalid value for option '--preset'",
+        "--kv=Q4_0                   | Invalid value for option '--kv'",
         "--llama-bench=/no/such/file | --llama-bench: /no/such/file is not an executable file",
       })
   void aWrongOptionIsOneLineAndTheUsage(String argument, String complaint) {

@@ -23,7 +23,8 @@ class SyntheticModelTest {
   @TempDir private @Nullable Path folder;
 
   private static ModelShape tiny(String architecture, boolean tied) {
-    return new ModelShape("tiny", architecture, 2, 256, 256, 4, 2, 64, 300, 128, tied);
+    int window = architecture.equals("gemma3") || architecture.equals("phi3") ? 64 : 0;
+    return new ModelShape("tiny", architecture, 2, 256, 256, 4, 2, 64, 300, 128, tied, window);
   }
 
   private Path write(String subfolder, ModelShape shape, SyntheticModel.Format format)
@@ -36,7 +37,9 @@ class SyntheticModelTest {
     "llama, true, 9, 0, 2",
     "llama, false, 9, 0, 3",
     "qwen2, true, 9, 3, 2",
-    "qwen3, true, 9, 2, 2"
+    "qwen3, true, 9, 2, 2",
+    "gemma3, true, 9, 4, 2",
+    "phi3, false, 9, -3, 3"
   })
   void theEngineReadsTheModelItsShapeDescribes(
       String architecture, boolean tied, int perLayer, int extra, int outside) throws IOException {
@@ -74,7 +77,7 @@ class SyntheticModelTest {
 
   @Test
   void rowsThatAreNoWholeBlocksAreWrittenInAFormatThatFits() throws IOException {
-    ModelShape narrow = new ModelShape("narrow", "llama", 1, 64, 96, 2, 1, 32, 300, 128, true);
+    ModelShape narrow = new ModelShape("narrow", "llama", 1, 64, 96, 2, 1, 32, 300, 128, true, 0);
 
     try (GgufFile file = GgufFile.open(write("n", narrow, SyntheticModel.Format.Q4_K))) {
       assertEquals("Q8_0", ModelDescription.of(file).quantization());
@@ -94,7 +97,7 @@ class SyntheticModelTest {
 
   @Test
   void everyPublishedShapeIsFoundByItsLabel() {
-    assertEquals(5, ModelShape.labels().size());
+    assertEquals(8, ModelShape.labels().size());
     for (String label : ModelShape.labels()) {
       assertEquals(label, ModelShape.of(label).label());
     }
