@@ -4,35 +4,44 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.networknt.schema.JsonSchema;
 import com.networknt.schema.JsonSchemaFactory;
 import com.networknt.schema.SchemaValidatorsConfig;
 import com.networknt.schema.SpecVersion.VersionFlag;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
+import java.util.SplittableRandom;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
-import net.jqwik.api.EdgeCasesMode;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
-import net.jqwik.api.Provide;
-import net.jqwik.api.ShrinkingMode;
+import net.jqwik.api.Example;
+import net.jqwik.api.RandomGenerator;
 import net.jqwik.api.Tuple;
-import net.jqwik.api.lifecycle.AfterContainer;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Random schemas, an answer drawn at random under each one's masks, over a vocabulary of bytes and
  * one of longer tokens in turn; a validator that knows nothing of this code judges the answers.
+ *
+ * <p>The schemas are the same in every run. {@code -Dswitchboard.fuzz.schemas} says how many,
+ * {@code -Dswitchboard.fuzz.seed} makes others; a schema that failed is the first of the seed that
+ * its failure names.
  */
 class SchemaFuzzTest {
-  private static final JsonMapper MAPPER = new JsonMapper();
+  private static final int SCHEMAS = Integer.getInteger("switchboard.fuzz.schemas", 10_000);
+  private static final long SEED = Long.getLong("switchboard.fuzz.seed", 20_261_125L);
+
+  /** How many schemas tell nothing of the shares that are refused or have an answer. */
+  private static final int FEW = 1000;
+
+  private static final int MOST_FAILURES = 10;
+  private static final JsonMapper MAPPER =
+      JsonMapper.builder().enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS).build();
   private static final JsonSchemaFactory VALIDATORS =
       JsonSchemaFactory.getInstance(VersionFlag.V202012);
   private static final SchemaValidatorsConfig FORMATS =
@@ -41,41 +50,51 @@ class SchemaFuzzTest {
   private static final Answers BYTES = new Answers(TestTokenizer.bytes());
   private static final Answers PIECES = new Answers(TestTokenizer.pieces());
 
-  private static int finished;
-  private static int refused;
+  private int finished;
+  private int refused;
 
-  @Property(tries = 10_000, edgeCases = EdgeCasesMode.NONE, shrinking = ShrinkingMode.BOUNDED)
-  void everyFinishedAnswerIsValid(@ForAll("schemas") ObjectNode schema, @ForAll int seed)
-      throws JsonProcessingException {
-    Answers answers = seed % 2 == 0 ? BYTES : PIECES;
-    ConstraintSource source = new ConstraintSource.JsonSchema(schema.toString());
-    String answer;
-    try {
-      answer = answers.sample(source, new Random(seed), WANTED_TOKENS);
-    } catch (ConstraintException named) {
-      refused++;
-      assertTrue(!named.complaint().isEmpty());
-      return;
+  @Example
+  void everyFinishedAnswerIsValid() {
+    RandomGenerator<ObjectNode> schemas = schemas().generator(SCHEMAS);
+    List<String> wrong = new ArrayList<>();
+
+    for (long seed = SEED; seed < SEED + SCHEMAS && wrong.size() < MOST_FAILURES; seed++) {
+      // Of seeds that follow each other a plain Random draws nearly the same.
+      Random random = new Random(new SplittableRandom(seed).nextLong());
+      ObjectNode schema = schemas.next(random).value();
+      String complaint = judge(schema, seed % 2 == 0 ? BYTES : PIECES, random);
+      if (!complaint.isEmpty()) {
+        wrong.add("seed " + seed + ": " + schema + " " + complaint);
+      }
     }
-    if (answer != null) {
-      finished++;
-      JsonNode value = MAPPER.readTree(answer);
-      JsonSchema judge = VALIDATORS.getSchema(schema, FORMATS);
-      assertEquals(Set.of(), judge.validate(value), () -> schema + " allowed " + answer);
-    }
+
+    assertEquals(List.of(), wrong);
+    assertTrue(finished * 10L > 7L * (SCHEMAS - FEW), finished + " answers ended");
+    assertTrue(refused * 200L > SCHEMAS - FEW, refused + " schemas were refused");
   }
 
-  /** Or the property would say little. */
-  @AfterContainer
-  static void mostSchemasHaveAnswers() {
-    assertTrue(finished > 7_000, finished + " answers ended, " + refused + " schemas were refused");
-    assertTrue(refused > 50, refused + " schemas were refused");
+  /** What is wrong with an answer; empty when there is none, or the schema was refused by name. */
+  private String judge(ObjectNode schema, Answers answers, Random random) {
+    try {
+      String answer =
+          answers.sample(new ConstraintSource.JsonSchema(schema.toString()), random, WANTED_TOKENS);
+      if (answer == null) {
+        return "";
+      }
+      finished++;
+      var complaints = VALIDATORS.getSchema(schema, FORMATS).validate(MAPPER.readTree(answer));
+      return complaints.isEmpty() ? "" : "allowed " + answer + ": " + complaints;
+    } catch (ConstraintException named) {
+      refused++;
+      return named.complaint().isEmpty() ? "is refused without a word" : "";
+    } catch (JsonProcessingException | AssertionError | RuntimeException broken) {
+      return "broke with " + broken;
+    }
   }
 
   // ---- schemas -------------------------------------------------------------------------------
 
-  @Provide
-  Arbitrary<ObjectNode> schemas() {
+  private static Arbitrary<ObjectNode> schemas() {
     return Combinators.combine(schema(3), schema(1), Arbitraries.integers().between(0, 5))
         .as(
             (root, definition, kind) -> {
@@ -97,7 +116,9 @@ class SchemaFuzzTest {
     }
     return Arbitraries.frequencyOf(
         Tuple.of(8, Arbitraries.oneOf(leaves)),
-        Tuple.of(1, merged()),
+        Tuple.of(1, merged("allOf")),
+        Tuple.of(1, merged("oneOf")),
+        Tuple.of(1, Arbitraries.lazy(() -> choices(depth - 1))),
         Tuple.of(8, Arbitraries.lazy(() -> objects(depth - 1))),
         Tuple.of(4, Arbitraries.lazy(() -> arrays(depth - 1))),
         Tuple.of(4, Arbitraries.lazy(() -> combined(depth - 1))));
@@ -175,8 +196,8 @@ class SchemaFuzzTest {
             });
   }
 
-  /** Strings, or numbers, of which several things are asked at once. */
-  private static Arbitrary<ObjectNode> merged() {
+  /** Strings, or numbers, of which several things are asked at once, or one of several. */
+  private static Arbitrary<ObjectNode> merged(String word) {
     return Arbitraries.oneOf(strings(), numbers("number"))
         .flatMap(
             first ->
@@ -184,7 +205,7 @@ class SchemaFuzzTest {
                     .map(
                         second -> {
                           ObjectNode node = MAPPER.createObjectNode();
-                          node.putArray("allOf").add(first).add(second);
+                          node.putArray(word).add(first).add(second);
                           return node;
                         }));
   }
@@ -204,7 +225,7 @@ class SchemaFuzzTest {
             bound.injectNull(0.4),
             Arbitraries.of(true, false),
             Arbitraries.of(true, false),
-            Arbitraries.of(1.0, 0.1, 0.01, 0.1, 0.01, 0.001, 3.0).injectNull(0.85))
+            Arbitraries.of(1.0, 0.1, 0.01, 0.001, 3.0, 0.25, 2.5, 12.0).injectNull(0.8))
         .as(
             (first, second, openFirst, openSecond, step) -> {
               ObjectNode node = object("type", type);
@@ -253,6 +274,30 @@ class SchemaFuzzTest {
               put(node, "minProperties", least);
               put(node, "maxProperties", most);
               return node;
+            });
+  }
+
+  /** Objects that exactly one of several requirements meets. */
+  private static Arbitrary<ObjectNode> choices(int depth) {
+    Arbitrary<ObjectNode> branch =
+        Combinators.combine(
+                Arbitraries.of("a", "ab", "b", "name").set().ofMinSize(1).ofMaxSize(2),
+                schema(0).injectNull(0.7))
+            .as(
+                (names, property) -> {
+                  ObjectNode node = MAPPER.createObjectNode();
+                  names.forEach(node.withArray("required")::add);
+                  if (property != null) {
+                    node.putObject("properties").set("a", property);
+                  }
+                  return node;
+                });
+    return Combinators.combine(objects(depth), branch.list().ofMinSize(2).ofMaxSize(3))
+        .as(
+            (node, branches) -> {
+              ObjectNode both = node.deepCopy();
+              branches.forEach(both.withArray("oneOf")::add);
+              return both;
             });
   }
 

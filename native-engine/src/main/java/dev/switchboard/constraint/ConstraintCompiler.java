@@ -129,7 +129,8 @@ public final class ConstraintCompiler {
       case ConstraintSource.JsonSchema(String schema) -> JsonSchemaReader.read(schema, budget);
       case ConstraintSource.Regex(String pattern) -> {
         RegexNfa nfa = RegexReader.read(pattern, "", false, budget);
-        yield new StringMachine(List.of(nfa), 0, -1, budget).build(Characters::new);
+        StringSet matched = new StringSet(List.of(nfa), 0, -1);
+        yield new StringMachine(List.of(matched), budget).build(Characters::new);
       }
       case ConstraintSource.Grammar(String text) -> new Call(GrammarReader.read(text, budget));
       case ConstraintSource.Text(String text) -> Expression.text(text);

@@ -16,7 +16,7 @@ import dev.switchboard.constraint.Expression.Edge;
 import dev.switchboard.constraint.Expression.Graph;
 import dev.switchboard.constraint.Expression.Repeat;
 import dev.switchboard.constraint.Expression.Rule;
-import dev.switchboard.constraint.NumberRules.Bound;
+import dev.switchboard.constraint.NumberSet.Bound;
 import java.math.BigDecimal;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
@@ -115,7 +115,7 @@ final class JsonSchemaReader {
 
   // ---- schemas -------------------------------------------------------------------------------
 
-  private Expression schema(JsonNode node, String path, int depth) {
+  Expression schema(JsonNode node, String path, int depth) {
     CompileBudget.checkDepth(depth, path);
     budget.step();
     if (node.isBoolean()) {
@@ -137,8 +137,8 @@ final class JsonSchemaReader {
       return new Choice(branches(keywords, "anyOf", path, depth));
     }
     if (keywords.has("oneOf")) {
-      requireDisjoint(keywords);
-      return new Choice(branches(keywords, "oneOf", path, depth));
+      return new ExactlyOne(this, keywords, budget)
+          .write(whole(keywords, "oneOf", path, depth), depth);
     }
     if (keywords.has("enum") || keywords.has("const")) {
       return literals(keywords);
@@ -162,7 +162,7 @@ final class JsonSchemaReader {
   }
 
   /** What a schema that is only a reference refers to, through all of them. */
-  private JsonNode target(JsonNode schema, String path, int depth) {
+  JsonNode target(JsonNode schema, String path, int depth) {
     JsonNode found = schema;
     for (int steps = depth; found.path("$ref").isTextual(); steps++) {
       CompileBudget.checkDepth(steps, path);
@@ -174,41 +174,28 @@ final class JsonSchemaReader {
   }
 
   private List<Expression> branches(SchemaKeywords keywords, String name, String path, int depth) {
-    ObjectNode base = without(keywords, name);
-    boolean alone = keywords.besides(Set.of(name)).isEmpty();
-    List<JsonNode> schemas = keywords.schemas(name);
     List<Expression> branches = new ArrayList<>();
-    for (JsonNode branch : schemas == null ? List.<JsonNode>of() : schemas) {
-      String place = keywords.path(name) + "[" + branches.size() + "]";
-      JsonNode whole = alone ? branch : SchemaMerge.merge(base, target(branch, place, depth), path);
-      branches.add(schema(whole, place, depth + 1));
+    for (JsonNode branch : whole(keywords, name, path, depth)) {
+      branches.add(schema(branch, keywords.path(name) + "[" + branches.size() + "]", depth + 1));
     }
     return branches;
   }
 
-  private void requireDisjoint(SchemaKeywords keywords) {
-    List<JsonNode> schemas = keywords.schemas("oneOf");
-    List<JsonNode> branches = new ArrayList<>();
+  /** Branches with what stands beside them. */
+  private List<JsonNode> whole(SchemaKeywords keywords, String name, String path, int depth) {
+    ObjectNode base = without(keywords, name);
+    boolean alone = keywords.besides(Set.of(name)).isEmpty();
+    List<JsonNode> schemas = keywords.schemas(name);
+    List<JsonNode> whole = new ArrayList<>();
     for (JsonNode branch : schemas == null ? List.<JsonNode>of() : schemas) {
-      branches.add(target(branch, keywords.path("oneOf"), 0));
+      String place = keywords.path(name) + "[" + whole.size() + "]";
+      whole.add(alone ? branch : SchemaMerge.merge(base, target(branch, place, depth), path));
     }
-    SchemaOverlap overlap =
-        new SchemaOverlap(node -> target(node, keywords.path("oneOf"), 0), budget);
-    for (int i = 0; i < branches.size(); i++) {
-      for (int j = 0; j < i; j++) {
-        if (!overlap.excludes(branches.get(i), branches.get(j))) {
-          throw keywords.wrong(
-              "oneOf",
-              "has the schemas %d and %d, which one value may match; use anyOf".formatted(j, i));
-        }
-      }
-    }
+    return whole;
   }
 
   private Expression literals(SchemaKeywords keywords) {
-    for (String other : keywords.besides(Set.of("enum", "const", "type"))) {
-      throw keywords.wrong(other, "beside enum or const is not supported");
-    }
+    requireOnlyValues(keywords);
     Set<String> types = keywords.has("type") ? keywords.types() : Set.of();
     List<Expression> options = new ArrayList<>();
     for (JsonNode value : SchemaOverlap.values(keywords)) {
@@ -218,6 +205,12 @@ final class JsonSchemaReader {
       }
     }
     return new Choice(options);
+  }
+
+  void requireOnlyValues(SchemaKeywords keywords) {
+    for (String other : keywords.besides(Set.of("enum", "const", "type"))) {
+      throw keywords.wrong(other, "beside enum or const is not supported");
+    }
   }
 
   private static String literal(JsonNode value) {
@@ -463,8 +456,25 @@ final class JsonSchemaReader {
   // ---- strings and numbers -------------------------------------------------------------------
 
   private Expression string(SchemaKeywords keywords) {
-    int least = keywords.count("minLength", 0);
-    int most = keywords.count("maxLength", -1);
+    StringSet strings = strings(keywords);
+    if (strings.expressions().isEmpty()) {
+      return strings.least() == 0 && strings.most() < 0
+          ? new Call(JsonRules.STRING)
+          : sequence(
+              text("\""),
+              new Repeat(JsonRules.character(), strings.least(), strings.most()),
+              text("\""));
+    }
+    return strings(List.of(strings));
+  }
+
+  /** Strings that exactly one set has. */
+  Expression strings(List<StringSet> sets) {
+    StringMachine machine = new StringMachine(sets, budget);
+    return sequence(text("\""), machine.build(JsonRules::characters), text("\""));
+  }
+
+  StringSet strings(SchemaKeywords keywords) {
     List<RegexNfa> expressions = new ArrayList<>();
     for (String pattern : keywords.strings("pattern")) {
       expressions.add(RegexReader.read(pattern, keywords.path("pattern"), true, budget));
@@ -476,39 +486,31 @@ final class JsonSchemaReader {
       }
       expressions.add(RegexReader.read(known.pattern(), keywords.path("format"), true, budget));
     }
-    if (expressions.isEmpty()) {
-      return least == 0 && most < 0
-          ? new Call(JsonRules.STRING)
-          : sequence(text("\""), new Repeat(JsonRules.character(), least, most), text("\""));
-    }
-    StringMachine machine = new StringMachine(expressions, least, most, budget);
-    return sequence(text("\""), machine.build(JsonRules::characters), text("\""));
+    return new StringSet(
+        expressions, keywords.count("minLength", 0), keywords.count("maxLength", -1));
   }
 
   private Expression number(SchemaKeywords keywords, boolean whole) {
+    NumberSet numbers = numbers(keywords, whole);
+    if (numbers.least() == null && numbers.most() == null && !keywords.has("multipleOf")) {
+      return new Call(whole ? JsonRules.INTEGER : JsonRules.NUMBER);
+    }
+    return NumberMachine.write(List.of(numbers), budget);
+  }
+
+  NumberSet numbers(SchemaKeywords keywords, boolean whole) {
+    List<BigDecimal> steps = keywords.numbers("multipleOf");
+    for (BigDecimal step : steps) {
+      if (!NumberMachine.canStep(step)) {
+        throw keywords.wrong("multipleOf", "must be above 0, with at most 10000 last places");
+      }
+    }
+    if (whole) {
+      steps.add(BigDecimal.ONE);
+    }
     Bound least = bound(keywords, "minimum", "exclusiveMinimum", 1);
     Bound most = bound(keywords, "maximum", "exclusiveMaximum", -1);
-    BigDecimal step = keywords.number("multipleOf");
-    // Stripped of zeros, a power of ten up to 1 is 1 with so many places.
-    boolean decimal =
-        step == null || (step.unscaledValue().intValue() == 1 && step.precision() == 1);
-    boolean placed =
-        step == null || (step.scale() >= 0 && step.scale() <= JsonRules.FRACTION_DIGITS);
-    if (!decimal || !placed) {
-      throw keywords.wrong("multipleOf", "other than 1, 0.1, 0.01, … is not supported");
-    }
-    boolean integer = whole || (step != null && step.scale() == 0);
-    if (least == null && most == null) {
-      return integer
-          ? new Call(JsonRules.INTEGER)
-          : step == null ? new Call(JsonRules.NUMBER) : NumberRules.decimals(step.scale());
-    }
-    if (integer) {
-      return NumberRules.integers(least, most);
-    }
-    return step == null
-        ? NumberRules.numbers(least, most)
-        : NumberRules.decimals(step.scale(), least, most);
+    return new NumberSet(least, most, steps, null);
   }
 
   /** The stricter of an including and an excluding bound; sign is 1 for the lower side. */

@@ -31,6 +31,24 @@ final class RegexNfa {
     this.budget = budget;
   }
 
+  /** Matches these texts. */
+  static RegexNfa of(List<String> texts, CompileBudget budget) {
+    RegexNfa nfa = new RegexNfa(budget);
+    int begin = nfa.position();
+    int end = nfa.position();
+    for (String text : texts) {
+      int at = begin;
+      for (int character : text.codePoints().toArray()) {
+        int next = nfa.position();
+        nfa.step(at, CodePoints.of(character), next);
+        at = next;
+      }
+      nfa.free(at, When.ALWAYS, end);
+    }
+    nfa.between(begin, end);
+    return nfa;
+  }
+
   int position() {
     budget.step();
     steps.add(new ArrayList<>());

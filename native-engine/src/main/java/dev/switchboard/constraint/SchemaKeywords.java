@@ -160,14 +160,24 @@ final class SchemaKeywords {
   }
 
   @Nullable BigDecimal number(String name) {
+    List<BigDecimal> found = numbers(name);
+    return found.isEmpty() ? null : found.getFirst();
+  }
+
+  /** A number, or several that schemas which hold at once have; empty when absent. */
+  List<BigDecimal> numbers(String name) {
     JsonNode value = node.get(name);
-    if (value == null) {
-      return null;
+    List<BigDecimal> found = new ArrayList<>();
+    for (JsonNode each : value == null ? List.<JsonNode>of() : each(value)) {
+      if (!each.isNumber()) {
+        throw wrong(name, "must be a number");
+      }
+      found.add(checked(name, each.decimalValue().stripTrailingZeros()));
     }
-    if (!value.isNumber()) {
-      throw wrong(name, "must be a number");
-    }
-    BigDecimal number = value.decimalValue().stripTrailingZeros();
+    return found;
+  }
+
+  private BigDecimal checked(String name, BigDecimal number) {
     boolean small = Math.abs((long) number.precision() - number.scale()) <= MOST_DIGITS;
     if (!small || Math.abs((long) number.scale()) > MOST_DIGITS) {
       throw wrong(name, "must have at most " + MOST_DIGITS + " digits");

@@ -113,7 +113,7 @@ final class SchemaMerge {
     return switch (name) {
       case "type" -> types(mine, yours);
       case "required", "allOf" -> united(mine, yours);
-      case "pattern", "format" -> SchemaKeywords.several(mine, yours);
+      case "pattern", "format", "multipleOf" -> SchemaKeywords.several(mine, yours);
       case "enum" -> common(mine, yours);
       case "properties" -> properties(mine, yours);
       case "items", "additionalProperties" -> allOf(mine, yours);

@@ -12,8 +12,8 @@ import java.util.function.UnaryOperator;
  */
 final class SchemaOverlap {
   private static final int DEPTH = 8;
-  private static final Set<String> ALL_TYPES =
-      Set.of("object", "array", "string", "number", "boolean", "null");
+  static final List<String> ALL_TYPES =
+      List.of("object", "array", "string", "number", "boolean", "null");
 
   private final UnaryOperator<JsonNode> resolve;
   private final CompileBudget budget;
@@ -50,21 +50,21 @@ final class SchemaOverlap {
                 || differInProperty(mine, yours, depth)));
   }
 
-  private static boolean isFalse(JsonNode schema) {
+  static boolean isFalse(JsonNode schema) {
     return schema.isBoolean() && !schema.booleanValue();
   }
 
-  private static boolean listsValues(SchemaKeywords keywords) {
+  static boolean listsValues(SchemaKeywords keywords) {
     return keywords.has("enum") || keywords.has("const");
   }
 
   /** Types of values that may be valid, with integer among number. */
-  private static Set<String> types(SchemaKeywords keywords) {
+  static Set<String> types(SchemaKeywords keywords) {
     if (listsValues(keywords)) {
       return Set.copyOf(values(keywords).stream().map(SchemaOverlap::typeOf).toList());
     }
     if (!keywords.has("type")) {
-      return ALL_TYPES;
+      return Set.copyOf(ALL_TYPES);
     }
     return Set.copyOf(
         keywords.types().stream().map(t -> t.equals("integer") ? "number" : t).toList());

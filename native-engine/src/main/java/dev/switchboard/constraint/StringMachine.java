@@ -13,13 +13,20 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Strings that several expressions match and whose length is within bounds, as one deterministic
- * graph over characters: the product of all of them, as far as it is reached.
+ * Strings that are in exactly one of several sets, as one deterministic graph over characters: the
+ * product of all expressions and of the length, as far as it is reached.
  */
 final class StringMachine {
-  private final List<Subsets> expressions;
-  private final int least;
-  private final int most;
+  /** A set that cannot have the string any more has this for each expression. */
+  private static final int DEAD = -1;
+
+  private final List<StringSet> sets;
+  private final List<Subsets> expressions = new ArrayList<>();
+
+  /** Where each set's expressions begin, and at last where they end. */
+  private final int[] begins;
+
+  private final int counted;
   private final CompileBudget budget;
   private final List<CodePoints> atoms;
   private final Map<State, Integer> numbers = new HashMap<>();
@@ -44,16 +51,16 @@ final class StringMachine {
     }
   }
 
-  /**
-   * @param least fewest characters
-   * @param most -1 for any number
-   */
-  StringMachine(List<RegexNfa> expressions, int least, int most, CompileBudget budget) {
-    this.least = least;
-    this.most = most;
+  StringMachine(List<StringSet> sets, CompileBudget budget) {
+    this.sets = sets;
     this.budget = budget;
-    atoms = atoms(expressions);
-    this.expressions = expressions.stream().map(Subsets::new).toList();
+    atoms = atoms(sets.stream().flatMap(set -> set.expressions().stream()).toList());
+    begins = new int[sets.size() + 1];
+    for (int set = 0; set < sets.size(); set++) {
+      sets.get(set).expressions().forEach(each -> expressions.add(new Subsets(each)));
+      begins[set + 1] = expressions.size();
+    }
+    counted = sets.stream().mapToInt(StringSet::counted).max().orElse(0);
   }
 
   /** Sets of characters that no expression tells apart. */
@@ -93,7 +100,7 @@ final class StringMachine {
       int[] nextOf = new int[atoms.size()];
       nexts.add(nextOf);
       for (int i = 0; i < nextOf.length; i++) {
-        State next = most >= 0 && state.length == most ? null : after(state, i);
+        State next = after(state, i);
         nextOf[i] = next == null ? -1 : number(next);
         if (next != null) {
           targets.computeIfAbsent(nextOf[i], target -> new IntList()).add(i);
@@ -146,25 +153,43 @@ final class StringMachine {
   private @Nullable State after(State state, int atom) {
     int[] from = state.subsets.values();
     int[] next = new int[from.length];
-    budget.steps(4);
-    for (int i = 0; i < from.length; i++) {
-      next[i] = expressions.get(i).after(from[i], atom);
-      if (next[i] < 0) {
-        return null;
-      }
+    int length = Math.min(counted, state.length + 1);
+    boolean lives = false;
+    budget.steps(4 * sets.size());
+    for (int set = 0; set < sets.size(); set++) {
+      lives |= advance(set, from, atom, length, next);
     }
-    int counted = most < 0 ? Math.min(least, state.length + 1) : state.length + 1;
-    return new State(new IntSet(next), counted);
+    return lives ? new State(new IntSet(next), length) : null;
+  }
+
+  /** Whether the set may still have the string. */
+  private boolean advance(int set, int[] from, int atom, int length, int[] next) {
+    boolean lives = !sets.get(set).isTooLong(length);
+    for (int i = begins[set]; i < begins[set + 1]; i++) {
+      next[i] = lives && from[i] != DEAD ? expressions.get(i).after(from[i], atom) : DEAD;
+      lives &= next[i] != DEAD;
+    }
+    if (!lives) {
+      Arrays.fill(next, begins[set], begins[set + 1], DEAD);
+    }
+    return lives;
   }
 
   private boolean accepts(State state) {
-    int[] subsets = state.subsets.values();
-    for (int i = 0; i < subsets.length; i++) {
-      if (!expressions.get(i).accepts(subsets[i])) {
-        return false;
-      }
+    int holding = 0;
+    for (int set = 0; set < sets.size(); set++) {
+      holding += has(set, state) ? 1 : 0;
     }
-    return state.length >= least;
+    return holding == 1;
+  }
+
+  private boolean has(int set, State state) {
+    int[] subsets = state.subsets.values();
+    boolean has = sets.get(set).hasLength(state.length);
+    for (int i = begins[set]; i < begins[set + 1]; i++) {
+      has &= subsets[i] != DEAD && expressions.get(i).accepts(subsets[i]);
+    }
+    return has;
   }
 
   /** One expression's sets of positions, numbered as they are reached; the first is 0. */
@@ -193,12 +218,12 @@ final class StringMachine {
       return positions.size() - 1;
     }
 
-    /** -1 where nothing may follow. */
+    /** {@link #DEAD} where nothing may follow. */
     int after(int set, int atom) {
       int[] next = nexts.get(set);
       if (next[atom] == UNKNOWN) {
         int[] reached = expression.after(positions.get(set), atoms.get(atom).low(0), budget);
-        next[atom] = reached.length == 0 ? -1 : number(reached);
+        next[atom] = reached.length == 0 ? DEAD : number(reached);
       }
       return next[atom];
     }

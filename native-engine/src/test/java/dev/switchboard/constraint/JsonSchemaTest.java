@@ -55,6 +55,36 @@ class JsonSchemaTest {
         "{'multipleOf':0.01,'minimum':1.005}       | 2                        | 1.011",
         "{'multipleOf':0.1,'minimum':-0.25,'exclusiveMaximum':0.3} | -0.2     | 0.3",
         "{'multipleOf':0.1,'exclusiveMinimum':9.9,'maximum':10} | 10.0       | 9.9",
+        "{'multipleOf':3}                          | 27                       | 28",
+        "{'multipleOf':3}                          | -1002                    | -1001",
+        "{'multipleOf':0.25,'minimum':-1}          | -0.75                    | -0.8",
+        "{'multipleOf':0.25,'minimum':-1}          | 3.5                      | -1.25",
+        "{'multipleOf':2.5,'exclusiveMaximum':10}  | 7.5                      | 10",
+        "{'multipleOf':1000}                       | 12000                    | 12100",
+        "{'type':'integer','multipleOf':0.4,'maximum':9} | 8                  | 4.0",
+        "{'type':'integer','multipleOf':7,'minimum':10,'maximum':20} | 14     | 7",
+        "{'allOf':[{'multipleOf':4},{'multipleOf':6}]} | 24                   | 6",
+        "{'oneOf':[{'type':'integer'},{'type':'number'}]} | 0.5               | 1",
+        "{'oneOf':[{'type':'integer'},{'type':'number'}]} | -1.25             | 2.0",
+        "{'oneOf':[{'multipleOf':3},{'multipleOf':5}],'type':'integer'} | 9   | 30",
+        "{'oneOf':[{'multipleOf':3},{'multipleOf':5}],'type':'integer'} | 10  | 7",
+        "{'type':'number','oneOf':[{'minimum':0},{'maximum':10}]} | 10.5      | 10",
+        "{'type':'number','oneOf':[{'minimum':0},{'maximum':10}]} | -3        | 0.0",
+        "{'type':'number','oneOf':[{'enum':[1,2.5]},{'minimum':2}]} | 1.0     | 2.5",
+        "{'type':'number','oneOf':[{'enum':[1,2.5]},{'minimum':2}]} | 2       | 1.5",
+        "{'type':'string','oneOf':[{'pattern':'a'},{'maxLength':2}]} | 'xax'  | 'a'",
+        "{'type':'string','oneOf':[{'pattern':'a'},{'maxLength':2}]} | 'xy'   | 'xyz'",
+        "{'oneOf':[{'enum':['a','b']},{'pattern':'^[bc]$'}]} | 'c'            | 'b'",
+        "{'oneOf':[{'enum':['a',true]},{'type':'boolean'},{'type':['null','string']}]} | false | 'a'",
+        "{'oneOf':[{'enum':['a',true]},{'type':'boolean'},{'type':['null','string']}]} | null | true",
+        "{'properties':{'a':{},'b':{}},'oneOf':[{'required':['a']},{'required':['b']}]} | {'b':1} |"
+            + " {'a':1,'b':1}",
+        "{'properties':{'a':{},'b':{}},'oneOf':[{'required':['a']},{'required':['b']}]} | {'a':1} |"
+            + " {}",
+        "{'properties':{'a':{},'b':{}},'oneOf':[{'required':['a']},{'required':['a','b']}]} |"
+            + " {'a':1} | {'a':1,'b':1}",
+        "{'oneOf':[{'properties':{'a':{'type':'null'}},'required':['a']},{'required':['b']}]} |"
+            + " {'a':null} | {'a':null,'b':1}",
         "{'allOf':[{'pattern':'a'},{'pattern':'^.b'}]} | 'aba'                 | 'acb'",
         "{'allOf':[{'pattern':'1$'},{'format':'date'},{'pattern':'^2'}]} | '2024-02-01' |"
             + " '2024-02-02'",
@@ -103,8 +133,10 @@ class JsonSchemaTest {
         "{'items':{'if':{}}}                     | items.if | is not supported",
         "{'type':'array','uniqueItems':true}     | uniqueItems | is not supported",
         "{'contains':{}}                         | contains | is not supported",
-        "{'multipleOf':3}                        | multipleOf | other than 1, 0.1, 0.01, … is not"
-            + " supported",
+        "{'multipleOf':0}                        | multipleOf | must be above 0, with at most 10000"
+            + " last places",
+        "{'multipleOf':10001}                    | multipleOf | must be above 0, with at most 10000"
+            + " last places",
         "{'type':'date'}                         | type | must be one of object, array, string,"
             + " number, integer, boolean, null",
         "{'minLength':-1}                        | minLength | must be an integer of 0 or more",
@@ -118,12 +150,16 @@ class JsonSchemaTest {
             + " supported",
         "{'anyOf':[]}                            | anyOf | must be an array that is not empty",
         "{'anyOf':[1]}                           | anyOf[0] | must be an object or a boolean",
-        "{'oneOf':[{'type':'integer'},{'type':'number'}]} | oneOf | has the schemas 0 and 1, which"
-            + " one value may match; use anyOf",
+        "{'oneOf':[{'type':'array'},{'type':'array','items':{}}]} | oneOf | has the schemas 0 and 1,"
+            + " which one value may match; use anyOf",
+        "{'oneOf':[{'type':'null'},{'format':'date'},{'maxLength':3}]} | oneOf | has the schemas 1"
+            + " and 2, which one value may match; use anyOf",
+        "{'oneOf':[{'properties':{'a':{}}},{'properties':{'b':{}}}]} | oneOf | has the schemas 0 and"
+            + " 1, which one value may match; use anyOf",
         "{'allOf':[{'pattern':'a'},{'pattern':1}]} | pattern | must be a string",
         "{'pattern':['a','b']}                   | pattern | must be a string",
-        "{'allOf':[{'multipleOf':1},{'multipleOf':0.1}]} | multipleOf | in several schemas that"
-            + " hold at once is not supported",
+        "{'allOf':[{'minItems':1,'uniqueItems':true},{'uniqueItems':false}]} | uniqueItems | in"
+            + " several schemas that hold at once is not supported",
         "{'allOf':[{'properties':{'a':{}}},{'additionalProperties':false}]} | additionalProperties"
             + " | beside other properties in what holds at once is not supported",
         "{'required':['a'],'additionalProperties':false} | required | has a name that"
