@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.telemetry;
 
+import io.prometheus.metrics.config.ExemplarsProperties;
+import io.prometheus.metrics.config.PrometheusProperties;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
@@ -14,6 +16,17 @@ import org.jspecify.annotations.Nullable;
 
 /** Makes the series of {@link Metric}s: the only place that gives a name to the client library. */
 final class MetricRegistry {
+  /**
+   * A series takes an exemplar and then none for so long. The client library ends that by a task on
+   * a thread of its own for each series, which at its default of 90 ms wakes it hundreds of times a
+   * second, beside requests that wait for the core.
+   */
+  private static final PrometheusProperties PROPERTIES =
+      PrometheusProperties.builder()
+          .exemplarProperties(
+              ExemplarsProperties.builder().sampleIntervalMilliseconds(1000).build())
+          .build();
+
   private final PrometheusRegistry registry = new PrometheusRegistry();
 
   PrometheusRegistry registry() {
@@ -39,7 +52,7 @@ final class MetricRegistry {
    */
   Histogram histogram(Metric metric) {
     Histogram.Builder builder =
-        described(Histogram.builder(), metric)
+        described(Histogram.builder(PROPERTIES), metric)
             .unit(Objects.requireNonNull(unit(metric), "a histogram has a unit"))
             .classicUpperBounds(Objects.requireNonNull(metric.buckets()).bounds());
     return metric.latency()
