@@ -50,12 +50,18 @@ final class GatewayProcess implements AutoCloseable {
 
   /** Options that run it under the agent, which sends its spans to a collector soon. */
   static List<String> underAgent(OtlpReceiver collector) {
+    return underAgent(collector.endpoint());
+  }
+
+  static List<String> underAgent(String collector) {
     Path home = home();
+    Path agent = home.resolve("gateway/target/agent");
     return List.of(
-        "-javaagent:" + home.resolve("gateway/target/agent/opentelemetry-javaagent.jar"),
+        "-javaagent:" + agent.resolve("opentelemetry-javaagent.jar"),
+        "-Dotel.javaagent.extensions=" + agent.resolve("extensions"),
         "-Dotel.javaagent.configuration-file=" + home.resolve("otel/agent.properties"),
         "-Dotel.traces.exporter=otlp",
-        "-Dotel.exporter.otlp.endpoint=" + collector.endpoint(),
+        "-Dotel.exporter.otlp.endpoint=" + collector,
         "-Dotel.bsp.schedule.delay=100");
   }
 

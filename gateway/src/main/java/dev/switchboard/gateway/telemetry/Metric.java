@@ -419,6 +419,14 @@ public enum Metric {
       SECONDS,
       "time spent on recording finished requests and on scrapes",
       PART),
+  SPANS(
+      Type.COUNTER,
+      "spans_total",
+      COUNT,
+      "spans of the agent's exporter: `exported`, `failed` after its retries, or `dropped` because"
+          + " too many waited; none without an exporter",
+      RESULT),
+  SPANS_QUEUED(Type.GAUGE, "spans_queued", COUNT, "spans that wait for the agent's exporter"),
   SCRAPE(Buckets.SHORT, "scrape_seconds", SECONDS, "time to answer the scrape before this one"),
   SCRAPES_SHARED(
       Type.COUNTER,

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.telemetry;
 import io.prometheus.metrics.config.ExemplarsProperties;
 import io.prometheus.metrics.config.PrometheusProperties;
 import io.prometheus.metrics.core.metrics.Counter;
+import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.Gauge;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
@@ -44,6 +45,11 @@ final class MetricRegistry {
   /** A gauge that is read at each scrape. */
   void seen(Metric metric, Consumer<GaugeWithCallback.Callback> values) {
     described(GaugeWithCallback.builder(), metric).callback(values).register(registry);
+  }
+
+  /** A counter that somebody else counts; it is read at each scrape. */
+  void counted(Metric metric, Consumer<CounterWithCallback.Callback> values) {
+    described(CounterWithCallback.builder(), metric).callback(values).register(registry);
   }
 
   /**

@@ -111,6 +111,9 @@ public final class Metrics {
     made.info(Metric.BUILD).setLabelValues(version, Boolean.toString(agentAttached));
     JvmMetrics.builder().register(made.registry());
     queueGauges();
+    AgentSpans spans = new AgentSpans();
+    made.counted(Metric.SPANS, spans::results);
+    made.seen(Metric.SPANS_QUEUED, spans::queued);
     made.seen(
         Metric.SLO_TARGET,
         to -> targets.get().forEach((sloClass, share) -> to.call(share, sloClass)));

@@ -1,0 +1,136 @@
+package dev.switchboard.gateway.agent;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.opentelemetry.sdk.common.CompletableResultCode;
+import io.opentelemetry.sdk.trace.ReadableSpan;
+import io.opentelemetry.sdk.trace.SdkTracerProvider;
+import io.opentelemetry.sdk.trace.data.SpanData;
+import io.opentelemetry.sdk.trace.export.BatchSpanProcessor;
+import io.opentelemetry.sdk.trace.export.SpanExporter;
+import io.opentelemetry.sdk.trace.samplers.Sampler;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+
+class SpanCountsTest {
+  private static final int PLACES = 16;
+
+  private final SpanCounts counts = new SpanCounts(PLACES);
+
+  @Test
+  void whatTheCollectorTakesIsExported() {
+    try (SdkTracerProvider spans = provider(CompletableResultCode::ofSuccess, Sampler.alwaysOn())) {
+      end(spans, 3 * PLACES);
+    }
+
+    assertCounts(3 * PLACES, 0, 0);
+  }
+
+  @Test
+  void whatTheCollectorRefusesHasFailed() {
+    try (SdkTracerProvider spans = provider(CompletableResultCode::ofFailure, Sampler.alwaysOn())) {
+      end(spans, 3 * PLACES);
+    }
+
+    assertCounts(0, 3 * PLACES, 0);
+  }
+
+  @Test
+  void whatFindsNoPlaceIsDroppedAndNothingIsUnaccountedFor() {
+    CompletableResultCode answer = new CompletableResultCode();
+    SdkTracerProvider spans = provider(() -> answer, Sampler.alwaysOn());
+    int ended = 0;
+    while (counts.getDropped() < 100) {
+      spans.get("test").spanBuilder("a").startSpan().end();
+      ended++;
+      assertTrue(counts.getQueued() <= PLACES);
+    }
+    answer.succeed();
+    assertTrue(spans.shutdown().join(10, TimeUnit.SECONDS).isSuccess());
+
+    assertCounts(ended - counts.getDropped(), 0, counts.getDropped());
+  }
+
+  @Test
+  void whatIsNotSampledTakesNoPlace() {
+    try (SdkTracerProvider spans =
+        provider(CompletableResultCode::ofSuccess, Sampler.alwaysOff())) {
+      end(spans, 3 * PLACES);
+    }
+
+    assertCounts(0, 0, 0);
+  }
+
+  @Test
+  void whatAnExporterBreaksAtHasFailed() {
+    SpanExporter breaking =
+        exporter(
+            () -> {
+              throw new IllegalStateException("broken");
+            });
+    SpanData span =
+        ((ReadableSpan)
+                SdkTracerProvider.builder().build().get("test").spanBuilder("a").startSpan())
+            .toSpanData();
+    assertTrue(counts.take());
+
+    assertThrows(IllegalStateException.class, () -> breaking.export(List.of(span)));
+
+    assertCounts(0, 1, 0);
+  }
+
+  private SdkTracerProvider provider(Supplier<CompletableResultCode> answers, Sampler sampler) {
+    BatchSpanProcessor queue =
+        BatchSpanProcessor.builder(exporter(answers))
+            .setMaxQueueSize(PLACES)
+            .setMaxExportBatchSize(PLACES / 2)
+            .build();
+    return SdkTracerProvider.builder()
+        .setSampler(sampler)
+        .addSpanProcessor(new CountedProcessor(queue, counts))
+        .build();
+  }
+
+  private SpanExporter exporter(Supplier<CompletableResultCode> answers) {
+    SpanExporter collector =
+        new SpanExporter() {
+          @Override
+          public CompletableResultCode export(Collection<SpanData> spans) {
+            return answers.get();
+          }
+
+          @Override
+          public CompletableResultCode flush() {
+            return CompletableResultCode.ofSuccess();
+          }
+
+          @Override
+          public CompletableResultCode shutdown() {
+            return CompletableResultCode.ofSuccess();
+          }
+        };
+    return new CountedExporter(collector, counts, true);
+  }
+
+  /** Ends so many spans, and gives the exporter time for each half of the places. */
+  private static void end(SdkTracerProvider spans, int count) {
+    for (int i = 1; i <= count; i++) {
+      spans.get("test").spanBuilder("a").startSpan().end();
+      if (i % (PLACES / 2) == 0) {
+        spans.forceFlush().join(10, TimeUnit.SECONDS);
+      }
+    }
+  }
+
+  private void assertCounts(long exported, long failed, long dropped) {
+    assertEquals(exported, counts.getExported());
+    assertEquals(failed, counts.getFailed());
+    assertEquals(dropped, counts.getDropped());
+    assertEquals(0, counts.getQueued());
+  }
+}
