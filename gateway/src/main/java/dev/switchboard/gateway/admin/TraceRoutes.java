@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.gateway.telemetry.Governor;
 import dev.switchboard.gateway.telemetry.TraceDetail;
 import dev.switchboard.gateway.telemetry.TraceLevels;
 import dev.switchboard.openai.ApiException;
@@ -53,6 +54,13 @@ final class TraceRoutes {
     TraceDetail ceiling = levels.ceiling();
     ObjectNode answer = json(levels.general());
     answer.set("ceiling", ceiling == null ? null : json(ceiling));
+    Governor.State governor = levels.governor();
+    if (governor != null) {
+      answer
+          .putObject("governor")
+          .put("cpu_share", governor.share())
+          .put("since_ms", governor.sinceNanos() / 1_000_000);
+    }
     ArrayNode models = answer.putArray("models");
     levels.models().forEach((model, set) -> models.add(json(model, set)));
     AdminServer.answer(context, answer);

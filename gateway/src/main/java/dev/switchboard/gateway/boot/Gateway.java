@@ -29,6 +29,7 @@ import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.FleetGauges;
 import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.telemetry.TelemetryWatch;
 import dev.switchboard.gateway.telemetry.TraceLevels;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import dev.switchboard.openai.ApiException;
@@ -122,6 +123,8 @@ final class Gateway {
     watch(fleet, house);
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
+    TelemetryWatch.start(
+        vertx, house.metrics(), house.traces(), Runtime.getRuntime().availableProcessors(), clock);
     GatewayConfig.AdminConfig admin = config.admin();
     this.adminServer =
         new AdminServer(

@@ -18,7 +18,7 @@ public enum Label {
   MODEL("model", "a served model; `other` for all that are not"),
   OBJECTIVE("objective", "`availability`, `ttft`, `tpot`"),
   OUTCOME("outcome", "how a request ended, such as `ok`, `shed`, `deadline`"),
-  PART("part", "`request` or `scrape`"),
+  PART("part", "`request`, `scrape` or `export`"),
   PHASE("phase", "a phase of a request"),
   POLICY("policy", "a routing policy"),
   RANK("rank", "0 to 15"),

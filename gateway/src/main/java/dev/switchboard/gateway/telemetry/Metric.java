@@ -417,8 +417,20 @@ public enum Metric {
       Type.COUNTER,
       "telemetry_seconds_total",
       SECONDS,
-      "time spent on recording finished requests and on scrapes",
+      "time spent on recording finished requests and on scrapes, and processor time of the agent's"
+          + " exporter",
       PART),
+  TELEMETRY_CPU(
+      Type.GAUGE,
+      "telemetry_cpu_ratio",
+      RATIO,
+      "share of all cores' time that this took in the [governor's](README.md#what-telemetry-may-take)"
+          + " last window"),
+  TELEMETRY_CEILING(
+      Type.GAUGE,
+      "telemetry_ceiling",
+      COUNT,
+      "the highest trace level that the governor allows now; 3 where it holds nothing back"),
   SPANS(
       Type.COUNTER,
       "spans_total",

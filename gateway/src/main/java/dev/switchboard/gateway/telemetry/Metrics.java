@@ -100,6 +100,9 @@ public final class Metrics {
   private final Counter telemetry = made.counter(Metric.TELEMETRY_TIME);
   private final CounterDataPoint recording = telemetry.labelValues("request");
   private final CounterDataPoint scraping = telemetry.labelValues("scrape");
+  private final CounterDataPoint exporting = telemetry.labelValues("export");
+  private final Gauge ceiling = made.gauge(Metric.TELEMETRY_CEILING);
+  private final Gauge telemetryCpu = made.gauge(Metric.TELEMETRY_CPU);
   private final Histogram scrape = made.histogram(Metric.SCRAPE);
   private final Counter scrapesShared = made.counter(Metric.SCRAPES_SHARED);
 
@@ -350,6 +353,21 @@ public final class Metrics {
   /** How long the recording of a finished request took, spans included. */
   public void recorded(long nanos) {
     recording.inc(Math.max(0, nanos) / 1e9);
+  }
+
+  /** How long the agent's exporter computed since this was told last. */
+  void exported(long nanos) {
+    exporting.inc(nanos / 1e9);
+  }
+
+  /** All that telemetry took so far, as far as it is measured. */
+  long telemetryNanos() {
+    return Math.round((recording.get() + scraping.get() + exporting.get()) * 1e9);
+  }
+
+  void governed(Governor.State state) {
+    ceiling.set(state.ceiling().level());
+    telemetryCpu.set(state.share());
   }
 
   /** Counts a request that never reached an upstream or a record, such as a malformed one. */

@@ -16,6 +16,7 @@ public final class TraceLevels {
   private volatile TelemetryConfig config;
   private volatile @Nullable TraceDetail general;
   private volatile @Nullable TraceDetail ceiling;
+  private volatile Governor.@Nullable State governor;
 
   public TraceLevels(TelemetryConfig config) {
     this.config = config;
@@ -65,6 +66,22 @@ public final class TraceLevels {
   /** Sets or, with null, takes away what nothing goes above. */
   public void ceiling(@Nullable TraceDetail most) {
     ceiling = most;
+  }
+
+  /** Takes the ceiling from the governor. */
+  void governed(Governor.State state) {
+    governor = state;
+    ceiling(state.ceiling() == TraceDetail.STEPS ? null : state.ceiling());
+  }
+
+  /** How the governor stands; null before it began. */
+  public Governor.@Nullable State governor() {
+    return governor;
+  }
+
+  /** When the governor acts. */
+  Governor.Config governing() {
+    return config.governor();
   }
 
   /** In force for a request to a model that asks for nothing. */

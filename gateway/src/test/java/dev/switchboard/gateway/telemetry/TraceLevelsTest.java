@@ -9,7 +9,8 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class TraceLevelsTest {
-  private final TraceLevels levels = new TraceLevels(new TelemetryConfig(1, List.of("lab")));
+  private final TraceLevels levels =
+      new TraceLevels(new TelemetryConfig(1, List.of("lab"), Governor.Config.DEFAULTS));
 
   @Test
   void whatAnOperatorSetStandsOverTheConfigurationAndAModelsOverAll() {
@@ -39,7 +40,7 @@ class TraceLevelsTest {
   void aReloadChangesWhatNobodySet() {
     levels.model("m", TraceDetail.STEPS);
 
-    levels.reconfigure(new TelemetryConfig(0, List.of()));
+    levels.reconfigure(new TelemetryConfig(0, List.of(), Governor.Config.DEFAULTS));
 
     assertEquals(TraceDetail.OFF, levels.of("other"));
     assertEquals(TraceDetail.STEPS, levels.of("m"));

@@ -1,0 +1,53 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.bench.MetricsText;
+import org.junit.jupiter.api.Test;
+
+/** Telemetry that takes more of the machine than it may is held back, and let go again. */
+class GovernorIT {
+  private static final String LEVELS = "/admin/v1/trace-levels";
+
+  @Test
+  void theCeilingFollowsWhatTelemetryTakesAndWhatItMay() throws Exception {
+    try (FakeUpstream upstream = new FakeUpstream();
+        InProcessGateway gateway = InProcessGateway.before(governed("0.000001"), upstream)) {
+      assertEquals(3, ceiling(gateway));
+
+      // The scrapes by which this is seen are what takes too much.
+      InProcessGateway.await(() -> ceiling(gateway) == 1);
+
+      JsonNode held = gateway.adminJson(LEVELS);
+      assertEquals(1, held.at("/ceiling/level").asInt());
+      assertTrue(held.at("/governor/cpu_share").asDouble() > 0, held::toString);
+      assertTrue(held.at("/governor/since_ms").asLong() > 0, held::toString);
+      assertTrue(metrics(gateway).sum("switchboard_telemetry_cpu_ratio") > 0);
+
+      gateway.rewrite(governed("100"));
+      gateway.adminPost("/admin/v1/config/reload", "application/json");
+      InProcessGateway.await(() -> ceiling(gateway) == 3);
+      assertTrue(gateway.adminJson(LEVELS).path("ceiling").isNull());
+    }
+  }
+
+  private static String governed(String percent) {
+    return "telemetry: {governor: {cpu-percent: "
+        + percent
+        + ", window-ms: 100, calm-windows: 2}}\n";
+  }
+
+  private static int ceiling(InProcessGateway gateway) {
+    return (int) metrics(gateway).sum("switchboard_telemetry_ceiling");
+  }
+
+  private static MetricsText metrics(InProcessGateway gateway) {
+    try {
+      return new MetricsText(gateway.get(gateway.admin("/metrics")).body());
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}

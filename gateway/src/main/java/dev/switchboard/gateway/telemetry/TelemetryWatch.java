@@ -1,0 +1,74 @@
+package dev.switchboard.gateway.telemetry;
+
+import dev.switchboard.gateway.flight.NanoClock;
+import io.vertx.core.Vertx;
+import java.util.Locale;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Measures window by window what telemetry takes of the machine, and has the {@link Governor} say
+ * how much traces may tell. Recording and scrapes are timed by the wall, so that a busy machine
+ * makes them look dearer than they are; of the agent's threads the processor time is known. What
+ * the agent does on the event loops is in neither. On a worker thread, one window at a time.
+ */
+public final class TelemetryWatch {
+  private static final Logger LOG = LoggerFactory.getLogger(TelemetryWatch.class);
+
+  private final Metrics metrics;
+  private final TraceLevels levels;
+  private final NanoClock clock;
+  private final ExporterThreads exporter = new ExporterThreads();
+  private final Governor governor;
+  private long exporterNanos;
+
+  private TelemetryWatch(Metrics metrics, TraceLevels levels, int cores, NanoClock clock) {
+    this.metrics = metrics;
+    this.levels = levels;
+    this.clock = clock;
+    this.governor = new Governor(cores, clock.epochNanos(), metrics.telemetryNanos());
+    tell(governor.state());
+  }
+
+  /**
+   * Watches until the gateway ends.
+   *
+   * @param levels get the ceiling, and know the governor's configuration
+   * @param cores whose time is shared
+   */
+  public static void start(
+      Vertx vertx, Metrics metrics, TraceLevels levels, int cores, NanoClock clock) {
+    new TelemetryWatch(metrics, levels, cores, clock).next(vertx);
+  }
+
+  private void next(Vertx vertx) {
+    vertx.setTimer(
+        levels.governing().windowMs(),
+        timer -> vertx.executeBlocking(this::look, false).onComplete(looked -> next(vertx)));
+  }
+
+  private Governor.State look() {
+    long total = exporter.cpuNanos();
+    metrics.exported(total - exporterNanos);
+    exporterNanos = total;
+    Governor.State before = governor.state();
+    Governor.State after =
+        governor.look(levels.governing(), clock.epochNanos(), metrics.telemetryNanos());
+    if (after.ceiling() != before.ceiling()) {
+      boolean down = after.ceiling().compareTo(before.ceiling()) < 0;
+      LOG.atLevel(down ? org.slf4j.event.Level.WARN : org.slf4j.event.Level.INFO)
+          .log(
+              "trace_ceiling level={} before={} cpu_percent={}",
+              after.ceiling().level(),
+              before.ceiling().level(),
+              String.format(Locale.ROOT, "%.2f", after.share() * 100));
+    }
+    tell(after);
+    return after;
+  }
+
+  private void tell(Governor.State state) {
+    levels.governed(state);
+    metrics.governed(state);
+  }
+}
