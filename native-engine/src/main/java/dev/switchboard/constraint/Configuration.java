@@ -53,9 +53,10 @@ final class Configuration {
 
   /**
    * @param symbols of so many, all may follow
+   * @param ends whether of more none may, nor end the rule
    * @param reach the deepest nesting that was looked at to find out
    */
-  record Survival(int symbols, int reach) {}
+  record Survival(int symbols, boolean ends, int reach) {}
 
   /** Nothing can follow and the answer may not end. */
   boolean isDead() {

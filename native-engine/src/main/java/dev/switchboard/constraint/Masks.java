@@ -184,26 +184,50 @@ final class Masks {
         reach = Math.max(reach, next.reach);
         endedAt = next.returned ? Math.min(endedAt, depth) : endedAt;
         path[depth + 1] = next;
-        boolean all = goesOnWhatever(node, next);
-        add(trie, trie.firstToken(node), all ? trie.endBelow(node) : trie.endToken(node));
-        node = all ? trie.after(node) : node + 1;
+        boolean whole = takeBelow(node, next, endedAt > depth);
+        add(trie, trie.firstToken(node), trie.endToken(node));
+        node = whole ? trie.after(node) : node + 1;
       }
       TokenSet allowed = inner.intern(TokenSet.of(found));
       return new StateMask(allowed, undecided.isEmpty() ? null : undecided.build(), reach);
     }
 
-    /** Whether everything below the node is text that may follow without ending the rule. */
-    private boolean goesOnWhatever(int node, Configuration next) {
-      int height = plain.height(node);
-      if (!plain.isPlainBelow(node) || trie.depth(node) + height >= Automaton.ALIKE_SYMBOLS) {
+    /**
+     * Takes what is below the node at once, where it is plain text of which all may follow without
+     * ending the rule, or all that is short and nothing longer.
+     *
+     * @param open whether the rule has not ended on the way to the node
+     */
+    private boolean takeBelow(int node, Configuration next, boolean open) {
+      if (!plain.isPlainBelow(node)) {
         return false;
       }
       Configuration.Survival survives = survival.of(next, plain.place(node), plain.kind(node));
-      if (survives.symbols() < height) {
+      int height = Math.min(plain.height(node), survives.symbols() + 1);
+      boolean all = survives.symbols() >= plain.height(node);
+      boolean known = trie.depth(node) + height < Automaton.ALIKE_SYMBOLS;
+      if (!known || !(all || (open && survives.ends()))) {
         return false;
       }
       reach = Math.max(reach, survives.reach());
+      if (all) {
+        add(trie, trie.endToken(node), trie.endBelow(node));
+      } else {
+        addShort(node, survives.symbols());
+      }
       return true;
+    }
+
+    /** Adds what is at most so many symbols below the node. */
+    private void addShort(int node, int symbols) {
+      int deepest = trie.depth(node) + symbols;
+      for (int below = node + 1; below < trie.after(node); ) {
+        boolean near = trie.depth(below) <= deepest;
+        if (near) {
+          add(trie, trie.firstToken(below), trie.endToken(below));
+        }
+        below = near ? below + 1 : trie.after(below);
+      }
     }
 
     /** Takes over a node with everything below it, and the way to it where that is not there. */

@@ -2,9 +2,8 @@ package dev.switchboard.constraint;
 
 import dev.switchboard.constraint.Configuration.Survival;
 import dev.switchboard.tokenizer.IntList;
-import java.util.ArrayList;
 import java.util.HashSet;
-import java.util.List;
+import java.util.LinkedHashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -68,30 +67,63 @@ final class PlainSurvival {
   }
 
   private Survival find(Configuration from, int place, int kind) {
-    Set<At> reached = new HashSet<>();
-    List<At> now = List.of(new At(from, place));
-    int reach = from.reach;
-    int symbols = 0;
-    for (; symbols < Automaton.ALIKE_SYMBOLS && reached.size() < MOST_REACHED; symbols++) {
-      List<At> then = new ArrayList<>();
+    Search search = new Search(from, place, kind);
+    while (search.symbols < Automaton.ALIKE_SYMBOLS && search.reached.size() < MOST_REACHED) {
+      search.step();
+      if (search.someDie) {
+        boolean ends = !search.someLive && !search.someReturn && !search.goesRound;
+        return new Survival(search.symbols, ends, search.reach);
+      }
+      if (search.now.isEmpty()) {
+        // Nothing new: it goes round.
+        return new Survival(Automaton.ALIKE_SYMBOLS, false, search.reach);
+      }
+      search.symbols++;
+    }
+    return new Survival(search.symbols, false, search.reach);
+  }
+
+  /** All that text of one kind reaches, one symbol further each step. */
+  private final class Search {
+    private final int kind;
+    private final Set<At> reached = new HashSet<>();
+    private Set<At> now;
+    private int symbols;
+    private int reach;
+    private boolean someDie;
+    private boolean someLive;
+    private boolean someReturn;
+    private boolean goesRound;
+
+    Search(Configuration from, int place, int kind) {
+      this.kind = kind;
+      now = Set.of(new At(from, place));
+      reach = from.reach;
+    }
+
+    void step() {
+      someLive = false;
+      Set<At> then = new LinkedHashSet<>();
       for (At at : now) {
         for (int symbol : moves[index(at.place, kind)]) {
           Configuration next = configurations.next(at.configuration, symbol);
+          someReturn |= next.returned;
           if (next.states.length == 0) {
-            return new Survival(symbols, reach);
+            someDie = true;
+            continue;
           }
           reach = Math.max(reach, next.reach);
           At after = new At(next, PlainText.next(at.place, symbol));
+          someLive = true;
           if (reached.add(after)) {
             then.add(after);
+          } else {
+            // What goes on from there is not looked at again.
+            goesRound |= !then.contains(after);
           }
         }
       }
-      if (then.isEmpty()) {
-        return new Survival(Automaton.ALIKE_SYMBOLS, reach);
-      }
       now = then;
     }
-    return new Survival(symbols, reach);
   }
 }

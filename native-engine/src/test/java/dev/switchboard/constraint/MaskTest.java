@@ -75,6 +75,9 @@ class MaskTest {
         "{\"type\":\"string\",\"minLength\":70,\"maxLength\":75}",
         "{\"type\":\"string\",\"pattern\":\"^[a-z ]{0,50}[A-Z0-9]*$\"}",
         "{\"type\":\"string\",\"pattern\":\"^([a-zé日]+[ ,.]){1,50}$\"}",
+        "{\"type\":\"string\",\"pattern\":\"^(a{3}|b{1,4}[xyz]+)c{0,5}$\"}",
+        "{\"type\":\"string\",\"pattern\":\"^[a-z]{1,6}(-[a-z]{1,6})?$\"}",
+        "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":5}}",
         "{\"type\":\"string\",\"format\":\"email\"}",
         "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"string\",\"maxLength\":40}}"
       })
