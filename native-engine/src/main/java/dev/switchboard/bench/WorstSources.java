@@ -18,6 +18,7 @@ final class WorstSources {
     Map<String, ConstraintSource> sources = new LinkedHashMap<>();
     expressions(sources);
     schemas(sources);
+    choices(sources);
     sources.put("rules that may be empty", new Grammar(emptyRules()));
     sources.put(
         "4000 rules",
@@ -73,6 +74,26 @@ final class WorstSources {
             "{\"anyOf\":["
                 + join(",", 2000, i -> "{\"properties\":{\"k\":{\"const\":" + i + "}}}")
                 + "]}"));
+  }
+
+  private static void choices(Map<String, ConstraintSource> sources) {
+    sources.put("multipleOf 9973", new JsonSchema("{\"multipleOf\":9973}"));
+    sources.put("multipleOf 397", new JsonSchema("{\"multipleOf\":397,\"minimum\":-1e17}"));
+    sources.put(
+        "oneOf of steps",
+        new JsonSchema(
+            "{\"type\":\"number\",\"oneOf\":["
+                + join(",", 12, i -> "{\"multipleOf\":" + (7 + i) + ",\"maximum\":" + 37 * i + "}")
+                + "]}"));
+    sources.put(
+        "oneOf of patterns",
+        new JsonSchema(
+            "{\"type\":\"string\",\"oneOf\":[{\"pattern\":\"a.{9}$\"},{\"pattern\":\"(b|c).*d.{4}\"},"
+                + "{\"maxLength\":200}]}"));
+    sources.put(
+        "oneOf, 300 required",
+        new JsonSchema(
+            "{\"oneOf\":[" + join(",", 300, i -> "{\"required\":[\"p" + i + "\"]}") + "]}"));
   }
 
   /** Each derives the empty text through two of the next. */

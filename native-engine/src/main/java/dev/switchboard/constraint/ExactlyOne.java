@@ -234,6 +234,7 @@ final class ExactlyOne {
    * Forbids one branch a name that another requires; false where all that it has is the other's.
    */
   private boolean without(Branch yours, Branch mine, ObjectNode alone) {
+    budget.steps(48);
     Set<String> needed = keywords(yours).names("required");
     needed.removeAll(keywords(mine).names("required"));
     if (!needed.isEmpty()) {

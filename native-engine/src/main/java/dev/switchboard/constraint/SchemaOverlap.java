@@ -28,7 +28,7 @@ final class SchemaOverlap {
   }
 
   private boolean excludes(JsonNode left, JsonNode right, int depth) {
-    budget.steps(16);
+    budget.steps(48);
     if (isFalse(left) || isFalse(right)) {
       return true;
     }
