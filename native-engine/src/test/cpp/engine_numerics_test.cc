@@ -385,6 +385,12 @@ ModelSpec llama_with_window() {
   return spec;
 }
 
+ModelSpec phi3_with_window() {
+  ModelSpec spec = spec_of(SB_ARCH_PHI3);
+  spec.window = 12;
+  return spec;
+}
+
 ModelSpec encoder(sb_arch arch, sb_pooling pooling) {
   ModelSpec spec = spec_of(arch);
   spec.n_kv_heads = 4;
@@ -396,7 +402,8 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryArchitecture,
                          ::testing::Values(spec_of(SB_ARCH_LLAMA), spec_of(SB_ARCH_QWEN2),
                                            spec_of(SB_ARCH_QWEN3), odd_qwen3(),
                                            llama_with_rope_freqs(), gemma2(), gemma3(),
-                                           spec_of(SB_ARCH_PHI3), llama_with_window()));
+                                           spec_of(SB_ARCH_PHI3), phi3_with_window(),
+                                           llama_with_window()));
 
 class EveryEncoder : public ::testing::TestWithParam<ModelSpec> {
  protected:
