@@ -41,6 +41,7 @@ class DashboardsIT {
           "switchboard_hedges_total", "no class is hedged unless it is configured",
           "switchboard_connections_refused_total", "there are few clients",
           "switchboard_worker_restarts_total", "no worker dies",
+          "switchboard_rank_blame_", "no rank is slow",
           "switchboard_routing_failures_total", "no policy breaks");
 
   @TempDir private static @Nullable Path folder;

@@ -16,8 +16,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -31,6 +33,7 @@ final class GatewayProcess implements AutoCloseable {
 
   private final Process process;
   private final BlockingQueue<JsonNode> events = new LinkedBlockingQueue<>();
+  private final Queue<String> printed = new ConcurrentLinkedQueue<>();
   private final HttpClient client = HttpClient.newHttpClient();
   private @Nullable JsonNode ready;
 
@@ -67,6 +70,21 @@ final class GatewayProcess implements AutoCloseable {
 
   static GatewayProcess start(int warmUpRequests, List<String> javaOptions, String... arguments)
       throws IOException {
+    return start(warmUpRequests, ProcessBuilder.Redirect.INHERIT, javaOptions, arguments);
+  }
+
+  /** Starts it with its log in a file. */
+  static GatewayProcess startLogging(Path log, List<String> javaOptions, String... arguments)
+      throws IOException {
+    return start(0, ProcessBuilder.Redirect.to(log.toFile()), javaOptions, arguments);
+  }
+
+  private static GatewayProcess start(
+      int warmUpRequests,
+      ProcessBuilder.Redirect log,
+      List<String> javaOptions,
+      String... arguments)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m", "-Dswitchboard.home=" + home()));
@@ -77,7 +95,7 @@ final class GatewayProcess implements AutoCloseable {
     command.addAll(List.of("--port", "0", "--admin-port", "0"));
     command.addAll(warming(warmUpRequests, arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
-    builder.redirectError(ProcessBuilder.Redirect.INHERIT);
+    builder.redirectError(log);
     builder.environment().keySet().removeIf(name -> name.startsWith("OTEL_"));
     return new GatewayProcess(builder.start());
   }
@@ -143,6 +161,7 @@ final class GatewayProcess implements AutoCloseable {
         new BufferedReader(
             new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
       for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        printed.add(line);
         events.add(JSON.readTree(line));
       }
     } catch (IOException e) {
@@ -151,6 +170,11 @@ final class GatewayProcess implements AutoCloseable {
         throw new AssertionError(e);
       }
     }
+  }
+
+  /** Its standard output so far. */
+  String printed() {
+    return String.join("\n", printed);
   }
 
   HttpClient client() {

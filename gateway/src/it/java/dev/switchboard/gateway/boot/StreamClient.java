@@ -28,15 +28,15 @@ final class StreamClient {
     thread = Thread.ofVirtual().start(() -> read(reader));
   }
 
-  static StreamClient open(GatewayProcess gateway, String path, String body) throws Exception {
+  static StreamClient open(GatewayProcess gateway, String path, String body, String... headers)
+      throws Exception {
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(gateway.api(path)).POST(HttpRequest.BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      request.headers(headers);
+    }
     return new StreamClient(
-        gateway
-            .client()
-            .send(
-                HttpRequest.newBuilder(gateway.api(path))
-                    .POST(HttpRequest.BodyPublishers.ofString(body))
-                    .build(),
-                HttpResponse.BodyHandlers.ofInputStream()));
+        gateway.client().send(request.build(), HttpResponse.BodyHandlers.ofInputStream()));
   }
 
   private void read(BufferedReader reader) {

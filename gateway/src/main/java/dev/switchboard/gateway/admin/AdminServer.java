@@ -119,7 +119,7 @@ public final class AdminServer extends VerticleBase {
     AdminRouter admin = new AdminRouter(router, store, epochMs);
     admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
-    ReplicaRoutes.add(admin, house.fleet(), house.clock());
+    ReplicaRoutes.add(admin, house.fleet(), house.metrics().blame(), house.clock());
     admin.read("/admin/v1/models", this::models);
     admin.read("/admin/v1/requests", this::requests);
     admin.read("/admin/v1/requests/:id", flight(FlightJson::summary));

@@ -8,9 +8,11 @@ import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
+import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.fleet.RollingRestart;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.gateway.telemetry.RankBlame;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
@@ -28,10 +30,12 @@ final class ReplicaRoutes {
   private static final byte[] NOTHING = "{}".getBytes(StandardCharsets.US_ASCII);
 
   private final Fleet fleet;
+  private final RankBlame blame;
   private final NanoClock clock;
 
-  private ReplicaRoutes(Fleet fleet, NanoClock clock) {
+  private ReplicaRoutes(Fleet fleet, RankBlame blame, NanoClock clock) {
     this.fleet = fleet;
+    this.blame = blame;
     this.clock = clock;
   }
 
@@ -47,8 +51,8 @@ final class ReplicaRoutes {
   /** An action that needs nothing more. */
   record Plainly() {}
 
-  static void add(AdminRouter router, Fleet fleet, NanoClock clock) {
-    ReplicaRoutes routes = new ReplicaRoutes(fleet, clock);
+  static void add(AdminRouter router, Fleet fleet, RankBlame blame, NanoClock clock) {
+    ReplicaRoutes routes = new ReplicaRoutes(fleet, blame, clock);
     router.read(BASE, routes::replicas);
     router.read(BASE + "/restart", routes::rollingRestart);
     router.change(HttpMethod.POST, BASE + "/restart", Role.OPERATOR, routes::restartAll);
@@ -197,7 +201,36 @@ final class ReplicaRoutes {
     Drain drain = replica.drain();
     json.set("drain", drain == null ? null : DrainJson.report(report(replica, drain)));
     json.set("report", report(replica.report()));
+    json.set("blame", blame(replica));
     return json;
+  }
+
+  /** What its ranks did to requests. */
+  private ArrayNode blame(Replica replica) {
+    ArrayNode array = JsonNodeFactory.instance.arrayNode();
+    for (RankBlame.Harm harm : blame.of(replica.id())) {
+      array
+          .addObject()
+          .put("stage", harm.stage())
+          .put("rank", harm.rank())
+          .put("requests", harm.requests())
+          .put("sloMinutes", harm.sloMinutes());
+    }
+    return array;
+  }
+
+  private static ArrayNode stragglers(ReplicaReport report) {
+    ArrayNode array = JsonNodeFactory.instance.arrayNode();
+    for (RankReport rank : report.rankReports()) {
+      if (rank.straggler()) {
+        array
+            .addObject()
+            .put("stage", rank.stage())
+            .put("rank", rank.rank())
+            .put("score", rank.score());
+      }
+    }
+    return array;
   }
 
   private Drain.Report report(Replica replica, Drain drain) {
@@ -208,9 +241,8 @@ final class ReplicaRoutes {
     if (report.atNanos() == 0) {
       return null;
     }
-    return JsonNodeFactory.instance
-        .objectNode()
-        .put("ageMs", (clock.epochNanos() - report.atNanos()) / 1_000_000)
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("ageMs", (clock.epochNanos() - report.atNanos()) / 1_000_000)
         .put("running", report.running())
         .put("waiting", report.waiting())
         .put("waitingTokens", report.waitingTokens())
@@ -222,5 +254,7 @@ final class ReplicaRoutes {
         .put("prefixHitTokens", report.prefixHitTokens())
         .put("stages", report.stages())
         .put("ranks", report.ranks());
+    json.set("stragglers", stragglers(report));
+    return json;
   }
 }

@@ -26,7 +26,8 @@ final class TenantRoutes {
       @Nullable Long tokensPerMinute,
       @Nullable Integer maxConcurrency,
       @Nullable Long tokensPerDay,
-      @Nullable Long tokensPerMonth) {
+      @Nullable Long tokensPerMonth,
+      @Nullable Integer traceContentBytes) {
     Tenant named(String name) {
       try {
         return new Tenant(
@@ -36,7 +37,8 @@ final class TenantRoutes {
             or(tokensPerMinute),
             maxConcurrency == null ? 0 : maxConcurrency,
             or(tokensPerDay),
-            or(tokensPerMonth));
+            or(tokensPerMonth),
+            traceContentBytes == null ? 0 : traceContentBytes);
       } catch (IllegalArgumentException e) {
         throw JsonInput.refused(e);
       }
@@ -87,6 +89,7 @@ final class TenantRoutes {
         .put("tokens_per_minute", tenant.tokensPerMinute())
         .put("max_concurrency", tenant.maxConcurrency())
         .put("tokens_per_day", tenant.tokensPerDay())
-        .put("tokens_per_month", tenant.tokensPerMonth());
+        .put("tokens_per_month", tenant.tokensPerMonth())
+        .put("trace_content_bytes", tenant.traceContentBytes());
   }
 }

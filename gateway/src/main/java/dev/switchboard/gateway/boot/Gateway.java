@@ -29,12 +29,14 @@ import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.FleetGauges;
 import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.telemetry.StepSpans;
 import dev.switchboard.gateway.telemetry.TelemetryWatch;
 import dev.switchboard.gateway.telemetry.TraceLevels;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import dev.switchboard.openai.ApiException;
 import io.opentelemetry.api.GlobalOpenTelemetry;
 import io.opentelemetry.api.OpenTelemetry;
+import io.opentelemetry.api.trace.Tracer;
 import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -64,6 +66,7 @@ final class Gateway {
   private static final int START_SECONDS = 30;
   private static final int POLL_MS = 20;
   private static final int TICK_MS = 10;
+  private static final int STEPS_MS = 500;
   private static final int SALT_KEY_BYTES = 32;
 
   private final GatewayConfig config;
@@ -148,6 +151,7 @@ final class Gateway {
     prober.start();
     awaitStore();
     vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
+    vertx.setPeriodic(STEPS_MS, tick -> house.steps().flush(clock.epochNanos()));
     listen();
   }
 
@@ -208,6 +212,7 @@ final class Gateway {
     OpenTelemetry telemetry = GlobalOpenTelemetry.get();
     boolean agent = !telemetry.getPropagators().getTextMapPropagator().fields().isEmpty();
     Metrics metrics = new Metrics(fleet::serves, Version.text(), agent);
+    Tracer tracer = telemetry.getTracer("dev.switchboard.gateway");
     return new Gatehouse(
         config.http(),
         config.deadlines(),
@@ -227,7 +232,8 @@ final class Gateway {
         usage,
         shared(metrics),
         new TraceLevels(config.telemetry()),
-        telemetry.getTracer("dev.switchboard.gateway"),
+        new StepSpans(tracer),
+        tracer,
         telemetry.getPropagators().getTextMapPropagator());
   }
 

@@ -200,6 +200,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     stored = snapshot;
     house.keys().stored(snapshot.keys());
     house.usage().quotas().tenants(snapshot.tenants());
+    house.traces().tenants(snapshot.tenants());
     rebuild(router(config));
   }
 

@@ -2,11 +2,7 @@ package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.upstream.Tls;
-import io.opentelemetry.api.trace.Span;
-import io.opentelemetry.api.trace.SpanContext;
-import io.opentelemetry.api.trace.TraceFlags;
-import io.opentelemetry.api.trace.TraceState;
-import io.opentelemetry.context.Context;
+import dev.switchboard.gateway.upstream.UpstreamClient;
 import io.opentelemetry.context.Scope;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -21,17 +17,6 @@ import java.util.function.BiConsumer;
 
 /** Asks replicas over HTTP what the {@link Vigil} wants to know. Runs on one event loop. */
 public final class Prober {
-  /** A parent that is not sampled: the agent's client span of a probe is of no use to anybody. */
-  private static final Context UNTRACED =
-      Context.root()
-          .with(
-              Span.wrap(
-                  SpanContext.create(
-                      "00000000000000000000000000000001",
-                      "0000000000000001",
-                      TraceFlags.getDefault(),
-                      TraceState.getDefault())));
-
   private final WorkersConfig config;
   private final NanoClock clock;
   private final BiConsumer<Replica, ReplicaReport> reports;
@@ -131,7 +116,7 @@ public final class Prober {
     if (authorization != null) {
       options.putHeader("Authorization", authorization);
     }
-    try (Scope _ = UNTRACED.makeCurrent()) {
+    try (Scope _ = UpstreamClient.UNTRACED.makeCurrent()) {
       return client
           .request(options)
           .compose(HttpClientRequest::send)

@@ -139,6 +139,11 @@ public final class FlightRecorder {
     return List.copyOf(all.subList(0, Math.min(limit, all.size())));
   }
 
+  /** Whether it took so long that it is of interest. */
+  public synchronized boolean slow(FlightRecord record) {
+    return record.wallNanos() >= limits.slowMs * 1_000_000;
+  }
+
   synchronized int size() {
     return recent.records.size() + kept.records.size();
   }
@@ -149,9 +154,7 @@ public final class FlightRecorder {
   }
 
   private boolean interesting(FlightRecord record) {
-    return record.outcome().serverSide()
-        || record.moves() > 0
-        || record.wallNanos() >= limits.slowMs * 1_000_000;
+    return record.outcome().serverSide() || record.moves() > 0 || slow(record);
   }
 
   private static final class Ring {

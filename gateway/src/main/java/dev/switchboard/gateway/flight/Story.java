@@ -98,6 +98,12 @@ public record Story(
     public Engine {
       timelines = List.copyOf(timelines);
     }
+
+    /** Of one attempt, sent at {@code from} and over at {@code to}. */
+    public static Engine of(
+        List<RequestTimeline> timelines, EngineStamps stamps, long from, long to) {
+      return ClockOffset.align(timelines, stamps, from, to);
+    }
   }
 
   public Story {
@@ -174,7 +180,7 @@ public record Story(
         cut(Phase.UPSTREAM_REST, to);
         return null;
       }
-      Engine engine = ClockOffset.align(record.timelines(), record.engineStamps(), from, to);
+      Engine engine = Engine.of(record.timelines(), record.engineStamps(), from, to);
       engineCuts(last(engine.timelines()));
       return engine;
     }
@@ -194,7 +200,7 @@ public record Story(
         cut(Phase.UPSTREAM_REST, to);
         return null;
       }
-      Engine engine = ClockOffset.align(record.timelines(), record.engineStamps(), started, to);
+      Engine engine = Engine.of(record.timelines(), record.engineStamps(), started, to);
       RequestTimeline told = last(engine.timelines());
       lanes(told.decode(), told.finishedNanos(), DECODE, Phase.DECODE_WAIT);
       return engine;

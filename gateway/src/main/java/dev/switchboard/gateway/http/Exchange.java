@@ -9,6 +9,7 @@ import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
@@ -29,10 +30,13 @@ import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.stream.AnswerReader;
+import dev.switchboard.gateway.stream.AnswerText;
 import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.stream.Replay;
 import dev.switchboard.gateway.stream.WholeAnswer;
+import dev.switchboard.gateway.telemetry.KeptFor;
 import dev.switchboard.gateway.telemetry.RequestTrace;
+import dev.switchboard.gateway.telemetry.Stragglers;
 import dev.switchboard.gateway.telemetry.TraceDetail;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
@@ -56,6 +60,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
@@ -150,6 +155,9 @@ final class Exchange {
 
   /** While the stream is between two replicas. */
   private @Nullable Move move;
+
+  /** What the answer says, for a trace that may tell it; else null. */
+  private @Nullable AnswerText said;
 
   /** The bytes of the last whole answer. */
   private AnswerMemory.@Nullable Share held;
@@ -275,10 +283,21 @@ final class Exchange {
     Router.Plan made = house.router().plan(parsed.model(), session == null ? flight.id() : session);
     plan = made;
     flight.model(made.models().getFirst());
-    trace.detail(house.traces().of(flight.model(), caller.tenant(), traceAsked));
+    traced();
     spans = parsed.spans();
     affinity =
         new Affinity.Key(parsed.promptChain(), PromptBlocks.BLOCK_TOKENS, caller.tenant(), session);
+  }
+
+  /** In how much detail, now that its model is known. */
+  private void traced() {
+    TraceDetail asked = traceAsked;
+    trace.detail(house.traces().of(flight.model(), caller.tenant(), asked));
+    int bytes = endpoint.generates() ? house.traces().contentBytes(caller.tenant()) : 0;
+    said = bytes > 0 ? new AnswerText(bytes) : null;
+    if (asked != null && house.traces().mayRaise(caller.tenant())) {
+      trace.keepFor(KeptFor.ASKED);
+    }
   }
 
   private void enter(long now) {
@@ -613,6 +632,8 @@ final class Exchange {
           .onSuccess(answer -> answered(current, answer))
           .onFailure(cause -> attemptBroke(current, "no answer: " + cause.getMessage()));
     }
+    // The agent puts its own span there.
+    trace.sent(traced, opened.headers().get("traceparent"));
   }
 
   /** The body as it came, but for the model's name where the replica knows it by another one. */
@@ -749,6 +770,7 @@ final class Exchange {
       return HedgeResult.NO_REPLICA;
     }
     rival = begun;
+    trace.keepFor(KeptFor.HEDGED);
     work(begun, second);
     open(begun);
     return null;
@@ -988,6 +1010,9 @@ final class Exchange {
     current.end(error != null, departure(result));
     long now = flight.now();
     String id = current.replica().id();
+    if (current.replica().state() == ReplicaState.DRAINING) {
+      trace.keepFor(KeptFor.DRAINED);
+    }
     house.metrics().replicaInFlight(id).dec();
     house.metrics().attempt(id, result);
     judge(current.replica(), error == null ? "an error status" : error, result, now);
@@ -1110,6 +1135,7 @@ final class Exchange {
               }
             });
     current.streams(created);
+    created.noting(said);
     created.start(answer);
   }
 
@@ -1181,6 +1207,7 @@ final class Exchange {
       return;
     }
     if (status < 300 && endpoint.generates()) {
+      noted(forwarded);
       learnWhole(current);
       flight.content();
     }
@@ -1193,6 +1220,12 @@ final class Exchange {
         null, shed ? AttemptResult.SHED : failed ? AttemptResult.FAILED : AttemptResult.SERVED);
     AnswerHead.whole(response, answer, current.replica().id(), flight);
     end(PieceWriter.write(response, forwarded, deadline::flushing), Outcome.ofStatus(status), null);
+  }
+
+  private void noted(Buffer answer) {
+    if (said != null) {
+      said.whole(answer);
+    }
   }
 
   private static void pauseLearning(Attempt current) {
@@ -1393,7 +1426,7 @@ final class Exchange {
     house.recorder().add(record);
     house.metrics().finished(record, story, slo, trace.exemplar());
     count(record);
-    trace.finish(record, story);
+    tell(record, story);
     house.metrics().recorded(house.clock().epochNanos() - begun);
     LOG.atLevel(outcome == Outcome.OK ? Level.DEBUG : Level.INFO)
         .log(
@@ -1404,6 +1437,46 @@ final class Exchange {
             status,
             record.replica(),
             record.wallNanos() / 1_000_000);
+  }
+
+  /**
+   * Charges slow ranks with it, and makes its spans: now, or when the workers have said what their
+   * answers did not.
+   */
+  private void tell(FlightRecord record, Story story) {
+    long now = house.clock().epochNanos();
+    Stragglers stragglers = Stragglers.of(record, house.fleet()::find);
+    house.metrics().blamed(record, slo, stragglers);
+    RequestTrace.Telling telling =
+        trace.judge(
+            record, slo, house.recorder().slow(record), house.traces(), house.metrics(), now);
+    Future<Map<Integer, Story.Engine>> engines =
+        telling.full() && telling.ranks()
+            ? new EngineDetail(vertx, client, house.fleet()).of(record, story)
+            : Future.succeededFuture(Map.of());
+    content(telling)
+        .compose(
+            content ->
+                engines.map(
+                    found ->
+                        new RequestTrace.Afterwards(
+                            found, stragglers, house.steps(), content.orElse(null))))
+        .onSuccess(known -> trace.finish(record, story, telling, known));
+  }
+
+  /** What was said, where the tenant's traces tell it. */
+  private Future<Optional<RequestTrace.Content>> content(RequestTrace.Telling telling) {
+    AnswerText answer = said;
+    if (answer == null || telling.nothing()) {
+      return Future.succeededFuture(Optional.empty());
+    }
+    byte[] asked = body.getBytes();
+    int most = house.traces().contentBytes(caller.tenant());
+    return work(
+        asked.length,
+        () ->
+            Optional.of(
+                new RequestTrace.Content(AnswerText.ofRequest(asked, most), answer.messages())));
   }
 
   private void count(FlightRecord record) {

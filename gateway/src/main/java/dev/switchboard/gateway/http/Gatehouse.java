@@ -11,6 +11,7 @@ import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.telemetry.StepSpans;
 import dev.switchboard.gateway.telemetry.TraceLevels;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import io.opentelemetry.api.trace.Tracer;
@@ -42,6 +43,7 @@ public record Gatehouse(
     UsageMeter usage,
     SharedLimits shared,
     TraceLevels traces,
+    StepSpans steps,
     Tracer tracer,
     TextMapPropagator propagator) {
 
@@ -66,6 +68,7 @@ public record Gatehouse(
         usage,
         shared,
         traces,
+        steps,
         tracer,
         propagator);
   }

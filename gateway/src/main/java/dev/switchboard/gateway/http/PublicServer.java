@@ -264,7 +264,10 @@ public final class PublicServer extends VerticleBase {
         new RequestTrace(
             house.tracer(),
             traceContext(request),
-            () -> house.metrics().chooseExemplar(house.clock().epochNanos()));
+            () -> house.propagator().extract(Context.root(), request, HEADERS),
+            "POST " + endpoint.path(),
+            house.traces(),
+            house.clock().epochNanos());
     Consumer<Boolean> begin =
         counted ->
             new Exchange(

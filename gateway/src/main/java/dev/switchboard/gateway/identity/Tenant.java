@@ -9,6 +9,8 @@ package dev.switchboard.gateway.identity;
  * @param maxConcurrency requests at once
  * @param tokensPerDay read and generated within a day of UTC
  * @param tokensPerMonth read and generated within a calendar month of UTC
+ * @param traceContentBytes of a request's text, and of its answer's, that a trace may tell; 0 for
+ *     none
  */
 public record Tenant(
     String name,
@@ -17,8 +19,10 @@ public record Tenant(
     long tokensPerMinute,
     int maxConcurrency,
     long tokensPerDay,
-    long tokensPerMonth) {
+    long tokensPerMonth,
+    int traceContentBytes) {
   private static final long MOST = 1_000_000_000_000L;
+  private static final int MOST_CONTENT_BYTES = 65_536;
   private static final long MOST_PER_MINUTE = 1_000_000_000L;
 
   public Tenant {
@@ -31,11 +35,12 @@ public record Tenant(
     range("max_concurrency", maxConcurrency, 1_000_000);
     range("tokens_per_day", tokensPerDay, MOST);
     range("tokens_per_month", tokensPerMonth, MOST);
+    range("trace_content_bytes", traceContentBytes, MOST_CONTENT_BYTES);
   }
 
   /** One that nobody has limited. */
   public static Tenant unlimited(String name) {
-    return new Tenant(name, 1, 0, 0, 0, 0, 0);
+    return new Tenant(name, 1, 0, 0, 0, 0, 0, 0);
   }
 
   private static void range(String field, long value, long most) {

@@ -97,7 +97,7 @@ final class Tables {
 
   private static final String TENANT =
       "SELECT name, weight, requests_per_minute, tokens_per_minute, max_concurrency,"
-          + " tokens_per_day, tokens_per_month FROM tenant";
+          + " tokens_per_day, tokens_per_month, trace_content_bytes FROM tenant";
 
   private List<Tenant> tenants() throws SQLException {
     return all(TENANT + " ORDER BY name", Tables::tenant);
@@ -115,21 +115,24 @@ final class Tables {
         row.getLong(4),
         row.getInt(5),
         row.getLong(6),
-        row.getLong(7));
+        row.getLong(7),
+        row.getInt(8));
   }
 
   void put(Tenant tenant) throws SQLException {
     deleteTenant(tenant.name());
     update(
         "INSERT INTO tenant (name, weight, requests_per_minute, tokens_per_minute,"
-            + " max_concurrency, tokens_per_day, tokens_per_month) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            + " max_concurrency, tokens_per_day, tokens_per_month, trace_content_bytes)"
+            + " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         tenant.name(),
         tenant.weight(),
         tenant.requestsPerMinute(),
         tenant.tokensPerMinute(),
         tenant.maxConcurrency(),
         tenant.tokensPerDay(),
-        tenant.tokensPerMonth());
+        tenant.tokensPerMonth(),
+        tenant.traceContentBytes());
   }
 
   void deleteTenant(String name) throws SQLException {

@@ -88,6 +88,7 @@ public final class EventRelay {
   private final Listener listener;
   private final EventScanner scanner = new EventScanner();
 
+  private @Nullable AnswerText said;
   private @Nullable HttpClientResponse upstream;
   private Buffer out = Buffer.buffer();
   private int settled;
@@ -126,6 +127,11 @@ public final class EventRelay {
     this.resumes = resumes;
     this.committed = resumes;
     this.listener = listener;
+  }
+
+  /** Notes what the client gets. */
+  public void noting(@Nullable AnswerText text) {
+    said = text;
   }
 
   /** Begins to read. */
@@ -388,7 +394,11 @@ public final class EventRelay {
       committed = true;
       listener.committing();
     }
-    client.write(takeSettled()).onFailure(this::notWritten);
+    Buffer told = takeSettled();
+    if (said != null) {
+      said.events(told);
+    }
+    client.write(told).onFailure(this::notWritten);
     if (resumes) {
       resumes = false;
       listener.resumed();

@@ -348,6 +348,24 @@ public enum Metric {
       REPLICA,
       STAGE,
       RANK),
+  RANK_BLAME_REQUESTS(
+      Type.COUNTER,
+      "rank_blame_requests_total",
+      COUNT,
+      "requests that waited for a rank while it was named for holding up its stage",
+      MODEL,
+      REPLICA,
+      STAGE,
+      RANK),
+  RANK_BLAME_SLO(
+      Type.COUNTER,
+      "rank_blame_slo_seconds_total",
+      SECONDS,
+      "wall time of those of them that missed an objective of their service class",
+      MODEL,
+      REPLICA,
+      STAGE,
+      RANK),
   RANK_LATE(
       Type.COUNTER,
       "rank_late_seconds_total",
@@ -413,6 +431,14 @@ public enum Metric {
       SECONDS,
       "how late a timer of an event loop came",
       LISTENER),
+  TRACES_KEPT(
+      Type.COUNTER,
+      "traces_kept_total",
+      COUNT,
+      "traces that nothing had sampled and that were exported at their end all the same, by the"
+          + " first of `exemplar`, `asked`, `failed`, `slo`, `migrated`, `drained`, `hedged`,"
+          + " `slow`; `left_out`: not, because there were too many",
+      KIND),
   TELEMETRY_TIME(
       Type.COUNTER,
       "telemetry_seconds_total",

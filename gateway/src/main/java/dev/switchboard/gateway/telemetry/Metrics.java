@@ -25,6 +25,7 @@ import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.instrumentation.jvm.JvmMetrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.Labels;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Objects;
@@ -46,14 +47,17 @@ import org.jspecify.annotations.Nullable;
 public final class Metrics {
   private static final String OTHER = "other";
 
+  /** Of traces that were of interest, where there were too many. */
+  static final String LEFT_OUT = "left_out";
+
   /** An engine has at most so many stages, and a stage so many ranks. */
   private static final int MOST_LANES = 16;
 
   private final MetricRegistry made = new MetricRegistry();
   private final Predicate<String> knownModel;
   private final Map<String, ModelSeries> models = new ConcurrentHashMap<>();
-  private final ExemplarChoice exemplars = new ExemplarChoice();
   private final ReplicaMetrics replicas = new ReplicaMetrics(made);
+  private final RankBlame blame = new RankBlame(made);
   private volatile Supplier<Map<String, AdmissionQueue.Snapshot>> queues = Map::of;
   private volatile Supplier<Map<String, Double>> targets = Map::of;
 
@@ -97,6 +101,7 @@ public final class Metrics {
   private final Counter shadows = made.counter(Metric.SHADOW_DECISIONS);
   private final Counter decisions = made.counter(Metric.ROUTE_DECISIONS);
   private final Histogram lag = made.histogram(Metric.EVENT_LOOP_LAG);
+  private final Counter tracesKept = made.counter(Metric.TRACES_KEPT);
   private final Counter telemetry = made.counter(Metric.TELEMETRY_TIME);
   private final CounterDataPoint recording = telemetry.labelValues("request");
   private final CounterDataPoint scraping = telemetry.labelValues("scrape");
@@ -114,6 +119,10 @@ public final class Metrics {
     made.info(Metric.BUILD).setLabelValues(version, Boolean.toString(agentAttached));
     JvmMetrics.builder().register(made.registry());
     queueGauges();
+    for (KeptFor why : KeptFor.values()) {
+      tracesKept.initLabelValues(why.label());
+    }
+    tracesKept.initLabelValues(LEFT_OUT);
     AgentSpans spans = new AgentSpans();
     made.counted(Metric.SPANS, spans::results);
     made.seen(Metric.SPANS_QUEUED, spans::queued);
@@ -189,11 +198,6 @@ public final class Metrics {
   /** Gauge of the requests in flight for a model. */
   public GaugeDataPoint inFlight(String model) {
     return series(model).inFlight;
-  }
-
-  /** Whether a request that begins now, and whose trace is recorded, shall be an exemplar. */
-  public boolean chooseExemplar(long nowNanos) {
-    return exemplars.take(nowNanos);
   }
 
   /** Takes the seconds between two pieces of content; keep it for the whole stream. */
@@ -370,6 +374,11 @@ public final class Metrics {
     telemetryCpu.set(state.share());
   }
 
+  /** A trace that nothing had sampled was of interest; {@code why}, or that it was left out. */
+  void traceKept(String why) {
+    tracesKept.labelValues(why).inc();
+  }
+
   /** Counts a request that never reached an upstream or a record, such as a malformed one. */
   public void refused(String endpoint, Outcome outcome) {
     series(OTHER).endpoint(endpoint).requests(outcome).inc();
@@ -402,6 +411,21 @@ public final class Metrics {
     countObjectives(model, record, slo);
     countTokens(model, record);
     record.timelines().forEach(timeline -> countStages(label(record.model()), timeline));
+  }
+
+  /** What slow ranks are to blame for. */
+  public RankBlame blame() {
+    return blame;
+  }
+
+  /** Charges a finished request to the slow ranks that it waited for. */
+  public void blamed(FlightRecord record, Slo slo, Stragglers stragglers) {
+    if (!stragglers.named().isEmpty()) {
+      boolean missed =
+          Arrays.stream(Objective.values())
+              .anyMatch(objective -> SloVerdict.of(objective, record, slo) == Kept.MISSED);
+      blame.charge(label(record.model()), record, stragglers.harming(record), missed);
+    }
   }
 
   private static void countObjectives(ModelSeries model, FlightRecord record, Slo slo) {

@@ -4,14 +4,8 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
-import dev.switchboard.gateway.flight.RequestParameters;
 import dev.switchboard.gateway.flight.Story;
-import dev.switchboard.gateway.routing.Decision;
-import dev.switchboard.gateway.routing.Prediction;
-import dev.switchboard.gateway.routing.ReplicaView;
-import dev.switchboard.timeline.RequestTimeline;
-import dev.switchboard.timeline.RequestTimeline.Lane;
-import dev.switchboard.timeline.RequestTimeline.Phase;
+import dev.switchboard.gateway.slo.Slo;
 import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.trace.Span;
@@ -19,12 +13,18 @@ import io.opentelemetry.api.trace.SpanBuilder;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
+import io.opentelemetry.api.trace.TraceFlags;
+import io.opentelemetry.api.trace.TraceState;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
 import io.prometheus.metrics.model.snapshots.Labels;
+import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,34 +34,81 @@ import org.jspecify.annotations.Nullable;
  * anything is known. All others are made when the request is over, with their true times, so a
  * trace that nobody records costs nothing. The agent's context does not follow Vert.x response
  * handlers; it is taken once, when the request's head arrives, and passed explicitly from there on.
+ *
+ * <p>A trace that the agent's sampler left out is made all the same, after the fact, where the
+ * request turned out to be of interest. Its agent spans were never recorded, so a span of ours
+ * stands for the SERVER span, under the client's span if it sent one. Both it and the attempts are
+ * new spans under the same trace id: an id cannot be given to a span. The parent of the first is
+ * said to be remote and sampled, which is what lets a parent-based sampler record them; the replica
+ * was told the truth, that nothing was sampled, and a remade attempt links to the span id it was
+ * sent.
  */
 public final class RequestTrace {
+  /** Of a {@code traceparent}. */
+  private static final int LENGTH = 55;
+
   private final Tracer tracer;
   private final Context parent;
+  private final Supplier<Context> client;
+  private final String name;
+  private final boolean sampled;
   private final Labels exemplar;
-
-  /** Of the attempt that serves, or served last. */
-  private Context attemptContext;
-
-  private boolean serving;
-
+  private final List<Tried> tries = new ArrayList<>(1);
+  private final Set<KeptFor> reasons = EnumSet.noneOf(KeptFor.class);
   private TraceDetail detail = TraceDetail.REQUEST;
+
+  /** The attempt that serves, or served last. */
+  private @Nullable Tried serving;
+
+  /** An attempt, as its span tells it. */
+  private static final class Tried {
+    final Context traced;
+    final String replica;
+    final int number;
+    final boolean hedge;
+    final long startNanos;
+    SpanContext sent = SpanContext.getInvalid();
+    long endNanos;
+    @Nullable String failure;
+    boolean outrun;
+
+    Tried(Context traced, String replica, int number, boolean hedge, long startNanos) {
+      this.traced = traced;
+      this.replica = replica;
+      this.number = number;
+      this.hedge = hedge;
+      this.startNanos = startNanos;
+    }
+  }
 
   /**
    * @param parent holds the agent's SERVER span
-   * @param chosen asked, where the trace is recorded, whether it shall be an exemplar
+   * @param client what the client's own trace headers say
+   * @param name of the request, as the agent calls it
+   * @param levels asked whether it shall be an exemplar
    */
-  public RequestTrace(Tracer tracer, Context parent, BooleanSupplier chosen) {
+  public RequestTrace(
+      Tracer tracer,
+      Context parent,
+      Supplier<Context> client,
+      String name,
+      TraceLevels levels,
+      long nowNanos) {
     this.tracer = tracer;
     this.parent = parent;
-    this.exemplar = exemplar(Span.fromContext(parent), chosen);
-    this.attemptContext = parent;
+    this.client = client;
+    this.name = name;
+    this.sampled = server().isSampled();
+    this.exemplar = exemplar(levels, nowNanos);
+  }
+
+  private SpanContext server() {
+    return Span.fromContext(parent).getSpanContext();
   }
 
   /** Trace id for the flight and the exemplars; null when nobody traces. */
   public @Nullable String traceId() {
-    SpanContext context = Span.fromContext(parent).getSpanContext();
-    return context.isValid() ? context.getTraceId() : null;
+    return server().isValid() ? server().getTraceId() : null;
   }
 
   /** How much it is to tell. */
@@ -69,20 +116,35 @@ public final class RequestTrace {
     detail = wanted;
   }
 
+  /** It is to be told in full, if at all. */
+  public void keepFor(KeptFor reason) {
+    reasons.add(reason);
+  }
+
   /** The attribute by which a sampler knows a trace that a metric points to. */
-  private static Labels exemplar(Span server, BooleanSupplier chosen) {
-    SpanContext context = server.getSpanContext();
-    if (!context.isSampled() || !chosen.getAsBoolean()) {
+  private Labels exemplar(TraceLevels levels, long nowNanos) {
+    SpanContext context = server();
+    if (!context.isValid() || !levels.chooseExemplar(nowNanos)) {
       return Labels.EMPTY;
     }
-    server.setAttribute("switchboard.exemplar", true);
-    return Labels.of("trace_id", context.getTraceId(), "span_id", context.getSpanId());
+    reasons.add(KeptFor.EXEMPLAR);
+    Span.fromContext(parent).setAttribute("switchboard.exemplar", true);
+    // The span of one that is made after the fact has another id.
+    return sampled
+        ? Labels.of("trace_id", context.getTraceId(), "span_id", context.getSpanId())
+        : Labels.of("trace_id", context.getTraceId());
   }
 
   /** What the metrics of this request point to; empty when it was not chosen. */
   public Labels exemplar() {
-    return exemplar;
+    return sampled || tells() ? exemplar : Labels.EMPTY;
   }
+
+  private boolean tells() {
+    return TraceDetail.REQUEST.toldAt(detail) && server().isValid();
+  }
+
+  // ------------------------------------------------------------------ while it runs
 
   /**
    * Starts the span of an attempt.
@@ -95,61 +157,104 @@ public final class RequestTrace {
     if (!TraceDetail.REQUEST.toldAt(detail)) {
       return parent;
     }
+    Span span =
+        attempt(parent, flight.endpoint(), flight.model(), startNanos, SpanContext.getInvalid());
+    Tried tried = new Tried(parent.with(span), replica, number, hedge, startNanos);
+    tries.add(tried);
+    describe(span, tried, flight.endpoint(), flight.model(), flight.stream());
+    return tried.traced;
+  }
+
+  private Span attempt(
+      Context above, String endpoint, String model, long startNanos, SpanContext sent) {
     SpanBuilder builder =
         tracer
-            .spanBuilder(flight.endpoint() + " " + flight.model())
+            .spanBuilder(endpoint + " " + model)
             .setSpanKind(SpanKind.CLIENT)
-            .setParent(parent)
+            .setParent(above)
             .setStartTimestamp(startNanos, TimeUnit.NANOSECONDS);
-    Span span = builder.startSpan();
-    span.setAttribute("gen_ai.operation.name", flight.endpoint());
+    if (sent.isValid()) {
+      builder.addLink(sent, Attributes.of(AttributeKey.stringKey("switchboard.link"), "sent"));
+    }
+    return builder.startSpan();
+  }
+
+  private static void describe(
+      Span span, Tried tried, String endpoint, String model, boolean stream) {
+    span.setAttribute("gen_ai.operation.name", endpoint);
     span.setAttribute("gen_ai.provider.name", "switchboard");
-    span.setAttribute("gen_ai.request.model", flight.model());
-    span.setAttribute("gen_ai.request.stream", flight.stream());
-    span.setAttribute("switchboard.replica", replica);
-    span.setAttribute("switchboard.attempt", number);
-    if (hedge) {
+    span.setAttribute("gen_ai.request.model", model);
+    span.setAttribute("gen_ai.request.stream", stream);
+    span.setAttribute("switchboard.replica", tried.replica);
+    span.setAttribute("switchboard.attempt", tried.number);
+    if (tried.hedge) {
       span.setAttribute("switchboard.hedge", true);
     }
-    return parent.with(span);
+  }
+
+  /** Notes under which id an attempt went to its replica, where its span will have another one. */
+  public void sent(Context traced, @Nullable String traceparent) {
+    Tried tried = find(traced);
+    if (!sampled && tried != null && traceparent != null && traceparent.length() == LENGTH) {
+      tried.sent =
+          SpanContext.create(
+              traceparent.substring(3, 35),
+              traceparent.substring(36, 52),
+              TraceFlags.getDefault(),
+              TraceState.getDefault());
+    }
   }
 
   /** From now on this attempt is the one whose answer the client gets. */
   public void serves(Context traced) {
-    attemptContext = traced;
-    serving = own(traced);
+    serving = find(traced);
   }
 
-  /** Whether an attempt has a span; else it goes by the context around the request. */
-  private boolean own(Context traced) {
-    return !traced.equals(parent);
+  /** Null of one that has no span, but goes by the context around the request. */
+  private @Nullable Tried find(Context traced) {
+    for (Tried tried : tries) {
+      if (tried.traced.equals(traced)) {
+        return tried;
+      }
+    }
+    return null;
   }
 
   /** Ends the span of an attempt that failed. */
   public void attemptFailed(Context traced, String reason, long endNanos) {
-    if (!own(traced)) {
-      return;
+    Tried tried = find(traced);
+    if (tried != null) {
+      tried.failure = reason;
+      ended(tried, endNanos);
     }
-    Span span = Span.fromContext(traced);
-    span.setStatus(StatusCode.ERROR, reason);
-    span.setAttribute("error.type", Outcome.UPSTREAM_BROKEN.label());
-    ended(traced, endNanos);
   }
 
   /** Ends the span of an attempt that another one outran; no fault of anybody. */
   public void attemptOutrun(Context traced, long endNanos) {
-    if (!own(traced)) {
-      return;
+    Tried tried = find(traced);
+    if (tried != null) {
+      tried.outrun = true;
+      ended(tried, endNanos);
     }
-    Span.fromContext(traced).setAttribute("switchboard.outrun", true);
-    ended(traced, endNanos);
   }
 
-  private void ended(Context traced, long endNanos) {
-    Span.fromContext(traced).end(endNanos, TimeUnit.NANOSECONDS);
-    if (traced.equals(attemptContext)) {
-      serving = false;
+  private void ended(Tried tried, long endNanos) {
+    tried.endNanos = endNanos;
+    end(Span.fromContext(tried.traced), tried);
+    if (tried.equals(serving)) {
+      serving = null;
     }
+  }
+
+  private static void end(Span span, Tried tried) {
+    if (tried.failure != null) {
+      span.setStatus(StatusCode.ERROR, tried.failure);
+      span.setAttribute("error.type", Outcome.UPSTREAM_BROKEN.label());
+    }
+    if (tried.outrun) {
+      span.setAttribute("switchboard.outrun", true);
+    }
+    span.end(tried.endNanos, TimeUnit.NANOSECONDS);
   }
 
   /**
@@ -157,27 +262,34 @@ public final class RequestTrace {
    * end, which may be later than a sampler waits.
    */
   public void firstToken(Flight flight) {
-    if (!told()) {
-      return;
+    if (sampled && tells()) {
+      long now = flight.now();
+      firstToken(parent, flight.sloClass(), flight.at(Mark.ACCEPTED), now);
     }
-    long now = flight.now();
-    Span span = child("switchboard.first_token", parent, now);
-    span.setAttribute("switchboard.first_token", true);
-    span.setAttribute("switchboard.exemplar", !exemplar.isEmpty());
-    span.setAttribute("switchboard.slo_class", flight.sloClass());
-    // Whole milliseconds: samplers compare no others.
-    span.setAttribute("switchboard.ttft_ms", (now - flight.at(Mark.ACCEPTED)) / 1_000_000);
-    span.end(now, TimeUnit.NANOSECONDS);
   }
 
-  private boolean told() {
-    return TraceDetail.REQUEST.toldAt(detail)
-        && Span.fromContext(parent).getSpanContext().isSampled();
+  private void firstToken(Context above, String sloClass, long acceptedNanos, long nanos) {
+    Span span =
+        tracer
+            .spanBuilder("switchboard.first_token")
+            .setParent(above)
+            .setStartTimestamp(nanos, TimeUnit.NANOSECONDS)
+            .startSpan();
+    span.setAttribute("switchboard.first_token", true);
+    span.setAttribute("switchboard.exemplar", !exemplar.isEmpty());
+    span.setAttribute("switchboard.slo_class", sloClass);
+    // Whole milliseconds: samplers compare no others.
+    span.setAttribute("switchboard.ttft_ms", (nanos - acceptedNanos) / 1_000_000);
+    span.end(nanos, TimeUnit.NANOSECONDS);
   }
 
   /** Marks the SERVER span, while it is still open, with what only we know. */
   public void outcome(String requestId, Outcome outcome, @Nullable String replica) {
-    Span server = Span.fromContext(parent);
+    outcome(Span.fromContext(parent), requestId, outcome, replica);
+  }
+
+  private static void outcome(
+      Span server, String requestId, Outcome outcome, @Nullable String replica) {
     server.setAttribute("switchboard.request.id", requestId);
     server.setAttribute("switchboard.outcome", outcome.label());
     if (replica != null) {
@@ -185,201 +297,173 @@ public final class RequestTrace {
     }
   }
 
-  /** Makes every span of a finished request. */
-  public void finish(FlightRecord record, Story story) {
-    if (!told()) {
+  // ------------------------------------------------------------------ when it is over
+
+  /**
+   * Decides what is told of a request that is over.
+   *
+   * @param slow it took so long that it is of interest
+   */
+  public Telling judge(
+      FlightRecord record,
+      Slo slo,
+      boolean slow,
+      TraceLevels levels,
+      Metrics metrics,
+      long nowNanos) {
+    if (!tells()) {
+      return Telling.NOTHING;
+    }
+    KeptFor.judge(record, slo, slow, reasons);
+    boolean kept =
+        !reasons.isEmpty() && (reasons.contains(KeptFor.EXEMPLAR) || levels.mayKeep(nowNanos));
+    if (!sampled && !reasons.isEmpty()) {
+      metrics.traceKept(kept ? reasons.iterator().next().label() : Metrics.LEFT_OUT);
+    }
+    if (kept) {
+      return new Telling(
+          levels.full(detail, reasons.stream().anyMatch(KeptFor::breach), nowNanos), true);
+    }
+    return sampled ? new Telling(detail, false) : Telling.NOTHING;
+  }
+
+  /**
+   * What is told.
+   *
+   * @param full with what replicas know beyond what their answers said
+   */
+  public record Telling(TraceDetail detail, boolean full) {
+    static final Telling NOTHING = new Telling(TraceDetail.OFF, false);
+
+    /** Whether no span is made. */
+    public boolean nothing() {
+      return detail == TraceDetail.OFF;
+    }
+
+    /** Whether the engine's work is told down to its ranks. */
+    public boolean ranks() {
+      return TraceDetail.RANKS.toldAt(detail);
+    }
+  }
+
+  /**
+   * What was said, as JSON of the {@code gen_ai} conventions.
+   *
+   * @param input messages of the request
+   * @param output and of its answer
+   */
+  public record Content(String input, String output) {}
+
+  /**
+   * What became known when the request was over.
+   *
+   * @param engines by the attempt's number: what replicas said afterwards
+   * @param stragglers whose spans say so
+   * @param steps takes the engines' steps
+   * @param content null where the trace must not tell it
+   */
+  public record Afterwards(
+      Map<Integer, Story.Engine> engines,
+      Stragglers stragglers,
+      StepSpans steps,
+      @Nullable Content content) {
+    public Afterwards {
+      engines = Map.copyOf(engines);
+    }
+  }
+
+  /** Makes every span of a request that is over. */
+  public void finish(FlightRecord record, Story story, Telling telling, Afterwards known) {
+    if (telling.nothing()) {
       return;
     }
-    admit(record, story);
-    if (record.decision() != null) {
-      route(record, record.decision());
+    Span root = sampled ? null : root(record);
+    Context above = root == null ? parent : Context.root().with(root);
+    RequestSpans spans =
+        new RequestSpans(
+            tracer, above, telling.detail(), record, story, known.stragglers(), known.steps());
+    spans.beginning();
+    for (Tried tried : tries) {
+      finish(tried, record, spans, above, story, known);
     }
-    if (serving) {
-      Span span = Span.fromContext(attemptContext);
-      describe(span, record);
-      if (story.engine() != null) {
-        engine(story.engine());
+    if (root != null) {
+      if (record.stream() && record.at(Mark.FIRST_TOKEN) != 0) {
+        firstToken(above, record.sloClass(), record.at(Mark.ACCEPTED), record.at(Mark.FIRST_TOKEN));
       }
-      span.end(orElse(record.at(Mark.UPSTREAM_ENDED), record.at(Mark.ENDED)), TimeUnit.NANOSECONDS);
+      root.end(record.at(Mark.ENDED), TimeUnit.NANOSECONDS);
     }
   }
 
-  private void admit(FlightRecord record, Story story) {
-    long end =
-        orElse(record.at(Mark.ADMITTED), orElse(record.at(Mark.PARSED), record.at(Mark.ENDED)));
-    Span span = child("switchboard.admit", parent, record.at(Mark.ACCEPTED));
-    span.setAttribute("switchboard.receive_ms", story.nanos(Story.Phase.ACCEPT) / 1e6);
-    span.setAttribute("switchboard.parse_ms", story.nanos(Story.Phase.PARSE) / 1e6);
-    span.setAttribute("switchboard.queue_ms", story.nanos(Story.Phase.QUEUE) / 1e6);
-    if (record.decision() == null && record.failure() != null) {
-      span.setStatus(StatusCode.ERROR, record.outcome().label());
+  private void finish(
+      Tried tried,
+      FlightRecord record,
+      RequestSpans spans,
+      Context above,
+      Story story,
+      Afterwards known) {
+    Context attempt = sampled ? tried.traced : remade(tried, record, above);
+    Span span = Span.fromContext(attempt);
+    boolean served = tried.equals(serving);
+    Story.Engine engine = served ? story.engine() : null;
+    engine = engine == null ? known.engines().get(tried.number) : engine;
+    if (engine != null) {
+      spans.engine(attempt, tried.replica, engine);
     }
-    span.end(end, TimeUnit.NANOSECONDS);
-  }
-
-  private void route(FlightRecord record, Decision decision) {
-    long start = record.at(Mark.ADMITTED);
-    long end = Math.max(start, orElse(record.at(Mark.ROUTED), record.at(Mark.ENDED)));
-    Span span = child("switchboard.route", parent, start);
-    span.setAttribute("switchboard.policy", decision.policy());
-    span.setAttribute("switchboard.attempts", record.attempts().size());
-    if (decision.chosen() == null) {
-      span.setStatus(StatusCode.ERROR, "no replica");
-    } else {
-      span.setAttribute("switchboard.replica", decision.chosen());
-    }
-    span.setAttribute("switchboard.requested_model", decision.requested());
-    if (decision.fallback() != null) {
-      span.setAttribute("switchboard.fallback_reason", decision.fallback().reason());
-    }
-    if (decision.shadow() != null) {
-      span.setAttribute("switchboard.shadow_policy", decision.shadow().policy());
-      span.setAttribute("switchboard.shadow_replica", String.valueOf(decision.shadow().chosen()));
-    }
-    for (Decision.Candidate candidate : decision.candidates()) {
-      span.addEvent("candidate", candidateAttributes(candidate), end, TimeUnit.NANOSECONDS);
-    }
-    span.end(end, TimeUnit.NANOSECONDS);
-  }
-
-  private static Attributes candidateAttributes(Decision.Candidate candidate) {
-    ReplicaView view = candidate.view();
-    Prediction prediction = candidate.prediction();
-    var attributes =
-        Attributes.builder()
-            .put("switchboard.replica", candidate.replica())
-            .put("switchboard.in_flight", view.inFlight())
-            .put("switchboard.running", view.running())
-            .put("switchboard.waiting", view.waiting())
-            .put("switchboard.report_age_ms", view.reportAgeMs())
-            .put("switchboard.others", view.others())
-            .put("switchboard.own_waiting", view.own().waiting())
-            .put("switchboard.overdue_ms", view.own().overdueMs())
-            .put("switchboard.weight", view.weight())
-            .put("switchboard.cost", view.cost())
-            .put("switchboard.prefix_tokens", Math.round(candidate.prefixTokens()))
-            .put("switchboard.predicted_ttft_ms", prediction.ttftMs())
-            .put("switchboard.predicted_ttft_p90_ms", prediction.ttftP90Ms())
-            .put("switchboard.predicted_tpot_ms", prediction.tpotMs())
-            .put("switchboard.predicted_tpot_p90_ms", prediction.tpotP90Ms());
-    if (candidate.rejected() == null) {
-      attributes.put("switchboard.score", candidate.score());
-    } else {
-      attributes.put("switchboard.rejected", candidate.rejected());
-    }
-    return attributes.build();
-  }
-
-  private static void describe(Span span, FlightRecord record) {
-    RequestParameters parameters = record.parameters();
-    if (parameters.choices() > 1) {
-      span.setAttribute("gen_ai.request.choice.count", parameters.choices());
-    }
-    if (parameters.maxTokens() != null) {
-      span.setAttribute("gen_ai.request.max_tokens", parameters.maxTokens());
-    }
-    if (parameters.temperature() != null) {
-      span.setAttribute("gen_ai.request.temperature", parameters.temperature());
-    }
-    if (parameters.topP() != null) {
-      span.setAttribute("gen_ai.request.top_p", parameters.topP());
-    }
-    if (parameters.seed() != null) {
-      span.setAttribute("gen_ai.request.seed", parameters.seed());
-    }
-    if (record.finishReason() != null) {
-      span.setAttribute(
-          AttributeKey.stringArrayKey("gen_ai.response.finish_reasons"),
-          List.of(record.finishReason()));
-    }
-    usage(span, record);
-    if (record.outcome() != Outcome.OK) {
-      span.setAttribute("error.type", record.outcome().label());
-      span.setStatus(StatusCode.ERROR, record.outcome().label());
+    if (served) {
+      spans.describe(span);
+      say(span, known.content());
+      long ended = record.at(Mark.UPSTREAM_ENDED);
+      span.end(ended == 0 ? record.at(Mark.ENDED) : ended, TimeUnit.NANOSECONDS);
+    } else if (!sampled) {
+      end(span, tried);
     }
   }
 
-  private static void usage(Span span, FlightRecord record) {
-    if (record.usage().promptTokens() >= 0) {
-      span.setAttribute("gen_ai.usage.input_tokens", record.usage().promptTokens());
-      span.setAttribute("gen_ai.usage.cache_read.input_tokens", record.usage().cachedTokens());
-    }
-    if (record.usage().completionTokens() >= 0) {
-      span.setAttribute("gen_ai.usage.output_tokens", record.usage().completionTokens());
-    }
-    if (record.stream() && record.ttftNanos() >= 0) {
-      span.setAttribute("gen_ai.response.time_to_first_chunk", record.ttftNanos() / 1e9);
+  private static void say(Span span, @Nullable Content content) {
+    if (content != null) {
+      span.setAttribute("gen_ai.input.messages", content.input());
+      span.setAttribute("gen_ai.output.messages", content.output());
     }
   }
 
-  private void engine(Story.Engine engine) {
-    for (RequestTimeline timeline : engine.timelines()) {
-      long queueEnd = orElse(timeline.scheduledNanos(), timeline.finishedNanos());
-      Span queue = child("engine.queue", attemptContext, timeline.tokenizedNanos());
-      queue.setAttribute("switchboard.choice", timeline.choice());
-      queue.setAttribute("switchboard.preemptions", timeline.preemptions());
-      queue.end(Math.max(queueEnd, timeline.tokenizedNanos()), TimeUnit.NANOSECONDS);
-      phase("engine.prefill", timeline, timeline.prefill(), engine);
-      phase("engine.decode", timeline, timeline.decode(), engine);
-    }
+  private Context remade(Tried tried, FlightRecord record, Context above) {
+    Span span = attempt(above, record.endpoint(), record.model(), tried.startNanos, tried.sent);
+    describe(span, tried, record.endpoint(), record.model(), record.stream());
+    return above.with(span);
   }
 
-  private void phase(
-      String name, RequestTimeline timeline, @Nullable Phase phase, Story.Engine engine) {
-    if (phase == null) {
-      return;
+  /** What stands for the SERVER span, which nobody recorded. */
+  private Span root(FlightRecord record) {
+    Span root =
+        tracer
+            .spanBuilder(name)
+            .setSpanKind(SpanKind.SERVER)
+            .setParent(Context.root().with(Span.wrap(remote())))
+            .setStartTimestamp(record.at(Mark.ACCEPTED), TimeUnit.NANOSECONDS)
+            .startSpan();
+    root.setAttribute("switchboard.retroactive", true);
+    root.setAttribute(
+        AttributeKey.stringArrayKey("switchboard.kept_for"),
+        reasons.stream().map(KeptFor::label).toList());
+    if (!exemplar.isEmpty()) {
+      root.setAttribute("switchboard.exemplar", true);
     }
-    Span span = child(name, attemptContext, phase.startNanos());
-    span.setAttribute("switchboard.choice", timeline.choice());
-    span.setAttribute("switchboard.tokens", phase.tokens());
-    span.setAttribute("switchboard.cached_tokens", phase.cachedTokens());
-    span.setAttribute("switchboard.steps", phase.steps());
-    span.setAttribute("switchboard.wait_ms", phase.waitNanos() / 1e6);
-    span.setAttribute("switchboard.clock_error_ms", engine.errorNanos() / 1e6);
-    if (phase.slowest() != null) {
-      RequestTimeline.Step slowest = phase.slowest();
-      span.setAttribute("switchboard.slowest_step", slowest.step());
-      span.setAttribute(
-          "switchboard.slowest_step_ms", (slowest.endNanos() - slowest.startNanos()) / 1e6);
+    outcome(root, record.id(), record.outcome(), record.replica());
+    if (record.status() != 0) {
+      root.setAttribute("http.response.status_code", record.status());
     }
-    Context context = attemptContext.with(span);
-    if (TraceDetail.RANKS.toldAt(detail)) {
-      phase.lanes().forEach(lane -> lane(context, lane, phase));
+    if (record.status() >= 500 || record.outcome().serverSide()) {
+      root.setStatus(StatusCode.ERROR, record.outcome().label());
     }
-    span.end(Math.max(phase.endNanos(), phase.startNanos()), TimeUnit.NANOSECONDS);
+    return root;
   }
 
-  /** A lane's steps are shared with its batch and may begin before the request's phase does. */
-  private void lane(Context context, Lane lane, Phase phase) {
-    long last = Math.max(phase.startNanos(), phase.endNanos());
-    long start = Math.clamp(lane.startNanos(), phase.startNanos(), last);
-    long end = Math.clamp(lane.endNanos(), start, last);
-    Span span = child("stage " + lane.stage() + " › rank " + lane.rank(), context, start);
-    span.setAttribute("switchboard.stage", lane.stage());
-    span.setAttribute("switchboard.rank", lane.rank());
-    span.setAttribute("switchboard.compute_ms", lane.computeNanos() / 1e6);
-    span.setAttribute("switchboard.all_reduce_wait_ms", lane.allReduceWaitNanos() / 1e6);
-    span.setAttribute("switchboard.receive_wait_ms", lane.receiveWaitNanos() / 1e6);
-    span.setAttribute("switchboard.send_ms", lane.sendNanos() / 1e6);
-    span.setAttribute("switchboard.sample_ms", lane.sampleNanos() / 1e6);
-    span.setAttribute("switchboard.copy_ms", lane.copyNanos() / 1e6);
-    span.setAttribute("switchboard.steps", lane.steps());
-    span.setAttribute(
-        "switchboard.straggler_share",
-        lane.steps() == 0 ? 0 : (double) lane.stragglerSteps() / lane.steps());
-    span.setAttribute("switchboard.bytes", lane.bytes());
-    span.end(end, TimeUnit.NANOSECONDS);
-  }
-
-  private Span child(String name, Context context, long startNanos) {
-    return tracer
-        .spanBuilder(name)
-        .setParent(context)
-        .setStartTimestamp(startNanos, TimeUnit.NANOSECONDS)
-        .startSpan();
-  }
-
-  private static long orElse(long nanos, long other) {
-    return nanos == 0 ? other : nanos;
+  /** Above all of it: the client's span, or else the SERVER span's own id, which stays unknown. */
+  private SpanContext remote() {
+    SpanContext own = server();
+    SpanContext its = Span.fromContext(client.get()).getSpanContext();
+    SpanContext known = its.isValid() && its.getTraceId().equals(own.getTraceId()) ? its : own;
+    return SpanContext.createFromRemoteParent(
+        known.getTraceId(), known.getSpanId(), TraceFlags.getSampled(), known.getTraceState());
   }
 }

@@ -1,19 +1,29 @@
 package dev.switchboard.gateway.telemetry;
 
+import dev.switchboard.gateway.identity.Tenant;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How much is traced of the requests that begin now: what the configuration says, over it what an
- * operator set for all models or for one, over that what a request asks for, and above all a
- * ceiling, by which the gateway protects itself. What an operator set belongs to an investigation,
- * so it ends with this process. Safe on any thread.
+ * How much is traced of requests, and of how many. The level of one that begins now is what the
+ * configuration says, over it what an operator set for all models or for one, over that what a
+ * request asks for, and above all a ceiling, by which the gateway protects itself. What an operator
+ * set belongs to an investigation, so it ends with this process. Safe on any thread.
  */
 public final class TraceLevels {
+  /** One has hundreds of steps, and what exports spans has a queue. */
+  private static final int STEPPED_PER_SECOND = 5;
+
+  private final Pace exemplars = new Pace();
+  private final Pace kept = new Pace();
+  private final Pace stepped = new Pace();
   private final Map<String, TraceDetail> models = new ConcurrentHashMap<>();
   private volatile TelemetryConfig config;
+  private volatile Map<String, Integer> contentBytes = Map.of();
   private volatile @Nullable TraceDetail general;
   private volatile @Nullable TraceDetail ceiling;
   private volatile Governor.@Nullable State governor;
@@ -84,6 +94,19 @@ public final class TraceLevels {
     return config.governor();
   }
 
+  /** Knows from now on which tenants' traces may tell what is said. */
+  public void tenants(List<Tenant> tenants) {
+    contentBytes =
+        tenants.stream()
+            .filter(tenant -> tenant.traceContentBytes() > 0)
+            .collect(Collectors.toUnmodifiableMap(Tenant::name, Tenant::traceContentBytes));
+  }
+
+  /** Bytes of a request's text, and of its answer's, that its trace may tell; 0 for none. */
+  public int contentBytes(String tenant) {
+    return contentBytes.getOrDefault(tenant, 0);
+  }
+
   /** In force for a request to a model that asks for nothing. */
   public TraceDetail of(String model) {
     return set(model).atMost(ceiling);
@@ -103,6 +126,24 @@ public final class TraceLevels {
     TraceDetail set = set(model);
     TraceDetail allowed = asked == null ? set : mayRaise(tenant) ? asked : set.atMost(asked);
     return allowed.atMost(ceiling);
+  }
+
+  /** That of a request which turned out to be of interest: more than it had, if it had any. */
+  TraceDetail full(TraceDetail had, boolean everyStep, long nowNanos) {
+    boolean steps = everyStep && stepped.take(nowNanos, STEPPED_PER_SECOND, STEPPED_PER_SECOND);
+    TraceDetail full = (steps ? TraceDetail.STEPS : TraceDetail.RANKS).atMost(ceiling);
+    return had == TraceDetail.OFF || full.toldAt(had) ? had : full;
+  }
+
+  /** Whether the metrics shall point to a request that begins now. */
+  public boolean chooseExemplar(long nowNanos) {
+    return exemplars.take(nowNanos, config.exemplarsPerSecond(), 1);
+  }
+
+  /** Whether one more trace may be kept now; in an overload all of them are of interest. */
+  boolean mayKeep(long nowNanos) {
+    int most = config.keptTracesPerSecond();
+    return kept.take(nowNanos, most, most);
   }
 
   private TraceDetail set(String model) {

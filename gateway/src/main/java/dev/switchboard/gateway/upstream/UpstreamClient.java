@@ -2,11 +2,20 @@ package dev.switchboard.gateway.upstream;
 
 import dev.switchboard.framing.StrictResponseDecoder;
 import io.netty.channel.AdaptiveRecvByteBufAllocator;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanContext;
+import io.opentelemetry.api.trace.TraceFlags;
+import io.opentelemetry.api.trace.TraceState;
+import io.opentelemetry.context.Context;
+import io.opentelemetry.context.Scope;
 import io.vertx.core.Future;
+import io.vertx.core.Promise;
 import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpVersion;
@@ -14,6 +23,7 @@ import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
 import io.vertx.core.net.impl.ConnectionBase;
 import java.net.URI;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +43,17 @@ public final class UpstreamClient {
   private static final int LEAST_READ_BYTES = 512;
   private static final int FIRST_READ_BYTES = 2 << 10;
   private static final int MOST_READ_BYTES = 16 << 10;
+
+  /** A parent that is not sampled: the agent's client span of our own questions is of no use. */
+  public static final Context UNTRACED =
+      Context.root()
+          .with(
+              Span.wrap(
+                  SpanContext.create(
+                      "00000000000000000000000000000001",
+                      "0000000000000001",
+                      TraceFlags.getDefault(),
+                      TraceState.getDefault())));
 
   private final HttpClient client;
 
@@ -81,16 +102,69 @@ public final class UpstreamClient {
    */
   public Future<HttpClientRequest> open(
       URI base, HttpMethod method, String path, @Nullable String tlsCaFile) {
-    return client.request(
-        Tls.trusting(
-            new RequestOptions()
-                .setMethod(method)
-                .setHost(base.getHost())
-                .setPort(base.getPort() >= 0 ? base.getPort() : defaultPort(base))
-                .setSsl(isTls(base))
-                .setURI(base.getRawPath() + path)
-                .setFollowRedirects(false),
-            tlsCaFile));
+    return client.request(Tls.trusting(options(base, method, path), tlsCaFile));
+  }
+
+  /**
+   * Reads something small from a replica, for ourselves: no trace tells of it.
+   *
+   * @param tlsCaFile as {@link Tls#trusting} takes it
+   * @param authorization of our own; null for none
+   * @param mostBytes a larger answer is a failure, as is any status but 200
+   */
+  public Future<Buffer> get(
+      URI base,
+      String path,
+      @Nullable String tlsCaFile,
+      @Nullable String authorization,
+      int timeoutMs,
+      int mostBytes) {
+    RequestOptions options =
+        Tls.trusting(options(base, HttpMethod.GET, path).setTimeout(timeoutMs), tlsCaFile);
+    if (authorization != null) {
+      options.putHeader("Authorization", authorization);
+    }
+    try (Scope _ = UNTRACED.makeCurrent()) {
+      return client
+          .request(options)
+          .compose(HttpClientRequest::send)
+          .compose(answer -> body(answer, mostBytes))
+          .timeout(timeoutMs, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  private static Future<Buffer> body(HttpClientResponse answer, int mostBytes) {
+    Promise<Buffer> whole = Promise.promise();
+    Buffer read = Buffer.buffer();
+    answer.handler(
+        piece -> {
+          if (read.length() + piece.length() > mostBytes) {
+            answer.request().reset();
+            whole.tryFail("more than " + mostBytes + " bytes");
+          } else {
+            read.appendBuffer(piece);
+          }
+        });
+    answer.exceptionHandler(whole::tryFail);
+    answer.endHandler(
+        ended -> {
+          if (answer.statusCode() == 200) {
+            whole.tryComplete(read);
+          } else {
+            whole.tryFail("status " + answer.statusCode());
+          }
+        });
+    return whole.future();
+  }
+
+  private static RequestOptions options(URI base, HttpMethod method, String path) {
+    return new RequestOptions()
+        .setMethod(method)
+        .setHost(base.getHost())
+        .setPort(base.getPort() >= 0 ? base.getPort() : defaultPort(base))
+        .setSsl(isTls(base))
+        .setURI(base.getRawPath() + path)
+        .setFollowRedirects(false);
   }
 
   private static boolean isTls(URI base) {

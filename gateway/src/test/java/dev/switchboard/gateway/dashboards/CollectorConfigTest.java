@@ -23,8 +23,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CollectorConfigTest {
   private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
   private static final Path OTEL = HOME.resolve("otel");
-  private static final Path TRACE =
-      HOME.resolve("gateway/src/main/java/dev/switchboard/gateway/telemetry/RequestTrace.java");
+  private static final Path TELEMETRY =
+      HOME.resolve("gateway/src/main/java/dev/switchboard/gateway/telemetry");
   private static final Set<String> SECTIONS =
       Set.of("receivers", "processors", "connectors", "exporters", "extensions", "service");
 
@@ -83,7 +83,9 @@ class CollectorConfigTest {
   @ParameterizedTest
   @ValueSource(strings = {"collector.yaml", "two-tier/sampler.yaml"})
   void everyAttributeThatIsLookedAtIsOneThatTheGatewaySets(String file) throws IOException {
-    String source = Files.readString(TRACE);
+    String source =
+        Files.readString(TELEMETRY.resolve("RequestTrace.java"))
+            + Files.readString(TELEMETRY.resolve("RequestSpans.java"));
     Set<String> keys = new TreeSet<>(config(file).findValuesAsText("key"));
 
     assertTrue(keys.contains("switchboard.exemplar"));

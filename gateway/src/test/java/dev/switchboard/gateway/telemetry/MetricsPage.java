@@ -19,8 +19,8 @@ final class MetricsPage {
             Made from [`Metric`](src/main/java/dev/switchboard/gateway/telemetry/Metric.java); a test holds it to that. `GET /metrics` of the
             admin listener tells them as Prometheus text, OpenMetrics text or Prometheus protobuf, whichever `Accept` asks for, beside the
             JVM's own (`jvm_*`). Histograms of seconds that a request took have native buckets too, which the protobuf format carries, and
-            exemplars, which it and OpenMetrics carry: the trace has the attribute `switchboard.exemplar` and is recorded. At most ten requests
-            a second are chosen for that, when they begin.
+            exemplars, which it and OpenMetrics carry: the trace has the attribute `switchboard.exemplar` and is exported, whatever samples
+            traces. At most `telemetry.exemplars-per-second` requests are chosen for that, when they begin.
 
             | Metric | Type | Unit | Labels | Meaning |
             |---|---|---|---|---|

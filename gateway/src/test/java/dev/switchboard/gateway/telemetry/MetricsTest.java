@@ -150,16 +150,6 @@ class MetricsTest {
   }
 
   @Test
-  void aSecondHasTenExemplars() {
-    int chosen = 0;
-    for (int ms = 0; ms < 1000; ms++) {
-      chosen += metrics.chooseExemplar(ms * 1_000_000L) ? 1 : 0;
-    }
-
-    assertEquals(10, chosen);
-  }
-
-  @Test
   void objectivesCountWhatTheServiceIsToBlameFor() {
     finish(record("m", "chat", Outcome.OK, 40, 1000));
     finish(record("m", "chat", Outcome.OK, 400, 1000));

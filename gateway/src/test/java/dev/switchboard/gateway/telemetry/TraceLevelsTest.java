@@ -1,16 +1,23 @@
 package dev.switchboard.gateway.telemetry;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class TraceLevelsTest {
-  private final TraceLevels levels =
-      new TraceLevels(new TelemetryConfig(1, List.of("lab"), Governor.Config.DEFAULTS));
+  private static final long NOW = 5_000_000_000L;
+
+  private final TraceLevels levels = new TraceLevels(config(1, "lab"));
+
+  private static TelemetryConfig config(int level, String... tenants) {
+    return new TelemetryConfig(level, List.of(tenants), 2, 3, Governor.Config.DEFAULTS);
+  }
 
   @Test
   void whatAnOperatorSetStandsOverTheConfigurationAndAModelsOverAll() {
@@ -40,7 +47,7 @@ class TraceLevelsTest {
   void aReloadChangesWhatNobodySet() {
     levels.model("m", TraceDetail.STEPS);
 
-    levels.reconfigure(new TelemetryConfig(0, List.of(), Governor.Config.DEFAULTS));
+    levels.reconfigure(config(0));
 
     assertEquals(TraceDetail.OFF, levels.of("other"));
     assertEquals(TraceDetail.STEPS, levels.of("m"));
@@ -65,6 +72,51 @@ class TraceLevelsTest {
     assertEquals(TraceDetail.OFF, levels.of("m", "lab", TraceDetail.OFF));
     levels.ceiling(null);
     assertEquals(TraceDetail.STEPS, levels.of("m"));
+  }
+
+  @Test
+  void whatIsOfInterestIsToldInFullUnlessNothingIsOrTheCeilingIsLower() {
+    assertEquals(TraceDetail.RANKS, levels.full(TraceDetail.REQUEST, false, NOW));
+    assertEquals(TraceDetail.STEPS, levels.full(TraceDetail.REQUEST, true, NOW));
+    assertEquals(TraceDetail.STEPS, levels.full(TraceDetail.STEPS, false, NOW));
+    assertEquals(TraceDetail.OFF, levels.full(TraceDetail.OFF, true, NOW));
+    levels.ceiling(TraceDetail.REQUEST);
+    assertEquals(TraceDetail.REQUEST, levels.full(TraceDetail.REQUEST, true, NOW));
+  }
+
+  @Test
+  void exemplarsComeEvenlyAndKeptTracesMayComeAtOnce() {
+    long now = NOW;
+
+    assertTrue(levels.chooseExemplar(now));
+    assertFalse(levels.chooseExemplar(now + 499_000_000));
+    assertTrue(levels.chooseExemplar(now + 500_000_000));
+    for (int i = 0; i < 3; i++) {
+      assertTrue(levels.mayKeep(now));
+    }
+    assertFalse(levels.mayKeep(now));
+    assertTrue(levels.mayKeep(now + 334_000_000));
+    assertFalse(levels.mayKeep(now + 334_000_000));
+  }
+
+  @Test
+  void aSecondHasTenExemplars() {
+    TraceLevels defaults = new TraceLevels(TelemetryConfig.DEFAULTS);
+    int chosen = 0;
+    for (int ms = 0; ms < 1000; ms++) {
+      chosen += defaults.chooseExemplar(ms * 1_000_000L) ? 1 : 0;
+    }
+
+    assertEquals(10, chosen);
+  }
+
+  @Test
+  void noneIsChosenWhereNoneMayBe() {
+    TraceLevels none =
+        new TraceLevels(new TelemetryConfig(2, List.of(), 0, 0, Governor.Config.DEFAULTS));
+
+    assertFalse(none.chooseExemplar(1));
+    assertFalse(none.mayKeep(1));
   }
 
   @Test

@@ -1,0 +1,381 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.opentelemetry.proto.trace.v1.Span;
+import java.net.URI;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What a collector gets from a real gateway whose agent samples nothing: the traces of requests
+ * that turned out to be of interest, whole and with true times, and no others.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class RetroactiveTraceIT {
+  private static final String CALLER = "00f067aa0ba902b7";
+  private static final int STEP_MS = 10;
+  private static final String ALL = "/admin/v1/trace-levels";
+
+  @TempDir private static @Nullable Path folder;
+
+  private OtlpReceiver collector;
+  private FakeUpstream foreign;
+  private GatewayProcess gateway;
+  private int traces;
+
+  @BeforeAll
+  void start() throws Exception {
+    collector = new OtlpReceiver();
+    foreign = new FakeUpstream();
+    gateway = start("exemplars-per-second: 0, trace-tenants: [default]");
+  }
+
+  private GatewayProcess start(String telemetry) throws Exception {
+    Path home = GatewayProcess.home();
+    Path config = Files.createTempFile(Path.of(String.valueOf(folder)), "switchboard", ".yaml");
+    Files.writeString(
+        config,
+        """
+        models: [{file: MODEL, workers: 2}]
+        workers: {ranks: 2, threads: 1, arguments: [--allow-fault-injection]}
+        upstreams: [{url: "URL", models: [foreign]}]
+        retry: {attempts: 1}
+        circuit: {failures: 1000}
+        telemetry: {TELEMETRY}
+        """
+            .replace("MODEL", home + "/native-engine/demo-model/switchboard-demo.gguf")
+            .replace("URL", foreign.url().toString())
+            .replace("TELEMETRY", telemetry));
+    List<String> options = new ArrayList<>(GatewayProcess.underAgent(collector));
+    options.add("-Dotel.traces.sampler=parentbased_traceidratio");
+    options.add("-Dotel.traces.sampler.arg=0");
+    return GatewayProcess.start(options, "--config", config.toString()).awaitReady();
+  }
+
+  @AfterAll
+  void stop() {
+    gateway.close();
+    foreign.close();
+    collector.close();
+  }
+
+  @AfterEach
+  void everybodyIsThere() throws Exception {
+    gateway.resume("w0");
+    gateway.resume("w1");
+    gateway.awaitState("w0", "READY");
+    gateway.awaitState("w1", "READY");
+  }
+
+  // ---- good ones
+
+  @Test
+  void aGoodFastRequestIsNotExported() throws Exception {
+    answers(0);
+    String good = freshTrace();
+    assertEquals(200, foreign(good, "00").statusCode());
+
+    // Spans come in their order, so what was exported of the good one came before this.
+    String failed = failedTrace();
+
+    await(failed);
+    assertEquals(List.of(), collector.trace(good));
+  }
+
+  @Test
+  void theReplicaIsToldThatNothingIsSampled() throws Exception {
+    answers(0);
+    foreign.seen.clear();
+    foreign(freshTrace(), "00");
+
+    FakeUpstream.Seen seen = foreign.seen.poll(10, TimeUnit.SECONDS);
+    assertNotNull(seen);
+    int flags =
+        Integer.parseInt(String.valueOf(seen.headers().get("traceparent")).substring(53), 16);
+    assertEquals(0, flags & 1);
+  }
+
+  // ---- of interest
+
+  @Test
+  void aFailedRequestIsExportedUnderItsCallersSpan() throws Exception {
+    String trace = failedTrace();
+
+    Span root = await(trace);
+    assertEquals("POST /v1/chat/completions", root.getName());
+    assertEquals(Span.SpanKind.SPAN_KIND_SERVER, root.getKind());
+    assertEquals(OtlpReceiver.bytes(CALLER), root.getParentSpanId());
+    assertEquals("true", OtlpReceiver.attribute(root, "switchboard.retroactive"));
+    assertEquals("internal", OtlpReceiver.attribute(root, "switchboard.outcome"));
+    assertKeptFor("failed", root);
+    Span attempt = named("chat foreign", trace).getFirst();
+    assertEquals(root.getSpanId(), attempt.getParentSpanId());
+    assertEquals(Set.of("switchboard.admit", "switchboard.route", "chat foreign"), children(root));
+  }
+
+  /** Its id could not be given to the new span; whoever logged it can still be found. */
+  @Test
+  void aRemadeAttemptLinksToTheIdThatTheReplicaGot() throws Exception {
+    foreign.seen.clear();
+    String trace = failedTrace();
+
+    await(trace);
+    Span attempt = named("chat foreign", trace).getFirst();
+    FakeUpstream.Seen seen = foreign.seen.poll(10, TimeUnit.SECONDS);
+    assertNotNull(seen);
+    String sent = String.valueOf(seen.headers().get("traceparent")).substring(36, 52);
+    assertEquals(OtlpReceiver.bytes(sent), attempt.getLinks(0).getSpanId());
+    assertEquals(OtlpReceiver.bytes(trace), attempt.getLinks(0).getTraceId());
+    assertNotEquals(OtlpReceiver.bytes(sent), attempt.getSpanId());
+  }
+
+  @Test
+  void aMissedObjectiveIsExportedWithItsTrueTimes() throws Exception {
+    answers(80);
+    String trace = freshTrace();
+    long before = System.currentTimeMillis();
+    assertEquals(200, foreign(trace, "00", "X-SLO-TTFT-Ms", "20").statusCode());
+    long after = System.currentTimeMillis();
+
+    Span root = await(trace);
+    assertKeptFor("slo", root);
+    Span attempt = named("chat foreign", trace).getFirst();
+    assertTrue(millis(attempt) >= 80, () -> "only " + millis(attempt) + " ms");
+    assertTrue(root.getStartTimeUnixNano() / 1_000_000 >= before - 1);
+    assertTrue(root.getEndTimeUnixNano() / 1_000_000 <= after + 1);
+    assertTrue(root.getStartTimeUnixNano() <= attempt.getStartTimeUnixNano());
+    assertTrue(root.getEndTimeUnixNano() >= attempt.getEndTimeUnixNano());
+    Span first = named("switchboard.first_token", trace).getFirst();
+    assertTrue(Integer.parseInt(OtlpReceiver.attribute(first, "switchboard.ttft_ms")) >= 80);
+  }
+
+  @Test
+  void aBreachAtAWorkerIsExportedDownToItsRanks() throws Exception {
+    String trace = freshTrace();
+    assertEquals(200, own(trace, 8, "X-SLO-TTFT-Ms", "1").statusCode());
+
+    await(trace);
+    Span decode = named("engine.decode", trace).getFirst();
+    assertEquals(Set.of("stage 0 › rank 0", "stage 0 › rank 1"), children(decode));
+  }
+
+  @Test
+  void aMovedStreamIsExportedWithWhatBothWorkersDid() throws Exception {
+    gateway.slow("w0", STEP_MS);
+    gateway.slow("w1", STEP_MS);
+    String trace = freshTrace();
+    StreamClient stream =
+        StreamClient.open(
+            gateway,
+            "/v1/chat/completions",
+            chat(GatewayProcess.MODEL, 100),
+            "traceparent",
+            traceparent(trace, "00"));
+    stream.awaitEvents(10);
+    gateway.adminPost("/admin/v1/replicas/" + stream.replica() + "/drain", "{\"graceMs\":0}");
+    stream.rest();
+
+    Span root = await(trace);
+    assertKeptFor("migrated", root);
+    assertKeptFor("drained", root);
+    List<Span> attempts = named("chat switchboard-demo", trace);
+    assertEquals(2, attempts.size());
+    for (Span attempt : attempts) {
+      assertTrue(children(attempt).contains("engine.decode"), attempt::toString);
+    }
+  }
+
+  @Test
+  void whatAClientAsksForIsExported() throws Exception {
+    answers(0);
+    String trace = freshTrace();
+    assertEquals(200, foreign(trace, "00", "X-Switchboard-Trace", "1").statusCode());
+
+    assertKeptFor("asked", await(trace));
+  }
+
+  @Test
+  void atLevelZeroNothingIsExported() throws Exception {
+    level("PUT", "{\"level\":0}");
+    String silent = failedTrace();
+    level("DELETE", "");
+    String told = failedTrace();
+
+    await(told);
+    assertEquals(List.of(), collector.trace(silent));
+  }
+
+  @Test
+  void aTraceThatItsCallerSampledIsNotMadeTwice() throws Exception {
+    foreign.script((request, body) -> request.response().setStatusCode(500).end());
+    String trace = freshTrace();
+    foreign(trace, "01");
+
+    InProcessGateway.await(() -> !named("chat foreign", trace).isEmpty());
+    assertEquals(1, named("chat foreign", trace).size());
+    assertTrue(
+        collector.trace(trace).stream()
+            .allMatch(span -> OtlpReceiver.attribute(span, "switchboard.retroactive").isEmpty()));
+  }
+
+  @Test
+  void everyExemplarsTraceIsKeptThoughNothingIsSampled() throws Exception {
+    try (GatewayProcess other = start("exemplars-per-second: 10")) {
+      for (int i = 0; i < 30; i++) {
+        other.post(
+            other.api("/v1/chat/completions"),
+            chat(GatewayProcess.MODEL, 4).replace("true", "false"));
+      }
+
+      Set<String> exemplars = exemplars(other);
+      assertFalse(exemplars.isEmpty());
+      for (String trace : exemplars) {
+        assertKeptFor("exemplar", await(trace));
+      }
+      assertTrue(other.metrics().contains("switchboard_traces_kept_total{kind=\"left_out\"} 0.0"));
+    }
+  }
+
+  private static Set<String> exemplars(GatewayProcess process) throws Exception {
+    String text =
+        process
+            .client()
+            .send(
+                HttpRequest.newBuilder(process.adminUri("/metrics"))
+                    .header("Accept", "application/openmetrics-text; version=1.0.0")
+                    .build(),
+                HttpResponse.BodyHandlers.ofString())
+            .body();
+    return Pattern.compile("trace_id=\"([0-9a-f]{32})\"")
+        .matcher(text)
+        .results()
+        .map(match -> match.group(1))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  // ---- how
+
+  /** A caller's trace that nobody has seen yet. */
+  private String freshTrace() {
+    return String.format(Locale.ROOT, "7cf92f3577b34da6a3ce929d%08x", ++traces);
+  }
+
+  private static String traceparent(String trace, String flags) {
+    return "00-" + trace + "-" + CALLER + "-" + flags;
+  }
+
+  private String failedTrace() throws Exception {
+    foreign.script((request, body) -> request.response().setStatusCode(500).end());
+    String trace = freshTrace();
+    assertTrue(foreign(trace, "00").statusCode() >= 500);
+    return trace;
+  }
+
+  private void answers(int delayMs) {
+    foreign.script(
+        (request, body) -> {
+          Runnable answer =
+              () ->
+                  FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done());
+          if (delayMs == 0) {
+            answer.run();
+          } else {
+            foreign.vertx().setTimer(delayMs, late -> answer.run());
+          }
+        });
+  }
+
+  private HttpResponse<String> foreign(String trace, String flags, String... headers)
+      throws Exception {
+    return send(chat("foreign", 8), trace, flags, headers);
+  }
+
+  private HttpResponse<String> own(String trace, int tokens, String... headers) throws Exception {
+    return send(chat(GatewayProcess.MODEL, tokens), trace, "00", headers);
+  }
+
+  private HttpResponse<String> send(String body, String trace, String flags, String... headers)
+      throws Exception {
+    List<String> all = new ArrayList<>(List.of(headers));
+    all.addAll(List.of("traceparent", traceparent(trace, flags)));
+    URI uri = gateway.api("/v1/chat/completions");
+    return gateway.post(uri, body, all.toArray(String[]::new));
+  }
+
+  private static String chat(String model, int tokens) {
+    return "{\"model\":\""
+        + model
+        + "\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":"
+        + tokens
+        + ",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
+  }
+
+  private void level(String method, String body) throws Exception {
+    HttpResponse<String> answer =
+        gateway
+            .client()
+            .send(
+                HttpRequest.newBuilder(gateway.adminUri(ALL))
+                    .header("Content-Type", "application/json")
+                    .method(method, HttpRequest.BodyPublishers.ofString(body))
+                    .build(),
+                HttpResponse.BodyHandlers.ofString());
+    assertEquals(200, answer.statusCode(), answer.body());
+  }
+
+  /** The span that stands for the whole request; it is the last to be exported. */
+  private Span await(String trace) throws Exception {
+    InProcessGateway.await(() -> !roots(trace).isEmpty());
+    return roots(trace).getFirst();
+  }
+
+  private List<Span> roots(String trace) {
+    return collector.trace(trace).stream()
+        .filter(span -> span.getKind() == Span.SpanKind.SPAN_KIND_SERVER)
+        .toList();
+  }
+
+  private List<Span> named(String name, String trace) {
+    return collector.trace(trace).stream().filter(span -> span.getName().equals(name)).toList();
+  }
+
+  private Set<String> children(Span parent) {
+    String trace = HexFormat.of().formatHex(parent.getTraceId().toByteArray());
+    return collector.trace(trace).stream()
+        .filter(span -> span.getParentSpanId().equals(parent.getSpanId()))
+        .map(Span::getName)
+        .collect(Collectors.toSet());
+  }
+
+  private static long millis(Span span) {
+    return (span.getEndTimeUnixNano() - span.getStartTimeUnixNano()) / 1_000_000;
+  }
+
+  private static void assertKeptFor(String reason, Span root) {
+    String reasons = OtlpReceiver.attribute(root, "switchboard.kept_for");
+    assertTrue(reasons.contains("\"" + reason + "\""), reasons);
+  }
+}

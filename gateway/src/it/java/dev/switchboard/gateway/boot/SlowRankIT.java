@@ -1,0 +1,166 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.opentelemetry.proto.trace.v1.Span;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.URI;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * A rank of a real worker that is a fifth slower than its neighbour, as whoever is on call sees it:
+ * named within seconds by metrics, admin API and spans, with whom it harmed.
+ */
+class SlowRankIT {
+  private static final String RANK =
+      "{model=\"switchboard-demo\",rank=\"1\",replica=\"w0\",stage=\"0\"}";
+  private static final String TRACE = "8cf92f3577b34da6a3ce929d0e0e4738";
+
+  @TempDir private static @Nullable Path folder;
+  private static OtlpReceiver collector;
+  private static GatewayProcess gateway;
+
+  @BeforeAll
+  static void start() throws Exception {
+    collector = new OtlpReceiver();
+    Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
+    Files.writeString(
+        config,
+        "models: [{file: "
+            + GatewayProcess.home().resolve("native-engine/demo-model/switchboard-demo.gguf")
+            + "}]\nworkers: {local: 1, ranks: 2, threads: 1, state-poll-ms: 200,"
+            + " arguments: [--allow-fault-injection]}\n");
+    gateway =
+        GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
+            .awaitReady();
+  }
+
+  @AfterAll
+  static void stop() {
+    gateway.close();
+    collector.close();
+  }
+
+  @Test
+  void itIsNamedWithinFiveSecondsAndBlamedForWhomItHarms() throws Exception {
+    try (Busy _ = new Busy()) {
+      assertFalse(named(gateway.metrics(), "1"));
+      slow();
+
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+      while (!named(gateway.metrics(), "1") && System.nanoTime() < deadline) {
+        Thread.sleep(50);
+      }
+
+      assertTrue(named(gateway.metrics(), "1"), SlowRankIT::straggling);
+      assertFalse(named(gateway.metrics(), "0"), SlowRankIT::straggling);
+      harmed();
+    }
+
+    // A request is charged when its last byte is out.
+    InProcessGateway.await(
+        () -> !gateway.adminUnchecked("/admin/v1/replicas/w0").path("blame").isEmpty());
+    JsonNode replica = gateway.admin("/admin/v1/replicas/w0");
+    JsonNode blame = replica.path("blame").path(0);
+    assertEquals(1, replica.path("blame").size(), replica::toString);
+    assertEquals(0, blame.path("stage").asInt(-1));
+    assertEquals(1, blame.path("rank").asInt(-1));
+    assertTrue(blame.path("requests").asInt() >= 1, blame::toString);
+    assertTrue(blame.path("sloMinutes").asDouble() > 0, blame::toString);
+    String metrics = gateway.metrics();
+    assertTrue(metrics.contains("switchboard_rank_blame_requests_total" + RANK), metrics);
+    assertTrue(metrics.contains("switchboard_rank_blame_slo_seconds_total" + RANK), metrics);
+    theSpanOfItsLaneSaysSo();
+  }
+
+  /** Streams one after another, so that the worker computes all the time. */
+  private static final class Busy implements AutoCloseable {
+    private volatile boolean over;
+    private final CompletableFuture<Void> streams = CompletableFuture.runAsync(this::stream);
+
+    private void stream() {
+      while (!over) {
+        try (InputStream body = gateway.stream(500).body()) {
+          body.transferTo(OutputStream.nullOutputStream());
+        } catch (Exception e) {
+          throw new AssertionError(e);
+        }
+      }
+    }
+
+    @Override
+    public void close() {
+      over = true;
+      streams.join();
+    }
+  }
+
+  private static void slow() throws Exception {
+    String address = gateway.admin("/admin/v1/replicas/w0").path("url").asText();
+    HttpResponse<String> answer =
+        gateway.post(
+            URI.create(address + "/engine/v1/faults"),
+            "{\"kind\":\"slow\",\"rank\":1,\"amount\":20}");
+    assertEquals(200, answer.statusCode(), answer.body());
+  }
+
+  /** A request that misses its objective while the rank is named. */
+  private static void harmed() throws Exception {
+    HttpResponse<String> answer =
+        gateway.post(
+            gateway.api("/v1/chat/completions"),
+            "{\"model\":\"switchboard-demo\",\"stream\":true,\"max_tokens\":64,"
+                + "\"ignore_eos\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}",
+            "X-SLO-TTFT-Ms",
+            "1",
+            "traceparent",
+            "00-" + TRACE + "-00f067aa0ba902b7-01");
+    assertEquals(200, answer.statusCode(), answer.body());
+  }
+
+  private static void theSpanOfItsLaneSaysSo() throws Exception {
+    InProcessGateway.await(() -> !lanes("stage 0 › rank 1").isEmpty());
+    for (Span lane : lanes("stage 0 › rank 1")) {
+      assertEquals("true", OtlpReceiver.attribute(lane, "switchboard.straggler"));
+    }
+    for (Span lane : lanes("stage 0 › rank 0")) {
+      assertEquals("", OtlpReceiver.attribute(lane, "switchboard.straggler"));
+    }
+  }
+
+  private static List<Span> lanes(String name) {
+    return collector.trace(TRACE).stream().filter(span -> span.getName().equals(name)).toList();
+  }
+
+  private static boolean named(String metrics, String rank) {
+    return metrics.contains(
+        "switchboard_rank_straggler{rank=\"" + rank + "\",replica=\"w0\",stage=\"0\"} 1.0");
+  }
+
+  private static String straggling() {
+    try {
+      return gateway
+          .metrics()
+          .lines()
+          .filter(line -> line.startsWith("switchboard_rank_"))
+          .toList()
+          .toString();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}

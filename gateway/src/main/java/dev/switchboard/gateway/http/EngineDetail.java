@@ -1,0 +1,121 @@
+package dev.switchboard.gateway.http;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.flight.EngineStamps;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.upstream.UpstreamClient;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.TimelineJson;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.core.buffer.Buffer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Asks workers after a request what they did for attempts whose answers did not tell it, since they
+ * broke, moved or were given up. Who does not answer soon is gone, or has more to do than this.
+ */
+final class EngineDetail {
+  private static final Logger LOG = LoggerFactory.getLogger(EngineDetail.class);
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int TIMEOUT_MS = 1000;
+  private static final int MOST_BYTES = 8 << 20;
+
+  /** A worker notices a closed connection after its present step. */
+  private static final int AGAIN_MS = 50;
+
+  private static final int MOST_TRIES = 5;
+
+  private final Vertx vertx;
+  private final UpstreamClient client;
+  private final Fleet fleet;
+
+  EngineDetail(Vertx vertx, UpstreamClient client, Fleet fleet) {
+    this.vertx = vertx;
+    this.client = client;
+    this.fleet = fleet;
+  }
+
+  /** By the attempt's number; never fails. */
+  Future<Map<Integer, Story.Engine>> of(FlightRecord record, Story story) {
+    Map<Integer, Story.Engine> found = new HashMap<>();
+    List<Future<?>> asked = new ArrayList<>();
+    for (FlightRecord.Attempt attempt : unknown(record, story)) {
+      Replica replica = fleet.find(attempt.replica());
+      URI address = replica == null || !replica.worker() ? null : replica.address();
+      if (replica != null && address != null) {
+        asked.add(
+            ask(replica, address, record.id(), MOST_TRIES)
+                .map(told -> tell(attempt, told, found))
+                .onFailure(cause -> LOG.debug("timeline_missing request={}", record.id(), cause)));
+      }
+    }
+    return asked.isEmpty()
+        ? Future.succeededFuture(found)
+        : Future.join(asked).transform(done -> Future.succeededFuture(found));
+  }
+
+  /** Of several at one replica it knows the last. */
+  private static Iterable<FlightRecord.Attempt> unknown(FlightRecord record, Story story) {
+    Map<String, FlightRecord.Attempt> byReplica = new HashMap<>();
+    for (FlightRecord.Attempt attempt : record.attempts()) {
+      byReplica.put(attempt.replica(), attempt);
+    }
+    if (story.engine() != null) {
+      byReplica.remove(String.valueOf(record.replica()));
+    }
+    return byReplica.values();
+  }
+
+  private Future<JsonNode> ask(Replica replica, URI address, String id, int tries) {
+    String path = "/engine/v1/requests/" + id + "/timeline?detail=steps";
+    return client
+        .get(
+            address,
+            path,
+            replica.access().tlsCaFile(),
+            replica.access().authorization(),
+            TIMEOUT_MS,
+            MOST_BYTES)
+        .map(EngineDetail::read)
+        .compose(
+            told ->
+                told.path("timelines").isEmpty() && tries > 1
+                    ? vertx.timer(AGAIN_MS).compose(again -> ask(replica, address, id, tries - 1))
+                    : Future.succeededFuture(told));
+  }
+
+  private static JsonNode read(Buffer body) {
+    try {
+      return JSON.readTree(body.getBytes());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static boolean tell(
+      FlightRecord.Attempt attempt, JsonNode told, Map<Integer, Story.Engine> found) {
+    List<RequestTimeline> timelines = new ArrayList<>();
+    told.path("timelines").forEach(each -> timelines.add(TimelineJson.read(each)));
+    if (!timelines.isEmpty()) {
+      // It wrote this later than the attempt ended.
+      EngineStamps stamps = new EngineStamps(told.path("received_ns").asLong(), 0);
+      found.put(
+          attempt.number(),
+          Story.Engine.of(timelines, stamps, attempt.startNanos(), attempt.endNanos()));
+    }
+    return !timelines.isEmpty();
+  }
+}

@@ -1,0 +1,161 @@
+package dev.switchboard.gateway.telemetry;
+
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Step;
+import io.opentelemetry.api.common.AttributeKey;
+import io.opentelemetry.api.common.Attributes;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanBuilder;
+import io.opentelemetry.api.trace.SpanContext;
+import io.opentelemetry.api.trace.TraceFlags;
+import io.opentelemetry.api.trace.TraceState;
+import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.context.Context;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A span for each step of an engine, linked to the requests that were in it.
+ *
+ * <p>A step belongs to every request of its batch, so it is in none of their traces but in one of
+ * its replica, of ten seconds, whose id follows from both: a request can name it before it exists.
+ * A worker says of a step only how many requests were in it; which ones is known of those that are
+ * told in every step too. Since these end at different moments, a step waits a little for others
+ * before it is exported, once. Whoever comes later is not linked. Safe on any thread.
+ */
+public final class StepSpans {
+  /** Of one request; a longer one is told in its first steps. */
+  static final int MOST_STEPS = 512;
+
+  private static final int MOST_LINKS = 32;
+  private static final int MOST_WAITING = 8192;
+  private static final long WAIT_NANOS = 2_000_000_000;
+  private static final long WINDOW_NANOS = 10_000_000_000L;
+  private static final AttributeKey<String> REQUEST =
+      AttributeKey.stringKey("switchboard.request.id");
+  private static final AttributeKey<Long> TOKENS = AttributeKey.longKey("switchboard.tokens");
+
+  private final Tracer tracer;
+  private final Map<Key, Waiting> waiting = new LinkedHashMap<>();
+
+  /** The worker's own time tells steps of two of its processes apart. */
+  private record Key(String replica, long step, long startNanos) {}
+
+  private record Member(SpanContext span, Attributes attributes) {}
+
+  /** A step, and who is known to have been in it. */
+  private static final class Waiting {
+    final Step step;
+    final long sinceNanos;
+    final List<Member> members = new ArrayList<>(1);
+
+    Waiting(Step step, long sinceNanos) {
+      this.step = step;
+      this.sinceNanos = sinceNanos;
+    }
+  }
+
+  public StepSpans(Tracer tracer) {
+    this.tracer = tracer;
+  }
+
+  /**
+   * Notes the steps of a request, of which the earliest are told soon.
+   *
+   * @param offsetNanos from the worker's clock to the times of the timeline
+   * @param member its span
+   */
+  synchronized void add(
+      String replica,
+      RequestTimeline timeline,
+      long offsetNanos,
+      SpanContext member,
+      long nowNanos) {
+    int steps = Math.min(MOST_STEPS, timeline.steps().size());
+    for (Step step : timeline.steps().subList(0, steps)) {
+      Key key = new Key(replica, step.step(), step.startNanos() - offsetNanos);
+      Waiting found = waiting.computeIfAbsent(key, first -> new Waiting(step, nowNanos));
+      found.members.add(
+          new Member(
+              member,
+              Attributes.of(REQUEST, timeline.requestId(), TOKENS, (long) step.requestTokens())));
+    }
+    flush(nowNanos);
+  }
+
+  /** Exports the steps that waited long enough, or that are too many. */
+  public synchronized void flush(long nowNanos) {
+    Iterator<Map.Entry<Key, Waiting>> oldest = waiting.entrySet().iterator();
+    while (oldest.hasNext()) {
+      Map.Entry<Key, Waiting> next = oldest.next();
+      if (waiting.size() <= MOST_WAITING && nowNanos - next.getValue().sinceNanos < WAIT_NANOS) {
+        return;
+      }
+      oldest.remove();
+      export(next.getKey().replica, next.getValue());
+    }
+  }
+
+  private void export(String replica, Waiting told) {
+    Step step = told.step;
+    SpanBuilder builder =
+        tracer
+            .spanBuilder("engine.step")
+            .setParent(Context.root().with(Span.wrap(above(replica, step.startNanos()))))
+            .setStartTimestamp(step.startNanos(), TimeUnit.NANOSECONDS);
+    told.members.stream()
+        .limit(MOST_LINKS)
+        .forEach(member -> builder.addLink(member.span, member.attributes));
+    Span span = builder.startSpan();
+    span.setAttribute("switchboard.replica", replica);
+    span.setAttribute("switchboard.step", step.step());
+    span.setAttribute("switchboard.batch_tokens", step.batchTokens());
+    span.setAttribute("switchboard.batch_requests", step.batchRequests());
+    span.setAttribute("switchboard.members_known", told.members.size());
+    span.setAttribute("switchboard.wait_ms", (step.startNanos() - step.submitNanos()) / 1e6);
+    slowest(span, step.lanes());
+    span.end(Math.max(step.startNanos(), step.endNanos()), TimeUnit.NANOSECONDS);
+  }
+
+  /** The rank that computed longest; a span for each would be many. */
+  private static void slowest(Span span, List<Lane> lanes) {
+    Lane slowest = null;
+    for (Lane lane : lanes) {
+      if (slowest == null || lane.computeNanos() > slowest.computeNanos()) {
+        slowest = lane;
+      }
+    }
+    if (slowest != null) {
+      span.setAttribute("switchboard.slowest_stage", slowest.stage());
+      span.setAttribute("switchboard.slowest_rank", slowest.rank());
+      span.setAttribute("switchboard.compute_ms", slowest.computeNanos() / 1e6);
+    }
+  }
+
+  /** The ids of the traces in which the steps of a timeline are told. */
+  static Set<String> traces(String replica, RequestTimeline timeline) {
+    Set<String> ids = new TreeSet<>();
+    for (Step step : timeline.steps().subList(0, Math.min(MOST_STEPS, timeline.steps().size()))) {
+      ids.add(above(replica, step.startNanos()).getTraceId());
+    }
+    return ids;
+  }
+
+  /** A span that is nowhere, in the trace of a replica's steps around a moment. */
+  private static SpanContext above(String replica, long nanos) {
+    String name = replica + "/" + nanos / WINDOW_NANOS;
+    String id =
+        UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8)).toString().replace("-", "");
+    return SpanContext.createFromRemoteParent(
+        id, id.substring(16), TraceFlags.getSampled(), TraceState.getDefault());
+  }
+}
