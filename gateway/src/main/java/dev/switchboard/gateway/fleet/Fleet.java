@@ -378,17 +378,17 @@ public final class Fleet implements AutoCloseable {
    *
    * @param firstTokenMs −1 where it is not known
    */
-  public void served(Replica replica, double firstTokenMs, long nowNanos) {
-    replica.circuit().served(firstTokenMs, nowNanos);
+  public void served(Replica.Ticket request, double firstTokenMs, long nowNanos) {
+    request.replica().circuit().served(request.call(), firstTokenMs, nowNanos);
     if (firstTokenMs >= 0) {
-      ejectIfSlow(replica, nowNanos);
+      ejectIfSlow(request.replica(), nowNanos);
     }
   }
 
   /** Another replica answered a request first, which this one had kept for so long. */
-  public void outrun(Replica replica, double atLeastMs, long nowNanos) {
-    replica.circuit().late(atLeastMs);
-    ejectIfSlow(replica, nowNanos);
+  public void outrun(Replica.Ticket request, double atLeastMs, long nowNanos) {
+    request.replica().circuit().late(request.call(), atLeastMs);
+    ejectIfSlow(request.replica(), nowNanos);
   }
 
   private void ejectIfSlow(Replica replica, long nowNanos) {
@@ -407,15 +407,15 @@ public final class Fleet implements AutoCloseable {
   }
 
   /** A request failed through the replica's fault. */
-  public void failed(Replica replica, String reason, long nowNanos) {
-    if (replica.circuit().failed(nowNanos)) {
-      eject(replica, "it failed too often, at last: " + reason, nowNanos);
+  public void failed(Replica.Ticket request, String reason, long nowNanos) {
+    if (request.replica().circuit().failed(request.call(), nowNanos)) {
+      eject(request.replica(), "it failed too often, at last: " + reason, nowNanos);
     }
   }
 
   /** A request ended in a way that says nothing of its replica. */
-  public void left(Replica replica) {
-    replica.circuit().left();
+  public void left(Replica.Ticket request) {
+    request.replica().circuit().left(request.call());
   }
 
   /** Never more than half of a model's replicas: then it is not they who are to blame. */

@@ -6,6 +6,7 @@ import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.upstream.Circuit;
 import java.net.URI;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -287,7 +288,7 @@ public final class Replica {
     open.add(ticket);
     inFlight.incrementAndGet();
     lastUsedNanos = nowNanos;
-    if (state != ReplicaState.READY || !circuit.enter()) {
+    if (state != ReplicaState.READY || !ticket.call(circuit.enter())) {
       ticket.discard();
       return null;
     }
@@ -329,9 +330,24 @@ public final class Replica {
   public final class Ticket {
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Guest guest;
+    private Circuit.@Nullable Call call;
 
     private Ticket(Guest guest) {
       this.guest = guest;
+    }
+
+    private boolean call(Circuit.@Nullable Call entered) {
+      call = entered;
+      return entered != null;
+    }
+
+    Replica replica() {
+      return Replica.this;
+    }
+
+    /** What the circuit is told the end of. */
+    Circuit.Call call() {
+      return Objects.requireNonNull(call, "a ticket that was given out entered the circuit");
     }
 
     /** Ends the count; tells a drain what became of the request. */

@@ -11,6 +11,7 @@ import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
 import io.opentelemetry.context.Context;
 import io.vertx.core.http.HttpClientRequest;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -120,6 +121,11 @@ final class Attempt {
   boolean enter(Guest guest) {
     ticket = replica.open(guest, startNanos);
     return ticket != null;
+  }
+
+  /** How it is counted there. */
+  Replica.Ticket ticket() {
+    return Objects.requireNonNull(ticket, "it entered its replica");
   }
 
   /** Counted as work of the replica, and learned from, until the attempt is over. */

@@ -1015,7 +1015,7 @@ final class Exchange {
     }
     house.metrics().replicaInFlight(id).dec();
     house.metrics().attempt(id, result);
-    judge(current.replica(), error == null ? "an error status" : error, result, now);
+    judge(current.ticket(), error == null ? "an error status" : error, result, now);
     flight.attempt(
         new FlightRecord.Attempt(
             current.number(),
@@ -1040,16 +1040,16 @@ final class Exchange {
       job.outrun(now);
     }
     if (!current.hedge()) {
-      house.fleet().outrun(current.replica(), (now - current.startNanos()) / 1e6, now);
+      house.fleet().outrun(current.ticket(), (now - current.startNanos()) / 1e6, now);
     }
   }
 
   /** What an attempt says of its replica. */
-  private void judge(Replica replica, String reason, AttemptResult result, long now) {
+  private void judge(Replica.Ticket there, String reason, AttemptResult result, long now) {
     switch (result) {
-      case SERVED -> house.fleet().served(replica, firstTokenMs(), now);
-      case FAILED -> house.fleet().failed(replica, reason, now);
-      case MOVED, SHED, OUTRUN, ABANDONED -> house.fleet().left(replica);
+      case SERVED -> house.fleet().served(there, firstTokenMs(), now);
+      case FAILED -> house.fleet().failed(there, reason, now);
+      case MOVED, SHED, OUTRUN, ABANDONED -> house.fleet().left(there);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.upstream;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Whether a replica's answers are good enough to send it more.
@@ -11,9 +12,11 @@ import java.util.Arrays;
  *                                  └──────── failed: twice as long ────┘
  * </pre>
  *
- * <p>Failures count in a row, and as a share of the answers in a sliding window. In HALF_OPEN one
- * request at a time goes there. Plain: the time comes in, and so does the jitter of the backoff.
- * Safe on any thread.
+ * <p>Failures count in a row, and as a share of the answers in a sliding window. In a row means
+ * begun one after another, see {@link FailureRuns}: a long answer that ends well tells how the
+ * replica was when it began. So what began before the circuit last opened or closed says nothing
+ * any more. In HALF_OPEN one request at a time goes there. Plain: the time comes in, and so does
+ * the jitter of the backoff. Safe on any thread.
  */
 public final class Circuit {
   private static final int SLICES = 10;
@@ -67,15 +70,26 @@ public final class Circuit {
     HALF_OPEN
   }
 
+  /** A request that was sent, until it is told how it ended. */
+  public static final class Call {
+    private final FailureRuns runs;
+    private final FailureRuns.Place place;
+
+    private Call(FailureRuns runs) {
+      this.runs = runs;
+      this.place = runs.begin();
+    }
+  }
+
   private final Config config;
   private final int[] served = new int[SLICES];
   private final int[] failed = new int[SLICES];
   private long slice;
   private State state = State.CLOSED;
-  private int failuresInRow;
+  private FailureRuns runs = new FailureRuns();
   private int openings;
   private long closedNanos;
-  private boolean probing;
+  private @Nullable Call probe;
   private double latencyMs;
   private int latencies;
 
@@ -89,19 +103,36 @@ public final class Circuit {
 
   /** Whether a request may be sent. */
   public synchronized boolean admits() {
-    return state == State.CLOSED || (state == State.HALF_OPEN && !probing);
+    return state == State.CLOSED || (state == State.HALF_OPEN && probe == null);
   }
 
-  /** A request wants to be sent; in HALF_OPEN it becomes the one that probes. */
-  public synchronized boolean enter() {
-    boolean may = admits();
-    probing |= may && state == State.HALF_OPEN;
-    return may;
+  /**
+   * A request wants to be sent; in HALF_OPEN it becomes the one that probes.
+   *
+   * @return null when it may not
+   */
+  public synchronized @Nullable Call enter() {
+    if (!admits()) {
+      return null;
+    }
+    Call call = new Call(runs);
+    probe = state == State.HALF_OPEN ? call : null;
+    return call;
   }
 
   /** A request ended in a way that says nothing of the replica. */
-  public synchronized void left() {
-    probing = false;
+  public synchronized void left(Call call) {
+    if (counts(call)) {
+      runs.left(call.place);
+    }
+  }
+
+  /**
+   * Whether it tells of the replica as it is; if so, and it was the one that probes, it is over.
+   */
+  private boolean counts(Call call) {
+    probe = probe == call ? null : probe;
+    return call.runs == runs;
   }
 
   /**
@@ -109,11 +140,13 @@ public final class Circuit {
    *
    * @param firstTokenMs −1 where it is not known
    */
-  public synchronized void served(double firstTokenMs, long nowNanos) {
+  public synchronized void served(Call call, double firstTokenMs, long nowNanos) {
+    if (!counts(call)) {
+      return;
+    }
     advance(nowNanos);
     served[at()]++;
-    failuresInRow = 0;
-    probing = false;
+    runs.served(call.place);
     if (firstTokenMs >= 0) {
       latency(firstTokenMs);
     }
@@ -122,10 +155,13 @@ public final class Circuit {
     }
   }
 
-  /** A request was given up whose first token had not come for so long; it proves nothing else. */
-  public synchronized void late(double atLeastMs) {
-    latency(atLeastMs);
-    probing = false;
+  /**
+   * A request is given up whose first token has not come for so long; all else is told by its end.
+   */
+  public synchronized void late(Call call, double atLeastMs) {
+    if (call.runs == runs) {
+      latency(atLeastMs);
+    }
   }
 
   private void latency(double firstTokenMs) {
@@ -145,18 +181,20 @@ public final class Circuit {
    *
    * @return whether the circuit should open
    */
-  public synchronized boolean failed(long nowNanos) {
+  public synchronized boolean failed(Call call, long nowNanos) {
+    if (!counts(call)) {
+      return false;
+    }
     advance(nowNanos);
     failed[at()]++;
-    failuresInRow++;
-    probing = false;
+    int inRow = runs.failed(call.place);
     if (config.failures() == 0 || state == State.OPEN) {
       return false;
     }
     int bad = Arrays.stream(failed).sum();
     int all = bad + Arrays.stream(served).sum();
     return state == State.HALF_OPEN
-        || failuresInRow >= config.failures()
+        || inRow >= config.failures()
         || (all >= config.minRequests() && bad >= config.errorRate() * all);
   }
 
@@ -177,10 +215,10 @@ public final class Circuit {
   private void clear() {
     Arrays.fill(served, 0);
     Arrays.fill(failed, 0);
-    failuresInRow = 0;
+    runs = new FailureRuns();
     latencies = 0;
     latencyMs = 0;
-    probing = false;
+    probe = null;
   }
 
   /** Whether it was open for long enough; true where it is not open. */

@@ -46,6 +46,24 @@ class CircuitSimulationTest {
   }
 
   @Test
+  void streamsThatBeganBeforeAFaultDoNotKeepItsServerInUse() {
+    seeds()
+        .forEach(
+            seed -> {
+              Scenario scenario = Scenario.foreign(seed, IN_TURN, 1, 1, 1, 1);
+              SimulatedReplica failing = scenario.replicas().get(1);
+              double rate = 0.9 * scenario.capacity();
+              // What it serves then ends as often as new requests fail.
+              scenario.at(15, () -> failing.broken(true));
+              scenario.run(
+                  new Traffic(scenario.random().split(), 0, 0)
+                      .arrivals("t", 20, at -> rate, rate, draw -> Traffic.WHENEVER));
+              long tried = failing.refusals();
+              assertTrue(tried <= UNTIL_OPEN, () -> tried + " tries, seed " + seed);
+            });
+  }
+
+  @Test
   void ofFourServersThatAllFailHalfStay() {
     seeds()
         .forEach(

@@ -522,14 +522,18 @@ final class SimulatedGateway {
       }
       if (ticket != null) {
         ticket.close(how);
+        judge(ticket, how, now);
       }
+    }
+
+    private void judge(Replica.Ticket there, Drain.Departure how, long now) {
       switch (how) {
-        case FINISHED -> fleet.served(replica, goesOn ? -1 : (firstNanos - startNanos) / 1e6, now);
+        case FINISHED -> fleet.served(there, goesOn ? -1 : (firstNanos - startNanos) / 1e6, now);
         case FAILED -> {
           failedAttempts++;
-          fleet.failed(replica, "it broke", now);
+          fleet.failed(there, "it broke", now);
         }
-        case MOVED, RESTARTED, ABANDONED -> fleet.left(replica);
+        case MOVED, RESTARTED, ABANDONED -> fleet.left(there);
       }
     }
 

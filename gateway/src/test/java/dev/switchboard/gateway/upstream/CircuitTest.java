@@ -2,10 +2,13 @@ package dev.switchboard.gateway.upstream;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.upstream.Circuit.Call;
 import dev.switchboard.gateway.upstream.Circuit.State;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -19,21 +22,82 @@ class CircuitTest {
 
   @Test
   void failuresInARowOpenIt() {
-    assertFalse(circuit.failed(now));
-    circuit.served(1, now);
-    assertFalse(circuit.failed(now));
-    assertFalse(circuit.failed(now));
+    assertFalse(failed());
+    served(1);
+    assertFalse(failed());
+    assertFalse(failed());
 
-    assertTrue(circuit.failed(now));
+    assertTrue(failed());
+  }
+
+  @Test
+  void whatBeganBeforeTheFailuresDoesNotInterruptThem() {
+    Call[] before = {entered(), entered(), entered()};
+
+    boolean open = false;
+    for (Call call : before) {
+      assertFalse(open);
+      open = failed();
+      circuit.served(call, 1, now);
+    }
+
+    assertTrue(open);
+  }
+
+  @Test
+  void aGoodAnswerBetweenTwoFailuresPartsThemWhenItIsKnownAndBefore() {
+    Call first = entered();
+    Call running = entered();
+    Call second = entered();
+    Call third = entered();
+
+    boolean beforeItEnded = circuit.failed(first, now) || circuit.failed(second, now);
+    beforeItEnded |= circuit.failed(third, now);
+    circuit.served(running, 1, now);
+    boolean fourth = failed();
+
+    assertFalse(beforeItEnded);
+    assertTrue(fourth);
+  }
+
+  @Test
+  void whatSaysNothingDoesNotPartFailures() {
+    Call abandoned = entered();
+    assertFalse(failed());
+    Call cancelled = entered();
+    assertFalse(failed());
+    circuit.left(cancelled);
+    circuit.left(abandoned);
+
+    assertTrue(failed());
+  }
+
+  @Test
+  void whatBeganBeforeItOpenedNeitherClosesItNorEndsItsProbe() {
+    Call[] before = {entered(), entered(), entered()};
+    circuit.open(now, 0);
+    circuit.returned();
+    Call probe = entered();
+
+    circuit.served(before[0], 1, now);
+    circuit.left(before[1]);
+    boolean opens = circuit.failed(before[2], now);
+    State then = circuit.state();
+    boolean another = circuit.admits();
+    circuit.served(probe, 1, now);
+
+    assertFalse(opens || another);
+    assertEquals(State.HALF_OPEN, then);
+    assertEquals(State.CLOSED, circuit.state());
   }
 
   @Test
   void aShareOfFailuresInTheWindowOpensItOnceThereAreEnoughRequests() {
     boolean open = false;
     for (int i = 0; i < 4; i++) {
-      circuit.served(1, now);
-      open |= circuit.failed(now);
-      open |= circuit.failed(now);
+      served(1);
+      open |= failed();
+      open |= failed();
       assertFalse(open && i < 3);
     }
 
@@ -43,43 +107,43 @@ class CircuitTest {
   @Test
   void whatIsOlderThanTheWindowDoesNotCount() {
     for (int i = 0; i < 4; i++) {
-      circuit.failed(now);
-      circuit.served(1, now);
+      failed();
+      served(1);
     }
     now += 1100 * MS;
     for (int i = 0; i < 8; i++) {
-      circuit.served(1, now);
+      served(1);
     }
 
-    assertFalse(circuit.failed(now));
+    assertFalse(failed());
   }
 
   @Test
   void afterTheBackoffOneRequestProbesAndClosesIt() {
     circuit.open(now, 0);
-    boolean whileOpen = circuit.enter();
+    boolean whileOpen = circuit.enter() != null;
     boolean early = circuit.mayReturn(now + 999 * MS);
     boolean late = circuit.mayReturn(now + 1000 * MS);
     circuit.returned();
 
-    boolean first = circuit.enter();
-    boolean second = circuit.enter();
-    circuit.served(1, now + 1001 * MS);
+    Call first = entered();
+    boolean second = circuit.enter() != null;
+    circuit.served(first, 1, now + 1001 * MS);
 
     assertFalse(whileOpen || early || second);
-    assertTrue(late && first);
+    assertTrue(late);
     assertEquals(State.CLOSED, circuit.state());
-    assertTrue(circuit.enter());
-    assertTrue(circuit.enter());
+    assertNotNull(circuit.enter());
+    assertNotNull(circuit.enter());
   }
 
   @Test
   void aProbeThatSaysNothingGivesItsPlaceBack() {
     circuit.open(now, 0);
     circuit.returned();
-    circuit.enter();
+    Call probe = entered();
 
-    circuit.left();
+    circuit.left(probe);
 
     assertTrue(circuit.admits());
     assertEquals(State.HALF_OPEN, circuit.state());
@@ -96,8 +160,7 @@ class CircuitTest {
       }
       now += waits[i] * MS;
       circuit.returned();
-      circuit.enter();
-      assertTrue(circuit.failed(now));
+      assertTrue(failed());
     }
     circuit.open(now, 1);
 
@@ -111,7 +174,7 @@ class CircuitTest {
     circuit.open(now, 0);
     now += 1000 * MS;
     circuit.returned();
-    circuit.served(1, now);
+    served(1);
     now += 10_000 * MS;
 
     circuit.open(now, 0);
@@ -122,10 +185,10 @@ class CircuitTest {
   @Test
   void latencyIsKnownOnceThereAreEnoughAnswers() {
     for (int i = 0; i < 9; i++) {
-      circuit.served(20, now);
+      served(20);
     }
     double early = circuit.latencyMs();
-    circuit.served(20, now);
+    served(20);
 
     assertTrue(Double.isNaN(early));
     assertEquals(20, circuit.latencyMs(), 1e-9);
@@ -138,6 +201,18 @@ class CircuitTest {
 
     assertEquals(slow, Circuit.slow(own, peers, factor));
     assertFalse(Circuit.slow(own, new double[] {Double.NaN}, factor));
+  }
+
+  private Call entered() {
+    return Objects.requireNonNull(circuit.enter());
+  }
+
+  private void served(double firstTokenMs) {
+    circuit.served(entered(), firstTokenMs, now);
+  }
+
+  private boolean failed() {
+    return circuit.failed(entered(), now);
   }
 
   @Test
