@@ -14,11 +14,14 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -31,6 +34,9 @@ class HostileClientIT {
           + "admission: {replica-concurrency: 1000}";
   private static final int MANY = 100;
   private static final int STORM = 400;
+
+  /** Two such bodies fit into three quarters of a megabyte, and three do not. */
+  private static final int LARGE = 300_000;
 
   /** Heads and buffers of a stalled stream on its way, sockets included. */
   private static final long MOST_BYTES_AHEAD = 2 << 20;
@@ -196,6 +202,54 @@ class HostileClientIT {
           after.sum("switchboard_requests_total", late)
               - before.sum("switchboard_requests_total", late));
       assertEquals(10, upstream.seen.size());
+    }
+  }
+
+  @Test
+  void bodiesOfAllClientsTogetherAreBoundedAndSmallOnesAreServedBesideLargeOnes() throws Exception {
+    Queue<HttpServerResponse> held = new ConcurrentLinkedQueue<>();
+    AtomicBoolean holds = new AtomicBoolean(true);
+    upstream.script(
+        (request, body) -> {
+          if (holds.get() && body.length() > LARGE) {
+            held.add(request.response());
+          } else {
+            request.response().end("{\"choices\":[]}");
+          }
+        });
+    String large = InProcessGateway.chat(false).replace("\"x\"", "\"" + "x".repeat(LARGE) + "\"");
+    try (InProcessGateway gateway =
+            InProcessGateway.before("http: {port: 0, body-memory-bytes: 1048576}", upstream);
+        ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<Integer>> first = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        first.add(clients.submit(() -> gateway.post(InProcessGateway.CHAT, large).statusCode()));
+      }
+      InProcessGateway.await(() -> held.size() == 2);
+
+      String announced =
+          gateway.raw(
+              "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n");
+      String unannounced =
+          gateway.raw(
+              "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                  + "61a80\r\n"
+                  + "x".repeat(400_000));
+      assertOthersAreServed(gateway);
+      holds.set(false);
+      held.forEach(response -> response.end("{\"choices\":[]}"));
+
+      for (String refused : List.of(announced, unannounced)) {
+        assertTrue(refused.startsWith("HTTP/1.1 429 "), refused);
+        assertTrue(refused.contains("X-Switchboard-Reason: body_memory\r\n"), refused);
+        assertTrue(refused.contains("Retry-After: "), refused);
+      }
+      assertEquals(
+          2, metrics(gateway).sum("switchboard_admissions_total", "verdict=\"body_memory\""));
+      for (Future<Integer> served : first) {
+        assertEquals(200, served.get(30, TimeUnit.SECONDS));
+      }
+      assertEquals(200, gateway.post(InProcessGateway.CHAT, large).statusCode());
     }
   }
 

@@ -243,6 +243,11 @@ public final class Admission {
     return asked.get();
   }
 
+  /** Said to a request whose body has no room beside those of others. */
+  public Refusal noBodyMemory() {
+    return Refusal.plain(Reason.BODY_MEMORY, Spread.seconds(config.retryAfterSeconds(), random));
+  }
+
   public int retryAfterSeconds() {
     return config.retryAfterSeconds();
   }

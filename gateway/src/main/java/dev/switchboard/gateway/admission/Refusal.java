@@ -17,6 +17,8 @@ public record Refusal(
   public enum Reason {
     /** The gateway holds as many requests as it may. */
     IN_FLIGHT("max_in_flight", false),
+    /** The bodies of other requests take up all memory that there is for them. */
+    BODY_MEMORY("body_memory", false),
     /** The model's queue holds as many requests, or bytes, as it may. */
     QUEUE_FULL("queue_full", false),
     /** It waited, and its place went to a request of a higher band or of a starved tenant. */

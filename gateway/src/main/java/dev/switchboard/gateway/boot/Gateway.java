@@ -27,6 +27,7 @@ import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
+import dev.switchboard.gateway.stream.BodyMemory;
 import dev.switchboard.gateway.telemetry.FleetGauges;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.telemetry.StepSpans;
@@ -231,6 +232,7 @@ final class Gateway {
         new FlightRecorder(config.flight()),
         usage,
         shared(metrics),
+        new BodyMemory(config.http().bodyMemoryBytes()),
         new TraceLevels(config.telemetry()),
         new StepSpans(tracer),
         tracer,

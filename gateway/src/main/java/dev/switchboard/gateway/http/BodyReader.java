@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.gateway.stream.BodyMemory;
 import dev.switchboard.gateway.stream.Pieces;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
@@ -12,21 +13,44 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a body whatever its content type says: {@code curl -d} sends JSON as a form. What is too
- * large is refused by its declared length, before a byte of it is read, or as soon as the limit is
- * passed.
+ * large, or has no room beside the bodies of others, is refused by its declared length, before a
+ * byte of it is read, or before the byte is kept that passes the limit.
  */
 public final class BodyReader {
   private BodyReader() {}
 
-  /**
-   * The body; fails with an {@link ApiException} when it is too large or too slow, and with another
-   * exception when the client left.
-   */
+  /** Other requests' bodies take up all memory that there is for them. */
+  static final class NoMemory extends Exception {
+    private static final long serialVersionUID = 1;
+
+    private NoMemory() {
+      super("no memory for the body", null, false, false);
+    }
+  }
+
+  /** The body, for which there is room in any case. */
   public static Future<Buffer> read(
       Vertx vertx, HttpServerRequest request, int maxBytes, int timeoutMs) {
+    return read(vertx, request, maxBytes, timeoutMs, new BodyMemory(maxBytes).open());
+  }
+
+  /**
+   * The body; fails with an {@link ApiException} when it is too large or too slow, with {@link
+   * NoMemory} when its share has no room for it, and with another exception when the client left.
+   */
+  public static Future<Buffer> read(
+      Vertx vertx,
+      HttpServerRequest request,
+      int maxBytes,
+      int timeoutMs,
+      BodyMemory.Share memory) {
     Promise<Buffer> promise = Promise.promise();
-    if (declaredLength(request) > maxBytes) {
+    long declared = declaredLength(request);
+    if (declared > maxBytes) {
       return Future.failedFuture(new ApiException(ApiError.bodyTooLarge(maxBytes)));
+    }
+    if (!memory.fits(Math.max(0, declared))) {
+      return Future.failedFuture(new NoMemory());
     }
     long timer =
         vertx.setTimer(
@@ -48,8 +72,10 @@ public final class BodyReader {
           }
           if (body.length() + chunk.length() > maxBytes) {
             promise.tryFail(new ApiException(ApiError.bodyTooLarge(maxBytes)));
-          } else {
+          } else if (memory.take(chunk.length())) {
             body.add(chunk);
+          } else {
+            promise.tryFail(new NoMemory());
           }
         });
     request.exceptionHandler(promise::tryFail);

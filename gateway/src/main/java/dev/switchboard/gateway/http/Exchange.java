@@ -31,6 +31,7 @@ import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.stream.AnswerReader;
 import dev.switchboard.gateway.stream.AnswerText;
+import dev.switchboard.gateway.stream.BodyMemory;
 import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.stream.Replay;
 import dev.switchboard.gateway.stream.WholeAnswer;
@@ -128,6 +129,10 @@ final class Exchange {
   private final Replay replay;
 
   private Buffer body = Buffer.buffer();
+
+  /** What the body takes of the memory that all have for theirs. */
+  private BodyMemory.@Nullable Share bodyMemory;
+
   private Slo slo = Slo.NONE;
   private boolean keepTimeline;
   private Admission.@Nullable Pass pass;
@@ -238,7 +243,10 @@ final class Exchange {
             .cacheSalt()
             .of(request.getHeader("Authorization"), request.getHeader(CacheSalt.HEADER));
     deadline.request(slo.deadlineNanos(flight.at(Mark.ACCEPTED)));
-    BodyReader.read(vertx, request, house.http().maxBodyBytes(), house.deadlines().bodyMs())
+    BodyMemory.Share memory = house.bodies().open();
+    bodyMemory = memory;
+    BodyReader.read(
+            vertx, request, house.http().maxBodyBytes(), house.deadlines().bodyMs(), memory)
         .compose(this::parse)
         .onSuccess(this::parsed)
         .onFailure(this::unreadable);
@@ -254,6 +262,8 @@ final class Exchange {
   private void unreadable(Throwable cause) {
     if (cause instanceof ApiException refused) {
       fail(Failure.of(refused.error()));
+    } else if (cause instanceof BodyReader.NoMemory) {
+      refused(house.admission().noBodyMemory());
     } else if (over || response.closed()) {
       clientGone();
     } else {
@@ -1403,6 +1413,9 @@ final class Exchange {
     }
     over = true;
     dropHeld();
+    if (bodyMemory != null) {
+      bodyMemory.close();
+    }
     deadline.cancel();
     vertx.cancelTimer(hedgeTimer);
     if (inFlight != null) {

@@ -33,6 +33,7 @@ final class Failures {
   private static String message(Refusal refusal) {
     return switch (refusal.reason()) {
       case IN_FLIGHT -> "Too many requests are in flight.";
+      case BODY_MEMORY -> "The bodies of other requests leave no room for this one's.";
       case QUEUE_FULL -> "The queue is full.";
       case EVICTED -> "Other requests came first, and the queue is full.";
       case QUEUE_TIMEOUT -> "No place became free in time.";

@@ -10,6 +10,7 @@ import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
+import dev.switchboard.gateway.stream.BodyMemory;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.telemetry.StepSpans;
 import dev.switchboard.gateway.telemetry.TraceLevels;
@@ -42,6 +43,7 @@ public record Gatehouse(
     FlightRecorder recorder,
     UsageMeter usage,
     SharedLimits shared,
+    BodyMemory bodies,
     TraceLevels traces,
     StepSpans steps,
     Tracer tracer,
@@ -67,6 +69,7 @@ public record Gatehouse(
         recorder,
         usage,
         shared,
+        bodies,
         traces,
         steps,
         tracer,

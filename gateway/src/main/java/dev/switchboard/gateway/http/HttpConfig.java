@@ -7,6 +7,7 @@ package dev.switchboard.gateway.http;
  * @param port 0 takes a free one
  * @param eventLoops that serve it; 0 takes a quarter of the cores, since workers need the rest
  * @param maxBodyBytes a larger body is answered 413
+ * @param bodyMemoryBytes of bodies that are held at once, until their requests ended
  * @param maxHeaderBytes larger headers are answered 431
  * @param maxUriBytes a longer request line is answered 414
  * @param maxAnswerBytes an upstream's answer that is not a stream
@@ -21,6 +22,7 @@ public record HttpConfig(
     int port,
     int eventLoops,
     int maxBodyBytes,
+    long bodyMemoryBytes,
     int maxHeaderBytes,
     int maxUriBytes,
     int maxAnswerBytes,
@@ -35,6 +37,7 @@ public record HttpConfig(
           8080,
           0,
           8 << 20,
+          128 << 20,
           16 << 10,
           4 << 10,
           32 << 20,
@@ -48,6 +51,7 @@ public record HttpConfig(
     range("port", port, 0, 65_535);
     range("event-loops", eventLoops, 0, 64);
     range("max-body-bytes", maxBodyBytes, 1024, 256 << 20);
+    range("body-memory-bytes", bodyMemoryBytes, 1 << 20, 1L << 40);
     range("max-header-bytes", maxHeaderBytes, 1024, 1 << 20);
     range("max-uri-bytes", maxUriBytes, 128, 1 << 20);
     range("max-answer-bytes", maxAnswerBytes, 1024, 1 << 30);
