@@ -67,6 +67,44 @@ class SharedLimitsIT {
   }
 
   @Test
+  void answersTellWhatIsLeftOverAllGateways() throws Exception {
+    String limits = "{\"requests_per_minute\":6,\"tokens_per_minute\":6000}";
+    try (InProcessGateway one = InProcessGateway.before(shared(), upstream);
+        InProcessGateway other = InProcessGateway.before(shared(), upstream)) {
+      limit(one, limits);
+      limit(other, limits);
+
+      // A request comes back every ten seconds, a hundred tokens every one.
+      assertEquals(List.of(6L, 5L, 6000L), List.of(told(ask(one))));
+      assertEquals(4, told(ask(other))[1]);
+      HttpResponse<String> third = ask(one);
+      assertEquals(3, told(third)[1]);
+      assertTrue(told(third)[2] < 6000, () -> "tokens left: " + told(third)[2]);
+      assertTrue(header(third, "reset-requests").matches("2[0-9](\\.\\d+)?s|30s"), third::toString);
+
+      HttpResponse<String> refused = third;
+      for (int i = 0; i < 5 && refused.statusCode() == 200; i++) {
+        refused = ask(i % 2 == 0 ? other : one);
+      }
+      assertEquals(429, refused.statusCode());
+      assertEquals(List.of(6L, 0L), List.of(told(refused)).subList(0, 2));
+    }
+  }
+
+  /** Limit and rest of requests, and rest of tokens. */
+  private static Long[] told(HttpResponse<String> answer) {
+    return new Long[] {
+      Long.valueOf(header(answer, "limit-requests")),
+      Long.valueOf(header(answer, "remaining-requests")),
+      Long.valueOf(header(answer, "remaining-tokens"))
+    };
+  }
+
+  private static String header(HttpResponse<String> answer, String name) {
+    return answer.headers().firstValue("x-ratelimit-" + name).orElseThrow();
+  }
+
+  @Test
   void aLimitOfTheConfigurationIsSharedToo() throws Exception {
     String limited = shared() + "\ntenants: [{name: default, requests-per-minute: 2}]";
     try (InProcessGateway one = InProcessGateway.before(limited, upstream);

@@ -2,7 +2,6 @@ package dev.switchboard.gateway.admission;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -148,25 +147,7 @@ final class TenantGate {
   }
 
   private static void put(Map<String, String> headers, String what, TokenBucket bucket) {
-    if (bucket.limit() > 0) {
-      headers.put("x-ratelimit-limit-" + what, Integer.toString(bucket.limit()));
-      headers.put("x-ratelimit-remaining-" + what, Long.toString(bucket.remaining()));
-      headers.put("x-ratelimit-reset-" + what, duration(bucket.nanosUntilFull()));
-    }
-  }
-
-  /** A time as OpenAI writes it: {@code 17ms}, {@code 1.5s}, {@code 6m0s}. */
-  static String duration(long nanos) {
-    long millis = Math.ceilDiv(nanos, 1_000_000L);
-    if (millis < 1000) {
-      return millis + "ms";
-    }
-    long minutes = millis / 60_000;
-    double seconds = millis % 60_000 / 1000.0;
-    String text =
-        seconds == Math.rint(seconds)
-            ? Long.toString((long) seconds)
-            : String.format(Locale.ROOT, "%.3f", seconds).replaceAll("0+$", "");
-    return minutes == 0 ? text + "s" : minutes + "m" + text + "s";
+    RateLimitHeaders.put(
+        headers, what, bucket.limit(), bucket.remaining(), bucket.nanosUntilFull());
   }
 }

@@ -27,6 +27,7 @@ import dev.switchboard.gateway.routing.HedgePolicy;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.Workload;
+import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.stream.AnswerReader;
@@ -117,8 +118,10 @@ final class Exchange {
   private final HttpServerRequest request;
   private final Caller caller;
 
-  /** All gateways together hold the tenant's limits per minute, and counted this request. */
-  private final boolean countedElsewhere;
+  /**
+   * Whether all gateways together hold the tenant's limits per minute, and counted this request.
+   */
+  private final SharedLimits.Entry shared;
 
   private final HttpServerResponse response;
   private final Flight flight;
@@ -190,7 +193,7 @@ final class Exchange {
       Endpoint endpoint,
       HttpServerRequest request,
       Caller caller,
-      boolean countedElsewhere,
+      SharedLimits.Entry shared,
       Flight flight,
       RequestTrace trace) {
     this.house = house;
@@ -201,7 +204,7 @@ final class Exchange {
     this.endpoint = endpoint;
     this.request = request;
     this.caller = caller;
-    this.countedElsewhere = countedElsewhere;
+    this.shared = shared;
     this.response = request.response();
     this.flight = flight;
     this.trace = trace;
@@ -245,8 +248,7 @@ final class Exchange {
     deadline.request(slo.deadlineNanos(flight.at(Mark.ACCEPTED)));
     BodyMemory.Share memory = house.bodies().open();
     bodyMemory = memory;
-    BodyReader.read(
-            vertx, request, house.http().maxBodyBytes(), house.deadlines().bodyMs(), memory)
+    BodyReader.read(vertx, request, house.http().maxBodyBytes(), house.deadlines().bodyMs(), memory)
         .compose(this::parse)
         .onSuccess(this::parsed)
         .onFailure(this::unreadable);
@@ -318,7 +320,7 @@ final class Exchange {
             .enter(
                 endpoint.computes() ? queued() : null,
                 demand(now),
-                countedElsewhere,
+                shared.counted(),
                 new Admission.Waiter() {
                   @Override
                   public void admitted() {
@@ -332,6 +334,8 @@ final class Exchange {
                 },
                 now);
     answer.headers().forEach(response::putHeader);
+    // What is left over all gateways goes before what is left here.
+    shared.headers().forEach(response::putHeader);
     pass = answer.pass();
     Refusal refusal = answer.refusal();
     if (refusal != null) {
@@ -1502,7 +1506,7 @@ final class Exchange {
             used.promptTokens(),
             used.cachedTokens(),
             used.completionTokens());
-    if (countedElsewhere && attempt == null) {
+    if (shared.counted() && attempt == null) {
       house.shared().giveBack(caller.tenant());
     }
     house

@@ -268,8 +268,8 @@ public final class PublicServer extends VerticleBase {
             "POST " + endpoint.path(),
             house.traces(),
             house.clock().epochNanos());
-    Consumer<Boolean> begin =
-        counted ->
+    Consumer<SharedLimits.Entry> begin =
+        entry ->
             new Exchange(
                     houses.get(),
                     vertx,
@@ -279,7 +279,7 @@ public final class PublicServer extends VerticleBase {
                     endpoint,
                     request,
                     caller,
-                    counted,
+                    entry,
                     flight,
                     trace)
                 .start();
@@ -294,9 +294,13 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void entered(
-      RoutingContext context, Caller caller, SharedLimits.Entry entry, Consumer<Boolean> begin) {
+      RoutingContext context,
+      Caller caller,
+      SharedLimits.Entry entry,
+      Consumer<SharedLimits.Entry> begin) {
     context.request().resume();
     if (entry.waitSeconds() > 0) {
+      entry.headers().forEach(context.response()::putHeader);
       refuse(context, Failures.rateLimited(entry.waitSeconds()));
     } else if (context.response().closed()) {
       if (entry.counted()) {
@@ -304,7 +308,7 @@ public final class PublicServer extends VerticleBase {
       }
       house.metrics().refused("other", Outcome.CLIENT_GONE);
     } else {
-      begin.accept(entry.counted());
+      begin.accept(entry);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.shared;
 
 import io.vertx.core.Future;
+import java.util.Map;
 
 /** Requests and tokens per minute of tenants, over all gateways. */
 public interface SharedLimits {
@@ -31,10 +32,12 @@ public interface SharedLimits {
    *
    * @param waitSeconds before it should be asked again; 0 when it may go on
    * @param counted it was counted here, so the gateway's own limits per minute do not hold for it
+   * @param headers {@code x-ratelimit-*} of what is left over all gateways; empty where it was not
+   *     counted
    */
-  record Entry(int waitSeconds, boolean counted) {
+  record Entry(int waitSeconds, boolean counted, Map<String, String> headers) {
     /** The tenant has no limits, or nobody could say: the gateway's own limits hold. */
-    static final Entry UNCOUNTED = new Entry(0, false);
+    static final Entry UNCOUNTED = new Entry(0, false, Map.of());
   }
 
   /** Asks to let a request of a tenant in; never fails. */

@@ -1,15 +1,19 @@
 package dev.switchboard.gateway.shared;
 
+import dev.switchboard.gateway.admission.RateLimitHeaders;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
 import io.vertx.redis.client.Redis;
 import io.vertx.redis.client.RedisOptions;
 import io.vertx.redis.client.Request;
+import io.vertx.redis.client.Response;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
@@ -35,6 +39,7 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
   private static final String BACK = script("back.lua");
   private static final String SPEND = script("spend.lua");
   private static final long MICROS = 1_000_000;
+  private static final long MINUTE_MICROS = 60 * MICROS;
 
   private final SharedConfig config;
   private final Function<String, PerMinute> limits;
@@ -82,12 +87,31 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
             .arg(limit.requests())
             .arg(limit.tokens());
     return ask(request)
-        .map(micros -> new Entry((int) Math.ceilDiv(micros, MICROS), true))
+        .map(told -> entry(limit, told))
         .otherwise(
             cause -> {
               lost(cause);
               return Entry.UNCOUNTED;
             });
+  }
+
+  /** What the script says: how long to wait, and how far each cell is ahead of now. */
+  private static Entry entry(PerMinute limit, Response told) {
+    Map<String, String> headers = new LinkedHashMap<>();
+    put(headers, "requests", limit.requests(), number(told, 1));
+    put(headers, "tokens", limit.tokens(), number(told, 2));
+    return new Entry((int) Math.ceilDiv(number(told, 0), MICROS), true, headers);
+  }
+
+  private static void put(Map<String, String> headers, String what, int limit, long aheadMicros) {
+    // The cell is kept in whole microseconds; one more makes up for what that rounds off.
+    double free = MINUTE_MICROS - aheadMicros + 1;
+    long remaining = (long) Math.clamp(free * limit / MINUTE_MICROS, 0, limit);
+    RateLimitHeaders.put(headers, what, limit, remaining, aheadMicros * 1000);
+  }
+
+  private static long number(Response told, int index) {
+    return Objects.requireNonNull(told.get(index).toLong(), "the script answers with numbers");
   }
 
   @Override
@@ -96,7 +120,7 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
     if (limit.requests() == 0 || away()) {
       return;
     }
-    Future<Long> _ =
+    Future<Response> _ =
         ask(Request.cmd(Command.EVAL)
                 .arg(BACK)
                 .arg(1)
@@ -111,7 +135,7 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
     if (limit.tokens() == 0 || tokens == 0 || away()) {
       return;
     }
-    Future<Long> _ =
+    Future<Response> _ =
         ask(Request.cmd(Command.EVAL)
                 .arg(SPEND)
                 .arg(1)
@@ -121,11 +145,11 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
             .onFailure(this::lost);
   }
 
-  private Future<Long> ask(Request request) {
+  private Future<Response> ask(Request request) {
     return redis
         .send(request)
         .timeout(config.timeoutMs(), TimeUnit.MILLISECONDS)
-        .map(answer -> Objects.requireNonNull(answer, "a script answers").toLong());
+        .map(answer -> Objects.requireNonNull(answer, "a script answers"));
   }
 
   private boolean away() {

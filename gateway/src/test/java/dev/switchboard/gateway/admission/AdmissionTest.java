@@ -174,10 +174,10 @@ class AdmissionTest {
 
   @Test
   void resetsAreWrittenAsOpenAiDoes() {
-    assertEquals("17ms", TenantGate.duration(17_000_000));
-    assertEquals("1s", TenantGate.duration(SECOND));
-    assertEquals("1.5s", TenantGate.duration(3 * SECOND / 2));
-    assertEquals("6m0s", TenantGate.duration(360 * SECOND));
-    assertEquals("0ms", TenantGate.duration(0));
+    assertEquals("17ms", RateLimitHeaders.duration(17_000_000));
+    assertEquals("1s", RateLimitHeaders.duration(SECOND));
+    assertEquals("1.5s", RateLimitHeaders.duration(3 * SECOND / 2));
+    assertEquals("6m0s", RateLimitHeaders.duration(360 * SECOND));
+    assertEquals("0ms", RateLimitHeaders.duration(0));
   }
 }
