@@ -1,9 +1,11 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.bench.MetricsText;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,6 +29,10 @@ class FailoverIT {
   private static final String CHAT = "/v1/chat/completions";
   private static final String TEXT = "/v1/completions";
   private static final int STEP_MS = 15;
+
+  /** First tokens before a gateway says what is late, and some more. */
+  private static final int LESSONS = 20;
+
   private static final String SCHEMA =
       "{'type':'object','properties':{'name':{'type':'string','minLength':30,'maxLength':60},"
           + "'age':{'type':'integer','minimum':0,'maximum':150}},'required':['name','age'],"
@@ -74,6 +80,7 @@ class FailoverIT {
         """
         models: [{file: MODEL, name: switchboard-demo, workers: 3, standby: 1}]
         workers: {arguments: [--allow-fault-injection], restart-first-ms: 0, crash-loop-exits: 50}
+        retry: {hedge: {classes: [batch], after-ms: 300}}
         """
             .replace(
                 "MODEL",
@@ -181,6 +188,76 @@ class FailoverIT {
     gateway.awaitStates(3, 1);
     assertEquals(pid, gateway.pid(replica));
     report("SIGSTOP: ejected after " + ejectedMs + " ms", streams);
+  }
+
+  @Test
+  void aStreamWhoseWorkerStopsBeforeItsFirstTokenIsAnsweredByAnotherAndCountsOnce()
+      throws Exception {
+    for (int i = 0; i < LESSONS; i++) {
+      hedged().rest();
+    }
+    StreamClient usual = hedged();
+    Map<String, String> expected = Told.by(usual.rest());
+    String replica = usual.replica();
+    long pid = gateway.pid(replica);
+    MetricsText before = new MetricsText(gateway.metrics());
+
+    signal("-STOP", pid);
+    StreamClient late;
+    try {
+      // The session goes where it was.
+      late = hedged();
+      assertEquals(expected, Told.by(late.rest()));
+    } finally {
+      signal("-CONT", pid);
+    }
+
+    assertNotEquals(replica, late.replica());
+    JsonNode attempts =
+        gateway.admin("/admin/v1/requests/" + late.id() + "/timeline").path("attempts");
+    assertEquals(2, attempts.size(), attempts::toString);
+    assertEquals(replica, attempts.path(0).path("replica").asText(), attempts::toString);
+    assertEquals("another replica answered first", attempts.path(0).path("error").asText());
+    assertTrue(attempts.path(1).path("hedge").asBoolean(), attempts::toString);
+    InProcessGateway.await(() -> heldBy(replica) == 0 && heldBy(late.replica()) == 0);
+    MetricsText after = new MetricsText(gateway.metrics());
+    String usage = String.valueOf(expected.get("usage"));
+    int plus = usage.indexOf('+');
+    double tokens =
+        Double.parseDouble(usage.substring(0, plus)) + Double.parseDouble(usage.substring(plus));
+    assertEquals(1, grown(before, after, "switchboard_requests_total", "outcome=\"ok\""));
+    assertEquals(1, grown(before, after, "switchboard_hedges_total", "result=\"won\""));
+    assertEquals(1, grown(before, after, "switchboard_upstream_attempts_total", "outrun"));
+    assertEquals(tokens, grown(before, after, "switchboard_tokens_total", "direction="));
+  }
+
+  private static double grown(MetricsText before, MetricsText after, String name, String label) {
+    return after.sum(name, label) - before.sum(name, label);
+  }
+
+  /** A stream that may be sent to a second worker; all of them are one session. */
+  private StreamClient hedged() throws Exception {
+    String body =
+        ("{'model':'switchboard-demo','stream':true,'stream_options':{'include_usage':true},"
+                + "'temperature':1,'seed':9,'max_tokens':4,'ignore_eos':true,"
+                + "'messages':[{'role':'user','content':'Hello'}]}")
+            .replace('\'', '"');
+    return StreamClient.open(
+        gateway, CHAT, body, "X-SLO-Class", "batch", "X-Switchboard-Session", "hedged");
+  }
+
+  /** Requests, sequences and KV blocks that a worker holds. */
+  private int heldBy(String replica) {
+    try {
+      JsonNode load = gateway.worker(replica, "/engine/v1/load");
+      int held = 0;
+      for (String what : new String[] {"requests", "running", "waiting", "kv_blocks_used"}) {
+        held += load.path(what).asInt(1);
+      }
+      return held;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
   }
 
   private static void signal(String signal, long pid) throws Exception {

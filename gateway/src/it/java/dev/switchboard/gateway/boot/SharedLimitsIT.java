@@ -68,18 +68,18 @@ class SharedLimitsIT {
 
   @Test
   void answersTellWhatIsLeftOverAllGateways() throws Exception {
-    String limits = "{\"requests_per_minute\":6,\"tokens_per_minute\":6000}";
+    String limits = "{\"requests_per_minute\":6,\"tokens_per_minute\":1200}";
     try (InProcessGateway one = InProcessGateway.before(shared(), upstream);
         InProcessGateway other = InProcessGateway.before(shared(), upstream)) {
       limit(one, limits);
       limit(other, limits);
 
-      // A request comes back every ten seconds, a hundred tokens every one.
-      assertEquals(List.of(6L, 5L, 6000L), List.of(told(ask(one))));
+      // A request comes back in ten seconds, the hundred tokens of an answer in five.
+      assertEquals(List.of(6L, 5L, 1200L), List.of(told(ask(one))));
       assertEquals(4, told(ask(other))[1]);
       HttpResponse<String> third = ask(one);
       assertEquals(3, told(third)[1]);
-      assertTrue(told(third)[2] < 6000, () -> "tokens left: " + told(third)[2]);
+      assertTrue(told(third)[2] < 1200, () -> "tokens left: " + told(third)[2]);
       assertTrue(header(third, "reset-requests").matches("2[0-9](\\.\\d+)?s|30s"), third::toString);
 
       HttpResponse<String> refused = third;
