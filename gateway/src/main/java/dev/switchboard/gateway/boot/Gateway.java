@@ -127,8 +127,6 @@ final class Gateway {
     watch(fleet, house);
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
-    TelemetryWatch.start(
-        vertx, house.metrics(), house.traces(), Runtime.getRuntime().availableProcessors(), clock);
     GatewayConfig.AdminConfig admin = config.admin();
     this.adminServer =
         new AdminServer(
@@ -151,9 +149,16 @@ final class Gateway {
             });
     prober.start();
     awaitStore();
+    tick(house);
+    listen();
+  }
+
+  /** What is due however few requests come. */
+  private void tick(Gatehouse house) {
     vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
     vertx.setPeriodic(STEPS_MS, tick -> house.steps().flush(clock.epochNanos()));
-    listen();
+    TelemetryWatch.start(
+        vertx, house.metrics(), house.traces(), Runtime.getRuntime().availableProcessors(), clock);
   }
 
   /** Where the metrics come from that are read at each scrape, and those of workers' lives. */
