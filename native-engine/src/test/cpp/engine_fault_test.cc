@@ -330,6 +330,20 @@ TEST_F(FaultTest, AStepsKindsAreOneRecordEachAndPartitionItsTime) {
   }
 }
 
+TEST_F(FaultTest, WithoutARingRanksStillTellThatTheyLive) {
+  sb_engine_config bare = engine_config();
+  bare.timeline_records = 0;
+  TestEngine engine(model_, bare);
+  engine.begin(0);
+  for (int i = 0; i < 10; ++i) static_cast<void>(engine.run({one_token(0)}));
+
+  const Lane lane = read_lane(engine, 0);
+
+  EXPECT_EQ(lane.header.written, 0U);
+  EXPECT_TRUE(lane.records.empty());
+  EXPECT_EQ(lane.header.finished_step, 10U);
+}
+
 TEST_F(FaultTest, TheRingKeepsTheLatestRecords) {
   sb_engine_config small = engine_config();
   small.timeline_records = 4;

@@ -152,6 +152,8 @@ const Refusal kRefusals[] = {
      "max_in_flight: 33"},
     {"Records", [](Model, Description, Config c) { c.timeline_records = 100; }, SB_INVALID_ARGUMENT,
      "timeline_records: 100"},
+    {"OneRecord", [](Model, Description, Config c) { c.timeline_records = 1; }, SB_INVALID_ARGUMENT,
+     "timeline_records: 1"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Refusals, Create, ::testing::ValuesIn(kRefusals), [](const auto& refusal) {

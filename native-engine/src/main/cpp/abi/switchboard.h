@@ -209,7 +209,7 @@ typedef struct sb_engine_config {
   int32_t max_step_tokens;       /* most tokens of one step */
   int32_t max_step_outputs;      /* most outputs (sampled or scored positions) of one step */
   int32_t max_in_flight;         /* steps submitted and not yet awaited, 1 .. 32 */
-  int32_t timeline_records;      /* ring capacity per lane, power of two */
+  int32_t timeline_records;      /* ring capacity per lane, power of two; 0: nothing is recorded */
   int32_t hang_timeout_ms;       /* 0: never */
   int32_t allow_fault_injection; /* 0: sb_inject is SB_UNSUPPORTED */
   int32_t mask_slots;            /* masks that outputs of steps in flight may name; 0: none */
@@ -366,7 +366,7 @@ typedef struct sb_lane_header {
 typedef struct sb_timeline {
   uint32_t struct_size;
   uint32_t lanes;
-  uint32_t capacity;     /* records per lane */
+  uint32_t capacity;     /* records per lane; 0: only the headers are there */
   uint32_t record_bytes; /* sizeof(sb_timeline_record) */
   uint64_t lane_bytes;   /* from one lane header to the next */
   const void* base;      /* valid until sb_engine_destroy */

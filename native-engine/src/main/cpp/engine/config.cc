@@ -23,7 +23,7 @@ Status validate(const Config& config) {
       {"max_step_tokens", config.max_step_tokens, 1, kMillion},
       {"max_step_outputs", config.max_step_outputs, 1, kMillion},
       {"max_in_flight", config.max_in_flight, 1, kMaxInFlight},
-      {"timeline_records", config.timeline_records, 2, kMillion},
+      {"timeline_records", config.timeline_records, 0, kMillion},
       {"hang_timeout_ms", config.hang_timeout_ms, 0, INT32_MAX},
       {"mask_slots", config.mask_slots, 0, 1 << 17},
   };
@@ -36,8 +36,10 @@ Status validate(const Config& config) {
   if (block != 16 && block != 32 && block != 64) {
     return fail(Status::kInvalidArgument, "kv_block_tokens: %d is not 16, 32 or 64", block);
   }
-  if ((config.timeline_records & (config.timeline_records - 1)) != 0) {
-    return fail(Status::kInvalidArgument, "timeline_records: %d is not a power of two",
+  // A reader needs a second record, to know that the one it reads is not being overwritten.
+  if ((config.timeline_records & (config.timeline_records - 1)) != 0 ||
+      config.timeline_records == 1) {
+    return fail(Status::kInvalidArgument, "timeline_records: %d is not a power of two above 1",
                 config.timeline_records);
   }
   if (!ops::isa_supported(config.isa)) {

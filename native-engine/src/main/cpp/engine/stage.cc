@@ -121,6 +121,9 @@ void Stage::run(std::int32_t rank, std::int32_t thread) {
   worker.index = static_cast<std::uint32_t>(rank * shared_.config->threads + thread);
   worker.sampler = samplers_.empty() ? nullptr : &samplers_[worker.index];
   worker.keeps_time = thread == 0;
+  // An injected slowness is a share of what was measured.
+  worker.clock =
+      StepClock(shared_.config->timeline_records > 0 || shared_.config->allow_fault_injection);
   for (std::uint32_t submission = 0;; ++submission) {
     if (!receive(worker, submission)) return;
     Slot& slot = shared_.slot(submission);
@@ -247,7 +250,7 @@ bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
     return plain ? worker.team.sync() : end_rows(worker, layer, which, kept.count);
   }
   if (!stage_sync(worker)) return false;
-  if (worker.keeps_time) {
+  if (worker.keeps_time && worker.clock.runs()) {
     // Until the rank's own last thread arrived, the rank was still computing.
     const std::int64_t now = now_ns();
     const std::int64_t arrived =

@@ -18,6 +18,7 @@ void Lane::begin_step(std::uint64_t step, std::int64_t now) {
 }
 
 void Lane::append(const TimelineRecord& record) {
+  if (records_.empty()) return;
   const std::uint64_t index = header_->written;
   records_[index % records_.size()] = record;
   publish(header_->written, index + 1);

@@ -88,9 +88,13 @@ class Timeline {
   TimelineView view_;
 };
 
-// Splits a step's time on one lane into kinds: every interval between two laps belongs to one.
+// Splits a step's time on one lane into kinds: every interval between two laps belongs to one. One
+// that does not run reads no clock by itself.
 class StepClock {
  public:
+  StepClock() = default;
+  explicit StepClock(bool runs) : runs_(runs) {}
+
   void start(std::int64_t now) {
     sums_ = {};
     mark_ns_ = now;
@@ -98,9 +102,10 @@ class StepClock {
 
   // What passed since the last lap was of this kind. Returns how long it was.
   std::int64_t lap(Kind kind, std::int64_t until_ns);
-  std::int64_t lap(Kind kind) { return lap(kind, now_ns()); }
+  std::int64_t lap(Kind kind) { return runs_ ? lap(kind, now_ns()) : 0; }
   void add_bytes(Kind kind, std::uint64_t bytes) { sum(kind).bytes += bytes; }
 
+  [[nodiscard]] bool runs() const { return runs_; }
   [[nodiscard]] std::int64_t mark_ns() const { return mark_ns_; }
 
   // One record for each kind that occurred.
@@ -110,6 +115,7 @@ class StepClock {
  private:
   [[nodiscard]] TimelineRecord& sum(Kind kind) { return sums_[static_cast<std::size_t>(kind)]; }
 
+  bool runs_ = false;
   std::array<TimelineRecord, kKinds> sums_{};
   std::int64_t mark_ns_ = 0;
 };

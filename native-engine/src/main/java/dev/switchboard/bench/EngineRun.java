@@ -4,8 +4,10 @@ import dev.switchboard.executor.Executor;
 import dev.switchboard.executor.Sampling;
 import dev.switchboard.executor.StepPlan;
 import dev.switchboard.executor.StepResult;
+import dev.switchboard.executor.TimelineSink;
 import java.time.Duration;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Drives an executor as the engine loop does, a step ahead, without scheduling: what is measured is
@@ -18,6 +20,7 @@ final class EngineRun {
   private final Executor executor;
   private final StepPlan plan;
   private final int blocksPerRow;
+  private @Nullable TimelineSink sink;
   private long step;
   private int inFlight;
 
@@ -30,6 +33,11 @@ final class EngineRun {
       throw new IllegalArgumentException("the KV pool is too small for this measurement");
     }
     plan = new StepPlan(rows, info.maxStepTokens(), Math.max(rows, info.maxStepOutputs()));
+  }
+
+  /** After each step the timeline is read into this. */
+  void reads(TimelineSink timeline) {
+    sink = timeline;
   }
 
   /** KV blocks that a sequence of some tokens takes. */
@@ -121,5 +129,8 @@ final class EngineRun {
       throw new IllegalStateException("a step did not finish");
     }
     inFlight--;
+    if (sink != null) {
+      executor.drainTimeline(sink);
+    }
   }
 }

@@ -12,7 +12,8 @@ package dev.switchboard.executor;
  * @param maxStepTokens most tokens of one step
  * @param maxStepOutputs most sampled or scored positions of one step
  * @param maxInFlight steps submitted and not yet awaited, 1 to 32
- * @param timelineRecords ring capacity per lane, a power of two
+ * @param timelineRecords ring capacity per lane, a power of two; 0 records nothing of stages and
+ *     ranks
  * @param hangTimeoutMs after which a step counts as hung; 0 is never
  * @param allowFaultInjection whether {@link Executor#inject} works
  */
@@ -107,6 +108,25 @@ public record ExecutorConfig(
         stepOutputs,
         maxInFlight,
         timelineRecords,
+        hangTimeoutMs,
+        allowFaultInjection);
+  }
+
+  /** The same with another ring for each lane's timeline; 0 for none. */
+  public ExecutorConfig withTimeline(int records) {
+    return new ExecutorConfig(
+        stages,
+        ranks,
+        threads,
+        isa,
+        kvType,
+        kvBlockTokens,
+        kvBlocks,
+        maxRows,
+        maxStepTokens,
+        maxStepOutputs,
+        maxInFlight,
+        records,
         hangTimeoutMs,
         allowFaultInjection);
   }

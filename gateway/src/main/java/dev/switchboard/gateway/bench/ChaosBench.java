@@ -2,11 +2,9 @@ package dev.switchboard.gateway.bench;
 
 import dev.switchboard.bench.SmallModel;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -95,7 +93,7 @@ public final class ChaosBench implements Callable<Integer> {
         run(scenario, stage);
       }
     } finally {
-      delete(directory);
+      TestBed.delete(directory);
     }
     report.print(System.out);
     if (json != null) {
@@ -118,15 +116,5 @@ public final class ChaosBench implements Callable<Integer> {
         "%d cores, nothing pinned; preset %s",
         Runtime.getRuntime().availableProcessors(),
         preset.name().toLowerCase(Locale.ROOT));
-  }
-
-  private static void delete(Path directory) {
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.deleteIfExists(file);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

@@ -49,7 +49,7 @@ final class FakeWorker implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Thread.ofPlatform().daemon().start(FakeWorker::endWithInput);
+    endWithInput();
     try (NioLoop loop = new NioLoop();
         ServerSocketChannel listener = ServerSocketChannel.open()) {
       listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), BACKLOG);
@@ -68,7 +68,12 @@ final class FakeWorker implements Callable<Integer> {
     }
   }
 
-  private static void endWithInput() {
+  /** Ends the process when whoever started it is gone. */
+  static void endWithInput() {
+    Thread.ofPlatform().daemon().start(FakeWorker::awaitInput);
+  }
+
+  private static void awaitInput() {
     try {
       while (System.in.read() >= 0) {
         // Whoever started it says nothing.

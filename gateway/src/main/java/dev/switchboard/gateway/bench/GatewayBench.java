@@ -1,28 +1,19 @@
 package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.http.HttpClient;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /**
  * What the gateway adds to a worker that answers at once, beside other gateways.
@@ -51,37 +42,11 @@ public final class GatewayBench implements Callable<Integer> {
 
   private static final long INTERVAL_NANOS = 50_000_000;
   private static final int CONNECTIONS = 8;
-  private static final int SETTLE_MS = 200;
-  private static final int SETTLE_TIMES = 50;
 
-  @Option(
-      names = "--preset",
-      defaultValue = "STANDARD",
-      description = {
-        "how much where no option says (standard);",
-        "quick: one short round, 100 streams; standard: three rounds, 1000 streams"
-      })
-  private Preset preset = Preset.STANDARD;
-
-  @Option(names = "--rounds", description = "rounds, medians are shown (the preset's)")
-  private @Nullable Integer rounds;
-
-  @Option(names = "--seconds", description = "of each measurement (the preset's)")
-  private @Nullable Integer seconds;
-
-  @Option(
-      names = "--warm-seconds",
-      description = "of load on each server before the first round (the preset's)")
-  private @Nullable Integer warmSeconds;
+  @Mixin private Amount amount = new Amount();
 
   @Option(names = "--streams", description = "streams side by side (the preset's)")
   private @Nullable Integer streams;
-
-  @Option(
-      names = "--rate",
-      defaultValue = "500",
-      description = "requests a second where latency is measured (500)")
-  private int rate;
 
   @Option(
       names = "--only",
@@ -110,14 +75,7 @@ public final class GatewayBench implements Callable<Integer> {
   @Option(names = "--java-option", description = "of the gateways' JVMs; repeatable")
   private List<String> javaOptions = new ArrayList<>();
 
-  @Option(names = "--json", paramLabel = "FILE", description = "writes every sample there")
-  private @Nullable Path json;
-
-  @Spec private @Nullable CommandSpec spec;
-
   private final List<Target> targets = new ArrayList<>();
-  private final List<String> faults = new ArrayList<>();
-  private final HttpClient client = HttpClient.newHttpClient();
 
   public static void main(String[] arguments) {
     System.exit(commandLine().execute(arguments));
@@ -130,197 +88,96 @@ public final class GatewayBench implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     check();
-    int cores = Runtime.getRuntime().availableProcessors();
-    boolean pinned = cores > 1 && pinSelf();
-    Path directory = Files.createTempDirectory("switchboard-bench");
-    try (ServerProcess worker = worker(directory, pinned ? 0 : -1)) {
-      int port =
-          Integer.parseInt(worker.await(line -> line.startsWith("listening ")).substring(10));
-      start(
-          directory,
-          pinned ? cores - 1 : -1,
-          new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-      GatewayReport report = new GatewayReport(machine(cores, pinned));
-      measure(report);
-      report.print(System.out);
-      if (json != null) {
-        report.write(json);
+    try (TestBed bed = TestBed.open()) {
+      GatewayReport report = new GatewayReport(machine(bed));
+      try {
+        start(bed);
+        measure(bed, report);
+      } finally {
+        targets.forEach(Target::close);
       }
-    } finally {
-      targets.forEach(Target::close);
-      delete(directory);
+      report.print(System.out);
+      if (amount.json() != null) {
+        report.write(amount.json());
+      }
+      return bed.status();
     }
-    faults.forEach(fault -> System.err.println("FAULT " + fault));
-    return faults.isEmpty() ? 0 : 1;
   }
 
   private void check() {
-    requireFile("--agent", agent == AgentUse.WITHOUT ? null : agentJar());
-    requireFile("--nginx", nginx);
-    requireFile("--portkey", portkey == null ? null : portkey.resolve("build/start-server.js"));
-    requirePositive("--rounds", rounds);
-    requirePositive("--seconds", seconds);
-    requirePositive("--warm-seconds", warmSeconds);
-    requirePositive("--streams", streams);
-    requirePositive("--rate", rate);
+    amount.check();
+    amount.requireFile("--agent", agent == AgentUse.WITHOUT ? null : Target.agentJar());
+    amount.requireFile("--nginx", nginx);
+    amount.requireFile(
+        "--portkey", portkey == null ? null : portkey.resolve("build/start-server.js"));
+    amount.requirePositive("--streams", streams);
   }
 
-  /** Where the build puts it. */
-  private static Path agentJar() {
-    return Path.of(System.getProperty("switchboard.home", "."))
-        .resolve("gateway/target/agent/opentelemetry-javaagent.jar")
-        .toAbsolutePath();
-  }
-
-  private void requireFile(String option, @Nullable Path file) {
-    if (file != null && !Files.isReadable(file)) {
-      throw wrong(option + ": cannot read " + file);
-    }
-  }
-
-  private void requirePositive(String option, @Nullable Integer value) {
-    if (value != null && value < 1) {
-      throw wrong(option + " must be at least 1");
-    }
-  }
-
-  /** Ends the command with this line and its usage. */
-  private CommandLine.ParameterException wrong(String message) {
-    return new CommandLine.ParameterException(Objects.requireNonNull(spec).commandLine(), message);
-  }
-
-  /** Every thread of this process to the first core; the generator is one of them. */
-  private static boolean pinSelf() {
-    try {
-      Process taskset =
-          new ProcessBuilder("taskset", "-acp", "0", Long.toString(ProcessHandle.current().pid()))
-              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-              .redirectError(ProcessBuilder.Redirect.DISCARD)
-              .start();
-      return taskset.waitFor(5, TimeUnit.SECONDS) && taskset.exitValue() == 0;
-    } catch (IOException e) {
-      return false;
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
-    }
-  }
-
-  private static ServerProcess worker(Path directory, int core) throws IOException {
-    return ServerProcess.start(
-        core,
-        directory.resolve("worker.log"),
-        Map.of(),
-        List.of(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-XX:+UseSerialGC",
-            "-Xmx256m",
-            "-cp",
-            System.getProperty("java.class.path"),
-            FakeWorker.class.getName(),
-            "--interval-us",
-            Long.toString(INTERVAL_NANOS / 1000)));
-  }
-
-  private void start(Path directory, int core, InetSocketAddress worker) throws IOException {
+  private void start(TestBed bed) throws IOException {
+    InetSocketAddress worker =
+        bed.helper(FakeWorker.class, "--interval-us", Long.toString(INTERVAL_NANOS / 1000));
     targets.add(Target.direct(worker));
     if (agent != AgentUse.WITH) {
-      targets.add(Target.gateway(directory, core, worker, null, javaOptions));
+      targets.add(Target.gateway(bed, worker, Target.Setup.plain("gateway", javaOptions)));
     }
     if (agent != AgentUse.WITHOUT) {
-      targets.add(Target.gateway(directory, core, worker, agentJar(), javaOptions));
+      List<String> options = new ArrayList<>(List.of("-Dotel.traces.exporter=none"));
+      options.addAll(javaOptions);
+      targets.add(
+          Target.gateway(bed, worker, Target.Setup.underAgent("gateway with agent", options)));
     }
     if (nginx != null) {
-      targets.add(Target.nginx(directory, core, worker, nginx));
+      targets.add(Target.nginx(bed, worker, nginx));
     }
     if (portkey != null) {
-      targets.add(Target.portkey(directory, core, worker, portkey));
+      targets.add(Target.portkey(bed, worker, portkey));
     }
   }
 
-  private String machine(int cores, boolean pinned) {
+  private String machine(TestBed bed) {
     return String.format(
         Locale.ROOT,
-        "%d cores, %s; %d round(s) of %d s, %d requests/s, %d streams x 20 tokens/s",
-        cores,
-        pinned ? "generator and worker on one, the server on another" : "nothing pinned",
-        times(),
-        duration(),
-        rate,
+        "%s; %d round(s) of %d s, %d requests/s, %d streams x 20 tokens/s",
+        bed.machine(),
+        amount.rounds(),
+        amount.seconds(),
+        amount.rate(),
         plan().streams());
-  }
-
-  private int times() {
-    return rounds == null ? preset.rounds : rounds;
-  }
-
-  private int duration() {
-    return seconds == null ? preset.seconds : seconds;
-  }
-
-  private int warming() {
-    return warmSeconds == null ? preset.warmSeconds : warmSeconds;
   }
 
   private Workload.Plan plan() {
     return new Workload.Plan(
-        rate, duration(), CONNECTIONS, streams == null ? preset.streams : streams, INTERVAL_NANOS);
+        amount.rate(),
+        amount.seconds(),
+        CONNECTIONS,
+        streams == null ? amount.preset().streams : streams,
+        INTERVAL_NANOS);
   }
 
-  private void measure(GatewayReport report) throws IOException {
+  private void measure(TestBed bed, GatewayReport report) throws IOException {
     Set<Workload> wanted = only.isEmpty() ? EnumSet.allOf(Workload.class) : only;
     for (Target target : targets) {
       System.err.println(target.name() + ": warming up");
       warm(target, wanted);
     }
-    for (int round = 1; round <= times(); round++) {
+    for (int round = 1; round <= amount.rounds(); round++) {
       for (Workload workload : wanted) {
         for (Target target : targets) {
           System.err.printf(
-              "round %d of %d: %s, %s%n",
-              round, times(), workload.name().toLowerCase(Locale.ROOT), target.name());
-          report.add(target.name(), workload, reconciled(target, workload, plan()));
+              "round %d of %d: %s, %s%n", round, amount.rounds(), workload.label(), target.name());
+          report.add(target.name(), workload, bed.reconciled(target, workload, plan()));
         }
       }
     }
   }
 
   private void warm(Target target, Set<Workload> wanted) throws IOException {
-    double each = target.compiles() ? Math.max(1, (double) warming() / wanted.size()) : 1;
+    double each =
+        target.compiles() ? Math.max(1, (double) amount.warmSeconds() / wanted.size()) : 1;
     Workload.Plan plan =
-        new Workload.Plan(rate, each, CONNECTIONS, plan().streams(), INTERVAL_NANOS);
+        new Workload.Plan(amount.rate(), each, CONNECTIONS, plan().streams(), INTERVAL_NANOS);
     for (Workload workload : wanted) {
       workload.run(target, new ClientLedger(), plan);
-    }
-  }
-
-  /** Runs a workload; what clients saw must be what the gateway counted. */
-  private Map<String, Double> reconciled(Target target, Workload workload, Workload.Plan plan)
-      throws IOException {
-    MetricsText before = target.metrics(client);
-    ClientLedger ledger = new ClientLedger();
-    Map<String, Double> values = workload.run(target, ledger, plan);
-    List<String> found = ledger.faults();
-    if (before != null) {
-      for (int i = 0; i < SETTLE_TIMES; i++) {
-        found = ledger.compare(before, Objects.requireNonNull(target.metrics(client)));
-        if (found.isEmpty()) {
-          break;
-        }
-        Target.pause(SETTLE_MS);
-      }
-    }
-    found.forEach(fault -> faults.add(target.name() + ", " + workload + ": " + fault));
-    return values;
-  }
-
-  private static void delete(Path directory) {
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(java.util.Comparator.reverseOrder()).toList()) {
-        Files.deleteIfExists(file);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }

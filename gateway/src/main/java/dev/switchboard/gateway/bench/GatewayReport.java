@@ -1,25 +1,19 @@
 package dev.switchboard.gateway.bench;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.bench.MarkdownTable;
-import dev.switchboard.bench.Samples;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** Every sample, shown as a Markdown table of medians and written as JSON. */
+/** What was measured, shown as a Markdown table of medians. */
 final class GatewayReport {
   private static final String DIRECT = "direct";
 
-  private final String machine;
-  private final Map<String, Map<Workload, Map<String, Samples>>> results = new LinkedHashMap<>();
+  private final Measurements measured;
 
   /** What the project wants of its gateway; measured by the row of the same name. */
   private record Goal(String what, double limit, boolean atLeast, double value) {
@@ -37,23 +31,18 @@ final class GatewayReport {
   }
 
   GatewayReport(String machine) {
-    this.machine = machine;
+    measured = new Measurements(machine);
   }
 
   void add(String target, Workload workload, Map<String, Double> values) {
-    Map<String, Samples> samples =
-        results
-            .computeIfAbsent(target, first -> new EnumMap<>(Workload.class))
-            .computeIfAbsent(workload, first -> new LinkedHashMap<>());
-    values.forEach(
-        (name, value) -> samples.computeIfAbsent(name, first -> new Samples()).add(value));
+    measured.add(target, workload.label(), values);
   }
 
   void print(PrintStream out) {
-    out.println(machine);
+    out.println(measured.machine());
     out.println();
     List<List<String>> rows = new ArrayList<>();
-    results.keySet().forEach(target -> rows.add(cells(target)));
+    measured.servers().forEach(target -> rows.add(cells(target)));
     MarkdownTable.print(
         out,
         List.of(
@@ -71,7 +60,7 @@ final class GatewayReport {
             "100k tokens",
             "CPU"),
         rows);
-    for (String target : results.keySet()) {
+    for (String target : measured.servers()) {
       if (target.startsWith("gateway")) {
         out.println();
         out.println(target + ":");
@@ -135,9 +124,7 @@ final class GatewayReport {
   }
 
   private double value(String target, Workload workload, String name) {
-    Samples samples =
-        results.getOrDefault(target, Map.of()).getOrDefault(workload, Map.of()).get(name);
-    return samples == null ? Double.NaN : samples.median();
+    return measured.of(target, workload.label(), name).median();
   }
 
   private static String micros(double value) {
@@ -152,28 +139,7 @@ final class GatewayReport {
     return Double.isNaN(value) ? "" : Long.toString(Math.round(value));
   }
 
-  /** Every sample, so that other statistics than medians can be made later. */
   void write(Path file) throws IOException {
-    ObjectMapper json = new ObjectMapper();
-    ObjectNode root = json.createObjectNode();
-    root.put("machine", machine);
-    results.forEach(
-        (target, workloads) -> {
-          ObjectNode server = root.withObject("/servers").putObject(target);
-          workloads.forEach((workload, samples) -> write(server, workload, samples));
-        });
-    json.writerWithDefaultPrettyPrinter().writeValue(file.toFile(), root);
-  }
-
-  private static void write(ObjectNode server, Workload workload, Map<String, Samples> samples) {
-    ObjectNode node = server.putObject(workload.name().toLowerCase(Locale.ROOT));
-    samples.forEach(
-        (name, values) -> {
-          ObjectNode quantity = node.putObject(name);
-          quantity.put("median", values.median());
-          for (double value : values.values()) {
-            quantity.withArray("samples").add(value);
-          }
-        });
+    measured.write(file);
   }
 }

@@ -43,21 +43,39 @@ record Target(
   }
 
   /**
-   * Our gateway, started as the launcher does.
+   * How a gateway of ours is started.
    *
    * @param agent the OpenTelemetry agent's jar; null to leave it out
    * @param options of its JVM
+   * @param yaml further lines of its configuration
    */
-  static Target gateway(
-      Path directory,
-      int core,
-      InetSocketAddress worker,
-      @Nullable Path agent,
-      List<String> options)
-      throws IOException {
-    String name = agent == null ? "gateway" : "gateway with agent";
-    Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
-    Path config = directory.resolve(name.replace(' ', '-') + ".yaml");
+  record Setup(String name, @Nullable Path agent, List<String> options, String yaml) {
+    static Setup plain(String name, List<String> options) {
+      return new Setup(name, null, options, "");
+    }
+
+    static Setup underAgent(String name, List<String> options) {
+      return new Setup(name, agentJar(), options, "");
+    }
+
+    Setup with(String moreYaml) {
+      return new Setup(name, agent, options, moreYaml);
+    }
+  }
+
+  /** Where the build puts it. */
+  static Path agentJar() {
+    return home().resolve("gateway/target/agent/opentelemetry-javaagent.jar");
+  }
+
+  private static Path home() {
+    return Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
+  }
+
+  /** Our gateway, started as the launcher does. */
+  static Target gateway(TestBed bed, InetSocketAddress worker, Setup setup) throws IOException {
+    String word = setup.name().replace(' ', '-');
+    Path config = bed.directory().resolve(word + ".yaml");
     Files.writeString(
         config,
         // The worker takes whatever comes; how many it takes is not what is measured.
@@ -69,30 +87,32 @@ record Target(
             + worker.getPort()
             + "\", models: ["
             + FakeWorker.MODEL
-            + "]}\n");
+            + "]}\n"
+            + setup.yaml());
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("@" + home.resolve("gateway/jvm.options"));
-    command.add("-Dswitchboard.home=" + home);
-    command.add("-Dswitchboard.state=" + directory.resolve(name.replace(' ', '-')));
+    command.add("@" + home().resolve("gateway/jvm.options"));
+    command.add("-Dswitchboard.home=" + home());
+    command.add("-Dswitchboard.state=" + bed.directory().resolve(word));
+    Path agent = setup.agent();
     if (agent != null) {
       command.add("-javaagent:" + agent);
-      command.add("-Dotel.javaagent.configuration-file=" + home.resolve("otel/agent.properties"));
-      command.add("-Dotel.traces.exporter=none");
+      command.add("-Dotel.javaagent.extensions=" + agent.resolveSibling("extensions"));
+      command.add("-Dotel.javaagent.configuration-file=" + home().resolve("otel/agent.properties"));
     }
-    command.addAll(options);
+    command.addAll(setup.options());
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add("dev.switchboard.gateway.boot.GatewayMain");
     command.addAll(List.of("--config", config.toString()));
     ServerProcess process =
-        ServerProcess.start(core, log(directory, name.replace(' ', '-')), Map.of(), command);
+        ServerProcess.start(bed.serverCore(), log(bed, word), Map.of(), command);
     Matcher urls = URLS.matcher(ready(process));
     if (!urls.find()) {
       throw new IOException("the gateway does not say where it listens");
     }
     URI api = URI.create(urls.group(1));
     return new Target(
-        name,
+        setup.name(),
         new InetSocketAddress(api.getHost(), api.getPort()),
         process,
         "",
@@ -117,8 +137,8 @@ record Target(
   }
 
   /** nginx as a plain proxy with one process, nothing logged and nothing buffered. */
-  static Target nginx(Path directory, int core, InetSocketAddress worker, Path binary)
-      throws IOException {
+  static Target nginx(TestBed bed, InetSocketAddress worker, Path binary) throws IOException {
+    Path directory = bed.directory();
     Path config = directory.resolve("nginx.conf");
     Files.writeString(
         config,
@@ -153,21 +173,21 @@ record Target(
             .formatted(directory, worker.getPort(), NGINX_PORT));
     ServerProcess process =
         ServerProcess.start(
-            core,
-            log(directory, "nginx"),
+            bed.serverCore(),
+            log(bed, "nginx"),
             Map.of(),
             List.of(binary.toString(), "-c", config.toString(), "-p", directory.toString()));
     return new Target("nginx", awaited(process, NGINX_PORT), process, "", null);
   }
 
   /** Portkey's gateway, from its npm package. */
-  static Target portkey(Path directory, int core, InetSocketAddress worker, Path packageDirectory)
+  static Target portkey(TestBed bed, InetSocketAddress worker, Path packageDirectory)
       throws IOException {
     Path script = packageDirectory.resolve("build/start-server.js");
     ServerProcess process =
         ServerProcess.start(
-            core,
-            log(directory, "portkey"),
+            bed.serverCore(),
+            log(bed, "portkey"),
             Map.of("TRUSTED_CUSTOM_HOSTS", "127.0.0.1,localhost"),
             List.of("node", script.toString(), "--headless", "--port=" + PORTKEY_PORT));
     String headers =
@@ -178,8 +198,8 @@ record Target(
     return new Target("portkey", awaited(process, PORTKEY_PORT), process, headers, null);
   }
 
-  private static Path log(Path directory, String name) {
-    return directory.resolve(name + ".log");
+  private static Path log(TestBed bed, String name) {
+    return bed.directory().resolve(name + ".log");
   }
 
   private static InetSocketAddress awaited(ServerProcess process, int port) throws IOException {

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 
 /** What is sent, and which quantities come of it. */
@@ -80,6 +81,11 @@ enum Workload {
    */
   abstract Map<String, Double> run(Target target, ClientLedger ledger, Plan plan)
       throws IOException;
+
+  /** Its name in results. */
+  String label() {
+    return name().toLowerCase(Locale.ROOT);
+  }
 
   private static Load load(Target target, ClientLedger ledger) {
     return new Load(target.address(), ledger);

@@ -1,9 +1,9 @@
 /**
  * Measures the gateway between a load generator and a worker that answers at once. Run by {@code
  * ./switchboard bench gateway}, and breaks real workers and gateways under load, run by {@code
- * ./switchboard bench chaos}; nothing here serves requests. {@link
- * dev.switchboard.gateway.bench.ClientLedger} also serves the integration tests: it holds what
- * clients saw against what the gateway counted.
+ * ./switchboard bench chaos}, and says what telemetry costs, run by {@code ./switchboard bench
+ * telemetry}; nothing here serves requests. {@link dev.switchboard.gateway.bench.ClientLedger} also
+ * serves the integration tests: it holds what clients saw against what the gateway counted.
  */
 @NullMarked
 package dev.switchboard.gateway.bench;

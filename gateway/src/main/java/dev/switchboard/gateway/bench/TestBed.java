@@ -1,0 +1,155 @@
+package dev.switchboard.gateway.bench;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.http.HttpClient;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/**
+ * What gateways are measured on: the generator (this process) and a worker that costs nothing share
+ * one core, and what is measured has another. After each load on a gateway its metrics must agree
+ * with what the clients saw.
+ */
+final class TestBed implements AutoCloseable {
+  private static final int SETTLE_MS = 200;
+  private static final int SETTLE_TIMES = 50;
+
+  private final Path directory;
+  private final boolean pinned;
+  private final List<ServerProcess> helpers = new ArrayList<>();
+  private final List<String> faults = new ArrayList<>();
+  private final HttpClient client = HttpClient.newHttpClient();
+
+  private TestBed(Path directory, boolean pinned) {
+    this.directory = directory;
+    this.pinned = pinned;
+  }
+
+  static TestBed open() throws IOException {
+    return new TestBed(Files.createTempDirectory("switchboard-bench"), cores() > 1 && pinSelf());
+  }
+
+  private static int cores() {
+    return Runtime.getRuntime().availableProcessors();
+  }
+
+  /** Every thread of this process to the first core; the generator is one of them. */
+  private static boolean pinSelf() {
+    try {
+      Process taskset =
+          new ProcessBuilder("taskset", "-acp", "0", Long.toString(ProcessHandle.current().pid()))
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .redirectError(ProcessBuilder.Redirect.DISCARD)
+              .start();
+      return taskset.waitFor(5, TimeUnit.SECONDS) && taskset.exitValue() == 0;
+    } catch (IOException e) {
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /** The machine and who has which core. */
+  String machine() {
+    return cores()
+        + " cores, "
+        + (pinned ? "generator and worker on one, the server on another" : "nothing pinned");
+  }
+
+  Path directory() {
+    return directory;
+  }
+
+  /** Where what is measured runs; −1 for anywhere. */
+  int serverCore() {
+    return pinned ? cores() - 1 : -1;
+  }
+
+  /**
+   * Starts a program that says {@code listening PORT}, on the generator's core.
+   *
+   * @return where it listens
+   */
+  InetSocketAddress helper(Class<?> program, String... arguments) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
+    command.addAll(List.of(arguments));
+    Path log = directory.resolve("helper-" + helpers.size() + ".log");
+    ServerProcess helper = ServerProcess.start(pinned ? 0 : -1, log, Map.of(), command);
+    helpers.add(helper);
+    String line = helper.await(said -> said.startsWith("listening "));
+    return new InetSocketAddress(
+        InetAddress.getLoopbackAddress(), Integer.parseInt(line.substring(10)));
+  }
+
+  /** Runs a workload; what clients saw must be what the gateway counted. */
+  Map<String, Double> reconciled(Target target, Workload workload, Workload.Plan plan)
+      throws IOException {
+    MetricsText before = target.metrics(client);
+    ClientLedger ledger = new ClientLedger();
+    Map<String, Double> values = workload.run(target, ledger, plan);
+    List<String> found = ledger.faults();
+    if (before != null) {
+      for (int i = 0; i < SETTLE_TIMES; i++) {
+        found = ledger.compare(before, Objects.requireNonNull(target.metrics(client)));
+        if (found.isEmpty()) {
+          break;
+        }
+        Target.pause(SETTLE_MS);
+      }
+    }
+    found.forEach(fault -> faults.add(target.name() + ", " + workload + ": " + fault));
+    return values;
+  }
+
+  /** A scrape of a gateway. */
+  MetricsText metrics(Target gateway) {
+    return Objects.requireNonNull(gateway.metrics(client), "not a gateway");
+  }
+
+  /** Something that must not be. */
+  void fault(String what) {
+    faults.add(what);
+  }
+
+  /**
+   * Tells what must not have been.
+   *
+   * @return the process's exit status
+   */
+  int status() {
+    faults.forEach(fault -> System.err.println("FAULT " + fault));
+    return faults.isEmpty() ? 0 : 1;
+  }
+
+  @Override
+  public void close() {
+    helpers.forEach(ServerProcess::close);
+    client.close();
+    delete(directory);
+  }
+
+  /** Deletes a folder and all that is in it. */
+  static void delete(Path directory) {
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(file);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
