@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.timeline.AttemptId;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.http.HttpResponse;
@@ -144,6 +145,67 @@ class EngineEndpointsIT {
 
       assertEquals(200, worker.post("/engine/v1/resume", "").statusCode());
       assertEquals(200, worker.post(TEXT, BODY).statusCode());
+    }
+  }
+
+  @Test
+  void theAttemptsOfAGatewayAreKnownUntilTheEngineLetsGoOfThem() {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      AttemptId attempt = new AttemptId(7, 9);
+      engine.allow(1);
+      var running = worker.stream(TEXT, STREAM, AttemptId.HEADER, attempt.toString());
+
+      JsonNode gateway = json(worker.get("/engine/v1/state").body()).at("/in_flight/0");
+      JsonNode listed = json(worker.get("/engine/v1/requests").body()).path("attempts");
+      engine.allowMore(100);
+      running.body().forEach(line -> {});
+
+      assertEquals(AttemptId.digits(7), gateway.path("gateway").asText());
+      assertEquals(1, gateway.path("attempts").asInt());
+      assertEquals(
+          AttemptId.digits(AttemptId.digest(List.of(9L))), gateway.path("digest").asText());
+      assertEquals("[\"" + attempt + "\"]", listed.toString());
+      WorkerFixture.eventually(
+          () -> json(worker.get("/engine/v1/state").body()).path("in_flight").isEmpty());
+    }
+  }
+
+  @Test
+  void anAttemptIsCancelledByItsOwnName() {
+    ScriptedEngine engine = WorkerFixture.answering("abcdef");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      AttemptId attempt = new AttemptId(7, 9);
+      engine.allow(1);
+      var running = worker.stream(TEXT, STREAM, AttemptId.HEADER, attempt.toString());
+
+      int other = worker.delete("/engine/v1/requests/" + new AttemptId(7, 8)).statusCode();
+      int cancelled = worker.delete("/engine/v1/requests/" + attempt).statusCode();
+
+      assertEquals(404, other);
+      assertEquals(200, cancelled);
+      assertTrue(running.body().anyMatch(line -> line.contains("cancelled")));
+    }
+  }
+
+  /** One whose preparation waits, or whose body does not come, is known too. */
+  @Test
+  void anAttemptIsKnownFromItsHead() throws IOException {
+    try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("ok")).serve()) {
+      Socket socket =
+          worker.raw(
+              "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n"
+                  + AttemptId.HEADER
+                  + ": "
+                  + new AttemptId(7, 9)
+                  + "\r\n\r\n");
+
+      WorkerFixture.eventually(
+          () -> json(worker.get("/engine/v1/state").body()).path("in_flight").size() == 1);
+      socket.close();
+
+      WorkerFixture.eventually(
+          () -> json(worker.get("/engine/v1/state").body()).path("in_flight").isEmpty());
     }
   }
 

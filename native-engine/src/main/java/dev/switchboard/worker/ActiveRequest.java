@@ -1,13 +1,18 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** A request the engine works on, until its response is over and the engine has let go of it. */
 interface ActiveRequest {
 
   String requestId();
+
+  /** What its gateway calls it; null where it came from none. */
+  @Nullable AttemptId attempt();
 
   long receivedNanos();
 

@@ -11,6 +11,7 @@ import dev.switchboard.openai.Usage;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.GenerationRequest;
 import dev.switchboard.scheduler.RejectedGenerationException;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.toolcall.FunctionCall;
@@ -77,6 +78,11 @@ final class Completion implements ActiveRequest, Handover.Sink {
   @Override
   public String requestId() {
     return exchange.requestId();
+  }
+
+  @Override
+  public @Nullable AttemptId attempt() {
+    return exchange.attempt();
   }
 
   @Override

@@ -5,6 +5,7 @@ import dev.switchboard.openai.ChatStreamWriter;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.ResponseIdentity;
 import dev.switchboard.openai.TextStreamWriter;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import io.vertx.core.Vertx;
@@ -12,6 +13,7 @@ import java.util.EnumMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -122,6 +124,14 @@ final class Completions {
     return named.size();
   }
 
+  /** Likewise of what a gateway sent. */
+  int cancel(AttemptId attempt) {
+    List<ActiveRequest> named =
+        active.stream().filter(request -> attempt.equals(request.attempt())).toList();
+    named.forEach(request -> abort(request, EngineErrors.cancelled("by its gateway")));
+    return named.size();
+  }
+
   void abortAll(ApiError error) {
     List.copyOf(active).forEach(request -> abort(request, error));
   }
@@ -137,6 +147,10 @@ final class Completions {
 
   List<String> activeIds() {
     return active.stream().map(ActiveRequest::requestId).toList();
+  }
+
+  List<AttemptId> activeAttempts() {
+    return active.stream().map(ActiveRequest::attempt).filter(Objects::nonNull).toList();
   }
 
   /** The timelines of a request that runs or ran lately, as JSON; null when unknown. */

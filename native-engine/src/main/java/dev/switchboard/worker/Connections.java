@@ -1,10 +1,14 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.http.HttpConnection;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Closes connections that wait for a request header longer than they may, and knows those whose
@@ -18,6 +22,7 @@ final class Connections {
   private static final long NEVER = Long.MAX_VALUE;
 
   private static final class Entry {
+    private final List<AttemptId> attempts = new ArrayList<>(1);
     private int openRequests;
     private boolean closing;
     private long deadlineNanos;
@@ -51,11 +56,17 @@ final class Connections {
     entries.remove(connection);
   }
 
-  void requestStarted(HttpConnection connection) {
+  /**
+   * @param attempt what the gateway calls the request; null when none sent it
+   */
+  void requestStarted(HttpConnection connection, @Nullable AttemptId attempt) {
     Entry entry = entries.get(connection);
     if (entry != null) {
       entry.openRequests++;
       entry.deadlineNanos = NEVER;
+      if (attempt != null) {
+        entry.attempts.add(attempt);
+      }
     }
   }
 
@@ -72,11 +83,20 @@ final class Connections {
     return entry != null && entry.closing;
   }
 
-  void requestEnded(HttpConnection connection) {
+  void requestEnded(HttpConnection connection, @Nullable AttemptId attempt) {
     Entry entry = entries.get(connection);
-    if (entry != null && --entry.openRequests == 0) {
+    if (entry == null) {
+      return;
+    }
+    entry.attempts.remove(attempt);
+    if (--entry.openRequests == 0) {
       entry.deadlineNanos = clock.getAsLong() + idleNanos;
     }
+  }
+
+  /** Every attempt whose answer is not over. */
+  List<AttemptId> attempts() {
+    return entries.values().stream().flatMap(entry -> entry.attempts.stream()).toList();
   }
 
   /** Closes what is past its deadline. */

@@ -6,13 +6,15 @@ import com.fasterxml.jackson.core.JsonToken;
 import dev.switchboard.executor.ExecutorException;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import java.io.IOException;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.Consumer;
-import java.util.function.IntSupplier;
 
 /** {@code /engine/v1/*}: what operators and the gateway ask a worker. On the event loop. */
 final class EngineEndpoints {
@@ -24,14 +26,14 @@ final class EngineEndpoints {
   private final Worker worker;
   private final Canary canary;
   private final BodyReader bodies;
-  private final IntSupplier connections;
+  private final Connections connections;
 
   EngineEndpoints(
       WorkerSettings settings,
       Worker worker,
       Canary canary,
       BodyReader bodies,
-      IntSupplier connections) {
+      Connections connections) {
     this.settings = settings;
     this.worker = worker;
     this.canary = canary;
@@ -87,7 +89,9 @@ final class EngineEndpoints {
     json.writeObjectFieldStart("progress");
     json.writeNumberField("done_bytes", progress.done());
     json.writeNumberField("total_bytes", progress.total());
+    json.writeNumberField("load_ms", worker.progress().loadNanos() / 1e6);
     json.writeEndObject();
+    StateJson.inFlight(json, attempts());
     Serving serving = worker.serving();
     if (serving == null) {
       return;
@@ -109,12 +113,13 @@ final class EngineEndpoints {
 
   private void writeLoad(JsonGenerator json, Serving serving) throws IOException {
     StateJson.load(
-        json, serving.model().engine().load(), serving.completions(), connections.getAsInt());
+        json, serving.model().engine().load(), serving.completions(), connections.size());
   }
 
   private void requests(Exchange exchange) {
     Serving serving = worker.serving();
     List<String> ids = serving == null ? List.of() : serving.completions().activeIds();
+    Set<AttemptId> attempts = attempts();
     exchange.json(
         200,
         Json.object(
@@ -124,7 +129,22 @@ final class EngineEndpoints {
                 json.writeString(id);
               }
               json.writeEndArray();
+              json.writeArrayFieldStart("attempts");
+              for (AttemptId attempt : attempts) {
+                json.writeString(attempt.toString());
+              }
+              json.writeEndArray();
             }));
+  }
+
+  /** Of gateways: those whose answer is not over, and those that the engine still works on. */
+  private Set<AttemptId> attempts() {
+    Set<AttemptId> attempts = new HashSet<>(connections.attempts());
+    Serving serving = worker.serving();
+    if (serving != null) {
+      attempts.addAll(serving.completions().activeAttempts());
+    }
+    return attempts;
   }
 
   private void timeline(Exchange exchange) {
@@ -148,7 +168,10 @@ final class EngineEndpoints {
     withModel(
         exchange,
         serving -> {
-          int cancelled = serving.completions().cancel(id);
+          AttemptId attempt = AttemptId.of(id);
+          Completions completions = serving.completions();
+          int ofGateway = attempt == null ? 0 : completions.cancel(attempt);
+          int cancelled = ofGateway == 0 ? completions.cancel(id) : ofGateway;
           if (cancelled == 0) {
             exchange.error(unknownRequest());
           } else {

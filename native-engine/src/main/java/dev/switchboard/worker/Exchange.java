@@ -1,10 +1,12 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
 
 /** One HTTP request and its answer. On the event loop. */
 final class Exchange {
@@ -41,6 +43,11 @@ final class Exchange {
 
   String requestId() {
     return requestId;
+  }
+
+  /** What the gateway that sent it calls it; null for anybody else's. */
+  @Nullable AttemptId attempt() {
+    return AttemptId.of(request.getHeader(AttemptId.HEADER));
   }
 
   /** When the header had arrived, epoch nanoseconds. */

@@ -6,12 +6,35 @@ import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
 import dev.switchboard.scheduler.EngineHealth.RankScore;
 import dev.switchboard.scheduler.EngineHealth.RankTimes;
 import dev.switchboard.scheduler.EngineLoad;
+import dev.switchboard.timeline.AttemptId;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 
 /** The documents of {@code /engine/v1/*}. */
 final class StateJson {
   private StateJson() {}
+
+  /** Of each gateway how many attempts are here, and their digest. */
+  static void inFlight(JsonGenerator json, Set<AttemptId> attempts) throws IOException {
+    Map<Long, List<Long>> numbers = new TreeMap<>();
+    for (AttemptId attempt : attempts) {
+      numbers.computeIfAbsent(attempt.gateway(), id -> new ArrayList<>()).add(attempt.number());
+    }
+    json.writeArrayFieldStart("in_flight");
+    for (Map.Entry<Long, List<Long>> gateway : numbers.entrySet()) {
+      json.writeStartObject();
+      json.writeStringField("gateway", AttemptId.digits(gateway.getKey()));
+      json.writeNumberField("attempts", gateway.getValue().size());
+      json.writeStringField("digest", AttemptId.digits(AttemptId.digest(gateway.getValue())));
+      json.writeEndObject();
+    }
+    json.writeEndArray();
+  }
 
   static void model(JsonGenerator json, ServedModel model) throws IOException {
     ServedModel.Facts facts = model.facts();

@@ -5,6 +5,7 @@ import dev.switchboard.scheduler.Engine.Generation;
 import dev.switchboard.scheduler.GenerationListener;
 import dev.switchboard.scheduler.GenerationRequest;
 import dev.switchboard.scheduler.RejectedGenerationException;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.Arrays;
@@ -74,6 +75,11 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   @Override
   public String requestId() {
     return exchange.requestId();
+  }
+
+  @Override
+  public @Nullable AttemptId attempt() {
+    return exchange.attempt();
   }
 
   @Override

@@ -291,6 +291,7 @@ public final class WorkerMain implements Callable<Integer> {
   }
 
   private int serve(Worker worker, EpochClock clock) {
+    long begun = System.nanoTime();
     try {
       ServedModel served =
           new ModelLoader(
@@ -301,6 +302,7 @@ public final class WorkerMain implements Callable<Integer> {
                     events.loading(done, total);
                   })
               .load();
+      worker.progress().loaded(System.nanoTime() - begun);
       worker.serve(served).toCompletableFuture().get();
       events.ready(served.id(), (System.nanoTime() - startNanos) / 1e9);
       return 0;

@@ -6,6 +6,7 @@ import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ModelCard;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
@@ -70,7 +71,7 @@ final class WorkerServer {
         new Connections(
             clock::nanos, settings.headerTimeout(), settings.idleTimeout(), settings.connections());
     this.bodies = new BodyReader(vertx, settings.requests().bodyBytes(), settings.bodyTimeout());
-    this.engineEndpoints = new EngineEndpoints(settings, worker, canary, bodies, connections::size);
+    this.engineEndpoints = new EngineEndpoints(settings, worker, canary, bodies, connections);
   }
 
   void listen(CompletableFuture<Integer> port) {
@@ -122,9 +123,10 @@ final class WorkerServer {
     if (connections.isClosing(connection)) {
       return;
     }
-    connections.requestStarted(connection);
-    request.response().endHandler(end -> connections.requestEnded(connection));
     Exchange exchange = exchange(request);
+    AttemptId attempt = exchange.attempt();
+    connections.requestStarted(connection, attempt);
+    request.response().endHandler(end -> connections.requestEnded(connection, attempt));
     try {
       route(exchange);
     } catch (ApiException refused) {

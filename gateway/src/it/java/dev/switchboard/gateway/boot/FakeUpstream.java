@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
@@ -8,12 +9,17 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.URI;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** A scripted OpenAI-compatible server in the test's own process. */
 final class FakeUpstream implements AutoCloseable {
@@ -33,6 +39,9 @@ final class FakeUpstream implements AutoCloseable {
   final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
   final BlockingQueue<String> closed = new LinkedBlockingQueue<>();
 
+  /** Paths that were to be deleted. */
+  final BlockingQueue<String> deleted = new LinkedBlockingQueue<>();
+
   /** The keys that probes came with. */
   final Set<String> probed = ConcurrentHashMap.newKeySet();
 
@@ -40,6 +49,7 @@ final class FakeUpstream implements AutoCloseable {
   private final HttpServer server;
   private final String scheme;
   private volatile String load = "{}";
+  private volatile @Nullable Set<String> attempts;
   private volatile boolean silent;
   private volatile Script script = (request, body) -> request.response().end();
 
@@ -76,6 +86,11 @@ final class FakeUpstream implements AutoCloseable {
     load = json;
   }
 
+  /** What it says that it has of gateways, as a worker does that counts their attempts. */
+  void attempts(Set<String> has) {
+    attempts = has;
+  }
+
   /** Takes requests and answers none, as a stopped process does. */
   void silent(boolean value) {
     silent = value;
@@ -94,7 +109,16 @@ final class FakeUpstream implements AutoCloseable {
       probed.add(authorization == null ? "" : authorization);
       request
           .response()
-          .end("{\"object\":\"list\",\"data\":[],\"state\":\"ready\",\"load\":" + load + "}");
+          .end(
+              "{\"object\":\"list\",\"data\":[],\"state\":\"ready\",\"load\":"
+                  + load
+                  + counted()
+                  + "}");
+      return;
+    }
+    if (request.method().equals(HttpMethod.DELETE)) {
+      deleted.add(request.path());
+      request.response().end("{}");
       return;
     }
     request.response().closeHandler(gone -> closed.add("closed"));
@@ -109,6 +133,30 @@ final class FakeUpstream implements AutoCloseable {
                       headers, request.headers().getAll("traceparent").size(), body.toString()));
               script.answer(request, body);
             });
+  }
+
+  private String counted() {
+    Set<String> has = attempts;
+    if (has == null) {
+      return "";
+    }
+    Map<Long, Set<Long>> numbers = new HashMap<>();
+    for (String each : has) {
+      AttemptId attempt = Objects.requireNonNull(AttemptId.of(each));
+      numbers.computeIfAbsent(attempt.gateway(), id -> new HashSet<>()).add(attempt.number());
+    }
+    String digests =
+        numbers.entrySet().stream()
+            .map(
+                gateway ->
+                    "{\"gateway\":\""
+                        + AttemptId.digits(gateway.getKey())
+                        + "\",\"digest\":\""
+                        + AttemptId.digits(AttemptId.digest(gateway.getValue()))
+                        + "\"}")
+            .collect(Collectors.joining(","));
+    String list = has.stream().map(id -> "\"" + id + "\"").collect(Collectors.joining(","));
+    return ",\"in_flight\":[" + digests + "],\"attempts\":[" + list + "]";
   }
 
   /** Opens a stream. */

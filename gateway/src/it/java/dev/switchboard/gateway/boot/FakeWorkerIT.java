@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.timeline.AttemptId;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -152,6 +154,109 @@ class FakeWorkerIT {
     gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false), headers);
     FakeUpstream.Seen seen = server.seen.poll(5, TimeUnit.SECONDS);
     return seen == null ? "not seen" : seen.headers().getOrDefault(CACHE_SALT, "");
+  }
+
+  /** How long a worker takes to start would else grow with every drain. */
+  @Test
+  void comingBackFromADrainIsNoStart() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorker("workers: {state-poll-ms: 50}", script(0))) {
+      InProcessGateway.await(() -> readySeconds(gateway).size() == 1);
+      gateway.admin("POST", "/admin/v1/replicas/w0/drain", "{\"graceMs\": 0}");
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.DRAINED);
+      gateway.admin("POST", "/admin/v1/replicas/w0/resume", "{}");
+      InProcessGateway.await(() -> readySeconds(gateway).size() == 2);
+
+      assertEquals(readySeconds(gateway).getFirst(), readySeconds(gateway).getLast());
+    }
+  }
+
+  private static List<String> readySeconds(InProcessGateway gateway) {
+    return gateway
+        .events()
+        .lines()
+        .filter(line -> line.contains("\"worker_ready\""))
+        .map(line -> line.replaceFirst(".*\"seconds\":([0-9.]+).*", "$1"))
+        .toList();
+  }
+
+  @Test
+  void whatOnlyTheWorkerHasOfThisGatewayIsCancelledThere() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    String foreign = new AttemptId(1, 1).toString();
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorker("workers: {state-poll-ms: 50}", script(0))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+      gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+      String ours = lastAttempt();
+
+      server.attempts(Set.of(ours, foreign));
+      String cancelled = server.deleted.poll(20, TimeUnit.SECONDS);
+      InProcessGateway.await(() -> drift(gateway, "worker") == 1);
+      server.attempts(Set.of(foreign));
+      InProcessGateway.await(() -> drift(gateway, "worker") == 0);
+
+      assertEquals("/engine/v1/requests/" + ours, cancelled);
+      assertTrue(server.deleted.stream().noneMatch(path -> path.contains(foreign)));
+      assertEquals(
+          1, gateway.metric("switchboard_in_flight_repairs_total{replica=\"w0\",side=\"worker\"}"));
+    }
+  }
+
+  @Test
+  void aRequestThatItsWorkerDoesNotHaveGoesElsewhere() throws Exception {
+    AtomicBoolean forgotten = new AtomicBoolean();
+    FakeUpstream.Script forgetsTheFirst =
+        (request, body) -> {
+          if (!InProcessGateway.CHAT.equals(request.path()) || !forgotten.compareAndSet(false, true)) {
+            request.response().end("{\"choices\":[]}");
+          }
+        };
+    server.script(forgetsTheFirst);
+    server.attempts(Set.of());
+    try (FakeUpstream other = new FakeUpstream()) {
+      other.script(forgetsTheFirst);
+      other.attempts(Set.of());
+      try (InProcessGateway gateway =
+          InProcessGateway.withWorkers(
+              "workers: {state-poll-ms: 50}",
+              eachWithItsOwn(server, other),
+              new ModelSpec(MODEL, "m", 2))) {
+        InProcessGateway.await(() -> gateway.fleet().everyModelReady());
+
+        HttpResponse<String> answer =
+            gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+
+        assertEquals(200, answer.statusCode());
+        assertTrue(forgotten.get());
+        assertEquals(
+            1,
+            repairs(gateway, "w0") + repairs(gateway, "w1"));
+      }
+    }
+  }
+
+  private static double repairs(InProcessGateway gateway, String replica) throws Exception {
+    return gateway.metric(
+        "switchboard_in_flight_repairs_total{replica=\"" + replica + "\",side=\"gateway\"}");
+  }
+
+  private static double drift(InProcessGateway gateway, String side) {
+    try {
+      return gateway.metric(
+          "switchboard_in_flight_drift{replica=\"w0\",side=\"" + side + "\"}");
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private String lastAttempt() {
+    return server.seen.stream()
+        .map(seen -> seen.headers().get(AttemptId.HEADER))
+        .filter(Objects::nonNull)
+        .reduce((earlier, later) -> later)
+        .orElseThrow();
   }
 
   @Test

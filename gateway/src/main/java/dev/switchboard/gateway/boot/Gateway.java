@@ -10,6 +10,7 @@ import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Prober;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
@@ -143,9 +144,18 @@ final class Gateway {
             fleet,
             config.workers(),
             clock,
-            (replica, report) -> {
-              house.metrics().replicaLoad(replica.id(), report);
-              admission.queue(replica.model()).reported(replica.id(), report.waiting());
+            new Prober.Listener() {
+              @Override
+              public void reported(Replica replica, ReplicaReport report) {
+                house.metrics().replicaLoad(replica.id(), report);
+                admission.queue(replica.model()).reported(replica.id(), report.waiting());
+              }
+
+              @Override
+              public void compared(
+                  Replica replica, int orphans, int lost, int newOrphans, int newLost) {
+                house.metrics().compared(replica.id(), orphans, lost, newOrphans, newLost);
+              }
             });
     prober.start();
     awaitStore();

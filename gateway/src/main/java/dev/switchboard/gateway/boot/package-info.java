@@ -9,8 +9,8 @@
  * <caption>Events</caption>
  * <tr><td>{@code worker_loading}</td><td>{@code replica}, {@code model}, {@code done_bytes}, {@code
  * total_bytes}</td></tr>
- * <tr><td>{@code worker_ready}</td><td>{@code replica}, {@code model}, {@code seconds} since its
- * process started; again after a restart</td></tr>
+ * <tr><td>{@code worker_ready}</td><td>{@code replica}, {@code model}, {@code seconds} from its
+ * start to the first time; again whenever it comes back</td></tr>
  * <tr><td>{@code worker_restarting}</td><td>{@code replica}, {@code model}, {@code message}, {@code
  * wait_ms}</td></tr>
  * <tr><td>{@code worker_failed}</td><td>{@code replica}, {@code model}, {@code message}: it exits too

@@ -8,10 +8,12 @@ import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.upstream.Circuit;
+import dev.switchboard.timeline.AttemptId;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -49,6 +51,7 @@ public final class Fleet implements AutoCloseable {
   private final WorkersConfig config;
   private final Circuit.Config circuit;
   private final NanoClock clock;
+  private final long began;
   private final FleetListener listener;
   private final ScheduledExecutorService executor;
   private final Map<String, Replica> replicas = new LinkedHashMap<>();
@@ -57,6 +60,7 @@ public final class Fleet implements AutoCloseable {
   private final Map<String, List<Replica>> byModel = new HashMap<>();
   private final Map<String, Peers> peers = new HashMap<>();
   private final AtomicLong turns = new AtomicLong();
+  private final AtomicLong attempts = new AtomicLong();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final Map<String, Integer> wantedReady = new HashMap<>();
   private final DrainDriver drains;
@@ -102,6 +106,7 @@ public final class Fleet implements AutoCloseable {
     this.config = config;
     this.circuit = circuit;
     this.clock = clock;
+    this.began = clock.epochNanos();
     this.listener = listener;
     this.executor = executor;
     this.drains = new DrainDriver(clock);
@@ -124,6 +129,23 @@ public final class Fleet implements AutoCloseable {
     for (Replica replica : replicas.values()) {
       byModel.computeIfAbsent(replica.model(), model -> new ArrayList<>()).add(replica);
     }
+  }
+
+  /** A name that none of this gateway's attempts has had. */
+  public AttemptId nextAttempt() {
+    return attempt(attempts.incrementAndGet());
+  }
+
+  /** What tells this gateway's requests at a worker from those of others. */
+  AttemptId attempt(long number) {
+    return new AttemptId(began, number);
+  }
+
+  /** Numbers of the requests that were sent to any replica and have not ended. */
+  Set<Long> sent() {
+    Set<Long> sent = new HashSet<>();
+    replicas.values().forEach(replica -> sent.addAll(replica.sent()));
+    return sent;
   }
 
   /** Those on standby are workers too. */

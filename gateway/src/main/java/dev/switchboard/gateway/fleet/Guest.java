@@ -12,6 +12,8 @@ public interface Guest {
     GONE,
     /** It says nothing any more; it may again. */
     SILENT,
+    /** Its process lives and says that it has no such request. */
+    LOST,
     /** It is to be emptied. */
     DRAINED
   }

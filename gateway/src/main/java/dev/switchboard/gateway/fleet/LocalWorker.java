@@ -45,6 +45,7 @@ final class LocalWorker {
   private boolean restarting;
 
   private long startedMs;
+  private volatile double readySeconds;
   private long loadMs;
   private @Nullable Future<?> nextStart;
   private @Nullable String failure;
@@ -77,6 +78,7 @@ final class LocalWorker {
       return;
     }
     startedMs = nowMs.getAsLong();
+    readySeconds = 0;
     failure = null;
     replica.expectReadyMs(startedMs + loadMs);
     try {
@@ -263,8 +265,16 @@ final class LocalWorker {
     }
   }
 
-  /** Seconds since the process was started. */
+  /**
+   * Seconds from the process's start to the first time that it was ready: coming back from a drain
+   * or an ejection is no start.
+   */
   double seconds() {
-    return (nowMs.getAsLong() - startedMs) / 1000.0;
+    double known = readySeconds;
+    if (known == 0) {
+      known = (nowMs.getAsLong() - startedMs) / 1000.0;
+      readySeconds = known;
+    }
+    return known;
   }
 }

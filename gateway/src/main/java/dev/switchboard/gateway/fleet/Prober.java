@@ -3,6 +3,7 @@ package dev.switchboard.gateway.fleet;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.upstream.Tls;
 import dev.switchboard.gateway.upstream.UpstreamClient;
+import dev.switchboard.timeline.AttemptId;
 import io.opentelemetry.context.Scope;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -13,31 +14,52 @@ import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
 import java.net.URI;
-import java.util.function.BiConsumer;
+import java.util.HashMap;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Asks replicas over HTTP what the {@link Vigil} wants to know. Runs on one event loop. */
 public final class Prober {
+  private static final Logger LOG = LoggerFactory.getLogger(Prober.class);
+  private static final String REQUESTS = "/engine/v1/requests";
+
   private final WorkersConfig config;
   private final NanoClock clock;
-  private final BiConsumer<Replica, ReplicaReport> reports;
+  private final Fleet fleet;
+  private final Listener listener;
+  private final Map<String, InFlightDiff> diffs = new HashMap<>();
   private final Vertx vertx;
   private final HttpClient client;
   private final Vigil vigil;
   private volatile long timer = -1;
 
-  /**
-   * @param reports told of every report, on the prober's event loop
-   */
+  /** Told on the prober's event loop. */
+  public interface Listener {
+    void reported(Replica replica, ReplicaReport report);
+
+    /**
+     * What a worker has of this gateway was compared with what this gateway believes.
+     *
+     * @param orphans only the worker has so many, and for long
+     * @param lost so many only the gateway believes there, and for long
+     * @param newOrphans since the last comparison, and from now on cancelled
+     * @param newLost likewise, and from now on looked for elsewhere
+     */
+    void compared(Replica replica, int orphans, int lost, int newOrphans, int newLost);
+  }
+
   public Prober(
       Vertx vertx,
       Fleet fleet,
       WorkersConfig config,
       NanoClock clock,
-      BiConsumer<Replica, ReplicaReport> reports) {
+      Listener listener) {
     this.vertx = vertx;
     this.config = config;
     this.clock = clock;
-    this.reports = reports;
+    this.fleet = fleet;
+    this.listener = listener;
     this.vigil = new Vigil(fleet, config, this::ask);
     this.client =
         vertx.createHttpClient(new HttpClientOptions().setConnectTimeout(1000).setKeepAlive(true));
@@ -85,16 +107,53 @@ public final class Prober {
                     "/engine/v1/state",
                     config.stateTimeoutMs(),
                     299)
-                .map(body -> StateReader.read(body.getBytes(), clock.epochNanos()))
+                .map(body -> StateReader.read(body.getBytes(), clock.epochNanos(), fleet.attempt(0)))
             : ask(replica, HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499)
                 .map(ReplicaReport.NONE);
     answer
         .onSuccess(
             report -> {
               vigil.reported(replica, report, clock.epochNanos());
-              reports.accept(replica, report);
+              listener.reported(replica, report);
+              compare(replica, address, report);
             })
         .onFailure(cause -> vigil.failed(replica, "state: " + cause.getMessage()));
+  }
+
+  /** Equal digests end it; else the lists say who has what alone. */
+  private void compare(Replica replica, URI address, ReplicaReport report) {
+    Long digest = report.attemptsDigest();
+    if (digest == null) {
+      return;
+    }
+    InFlightDiff diff = diffs.computeIfAbsent(replica.id(), id -> new InFlightDiff());
+    if (digest == AttemptId.digest(replica.sent())) {
+      diff.agree();
+      settle(replica, address, InFlightDiff.Drift.NONE);
+      return;
+    }
+    ask(replica, HttpMethod.GET, address, REQUESTS, config.stateTimeoutMs(), 299)
+        .map(body -> StateReader.attempts(body.getBytes(), fleet.attempt(0)))
+        .map(told -> diff.compare(replica.sent(), fleet.sent(), told, clock.epochNanos()))
+        .onSuccess(drift -> settle(replica, address, drift))
+        .onFailure(cause -> LOG.debug("list_failed replica={}", replica.id(), cause));
+  }
+
+  /** What nobody waits for is cancelled, and what is waited for in vain is asked to go. */
+  private void settle(Replica replica, URI address, InFlightDiff.Drift drift) {
+    int orphans = drift.orphans().size();
+    int lost = drift.lost().size();
+    listener.compared(replica, orphans, lost, drift.newOrphans(), drift.newLost());
+    if (orphans + lost == 0) {
+      return;
+    }
+    LOG.warn("in_flight_drift replica={} orphans={} lost={}", replica.id(), orphans, lost);
+    for (long number : drift.orphans()) {
+      String path = REQUESTS + "/" + fleet.attempt(number);
+      ask(replica, HttpMethod.DELETE, address, path, config.stateTimeoutMs(), 299)
+          .onFailure(cause -> LOG.debug("cancel_failed replica={}", replica.id(), cause));
+    }
+    replica.lost(drift.lost());
   }
 
   private Future<Buffer> ask(

@@ -6,6 +6,8 @@ import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.upstream.Circuit;
 import java.net.URI;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -271,6 +273,26 @@ public final class Replica {
     open.forEach(ticket -> ticket.guest.leave(why));
   }
 
+  /** Numbers of the requests that were sent to it and have not ended. */
+  Set<Long> sent() {
+    Set<Long> sent = new HashSet<>();
+    for (Ticket ticket : open) {
+      if (ticket.number != 0) {
+        sent.add(ticket.number);
+      }
+    }
+    return sent;
+  }
+
+  /** It says that it has none of these. */
+  void lost(Collection<Long> attempts) {
+    for (Ticket ticket : open) {
+      if (attempts.contains(ticket.number)) {
+        ticket.guest.leave(Guest.Leave.LOST);
+      }
+    }
+  }
+
   /** Every request here. */
   void guests(Consumer<Guest> each) {
     open.forEach(ticket -> each.accept(ticket.guest));
@@ -331,6 +353,7 @@ public final class Replica {
     private final AtomicBoolean closed = new AtomicBoolean();
     private final Guest guest;
     private Circuit.@Nullable Call call;
+    private volatile long number;
 
     private Ticket(Guest guest) {
       this.guest = guest;
@@ -348,6 +371,11 @@ public final class Replica {
     /** What the circuit is told the end of. */
     Circuit.Call call() {
       return Objects.requireNonNull(call, "a ticket that was given out entered the circuit");
+    }
+
+    /** The replica hears of it from now on, by a number of its own that is not 0. */
+    public void sent(long as) {
+      number = as;
     }
 
     /** Ends the count; tells a drain what became of the request. */

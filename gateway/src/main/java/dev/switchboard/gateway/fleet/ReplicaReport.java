@@ -1,12 +1,15 @@
 package dev.switchboard.gateway.fleet;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a replica last said of itself.
  *
  * @param atNanos when it arrived, on the gateway's clock
  * @param kvEvictions since it started, as are the tokens, preemptions and steps after it
+ * @param loadMs how long its model took to load
+ * @param attemptsDigest of the requests that it has of this gateway; null where it does not say
  */
 public record ReplicaReport(
     long atNanos,
@@ -28,9 +31,11 @@ public record ReplicaReport(
     long scratchBytes,
     int stages,
     int ranks,
+    double loadMs,
+    @Nullable Long attemptsDigest,
     List<RankReport> rankReports) {
   public static final ReplicaReport NONE =
-      new ReplicaReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of());
+      new ReplicaReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, List.of());
 
   public ReplicaReport {
     rankReports = List.copyOf(rankReports);

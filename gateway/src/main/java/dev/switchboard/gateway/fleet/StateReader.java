@@ -4,9 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import dev.switchboard.timeline.AttemptId;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Reads {@code /engine/v1/state}. */
 final class StateReader {
@@ -20,15 +24,11 @@ final class StateReader {
   /**
    * Reads the answer of a worker.
    *
+   * @param gateway any attempt of this gateway
    * @throws IllegalStateException if it is not ready, or not JSON
    */
-  static ReplicaReport read(byte[] body, long nowNanos) {
-    JsonNode state;
-    try {
-      state = JSON.readTree(body);
-    } catch (IOException e) {
-      throw new IllegalStateException("not JSON", e);
-    }
+  static ReplicaReport read(byte[] body, long nowNanos, AttemptId gateway) {
+    JsonNode state = json(body);
     String phase = state.path("state").asText();
     if (!phase.equals("ready")) {
       throw new IllegalStateException("it says that it is " + phase);
@@ -55,7 +55,41 @@ final class StateReader {
         memory.path("scratch_bytes").asLong(),
         state.path("topology").path("stages").asInt(),
         state.path("topology").path("ranks").asInt(),
+        state.path("progress").path("load_ms").asDouble(),
+        digest(state.path("in_flight"), gateway),
         ranks(state.path("health")));
+  }
+
+  private static JsonNode json(byte[] body) {
+    try {
+      return JSON.readTree(body);
+    } catch (IOException e) {
+      throw new IllegalStateException("not JSON", e);
+    }
+  }
+
+  private static @Nullable Long digest(JsonNode inFlight, AttemptId gateway) {
+    if (!inFlight.isArray()) {
+      return null;
+    }
+    for (JsonNode each : inFlight) {
+      if (each.path("gateway").asText().equals(AttemptId.digits(gateway.gateway()))) {
+        return AttemptId.number(each.path("digest").asText());
+      }
+    }
+    return AttemptId.digest(List.of());
+  }
+
+  /** Reads from {@code /engine/v1/requests} the numbers of this gateway's. */
+  static Set<Long> attempts(byte[] body, AttemptId gateway) {
+    Set<Long> numbers = new HashSet<>();
+    for (JsonNode each : json(body).path("attempts")) {
+      AttemptId attempt = AttemptId.of(each.asText());
+      if (attempt != null && attempt.gateway() == gateway.gateway()) {
+        numbers.add(attempt.number());
+      }
+    }
+    return numbers;
   }
 
   /** The lists of a worker name the same ranks in the same order; what is missing says nothing. */

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.flight.Flight;
@@ -9,6 +10,7 @@ import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.timeline.AttemptId;
 import io.opentelemetry.context.Context;
 import io.vertx.core.http.HttpClientRequest;
 import java.util.Objects;
@@ -126,6 +128,21 @@ final class Attempt {
   /** How it is counted there. */
   Replica.Ticket ticket() {
     return Objects.requireNonNull(ticket, "it entered its replica");
+  }
+
+  /** The replica hears of it from now on; what it shall call it there. */
+  AttemptId sent(Fleet fleet) {
+    AttemptId name = fleet.nextAttempt();
+    ticket().sent(name.number());
+    return name;
+  }
+
+  /**
+   * Whether its replica must be writing to it now: what was answered whole, or waits for its client,
+   * may have left the replica long ago.
+   */
+  boolean expectsMore(Flight flight) {
+    return answeredNanos == 0 || (relay != null && flight.stalledSince() == 0);
   }
 
   /** Counted as work of the replica, and learned from, until the attempt is over. */

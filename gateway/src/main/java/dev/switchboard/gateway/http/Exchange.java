@@ -634,7 +634,14 @@ final class Exchange {
     boolean worker = current.replica().worker();
     Buffer answered = committed ? replay.toBuffer() : Buffer.buffer();
     int answeredBytes = answered.length();
-    UpstreamHead.write(opened, flight, current.replica(), salt, worker && replays(), answeredBytes);
+    UpstreamHead.write(
+        opened,
+        flight,
+        current.replica(),
+        salt,
+        worker && replays(),
+        current.sent(house.fleet()),
+        answeredBytes);
     if (worker) {
       UpstreamHead.urgency(opened, flight, slo);
     }
@@ -931,6 +938,11 @@ final class Exchange {
       case SILENT ->
           leaveIfElsewhere(
               current, MoveCause.SILENT, "the replica says nothing", AttemptResult.FAILED);
+      case LOST -> {
+        if (current.expectsMore(flight)) {
+          attemptBroke(current, "the replica does not know the request");
+        }
+      }
       case DRAINED ->
           leaveIfElsewhere(
               current, MoveCause.DRAINED, "the replica is drained", AttemptResult.MOVED);

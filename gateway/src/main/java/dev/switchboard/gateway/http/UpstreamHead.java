@@ -4,6 +4,7 @@ import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.timeline.AttemptId;
 import io.opentelemetry.context.Context;
 import io.opentelemetry.context.propagation.TextMapPropagator;
 import io.vertx.core.http.HttpClientRequest;
@@ -24,6 +25,7 @@ final class UpstreamHead {
    * @param replica a worker of ours is asked for its timeline, a foreign server gets its key
    * @param salt keeps the worker's prefix cache apart; null for none
    * @param replays it shall say which tokens its events tell
+   * @param attempt what a worker of ours shall call it
    * @param answeredBytes of the body come before the request: what was answered elsewhere
    */
   static void write(
@@ -32,6 +34,7 @@ final class UpstreamHead {
       Replica replica,
       @Nullable String salt,
       boolean replays,
+      AttemptId attempt,
       int answeredBytes) {
     upstream.putHeader("Content-Type", "application/json");
     upstream.putHeader("Accept", flight.stream() ? "text/event-stream" : "application/json");
@@ -42,6 +45,7 @@ final class UpstreamHead {
     }
     if (replica.worker()) {
       upstream.putHeader("X-Switchboard-Timeline", "full");
+      upstream.putHeader(AttemptId.HEADER, attempt.toString());
       if (salt != null) {
         upstream.putHeader(CacheSalt.HEADER, salt);
       }

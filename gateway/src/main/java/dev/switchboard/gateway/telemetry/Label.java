@@ -26,6 +26,7 @@ public enum Label {
   REPLICA(
       "replica", "a worker or an upstream of the configuration; `none` where nobody was chosen"),
   RESULT("result", "a closed set of each metric"),
+  SIDE("side", "`worker` or `gateway`"),
   STAGE("stage", "0 to 15"),
   STATE("state", "a state of a replica, of its sequences or of its KV blocks"),
   TO("to", "a state, or a served model"),

@@ -23,6 +23,7 @@ import static dev.switchboard.gateway.telemetry.Label.RANK;
 import static dev.switchboard.gateway.telemetry.Label.REASON;
 import static dev.switchboard.gateway.telemetry.Label.REPLICA;
 import static dev.switchboard.gateway.telemetry.Label.RESULT;
+import static dev.switchboard.gateway.telemetry.Label.SIDE;
 import static dev.switchboard.gateway.telemetry.Label.STAGE;
 import static dev.switchboard.gateway.telemetry.Label.STATE;
 import static dev.switchboard.gateway.telemetry.Label.TO;
@@ -252,6 +253,22 @@ public enum Metric {
   REPLICA_TRANSITIONS(Type.COUNTER, "replica_transitions_total", COUNT, "state changes", FROM, TO),
   REPLICA_IN_FLIGHT(
       Type.GAUGE, "replica_in_flight", COUNT, "requests of this gateway there", REPLICA),
+  IN_FLIGHT_DRIFT(
+      Type.GAUGE,
+      "in_flight_drift",
+      COUNT,
+      "requests that for three seconds only one side knows: the `worker` runs them and this gateway"
+          + " has none such, or the `gateway` waits and the worker has none such",
+      REPLICA,
+      SIDE),
+  IN_FLIGHT_REPAIRS(
+      Type.COUNTER,
+      "in_flight_repairs_total",
+      COUNT,
+      "of those, how many were cancelled at the `worker`, or had to go on elsewhere for the"
+          + " `gateway`",
+      REPLICA,
+      SIDE),
   REPLICA_SEQUENCES(
       Type.GAUGE,
       "replica_sequences",
@@ -312,6 +329,13 @@ public enum Metric {
       "worker_start_seconds",
       SECONDS,
       "from the worker's last start to ready, the model's load in it",
+      REPLICA),
+  MODEL_LOAD(
+      Type.GAUGE,
+      "model_load_seconds",
+      SECONDS,
+      "of the worker's last start the model's part: from opening its file to an engine that can be"
+          + " asked",
       REPLICA),
   WORKER_RESTARTS(Type.COUNTER, "worker_restarts_total", COUNT, "restarts", REPLICA),
 

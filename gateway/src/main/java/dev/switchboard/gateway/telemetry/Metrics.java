@@ -270,6 +270,11 @@ public final class Metrics {
     replicas.report(replica, report);
   }
 
+  /** Who has requests alone, of a worker and this gateway. */
+  public void compared(String replica, int orphans, int lost, int newOrphans, int newLost) {
+    replicas.compared(replica, orphans, lost, newOrphans, newLost);
+  }
+
   /** A replica's process ended, or is about to. */
   public void replicaGone(String replica) {
     replicas.gone(replica);

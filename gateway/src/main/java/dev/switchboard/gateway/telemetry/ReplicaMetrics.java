@@ -18,6 +18,9 @@ final class ReplicaMetrics {
   private final Gauge sequences;
   private final Gauge kvBlocks;
   private final Gauge memory;
+  private final Gauge load;
+  private final Gauge drift;
+  private final Counter repaired;
   private final Gauge heartbeatAge;
   private final Gauge stepAge;
   private final Gauge score;
@@ -38,6 +41,9 @@ final class ReplicaMetrics {
     sequences = made.gauge(Metric.REPLICA_SEQUENCES);
     kvBlocks = made.gauge(Metric.REPLICA_KV_BLOCKS);
     memory = made.gauge(Metric.REPLICA_MEMORY);
+    load = made.gauge(Metric.MODEL_LOAD);
+    drift = made.gauge(Metric.IN_FLIGHT_DRIFT);
+    repaired = made.counter(Metric.IN_FLIGHT_REPAIRS);
     heartbeatAge = made.gauge(Metric.RANK_HEARTBEAT_AGE);
     stepAge = made.gauge(Metric.RANK_STEP_AGE);
     score = made.gauge(Metric.RANK_SCORE);
@@ -56,7 +62,7 @@ final class ReplicaMetrics {
 
   void report(String replica, ReplicaReport report) {
     ReplicaReport before = last.put(replica, report);
-    load(replica, report);
+    held(replica, report);
     totals(replica, before == null ? ReplicaReport.NONE : before, report);
     List<RankReport> ranksBefore = before == null ? List.of() : before.rankReports();
     for (int i = 0; i < report.rankReports().size(); i++) {
@@ -65,7 +71,7 @@ final class ReplicaMetrics {
     }
   }
 
-  private void load(String replica, ReplicaReport report) {
+  private void held(String replica, ReplicaReport report) {
     sequences.labelValues(replica, "running").set(report.running());
     sequences.labelValues(replica, "waiting").set(report.waiting());
     kvBlocks.labelValues(replica, "free").set(report.kvBlocksFree());
@@ -74,6 +80,9 @@ final class ReplicaMetrics {
     memory.labelValues(replica, "weights").set((double) report.weightBytes());
     memory.labelValues(replica, "kv").set((double) report.kvBytes());
     memory.labelValues(replica, "scratch").set((double) report.scratchBytes());
+    if (report.loadMs() > 0) {
+      load.labelValues(replica).set(report.loadMs() / 1e3);
+    }
   }
 
   private void totals(String replica, ReplicaReport before, ReplicaReport now) {
@@ -111,6 +120,13 @@ final class ReplicaMetrics {
     add.accept("copy", growth(before.copyMs(), now.copyMs()));
   }
 
+  void compared(String replica, int orphans, int lost, int newOrphans, int newLost) {
+    drift.labelValues(replica, "worker").set(orphans);
+    drift.labelValues(replica, "gateway").set(lost);
+    repaired.labelValues(replica, "worker").inc(newOrphans);
+    repaired.labelValues(replica, "gateway").inc(newLost);
+  }
+
   /** A replica does not answer any more, and its next report will be another process's. */
   void gone(String replica) {
     ReplicaReport report = last.remove(replica);
@@ -126,6 +142,10 @@ final class ReplicaMetrics {
     for (String kind : List.of("weights", "kv", "scratch")) {
       memory.remove(replica, kind);
     }
+    for (String side : List.of("worker", "gateway")) {
+      drift.remove(replica, side);
+    }
+    load.remove(replica);
     for (RankReport rank : report.rankReports()) {
       for (Gauge gauge : List.of(heartbeatAge, stepAge, score, straggler)) {
         gauge.remove(replica, Integer.toString(rank.stage()), Integer.toString(rank.rank()));

@@ -238,6 +238,8 @@ final class SimulatedFleet {
         0,
         1,
         1,
+        0,
+        null,
         List.of());
   }
 }

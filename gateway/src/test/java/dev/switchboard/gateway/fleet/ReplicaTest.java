@@ -13,6 +13,7 @@ import dev.switchboard.gateway.upstream.Circuit;
 import java.net.URI;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
@@ -52,6 +53,21 @@ class ReplicaTest {
     assertThrows(
         IllegalStateException.class, () -> replica.transitionTo(ReplicaState.READY, "no canary"));
     assertFalse(replica.tryTransition(ReplicaState.READY, ReplicaState.DRAINING, "not ready"));
+  }
+
+  @Test
+  void onlyWhatWasSentIsBelievedThereAndOnlyWhatIsLostIsToldSo() {
+    ready();
+    Replica.Ticket sent = open();
+    Replica.Ticket waiting = open();
+    sent.sent(7);
+
+    assertEquals(Set.of(7L), replica.sent());
+    replica.lost(List.of(7L));
+    assertEquals(List.of(Guest.Leave.LOST), told);
+    sent.close(Drain.Departure.FINISHED);
+    waiting.close(Drain.Departure.FINISHED);
+    assertEquals(Set.of(), replica.sent());
   }
 
   @Test

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import dev.switchboard.timeline.AttemptId;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 
@@ -60,6 +61,6 @@ class StateReaderTest {
   }
 
   private static ReplicaReport read(String json) {
-    return StateReader.read(json.getBytes(StandardCharsets.UTF_8), 1);
+    return StateReader.read(json.getBytes(StandardCharsets.UTF_8), 1, new AttemptId(7, 0));
   }
 }

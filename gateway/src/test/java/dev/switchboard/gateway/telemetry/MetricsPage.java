@@ -29,6 +29,24 @@ final class MetricsPage {
       page.append(row(metric));
     }
     page.append(
+        """
+
+        ## Made from these
+
+        Quotients that [recording rules](../dashboards/rules/recording.yml) keep:
+
+        | Series | Meaning |
+        |---|---|
+        | `switchboard:bubble:ratio_rate5m` | share of its time that a stage of the pipeline waited for the one before it |
+        | `switchboard:rank_bandwidth:bytes_per_second5m` | achieved bandwidth of a rank: bytes that it read and moved, over the time that it computed |
+        | `switchboard:kv_used:ratio` | share of a replica's KV blocks that sequences hold |
+        | `switchboard:slo_missed:ratio_rate5m` to `…3d` | share of a class's requests that missed an objective |
+        | `switchboard:slo_burn:rate5m` to `…3d` | the same over the share that may |
+
+        Of GPUs nothing is told here: the engine computes on CPUs. Where a machine has some, NVIDIA's DCGM exporter tells utilisation,
+        memory, power and errors of each, and the dashboard `gpu.json` reads those.
+        """);
+    page.append(
         "\n## Labels\n\nTheir values are few, whatever clients send.\n\n| Label | Values |\n|---|---|\n");
     Set<Label> used = new TreeSet<>();
     Arrays.stream(Metric.values()).forEach(metric -> used.addAll(metric.labels()));

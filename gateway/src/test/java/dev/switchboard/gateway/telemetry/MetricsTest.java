@@ -10,19 +10,22 @@ import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.RequestParameters;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.openai.ApiError;
 import io.prometheus.metrics.expositionformats.OpenMetricsTextFormatWriter;
+import io.prometheus.metrics.expositionformats.PrometheusProtobufWriter;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import io.prometheus.metrics.model.snapshots.CounterSnapshot;
-import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
 import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -32,7 +35,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.function.DoubleConsumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -88,7 +90,7 @@ class MetricsTest {
   }
 
   @Test
-  void aHundredThousandUnknownModelsMakeNoSeries() {
+  void aHundredThousandUnknownModelsAndRefusedPathsMakeNoSeries() {
     Random random = new Random(7);
     everythingHappens("m", "chat");
     everythingHappens("x", "chat");
@@ -115,30 +117,39 @@ class MetricsTest {
   void everyLatencyCarriesTheTraceOfItsRequest() throws IOException {
     FlightRecord record = record("m", "chat", Outcome.OK, 40, 1000);
     metrics.finished(record, Story.of(record), SLO, TRACE);
-    DoubleConsumer gaps = metrics.itl("m", TRACE);
-    gaps.accept(0.002);
+    metrics.itl("m", TRACE).accept(0.002);
+    metrics.moved("m", MoveCause.DIED, 0.02, TRACE);
+    metrics.predicted("m", new Prediction(30, 40, 5, 6, 20), 40, 5, 3, TRACE);
+    Set<String> expected =
+        Arrays.stream(Metric.values())
+            .filter(Metric::latency)
+            .map(Metric::word)
+            .collect(Collectors.toCollection(TreeSet::new));
 
+    assertEquals(expected, withExemplars(openMetrics()));
+    assertEquals(expected, withExemplarsInProtobuf());
+  }
+
+  private static Set<String> withExemplars(String openMetrics) {
+    return openMetrics
+        .lines()
+        .filter(line -> line.contains("trace_id=\"" + "a".repeat(32)))
+        .map(line -> line.replaceFirst("_bucket.*", ""))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private Set<String> withExemplarsInProtobuf() {
+    Set<String> found = new TreeSet<>();
     for (MetricSnapshot snapshot : metrics.registry().scrape()) {
-      if (snapshot instanceof HistogramSnapshot histogram
-          && Set.of("switchboard_ttft_seconds", "switchboard_tpot_seconds")
-              .contains(snapshot.getMetadata().getPrometheusName())) {
-        histogram
-            .getDataPoints()
-            .forEach(
-                point -> {
-                  assertTrue(point.hasNativeHistogramData(), point::toString);
-                  assertTrue(point.hasClassicHistogramData(), point::toString);
-                });
+      String family =
+          new PrometheusProtobufWriter().toDebugString(new MetricSnapshots(snapshot));
+      if (family.contains("a".repeat(32))) {
+        assertTrue(family.contains("schema:"), family);
+        assertTrue(family.contains("cumulative_count"), family);
+        found.add(snapshot.getMetadata().getPrometheusName());
       }
     }
-    List<String> exemplars = openMetrics().lines().filter(line -> line.contains("# {")).toList();
-    for (String name : List.of("request", "ttft", "tpot", "itl", "phase", "queue", "route")) {
-      String bucket = "switchboard_" + name + "_seconds_bucket";
-      assertTrue(
-          exemplars.stream()
-              .anyMatch(line -> line.startsWith(bucket) && line.contains("trace_id=\"aaaa")),
-          () -> name + " among " + exemplars);
-    }
+    return found;
   }
 
   @Test
@@ -200,7 +211,7 @@ class MetricsTest {
     RankReport rank =
         new RankReport(1, 3, 7, 0, 1.25, true, lateMs, 0, steps, 1, 1, 1, 1, 1, 1, 100);
     return new ReplicaReport(
-        1, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 0, steps, 1, 2, 3, 2, 4, List.of(rank));
+        1, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 0, steps, 1, 2, 3, 2, 4, 1500, null, List.of(rank));
   }
 
   private void finish(FlightRecord record) {

@@ -1,0 +1,83 @@
+package dev.switchboard.gateway.admin;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.telemetry.Metrics;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.http.HttpServer;
+import io.vertx.ext.web.Router;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+
+class ScrapeIT {
+
+  /** As long as the page is being made, its listener's only event loop answers others. */
+  @Test
+  void thePageIsMadeOffTheEventLoop() throws Exception {
+    CountDownLatch making = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    AtomicBoolean onLoop = new AtomicBoolean();
+    Metrics metrics = new Metrics(model -> true, "1", false);
+    metrics.queues(
+        () -> {
+          onLoop.compareAndSet(false, Context.isOnEventLoopThread());
+          making.countDown();
+          awaitUninterrupted(go);
+          return Map.of();
+        });
+    Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1));
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      Router router = Router.router(vertx);
+      router.get("/metrics").handler(new Scrape(metrics, System::nanoTime)::answer);
+      router.get("/livez").handler(context -> context.response().end());
+      HttpServer server =
+          vertx
+              .createHttpServer()
+              .requestHandler(router)
+              .listen(0, "127.0.0.1")
+              .toCompletionStage()
+              .toCompletableFuture()
+              .get(10, TimeUnit.SECONDS);
+      String base = "http://127.0.0.1:" + server.actualPort();
+
+      CompletableFuture<HttpResponse<String>> page = get(client, base + "/metrics");
+      assertTrue(making.await(10, TimeUnit.SECONDS));
+      int meanwhile = get(client, base + "/livez").get(10, TimeUnit.SECONDS).statusCode();
+      boolean early = page.isDone();
+      go.countDown();
+
+      assertEquals(200, meanwhile);
+      assertFalse(early);
+      assertFalse(onLoop.get());
+      assertTrue(page.get(10, TimeUnit.SECONDS).body().contains("switchboard_build_info"));
+    } finally {
+      go.countDown();
+      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    }
+  }
+
+  private static void awaitUninterrupted(CountDownLatch latch) {
+    try {
+      assertTrue(latch.await(20, TimeUnit.SECONDS));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static CompletableFuture<HttpResponse<String>> get(HttpClient client, String uri) {
+    return client.sendAsync(
+        HttpRequest.newBuilder(URI.create(uri)).build(), HttpResponse.BodyHandlers.ofString());
+  }
+}
