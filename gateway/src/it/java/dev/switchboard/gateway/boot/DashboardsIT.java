@@ -8,17 +8,27 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.dashboards.Dashboards;
 import dev.switchboard.gateway.dashboards.Dashboards.Dashboard;
 import dev.switchboard.gateway.dashboards.Dashboards.Rule;
+import dev.switchboard.gateway.dashboards.Picture;
 import dev.switchboard.gateway.dashboards.PrometheusServer;
+import dev.switchboard.gateway.dashboards.Window;
+import dev.switchboard.gateway.telemetry.Metric;
 import java.io.InputStream;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import javax.xml.parsers.DocumentBuilderFactory;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -44,7 +54,15 @@ class DashboardsIT {
           "switchboard_rank_blame_", "no rank is slow",
           "switchboard_routing_failures_total", "no policy breaks");
 
+  /** More of them make a longer run, for pictures that show more. */
+  private static final int ROUNDS = Integer.getInteger("switchboard.dashboards.rounds", 2);
+
+  private static final int MOST_PICTURE_BYTES = 200_000;
+  private static final Pattern EXEMPLAR =
+      Pattern.compile("(?m)^(switchboard_\\w+)_bucket\\{.* # \\{.*trace_id=\"(\\w{32})\"");
+
   @TempDir private static @Nullable Path folder;
+  private static long begunNanos;
   private static OtlpReceiver collector;
   private static GatewayProcess gateway;
   private static PrometheusServer prometheus;
@@ -54,14 +72,15 @@ class DashboardsIT {
     collector = new OtlpReceiver();
     gateway = start();
     prometheus = new PrometheusServer(gateway.adminUri(""));
+    begunNanos = System.nanoTime();
     try (Load load = Load.start(gateway, 4)) {
       // Some series begin with their first event, which a rate sees only from the second on.
-      for (int round = 0; round < 2; round++) {
+      for (int round = 0; round < ROUNDS; round++) {
         load.awaitServed(load.served() + 20);
         leaveEarly();
         gateway.adminPost("/admin/v1/config/reload", "{}");
         List<HttpResponse<InputStream>> streams = List.of(gateway.stream(300), gateway.stream(300));
-        drainedWhileItStreams();
+        drained(gateway.firstReady());
         for (HttpResponse<InputStream> stream : streams) {
           stream.body().readAllBytes();
         }
@@ -71,6 +90,7 @@ class DashboardsIT {
       }
       load.assertNothingFailed();
     }
+    InProcessGateway.await(DashboardsIT::movedAlone);
     prometheus.settle();
   }
 
@@ -94,8 +114,22 @@ class DashboardsIT {
     }
   }
 
-  private static void drainedWhileItStreams() throws Exception {
-    String replica = gateway.firstReady();
+  /**
+   * Moves a stream that has no other request beside it, so that it is among those that are chosen
+   * as exemplars; says whether it was.
+   */
+  private static boolean movedAlone() {
+    try {
+      HttpResponse<InputStream> stream = gateway.stream(300);
+      drained(stream.headers().firstValue("X-Switchboard-Replica").orElseThrow());
+      stream.body().readAllBytes();
+      return withoutExemplar().isEmpty();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static void drained(String replica) throws Exception {
     gateway.adminPost("/admin/v1/replicas/" + replica + "/drain", "{\"graceMs\": 0}");
     gateway.awaitState(replica, "DRAINED");
     gateway.resume(replica);
@@ -163,6 +197,44 @@ class DashboardsIT {
   }
 
   @Test
+  void everyLatencyHasExemplarsInBothFormats() throws Exception {
+    Set<String> stored = new TreeSet<>();
+    for (String name : latencies()) {
+      // Prometheus asks for protobuf, which alone carries native histograms.
+      if (!prometheus.exemplars(name + "_bucket").isEmpty()) {
+        stored.add(name);
+      }
+    }
+
+    assertEquals(Set.of(), withoutExemplar());
+    assertEquals(latencies(), stored);
+  }
+
+  private static Set<String> latencies() {
+    return Arrays.stream(Metric.values())
+        .filter(Metric::latency)
+        .map(Metric::word)
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** Latencies of which the gateway has no exemplar for who asks for OpenMetrics. */
+  private static Set<String> withoutExemplar() throws Exception {
+    Set<String> without = latencies();
+    EXEMPLAR.matcher(openMetrics()).results().forEach(found -> without.remove(found.group(1)));
+    return without;
+  }
+
+  private static String openMetrics() throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(gateway.adminUri("/metrics"))
+            .header("Accept", "application/openmetrics-text; version=1.0.0")
+            .build();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      return client.send(request, HttpResponse.BodyHandlers.ofString()).body();
+    }
+  }
+
+  @Test
   void everyExemplarLeadsToATraceThatIsKept() throws Exception {
     Set<String> traces = new TreeSet<>();
     for (JsonNode series : prometheus.exemplars("{__name__=~\"switchboard_.+_bucket\"}")) {
@@ -170,11 +242,39 @@ class DashboardsIT {
         traces.add(exemplar.path("labels").path("trace_id").asText());
       }
     }
+    EXEMPLAR.matcher(openMetrics()).results().forEach(found -> traces.add(found.group(2)));
 
     assertFalse(traces.isEmpty());
     for (String trace : traces) {
       InProcessGateway.await(() -> isKept(trace));
     }
+  }
+
+  /** Those in {@code dashboards/pictures} are made by this: copy them from {@code target}. */
+  @Test
+  void everyDashboardIsDrawn() throws Exception {
+    Path out = Files.createDirectories(GatewayProcess.home().resolve("gateway/target/pictures"));
+    Window window =
+        prometheus.window(Duration.ofNanos(System.nanoTime() - begunNanos).toSeconds());
+    for (Dashboard dashboard : Dashboards.all()) {
+      Picture picture = Picture.draw(dashboard.json(), prometheus.api(), window, 2);
+      Path file = out.resolve(dashboard.file().replace(".json", ".svg"));
+      Files.writeString(file, picture.svg());
+
+      DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(file.toFile());
+      assertTrue(Files.size(file) < MOST_PICTURE_BYTES, file::toString);
+      for (JsonNode panel : dashboard.panels()) {
+        boolean drawn = !picture.empty().contains(panel.path("title").asText());
+        assertTrue(drawn || excused(panel), () -> file + ": " + panel.path("title"));
+      }
+    }
+  }
+
+  private static boolean excused(JsonNode panel) {
+    return panel
+        .path("targets")
+        .valueStream()
+        .allMatch(target -> excused(target.path("expr").asText()));
   }
 
   /** Whether some span of it tells samplers to keep it. */

@@ -1,15 +1,12 @@
 package dev.switchboard.gateway.dashboards;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.net.ServerSocket;
 import java.net.URI;
-import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,7 +19,7 @@ import java.util.stream.Stream;
  * A Prometheus of Debian's package on a free port, which scrapes one gateway every other second.
  */
 public final class PrometheusServer implements AutoCloseable {
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int SCRAPE_SECONDS = 2;
   private static final int SECONDS = 60;
   private static final int RECORDING = 10;
 
@@ -30,6 +27,7 @@ public final class PrometheusServer implements AutoCloseable {
   private final int port;
   private final Process process;
   private final HttpClient client = HttpClient.newHttpClient();
+  private final PrometheusApi api;
   private String at = "";
 
   /** Starts it with the rules of {@code dashboards/} before the admin listener of a gateway. */
@@ -38,6 +36,7 @@ public final class PrometheusServer implements AutoCloseable {
     try (ServerSocket socket = new ServerSocket(0)) {
       port = socket.getLocalPort();
     }
+    api = new PrometheusApi(URI.create("http://127.0.0.1:" + port));
     Path config = folder.resolve("prometheus.yml");
     Files.writeString(config, configuration(admin));
     for (String rules : List.of("recording.yml", "alerts.yml")) {
@@ -135,21 +134,15 @@ public final class PrometheusServer implements AutoCloseable {
     throw new AssertionError("prometheus cannot scrape the gateway");
   }
 
-  /**
-   * What an expression gives, as the API's {@code data.result}.
-   *
-   * @throws AssertionError if Prometheus refuses it
-   */
+  /** What an expression gives at the time that was settled on; now while there is none. */
   public JsonNode query(String expression) throws IOException {
-    String time = at.isEmpty() ? "" : "&time=" + at;
-    return get("/api/v1/query?query=" + encoded(expression) + time).path("result");
+    return api.query(expression, at);
   }
 
   /** Waits until a rule has recorded its series, which it does in its own time. */
   public boolean recorded(String series) throws IOException {
-    String expression = encoded("last_over_time(" + series + "[1m])");
     for (int i = 0; i < RECORDING * 10; i++) {
-      if (!get("/api/v1/query?query=" + expression).path("result").isEmpty()) {
+      if (!api.query("last_over_time(" + series + "[1m])", "").isEmpty()) {
         return true;
       }
       alive();
@@ -159,49 +152,33 @@ public final class PrometheusServer implements AutoCloseable {
 
   /** What was kept as exemplars of a series in the last minutes. */
   public JsonNode exemplars(String series) throws IOException {
-    long now = System.currentTimeMillis() / 1000;
-    return get(
-        "/api/v1/query_exemplars?query="
-            + encoded(series)
-            + "&start="
-            + (now - 600)
-            + "&end="
-            + (now + 60));
+    long now = api.now();
+    return api.exemplars(series, now - 600, now + 60);
+  }
+
+  /** All that it scraped until the time that was settled on, but at most some seconds. */
+  public Window window(long seconds) {
+    return Window.until((long) Double.parseDouble(at), seconds, SCRAPE_SECONDS);
+  }
+
+  public PrometheusApi api() {
+    return api;
   }
 
   /** Its rules, with the health of each. */
   public List<JsonNode> rules() throws IOException {
     List<JsonNode> rules = new ArrayList<>();
-    for (JsonNode group : get("/api/v1/rules").path("groups")) {
+    for (JsonNode group : api.get("/api/v1/rules").path("groups")) {
       group.path("rules").forEach(rules::add);
     }
     return rules;
-  }
-
-  private JsonNode get(String path) throws IOException {
-    try {
-      HttpRequest request =
-          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path)).build();
-      JsonNode answer =
-          JSON.readTree(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
-      if (!answer.path("status").asText().equals("success")) {
-        throw new AssertionError(path + ": " + answer);
-      }
-      return answer.path("data");
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
-    }
-  }
-
-  private static String encoded(String text) {
-    return URLEncoder.encode(text, StandardCharsets.UTF_8);
   }
 
   @Override
   public void close() throws IOException {
     process.destroyForcibly().onExit().join();
     client.close();
+    api.close();
     try (Stream<Path> files = Files.walk(folder)) {
       for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(file);

@@ -1,0 +1,21 @@
+package dev.switchboard.gateway.dashboards;
+
+/**
+ * One line of a panel.
+ *
+ * @param bound the {@code le} of a histogram's bucket; NaN for anything else
+ * @param values one for each point of the window; NaN where there is none
+ */
+@SuppressWarnings("ArrayRecordComponent") // as long as the window, and read only
+record Series(String label, double bound, double[] values) {
+
+  /** The newest value; NaN where there never was any. */
+  double last() {
+    for (int i = values.length - 1; i >= 0; i--) {
+      if (!Double.isNaN(values[i])) {
+        return values[i];
+      }
+    }
+    return Double.NaN;
+  }
+}
