@@ -254,8 +254,7 @@ class DashboardsIT {
   @Test
   void everyDashboardIsDrawn() throws Exception {
     Path out = Files.createDirectories(GatewayProcess.home().resolve("gateway/target/pictures"));
-    Window window =
-        prometheus.window(Duration.ofNanos(System.nanoTime() - begunNanos).toSeconds());
+    Window window = prometheus.window(Duration.ofNanos(System.nanoTime() - begunNanos).toSeconds());
     for (Dashboard dashboard : Dashboards.all()) {
       Picture picture = Picture.draw(dashboard.json(), prometheus.api(), window, 2);
       Path file = out.resolve(dashboard.file().replace(".json", ".svg"));

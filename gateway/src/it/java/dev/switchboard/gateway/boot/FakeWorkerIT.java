@@ -209,7 +209,8 @@ class FakeWorkerIT {
     AtomicBoolean forgotten = new AtomicBoolean();
     FakeUpstream.Script forgetsTheFirst =
         (request, body) -> {
-          if (!InProcessGateway.CHAT.equals(request.path()) || !forgotten.compareAndSet(false, true)) {
+          if (!InProcessGateway.CHAT.equals(request.path())
+              || !forgotten.compareAndSet(false, true)) {
             request.response().end("{\"choices\":[]}");
           }
         };
@@ -230,9 +231,7 @@ class FakeWorkerIT {
 
         assertEquals(200, answer.statusCode());
         assertTrue(forgotten.get());
-        assertEquals(
-            1,
-            repairs(gateway, "w0") + repairs(gateway, "w1"));
+        assertEquals(1, repairs(gateway, "w0") + repairs(gateway, "w1"));
       }
     }
   }
@@ -244,8 +243,7 @@ class FakeWorkerIT {
 
   private static double drift(InProcessGateway gateway, String side) {
     try {
-      return gateway.metric(
-          "switchboard_in_flight_drift{replica=\"w0\",side=\"" + side + "\"}");
+      return gateway.metric("switchboard_in_flight_drift{replica=\"w0\",side=\"" + side + "\"}");
     } catch (Exception e) {
       throw new AssertionError(e);
     }

@@ -19,7 +19,8 @@ final class Look {
 
   /** After Okabe and Ito, without the yellow that nobody sees on white. */
   private static final List<String> SERIES =
-      List.of("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6f4e9c", "#7a7a7a");
+      List.of(
+          "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6f4e9c", "#7a7a7a");
 
   private static final List<String> DASHES = List.of("", "4 2", "1.5 1.5");
 

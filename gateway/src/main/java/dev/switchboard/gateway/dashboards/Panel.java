@@ -69,8 +69,7 @@ record Panel(
     }
     List<Target> targets = new ArrayList<>();
     for (JsonNode target : json.path("targets")) {
-      targets.add(
-          new Target(target.path("expr").asText(), target.path("legendFormat").asText()));
+      targets.add(new Target(target.path("expr").asText(), target.path("legendFormat").asText()));
     }
     return new Panel(
         json.path("type").asText(),

@@ -93,8 +93,7 @@ final class StatusRows {
     List<Panel.Threshold> steps = panel.thresholds();
     for (int i = 0; i < steps.size() && steps.size() > 1; i++) {
       Panel.Threshold step = steps.get(i);
-      String text =
-          i == 0 ? "below " + value(steps.get(1).from()) : "from " + value(step.from());
+      String text = i == 0 ? "below " + value(steps.get(1).from()) : "from " + value(step.from());
       entries.add(new Legend.Entry(text, Look.threshold(step.color()), ""));
     }
     return entries;

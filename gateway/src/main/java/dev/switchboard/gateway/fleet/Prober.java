@@ -50,11 +50,7 @@ public final class Prober {
   }
 
   public Prober(
-      Vertx vertx,
-      Fleet fleet,
-      WorkersConfig config,
-      NanoClock clock,
-      Listener listener) {
+      Vertx vertx, Fleet fleet, WorkersConfig config, NanoClock clock, Listener listener) {
     this.vertx = vertx;
     this.config = config;
     this.clock = clock;
@@ -107,7 +103,8 @@ public final class Prober {
                     "/engine/v1/state",
                     config.stateTimeoutMs(),
                     299)
-                .map(body -> StateReader.read(body.getBytes(), clock.epochNanos(), fleet.attempt(0)))
+                .map(
+                    body -> StateReader.read(body.getBytes(), clock.epochNanos(), fleet.attempt(0)))
             : ask(replica, HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499)
                 .map(ReplicaReport.NONE);
     answer

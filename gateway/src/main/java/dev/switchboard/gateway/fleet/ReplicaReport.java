@@ -35,7 +35,8 @@ public record ReplicaReport(
     @Nullable Long attemptsDigest,
     List<RankReport> rankReports) {
   public static final ReplicaReport NONE =
-      new ReplicaReport(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, List.of());
+      new ReplicaReport(
+          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, List.of());
 
   public ReplicaReport {
     rankReports = List.copyOf(rankReports);

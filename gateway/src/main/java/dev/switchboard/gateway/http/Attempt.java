@@ -138,8 +138,8 @@ final class Attempt {
   }
 
   /**
-   * Whether its replica must be writing to it now: what was answered whole, or waits for its client,
-   * may have left the replica long ago.
+   * Whether its replica must be writing to it now: what was answered whole, or waits for its
+   * client, may have left the replica long ago.
    */
   boolean expectsMore(Flight flight) {
     return answeredNanos == 0 || (relay != null && flight.stalledSince() == 0);

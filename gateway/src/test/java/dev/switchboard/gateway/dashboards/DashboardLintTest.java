@@ -60,7 +60,10 @@ class DashboardLintTest {
   @EnumSource
   void theRuleFindsWhatBreaksIt(LintRule rule) {
     Dashboard good =
-        dashboards.stream().filter(one -> one.file().equals("engine.json")).findFirst().orElseThrow();
+        dashboards.stream()
+            .filter(one -> one.file().equals("engine.json"))
+            .findFirst()
+            .orElseThrow();
 
     assertEquals(List.of(), rule.violations(good));
     assertFalse(rule.violations(rule.broken(good)).isEmpty());

@@ -63,7 +63,8 @@ enum LintRule {
               dashboard,
               panel ->
                   source(panel) && panel.path("targets").valueStream().allMatch(LintRule::source)),
-      dashboard -> ((ObjectNode) panel(dashboard).path("datasource")).put("uid", "P1809F7CD0C75ACF3")),
+      dashboard ->
+          ((ObjectNode) panel(dashboard).path("datasource")).put("uid", "P1809F7CD0C75ACF3")),
 
   PANEL_TITLE_DESCRIPTION_RULE(
       dashboard ->
@@ -75,7 +76,8 @@ enum LintRule {
       dashboard -> panel(dashboard).remove("description")),
 
   PANEL_UNITS_RULE(
-      dashboard -> panels(dashboard, panel -> units().contains(defaults(panel).path("unit").asText())),
+      dashboard ->
+          panels(dashboard, panel -> units().contains(defaults(panel).path("unit").asText())),
       dashboard -> ((ObjectNode) defaults(panel(dashboard))).remove("unit")),
 
   PANEL_NO_TARGETS_RULE(
@@ -137,7 +139,8 @@ enum LintRule {
 
   /** Of the house: from a point to its trace, and to what can be done. */
   HOUSE_DATA_LINKS(
-      dashboard -> panels(dashboard, panel -> leadsTo(panel, "${traces}") && leadsTo(panel, "${console}")),
+      dashboard ->
+          panels(dashboard, panel -> leadsTo(panel, "${traces}") && leadsTo(panel, "${console}")),
       dashboard -> ((ArrayNode) defaults(panel(dashboard)).path("links")).remove(1)),
 
   /** Of the house: a histogram asks for the requests that it counts. */
@@ -152,8 +155,7 @@ enum LintRule {
 
   /** Of the house: panels do not lie on each other, nor outside, and have numbers of their own. */
   HOUSE_PLACES(
-      LintRule::crowded,
-      dashboard -> ((ObjectNode) panel(dashboard).path("gridPos")).put("w", 13));
+      LintRule::crowded, dashboard -> ((ObjectNode) panel(dashboard).path("gridPos")).put("w", 13));
 
   /** Those of Grafana's own linter. */
   static final int OF_GRAFANA = 17;
@@ -283,8 +285,20 @@ enum LintRule {
 
   private static Set<String> units() {
     return Set.of(
-        "reqps", "ops", "short", "percent", "percentunit", "s", "bytes", "decmbytes", "Bps", "MBs",
-        "bool", "watt", "celsius", "hertz");
+        "reqps",
+        "ops",
+        "short",
+        "percent",
+        "percentunit",
+        "s",
+        "bytes",
+        "decmbytes",
+        "Bps",
+        "MBs",
+        "bool",
+        "watt",
+        "celsius",
+        "hertz");
   }
 
   private static boolean source(JsonNode node) {

@@ -78,7 +78,8 @@ class PicturesTest {
   @Test
   void variablesAreAskedForAsGrafanaWouldWithAll() {
     Panel.Target target =
-        new Panel.Target("rate(switchboard_x_total{job=~\"$job\"}[$__rate_interval])", "{{ replica }} x");
+        new Panel.Target(
+            "rate(switchboard_x_total{job=~\"$job\"}[$__rate_interval])", "{{ replica }} x");
 
     assertEquals("rate(switchboard_x_total{job=~\".+\"}[20s])", target.asked(5));
     assertEquals("switchboard_x_total", target.metric());

@@ -141,8 +141,7 @@ class MetricsTest {
   private Set<String> withExemplarsInProtobuf() {
     Set<String> found = new TreeSet<>();
     for (MetricSnapshot snapshot : metrics.registry().scrape()) {
-      String family =
-          new PrometheusProtobufWriter().toDebugString(new MetricSnapshots(snapshot));
+      String family = new PrometheusProtobufWriter().toDebugString(new MetricSnapshots(snapshot));
       if (family.contains("a".repeat(32))) {
         assertTrue(family.contains("schema:"), family);
         assertTrue(family.contains("cumulative_count"), family);
