@@ -125,6 +125,7 @@ class MetricNamesTest {
         names.add(rule.name());
         assertTrue(page.contains("\n### " + rule.name() + "\n"), rule::name);
         assertTrue(fires(tests, rule.name()), rule::name);
+        assertTrue(stays(tests, rule.name()), rule::name);
         assertEquals(
             "dashboards/README.md#" + rule.name().toLowerCase(Locale.ROOT),
             rule.yaml().path("annotations").path("runbook").asText());
@@ -149,6 +150,13 @@ class MetricNamesTest {
   private static boolean fires(String tests, String name) {
     return Pattern.compile("alertname: " + name + "\\n\\s+eval_time: \\w+\\n\\s+exp_alerts:\\n")
         .matcher(tests)
+        .find();
+  }
+
+  /** Whether a test expects that it does not fire, too. */
+  private static boolean stays(String tests, String name) {
+    return Pattern.compile("alertname: " + name + "\\n\\s+eval_time: \\w+\\n\\s+exp_alerts: \\[]\\n")
+        .matcher(tests + "\n")
         .find();
   }
 
