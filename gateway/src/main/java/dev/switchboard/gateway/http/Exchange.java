@@ -1111,7 +1111,7 @@ final class Exchange {
             flight,
             response,
             keepTimeline ? () -> ServerTiming.times(flight) : null,
-            house.metrics().itl(flight.model(), trace.exemplar()),
+            house.metrics().itl(flight.model(), flight.sloClass(), trace.exemplar()),
             current.replica().worker() && replays() ? replay : null,
             committed,
             new EventRelay.Listener() {
@@ -1176,7 +1176,7 @@ final class Exchange {
   private void breakStream(EventRelay.Break how) {
     if (how.rest().length() > 0) {
       response.write(how.rest());
-      DoubleConsumer gaps = house.metrics().itl(flight.model(), trace.exemplar());
+      DoubleConsumer gaps = house.metrics().itl(flight.model(), flight.sloClass(), trace.exemplar());
       for (int i = 0; i < how.pieces(); i++) {
         long gap = flight.content();
         if (gap >= 0) {

@@ -201,8 +201,8 @@ public final class Metrics {
   }
 
   /** Takes the seconds between two pieces of content; keep it for the whole stream. */
-  public DoubleConsumer itl(String model, Labels exemplar) {
-    DistributionDataPoint point = series(model).itl;
+  public DoubleConsumer itl(String model, String sloClass, Labels exemplar) {
+    DistributionDataPoint point = series(model).ofClass(sloClass).itl;
     return exemplar.isEmpty()
         ? point::observe
         : seconds -> point.observeWithExemplar(seconds, exemplar);
@@ -398,9 +398,12 @@ public final class Metrics {
     ModelSeries model = series(record.model());
     ModelSeries.OfEndpoint endpoint = model.endpoint(record.endpoint());
     endpoint.requests(record.outcome()).inc();
-    observe(endpoint.seconds, record.wallNanos(), exemplar);
-    observe(model.ttft, record.ttftNanos(), exemplar);
-    observe(model.tpot, record.tpotNanos(), exemplar);
+    observe(endpoint.seconds(record.sloClass()), record.wallNanos(), exemplar);
+    if (record.ttftNanos() >= 0) {
+      ModelSeries.OfClass ofClass = model.ofClass(record.sloClass());
+      observe(ofClass.ttft, record.ttftNanos(), exemplar);
+      observe(ofClass.tpot, record.tpotNanos(), exemplar);
+    }
     for (Story.Segment segment : story.segments()) {
       observe(Objects.requireNonNull(phases.get(segment.phase())), segment.nanos(), exemplar);
     }

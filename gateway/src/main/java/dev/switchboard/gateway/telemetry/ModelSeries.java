@@ -14,9 +14,6 @@ import java.util.function.Function;
  */
 final class ModelSeries {
   final GaugeDataPoint inFlight;
-  final DistributionDataPoint ttft;
-  final DistributionDataPoint tpot;
-  final DistributionDataPoint itl;
   final DistributionDataPoint unexplained;
   final DistributionDataPoint regret;
   final CounterDataPoint clientStall;
@@ -33,9 +30,6 @@ final class ModelSeries {
     this.model = model;
     this.metrics = metrics;
     inFlight = metrics.inFlight.labelValues(model);
-    ttft = metrics.ttft.labelValues(model);
-    tpot = metrics.tpot.labelValues(model);
-    itl = metrics.itl.labelValues(model);
     unexplained = metrics.unexplained.labelValues(model);
     regret = metrics.regret.labelValues(model);
     clientStall = metrics.clientStall.labelValues(model);
@@ -60,13 +54,19 @@ final class ModelSeries {
 
   /** The requests of one operation. */
   final class OfEndpoint {
-    final DistributionDataPoint seconds;
+    private final Map<String, DistributionDataPoint> seconds = new ConcurrentHashMap<>();
+    private final String endpoint;
     private final ByOutcome outcomes;
 
     OfEndpoint(String endpoint) {
-      seconds = metrics.requestSeconds.labelValues(model, endpoint);
+      this.endpoint = endpoint;
       outcomes =
           new ByOutcome(outcome -> metrics.requests.labelValues(model, endpoint, outcome.label()));
+    }
+
+    DistributionDataPoint seconds(String sloClass) {
+      return seconds.computeIfAbsent(
+          sloClass, name -> metrics.requestSeconds.labelValues(model, endpoint, name));
     }
 
     CounterDataPoint requests(Outcome outcome) {
@@ -77,6 +77,9 @@ final class ModelSeries {
   /** The requests of one service class. */
   final class OfClass {
     final DistributionDataPoint queue;
+    final DistributionDataPoint ttft;
+    final DistributionDataPoint tpot;
+    final DistributionDataPoint itl;
     private final String name;
     private final Map<String, CounterDataPoint> admissions = new ConcurrentHashMap<>();
     private final Map<SloVerdict.Objective, Kept> kept = new ConcurrentHashMap<>();
@@ -84,6 +87,9 @@ final class ModelSeries {
     OfClass(String name) {
       this.name = name;
       queue = metrics.queue.labelValues(model, name);
+      ttft = metrics.ttft.labelValues(model, name);
+      tpot = metrics.tpot.labelValues(model, name);
+      itl = metrics.itl.labelValues(model, name);
     }
 
     CounterDataPoint admissions(String verdict) {

@@ -106,7 +106,7 @@ class MetricsTest {
   private void everythingHappens(String model, String endpoint) {
     metrics.admission(model, "interactive", "admitted");
     metrics.inFlight(model).inc();
-    metrics.itl(model, Labels.EMPTY).accept(0.001);
+    metrics.itl(model, "interactive", Labels.EMPTY).accept(0.001);
     metrics.decided(Decision.of("slo", model, null, List.of()));
     metrics.refused("other", Outcome.NOT_FOUND);
     FlightRecord record = record(model, endpoint, Outcome.OK, 40, 1000);
@@ -117,7 +117,7 @@ class MetricsTest {
   void everyLatencyCarriesTheTraceOfItsRequest() throws IOException {
     FlightRecord record = record("m", "chat", Outcome.OK, 40, 1000);
     metrics.finished(record, Story.of(record), SLO, TRACE);
-    metrics.itl("m", TRACE).accept(0.002);
+    metrics.itl("m", "interactive", TRACE).accept(0.002);
     metrics.moved("m", MoveCause.DIED, 0.02, TRACE);
     metrics.predicted("m", new Prediction(30, 40, 5, 6, 20), 40, 5, 3, TRACE);
     Set<String> expected =
@@ -157,6 +157,17 @@ class MetricsTest {
     metrics.finished(record, Story.of(record), SLO, Labels.EMPTY);
 
     assertFalse(openMetrics().contains("# {"));
+  }
+
+  @Test
+  void latenciesAreToldByModelAndServiceClass() {
+    finish(record("m", "chat", Outcome.OK, 40, 1000));
+    metrics.itl("m", "interactive", Labels.EMPTY).accept(0.001);
+
+    for (String latency : List.of("request", "ttft", "tpot", "itl", "queue")) {
+      String series = "switchboard_" + latency + "_seconds_count{class=\"interactive\",";
+      assertTrue(text().lines().anyMatch(line -> line.startsWith(series)), latency);
+    }
   }
 
   @Test
