@@ -9,6 +9,7 @@ import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.timeline.AttemptId;
+import io.vertx.core.http.HttpServerResponse;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -233,6 +234,40 @@ class FakeWorkerIT {
         assertTrue(forgotten.get());
         assertEquals(1, repairs(gateway, "w0") + repairs(gateway, "w1"));
       }
+    }
+  }
+
+  @Test
+  void aStreamThatGoesOnIsNotLostWhateverItsWorkerSays() throws Exception {
+    server.script(
+        (request, body) -> {
+          if (InProcessGateway.CHAT.equals(request.path())) {
+            HttpServerResponse events = FakeUpstream.events(request);
+            AtomicInteger pieces = new AtomicInteger();
+            server
+                .vertx()
+                .setPeriodic(
+                    100,
+                    timer -> {
+                      events.write(FakeUpstream.content("x"));
+                      if (pieces.incrementAndGet() == 60) {
+                        server.vertx().cancelTimer(timer);
+                        events.end(FakeUpstream.finish() + FakeUpstream.done());
+                      }
+                    });
+          } else {
+            request.response().end("{\"choices\":[]}");
+          }
+        });
+    server.attempts(Set.of());
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorker("workers: {state-poll-ms: 50}", script(0))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+
+      String answer = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true)).body();
+
+      assertEquals(1, repairs(gateway, "w0"));
+      assertTrue(answer.endsWith("data: [DONE]\n\n"), answer);
     }
   }
 

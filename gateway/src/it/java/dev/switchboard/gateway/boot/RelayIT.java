@@ -430,8 +430,10 @@ class RelayIT extends TwoUpstreams {
           text.contains(
               "switchboard_requests_total{endpoint=\"chat\",model=\"m\",outcome=\"ok\"} 1.0"),
           text);
-      assertTrue(text.contains("switchboard_ttft_seconds_count{class=\"standard\",model=\"m\"} 1"), text);
-      assertTrue(text.contains("switchboard_itl_seconds_count{class=\"standard\",model=\"m\"} 1"), text);
+      assertTrue(
+          text.contains("switchboard_ttft_seconds_count{class=\"standard\",model=\"m\"} 1"), text);
+      assertTrue(
+          text.contains("switchboard_itl_seconds_count{class=\"standard\",model=\"m\"} 1"), text);
       assertTrue(
           text.contains(
               "switchboard_replica_state{model=\"m\",replica=\"u0\",state=\"READY\"} 1.0"),

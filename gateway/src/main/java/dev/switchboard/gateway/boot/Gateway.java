@@ -138,25 +138,7 @@ final class Gateway {
             admin.port(),
             GatewayConfig.loopback(admin.bind()),
             admin.hosts());
-    this.prober =
-        new Prober(
-            vertx,
-            fleet,
-            config.workers(),
-            clock,
-            new Prober.Listener() {
-              @Override
-              public void reported(Replica replica, ReplicaReport report) {
-                house.metrics().replicaLoad(replica.id(), report);
-                admission.queue(replica.model()).reported(replica.id(), report.waiting());
-              }
-
-              @Override
-              public void compared(
-                  Replica replica, int orphans, int lost, int newOrphans, int newLost) {
-                house.metrics().compared(replica.id(), orphans, lost, newOrphans, newLost);
-              }
-            });
+    this.prober = new Prober(vertx, fleet, config.workers(), clock, probes(house.metrics()));
     prober.start();
     awaitStore();
     tick(house);
@@ -169,6 +151,22 @@ final class Gateway {
     vertx.setPeriodic(STEPS_MS, tick -> house.steps().flush(clock.epochNanos()));
     TelemetryWatch.start(
         vertx, house.metrics(), house.traces(), Runtime.getRuntime().availableProcessors(), clock);
+  }
+
+  /** What the prober hears, for the metrics and the queues. */
+  private Prober.Listener probes(Metrics metrics) {
+    return new Prober.Listener() {
+      @Override
+      public void reported(Replica replica, ReplicaReport report) {
+        metrics.replicaLoad(replica.id(), report);
+        admission.queue(replica.model()).reported(replica.id(), report.waiting());
+      }
+
+      @Override
+      public void compared(Replica replica, int orphans, int lost, int newOrphans, int newLost) {
+        metrics.compared(replica.id(), orphans, lost, newOrphans, newLost);
+      }
+    };
   }
 
   /** Where the metrics come from that are read at each scrape, and those of workers' lives. */

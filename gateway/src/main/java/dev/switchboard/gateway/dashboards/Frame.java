@@ -35,7 +35,7 @@ record Frame(double left, double top, double right, double bottom, Window window
     DateTimeFormatter format = step % 60 == 0 ? MINUTES : SECONDS;
     StringBuilder lines = new StringBuilder();
     for (long at = Math.ceilDiv(window.from(), (long) step) * step; at <= window.to(); at += step) {
-      double x = x(at);
+      double x = x((double) at);
       lines.append('M').append(Svg.number(x)).append(' ').append(Svg.number(top));
       lines.append('V').append(Svg.number(bottom));
       String anchor = x > right - 22 ? "end" : x < left + 22 ? "start" : "middle";

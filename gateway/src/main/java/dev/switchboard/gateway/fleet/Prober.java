@@ -144,7 +144,9 @@ public final class Prober {
     if (orphans + lost == 0) {
       return;
     }
-    LOG.warn("in_flight_drift replica={} orphans={} lost={}", replica.id(), orphans, lost);
+    if (drift.newOrphans() + drift.newLost() > 0) {
+      LOG.warn("in_flight_drift replica={} orphans={} lost={}", replica.id(), orphans, lost);
+    }
     for (long number : drift.orphans()) {
       String path = REQUESTS + "/" + fleet.attempt(number);
       ask(replica, HttpMethod.DELETE, address, path, config.stateTimeoutMs(), 299)

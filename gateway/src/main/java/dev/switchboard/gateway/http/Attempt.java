@@ -35,7 +35,9 @@ final class Attempt {
   private Context traced = Context.root();
   private long connectedNanos;
   private long answeredNanos;
+  private long heardNanos;
   private boolean over;
+  private boolean lost;
 
   /**
    * @param decision that chose the replica
@@ -143,6 +145,29 @@ final class Attempt {
    */
   boolean expectsMore(Flight flight) {
     return answeredNanos == 0 || (relay != null && flight.stalledSince() == 0);
+  }
+
+  /** Its replica said that it does not know it; says whether that is news. */
+  boolean lost() {
+    boolean news = !lost;
+    lost = true;
+    return news;
+  }
+
+  /** What was said of its being lost is settled. */
+  void found() {
+    lost = false;
+  }
+
+  /** Something of its answer arrived. */
+  void heard(long nanos) {
+    heardNanos = nanos;
+    replica.heard(nanos);
+  }
+
+  /** Rises whenever something of its answer arrives. */
+  long progress() {
+    return Math.max(answeredNanos, heardNanos);
   }
 
   /** Counted as work of the replica, and learned from, until the attempt is over. */

@@ -98,6 +98,9 @@ import org.slf4j.event.Level;
 final class Exchange {
   private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
 
+  /** For an answer that waits to be read. */
+  private static final long LOST_MS = 1000;
+
   /** A larger body is parsed off the event loop. */
   private static final int OFF_LOOP_BYTES = 32 << 10;
 
@@ -938,15 +941,31 @@ final class Exchange {
       case SILENT ->
           leaveIfElsewhere(
               current, MoveCause.SILENT, "the replica says nothing", AttemptResult.FAILED);
-      case LOST -> {
-        if (current.expectsMore(flight)) {
-          attemptBroke(current, "the replica does not know the request");
-        }
-      }
+      case LOST -> lost(current);
       case DRAINED ->
           leaveIfElsewhere(
               current, MoveCause.DRAINED, "the replica is drained", AttemptResult.MOVED);
     }
+  }
+
+  /**
+   * What its replica says that it has not may have been answered, and wait to be read by an event
+   * loop that is late. So the loop gets a second to read it; only what got nowhere meanwhile is
+   * given up.
+   */
+  private void lost(Attempt current) {
+    if (!current.expectsMore(flight) || !current.lost()) {
+      return;
+    }
+    long progress = current.progress();
+    vertx.setTimer(
+        LOST_MS,
+        later -> {
+          current.found();
+          if (!current.over() && current.expectsMore(flight) && current.progress() == progress) {
+            attemptBroke(current, "the replica does not know the request");
+          }
+        });
   }
 
   private static EventRelay.Break broken(String reason) {
@@ -1132,7 +1151,7 @@ final class Exchange {
 
               @Override
               public void heard() {
-                current.replica().heard(flight.now());
+                current.heard(flight.now());
               }
 
               @Override
@@ -1176,7 +1195,8 @@ final class Exchange {
   private void breakStream(EventRelay.Break how) {
     if (how.rest().length() > 0) {
       response.write(how.rest());
-      DoubleConsumer gaps = house.metrics().itl(flight.model(), flight.sloClass(), trace.exemplar());
+      DoubleConsumer gaps =
+          house.metrics().itl(flight.model(), flight.sloClass(), trace.exemplar());
       for (int i = 0; i < how.pieces(); i++) {
         long gap = flight.content();
         if (gap >= 0) {

@@ -283,7 +283,7 @@ public enum Metric {
       Type.COUNTER,
       "in_flight_repairs_total",
       COUNT,
-      "of those, how many were cancelled at the `worker`, or had to go on elsewhere for the"
+      "of those, how many were cancelled at the `worker`, or had to be looked for elsewhere by the"
           + " `gateway`",
       REPLICA,
       SIDE),

@@ -155,7 +155,8 @@ class MetricNamesTest {
 
   /** Whether a test expects that it does not fire, too. */
   private static boolean stays(String tests, String name) {
-    return Pattern.compile("alertname: " + name + "\\n\\s+eval_time: \\w+\\n\\s+exp_alerts: \\[]\\n")
+    return Pattern.compile(
+            "alertname: " + name + "\\n\\s+eval_time: \\w+\\n\\s+exp_alerts: \\[]\\n")
         .matcher(tests + "\n")
         .find();
   }
