@@ -9,12 +9,14 @@ import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.http.EngineDetail;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.LoopLag;
+import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
@@ -36,6 +38,9 @@ import org.jspecify.annotations.Nullable;
  * the header {@code X-Switchboard-Admin}, so that no web page can send one across origins unasked.
  */
 public final class AdminServer extends VerticleBase {
+  /** To a worker that is asked for the steps of requests. */
+  private static final int MOST_CONNECTIONS = 4;
+
   private final Gatehouse house;
   private final Store store;
   private final ConfigControl control;
@@ -122,9 +127,13 @@ public final class AdminServer extends VerticleBase {
     ReplicaRoutes.add(admin, house.fleet(), house.metrics().blame(), house.clock());
     admin.read("/admin/v1/models", this::models);
     admin.read("/admin/v1/requests", this::requests);
-    admin.read("/admin/v1/requests/:id", flight(FlightJson::summary));
-    admin.read("/admin/v1/requests/:id/timeline", flight(FlightJson::timeline));
-    admin.read("/admin/v1/requests/:id/perfetto", flight(PerfettoJson::of));
+    UpstreamClient client =
+        new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
+    EngineDetail engines = new EngineDetail(vertx, client, house.fleet());
+    admin.read("/admin/v1/requests/:id", flight(Future::succeededFuture, FlightJson::summary));
+    admin.read(
+        "/admin/v1/requests/:id/timeline", flight(engines::withSteps, FlightJson::timeline));
+    admin.read("/admin/v1/requests/:id/perfetto", flight(engines::withSteps, PerfettoJson::of));
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
     RecordRoutes.add(admin, store, epochMs);
@@ -189,13 +198,19 @@ public final class AdminServer extends VerticleBase {
     answer(context, json);
   }
 
-  private Handler<RoutingContext> flight(Function<FlightRecord, ObjectNode> shape) {
+  private Handler<RoutingContext> flight(
+      Function<FlightRecord, Future<FlightRecord>> detail,
+      Function<FlightRecord, ObjectNode> shape) {
     return context ->
         FlightLookup.find(
             vertx,
             house.recorder(),
             String.valueOf(context.pathParam("id")),
-            record -> answer(context, shape.apply(record)),
+            record ->
+                detail
+                    .apply(record)
+                    .onSuccess(told -> answer(context, shape.apply(told)))
+                    .onFailure(context::fail),
             missing -> error(context, missing));
   }
 

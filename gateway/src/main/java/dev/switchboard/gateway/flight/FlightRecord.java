@@ -71,6 +71,37 @@ public record FlightRecord(
    */
   public record Move(String cause, long cutNanos, long resumedNanos) {}
 
+  /** The same request with another telling of what its last replica did. */
+  public FlightRecord withTimelines(List<RequestTimeline> told) {
+    return new FlightRecord(
+        id,
+        endpoint,
+        model,
+        tenant,
+        sloClass,
+        stream,
+        outcome,
+        status,
+        failure,
+        traceId,
+        marks,
+        decision,
+        attempts,
+        parameters,
+        usage,
+        finishReason,
+        contentEvents,
+        longestGapNanos,
+        stalls,
+        told,
+        engineStamps);
+  }
+
+  /** Whether the engine's steps are told one by one. */
+  public boolean tellsSteps() {
+    return timelines.stream().anyMatch(timeline -> !timeline.steps().isEmpty());
+  }
+
   /** How often the stream went on at another replica. */
   public int moves() {
     int moves = 0;

@@ -24,10 +24,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Asks workers after a request what they did for attempts whose answers did not tell it, since they
- * broke, moved or were given up. Who does not answer soon is gone, or has more to do than this.
+ * Asks workers after a request what their answers did not tell: of attempts that broke, moved or
+ * were given up anything, and of others each step, which would burden every answer and is seldom
+ * read. Who does not answer soon is gone, or has more to do than this.
  */
-final class EngineDetail {
+public final class EngineDetail {
   private static final Logger LOG = LoggerFactory.getLogger(EngineDetail.class);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int TIMEOUT_MS = 1000;
@@ -42,17 +43,40 @@ final class EngineDetail {
   private final UpstreamClient client;
   private final Fleet fleet;
 
-  EngineDetail(Vertx vertx, UpstreamClient client, Fleet fleet) {
+  public EngineDetail(Vertx vertx, UpstreamClient client, Fleet fleet) {
     this.vertx = vertx;
     this.client = client;
     this.fleet = fleet;
   }
 
-  /** By the attempt's number; never fails. */
-  Future<Map<Integer, Story.Engine>> of(FlightRecord record, Story story) {
+  /**
+   * The record with each step of its last replica, as long as that remembers it; never fails. May
+   * be called for any request that is over.
+   */
+  public Future<FlightRecord> withSteps(FlightRecord record) {
+    Replica replica = fleet.find(String.valueOf(record.replica()));
+    URI address = replica == null || !replica.worker() ? null : replica.address();
+    if (replica == null || address == null || !lacksSteps(record)) {
+      return Future.succeededFuture(record);
+    }
+    return ask(replica, address, record.id(), 1)
+        .map(told -> told.path("timelines").isEmpty() ? record : record.withTimelines(timelines(told)))
+        .otherwise(record);
+  }
+
+  private static boolean lacksSteps(FlightRecord record) {
+    return !record.timelines().isEmpty() && !record.tellsSteps();
+  }
+
+  /**
+   * By the attempt's number; never fails.
+   *
+   * @param steps whether each step of the attempt that served is wanted too
+   */
+  Future<Map<Integer, Story.Engine>> of(FlightRecord record, boolean steps) {
     Map<Integer, Story.Engine> found = new HashMap<>();
     List<Future<?>> asked = new ArrayList<>();
-    for (FlightRecord.Attempt attempt : unknown(record, story)) {
+    for (FlightRecord.Attempt attempt : unknown(record, steps)) {
       Replica replica = fleet.find(attempt.replica());
       URI address = replica == null || !replica.worker() ? null : replica.address();
       if (replica != null && address != null) {
@@ -68,12 +92,12 @@ final class EngineDetail {
   }
 
   /** Of several at one replica it knows the last. */
-  private static Iterable<FlightRecord.Attempt> unknown(FlightRecord record, Story story) {
+  private static Iterable<FlightRecord.Attempt> unknown(FlightRecord record, boolean steps) {
     Map<String, FlightRecord.Attempt> byReplica = new HashMap<>();
     for (FlightRecord.Attempt attempt : record.attempts()) {
       byReplica.put(attempt.replica(), attempt);
     }
-    if (story.engine() != null) {
+    if (!record.timelines().isEmpty() && !(steps && lacksSteps(record))) {
       byReplica.remove(String.valueOf(record.replica()));
     }
     return byReplica.values();
@@ -105,10 +129,15 @@ final class EngineDetail {
     }
   }
 
-  private static boolean tell(
-      FlightRecord.Attempt attempt, JsonNode told, Map<Integer, Story.Engine> found) {
+  private static List<RequestTimeline> timelines(JsonNode told) {
     List<RequestTimeline> timelines = new ArrayList<>();
     told.path("timelines").forEach(each -> timelines.add(TimelineJson.read(each)));
+    return timelines;
+  }
+
+  private static boolean tell(
+      FlightRecord.Attempt attempt, JsonNode told, Map<Integer, Story.Engine> found) {
+    List<RequestTimeline> timelines = timelines(told);
     if (!timelines.isEmpty()) {
       // It wrote this later than the attempt ended.
       EngineStamps stamps = new EngineStamps(told.path("received_ns").asLong(), 0);

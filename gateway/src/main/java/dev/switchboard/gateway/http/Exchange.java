@@ -141,6 +141,7 @@ final class Exchange {
 
   private Slo slo = Slo.NONE;
   private boolean keepTimeline;
+  private boolean stepsAsked;
   private Admission.@Nullable Pass pass;
   private @Nullable GaugeDataPoint inFlight;
   private boolean over;
@@ -228,6 +229,7 @@ final class Exchange {
     response.exceptionHandler(broken -> clientGone());
     String wanted = request.getHeader("X-Switchboard-Timeline");
     keepTimeline = wanted != null;
+    stepsAsked = "full".equals(wanted);
     if (wanted != null && !wanted.equals("summary") && !wanted.equals("full")) {
       fail(
           Failure.of(
@@ -642,6 +644,7 @@ final class Exchange {
         flight,
         current.replica(),
         salt,
+        stepsAsked || trace.tellsSteps(),
         worker && replays(),
         current.sent(house.fleet()),
         answeredBytes);
@@ -1501,7 +1504,7 @@ final class Exchange {
             record, slo, house.recorder().slow(record), house.traces(), house.metrics(), now);
     Future<Map<Integer, Story.Engine>> engines =
         telling.full() && telling.ranks()
-            ? new EngineDetail(vertx, client, house.fleet()).of(record, story)
+            ? new EngineDetail(vertx, client, house.fleet()).of(record, telling.steps())
             : Future.succeededFuture(Map.of());
     content(telling)
         .compose(

@@ -24,6 +24,7 @@ final class UpstreamHead {
   /**
    * @param replica a worker of ours is asked for its timeline, a foreign server gets its key
    * @param salt keeps the worker's prefix cache apart; null for none
+   * @param steps the timeline shall tell each step
    * @param replays it shall say which tokens its events tell
    * @param attempt what a worker of ours shall call it
    * @param answeredBytes of the body come before the request: what was answered elsewhere
@@ -33,6 +34,7 @@ final class UpstreamHead {
       Flight flight,
       Replica replica,
       @Nullable String salt,
+      boolean steps,
       boolean replays,
       AttemptId attempt,
       int answeredBytes) {
@@ -44,7 +46,7 @@ final class UpstreamHead {
       upstream.putHeader("Authorization", authorization);
     }
     if (replica.worker()) {
-      upstream.putHeader("X-Switchboard-Timeline", "full");
+      upstream.putHeader("X-Switchboard-Timeline", steps ? "full" : "summary");
       upstream.putHeader(AttemptId.HEADER, attempt.toString());
       if (salt != null) {
         upstream.putHeader(CacheSalt.HEADER, salt);

@@ -299,6 +299,11 @@ public final class RequestTrace {
 
   // ------------------------------------------------------------------ when it is over
 
+  /** Whether each step of the engine is told of a request that is sampled. */
+  public boolean tellsSteps() {
+    return sampled && TraceDetail.STEPS.toldAt(detail);
+  }
+
   /**
    * Decides what is told of a request that is over.
    *
@@ -338,6 +343,11 @@ public final class RequestTrace {
     /** Whether no span is made. */
     public boolean nothing() {
       return detail == TraceDetail.OFF;
+    }
+
+    /** Whether each step of the engine is told. */
+    public boolean steps() {
+      return TraceDetail.STEPS.toldAt(detail);
     }
 
     /** Whether the engine's work is told down to its ranks. */
@@ -404,8 +414,9 @@ public final class RequestTrace {
     Context attempt = sampled ? tried.traced : remade(tried, record, above);
     Span span = Span.fromContext(attempt);
     boolean served = tried.equals(serving);
-    Story.Engine engine = served ? story.engine() : null;
-    engine = engine == null ? known.engines().get(tried.number) : engine;
+    // What a replica was asked for afterwards has each step.
+    Story.Engine asked = known.engines().get(tried.number);
+    Story.Engine engine = asked == null && served ? story.engine() : asked;
     if (engine != null) {
       spans.engine(attempt, tried.replica, engine);
     }
