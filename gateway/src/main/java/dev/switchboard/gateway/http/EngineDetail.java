@@ -60,7 +60,9 @@ public final class EngineDetail {
       return Future.succeededFuture(record);
     }
     return ask(replica, address, record.id(), 1)
-        .map(told -> told.path("timelines").isEmpty() ? record : record.withTimelines(timelines(told)))
+        .map(
+            told ->
+                told.path("timelines").isEmpty() ? record : record.withTimelines(timelines(told)))
         .otherwise(record);
   }
 
