@@ -153,7 +153,7 @@ enum LintRule {
                       || target.path("exemplar").asBoolean()),
       dashboard -> target(dashboard).put("expr", "switchboard_ttft_seconds_bucket")),
 
-  /** Of the house: panels do not lie on each other, nor outside, and have numbers of their own. */
+  /** Of the house: panels lie apart and inside, and have numbers and titles of their own. */
   HOUSE_PLACES(
       LintRule::crowded, dashboard -> ((ObjectNode) panel(dashboard).path("gridPos")).put("w", 13));
 
@@ -261,8 +261,9 @@ enum LintRule {
     List<String> crowded = new ArrayList<>();
     Set<String> cells = new TreeSet<>();
     Set<Integer> ids = new TreeSet<>();
+    Set<String> titles = new TreeSet<>();
     for (JsonNode panel : dashboard.panels()) {
-      boolean alone = ids.add(panel.path("id").asInt());
+      boolean alone = ids.add(panel.path("id").asInt()) & titles.add(panel.path("title").asText());
       JsonNode at = panel.path("gridPos");
       for (int x = at.path("x").asInt(); x < at.path("x").asInt() + at.path("w").asInt(); x++) {
         for (int y = at.path("y").asInt(); y < at.path("y").asInt() + at.path("h").asInt(); y++) {
