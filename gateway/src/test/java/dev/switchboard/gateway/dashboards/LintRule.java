@@ -263,7 +263,8 @@ enum LintRule {
     Set<Integer> ids = new TreeSet<>();
     Set<String> titles = new TreeSet<>();
     for (JsonNode panel : dashboard.panels()) {
-      boolean alone = ids.add(panel.path("id").asInt()) & titles.add(panel.path("title").asText());
+      boolean alone = ids.add(panel.path("id").asInt());
+      alone &= titles.add(panel.path("title").asText());
       JsonNode at = panel.path("gridPos");
       for (int x = at.path("x").asInt(); x < at.path("x").asInt() + at.path("w").asInt(); x++) {
         for (int y = at.path("y").asInt(); y < at.path("y").asInt() + at.path("h").asInt(); y++) {
