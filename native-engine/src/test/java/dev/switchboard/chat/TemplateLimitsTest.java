@@ -83,7 +83,7 @@ class TemplateLimitsTest {
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "{% macro m(a) %}{{ m(a=m) }}{% endmacro %}{{ m(1) }}",
         "{% for x in [[1]] recursive %}{{ loop([[1]]) }}{% endfor %}",
-        "{% macro m() %}{% call m() %}{% endcall %}{% endmacro %}{{ m() }}",
+        "{% macro m() %}{% call m() %}{% endcall %}{{ caller }}{% endmacro %}{{ m() }}",
         "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}",
         "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | tojson }}",
         "{% set ns = namespace(l=[]) %}{% for a in range(900) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l == [ns.l] or ns.l < [ns.l] }}",
