@@ -21,7 +21,7 @@ class RemoteWorkerIT {
       throws Exception {
     try (GatewayProcess runner =
         GatewayProcess.start(List.of(), "--config", runner(folder).toString())) {
-      runner.awaitReady();
+      runner.awaitReady().awaitStates(2, 0);
       try (GatewayProcess gateway =
           GatewayProcess.start(List.of(), "--config", config(folder, runner).toString())) {
         gateway.awaitReady();
