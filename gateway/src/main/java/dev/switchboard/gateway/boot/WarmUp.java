@@ -47,7 +47,8 @@ import org.slf4j.LoggerFactory;
  * that can be seen from outside but the time it takes. Requests of clients go first: while some
  * run, this waits.
  *
- * <p>Its requests belong to traces that are not sampled, so that the agent keeps no span of them.
+ * <p>Its requests belong to traces that are not sampled and not kept for anything, so that nothing
+ * of them is exported.
  */
 final class WarmUp implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(WarmUp.class);
@@ -159,6 +160,7 @@ final class WarmUp implements Runnable {
             store: {url: "jdbc:h2:mem:warm-up"}
             admission: {replica-concurrency: 1000}
             shutdown: {linger-ms: 0, finish-ms: 1000}
+            telemetry: {exemplars-per-second: 0, kept-traces-per-second: 0}
             upstreams:
               - {url: "http://%1$s:%2$d", models: [%3$s], worker: true}
               - {url: "http://%1$s:%2$d", models: [%4$s]}
