@@ -324,9 +324,9 @@ constexpr bool kPrefetches = scale_block_bytes(kType) == kCacheLine ||
                              kTokens > (format_of(kType).halves() ? 1 : 2);
 constexpr std::size_t kPrefetchBytes = 8192;
 
-template <WeightType kType, int kTokens>
-void prefetch(const std::uint8_t* p, std::size_t bytes, bool wanted) {
-  if (kPrefetches<kType, kTokens> || wanted) {
+template <bool kAhead>
+void prefetch(const std::uint8_t* p, std::size_t bytes) {
+  if constexpr (kAhead) {
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < bytes; i += kCacheLine) {
       _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchBytes + i), _MM_HINT_T1);
@@ -334,22 +334,21 @@ void prefetch(const std::uint8_t* p, std::size_t bytes, bool wanted) {
   }
 }
 
-template <WeightType kType, int kTokens>
+template <WeightType kType, int kTokens, bool kAhead>
 [[gnu::always_inline]] inline void quantised_tile(const Matrix& w, const std::uint8_t* group,
                                                   const Activations& x, std::int64_t first_token,
                                                   __m512 (&sums)[kTokens]) {
-  const bool wanted = cpu_features().wants_prefetch;
   Scales<kType> scales;
   const std::uint8_t* chunk = group;
   for (std::int64_t col = 0; col < w.cols;) {
     const std::int64_t blocks = chunk_blocks(w.first_col, w.cols, col);
     const std::size_t header_bytes = chunk_header_bytes(kType, blocks);
     const std::uint8_t* integers = chunk + header_bytes;
-    prefetch<kType, kTokens>(chunk, header_bytes, wanted);
+    prefetch<kAhead>(chunk, header_bytes);
     scales.begin_chunk(chunk);
     for (std::int64_t b = 0; b < blocks; ++b, col += kQuantBlock) {
       scales.begin_block(chunk, b);
-      prefetch<kType, kTokens>(integers, packed_block_bytes(kType), wanted);
+      prefetch<kAhead>(integers, packed_block_bytes(kType));
       quantised_block<kType, kTokens>(scales, integers, x, first_token, col, sums);
       integers += packed_block_bytes(kType);
     }
@@ -424,8 +423,10 @@ struct Machine {
     const std::uint8_t* group = w.data + static_cast<std::size_t>(g) * w.group_bytes;
     if constexpr (kIsFloat<kType>) {
       float_tile<kType, kGroups, kTokens>(w, group, x, first_token, sums);
+    } else if (kPrefetches<kType, kTokens> || cpu_features().wants_prefetch) {
+      quantised_tile<kType, kTokens, true>(w, group, x, first_token, sums[0]);
     } else {
-      quantised_tile<kType, kTokens>(w, group, x, first_token, sums[0]);
+      quantised_tile<kType, kTokens, false>(w, group, x, first_token, sums[0]);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kGroups * kTokens; ++i) {
