@@ -424,10 +424,10 @@ template <WeightType kType, int kTokens>
 // With one token the hardware prefetcher alone reaches the memory's bandwidth; a larger tile fills
 // the reorder buffer with arithmetic, so its weights must be asked for. Zen 5 wants to be asked for
 // everything.
-template <int kTokens>
-void prefetch(const std::uint8_t* p, std::size_t bytes, bool wanted) {
+template <bool kAhead>
+void prefetch(const std::uint8_t* p, std::size_t bytes) {
   constexpr std::size_t kPrefetchBytes = 8192;
-  if (kTokens > 1 || wanted) {
+  if constexpr (kAhead) {
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < bytes; i += kCacheLine) {
       _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchBytes + i), _MM_HINT_T1);
@@ -435,19 +435,18 @@ void prefetch(const std::uint8_t* p, std::size_t bytes, bool wanted) {
   }
 }
 
-template <WeightType kType, int kTokens>
+template <WeightType kType, int kTokens, bool kAhead>
 [[gnu::always_inline]] inline void quantised_tile(const Matrix& w, const std::uint8_t* group,
                                                   const Activations& x, std::int64_t first_token,
                                                   __m256 (&low)[kTokens], __m256 (&high)[kTokens]) {
-  const bool wanted = cpu_features().wants_prefetch;
   const std::uint8_t* chunk = group;
   for (std::int64_t col = 0; col < w.cols;) {
     const std::int64_t blocks = chunk_blocks(w.first_col, w.cols, col);
     const std::size_t header_bytes = chunk_header_bytes(kType, blocks);
     const std::uint8_t* integers = chunk + header_bytes;
-    prefetch<kTokens>(chunk, header_bytes, wanted);
+    prefetch<kAhead>(chunk, header_bytes);
     for (std::int64_t b = 0; b < blocks; ++b, col += kQuantBlock) {
-      prefetch<kTokens>(integers, packed_block_bytes(kType), wanted);
+      prefetch<kAhead>(integers, packed_block_bytes(kType));
       const Scales<kType> low_scales(chunk, b, 0);
       quantised_block<kType, kTokens>(low_scales, integers, x, first_token, col, low);
       const Scales<kType> high_scales(chunk, b, 8);
@@ -538,8 +537,10 @@ struct Machine {
     const std::uint8_t* group = w.data + static_cast<std::size_t>(g) * w.group_bytes;
     if constexpr (kIsFloat<kType>) {
       float_tile<kType, kGroups, kTokens>(w, group, x, first_token, low, high);
+    } else if (kTokens > 1 || cpu_features().wants_prefetch) {
+      quantised_tile<kType, kTokens, true>(w, group, x, first_token, low[0], high[0]);
     } else {
-      quantised_tile<kType, kTokens>(w, group, x, first_token, low[0], high[0]);
+      quantised_tile<kType, kTokens, false>(w, group, x, first_token, low[0], high[0]);
     }
 #pragma GCC unroll 8
     for (int i = 0; i < kGroups * kTokens; ++i) {
