@@ -1,10 +1,6 @@
 package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.nio.channels.SelectionKey;
-import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
@@ -50,13 +46,13 @@ final class FakeWorker implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     endWithInput();
-    try (NioLoop loop = new NioLoop();
-        ServerSocketChannel listener = ServerSocketChannel.open()) {
-      listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), BACKLOG);
-      listener.configureBlocking(false);
-      listener.register(loop.selector(), SelectionKey.OP_ACCEPT);
-      loop.onAccept(() -> accept(loop, listener));
-      System.out.println("listening " + listener.socket().getLocalPort());
+    try (NioLoop loop = new NioLoop()) {
+      // The selector knows each client from here on.
+      loop.listen(
+          BACKLOG,
+          channel -> {
+            var _ = new Client(loop, channel);
+          });
       for (; ; ) {
         if (due.isEmpty()) {
           loop.turn();
@@ -82,17 +78,6 @@ final class FakeWorker implements Callable<Integer> {
       // The same as its end.
     }
     Runtime.getRuntime().halt(0);
-  }
-
-  private void accept(NioLoop loop, ServerSocketChannel listener) {
-    try {
-      for (SocketChannel next = listener.accept(); next != null; next = listener.accept()) {
-        // The selector knows it from here on.
-        var _ = new Client(loop, next);
-      }
-    } catch (IOException e) {
-      throw new IllegalStateException("cannot accept", e);
-    }
   }
 
   private void sendDue() {

@@ -40,9 +40,6 @@ public final class GatewayBench implements Callable<Integer> {
     BOTH
   }
 
-  private static final long INTERVAL_NANOS = 50_000_000;
-  private static final int CONNECTIONS = 8;
-
   @Mixin private Amount amount = new Amount();
 
   @Option(names = "--streams", description = "streams side by side (the preset's)")
@@ -114,8 +111,7 @@ public final class GatewayBench implements Callable<Integer> {
   }
 
   private void start(TestBed bed) throws IOException {
-    InetSocketAddress worker =
-        bed.helper(FakeWorker.class, "--interval-us", Long.toString(INTERVAL_NANOS / 1000));
+    InetSocketAddress worker = bed.worker();
     targets.add(Target.direct(worker));
     if (agent != AgentUse.WITH) {
       targets.add(Target.gateway(bed, worker, Target.Setup.plain("gateway", javaOptions)));
@@ -149,9 +145,9 @@ public final class GatewayBench implements Callable<Integer> {
     return new Workload.Plan(
         amount.rate(),
         amount.seconds(),
-        CONNECTIONS,
+        TestBed.CONNECTIONS,
         streams == null ? amount.preset().streams : streams,
-        INTERVAL_NANOS);
+        TestBed.INTERVAL_NANOS);
   }
 
   private void measure(TestBed bed, GatewayReport report) throws IOException {
@@ -175,7 +171,8 @@ public final class GatewayBench implements Callable<Integer> {
     double each =
         target.compiles() ? Math.max(1, (double) amount.warmSeconds() / wanted.size()) : 1;
     Workload.Plan plan =
-        new Workload.Plan(amount.rate(), each, CONNECTIONS, plan().streams(), INTERVAL_NANOS);
+        new Workload.Plan(
+            amount.rate(), each, TestBed.CONNECTIONS, plan().streams(), TestBed.INTERVAL_NANOS);
     for (Workload workload : wanted) {
       workload.run(target, new ClientLedger(), plan);
     }

@@ -1,9 +1,13 @@
 package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
@@ -30,9 +34,34 @@ final class NioLoop implements AutoCloseable {
     return selector;
   }
 
-  /** Runs when a listening channel has a connection. */
-  void onAccept(Runnable accept) {
-    acceptable = accept;
+  /** Takes a new connection. */
+  @FunctionalInterface
+  interface Taker {
+    void take(SocketChannel channel) throws IOException;
+  }
+
+  /**
+   * Listens on a free port of loopback until the loop is closed, and prints {@code listening PORT}.
+   *
+   * @param backlog connections that may wait; 0 for the system's own number
+   */
+  void listen(int backlog, Taker taker) throws IOException {
+    ServerSocketChannel listener = ServerSocketChannel.open();
+    listener.configureBlocking(false);
+    listener.register(selector, SelectionKey.OP_ACCEPT);
+    listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), backlog);
+    acceptable = () -> accept(listener, taker);
+    System.out.println("listening " + listener.socket().getLocalPort());
+  }
+
+  private static void accept(ServerSocketChannel listener, Taker taker) {
+    try {
+      for (SocketChannel next = listener.accept(); next != null; next = listener.accept()) {
+        taker.take(next);
+      }
+    } catch (IOException e) {
+      throw new IllegalStateException("cannot accept", e);
+    }
   }
 
   /**

@@ -45,8 +45,6 @@ public final class TelemetryBench implements Callable<Integer> {
     COLLECTOR
   }
 
-  private static final long INTERVAL_NANOS = 50_000_000;
-  private static final int CONNECTIONS = 8;
   private static final String SLOW_MS = "10000";
   private static final String FAILING_STATUS = "503";
   private static final int QUICK_PAIRS = 6;
@@ -110,7 +108,7 @@ public final class TelemetryBench implements Callable<Integer> {
         amount.rounds(),
         amount.seconds(),
         amount.rate(),
-        CONNECTIONS,
+        TestBed.CONNECTIONS,
         pairs());
   }
 
@@ -166,8 +164,7 @@ public final class TelemetryBench implements Callable<Integer> {
   // ------------------------------------------------------------------ gateways
 
   private void gateways(TestBed bed, Set<Part> wanted, Measurements measured) throws IOException {
-    InetSocketAddress worker =
-        bed.helper(FakeWorker.class, "--interval-us", Long.toString(INTERVAL_NANOS / 1000));
+    InetSocketAddress worker = bed.worker();
     InetSocketAddress good = bed.helper(FakeCollector.class);
     if (wanted.contains(Part.GATEWAY)) {
       List<Target.Setup> setups =
@@ -244,7 +241,11 @@ public final class TelemetryBench implements Callable<Integer> {
       throws IOException {
     Workload.Plan plan =
         new Workload.Plan(
-            amount.rate(), runSeconds, CONNECTIONS, amount.preset().streams, INTERVAL_NANOS);
+            amount.rate(),
+            runSeconds,
+            TestBed.CONNECTIONS,
+            amount.preset().streams,
+            TestBed.INTERVAL_NANOS);
     return bed.reconciled(target, workload, plan);
   }
 

@@ -21,6 +21,12 @@ import java.util.stream.Stream;
  * with what the clients saw.
  */
 final class TestBed implements AutoCloseable {
+  /** Between two tokens of a stream. */
+  static final long INTERVAL_NANOS = 50_000_000;
+
+  /** Of what comes as fast as it is answered. */
+  static final int CONNECTIONS = 8;
+
   private static final int SETTLE_MS = 200;
   private static final int SETTLE_TIMES = 50;
 
@@ -74,6 +80,15 @@ final class TestBed implements AutoCloseable {
   /** Where what is measured runs; −1 for anywhere. */
   int serverCore() {
     return pinned ? cores() - 1 : -1;
+  }
+
+  /**
+   * Starts the worker that costs nothing.
+   *
+   * @return where it listens
+   */
+  InetSocketAddress worker() throws IOException {
+    return helper(FakeWorker.class, "--interval-us", Long.toString(INTERVAL_NANOS / 1000));
   }
 
   /**
