@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.UpstreamAccess;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Story;
@@ -20,6 +21,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,12 +56,11 @@ public final class EngineDetail {
    * be called for any request that is over.
    */
   public Future<FlightRecord> withSteps(FlightRecord record) {
-    Replica replica = fleet.find(String.valueOf(record.replica()));
-    URI address = replica == null || !replica.worker() ? null : replica.address();
-    if (replica == null || address == null || !lacksSteps(record)) {
+    Source source = lacksSteps(record) ? source(String.valueOf(record.replica())) : null;
+    if (source == null) {
       return Future.succeededFuture(record);
     }
-    return ask(replica, address, record.id(), 1)
+    return ask(source, record.id(), 1)
         .map(
             told ->
                 told.path("timelines").isEmpty() ? record : record.withTimelines(timelines(told)))
@@ -79,11 +80,10 @@ public final class EngineDetail {
     Map<Integer, Story.Engine> found = new HashMap<>();
     List<Future<?>> asked = new ArrayList<>();
     for (FlightRecord.Attempt attempt : unknown(record, steps)) {
-      Replica replica = fleet.find(attempt.replica());
-      URI address = replica == null || !replica.worker() ? null : replica.address();
-      if (replica != null && address != null) {
+      Source source = source(attempt.replica());
+      if (source != null) {
         asked.add(
-            ask(replica, address, record.id(), MOST_TRIES)
+            ask(source, record.id(), MOST_TRIES)
                 .map(told -> tell(attempt, told, found))
                 .onFailure(cause -> LOG.debug("timeline_missing request={}", record.id(), cause)));
       }
@@ -105,21 +105,31 @@ public final class EngineDetail {
     return byReplica.values();
   }
 
-  private Future<JsonNode> ask(Replica replica, URI address, String id, int tries) {
+  /** A worker that can be asked, and how. */
+  private record Source(URI address, UpstreamAccess access) {}
+
+  /** Null of a server that keeps no timelines, and of a worker that is gone. */
+  private @Nullable Source source(String id) {
+    Replica replica = fleet.find(id);
+    URI address = replica == null || !replica.worker() ? null : replica.address();
+    return replica == null || address == null ? null : new Source(address, replica.access());
+  }
+
+  private Future<JsonNode> ask(Source source, String id, int tries) {
     String path = "/engine/v1/requests/" + id + "/timeline?detail=steps";
     return client
         .get(
-            address,
+            source.address,
             path,
-            replica.access().tlsCaFile(),
-            replica.access().authorization(),
+            source.access.tlsCaFile(),
+            source.access.authorization(),
             TIMEOUT_MS,
             MOST_BYTES)
         .map(EngineDetail::read)
         .compose(
             told ->
                 told.path("timelines").isEmpty() && tries > 1
-                    ? vertx.timer(AGAIN_MS).compose(again -> ask(replica, address, id, tries - 1))
+                    ? vertx.timer(AGAIN_MS).compose(again -> ask(source, id, tries - 1))
                     : Future.succeededFuture(told));
   }
 

@@ -1502,11 +1502,14 @@ final class Exchange {
     RequestTrace.Telling telling =
         trace.judge(
             record, slo, house.recorder().slow(record), house.traces(), house.metrics(), now);
+    if (telling.nothing()) {
+      return;
+    }
     Future<Map<Integer, Story.Engine>> engines =
         telling.full() && telling.ranks()
             ? new EngineDetail(vertx, client, house.fleet()).of(record, telling.steps())
             : Future.succeededFuture(Map.of());
-    content(telling)
+    content()
         .compose(
             content ->
                 engines.map(
@@ -1517,9 +1520,9 @@ final class Exchange {
   }
 
   /** What was said, where the tenant's traces tell it. */
-  private Future<Optional<RequestTrace.Content>> content(RequestTrace.Telling telling) {
+  private Future<Optional<RequestTrace.Content>> content() {
     AnswerText answer = said;
-    if (answer == null || telling.nothing()) {
+    if (answer == null) {
       return Future.succeededFuture(Optional.empty());
     }
     byte[] asked = body.getBytes();

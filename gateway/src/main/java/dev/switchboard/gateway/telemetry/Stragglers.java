@@ -43,9 +43,11 @@ public record Stragglers(List<Rank> named) {
 
   private static void add(String replica, List<RankReport> reports, List<Rank> to) {
     for (RankReport report : reports) {
-      Rank rank = new Rank(replica, report.stage(), report.rank());
-      if (report.straggler() && !to.contains(rank)) {
-        to.add(rank);
+      if (report.straggler()) {
+        Rank rank = new Rank(replica, report.stage(), report.rank());
+        if (!to.contains(rank)) {
+          to.add(rank);
+        }
       }
     }
   }
