@@ -14,6 +14,12 @@ inline void cpu_pause() {
 #endif
 }
 
+// Keeps the core busy for this long.
+inline void spin_for(std::int64_t ns) {
+  const std::int64_t deadline = now_ns() + ns;
+  while (now_ns() < deadline) cpu_pause();
+}
+
 // One waiting thread's budget. A spin that succeeds lets the next one last longer, one that fails
 // halves it: when the thread waited for has lost its core, spinning only keeps that core from it.
 // Every 16th wait probes with the full budget, so a budget that has shrunk below the usual wait can

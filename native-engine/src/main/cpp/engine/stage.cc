@@ -10,12 +10,13 @@
 #include <limits>
 
 #include "base/clock.h"
+#include "base/spin.h"
 
 namespace sb::engine {
 namespace {
 
-// A slowed rank sleeps when it owes this much: shorter sleeps are longer than asked.
-constexpr std::int64_t kSlowDebtNs = 100'000;
+// A slowed rank stays busy as one on a slow core would, but does not burn what can be slept.
+constexpr std::int64_t kSleptNs = 10'000'000;
 
 }  // namespace
 
@@ -158,7 +159,6 @@ bool Stage::suffer_faults(Worker& worker, Slot& slot) {
   FaultTable& table = *shared_.faults;
   const std::int32_t lane = lane_of(worker.rank_index);
   worker.faults = table.active(lane, slot.step);
-  worker.slow_debt_ns = 0;
   if (worker.faults.hang && !table.hang(lane, slot.step)) return false;
   if (worker.faults.delay_ns > 0 && !table.sleep(worker.faults.delay_ns)) return false;
   if (worker.faults.fail) slot.fail(StepFailure::at(lane, Status::kStepFailed));
@@ -444,12 +444,15 @@ bool Stage::stage_sync(Worker& worker) {
 bool Stage::end_compute(Worker& worker) {
   const std::int64_t spent = worker.clock.lap(Kind::kCompute);
   if (worker.faults.slow_percent == 0) return true;
-  worker.slow_debt_ns += spent * worker.faults.slow_percent / 100;
-  if (worker.slow_debt_ns < kSlowDebtNs) return true;
-  const bool slept = shared_.faults->sleep(worker.slow_debt_ns);
-  worker.slow_debt_ns = 0;
+  const std::int64_t more = spent * worker.faults.slow_percent / 100;
+  bool running = true;
+  if (more < kSleptNs) {
+    spin_for(more);
+  } else {
+    running = shared_.faults->sleep(more);
+  }
   worker.clock.lap(Kind::kCompute);
-  return slept;
+  return running;
 }
 
 bool Stage::wait_gate(Worker& worker, Gate& gate, std::uint32_t value) {

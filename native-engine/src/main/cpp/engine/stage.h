@@ -92,7 +92,6 @@ class Stage {
     StepClock clock;
     std::int64_t finished_ns = 0;  // the step before
     ActiveFaults faults;
-    std::int64_t slow_debt_ns = 0;
   };
 
   [[nodiscard]] bool is_first() const { return previous_ == nullptr; }

@@ -120,11 +120,14 @@ class WorkerProcessIT {
       String slow = "{\"kind\":\"slow\",\"rank\":1,\"amount\":20}";
       assertEquals(200, post(port, "/engine/v1/faults", slow).statusCode());
 
-      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
       JsonNode skew = skew(port);
-      while (!skew.at("/1/straggler").asBoolean() && System.nanoTime() < deadline) {
-        Thread.sleep(50);
-        skew = skew(port);
+      for (int turn = 0; turn < 5 && !skew.at("/1/straggler").asBoolean(); turn++) {
+        JsonNode before = skew;
+        skew = watch(port, TimeUnit.SECONDS.toNanos(5));
+        if (late(before, skew, 1) > 2 * late(before, skew, 0)) {
+          break;
+        }
+        // A neighbour on this machine held up the other rank as well: nobody could tell.
       }
 
       assertTrue(skew.at("/1/straggler").asBoolean(), skew::toString);
@@ -138,6 +141,22 @@ class WorkerProcessIT {
     return client
         .sendAsync(request, BodyHandlers.discarding())
         .thenCompose(answer -> keepBusy(client, request));
+  }
+
+  /** Until rank 1 is named, or the time is over. */
+  private static JsonNode watch(int port, long nanos) throws Exception {
+    long deadline = System.nanoTime() + nanos;
+    JsonNode skew = skew(port);
+    while (!skew.at("/1/straggler").asBoolean() && System.nanoTime() < deadline) {
+      Thread.sleep(50);
+      skew = skew(port);
+    }
+    return skew;
+  }
+
+  private static double late(JsonNode before, JsonNode after, int rank) {
+    String field = "/" + rank + "/late_ms";
+    return after.at(field).asDouble() - before.at(field).asDouble();
   }
 
   private static JsonNode skew(int port) throws Exception {

@@ -9,12 +9,12 @@ import java.util.List;
  * Finds ranks that hold up the others of their stage.
  *
  * <p>All ranks of a stage compute equal shares of the same steps, so their times compare whatever
- * the steps were. What counts is by how much a rank takes longer than the others, on the
- * logarithmic scale and cut at a factor, so that one step in which it lost its core weighs no more
- * than a few slow ones. A rank is suspected while the mean of that is both large enough to matter
- * and too large for chance, judged by its own spread: over few steps where ranks run evenly, over
- * many where their neighbours disturb them. It is named a straggler when suspected for a while, and
- * cleared the same way.
+ * the steps were. Each step casts a vote on each rank: whether it took longer than the others by
+ * more than matters. By how much does not count, since a rank that loses its core now and then
+ * takes several times as long in those steps, but is no slower in the others. A rank is suspected
+ * while most votes are against it, by more than chance allows: over few steps where they agree,
+ * over many where neighbours disturb the ranks. It is named a straggler when suspected for a while,
+ * and cleared the same way.
  *
  * <p>Its score, for people, is the median of its last steps over that of the fastest rank of its
  * stage. What the others waited for the last one to arrive is charged to that one: the spread of
@@ -25,18 +25,14 @@ final class RankSkew {
   /** Steps that a score looks back on. */
   private static final int WINDOW = 64;
 
-  /** How many steps the means remember. */
+  /** How many steps the votes are remembered for. */
   private static final int[] HORIZONS = {48, 1024};
 
-  /** How much longer a rank must take to matter, and how much a single step may say. */
-  private static final double MATTERS = Math.log(1.08);
+  /** How many times as long as the others' a step of a rank must be to be held against it. */
+  private static final double MATTERS = 1.08;
 
-  private static final double MOST = Math.log(1.6);
-
-  /** Standard errors above nothing that chance does not reach. */
-  private static final double SIGNIFICANT = 6;
-
-  private static final double CLEARED = 3;
+  /** Standard errors that a majority must be away from a draw: a short memory is soon corrected. */
+  private static final double[] SIGNIFICANT = {2, 4};
 
   /** By how much longer a suspicion must have lasted than its absence, or the other way round. */
   private static final long STEADY_NANOS = 1_000_000_000L;
@@ -44,7 +40,7 @@ final class RankSkew {
   private final int stages;
   private final int ranks;
   private final Lane[] lanes;
-  private final double[] logs;
+  private final long[] others;
   private final long[] sorted = new long[WINDOW];
   private int at;
 
@@ -56,8 +52,7 @@ final class RankSkew {
   /** What is known of one rank. */
   private static final class Lane {
     final long[] compute = new long[WINDOW];
-    final double[] mean = new double[HORIZONS.length];
-    final double[] square = new double[HORIZONS.length];
+    final double[] against = new double[HORIZONS.length];
     double score = 1;
     long lateNanos;
     long waitedNanos;
@@ -65,30 +60,22 @@ final class RankSkew {
     long suspectNanos;
     boolean named;
 
-    void add(double excess, int steps) {
+    void vote(boolean slow, int steps) {
       for (int i = 0; i < HORIZONS.length; i++) {
-        double share = 1.0 / Math.min(steps, HORIZONS[i]);
-        mean[i] += share * (excess - mean[i]);
-        square[i] += share * (excess * excess - square[i]);
+        against[i] += ((slow ? 1 : 0) - against[i]) / Math.min(steps, HORIZONS[i]);
       }
     }
 
-    /** Whether either mean says so; the short one may also take back what the long one says. */
+    /** Whether either memory says so; the short one may also take back what the long one says. */
     boolean slow(int steps) {
-      return steps >= HORIZONS[0] && (slow(0, steps) || (slow(1, steps) && !recovered(steps)));
+      return steps >= HORIZONS[0]
+          && (majority(0, steps) > SIGNIFICANT[0]
+              || (majority(1, steps) > SIGNIFICANT[1] && majority(0, steps) > -SIGNIFICANT[0]));
     }
 
-    private boolean slow(int horizon, int steps) {
-      return mean[horizon] >= MATTERS && mean[horizon] >= SIGNIFICANT * error(horizon, steps);
-    }
-
-    private boolean recovered(int steps) {
-      return mean[0] + CLEARED * error(0, steps) < MATTERS;
-    }
-
-    private double error(int horizon, int steps) {
-      double variance = Math.max(1e-6, square[horizon] - mean[horizon] * mean[horizon]);
-      return Math.sqrt(variance / Math.min(steps, HORIZONS[horizon]));
+    /** Of the votes against this rank, in standard errors of as many that are drawn by lot. */
+    private double majority(int horizon, int steps) {
+      return (2 * against[horizon] - 1) * Math.sqrt(Math.min(steps, HORIZONS[horizon]));
     }
 
     void judge(boolean slow, long now) {
@@ -104,7 +91,7 @@ final class RankSkew {
     this.ranks = ranks;
     lanes = new Lane[stages * ranks];
     Arrays.setAll(lanes, lane -> new Lane());
-    logs = new double[ranks];
+    others = new long[ranks - 1];
     publish();
   }
 
@@ -142,17 +129,13 @@ final class RankSkew {
   }
 
   private void compare(long[] values, int first, long now) {
-    double sum = 0;
     for (int rank = 0; rank < ranks; rank++) {
-      long compute = values[(first + rank) * StepTrace.FIELDS + StepTrace.COMPUTE];
-      lanes[first + rank].compute[at] = compute;
-      logs[rank] = Math.log(Math.max(1.0, (double) compute));
-      sum += logs[rank];
+      lanes[first + rank].compute[at] =
+          values[(first + rank) * StepTrace.FIELDS + StepTrace.COMPUTE];
     }
     for (int rank = 0; rank < ranks; rank++) {
-      double others = (sum - logs[rank]) / (ranks - 1);
       Lane lane = lanes[first + rank];
-      lane.add(Math.clamp(logs[rank] - others, -MOST, MOST), seen);
+      lane.vote(lane.compute[at] > MATTERS * others(first, rank), seen);
       lane.judge(lane.slow(seen), now);
       if (lane.named != report.get(first + rank).straggler()) {
         publish();
@@ -160,11 +143,24 @@ final class RankSkew {
     }
   }
 
+  /** What the other ranks of the stage took for the last step: their median. */
+  private double others(int first, int rank) {
+    for (int other = 0, i = 0; other < ranks; other++) {
+      if (other != rank) {
+        others[i++] = lanes[first + other].compute[at];
+      }
+    }
+    Arrays.sort(others);
+    return median(others);
+  }
+
   private void score() {
     for (int first = 0; first < lanes.length; first += ranks) {
       double fastest = Double.MAX_VALUE;
       for (int lane = first; lane < first + ranks; lane++) {
-        lanes[lane].score = median(lanes[lane].compute);
+        System.arraycopy(lanes[lane].compute, 0, sorted, 0, WINDOW);
+        Arrays.sort(sorted);
+        lanes[lane].score = median(sorted);
         fastest = Math.min(fastest, lanes[lane].score);
       }
       for (int lane = first; lane < first + ranks; lane++) {
@@ -173,10 +169,8 @@ final class RankSkew {
     }
   }
 
-  private double median(long[] window) {
-    System.arraycopy(window, 0, sorted, 0, WINDOW);
-    Arrays.sort(sorted);
-    return (sorted[WINDOW / 2 - 1] + sorted[WINDOW / 2]) / 2.0;
+  private static double median(long[] sorted) {
+    return (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2.0;
   }
 
   private void publish() {

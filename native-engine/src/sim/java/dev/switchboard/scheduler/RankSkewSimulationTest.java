@@ -42,6 +42,23 @@ class RankSkewSimulationTest {
   }
 
   @Test
+  void aRankThatLosesItsCoreInAThirdOfItsStepsIsNotBlamed() {
+    for (long seed = 1; seed <= 100; seed++) {
+      Run run = new Run(seed);
+      Random random = new Random(seed);
+      for (int step = 0; step < STEPS; step++) {
+        if (random.nextInt(3) == 0) {
+          run.inject(new Fault(Fault.Kind.DELAY, 0, 1, 0, 1, 2 * STEP_NANOS));
+        }
+        run.steps(1);
+      }
+
+      List<RankScore> named = run.named();
+      assertTrue(named.isEmpty(), () -> "seed " + run.seed + " blames " + named);
+    }
+  }
+
+  @Test
   void aRankThatIsAFifthSlowerIsNamedWithinFiveSecondsAndClearedWhenItRecovers() {
     for (long seed = 1; seed <= 100; seed++) {
       Run run = new Run(seed);

@@ -61,9 +61,14 @@ class SlowRankIT {
       assertFalse(named(gateway.metrics(), "1"));
       slow();
 
-      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
-      while (!named(gateway.metrics(), "1") && System.nanoTime() < deadline) {
-        Thread.sleep(50);
+      for (int turn = 0; turn < 5 && !named(gateway.metrics(), "1"); turn++) {
+        String before = gateway.metrics();
+        watch(TimeUnit.SECONDS.toNanos(5));
+        String after = gateway.metrics();
+        if (late(after, "1") - late(before, "1") > 2 * (late(after, "0") - late(before, "0"))) {
+          break;
+        }
+        // A neighbour on this machine held up the other rank as well: nobody could tell.
       }
 
       assertTrue(named(gateway.metrics(), "1"), SlowRankIT::straggling);
@@ -144,6 +149,24 @@ class SlowRankIT {
 
   private static List<Span> lanes(String name) {
     return collector.trace(TRACE).stream().filter(span -> span.getName().equals(name)).toList();
+  }
+
+  /** Until rank 1 is named, or the time is over. */
+  private static void watch(long nanos) throws Exception {
+    long deadline = System.nanoTime() + nanos;
+    while (!named(gateway.metrics(), "1") && System.nanoTime() < deadline) {
+      Thread.sleep(50);
+    }
+  }
+
+  private static double late(String metrics, String rank) {
+    String series =
+        "switchboard_rank_late_seconds_total{rank=\"" + rank + "\",replica=\"w0\",stage=\"0\"} ";
+    return metrics
+        .lines()
+        .filter(line -> line.startsWith(series))
+        .mapToDouble(line -> Double.parseDouble(line.substring(series.length())))
+        .sum();
   }
 
   private static boolean named(String metrics, String rank) {
