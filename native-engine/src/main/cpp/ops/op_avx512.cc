@@ -318,18 +318,21 @@ template <WeightType kType, int kTokens>
 // of it. A larger tile fills the reorder buffer with arithmetic, so its weights must be asked for;
 // 8 KiB ahead into the second cache doubles the speed of 8 tokens. Where a block has a whole line
 // of scales beside its integers, the hardware prefetcher loses its way among the two streams: 9
-// GB/s instead of 16 with one token of Q4_1. Zen 5 wants to be asked for everything.
+// GB/s instead of 16 with one token of Q4_1. Zen 5 wants to be asked for everything, and for one
+// token nearer: 4 KiB ahead into the first cache reads 4 % faster, where a larger tile, which lives
+// in the first cache, loses 8 % by it.
 template <WeightType kType, int kTokens>
 constexpr bool kPrefetches = scale_block_bytes(kType) == kCacheLine ||
                              kTokens > (format_of(kType).halves() ? 1 : 2);
-constexpr std::size_t kPrefetchBytes = 8192;
 
-template <bool kAhead>
+template <bool kAhead, int kTokens>
 void prefetch(const std::uint8_t* p, std::size_t bytes) {
+  constexpr std::size_t kPrefetchBytes = kTokens == 1 ? 4096 : 8192;
+  constexpr _mm_hint kCache = kTokens == 1 ? _MM_HINT_T0 : _MM_HINT_T1;
   if constexpr (kAhead) {
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < bytes; i += kCacheLine) {
-      _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchBytes + i), _MM_HINT_T1);
+      _mm_prefetch(reinterpret_cast<const char*>(p + kPrefetchBytes + i), kCache);
     }
   }
 }
@@ -344,11 +347,11 @@ template <WeightType kType, int kTokens, bool kAhead>
     const std::int64_t blocks = chunk_blocks(w.first_col, w.cols, col);
     const std::size_t header_bytes = chunk_header_bytes(kType, blocks);
     const std::uint8_t* integers = chunk + header_bytes;
-    prefetch<kAhead>(chunk, header_bytes);
+    prefetch<kAhead, kTokens>(chunk, header_bytes);
     scales.begin_chunk(chunk);
     for (std::int64_t b = 0; b < blocks; ++b, col += kQuantBlock) {
       scales.begin_block(chunk, b);
-      prefetch<kAhead>(integers, packed_block_bytes(kType));
+      prefetch<kAhead, kTokens>(integers, packed_block_bytes(kType));
       quantised_block<kType, kTokens>(scales, integers, x, first_token, col, sums);
       integers += packed_block_bytes(kType);
     }
