@@ -4,7 +4,9 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFactory;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.ServerChannel;
+import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.socket.DatagramChannel;
+import io.netty.channel.socket.ServerSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.core.transport.Transport;
@@ -12,24 +14,33 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
-import java.nio.channels.ServerSocketChannel;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The JDK's sockets, but listeners share their ports ({@code SO_REUSEPORT}): a second gateway of
- * the same user can listen beside the first, and take over when that closes its own. Vert.x knows
- * the option for its native transports only. Whether a port is taken by accident is checked before
- * ({@link ListenProbe}).
+ * Sockets of epoll, or the JDK's where its library cannot be loaded, whose listeners share their
+ * ports ({@code SO_REUSEPORT}): a second gateway of the same user can listen beside the first, and
+ * take over when that closes its own. Whether a port is taken by accident is checked before ({@link
+ * ListenProbe}). {@code -Dio.netty.transport.noNative=true} leaves epoll out.
  */
 final class SharedPorts implements Transport {
-  private final io.vertx.core.spi.transport.Transport sockets = new Sockets();
-  private final Queue<NioServerSocketChannel> listeners = new ConcurrentLinkedQueue<>();
+  private final boolean epoll;
+  private final io.vertx.core.spi.transport.Transport sockets;
+  private final Queue<ServerSocketChannel> listeners = new ConcurrentLinkedQueue<>();
+
+  SharedPorts() {
+    this(Transport.EPOLL != null && Transport.EPOLL.available());
+  }
+
+  SharedPorts(boolean epoll) {
+    this.epoll = epoll;
+    sockets = new Sockets((epoll ? Transport.EPOLL : Transport.NIO).implementation());
+  }
 
   @Override
   public String name() {
-    return "nio";
+    return epoll ? "epoll" : "nio";
   }
 
   @Override
@@ -49,7 +60,7 @@ final class SharedPorts implements Transport {
 
   /** Closes the listeners of a port; connections that were accepted stay. */
   void close(int port) {
-    for (NioServerSocketChannel listener : listeners) {
+    for (ServerSocketChannel listener : listeners) {
       InetSocketAddress address = listener.localAddress();
       if (address != null && address.getPort() == port) {
         listener.close().awaitUninterruptibly();
@@ -57,62 +68,76 @@ final class SharedPorts implements Transport {
     }
   }
 
-  private NioServerSocketChannel open() {
+  private ServerSocketChannel open() {
+    ServerSocketChannel listener = epoll ? openEpoll() : openNio();
+    listeners.add(listener);
+    return listener;
+  }
+
+  private static ServerSocketChannel openEpoll() {
+    EpollServerSocketChannel listener = new EpollServerSocketChannel();
+    listener.config().setReusePort(true);
+    return listener;
+  }
+
+  private static ServerSocketChannel openNio() {
     try {
-      ServerSocketChannel channel = ServerSocketChannel.open();
+      java.nio.channels.ServerSocketChannel channel = java.nio.channels.ServerSocketChannel.open();
       if (channel.supportedOptions().contains(StandardSocketOptions.SO_REUSEPORT)) {
         channel.setOption(StandardSocketOptions.SO_REUSEPORT, true);
       }
-      NioServerSocketChannel listener = new NioServerSocketChannel(channel);
-      listeners.add(listener);
-      return listener;
+      return new NioServerSocketChannel(channel);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
   }
 
   private final class Sockets implements io.vertx.core.spi.transport.Transport {
-    private final io.vertx.core.spi.transport.Transport nio = Transport.NIO.implementation();
+    private final io.vertx.core.spi.transport.Transport base;
+
+    Sockets(io.vertx.core.spi.transport.Transport base) {
+      this.base = base;
+    }
 
     @Override
     public boolean supportsDomainSockets() {
-      return nio.supportsDomainSockets();
+      return base.supportsDomainSockets();
     }
 
     @Override
     public java.net.SocketAddress convert(SocketAddress address) {
-      return nio.convert(address);
+      return base.convert(address);
     }
 
     @Override
     public SocketAddress convert(java.net.SocketAddress address) {
-      return nio.convert(address);
+      return base.convert(address);
     }
 
     @Override
     public IoHandlerFactory ioHandlerFactory() {
-      return nio.ioHandlerFactory();
+      return base.ioHandlerFactory();
     }
 
     @Override
     @SuppressWarnings("deprecation") // the interface names it
     public DatagramChannel datagramChannel(io.netty.channel.socket.InternetProtocolFamily family) {
-      return nio.datagramChannel(family);
+      return base.datagramChannel(family);
     }
 
     @Override
     public ChannelFactory<? extends DatagramChannel> datagramChannelFactory() {
-      return nio.datagramChannelFactory();
+      return base.datagramChannelFactory();
     }
 
     @Override
     public ChannelFactory<? extends Channel> channelFactory(boolean domainSocket) {
-      return nio.channelFactory(domainSocket);
+      return base.channelFactory(domainSocket);
     }
 
     @Override
     public ChannelFactory<? extends ServerChannel> serverChannelFactory(boolean domainSocket) {
-      return domainSocket ? nio.serverChannelFactory(true) : SharedPorts.this::open;
+      return domainSocket ? base.serverChannelFactory(true) : SharedPorts.this::open;
     }
   }
 }
