@@ -79,7 +79,8 @@ class DashboardsIT {
         load.awaitServed(load.served() + 20);
         leaveEarly();
         gateway.adminPost("/admin/v1/config/reload", "{}");
-        List<HttpResponse<InputStream>> streams = List.of(gateway.stream(300), gateway.stream(300));
+        List<HttpResponse<InputStream>> streams =
+            List.of(gateway.stream(1500), gateway.stream(1500));
         drained(gateway.firstReady());
         for (HttpResponse<InputStream> stream : streams) {
           stream.body().readAllBytes();
@@ -120,7 +121,7 @@ class DashboardsIT {
    */
   private static boolean movedAlone() {
     try {
-      HttpResponse<InputStream> stream = gateway.stream(300);
+      HttpResponse<InputStream> stream = gateway.stream(1500);
       drained(stream.headers().firstValue("X-Switchboard-Replica").orElseThrow());
       stream.body().readAllBytes();
       return withoutExemplar().isEmpty();

@@ -51,6 +51,9 @@ class RetroactiveTraceIT {
     collector = new OtlpReceiver();
     foreign = new FakeUpstream();
     gateway = start("exemplars-per-second: 0, trace-tenants: [default]");
+    // Ready it is with the first of its replicas.
+    gateway.awaitState("w0", "READY");
+    gateway.awaitState("w1", "READY");
   }
 
   private GatewayProcess start(String telemetry) throws Exception {
