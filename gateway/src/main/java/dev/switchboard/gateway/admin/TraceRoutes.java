@@ -59,6 +59,7 @@ final class TraceRoutes {
       answer
           .putObject("governor")
           .put("cpu_share", governor.share())
+          .put("told_share", governor.told())
           .put("since_ms", governor.sinceNanos() / 1_000_000);
     }
     ArrayNode models = answer.putArray("models");

@@ -1,12 +1,15 @@
 package dev.switchboard.gateway.telemetry;
 
+import java.util.List;
+
 /**
  * Lowers how much traces tell while telemetry takes more of the machine than it may, and raises it
  * again when it has long taken far less.
  *
  * <p>Looks at one window after the other. A window above the limit lowers the ceiling by one level,
- * down to {@link TraceDetail#REQUEST}: what then remains are a request's own few spans and the
- * metrics. So many windows in a row below half of the limit raise it by one. Where that was too
+ * down to {@link TraceDetail#REQUEST}, and then the share of requests that are told although
+ * nothing makes them of interest: where thousands end in a second, their few spans each are what
+ * costs. So many windows in a row below half of the limit go back by one step. Where that was too
  * much, because the next step is down again, the patience doubles, so that a load that is just too
  * high for a level does not make it flap; it is forgotten once a raised ceiling held for as long as
  * it took to raise it. One thread at a time looks; {@link #state} may be asked on any.
@@ -16,6 +19,17 @@ public final class Governor {
   private static final double CALM = 0.5;
 
   private static final int MOST_DOUBLINGS = 6;
+
+  private static final List<Rung> RUNGS =
+      List.of(
+          new Rung(TraceDetail.STEPS, 1),
+          new Rung(TraceDetail.RANKS, 1),
+          new Rung(TraceDetail.REQUEST, 1),
+          new Rung(TraceDetail.REQUEST, 1.0 / 4),
+          new Rung(TraceDetail.REQUEST, 1.0 / 16),
+          new Rung(TraceDetail.REQUEST, 1.0 / 64));
+
+  private record Rung(TraceDetail ceiling, double told) {}
 
   /**
    * When it acts.
@@ -44,10 +58,11 @@ public final class Governor {
    * How it stands.
    *
    * @param ceiling nothing is told above it; {@link TraceDetail#STEPS} where nothing is held back
+   * @param told share of the requests of which nothing is of interest; 1 where all are told
    * @param share of the time of all cores that telemetry took in the last window
    * @param sinceNanos when the ceiling became this one
    */
-  public record State(TraceDetail ceiling, double share, long sinceNanos) {}
+  public record State(TraceDetail ceiling, double told, double share, long sinceNanos) {}
 
   private final int cores;
   private volatile State state;
@@ -55,6 +70,7 @@ public final class Governor {
   private long lastSpentNanos;
   private int calm;
   private int doublings;
+  private int rung;
   private boolean raised;
 
   /**
@@ -65,7 +81,7 @@ public final class Governor {
     this.cores = cores;
     this.lastNanos = nowNanos;
     this.lastSpentNanos = spentNanos;
-    this.state = new State(TraceDetail.STEPS, 0, nowNanos);
+    this.state = state(0, nowNanos);
   }
 
   /**
@@ -82,42 +98,45 @@ public final class Governor {
             / ((double) Math.max(1, nowNanos - lastNanos) * cores);
     lastNanos = nowNanos;
     lastSpentNanos = spentNanos;
-    TraceDetail before = state.ceiling();
-    TraceDetail after = next(config, before, share);
-    state = new State(after, share, after == before ? state.sinceNanos() : nowNanos);
+    int before = rung;
+    rung = next(config, share);
+    state = state(share, rung == before ? state.sinceNanos() : nowNanos);
     return state;
   }
 
-  private TraceDetail next(Config config, TraceDetail ceiling, double share) {
+  private State state(double share, long sinceNanos) {
+    Rung at = RUNGS.get(rung);
+    return new State(at.ceiling(), at.told(), share, sinceNanos);
+  }
+
+  private int next(Config config, double share) {
     double limit = config.cpuPercent() / 100;
     if (limit == 0) {
-      return TraceDetail.STEPS;
+      return 0;
     }
     if (share > limit) {
       calm = 0;
-      return lowered(ceiling);
+      return lowered();
     }
     calm = share < limit * CALM ? calm + 1 : 0;
-    return calm < config.calmWindows() << doublings ? ceiling : raised(ceiling);
+    return calm < config.calmWindows() << doublings ? rung : raised();
   }
 
-  private TraceDetail lowered(TraceDetail ceiling) {
+  private int lowered() {
     if (raised) {
       doublings = Math.min(MOST_DOUBLINGS, doublings + 1);
     }
     raised = false;
-    return ceiling.compareTo(TraceDetail.REQUEST) > 0
-        ? TraceDetail.of(ceiling.level() - 1)
-        : ceiling;
+    return Math.min(rung + 1, RUNGS.size() - 1);
   }
 
-  private TraceDetail raised(TraceDetail ceiling) {
+  private int raised() {
     calm = 0;
     if (raised) {
       doublings = 0;
     }
-    raised = ceiling != TraceDetail.STEPS;
-    return raised ? TraceDetail.of(ceiling.level() + 1) : ceiling;
+    raised = rung > 0;
+    return raised ? rung - 1 : rung;
   }
 
   public State state() {

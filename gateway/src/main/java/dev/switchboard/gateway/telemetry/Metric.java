@@ -499,6 +499,12 @@ public enum Metric {
       "telemetry_ceiling",
       COUNT,
       "the highest trace level that the governor allows now; 3 where it holds nothing back"),
+  TELEMETRY_TOLD(
+      Type.GAUGE,
+      "telemetry_told_ratio",
+      RATIO,
+      "share of the requests whose own spans the governor lets be made though nothing makes them of"
+          + " interest; 1 where it holds nothing back"),
   SPANS(
       Type.COUNTER,
       "spans_total",

@@ -107,6 +107,7 @@ public final class Metrics {
   private final CounterDataPoint scraping = telemetry.labelValues("scrape");
   private final CounterDataPoint exporting = telemetry.labelValues("export");
   private final Gauge ceiling = made.gauge(Metric.TELEMETRY_CEILING);
+  private final Gauge told = made.gauge(Metric.TELEMETRY_TOLD);
   private final Gauge telemetryCpu = made.gauge(Metric.TELEMETRY_CPU);
   private final Histogram scrape = made.histogram(Metric.SCRAPE);
   private final Counter scrapesShared = made.counter(Metric.SCRAPES_SHARED);
@@ -376,6 +377,7 @@ public final class Metrics {
 
   void governed(Governor.State state) {
     ceiling.set(state.ceiling().level());
+    told.set(state.told());
     telemetryCpu.set(state.share());
   }
 

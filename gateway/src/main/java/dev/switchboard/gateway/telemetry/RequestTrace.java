@@ -42,6 +42,10 @@ import org.jspecify.annotations.Nullable;
  * said to be remote and sampled, which is what lets a parent-based sampler record them; the replica
  * was told the truth, that nothing was sampled, and a remade attempt links to the span id it was
  * sent.
+ *
+ * <p>Where the governor lets only some requests be told, the others have no live span either, and
+ * their replicas get the id of the SERVER span. What turns out to be of interest is told like those
+ * that nothing sampled, but under that span.
  */
 public final class RequestTrace {
   /** Of a {@code traceparent}. */
@@ -52,6 +56,10 @@ public final class RequestTrace {
   private final Supplier<Context> client;
   private final String name;
   private final boolean sampled;
+
+  /** Its attempts have spans while they run. */
+  private final boolean live;
+
   private final Labels exemplar;
   private final List<Tried> tries = new ArrayList<>(1);
   private final Set<KeptFor> reasons = EnumSet.noneOf(KeptFor.class);
@@ -99,6 +107,7 @@ public final class RequestTrace {
     this.client = client;
     this.name = name;
     this.sampled = server().isSampled();
+    this.live = sampled && levels.tells();
     this.exemplar = exemplar(levels, nowNanos);
   }
 
@@ -158,7 +167,10 @@ public final class RequestTrace {
       return parent;
     }
     Span span =
-        attempt(parent, flight.endpoint(), flight.model(), startNanos, SpanContext.getInvalid());
+        sampled && !live
+            ? Span.wrap(server())
+            : attempt(
+                parent, flight.endpoint(), flight.model(), startNanos, SpanContext.getInvalid());
     Tried tried = new Tried(parent.with(span), replica, number, hedge, startNanos);
     tries.add(tried);
     describe(span, tried, flight.endpoint(), flight.model(), flight.stream());
@@ -262,7 +274,7 @@ public final class RequestTrace {
    * end, which may be later than a sampler waits.
    */
   public void firstToken(Flight flight) {
-    if (sampled && tells()) {
+    if (live && tells()) {
       long now = flight.now();
       firstToken(parent, flight.sloClass(), flight.at(Mark.ACCEPTED), now);
     }
@@ -299,9 +311,9 @@ public final class RequestTrace {
 
   // ------------------------------------------------------------------ when it is over
 
-  /** Whether each step of the engine is told of a request that is sampled. */
+  /** Whether each step of the engine is told of a request, of interest or not. */
   public boolean tellsSteps() {
-    return sampled && TraceDetail.STEPS.toldAt(detail);
+    return live && TraceDetail.STEPS.toldAt(detail);
   }
 
   /**
@@ -322,14 +334,14 @@ public final class RequestTrace {
     KeptFor.judge(record, slo, slow, reasons);
     boolean kept =
         !reasons.isEmpty() && (reasons.contains(KeptFor.EXEMPLAR) || levels.mayKeep(nowNanos));
-    if (!sampled && !reasons.isEmpty()) {
+    if (!live && !reasons.isEmpty()) {
       metrics.traceKept(kept ? reasons.iterator().next().label() : Metrics.LEFT_OUT);
     }
     if (kept) {
       return new Telling(
           levels.full(detail, reasons.stream().anyMatch(KeptFor::breach), nowNanos), true);
     }
-    return sampled ? new Telling(detail, false) : Telling.NOTHING;
+    return live ? new Telling(detail, false) : Telling.NOTHING;
   }
 
   /**
@@ -396,10 +408,10 @@ public final class RequestTrace {
     for (Tried tried : tries) {
       finish(tried, record, spans, above, story, known);
     }
+    if (!live && record.stream() && record.at(Mark.FIRST_TOKEN) != 0) {
+      firstToken(above, record.sloClass(), record.at(Mark.ACCEPTED), record.at(Mark.FIRST_TOKEN));
+    }
     if (root != null) {
-      if (record.stream() && record.at(Mark.FIRST_TOKEN) != 0) {
-        firstToken(above, record.sloClass(), record.at(Mark.ACCEPTED), record.at(Mark.FIRST_TOKEN));
-      }
       root.end(record.at(Mark.ENDED), TimeUnit.NANOSECONDS);
     }
   }
@@ -411,7 +423,7 @@ public final class RequestTrace {
       Context above,
       Story story,
       Afterwards known) {
-    Context attempt = sampled ? tried.traced : remade(tried, record, above);
+    Context attempt = live ? tried.traced : remade(tried, record, above);
     Span span = Span.fromContext(attempt);
     boolean served = tried.equals(serving);
     // What a replica was asked for afterwards has each step.
@@ -425,7 +437,7 @@ public final class RequestTrace {
       say(span, known.content());
       long ended = record.at(Mark.UPSTREAM_ENDED);
       span.end(ended == 0 ? record.at(Mark.ENDED) : ended, TimeUnit.NANOSECONDS);
-    } else if (!sampled) {
+    } else if (!live) {
       end(span, tried);
     }
   }

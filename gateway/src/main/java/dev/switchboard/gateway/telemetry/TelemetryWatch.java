@@ -54,13 +54,15 @@ public final class TelemetryWatch {
     Governor.State before = governor.state();
     Governor.State after =
         governor.look(levels.governing(), clock.epochNanos(), metrics.telemetryNanos());
-    if (after.ceiling() != before.ceiling()) {
-      boolean down = after.ceiling().compareTo(before.ceiling()) < 0;
+    if (after.sinceNanos() != before.sinceNanos()) {
+      boolean down =
+          after.ceiling().compareTo(before.ceiling()) < 0 || after.told() < before.told();
       LOG.atLevel(down ? org.slf4j.event.Level.WARN : org.slf4j.event.Level.INFO)
           .log(
-              "trace_ceiling level={} before={} cpu_percent={}",
+              "trace_ceiling level={} before={} told={} cpu_percent={}",
               after.ceiling().level(),
               before.ceiling().level(),
+              after.told(),
               String.format(Locale.ROOT, "%.2f", after.share() * 100));
     }
     tell(after);

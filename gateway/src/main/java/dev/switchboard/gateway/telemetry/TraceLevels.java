@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -82,6 +83,14 @@ public final class TraceLevels {
   void governed(Governor.State state) {
     governor = state;
     ceiling(state.ceiling() == TraceDetail.STEPS ? null : state.ceiling());
+  }
+
+  /** Whether a request that begins now is told although nothing may make it of interest. */
+  boolean tells() {
+    Governor.State state = governor;
+    return state == null
+        || state.told() == 1
+        || ThreadLocalRandom.current().nextDouble() < state.told();
   }
 
   /** How the governor stands; null before it began. */

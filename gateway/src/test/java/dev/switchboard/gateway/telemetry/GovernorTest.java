@@ -34,6 +34,30 @@ class GovernorTest {
   }
 
   @Test
+  void belowTheLowestLevelFewerRequestsAreTold() {
+    List<Double> told = new ArrayList<>();
+    for (int i = 0; i < 7; i++) {
+      told.add(window(0.011).told());
+    }
+
+    assertEquals(List.of(1.0, 1.0, 0.25, 0.0625, 0.015625, 0.015625, 0.015625), told);
+  }
+
+  @Test
+  void moreAreToldBeforeTheLevelRises() {
+    ceilings(0.011, 5);
+
+    ceilings(0, CALM_WINDOWS);
+    assertEquals(0.0625, governor.state().told());
+    ceilings(0, CALM_WINDOWS);
+    ceilings(0, CALM_WINDOWS);
+    assertEquals(1, governor.state().told());
+    assertEquals(REQUEST, governor.state().ceiling());
+    ceilings(0, CALM_WINDOWS);
+    assertEquals(RANKS, governor.state().ceiling());
+  }
+
+  @Test
   void theLimitItselfIsAllowed() {
     assertEquals(List.of(STEPS, STEPS), ceilings(0.01, 2));
   }

@@ -1,0 +1,110 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.bench.MetricsText;
+import io.opentelemetry.proto.trace.v1.Span;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What a collector gets from a real gateway whose agent samples everything, while telemetry takes
+ * more of the machine than it may: few of the good requests' spans, and all of a failed one's.
+ */
+class HeldBackTraceIT {
+  private static final String CALLER = "00f067aa0ba902b7";
+  private static final int REQUESTS = 40;
+
+  @TempDir private static @Nullable Path folder;
+
+  private int traces;
+
+  @Test
+  void onlyWhatIsOfInterestIsToldWhereTelemetryTakesTooMuch() throws Exception {
+    Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
+    try (OtlpReceiver collector = new OtlpReceiver();
+        FakeUpstream upstream = new FakeUpstream()) {
+      Files.writeString(
+          config,
+          """
+          upstreams: [{url: "URL", models: [foreign]}]
+          retry: {attempts: 1}
+          circuit: {failures: 1000}
+          telemetry: {exemplars-per-second: 0, governor: {cpu-percent: 0.000001, window-ms: 100}}
+          """
+              .replace("URL", upstream.url().toString()));
+      try (GatewayProcess gateway =
+          GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
+              .awaitReady()) {
+        // The scrapes by which this is seen are what takes too much.
+        InProcessGateway.await(() -> told(gateway) < 0.02);
+
+        upstream.script(
+            (request, body) ->
+                FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done()));
+        String last = "";
+        for (int i = 0; i < REQUESTS; i++) {
+          last = send(gateway, 200);
+        }
+        upstream.script((request, body) -> request.response().setStatusCode(500).end());
+        String failed = send(gateway, 500);
+
+        InProcessGateway.await(() -> !named(collector, "chat foreign", failed).isEmpty());
+        Span root =
+            collector.trace(failed).stream()
+                .filter(HeldBackTraceIT::server)
+                .findFirst()
+                .orElseThrow();
+        Span attempt = named(collector, "chat foreign", failed).getFirst();
+        assertEquals(root.getSpanId(), attempt.getParentSpanId());
+        assertEquals(1, named(collector, "switchboard.route", failed).size());
+        String good = last;
+        assertEquals(1, collector.trace(good).stream().filter(HeldBackTraceIT::server).count());
+        int told = 0;
+        for (int i = 1; i <= REQUESTS; i++) {
+          told += named(collector, "chat foreign", trace(i)).size();
+        }
+        assertTrue(told <= REQUESTS / 4, "told of " + told);
+      }
+    }
+  }
+
+  private String send(GatewayProcess gateway, int status) throws Exception {
+    String trace = trace(++traces);
+    String body =
+        "{\"model\":\"foreign\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}";
+    String parent = "00-" + trace + "-" + CALLER + "-01";
+    assertEquals(
+        status,
+        gateway
+            .post(gateway.api("/v1/chat/completions"), body, "traceparent", parent)
+            .statusCode());
+    return trace;
+  }
+
+  private static String trace(int number) {
+    return String.format(Locale.ROOT, "9cf92f3577b34da6a3ce929d%08x", number);
+  }
+
+  private static boolean server(Span span) {
+    return span.getKind() == Span.SpanKind.SPAN_KIND_SERVER;
+  }
+
+  private static List<Span> named(OtlpReceiver collector, String name, String trace) {
+    return collector.trace(trace).stream().filter(span -> span.getName().equals(name)).toList();
+  }
+
+  private static double told(GatewayProcess gateway) {
+    try {
+      return new MetricsText(gateway.metrics()).sum("switchboard_telemetry_told_ratio");
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}
