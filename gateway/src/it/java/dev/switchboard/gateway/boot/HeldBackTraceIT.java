@@ -7,6 +7,7 @@ import dev.switchboard.gateway.bench.MetricsText;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -48,27 +49,22 @@ class HeldBackTraceIT {
         upstream.script(
             (request, body) ->
                 FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done()));
-        String last = "";
+        List<String> good = new ArrayList<>();
         for (int i = 0; i < REQUESTS; i++) {
-          last = send(gateway, 200);
+          good.add(send(gateway, 200));
         }
         upstream.script((request, body) -> request.response().setStatusCode(500).end());
         String failed = send(gateway, 500);
 
-        InProcessGateway.await(() -> !named(collector, "chat foreign", failed).isEmpty());
-        Span root =
-            collector.trace(failed).stream()
-                .filter(HeldBackTraceIT::server)
-                .findFirst()
-                .orElseThrow();
-        Span attempt = named(collector, "chat foreign", failed).getFirst();
+        InProcessGateway.await(() -> !collector.named("chat foreign", failed).isEmpty());
+        Span root = collector.servers(failed).getFirst();
+        Span attempt = collector.named("chat foreign", failed).getFirst();
         assertEquals(root.getSpanId(), attempt.getParentSpanId());
-        assertEquals(1, named(collector, "switchboard.route", failed).size());
-        String good = last;
-        assertEquals(1, collector.trace(good).stream().filter(HeldBackTraceIT::server).count());
+        assertEquals(1, collector.named("switchboard.route", failed).size());
+        assertEquals(1, collector.servers(good.getLast()).size());
         int told = 0;
-        for (int i = 1; i <= REQUESTS; i++) {
-          told += named(collector, "chat foreign", trace(i)).size();
+        for (String trace : good) {
+          told += collector.named("chat foreign", trace).size();
         }
         assertTrue(told <= REQUESTS / 4, "told of " + told);
       }
@@ -76,7 +72,7 @@ class HeldBackTraceIT {
   }
 
   private String send(GatewayProcess gateway, int status) throws Exception {
-    String trace = trace(++traces);
+    String trace = String.format(Locale.ROOT, "9cf92f3577b34da6a3ce929d%08x", ++traces);
     String body =
         "{\"model\":\"foreign\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}";
     String parent = "00-" + trace + "-" + CALLER + "-01";
@@ -86,18 +82,6 @@ class HeldBackTraceIT {
             .post(gateway.api("/v1/chat/completions"), body, "traceparent", parent)
             .statusCode());
     return trace;
-  }
-
-  private static String trace(int number) {
-    return String.format(Locale.ROOT, "9cf92f3577b34da6a3ce929d%08x", number);
-  }
-
-  private static boolean server(Span span) {
-    return span.getKind() == Span.SpanKind.SPAN_KIND_SERVER;
-  }
-
-  private static List<Span> named(OtlpReceiver collector, String name, String trace) {
-    return collector.trace(trace).stream().filter(span -> span.getName().equals(name)).toList();
   }
 
   private static double told(GatewayProcess gateway) {

@@ -70,6 +70,18 @@ final class OtlpReceiver implements AutoCloseable {
     return spans.stream().filter(span -> span.getTraceId().equals(id)).toList();
   }
 
+  /** Those of a trace that have this name. */
+  List<Span> named(String name, String traceId) {
+    return trace(traceId).stream().filter(span -> span.getName().equals(name)).toList();
+  }
+
+  /** Those of a trace that a server made for the whole request. */
+  List<Span> servers(String traceId) {
+    return trace(traceId).stream()
+        .filter(span -> span.getKind() == Span.SpanKind.SPAN_KIND_SERVER)
+        .toList();
+  }
+
   List<Span> all() {
     return List.copyOf(spans);
   }

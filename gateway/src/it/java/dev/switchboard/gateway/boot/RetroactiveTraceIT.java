@@ -134,7 +134,7 @@ class RetroactiveTraceIT {
     assertEquals("true", OtlpReceiver.attribute(root, "switchboard.retroactive"));
     assertEquals("internal", OtlpReceiver.attribute(root, "switchboard.outcome"));
     assertKeptFor("failed", root);
-    Span attempt = named("chat foreign", trace).getFirst();
+    Span attempt = collector.named("chat foreign", trace).getFirst();
     assertEquals(root.getSpanId(), attempt.getParentSpanId());
     assertEquals(Set.of("switchboard.admit", "switchboard.route", "chat foreign"), children(root));
   }
@@ -146,7 +146,7 @@ class RetroactiveTraceIT {
     String trace = failedTrace();
 
     await(trace);
-    Span attempt = named("chat foreign", trace).getFirst();
+    Span attempt = collector.named("chat foreign", trace).getFirst();
     FakeUpstream.Seen seen = foreign.seen.poll(10, TimeUnit.SECONDS);
     assertNotNull(seen);
     String sent = String.valueOf(seen.headers().get("traceparent")).substring(36, 52);
@@ -165,13 +165,13 @@ class RetroactiveTraceIT {
 
     Span root = await(trace);
     assertKeptFor("slo", root);
-    Span attempt = named("chat foreign", trace).getFirst();
+    Span attempt = collector.named("chat foreign", trace).getFirst();
     assertTrue(millis(attempt) >= 80, () -> "only " + millis(attempt) + " ms");
     assertTrue(root.getStartTimeUnixNano() / 1_000_000 >= before - 1);
     assertTrue(root.getEndTimeUnixNano() / 1_000_000 <= after + 1);
     assertTrue(root.getStartTimeUnixNano() <= attempt.getStartTimeUnixNano());
     assertTrue(root.getEndTimeUnixNano() >= attempt.getEndTimeUnixNano());
-    Span first = named("switchboard.first_token", trace).getFirst();
+    Span first = collector.named("switchboard.first_token", trace).getFirst();
     assertTrue(Integer.parseInt(OtlpReceiver.attribute(first, "switchboard.ttft_ms")) >= 80);
   }
 
@@ -181,7 +181,7 @@ class RetroactiveTraceIT {
     assertEquals(200, own(trace, 8, "X-SLO-TTFT-Ms", "1").statusCode());
 
     await(trace);
-    Span decode = named("engine.decode", trace).getFirst();
+    Span decode = collector.named("engine.decode", trace).getFirst();
     assertEquals(Set.of("stage 0 › rank 0", "stage 0 › rank 1"), children(decode));
   }
 
@@ -204,7 +204,7 @@ class RetroactiveTraceIT {
     Span root = await(trace);
     assertKeptFor("migrated", root);
     assertKeptFor("drained", root);
-    List<Span> attempts = named("chat switchboard-demo", trace);
+    List<Span> attempts = collector.named("chat switchboard-demo", trace);
     assertEquals(2, attempts.size());
     for (Span attempt : attempts) {
       assertTrue(children(attempt).contains("engine.decode"), attempt::toString);
@@ -237,8 +237,8 @@ class RetroactiveTraceIT {
     String trace = freshTrace();
     foreign(trace, "01");
 
-    InProcessGateway.await(() -> !named("chat foreign", trace).isEmpty());
-    assertEquals(1, named("chat foreign", trace).size());
+    InProcessGateway.await(() -> !collector.named("chat foreign", trace).isEmpty());
+    assertEquals(1, collector.named("chat foreign", trace).size());
     assertTrue(
         collector.trace(trace).stream()
             .allMatch(span -> OtlpReceiver.attribute(span, "switchboard.retroactive").isEmpty()));
@@ -351,18 +351,8 @@ class RetroactiveTraceIT {
 
   /** The span that stands for the whole request; it is the last to be exported. */
   private Span await(String trace) throws Exception {
-    InProcessGateway.await(() -> !roots(trace).isEmpty());
-    return roots(trace).getFirst();
-  }
-
-  private List<Span> roots(String trace) {
-    return collector.trace(trace).stream()
-        .filter(span -> span.getKind() == Span.SpanKind.SPAN_KIND_SERVER)
-        .toList();
-  }
-
-  private List<Span> named(String name, String trace) {
-    return collector.trace(trace).stream().filter(span -> span.getName().equals(name)).toList();
+    InProcessGateway.await(() -> !collector.servers(trace).isEmpty());
+    return collector.servers(trace).getFirst();
   }
 
   private Set<String> children(Span parent) {

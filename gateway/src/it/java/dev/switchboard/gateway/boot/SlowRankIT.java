@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.bench.MetricsText;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -12,7 +13,6 @@ import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -138,17 +138,13 @@ class SlowRankIT {
   }
 
   private static void theSpanOfItsLaneSaysSo() throws Exception {
-    InProcessGateway.await(() -> !lanes("stage 0 › rank 1").isEmpty());
-    for (Span lane : lanes("stage 0 › rank 1")) {
+    InProcessGateway.await(() -> !collector.named("stage 0 › rank 1", TRACE).isEmpty());
+    for (Span lane : collector.named("stage 0 › rank 1", TRACE)) {
       assertEquals("true", OtlpReceiver.attribute(lane, "switchboard.straggler"));
     }
-    for (Span lane : lanes("stage 0 › rank 0")) {
+    for (Span lane : collector.named("stage 0 › rank 0", TRACE)) {
       assertEquals("", OtlpReceiver.attribute(lane, "switchboard.straggler"));
     }
-  }
-
-  private static List<Span> lanes(String name) {
-    return collector.trace(TRACE).stream().filter(span -> span.getName().equals(name)).toList();
   }
 
   /** Until rank 1 is named, or the time is over. */
@@ -160,13 +156,8 @@ class SlowRankIT {
   }
 
   private static double late(String metrics, String rank) {
-    String series =
-        "switchboard_rank_late_seconds_total{rank=\"" + rank + "\",replica=\"w0\",stage=\"0\"} ";
-    return metrics
-        .lines()
-        .filter(line -> line.startsWith(series))
-        .mapToDouble(line -> Double.parseDouble(line.substring(series.length())))
-        .sum();
+    return new MetricsText(metrics)
+        .sum("switchboard_rank_late_seconds_total", "rank=\"" + rank + "\"");
   }
 
   private static boolean named(String metrics, String rank) {

@@ -84,7 +84,8 @@ class TraceIT {
             "traced");
     assertEquals(200, answer.statusCode());
     assertTrue(answer.body().endsWith("data: [DONE]\n\n"), answer::body);
-    InProcessGateway.await(() -> named("chat " + GatewayProcess.MODEL, TRACE).size() == 1);
+    InProcessGateway.await(
+        () -> collector.named("chat " + GatewayProcess.MODEL, TRACE).size() == 1);
     List<Span> spans = collector.trace(TRACE);
 
     Span server = only("POST /v1/chat/completions", spans, Span.SpanKind.SPAN_KIND_SERVER);
@@ -139,7 +140,7 @@ class TraceIT {
     String parent = String.valueOf(seen.headers().get("traceparent"));
     assertTrue(parent.startsWith("00-" + FOREIGN_TRACE + "-"), parent);
     assertFalse(parent.contains(CALLER), parent);
-    InProcessGateway.await(() -> named("chat foreign", FOREIGN_TRACE).size() == 1);
+    InProcessGateway.await(() -> collector.named("chat foreign", FOREIGN_TRACE).size() == 1);
     String spanId = parent.substring(36, 52);
     assertTrue(
         collector.trace(FOREIGN_TRACE).stream()
@@ -154,7 +155,7 @@ class TraceIT {
         "{\"model\":\"foreign\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}",
         "traceparent",
         "00-" + trace + "-" + CALLER + "-01");
-    InProcessGateway.await(() -> named("chat foreign", trace).size() == 1);
+    InProcessGateway.await(() -> collector.named("chat foreign", trace).size() == 1);
 
     Set<String> names = new TreeSet<>();
     collector.all().forEach(span -> names.add(span.getName()));
@@ -190,10 +191,6 @@ class TraceIT {
       }
     }
     assertEquals(List.of(), outside);
-  }
-
-  private static List<Span> named(String name, String trace) {
-    return collector.trace(trace).stream().filter(span -> span.getName().equals(name)).toList();
   }
 
   private static Span only(String name, List<Span> spans) {
