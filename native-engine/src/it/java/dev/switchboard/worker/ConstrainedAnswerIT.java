@@ -2,6 +2,7 @@ package dev.switchboard.worker;
 
 import static dev.switchboard.worker.WorkerFixture.json;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -20,6 +21,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -158,13 +160,55 @@ class ConstrainedAnswerIT {
   }
 
   @Test
-  void stopStringsStillStop() {
-    String body = text("'regex':'abcde{100}','stop':'cd'");
+  void aStopStringEndsAnAnswerThatIsWhole() {
+    String field = "'regex':'ab(cde)?','stop':'cd'";
+    try (WorkerFixture scripted = new WorkerFixture(WorkerFixture.answering("abcde")).serve()) {
+      JsonNode answer = json(scripted.post(TEXT, text(field)).body());
+      String stream = scripted.post(TEXT, text("'stream':true," + field)).body();
 
-    JsonNode choice = json(worker.post(TEXT, body).body()).at("/choices/0");
+      assertEquals("stop", answer.at("/choices/0/finish_reason").asText());
+      assertEquals("ab", answer.at("/choices/0/text").asText());
+      assertTrue(stream.contains("\"finish_reason\":\"stop\""), stream);
+      assertTrue(stream.contains("[DONE]"), stream);
+    }
+  }
 
-    assertEquals("stop", choice.path("finish_reason").asText());
-    assertEquals("ab", choice.path("text").asText());
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "'response_format':{'type':'json_object'}   | {",
+        "'guided_json':{'const':{'a':'END'}}        | END",
+        "'guided_json':{'const':{'a':[1,2]}}        | ]",
+        "'regex':'abcde{100}'                       | cd",
+        "'grammar':'root ::= [a-z] \\\"; \\\" [a-z]'  | ;",
+        "'guided_choice':['left','leftmost']        | ft",
+      })
+  void aStopStringThatCutsAnAnswerShortIsAnError(String field, String stop) {
+    String stopped = field + ",'stop':['unseen','" + stop + "']";
+
+    HttpResponse<String> response = worker.post(TEXT, text(stopped));
+    String stream = worker.post(TEXT, text("'stream':true," + stopped)).body();
+
+    assertEquals(400, response.statusCode(), response.body());
+    for (String error :
+        List.of(response.body(), stream.substring(stream.lastIndexOf("{\"error")))) {
+      assertEquals("cut_by_stop", json(error).at("/error/code").asText(), error);
+      assertEquals("stop", json(error).at("/error/param").asText(), error);
+      assertEquals("invalid_request_error", json(error).at("/error/type").asText(), error);
+    }
+    assertFalse(stream.contains("finish_reason\":\"stop"), stream);
+    assertFalse(stream.contains("[DONE]"), stream);
+  }
+
+  @Test
+  void oneChoiceThatIsCutShortFailsTheRequest() {
+    String body = chat("'n':4,'regex':'abcde{100}|z{9}','stop':'cd'");
+
+    HttpResponse<String> response = worker.post(CHAT, body);
+
+    assertEquals(400, response.statusCode(), response.body());
+    assertEquals("cut_by_stop", json(response.body()).at("/error/code").asText());
   }
 
   @ParameterizedTest

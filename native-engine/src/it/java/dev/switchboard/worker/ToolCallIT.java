@@ -311,6 +311,37 @@ class ToolCallIT {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+  void aDemandedCallThatAStopStringCutsIsAnError(ToolFormat format) {
+    String named = "{'type':'function','function':{'name':'add'}}";
+    try (WorkerFixture worker = anything(format)) {
+      for (String choice : List.of("'required'", named)) {
+        for (String stop : List.of("{", "name", ": {")) {
+          String stopped = ",'stop':'" + stop + "'";
+          HttpResponse<String> whole = worker.post(CHAT, demanding(choice, stopped));
+          String stream = worker.post(CHAT, demanding(choice, ",'stream':true" + stopped)).body();
+
+          assertEquals(400, whole.statusCode(), whole.body());
+          assertEquals("cut_by_stop", json(whole.body()).at("/error/code").asText());
+          assertTrue(stream.contains("\"code\":\"cut_by_stop\""), stream);
+          assertFalse(stream.contains("[DONE]"), stream);
+        }
+      }
+    }
+  }
+
+  @Test
+  void aStopStringBehindADemandedCallEndsTheAnswer() {
+    try (WorkerFixture worker = anything(ToolFormat.HERMES)) {
+      JsonNode answer = json(worker.post(CHAT, demanding("'required'", ",'stop':'</tool'")).body());
+
+      assertEquals("tool_calls", answer.at("/choices/0/finish_reason").asText(), answer::toString);
+      assertEquals(1, answer.at("/choices/0/message/tool_calls").size());
+      assertFollows(answer.at("/choices/0/message/tool_calls/0/function"));
+    }
+  }
+
   @Test
   void whatCannotBeDemandedIsNamed() {
     try (WorkerFixture worker = anything(ToolFormat.HERMES);

@@ -1,5 +1,7 @@
 package dev.switchboard.constraint;
 
+import java.nio.charset.StandardCharsets;
+
 /**
  * Follows one answer through its constraint. Used by one thread at a time; takes no memory where
  * answers have been before.
@@ -44,6 +46,32 @@ public final class Matcher {
         }
         if (next.isDead() || vocabulary.length(token) == 0) {
           problem = "token " + token + " does not fit the constraint";
+          return false;
+        }
+        configuration = next;
+      } catch (ConstraintException ambiguous) {
+        problem = "the constraint " + ambiguous.complaint();
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * Takes more of the answer as text, wherever its tokens begin and end.
+   *
+   * @return false when it does not fit; the matcher then stays where it was
+   */
+  public boolean advance(String text) {
+    synchronized (constraint) {
+      try {
+        renew();
+        Configuration next = configuration;
+        for (byte symbol : text.getBytes(StandardCharsets.UTF_8)) {
+          next = constraint.configurations().next(next, symbol & 0xff);
+        }
+        if (ended || next.isDead()) {
+          problem = "the text does not fit the constraint";
           return false;
         }
         configuration = next;

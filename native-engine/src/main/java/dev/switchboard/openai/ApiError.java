@@ -15,7 +15,9 @@ import org.jspecify.annotations.Nullable;
 public record ApiError(
     int status, String type, @Nullable String code, @Nullable String param, String message) {
 
-  private static final String INVALID_REQUEST = "invalid_request_error";
+  /** Type of what the request is to blame for. */
+  public static final String INVALID_REQUEST = "invalid_request_error";
+
   private static final String SERVER_ERROR = "server_error";
 
   /** 400: a field is missing, malformed or out of bounds. */
@@ -36,6 +38,11 @@ public record ApiError(
   /** 400: prompt and wanted tokens do not fit into the model's context. */
   public static ApiError contextLength(String param, String message) {
     return new ApiError(400, INVALID_REQUEST, "context_length_exceeded", param, message);
+  }
+
+  /** 400: a stop string cut the answer before it was what the request demands. */
+  public static ApiError cutByStop(String message) {
+    return new ApiError(400, INVALID_REQUEST, "cut_by_stop", "stop", message);
   }
 
   /** 401: no valid key. */

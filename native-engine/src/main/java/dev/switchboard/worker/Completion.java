@@ -137,7 +137,8 @@ final class Completion implements ActiveRequest, Handover.Sink {
             ? detokenizer()
             : MarkedDetokenizer.of(completions.model().tokenizer(), tools.format().marker());
     TextAssembly assembly =
-        new TextAssembly(detokenizer, options.stop(), options.topLogprobs() >= 0, tools);
+        new TextAssembly(
+            detokenizer, options.stop(), options.topLogprobs() >= 0, tools, prepared.constraint());
     Choice choice = new Choice(this, index, prompt, assembly, completions.handover());
     GenerationRequest request = request(index, prompt, seed);
     AnswerSoFar.Choice soFar = prepared.soFar(index);
@@ -264,6 +265,9 @@ final class Completion implements ActiveRequest, Handover.Sink {
         return failure != null
             ? EngineErrors.of(failure)
             : ApiError.internal("The engine cancelled the generation.");
+      }
+      if (choice.assembly().isCutShort()) {
+        return EngineErrors.cutByStop();
       }
       if (choice.assembly().isBroken()) {
         return EngineErrors.brokenCall();

@@ -47,6 +47,12 @@ final class EngineErrors {
         "The answer ended inside a function call, or what began as one turned out to be none.");
   }
 
+  /** What is shown is not what was asked for, and the reason {@code stop} would say that it is. */
+  static ApiError cutByStop() {
+    return ApiError.cutByStop(
+        "A string of 'stop' cut the answer before it was what its format or tool_choice demands.");
+  }
+
   private static String where(EngineFailure failure) {
     return failure.stage() < 0
         ? ""

@@ -124,6 +124,7 @@ final class RequestPreparation {
             format,
             use.functions().stream().map(ToolUse.Function::name).collect(Collectors.toSet()),
             use.parallel() && use.choice() != ToolUse.Choice.NAMED,
+            use.choice().forces(),
             streamed);
   }
 

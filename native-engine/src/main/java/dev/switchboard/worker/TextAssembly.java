@@ -1,5 +1,7 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.constraint.Constraint;
+import dev.switchboard.constraint.Matcher;
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.toolcall.FunctionCall;
@@ -15,6 +17,10 @@ import org.jspecify.annotations.Nullable;
  * <p>A token's log-probabilities leave with the text that its token completed: tokens wait in a
  * queue until the released text reaches their end. A token that begins at or after the cut of a
  * stop string is never shown; one that straddles the cut is.
+ *
+ * <p>A constraint holds the tokens, and a stop string cuts what comes of them: where both are asked
+ * for, the text that is shown is followed through the constraint once more, so that it is known at
+ * a cut whether that text is whole. Of an answer that has to be calls the parser knows it.
  *
  * <p>Offsets count Unicode code points from the start of the answer's text, the echoed prompt
  * included. Used by one event loop.
@@ -50,6 +56,11 @@ final class TextAssembly {
   private final StopStrings stops;
   private final @Nullable ToolCallParser parser;
   private final boolean singleCall;
+  private final boolean demandsCalls;
+
+  /** Follows the shown text; null where no stop string can cut it, or it has to be calls. */
+  private final @Nullable Matcher shape;
+
   private final boolean placesTokens;
   private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
   private final StringBuilder text = new StringBuilder();
@@ -60,22 +71,29 @@ final class TextAssembly {
   private List<CallPart> calls = new ArrayList<>();
   private int callBytes;
   private boolean anyCall;
+  private boolean anyContent;
+  private boolean misshapen;
   private boolean broken;
 
   /**
    * @param placesTokens whether tokens are wanted beside the text (logprobs)
    * @param tools which calls are taken out of the text; null for none
+   * @param constraint that the tokens are held to; null for none
    */
   TextAssembly(
       Tokenizer.Detokenizer detokenizer,
       List<String> stops,
       boolean placesTokens,
-      @Nullable OfferedTools tools) {
+      @Nullable OfferedTools tools,
+      @Nullable Constraint constraint) {
     this.detokenizer = detokenizer;
     this.stops = new StopStrings(stops);
     this.placesTokens = placesTokens;
     this.parser = tools == null ? null : parser(tools);
     this.singleCall = tools != null && !tools.parallel();
+    this.demandsCalls = tools != null && tools.demanded();
+    this.shape =
+        constraint == null || stops.isEmpty() || demandsCalls ? null : constraint.matcher();
   }
 
   private ToolCallParser parser(OfferedTools tools) {
@@ -90,6 +108,7 @@ final class TextAssembly {
     @Override
     public void content(String content) {
       if (!mayEnd()) {
+        anyContent = true;
         text.append(content);
       }
     }
@@ -193,8 +212,14 @@ final class TextAssembly {
     waiting.clear();
   }
 
-  boolean stopped() {
-    return stops.matched();
+  /** Whether a stop string cut it, and what is shown is not all that the request demands. */
+  boolean isCutShort() {
+    if (!stops.matched()) {
+      return false;
+    }
+    return demandsCalls
+        ? anyContent || !anyCall
+        : shape != null && (misshapen || !shape.isComplete());
   }
 
   /** Whether there is something to take. */
@@ -245,6 +270,9 @@ final class TextAssembly {
   }
 
   private void release(String decided) {
+    if (shape != null) {
+      misshapen |= !shape.advance(decided);
+    }
     if (parser == null) {
       text.append(decided);
     } else {

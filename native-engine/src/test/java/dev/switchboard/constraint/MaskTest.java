@@ -161,6 +161,19 @@ class MaskTest {
   }
 
   @Test
+  void textIsFollowedWhereverItsTokensEnd() {
+    Matcher matcher = compiler.compile(new ConstraintSource.Regex("(é日)+!")).matcher();
+
+    assertTrue(matcher.advance("é"));
+    assertTrue(matcher.advance("日é"));
+    assertFalse(matcher.advance("!"));
+    assertFalse(matcher.isComplete());
+    assertTrue(matcher.advance("日!"));
+    assertTrue(matcher.isComplete());
+    assertFalse(matcher.advance("é"), "behind the end");
+  }
+
+  @Test
   void controlTokensAreAllowedOnlyWhereTheyAreNamed() {
     ConstraintSource call =
         new ConstraintSource.After(

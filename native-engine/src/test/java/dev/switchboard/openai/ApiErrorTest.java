@@ -45,6 +45,7 @@ class ApiErrorTest {
             ApiError.malformed("m"),
             ApiError.unsupported("a", "m"),
             ApiError.contextLength("a", "m"),
+            ApiError.cutByStop("m"),
             ApiError.unauthenticated("m"),
             ApiError.forbidden("m"),
             ApiError.modelNotFound("m"),
@@ -64,8 +65,8 @@ class ApiErrorTest {
 
     assertEquals(
         List.of(
-            400, 400, 400, 400, 401, 403, 404, 404, 405, 413, 414, 415, 431, 429, 429, 500, 502,
-            503, 503, 504),
+            400, 400, 400, 400, 400, 401, 403, 404, 404, 405, 413, 414, 415, 431, 429, 429, 500,
+            502, 503, 503, 504),
         all.stream().map(ApiError::status).toList());
   }
 

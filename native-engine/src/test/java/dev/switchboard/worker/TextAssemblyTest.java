@@ -4,16 +4,38 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.constraint.ConstraintCompiler;
+import dev.switchboard.constraint.ConstraintSource;
+import dev.switchboard.constraint.TokenVocabulary;
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
+import dev.switchboard.toolcall.ToolFormat;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class TextAssemblyTest {
   private final ByteTokenizer tokenizer = new ByteTokenizer(false);
 
   private TextAssembly assembly(String... stops) {
-    return new TextAssembly(tokenizer.detokenizer(), List.of(stops), true, null);
+    return new TextAssembly(tokenizer.detokenizer(), List.of(stops), true, null, null);
+  }
+
+  private TextAssembly held(ConstraintSource to, String... stops) {
+    TokenVocabulary vocabulary = new TokenVocabulary(tokenizer, ByteTokenizer.SIZE);
+    return new TextAssembly(
+        tokenizer.detokenizer(),
+        List.of(stops),
+        false,
+        null,
+        new ConstraintCompiler(vocabulary).compile(to));
+  }
+
+  private TextAssembly calling(boolean demanded, String... stops) {
+    OfferedTools tools = new OfferedTools(ToolFormat.HERMES, Set.of("add"), true, demanded, false);
+    return new TextAssembly(tokenizer.detokenizer(), List.of(stops), false, tools, null);
   }
 
   private static boolean feed(TextAssembly assembly, String text) {
@@ -124,5 +146,60 @@ class TextAssemblyTest {
 
     assertEquals("EN", assembly.takeText());
     assertEquals(2, assembly.takeTokens().size());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // The expression, what the model says under it, the stop string, and whether it cuts it short.
+    "abcd,      abcd,   c,   true",
+    "ab(cd)?,   abcd,   c,   false",
+    "ab(cd)?,   abcd,   d,   true",
+    "ab(cd)?,   abcd,   bc,  true",
+    "é?→,       é→,     →,   true",
+    "é(→)?,     é→,     →,   false",
+    "(xENy)*,   xENy,   END, false",
+    "(xEN)*D?,  xEND,   END, true",
+    "(xEN)*D?,  xENxEND, D,  false"
+  })
+  void aCutAnswerIsWholeWhereItsConstraintSaysSo(
+      String expression, String said, String stop, boolean cutShort) {
+    TextAssembly assembly = held(new ConstraintSource.Regex(expression), stop);
+
+    feed(assembly, said);
+    assembly.finish();
+
+    assertEquals(cutShort, assembly.isCutShort());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "}, true",
+    "'{\"name', true",
+    "call>, true",
+    "/tool, false",
+    "after, false",
+  })
+  void anAnswerThatHasToBeCallsIsWholeWithWholeCalls(String stop, boolean cutShort) {
+    String said = "<tool_call>\n{\"name\": \"add\", \"arguments\": {}}\n</tool_call>\nafter";
+    TextAssembly demanded = calling(true, stop);
+    TextAssembly free = calling(false, stop);
+
+    feed(demanded, said);
+    demanded.finish();
+    feed(free, said);
+    free.finish();
+
+    assertEquals(cutShort, demanded.isCutShort());
+    assertFalse(free.isCutShort());
+  }
+
+  @Test
+  void withoutAConstraintNothingIsCutShort() {
+    TextAssembly assembly = assembly("END");
+
+    feed(assembly, "the END");
+    assembly.finish();
+
+    assertFalse(assembly.isCutShort());
   }
 }

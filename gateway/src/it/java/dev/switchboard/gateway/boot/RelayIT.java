@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.openai.ApiError;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
@@ -215,6 +216,24 @@ class RelayIT extends TwoUpstreams {
 
       assertEquals(
           FakeUpstream.content("a") + "data: {\"error\":{\"message\":\"oom\"}}\n\n", answer.body());
+    }
+  }
+
+  @Test
+  void anErrorEventThatTheRequestBroughtAboutIsNoFaultOfTheReplica() throws Exception {
+    String error = "data: " + ApiError.cutByStop("m").toJson() + "\n\n";
+    first.script(
+        (request, body) -> FakeUpstream.events(request).end(FakeUpstream.content("a") + error));
+    try (InProcessGateway gateway = InProcessGateway.before("", first)) {
+      for (int i = 0; i < 20; i++) {
+        HttpResponse<String> answer =
+            gateway.post(
+                InProcessGateway.CHAT, InProcessGateway.chat(true), "X-Request-Id", "r" + i);
+
+        assertEquals(200, answer.statusCode());
+        assertEquals(FakeUpstream.content("a") + error, answer.body());
+        assertEquals("invalid_request", gateway.timeline("r" + i).path("outcome").asText());
+      }
     }
   }
 

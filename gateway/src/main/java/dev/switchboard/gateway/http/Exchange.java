@@ -1177,6 +1177,12 @@ final class Exchange {
               }
 
               @Override
+              public void refused(ApiError error) {
+                endAttempt(null, AttemptResult.SERVED);
+                end(response.end(), Outcome.INVALID_REQUEST, Failure.of(error));
+              }
+
+              @Override
               public void broken(EventRelay.Break how) {
                 MoveCause cause = how.told() ? MoveCause.FAILED : MoveCause.BROKEN;
                 attemptBroke(current, cause, how, AttemptResult.FAILED);

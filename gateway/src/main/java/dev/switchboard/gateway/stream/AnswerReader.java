@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.openai.ApiError;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.TimelineJson;
 import io.vertx.core.buffer.Buffer;
@@ -53,6 +54,7 @@ public final class AnswerReader {
    *
    * @param errorMessage of the upstream's own error object; null when there is none
    * @param errorCode of it; null when there is none
+   * @param errorType of it; null when there is none
    * @param cutFrom where the bytes of our object begin, the comma before it included
    * @param cutTo where they end; not above {@code cutFrom} when there is none
    * @param objectEnd where our object itself ends
@@ -64,10 +66,18 @@ public final class AnswerReader {
       @Nullable JsonNode switchboard,
       @Nullable String errorMessage,
       @Nullable String errorCode,
+      @Nullable String errorType,
       int cutFrom,
       int cutTo,
       int objectEnd,
       int end) {
+
+    /** The error, where it is the request that is to blame and no replica would answer it. */
+    public @Nullable ApiError refusal() {
+      return errorMessage != null && ApiError.INVALID_REQUEST.equals(errorType)
+          ? new ApiError(400, ApiError.INVALID_REQUEST, errorCode, null, errorMessage)
+          : null;
+    }
 
     /** Tells the flight. */
     public void tell(Flight flight) {
@@ -199,6 +209,7 @@ public final class AnswerReader {
             ? null
             : failed.path("message").asText("unknown error"),
         failed == null ? null : failed.path("code").asText(null),
+        failed == null ? null : failed.path("type").asText(null),
         cutFrom,
         cutTo,
         objectEnd,

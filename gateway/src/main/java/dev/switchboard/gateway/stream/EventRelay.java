@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.stream;
 
 import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.openai.ApiError;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpClosedException;
@@ -21,7 +22,7 @@ import org.slf4j.LoggerFactory;
  * answer are held until then, so a replica that dies before its first token can still be replaced.
  * After that every event is forwarded as it came, but for the one with our own {@code switchboard}
  * object, which is read for the flight and taken out unless the client wants it. A stream ends well
- * with {@code [DONE]}, and only so.
+ * with {@code [DONE]}, or with an error that its request brought about: only so.
  *
  * <p>A worker of ours says behind its events which tokens they told ({@link Replay}). What came
  * since its last such comment waits for the next one: so the client always has exactly what the
@@ -73,6 +74,9 @@ public final class EventRelay {
 
     /** It ended well; everything was written. */
     void ended();
+
+    /** It ended with an error that any replica would end it with; everything was written. */
+    void refused(ApiError error);
 
     /** The upstream broke. */
     void broken(Break how);
@@ -206,6 +210,11 @@ public final class EventRelay {
    * would read its end again if another one went on.
    */
   private void complete() {
+    leaveUpstream();
+    listener.ended();
+  }
+
+  private void leaveUpstream() {
     over = true;
     flight.mark(Flight.Mark.UPSTREAM_ENDED);
     HttpClientResponse from = upstream;
@@ -213,7 +222,6 @@ public final class EventRelay {
       // Its connection serves others once it was read to the end.
       from.resume();
     }
-    listener.ended();
   }
 
   private void settle() {
@@ -322,6 +330,11 @@ public final class EventRelay {
       read.tell(flight);
       if (read.errorMessage() != null) {
         upstreamError = read.errorMessage();
+        ApiError refusal = read.refusal();
+        if (refusal != null) {
+          refused(refusal, read, bytes, from, to);
+          return;
+        }
         if (!committed && (holding || !commit)) {
           broken("the replica failed: " + upstreamError);
           return;
@@ -342,6 +355,23 @@ public final class EventRelay {
       }
     } catch (IOException e) {
       forward(bytes, from, to);
+    }
+  }
+
+  private void refused(ApiError refusal, AnswerReader.Answer read, byte[] bytes, int from, int to) {
+    speak();
+    appendError(read, bytes, from, to);
+    settleAll();
+    flush();
+    leaveUpstream();
+    listener.refused(refusal);
+  }
+
+  private void appendError(AnswerReader.Answer read, byte[] bytes, int from, int to) {
+    if (times != null || read.switchboard() == null) {
+      out.appendBytes(bytes, from, to - from);
+    } else {
+      out.appendBuffer(read.without(bytes, from, to));
     }
   }
 
@@ -366,11 +396,7 @@ public final class EventRelay {
 
   /** A worker's own error: it goes to the client only if nobody can go on. */
   private void failed(AnswerReader.Answer read, byte[] bytes, int from, int to) {
-    if (times != null || read.switchboard() == null) {
-      out.appendBytes(bytes, from, to - from);
-    } else {
-      out.appendBuffer(read.without(bytes, from, to));
-    }
+    appendError(read, bytes, from, to);
     boolean passing = PASSING.contains(String.valueOf(read.errorCode()));
     over = true;
     Buffer rest = out.getBuffer(0, out.length());

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.buffer.Buffer;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
 class EventRelayTest {
   private final StringBuilder written = new StringBuilder();
   private final List<EventRelay.Break> breaks = new ArrayList<>();
+  private final List<ApiError> refusals = new ArrayList<>();
   private final Replay replay = new Replay(1000);
   private @Nullable Handler<Buffer> upstream;
   private @Nullable Handler<Throwable> breaking;
@@ -126,6 +128,19 @@ class EventRelayTest {
   }
 
   @Test
+  void anErrorThatTheRequestBroughtAboutIsNoBreak() {
+    ApiError error = ApiError.cutByStop("m");
+    start();
+
+    send(":answer a 1 2 3\n\n" + token(0) + "data: " + error.toJson() + "\n\n");
+
+    assertTrue(written.toString().endsWith("data: " + error.toJson() + "\n\n"));
+    assertEquals(List.of("cut_by_stop"), refusals.stream().map(ApiError::code).toList());
+    assertEquals(List.of(), breaks);
+    assertEquals(0, ends);
+  }
+
+  @Test
   void aWriteThatFailsOnAConnectionThatStaysClosesIt() {
     start();
     send(":answer a 1 2 3\n\n" + token(0));
@@ -182,6 +197,11 @@ class EventRelayTest {
     @Override
     public void ended() {
       ends++;
+    }
+
+    @Override
+    public void refused(ApiError error) {
+      refusals.add(error);
     }
 
     @Override
