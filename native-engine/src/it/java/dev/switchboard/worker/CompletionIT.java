@@ -345,6 +345,7 @@ class CompletionIT {
       JsonNode answer = json(worker.post(CHAT, chat(""), "X-Switchboard-Timeline", "full").body());
 
       assertEquals(1, answer.at("/switchboard/timelines/0/steps").size());
+      assertTrue(answer.at("/switchboard/timelines/0/steps/0/members").isMissingNode());
     }
   }
 

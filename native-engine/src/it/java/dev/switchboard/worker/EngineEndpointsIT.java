@@ -253,6 +253,7 @@ class EngineEndpointsIT {
       assertEquals(2, summary.path("timelines").size());
       assertEquals(0, summary.at("/timelines/0/steps").size());
       assertEquals(1, detail.at("/timelines/0/steps").size());
+      assertEquals("[7]", detail.at("/timelines/0/steps/0/members").toString());
       assertEquals(404, worker.get("/engine/v1/requests/r-6/timeline").statusCode());
     }
   }

@@ -134,7 +134,8 @@ final class ScriptedEngine implements Engine {
     private RequestTimeline timeline() {
       long received = request.receivedNanos();
       RequestTimeline.Step only =
-          new RequestTimeline.Step(1, received, received, received, 1, 1, 1, List.of());
+          new RequestTimeline.Step(
+              1, received, received, received, 1, 1, 1, List.of(7L), List.of());
       return new RequestTimeline(
           request.requestId(),
           request.choice(),

@@ -10,6 +10,7 @@ import dev.switchboard.kv.PrefixKey;
 import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.RejectedGenerationException.Reason;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
@@ -302,6 +303,11 @@ public final class EngineLoop implements Engine {
         long order) {
       this.listener = listener;
       sequence = new Sequence(request, matcher, this, order, clock, clock.nanos());
+    }
+
+    @Override
+    public @Nullable AttemptId attempt() {
+      return listener.attempt();
     }
 
     @Override

@@ -1,12 +1,19 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Called on the engine thread, in order: prompt logprobs (when asked for), tokens or an encoder's
  * vector, then exactly one end.
  */
 public interface GenerationListener {
+
+  /** What a gateway calls the request, by which it knows who shared a step; null of none. */
+  default @Nullable AttemptId attempt() {
+    return null;
+  }
 
   /** One entry per prompt token from the second on; the first has none. */
   void promptLogprobs(TokenLogprobs[] logprobs);

@@ -1,6 +1,7 @@
 package dev.switchboard.scheduler;
 
 import dev.switchboard.executor.Executor;
+import dev.switchboard.timeline.AttemptId;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -74,6 +75,16 @@ final class PlannedStep {
       throw new IllegalStateException("step " + step + " has no entry " + entry);
     }
     return sequence;
+  }
+
+  /** Says whose sequences it computes. */
+  void tellMembers(StepTrace trace) {
+    for (int entry = 0; entry < size; entry++) {
+      AttemptId attempt = sequence(entry).listener.attempt();
+      if (attempt != null) {
+        trace.member(attempt);
+      }
+    }
   }
 
   /** The sequence's computed tokens after this step. */

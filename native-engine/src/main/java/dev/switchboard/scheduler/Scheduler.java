@@ -529,6 +529,7 @@ final class Scheduler {
       throw new IllegalStateException("step " + result.step() + " came before " + step.step());
     }
     finishedStep = step.step();
+    step.tellMembers(trace);
     int output = 0;
     for (int entry = 0; entry < step.size(); entry++) {
       Sequence sequence = step.sequence(entry);

@@ -102,7 +102,7 @@ final class Sequence {
     this.matcher = matcher;
     this.listener = listener;
     this.order = order;
-    timeline = new TimelineBuilder(request, clock, nowNanos);
+    timeline = new TimelineBuilder(request, listener.attempt(), clock, nowNanos);
     long deadline = request.deadlineNanos();
     deadlineNanos = deadline == Long.MAX_VALUE ? deadline : deadline - clock.toEpoch(0);
     promptLength = request.prompt().length;

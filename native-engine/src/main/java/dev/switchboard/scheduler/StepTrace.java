@@ -2,10 +2,14 @@ package dev.switchboard.scheduler;
 
 import dev.switchboard.executor.StepResult;
 import dev.switchboard.executor.TimelineSink.Kind;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Step;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What the ranks did in one step: a row of numbers per lane, filled from the timeline ring and
@@ -38,6 +42,7 @@ final class StepTrace {
   private long endNanos;
   private int batchTokens;
   private int batchRequests;
+  private final Map<Long, List<Long>> members = new HashMap<>();
 
   StepTrace(int stages, int ranks) {
     this.stages = stages;
@@ -51,6 +56,7 @@ final class StepTrace {
     step = newStep;
     batchTokens = tokens;
     batchRequests = requests;
+    members.clear();
     Arrays.fill(values, 0);
     Arrays.fill(receiveEnd, 0);
   }
@@ -149,6 +155,20 @@ final class StepTrace {
 
   int batchRequests() {
     return batchRequests;
+  }
+
+  /** An attempt of a gateway was in it; one of several choices comes several times. */
+  void member(AttemptId attempt) {
+    List<Long> numbers = members.computeIfAbsent(attempt.gateway(), gateway -> new ArrayList<>());
+    if (numbers.size() < Step.MOST_MEMBERS && !numbers.contains(attempt.number())) {
+      numbers.add(attempt.number());
+    }
+  }
+
+  /** The numbers of a gateway's attempts in it: one list for all of them. */
+  List<Long> members(long gateway) {
+    return members.compute(
+        gateway, (of, numbers) -> numbers == null ? List.of() : List.copyOf(numbers));
   }
 
   int stages() {

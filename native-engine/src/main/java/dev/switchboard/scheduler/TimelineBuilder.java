@@ -1,5 +1,6 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -18,6 +19,7 @@ final class TimelineBuilder {
   static final int MAX_STEPS = 4096;
 
   private final GenerationRequest request;
+  private final @Nullable AttemptId attempt;
   private final EpochClock clock;
   private final long queuedNanos;
   private final List<Step> steps = new ArrayList<>(0);
@@ -31,8 +33,10 @@ final class TimelineBuilder {
   private boolean hasFirstToken;
   private boolean endsInStep;
 
-  TimelineBuilder(GenerationRequest request, EpochClock clock, long queuedNanos) {
+  TimelineBuilder(
+      GenerationRequest request, @Nullable AttemptId attempt, EpochClock clock, long queuedNanos) {
     this.request = request;
+    this.attempt = attempt;
     this.clock = clock;
     this.queuedNanos = queuedNanos;
   }
@@ -112,6 +116,7 @@ final class TimelineBuilder {
         tokens,
         trace.batchTokens(),
         trace.batchRequests(),
+        attempt == null ? List.of() : trace.members(attempt.gateway()),
         StepTrace.lanes(trace.values(), trace.ranks(), clock.toEpoch(0)));
   }
 
@@ -221,6 +226,7 @@ final class TimelineBuilder {
               slowestTokens,
               slowestBatchTokens,
               slowestBatchRequests,
+              List.of(),
               StepTrace.lanes(slowestLanes, ranks, offset));
       return new Phase(
           startNanos + offset,

@@ -35,6 +35,22 @@ public record RequestTimeline(
     steps = List.copyOf(steps);
   }
 
+  /** The same with other steps told of it. */
+  public RequestTimeline withSteps(List<Step> told) {
+    return new RequestTimeline(
+        requestId,
+        choice,
+        receivedNanos,
+        tokenizedNanos,
+        scheduledNanos,
+        firstTokenNanos,
+        finishedNanos,
+        preemptions,
+        prefill,
+        decode,
+        told);
+  }
+
   /**
    * A run of steps.
    *
@@ -93,6 +109,7 @@ public record RequestTimeline(
    *
    * @param requestTokens this request's tokens in it
    * @param batchTokens and batchRequests: what else ran in it, this request included
+   * @param members numbers of the attempts of the same gateway that ran in it, this one included
    */
   public record Step(
       long step,
@@ -102,9 +119,28 @@ public record RequestTimeline(
       int requestTokens,
       int batchTokens,
       int batchRequests,
+      List<Long> members,
       List<Lane> lanes) {
+    /** No more of them are named. */
+    public static final int MOST_MEMBERS = 64;
+
     public Step {
+      members = List.copyOf(members);
       lanes = List.copyOf(lanes);
+    }
+
+    /** The same, but for who else was in it. */
+    public Step withoutMembers() {
+      return new Step(
+          step,
+          submitNanos,
+          startNanos,
+          endNanos,
+          requestTokens,
+          batchTokens,
+          batchRequests,
+          List.of(),
+          lanes);
     }
   }
 }

@@ -90,6 +90,9 @@ public final class TimelineJson {
     json.put("start_ns", step.startNanos()).put("end_ns", step.endNanos());
     json.put("request_tokens", step.requestTokens());
     json.put("batch_tokens", step.batchTokens()).put("batch_requests", step.batchRequests());
+    if (!step.members().isEmpty()) {
+      step.members().forEach(json.putArray("members")::add);
+    }
     json.set("lanes", writeList(step.lanes(), TimelineJson::writeLane));
     return json;
   }
@@ -103,6 +106,7 @@ public final class TimelineJson {
         fields.integer("request_tokens"),
         fields.integer("batch_tokens"),
         fields.integer("batch_requests"),
+        fields.numbers("members", Step.MOST_MEMBERS),
         fields.list("lanes", MOST_LANES, TimelineJson::readLane));
   }
 
@@ -170,6 +174,21 @@ public final class TimelineJson {
       JsonNode value = json.path(name);
       require(value.isIntegralNumber() && value.canConvertToLong(), name, "a long");
       return value.longValue();
+    }
+
+    /** None where the name is missing. */
+    List<Long> numbers(String name, int most) {
+      JsonNode array = json.path(name);
+      if (array.isMissingNode()) {
+        return List.of();
+      }
+      require(array.isArray() && array.size() <= most, name, "an array of at most " + most);
+      List<Long> list = new ArrayList<>(array.size());
+      for (JsonNode element : array) {
+        require(element.isIntegralNumber() && element.canConvertToLong(), name, "of longs");
+        list.add(element.longValue());
+      }
+      return list;
     }
 
     <T> @Nullable T nullable(String name, Function<Fields, T> reader) {

@@ -6,6 +6,7 @@ import dev.switchboard.scheduler.Engine.Generation;
 import dev.switchboard.scheduler.GenerationListener;
 import dev.switchboard.scheduler.GenerationListener.TokenEvent;
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.tokenizer.Tokenizer;
 import java.util.ArrayList;
@@ -39,7 +40,7 @@ final class Choice implements Handover.Source {
   private final int index;
   private final PreparedRequest.Prompt prompt;
   private final TextAssembly assembly;
-  private final GenerationListener listener = new EngineSide();
+  private final GenerationListener listener;
   private final Handover.Signal signal;
   private final TokenQueue<TokenEvent> tokens = new TokenQueue<>(QUEUE_TOKENS);
 
@@ -70,6 +71,7 @@ final class Choice implements Handover.Source {
       TextAssembly assembly,
       Handover handover) {
     this.completion = completion;
+    this.listener = new EngineSide(completion.attempt());
     this.index = index;
     this.prompt = prompt;
     this.assembly = assembly;
@@ -78,6 +80,16 @@ final class Choice implements Handover.Source {
 
   /** What the engine thread touches: it hands over and does nothing else. */
   private final class EngineSide implements GenerationListener {
+    private final @Nullable AttemptId attempt;
+
+    EngineSide(@Nullable AttemptId attempt) {
+      this.attempt = attempt;
+    }
+
+    @Override
+    public @Nullable AttemptId attempt() {
+      return attempt;
+    }
 
     @Override
     public void promptLogprobs(TokenLogprobs[] logprobs) {

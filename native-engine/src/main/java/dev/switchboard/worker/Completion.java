@@ -491,7 +491,6 @@ final class Completion implements ActiveRequest, Handover.Sink {
   private @Nullable String switchboard() {
     return detail == TimelineDetail.NONE
         ? null
-        : completions.document(
-            exchange.receivedNanos(), timelines(), detail == TimelineDetail.FULL);
+        : completions.document(exchange.receivedNanos(), timelines(), detail.steps());
   }
 }

@@ -154,7 +154,7 @@ final class Completions {
   }
 
   /** The timelines of a request that runs or ran lately, as JSON; null when unknown. */
-  @Nullable String timelines(String requestId, boolean steps) {
+  @Nullable String timelines(String requestId, TimelineDocument.Steps steps) {
     for (ActiveRequest request : active) {
       if (request.requestId().equals(requestId)) {
         return document(request.receivedNanos(), request.timelines(), steps);
@@ -164,7 +164,8 @@ final class Completions {
     return found == null ? null : document(found.receivedNanos(), found.timelines(), steps);
   }
 
-  String document(long receivedNanos, List<RequestTimeline> timelines, boolean steps) {
+  String document(
+      long receivedNanos, List<RequestTimeline> timelines, TimelineDocument.Steps steps) {
     return TimelineDocument.write(
         settings.id(), receivedNanos, clock.epochNanos(), timelines, steps);
   }

@@ -150,7 +150,10 @@ final class EngineEndpoints {
   private void timeline(Exchange exchange) {
     String path = exchange.path();
     String id = path.substring(REQUESTS.length(), path.length() - TIMELINE.length());
-    boolean steps = "steps".equals(exchange.request().getParam("detail"));
+    TimelineDocument.Steps steps =
+        "steps".equals(exchange.request().getParam("detail"))
+            ? TimelineDocument.Steps.ALL
+            : TimelineDocument.Steps.NONE;
     withModel(
         exchange,
         serving -> {

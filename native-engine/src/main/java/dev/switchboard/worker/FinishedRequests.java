@@ -17,6 +17,7 @@ final class FinishedRequests {
   private static final long REQUEST_BYTES = 256;
   private static final long STEP_BYTES = 96;
   private static final long LANE_BYTES = 128;
+  private static final long MEMBER_BYTES = 8;
 
   /** One request; of two with the same id the later one is found. */
   record Finished(
@@ -67,6 +68,6 @@ final class FinishedRequests {
   }
 
   private static long bytes(Step step) {
-    return STEP_BYTES + LANE_BYTES * step.lanes().size();
+    return STEP_BYTES + MEMBER_BYTES * step.members().size() + LANE_BYTES * step.lanes().size();
   }
 }

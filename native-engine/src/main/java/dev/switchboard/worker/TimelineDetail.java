@@ -11,6 +11,11 @@ enum TimelineDetail {
   /** Every step too. */
   FULL;
 
+  /** What an answer with it says of each step. */
+  TimelineDocument.Steps steps() {
+    return this == FULL ? TimelineDocument.Steps.COST : TimelineDocument.Steps.NONE;
+  }
+
   /**
    * @throws ApiException when it is another word
    */

@@ -4,11 +4,28 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Step;
 import dev.switchboard.timeline.TimelineJson;
 import java.util.List;
 
 /** The {@code switchboard} object: which replica answered, when, and what it spent the time on. */
 final class TimelineDocument {
+  /** What is told of each step. */
+  enum Steps {
+    NONE,
+    /** What it cost, in an answer: who shared a step is not for clients to know. */
+    COST,
+    ALL;
+
+    private List<Step> of(RequestTimeline timeline) {
+      return switch (this) {
+        case NONE -> List.of();
+        case COST -> timeline.steps().stream().map(Step::withoutMembers).toList();
+        case ALL -> timeline.steps();
+      };
+    }
+  }
+
   private TimelineDocument() {}
 
   /**
@@ -20,28 +37,13 @@ final class TimelineDocument {
       long receivedNanos,
       long sentNanos,
       List<RequestTimeline> timelines,
-      boolean steps) {
+      Steps steps) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("replica", replica).put("received_ns", receivedNanos).put("sent_ns", sentNanos);
     ArrayNode array = json.putArray("timelines");
     for (RequestTimeline timeline : timelines) {
-      array.add(TimelineJson.write(steps ? timeline : withoutSteps(timeline)));
+      array.add(TimelineJson.write(timeline.withSteps(steps.of(timeline))));
     }
     return json.toString();
-  }
-
-  private static RequestTimeline withoutSteps(RequestTimeline timeline) {
-    return new RequestTimeline(
-        timeline.requestId(),
-        timeline.choice(),
-        timeline.receivedNanos(),
-        timeline.tokenizedNanos(),
-        timeline.scheduledNanos(),
-        timeline.firstTokenNanos(),
-        timeline.finishedNanos(),
-        timeline.preemptions(),
-        timeline.prefill(),
-        timeline.decode(),
-        List.of());
   }
 }

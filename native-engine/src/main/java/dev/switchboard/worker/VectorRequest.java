@@ -135,10 +135,16 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   /** What the engine thread touches. */
   private final class EngineSide implements GenerationListener {
     private final int index;
+    private final @Nullable AttemptId attempt = VectorRequest.this.attempt();
     private float @Nullable [] vector;
 
     EngineSide(int index) {
       this.index = index;
+    }
+
+    @Override
+    public @Nullable AttemptId attempt() {
+      return attempt;
     }
 
     @Override
@@ -247,7 +253,6 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   private @Nullable String switchboard() {
     return detail == TimelineDetail.NONE
         ? null
-        : completions.document(
-            exchange.receivedNanos(), timelines(), detail == TimelineDetail.FULL);
+        : completions.document(exchange.receivedNanos(), timelines(), detail.steps());
   }
 }

@@ -14,6 +14,7 @@ import dev.switchboard.executor.SimulatedExecutor;
 import dev.switchboard.executor.SimulatedTime;
 import dev.switchboard.kv.BlockPool;
 import dev.switchboard.kv.PrefixKey;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
@@ -356,10 +357,16 @@ final class Simulation {
     @Nullable FinishReason reason;
     @Nullable EngineFailure failure;
     @Nullable RequestTimeline timeline;
+    @Nullable AttemptId attempt;
     int ends;
 
     Recorder(SimulatedTime time) {
       this.time = time;
+    }
+
+    @Override
+    public @Nullable AttemptId attempt() {
+      return attempt;
     }
 
     @Override

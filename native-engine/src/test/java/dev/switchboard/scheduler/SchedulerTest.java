@@ -15,6 +15,7 @@ import dev.switchboard.kv.PrefixKey;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.GenerationListener.FinishReason;
 import dev.switchboard.scheduler.Simulation.Recorder;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.List;
@@ -405,6 +406,23 @@ class SchedulerTest {
     assertFalse(timeline(recorder).steps().getFirst().lanes().isEmpty());
   }
 
+  @Test
+  void aStepNamesTheAttemptsOfTheSameGatewayThatWereInIt() {
+    Bench bench = bench(layout(8, 64), 64);
+    Recorder early = bench.add(new AttemptId(1, 11), 4);
+    Recorder late = bench.add(new AttemptId(1, 12), 8);
+    Recorder choice = bench.add(new AttemptId(1, 12), 8);
+    Recorder foreign = bench.add(new AttemptId(2, 11), 8);
+
+    bench.finish();
+
+    assertEquals(List.of(11L, 12L), timeline(early).steps().getFirst().members());
+    assertEquals(List.of(11L, 12L), timeline(choice).steps().getFirst().members());
+    assertEquals(List.of(12L), timeline(late).steps().getLast().members());
+    assertEquals(List.of(11L), timeline(foreign).steps().getFirst().members());
+    assertEquals(4, timeline(foreign).steps().getFirst().batchRequests());
+  }
+
   // ---- machinery -----------------------------------------------------------------------------
 
   private static ExecutorConfig layout(int rows, int stepTokens) {
@@ -465,6 +483,16 @@ class SchedulerTest {
     Recorder add(int[] prompt, int maxTokens) {
       Recorder recorder = new Recorder(time);
       add(request(prompt, maxTokens, Set.of(), 0), recorder);
+      return recorder;
+    }
+
+    Recorder add(AttemptId attempt, int maxTokens) {
+      Recorder recorder = new Recorder(time);
+      recorder.attempt = attempt;
+      add(
+          new GenerationRequest(
+              "r", 0, prompt(4), maxTokens, Sampling.GREEDY, Set.of(), -1, false, 0, "", 0, true),
+          recorder);
       return recorder;
     }
 

@@ -14,7 +14,8 @@ import org.junit.jupiter.api.Test;
 class TimelineJsonTest {
   private static final JsonMapper JSON = new JsonMapper();
   private static final Lane LANE = new Lane(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13);
-  private static final Step STEP = new Step(21, 22, 23, 24, 25, 26, 27, List.of(LANE));
+  private static final Step STEP =
+      new Step(21, 22, 23, 24, 25, 26, 27, List.of(28L, 29L), List.of(LANE));
   private static final RequestTimeline FULL =
       new RequestTimeline(
           "r",

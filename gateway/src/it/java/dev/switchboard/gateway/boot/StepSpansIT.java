@@ -7,6 +7,7 @@ import io.opentelemetry.proto.trace.v1.Span;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -18,11 +19,12 @@ import org.junit.jupiter.api.io.TempDir;
 class StepSpansIT {
   private static final String ONE = "acf92f3577b34da6a3ce929d0e0e4731";
   private static final String OTHER = "acf92f3577b34da6a3ce929d0e0e4732";
+  private static final String SILENT = "acf92f3577b34da6a3ce929d0e0e4733";
 
   @TempDir private static @Nullable Path folder;
 
   @Test
-  void aBatchedStepIsOneSpanThatIsLinkedToItsRequests() throws Exception {
+  void aBatchedStepIsOneSpanThatIsLinkedToEveryRequestThatIsExported() throws Exception {
     Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
     Files.writeString(
         config,
@@ -35,40 +37,42 @@ class StepSpansIT {
                     GatewayProcess.underAgent(collector), "--config", config.toString())
                 .awaitReady()) {
       gateway.slow("w0", 5);
-      StreamClient one = open(gateway, ONE, 60);
-      StreamClient other = open(gateway, OTHER, 60);
+      StreamClient silent = open(gateway, SILENT, 80, "0");
+      StreamClient one = open(gateway, ONE, 60, "3");
+      // Tells no steps itself, and still runs when the other one brings them.
+      StreamClient other = open(gateway, OTHER, 80, "1");
       one.rest();
       other.rest();
+      silent.rest();
       InProcessGateway.await(() -> steps(collector).size() >= 60);
 
-      Span both =
+      Span shared =
           steps(collector).stream()
               .filter(step -> step.getLinksCount() == 2)
               .findFirst()
               .orElseThrow();
-      assertEquals(Set.of(OtlpReceiver.bytes(ONE), OtlpReceiver.bytes(OTHER)), linked(both));
-      assertEquals("2", OtlpReceiver.attribute(both, "switchboard.batch_requests"));
-      assertEquals("2", OtlpReceiver.attribute(both, "switchboard.members_known"));
+      assertEquals(Set.of(OtlpReceiver.bytes(ONE), OtlpReceiver.bytes(OTHER)), linked(shared));
+      assertEquals("3", OtlpReceiver.attribute(shared, "switchboard.batch_requests"));
+      assertEquals("2", OtlpReceiver.attribute(shared, "switchboard.members_known"));
+      assertEquals("0", OtlpReceiver.attribute(shared, "switchboard.members_left_out"));
       Set<String> seen = new HashSet<>();
       for (Span step : steps(collector)) {
         assertTrue(seen.add(OtlpReceiver.attribute(step, "switchboard.step")), step::toString);
       }
-      theRequestsNameTheTraceOfTheirSteps(collector, both);
+      theRequestNamesTheTraceOfItsSteps(collector, shared);
     }
   }
 
-  private static void theRequestsNameTheTraceOfTheirSteps(OtlpReceiver collector, Span step) {
-    String trace = java.util.HexFormat.of().formatHex(step.getTraceId().toByteArray());
-    for (String request : List.of(ONE, OTHER)) {
-      assertTrue(
-          collector.trace(request).stream()
-              .anyMatch(
-                  span -> OtlpReceiver.attribute(span, "switchboard.step_traces").contains(trace)),
-          trace);
-    }
+  private static void theRequestNamesTheTraceOfItsSteps(OtlpReceiver collector, Span step) {
+    String trace = HexFormat.of().formatHex(step.getTraceId().toByteArray());
+    assertTrue(
+        collector.trace(ONE).stream()
+            .anyMatch(
+                span -> OtlpReceiver.attribute(span, "switchboard.step_traces").contains(trace)),
+        trace);
   }
 
-  private static StreamClient open(GatewayProcess gateway, String trace, int tokens)
+  private static StreamClient open(GatewayProcess gateway, String trace, int tokens, String level)
       throws Exception {
     return StreamClient.open(
         gateway,
@@ -77,7 +81,7 @@ class StepSpansIT {
             + tokens
             + ",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}",
         "X-Switchboard-Trace",
-        "3",
+        level,
         "traceparent",
         "00-" + trace + "-00f067aa0ba902b7-01");
   }

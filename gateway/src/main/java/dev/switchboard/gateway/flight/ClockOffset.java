@@ -87,6 +87,7 @@ final class ClockOffset {
         s.requestTokens(),
         s.batchTokens(),
         s.batchRequests(),
+        s.members(),
         s.lanes().stream().map(this::lane).toList());
   }
 

@@ -99,7 +99,7 @@ public final class EngineDetail {
     for (FlightRecord.Attempt attempt : record.attempts()) {
       byReplica.put(attempt.replica(), attempt);
     }
-    if (!record.timelines().isEmpty() && !(steps && lacksSteps(record))) {
+    if (!record.timelines().isEmpty() && !steps) {
       byReplica.remove(String.valueOf(record.replica()));
     }
     return byReplica.values();

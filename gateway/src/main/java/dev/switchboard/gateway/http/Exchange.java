@@ -44,6 +44,7 @@ import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.RequestParser;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
 import io.opentelemetry.context.Scope;
 import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
@@ -639,14 +640,15 @@ final class Exchange {
     boolean worker = current.replica().worker();
     Buffer answered = committed ? replay.toBuffer() : Buffer.buffer();
     int answeredBytes = answered.length();
+    AttemptId name = current.sent(house.fleet());
     UpstreamHead.write(
         opened,
         flight,
         current.replica(),
         salt,
-        stepsAsked || trace.tellsSteps(),
+        stepsAsked,
         worker && replays(),
-        current.sent(house.fleet()),
+        name,
         answeredBytes);
     if (worker) {
       UpstreamHead.urgency(opened, flight, slo);
@@ -660,7 +662,8 @@ final class Exchange {
           .onFailure(cause -> attemptBroke(current, "no answer: " + cause.getMessage()));
     }
     // The agent puts its own span there.
-    trace.sent(traced, opened.headers().get("traceparent"));
+    trace.sent(
+        traced, name.number(), flight.id(), house.steps(), opened.headers().get("traceparent"));
   }
 
   /** The body as it came, but for the model's name where the replica knows it by another one. */
@@ -1512,7 +1515,7 @@ final class Exchange {
       return;
     }
     Future<Map<Integer, Story.Engine>> engines =
-        telling.full() && telling.ranks()
+        telling.steps() || (telling.full() && telling.ranks())
             ? new EngineDetail(vertx, client, house.fleet()).of(record, telling.steps())
             : Future.succeededFuture(Map.of());
     content()

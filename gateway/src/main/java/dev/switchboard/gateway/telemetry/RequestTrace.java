@@ -79,6 +79,7 @@ public final class RequestTrace {
     long endNanos;
     @Nullable String failure;
     boolean outrun;
+    StepMembers.@Nullable Member member;
 
     Tried(Context traced, String replica, int number, boolean hedge, long startNanos) {
       this.traced = traced;
@@ -204,9 +205,19 @@ public final class RequestTrace {
     }
   }
 
-  /** Notes under which id an attempt went to its replica, where its span will have another one. */
-  public void sent(Context traced, @Nullable String traceparent) {
+  /**
+   * Notes that an attempt went to its replica.
+   *
+   * @param number what the replica calls it among this gateway's
+   * @param traceparent under which it went, where its span will have another id
+   */
+  public void sent(
+      Context traced, long number, String requestId, StepSpans to, @Nullable String traceparent) {
     Tried tried = find(traced);
+    if (tried != null) {
+      SpanContext its = Span.fromContext(traced).getSpanContext();
+      tried.member = to.sent(number, requestId, live ? its : SpanContext.getInvalid());
+    }
     if (!sampled && tried != null && traceparent != null && traceparent.length() == LENGTH) {
       tried.sent =
           SpanContext.create(
@@ -311,11 +322,6 @@ public final class RequestTrace {
 
   // ------------------------------------------------------------------ when it is over
 
-  /** Whether each step of the engine is told of a request, of interest or not. */
-  public boolean tellsSteps() {
-    return live && TraceDetail.STEPS.toldAt(detail);
-  }
-
   /**
    * Decides what is told of a request that is over.
    *
@@ -341,7 +347,15 @@ public final class RequestTrace {
       return new Telling(
           levels.full(detail, reasons.stream().anyMatch(KeptFor::breach), nowNanos), true);
     }
-    return live ? new Telling(detail, false) : Telling.NOTHING;
+    if (live) {
+      return new Telling(detail, false);
+    }
+    for (Tried tried : tries) {
+      if (tried.member != null) {
+        tried.member.over();
+      }
+    }
+    return Telling.NOTHING;
   }
 
   /**
@@ -425,6 +439,9 @@ public final class RequestTrace {
       Afterwards known) {
     Context attempt = live ? tried.traced : remade(tried, record, above);
     Span span = Span.fromContext(attempt);
+    if (tried.member != null) {
+      tried.member.told(span.getSpanContext());
+    }
     boolean served = tried.equals(serving);
     // What a replica was asked for afterwards has each step.
     Story.Engine asked = known.engines().get(tried.number);

@@ -13,7 +13,6 @@ import io.opentelemetry.api.trace.TraceState;
 import io.opentelemetry.api.trace.Tracer;
 import io.opentelemetry.context.Context;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,9 +27,11 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>A step belongs to every request of its batch, so it is in none of their traces but in one of
  * its replica, of ten seconds, whose id follows from both: a request can name it before it exists.
- * A worker says of a step only how many requests were in it; which ones is known of those that are
- * told in every step too. Since these end at different moments, a step waits a little for others
- * before it is exported, once. Whoever comes later is not linked. Safe on any thread.
+ * Requests that are told in every step bring it; which others were in it, their worker says by the
+ * numbers of this gateway's attempts, and linked are all whose traces are exported, however much
+ * those tell. What is exported of a request may be known when it ends only, so a step waits until
+ * those that were in it are over, though not for ever, and is exported once. Whoever brings it
+ * later is told in a span of its own. Safe on any thread.
  */
 public final class StepSpans {
   /** Of one request; a longer one is told in its first steps. */
@@ -38,34 +39,58 @@ public final class StepSpans {
 
   private static final int MOST_LINKS = 32;
   private static final int MOST_WAITING = 8192;
-  private static final long WAIT_NANOS = 2_000_000_000;
+
+  /** Who ended together is told one after the other. */
+  private static final long LEAST_WAIT_NANOS = 2_000_000_000;
+
+  private static final long MOST_WAIT_NANOS = 30_000_000_000L;
   private static final long WINDOW_NANOS = 10_000_000_000L;
   private static final AttributeKey<String> REQUEST =
       AttributeKey.stringKey("switchboard.request.id");
   private static final AttributeKey<Long> TOKENS = AttributeKey.longKey("switchboard.tokens");
 
   private final Tracer tracer;
-  private final Map<Key, Waiting> waiting = new LinkedHashMap<>();
+  private final StepMembers members = new StepMembers();
+  private final LinkedHashMap<Key, Waiting> waiting = new LinkedHashMap<>();
 
   /** The worker's own time tells steps of two of its processes apart. */
   private record Key(String replica, long step, long startNanos) {}
 
-  private record Member(SpanContext span, Attributes attributes) {}
+  private record Link(SpanContext span, Attributes attributes) {}
 
-  /** A step, and who is known to have been in it. */
+  /** A step, who brought it, and who else of this gateway is known to have been in it. */
   private static final class Waiting {
     final Step step;
+    final List<StepMembers.Member> members;
     final long sinceNanos;
-    final List<Member> members = new ArrayList<>(1);
 
-    Waiting(Step step, long sinceNanos) {
+    /** By their spans' ids. */
+    final Map<String, Link> links = new LinkedHashMap<>();
+
+    Waiting(Step step, List<StepMembers.Member> members, long sinceNanos) {
       this.step = step;
+      this.members = members;
       this.sinceNanos = sinceNanos;
+    }
+
+    void link(SpanContext span, Attributes attributes) {
+      links.putIfAbsent(span.getSpanId(), new Link(span, attributes));
+    }
+
+    boolean ripe(long nowNanos) {
+      long age = nowNanos - sinceNanos;
+      return age >= MOST_WAIT_NANOS
+          || (age >= LEAST_WAIT_NANOS && members.stream().allMatch(StepMembers.Member::isOver));
     }
   }
 
   public StepSpans(Tracer tracer) {
     this.tracer = tracer;
+  }
+
+  /** An attempt goes to its replica, whose steps may name it; see {@link StepMembers#sent}. */
+  StepMembers.Member sent(long number, String requestId, SpanContext span) {
+    return members.sent(number, requestId, span);
   }
 
   /**
@@ -83,25 +108,27 @@ public final class StepSpans {
     int steps = Math.min(MOST_STEPS, timeline.steps().size());
     for (Step step : timeline.steps().subList(0, steps)) {
       Key key = new Key(replica, step.step(), step.startNanos() - offsetNanos);
-      Waiting found = waiting.computeIfAbsent(key, first -> new Waiting(step, nowNanos));
-      found.members.add(
-          new Member(
+      waiting
+          .computeIfAbsent(key, first -> new Waiting(step, members.find(step.members()), nowNanos))
+          .link(
               member,
-              Attributes.of(REQUEST, timeline.requestId(), TOKENS, (long) step.requestTokens())));
+              Attributes.of(REQUEST, timeline.requestId(), TOKENS, (long) step.requestTokens()));
     }
-    flush(nowNanos);
+    while (waiting.size() > MOST_WAITING) {
+      Map.Entry<Key, Waiting> oldest = waiting.pollFirstEntry();
+      export(oldest.getKey().replica, oldest.getValue());
+    }
   }
 
-  /** Exports the steps that waited long enough, or that are too many. */
+  /** Exports the steps that waited long enough. */
   public synchronized void flush(long nowNanos) {
-    Iterator<Map.Entry<Key, Waiting>> oldest = waiting.entrySet().iterator();
-    while (oldest.hasNext()) {
-      Map.Entry<Key, Waiting> next = oldest.next();
-      if (waiting.size() <= MOST_WAITING && nowNanos - next.getValue().sinceNanos < WAIT_NANOS) {
-        return;
+    Iterator<Map.Entry<Key, Waiting>> each = waiting.entrySet().iterator();
+    while (each.hasNext()) {
+      Map.Entry<Key, Waiting> next = each.next();
+      if (next.getValue().ripe(nowNanos)) {
+        each.remove();
+        export(next.getKey().replica, next.getValue());
       }
-      oldest.remove();
-      export(next.getKey().replica, next.getValue());
     }
   }
 
@@ -112,15 +139,21 @@ public final class StepSpans {
             .spanBuilder("engine.step")
             .setParent(Context.root().with(Span.wrap(above(replica, step.startNanos()))))
             .setStartTimestamp(step.startNanos(), TimeUnit.NANOSECONDS);
-    told.members.stream()
+    for (StepMembers.Member member : told.members) {
+      if (member.span().isValid()) {
+        told.link(member.span(), Attributes.of(REQUEST, member.requestId()));
+      }
+    }
+    told.links.values().stream()
         .limit(MOST_LINKS)
-        .forEach(member -> builder.addLink(member.span, member.attributes));
+        .forEach(link -> builder.addLink(link.span, link.attributes));
     Span span = builder.startSpan();
     span.setAttribute("switchboard.replica", replica);
     span.setAttribute("switchboard.step", step.step());
     span.setAttribute("switchboard.batch_tokens", step.batchTokens());
     span.setAttribute("switchboard.batch_requests", step.batchRequests());
-    span.setAttribute("switchboard.members_known", told.members.size());
+    span.setAttribute("switchboard.members_known", told.links.size());
+    span.setAttribute("switchboard.members_left_out", Math.max(0, told.links.size() - MOST_LINKS));
     span.setAttribute("switchboard.wait_ms", (step.startNanos() - step.submitNanos()) / 1e6);
     slowest(span, step.lanes());
     span.end(Math.max(step.startNanos(), step.endNanos()), TimeUnit.NANOSECONDS);

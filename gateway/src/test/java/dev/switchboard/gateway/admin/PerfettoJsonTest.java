@@ -133,6 +133,6 @@ class PerfettoJsonTest {
         lanes.add(new Lane(stage, rank, start, start + 100_000, 80_000, 5, 5, 5, 5, 0, 1, 0, 7));
       }
     }
-    return new Step(number, from - 1000, from, from + 200_000, 1, 1, 1, lanes);
+    return new Step(number, from - 1000, from, from + 200_000, 1, 1, 1, List.of(), lanes);
   }
 }

@@ -1,0 +1,167 @@
+package dev.switchboard.gateway.telemetry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Step;
+import io.opentelemetry.api.common.AttributeKey;
+import io.opentelemetry.api.trace.SpanContext;
+import io.opentelemetry.api.trace.TraceFlags;
+import io.opentelemetry.api.trace.TraceState;
+import io.opentelemetry.sdk.common.CompletableResultCode;
+import io.opentelemetry.sdk.trace.SdkTracerProvider;
+import io.opentelemetry.sdk.trace.data.SpanData;
+import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
+import io.opentelemetry.sdk.trace.export.SpanExporter;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import org.junit.jupiter.api.Test;
+
+class StepSpansTest {
+  private static final long SECOND = 1_000_000_000;
+  private static final SpanContext NOT_EXPORTED = SpanContext.getInvalid();
+
+  private final List<SpanData> exported = new ArrayList<>();
+  private final StepSpans steps =
+      new StepSpans(
+          SdkTracerProvider.builder()
+              .addSpanProcessor(SimpleSpanProcessor.create(new Exporter()))
+              .build()
+              .get("test"));
+
+  private final class Exporter implements SpanExporter {
+    @Override
+    public CompletableResultCode export(Collection<SpanData> spans) {
+      exported.addAll(spans);
+      return CompletableResultCode.ofSuccess();
+    }
+
+    @Override
+    public CompletableResultCode flush() {
+      return CompletableResultCode.ofSuccess();
+    }
+
+    @Override
+    public CompletableResultCode shutdown() {
+      return CompletableResultCode.ofSuccess();
+    }
+  }
+
+  @Test
+  void membersThatTellNoStepsAreLinkedToo() {
+    steps.sent(1, "brings it", span(1)).told(span(1));
+    steps.sent(2, "is over", span(2)).told(span(2));
+    steps.sent(3, "was not exported", NOT_EXPORTED).over();
+
+    bring(1, 1, 2, 3);
+    steps.flush(3 * SECOND);
+
+    assertLinked(1, 2);
+    assertEquals(Set.of("brings it", "is over"), requests());
+  }
+
+  @Test
+  void aMemberThatRunsIsWaitedForAndLinkedWhenItTurnsOutToBeOfInterest() {
+    steps.sent(1, "a", span(1)).told(span(1));
+    StepMembers.Member runs = steps.sent(2, "b", NOT_EXPORTED);
+    bring(1, 1, 2);
+    steps.flush(20 * SECOND);
+    List<SpanData> before = List.copyOf(exported);
+
+    runs.told(span(2));
+    bring(2, 1, 2);
+    steps.flush(21 * SECOND);
+
+    assertEquals(List.of(), before);
+    assertLinked(1, 2);
+  }
+
+  @Test
+  void nobodyIsWaitedForForEver() {
+    steps.sent(1, "a", span(1)).told(span(1));
+    steps.sent(2, "sampled", span(2));
+    steps.sent(3, "not sampled", NOT_EXPORTED);
+
+    bring(1, 1, 2, 3);
+    steps.flush(31 * SECOND);
+
+    assertLinked(1, 2);
+  }
+
+  @Test
+  void thoseAboveTheCapAreCounted() {
+    long[] numbers = LongStream.rangeClosed(1, 40).toArray();
+    for (long number : numbers) {
+      steps.sent(number, "r" + number, span(number)).told(span(number));
+    }
+
+    bring(7, numbers);
+    steps.flush(3 * SECOND);
+
+    SpanData step = exported.getFirst();
+    assertEquals(32, step.getLinks().size());
+    assertEquals(span(7), step.getLinks().getFirst().getSpanContext());
+    assertEquals(40, number(step, "switchboard.members_known"));
+    assertEquals(8, number(step, "switchboard.members_left_out"));
+  }
+
+  @Test
+  void aNumberThatAnotherAttemptTookTheSlotOfIsNobodys() {
+    steps.sent(1, "a", span(1)).told(span(1));
+    steps.sent(2, "forgotten", span(2)).told(span(2));
+    steps.sent(2 + StepMembers.REMEMBERED, "later", span(3)).told(span(3));
+
+    bring(1, 1, 2);
+    steps.flush(3 * SECOND);
+
+    assertLinked(1);
+  }
+
+  /** The timeline of a request that was in one step with others. */
+  private void bring(long number, long... members) {
+    Step step =
+        new Step(5, 90, 100, 200, 1, 3, 3, LongStream.of(members).boxed().toList(), List.of());
+    RequestTimeline timeline =
+        new RequestTimeline("brings it", 0, 0, 0, 0, 0, 0, 0, null, null, List.of(step));
+    steps.add("w0", timeline, 0, span(number), 0);
+  }
+
+  private static SpanContext span(long number) {
+    return SpanContext.create(
+        String.format(Locale.ROOT, "%032x", 0xa0000 + number),
+        String.format(Locale.ROOT, "%016x", number),
+        TraceFlags.getSampled(),
+        TraceState.getDefault());
+  }
+
+  private void assertLinked(long... numbers) {
+    assertEquals(1, exported.size());
+    Set<SpanContext> wanted =
+        LongStream.of(numbers).mapToObj(StepSpansTest::span).collect(Collectors.toSet());
+    SpanData step = exported.getFirst();
+    assertEquals(
+        wanted,
+        step.getLinks().stream().map(link -> link.getSpanContext()).collect(Collectors.toSet()));
+    assertEquals(wanted.size(), step.getLinks().size());
+    assertEquals(0, number(step, "switchboard.members_left_out"));
+  }
+
+  private Set<String> requests() {
+    return exported.getFirst().getLinks().stream()
+        .map(
+            link ->
+                String.valueOf(
+                    link.getAttributes().get(AttributeKey.stringKey("switchboard.request.id"))))
+        .collect(Collectors.toSet());
+  }
+
+  private static long number(SpanData span, String name) {
+    Long value = span.getAttributes().get(AttributeKey.longKey(name));
+    return value == null ? -1 : value;
+  }
+}
