@@ -3,6 +3,8 @@ package dev.switchboard.worker;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.chat.ChatTemplate;
+import dev.switchboard.chat.ChatTemplates;
+import dev.switchboard.chat.TemplateLimits;
 import dev.switchboard.constraint.ConstraintCompiler;
 import dev.switchboard.constraint.TokenVocabulary;
 import dev.switchboard.executor.Fault;
@@ -22,6 +24,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -48,7 +51,9 @@ final class WorkerFixture implements AutoCloseable {
   private final int port;
   private final Engine engine;
   private ToolFormat toolFormat = ToolFormat.NONE;
-  private ServedModel.Facts facts = facts(ModelTask.GENERATE, 0);
+  private ByteTokenizer tokenizer = new ByteTokenizer(true);
+  private ModelTask task = ModelTask.GENERATE;
+  private int dimensions;
 
   WorkerFixture(Engine engine) {
     this(engine, UnaryOperator.identity());
@@ -82,6 +87,13 @@ final class WorkerFixture implements AutoCloseable {
     return serve();
   }
 
+  /** Serves a model that writes calls as its template shows, with a vocabulary of its own. */
+  WorkerFixture calling(String template, ByteTokenizer vocabulary) {
+    toolFormat = ToolFormat.of(template);
+    tokenizer = vocabulary;
+    return serve(ChatTemplates.compile(template, TemplateLimits.DEFAULT, Clock.systemUTC()));
+  }
+
   WorkerFixture serve() {
     return serve(conversation());
   }
@@ -96,25 +108,22 @@ final class WorkerFixture implements AutoCloseable {
   }
 
   /** As an encoder: what its engine gives are vectors of this length, or scores. */
-  WorkerFixture serve(ModelTask task, int dimensions) {
-    facts = facts(task, dimensions);
+  WorkerFixture serve(ModelTask servedTask, int vectorDimensions) {
+    task = servedTask;
+    dimensions = vectorDimensions;
     return serve();
-  }
-
-  private static ServedModel.Facts facts(ModelTask task, int dimensions) {
-    return new ServedModel.Facts(
-        "llama", task, dimensions, 1000, "F32", CONTEXT, ByteTokenizer.SIZE, "fp_test");
   }
 
   private ServedModel model(@Nullable ChatTemplate template, @Nullable Consumer<Fault> faults) {
     return new ServedModel(
         "test-model",
         1_700_000_000L,
-        facts,
+        new ServedModel.Facts(
+            "llama", task, dimensions, 1000, "F32", CONTEXT, tokenizer.size(), "fp_test"),
         new ServedModel.Topology(1, 2, 1, "reference"),
         new ServedModel.Memory(1, 2, 3),
-        new ByteTokenizer(true),
-        new ConstraintCompiler(new TokenVocabulary(new ByteTokenizer(true), ByteTokenizer.SIZE)),
+        tokenizer,
+        new ConstraintCompiler(new TokenVocabulary(tokenizer, tokenizer.size())),
         template,
         toolFormat,
         engine,

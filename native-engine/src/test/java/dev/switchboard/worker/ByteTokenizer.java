@@ -2,25 +2,31 @@ package dev.switchboard.worker;
 
 import dev.switchboard.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/** One token per byte, so that every longer character spans tokens; then two control tokens. */
+/** One token per byte, so that every longer character spans tokens; then control tokens. */
 final class ByteTokenizer implements Tokenizer {
   static final int BOS = 256;
   static final int END = 257;
   static final int SIZE = 258;
 
   private final boolean addBos;
+  private final List<String> controls;
 
-  ByteTokenizer(boolean addBos) {
+  /**
+   * @param more control tokens behind the two that there always are
+   */
+  ByteTokenizer(boolean addBos, String... more) {
     this.addBos = addBos;
+    controls = List.of(more);
   }
 
   @Override
   public int size() {
-    return SIZE;
+    return SIZE + controls.size();
   }
 
   @Override
@@ -39,7 +45,7 @@ final class ByteTokenizer implements Tokenizer {
     return switch (token) {
       case "<bos>" -> BOS;
       case "<end>" -> END;
-      default -> -1;
+      default -> controls.contains(token) ? SIZE + controls.indexOf(token) : -1;
     };
   }
 
@@ -53,7 +59,7 @@ final class ByteTokenizer implements Tokenizer {
     return switch (token) {
       case BOS -> "<bos>";
       case END -> "<end>";
-      default -> String.valueOf((char) token);
+      default -> token < SIZE ? String.valueOf((char) token) : controls.get(token - SIZE);
     };
   }
 
