@@ -323,11 +323,13 @@ final class GatewayProcess implements AutoCloseable {
 
   /** Makes every step of a replica's engine take longer. */
   void slow(String replica, long delayMs) throws Exception {
+    fault(replica, "{\"kind\":\"delay\",\"amount\":" + delayMs * 1_000_000 + "}");
+  }
+
+  /** Breaks something in a worker, or mends it with the kind {@code none}. */
+  void fault(String replica, String fault) throws Exception {
     String address = admin("/admin/v1/replicas/" + replica).path("url").asText();
-    HttpResponse<String> answer =
-        post(
-            URI.create(address + "/engine/v1/faults"),
-            "{\"kind\":\"delay\",\"amount\":" + delayMs * 1_000_000 + "}");
+    HttpResponse<String> answer = post(URI.create(address + "/engine/v1/faults"), fault);
     if (answer.statusCode() != 200) {
       throw new AssertionError(answer.body());
     }

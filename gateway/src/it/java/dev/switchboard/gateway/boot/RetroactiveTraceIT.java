@@ -37,6 +37,13 @@ import org.junit.jupiter.api.io.TempDir;
 class RetroactiveTraceIT {
   private static final String CALLER = "00f067aa0ba902b7";
   private static final int STEP_MS = 10;
+  private static final int SLOW_MS = 2500;
+  private static final int HELD_MS = 150;
+
+  /** Before these a replica's requests are not late. */
+  private static final int LESSONS = 40;
+
+  private static final String MEND = "{\"kind\":\"none\"}";
   private static final String ALL = "/admin/v1/trace-levels";
 
   @TempDir private static @Nullable Path folder;
@@ -50,13 +57,13 @@ class RetroactiveTraceIT {
   void start() throws Exception {
     collector = new OtlpReceiver();
     foreign = new FakeUpstream();
-    gateway = start("exemplars-per-second: 0, trace-tenants: [default]");
+    gateway = start("exemplars-per-second: 0, trace-tenants: [default]", "attempts: 1");
     // Ready it is with the first of its replicas.
     gateway.awaitState("w0", "READY");
     gateway.awaitState("w1", "READY");
   }
 
-  private GatewayProcess start(String telemetry) throws Exception {
+  private GatewayProcess start(String telemetry, String retry) throws Exception {
     Path home = GatewayProcess.home();
     Path config = Files.createTempFile(Path.of(String.valueOf(folder)), "switchboard", ".yaml");
     Files.writeString(
@@ -65,12 +72,15 @@ class RetroactiveTraceIT {
         models: [{file: MODEL, workers: 2}]
         workers: {ranks: 2, threads: 1, arguments: [--allow-fault-injection]}
         upstreams: [{url: "URL", models: [foreign]}]
-        retry: {attempts: 1}
+        retry: {RETRY}
+        flight: {slow-ms: SLOW}
         circuit: {failures: 1000}
         telemetry: {TELEMETRY}
         """
             .replace("MODEL", home + "/native-engine/demo-model/switchboard-demo.gguf")
             .replace("URL", foreign.url().toString())
+            .replace("RETRY", retry)
+            .replace("SLOW", Integer.toString(SLOW_MS))
             .replace("TELEMETRY", telemetry));
     List<String> options = new ArrayList<>(GatewayProcess.underAgent(collector));
     options.add("-Dotel.traces.sampler=parentbased_traceidratio");
@@ -91,6 +101,8 @@ class RetroactiveTraceIT {
     gateway.resume("w1");
     gateway.awaitState("w0", "READY");
     gateway.awaitState("w1", "READY");
+    gateway.fault("w0", MEND);
+    gateway.fault("w1", MEND);
   }
 
   // ---- good ones
@@ -181,8 +193,88 @@ class RetroactiveTraceIT {
     assertEquals(200, own(trace, 8, "X-SLO-TTFT-Ms", "1").statusCode());
 
     await(trace);
-    Span decode = collector.named("engine.decode", trace).getFirst();
-    assertEquals(Set.of("stage 0 › rank 0", "stage 0 › rank 1"), children(decode));
+    assertRanks(collector.named("engine.decode", trace).getFirst());
+  }
+
+  /** What its worker does not answer any more is asked for. */
+  @Test
+  void aFailureInAWorkerIsExportedDownToItsRanks() throws Exception {
+    gateway.fault("w0", "{\"kind\":\"fail\",\"steps\":1}");
+    gateway.fault("w1", "{\"kind\":\"fail\",\"steps\":1}");
+    String trace = freshTrace();
+    assertTrue(own(trace, 8).statusCode() >= 500);
+
+    assertKeptFor("failed", await(trace));
+    assertRanks(collector.named("engine.prefill", trace).getFirst());
+  }
+
+  @Test
+  void aSlowRequestIsExportedDownToItsRanks() throws Exception {
+    gateway.slow("w0", 2 * STEP_MS);
+    gateway.slow("w1", 2 * STEP_MS);
+    String trace = freshTrace();
+    assertEquals(200, own(trace, 1 + SLOW_MS / (2 * STEP_MS)).statusCode());
+
+    Span root = await(trace);
+    assertTrue(millis(root) >= SLOW_MS);
+    assertKeptFor("slow", root);
+    assertRanks(collector.named("engine.prefill", trace).getFirst());
+    assertRanks(collector.named("engine.decode", trace).getFirst());
+  }
+
+  @Test
+  void aStreamThatEndsWhereItIsDrainedIsExportedDownToItsRanks() throws Exception {
+    gateway.slow("w0", STEP_MS);
+    gateway.slow("w1", STEP_MS);
+    String trace = freshTrace();
+    StreamClient stream = stream(trace, 60);
+    stream.awaitEvents(10);
+    gateway.adminPost("/admin/v1/replicas/" + stream.replica() + "/drain", "{\"graceMs\":60000}");
+    stream.rest();
+
+    Span root = await(trace);
+    assertKeptFor("drained", root);
+    assertEquals(1, collector.named("chat switchboard-demo", trace).size());
+    assertRanks(collector.named("engine.decode", trace).getFirst());
+  }
+
+  @Test
+  void aHedgedRequestIsExportedWithWhatBothWorkersDid() throws Exception {
+    String hedge =
+        "attempts: 2, ratio: 0, reserve: 1, hedge: {classes: [interactive], after-ms: 20}";
+    try (GatewayProcess other = start("exemplars-per-second: 0", hedge)) {
+      other.awaitState("w0", "READY");
+      other.awaitState("w1", "READY");
+      URI uri = other.api("/v1/chat/completions");
+      for (int i = 0; i < LESSONS; i++) {
+        other.post(uri, chat(GatewayProcess.MODEL, 2), "X-SLO-Class", "batch");
+      }
+      other.slow("w0", HELD_MS);
+      other.slow("w1", HELD_MS);
+      String trace = freshTrace();
+      other.post(
+          uri,
+          chat(GatewayProcess.MODEL, 4),
+          "traceparent",
+          traceparent(trace, "00"),
+          "X-SLO-Class",
+          "interactive");
+
+      assertKeptFor("hedged", await(trace));
+      List<Span> attempts = collector.named("chat switchboard-demo", trace);
+      assertEquals(List.of("", "true"), sorted(attempts, "switchboard.hedge"));
+      assertEquals(List.of("", "true"), sorted(attempts, "switchboard.outrun"));
+      assertEquals(List.of("w0", "w1"), sorted(attempts, "switchboard.replica"));
+      // The one that was outrun was cancelled before its only step of prefill was over.
+      for (Span attempt : attempts) {
+        assertTrue(children(attempt).contains("engine.queue"), attempt::toString);
+      }
+      assertRanks(collector.named("engine.decode", trace).getFirst());
+    }
+  }
+
+  private static List<String> sorted(List<Span> spans, String attribute) {
+    return spans.stream().map(span -> OtlpReceiver.attribute(span, attribute)).sorted().toList();
   }
 
   @Test
@@ -190,13 +282,7 @@ class RetroactiveTraceIT {
     gateway.slow("w0", STEP_MS);
     gateway.slow("w1", STEP_MS);
     String trace = freshTrace();
-    StreamClient stream =
-        StreamClient.open(
-            gateway,
-            "/v1/chat/completions",
-            chat(GatewayProcess.MODEL, 100),
-            "traceparent",
-            traceparent(trace, "00"));
+    StreamClient stream = stream(trace, 100);
     stream.awaitEvents(10);
     gateway.adminPost("/admin/v1/replicas/" + stream.replica() + "/drain", "{\"graceMs\":0}");
     stream.rest();
@@ -209,6 +295,7 @@ class RetroactiveTraceIT {
     for (Span attempt : attempts) {
       assertTrue(children(attempt).contains("engine.decode"), attempt::toString);
     }
+    collector.named("engine.decode", trace).forEach(this::assertRanks);
   }
 
   @Test
@@ -246,7 +333,7 @@ class RetroactiveTraceIT {
 
   @Test
   void everyExemplarsTraceIsKeptThoughNothingIsSampled() throws Exception {
-    try (GatewayProcess other = start("exemplars-per-second: 10")) {
+    try (GatewayProcess other = start("exemplars-per-second: 10", "attempts: 1")) {
       for (int i = 0; i < 30; i++) {
         other.post(
             other.api("/v1/chat/completions"),
@@ -257,6 +344,7 @@ class RetroactiveTraceIT {
       assertFalse(exemplars.isEmpty());
       for (String trace : exemplars) {
         assertKeptFor("exemplar", await(trace));
+        assertRanks(collector.named("engine.decode", trace).getFirst());
       }
       assertTrue(other.metrics().contains("switchboard_traces_kept_total{kind=\"left_out\"} 0.0"));
     }
@@ -320,6 +408,15 @@ class RetroactiveTraceIT {
     return send(chat(GatewayProcess.MODEL, tokens), trace, "00", headers);
   }
 
+  private StreamClient stream(String trace, int tokens) throws Exception {
+    return StreamClient.open(
+        gateway,
+        "/v1/chat/completions",
+        chat(GatewayProcess.MODEL, tokens),
+        "traceparent",
+        traceparent(trace, "00"));
+  }
+
   private HttpResponse<String> send(String body, String trace, String flags, String... headers)
       throws Exception {
     List<String> all = new ArrayList<>(List.of(headers));
@@ -361,6 +458,10 @@ class RetroactiveTraceIT {
         .filter(span -> span.getParentSpanId().equals(parent.getSpanId()))
         .map(Span::getName)
         .collect(Collectors.toSet());
+  }
+
+  private void assertRanks(Span phase) {
+    assertEquals(Set.of("stage 0 › rank 0", "stage 0 › rank 1"), children(phase));
   }
 
   private static long millis(Span span) {
