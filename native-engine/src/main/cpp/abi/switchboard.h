@@ -116,9 +116,7 @@ typedef enum sb_role {
   SB_FFN_DOWN_BIAS = 30,
   SB_LAYER_OUT_NORM = 31,
   SB_LAYER_OUT_NORM_BIAS = 32,
-  SB_ROPE_FACTORS_LONG = 40,  /* as SB_ROPE_FREQS, for contexts above rope_original_context */
-  SB_ROPE_FACTORS_SHORT = 41, /* and for the others */
-  SB_CLS = 42,                /* SB_POOL_RANK: optional dense layer before the classifier */
+  SB_CLS = 42, /* SB_POOL_RANK: optional dense layer before the classifier */
   SB_CLS_BIAS = 43,
   SB_CLS_OUT = 44, /* SB_POOL_RANK: the classifier, one row */
   SB_CLS_OUT_BIAS = 45
@@ -180,7 +178,7 @@ typedef struct sb_model_config {
   float rope_scale;              /* linear position scale: 1 = none (position is divided by it) */
   float rope_magnitude;          /* of the rotation: 1 = none */
   float rope_window_base;        /* of layers with a window, unscaled; 0: as the others */
-  int32_t rope_original_context; /* of SB_ROPE_FACTORS_LONG and of YaRN; 0: none */
+  int32_t rope_original_context; /* of YaRN; 0: none */
   float rope_yarn_fast; /* YaRN: pairs that turn at least so often within the original context keep
                            their frequency; 0: no YaRN */
   float rope_yarn_slow; /* and those that turn at most so often are scaled */

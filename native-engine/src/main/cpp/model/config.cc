@@ -27,8 +27,6 @@ constexpr RoleFacts kRoles[] = {
     {Role::kOutputNorm, "output_norm", false, true},
     {Role::kOutput, "output", false, false},
     {Role::kRopeFreqs, "rope_freqs", false, true},
-    {Role::kRopeFactorsLong, "rope_factors_long", false, true},
-    {Role::kRopeFactorsShort, "rope_factors_short", false, true},
     {Role::kPositionEmbedding, "position_embd", false, false},
     {Role::kTokenTypes, "token_types", false, true},
     {Role::kEmbeddingNorm, "token_embd_norm", false, true},
@@ -97,9 +95,6 @@ Need need_of(Arch arch, Role role) {
       return optional_if(!encoder && arch != Arch::kGemma2);
     case Role::kRopeFreqs:
       return optional_if(!encoder);
-    case Role::kRopeFactorsLong:
-    case Role::kRopeFactorsShort:
-      return optional_if(arch == Arch::kPhi3);
     case Role::kOutputNorm:
     case Role::kAttnNorm:
     case Role::kFfnNorm:
@@ -151,8 +146,6 @@ Shape shape_of(const Config& config, Role role) {
     case Role::kOutput:
       return {config.vocab, dim};
     case Role::kRopeFreqs:
-    case Role::kRopeFactorsLong:
-    case Role::kRopeFactorsShort:
       return {1, config.rope_dim / 2};
     case Role::kPositionEmbedding:
       return {config.context, dim};
@@ -433,11 +426,6 @@ Result<Tensors> Tensors::index(const Config& config, std::span<const Tensor> ten
       if (indexed.find(facts.role, layer) != nullptr) continue;
       return fail(Status::kInvalidArgument, "tensor %s: missing", name_of(facts.role, layer).text);
     }
-  }
-  const bool has_long = indexed.find(Role::kRopeFactorsLong) != nullptr;
-  if (has_long != (indexed.find(Role::kRopeFactorsShort) != nullptr)) {
-    return fail(Status::kInvalidArgument, "tensor %s: missing",
-                name_of(has_long ? Role::kRopeFactorsShort : Role::kRopeFactorsLong, -1).text);
   }
   if (config.pooling == Pooling::kRank && indexed.find(Role::kClsOut) == nullptr) {
     return fail(Status::kInvalidArgument, "tensor %s: missing", name_of(Role::kClsOut, -1).text);

@@ -72,8 +72,6 @@ enum class Role : std::int32_t {
   kFfnDownBias = 30,
   kLayerOutNorm = 31,
   kLayerOutNormBias = 32,
-  kRopeFactorsLong = 40,
-  kRopeFactorsShort = 41,
   kCls = 42,
   kClsBias = 43,
   kClsOut = 44,

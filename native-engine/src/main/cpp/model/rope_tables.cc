@@ -8,15 +8,6 @@
 namespace sb::model {
 namespace {
 
-// Divisors of the frequencies; which of two sets depends on how long sequences may become, so that
-// all tokens of a sequence are rotated alike.
-const Tensor* divisors_of(const Config& config, const Tensors& tensors) {
-  const Tensor* freqs = tensors.find(Role::kRopeFreqs);
-  if (freqs != nullptr) return freqs;
-  const bool is_long = config.context > config.rope_original_context;
-  return tensors.find(is_long ? Role::kRopeFactorsLong : Role::kRopeFactorsShort);
-}
-
 // How much of a pair's own frequency YaRN keeps, from 1 for pairs that turn often within the
 // original context to 0 for those that hardly do; the rest is scaled. The pairs where this begins
 // and ends are rounded outwards, as models have been trained.
@@ -70,7 +61,7 @@ void stretch(const Config& config, std::vector<float>& frequencies) {
 
 RopeTables RopeTables::of(const Config& config, const Tensors& tensors) {
   RopeTables tables;
-  tables.all = frequencies(config, config.rope_base, divisors_of(config, tensors));
+  tables.all = frequencies(config, config.rope_base, tensors.find(Role::kRopeFreqs));
   stretch(config, tables.all);
   if (config.rope_window_base > 0) {
     tables.windows = frequencies(config, config.rope_window_base, nullptr);

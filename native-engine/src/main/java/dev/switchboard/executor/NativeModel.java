@@ -5,6 +5,7 @@ import dev.switchboard.executor.binding.sb_engine_config;
 import dev.switchboard.executor.binding.sb_model_config;
 import dev.switchboard.executor.binding.sb_tensor;
 import dev.switchboard.gguf.ModelDescription;
+import dev.switchboard.gguf.TensorRole;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
@@ -38,9 +39,20 @@ final class NativeModel {
     sb_model_config.logit_softcap(struct, model.logitSoftcap());
     sb_model_config.pooling(struct, model.pooling().id());
     sb_model_config.windows(struct, windows(memory, attention.windows()));
-    sb_model_config.n_tensors(struct, model.weights().size());
-    sb_model_config.tensors(struct, tensors(memory, model.weights()));
+    List<ModelDescription.Weight> weights = weights(model);
+    sb_model_config.n_tensors(struct, weights.size());
+    sb_model_config.tensors(struct, tensors(memory, weights));
     return struct;
+  }
+
+  /**
+   * With one set of rope factors: that for sequences as long as the model serves. What its KV pool
+   * holds must not count, or replicas with more memory would answer otherwise.
+   */
+  private static List<ModelDescription.Weight> weights(ModelDescription model) {
+    boolean isLong = model.context() > model.rope().originalContext();
+    TensorRole unused = isLong ? TensorRole.ROPE_FACTORS_SHORT : TensorRole.ROPE_FACTORS_LONG;
+    return model.weights().stream().filter(weight -> weight.role() != unused).toList();
   }
 
   private static void rope(MemorySegment struct, ModelDescription.Rope rope) {

@@ -1,6 +1,9 @@
 package dev.switchboard.gguf;
 
-/** What a model's tensor is for; names and ids as {@code sb_role}. */
+/**
+ * What a model's tensor is for; names and ids as {@code sb_role}. Of the factors for long and for
+ * short contexts the library sees one set, as the divisors that {@code rope_freqs} are.
+ */
 public enum TensorRole {
   TOKEN_EMBD(1, "token_embd.weight"),
   OUTPUT_NORM(2, "output_norm.weight"),
@@ -33,8 +36,8 @@ public enum TensorRole {
   FFN_DOWN_BIAS(30, "ffn_down.bias"),
   LAYER_OUT_NORM(31, "layer_output_norm.weight"),
   LAYER_OUT_NORM_BIAS(32, "layer_output_norm.bias"),
-  ROPE_FACTORS_LONG(40, "rope_factors_long.weight"),
-  ROPE_FACTORS_SHORT(41, "rope_factors_short.weight"),
+  ROPE_FACTORS_LONG(4, "rope_factors_long.weight"),
+  ROPE_FACTORS_SHORT(4, "rope_factors_short.weight"),
   CLS(42, "cls.weight"),
   CLS_BIAS(43, "cls.bias"),
   CLS_OUT(44, "cls.output.weight"),

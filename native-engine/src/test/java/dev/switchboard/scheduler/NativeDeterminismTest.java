@@ -1,10 +1,14 @@
 package dev.switchboard.scheduler;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.constraint.Constraint;
+import dev.switchboard.constraint.ConstraintCompiler;
+import dev.switchboard.constraint.ConstraintSource;
+import dev.switchboard.constraint.TestTokenizer;
+import dev.switchboard.constraint.TokenVocabulary;
 import dev.switchboard.executor.Executor;
 import dev.switchboard.executor.ExecutorConfig;
 import dev.switchboard.executor.ExecutorConfig.KvType;
@@ -35,8 +39,9 @@ import org.junit.jupiter.api.TestFactory;
 
 /**
  * A request's tokens and the bits of its log-probabilities, on every golden model: alone, beside
- * seven others, in small chunks, after a prefix hit and after a preemption they are the same. Over
- * two stages of two ranks sums are taken in another order, which moves log-probabilities a little
+ * seven others, in small chunks, after a prefix hit, after a preemption, on threads and on stages
+ * they are the same, whatever keys and values are kept as, under a constraint and without. Over two
+ * stages of two ranks sums are taken in another order, which moves log-probabilities a little
  * ({@link #tolerance}); there tokens are the same wherever the best two candidates are further
  * apart than both can move.
  */
@@ -96,6 +101,18 @@ class NativeDeterminismTest {
         });
   }
 
+  /**
+   * A pool of less than the context, as a small worker has it, and one of more than 1024 tokens.
+   */
+  @TestFactory
+  List<DynamicTest> whateverTheKvPoolHolds() throws IOException {
+    return onEveryModel(
+        model ->
+            assertSame(
+                run(model, 512, 20, List.of(request(DRAWN))).getFirst(),
+                run(model, 512, 130, List.of(request(DRAWN))).getFirst()));
+  }
+
   /** With penalties over what was generated, and among others. */
   @TestFactory
   List<DynamicTest> afterTokensThatAnotherEngineGenerated() throws IOException {
@@ -115,38 +132,6 @@ class NativeDeterminismTest {
             assertSame(whole, joined);
           }
         });
-  }
-
-  /** Among others, in chunks and preempted; the weights are the models' floats. */
-  @TestFactory
-  List<DynamicTest> withEveryKvType() throws IOException {
-    List<DynamicTest> tests = new ArrayList<>();
-    for (Path model : models()) {
-      if (String.valueOf(model.getFileName()).endsWith("-F32.gguf")) {
-        for (KvType kv : List.of(KvType.F32, KvType.BF16, KvType.Q8_0)) {
-          tests.add(
-              DynamicTest.dynamicTest(
-                  model.getFileName() + " " + kv, () -> assertSameWhenPreempted(model, kv)));
-        }
-      }
-    }
-    assertFalse(tests.isEmpty());
-    return tests;
-  }
-
-  private static void assertSameWhenPreempted(Path model, KvType kv) {
-    Answer alone;
-    try (Bench bench = new Bench(model, layout(1, 1, 64).withKv(kv, 16, 64), 512)) {
-      alone = bench.run(List.of(request(DRAWN))).getFirst();
-    }
-    List<GenerationRequest> batch = new ArrayList<>(others());
-    batch.add(request(DRAWN));
-    try (Bench bench = new Bench(model, layout(1, 1, 32).withKv(kv, 16, 32), 64)) {
-      Answer last = bench.run(batch).getLast();
-
-      assertTrue(bench.core.scheduler().load(0).preemptions() > 0, "nothing was preempted");
-      assertSame(alone, last);
-    }
   }
 
   @TestFactory
@@ -196,6 +181,79 @@ class NativeDeterminismTest {
     try (Bench bench = new Bench(model, layout(2, 2, 64).withKv(kv, 16, 64), 64)) {
       assertSameUpToGap(one, bench.run(batch).getLast(), tolerance);
     }
+  }
+
+  /**
+   * Every type of weights with every type of KV: threads, stages, neighbours, chunks, preemptions
+   * and prefix hits together change no bit of a free and of a constrained answer. The number of
+   * ranks is the only thing that may, so there two ranks alone are what two ranks are held to.
+   */
+  @TestFactory
+  List<DynamicTest> everyKvTypeOnEveryLayout() throws IOException {
+    List<DynamicTest> tests = new ArrayList<>();
+    for (Path model : models()) {
+      for (KvType kv : KvType.values()) {
+        tests.add(
+            DynamicTest.dynamicTest(
+                model.getFileName() + " " + kv,
+                () -> {
+                  assertMatrix(model, kv, new Spread(1, 1, 3), new Spread(2, 1, 2));
+                  assertMatrix(model, kv, new Spread(1, 2, 2), new Spread(2, 2, 1));
+                }));
+      }
+    }
+    assertEquals(4 * 29, tests.size());
+    return tests;
+  }
+
+  private record Spread(int stages, int ranks, int threads) {
+    /** With the same number of ranks, which is what the order of sums depends on. */
+    Spread narrow() {
+      return new Spread(1, ranks, 1);
+    }
+
+    ExecutorConfig config(KvType kv, int blocks) {
+      return layout(stages, ranks, blocks)
+          .withLayout(stages, ranks, threads)
+          .withKv(kv, 16, blocks);
+    }
+  }
+
+  private static void assertMatrix(Path model, KvType kv, Spread onThreads, Spread onStages) {
+    Answer free;
+    Answer constrained;
+    try (Bench bench = new Bench(model, onThreads.narrow().config(kv, 64), 512)) {
+      free = bench.run(List.of(request(DRAWN))).getFirst();
+      constrained = bench.run(List.of(bench.constrained())).getFirst();
+    }
+    assertSpelled(constrained);
+    try (Bench bench = new Bench(model, onThreads.config(kv, 20), 64)) {
+      assertAmongOthers(bench, free, constrained);
+      assertTrue(bench.core.scheduler().load(0).preemptions() > 0, "nothing was preempted");
+    }
+    try (Bench bench = new Bench(model, onStages.config(kv, 96), 24)) {
+      assertAmongOthers(bench, free, constrained);
+      int cached = assertAmongOthers(bench, free, constrained);
+      assertEquals(PROMPT / 16 * 16, cached);
+    }
+  }
+
+  /** How many tokens of the free request's prompt were found in the cache. */
+  private static int assertAmongOthers(Bench bench, Answer free, Answer constrained) {
+    List<GenerationRequest> others = others();
+
+    List<Answer> answers =
+        bench.run(List.of(others.get(0), bench.constrained(), others.get(3), request(DRAWN)));
+
+    assertSame(constrained, answers.get(1));
+    assertSame(free, answers.getLast());
+    return answers.getLast().tokens.getFirst().cachedTokens();
+  }
+
+  private static void assertSpelled(Answer constrained) {
+    StringBuilder text = new StringBuilder();
+    constrained.tokens.forEach(token -> text.append((char) token.token()));
+    assertTrue(text.toString().matches("([a-h]{1,5}[0-9])*[a-h]{0,5}"), text.toString());
   }
 
   private static void assertSame(Answer expected, Answer actual) {
@@ -298,9 +356,27 @@ class NativeDeterminismTest {
   }
 
   private static GenerationRequest request(int seed, int length, Sampling sampling) {
+    return request(seed, length, sampling, null);
+  }
+
+  private static GenerationRequest request(
+      int seed, int length, Sampling sampling, @Nullable Constraint constraint) {
     int[] prompt = new Random(seed).ints(length, 0, 384).toArray();
     return new GenerationRequest(
-        "r" + seed, 0, prompt, GENERATED, sampling, Set.of(), 2, false, 0, "", 0, false);
+        "r" + seed,
+        0,
+        prompt,
+        GENERATED,
+        sampling,
+        Set.of(),
+        2,
+        false,
+        0,
+        "",
+        0,
+        false,
+        constraint,
+        Long.MAX_VALUE);
   }
 
   /** What came of one request. */
@@ -340,6 +416,15 @@ class NativeDeterminismTest {
       }
       EngineConfig config = EngineConfig.of(executor.info()).withChunkTokens(chunk);
       core = new EngineCore(executor, config, clock, new PrefixKey(1, 2));
+    }
+
+    /** Goes on past the end of its answer, so that every token of it is masked. */
+    GenerationRequest constrained() {
+      TokenVocabulary bytes = new TokenVocabulary(TestTokenizer.bytes(), executor.info().vocab());
+      Constraint constraint =
+          new ConstraintCompiler(bytes)
+              .compile(new ConstraintSource.Regex("([a-h]{1,5}[0-9]){" + GENERATED + "}"));
+      return request(2000, 45, DRAWN, constraint);
     }
 
     List<Answer> run(List<GenerationRequest> requests) {

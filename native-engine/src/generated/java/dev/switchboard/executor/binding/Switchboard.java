@@ -635,24 +635,6 @@ public class Switchboard extends Switchboard$shared {
     public static int SB_LAYER_OUT_NORM_BIAS() {
         return SB_LAYER_OUT_NORM_BIAS;
     }
-    private static final int SB_ROPE_FACTORS_LONG = (int)40L;
-    /**
-     * {@snippet lang=c :
-     * enum sb_role.SB_ROPE_FACTORS_LONG = 40
-     * }
-     */
-    public static int SB_ROPE_FACTORS_LONG() {
-        return SB_ROPE_FACTORS_LONG;
-    }
-    private static final int SB_ROPE_FACTORS_SHORT = (int)41L;
-    /**
-     * {@snippet lang=c :
-     * enum sb_role.SB_ROPE_FACTORS_SHORT = 41
-     * }
-     */
-    public static int SB_ROPE_FACTORS_SHORT() {
-        return SB_ROPE_FACTORS_SHORT;
-    }
     private static final int SB_CLS = (int)42L;
     /**
      * {@snippet lang=c :
