@@ -4,11 +4,17 @@ Writes golden.json here (expressions.txt with variables.json, *.jinja with conve
 each case the output, or the class of the error and the message of raise_exception. Then renders the
 published templates in ../chat_templates with the cases in the golden.json there. Run it here:
 python3 make_golden.py
+
+python3 make_golden.py FOLDER writes a golden.json of the same form beside other templates (*.jinja),
+which are rendered with the cases of both; GoldenTemplateTest reads it with
+-Dswitchboard.golden.templates=FOLDER.
 """
 
 import datetime
 import glob
 import json
+import os
+import sys
 
 import jinja2
 import jinja2.ext
@@ -89,12 +95,9 @@ def main():
         f.write("\n")
 
 
-def render_published():
-    folder = "../chat_templates/"
-    with open(folder + "golden.json", encoding="utf-8") as f:
-        golden = json.load(f)
+def render_published(folder, golden):
     for file, cases in golden["templates"].items():
-        source = open(folder + file, encoding="utf-8", newline="").read()
+        source = open(os.path.join(folder, file), encoding="utf-8", newline="").read()
         for name in cases:
             variables = {
                 "add_generation_prompt": True,
@@ -106,10 +109,25 @@ def render_published():
             if "error" in result:
                 result = {"error": ": ".join(result.values())}
             cases[name] = result
-    with open(folder + "golden.json", "w", encoding="utf-8") as f:
+    with open(os.path.join(folder, "golden.json"), "w", encoding="utf-8") as f:
         json.dump(golden, f, ensure_ascii=False, indent=1)
         f.write("\n")
 
 
-main()
-render_published()
+def published():
+    with open("../chat_templates/golden.json", encoding="utf-8") as f:
+        return json.load(f)
+
+
+def of_folder(folder):
+    conversations = json.load(open("conversations.json", encoding="utf-8"))
+    cases = {**published()["cases"], **{"own " + name: c for name, c in conversations.items()}}
+    files = sorted(glob.glob("*.jinja", root_dir=folder))
+    return {"cases": cases, "templates": {file: dict.fromkeys(cases) for file in files}}
+
+
+if len(sys.argv) > 1:
+    render_published(sys.argv[1], of_folder(sys.argv[1]))
+else:
+    main()
+    render_published("../chat_templates", published())

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -39,6 +41,18 @@ final class GoldenTemplates {
 
   private GoldenTemplates() {}
 
+  /** A file of the published templates, or of those in the folder that a property names. */
+  static String published(String file) {
+    String folder = System.getProperty("switchboard.golden.templates");
+    try {
+      return folder == null
+          ? text("chat_templates/" + file)
+          : Files.readString(Path.of(folder, file));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   static String text(String resource) {
     String path = "/golden/" + resource;
     try (InputStream in =
@@ -50,8 +64,12 @@ final class GoldenTemplates {
   }
 
   static JsonNode json(String resource) {
+    return parse(text(resource));
+  }
+
+  static JsonNode parse(String text) {
     try {
-      return JSON.readTree(text(resource));
+      return JSON.readTree(text);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
