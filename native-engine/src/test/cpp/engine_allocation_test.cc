@@ -1,9 +1,14 @@
 // The decode loop takes no memory: every operator new of the process is counted.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
 #include <new>
+#include <string>
+#include <utility>
 
 #include "engine_testing.h"
 
@@ -110,6 +115,176 @@ TEST(Allocation, TheDecodeLoopTakesNoMemory) {
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(after - before, 0);
 }
+
+// Four rows in every step, prompts in chunks and then single tokens, every other row under a mask
+// that comes while its step runs, two steps in flight. All arrays stand before the first step.
+class Loop {
+ public:
+  static constexpr int32_t kRows = 4;
+  static constexpr int32_t kChunk = 30;
+  static constexpr int32_t kBlocksPerRow = 40;
+
+  Loop(const TestModel& model, const sb_engine_config& config)
+      : engine_(model, config), prompt_(some_tokens(model.spec(), kBlocksPerRow * 16)) {
+    for (int32_t i = 0; i < kRows * kBlocksPerRow; ++i) blocks_.push_back(i);
+    tokens_.resize(kRows * kChunk);
+    masks_.struct_size = sizeof(masks_);
+    EXPECT_EQ(sb_engine_masks(engine_.handle(), &masks_), SB_OK) << sb_last_error();
+    result_.struct_size = sizeof(result_);
+    result_.tokens = sampled_.data();
+    result_.logprobs = logprobs_.data();
+    result_.top_tokens = top_tokens_.data();
+    result_.top_logprobs = top_logprobs_.data();
+  }
+
+  // Whole answers behind prompts of a length; how many calls failed.
+  [[nodiscard]] int32_t generate(int32_t prompt, int32_t answer) {
+    begin();
+    int32_t failures = 0;
+    int32_t in_flight = 0;
+    for (int32_t position = 0; position < prompt + answer;) {
+      const int32_t left = prompt - position;
+      const int32_t n = left > 0 ? std::min(left, kChunk) : 1;
+      failures += submit(position, n, left > n);
+      position += n;
+      if (++in_flight == 2) failures += await(in_flight);
+    }
+    while (in_flight > 0) failures += await(in_flight);
+    return failures;
+  }
+
+ private:
+  void begin() {
+    generated_ = false;
+    static constexpr int32_t kBiased[] = {5};
+    static constexpr float kBias[] = {-2};
+    sb_sampling sampling = greedy();
+    sampling.temperature = 1;
+    sampling.top_p = 0.9F;
+    sampling.min_p = 0.01F;
+    sampling.top_k = 50;
+    sampling.repetition_penalty = 1.1F;
+    sampling.presence_penalty = 0.1F;
+    sampling.n_bias = 1;
+    sampling.bias_tokens = kBiased;
+    sampling.bias_values = kBias;
+    for (int32_t row = 0; row < kRows; ++row) {
+      refused_ += sb_row_begin(engine_.handle(), row, &sampling, prompt_.data(), 20, 20) != SB_OK;
+    }
+  }
+
+  int32_t submit(int32_t position, int32_t n, bool more_to_come) {
+    const int32_t outputs = more_to_come ? 0 : 1;
+    ++step_;
+    for (int32_t row = 0; row < kRows; ++row) {
+      const auto at = static_cast<size_t>(row);
+      entries_[at] = {row,     position, n, (position + n + 15) / 16, row * kBlocksPerRow,
+                      outputs, row,      1};
+      targets_[at] = SB_TARGET_SAMPLE;
+      slots_[at] = masked(row) ? slot(row) : SB_MASK_NONE;
+      for (int32_t i = 0; i < n; ++i) {
+        tokens_[static_cast<size_t>(row * n + i)] =
+            generated_ ? SB_TOKEN_LAST_SAMPLED : prompt_[static_cast<size_t>(position + row + i)];
+      }
+    }
+    generated_ = !more_to_come;
+    const auto rows = static_cast<uint32_t>(kRows);
+    const sb_plan plan{sizeof(sb_plan),
+                       rows,
+                       static_cast<uint32_t>(n) * rows,
+                       static_cast<uint32_t>(outputs) * rows,
+                       static_cast<uint32_t>(blocks_.size()),
+                       0,
+                       step_,
+                       tokens_.data(),
+                       entries_.data(),
+                       blocks_.data(),
+                       targets_.data(),
+                       slots_.data()};
+    int32_t failures = sb_submit(engine_.handle(), &plan) != SB_OK ? 1 : 0;
+    for (int32_t row = 0; row < kRows && outputs > 0; ++row)
+      failures += masked(row) ? allow(row) : 0;
+    return failures;
+  }
+
+  // Every other token of the vocabulary.
+  int32_t allow(int32_t row) {
+    char* words =
+        static_cast<char*>(masks_.base) + static_cast<uint64_t>(slot(row)) * masks_.slot_bytes;
+    std::memset(words, 0x55, masks_.slot_bytes);
+    return sb_mask_ready(engine_.handle(), slot(row), step_) != SB_OK ? 1 : 0;
+  }
+
+  int32_t await(int32_t& in_flight) {
+    --in_flight;
+    const bool good = sb_await(engine_.handle(), -1, &result_) == SB_OK && result_.status == SB_OK;
+    for (uint32_t i = 0; i < result_.n_outputs; ++i) {
+      refused_ += masked(static_cast<int32_t>(i)) && sampled_[i] % 2 != 0;
+    }
+    return (good ? 0 : 1) + std::exchange(refused_, 0);
+  }
+
+  [[nodiscard]] static bool masked(int32_t row) { return row % 2 == 1; }
+  [[nodiscard]] int32_t slot(int32_t row) const {
+    return row + kRows * static_cast<int32_t>(step_ % 2);
+  }
+
+  TestEngine engine_;
+  std::vector<int32_t> prompt_, tokens_, blocks_;
+  std::array<sb_plan_entry, kRows> entries_{};
+  std::array<int32_t, kRows> targets_{}, slots_{};
+  std::vector<int32_t> sampled_ = std::vector<int32_t>(128);
+  std::vector<int32_t> top_tokens_ = std::vector<int32_t>(128 * SB_MAX_TOP_LOGPROBS);
+  std::vector<float> logprobs_ = std::vector<float>(128);
+  std::vector<float> top_logprobs_ = std::vector<float>(128 * SB_MAX_TOP_LOGPROBS);
+  sb_masks masks_{};
+  sb_result result_{};
+  uint64_t step_ = 0;
+  bool generated_ = false;
+  int32_t refused_ = 0;
+};
+
+struct Served {
+  const char* name;
+  sb_arch arch;
+  sb_type kv_type;
+  int32_t stages, ranks, threads;
+};
+
+class AllocationOf : public ::testing::TestWithParam<Served> {};
+
+// Prompts reach past the first part of the attention, and past the windows.
+TEST_P(AllocationOf, ManyRowsWithMasksAndWindowsTakesNoMemory) {
+  const Served& served = GetParam();
+  ModelSpec spec;
+  spec.arch = served.arch;
+  spec.context = Loop::kBlocksPerRow * 16;
+  spec.window = 24;
+  spec.tied = is_gemma(served.arch);
+  spec.attention_softcap = served.arch == SB_ARCH_GEMMA2 ? 20.0F : 0;
+  TestModel model(spec);
+  model.quantise_matrices();
+  sb_engine_config config = engine_config(served.stages, served.ranks, served.threads);
+  config.kv_type = served.kv_type;
+  config.kv_blocks = Loop::kRows * Loop::kBlocksPerRow;
+  Loop loop(model, config);
+
+  const int64_t before = allocations.load();
+  int32_t failures = loop.generate(550, 12);
+  failures += loop.generate(40, 20);
+  const int64_t after = allocations.load();
+
+  EXPECT_EQ(failures, 0);
+  EXPECT_EQ(after - before, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, AllocationOf,
+    ::testing::Values(Served{"gemma3_q8_0", SB_ARCH_GEMMA3, SB_TYPE_Q8_0, 1, 2, 2},
+                      Served{"gemma2_q8_0_staged", SB_ARCH_GEMMA2, SB_TYPE_Q8_0, 2, 2, 1},
+                      Served{"llama_bf16", SB_ARCH_LLAMA, SB_TYPE_BF16, 1, 2, 1},
+                      Served{"qwen3_f16_staged", SB_ARCH_QWEN3, SB_TYPE_F16, 4, 1, 2}),
+    [](const auto& served) { return std::string(served.param.name); });
 
 }  // namespace
 }  // namespace sb::testing
