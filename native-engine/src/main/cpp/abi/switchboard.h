@@ -237,7 +237,7 @@ typedef struct sb_machine {
   int32_t has_amx_int8;
   int32_t best_isa; /* what SB_ISA_AUTO picks */
   int32_t reserved;
-  uint64_t available_bytes; /* memory the machine and the control group have to give */
+  uint64_t available_bytes; /* memory the machine and the control groups have to give */
 } sb_machine;
 
 /* The mask slots, each slot_bytes from the next: one bit per token, of token t bit t % 64 of word

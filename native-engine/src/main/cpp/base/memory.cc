@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "base/control_group.h"
+
 namespace sb {
 namespace {
 
@@ -22,29 +24,6 @@ void populate(std::byte* data, std::size_t bytes) {
   if (madvise(data, bytes, MADV_POPULATE_WRITE) == 0) return;
 #endif
   for (std::size_t at = 0; at < bytes; at += kPage) data[at] = std::byte{0};
-}
-
-// The number in a one-line file, or the given one when there is none ("max").
-std::uint64_t read_number(const char* path, std::uint64_t otherwise) {
-  std::ifstream file(path);
-  std::uint64_t number = 0;
-  return file >> number ? number : otherwise;
-}
-
-std::uint64_t cgroup_available() {
-  constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
-  const std::uint64_t limit = read_number("/sys/fs/cgroup/memory.max", kUnlimited);
-  if (limit == kUnlimited) return kUnlimited;
-  const std::uint64_t used = read_number("/sys/fs/cgroup/memory.current", 0);
-  // File pages count as used but are given up under pressure.
-  std::ifstream stat("/sys/fs/cgroup/memory.stat");
-  std::string name;
-  std::uint64_t value = 0;
-  std::uint64_t reclaimable = 0;
-  while (stat >> name >> value) {
-    if (name == "file") reclaimable = value;
-  }
-  return limit - std::min(limit, used - std::min(used, reclaimable));
 }
 
 std::uint64_t machine_available() {
@@ -90,6 +69,9 @@ Result<Arena> Arena::take(std::size_t bytes, Commit commit, const char* what) {
   return Arena(data, bytes);
 }
 
-std::uint64_t available_memory_bytes() { return std::min(machine_available(), cgroup_available()); }
+std::uint64_t available_memory_bytes() {
+  return std::min(machine_available(),
+                  control_group_available("/proc/self/cgroup", "/sys/fs/cgroup"));
+}
 
 }  // namespace sb

@@ -84,7 +84,7 @@ class Arena {
   std::size_t bytes_ = 0;
 };
 
-// What the machine and the process's memory control group still have to give.
+// What the machine and the process's memory control groups still have to give.
 [[nodiscard]] std::uint64_t available_memory_bytes();
 
 }  // namespace sb

@@ -12,7 +12,7 @@ import java.util.OptionalDouble;
  * What libswitchboard sees of this machine. Any thread.
  *
  * @param bestIsa what {@link Isa#AUTO} picks
- * @param availableBytes memory that the machine and the control group have to give
+ * @param availableBytes memory that the machine and the control groups have to give
  */
 public record NativeMachine(
     int cores,

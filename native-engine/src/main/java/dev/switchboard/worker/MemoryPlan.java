@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param planned what a pool of so many blocks takes together with the rest
  * @param mostBlocks what all sequences at their longest can fill
  * @param leastBlocks what one sequence needs to be of use
- * @param availableBytes what the machine, or the process's memory control group, has to give
+ * @param availableBytes what the machine, or the least of the process's memory control groups, has
+ *     to give
  */
 record MemoryPlan(
     IntFunction<Memory> planned, int mostBlocks, int leastBlocks, long availableBytes) {
