@@ -1,6 +1,7 @@
 // What create refuses, and how it says so.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <functional>
 #include <string>
 
@@ -18,16 +19,37 @@ struct Refusal {
   const char* text;
 };
 
+// The most memory the process has had at a time since begin_peak.
+uint64_t peak_bytes() {
+  uint64_t kib = 0;
+  std::ifstream status("/proc/self/status");
+  for (std::string name; status >> name;) {
+    if (name == "VmHWM:") status >> kib;
+  }
+  return kib * 1024;
+}
+
+uint64_t begin_peak() {
+  std::ofstream("/proc/self/clear_refs") << 5;
+  return peak_bytes();
+}
+
+// A pool so large that taking it, or anything as large as it, shows.
+constexpr int32_t kShownBlocks = 1 << 15;
+constexpr uint64_t kShownBytes = uint64_t{kShownBlocks} * 16 * 512;
+
 class Create : public ::testing::TestWithParam<Refusal> {};
 
 TEST_P(Create, RefusesAndNamesTheField) {
   TestModel model(ModelSpec{});
   sb_model_config description = model.config();
   sb_engine_config config = engine_config();
+  config.kv_blocks = kShownBlocks;
   GetParam().spoil(model, description, config);
   sb_memory memory{};
   memory.struct_size = sizeof(memory);
   sb_engine* engine = nullptr;
+  const uint64_t before = begin_peak();
 
   const int32_t planned = sb_engine_plan_memory(&description, &config, &memory);
   const std::string planned_text = sb_last_error();
@@ -38,6 +60,18 @@ TEST_P(Create, RefusesAndNamesTheField) {
   EXPECT_EQ(created, GetParam().status);
   EXPECT_NE(std::string(sb_last_error()).find(GetParam().text), std::string::npos);
   EXPECT_EQ(engine, nullptr);
+  EXPECT_LT(peak_bytes(), before + kShownBytes / 4) << "memory was taken before the refusal";
+}
+
+TEST(CreateMemory, WhatIsTakenShows) {
+  const TestModel model(ModelSpec{});
+  sb_engine_config config = engine_config();
+  config.kv_blocks = kShownBlocks;
+  const uint64_t before = begin_peak();
+
+  const TestEngine engine(model, config);
+
+  EXPECT_GT(peak_bytes(), before + kShownBytes / 2);
 }
 
 using Model = TestModel&;
@@ -148,6 +182,8 @@ const Refusal kRefusals[] = {
      "kv_blocks: 0"},
     {"Rows", [](Model, Description, Config c) { c.max_rows = -1; }, SB_INVALID_ARGUMENT,
      "max_rows: -1"},
+    {"HugeRows", [](Model, Description, Config c) { c.max_rows = 1 << 23; }, SB_INVALID_ARGUMENT,
+     "max_rows: 8388608"},
     {"InFlight", [](Model, Description, Config c) { c.max_in_flight = 33; }, SB_INVALID_ARGUMENT,
      "max_in_flight: 33"},
     {"Records", [](Model, Description, Config c) { c.timeline_records = 100; }, SB_INVALID_ARGUMENT,

@@ -2,7 +2,6 @@
 // translates structs, and lets no exception out.
 #include "abi/switchboard.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <exception>
@@ -320,11 +319,11 @@ Status create(const sb_model_config* model, const sb_engine_config* config, sb_p
   if (Status s = translate(model, config, request); s != Status::kOk) return s;
   sb_progress unread{};
   sb_progress& written = progress == nullptr ? unread : *progress;
-  auto handle = std::make_unique<sb_engine>();
-  handle->entries.resize(static_cast<std::size_t>(std::max(0, request.config.max_rows)));
   auto engine = sb::engine::Engine::create(request.model, request.tensors, request.config,
                                            {&written.done_bytes, &written.total_bytes});
   if (!engine.ok()) return engine.status();
+  auto handle = std::make_unique<sb_engine>();
+  handle->entries.resize(static_cast<std::size_t>(config->max_rows));
   handle->engine = std::move(*engine);
   *out = handle.release();
   return Status::kOk;
