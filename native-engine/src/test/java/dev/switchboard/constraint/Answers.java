@@ -46,8 +46,8 @@ public final class Answers {
   }
 
   /**
-   * Samples an answer with tokens drawn from the masks, ending where that is possible once it is
-   * longer than wanted.
+   * Samples an answer with tokens drawn from the masks, steered to its end once it is longer than
+   * wanted.
    *
    * @return null when it did not end within four times the wanted length
    */
@@ -62,7 +62,7 @@ public final class Answers {
         throw new AssertionError(matcher.problem() + " after " + answer);
       }
       boolean ends = isSet(tokenizer.end()) && (tokens > wantedTokens || random.nextInt(8) == 0);
-      int token = ends ? tokenizer.end() : draw(random, tokens > wantedTokens);
+      int token = ends ? tokenizer.end() : draw(random, tokens > wantedTokens ? source : null);
       if (!matcher.advance(token)) {
         throw new AssertionError(matcher.problem() + " after " + answer);
       }
@@ -74,8 +74,13 @@ public final class Answers {
     return null;
   }
 
-  /** Any allowed token but the end; closing ones where an answer should come to its end. */
-  private int draw(Random random, boolean closing) {
+  /**
+   * Any allowed token but the end.
+   *
+   * @param closing the source of an answer that should come to its end, by tokens that close
+   *     something or stand in the source, whose patterns want what they spell; null for others
+   */
+  private int draw(Random random, @Nullable ConstraintSource closing) {
     int count = 0;
     int drawn = tokenizer.end();
     int closer = -1;
@@ -86,6 +91,28 @@ public final class Answers {
         closer = "\"}]".contains(text) && (closer < 0 || random.nextBoolean()) ? token : closer;
       }
     }
-    return closing && closer >= 0 ? closer : drawn;
+    if (closing == null) {
+      return drawn;
+    }
+    // What closes an array may be text inside a string, which ends with what its pattern wants.
+    return closer >= 0 && random.nextBoolean() ? closer : spelled(random, closing, drawn);
+  }
+
+  /** Mostly an allowed token that the source spells, where there is one. */
+  private int spelled(Random random, ConstraintSource source, int otherwise) {
+    String text = latin(source.toString().getBytes(StandardCharsets.UTF_8));
+    int count = 0;
+    int drawn = otherwise;
+    for (int token = 0; token < tokenizer.end(); token++) {
+      if (isSet(token) && text.contains(latin(tokenizer.bytes(token)))) {
+        drawn = random.nextInt(++count) == 0 ? token : drawn;
+      }
+    }
+    return random.nextInt(8) == 0 ? otherwise : drawn;
+  }
+
+  /** A character for each byte, so that parts of characters are found too. */
+  private static String latin(byte[] bytes) {
+    return new String(bytes, StandardCharsets.ISO_8859_1);
   }
 }
