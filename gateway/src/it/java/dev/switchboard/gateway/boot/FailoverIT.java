@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -146,6 +148,46 @@ class FailoverIT {
     assertEquals(0, drain.path("broken").asInt(), drain::toString);
     assertTrue(drain.path("longestPauseMs").asDouble() > 0, drain::toString);
     report("drain: " + drain, streams);
+  }
+
+  @Test
+  void whatAMovedStreamsFirstWorkerDidIsKeptThoughThatDiesToo() throws Exception {
+    StreamClient stream = open(REQUESTS.getFirst());
+    stream.awaitEvents(5);
+    String first = stream.replica();
+    gateway.adminPost("/admin/v1/replicas/" + first + "/drain", "{\"graceMs\":0}");
+    stream.rest();
+    String path = "/admin/v1/requests/" + stream.id() + "/timeline";
+    JsonNode told = gateway.admin(path).at("/attempts/0/engine");
+
+    gateway.kill(first);
+    gateway.awaitState(first, "STARTING");
+    JsonNode kept = gateway.admin(path);
+
+    assertTrue(told.at("/decode/tokens").asInt() > 0, told::toString);
+    assertFalse(told.at("/decode/lanes").isEmpty(), told::toString);
+    assertEquals(told.path("decode"), kept.at("/attempts/0/engine/decode"), kept::toString);
+    assertTrue(kept.at("/decode/tokens").asInt() > 0, kept::toString);
+  }
+
+  @Test
+  void aBrokenStreamsRecordTellsWhatTheSurvivorDidAndThatTheOtherWorkerIsGone() throws Exception {
+    StreamClient stream = open(REQUESTS.getFirst());
+    stream.awaitEvents(5);
+
+    gateway.kill(stream.replica());
+    stream.awaitEvents(20);
+    stream.leave();
+    JsonNode timeline = gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline");
+
+    assertEquals("client_gone", timeline.path("outcome").asText(), timeline::toString);
+    assertEquals(2, timeline.path("attempts").size(), timeline::toString);
+    String missing = timeline.at("/attempts/0/engine_missing").asText();
+    // Its successor answers, if it is there already, and does not know the request.
+    assertTrue(Set.of("replica_gone", "unknown_there").contains(missing), timeline::toString);
+    assertFalse(timeline.at("/attempts/1/engine/decode/lanes").isEmpty(), timeline::toString);
+    JsonNode perfetto = gateway.admin("/admin/v1/requests/" + stream.id() + "/perfetto");
+    assertTrue(perfetto.toString().contains(", attempt 2\""), perfetto::toString);
   }
 
   @Test
@@ -294,14 +336,18 @@ class FailoverIT {
   private List<StreamClient> openAll() throws Exception {
     List<StreamClient> streams = new ArrayList<>();
     for (String[] request : REQUESTS) {
-      String body =
-          ("{'model':'switchboard-demo','stream':true,'stream_options':{'include_usage':true},"
-                  + request[1]
-                  + "}")
-              .replace('\'', '"');
-      streams.add(StreamClient.open(gateway, request[0], body));
+      streams.add(open(request));
     }
     return streams;
+  }
+
+  private StreamClient open(String[] request) throws Exception {
+    String body =
+        ("{'model':'switchboard-demo','stream':true,'stream_options':{'include_usage':true},"
+                + request[1]
+                + "}")
+            .replace('\'', '"');
+    return StreamClient.open(gateway, request[0], body);
   }
 
   /** How many streams moved how often; what their timelines tell must be whole. */

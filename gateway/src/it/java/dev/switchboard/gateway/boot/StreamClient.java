@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -16,15 +17,16 @@ final class StreamClient {
   private final Thread thread;
   private final String id;
   private final String replica;
+  private final InputStream body;
   private int events;
   private long lastNanos;
   private long longestGapNanos;
 
-  private StreamClient(HttpResponse<java.io.InputStream> answer) {
+  private StreamClient(HttpResponse<InputStream> answer) {
     id = answer.headers().firstValue("X-Request-Id").orElse("");
     replica = answer.headers().firstValue("X-Switchboard-Replica").orElse("");
-    BufferedReader reader =
-        new BufferedReader(new InputStreamReader(answer.body(), StandardCharsets.UTF_8));
+    body = answer.body();
+    BufferedReader reader = new BufferedReader(new InputStreamReader(body, StandardCharsets.UTF_8));
     thread = Thread.ofVirtual().start(() -> read(reader));
   }
 
@@ -68,6 +70,11 @@ final class StreamClient {
       }
       wait(100);
     }
+  }
+
+  /** Reads no more, and tells the gateway so. */
+  void leave() throws IOException {
+    body.close();
   }
 
   /** Every line, once the stream has ended. */

@@ -131,8 +131,8 @@ public final class AdminServer extends VerticleBase {
         new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
     EngineDetail engines = new EngineDetail(vertx, client, house.fleet());
     admin.read("/admin/v1/requests/:id", flight(Future::succeededFuture, FlightJson::summary));
-    admin.read("/admin/v1/requests/:id/timeline", flight(engines::withSteps, FlightJson::timeline));
-    admin.read("/admin/v1/requests/:id/perfetto", flight(engines::withSteps, PerfettoJson::of));
+    admin.read("/admin/v1/requests/:id/timeline", flight(engines::complete, FlightJson::timeline));
+    admin.read("/admin/v1/requests/:id/perfetto", flight(engines::complete, PerfettoJson::of));
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
     RecordRoutes.add(admin, store, epochMs);

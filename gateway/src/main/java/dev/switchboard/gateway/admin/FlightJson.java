@@ -3,6 +3,7 @@ package dev.switchboard.gateway.admin;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Story;
@@ -65,6 +66,11 @@ final class FlightJson {
       json.putNull("prefill").putNull("decode");
       return json;
     }
+    engine(json, engine, origin);
+    return json;
+  }
+
+  private static void engine(ObjectNode json, Story.Engine engine, long origin) {
     RequestTimeline told = engine.timelines().getFirst();
     json.set("prefill", phase(told.prefill(), origin));
     json.set("decode", phase(told.decode(), origin));
@@ -74,7 +80,6 @@ final class FlightJson {
         .put("offset_ms", engine.offsetNanos() / NANOS_PER_MS)
         .put("error_ms", engine.errorNanos() / NANOS_PER_MS)
         .put("clamped", engine.clamped());
-    return json;
   }
 
   private static ArrayNode phases(FlightRecord record, Story story) {
@@ -107,6 +112,11 @@ final class FlightJson {
         ObjectNode moved = row.putObject("migration").put("cause", move.cause());
         moved.put("cut_ms", since(origin, move.cutNanos()));
         moment(moved, "resumed_ms", origin, move.resumedNanos());
+      }
+      switch (record.engines().asked().get(attempt.number())) {
+        case EngineAnswer.Told told -> engine(row.putObject("engine"), told.engine(), origin);
+        case EngineAnswer.Missing missing -> row.put("engine_missing", missing.why().label());
+        case null -> {}
       }
     }
     return array;

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.admin;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Story;
@@ -27,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 final class PerfettoJson {
   private static final double NANOS_PER_US = 1e3;
   private static final int GATEWAY = 1;
-  private static final int ENGINE = 2;
+  private static final int FIRST_ENGINE = 2;
   private static final int EVENT_LOOP = 1;
   private static final int ATTEMPTS = 2;
   private static final int STALLS = 3;
@@ -42,12 +43,12 @@ final class PerfettoJson {
   private final Set<Long> named = new HashSet<>();
   private final FlightRecord record;
   private final long origin;
-  private final boolean detailed;
+  private int engine = FIRST_ENGINE;
+  private boolean detailed;
 
   private PerfettoJson(FlightRecord record) {
     this.record = record;
     this.origin = record.at(Mark.ACCEPTED);
-    this.detailed = record.timelines().stream().anyMatch(told -> !told.steps().isEmpty());
   }
 
   static ObjectNode of(FlightRecord record) {
@@ -62,15 +63,31 @@ final class PerfettoJson {
     about.put("trace_id", record.traceId());
     process(GATEWAY, "gateway");
     gateway();
-    Story.Engine engine = Story.of(record).engine();
-    if (engine != null) {
-      process(ENGINE, "engine worker " + record.replica());
-      about.put("clock_offset_us", engine.offsetNanos() / NANOS_PER_US);
-      about.put("clock_error_us", engine.errorNanos() / NANOS_PER_US);
-      engine.timelines().forEach(this::generation);
-      steps(engine.timelines());
+    Story.Engine served = Story.of(record).engine();
+    if (served != null) {
+      about.put("clock_offset_us", served.offsetNanos() / NANOS_PER_US);
+      about.put("clock_error_us", served.errorNanos() / NANOS_PER_US);
+      engine("engine worker " + record.replica(), served);
+    }
+    for (FlightRecord.Attempt attempt : record.attempts()) {
+      if (record.engines().asked().get(attempt.number()) instanceof EngineAnswer.Told told) {
+        engine("engine worker " + attempt.replica() + ", " + name(attempt), told.engine());
+      }
     }
     return document;
+  }
+
+  private static String name(FlightRecord.Attempt attempt) {
+    return (attempt.hedge() ? "hedge " : "attempt ") + attempt.number();
+  }
+
+  /** Each has a process of its own. */
+  private void engine(String name, Story.Engine told) {
+    process(engine, name);
+    detailed = told.timelines().stream().anyMatch(each -> !each.steps().isEmpty());
+    told.timelines().forEach(this::generation);
+    steps(told.timelines());
+    engine++;
   }
 
   // ------------------------------------------------------------------ gateway
@@ -88,8 +105,7 @@ final class PerfettoJson {
     }
     thread(GATEWAY, ATTEMPTS, "attempts");
     for (FlightRecord.Attempt attempt : record.attempts()) {
-      String kind = attempt.hedge() ? "hedge " : "attempt ";
-      String name = kind + attempt.number() + " at " + attempt.replica();
+      String name = name(attempt) + " at " + attempt.replica();
       ObjectNode slice = slice(GATEWAY, ATTEMPTS, name, attempt.startNanos(), attempt.endNanos());
       slice.putObject("args").put("error", attempt.error());
     }
@@ -107,10 +123,10 @@ final class PerfettoJson {
 
   private void generation(RequestTimeline timeline) {
     int track = REQUEST + timeline.choice() * TRACKS_PER_CHOICE;
-    thread(ENGINE, track, "choice " + timeline.choice());
-    slice(ENGINE, track, "tokenize", timeline.receivedNanos(), timeline.tokenizedNanos());
+    thread(engine, track, "choice " + timeline.choice());
+    slice(engine, track, "tokenize", timeline.receivedNanos(), timeline.tokenizedNanos());
     if (timeline.scheduledNanos() != 0) {
-      slice(ENGINE, track, "queue", timeline.tokenizedNanos(), timeline.scheduledNanos());
+      slice(engine, track, "queue", timeline.tokenizedNanos(), timeline.scheduledNanos());
     }
     phase(track, "prefill", timeline.prefill());
     phase(track, "decode", timeline.decode());
@@ -120,7 +136,7 @@ final class PerfettoJson {
     if (phase == null) {
       return;
     }
-    ObjectNode slice = slice(ENGINE, track, name, phase.startNanos(), phase.endNanos());
+    ObjectNode slice = slice(engine, track, name, phase.startNanos(), phase.endNanos());
     slice
         .putObject("args")
         .put("tokens", phase.tokens())
@@ -145,9 +161,9 @@ final class PerfettoJson {
   }
 
   private void step(Step step) {
-    thread(ENGINE, FFM, "submit to start");
+    thread(engine, FFM, "submit to start");
     String name = "step " + step.step();
-    slice(ENGINE, FFM, name, step.submitNanos(), step.startNanos())
+    slice(engine, FFM, name, step.submitNanos(), step.startNanos())
         .putObject("args")
         .put("request_tokens", step.requestTokens())
         .put("batch_tokens", step.batchTokens())
@@ -157,8 +173,8 @@ final class PerfettoJson {
 
   private void lane(Lane lane, String name) {
     int track = FIRST_LANE + lane.stage() * LANES_PER_STAGE + lane.rank();
-    thread(ENGINE, track, "stage " + lane.stage() + " rank " + lane.rank());
-    slice(ENGINE, track, name, lane.startNanos(), lane.endNanos())
+    thread(engine, track, "stage " + lane.stage() + " rank " + lane.rank());
+    slice(engine, track, name, lane.startNanos(), lane.endNanos())
         .putObject("args")
         .put("compute_us", lane.computeNanos() / NANOS_PER_US)
         .put("all_reduce_wait_us", lane.allReduceWaitNanos() / NANOS_PER_US)

@@ -4,6 +4,7 @@ import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -70,8 +71,7 @@ public final class Flight {
   private RequestParameters parameters = RequestParameters.NONE;
   private @Nullable Decision decision;
   private @Nullable String traceId;
-  private List<RequestTimeline> timelines = List.of();
-  private EngineStamps engineStamps = EngineStamps.NONE;
+  private Engines engines = Engines.NONE;
   private Usage usage = Usage.NONE;
   private @Nullable String finishReason;
   private int contentEvents;
@@ -185,18 +185,17 @@ public final class Flight {
 
   /** The worker's timelines so far; empty from a foreign server. */
   public List<RequestTimeline> timelines() {
-    return timelines;
+    return engines.timelines();
   }
 
   /** What the answer said of its tokens so far, or the worker's timelines. */
   public Usage usage() {
-    return usage.equals(Usage.NONE) ? Usage.of(timelines) : usage;
+    return usage.equals(Usage.NONE) ? Usage.of(engines.timelines()) : usage;
   }
 
   /** The worker's timelines of all choices, and its stamps. */
   public void timelines(List<RequestTimeline> value, EngineStamps stamps) {
-    timelines = List.copyOf(value);
-    engineStamps = stamps;
+    engines = new Engines(value, stamps, Map.of());
   }
 
   public void usage(Usage value) {
@@ -299,7 +298,6 @@ public final class Flight {
         contentEvents,
         longestGapNanos,
         stalls,
-        timelines,
-        engineStamps);
+        engines);
   }
 }

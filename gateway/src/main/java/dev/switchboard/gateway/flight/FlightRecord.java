@@ -14,7 +14,6 @@ import org.jspecify.annotations.Nullable;
  * @param decision of the last attempt
  * @param contentEvents pieces of content that arrived; longestGapNanos between two of them
  * @param stalls when the upstream was paused because the client did not read
- * @param timelines as the worker sent them, on the worker's clock; empty from a foreign server
  */
 public record FlightRecord(
     String id,
@@ -36,14 +35,12 @@ public record FlightRecord(
     int contentEvents,
     long longestGapNanos,
     List<Interval> stalls,
-    List<RequestTimeline> timelines,
-    EngineStamps engineStamps) {
+    Engines engines) {
 
   public FlightRecord {
     marks = marks.clone();
     attempts = List.copyOf(attempts);
     stalls = List.copyOf(stalls);
-    timelines = List.copyOf(timelines);
   }
 
   /**
@@ -71,8 +68,8 @@ public record FlightRecord(
    */
   public record Move(String cause, long cutNanos, long resumedNanos) {}
 
-  /** The same request with another telling of what its last replica did. */
-  public FlightRecord withTimelines(List<RequestTimeline> told) {
+  /** The same request with another telling of what engines did. */
+  public FlightRecord with(Engines told) {
     return new FlightRecord(
         id,
         endpoint,
@@ -93,13 +90,17 @@ public record FlightRecord(
         contentEvents,
         longestGapNanos,
         stalls,
-        told,
-        engineStamps);
+        told);
+  }
+
+  /** As the worker sent them with its answer, on the worker's clock. */
+  public List<RequestTimeline> timelines() {
+    return engines.timelines();
   }
 
   /** Whether the engine's steps are told one by one. */
   public boolean tellsSteps() {
-    return timelines.stream().anyMatch(timeline -> !timeline.steps().isEmpty());
+    return timelines().stream().anyMatch(timeline -> !timeline.steps().isEmpty());
   }
 
   /** How often the stream went on at another replica. */
@@ -146,6 +147,15 @@ public record FlightRecord(
   long weight() {
     long bytes = 1024 + 128L * attempts.size() + 16L * stalls.size();
     bytes += decision == null ? 0 : 400L * decision.candidates().size();
+    bytes += weight(timelines());
+    for (EngineAnswer answer : engines.asked().values()) {
+      bytes += answer instanceof EngineAnswer.Told told ? weight(told.engine().timelines()) : 32;
+    }
+    return bytes;
+  }
+
+  private static long weight(List<RequestTimeline> timelines) {
+    long bytes = 0;
     for (RequestTimeline timeline : timelines) {
       bytes += 256 + phaseWeight(timeline.prefill()) + phaseWeight(timeline.decode());
       for (RequestTimeline.Step step : timeline.steps()) {

@@ -43,7 +43,7 @@ public final class FlightRecorder {
   private Limits limits;
   private final Ring recent = new Ring();
   private final Ring kept = new Ring();
-  private final Map<String, FlightRecord> byId = new HashMap<>();
+  private final Map<String, Entry> byId = new HashMap<>();
   private final Map<String, Running> running = new HashMap<>();
 
   /** The requests of one id that run: one, unless clients chose the same. */
@@ -110,31 +110,48 @@ public final class FlightRecorder {
     return found.listeners;
   }
 
+  /** Puts a fuller telling in a record's place, if it is still there. */
+  public synchronized void replace(FlightRecord record, FlightRecord fuller) {
+    Entry entry = byId.get(record.id());
+    if (entry != null && entry.record.equals(record)) {
+      entry.ring.bytes += fuller.weight() - record.weight();
+      entry.record = fuller;
+      evict();
+    }
+  }
+
   private void keep(FlightRecord record) {
-    recent.add(record);
-    byId.put(record.id(), record);
+    Entry entry = new Entry(record, recent);
+    recent.add(entry);
+    byId.put(record.id(), entry);
+    evict();
+  }
+
+  private void evict() {
     while (over(recent)) {
-      FlightRecord old = recent.removeOldest();
-      if (interesting(old)) {
+      Entry old = recent.removeOldest();
+      if (interesting(old.record)) {
         kept.add(old);
       } else {
-        byId.remove(old.id(), old);
+        byId.remove(old.record.id(), old);
       }
     }
     while (over(kept)) {
-      FlightRecord old = kept.removeOldest();
-      byId.remove(old.id(), old);
+      Entry old = kept.removeOldest();
+      byId.remove(old.record.id(), old);
     }
   }
 
   public synchronized @Nullable FlightRecord find(String id) {
-    return byId.get(id);
+    Entry found = byId.get(id);
+    return found == null ? null : found.record;
   }
 
   /** The newest records first, at most {@code limit}. */
   public synchronized List<FlightRecord> newest(int limit) {
-    List<FlightRecord> all = new ArrayList<>(recent.records);
-    all.addAll(kept.records);
+    List<FlightRecord> all = new ArrayList<>(size());
+    recent.entries.forEach(entry -> all.add(entry.record));
+    kept.entries.forEach(entry -> all.add(entry.record));
     all.sort(Comparator.comparingLong((FlightRecord r) -> r.at(Flight.Mark.ENDED)).reversed());
     return List.copyOf(all.subList(0, Math.min(limit, all.size())));
   }
@@ -145,31 +162,44 @@ public final class FlightRecorder {
   }
 
   synchronized int size() {
-    return recent.records.size() + kept.records.size();
+    return recent.entries.size() + kept.entries.size();
   }
 
   private boolean over(Ring ring) {
-    return ring.records.size() > limits.maxRequests
-        || (ring.bytes > limits.maxBytes / 2 && ring.records.size() > 1);
+    return ring.entries.size() > limits.maxRequests
+        || (ring.bytes > limits.maxBytes / 2 && ring.entries.size() > 1);
   }
 
-  private boolean interesting(FlightRecord record) {
+  /** Whether it outlives the good ones that follow it. */
+  public synchronized boolean interesting(FlightRecord record) {
     return record.outcome().serverSide() || record.moves() > 0 || slow(record);
   }
 
+  /** A record's place, in which a fuller one may come to stand. */
+  private static final class Entry {
+    private FlightRecord record;
+    private Ring ring;
+
+    Entry(FlightRecord record, Ring ring) {
+      this.record = record;
+      this.ring = ring;
+    }
+  }
+
   private static final class Ring {
-    private final Deque<FlightRecord> records = new ArrayDeque<>();
+    private final Deque<Entry> entries = new ArrayDeque<>();
     private long bytes;
 
-    void add(FlightRecord record) {
-      records.addLast(record);
-      bytes += record.weight();
+    void add(Entry entry) {
+      entries.addLast(entry);
+      entry.ring = this;
+      bytes += entry.record.weight();
     }
 
-    FlightRecord removeOldest() {
-      FlightRecord record = records.removeFirst();
-      bytes -= record.weight();
-      return record;
+    Entry removeOldest() {
+      Entry entry = entries.removeFirst();
+      bytes -= entry.record.weight();
+      return entry;
     }
   }
 }

@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
  * chunks of one request overlap in different stages, the lanes' sum exceeds the phase and is scaled
  * down to it.
  *
- * <p>Of a stream that went on at another replica the first one's timeline is lost with it; its time
- * counts as an upstream's that tells none. The last one's timeline tells what followed the last
- * move.
+ * <p>Of a stream that went on at another replica the first one's answer broke off before its
+ * timeline; its time counts as an upstream's that tells none. The last one's timeline tells what
+ * followed the last move.
  *
  * <p>With {@code n} choices the one that finished last tells the story, for the client waited for
  * it.
@@ -97,6 +97,13 @@ public record Story(
       List<RequestTimeline> timelines, long offsetNanos, long errorNanos, boolean clamped) {
     public Engine {
       timelines = List.copyOf(timelines);
+    }
+
+    /** The same, but for the steps one by one. */
+    Engine withoutSteps() {
+      List<RequestTimeline> summed =
+          timelines.stream().map(timeline -> timeline.withSteps(List.of())).toList();
+      return new Engine(summed, offsetNanos, errorNanos, clamped);
     }
 
     /** Of one attempt, sent at {@code from} and over at {@code to}. */
@@ -180,7 +187,7 @@ public record Story(
         cut(Phase.UPSTREAM_REST, to);
         return null;
       }
-      Engine engine = Engine.of(record.timelines(), record.engineStamps(), from, to);
+      Engine engine = Engine.of(record.timelines(), record.engines().stamps(), from, to);
       engineCuts(last(engine.timelines()));
       return engine;
     }
@@ -200,7 +207,7 @@ public record Story(
         cut(Phase.UPSTREAM_REST, to);
         return null;
       }
-      Engine engine = Engine.of(record.timelines(), record.engineStamps(), started, to);
+      Engine engine = Engine.of(record.timelines(), record.engines().stamps(), started, to);
       RequestTimeline told = last(engine.timelines());
       lanes(told.decode(), told.finishedNanos(), DECODE, Phase.DECODE_WAIT);
       return engine;

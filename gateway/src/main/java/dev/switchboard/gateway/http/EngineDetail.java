@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.UpstreamAccess;
+import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Story;
@@ -18,17 +19,19 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Asks workers after a request what their answers did not tell: of attempts that broke, moved or
  * were given up anything, and of others each step, which would burden every answer and is seldom
- * read. Who does not answer soon is gone, or has more to do than this.
+ * read. Who does not answer soon is gone, or has more to do than this. Never fails: why a worker
+ * did not tell is an answer too.
  */
 public final class EngineDetail {
   private static final Logger LOG = LoggerFactory.getLogger(EngineDetail.class);
@@ -52,85 +55,152 @@ public final class EngineDetail {
   }
 
   /**
-   * The record with each step of its last replica, as long as that remembers it; never fails. May
-   * be called for any request that is over.
+   * The record with all that its replicas still know of it: each step of the last one, and what the
+   * others did. May be called for any request that is over.
    */
-  public Future<FlightRecord> withSteps(FlightRecord record) {
-    Source source = lacksSteps(record) ? source(String.valueOf(record.replica())) : null;
-    if (source == null) {
+  public Future<FlightRecord> complete(FlightRecord record) {
+    return asked(record).compose(this::withSteps);
+  }
+
+  private Future<FlightRecord> asked(FlightRecord record) {
+    List<FlightRecord.Attempt> asked =
+        untold(record).stream().filter(attempt -> !told(record, attempt)).toList();
+    return ask(record, asked).map(answers -> with(record, answers));
+  }
+
+  private static boolean told(FlightRecord record, FlightRecord.Attempt attempt) {
+    return record.engines().asked().get(attempt.number()) instanceof EngineAnswer.Told;
+  }
+
+  /** What was said before stays where nothing is said now. */
+  private static FlightRecord with(FlightRecord record, Map<Integer, EngineAnswer> answers) {
+    Map<Integer, EngineAnswer> all = new HashMap<>(record.engines().asked());
+    answers.forEach(
+        (attempt, answer) ->
+            all.merge(
+                attempt,
+                answer,
+                (before, now) -> now instanceof EngineAnswer.Missing ? before : now));
+    return answers.isEmpty() ? record : record.with(record.engines().withAsked(all));
+  }
+
+  private Future<FlightRecord> withSteps(FlightRecord record) {
+    if (record.timelines().isEmpty() || record.tellsSteps()) {
       return Future.succeededFuture(record);
     }
-    return ask(source, record.id(), 1)
-        .map(
-            told ->
-                told.path("timelines").isEmpty() ? record : record.withTimelines(timelines(told)))
+    return ask(String.valueOf(record.replica()), record.id())
+        .map(told -> record.with(record.engines().withTimelines(timelines(told))))
         .otherwise(record);
   }
 
-  private static boolean lacksSteps(FlightRecord record) {
-    return !record.timelines().isEmpty() && !record.tellsSteps();
+  /** Whether something of it is known to its replicas only. */
+  static boolean lacks(FlightRecord record) {
+    return !untold(record).isEmpty();
   }
 
   /**
-   * By the attempt's number; never fails.
+   * What replicas say of a request that has just ended, by the attempt's number.
    *
    * @param steps whether each step of the attempt that served is wanted too
    */
-  Future<Map<Integer, Story.Engine>> of(FlightRecord record, boolean steps) {
-    Map<Integer, Story.Engine> found = new HashMap<>();
-    List<Future<?>> asked = new ArrayList<>();
-    for (FlightRecord.Attempt attempt : unknown(record, steps)) {
-      Source source = source(attempt.replica());
-      if (source != null) {
-        asked.add(
-            ask(source, record.id(), MOST_TRIES)
-                .map(told -> tell(attempt, told, found))
-                .onFailure(cause -> LOG.debug("timeline_missing request={}", record.id(), cause)));
-      }
-    }
-    return asked.isEmpty()
-        ? Future.succeededFuture(found)
-        : Future.join(asked).transform(done -> Future.succeededFuture(found));
+  Future<Map<Integer, EngineAnswer>> of(FlightRecord record, boolean steps) {
+    return ask(record, steps ? lastOfEach(record).values() : untold(record));
   }
 
-  /** Of several at one replica it knows the last. */
-  private static Iterable<FlightRecord.Attempt> unknown(FlightRecord record, boolean steps) {
-    Map<String, FlightRecord.Attempt> byReplica = new HashMap<>();
-    for (FlightRecord.Attempt attempt : record.attempts()) {
-      byReplica.put(attempt.replica(), attempt);
+  /** The record with what was said of attempts, but for their steps: many would displace others. */
+  static FlightRecord summed(FlightRecord record, Map<Integer, EngineAnswer> answers) {
+    Map<Integer, EngineAnswer> untold = new HashMap<>();
+    for (FlightRecord.Attempt attempt : untold(record)) {
+      EngineAnswer answer = answers.get(attempt.number());
+      if (answer != null) {
+        untold.put(attempt.number(), answer.withoutSteps());
+      }
     }
-    if (!record.timelines().isEmpty() && !steps) {
+    return with(record, untold);
+  }
+
+  /** Those whose replicas did not tell with an answer. */
+  private static Collection<FlightRecord.Attempt> untold(FlightRecord record) {
+    Map<String, FlightRecord.Attempt> byReplica = lastOfEach(record);
+    if (!record.timelines().isEmpty()) {
       byReplica.remove(String.valueOf(record.replica()));
     }
     return byReplica.values();
   }
 
-  /** A worker that can be asked, and how. */
-  private record Source(URI address, UpstreamAccess access) {}
-
-  /** Null of a server that keeps no timelines, and of a worker that is gone. */
-  private @Nullable Source source(String id) {
-    Replica replica = fleet.find(id);
-    URI address = replica == null || !replica.worker() ? null : replica.address();
-    return replica == null || address == null ? null : new Source(address, replica.access());
+  /** Of several at one replica it knows the last. */
+  private static Map<String, FlightRecord.Attempt> lastOfEach(FlightRecord record) {
+    Map<String, FlightRecord.Attempt> byReplica = new LinkedHashMap<>();
+    for (FlightRecord.Attempt attempt : record.attempts()) {
+      byReplica.put(attempt.replica(), attempt);
+    }
+    return byReplica;
   }
 
-  private Future<JsonNode> ask(Source source, String id, int tries) {
+  private Future<Map<Integer, EngineAnswer>> ask(
+      FlightRecord record, Collection<FlightRecord.Attempt> attempts) {
+    Map<Integer, EngineAnswer> answers = new HashMap<>();
+    List<Future<?>> asked = new ArrayList<>(attempts.size());
+    for (FlightRecord.Attempt attempt : attempts) {
+      asked.add(
+          ask(attempt.replica(), record.id())
+              .<EngineAnswer>map(told -> new EngineAnswer.Told(engine(attempt, told)))
+              .otherwise(cause -> new EngineAnswer.Missing(why(record, attempt, cause)))
+              .onSuccess(answer -> answers.put(attempt.number(), answer)));
+    }
+    return asked.isEmpty()
+        ? Future.succeededFuture(answers)
+        : Future.join(asked).map(done -> answers);
+  }
+
+  /** Why a replica tells nothing. */
+  private static final class NothingTold extends RuntimeException {
+    private static final long serialVersionUID = 1;
+    private final EngineAnswer.Why why;
+
+    NothingTold(EngineAnswer.Why why) {
+      super(why.label(), null, false, false);
+      this.why = why;
+    }
+  }
+
+  private static EngineAnswer.Why why(
+      FlightRecord record, FlightRecord.Attempt attempt, Throwable cause) {
+    LOG.debug("timeline_missing request={} replica={}", record.id(), attempt.replica(), cause);
+    return switch (cause) {
+      case NothingTold nothing -> nothing.why;
+      case UpstreamClient.StatusException status when status.status() == 404 ->
+          EngineAnswer.Why.UNKNOWN_THERE;
+      default -> EngineAnswer.Why.NO_ANSWER;
+    };
+  }
+
+  /** A document that has timelines, or a failure. */
+  private Future<JsonNode> ask(String replica, String id) {
+    Replica found = fleet.find(replica);
+    URI address = found == null ? null : found.address();
+    if (found != null && !found.worker()) {
+      return Future.failedFuture(new NothingTold(EngineAnswer.Why.NO_TIMELINES));
+    }
+    return found == null || address == null
+        ? Future.failedFuture(new NothingTold(EngineAnswer.Why.REPLICA_GONE))
+        : ask(address, found.access(), id, MOST_TRIES);
+  }
+
+  private Future<JsonNode> ask(URI address, UpstreamAccess access, String id, int tries) {
     String path = "/engine/v1/requests/" + id + "/timeline?detail=steps";
     return client
-        .get(
-            source.address,
-            path,
-            source.access.tlsCaFile(),
-            source.access.authorization(),
-            TIMEOUT_MS,
-            MOST_BYTES)
+        .get(address, path, access.tlsCaFile(), access.authorization(), TIMEOUT_MS, MOST_BYTES)
         .map(EngineDetail::read)
         .compose(
-            told ->
-                told.path("timelines").isEmpty() && tries > 1
-                    ? vertx.timer(AGAIN_MS).compose(again -> ask(source, id, tries - 1))
-                    : Future.succeededFuture(told));
+            told -> {
+              if (!told.path("timelines").isEmpty()) {
+                return Future.succeededFuture(told);
+              }
+              return tries > 1
+                  ? vertx.timer(AGAIN_MS).compose(again -> ask(address, access, id, tries - 1))
+                  : Future.failedFuture(new NothingTold(EngineAnswer.Why.NOT_ENDED));
+            });
   }
 
   private static JsonNode read(Buffer body) {
@@ -147,16 +217,9 @@ public final class EngineDetail {
     return timelines;
   }
 
-  private static boolean tell(
-      FlightRecord.Attempt attempt, JsonNode told, Map<Integer, Story.Engine> found) {
-    List<RequestTimeline> timelines = timelines(told);
-    if (!timelines.isEmpty()) {
-      // It wrote this later than the attempt ended.
-      EngineStamps stamps = new EngineStamps(told.path("received_ns").asLong(), 0);
-      found.put(
-          attempt.number(),
-          Story.Engine.of(timelines, stamps, attempt.startNanos(), attempt.endNanos()));
-    }
-    return !timelines.isEmpty();
+  private static Story.Engine engine(FlightRecord.Attempt attempt, JsonNode told) {
+    // It wrote this later than the attempt ended.
+    EngineStamps stamps = new EngineStamps(told.path("received_ns").asLong(), 0);
+    return Story.Engine.of(timelines(told), stamps, attempt.startNanos(), attempt.endNanos());
   }
 }

@@ -11,6 +11,7 @@ import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.AttemptResult;
+import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
@@ -1511,21 +1512,30 @@ final class Exchange {
     RequestTrace.Telling telling =
         trace.judge(
             record, slo, house.recorder().slow(record), house.traces(), house.metrics(), now);
+    Future<Map<Integer, EngineAnswer>> answers = answers(record, telling, now);
     if (telling.nothing()) {
       return;
     }
-    Future<Map<Integer, Story.Engine>> engines =
-        telling.steps() || (telling.full() && telling.ranks())
-            ? new EngineDetail(vertx, client, house.fleet()).of(record, telling.steps())
-            : Future.succeededFuture(Map.of());
     content()
         .compose(
             content ->
-                engines.map(
+                answers.map(
                     found ->
                         new RequestTrace.Afterwards(
                             found, stragglers, house.steps(), content.orElse(null))))
         .onSuccess(known -> trace.finish(record, story, telling, known));
+  }
+
+  /** Asks replicas where spans will tell it, or the record is one that stays. */
+  private Future<Map<Integer, EngineAnswer>> answers(
+      FlightRecord record, RequestTrace.Telling telling, long nowNanos) {
+    boolean stays = house.recorder().interesting(record) && EngineDetail.lacks(record);
+    if (!telling.asks() && !(stays && house.traces().mayKeep(nowNanos))) {
+      return Future.succeededFuture(Map.of());
+    }
+    return new EngineDetail(vertx, client, house.fleet())
+        .of(record, telling.steps())
+        .onSuccess(found -> house.recorder().replace(record, EngineDetail.summed(record, found)));
   }
 
   /** What was said, where the tenant's traces tell it. */

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.telemetry;
 
+import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
@@ -376,9 +377,9 @@ public final class RequestTrace {
       return TraceDetail.STEPS.toldAt(detail);
     }
 
-    /** Whether the engine's work is told down to its ranks. */
-    public boolean ranks() {
-      return TraceDetail.RANKS.toldAt(detail);
+    /** Whether replicas are asked what their answers did not say. */
+    public boolean asks() {
+      return steps() || (full && TraceDetail.RANKS.toldAt(detail));
     }
   }
 
@@ -393,18 +394,18 @@ public final class RequestTrace {
   /**
    * What became known when the request was over.
    *
-   * @param engines by the attempt's number: what replicas said afterwards
+   * @param answers by the attempt's number: what replicas said afterwards
    * @param stragglers whose spans say so
    * @param steps takes the engines' steps
    * @param content null where the trace must not tell it
    */
   public record Afterwards(
-      Map<Integer, Story.Engine> engines,
+      Map<Integer, EngineAnswer> answers,
       Stragglers stragglers,
       StepSpans steps,
       @Nullable Content content) {
     public Afterwards {
-      engines = Map.copyOf(engines);
+      answers = Map.copyOf(answers);
     }
   }
 
@@ -444,10 +445,10 @@ public final class RequestTrace {
     }
     boolean served = tried.equals(serving);
     // What a replica was asked for afterwards has each step.
-    Story.Engine asked = known.engines().get(tried.number);
-    Story.Engine engine = asked == null && served ? story.engine() : asked;
-    if (engine != null) {
-      spans.engine(attempt, tried.replica, engine);
+    if (known.answers().get(tried.number) instanceof EngineAnswer.Told told) {
+      spans.engine(attempt, tried.replica, told.engine());
+    } else if (served && story.engine() != null) {
+      spans.engine(attempt, tried.replica, story.engine());
     }
     if (served) {
       spans.describe(span);

@@ -149,8 +149,11 @@ public final class TraceLevels {
     return exemplars.take(nowNanos, config.exemplarsPerSecond(), 1);
   }
 
-  /** Whether one more trace may be kept now; in an overload all of them are of interest. */
-  boolean mayKeep(long nowNanos) {
+  /**
+   * Whether one more trace may be kept now, or its replicas asked; in an overload all of them are
+   * of interest.
+   */
+  public boolean mayKeep(long nowNanos) {
     int most = config.keptTracesPerSecond();
     return kept.take(nowNanos, most, most);
   }

@@ -133,6 +133,21 @@ public final class UpstreamClient {
     }
   }
 
+  /** An answer that is not 200. */
+  public static final class StatusException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+    private final int status;
+
+    StatusException(int status) {
+      super("status " + status, null, false, false);
+      this.status = status;
+    }
+
+    public int status() {
+      return status;
+    }
+  }
+
   private static Future<Buffer> body(HttpClientResponse answer, int mostBytes) {
     Promise<Buffer> whole = Promise.promise();
     Buffer read = Buffer.buffer();
@@ -151,7 +166,7 @@ public final class UpstreamClient {
           if (answer.statusCode() == 200) {
             whole.tryComplete(read);
           } else {
-            whole.tryFail("status " + answer.statusCode());
+            whole.tryFail(new StatusException(answer.statusCode()));
           }
         });
     return whole.future();

@@ -4,10 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class FlightRecorderTest {
@@ -37,6 +40,64 @@ class FlightRecorderTest {
     assertNull(recorder.find("good"));
     assertNotNull(recorder.find("failed"));
     assertNotNull(recorder.find("slow"));
+  }
+
+  @Test
+  void aFullerTellingTakesTheRecordsPlace() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    FlightRecord broken = record("broken", Outcome.UPSTREAM_BROKEN, 1);
+    recorder.add(broken);
+    FlightRecord fuller = fuller(broken, 1);
+
+    recorder.replace(broken, fuller);
+    FlightRecord recent = recorder.find("broken");
+    recorder.add(record("a", Outcome.OK, 1));
+    recorder.add(record("b", Outcome.OK, 1));
+
+    assertSame(fuller, recent);
+    assertSame(fuller, recorder.find("broken"));
+    recorder.replace(fuller, fuller(broken, 2));
+    assertEquals(2, asked(recorder, "broken"));
+  }
+
+  @Test
+  void aRecordThatIsGoneOrHiddenIsNotReplaced() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    FlightRecord hidden = record("same", Outcome.OK, 1);
+    recorder.add(hidden);
+    recorder.add(record("same", Outcome.OK, 1));
+
+    recorder.replace(hidden, fuller(hidden, 1));
+    recorder.replace(record("gone", Outcome.OK, 1), fuller(hidden, 1));
+
+    assertEquals(0, asked(recorder, "same"));
+    assertNull(recorder.find("gone"));
+  }
+
+  @Test
+  void whatIsAddedToRecordsCountsAgainstTheBound() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(1000, 1 << 16, 1));
+    for (int i = 0; i < 40; i++) {
+      FlightRecord record = record("r" + i, Outcome.INTERNAL, 1);
+      recorder.add(record);
+      recorder.replace(record, fuller(record, 100));
+    }
+
+    // 32 bytes are counted for each of 100 answers.
+    assertTrue(recorder.size() <= (1 << 16) / (1024 + 3200), () -> "" + recorder.size());
+  }
+
+  private static FlightRecord fuller(FlightRecord record, int answers) {
+    Map<Integer, EngineAnswer> asked = new HashMap<>();
+    for (int i = 1; i <= answers; i++) {
+      asked.put(i, new EngineAnswer.Missing(EngineAnswer.Why.REPLICA_GONE));
+    }
+    return record.with(Engines.NONE.withAsked(asked));
+  }
+
+  private static int asked(FlightRecorder recorder, String id) {
+    FlightRecord found = recorder.find(id);
+    return found == null ? -1 : found.engines().asked().size();
   }
 
   @Test

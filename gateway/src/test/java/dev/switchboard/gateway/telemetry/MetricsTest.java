@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.gateway.GeneratedPage;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
-import dev.switchboard.gateway.flight.EngineStamps;
+import dev.switchboard.gateway.flight.Engines;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.MoveCause;
@@ -295,8 +295,7 @@ class MetricsTest {
         20,
         0,
         List.of(),
-        List.of(),
-        EngineStamps.NONE);
+        Engines.NONE);
   }
 
   private long series() {
