@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -109,6 +110,7 @@ void read_bandwidth(benchmark::State& state) {
                          benchmark::Counter::kIsRate);
 }
 
+// A third number: tokens that attend together.
 void attention(benchmark::State& state, Isa isa, KvType type) {
   const Kernels& ops = kernels(isa);
   const std::int32_t context = 2048;
@@ -119,21 +121,36 @@ void attention(benchmark::State& state, Isa isa, KvType type) {
   const std::size_t bytes = static_cast<std::size_t>(context * dim) * 4;
   const Arena k = arena(bytes);
   const Arena v = arena(bytes);
-  std::memset(k.data(), 0x24, bytes);
-  std::memset(v.data(), 0x24, bytes);
   const KvView kv = {k.data(), v.data(), type, block_tokens, 1, dim};
+  // Drawn, so that maxima grow here and there, as they do in a model.
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  const auto draw = [&](std::vector<float>& values) {
+    for (float& value : values) value = normal(random);
+  };
+  std::vector<float> key(static_cast<std::size_t>(dim));
+  std::vector<float> value(key.size());
+  for (std::int32_t t = 0; t < context; ++t) {
+    draw(key);
+    draw(value);
+    ops.kv_store(kv, t / block_tokens, t % block_tokens, 0, key.data(), value.data());
+  }
   std::vector<std::int32_t> blocks;
   for (std::int32_t b = 0; b < n_blocks; ++b) blocks.push_back(b);
-  std::vector<float> q(static_cast<std::size_t>(queries * dim), 0.1f);
+  const std::int32_t tokens = static_cast<std::int32_t>(state.range(2));
+  std::vector<float> q(static_cast<std::size_t>(tokens * queries * dim));
+  draw(q);
   std::vector<float> out(q.size());
-  std::vector<float> scratch(attention_scratch_floats(queries, block_tokens, dim));
+  std::vector<float> scratch(attention_run_floats(queries, block_tokens, dim));
+  std::vector<AttentionSpan> spans;
+  for (std::int32_t i = tokens; i > 0; --i) spans.push_back({0, context + 1 - i, 0.125f, 0});
   for (auto _ : state) {
-    ops.attention(kv, blocks, 0, {0, context, 0.125f, 0}, q.data(), queries, out.data(),
-                  scratch.data());
+    ops.attention_run(kv, blocks, 0, spans, q.data(), queries * dim, queries, out.data(),
+                      scratch.data());
     benchmark::ClobberMemory();
   }
   state.counters["GMAC/s"] = benchmark::Counter(
-      static_cast<double>(state.iterations()) * 2 * context * dim * queries * 1e-9,
+      static_cast<double>(state.iterations()) * 2 * context * dim * queries * tokens * 1e-9,
       benchmark::Counter::kIsRate);
 }
 
@@ -207,9 +224,14 @@ void register_isa(Isa isa) {
                                                   {"/Q8_0/", KvType::kQ8}};
   for (const auto& [kind, type] : kinds) {
     benchmark::RegisterBenchmark("attention" + std::string(kind) + name, attention, isa, type)
-        ->Args({64, 1})
-        ->Args({64, 4})
-        ->Args({128, 4});
+        ->Args({64, 1, 1})
+        ->Args({64, 1, 8})
+        ->Args({64, 3, 1})
+        ->Args({64, 3, 4})
+        ->Args({64, 8, 1})
+        ->Args({64, 8, 2})
+        ->Args({128, 4, 1})
+        ->Args({128, 4, 4});
   }
   benchmark::RegisterBenchmark("quantise/" + name, quantise, isa);
   benchmark::RegisterBenchmark("silu_mul/" + name, silu, isa);

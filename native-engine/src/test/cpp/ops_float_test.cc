@@ -568,6 +568,58 @@ TEST_P(FloatOpsTest, AQueryHeadIsTheSameAloneAndAmongOthers) {
   }
 }
 
+// Tokens of a prompt, of a window that begins in one block and in two, of an encoder, and beyond
+// the first part.
+TEST_P(FloatOpsTest, TokensThatAttendTogetherGiveWhatEachGivesAlone) {
+  const auto dim = std::int32_t{40};
+  for (const KvType type : kKvTypes) {
+    for (const std::int32_t heads : {1, 2, 3, 5, 8}) {
+      const AttentionCase of = {dim, 16, 1100, heads};
+      const Cache cache(ops(), of, type, 2.0f);
+      const std::int32_t most = attention_run_tokens(heads);
+      const std::int64_t stride = heads * dim + 24;
+      const std::vector<float> q = random_floats(most * stride, 31);
+      for (const AttentionSpan& last : {AttentionSpan{0, 16, 0.2f, 0},
+                                        {0, 48, 0.2f, 1.5f},
+                                        {8, 95, 0.2f, 0},
+                                        {17, 1040, 0.2f, 0},
+                                        {520, 1100, 0.2f, 0}}) {
+        for (const bool causal : {true, false}) {
+          std::vector<AttentionSpan> spans;
+          for (std::int32_t i = most - 1; i >= 0; --i) {
+            const std::int32_t back = causal ? i : 0;
+            AttentionSpan span = last;
+            span.begin = std::max(0, last.begin - back);
+            span.end = last.end - back;
+            if (spans.empty() || attend_together(spans[0], span, of.block_tokens)) {
+              spans.push_back(span);
+            }
+          }
+          std::vector<float> out(q.size(), 77.0f);
+          std::vector<float> scratch(attention_run_floats(heads, of.block_tokens, dim), 99.0f);
+          ops().attention_run(cache.view, cache.blocks, 1, spans, q.data(), stride, heads,
+                              out.data(), scratch.data());
+          for (std::size_t i = 0; i < spans.size(); ++i) {
+            const auto at = static_cast<std::ptrdiff_t>(i) * stride;
+            const std::vector<float> own(q.begin() + at, q.begin() + at + heads * dim);
+            const std::vector<float> got(out.begin() + at, out.begin() + at + heads * dim);
+            EXPECT_TRUE(same_bits(got, cache.attend(ops(), own, spans[i])))
+                << heads << " heads, token " << i << " of " << spans.size();
+            EXPECT_EQ(out[static_cast<std::size_t>(at + heads * dim)], 77.0f);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(FloatOpsTest, SpansThatMeetOtherBlocksAreNotTakenTogether) {
+  EXPECT_TRUE(attend_together({0, 17, 1, 0}, {0, 32, 1, 0}, 16));
+  EXPECT_FALSE(attend_together({0, 16, 1, 0}, {0, 17, 1, 0}, 16));
+  EXPECT_FALSE(attend_together({15, 40, 1, 0}, {16, 41, 1, 0}, 16));
+  EXPECT_FALSE(attend_together({0, 512, 1, 0}, {0, 513, 1, 0}, 1024));
+}
+
 TEST_P(FloatOpsTest, AttentionSurvivesScoresFarApart) {
   const AttentionCase of = {16, 4, 9, 1};
   Cache cache(ops(), of, KvType::kF32, 500.0f);

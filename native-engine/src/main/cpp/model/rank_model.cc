@@ -64,8 +64,8 @@ void RankModel::lay_out(Carver& carver) {
   for (std::span<float>& partial : partial_) {
     partial = carver.take<float>(product(tokens, config_.dim));
   }
-  attention_scratch_floats_ = ops::attention_scratch_floats(config_.queries_per_kv_head(),
-                                                            limits_.block_tokens, config_.head_dim);
+  attention_scratch_floats_ = ops::attention_run_floats(config_.queries_per_kv_head(),
+                                                        limits_.block_tokens, config_.head_dim);
   // Whole cache lines per thread.
   attention_scratch_floats_ = (attention_scratch_floats_ + 15) / 16 * 16;
   attention_scratch_ = carver.take<float>(
@@ -242,16 +242,37 @@ void RankModel::store_unit(std::int32_t layer, const Batch& batch, std::int64_t 
                      v_.data() + at);
 }
 
-void RankModel::attend_unit(std::int32_t layer, const Batch& batch, std::int64_t token,
-                            std::int64_t row, std::int64_t kv_head, float* scratch) {
+std::int32_t RankModel::attend_run(std::int32_t layer, const Batch& batch, const TokenSet& kept,
+                                   std::int64_t row, std::int64_t kv_head, float* scratch) {
   const std::int32_t group = config_.queries_per_kv_head();
   const std::int64_t q_cols = shape_.q_rows.size();
   const std::int64_t column = kv_head * group * config_.head_dim;
   const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
-  kernels_->attention(kv_->layer(layer), batch.sequence(token).blocks,
-                      static_cast<std::int32_t>(kv_head), span_of(weights, batch, token),
-                      q_.data() + token * q_cols + column, group,
-                      attended_.f32.data() + row * q_cols + column, scratch);
+  const ops::KvView& kv = kv_->layer(layer);
+  if (row > 0 && goes_on(weights, batch, kept, row, kv.block_tokens)) return 0;
+  ops::AttentionSpan spans[ops::kMaxRunTokens];
+  std::int32_t n = 0;
+  do {
+    spans[n] = span_of(weights, batch, kept[row + n]);
+    ++n;
+  } while (row + n < kept.count && goes_on(weights, batch, kept, row + n, kv.block_tokens));
+  kernels_->attention_run(kv, batch.sequence(kept[row]).blocks, static_cast<std::int32_t>(kv_head),
+                          {spans, static_cast<std::size_t>(n)},
+                          q_.data() + kept[row] * q_cols + column, q_cols, group,
+                          attended_.f32.data() + row * q_cols + column, scratch);
+  return n;
+}
+
+// Positions decide where runs begin, so every thread sees the same ones.
+bool RankModel::goes_on(const LayerWeights& weights, const Batch& batch, const TokenSet& kept,
+                        std::int64_t row, std::int32_t block_tokens) const {
+  const std::int64_t token = kept[row];
+  const std::int32_t most = ops::attention_run_tokens(config_.queries_per_kv_head());
+  return batch.position(token) % most != 0 && kept[row - 1] == token - 1 &&
+         batch.sequence_of[static_cast<std::size_t>(token)] ==
+             batch.sequence_of[static_cast<std::size_t>(token - 1)] &&
+         ops::attend_together(span_of(weights, batch, token - 1), span_of(weights, batch, token),
+                              block_tokens);
 }
 
 // Stores the keys and values of all tokens and attends those kept.
@@ -276,15 +297,17 @@ bool RankModel::attend(std::int32_t layer, const Batch& batch, const TokenSet& k
   }
   float* scratch =
       attention_scratch_.data() + attention_scratch_floats_ * static_cast<std::size_t>(team.index);
-  // Dealt out one by one: later tokens of a prompt attend to more positions than earlier ones.
+  // Dealt out in the smallest pieces: later tokens of a prompt attend to more positions than earlier
+  // ones. Whoever has the first token of a run has all of it.
   team.deal(kept.count * kv_heads, 1, [&](Range units) {
     for (std::int64_t unit = units.begin; unit < units.end; ++unit) {
       const std::int64_t row = unit % kept.count;
       const std::int64_t kv_head = unit / kept.count;
       if (at_once) store_unit(layer, batch, row, kv_head);
-      attend_unit(layer, batch, kept[row], row, kv_head, scratch);
-      if (!quantise || !whole_blocks) continue;
-      quantise_columns(attended_, q_cols, row, kv_head * head_cols, (kv_head + 1) * head_cols);
+      const std::int32_t run = attend_run(layer, batch, kept, row, kv_head, scratch);
+      for (std::int64_t i = row; quantise && whole_blocks && i < row + run; ++i) {
+        quantise_columns(attended_, q_cols, i, kv_head * head_cols, (kv_head + 1) * head_cols);
+      }
     }
   });
   if (!team.sync()) return false;

@@ -133,8 +133,14 @@ class RankModel {
                     const Team& team);
   // A unit is one token's kv head with the query heads that share it.
   void store_unit(std::int32_t layer, const Batch& batch, std::int64_t token, std::int64_t kv_head);
-  void attend_unit(std::int32_t layer, const Batch& batch, std::int64_t token, std::int64_t row,
-                   std::int64_t kv_head, float* scratch);
+  // Attends the run of kept tokens that begins at the row, and says how many they are; none where
+  // the row belongs to a run that began before it.
+  [[nodiscard]] std::int32_t attend_run(std::int32_t layer, const Batch& batch,
+                                        const TokenSet& kept, std::int64_t row,
+                                        std::int64_t kv_head, float* scratch);
+  // Whether a kept token belongs to the run of the one before it.
+  [[nodiscard]] bool goes_on(const LayerWeights& weights, const Batch& batch, const TokenSet& kept,
+                             std::int64_t row, std::int32_t block_tokens) const;
   void lay_out_parts(Carver& carver);
   // Whether the step has too few heads for the threads, and a context that can be cut.
   [[nodiscard]] bool splits(const LayerWeights& weights, const Batch& batch,

@@ -39,8 +39,12 @@ struct FloatOps {
   // e^x within 1.2 units in the last place for x in [-87, 88]; outside, the bound's value. A NaN
   // stays a NaN. n = round(x / ln 2) is found by adding 1.5 * 2^23, which leaves n in the low bits.
   static F exp(F x) {
+    return exp_below_88(V::sub(V::zero(), V::max(V::set(-88.0f), V::sub(V::zero(), x))));
+  }
+
+  // The same of what is known not to be above 88.
+  static F exp_below_88(F x) {
     x = V::max(V::set(-87.0f), x);
-    x = V::sub(V::zero(), V::max(V::set(-88.0f), V::sub(V::zero(), x)));
     const F magic = V::set(0x1.8p23f);
     const F shifted = V::fma(x, V::set(0x1.715476p0f), magic);
     const F n = V::sub(shifted, magic);
@@ -181,24 +185,29 @@ struct FloatOps {
   static void attention(const KvView& kv, std::span<const std::int32_t> blocks,
                         std::int32_t kv_head, const AttentionSpan& span, const float* q,
                         std::int32_t n_queries, float* out, float* scratch) {
-    float* state = scratch + n_queries * pad_to_lanes(kv.block_tokens);
-    const Attended so_far(out, state, n_queries);
-    const Attended next(state + pad_to_lanes(n_queries * kLanes + n_queries), n_queries,
-                        kv.head_dim);
-    const std::int32_t parts = attention_parts(span);
-    for (std::int32_t part = 0; part < parts; ++part) {
-      attend(kv, blocks.data(), kv_head, ops::attention_part(span, part), q, n_queries,
-             part == 0 ? so_far : next, scratch);
-      if (part > 0) join(so_far, next, n_queries, kv.head_dim);
-    }
-    finish(so_far, n_queries, kv.head_dim);
+    attend_tokens(kv, blocks, kv_head, {&span, 1}, q, n_queries, out, scratch);
+  }
+
+  // Beside each other, their queries and outputs are those of one token with more heads.
+  static void attention_run(const KvView& kv, std::span<const std::int32_t> blocks,
+                            std::int32_t kv_head, std::span<const AttentionSpan> spans,
+                            const float* q, std::int64_t stride, std::int32_t n_queries, float* out,
+                            float* scratch) {
+    const std::int64_t row = std::int64_t{n_queries} * kv.head_dim;
+    const auto n = static_cast<std::int64_t>(spans.size());
+    if (n == 1) return attention(kv, blocks, kv_head, spans[0], q, n_queries, out, scratch);
+    float* queries = scratch;
+    float* outputs = queries + n * row;
+    for (std::int64_t i = 0; i < n; ++i) copy(q + i * stride, row, queries + i * row);
+    attend_tokens(kv, blocks, kv_head, spans, queries, n_queries, outputs, outputs + n * row);
+    for (std::int64_t i = 0; i < n; ++i) copy(outputs + i * row, row, out + i * stride);
   }
 
   static void attend_part(const KvView& kv, std::span<const std::int32_t> blocks,
                           std::int32_t kv_head, const AttentionSpan& part, const float* q,
                           std::int32_t n_queries, float* result, float* scratch) {
-    attend(kv, blocks.data(), kv_head, part, q, n_queries, Attended(result, n_queries, kv.head_dim),
-           scratch);
+    attend(kv, blocks.data(), kv_head, {&part, 1}, q, n_queries,
+           Attended(result, n_queries, kv.head_dim), scratch);
   }
 
   static void join_parts(const float* parts, std::int32_t n_parts, std::int32_t n_queries,
@@ -218,7 +227,8 @@ struct FloatOps {
   }
 
  private:
-  static constexpr int kQueryTile = 4;  // query heads that share one pass over a row of K or V
+  // Queries that share one pass over a block's K and V.
+  static constexpr int kQueryTile = V::kSums >= 16 ? 8 : 4;
 
   struct AllLanes {
     static F load(const float* p) { return V::load(p); }
@@ -435,46 +445,98 @@ struct FloatOps {
     std::int32_t from() const { return static_cast<std::int32_t>(first / kLanes * kLanes); }
   };
 
+  static void copy(const float* from, std::int64_t n, float* to) {
+    for_lanes(n, [&](std::int64_t i, auto lanes) { lanes.store(to + i, lanes.load(from + i)); });
+  }
+
+  // One token for each span, with queries and outputs one behind the other.
+  static void attend_tokens(const KvView& kv, std::span<const std::int32_t> blocks,
+                            std::int32_t kv_head, std::span<const AttentionSpan> spans,
+                            const float* q, std::int32_t n_queries, float* out, float* scratch) {
+    const auto n = static_cast<std::int32_t>(spans.size());
+    const std::int32_t all = n * n_queries;
+    float* state = scratch + all * pad_to_lanes(kv.block_tokens);
+    const Attended so_far(out, state, all);
+    const Attended next(state + pad_to_lanes(all * kLanes + all), all, kv.head_dim);
+    const std::int32_t parts = attention_parts(spans[0]);
+    AttentionSpan cut[kMaxRunTokens];
+    for (std::int32_t part = 0; part < parts; ++part) {
+      for (std::int32_t i = 0; i < n; ++i) cut[i] = ops::attention_part(spans[i], part);
+      attend(kv, blocks.data(), kv_head, {cut, spans.size()}, q, n_queries,
+             part == 0 ? so_far : next, scratch);
+      if (part > 0) join(so_far, next, all, kv.head_dim);
+    }
+    finish(so_far, all, kv.head_dim);
+  }
+
   static void attend(const KvView& kv, const std::int32_t* blocks, std::int32_t kv_head,
-                     const AttentionSpan& part, const float* q, std::int32_t n_queries,
+                     std::span<const AttentionSpan> spans, const float* q, std::int32_t n_queries,
                      const Attended& to, float* scratch) {
     switch (kv.type) {
       case KvType::kF32:
-        return attend<Single>(kv, blocks, kv_head, part, q, n_queries, to, scratch);
+        return attend<Single>(kv, blocks, kv_head, spans, q, n_queries, to, scratch);
       case KvType::kF16:
-        return attend<Half>(kv, blocks, kv_head, part, q, n_queries, to, scratch);
+        return attend<Half>(kv, blocks, kv_head, spans, q, n_queries, to, scratch);
       case KvType::kBf16:
-        return attend<Brain>(kv, blocks, kv_head, part, q, n_queries, to, scratch);
+        return attend<Brain>(kv, blocks, kv_head, spans, q, n_queries, to, scratch);
       case KvType::kQ8:
-        return attend<Quantised>(kv, blocks, kv_head, part, q, n_queries, to, scratch);
+        return attend<Quantised>(kv, blocks, kv_head, spans, q, n_queries, to, scratch);
     }
+  }
+
+  static Piece piece_of(const AttentionSpan& span, std::int32_t at_begin, std::int32_t tokens) {
+    return {span.begin > at_begin ? span.begin - at_begin : 0,
+            span.end - at_begin < tokens ? span.end - at_begin : tokens};
   }
 
   template <class Store>
   static void attend(const KvView& kv, const std::int32_t* blocks, std::int32_t kv_head,
-                     const AttentionSpan& span, const float* q, std::int32_t n_queries,
+                     std::span<const AttentionSpan> spans, const float* q, std::int32_t n_queries,
                      const Attended& to, float* scratch) {
+    const auto n = static_cast<std::int32_t>(spans.size());
     Softmax softmax(scratch, to, kv.block_tokens);
-    for (std::int64_t i = 0; i < n_queries * std::int64_t{kv.head_dim}; ++i) to.out[i] = 0;
-    for (std::int32_t i = 0; i < n_queries; ++i) {
+    for (std::int64_t i = 0; i < n * n_queries * std::int64_t{kv.head_dim}; ++i) to.out[i] = 0;
+    for (std::int32_t i = 0; i < n * n_queries; ++i) {
       V::store(softmax.sums + i * kLanes, V::zero());
       softmax.maximum[i] = -__builtin_huge_valf();
     }
-    for (std::int32_t b = span.begin / kv.block_tokens; b * kv.block_tokens < span.end; ++b) {
-      const std::int32_t at_begin = b * kv.block_tokens;
-      const Piece piece = {
-          span.begin > at_begin ? span.begin - at_begin : 0,
-          span.end - at_begin < kv.block_tokens ? span.end - at_begin : kv.block_tokens};
+    const std::int32_t tokens = kv.block_tokens;
+    for (std::int32_t b = spans[0].begin / tokens; b * tokens < spans[0].end; ++b) {
       const std::ptrdiff_t at = kv_offset(kv, blocks[b], kv_head);
       const Rows<Store> k = rows_at<Store>(kv, kv.k + at);
       const Rows<Store> v = rows_at<Store>(kv, kv.v + at);
-      std::int32_t i = 0;
-      for (; i + kQueryTile <= n_queries; i += kQueryTile) {
-        attend_block<Store, kQueryTile>(k, v, piece, kv, q, i, span, softmax, to.out);
+      // Those who attend to the same of its positions go together.
+      for (std::int32_t i = 0, together; i < n; i += together) {
+        const Piece piece = piece_of(spans[i], b * tokens, tokens);
+        for (together = 1; i + together < n; ++together) {
+          const Piece other = piece_of(spans[i + together], b * tokens, tokens);
+          if (other.first != piece.first || other.end != piece.end) break;
+        }
+        attend_queries<Store>(k, v, piece, kv, q, {i * n_queries, (i + together) * n_queries},
+                              spans[0], softmax, to.out);
       }
-      attend_rest<Store, kQueryTile - 1>(n_queries - i, k, v, piece, kv, q, i, span, softmax,
-                                         to.out);
     }
+  }
+
+  // Queries from first to below end.
+  struct Queries {
+    std::int32_t first;
+    std::int32_t end;
+  };
+
+  template <class Store>
+  static void attend_queries(Rows<Store> k, Rows<Store> v, Piece piece, const KvView& kv,
+                             const float* q, Queries queries, const AttentionSpan& span,
+                             Softmax& softmax, float* out) {
+    constexpr int kRest = 4;
+    std::int32_t i = queries.first;
+    for (; i + kQueryTile <= queries.end; i += kQueryTile) {
+      attend_block<Store, kQueryTile>(k, v, piece, kv, q, i, span, softmax, out);
+    }
+    for (; kQueryTile > kRest && i + kRest <= queries.end; i += kRest) {
+      attend_block<Store, kRest>(k, v, piece, kv, q, i, span, softmax, out);
+    }
+    attend_rest<Store, kRest - 1>(queries.end - i, k, v, piece, kv, q, i, span, softmax, out);
   }
 
   // Takes both to the greater of their maxima and adds.
@@ -531,14 +593,15 @@ struct FloatOps {
     float* outputs = out + first_query * dim;
     scores<Store, kQueries, kVectors>(k, piece.end, piece.from(), kv, queries, span.scale, weights,
                                       softmax.stride);
-    for (int i = 0; i < kQueries; ++i) {
-      if (span.softcap != 0) cap_scores(softmax, first_query + i, piece, span.softcap);
-      exponentials(softmax, first_query + i, piece, dim, outputs + i * dim);
+    for (int i = 0; span.softcap != 0 && i < kQueries; ++i) {
+      cap_scores(softmax, first_query + i, piece, span.softcap);
     }
+    float factors[kQueries];
+    exponentials<kQueries>(softmax, first_query, piece, factors);
     v.values += piece.first * dim;
     if constexpr (Store::kScaled) v.steps += piece.first * kv_groups(dim);
     accumulate<Store, kQueries, kVectors>(v, piece.end - piece.first, 0, dim, weights + piece.first,
-                                          softmax.stride, outputs);
+                                          softmax.stride, factors, outputs);
   }
 
   // Vectors of positions, or of columns, that are summed beside each other for so many queries: a
@@ -629,55 +692,81 @@ struct FloatOps {
     }
   }
 
-  static void exponentials(Softmax& softmax, std::int32_t query, Piece piece, std::int64_t dim,
-                           float* out) {
-    float* weights = softmax.weights + query * softmax.stride;
-    float* sums = softmax.sums + query * kLanes;
-    const std::int32_t from = piece.from();
-    F block_maximum = V::set(-__builtin_huge_valf());
-    fill(weights, from, piece.first, -__builtin_huge_valf());
-    fill(weights, piece.end, pad_to_lanes(piece.end), -__builtin_huge_valf());
-    for (std::int32_t t = from; t < piece.end; t += kLanes) {
-      block_maximum = V::max(V::load(weights + t), block_maximum);
+  // Makes the scores weights, and says by what their outputs so far are to be multiplied: e to what
+  // their maximum grew by, or 1. The queries go side by side and without a branch on a maximum:
+  // each chain alone, from the scores to the sum, takes a hundred cycles.
+  template <int kQueries>
+  static void exponentials(Softmax& softmax, std::int32_t first_query, Piece piece,
+                           float* factors) {
+    float* weights = softmax.weights + first_query * softmax.stride;
+    float* sums = softmax.sums + first_query * kLanes;
+    F maxima[kQueries];
+    maxima_of<kQueries>(weights, softmax.stride, piece, maxima);
+    alignas(64) float grown[kLanes] = {};
+    for (int i = 0; i < kQueries; ++i) {
+      float& maximum = softmax.maximum[first_query + i];
+      const float now = V::maximum(maxima[i]);
+      const float before = maximum;
+      maximum = now > before ? now : before;
+      grown[i] = now > before ? before - now : 0.0f;
+      maxima[i] = V::set(maximum);
     }
-    const float before = softmax.maximum[query];
-    const float now = V::maximum(block_maximum);
-    if (now > before) {
-      softmax.maximum[query] = now;
-      const F factor = exp(V::set(before - now));
-      V::store(sums, V::mul(V::load(sums), factor));
-      for_lanes(dim, [&](std::int64_t c, auto lanes) {
-        lanes.store(out + c, V::mul(lanes.load(out + c), factor));
-      });
+    V::store(grown, exp_below_88(V::load(grown)));
+    F total[kQueries];
+#pragma GCC unroll 16
+    for (int i = 0; i < kQueries; ++i) {
+      factors[i] = grown[i];
+      total[i] = V::mul(V::load(sums + i * kLanes), V::set(grown[i]));
     }
-    const F maximum = V::set(softmax.maximum[query]);
-    F sum = V::load(sums);
-    for (std::int32_t t = from; t < piece.end; t += kLanes) {
-      V::store(weights + t, exp(V::sub(V::load(weights + t), maximum)));
-      // The bound's value is small, not zero.
-      if (t < piece.first) fill(weights, t, piece.first, 0.0f);
+    for (std::int32_t t = piece.from(); t < piece.end; t += kLanes) {
       const std::int32_t left = piece.end - t;
-      sum = V::add(sum, left < kLanes ? V::load(weights + t, left) : V::load(weights + t));
+#pragma GCC unroll 16
+      for (int i = 0; i < kQueries; ++i) {
+        float* at = weights + i * softmax.stride + t;
+        V::store(at, exp_below_88(V::sub(V::load(at), maxima[i])));
+        // The bound's value is small, not zero.
+        if (t < piece.first) fill(at, 0, piece.first - t, 0.0f);
+        total[i] = V::add(total[i], left < kLanes ? V::load(at, left) : V::load(at));
+      }
     }
-    V::store(sums, sum);
+#pragma GCC unroll 16
+    for (int i = 0; i < kQueries; ++i) V::store(sums + i * kLanes, total[i]);
+  }
+
+  // By lane, of the piece's scores; those around it are minus infinity from then on.
+  template <int kQueries>
+  static void maxima_of(float* scores, std::int64_t stride, Piece piece, F* maxima) {
+    constexpr float kNone = -__builtin_huge_valf();
+    for (int i = 0; i < kQueries; ++i) {
+      fill(scores + i * stride, piece.from(), piece.first, kNone);
+      fill(scores + i * stride, piece.end, pad_to_lanes(piece.end), kNone);
+      maxima[i] = V::set(kNone);
+    }
+    for (std::int32_t t = piece.from(); t < piece.end; t += kLanes) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kQueries; ++i) {
+        maxima[i] = V::max(V::load(scores + i * stride + t), maxima[i]);
+      }
+    }
   }
 
   static void fill(float* values, std::int64_t begin, std::int64_t end, float value) {
     for (std::int64_t i = begin; i < end; ++i) values[i] = value;
   }
 
-  // Columns of the outputs from c on.
+  // Columns of the outputs from c on, which are multiplied by their factors first.
   template <class Store, int kQueries, int kVectors>
   static void accumulate(Rows<Store> v, std::int32_t tokens, std::int64_t c, std::int64_t dim,
-                         const float* weights, std::int64_t stride, float* out) {
+                         const float* weights, std::int64_t stride, const float* factors,
+                         float* out) {
     for (; c + kVectors * kLanes <= dim; c += kVectors * kLanes) {
-      accumulate_columns<Store, kQueries, kVectors>(v, tokens, c, dim, weights, stride, out,
-                                                    AllLanes{}, LoadAll{});
+      accumulate_columns<Store, kQueries, kVectors>(v, tokens, c, dim, weights, stride, factors,
+                                                    out, AllLanes{}, LoadAll{});
     }
     if constexpr (kVectors > 1) {
-      accumulate<Store, kQueries, kVectors / 2>(v, tokens, c, dim, weights, stride, out);
+      accumulate<Store, kQueries, kVectors / 2>(v, tokens, c, dim, weights, stride, factors, out);
     } else if (c < dim) {
-      accumulate_columns<Store, kQueries, 1>(v, tokens, c, dim, weights, stride, out,
+      accumulate_columns<Store, kQueries, 1>(v, tokens, c, dim, weights, stride, factors, out,
                                              SomeLanes{dim - c}, LoadSome{dim - c});
     }
   }
@@ -685,14 +774,15 @@ struct FloatOps {
   template <class Store, int kQueries, int kVectors, class Lanes, class Load>
   static void accumulate_columns(Rows<Store> v, std::int32_t tokens, std::int64_t c,
                                  std::int64_t dim, const float* weights, std::int64_t stride,
-                                 float* out, Lanes lanes, Load load) {
+                                 const float* factors, float* out, Lanes lanes, Load load) {
     F sums[kQueries][kVectors];
     const std::int64_t groups = kv_groups(dim);
     const typename Store::Element* elements = v.values + c;
 #pragma GCC unroll 16
     for (int i = 0; i < kQueries * kVectors; ++i) {
       sums[i / kVectors][i % kVectors] =
-          lanes.load(out + i / kVectors * dim + c + i % kVectors * kLanes);
+          V::mul(lanes.load(out + i / kVectors * dim + c + i % kVectors * kLanes),
+                 V::set(factors[i / kVectors]));
     }
     for (std::int32_t t = 0; t < tokens; ++t, elements += dim) {
       F values[kVectors];

@@ -19,8 +19,8 @@ namespace sb::ops {
 
 template <class Machine>
 struct Matmul {
-  // Machine::groups<type, n>(w, x, first_token, bias, y, ldy, begin, end) computes n tokens of the
-  // groups [begin, end).
+  // Machine::groups<type, n>(w, x, first_token, bias, y, ldy, begin, end, cached) computes n tokens
+  // of the groups [begin, end), which another tile has read before if they are cached.
   static void run(const Matrix& w, const Activations& x, const float* bias, float* y,
                   std::int64_t ldy, std::int64_t group_begin, std::int64_t group_end) {
     const Call call = {w, x, bias, y, ldy};
@@ -77,7 +77,8 @@ struct Matmul {
       const std::int64_t end = begin + batch < group_end ? begin + batch : group_end;
       for (std::int64_t tile = 0; tile < tiles; ++tile) {
         const std::int64_t first = m * tile / tiles;
-        tokens<kType, Machine::kTile>(call, begin, end, first, m * (tile + 1) / tiles - first);
+        tokens<kType, Machine::kTile>(call, begin, end, first, m * (tile + 1) / tiles - first,
+                                      tile > 0);
       }
     }
   }
@@ -85,12 +86,12 @@ struct Matmul {
   // Finds the tile made for n tokens.
   template <WeightType kType, int kTokens>
   static void tokens(const Call& call, std::int64_t begin, std::int64_t end, std::int64_t first,
-                     std::int64_t n) {
+                     std::int64_t n, bool cached) {
     if constexpr (kTokens > 1) {
-      if (n < kTokens) return tokens<kType, kTokens - 1>(call, begin, end, first, n);
+      if (n < kTokens) return tokens<kType, kTokens - 1>(call, begin, end, first, n, cached);
     }
     Machine::template groups<kType, kTokens>(call.w, call.x, first, call.bias, call.y, call.ldy,
-                                             begin, end);
+                                             begin, end, cached);
   }
 };
 

@@ -1,6 +1,7 @@
 #include "ops/op.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "ops/float_ops.h"
@@ -60,6 +61,27 @@ AttentionSpan attention_part(const AttentionSpan& span, std::int32_t part) {
   cut.begin = std::max(span.begin, begin);
   cut.end = std::min(span.end, begin + kAttentionPart);
   return cut;
+}
+
+bool attend_together(const AttentionSpan& a, const AttentionSpan& b, std::int32_t block_tokens) {
+  const auto same = [](std::int32_t x, std::int32_t y, std::int32_t n) { return x / n == y / n; };
+  return same(a.begin, b.begin, block_tokens) && same(a.end - 1, b.end - 1, block_tokens) &&
+         same(a.begin, b.begin, kAttentionPart) && same(a.end - 1, b.end - 1, kAttentionPart);
+}
+
+// With about sixteen queries a block's K and V are converted seldom enough, and what belongs to the
+// queries still fits into the first cache beside them.
+std::int32_t attention_run_tokens(std::int32_t n_queries) {
+  constexpr std::uint32_t kQueries = 16;
+  const std::uint32_t fit = std::max(kQueries / static_cast<std::uint32_t>(n_queries), 1u);
+  return std::min(static_cast<std::int32_t>(std::bit_floor(fit)), kMaxRunTokens);
+}
+
+std::size_t attention_run_floats(std::int32_t n_queries, std::int32_t block_tokens,
+                                 std::int32_t head_dim) {
+  const std::int32_t all = attention_run_tokens(n_queries) * n_queries;
+  return attention_scratch_floats(all, block_tokens, head_dim) +
+         static_cast<std::size_t>(2 * std::int64_t{all} * head_dim);
 }
 
 std::size_t attention_part_floats(std::int32_t n_queries, std::int32_t head_dim) {

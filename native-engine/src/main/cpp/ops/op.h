@@ -164,6 +164,14 @@ inline constexpr std::int32_t kAttentionPart = 512;
 [[nodiscard]] std::int32_t attention_parts(const AttentionSpan& span);
 [[nodiscard]] AttentionSpan attention_part(const AttentionSpan& span, std::int32_t part);
 
+// Tokens of one sequence whose attention is worked out together read each block of K and V once.
+// Their spans must begin in the same block and end in the same one, and agree but for that.
+inline constexpr std::int32_t kMaxRunTokens = 8;
+[[nodiscard]] bool attend_together(const AttentionSpan& a, const AttentionSpan& b,
+                                   std::int32_t block_tokens);
+// How many tokens of so many heads for each kv head are worth it: a power of two.
+[[nodiscard]] std::int32_t attention_run_tokens(std::int32_t n_queries);
+
 // The cosines, then the sines, of a position's dim/2 angles: dim floats, the same for every head
 // and every layer of the same base, so they are worked out once per token and step.
 void rope_angles(const Rope& rope, std::int32_t position, float* angles);
@@ -211,8 +219,13 @@ struct Kernels {
   void (*attention)(const KvView& kv, std::span<const std::int32_t> blocks, std::int32_t kv_head,
                     const AttentionSpan& span, const float* q, std::int32_t n_queries, float* out,
                     float* scratch);
-  // The same in two steps: one part into attention_part_floats(...) floats, and n_parts of them,
-  // one behind the other, into out.
+  // The same for a run of tokens, at most kMaxRunTokens that attend together, bit for bit: those of
+  // the token i are at q + i * stride and out + i * stride. Scratch has attention_run_floats(...).
+  void (*attention_run)(const KvView& kv, std::span<const std::int32_t> blocks,
+                        std::int32_t kv_head, std::span<const AttentionSpan> spans, const float* q,
+                        std::int64_t stride, std::int32_t n_queries, float* out, float* scratch);
+  // That of one token in two steps: one part into attention_part_floats(...) floats, and n_parts of
+  // them, one behind the other, into out.
   void (*attend_part)(const KvView& kv, std::span<const std::int32_t> blocks, std::int32_t kv_head,
                       const AttentionSpan& part, const float* q, std::int32_t n_queries,
                       float* result, float* scratch);
@@ -223,6 +236,10 @@ struct Kernels {
 [[nodiscard]] std::size_t attention_scratch_floats(std::int32_t n_queries,
                                                    std::int32_t block_tokens,
                                                    std::int32_t head_dim);
+
+// For as many tokens as attention_run_tokens(n_queries) says.
+[[nodiscard]] std::size_t attention_run_floats(std::int32_t n_queries, std::int32_t block_tokens,
+                                               std::int32_t head_dim);
 
 [[nodiscard]] std::size_t attention_part_floats(std::int32_t n_queries, std::int32_t head_dim);
 

@@ -513,7 +513,7 @@ struct Machine {
   template <WeightType kType, int kTokens>
   static void groups(const Matrix& w, const Activations& x, std::int64_t first_token,
                      const float* bias, float* y, std::int64_t ldy, std::int64_t begin,
-                     std::int64_t end) {
+                     std::int64_t end, bool /*cached*/) {
     // A float tile's only chains are its sums: with few tokens several groups go side by side.
     constexpr int kGroups = kIsFloat<kType> && kTokens < 3 ? 4 / kTokens : 1;
     std::int64_t g = begin;
@@ -568,6 +568,7 @@ constinit const Kernels kAvx2Kernels = {
     .add = FloatOps<Lanes256>::add,
     .kv_store = FloatOps<Lanes256>::kv_store,
     .attention = FloatOps<Lanes256>::attention,
+    .attention_run = FloatOps<Lanes256>::attention_run,
     .attend_part = FloatOps<Lanes256>::attend_part,
     .join_parts = FloatOps<Lanes256>::join_parts,
 };

@@ -211,6 +211,7 @@ constinit const Kernels kReferenceKernels = {
     .add = FloatOps<Plain>::add,
     .kv_store = FloatOps<Plain>::kv_store,
     .attention = FloatOps<Plain>::attention,
+    .attention_run = FloatOps<Plain>::attention_run,
     .attend_part = FloatOps<Plain>::attend_part,
     .join_parts = FloatOps<Plain>::join_parts,
 };
