@@ -14,6 +14,7 @@ import dev.switchboard.executor.SimulatedExecutor;
 import dev.switchboard.executor.SimulatedTime;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
+import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.timeline.EpochClock;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -199,6 +200,21 @@ class ConstrainedAnswerIT {
     }
     assertFalse(stream.contains("finish_reason\":\"stop"), stream);
     assertFalse(stream.contains("[DONE]"), stream);
+  }
+
+  @Test
+  void aDeadEndNamesTheConstraint() {
+    ScriptedEngine engine = WorkerFixture.answering("abc");
+    try (WorkerFixture scripted = new WorkerFixture(engine).serve()) {
+      engine.failNextStep(new EngineFailure("constraint_dead_end", "nothing may follow", -1, -1));
+      HttpResponse<String> response = scripted.post(TEXT, text("'regex':'[ab]{9}'"));
+
+      JsonNode error = json(response.body()).path("error");
+      assertEquals(400, response.statusCode(), response.body());
+      assertEquals("constraint_dead_end", error.path("code").asText());
+      assertEquals("invalid_request_error", error.path("type").asText());
+      assertEquals("regex", error.path("param").asText());
+    }
   }
 
   @Test

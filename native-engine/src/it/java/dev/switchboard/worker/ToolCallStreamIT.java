@@ -308,7 +308,9 @@ class ToolCallStreamIT {
       String stream =
           worker.post(CHAT, chat("'auto'", ",'stream':true,'max_tokens':" + cut)).body();
 
-      assertTrue(stream.contains("\"code\":\"broken_tool_call\""), stream);
+      JsonNode error = json(stream.substring(stream.lastIndexOf("{\"error\""))).path("error");
+      assertEquals("broken_tool_call", error.path("code").asText(), stream);
+      assertEquals("invalid_request_error", error.path("type").asText());
       assertFalse(stream.contains("[DONE]"), stream);
     }
   }

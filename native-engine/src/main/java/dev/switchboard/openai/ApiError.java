@@ -40,9 +40,9 @@ public record ApiError(
     return new ApiError(400, INVALID_REQUEST, "context_length_exceeded", param, message);
   }
 
-  /** 400: a stop string cut the answer before it was what the request demands. */
-  public static ApiError cutByStop(String message) {
-    return new ApiError(400, INVALID_REQUEST, "cut_by_stop", "stop", message);
+  /** 400: the model's answer is not what the request demands, and on no replica would it be. */
+  public static ApiError unmet(String code, @Nullable String param, String message) {
+    return new ApiError(400, INVALID_REQUEST, code, param, message);
   }
 
   /** 401: no valid key. */

@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.executor.Sampling;
+import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.FinishReason;
 import dev.switchboard.openai.GenerationOptions;
@@ -258,12 +259,13 @@ final class Completion implements ActiveRequest, Handover.Sink {
   }
 
   private @Nullable ApiError failure() {
+    AnswerShape shape = prepared.shape();
     for (Choice choice : choices) {
       Choice.EngineEnd end = choice.engineEnd();
       if (end != null && choice.textEnd() == null) {
         EngineFailure failure = end.failure();
         return failure != null
-            ? EngineErrors.of(failure)
+            ? EngineErrors.of(failure, shape == null ? null : shape.field())
             : ApiError.internal("The engine cancelled the generation.");
       }
       if (choice.assembly().isCutShort()) {

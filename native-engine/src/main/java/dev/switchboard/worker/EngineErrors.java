@@ -3,6 +3,7 @@ package dev.switchboard.worker;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.RejectedGenerationException;
+import org.jspecify.annotations.Nullable;
 
 /** What the engine says, as the API says it. */
 final class EngineErrors {
@@ -20,9 +21,17 @@ final class EngineErrors {
     };
   }
 
-  /** Another replica may do better with all of these but an internal error and a deadline. */
-  static ApiError of(EngineFailure failure) {
+  /**
+   * Another replica may do better with all of these but an internal error, a deadline and a dead
+   * end.
+   *
+   * @param constraintField the request's field that its answer is held to; null for none
+   */
+  static ApiError of(EngineFailure failure, @Nullable String constraintField) {
     String message = failure.message() + where(failure);
+    if (failure.kind().equals("constraint_dead_end")) {
+      return ApiError.unmet(failure.kind(), constraintField, message);
+    }
     int status =
         switch (failure.kind()) {
           case "out_of_memory", "hung", "shutdown" -> 503;
@@ -39,17 +48,17 @@ final class EngineErrors {
 
   /** What was told of a call cannot be taken back. */
   static ApiError brokenCall() {
-    return new ApiError(
-        500,
-        "server_error",
+    return ApiError.unmet(
         "broken_tool_call",
-        null,
+        "tools",
         "The answer ended inside a function call, or what began as one turned out to be none.");
   }
 
   /** What is shown is not what was asked for, and the reason {@code stop} would say that it is. */
   static ApiError cutByStop() {
-    return ApiError.cutByStop(
+    return ApiError.unmet(
+        "cut_by_stop",
+        "stop",
         "A string of 'stop' cut the answer before it was what its format or tool_choice demands.");
   }
 

@@ -202,7 +202,7 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
       abort(
           end.failure() == null
               ? ApiError.internal("The engine cancelled a text.")
-              : EngineErrors.of(end.failure()));
+              : EngineErrors.of(end.failure(), null));
     }
   }
 

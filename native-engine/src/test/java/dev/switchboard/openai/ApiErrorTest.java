@@ -45,7 +45,7 @@ class ApiErrorTest {
             ApiError.malformed("m"),
             ApiError.unsupported("a", "m"),
             ApiError.contextLength("a", "m"),
-            ApiError.cutByStop("m"),
+            ApiError.unmet("cut_by_stop", "stop", "m"),
             ApiError.unauthenticated("m"),
             ApiError.forbidden("m"),
             ApiError.modelNotFound("m"),

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.openai.ApiError;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -81,6 +83,25 @@ class CircuitIT {
                 .count();
         assertTrue(ejected <= 1);
       }
+    }
+  }
+
+  @Test
+  void nobodyIsEjectedForErrorsThatRequestsBringAbout() throws Exception {
+    String error = "data: " + ApiError.unmet("broken_tool_call", "tools", "m").toJson() + "\n\n";
+    for (FakeUpstream upstream : List.of(good, bad)) {
+      upstream.script(
+          (request, body) -> FakeUpstream.events(request).end(FakeUpstream.content("a") + error));
+    }
+    try (InProcessGateway gateway = InProcessGateway.before(YAML, bad, good)) {
+      for (int i = 0; i < 20; i++) {
+        String answer = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true)).body();
+
+        assertEquals(FakeUpstream.content("a") + error, answer);
+      }
+      assertTrue(
+          gateway.fleet().replicas().stream()
+              .allMatch(replica -> replica.state() == ReplicaState.READY));
     }
   }
 

@@ -221,7 +221,7 @@ class RelayIT extends TwoUpstreams {
 
   @Test
   void anErrorEventThatTheRequestBroughtAboutIsNoFaultOfTheReplica() throws Exception {
-    String error = "data: " + ApiError.cutByStop("m").toJson() + "\n\n";
+    String error = "data: " + ApiError.unmet("cut_by_stop", "stop", "m").toJson() + "\n\n";
     first.script(
         (request, body) -> FakeUpstream.events(request).end(FakeUpstream.content("a") + error));
     try (InProcessGateway gateway = InProcessGateway.before("", first)) {

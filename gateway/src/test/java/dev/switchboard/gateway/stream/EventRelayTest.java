@@ -129,7 +129,7 @@ class EventRelayTest {
 
   @Test
   void anErrorThatTheRequestBroughtAboutIsNoBreak() {
-    ApiError error = ApiError.cutByStop("m");
+    ApiError error = ApiError.unmet("cut_by_stop", "stop", "m");
     start();
 
     send(":answer a 1 2 3\n\n" + token(0) + "data: " + error.toJson() + "\n\n");
