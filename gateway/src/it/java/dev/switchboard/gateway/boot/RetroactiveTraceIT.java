@@ -326,6 +326,10 @@ class RetroactiveTraceIT {
 
     InProcessGateway.await(() -> !collector.named("chat foreign", trace).isEmpty());
     assertEquals(1, collector.named("chat foreign", trace).size());
+    // By this a collector keeps it.
+    Span admit = collector.named("switchboard.admit", trace).getFirst();
+    assertEquals("true", OtlpReceiver.attribute(admit, "switchboard.kept"));
+    assertKeptFor("failed", admit);
     assertTrue(
         collector.trace(trace).stream()
             .allMatch(span -> OtlpReceiver.attribute(span, "switchboard.retroactive").isEmpty()));

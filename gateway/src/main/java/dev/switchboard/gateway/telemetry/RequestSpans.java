@@ -51,21 +51,30 @@ final class RequestSpans {
     this.steps = steps;
   }
 
-  /** What came before any attempt. */
-  void beginning() {
-    admit();
+  /**
+   * What came before any attempt.
+   *
+   * @param keptFor why the trace is of interest; a collector's sampler finds it here, for the
+   *     SERVER span may be over before that is known
+   */
+  void beginning(List<String> keptFor) {
+    admit(keptFor);
     if (record.decision() != null) {
       route(record.decision());
     }
   }
 
-  private void admit() {
+  private void admit(List<String> keptFor) {
     long end =
         orElse(record.at(Mark.ADMITTED), orElse(record.at(Mark.PARSED), record.at(Mark.ENDED)));
     Span span = child("switchboard.admit", above, record.at(Mark.ACCEPTED));
     span.setAttribute("switchboard.receive_ms", story.nanos(Story.Phase.ACCEPT) / 1e6);
     span.setAttribute("switchboard.parse_ms", story.nanos(Story.Phase.PARSE) / 1e6);
     span.setAttribute("switchboard.queue_ms", story.nanos(Story.Phase.QUEUE) / 1e6);
+    if (!keptFor.isEmpty()) {
+      span.setAttribute("switchboard.kept", true);
+      span.setAttribute(AttributeKey.stringArrayKey("switchboard.kept_for"), keptFor);
+    }
     if (record.decision() == null && record.failure() != null) {
       span.setStatus(StatusCode.ERROR, record.outcome().label());
     }

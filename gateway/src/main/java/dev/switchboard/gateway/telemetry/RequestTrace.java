@@ -419,7 +419,7 @@ public final class RequestTrace {
     RequestSpans spans =
         new RequestSpans(
             tracer, above, telling.detail(), record, story, known.stragglers(), known.steps());
-    spans.beginning();
+    spans.beginning(telling.full() ? reasons.stream().map(KeptFor::label).toList() : List.of());
     for (Tried tried : tries) {
       finish(tried, record, spans, above, story, known);
     }

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -25,6 +26,48 @@ class CollectorConfigTest {
   private static final Path OTEL = HOME.resolve("otel");
   private static final Path TELEMETRY =
       HOME.resolve("gateway/src/main/java/dev/switchboard/gateway/telemetry");
+  private static final String QUEUE =
+      "|sending_queue\\.(enabled|num_consumers|queue_size)"
+          + "|retry_on_failure\\.(enabled|initial_interval|max_interval|max_elapsed_time)";
+  private static final String POLICY =
+      "(name|type|boolean_attribute\\.(key|value)|status_code\\.status_codes\\[]"
+          + "|string_attribute\\.(key|values\\[])|latency\\.threshold_ms"
+          + "|numeric_attribute\\.(key|min_value|max_value)|span_count\\.(min_spans|max_spans)"
+          + "|probabilistic\\.sampling_percentage)";
+
+  /** Of those that we use, after the schemas that the components publish. */
+  private static final Map<String, String> SETTINGS =
+      Map.ofEntries(
+          Map.entry("receivers/otlp", "protocols\\.(http|grpc)\\.endpoint"),
+          Map.entry(
+              "processors/memory_limiter",
+              "check_interval|limit_percentage|spike_limit_percentage"),
+          Map.entry(
+              "processors/k8sattributes",
+              "auth_type|extract\\.metadata\\[]|pod_association\\[]\\.sources\\[]\\.from"),
+          Map.entry("processors/filter", "error_mode|traces\\.span\\[]"),
+          Map.entry(
+              "processors/tail_sampling",
+              "decision_wait|num_traces|expected_new_traces_per_sec"
+                  + "|decision_cache\\.sampled_cache_size"
+                  + "|policies\\[]\\.(and\\.and_sub_policy\\[]\\.)?"
+                  + POLICY),
+          Map.entry("processors/batch", "send_batch_size|send_batch_max_size|timeout"),
+          Map.entry(
+              "connectors/spanmetrics",
+              "histogram\\.(unit|explicit\\.buckets\\[])|dimensions\\[]\\.name|exemplars\\.enabled"
+                  + "|aggregation_cardinality_limit"),
+          Map.entry("exporters/otlphttp", "endpoint" + QUEUE),
+          Map.entry("exporters/otlp", "endpoint|tls\\.insecure" + QUEUE),
+          Map.entry("exporters/prometheus", "endpoint|enable_open_metrics"),
+          Map.entry(
+              "exporters/loadbalancing",
+              "routing_key|resolver\\.k8s\\.(service|ports\\[])"
+                  + "|protocol\\.otlp\\.(tls\\.insecure"
+                  + QUEUE
+                  + ")"),
+          Map.entry("extensions/health_check", "endpoint"));
+
   private static final Set<String> SECTIONS =
       Set.of("receivers", "processors", "connectors", "exporters", "extensions", "service");
 
@@ -75,7 +118,8 @@ class CollectorConfigTest {
     JsonNode sampling = config(file).path("processors").path("tail_sampling");
 
     int traces = sampling.path("num_traces").asInt();
-    assertTrue(sampling.path("decision_cache").path("sampled_cache_size").asInt() > traces);
+    // By an order of magnitude, as the processor's own reference asks.
+    assertTrue(sampling.path("decision_cache").path("sampled_cache_size").asInt() >= 10 * traces);
     int seconds = Integer.parseInt(sampling.path("decision_wait").asText().replace("s", ""));
     assertTrue(traces >= seconds * sampling.path("expected_new_traces_per_sec").asInt());
   }
@@ -85,10 +129,13 @@ class CollectorConfigTest {
   void everyAttributeThatIsLookedAtIsOneThatTheGatewaySets(String file) throws IOException {
     String source =
         Files.readString(TELEMETRY.resolve("RequestTrace.java"))
-            + Files.readString(TELEMETRY.resolve("RequestSpans.java"));
+            + Files.readString(TELEMETRY.resolve("RequestSpans.java"))
+            + Files.readString(TELEMETRY.resolve("StepSpans.java"));
     Set<String> keys = new TreeSet<>(config(file).findValuesAsText("key"));
 
-    assertTrue(keys.contains("switchboard.exemplar"));
+    assertTrue(
+        keys.containsAll(Set.of("switchboard.exemplar", "switchboard.kept", "switchboard.step")),
+        keys::toString);
     for (String key : keys) {
       assertTrue(source.contains("setAttribute(\"" + key + "\""), key);
     }
@@ -115,6 +162,68 @@ class CollectorConfigTest {
       assertTrue(outcomes.containsAll(list(match.path("values"))), match::toString);
     }
     assertTrue(sampling.findValues("invert_match").isEmpty());
+  }
+
+  /** A collector does not start where it meets a name that it does not know. */
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/front.yaml", "two-tier/sampler.yaml"})
+  void everySettingIsOneThatItsComponentHas(String file) {
+    for (String kind :
+        List.of("receivers", "processors", "connectors", "exporters", "extensions")) {
+      config(file)
+          .path(kind)
+          .properties()
+          .forEach(
+              component -> {
+                String type = kind + "/" + component.getKey().replaceFirst("/.*", "");
+                Pattern known = Pattern.compile(SETTINGS.getOrDefault(type, "nothing"));
+                for (String setting : settings("", component.getValue())) {
+                  assertTrue(known.matcher(setting).matches(), () -> type + " " + setting);
+                }
+              });
+    }
+  }
+
+  /** Where each value stands; an element of a list is named by brackets. */
+  private static List<String> settings(String at, JsonNode node) {
+    List<String> found = new ArrayList<>();
+    if (node.isObject()) {
+      String dot = at.isEmpty() ? "" : at + ".";
+      node.properties()
+          .forEach(each -> found.addAll(settings(dot + each.getKey(), each.getValue())));
+    } else if (node.isArray()) {
+      node.forEach(each -> found.addAll(settings(at + "[]", each)));
+    } else {
+      found.add(at);
+    }
+    return found;
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/sampler.yaml"})
+  void everyPolicyHasTheSettingsOfItsTypeAndNoOthers(String file) {
+    JsonNode sampling = config(file).path("processors").path("tail_sampling");
+    List<JsonNode> policies = new ArrayList<>();
+    sampling.path("policies").forEach(policies::add);
+    sampling.findValues("and_sub_policy").forEach(subs -> subs.forEach(policies::add));
+
+    for (JsonNode policy : policies) {
+      assertEquals(
+          Set.of("name", "type", policy.path("type").asText()), names(policy), policy::toString);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/front.yaml", "two-tier/sampler.yaml"})
+  void everyEndpointIsAPortOfItsOwnOrABackendThatAVariableNames(String file) {
+    Set<String> ports = new TreeSet<>();
+    for (String endpoint : config(file).findValuesAsText("endpoint")) {
+      boolean listens = endpoint.matches("0\\.0\\.0\\.0:[0-9]{4,5}");
+      assertTrue(
+          listens || endpoint.matches("\\$\\{env:[A-Z]+_ENDPOINT:-(http://)?[a-z]+:[0-9]+}"),
+          endpoint);
+      assertTrue(!listens || ports.add(endpoint), endpoint);
+    }
   }
 
   @Test
