@@ -47,25 +47,34 @@ class GoldenEncoderTest {
         });
   }
 
+  /** With every type of KV; over ranks, sums are in the order that their number alone decides. */
   @TestFactory
   List<DynamicTest> neighboursThreadsAndStagesChangeNoBit() throws IOException {
     return onEveryModel(
         model -> {
-          int[] text = ints(model.get("cases").get(1).get("tokens"));
-          List<int[]> beside = List.of(random(3), text, random(61), random(1));
-          float[] alone;
-          try (Runner runner = new Runner(file(model), layout())) {
-            alone = runner.run(List.of(text)).getFirst();
-
-            assertArrayEquals(alone, runner.run(beside).get(1));
-          }
-          for (ExecutorConfig spread :
-              List.of(layout().withLayout(1, 1, 3), layout().withLayout(2, 1, 1))) {
-            try (Runner runner = new Runner(file(model), spread)) {
-              assertArrayEquals(alone, runner.run(beside).get(1));
-            }
+          for (KvType kv : KvType.values()) {
+            ExecutorConfig one = layout().withKv(kv, 32, 16);
+            assertSameBits(model, one, one.withLayout(1, 1, 3), one.withLayout(2, 1, 1));
+            assertSameBits(model, one.withLayout(1, 2, 1), one.withLayout(2, 2, 2));
           }
         });
+  }
+
+  private static void assertSameBits(
+      JsonNode model, ExecutorConfig narrow, ExecutorConfig... spread) {
+    int[] text = ints(model.get("cases").get(1).get("tokens"));
+    List<int[]> beside = List.of(random(3), text, random(61), random(1));
+    float[] alone;
+    try (Runner runner = new Runner(file(model), narrow)) {
+      alone = runner.run(List.of(text)).getFirst();
+
+      assertArrayEquals(alone, runner.run(beside).get(1));
+    }
+    for (ExecutorConfig config : spread) {
+      try (Runner runner = new Runner(file(model), config)) {
+        assertArrayEquals(alone, runner.run(beside).get(1));
+      }
+    }
   }
 
   @TestFactory
