@@ -1140,61 +1140,70 @@ final class Exchange {
             house.metrics().itl(flight.model(), flight.sloClass(), trace.exemplar()),
             current.replica().worker() && replays() ? replay : null,
             committed,
-            new EventRelay.Listener() {
-              @Override
-              public void speaks() {
-                wins(current);
-              }
-
-              @Override
-              public void committing() {
-                committed = true;
-                vertx.cancelTimer(hedgeTimer);
-                firstToken();
-                trace.firstToken(flight);
-                AnswerHead.stream(response, current.replica().id(), flight);
-                deadline.moved();
-              }
-
-              @Override
-              public void heard() {
-                current.heard(flight.now());
-              }
-
-              @Override
-              public void resumed() {
-                Exchange.this.resumed();
-              }
-
-              @Override
-              public void stalled() {
-                deadline.moved();
-                pauseLearning(current);
-              }
-
-              @Override
-              public void ended() {
-                learn(current);
-                countMovedTokens();
-                endAttempt(null, AttemptResult.SERVED);
-                end(response.end(), Outcome.OK, null);
-              }
-
-              @Override
-              public void refused(ApiError error) {
-                endAttempt(null, AttemptResult.SERVED);
-                end(response.end(), Outcome.INVALID_REQUEST, Failure.of(error));
-              }
-
-              @Override
-              public void broken(EventRelay.Break how) {
-                MoveCause cause = how.told() ? MoveCause.FAILED : MoveCause.BROKEN;
-                attemptBroke(current, cause, how, AttemptResult.FAILED);
-              }
-            });
+            new Relayed(current));
     current.streams(created);
     created.noting(said);
     created.start(answer);
+  }
+
+  /** What becomes of the stream of one attempt. */
+  private final class Relayed implements EventRelay.Listener {
+    private final Attempt current;
+
+    Relayed(Attempt current) {
+      this.current = current;
+    }
+
+    @Override
+    public void speaks() {
+      wins(current);
+    }
+
+    @Override
+    public void committing() {
+      committed = true;
+      vertx.cancelTimer(hedgeTimer);
+      firstToken();
+      trace.firstToken(flight);
+      AnswerHead.stream(response, current.replica().id(), flight);
+      deadline.moved();
+    }
+
+    @Override
+    public void heard() {
+      current.heard(flight.now());
+    }
+
+    @Override
+    public void resumed() {
+      Exchange.this.resumed();
+    }
+
+    @Override
+    public void stalled() {
+      deadline.moved();
+      pauseLearning(current);
+    }
+
+    @Override
+    public void ended() {
+      learn(current);
+      countMovedTokens();
+      endAttempt(null, AttemptResult.SERVED);
+      end(response.end(), Outcome.OK, null);
+    }
+
+    @Override
+    public void refused(ApiError error) {
+      endAttempt(null, AttemptResult.SERVED);
+      end(response.end(), Outcome.INVALID_REQUEST, Failure.of(error));
+    }
+
+    @Override
+    public void broken(EventRelay.Break how) {
+      MoveCause cause = how.told() ? MoveCause.FAILED : MoveCause.BROKEN;
+      attemptBroke(current, cause, how, AttemptResult.FAILED);
+    }
   }
 
   /** The last worker's timeline knows only of what it computed itself. */
