@@ -8,6 +8,7 @@ import io.opentelemetry.proto.common.v1.KeyValue;
 import io.opentelemetry.proto.trace.v1.ResourceSpans;
 import io.opentelemetry.proto.trace.v1.ScopeSpans;
 import io.opentelemetry.proto.trace.v1.Span;
+import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
@@ -16,20 +17,26 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Receives spans as a collector does: OTLP, protobuf over HTTP. */
 final class OtlpReceiver implements AutoCloseable {
   private final Vertx vertx = Vertx.vertx();
   private final List<Span> spans = new CopyOnWriteArrayList<>();
   private final HttpServer server;
+  private volatile @Nullable Handler<HttpServerRequest> trouble;
 
   OtlpReceiver() throws Exception {
+    this(0);
+  }
+
+  OtlpReceiver(int port) throws Exception {
     server =
         vertx
             .createHttpServer(
                 new HttpServerOptions()
                     .setHost("127.0.0.1")
-                    .setPort(0)
+                    .setPort(port)
                     .setDecompressionSupported(true))
             .requestHandler(this::receive)
             .listen()
@@ -38,7 +45,17 @@ final class OtlpReceiver implements AutoCloseable {
             .get(10, TimeUnit.SECONDS);
   }
 
+  /** Has something else become of requests; null has it receive them again. */
+  void trouble(@Nullable Handler<HttpServerRequest> other) {
+    trouble = other;
+  }
+
   private void receive(HttpServerRequest request) {
+    Handler<HttpServerRequest> other = trouble;
+    if (other != null) {
+      other.handle(request);
+      return;
+    }
     request
         .body()
         .onSuccess(
@@ -61,7 +78,11 @@ final class OtlpReceiver implements AutoCloseable {
   }
 
   String endpoint() {
-    return "http://127.0.0.1:" + server.actualPort();
+    return "http://127.0.0.1:" + port();
+  }
+
+  int port() {
+    return server.actualPort();
   }
 
   /** The spans of a trace so far. */

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.MetricsText;
+import io.vertx.core.http.HttpServerRequest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.http.HttpResponse;
@@ -11,20 +12,36 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** A collector that is gone, slow or failing costs spans, which are counted, and no request. */
+/**
+ * A collector that is gone, slow or failing costs spans, which are counted, and no request; and
+ * what it misses ends with its trouble. One gateway lives through all of it, started while there
+ * was no collector yet.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TelemetryLossIT {
-  private static final int PLACES = 256;
-
-  /** Each makes five spans, so that these are more than there are places. */
   private static final int REQUESTS = 100;
+
+  /** Of each request. */
+  private static final int SPANS = 5;
+
+  /** All spans of so many requests find one, however slowly they are fetched. */
+  private static final int PLACES = 512;
+
+  /** What the exporter may have had in its hands when a trouble began. */
+  private static final int BATCH = 64;
 
   /** Waiting for an exporter takes seconds; a request on a busy machine does not. */
   private static final long LONGEST_MS = 3000;
@@ -33,11 +50,22 @@ class TelemetryLossIT {
   private static final long LOSS_NANOS = 60_000_000_000L;
 
   @TempDir private static @Nullable Path folder;
-  private static FakeUpstream upstream;
-  private static Path config;
+
+  private FakeUpstream upstream;
+  private OtlpReceiver collector;
+  private GatewayProcess gateway;
+
+  /** By collectors that are gone. */
+  private int receivedBefore;
+
+  /** Exports that a slow collector has not answered. */
+  private final Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
+
+  private final AtomicInteger refused = new AtomicInteger();
 
   /** What is wrong with a collector. */
   enum Trouble {
+    /** The exporter tries again for eight seconds, then gives up. */
     DEAD("failed"),
     SLOW("dropped"),
     FAILING("failed");
@@ -48,83 +76,111 @@ class TelemetryLossIT {
     Trouble(String result) {
       this.result = result;
     }
-
-    void befall(FakeUpstream collector) {
-      switch (this) {
-        case DEAD -> collector.close();
-        case SLOW ->
-            collector.script(
-                (request, body) ->
-                    collector.vertx().setTimer(10_000, late -> request.response().end()));
-        case FAILING ->
-            collector.script((request, body) -> request.response().setStatusCode(503).end());
-      }
-    }
   }
 
   @BeforeAll
-  static void start() throws Exception {
+  void start() throws Exception {
     upstream = new FakeUpstream();
     upstream.script(
         (request, body) ->
             FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done()));
-    config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
-    Files.writeString(config, "upstreams: [{url: \"" + upstream.url() + "\", models: [m]}]\n");
+    Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
+    // Whatever telemetry takes here: fewer spans would be no loss.
+    Files.writeString(
+        config,
+        "upstreams: [{url: \""
+            + upstream.url()
+            + "\", models: [m]}]\ntelemetry: {governor: {cpu-percent: 0}}\n");
+    collector = new OtlpReceiver();
+    collector.close();
+    List<String> options = new ArrayList<>(GatewayProcess.underAgent(collector));
+    options.add("-Dotel.bsp.max.queue.size=" + PLACES);
+    options.add("-Dotel.bsp.max.export.batch.size=" + BATCH);
+    gateway = GatewayProcess.start(options, "--config", config.toString()).awaitReady();
+    collector = new OtlpReceiver(collector.port());
   }
 
   @AfterAll
-  static void stop() {
+  void stop() {
+    gateway.close();
+    collector.close();
     upstream.close();
+  }
+
+  @AfterEach
+  void allThatWaitsIsExportedWhenTheTroubleIsOver() throws Exception {
+    InProcessGateway.await(() -> metrics().sum("switchboard_spans_queued") == 0);
+    InProcessGateway.await(() -> spans("exported") == received());
   }
 
   @ParameterizedTest
   @EnumSource
   void requestsGoOnWhileSpansAreLostAndCounted(Trouble trouble) throws Exception {
-    try (FakeUpstream collector = new FakeUpstream()) {
-      String endpoint = collector.url().toString();
-      trouble.befall(collector);
-      try (GatewayProcess gateway = gateway(endpoint)) {
-        double lost = 0;
-        for (long begun = System.nanoTime(); lost == 0; lost = spans(gateway, trouble.result)) {
-          long longestMs = ask(gateway);
-          assertTrue(longestMs < LONGEST_MS, () -> longestMs + " ms");
-          double queued = metrics(gateway).sum("switchboard_spans_queued");
-          assertTrue(queued <= PLACES, () -> queued + " wait");
-          assertTrue(System.nanoTime() - begun < LOSS_NANOS, "none was lost");
-        }
-        assertEquals(0, spans(gateway, "exported"));
-      }
+    double exported = spans("exported");
+    double lost = spans(trouble.result);
+    befall(trouble);
+
+    for (long begun = System.nanoTime(); spans(trouble.result) == lost; ) {
+      long longestMs = ask();
+      assertTrue(longestMs < LONGEST_MS, () -> longestMs + " ms");
+      double queued = metrics().sum("switchboard_spans_queued");
+      assertTrue(queued <= PLACES, () -> queued + " wait");
+      assertTrue(System.nanoTime() - begun < LOSS_NANOS, "none was lost");
     }
+
+    assertTrue(spans("exported") <= exported + BATCH);
+    end(trouble);
+    ask();
+    InProcessGateway.await(() -> spans("exported") >= exported + BATCH + SPANS);
   }
 
   @Test
   void nothingIsLostWhileTheCollectorTakesEverything() throws Exception {
-    try (OtlpReceiver collector = new OtlpReceiver();
-        // Places as the product has: with fewer than there are spans, the fastest requests lose
-        // some.
-        GatewayProcess gateway = gateway(collector.endpoint(), 16_384)) {
-      ask(gateway);
+    double exported = spans("exported");
+    double failed = spans("failed");
+    double dropped = spans("dropped");
 
-      InProcessGateway.await(() -> spans(gateway, "exported") >= REQUESTS * 5);
-      InProcessGateway.await(() -> collector.all().size() == spans(gateway, "exported"));
-      assertEquals(0, spans(gateway, "failed"));
-      assertEquals(0, spans(gateway, "dropped"));
+    ask();
+
+    InProcessGateway.await(() -> spans("exported") >= exported + REQUESTS * SPANS);
+    InProcessGateway.await(() -> spans("exported") == received());
+    assertEquals(failed, spans("failed"));
+    assertEquals(dropped, spans("dropped"));
+  }
+
+  private void befall(Trouble trouble) {
+    switch (trouble) {
+      case DEAD -> {
+        receivedBefore += collector.all().size();
+        collector.close();
+      }
+      case SLOW -> collector.trouble(held::add);
+      case FAILING -> collector.trouble(this::refuse);
     }
   }
 
-  private static GatewayProcess gateway(String collector) throws Exception {
-    return gateway(collector, PLACES);
+  /** Once as one that should be tried again, then for good. */
+  private void refuse(HttpServerRequest request) {
+    request.response().setStatusCode(refused.getAndIncrement() == 0 ? 503 : 500).end();
   }
 
-  private static GatewayProcess gateway(String collector, int places) throws Exception {
-    List<String> options = new ArrayList<>(GatewayProcess.underAgent(collector));
-    options.add("-Dotel.bsp.max.queue.size=" + places);
-    options.add("-Dotel.bsp.max.export.batch.size=64");
-    return GatewayProcess.start(options, "--config", config.toString()).awaitReady();
+  private void end(Trouble trouble) throws Exception {
+    if (trouble == Trouble.DEAD) {
+      collector = new OtlpReceiver(collector.port());
+    } else {
+      collector.trouble(null);
+    }
+    for (HttpServerRequest each = held.poll(); each != null; each = held.poll()) {
+      each.response().setStatusCode(500).end();
+    }
+  }
+
+  private int received() {
+    return receivedBefore + collector.all().size();
   }
 
   /** Sends requests one after the other, which must all be served; how long the longest took. */
-  private static long ask(GatewayProcess gateway) throws Exception {
+  private long ask() throws Exception {
     long longest = 0;
     for (int i = 0; i < REQUESTS; i++) {
       long begun = System.nanoTime();
@@ -136,11 +192,11 @@ class TelemetryLossIT {
     return longest / 1_000_000;
   }
 
-  private static double spans(GatewayProcess gateway, String result) {
-    return metrics(gateway).sum("switchboard_spans_total", "result=\"" + result + "\"");
+  private double spans(String result) {
+    return metrics().sum("switchboard_spans_total", "result=\"" + result + "\"");
   }
 
-  private static MetricsText metrics(GatewayProcess gateway) {
+  private MetricsText metrics() {
     try {
       return MetricsText.scrape(gateway.client(), gateway.adminUri(""));
     } catch (IOException e) {
