@@ -11,8 +11,10 @@ import dev.switchboard.constraint.TestTokenizer;
 import dev.switchboard.constraint.TokenVocabulary;
 import dev.switchboard.executor.Executor;
 import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.ExecutorConfig.Isa;
 import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.executor.NativeExecutor;
+import dev.switchboard.executor.NativeMachine;
 import dev.switchboard.executor.Sampling;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
@@ -204,6 +206,31 @@ class NativeDeterminismTest {
     }
     assertEquals(4 * 29, tests.size());
     return tests;
+  }
+
+  /** So replicas on other CPUs answer alike. Each type of KV has its turn among the models. */
+  @TestFactory
+  List<DynamicTest> withTheKernelsOfEveryInstructionSet() throws IOException {
+    List<Path> models = models();
+    Isa best = NativeMachine.probe().bestIsa();
+    return onEveryModel(
+        model -> {
+          KvType kv = KvType.values()[models.indexOf(model) % KvType.values().length];
+          Answer expected = shortAnswer(model, kv, best);
+          for (Isa isa : Isa.values()) {
+            if (isa != Isa.AUTO && isa.compareTo(best) < 0) {
+              assertSame(expected, shortAnswer(model, kv, isa));
+            }
+          }
+        });
+  }
+
+  /** The reference is slow. */
+  private static Answer shortAnswer(Path model, KvType kv, Isa isa) {
+    ExecutorConfig config = new Spread(1, 1, 2).config(kv, 16).withIsa(isa);
+    try (Bench bench = new Bench(model, config, 512)) {
+      return bench.run(List.of(request(1000, 20, DRAWN))).getFirst();
+    }
   }
 
   private record Spread(int stages, int ranks, int threads) {
