@@ -200,6 +200,8 @@ struct AttentionCase {
   std::int32_t n_context;
   std::int32_t n_queries;
   AttentionSpan span;
+  std::vector<AttentionSpan> run;  // tokens that attend together, the last by the span
+  std::int64_t stride;             // from one token's heads to the next one's
   std::vector<std::int32_t> blocks;
   std::vector<float> k;  // [position][head_dim]
   std::vector<float> v;
@@ -227,7 +229,22 @@ struct AttentionCase {
     const bool special = dice.one_in(8);
     k = dice.floats(std::int64_t{n_context} * head_dim, special);
     v = dice.floats(std::int64_t{n_context} * head_dim, special);
-    q = dice.floats(std::int64_t{n_queries} * head_dim, false);
+    stride = std::int64_t{n_queries} * head_dim + dice.upto(9);
+    const auto most = static_cast<std::int32_t>(dice.between(1, attention_run_tokens(n_queries)));
+    const bool causal = !dice.one_in(4);
+    for (std::int32_t back = most - 1; back >= 0; --back) {
+      AttentionSpan token = span;
+      token.begin = causal && span.begin > 0 ? span.begin - back : span.begin;
+      token.end = causal ? span.end - back : span.end;
+      const bool some = token.begin >= 0 && token.begin < token.end;
+      if (some && attend_together(token, span, block_tokens)) run.push_back(token);
+    }
+    q = dice.floats(most * stride, false);
+  }
+
+  // Where the heads of a token of the run are.
+  [[nodiscard]] std::ptrdiff_t heads_of(std::size_t token) const {
+    return static_cast<std::ptrdiff_t>(token) * stride;
   }
 };
 
@@ -236,7 +253,9 @@ struct Attended {
   std::vector<std::byte> k;
   std::vector<std::byte> v;
   std::vector<float> whole;
-  std::vector<float> joined;  // from parts worked out one by one, the last first
+  std::vector<float> joined;    // from parts worked out one by one, the last first
+  std::vector<float> together;  // all tokens of the run
+  std::vector<float> apart;     // and each by itself
 
   Attended(const Kernels& ops, const AttentionCase& of, KvType type) {
     const auto heads = static_cast<std::int64_t>(of.blocks.size()) * of.kv_heads;
@@ -251,7 +270,8 @@ struct Attended {
     }
     std::vector<float> scratch(attention_scratch_floats(of.n_queries, of.block_tokens, of.head_dim),
                                99.0f);
-    whole.assign(of.q.size() + 1, kGuard);
+    const auto heads_floats = static_cast<std::size_t>(of.n_queries * of.head_dim);
+    whole.assign(heads_floats + 1, kGuard);
     ops.attention(view, of.blocks, of.kv_head, of.span, of.q.data(), of.n_queries, whole.data(),
                   scratch.data());
     const std::int32_t n = attention_parts(of.span);
@@ -262,8 +282,17 @@ struct Attended {
                       of.n_queries, parts.data() + floats * static_cast<std::size_t>(i),
                       scratch.data());
     }
-    joined.assign(of.q.size() + 1, kGuard);
+    joined.assign(heads_floats + 1, kGuard);
     ops.join_parts(parts.data(), n, of.n_queries, of.head_dim, joined.data(), scratch.data());
+    apart.assign(of.q.size() + 1, kGuard);
+    for (std::size_t i = 0; i < of.run.size(); ++i) {
+      ops.attention(view, of.blocks, of.kv_head, of.run[i], of.q.data() + of.heads_of(i),
+                    of.n_queries, apart.data() + of.heads_of(i), scratch.data());
+    }
+    scratch.assign(attention_run_floats(of.n_queries, of.block_tokens, of.head_dim), 99.0f);
+    together.assign(of.q.size() + 1, kGuard);
+    ops.attention_run(view, of.blocks, of.kv_head, of.run, of.q.data(), of.stride, of.n_queries,
+                      together.data(), scratch.data());
   }
 };
 
@@ -282,6 +311,8 @@ TEST_P(FuzzTest, AttentionEqualsTheReferenceBitForBit) {
       EXPECT_TRUE(ours.v == theirs.v) << "stored values differ";
       EXPECT_TRUE(alike(ours.whole, theirs.whole));
       EXPECT_TRUE(alike(ours.joined, ours.whole));
+      EXPECT_TRUE(alike(ours.together, ours.apart)) << of.run.size() << " tokens";
+      EXPECT_TRUE(alike(ours.together, theirs.together)) << of.run.size() << " tokens";
       EXPECT_EQ(ours.whole.back(), kGuard);
     }
   });
