@@ -139,6 +139,10 @@ final class InProcessGateway implements AutoCloseable {
     return out.toString(StandardCharsets.UTF_8);
   }
 
+  HttpClient client() {
+    return client;
+  }
+
   URI api(String path) {
     return URI.create(gateway.urls().get("api") + path);
   }

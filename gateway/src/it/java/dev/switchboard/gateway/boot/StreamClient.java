@@ -4,6 +4,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
@@ -37,8 +38,11 @@ final class StreamClient {
     if (headers.length > 0) {
       request.headers(headers);
     }
-    return new StreamClient(
-        gateway.client().send(request.build(), HttpResponse.BodyHandlers.ofInputStream()));
+    return open(gateway.client(), request.build());
+  }
+
+  static StreamClient open(HttpClient client, HttpRequest request) throws Exception {
+    return new StreamClient(client.send(request, HttpResponse.BodyHandlers.ofInputStream()));
   }
 
   private void read(BufferedReader reader) {
