@@ -7,9 +7,8 @@ import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Step;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the ranks did in one step: a row of numbers per lane, filled from the timeline ring and
@@ -42,7 +41,14 @@ final class StepTrace {
   private long endNanos;
   private int batchTokens;
   private int batchRequests;
-  private final Map<Long, List<Long>> members = new HashMap<>();
+
+  /** Of the attempts in it, the first of these many. */
+  private final long[] gateways = new long[Step.MOST_MEMBERS];
+
+  private final long[] numbers = new long[Step.MOST_MEMBERS];
+  private int members;
+  private @Nullable List<Long> named;
+  private long namedGateway;
 
   StepTrace(int stages, int ranks) {
     this.stages = stages;
@@ -56,7 +62,8 @@ final class StepTrace {
     step = newStep;
     batchTokens = tokens;
     batchRequests = requests;
-    members.clear();
+    members = 0;
+    named = null;
     Arrays.fill(values, 0);
     Arrays.fill(receiveEnd, 0);
   }
@@ -159,16 +166,30 @@ final class StepTrace {
 
   /** An attempt of a gateway was in it; one of several choices comes several times. */
   void member(AttemptId attempt) {
-    List<Long> numbers = members.computeIfAbsent(attempt.gateway(), gateway -> new ArrayList<>());
-    if (numbers.size() < Step.MOST_MEMBERS && !numbers.contains(attempt.number())) {
-      numbers.add(attempt.number());
+    for (int i = 0; i < members; i++) {
+      if (numbers[i] == attempt.number() && gateways[i] == attempt.gateway()) {
+        return;
+      }
+    }
+    if (members < Step.MOST_MEMBERS) {
+      gateways[members] = attempt.gateway();
+      numbers[members++] = attempt.number();
     }
   }
 
-  /** The numbers of a gateway's attempts in it: one list for all of them. */
+  /** The numbers of a gateway's attempts in it; one list for those of one gateway, as a rule. */
   List<Long> members(long gateway) {
-    return members.compute(
-        gateway, (of, numbers) -> numbers == null ? List.of() : List.copyOf(numbers));
+    if (named == null || namedGateway != gateway) {
+      List<Long> found = new ArrayList<>(members);
+      for (int i = 0; i < members; i++) {
+        if (gateways[i] == gateway) {
+          found.add(numbers[i]);
+        }
+      }
+      named = List.copyOf(found);
+      namedGateway = gateway;
+    }
+    return named;
   }
 
   int stages() {

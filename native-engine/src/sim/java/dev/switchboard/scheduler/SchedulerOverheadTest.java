@@ -17,6 +17,7 @@ import dev.switchboard.gguf.ModelDescription;
 import dev.switchboard.kv.BlockPool;
 import dev.switchboard.kv.PrefixHash;
 import dev.switchboard.kv.PrefixKey;
+import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import java.nio.file.Path;
@@ -55,7 +56,7 @@ class SchedulerOverheadTest {
             pool,
             new PrefixHash(new PrefixKey(1, 2)));
     for (int i = 0; i < RUNNING; i++) {
-      scheduler.add(new Sequence(request(i), new Silent(), i, clock, 0), 0);
+      scheduler.add(new Sequence(request(i), new Silent(i), i, clock, 0), 0);
     }
 
     long[] nanos = run(scheduler, executor);
@@ -80,6 +81,7 @@ class SchedulerOverheadTest {
         executor.begin(
             sequence.row, Sampling.GREEDY, sequence.tokens, sequence.known, sequence.promptLength);
       }
+      trace.reset(plan.step(), plan.tokenTotal(), plan.entries());
       executor.submit(plan);
       StepResult result = executor.await(Long.MAX_VALUE / 2);
       assertNotNull(result);
@@ -114,7 +116,7 @@ class SchedulerOverheadTest {
       for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < RUNNING; i++) {
           GenerationRequest request = request(i, 20, context - 20);
-          scheduler.add(new Sequence(request, new Silent(), i, clock, 0), 0);
+          scheduler.add(new Sequence(request, new Silent(i), i, clock, 0), 0);
         }
         nanos = crossings(scheduler, executor, context - 60);
         while (!scheduler.isIdle()) {
@@ -175,6 +177,18 @@ class SchedulerOverheadTest {
 
   /** Takes everything and keeps nothing, so that only the engine's own work is measured. */
   private static final class Silent implements GenerationListener {
+    private final AttemptId attempt;
+
+    /** As a request of a gateway, of which the worker says who shared its steps. */
+    Silent(int number) {
+      attempt = new AttemptId(1, number);
+    }
+
+    @Override
+    public AttemptId attempt() {
+      return attempt;
+    }
+
     @Override
     public void promptLogprobs(TokenLogprobs[] logprobs) {}
 
