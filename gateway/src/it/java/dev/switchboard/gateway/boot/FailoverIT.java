@@ -7,13 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.bench.MetricsText;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -216,7 +220,7 @@ class FailoverIT {
     String replica = streams.getFirst().replica();
     long pid = gateway.pid(replica);
 
-    signal("-STOP", pid);
+    stop(pid);
     long stopped = System.nanoTime();
     gateway.awaitState(replica, "EJECTED");
     long ejectedMs = (System.nanoTime() - stopped) / 1_000_000;
@@ -244,7 +248,7 @@ class FailoverIT {
     long pid = gateway.pid(replica);
     MetricsText before = new MetricsText(gateway.metrics());
 
-    signal("-STOP", pid);
+    stop(pid);
     StreamClient late;
     try {
       // The session goes where it was.
@@ -299,6 +303,28 @@ class FailoverIT {
       return held;
     } catch (Exception e) {
       throw new AssertionError(e);
+    }
+  }
+
+  /** On a busy machine some threads go on for a while after the signal was sent. */
+  private static void stop(long pid) throws Exception {
+    signal("-STOP", pid);
+    InProcessGateway.await(() -> stands(Path.of("/proc/" + pid + "/task")));
+  }
+
+  private static boolean stands(Path threads) {
+    try (Stream<Path> each = Files.list(threads)) {
+      for (Path thread : each.toList()) {
+        String stat = Files.readString(thread.resolve("stat"));
+        if (stat.charAt(stat.lastIndexOf(')') + 2) != 'T') {
+          return false;
+        }
+      }
+      return true;
+    } catch (NoSuchFileException ended) {
+      return false;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
