@@ -151,13 +151,59 @@ class ConstrainedAnswerIT {
   }
 
   @Test
-  void anAnswerThatIsCutSaysSo() {
-    String body = text("'regex':'a{100}'").replace("500", "7");
+  void anAnswerThatIsWholeWhereItIsCutSaysSo() {
+    String body = text("'regex':'a{7,9}'").replace("500", "7");
+    String stopless = text("'regex':'a{7,}','stop':'b'").replace("500", "7");
 
-    JsonNode choice = json(worker.post(TEXT, body).body()).at("/choices/0");
+    for (String request : List.of(body, stopless)) {
+      JsonNode choice = json(worker.post(TEXT, request).body()).at("/choices/0");
 
-    assertEquals("length", choice.path("finish_reason").asText());
-    assertEquals("aaaaaaa", choice.path("text").asText());
+      assertEquals("length", choice.path("finish_reason").asText());
+      assertEquals("aaaaaaa", choice.path("text").asText());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        FORMAT,
+        "'response_format':{'type':'json_object'}",
+        "'json_schema':{'type':'object','properties':{'a':{'type':'integer'}},'required':['a']}",
+        "'guided_json':{'const':{'a':[1,2]}}",
+        "'regex':'[a-z]{100}'",
+        "'grammar':'root ::= [x] [a-z]{20}'",
+        "'guided_choice':['left','leftmost']"
+      })
+  void anAnswerThatIsCutShortIsAnError(String field) {
+    String cut = field + ",'max_tokens':1";
+
+    HttpResponse<String> response = worker.post(CHAT, chat(cut));
+    String stream = worker.post(CHAT, chat("'stream':true," + cut)).body();
+
+    assertEquals(400, response.statusCode(), response.body());
+    for (String error :
+        List.of(response.body(), stream.substring(stream.lastIndexOf("{\"error")))) {
+      assertEquals("cut_by_length", json(error).at("/error/code").asText(), error);
+      assertEquals("max_tokens", json(error).at("/error/param").asText(), error);
+      assertEquals("invalid_request_error", json(error).at("/error/type").asText(), error);
+      String message = json(error).at("/error/message").asText();
+      assertTrue(message.contains("at token 1,") && message.contains("Raise"), message);
+    }
+    assertFalse(stream.contains("finish_reason\":\"length"), stream);
+    assertFalse(stream.contains("[DONE]"), stream);
+  }
+
+  @Test
+  void anAnswerThatTheContextCutsShortIsAnErrorThatSaysSo() {
+    String prompt = "x".repeat(WorkerFixture.CONTEXT - 20);
+    String body = text("'regex':'a{100}'").replace("\"x\"", "\"" + prompt + "\"");
+
+    HttpResponse<String> response = worker.post(TEXT, body);
+
+    JsonNode error = json(response.body()).path("error");
+    assertEquals(400, response.statusCode(), response.body());
+    assertEquals("cut_by_length", error.path("code").asText());
+    assertTrue(error.path("message").asText().contains("context is full"), error::toString);
   }
 
   @Test
@@ -259,7 +305,7 @@ class ConstrainedAnswerIT {
 
       JsonNode answer = json(client.send(request, BodyHandlers.ofString()).body());
       String anything =
-          chat("'max_tokens':60,'response_format':{'type':'json_object'}")
+          chat("'max_tokens':400,'response_format':{'type':'json_object'}")
               .replace("test-model", "switchboard-demo");
       JsonNode object =
           json(
@@ -271,7 +317,7 @@ class ConstrainedAnswerIT {
                       BodyHandlers.ofString())
                   .body());
 
-      assertTrue(object.at("/choices/0/message/content").asText().startsWith("{"));
+      assertTrue(json(object.at("/choices/0/message/content").asText()).isObject());
       assertEquals(3, answer.path("choices").size(), answer.toString());
       for (JsonNode choice : answer.path("choices")) {
         assertEquals("stop", choice.path("finish_reason").asText());

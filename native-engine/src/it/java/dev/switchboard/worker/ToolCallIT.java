@@ -120,16 +120,30 @@ class ToolCallIT {
   }
 
   @Test
-  void aStreamWhoseCallIsCutEndsWithAnError() {
+  void aCallThatIsCutIsAnErrorWholeAsStreamed() {
     try (WorkerFixture worker = worker(TWO_CALLS)) {
-      int cut = TWO_CALLS.indexOf("1}");
-      String body = worker.post(CHAT, chat(",'stream':true,'max_tokens':" + cut)).body();
+      for (String within : List.of("ame\": \"add", "1}", "ather", "Bern")) {
+        String cut = ",'max_tokens':" + TWO_CALLS.indexOf(within);
+        HttpResponse<String> whole = worker.post(CHAT, chat(cut));
+        String stream = worker.post(CHAT, chat(",'stream':true" + cut)).body();
 
-      assertTrue(body.contains("\"code\":\"broken_tool_call\""), body);
-      assertFalse(body.contains("[DONE]"), body);
-      JsonNode whole = choice(worker, ",'max_tokens':" + cut);
-      assertEquals("length", whole.path("finish_reason").asText());
-      assertEquals(TWO_CALLS.substring(0, cut), whole.path("message").path("content").asText());
+        assertEquals(400, whole.statusCode(), whole.body());
+        assertEquals("cut_by_length", json(whole.body()).at("/error/code").asText());
+        assertTrue(stream.contains("\"code\":\"cut_by_length\""), stream);
+        assertFalse(stream.contains("[DONE]"), stream);
+      }
+    }
+  }
+
+  @Test
+  void aStreamWhoseCallTheModelDoesNotEndIsBroken() {
+    String unended = TWO_CALLS.substring(0, TWO_CALLS.indexOf("1}"));
+    try (WorkerFixture worker = worker(unended)) {
+      String stream = worker.post(CHAT, chat(",'stream':true")).body();
+
+      assertTrue(stream.contains("\"code\":\"broken_tool_call\""), stream);
+      assertFalse(stream.contains("[DONE]"), stream);
+      assertEquals(unended, choice(worker, "").path("message").path("content").asText());
     }
   }
 
@@ -175,7 +189,7 @@ class ToolCallIT {
   }
 
   @Test
-  void anAnswerThatWasCutSaysSo() {
+  void anAnswerThatWasCutBetweenCallsSaysSo() {
     try (WorkerFixture worker = worker(TWO_CALLS)) {
       JsonNode choice = choice(worker, ",'max_tokens':75");
 
@@ -327,6 +341,23 @@ class ToolCallIT {
           assertTrue(stream.contains("\"code\":\"cut_by_stop\""), stream);
           assertFalse(stream.contains("[DONE]"), stream);
         }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+  void aDemandedCallThatIsCutIsAnErrorWholeAsStreamed(ToolFormat format) {
+    try (WorkerFixture worker = anything(format)) {
+      for (int tokens : List.of(1, 8, 30)) {
+        String cut = ",'max_tokens':" + tokens;
+        HttpResponse<String> whole = worker.post(CHAT, demanding("'required'", cut));
+        String stream = worker.post(CHAT, demanding("'required'", ",'stream':true" + cut)).body();
+
+        assertEquals(400, whole.statusCode(), whole.body());
+        assertEquals("cut_by_length", json(whole.body()).at("/error/code").asText());
+        assertTrue(stream.contains("\"code\":\"cut_by_length\""), stream);
+        assertFalse(stream.contains("[DONE]"), stream);
       }
     }
   }

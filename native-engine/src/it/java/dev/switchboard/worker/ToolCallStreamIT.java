@@ -311,7 +311,7 @@ class ToolCallStreamIT {
           worker.post(CHAT, chat("'auto'", ",'stream':true,'max_tokens':" + cut)).body();
 
       JsonNode error = json(stream.substring(stream.lastIndexOf("{\"error\""))).path("error");
-      assertEquals("broken_tool_call", error.path("code").asText(), stream);
+      assertEquals("cut_by_length", error.path("code").asText(), stream);
       assertEquals("invalid_request_error", error.path("type").asText());
       assertFalse(stream.contains("[DONE]"), stream);
     }

@@ -94,6 +94,11 @@ public final class ToolCallParser {
   /** How far in the held text its arguments were told. */
   private int told;
 
+  /** Whether the object at hand calls a function by its name, and its arguments have begun. */
+  private boolean named;
+
+  private boolean endedInCall;
+
   /** Tells calls when they are complete. */
   public ToolCallParser(ToolFormat format, Set<String> functions, Listener listener) {
     this(format, functions, listener, null);
@@ -138,6 +143,7 @@ public final class ToolCallParser {
 
   /** Takes the end: what is held is content now. */
   public void finish() {
+    endedInCall = state == State.OBJECT && (marked || named);
     if (open != null) {
       broken();
     }
@@ -147,6 +153,13 @@ public final class ToolCallParser {
     }
     held.setLength(0);
     tell();
+  }
+
+  /**
+   * Whether the end came inside an object that a marker or its function's name shows to be a call.
+   */
+  public boolean endedInCall() {
+    return endedInCall;
   }
 
   private void tell() {
@@ -222,6 +235,7 @@ public final class ToolCallParser {
 
   private void begin(char c, boolean behindMarker) {
     marked = behindMarker;
+    named = false;
     scanner = new ObjectScanner();
     objectStart = held.length();
     state = State.OBJECT;
@@ -232,8 +246,8 @@ public final class ToolCallParser {
     switch (scanner.next(c)) {
       case OPEN -> {
         held.append(c);
-        if (stream != null && scanner.beginsArguments()) {
-          open(stream);
+        if (scanner.beginsArguments()) {
+          argumentsBegin();
         }
       }
       case INVALID -> {
@@ -251,11 +265,12 @@ public final class ToolCallParser {
     }
   }
 
-  private void open(StreamListener to) {
+  private void argumentsBegin() {
     FunctionCall head = reader.head(held.substring(objectStart), scanner, marked);
-    if (head != null) {
+    named = head != null;
+    if (head != null && stream != null) {
       tell();
-      to.opened(head);
+      stream.opened(head);
       open = head;
       told = objectStart + scanner.argumentsBegin();
     }

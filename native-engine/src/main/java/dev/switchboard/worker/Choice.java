@@ -288,6 +288,11 @@ final class Choice implements Handover.Source {
     return textEnd;
   }
 
+  /** Whether its tokens ran out before it was what the request demands, or inside a call. */
+  boolean ranOut() {
+    return textEnd == FinishReason.LENGTH && assembly.isUnfinished();
+  }
+
   @Nullable EngineEnd engineEnd() {
     return engineEnd;
   }

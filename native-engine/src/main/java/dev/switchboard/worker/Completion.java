@@ -271,6 +271,11 @@ final class Completion implements ActiveRequest, Handover.Sink {
       if (choice.assembly().isCutShort()) {
         return EngineErrors.cutByStop();
       }
+      if (choice.ranOut()) {
+        int tokens = choice.generatedTokens();
+        Integer wanted = prepared.options().maxTokens();
+        return EngineErrors.cutByLength(tokens, wanted == null || tokens < wanted);
+      }
       if (choice.assembly().isBroken()) {
         return EngineErrors.brokenCall();
       }

@@ -62,6 +62,25 @@ final class EngineErrors {
         "A string of 'stop' cut the answer before it was what its format or tool_choice demands.");
   }
 
+  /**
+   * The reason {@code length} would come with broken JSON, or half a call, and status 200.
+   *
+   * @param byContext whether it was the model's context that ended, not the tokens asked for
+   */
+  static ApiError cutByLength(int tokens, boolean byContext) {
+    String remedy =
+        byContext
+            ? "The model's context is full: shorten the prompt, or ask for less."
+            : "Raise 'max_tokens', or ask for less.";
+    return ApiError.unmet(
+        "cut_by_length",
+        "max_tokens",
+        "The answer was cut at token "
+            + tokens
+            + ", before it was what its format or tool_choice demands, or inside a function call. "
+            + remedy);
+  }
+
   private static String where(EngineFailure failure) {
     return failure.stage() < 0
         ? ""

@@ -18,9 +18,9 @@ import org.jspecify.annotations.Nullable;
  * queue until the released text reaches their end. A token that begins at or after the cut of a
  * stop string is never shown; one that straddles the cut is.
  *
- * <p>A constraint holds the tokens, and a stop string cuts what comes of them: where both are asked
- * for, the text that is shown is followed through the constraint once more, so that it is known at
- * a cut whether that text is whole. Of an answer that has to be calls the parser knows it.
+ * <p>A constraint holds the tokens, and a stop string or their number cuts what comes of them: the
+ * text that is shown is followed through the constraint once more, so that it is known at a cut
+ * whether that text is whole. Of an answer that has to be calls the parser knows it.
  *
  * <p>Offsets count Unicode code points from the start of the answer's text, the echoed prompt
  * included. Used by one event loop.
@@ -58,7 +58,7 @@ final class TextAssembly {
   private final boolean singleCall;
   private final boolean demandsCalls;
 
-  /** Follows the shown text; null where no stop string can cut it, or it has to be calls. */
+  /** Follows the shown text; null where nothing holds it, or it has to be calls. */
   private final @Nullable Matcher shape;
 
   private final boolean placesTokens;
@@ -92,8 +92,7 @@ final class TextAssembly {
     this.parser = tools == null ? null : parser(tools);
     this.singleCall = tools != null && !tools.parallel();
     this.demandsCalls = tools != null && tools.demanded();
-    this.shape =
-        constraint == null || stops.isEmpty() || demandsCalls ? null : constraint.matcher();
+    this.shape = constraint == null || demandsCalls ? null : constraint.matcher();
   }
 
   private ToolCallParser parser(OfferedTools tools) {
@@ -214,12 +213,21 @@ final class TextAssembly {
 
   /** Whether a stop string cut it, and what is shown is not all that the request demands. */
   boolean isCutShort() {
-    if (!stops.matched()) {
-      return false;
-    }
+    return stops.matched() && !isWhole();
+  }
+
+  /**
+   * Whether it is less than the request demands, or ends inside a call. For an answer whose tokens
+   * ran out, and that is finished.
+   */
+  boolean isUnfinished() {
+    return !isWhole() || (parser != null && parser.endedInCall());
+  }
+
+  private boolean isWhole() {
     return demandsCalls
-        ? anyContent || !anyCall
-        : shape != null && (misshapen || !shape.isComplete());
+        ? anyCall && !anyContent
+        : shape == null || (!misshapen && shape.isComplete());
   }
 
   /** Whether there is something to take. */

@@ -193,6 +193,43 @@ class TextAssemblyTest {
     assertFalse(free.isCutShort());
   }
 
+  @ParameterizedTest
+  @CsvSource({"a+, aaa, false", "a{5}, aaa, true", "(ab)*, aba, true", "é*, éé, false"})
+  void tokensThatRanOutAreAllWhereTheConstraintSaysSo(
+      String expression, String said, boolean unfinished) {
+    TextAssembly assembly = held(new ConstraintSource.Regex(expression));
+
+    feed(assembly, said);
+    assembly.finish();
+
+    assertEquals(unfinished, assembly.isUnfinished());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = ';',
+      value = {
+        "say; true; false",
+        "say <tool_; true; false",
+        "<tool_call>{\"na; true; true",
+        "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\"; true; true",
+        "<tool_call>{\"name\": \"add\", \"arguments\": {}}; false; false",
+        "<tool_call>{\"name\": \"add\", \"arguments\": {}}</tool_call> so; true; false",
+        "<tool_call>{\"name\": \"add\", \"arguments\": {}}</tool_call><tool_call>{; true; true"
+      })
+  void tokensThatRanOutEndInsideACallOrNot(String said, boolean ofDemanded, boolean ofFree) {
+    TextAssembly demanded = calling(true);
+    TextAssembly free = calling(false);
+
+    for (TextAssembly assembly : List.of(demanded, free)) {
+      feed(assembly, said);
+      assembly.finish();
+    }
+
+    assertEquals(ofDemanded, demanded.isUnfinished());
+    assertEquals(ofFree, free.isUnfinished());
+  }
+
   @Test
   void withoutAConstraintNothingIsCutShort() {
     TextAssembly assembly = assembly("END");
