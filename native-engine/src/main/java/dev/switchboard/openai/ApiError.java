@@ -35,7 +35,7 @@ public record ApiError(
     return new ApiError(400, INVALID_REQUEST, "unsupported_parameter", param, message);
   }
 
-  /** 400: prompt and wanted tokens do not fit into the model's context. */
+  /** 400: the prompt leaves no room in the model's context. */
   public static ApiError contextLength(String param, String message) {
     return new ApiError(400, INVALID_REQUEST, "context_length_exceeded", param, message);
   }

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -107,6 +108,15 @@ final class ApiDocument {
       return List.of();
     }
     return faults(content.path("schema"), JSON.readTree(body));
+  }
+
+  /** What is wrong with a body by one of the document's schemas. */
+  List<String> faults(String schema, String body) {
+    try {
+      return faults(root.at("/components/schemas/" + schema), JSON.readTree(body));
+    } catch (JsonProcessingException broken) {
+      throw new IllegalArgumentException(body, broken);
+    }
   }
 
   private List<String> faults(JsonNode schema, JsonNode value) {

@@ -2,13 +2,24 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.switchboard.gateway.admin.AdminRoute;
+import dev.switchboard.openai.ApiException;
+import dev.switchboard.openai.ChatStreamWriter;
+import dev.switchboard.openai.FinishReason;
+import dev.switchboard.openai.RequestLimits;
+import dev.switchboard.openai.RequestParser;
+import dev.switchboard.openai.ResponseIdentity;
+import dev.switchboard.openai.ToolCallAnswer;
+import dev.switchboard.openai.ToolCallDelta;
+import dev.switchboard.openai.Usage;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,12 +31,18 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Holds the two OpenAPI documents to the specification, the routers, the README and the answers.
  */
 class OpenApiIT {
   private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
+
+  private static final RequestParser PARSER = new RequestParser(RequestLimits.DEFAULT);
+  private static final String CALL =
+      "{'id':'c1','type':'function','function':{'name':'add','arguments':'{}'}}";
 
   private static FakeUpstream upstream;
   private static InProcessGateway gateway;
@@ -127,6 +144,118 @@ class OpenApiIT {
     codes.addAll(admin.errorCodes());
 
     assertEquals(rows, codes);
+  }
+
+  private static final List<String> TAKEN =
+      List.of(
+          "{'role':'user','content':'a'}",
+          "{'role':'user','content':[{'type':'text','text':'a'}],'name':'n'}",
+          "{'role':'assistant','content':'a','reasoning_content':'b'}",
+          "{'role':'assistant','content':null,'tool_calls':[" + CALL + "]}",
+          "{'role':'assistant','tool_calls':[" + CALL + "]}",
+          "{'role':'assistant','refusal':'no'}",
+          "{'role':'tool','tool_call_id':'c1','content':'3'}");
+
+  private static final List<String> REFUSED =
+      List.of(
+          "{'role':'user'}",
+          "{'role':'user','content':null}",
+          "{'role':'user','content':[{'type':'image_url','image_url':{'url':'u'}}]}",
+          "{'role':'assistant','content':null}",
+          "{'role':'assistant','tool_calls':[]}",
+          "{'role':'tool','content':'3'}",
+          "{'role':'tool','tool_call_id':'c1'}",
+          "{'role':'function','name':'add','content':'3'}");
+
+  @Test
+  void messagesAreReadAsTheDocumentSays() {
+    for (String message : TAKEN) {
+      assertEquals(List.of(), chatFaults(message), message);
+      PARSER.parseChat(bytes(chat(message)));
+    }
+    for (String message : REFUSED) {
+      assertFalse(chatFaults(message).isEmpty(), message);
+      assertThrows(ApiException.class, () -> PARSER.parseChat(bytes(chat(message))), message);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      value = {
+        "'max_tokens':0,'echo':true                | true",
+        "'max_tokens':0                            | false",
+        "'max_tokens':0,'echo':false               | false",
+        "'max_tokens':1                            | true",
+        "'guided_json':{'type':'null'}             | true",
+        "'json_schema':'true'                      | true",
+        "'guided_json':[]                          | false",
+        "'guided_regex':'a+'                       | true",
+        "'guided_regex':1                          | false",
+        "'guided_grammar':'root ::= [a]'           | true",
+        "'guided_grammar':{}                       | false"
+      })
+  void textsAreReadAsTheDocumentSays(String fields, boolean taken) {
+    String body = ("{'model':'m','prompt':'p'," + fields + "}").replace('\'', '"');
+
+    assertEquals(taken, faults("TextRequest", body).isEmpty());
+    if (taken) {
+      PARSER.parseText(bytes(body));
+    } else {
+      assertThrows(ApiException.class, () -> PARSER.parseText(bytes(body)));
+    }
+  }
+
+  @Test
+  void whatIsTurnedIntoTokensIsReadAsTheDocumentSays() {
+    String kwargs = ",'chat_template_kwargs':{'enable_thinking':false},'return_token_strs':true}";
+    String body = chat(TAKEN.getFirst()).replace("}]}", "}]" + kwargs.replace('\'', '"'));
+
+    assertEquals(List.of(), faults("TokenizeRequest", body));
+    PARSER.parseTokenize(bytes(body));
+    String broken = body.replace("{\"enable_thinking\":false}", "7");
+    assertFalse(faults("TokenizeRequest", broken).isEmpty());
+    assertThrows(ApiException.class, () -> PARSER.parseTokenize(bytes(broken)));
+  }
+
+  @Test
+  void whatAStreamWritesIsAChunkOfTheDocument() {
+    ChatStreamWriter writer =
+        new ChatStreamWriter(new ResponseIdentity("chatcmpl-1", 1, "m", "fp"), true);
+    ToolCallAnswer call = new ToolCallAnswer(0, "c1", "add", "{\"a\":1}");
+    String stream =
+        writer.first(0)
+            + writer.delta(0, "text", null)
+            + writer.toolCall(0, new ToolCallDelta(call, true), null)
+            + writer.toolCall(0, new ToolCallDelta(call.withArguments("}"), false), null)
+            + writer.finish(0, FinishReason.TOOL_CALLS, null)
+            + writer.usage(new Usage(1, 0, 2), "{\"a\":1}");
+
+    List<String> chunks = stream.lines().filter(line -> !line.isEmpty()).toList();
+    assertEquals(7, chunks.size());
+    for (String chunk : chunks) {
+      assertEquals(List.of(), faults("ChatChunk", chunk.substring("data: ".length())), chunk);
+    }
+    String unnamed =
+        chunks.get(2).substring("data: ".length()).replace("\"type\":\"function\",", "");
+    assertFalse(faults("ChatChunk", unnamed).isEmpty());
+  }
+
+  private static String chat(String message) {
+    return ("{'model':'m','messages':[" + message + "]}").replace('\'', '"');
+  }
+
+  private static byte[] bytes(String body) {
+    return body.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static List<String> chatFaults(String message) {
+    return faults("ChatRequest", chat(message));
+  }
+
+  private static List<String> faults(String schema, String body) {
+    return api.faults(schema, body);
   }
 
   @Test
