@@ -27,6 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * The worker around the real engine loop, on an executor that simulates two stages of two ranks.
  */
 class SimulatedEngineIT {
+  private static final String CHAT = "/v1/chat/completions";
   private static final String TEXT = "/v1/completions";
   private static final int HANG_MS = 400;
 
@@ -81,6 +82,37 @@ class SimulatedEngineIT {
 
       assertEquals(alone, together.get(3).join());
       together.forEach(CompletableFuture::join);
+    }
+  }
+
+  /** What is reused are whole blocks, never all of a prompt: its last token has to be computed. */
+  @Test
+  void aChatThatComesAgainIsTakenFromTheCacheAndItsUsageSaysSo() {
+    try (WorkerFixture worker = start(LatencyModel.instant())) {
+      String chat =
+          "{\"model\":\"test-model\",\"max_tokens\":4,\"ignore_eos\":true,\"seed\":7,\"messages\":"
+              + "[{\"role\":\"user\",\"content\":\""
+              + "x".repeat(200)
+              + "\"}]";
+      String streamed = chat + ",\"stream\":true,\"stream_options\":{\"include_usage\":true}}";
+
+      JsonNode first = json(worker.post(CHAT, chat + "}").body());
+      JsonNode second = json(worker.post(CHAT, chat + "}").body());
+      List<String> events = worker.events(CHAT, streamed);
+      JsonNode salted =
+          json(worker.post(CHAT, chat + "}", "X-Switchboard-Cache-Salt", "other").body());
+
+      int block = ExecutorConfig.defaults().kvBlockTokens();
+      int prompt = first.at("/usage/prompt_tokens").asInt();
+      int reused = (prompt - 1) / block * block;
+      String cached = "/usage/prompt_tokens_details/cached_tokens";
+      assertTrue(prompt > 200 && reused > 0);
+      assertEquals(0, first.at(cached).asInt(-1));
+      assertEquals(reused, second.at(cached).asInt());
+      assertEquals(reused, json(events.get(events.size() - 2)).at(cached).asInt());
+      assertEquals(0, salted.at(cached).asInt(-1));
+      assertEquals(first.path("choices"), second.path("choices"));
+      assertEquals(2 * reused, load(worker, "prefix_hit_tokens"));
     }
   }
 
