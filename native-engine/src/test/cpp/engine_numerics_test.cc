@@ -364,6 +364,12 @@ ModelSpec llama_with_rope_freqs() {
   return spec;
 }
 
+ModelSpec phi3_with_factors() {
+  ModelSpec spec = spec_of(SB_ARCH_PHI3);
+  spec.rope_freqs = true;
+  return spec;
+}
+
 ModelSpec gemma2() {
   ModelSpec spec = spec_of(SB_ARCH_GEMMA2);
   spec.window = 10;
@@ -403,7 +409,7 @@ INSTANTIATE_TEST_SUITE_P(Models, EveryArchitecture,
                                            spec_of(SB_ARCH_QWEN3), odd_qwen3(),
                                            llama_with_rope_freqs(), gemma2(), gemma3(),
                                            spec_of(SB_ARCH_PHI3), phi3_with_window(),
-                                           llama_with_window()));
+                                           phi3_with_factors(), llama_with_window()));
 
 class EveryEncoder : public ::testing::TestWithParam<ModelSpec> {
  protected:

@@ -1,7 +1,9 @@
 package dev.switchboard.executor;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,13 +12,20 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
+import dev.switchboard.gguf.TensorRole;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The engine's log-probabilities against exact arithmetic (float64 on the dequantised weights) and
@@ -78,6 +87,72 @@ class GoldenModelTest {
         });
   }
 
+  /**
+   * The golden answers are of contexts within the original one. Above it a Phi-3 has to compute bit
+   * for bit what it would within, were its long factors the short ones.
+   */
+  @Test
+  void aContextAboveTheOriginalTakesTheLongFactors(@TempDir Path folder) throws IOException {
+    Path file = GOLDEN.resolve("models/tiny-phi3-F32.gguf");
+    Path exchanged = folder.resolve("exchanged.gguf");
+    int original;
+    try (GgufFile gguf = GgufFile.open(file)) {
+      original = ModelDescription.of(gguf).rope().originalContext();
+    }
+    exchangeFactors(file, exchanged);
+
+    float[] within = scores(file, original);
+    float[] above = scores(file, original + 1);
+
+    assertArrayEquals(scores(exchanged, original), above);
+    assertArrayEquals(scores(exchanged, original + 1), within);
+    for (int i = 1; i < within.length; i++) {
+      assertNotEquals(within[i], above[i]);
+    }
+  }
+
+  private static void exchangeFactors(Path from, Path to) throws IOException {
+    String one;
+    String other;
+    try (GgufFile gguf = GgufFile.open(from)) {
+      List<ModelDescription.Weight> weights = ModelDescription.of(gguf).weights();
+      one = factors(weights, TensorRole.ROPE_FACTORS_LONG);
+      other = factors(weights, TensorRole.ROPE_FACTORS_SHORT);
+    }
+    StringBuilder file = new StringBuilder(Files.readString(from, StandardCharsets.ISO_8859_1));
+    int atOne = file.indexOf(one);
+    int atOther = file.indexOf(other);
+    file.replace(atOne, atOne + one.length(), other);
+    file.replace(atOther, atOther + other.length(), one);
+    Files.writeString(to, file, StandardCharsets.ISO_8859_1);
+  }
+
+  private static String factors(List<ModelDescription.Weight> weights, TensorRole role) {
+    byte[] bytes =
+        weights.stream()
+            .filter(weight -> weight.role() == role)
+            .findFirst()
+            .orElseThrow()
+            .data()
+            .toArray(ValueLayout.JAVA_BYTE);
+    return new String(bytes, StandardCharsets.ISO_8859_1);
+  }
+
+  /** Log-probabilities of one token after the first, the fourth, the seventh of a text. */
+  private static float[] scores(Path file, int context) {
+    int[] text = new Random(3).ints(200, 0, 384).toArray();
+    float[] scores = new float[text.length / 3];
+    try (Executor executor = open(file, KvType.F32, context)) {
+      Runner runner = new Runner(executor);
+      runner.begin(text);
+      for (int i = 0; i < scores.length; i++) {
+        runner.computeUpTo(text, 3 * i);
+        scores[i] = (float) runner.score(text, 7);
+      }
+    }
+    return scores;
+  }
+
   private static void run(String file, JsonNode model, Comparison comparison) {
     try (Executor executor = open(file, KvType.F16)) {
       comparison.compare(model, new Runner(executor));
@@ -85,10 +160,13 @@ class GoldenModelTest {
   }
 
   private static Executor open(String file, KvType kv) {
-    ExecutorConfig config = ExecutorConfig.defaults().withKv(kv, 32, 16).withSteps(1, 128, 128);
     // What llama.cpp was given, which decides between Phi-3's sets of factors.
-    int context = 512;
-    try (GgufFile gguf = GgufFile.open(GOLDEN.resolve("models").resolve(file))) {
+    return open(GOLDEN.resolve("models").resolve(file), kv, 512);
+  }
+
+  private static Executor open(Path file, KvType kv, int context) {
+    ExecutorConfig config = ExecutorConfig.defaults().withKv(kv, 32, 16).withSteps(1, 128, 128);
+    try (GgufFile gguf = GgufFile.open(file)) {
       ModelDescription model = ModelDescription.of(gguf).withContext(context);
       return NativeExecutor.open(model, config, (done, total) -> {});
     }
