@@ -177,18 +177,24 @@ class SchemaFuzzTest {
   }
 
   private static Arbitrary<ObjectNode> values() {
-    return Arbitraries.of(
-            "\"a\"", "\"\\\"é\\n\"", "1", "-2.50", "null", "true", "[1,{}]", "{\"a\":[]}")
-        .list()
-        .ofMinSize(1)
-        .ofMaxSize(4)
-        .map(
-            texts -> {
-              ObjectNode node = MAPPER.createObjectNode();
-              ArrayNode values = node.putArray("enum");
-              texts.forEach(text -> values.add(parse(text)));
-              return node;
-            });
+    Arbitrary<String> value =
+        Arbitraries.of(
+            "\"a\"", "\"\\\"é\\n\"", "1", "-2.50", "null", "true", "[1,{}]", "{\"a\":[]}");
+    Arbitrary<ObjectNode> several =
+        value
+            .list()
+            .ofMinSize(1)
+            .ofMaxSize(4)
+            .map(
+                texts -> {
+                  ObjectNode node = MAPPER.createObjectNode();
+                  ArrayNode values = node.putArray("enum");
+                  texts.forEach(text -> values.add(parse(text)));
+                  return node;
+                });
+    Arbitrary<ObjectNode> one =
+        value.map(text -> MAPPER.createObjectNode().set("const", parse(text)));
+    return Arbitraries.oneOf(several, one);
   }
 
   private static JsonNode parse(String text) {
