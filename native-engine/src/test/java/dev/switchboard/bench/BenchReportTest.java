@@ -1,6 +1,7 @@
 package dev.switchboard.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -27,11 +28,16 @@ class BenchReportTest {
       result.ours.decode[1].add(speed / 5);
     }
     result.shareOfRead.add(0.876);
+    result.shareOfInt8.add(0.334);
+    result.shareOfBf16.add(0.72);
+    result.firstTokenMs.add(2560);
+    result.ours.decodeBesideBusyCore.add(9);
     Speeds peer = result.peer;
     if (peer != null) {
       peer.prefill.add(50);
       peer.decode[0].add(16);
       peer.decode[1].add(20);
+      peer.decodeBesideBusyCore.add(4);
     }
     BenchReport report = new BenchReport("the machine", BATCHES);
     report.add(result);
@@ -44,11 +50,45 @@ class BenchReportTest {
 
     report().print(new PrintStream(bytes, true, StandardCharsets.UTF_8));
 
-    String text = bytes.toString(StandardCharsets.UTF_8);
-    for (String part : List.of("the machine", "| 200 t/s", "| 20.0 t/s", "| 88 %", "| 40 t/s")) {
-      assertTrue(text.contains(part), () -> part + " in " + text);
-    }
-    assertTrue(text.contains("| 200 / 50 = 4.00 | 20 / 16 = 1.25 | 40 / 20 = 2.00 |"), text);
+    List<String> lines = lines(bytes);
+    assertEquals("the machine", lines.getFirst());
+    assertEquals(
+        "| model | MiB per token | load to first token | prefill | first token | of int8 peak"
+            + " | of BF16 peak | decode | GB/s | of read | batch 4 | beside a busy core |",
+        lines.get(2));
+    assertEquals(
+        "| m | 100.0 | 0.50 s | 200 t/s | 2560 ms | 33 % | 72 % | 20.0 t/s | 2.1 | 88 % | 40 t/s"
+            + " | 9.0 t/s, 45 % |",
+        lines.get(4));
+    assertEquals(
+        "| model | prefill | decode | batch 4 | ours beside a busy core | its |", lines.get(8));
+    assertEquals(
+        "| m | 200 / 50 = 4.00 | 20 / 16 = 1.25 | 40 / 20 = 2.00 | 9.0 t/s, 45 % | 4.0 t/s, 25 % |",
+        lines.get(10));
+  }
+
+  @Test
+  void whatWasNotMeasuredHasNoColumnAndNoNumber() {
+    ModelResult result = new ModelResult("m", BATCHES.length, false);
+    BenchReport report = new BenchReport("the machine", BATCHES);
+    report.add(result);
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+
+    report.print(new PrintStream(bytes, true, StandardCharsets.UTF_8));
+
+    List<String> lines = lines(bytes);
+    assertEquals(5, lines.size());
+    assertFalse(lines.get(2).contains("busy core"), lines.get(2));
+    assertEquals("| m | 0.0 | ? s | ? t/s | ? ms | | | ? t/s | ? | | ? t/s |", lines.get(4));
+  }
+
+  /** Without what aligns columns. */
+  private static List<String> lines(ByteArrayOutputStream bytes) {
+    return bytes
+        .toString(StandardCharsets.UTF_8)
+        .lines()
+        .map(line -> line.replaceAll(" +", " "))
+        .toList();
   }
 
   @Test
@@ -62,6 +102,9 @@ class BenchReportTest {
     assertEquals(20, model.path("engine").path("decode_1").path("median").asDouble());
     assertEquals(3, model.path("engine").path("decode_4").path("samples").size());
     assertEquals(50, model.path("llama_cpp").path("prefill").path("median").asDouble());
-    assertTrue(model.path("engine").path("decode_beside_busy_core").isMissingNode());
+    assertEquals(9, model.at("/engine/decode_beside_busy_core/median").asDouble());
+    assertEquals(2560, model.at("/first_token_ms/samples/0").asDouble());
+    assertEquals(0.334, model.at("/prefill_share_of_int8/median").asDouble());
+    assertTrue(model.path("int8_peak").isMissingNode());
   }
 }
