@@ -9,6 +9,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.GenerationRequest;
 import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.Base64;
 import java.util.Collections;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -65,6 +69,25 @@ class EmbeddingIT {
       assertArrayEquals(new float[] {1, 0, 0}, floats(answer.at("/data/1/embedding")));
       assertEquals(1, answer.at("/data/1/index").asInt());
       assertEquals(json("{\"prompt_tokens\":7,\"total_tokens\":7}"), answer.path("usage"));
+    }
+  }
+
+  @Test
+  void vectorsComeAsTheTextOfTheirBytesToo() {
+    try (WorkerFixture worker = encoder()) {
+      JsonNode answer =
+          answer(worker, EMBEDDINGS, "'input':['bbd','aa'],'encoding_format':'base64'");
+
+      for (int i = 0; i < 2; i++) {
+        String text = answer.at("/data/" + i + "/embedding").textValue();
+        FloatBuffer floats =
+            ByteBuffer.wrap(Base64.getDecoder().decode(text))
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .asFloatBuffer();
+        float[] vector = new float[floats.remaining()];
+        floats.get(vector);
+        assertArrayEquals(i == 0 ? new float[] {0.8f, 0.6f, 0} : new float[] {1, 0, 0}, vector);
+      }
     }
   }
 
