@@ -10,8 +10,8 @@ import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.telemetry.RequestTrace;
 import dev.switchboard.timeline.AttemptId;
-import io.opentelemetry.context.Context;
 import io.vertx.core.http.HttpClientRequest;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -32,7 +32,7 @@ final class Attempt {
   private Workload.@Nullable Job job;
   private @Nullable HttpClientRequest upstream;
   private @Nullable EventRelay relay;
-  private Context traced = Context.root();
+  private RequestTrace.@Nullable Tried traced;
   private long connectedNanos;
   private long answeredNanos;
   private long heardNanos;
@@ -86,12 +86,12 @@ final class Attempt {
     return startNanos;
   }
 
-  /** Its span. */
-  Context traced() {
-    return traced;
+  /** What its trace knows of it. */
+  RequestTrace.Tried traced() {
+    return Objects.requireNonNull(traced, "its trace began with it");
   }
 
-  void traced(Context value) {
+  void traced(RequestTrace.Tried value) {
     traced = value;
   }
 

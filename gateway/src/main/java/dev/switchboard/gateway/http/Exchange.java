@@ -549,7 +549,7 @@ final class Exchange {
     URI address = chosen.address();
     long start = begun.startNanos();
     house.metrics().replicaInFlight(chosen.id()).inc();
-    io.opentelemetry.context.Context traced =
+    RequestTrace.Tried traced =
         trace.startAttempt(flight, chosen.id(), begun.number(), begun.hedge(), start);
     begun.traced(traced);
     if (begun != rival) {
@@ -559,7 +559,7 @@ final class Exchange {
       attemptBroke(begun, "the replica went away");
       return;
     }
-    try (Scope _ = traced.makeCurrent()) {
+    try (Scope _ = traced.context().makeCurrent()) {
       client
           .open(address, HttpMethod.POST, endpoint.path(), chosen.access().tlsCaFile())
           .onSuccess(opened -> connected(begun, opened))
@@ -637,7 +637,7 @@ final class Exchange {
       deadline.connecting(false);
     }
     current.connected(opened);
-    io.opentelemetry.context.Context traced = current.traced();
+    RequestTrace.Tried traced = current.traced();
     boolean worker = current.replica().worker();
     Buffer answered = committed ? replay.toBuffer() : Buffer.buffer();
     int answeredBytes = answered.length();
@@ -654,9 +654,9 @@ final class Exchange {
     if (worker) {
       UpstreamHead.urgency(opened, flight, slo);
     }
-    UpstreamHead.trace(opened, request, house.propagator(), traced, trace.traceId() != null);
+    UpstreamHead.trace(opened, request, house.propagator(), traced.context(), trace.traceId() != null);
     Buffer asked = bodyFor(current.replica());
-    try (Scope _ = traced.makeCurrent()) {
+    try (Scope _ = traced.context().makeCurrent()) {
       opened
           .send(committed ? answered.appendBuffer(asked) : asked)
           .onSuccess(answer -> answered(current, answer))

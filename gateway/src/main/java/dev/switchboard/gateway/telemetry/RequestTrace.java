@@ -54,6 +54,10 @@ public final class RequestTrace {
 
   private final Tracer tracer;
   private final Context parent;
+
+  /** Of the SERVER span; asked for once, since each answer is a new object under the agent. */
+  private final SpanContext server;
+
   private final Supplier<Context> client;
   private final String name;
   private final boolean sampled;
@@ -70,24 +74,32 @@ public final class RequestTrace {
   private @Nullable Tried serving;
 
   /** An attempt, as its span tells it. */
-  private static final class Tried {
-    final Context traced;
-    final String replica;
-    final int number;
-    final boolean hedge;
-    final long startNanos;
-    SpanContext sent = SpanContext.getInvalid();
-    long endNanos;
-    @Nullable String failure;
-    boolean outrun;
-    StepMembers.@Nullable Member member;
+  public static final class Tried {
+    private final Context context;
+    private final Span span;
+    private final String replica;
+    private final int number;
+    private final boolean hedge;
+    private final long startNanos;
+    private SpanContext sent = SpanContext.getInvalid();
+    private long endNanos;
+    private @Nullable String failure;
+    private boolean outrun;
+    private StepMembers.@Nullable Member member;
 
-    Tried(Context traced, String replica, int number, boolean hedge, long startNanos) {
-      this.traced = traced;
+    private Tried(
+        Context context, Span span, String replica, int number, boolean hedge, long startNanos) {
+      this.context = context;
+      this.span = span;
       this.replica = replica;
       this.number = number;
       this.hedge = hedge;
       this.startNanos = startNanos;
+    }
+
+    /** Whose trace headers the upstream gets. */
+    public Context context() {
+      return context;
     }
   }
 
@@ -108,18 +120,15 @@ public final class RequestTrace {
     this.parent = parent;
     this.client = client;
     this.name = name;
-    this.sampled = server().isSampled();
+    this.server = Span.fromContext(parent).getSpanContext();
+    this.sampled = server.isSampled();
     this.live = sampled && levels.tells();
     this.exemplar = exemplar(levels, nowNanos);
   }
 
-  private SpanContext server() {
-    return Span.fromContext(parent).getSpanContext();
-  }
-
   /** Trace id for the flight and the exemplars; null when nobody traces. */
   public @Nullable String traceId() {
-    return server().isValid() ? server().getTraceId() : null;
+    return server.isValid() ? server.getTraceId() : null;
   }
 
   /** How much it is to tell. */
@@ -134,16 +143,15 @@ public final class RequestTrace {
 
   /** The attribute by which a sampler knows a trace that a metric points to. */
   private Labels exemplar(TraceLevels levels, long nowNanos) {
-    SpanContext context = server();
-    if (!context.isValid() || !levels.chooseExemplar(nowNanos)) {
+    if (!server.isValid() || !levels.chooseExemplar(nowNanos)) {
       return Labels.EMPTY;
     }
     reasons.add(KeptFor.EXEMPLAR);
     Span.fromContext(parent).setAttribute("switchboard.exemplar", true);
     // The span of one that is made after the fact has another id.
     return sampled
-        ? Labels.of("trace_id", context.getTraceId(), "span_id", context.getSpanId())
-        : Labels.of("trace_id", context.getTraceId());
+        ? Labels.of("trace_id", server.getTraceId(), "span_id", server.getSpanId())
+        : Labels.of("trace_id", server.getTraceId());
   }
 
   /** What the metrics of this request point to; empty when it was not chosen. */
@@ -152,31 +160,33 @@ public final class RequestTrace {
   }
 
   private boolean tells() {
-    return TraceDetail.REQUEST.toldAt(detail) && server().isValid();
+    return TraceDetail.REQUEST.toldAt(detail) && server.isValid();
   }
 
   // ------------------------------------------------------------------ while it runs
 
   /**
-   * Starts the span of an attempt.
+   * An attempt begins, and its span if it has one while it runs.
    *
    * @param hedge it runs beside another one
-   * @return the context whose trace headers the upstream gets
    */
-  public Context startAttempt(
+  public Tried startAttempt(
       Flight flight, String replica, int number, boolean hedge, long startNanos) {
-    if (!TraceDetail.REQUEST.toldAt(detail)) {
-      return parent;
-    }
+    boolean told = TraceDetail.REQUEST.toldAt(detail);
     Span span =
-        sampled && !live
-            ? Span.wrap(server())
-            : attempt(
-                parent, flight.endpoint(), flight.model(), startNanos, SpanContext.getInvalid());
-    Tried tried = new Tried(parent.with(span), replica, number, hedge, startNanos);
-    tries.add(tried);
-    describe(span, tried, flight.endpoint(), flight.model(), flight.stream());
-    return tried.traced;
+        told && live
+            ? attempt(
+                parent, flight.endpoint(), flight.model(), startNanos, SpanContext.getInvalid())
+            : Span.getInvalid();
+    Context context = told && live ? parent.with(span) : parent;
+    Tried tried = new Tried(context, span, replica, number, hedge, startNanos);
+    if (told) {
+      tries.add(tried);
+    }
+    if (told && live) {
+      describe(span, tried, flight.endpoint(), flight.model(), flight.stream());
+    }
+    return tried;
   }
 
   private Span attempt(
@@ -213,13 +223,12 @@ public final class RequestTrace {
    * @param traceparent under which it went, where its span will have another id
    */
   public void sent(
-      Context traced, long number, String requestId, StepSpans to, @Nullable String traceparent) {
-    Tried tried = find(traced);
-    if (tried != null) {
-      SpanContext its = Span.fromContext(traced).getSpanContext();
-      tried.member = to.sent(number, requestId, live ? its : SpanContext.getInvalid());
+      Tried tried, long number, String requestId, StepSpans to, @Nullable String traceparent) {
+    if (!TraceDetail.REQUEST.toldAt(detail)) {
+      return;
     }
-    if (!sampled && tried != null && traceparent != null && traceparent.length() == LENGTH) {
+    tried.member = to.sent(number, requestId, tried.span.getSpanContext());
+    if (!sampled && traceparent != null && traceparent.length() == LENGTH) {
       tried.sent =
           SpanContext.create(
               traceparent.substring(3, 35),
@@ -230,41 +239,25 @@ public final class RequestTrace {
   }
 
   /** From now on this attempt is the one whose answer the client gets. */
-  public void serves(Context traced) {
-    serving = find(traced);
-  }
-
-  /** Null of one that has no span, but goes by the context around the request. */
-  private @Nullable Tried find(Context traced) {
-    for (Tried tried : tries) {
-      if (tried.traced.equals(traced)) {
-        return tried;
-      }
-    }
-    return null;
+  public void serves(Tried tried) {
+    serving = tried;
   }
 
   /** Ends the span of an attempt that failed. */
-  public void attemptFailed(Context traced, String reason, long endNanos) {
-    Tried tried = find(traced);
-    if (tried != null) {
-      tried.failure = reason;
-      ended(tried, endNanos);
-    }
+  public void attemptFailed(Tried tried, String reason, long endNanos) {
+    tried.failure = reason;
+    ended(tried, endNanos);
   }
 
   /** Ends the span of an attempt that another one outran; no fault of anybody. */
-  public void attemptOutrun(Context traced, long endNanos) {
-    Tried tried = find(traced);
-    if (tried != null) {
-      tried.outrun = true;
-      ended(tried, endNanos);
-    }
+  public void attemptOutrun(Tried tried, long endNanos) {
+    tried.outrun = true;
+    ended(tried, endNanos);
   }
 
   private void ended(Tried tried, long endNanos) {
     tried.endNanos = endNanos;
-    end(Span.fromContext(tried.traced), tried);
+    end(tried.span, tried);
     if (tried.equals(serving)) {
       serving = null;
     }
@@ -438,8 +431,8 @@ public final class RequestTrace {
       Context above,
       Story story,
       Afterwards known) {
-    Context attempt = live ? tried.traced : remade(tried, record, above);
-    Span span = Span.fromContext(attempt);
+    Span span = live ? tried.span : remade(tried, record, above);
+    Context attempt = live ? tried.context : above.with(span);
     if (tried.member != null) {
       tried.member.told(span.getSpanContext());
     }
@@ -467,10 +460,10 @@ public final class RequestTrace {
     }
   }
 
-  private Context remade(Tried tried, FlightRecord record, Context above) {
+  private Span remade(Tried tried, FlightRecord record, Context above) {
     Span span = attempt(above, record.endpoint(), record.model(), tried.startNanos, tried.sent);
     describe(span, tried, record.endpoint(), record.model(), record.stream());
-    return above.with(span);
+    return span;
   }
 
   /** What stands for the SERVER span, which nobody recorded. */
@@ -501,9 +494,9 @@ public final class RequestTrace {
 
   /** Above all of it: the client's span, or else the SERVER span's own id, which stays unknown. */
   private SpanContext remote() {
-    SpanContext own = server();
     SpanContext its = Span.fromContext(client.get()).getSpanContext();
-    SpanContext known = its.isValid() && its.getTraceId().equals(own.getTraceId()) ? its : own;
+    SpanContext known =
+        its.isValid() && its.getTraceId().equals(server.getTraceId()) ? its : server;
     return SpanContext.createFromRemoteParent(
         known.getTraceId(), known.getSpanId(), TraceFlags.getSampled(), known.getTraceState());
   }
