@@ -28,7 +28,10 @@ final class Amount {
 
   @Option(
       names = "--warm-seconds",
-      description = "of load on each server before the first round (the preset's)")
+      description = {
+        "of load on each server before the first round, at most; it ends when a",
+        "request costs no less than before (the preset's)"
+      })
   private @Nullable Integer warmSeconds;
 
   @Option(

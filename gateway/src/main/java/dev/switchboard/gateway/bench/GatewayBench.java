@@ -153,8 +153,7 @@ public final class GatewayBench implements Callable<Integer> {
   private void measure(TestBed bed, GatewayReport report) throws IOException {
     Set<Workload> wanted = only.isEmpty() ? EnumSet.allOf(Workload.class) : only;
     for (Target target : targets) {
-      System.err.println(target.name() + ": warming up");
-      warm(target, wanted);
+      bed.warm(target, wanted, plan(), amount.warmSeconds());
     }
     for (int round = 1; round <= amount.rounds(); round++) {
       for (Workload workload : wanted) {
@@ -164,17 +163,6 @@ public final class GatewayBench implements Callable<Integer> {
           report.add(target.name(), workload, bed.reconciled(target, workload, plan()));
         }
       }
-    }
-  }
-
-  private void warm(Target target, Set<Workload> wanted) throws IOException {
-    double each =
-        target.compiles() ? Math.max(1, (double) amount.warmSeconds() / wanted.size()) : 1;
-    Workload.Plan plan =
-        new Workload.Plan(
-            amount.rate(), each, TestBed.CONNECTIONS, plan().streams(), TestBed.INTERVAL_NANOS);
-    for (Workload workload : wanted) {
-      workload.run(target, new ClientLedger(), plan);
     }
   }
 }

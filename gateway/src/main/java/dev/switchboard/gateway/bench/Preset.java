@@ -5,14 +5,14 @@ enum Preset {
   /** One short round: does it work, and about how fast. */
   QUICK(1, 2, 4, 100),
   /** The table of the module's README. */
-  STANDARD(3, 8, 75, 1000);
+  STANDARD(3, 8, 240, 1000);
 
   final int rounds;
 
   /** Of each measurement. */
   final int seconds;
 
-  /** Of load on each server before the first round, so that its code is compiled. */
+  /** Of load on each server before the first round, at most, so that its code is compiled. */
   final int warmSeconds;
 
   final int streams;

@@ -104,8 +104,8 @@ record Target(
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add("dev.switchboard.gateway.boot.GatewayMain");
     command.addAll(List.of("--config", config.toString()));
-    ServerProcess process =
-        ServerProcess.start(bed.serverCore(), log(bed, word), Map.of(), command);
+    // Anywhere until it is warm.
+    ServerProcess process = ServerProcess.start(-1, log(bed, word), Map.of(), command);
     Matcher urls = URLS.matcher(ready(process));
     if (!urls.find()) {
       throw new IOException("the gateway does not say where it listens");
@@ -261,6 +261,12 @@ record Target(
   /** Whether its code is compiled while it runs. */
   boolean compiles() {
     return process != null && !name.equals("nginx");
+  }
+
+  /** Its processes; none of the worker itself. */
+  List<Long> pids() {
+    ServerProcess running = process;
+    return running == null ? List.of() : List.of(running.pid());
   }
 
   double cpuSeconds() throws IOException {

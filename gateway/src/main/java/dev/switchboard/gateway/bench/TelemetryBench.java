@@ -45,6 +45,8 @@ public final class TelemetryBench implements Callable<Integer> {
     COLLECTOR
   }
 
+  private static final List<Workload> WARMING = List.of(Workload.CLOSED, Workload.FIRST_TOKEN);
+
   private static final String SLOW_MS = "10000";
   private static final String FAILING_STATUS = "503";
   private static final int QUICK_PAIRS = 6;
@@ -216,9 +218,8 @@ public final class TelemetryBench implements Callable<Integer> {
         targets.add(Target.gateway(bed, worker, setup));
       }
       for (Target target : targets) {
-        System.err.println(target.name() + ": warming up");
-        // As fast as it can, so that queues of spans fill where nobody takes them.
-        run(bed, target, Workload.CLOSED, amount.warmSeconds());
+        // As fast as it can too, so that queues of spans fill where nobody takes them.
+        bed.warm(target, WARMING, plan(), amount.warmSeconds());
       }
       for (int round = 1; round <= amount.rounds(); round++) {
         for (Workload workload : workloads) {
@@ -226,7 +227,7 @@ public final class TelemetryBench implements Callable<Integer> {
             System.err.printf(
                 "round %d of %d: %s, %s%n",
                 round, amount.rounds(), workload.label(), target.name());
-            Map<String, Double> values = run(bed, target, workload, amount.seconds());
+            Map<String, Double> values = bed.reconciled(target, workload, plan());
             measured.add(target.name(), workload.label(), values);
           }
         }
@@ -237,16 +238,13 @@ public final class TelemetryBench implements Callable<Integer> {
     }
   }
 
-  private Map<String, Double> run(TestBed bed, Target target, Workload workload, double runSeconds)
-      throws IOException {
-    Workload.Plan plan =
-        new Workload.Plan(
-            amount.rate(),
-            runSeconds,
-            TestBed.CONNECTIONS,
-            amount.preset().streams,
-            TestBed.INTERVAL_NANOS);
-    return bed.reconciled(target, workload, plan);
+  private Workload.Plan plan() {
+    return new Workload.Plan(
+        amount.rate(),
+        amount.seconds(),
+        TestBed.CONNECTIONS,
+        amount.preset().streams,
+        TestBed.INTERVAL_NANOS);
   }
 
   private static void lost(TestBed bed, Target target, Measurements measured) {

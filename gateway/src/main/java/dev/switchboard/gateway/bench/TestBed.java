@@ -8,7 +8,9 @@ import java.net.http.HttpClient;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -27,33 +29,46 @@ final class TestBed implements AutoCloseable {
   /** Of what comes as fast as it is answered. */
   static final int CONNECTIONS = 8;
 
+  /** Of one kind of load while a server warms up. */
+  private static final double WARM_SLICE_SECONDS = 4;
+
+  /** A slice has gained by the compiler when it is so much cheaper than the best before. */
+  private static final double GAIN = 0.95;
+
+  /** So many turns through all loads in a row without a gain, and a server is warm. */
+  private static final int STEADY_TURNS = 2;
+
   private static final int SETTLE_MS = 200;
   private static final int SETTLE_TIMES = 50;
 
   private final Path directory;
+  private final int cores;
   private final boolean pinned;
   private final List<ServerProcess> helpers = new ArrayList<>();
   private final List<String> faults = new ArrayList<>();
   private final HttpClient client = HttpClient.newHttpClient();
 
-  private TestBed(Path directory, boolean pinned) {
+  private TestBed(Path directory, int cores) {
     this.directory = directory;
-    this.pinned = pinned;
+    this.cores = cores;
+    this.pinned = cores > 1 && pinSelf();
   }
 
   static TestBed open() throws IOException {
-    return new TestBed(Files.createTempDirectory("switchboard-bench"), cores() > 1 && pinSelf());
-  }
-
-  private static int cores() {
-    return Runtime.getRuntime().availableProcessors();
+    // Asked before this process has one core only, which is then all that the answer counts.
+    int cores = Runtime.getRuntime().availableProcessors();
+    return new TestBed(Files.createTempDirectory("switchboard-bench"), cores);
   }
 
   /** Every thread of this process to the first core; the generator is one of them. */
   private static boolean pinSelf() {
+    return pin(0, ProcessHandle.current().pid());
+  }
+
+  private static boolean pin(int core, long pid) {
     try {
       Process taskset =
-          new ProcessBuilder("taskset", "-acp", "0", Long.toString(ProcessHandle.current().pid()))
+          new ProcessBuilder("taskset", "-acp", Integer.toString(core), Long.toString(pid))
               .redirectOutput(ProcessBuilder.Redirect.DISCARD)
               .redirectError(ProcessBuilder.Redirect.DISCARD)
               .start();
@@ -68,7 +83,7 @@ final class TestBed implements AutoCloseable {
 
   /** The machine and who has which core. */
   String machine() {
-    return cores()
+    return cores
         + " cores, "
         + (pinned ? "generator and worker on one, the server on another" : "nothing pinned");
   }
@@ -79,7 +94,7 @@ final class TestBed implements AutoCloseable {
 
   /** Where what is measured runs; −1 for anywhere. */
   int serverCore() {
-    return pinned ? cores() - 1 : -1;
+    return pinned ? cores - 1 : -1;
   }
 
   /**
@@ -108,6 +123,45 @@ final class TestBed implements AutoCloseable {
     String line = helper.await(said -> said.startsWith("listening "));
     return new InetSocketAddress(
         InetAddress.getLoopbackAddress(), Integer.parseInt(line.substring(10)));
+  }
+
+  /**
+   * Loads a server until its code is compiled: until it costs no less than it did, or for as long
+   * as it may take. It has all cores meanwhile, or its compiler would wait for its own load, and
+   * from then on the one that is measured. Compiled or not makes more of a difference than anything
+   * that is measured here.
+   */
+  void warm(Target target, Collection<Workload> workloads, Workload.Plan plan, double mostSeconds)
+      throws IOException {
+    System.err.println(target.name() + ": warming up");
+    if (!target.compiles()) {
+      for (Workload workload : workloads) {
+        workload.run(target, new ClientLedger(), plan.lasting(1));
+      }
+      return;
+    }
+    long end = System.nanoTime() + (long) (mostSeconds * 1e9);
+    Map<Workload, Double> best = new EnumMap<>(Workload.class);
+    double slice = Math.min(WARM_SLICE_SECONDS, mostSeconds / workloads.size());
+    int steady = 0;
+    while (steady < STEADY_TURNS && System.nanoTime() < end) {
+      steady++;
+      for (Workload workload : workloads) {
+        double cost =
+            Objects.requireNonNull(
+                workload.run(target, new ClientLedger(), plan.lasting(slice)).get("cpu_us"));
+        if (cost < GAIN * best.getOrDefault(workload, Double.MAX_VALUE)) {
+          steady = 0;
+        }
+        best.merge(workload, cost, Math::min);
+      }
+    }
+    if (steady < STEADY_TURNS) {
+      System.err.println(target.name() + ": its code is still being compiled");
+    }
+    if (pinned) {
+      target.pids().forEach(pid -> pin(serverCore(), pid));
+    }
   }
 
   /** Runs a workload; what clients saw must be what the gateway counted. */

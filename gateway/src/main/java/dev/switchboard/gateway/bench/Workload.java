@@ -66,7 +66,12 @@ enum Workload {
    * @param connections of those that come as fast as they can
    * @param intervalNanos between two tokens of a stream
    */
-  record Plan(double rate, double seconds, int connections, int streams, long intervalNanos) {}
+  record Plan(double rate, double seconds, int connections, int streams, long intervalNanos) {
+    /** The same for another while. */
+    Plan lasting(double other) {
+      return new Plan(rate, other, connections, streams, intervalNanos);
+    }
+  }
 
   @FunctionalInterface
   private interface Run {
