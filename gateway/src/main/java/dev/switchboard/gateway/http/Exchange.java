@@ -654,7 +654,8 @@ final class Exchange {
     if (worker) {
       UpstreamHead.urgency(opened, flight, slo);
     }
-    UpstreamHead.trace(opened, request, house.propagator(), traced.context(), trace.traceId() != null);
+    UpstreamHead.trace(
+        opened, request, house.propagator(), traced.context(), trace.traceId() != null);
     Buffer asked = bodyFor(current.replica());
     try (Scope _ = traced.context().makeCurrent()) {
       opened
