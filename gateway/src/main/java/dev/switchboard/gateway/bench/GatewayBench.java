@@ -5,8 +5,10 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +32,8 @@ import picocli.CommandLine.Option;
     description = {
       "Measures what the gateway adds to a worker that answers at once: latency at 500",
       "requests a second, requests a second on 8 connections, gaps between the tokens of",
-      "many streams, and processor time. Medians over rounds; '+' is above the direct way."
+      "many streams, processor time, and how soon it refuses what it has no room for.",
+      "Medians over rounds; '+' is above the direct way."
     })
 public final class GatewayBench implements Callable<Integer> {
   /** Whether our gateway is measured under the agent. */
@@ -74,6 +77,9 @@ public final class GatewayBench implements Callable<Integer> {
 
   private final List<Target> targets = new ArrayList<>();
 
+  /** Of each gateway of ours the one with little room, for what is refused. */
+  private final Map<String, Target> tight = new HashMap<>();
+
   public static void main(String[] arguments) {
     System.exit(commandLine().execute(arguments));
   }
@@ -92,6 +98,7 @@ public final class GatewayBench implements Callable<Integer> {
         measure(bed, report);
       } finally {
         targets.forEach(Target::close);
+        tight.values().forEach(Target::close);
       }
       report.print(System.out);
       if (amount.json() != null) {
@@ -114,13 +121,12 @@ public final class GatewayBench implements Callable<Integer> {
     InetSocketAddress worker = bed.worker();
     targets.add(Target.direct(worker));
     if (agent != AgentUse.WITH) {
-      targets.add(Target.gateway(bed, worker, Target.Setup.plain("gateway", javaOptions)));
+      start(bed, worker, Target.Setup.plain("gateway", javaOptions));
     }
     if (agent != AgentUse.WITHOUT) {
       List<String> options = new ArrayList<>(List.of("-Dotel.traces.exporter=none"));
       options.addAll(javaOptions);
-      targets.add(
-          Target.gateway(bed, worker, Target.Setup.underAgent("gateway with agent", options)));
+      start(bed, worker, Target.Setup.underAgent("gateway with agent", options));
     }
     if (nginx != null) {
       targets.add(Target.nginx(bed, worker, nginx));
@@ -128,6 +134,17 @@ public final class GatewayBench implements Callable<Integer> {
     if (portkey != null) {
       targets.add(Target.portkey(bed, worker, portkey));
     }
+  }
+
+  private void start(TestBed bed, InetSocketAddress worker, Target.Setup setup) throws IOException {
+    targets.add(Target.gateway(bed, worker, setup));
+    if (wanted().contains(Workload.OVERLOAD)) {
+      tight.put(setup.name(), Target.gateway(bed, worker, setup.withLittleRoom()));
+    }
+  }
+
+  private Set<Workload> wanted() {
+    return only.isEmpty() ? EnumSet.allOf(Workload.class) : only;
   }
 
   private String machine(TestBed bed) {
@@ -151,16 +168,24 @@ public final class GatewayBench implements Callable<Integer> {
   }
 
   private void measure(TestBed bed, GatewayReport report) throws IOException {
-    Set<Workload> wanted = only.isEmpty() ? EnumSet.allOf(Workload.class) : only;
+    Set<Workload> served = EnumSet.copyOf(wanted());
+    served.remove(Workload.OVERLOAD);
     for (Target target : targets) {
-      bed.warm(target, wanted, plan(), amount.warmSeconds());
+      bed.warm(target, served, plan(), amount.warmSeconds());
+    }
+    for (Target target : tight.values()) {
+      bed.warm(target, EnumSet.of(Workload.OVERLOAD), plan(), amount.warmSeconds());
     }
     for (int round = 1; round <= amount.rounds(); round++) {
-      for (Workload workload : wanted) {
+      for (Workload workload : wanted()) {
         for (Target target : targets) {
-          System.err.printf(
-              "round %d of %d: %s, %s%n", round, amount.rounds(), workload.label(), target.name());
-          report.add(target.name(), workload, bed.reconciled(target, workload, plan()));
+          Target asked = workload == Workload.OVERLOAD ? tight.get(target.name()) : target;
+          if (asked != null) {
+            System.err.printf(
+                "round %d of %d: %s, %s%n",
+                round, amount.rounds(), workload.label(), target.name());
+            report.add(target.name(), workload, bed.reconciled(asked, workload, plan()));
+          }
         }
       }
     }

@@ -28,6 +28,7 @@ final class Load {
   private static final long LONGEST_NANOS = 60_000_000_000L;
   private static final int DIGITS = 3;
   private static final int MOST_CONNECTIONS = 512;
+  private static final int TOO_MANY_REQUESTS = 429;
   private static final long PATIENCE_NANOS = 10_000_000_000L;
 
   private final InetSocketAddress address;
@@ -71,14 +72,41 @@ final class Load {
    * @param stream the latency is that of the first token
    */
   Result open(byte[] request, boolean stream, double rate, double seconds) throws IOException {
+    return open(request, stream, rate, seconds, pooled(stream));
+  }
+
+  /**
+   * Streams at random moments, as {@link #open}, of which nearly all are refused: completed is what
+   * was, and latency is that of a refusal's last byte.
+   */
+  Result refused(byte[] request, double rate, double seconds) throws IOException {
+    return open(
+        request,
+        true,
+        rate,
+        seconds,
+        new Pooled() {
+          @Override
+          public void ended(LoadClient client) {
+            if (client.status() == TOO_MANY_REQUESTS) {
+              count(client);
+            } else {
+              running--;
+            }
+            free.addLast(client);
+          }
+        });
+  }
+
+  private Result open(byte[] request, boolean stream, double rate, double seconds, Pooled watcher)
+      throws IOException {
     Random random = new Random(1);
     long begin = System.nanoTime();
     long end = begin + (long) (seconds * 1e9);
     long next = begin;
-    Deque<LoadClient> free = new ArrayDeque<>();
-    Set<LoadClient> all = new HashSet<>();
+    Deque<LoadClient> free = watcher.free;
+    Set<LoadClient> all = watcher.all;
     try (NioLoop loop = new NioLoop()) {
-      LoadClient.Watcher watcher = pooled(free, all, stream);
       while (next < end) {
         long now = System.nanoTime();
         if (now < next || (free.isEmpty() && all.size() == MOST_CONNECTIONS)) {
@@ -98,8 +126,8 @@ final class Load {
     return result(begin, end);
   }
 
-  private Counting pooled(Deque<LoadClient> free, Set<LoadClient> all, boolean stream) {
-    return new Counting() {
+  private Pooled pooled(boolean stream) {
+    return new Pooled() {
       @Override
       public void token(LoadClient client, int number, long writtenNanos) {
         if (number == 0) {
@@ -116,13 +144,6 @@ final class Load {
           count(client);
         }
         free.addLast(client);
-      }
-
-      @Override
-      public void broke(LoadClient client, boolean underWay) {
-        super.broke(client, underWay);
-        free.remove(client);
-        all.remove(client);
       }
     };
   }
@@ -179,6 +200,19 @@ final class Load {
       if (underWay) {
         running--;
       }
+    }
+  }
+
+  /** Knows which connections are free for the next request. */
+  private abstract class Pooled extends Counting {
+    final Deque<LoadClient> free = new ArrayDeque<>();
+    final Set<LoadClient> all = new HashSet<>();
+
+    @Override
+    public void broke(LoadClient client, boolean underWay) {
+      super.broke(client, underWay);
+      free.remove(client);
+      all.remove(client);
     }
   }
 

@@ -39,6 +39,7 @@ final class LoadClient implements HttpReader.Sink {
   private boolean stream;
   private boolean open;
   private long intendedNanos;
+  private int status;
   private byte[] event = new byte[1024];
   private int eventLength;
 
@@ -68,6 +69,11 @@ final class LoadClient implements HttpReader.Sink {
     return intendedNanos;
   }
 
+  /** Of the answer whose head came last. */
+  int status() {
+    return status;
+  }
+
   /** Closes the connection in the middle of whatever goes on. */
   void leave() {
     if (open) {
@@ -88,7 +94,10 @@ final class LoadClient implements HttpReader.Sink {
 
   @Override
   public void head(byte[] bytes, int length) {
-    current().status((bytes[9] - '0') * 100 + (bytes[10] - '0') * 10 + bytes[11] - '0');
+    status = (bytes[9] - '0') * 100 + (bytes[10] - '0') * 10 + bytes[11] - '0';
+    // What is left of an answer that was to be a stream and was an error.
+    eventLength = 0;
+    current().status(status);
   }
 
   @Override

@@ -47,19 +47,30 @@ record Target(
    *
    * @param agent the OpenTelemetry agent's jar; null to leave it out
    * @param options of its JVM
+   * @param admission what it admits
    * @param yaml further lines of its configuration
    */
-  record Setup(String name, @Nullable Path agent, List<String> options, String yaml) {
+  record Setup(
+      String name, @Nullable Path agent, List<String> options, String admission, String yaml) {
+    // The worker takes whatever comes; how many it takes is not what is measured.
+    private static final String ALL = "{replica-concurrency: 100000}";
+    private static final String FEW = "{replica-concurrency: 8, queue-requests: 8}";
+
     static Setup plain(String name, List<String> options) {
-      return new Setup(name, null, options, "");
+      return new Setup(name, null, options, ALL, "");
     }
 
     static Setup underAgent(String name, List<String> options) {
-      return new Setup(name, agentJar(), options, "");
+      return new Setup(name, agentJar(), options, ALL, "");
     }
 
     Setup with(String moreYaml) {
-      return new Setup(name, agent, options, moreYaml);
+      return new Setup(name, agent, options, admission, moreYaml);
+    }
+
+    /** Another one like it, which refuses what is beyond a few requests. */
+    Setup withLittleRoom() {
+      return new Setup(name + " with little room", agent, options, FEW, yaml);
     }
   }
 
@@ -78,10 +89,11 @@ record Target(
     Path config = bed.directory().resolve(word + ".yaml");
     Files.writeString(
         config,
-        // The worker takes whatever comes; how many it takes is not what is measured.
         "http: {port: 0}\n"
             + "admin: {port: 0}\n"
-            + "admission: {replica-concurrency: 100000}\n"
+            + "admission: "
+            + setup.admission()
+            + "\n"
             + "upstreams:\n"
             + "  - {url: \"http://127.0.0.1:"
             + worker.getPort()

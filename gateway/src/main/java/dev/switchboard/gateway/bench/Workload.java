@@ -53,6 +53,22 @@ enum Workload {
       byte[] request = target.request(false, 2, LONG_PROMPT_BYTES);
       return timed(target, load(target, ledger), l -> l.closed(request, 1, plan.seconds()));
     }
+  },
+  /**
+   * Streams that take a second at a rate, of a gateway that has room for a few of them: how soon
+   * the others are refused. Latencies, rate and costs are those of refusals.
+   */
+  OVERLOAD {
+    @Override
+    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+      byte[] request = target.request(true, (int) (1e9 / plan.intervalNanos()), TINY_PROMPT_BYTES);
+      Map<String, Double> values =
+          timed(target, load(target, ledger), l -> l.refused(request, plan.rate(), plan.seconds()));
+      if (values.getOrDefault("per_second", 0.0) == 0) {
+        throw new IOException(target.name() + " refuses nothing at " + plan.rate() + " a second");
+      }
+      return values;
+    }
   };
 
   private static final int TINY_PROMPT_BYTES = 40;

@@ -56,4 +56,18 @@ class GatewayBenchTest {
         text.contains("added to an answer, p99, us: 3000, wanted at most 2000: MISSED"), text);
     assertEquals(2, text.lines().filter(line -> line.startsWith("- ")).count(), text);
   }
+
+  @Test
+  void refusalsAreShownAsTheyAreAndHeldToTheirGoal() {
+    GatewayReport report = new GatewayReport("2 cores");
+    report.add("direct", Workload.LATENCY, Map.of("p50_us", 100.0, "p99_us", 300.0));
+    report.add("gateway", Workload.OVERLOAD, Map.of("p50_us", 180.0, "p99_us", 5400.0));
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    report.print(new PrintStream(out, true, StandardCharsets.UTF_8));
+
+    String text = out.toString(StandardCharsets.UTF_8);
+    assertTrue(text.contains("| 180 µs "), text);
+    assertTrue(text.contains("- refused, p99, us: 5400, wanted at most 5000: MISSED"), text);
+  }
 }
