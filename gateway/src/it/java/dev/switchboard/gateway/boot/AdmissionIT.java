@@ -6,10 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.admission.Refusal;
 import io.vertx.core.http.HttpServerRequest;
 import java.io.InputStream;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
@@ -25,6 +27,7 @@ import org.junit.jupiter.api.Test;
 class AdmissionIT {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String ONE_PLACE = "admission: {replica-concurrency: 1}";
+  private static final int SERVED = 20;
   private static final String DEPTH = "switchboard_queue_depth{band=\"normal\",model=\"m\"}";
 
   private final Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
@@ -157,6 +160,46 @@ class AdmissionIT {
           gateway.metric(
               "switchboard_admissions_total"
                   + "{class=\"standard\",model=\"m\",verdict=\"queue_full\"}"));
+    }
+  }
+
+  @Test
+  void aRefusalPredictsFromWhatWasServedAndIsAsDocumented() throws Exception {
+    String yaml = "admission: {replica-concurrency: 1, queue-requests: 1}";
+    try (InProcessGateway gateway = gateway(yaml)) {
+      for (int i = 0; i < SERVED; i++) {
+        var served = ask(gateway);
+        awaitHeld(1);
+        answerOne();
+        assertEquals(200, served.get(5, TimeUnit.SECONDS).statusCode());
+      }
+      var first = ask(gateway);
+      awaitHeld(1);
+      var second = ask(gateway);
+      awaitDepth(gateway, DEPTH, 1);
+
+      HttpResponse<String> refused = ask(gateway).get(5, TimeUnit.SECONDS);
+      answerOne();
+      awaitHeld(1);
+      answerOne();
+
+      JsonNode told = body(refused).path("switchboard");
+      JsonNode wait = told.path("predicted_wait_ms");
+      assertTrue(wait.path("p50").isIntegralNumber(), refused::body);
+      assertTrue(wait.path("p90").asLong() >= wait.path("p50").asLong(), refused::body);
+      assertTrue(told.path("predicted_ttft_ms").isIntegralNumber(), refused::body);
+      assertEquals(header(refused, "Retry-After"), told.path("retry_after_s").asText());
+      ApiDocument document = ApiDocument.at(gateway, gateway.api("/openapi.json"));
+      assertEquals(List.of(), document.faults("Error", refused.body()));
+      String renamed = refused.body().replace("predicted_ttft_ms", "predicted_ttft");
+      assertFalse(document.faults("Error", renamed).isEmpty(), renamed);
+      JsonNode reasons =
+          document.root().at("/components/schemas/ErrorDetail/properties/reason/enum");
+      assertEquals(
+          Arrays.stream(Refusal.Reason.values()).map(Refusal.Reason::label).toList(),
+          JSON.convertValue(reasons, List.class));
+      assertEquals(200, first.get(5, TimeUnit.SECONDS).statusCode());
+      assertEquals(200, second.get(5, TimeUnit.SECONDS).statusCode());
     }
   }
 
