@@ -28,6 +28,9 @@ import org.junit.jupiter.api.io.TempDir;
 /** Aliases, splits, fallbacks, sessions and foreign servers, before scripted upstreams. */
 class RoutingIT {
   private static final String MODEL = "X-Switchboard-Model";
+  private static final String FALLBACK = "X-Switchboard-Fallback";
+  private static final int SLOW_MS = 300;
+  private static final int LEARNED = 4;
   private static final String REPLICA = "X-Switchboard-Replica";
 
   @TempDir private @Nullable Path folder;
@@ -161,9 +164,9 @@ class RoutingIT {
       HttpResponse<String> after = gateway.post(InProcessGateway.CHAT, chat("big"));
 
       assertEquals("big", header(before, MODEL));
-      assertEquals("", header(before, "X-Switchboard-Fallback"));
+      assertEquals("", header(before, FALLBACK));
       assertEquals("small", header(after, MODEL));
-      assertEquals("big->small no_replica", header(after, "X-Switchboard-Fallback"));
+      assertEquals("big->small no_replica", header(after, FALLBACK));
       assertEquals(chat("small"), second.seen.take().body());
       assertEquals(
           1,
@@ -182,6 +185,39 @@ class RoutingIT {
 
       assertEquals(200, answer.statusCode());
       assertEquals("small", header(answer, MODEL));
+      assertEquals("big->small no_replica", header(answer, FALLBACK));
+    }
+  }
+
+  @Test
+  void aFallbackServesWhereTheModelIsTooSlowForTheDeadlineAndTheHeadersSayIt() throws Exception {
+    String served = "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":10}}";
+    first.script(
+        (request, body) -> first.vertx().setTimer(SLOW_MS, late -> request.response().end(served)));
+    second.script((request, body) -> request.response().end(served));
+    String yaml =
+        "routes: [{name: big, fallbacks: [small]}]" + upstreams("models: [big]", "models: [small]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      for (int i = 0; i < LEARNED; i++) {
+        assertEquals("big", header(gateway.post(InProcessGateway.CHAT, chat("big")), MODEL));
+        assertEquals("small", header(gateway.post(InProcessGateway.CHAT, chat("small")), MODEL));
+      }
+      HttpResponse<String> answer =
+          gateway.post(
+              InProcessGateway.CHAT,
+              chat("big"),
+              "X-SLO-Deadline-Ms",
+              "" + (SLOW_MS - 50),
+              "X-Request-Id",
+              "r");
+
+      assertEquals(200, answer.statusCode(), gateway.timeline("r").path("route").toString());
+      assertEquals("small", header(answer, MODEL));
+      assertEquals("big->small deadline", header(answer, FALLBACK));
+      assertEquals(
+          1,
+          gateway.metric(
+              "switchboard_fallbacks_total{from=\"big\",reason=\"deadline\",to=\"small\"}"));
     }
   }
 

@@ -260,6 +260,18 @@ public final class AdmissionQueue {
     return new Verdict.Waiting(entry, position);
   }
 
+  /** Whether a request would meet its deadline if it had not to wait here. */
+  public boolean inTime(Demand demand, long nowNanos) {
+    if (demand.deadlineNanos() == Long.MAX_VALUE) {
+      return true;
+    }
+    synchronized (lock) {
+      boolean free = byExpiry.isEmpty() && hasPlace();
+      long end = end(demand, ttft(demand, nowNanos), free, nowNanos);
+      return reachable(demand.deadlineNanos(), nowNanos, 0, end);
+    }
+  }
+
   /** Whether something is in time; what is not predicted counts as nothing. */
   private static boolean reachable(long at, long now, long wait, long ttft) {
     return at == Long.MAX_VALUE || at - now > Math.max(0, wait) + Math.max(0, ttft);

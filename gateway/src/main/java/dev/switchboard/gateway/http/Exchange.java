@@ -321,12 +321,13 @@ final class Exchange {
 
   private void enter(long now) {
     var context = vertx.getOrCreateContext();
+    Demand demand = demand(now);
     Admission.Answer answer =
         house
             .admission()
             .enter(
-                endpoint.computes() ? queued() : null,
-                demand(now),
+                endpoint.computes() ? queued(demand, now) : null,
+                demand,
                 shared.counted(),
                 new Admission.Waiter() {
                   @Override
@@ -352,14 +353,22 @@ final class Exchange {
     }
   }
 
-  /** The model whose queue it enters: the first of the plan that some replica serves now. */
-  private String queued() {
+  /**
+   * The model whose queue it enters: the first of the plan that some replica serves now, and in
+   * time, or that of a model whose deadline a fallback could meet would refuse it.
+   */
+  private String queued(Demand demand, long now) {
+    String late = null;
     for (String model : Objects.requireNonNull(plan, "made before admission").models()) {
-      if (house.admission().queue(model).ready()) {
-        return model;
+      AdmissionQueue queue = house.admission().queue(model);
+      if (queue.ready()) {
+        if (queue.inTime(demand, now)) {
+          return model;
+        }
+        late = late == null ? model : late;
       }
     }
-    return flight.model();
+    return late == null ? flight.model() : late;
   }
 
   /**

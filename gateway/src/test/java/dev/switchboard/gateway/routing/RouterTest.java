@@ -81,9 +81,16 @@ class RouterTest {
     Slo loose = new Slo("s", 0, 0, 60_000, 0);
     RouteRequest request = RouteRequest.of("").withTokens(100, 100);
 
-    assertEquals("t", decide(router, "big", fleet, request.withSlo(tight, 0)).chosen());
-    assertEquals("b", decide(router, "big", fleet, request.withSlo(loose, 0)).chosen());
-    assertEquals("b", decide(router, "big", fleet, request.withSlo(tight, 2900)).chosen());
+    Decision quicker = decide(router, "big", fleet, request.withSlo(tight, 0));
+    Decision inTime = decide(router, "big", fleet, request.withSlo(loose, 0));
+    Decision hopeless = decide(router, "big", fleet, request.withSlo(tight, 2900));
+
+    assertEquals("t", quicker.chosen());
+    assertEquals(new Decision.Fallback("big", "tiny", "deadline"), quicker.fallback());
+    assertEquals("b", inTime.chosen());
+    assertNull(inTime.fallback());
+    assertEquals("b", hopeless.chosen());
+    assertNull(hopeless.fallback());
   }
 
   @Test
