@@ -209,6 +209,37 @@ class MetricsTest {
   }
 
   @Test
+  void predictionsAreHeldAgainstWhatWasMeasured() {
+    metrics.predicted("m", new Prediction(30, 45, 8, 9, 20), 40, 10, 0, Labels.EMPTY);
+    metrics.predicted("m", new Prediction(30, 45, 8, 9, 20), 60, Double.NaN, 0, Labels.EMPTY);
+
+    assertEquals(1, within("ttft", true));
+    assertEquals(1, within("ttft", false));
+    assertEquals(0, within("tpot", true));
+    assertEquals(1, within("tpot", false));
+    // A quarter of 40 and half of 60; a fifth of 10.
+    assertEquals(0.75, error("sum", "ttft"), 1e-9);
+    assertEquals(2, error("count", "ttft"));
+    assertEquals(0.2, error("sum", "tpot"), 1e-9);
+    assertEquals(1, error("count", "tpot"));
+  }
+
+  private double within(String kind, boolean within) {
+    Map<String, String> labels = Map.of("model", "m", "kind", kind, "within", "" + within);
+    return count("switchboard_predictions", labels);
+  }
+
+  private double error(String part, String kind) {
+    String series =
+        "switchboard_prediction_error_ratio_" + part + "{kind=\"" + kind + "\",model=\"m\"} ";
+    return text()
+        .lines()
+        .filter(line -> line.startsWith(series))
+        .mapToDouble(line -> Double.parseDouble(line.substring(series.length())))
+        .sum();
+  }
+
+  @Test
   void aReplicaThatIsGoneHasNoHeartbeat() {
     metrics.replicaLoad("w0", report(10, 5));
     metrics.replicaGone("w0");
