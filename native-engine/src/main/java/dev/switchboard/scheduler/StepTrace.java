@@ -99,9 +99,13 @@ final class StepTrace {
    * step's shadow counts only as far as it delayed this one, and each stage's straggler is found.
    */
   void finish(StepResult result) {
-    submitNanos = result.submitNanos();
-    startNanos = result.startNanos();
-    endNanos = Math.max(result.startNanos(), result.endNanos());
+    finish(result.submitNanos(), result.startNanos(), result.endNanos());
+  }
+
+  void finish(long submit, long start, long end) {
+    submitNanos = submit;
+    startNanos = start;
+    endNanos = Math.max(start, end);
     for (int lane = 0; lane < stages * ranks; lane++) {
       cut(lane);
     }
