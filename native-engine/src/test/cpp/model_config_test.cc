@@ -74,6 +74,32 @@ TEST(CreateMemory, WhatIsTakenShows) {
   EXPECT_GT(peak_bytes(), before + kShownBytes / 2);
 }
 
+// Wide heads, so that the pool is most of what the process has.
+TEST(KvPoolTest, NeverGrowsHoweverMuchOfItIsUsed) {
+  ModelSpec spec;
+  spec.head_dim = 256;
+  spec.n_kv_heads = 4;
+  const TestModel model(spec);
+  sb_engine_config config = engine_config();
+  config.kv_type = SB_TYPE_F32;
+  config.kv_blocks = config.max_rows * spec.context / config.kv_block_tokens;
+  const auto pool = uint64_t{2 * sizeof(float)} *
+                    static_cast<uint64_t>(spec.n_layers * spec.n_kv_heads * spec.head_dim *
+                                          config.max_rows * spec.context);
+  const auto whole = static_cast<size_t>(spec.context);
+  const uint64_t before = begin_peak();
+
+  TestEngine engine(model, config);
+  const uint64_t started = begin_peak();
+  for (int32_t row = 0; row < config.max_rows; ++row) {
+    EXPECT_EQ(engine.score(row, some_tokens(spec, whole + 1), 128).size(), whole);
+  }
+
+  EXPECT_GT(started, before + pool / 16 * 15);
+  // A pool taken as it is filled would add all of it; the sanitizers keep some of what is freed.
+  EXPECT_LT(peak_bytes(), started + pool / 4);
+}
+
 using Model = TestModel&;
 using Description = sb_model_config&;
 using Config = sb_engine_config&;
