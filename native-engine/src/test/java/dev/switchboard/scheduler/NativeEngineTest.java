@@ -153,20 +153,20 @@ class NativeEngineTest {
     int rows = 16;
     try (EngineLoop engine =
         engine(layout().withKv(KvType.F16, 16, 512).withSteps(rows, 128, 64))) {
-      AtomicLong tokens = new AtomicLong();
+      Counter tokens = new Counter();
       for (int wave = 0; wave < WARM_UP_WAVES; wave++) {
         submit(engine, rows, tokens);
-        awaitTokens(tokens, (wave + 1L) * rows * WAVE_TOKENS);
+        tokens.await((wave + 1L) * rows * WAVE_TOKENS);
       }
-      long warm = tokens.get();
+      long warm = tokens.tokens();
       submit(engine, rows, tokens);
-      awaitTokens(tokens, warm + 20L * rows);
+      tokens.await(warm + 20L * rows);
       long thread = engineThread(threads);
-      long tokensBefore = tokens.get();
+      long tokensBefore = tokens.tokens();
       long bytesBefore = threads.getThreadAllocatedBytes(thread);
-      awaitTokens(tokens, warm + 320L * rows);
+      tokens.await(warm + 320L * rows);
       long bytes = threads.getThreadAllocatedBytes(thread) - bytesBefore;
-      long counted = tokens.get() - tokensBefore;
+      long counted = tokens.tokens() - tokensBefore;
 
       double perToken = (double) bytes / counted;
       System.out.printf("engine thread: %.1f bytes per token in steps of %d%n", perToken, rows);
@@ -174,15 +174,9 @@ class NativeEngineTest {
     }
   }
 
-  private static void submit(EngineLoop engine, int rows, AtomicLong tokens) {
+  private static void submit(EngineLoop engine, int rows, Counter tokens) {
     for (int i = 0; i < rows; i++) {
-      engine.submit(request(WAVE_TOKENS), new Counter(tokens));
-    }
-  }
-
-  private static void awaitTokens(AtomicLong tokens, long wanted) throws InterruptedException {
-    while (tokens.get() < wanted) {
-      Thread.sleep(1);
+      engine.submit(request(WAVE_TOKENS), tokens);
     }
   }
 
@@ -195,13 +189,30 @@ class NativeEngineTest {
     throw new AssertionError("there is no engine thread");
   }
 
-  private record Counter(AtomicLong tokens) implements GenerationListener {
+  /** Tokens of all sequences; counting takes no memory of the engine's thread. */
+  private static final class Counter implements GenerationListener {
+    private long tokens;
+    private long wanted = Long.MAX_VALUE;
+
+    synchronized long tokens() {
+      return tokens;
+    }
+
+    synchronized void await(long atLeast) throws InterruptedException {
+      wanted = atLeast;
+      while (tokens < atLeast) {
+        wait();
+      }
+    }
+
     @Override
     public void promptLogprobs(TokenLogprobs[] logprobs) {}
 
     @Override
-    public void token(TokenEvent token) {
-      tokens.incrementAndGet();
+    public synchronized void token(TokenEvent token) {
+      if (++tokens == wanted) {
+        notifyAll();
+      }
     }
 
     @Override
