@@ -1,7 +1,8 @@
 // How a matmul is cut into tiles, once for all instruction sets.
 //
-// A tile is one group of 16 rows by up to Machine::kTile tokens; its running sums stay in
-// registers over all columns, so a tile's shape never changes an element's order of additions.
+// A tile is a group of 16 rows, or two or four side by side where registers are left and loads or
+// chains are shared, by up to Machine::kTile tokens; its running sums stay in registers over all
+// columns, so a tile's shape never changes an element's order of additions.
 // Tokens are spread evenly over the tiles (9 tokens are 5 and 4, not 8 and 1). With several tiles
 // the groups are taken in batches that fit the second cache beside one tile's activations, which
 // stay in the first.
