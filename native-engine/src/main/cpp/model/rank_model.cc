@@ -297,8 +297,8 @@ bool RankModel::attend(std::int32_t layer, const Batch& batch, const TokenSet& k
   }
   float* scratch =
       attention_scratch_.data() + attention_scratch_floats_ * static_cast<std::size_t>(team.index);
-  // Dealt out in the smallest pieces: later tokens of a prompt attend to more positions than earlier
-  // ones. Whoever has the first token of a run has all of it.
+  // Dealt out in the smallest pieces: later tokens of a prompt attend to more positions than
+  // earlier ones. Whoever has the first token of a run has all of it.
   team.deal(kept.count * kv_heads, 1, [&](Range units) {
     for (std::int64_t unit = units.begin; unit < units.end; ++unit) {
       const std::int64_t row = unit % kept.count;
