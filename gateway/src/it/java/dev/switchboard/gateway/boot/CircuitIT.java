@@ -6,12 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.openai.ApiError;
+import java.net.http.HttpResponse;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Servers that pass every health check and fail requests. */
 class CircuitIT {
@@ -86,18 +89,28 @@ class CircuitIT {
     }
   }
 
-  @Test
-  void nobodyIsEjectedForErrorsThatRequestsBringAbout() throws Exception {
-    String error = "data: " + ApiError.unmet("broken_tool_call", "tools", "m").toJson() + "\n\n";
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void nobodyIsEjectedForErrorsThatRequestsBringAbout(boolean stream) throws Exception {
+    String error = ApiError.unmet("cut_by_length", "max_tokens", "m").toJson();
+    String told = stream ? FakeUpstream.content("a") + "data: " + error + "\n\n" : error;
     for (FakeUpstream upstream : List.of(good, bad)) {
       upstream.script(
-          (request, body) -> FakeUpstream.events(request).end(FakeUpstream.content("a") + error));
+          (request, body) -> {
+            if (stream) {
+              FakeUpstream.events(request).end(told);
+            } else {
+              request.response().setStatusCode(400).end(told);
+            }
+          });
     }
     try (InProcessGateway gateway = InProcessGateway.before(YAML, bad, good)) {
       for (int i = 0; i < 20; i++) {
-        String answer = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true)).body();
+        HttpResponse<String> answer =
+            gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(stream));
 
-        assertEquals(FakeUpstream.content("a") + error, answer);
+        assertEquals(stream ? 200 : 400, answer.statusCode());
+        assertEquals(told, answer.body());
       }
       assertTrue(
           gateway.fleet().replicas().stream()
