@@ -96,6 +96,9 @@ public final class GatewayBench implements Callable<Integer> {
       try {
         start(bed);
         measure(bed, report);
+        targets.stream()
+            .filter(target -> target.admin() != null)
+            .forEach(target -> report.telemetry(target.name(), bed.metrics(target)));
       } finally {
         targets.forEach(Target::close);
         tight.values().forEach(Target::close);

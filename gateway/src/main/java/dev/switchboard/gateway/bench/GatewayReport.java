@@ -12,6 +12,9 @@ import java.util.Map;
 /** What was measured, shown as a Markdown table of medians. */
 final class GatewayReport {
   private static final String DIRECT = "direct";
+  private static final String TELEMETRY = "telemetry";
+  private static final String CEILING = "trace_ceiling";
+  private static final String TOLD = "told_ratio";
 
   private final Measurements measured;
 
@@ -36,6 +39,16 @@ final class GatewayReport {
 
   void add(String target, Workload workload, Map<String, Double> values) {
     measured.add(target, workload.label(), values);
+  }
+
+  /** What the governor of telemetry still allowed when all was measured. */
+  void telemetry(String target, MetricsText metrics) {
+    measured.add(
+        target,
+        TELEMETRY,
+        Map.of(
+            CEILING, metrics.sum("switchboard_telemetry_ceiling"),
+            TOLD, metrics.sum("switchboard_telemetry_told_ratio")));
   }
 
   void print(PrintStream out) {
@@ -69,6 +82,14 @@ final class GatewayReport {
         goals(target).stream()
             .filter(goal -> !Double.isNaN(goal.value()))
             .forEach(goal -> out.println("- " + goal.verdict()));
+        double told = measured.of(target, TELEMETRY, TOLD).median();
+        if (!Double.isNaN(told)) {
+          out.printf(
+              Locale.ROOT,
+              "- trace level at the end: up to %.0f, spans of %.3f of the requests%n",
+              measured.of(target, TELEMETRY, CEILING).median(),
+              told);
+        }
       }
     }
   }

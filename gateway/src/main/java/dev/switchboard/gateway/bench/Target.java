@@ -35,6 +35,10 @@ record Target(
     implements AutoCloseable {
   private static final Pattern URLS =
       Pattern.compile("\"api\":\"([^\"]+)\",\"admin\":\"([^\"]+)\"");
+
+  /** The one worker stands for so many, so that there is something to choose. */
+  private static final int UPSTREAMS = 2;
+
   private static final int PORTKEY_PORT = 18787;
   private static final int NGINX_PORT = 18788;
 
@@ -95,11 +99,7 @@ record Target(
             + setup.admission()
             + "\n"
             + "upstreams:\n"
-            + "  - {url: \"http://127.0.0.1:"
-            + worker.getPort()
-            + "\", models: ["
-            + FakeWorker.MODEL
-            + "]}\n"
+            + upstream(worker).repeat(UPSTREAMS)
             + setup.yaml());
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -129,6 +129,14 @@ record Target(
         process,
         "",
         URI.create(urls.group(2)));
+  }
+
+  private static String upstream(InetSocketAddress worker) {
+    return "  - {url: \"http://127.0.0.1:"
+        + worker.getPort()
+        + "\", models: ["
+        + FakeWorker.MODEL
+        + "]}\n";
   }
 
   /** The event that tells where it listens, once it is ready and warm. */

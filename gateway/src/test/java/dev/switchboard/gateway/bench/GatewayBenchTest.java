@@ -58,6 +58,22 @@ class GatewayBenchTest {
   }
 
   @Test
+  void whatTheGovernorHeldBackIsTold() {
+    GatewayReport report = new GatewayReport("2 cores");
+    report.telemetry(
+        "gateway with agent",
+        new MetricsText(
+            "switchboard_telemetry_ceiling 1.0\nswitchboard_telemetry_told_ratio 0.25\n"));
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    report.print(new PrintStream(out, true, StandardCharsets.UTF_8));
+
+    String text = out.toString(StandardCharsets.UTF_8);
+    assertTrue(
+        text.contains("- trace level at the end: up to 1, spans of 0.250 of the requests"), text);
+  }
+
+  @Test
   void refusalsAreShownAsTheyAreAndHeldToTheirGoal() {
     GatewayReport report = new GatewayReport("2 cores");
     report.add("direct", Workload.LATENCY, Map.of("p50_us", 100.0, "p99_us", 300.0));
