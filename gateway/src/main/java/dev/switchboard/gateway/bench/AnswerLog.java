@@ -28,6 +28,7 @@ final class AnswerLog implements HttpReader.Sink {
   private String finishReason = "";
   private String problem = "";
   private boolean done;
+  private int generated;
   private volatile int tokens;
   private volatile boolean ended;
 
@@ -89,7 +90,8 @@ final class AnswerLog implements HttpReader.Sink {
       entry.finishReason();
     }
     if (chunk.path("usage").isObject()) {
-      text.append('\n').append(chunk.at("/usage/completion_tokens").asInt());
+      generated = chunk.at("/usage/completion_tokens").asInt();
+      text.append('\n').append(generated);
     }
   }
 
@@ -106,10 +108,22 @@ final class AnswerLog implements HttpReader.Sink {
   @Override
   public void end() {
     if (!events()) {
-      text.append(event.toString(StandardCharsets.UTF_8));
+      String body = event.toString(StandardCharsets.UTF_8);
+      text.append(body);
+      generated = generated(body);
     }
     ended = true;
+    entry.generated(generated);
     entry.end();
+  }
+
+  /** Of a whole answer, by its own account. */
+  private static int generated(String body) {
+    try {
+      return JSON.readTree(body).at("/usage/completion_tokens").asInt();
+    } catch (JsonProcessingException e) {
+      return 0;
+    }
   }
 
   /** The connection ended before the answer did. */

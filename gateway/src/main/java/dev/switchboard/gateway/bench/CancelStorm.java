@@ -20,6 +20,7 @@ final class CancelStorm {
   private static final int TOKENS = 400;
   private static final int LONGEST_STAY_MS = 100;
   private static final int IDLE_MS = 1000;
+  private static final double LEAST_OF_RATE = 0.95;
   private static final int IDLE_SECONDS = 30;
   private static final int WARM_SECONDS = 3;
 
@@ -49,7 +50,11 @@ final class CancelStorm {
       storm.begun = 0;
       double seconds = storm.rage(rate, stage.plan().stormSeconds());
       long over = System.nanoTime();
-      stage.figure("per_second", storm.begun / seconds);
+      double perSecond = storm.begun / seconds;
+      stage.figure("per_second", perSecond);
+      stage.promise(
+          perSecond >= LEAST_OF_RATE * rate,
+          "only " + perSecond + " requests a second began, of " + rate);
       stage.figure("requests", stage.ledger().begun());
       stage.figure("answered_before", storm.answered);
       long gatewayMs = ChaosGateway.await(() -> inFlight(gateway) == 0, IDLE_SECONDS);

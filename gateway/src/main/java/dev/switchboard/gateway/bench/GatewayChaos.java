@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.flight.Outcome;
 import java.io.IOException;
 import java.util.Objects;
 
@@ -12,6 +13,9 @@ final class GatewayChaos {
   private static final int AFTER_MS = 2000;
   private static final int STOP_SECONDS = 60;
   private static final int SETTLE_SECONDS = 10;
+  private static final String REQUESTS = "switchboard_requests_total";
+  private static final String GENERATED = "switchboard_tokens_total";
+  private static final String COMPLETION = "direction=\"completion\"";
 
   /** Nothing listens here: it only reads what the ended gateway left in its store. */
   private static final String READER =
@@ -59,40 +63,62 @@ final class GatewayChaos {
   private static void reconcile(ChaosStage stage, ChaosGateway second, MetricsText before)
       throws IOException {
     stage.ledger().faults().forEach(fault -> stage.promise(false, fault));
-    double firstServed;
+    JsonNode usage;
     try (ChaosGateway reader =
         ChaosGateway.start(stage.directory(), "first", READER, "listening")) {
-      firstServed = requests(reader.admin("/admin/v1/usage"));
+      usage = reader.admin("/admin/v1/usage");
     }
-    double wanted = stage.ledger().begun() - firstServed;
-    long _ = ChaosGateway.await(() -> served(second, before) == wanted, SETTLE_SECONDS);
-    double secondServed = served(second, before);
+    double firstServed = sum(usage, "requests");
+    double firstTokens = sum(usage, "output_tokens");
+    ClientLedger ledger = stage.ledger();
+    long _ =
+        ChaosGateway.await(
+            () ->
+                grew(second, before, REQUESTS) == ledger.begun() - firstServed
+                    && grew(second, before, GENERATED, COMPLETION)
+                        == ledger.generated() - firstTokens,
+            SETTLE_SECONDS);
+    double secondServed = grew(second, before, REQUESTS);
     stage.figure("by_the_first", firstServed);
     stage.figure("by_the_second", secondServed);
+    stage.figure("tokens", ledger.generated());
     stage.promise(firstServed > 0 && secondServed > 0, "not both of them served");
-    stage.promise(
-        secondServed == wanted,
-        "requests in all: clients "
-            + stage.ledger().begun()
-            + ", gateways "
-            + firstServed
-            + " and "
-            + secondServed);
+    agree(stage, "requests in all", ledger.begun(), firstServed, secondServed);
+    // How those of the first ended went with it, unless the clients say: all well, or this fails.
+    agree(
+        stage,
+        "requests that ended well",
+        ledger.count(Outcome.OK),
+        firstServed,
+        grew(second, before, REQUESTS, "outcome=\"" + Outcome.OK.label() + "\""));
+    agree(
+        stage,
+        "tokens",
+        ledger.generated(),
+        firstTokens,
+        grew(second, before, GENERATED, COMPLETION));
   }
 
-  private static double served(ChaosGateway gateway, MetricsText before) {
+  private static void agree(
+      ChaosStage stage, String what, long clients, double first, double second) {
+    stage.promise(
+        first + second == clients,
+        what + ": clients " + clients + ", gateways " + first + " and " + second);
+  }
+
+  private static double grew(
+      ChaosGateway gateway, MetricsText before, String name, String... labels) {
     try {
-      String name = "switchboard_requests_total";
-      return Objects.requireNonNull(gateway.metrics()).sum(name) - before.sum(name);
+      return Objects.requireNonNull(gateway.metrics()).sum(name, labels) - before.sum(name, labels);
     } catch (IOException e) {
       return -1;
     }
   }
 
-  private static double requests(JsonNode usage) {
+  private static double sum(JsonNode usage, String member) {
     double sum = 0;
     for (JsonNode row : usage.path("usage")) {
-      sum += row.path("requests").asDouble();
+      sum += row.path(member).asDouble();
     }
     return sum;
   }
