@@ -89,6 +89,31 @@ class CircuitIT {
     }
   }
 
+  @Test
+  void aFleetThatFailsEverythingIsAskedATenthMoreAndTheReserveAtMost() throws Exception {
+    int requests = 60;
+    AtomicInteger asked = new AtomicInteger();
+    for (FakeUpstream upstream : List.of(good, bad)) {
+      upstream.script(
+          (request, body) -> {
+            asked.incrementAndGet();
+            request.response().setStatusCode(503).end();
+          });
+    }
+    try (InProcessGateway gateway = InProcessGateway.before("circuit: {failures: 0}", bad, good)) {
+      for (int i = 0; i < requests; i++) {
+        assertTrue(ask(gateway) >= 502);
+      }
+
+      int retries = asked.get() - requests;
+      assertTrue(retries >= 10 && retries <= 10 + 0.1 * requests, () -> retries + " retries");
+      assertEquals(
+          requests - retries,
+          gateway.metric("switchboard_retries_denied_total{model=\"m\"}"),
+          "denied");
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void nobodyIsEjectedForErrorsThatRequestsBringAbout(boolean stream) throws Exception {

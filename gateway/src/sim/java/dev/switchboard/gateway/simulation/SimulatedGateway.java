@@ -58,8 +58,8 @@ final class SimulatedGateway {
   private final RetryBudgets retries = new RetryBudgets(RetryBudget.Config.DEFAULTS);
   private boolean ticking;
   private long turn;
-  private long attempts;
-  private long failedAttempts;
+  private long retried;
+  private long retriesDenied;
   private final List<Change> changes = new ArrayList<>();
 
   SimulatedGateway(
@@ -118,12 +118,14 @@ final class SimulatedGateway {
     return simulated;
   }
 
-  long attempts() {
-    return attempts;
+  /** Attempts that followed one which broke before its first token. */
+  long retried() {
+    return retried;
   }
 
-  long failedAttempts() {
-    return failedAttempts;
+  /** Those that there was no budget for. */
+  long retriesDenied() {
+    return retriesDenied;
   }
 
   /** A replica came into a state. */
@@ -357,7 +359,10 @@ final class SimulatedGateway {
       gaveUp.add(attempt);
       if (goesOn) {
         move(attempt, fault);
-      } else if (!committed() && (!fault || mayRetry())) {
+      } else if (!committed() && !fault) {
+        attempt();
+      } else if (!committed() && mayRetry()) {
+        retried++;
         attempt();
       } else {
         over(End.FAILED);
@@ -365,7 +370,12 @@ final class SimulatedGateway {
     }
 
     private boolean mayRetry() {
-      return entry.attempts() < retries.attempts() && retries.spend(MODEL);
+      if (entry.attempts() >= retries.attempts()) {
+        return false;
+      }
+      boolean granted = retries.spend(MODEL);
+      retriesDenied += granted ? 0 : 1;
+      return granted;
     }
 
     private void move(Attempt attempt, boolean fault) {
@@ -444,7 +454,6 @@ final class SimulatedGateway {
       if (ticket == null) {
         return false;
       }
-      attempts++;
       course.entry.attempt(replica.id(), startNanos);
       if (course.pass != null) {
         course.pass.routed(replica.id(), true, startNanos);
@@ -529,10 +538,7 @@ final class SimulatedGateway {
     private void judge(Replica.Ticket there, Drain.Departure how, long now) {
       switch (how) {
         case FINISHED -> fleet.served(there, goesOn ? -1 : (firstNanos - startNanos) / 1e6, now);
-        case FAILED -> {
-          failedAttempts++;
-          fleet.failed(there, "it broke", now);
-        }
+        case FAILED -> fleet.failed(there, "it broke", now);
         case MOVED, RESTARTED, ABANDONED -> fleet.left(there);
       }
     }
