@@ -6,8 +6,9 @@ import java.util.List;
 /**
  * Raw requests whose end two servers could see in different places, or that are no HTTP/1.1 at all.
  *
- * <p>In each, {@code @ID} stands for the case's own id: whatever a server takes for a request body
- * carries it, and what would be a second, hidden request carries {@code @ID-hidden}.
+ * <p>In each, placeholders stand for what its {@link Target} serves, and for the case's own id:
+ * whatever a server takes for a request body carries it, and what would be a second, hidden request
+ * carries it with {@code -hidden} behind.
  */
 final class FramingCorpus {
   /**
@@ -22,14 +23,31 @@ final class FramingCorpus {
     }
   }
 
-  private static final String BODY =
-      "{\"model\":\"m\",\"user\":\"@ID\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";
-  private static final String HIDDEN_BODY = BODY.replace("@ID", "@ID-hidden");
-  private static final String LINE = "POST /v1/chat/completions HTTP/1.1\r\n";
+  /**
+   * What a listener is asked for: something that it serves, so that whoever takes a case for a
+   * request does not refuse it for another reason.
+   *
+   * @param lines of the head, behind one that is exactly a {@code Host}
+   * @param body {@code @ID} in it stands for the case's own id, or for the hidden request's
+   */
+  record Target(String path, String host, String lines, String body) {
+    static Target completion(String model) {
+      return new Target(
+          "/v1/chat/completions",
+          "a",
+          "",
+          "{\"model\":\""
+              + model
+              + "\",\"max_tokens\":1,\"user\":\"@ID\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}");
+    }
+  }
+
+  private static final String BODY = "@BODY";
+  private static final String LINE = "POST @PATH HTTP/1.1\r\n";
   private static final String LENGTH = "Content-Length: @LENGTH\r\n";
   private static final String CHUNKED = "Transfer-Encoding: chunked\r\n";
   private static final String HIDDEN =
-      LINE + "Host: a\r\nContent-Length: @HIDDEN_LENGTH\r\n\r\n" + HIDDEN_BODY;
+      LINE + "Host: @HOST\r\nContent-Length: @HIDDEN_LENGTH\r\n\r\n@HIDDEN_BODY";
 
   private final List<Case> cases = new ArrayList<>();
 
@@ -55,15 +73,25 @@ final class FramingCorpus {
     return corpus.cases;
   }
 
-  /** What a case sends, its id and lengths filled in. */
-  static String bytes(Case one, String id) {
-    String body = BODY.replace("@ID", id);
-    String hidden = HIDDEN_BODY.replace("@ID", id);
+  /** What a case sends to a target, its id and lengths filled in. */
+  static String bytes(Case one, Target target, String id) {
+    String body = target.body.replace("@ID", id);
+    String hidden = target.body.replace("@ID", id + "-hidden");
     return one.bytes
+        .replace("Host: @HOST\r\n", "Host: @HOST\r\n" + target.lines)
+        .replace("@HIDDEN_BODY", hidden)
         .replace("@HIDDEN_LENGTH", Integer.toString(hidden.length()))
+        .replace("@BODY", body)
         .replace("@HEX", Integer.toHexString(body.length()))
         .replace("@LENGTH", Integer.toString(body.length()))
-        .replace("@ID", id);
+        .replace("@PATH", target.path)
+        .replace("@HOST", target.host);
+  }
+
+  /** The same, as the last request of its connection. */
+  static String last(Case one, Target target, String id) {
+    String lines = target.lines + "Connection: close\r\n";
+    return bytes(one, new Target(target.path, target.host, lines, target.body), id);
   }
 
   private void add(String group, String bytes) {
@@ -72,12 +100,12 @@ final class FramingCorpus {
 
   /** A POST with these header lines, its body, and a request hidden behind it. */
   private void post(String group, String headers) {
-    add(group, LINE + "Host: a\r\n" + headers + "\r\n" + BODY + HIDDEN);
+    add(group, LINE + "Host: @HOST\r\n" + headers + "\r\n" + BODY + HIDDEN);
   }
 
   private void chunkedPost(String group, String headers) {
     String chunks = "@HEX\r\n" + BODY + "\r\n0\r\n\r\n";
-    add(group, LINE + "Host: a\r\n" + headers + "\r\n" + chunks + HIDDEN);
+    add(group, LINE + "Host: @HOST\r\n" + headers + "\r\n" + chunks + HIDDEN);
   }
 
   private void lengths() {
@@ -208,23 +236,23 @@ final class FramingCorpus {
     post("fold", "X:\r\n \r\n" + LENGTH);
     chunkedPost("fold", "Transfer-Encoding:\r\n chunked\r\n");
     chunkedPost("fold", "Transfer-Encoding: chunked\r\n , identity\r\n");
-    add("fold", LINE + " Host: a\r\n" + LENGTH + "\r\n" + BODY + HIDDEN);
-    add("fold", LINE + "\tX: a\r\nHost: a\r\n" + LENGTH + "\r\n" + BODY + HIDDEN);
+    add("fold", LINE + " Host: @HOST\r\n" + LENGTH + "\r\n" + BODY + HIDDEN);
+    add("fold", LINE + "\tX: a\r\nHost: @HOST\r\n" + LENGTH + "\r\n" + BODY + HIDDEN);
   }
 
   private void lineEnds() {
-    add("line end", LINE.replace("\r\n", "\n") + "Host: a\n" + LENGTH + "\r\n" + BODY + HIDDEN);
-    add("line end", LINE + "Host: a\n" + LENGTH + "\r\n" + BODY + HIDDEN);
-    add("line end", LINE + "Host: a\r\nContent-Length: @LENGTH\n\r\n" + BODY + HIDDEN);
-    add("line end", LINE + "Host: a\r\nContent-Length: @LENGTH\r\n\n" + BODY + HIDDEN);
-    add("line end", LINE + "Host: a\r" + LENGTH + "\r\n" + BODY + HIDDEN);
+    add("line end", LINE.replace("\r\n", "\n") + "Host: @HOST\n" + LENGTH + "\r\n" + BODY + HIDDEN);
+    add("line end", LINE + "Host: @HOST\n" + LENGTH + "\r\n" + BODY + HIDDEN);
+    add("line end", LINE + "Host: @HOST\r\nContent-Length: @LENGTH\n\r\n" + BODY + HIDDEN);
+    add("line end", LINE + "Host: @HOST\r\nContent-Length: @LENGTH\r\n\n" + BODY + HIDDEN);
+    add("line end", LINE + "Host: @HOST\r" + LENGTH + "\r\n" + BODY + HIDDEN);
     post("line end", "X: a\rContent-Length: 5\r\n" + LENGTH);
     post("line end", "X: a\nContent-Length: 5\r\n" + LENGTH);
     post("line end", "X: a\r\r\n" + LENGTH);
     post("line end", "Content-Length: @LENGTH\r\r\n");
     chunkedPost("line end", "X: a\rTransfer-Encoding: chunked\r\n");
     chunkedPost("line end", "X: a\nTransfer-Encoding: chunked\r\n");
-    add("line end", LINE.replace("\r\n", "\r") + "Host: a\r\n" + LENGTH + "\r\n" + BODY);
+    add("line end", LINE.replace("\r\n", "\r") + "Host: @HOST\r\n" + LENGTH + "\r\n" + BODY);
   }
 
   private void chunks() {
@@ -267,31 +295,31 @@ final class FramingCorpus {
   }
 
   private void chunks(String group, String chunks) {
-    add(group, LINE + "Host: a\r\n" + CHUNKED + "\r\n" + chunks + HIDDEN);
+    add(group, LINE + "Host: @HOST\r\n" + CHUNKED + "\r\n" + chunks + HIDDEN);
   }
 
   private void hosts() {
     for (String hosts :
         List.of(
             "",
-            "Host: a\r\nHost: b\r\n",
-            "Host: a\r\nHost: a\r\n",
-            "Host: a\r\nhost: b\r\n",
-            "Host: a b\r\n",
-            "Host: a/b\r\n",
-            "Host: u@a\r\n",
-            "Host: a?b\r\n",
-            "Host: a#b\r\n",
-            "Host: a,b\r\n",
-            "Host: a:b\r\n",
-            "Host: a\u0001\r\n",
-            "Host : a\r\n")) {
+            "Host: @HOST\r\nHost: b\r\n",
+            "Host: @HOST\r\nHost: @HOST\r\n",
+            "Host: @HOST\r\nhost: b\r\n",
+            "Host: @HOST b\r\n",
+            "Host: @HOST/b\r\n",
+            "Host: u@@HOST\r\n",
+            "Host: @HOST?b\r\n",
+            "Host: @HOST#b\r\n",
+            "Host: @HOST,b\r\n",
+            "Host: @HOST:b\r\n",
+            "Host: @HOST\u0001\r\n",
+            "Host : @HOST\r\n")) {
       add("host", LINE + hosts + LENGTH + "\r\n" + BODY + HIDDEN);
     }
   }
 
   private void requestLines() {
-    String target = "/v1/chat/completions";
+    String target = "@PATH";
     for (String line :
         List.of(
             "POST " + target,
@@ -318,42 +346,46 @@ final class FramingCorpus {
             "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003",
             "HTTP/1.1 200 OK",
             "POST " + target + "a".repeat(10_000) + " HTTP/1.1")) {
-      add("request line", line + "\r\nHost: a\r\n" + LENGTH + "\r\n" + BODY);
+      add("request line", line + "\r\nHost: @HOST\r\n" + LENGTH + "\r\n" + BODY);
     }
     add("request line", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\u0000\u0000\u0000\u0004\u0000");
   }
 
   private void legal() {
     String end = "\r\n" + BODY;
-    add("odd", "\r\n" + LINE + "Host: a\r\n" + LENGTH + end);
-    add("odd", LINE + "Host: a\r\ncontent-LENGTH:@LENGTH\r\n" + end);
-    add("odd", LINE + "Host: a\r\nContent-Length:   \t@LENGTH \t \r\n" + end);
-    add("odd", LINE + "Host: a\r\nContent-Length: 000@LENGTH\r\n" + end);
-    add("odd", LINE + "Host: a\r\nContent_Length: 5\r\n" + LENGTH + end);
+    add("odd", "\r\n" + LINE + "Host: @HOST\r\n" + LENGTH + end);
+    add("odd", LINE + "Host: @HOST\r\ncontent-LENGTH:@LENGTH\r\n" + end);
+    add("odd", LINE + "Host: @HOST\r\nContent-Length:   \t@LENGTH \t \r\n" + end);
+    add("odd", LINE + "Host: @HOST\r\nContent-Length: 000@LENGTH\r\n" + end);
+    add("odd", LINE + "Host: @HOST\r\nContent_Length: 5\r\n" + LENGTH + end);
     add(
         "odd",
-        LINE + "Host: a\r\nConnection: Content-Length, Transfer-Encoding\r\n" + LENGTH + end);
-    add("odd", LINE + "Host: a\r\nTE: trailers, chunked\r\n" + LENGTH + end);
-    add("odd", LINE + "Host: a\r\nX: \u00e9\u00ff\r\n" + LENGTH + end);
+        LINE + "Host: @HOST\r\nConnection: Content-Length, Transfer-Encoding\r\n" + LENGTH + end);
+    add("odd", LINE + "Host: @HOST\r\nTE: trailers, chunked\r\n" + LENGTH + end);
+    add("odd", LINE + "Host: @HOST\r\nX: \u00e9\u00ff\r\n" + LENGTH + end);
     add(
         "odd",
         LINE
-            + "Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+            + "Host: @HOST\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
             + "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
             + LENGTH
             + end);
-    add("odd", LINE + "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + LENGTH + end);
+    add(
+        "odd",
+        LINE + "Host: @HOST\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + LENGTH + end);
     String chunks = "\r\n@HEX\r\n" + BODY + "\r\n0\r\n\r\n";
-    add("odd", LINE + "Host: a\r\nTRANSFER-encoding: CHUNKED \r\n" + chunks);
-    add("odd", LINE + "Host: a\r\n" + CHUNKED + "\r\n000@HEX;a=b;c\r\n" + BODY + "\r\n0\r\n\r\n");
+    add("odd", LINE + "Host: @HOST\r\nTRANSFER-encoding: CHUNKED \r\n" + chunks);
+    add(
+        "odd",
+        LINE + "Host: @HOST\r\n" + CHUNKED + "\r\n000@HEX;a=b;c\r\n" + BODY + "\r\n0\r\n\r\n");
     add(
         "odd",
         LINE
-            + "Host: a\r\n"
+            + "Host: @HOST\r\n"
             + CHUNKED
             + "\r\n@HEX\r\n"
             + BODY
             + "\r\n0\r\nContent-Length: 5\r\nTransfer-Encoding: x\r\n\r\n");
-    add("odd", "POST http://a/v1/chat/completions HTTP/1.1\r\nHost: a\r\n" + LENGTH + end);
+    add("odd", "POST http://@HOST@PATH HTTP/1.1\r\nHost: @HOST\r\n" + LENGTH + end);
   }
 }

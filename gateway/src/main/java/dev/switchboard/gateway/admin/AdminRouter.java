@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admin;
 
 import dev.switchboard.gateway.http.BodyReader;
+import dev.switchboard.gateway.http.ProtocolGuard;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.store.AuditEntry;
@@ -10,6 +11,7 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
@@ -159,6 +161,7 @@ final class AdminRouter {
       return;
     }
     BodyReader.read(context.vertx(), context.request(), MOST_BODY_BYTES, BODY_MS)
+        .recover(cause -> unreadable(context, cause))
         .compose(body -> action.run(context, body.getBytes()))
         .onSuccess(
             change -> {
@@ -167,6 +170,15 @@ final class AdminRouter {
               json(context, change.answer().toString());
             })
         .onFailure(cause -> refused(context, route, error(cause)));
+  }
+
+  /** What follows a body that could not be read to its end cannot be trusted. */
+  private static Future<Buffer> unreadable(RoutingContext context, Throwable cause) {
+    context.response().endHandler(told -> context.request().connection().close());
+    return Future.failedFuture(
+        cause instanceof ApiException refused
+            ? refused
+            : new ApiException(ProtocolGuard.unreadableBody()));
   }
 
   /** A form or plain-text request is what a foreign web page can send without asking. */

@@ -47,6 +47,15 @@ public final class ProtocolGuard {
         cause instanceof RefusedHeadException refused
             ? String.valueOf(refused.getMessage())
             : "The request is not valid HTTP/1.1.";
+    return malformed(what);
+  }
+
+  /** What is said to a body whose chunks cannot be read. */
+  public static ApiError unreadableBody() {
+    return malformed("The body is not valid HTTP/1.1.");
+  }
+
+  private static ApiError malformed(String what) {
     return new ApiError(400, "invalid_request_error", "malformed_http", null, what);
   }
 }
