@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.bench.MetricsText;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
@@ -32,8 +33,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** Worker processes that are scripts, before a scripted server: what no real one does on demand. */
 class FakeWorkerIT {
   private static final String CACHE_SALT = "X-Switchboard-Cache-Salt";
-  private static final String EJECTIONS =
-      "switchboard_replica_transitions_total{from=\"READY\",to=\"EJECTED\"}";
+  private static final String ATTEMPTS = "switchboard_upstream_attempts_total";
+  private static final String TRANSITIONS = "switchboard_replica_transitions_total";
   private static final Path MODEL = Path.of("m.gguf");
 
   @TempDir private @Nullable Path folder;
@@ -322,6 +323,11 @@ class FakeWorkerIT {
     try (InProcessGateway gateway =
         InProcessGateway.withWorkers(yaml, script(0), new ModelSpec(MODEL, "m", 2, 1))) {
       InProcessGateway.await(() -> states(gateway).equals(Set.of("READY", "STANDBY")));
+      for (int i = 0; i < 20; i++) {
+        gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+      }
+      String standby = "replica=\"" + standby(gateway) + "\"";
+      MetricsText spared = MetricsText.scrape(gateway.client(), gateway.admin(""));
       List<Long> pids = pids(gateway);
       AtomicInteger failed = new AtomicInteger();
       AtomicBoolean over = new AtomicBoolean();
@@ -341,11 +347,27 @@ class FakeWorkerIT {
       assertEquals(0, failed.get());
       assertTrue(Collections.disjoint(pids, pids(gateway)));
       assertEquals(Set.of("READY", "STANDBY"), states(gateway));
-      assertEquals(
-          3,
-          gateway.metric(
-              "switchboard_replica_transitions_total{from=\"DRAINING\",to=\"DRAINED\"}"));
+      assertEquals(3, transitions(gateway, "DRAINING", "DRAINED"));
+      assertEquals(20, spared.sum(ATTEMPTS));
+      assertEquals(0, spared.sum(ATTEMPTS, standby));
+      assertEquals(0, spared.sum(TRANSITIONS, "from=\"STANDBY\""));
+      assertTrue(transitions(gateway, "WARMING", "STANDBY") >= 1);
+      assertTrue(transitions(gateway, "STANDBY", "READY") >= 1);
     }
+  }
+
+  private static String standby(InProcessGateway gateway) {
+    return gateway.fleet().replicas().stream()
+        .filter(replica -> replica.state() == ReplicaState.STANDBY)
+        .findFirst()
+        .orElseThrow()
+        .id();
+  }
+
+  private static double transitions(InProcessGateway gateway, String from, String to)
+      throws Exception {
+    return gateway.metric(
+        TRANSITIONS + "{from=\"" + from + "\",to=\"" + to + "\"}");
   }
 
   @Test
@@ -420,13 +442,13 @@ class FakeWorkerIT {
         server.silent(false);
         other.silent(false);
         InProcessGateway.await(() -> answers(gateway) == 2);
-        double ejectedTogether = gateway.metric(EJECTIONS);
+        double ejectedTogether = transitions(gateway, "READY", "EJECTED");
         server.silent(true);
         InProcessGateway.await(() -> states(gateway).contains("EJECTED"));
 
         assertEquals(Set.of("READY"), together);
         assertEquals(0, ejectedTogether);
-        assertEquals(1, gateway.metric(EJECTIONS));
+        assertEquals(1, transitions(gateway, "READY", "EJECTED"));
         assertEquals(200, readiness(gateway));
       }
     }
