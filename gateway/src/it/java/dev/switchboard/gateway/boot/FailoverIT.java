@@ -227,7 +227,7 @@ class FailoverIT {
     for (StreamClient stream : streams) {
       stream.rest();
     }
-    signal("-CONT", pid);
+    GatewayProcess.signal("-CONT", pid);
 
     assertSame(expected, streams);
     assertTrue(ejectedMs <= 3500, () -> "ejected after " + ejectedMs + " ms");
@@ -255,7 +255,7 @@ class FailoverIT {
       late = hedged();
       assertEquals(expected, Told.by(late.rest()));
     } finally {
-      signal("-CONT", pid);
+      GatewayProcess.signal("-CONT", pid);
     }
 
     assertNotEquals(replica, late.replica());
@@ -308,7 +308,7 @@ class FailoverIT {
 
   /** On a busy machine some threads go on for a while after the signal was sent. */
   private static void stop(long pid) throws Exception {
-    signal("-STOP", pid);
+    GatewayProcess.signal("-STOP", pid);
     InProcessGateway.await(() -> stands(Path.of("/proc/" + pid + "/task")));
   }
 
@@ -326,10 +326,6 @@ class FailoverIT {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  private static void signal(String signal, long pid) throws Exception {
-    assertEquals(0, new ProcessBuilder("kill", signal, Long.toString(pid)).start().waitFor());
   }
 
   private static void report(String what, List<StreamClient> streams) {

@@ -32,13 +32,15 @@ final class GatewayProcess implements AutoCloseable {
   private static final int READY_SECONDS = 120;
 
   private final Process process;
+  private final Path config;
   private final BlockingQueue<JsonNode> events = new LinkedBlockingQueue<>();
   private final Queue<String> printed = new ConcurrentLinkedQueue<>();
   private final HttpClient client = HttpClient.newHttpClient();
   private @Nullable JsonNode ready;
 
-  private GatewayProcess(Process process) {
+  private GatewayProcess(Process process, Path config) {
     this.process = process;
+    this.config = config;
     Thread.ofPlatform().daemon().start(this::readEvents);
   }
 
@@ -93,15 +95,17 @@ final class GatewayProcess implements AutoCloseable {
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add(GatewayMain.class.getName());
     command.addAll(List.of("--port", "0", "--admin-port", "0"));
-    command.addAll(warming(warmUpRequests, arguments));
+    Path config = Files.createTempFile(Files.createDirectories(Path.of("target")), "up", ".yaml");
+    command.addAll(warming(warmUpRequests, config, arguments));
     ProcessBuilder builder = new ProcessBuilder(command);
     builder.redirectError(log);
     builder.environment().keySet().removeIf(name -> name.startsWith("OTEL_"));
-    return new GatewayProcess(builder.start());
+    return new GatewayProcess(builder.start(), config);
   }
 
   /** The arguments, with a configuration that says this beside what theirs says. */
-  private static List<String> warming(int requests, String[] arguments) throws IOException {
+  private static List<String> warming(int requests, Path config, String[] arguments)
+      throws IOException {
     ObjectNode tree = JSON.createObjectNode();
     List<String> others = new ArrayList<>();
     for (int i = 0; i < arguments.length; i++) {
@@ -112,10 +116,23 @@ final class GatewayProcess implements AutoCloseable {
       }
     }
     tree.withObject("/http").put("warm-up-requests", requests);
-    Path config = Files.createTempFile(Files.createDirectories(Path.of("target")), "up", ".yaml");
     Files.writeString(config, JSON.writeValueAsString(tree));
     others.addAll(List.of("--config", config.toString()));
     return others;
+  }
+
+  /** Changes its configuration file, which it has not read again yet. */
+  void rewrite(String yaml) throws IOException {
+    ObjectNode tree = JSON.createObjectNode();
+    ConfigReader.overlay(tree, config);
+    ConfigReader.overlay(tree, yaml);
+    Files.writeString(config, JSON.writeValueAsString(tree));
+  }
+
+  static void signal(String signal, long pid) throws Exception {
+    if (new ProcessBuilder("kill", signal, Long.toString(pid)).start().waitFor() != 0) {
+      throw new AssertionError("no process " + pid);
+    }
   }
 
   /** Waits until every model can be served. */

@@ -7,10 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What can be changed while the gateway runs, in a file or in the store. */
 class ReloadIT {
@@ -83,6 +87,56 @@ class ReloadIT {
       JsonNode log = gateway.adminJson("/admin/v1/audit").path("audit");
       assertEquals("invalid_config", log.path(0).path("code").asText());
       assertEquals("needs_restart", log.path(1).path("code").asText());
+    }
+  }
+
+  @Test
+  void aSignalHasTheFileReadAgainAndOneThatIsInvalidChangesNothingAndIsToldOf(
+      @TempDir Path folder) throws Exception {
+    Path file = folder.resolve("switchboard.yaml");
+    Path log = folder.resolve("log");
+    Files.writeString(file, "upstreams: [{url: \"" + upstream.url() + "\", models: [m]}]");
+    try (GatewayProcess gateway =
+        GatewayProcess.startLogging(log, List.of(), "--config", file.toString()).awaitReady()) {
+      long pid = gateway.process().pid();
+      assertEquals(200, ask(gateway));
+
+      gateway.rewrite(KEYS);
+      GatewayProcess.signal("-HUP", pid);
+      InProcessGateway.await(() -> ask(gateway) == 401);
+      InProcessGateway.await(() -> audit(gateway).size() == 1);
+      gateway.rewrite("auth: {keys: []}\nretry: {ratio: 7}");
+      GatewayProcess.signal("-HUP", pid);
+      InProcessGateway.await(() -> audit(gateway).size() == 2);
+
+      assertEquals(401, ask(gateway));
+      JsonNode taken = audit(gateway).path(1);
+      JsonNode refused = audit(gateway).path(0);
+      for (JsonNode row : List.of(taken, refused)) {
+        assertEquals("SIGHUP", row.path("action").asText());
+        assertEquals("signal", row.path("source").asText());
+      }
+      assertEquals(200, taken.path("status").asInt());
+      assertEquals("{\"changed\":[\"auth.keys\"]}", taken.path("after").toString());
+      assertEquals("invalid_config", refused.path("code").asText());
+      assertTrue(refused.path("after").isNull());
+      String said = Files.readString(log);
+      assertTrue(said.contains("config_refused") && said.contains("ratio must be 0 to 1"), said);
+      assertTrue(gateway.metrics().contains("config_reloads_total{result=\"invalid\"} 1"));
+    }
+  }
+
+  private static JsonNode audit(GatewayProcess gateway) {
+    return gateway.adminUnchecked("/admin/v1/audit").path("audit");
+  }
+
+  private static int ask(GatewayProcess gateway) {
+    try {
+      return gateway
+          .post(gateway.api(InProcessGateway.CHAT), InProcessGateway.chat(false))
+          .statusCode();
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 

@@ -147,6 +147,9 @@ public final class GatewayMain implements Callable<Integer> {
         (System.currentTimeMillis() - ManagementFactory.getRuntimeMXBean().getStartTime()) / 1000.0;
     CompletableFuture<Integer> exit = new CompletableFuture<>();
     Signals.onEach(List.of("TERM", "INT"), () -> exit.complete(0));
+    CompletableFuture<Gateway> running = new CompletableFuture<>();
+    // Unheard it would end the process; during the start it waits for that.
+    Signals.onEach(List.of("HUP"), () -> Thread.ofVirtual().start(() -> running.join().reload()));
     Gateway gateway =
         Gateway.start(
             config,
@@ -158,7 +161,7 @@ public final class GatewayMain implements Callable<Integer> {
             () -> mayListen(fleet, exit),
             this::config);
     new WarmUp(config.http().warmUpRequests(), clock, gateway::busy, events).start();
-    Signals.onEach(List.of("HUP"), () -> Thread.ofVirtual().start(gateway::reload));
+    running.complete(gateway);
     int status = exit.join();
     gateway.stop();
     return status;
