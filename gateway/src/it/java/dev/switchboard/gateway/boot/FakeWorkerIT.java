@@ -12,9 +12,7 @@ import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -491,23 +489,8 @@ class FakeWorkerIT {
     return gateway.fleet().replicas().stream().map(Replica::pid).toList();
   }
 
-  /** Exits with status 1 some times, then says that the scripted server is its own. */
   private Path script(int failures) throws Exception {
-    Path count = Path.of(String.valueOf(folder)).resolve("count");
-    return executable(
-        "worker",
-        """
-        #!/bin/sh
-        n=$(cat COUNT 2>/dev/null || echo 0)
-        echo $((n + 1)) >COUNT
-        [ "$n" -lt FAILURES ] && exit 1
-        echo '{"event":"listening","port":PORT}'
-        echo '{"event":"ready"}'
-        exec cat
-        """
-            .replace("COUNT", count.toString())
-            .replace("FAILURES", Integer.toString(failures))
-            .replace("PORT", Integer.toString(server.url().getPort())));
+    return WorkerScript.of(Path.of(String.valueOf(folder)), failures, server.url());
   }
 
   /** A script for two workers, of which each says that another scripted server is its own. */
@@ -529,10 +512,7 @@ class FakeWorkerIT {
   }
 
   private Path executable(String name, String text) throws Exception {
-    Path file = Path.of(String.valueOf(folder)).resolve(name);
-    Files.writeString(file, text);
-    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwx------"));
-    return file;
+    return WorkerScript.executable(Path.of(String.valueOf(folder)).resolve(name), text);
   }
 
   private static ReplicaState state(InProcessGateway gateway) {

@@ -55,6 +55,11 @@ class ReloadIT {
       assertEquals(200, ask(gateway, "Authorization", "Bearer secret", "X-Request-Id", "r"));
       assertEquals("batch", gateway.timeline("r").path("slo_class").asText());
       assertEquals(1, gateway.metric("switchboard_config_reloads_total{result=\"done\"}"));
+      JsonNode row = gateway.adminJson("/admin/v1/audit").path("audit").path(0);
+      assertEquals(
+          "{\"auth.keys\":[],\"slo.default-class\":\"standard\"}", row.path("before").toString());
+      assertEquals("batch", row.path("after").path("slo.default-class").asText());
+      assertEquals("…", row.path("after").path("auth.keys").at("/0/sha256").asText());
     }
   }
 
@@ -91,8 +96,8 @@ class ReloadIT {
   }
 
   @Test
-  void aSignalHasTheFileReadAgainAndOneThatIsInvalidChangesNothingAndIsToldOf(
-      @TempDir Path folder) throws Exception {
+  void aSignalHasTheFileReadAgainAndOneThatIsInvalidChangesNothingAndIsToldOf(@TempDir Path folder)
+      throws Exception {
     Path file = folder.resolve("switchboard.yaml");
     Path log = folder.resolve("log");
     Files.writeString(file, "upstreams: [{url: \"" + upstream.url() + "\", models: [m]}]");
@@ -117,7 +122,9 @@ class ReloadIT {
         assertEquals("signal", row.path("source").asText());
       }
       assertEquals(200, taken.path("status").asInt());
-      assertEquals("{\"changed\":[\"auth.keys\"]}", taken.path("after").toString());
+      assertEquals("{\"auth.keys\":[]}", taken.path("before").toString());
+      assertEquals(
+          "app", taken.path("after").path("auth.keys").at("/0/name").asText(), taken::toString);
       assertEquals("invalid_config", refused.path("code").asText());
       assertTrue(refused.path("after").isNull());
       String said = Files.readString(log);

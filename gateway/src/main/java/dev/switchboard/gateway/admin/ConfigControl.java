@@ -25,11 +25,19 @@ public interface ConfigControl {
   void check(RouteSpec route);
 
   /**
+   * What a reload changed.
+   *
+   * @param before the keys that changed and their values until then, without what is secret; a key
+   *     that was not there is missing
+   * @param after the same from now on
+   */
+  record Reloaded(List<String> keys, ObjectNode before, ObjectNode after) {}
+
+  /**
    * Reads the configuration again and puts it in force as a whole; it reads a file.
    *
-   * @return the keys that changed
    * @throws ApiException when it is not valid, or changes what needs a restart; nothing changed
    *     then
    */
-  List<String> reload();
+  Reloaded reload();
 }

@@ -72,9 +72,10 @@ final class ConfigRoutes {
         .vertx()
         .executeBlocking(
             () -> {
+              ConfigControl.Reloaded done = control.reload();
               ObjectNode answer = JsonNodeFactory.instance.objectNode();
-              control.reload().forEach(answer.putArray("changed")::add);
-              return Change.of(answer, null, answer);
+              done.keys().forEach(answer.putArray("changed")::add);
+              return Change.of(answer, done.before(), done.after());
             },
             true)
         .map(Objects::requireNonNull);
@@ -94,8 +95,19 @@ final class ConfigRoutes {
 
   private Future<Change> put(RoutingContext context, byte[] body) {
     SloClass wanted = JsonInput.read(body, Wanted.class).named(JsonInput.path(context, "name"));
+    ObjectNode before = inForce(wanted.name());
     return Future.fromCompletionStage(store.put(wanted), context.vertx().getOrCreateContext())
-        .map(before -> Change.of(json(wanted), before == null ? null : json(before), json(wanted)));
+        .map(was -> Change.of(json(wanted), was == null ? before : json(was), json(wanted)));
+  }
+
+  /** The class of a name, be it the store's or the configuration's; null when there is none. */
+  private @Nullable ObjectNode inForce(String name) {
+    for (SloClass each : control.slo().classes()) {
+      if (each.name().equals(name)) {
+        return json(each);
+      }
+    }
+    return null;
   }
 
   private Future<Change> delete(RoutingContext context, byte[] body) {
@@ -107,7 +119,7 @@ final class ConfigRoutes {
                 throw new ApiException(AdminServer.noSuch("service class in the store"));
               }
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
-              return Change.of(answer.put("deleted", true), json(before), null);
+              return Change.of(answer.put("deleted", true), json(before), inForce(name));
             });
   }
 

@@ -54,7 +54,7 @@ final class ReplicaRoutes {
   static void add(AdminRouter router, Fleet fleet, RankBlame blame, NanoClock clock) {
     ReplicaRoutes routes = new ReplicaRoutes(fleet, blame, clock);
     router.read(BASE, routes::replicas);
-    router.read(BASE + "/restart", routes::rollingRestart);
+    router.read(BASE + "/restart", context -> AdminServer.answer(context, routes.rollingRestart()));
     router.change(HttpMethod.POST, BASE + "/restart", Role.OPERATOR, routes::restartAll);
     router.read(
         BASE + "/:id", context -> AdminServer.answer(context, routes.json(named(context, fleet))));
@@ -162,12 +162,13 @@ final class ReplicaRoutes {
     if (model != null && !fleet.serves(model)) {
       throw new ApiException(ApiError.modelNotFound(model));
     }
+    ObjectNode before = rollingRestart();
     RollingRestart begun = fleet.restartAll(model, graceMs(wanted.graceMs()));
     if (begun == null) {
       throw new ApiException(wrongState("Workers are being restarted already."));
     }
     ObjectNode report = DrainJson.restart(begun.report());
-    return Future.succeededFuture(new Change(202, report, null, report));
+    return Future.succeededFuture(new Change(202, report, before, report));
   }
 
   // ------------------------------------------------------------------ answers
@@ -179,10 +180,9 @@ final class ReplicaRoutes {
     AdminServer.answer(context, json);
   }
 
-  private void rollingRestart(RoutingContext context) {
+  private ObjectNode rollingRestart() {
     RollingRestart last = fleet.rollingRestart();
-    AdminServer.answer(
-        context, DrainJson.restart(last == null ? RollingRestart.Report.NONE : last.report()));
+    return DrainJson.restart(last == null ? RollingRestart.Report.NONE : last.report());
   }
 
   private ObjectNode json(Replica replica) {

@@ -53,8 +53,19 @@ final class SplitRoutes {
 
   private Future<Change> put(RoutingContext context, byte[] body) {
     RouteSpec route = checked(JsonInput.path(context, "name"), JsonInput.read(body, Wanted.class));
+    ObjectNode before = inForce(route.name());
     return Future.fromCompletionStage(store.put(route), context.vertx().getOrCreateContext())
-        .map(before -> Change.of(json(route), before == null ? null : json(before), json(route)));
+        .map(was -> Change.of(json(route), was == null ? before : json(was), json(route)));
+  }
+
+  /** What becomes of a name, be it by the store or the configuration; null when nothing does. */
+  private @Nullable ObjectNode inForce(String name) {
+    for (RouteSpec each : control.routes()) {
+      if (each.name().equals(name)) {
+        return json(each);
+      }
+    }
+    return null;
   }
 
   private RouteSpec checked(String name, Wanted wanted) {
@@ -81,7 +92,7 @@ final class SplitRoutes {
                 throw new ApiException(AdminServer.noSuch("split in the store"));
               }
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
-              return Change.of(answer.put("deleted", true), json(before), null);
+              return Change.of(answer.put("deleted", true), json(before), inForce(name));
             });
   }
 

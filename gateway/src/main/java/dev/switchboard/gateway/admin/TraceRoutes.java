@@ -69,9 +69,9 @@ final class TraceRoutes {
 
   private Future<Change> putAll(RoutingContext context, byte[] body) {
     TraceDetail wanted = JsonInput.read(body, Wanted.class).detail();
-    TraceDetail before = levels.general(wanted);
-    return Future.succeededFuture(
-        Change.of(json(wanted), before == null ? null : json(before), json(wanted)));
+    ObjectNode before = json(levels.general());
+    TraceDetail _ = levels.general(wanted);
+    return Future.succeededFuture(Change.of(json(wanted), before, json(wanted)));
   }
 
   private Future<Change> deleteAll(RoutingContext context, byte[] body) {
@@ -79,8 +79,9 @@ final class TraceRoutes {
     if (before == null) {
       throw new ApiException(AdminServer.noSuch("level"));
     }
-    ObjectNode answer = json(levels.general()).put("deleted", true);
-    return Future.succeededFuture(Change.of(answer, json(before), null));
+    ObjectNode after = json(levels.general());
+    ObjectNode answer = after.deepCopy().put("deleted", true);
+    return Future.succeededFuture(Change.of(answer, json(before), after));
   }
 
   private Future<Change> put(RoutingContext context, byte[] body) {

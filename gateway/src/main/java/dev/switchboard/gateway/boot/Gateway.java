@@ -1,9 +1,8 @@
 package dev.switchboard.gateway.boot;
 
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
+import dev.switchboard.gateway.admin.ConfigControl;
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.ReplicaForecast;
 import dev.switchboard.gateway.admission.TenantConfig;
@@ -385,9 +384,8 @@ final class Gateway {
   void reload() {
     long nowMs = clock.epochNanos() / 1_000_000;
     try {
-      ObjectNode told = JsonNodeFactory.instance.objectNode();
-      reconfiguration.reload().forEach(told.putArray("changed")::add);
-      store.audit(signalled(nowMs, 200, null, told.toString()));
+      ConfigControl.Reloaded done = reconfiguration.reload();
+      store.audit(signalled(nowMs, 200, null, done));
     } catch (ApiException refused) {
       LOG.warn("config_refused reason=\"{}\"", refused.error().message());
       store.audit(signalled(nowMs, refused.error().status(), refused.error().code(), null));
@@ -395,9 +393,20 @@ final class Gateway {
   }
 
   private static AuditEntry signalled(
-      long nowMs, int status, @Nullable String code, @Nullable String changed) {
+      long nowMs, int status, @Nullable String code, ConfigControl.@Nullable Reloaded done) {
     return new AuditEntry(
-        0, freshId(), nowMs, "local", "admin", "signal", "SIGHUP", "", status, code, null, changed);
+        0,
+        freshId(),
+        nowMs,
+        "local",
+        "admin",
+        "signal",
+        "SIGHUP",
+        "",
+        status,
+        code,
+        done == null ? null : done.before().toString(),
+        done == null ? null : done.after().toString());
   }
 
   private static String url(String bind, int port) {

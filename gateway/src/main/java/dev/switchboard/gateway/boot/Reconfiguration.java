@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admin.ConfigControl;
 import dev.switchboard.gateway.admission.TenantConfig;
@@ -87,7 +88,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   // ------------------------------------------------------------------ configuration
 
   @Override
-  public synchronized List<String> reload() {
+  public synchronized Reloaded reload() {
     GatewayConfig wanted;
     Router router;
     try {
@@ -115,6 +116,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
               fixed.getFirst(),
               "Nothing was changed: a restart is needed for " + String.join(", ", fixed) + "."));
     }
+    Reloaded reloaded = new Reloaded(changed, only(changed, config), only(changed, wanted));
     config = wanted;
     house.keys().configured(wanted.auth());
     house.admission().reconfigure(wanted.admission());
@@ -124,7 +126,15 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     rebuild(router);
     house.metrics().reloaded("done");
     LOG.info("config_reloaded changed={}", changed);
-    return changed;
+    return reloaded;
+  }
+
+  /** Some keys with their values, without what is secret. */
+  private static ObjectNode only(List<String> keys, GatewayConfig config) {
+    Map<String, JsonNode> leaves = new TreeMap<>();
+    collect("", shown(config), leaves);
+    leaves.keySet().retainAll(keys);
+    return JsonNodeFactory.instance.objectNode().setAll(leaves);
   }
 
   /** Whether a key, or a part of a list, can change while the gateway runs. */
@@ -166,6 +176,10 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   @Override
   public synchronized ObjectNode effective() {
+    return shown(config);
+  }
+
+  private static ObjectNode shown(GatewayConfig config) {
     ObjectNode tree = ConfigReader.tree(config);
     hide(tree);
     return tree;
