@@ -364,8 +364,7 @@ class FakeWorkerIT {
 
   private static double transitions(InProcessGateway gateway, String from, String to)
       throws Exception {
-    return gateway.metric(
-        TRANSITIONS + "{from=\"" + from + "\",to=\"" + to + "\"}");
+    return gateway.metric(TRANSITIONS + "{from=\"" + from + "\",to=\"" + to + "\"}");
   }
 
   @Test
@@ -398,6 +397,34 @@ class FakeWorkerIT {
       assertEquals("grace-ms", unknown.at("/error/param").asText());
       assertTrue(stopped.path("pid").isNull() || stopped.path("drain").path("done").asBoolean());
       assertEquals(200, readiness(gateway));
+    }
+  }
+
+  @Test
+  void anOperatorRestartsOneWorker() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorkers(
+            "workers: {state-poll-ms: 50}", script(0), new ModelSpec(MODEL, "m", 2))) {
+      InProcessGateway.await(() -> states(gateway).equals(Set.of("READY")));
+      List<Long> pids = pids(gateway);
+
+      JsonNode begun = gateway.adminBody("/admin/v1/replicas/w0/restart", "{\"graceMs\":0}");
+      JsonNode wrong = gateway.adminBody("/admin/v1/replicas/w0/restart", "{\"model\":\"m\"}");
+      InProcessGateway.await(
+          () ->
+              !pids.contains(pids(gateway).getFirst()) && states(gateway).equals(Set.of("READY")));
+
+      assertEquals("w0", begun.path("id").asText(), begun::toString);
+      assertEquals("model", wrong.at("/error/param").asText(), wrong::toString);
+      assertEquals(pids.getLast(), pids(gateway).getLast());
+      assertFalse(ProcessHandle.of(pids.getFirst()).isPresent());
+      assertEquals(200, readiness(gateway));
+      JsonNode row = gateway.adminJson("/admin/v1/audit").path("audit").path(1);
+      assertEquals("POST /admin/v1/replicas/:id/restart", row.path("action").asText());
+      assertEquals("w0", row.path("target").asText());
+      assertEquals(200, row.path("status").asInt());
+      assertEquals(pids.getFirst(), row.at("/before/pid").asLong());
     }
   }
 
