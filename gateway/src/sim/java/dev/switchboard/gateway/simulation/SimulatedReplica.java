@@ -57,7 +57,6 @@ final class SimulatedReplica {
   private boolean frozen;
   private double slowdown = 1;
   private long epoch;
-  private long lateTokens;
   private long refusals;
   private boolean broken;
   private Runnable death = () -> {};
@@ -103,11 +102,6 @@ final class SimulatedReplica {
       tokens += job.promptLeft;
     }
     return tokens;
-  }
-
-  /** Tokens that were generated after their request's deadline. */
-  long lateTokens() {
-    return lateTokens;
   }
 
   Job submit(Request request, Listener listener) {
@@ -269,9 +263,6 @@ final class SimulatedReplica {
     job.generated++;
     if (job.generated == 1) {
       remember(job.request);
-    }
-    if (time.nowNanos() > job.request.deadlineNanos()) {
-      lateTokens++;
     }
     job.listener.token(job.generated);
     if (!job.over && job.generated >= job.request.outputTokens()) {

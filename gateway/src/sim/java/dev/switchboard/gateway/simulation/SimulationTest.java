@@ -21,7 +21,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(QuietFleet.class)
 class SimulationTest {
   private static final int SEEDS = Integer.getInteger("switchboard.simulation.seeds", 200);
-  private static final int LONG_SEEDS = Integer.getInteger("switchboard.simulation.long-seeds", 2);
+  private static final int LONG_SEEDS = Integer.getInteger("switchboard.simulation.long-seeds", 40);
   private static final String SLO = "slo";
 
   @Test
