@@ -106,8 +106,12 @@ class FailoverIT {
       gateway.resume("w" + i);
     }
     gateway.awaitStates(3, 1);
+    slow(STEP_MS);
+  }
+
+  private void slow(long stepMs) throws Exception {
     for (int i = 0; i < 4; i++) {
-      gateway.slow("w" + i, STEP_MS);
+      gateway.slow("w" + i, stepMs);
     }
   }
 
@@ -130,6 +134,8 @@ class FailoverIT {
   @Test
   void aDrainIsForetoldMovesItsStreamsAndTellsHowItWent() throws Exception {
     List<Map<String, String>> expected = undisturbed();
+    // None may end before the drain, however long it takes to open them all.
+    slow(100);
     List<StreamClient> streams = openAll();
     awaitEvents(streams, 5);
     String replica = streams.getFirst().replica();
@@ -137,15 +143,20 @@ class FailoverIT {
     long there = streams.stream().filter(stream -> stream.replica().equals(replica)).count();
 
     JsonNode plan = gateway.adminPost(path + "/drain?plan=true", "{\"graceMs\":0}");
-    JsonNode begun = gateway.adminPost(path + "/drain", "{\"graceMs\":0}");
+    JsonNode begun = gateway.adminPost(path + "/drain", "{\"graceMs\":500}");
+    JsonNode meanwhile = gateway.admin(path).path("drain");
     gateway.awaitState(replica, "DRAINED");
     InProcessGateway.await(
         () -> gateway.adminUnchecked(path).path("drain").path("done").asBoolean());
     JsonNode done = gateway.admin(path);
+    slow(0);
 
     assertSame(expected, streams);
     assertEquals(there, plan.path("migrate").asInt(), plan::toString);
     assertEquals("DRAINING", begun.path("state").asText());
+    assertEquals(there, meanwhile.path("requests").asInt(), meanwhile::toString);
+    assertTrue(meanwhile.path("remaining").asInt() > 0, meanwhile::toString);
+    assertFalse(meanwhile.path("done").asBoolean(true), meanwhile::toString);
     JsonNode drain = done.path("drain");
     assertEquals(there, drain.path("requests").asInt(), drain::toString);
     assertEquals(there, drain.path("migrated").asInt() + drain.path("finishedInPlace").asInt());
