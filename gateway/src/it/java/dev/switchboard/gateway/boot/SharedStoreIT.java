@@ -7,6 +7,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.store.PostgresServer;
 import java.net.http.HttpResponse;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -83,6 +86,62 @@ class SharedStoreIT {
       assertTrue(log.path(0).path("action").asText().endsWith("/drain"), log::toString);
       assertEquals(503, log.path(1).path("status").asInt());
       assertEquals(201, gateway.admin("POST", "/admin/v1/keys", "{\"name\":\"b\"}").statusCode());
+    }
+  }
+
+  /** One that refuses tells so at once; this one says nothing, so whoever asks it waits. */
+  @Test
+  void aStoreThatAnswersNothingIsWaitedForByNoRequest() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before(store(), upstream)) {
+      String made = gateway.admin("POST", "/admin/v1/keys", "{\"name\":\"a\"}").body();
+      String[] key = {"Authorization", "Bearer " + JSON.readTree(made).path("key").asText()};
+      List<Long> usual = new ArrayList<>();
+      while (usual.size() < 200) {
+        usual.add(askedNanos(gateway, key));
+      }
+
+      List<Long> meanwhile = new ArrayList<>();
+      server.freeze();
+      try {
+        // Until its silence is noticed, and for as many requests as before after that.
+        for (int after = 0; after < 200; after += up(gateway) == 0 ? 1 : 0) {
+          meanwhile.add(askedNanos(gateway, key));
+        }
+      } finally {
+        server.thaw();
+      }
+      InProcessGateway.await(() -> up(gateway) == 1);
+
+      assertTrue(meanwhile.size() > 400, () -> meanwhile.size() + " requests");
+      assertTrue(
+          median(meanwhile) < 2 * median(usual) + 2_000_000,
+          () -> median(meanwhile) + " ns each, usually " + median(usual));
+      assertTrue(Collections.max(meanwhile) < 1_000_000_000L, () -> "slowest " + meanwhile);
+      InProcessGateway.await(() -> counted(gateway) >= usual.size() + meanwhile.size());
+      assertEquals(usual.size() + meanwhile.size(), counted(gateway));
+    }
+  }
+
+  private static long askedNanos(InProcessGateway gateway, String... headers) {
+    long begun = System.nanoTime();
+    assertEquals(200, ask(gateway, headers));
+    return System.nanoTime() - begun;
+  }
+
+  private static long median(List<Long> values) {
+    return values.stream().sorted().toList().get(values.size() / 2);
+  }
+
+  private static int counted(InProcessGateway gateway) {
+    try {
+      return gateway
+          .adminJson("/admin/v1/usage")
+          .path("usage")
+          .valueStream()
+          .mapToInt(hour -> hour.path("requests").asInt())
+          .sum();
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 

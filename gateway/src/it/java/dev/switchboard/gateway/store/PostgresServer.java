@@ -91,6 +91,26 @@ public final class PostgresServer implements AutoCloseable {
     server("pg_ctl", "-D", data(), "-m", "immediate", "-w", "stop");
   }
 
+  /** Stops all of its processes where they are, which keep their connections. */
+  public void freeze() throws IOException {
+    signal("-STOP");
+  }
+
+  /** Lets them go on. */
+  public void thaw() throws IOException {
+    signal("-CONT");
+  }
+
+  /** The first process is signalled first, since it would start others meanwhile. */
+  private void signal(String name) throws IOException {
+    String first = Files.readAllLines(Path.of(data(), "postmaster.pid")).getFirst().strip();
+    run(List.of("kill", name, first));
+    for (ProcessHandle each :
+        ProcessHandle.of(Long.parseLong(first)).orElseThrow().descendants().toList()) {
+      run(List.of("kill", name, Long.toString(each.pid())));
+    }
+  }
+
   private void server(String program, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     if (root) {
