@@ -15,6 +15,8 @@ import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -115,17 +117,36 @@ final class OtlpReceiver implements AutoCloseable {
   static String attribute(Span span, String name) {
     for (KeyValue attribute : span.getAttributesList()) {
       if (attribute.getKey().equals(name)) {
-        AnyValue value = attribute.getValue();
-        return switch (value.getValueCase()) {
-          case STRING_VALUE -> value.getStringValue();
-          case INT_VALUE -> Long.toString(value.getIntValue());
-          case DOUBLE_VALUE -> Double.toString(value.getDoubleValue());
-          case BOOL_VALUE -> Boolean.toString(value.getBoolValue());
-          default -> value.toString();
-        };
+        return text(attribute.getValue());
       }
     }
     return "";
+  }
+
+  /** All attributes whose names begin so, as text. */
+  static Map<String, String> attributes(Span span, String prefix) {
+    Map<String, String> found = new TreeMap<>();
+    for (KeyValue attribute : span.getAttributesList()) {
+      if (attribute.getKey().startsWith(prefix)) {
+        found.put(attribute.getKey(), text(attribute.getValue()));
+      }
+    }
+    return found;
+  }
+
+  private static String text(AnyValue value) {
+    return switch (value.getValueCase()) {
+      case STRING_VALUE -> value.getStringValue();
+      case INT_VALUE -> Long.toString(value.getIntValue());
+      case DOUBLE_VALUE -> Double.toString(value.getDoubleValue());
+      case BOOL_VALUE -> Boolean.toString(value.getBoolValue());
+      case ARRAY_VALUE ->
+          value.getArrayValue().getValuesList().stream()
+              .map(OtlpReceiver::text)
+              .toList()
+              .toString();
+      default -> value.toString();
+    };
   }
 
   @Override

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
@@ -15,6 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -35,6 +37,12 @@ class TraceIT {
   private static final Set<String> LANES =
       Set.of("stage 0 › rank 0", "stage 0 › rank 1", "stage 1 › rank 0", "stage 1 › rank 1");
 
+  /** How a foreign server answers for embeddings; it calls its model by another name. */
+  private static final String VECTORS =
+      "{\"object\":\"list\",\"id\":\"emb-1\",\"model\":\"foreign-2\","
+          + "\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":[0.5]}],"
+          + "\"usage\":{\"prompt_tokens\":3,\"total_tokens\":3}}";
+
   @TempDir private static @Nullable Path folder;
   private static OtlpReceiver collector;
   private static FakeUpstream foreign;
@@ -45,8 +53,13 @@ class TraceIT {
     collector = new OtlpReceiver();
     foreign = new FakeUpstream();
     foreign.script(
-        (request, body) ->
-            FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done()));
+        (request, body) -> {
+          if (request.path().equals("/v1/embeddings")) {
+            request.response().end(VECTORS);
+          } else {
+            FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done());
+          }
+        });
     Path home = GatewayProcess.home();
     Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
     Files.writeString(
@@ -123,7 +136,87 @@ class TraceIT {
   }
 
   @Test
+  void aChatIsDescribedByTheNamesOfTheGenAiConventionsAndNoOthers() throws Exception {
+    String trace = FOREIGN_TRACE.replace('5', '7');
+    HttpResponse<String> answer =
+        ask(
+            trace,
+            "/v1/chat/completions",
+            "{\"model\":\""
+                + GatewayProcess.MODEL
+                + "\",\"stream\":true,\"max_tokens\":8,\"ignore_eos\":true,\"n\":2,"
+                + "\"temperature\":0.7,\"top_p\":0.9,\"top_k\":40,\"presence_penalty\":0.3,"
+                + "\"frequency_penalty\":-0.1,\"stop\":[\"§\",\"¶\"],\"seed\":11,"
+                + "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}");
+    String data = answer.body().substring("data: ".length(), answer.body().indexOf('\n'));
+    JsonNode first = new ObjectMapper().readTree(data);
+    Map<String, String> told = conventions("chat " + GatewayProcess.MODEL, trace);
+
+    assertTrue(
+        Double.parseDouble(told.remove("gen_ai.response.time_to_first_chunk")) > 0, told::toString);
+    assertTrue(Integer.parseInt(told.remove("gen_ai.usage.input_tokens")) > 1, told::toString);
+    assertTrue(
+        Integer.parseInt(told.remove("gen_ai.usage.cache_read.input_tokens")) >= 0, told::toString);
+    assertEquals(
+        new TreeMap<>(
+            Map.ofEntries(
+                Map.entry("gen_ai.operation.name", "chat"),
+                Map.entry("gen_ai.provider.name", "switchboard"),
+                Map.entry("gen_ai.request.choice.count", "2"),
+                Map.entry("gen_ai.request.frequency_penalty", "-0.1"),
+                Map.entry("gen_ai.request.max_tokens", "8"),
+                Map.entry("gen_ai.request.model", GatewayProcess.MODEL),
+                Map.entry("gen_ai.request.presence_penalty", "0.3"),
+                Map.entry("gen_ai.request.seed", "11"),
+                Map.entry("gen_ai.request.stop_sequences", "[§, ¶]"),
+                Map.entry("gen_ai.request.stream", "true"),
+                Map.entry("gen_ai.request.temperature", "0.7"),
+                Map.entry("gen_ai.request.top_k", "40"),
+                Map.entry("gen_ai.request.top_p", "0.9"),
+                Map.entry("gen_ai.response.finish_reasons", "[length]"),
+                Map.entry("gen_ai.response.id", first.path("id").asText()),
+                Map.entry("gen_ai.response.model", GatewayProcess.MODEL),
+                Map.entry("gen_ai.usage.output_tokens", "16"))),
+        told);
+  }
+
+  @Test
+  void embeddingsAreDescribedByTheSameNames() throws Exception {
+    String trace = FOREIGN_TRACE.replace('5', '8');
+    HttpResponse<String> answer =
+        ask(trace, "/v1/embeddings", "{\"model\":\"foreign\",\"input\":\"Hello\"}");
+    Map<String, String> told = conventions("embeddings foreign", trace);
+
+    assertEquals(VECTORS, answer.body());
+    assertEquals(
+        new TreeMap<>(
+            Map.of(
+                "gen_ai.operation.name", "embeddings",
+                "gen_ai.provider.name", "switchboard",
+                "gen_ai.request.model", "foreign",
+                "gen_ai.request.stream", "false",
+                "gen_ai.response.id", "emb-1",
+                "gen_ai.response.model", "foreign-2",
+                "gen_ai.usage.cache_read.input_tokens", "0",
+                "gen_ai.usage.input_tokens", "3")),
+        told);
+  }
+
+  private static HttpResponse<String> ask(String trace, String path, String body) throws Exception {
+    HttpResponse<String> answer =
+        gateway.post(gateway.api(path), body, "traceparent", "00-" + trace + "-" + CALLER + "-01");
+    assertEquals(200, answer.statusCode(), answer::body);
+    return answer;
+  }
+
+  private static Map<String, String> conventions(String name, String trace) throws Exception {
+    InProcessGateway.await(() -> collector.named(name, trace).size() == 1);
+    return OtlpReceiver.attributes(collector.named(name, trace).getFirst(), "gen_ai.");
+  }
+
+  @Test
   void aForeignUpstreamGetsTheSameTraceOnce() throws Exception {
+    foreign.seen.clear();
     gateway.post(
         gateway.api("/v1/chat/completions"),
         "{\"model\":\"foreign\",\"stream\":true,"

@@ -74,6 +74,7 @@ public final class Flight {
   private Engines engines = Engines.NONE;
   private Usage usage = Usage.NONE;
   private @Nullable String finishReason;
+  private AnswerNames names = AnswerNames.NONE;
   private int contentEvents;
   private long lastContentNanos;
   private long longestGapNanos;
@@ -210,6 +211,10 @@ public final class Flight {
     finishReason = value;
   }
 
+  public void names(AnswerNames value) {
+    names = value;
+  }
+
   public void attempt(FlightRecord.Attempt attempt) {
     attempts.add(attempt);
   }
@@ -295,6 +300,7 @@ public final class Flight {
         parameters,
         usage(),
         finishReason,
+        names,
         contentEvents,
         longestGapNanos,
         stalls,

@@ -32,6 +32,7 @@ public record FlightRecord(
     RequestParameters parameters,
     Usage usage,
     @Nullable String finishReason,
+    AnswerNames names,
     int contentEvents,
     long longestGapNanos,
     List<Interval> stalls,
@@ -87,6 +88,7 @@ public record FlightRecord(
         parameters,
         usage,
         finishReason,
+        names,
         contentEvents,
         longestGapNanos,
         stalls,
@@ -145,7 +147,7 @@ public record FlightRecord(
 
   /** Rough bytes it occupies, for the recorder's bound. */
   long weight() {
-    long bytes = 1024 + 128L * attempts.size() + 16L * stalls.size();
+    long bytes = 1024 + 128L * attempts.size() + 16L * stalls.size() + parameters.weight();
     bytes += decision == null ? 0 : 400L * decision.candidates().size();
     bytes += weight(timelines());
     for (EngineAnswer answer : engines.asked().values()) {

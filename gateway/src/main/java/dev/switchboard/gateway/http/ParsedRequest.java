@@ -61,10 +61,19 @@ record ParsedRequest(
         new RequestParameters(
             choices,
             options.maxTokens(),
-            (double) options.temperature(),
-            (double) options.topP(),
+            decimal(options.temperature()),
+            decimal(options.topP()),
+            options.topK() == 0 ? null : options.topK(),
+            options.presencePenalty() == 0 ? null : decimal(options.presencePenalty()),
+            options.frequencyPenalty() == 0 ? null : decimal(options.frequencyPenalty()),
+            options.stop(),
             options.seed());
     return new ParsedRequest(
         model, options.stream(), choices, parameters, BodySpans.NONE, new long[0]);
+  }
+
+  /** As the client wrote it: 0.7, and not the nearest float's 0.699999988. */
+  private static double decimal(float value) {
+    return Double.parseDouble(Float.toString(value));
   }
 }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.flight.AnswerNames;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Usage;
@@ -21,15 +22,18 @@ import org.slf4j.LoggerFactory;
 /**
  * Reads from an answer, or a chunk of one, what the flight wants to know.
  *
- * <p>The text is passed over and not kept: only usage, the choices' finish reasons, an error and
- * our own {@code switchboard} object become values. That object is taken out by cutting its bytes,
- * so what a foreign server says beside it goes on as it came.
+ * <p>The text is passed over and not kept: only its names, usage, the choices' finish reasons, an
+ * error and our own {@code switchboard} object become values. That object is taken out by cutting
+ * its bytes, so what a foreign server says beside it goes on as it came.
  */
 public final class AnswerReader {
   private static final Logger LOG = LoggerFactory.getLogger(AnswerReader.class);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String SWITCHBOARD = "switchboard";
   private static final String TIMES = "time_ms";
+
+  /** A longer id or name is not remembered. */
+  private static final int MAX_NAME_CHARS = 256;
 
   private final byte[] bytes;
   private final int from;
@@ -38,6 +42,8 @@ public final class AnswerReader {
   private @Nullable JsonNode error;
   private @Nullable JsonNode switchboard;
   private @Nullable String finishReason;
+  private @Nullable String id;
+  private @Nullable String model;
   private int cutFrom;
   private int cutTo;
   private int objectEnd;
@@ -63,6 +69,7 @@ public final class AnswerReader {
   public record Answer(
       @Nullable Usage usage,
       @Nullable String finishReason,
+      AnswerNames names,
       @Nullable JsonNode switchboard,
       @Nullable String errorMessage,
       @Nullable String errorCode,
@@ -86,6 +93,9 @@ public final class AnswerReader {
       }
       if (finishReason != null) {
         flight.finishReason(finishReason);
+      }
+      if (!names.equals(AnswerNames.NONE)) {
+        flight.names(names);
       }
       if (switchboard != null) {
         timelines(switchboard, flight);
@@ -144,6 +154,8 @@ public final class AnswerReader {
         case "usage" -> usage = JSON.readTree(json);
         case "error" -> error = JSON.readTree(json);
         case "choices" -> choices(json);
+        case "id" -> id = name(json);
+        case "model" -> model = name(json);
         case SWITCHBOARD -> ours(json, end, first);
         default -> json.skipChildren();
       }
@@ -152,6 +164,15 @@ public final class AnswerReader {
       first = false;
     }
     answerEnd = position();
+  }
+
+  private static @Nullable String name(JsonParser json) throws IOException {
+    if (json.currentToken() == JsonToken.VALUE_STRING
+        && json.getText().length() <= MAX_NAME_CHARS) {
+      return json.getText();
+    }
+    json.skipChildren();
+    return null;
   }
 
   /** Behind the last token, whose text was read to its end. */
@@ -204,6 +225,7 @@ public final class AnswerReader {
     return new Answer(
         usage == null || !usage.isObject() ? null : usage(usage),
         finishReason,
+        new AnswerNames(id, model),
         switchboard,
         failed == null || !failed.isObject()
             ? null

@@ -136,7 +136,16 @@ final class RequestSpans {
 
   /** What is known of the attempt that served, or was the last. */
   void describe(Span span) {
-    RequestParameters parameters = record.parameters();
+    asked(span, record.parameters());
+    answered(span);
+    usage(span);
+    if (record.outcome() != Outcome.OK) {
+      span.setAttribute("error.type", record.outcome().label());
+      span.setStatus(StatusCode.ERROR, record.outcome().label());
+    }
+  }
+
+  private static void asked(Span span, RequestParameters parameters) {
     if (parameters.choices() > 1) {
       span.setAttribute("gen_ai.request.choice.count", parameters.choices());
     }
@@ -149,18 +158,35 @@ final class RequestSpans {
     if (parameters.topP() != null) {
       span.setAttribute("gen_ai.request.top_p", parameters.topP());
     }
+    if (parameters.topK() != null) {
+      span.setAttribute("gen_ai.request.top_k", parameters.topK());
+    }
+    if (parameters.presencePenalty() != null) {
+      span.setAttribute("gen_ai.request.presence_penalty", parameters.presencePenalty());
+    }
+    if (parameters.frequencyPenalty() != null) {
+      span.setAttribute("gen_ai.request.frequency_penalty", parameters.frequencyPenalty());
+    }
+    if (!parameters.stop().isEmpty()) {
+      span.setAttribute(
+          AttributeKey.stringArrayKey("gen_ai.request.stop_sequences"), parameters.stop());
+    }
     if (parameters.seed() != null) {
       span.setAttribute("gen_ai.request.seed", parameters.seed());
+    }
+  }
+
+  private void answered(Span span) {
+    if (record.names().id() != null) {
+      span.setAttribute("gen_ai.response.id", record.names().id());
+    }
+    if (record.names().model() != null) {
+      span.setAttribute("gen_ai.response.model", record.names().model());
     }
     if (record.finishReason() != null) {
       span.setAttribute(
           AttributeKey.stringArrayKey("gen_ai.response.finish_reasons"),
           List.of(record.finishReason()));
-    }
-    usage(span);
-    if (record.outcome() != Outcome.OK) {
-      span.setAttribute("error.type", record.outcome().label());
-      span.setStatus(StatusCode.ERROR, record.outcome().label());
     }
   }
 

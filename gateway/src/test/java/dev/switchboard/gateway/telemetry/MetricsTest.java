@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.gateway.GeneratedPage;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import dev.switchboard.gateway.flight.AnswerNames;
 import dev.switchboard.gateway.flight.Engines;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.FlightRecord;
@@ -323,6 +324,7 @@ class MetricsTest {
         RequestParameters.NONE,
         new Usage(5, 2, 20),
         "stop",
+        AnswerNames.NONE,
         20,
         0,
         List.of(),
