@@ -1458,6 +1458,9 @@ final class Exchange {
       return;
     }
     endAttempt(failure.outcome().label(), AttemptResult.FAILED);
+    if (!response.headWritten()) {
+      response.putHeader("Server-Timing", ServerTiming.of(flight));
+    }
     end(Answers.error(vertx, request, failure), failure.outcome(), failure);
   }
 
