@@ -247,8 +247,17 @@ final class GatewayProcess implements AutoCloseable {
 
   /** Posts an action and gives its answer, which must be a good one. */
   JsonNode adminPost(String path, String body) throws Exception {
-    HttpResponse<String> answer =
-        post(uri("admin", path), body, "Content-Type", "application/json");
+    return adminSend("POST", path, body);
+  }
+
+  /** The same with another method. */
+  JsonNode adminSend(String method, String path, String body) throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(uri("admin", path))
+            .header("Content-Type", "application/json")
+            .method(method, HttpRequest.BodyPublishers.ofString(body))
+            .build();
+    HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
     if (answer.statusCode() >= 300) {
       throw new AssertionError(path + ": " + answer.statusCode() + " " + answer.body());
     }

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
@@ -19,7 +21,11 @@ import org.junit.jupiter.api.io.TempDir;
 class StepSpansIT {
   private static final String ONE = "acf92f3577b34da6a3ce929d0e0e4731";
   private static final String OTHER = "acf92f3577b34da6a3ce929d0e0e4732";
+  private static final String SHORT = "acf92f3577b34da6a3ce929d0e0e4734";
+  private static final String LONG = "acf92f3577b34da6a3ce929d0e0e4735";
   private static final String SILENT = "acf92f3577b34da6a3ce929d0e0e4733";
+
+  private static final Set<String> LANES = Set.of("stage 0 › rank 0", "stage 0 › rank 1");
 
   @TempDir private static @Nullable Path folder;
 
@@ -63,6 +69,48 @@ class StepSpansIT {
     }
   }
 
+  @Test
+  void ranksAreToldFromLevelTwoOnAsTheRequestOrAnOperatorSays() throws Exception {
+    Path config = Path.of(String.valueOf(folder)).resolve("levels.yaml");
+    // Nothing that a request turns out to be raises its level.
+    Files.writeString(
+        config,
+        "models: [{file: "
+            + GatewayProcess.home().resolve("native-engine/demo-model/switchboard-demo.gguf")
+            + "}]\nworkers: {local: 1, ranks: 2}\ntelemetry: {exemplars-per-second: 0,"
+            + " kept-traces-per-second: 0, governor: {cpu-percent: 0}}\n");
+    try (OtlpReceiver collector = new OtlpReceiver();
+        GatewayProcess gateway =
+            GatewayProcess.start(
+                    GatewayProcess.underAgent(collector), "--config", config.toString())
+                .awaitReady()) {
+      open(gateway, ONE, 4, "1").rest();
+      open(gateway, OTHER, 4, "2").rest();
+
+      assertEquals(Set.of(), ranks(collector, ONE));
+      assertEquals(LANES, ranks(collector, OTHER));
+
+      String level = "/admin/v1/trace-levels/" + GatewayProcess.MODEL;
+      gateway.adminSend("PUT", level, "{\"level\": 1}");
+      open(gateway, SHORT, 4).rest();
+      gateway.adminSend("PUT", level, "{\"level\": 2}");
+      open(gateway, LONG, 4).rest();
+
+      assertEquals(Set.of(), ranks(collector, SHORT));
+      assertEquals(LANES, ranks(collector, LONG));
+    }
+  }
+
+  /** Of a request whose every span has come: that of its attempt is the last that ends. */
+  private static Set<String> ranks(OtlpReceiver collector, String trace) throws Exception {
+    InProcessGateway.await(
+        () -> collector.named("chat " + GatewayProcess.MODEL, trace).size() == 1);
+    return collector.trace(trace).stream()
+        .map(Span::getName)
+        .filter(name -> name.startsWith("stage "))
+        .collect(Collectors.toSet());
+  }
+
   private static void theRequestNamesTheTraceOfItsSteps(OtlpReceiver collector, Span step) {
     String trace = HexFormat.of().formatHex(step.getTraceId().toByteArray());
     assertTrue(
@@ -74,16 +122,20 @@ class StepSpansIT {
 
   private static StreamClient open(GatewayProcess gateway, String trace, int tokens, String level)
       throws Exception {
+    return open(gateway, trace, tokens, "X-Switchboard-Trace", level);
+  }
+
+  private static StreamClient open(
+      GatewayProcess gateway, String trace, int tokens, String... headers) throws Exception {
+    List<String> all = new ArrayList<>(List.of(headers));
+    Collections.addAll(all, "traceparent", "00-" + trace + "-00f067aa0ba902b7-01");
     return StreamClient.open(
         gateway,
         "/v1/chat/completions",
         "{\"model\":\"switchboard-demo\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":"
             + tokens
             + ",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}",
-        "X-Switchboard-Trace",
-        level,
-        "traceparent",
-        "00-" + trace + "-00f067aa0ba902b7-01");
+        all.toArray(String[]::new));
   }
 
   private static List<Span> steps(OtlpReceiver collector) {
