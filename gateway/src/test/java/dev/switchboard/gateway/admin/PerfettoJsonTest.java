@@ -14,6 +14,7 @@ import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -53,6 +54,63 @@ class PerfettoJsonTest {
             .collect(Collectors.toSet());
     assertTrue(
         slices(document, "").stream().map(PerfettoJsonTest::track).allMatch(named::contains));
+  }
+
+  /** What is called by another name is another track to who looks for it. */
+  @Test
+  void theTracksAreTheEventLoopTheCallAndEveryRankOfEveryStage() {
+    JsonNode document = PerfettoJson.of(record());
+
+    assertEquals(
+        List.of(
+            "1/1 event loop",
+            "1/2 attempts",
+            "1/3 client",
+            "2/1 choice 0",
+            "2/2 submit to start",
+            "2/10 stage 0 rank 0",
+            "2/11 stage 0 rank 1",
+            "2/74 stage 1 rank 0",
+            "2/75 stage 1 rank 1"),
+        document
+            .path("traceEvents")
+            .valueStream()
+            .filter(event -> event.path("name").asText().equals("thread_name"))
+            .sorted(
+                Comparator.comparingInt((JsonNode event) -> event.path("pid").asInt())
+                    .thenComparingInt(event -> event.path("tid").asInt()))
+            .map(event -> track(event) + " " + event.at("/args/name").asText())
+            .toList());
+  }
+
+  /** Steps are submitted 1 µs before they start; the second stage starts 0.1 ms after the first. */
+  @Test
+  void eachTrackHasItsSliceAtItsTime() {
+    JsonNode document = PerfettoJson.of(record());
+
+    assertEquals("until received 0.0+20.0", slice(document, "1/1"));
+    assertEquals("attempt 1 at w0 80.0+900.0", slice(document, "1/2"));
+    assertEquals("does not read 500.0+30.0", slice(document, "1/3"));
+    assertEquals("tokenize 125.0+30.0", slice(document, "2/1"));
+    assertEquals("step 1 204.0+1.0", slice(document, "2/2"));
+    assertEquals("step 1 205.0+100.0", slice(document, "2/10"));
+    assertEquals("step 1 205.0+100.0", slice(document, "2/11"));
+    assertEquals("step 1 305.0+100.0", slice(document, "2/74"));
+    assertEquals("step 1 305.0+100.0", slice(document, "2/75"));
+  }
+
+  /** The first of a track. */
+  private static String slice(JsonNode document, String track) {
+    JsonNode first =
+        slices(document, "").stream()
+            .filter(event -> track(event).equals(track))
+            .findFirst()
+            .orElseThrow();
+    return first.path("name").asText()
+        + " "
+        + first.path("ts").asDouble()
+        + "+"
+        + first.path("dur").asDouble();
   }
 
   @Test
