@@ -47,7 +47,7 @@ class AuditIT {
     }
 
     HttpResponse<String> take(InProcessGateway gateway) throws Exception {
-      String[] parts = action.split(" ");
+      String[] parts = action.split(" ", 2);
       String name = target.isEmpty() ? gateway.adminJson(KEYS).at("/keys/0/id").asText() : target;
       return gateway.admin(parts[0], parts[1].replaceFirst(":\\w+", name), body);
     }
