@@ -34,7 +34,6 @@ class FramingCorpusTest {
   /** Some request lines have only a method or a path that nobody serves. */
   private static final Set<Integer> NOT_SERVED = Set.of(404, 405);
 
-  private static final String WEIGHT = "/admin/v1/replicas/%s/weight";
   private static final Pattern STATUS = Pattern.compile("HTTP/1\\.[01] (\\d{3}) ");
   private static final Pattern USER = Pattern.compile("\"user\":\"([^\"]+)\"");
   private static final int AT_ONCE = 32;
@@ -72,7 +71,8 @@ class FramingCorpusTest {
         InProcessGateway.before(
             "deadlines: {header-ms: 500, body-ms: 500, keep-alive-ms: 500}", upstream);
     api = new Listener(gateway.api(""), FramingCorpus.Target.completion("m"));
-    String weight = WEIGHT.formatted(gateway.fleet().replicas().getFirst().id());
+    String replica = gateway.fleet().replicas().getFirst().id();
+    String weight = "/admin/v1/replicas/" + replica + "/weight";
     admin =
         new Listener(
             gateway.admin(""),
