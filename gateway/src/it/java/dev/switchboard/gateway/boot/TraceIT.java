@@ -54,7 +54,7 @@ class TraceIT {
     foreign = new FakeUpstream();
     foreign.script(
         (request, body) -> {
-          if (request.path().equals("/v1/embeddings")) {
+          if ("/v1/embeddings".equals(request.path())) {
             request.response().end(VECTORS);
           } else {
             FakeUpstream.events(request).end(FakeUpstream.content("a") + FakeUpstream.done());

@@ -136,7 +136,8 @@ class ReplicaTest {
             Circuit.Config.DEFAULTS,
             (which, from, to) ->
                 metrics.replicaState("w1", "m", from == null ? null : from.name(), to.name()));
-    WAYS.get(wanted).forEach(state -> one.transitionTo(state, "on the way"));
+    Objects.requireNonNull(WAYS.get(wanted))
+        .forEach(state -> one.transitionTo(state, "on the way"));
     return one;
   }
 
