@@ -168,7 +168,6 @@ class TraceIT {
                 Map.entry("gen_ai.request.model", GatewayProcess.MODEL),
                 Map.entry("gen_ai.request.presence_penalty", "0.3"),
                 Map.entry("gen_ai.request.seed", "11"),
-                Map.entry("gen_ai.request.stop_sequences", "[§, ¶]"),
                 Map.entry("gen_ai.request.stream", "true"),
                 Map.entry("gen_ai.request.temperature", "0.7"),
                 Map.entry("gen_ai.request.top_k", "40"),

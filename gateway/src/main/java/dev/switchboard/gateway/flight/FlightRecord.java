@@ -147,7 +147,7 @@ public record FlightRecord(
 
   /** Rough bytes it occupies, for the recorder's bound. */
   long weight() {
-    long bytes = 1024 + 128L * attempts.size() + 16L * stalls.size() + parameters.weight();
+    long bytes = 1024 + 128L * attempts.size() + 16L * stalls.size();
     bytes += decision == null ? 0 : 400L * decision.candidates().size();
     bytes += weight(timelines());
     for (EngineAnswer answer : engines.asked().values()) {

@@ -1,11 +1,11 @@
 package dev.switchboard.gateway.flight;
 
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What of a request's parameters is worth keeping; null or empty where the client did not say, or
- * nothing but what holds anyway.
+ * What of a request's parameters is worth keeping; null where the client did not say, or nothing
+ * but what holds anyway. Stop sequences are not: they are text of the client's, which traces do not
+ * tell.
  */
 public record RequestParameters(
     int choices,
@@ -15,17 +15,7 @@ public record RequestParameters(
     @Nullable Integer topK,
     @Nullable Double presencePenalty,
     @Nullable Double frequencyPenalty,
-    List<String> stop,
     @Nullable Long seed) {
   public static final RequestParameters NONE =
-      new RequestParameters(1, null, null, null, null, null, null, List.of(), null);
-
-  public RequestParameters {
-    stop = List.copyOf(stop);
-  }
-
-  /** Rough bytes of what the client wrote. */
-  long weight() {
-    return stop.stream().mapToLong(each -> 48 + 2L * each.length()).sum();
-  }
+      new RequestParameters(1, null, null, null, null, null, null, null);
 }

@@ -66,7 +66,6 @@ record ParsedRequest(
             options.topK() == 0 ? null : options.topK(),
             options.presencePenalty() == 0 ? null : decimal(options.presencePenalty()),
             options.frequencyPenalty() == 0 ? null : decimal(options.frequencyPenalty()),
-            options.stop(),
             options.seed());
     return new ParsedRequest(
         model, options.stream(), choices, parameters, BodySpans.NONE, new long[0]);

@@ -167,10 +167,6 @@ final class RequestSpans {
     if (parameters.frequencyPenalty() != null) {
       span.setAttribute("gen_ai.request.frequency_penalty", parameters.frequencyPenalty());
     }
-    if (!parameters.stop().isEmpty()) {
-      span.setAttribute(
-          AttributeKey.stringArrayKey("gen_ai.request.stop_sequences"), parameters.stop());
-    }
     if (parameters.seed() != null) {
       span.setAttribute("gen_ai.request.seed", parameters.seed());
     }
