@@ -224,13 +224,7 @@ class RetroactiveTraceIT {
 
   @Test
   void aStreamThatEndsWhereItIsDrainedIsExportedDownToItsRanks() throws Exception {
-    gateway.slow("w0", STEP_MS);
-    gateway.slow("w1", STEP_MS);
-    String trace = freshTrace();
-    StreamClient stream = stream(trace, 60);
-    stream.awaitEvents(10);
-    gateway.adminPost("/admin/v1/replicas/" + stream.replica() + "/drain", "{\"graceMs\":60000}");
-    stream.rest();
+    String trace = drainedWhileItStreams(60, 60000);
 
     Span root = await(trace);
     assertKeptFor("drained", root);
@@ -279,13 +273,7 @@ class RetroactiveTraceIT {
 
   @Test
   void aMovedStreamIsExportedWithWhatBothWorkersDid() throws Exception {
-    gateway.slow("w0", STEP_MS);
-    gateway.slow("w1", STEP_MS);
-    String trace = freshTrace();
-    StreamClient stream = stream(trace, 100);
-    stream.awaitEvents(10);
-    gateway.adminPost("/admin/v1/replicas/" + stream.replica() + "/drain", "{\"graceMs\":0}");
-    stream.rest();
+    String trace = drainedWhileItStreams(100, 0);
 
     Span root = await(trace);
     assertKeptFor("migrated", root);
@@ -410,6 +398,19 @@ class RetroactiveTraceIT {
 
   private HttpResponse<String> own(String trace, int tokens, String... headers) throws Exception {
     return send(chat(GatewayProcess.MODEL, tokens), trace, "00", headers);
+  }
+
+  /** Its replica is drained when it has said something; a grace of 0 moves it. */
+  private String drainedWhileItStreams(int tokens, int graceMs) throws Exception {
+    gateway.slow("w0", STEP_MS);
+    gateway.slow("w1", STEP_MS);
+    String trace = freshTrace();
+    StreamClient stream = stream(trace, tokens);
+    stream.awaitEvents(10);
+    gateway.adminPost(
+        "/admin/v1/replicas/" + stream.replica() + "/drain", "{\"graceMs\":" + graceMs + "}");
+    stream.rest();
+    return trace;
   }
 
   private StreamClient stream(String trace, int tokens) throws Exception {

@@ -90,6 +90,16 @@ final class Amount {
     return rate;
   }
 
+  /** So much of each workload. */
+  Workload.Plan plan(@Nullable Integer streams) {
+    return new Workload.Plan(
+        rate,
+        seconds(),
+        TestBed.CONNECTIONS,
+        streams == null ? preset.streams : streams,
+        TestBed.INTERVAL_NANOS);
+  }
+
   @Nullable Path json() {
     return json;
   }

@@ -162,12 +162,7 @@ public final class GatewayBench implements Callable<Integer> {
   }
 
   private Workload.Plan plan() {
-    return new Workload.Plan(
-        amount.rate(),
-        amount.seconds(),
-        TestBed.CONNECTIONS,
-        streams == null ? amount.preset().streams : streams,
-        TestBed.INTERVAL_NANOS);
+    return amount.plan(streams);
   }
 
   private void measure(TestBed bed, GatewayReport report) throws IOException {

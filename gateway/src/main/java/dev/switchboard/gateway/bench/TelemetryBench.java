@@ -219,7 +219,7 @@ public final class TelemetryBench implements Callable<Integer> {
       }
       for (Target target : targets) {
         // As fast as it can too, so that queues of spans fill where nobody takes them.
-        bed.warm(target, WARMING, plan(), amount.warmSeconds());
+        bed.warm(target, WARMING, amount.plan(null), amount.warmSeconds());
       }
       for (int round = 1; round <= amount.rounds(); round++) {
         for (Workload workload : workloads) {
@@ -227,7 +227,7 @@ public final class TelemetryBench implements Callable<Integer> {
             System.err.printf(
                 "round %d of %d: %s, %s%n",
                 round, amount.rounds(), workload.label(), target.name());
-            Map<String, Double> values = bed.reconciled(target, workload, plan());
+            Map<String, Double> values = bed.reconciled(target, workload, amount.plan(null));
             measured.add(target.name(), workload.label(), values);
           }
         }
@@ -236,15 +236,6 @@ public final class TelemetryBench implements Callable<Integer> {
     } finally {
       targets.forEach(Target::close);
     }
-  }
-
-  private Workload.Plan plan() {
-    return new Workload.Plan(
-        amount.rate(),
-        amount.seconds(),
-        TestBed.CONNECTIONS,
-        amount.preset().streams,
-        TestBed.INTERVAL_NANOS);
   }
 
   private static void lost(TestBed bed, Target target, Measurements measured) {

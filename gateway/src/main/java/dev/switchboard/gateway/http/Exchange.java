@@ -1551,8 +1551,12 @@ final class Exchange {
   /** Asks replicas where spans will tell it, or the record is one that stays. */
   private Future<Map<Integer, EngineAnswer>> answers(
       FlightRecord record, RequestTrace.Telling telling, long nowNanos) {
-    boolean stays = house.recorder().interesting(record) && EngineDetail.lacks(record);
-    if (!telling.asks() && !(stays && house.traces().mayKeep(nowNanos))) {
+    boolean asks =
+        telling.asks()
+            || (house.recorder().interesting(record)
+                && EngineDetail.lacks(record)
+                && house.traces().mayKeep(nowNanos));
+    if (!asks) {
       return Future.succeededFuture(Map.of());
     }
     return new EngineDetail(vertx, client, house.fleet())

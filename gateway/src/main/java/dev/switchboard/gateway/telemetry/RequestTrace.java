@@ -173,18 +173,17 @@ public final class RequestTrace {
   public Tried startAttempt(
       Flight flight, String replica, int number, boolean hedge, long startNanos) {
     boolean told = TraceDetail.REQUEST.toldAt(detail);
-    Span span =
-        told && live
-            ? attempt(
-                parent, flight.endpoint(), flight.model(), startNanos, SpanContext.getInvalid())
-            : Span.getInvalid();
-    Context context = told && live ? parent.with(span) : parent;
-    Tried tried = new Tried(context, span, replica, number, hedge, startNanos);
+    Tried tried;
+    if (told && live) {
+      Span span =
+          attempt(parent, flight.endpoint(), flight.model(), startNanos, SpanContext.getInvalid());
+      tried = new Tried(parent.with(span), span, replica, number, hedge, startNanos);
+      describe(span, tried, flight.endpoint(), flight.model(), flight.stream());
+    } else {
+      tried = new Tried(parent, Span.getInvalid(), replica, number, hedge, startNanos);
+    }
     if (told) {
       tries.add(tried);
-    }
-    if (told && live) {
-      describe(span, tried, flight.endpoint(), flight.model(), flight.stream());
     }
     return tried;
   }
