@@ -352,8 +352,16 @@ final class GatewayProcess implements AutoCloseable {
     fault(replica, "{\"kind\":\"delay\",\"amount\":" + delayMs * 1_000_000 + "}");
   }
 
-  /** Breaks something in a worker, or mends it with the kind {@code none}. */
+  /**
+   * Breaks something in a worker, or mends it with the kind {@code none}. A gateway is ready with
+   * one worker of each model: another may still be loading, and takes no fault until it has.
+   */
   void fault(String replica, String fault) throws Exception {
+    InProcessGateway.await(
+        () -> {
+          String state = adminUnchecked("/admin/v1/replicas/" + replica).path("state").asText();
+          return !List.of("STARTING", "WARMING").contains(state);
+        });
     String address = admin("/admin/v1/replicas/" + replica).path("url").asText();
     HttpResponse<String> answer = post(URI.create(address + "/engine/v1/faults"), fault);
     if (answer.statusCode() != 200) {
