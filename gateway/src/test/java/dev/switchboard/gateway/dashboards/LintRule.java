@@ -16,7 +16,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The rules of Grafana's dashboard linter, each by its name, and three of the house. Every one
+ * The rules of Grafana's dashboard linter, each by its name, and four of the house. Every one
  * carries a way to break it, so that a test can see it find what it is there for. That expressions
  * parse is what Prometheus itself says, in the tests that run it; here only their selectors are
  * looked at.
@@ -137,11 +137,27 @@ enum LintRule {
           dashboard.json().path("editable").asBoolean(true) ? List.of("editable") : List.of(),
       dashboard -> dashboard.put("editable", true)),
 
-  /** Of the house: from a point to its trace, and to what can be done. */
+  /** Of the house: from a point to its traces, and to what the admin API says. */
   HOUSE_DATA_LINKS(
       dashboard ->
-          panels(dashboard, panel -> leadsTo(panel, "${traces}") && leadsTo(panel, "${console}")),
-      dashboard -> ((ArrayNode) defaults(panel(dashboard)).path("links")).remove(1)),
+          panels(
+              dashboard,
+              panel -> {
+                List<DataLink> links = DataLink.of(dashboard, panel);
+                return links.stream().anyMatch(DataLink::toTraces)
+                    && links.stream().anyMatch(DataLink::toAdmin);
+              }),
+      dashboard -> links(dashboard).remove(1)),
+
+  /** Of the house: nothing stands at the roots of the APIs, nor under a label that is not there. */
+  HOUSE_DATA_LINKS_ANSWER(
+      dashboard ->
+          panels(
+              dashboard,
+              panel ->
+                  DataLink.of(dashboard, panel).stream()
+                      .allMatch(link -> link.toTraces() || link.toAdmin())),
+      dashboard -> links(dashboard).addObject().put("url", "${admin}/admin/v1")),
 
   /** Of the house: a histogram asks for the requests that it counts. */
   HOUSE_EXEMPLARS(
@@ -278,13 +294,6 @@ enum LintRule {
     return crowded;
   }
 
-  private static boolean leadsTo(JsonNode panel, String place) {
-    return defaults(panel)
-        .path("links")
-        .valueStream()
-        .anyMatch(link -> link.path("url").asText().startsWith(place));
-  }
-
   private static Set<String> units() {
     return Set.of(
         "reqps",
@@ -324,6 +333,10 @@ enum LintRule {
 
   private static ObjectNode panel(ObjectNode dashboard) {
     return (ObjectNode) dashboard.path("panels").path(0);
+  }
+
+  private static ArrayNode links(ObjectNode dashboard) {
+    return (ArrayNode) defaults(panel(dashboard)).path("links");
   }
 
   private static ObjectNode target(ObjectNode dashboard) {
