@@ -1,0 +1,121 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.net.Socket;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What a fleet seldom meets, made to happen to one of two local workers and a foreign server, so
+ * that the series which tell of it are there: all of it is over soon, and one client of the foreign
+ * server alone is refused.
+ */
+record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
+  private static final int CONNECTIONS = 64;
+  private static final int MOST = 1000;
+  private static final String FRAIL = "frail";
+
+  /** Streams of the class {@code batch} get a second replica soon; none has an objective there. */
+  static String configuration(Path model, FakeUpstream frail) {
+    return """
+        models: [{file: %s}]
+        workers: {local: 2, stages: 2, ranks: 2, threads: 1, state-poll-ms: 200,
+          arguments: [--allow-fault-injection]}
+        upstreams: [{url: "%s", models: [%s]}]
+        routes: [{name: %s, shadow: round-robin}, {name: %s, fallbacks: [%s]}]
+        retry: {reserve: 1, hedge: {classes: [batch], after-ratio: 1, after-ms: 1}}
+        http: {event-loops: 1, max-connections-per-client: %d}
+        """
+        .formatted(
+            model,
+            frail.url(),
+            FRAIL,
+            GatewayProcess.MODEL,
+            FRAIL,
+            GatewayProcess.MODEL,
+            CONNECTIONS);
+  }
+
+  /** Of these a client of the load would see something. */
+  void beforeLoad() throws Exception {
+    aWorkerDies();
+    aClientOpensTooManyConnections();
+    aServerBreaks();
+  }
+
+  void underLoad() throws Exception {
+    List<String> workers = List.of("w0", "w1");
+    for (String worker : workers) {
+      gateway.fault(worker, "{\"kind\":\"slow\",\"stage\":0,\"rank\":1,\"amount\":300}");
+    }
+    // A replica's slow rank is named after some steps; who is sent where is the policy's matter.
+    until("switchboard_rank_straggler{rank=\"1\",replica=\"w0\",stage=\"0\"} 1.0", "batch");
+    until("switchboard_rank_straggler{rank=\"1\",replica=\"w1\",stage=\"0\"} 1.0", "batch");
+    until("switchboard_hedges_total{", "batch");
+    until("switchboard_rank_blame_slo_seconds_total{", "standard", "X-SLO-TTFT-Ms", "1");
+    for (String worker : workers) {
+      gateway.fault(worker, "{\"kind\":\"none\"}");
+    }
+  }
+
+  private void aWorkerDies() throws Exception {
+    gateway.awaitStates(3, 0);
+    gateway.kill("w0");
+    InProcessGateway.await(() -> tells("switchboard_worker_restarts_total{"));
+    gateway.awaitStates(3, 0);
+  }
+
+  private void aClientOpensTooManyConnections() throws Exception {
+    List<Socket> sockets = new ArrayList<>();
+    try {
+      for (int i = 0; i <= CONNECTIONS; i++) {
+        sockets.add(new Socket(gateway.api("").getHost(), gateway.api("").getPort()));
+      }
+      InProcessGateway.await(() -> tells("switchboard_connections_refused_total{"));
+    } finally {
+      for (Socket socket : sockets) {
+        socket.close();
+      }
+    }
+  }
+
+  /** Another model stands in for the server, which takes the only retry; then there is none. */
+  private void aServerBreaks() throws Exception {
+    frail.script((request, body) -> request.connection().close());
+    assertEquals(200, ask(FRAIL, "standard").statusCode());
+    assertTrue(tells("switchboard_fallbacks_total{"));
+    assertEquals(502, ask(FRAIL, "standard").statusCode());
+    assertTrue(tells("switchboard_retries_denied_total{"));
+  }
+
+  /** Asks until the metrics have a line that begins so. */
+  private void until(String line, String sloClass, String... headers) throws Exception {
+    for (int i = 0; i < MOST && !tells(line); i++) {
+      assertEquals(200, ask(GatewayProcess.MODEL, sloClass, headers).statusCode());
+    }
+    assertTrue(tells(line), line);
+  }
+
+  private boolean tells(String line) {
+    try {
+      return gateway.metrics().lines().anyMatch(each -> each.startsWith(line));
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private HttpResponse<String> ask(String model, String sloClass, String... headers)
+      throws Exception {
+    List<String> all = new ArrayList<>(List.of("X-SLO-Class", sloClass));
+    all.addAll(List.of(headers));
+    String body =
+        "{\"model\":\"%s\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":32,"
+            + "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
+    return gateway.post(
+        gateway.api("/v1/chat/completions"), body.formatted(model), all.toArray(String[]::new));
+  }
+}
