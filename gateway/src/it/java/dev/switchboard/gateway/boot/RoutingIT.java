@@ -31,6 +31,8 @@ class RoutingIT {
   private static final String FALLBACK = "X-Switchboard-Fallback";
   private static final int SLOW_MS = 300;
   private static final int LEARNED = 4;
+  private static final String SERVED =
+      "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":10}}";
   private static final String REPLICA = "X-Switchboard-Replica";
 
   @TempDir private @Nullable Path folder;
@@ -191,25 +193,13 @@ class RoutingIT {
 
   @Test
   void aFallbackServesWhereTheModelIsTooSlowForTheDeadlineAndTheHeadersSayIt() throws Exception {
-    String served = "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":10}}";
-    first.script(
-        (request, body) -> first.vertx().setTimer(SLOW_MS, late -> request.response().end(served)));
-    second.script((request, body) -> request.response().end(served));
-    String yaml =
-        "routes: [{name: big, fallbacks: [small]}]" + upstreams("models: [big]", "models: [small]");
-    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
-      for (int i = 0; i < LEARNED; i++) {
-        assertEquals("big", header(gateway.post(InProcessGateway.CHAT, chat("big")), MODEL));
-        assertEquals("small", header(gateway.post(InProcessGateway.CHAT, chat("small")), MODEL));
-      }
-      HttpResponse<String> answer =
-          gateway.post(
-              InProcessGateway.CHAT,
-              chat("big"),
-              "X-SLO-Deadline-Ms",
-              "" + (SLOW_MS - 50),
-              "X-Request-Id",
-              "r");
+    slow(first);
+    second.script((request, body) -> request.response().end(SERVED));
+    try (InProcessGateway gateway = withFallback()) {
+      teach(gateway, "big");
+      teach(gateway, "small");
+
+      HttpResponse<String> answer = hurried(gateway, "r");
 
       assertEquals(200, answer.statusCode(), gateway.timeline("r").path("route").toString());
       assertEquals("small", header(answer, MODEL));
@@ -219,6 +209,79 @@ class RoutingIT {
           gateway.metric(
               "switchboard_fallbacks_total{from=\"big\",reason=\"deadline\",to=\"small\"}"));
     }
+  }
+
+  @Test
+  void aFallbackThatHasServedNothingIsTriedAtOnceWhereTheModelIsTooSlow() throws Exception {
+    slow(first);
+    second.script((request, body) -> request.response().end(SERVED));
+    try (InProcessGateway gateway = withFallback()) {
+      teach(gateway, "big");
+
+      HttpResponse<String> answer = hurried(gateway, "r");
+
+      assertEquals(200, answer.statusCode(), gateway.timeline("r").path("route").toString());
+      assertEquals("small", header(answer, MODEL));
+      assertEquals("big->small deadline", header(answer, FALLBACK));
+    }
+  }
+
+  @Test
+  void whatNeitherTheModelNorItsFallbackCanServeInTimeIsRefusedAtOnce() throws Exception {
+    slow(first);
+    slow(second);
+    try (InProcessGateway gateway = withFallback()) {
+      teach(gateway, "big");
+
+      HttpResponse<String> tried = hurried(gateway, "tried");
+      HttpResponse<String> refused = hurried(gateway, "refused");
+
+      assertEquals(504, tried.statusCode());
+      assertEquals("u1", attempt(gateway, "tried"));
+      assertEquals(504, refused.statusCode());
+      assertEquals("deadline_unreachable", header(refused, "X-Switchboard-Reason"));
+      assertFalse(header(refused, "Retry-After").isEmpty());
+      assertTrue(refused.body().contains("\"queue_position\":1"), refused.body());
+      assertTrue(refused.body().contains("\"predicted_wait_ms\""), refused.body());
+      assertEquals("", attempt(gateway, "refused"));
+      double wallMs = gateway.timeline("refused").path("wall_ms").asDouble();
+      assertTrue(wallMs < SLOW_MS / 4.0, () -> "refused after " + wallMs + " ms");
+    }
+  }
+
+  private void slow(FakeUpstream upstream) {
+    upstream.script(
+        (request, body) ->
+            upstream.vertx().setTimer(SLOW_MS, late -> request.response().end(SERVED)));
+  }
+
+  private InProcessGateway withFallback() throws Exception {
+    return InProcessGateway.of(
+        "routes: [{name: big, fallbacks: [small]}]"
+            + upstreams("models: [big]", "models: [small]"));
+  }
+
+  private static void teach(InProcessGateway gateway, String model) throws Exception {
+    for (int i = 0; i < LEARNED; i++) {
+      assertEquals(model, header(gateway.post(InProcessGateway.CHAT, chat(model)), MODEL));
+    }
+  }
+
+  /** For the model, with less time than a slow server takes. */
+  private static HttpResponse<String> hurried(InProcessGateway gateway, String id)
+      throws Exception {
+    return gateway.post(
+        InProcessGateway.CHAT,
+        chat("big"),
+        "X-SLO-Deadline-Ms",
+        "" + (SLOW_MS - 50),
+        "X-Request-Id",
+        id);
+  }
+
+  /** The replica that a request was sent to first; empty for none. */
+  private static String attempt(InProcessGateway gateway, String id) throws Exception {
+    return gateway.timeline(id).path("attempts").path(0).path("replica").asText();
   }
 
   @Test

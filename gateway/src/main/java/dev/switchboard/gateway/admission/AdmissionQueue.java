@@ -70,6 +70,15 @@ public final class AdmissionQueue {
     void refused(Entry entry, Refusal refusal);
   }
 
+  private static final Listener NOBODY =
+      new Listener() {
+        @Override
+        public void dispatched(Entry entry, long nowNanos) {}
+
+        @Override
+        public void refused(Entry entry, Refusal refusal) {}
+      };
+
   /** Where a request is; it only moves downwards. */
   private enum State {
     WAITING,
@@ -229,25 +238,17 @@ public final class AdmissionQueue {
   }
 
   private Verdict decide(Demand demand, Listener listener, long now, Notices notices) {
-    long ttft = ttft(demand, now);
-    boolean free = byExpiry.isEmpty() && hasPlace();
-    boolean ttftBinds =
-        reachable(demand.ttftAtNanos(), now, 0, measured(demand).idleNanos(demand, now));
-    Entry entry = new Entry(demand, listener, sequence++, now, config.queueNanos(), ttftBinds);
-    long end = end(demand, ttft, free, now);
-    if (readySites > 0 && !reachable(demand.deadlineNanos(), now, 0, end)) {
+    boolean free = mayRun();
+    Entry entry = entry(demand, listener, free, now);
+    if (readySites > 0 && !endsInTime(entry, free, now)) {
       return refusal(Reason.DEADLINE, entry, now);
     }
     if (free) {
       begin(entry, now);
       return new Verdict.Running(entry);
     }
-    long wait = wait(entry, now);
-    entry.predictedWaitNanos = wait;
-    if (!reachable(demand.deadlineNanos(), now, wait, end)) {
-      return refusal(Reason.DEADLINE, entry, now);
-    }
-    if (ttftBinds && !reachable(demand.ttftAtNanos(), now, wait, mostTtft(demand, now))) {
+    if (entry.ttftBinds
+        && !reachable(demand.ttftAtNanos(), now, entry.predictedWaitNanos, mostTtft(demand, now))) {
       return refusal(Reason.TTFT, entry, now);
     }
     if (!makeRoom(entry, now, notices)) {
@@ -260,16 +261,33 @@ public final class AdmissionQueue {
     return new Verdict.Waiting(entry, position);
   }
 
-  /** Whether a request would meet its deadline if it had not to wait here. */
+  private Entry entry(Demand demand, Listener listener, boolean free, long now) {
+    long idle = measured(demand).idleNanos(demand, now);
+    boolean ttftBinds = reachable(demand.ttftAtNanos(), now, 0, idle);
+    Entry entry = new Entry(demand, listener, sequence++, now, config.queueNanos(), ttftBinds);
+    entry.predictedWaitNanos = free ? 0 : wait(entry, now);
+    return entry;
+  }
+
+  /** Nobody waits, and there is a place. */
+  private boolean mayRun() {
+    return byExpiry.isEmpty() && hasPlace();
+  }
+
+  /** Whether a request would not be refused for its deadline, were it offered now. */
   public boolean inTime(Demand demand, long nowNanos) {
     if (demand.deadlineNanos() == Long.MAX_VALUE) {
       return true;
     }
     synchronized (lock) {
-      boolean free = byExpiry.isEmpty() && hasPlace();
-      long end = end(demand, ttft(demand, nowNanos), free, nowNanos);
-      return reachable(demand.deadlineNanos(), nowNanos, 0, end);
+      boolean free = mayRun();
+      return endsInTime(entry(demand, NOBODY, free, nowNanos), free, nowNanos);
     }
+  }
+
+  private boolean endsInTime(Entry entry, boolean free, long now) {
+    long end = end(entry.demand, ttft(entry.demand, now), free, now);
+    return reachable(entry.demand.deadlineNanos(), now, entry.predictedWaitNanos, end);
   }
 
   /** Whether something is in time; what is not predicted counts as nothing. */
@@ -704,7 +722,7 @@ public final class AdmissionQueue {
 
   private Refusal refusal(Reason reason, Entry entry, long now) {
     int position = before(entry) + 1;
-    long wait = wait(position, now);
+    long wait = mayRun() ? 0 : wait(position, now);
     long ttft = ttft(entry.demand, now);
     long p90 = wait < 0 ? wait : (long) (wait * calibration.p90());
     return new Refusal(

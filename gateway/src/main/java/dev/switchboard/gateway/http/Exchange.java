@@ -321,13 +321,13 @@ final class Exchange {
 
   private void enter(long now) {
     var context = vertx.getOrCreateContext();
-    Demand demand = demand(now);
+    String model = endpoint.computes() ? queued(now) : null;
     Admission.Answer answer =
         house
             .admission()
             .enter(
-                endpoint.computes() ? queued(demand, now) : null,
-                demand,
+                model,
+                demand(model == null ? flight.model() : model, now),
                 shared.counted(),
                 new Admission.Waiter() {
                   @Override
@@ -354,18 +354,26 @@ final class Exchange {
   }
 
   /**
-   * The model whose queue it enters: the first of the plan that some replica serves now, and in
-   * time, or that of a model whose deadline a fallback could meet would refuse it.
+   * The model whose queue it enters, and that routing looks at first: the first of the plan that
+   * some replica serves now, and in time, as far as this one knows; else the first that is served,
+   * which then refuses it.
    */
-  private String queued(Demand demand, long now) {
+  private String queued(long now) {
+    Router.Plan made = Objects.requireNonNull(plan, "made before admission");
+    String unfit = "no_replica";
     String late = null;
-    for (String model : Objects.requireNonNull(plan, "made before admission").models()) {
+    for (String model : made.models()) {
       AdmissionQueue queue = house.admission().queue(model);
-      if (queue.ready()) {
-        if (queue.inTime(demand, now)) {
-          return model;
-        }
-        late = late == null ? model : late;
+      boolean ready = queue.ready();
+      if (ready && (slo.deadlineMs() == 0 || queue.inTime(demand(model, now), now))) {
+        plan = made.ledBy(model, unfit);
+        return model;
+      }
+      if (ready && late == null) {
+        late = model;
+      }
+      if (model.equals(flight.model()) && ready) {
+        unfit = "deadline";
       }
     }
     return late == null ? flight.model() : late;
@@ -374,7 +382,7 @@ final class Exchange {
   /**
    * @param now of the gateway's clock; the flight's own may have another origin
    */
-  private Demand demand(long now) {
+  private Demand demand(String model, long now) {
     long accepted = now - (flight.now() - flight.at(Mark.ACCEPTED));
     boolean first = endpoint.generates() && slo.ttftMs() > 0;
     return new Demand(
@@ -383,15 +391,15 @@ final class Exchange {
         Band.of(slo.priority()),
         first ? accepted + slo.ttftMs() * 1_000_000L : Long.MAX_VALUE,
         slo.deadlineNanos(accepted),
-        uncachedTokens(),
+        uncachedTokens(model),
         endpoint.generates() ? outputTokens() : 0,
         body.length());
   }
 
   /** Prompt tokens that the replica which knows most of the prompt has to compute. */
-  private int uncachedTokens() {
+  private int uncachedTokens(String model) {
     int known = 0;
-    RouteRequest asked = RouteRequest.of(flight.model());
+    RouteRequest asked = RouteRequest.of(model);
     for (int tokens : house.affinity().enrich(asked, affinity).prefixTokens().values()) {
       known = Math.max(known, tokens);
     }
@@ -1313,6 +1321,15 @@ final class Exchange {
     }
   }
 
+  /** What its replica still had to say, a first token or a whole answer, takes longer than this. */
+  private void learnLateness() {
+    Attempt current = attempt;
+    Workload.Job job = current == null || current.connecting() ? null : current.job();
+    if (job != null) {
+      job.late(flight.stream(), flight.now());
+    }
+  }
+
   /** A stream ended well. */
   private void learn(Attempt current) {
     Workload.Job job = current.job();
@@ -1434,6 +1451,7 @@ final class Exchange {
   }
 
   private void tooLate(String what) {
+    learnLateness();
     endAttempt(what, AttemptResult.FAILED);
     Failure failure = Failures.late(what).withTiming(ServerTiming.json(flight));
     if (committed) {

@@ -21,7 +21,9 @@ public record Forecast(double ttftMs, double ttftP90Ms, double endMs, double lik
       new Forecast(Double.NaN, Double.NaN, Double.NaN, Double.NaN);
 
   /**
-   * Looks at the replicas that take work and that something was learned of.
+   * Looks at the replicas that take work and whose rates are to be believed: the others count as
+   * these, and where there are none nothing is held against a request, here and in the {@link
+   * Router}.
    *
    * @param promptTokens that have to be computed
    * @param outputTokens of its answer at most
@@ -33,17 +35,15 @@ public record Forecast(double ttftMs, double ttftP90Ms, double endMs, double lik
     double end = Double.NaN;
     double likelyEnd = Double.NaN;
     for (ReplicaView replica : replicas) {
-      Workload.Snapshot own = replica.own();
-      if (!replica.routable() || own.rates().samples() == 0) {
+      Rates rates = replica.own().rates();
+      if (replica.refusal() != null || !rates.believed(nowNanos)) {
         continue;
       }
-      Prediction predicted =
-          own.rates()
-              .predict(replica.load(), promptTokens, outputTokens, own.overdueMs(), nowNanos);
+      Prediction predicted = replica.predict(promptTokens, outputTokens, nowNanos);
       ttft = least(ttft, predicted.ttftMs());
       ttftP90 = least(ttftP90, predicted.ttftP90Ms());
       end = least(end, predicted.endMs());
-      likelyEnd = least(likelyEnd, likelyEndMs(predicted, own.rates().longAnswer(outputTokens)));
+      likelyEnd = least(likelyEnd, likelyEndMs(predicted, rates.longAnswer(outputTokens)));
     }
     return Double.isNaN(ttft) ? UNKNOWN : new Forecast(ttft, ttftP90, end, likelyEnd);
   }

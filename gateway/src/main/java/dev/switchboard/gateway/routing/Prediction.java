@@ -15,6 +15,11 @@ public record Prediction(
     return endMs(outputTokens);
   }
 
+  /** The same if both parts are as late as one in ten is. */
+  double endP90Ms() {
+    return ttftP90Ms + Math.max(0, outputTokens - 1) * tpotP90Ms;
+  }
+
   /** When an answer of so many tokens is expected to end. */
   double endMs(double tokens) {
     return ttftMs + Math.max(0, tokens - 1) * tpotMs;

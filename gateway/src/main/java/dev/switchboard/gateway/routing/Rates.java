@@ -48,6 +48,11 @@ public record Rates(
 
   private static final double LONG_ANSWER = Math.log(10);
 
+  /** So many first tokens, and what they taught is no accident. */
+  private static final int ENOUGH = 16;
+
+  private static final double BELIEVED_NANOS = 8e9;
+
   /** After this long the belief in a slowdown has halved. */
   private static final double FORGET_HALF_NANOS = 8e9;
 
@@ -71,6 +76,16 @@ public record Rates(
         tpot,
         tpot * Math.exp(tpotSpread),
         Math.min(outputTokens, answerTokens));
+  }
+
+  /**
+   * Whether a request may be refused, or sent to another model, for what this predicts. Before
+   * anything is learned it is a guess, which only orders replicas; and what few requests taught
+   * counts for some seconds, since what is refused for it brings no other news.
+   */
+  boolean believed(long nowNanos) {
+    boolean fresh = atNanos == 0 || nowNanos - atNanos < BELIEVED_NANOS;
+    return samples >= ENOUGH || (samples > 0 && fresh);
   }
 
   /**

@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.routing;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A replica as routing sees it at a moment; {@link #of} and the {@code with} methods make one by
  * hand.
@@ -107,6 +109,27 @@ public record ReplicaView(
     int generating = Math.max(own.running(), inFlight - own.waiting());
     return new Load(
         own.waiting() + waits, own.waitingTokens() + tokens, generating + others - waits);
+  }
+
+  /** Why it takes nobody's requests now; null when it does. */
+  @Nullable String refusal() {
+    if (!routable) {
+      return "state " + state;
+    }
+    if (circuit == Circuit.OPEN) {
+      return "circuit open";
+    }
+    return weight <= 0 ? "weight 0" : null;
+  }
+
+  /**
+   * What a request sent now can expect of it.
+   *
+   * @param tokens of its prompt that have to be computed
+   * @param outputTokens of its answer at most
+   */
+  Prediction predict(double tokens, int outputTokens, long nowNanos) {
+    return own.rates().predict(load(), tokens, outputTokens, own.overdueMs(), nowNanos);
   }
 
   /** Requests there, ours and others'. */

@@ -25,17 +25,34 @@ public final class Router {
    *
    * @param requested the name its client asked for
    * @param models the target, then its fallbacks; at least one
+   * @param standIn the first of them stands in for the target, which admission found unfit; or null
    * @param shadow decides too, without effect; null for none
    */
   public record Plan(
-      String requested, List<String> models, RoutingPolicy policy, @Nullable RoutingPolicy shadow) {
+      String requested,
+      List<String> models,
+      @Nullable Fallback standIn,
+      RoutingPolicy policy,
+      @Nullable RoutingPolicy shadow) {
     public Plan {
       models = List.copyOf(models);
     }
 
     /** The same, held to one model: whose answer has begun, it goes on with. */
     public Plan only(String model) {
-      return new Plan(requested, List.of(model), policy, shadow);
+      return new Plan(requested, List.of(model), null, policy, shadow);
+    }
+
+    /** The same, with one of its models before the others. */
+    public Plan ledBy(String model, String reason) {
+      String target = models.getFirst();
+      if (model.equals(target)) {
+        return this;
+      }
+      List<String> order = new ArrayList<>(models);
+      order.remove(model);
+      order.addFirst(model);
+      return new Plan(requested, order, new Fallback(target, model, reason), policy, shadow);
     }
   }
 
@@ -104,7 +121,7 @@ public final class Router {
   public Plan plan(String name, String key) {
     RouteSpec spec = routes.get(name);
     if (spec == null) {
-      return new Plan(name, List.of(name), policy, null);
+      return new Plan(name, List.of(name), null, policy, null);
     }
     List<String> models = new ArrayList<>();
     models.add(target(spec, key));
@@ -116,6 +133,7 @@ public final class Router {
     return new Plan(
         name,
         models,
+        null,
         spec.policy() == null ? policy : Policies.of(spec.policy()),
         spec.shadow() == null ? null : Policies.of(spec.shadow()));
   }
@@ -150,17 +168,28 @@ public final class Router {
   /** One model's part of a decision. */
   private record Look(Decision decision, RouteRequest request, List<ReplicaView> replicas) {
 
-    /** Whether there is a replica that is expected to meet the deadline. */
-    boolean good() {
+    /** Whether there is a replica, and nothing says that it would miss the deadline. */
+    boolean good(long nowNanos) {
       Candidate winner = decision.winner();
       int deadlineMs = request.slo().deadlineMs();
-      return winner != null
-          && (deadlineMs == 0 || request.elapsedMs() + winner.prediction().endMs() <= deadlineMs);
+      if (winner == null || deadlineMs == 0) {
+        return winner != null;
+      }
+      double endMs = endMs(winner, nowNanos);
+      return Double.isNaN(endMs) || request.elapsedMs() + endMs <= deadlineMs;
     }
 
-    Look instead(String from, String reason) {
-      Fallback fallback = new Fallback(from, decision.model(), reason);
-      return new Look(decision.withFallback(fallback), request, replicas);
+    /** As admission expects it where the replica itself is not known enough; NaN for unknown. */
+    private double endMs(Candidate winner, long nowNanos) {
+      return winner.view().own().rates().believed(nowNanos)
+          ? winner.prediction().endMs()
+          : Forecast.of(replicas, request.promptTokens(), request.outputTokens(), nowNanos).endMs();
+    }
+
+    Look instead(Fallback fallback) {
+      return fallback.from().equals(fallback.to())
+          ? this
+          : new Look(decision.withFallback(fallback), request, replicas);
     }
   }
 
@@ -182,8 +211,11 @@ public final class Router {
           return new Look(plan.policy.route(views, request, nowNanos), request, views);
         };
     Look best = look.apply(plan.models.getFirst());
-    if (plan.models.size() > 1 && !best.good()) {
-      best = fallback(plan, best, look);
+    if (plan.standIn != null) {
+      best = best.instead(plan.standIn);
+    }
+    if (plan.models.size() > 1 && !best.good(nowNanos)) {
+      best = fallback(plan, best, look, nowNanos);
     }
     Decision decision = best.decision;
     if (plan.shadow != null) {
@@ -202,15 +234,17 @@ public final class Router {
   }
 
   /**
-   * The first fallback that is good; else the target, if it can serve at all; else any that can.
+   * The first of the others that is good; else the first of the plan, if it can serve at all; else
+   * any that can.
    */
-  private static Look fallback(Plan plan, Look target, Function<String, Look> look) {
-    String from = target.decision.model();
-    String reason = target.decision.chosen() == null ? "no_replica" : "deadline";
-    Look best = target;
+  private static Look fallback(Plan plan, Look first, Function<String, Look> look, long nowNanos) {
+    Fallback standIn = plan.standIn;
+    String target = standIn == null ? plan.models.getFirst() : standIn.from();
+    String reason = first.decision.chosen() == null ? "no_replica" : "deadline";
+    Look best = first;
     for (String model : plan.models.subList(1, plan.models.size())) {
-      Look other = look.apply(model).instead(from, reason);
-      if (other.good()) {
+      Look other = look.apply(model).instead(new Fallback(target, model, reason));
+      if (other.good(nowNanos)) {
         return other;
       }
       if (best.decision.chosen() == null && other.decision.chosen() != null) {

@@ -123,31 +123,18 @@ final class Scoring {
     String rejected = rejection(replica, request);
     int known = request.prefixTokens().getOrDefault(replica.id(), 0);
     double hits = Math.min(known, request.promptTokens()) * replica.own().prefixTrust();
-    Prediction prediction =
-        replica
-            .own()
-            .rates()
-            .predict(
-                replica.load(),
-                Math.max(1, request.promptTokens() - hits),
-                request.outputTokens(),
-                replica.own().overdueMs(),
-                nowNanos);
+    double tokens = Math.max(1, request.promptTokens() - hits);
+    Prediction prediction = replica.predict(tokens, request.outputTokens(), nowNanos);
     return new Candidate(replica, rejected, Double.NaN, prediction, hits);
   }
 
   private static @Nullable String rejection(ReplicaView replica, RouteRequest request) {
-    if (!replica.routable()) {
-      return "state " + replica.state();
-    }
-    if (request.excluded().contains(replica.id())) {
+    if (replica.routable() && request.excluded().contains(replica.id())) {
       return "already failed this request";
     }
-    if (replica.circuit() == ReplicaView.Circuit.OPEN) {
-      return "circuit open";
-    }
-    if (replica.weight() <= 0) {
-      return "weight 0";
+    String refusal = replica.refusal();
+    if (refusal != null) {
+      return refusal;
     }
     boolean full = replica.maxConcurrency() > 0 && replica.inFlight() >= replica.maxConcurrency();
     return full ? FULL : null;

@@ -27,6 +27,9 @@ public final class Workload {
 
   private static final double TRUST_GAIN = 0.1;
 
+  /** What was given up at its deadline is taken to need so many times what it had. */
+  private static final double LATE_RATIO = 1.25;
+
   private final Predictor predictor;
   private final Set<Job> waitingJobs = new LinkedHashSet<>();
   private double waitingTokens;
@@ -242,16 +245,21 @@ public final class Workload {
           return;
         }
         ttftMs = ownTtftMs;
-        predictor.firstToken(load, tokens, predicted.ttftMs(), ownTtftMs, nowNanos);
-        if (ownTpotMs > 0) {
-          predictor.tokens(
-              load.running() + 1,
-              predictor.rates().mixTokens(),
-              predicted.tpotMs(),
-              ownTpotMs,
-              nowNanos);
-        }
+        learn(ownTtftMs, ownTpotMs, nowNanos);
         end(ownTpotMs);
+      }
+    }
+
+    /** Both times, of what nobody saw token by token. */
+    private void learn(double ownTtftMs, double ownTpotMs, long nowNanos) {
+      predictor.firstToken(load, tokens, predicted.ttftMs(), ownTtftMs, nowNanos);
+      if (ownTpotMs > 0) {
+        predictor.tokens(
+            load.running() + 1,
+            predictor.rates().mixTokens(),
+            predicted.tpotMs(),
+            ownTpotMs,
+            nowNanos);
       }
     }
 
@@ -294,6 +302,27 @@ public final class Workload {
         double tookMs = (nowNanos - sentNanos) / 1e6;
         if (!over && !runs && tookMs > predicted.ttftP90Ms()) {
           predictor.firstToken(load, tokens, predicted.ttftMs(), tookMs, nowNanos);
+        }
+        close();
+      }
+    }
+
+    /**
+     * Given up since it took too long. That it takes longer is learned where nothing better was
+     * known: else a replica that meets no deadline would be tried for each one, and never be known.
+     *
+     * @param streams it was to have its first token by now; else its whole answer
+     */
+    public void late(boolean streams, long nowNanos) {
+      synchronized (Workload.this) {
+        double tookMs = (nowNanos - sentNanos) / 1e6;
+        double mostMs = streams ? predicted.ttftP90Ms() : predicted.endP90Ms();
+        boolean guessed = !predictor.rates().believed(nowNanos);
+        if (!over && !runs && (guessed || tookMs > mostMs)) {
+          double expectedMs = streams ? predicted.ttftMs() : predicted.endMs();
+          double ratio = LATE_RATIO * tookMs / Math.max(0.001, expectedMs);
+          double tpotMs = streams ? Double.NaN : predicted.tpotMs() * ratio;
+          learn(predicted.ttftMs() * ratio, tpotMs, nowNanos);
         }
         close();
       }

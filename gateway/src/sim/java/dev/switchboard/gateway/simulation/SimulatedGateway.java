@@ -512,6 +512,9 @@ final class SimulatedGateway {
         return;
       }
       if (reason.equals("deadline")) {
+        if (learned != null) {
+          learned.late(true, time.nowNanos());
+        }
         end(Drain.Departure.ABANDONED);
         course.over(End.LATE);
       } else {

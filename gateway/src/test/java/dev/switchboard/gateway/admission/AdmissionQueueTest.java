@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admission;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -237,8 +238,27 @@ class AdmissionQueueTest {
     offer("no", demand("t", Band.NORMAL, NEVER, 40 * MS, 1), 0);
     offer("yes", demand("t", Band.NORMAL, NEVER, 60 * MS, 1), 0);
 
-    assertEquals(new Refusal(Reason.DEADLINE, 1, -1, -1, 50, 1), refused.get("no"));
+    assertEquals(new Refusal(Reason.DEADLINE, 1, 0, 0, 50, 1), refused.get("no"));
     assertEquals(1, running.size());
+  }
+
+  @Test
+  void whetherADeadlineCanBeMetCountsTheWaitAsTheRefusalDoes() {
+    offer("first", plain(Band.NORMAL), 0);
+    finishOne(100 * MS);
+    ttft = 50 * MS;
+    Demand tight = demand("t", Band.NORMAL, NEVER, 220 * MS, 1);
+    Demand enough = demand("t", Band.NORMAL, NEVER, 280 * MS, 1);
+
+    boolean idle = queue.inTime(tight, 100 * MS);
+    offer("runs", plain(Band.NORMAL), 100 * MS);
+
+    assertTrue(idle);
+    assertFalse(queue.inTime(tight, 100 * MS));
+    assertTrue(queue.inTime(enough, 100 * MS));
+    offer("no", tight, 100 * MS);
+    assertInstanceOf(Verdict.Waiting.class, offer("yes", enough, 100 * MS));
+    assertEquals(Reason.DEADLINE, reason("no"));
   }
 
   @Test

@@ -76,7 +76,7 @@ class RouterTest {
     Map<String, List<ReplicaView>> fleet =
         Map.of(
             "big", List.of(slow(ReplicaView.of("b", "big"))),
-            "tiny", List.of(ReplicaView.of("t", "tiny")));
+            "tiny", List.of(quick(ReplicaView.of("t", "tiny"))));
     Slo tight = new Slo("s", 0, 0, 3000, 0);
     Slo loose = new Slo("s", 0, 0, 60_000, 0);
     RouteRequest request = RouteRequest.of("").withTokens(100, 100);
@@ -91,6 +91,98 @@ class RouterTest {
     assertNull(inTime.fallback());
     assertEquals("b", hopeless.chosen());
     assertNull(hopeless.fallback());
+  }
+
+  @Test
+  void aModelThatNothingIsKnownOfIsTriedBeforeADeadlineIsGivenUp() {
+    Router router = router(route("big", List.of(), List.of("tiny")));
+    ReplicaView untried = ReplicaView.of("t", "tiny");
+    RouteRequest request =
+        RouteRequest.of("").withTokens(100, 100).withSlo(new Slo("s", 0, 0, 1000, 0), 0);
+
+    Decision fallback =
+        decide(
+            router,
+            "big",
+            Map.of("big", List.of(slow(ReplicaView.of("b", "big"))), "tiny", List.of(untried)),
+            request);
+    Decision target =
+        decide(
+            router,
+            "big",
+            Map.of("big", List.of(ReplicaView.of("b", "big")), "tiny", List.of(untried)),
+            request);
+
+    assertEquals("t", fallback.chosen());
+    assertEquals(new Decision.Fallback("big", "tiny", "deadline"), fallback.fallback());
+    assertEquals("b", target.chosen());
+  }
+
+  @Test
+  void aReplicaThatNothingIsKnownOfIsExpectedToBeAsTheOthersOfItsModel() {
+    Router router = router(route("big", List.of(), List.of("tiny")));
+    ReplicaView slow = slow(ReplicaView.of("b", "big"));
+    Map<String, List<ReplicaView>> fleet =
+        Map.of(
+            "big", List.of(slow, ReplicaView.of("untried", "big")),
+            "tiny", List.of(quick(ReplicaView.of("t", "tiny"))));
+    RouteRequest request =
+        RouteRequest.of("").withTokens(100, 100).withSlo(new Slo("s", 0, 0, 3000, 0), 0);
+
+    double endMs = Forecast.of(fleet.get("big"), 100, 100, NOW).endMs();
+
+    assertEquals(Forecast.of(List.of(slow), 100, 100, NOW).endMs(), endMs);
+    assertEquals("t", decide(router, "big", fleet, request).chosen());
+  }
+
+  @Test
+  void whatIsNotToBeAskedPromisesNothing() {
+    ReplicaView slow = slow(ReplicaView.of("b", "big"));
+    ReplicaView quick = quick(ReplicaView.of("q", "big"));
+    double slowMs = Forecast.of(List.of(slow), 100, 100, NOW).endMs();
+
+    for (ReplicaView unfit :
+        List.of(
+            quick.withCircuit(ReplicaView.Circuit.OPEN),
+            quick.withWeight(0),
+            quick.withState("EJECTED"))) {
+      assertEquals(slowMs, Forecast.of(List.of(slow, unfit), 100, 100, NOW).endMs());
+    }
+    assertTrue(Forecast.of(List.of(slow, quick), 100, 100, NOW).endMs() < slowMs / 5);
+  }
+
+  @Test
+  void whatFewRequestsTaughtIsBelievedForSomeSecondsOnly() {
+    ReplicaView few = withRates(ReplicaView.of("b", "big"), 100, 90, 1);
+    ReplicaView many = withRates(ReplicaView.of("b", "big"), 100, 90, 100);
+    long later = NOW + 10_000_000_000L;
+
+    assertTrue(Forecast.of(List.of(few), 100, 100, NOW).known());
+    assertFalse(Forecast.of(List.of(few), 100, 100, later).known());
+    assertTrue(Forecast.of(List.of(many), 100, 100, later).known());
+  }
+
+  @Test
+  void theModelThatAdmissionFoundFitLeadsAndTheOthersStandBehindIt() {
+    Router.Plan plan = router(route("big", List.of(), List.of("small", "tiny"))).plan("big", "k");
+    Map<String, List<ReplicaView>> fleet =
+        Map.of(
+            "big", List.of(quick(ReplicaView.of("b", "big"))),
+            "small", List.of(quick(ReplicaView.of("s", "small"))),
+            "tiny", List.of());
+
+    Decision led = decide(plan.ledBy("small", "deadline"), fleet, RouteRequest.of(""));
+    Decision back = decide(plan.ledBy("tiny", "deadline"), fleet, RouteRequest.of(""));
+    Decision moved =
+        decide(plan.ledBy("small", "deadline").only("big"), fleet, RouteRequest.of(""));
+
+    assertEquals("s", led.chosen());
+    assertEquals(new Decision.Fallback("big", "small", "deadline"), led.fallback());
+    assertEquals("b", back.chosen());
+    assertNull(back.fallback());
+    assertEquals("b", moved.chosen());
+    assertNull(moved.fallback());
+    assertEquals(plan, plan.ledBy("big", "deadline"));
   }
 
   @Test
@@ -116,7 +208,7 @@ class RouterTest {
           throw new IllegalStateException("a fault");
         };
     Router router = new Router(new LeastLoaded(), List.of(), Set.of("big"));
-    Router.Plan plan = new Router.Plan("big", List.of("big"), new LeastLoaded(), broken);
+    Router.Plan plan = new Router.Plan("big", List.of("big"), null, new LeastLoaded(), broken);
 
     Decision decision =
         router
@@ -147,14 +239,28 @@ class RouterTest {
   }
 
   private static ReplicaView slow(ReplicaView view) {
-    Rates rates = new Rates(100, 1, 0, 0, 90, 1, 0, 0, 0, 0, 0.2, 0.2, 100, NOW, 100);
+    return withRates(view, 100, 90, 100);
+  }
+
+  private static ReplicaView quick(ReplicaView view) {
+    return withRates(view, 1, 5, 100);
+  }
+
+  private static ReplicaView withRates(
+      ReplicaView view, double overheadMs, double stepMs, int samples) {
+    Rates rates =
+        new Rates(overheadMs, 1, 0, 0, stepMs, 1, 0, 0, 0, 0, 0.2, 0.2, 100, NOW, samples);
     return view.withOwn(new Workload.Snapshot(0, 0, 0, 0, 0, 1, rates));
   }
 
   private static Decision decide(
       Router router, String name, Map<String, List<ReplicaView>> fleet, RouteRequest request) {
-    Router.Plan plan = router.plan(name, "key");
-    return router
+    return decide(router.plan(name, "key"), fleet, request);
+  }
+
+  private static Decision decide(
+      Router.Plan plan, Map<String, List<ReplicaView>> fleet, RouteRequest request) {
+    return router()
         .route(plan, model -> fleet.getOrDefault(model, List.of()), request::withModel, NOW)
         .decision();
   }

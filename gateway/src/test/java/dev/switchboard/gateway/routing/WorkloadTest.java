@@ -69,6 +69,35 @@ class WorkloadTest {
     assertEquals(0, workload.snapshot(24_000 * MS).waiting());
   }
 
+  @Test
+  void oneThatMissesItsDeadlineSaysThatItTakesLonger() {
+    begin(RouteRequest.of("m"), 0).late(false, 250 * MS);
+    Workload.Snapshot own = workload.snapshot(250 * MS);
+
+    assertEquals(1.25 * 250, own.rates().predict(Load.NONE, 100, 100, 0, 250 * MS).endMs(), 20);
+    assertEquals(0, own.waiting());
+  }
+
+  @Test
+  void aStreamThatMissesItsDeadlineSaysThatItsFirstTokenTakesLonger() {
+    begin(RouteRequest.of("m"), 0).late(true, 250 * MS);
+
+    assertEquals(1.25 * 250, usualMs(250), 20);
+  }
+
+  @Test
+  void aMissThatWasToBeExpectedTeachesNothing() {
+    for (int i = 0; i < 20; i++) {
+      Workload.Job job = begin(RouteRequest.of("m"), i * 1000L * MS);
+      job.content((i * 1000L + 200) * MS);
+      job.ended();
+    }
+    double before = usualMs(20_000);
+    begin(RouteRequest.of("m"), 20_000 * MS).late(true, 20_100 * MS);
+
+    assertEquals(before, usualMs(20_000));
+  }
+
   private double usualMs(long atMs) {
     Workload.Snapshot own = workload.snapshot(atMs * MS);
     return own.rates().predict(new Load(0, 0, 0), 100, 100, 0, atMs * MS).ttftMs();
