@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -13,6 +14,7 @@ import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.http.HttpServerResponse;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -425,6 +427,8 @@ class FakeWorkerIT {
       assertEquals("w0", row.path("target").asText());
       assertEquals(200, row.path("status").asInt());
       assertEquals(pids.getFirst(), row.at("/before/pid").asLong());
+      // Not for the time that the old process had, which needed none of it.
+      assertTimeout(Duration.ofSeconds(5), gateway::close);
     }
   }
 

@@ -12,6 +12,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -121,9 +122,14 @@ class TakeOverIT {
   }
 
   private static GatewayProcess start(Path state, String port, String... more) throws Exception {
-    String[] arguments = new String[more.length + 4];
-    System.arraycopy(new String[] {"--workers", "1", "--port", port}, 0, arguments, 0, 4);
-    System.arraycopy(more, 0, arguments, 4, more.length);
-    return GatewayProcess.start(List.of("-Dswitchboard.state=" + state), arguments).awaitReady();
+    // Load goes on over connections that are kept.
+    Path config = state.resolve("switchboard.yaml");
+    Files.writeString(config, "shutdown: {linger-ms: 1000}");
+    List<String> arguments = new ArrayList<>(List.of("--workers", "1", "--port", port));
+    arguments.addAll(List.of("--config", config.toString()));
+    arguments.addAll(List.of(more));
+    return GatewayProcess.start(
+            List.of("-Dswitchboard.state=" + state), arguments.toArray(String[]::new))
+        .awaitReady();
   }
 }

@@ -29,8 +29,8 @@ class WorkerFailureIT {
   void aKilledWorkersStreamEndsWithAnErrorAtOnceWhereNobodyMayGoOnAndTheOthersGoOn()
       throws Exception {
     try (GatewayProcess gateway = slowGateway("migration: {attempts: 0}", new String[0])) {
-      HttpResponse<InputStream> first = gateway.stream(200);
-      HttpResponse<InputStream> second = gateway.stream(200);
+      HttpResponse<InputStream> first = gateway.stream(100);
+      HttpResponse<InputStream> second = gateway.stream(100);
       String victim = first.headers().firstValue("X-Switchboard-Replica").orElseThrow();
       String other = second.headers().firstValue("X-Switchboard-Replica").orElseThrow();
       BufferedReader dying = reader(first);

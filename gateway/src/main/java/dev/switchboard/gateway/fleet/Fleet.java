@@ -20,9 +20,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -85,8 +85,18 @@ public final class Fleet implements AutoCloseable {
         clock,
         listener,
         (id, line, event, exited) -> WorkerProcess.start(id, line, log, event, exited),
-        Executors.newSingleThreadScheduledExecutor(
-            task -> Thread.ofPlatform().name("fleet").unstarted(task)));
+        thread());
+  }
+
+  /**
+   * At its end it drops what is still ahead, like the killing of a process that ended by itself.
+   */
+  private static ScheduledExecutorService thread() {
+    ScheduledThreadPoolExecutor thread =
+        new ScheduledThreadPoolExecutor(
+            1, task -> Thread.ofPlatform().name("fleet").unstarted(task));
+    thread.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
+    return thread;
   }
 
   /**
