@@ -374,10 +374,15 @@ final class GatewayProcess implements AutoCloseable {
     }
   }
 
-  @Override
-  public void close() {
+  /** Tells it to end. */
+  void terminate() {
     closing = true;
     process.destroy();
+  }
+
+  @Override
+  public void close() {
+    terminate();
     try {
       if (!process.waitFor(60, TimeUnit.SECONDS)) {
         process.destroyForcibly();

@@ -34,7 +34,7 @@ class TakeOverIT {
         old.adminPost("/admin/v1/keys", key("here"));
         long begun = System.nanoTime();
 
-        old.process().destroy();
+        old.terminate();
 
         next.adminPost("/admin/v1/keys", key("meanwhile"));
         assertTrue(old.process().waitFor(60, TimeUnit.SECONDS));
@@ -91,7 +91,7 @@ class TakeOverIT {
           Thread.sleep(50);
         }
 
-        next.process().destroy();
+        next.terminate();
         assertTrue(next.process().waitFor(60, TimeUnit.SECONDS));
         assertEquals(1, next.process().exitValue());
       }

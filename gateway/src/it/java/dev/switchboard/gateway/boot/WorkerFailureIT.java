@@ -93,7 +93,7 @@ class WorkerFailureIT {
             gateway.admin("/admin/v1/replicas/w0").path("pid").asLong(),
             gateway.admin("/admin/v1/replicas/w1").path("pid").asLong());
 
-    gateway.process().destroy();
+    gateway.terminate();
     List<String> rest = reader.lines().filter(line -> !line.isEmpty()).toList();
 
     assertEquals("data: [DONE]", rest.getLast());
