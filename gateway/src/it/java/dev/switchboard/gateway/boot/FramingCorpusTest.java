@@ -38,6 +38,7 @@ class FramingCorpusTest {
   private static final Pattern USER = Pattern.compile("\"user\":\"([^\"]+)\"");
   private static final int AT_ONCE = 32;
   private static final int PATIENCE_MS = 3000;
+  private static final String MALFORMED = "X-Switchboard-Reason: malformed_http";
 
   private static final ConcurrentHashMap<String, AtomicInteger> SEEN = new ConcurrentHashMap<>();
   private static FakeUpstream upstream;
@@ -197,6 +198,19 @@ class FramingCorpusTest {
     assertEquals(before + 1, handledByAdmin());
   }
 
+  @Test
+  void theAdminListenerKnowsNoTargetThatIsNoPath() throws Exception {
+    for (String line : List.of("OPTIONS *", "GET x", "CONNECT a:1", "PRI *")) {
+      String answer =
+          answer(
+              gateway.admin(""),
+              line + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+
+      assertEquals(List.of(404), statuses(answer), answer);
+      assertTrue(answer.contains("\"unknown_url\""), answer);
+    }
+  }
+
   /** Requests whose bytes could be read; each of a changing route is in the audit log. */
   private static int handledByAdmin() {
     try {
@@ -278,17 +292,41 @@ class FramingCorpusTest {
 
   @Test
   void everyRefusalIsCounted() throws Exception {
-    MetricsText before = new MetricsText(gateway.get(gateway.admin("/metrics")).body());
+    double before = requests("invalid_request");
     List<FramingCorpus.Case> cases =
         FramingCorpus.refused().stream().filter(one -> one.group().equals("two codings")).toList();
 
     all(cases, "counted-", (one, id) -> refusal(api, one, id, false));
 
-    MetricsText after = new MetricsText(gateway.get(gateway.admin("/metrics")).body());
-    String refused = "outcome=\"invalid_request\"";
-    assertEquals(
-        cases.size(),
-        after.sum("switchboard_requests_total", refused)
-            - before.sum("switchboard_requests_total", refused));
+    assertEquals(cases.size(), requests("invalid_request") - before);
+  }
+
+  @Test
+  void whoSendsAnUnreadableBodyIsToldSoAndNotTakenForOneThatLeft() throws Exception {
+    double gone = requests("client_gone");
+    double invalid = requests("invalid_request");
+    List<FramingCorpus.Case> cases =
+        FramingCorpus.refused().stream()
+            .filter(one -> List.of("chunk end", "trailer").contains(one.group()))
+            .toList();
+
+    List<String> found =
+        all(
+            cases,
+            "body-",
+            (one, id) -> {
+              String answer = api.answer(one, id);
+              boolean told = answer.startsWith("HTTP/1.1 400 ") && answer.contains(MALFORMED);
+              return told ? "" : id + " " + answer;
+            });
+
+    assertEquals(List.of(), found);
+    assertEquals(cases.size(), requests("invalid_request") - invalid);
+    assertEquals(gone, requests("client_gone"));
+  }
+
+  private static double requests(String outcome) throws Exception {
+    return new MetricsText(gateway.get(gateway.admin("/metrics")).body())
+        .sum("switchboard_requests_total", "outcome=\"" + outcome + "\"");
   }
 }

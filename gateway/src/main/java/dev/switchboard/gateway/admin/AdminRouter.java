@@ -106,9 +106,9 @@ final class AdminRouter {
                 error(context, ApiError.methodNotAllowed(allowed));
               });
     }
-    router
-        .route()
-        .handler(context -> error(context, ApiError.pathNotFound(context.normalizedPath())));
+    router.route().handler(AdminRouter::unknownPath);
+    // A target that is no path comes to no route.
+    router.errorHandler(404, AdminRouter::unknownPath);
     router.errorHandler(400, context -> error(context, ApiError.invalid(null, "Malformed path.")));
     router.errorHandler(
         500,
@@ -116,6 +116,10 @@ final class AdminRouter {
           LOG.error("admin_failed path={}", context.normalizedPath(), context.failure());
           error(context, ApiError.internal("The request could not be processed."));
         });
+  }
+
+  private static void unknownPath(RoutingContext context) {
+    error(context, ApiError.pathNotFound(context.normalizedPath()));
   }
 
   private AdminRoute add(HttpMethod method, String path, Role role) {

@@ -35,8 +35,9 @@ public final class BodyReader {
   }
 
   /**
-   * The body; fails with an {@link ApiException} when it is too large or too slow, with {@link
-   * NoMemory} when its share has no room for it, and with another exception when the client left.
+   * The body; fails with an {@link ApiException} when it is too large, too slow or not HTTP, with
+   * {@link NoMemory} when its share has no room for it, and with another exception when the client
+   * left.
    */
   public static Future<Buffer> read(
       Vertx vertx,
@@ -78,7 +79,12 @@ public final class BodyReader {
             promise.tryFail(new NoMemory());
           }
         });
-    request.exceptionHandler(promise::tryFail);
+    request.exceptionHandler(
+        cause ->
+            promise.tryFail(
+                ProtocolGuard.malformed(cause)
+                    ? new ApiException(ProtocolGuard.unreadableBody())
+                    : cause));
     request.endHandler(nothing -> promise.tryComplete(body.joined()));
     if ("100-continue".equalsIgnoreCase(request.getHeader("Expect"))) {
       request.response().writeContinue();

@@ -228,7 +228,13 @@ final class Exchange {
     flight.tenant(caller.tenant());
     house.recorder().begin(flight.id());
     response.closeHandler(closed -> clientGone());
-    response.exceptionHandler(broken -> clientGone());
+    response.exceptionHandler(
+        broken -> {
+          // Of bytes that cannot be read whoever reads the body hears.
+          if (!ProtocolGuard.malformed(broken)) {
+            clientGone();
+          }
+        });
     String wanted = request.getHeader("X-Switchboard-Timeline");
     keepTimeline = wanted != null;
     stepsAsked = "full".equals(wanted);

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.http;
 import dev.switchboard.framing.RefusedHeadException;
 import dev.switchboard.framing.RefusedHostException;
 import dev.switchboard.openai.ApiError;
+import io.netty.handler.codec.DecoderException;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.vertx.core.http.HttpServerRequest;
@@ -48,6 +49,11 @@ public final class ProtocolGuard {
             ? String.valueOf(refused.getMessage())
             : "The request is not valid HTTP/1.1.";
     return malformed(what);
+  }
+
+  /** Whether it is what was sent that ended the reading, and not the connection's end. */
+  static boolean malformed(Throwable cause) {
+    return cause instanceof IllegalArgumentException || cause instanceof DecoderException;
   }
 
   /** What is said to a body whose chunks cannot be read. */
