@@ -41,6 +41,5 @@ final class AnswerHead {
           "X-Switchboard-Fallback",
           fallback.from() + "->" + fallback.to() + " " + fallback.reason());
     }
-    response.putHeader("Server-Timing", ServerTiming.of(flight));
   }
 }

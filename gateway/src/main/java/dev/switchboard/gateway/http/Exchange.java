@@ -1482,9 +1482,6 @@ final class Exchange {
       return;
     }
     endAttempt(failure.outcome().label(), AttemptResult.FAILED);
-    if (!response.headWritten()) {
-      response.putHeader("Server-Timing", ServerTiming.of(flight));
-    }
     end(Answers.error(vertx, request, failure), failure.outcome(), failure);
   }
 

@@ -216,6 +216,7 @@ public final class PublicServer extends VerticleBase {
    */
   private boolean admitted(HttpServerRequest request) {
     String id = ids.of(request.getHeader(RequestIds.HEADER));
+    ServerTiming.tell(request.response(), house.clock());
     request.response().putHeader(RequestIds.HEADER, id);
     if (house.admission().closing()) {
       request.response().putHeader("Connection", "close");
@@ -260,6 +261,7 @@ public final class PublicServer extends VerticleBase {
       return;
     }
     Flight flight = new Flight(requestId(context), house.clock());
+    ServerTiming.tell(context.response(), flight);
     RequestTrace trace =
         new RequestTrace(
             house.tracer(),
@@ -391,6 +393,7 @@ public final class PublicServer extends VerticleBase {
     ApiError error = ProtocolGuard.unreadable(request, house.http());
     house.metrics().refused("other", Outcome.ofStatus(error.status()));
     HttpServerResponse response = request.response();
+    ServerTiming.tell(response, house.clock());
     response
         .setStatusCode(error.status())
         .putHeader("Content-Type", "application/json")

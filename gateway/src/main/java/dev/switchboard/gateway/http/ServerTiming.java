@@ -2,8 +2,11 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
+import io.vertx.core.http.HttpServerResponse;
+import java.util.function.Supplier;
 
 /**
  * Where the time went so far, as the {@code Server-Timing} header and as JSON. On a stream the
@@ -11,9 +14,29 @@ import dev.switchboard.gateway.flight.Story;
  * tells all.
  */
 final class ServerTiming {
+  private static final String HEADER = "Server-Timing";
+
   private ServerTiming() {}
 
-  static String of(Flight flight) {
+  /**
+   * Puts the header on a request's answer, whoever writes that: a total alone, until the request
+   * has a flight.
+   */
+  static void tell(HttpServerResponse response, NanoClock clock) {
+    long begun = clock.epochNanos();
+    tell(response, () -> total(new StringBuilder(), clock.epochNanos() - begun).toString());
+  }
+
+  /** The same with the phases of a flight. */
+  static void tell(HttpServerResponse response, Flight flight) {
+    tell(response, () -> of(flight));
+  }
+
+  private static void tell(HttpServerResponse response, Supplier<String> times) {
+    response.headersEndHandler(head -> response.putHeader(HEADER, times.get()));
+  }
+
+  private static String of(Flight flight) {
     StringBuilder text = new StringBuilder();
     FlightRecord record = soFar(flight);
     Story.of(record)
@@ -21,7 +44,11 @@ final class ServerTiming {
         .forEach(
             (phase, nanos) ->
                 millis(text.append(phase.label()).append(";dur="), nanos).append(", "));
-    return millis(text.append("total;dur="), record.wallNanos()).toString();
+    return total(text, record.wallNanos()).toString();
+  }
+
+  private static StringBuilder total(StringBuilder text, long nanos) {
+    return millis(text.append("total;dur="), nanos);
   }
 
   /** The {@code switchboard} object of an error. */
