@@ -3,7 +3,9 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -78,8 +80,19 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
       InProcessGateway.await(() -> tells("switchboard_connections_refused_total{"));
     } finally {
       for (Socket socket : sockets) {
-        socket.close();
+        leave(socket);
       }
+    }
+  }
+
+  /** Waits until the gateway has closed it too: until then it counts. */
+  private static void leave(Socket socket) throws IOException {
+    try (socket) {
+      socket.setSoTimeout(10_000);
+      socket.shutdownOutput();
+      assertEquals(-1, socket.getInputStream().read());
+    } catch (SocketException reset) {
+      // It was the one that was refused.
     }
   }
 
