@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/barrier.h"
 #include "base/clock.h"
 #include "engine/timeline.h"
 
@@ -42,8 +43,29 @@ void timeline_lap(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(clock.lap(Kind::kCompute));
 }
 
+// Two ranks meet, and each looks who came last, as after every collective; the difference to
+// meeting alone is what that costs.
+template <bool charged>
+void meeting(benchmark::State& state) {
+  static Barrier barrier(2, 1);
+  StepClock clock(true);
+  clock.start(now_ns());
+  SpinBudget spin(1'000'000);
+  for (auto _ : state) {
+    if (!barrier.wait(state.thread_index(), spin)) return;
+    if (!charged) continue;
+    const Barrier::Arrivals met = barrier.arrivals();
+    if (met.last_group == state.thread_index()) {
+      clock.late(met.first_ns, met.last_ns, Collective::kAttention, 1);
+    }
+  }
+  benchmark::DoNotOptimize(clock);
+}
+
 BENCHMARK(timeline_record);
 BENCHMARK(timeline_lap);
+BENCHMARK(meeting<false>)->Name("meeting")->Threads(2)->UseRealTime();
+BENCHMARK(meeting<true>)->Name("meeting_charged")->Threads(2)->UseRealTime();
 
 }  // namespace
 }  // namespace sb::engine

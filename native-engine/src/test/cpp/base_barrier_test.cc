@@ -77,6 +77,38 @@ TEST(Barrier, StampsWhenAGroupsLastThreadArrived) {
   }
 }
 
+// Those who come from a meeting late read of it what those read who have gone on to the next.
+TEST(Barrier, AllAtAMeetingAreToldTheSameOfIt) {
+  constexpr std::int32_t kGroups = 3;
+  constexpr std::int64_t kMeetings = 2000;
+  Barrier barrier(kGroups, 2);
+  std::vector<std::vector<Barrier::Arrivals>> told(kGroups * 2);
+  std::vector<std::thread> threads;
+  for (std::int32_t i = 0; i < kGroups * 2; ++i) {
+    threads.emplace_back([&, i] {
+      SpinBudget spin(i % 2 == 0 ? 0 : 1'000);
+      for (std::int64_t meeting = 0; meeting < kMeetings; ++meeting) {
+        const std::int64_t came = now_ns();
+        ASSERT_TRUE(barrier.wait(i / 2, spin));
+        const Barrier::Arrivals met = barrier.arrivals();
+        ASSERT_LE(met.first_ns, met.last_ns);
+        ASSERT_LE(came, met.last_ns);
+        ASSERT_EQ(barrier.arrived_ns(met.last_group), met.last_ns);
+        told[static_cast<std::size_t>(i)].push_back(met);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  for (const std::vector<Barrier::Arrivals>& other : told) {
+    for (std::size_t meeting = 0; meeting < kMeetings; ++meeting) {
+      ASSERT_EQ(other[meeting].first_ns, told[0][meeting].first_ns);
+      ASSERT_EQ(other[meeting].last_ns, told[0][meeting].last_ns);
+      ASSERT_EQ(other[meeting].last_group, told[0][meeting].last_group);
+    }
+  }
+}
+
 TEST(Gate, OpensWhenTheCountIsReached) {
   Gate gate;
   int written = 0;

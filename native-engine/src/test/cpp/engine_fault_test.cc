@@ -186,6 +186,44 @@ TEST_F(FaultTest, ADelayedRankShowsAsComputeThereAndAsWaitingElsewhere) {
   EXPECT_LT(find(lane0, 1, SB_KIND_COMPUTE)->busy_ns, find(lane1, 1, SB_KIND_COMPUTE)->busy_ns);
 }
 
+TEST_F(FaultTest, ADelayedRankIsChargedWithTheCollectiveItWasLateFor) {
+  TestEngine engine(model_, config(1, 2));
+  engine.begin(0);
+  inject(engine, fault(SB_FAULT_DELAY, 0, 1, 1, 30 * kMs));
+
+  static_cast<void>(engine.run({one_token(0)}));
+
+  const Lane lane = read_lane(engine, 1);
+  const sb_timeline_record* late = find(lane, 1, SB_KIND_LATE);
+  ASSERT_NE(late, nullptr);
+  EXPECT_GE(late->longest_ns, 20 * kMs);
+  EXPECT_EQ(late->piece, SB_COLLECTIVE_START);
+}
+
+TEST_F(FaultTest, ASlowedRankIsChargedForEachCollectiveAndTheOtherWaits) {
+  TestEngine engine(model_, config(2, 2));
+  engine.begin(0);
+  const Piece prompt{0, 0, some_tokens(model_.spec(), 100), {SB_TARGET_SAMPLE}, 0};
+  inject(engine, fault(SB_FAULT_SLOW, 1, 0, 1, 100'000));
+
+  static_cast<void>(engine.run({prompt}));
+
+  const Lane slow = read_lane(engine, 2);
+  const Lane quick = read_lane(engine, 3);
+  const sb_timeline_record* late = find(slow, 1, SB_KIND_LATE);
+  const sb_timeline_record* waited = find(quick, 1, SB_KIND_ALLREDUCE_WAIT);
+  const sb_timeline_record* other = find(quick, 1, SB_KIND_LATE);
+  ASSERT_NE(late, nullptr);
+  EXPECT_GE(late->count, 4U);
+  EXPECT_GE(waited->busy_ns, late->busy_ns);
+  EXPECT_GE(waited->longest_ns, late->longest_ns);
+  EXPECT_GT(late->busy_ns, other == nullptr ? 0 : other->busy_ns);
+  // The second stage has the last two of four layers; logits are of none.
+  const int32_t layer = late->piece / 4;
+  EXPECT_NE(late->piece % 4, SB_COLLECTIVE_START);
+  EXPECT_TRUE(late->piece == SB_COLLECTIVE_OUTPUT || layer == 2 || layer == 3) << late->piece;
+}
+
 TEST_F(FaultTest, ASlowedRankComputesLonger) {
   TestEngine engine(model_, config(1, 1));
   engine.begin(0);
@@ -321,6 +359,7 @@ TEST_F(FaultTest, AStepsKindsAreOneRecordEachAndPartitionItsTime) {
     int64_t busy = 0;
     for (const sb_timeline_record& record : lane.records) {
       ++kinds[record.kind];
+      if (record.kind == SB_KIND_LATE) continue;  // the other's time
       start = std::min(start, record.start_ns);
       end = std::max(end, record.end_ns);
       busy += record.busy_ns;

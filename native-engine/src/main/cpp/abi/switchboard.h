@@ -330,8 +330,18 @@ typedef enum sb_timeline_kind {
   SB_KIND_RECV_WAIT = 3,      /* waiting for the previous stage's activations; a pipeline bubble */
   SB_KIND_SEND = 4,           /* handing activations to the next stage */
   SB_KIND_SAMPLE = 5,         /* output layer's logits to tokens */
-  SB_KIND_COPY = 6            /* host <-> device */
+  SB_KIND_COPY = 6,           /* host <-> device */
+  SB_KIND_LATE = 7            /* the others of the stage waiting for this rank, where it came last:
+                                 each collective's spread of arrivals. Their time, not the lane's own */
 } sb_timeline_kind;
+
+/* Where the ranks of a stage meet. */
+typedef enum sb_collective {
+  SB_COLLECTIVE_START = 0,        /* of a step, when faults may be injected */
+  SB_COLLECTIVE_ATTENTION = 1,    /* sums of a layer's attention */
+  SB_COLLECTIVE_FEED_FORWARD = 2, /* and of its feed-forward */
+  SB_COLLECTIVE_OUTPUT = 3        /* logits */
+} sb_collective;
 
 /* At most one record per step, lane and kind: the sum over the step's layers. 64 bytes. */
 typedef struct sb_timeline_record {
@@ -345,7 +355,7 @@ typedef struct sb_timeline_record {
   uint16_t stage;
   uint16_t rank;
   uint16_t kind;
-  uint16_t reserved;
+  uint16_t piece; /* of SB_KIND_LATE: which one was the longest, its layer * 4 + sb_collective */
   int64_t longest_ns; /* longest single piece */
 } sb_timeline_record;
 

@@ -1,13 +1,10 @@
 #include "base/barrier.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 
 namespace sb {
-namespace {
-
-constexpr std::uint32_t kStep = 2;
-
-}  // namespace
 
 Barrier::Barrier(std::int32_t groups, std::int32_t per_group)
     : group_count_(groups),
@@ -16,12 +13,12 @@ Barrier::Barrier(std::int32_t groups, std::int32_t per_group)
 
 // Whether this was the last arrival of all. Counters are reset here: nobody can arrive again before
 // the generation advances.
-bool Barrier::arrive(std::int32_t group) {
+bool Barrier::arrive(std::int32_t group, std::uint32_t meeting) {
   Group& mine = groups_[static_cast<std::size_t>(group)];
   if (mine.arrived.fetch_add(1, std::memory_order_acq_rel) + 1 < per_group_) return false;
   mine.arrived.store(0, std::memory_order_relaxed);
   if (group_count_ == 1) return true;
-  mine.last_ns.store(now_ns(), std::memory_order_relaxed);
+  mine.last_ns[meeting % 2].store(now_ns(), std::memory_order_relaxed);
   if (arrived_groups_.fetch_add(1, std::memory_order_acq_rel) + 1 < group_count_) return false;
   arrived_groups_.store(0, std::memory_order_relaxed);
   return true;
@@ -30,7 +27,7 @@ bool Barrier::arrive(std::int32_t group) {
 bool Barrier::wait(std::int32_t group, SpinBudget& spin) {
   const std::uint32_t generation = generation_.load(std::memory_order_acquire);
   if ((generation & kPoison) != 0) return false;
-  if (arrive(group)) {
+  if (arrive(group, generation / kStep)) {
     const std::uint32_t before = generation_.fetch_add(kStep, std::memory_order_seq_cst);
     // Either this load sees a thread that is about to park, or its futex call sees the new
     // generation and does not sleep: both sides write first and read second, sequentially
@@ -47,6 +44,19 @@ bool Barrier::wait(std::int32_t group, SpinBudget& spin) {
     parked_.fetch_sub(1, std::memory_order_relaxed);
   }
   return (generation_.load(std::memory_order_acquire) & kPoison) == 0;
+}
+
+Barrier::Arrivals Barrier::arrivals() const {
+  Arrivals met{arrived_ns(0), arrived_ns(0), 0};
+  for (std::int32_t group = 1; group < group_count_; ++group) {
+    const std::int64_t at = arrived_ns(group);
+    met.first_ns = std::min(met.first_ns, at);
+    if (at > met.last_ns) {
+      met.last_ns = at;
+      met.last_group = group;
+    }
+  }
+  return met;
 }
 
 void Barrier::poison() {

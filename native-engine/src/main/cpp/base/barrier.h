@@ -15,6 +15,13 @@ namespace sb {
 // a group waits for the others can be told from the time its own threads wait for each other.
 class Barrier {
  public:
+  // Of the groups at one meeting.
+  struct Arrivals {
+    std::int64_t first_ns;
+    std::int64_t last_ns;
+    std::int32_t last_group;
+  };
+
   Barrier(std::int32_t groups, std::int32_t per_group);
   Barrier(const Barrier&) = delete;
   Barrier& operator=(const Barrier&) = delete;
@@ -22,10 +29,15 @@ class Barrier {
   // Blocks until all have arrived; false when poisoned.
   [[nodiscard]] bool wait(std::int32_t group, SpinBudget& spin);
 
-  // When the group's last thread arrived at the latest meeting.
+  // When the group's last thread arrived at the meeting that the calling thread was at last, if
+  // there are several groups. Others may be at the next one by now, but at none after it, so two
+  // stamps are enough.
   [[nodiscard]] std::int64_t arrived_ns(std::int32_t group) const {
-    return groups_[static_cast<std::size_t>(group)].last_ns.load(std::memory_order_relaxed);
+    const std::uint32_t latest = generation_.load(std::memory_order_relaxed) / kStep - 1;
+    return groups_[static_cast<std::size_t>(group)].last_ns[latest % 2].load(
+        std::memory_order_relaxed);
   }
+  [[nodiscard]] Arrivals arrivals() const;
 
   void poison();
   [[nodiscard]] bool poisoned() const {
@@ -34,13 +46,14 @@ class Barrier {
 
  private:
   static constexpr std::uint32_t kPoison = 1;
+  static constexpr std::uint32_t kStep = 2;
 
   struct alignas(64) Group {
     std::atomic<std::int32_t> arrived{0};
-    std::atomic<std::int64_t> last_ns{0};
+    std::atomic<std::int64_t> last_ns[2]{};  // of the even meetings, and of the odd ones
   };
 
-  [[nodiscard]] bool arrive(std::int32_t group);
+  [[nodiscard]] bool arrive(std::int32_t group, std::uint32_t meeting);
 
   const std::int32_t group_count_;
   const std::int32_t per_group_;
@@ -72,6 +85,8 @@ class Gate {
   void poison();
 
  private:
+  static constexpr std::uint32_t kStep = 2;
+
   // The counter in steps of two; the lowest bit is the poison.
   alignas(64) std::atomic<std::uint32_t> word_{0};
   std::atomic<std::uint32_t> parked_{0};

@@ -23,6 +23,8 @@ constexpr std::int64_t kSleptNs = 10'000'000;
 Stage::Stage(Shared& shared, std::int32_t index, Stage* previous)
     : shared_(shared),
       index_(index),
+      first_layer_(static_cast<std::int32_t>(
+          model::stage_layers(*shared.model, shared.config->stages, index).begin)),
       previous_(previous),
       barrier_(shared.config->ranks, shared.config->threads) {
   const Config& config = *shared.config;
@@ -182,6 +184,7 @@ bool Stage::compute(Worker& worker, Slot& slot) {
     // After this nobody fails the step any more in this stage: all ranks see the same.
     if (!stage_sync(worker)) return false;
     if (worker.keeps_time) worker.clock.lap(wait_kind());
+    charge(worker, Collective::kStart, 0);
     if (slot.failure().failed()) {
       if (is_last() && worker.index == 0) forget_samples(slot);
       return true;
@@ -257,6 +260,9 @@ bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
         std::clamp(barrier_.arrived_ns(worker.rank_index), worker.clock.mark_ns(), now);
     worker.clock.lap(Kind::kCompute, arrived);
     worker.clock.lap(Kind::kAllReduceWait, now);
+    charge(worker,
+           which == model::Partial::kAttention ? Collective::kAttention : Collective::kFeedForward,
+           first_layer_ + layer);
     const std::int64_t moved = kept.count * model.dim() * (ranks - 1);
     worker.clock.add_bytes(Kind::kAllReduceWait, static_cast<std::uint64_t>(moved) * sizeof(float));
   }
@@ -328,6 +334,7 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
     }
     if (!stage_sync(worker)) return false;
     if (worker.keeps_time) worker.clock.lap(wait_kind());
+    charge(worker, Collective::kOutput, 0);
     bool sampled = false;
     for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
       if (slot.output_key(i) % threads != worker.index) continue;
@@ -438,6 +445,16 @@ bool Stage::stage_sync(Worker& worker) {
   const bool released = barrier_.wait(worker.rank_index, worker.stage_spin);
   if (worker.keeps_time) worker.rank->waiting.store(false, std::memory_order_release);
   return released;
+}
+
+// Charges this rank with what the others waited for it at the meeting that has just been, where it
+// came last.
+void Stage::charge(Worker& worker, Collective which, std::int32_t layer) {
+  if (!worker.keeps_time || !worker.clock.runs() || shared_.config->ranks == 1) return;
+  const Barrier::Arrivals met = barrier_.arrivals();
+  if (met.last_group == worker.rank_index) {
+    worker.clock.late(met.first_ns, met.last_ns, which, layer);
+  }
 }
 
 // Ends a piece of computing, for its time and for an injected slowness.

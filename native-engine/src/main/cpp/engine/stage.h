@@ -129,11 +129,13 @@ class Stage {
   void finish(Worker& worker, Slot& slot);
   void publish(Slot& slot);
   [[nodiscard]] bool stage_sync(Worker& worker);
+  void charge(Worker& worker, Collective which, std::int32_t layer);
   [[nodiscard]] bool end_compute(Worker& worker);
   [[nodiscard]] bool wait_gate(Worker& worker, Gate& gate, std::uint32_t value);
 
   Shared& shared_;
   const std::int32_t index_;
+  const std::int32_t first_layer_;
   Stage* const previous_;
   Gate* last_stage_done_ = nullptr;
   Barrier barrier_;

@@ -63,6 +63,19 @@ std::int64_t StepClock::lap(Kind kind, std::int64_t until_ns) {
   return spent;
 }
 
+void StepClock::late(std::int64_t first_ns, std::int64_t last_ns, Collective which,
+                     std::int32_t layer) {
+  TimelineRecord& record = sum(Kind::kLate);
+  const std::int64_t spread = last_ns - first_ns;
+  if (record.count == 0) record.start_ns = first_ns;
+  record.end_ns = last_ns;
+  record.busy_ns += spread;
+  ++record.count;
+  if (spread <= record.longest_ns) return;
+  record.longest_ns = spread;
+  record.piece = static_cast<std::uint16_t>(layer * 4 + static_cast<std::int32_t>(which));
+}
+
 void StepClock::write(Lane& lane, std::uint64_t step, std::int32_t stage, std::int32_t rank,
                       std::uint32_t tokens) const {
   for (std::size_t kind = 0; kind < kKinds; ++kind) {

@@ -19,8 +19,12 @@ enum class Kind : std::uint16_t {
   kSend = 4,
   kSample = 5,
   kCopy = 6,
+  kLate = 7,
 };
-inline constexpr std::size_t kKinds = 7;
+inline constexpr std::size_t kKinds = 8;
+
+// Where the ranks of a stage meet; numbered as sb_collective.
+enum class Collective : std::uint16_t { kStart = 0, kAttention = 1, kFeedForward = 2, kOutput = 3 };
 
 // Laid out as sb_timeline_record.
 struct TimelineRecord {
@@ -34,7 +38,7 @@ struct TimelineRecord {
   std::uint16_t stage = 0;
   std::uint16_t rank = 0;
   std::uint16_t kind = 0;
-  std::uint16_t reserved = 0;
+  std::uint16_t piece = 0;
   std::int64_t longest_ns = 0;
 };
 
@@ -103,6 +107,9 @@ class StepClock {
   // What passed since the last lap was of this kind. Returns how long it was.
   std::int64_t lap(Kind kind, std::int64_t until_ns);
   std::int64_t lap(Kind kind) { return runs_ ? lap(kind, now_ns()) : 0; }
+  // The others arrived at a collective from first_ns on, this rank as the last one at last_ns. This
+  // is time of theirs, beside the kinds that share out this lane's own.
+  void late(std::int64_t first_ns, std::int64_t last_ns, Collective which, std::int32_t layer);
   void add_bytes(Kind kind, std::uint64_t bytes) { sum(kind).bytes += bytes; }
 
   [[nodiscard]] bool runs() const { return runs_; }

@@ -247,6 +247,7 @@ final class ScriptedEngine implements Engine {
         failure,
         List.of(new RankHeartbeat(0, 0, step, 0, 0, 0), new RankHeartbeat(0, 1, second, 0, 0, 0)),
         List.of(),
+        List.of(),
         List.of());
   }
 

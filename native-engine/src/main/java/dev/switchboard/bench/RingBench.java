@@ -45,7 +45,7 @@ public final class RingBench implements AutoCloseable {
     this.bare = new EngineRun(without, BATCH, positions);
     this.recording = new EngineRun(with, BATCH, positions);
     recording.reads(
-        (step, stage, rank, kind, start, end, busy, bytes, tokens, longest) -> records++);
+        (step, stage, rank, kind, start, end, busy, bytes, tokens, longest, piece) -> records++);
   }
 
   /**

@@ -40,6 +40,7 @@ final class NativeTimeline {
   private static final long STAGE = sb_timeline_record.stage$offset();
   private static final long RANK = sb_timeline_record.rank$offset();
   private static final long KIND = sb_timeline_record.kind$offset();
+  private static final long PIECE = sb_timeline_record.piece$offset();
   private static final long LONGEST = sb_timeline_record.longest_ns$offset();
 
   private final MemorySegment base;
@@ -91,11 +92,13 @@ final class NativeTimeline {
     int stage = base.get(JAVA_SHORT, at + STAGE);
     int rank = base.get(JAVA_SHORT, at + RANK);
     int kind = base.get(JAVA_SHORT, at + KIND);
+    int piece = Short.toUnsignedInt(base.get(JAVA_SHORT, at + PIECE));
     long longest = base.get(JAVA_LONG, at + LONGEST);
     VarHandle.acquireFence();
     boolean isWhole = acquire(header + WRITTEN) - index < capacity;
     if (isWhole && kind >= 1 && kind <= KINDS.length) {
-      sink.record(step, stage, rank, KINDS[kind - 1], start, end, busy, bytes, tokens, longest);
+      sink.record(
+          step, stage, rank, KINDS[kind - 1], start, end, busy, bytes, tokens, longest, piece);
     }
   }
 

@@ -2,6 +2,7 @@ package dev.switchboard.executor;
 
 import dev.switchboard.executor.ExecutorException.Status;
 import dev.switchboard.executor.TimelineSink.Kind;
+import dev.switchboard.timeline.Collective;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 public final class SimulatedExecutor implements Executor {
   private static final int NEVER_WRITTEN = -1;
   private static final int SHARED = -1;
+  private static final Collective MEETING = new Collective(Collective.Kind.OUTPUT, 0);
 
   private final ExecutorConfig config;
   private final ExecutorInfo info;
@@ -377,6 +379,7 @@ public final class SimulatedExecutor implements Executor {
       }
       if (config.ranks() > 1) {
         add(step, lane, Kind.ALL_REDUCE_WAIT, start, end, end - start - busy);
+        late(step, lane);
       }
       if (stage > 0) {
         long wait = step.stageStart[stage] - step.startNanos;
@@ -384,6 +387,23 @@ public final class SimulatedExecutor implements Executor {
       }
       finishedStep[lane] = step.step;
       finishedNanos[lane] = end;
+    }
+  }
+
+  /** The ranks of a stage meet once in a step, when they have computed. */
+  private void late(Pending step, int lane) {
+    int first = lane - lane % config.ranks();
+    long least = Long.MAX_VALUE;
+    for (int other = first; other < first + config.ranks(); other++) {
+      if (step.busyNanos[other] > step.busyNanos[lane]) {
+        return;
+      }
+      least = Math.min(least, step.busyNanos[other]);
+    }
+    long start = step.stageStart[lane / config.ranks()];
+    long spread = step.busyNanos[lane] - least;
+    if (spread > 0) {
+      add(step, lane, Kind.LATE, start + least, start + step.busyNanos[lane], spread);
     }
   }
 
@@ -407,7 +427,8 @@ public final class SimulatedExecutor implements Executor {
           r.busyNanos,
           bytes,
           r.tokens,
-          r.busyNanos);
+          r.busyNanos,
+          MEETING.piece());
     }
     records.clear();
   }

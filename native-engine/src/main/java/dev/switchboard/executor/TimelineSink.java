@@ -1,5 +1,7 @@
 package dev.switchboard.executor;
 
+import dev.switchboard.timeline.Collective;
+
 /** Takes timeline records one by one, without an object per record. */
 @FunctionalInterface
 public interface TimelineSink {
@@ -9,6 +11,7 @@ public interface TimelineSink {
    * @param busyNanos time of this kind within [startNanos, endNanos]
    * @param bytes read (compute) or moved (all-reduce, send)
    * @param longestNanos longest single piece
+   * @param piece of {@link Kind#LATE} which one that was, as {@link Collective#of} reads it
    */
   void record(
       long step,
@@ -20,15 +23,20 @@ public interface TimelineSink {
       long busyNanos,
       long bytes,
       int tokens,
-      long longestNanos);
+      long longestNanos,
+      int piece);
 
-  /** What a rank did; the ABI numbers them from 1 in this order. */
+  /**
+   * What a rank did, but for {@link #LATE}, which is time of the other ranks of its stage: how long
+   * they waited for it where it came last. The ABI numbers them from 1 in this order.
+   */
   enum Kind {
     COMPUTE,
     ALL_REDUCE_WAIT,
     RECEIVE_WAIT,
     SEND,
     SAMPLE,
-    COPY
+    COPY,
+    LATE
   }
 }

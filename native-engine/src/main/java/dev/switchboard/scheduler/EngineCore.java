@@ -27,6 +27,7 @@ final class EngineCore {
   private final StepTraces traces;
   private final RankSkew skew;
   private final RankTotals totals;
+  private final CollectiveSpreads spreads;
   private final StepPlan plan;
   private final Scheduler.MaskSink masks;
   private boolean checkedIdle = true;
@@ -42,6 +43,7 @@ final class EngineCore {
     traces = new StepTraces(maxInFlight(), info.stages(), info.ranks());
     skew = new RankSkew(info.stages(), info.ranks());
     totals = new RankTotals(info.stages(), info.ranks());
+    spreads = new CollectiveSpreads(info.stages(), info.ranks());
     plan = new StepPlan(info.rows(), info.maxStepTokens(), info.maxStepOutputs());
   }
 
@@ -67,6 +69,10 @@ final class EngineCore {
 
   RankTotals totals() {
     return totals;
+  }
+
+  CollectiveSpreads spreads() {
+    return spreads;
   }
 
   /** Drops what is past its deadline, then plans and submits as many steps as may be in flight. */
@@ -107,6 +113,7 @@ final class EngineCore {
     trace.finish(result);
     skew.step(trace);
     totals.step(trace);
+    spreads.step(trace);
     scheduler.apply(result, trace, clock.nanos());
     supplyMasks();
     return true;

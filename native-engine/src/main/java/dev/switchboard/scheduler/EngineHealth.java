@@ -1,5 +1,6 @@
 package dev.switchboard.scheduler;
 
+import dev.switchboard.timeline.Collective;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -10,16 +11,19 @@ import org.jspecify.annotations.Nullable;
  *     works
  * @param scores how the ranks of each stage compare, one for each rank
  * @param times where the time of each rank went
+ * @param spreads how far apart ranks arrived at collectives, for each stage and kind that had any
  */
 public record EngineHealth(
     @Nullable String failure,
     List<RankHeartbeat> ranks,
     List<RankScore> scores,
-    List<RankTimes> times) {
+    List<RankTimes> times,
+    List<Spread> spreads) {
   public EngineHealth {
     ranks = List.copyOf(ranks);
     scores = List.copyOf(scores);
     times = List.copyOf(times);
+    spreads = List.copyOf(spreads);
   }
 
   /**
@@ -64,4 +68,15 @@ public record EngineHealth(
       long sampleNanos,
       long copyNanos,
       long bytes) {}
+
+  /**
+   * Of the steps whose largest spread of arrivals in a stage was at this kind of collective.
+   *
+   * @param counts of these spreads, between the bounds of {@link Collective#spreadBounds}
+   */
+  public record Spread(int stage, Collective.Kind kind, long sumNanos, List<Long> counts) {
+    public Spread {
+      counts = List.copyOf(counts);
+    }
+  }
 }

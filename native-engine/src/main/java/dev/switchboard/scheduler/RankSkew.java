@@ -17,9 +17,8 @@ import java.util.List;
  * and cleared the same way.
  *
  * <p>Its score, for people, is the median of its last steps over that of the fastest rank of its
- * stage. What the others waited for the last one to arrive is charged to that one: the spread of
- * arrivals, summed over the step's collectives. Confined to the engine's thread, but for {@link
- * #report}.
+ * stage. At each collective what the others waited for the last one to arrive, the spread of
+ * arrivals, is charged to that one. Confined to the engine's thread, but for {@link #report}.
  */
 final class RankSkew {
   /** Steps that a score looks back on. */
@@ -114,16 +113,12 @@ final class RankSkew {
 
   private void charge(long[] values, int first) {
     long least = Long.MAX_VALUE;
-    long most = 0;
     for (int lane = first; lane < first + ranks; lane++) {
-      long wait = values[lane * StepTrace.FIELDS + StepTrace.ALL_REDUCE];
-      least = Math.min(least, wait);
-      most = Math.max(most, wait);
+      least = Math.min(least, values[lane * StepTrace.FIELDS + StepTrace.ALL_REDUCE]);
     }
     for (int lane = first; lane < first + ranks; lane++) {
       int base = lane * StepTrace.FIELDS;
-      boolean last = values[base + StepTrace.STRAGGLER] > 0;
-      lanes[lane].lateNanos += last ? most - least : 0;
+      lanes[lane].lateNanos += values[base + StepTrace.LATE];
       lanes[lane].waitedNanos += values[base + StepTrace.ALL_REDUCE] - least;
     }
   }

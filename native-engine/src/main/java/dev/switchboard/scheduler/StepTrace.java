@@ -3,6 +3,7 @@ package dev.switchboard.scheduler;
 import dev.switchboard.executor.StepResult;
 import dev.switchboard.executor.TimelineSink.Kind;
 import dev.switchboard.timeline.AttemptId;
+import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Step;
 import java.util.ArrayList;
@@ -26,7 +27,13 @@ final class StepTrace {
   static final int BYTES = 8;
   static final int STEPS = 9;
   static final int STRAGGLER = 10;
-  static final int FIELDS = 11;
+  static final int LATE = 11;
+
+  /** Those before it add up over steps; of these the longest is kept, with its collective. */
+  static final int LONGEST_LATE = 12;
+
+  static final int LATE_AT = 13;
+  static final int FIELDS = 14;
 
   /** No rank of the stage has a record. */
   static final long NONE = Long.MIN_VALUE;
@@ -83,6 +90,20 @@ final class StepTrace {
     values[base + BYTES] += bytes;
   }
 
+  /** The others of its stage waited for a rank; that is no time of its own. */
+  void late(int stage, int rank, long nanos, long longestNanos, int piece) {
+    int base = (stage * ranks + rank) * FIELDS;
+    values[base + LATE] += nanos;
+    keepLongest(values, base, longestNanos, piece);
+  }
+
+  static void keepLongest(long[] values, int base, long nanos, long piece) {
+    if (nanos > values[base + LONGEST_LATE]) {
+      values[base + LONGEST_LATE] = nanos;
+      values[base + LATE_AT] = piece;
+    }
+  }
+
   private static int field(Kind kind) {
     return switch (kind) {
       case COMPUTE -> COMPUTE;
@@ -91,6 +112,7 @@ final class StepTrace {
       case SEND -> SEND;
       case SAMPLE -> SAMPLE;
       case COPY -> COPY;
+      case LATE -> LATE;
     };
   }
 
@@ -261,6 +283,9 @@ final class StepTrace {
         values[base + COPY],
         (int) values[base + STEPS],
         (int) values[base + STRAGGLER],
-        values[base + BYTES]);
+        values[base + BYTES],
+        values[base + LATE],
+        values[base + LONGEST_LATE],
+        Collective.of((int) values[base + LATE_AT]));
   }
 }

@@ -41,12 +41,17 @@ final class StepTraces implements TimelineSink {
       long busyNanos,
       long bytes,
       int tokens,
-      long longestNanos) {
+      long longestNanos,
+      int piece) {
     StepTrace trace = trace(step);
     if (trace.step() != step) {
       dropped++;
       return;
     }
-    trace.record(stage, rank, kind, startNanos, endNanos, busyNanos, bytes);
+    if (kind == Kind.LATE) {
+      trace.late(stage, rank, busyNanos, longestNanos, piece);
+    } else {
+      trace.record(stage, rank, kind, startNanos, endNanos, busyNanos, bytes);
+    }
   }
 }

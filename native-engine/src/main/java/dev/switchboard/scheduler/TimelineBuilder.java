@@ -199,9 +199,11 @@ final class TimelineBuilder {
       lanes[base + StepTrace.START] =
           first ? start : Math.min(lanes[base + StepTrace.START], start);
       lanes[base + StepTrace.END] = first ? end : Math.max(lanes[base + StepTrace.END], end);
-      for (int field = StepTrace.COMPUTE; field < StepTrace.FIELDS; field++) {
+      for (int field = StepTrace.COMPUTE; field <= StepTrace.LATE; field++) {
         lanes[base + field] += values[base + field];
       }
+      StepTrace.keepLongest(
+          lanes, base, values[base + StepTrace.LONGEST_LATE], values[base + StepTrace.LATE_AT]);
     }
 
     private void keepSlowest(StepTrace trace, int stepTokens) {

@@ -88,6 +88,9 @@ public record RequestTimeline(
    * @param receiveWaitNanos waiting for the previous stage
    * @param stragglerSteps steps in which this rank made its stage's other ranks wait longest
    * @param bytes weights and KV read, activations moved
+   * @param lateNanos how long the stage's other ranks waited for this one, where it came last to a
+   *     collective: the spread of their arrivals, over all collectives
+   * @param longestLateNanos the longest of these spreads, which was at {@code latestAt}
    */
   public record Lane(
       int stage,
@@ -102,7 +105,10 @@ public record RequestTimeline(
       long copyNanos,
       int steps,
       int stragglerSteps,
-      long bytes) {}
+      long bytes,
+      long lateNanos,
+      long longestLateNanos,
+      Collective latestAt) {}
 
   /**
    * One engine step.

@@ -120,6 +120,10 @@ public final class TimelineJson {
     json.put("send_ns", lane.sendNanos()).put("sample_ns", lane.sampleNanos());
     json.put("copy_ns", lane.copyNanos()).put("steps", lane.steps());
     json.put("straggler_steps", lane.stragglerSteps()).put("bytes", lane.bytes());
+    if (lane.lateNanos() > 0) {
+      json.put("late_ns", lane.lateNanos()).put("longest_late_ns", lane.longestLateNanos());
+      json.put("latest_at", lane.latestAt().piece());
+    }
     return json;
   }
 
@@ -137,7 +141,10 @@ public final class TimelineJson {
         fields.number("copy_ns"),
         fields.integer("steps"),
         fields.integer("straggler_steps"),
-        fields.number("bytes"));
+        fields.number("bytes"),
+        fields.numberOrNone("late_ns"),
+        fields.numberOrNone("longest_late_ns"),
+        Collective.of((int) fields.numberOrNone("latest_at")));
   }
 
   private static <T> JsonNode writeNullable(@Nullable T value, Function<T, ObjectNode> writer) {
@@ -174,6 +181,11 @@ public final class TimelineJson {
       JsonNode value = json.path(name);
       require(value.isIntegralNumber() && value.canConvertToLong(), name, "a long");
       return value.longValue();
+    }
+
+    /** 0 where the name is missing. */
+    long numberOrNone(String name) {
+      return json.has(name) ? number(name) : 0;
     }
 
     /** None where the name is missing. */

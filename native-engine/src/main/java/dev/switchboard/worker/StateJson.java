@@ -5,6 +5,7 @@ import dev.switchboard.scheduler.EngineHealth;
 import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
 import dev.switchboard.scheduler.EngineHealth.RankScore;
 import dev.switchboard.scheduler.EngineHealth.RankTimes;
+import dev.switchboard.scheduler.EngineHealth.Spread;
 import dev.switchboard.scheduler.EngineLoad;
 import dev.switchboard.timeline.AttemptId;
 import java.io.IOException;
@@ -94,6 +95,18 @@ final class StateJson {
     for (RankTimes times : health.times()) {
       json.writeStartObject();
       times(json, times);
+      json.writeEndObject();
+    }
+    json.writeEndArray();
+    json.writeArrayFieldStart("spreads");
+    for (Spread spread : health.spreads()) {
+      json.writeStartObject();
+      json.writeNumberField("stage", spread.stage());
+      json.writeStringField("collective", spread.kind().word());
+      json.writeNumberField("sum_ms", spread.sumNanos() / 1e6);
+      json.writeFieldName("counts");
+      json.writeArray(
+          spread.counts().stream().mapToLong(Long::longValue).toArray(), 0, spread.counts().size());
       json.writeEndObject();
     }
     json.writeEndArray();

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.switchboard.executor.TimelineSink.Kind;
 import dev.switchboard.scheduler.EngineHealth.RankScore;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -16,11 +17,13 @@ class RankSkewTest {
   private static final long STEP_NANOS = 10_000;
 
   private final RankSkew skew = new RankSkew(2, RANKS);
+  private final long[] late = new long[2 * RANKS];
   private long number = 1;
 
   @Test
   void theLateRankIsChargedAndTheEarlyOnesWaited() {
     for (int i = 0; i < WINDOW; i++) {
+      late(2, 500);
       step(new long[] {1000, 1100, 1500}, new long[] {510, 410, 10}, new long[] {0, 0, 0});
     }
 
@@ -32,9 +35,24 @@ class RankSkewTest {
         skew.report().subList(0, RANKS));
   }
 
+  /** Ranks that hold up each other by turns wait alike, and yet each cost the others something. */
+  @Test
+  void eachCollectiveIsChargedToWhoCameLastThere() {
+    for (int i = 0; i < WINDOW; i++) {
+      late(0, 300);
+      late(1, 200);
+      step(new long[] {1000, 1000, 1000}, new long[] {200, 300, 500}, new long[] {0, 0, 0});
+    }
+
+    assertEquals(
+        List.of(WINDOW * 300L, WINDOW * 200L, 0L),
+        skew.report().stream().limit(RANKS).map(RankScore::lateNanos).toList());
+  }
+
   @Test
   void theStagesAreChargedApart() {
     for (int i = 0; i < WINDOW; i++) {
+      late(RANKS, 293);
       step(new long[] {1000, 1000, 1000}, new long[] {40, 40, 40}, new long[] {7, 300, 200});
     }
 
@@ -61,6 +79,11 @@ class RankSkewTest {
         List.of(1.0, 2.0, 1.5), skew.report().stream().limit(RANKS).map(RankScore::score).toList());
   }
 
+  /** In the next step, a lane comes last somewhere. */
+  private void late(int lane, long nanos) {
+    late[lane] = nanos;
+  }
+
   /** The second stage's ranks all compute alike. */
   private void step(long[] compute, long[] waits, long[] secondWaits) {
     StepTrace trace = new StepTrace(2, RANKS);
@@ -72,6 +95,10 @@ class RankSkewTest {
       record(trace, 1, rank, Kind.COMPUTE, 1000);
       record(trace, 1, rank, Kind.ALL_REDUCE_WAIT, secondWaits[rank]);
     }
+    for (int lane = 0; lane < late.length; lane++) {
+      trace.late(lane / RANKS, lane % RANKS, late[lane], late[lane], 0);
+    }
+    Arrays.fill(late, 0);
     trace.finish(start, start, start + STEP_NANOS);
     skew.step(trace);
   }

@@ -1,6 +1,7 @@
 package dev.switchboard.timeline;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -13,7 +14,24 @@ import org.junit.jupiter.api.Test;
 
 class TimelineJsonTest {
   private static final JsonMapper JSON = new JsonMapper();
-  private static final Lane LANE = new Lane(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13);
+  private static final Lane LANE =
+      new Lane(
+          1,
+          2,
+          3,
+          4,
+          5,
+          6,
+          7,
+          8,
+          9,
+          10,
+          11,
+          12,
+          13,
+          14,
+          15,
+          new Collective(Collective.Kind.FEED_FORWARD, 16));
   private static final Step STEP =
       new Step(21, 22, 23, 24, 25, 26, 27, List.of(28L, 29L), List.of(LANE));
   private static final RequestTimeline FULL =
@@ -46,6 +64,19 @@ class TimelineJsonTest {
     assertEquals(36, json.at("/prefill/wait_ns").longValue());
     assertEquals(22, json.at("/steps/0/submit_ns").longValue());
     assertEquals(12, json.at("/prefill/slowest/lanes/0/straggler_steps").longValue());
+    assertEquals(15, json.at("/prefill/lanes/0/longest_late_ns").longValue());
+  }
+
+  /** A worker of before tells no collectives, and one whose ranks came together has none. */
+  @Test
+  void aLaneThatWasNeverLateSaysNothingOfIt() {
+    Collective none = Collective.of(0);
+    Lane early = new Lane(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, none);
+    Step step = new Step(21, 22, 23, 24, 25, 26, 27, List.of(), List.of(early));
+    ObjectNode json = TimelineJson.write(FULL.withSteps(List.of(step)));
+
+    assertFalse(json.at("/steps/0/lanes/0").has("late_ns"));
+    assertEquals(early, TimelineJson.read(json).steps().getFirst().lanes().getFirst());
   }
 
   @Test

@@ -89,6 +89,10 @@ class SlowRankIT {
     String metrics = gateway.metrics();
     assertTrue(metrics.contains("switchboard_rank_blame_requests_total" + RANK), metrics);
     assertTrue(metrics.contains("switchboard_rank_blame_slo_seconds_total" + RANK), metrics);
+    assertTrue(
+        new MetricsText(metrics).sum("switchboard_collective_spread_seconds_count", "stage=\"0\"")
+            > 0,
+        metrics);
     theSpanOfItsLaneSaysSo();
   }
 
@@ -142,6 +146,10 @@ class SlowRankIT {
     for (Span lane : collector.named("stage 0 › rank 1", TRACE)) {
       assertEquals("true", OtlpReceiver.attribute(lane, "switchboard.straggler"));
     }
+    assertTrue(
+        collector.named("stage 0 › rank 1", TRACE).stream()
+            .map(lane -> OtlpReceiver.attribute(lane, "switchboard.latest_at"))
+            .anyMatch(at -> at.matches("(attention|feed_forward) of layer \\d+|output|start")));
     for (Span lane : collector.named("stage 0 › rank 0", TRACE)) {
       assertEquals("", OtlpReceiver.attribute(lane, "switchboard.straggler"));
     }

@@ -237,6 +237,11 @@ final class FlightJson {
     json.put("sample_ms", lane.sampleNanos() / NANOS_PER_MS);
     json.put("copy_ms", lane.copyNanos() / NANOS_PER_MS);
     json.put("steps", lane.steps()).put("straggler_steps", lane.stragglerSteps());
+    if (lane.lateNanos() > 0) {
+      json.put("late_ms", lane.lateNanos() / NANOS_PER_MS);
+      json.put("longest_late_ms", lane.longestLateNanos() / NANOS_PER_MS);
+      json.put("latest_at", lane.latestAt().toString());
+    }
     return json.put("bytes", lane.bytes());
   }
 

@@ -174,9 +174,9 @@ final class PerfettoJson {
   private void lane(Lane lane, String name) {
     int track = FIRST_LANE + lane.stage() * LANES_PER_STAGE + lane.rank();
     thread(engine, track, "stage " + lane.stage() + " rank " + lane.rank());
-    slice(engine, track, name, lane.startNanos(), lane.endNanos())
-        .putObject("args")
-        .put("compute_us", lane.computeNanos() / NANOS_PER_US)
+    ObjectNode args =
+        slice(engine, track, name, lane.startNanos(), lane.endNanos()).putObject("args");
+    args.put("compute_us", lane.computeNanos() / NANOS_PER_US)
         .put("all_reduce_wait_us", lane.allReduceWaitNanos() / NANOS_PER_US)
         .put("receive_wait_us", lane.receiveWaitNanos() / NANOS_PER_US)
         .put("send_us", lane.sendNanos() / NANOS_PER_US)
@@ -184,6 +184,11 @@ final class PerfettoJson {
         .put("copy_us", lane.copyNanos() / NANOS_PER_US)
         .put("bytes", lane.bytes())
         .put("straggler", lane.stragglerSteps() > 0);
+    if (lane.lateNanos() > 0) {
+      args.put("late_us", lane.lateNanos() / NANOS_PER_US)
+          .put("longest_late_us", lane.longestLateNanos() / NANOS_PER_US)
+          .put("latest_at", lane.latestAt().toString());
+    }
   }
 
   // ------------------------------------------------------------------ events

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.fleet;
 
+import dev.switchboard.timeline.Collective;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -33,13 +34,27 @@ public record ReplicaReport(
     int ranks,
     double loadMs,
     @Nullable Long attemptsDigest,
-    List<RankReport> rankReports) {
+    List<RankReport> rankReports,
+    List<Spread> spreads) {
   public static final ReplicaReport NONE =
       new ReplicaReport(
-          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, List.of());
+          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, List.of(), List.of());
 
   public ReplicaReport {
     rankReports = List.copyOf(rankReports);
+    spreads = List.copyOf(spreads);
+  }
+
+  /**
+   * How far apart the ranks of a stage arrived at one kind of collective since the start: of each
+   * step in which the largest spread was at such a one.
+   *
+   * @param counts between the bounds of {@link Collective#spreadBounds}
+   */
+  public record Spread(int stage, Collective.Kind kind, double sumMs, List<Long> counts) {
+    public Spread {
+      counts = List.copyOf(counts);
+    }
   }
 
   /**

@@ -4,12 +4,18 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import dev.switchboard.gateway.fleet.ReplicaReport.Spread;
 import dev.switchboard.timeline.AttemptId;
+import dev.switchboard.timeline.Collective;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Reads {@code /engine/v1/state}. */
@@ -18,6 +24,11 @@ final class StateReader {
 
   /** An engine has at most so many stages, and a stage so many ranks. */
   private static final int MOST = 16;
+
+  private static final int BUCKETS = Collective.spreadBounds().length + 1;
+  private static final Map<String, Collective.Kind> KINDS =
+      Arrays.stream(Collective.Kind.values())
+          .collect(Collectors.toMap(Collective.Kind::word, kind -> kind));
 
   private StateReader() {}
 
@@ -57,7 +68,8 @@ final class StateReader {
         state.path("topology").path("ranks").asInt(),
         state.path("progress").path("load_ms").asDouble(),
         digest(state.path("in_flight"), gateway),
-        ranks(state.path("health")));
+        ranks(state.path("health")),
+        spreads(state.path("health").path("spreads")));
   }
 
   private static JsonNode json(byte[] body) {
@@ -109,6 +121,22 @@ final class StateReader {
               same(health.path("times").path(at), beat)));
     }
     return ranks;
+  }
+
+  /** Of a worker with other bounds, none. */
+  private static List<Spread> spreads(JsonNode told) {
+    Map<List<Object>, Spread> spreads = new LinkedHashMap<>();
+    for (JsonNode each : told) {
+      int stage = each.path("stage").asInt(-1);
+      Collective.Kind kind = KINDS.get(each.path("collective").asText());
+      List<Long> counts = each.path("counts").valueStream().map(JsonNode::asLong).toList();
+      boolean known = stage >= 0 && stage < MOST && kind != null && counts.size() == BUCKETS;
+      if (known && counts.stream().allMatch(count -> count >= 0)) {
+        spreads.put(
+            List.of(stage, kind), new Spread(stage, kind, each.path("sum_ms").asDouble(), counts));
+      }
+    }
+    return List.copyOf(spreads.values());
   }
 
   private static JsonNode same(JsonNode other, JsonNode beat) {

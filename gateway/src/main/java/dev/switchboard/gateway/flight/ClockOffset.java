@@ -105,7 +105,10 @@ final class ClockOffset {
         l.copyNanos(),
         l.steps(),
         l.stragglerSteps(),
-        l.bytes());
+        l.bytes(),
+        l.lateNanos(),
+        l.longestLateNanos(),
+        l.latestAt());
   }
 
   private long at(long nanos) {

@@ -35,6 +35,7 @@ import static dev.switchboard.gateway.telemetry.Metric.In.COUNT;
 import static dev.switchboard.gateway.telemetry.Metric.In.RATIO;
 import static dev.switchboard.gateway.telemetry.Metric.In.SECONDS;
 
+import dev.switchboard.timeline.Collective;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -412,7 +413,8 @@ public enum Metric {
       Type.COUNTER,
       "rank_late_seconds_total",
       SECONDS,
-      "time that the other ranks of the stage waited for this one to arrive",
+      "time that the other ranks of the stage waited for this one at collectives to which it came"
+          + " last",
       REPLICA,
       STAGE,
       RANK),
@@ -424,6 +426,16 @@ public enum Metric {
       REPLICA,
       STAGE,
       RANK),
+  COLLECTIVE_SPREAD(
+      Buckets.SPREAD,
+      "collective_spread_seconds",
+      SECONDS,
+      "from the first rank's arrival at a collective to the last one's: of each step and stage the"
+          + " largest, by where it was: sums of `attention` or `feed_forward`, logits (`output`), or"
+          + " the `start` of a step when faults may be injected",
+      REPLICA,
+      STAGE,
+      KIND),
   RANK_TIME(
       Type.COUNTER,
       "rank_seconds_total",
@@ -572,6 +584,8 @@ public enum Metric {
     SHORT(
         0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1,
         5),
+    /** As workers count them. */
+    SPREAD(Collective.spreadBounds()),
     RATIO(0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5, 10);
 
     @SuppressWarnings("ImmutableEnumChecker") // never given away
@@ -643,6 +657,10 @@ public enum Metric {
 
   /** Whether it is a time that a request or a part of it took: such a one has exemplars. */
   public boolean latency() {
-    return buckets != null && unit == In.SECONDS && this != EVENT_LOOP_LAG && this != SCRAPE;
+    return buckets != null
+        && unit == In.SECONDS
+        && this != EVENT_LOOP_LAG
+        && this != SCRAPE
+        && this != COLLECTIVE_SPREAD;
   }
 }

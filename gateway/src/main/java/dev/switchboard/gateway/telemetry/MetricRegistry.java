@@ -10,9 +10,18 @@ import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.core.metrics.Info;
 import io.prometheus.metrics.core.metrics.MetricWithFixedMetadata;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
+import io.prometheus.metrics.model.snapshots.Exemplars;
+import io.prometheus.metrics.model.snapshots.HistogramSnapshot;
+import io.prometheus.metrics.model.snapshots.Labels;
+import io.prometheus.metrics.model.snapshots.MetricMetadata;
 import io.prometheus.metrics.model.snapshots.Unit;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** Makes the series of {@link Metric}s: the only place that gives a name to the client library. */
@@ -64,6 +73,31 @@ final class MetricRegistry {
     return metric.latency()
         ? builder.register(registry)
         : builder.classicOnly().withoutExemplars().register(registry);
+  }
+
+  /** One series of a histogram that somebody else counts, with a count for each bucket. */
+  record Counted(Labels labels, List<Long> counts, double sum) {}
+
+  /** Such a histogram is read at each scrape; it has classic buckets and no exemplars. */
+  void distributed(Metric metric, Supplier<List<Counted>> series) {
+    MetricMetadata metadata = new MetricMetadata(metric.word(), help(metric), unit(metric));
+    List<Double> bounds = new ArrayList<>();
+    Arrays.stream(Objects.requireNonNull(metric.buckets()).bounds()).forEach(bounds::add);
+    bounds.add(Double.POSITIVE_INFINITY);
+    registry.register(
+        () ->
+            new HistogramSnapshot(
+                metadata,
+                series.get().stream()
+                    .map(
+                        each ->
+                            new HistogramSnapshot.HistogramDataPointSnapshot(
+                                ClassicHistogramBuckets.of(bounds, each.counts),
+                                each.sum,
+                                each.labels,
+                                Exemplars.EMPTY,
+                                0))
+                    .toList()));
   }
 
   Info info(Metric metric) {

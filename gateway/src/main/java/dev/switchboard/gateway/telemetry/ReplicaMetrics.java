@@ -2,8 +2,11 @@ package dev.switchboard.gateway.telemetry;
 
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import dev.switchboard.gateway.fleet.ReplicaReport.Spread;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.Gauge;
+import io.prometheus.metrics.model.snapshots.Labels;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -11,8 +14,9 @@ import java.util.function.BiConsumer;
 
 /**
  * What replicas report of themselves, as series. Their totals begin anew when a worker does; what
- * they grew by is added here, so a scrape sees counters that only grow. Gauges of a replica that is
- * gone are taken away: its last heartbeat would look like a rank that is stuck.
+ * they grew by is added here, so a scrape sees counters that only grow. Only their histogram begins
+ * anew with them, which a rate takes for what it is. Gauges of a replica that is gone are taken
+ * away: its last heartbeat would look like a rank that is stuck.
  */
 final class ReplicaMetrics {
   private final Gauge sequences;
@@ -58,6 +62,27 @@ final class ReplicaMetrics {
     rankTime = made.counter(Metric.RANK_TIME);
     rankSteps = made.counter(Metric.RANK_STEPS);
     rankBytes = made.counter(Metric.RANK_BYTES);
+    made.distributed(Metric.COLLECTIVE_SPREAD, this::spreads);
+  }
+
+  private List<MetricRegistry.Counted> spreads() {
+    List<MetricRegistry.Counted> all = new ArrayList<>();
+    last.forEach(
+        (replica, report) -> report.spreads().forEach(spread -> all.add(counted(replica, spread))));
+    return all;
+  }
+
+  private static MetricRegistry.Counted counted(String replica, Spread spread) {
+    String stage = Integer.toString(spread.stage());
+    Labels labels =
+        Labels.of(
+            Label.REPLICA.word(),
+            replica,
+            Label.STAGE.word(),
+            stage,
+            Label.KIND.word(),
+            spread.kind().word());
+    return new MetricRegistry.Counted(labels, spread.counts(), spread.sumMs() / 1e3);
   }
 
   void report(String replica, ReplicaReport report) {

@@ -278,6 +278,11 @@ final class RequestSpans {
       span.setAttribute("switchboard.straggler", true);
     }
     span.setAttribute("switchboard.bytes", lane.bytes());
+    if (lane.lateNanos() > 0) {
+      span.setAttribute("switchboard.late_ms", lane.lateNanos() / 1e6);
+      span.setAttribute("switchboard.longest_late_ms", lane.longestLateNanos() / 1e6);
+      span.setAttribute("switchboard.latest_at", lane.latestAt().toString());
+    }
     span.end(end, TimeUnit.NANOSECONDS);
   }
 

@@ -240,6 +240,7 @@ final class SimulatedFleet {
         1,
         0,
         null,
+        List.of(),
         List.of());
   }
 }

@@ -9,6 +9,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -23,6 +24,8 @@ import org.junit.jupiter.api.Test;
 class PerfettoJsonTest {
   /** What the worker's clock is ahead of the gateway's. */
   private static final long AHEAD = 3_000_000_000L;
+
+  private static final Collective AT = new Collective(Collective.Kind.ATTENTION, 2);
 
   private long now = 1_000_000_000L;
 
@@ -39,6 +42,9 @@ class PerfettoJsonTest {
       assertTrue(from >= 0 && to <= wallMicros, slice::toString);
     }
     assertEquals(4, lanes.stream().map(e -> e.path("tid").asInt()).distinct().count());
+    JsonNode told = lanes.getFirst().path("args");
+    assertEquals(3, told.path("longest_late_us").asDouble());
+    assertEquals("attention of layer 2", told.path("latest_at").asText());
   }
 
   @Test
@@ -188,7 +194,24 @@ class PerfettoJsonTest {
     for (int stage = 0; stage < 2; stage++) {
       for (int rank = 0; rank < 2; rank++) {
         long start = from + stage * 100_000L;
-        lanes.add(new Lane(stage, rank, start, start + 100_000, 80_000, 5, 5, 5, 5, 0, 1, 0, 7));
+        lanes.add(
+            new Lane(
+                stage,
+                rank,
+                start,
+                start + 100_000,
+                80_000,
+                5,
+                5,
+                5,
+                5,
+                0,
+                1,
+                0,
+                7,
+                4000,
+                3000,
+                AT));
       }
     }
     return new Step(number, from - 1000, from, from + 200_000, 1, 1, 1, List.of(), lanes);

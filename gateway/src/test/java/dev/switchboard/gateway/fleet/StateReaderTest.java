@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.timeline.AttemptId;
+import dev.switchboard.timeline.Collective;
 import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 
@@ -49,6 +50,30 @@ class StateReaderTest {
     ReplicaReport report = read("{\"state\": \"ready\", \"health\": {\"ranks\": [" + ranks + "]}}");
 
     assertTrue(report.rankReports().size() <= 17, report::toString);
+  }
+
+  @Test
+  void spreadsOfKnownStagesKindsAndBoundsAreTaken() {
+    String counts = "[0, 3" + ", 0".repeat(Collective.spreadBounds().length - 1) + "]";
+    String spread = "{\"stage\": %s, \"collective\": \"%s\", \"sum_ms\": 0.02, \"counts\": %s}";
+    String told =
+        String.join(
+            ", ",
+            spread.formatted("1", "feed_forward", counts),
+            spread.formatted("16", "feed_forward", counts),
+            spread.formatted("0", "broadcast", counts),
+            spread.formatted("0", "output", "[1]"),
+            spread.formatted("0", "output", counts.replace("3", "-3")));
+
+    ReplicaReport report =
+        read("{\"state\": \"ready\", \"health\": {\"spreads\": [" + told + "]}}");
+
+    assertEquals(1, report.spreads().size(), report::toString);
+    ReplicaReport.Spread only = report.spreads().getFirst();
+    assertEquals(1, only.stage());
+    assertEquals(Collective.Kind.FEED_FORWARD, only.kind());
+    assertEquals(0.02, only.sumMs());
+    assertEquals(3, only.counts().get(1));
   }
 
   @Test

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.Story.Phase;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import java.util.List;
@@ -175,7 +176,8 @@ class StoryTest {
   }
 
   private static Lane lane(int stage, int rank, long compute, long allReduceWait) {
-    return new Lane(stage, rank, 0, 0, compute, allReduceWait, 7, 0, 0, 0, 1, 0, 0);
+    return new Lane(
+        stage, rank, 0, 0, compute, allReduceWait, 7, 0, 0, 0, 1, 0, 0, 0, 0, Collective.of(0));
   }
 
   private void pass(Flight flight, Mark mark, long nanos) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.gateway.GeneratedPage;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import dev.switchboard.gateway.fleet.ReplicaReport.Spread;
 import dev.switchboard.gateway.flight.AnswerNames;
 import dev.switchboard.gateway.flight.Engines;
 import dev.switchboard.gateway.flight.Failure;
@@ -20,6 +21,7 @@ import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.timeline.Collective;
 import io.prometheus.metrics.expositionformats.OpenMetricsTextFormatWriter;
 import io.prometheus.metrics.expositionformats.PrometheusProtobufWriter;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
@@ -30,7 +32,9 @@ import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -249,11 +253,59 @@ class MetricsTest {
     assertFalse(text().contains("switchboard_replica_kv_blocks{"), this::text);
   }
 
+  @Test
+  void spreadsAreCountedAsTheWorkerCountsThem() {
+    metrics.replicaLoad("w0", report(10, 5));
+    String labels = "{kind=\"attention\",replica=\"w0\",stage=\"1\"";
+    String series = "switchboard_collective_spread_seconds";
+    double[] bounds = Collective.spreadBounds();
+
+    assertTrue(text().contains(series + "_bucket" + labels + ",le=\"5.0E-6\"} 0"), this::text);
+    assertTrue(
+        text().contains(series + "_bucket" + labels + ",le=\"" + bounds[2] + "\"} 10"), this::text);
+    assertTrue(text().contains(series + "_bucket" + labels + ",le=\"+Inf\"} 11"), this::text);
+    assertTrue(text().contains(series + "_sum" + labels + "} 0.0025"), this::text);
+
+    metrics.replicaGone("w0");
+    assertFalse(text().contains(series + "_count{"), this::text);
+  }
+
+  /** One is above all bounds. */
+  private static List<Long> counts(long third) {
+    List<Long> counts =
+        new ArrayList<>(Collections.nCopies(Collective.spreadBounds().length + 1, 0L));
+    counts.set(2, third);
+    counts.set(counts.size() - 1, 1L);
+    return counts;
+  }
+
   private static ReplicaReport report(long steps, double lateMs) {
     RankReport rank =
         new RankReport(1, 3, 7, 0, 1.25, true, lateMs, 0, steps, 1, 1, 1, 1, 1, 1, 100);
     return new ReplicaReport(
-        1, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0, 0, 0, steps, 1, 2, 3, 2, 4, 1500, null, List.of(rank));
+        1,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        steps,
+        1,
+        2,
+        3,
+        2,
+        4,
+        1500,
+        null,
+        List.of(rank),
+        List.of(new Spread(1, Collective.Kind.ATTENTION, 2.5, counts(steps))));
   }
 
   private void finish(FlightRecord record) {

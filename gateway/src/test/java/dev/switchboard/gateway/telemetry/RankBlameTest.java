@@ -9,6 +9,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.telemetry.Stragglers.Rank;
+import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import java.util.List;
@@ -62,7 +63,7 @@ class RankBlameTest {
     flight.content();
     now += 30_000_000_000L;
     if (last >= 0) {
-      Lane lane = new Lane(0, 1, 1, 2, 1, 0, 0, 0, 0, 0, 5, last, 0);
+      Lane lane = new Lane(0, 1, 1, 2, 1, 0, 0, 0, 0, 0, 5, last, 0, 0, 0, Collective.of(0));
       RequestTimeline.Phase decode =
           new RequestTimeline.Phase(1, 2, 5, 0, 5, 0, null, List.of(lane));
       flight.timelines(

@@ -842,6 +842,51 @@ public class Switchboard extends Switchboard$shared {
     public static int SB_KIND_COPY() {
         return SB_KIND_COPY;
     }
+    private static final int SB_KIND_LATE = (int)7L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_timeline_kind.SB_KIND_LATE = 7
+     * }
+     */
+    public static int SB_KIND_LATE() {
+        return SB_KIND_LATE;
+    }
+    private static final int SB_COLLECTIVE_START = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_collective.SB_COLLECTIVE_START = 0
+     * }
+     */
+    public static int SB_COLLECTIVE_START() {
+        return SB_COLLECTIVE_START;
+    }
+    private static final int SB_COLLECTIVE_ATTENTION = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_collective.SB_COLLECTIVE_ATTENTION = 1
+     * }
+     */
+    public static int SB_COLLECTIVE_ATTENTION() {
+        return SB_COLLECTIVE_ATTENTION;
+    }
+    private static final int SB_COLLECTIVE_FEED_FORWARD = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_collective.SB_COLLECTIVE_FEED_FORWARD = 2
+     * }
+     */
+    public static int SB_COLLECTIVE_FEED_FORWARD() {
+        return SB_COLLECTIVE_FEED_FORWARD;
+    }
+    private static final int SB_COLLECTIVE_OUTPUT = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_collective.SB_COLLECTIVE_OUTPUT = 3
+     * }
+     */
+    public static int SB_COLLECTIVE_OUTPUT() {
+        return SB_COLLECTIVE_OUTPUT;
+    }
     private static final int SB_FAULT_NONE = (int)0L;
     /**
      * {@snippet lang=c :

@@ -25,7 +25,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     uint16_t stage;
  *     uint16_t rank;
  *     uint16_t kind;
- *     uint16_t reserved;
+ *     uint16_t piece;
  *     int64_t longest_ns;
  * }
  * }
@@ -47,7 +47,7 @@ public class sb_timeline_record {
         Switchboard.C_SHORT.withName("stage"),
         Switchboard.C_SHORT.withName("rank"),
         Switchboard.C_SHORT.withName("kind"),
-        Switchboard.C_SHORT.withName("reserved"),
+        Switchboard.C_SHORT.withName("piece"),
         Switchboard.C_LONG.withName("longest_ns")
     ).withName("sb_timeline_record");
 
@@ -498,48 +498,48 @@ public class sb_timeline_record {
         struct.set(kind$LAYOUT, kind$OFFSET, fieldValue);
     }
 
-    private static final OfShort reserved$LAYOUT = (OfShort)$LAYOUT.select(groupElement("reserved"));
+    private static final OfShort piece$LAYOUT = (OfShort)$LAYOUT.select(groupElement("piece"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * uint16_t reserved
+     * uint16_t piece
      * }
      */
-    public static final OfShort reserved$layout() {
-        return reserved$LAYOUT;
+    public static final OfShort piece$layout() {
+        return piece$LAYOUT;
     }
 
-    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+    private static final long piece$OFFSET = $LAYOUT.byteOffset(groupElement("piece"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * uint16_t reserved
+     * uint16_t piece
      * }
      */
-    public static final long reserved$offset() {
-        return reserved$OFFSET;
+    public static final long piece$offset() {
+        return piece$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * uint16_t reserved
+     * uint16_t piece
      * }
      */
-    public static short reserved(MemorySegment struct) {
-        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    public static short piece(MemorySegment struct) {
+        return struct.get(piece$LAYOUT, piece$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * uint16_t reserved
+     * uint16_t piece
      * }
      */
-    public static void reserved(MemorySegment struct, short fieldValue) {
-        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+    public static void piece(MemorySegment struct, short fieldValue) {
+        struct.set(piece$LAYOUT, piece$OFFSET, fieldValue);
     }
 
     private static final OfLong longest_ns$LAYOUT = (OfLong)$LAYOUT.select(groupElement("longest_ns"));
