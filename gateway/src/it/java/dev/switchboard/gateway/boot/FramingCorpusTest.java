@@ -38,6 +38,10 @@ class FramingCorpusTest {
   private static final Pattern USER = Pattern.compile("\"user\":\"([^\"]+)\"");
   private static final int AT_ONCE = 32;
   private static final int PATIENCE_MS = 3000;
+
+  /** Where a connection may stay open; that nothing more was served is counted besides. */
+  private static final int SHORT_PATIENCE_MS = 1000;
+
   private static final String MALFORMED = "X-Switchboard-Reason: malformed_http";
 
   private static final ConcurrentHashMap<String, AtomicInteger> SEEN = new ConcurrentHashMap<>();
@@ -48,13 +52,13 @@ class FramingCorpusTest {
 
   /** Where cases are sent, and what it serves. */
   private record Listener(URI url, FramingCorpus.Target target) {
-    String answer(FramingCorpus.Case one, String id) throws IOException {
-      return FramingCorpusTest.answer(url, FramingCorpus.bytes(one, target, id));
+    String answer(FramingCorpus.Case one, String id, int patienceMs) throws IOException {
+      return FramingCorpusTest.answer(url, FramingCorpus.bytes(one, target, id), patienceMs);
     }
 
     /** The same, as the last request of its connection. */
     String lastAnswer(FramingCorpus.Case one, String id) throws IOException {
-      return FramingCorpusTest.answer(url, FramingCorpus.last(one, target, id));
+      return FramingCorpusTest.answer(url, FramingCorpus.last(one, target, id), PATIENCE_MS);
     }
   }
 
@@ -88,10 +92,10 @@ class FramingCorpusTest {
   }
 
   /** Everything a server says until it closes; it must close by itself. */
-  private static String answer(URI listener, String bytes) throws IOException {
+  private static String answer(URI listener, String bytes, int patienceMs) throws IOException {
     StringBuilder answer = new StringBuilder();
     try (Socket socket = new Socket(listener.getHost(), listener.getPort())) {
-      socket.setSoTimeout(PATIENCE_MS);
+      socket.setSoTimeout(patienceMs);
       socket.getOutputStream().write(bytes.getBytes(StandardCharsets.ISO_8859_1));
       socket.getOutputStream().flush();
       byte[] read = new byte[8192];
@@ -100,7 +104,7 @@ class FramingCorpusTest {
         n = socket.getInputStream().read(read);
       }
     } catch (SocketTimeoutException open) {
-      answer.append("<not closed within ").append(PATIENCE_MS).append(" ms>");
+      answer.append("<not closed within ").append(patienceMs).append(" ms>");
     } catch (IOException reset) {
       // A close that overtakes what was not read yet.
     }
@@ -123,7 +127,7 @@ class FramingCorpusTest {
    */
   private static String refusal(Listener to, FramingCorpus.Case one, String id, boolean mayStay)
       throws IOException {
-    String answer = to.answer(one, id);
+    String answer = to.answer(one, id, mayStay ? SHORT_PATIENCE_MS : PATIENCE_MS);
     List<Integer> statuses = statuses(answer);
     boolean refused =
         statuses.isEmpty() || (statuses.size() == 1 && refuses(one, statuses.getFirst()));
@@ -204,7 +208,8 @@ class FramingCorpusTest {
       String answer =
           answer(
               gateway.admin(""),
-              line + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+              line + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+              PATIENCE_MS);
 
       assertEquals(List.of(404), statuses(answer), answer);
       assertTrue(answer.contains("\"unknown_url\""), answer);
@@ -315,7 +320,7 @@ class FramingCorpusTest {
             cases,
             "body-",
             (one, id) -> {
-              String answer = api.answer(one, id);
+              String answer = api.answer(one, id, PATIENCE_MS);
               boolean told = answer.startsWith("HTTP/1.1 400 ") && answer.contains(MALFORMED);
               return told ? "" : id + " " + answer;
             });
