@@ -2,10 +2,10 @@ package dev.switchboard.bench;
 
 import dev.switchboard.constraint.Constraint;
 import dev.switchboard.constraint.ConstraintCompiler;
-import dev.switchboard.constraint.ConstraintException;
 import dev.switchboard.constraint.ConstraintSource;
 import dev.switchboard.constraint.Matcher;
 import dev.switchboard.constraint.TokenVocabulary;
+import dev.switchboard.gguf.GgufException;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.tokenizer.Tokenizers;
 import dev.switchboard.tokenizer.Tokens;
@@ -14,39 +14,50 @@ import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /**
- * What a constrained token costs on the engine's thread: taking the token before and writing the
- * mask, while answers are drawn at random under it.
+ * What a constrained token costs: on the engine's thread, which takes the token before and writes
+ * the mask, and on the thread that finds masks, while answers are drawn at random under them.
  */
 @Command(
     name = "bench constraint",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Measures what a constrained token costs on the engine's thread, and what the masks that"
-          + " were",
-      "not known cost another thread, in microseconds of a core.",
-      "Answers are drawn at random, the first ones of a constraint just compiled."
+      "Measures what a constrained token costs on the engine's thread, and what finding the masks",
+      "that were not known costs another thread, in microseconds of a core. Answers are drawn at",
+      "random, the first ones of a constraint just compiled.",
+      "Also measures what compiling costs, in milliseconds of a core."
     })
 final class ConstraintBench implements Callable<Integer> {
+  static final String COLD = "--cold";
+
   private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+  private static final int FIRST_TOKENS = 1000;
   private static final int LONGEST_ANSWER = 400;
-  private static final String SHARES = String.format("  %8s %8s %8s", "p50", "p99", "max");
+  private static final int NO_TOKEN = -1;
   private static final String PERSON =
       """
       {"type":"object","properties":{
@@ -65,14 +76,24 @@ final class ConstraintBench implements Callable<Integer> {
       atom ::= [0-9]+ | "(" sum ")" | [a-z]+
       """;
 
-  @Option(
-      names = "--model",
-      paramLabel = "FILE.gguf",
-      description = "its vocabulary, instead of one that is made up")
-  private @Nullable Path model;
+  /** What is measured. */
+  private enum Part {
+    MASKS,
+    COMPILING,
+    COLD
+  }
 
   @Option(
       names = "--vocabulary",
+      paramLabel = "FILE.gguf",
+      description = {
+        "the vocabulary of any GGUF file that has a tokenizer, weights or not,",
+        "instead of one that is made up"
+      })
+  private @Nullable Path file;
+
+  @Option(
+      names = "--size",
       defaultValue = "128000",
       description = "tokens of the made-up vocabulary (128000)")
   private int size;
@@ -80,79 +101,98 @@ final class ConstraintBench implements Callable<Integer> {
   @Option(names = "--tokens", defaultValue = "20000", description = "tokens per constraint (20000)")
   private int tokens;
 
+  @Option(
+      names = "--parts",
+      split = ",",
+      description = {
+        "what is measured, of ${COMPLETION-CANDIDATES} (all):",
+        "tokens and their masks; sources made to take long; what compiles first in a fresh JVM"
+      })
+  private Set<Part> parts = EnumSet.allOf(Part.class);
+
+  @Option(names = COLD, hidden = true, description = "compiles this source only")
+  private @Nullable String cold;
+
+  @Spec private @Nullable CommandSpec spec;
+
   private final PrintStream out = System.out;
   private final Executor finder =
       Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon(true).factory());
-  private String outcome = "";
   private final Queue<Long> spentFinding = new ConcurrentLinkedQueue<>();
 
   public static void main(String[] arguments) {
-    System.exit(new CommandLine(new ConstraintBench()).execute(arguments));
+    System.exit(commandLine().execute(arguments));
+  }
+
+  static CommandLine commandLine() {
+    return new CommandLine(new ConstraintBench()).setCaseInsensitiveEnumValuesAllowed(true);
   }
 
   @Override
   public Integer call() throws IOException {
-    Tokens all = vocabulary();
+    Tokens all = tokens();
     long begin = System.nanoTime();
     TokenVocabulary vocabulary = new TokenVocabulary(all, all.size());
+    CompileBench compiling = new CompileBench(vocabulary, out);
+    String only = cold;
+    if (only != null) {
+      out.println(compiling.compile(Objects.requireNonNull(firstCompiled().get(only), only)));
+      return 0;
+    }
     out.printf(
         Locale.ROOT,
-        "%d tokens; vocabulary prepared in %.0f ms%n%n",
+        "%d tokens; vocabulary prepared in %.0f ms%n",
         all.size(),
         (System.nanoTime() - begin) / 1e6);
-    out.printf(
-        "%-22s %10s  %-26s  %-26s  %s%n",
-        "",
-        "compile ms",
-        "first answers",
-        "later answers",
-        "first answers' new masks, beside the engine");
-    out.printf("%-22s %10s%s%s%s %6s%n", "constraint", "", SHARES, SHARES, SHARES, "masks");
-    // The first constraint pays for what every later one finds compiled.
-    measure("", new ConstraintSource.JsonSchema(PERSON), vocabulary);
-    for (Map.Entry<String, ConstraintSource> each : sources().entrySet()) {
-      out.println(measure(each.getKey(), each.getValue(), vocabulary));
+    if (parts.contains(Part.MASKS)) {
+      out.println();
+      printMasks(vocabulary);
     }
-    compileWorst(vocabulary);
+    if (parts.contains(Part.COMPILING)) {
+      out.println();
+      compiling.printWarmedUp(WorstSources.all());
+    }
+    if (parts.contains(Part.COLD)) {
+      out.println();
+      compiling.printCold(firstCompiled().keySet(), vocabularyArguments());
+    }
     return 0;
   }
 
-  /** Sources made to take long. */
-  private void compileWorst(TokenVocabulary vocabulary) {
-    out.printf("%n%-22s %10s %10s%n", "made to take long", "cold ms", "warm ms");
-    Map<String, ConstraintSource> sources = WorstSources.all();
-    Map<String, Double> cold = new LinkedHashMap<>();
-    sources.forEach((name, source) -> cold.put(name, compileMs(source, vocabulary)));
-    for (int round = 0; round < 3; round++) {
-      sources.values().forEach(source -> compileMs(source, vocabulary));
+  private Tokens tokens() {
+    if (tokens < 1 || size < SyntheticVocabulary.LEAST || size > SyntheticVocabulary.MOST) {
+      throw wrong(
+          tokens < 1
+              ? "--tokens must be at least 1"
+              : "--size must be from %d to %d"
+                  .formatted(SyntheticVocabulary.LEAST, SyntheticVocabulary.MOST));
     }
-    for (Map.Entry<String, ConstraintSource> each : sources.entrySet()) {
-      String name = each.getKey();
-      double warm = compileMs(each.getValue(), vocabulary);
-      out.printf(Locale.ROOT, "%-22s %10.1f %10.1f  %s%n", name, cold.get(name), warm, outcome);
-    }
-  }
-
-  private double compileMs(ConstraintSource source, TokenVocabulary vocabulary) {
-    ConstraintCompiler compiler = new ConstraintCompiler(vocabulary, this::find);
-    long begin = THREADS.getCurrentThreadCpuTime();
-    try {
-      compiler.compile(source);
-      outcome = "compiled";
-    } catch (ConstraintException refused) {
-      outcome = refused.complaint();
-    }
-    return (THREADS.getCurrentThreadCpuTime() - begin) / 1e6;
-  }
-
-  private Tokens vocabulary() throws IOException {
-    Path file = model;
     if (file == null) {
       return new SyntheticVocabulary(size);
     }
     try (GgufFile gguf = GgufFile.open(file)) {
       return Tokenizers.from(gguf);
+    } catch (GgufException refused) {
+      throw wrong("--vocabulary: " + refused.getMessage());
     }
+  }
+
+  /** Ends the command with this line and its usage. */
+  private CommandLine.ParameterException wrong(String message) {
+    return new CommandLine.ParameterException(Objects.requireNonNull(spec).commandLine(), message);
+  }
+
+  private List<String> vocabularyArguments() {
+    return file == null
+        ? List.of("--size", Integer.toString(size))
+        : List.of("--vocabulary", file.toString());
+  }
+
+  /** What people ask for, and what was used against servers of this kind. */
+  private static Map<String, ConstraintSource> firstCompiled() {
+    Map<String, ConstraintSource> sources = sources();
+    sources.putAll(WorstSources.attacks());
+    return sources;
   }
 
   private static Map<String, ConstraintSource> sources() {
@@ -168,54 +208,75 @@ final class ConstraintBench implements Callable<Integer> {
     return sources;
   }
 
-  private String measure(String name, ConstraintSource source, TokenVocabulary vocabulary) {
-    long begin = THREADS.getCurrentThreadCpuTime();
+  private void printMasks(TokenVocabulary vocabulary) {
+    // The first constraint pays for what every later one finds compiled.
+    measure("", new ConstraintSource.JsonSchema(PERSON), vocabulary);
+    List<List<String>> rows = new ArrayList<>();
+    sources().forEach((name, source) -> rows.add(measure(name, source, vocabulary)));
+    List<String> heads = new ArrayList<>(List.of("constraint, µs"));
+    heads.addAll(List.of("first answers p50", "p99", "worst", "mean of both threads"));
+    heads.addAll(List.of("later p50", "p99", "worst", "mean of both threads"));
+    heads.addAll(List.of("new masks p50", "p99", "worst", "number"));
+    MarkdownTable.print(out, heads, rows);
+  }
+
+  private List<String> measure(String name, ConstraintSource source, TokenVocabulary vocabulary) {
     Constraint constraint = new ConstraintCompiler(vocabulary, this::find).compile(source);
-    double compileMs = (THREADS.getCurrentThreadCpuTime() - begin) / 1e6;
-    Drawn first = draw(constraint, vocabulary, Math.min(tokens, 1000), 1);
+    Drawn first = draw(constraint, vocabulary, Math.min(tokens, FIRST_TOKENS), 1);
     draw(constraint, vocabulary, tokens, 2);
-    Drawn steady = draw(constraint, vocabulary, tokens, 3);
-    return String.format(
-        Locale.ROOT,
-        "%-22s %10.1f  %s  %s  %s %6d",
-        name,
-        compileMs,
-        shares(first.engine),
-        shares(steady.engine),
-        shares(first.found),
-        first.found.length);
+    Drawn later = draw(constraint, vocabulary, tokens, 3);
+    List<String> row = new ArrayList<>(List.of(name));
+    for (Drawn drawn : List.of(first, later)) {
+      row.addAll(shares(drawn.engine));
+      row.add(micros(drawn.mean));
+    }
+    row.addAll(shares(first.found));
+    row.add(Integer.toString(first.found.length));
+    return row;
   }
 
-  private static String shares(long[] sorted) {
+  private static List<String> shares(long[] sorted) {
     return sorted.length == 0
-        ? String.format("%8s %8s %8s", "-", "-", "-")
-        : String.format(
-            Locale.ROOT, "%8.1f %8.1f %8.1f", at(sorted, 0.5), at(sorted, 0.99), at(sorted, 1));
+        ? List.of("-", "-", "-")
+        : List.of(at(sorted, 0.5), at(sorted, 0.99), at(sorted, 1));
   }
 
-  private static double at(long[] sorted, double share) {
-    return sorted[(int) Math.min(sorted.length - 1, Math.round(share * sorted.length))] / 1e3;
+  private static String at(long[] sorted, double share) {
+    return micros(sorted[(int) Math.min(sorted.length - 1, Math.round(share * sorted.length))]);
+  }
+
+  private static String micros(double nanos) {
+    return String.format(Locale.ROOT, nanos < 10_000 ? "%.1f" : "%.0f", nanos / 1e3);
   }
 
   /**
-   * Sorted nanoseconds of a core: others share the machine.
+   * Nanoseconds of a core: others share the machine.
    *
-   * @param engine of each token, on the engine's thread
-   * @param found of each mask that was not known, on the other thread
+   * @param engine of each token, on the engine's thread, sorted
+   * @param found of each mask that was not known, on the other thread, sorted
+   * @param mean of a token, on both threads
    */
-  private record Drawn(long[] engine, long[] found) {}
+  private record Drawn(long[] engine, long[] found, double mean) {}
 
   private Drawn draw(Constraint constraint, TokenVocabulary vocabulary, int count, int seed) {
-    Random random = new Random(seed);
-    long[] mask = new long[vocabulary.words()];
-    long[] engine = new long[count];
     spentFinding.clear();
+    long before = finderNanos();
+    long[] engine = engineNanos(constraint, vocabulary.words(), count, new Random(seed));
+    long both = finderNanos() - before + Arrays.stream(engine).sum();
+    Arrays.sort(engine);
+    long[] found = spentFinding.stream().mapToLong(nanos -> nanos).sorted().toArray();
+    return new Drawn(engine, found, (double) both / count);
+  }
+
+  /** Of each token, without the time that it waits for a mask. */
+  private static long[] engineNanos(Constraint constraint, int words, int count, Random random) {
+    long[] mask = new long[words];
+    long[] nanos = new long[count];
     Matcher matcher = constraint.matcher();
-    matcher.mask(mask);
+    int token = NO_TOKEN;
     for (int i = 0, length = 0; i < count; i++) {
-      int token = pick(mask, random);
       long begin = THREADS.getCurrentThreadCpuTime();
-      boolean goesOn = matcher.advance(token);
+      boolean goesOn = token == NO_TOKEN || (matcher.advance(token) && !matcher.isFinished());
       boolean ready = !goesOn || matcher.isMaskReady();
       long asked = THREADS.getCurrentThreadCpuTime();
       while (!ready) {
@@ -224,15 +285,16 @@ final class ConstraintBench implements Callable<Integer> {
       }
       long again = THREADS.getCurrentThreadCpuTime();
       goesOn = goesOn && matcher.mask(mask);
-      engine[i] = asked - begin + THREADS.getCurrentThreadCpuTime() - again;
-      if (!goesOn || matcher.isFinished() || ++length == LONGEST_ANSWER) {
+      nanos[i] = asked - begin + THREADS.getCurrentThreadCpuTime() - again;
+      if (goesOn && ++length < LONGEST_ANSWER) {
+        token = pick(mask, random);
+      } else {
         matcher = constraint.matcher();
-        matcher.mask(mask);
+        token = NO_TOKEN;
         length = 0;
       }
     }
-    Arrays.sort(engine);
-    return new Drawn(engine, spentFinding.stream().mapToLong(nanos -> nanos).sorted().toArray());
+    return nanos;
   }
 
   private void find(Runnable mask) {
@@ -242,6 +304,11 @@ final class ConstraintBench implements Callable<Integer> {
           mask.run();
           spentFinding.add(THREADS.getCurrentThreadCpuTime() - begin);
         });
+  }
+
+  /** What the thread that finds masks has used, once it has found all that it was asked for. */
+  private long finderNanos() {
+    return CompletableFuture.supplyAsync(THREADS::getCurrentThreadCpuTime, finder).join();
   }
 
   /** The first allowed token from a random one on. */

@@ -3,13 +3,11 @@ package dev.switchboard.bench;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
 /**
@@ -18,7 +16,6 @@ import java.util.stream.Collectors;
  */
 final class LlamaCpp {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final long PATIENCE_MINUTES = 10;
 
   private final Path bench;
   private final Path batchedBench;
@@ -51,7 +48,7 @@ final class LlamaCpp {
 
   private double single(Path model, int prompt, int tokens) throws IOException {
     String output =
-        run(
+        CommandOutput.of(
             bench.toString(),
             "-m",
             model.toString(),
@@ -74,7 +71,7 @@ final class LlamaCpp {
     String sizes =
         Arrays.stream(batches).mapToObj(String::valueOf).collect(Collectors.joining(","));
     String output =
-        run(
+        CommandOutput.of(
             batchedBench.toString(),
             "-m",
             model.toString(),
@@ -101,22 +98,5 @@ final class LlamaCpp {
       throw new IOException(batchedBench + " gave " + speeds.size() + " results: " + output);
     }
     return speeds.stream().mapToDouble(Double::doubleValue).toArray();
-  }
-
-  private static String run(String... command) throws IOException {
-    Process process =
-        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-    try {
-      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      if (!process.waitFor(PATIENCE_MINUTES, TimeUnit.MINUTES) || process.exitValue() != 0) {
-        throw new IOException(String.join(" ", command) + " failed");
-      }
-      return output;
-    } catch (InterruptedException interrupted) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", interrupted);
-    } finally {
-      process.destroyForcibly();
-    }
   }
 }

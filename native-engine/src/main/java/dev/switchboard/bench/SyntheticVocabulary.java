@@ -14,11 +14,17 @@ import java.util.Set;
  * scripts whole and in parts. Its last token ends an answer.
  */
 final class SyntheticVocabulary implements Tokens {
+  static final int LEAST = 257;
+  static final int MOST = 1_000_000;
+
   private static final String LETTERS = "eeetttaaaoooiinnsshhrrddllccuummwwffggyyppbbvkjxqz";
   private static final String PUNCTUATION = "\"\"\",,::{}[]()<>/\\\\'.;=-_+*#!?&|$%@^~`\n\t ";
 
   private final List<byte[]> tokens = new ArrayList<>();
 
+  /**
+   * @param size from {@link #LEAST} to {@link #MOST}
+   */
   SyntheticVocabulary(int size) {
     for (int value = 0; value < 256; value++) {
       tokens.add(new byte[] {(byte) value});

@@ -15,7 +15,7 @@ final class WorstSources {
   private WorstSources() {}
 
   static Map<String, ConstraintSource> all() {
-    Map<String, ConstraintSource> sources = new LinkedHashMap<>();
+    Map<String, ConstraintSource> sources = attacks();
     expressions(sources);
     schemas(sources);
     choices(sources);
@@ -29,9 +29,25 @@ final class WorstSources {
     return sources;
   }
 
-  private static void expressions(Map<String, ConstraintSource> sources) {
-    sources.put("30000 brackets", new Regex("(".repeat(30_000) + "a" + ")".repeat(30_000)));
+  /** What servers of this kind were hit with. */
+  static Map<String, ConstraintSource> attacks() {
+    Map<String, ConstraintSource> sources = new LinkedHashMap<>();
+    String brackets = "(".repeat(30_000) + "a" + ")".repeat(30_000);
+    sources.put("30000 brackets", new Regex(brackets));
+    sources.put("30000 brackets, grammar", new Grammar("root ::= " + brackets));
     sources.put("(a+)+$", new Regex("(a+)+$"));
+    sources.put("foo**", new Regex("foo**"));
+    sources.put(
+        "100000 values",
+        new JsonSchema("{\"enum\":[" + join(",", 100_000, i -> "\"v" + i + "\"") + "]}"));
+    sources.put(
+        "recursive $ref",
+        new JsonSchema("{\"type\":\"object\",\"properties\":{\"next\":{\"$ref\":\"#\"}}}"));
+    sources.put("$ref to itself", new JsonSchema("{\"$ref\":\"#\"}"));
+    return sources;
+  }
+
+  private static void expressions(Map<String, ConstraintSource> sources) {
     sources.put("(a?){5000}a{5000}", new Regex("(a?){5000}a{5000}"));
     sources.put(".*a.{14}", new Regex(".*a.{14}"));
     sources.put(".{0,10000}", new Regex(".{0,10000}"));
@@ -48,9 +64,6 @@ final class WorstSources {
   }
 
   private static void schemas(Map<String, ConstraintSource> sources) {
-    sources.put(
-        "100000 values",
-        new JsonSchema("{\"enum\":[" + join(",", 100_000, i -> "\"v" + i + "\"") + "]}"));
     sources.put(
         "maxItems 5000", new JsonSchema("{\"items\":{\"type\":\"integer\"},\"maxItems\":5000}"));
     sources.put("maxLength 3000", new JsonSchema("{\"type\":\"string\",\"maxLength\":3000}"));
