@@ -2,7 +2,7 @@
 
 Writes golden.json here (expressions.txt with variables.json, *.jinja with conversations.json): for
 each case the output, or the class of the error and the message of raise_exception. Then renders the
-published templates in ../chat_templates with the cases in the golden.json there. Run it here:
+published templates in ../chat_templates with the cases in the golden.json there:
 python3 make_golden.py
 
 python3 make_golden.py FOLDER writes a golden.json of the same form beside other templates (*.jinja),
@@ -126,8 +126,10 @@ def of_folder(folder):
     return {"cases": cases, "templates": {file: dict.fromkeys(cases) for file in files}}
 
 
-if len(sys.argv) > 1:
-    render_published(sys.argv[1], of_folder(sys.argv[1]))
-else:
+others = [os.path.abspath(folder) for folder in sys.argv[1:]]
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
+for folder in others:
+    render_published(folder, of_folder(folder))
+if not others:
     main()
     render_published("../chat_templates", published())
