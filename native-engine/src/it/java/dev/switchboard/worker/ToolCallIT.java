@@ -124,27 +124,56 @@ class ToolCallIT {
     try (WorkerFixture worker = worker(TWO_CALLS)) {
       for (String within : List.of("ame\": \"add", "1}", "ather", "Bern")) {
         String cut = ",'max_tokens':" + TWO_CALLS.indexOf(within);
-        HttpResponse<String> whole = worker.post(CHAT, chat(cut));
-        String stream = worker.post(CHAT, chat(",'stream':true" + cut)).body();
-
-        assertEquals(400, whole.statusCode(), whole.body());
-        assertEquals("cut_by_length", json(whole.body()).at("/error/code").asText());
-        assertTrue(stream.contains("\"code\":\"cut_by_length\""), stream);
-        assertFalse(stream.contains("[DONE]"), stream);
+        assertRefusedWholeAndStreamed(worker, cut, "cut_by_length");
       }
     }
   }
 
   @Test
-  void aStreamWhoseCallTheModelDoesNotEndIsBroken() {
-    String unended = TWO_CALLS.substring(0, TWO_CALLS.indexOf("1}"));
-    try (WorkerFixture worker = worker(unended)) {
-      String stream = worker.post(CHAT, chat(",'stream':true")).body();
-
-      assertTrue(stream.contains("\"code\":\"broken_tool_call\""), stream);
-      assertFalse(stream.contains("[DONE]"), stream);
-      assertEquals(unended, choice(worker, "").path("message").path("content").asText());
+  void aCallThatTheModelDoesNotEndIsBrokenWholeAsStreamed() {
+    for (String within : List.of("\n{\"name\": \"add", "add", "1}", "ather", "Bern")) {
+      try (WorkerFixture worker = worker(TWO_CALLS.substring(0, TWO_CALLS.indexOf(within)))) {
+        assertRefusedWholeAndStreamed(worker, "", "broken_tool_call");
+      }
     }
+  }
+
+  @Test
+  void aStopStringInsideACallIsAnErrorWholeAsStreamed() {
+    try (WorkerFixture worker = worker(TWO_CALLS)) {
+      for (String stop : List.of("\\n{", "ame\\\": \\\"add", "1}", "ather", "Bern", "n\\\"}")) {
+        assertRefusedWholeAndStreamed(worker, ",'stop':['unseen','" + stop + "']", "cut_by_stop");
+      }
+    }
+  }
+
+  @Test
+  void aStopStringOutsideCallsEndsTheAnswer() {
+    try (WorkerFixture worker = worker(TWO_CALLS)) {
+      JsonNode before = choice(worker, ",'stop':'<tool_call>'");
+      JsonNode within = choice(worker, ",'stop':'call>'");
+      JsonNode behind = choice(worker, ",'stop':'</tool_call>'");
+
+      assertEquals("stop", before.path("finish_reason").asText());
+      assertEquals("Looking.\n", before.at("/message/content").asText());
+      assertEquals("stop", within.path("finish_reason").asText());
+      assertEquals("Looking.\n<tool_", within.at("/message/content").asText());
+      assertEquals("tool_calls", behind.path("finish_reason").asText());
+      assertEquals(1, behind.at("/message/tool_calls").size());
+    }
+  }
+
+  private static void assertRefusedWholeAndStreamed(
+      WorkerFixture worker, String more, String code) {
+    HttpResponse<String> whole = worker.post(CHAT, chat(more));
+    String stream = worker.post(CHAT, chat(",'stream':true" + more)).body();
+
+    assertEquals(400, whole.statusCode(), whole.body());
+    for (String error : List.of(whole.body(), stream.substring(stream.lastIndexOf("{\"error")))) {
+      assertEquals(code, json(error).at("/error/code").asText(), error);
+      assertEquals("invalid_request_error", json(error).at("/error/type").asText(), error);
+    }
+    assertFalse(stream.contains("[DONE]"), stream);
   }
 
   @Test

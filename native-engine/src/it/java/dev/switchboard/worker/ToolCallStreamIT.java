@@ -15,6 +15,7 @@ import dev.switchboard.scheduler.EngineLoop;
 import dev.switchboard.timeline.EpochClock;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -314,6 +315,27 @@ class ToolCallStreamIT {
       assertEquals("cut_by_length", error.path("code").asText(), stream);
       assertEquals("invalid_request_error", error.path("type").asText());
       assertFalse(stream.contains("[DONE]"), stream);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("answers")
+  void aStopStringInsideACallIsAnErrorWholeAsStreamed(Said said) {
+    ScriptedEngine engine = WorkerFixture.scripted(request -> said.family.tokens(said.text));
+    try (WorkerFixture worker = said.family.scripted(engine)) {
+      for (String stop : List.of("rich", "more", "{}}")) {
+        String cut = ",'stop':'" + stop + "'";
+        HttpResponse<String> whole = worker.post(CHAT, chat("'auto'", cut));
+        String stream = worker.post(CHAT, chat("'auto'", ",'stream':true" + cut)).body();
+
+        assertEquals(400, whole.statusCode(), whole.body());
+        for (String error :
+            List.of(whole.body(), stream.substring(stream.lastIndexOf("{\"error\"")))) {
+          assertEquals("cut_by_stop", json(error).at("/error/code").asText(), error);
+          assertEquals("stop", json(error).at("/error/param").asText(), error);
+        }
+        assertFalse(stream.contains("[DONE]"), stream);
+      }
     }
   }
 

@@ -143,7 +143,7 @@ public final class ToolCallParser {
 
   /** Takes the end: what is held is content now. */
   public void finish() {
-    endedInCall = state == State.OBJECT && (marked || named);
+    endedInCall = state == State.OPENED || (state == State.OBJECT && (marked || named));
     if (open != null) {
       broken();
     }
@@ -156,7 +156,8 @@ public final class ToolCallParser {
   }
 
   /**
-   * Whether the end came inside an object that a marker or its function's name shows to be a call.
+   * Whether the end came behind a marker, before its call was complete, or inside an object that
+   * its function's name shows to be a call.
    */
   public boolean endedInCall() {
     return endedInCall;

@@ -46,7 +46,7 @@ final class EngineErrors {
         503, "server_error", "cancelled", null, "The request was cancelled " + by + ".");
   }
 
-  /** What was told of a call cannot be taken back. */
+  /** What was told of a call cannot be taken back, and half a call is no text for a reader. */
   static ApiError brokenCall() {
     return ApiError.unmet(
         "broken_tool_call",
@@ -54,12 +54,16 @@ final class EngineErrors {
         "The answer ended inside a function call, or what began as one turned out to be none.");
   }
 
-  /** What is shown is not what was asked for, and the reason {@code stop} would say that it is. */
+  /**
+   * What is shown is not what was asked for, or half a call, and the reason {@code stop} would say
+   * that it is all.
+   */
   static ApiError cutByStop() {
     return ApiError.unmet(
         "cut_by_stop",
         "stop",
-        "A string of 'stop' cut the answer before it was what its format or tool_choice demands.");
+        "A string of 'stop' cut the answer before it was what its format or tool_choice demands, or"
+            + " inside a function call.");
   }
 
   /**

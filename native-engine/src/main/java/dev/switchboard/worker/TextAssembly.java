@@ -211,17 +211,21 @@ final class TextAssembly {
     waiting.clear();
   }
 
-  /** Whether a stop string cut it, and what is shown is not all that the request demands. */
+  /** Whether a stop string cut it before it was what the request demands, or inside a call. */
   boolean isCutShort() {
-    return stops.matched() && !isWhole();
+    return stops.matched() && isUnfinished();
   }
 
   /**
    * Whether it is less than the request demands, or ends inside a call. For an answer whose tokens
-   * ran out, and that is finished.
+   * ran out, or that was cut, and that is finished.
    */
   boolean isUnfinished() {
-    return !isWhole() || (parser != null && parser.endedInCall());
+    return !isWhole() || endsInCall();
+  }
+
+  private boolean endsInCall() {
+    return parser != null && parser.endedInCall() && !mayEnd();
   }
 
   private boolean isWhole() {
@@ -257,9 +261,9 @@ final class TextAssembly {
     return taken;
   }
 
-  /** Whether a call that was told in part turned out to be none, or was not ended. */
+  /** Whether a call that was told in part turned out to be none, or the end came inside a call. */
   boolean isBroken() {
-    return broken;
+    return broken || endsInCall();
   }
 
   /** Whether there was any call. */

@@ -173,13 +173,14 @@ class TextAssemblyTest {
 
   @ParameterizedTest
   @CsvSource({
-    "}, true",
-    "'{\"name', true",
-    "call>, true",
-    "/tool, false",
-    "after, false",
+    "}, true, true",
+    "'{\"name', true, true",
+    "call>, true, false",
+    "/tool, false, false",
+    "after, false, false",
   })
-  void anAnswerThatHasToBeCallsIsWholeWithWholeCalls(String stop, boolean cutShort) {
+  void aCutAnswerOfCallsIsWholeWithWholeCalls(
+      String stop, boolean demandedIsCutShort, boolean freeIsCutShort) {
     String said = "<tool_call>\n{\"name\": \"add\", \"arguments\": {}}\n</tool_call>\nafter";
     TextAssembly demanded = calling(true, stop);
     TextAssembly free = calling(false, stop);
@@ -189,8 +190,25 @@ class TextAssemblyTest {
     feed(free, said);
     free.finish();
 
-    assertEquals(cutShort, demanded.isCutShort());
-    assertFalse(free.isCutShort());
+    assertEquals(demandedIsCutShort, demanded.isCutShort());
+    assertEquals(freeIsCutShort, free.isCutShort());
+  }
+
+  @Test
+  void behindTheOnlyCallNothingIsCutShort() {
+    OfferedTools tools = new OfferedTools(ToolFormat.HERMES, Set.of("add"), false, false, false);
+    String end = "}</tool_call><tool_call>{\"";
+    TextAssembly assembly =
+        new TextAssembly(
+            tokenizer.detokenizer(), List.of(end + "never", "\"x"), false, tools, null);
+
+    // What may become the first stop string is held back and comes with the second call's begin.
+    feed(assembly, "<tool_call>{\"name\": \"add\", \"arguments\": {}" + end + "x");
+    assembly.finish();
+
+    assertTrue(assembly.called());
+    assertFalse(assembly.isCutShort());
+    assertFalse(assembly.isBroken());
   }
 
   @ParameterizedTest
@@ -211,6 +229,8 @@ class TextAssemblyTest {
       value = {
         "say; true; false",
         "say <tool_; true; false",
+        "say <tool_call> so; true; false",
+        "<tool_call>; true; true",
         "<tool_call>{\"na; true; true",
         "<tool_call>{\"name\": \"add\", \"arguments\": {\"a\"; true; true",
         "<tool_call>{\"name\": \"add\", \"arguments\": {}}; false; false",
