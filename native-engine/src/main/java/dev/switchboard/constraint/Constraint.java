@@ -37,6 +37,14 @@ public final class Constraint {
     return new Matcher(this);
   }
 
+  /**
+   * Whether a text is a whole answer, wherever its tokens begin and end. It is followed from its
+   * start, so this is for an answer that was cut, not for each of its tokens.
+   */
+  public boolean isWhole(String text) {
+    return matcher().endsWith(text);
+  }
+
   /** 64-bit words of its masks. */
   public int maskWords() {
     return vocabulary.words();

@@ -10,6 +10,11 @@ public final class Matcher {
   /** Steps for one token: tens of milliseconds. */
   private static final long MOST_WORK = 1_000_000;
 
+  /** Symbols of a text that are followed at once; who waits for the constraint comes in between. */
+  private static final int PIECE = 64;
+
+  private static final String MISFIT = "it does not fit the constraint";
+
   private final Constraint constraint;
   private Configuration configuration;
   private int generation;
@@ -37,50 +42,46 @@ public final class Matcher {
       problem = fits ? problem : "an end token came where the answer cannot end";
       return fits;
     }
-    synchronized (constraint) {
-      try {
-        renew();
-        Configuration next = configuration;
-        for (int i = 0; i < vocabulary.length(token); i++) {
-          next = constraint.configurations().next(next, vocabulary.symbol(token, i));
-        }
-        if (next.isDead() || vocabulary.length(token) == 0) {
-          problem = "token " + token + " does not fit the constraint";
-          return false;
-        }
-        configuration = next;
-      } catch (ConstraintException ambiguous) {
-        problem = "the constraint " + ambiguous.complaint();
-        return false;
-      }
+    int from = vocabulary.start(token);
+    int to = vocabulary.start(token + 1);
+    if (from == to) {
+      problem = MISFIT;
+      return false;
     }
-    return true;
+    return follow(vocabulary.pool(), from, to);
   }
 
-  /**
-   * Takes more of the answer as text, wherever its tokens begin and end.
-   *
-   * @return false when it does not fit; the matcher then stays where it was
-   */
-  public boolean advance(String text) {
+  /** Takes symbols, all of them or none. */
+  private boolean follow(char[] symbols, int from, int to) {
     synchronized (constraint) {
       try {
         renew();
         Configuration next = configuration;
-        for (byte symbol : text.getBytes(StandardCharsets.UTF_8)) {
-          next = constraint.configurations().next(next, symbol & 0xff);
+        for (int i = from; i < to; i++) {
+          next = constraint.configurations().next(next, symbols[i]);
         }
-        if (ended || next.isDead()) {
-          problem = "the text does not fit the constraint";
-          return false;
+        if (!next.isDead()) {
+          configuration = next;
+          return true;
         }
-        configuration = next;
+        problem = MISFIT;
       } catch (ConstraintException ambiguous) {
         problem = "the constraint " + ambiguous.complaint();
-        return false;
       }
     }
-    return true;
+    return false;
+  }
+
+  /** Takes more of the answer as text, and says whether the answer is whole then. */
+  boolean endsWith(String text) {
+    char[] symbols =
+        new String(text.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1)
+            .toCharArray();
+    boolean fits = true;
+    for (int from = 0; fits && from < symbols.length; from += PIECE) {
+      fits = follow(symbols, from, Math.min(from + PIECE, symbols.length));
+    }
+    return fits && isComplete();
   }
 
   /**

@@ -154,6 +154,16 @@ public final class TokenVocabulary {
     return starts[token + 1] - starts[token];
   }
 
+  /** The symbols of all tokens, one token's after another's. */
+  char[] pool() {
+    return pool;
+  }
+
+  /** Where a token's symbols begin; they end where the next one's do. */
+  int start(int token) {
+    return starts[token];
+  }
+
   char symbol(int token, int index) {
     return pool[starts[token] + index];
   }

@@ -23,15 +23,18 @@ public interface GenerationListener {
   /** What an encoder gives for the prompt, not normalised, in place of tokens. */
   default void embedded(float[] vector) {}
 
-  /** The normal end: a stop token, the length, or cancelled. */
+  /** The normal end. */
   void finished(FinishReason reason, RequestTimeline timeline);
 
   /** The engine could not go on with it. */
   void failed(EngineFailure failure, RequestTimeline timeline);
 
+  /** How a generation ended that did not fail. */
   enum FinishReason {
     STOP,
     LENGTH,
+    /** The length, before the answer was what its constraint demands. */
+    CUT,
     CANCELLED
   }
 

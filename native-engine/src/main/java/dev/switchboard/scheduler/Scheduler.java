@@ -106,12 +106,12 @@ final class Scheduler {
       reportPromptLogprobs(sequence);
     }
     if (sequence.wantedLength == 1) {
-      end(sequence, FinishReason.LENGTH, nowNanos);
+      end(sequence, sequence.lengthReached(), nowNanos);
     } else if (sequence.isCancelRequested()) {
       end(sequence, FinishReason.CANCELLED, nowNanos);
     } else if (sequence.isWholeFromTheStart()) {
       boolean shaped = sequence.matcher != null && sequence.matcher.isFinished();
-      end(sequence, shaped ? FinishReason.STOP : FinishReason.LENGTH, nowNanos);
+      end(sequence, shaped ? FinishReason.STOP : sequence.lengthReached(), nowNanos);
     } else {
       enqueue(sequence);
       nextDeadline = Math.min(nextDeadline, sequence.deadlineNanos);
@@ -564,7 +564,7 @@ final class Scheduler {
       if (afterScores < output + step.outputs(entry)) {
         sampled(sequence, afterScores, result, nowNanos);
       } else if (sequence.request.maxTokens() == 0 && !sequence.isScoringPrompt()) {
-        end(sequence, FinishReason.LENGTH, nowNanos);
+        end(sequence, sequence.lengthReached(), nowNanos);
       }
     }
   }
@@ -603,7 +603,8 @@ final class Scheduler {
     }
     Matcher matcher = sequence.matcher;
     if (matcher != null && !matcher.advance(token)) {
-      fail(sequence, new EngineFailure("internal", matcher.problem(), -1, -1), nowNanos);
+      String problem = "token " + token + ": " + matcher.problem();
+      fail(sequence, new EngineFailure("internal", problem, -1, -1), nowNanos);
       return;
     }
     int position = sequence.known;
@@ -616,7 +617,7 @@ final class Scheduler {
     if (matcher != null && matcher.isFinished()) {
       end(sequence, FinishReason.STOP, nowNanos);
     } else if (sequence.known == sequence.wantedLength) {
-      end(sequence, FinishReason.LENGTH, nowNanos);
+      end(sequence, sequence.lengthReached(), nowNanos);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.scheduler;
 
 import dev.switchboard.constraint.Matcher;
+import dev.switchboard.scheduler.GenerationListener.FinishReason;
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import dev.switchboard.timeline.EpochClock;
 import java.util.Arrays;
@@ -170,6 +171,11 @@ final class Sequence {
   /** Whether what was generated elsewhere is already all of it. */
   boolean isWholeFromTheStart() {
     return generated() > 0 && (known == wantedLength || (matcher != null && matcher.isFinished()));
+  }
+
+  /** How it ends for having all the tokens it may have. */
+  FinishReason lengthReached() {
+    return matcher == null || matcher.isComplete() ? FinishReason.LENGTH : FinishReason.CUT;
   }
 
   int generated() {

@@ -247,7 +247,7 @@ final class Choice implements Handover.Source {
       textEnd =
           switch (end.reason()) {
             case STOP -> FinishReason.STOP;
-            case LENGTH -> FinishReason.LENGTH;
+            case LENGTH, CUT -> FinishReason.LENGTH;
             case CANCELLED -> null;
           };
     }
@@ -290,7 +290,9 @@ final class Choice implements Handover.Source {
 
   /** Whether its tokens ran out before it was what the request demands, or inside a call. */
   boolean ranOut() {
-    return textEnd == FinishReason.LENGTH && assembly.isUnfinished();
+    EngineEnd end = engineEnd;
+    boolean cut = end != null && end.reason() == GenerationListener.FinishReason.CUT;
+    return textEnd == FinishReason.LENGTH && (cut || assembly.isUnfinished());
   }
 
   @Nullable EngineEnd engineEnd() {

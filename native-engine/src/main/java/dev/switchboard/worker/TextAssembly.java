@@ -1,7 +1,6 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.constraint.Constraint;
-import dev.switchboard.constraint.Matcher;
 import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.toolcall.FunctionCall;
@@ -18,9 +17,10 @@ import org.jspecify.annotations.Nullable;
  * queue until the released text reaches their end. A token that begins at or after the cut of a
  * stop string is never shown; one that straddles the cut is.
  *
- * <p>A constraint holds the tokens, and a stop string or their number cuts what comes of them: the
- * text that is shown is followed through the constraint once more, so that it is known at a cut
- * whether that text is whole. Of an answer that has to be calls the parser knows it.
+ * <p>A constraint holds the tokens, and a stop string may cut what comes of them in the middle of
+ * one: the text that is shown is then followed through the constraint, so that it is known whether
+ * that text is whole. Of an answer that has to be calls the parser knows it, and of tokens that ran
+ * out the engine.
  *
  * <p>Offsets count Unicode code points from the start of the answer's text, the echoed prompt
  * included. Used by one event loop.
@@ -58,8 +58,11 @@ final class TextAssembly {
   private final boolean singleCall;
   private final boolean demandsCalls;
 
-  /** Follows the shown text; null where nothing holds it, or it has to be calls. */
-  private final @Nullable Matcher shape;
+  /** What a stop string may cut short; null where none can, or the answer has to be calls. */
+  private final @Nullable Constraint shape;
+
+  /** The text so far of an answer of that shape. */
+  private final StringBuilder shaped = new StringBuilder();
 
   private final boolean placesTokens;
   private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
@@ -92,7 +95,7 @@ final class TextAssembly {
     this.parser = tools == null ? null : parser(tools);
     this.singleCall = tools != null && !tools.parallel();
     this.demandsCalls = tools != null && tools.demanded();
-    this.shape = constraint == null || demandsCalls ? null : constraint.matcher();
+    this.shape = stops.isEmpty() || demandsCalls ? null : constraint;
   }
 
   private ToolCallParser parser(OfferedTools tools) {
@@ -205,6 +208,7 @@ final class TextAssembly {
     if (parser != null) {
       parser.finish();
     }
+    misshapen = shape != null && stops.matched() && !shape.isWhole(shaped.toString());
     while (!waiting.isEmpty() && (!stops.matched() || waiting.getFirst().start() < releasedEnd)) {
       place(waiting.removeFirst());
     }
@@ -213,25 +217,19 @@ final class TextAssembly {
 
   /** Whether a stop string cut it before it was what the request demands, or inside a call. */
   boolean isCutShort() {
-    return stops.matched() && isUnfinished();
+    return stops.matched() && (misshapen || isUnfinished());
   }
 
   /**
-   * Whether it is less than the request demands, or ends inside a call. For an answer whose tokens
-   * ran out, or that was cut, and that is finished.
+   * Whether it is less than the calls that are demanded, or ends inside a call. For an answer whose
+   * tokens ran out, or that was cut, and that is finished.
    */
   boolean isUnfinished() {
-    return !isWhole() || endsInCall();
+    return (demandsCalls && (!anyCall || anyContent)) || endsInCall();
   }
 
   private boolean endsInCall() {
     return parser != null && parser.endedInCall() && !mayEnd();
-  }
-
-  private boolean isWhole() {
-    return demandsCalls
-        ? anyCall && !anyContent
-        : shape == null || (!misshapen && shape.isComplete());
   }
 
   /** Whether there is something to take. */
@@ -283,7 +281,7 @@ final class TextAssembly {
 
   private void release(String decided) {
     if (shape != null) {
-      misshapen |= !shape.advance(decided);
+      shaped.append(decided);
     }
     if (parser == null) {
       text.append(decided);

@@ -161,16 +161,15 @@ class MaskTest {
   }
 
   @Test
-  void textIsFollowedWhereverItsTokensEnd() {
-    Matcher matcher = compiler.compile(new ConstraintSource.Regex("(é日)+!")).matcher();
+  void aTextIsWholeWhereverItsTokensEnd() {
+    Constraint constraint = compiler.compile(new ConstraintSource.Regex("(é日)+!"));
 
-    assertTrue(matcher.advance("é"));
-    assertTrue(matcher.advance("日é"));
-    assertFalse(matcher.advance("!"));
-    assertFalse(matcher.isComplete());
-    assertTrue(matcher.advance("日!"));
-    assertTrue(matcher.isComplete());
-    assertFalse(matcher.advance("é"), "behind the end");
+    assertTrue(constraint.isWhole("é日!"));
+    assertTrue(constraint.isWhole("é日".repeat(500) + "!"));
+    assertFalse(constraint.isWhole(""));
+    assertFalse(constraint.isWhole("é日"));
+    assertFalse(constraint.isWhole("é日!é"), "behind the end");
+    assertFalse(constraint.isWhole("é日é!é日!"));
   }
 
   @Test

@@ -261,13 +261,17 @@ class ConstrainedEngineTest {
   }
 
   @Test
-  void aCutAnswerEndsWithItsLength() {
-    Answer answer = new Answer();
+  void anAnswerThatItsLengthCutsSaysWhetherItIsWhole() {
+    Answer cut = new Answer();
+    Answer whole = new Answer();
 
-    add(regex("a{1000}"), 3, 1, answer);
+    add(regex("a{1000}"), 3, 1, cut);
+    add(regex("b{" + MOST_TOKENS + ",1000}"), 3, 2, whole);
     run();
 
-    assertEquals(FinishReason.LENGTH, answer.reason);
-    assertEquals("a".repeat(MOST_TOKENS), answer.text.toString());
+    assertEquals(FinishReason.CUT, cut.reason);
+    assertEquals("a".repeat(MOST_TOKENS), cut.text.toString());
+    assertEquals(FinishReason.LENGTH, whole.reason);
+    assertEquals("b".repeat(MOST_TOKENS), whole.text.toString());
   }
 }
