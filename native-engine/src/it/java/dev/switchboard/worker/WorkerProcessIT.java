@@ -10,11 +10,16 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.net.UnixDomainSocketAddress;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -79,6 +84,39 @@ class WorkerProcessIT {
         }
       }
       assertEquals(answer, streamed.toString());
+    }
+  }
+
+  @Test
+  void itListensOnAUnixSocketAsWell(@TempDir Path folder) throws Exception {
+    Path socket = Files.writeString(folder.resolve("w.sock"), "left by another");
+    try (WorkerProcess worker = demo("--socket", socket.toString(), "--exit-with-parent")) {
+      assertEquals(socket.toString(), worker.await("listening").path("socket").asText());
+      worker.await("ready");
+
+      assertTrue(overSocket(socket, "GET /readyz HTTP/1.1").startsWith("HTTP/1.1 200 "));
+      worker.leave();
+      assertEquals(0, worker.exitCode());
+    }
+    assertFalse(Files.exists(socket));
+  }
+
+  @Test
+  void aWorkerThatCannotHaveItsSocketGoesOnWithoutIt(@TempDir Path folder) throws Exception {
+    try (WorkerProcess worker = demo("--socket", folder.resolve("nowhere/w.sock").toString())) {
+      JsonNode listening = worker.await("listening");
+      worker.await("ready");
+
+      assertTrue(listening.path("socket").isMissingNode());
+      assertEquals(200, get(listening.path("port").asInt(), "/readyz").statusCode());
+    }
+  }
+
+  private static String overSocket(Path socket, String requestLine) throws Exception {
+    try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+      String head = requestLine + "\r\nHost: worker\r\nConnection: close\r\n\r\n";
+      channel.write(ByteBuffer.wrap(head.getBytes(StandardCharsets.US_ASCII)));
+      return new String(Channels.newInputStream(channel).readAllBytes(), StandardCharsets.US_ASCII);
     }
   }
 

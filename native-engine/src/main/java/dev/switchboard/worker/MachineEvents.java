@@ -1,6 +1,8 @@
 package dev.switchboard.worker;
 
 import java.io.PrintStream;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a supervisor reads from the worker's standard output: one JSON object a line. Safe on any
@@ -13,11 +15,14 @@ final class MachineEvents {
     this.out = out;
   }
 
-  void listening(int port, long pid) {
+  void listening(int port, @Nullable Path socket, long pid) {
     emit(
         "listening",
         json -> {
           json.writeNumberField("port", port);
+          if (socket != null) {
+            json.writeStringField("socket", socket.toString());
+          }
           json.writeNumberField("pid", pid);
         });
   }

@@ -5,6 +5,7 @@ import dev.switchboard.openai.RequestParser;
 import dev.switchboard.timeline.EpochClock;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -63,6 +64,23 @@ final class Worker {
     CompletableFuture<Integer> port = new CompletableFuture<>();
     context.runOnContext(now -> server.listen(port));
     return port;
+  }
+
+  /**
+   * Listens on a Unix socket too. It is a shorter way to the same, so a worker that cannot have it
+   * goes on without.
+   *
+   * @param socket null for none
+   * @return the socket that is listened on; null for none
+   */
+  CompletionStage<@Nullable Path> listenOn(@Nullable Path socket) {
+    CompletableFuture<@Nullable Path> listening = new CompletableFuture<>();
+    if (socket == null) {
+      listening.complete(null);
+    } else {
+      context.runOnContext(now -> server.listen(socket, listening));
+    }
+    return listening;
   }
 
   /**

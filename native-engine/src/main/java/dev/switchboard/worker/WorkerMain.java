@@ -60,6 +60,14 @@ public final class WorkerMain implements Callable<Integer> {
   @Option(names = "--port", defaultValue = "0", description = "Port; 0 takes a free one.")
   private int port;
 
+  @Option(
+      names = "--socket",
+      description = {
+        "Unix socket to listen on as well, for a gateway on this machine: cheaper than TCP.",
+        "Its folder decides who may connect. A file that is there already is replaced."
+      })
+  private @Nullable Path socket;
+
   @Option(names = "--stages", defaultValue = "1", description = "Pipeline stages.")
   private int stages;
 
@@ -281,7 +289,8 @@ public final class WorkerMain implements Callable<Integer> {
   private boolean listen(Worker worker) {
     try {
       int taken = worker.listen().toCompletableFuture().join();
-      events.listening(taken, ProcessHandle.current().pid());
+      Path also = worker.listenOn(socket).toCompletableFuture().join();
+      events.listening(taken, also, ProcessHandle.current().pid());
       return true;
     } catch (CompletionException refused) {
       events.failed("cannot-listen", bind + ":" + port + ": " + refused.getCause());

@@ -20,6 +20,11 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.SocketAddress;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
@@ -53,7 +58,7 @@ final class WorkerServer {
   private final Connections connections;
   private final BodyReader bodies;
   private final EngineEndpoints engineEndpoints;
-  private @Nullable HttpServer server;
+  private final List<HttpServer> servers = new ArrayList<>();
 
   WorkerServer(
       Vertx vertx,
@@ -75,19 +80,46 @@ final class WorkerServer {
   }
 
   void listen(CompletableFuture<Integer> port) {
-    HttpServer listening =
-        vertx
-            .createHttpServer(options())
-            .connectionHandler(this::opened)
-            .requestHandler(this::accept)
-            .invalidRequestHandler(this::invalid)
-            .exceptionHandler(broken -> LOG.debug("connection_error", broken));
-    server = listening;
+    HttpServer listening = create();
+    servers.add(listening);
     vertx.setPeriodic(SWEEP_MS, tick -> connections.sweep());
     listening
         .listen()
         .onSuccess(done -> port.complete(done.actualPort()))
         .onFailure(port::completeExceptionally);
+  }
+
+  /** Completes with null where there can be no such socket. */
+  void listen(Path socket, CompletableFuture<@Nullable Path> done) {
+    try {
+      Files.deleteIfExists(socket);
+    } catch (IOException e) {
+      LOG.warn("no_socket path={}", socket, e);
+      done.complete(null);
+      return;
+    }
+    HttpServer listening = create();
+    listening
+        .listen(SocketAddress.domainSocketAddress(socket.toString()))
+        .onSuccess(
+            listens -> {
+              servers.add(listening);
+              done.complete(socket);
+            })
+        .onFailure(
+            refused -> {
+              LOG.warn("no_socket path={}", socket, refused);
+              done.complete(null);
+            });
+  }
+
+  private HttpServer create() {
+    return vertx
+        .createHttpServer(options())
+        .connectionHandler(this::opened)
+        .requestHandler(this::accept)
+        .invalidRequestHandler(this::invalid)
+        .exceptionHandler(broken -> LOG.debug("connection_error", broken));
   }
 
   private HttpServerOptions options() {
@@ -105,8 +137,7 @@ final class WorkerServer {
   }
 
   Future<Void> close() {
-    HttpServer listening = server;
-    return listening == null ? Future.succeededFuture() : listening.close();
+    return Future.join(servers.stream().map(HttpServer::close).toList()).mapEmpty();
   }
 
   private void opened(HttpConnection connection) {

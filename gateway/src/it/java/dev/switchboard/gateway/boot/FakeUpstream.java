@@ -8,7 +8,9 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.SocketAddress;
 import java.net.URI;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -62,12 +64,20 @@ final class FakeUpstream implements AutoCloseable {
   }
 
   FakeUpstream(HttpServerOptions options) throws Exception {
+    this(options, SocketAddress.inetSocketAddress(options.getPort(), "127.0.0.1"));
+  }
+
+  FakeUpstream(Path socket) throws Exception {
+    this(new HttpServerOptions(), SocketAddress.domainSocketAddress(socket.toString()));
+  }
+
+  private FakeUpstream(HttpServerOptions options, SocketAddress address) throws Exception {
     scheme = options.isSsl() ? "https" : "http";
     server =
         vertx
-            .createHttpServer(options.setHost("127.0.0.1").setSendBufferSize(SEND_BUFFER_BYTES))
+            .createHttpServer(options.setSendBufferSize(SEND_BUFFER_BYTES))
             .requestHandler(this::handle)
-            .listen()
+            .listen(address)
             .toCompletionStage()
             .toCompletableFuture()
             .get(10, TimeUnit.SECONDS);

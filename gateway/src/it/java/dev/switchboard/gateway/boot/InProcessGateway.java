@@ -52,7 +52,7 @@ final class InProcessGateway implements AutoCloseable {
             config.circuit(),
             models,
             config.upstreams(),
-            new WorkerCommand(worker, "", Path.of("none"), null),
+            new WorkerCommand(worker, "", Path.of("none"), null, null),
             clock,
             events,
             System.err);

@@ -17,6 +17,7 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
+import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Function;
@@ -196,6 +197,8 @@ final class ReplicaRoutes {
       json.putNull("pid");
     }
     json.put("url", replica.address() == null ? null : replica.address().toString());
+    SocketAddress socket = replica.address() == null ? null : replica.socket();
+    json.put("socket", socket == null ? null : socket.path());
     json.put("inFlight", replica.inFlight()).put("weight", replica.weight());
     json.set("learned", LearnedJson.of(replica.workload().snapshot(clock.epochNanos())));
     Drain drain = replica.drain();

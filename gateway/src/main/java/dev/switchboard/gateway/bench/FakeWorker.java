@@ -3,10 +3,12 @@ package dev.switchboard.gateway.bench;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -32,6 +34,9 @@ final class FakeWorker implements Callable<Integer> {
   @Option(names = "--interval-us", defaultValue = "50000", description = "between two tokens")
   private long intervalUs;
 
+  @Option(names = "--socket", description = "Unix socket to listen on as well")
+  private @Nullable Path socket;
+
   private final Deque<Due> due = new ArrayDeque<>();
   private final byte[] whole = answer(answerBody());
   private final byte[] models = answer("{\"object\":\"list\",\"data\":[{\"id\":\"bench\"}]}");
@@ -48,11 +53,14 @@ final class FakeWorker implements Callable<Integer> {
     endWithInput();
     try (NioLoop loop = new NioLoop()) {
       // The selector knows each client from here on.
-      loop.listen(
-          BACKLOG,
+      NioLoop.Taker taker =
           channel -> {
             var _ = new Client(loop, channel);
-          });
+          };
+      if (socket != null) {
+        loop.listen(socket, BACKLOG, taker);
+      }
+      loop.listen(BACKLOG, taker);
       for (; ; ) {
         if (due.isEmpty()) {
           loop.turn();

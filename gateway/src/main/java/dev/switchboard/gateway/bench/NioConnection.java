@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -23,7 +24,9 @@ final class NioConnection {
     this.reader = reader;
     this.closed = closed;
     channel.configureBlocking(false);
-    channel.socket().setTcpNoDelay(true);
+    if (channel.supportedOptions().contains(StandardSocketOptions.TCP_NODELAY)) {
+      channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+    }
     this.key = channel.register(selector, SelectionKey.OP_READ, this);
   }
 

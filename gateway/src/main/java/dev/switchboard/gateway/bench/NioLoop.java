@@ -3,11 +3,15 @@ package dev.switchboard.gateway.bench;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Path;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 
@@ -24,7 +28,6 @@ final class NioLoop implements AutoCloseable {
   private final ByteBuffer scratch = ByteBuffer.allocateDirect(READ_BYTES);
   private final byte[] bytes = new byte[READ_BYTES];
   private final Consumer<SelectionKey> ready = this::ready;
-  private Runnable acceptable = () -> {};
 
   NioLoop() throws IOException {
     this.selector = Selector.open();
@@ -47,11 +50,22 @@ final class NioLoop implements AutoCloseable {
    */
   void listen(int backlog, Taker taker) throws IOException {
     ServerSocketChannel listener = ServerSocketChannel.open();
-    listener.configureBlocking(false);
-    listener.register(selector, SelectionKey.OP_ACCEPT);
-    listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), backlog);
-    acceptable = () -> accept(listener, taker);
+    listen(listener, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), backlog, taker);
     System.out.println("listening " + listener.socket().getLocalPort());
+  }
+
+  /** The same on a Unix socket, of which nothing is printed. */
+  void listen(Path socket, int backlog, Taker taker) throws IOException {
+    ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    listen(listener, UnixDomainSocketAddress.of(socket), backlog, taker);
+  }
+
+  private void listen(ServerSocketChannel listener, SocketAddress address, int backlog, Taker taker)
+      throws IOException {
+    listener.configureBlocking(false);
+    listener.bind(address, backlog);
+    Runnable acceptable = () -> accept(listener, taker);
+    listener.register(selector, SelectionKey.OP_ACCEPT, acceptable);
   }
 
   private static void accept(ServerSocketChannel listener, Taker taker) {
@@ -95,7 +109,7 @@ final class NioLoop implements AutoCloseable {
       if (key.isValid()) {
         connection.ready(scratch, bytes);
       }
-    } else {
+    } else if (key.attachment() instanceof Runnable acceptable) {
       acceptable.run();
     }
   }

@@ -99,7 +99,7 @@ record Target(
             + setup.admission()
             + "\n"
             + "upstreams:\n"
-            + upstream(worker).repeat(UPSTREAMS)
+            + upstream(bed, worker).repeat(UPSTREAMS)
             + setup.yaml());
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -131,10 +131,12 @@ record Target(
         URI.create(urls.group(2)));
   }
 
-  private static String upstream(InetSocketAddress worker) {
+  private static String upstream(TestBed bed, InetSocketAddress worker) {
     return "  - {url: \"http://127.0.0.1:"
         + worker.getPort()
-        + "\", models: ["
+        + "\", socket: "
+        + bed.socket()
+        + ", models: ["
         + FakeWorker.MODEL
         + "]}\n";
   }
@@ -157,7 +159,7 @@ record Target(
   }
 
   /** nginx as a plain proxy with one process, nothing logged and nothing buffered. */
-  static Target nginx(TestBed bed, InetSocketAddress worker, Path binary) throws IOException {
+  static Target nginx(TestBed bed, Path binary) throws IOException {
     Path directory = bed.directory();
     Path config = directory.resolve("nginx.conf");
     Files.writeString(
@@ -178,7 +180,7 @@ record Target(
           uwsgi_temp_path %1$s/nginx-uwsgi;
           scgi_temp_path %1$s/nginx-scgi;
           keepalive_requests 1000000000;
-          upstream worker { server 127.0.0.1:%2$d; keepalive 1024; keepalive_requests 1000000000; }
+          upstream worker { server unix:%2$s; keepalive 1024; keepalive_requests 1000000000; }
           server {
             listen 127.0.0.1:%3$d backlog=4096;
             location / {
@@ -190,7 +192,7 @@ record Target(
           }
         }
         """
-            .formatted(directory, worker.getPort(), NGINX_PORT));
+            .formatted(directory, bed.socket(), NGINX_PORT));
     ServerProcess process =
         ServerProcess.start(
             bed.serverCore(),

@@ -98,12 +98,22 @@ final class TestBed implements AutoCloseable {
   }
 
   /**
-   * Starts the worker that costs nothing.
+   * Starts the worker that costs nothing. It listens on a {@link #socket} as well.
    *
    * @return where it listens
    */
   InetSocketAddress worker() throws IOException {
-    return helper(FakeWorker.class, "--interval-us", Long.toString(INTERVAL_NANOS / 1000));
+    return helper(
+        FakeWorker.class,
+        "--interval-us",
+        Long.toString(INTERVAL_NANOS / 1000),
+        "--socket",
+        socket().toString());
+  }
+
+  /** By which a gateway reaches the worker, as it does its own ones. */
+  Path socket() {
+    return directory.resolve("worker.sock");
   }
 
   /**

@@ -41,9 +41,7 @@ enum Workload {
       int tokens = (int) (plan.seconds() * 1e9 / plan.intervalNanos());
       byte[] request = target.request(true, tokens, TINY_PROMPT_BYTES);
       return timed(
-          target,
-          load(target, ledger),
-          l -> l.streams(request, plan.streams(), plan.rate(), plan.intervalNanos()));
+          target, load(target, ledger), l -> l.streams(request, plan.streams(), plan.rate()));
     }
   },
   /** A prompt of a hundred thousand tokens, one after the other. */
@@ -120,7 +118,7 @@ enum Workload {
     values.put("p50_us", result.micros(50));
     values.put("p99_us", result.micros(99));
     values.put("per_second", result.perSecond());
-    values.put("cpu_us", used * 1e6 / Math.max(1, result.completed()));
+    values.put("cpu_us", result.completed() == 0 ? Double.NaN : used * 1e6 / result.completed());
     return values;
   }
 }

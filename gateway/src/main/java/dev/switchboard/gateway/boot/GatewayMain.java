@@ -7,6 +7,7 @@ import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -254,7 +255,23 @@ public final class GatewayMain implements Callable<Integer> {
         library.isEmpty()
             ? home.resolve("native-engine/build/release/libswitchboard.so")
             : Path.of(library),
-        startupCache());
+        startupCache(),
+        sockets());
+  }
+
+  /**
+   * A short path that is this process's alone: two gateways that share a folder for their state
+   * have workers of the same names, and an address of a Unix socket is 107 bytes long at most.
+   */
+  private static @Nullable Path sockets() {
+    try {
+      Path folder = Files.createTempDirectory("switchboard-");
+      folder.toFile().deleteOnExit();
+      return folder;
+    } catch (IOException e) {
+      // By TCP they are reached as well.
+      return null;
+    }
   }
 
   /** Written by the launcher's build; a worker starts without one too. */

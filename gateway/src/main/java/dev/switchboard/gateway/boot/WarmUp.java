@@ -115,7 +115,7 @@ final class WarmUp implements Runnable {
             config.circuit(),
             List.of(),
             config.upstreams(),
-            new WorkerCommand(Path.of("none"), "", Path.of("none"), null),
+            new WorkerCommand(Path.of("none"), "", Path.of("none"), null, null),
             clock,
             silent,
             new PrintStream(OutputStream.nullOutputStream()))) {

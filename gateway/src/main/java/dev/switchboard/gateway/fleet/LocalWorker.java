@@ -176,7 +176,9 @@ final class LocalWorker {
   private void event(JsonNode event) {
     switch (event.path("event").asText()) {
       case "listening" ->
-          replica.address(URI.create("http://127.0.0.1:" + event.path("port").asInt()));
+          replica.address(
+              URI.create("http://127.0.0.1:" + event.path("port").asInt()),
+              event.hasNonNull("socket") ? event.path("socket").asText() : null);
       case "loading" ->
           loading(event.path("done_bytes").asLong(), event.path("total_bytes").asLong());
       case "ready" -> {

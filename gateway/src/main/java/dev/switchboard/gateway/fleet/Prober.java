@@ -167,6 +167,7 @@ public final class Prober {
             new RequestOptions()
                 .setMethod(method)
                 .setAbsoluteURI(base + path)
+                .setServer(replica.socket())
                 .setTimeout(timeoutMs)
                 .setFollowRedirects(false),
             replica.access().tlsCaFile());

@@ -5,6 +5,7 @@ import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.upstream.Circuit;
+import io.vertx.core.net.SocketAddress;
 import java.net.URI;
 import java.util.Collection;
 import java.util.HashSet;
@@ -44,6 +45,7 @@ public final class Replica {
   private volatile ReplicaState state = ReplicaState.STARTING;
   private volatile @Nullable String reason;
   private volatile @Nullable URI address;
+  private volatile @Nullable SocketAddress socket;
   private volatile ReplicaReport report = ReplicaReport.NONE;
   private volatile int others;
   private volatile double weight = 1;
@@ -113,7 +115,14 @@ public final class Replica {
     return address;
   }
 
-  void address(@Nullable URI value) {
+  /** The Unix socket by which it is reached instead, and its address is only a name; or null. */
+  public @Nullable SocketAddress socket() {
+    return socket;
+  }
+
+  void address(URI value, @Nullable String unixSocket) {
+    // Whoever sees the address sees the socket, too.
+    socket = unixSocket == null ? null : SocketAddress.domainSocketAddress(unixSocket);
     address = value;
   }
 

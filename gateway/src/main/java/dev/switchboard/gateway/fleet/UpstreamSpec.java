@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * A server that speaks the OpenAI API and that this gateway does not run.
  *
  * @param url its base, such as {@code http://10.0.0.7:8000}, without {@code /v1}
+ * @param socket Unix socket that it listens on: requests go there, and the URL only names the host;
+ *     null for TCP
  * @param models that it serves, as clients call them
  * @param modelNames what it calls those whose name differs there
  * @param worker whether it is an engine worker of ours, run elsewhere; null is false
@@ -23,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record UpstreamSpec(
     URI url,
+    @Nullable Path socket,
     List<String> models,
     Map<String, String> modelNames,
     @Nullable Boolean worker,
@@ -32,10 +35,14 @@ public record UpstreamSpec(
     @Nullable Double weight,
     @Nullable Double cost,
     @Nullable Integer maxConcurrency) {
+  /** What the kernel's address has room for. */
+  private static final int MOST_SOCKET_BYTES = 107;
+
   private static final String NAME = "[^\\p{Cntrl}]{1,256}";
 
   public UpstreamSpec(
       @Nullable URI url,
+      @Nullable Path socket,
       @Nullable List<String> models,
       @Nullable Map<String, String> modelNames,
       @Nullable Boolean worker,
@@ -46,6 +53,7 @@ public record UpstreamSpec(
       @Nullable Double cost,
       @Nullable Integer maxConcurrency) {
     this.url = Objects.requireNonNull(url, "url is missing");
+    this.socket = socket;
     this.models = List.copyOf(Objects.requireNonNull(models, "models is missing"));
     this.modelNames = modelNames == null ? Map.of() : Map.copyOf(modelNames);
     this.worker = worker;
@@ -59,6 +67,10 @@ public record UpstreamSpec(
     checkModels();
     require(apiKeyEnv == null || apiKeyFile == null, "api-key-env and api-key-file: give only one");
     require(tlsCaFile == null || "https".equals(url.getScheme()), "tls-ca-file needs an https url");
+    require(socket == null || "http".equals(url.getScheme()), "socket needs an http url");
+    require(
+        socket == null || socket.toString().length() <= MOST_SOCKET_BYTES,
+        "socket must be a path of at most " + MOST_SOCKET_BYTES + " bytes");
     require(weight == null || (weight >= 0 && weight <= 1000), "weight must be 0 to 1000");
     require(cost == null || (cost >= 0 && cost <= 1_000_000), "cost must be 0 to 1000000");
     if (maxConcurrency != null) {

@@ -184,13 +184,21 @@ public final class EngineDetail {
     }
     return found == null || address == null
         ? Future.failedFuture(new NothingTold(EngineAnswer.Why.REPLICA_GONE))
-        : ask(address, found.access(), id, MOST_TRIES);
+        : ask(found, address, id, MOST_TRIES);
   }
 
-  private Future<JsonNode> ask(URI address, UpstreamAccess access, String id, int tries) {
+  private Future<JsonNode> ask(Replica replica, URI address, String id, int tries) {
+    UpstreamAccess access = replica.access();
     String path = "/engine/v1/requests/" + id + "/timeline?detail=steps";
     return client
-        .get(address, path, access.tlsCaFile(), access.authorization(), TIMEOUT_MS, MOST_BYTES)
+        .get(
+            address,
+            replica.socket(),
+            path,
+            access.tlsCaFile(),
+            access.authorization(),
+            TIMEOUT_MS,
+            MOST_BYTES)
         .map(EngineDetail::read)
         .compose(
             told -> {
@@ -198,7 +206,7 @@ public final class EngineDetail {
                 return Future.succeededFuture(told);
               }
               return tries > 1
-                  ? vertx.timer(AGAIN_MS).compose(again -> ask(address, access, id, tries - 1))
+                  ? vertx.timer(AGAIN_MS).compose(again -> ask(replica, address, id, tries - 1))
                   : Future.failedFuture(new NothingTold(EngineAnswer.Why.NOT_ENDED));
             });
   }

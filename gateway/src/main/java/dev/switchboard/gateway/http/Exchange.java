@@ -584,7 +584,12 @@ final class Exchange {
     }
     try (Scope _ = traced.context().makeCurrent()) {
       client
-          .open(address, HttpMethod.POST, endpoint.path(), chosen.access().tlsCaFile())
+          .open(
+              address,
+              chosen.socket(),
+              HttpMethod.POST,
+              endpoint.path(),
+              chosen.access().tlsCaFile())
           .onSuccess(opened -> connected(begun, opened))
           .onFailure(cause -> attemptBroke(begun, "cannot connect: " + cause.getMessage()));
     }

@@ -21,6 +21,7 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpVersion;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
+import io.vertx.core.net.SocketAddress;
 import io.vertx.core.net.impl.ConnectionBase;
 import java.net.URI;
 import java.util.concurrent.TimeUnit;
@@ -98,29 +99,37 @@ public final class UpstreamClient {
    * A connection to the replica, with a request on it that is not sent yet. How long it may take
    * until one of the pool is free is the caller's affair: in a burst that is load, not a fault.
    *
+   * @param socket to connect to instead of the URL's host; null for none
    * @param tlsCaFile as {@link Tls#trusting} takes it
    */
   public Future<HttpClientRequest> open(
-      URI base, HttpMethod method, String path, @Nullable String tlsCaFile) {
-    return client.request(Tls.trusting(options(base, method, path), tlsCaFile));
+      URI base,
+      @Nullable SocketAddress socket,
+      HttpMethod method,
+      String path,
+      @Nullable String tlsCaFile) {
+    return client.request(Tls.trusting(options(base, method, path).setServer(socket), tlsCaFile));
   }
 
   /**
    * Reads something small from a replica, for ourselves: no trace tells of it.
    *
+   * @param socket to connect to instead of the URL's host; null for none
    * @param tlsCaFile as {@link Tls#trusting} takes it
    * @param authorization of our own; null for none
    * @param mostBytes a larger answer is a failure, as is any status but 200
    */
   public Future<Buffer> get(
       URI base,
+      @Nullable SocketAddress socket,
       String path,
       @Nullable String tlsCaFile,
       @Nullable String authorization,
       int timeoutMs,
       int mostBytes) {
     RequestOptions options =
-        Tls.trusting(options(base, HttpMethod.GET, path).setTimeout(timeoutMs), tlsCaFile);
+        Tls.trusting(
+            options(base, HttpMethod.GET, path).setServer(socket).setTimeout(timeoutMs), tlsCaFile);
     if (authorization != null) {
       options.putHeader("Authorization", authorization);
     }

@@ -63,7 +63,7 @@ final class SimulatedFleet {
             Circuit.Config.DEFAULTS,
             foreign ? List.of() : List.of(new ModelSpec(Path.of(MODEL), MODEL, replicas.size())),
             foreign ? servers(replicas.size()) : List.of(),
-            new WorkerCommand(Path.of("java"), "", Path.of("library"), null),
+            new WorkerCommand(Path.of("java"), "", Path.of("library"), null, null),
             time,
             SILENT,
             this::start,
@@ -79,7 +79,8 @@ final class SimulatedFleet {
     for (int i = 0; i < count; i++) {
       URI url = URI.create("http://10.0.0." + (i + 1) + ":8000");
       specs.add(
-          new UpstreamSpec(url, List.of(MODEL), null, null, null, null, null, null, null, null));
+          new UpstreamSpec(
+              url, null, List.of(MODEL), null, null, null, null, null, null, null, null));
     }
     return specs;
   }

@@ -1,0 +1,58 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.InputStream;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Replicas of this machine, spoken to without TCP. */
+class UnixSocketIT {
+  @TempDir Path folder;
+
+  @Test
+  void aServerOnASocketServesLikeAnyOther() throws Exception {
+    Path socket = folder.resolve("engine.sock");
+    try (FakeUpstream upstream = new FakeUpstream(socket);
+        InProcessGateway gateway =
+            InProcessGateway.of(
+                "upstreams: [{url: \"http://engine\", socket: \"%s\", models: [m]}]"
+                    .formatted(socket))) {
+      upstream.script(
+          (request, body) ->
+              request.response().end("{\"choices\":[],\"host\":\"" + request.authority() + "\"}"));
+
+      HttpResponse<String> answer =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+
+      assertEquals(200, answer.statusCode(), answer.body());
+      assertTrue(answer.body().contains("\"host\":\"engine\""), answer.body());
+    }
+  }
+
+  @Test
+  void localWorkersHaveASocketThatNobodyElseMayUse() throws Exception {
+    Path socket;
+    try (GatewayProcess gateway = GatewayProcess.start(List.of(), "--workers", "1").awaitReady()) {
+      JsonNode replica = gateway.admin("/admin/v1/replicas").path("replicas").path(0);
+      socket = Path.of(replica.path("socket").asText());
+
+      assertTrue(Files.exists(socket), socket.toString());
+      assertEquals(
+          "rwx------",
+          PosixFilePermissions.toString(Files.getPosixFilePermissions(socket.getParent())));
+      HttpResponse<InputStream> answer = gateway.stream(3);
+      answer.body().readAllBytes();
+      assertEquals(200, answer.statusCode());
+    }
+    assertFalse(Files.exists(socket.getParent()));
+  }
+}
