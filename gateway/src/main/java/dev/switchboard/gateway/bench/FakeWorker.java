@@ -1,12 +1,23 @@
 package dev.switchboard.gateway.bench;
 
+import dev.switchboard.timeline.Collective;
+import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Phase;
+import dev.switchboard.timeline.RequestTimeline.Step;
+import dev.switchboard.timeline.TimelineJson;
 import java.io.IOException;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -16,7 +27,9 @@ import picocli.CommandLine.Option;
 /**
  * A server that speaks enough of the OpenAI API to stand behind a gateway, and does nothing else:
  * no model, no parsing beyond the head and two members of the body. It is there to cost as little
- * as possible, so that what a measurement shows is the gateway's.
+ * as possible, so that what a measurement shows is the gateway's. To a gateway that takes it for an
+ * engine worker it tells tokens and a timeline as one of one stage and one rank does; asked for
+ * that of any request, it tells the one of its last answer, step by step.
  *
  * <p>A whole answer comes at once. A stream has as many tokens as {@code max_tokens} says, the
  * first at once and the others at the fixed rate; each is its number and the monotonic time at
@@ -30,6 +43,14 @@ final class FakeWorker implements Callable<Integer> {
   private static final int REMEMBERED_BYTES = 512;
   private static final byte[] STREAM = ascii("\"stream\":true");
   private static final byte[] MAX_TOKENS = ascii("\"max_tokens\":");
+  private static final byte[] TOLD = ascii("X-Switchboard-Timeline");
+  private static final byte[] ENGINE = ascii(" /engine/");
+  private static final byte[] TIMELINE = ascii("/timeline?");
+  private static final int PROMPT_TOKENS = 200;
+  private static final int WHOLE_TOKENS = 2;
+
+  /** In a timeline that is made once, what each answer has the time for. */
+  private static final long STAMP = 1_700_000_000_000_000_000L;
 
   @Option(names = "--interval-us", defaultValue = "50000", description = "between two tokens")
   private long intervalUs;
@@ -38,7 +59,14 @@ final class FakeWorker implements Callable<Integer> {
   private @Nullable Path socket;
 
   private final Deque<Due> due = new ArrayDeque<>();
-  private final byte[] whole = answer(answerBody());
+  private final EpochClock clock = EpochClock.system();
+  private final Map<Integer, String> timelines = new HashMap<>();
+  private int lastAnswered = WHOLE_TOKENS;
+  private final byte[] whole = answer(answerBody(""));
+  private final byte[] state =
+      answer(
+          "{\"state\":\"ready\",\"topology\":{\"stages\":1,\"ranks\":1},"
+              + "\"health\":{\"ranks\":[{\"stage\":0,\"rank\":0}]}}");
   private final byte[] models = answer("{\"object\":\"list\",\"data\":[{\"id\":\"bench\"}]}");
 
   /** A stream whose next token is due; all wait equally long, so the oldest is due first. */
@@ -103,6 +131,9 @@ final class FakeWorker implements Callable<Integer> {
     private final byte[] remembered = new byte[REMEMBERED_BYTES];
     private final NioConnection connection;
     private boolean get;
+    private boolean engine;
+    private boolean detail;
+    private boolean told;
     private int length;
     private int tokens;
     private int sent;
@@ -120,6 +151,9 @@ final class FakeWorker implements Callable<Integer> {
     @Override
     public void head(byte[] bytes, int headLength) {
       get = bytes[0] == 'G';
+      engine = get && find(ENGINE, bytes, headLength) >= 0;
+      detail = engine && find(TIMELINE, bytes, headLength) >= 0;
+      told = !get && find(TOLD, bytes, headLength) >= 0;
       length = 0;
     }
 
@@ -132,31 +166,28 @@ final class FakeWorker implements Callable<Integer> {
 
     @Override
     public void end() {
-      if (get) {
-        connection.send(models);
-      } else if (find(STREAM) < 0) {
-        connection.send(whole);
+      if (detail) {
+        connection.send(answer(now(document(lastAnswered, true))));
+      } else if (get) {
+        connection.send(engine ? state : models);
+      } else if (find(STREAM, remembered, length) < 0) {
+        connection.send(told ? answer(answerBody(timeline(WHOLE_TOKENS))) : whole);
       } else {
         stream++;
         sent = 0;
         tokens = Math.max(1, maxTokens());
         connection.send(
-            ascii(STREAM_HEAD + chunk(event("\"role\":\"assistant\",\"content\":\"\"", "null"))));
+            ascii(
+                STREAM_HEAD
+                    + chunk(
+                        (told ? BEGINNING : "")
+                            + event("\"role\":\"assistant\",\"content\":\"\"", "null", ""))));
         token(System.nanoTime() + intervalUs * 1000);
       }
     }
 
-    private int find(byte[] pattern) {
-      for (int i = 0; i + pattern.length <= length; i++) {
-        if (Arrays.equals(remembered, i, i + pattern.length, pattern, 0, pattern.length)) {
-          return i;
-        }
-      }
-      return -1;
-    }
-
     private int maxTokens() {
-      int at = find(MAX_TOKENS) + MAX_TOKENS.length;
+      int at = find(MAX_TOKENS, remembered, length) + MAX_TOKENS.length;
       int value = 0;
       while (at < length && remembered[at] >= '0' && remembered[at] <= '9') {
         value = value * 10 + remembered[at++] - '0';
@@ -166,17 +197,68 @@ final class FakeWorker implements Callable<Integer> {
 
     void token(long nextNanos) {
       String text = sent++ + ":" + System.nanoTime() + " ";
-      String chunk = chunk(event("\"content\":\"" + text + "\"", "null"));
+      String note = told ? ":tokens 0/0:" + sent + "\n\n" : "";
+      String chunk = chunk(event("\"content\":\"" + text + "\"", "null", "") + note);
       if (sent < tokens) {
         connection.send(ascii(chunk));
         due.addLast(new Due(nextNanos, this, stream));
       } else {
-        connection.send(ascii(chunk + chunk(event("", "\"stop\"")) + STREAM_END));
+        String last = event("", "\"stop\"", told ? timeline(tokens) : "");
+        connection.send(ascii(chunk + chunk(last) + STREAM_END));
       }
     }
   }
 
+  private static int find(byte[] pattern, byte[] bytes, int length) {
+    for (int i = 0; i + pattern.length <= length; i++) {
+      if (Arrays.equals(bytes, i, i + pattern.length, pattern, 0, pattern.length)) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
   // ------------------------------------------------------------------ what it says
+
+  /** A further member of an answer, or of a stream's last chunk. */
+  private String timeline(int answered) {
+    lastAnswered = answered;
+    return ",\"switchboard\":"
+        + now(timelines.computeIfAbsent(answered, tokens -> document(tokens, false)));
+  }
+
+  private String now(String stamped) {
+    return stamped.replace(Long.toString(STAMP), Long.toString(clock.epochNanos()));
+  }
+
+  static String document(int answered, boolean steps) {
+    Lane lane = new Lane(0, 0, STAMP, STAMP, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, Collective.of(0));
+    Step step = new Step(1, STAMP, STAMP, STAMP, 1, 1, 1, List.of(), List.of(lane));
+    RequestTimeline timeline =
+        new RequestTimeline(
+            "bench",
+            0,
+            STAMP,
+            STAMP,
+            STAMP,
+            STAMP,
+            STAMP,
+            0,
+            new Phase(STAMP, STAMP, PROMPT_TOKENS, 0, 1, 0, step, List.of(lane)),
+            answered == 1
+                ? null
+                : new Phase(STAMP, STAMP, answered - 1, 0, answered - 1, 0, step, List.of(lane)),
+            steps ? Collections.nCopies(answered, step) : List.of());
+    String stamps = "\"received_ns\":" + STAMP + ",\"sent_ns\":" + STAMP;
+    return "{\"replica\":\"bench\","
+        + stamps
+        + ",\"timelines\":["
+        + TimelineJson.write(timeline)
+        + "]}";
+  }
+
+  private static final String BEGINNING =
+      ":answer chatcmpl-0123456789abcdef 1795622138 1 " + PROMPT_TOKENS + "\n\n";
 
   private static final String STREAM_HEAD =
       String.join(
@@ -193,22 +275,26 @@ final class FakeWorker implements Callable<Integer> {
     return Integer.toHexString(data.length()) + "\r\n" + data + "\r\n";
   }
 
-  private static String event(String delta, String finishReason) {
+  private static String event(String delta, String finishReason, String more) {
     return "data: {\"id\":\"chatcmpl-0123456789abcdef\",\"object\":\"chat.completion.chunk\","
         + "\"created\":1795622138,\"model\":\"bench\",\"system_fingerprint\":\"fp_bench\","
         + "\"choices\":[{\"index\":0,\"delta\":{"
         + delta
         + "},\"logprobs\":null,\"finish_reason\":"
         + finishReason
-        + "}]}\n\n";
+        + "}]"
+        + more
+        + "}\n\n";
   }
 
-  private static String answerBody() {
+  private static String answerBody(String more) {
     return "{\"id\":\"chatcmpl-0123456789abcdef\",\"object\":\"chat.completion\","
         + "\"created\":1795622138,\"model\":\"bench\",\"system_fingerprint\":\"fp_bench\","
         + "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"approve\","
         + "\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],"
-        + "\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":2,\"total_tokens\":202}}";
+        + "\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":2,\"total_tokens\":202}"
+        + more
+        + "}";
   }
 
   private static byte[] answer(String body) {

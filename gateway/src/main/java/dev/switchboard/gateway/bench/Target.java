@@ -52,29 +52,40 @@ record Target(
    * @param agent the OpenTelemetry agent's jar; null to leave it out
    * @param options of its JVM
    * @param admission what it admits
+   * @param engine whether it takes the worker for an engine worker, which tells timelines
    * @param yaml further lines of its configuration
    */
   record Setup(
-      String name, @Nullable Path agent, List<String> options, String admission, String yaml) {
+      String name,
+      @Nullable Path agent,
+      List<String> options,
+      String admission,
+      boolean engine,
+      String yaml) {
     // The worker takes whatever comes; how many it takes is not what is measured.
     private static final String ALL = "{replica-concurrency: 100000}";
     private static final String FEW = "{replica-concurrency: 8, queue-requests: 8}";
 
     static Setup plain(String name, List<String> options) {
-      return new Setup(name, null, options, ALL, "");
+      return new Setup(name, null, options, ALL, false, "");
     }
 
     static Setup underAgent(String name, List<String> options) {
-      return new Setup(name, agentJar(), options, ALL, "");
+      return new Setup(name, agentJar(), options, ALL, false, "");
     }
 
     Setup with(String moreYaml) {
-      return new Setup(name, agent, options, admission, moreYaml);
+      return new Setup(name, agent, options, admission, engine, moreYaml);
+    }
+
+    /** The same before an engine. */
+    Setup beforeEngine() {
+      return new Setup(name, agent, options, admission, true, yaml);
     }
 
     /** Another one like it, which refuses what is beyond a few requests. */
     Setup withLittleRoom() {
-      return new Setup(name + " with little room", agent, options, FEW, yaml);
+      return new Setup(name + " with little room", agent, options, FEW, engine, yaml);
     }
   }
 
@@ -99,7 +110,7 @@ record Target(
             + setup.admission()
             + "\n"
             + "upstreams:\n"
-            + upstream(bed, worker).repeat(UPSTREAMS)
+            + upstream(bed, worker, setup.engine()).repeat(UPSTREAMS)
             + setup.yaml());
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -131,14 +142,16 @@ record Target(
         URI.create(urls.group(2)));
   }
 
-  private static String upstream(TestBed bed, InetSocketAddress worker) {
+  private static String upstream(TestBed bed, InetSocketAddress worker, boolean engine) {
     return "  - {url: \"http://127.0.0.1:"
         + worker.getPort()
         + "\", socket: "
         + bed.socket()
         + ", models: ["
         + FakeWorker.MODEL
-        + "]}\n";
+        + "], worker: "
+        + engine
+        + "}\n";
   }
 
   /** The event that tells where it listens, once it is ready and warm. */

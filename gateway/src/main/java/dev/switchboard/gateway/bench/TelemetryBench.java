@@ -171,9 +171,11 @@ public final class TelemetryBench implements Callable<Integer> {
     if (wanted.contains(Part.GATEWAY)) {
       List<Target.Setup> setups =
           List.of(
-              Target.Setup.plain(TelemetryReport.NO_AGENT, List.of()),
-              exporting(TelemetryReport.AGENT_ALONE, good).with("telemetry: {trace-level: 0}\n"),
-              exporting(TelemetryReport.DEFAULTS, good));
+              Target.Setup.plain(TelemetryReport.NO_AGENT, List.of()).beforeEngine(),
+              exporting(TelemetryReport.AGENT_ALONE, good)
+                  .with("telemetry: {trace-level: 0}\n")
+                  .beforeEngine(),
+              exporting(TelemetryReport.DEFAULTS, good).beforeEngine());
       compare(bed, worker, setups, List.of(Workload.CLOSED, Workload.FIRST_TOKEN), measured);
     }
     if (wanted.contains(Part.COLLECTOR)) {
