@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.admission;
 
+import dev.switchboard.gateway.routing.Prompt;
+
 /**
  * What a request asks of a model, as far as admission needs it. Times are nanoseconds on the clock
  * that every call of the queue uses.
@@ -8,7 +10,6 @@ package dev.switchboard.gateway.admission;
  * @param weight of the tenant's share, above 0
  * @param ttftAtNanos when its first token is wanted; {@link Long#MAX_VALUE} for whenever
  * @param deadlineNanos when its answer must have ended; {@link Long#MAX_VALUE} for whenever
- * @param promptTokens estimated
  * @param outputTokens expected
  * @param bytes that it holds while it waits
  */
@@ -18,7 +19,7 @@ public record Demand(
     Band band,
     long ttftAtNanos,
     long deadlineNanos,
-    int promptTokens,
+    Prompt prompt,
     int outputTokens,
     long bytes) {
   public Demand {
@@ -27,15 +28,19 @@ public record Demand(
     }
   }
 
+  /** Prompt tokens to compute, where most of it is known. */
+  int promptTokens() {
+    return prompt.uncached();
+  }
+
   /** Tokens that the tenant's account is charged until the real ones are known. */
   public long tokens() {
-    return Math.max(1, (long) promptTokens + outputTokens);
+    return Math.max(1, (long) promptTokens() + outputTokens);
   }
 
   Demand withWeight(double value) {
     return value == weight
         ? this
-        : new Demand(
-            tenant, value, band, ttftAtNanos, deadlineNanos, promptTokens, outputTokens, bytes);
+        : new Demand(tenant, value, band, ttftAtNanos, deadlineNanos, prompt, outputTokens, bytes);
   }
 }

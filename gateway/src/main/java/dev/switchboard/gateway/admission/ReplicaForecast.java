@@ -53,8 +53,7 @@ public final class ReplicaForecast implements WaitPredictor {
   private Forecast forecast(Demand demand, long nowNanos) {
     if (demand != asked || nowNanos != askedNanos) {
       said =
-          Forecast.of(
-              replicas.apply(nowNanos), demand.promptTokens(), demand.outputTokens(), nowNanos);
+          Forecast.of(replicas.apply(nowNanos), demand.prompt(), demand.outputTokens(), nowNanos);
       asked = demand;
       askedNanos = nowNanos;
     }

@@ -397,19 +397,9 @@ final class Exchange {
         Band.of(slo.priority()),
         first ? accepted + slo.ttftMs() * 1_000_000L : Long.MAX_VALUE,
         slo.deadlineNanos(accepted),
-        uncachedTokens(model),
+        house.affinity().enrich(wanted(model, flight.now()), affinity).prompt(),
         endpoint.generates() ? outputTokens() : 0,
         body.length());
-  }
-
-  /** Prompt tokens that the replica which knows most of the prompt has to compute. */
-  private int uncachedTokens(String model) {
-    int known = 0;
-    RouteRequest asked = RouteRequest.of(model);
-    for (int tokens : house.affinity().enrich(asked, affinity).prefixTokens().values()) {
-      known = Math.max(known, tokens);
-    }
-    return Math.max(1, promptTokens() - known);
   }
 
   private void refused(Refusal refusal) {

@@ -25,11 +25,10 @@ public record Forecast(double ttftMs, double ttftP90Ms, double endMs, double lik
    * these, and where there are none nothing is held against a request, here and in the {@link
    * Router}.
    *
-   * @param promptTokens that have to be computed
    * @param outputTokens of its answer at most
    */
   public static Forecast of(
-      List<ReplicaView> replicas, int promptTokens, int outputTokens, long nowNanos) {
+      List<ReplicaView> replicas, Prompt prompt, int outputTokens, long nowNanos) {
     double ttft = Double.NaN;
     double ttftP90 = Double.NaN;
     double end = Double.NaN;
@@ -39,7 +38,7 @@ public record Forecast(double ttftMs, double ttftP90Ms, double endMs, double lik
       if (replica.refusal() != null || !rates.believed(nowNanos)) {
         continue;
       }
-      Prediction predicted = replica.predict(promptTokens, outputTokens, nowNanos);
+      Prediction predicted = replica.predict(prompt, outputTokens, nowNanos);
       ttft = least(ttft, predicted.ttftMs());
       ttftP90 = least(ttftP90, predicted.ttftP90Ms());
       end = least(end, predicted.endMs());

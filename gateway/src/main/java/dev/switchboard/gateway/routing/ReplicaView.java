@@ -125,10 +125,10 @@ public record ReplicaView(
   /**
    * What a request sent now can expect of it.
    *
-   * @param tokens of its prompt that have to be computed
    * @param outputTokens of its answer at most
    */
-  Prediction predict(double tokens, int outputTokens, long nowNanos) {
+  Prediction predict(Prompt prompt, int outputTokens, long nowNanos) {
+    double tokens = prompt.computedAt(this);
     return own.rates().predict(load(), tokens, outputTokens, own.overdueMs(), nowNanos);
   }
 

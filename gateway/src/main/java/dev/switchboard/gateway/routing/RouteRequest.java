@@ -38,6 +38,11 @@ public record RouteRequest(
     return new RouteRequest(model, Set.of(), 0, Slo.NONE, 0, 100, 100, Map.of(), null);
   }
 
+  /** Its prompt, as far as it is known at the replicas of its model. */
+  public Prompt prompt() {
+    return new Prompt(promptTokens, prefixTokens);
+  }
+
   public RouteRequest withModel(String name) {
     return new RouteRequest(
         name, excluded, turn, slo, elapsedMs, promptTokens, outputTokens, prefixTokens, sticky);

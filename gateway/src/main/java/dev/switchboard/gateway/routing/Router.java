@@ -183,7 +183,7 @@ public final class Router {
     private double endMs(Candidate winner, long nowNanos) {
       return winner.view().own().rates().believed(nowNanos)
           ? winner.prediction().endMs()
-          : Forecast.of(replicas, request.promptTokens(), request.outputTokens(), nowNanos).endMs();
+          : Forecast.of(replicas, request.prompt(), request.outputTokens(), nowNanos).endMs();
     }
 
     Look instead(Fallback fallback) {

@@ -121,11 +121,9 @@ final class Scoring {
 
   private static Candidate candidate(ReplicaView replica, RouteRequest request, long nowNanos) {
     String rejected = rejection(replica, request);
-    int known = request.prefixTokens().getOrDefault(replica.id(), 0);
-    double hits = Math.min(known, request.promptTokens()) * replica.own().prefixTrust();
-    double tokens = Math.max(1, request.promptTokens() - hits);
-    Prediction prediction = replica.predict(tokens, request.outputTokens(), nowNanos);
-    return new Candidate(replica, rejected, Double.NaN, prediction, hits);
+    Prompt prompt = request.prompt();
+    Prediction prediction = replica.predict(prompt, request.outputTokens(), nowNanos);
+    return new Candidate(replica, rejected, Double.NaN, prediction, prompt.cachedAt(replica));
   }
 
   private static @Nullable String rejection(ReplicaView replica, RouteRequest request) {

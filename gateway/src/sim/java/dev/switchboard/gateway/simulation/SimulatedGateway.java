@@ -238,7 +238,7 @@ final class SimulatedGateway {
               Band.of(request.slo().priority()),
               ttftMs == 0 ? Long.MAX_VALUE : request.atNanos() + ttftMs * 1_000_000L,
               request.deadlineNanos(),
-              uncachedTokens(),
+              wanted(time.nowNanos()).prompt(),
               request.outputTokens(),
               (long) request.promptTokens() * BYTES_PER_TOKEN);
       Admission.Answer answer = admission.enter(MODEL, demand, this, time.nowNanos());
@@ -250,13 +250,6 @@ final class SimulatedGateway {
       } else {
         run();
       }
-    }
-
-    /** Prompt tokens that the replica which knows most of it has to compute. */
-    private int uncachedTokens() {
-      Map<String, Integer> known = affinity.enrich(RouteRequest.of(MODEL), key).prefixTokens();
-      int most = known.values().stream().mapToInt(Integer::intValue).max().orElse(0);
-      return Math.max(1, request.promptTokens() - most);
     }
 
     @Override

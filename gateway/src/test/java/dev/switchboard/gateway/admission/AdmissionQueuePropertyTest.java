@@ -3,6 +3,7 @@ package dev.switchboard.gateway.admission;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.routing.Prompt;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -88,7 +89,7 @@ class AdmissionQueuePropertyTest {
             List.of(Band.values()).get(random.nextInt(4)),
             random.nextBoolean() ? Long.MAX_VALUE : now + random.nextInt(100_000_000),
             random.nextBoolean() ? Long.MAX_VALUE : now + random.nextInt(200_000_000),
-            1 + random.nextInt(1000),
+            Prompt.of(1 + random.nextInt(1000)),
             random.nextInt(500),
             random.nextInt(300));
     switch (queue.offer(demand, listener, now)) {

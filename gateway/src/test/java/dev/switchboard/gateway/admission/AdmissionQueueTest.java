@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
+import dev.switchboard.gateway.routing.Prompt;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -49,7 +50,7 @@ class AdmissionQueueTest {
   }
 
   private static Demand demand(String tenant, Band band, long ttftAt, long deadline, int tokens) {
-    return new Demand(tenant, 1, band, ttftAt, deadline, tokens, 0, 10);
+    return new Demand(tenant, 1, band, ttftAt, deadline, Prompt.of(tokens), 0, 10);
   }
 
   private static Demand plain(Band band) {
@@ -423,8 +424,8 @@ class AdmissionQueueTest {
     queue = queue(400, 1 << 20, 1);
     offer("first", plain(Band.NORMAL), 0);
     for (int i = 0; i < 100; i++) {
-      offer("one", new Demand("one", 1, Band.NORMAL, NEVER, NEVER, 100, 0, 1), 0);
-      offer("three", new Demand("three", 3, Band.NORMAL, NEVER, NEVER, 100, 0, 1), 0);
+      offer("one", new Demand("one", 1, Band.NORMAL, NEVER, NEVER, Prompt.of(100), 0, 1), 0);
+      offer("three", new Demand("three", 3, Band.NORMAL, NEVER, NEVER, Prompt.of(100), 0, 1), 0);
     }
 
     for (int i = 0; i < 80; i++) {

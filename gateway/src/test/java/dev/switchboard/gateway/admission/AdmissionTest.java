@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
+import dev.switchboard.gateway.routing.Prompt;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +44,8 @@ class AdmissionTest {
   }
 
   private static Demand demand(int tokens) {
-    return new Demand("t", 1, Band.NORMAL, Long.MAX_VALUE, Long.MAX_VALUE, tokens, 0, 10);
+    return new Demand(
+        "t", 1, Band.NORMAL, Long.MAX_VALUE, Long.MAX_VALUE, Prompt.of(tokens), 0, 10);
   }
 
   private @Nullable Reason refused(Admission admission, Demand demand, long now) {

@@ -129,9 +129,9 @@ class RouterTest {
     RouteRequest request =
         RouteRequest.of("").withTokens(100, 100).withSlo(new Slo("s", 0, 0, 3000, 0), 0);
 
-    double endMs = Forecast.of(fleet.get("big"), 100, 100, NOW).endMs();
+    double endMs = Forecast.of(fleet.get("big"), Prompt.of(100), 100, NOW).endMs();
 
-    assertEquals(Forecast.of(List.of(slow), 100, 100, NOW).endMs(), endMs);
+    assertEquals(Forecast.of(List.of(slow), Prompt.of(100), 100, NOW).endMs(), endMs);
     assertEquals("t", decide(router, "big", fleet, request).chosen());
   }
 
@@ -139,16 +139,37 @@ class RouterTest {
   void whatIsNotToBeAskedPromisesNothing() {
     ReplicaView slow = slow(ReplicaView.of("b", "big"));
     ReplicaView quick = quick(ReplicaView.of("q", "big"));
-    double slowMs = Forecast.of(List.of(slow), 100, 100, NOW).endMs();
+    double slowMs = Forecast.of(List.of(slow), Prompt.of(100), 100, NOW).endMs();
 
     for (ReplicaView unfit :
         List.of(
             quick.withCircuit(ReplicaView.Circuit.OPEN),
             quick.withWeight(0),
             quick.withState("EJECTED"))) {
-      assertEquals(slowMs, Forecast.of(List.of(slow, unfit), 100, 100, NOW).endMs());
+      assertEquals(slowMs, Forecast.of(List.of(slow, unfit), Prompt.of(100), 100, NOW).endMs());
     }
-    assertTrue(Forecast.of(List.of(slow, quick), 100, 100, NOW).endMs() < slowMs / 5);
+    assertTrue(Forecast.of(List.of(slow, quick), Prompt.of(100), 100, NOW).endMs() < slowMs / 5);
+  }
+
+  @Test
+  void whatAdmissionExpectsIsWhatRoutingExpectsOfTheBestReplica() {
+    ReplicaView far = quick(ReplicaView.of("far", "m"));
+    ReplicaView near = withRates(ReplicaView.of("near", "m"), 40, 5, 100);
+    ReplicaView untrusted = quick(trusting(ReplicaView.of("untrusted", "m"), 0));
+    Map<String, Integer> known = Map.of("near", 90, "untrusted", 500);
+    RouteRequest request = RouteRequest.of("m").withTokens(100, 100).withPrefixTokens(known);
+    List<ReplicaView> fleet = List.of(far, near, untrusted);
+
+    double expected = Forecast.of(fleet, request.prompt(), 100, NOW).ttftMs();
+
+    Decision decision = new SloPolicy().route(fleet, request, NOW);
+    double best =
+        decision.candidates().stream()
+            .mapToDouble(row -> row.prediction().ttftMs())
+            .min()
+            .orElse(0);
+    assertEquals(best, expected);
+    assertEquals(40 + 10, expected);
   }
 
   @Test
@@ -157,9 +178,9 @@ class RouterTest {
     ReplicaView many = withRates(ReplicaView.of("b", "big"), 100, 90, 100);
     long later = NOW + 10_000_000_000L;
 
-    assertTrue(Forecast.of(List.of(few), 100, 100, NOW).known());
-    assertFalse(Forecast.of(List.of(few), 100, 100, later).known());
-    assertTrue(Forecast.of(List.of(many), 100, 100, later).known());
+    assertTrue(Forecast.of(List.of(few), Prompt.of(100), 100, NOW).known());
+    assertFalse(Forecast.of(List.of(few), Prompt.of(100), 100, later).known());
+    assertTrue(Forecast.of(List.of(many), Prompt.of(100), 100, later).known());
   }
 
   @Test
@@ -250,7 +271,11 @@ class RouterTest {
       ReplicaView view, double overheadMs, double stepMs, int samples) {
     Rates rates =
         new Rates(overheadMs, 1, 0, 0, stepMs, 1, 0, 0, 0, 0, 0.2, 0.2, 100, NOW, samples);
-    return view.withOwn(new Workload.Snapshot(0, 0, 0, 0, 0, 1, rates));
+    return view.withOwn(new Workload.Snapshot(0, 0, 0, 0, 0, view.own().prefixTrust(), rates));
+  }
+
+  private static ReplicaView trusting(ReplicaView view, double prefixTrust) {
+    return view.withOwn(new Workload.Snapshot(0, 0, 0, 0, 0, prefixTrust, Rates.UNKNOWN));
   }
 
   private static Decision decide(
