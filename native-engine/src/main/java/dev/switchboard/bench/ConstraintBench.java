@@ -242,7 +242,8 @@ final class ConstraintBench implements Callable<Integer> {
   }
 
   private static String at(long[] sorted, double share) {
-    return micros(sorted[(int) Math.min(sorted.length - 1, Math.round(share * sorted.length))]);
+    return micros(
+        (double) sorted[(int) Math.min(sorted.length - 1, Math.round(share * sorted.length))]);
   }
 
   private static String micros(double nanos) {
