@@ -77,6 +77,7 @@ class DashboardsIT {
       for (int round = 0; round < ROUNDS; round++) {
         load.awaitServed(load.served() + 20);
         leaveEarly();
+        mishaps.lateStreams();
         gateway.adminPost("/admin/v1/config/reload", "{}");
         List<HttpResponse<InputStream>> streams =
             List.of(gateway.stream(1500), gateway.stream(1500));

@@ -19,6 +19,7 @@ import java.util.List;
 record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
   private static final int CONNECTIONS = 64;
   private static final int MOST = 1000;
+  private static final int LATE_STREAMS = 5;
   private static final String FRAIL = "frail";
 
   /** Streams of the class {@code batch} get a second replica soon; none has an objective there. */
@@ -29,7 +30,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
           arguments: [--allow-fault-injection]}
         upstreams: [{url: "%s", models: [%s]}]
         routes: [{name: %s, shadow: round-robin}, {name: %s, fallbacks: [%s]}]
-        retry: {reserve: 1, hedge: {classes: [batch], after-ratio: 1, after-ms: 1}}
+        retry: {ratio: 0.5, reserve: 1, hedge: {classes: [batch], after-ratio: 1, after-ms: 1}}
         http: {event-loops: 1, max-connections-per-client: %d}
         """
         .formatted(
@@ -61,6 +62,13 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
     until("switchboard_rank_blame_slo_seconds_total{", "standard", "X-SLO-TTFT-Ms", "1");
     for (String worker : workers) {
       gateway.fault(worker, "{\"kind\":\"none\"}");
+    }
+  }
+
+  /** Of the class that is hedged: some are late beside the load's own. */
+  void lateStreams() throws Exception {
+    for (int i = 0; i < LATE_STREAMS; i++) {
+      assertEquals(200, ask(GatewayProcess.MODEL, "batch").statusCode());
     }
   }
 
