@@ -132,15 +132,8 @@ final class Masks {
         continue;
       }
       path[depth + 1] = next;
-      add(trie, trie.firstToken(node), trie.endToken(node));
+      trie.addTo(found, trie.firstToken(node), trie.endToken(node));
       node++;
-    }
-  }
-
-  private void add(TokenTrie trie, int begin, int end) {
-    for (int i = begin; i < end; i++) {
-      int token = trie.token(i);
-      found[token / Long.SIZE] |= 1L << token;
     }
   }
 
@@ -156,6 +149,11 @@ final class Masks {
     private final int[] nodeAt = new int[trie.deepest() + 1];
     private final int[] copied = new int[trie.deepest() + 1];
     private int reach;
+
+    /** Tokens that are still to be added: what is next to each other is added at once. */
+    private int addBegin;
+
+    private int addEnd;
 
     StateMask from(int state) {
       Arrays.fill(found, 0);
@@ -184,10 +182,11 @@ final class Masks {
         reach = Math.max(reach, next.reach);
         endedAt = next.returned ? Math.min(endedAt, depth) : endedAt;
         path[depth + 1] = next;
+        add(trie.firstToken(node), trie.endToken(node));
         boolean whole = takeBelow(node, next, endedAt > depth);
-        add(trie, trie.firstToken(node), trie.endToken(node));
         node = whole ? trie.after(node) : node + 1;
       }
+      trie.addTo(found, addBegin, addEnd);
       TokenSet allowed = inner.intern(TokenSet.of(found));
       return new StateMask(allowed, undecided.isEmpty() ? null : undecided.build(), reach);
     }
@@ -211,7 +210,7 @@ final class Masks {
       }
       reach = Math.max(reach, survives.reach());
       if (all) {
-        add(trie, trie.endToken(node), trie.endBelow(node));
+        add(trie.endToken(node), trie.endBelow(node));
       } else {
         addShort(node, survives.symbols());
       }
@@ -224,10 +223,18 @@ final class Masks {
       for (int below = node + 1; below < trie.after(node); ) {
         boolean near = trie.depth(below) <= deepest;
         if (near) {
-          add(trie, trie.firstToken(below), trie.endToken(below));
+          add(trie.firstToken(below), trie.endToken(below));
         }
         below = near ? below + 1 : trie.after(below);
       }
+    }
+
+    private void add(int begin, int end) {
+      if (begin != addEnd) {
+        trie.addTo(found, addBegin, addEnd);
+        addBegin = begin;
+      }
+      addEnd = end;
     }
 
     /** Takes over a node with everything below it, and the way to it where that is not there. */

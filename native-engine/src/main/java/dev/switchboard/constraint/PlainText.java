@@ -76,6 +76,19 @@ final class PlainText {
     return height[node];
   }
 
+  /** The kind of a text that begins between two characters. */
+  static byte kindOf(char[] symbols, int from, int to) {
+    byte found = 0;
+    for (int i = from, place = 0; i < to; i++) {
+      place = next(place, symbols[i]);
+      if (place < 0) {
+        return NONE;
+      }
+      found = (byte) Math.max(found, KIND[symbols[i]]);
+    }
+    return found;
+  }
+
   /** Whether text of this kind may have the byte in this place. */
   static boolean has(int kindOfText, int place, int symbol) {
     return next(place, symbol) >= 0 && KIND[symbol] <= kindOfText;

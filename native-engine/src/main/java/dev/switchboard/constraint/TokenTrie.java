@@ -5,15 +5,20 @@ import java.util.Arrays;
 
 /**
  * Tokens by their symbols, in the order a walk visits them: node {@code i}'s first child is {@code
- * i + 1}, and {@code after[i]} is the first node that is not below it.
+ * i + 1}, and {@code after[i]} is the first node that is not below it. Several nodes of one parent
+ * may have the same symbol.
  */
 final class TokenTrie {
+  /** So many tokens, from a multiple of it on, are set at once. */
+  private static final int BLOCK = 2048;
+
   private final char[] symbols;
   private final int[] depths;
   private final int[] after;
   private final int[] tokenStart;
   private final int[] tokens;
   private final int deepest;
+  private long[][] blocks = {};
 
   private TokenTrie(char[] symbols, int[] depths, int[] tokenStart, int[] tokens) {
     this.symbols = symbols;
@@ -68,6 +73,32 @@ final class TokenTrie {
 
   int token(int index) {
     return tokens[index];
+  }
+
+  /** Keeps a mask of each block of tokens, of so many words; before anything is added. */
+  void keepBlocks(int words) {
+    long[][] kept = new long[tokens.length / BLOCK][words];
+    for (int block = 0; block < kept.length; block++) {
+      addTo(kept[block], block * BLOCK, (block + 1) * BLOCK);
+    }
+    blocks = kept;
+  }
+
+  /** Adds the tokens of a range of indices to a mask. */
+  void addTo(long[] mask, int begin, int end) {
+    for (int i = begin; i < end; ) {
+      int block = i / BLOCK;
+      if (i % BLOCK == 0 && i + BLOCK <= end && block < blocks.length) {
+        long[] all = blocks[block];
+        for (int word = 0; word < mask.length; word++) {
+          mask[word] |= all[word];
+        }
+        i += BLOCK;
+      } else {
+        int token = tokens[i++];
+        mask[token / Long.SIZE] |= 1L << token;
+      }
+    }
   }
 
   /** Longest token, in symbols. */

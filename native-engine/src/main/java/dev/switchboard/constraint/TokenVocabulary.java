@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -55,6 +54,7 @@ public final class TokenVocabulary {
     }
     pool = symbols.toString().toCharArray();
     trie = buildTrie();
+    trie.keepBlocks(words);
     plain = new PlainText(trie);
     sharedMasks = new StateMask[JsonRules.STATES];
     findSharedMasks();
@@ -74,15 +74,25 @@ public final class TokenVocabulary {
     }
   }
 
+  /** A trie for each kind of text, one behind the other: a walk may then take most of it whole. */
   private TokenTrie buildTrie() {
+    byte[] kinds = new byte[isEnd.length];
     List<Integer> sorted = new ArrayList<>();
-    IntStream.range(0, isEnd.length).filter(t -> length(t) > 0).forEach(sorted::add);
+    for (int token = 0; token < isEnd.length; token++) {
+      kinds[token] = PlainText.kindOf(pool, starts[token], starts[token + 1]);
+      if (length(token) > 0) {
+        sorted.add(token);
+      }
+    }
     sorted.sort(
-        (a, b) -> Arrays.compare(pool, starts[a], starts[a + 1], pool, starts[b], starts[b + 1]));
+        (a, b) ->
+            kinds[a] != kinds[b]
+                ? kinds[a] - kinds[b]
+                : Arrays.compare(pool, starts[a], starts[a + 1], pool, starts[b], starts[b + 1]));
     TokenTrie.Builder builder = new TokenTrie.Builder();
     int before = -1;
     for (int token : sorted) {
-      int depth = before < 0 ? 0 : common(before, token);
+      int depth = before < 0 || kinds[before] != kinds[token] ? 0 : common(before, token);
       for (; depth < length(token); depth++) {
         builder.node(symbol(token, depth), depth);
       }

@@ -1,5 +1,6 @@
 package dev.switchboard.constraint;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -108,6 +109,32 @@ class MaskTest {
         }
         at = next.get(random.nextInt(next.size()));
       }
+    }
+  }
+
+  @Test
+  void blocksOfTokensAreAddedAsEachOfTheirTokensIs() {
+    TokenTrie.Builder builder = new TokenTrie.Builder();
+    builder.node('a', 0);
+    int tokens = 10_000;
+    for (int i = 0; i < tokens; i++) {
+      builder.token(i * 7919 % tokens);
+    }
+    TokenTrie trie = builder.build();
+    trie.keepBlocks((tokens + 63) / 64);
+    Random random = new Random(1);
+    for (int round = 0; round < 200; round++) {
+      int begin = random.nextInt(tokens + 1);
+      int end = begin + random.nextInt(tokens + 1 - begin);
+      long[] expected = new long[(tokens + 63) / 64];
+      for (int i = begin; i < end; i++) {
+        expected[trie.token(i) / 64] |= 1L << trie.token(i);
+      }
+
+      long[] added = new long[expected.length];
+      trie.addTo(added, begin, end);
+
+      assertArrayEquals(expected, added, begin + " to " + end);
     }
   }
 
