@@ -48,7 +48,7 @@ final class CollectiveSpreads {
       }
       if (values[last + StepTrace.LONGEST_LATE] > 0) {
         Collective at = Collective.of((int) values[last + StepTrace.LATE_AT]);
-        add(stage * KINDS + at.kind().ordinal(), values[last + StepTrace.LONGEST_LATE]);
+        add(stage * KINDS + at.kind().number(), values[last + StepTrace.LONGEST_LATE]);
       }
     }
   }
@@ -75,7 +75,7 @@ final class CollectiveSpreads {
         for (int i = 1; i < width; i++) {
           counts.add(rows.getAcquire(row * width + i));
         }
-        Collective.Kind kind = Collective.Kind.values()[row % KINDS];
+        Collective.Kind kind = Collective.Kind.of(row % KINDS);
         made.add(new Spread(row / KINDS, kind, rows.getAcquire(row * width), counts));
       }
     }

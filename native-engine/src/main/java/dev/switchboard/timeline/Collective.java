@@ -15,16 +15,30 @@ public record Collective(Kind kind, int layer) {
     0.1, 0.5
   };
 
-  /** In the order in which the library numbers them. */
+  /** In the order of their numbers, which are the library's. */
   public enum Kind {
     /** Of a step, where faults may be injected. */
-    START,
-    ATTENTION,
-    FEED_FORWARD,
+    START(0),
+    ATTENTION(1),
+    FEED_FORWARD(2),
     /** Logits. */
-    OUTPUT;
+    OUTPUT(3);
 
     private static final Kind[] ALL = values();
+
+    private final int number;
+
+    Kind(int number) {
+      this.number = number;
+    }
+
+    public int number() {
+      return number;
+    }
+
+    public static Kind of(int number) {
+      return ALL[number];
+    }
 
     /** As JSON and labels say it. */
     public String word() {
@@ -34,12 +48,12 @@ public record Collective(Kind kind, int layer) {
 
   /** What the library tells in one number, of 16 bits. */
   public static Collective of(int piece) {
-    return new Collective(Kind.ALL[piece & 3], (piece & 0xffff) >>> 2);
+    return new Collective(Kind.of(piece & 3), (piece & 0xffff) >>> 2);
   }
 
   /** The same as one number again. */
   public int piece() {
-    return layer << 2 | kind.ordinal();
+    return layer << 2 | kind.number();
   }
 
   public static double[] spreadBounds() {

@@ -176,8 +176,7 @@ public final class Prober {
       options.putHeader("Authorization", authorization);
     }
     try (Scope _ = UpstreamClient.UNTRACED.makeCurrent()) {
-      return client
-          .request(options)
+      return UpstreamClient.connected(client, options)
           .compose(HttpClientRequest::send)
           .compose(
               response ->

@@ -130,8 +130,8 @@ final class StateReader {
       int stage = each.path("stage").asInt(-1);
       Collective.Kind kind = KINDS.get(each.path("collective").asText());
       List<Long> counts = each.path("counts").valueStream().map(JsonNode::asLong).toList();
-      boolean known = stage >= 0 && stage < MOST && kind != null && counts.size() == BUCKETS;
-      if (known && counts.stream().allMatch(count -> count >= 0)) {
+      boolean known = stage >= 0 && stage < MOST && counts.size() == BUCKETS;
+      if (kind != null && known && counts.stream().allMatch(count -> count >= 0)) {
         spreads.put(
             List.of(stage, kind), new Spread(stage, kind, each.path("sum_ms").asDouble(), counts));
       }

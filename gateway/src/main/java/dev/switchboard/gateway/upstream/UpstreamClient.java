@@ -108,7 +108,8 @@ public final class UpstreamClient {
       HttpMethod method,
       String path,
       @Nullable String tlsCaFile) {
-    return client.request(Tls.trusting(options(base, method, path).setServer(socket), tlsCaFile));
+    return connected(
+        client, Tls.trusting(options(base, method, path).setServer(socket), tlsCaFile));
   }
 
   /**
@@ -134,12 +135,21 @@ public final class UpstreamClient {
       options.putHeader("Authorization", authorization);
     }
     try (Scope _ = UNTRACED.makeCurrent()) {
-      return client
-          .request(options)
+      return connected(client, options)
           .compose(HttpClientRequest::send)
           .compose(answer -> body(answer, mostBytes))
           .timeout(timeoutMs, TimeUnit.MILLISECONDS);
     }
+  }
+
+  /**
+   * A request on a connection. A Unix socket is tried once more when there is none: its connect is
+   * at once and never waits, so a full backlog is a failure, and epoll says of one not yet
+   * connected that it was hung up. Nothing was sent.
+   */
+  public static Future<HttpClientRequest> connected(HttpClient client, RequestOptions options) {
+    Future<HttpClientRequest> opened = client.request(options);
+    return options.getServer() == null ? opened : opened.recover(failed -> client.request(options));
   }
 
   /** An answer that is not 200. */

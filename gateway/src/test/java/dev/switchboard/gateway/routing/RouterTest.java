@@ -11,6 +11,7 @@ import dev.switchboard.gateway.routing.RouteSpec.Target;
 import dev.switchboard.gateway.slo.Slo;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -129,7 +130,8 @@ class RouterTest {
     RouteRequest request =
         RouteRequest.of("").withTokens(100, 100).withSlo(new Slo("s", 0, 0, 3000, 0), 0);
 
-    double endMs = Forecast.of(fleet.get("big"), Prompt.of(100), 100, NOW).endMs();
+    double endMs =
+        Forecast.of(Objects.requireNonNull(fleet.get("big")), Prompt.of(100), 100, NOW).endMs();
 
     assertEquals(Forecast.of(List.of(slow), Prompt.of(100), 100, NOW).endMs(), endMs);
     assertEquals("t", decide(router, "big", fleet, request).chosen());
