@@ -132,7 +132,7 @@ public final class GatewayBench implements Callable<Integer> {
       start(bed, worker, Target.Setup.underAgent("gateway with agent", options));
     }
     if (nginx != null) {
-      targets.add(Target.nginx(bed, nginx));
+      targets.add(Target.nginx(bed, worker, nginx));
     }
     if (portkey != null) {
       targets.add(Target.portkey(bed, worker, portkey));

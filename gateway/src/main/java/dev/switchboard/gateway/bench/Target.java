@@ -172,7 +172,7 @@ record Target(
   }
 
   /** nginx as a plain proxy with one process, nothing logged and nothing buffered. */
-  static Target nginx(TestBed bed, Path binary) throws IOException {
+  static Target nginx(TestBed bed, InetSocketAddress worker, Path binary) throws IOException {
     Path directory = bed.directory();
     Path config = directory.resolve("nginx.conf");
     Files.writeString(
@@ -193,7 +193,7 @@ record Target(
           uwsgi_temp_path %1$s/nginx-uwsgi;
           scgi_temp_path %1$s/nginx-scgi;
           keepalive_requests 1000000000;
-          upstream worker { server unix:%2$s; keepalive 1024; keepalive_requests 1000000000; }
+          upstream worker { server 127.0.0.1:%2$d; keepalive 1024; keepalive_requests 1000000000; }
           server {
             listen 127.0.0.1:%3$d backlog=4096;
             location / {
@@ -205,7 +205,7 @@ record Target(
           }
         }
         """
-            .formatted(directory, bed.socket(), NGINX_PORT));
+            .formatted(directory, worker.getPort(), NGINX_PORT));
     ServerProcess process =
         ServerProcess.start(
             bed.serverCore(),
