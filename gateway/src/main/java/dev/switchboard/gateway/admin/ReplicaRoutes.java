@@ -197,7 +197,7 @@ final class ReplicaRoutes {
       json.putNull("pid");
     }
     json.put("url", replica.address() == null ? null : replica.address().toString());
-    SocketAddress socket = replica.address() == null ? null : replica.socket();
+    SocketAddress socket = replica.socket();
     json.put("socket", socket == null ? null : socket.path());
     json.put("inFlight", replica.inFlight()).put("weight", replica.weight());
     json.set("learned", LearnedJson.of(replica.workload().snapshot(clock.epochNanos())));

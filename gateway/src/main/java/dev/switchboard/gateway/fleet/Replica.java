@@ -271,6 +271,7 @@ public final class Replica {
     listener.changed(this, from, to);
     if (!to.listening()) {
       address = null;
+      socket = null;
       report = ReplicaReport.NONE;
       askToLeave(Guest.Leave.GONE);
     }

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.fleet;
 
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -69,7 +70,8 @@ public record UpstreamSpec(
     require(tlsCaFile == null || "https".equals(url.getScheme()), "tls-ca-file needs an https url");
     require(socket == null || "http".equals(url.getScheme()), "socket needs an http url");
     require(
-        socket == null || socket.toString().length() <= MOST_SOCKET_BYTES,
+        socket == null
+            || socket.toString().getBytes(StandardCharsets.UTF_8).length <= MOST_SOCKET_BYTES,
         "socket must be a path of at most " + MOST_SOCKET_BYTES + " bytes");
     require(weight == null || (weight >= 0 && weight <= 1000), "weight must be 0 to 1000");
     require(cost == null || (cost >= 0 && cost <= 1_000_000), "cost must be 0 to 1000000");

@@ -327,13 +327,14 @@ final class Exchange {
 
   private void enter(long now) {
     var context = vertx.getOrCreateContext();
-    String model = endpoint.computes() ? queued(now) : null;
+    Entrance entrance =
+        endpoint.computes() ? entrance(now) : new Entrance(null, demand(flight.model(), now));
     Admission.Answer answer =
         house
             .admission()
             .enter(
-                model,
-                demand(model == null ? flight.model() : model, now),
+                entrance.model,
+                entrance.demand,
                 shared.counted(),
                 new Admission.Waiter() {
                   @Override
@@ -360,29 +361,35 @@ final class Exchange {
   }
 
   /**
+   * Where it comes in.
+   *
+   * @param model whose queue it enters; null for none
+   */
+  private record Entrance(@Nullable String model, Demand demand) {}
+
+  /**
    * The model whose queue it enters, and that routing looks at first: the first of the plan that
    * some replica serves now, and in time, as far as this one knows; else the first that is served,
    * which then refuses it.
    */
-  private String queued(long now) {
+  private Entrance entrance(long now) {
     Router.Plan made = Objects.requireNonNull(plan, "made before admission");
     String unfit = "no_replica";
-    String late = null;
+    Entrance late = null;
     for (String model : made.models()) {
       AdmissionQueue queue = house.admission().queue(model);
-      boolean ready = queue.ready();
-      if (ready && (slo.deadlineMs() == 0 || queue.inTime(demand(model, now), now))) {
+      if (!queue.ready()) {
+        continue;
+      }
+      Entrance entrance = new Entrance(model, demand(model, now));
+      if (queue.inTime(entrance.demand, now)) {
         plan = made.ledBy(model, unfit);
-        return model;
+        return entrance;
       }
-      if (ready && late == null) {
-        late = model;
-      }
-      if (model.equals(flight.model()) && ready) {
-        unfit = "deadline";
-      }
+      late = late == null ? entrance : late;
+      unfit = model.equals(flight.model()) ? "deadline" : unfit;
     }
-    return late == null ? flight.model() : late;
+    return late == null ? new Entrance(flight.model(), demand(flight.model(), now)) : late;
   }
 
   /**

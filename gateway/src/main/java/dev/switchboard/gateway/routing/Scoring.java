@@ -45,9 +45,10 @@ final class Scoring {
       Scores policyScores) {
     List<Candidate> table = new ArrayList<>(replicas.size());
     List<Candidate> open = new ArrayList<>(replicas.size());
+    Prompt prompt = request.prompt();
     for (ReplicaView replica : replicas) {
       if (replica.model().equals(request.model())) {
-        Candidate candidate = candidate(replica, request, nowNanos);
+        Candidate candidate = candidate(replica, request, prompt, nowNanos);
         table.add(candidate);
         if (candidate.rejected() == null) {
           open.add(candidate);
@@ -119,9 +120,9 @@ final class Scoring {
     return candidate.view().requests() > OVERLOAD_RATIO * least + OVERLOAD_REQUESTS;
   }
 
-  private static Candidate candidate(ReplicaView replica, RouteRequest request, long nowNanos) {
+  private static Candidate candidate(
+      ReplicaView replica, RouteRequest request, Prompt prompt, long nowNanos) {
     String rejected = rejection(replica, request);
-    Prompt prompt = request.prompt();
     Prediction prediction = replica.predict(prompt, request.outputTokens(), nowNanos);
     return new Candidate(replica, rejected, Double.NaN, prediction, prompt.cachedAt(replica));
   }

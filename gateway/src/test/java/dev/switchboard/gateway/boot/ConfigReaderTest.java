@@ -56,6 +56,11 @@ class ConfigReaderTest {
         "workers: {local: 1000} | workers: local must be 0 to 64, not 1000",
         "retry: {ratio: 2} | retry: ratio must be 0 to 1",
         "upstreams: [{url: ftp://x, models: [a]}] | upstreams.0: url must be http(s)",
+        "upstreams: [{url: https://x, socket: /x, models: [a]}]"
+            + "| upstreams.0: socket needs an http url",
+        "upstreams: [{url: http://x, models: [a], socket: /"
+            + "éééééééééééééééééééééééééééééééééééééééééééééééééééééé}]"
+            + "| upstreams.0: socket must be a path of at most 107 bytes",
         "upstreams: [{url: http://x, models: []}] | upstreams.0: models must name",
         "auth: {keys: [{name: a, sha256: zz}]} | auth.keys.0: sha256 must be",
         "http: {bind: 0.0.0.0} | http.bind is 0.0.0.0, which is not loopback",
