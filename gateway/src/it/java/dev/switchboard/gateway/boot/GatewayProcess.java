@@ -49,6 +49,12 @@ final class GatewayProcess implements AutoCloseable {
     return Path.of(System.getProperty("switchboard.home", "."));
   }
 
+  /** Writes a configuration that serves the demonstration model, with more lines. */
+  static void writeConfig(Path file, String more) throws IOException {
+    Path model = home().resolve("native-engine/demo-model/switchboard-demo.gguf");
+    Files.writeString(file, "models: [{file: " + model + "}]\n" + more);
+  }
+
   /** Starts the process; ports are free ones. It does not warm up, since that takes a core. */
   static GatewayProcess start(List<String> javaOptions, String... arguments) throws IOException {
     return start(0, javaOptions, arguments);
@@ -217,8 +223,11 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   void awaitState(String replica, String state) throws Exception {
-    InProcessGateway.await(
-        () -> adminUnchecked("/admin/v1/replicas/" + replica).path("state").asText().equals(state));
+    InProcessGateway.await(() -> state(replica).equals(state));
+  }
+
+  private String state(String replica) {
+    return adminUnchecked("/admin/v1/replicas/" + replica).path("state").asText();
   }
 
   String firstReady() throws Exception {
@@ -362,11 +371,7 @@ final class GatewayProcess implements AutoCloseable {
    * one worker of each model: another may still be loading, and takes no fault until it has.
    */
   void fault(String replica, String fault) throws Exception {
-    InProcessGateway.await(
-        () -> {
-          String state = adminUnchecked("/admin/v1/replicas/" + replica).path("state").asText();
-          return !List.of("STARTING", "WARMING").contains(state);
-        });
+    InProcessGateway.await(() -> !List.of("STARTING", "WARMING").contains(state(replica)));
     String address = admin("/admin/v1/replicas/" + replica).path("url").asText();
     HttpResponse<String> answer = post(URI.create(address + "/engine/v1/faults"), fault);
     if (answer.statusCode() != 200) {

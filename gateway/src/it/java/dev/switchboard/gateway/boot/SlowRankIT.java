@@ -11,7 +11,6 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.URI;
 import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -38,11 +37,9 @@ class SlowRankIT {
   static void start() throws Exception {
     collector = new OtlpReceiver();
     Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
-    Files.writeString(
+    GatewayProcess.writeConfig(
         config,
-        "models: [{file: "
-            + GatewayProcess.home().resolve("native-engine/demo-model/switchboard-demo.gguf")
-            + "}]\nworkers: {local: 1, ranks: 2, threads: 1, state-poll-ms: 200,"
+        "workers: {local: 1, ranks: 2, threads: 1, state-poll-ms: 200,"
             + " arguments: [--allow-fault-injection]}\n");
     gateway =
         GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.opentelemetry.proto.trace.v1.Span;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -32,11 +31,8 @@ class StepSpansIT {
   @Test
   void aBatchedStepIsOneSpanThatIsLinkedToEveryRequestThatIsExported() throws Exception {
     Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
-    Files.writeString(
-        config,
-        "models: [{file: "
-            + GatewayProcess.home().resolve("native-engine/demo-model/switchboard-demo.gguf")
-            + "}]\nworkers: {local: 1, arguments: [--allow-fault-injection]}\n");
+    GatewayProcess.writeConfig(
+        config, "workers: {local: 1, arguments: [--allow-fault-injection]}\n");
     try (OtlpReceiver collector = new OtlpReceiver();
         GatewayProcess gateway =
             GatewayProcess.start(
@@ -73,11 +69,9 @@ class StepSpansIT {
   void ranksAreToldFromLevelTwoOnAsTheRequestOrAnOperatorSays() throws Exception {
     Path config = Path.of(String.valueOf(folder)).resolve("levels.yaml");
     // Nothing that a request turns out to be raises its level.
-    Files.writeString(
+    GatewayProcess.writeConfig(
         config,
-        "models: [{file: "
-            + GatewayProcess.home().resolve("native-engine/demo-model/switchboard-demo.gguf")
-            + "}]\nworkers: {local: 1, ranks: 2}\ntelemetry: {exemplars-per-second: 0,"
+        "workers: {local: 1, ranks: 2}\ntelemetry: {exemplars-per-second: 0,"
             + " kept-traces-per-second: 0, governor: {cpu-percent: 0}}\n");
     try (OtlpReceiver collector = new OtlpReceiver();
         GatewayProcess gateway =

@@ -43,11 +43,9 @@ class GatewayBenchTest {
       report.add("direct", Workload.LATENCY, Map.of("p50_us", 100 + noise, "p99_us", 300.0));
       report.add("gateway", Workload.LATENCY, Map.of("p50_us", 240.0, "p99_us", 3300.0));
     }
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
 
-    report.print(new PrintStream(out, true, StandardCharsets.UTF_8));
+    String text = printed(report);
 
-    String text = out.toString(StandardCharsets.UTF_8);
     assertTrue(text.contains("| direct  | 101 µs "), text);
     assertTrue(text.contains("| gateway | +139 µs"), text);
     assertTrue(
@@ -64,11 +62,9 @@ class GatewayBenchTest {
         "gateway with agent",
         new MetricsText(
             "switchboard_telemetry_ceiling 1.0\nswitchboard_telemetry_told_ratio 0.25\n"));
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
 
-    report.print(new PrintStream(out, true, StandardCharsets.UTF_8));
+    String text = printed(report);
 
-    String text = out.toString(StandardCharsets.UTF_8);
     assertTrue(
         text.contains("- trace level at the end: up to 1, spans of 0.250 of the requests"), text);
   }
@@ -78,12 +74,16 @@ class GatewayBenchTest {
     GatewayReport report = new GatewayReport("2 cores");
     report.add("direct", Workload.LATENCY, Map.of("p50_us", 100.0, "p99_us", 300.0));
     report.add("gateway", Workload.OVERLOAD, Map.of("p50_us", 180.0, "p99_us", 5400.0));
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
 
-    report.print(new PrintStream(out, true, StandardCharsets.UTF_8));
+    String text = printed(report);
 
-    String text = out.toString(StandardCharsets.UTF_8);
     assertTrue(text.contains("| 180 µs "), text);
     assertTrue(text.contains("- refused, p99, us: 5400, wanted at most 5000: MISSED"), text);
+  }
+
+  private static String printed(GatewayReport report) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    report.print(new PrintStream(out, true, StandardCharsets.UTF_8));
+    return out.toString(StandardCharsets.UTF_8);
   }
 }
