@@ -117,12 +117,18 @@ class SpanCountsTest {
     return new CountedExporter(collector, counts, true);
   }
 
-  /** Ends so many spans, and gives the exporter time for each half of the places. */
-  private static void end(SdkTracerProvider spans, int count) {
+  /**
+   * Ends so many spans, and waits for the exporter at each half of the places. One flush is not
+   * enough: asked for in the instant in which the one before ends, it is answered with that one's
+   * success and flushes nothing.
+   */
+  private void end(SdkTracerProvider spans, int count) {
+    long limit = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
     for (int i = 1; i <= count; i++) {
       spans.get("test").spanBuilder("a").startSpan().end();
-      if (i % (PLACES / 2) == 0) {
-        spans.forceFlush().join(10, TimeUnit.SECONDS);
+      while (i % (PLACES / 2) == 0 && counts.getQueued() > 0) {
+        assertTrue(System.nanoTime() < limit, "the exporter was never asked");
+        spans.forceFlush().join(1, TimeUnit.SECONDS);
       }
     }
   }
