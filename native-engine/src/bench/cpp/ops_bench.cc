@@ -215,6 +215,7 @@ void register_isa(Isa isa) {
         ->Arg(8);
     benchmark::RegisterBenchmark("matmul_prefill" + suffix, prefill, isa, type)
         ->Args({64, 2048})
+        ->Args({512, 576})
         ->Args({512, 2048})
         ->Args({512, 8192});
   }
@@ -228,6 +229,7 @@ void register_isa(Isa isa) {
         ->Args({64, 1, 8})
         ->Args({64, 3, 1})
         ->Args({64, 3, 4})
+        ->Args({64, 3, 8})
         ->Args({64, 8, 1})
         ->Args({64, 8, 2})
         ->Args({128, 4, 1})

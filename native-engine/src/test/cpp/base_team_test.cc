@@ -85,6 +85,20 @@ TEST(Team, AThreadReadsItsOwnPartFromTheFrontInShrinkingRunsAndOthersFromTheBack
   EXPECT_EQ(order, expected);
 }
 
+TEST(Team, ThePartsOfThreadsDifferByNoMoreThanAnItemHoweverLargeAPieceIs) {
+  Teams teams(2);
+  Team first = teams.member(0);
+  std::vector<std::pair<std::int64_t, std::int64_t>> order;
+  const auto take = [&](Range items) { order.emplace_back(items.begin, items.end); };
+
+  first.deal(36, 25, take);
+  first.deal(61, 25, take);
+
+  const std::vector<std::pair<std::int64_t, std::int64_t>> expected = {
+      {0, 18}, {18, 36}, {0, 15}, {15, 30}, {45, 61}, {30, 45}};
+  EXPECT_EQ(order, expected);
+}
+
 TEST(Team, CountsDealingsBeyondTheirNumber) {
   Teams teams(2);
   Team team = teams.member(0);

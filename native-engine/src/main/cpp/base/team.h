@@ -76,10 +76,12 @@ struct Team {
   // stay with the same thread.
   [[nodiscard]] Range share(std::int64_t n) const { return split(n, index, size); }
 
-  // Deals [0, n) out in pieces of grain: every thread works through its own part and then through
-  // what is left of the others', so one that has lost its core for a while is waited for no longer
-  // than for a piece. All threads of the team call this with the same n and grain, and meet before
-  // the next dealing.
+  // Deals [0, n) out in pieces of at most grain: every thread works through its own part and then
+  // through what is left of the others', so one that has lost its core for a while is waited for no
+  // longer than for a piece. Each thread's part has as many pieces and nearly as many items: a
+  // small model's matrix may be two or three pieces in all, and then the largest is what all wait
+  // for. All threads of the team call this with the same n and grain, and meet before the next
+  // dealing.
   template <class Body>
   void deal(std::int64_t n, std::int64_t grain, Body body) {
     if (size == 1) return body(Range{0, n});
@@ -87,13 +89,14 @@ struct Team {
     ++dealing;
     const std::int64_t least = (n + Hand::kMaxPieces - 1) / Hand::kMaxPieces;
     const std::int64_t step = std::max(grain, least);
-    const std::int64_t pieces = (n + step - 1) / step;
+    const std::int64_t each = ((n + step - 1) / step + size - 1) / size;
+    const std::int64_t pieces = std::min({n, each * size, Hand::kMaxPieces});
     for (std::int32_t i = 0; i < size; ++i) {
       const std::int32_t owner = (index + i) % size;
       while (true) {
         const Range taken = hands[owner].take(dealing, split(pieces, owner, size), i == 0);
         if (taken.size() == 0) break;
-        body(Range{taken.begin * step, std::min(n, taken.end * step)});
+        body(Range{split(n, taken.begin, pieces).begin, split(n, taken.end, pieces).begin});
       }
     }
   }
