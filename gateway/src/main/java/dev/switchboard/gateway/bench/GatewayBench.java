@@ -139,7 +139,8 @@ public final class GatewayBench implements Callable<Integer> {
     }
   }
 
-  private void start(TestBed bed, InetSocketAddress worker, Target.Setup setup) throws IOException {
+  private void start(TestBed bed, InetSocketAddress worker, Target.Setup cold) throws IOException {
+    Target.Setup setup = cold.warmedBy(amount.preset().warmUpRequests);
     targets.add(Target.gateway(bed, worker, setup));
     if (wanted().contains(Workload.OVERLOAD)) {
       tight.put(setup.name(), Target.gateway(bed, worker, setup.withLittleRoom()));

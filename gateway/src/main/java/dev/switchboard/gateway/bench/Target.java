@@ -54,6 +54,7 @@ record Target(
    * @param admission what it admits
    * @param engine whether it takes the worker for an engine worker, which tells timelines
    * @param yaml further lines of its configuration
+   * @param warmUpRequests that it sends to itself before anybody else does
    */
   record Setup(
       String name,
@@ -61,31 +62,42 @@ record Target(
       List<String> options,
       String admission,
       boolean engine,
-      String yaml) {
+      String yaml,
+      int warmUpRequests) {
     // The worker takes whatever comes; how many it takes is not what is measured.
     private static final String ALL = "{replica-concurrency: 100000}";
     private static final String FEW = "{replica-concurrency: 8, queue-requests: 8}";
 
     static Setup plain(String name, List<String> options) {
-      return new Setup(name, null, options, ALL, false, "");
+      return new Setup(name, null, options, ALL, false, "", Preset.STANDARD.warmUpRequests);
     }
 
     static Setup underAgent(String name, List<String> options) {
-      return new Setup(name, agentJar(), options, ALL, false, "");
+      return plain(name, options).under(agentJar());
     }
 
     Setup with(String moreYaml) {
-      return new Setup(name, agent, options, admission, engine, moreYaml);
+      return new Setup(name, agent, options, admission, engine, moreYaml, warmUpRequests);
     }
 
     /** The same before an engine. */
     Setup beforeEngine() {
-      return new Setup(name, agent, options, admission, true, yaml);
+      return new Setup(name, agent, options, admission, true, yaml, warmUpRequests);
     }
 
     /** Another one like it, which refuses what is beyond a few requests. */
     Setup withLittleRoom() {
-      return new Setup(name + " with little room", agent, options, FEW, engine, yaml);
+      String tight = name + " with little room";
+      return new Setup(tight, agent, options, FEW, engine, yaml, warmUpRequests);
+    }
+
+    /** The same after so many requests of its own. */
+    Setup warmedBy(int requests) {
+      return new Setup(name, agent, options, admission, engine, yaml, requests);
+    }
+
+    private Setup under(Path jar) {
+      return new Setup(name, jar, options, admission, engine, yaml, warmUpRequests);
     }
   }
 
@@ -104,7 +116,9 @@ record Target(
     Path config = bed.directory().resolve(word + ".yaml");
     Files.writeString(
         config,
-        "http: {port: 0}\n"
+        "http: {port: 0, warm-up-requests: "
+            + setup.warmUpRequests()
+            + "}\n"
             + "admin: {port: 0}\n"
             + "admission: "
             + setup.admission()
@@ -112,7 +126,8 @@ record Target(
             + "upstreams:\n"
             + upstream(bed, worker, setup.engine()).repeat(UPSTREAMS)
             + setup.yaml());
-    List<String> command = new ArrayList<>();
+    // Anywhere until it is warm.
+    List<String> command = new ArrayList<>(bed.onEveryCore());
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("@" + home().resolve("gateway/jvm.options"));
     command.add("-Dswitchboard.home=" + home());
@@ -127,7 +142,6 @@ record Target(
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add("dev.switchboard.gateway.boot.GatewayMain");
     command.addAll(List.of("--config", config.toString()));
-    // Anywhere until it is warm.
     ServerProcess process = ServerProcess.start(-1, log(bed, word), Map.of(), command);
     Matcher urls = URLS.matcher(ready(process));
     if (!urls.find()) {

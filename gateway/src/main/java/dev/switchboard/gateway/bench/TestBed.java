@@ -92,6 +92,14 @@ final class TestBed implements AutoCloseable {
     return directory;
   }
 
+  /**
+   * What begins the command of a server that may run anywhere: as a child of this process it would
+   * have the generator's core alone.
+   */
+  List<String> onEveryCore() {
+    return pinned ? List.of("taskset", "-c", "0-" + (cores - 1)) : List.of();
+  }
+
   /** Where what is measured runs; −1 for anywhere. */
   int serverCore() {
     return pinned ? cores - 1 : -1;
