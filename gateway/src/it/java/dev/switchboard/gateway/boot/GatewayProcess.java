@@ -31,6 +31,9 @@ final class GatewayProcess implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int READY_SECONDS = 120;
 
+  /** Processes of a few seconds spend most of their time on code that the second compiler makes. */
+  private static final String FIRST_COMPILER_ONLY = "-XX:TieredStopAtLevel=1";
+
   private final Process process;
   private final Path config;
   private final BlockingQueue<JsonNode> events = new LinkedBlockingQueue<>();
@@ -96,7 +99,8 @@ final class GatewayProcess implements AutoCloseable {
       throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m", "-Dswitchboard.home=" + home()));
+    command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m", FIRST_COMPILER_ONLY));
+    command.add("-Dswitchboard.home=" + home());
     command.add("-Dswitchboard.state=" + Path.of("target", "state", "" + UUID.randomUUID()));
     command.addAll(javaOptions);
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
@@ -118,6 +122,12 @@ final class GatewayProcess implements AutoCloseable {
       throws IOException {
     ObjectNode tree = JSON.createObjectNode();
     ConfigReader.overlay(tree, "shutdown: {linger-ms: 0}");
+    ConfigReader.overlay(
+        tree,
+        "workers: {java-options: [--enable-native-access=ALL-UNNAMED, -XX:+UseSerialGC,"
+            + " -XX:+ExitOnOutOfMemoryError, "
+            + FIRST_COMPILER_ONLY
+            + "]}");
     List<String> others = new ArrayList<>();
     for (int i = 0; i < arguments.length; i++) {
       if (arguments[i].equals("--config")) {
