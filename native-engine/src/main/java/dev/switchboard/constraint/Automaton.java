@@ -1,6 +1,7 @@
 package dev.switchboard.constraint;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
  * A pushdown automaton over symbols, as flat arrays: the edges of state {@code s} are those from
@@ -11,7 +12,7 @@ import java.util.Arrays;
  * there; a state from which no end can be reached does not exist any more.
  */
 final class Automaton {
-  /** Longer tokens are rare; whether they fit is asked of the stack. */
+  /** Longer tokens are rare. */
   static final int ALIKE_SYMBOLS = 32;
 
   static final int UNREACHABLE = Integer.MAX_VALUE / 2;
@@ -41,6 +42,12 @@ final class Automaton {
   /** A state that no token of up to {@link #ALIKE_SYMBOLS} symbols tells from this one. */
   final int[] alike;
 
+  /** A state that no token tells from this one, however long; fewer are found. */
+  final int[] alikeToAll;
+
+  /** The state that is there in this automaton for each: itself, or the one that is alike. */
+  final int[] standsFor;
+
   /** Symbols that no edge tells apart have one class. */
   final int[] classOf;
 
@@ -55,6 +62,8 @@ final class Automaton {
     endsOnly = from.endsOnly();
     height = from.heights();
     alike = from.alike();
+    alikeToAll = from.alikeToAll();
+    standsFor = IntStream.range(0, states).toArray();
     AutomatonBuilder.Edges free = from.free().kept(height);
     AutomatonBuilder.Edges read = from.read().kept(height);
     AutomatonBuilder.Edges call = from.calls().kept(height);
@@ -71,7 +80,8 @@ final class Automaton {
     classes = classify();
   }
 
-  private Automaton(Automaton of) {
+  private Automaton(Automaton of, int[] standsFor) {
+    this.standsFor = standsFor;
     states = of.states;
     first = of.first;
     symbols = of.symbols;
@@ -80,15 +90,16 @@ final class Automaton {
     endsOnly = of.endsOnly;
     height = of.height;
     alike = of.alike;
+    alikeToAll = of.alikeToAll;
     freeStart = of.freeStart;
-    freeTo = alike(of.freeTo);
+    freeTo = standIns(of.freeTo);
     readStart = of.readStart;
     readLow = of.readLow;
     readHigh = of.readHigh;
-    readTo = alike(of.readTo);
+    readTo = standIns(of.readTo);
     callStart = of.callStart;
     callFirst = of.callFirst;
-    callTo = alike(of.callTo);
+    callTo = standIns(of.callTo);
     classOf = of.classOf;
     classes = of.classes;
   }
@@ -98,11 +109,16 @@ final class Automaton {
    * they do not tell apart made one: where something is counted this one goes in circles.
    */
   Automaton withAlikeMerged() {
-    return new Automaton(this);
+    return new Automaton(this, alike);
   }
 
-  private int[] alike(int[] targets) {
-    return Arrays.stream(targets).map(state -> alike[state]).toArray();
+  /** The same for all tokens. */
+  Automaton withAlikeToAllMerged() {
+    return new Automaton(this, alikeToAll);
+  }
+
+  private int[] standIns(int[] targets) {
+    return Arrays.stream(targets).map(state -> standsFor[state]).toArray();
   }
 
   private int classify() {

@@ -27,6 +27,7 @@ import java.util.Map;
  */
 final class AutomatonBuilder {
   private final CompileBudget budget;
+  private final int longestToken;
   private final Map<Rule, Integer> rules = new LinkedHashMap<>();
   private final List<Rule> unbuilt = new ArrayList<>();
   private final IntList firstStates = new IntList();
@@ -34,11 +35,16 @@ final class AutomatonBuilder {
   private final Edges read = new Edges();
   private final Edges calls = new Edges();
   private final IntList alike = new IntList();
+  private final IntList alikeToAll = new IntList();
   private int states;
   private int first;
 
-  AutomatonBuilder(CompileBudget budget) {
+  /**
+   * @param longestToken symbols of the longest token that the automaton will read
+   */
+  AutomatonBuilder(CompileBudget budget, int longestToken) {
     this.budget = budget;
+    this.longestToken = longestToken;
   }
 
   /** Builds the rules and whatever they call; their states come before those added later. */
@@ -94,6 +100,7 @@ final class AutomatonBuilder {
   private int newState() {
     budget.edge();
     alike.add(states);
+    alikeToAll.add(states);
     return states++;
   }
 
@@ -187,9 +194,9 @@ final class AutomatonBuilder {
     boolean reads = reads(body, 0);
     int far = at;
     for (int i = 0; i < least; i++) {
-      if (reads && i + Automaton.ALIKE_SYMBOLS < least) {
+      if (reads) {
         // Wherever it is, so many more must follow.
-        alike.set(at, far);
+        setAlike(at, far, least - i);
       }
       at = append(body, at);
     }
@@ -203,13 +210,25 @@ final class AutomatonBuilder {
     int early = at;
     for (int i = least; i < most; i++) {
       free(at, to);
-      if (reads && i + Automaton.ALIKE_SYMBOLS < most) {
+      if (reads) {
         // Wherever it is, so many more may follow, and it may end.
-        alike.set(at, early);
+        setAlike(at, early, most - i);
       }
       at = append(body, at);
     }
     free(at, to);
+  }
+
+  /**
+   * @param left how often more at least one symbol is read
+   */
+  private void setAlike(int state, int same, int left) {
+    if (left > Automaton.ALIKE_SYMBOLS) {
+      alike.set(state, same);
+    }
+    if (left > longestToken) {
+      alikeToAll.set(state, same);
+    }
   }
 
   /** Whether it surely reads something. */
@@ -282,6 +301,10 @@ final class AutomatonBuilder {
 
   int[] alike() {
     return alike.toArray();
+  }
+
+  int[] alikeToAll() {
+    return alikeToAll.toArray();
   }
 
   boolean[] ends() {

@@ -33,7 +33,7 @@ final class Configuration {
   /** Finding it failed, as it will again. */
   boolean unfindable;
 
-  /** How long plain text surely goes on: see {@link PlainText}; by place and kind. */
+  /** How long plain text surely goes on: see {@link PlainText}; by kind. */
   @Nullable Survival @Nullable [] survivals;
 
   private final int hash;
@@ -52,11 +52,11 @@ final class Configuration {
   }
 
   /**
-   * @param symbols of so many, all may follow
-   * @param ends whether of more none may, nor end the rule
+   * @param characters texts of so many may follow, whatever they say
+   * @param ends whether of longer ones none may, nor did the rule end on the way
    * @param reach the deepest nesting that was looked at to find out
    */
-  record Survival(int symbols, boolean ends, int reach) {}
+  record Survival(int characters, boolean ends, int reach) {}
 
   /** Nothing can follow and the answer may not end. */
   boolean isDead() {

@@ -123,11 +123,16 @@ final class Configurations {
     return close();
   }
 
-  /** The same configuration, of this generation and store. */
+  /**
+   * The same configuration, of this generation and store; where this runs an automaton with alike
+   * states merged, one that no text of so many symbols tells from it.
+   *
+   * @param old of a store of this automaton, or of the one that it was made of
+   */
   Configuration adopt(Configuration old) {
     IdentityHashMap<FrameSet, FrameSet> adopted = new IdentityHashMap<>();
     for (int i = 0; i < old.states.length; i++) {
-      enter(old.states[i], adopt(old.frames[i], adopted));
+      enter(automaton.standsFor[old.states[i]], adopt(old.frames[i], adopted));
     }
     complete |= old.complete;
     returned |= old.returned;
@@ -140,11 +145,11 @@ final class Configurations {
     if (known != null) {
       return known;
     }
-    FrameSet[] below = new FrameSet[old.below.length];
-    for (int i = 0; i < below.length; i++) {
-      below[i] = adopt(old.below[i], adopted);
+    FrameSet mine = intern(new FrameSet(new int[0], new FrameSet[0], old.bottom, old.unknown));
+    for (int i = 0; i < old.below.length; i++) {
+      int returnTo = automaton.standsFor[old.returns[i]];
+      mine = union(mine, frame(returnTo, adopt(old.below[i], adopted)));
     }
-    FrameSet mine = intern(new FrameSet(old.returns, below, old.bottom, old.unknown));
     adopted.put(old, mine);
     return mine;
   }

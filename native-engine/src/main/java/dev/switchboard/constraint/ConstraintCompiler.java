@@ -73,7 +73,7 @@ public final class ConstraintCompiler {
   Automaton automaton(ConstraintSource source) {
     CompileBudget budget = new CompileBudget();
     Expression expression = read(source, budget, 0);
-    AutomatonBuilder builder = new AutomatonBuilder(budget);
+    AutomatonBuilder builder = new AutomatonBuilder(budget, vocabulary.longestToken());
     int shared = JsonRules.share(builder);
     return builder.build(new Rule("the answer", expression), vocabulary.symbols(), shared);
   }

@@ -65,7 +65,8 @@ final class JsonRules {
   }
 
   /** How many states these rules have, at the beginning of each automaton that shares them. */
-  static final int STATES = new AutomatonBuilder(new CompileBudget()).share(SHARED);
+  static final int STATES =
+      new AutomatonBuilder(new CompileBudget(), Integer.MAX_VALUE).share(SHARED);
 
   private JsonRules() {}
 
@@ -75,7 +76,7 @@ final class JsonRules {
   }
 
   static Automaton automaton(int symbols) {
-    AutomatonBuilder builder = new AutomatonBuilder(new CompileBudget());
+    AutomatonBuilder builder = new AutomatonBuilder(new CompileBudget(), Integer.MAX_VALUE);
     int shared = share(builder);
     return builder.build(VALUE, symbols, shared);
   }

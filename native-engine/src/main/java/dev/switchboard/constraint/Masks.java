@@ -1,5 +1,6 @@
 package dev.switchboard.constraint;
 
+import dev.switchboard.tokenizer.IntList;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -9,8 +10,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Whether a token fits mostly depends on the innermost rule's state alone; so that is found once
  * per state by a walk of the vocabulary, and the few tokens that leave the rule are walked again
- * with the stack. The walk takes plain text whole wherever all of it may follow, and runs an
- * automaton whose counted repeats go in circles; asking for each token would take milliseconds.
+ * with the stack. The walk takes plain text whole wherever all of it may follow; asking for each
+ * token would take milliseconds.
+ *
+ * <p>All this runs an automaton whose counted repeats go in circles, for as long as no token of
+ * {@link Automaton#ALIKE_SYMBOLS} symbols could use up what remains. So most counts of a repeat are
+ * one configuration there and share its mask. Tokens that are longer are few, and are asked of one
+ * with wider circles.
  */
 final class Masks {
   /** More states than this are walked at once instead: they are many short words, as of an enum. */
@@ -28,7 +34,6 @@ final class Masks {
   private final long[] found;
   private final Configuration[] path;
   private int generation;
-  private int innerGeneration;
 
   /**
    * @param budgetBytes for all that is kept
@@ -37,12 +42,12 @@ final class Masks {
     this.automaton = automaton;
     this.vocabulary = vocabulary;
     Automaton merged = automaton.withAlikeMerged();
-    whole = new Configurations(automaton, budgetBytes / 2);
+    whole = new Configurations(automaton.withAlikeToAllMerged(), budgetBytes / 2);
     inner = new Configurations(merged, budgetBytes / 2);
     survival = new PlainSurvival(merged, inner);
     byState = new StateMask[automaton.states];
     found = new long[vocabulary.words()];
-    path = new Configuration[vocabulary.trie().deepest() + 1];
+    path = new Configuration[vocabulary.longestToken() + 1];
   }
 
   /** Memory of what is kept, about; any thread. */
@@ -64,22 +69,38 @@ final class Masks {
     if (known != null) {
       return known;
     }
+    TokenSet allowed = shortAfter(inner.adopt(configuration));
     Arrays.fill(found, 0);
-    if (!addByState(own)) {
-      Arrays.fill(found, 0);
-      walk(vocabulary.trie(), own);
+    path[0] = own;
+    if (walk(vocabulary.longTrie(), 0, vocabulary.longTrie().nodes(), whole)) {
+      allowed.addTo(found);
+      allowed = TokenSet.of(found);
     }
-    TokenSet allowed = whole.intern(TokenSet.of(found));
+    allowed = whole.intern(allowed);
     own.allowed = allowed;
     return allowed;
+  }
+
+  /** Tokens of at most {@link Automaton#ALIKE_SYMBOLS} symbols. */
+  private TokenSet shortAfter(Configuration configuration) {
+    TokenSet known = configuration.allowed;
+    if (known == null) {
+      if (!addByState(configuration)) {
+        Arrays.fill(found, 0);
+        path[0] = configuration;
+        walk(vocabulary.trie(), 0, vocabulary.trie().nodes(), inner);
+      }
+      known = inner.intern(TokenSet.of(found));
+      configuration.allowed = known;
+    }
+    return known;
   }
 
   private void trim() {
     whole.trim();
     inner.trim();
-    if (generation != whole.generation() || innerGeneration != inner.generation()) {
-      generation = whole.generation();
-      innerGeneration = inner.generation();
+    if (generation != inner.generation()) {
+      generation = inner.generation();
       Arrays.fill(byState, null);
     }
   }
@@ -99,16 +120,12 @@ final class Masks {
     Arrays.fill(found, 0);
     for (StateMask mask : masks) {
       mask.allowed().addTo(found);
-      TokenTrie undecided = mask.undecided();
-      if (undecided != null) {
-        walk(undecided, configuration);
-      }
+      walkUndecided(mask.undecided(), configuration);
     }
     return true;
   }
 
-  private StateMask mask(int anyState) {
-    int state = automaton.alike[anyState];
+  private StateMask mask(int state) {
     StateMask known = byState[state];
     if (known == null) {
       known = state < automaton.sharedStates ? vocabulary.sharedMask(state) : null;
@@ -121,20 +138,45 @@ final class Masks {
     return known;
   }
 
-  /** Adds the trie's tokens that may follow. */
-  private void walk(TokenTrie trie, Configuration configuration) {
+  /** Adds of the tokens that one state leaves open those that may follow. */
+  private void walkUndecided(int[] undecided, Configuration configuration) {
+    TokenTrie trie = vocabulary.trie();
     path[0] = configuration;
-    for (int node = 0; node < trie.nodes(); ) {
+    int afterDead = 0;
+    for (int entry : undecided) {
+      int node = entry < 0 ? ~entry : entry;
+      if (node < afterDead) {
+        continue;
+      }
+      if (entry < 0) {
+        walk(trie, node, trie.after(node), inner);
+        continue;
+      }
+      Configuration next = inner.next(path[trie.depth(node)], trie.symbol(node));
+      path[trie.depth(node) + 1] = next;
+      afterDead = next.isDead() ? trie.after(node) : afterDead;
+    }
+  }
+
+  /**
+   * Adds the trie's tokens that may follow, of nodes with all that is below them, where {@link
+   * #path} leads to the first; says whether there are any.
+   */
+  private boolean walk(TokenTrie trie, int begin, int end, Configurations store) {
+    boolean any = false;
+    for (int node = begin; node < end; ) {
       int depth = trie.depth(node);
-      Configuration next = whole.next(path[depth], trie.symbol(node));
+      Configuration next = store.next(path[depth], trie.symbol(node));
       if (next.isDead()) {
         node = trie.after(node);
         continue;
       }
       path[depth + 1] = next;
+      any |= trie.firstToken(node) < trie.endToken(node);
       trie.addTo(found, trie.firstToken(node), trie.endToken(node));
       node++;
     }
+    return any;
   }
 
   /** Walks the whole vocabulary from a state without looking at who called its rule. */
@@ -145,9 +187,9 @@ final class Masks {
   private final class InsideWalk {
     private final TokenTrie trie = vocabulary.trie();
     private final PlainText plain = vocabulary.plain();
-    private final TokenTrie.Builder undecided = new TokenTrie.Builder();
+    private final IntList undecided = new IntList();
     private final int[] nodeAt = new int[trie.deepest() + 1];
-    private final int[] copied = new int[trie.deepest() + 1];
+    private final int[] listed = new int[trie.deepest() + 1];
     private int reach;
 
     /** Tokens that are still to be added: what is next to each other is added at once. */
@@ -157,24 +199,42 @@ final class Masks {
 
     StateMask from(int state) {
       Arrays.fill(found, 0);
-      Arrays.fill(copied, -1);
-      // Below an ended rule a node's depth is that of its first ancestor at which the rule ended.
-      int endedAt = Integer.MAX_VALUE;
+      Arrays.fill(listed, -1);
       path[0] = inner.inside(state);
       reach = path[0].reach;
-      for (int node = 0; node < trie.nodes(); ) {
-        int depth = trie.depth(node);
-        if (depth == Automaton.ALIKE_SYMBOLS) {
-          copy(node);
-          node = trie.after(node);
-          continue;
+      for (int kind = 0; kind < PlainText.KINDS; kind++) {
+        if (plain.longest(kind) > 0 && !takeKind(kind)) {
+          walk(plain.begin(kind), plain.begin(kind + 1));
         }
+      }
+      walk(plain.begin(PlainText.KINDS), trie.nodes());
+      trie.addTo(found, addBegin, addEnd);
+      TokenSet allowed = inner.intern(TokenSet.of(found));
+      return new StateMask(allowed, undecided.toArray(), reach);
+    }
+
+    /** Takes all tokens of a kind at once, or all that are short and none longer. */
+    private boolean takeKind(int kind) {
+      Configuration.Survival survives = survival.of(path[0], kind);
+      if (survives.characters() < plain.longest(kind) && !survives.ends()) {
+        return false;
+      }
+      reach = Math.max(reach, survives.reach());
+      plain.addTo(found, kind, survives.characters());
+      return true;
+    }
+
+    private void walk(int begin, int end) {
+      // Below an ended rule a node's depth is that of its first ancestor at which the rule ended.
+      int endedAt = Integer.MAX_VALUE;
+      for (int node = begin; node < end; ) {
+        int depth = trie.depth(node);
         endedAt = depth <= endedAt ? Integer.MAX_VALUE : endedAt;
         Configuration next = inner.next(path[depth], trie.symbol(node));
         nodeAt[depth] = node;
         if (next.states.length == 0 && !next.returned) {
           if (endedAt < depth) {
-            copy(node);
+            leaveOpen(node);
           }
           node = trie.after(node);
           continue;
@@ -186,9 +246,6 @@ final class Masks {
         boolean whole = takeBelow(node, next, endedAt > depth);
         node = whole ? trie.after(node) : node + 1;
       }
-      trie.addTo(found, addBegin, addEnd);
-      TokenSet allowed = inner.intern(TokenSet.of(found));
-      return new StateMask(allowed, undecided.isEmpty() ? null : undecided.build(), reach);
     }
 
     /**
@@ -201,27 +258,24 @@ final class Masks {
       if (!plain.isPlainBelow(node)) {
         return false;
       }
-      Configuration.Survival survives = survival.of(next, plain.place(node), plain.kind(node));
-      int height = Math.min(plain.height(node), survives.symbols() + 1);
-      boolean all = survives.symbols() >= plain.height(node);
-      boolean known = trie.depth(node) + height < Automaton.ALIKE_SYMBOLS;
-      if (!known || !(all || (open && survives.ends()))) {
+      Configuration.Survival survives = survival.of(next, plain.kind(node));
+      boolean all = survives.characters() >= plain.height(node);
+      if (!all && !(open && survives.ends())) {
         return false;
       }
       reach = Math.max(reach, survives.reach());
       if (all) {
         add(trie.endToken(node), trie.endBelow(node));
       } else {
-        addShort(node, survives.symbols());
+        addShort(node, plain.characters(node) + survives.characters());
       }
       return true;
     }
 
-    /** Adds what is at most so many symbols below the node. */
-    private void addShort(int node, int symbols) {
-      int deepest = trie.depth(node) + symbols;
+    /** Adds what is below the node and has at most so many characters. */
+    private void addShort(int node, int most) {
       for (int below = node + 1; below < trie.after(node); ) {
-        boolean near = trie.depth(below) <= deepest;
+        boolean near = plain.characters(below) <= most;
         if (near) {
           add(trie.firstToken(below), trie.endToken(below));
         }
@@ -237,21 +291,15 @@ final class Masks {
       addEnd = end;
     }
 
-    /** Takes over a node with everything below it, and the way to it where that is not there. */
-    private void copy(int top) {
+    /** Lists a node with everything below it, and the way to it where that is not listed. */
+    private void leaveOpen(int top) {
       for (int depth = 0; depth < trie.depth(top); depth++) {
-        if (copied[depth] != nodeAt[depth]) {
-          undecided.node(trie.symbol(nodeAt[depth]), depth);
-          copied[depth] = nodeAt[depth];
+        if (listed[depth] != nodeAt[depth]) {
+          undecided.add(nodeAt[depth]);
+          listed[depth] = nodeAt[depth];
         }
       }
-      for (int node = top; node < trie.after(top); node++) {
-        undecided.node(trie.symbol(node), trie.depth(node));
-        for (int i = trie.firstToken(node); i < trie.endToken(node); i++) {
-          undecided.token(trie.token(i));
-        }
-      }
-      copied[trie.depth(top)] = top;
+      undecided.add(~top);
     }
   }
 }

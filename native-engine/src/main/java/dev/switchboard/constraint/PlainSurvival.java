@@ -2,18 +2,28 @@ package dev.switchboard.constraint;
 
 import dev.switchboard.constraint.Configuration.Survival;
 import dev.switchboard.tokenizer.IntList;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Finds how long plain text may go on from a configuration, whatever it says: a search through the
- * configurations that any text of the kind can reach, one symbol further each round.
+ * configurations that any text of the kind can reach, one character further each round.
+ *
+ * <p>Where characters are counted, all of them lead to one configuration; so what is found of one
+ * count is found of those before it, and one step finds it of the next.
  */
 final class PlainSurvival {
   /** Reached configurations after which no more is looked for. */
   private static final int MOST_REACHED = 96;
+
+  /**
+   * Characters of which each leads to one configuration alone, after which no more are followed.
+   */
+  private static final int LONGEST_WAY = 2 * Automaton.ALIKE_SYMBOLS;
 
   private final Configurations configurations;
 
@@ -49,81 +59,139 @@ final class PlainSurvival {
     return found.toArray();
   }
 
-  /** At most {@link Automaton#ALIKE_SYMBOLS}. */
-  Survival of(Configuration from, int place, int kind) {
+  /** Of text that begins between two characters; at most {@link Automaton#ALIKE_SYMBOLS}. */
+  Survival of(Configuration from, int kind) {
+    Survival known = known(from, kind);
+    return known == null ? find(from, kind) : known;
+  }
+
+  private static @Nullable Survival known(Configuration from, int kind) {
+    @Nullable Survival[] known = from.survivals;
+    return known == null ? null : known[kind];
+  }
+
+  private Survival keep(Configuration from, int kind, Survival found) {
     @Nullable Survival[] known = from.survivals;
     if (known == null) {
-      known = new Survival[moves.length];
+      known = new Survival[PlainText.KINDS];
       from.survivals = known;
       configurations.charge(16 + 4 * known.length);
     }
-    Survival found = known[index(place, kind)];
-    if (found == null) {
-      found = find(from, place, kind);
-      known[index(place, kind)] = found;
-      configurations.charge(24);
+    known[kind] = found;
+    configurations.charge(24);
+    return found;
+  }
+
+  private Survival find(Configuration from, int kind) {
+    List<Configuration> way = new ArrayList<>(List.of(from));
+    List<Round> rounds = new ArrayList<>();
+    Survival found = null;
+    while (found == null) {
+      Configuration last = way.getLast();
+      Round round = new Round(kind);
+      round.take(last);
+      Configuration next = round.only();
+      if (next == null || rounds.size() == LONGEST_WAY) {
+        found = keep(last, kind, search(last, kind));
+      } else if (way.contains(next)) {
+        found = keep(last, kind, forEver(round.reach));
+      } else {
+        way.add(next);
+        rounds.add(round);
+        found = known(next, kind);
+      }
+    }
+    for (int i = rounds.size() - 1; i >= 0; i--) {
+      found = keep(way.get(i), kind, rounds.get(i).before(found));
     }
     return found;
   }
 
-  private Survival find(Configuration from, int place, int kind) {
-    Search search = new Search(from, place, kind);
-    while (search.symbols < Automaton.ALIKE_SYMBOLS && search.reached.size() < MOST_REACHED) {
-      search.step();
-      if (search.someDie) {
-        boolean ends = !search.someLive && !search.someReturn && !search.goesRound;
-        return new Survival(search.symbols, ends, search.reach);
-      }
-      if (search.now.isEmpty()) {
-        // Nothing new: it goes round.
-        return new Survival(Automaton.ALIKE_SYMBOLS, false, search.reach);
-      }
-      search.symbols++;
-    }
-    return new Survival(search.symbols, false, search.reach);
+  private static Survival forEver(int reach) {
+    return new Survival(Automaton.ALIKE_SYMBOLS, false, reach);
   }
 
-  /** All that text of one kind reaches, one symbol further each step. */
-  private final class Search {
+  private Survival search(Configuration from, int kind) {
+    Set<Configuration> reached = new HashSet<>();
+    Set<Configuration> now = Set.of(from);
+    boolean mayEnd = false;
+    boolean goesRound = false;
+    int reach = 0;
+    int characters = 0;
+    while (characters < Automaton.ALIKE_SYMBOLS && reached.size() < MOST_REACHED) {
+      Round round = new Round(kind);
+      now.forEach(round::take);
+      mayEnd |= round.someReturn;
+      reach = Math.max(reach, round.reach);
+      if (round.someDie) {
+        boolean ends = !round.someLive && !mayEnd && !goesRound;
+        return new Survival(characters, ends, reach);
+      }
+      now = new LinkedHashSet<>(round.then);
+      now.removeIf(next -> !reached.add(next));
+      if (now.isEmpty()) {
+        return forEver(reach);
+      }
+      // What goes on from where it has been is not looked at again.
+      goesRound |= now.size() < round.then.size();
+      characters++;
+    }
+    return new Survival(characters, false, reach);
+  }
+
+  /** Where all texts of one more character lead. */
+  private final class Round {
     private final int kind;
-    private final Set<At> reached = new HashSet<>();
-    private Set<At> now;
-    private int symbols;
+    private final Set<Configuration> then = new LinkedHashSet<>();
+    private final Set<At> inside = new HashSet<>();
     private int reach;
     private boolean someDie;
     private boolean someLive;
     private boolean someReturn;
-    private boolean goesRound;
 
-    Search(Configuration from, int place, int kind) {
+    Round(int kind) {
       this.kind = kind;
-      now = Set.of(new At(from, place));
-      reach = from.reach;
     }
 
-    void step() {
-      someLive = false;
-      Set<At> then = new LinkedHashSet<>();
-      for (At at : now) {
-        for (int symbol : moves[index(at.place, kind)]) {
-          Configuration next = configurations.next(at.configuration, symbol);
-          someReturn |= next.returned;
-          if (next.states.length == 0) {
-            someDie = true;
-            continue;
-          }
-          reach = Math.max(reach, next.reach);
-          At after = new At(next, PlainText.next(at.place, symbol));
-          someLive = true;
-          if (reached.add(after)) {
-            then.add(after);
-          } else {
-            // What goes on from there is not looked at again.
-            goesRound |= !then.contains(after);
-          }
+    void take(Configuration from) {
+      reach = Math.max(reach, from.reach);
+      follow(from, 0);
+    }
+
+    private void follow(Configuration from, int place) {
+      for (int symbol : moves[index(place, kind)]) {
+        if (someDie && someLive) {
+          return;
+        }
+        Configuration next = configurations.next(from, symbol);
+        someReturn |= next.returned;
+        if (next.states.length == 0) {
+          someDie = true;
+          continue;
+        }
+        someLive = true;
+        reach = Math.max(reach, next.reach);
+        int after = PlainText.next(place, symbol);
+        if (after == 0) {
+          then.add(next);
+        } else if (inside.add(new At(next, after))) {
+          follow(next, after);
         }
       }
-      now = then;
+    }
+
+    /** Where all of them lead; null where some die or there are several. */
+    @Nullable Configuration only() {
+      return someDie || then.size() != 1 ? null : then.iterator().next();
+    }
+
+    /** From where this round began, of what holds where all its texts lead. */
+    Survival before(Survival there) {
+      boolean counts = there.characters() < Automaton.ALIKE_SYMBOLS;
+      return new Survival(
+          counts ? there.characters() + 1 : there.characters(),
+          there.ends() && counts && !someReturn,
+          Math.max(reach, there.reach()));
     }
   }
 }

@@ -7,10 +7,12 @@ import org.jspecify.annotations.Nullable;
 final class TokenSet {
   private final int @Nullable [] few;
   private final long @Nullable [] bits;
+  private final int hash;
 
   private TokenSet(int @Nullable [] few, long @Nullable [] bits) {
     this.few = few;
     this.bits = bits;
+    hash = 31 * Arrays.hashCode(few) + Arrays.hashCode(bits);
   }
 
   static TokenSet of(long[] bits) {
@@ -67,12 +69,13 @@ final class TokenSet {
   @Override
   public boolean equals(@Nullable Object other) {
     return other instanceof TokenSet set
+        && hash == set.hash
         && Arrays.equals(few, set.few)
         && Arrays.equals(bits, set.bits);
   }
 
   @Override
   public int hashCode() {
-    return 31 * Arrays.hashCode(few) + Arrays.hashCode(bits);
+    return hash;
   }
 }

@@ -106,10 +106,6 @@ final class TokenTrie {
     return deepest;
   }
 
-  int bytes() {
-    return 14 * symbols.length + 4 * tokens.length;
-  }
-
   /** Takes nodes in walking order. */
   static final class Builder {
     private final StringBuilder symbols = new StringBuilder();
@@ -126,10 +122,6 @@ final class TokenTrie {
     /** Of the node added last. */
     void token(int token) {
       tokens.add(token);
-    }
-
-    boolean isEmpty() {
-      return symbols.isEmpty();
     }
 
     TokenTrie build() {

@@ -26,6 +26,7 @@ public final class TokenVocabulary {
   private final int[] ends;
   private final Map<String, Integer> controls = new HashMap<>();
   private final TokenTrie trie;
+  private final TokenTrie longTrie;
   private final PlainText plain;
   private final @Nullable StateMask[] sharedMasks;
 
@@ -53,9 +54,10 @@ public final class TokenVocabulary {
       starts[token + 1] = symbols.length();
     }
     pool = symbols.toString().toCharArray();
-    trie = buildTrie();
+    trie = buildTrie(1, Automaton.ALIKE_SYMBOLS);
     trie.keepBlocks(words);
-    plain = new PlainText(trie);
+    plain = new PlainText(trie, words);
+    longTrie = buildTrie(Automaton.ALIKE_SYMBOLS + 1, Integer.MAX_VALUE);
     sharedMasks = new StateMask[JsonRules.STATES];
     findSharedMasks();
   }
@@ -75,12 +77,12 @@ public final class TokenVocabulary {
   }
 
   /** A trie for each kind of text, one behind the other: a walk may then take most of it whole. */
-  private TokenTrie buildTrie() {
+  private TokenTrie buildTrie(int shortest, int longest) {
     byte[] kinds = new byte[isEnd.length];
     List<Integer> sorted = new ArrayList<>();
     for (int token = 0; token < isEnd.length; token++) {
       kinds[token] = PlainText.kindOf(pool, starts[token], starts[token + 1]);
-      if (length(token) > 0) {
+      if (length(token) >= shortest && length(token) <= longest) {
         sorted.add(token);
       }
     }
@@ -130,8 +132,19 @@ public final class TokenVocabulary {
     return words;
   }
 
+  /** Of tokens of at most {@link Automaton#ALIKE_SYMBOLS} symbols. */
   TokenTrie trie() {
     return trie;
+  }
+
+  /** Of the others, which are few. */
+  TokenTrie longTrie() {
+    return longTrie;
+  }
+
+  /** In symbols. */
+  int longestToken() {
+    return Math.max(trie.deepest(), longTrie.deepest());
   }
 
   PlainText plain() {

@@ -8,11 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Masks over tokens of several bytes, and what is kept of them. */
@@ -87,29 +89,120 @@ class MaskTest {
     TokenVocabulary large = new TokenVocabulary(many, many.size());
     Constraint constraint =
         new ConstraintCompiler(large).compile(new ConstraintSource.JsonSchema(schema));
-    Configurations path = constraint.configurations();
     Random random = new Random(7);
 
     for (int answer = 0; answer < 2; answer++) {
-      Configuration at = path.initial();
+      Configuration at = constraint.configurations().initial();
       for (int step = 0; step < 20 && at.states.length > 0; step++) {
-        long[] allowed = new long[large.words()];
-        constraint.after(at).copyTo(allowed);
-        List<Configuration> next = new ArrayList<>();
-        for (int token = 0; token < many.size(); token++) {
-          Configuration after = at;
-          for (int i = 0; i < large.length(token); i++) {
-            after = path.next(after, large.symbol(token, i));
-          }
-          boolean fits = large.length(token) > 0 && !after.isDead();
-          assertEquals(fits, (allowed[token / 64] >>> token & 1) != 0, many.piece(token));
-          if (fits) {
-            next.add(after);
-          }
-        }
+        List<Configuration> next = requireExact(constraint, many, at);
         at = next.get(random.nextInt(next.size()));
       }
     }
+  }
+
+  /** Holds a mask to what the automaton takes; returns where each allowed token leads. */
+  private static List<Configuration> requireExact(
+      Constraint constraint, TestTokenizer tokens, Configuration at) {
+    TokenVocabulary vocabulary = constraint.vocabulary();
+    long[] allowed = new long[vocabulary.words()];
+    constraint.after(at).copyTo(allowed);
+    List<Configuration> next = new ArrayList<>();
+    for (int token = 0; token < tokens.size(); token++) {
+      Configuration after = at;
+      for (int i = 0; i < vocabulary.length(token); i++) {
+        after = constraint.configurations().next(after, vocabulary.symbol(token, i));
+      }
+      boolean fits = vocabulary.length(token) > 0 && !after.isDead();
+      assertEquals(fits, (allowed[token / 64] >>> token & 1) != 0, tokens.piece(token));
+      if (fits) {
+        next.add(after);
+      }
+    }
+    return next;
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "a",
+        "é",
+        "日",
+        "😀",
+        "\\n",
+        "\\u00e9",
+        "\\ud83d\\ude00",
+        "aé\\u00e9日\\ud83d\\ude00\\\""
+      })
+  void masksAreExactUpToWhereTheCharactersOfAStringRunOut(String characters) {
+    String schema = "{\"type\":\"string\",\"minLength\":36,\"maxLength\":38}";
+
+    String taken = exactWhileItFits(new ConstraintSource.JsonSchema(schema), "\"", characters);
+
+    assertEquals(38, unescaped(taken).codePointCount(1, unescaped(taken).length()));
+  }
+
+  private static String unescaped(String json) {
+    return json.replace("\\ud83d\\ude00", "😀")
+        .replace("\\u00e9", "é")
+        .replace("\\n", "n")
+        .replace("\\\"", "q");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '~',
+      value = {
+        "{`items`:{`type`:`string`,`maxLength`:3},`maxItems`:37} ~ [`aé ~ `,`aé",
+        "{`$defs`:{`s`:{`type`:`string`,`minLength`:2,`maxLength`:34}},`items`:{`$ref`:`#/$defs/s`},"
+            + "`minItems`:35,`maxItems`:37} ~ [`日ab ~ `,`日ab",
+        "{`pattern`:`^([a-z]+[ ,]){1,37}$`} ~ `ab ~ ,ab",
+        "{`pattern`:`^[a-zé]*$`,`minLength`:34,`maxLength`:37} ~ `a ~ é",
+        "{`type`:`array`,`maxItems`:2,`items`:{`items`:{`const`:1},`maxItems`:36}} ~ [[1 ~ ,1"
+      })
+  void masksAreExactUpToWhereACountRunsOut(String schema, String start, String more) {
+    String source = schema.strip().replace('`', '"');
+
+    String taken =
+        exactWhileItFits(
+            new ConstraintSource.JsonSchema(source),
+            start.strip().replace('`', '"'),
+            more.strip().replace('`', '"'));
+
+    assertTrue(taken.length() > 36 * more.strip().length(), taken);
+  }
+
+  /** Compares the mask at each byte of an answer that repeats itself; returns what of it fits. */
+  private static String exactWhileItFits(ConstraintSource source, String start, String more) {
+    TestTokenizer many = TestTokenizer.many(1000, more.length());
+    TokenVocabulary large = new TokenVocabulary(many, many.size());
+    assertTrue(large.longTrie().nodes() > 0);
+    Constraint constraint = new ConstraintCompiler(large).compile(source);
+    byte[] text = (start + more.repeat(60)).getBytes(StandardCharsets.UTF_8);
+    Configuration at = constraint.configurations().initial();
+    int taken = 0;
+    while (!at.isDead()) {
+      requireExact(constraint, many, at);
+      at = constraint.configurations().next(at, text[taken++] & 0xff);
+    }
+    return new String(text, 0, taken - 1, StandardCharsets.UTF_8);
+  }
+
+  @Test
+  void aRuleThatMayEndOnTheWayLeavesLongerTokensToItsCaller() {
+    TestTokenizer many = TestTokenizer.many(2000, 3);
+    TokenVocabulary large = new TokenVocabulary(many, many.size());
+    String grammar =
+        "root ::= word [a-zA-Z0-9]{0,13} \"!\"\nword ::= [a-zA-Z] ([a-zA-Z]{3} \"!\")?";
+    Constraint constraint =
+        new ConstraintCompiler(large).compile(new ConstraintSource.Grammar(grammar));
+
+    Configuration at = constraint.configurations().initial();
+    for (int step = 0; step < 14; step++) {
+      requireExact(constraint, many, at);
+      at = constraint.configurations().next(at, 'a');
+    }
+
+    assertFalse(at.isDead());
   }
 
   @Test
