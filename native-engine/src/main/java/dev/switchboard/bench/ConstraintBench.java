@@ -53,6 +53,10 @@ import picocli.CommandLine.Spec;
     })
 final class ConstraintBench implements Callable<Integer> {
   static final String COLD = "--cold";
+  static final String WARM_UP = "--warm-up";
+
+  /** What {@link #COLD} names where only the warm-up itself is measured. */
+  static final String WARM_UP_ALONE = "nothing";
 
   private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
   private static final int FIRST_TOKENS = 1000;
@@ -113,6 +117,9 @@ final class ConstraintBench implements Callable<Integer> {
   @Option(names = COLD, hidden = true, description = "compiles this source only")
   private @Nullable String cold;
 
+  @Option(names = WARM_UP, hidden = true, description = "does before what a ready worker does")
+  private boolean warmUp;
+
   @Spec private @Nullable CommandSpec spec;
 
   private final PrintStream out = System.out;
@@ -136,7 +143,7 @@ final class ConstraintBench implements Callable<Integer> {
     CompileBench compiling = new CompileBench(vocabulary, out);
     String only = cold;
     if (only != null) {
-      out.println(compiling.compile(Objects.requireNonNull(firstCompiled().get(only), only)));
+      out.println(coldly(only, compiling));
       return 0;
     }
     out.printf(
@@ -157,6 +164,14 @@ final class ConstraintBench implements Callable<Integer> {
       compiling.printCold(firstCompiled().keySet(), vocabularyArguments());
     }
     return 0;
+  }
+
+  private CompileBench.Compiled coldly(String name, CompileBench compiling) {
+    CompileBench.Compiled before = warmUp ? compiling.warmUp() : null;
+    if (before != null && name.equals(WARM_UP_ALONE)) {
+      return before;
+    }
+    return compiling.compile(Objects.requireNonNull(firstCompiled().get(name), name));
   }
 
   private Tokens tokens() {

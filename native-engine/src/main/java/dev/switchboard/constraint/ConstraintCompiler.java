@@ -46,6 +46,10 @@ public final class ConstraintCompiler {
     this.finder = finder;
   }
 
+  TokenVocabulary vocabulary() {
+    return vocabulary;
+  }
+
   /** What was compiled lately from an equal source, or null. Returns at once. */
   public @Nullable Constraint known(ConstraintSource source) {
     synchronized (kept) {

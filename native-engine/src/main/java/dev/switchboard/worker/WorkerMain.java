@@ -1,5 +1,6 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.constraint.ConstraintWarmUp;
 import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.toolcall.ToolFormat;
@@ -314,6 +315,7 @@ public final class WorkerMain implements Callable<Integer> {
       worker.progress().loaded(System.nanoTime() - begun);
       worker.serve(served).toCompletableFuture().get();
       events.ready(served.id(), (System.nanoTime() - startNanos) / 1e9);
+      warmUpConstraints(served);
       return 0;
     } catch (ModelLoadException refused) {
       return modelFailed(worker, refused);
@@ -328,6 +330,17 @@ public final class WorkerMain implements Callable<Integer> {
       return 0;
     } catch (RuntimeException | OutOfMemoryError | LinkageError broken) {
       return modelFailed(worker, new ModelLoadException("internal", broken.toString(), broken));
+    }
+  }
+
+  /** On a thread that has nothing else to do; who serves does not wait for it. */
+  private static void warmUpConstraints(ServedModel served) {
+    try {
+      if (served.facts().task() == ModelTask.GENERATE) {
+        ConstraintWarmUp.run(served.constraints());
+      }
+    } catch (RuntimeException broken) {
+      LoggerFactory.getLogger(WorkerMain.class).warn("constraints_not_warmed_up", broken);
     }
   }
 

@@ -56,4 +56,16 @@ class ConstraintBenchTest {
     assertTrue(good.ms() > 0);
     assertFalse(bad.outcome().equals("compiled"), bad::outcome);
   }
+
+  @Test
+  void aFreshMachineMayWarmUpBefore() throws IOException {
+    List<String> warmed = List.of("--size", "300", ConstraintBench.WARM_UP);
+
+    CompileBench.Compiled alone = CompileBench.inFreshJvm(ConstraintBench.WARM_UP_ALONE, warmed);
+    CompileBench.Compiled good = CompileBench.inFreshJvm("schema: person", warmed);
+
+    assertTrue(alone.outcome().endsWith("tokens followed"), alone::outcome);
+    assertTrue(alone.ms() > 0);
+    assertEquals("compiled", good.outcome());
+  }
 }
