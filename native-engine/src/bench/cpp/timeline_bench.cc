@@ -21,12 +21,12 @@ void timeline_record(benchmark::State& state) {
   alignas(kCacheLine) LaneHeader header;
   std::vector<TimelineRecord> records(kRecords);
   Lane lane(&header, records);
-  StepClock clock(true);
+  StepClock clock;
   std::uint64_t step = 0;
   for (auto _ : state) {
     ++step;
     const std::int64_t begun = now_ns();
-    clock.start(begun);
+    clock.start(begun, true);
     lane.begin_step(step, begun);
     const std::int64_t ended = now_ns();
     clock.lap(Kind::kCompute, ended);
@@ -38,8 +38,8 @@ void timeline_record(benchmark::State& state) {
 
 // One more piece of a kind, such as a layer's: a reading of the clock and a sum.
 void timeline_lap(benchmark::State& state) {
-  StepClock clock(true);
-  clock.start(now_ns());
+  StepClock clock;
+  clock.start(now_ns(), true);
   for (auto _ : state) benchmark::DoNotOptimize(clock.lap(Kind::kCompute));
 }
 
@@ -48,8 +48,8 @@ void timeline_lap(benchmark::State& state) {
 template <bool charged>
 void meeting(benchmark::State& state) {
   static Barrier barrier(2, 1);
-  StepClock clock(true);
-  clock.start(now_ns());
+  StepClock clock;
+  clock.start(now_ns(), true);
   SpinBudget spin(1'000'000);
   for (auto _ : state) {
     if (!barrier.wait(state.thread_index(), spin)) return;

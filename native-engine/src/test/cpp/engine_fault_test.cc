@@ -383,6 +383,43 @@ TEST_F(FaultTest, WithoutARingRanksStillTellThatTheyLive) {
   EXPECT_EQ(lane.header.finished_step, 10U);
 }
 
+TEST_F(FaultTest, OnlyStepsThatAreToBeRecordedAreToldOf) {
+  TestEngine engine(model_, engine_config(2, 2, 1));
+  engine.begin(0);
+  for (int i = 0; i < 6; ++i) {
+    engine.record(i % 2 == 0);
+    static_cast<void>(engine.run({one_token(0)}));
+  }
+
+  for (uint32_t index = 0; index < 4; ++index) {
+    const Lane lane = read_lane(engine, index);
+    for (uint64_t step = 1; step <= 6; ++step) {
+      EXPECT_EQ(find(lane, step, SB_KIND_COMPUTE) != nullptr, step % 2 == 1) << step;
+      if (step % 2 == 1) continue;
+      for (const sb_timeline_record& record : lane.records) EXPECT_NE(record.step, step);
+    }
+    EXPECT_EQ(lane.header.finished_step, 6U);
+  }
+}
+
+TEST_F(FaultTest, AnUnrecordedStepSlowsDownAllTheSame) {
+  TestEngine engine(model_, config(1, 1));
+  engine.begin(0);
+  engine.record(false);
+  const Piece prompt{0, 0, some_tokens(model_.spec(), 100), {SB_TARGET_SAMPLE}, 0};
+  int64_t before = INT64_MAX;
+  for (int i = 0; i < 3; ++i) {
+    const StepOutput step = engine.run({prompt});
+    before = std::min(before, step.end_ns - step.start_ns);
+  }
+  inject(engine, fault(SB_FAULT_SLOW, 0, 0, 0, 2000));
+
+  const StepOutput slow = engine.run({prompt});
+
+  EXPECT_GT(slow.end_ns - slow.start_ns, before * 2);
+  EXPECT_TRUE(read_lane(engine, 0).records.empty());
+}
+
 TEST_F(FaultTest, TheRingKeepsTheLatestRecords) {
   sb_engine_config small = engine_config();
   small.timeline_records = 4;

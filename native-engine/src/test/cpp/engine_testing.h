@@ -311,6 +311,9 @@ class TestEngine {
     ASSERT_EQ(status, SB_OK) << sb_last_error();
   }
 
+  // Of the next steps, whether the timeline tells of them.
+  void record(bool next) { recorded_ = next; }
+
   [[nodiscard]] int32_t try_submit(const std::vector<Piece>& pieces) {
     std::vector<int32_t> tokens;
     std::vector<int32_t> targets;
@@ -338,6 +341,7 @@ class TestEngine {
     plan.n_outputs = static_cast<uint32_t>(targets.size());
     plan.n_blocks = static_cast<uint32_t>(blocks.size());
     plan.step = step_ + 1;
+    plan.unrecorded = recorded_ ? 0 : 1;
     plan.tokens = tokens.data();
     plan.entries = entries.data();
     plan.blocks = blocks.data();
@@ -436,6 +440,7 @@ class TestEngine {
   size_t embedding_size_ = 0;
   sb_engine* engine_ = nullptr;
   uint64_t step_ = 0;
+  bool recorded_ = true;
 };
 
 // Tokens without pattern.

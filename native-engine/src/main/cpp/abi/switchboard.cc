@@ -277,6 +277,7 @@ Status submit(sb_engine* engine, const sb_plan* plan) {
   }
   sb::engine::Plan translated;
   translated.step = plan->step;
+  translated.unrecorded = plan->unrecorded != 0;
   translated.tokens = span_of(plan->tokens, plan->n_tokens);
   translated.entries = span_of(engine->entries.data(), plan->n_entries);
   translated.blocks = span_of(plan->blocks, plan->n_blocks);

@@ -24,6 +24,7 @@ struct PlanEntry {
 
 struct Plan {
   std::uint64_t step = 0;
+  bool unrecorded = false;  // the timeline tells nothing of it
   std::span<const std::int32_t> tokens;
   std::span<const PlanEntry> entries;
   std::span<const std::int32_t> blocks;

@@ -31,6 +31,7 @@ void Slot::lay_out(Carver& carver, const Config& config, const model::Config& mo
 
 void Slot::fill(const Plan& plan, RowTable& rows) {
   step = plan.step;
+  unrecorded = plan.unrecorded;
   start_ns = 0;
   end_ns = 0;
   waits_for_sample = false;

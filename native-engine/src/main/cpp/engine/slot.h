@@ -71,6 +71,7 @@ class Slot {
   }
 
   std::uint64_t step = 0;
+  bool unrecorded = false;  // the timeline tells nothing of it
   std::int64_t submit_ns = 0;
   std::int64_t start_ns = 0;
   std::int64_t end_ns = 0;

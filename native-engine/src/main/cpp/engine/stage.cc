@@ -124,9 +124,6 @@ void Stage::run(std::int32_t rank, std::int32_t thread) {
   worker.index = static_cast<std::uint32_t>(rank * shared_.config->threads + thread);
   worker.sampler = samplers_.empty() ? nullptr : &samplers_[worker.index];
   worker.keeps_time = thread == 0;
-  // An injected slowness is a share of what was measured.
-  worker.clock =
-      StepClock(shared_.config->timeline_records > 0 || shared_.config->allow_fault_injection);
   for (std::uint32_t submission = 0;; ++submission) {
     if (!receive(worker, submission)) return;
     Slot& slot = shared_.slot(submission);
@@ -144,8 +141,10 @@ bool Stage::receive(Worker& worker, std::uint32_t submission) {
   const Slot& slot = shared_.slot(submission);
   if (worker.keeps_time) {
     const std::int64_t now = now_ns();
-    // A rank that idled because nothing was submitted has not waited for anybody.
-    worker.clock.start(is_first() ? now : std::max(worker.finished_ns, slot.submit_ns));
+    // A rank that idled because nothing was submitted has not waited for anybody. An injected
+    // slowness is a share of what was measured.
+    worker.clock.start(is_first() ? now : std::max(worker.finished_ns, slot.submit_ns),
+                       records(slot) || shared_.config->allow_fault_injection);
     if (!is_first()) worker.clock.lap(Kind::kRecvWait, now);
     worker.rank->lane.begin_step(slot.step, now);
   }
@@ -430,8 +429,10 @@ void Stage::finish(Worker& worker, Slot& slot) {
   const std::int64_t now = now_ns();
   worker.clock.lap(Kind::kCompute, now);
   worker.finished_ns = now;
-  worker.clock.write(worker.rank->lane, slot.step, index_, worker.rank_index,
-                     static_cast<std::uint32_t>(slot.batch().size()));
+  if (records(slot)) {
+    worker.clock.write(worker.rank->lane, slot.step, index_, worker.rank_index,
+                       static_cast<std::uint32_t>(slot.batch().size()));
+  }
   worker.rank->lane.finish_step(slot.step, now);
 }
 

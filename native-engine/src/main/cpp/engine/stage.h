@@ -105,6 +105,10 @@ class Stage {
     return shared_.config->ranks > 1 ? Kind::kAllReduceWait : Kind::kCompute;
   }
 
+  [[nodiscard]] bool records(const Slot& slot) const {
+    return shared_.config->timeline_records > 0 && !slot.unrecorded;
+  }
+
   void run(std::int32_t rank, std::int32_t thread);
   [[nodiscard]] bool receive(Worker& worker, std::uint32_t submission);
   [[nodiscard]] bool suffer_faults(Worker& worker, Slot& slot);

@@ -93,13 +93,11 @@ class Timeline {
 };
 
 // Splits a step's time on one lane into kinds: every interval between two laps belongs to one. One
-// that does not run reads no clock by itself.
+// that was started not to run reads no clock by itself.
 class StepClock {
  public:
-  StepClock() = default;
-  explicit StepClock(bool runs) : runs_(runs) {}
-
-  void start(std::int64_t now) {
+  void start(std::int64_t now, bool runs) {
+    runs_ = runs;
     sums_ = {};
     mark_ns_ = now;
   }

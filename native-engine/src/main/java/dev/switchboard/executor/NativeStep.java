@@ -83,6 +83,7 @@ final class NativeStep {
     sb_plan.n_outputs(plan, from.outputTotal());
     sb_plan.n_blocks(plan, from.blockTotal());
     sb_plan.step(plan, from.step());
+    sb_plan.unrecorded(plan, from.isRecorded() ? 0 : 1);
   }
 
   private void writeEntry(StepPlan from, int entry) {

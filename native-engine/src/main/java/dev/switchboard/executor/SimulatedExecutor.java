@@ -349,7 +349,9 @@ public final class SimulatedExecutor implements Executor {
           Math.max(0, failure.stage()),
           Math.max(0, failure.rank()));
     }
-    record(step);
+    if (step.recorded) {
+      record(step);
+    }
   }
 
   private void fill(int output, Pending step) {
@@ -576,6 +578,7 @@ public final class SimulatedExecutor implements Executor {
   /** A submitted step: its answers are known at once, its end is in the future. */
   private final class Pending {
     private final long step;
+    private final boolean recorded;
     private final long submitNanos;
     private final int planTokens;
     private final int[] tokens;
@@ -590,6 +593,7 @@ public final class SimulatedExecutor implements Executor {
 
     Pending(StepPlan plan, long now) {
       step = plan.step();
+      recorded = plan.isRecorded();
       submitNanos = now;
       planTokens = plan.tokenTotal();
       tokens = new int[plan.outputTotal()];

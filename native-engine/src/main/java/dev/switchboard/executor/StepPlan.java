@@ -21,6 +21,7 @@ public final class StepPlan {
   private final int[] masks;
   private int[] blocks;
   private long step;
+  private boolean recorded;
   private int entries;
   private int tokenTotal;
   private int outputTotal;
@@ -44,10 +45,16 @@ public final class StepPlan {
   /** Empties it for a step; steps are numbered from 1, strictly increasing. */
   public void reset(long newStep) {
     step = newStep;
+    recorded = true;
     entries = 0;
     tokenTotal = 0;
     outputTotal = 0;
     blockTotal = 0;
+  }
+
+  /** Has the timeline tell nothing of the step, which then costs what it does without one. */
+  public void unrecorded() {
+    recorded = false;
   }
 
   /**
@@ -110,6 +117,11 @@ public final class StepPlan {
 
   public long step() {
     return step;
+  }
+
+  /** Whether the timeline tells of the step, where the executor keeps one. */
+  public boolean isRecorded() {
+    return recorded;
   }
 
   public int entries() {

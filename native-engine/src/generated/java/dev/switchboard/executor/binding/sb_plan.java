@@ -20,7 +20,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     uint32_t n_tokens;
  *     uint32_t n_outputs;
  *     uint32_t n_blocks;
- *     uint32_t reserved;
+ *     uint32_t unrecorded;
  *     uint64_t step;
  *     const int32_t *tokens;
  *     const sb_plan_entry *entries;
@@ -42,7 +42,7 @@ public class sb_plan {
         Switchboard.C_INT.withName("n_tokens"),
         Switchboard.C_INT.withName("n_outputs"),
         Switchboard.C_INT.withName("n_blocks"),
-        Switchboard.C_INT.withName("reserved"),
+        Switchboard.C_INT.withName("unrecorded"),
         Switchboard.C_LONG.withName("step"),
         Switchboard.C_POINTER.withName("tokens"),
         Switchboard.C_POINTER.withName("entries"),
@@ -278,48 +278,48 @@ public class sb_plan {
         struct.set(n_blocks$LAYOUT, n_blocks$OFFSET, fieldValue);
     }
 
-    private static final OfInt reserved$LAYOUT = (OfInt)$LAYOUT.select(groupElement("reserved"));
+    private static final OfInt unrecorded$LAYOUT = (OfInt)$LAYOUT.select(groupElement("unrecorded"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * uint32_t unrecorded
      * }
      */
-    public static final OfInt reserved$layout() {
-        return reserved$LAYOUT;
+    public static final OfInt unrecorded$layout() {
+        return unrecorded$LAYOUT;
     }
 
-    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+    private static final long unrecorded$OFFSET = $LAYOUT.byteOffset(groupElement("unrecorded"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * uint32_t unrecorded
      * }
      */
-    public static final long reserved$offset() {
-        return reserved$OFFSET;
+    public static final long unrecorded$offset() {
+        return unrecorded$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * uint32_t unrecorded
      * }
      */
-    public static int reserved(MemorySegment struct) {
-        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    public static int unrecorded(MemorySegment struct) {
+        return struct.get(unrecorded$LAYOUT, unrecorded$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * uint32_t reserved
+     * uint32_t unrecorded
      * }
      */
-    public static void reserved(MemorySegment struct, int fieldValue) {
-        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+    public static void unrecorded(MemorySegment struct, int fieldValue) {
+        struct.set(unrecorded$LAYOUT, unrecorded$OFFSET, fieldValue);
     }
 
     private static final OfLong step$LAYOUT = (OfLong)$LAYOUT.select(groupElement("step"));
