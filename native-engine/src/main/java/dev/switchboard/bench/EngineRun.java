@@ -15,12 +15,16 @@ import org.jspecify.annotations.Nullable;
  * flight together.
  */
 final class EngineRun {
+  /** What rows go on with: the same however often they do. */
+  private static final int FIRST_TOKEN = 1;
+
   private static final long PATIENCE_NANOS = Duration.ofMinutes(10).toNanos();
 
   private final Executor executor;
   private final StepPlan plan;
   private final int blocksPerRow;
   private @Nullable TimelineSink sink;
+  private boolean recorded = true;
   private long step;
   private int inFlight;
 
@@ -40,6 +44,11 @@ final class EngineRun {
     sink = timeline;
   }
 
+  /** Whether the timeline tells of the next steps, and is read after them. */
+  void recorded(boolean next) {
+    recorded = next;
+  }
+
   /** KV blocks that a sequence of some tokens takes. */
   static int blocks(int tokens, int blockTokens) {
     return (tokens + blockTokens - 1) / blockTokens;
@@ -48,39 +57,53 @@ final class EngineRun {
   /** Tokens per second of one prompt, the first generated token included. */
   double prefill(int tokens) {
     long begun = System.nanoTime();
-    fill(0, tokens);
+    prompt(0, tokens);
     finish();
     return tokens * 1e9 / (System.nanoTime() - begun);
   }
 
   /** Tokens per second of all rows together, each generating steps tokens after a prompt. */
   double decode(int batch, int prompt, int steps) {
+    fill(batch, prompt);
+    return steps(batch, prompt, steps);
+  }
+
+  /** Computes the prompts of some rows. */
+  void fill(int batch, int prompt) {
     for (int row = 0; row < batch; row++) {
-      fill(row, prompt);
+      prompt(row, prompt);
     }
     finish();
+  }
+
+  /**
+   * Tokens per second of all rows together, each generating steps tokens after a prompt that is
+   * there. They may be generated again, and are the same then.
+   */
+  double steps(int batch, int prompt, int steps) {
     int groups = Math.min(batch, executor.info().stages());
     long begun = System.nanoTime();
     for (int i = 0; i < steps; i++) {
       for (int group = 0; group < groups; group++) {
-        decodeStep(group * batch / groups, (group + 1) * batch / groups, prompt + i);
+        int token = i == 0 ? FIRST_TOKEN : Executor.LAST_SAMPLED;
+        decodeStep(group * batch / groups, (group + 1) * batch / groups, prompt + i, token);
       }
     }
     finish();
     return (double) batch * steps * 1e9 / (System.nanoTime() - begun);
   }
 
-  private void decodeStep(int firstRow, int endRow, int position) {
-    plan.reset(++step);
+  private void decodeStep(int firstRow, int endRow, int position, int token) {
+    begin();
     for (int row = firstRow; row < endRow; row++) {
       entry(row, position, 1);
-      plan.token(Executor.LAST_SAMPLED);
+      plan.token(token);
       plan.output(Executor.SAMPLE);
     }
     submit();
   }
 
-  private void fill(int row, int tokens) {
+  private void prompt(int row, int tokens) {
     int[] prompt = new int[tokens];
     int vocabulary = Math.min(executor.info().vocab(), 256);
     Arrays.setAll(prompt, i -> (i * 7 + row) % vocabulary);
@@ -89,7 +112,7 @@ final class EngineRun {
     int chunk = executor.info().maxStepTokens();
     for (int from = 0; from < tokens; from += chunk) {
       int count = Math.min(chunk, tokens - from);
-      plan.reset(++step);
+      begin();
       entry(row, from, count);
       for (int i = 0; i < count; i++) {
         plan.token(prompt[from + i]);
@@ -98,6 +121,13 @@ final class EngineRun {
         plan.output(Executor.SAMPLE);
       }
       submit();
+    }
+  }
+
+  private void begin() {
+    plan.reset(++step);
+    if (!recorded) {
+      plan.unrecorded();
     }
   }
 
@@ -129,7 +159,7 @@ final class EngineRun {
       throw new IllegalStateException("a step did not finish");
     }
     inFlight--;
-    if (sink != null) {
+    if (sink != null && recorded) {
       executor.drainTimeline(sink);
     }
   }

@@ -7,89 +7,105 @@ import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.function.DoubleSupplier;
 
 /**
- * What it costs that ranks tell where their time went: two engines of one model, with the
- * timeline's ring and without, take turns, so that what the machine does meanwhile falls on both
- * alike. What is recorded is also read, step by step, as the engine loop does.
+ * What it costs that ranks tell where their time went. One engine does the same work again and
+ * again, of which the timeline is told or is not: two engines would also differ by where their
+ * weights happen to lie in memory. Each piece of work with the timeline has one without it right
+ * before or after it, as a coin decides. Nothing is in flight between two pieces, so that reading a
+ * piece's records is charged to that piece. They are read after each step, as the engine loop does.
  */
 public final class RingBench implements AutoCloseable {
   private static final int KV_BLOCK_TOKENS = 32;
   private static final int BATCH = 4;
   private static final int DEPTH = 32;
-  private static final int STEPS = 16;
-  private static final int PROMPT = 64;
+
+  /** Decoded in one piece: enough that a step is always ahead, few so that pairs are close. */
+  private static final int STEPS = 8;
 
   /**
-   * What one engine gave.
-   *
-   * @param tokensPerSecond of sequences decoded together
-   * @param ttftMs from a prompt to its first token
+   * Hardly more than the shortest step: what is recorded is the largest part of it then, there are
+   * tens of thousands to tell a percentile of, and the fewer of them meet a pause of the machine,
+   * which would else be what the percentile is.
    */
-  public record Speed(double tokensPerSecond, double ttftMs) {}
+  private static final int PROMPT = 4;
 
-  /** Both engines, one right after the other. */
-  public record Pair(Speed without, Speed with) {}
+  /** Disturbances of a machine are mostly shorter, so rounds say each their own. */
+  private static final double ROUND_SECONDS = 1;
 
-  private final Executor without;
-  private final Executor with;
-  private final EngineRun bare;
-  private final EngineRun recording;
+  private final Executor executor;
+  private final EngineRun run;
+  private final Random coin = new Random(1);
   private long records;
-  private boolean recordingFirst;
 
-  private RingBench(Executor without, Executor with) {
-    int positions = Math.max(PROMPT, DEPTH + STEPS) + 1;
-    this.without = without;
-    this.with = with;
-    this.bare = new EngineRun(without, BATCH, positions);
-    this.recording = new EngineRun(with, BATCH, positions);
-    recording.reads(
+  private RingBench(Executor executor) {
+    this.executor = executor;
+    this.run = new EngineRun(executor, BATCH, DEPTH + STEPS + 1);
+    run.reads(
         (step, stage, rank, kind, start, end, busy, bytes, tokens, longest, piece) -> records++);
   }
 
   /**
-   * Loads the model twice.
+   * Loads the model.
    *
    * @param models where its file is, or is written once
    */
   public static RingBench open(Path models) throws IOException {
     Path file =
         SyntheticModel.at(models, ModelShape.of("smollm2-135m"), SyntheticModel.Format.Q8_0);
-    int blocks = BATCH * EngineRun.blocks(PROMPT + DEPTH + STEPS + 1, KV_BLOCK_TOKENS);
+    int blocks = BATCH * EngineRun.blocks(DEPTH + STEPS + 1, KV_BLOCK_TOKENS);
     ExecutorConfig config =
         ExecutorConfig.defaults()
             .withLayout(1, 1, Runtime.getRuntime().availableProcessors())
             .withKv(ExecutorConfig.KvType.F16, KV_BLOCK_TOKENS, blocks);
-    Executor bare = load(file, config.withTimeline(0));
-    try {
-      return new RingBench(bare, load(file, config));
-    } catch (RuntimeException | IOException e) {
-      bare.close();
-      throw e;
-    }
-  }
-
-  private static Executor load(Path file, ExecutorConfig config) throws IOException {
     try (GgufFile gguf = GgufFile.open(file)) {
-      return NativeExecutor.open(ModelDescription.of(gguf), config, (done, total) -> {});
+      return new RingBench(
+          NativeExecutor.open(ModelDescription.of(gguf), config, (done, total) -> {}));
     }
   }
 
-  /** Measures both, and the next time in the other order. */
-  public Pair pair() {
-    recordingFirst = !recordingFirst;
-    if (recordingFirst) {
-      Speed first = speed(recording);
-      return new Pair(speed(bare), first);
-    }
-    Speed first = speed(bare);
-    return new Pair(first, speed(recording));
+  /** Tokens a second of sequences decoded together, always the same few steps of them. */
+  public Comparison decode(double seconds) {
+    run.fill(BATCH, DEPTH);
+    return compare(seconds, () -> run.steps(BATCH, DEPTH, STEPS));
   }
 
-  private static Speed speed(EngineRun run) {
-    double ttftMs = PROMPT * 1e3 / run.prefill(PROMPT);
-    return new Speed(run.decode(BATCH, DEPTH, STEPS), ttftMs);
+  /** Microseconds from a prompt to its first token. */
+  public Comparison firstTokens(double seconds) {
+    return compare(seconds, () -> PROMPT * 1e6 / run.prefill(PROMPT));
+  }
+
+  private Comparison compare(double seconds, DoubleSupplier work) {
+    // What the first pieces find cold, and code that is not compiled yet.
+    long warm = System.nanoTime() + (long) (seconds / 10 * 1e9);
+    while (System.nanoTime() < warm) {
+      round(new Comparison(), work);
+    }
+    Comparison comparison = new Comparison();
+    long end = System.nanoTime() + (long) (seconds * 1e9);
+    while (System.nanoTime() < end) {
+      round(comparison, work);
+    }
+    return comparison;
+  }
+
+  private void round(Comparison comparison, DoubleSupplier work) {
+    double[] without = {};
+    double[] with = {};
+    long end = System.nanoTime() + (long) (ROUND_SECONDS * 1e9);
+    for (int i = 0; System.nanoTime() < end; i++) {
+      without = Arrays.copyOf(without, i + 1);
+      with = Arrays.copyOf(with, i + 1);
+      boolean recordedFirst = coin.nextBoolean();
+      for (boolean recorded : new boolean[] {recordedFirst, !recordedFirst}) {
+        run.recorded(recorded);
+        (recorded ? with : without)[i] = work.getAsDouble();
+      }
+    }
+    comparison.add(without, with);
   }
 
   /** Records that were written and read so far. */
@@ -99,7 +115,6 @@ public final class RingBench implements AutoCloseable {
 
   @Override
   public void close() {
-    without.close();
-    with.close();
+    executor.close();
   }
 }

@@ -10,6 +10,8 @@ import dev.switchboard.executor.SimulatedExecutor;
 import dev.switchboard.executor.SimulatedTime;
 import dev.switchboard.scheduler.RecordingExecutor;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 
 /** What a measurement computes, on an engine that refuses wrong positions and block tables. */
@@ -57,6 +59,44 @@ class EngineRunTest {
     assertEquals(3 * 10 + 3 * 5, tokens(executor.entries));
     assertEquals(3 + 3 * 5, outputs(executor.entries));
     assertEquals(List.of(1, 1, 1), lastStep(executor));
+  }
+
+  @Test
+  void stepsAreGeneratedAgainAtTheSamePositions() {
+    RecordingExecutor executor = executor(1);
+    EngineRun run = new EngineRun(executor, 2, 20);
+    run.fill(2, 10);
+    executor.entries.clear();
+
+    run.steps(2, 10, 3);
+    List<Integer> first = positions(executor);
+    executor.entries.clear();
+    run.steps(2, 10, 3);
+
+    assertEquals(List.of(10, 10, 11, 11, 12, 12), first);
+    assertEquals(first, positions(executor));
+  }
+
+  private static List<Integer> positions(RecordingExecutor executor) {
+    return executor.entries.stream().map(RecordingExecutor.Entry::position).toList();
+  }
+
+  @Test
+  void theTimelineTellsOnlyOfStepsThatAreRecorded() {
+    EngineRun run = new EngineRun(executor(1), 1, 40);
+    Set<Long> told = new TreeSet<>();
+    run.reads(
+        (step, stage, rank, kind, start, end, busy, bytes, tokens, longest, piece) ->
+            told.add(step));
+
+    run.recorded(false);
+    run.prefill(10);
+    run.recorded(true);
+    run.prefill(10);
+    run.recorded(false);
+    run.prefill(10);
+
+    assertEquals(Set.of(2L), told);
   }
 
   @Test

@@ -170,10 +170,10 @@ public final class GatewayBench implements Callable<Integer> {
     Set<Workload> served = EnumSet.copyOf(wanted());
     served.remove(Workload.OVERLOAD);
     for (Target target : targets) {
-      bed.warm(target, served, plan(), amount.warmSeconds());
+      bed.warm(List.of(target), served, plan(), amount.warmSeconds());
     }
     for (Target target : tight.values()) {
-      bed.warm(target, EnumSet.of(Workload.OVERLOAD), plan(), amount.warmSeconds());
+      bed.warm(List.of(target), EnumSet.of(Workload.OVERLOAD), plan(), amount.warmSeconds());
     }
     for (int round = 1; round <= amount.rounds(); round++) {
       for (Workload workload : wanted()) {
@@ -183,7 +183,7 @@ public final class GatewayBench implements Callable<Integer> {
             System.err.printf(
                 "round %d of %d: %s, %s%n",
                 round, amount.rounds(), workload.label(), target.name());
-            report.add(target.name(), workload, bed.reconciled(asked, workload, plan()));
+            report.add(target.name(), workload, bed.reconciled(asked, workload, plan()).values());
           }
         }
       }

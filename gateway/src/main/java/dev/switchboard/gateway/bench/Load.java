@@ -3,11 +3,13 @@ package dev.switchboard.gateway.bench;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.Random;
 import java.util.Set;
 import org.HdrHistogram.Histogram;
+import org.HdrHistogram.HistogramIterationValue;
 
 /**
  * Ways of loading an address with requests, each on one thread and for a bounded time. Latencies
@@ -25,6 +27,18 @@ final class Load {
       return latencies.getTotalCount() == 0
           ? Double.NaN
           : latencies.getValueAtPercentile(percentile) / 1000.0;
+    }
+
+    /** Every latency, in order of size. */
+    double[] micros() {
+      double[] all = new double[Math.toIntExact(latencies.getTotalCount())];
+      int next = 0;
+      for (HistogramIterationValue bucket : latencies.recordedValues()) {
+        int end = next + Math.toIntExact(bucket.getCountAtValueIteratedTo());
+        Arrays.fill(all, next, end, bucket.getValueIteratedTo() / 1000.0);
+        next = end;
+      }
+      return all;
     }
   }
 

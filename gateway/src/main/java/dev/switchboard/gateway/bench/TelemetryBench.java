@@ -9,10 +9,12 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -25,8 +27,8 @@ import picocli.CommandLine.Option;
 /**
  * What telemetry costs: the same gateway with more and more of it, the engine with and without its
  * timeline, and gateways before collectors that do not take their spans. What is compared is up at
- * the same time and loaded in turns, in the other order each round; a change is the median of the
- * rounds' own changes.
+ * the same time, as warm, and loaded in short turns, in another order each time. How far a number
+ * can be trusted is told by how the turns differ ({@link dev.switchboard.bench.Comparison}).
  */
 @Command(
     name = "bench telemetry",
@@ -35,7 +37,10 @@ import picocli.CommandLine.Option;
     description = {
       "Measures what telemetry costs: the gateway without the agent, with it, and with our",
       "spans; the engine with and without its timeline; the gateway before a collector that is",
-      "dead, slow or failing. Ends with status 1 when spans are lost and nobody counts them."
+      "dead, slow or failing. Each number comes with what 95 of 100 such measurements give: a",
+      "limit is reached or missed where all of that is on one side of it, else it cannot be told",
+      "and more or longer rounds are needed. Ends with status 1 when spans are lost and nobody",
+      "counts them."
     })
 public final class TelemetryBench implements Callable<Integer> {
   /** What can be measured alone. */
@@ -49,13 +54,27 @@ public final class TelemetryBench implements Callable<Integer> {
 
   private static final String SLOW_MS = "10000";
   private static final String FAILING_STATUS = "503";
-  private static final int QUICK_PAIRS = 6;
-  private static final int STANDARD_PAIRS = 120;
+  private static final int QUICK_ENGINE_SECONDS = 30;
+  private static final int STANDARD_ENGINE_SECONDS = 160;
+
+  /** Of the engine's time; a tail needs more samples than a median. */
+  private static final double FIRST_TOKEN_SHARE = 0.75;
+
+  /** Short, so that what the machine does meanwhile falls on all alike. */
+  private static final int TURN_SECONDS = 2;
+
+  /** Before each turn: spans of whoever was loaded before are still being exported. */
+  private static final double LEAD_SECONDS = 0.5;
 
   @Mixin private Amount amount = new Amount();
 
-  @Option(names = "--pairs", description = "of runs of the engine (quick: 6, standard: 120)")
-  private @Nullable Integer pairs;
+  @Option(
+      names = "--engine-seconds",
+      description = {
+        "of the engine, a quarter decoding and the rest first tokens (quick: 30,",
+        "standard: 160)"
+      })
+  private @Nullable Integer engineSeconds;
 
   @Option(
       names = "--only",
@@ -80,7 +99,7 @@ public final class TelemetryBench implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     amount.check();
-    amount.requirePositive("--pairs", pairs);
+    amount.requirePositive("--engine-seconds", engineSeconds);
     amount.requireFile("--native-bench", nativeBench);
     Set<Part> wanted = only.isEmpty() ? EnumSet.allOf(Part.class) : only;
     Measurements measured = new Measurements(machine());
@@ -95,9 +114,10 @@ public final class TelemetryBench implements Callable<Integer> {
         status = bed.status();
       }
     }
-    new TelemetryReport(measured).print(System.out);
+    TelemetryReport report = new TelemetryReport(measured);
+    report.print(System.out);
     if (amount.json() != null) {
-      measured.write(amount.json());
+      report.write(amount.json());
     }
     return status;
   }
@@ -105,17 +125,29 @@ public final class TelemetryBench implements Callable<Integer> {
   private String machine() {
     return String.format(
         Locale.ROOT,
-        "%d cores; %d round(s) of %d s, %d requests/s, %d connections; %d pairs of runs of the engine",
+        "%d cores; %d turn(s) of %d s, %d requests/s, %d connections; %d s of the engine",
         Runtime.getRuntime().availableProcessors(),
-        amount.rounds(),
-        amount.seconds(),
+        turns(),
+        turnSeconds(),
         amount.rate(),
         TestBed.CONNECTIONS,
-        pairs());
+        engineSeconds());
   }
 
-  private int pairs() {
-    return pairs != null ? pairs : amount.preset() == Preset.QUICK ? QUICK_PAIRS : STANDARD_PAIRS;
+  private int engineSeconds() {
+    if (engineSeconds != null) {
+      return engineSeconds;
+    }
+    return amount.preset() == Preset.QUICK ? QUICK_ENGINE_SECONDS : STANDARD_ENGINE_SECONDS;
+  }
+
+  /** A round is split into as many turns as it has room for. */
+  private int turns() {
+    return amount.rounds() * Math.ceilDiv(amount.seconds(), TURN_SECONDS);
+  }
+
+  private int turnSeconds() {
+    return Math.min(TURN_SECONDS, amount.seconds());
   }
 
   // ------------------------------------------------------------------ engine
@@ -124,27 +156,18 @@ public final class TelemetryBench implements Callable<Integer> {
     Path models =
         Path.of(System.getProperty("switchboard.home", ".")).resolve(".switchboard/models");
     try (RingBench ring = RingBench.open(models)) {
-      // What the first run finds cold.
-      ring.pair();
-      for (int i = 1; i <= pairs(); i++) {
-        System.err.printf("engine: pair %d of %d%n", i, pairs());
-        RingBench.Pair pair = ring.pair();
-        add(measured, TelemetryReport.RING_OFF, pair.without());
-        add(measured, TelemetryReport.RING_ON, pair.with());
-      }
+      double firstTokens = engineSeconds() * FIRST_TOKEN_SHARE;
+      double decoding = engineSeconds() - firstTokens;
+      System.err.printf("engine: decoding for %.0f s%n", decoding);
+      measured.add(TelemetryReport.DECODE, ring.decode(decoding));
+      System.err.printf("engine: first tokens for %.0f s%n", firstTokens);
+      measured.add(TelemetryReport.FIRST_TOKENS, ring.firstTokens(firstTokens));
     }
     if (nativeBench != null) {
       for (int round = 0; round < amount.rounds(); round++) {
         records(measured, nativeBench);
       }
     }
-  }
-
-  private static void add(Measurements measured, String engine, RingBench.Speed speed) {
-    measured.add(
-        engine,
-        TelemetryReport.ENGINE,
-        Map.of("per_second", speed.tokensPerSecond(), "ttft_us", speed.ttftMs() * 1000));
   }
 
   /** Nanoseconds of processor time, as Google Benchmark tells them. */
@@ -219,18 +242,19 @@ public final class TelemetryBench implements Callable<Integer> {
       for (Target.Setup setup : setups) {
         targets.add(Target.gateway(bed, worker, setup));
       }
-      for (Target target : targets) {
-        // As fast as it can too, so that queues of spans fill where nobody takes them.
-        bed.warm(target, WARMING, amount.plan(null), amount.warmSeconds());
-      }
-      for (int round = 1; round <= amount.rounds(); round++) {
+      // As fast as they can too, so that queues of spans fill where nobody takes them.
+      bed.warm(targets, WARMING, amount.plan(null), amount.warmSeconds());
+      List<Target> order = new ArrayList<>(targets);
+      Random random = new Random(1);
+      Workload.Plan lead = amount.plan(null).lasting(LEAD_SECONDS);
+      Workload.Plan plan = amount.plan(null).lasting(turnSeconds());
+      for (int turn = 1; turn <= turns(); turn++) {
+        System.err.printf("turn %d of %d%n", turn, turns());
         for (Workload workload : workloads) {
-          for (Target target : round % 2 == 1 ? targets : targets.reversed()) {
-            System.err.printf(
-                "round %d of %d: %s, %s%n",
-                round, amount.rounds(), workload.label(), target.name());
-            Map<String, Double> values = bed.reconciled(target, workload, amount.plan(null));
-            measured.add(target.name(), workload.label(), values);
+          Collections.shuffle(order, random);
+          for (Target target : order) {
+            bed.reconciled(target, workload, lead);
+            measured.add(target.name(), workload.label(), bed.reconciled(target, workload, plan));
           }
         }
       }

@@ -1,10 +1,16 @@
 package dev.switchboard.gateway.bench;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.bench.Comparison;
+import dev.switchboard.bench.Interval;
 import dev.switchboard.bench.MarkdownTable;
 import dev.switchboard.bench.Samples;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
@@ -18,11 +24,13 @@ final class TelemetryReport {
   static final String DEAD = "dead collector";
   static final String SLOW = "slow collector";
   static final String FAILING = "failing collector";
-  static final String RING_OFF = "engine without timeline";
   static final String RING_ON = "engine with timeline";
 
-  /** Of the engine's runs. */
-  static final String ENGINE = "engine";
+  /** Tokens a second of the engine without its timeline and with it. */
+  static final String DECODE = "engine, tokens/s";
+
+  /** Microseconds of its first tokens, likewise. */
+  static final String FIRST_TOKENS = "engine, first token";
 
   /** Of what became of spans. */
   static final String SPANS = "spans";
@@ -33,26 +41,48 @@ final class TelemetryReport {
 
   /**
    * One line: a quantity without and with something, and by how much it may change for the worse.
+   *
+   * @param limit in percent; not a number where there is none
    */
   private record Line(
-      String what, String unit, double without, double with, double changePercent, double limit) {
-    boolean wasMeasured() {
-      return !Double.isNaN(changePercent);
-    }
-
+      String what, String unit, Interval without, Interval with, Interval worse, double limit) {
     List<String> cells() {
       return List.of(
           what,
-          number(without) + " " + unit,
-          number(with) + " " + unit,
-          String.format(Locale.ROOT, "%+.1f %%", changePercent),
-          Double.isNaN(limit)
-              ? ""
-              : String.format(
-                  Locale.ROOT,
-                  "%.0f %%: %s",
-                  limit,
-                  changePercent <= limit ? "reached" : "MISSED"));
+          without.text("%.0f") + " " + unit,
+          with.text("%.0f") + " " + unit,
+          worse.text("%+.1f") + " %",
+          Double.isNaN(limit) ? "" : String.format(Locale.ROOT, "%.0f %%: %s", limit, verdict()));
+    }
+
+    /** Only what the whole interval says is said. */
+    String verdict() {
+      if (worse.high() <= limit) {
+        return "reached";
+      }
+      return worse.low() > limit ? "MISSED" : "cannot be told";
+    }
+
+    ObjectNode json() {
+      ObjectNode node = JsonNodeFactory.instance.objectNode();
+      node.put("what", what);
+      node.put("unit", unit);
+      write(node.putObject("without"), without);
+      write(node.putObject("with"), with);
+      write(node.putObject("worse_percent"), worse);
+      if (!Double.isNaN(limit)) {
+        node.put("limit_percent", limit);
+        node.put("verdict", verdict());
+      }
+      return node;
+    }
+
+    private static void write(ObjectNode node, Interval interval) {
+      node.put("value", interval.value());
+      if (interval.isKnown()) {
+        node.put("low", interval.low());
+        node.put("high", interval.high());
+      }
     }
   }
 
@@ -66,7 +96,9 @@ final class TelemetryReport {
     MarkdownTable.print(
         out,
         List.of("what it costs", "without", "with", "worse by", "at most"),
-        lines().filter(Line::wasMeasured).map(Line::cells).toList());
+        lines().map(Line::cells).toList());
+    out.println();
+    out.println("In brackets what 95 of 100 such measurements give.");
     Samples record = measured.of(RING_ON, RECORD, "ns");
     if (!record.isEmpty()) {
       out.println();
@@ -79,60 +111,59 @@ final class TelemetryReport {
     spans(out);
   }
 
+  /** Writes every sample, and each line with its intervals. */
+  void write(Path file) throws IOException {
+    ObjectNode root = measured.json();
+    ArrayNode changes = root.putArray("changes");
+    lines().map(Line::json).forEach(changes::add);
+    Measurements.write(file, root);
+  }
+
   private Stream<Line> lines() {
     String closed = Workload.CLOSED.label();
-    String first = Workload.FIRST_TOKEN.label();
-    return Stream.of(
-        lower("the agent itself, requests/s", NO_AGENT, AGENT_ALONE, closed, Double.NaN),
-        higher("the agent itself, first token p99", NO_AGENT, AGENT_ALONE, first, Double.NaN),
-        lower("our spans, requests/s", AGENT_ALONE, DEFAULTS, closed, 3),
-        higher("our spans, first token p99", AGENT_ALONE, DEFAULTS, first, Double.NaN),
-        lower("the timeline, tokens/s", RING_OFF, RING_ON, ENGINE, 1),
-        ringTtft(),
-        higher("a dead collector, first token p99", GOOD, DEAD, first, 2),
-        higher("a slow collector, first token p99", GOOD, SLOW, first, 2),
-        higher("a failing collector, first token p99", GOOD, FAILING, first, 2));
+    List<Line> lines = new ArrayList<>();
+    rate(lines, "the agent itself, requests/s", rates(NO_AGENT, AGENT_ALONE, closed), Double.NaN);
+    latency(lines, "the agent itself", firstTokens(NO_AGENT, AGENT_ALONE), Double.NaN);
+    rate(lines, "our spans, requests/s", rates(AGENT_ALONE, DEFAULTS, closed), 3);
+    latency(lines, "our spans", firstTokens(AGENT_ALONE, DEFAULTS), Double.NaN);
+    rate(lines, "the timeline, tokens/s", measured.comparison(DECODE), 1);
+    latency(lines, "the timeline", measured.comparison(FIRST_TOKENS), 1);
+    latency(lines, "a dead collector", firstTokens(GOOD, DEAD), 2);
+    latency(lines, "a slow collector", firstTokens(GOOD, SLOW), 2);
+    latency(lines, "a failing collector", firstTokens(GOOD, FAILING), 2);
+    return lines.stream();
   }
 
-  /** Of a rate: the less the worse. */
-  private Line lower(String what, String without, String with, String load, double limit) {
-    Samples before = measured.of(without, load, "per_second");
-    Samples after = measured.of(with, load, "per_second");
-    return new Line(
-        what, "/s", before.median(), after.median(), -changePercent(before, after), limit);
+  private Comparison rates(String without, String with, String load) {
+    return measured.comparison(without, with, load, "per_second");
   }
 
-  private Line higher(String what, String without, String with, String load, double limit) {
-    Samples before = measured.of(without, load, "p99_us");
-    Samples after = measured.of(with, load, "p99_us");
-    return new Line(
-        what, "µs", before.median(), after.median(), changePercent(before, after), limit);
+  private Comparison firstTokens(String without, String with) {
+    return measured.latencies(without, with, Workload.FIRST_TOKEN.label());
   }
 
-  /** A run of the engine has one first token, so the percentile is that of all runs. */
-  private Line ringTtft() {
-    double without = p99(measured.of(RING_OFF, ENGINE, "ttft_us"));
-    double with = p99(measured.of(RING_ON, ENGINE, "ttft_us"));
-    return new Line(
-        "the timeline, first token p99", "µs", without, with, (with / without - 1) * 100, 1);
-  }
-
-  /** The median of the rounds' own changes: what happened to a whole round is not one of them. */
-  private static double changePercent(Samples before, Samples after) {
-    Samples changes = new Samples();
-    for (int i = 0; i < Math.min(before.values().length, after.values().length); i++) {
-      changes.add((after.values()[i] / before.values()[i] - 1) * 100);
+  /** The less the worse. What happened to a whole round, or to both of a pair, is not a change. */
+  private static void rate(List<Line> lines, String what, Comparison rates, double limit) {
+    if (!rates.isEmpty()) {
+      Interval worse = rates.pairedChange().negated();
+      lines.add(new Line(what, "/s", rates.without(50), rates.with(50), worse, limit));
     }
-    return changes.median();
   }
 
-  private static double p99(Samples samples) {
-    double[] sorted = samples.values();
-    if (sorted.length == 0) {
-      return Double.NaN;
+  /** The median has no limit; it tells where the tail begins. */
+  private static void latency(List<Line> lines, String what, Comparison micros, double limit) {
+    for (int percent : new int[] {50, 99}) {
+      if (!micros.isEmpty()) {
+        lines.add(
+            new Line(
+                what + ", first token p" + percent,
+                "µs",
+                micros.without(percent),
+                micros.with(percent),
+                micros.change(percent),
+                percent == 99 ? limit : Double.NaN));
+      }
     }
-    Arrays.sort(sorted);
-    return sorted[(int) Math.ceil(sorted.length * 0.99) - 1];
   }
 
   private void spans(PrintStream out) {

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -144,50 +145,64 @@ final class TestBed implements AutoCloseable {
   }
 
   /**
-   * Loads a server until its code is compiled: until it costs no less than it did, or for as long
-   * as it may take. It has all cores meanwhile, or its compiler would wait for its own load, and
-   * from then on the one that is measured. Compiled or not makes more of a difference than anything
-   * that is measured here.
+   * Loads servers until their code is compiled: until none costs less than it did, or for as long
+   * as it may take. They take turns and so have all had the same when it ends. They have all cores
+   * meanwhile, or a compiler would wait for its own load, and from then on the one that is
+   * measured. Compiled or not makes more of a difference than anything that is measured here.
+   *
+   * @param mostSeconds of each server
    */
-  void warm(Target target, Collection<Workload> workloads, Workload.Plan plan, double mostSeconds)
+  void warm(
+      List<Target> targets, Collection<Workload> workloads, Workload.Plan plan, double mostSeconds)
       throws IOException {
-    System.err.println(target.name() + ": warming up");
-    if (!target.compiles()) {
-      for (Workload workload : workloads) {
-        workload.run(target, new ClientLedger(), plan.lasting(1));
-      }
-      return;
-    }
-    long end = System.nanoTime() + (long) (mostSeconds * 1e9);
-    Map<Workload, Double> best = new EnumMap<>(Workload.class);
+    String names = String.join(", ", targets.stream().map(Target::name).toList());
+    System.err.println(names + ": warming up");
+    long end = System.nanoTime() + (long) (mostSeconds * targets.size() * 1e9);
     double slice = Math.min(WARM_SLICE_SECONDS, mostSeconds / workloads.size());
+    Map<Target, Map<Workload, Double>> best = new HashMap<>();
     int steady = 0;
     while (steady < STEADY_TURNS && System.nanoTime() < end) {
       steady++;
-      for (Workload workload : workloads) {
-        double cost =
-            Objects.requireNonNull(
-                workload.run(target, new ClientLedger(), plan.lasting(slice)).get("cpu_us"));
-        if (cost < GAIN * best.getOrDefault(workload, Double.MAX_VALUE)) {
+      for (Target target : targets) {
+        Map<Workload, Double> costs =
+            best.computeIfAbsent(target, first -> new EnumMap<>(Workload.class));
+        if (gains(target, workloads, plan.lasting(target.compiles() ? slice : 1), costs)) {
           steady = 0;
         }
-        best.merge(workload, cost, Math::min);
       }
     }
     if (steady < STEADY_TURNS) {
-      System.err.println(target.name() + ": its code is still being compiled");
+      System.err.println(names + ": code is still being compiled");
     }
     if (pinned) {
-      target.pids().forEach(pid -> pin(serverCore(), pid));
+      targets.stream()
+          .filter(Target::compiles)
+          .flatMap(target -> target.pids().stream())
+          .forEach(pid -> pin(serverCore(), pid));
     }
   }
 
+  /** Loads a server with each workload and says whether one of them cost less than ever before. */
+  private static boolean gains(
+      Target target, Collection<Workload> workloads, Workload.Plan plan, Map<Workload, Double> best)
+      throws IOException {
+    boolean gained = false;
+    for (Workload workload : workloads) {
+      double cost =
+          Objects.requireNonNull(
+              workload.run(target, new ClientLedger(), plan).values().get("cpu_us"));
+      gained |= target.compiles() && cost < GAIN * best.getOrDefault(workload, Double.MAX_VALUE);
+      best.merge(workload, cost, Math::min);
+    }
+    return gained;
+  }
+
   /** Runs a workload; what clients saw must be what the gateway counted. */
-  Map<String, Double> reconciled(Target target, Workload workload, Workload.Plan plan)
+  Workload.Outcome reconciled(Target target, Workload workload, Workload.Plan plan)
       throws IOException {
     MetricsText before = target.metrics(client);
     ClientLedger ledger = new ClientLedger();
-    Map<String, Double> values = workload.run(target, ledger, plan);
+    Workload.Outcome outcome = workload.run(target, ledger, plan);
     List<String> found = ledger.faults();
     if (before != null) {
       for (int i = 0; i < SETTLE_TIMES; i++) {
@@ -199,7 +214,7 @@ final class TestBed implements AutoCloseable {
       }
     }
     found.forEach(fault -> faults.add(target.name() + ", " + workload + ": " + fault));
-    return values;
+    return outcome;
   }
 
   /** A scrape of a gateway. */

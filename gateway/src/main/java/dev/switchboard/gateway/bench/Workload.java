@@ -10,7 +10,7 @@ enum Workload {
   /** Whole answers to 200-token prompts at a fixed rate, whatever the answers do. */
   LATENCY {
     @Override
-    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+    Outcome run(Target target, ClientLedger ledger, Plan plan) throws IOException {
       byte[] request = target.request(false, 2, SHORT_PROMPT_BYTES);
       return timed(
           target, load(target, ledger), l -> l.open(request, false, plan.rate(), plan.seconds()));
@@ -19,7 +19,7 @@ enum Workload {
   /** The first token of streams, likewise. */
   FIRST_TOKEN {
     @Override
-    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+    Outcome run(Target target, ClientLedger ledger, Plan plan) throws IOException {
       byte[] request = target.request(true, 1, SHORT_PROMPT_BYTES);
       return timed(
           target, load(target, ledger), l -> l.open(request, true, plan.rate(), plan.seconds()));
@@ -28,7 +28,7 @@ enum Workload {
   /** Small whole answers, as fast as some connections get them. */
   CLOSED {
     @Override
-    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+    Outcome run(Target target, ClientLedger ledger, Plan plan) throws IOException {
       byte[] request = target.request(false, 2, TINY_PROMPT_BYTES);
       return timed(
           target, load(target, ledger), l -> l.closed(request, plan.connections(), plan.seconds()));
@@ -37,7 +37,7 @@ enum Workload {
   /** Many streams at a person's reading speed. */
   STREAMS {
     @Override
-    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+    Outcome run(Target target, ClientLedger ledger, Plan plan) throws IOException {
       int tokens = (int) (plan.seconds() * 1e9 / plan.intervalNanos());
       byte[] request = target.request(true, tokens, TINY_PROMPT_BYTES);
       return timed(
@@ -47,7 +47,7 @@ enum Workload {
   /** A prompt of a hundred thousand tokens, one after the other. */
   LONG_PROMPT {
     @Override
-    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+    Outcome run(Target target, ClientLedger ledger, Plan plan) throws IOException {
       byte[] request = target.request(false, 2, LONG_PROMPT_BYTES);
       return timed(target, load(target, ledger), l -> l.closed(request, 1, plan.seconds()));
     }
@@ -58,14 +58,14 @@ enum Workload {
    */
   OVERLOAD {
     @Override
-    Map<String, Double> run(Target target, ClientLedger ledger, Plan plan) throws IOException {
+    Outcome run(Target target, ClientLedger ledger, Plan plan) throws IOException {
       byte[] request = target.request(true, (int) (1e9 / plan.intervalNanos()), TINY_PROMPT_BYTES);
-      Map<String, Double> values =
+      Outcome outcome =
           timed(target, load(target, ledger), l -> l.refused(request, plan.rate(), plan.seconds()));
-      if (values.getOrDefault("per_second", 0.0) == 0) {
+      if (outcome.values().getOrDefault("per_second", 0.0) == 0) {
         throw new IOException(target.name() + " refuses nothing at " + plan.rate() + " a second");
       }
-      return values;
+      return outcome;
     }
   };
 
@@ -87,19 +87,22 @@ enum Workload {
     }
   }
 
+  /**
+   * What came of it.
+   *
+   * @param values {@code p50_us}, {@code p99_us}, {@code per_second} and {@code cpu_us}: processor
+   *     time of the target per request, or per token of streams
+   * @param micros every latency, in order of size
+   */
+  record Outcome(Map<String, Double> values, double[] micros) {}
+
   @FunctionalInterface
   private interface Run {
     Load.Result on(Load load) throws IOException;
   }
 
-  /**
-   * Runs it once.
-   *
-   * @return {@code p50_us}, {@code p99_us}, {@code per_second} and {@code cpu_us}: processor time
-   *     of the target per request, or per token of streams
-   */
-  abstract Map<String, Double> run(Target target, ClientLedger ledger, Plan plan)
-      throws IOException;
+  /** Runs it once. */
+  abstract Outcome run(Target target, ClientLedger ledger, Plan plan) throws IOException;
 
   /** Its name in results. */
   String label() {
@@ -110,7 +113,7 @@ enum Workload {
     return new Load(target.address(), ledger);
   }
 
-  private static Map<String, Double> timed(Target target, Load load, Run run) throws IOException {
+  private static Outcome timed(Target target, Load load, Run run) throws IOException {
     double before = target.cpuSeconds();
     Load.Result result = run.on(load);
     double used = target.cpuSeconds() - before;
@@ -119,6 +122,6 @@ enum Workload {
     values.put("p99_us", result.micros(99));
     values.put("per_second", result.perSecond());
     values.put("cpu_us", result.completed() == 0 ? Double.NaN : used * 1e6 / result.completed());
-    return values;
+    return new Outcome(values, result.micros());
   }
 }

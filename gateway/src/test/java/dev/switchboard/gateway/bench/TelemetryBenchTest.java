@@ -4,13 +4,20 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.bench.Comparison;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
@@ -20,7 +27,7 @@ class TelemetryBenchTest {
   @ParameterizedTest
   @CsvSource({
     "--rounds=0, --rounds must be at least 1",
-    "--pairs=0, --pairs must be at least 1",
+    "--engine-seconds=0, --engine-seconds must be at least 1",
     "--native-bench=/nonexistent, --native-bench: cannot read /nonexistent",
     "--only=nothing, Invalid value for option '--only'"
   })
@@ -34,50 +41,115 @@ class TelemetryBenchTest {
     assertTrue(errors.toString().contains(complaint), errors.toString());
   }
 
-  /** Each round is slower than the one before, and what was added cost two percent in each. */
+  /** Each turn is slower than the one before, and what was added cost two percent in each. */
   @Test
-  void aChangeIsTheMedianOfTheRoundsOwn() {
+  void aChangeOfARateIsTheMedianOfTheTurnsOwn() {
     Measurements measured = new Measurements("2 cores");
-    for (double speed : new double[] {1000, 500, 100}) {
-      add(measured, TelemetryReport.AGENT_ALONE, speed);
-      add(measured, TelemetryReport.DEFAULTS, speed * 0.98);
+    for (int turn = 1; turn <= 7; turn++) {
+      rate(measured, TelemetryReport.AGENT_ALONE, 1000.0 / turn);
+      rate(measured, TelemetryReport.DEFAULTS, 980.0 / turn);
     }
 
-    String text = print(measured);
+    String line = line(measured, "our spans, requests/s");
 
-    assertTrue(
-        text.contains("| our spans, requests/s | 500 /s  | 490 /s | +2.0 %   | 3 %: reached |"),
-        text);
-    assertFalse(text.contains("collector"), text);
-    assertFalse(text.contains("timeline"), text);
+    assertTrue(line.contains("| 250 (167 to "), line);
+    assertTrue(line.contains("| +2.0 (+2.0 to +2.0) % | 3 %: reached"), line);
+    assertFalse(print(measured).contains("collector"));
+    assertFalse(print(measured).contains("timeline"));
   }
 
   @Test
-  void aRateThatFellByMoreThanItMayIsMissed() {
+  void aLimitThatAllOfTheIntervalIsBeyondIsMissed() {
     Measurements measured = new Measurements("2 cores");
-    add(measured, TelemetryReport.AGENT_ALONE, 1000);
-    add(measured, TelemetryReport.DEFAULTS, 900);
+    for (int turn = 0; turn < 8; turn++) {
+      rate(measured, TelemetryReport.AGENT_ALONE, 1000);
+      rate(measured, TelemetryReport.DEFAULTS, turn % 2 == 0 ? 900 : 950);
+    }
 
-    assertTrue(print(measured).contains("| +10.0 %  | 3 %: MISSED |"));
+    String line = line(measured, "our spans, requests/s");
+
+    assertTrue(line.contains("(+5.0 to +10.0) % | 3 %: MISSED"), line);
   }
 
   @Test
-  void theEnginesFirstTokensAreComparedAtTheirOwnPercentile() {
+  void aLimitWithinTheIntervalCannotBeTold() {
     Measurements measured = new Measurements("2 cores");
-    for (int i = 1; i <= 200; i++) {
-      measured.add(TelemetryReport.RING_OFF, TelemetryReport.ENGINE, Map.of("ttft_us", i * 10.0));
-      measured.add(TelemetryReport.RING_ON, TelemetryReport.ENGINE, Map.of("ttft_us", i * 11.0));
+    for (int turn = 0; turn < 8; turn++) {
+      rate(measured, TelemetryReport.AGENT_ALONE, 1000);
+      rate(measured, TelemetryReport.DEFAULTS, turn % 2 == 0 ? 900 : 1000);
     }
+
+    assertTrue(line(measured, "our spans, requests/s").contains("3 %: cannot be told"));
+  }
+
+  @Test
+  void ofFewTurnsNothingCanBeTold() {
+    Measurements measured = new Measurements("2 cores");
+    rate(measured, TelemetryReport.AGENT_ALONE, 1000);
+    rate(measured, TelemetryReport.DEFAULTS, 900);
+
+    assertTrue(line(measured, "our spans, requests/s").contains("| +10.0 % | 3 %: cannot be told"));
+  }
+
+  @Test
+  void latenciesOfAllTurnsHaveOnePercentile() {
+    Measurements measured = new Measurements("2 cores");
+    for (int turn = 0; turn < 10; turn++) {
+      firstTokens(measured, TelemetryReport.GOOD, 10);
+      firstTokens(measured, TelemetryReport.DEAD, 11);
+    }
+
+    String line = line(measured, "a dead collector, first token p99");
+
+    assertTrue(line.contains("| 1980 (1980 to 1980) µs | 2178 (2178 to 2178) µs |"), line);
+    assertTrue(line.contains("| +10.0 (+10.0 to +10.0) % | 2 %: MISSED"), line);
+  }
+
+  @Test
+  void theEngineIsComparedWithinItself(@TempDir Path directory) throws IOException {
+    Measurements measured = new Measurements("2 cores");
+    Comparison decode = new Comparison();
+    for (int round = 0; round < 6; round++) {
+      decode.add(new double[] {1000, 1200}, new double[] {995, 1194});
+    }
+    measured.add(TelemetryReport.DECODE, decode);
     measured.add(TelemetryReport.RING_ON, "timeline_record", Map.of("ns", 120.0));
+    Path file = directory.resolve("telemetry.json");
 
-    String text = print(measured);
+    new TelemetryReport(measured).write(file);
 
-    assertTrue(text.contains("| 1980 µs | 2178 µs | +10.0 %  | 1 %: MISSED |"), text);
-    assertTrue(text.contains("A rank's record: 120 ns, wanted at most 250: reached"), text);
+    String line = line(measured, "the timeline, tokens/s");
+    assertTrue(line.contains("| +0.5 (+0.5 to +0.5) % | 1 %: reached"), line);
+    assertTrue(print(measured).contains("A rank's record: 120 ns, wanted at most 250: reached"));
+    JsonNode root = new ObjectMapper().readTree(file.toFile());
+    JsonNode change = root.path("changes").path(0);
+    assertEquals("the timeline, tokens/s", change.path("what").asText());
+    assertEquals(0.5, change.path("worse_percent").path("high").asDouble(), 1e-9);
+    assertEquals(1, change.path("limit_percent").asDouble());
+    assertEquals("reached", change.path("verdict").asText());
+    JsonNode samples = root.path("comparisons").path(TelemetryReport.DECODE).path("with");
+    assertEquals(1194, samples.path(5).path(1).asDouble());
   }
 
-  private static void add(Measurements measured, String server, double perSecond) {
+  private static void rate(Measurements measured, String server, double perSecond) {
     measured.add(server, Workload.CLOSED.label(), Map.of("per_second", perSecond));
+  }
+
+  /** Two hundred of them, evenly from one step to two hundred. */
+  private static void firstTokens(Measurements measured, String server, double stepMicros) {
+    double[] micros = new double[200];
+    Arrays.setAll(micros, i -> (i + 1) * stepMicros);
+    measured.add(server, Workload.FIRST_TOKEN.label(), new Workload.Outcome(Map.of(), micros));
+  }
+
+  /** The line that begins so, its columns not aligned. */
+  private static String line(Measurements measured, String what) {
+    return print(measured)
+        .lines()
+        .filter(line -> line.startsWith("| " + what))
+        .findFirst()
+        .orElseThrow()
+        .replaceAll(" +", " ");
   }
 
   private static String print(Measurements measured) {
