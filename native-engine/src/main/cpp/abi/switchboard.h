@@ -290,7 +290,7 @@ typedef struct sb_plan {
   uint32_t n_outputs;
   uint32_t n_blocks;
   uint32_t unrecorded; /* non-zero: no rank measures this step for the timeline; heartbeats go on */
-  uint64_t step; /* strictly increasing, starts at 1 */
+  uint64_t step;       /* strictly increasing, starts at 1 */
   const int32_t*
       tokens; /* token id, or SB_TOKEN_LAST_SAMPLED: what the row's latest submitted step samples */
   const sb_plan_entry* entries;
