@@ -86,15 +86,17 @@ final class PlainSurvival {
     List<Configuration> way = new ArrayList<>(List.of(from));
     List<Round> rounds = new ArrayList<>();
     Survival found = null;
+    int reach = 0;
     while (found == null) {
       Configuration last = way.getLast();
       Round round = new Round(kind);
       round.take(last);
+      reach = Math.max(reach, round.reach);
       Configuration next = round.only();
       if (next == null || rounds.size() == LONGEST_WAY) {
         found = keep(last, kind, search(last, kind));
       } else if (way.contains(next)) {
-        found = keep(last, kind, forEver(round.reach));
+        found = keep(last, kind, forEver(reach));
       } else {
         way.add(next);
         rounds.add(round);

@@ -333,13 +333,16 @@ public final class WorkerMain implements Callable<Integer> {
     }
   }
 
-  /** On a thread that has nothing else to do; who serves does not wait for it. */
+  /**
+   * On a thread that has nothing else to do; who serves does not wait for it. Nothing that breaks
+   * here takes back that the worker is ready.
+   */
   private static void warmUpConstraints(ServedModel served) {
     try {
       if (served.facts().task() == ModelTask.GENERATE) {
         ConstraintWarmUp.run(served.constraints());
       }
-    } catch (RuntimeException broken) {
+    } catch (RuntimeException | VirtualMachineError | LinkageError broken) {
       LoggerFactory.getLogger(WorkerMain.class).warn("constraints_not_warmed_up", broken);
     }
   }

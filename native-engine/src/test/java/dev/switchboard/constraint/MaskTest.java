@@ -171,13 +171,45 @@ class MaskTest {
     assertTrue(taken.length() > 36 * more.strip().length(), taken);
   }
 
-  /** Compares the mask at each byte of an answer that repeats itself; returns what of it fits. */
+  @ParameterizedTest
+  @ValueSource(strings = {"a", "é", "aé\\n"})
+  void masksAreExactWhereTheLongestTokensMeetTheEndOfACount(String characters) {
+    String letters = "a".repeat(40);
+    TestTokenizer tokens =
+        TestTokenizer.of(
+            "\"",
+            "a",
+            "é",
+            "\\n",
+            letters,
+            letters.substring(7),
+            letters.substring(1) + "\"",
+            letters.substring(8) + "\\n",
+            "é".repeat(20),
+            "é".repeat(19) + "a\"",
+            "a\\né".repeat(8),
+            "a\\né".repeat(7) + "a\"");
+    for (String bounds : List.of("\"maxLength\":61", "\"minLength\":58,\"maxLength\":61")) {
+      String schema = "{\"type\":\"string\"," + bounds + "}";
+
+      String taken =
+          exactWhileItFits(tokens, new ConstraintSource.JsonSchema(schema), "\"", characters);
+
+      assertEquals(61, unescaped(taken).codePointCount(1, unescaped(taken).length()));
+    }
+  }
+
   private static String exactWhileItFits(ConstraintSource source, String start, String more) {
-    TestTokenizer many = TestTokenizer.many(1000, more.length());
+    return exactWhileItFits(TestTokenizer.many(1000, more.length()), source, start, more);
+  }
+
+  /** Compares the mask at each byte of an answer that repeats itself; returns what of it fits. */
+  private static String exactWhileItFits(
+      TestTokenizer many, ConstraintSource source, String start, String more) {
     TokenVocabulary large = new TokenVocabulary(many, many.size());
     assertTrue(large.longTrie().nodes() > 0);
     Constraint constraint = new ConstraintCompiler(large).compile(source);
-    byte[] text = (start + more.repeat(60)).getBytes(StandardCharsets.UTF_8);
+    byte[] text = (start + more.repeat(80)).getBytes(StandardCharsets.UTF_8);
     Configuration at = constraint.configurations().initial();
     int taken = 0;
     while (!at.isDead()) {
