@@ -7,7 +7,6 @@ import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Random;
 import java.util.function.DoubleSupplier;
 
@@ -93,19 +92,17 @@ public final class RingBench implements AutoCloseable {
   }
 
   private void round(Comparison comparison, DoubleSupplier work) {
-    double[] without = {};
-    double[] with = {};
+    Samples without = new Samples();
+    Samples with = new Samples();
     long end = System.nanoTime() + (long) (ROUND_SECONDS * 1e9);
-    for (int i = 0; System.nanoTime() < end; i++) {
-      without = Arrays.copyOf(without, i + 1);
-      with = Arrays.copyOf(with, i + 1);
+    while (System.nanoTime() < end) {
       boolean recordedFirst = coin.nextBoolean();
       for (boolean recorded : new boolean[] {recordedFirst, !recordedFirst}) {
         run.recorded(recorded);
-        (recorded ? with : without)[i] = work.getAsDouble();
+        (recorded ? with : without).add(work.getAsDouble());
       }
     }
-    comparison.add(without, with);
+    comparison.add(without.values(), with.values());
   }
 
   /** Records that were written and read so far. */

@@ -81,8 +81,8 @@ public final class TokenVocabulary {
     byte[] kinds = new byte[isEnd.length];
     List<Integer> sorted = new ArrayList<>();
     for (int token = 0; token < isEnd.length; token++) {
-      kinds[token] = PlainText.kindOf(pool, starts[token], starts[token + 1]);
       if (length(token) >= shortest && length(token) <= longest) {
+        kinds[token] = PlainText.kindOf(pool, starts[token], starts[token + 1]);
         sorted.add(token);
       }
     }

@@ -112,25 +112,6 @@ public record ExecutorConfig(
         allowFaultInjection);
   }
 
-  /** The same with another ring for each lane's timeline; 0 for none. */
-  public ExecutorConfig withTimeline(int records) {
-    return new ExecutorConfig(
-        stages,
-        ranks,
-        threads,
-        isa,
-        kvType,
-        kvBlockTokens,
-        kvBlocks,
-        maxRows,
-        maxStepTokens,
-        maxStepOutputs,
-        maxInFlight,
-        records,
-        hangTimeoutMs,
-        allowFaultInjection);
-  }
-
   /** The same with another hang deadline and fault injection on or off. */
   public ExecutorConfig withFaults(boolean allowed, int newHangTimeoutMs) {
     return new ExecutorConfig(

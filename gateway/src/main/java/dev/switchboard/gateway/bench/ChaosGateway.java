@@ -55,7 +55,7 @@ final class ChaosGateway implements AutoCloseable {
     command.add(config.toString());
     command.addAll(List.of(arguments));
     ServerProcess process =
-        ServerProcess.start(-1, directory.resolve(name + ".log"), Map.of(), command);
+        ServerProcess.start("", directory.resolve(name + ".log"), Map.of(), command);
     String line = process.await(said -> said.startsWith("{\"event\":\"" + event + "\""));
     return new ChaosGateway(process, JSON.readTree(line));
   }

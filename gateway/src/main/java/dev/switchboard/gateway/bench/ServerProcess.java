@@ -38,15 +38,15 @@ final class ServerProcess implements AutoCloseable {
   /**
    * Starts a command.
    *
-   * @param core where it runs; −1 for anywhere
+   * @param cores where it runs, as taskset has them; empty for wherever this process may
    * @param log takes its standard error
    */
   static ServerProcess start(
-      int core, Path log, Map<String, String> environment, List<String> command)
+      String cores, Path log, Map<String, String> environment, List<String> command)
       throws IOException {
     List<String> pinned = new ArrayList<>();
-    if (core >= 0) {
-      pinned.addAll(List.of("taskset", "-c", Integer.toString(core)));
+    if (!cores.isEmpty()) {
+      pinned.addAll(List.of("taskset", "-c", cores));
     }
     pinned.addAll(command);
     ProcessBuilder builder = new ProcessBuilder(pinned);

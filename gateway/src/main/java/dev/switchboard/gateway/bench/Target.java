@@ -126,8 +126,7 @@ record Target(
             + "upstreams:\n"
             + upstream(bed, worker, setup.engine()).repeat(UPSTREAMS)
             + setup.yaml());
-    // Anywhere until it is warm.
-    List<String> command = new ArrayList<>(bed.onEveryCore());
+    List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.add("@" + home().resolve("gateway/jvm.options"));
     command.add("-Dswitchboard.home=" + home());
@@ -142,7 +141,8 @@ record Target(
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add("dev.switchboard.gateway.boot.GatewayMain");
     command.addAll(List.of("--config", config.toString()));
-    ServerProcess process = ServerProcess.start(-1, log(bed, word), Map.of(), command);
+    // Anywhere until it is warm.
+    ServerProcess process = ServerProcess.start(bed.everyCore(), log(bed, word), Map.of(), command);
     Matcher urls = URLS.matcher(ready(process));
     if (!urls.find()) {
       throw new IOException("the gateway does not say where it listens");

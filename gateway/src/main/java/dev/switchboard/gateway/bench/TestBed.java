@@ -39,6 +39,7 @@ final class TestBed implements AutoCloseable {
   /** So many turns through all loads in a row without a gain, and a server is warm. */
   private static final int STEADY_TURNS = 2;
 
+  private static final String GENERATOR_CORE = "0";
   private static final int SETTLE_MS = 200;
   private static final int SETTLE_TIMES = 50;
 
@@ -63,13 +64,13 @@ final class TestBed implements AutoCloseable {
 
   /** Every thread of this process to the first core; the generator is one of them. */
   private static boolean pinSelf() {
-    return pin(0, ProcessHandle.current().pid());
+    return pin(GENERATOR_CORE, ProcessHandle.current().pid());
   }
 
-  private static boolean pin(int core, long pid) {
+  private static boolean pin(String core, long pid) {
     try {
       Process taskset =
-          new ProcessBuilder("taskset", "-acp", Integer.toString(core), Long.toString(pid))
+          new ProcessBuilder("taskset", "-acp", core, Long.toString(pid))
               .redirectOutput(ProcessBuilder.Redirect.DISCARD)
               .redirectError(ProcessBuilder.Redirect.DISCARD)
               .start();
@@ -93,17 +94,14 @@ final class TestBed implements AutoCloseable {
     return directory;
   }
 
-  /**
-   * What begins the command of a server that may run anywhere: as a child of this process it would
-   * have the generator's core alone.
-   */
-  List<String> onEveryCore() {
-    return pinned ? List.of("taskset", "-c", "0-" + (cores - 1)) : List.of();
+  /** Where a server may run that is not measured yet: this process has one core alone. */
+  String everyCore() {
+    return pinned ? "0-" + (cores - 1) : "";
   }
 
-  /** Where what is measured runs; −1 for anywhere. */
-  int serverCore() {
-    return pinned ? cores - 1 : -1;
+  /** Where what is measured runs. */
+  String serverCore() {
+    return pinned ? Integer.toString(cores - 1) : "";
   }
 
   /**
@@ -137,7 +135,8 @@ final class TestBed implements AutoCloseable {
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), program.getName()));
     command.addAll(List.of(arguments));
     Path log = directory.resolve("helper-" + helpers.size() + ".log");
-    ServerProcess helper = ServerProcess.start(pinned ? 0 : -1, log, Map.of(), command);
+    ServerProcess helper =
+        ServerProcess.start(pinned ? GENERATOR_CORE : "", log, Map.of(), command);
     helpers.add(helper);
     String line = helper.await(said -> said.startsWith("listening "));
     return new InetSocketAddress(
