@@ -144,38 +144,4 @@ public record FlightRecord(
   public @Nullable String replica() {
     return attempts.isEmpty() ? null : attempts.getLast().replica();
   }
-
-  /** Rough bytes it occupies, for the recorder's bound. */
-  long weight() {
-    long bytes = 1024 + 128L * attempts.size() + 16L * stalls.size();
-    bytes += decision == null ? 0 : 400L * decision.candidates().size();
-    bytes += weight(timelines());
-    for (EngineAnswer answer : engines.asked().values()) {
-      bytes += answer instanceof EngineAnswer.Told told ? weight(told.engine().timelines()) : 32;
-    }
-    return bytes;
-  }
-
-  private static long weight(List<RequestTimeline> timelines) {
-    long bytes = 0;
-    for (RequestTimeline timeline : timelines) {
-      bytes += 256 + phaseWeight(timeline.prefill()) + phaseWeight(timeline.decode());
-      for (RequestTimeline.Step step : timeline.steps()) {
-        bytes += stepWeight(step);
-      }
-    }
-    return bytes;
-  }
-
-  private static long phaseWeight(RequestTimeline.@Nullable Phase phase) {
-    if (phase == null) {
-      return 0;
-    }
-    RequestTimeline.Step slowest = phase.slowest();
-    return 96 + 128L * phase.lanes().size() + (slowest == null ? 0 : stepWeight(slowest));
-  }
-
-  private static long stepWeight(RequestTimeline.Step step) {
-    return 96 + 128L * step.lanes().size();
-  }
 }

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.flight;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
@@ -15,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Two rings. Every request enters the recent one. What falls out of it is dropped, unless it
  * failed, was moved or was slow: that moves on to the kept ring, so an incident outlives the good
  * traffic that follows it. Each ring owns half of the bytes and evicts its oldest. A request that
- * still runs is known by its id only. Safe on any thread.
+ * still runs is known by its id only. Records lie there as bytes, see {@link FlightCodec}. Safe on
+ * any thread.
  */
 public final class FlightRecorder {
 
@@ -71,9 +73,10 @@ public final class FlightRecorder {
 
   /** Adds a record; a later request with the same id hides the earlier one. */
   public void add(FlightRecord record) {
+    Entry entry = new Entry(record, interesting(record), recent);
     List<Runnable> told;
     synchronized (this) {
-      keep(record);
+      keep(entry);
       told = ended(record.id());
     }
     told.forEach(Runnable::run);
@@ -111,49 +114,51 @@ public final class FlightRecorder {
   }
 
   /** Puts a fuller telling in a record's place, if it is still there. */
-  public synchronized void replace(FlightRecord record, FlightRecord fuller) {
-    Entry entry = byId.get(record.id());
-    if (entry != null && entry.record.equals(record)) {
-      entry.ring.bytes += fuller.weight() - record.weight();
-      entry.record = fuller;
-      evict();
+  public void replace(FlightRecord record, FlightRecord fuller) {
+    byte[] before = FlightCodec.pack(record);
+    byte[] after = FlightCodec.pack(fuller);
+    synchronized (this) {
+      Entry entry = byId.get(record.id());
+      if (entry != null && Arrays.equals(entry.packed, before)) {
+        entry.become(after);
+        evict();
+      }
     }
   }
 
-  private void keep(FlightRecord record) {
-    Entry entry = new Entry(record, recent);
+  private void keep(Entry entry) {
     recent.add(entry);
-    byId.put(record.id(), entry);
+    byId.put(entry.id, entry);
     evict();
   }
 
   private void evict() {
     while (over(recent)) {
       Entry old = recent.removeOldest();
-      if (interesting(old.record)) {
+      if (old.interesting) {
         kept.add(old);
       } else {
-        byId.remove(old.record.id(), old);
+        byId.remove(old.id, old);
       }
     }
     while (over(kept)) {
       Entry old = kept.removeOldest();
-      byId.remove(old.record.id(), old);
+      byId.remove(old.id, old);
     }
   }
 
   public synchronized @Nullable FlightRecord find(String id) {
     Entry found = byId.get(id);
-    return found == null ? null : found.record;
+    return found == null ? null : FlightCodec.unpack(found.packed);
   }
 
   /** The newest records first, at most {@code limit}. */
   public synchronized List<FlightRecord> newest(int limit) {
-    List<FlightRecord> all = new ArrayList<>(size());
-    recent.entries.forEach(entry -> all.add(entry.record));
-    kept.entries.forEach(entry -> all.add(entry.record));
-    all.sort(Comparator.comparingLong((FlightRecord r) -> r.at(Flight.Mark.ENDED)).reversed());
-    return List.copyOf(all.subList(0, Math.min(limit, all.size())));
+    List<Entry> all = new ArrayList<>(size());
+    all.addAll(recent.entries);
+    all.addAll(kept.entries);
+    all.sort(Comparator.comparingLong((Entry entry) -> entry.endedNanos).reversed());
+    return all.stream().limit(limit).map(entry -> FlightCodec.unpack(entry.packed)).toList();
   }
 
   /** Whether it took so long that it is of interest. */
@@ -175,14 +180,32 @@ public final class FlightRecorder {
     return record.outcome().serverSide() || record.moves() > 0 || slow(record);
   }
 
-  /** A record's place, in which a fuller one may come to stand. */
+  /** A record, in whose place a fuller one may come to stand. */
   private static final class Entry {
-    private FlightRecord record;
+    /** Of the objects around its bytes. */
+    private static final long OVERHEAD = 256;
+
+    private final String id;
+    private final long endedNanos;
+    private final boolean interesting;
+    private byte[] packed;
     private Ring ring;
 
-    Entry(FlightRecord record, Ring ring) {
-      this.record = record;
+    Entry(FlightRecord record, boolean interesting, Ring ring) {
+      this.id = record.id();
+      this.endedNanos = record.at(Flight.Mark.ENDED);
+      this.interesting = interesting;
+      this.packed = FlightCodec.pack(record);
       this.ring = ring;
+    }
+
+    long weight() {
+      return OVERHEAD + packed.length;
+    }
+
+    void become(byte[] other) {
+      ring.bytes += other.length - packed.length;
+      packed = other;
     }
   }
 
@@ -193,12 +216,12 @@ public final class FlightRecorder {
     void add(Entry entry) {
       entries.addLast(entry);
       entry.ring = this;
-      bytes += entry.record.weight();
+      bytes += entry.weight();
     }
 
     Entry removeOldest() {
       Entry entry = entries.removeFirst();
-      bytes -= entry.record.weight();
+      bytes -= entry.weight();
       return entry;
     }
   }
