@@ -118,7 +118,7 @@ final class BenchReport {
 
   private static String busyShare(Speeds speeds) {
     double busy = speeds.decodeBesideBusyCore.median();
-    return rounded(busy, 1) + " t/s, " + percent(busy / speeds.decode[0].median());
+    return rounded(busy, 1) + " t/s, " + percent(speeds.busyShare.median());
   }
 
   private static String percent(double share) {
@@ -169,6 +169,7 @@ final class BenchReport {
       samples(node, "decode_" + batches[i], speeds.decode[i]);
     }
     samples(node, "decode_beside_busy_core", speeds.decodeBesideBusyCore);
+    samples(node, "share_beside_busy_core", speeds.busyShare);
   }
 
   private static void samples(ObjectNode node, String name, Samples samples) {

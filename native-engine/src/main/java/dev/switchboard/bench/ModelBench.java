@@ -24,6 +24,7 @@ final class ModelBench {
 
   private static final int BANDWIDTH_PASSES = 3;
   private static final int PEAK_PASSES = 20;
+  private static final int BUSY_TURNS = 3;
 
   /**
    * How to measure.
@@ -114,10 +115,31 @@ final class ModelBench {
       }
     }
     if (plan.besideBusyCore()) {
-      try (BusyCore _ = BusyCore.start()) {
-        result.ours.decodeBesideBusyCore.add(run.decode(1, plan.depth(), plan.tokens()));
-      }
+      run.fill(1, plan.depth());
+      besideBusyCore(result.ours, () -> run.steps(1, plan.depth(), plan.tokens()));
     }
+  }
+
+  /**
+   * Takes turns with a core kept busy and with none, since the machine's memory changes its pace
+   * from minute to minute: each disturbed piece is held to the undisturbed ones beside it.
+   */
+  private static void besideBusyCore(Speeds speeds, Decoding decoding) throws IOException {
+    double before = decoding.tokensPerSecond();
+    for (int turn = 0; turn < BUSY_TURNS; turn++) {
+      double busy;
+      try (BusyCore _ = BusyCore.start()) {
+        busy = decoding.tokensPerSecond();
+      }
+      double after = decoding.tokensPerSecond();
+      speeds.decodeBesideBusyCore.add(busy);
+      speeds.busyShare.add(2 * busy / (before + after));
+      before = after;
+    }
+  }
+
+  private interface Decoding {
+    double tokensPerSecond() throws IOException;
   }
 
   private void shareOfPeak(double prefill, MacUnit unit, Samples peaks, Samples shares) {
@@ -136,9 +158,7 @@ final class ModelBench {
       theirs.decode[i].add(plan.batches()[i] == 1 ? peer.decode(path, plan.tokens()) : decode[i]);
     }
     if (plan.besideBusyCore()) {
-      try (BusyCore _ = BusyCore.start()) {
-        theirs.decodeBesideBusyCore.add(peer.decode(path, plan.tokens()));
-      }
+      besideBusyCore(theirs, () -> peer.decode(path, plan.tokens()));
     }
   }
 

@@ -6,6 +6,9 @@ final class Speeds {
   final Samples[] decode;
   final Samples decodeBesideBusyCore = new Samples();
 
+  /** Of what it reached undisturbed just before and after. */
+  final Samples busyShare = new Samples();
+
   /** For so many batch sizes. */
   Speeds(int batches) {
     decode = new Samples[batches];

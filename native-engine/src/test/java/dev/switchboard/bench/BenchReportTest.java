@@ -32,12 +32,14 @@ class BenchReportTest {
     result.shareOfBf16.add(0.72);
     result.firstTokenMs.add(2560);
     result.ours.decodeBesideBusyCore.add(9);
+    result.ours.busyShare.add(0.47);
     Speeds peer = result.peer;
     if (peer != null) {
       peer.prefill.add(50);
       peer.decode[0].add(16);
       peer.decode[1].add(20);
       peer.decodeBesideBusyCore.add(4);
+      peer.busyShare.add(0.4);
     }
     BenchReport report = new BenchReport("the machine", BATCHES);
     report.add(result);
@@ -58,12 +60,12 @@ class BenchReportTest {
         lines.get(2));
     assertEquals(
         "| m | 100.0 | 0.50 s | 200 t/s | 2560 ms | 33 % | 72 % | 20.0 t/s | 2.1 | 88 % | 40 t/s"
-            + " | 9.0 t/s, 45 % |",
+            + " | 9.0 t/s, 47 % |",
         lines.get(4));
     assertEquals(
         "| model | prefill | decode | batch 4 | ours beside a busy core | its |", lines.get(8));
     assertEquals(
-        "| m | 200 / 50 = 4.00 | 20 / 16 = 1.25 | 40 / 20 = 2.00 | 9.0 t/s, 45 % | 4.0 t/s, 25 % |",
+        "| m | 200 / 50 = 4.00 | 20 / 16 = 1.25 | 40 / 20 = 2.00 | 9.0 t/s, 47 % | 4.0 t/s, 40 % |",
         lines.get(10));
   }
 
