@@ -212,7 +212,10 @@ void register_isa(Isa isa) {
         ->Arg(1)
         ->Arg(2)
         ->Arg(4)
-        ->Arg(8);
+        ->Arg(8)
+        ->Arg(9)
+        ->Arg(12)
+        ->Arg(16);
     benchmark::RegisterBenchmark("matmul_prefill" + suffix, prefill, isa, type)
         ->Args({64, 2048})
         ->Args({512, 576})

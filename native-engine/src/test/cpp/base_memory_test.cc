@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <limits>
 #include <string>
 
@@ -53,6 +56,46 @@ TEST(Arena, IsZeroedAndAligned) {
 
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(data) % kCacheLine, 0U);
   EXPECT_TRUE(std::all_of(data, data + (3 << 20), [](std::byte b) { return b == std::byte{0}; }));
+}
+
+// Whether the kernel has noted of the mapping around an address that huge pages are wanted.
+bool wants_huge_pages(const void* address) {
+  std::ifstream maps("/proc/self/smaps");
+  bool here = false;
+  for (std::string line; std::getline(maps, line);) {
+    unsigned long long begin = 0;
+    unsigned long long end = 0;
+    if (std::sscanf(line.c_str(), "%llx-%llx ", &begin, &end) == 2) {
+      const auto at = reinterpret_cast<std::uintptr_t>(address);
+      here = begin <= at && at < end;
+    } else if (here && line.starts_with("VmFlags:")) {
+      return (line + ' ').find(" hg ") != std::string::npos;
+    }
+  }
+  return false;
+}
+
+// A kernel may be built without huge pages, or not tell of them: it then tells of none here either.
+bool huge_pages_are_told_of(std::size_t bytes) {
+  void* mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return false;
+  const bool told = madvise(mapped, bytes, MADV_HUGEPAGE) == 0 && wants_huge_pages(mapped);
+  munmap(mapped, bytes);
+  return told;
+}
+
+TEST(Arena, AsksForHugePagesWhereItHoldsOne) {
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  const bool told = huge_pages_are_told_of(2 * kHugePage);
+  for (const Arena::Commit commit : {Arena::Commit::kNow, Arena::Commit::kOnTouch}) {
+    Result<Arena> large = Arena::take(2 * kHugePage, commit, "test");
+    Result<Arena> small = Arena::take(kHugePage / 2, commit, "test");
+    ASSERT_TRUE(large.ok() && small.ok());
+
+    EXPECT_EQ(wants_huge_pages(large->data()), told);
+    EXPECT_EQ(wants_huge_pages(large->data() + large->bytes() - 1), told);
+    EXPECT_FALSE(wants_huge_pages(small->data()));
+  }
 }
 
 TEST(Arena, NamesWhatCouldNotBeTaken) {

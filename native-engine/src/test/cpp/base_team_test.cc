@@ -112,5 +112,21 @@ TEST(Team, CountsDealingsBeyondTheirNumber) {
   EXPECT_EQ(items, 2 * kDealings);
 }
 
+// Numbers of dealings are the same again after 65 536: what a hand had at the first of them, with
+// nothing but empty parts since, is not what it has at the second.
+TEST(Team, APartIsDealtAgainAfterAsManyEmptyOnesAsThereAreNumbers) {
+  Teams teams(2);
+  Team team = teams.member(0);
+  std::int64_t items = 0;
+  const auto count = [&](Range piece) { items += piece.size(); };
+  constexpr int kEmptyParts = 65'535;
+
+  team.deal(2, 1, count);
+  for (int i = 0; i < kEmptyParts; ++i) team.deal(1, 1, count);
+  team.deal(2, 1, count);
+
+  EXPECT_EQ(items, 2 + kEmptyParts + 2);
+}
+
 }  // namespace
 }  // namespace sb

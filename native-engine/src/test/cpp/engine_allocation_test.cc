@@ -1,9 +1,15 @@
-// The decode loop takes no memory: every operator new of the process is counted.
+// The decode loop takes no memory: whatever takes some in this process is counted. The C library's
+// calls and mmap are replaced by ones that count and then do the same; under a sanitizer, which
+// replaces them itself, operator new alone is.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -32,6 +38,58 @@ void* counted(std::size_t bytes, std::align_val_t alignment) {
 }
 
 }  // namespace
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define SB_COUNTS_C_LIBRARY
+
+namespace {
+
+void count_one() { allocations.fetch_add(1, std::memory_order_relaxed); }
+
+}  // namespace
+
+// Visible, so that other libraries of the process find them too.
+#pragma GCC visibility push(default)
+extern "C" {
+// The C library's own, under their second names.
+void* __libc_malloc(std::size_t bytes);
+void* __libc_calloc(std::size_t count, std::size_t bytes);
+void* __libc_realloc(void* memory, std::size_t bytes);
+void* __libc_memalign(std::size_t alignment, std::size_t bytes);
+
+void* malloc(std::size_t bytes) noexcept {
+  count_one();
+  return __libc_malloc(bytes);
+}
+void* calloc(std::size_t n, std::size_t bytes) noexcept {
+  count_one();
+  return __libc_calloc(n, bytes);
+}
+void* realloc(void* memory, std::size_t bytes) noexcept {
+  count_one();
+  return __libc_realloc(memory, bytes);
+}
+void* memalign(std::size_t alignment, std::size_t bytes) noexcept {
+  count_one();
+  return __libc_memalign(alignment, bytes);
+}
+void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
+  count_one();
+  return __libc_memalign(alignment, bytes);
+}
+int posix_memalign(void** memory, std::size_t alignment, std::size_t bytes) noexcept {
+  count_one();
+  *memory = __libc_memalign(alignment, bytes);
+  return *memory == nullptr ? ENOMEM : 0;
+}
+void* mmap(void* at, std::size_t bytes, int protection, int flags, int file,
+           off_t offset) noexcept {
+  count_one();
+  return reinterpret_cast<void*>(syscall(SYS_mmap, at, bytes, protection, flags, file, offset));
+}
+}
+#pragma GCC visibility pop
+#endif
 
 // Never inlined: a compiler that sees both sides calls new and free a mismatch.
 #define SB_REPLACEMENT __attribute__((noinline))
@@ -73,6 +131,49 @@ SB_REPLACEMENT void operator delete[](void* memory, const std::nothrow_t&) noexc
 
 namespace sb::testing {
 namespace {
+
+// How many times something takes memory.
+template <class Body>
+[[nodiscard]] int64_t taken_by(Body body) {
+  const int64_t before = allocations.load();
+  body();
+  return allocations.load() - before;
+}
+
+// What is taken is stored here, so that no compiler leaves it out.
+void* volatile kept = nullptr;
+
+void* keep(void* memory) {
+  kept = memory;
+  return memory;
+}
+
+TEST(Allocation, EveryWayToTakeMemoryIsCounted) {
+  constexpr std::align_val_t kLine{64};
+  EXPECT_GE(taken_by([] { ::operator delete(keep(::operator new(10))); }), 1);
+  EXPECT_GE(taken_by([] { ::operator delete[](keep(::operator new[](10))); }), 1);
+  EXPECT_GE(taken_by([] { ::operator delete(keep(::operator new(64, kLine)), kLine); }), 1);
+#ifdef SB_COUNTS_C_LIBRARY
+  EXPECT_EQ(taken_by([] { std::free(keep(std::malloc(10))); }), 1);
+  EXPECT_EQ(taken_by([] { std::free(keep(std::calloc(10, 10))); }), 1);
+  EXPECT_EQ(taken_by([] { kept = std::realloc(std::malloc(10), 1000); }), 2);
+  std::free(kept);
+  EXPECT_EQ(taken_by([] { std::free(keep(std::aligned_alloc(64, 128))); }), 1);
+  // From inside the C library, too.
+  EXPECT_EQ(taken_by([] { std::free(keep(strdup("ten bytes"))); }), 1);
+  void* aligned = nullptr;
+  EXPECT_EQ(taken_by([&] { EXPECT_EQ(posix_memalign(&aligned, 64, 128), 0); }), 1);
+  std::free(aligned);
+  constexpr std::size_t kBytes = 1 << 16;
+  EXPECT_EQ(taken_by([] {
+              kept =
+                  mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            }),
+            1);
+  ASSERT_NE(kept, MAP_FAILED);
+  munmap(kept, kBytes);
+#endif
+}
 
 TEST(Allocation, TheDecodeLoopTakesNoMemory) {
   TestModel model(ModelSpec{});

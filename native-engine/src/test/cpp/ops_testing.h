@@ -388,4 +388,10 @@ inline ::testing::AssertionResult same_bits(const std::vector<float>& a,
   return ::testing::AssertionSuccess();
 }
 
+// Where random cases begin: 0, or SB_FUZZ_SEED of the environment.
+inline std::uint32_t first_seed() {
+  const char* given = std::getenv("SB_FUZZ_SEED");
+  return given == nullptr ? 0 : static_cast<std::uint32_t>(std::atoi(given));
+}
+
 }  // namespace sb::ops::testing

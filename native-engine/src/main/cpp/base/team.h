@@ -30,20 +30,22 @@ class alignas(64) Hand {
 
   // The next pieces of the dealing, none when none is left: for its own thread a third of what is
   // left at once, since every start costs some of the memory's pace; for others the last one. A
-  // hand that its thread has not yet taken up is dealt by whoever looks at it first.
+  // hand that its thread has not yet taken up is dealt by whoever looks at it first, an empty one
+  // too: its number must not stay behind until a later dealing has the same one again.
   [[nodiscard]] Range take(std::uint16_t dealing, Range all, bool own) {
     std::uint64_t seen = word_.load(std::memory_order_relaxed);
     while (true) {
-      const Range left = dealing_of(seen) == dealing ? pieces_of(seen) : all;
-      if (left.size() == 0) return {};
+      const bool dealt = dealing_of(seen) == dealing;
+      const Range left = dealt ? pieces_of(seen) : all;
+      if (left.size() == 0) {
+        if (dealt || replace(seen, word(dealing, left))) return {};
+        continue;
+      }
       const std::int64_t cut =
           own ? left.begin + std::max<std::int64_t>(1, left.size() / 3) : left.end - 1;
       const Range front = {left.begin, cut};
       const Range back = {cut, left.end};
-      if (word_.compare_exchange_weak(seen, word(dealing, own ? back : front),
-                                      std::memory_order_relaxed)) {
-        return own ? front : back;
-      }
+      if (replace(seen, word(dealing, own ? back : front))) return own ? front : back;
     }
   }
 
@@ -58,6 +60,11 @@ class alignas(64) Hand {
   static std::uint64_t word(std::uint16_t dealing, Range pieces) {
     return std::uint64_t{dealing} << 48 | static_cast<std::uint64_t>(pieces.end) << 24 |
            static_cast<std::uint64_t>(pieces.begin);
+  }
+
+  // Otherwise "seen" is what is there.
+  [[nodiscard]] bool replace(std::uint64_t& seen, std::uint64_t next) {
+    return word_.compare_exchange_weak(seen, next, std::memory_order_relaxed);
   }
 
   std::atomic<std::uint64_t> word_{0};

@@ -26,9 +26,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Random schemas, an answer drawn at random under each one's masks, over a vocabulary of bytes and
- * one of longer tokens in turn; a validator that knows nothing of this code judges the answers. A
- * schema that is refused loses what its refusal names until it is taken, so that nearly all have an
- * answer to be judged.
+ * one of tokens of up to 128 in turn; a validator that knows nothing of this code judges the
+ * answers. A schema that is refused loses what its refusal names until it is taken, so that nearly
+ * all have an answer to be judged.
  *
  * <p>The schemas are the same in every run. {@code -Dswitchboard.fuzz.schemas} says how many,
  * {@code -Dswitchboard.fuzz.seed} makes others; a schema that failed is the first of the seed that
@@ -54,7 +54,8 @@ class SchemaFuzzTest {
   private static final int MOST_CUTS = 30;
 
   private static final Answers BYTES = new Answers(TestTokenizer.bytes());
-  private static final Answers PIECES = new Answers(TestTokenizer.pieces());
+  private static final Answers RUNS = new Answers(TestTokenizer.runs());
+  private static final int LONGEST_RUN = 128;
 
   private int judged;
   private int refused;
@@ -68,7 +69,7 @@ class SchemaFuzzTest {
       // Of seeds that follow each other a plain Random draws nearly the same.
       Random random = new Random(new SplittableRandom(seed).nextLong());
       ObjectNode schema = schemas.next(random).value();
-      String complaint = judge(schema, seed % 2 == 0 ? BYTES : PIECES, random);
+      String complaint = judge(schema, seed % 2 == 0 ? BYTES : RUNS, random);
       if (!complaint.isEmpty()) {
         wrong.add("seed " + seed + ": " + schema + " " + complaint);
       }
@@ -77,6 +78,7 @@ class SchemaFuzzTest {
     assertEquals(List.of(), wrong);
     assertTrue((judged + FEW) * 100L >= 95L * SCHEMAS, judged + " answers were judged");
     assertTrue((refused + FEW) * 100L >= 20L * SCHEMAS, refused + " schemas were refused at first");
+    assertTrue(SCHEMAS <= FEW || RUNS.longestDrawn() == LONGEST_RUN, "no longest token was drawn");
   }
 
   /** What is wrong with the schema's answer, or with its refusal; empty for nothing. */

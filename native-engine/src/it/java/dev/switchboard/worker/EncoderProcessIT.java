@@ -1,18 +1,41 @@
 package dev.switchboard.worker;
 
 import static dev.switchboard.worker.WorkerFixture.json;
+import static java.util.stream.Collectors.joining;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.executor.ExecutorConfig;
+import dev.switchboard.executor.ExecutorConfig.KvType;
+import dev.switchboard.executor.NativeExecutor;
+import dev.switchboard.gguf.GgufFile;
+import dev.switchboard.gguf.ModelDescription;
+import dev.switchboard.scheduler.EngineConfig;
+import dev.switchboard.scheduler.EngineLoop;
+import dev.switchboard.scheduler.GenerationListener;
+import dev.switchboard.scheduler.GenerationRequest;
+import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.tokenizer.Tokenizer;
+import dev.switchboard.tokenizer.Tokenizers;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Worker processes that serve small encoders with the native engine. */
 class EncoderProcessIT {
@@ -21,8 +44,8 @@ class EncoderProcessIT {
           System.getProperty("switchboard.home", ""),
           "native-engine/src/test/resources/golden/encoders");
 
-  private static WorkerProcess worker(String file) {
-    return new WorkerProcess("--model", ENCODERS.resolve(file).toString(), "--threads", "1");
+  private static WorkerProcess worker(String model) {
+    return new WorkerProcess("--model", file(model).toString(), "--threads", "1");
   }
 
   private static JsonNode post(int port, String path, String body) throws Exception {
@@ -35,37 +58,137 @@ class EncoderProcessIT {
     }
   }
 
-  @Test
-  void embeddingsAreThoseOfExactArithmeticScaledToLengthOne() throws Exception {
+  private static Path file(String model) {
+    return ENCODERS.resolve(model + ".gguf");
+  }
+
+  private static String ids(int[] tokens) {
+    return Arrays.toString(tokens);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny-bert-F32", "tiny-nomic-bert-F32"})
+  void embeddingsAreThoseOfExactArithmeticScaledToLengthOne(String model) throws Exception {
     JsonNode golden = new ObjectMapper().readTree(ENCODERS.resolve("golden.json").toFile());
     JsonNode cases =
         golden
             .get("models")
             .valueStream()
-            .filter(model -> model.path("model").asText().equals("tiny-bert-F32.gguf"))
+            .filter(each -> each.path("model").asText().equals(model + ".gguf"))
             .findFirst()
             .orElseThrow()
             .get("cases");
-    try (WorkerProcess worker = worker("tiny-bert-F32.gguf")) {
+    try (WorkerProcess worker = worker(model)) {
       int port = worker.await("listening").path("port").asInt();
       worker.await("ready");
       String inputs = cases.at("/0/tokens") + "," + cases.at("/2/tokens");
 
       JsonNode answer =
-          post(port, "/v1/embeddings", "{'model':'tiny-bert-F32','input':[" + inputs + "]}");
+          post(port, "/v1/embeddings", "{'model':'" + model + "','input':[" + inputs + "]}");
 
       assertClose(cases.at("/0/exact"), answer.at("/data/0/embedding"));
       assertClose(cases.at("/2/exact"), answer.at("/data/1/embedding"));
       assertEquals(305, answer.at("/usage/prompt_tokens").asInt());
-
-      JsonNode ranked =
-          post(
-              port,
-              "/v1/rerank",
-              "{'model':'tiny-bert-F32','query':'a b','documents':['x y z','a b']}");
-      assertEquals(1, ranked.at("/results/0/index").asInt());
-      assertEquals(1, ranked.at("/results/0/relevance_score").asDouble(), 1e-6);
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tiny-bert-F32", "tiny-nomic-bert-F32", "tiny-nomic-bert-Q8_0"})
+  void vectorsAndScoresAreTheEnginesBitForBit(String model) throws Exception {
+    List<String> texts = List.of("a b", "x y z", "a b", "the quick brown fox");
+    List<int[]> tokens = tokens(model, texts);
+    List<float[]> vectors = engineVectors(model, tokens);
+    try (WorkerProcess worker = worker(model)) {
+      int port = worker.await("listening").path("port").asInt();
+      worker.await("ready");
+      String named = "{'model':'" + model + "',";
+      String quoted = "['" + String.join("','", texts) + "']";
+      String ids = tokens.stream().map(EncoderProcessIT::ids).collect(joining(",", "[", "]"));
+
+      JsonNode ofTexts = post(port, "/v1/embeddings", named + "'input':" + quoted + "}");
+      JsonNode ofTokens = post(port, "/v1/embeddings", named + "'input':" + ids + "}");
+      JsonNode ranked =
+          post(port, "/v1/rerank", named + "'query':'a b','documents':" + quoted + "}");
+
+      for (int i = 0; i < texts.size(); i++) {
+        float[] unit = Vector.unit(vectors.get(i), vectors.get(i).length);
+        assertArrayEquals(unit, floats(ofTexts.at("/data/" + i + "/embedding")));
+        assertArrayEquals(unit, floats(ofTokens.at("/data/" + i + "/embedding")));
+      }
+      assertEquals(texts.size(), ranked.path("results").size());
+      for (JsonNode result : ranked.path("results")) {
+        float[] document = vectors.get(result.path("index").asInt());
+        assertEquals(
+            Vector.cosine(vectors.getFirst(), document),
+            result.path("relevance_score").floatValue());
+      }
+      assertEquals(0, ranked.at("/results/0/index").asInt());
+      assertEquals(2, ranked.at("/results/1/index").asInt());
+    }
+  }
+
+  private static List<int[]> tokens(String model, List<String> texts) {
+    try (GgufFile gguf = GgufFile.open(file(model))) {
+      Tokenizer tokenizer = Tokenizers.from(gguf);
+      List<int[]> all = new ArrayList<>();
+      for (String text : texts) {
+        IntStream begun =
+            IntStream.concat(IntStream.of(tokenizer.bos()), IntStream.of(tokenizer.encode(text)));
+        all.add(IntStream.concat(begun, IntStream.of(tokenizer.eos())).toArray());
+      }
+      return all;
+    }
+  }
+
+  /** In this process, each text by itself. */
+  private static List<float[]> engineVectors(String model, List<int[]> texts) {
+    ExecutorConfig config =
+        ExecutorConfig.defaults().withKv(KvType.F16, 32, 16).withSteps(4, 512, 4);
+    NativeExecutor executor;
+    try (GgufFile gguf = GgufFile.open(file(model))) {
+      executor = NativeExecutor.open(ModelDescription.of(gguf), config, (done, total) -> {});
+    }
+    try (EngineLoop engine =
+        EngineLoop.start(executor, EngineConfig.of(executor.info()), EpochClock.system())) {
+      List<float[]> vectors = new ArrayList<>();
+      for (int[] text : texts) {
+        Embedded vector = new Embedded();
+        engine.submit(GenerationRequest.text("text", vectors.size(), text, 0, 0), vector);
+        vectors.add(vector.whole.orTimeout(60, TimeUnit.SECONDS).join());
+      }
+      return vectors;
+    }
+  }
+
+  private static final class Embedded implements GenerationListener {
+    private final CompletableFuture<float[]> whole = new CompletableFuture<>();
+
+    @Override
+    public void embedded(float[] vector) {
+      whole.complete(vector.clone());
+    }
+
+    @Override
+    public void promptLogprobs(TokenLogprobs[] logprobs) {}
+
+    @Override
+    public void token(TokenEvent token) {}
+
+    @Override
+    public void finished(FinishReason reason, RequestTimeline timeline) {}
+
+    @Override
+    public void failed(EngineFailure failure, RequestTimeline timeline) {
+      whole.completeExceptionally(new AssertionError(failure.toString()));
+    }
+  }
+
+  private static float[] floats(JsonNode array) {
+    float[] floats = new float[array.size()];
+    for (int i = 0; i < floats.length; i++) {
+      floats[i] = array.get(i).floatValue();
+    }
+    return floats;
   }
 
   private static void assertClose(JsonNode exact, JsonNode unit) {
@@ -81,7 +204,7 @@ class EncoderProcessIT {
 
   @Test
   void aClassifierGivesProbabilitiesAndATextThatFillsTheContextFits() throws Exception {
-    try (WorkerProcess worker = worker("tiny-bert-rank-Q8_0.gguf")) {
+    try (WorkerProcess worker = worker("tiny-bert-rank-Q8_0")) {
       int port = worker.await("listening").path("port").asInt();
       worker.await("ready");
       // [CLS] a [SEP] and [SEP] around 316 of the context's 320 tokens.

@@ -10,6 +10,7 @@ import dev.switchboard.executor.ExecutorConfig;
 import dev.switchboard.executor.LatencyModel;
 import dev.switchboard.executor.SimulatedExecutor;
 import dev.switchboard.executor.SimulatedTime;
+import dev.switchboard.scheduler.Engine;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
 import dev.switchboard.timeline.EpochClock;
@@ -32,9 +33,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Calls in streams, of every family of models under its template and with the control token it has
- * for them: joined, the deltas are what the answer at once holds. The templates are the published
- * ones, for Qwen3 and Hermes 3 ones in their manner.
+ * Calls in streams, of every family of models under its published template and with the control
+ * token it has for them: joined, the deltas are what the answer at once holds.
  */
 @Timeout(60)
 class ToolCallStreamIT {
@@ -55,13 +55,19 @@ class ToolCallStreamIT {
       "{\"city\": \"Z\u00fcrich \\\"]};</tool_call>[TOOL_CALLS]\\u00e9 \\n\", \"days\": [1, 2],"
           + " \"more\": {\"a\": {}}}";
 
+  /** What Hermes has for conversations without tools, as many models have it for all. */
+  private static final String CHATML =
+      "{{ bos_token }}{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' +"
+          + " message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+          + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
   /** A template, and the control token that its vocabulary has for calls. */
   enum Family {
-    QWEN_2_5("chat_templates/Qwen-Qwen2.5-7B-Instruct"),
-    QWEN_3("jinja/chatml_thinking"),
-    HERMES_3("jinja/typed_tool_calls"),
-    LLAMA_3_1("chat_templates/meta-llama-Llama-3.1-8B-Instruct", "<|python_tag|>"),
-    MISTRAL_NEMO("chat_templates/mistralai-Mistral-Nemo-Instruct-2407", "[TOOL_CALLS]");
+    QWEN_2_5("Qwen-Qwen2.5-7B-Instruct"),
+    QWEN_3("Qwen-Qwen3-0.6B"),
+    HERMES_3("NousResearch-Hermes-3-Llama-3.1-8B-tool_use"),
+    LLAMA_3_1("meta-llama-Llama-3.1-8B-Instruct", "<|python_tag|>"),
+    MISTRAL_NEMO("mistralai-Mistral-Nemo-Instruct-2407", "[TOOL_CALLS]");
 
     private final String file;
     private final String control;
@@ -80,7 +86,7 @@ class ToolCallStreamIT {
     }
 
     String template() {
-      String path = "/golden/" + file + ".jinja";
+      String path = "/golden/chat_templates/" + file + ".jinja";
       try (var in = Objects.requireNonNull(ToolCallStreamIT.class.getResourceAsStream(path))) {
         return new String(in.readAllBytes(), StandardCharsets.UTF_8);
       } catch (IOException e) {
@@ -99,7 +105,12 @@ class ToolCallStreamIT {
     }
 
     WorkerFixture scripted(ScriptedEngine engine) {
-      return new WorkerFixture(engine).calling(template(), vocabulary());
+      return calling(engine);
+    }
+
+    private WorkerFixture calling(Engine engine) {
+      String plain = this == HERMES_3 ? CHATML : template();
+      return new WorkerFixture(engine).calling(plain, template(), vocabulary());
     }
 
     /** A model that would say anything, so that only what is demanded holds it. */
@@ -113,7 +124,7 @@ class ToolCallStreamIT {
               SimulatedTime.real());
       EngineLoop engine =
           EngineLoop.start(executor, EngineConfig.of(executor.info()), EpochClock.system());
-      return new WorkerFixture(engine).calling(template(), vocabulary());
+      return calling(engine);
     }
   }
 

@@ -89,9 +89,18 @@ final class WorkerFixture implements AutoCloseable {
 
   /** Serves a model that writes calls as its template shows, with a vocabulary of its own. */
   WorkerFixture calling(String template, ByteTokenizer vocabulary) {
-    toolFormat = ToolFormat.of(template);
+    return calling(template, template, vocabulary);
+  }
+
+  /** Likewise, with another template for conversations without tools. */
+  WorkerFixture calling(String plain, String forTools, ByteTokenizer vocabulary) {
+    toolFormat = ToolFormat.of(forTools);
     tokenizer = vocabulary;
-    return serve(ChatTemplates.compile(template, TemplateLimits.DEFAULT, Clock.systemUTC()));
+    return serve(ChatTemplates.withTools(compiled(plain), compiled(forTools)));
+  }
+
+  private static ChatTemplate compiled(String source) {
+    return ChatTemplates.compile(source, TemplateLimits.DEFAULT, Clock.systemUTC());
   }
 
   WorkerFixture serve() {

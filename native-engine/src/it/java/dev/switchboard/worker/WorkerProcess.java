@@ -22,15 +22,23 @@ final class WorkerProcess implements AutoCloseable {
   private final BufferedReader events;
 
   WorkerProcess(String... options) {
+    this(List.of(), List.of(options));
+  }
+
+  /**
+   * @param machine options of its JVM
+   */
+  WorkerProcess(List<String> machine, List<String> options) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
         List.of(
             "--enable-native-access=ALL-UNNAMED", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.addAll(machine);
     command.addAll(
         List.of("-cp", System.getProperty("java.class.path"), WorkerMain.class.getName()));
     command.addAll(List.of("--library", System.getProperty("switchboard.library")));
-    command.addAll(List.of(options));
+    command.addAll(options);
     try {
       process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
     } catch (IOException e) {
@@ -52,6 +60,10 @@ final class WorkerProcess implements AutoCloseable {
       throw new UncheckedIOException(e);
     }
     throw new AssertionError("the worker ended without " + event);
+  }
+
+  long pid() {
+    return process.pid();
   }
 
   void terminate() {

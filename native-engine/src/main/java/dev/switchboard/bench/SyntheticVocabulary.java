@@ -13,7 +13,7 @@ import java.util.Set;
  * without a space before them, numbers, runs of white space and of punctuation, characters of other
  * scripts whole and in parts. Its last token ends an answer.
  */
-final class SyntheticVocabulary implements Tokens {
+public final class SyntheticVocabulary implements Tokens {
   static final int LEAST = 257;
   static final int MOST = 1_000_000;
 
@@ -25,7 +25,7 @@ final class SyntheticVocabulary implements Tokens {
   /**
    * @param size from {@link #LEAST} to {@link #MOST}
    */
-  SyntheticVocabulary(int size) {
+  public SyntheticVocabulary(int size) {
     for (int value = 0; value < 256; value++) {
       tokens.add(new byte[] {(byte) value});
     }

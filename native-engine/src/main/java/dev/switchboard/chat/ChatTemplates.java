@@ -33,6 +33,14 @@ public final class ChatTemplates {
     }
   }
 
+  /**
+   * A template of two: some models (Hermes, Command R) have another one for conversations with
+   * tools, which may want some.
+   */
+  public static ChatTemplate withTools(ChatTemplate plain, ChatTemplate forTools) {
+    return variables -> (variables.get("tools") == null ? plain : forTools).render(variables);
+  }
+
   private static ChatTemplate.Rendered render(
       List<Statement> body,
       Map<String, ? extends @Nullable Object> variables,

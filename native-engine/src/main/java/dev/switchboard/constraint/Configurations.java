@@ -43,6 +43,7 @@ final class Configurations {
   private int generation;
   private long work;
   private long workLimit = Long.MAX_VALUE;
+  private long followed;
 
   // The configuration being built: per state its frames, and the states in the order they were met.
   private final @Nullable FrameSet[] framesOf;
@@ -164,8 +165,14 @@ final class Configurations {
     return set;
   }
 
+  /** Symbols that were followed so far: what finding masks costs, whatever the machine. */
+  long followed() {
+    return followed;
+  }
+
   /** After a symbol. */
   Configuration next(Configuration from, int symbol) {
+    followed++;
     int symbolClass = automaton.classOf[symbol];
     if (from.next.length == 0) {
       return Configuration.DEAD;

@@ -54,6 +54,11 @@ public final class Constraint {
     return vocabulary;
   }
 
+  /** What finding its masks has cost, see {@link Masks#followed}. */
+  long followed() {
+    return masks.followed();
+  }
+
   /** Memory of what was learnt, about. */
   long learntBytes() {
     return configurations.bytes() + masks.bytes();

@@ -46,7 +46,8 @@ public final class ConstraintCompiler {
     this.finder = finder;
   }
 
-  TokenVocabulary vocabulary() {
+  /** The tokens that its constraints choose from. */
+  public TokenVocabulary vocabulary() {
     return vocabulary;
   }
 

@@ -46,11 +46,11 @@ public final class ConstraintWarmUp {
    *
    * @return tokens that were followed
    */
-  public static int run(ConstraintCompiler compiler) {
-    ConstraintCompiler own = new ConstraintCompiler(compiler.vocabulary());
+  public static int run(TokenVocabulary vocabulary) {
+    ConstraintCompiler compiler = new ConstraintCompiler(vocabulary);
     int followed = 0;
     for (ConstraintSource sample : SAMPLES) {
-      followed += follow(own.compile(sample));
+      followed += follow(compiler.compile(sample));
     }
     return followed;
   }

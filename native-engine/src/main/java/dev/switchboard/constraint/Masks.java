@@ -55,6 +55,11 @@ final class Masks {
     return whole.bytes() + inner.bytes();
   }
 
+  /** Symbols of the vocabulary that were followed to find masks. */
+  synchronized long followed() {
+    return whole.followed() + inner.followed();
+  }
+
   /**
    * Tokens that may follow, but for the end tokens.
    *

@@ -40,6 +40,9 @@ public interface Tokenizer extends Tokens {
   /** The model's own chat template in Jinja, or null. */
   @Nullable String chatTemplate();
 
+  /** The one that it has for conversations with tools, where that is another, or null. */
+  @Nullable String toolTemplate();
+
   /**
    * A detokenizer for one stream; not thread-safe. It shows tokens as they continue a text: a
    * leading space of the first one is kept.

@@ -72,6 +72,7 @@ final class Vocabulary {
   private final boolean addEos;
   private final Set<Integer> ends;
   private final @Nullable String chatTemplate;
+  private final @Nullable String toolTemplate;
 
   /** What a tokenizer family assumes where a file is silent; -1 is none. */
   record Defaults(int bos, int eos, int unknown, boolean addBos, boolean addEos) {}
@@ -91,6 +92,7 @@ final class Vocabulary {
     ends = findEnds(metadata);
     STRUCTURE.forEach(this::makeControl);
     chatTemplate = metadata.stringOrNull("tokenizer.chat_template");
+    toolTemplate = metadata.stringOrNull("tokenizer.chat_template.tool_use");
   }
 
   private static TokenKind[] readKinds(GgufMetadata metadata, int count) {
@@ -212,5 +214,9 @@ final class Vocabulary {
 
   @Nullable String chatTemplate() {
     return chatTemplate;
+  }
+
+  @Nullable String toolTemplate() {
+    return toolTemplate;
   }
 }

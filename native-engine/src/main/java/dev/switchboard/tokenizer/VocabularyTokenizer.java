@@ -163,6 +163,11 @@ abstract class VocabularyTokenizer implements Tokenizer {
   }
 
   @Override
+  public final @Nullable String toolTemplate() {
+    return vocabulary.toolTemplate();
+  }
+
+  @Override
   public final Detokenizer detokenizer() {
     return new Utf8Detokenizer(this);
   }

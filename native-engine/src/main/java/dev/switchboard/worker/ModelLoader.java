@@ -62,8 +62,8 @@ final class ModelLoader {
     try (GgufFile file = GgufFile.open(options.file())) {
       ModelDescription description = ModelDescription.of(file);
       Tokenizer tokenizer = Tokenizers.from(file);
-      String source = templateSource(tokenizer);
-      ChatTemplate template = source == null ? null : compiled(source);
+      Templates templates = templates(tokenizer);
+      ChatTemplate template = template(templates);
       ExecutorConfig config = config(shorten(description));
       CompletableFuture<ConstraintCompiler> constraints =
           CompletableFuture.supplyAsync(
@@ -76,7 +76,7 @@ final class ModelLoader {
           tokenizer,
           constraints.join(),
           template,
-          toolFormat(source),
+          toolFormat(templates),
           config,
           executor);
     } catch (GgufException refused) {
@@ -200,17 +200,33 @@ final class ModelLoader {
     return model.withContext(context(model));
   }
 
-  /** The text of the file given, or of the model's own template; null when it has none. */
-  private @Nullable String templateSource(Tokenizer tokenizer) throws ModelLoadException {
+  /**
+   * The texts of the file given, or of the model's own.
+   *
+   * @param forTools null when it is the plain one
+   */
+  private record Templates(@Nullable String plain, @Nullable String forTools) {}
+
+  private Templates templates(Tokenizer tokenizer) throws ModelLoadException {
     Path given = options.chatTemplate();
     if (given == null) {
-      return tokenizer.chatTemplate();
+      return new Templates(tokenizer.chatTemplate(), tokenizer.toolTemplate());
     }
     try {
-      return Files.readString(given);
+      return new Templates(Files.readString(given), null);
     } catch (IOException broken) {
       throw badTemplate(given, broken);
     }
+  }
+
+  /** Null when the model has none. */
+  private @Nullable ChatTemplate template(Templates templates) throws ModelLoadException {
+    ChatTemplate plain = templates.plain == null ? null : compiled(templates.plain);
+    ChatTemplate forTools = templates.forTools == null ? null : compiled(templates.forTools);
+    if (plain == null || forTools == null) {
+      return plain == null ? forTools : plain;
+    }
+    return ChatTemplates.withTools(plain, forTools);
   }
 
   /** A file that was given must be right; a template of the model that is broken refuses chats. */
@@ -234,12 +250,13 @@ final class ModelLoader {
     return new ModelLoadException("bad-chat-template", file + ": " + broken.getMessage(), broken);
   }
 
-  private ToolFormat toolFormat(@Nullable String template) {
+  private ToolFormat toolFormat(Templates templates) {
     ToolFormat given = options.toolFormat();
     if (given != null) {
       return given;
     }
-    return template == null ? ToolFormat.NONE : ToolFormat.of(template);
+    String shown = templates.forTools == null ? templates.plain : templates.forTools;
+    return shown == null ? ToolFormat.NONE : ToolFormat.of(shown);
   }
 
   private static ChatTemplate compile(String source) {

@@ -340,7 +340,7 @@ public final class WorkerMain implements Callable<Integer> {
   private static void warmUpConstraints(ServedModel served) {
     try {
       if (served.facts().task() == ModelTask.GENERATE) {
-        ConstraintWarmUp.run(served.constraints());
+        ConstraintWarmUp.run(served.constraints().vocabulary());
       }
     } catch (RuntimeException | VirtualMachineError | LinkageError broken) {
       LoggerFactory.getLogger(WorkerMain.class).warn("constraints_not_warmed_up", broken);

@@ -26,7 +26,9 @@ final class GoldenTemplates {
   /** Templates that take a single user message. */
   static final List<String> FILES =
       List.of(
+          "chat_templates/NousResearch-Hermes-3-Llama-3.1-8B-tool_use.jinja",
           "chat_templates/Qwen-Qwen2.5-7B-Instruct.jinja",
+          "chat_templates/Qwen-Qwen3-0.6B.jinja",
           "chat_templates/deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja",
           "chat_templates/google-gemma-2-2b-it.jinja",
           "chat_templates/meta-llama-Llama-3.1-8B-Instruct.jinja",

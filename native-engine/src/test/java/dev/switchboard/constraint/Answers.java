@@ -10,6 +10,7 @@ public final class Answers {
   private final TestTokenizer tokenizer;
   private final ConstraintCompiler compiler;
   private final long[] mask;
+  private int longestDrawn;
 
   public Answers(TestTokenizer tokenizer) {
     this.tokenizer = tokenizer;
@@ -20,6 +21,11 @@ public final class Answers {
 
   public ConstraintCompiler compiler() {
     return compiler;
+  }
+
+  /** Bytes of the longest token of all answers that were sampled. */
+  public int longestDrawn() {
+    return longestDrawn;
   }
 
   /** Whether the text is a whole answer; asks the masks and the matcher, which must agree. */
@@ -69,6 +75,7 @@ public final class Answers {
       if (token == tokenizer.end()) {
         return answer.toString(StandardCharsets.UTF_8);
       }
+      longestDrawn = Math.max(longestDrawn, tokenizer.bytes(token).length);
       answer.writeBytes(tokenizer.bytes(token));
     }
     return null;

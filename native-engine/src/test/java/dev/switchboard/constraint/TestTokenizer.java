@@ -48,6 +48,31 @@ public final class TestTokenizer implements Tokens {
     return all;
   }
 
+  /** Pieces, and runs of up to 128 bytes, as real vocabularies have them, most of all of spaces. */
+  public static TestTokenizer runs() {
+    TestTokenizer all = pieces();
+    List<String> runs = new ArrayList<>();
+    for (int length : new int[] {33, 36, 40, 48, 64, 96, 128}) {
+      for (String one : List.of(" ", "\t", "a", "b", "-", "0")) {
+        runs.add(one.repeat(length));
+      }
+    }
+    for (int spaces : new int[] {32, 48, 63, 64, 65, 80}) {
+      runs.addAll(List.of("\n" + " ".repeat(spaces), "{\n" + " ".repeat(spaces) + "\""));
+      runs.addAll(List.of(",\n" + " ".repeat(spaces), " ".repeat(spaces) + "\":"));
+    }
+    for (int letters : new int[] {32, 35, 38, 39, 40, 41}) {
+      runs.addAll(List.of("a".repeat(letters) + "\"", "\"" + "a".repeat(letters)));
+      runs.addAll(List.of("a".repeat(letters) + "\",\"", "b" + "a".repeat(letters) + "\"}"));
+    }
+    runs.addAll(List.of("é".repeat(20), "日".repeat(14), "日本".repeat(20), "😀".repeat(32)));
+    runs.addAll(List.of("ab".repeat(18), "\\n".repeat(20), "\\u00e9".repeat(8), "1,".repeat(20)));
+    for (String run : runs) {
+      all.tokens.add(run.getBytes(StandardCharsets.UTF_8));
+    }
+    return all;
+  }
+
   /** Pieces, and so many random ones of letters, signs and other scripts, whole and in parts. */
   public static TestTokenizer many(int random, int seed) {
     TestTokenizer all = pieces();

@@ -6,7 +6,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 public final class GgufBuilder {
   private final List<Entry> entries = new ArrayList<>();
   private final List<Tensor> tensors = new ArrayList<>();
+  private final Map<String, byte[]> contents = new HashMap<>();
+  private byte[] entriesBefore = {};
+  private long entriesBeforeCount;
   private int magic = 0x46554747;
   private int version = 3;
   private @Nullable Long tensorCount;
@@ -34,6 +39,10 @@ public final class GgufBuilder {
 
   public static Value u8(int value) {
     return new Value(0, new byte[] {(byte) value});
+  }
+
+  public static Value u16(int value) {
+    return new Value(2, little(value, 2));
   }
 
   public static Value u32(long value) {
@@ -212,6 +221,13 @@ public final class GgufBuilder {
     return this;
   }
 
+  /** Entries as another file has them, before all others. */
+  public GgufBuilder entries(long count, byte[] bytes) {
+    entriesBeforeCount = count;
+    entriesBefore = bytes;
+    return this;
+  }
+
   public GgufBuilder remove(String key) {
     entries.removeIf(entry -> Arrays.equals(entry.key, utf8(key)));
     return this;
@@ -220,6 +236,12 @@ public final class GgufBuilder {
   /** Sets a tensor, in the place it already has; it lies behind the one before it. */
   public GgufBuilder tensor(String name, int type, long... dims) {
     return tensorAt(Tensor.NEXT, name, type, dims);
+  }
+
+  /** A tensor with what is in it; without, it is zeros. */
+  public GgufBuilder tensor(String name, int type, byte[] data, long... dims) {
+    contents.put(name, data);
+    return tensor(name, type, dims);
   }
 
   public GgufBuilder tensorAt(long offset, String name, int type, long... dims) {
@@ -289,23 +311,40 @@ public final class GgufBuilder {
     out.writeBytes(little(magic, 4));
     out.writeBytes(little(version, 4));
     out.writeBytes(little(tensorCount == null ? tensors.size() : tensorCount, 8));
-    out.writeBytes(little(entryCount == null ? entries.size() : entryCount, 8));
+    long given = entriesBeforeCount + entries.size();
+    out.writeBytes(little(entryCount == null ? given : entryCount, 8));
+    out.writeBytes(entriesBefore);
     for (Entry entry : entries) {
       out.writeBytes(text(entry.key));
       out.writeBytes(little(entry.value.type, 4));
       out.writeBytes(entry.value.payload);
     }
     long end = 0;
-    for (Tensor tensor : tensors) {
-      long offset = tensor.offset == Tensor.NEXT ? align(end) : tensor.offset;
-      end = Math.max(end, offset + bytes(tensor));
-      writeInfo(out, tensor, offset);
+    long[] offsets = new long[tensors.size()];
+    for (int i = 0; i < offsets.length; i++) {
+      Tensor tensor = tensors.get(i);
+      offsets[i] = tensor.offset == Tensor.NEXT ? align(end) : tensor.offset;
+      end = Math.max(end, offsets[i] + bytes(tensor));
+      writeInfo(out, tensor, offsets[i]);
     }
     if (!tensors.isEmpty()) {
       out.writeBytes(new byte[(int) (align(out.size()) - out.size())]);
-      out.writeBytes(new byte[(int) (dataBytes >= 0 ? dataBytes : Math.min(end, 1 << 20))]);
+      out.writeBytes(data(offsets, end));
     }
     return out.toByteArray();
+  }
+
+  /** So large a file as the tensors need, but for claims that nobody could write. */
+  private byte[] data(long[] offsets, long end) {
+    long most = contents.isEmpty() ? 1 << 20 : end;
+    byte[] data = new byte[(int) (dataBytes >= 0 ? dataBytes : Math.min(end, most))];
+    for (int i = 0; i < offsets.length; i++) {
+      byte[] given = contents.get(new String(tensors.get(i).name, StandardCharsets.UTF_8));
+      if (given != null) {
+        System.arraycopy(given, 0, data, (int) offsets[i], given.length);
+      }
+    }
+    return data;
   }
 
   /** The file, opened. */

@@ -17,6 +17,7 @@ import dev.switchboard.executor.NativeExecutor;
 import dev.switchboard.executor.NativeMachine;
 import dev.switchboard.executor.Sampling;
 import dev.switchboard.gguf.GgufFile;
+import dev.switchboard.gguf.GgufSplitter;
 import dev.switchboard.gguf.ModelDescription;
 import dev.switchboard.kv.PrefixKey;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
@@ -26,6 +27,7 @@ import dev.switchboard.scheduler.GenerationListener.TokenLogprobs;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,14 +41,15 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A request's tokens and the bits of its log-probabilities, on every golden model: alone, beside
- * seven others, in small chunks, after a prefix hit, after a preemption, on threads and on stages
- * they are the same, whatever keys and values are kept as, under a constraint and without. Over two
- * stages of two ranks sums are taken in another order, which moves log-probabilities a little
- * ({@link #tolerance}); there tokens are the same wherever the best two candidates are further
- * apart than both can move.
+ * seven others, in small chunks, after a prefix hit, after a preemption, on threads and on stages,
+ * from one file and from several they are the same, whatever keys and values are kept as, under a
+ * constraint and without. Over two stages of two ranks sums are taken in another order, which moves
+ * log-probabilities a little ({@link #tolerance}); there tokens are the same wherever the best two
+ * candidates are further apart than both can move.
  */
 class NativeDeterminismTest {
   private static final Path MODELS = Path.of("src/test/resources/golden/models");
@@ -114,6 +117,26 @@ class NativeDeterminismTest {
             assertSame(
                 run(model, 512, 20, List.of(request(DRAWN))).getFirst(),
                 run(model, 512, 130, List.of(request(DRAWN))).getFirst()));
+  }
+
+  /** Published models that are large come in parts. */
+  @TestFactory
+  List<DynamicTest> fromAFileInParts(@TempDir Path folder) throws IOException {
+    return onEveryModel(
+        model -> {
+          Answer whole = alone(model, DRAWN);
+          for (int parts = 2; parts <= 3; parts++) {
+            assertSame(whole, alone(inParts(model, parts, folder), DRAWN));
+          }
+        });
+  }
+
+  private static Path inParts(Path model, int parts, Path folder) {
+    try {
+      return GgufSplitter.split(model, parts, folder);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** With penalties over what was generated, and among others. */

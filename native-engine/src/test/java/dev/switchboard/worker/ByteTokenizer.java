@@ -94,6 +94,11 @@ final class ByteTokenizer implements Tokenizer {
   }
 
   @Override
+  public @Nullable String toolTemplate() {
+    return null;
+  }
+
+  @Override
   public @Nullable String chatTemplate() {
     return null;
   }

@@ -1,0 +1,97 @@
+package dev.switchboard.constraint;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.bench.SyntheticVocabulary;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * How many of a large vocabulary's symbols are followed for a mask, which is what a mask costs.
+ * Answers, vocabulary and so the counts are the same in every run; the bounds are a tenth above
+ * them.
+ */
+class MaskWorkTest {
+  private static final SyntheticVocabulary TOKENS = new SyntheticVocabulary(128_000);
+  private static final TokenVocabulary VOCABULARY = new TokenVocabulary(TOKENS, TOKENS.size());
+  private static final int DRAWN = 400;
+  private static final int LONGEST_ANSWER = 100;
+  private static final String PERSON =
+      "{'type':'object','properties':{'name':{'type':'string'},'email':{'type':'string',"
+          + "'format':'email'},'age':{'type':'integer','minimum':0,'maximum':150},"
+          + "'role':{'enum':['admin','editor','viewer']},"
+          + "'tags':{'type':'array','items':{'type':'string','maxLength':40}},"
+          + "'friends':{'type':'array','items':{'$ref':'#'}}},"
+          + "'required':['name','age','role','tags'],'additionalProperties':false}";
+
+  private static final String SUMS =
+      """
+      root ::= product (("+" | "-") product)*
+      product ::= atom ("*" atom)*
+      atom ::= [0-9]+ | "(" root ")" | [a-z]+
+      """;
+
+  /**
+   * @param mean symbols followed for a token of {@link #DRAWN}
+   * @param most symbols followed for one mask
+   */
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "json_object | 22 | 2050",
+        "person | 430 | 16100",
+        "{'type':'string'} | 5 | 1820",
+        "{'type':'string','maxLength':500} | 332 | 31900",
+        "([A-Za-z]+[ ,.]){1,200} | 4 | 920",
+        "([A-Z][a-z]{1,9} ){2,30}[0-9]{4} | 23400 | 182500",
+        "{'pattern':'^[a-z ]{10,90}[A-Z]+$'} | 19600 | 273900",
+        "{'items':{'type':'string','minLength':5,'maxLength':70},'maxItems':9} | 1330 | 31900",
+        "grammar | 1040 | 276900",
+      })
+  void aMaskLooksAtASmallPartOfTheVocabulary(String name, long mean, long most) {
+    Constraint constraint = new ConstraintCompiler(VOCABULARY).compile(source(name));
+    long[] mask = new long[VOCABULARY.words()];
+    Random random = new Random(1);
+    Matcher matcher = constraint.matcher();
+    long worst = 0;
+    for (int drawn = 0, length = 0; drawn < DRAWN; drawn++, length++) {
+      if (matcher.isFinished() || length == LONGEST_ANSWER) {
+        matcher = constraint.matcher();
+        length = 0;
+      }
+      long before = constraint.followed();
+      assertTrue(matcher.mask(mask), matcher.problem());
+      worst = Math.max(worst, constraint.followed() - before);
+      assertTrue(matcher.advance(pick(mask, random)));
+    }
+
+    long found = constraint.followed() / DRAWN;
+    System.out.printf("symbols followed for a token of %s: %d, at most %d%n", name, found, worst);
+    assertTrue(found <= mean, found + " symbols for a token");
+    assertTrue(worst <= most, worst + " symbols for a mask");
+  }
+
+  private static ConstraintSource source(String name) {
+    return switch (name) {
+      case "json_object" -> new ConstraintSource.JsonObject();
+      case "grammar" -> new ConstraintSource.Grammar(SUMS);
+      case "person" -> new ConstraintSource.JsonSchema(PERSON.replace('\'', '"'));
+      default ->
+          name.startsWith("{")
+              ? new ConstraintSource.JsonSchema(name.replace('\'', '"'))
+              : new ConstraintSource.Regex(name);
+    };
+  }
+
+  /** The first allowed token from a random one on. */
+  private static int pick(long[] mask, Random random) {
+    int tokens = mask.length * Long.SIZE;
+    int token = random.nextInt(tokens);
+    while ((mask[token / Long.SIZE] >>> token & 1) == 0) {
+      token = (token + 1) % tokens;
+    }
+    return token;
+  }
+}
