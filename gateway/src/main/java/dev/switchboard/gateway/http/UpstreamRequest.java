@@ -6,37 +6,53 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.timeline.AttemptId;
 import io.opentelemetry.context.Context;
-import io.opentelemetry.context.propagation.TextMapPropagator;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpServerRequest;
 import org.jspecify.annotations.Nullable;
 
-/** The headers of a request to a replica; of the client's own none goes on but its trace. */
-final class UpstreamHead {
+/** A request as replicas get it; of the client's own headers none goes on but its trace. */
+final class UpstreamRequest {
   /** Milliseconds that remain until the request's deadline. */
-  static final String DEADLINE = "X-Switchboard-Deadline-Ms";
+  private static final String DEADLINE = "X-Switchboard-Deadline-Ms";
 
   /** The worker stops this much later, so that the gateway says first that the deadline passed. */
   private static final long GRACE_MS = 20;
 
-  private UpstreamHead() {}
+  private final Call call;
+  private final Flight flight;
+  private final RequestHead asked;
+  private final Buffer body;
+  private final BodySpans spans;
+  private final String model;
 
   /**
+   * @param asked its deadline and priority, its salt and whether it wants each step told
+   * @param spans of the body
+   * @param model as the body names it
+   */
+  UpstreamRequest(Call call, RequestHead asked, Buffer body, BodySpans spans, String model) {
+    this.call = call;
+    this.flight = call.flight();
+    this.asked = asked;
+    this.body = body;
+    this.spans = spans;
+    this.model = model;
+  }
+
+  /**
+   * Writes the head.
+   *
    * @param replica a worker of ours is asked for its timeline, a foreign server gets its key
-   * @param salt keeps the worker's prefix cache apart; null for none
-   * @param steps the timeline shall tell each step
-   * @param replays it shall say which tokens its events tell
    * @param attempt what a worker of ours shall call it
+   * @param traced the attempt's own trace
    * @param answeredBytes of the body come before the request: what was answered elsewhere
    */
-  static void write(
+  void head(
       HttpClientRequest upstream,
-      Flight flight,
       Replica replica,
-      @Nullable String salt,
-      boolean steps,
-      boolean replays,
       AttemptId attempt,
+      Context traced,
       int answeredBytes) {
     upstream.putHeader("Content-Type", "application/json");
     upstream.putHeader("Accept", flight.stream() ? "text/event-stream" : "application/json");
@@ -46,22 +62,30 @@ final class UpstreamHead {
       upstream.putHeader("Authorization", authorization);
     }
     if (replica.worker()) {
-      upstream.putHeader("X-Switchboard-Timeline", steps ? "full" : "summary");
-      upstream.putHeader(AttemptId.HEADER, attempt.toString());
-      if (salt != null) {
-        upstream.putHeader(CacheSalt.HEADER, salt);
-      }
-      if (replays) {
-        upstream.putHeader("X-Switchboard-Replay", "tokens");
-      }
-      if (answeredBytes > 0) {
-        upstream.putHeader("X-Switchboard-Continue", Integer.toString(answeredBytes));
-      }
+      forWorker(upstream, attempt, answeredBytes);
+      urgency(upstream);
+    }
+    trace(upstream, traced);
+  }
+
+  private void forWorker(HttpClientRequest upstream, AttemptId attempt, int answeredBytes) {
+    upstream.putHeader("X-Switchboard-Timeline", asked.steps() ? "full" : "summary");
+    upstream.putHeader(AttemptId.HEADER, attempt.toString());
+    String salt = asked.salt();
+    if (salt != null) {
+      upstream.putHeader(CacheSalt.HEADER, salt);
+    }
+    if (call.replays()) {
+      upstream.putHeader("X-Switchboard-Replay", "tokens");
+    }
+    if (answeredBytes > 0) {
+      upstream.putHeader("X-Switchboard-Continue", Integer.toString(answeredBytes));
     }
   }
 
   /** What a worker of ours needs to stop in time and to serve first what is urgent. */
-  static void urgency(HttpClientRequest upstream, Flight flight, Slo slo) {
+  private void urgency(HttpClientRequest upstream) {
+    Slo slo = asked.slo();
     if (slo.deadlineMs() > 0) {
       long nanos = slo.deadlineNanos(flight.at(Mark.ACCEPTED)) - flight.now();
       upstream.putHeader(DEADLINE, Long.toString(Math.max(0, nanos / 1_000_000) + GRACE_MS));
@@ -72,14 +96,10 @@ final class UpstreamHead {
   }
 
   /** The attempt's own trace headers; without an agent the client's, as they came. */
-  static void trace(
-      HttpClientRequest upstream,
-      HttpServerRequest client,
-      TextMapPropagator propagator,
-      Context traced,
-      boolean agent) {
-    propagator.inject(traced, upstream, UpstreamHead::putHeader);
-    if (!agent) {
+  private void trace(HttpClientRequest upstream, Context traced) {
+    call.house().propagator().inject(traced, upstream, UpstreamRequest::putHeader);
+    if (call.trace().traceId() == null) {
+      HttpServerRequest client = call.request();
       for (String name : new String[] {"traceparent", "tracestate"}) {
         String value = client.getHeader(name);
         if (value != null) {
@@ -93,5 +113,11 @@ final class UpstreamHead {
     if (carrier != null) {
       carrier.putHeader(name, value);
     }
+  }
+
+  /** The body as it came, but for the model's name where the replica knows it by another one. */
+  Buffer body(Replica replica) {
+    String own = replica.ownModelName();
+    return own.equals(model) ? body : spans.renamed(body, own);
   }
 }
