@@ -344,6 +344,7 @@ final class Attempt implements Guest {
             .begin(
                 winner,
                 wanted,
+                flight.stream(),
                 (predicted, ttftMs, tpotMs) ->
                     house
                         .metrics()
@@ -367,7 +368,7 @@ final class Attempt implements Guest {
   /** What its replica still had to say, a first token or a whole answer, takes longer than this. */
   void late() {
     if (job != null && !connecting()) {
-      job.late(flight.stream(), flight.now());
+      job.late(flight.now());
     }
   }
 
