@@ -39,6 +39,10 @@ public final class Vigil {
   private static final class Watch {
     boolean asking;
     int failures;
+
+    /** When the first was asked of the questions in a row that it did not answer well. */
+    long failingSinceNanos;
+
     long provenNanos;
     long askedNanos;
     long patienceNanos;
@@ -154,13 +158,37 @@ public final class Vigil {
   public void failed(Replica replica, String why) {
     Watch watch = watch(replica);
     watch.asking = false;
-    watch.failures++;
+    if (watch.failures++ == 0) {
+      watch.failingSinceNanos = watch.askedNanos;
+    }
     LOG.debug(
         "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), watch.failures, why);
     if (watch.failures >= config.ejectAfter()) {
       replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
       replica.tryTransition(ReplicaState.STANDBY, ReplicaState.EJECTED, why);
+      if (saysNothing(replica, watch)) {
+        replica.askToLeave(Guest.Leave.SILENT);
+      }
     }
+  }
+
+  /**
+   * Whether a foreign server says nothing to anybody, so that requests wait there in vain. Where
+   * more than half of a model's replicas fail at once, it is rather this machine.
+   */
+  private boolean saysNothing(Replica silent, Watch own) {
+    if (silent.worker() || silent.heardNanos() > own.failingSinceNanos) {
+      return false;
+    }
+    int all = 0;
+    int failing = 0;
+    for (Replica replica : fleet.replicas()) {
+      if (replica.model().equals(silent.model())) {
+        all++;
+        failing += watch(replica).failures > 0 ? 1 : 0;
+      }
+    }
+    return 2 * failing <= all;
   }
 
   /**

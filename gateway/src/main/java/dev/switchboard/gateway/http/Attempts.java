@@ -193,6 +193,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     } else if (!client.begun() && mayRetry(current)) {
       begin();
     } else {
+      choice.failed(current.replica().id());
       client.broken(how);
     }
   }
@@ -415,6 +416,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     Attempt current = attempt;
     if (current != null) {
       current.late();
+      choice.failed(current.replica().id());
     }
     end(what, AttemptResult.FAILED);
   }

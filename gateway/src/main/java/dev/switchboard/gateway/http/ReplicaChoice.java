@@ -185,4 +185,12 @@ final class ReplicaChoice {
   void sent(String replica) {
     house.affinity().sent(flight.model(), replica, affinity);
   }
+
+  /** A replica failed it for good: its session goes on at another one, if there is one. */
+  void failed(String replica) {
+    if (affinity.session() != null) {
+      String other = decideWithout(replica, true).chosen();
+      house.affinity().failed(flight.model(), replica, other, affinity);
+    }
+  }
 }
