@@ -1,6 +1,6 @@
 package dev.switchboard.gateway.fleet;
 
-import java.net.URI;
+import dev.switchboard.gateway.upstream.UpstreamAddress;
 import java.util.HashMap;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -33,7 +33,7 @@ public final class Vigil {
   /** Asks, and tells {@link #proven}, {@link #reported} or {@link #failed} what came of it. */
   @FunctionalInterface
   public interface Asker {
-    void ask(Replica replica, URI address, Question question);
+    void ask(Replica replica, UpstreamAddress address, Question question);
   }
 
   private static final class Watch {
@@ -86,7 +86,7 @@ public final class Vigil {
     for (Replica replica : fleet.replicas()) {
       Watch watch = watch(replica);
       watch.askedNanos += late;
-      URI address = replica.address();
+      UpstreamAddress address = replica.address();
       if (address != null && !watch.asking) {
         look(replica, address, watch, poll, nowNanos);
       } else if (address != null) {
@@ -99,7 +99,7 @@ public final class Vigil {
     return watches.computeIfAbsent(replica.id(), id -> new Watch());
   }
 
-  private void look(Replica replica, URI address, Watch watch, boolean poll, long now) {
+  private void look(Replica replica, UpstreamAddress address, Watch watch, boolean poll, long now) {
     switch (replica.state()) {
       case WARMING -> ask(replica, address, watch, Question.CANARY, now);
       case READY, STANDBY -> {
@@ -120,7 +120,8 @@ public final class Vigil {
     }
   }
 
-  private void ask(Replica replica, URI address, Watch watch, Question question, long now) {
+  private void ask(
+      Replica replica, UpstreamAddress address, Watch watch, Question question, long now) {
     watch.asking = true;
     watch.askedNanos = now;
     watch.patienceNanos =

@@ -16,6 +16,7 @@ import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.telemetry.KeptFor;
 import dev.switchboard.gateway.telemetry.RequestTrace;
+import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
 import io.opentelemetry.context.Scope;
@@ -24,7 +25,6 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
-import java.net.URI;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -229,7 +229,7 @@ final class Attempt implements Guest {
 
   /** Sends it off. */
   void open(UpstreamRequest asked) {
-    URI address = replica.address();
+    UpstreamAddress address = replica.address();
     if (address == null) {
       owner.broke(this, "the replica went away");
       return;
@@ -237,12 +237,7 @@ final class Attempt implements Guest {
     try (Scope _ = traced().context().makeCurrent()) {
       call.loop()
           .client()
-          .open(
-              address,
-              replica.socket(),
-              HttpMethod.POST,
-              call.endpoint().path(),
-              replica.access().tlsCaFile())
+          .open(address, HttpMethod.POST, call.endpoint().path())
           .onSuccess(opened -> connected(opened, asked))
           .onFailure(cause -> owner.broke(this, "cannot connect: " + cause.getMessage()));
     }

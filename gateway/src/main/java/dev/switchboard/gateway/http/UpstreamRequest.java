@@ -43,7 +43,7 @@ final class UpstreamRequest {
   /**
    * Writes the head.
    *
-   * @param replica a worker of ours is asked for its timeline, a foreign server gets its key
+   * @param replica a worker of ours is asked for its timeline
    * @param attempt what a worker of ours shall call it
    * @param traced the attempt's own trace
    * @param answeredBytes of the body come before the request: what was answered elsewhere
@@ -57,10 +57,6 @@ final class UpstreamRequest {
     upstream.putHeader("Content-Type", "application/json");
     upstream.putHeader("Accept", flight.stream() ? "text/event-stream" : "application/json");
     upstream.putHeader(RequestIds.HEADER, flight.id());
-    String authorization = replica.access().authorization();
-    if (authorization != null) {
-      upstream.putHeader("Authorization", authorization);
-    }
     if (replica.worker()) {
       forWorker(upstream, attempt, answeredBytes);
       urgency(upstream);
