@@ -311,6 +311,100 @@ class RoutingIT {
   }
 
   @Test
+  void aSessionLeavesAReplicaThatMissesItsDeadline() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", first, second)) {
+      String home = session(gateway);
+      upstream(home).script((request, body) -> {});
+      HttpResponse<String> late = inSession(gateway, false, "X-SLO-Deadline-Ms", "300");
+      HttpResponse<String> next = inSession(gateway, false, "X-SLO-Deadline-Ms", "300");
+      HttpResponse<String> again = inSession(gateway, false);
+
+      assertEquals(504, late.statusCode());
+      assertEquals(200, next.statusCode());
+      assertEquals(other(home), header(next, REPLICA));
+      assertEquals(other(home), header(again, REPLICA));
+    }
+  }
+
+  @Test
+  void aSessionLeavesAReplicaWhereItsRequestWaitsForItsFirstToken() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", first, second)) {
+      String home = session(gateway);
+      upstream(home).script((request, body) -> {});
+      Thread waiting =
+          Thread.ofVirtual().start(() -> inSession(gateway, true, "X-SLO-Deadline-Ms", "3000"));
+      InProcessGateway.await(() -> overdueMs(gateway, home) > 200);
+      HttpResponse<String> next = inSession(gateway, false, "X-SLO-TTFT-Ms", "200");
+      waiting.join();
+
+      assertEquals(200, next.statusCode());
+      assertEquals(other(home), header(next, REPLICA));
+    }
+  }
+
+  @Test
+  void aSessionWhoseReplicaBreaksBeforeTheFirstByteGoesOnElsewhere() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before("", first, second)) {
+      String home = session(gateway);
+      upstream(home).script((request, body) -> request.connection().close());
+      HttpResponse<String> retried = inSession(gateway, false);
+      upstream(home).script((request, body) -> request.response().end("{\"choices\":[]}"));
+      HttpResponse<String> next = inSession(gateway, false);
+
+      assertEquals(200, retried.statusCode());
+      assertEquals(other(home), header(retried, REPLICA));
+      assertEquals(other(home), header(next, REPLICA));
+    }
+  }
+
+  @Test
+  void aRequestOfASessionThatWaitsAtAServerThatAnswersNobodyIsMoved() throws Exception {
+    String yaml = "workers: {state-poll-ms: 50, state-timeout-ms: 200, eject-after: 2}";
+    try (InProcessGateway gateway = InProcessGateway.before(yaml, first, second)) {
+      String home = session(gateway);
+      upstream(home).silent(true);
+      HttpResponse<String> moved = inSession(gateway, false, "X-SLO-Deadline-Ms", "20000");
+
+      assertEquals(200, moved.statusCode());
+      assertEquals(other(home), header(moved, REPLICA));
+    }
+  }
+
+  /** Where a session begins, with both replicas ready. */
+  private static String session(InProcessGateway gateway) throws Exception {
+    InProcessGateway.await(
+        () -> gateway.fleet().views("m", 0).stream().allMatch(view -> view.routable()));
+    return header(inSession(gateway, false), REPLICA);
+  }
+
+  private static HttpResponse<String> inSession(
+      InProcessGateway gateway, boolean stream, String... headers) {
+    List<String> all = new ArrayList<>(List.of(headers));
+    all.addAll(List.of("X-Switchboard-Session", "s"));
+    try {
+      return gateway.post(
+          InProcessGateway.CHAT, InProcessGateway.chat(stream), all.toArray(new String[0]));
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static double overdueMs(InProcessGateway gateway, String replica) {
+    return gateway.fleet().views("m", new SystemClock().epochNanos()).stream()
+        .filter(view -> view.id().equals(replica))
+        .mapToDouble(view -> view.own().overdueMs())
+        .sum();
+  }
+
+  private FakeUpstream upstream(String replica) {
+    return replica.equals("u0") ? first : second;
+  }
+
+  private static String other(String replica) {
+    return replica.equals("u0") ? "u1" : "u0";
+  }
+
+  @Test
   void aLongPromptIsKnownWhereItWasBefore() throws Exception {
     String text = "once upon a time ".repeat(200);
     String body =

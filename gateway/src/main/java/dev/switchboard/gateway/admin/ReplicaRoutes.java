@@ -13,6 +13,7 @@ import dev.switchboard.gateway.fleet.RollingRestart;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.telemetry.RankBlame;
+import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
@@ -196,8 +197,9 @@ final class ReplicaRoutes {
     } else {
       json.putNull("pid");
     }
-    json.put("url", replica.address() == null ? null : replica.address().toString());
-    SocketAddress socket = replica.socket();
+    UpstreamAddress address = replica.address();
+    SocketAddress socket = address == null ? null : address.socket();
+    json.put("url", address == null ? null : address.url().toString());
     json.put("socket", socket == null ? null : socket.path());
     json.put("inFlight", replica.inFlight()).put("weight", replica.weight());
     json.set("learned", LearnedJson.of(replica.workload().snapshot(clock.epochNanos())));

@@ -124,12 +124,12 @@ public final class GatewayBench implements Callable<Integer> {
     InetSocketAddress worker = bed.worker();
     targets.add(Target.direct(worker));
     if (agent != AgentUse.WITH) {
-      start(bed, worker, Target.Setup.plain("gateway", javaOptions));
+      start(bed, worker, "gateway", false, javaOptions);
     }
     if (agent != AgentUse.WITHOUT) {
       List<String> options = new ArrayList<>(List.of("-Dotel.traces.exporter=none"));
       options.addAll(javaOptions);
-      start(bed, worker, Target.Setup.underAgent("gateway with agent", options));
+      start(bed, worker, "gateway with agent", true, options);
     }
     if (nginx != null) {
       targets.add(Target.nginx(bed, worker, nginx));
@@ -139,11 +139,21 @@ public final class GatewayBench implements Callable<Integer> {
     }
   }
 
-  private void start(TestBed bed, InetSocketAddress worker, Target.Setup cold) throws IOException {
-    Target.Setup setup = cold.warmedBy(amount.preset().warmUpRequests);
-    targets.add(Target.gateway(bed, worker, setup));
+  private void start(
+      TestBed bed, InetSocketAddress worker, String name, boolean agent, List<String> options)
+      throws IOException {
+    int warmUp = amount.preset().warmUpRequests;
+    targets.add(
+        Target.gateway(
+            bed, worker, new Target.Setup(name, agent, options, false, warmUp, Target.Setup.ALL)));
     if (wanted().contains(Workload.OVERLOAD)) {
-      tight.put(setup.name(), Target.gateway(bed, worker, setup.withLittleRoom()));
+      String little = name + " with little room";
+      tight.put(
+          name,
+          Target.gateway(
+              bed,
+              worker,
+              new Target.Setup(little, agent, options, false, warmUp, Target.Setup.FEW)));
     }
   }
 

@@ -49,56 +49,24 @@ record Target(
   /**
    * How a gateway of ours is started.
    *
-   * @param agent the OpenTelemetry agent's jar; null to leave it out
+   * @param agent whether under the OpenTelemetry agent
    * @param options of its JVM
-   * @param admission what it admits
    * @param engine whether it takes the worker for an engine worker, which tells timelines
-   * @param yaml further lines of its configuration
    * @param warmUpRequests that it sends to itself before anybody else does
+   * @param yaml further lines of its configuration
    */
   record Setup(
       String name,
-      @Nullable Path agent,
+      boolean agent,
       List<String> options,
-      String admission,
       boolean engine,
-      String yaml,
-      int warmUpRequests) {
-    // The worker takes whatever comes; how many it takes is not what is measured.
-    private static final String ALL = "{replica-concurrency: 100000}";
-    private static final String FEW = "{replica-concurrency: 8, queue-requests: 8}";
+      int warmUpRequests,
+      String yaml) {
+    /** The worker takes whatever comes; how many it takes is not what is measured. */
+    static final String ALL = "admission: {replica-concurrency: 100000}\n";
 
-    static Setup plain(String name, List<String> options) {
-      return new Setup(name, null, options, ALL, false, "", Preset.STANDARD.warmUpRequests);
-    }
-
-    static Setup underAgent(String name, List<String> options) {
-      return plain(name, options).under(agentJar());
-    }
-
-    Setup with(String moreYaml) {
-      return new Setup(name, agent, options, admission, engine, moreYaml, warmUpRequests);
-    }
-
-    /** The same before an engine. */
-    Setup beforeEngine() {
-      return new Setup(name, agent, options, admission, true, yaml, warmUpRequests);
-    }
-
-    /** Another one like it, which refuses what is beyond a few requests. */
-    Setup withLittleRoom() {
-      String tight = name + " with little room";
-      return new Setup(tight, agent, options, FEW, engine, yaml, warmUpRequests);
-    }
-
-    /** The same after so many requests of its own. */
-    Setup warmedBy(int requests) {
-      return new Setup(name, agent, options, admission, engine, yaml, requests);
-    }
-
-    private Setup under(Path jar) {
-      return new Setup(name, jar, options, admission, engine, yaml, warmUpRequests);
-    }
+    /** What is beyond a few requests is refused. */
+    static final String FEW = "admission: {replica-concurrency: 8, queue-requests: 8}\n";
   }
 
   /** Where the build puts it. */
@@ -120,9 +88,6 @@ record Target(
             + setup.warmUpRequests()
             + "}\n"
             + "admin: {port: 0}\n"
-            + "admission: "
-            + setup.admission()
-            + "\n"
             + "upstreams:\n"
             + upstream(bed, worker, setup.engine()).repeat(UPSTREAMS)
             + setup.yaml());
@@ -131,8 +96,8 @@ record Target(
     command.add("@" + home().resolve("gateway/jvm.options"));
     command.add("-Dswitchboard.home=" + home());
     command.add("-Dswitchboard.state=" + bed.directory().resolve(word));
-    Path agent = setup.agent();
-    if (agent != null) {
+    if (setup.agent()) {
+      Path agent = agentJar();
       command.add("-javaagent:" + agent);
       command.add("-Dotel.javaagent.extensions=" + agent.resolveSibling("extensions"));
       command.add("-Dotel.javaagent.configuration-file=" + home().resolve("otel/agent.properties"));

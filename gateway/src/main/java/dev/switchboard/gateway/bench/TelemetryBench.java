@@ -194,33 +194,50 @@ public final class TelemetryBench implements Callable<Integer> {
     if (wanted.contains(Part.GATEWAY)) {
       List<Target.Setup> setups =
           List.of(
-              Target.Setup.plain(TelemetryReport.NO_AGENT, List.of()).beforeEngine(),
-              exporting(TelemetryReport.AGENT_ALONE, good)
-                  .with("telemetry: {trace-level: 0}\n")
-                  .beforeEngine(),
-              exporting(TelemetryReport.DEFAULTS, good).beforeEngine());
+              setup(TelemetryReport.NO_AGENT, null, true, ""),
+              setup(TelemetryReport.AGENT_ALONE, good, true, "telemetry: {trace-level: 0}\n"),
+              setup(TelemetryReport.DEFAULTS, good, true, ""));
       compare(bed, worker, setups, List.of(Workload.CLOSED, Workload.FIRST_TOKEN), measured);
     }
     if (wanted.contains(Part.COLLECTOR)) {
       List<Target.Setup> setups =
           List.of(
-              exporting(TelemetryReport.GOOD, good),
-              exporting(TelemetryReport.DEAD, nobody()),
-              exporting(
-                  TelemetryReport.SLOW, bed.helper(FakeCollector.class, "--delay-ms", SLOW_MS)),
-              exporting(
+              setup(TelemetryReport.GOOD, good, false, ""),
+              setup(TelemetryReport.DEAD, nobody(), false, ""),
+              setup(
+                  TelemetryReport.SLOW,
+                  bed.helper(FakeCollector.class, "--delay-ms", SLOW_MS),
+                  false,
+                  ""),
+              setup(
                   TelemetryReport.FAILING,
-                  bed.helper(FakeCollector.class, "--status", FAILING_STATUS)));
+                  bed.helper(FakeCollector.class, "--status", FAILING_STATUS),
+                  false,
+                  ""));
       compare(bed, worker, setups, List.of(Workload.FIRST_TOKEN), measured);
     }
   }
 
-  private static Target.Setup exporting(String name, InetSocketAddress collector) {
-    return Target.Setup.underAgent(
+  /**
+   * A gateway.
+   *
+   * @param collector of its spans; null for one without the agent
+   */
+  private static Target.Setup setup(
+      String name, @Nullable InetSocketAddress collector, boolean engine, String yaml) {
+    List<String> options =
+        collector == null
+            ? List.of()
+            : List.of(
+                "-Dotel.traces.exporter=otlp",
+                "-Dotel.exporter.otlp.endpoint=http://127.0.0.1:" + collector.getPort());
+    return new Target.Setup(
         name,
-        List.of(
-            "-Dotel.traces.exporter=otlp",
-            "-Dotel.exporter.otlp.endpoint=http://127.0.0.1:" + collector.getPort()));
+        collector != null,
+        options,
+        engine,
+        Preset.STANDARD.warmUpRequests,
+        Target.Setup.ALL + yaml);
   }
 
   /** An address that nobody listens on. */

@@ -266,12 +266,12 @@ final class Gateway {
   /** Where a server is that other gateways may know as well. */
   private @Nullable URI foreign(String replica) {
     Replica found = fleet.find(replica);
-    return found == null || found.local() ? null : found.address();
+    return found == null || found.local() ? null : found.url();
   }
 
   private @Nullable String replicaAt(String model, URI address) {
     for (Replica replica : fleet.replicas()) {
-      if (!replica.local() && replica.model().equals(model) && address.equals(replica.address())) {
+      if (!replica.local() && replica.model().equals(model) && address.equals(replica.url())) {
         return replica.id();
       }
     }

@@ -204,7 +204,7 @@ public final class Fleet implements AutoCloseable {
       models.add(model);
       replicas.put(name, replica);
       replica.transitionTo(ReplicaState.WARMING, "configured");
-      replica.address(spec.url(), spec.socket() == null ? null : spec.socket().toString());
+      replica.listens(spec.url(), spec.socket() == null ? null : spec.socket().toString());
     }
   }
 

@@ -176,7 +176,7 @@ final class LocalWorker {
   private void event(JsonNode event) {
     switch (event.path("event").asText()) {
       case "listening" ->
-          replica.address(
+          replica.listens(
               URI.create("http://127.0.0.1:" + event.path("port").asInt()),
               event.hasNonNull("socket") ? event.path("socket").asText() : null);
       case "loading" ->

@@ -1,7 +1,7 @@
 package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.flight.NanoClock;
-import dev.switchboard.gateway.upstream.Tls;
+import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.timeline.AttemptId;
 import io.opentelemetry.context.Scope;
@@ -13,7 +13,6 @@ import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
-import java.net.URI;
 import java.util.HashMap;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -70,42 +69,30 @@ public final class Prober {
     vertx.cancelTimer(timer);
   }
 
-  private void ask(Replica replica, URI address, Vigil.Question question) {
+  private void ask(Replica replica, UpstreamAddress address, Vigil.Question question) {
     switch (question) {
       case CANARY -> canary(replica, address);
       case STATE -> state(replica, address);
     }
   }
 
-  private void canary(Replica replica, URI address) {
+  private void canary(Replica replica, UpstreamAddress address) {
     Future<Buffer> answer =
         replica.worker()
-            ? ask(
-                replica,
-                HttpMethod.POST,
-                address,
-                "/engine/v1/canary",
-                config.canaryTimeoutMs(),
-                299)
-            : ask(replica, HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499);
+            ? ask(address, HttpMethod.POST, "/engine/v1/canary", config.canaryTimeoutMs(), 299)
+            : ask(address, HttpMethod.GET, "/v1/models", config.stateTimeoutMs(), 499);
     answer
         .onSuccess(proof -> vigil.proven(replica, clock.epochNanos()))
         .onFailure(cause -> vigil.failed(replica, "canary: " + cause.getMessage()));
   }
 
-  private void state(Replica replica, URI address) {
+  private void state(Replica replica, UpstreamAddress address) {
     Future<ReplicaReport> answer =
         replica.worker()
-            ? ask(
-                    replica,
-                    HttpMethod.GET,
-                    address,
-                    "/engine/v1/state",
-                    config.stateTimeoutMs(),
-                    299)
+            ? ask(address, HttpMethod.GET, "/engine/v1/state", config.stateTimeoutMs(), 299)
                 .map(
                     body -> StateReader.read(body.getBytes(), clock.epochNanos(), fleet.attempt(0)))
-            : ask(replica, HttpMethod.GET, address, "/v1/models", config.stateTimeoutMs(), 499)
+            : ask(address, HttpMethod.GET, "/v1/models", config.stateTimeoutMs(), 499)
                 .map(ReplicaReport.NONE);
     answer
         .onSuccess(
@@ -118,7 +105,7 @@ public final class Prober {
   }
 
   /** Equal digests end it; else the lists say who has what alone. */
-  private void compare(Replica replica, URI address, ReplicaReport report) {
+  private void compare(Replica replica, UpstreamAddress address, ReplicaReport report) {
     Long digest = report.attemptsDigest();
     if (digest == null) {
       return;
@@ -129,7 +116,7 @@ public final class Prober {
       settle(replica, address, InFlightDiff.Drift.NONE);
       return;
     }
-    ask(replica, HttpMethod.GET, address, REQUESTS, config.stateTimeoutMs(), 299)
+    ask(address, HttpMethod.GET, REQUESTS, config.stateTimeoutMs(), 299)
         .map(body -> StateReader.attempts(body.getBytes(), fleet.attempt(0)))
         .map(told -> diff.compare(replica.sent(), fleet.sent(), told, clock.epochNanos()))
         .onSuccess(drift -> settle(replica, address, drift))
@@ -137,7 +124,7 @@ public final class Prober {
   }
 
   /** What nobody waits for is cancelled, and what is waited for in vain is asked to go. */
-  private void settle(Replica replica, URI address, InFlightDiff.Drift drift) {
+  private void settle(Replica replica, UpstreamAddress address, InFlightDiff.Drift drift) {
     int orphans = drift.orphans().size();
     int lost = drift.lost().size();
     listener.compared(replica, orphans, lost, drift.newOrphans(), drift.newLost());
@@ -149,32 +136,19 @@ public final class Prober {
     }
     for (long number : drift.orphans()) {
       String path = REQUESTS + "/" + fleet.attempt(number);
-      ask(replica, HttpMethod.DELETE, address, path, config.stateTimeoutMs(), 299)
+      ask(address, HttpMethod.DELETE, path, config.stateTimeoutMs(), 299)
           .onFailure(cause -> LOG.debug("cancel_failed replica={}", replica.id(), cause));
     }
     replica.lost(drift.lost());
   }
 
   private Future<Buffer> ask(
-      Replica replica,
+      UpstreamAddress address,
       HttpMethod method,
-      URI base,
       String path,
       long timeoutMs,
       int highestGoodStatus) {
-    RequestOptions options =
-        Tls.trusting(
-            new RequestOptions()
-                .setMethod(method)
-                .setAbsoluteURI(base + path)
-                .setServer(replica.socket())
-                .setTimeout(timeoutMs)
-                .setFollowRedirects(false),
-            replica.access().tlsCaFile());
-    String authorization = replica.access().authorization();
-    if (authorization != null) {
-      options.putHeader("Authorization", authorization);
-    }
+    RequestOptions options = address.request(method, path).setTimeout(timeoutMs);
     try (Scope _ = UpstreamClient.UNTRACED.makeCurrent()) {
       return UpstreamClient.connected(client, options)
           .compose(HttpClientRequest::send)

@@ -5,6 +5,7 @@ import dev.switchboard.gateway.routing.Peers;
 import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.upstream.Circuit;
+import dev.switchboard.gateway.upstream.UpstreamAddress;
 import io.vertx.core.net.SocketAddress;
 import java.net.URI;
 import java.util.Collection;
@@ -36,6 +37,7 @@ public final class Replica {
   private final String id;
   private final boolean local;
   private final StateListener listener;
+  private final UpstreamAccess access;
   private final Circuit circuit;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final Set<Ticket> open = ConcurrentHashMap.newKeySet();
@@ -44,12 +46,10 @@ public final class Replica {
   private volatile String model;
   private volatile ReplicaState state = ReplicaState.STARTING;
   private volatile @Nullable String reason;
-  private volatile @Nullable URI address;
-  private volatile @Nullable SocketAddress socket;
+  private volatile @Nullable UpstreamAddress address;
   private volatile ReplicaReport report = ReplicaReport.NONE;
   private volatile int others;
   private volatile double weight = 1;
-  private volatile UpstreamAccess access;
   private volatile long lastUsedNanos;
   private volatile long pid;
   private volatile long expectedReadyMs;
@@ -111,19 +111,28 @@ public final class Replica {
   }
 
   /** Where it listens; null while it does not. */
-  public @Nullable URI address() {
+  public @Nullable UpstreamAddress address() {
     return address;
   }
 
-  /** The Unix socket by which it is reached instead, and its address is only a name; or null. */
-  public @Nullable SocketAddress socket() {
-    return socket;
+  /** Its URL; null while it does not listen. */
+  public @Nullable URI url() {
+    UpstreamAddress known = address;
+    return known == null ? null : known.url();
   }
 
-  void address(URI value, @Nullable String unixSocket) {
-    // Whoever sees the address sees the socket, too.
-    socket = unixSocket == null ? null : SocketAddress.domainSocketAddress(unixSocket);
-    address = value;
+  /**
+   * It listens.
+   *
+   * @param unixSocket by which it is reached, and its URL is only a name; null for none
+   */
+  void listens(URI url, @Nullable String unixSocket) {
+    address =
+        new UpstreamAddress(
+            url,
+            unixSocket == null ? null : SocketAddress.domainSocketAddress(unixSocket),
+            access.tlsCaFile(),
+            access.authorization());
   }
 
   /** Its process; 0 when it has none here. */
@@ -271,7 +280,6 @@ public final class Replica {
     listener.changed(this, from, to);
     if (!to.listening()) {
       address = null;
-      socket = null;
       report = ReplicaReport.NONE;
       askToLeave(Guest.Leave.GONE);
     }

@@ -1,6 +1,6 @@
 package dev.switchboard.gateway.fleet;
 
-import java.net.URI;
+import dev.switchboard.gateway.upstream.UpstreamAddress;
 import java.util.HashMap;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -33,12 +33,16 @@ public final class Vigil {
   /** Asks, and tells {@link #proven}, {@link #reported} or {@link #failed} what came of it. */
   @FunctionalInterface
   public interface Asker {
-    void ask(Replica replica, URI address, Question question);
+    void ask(Replica replica, UpstreamAddress address, Question question);
   }
 
   private static final class Watch {
     boolean asking;
     int failures;
+
+    /** When the first was asked of the questions in a row that it did not answer well. */
+    long failingSinceNanos;
+
     long provenNanos;
     long askedNanos;
     long patienceNanos;
@@ -82,7 +86,7 @@ public final class Vigil {
     for (Replica replica : fleet.replicas()) {
       Watch watch = watch(replica);
       watch.askedNanos += late;
-      URI address = replica.address();
+      UpstreamAddress address = replica.address();
       if (address != null && !watch.asking) {
         look(replica, address, watch, poll, nowNanos);
       } else if (address != null) {
@@ -95,7 +99,7 @@ public final class Vigil {
     return watches.computeIfAbsent(replica.id(), id -> new Watch());
   }
 
-  private void look(Replica replica, URI address, Watch watch, boolean poll, long now) {
+  private void look(Replica replica, UpstreamAddress address, Watch watch, boolean poll, long now) {
     switch (replica.state()) {
       case WARMING -> ask(replica, address, watch, Question.CANARY, now);
       case READY, STANDBY -> {
@@ -116,7 +120,8 @@ public final class Vigil {
     }
   }
 
-  private void ask(Replica replica, URI address, Watch watch, Question question, long now) {
+  private void ask(
+      Replica replica, UpstreamAddress address, Watch watch, Question question, long now) {
     watch.asking = true;
     watch.askedNanos = now;
     watch.patienceNanos =
@@ -154,13 +159,37 @@ public final class Vigil {
   public void failed(Replica replica, String why) {
     Watch watch = watch(replica);
     watch.asking = false;
-    watch.failures++;
+    if (watch.failures++ == 0) {
+      watch.failingSinceNanos = watch.askedNanos;
+    }
     LOG.debug(
         "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), watch.failures, why);
     if (watch.failures >= config.ejectAfter()) {
       replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
       replica.tryTransition(ReplicaState.STANDBY, ReplicaState.EJECTED, why);
+      if (saysNothing(replica, watch)) {
+        replica.askToLeave(Guest.Leave.SILENT);
+      }
     }
+  }
+
+  /**
+   * Whether a foreign server says nothing to anybody, so that requests wait there in vain. Where
+   * more than half of a model's replicas fail at once, it is rather this machine.
+   */
+  private boolean saysNothing(Replica silent, Watch own) {
+    if (silent.worker() || silent.heardNanos() > own.failingSinceNanos) {
+      return false;
+    }
+    int all = 0;
+    int failing = 0;
+    for (Replica replica : fleet.replicas()) {
+      if (replica.model().equals(silent.model())) {
+        all++;
+        failing += watch(replica).failures > 0 ? 1 : 0;
+      }
+    }
+    return 2 * failing <= all;
   }
 
   /**

@@ -1,26 +1,67 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.drain.StreamState;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.telemetry.KeptFor;
 import dev.switchboard.gateway.telemetry.RequestTrace;
+import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.timeline.AttemptId;
+import dev.switchboard.timeline.RequestTimeline;
+import io.opentelemetry.context.Scope;
+import io.vertx.core.Context;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpClientResponse;
+import io.vertx.core.http.HttpMethod;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One try at one replica: its ticket, its connection and its stream. Callbacks may come after it
- * was given up; they ask {@link #over} first.
+ * One try at one replica, from its ticket there to its end: it opens a connection, sends the
+ * request, and tells the replica's workload and circuit how that went. What becomes of the answer
+ * its {@link Owner} decides. Callbacks may come after it was given up; they ask {@link #over}
+ * first.
  */
-final class Attempt {
+final class Attempt implements Guest {
+  /** For an answer that waits to be read. */
+  private static final long LOST_MS = 1000;
+
+  /** Hears of an attempt, on the event loop that owns the request. */
+  interface Owner {
+    /** It has its connection. */
+    void connected(Attempt attempt);
+
+    /** The head of an answer is there. */
+    void answered(Attempt attempt, HttpClientResponse answer);
+
+    /** It broke; of one that is over it says nothing. */
+    void broke(Attempt attempt, String reason);
+
+    /** The replica asks it to go. */
+    void leave(Attempt attempt, Leave why);
+
+    /** How it stands. */
+    StreamState state(Attempt attempt);
+  }
+
+  private final Call call;
+  private final Flight flight;
+  private final Gatehouse house;
+  private final Owner owner;
+  private final Context eventLoop;
   private final int number;
   private final Replica replica;
   private final Decision decision;
@@ -33,6 +74,7 @@ final class Attempt {
   private @Nullable HttpClientRequest upstream;
   private @Nullable EventRelay relay;
   private RequestTrace.@Nullable Tried traced;
+  private boolean leads;
   private long connectedNanos;
   private long answeredNanos;
   private long heardNanos;
@@ -45,28 +87,27 @@ final class Attempt {
    * @param move when it goes on with a stream that another one began; else null
    */
   Attempt(
+      Call call,
+      Owner owner,
       int number,
       Replica replica,
       Decision decision,
       boolean hedge,
       long startNanos,
       @Nullable Move move) {
+    this.call = call;
+    this.flight = call.flight();
+    this.house = call.house();
+    this.owner = owner;
+    this.eventLoop = call.loop().vertx().getOrCreateContext();
     this.number = number;
     this.replica = replica;
     this.decision = decision;
     this.hedge = hedge;
+    this.leads = !hedge;
     this.incarnation = replica.incarnation();
     this.startNanos = startNanos;
     this.move = move;
-  }
-
-  @Nullable Move move() {
-    return move;
-  }
-
-  /** Whether the process it went to is still the replica's. */
-  boolean sameProcess() {
-    return replica.incarnation() == incarnation;
   }
 
   int number() {
@@ -77,22 +118,17 @@ final class Attempt {
     return replica;
   }
 
-  /** Whether it runs, or ran, beside another one. */
-  boolean hedge() {
-    return hedge;
-  }
-
   long startNanos() {
     return startNanos;
   }
 
-  /** What its trace knows of it. */
-  RequestTrace.Tried traced() {
-    return Objects.requireNonNull(traced, "its trace began with it");
+  boolean over() {
+    return over;
   }
 
-  void traced(RequestTrace.Tried value) {
-    traced = value;
+  /** Whether the process it went to is still the replica's. */
+  boolean sameProcess() {
+    return replica.incarnation() == incarnation;
   }
 
   /** Prompt tokens that its replica has to compute. */
@@ -101,90 +137,164 @@ final class Attempt {
     return winner == null ? 0 : winner.computeTokens(request);
   }
 
-  void connectedAt(long nanos) {
-    connectedNanos = nanos;
-  }
-
-  void answeredAt(long nanos) {
-    answeredNanos = nanos;
-  }
-
-  /** What belongs to it becomes the flight's: it is the one that serves. */
-  void tell(Flight flight) {
-    flight.decisionAnew(decision);
-    flight.mark(Mark.ROUTED, startNanos);
-    flight.mark(Mark.CONNECTED, connectedNanos);
-    flight.mark(Mark.ANSWERED, answeredNanos);
-  }
+  // ------------------------------------------------------------------ at its replica
 
   /**
    * Enters the replica, where it is counted until it is over.
    *
    * @return false when the replica takes no requests any more
    */
-  boolean enter(Guest guest) {
-    ticket = replica.open(guest, startNanos);
+  boolean enter() {
+    ticket = replica.open(this, startNanos);
     return ticket != null;
   }
 
-  /** How it is counted there. */
-  Replica.Ticket ticket() {
+  private Replica.Ticket ticket() {
     return Objects.requireNonNull(ticket, "it entered its replica");
   }
 
-  /** The replica hears of it from now on; what it shall call it there. */
-  AttemptId sent(Fleet fleet) {
-    AttemptId name = fleet.nextAttempt();
-    ticket().sent(name.number());
-    return name;
+  @Override
+  public void leave(Leave why) {
+    eventLoop.runOnContext(
+        asked -> {
+          if (!over) {
+            owner.leave(this, why);
+          }
+        });
+  }
+
+  @Override
+  public void tell(Consumer<StreamState> hearer) {
+    eventLoop.runOnContext(asked -> hearer.accept(owner.state(this)));
+  }
+
+  /**
+   * What its replica says that it has not may have been answered, and wait to be read by an event
+   * loop that is late. So the loop gets a second to read it; only what got nowhere meanwhile is
+   * given up.
+   */
+  void lost() {
+    if (lost || !expectsMore()) {
+      return;
+    }
+    lost = true;
+    long before = progress();
+    call.loop()
+        .vertx()
+        .setTimer(
+            LOST_MS,
+            later -> {
+              lost = false;
+              if (expectsMore() && progress() == before) {
+                owner.broke(this, "the replica does not know the request");
+              }
+            });
   }
 
   /**
    * Whether its replica must be writing to it now: what was answered whole, or waits for its
    * client, may have left the replica long ago.
    */
-  boolean expectsMore(Flight flight) {
+  private boolean expectsMore() {
     return answeredNanos == 0 || (relay != null && flight.stalledSince() == 0);
   }
 
-  /** Its replica said that it does not know it; says whether that is news. */
-  boolean lost() {
-    boolean news = !lost;
-    lost = true;
-    return news;
-  }
-
-  /** What was said of its being lost is settled. */
-  void found() {
-    lost = false;
-  }
-
-  /** Something of its answer arrived. */
-  void heard(long nanos) {
-    heardNanos = nanos;
-    replica.heard(nanos);
-  }
-
   /** Rises whenever something of its answer arrives. */
-  long progress() {
+  private long progress() {
     return Math.max(answeredNanos, heardNanos);
   }
 
-  /** Counted as work of the replica, and learned from, until the attempt is over. */
-  void works(Workload.Job value) {
-    job = value;
-    if (over) {
-      value.close();
+  /** Something of its answer arrived. */
+  void heard() {
+    heardNanos = flight.now();
+    replica.heard(heardNanos);
+  }
+
+  // ------------------------------------------------------------------ its request
+
+  /**
+   * It is noted wherever attempts are: in the metrics, the trace and its replica's workload.
+   *
+   * @param wanted as the replica was chosen for it
+   */
+  void begin(RouteRequest wanted) {
+    learns(wanted);
+    house.metrics().replicaInFlight(replica.id()).inc();
+    traced = call.trace().startAttempt(flight, replica.id(), number, hedge, startNanos);
+  }
+
+  private RequestTrace.Tried traced() {
+    return Objects.requireNonNull(traced, "its trace began with it");
+  }
+
+  /** Sends it off. */
+  void open(UpstreamRequest asked) {
+    UpstreamAddress address = replica.address();
+    if (address == null) {
+      owner.broke(this, "the replica went away");
+      return;
+    }
+    try (Scope _ = traced().context().makeCurrent()) {
+      call.loop()
+          .client()
+          .open(address, HttpMethod.POST, call.endpoint().path())
+          .onSuccess(opened -> connected(opened, asked))
+          .onFailure(cause -> owner.broke(this, "cannot connect: " + cause.getMessage()));
     }
   }
 
-  /** What it is to the replica's workload; null for what generates nothing. */
-  Workload.@Nullable Job job() {
-    return job;
+  private void connected(HttpClientRequest opened, UpstreamRequest asked) {
+    if (over) {
+      opened.reset();
+      return;
+    }
+    upstream = opened;
+    connectedNanos = flight.now();
+    if (leads) {
+      if (move == null) {
+        flight.mark(Mark.CONNECTED);
+      }
+      owner.connected(this);
+    }
+    send(opened, asked);
   }
 
-  void connected(HttpClientRequest request) {
-    upstream = request;
+  private void send(HttpClientRequest opened, UpstreamRequest asked) {
+    Buffer answered = move == null ? Buffer.buffer() : move.answered();
+    AttemptId name = house.fleet().nextAttempt();
+    ticket().sent(name.number());
+    asked.head(opened, replica, name, traced().context(), answered.length());
+    Buffer body = asked.body(replica);
+    try (Scope _ = traced().context().makeCurrent()) {
+      opened
+          .send(move == null ? body : answered.appendBuffer(body))
+          .onSuccess(this::answered)
+          .onFailure(cause -> owner.broke(this, "no answer: " + cause.getMessage()));
+    }
+    // The agent puts its own span there.
+    call.trace()
+        .sent(
+            traced(),
+            name.number(),
+            flight.id(),
+            house.steps(),
+            opened.headers().get("traceparent"));
+  }
+
+  private void answered(HttpClientResponse answer) {
+    if (over) {
+      answer.request().reset();
+      return;
+    }
+    answeredNanos = flight.now();
+    if (leads && move == null) {
+      flight.mark(Mark.ANSWERED);
+    }
+    owner.answered(this, answer);
+  }
+
+  void streams(EventRelay value) {
+    relay = value;
   }
 
   /** Whether it waits for its connection. */
@@ -192,20 +302,151 @@ final class Attempt {
     return upstream == null;
   }
 
-  void streams(EventRelay value) {
-    relay = value;
+  /** It outran the one that it ran beside: what belongs to it becomes the flight's. */
+  void takesOver() {
+    leads = true;
+    flight.decisionAnew(decision);
+    flight.mark(Mark.ROUTED, startNanos);
+    flight.mark(Mark.CONNECTED, connectedNanos);
+    flight.mark(Mark.ANSWERED, answeredNanos);
   }
 
-  boolean over() {
-    return over;
+  /** Its answer is to be the client's: what it says counts. */
+  void serves() {
+    call.trace().serves(traced());
+    Workload.Job own = job;
+    if (own != null) {
+      flight.onContent(own::content);
+    }
   }
+
+  /** Whether its replica's workload learns from it: it generates something. */
+  boolean learned() {
+    return job != null;
+  }
+
+  // ------------------------------------------------------------------ what the workload learns
+
+  /** Tells the replica's workload of it, until it is over. */
+  private void learns(RouteRequest wanted) {
+    Decision.Candidate winner = decision.winner();
+    if (winner == null || !call.endpoint().generates()) {
+      return;
+    }
+    job =
+        replica
+            .workload()
+            .begin(
+                winner,
+                wanted,
+                flight.stream(),
+                (predicted, ttftMs, tpotMs) ->
+                    house
+                        .metrics()
+                        .predicted(
+                            decision.model(),
+                            predicted,
+                            ttftMs,
+                            tpotMs,
+                            decision.regretMs(ttftMs),
+                            call.trace().exemplar()),
+                startNanos);
+  }
+
+  /** The client does not read. */
+  void stalled() {
+    if (job != null) {
+      job.pause();
+    }
+  }
+
+  /** What its replica still had to say, a first token or a whole answer, takes longer than this. */
+  void late() {
+    if (job != null && !connecting()) {
+      job.late(flight.now());
+    }
+  }
+
+  /** Its stream ended well. */
+  void streamEnded() {
+    if (job != null) {
+      job.cached(flight.usage().cachedTokens());
+      job.ended();
+    }
+  }
+
+  /** An answer that came at once tells its times by the worker's stamps, or only their sum. */
+  void wholeAnswer() {
+    Workload.Job own = job;
+    if (own == null) {
+      return;
+    }
+    own.cached(flight.usage().cachedTokens());
+    long now = flight.now();
+    RequestTimeline timeline = flight.timelines().isEmpty() ? null : flight.timelines().getFirst();
+    if (timeline == null || timeline.firstTokenNanos() == 0) {
+      own.whole(flight.usage().completionTokens(), now);
+      return;
+    }
+    double ttftMs = (timeline.firstTokenNanos() - timeline.receivedNanos()) / 1e6;
+    double restMs = (timeline.finishedNanos() - timeline.firstTokenNanos()) / 1e6;
+    RequestTimeline.Phase decode = timeline.decode();
+    int rest = decode == null ? 0 : decode.tokens();
+    own.whole(ttftMs, rest > 0 ? restMs / rest : Double.NaN, now);
+  }
+
+  // ------------------------------------------------------------------ its end
 
   /**
    * Ends it, once.
    *
-   * @param reset closes its connection, so that the replica stops working on it
+   * @param error why it is given up: its connection is closed, so the replica stops working on it;
+   *     null when it answered
+   * @param begun the client has a part of its answer
    */
-  void end(boolean reset, Drain.Departure how) {
+  void end(@Nullable String error, AttemptResult result, boolean begun) {
+    if (over) {
+      return;
+    }
+    if (result == AttemptResult.OUTRUN) {
+      outrun();
+    }
+    leaveReplica(error != null, departure(result, begun));
+    long now = flight.now();
+    if (replica.state() == ReplicaState.DRAINING) {
+      call.trace().keepFor(KeptFor.DRAINED);
+    }
+    house.metrics().replicaInFlight(replica.id()).dec();
+    house.metrics().attempt(replica.id(), result);
+    judge(error == null ? "an error status" : error, result, now);
+    flight.attempt(
+        new FlightRecord.Attempt(
+            number,
+            replica.id(),
+            startNanos,
+            now,
+            error,
+            hedge,
+            move == null ? null : move.record()));
+    if (result == AttemptResult.OUTRUN) {
+      call.trace().attemptOutrun(traced(), now);
+    } else if (error != null) {
+      call.trace().attemptFailed(traced(), error, now);
+    }
+  }
+
+  /** What is known of a replica that another one outran: it would have taken longer than this. */
+  private void outrun() {
+    long now = flight.now();
+    if (job != null) {
+      job.outrun(now);
+    }
+    if (!hedge) {
+      house.fleet().outrun(ticket(), (now - startNanos) / 1e6, now);
+    }
+  }
+
+  private void leaveReplica(boolean reset, Drain.Departure how) {
     over = true;
     if (relay != null) {
       relay.stop();
@@ -216,8 +457,34 @@ final class Attempt {
     if (job != null) {
       job.close();
     }
-    if (ticket != null) {
-      ticket.close(how);
+    ticket().close(how);
+  }
+
+  private static Drain.Departure departure(AttemptResult result, boolean begun) {
+    return switch (result) {
+      case SERVED -> Drain.Departure.FINISHED;
+      case MOVED -> begun ? Drain.Departure.MOVED : Drain.Departure.RESTARTED;
+      case SHED, OUTRUN -> Drain.Departure.RESTARTED;
+      case ABANDONED -> Drain.Departure.ABANDONED;
+      case FAILED -> Drain.Departure.FAILED;
+    };
+  }
+
+  /** What it says of its replica. */
+  private void judge(String reason, AttemptResult result, long now) {
+    Fleet fleet = house.fleet();
+    switch (result) {
+      case SERVED -> fleet.served(ticket(), firstTokenMs(), now);
+      case FAILED -> fleet.failed(ticket(), reason, now);
+      case MOVED, SHED, OUTRUN, ABANDONED -> fleet.left(ticket());
     }
+  }
+
+  /** −1 where the answer has none, or another attempt had it. */
+  private double firstTokenMs() {
+    if (move != null || !flight.stream() || flight.at(Mark.FIRST_TOKEN) == 0) {
+      return -1;
+    }
+    return (flight.at(Mark.FIRST_TOKEN) - startNanos) / 1e6;
   }
 }

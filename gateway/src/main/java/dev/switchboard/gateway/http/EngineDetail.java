@@ -4,11 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
-import dev.switchboard.gateway.fleet.UpstreamAccess;
 import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.TimelineJson;
@@ -17,7 +17,6 @@ import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URI;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -178,27 +177,19 @@ public final class EngineDetail {
   /** A document that has timelines, or a failure. */
   private Future<JsonNode> ask(String replica, String id) {
     Replica found = fleet.find(replica);
-    URI address = found == null ? null : found.address();
+    UpstreamAddress address = found == null ? null : found.address();
     if (found != null && !found.worker()) {
       return Future.failedFuture(new NothingTold(EngineAnswer.Why.NO_TIMELINES));
     }
     return found == null || address == null
         ? Future.failedFuture(new NothingTold(EngineAnswer.Why.REPLICA_GONE))
-        : ask(found, address, id, MOST_TRIES);
+        : ask(address, id, MOST_TRIES);
   }
 
-  private Future<JsonNode> ask(Replica replica, URI address, String id, int tries) {
-    UpstreamAccess access = replica.access();
+  private Future<JsonNode> ask(UpstreamAddress address, String id, int tries) {
     String path = "/engine/v1/requests/" + id + "/timeline?detail=steps";
     return client
-        .get(
-            address,
-            replica.socket(),
-            path,
-            access.tlsCaFile(),
-            access.authorization(),
-            TIMEOUT_MS,
-            MOST_BYTES)
+        .get(address, path, TIMEOUT_MS, MOST_BYTES)
         .map(EngineDetail::read)
         .compose(
             told -> {
@@ -206,7 +197,7 @@ public final class EngineDetail {
                 return Future.succeededFuture(told);
               }
               return tries > 1
-                  ? vertx.timer(AGAIN_MS).compose(again -> ask(replica, address, id, tries - 1))
+                  ? vertx.timer(AGAIN_MS).compose(again -> ask(address, id, tries - 1))
                   : Future.failedFuture(new NothingTold(EngineAnswer.Why.NOT_ENDED));
             });
   }

@@ -3,19 +3,26 @@ package dev.switchboard.gateway.http;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.stream.Replay;
+import io.vertx.core.buffer.Buffer;
 
 /** A stream between two replicas: from the cut until the client gets more. */
 final class Move {
   private final MoveCause cause;
   private final String from;
   private final long cutNanos;
+  private final Replay replay;
   private EventRelay.Break how;
   private long resumedNanos;
 
-  Move(MoveCause cause, String from, long cutNanos, EventRelay.Break how) {
+  /**
+   * @param replay what the client has of the answer
+   */
+  Move(MoveCause cause, String from, long cutNanos, Replay replay, EventRelay.Break how) {
     this.cause = cause;
     this.from = from;
     this.cutNanos = cutNanos;
+    this.replay = replay;
     this.how = how;
   }
 
@@ -30,6 +37,11 @@ final class Move {
 
   long cutNanos() {
     return cutNanos;
+  }
+
+  /** What goes before the request to whoever goes on with the answer. */
+  Buffer answered() {
+    return replay.toBuffer();
   }
 
   /** What the client is told if nobody goes on; of a move that was tried twice the last. */

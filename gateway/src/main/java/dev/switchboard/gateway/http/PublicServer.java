@@ -136,10 +136,13 @@ public final class PublicServer extends VerticleBase {
   }
 
   private Router router() {
-    UpstreamClient client =
-        new UpstreamClient(
-            vertx, house.deadlines().connectMs(), house.http().maxUpstreamConnections());
-    RequestParser parser = new RequestParser(limits());
+    EventLoop loop =
+        new EventLoop(
+            vertx,
+            new UpstreamClient(
+                vertx, house.deadlines().connectMs(), house.http().maxUpstreamConnections()),
+            answers,
+            new RequestParser(limits()));
     Router router = Router.router(vertx);
     // The agent puts the first route that matches before the names of the later ones; this has
     // none.
@@ -151,7 +154,7 @@ public final class PublicServer extends VerticleBase {
       if (!endpoint.path().startsWith("/v1/")) {
         router.route(endpoint.path()).handler(this::authenticate);
       }
-      router.post(endpoint.path()).handler(context -> infer(context, endpoint, client, parser));
+      router.post(endpoint.path()).handler(context -> infer(context, endpoint, loop));
       router.route(endpoint.path()).handler(context -> notAllowed(context, "POST"));
     }
     readable(router.route("/v1/models")).handler(this::models);
@@ -250,8 +253,7 @@ public final class PublicServer extends VerticleBase {
             ApiError.unauthenticated("A valid API key is needed: Authorization: Bearer KEY")));
   }
 
-  private void infer(
-      RoutingContext context, Endpoint endpoint, UpstreamClient client, RequestParser parser) {
+  private void infer(RoutingContext context, Endpoint endpoint, EventLoop loop) {
     HttpServerRequest request = context.request();
     Caller caller = Objects.requireNonNull(context.<Caller>get(CALLER), "set by authenticate");
     long nowMs = house.clock().epochNanos() / 1_000_000;
@@ -273,17 +275,7 @@ public final class PublicServer extends VerticleBase {
     Consumer<SharedLimits.Entry> begin =
         entry ->
             new Exchange(
-                    houses.get(),
-                    vertx,
-                    client,
-                    answers,
-                    parser,
-                    endpoint,
-                    request,
-                    caller,
-                    entry,
-                    flight,
-                    trace)
+                    new Call(houses.get(), loop, endpoint, request, caller, entry, flight, trace))
                 .start();
     Future<SharedLimits.Entry> entered = house.shared().enter(caller.tenant());
     if (entered.isComplete()) {

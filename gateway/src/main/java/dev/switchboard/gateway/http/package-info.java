@@ -1,7 +1,7 @@
 /**
  * The public listener: protocol limits before parsing, the OpenAI routes, and {@link
- * dev.switchboard.gateway.http.Exchange}, the course of one request from its head to its last byte.
- * One event loop owns a request.
+ * dev.switchboard.gateway.http.Exchange}, the course of one request from its head to its last byte,
+ * with what it goes through. One event loop owns a request.
  */
 @NullMarked
 package dev.switchboard.gateway.http;

@@ -94,6 +94,22 @@ public final class Affinity {
     }
   }
 
+  /**
+   * A replica failed a request: its session leaves.
+   *
+   * @param other where it goes on; null for wherever its next request goes
+   */
+  public void failed(String model, String replica, @Nullable String other, Key key) {
+    String session = key.session;
+    if (session != null) {
+      synchronized (sessions) {
+        sessions.computeIfPresent(
+            new Session(model, key.tenant, session),
+            (name, home) -> home.equals(replica) ? other : home);
+      }
+    }
+  }
+
   /** A replica's cache is empty: it begins anew. */
   public void forget(String model, String replica) {
     PrefixIndex index = prefixes.get(model);

@@ -17,7 +17,12 @@ public record Prediction(
 
   /** The same if both parts are as late as one in ten is. */
   double endP90Ms() {
-    return ttftP90Ms + Math.max(0, outputTokens - 1) * tpotP90Ms;
+    return endP90Ms(outputTokens);
+  }
+
+  /** The same for an answer of so many tokens. */
+  double endP90Ms(double tokens) {
+    return ttftP90Ms + Math.max(0, tokens - 1) * tpotP90Ms;
   }
 
   /** When an answer of so many tokens is expected to end. */

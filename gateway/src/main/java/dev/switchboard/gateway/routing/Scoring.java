@@ -1,7 +1,9 @@
 package dev.switchboard.gateway.routing;
 
 import dev.switchboard.gateway.routing.Decision.Candidate;
+import dev.switchboard.gateway.slo.Slo;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -10,14 +12,20 @@ import org.jspecify.annotations.Nullable;
  * lowest score. A policy only gives the scores.
  *
  * <p>Of equal scores the replica with the fewest requests wins, and of those one after the other,
- * by the request's turn. A session stays where it was unless that replica is overloaded: has more
- * than twice as much to do as the idlest one, and some.
+ * by the request's turn.
+ *
+ * <p>A session stays where it was, which is a preference and no fate. It goes elsewhere when that
+ * replica is overloaded: has more than twice as much to do as the idlest one, and some; or late: is
+ * expected to miss a target of the request that another one meets, or, where the request has none,
+ * to take more than twice as long to its first token as the quickest one, and some.
  */
 final class Scoring {
   static final String FULL = "has as many requests as it takes";
 
   private static final int OVERLOAD_REQUESTS = 4;
   private static final double OVERLOAD_RATIO = 2;
+  private static final double LATE_MS = 2000;
+  private static final double LATE_RATIO = 2;
 
   private Scoring() {}
 
@@ -76,14 +84,56 @@ final class Scoring {
 
   private static String choose(
       List<Candidate> open, RouteRequest request, double[] scores, double tolerance) {
-    String sticky = request.sticky();
-    if (sticky != null) {
-      for (Candidate candidate : open) {
-        if (candidate.replica().equals(sticky) && !overloaded(candidate, open)) {
-          return sticky;
-        }
+    Candidate home = home(open, request);
+    if (home == null || overloaded(home, open)) {
+      return best(open, request, scores, tolerance);
+    }
+    double lateMs = lateMs(open);
+    if (!late(home, request, lateMs)) {
+      return home.replica();
+    }
+    List<Candidate> inTime = new ArrayList<>(open.size());
+    double[] theirScores = new double[scores.length];
+    for (int i = 0; i < scores.length; i++) {
+      if (!late(open.get(i), request, lateMs)) {
+        theirScores[inTime.size()] = scores[i];
+        inTime.add(open.get(i));
       }
     }
+    return inTime.isEmpty()
+        ? home.replica()
+        : best(inTime, request, Arrays.copyOf(theirScores, inTime.size()), tolerance);
+  }
+
+  /** Where its session was, if that replica can be chosen. */
+  private static @Nullable Candidate home(List<Candidate> open, RouteRequest request) {
+    for (Candidate candidate : open) {
+      if (candidate.replica().equals(request.sticky())) {
+        return candidate;
+      }
+    }
+    return null;
+  }
+
+  /** A first token that takes longer than this is late, whatever a request asks for. */
+  private static double lateMs(List<Candidate> open) {
+    double least = Double.POSITIVE_INFINITY;
+    for (Candidate candidate : open) {
+      least = Math.min(least, candidate.prediction().ttftMs());
+    }
+    return LATE_RATIO * least + LATE_MS;
+  }
+
+  private static boolean late(Candidate candidate, RouteRequest request, double lateMs) {
+    Slo slo = request.slo();
+    Prediction predicted = candidate.prediction();
+    return predicted.ttftMs() > (slo.ttftMs() > 0 ? slo.ttftMs() - request.elapsedMs() : lateMs)
+        || (slo.tpotMs() > 0 && predicted.tpotMs() > slo.tpotMs())
+        || (slo.deadlineMs() > 0 && predicted.endMs() > slo.deadlineMs() - request.elapsedMs());
+  }
+
+  private static String best(
+      List<Candidate> open, RouteRequest request, double[] scores, double tolerance) {
     double best = Double.POSITIVE_INFINITY;
     for (double score : scores) {
       best = Math.min(best, score);

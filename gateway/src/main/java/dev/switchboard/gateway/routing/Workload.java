@@ -31,7 +31,8 @@ public final class Workload {
   private static final double LATE_RATIO = 1.25;
 
   private final Predictor predictor;
-  private final Set<Job> waitingJobs = new LinkedHashSet<>();
+  private final Set<Job> waitingStreams = new LinkedHashSet<>();
+  private final Set<Job> waitingWholes = new LinkedHashSet<>();
   private double waitingTokens;
   private int running;
   private int paused;
@@ -58,8 +59,9 @@ public final class Workload {
   /**
    * A copy of everything at a moment.
    *
-   * @param overdueMs by how much the oldest waiting job exceeds what nine of ten needed, or for how
-   *     long no running one got a token when that is more
+   * @param overdueMs by how much the oldest waiting stream or whole answer exceeds what nine of ten
+   *     need to their first token, or to their end, or for how long no running stream got a token
+   *     when that is more
    * @param urgency sum over its running jobs of one over the wanted time per token, in 1/ms
    * @param prefixTrust share of the prefix tokens that were expected to be cached and were
    */
@@ -76,7 +78,7 @@ public final class Workload {
 
   public synchronized Snapshot snapshot(long nowNanos) {
     return new Snapshot(
-        waitingJobs.size(),
+        waitingStreams.size() + waitingWholes.size(),
         waitingTokens,
         running,
         overdueMs(nowNanos),
@@ -86,13 +88,19 @@ public final class Workload {
   }
 
   private double overdueMs(long nowNanos) {
-    double overdue = 0;
-    Iterator<Job> oldest = waitingJobs.iterator();
-    if (oldest.hasNext()) {
-      Job job = oldest.next();
-      overdue = Math.max(0, (nowNanos - job.sentNanos) / 1e6 - job.predicted.ttftP90Ms());
+    double waiting =
+        Math.max(overdueMs(waitingStreams, nowNanos), overdueMs(waitingWholes, nowNanos));
+    return Math.max(waiting, stillMs(nowNanos));
+  }
+
+  /** Of those that were sent one after another the oldest. */
+  private static double overdueMs(Set<Job> waiting, long nowNanos) {
+    Iterator<Job> oldest = waiting.iterator();
+    if (!oldest.hasNext()) {
+      return 0;
     }
-    return Math.max(overdue, stillMs(nowNanos));
+    Job job = oldest.next();
+    return Math.max(0, (nowNanos - job.sentNanos) / 1e6 - job.patienceMs);
   }
 
   /** How long its streams have stood still, when that is far longer than a step takes. */
@@ -112,11 +120,16 @@ public final class Workload {
    * A request is sent.
    *
    * @param candidate the replica as it was when it was chosen
+   * @param streams its first token is heard of when it comes; else its whole answer
    */
   public synchronized Job begin(
-      Decision.Candidate candidate, RouteRequest request, Calibration calibration, long nowNanos) {
-    Job job = new Job(candidate, request, calibration, nowNanos);
-    waitingJobs.add(job);
+      Decision.Candidate candidate,
+      RouteRequest request,
+      boolean streams,
+      Calibration calibration,
+      long nowNanos) {
+    Job job = new Job(candidate, request, streams, calibration, nowNanos);
+    job.waiting().add(job);
     waitingTokens += job.tokens;
     return job;
   }
@@ -134,6 +147,11 @@ public final class Workload {
     private final double expectedHits;
     private final double urge;
     private final int wantedTokens;
+    private final boolean streams;
+
+    /** Within which nine of ten say something: their first token, or all of a long answer. */
+    private final double patienceMs;
+
     private final Calibration calibration;
     private final long sentNanos;
     private boolean runs;
@@ -150,13 +168,20 @@ public final class Workload {
     private double pausedMs;
 
     private Job(
-        Decision.Candidate candidate, RouteRequest request, Calibration calibration, long now) {
+        Decision.Candidate candidate,
+        RouteRequest request,
+        boolean streams,
+        Calibration calibration,
+        long now) {
       this.predicted = candidate.prediction();
       this.load = candidate.view().load();
       this.tokens = candidate.computeTokens(request);
       this.expectedHits = candidate.prefixTokens();
       this.urge = request.slo().tpotMs() > 0 ? 1 / request.slo().tpotMs() : 0;
       this.wantedTokens = request.outputTokens();
+      this.streams = streams;
+      double longAnswer = candidate.view().own().rates().longAnswer(wantedTokens);
+      this.patienceMs = streams ? predicted.ttftP90Ms() : predicted.endP90Ms(longAnswer);
       this.calibration = calibration;
       this.sentNanos = now;
     }
@@ -310,10 +335,8 @@ public final class Workload {
     /**
      * Given up since it took too long. That it takes longer is learned where nothing better was
      * known: else a replica that meets no deadline would be tried for each one, and never be known.
-     *
-     * @param streams it was to have its first token by now; else its whole answer
      */
-    public void late(boolean streams, long nowNanos) {
+    public void late(long nowNanos) {
       synchronized (Workload.this) {
         double tookMs = (nowNanos - sentNanos) / 1e6;
         double mostMs = streams ? predicted.ttftP90Ms() : predicted.endP90Ms();
@@ -365,9 +388,14 @@ public final class Workload {
       }
     }
 
+    private Set<Job> waiting() {
+      return streams ? waitingStreams : waitingWholes;
+    }
+
     private void leaveWaiting() {
-      if (waitingJobs.remove(this)) {
-        waitingTokens = waitingJobs.isEmpty() ? 0 : waitingTokens - tokens;
+      if (waiting().remove(this)) {
+        boolean none = waitingStreams.isEmpty() && waitingWholes.isEmpty();
+        waitingTokens = none ? 0 : waitingTokens - tokens;
       }
     }
   }

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * The server's name must be the certificate's either way. Options are kept, since a client keeps
  * what it made of them by their identity. Safe on any thread.
  */
-public final class Tls {
+final class Tls {
   private static final ClientSSLOptions USUAL = named(new ClientSSLOptions());
   private static final Map<String, ClientSSLOptions> BY_FILE = new ConcurrentHashMap<>();
 
@@ -23,7 +23,7 @@ public final class Tls {
    *
    * @param caFile certificates in PEM; null for the JVM's
    */
-  public static RequestOptions trusting(RequestOptions request, @Nullable String caFile) {
+  static RequestOptions trusting(RequestOptions request, @Nullable String caFile) {
     if (!Boolean.TRUE.equals(request.isSsl())) {
       return request;
     }

@@ -21,11 +21,8 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpVersion;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
-import io.vertx.core.net.SocketAddress;
 import io.vertx.core.net.impl.ConnectionBase;
-import java.net.URI;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Opens requests to replicas: HTTP/1.1, kept alive, one request per connection at a time, no
@@ -98,42 +95,18 @@ public final class UpstreamClient {
   /**
    * A connection to the replica, with a request on it that is not sent yet. How long it may take
    * until one of the pool is free is the caller's affair: in a burst that is load, not a fault.
-   *
-   * @param socket to connect to instead of the URL's host; null for none
-   * @param tlsCaFile as {@link Tls#trusting} takes it
    */
-  public Future<HttpClientRequest> open(
-      URI base,
-      @Nullable SocketAddress socket,
-      HttpMethod method,
-      String path,
-      @Nullable String tlsCaFile) {
-    return connected(
-        client, Tls.trusting(options(base, method, path).setServer(socket), tlsCaFile));
+  public Future<HttpClientRequest> open(UpstreamAddress to, HttpMethod method, String path) {
+    return connected(client, to.request(method, path));
   }
 
   /**
    * Reads something small from a replica, for ourselves: no trace tells of it.
    *
-   * @param socket to connect to instead of the URL's host; null for none
-   * @param tlsCaFile as {@link Tls#trusting} takes it
-   * @param authorization of our own; null for none
    * @param mostBytes a larger answer is a failure, as is any status but 200
    */
-  public Future<Buffer> get(
-      URI base,
-      @Nullable SocketAddress socket,
-      String path,
-      @Nullable String tlsCaFile,
-      @Nullable String authorization,
-      int timeoutMs,
-      int mostBytes) {
-    RequestOptions options =
-        Tls.trusting(
-            options(base, HttpMethod.GET, path).setServer(socket).setTimeout(timeoutMs), tlsCaFile);
-    if (authorization != null) {
-      options.putHeader("Authorization", authorization);
-    }
+  public Future<Buffer> get(UpstreamAddress from, String path, int timeoutMs, int mostBytes) {
+    RequestOptions options = from.request(HttpMethod.GET, path).setTimeout(timeoutMs);
     try (Scope _ = UNTRACED.makeCurrent()) {
       return connected(client, options)
           .compose(HttpClientRequest::send)
@@ -189,23 +162,5 @@ public final class UpstreamClient {
           }
         });
     return whole.future();
-  }
-
-  private static RequestOptions options(URI base, HttpMethod method, String path) {
-    return new RequestOptions()
-        .setMethod(method)
-        .setHost(base.getHost())
-        .setPort(base.getPort() >= 0 ? base.getPort() : defaultPort(base))
-        .setSsl(isTls(base))
-        .setURI(base.getRawPath() + path)
-        .setFollowRedirects(false);
-  }
-
-  private static boolean isTls(URI base) {
-    return "https".equals(base.getScheme());
-  }
-
-  private static int defaultPort(URI base) {
-    return isTls(base) ? 443 : 80;
   }
 }

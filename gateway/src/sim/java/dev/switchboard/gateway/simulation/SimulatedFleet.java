@@ -13,6 +13,7 @@ import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.fleet.WorkerStarter;
 import dev.switchboard.gateway.fleet.WorkersConfig;
 import dev.switchboard.gateway.upstream.Circuit;
+import dev.switchboard.gateway.upstream.UpstreamAddress;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -187,7 +188,7 @@ final class SimulatedFleet {
 
   // ------------------------------------------------------------------ questions
 
-  private void ask(Replica replica, URI address, Vigil.Question question) {
+  private void ask(Replica replica, UpstreamAddress address, Vigil.Question question) {
     SimulatedReplica engine = engine(replica.id());
     double took = QUESTION_MS + (question == Vigil.Question.CANARY ? engine.stepMs() : 0);
     double limit =

@@ -455,7 +455,12 @@ final class SimulatedGateway {
       learned =
           replica
               .workload()
-              .begin(winner, course.wanted(startNanos), (predicted, ttft, tpot) -> {}, startNanos);
+              .begin(
+                  winner,
+                  course.wanted(startNanos),
+                  true,
+                  (predicted, ttft, tpot) -> {},
+                  startNanos);
       time.afterMs(NETWORK_MS, this::submit);
       return true;
     }
@@ -506,7 +511,7 @@ final class SimulatedGateway {
       }
       if (reason.equals("deadline")) {
         if (learned != null) {
-          learned.late(true, time.nowNanos());
+          learned.late(time.nowNanos());
         }
         end(Drain.Departure.ABANDONED);
         course.over(End.LATE);

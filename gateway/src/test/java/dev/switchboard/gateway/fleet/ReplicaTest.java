@@ -229,7 +229,7 @@ class ReplicaTest {
 
   private void ready() {
     replica.transitionTo(ReplicaState.WARMING, "loaded");
-    replica.address(URI.create("http://127.0.0.1:1"), null);
+    replica.listens(URI.create("http://127.0.0.1:1"), null);
     replica.transitionTo(ReplicaState.READY, "canary");
   }
 }

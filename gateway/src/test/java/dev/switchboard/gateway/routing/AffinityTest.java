@@ -70,6 +70,22 @@ class AffinityTest {
   }
 
   @Test
+  void aSessionLeavesTheReplicaThatFailedItUnlessItIsElsewhereAlready() {
+    Affinity affinity = new Affinity(RoutingConfig.DEFAULTS);
+    Affinity.Key key = session("a", "s");
+    affinity.failed("m", "w0", "w1", key);
+    assertNull(affinity.enrich(RouteRequest.of("m"), key).sticky());
+
+    affinity.sent("m", "w0", key);
+    affinity.failed("m", "w2", "w1", key);
+    assertEquals("w0", affinity.enrich(RouteRequest.of("m"), key).sticky());
+    affinity.failed("m", "w0", "w1", key);
+    assertEquals("w1", affinity.enrich(RouteRequest.of("m"), key).sticky());
+    affinity.failed("m", "w1", null, key);
+    assertNull(affinity.enrich(RouteRequest.of("m"), key).sticky());
+  }
+
+  @Test
   void aKnownPromptComesWithItsTokens() {
     Affinity affinity = new Affinity(RoutingConfig.DEFAULTS);
     Affinity.Key key = new Affinity.Key(chain(7, 10), 64, "", null);

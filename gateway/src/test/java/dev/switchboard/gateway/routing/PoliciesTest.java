@@ -202,6 +202,49 @@ class PoliciesTest {
   }
 
   @Test
+  void aSessionLeavesAReplicaThatMissesItsTargetsWhereAnotherOneMeetsThem() {
+    Rates rates = rates(5, 0.1, 10);
+    ReplicaView slow = ReplicaView.of("w0", "m").withOwn(own(0, 0, 0, rates(800, 0.1, 10)));
+    ReplicaView other = ReplicaView.of("w1", "m").withInFlight(3).withOwn(own(0, 0, 3, rates));
+    RouteRequest session = RouteRequest.of("m").withSticky("w0");
+    RouteRequest first = session.withSlo(new Slo("s", 300, 0, 0, 0), 1);
+    RouteRequest whole = session.withSlo(new Slo("s", 0, 0, 1500, 0), 1);
+
+    for (String name : NAMES) {
+      assertEquals("w1", choose(name, List.of(slow, other), first), name);
+      assertEquals("w1", choose(name, List.of(slow, other), whole), name);
+      assertEquals("w0", choose(name, List.of(slow, other), session), name);
+    }
+  }
+
+  @Test
+  void aSessionStaysWhereItsTargetsAreMissedIfNobodyMeetsThem() {
+    ReplicaView slow = ReplicaView.of("w0", "m").withOwn(own(0, 0, 0, rates(900, 0.1, 10)));
+    ReplicaView less = ReplicaView.of("w1", "m").withOwn(own(0, 0, 0, rates(500, 0.1, 10)));
+    RouteRequest session =
+        RouteRequest.of("m").withSticky("w0").withSlo(new Slo("s", 300, 0, 0, 0), 1);
+
+    for (String name : NAMES) {
+      assertEquals("w0", choose(name, List.of(slow, less), session), name);
+    }
+  }
+
+  @Test
+  void aSessionWithoutTargetsLeavesAReplicaThatSaysNothing() {
+    Rates rates = rates(5, 0.1, 10);
+    ReplicaView stuck =
+        ReplicaView.of("w0", "m")
+            .withInFlight(1)
+            .withOwn(new Workload.Snapshot(1, 10, 0, 9_000, 0, 1, rates));
+    ReplicaView other = ReplicaView.of("w1", "m").withInFlight(4).withOwn(own(0, 0, 4, rates));
+    RouteRequest session = RouteRequest.of("m").withSticky("w0");
+
+    for (String name : NAMES) {
+      assertEquals("w1", choose(name, List.of(stuck, other), session), name);
+    }
+  }
+
+  @Test
   void sloTakesTheFastReplicaUntilItsQueueMakesItTheSlowerOne() {
     ReplicaView fast = ReplicaView.of("w0", "m").withOwn(own(0, 0, 0, rates(5, 0.05, 10)));
     ReplicaView slow = ReplicaView.of("w1", "m").withOwn(own(0, 0, 0, rates(20, 0.4, 40)));

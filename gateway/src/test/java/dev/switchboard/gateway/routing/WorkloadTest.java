@@ -71,7 +71,7 @@ class WorkloadTest {
 
   @Test
   void oneThatMissesItsDeadlineSaysThatItTakesLonger() {
-    begin(RouteRequest.of("m"), 0).late(false, 250 * MS);
+    begin(RouteRequest.of("m"), false, 0).late(250 * MS);
     Workload.Snapshot own = workload.snapshot(250 * MS);
 
     assertEquals(1.25 * 250, own.rates().predict(Load.NONE, 100, 100, 0, 250 * MS).endMs(), 20);
@@ -80,7 +80,7 @@ class WorkloadTest {
 
   @Test
   void aStreamThatMissesItsDeadlineSaysThatItsFirstTokenTakesLonger() {
-    begin(RouteRequest.of("m"), 0).late(true, 250 * MS);
+    begin(RouteRequest.of("m"), 0).late(250 * MS);
 
     assertEquals(1.25 * 250, usualMs(250), 20);
   }
@@ -93,7 +93,7 @@ class WorkloadTest {
       job.ended();
     }
     double before = usualMs(20_000);
-    begin(RouteRequest.of("m"), 20_000 * MS).late(true, 20_100 * MS);
+    begin(RouteRequest.of("m"), 20_000 * MS).late(20_100 * MS);
 
     assertEquals(before, usualMs(20_000));
   }
@@ -151,6 +151,28 @@ class WorkloadTest {
   }
 
   @Test
+  void aWholeAnswerIsOverdueOnlyWhenALongOneWouldHaveEnded() {
+    Workload.Job job = begin(RouteRequest.of("m"), false, 0);
+    double expected = Rates.UNKNOWN.predict(Load.NONE, 100, 100, 0, 0).endP90Ms(100);
+
+    double soon = workload.snapshot((long) (expected * MS)).overdueMs();
+    double late = workload.snapshot((long) ((expected + 700) * MS)).overdueMs();
+    job.close();
+
+    assertEquals(0, soon);
+    assertEquals(700, late, 1);
+    assertEquals(0, workload.snapshot(60_000 * MS).overdueMs());
+  }
+
+  @Test
+  void aStreamIsOverdueThoughAnOlderWholeAnswerIsNot() {
+    begin(RouteRequest.of("m"), false, 0);
+    begin(RouteRequest.of("m"), 5 * MS);
+
+    assertTrue(workload.snapshot(1_000 * MS).overdueMs() > 500);
+  }
+
+  @Test
   void aReplicaWhoseStreamsStandStillIsOverdueUnlessItsClientsDoNotRead() {
     Workload.Job job = begin(RouteRequest.of("m"), 0);
     job.content(10 * MS);
@@ -194,11 +216,16 @@ class WorkloadTest {
   }
 
   private Workload.Job begin(RouteRequest request, long now) {
+    return begin(request, true, now);
+  }
+
+  private Workload.Job begin(RouteRequest request, boolean streams, long now) {
     ReplicaView view = ReplicaView.of("w0", "m").withOwn(workload.snapshot(now));
     Candidate candidate = new LeastLoaded().route(List.of(view), request, now).winner();
     return workload.begin(
         Objects.requireNonNull(candidate),
         request,
+        streams,
         (predicted, ttftMs, tpotMs) -> observed.add(new Times(ttftMs, tpotMs)),
         now);
   }

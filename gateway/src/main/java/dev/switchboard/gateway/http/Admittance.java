@@ -1,0 +1,187 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.AdmissionQueue;
+import dev.switchboard.gateway.admission.Band;
+import dev.switchboard.gateway.admission.Demand;
+import dev.switchboard.gateway.admission.Refusal;
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.slo.Slo;
+import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
+import io.vertx.core.Context;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a request comes in: the model whose queue it enters, what it demands there, and its pass from
+ * then until its end.
+ */
+final class Admittance implements Admission.Waiter {
+  private final Call call;
+  private final Gatehouse house;
+  private final Flight flight;
+  private final Slo slo;
+  private final ReplicaChoice choice;
+  private final Admission.Waiter owner;
+  private final Context eventLoop;
+  private Admission.@Nullable Pass pass;
+  private @Nullable GaugeDataPoint inFlight;
+
+  /**
+   * @param owner hears, on its event loop, how it ends
+   */
+  Admittance(Call call, Slo slo, ReplicaChoice choice, Admission.Waiter owner) {
+    this.call = call;
+    this.house = call.house();
+    this.flight = call.flight();
+    this.slo = slo;
+    this.choice = choice;
+    this.owner = owner;
+    this.eventLoop = call.loop().vertx().getOrCreateContext();
+  }
+
+  @Override
+  public void admitted() {
+    eventLoop.runOnContext(told -> owner.admitted());
+  }
+
+  @Override
+  public void refused(Refusal refusal) {
+    eventLoop.runOnContext(told -> owner.refused(refusal));
+  }
+
+  /** Asks for a place; the owner hears at once or later what comes of it. */
+  void enter(int bodyBytes) {
+    long now = call.nowNanos();
+    Entrance entrance =
+        call.endpoint().computes()
+            ? entrance(bodyBytes, now)
+            : new Entrance(null, demand(flight.model(), bodyBytes, now));
+    Admission.Answer answer =
+        house
+            .admission()
+            .enter(entrance.model, entrance.demand, call.shared().counted(), this, now);
+    answer.headers().forEach(call.response()::putHeader);
+    // What is left over all gateways goes before what is left here.
+    call.shared().headers().forEach(call.response()::putHeader);
+    pass = answer.pass();
+    Refusal refusal = answer.refusal();
+    if (refusal != null) {
+      owner.refused(refusal);
+    } else if (!answer.waits()) {
+      owner.admitted();
+    }
+  }
+
+  /**
+   * Where it comes in.
+   *
+   * @param model whose queue it enters; null for none
+   */
+  private record Entrance(@Nullable String model, Demand demand) {}
+
+  /**
+   * The model whose queue it enters, and that routing looks at first: the first of the plan that
+   * some replica serves now, and in time, as far as this one knows; else the first that is served,
+   * which then refuses it.
+   */
+  private Entrance entrance(int bodyBytes, long now) {
+    String unfit = "no_replica";
+    Entrance late = null;
+    for (String model : choice.models()) {
+      AdmissionQueue queue = house.admission().queue(model);
+      if (!queue.ready()) {
+        continue;
+      }
+      Entrance entrance = new Entrance(model, demand(model, bodyBytes, now));
+      if (queue.inTime(entrance.demand, now)) {
+        choice.lead(model, unfit);
+        return entrance;
+      }
+      late = late == null ? entrance : late;
+      unfit = model.equals(flight.model()) ? "deadline" : unfit;
+    }
+    return late == null
+        ? new Entrance(flight.model(), demand(flight.model(), bodyBytes, now))
+        : late;
+  }
+
+  private Demand demand(String model, int bodyBytes, long now) {
+    long accepted = now - (flight.now() - flight.at(Mark.ACCEPTED));
+    boolean first = call.endpoint().generates() && slo.ttftMs() > 0;
+    return new Demand(
+        call.caller().tenant(),
+        1,
+        Band.of(slo.priority()),
+        first ? accepted + slo.ttftMs() * 1_000_000L : Long.MAX_VALUE,
+        slo.deadlineNanos(accepted),
+        choice.prompt(model),
+        call.endpoint().generates() ? choice.outputTokens() : 0,
+        bodyBytes);
+  }
+
+  /** The choice of its replica, which begins when it is admitted. */
+  ReplicaChoice choice() {
+    return choice;
+  }
+
+  /** It is in flight from now on. */
+  void begins() {
+    house.metrics().admission(flight.model(), slo.name(), "admitted");
+    inFlight = house.metrics().inFlight(flight.model());
+    inFlight.inc();
+    choice.takeTurn();
+  }
+
+  /** It went to a replica, which is to answer it. */
+  void routed(String replica, long sentNanos) {
+    if (pass != null) {
+      long ago = flight.now() - sentNanos;
+      pass.routed(replica, call.streams(), call.nowNanos() - ago);
+    }
+  }
+
+  /** The replica answered that it has enough. */
+  void refusedBy(String replica) {
+    if (pass != null) {
+      pass.refusedBy(replica);
+    }
+  }
+
+  void firstToken() {
+    if (pass != null) {
+      pass.firstToken(call.nowNanos());
+    }
+  }
+
+  /** The whole answer came at once. */
+  void wholeAnswer(int tokens) {
+    if (pass != null) {
+      pass.wholeAnswer(tokens, call.nowNanos());
+    }
+  }
+
+  /** It is over: its place is free. */
+  void leave(FlightRecord record) {
+    if (inFlight != null) {
+      inFlight.dec();
+    }
+    if (pass != null) {
+      pass.close(tokens(record), call.nowNanos());
+    }
+  }
+
+  /** What it read and generated; −1 where nobody said. */
+  private long tokens(FlightRecord record) {
+    Usage usage = record.usage();
+    if (usage.completionTokens() < 0 && record.contentEvents() == 0) {
+      return usage.promptTokens() < 0 ? -1 : usage.promptTokens();
+    }
+    int prompt = usage.promptTokens() < 0 ? choice.promptTokens() : usage.promptTokens();
+    int generated =
+        usage.completionTokens() < 0 ? record.contentEvents() : usage.completionTokens();
+    return (long) prompt + generated;
+  }
+}

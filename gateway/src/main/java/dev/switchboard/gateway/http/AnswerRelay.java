@@ -1,0 +1,226 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.AttemptResult;
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.MoveCause;
+import dev.switchboard.gateway.stream.AnswerMemory;
+import dev.switchboard.gateway.stream.AnswerReader;
+import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.stream.WholeAnswer;
+import dev.switchboard.openai.ApiError;
+import io.vertx.core.Future;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpClientResponse;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Brings the answers of attempts to the client: a stream event by event, anything else whole. Says
+ * what becomes of them to its {@link Owner}, which decides whether the client gets them.
+ */
+final class AnswerRelay {
+  private static final Logger LOG = LoggerFactory.getLogger(AnswerRelay.class);
+
+  /** Hears what becomes of the answer of an attempt. */
+  interface Owner {
+    /** It is about to say its first thing; nothing was told to the flight before. */
+    void speaks(Attempt current);
+
+    /** The first bytes of a stream are about to go out. */
+    void begins();
+
+    /** A whole answer is there; says whether it is the client's. */
+    boolean takes(Attempt current, int status);
+
+    /** A stream ended, and its end is about to be written. */
+    void streamed();
+
+    /** A whole answer is about to be written. */
+    void answeredWhole(int status);
+
+    void broke(Attempt current, MoveCause cause, EventRelay.Break how, AttemptResult result);
+  }
+
+  private final Call call;
+  private final Flight flight;
+  private final boolean receipt;
+  private final ClientAnswer client;
+  private final Migration migration;
+  private final Owner owner;
+
+  /** The bytes of the last whole answer. */
+  private AnswerMemory.@Nullable Share held;
+
+  /**
+   * @param receipt the client wants to know where the time went
+   */
+  AnswerRelay(Call call, boolean receipt, ClientAnswer client, Migration migration, Owner owner) {
+    this.call = call;
+    this.flight = call.flight();
+    this.receipt = receipt;
+    this.client = client;
+    this.migration = migration;
+    this.owner = owner;
+  }
+
+  /** The head of an answer is there. */
+  void start(Attempt current, HttpClientResponse answer) {
+    int status = answer.statusCode();
+    String type = answer.getHeader("Content-Type");
+    if (status == 200 && type != null && type.startsWith("text/event-stream")) {
+      stream(current, answer);
+    } else if (client.begun()) {
+      broke(current, "it answered " + status);
+    } else {
+      collect(current, answer);
+    }
+  }
+
+  private void broke(Attempt current, String reason) {
+    owner.broke(
+        current, MoveCause.BROKEN, EventRelay.Break.empty(reason, true), AttemptResult.FAILED);
+  }
+
+  /** Nothing is read any more. */
+  void close() {
+    AnswerMemory.Share last = held;
+    if (last != null) {
+      last.close();
+    }
+  }
+
+  // ------------------------------------------------------------------ streams
+
+  private void stream(Attempt current, HttpClientResponse answer) {
+    EventRelay created =
+        new EventRelay(
+            flight,
+            call.response(),
+            receipt ? () -> ServerTiming.times(flight) : null,
+            client.gaps(),
+            current.replica().worker() && call.replays() ? migration.replay() : null,
+            client.begun(),
+            new Relayed(current));
+    current.streams(created);
+    created.noting(client.said());
+    created.start(answer);
+  }
+
+  /** What becomes of the stream of one attempt. */
+  private final class Relayed implements EventRelay.Listener {
+    private final Attempt current;
+
+    Relayed(Attempt current) {
+      this.current = current;
+    }
+
+    @Override
+    public void speaks() {
+      owner.speaks(current);
+    }
+
+    @Override
+    public void committing() {
+      owner.begins();
+    }
+
+    @Override
+    public void heard() {
+      current.heard();
+    }
+
+    @Override
+    public void resumed() {
+      migration.resumed();
+    }
+
+    @Override
+    public void stalled() {
+      client.stalled();
+      current.stalled();
+    }
+
+    @Override
+    public void ended() {
+      current.streamEnded();
+      migration.countTokens();
+      owner.streamed();
+      client.end();
+    }
+
+    @Override
+    public void refused(ApiError error) {
+      owner.streamed();
+      client.refused(error);
+    }
+
+    @Override
+    public void broken(EventRelay.Break how) {
+      MoveCause cause = how.told() ? MoveCause.FAILED : MoveCause.BROKEN;
+      owner.broke(current, cause, how, AttemptResult.FAILED);
+    }
+  }
+
+  // ------------------------------------------------------------------ whole answers
+
+  private void collect(Attempt current, HttpClientResponse answer) {
+    close();
+    AnswerMemory.Share share = call.loop().answers().open(answer);
+    held = share;
+    WholeAnswer.collect(answer, call.house().http().maxAnswerBytes(), share)
+        .onSuccess(bytes -> whole(current, answer, bytes))
+        .onFailure(cause -> broke(current, "the answer broke: " + cause.getMessage()));
+  }
+
+  private void whole(Attempt current, HttpClientResponse answer, Buffer bytes) {
+    int status = answer.statusCode();
+    if (current.over() || !owner.takes(current, status)) {
+      return;
+    }
+    flight.mark(Mark.UPSTREAM_ENDED);
+    forClient(current, bytes, status).onSuccess(forwarded -> forward(current, answer, forwarded));
+  }
+
+  /** Reads an answer for the flight, and takes our own object out of it. */
+  private Future<Buffer> forClient(Attempt current, Buffer bytes, int status) {
+    byte[] array = bytes.getBytes();
+    return call.loop()
+        .work(array.length, () -> AnswerReader.read(array, 0, array.length))
+        .map(
+            read -> {
+              if (current.over()) {
+                return bytes;
+              }
+              read.tell(flight);
+              return kept(read, bytes, array, status);
+            })
+        .otherwise(
+            cause -> {
+              // A foreign server may answer an error in plain text; it goes on as it came.
+              LOG.debug("answer_not_json request={} status={}", flight.id(), status, cause);
+              return bytes;
+            });
+  }
+
+  private Buffer kept(AnswerReader.Answer read, Buffer bytes, byte[] array, int status) {
+    if (receipt && status < 300) {
+      return read.withTimes(array, 0, array.length, ServerTiming.times(flight));
+    }
+    return receipt || read.switchboard() == null ? bytes : read.without(array, 0, array.length);
+  }
+
+  private void forward(Attempt current, HttpClientResponse answer, Buffer forwarded) {
+    if (current.over()) {
+      return;
+    }
+    if (answer.statusCode() < 300 && call.endpoint().generates()) {
+      client.says(forwarded);
+      current.wholeAnswer();
+      flight.content();
+    }
+    owner.answeredWhole(answer.statusCode());
+    client.whole(answer, forwarded);
+  }
+}

@@ -1,0 +1,471 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.drain.StreamState;
+import dev.switchboard.gateway.fleet.Guest;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.flight.AttemptResult;
+import dev.switchboard.gateway.flight.Failure;
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.HedgeResult;
+import dev.switchboard.gateway.flight.MoveCause;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.telemetry.KeptFor;
+import dev.switchboard.openai.ApiError;
+import io.vertx.core.http.HttpClientResponse;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Who serves a request that was admitted: one attempt after another until one of them answers.
+ *
+ * <p>An attempt that breaks before the first byte went out is retried on another replica while the
+ * retry budget allows. After the first byte a stream of one of our workers moves: another worker
+ * gets the request and the tokens that the client has, and goes on behind them, so that the client
+ * reads one answer. Where that cannot be, a failure becomes an error event at the end of the
+ * stream, never a clean {@code [DONE]}.
+ *
+ * <p>Where the first token is late a second attempt, the rival, may run beside the first, at
+ * another replica. The first of the two to say something is the answer, and the other is given up
+ * at that moment; until then neither told the flight or the replay anything.
+ */
+final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
+  private static final Logger LOG = LoggerFactory.getLogger(Attempts.class);
+
+  /** Between two looks for a replica that can take over a stream. */
+  private static final int MOVE_POLL_MS = 20;
+
+  private final Call call;
+  private final Gatehouse house;
+  private final Flight flight;
+  private final long deadlineNanos;
+  private final UpstreamRequest asked;
+  private final ReplicaChoice choice;
+  private final Admittance place;
+  private final DeadlineTimer deadline;
+  private final ClientAnswer client;
+  private final Migration migration;
+  private final AnswerRelay relay;
+
+  /** Null where a second attempt beside the first is not wanted. */
+  private final @Nullable HedgeWatch hedge;
+
+  /** The present attempt, or the last one. */
+  private @Nullable Attempt attempt;
+
+  /** A second one beside it, while both wait for their first token. */
+  private @Nullable Attempt rival;
+
+  Attempts(
+      Call call,
+      RequestHead head,
+      UpstreamRequest asked,
+      Admittance place,
+      DeadlineTimer deadline,
+      ClientAnswer client) {
+    this.call = call;
+    this.house = call.house();
+    this.flight = call.flight();
+    this.deadlineNanos = head.slo().deadlineNanos(flight.at(Mark.ACCEPTED));
+    this.asked = asked;
+    this.choice = place.choice();
+    this.place = place;
+    this.deadline = deadline;
+    this.client = client;
+    this.migration = new Migration(call, deadline);
+    this.relay = new AnswerRelay(call, head.receipt(), client, migration, this);
+    this.hedge =
+        house.retries().hedge().covers(head.slo().name())
+            ? new HedgeWatch(call, head.slo(), choice, client, this::beside)
+            : null;
+  }
+
+  // ------------------------------------------------------------------ one after another
+
+  /** Begins the first attempt, or another one in its place, before the client has anything. */
+  void begin() {
+    Decision decision = choice.decide(false);
+    flight.decision(decision);
+    flight.model(decision.model());
+    if (flight.attempts() == 0) {
+      house.retries().earn(decision.model());
+    }
+    house.metrics().decided(decision);
+    Attempt begun = enter(decision, false, flight.at(Mark.ROUTED));
+    // Whoever was chosen may have been drained since then.
+    for (int again = 0; begun == null && decision.chosen() != null && again < 2; again++) {
+      decision = choice.decide(false);
+      flight.decision(decision);
+      begun = enter(decision, false, flight.at(Mark.ROUTED));
+    }
+    if (begun == null) {
+      noReplica(decision);
+      return;
+    }
+    migration.replay().reset();
+    leads(begun);
+    if (hedge != null) {
+      hedge.watch(begun, decision);
+    }
+  }
+
+  /** An attempt at the chosen replica, counted there; null when it takes none. */
+  private @Nullable Attempt enter(Decision decision, boolean beside, long start) {
+    Replica chosen = decision.chosen() == null ? null : house.fleet().find(decision.chosen());
+    if (chosen == null) {
+      return null;
+    }
+    int number = flight.attempts() + (beside ? 2 : 1);
+    Attempt entering =
+        new Attempt(call, this, number, chosen, decision, beside, start, migration.move());
+    return entering.enter() ? entering : null;
+  }
+
+  private void leads(Attempt begun) {
+    attempt = begun;
+    client.from(begun.replica().id());
+    deadline.connecting(true);
+    begun.begin(choice.wanted());
+    serves(begun);
+    begun.open(asked);
+  }
+
+  /** Its answer is to be the client's: what it says counts, and where it is. */
+  private void serves(Attempt current) {
+    current.serves();
+    place.routed(current.replica().id(), current.startNanos());
+    if (current.learned()) {
+      choice.sent(current.replica().id());
+    }
+  }
+
+  private void noReplica(Decision decision) {
+    int least = house.admission().retryAfterSeconds();
+    if (choice.broke()) {
+      client.fail(Failure.of(ApiError.internal("The request could not be routed.")));
+    } else if (decision.full()) {
+      client.fail(Failures.full(flight.model(), least));
+    } else if (choice.excludesAny()) {
+      client.fail(Failure.of(ApiError.upstreamFailed("Every replica that was tried failed.")));
+    } else {
+      int seconds = house.fleet().retryAfterSeconds(flight.model(), least);
+      client.fail(Failures.noReplica(flight.model(), seconds));
+    }
+  }
+
+  @Override
+  public void connected(Attempt current) {
+    deadline.connecting(false);
+  }
+
+  @Override
+  public void answered(Attempt current, HttpClientResponse answer) {
+    relay.start(current, answer);
+  }
+
+  @Override
+  public void broke(Attempt current, String reason) {
+    broke(current, MoveCause.BROKEN, broken(reason), AttemptResult.FAILED);
+  }
+
+  /** The current attempt is over without an answer; late news of an earlier one is ignored. */
+  @Override
+  public void broke(Attempt current, MoveCause cause, EventRelay.Break how, AttemptResult result) {
+    if (current.over() || leavesRace(current, how.reason(), result)) {
+      return;
+    }
+    boolean goesOn = client.begun() && how.movable() && migration.may(current, cause);
+    end(how.reason(), result);
+    LOG.warn(
+        "attempt_failed request={} replica={} attempt={} goes_on={} reason=\"{}\"",
+        flight.id(),
+        current.replica().id(),
+        current.number(),
+        goesOn,
+        how.reason());
+    choice.exclude(current.replica().id());
+    if (goesOn) {
+      migration.cut(current, cause, how);
+      moveOn();
+    } else if (!client.begun() && mayRetry(current)) {
+      begin();
+    } else {
+      choice.failed(current.replica().id());
+      client.broken(how);
+    }
+  }
+
+  private static EventRelay.Break broken(String reason) {
+    return EventRelay.Break.empty(reason, true);
+  }
+
+  private boolean mayRetry(Attempt current) {
+    int attempts = flight.attempts() + (current.over() ? 0 : 1);
+    if (attempts >= house.retries().attempts()
+        || house.admission().closing()
+        || flight.now() >= deadlineNanos) {
+      return false;
+    }
+    if (house.retries().spend(flight.model())) {
+      return true;
+    }
+    house.metrics().retryDenied(flight.model());
+    return false;
+  }
+
+  // ------------------------------------------------------------------ two at once
+
+  /** Sends it to a second replica as well. */
+  private @Nullable HedgeResult beside(Decision second) {
+    Attempt begun = enter(second, true, flight.now());
+    if (begun == null) {
+      return HedgeResult.NO_REPLICA;
+    }
+    rival = begun;
+    call.trace().keepFor(KeptFor.HEDGED);
+    begun.begin(choice.wanted());
+    begun.open(asked);
+    return null;
+  }
+
+  /** The first of two to say something goes on alone. */
+  @Override
+  public void speaks(Attempt current) {
+    Attempt second = rival;
+    Attempt first = attempt;
+    if (second == null || first == null) {
+      return;
+    }
+    rival = null;
+    Attempt loser = current == second ? first : second;
+    house.metrics().hedged(flight.model(), current == second ? HedgeResult.WON : HedgeResult.LOST);
+    house.metrics().wasted(flight.model(), "hedge", loser.computeTokens(choice.wanted()));
+    if (current == second) {
+      takesOver(second);
+    }
+    loser.end("another replica answered first", AttemptResult.OUTRUN, client.begun());
+  }
+
+  private void takesOver(Attempt second) {
+    attempt = second;
+    client.from(second.replica().id());
+    second.takesOver();
+    serves(second);
+    deadline.connecting(second.connecting());
+  }
+
+  /**
+   * One of two is over without an answer: the other one goes on alone.
+   *
+   * @return whether there was another one
+   */
+  private boolean leavesRace(Attempt current, String reason, AttemptResult result) {
+    Attempt second = rival;
+    if (second == null) {
+      return false;
+    }
+    rival = null;
+    boolean broke = current == second;
+    house.metrics().hedged(flight.model(), broke ? HedgeResult.BROKEN : HedgeResult.WON);
+    choice.exclude(current.replica().id());
+    if (!broke) {
+      takesOver(second);
+    }
+    current.end(reason, result, client.begun());
+    // It was the end of the one that is gone.
+    flight.mark(Mark.UPSTREAM_ENDED, 0);
+    LOG.info(
+        "hedge_decided request={} gone={} reason=\"{}\"",
+        flight.id(),
+        current.replica().id(),
+        reason);
+    return true;
+  }
+
+  // ------------------------------------------------------------------ elsewhere
+
+  private void moveOn() {
+    Attempt last = attempt;
+    if (client.over() || migration.move() == null || last == null || !last.over()) {
+      return;
+    }
+    migration.exclude(choice);
+    Decision decision = choice.decide(true);
+    Attempt begun = enter(decision, false, flight.now());
+    if (begun == null) {
+      call.loop().vertx().setTimer(MOVE_POLL_MS, again -> moveOn());
+      return;
+    }
+    flight.decisionAnew(decision);
+    leads(begun);
+  }
+
+  @Override
+  public void leave(Attempt current, Guest.Leave why) {
+    switch (why) {
+      case GONE ->
+          broke(current, MoveCause.DIED, broken("the replica went away"), AttemptResult.FAILED);
+      case SILENT ->
+          leaveIfElsewhere(
+              current, MoveCause.SILENT, "the replica says nothing", AttemptResult.FAILED);
+      case LOST -> current.lost();
+      case DRAINED ->
+          leaveIfElsewhere(
+              current, MoveCause.DRAINED, "the replica is drained", AttemptResult.MOVED);
+    }
+  }
+
+  /** Where nobody else can take it, it may still end where it is. */
+  private void leaveIfElsewhere(
+      Attempt current, MoveCause cause, String reason, AttemptResult result) {
+    if (client.begun()) {
+      if (migration.may(current, cause) && elsewhere(current)) {
+        broke(current, cause, broken(reason), result);
+      }
+    } else if (!leavesRace(current, reason, result) && elsewhere(current)) {
+      choice.exclude(current.replica().id());
+      end(reason, result);
+      begin();
+    }
+  }
+
+  private boolean elsewhere(Attempt current) {
+    if (client.begun()) {
+      migration.exclude(choice);
+    }
+    return choice.decideWithout(current.replica().id(), client.begun()).chosen() != null;
+  }
+
+  @Override
+  public StreamState state(Attempt current) {
+    Integer most = flight.parameters().maxTokens();
+    int prompt = migration.replay().promptTokens();
+    return new StreamState(
+        flight.id(),
+        call.streams(),
+        client.begun() && migration.may(current, MoveCause.DRAINED),
+        prompt >= 0 ? prompt : choice.promptTokens(),
+        migration.replay().tokens(),
+        most == null ? -1 : most * flight.parameters().choices(),
+        current.startNanos(),
+        flight.at(Mark.FIRST_TOKEN));
+  }
+
+  // ------------------------------------------------------------------ answers
+
+  @Override
+  public void begins() {
+    if (hedge != null) {
+      hedge.cancel();
+    }
+    place.firstToken();
+    client.begin();
+  }
+
+  @Override
+  public boolean takes(Attempt current, int status) {
+    boolean raced = rival != null && status >= 500;
+    if (raced || status == 502 || status == 503 || status == 504) {
+      broke(current, "the replica answered " + status);
+      return false;
+    }
+    if (status == Outcome.SHED.status() && shedElsewhere(current)) {
+      return false;
+    }
+    speaks(current);
+    return true;
+  }
+
+  /** The replica has enough to do; another one may not. */
+  private boolean shedElsewhere(Attempt current) {
+    place.refusedBy(current.replica().id());
+    if (leavesRace(current, "the replica answered 429", AttemptResult.SHED)) {
+      return true;
+    }
+    choice.exclude(current.replica().id());
+    if (choice.decide(client.begun()).chosen() == null || !mayRetry(current)) {
+      return false;
+    }
+    end("the replica answered 429", AttemptResult.SHED);
+    begin();
+    return true;
+  }
+
+  @Override
+  public void streamed() {
+    end(null, AttemptResult.SERVED);
+  }
+
+  @Override
+  public void answeredWhole(int status) {
+    if (status < 300) {
+      place.wholeAnswer(call.endpoint().generates() ? flight.usage().completionTokens() : -1);
+    }
+    boolean shed = status == Outcome.SHED.status();
+    boolean failed = status >= 500;
+    end(null, shed ? AttemptResult.SHED : failed ? AttemptResult.FAILED : AttemptResult.SERVED);
+  }
+
+  // ------------------------------------------------------------------ ends
+
+  /** What runs is too slow; its replica is known to be, from now on. */
+  void late(String what) {
+    Attempt current = attempt;
+    if (current != null) {
+      current.late();
+      choice.failed(current.replica().id());
+    }
+    end(what, AttemptResult.FAILED);
+  }
+
+  /**
+   * The next token did not come in time.
+   *
+   * @return whether another worker goes on
+   */
+  boolean silent(String what) {
+    Attempt current = attempt;
+    if (current == null || !migration.may(current, MoveCause.SILENT) || !elsewhere(current)) {
+      return false;
+    }
+    broke(current, MoveCause.SILENT, broken(what), AttemptResult.FAILED);
+    return true;
+  }
+
+  /** No worker went on with the stream in time. */
+  void nobodyGoesOn() {
+    Move waiting = migration.move();
+    end("it did not go on in time", AttemptResult.FAILED);
+    client.broken(waiting == null ? broken("nobody went on with it") : waiting.how());
+  }
+
+  /**
+   * Ends what runs, and a second attempt beside it as well.
+   *
+   * @param error why it is given up; null when it answered
+   */
+  void end(@Nullable String error, AttemptResult result) {
+    Attempt second = rival;
+    if (second != null) {
+      rival = null;
+      house.metrics().hedged(flight.model(), HedgeResult.ABANDONED);
+      second.end(error, result, client.begun());
+    }
+    Attempt current = attempt;
+    if (current != null) {
+      current.end(error, result, client.begun());
+    }
+  }
+
+  /** The request is over. */
+  void close(boolean clientLeft) {
+    relay.close();
+    if (hedge != null) {
+      hedge.cancel();
+    }
+    migration.end(clientLeft);
+  }
+}

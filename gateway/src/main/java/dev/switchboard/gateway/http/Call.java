@@ -1,0 +1,43 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.gateway.shared.SharedLimits;
+import dev.switchboard.gateway.telemetry.RequestTrace;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+
+/**
+ * One request as it came in: where it is served, who asks for what, and where that is noted.
+ *
+ * @param shared whether all gateways together hold the tenant's limits per minute, and counted it
+ */
+record Call(
+    Gatehouse house,
+    EventLoop loop,
+    Endpoint endpoint,
+    HttpServerRequest request,
+    Caller caller,
+    SharedLimits.Entry shared,
+    Flight flight,
+    RequestTrace trace) {
+
+  HttpServerResponse response() {
+    return request.response();
+  }
+
+  /** Whether it is answered token by token; known once its body is read. */
+  boolean streams() {
+    return flight.stream() && endpoint.generates();
+  }
+
+  /** Whether workers are asked to say which tokens their events tell. */
+  boolean replays() {
+    return house.migration().attempts() > 0 && streams();
+  }
+
+  /** Of the gateway's clock; the flight's own may have another origin. */
+  long nowNanos() {
+    return house.clock().epochNanos();
+  }
+}

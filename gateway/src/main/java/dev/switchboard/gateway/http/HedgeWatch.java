@@ -1,0 +1,97 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.admission.AdmissionQueue;
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.HedgeResult;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.HedgePolicy;
+import dev.switchboard.gateway.slo.Slo;
+import org.jspecify.annotations.Nullable;
+
+/** Looks whether a stream's first token is late, and has it sent to a second replica then. */
+final class HedgeWatch {
+  /** Sends it there as well. */
+  @FunctionalInterface
+  interface Sender {
+    /** Says why not; null when it did. */
+    @Nullable HedgeResult send(Decision second);
+  }
+
+  private final Call call;
+  private final Gatehouse house;
+  private final Flight flight;
+  private final Slo slo;
+  private final ReplicaChoice choice;
+  private final ClientAnswer answer;
+  private final Sender sender;
+
+  /** −1 while nobody looks. */
+  private long timer = -1;
+
+  private boolean hedged;
+
+  HedgeWatch(Call call, Slo slo, ReplicaChoice choice, ClientAnswer answer, Sender sender) {
+    this.call = call;
+    this.house = call.house();
+    this.flight = call.flight();
+    this.slo = slo;
+    this.choice = choice;
+    this.answer = answer;
+    this.sender = sender;
+  }
+
+  /** An attempt begins; once a request has been late it is not looked at again. */
+  void watch(Attempt begun, Decision decision) {
+    HedgePolicy policy = house.retries().hedge();
+    Decision.Candidate chosen = decision.winner();
+    if (hedged
+        || begun.over()
+        || chosen == null
+        || !call.streams()
+        || begun.number() >= house.retries().attempts()) {
+      return;
+    }
+    double lateMs = policy.lateAfterMs(chosen);
+    if (!Double.isNaN(lateMs)) {
+      cancel();
+      timer =
+          call.loop()
+              .vertx()
+              .setTimer((long) Math.ceil(lateMs), fired -> firstTokenLate(begun, lateMs));
+    }
+  }
+
+  void cancel() {
+    call.loop().vertx().cancelTimer(timer);
+  }
+
+  private void firstTokenLate(Attempt current, double lateMs) {
+    if (answer.over() || answer.begun() || current.over() || flight.at(Mark.FIRST_TOKEN) != 0) {
+      return;
+    }
+    hedged = true;
+    HedgeResult refused = hedge(current, lateMs);
+    if (refused != null) {
+      house.metrics().hedged(flight.model(), refused);
+    }
+  }
+
+  /** Sends the request to a second replica, or says why not. */
+  private @Nullable HedgeResult hedge(Attempt current, double lateMs) {
+    AdmissionQueue.Snapshot queue =
+        house.admission().queue(flight.model()).snapshot(call.nowNanos());
+    if (house.admission().closing() || queue.full()) {
+      return HedgeResult.OVERLOADED;
+    }
+    Decision second = choice.decideWithout(current.replica().id(), true);
+    double elapsedMs = (flight.now() - flight.at(Mark.ACCEPTED)) / 1e6;
+    return switch (HedgePolicy.judge(second, lateMs, slo, elapsedMs)) {
+      case NO_REPLICA -> HedgeResult.NO_REPLICA;
+      case OVERLOADED -> HedgeResult.OVERLOADED;
+      case DRAINING -> HedgeResult.DRAINING;
+      case SEND ->
+          house.retries().spend(flight.model()) ? sender.send(second) : HedgeResult.NO_BUDGET;
+    };
+  }
+}

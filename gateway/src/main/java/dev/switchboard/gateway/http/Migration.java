@@ -1,0 +1,125 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.MoveCause;
+import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.stream.Replay;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What lets a stream go on at another worker: the tokens that its client has, who failed it, and
+ * the move that is under way.
+ */
+final class Migration {
+  private final Call call;
+  private final Gatehouse house;
+  private final Flight flight;
+  private final DeadlineTimer deadline;
+  private final Replay replay;
+  private List<Attempt> failed = List.of();
+  private @Nullable Move move;
+
+  /** How often the stream had to move because something broke. */
+  private int faults;
+
+  private boolean moved;
+
+  Migration(Call call, DeadlineTimer deadline) {
+    this.call = call;
+    this.house = call.house();
+    this.flight = call.flight();
+    this.deadline = deadline;
+    this.replay = new Replay(house.migration().maxTokens());
+  }
+
+  /** What the client has of the answer. */
+  Replay replay() {
+    return replay;
+  }
+
+  /** While the stream is between two replicas; else null. */
+  @Nullable Move move() {
+    return move;
+  }
+
+  /** Whether another worker could go on with the stream of this one. */
+  boolean may(Attempt current, MoveCause cause) {
+    boolean another = move != null || !cause.fault() || faults < house.migration().attempts();
+    return call.replays() && another && current.replica().worker() && replay.complete();
+  }
+
+  /** The stream is cut, or whoever was to go on with it broke too. */
+  void cut(Attempt from, MoveCause cause, EventRelay.Break how) {
+    if (failed.isEmpty()) {
+      failed = new ArrayList<>();
+    }
+    failed.add(from);
+    Move begun = move;
+    if (begun == null) {
+      begun = new Move(cause, from.replica().id(), flight.now(), replay, how);
+      move = begun;
+      faults += cause.fault() ? 1 : 0;
+      deadline.moving(begun.cutNanos());
+    } else {
+      begun.brokeAgain(how);
+    }
+  }
+
+  /** Foreign servers cannot go on; what failed can once its process is another one. */
+  void exclude(ReplicaChoice choice) {
+    choice.excludeNobody();
+    for (Attempt attempt : failed) {
+      if (attempt.sameProcess()) {
+        choice.exclude(attempt.replica().id());
+      }
+    }
+    for (Replica replica : house.fleet().replicas()) {
+      if (!replica.worker()) {
+        choice.exclude(replica.id());
+      }
+    }
+  }
+
+  /** The client got more from the replica that goes on. */
+  void resumed() {
+    Move done = move;
+    if (done == null) {
+      return;
+    }
+    long now = flight.now();
+    done.resumed(now);
+    move = null;
+    moved = true;
+    deadline.moving(0);
+    house
+        .metrics()
+        .moved(
+            flight.model(), done.cause(), (now - done.cutNanos()) / 1e9, call.trace().exemplar());
+    if (done.cause() == MoveCause.DRAINED) {
+      house.fleet().resumed(done.from(), now - done.cutNanos());
+    }
+  }
+
+  /** A stream ended well; the last worker's timeline knows only of what it computed itself. */
+  void countTokens() {
+    if (moved && !flight.hasUsage()) {
+      flight.usage(new Usage(replay.promptTokens(), replay.cachedTokens(), replay.tokens()));
+    }
+  }
+
+  /** The request is over; nobody goes on with it any more. */
+  void end(boolean clientLeft) {
+    Move unfinished = move;
+    if (unfinished == null) {
+      return;
+    }
+    house.metrics().notMoved(flight.model(), unfinished.cause(), clientLeft);
+    if (unfinished.cause() == MoveCause.DRAINED) {
+      house.fleet().notResumed(unfinished.from(), clientLeft);
+    }
+  }
+}

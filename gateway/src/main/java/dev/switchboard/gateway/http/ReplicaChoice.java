@@ -1,0 +1,196 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.routing.Affinity;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Prompt;
+import dev.switchboard.gateway.routing.RouteRequest;
+import dev.switchboard.gateway.routing.Router;
+import dev.switchboard.gateway.slo.Slo;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Which replica a request goes to: the models that may serve it, the replicas that are left out,
+ * and what routing decides among the others.
+ */
+final class ReplicaChoice {
+  private static final Logger LOG = LoggerFactory.getLogger(ReplicaChoice.class);
+
+  /** Of a body, its JSON included: a rough estimate before anybody has tokenized it. */
+  private static final int BYTES_PER_TOKEN = 4;
+
+  private static final int USUAL_OUTPUT_TOKENS = 256;
+
+  private final Gatehouse house;
+  private final Flight flight;
+  private final Slo slo;
+  private final Affinity.Key affinity;
+  private final int promptTokens;
+  private Router.Plan plan;
+  private Set<String> excluded = Set.of();
+  private RouteRequest wanted = RouteRequest.of("");
+  private long turn;
+
+  /** A routing policy threw. */
+  private boolean broke;
+
+  private ReplicaChoice(
+      Call call, Slo slo, Router.Plan plan, Affinity.Key affinity, int promptTokens) {
+    this.house = call.house();
+    this.flight = call.flight();
+    this.slo = slo;
+    this.plan = plan;
+    this.affinity = affinity;
+    this.promptTokens = promptTokens;
+  }
+
+  /**
+   * Among the models that may serve a request; a split is decided by the session, or by the
+   * request's id.
+   */
+  static ReplicaChoice of(Call call, RequestHead head, ParsedRequest parsed, int bodyBytes) {
+    String session = head.session();
+    Router.Plan plan =
+        call.house().router().plan(parsed.model(), session == null ? call.flight().id() : session);
+    Affinity.Key affinity =
+        new Affinity.Key(
+            parsed.promptChain(), PromptBlocks.BLOCK_TOKENS, call.caller().tenant(), session);
+    return new ReplicaChoice(call, head.slo(), plan, affinity, bodyBytes / BYTES_PER_TOKEN + 1);
+  }
+
+  /** The name that the client asked for. */
+  String requested() {
+    return plan.requested();
+  }
+
+  /** The models that may serve it, the first one first. */
+  List<String> models() {
+    return plan.models();
+  }
+
+  /** One of the models comes before the others, for what was unfit in them. */
+  void lead(String model, String reason) {
+    plan = plan.ledBy(model, reason);
+  }
+
+  /** It is admitted; ties are broken in turn. */
+  void takeTurn() {
+    turn = house.fleet().nextTurn();
+  }
+
+  /** Estimated from its bytes. */
+  int promptTokens() {
+    return promptTokens;
+  }
+
+  int outputTokens() {
+    Integer most = flight.parameters().maxTokens();
+    return most == null ? USUAL_OUTPUT_TOKENS : most;
+  }
+
+  /** Its prompt, as far as it is known at the replicas of a model. */
+  Prompt prompt(String model) {
+    return wanted(model, flight.now()).prompt();
+  }
+
+  /** As the last decision was made for it. */
+  RouteRequest wanted() {
+    return wanted;
+  }
+
+  /** Whether a policy threw. */
+  boolean broke() {
+    return broke;
+  }
+
+  /** A replica that failed it, and is not to be tried again. */
+  void exclude(String replica) {
+    if (excluded.isEmpty()) {
+      excluded = new HashSet<>();
+    }
+    excluded.add(replica);
+  }
+
+  /** Everybody may be tried again. */
+  void excludeNobody() {
+    excluded = Set.of();
+  }
+
+  boolean excludesAny() {
+    return !excluded.isEmpty();
+  }
+
+  /**
+   * Decides; a policy that throws chooses nobody, and is told once for each request.
+   *
+   * @param sameModel it goes on with the model that it has, and no other one
+   */
+  Decision decide(boolean sameModel) {
+    long now = flight.now();
+    Router.Plan among = sameModel ? plan.only(flight.model()) : plan;
+    try {
+      Router.Routed routed =
+          house
+              .router()
+              .route(
+                  among,
+                  model -> house.fleet().views(model, now),
+                  model -> wanted(model, now),
+                  now);
+      wanted = routed.request();
+      return routed.decision();
+    } catch (RuntimeException broken) {
+      if (!broke) {
+        broke = true;
+        house.metrics().routingFailed(flight.model());
+        LOG.error("routing_failed request={} model={}", flight.id(), flight.model(), broken);
+      }
+      return Decision.of("none", among.models().getFirst(), null, List.of());
+    }
+  }
+
+  /** What would be decided without one more replica, which is not excluded by that. */
+  Decision decideWithout(String replica, boolean sameModel) {
+    if (excluded.contains(replica)) {
+      return decide(sameModel);
+    }
+    exclude(replica);
+    Decision decision = decide(sameModel);
+    excluded.remove(replica);
+    return decision;
+  }
+
+  private RouteRequest wanted(String model, long now) {
+    RouteRequest plain =
+        new RouteRequest(
+            model,
+            excluded,
+            turn,
+            slo,
+            (now - flight.at(Mark.ACCEPTED)) / 1e6,
+            promptTokens,
+            outputTokens(),
+            Map.of(),
+            null);
+    return house.affinity().enrich(plain, affinity);
+  }
+
+  /** A replica got it: its session and what begins like its prompt go there too. */
+  void sent(String replica) {
+    house.affinity().sent(flight.model(), replica, affinity);
+  }
+
+  /** A replica failed it for good: its session goes on at another one, if there is one. */
+  void failed(String replica) {
+    if (affinity.session() != null) {
+      String other = decideWithout(replica, true).chosen();
+      house.affinity().failed(flight.model(), replica, other, affinity);
+    }
+  }
+}

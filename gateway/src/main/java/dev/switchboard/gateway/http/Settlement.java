@@ -1,0 +1,132 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.EngineAnswer;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.stream.AnswerText;
+import dev.switchboard.gateway.telemetry.RequestTrace;
+import dev.switchboard.gateway.telemetry.Stragglers;
+import io.vertx.core.Future;
+import io.vertx.core.buffer.Buffer;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
+
+/**
+ * What is done with the record of a request that is over: the recorder, the metrics, the tenant's
+ * use, the ranks that were slow, its spans and its line in the log.
+ *
+ * @param body of the request, which its trace may tell
+ * @param said what was answered, for the same; null for none
+ */
+record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
+  private static final Logger LOG = LoggerFactory.getLogger(Settlement.class);
+
+  void settle(FlightRecord record) {
+    Gatehouse house = call.house();
+    long begun = call.nowNanos();
+    Story story = Story.of(record);
+    house.recorder().add(record);
+    house.metrics().finished(record, story, slo, call.trace().exemplar());
+    count(record);
+    tell(record, story);
+    house.metrics().recorded(call.nowNanos() - begun);
+    LOG.atLevel(record.outcome() == Outcome.OK ? Level.DEBUG : Level.INFO)
+        .log(
+            "request_end request={} endpoint={} outcome={} status={} replica={} wall_ms={}",
+            record.id(),
+            record.endpoint(),
+            record.outcome().label(),
+            record.status(),
+            record.replica(),
+            record.wallNanos() / 1_000_000);
+  }
+
+  private void count(FlightRecord record) {
+    Gatehouse house = call.house();
+    String tenant = call.caller().tenant();
+    Usage used = record.usage();
+    house
+        .usage()
+        .add(
+            tenant,
+            record.at(Mark.ACCEPTED) / 1_000_000,
+            used.promptTokens(),
+            used.cachedTokens(),
+            used.completionTokens());
+    if (call.shared().counted() && record.attempts().isEmpty()) {
+      house.shared().giveBack(tenant);
+    }
+    house
+        .shared()
+        .spend(tenant, Math.max(0, used.promptTokens()) + Math.max(0, used.completionTokens()));
+  }
+
+  /**
+   * Charges slow ranks with it, and makes its spans: now, or when the workers have said what their
+   * answers did not.
+   */
+  private void tell(FlightRecord record, Story story) {
+    Gatehouse house = call.house();
+    RequestTrace trace = call.trace();
+    long now = call.nowNanos();
+    Stragglers stragglers = Stragglers.of(record, house.fleet()::find);
+    house.metrics().blamed(record, slo, stragglers);
+    RequestTrace.Telling telling =
+        trace.judge(
+            record, slo, house.recorder().slow(record), house.traces(), house.metrics(), now);
+    Future<Map<Integer, EngineAnswer>> answers = answers(record, telling, now);
+    if (telling.nothing()) {
+      return;
+    }
+    content()
+        .compose(
+            content ->
+                answers.map(
+                    found ->
+                        new RequestTrace.Afterwards(
+                            found, stragglers, house.steps(), content.orElse(null))))
+        .onSuccess(known -> trace.finish(record, story, telling, known));
+  }
+
+  /** Asks replicas where spans will tell it, or the record is one that stays. */
+  private Future<Map<Integer, EngineAnswer>> answers(
+      FlightRecord record, RequestTrace.Telling telling, long nowNanos) {
+    Gatehouse house = call.house();
+    boolean asks =
+        telling.asks()
+            || (house.recorder().interesting(record)
+                && EngineDetail.lacks(record)
+                && house.traces().mayKeep(nowNanos));
+    if (!asks) {
+      return Future.succeededFuture(Map.of());
+    }
+    return new EngineDetail(call.loop().vertx(), call.loop().client(), house.fleet())
+        .of(record, telling.steps())
+        .onSuccess(found -> house.recorder().replace(record, EngineDetail.summed(record, found)));
+  }
+
+  /** What was said, where the tenant's traces tell it. */
+  private Future<Optional<RequestTrace.Content>> content() {
+    AnswerText answer = said;
+    if (answer == null) {
+      return Future.succeededFuture(Optional.empty());
+    }
+    byte[] asked = body.getBytes();
+    int most = call.house().traces().contentBytes(call.caller().tenant());
+    return call.loop()
+        .work(
+            asked.length,
+            () ->
+                Optional.of(
+                    new RequestTrace.Content(
+                        AnswerText.ofRequest(asked, most), answer.messages())));
+  }
+}

@@ -1,0 +1,45 @@
+package dev.switchboard.gateway.upstream;
+
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.RequestOptions;
+import io.vertx.core.net.SocketAddress;
+import java.net.URI;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where a replica is, and with what it is spoken to. Prints nothing of its key.
+ *
+ * @param socket to connect to instead of the URL's host; null for none
+ * @param tlsCaFile as {@link Tls#trusting} takes it
+ * @param authorization value of that header; null for none
+ */
+public record UpstreamAddress(
+    URI url,
+    @Nullable SocketAddress socket,
+    @Nullable String tlsCaFile,
+    @Nullable String authorization) {
+
+  /** A request there, with its key. */
+  public RequestOptions request(HttpMethod method, String path) {
+    boolean tls = "https".equals(url.getScheme());
+    int usualPort = tls ? 443 : 80;
+    RequestOptions options =
+        new RequestOptions()
+            .setMethod(method)
+            .setHost(url.getHost())
+            .setPort(url.getPort() >= 0 ? url.getPort() : usualPort)
+            .setServer(socket)
+            .setSsl(tls)
+            .setURI(url.getRawPath() + path)
+            .setFollowRedirects(false);
+    if (authorization != null) {
+      options.putHeader("Authorization", authorization);
+    }
+    return Tls.trusting(options, tlsCaFile);
+  }
+
+  @Override
+  public String toString() {
+    return url.toString();
+  }
+}
