@@ -240,6 +240,9 @@ final class RequestSpans {
     span.setAttribute("switchboard.choice", timeline.choice());
     span.setAttribute("switchboard.tokens", phase.tokens());
     span.setAttribute("switchboard.cached_tokens", phase.cachedTokens());
+    if (phase.recomputedTokens() > 0) {
+      span.setAttribute("switchboard.recomputed_tokens", phase.recomputedTokens());
+    }
     span.setAttribute("switchboard.steps", phase.steps());
     span.setAttribute("switchboard.wait_ms", phase.waitNanos() / 1e6);
     span.setAttribute("switchboard.clock_error_ms", engine.errorNanos() / 1e6);
