@@ -27,7 +27,6 @@ import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.Labels;
 import java.util.Arrays;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
@@ -53,12 +52,8 @@ public final class Metrics {
   /** Of traces that were of interest, where there were too many. */
   static final String LEFT_OUT = "left_out";
 
-  private static final String RESUMED = "resumed";
+  /** Of a stream that must go on elsewhere. */
   private static final String BROKEN = "broken";
-  private static final String ABANDONED = "abandoned";
-
-  /** What becomes of streams that must go on elsewhere. */
-  private static final List<String> MOVES = List.of(RESUMED, BROKEN, ABANDONED);
 
   /** An engine has at most so many stages, and a stage so many ranks. */
   private static final int MOST_LANES = 16;
@@ -226,13 +221,13 @@ public final class Metrics {
 
   /** A stream went on elsewhere after a pause. */
   public void moved(String model, MoveCause cause, double pauseSeconds, Labels exemplar) {
-    moves.labelValues(label(model), cause.label(), RESUMED).inc();
+    moves.labelValues(label(model), cause.label(), "resumed").inc();
     observe(movePause, (long) (pauseSeconds * 1e9), exemplar);
   }
 
   /** A stream could not go on elsewhere, or its client left before it did. */
   public void notMoved(String model, MoveCause cause, boolean clientLeft) {
-    moves.labelValues(label(model), cause.label(), clientLeft ? ABANDONED : BROKEN).inc();
+    moves.labelValues(label(model), cause.label(), clientLeft ? "abandoned" : BROKEN).inc();
   }
 
   /** A routing policy threw. */
@@ -281,13 +276,9 @@ public final class Metrics {
 
   private void beginAtZero(String replica, String model) {
     restarts.initLabelValues(replica);
-    for (AttemptResult result : AttemptResult.values()) {
-      attempts.initLabelValues(replica, result.label());
-    }
+    attempts.initLabelValues(replica, AttemptResult.FAILED.label());
     for (MoveCause cause : MoveCause.values()) {
-      for (String result : MOVES) {
-        moves.initLabelValues(model, cause.label(), result);
-      }
+      moves.initLabelValues(model, cause.label(), BROKEN);
     }
     retriesDenied.initLabelValues(model);
     retries.initLabelValues(model, "served");
