@@ -18,7 +18,9 @@ import java.util.List;
  *
  * <p>Its score, for people, is the median of its last steps over that of the fastest rank of its
  * stage. At each collective what the others waited for the last one to arrive, the spread of
- * arrivals, is charged to that one. Confined to the engine's thread, but for {@link #report}.
+ * arrivals, is charged to that one. The early ones are marked waiting for as long as they waited,
+ * but for what the others' lateness does not explain: waking up. Confined to the engine's thread,
+ * but for {@link #report}.
  */
 final class RankSkew {
   /** Steps that a score looks back on. */
@@ -112,14 +114,15 @@ final class RankSkew {
   }
 
   private void charge(long[] values, int first) {
-    long least = Long.MAX_VALUE;
+    long late = 0;
     for (int lane = first; lane < first + ranks; lane++) {
-      least = Math.min(least, values[lane * StepTrace.FIELDS + StepTrace.ALL_REDUCE]);
+      late += values[lane * StepTrace.FIELDS + StepTrace.LATE];
     }
     for (int lane = first; lane < first + ranks; lane++) {
       int base = lane * StepTrace.FIELDS;
+      long others = late - values[base + StepTrace.LATE];
       lanes[lane].lateNanos += values[base + StepTrace.LATE];
-      lanes[lane].waitedNanos += values[base + StepTrace.ALL_REDUCE] - least;
+      lanes[lane].waitedNanos += Math.min(values[base + StepTrace.ALL_REDUCE], others);
     }
   }
 

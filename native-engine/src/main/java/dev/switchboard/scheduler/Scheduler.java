@@ -552,7 +552,7 @@ final class Scheduler {
       StepResult result,
       StepTrace trace,
       long nowNanos) {
-    sequence.timeline.step(trace, step.tokens(entry));
+    sequence.timeline.step(trace, step.tokens(entry), step.end(entry));
     if (sequence.isCancelRequested()) {
       end(sequence, FinishReason.CANCELLED, nowNanos);
     } else if (!result.ok()) {

@@ -147,21 +147,22 @@ final class StepTrace {
     values[base + RECEIVE] = Math.min(values[base + RECEIVE], mostWait);
   }
 
-  /** The rank that waited least is the one the others waited for. */
+  /**
+   * The one that the others waited for longest, over the collectives to which it came last. What
+   * each waited in the whole step would not tell: ranks that are late by turns wait alike.
+   */
   private void markStraggler(int stage) {
     int straggler = -1;
-    long least = Long.MAX_VALUE;
-    boolean tie = false;
-    for (int rank = 0; rank < ranks; rank++) {
-      int base = (stage * ranks + rank) * FIELDS;
-      long wait = values[base + ALL_REDUCE];
-      if (values[base + STEPS] > 0 && wait <= least) {
-        tie = wait == least;
-        least = wait;
+    long most = 0;
+    for (int base = first(stage); base < first(stage + 1); base += FIELDS) {
+      if (values[base + LATE] > most) {
+        most = values[base + LATE];
         straggler = base;
+      } else if (values[base + LATE] == most) {
+        straggler = -1;
       }
     }
-    if (straggler >= 0 && !tie) {
+    if (straggler >= 0) {
       values[straggler + STRAGGLER] = 1;
     }
   }

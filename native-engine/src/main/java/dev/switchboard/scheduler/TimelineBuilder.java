@@ -29,6 +29,10 @@ final class TimelineBuilder {
   private long firstTokenNanos;
   private int preemptions;
   private int cachedTokens;
+
+  /** Positions below this were computed once. */
+  private int reached;
+
   private boolean scheduled;
   private boolean hasFirstToken;
   private boolean endsInStep;
@@ -53,8 +57,12 @@ final class TimelineBuilder {
     preemptions++;
   }
 
-  /** A step that computed tokens of this request came back. */
-  void step(StepTrace trace, int tokens) {
+  /**
+   * A step that computed tokens of this request came back.
+   *
+   * @param end the position after the last of them
+   */
+  void step(StepTrace trace, int tokens, int end) {
     PhaseSum phase = hasFirstToken ? decode : prefill;
     if (phase == null) {
       phase = new PhaseSum(trace, hasFirstToken ? firstTokenNanos : scheduledNanos);
@@ -64,7 +72,9 @@ final class TimelineBuilder {
         prefill = phase;
       }
     }
-    phase.add(trace, tokens);
+    int again = Math.clamp((long) reached - (end - tokens), 0, tokens);
+    reached = Math.max(reached, end);
+    phase.add(trace, tokens - again, again);
     if (request.stepDetail() && steps.size() < MAX_STEPS) {
       steps.add(listed(trace, tokens));
     }
@@ -128,6 +138,7 @@ final class TimelineBuilder {
     private long startNanos = Long.MAX_VALUE;
     private long endNanos = Long.MIN_VALUE;
     private int tokens;
+    private int recomputedTokens;
     private int steps;
     private long workedUntil;
     private long waitNanos;
@@ -146,10 +157,11 @@ final class TimelineBuilder {
       slowestLanes = new long[shape.values().length];
     }
 
-    void add(StepTrace trace, int stepTokens) {
+    void add(StepTrace trace, int newTokens, int again) {
       startNanos = Math.min(startNanos, trace.startNanos());
       endNanos = Math.max(endNanos, trace.endNanos());
-      tokens += stepTokens;
+      tokens += newTokens;
+      recomputedTokens += again;
       steps++;
       addGaps(trace);
       long[] values = trace.values();
@@ -157,7 +169,7 @@ final class TimelineBuilder {
         addLane(values, base);
       }
       if (trace.endNanos() - trace.startNanos() > slowestNanos) {
-        keepSlowest(trace, stepTokens);
+        keepSlowest(trace, newTokens + again);
       }
     }
 
@@ -235,6 +247,7 @@ final class TimelineBuilder {
           endNanos + offset,
           tokens,
           cachedTokens,
+          recomputedTokens,
           steps,
           waitNanos,
           slowest,

@@ -56,6 +56,7 @@ public record RequestTimeline(
    *
    * @param tokens of this request, computed in the phase (prompt tokens, or generated ones)
    * @param cachedTokens prompt tokens taken from the prefix cache; 0 for decode
+   * @param recomputedTokens others that it had computed before, and lost when it was preempted
    * @param steps how many engine steps (chunks, for prefill)
    * @param waitNanos time in which none of them was at work in any stage: from being scheduled (or,
    *     for decode, the first token) to the first one, between one and the next, from one stage to
@@ -69,6 +70,7 @@ public record RequestTimeline(
       long endNanos,
       int tokens,
       int cachedTokens,
+      int recomputedTokens,
       int steps,
       long waitNanos,
       @Nullable Step slowest,
@@ -86,7 +88,8 @@ public record RequestTimeline(
    * @param computeNanos kernels
    * @param allReduceWaitNanos waiting for the other ranks of the stage
    * @param receiveWaitNanos waiting for the previous stage
-   * @param stragglerSteps steps in which this rank made its stage's other ranks wait longest
+   * @param stragglerSteps steps in which this rank made its stage's other ranks wait longest, over
+   *     the collectives to which it came last
    * @param bytes weights and KV read, activations moved
    * @param lateNanos how long the stage's other ranks waited for this one, where it came last to a
    *     collective: the spread of their arrivals, over all collectives

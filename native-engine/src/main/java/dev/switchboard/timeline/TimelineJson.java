@@ -66,6 +66,9 @@ public final class TimelineJson {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("start_ns", phase.startNanos()).put("end_ns", phase.endNanos());
     json.put("tokens", phase.tokens()).put("cached_tokens", phase.cachedTokens());
+    if (phase.recomputedTokens() > 0) {
+      json.put("recomputed_tokens", phase.recomputedTokens());
+    }
     json.put("steps", phase.steps()).put("wait_ns", phase.waitNanos());
     json.set("slowest", writeNullable(phase.slowest(), TimelineJson::writeStep));
     json.set("lanes", writeList(phase.lanes(), TimelineJson::writeLane));
@@ -78,6 +81,7 @@ public final class TimelineJson {
         fields.number("end_ns"),
         fields.integer("tokens"),
         fields.integer("cached_tokens"),
+        (int) fields.numberOrNone("recomputed_tokens"),
         fields.integer("steps"),
         fields.number("wait_ns"),
         fields.nullable("slowest", TimelineJson::readStep),

@@ -337,10 +337,12 @@ final class Simulation {
           assertEquals(phase.steps(), lane.steps(), name);
         }
       }
-      if (timeline.preemptions() == 0
-          && recorder.reason == GenerationListener.FinishReason.LENGTH) {
+      if (recorder.reason == GenerationListener.FinishReason.LENGTH) {
         int cached = timeline.prefill() == null ? 0 : timeline.prefill().cachedTokens();
-        assertEquals(request.prompt().length + request.maxTokens() - 1, computed + cached, name);
+        int wanted = request.prompt().length + request.maxTokens() - 1;
+        // Of what a preempted one lost, others may have computed more than it had.
+        assertTrue(computed + cached <= wanted, name);
+        assertTrue(computed + cached == wanted || timeline.preemptions() > 0, name);
       }
       if (!request.stepDetail()) {
         assertTrue(timeline.steps().isEmpty(), name);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.switchboard.executor.TimelineSink.Kind;
 import dev.switchboard.scheduler.EngineHealth.RankScore;
+import dev.switchboard.timeline.RequestTimeline;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -30,7 +31,7 @@ class RankSkewTest {
     assertEquals(
         List.of(
             new RankScore(0, 0, 1.0, false, 0, WINDOW * 500),
-            new RankScore(0, 1, 1.1, false, 0, WINDOW * 400),
+            new RankScore(0, 1, 1.1, false, 0, WINDOW * 410),
             new RankScore(0, 2, 1.5, false, WINDOW * 500, 0)),
         skew.report().subList(0, RANKS));
   }
@@ -38,15 +39,47 @@ class RankSkewTest {
   /** Ranks that hold up each other by turns wait alike, and yet each cost the others something. */
   @Test
   void eachCollectiveIsChargedToWhoCameLastThere() {
-    for (int i = 0; i < WINDOW; i++) {
-      late(0, 300);
-      late(1, 200);
-      step(new long[] {1000, 1000, 1000}, new long[] {200, 300, 500}, new long[] {0, 0, 0});
+    StepTrace last = byTurns();
+    for (int i = 1; i < WINDOW; i++) {
+      last = byTurns();
     }
 
+    List<RankScore> stage = skew.report().subList(0, RANKS);
     assertEquals(
         List.of(WINDOW * 300L, WINDOW * 200L, 0L),
-        skew.report().stream().limit(RANKS).map(RankScore::lateNanos).toList());
+        stage.stream().map(RankScore::lateNanos).toList());
+    // Not the 10 that each needs to wake up.
+    assertEquals(
+        List.of(WINDOW * 200L, WINDOW * 300L, WINDOW * 500L),
+        stage.stream().map(RankScore::waitedNanos).toList());
+    assertEquals(List.of(1, 0, 0), stragglers(last));
+  }
+
+  private StepTrace byTurns() {
+    late(0, 300);
+    late(1, 200);
+    return step(new long[] {1000, 1000, 1000}, new long[] {210, 310, 510}, new long[] {0, 0, 0});
+  }
+
+  /** The one that waits least is who wakes up soonest. */
+  @Test
+  void nobodyIsTheStragglerOfAStepInWhichAllCostTheOthersAlike() {
+    late(0, 200);
+    late(1, 200);
+    StepTrace even =
+        step(new long[] {1000, 1000, 1000}, new long[] {205, 210, 410}, new long[] {0, 0, 0});
+    StepTrace together =
+        step(new long[] {1000, 1000, 1000}, new long[] {5, 10, 15}, new long[] {0, 0, 0});
+
+    assertEquals(List.of(0, 0, 0), stragglers(even));
+    assertEquals(List.of(0, 0, 0), stragglers(together));
+  }
+
+  private static List<Integer> stragglers(StepTrace step) {
+    return StepTrace.lanes(step.values(), RANKS, 0).stream()
+        .limit(RANKS)
+        .map(RequestTimeline.Lane::stragglerSteps)
+        .toList();
   }
 
   @Test
@@ -63,7 +96,7 @@ class RankSkewTest {
             new RankScore(0, 2, 1.0, false, 0, 0),
             new RankScore(1, 0, 1.0, false, WINDOW * 293, 0),
             new RankScore(1, 1, 1.0, false, 0, WINDOW * 293),
-            new RankScore(1, 2, 1.0, false, 0, WINDOW * 193)),
+            new RankScore(1, 2, 1.0, false, 0, WINDOW * 200)),
         skew.report());
   }
 
@@ -85,7 +118,7 @@ class RankSkewTest {
   }
 
   /** The second stage's ranks all compute alike. */
-  private void step(long[] compute, long[] waits, long[] secondWaits) {
+  private StepTrace step(long[] compute, long[] waits, long[] secondWaits) {
     StepTrace trace = new StepTrace(2, RANKS);
     long start = number * STEP_NANOS;
     trace.reset(number++, 1, 1);
@@ -101,6 +134,7 @@ class RankSkewTest {
     Arrays.fill(late, 0);
     trace.finish(start, start, start + STEP_NANOS);
     skew.step(trace);
+    return trace;
   }
 
   private void record(StepTrace trace, int stage, int rank, Kind kind, long busyNanos) {

@@ -93,6 +93,30 @@ class TimelineBudgetTest {
   }
 
   @Test
+  void whatIsComputedASecondTimeIsNotCountedAsGenerated() {
+    EngineCore core = core(1, 1, 12);
+    add(core, 60, 80);
+    add(core, 60, 80);
+
+    drive(core);
+
+    int again = 0;
+    for (Recorder recorder : recorders) {
+      RequestTimeline told = timeline(recorder);
+      Phase prefill = told.prefill();
+      Phase decode = told.decode();
+      assertNotNull(prefill);
+      assertNotNull(decode);
+      assertEquals(60, prefill.tokens() + prefill.cachedTokens());
+      // The first one came with the prompt's last step.
+      assertEquals(80 - 1, decode.tokens());
+      assertEquals(told.preemptions() > 0, decode.recomputedTokens() > 0, decode::toString);
+      again += decode.recomputedTokens();
+    }
+    assertTrue(again > 0);
+  }
+
+  @Test
   void whatPassesInAStepThatNeverReportsIsNoWait() {
     EngineCore core = core(1, 1, 64);
     Sequence sequence = add(core, 10, 40);

@@ -44,7 +44,7 @@ class TimelineJsonTest {
           4,
           5,
           6,
-          new Phase(31, 32, 33, 34, 35, 36, STEP, List.of(LANE, LANE)),
+          new Phase(31, 32, 33, 34, 37, 35, 36, STEP, List.of(LANE, LANE)),
           null,
           List.of(STEP));
 
@@ -62,6 +62,7 @@ class TimelineJsonTest {
     assertEquals(1_700_000_000_000_000_001L, json.get("received_ns").longValue());
     assertEquals(6, json.at("/prefill/lanes/0/all_reduce_wait_ns").longValue());
     assertEquals(36, json.at("/prefill/wait_ns").longValue());
+    assertEquals(37, json.at("/prefill/recomputed_tokens").longValue());
     assertEquals(22, json.at("/steps/0/submit_ns").longValue());
     assertEquals(12, json.at("/prefill/slowest/lanes/0/straggler_steps").longValue());
     assertEquals(15, json.at("/prefill/lanes/0/longest_late_ns").longValue());

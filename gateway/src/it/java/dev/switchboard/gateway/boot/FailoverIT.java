@@ -167,6 +167,7 @@ class FailoverIT {
 
   @Test
   void whatAMovedStreamsFirstWorkerDidIsKeptThoughThatDiesToo() throws Exception {
+    double before = computedAgain();
     StreamClient stream = open(REQUESTS.getFirst());
     stream.awaitEvents(5);
     String first = stream.replica();
@@ -183,6 +184,14 @@ class FailoverIT {
     assertFalse(told.at("/decode/lanes").isEmpty(), told::toString);
     assertEquals(told.path("decode"), kept.at("/attempts/0/engine/decode"), kept::toString);
     assertTrue(kept.at("/decode/tokens").asInt() > 0, kept::toString);
+    int read = kept.at("/prefill/tokens").asInt();
+    assertTrue(read > 0, kept::toString);
+    assertEquals(read, computedAgain() - before);
+  }
+
+  private double computedAgain() throws Exception {
+    return new MetricsText(gateway.metrics())
+        .sum("switchboard_wasted_tokens_total", "cause=\"moved\"");
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.bench.MetricsText;
 import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketException;
@@ -75,7 +76,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
   private void aWorkerDies() throws Exception {
     gateway.awaitStates(3, 0);
     gateway.kill("w0");
-    InProcessGateway.await(() -> tells("switchboard_worker_restarts_total{"));
+    InProcessGateway.await(() -> counted("switchboard_worker_restarts_total"));
     gateway.awaitStates(3, 0);
   }
 
@@ -110,7 +111,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
     assertEquals(200, ask(FRAIL, "standard").statusCode());
     assertTrue(tells("switchboard_fallbacks_total{"));
     assertEquals(502, ask(FRAIL, "standard").statusCode());
-    assertTrue(tells("switchboard_retries_denied_total{"));
+    assertTrue(counted("switchboard_retries_denied_total"));
   }
 
   /** Asks until the metrics have a line that begins so. */
@@ -119,6 +120,14 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
       assertEquals(200, ask(GatewayProcess.MODEL, sloClass, headers).statusCode());
     }
     assertTrue(tells(line), line);
+  }
+
+  private boolean counted(String counter) {
+    try {
+      return new MetricsText(gateway.metrics()).sum(counter) > 0;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
   }
 
   private boolean tells(String line) {

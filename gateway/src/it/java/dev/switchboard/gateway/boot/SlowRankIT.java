@@ -150,6 +150,10 @@ class SlowRankIT {
     for (Span lane : collector.named("stage 0 › rank 0", TRACE)) {
       assertEquals("", OtlpReceiver.attribute(lane, "switchboard.straggler"));
     }
+    Span admit = collector.named("switchboard.admit", TRACE).getFirst();
+    assertEquals("[w0 stage 0 rank 1]", OtlpReceiver.attribute(admit, "switchboard.waited_for"));
+    double ms = Double.parseDouble(OtlpReceiver.attribute(admit, "switchboard.slo_missed_ms"));
+    assertTrue(ms > 0, admit::toString);
   }
 
   /** Until rank 1 is named, or the time is over. */

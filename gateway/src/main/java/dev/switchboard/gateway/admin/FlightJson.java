@@ -205,6 +205,7 @@ final class FlightJson {
     json.put("end_ms", since(origin, phase.endNanos()));
     json.put("ms", (phase.endNanos() - phase.startNanos()) / NANOS_PER_MS);
     json.put("tokens", phase.tokens()).put("cached_tokens", phase.cachedTokens());
+    json.put("recomputed_tokens", phase.recomputedTokens());
     json.put("steps", phase.steps()).put("wait_ms", phase.waitNanos() / NANOS_PER_MS);
     json.set("slowest_step", phase.slowest() == null ? null : step(phase.slowest(), origin));
     ArrayNode lanes = json.putArray("lanes");

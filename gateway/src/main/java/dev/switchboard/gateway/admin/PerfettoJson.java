@@ -141,6 +141,7 @@ final class PerfettoJson {
         .putObject("args")
         .put("tokens", phase.tokens())
         .put("cached_tokens", phase.cachedTokens())
+        .put("recomputed_tokens", phase.recomputedTokens())
         .put("steps", phase.steps())
         .put("wait_us", phase.waitNanos() / NANOS_PER_US);
     // Without step detail the lanes of the whole phase are all there is.

@@ -244,10 +244,10 @@ final class FakeWorker implements Callable<Integer> {
             STAMP,
             STAMP,
             0,
-            new Phase(STAMP, STAMP, PROMPT_TOKENS, 0, 1, 0, step, List.of(lane)),
+            new Phase(STAMP, STAMP, PROMPT_TOKENS, 0, 0, 1, 0, step, List.of(lane)),
             answered == 1
                 ? null
-                : new Phase(STAMP, STAMP, answered - 1, 0, answered - 1, 0, step, List.of(lane)),
+                : new Phase(STAMP, STAMP, answered - 1, 0, 0, answered - 1, 0, step, List.of(lane)),
             steps ? Collections.nCopies(answered, step) : List.of());
     String stamps = "\"received_ns\":" + STAMP + ",\"sent_ns\":" + STAMP;
     return "{\"replica\":\"bench\","

@@ -10,9 +10,11 @@ final class LineChart {
 
   private final Panel panel;
   private final List<Series> series;
+  private final List<Legend.Entry> entries;
 
   LineChart(Panel panel, PanelData data) {
     this.panel = panel;
+    this.entries = legend(data.series());
     this.series = panel.stacked() ? stacked(data.series()) : data.series();
   }
 
@@ -33,7 +35,7 @@ final class LineChart {
   }
 
   void draw(Svg svg, double x, double y, double width, double height, Window window) {
-    Legend legend = new Legend(legend(), width);
+    Legend legend = new Legend(entries, width);
     double least = Math.min(or(panel.min(), least()), least());
     double most = Math.max(or(panel.max(), most()), most());
     if (!(most > least)) {
@@ -55,11 +57,16 @@ final class LineChart {
     legend.draw(svg, x, bottom + 18);
   }
 
-  private List<Legend.Entry> legend() {
+  /** What is always 0 comes last: there may be no room to name all. */
+  private static List<Legend.Entry> legend(List<Series> told) {
     List<Legend.Entry> entries = new ArrayList<>();
-    for (int i = 0; i < series.size(); i++) {
-      entries.add(new Legend.Entry(series.get(i).label(), Look.color(i), Look.dash(i)));
+    List<Legend.Entry> nothing = new ArrayList<>();
+    for (int i = 0; i < told.size(); i++) {
+      Series one = told.get(i);
+      (one.isNothing() ? nothing : entries)
+          .add(new Legend.Entry(one.label(), Look.color(i), Look.dash(i)));
     }
+    entries.addAll(nothing);
     return entries;
   }
 

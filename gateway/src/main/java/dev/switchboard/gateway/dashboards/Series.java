@@ -18,4 +18,14 @@ record Series(String label, double bound, double[] values) {
     }
     return Double.NaN;
   }
+
+  /** Whether it is 0 wherever it is. */
+  boolean isNothing() {
+    for (double value : values) {
+      if (value != 0 && !Double.isNaN(value)) {
+        return false;
+      }
+    }
+    return true;
+  }
 }

@@ -72,6 +72,7 @@ final class ClockOffset {
         at(p.endNanos()),
         p.tokens(),
         p.cachedTokens(),
+        p.recomputedTokens(),
         p.steps(),
         p.waitNanos(),
         slowest == null ? null : step(slowest),

@@ -85,8 +85,10 @@ public enum Metric {
       Type.COUNTER,
       "wasted_tokens_total",
       COUNT,
-      "tokens computed for nobody: generated for answers that did not end well, by outcome; or of"
-          + " the prompt, estimated, at a replica that was outrun (`hedge`)",
+      "tokens computed for nobody: generated for answers that did not end well, by outcome; of the"
+          + " prompt, estimated, at a replica that was outrun (`hedge`); or computed again, as"
+          + " workers tell it: of a stream that went on elsewhere (`moved`), and what a sequence"
+          + " lost that was put back (`preempted`)",
       MODEL,
       CAUSE),
   CLIENT_STALL(
@@ -254,6 +256,14 @@ public enum Metric {
       COUNT,
       "decisions that broke in the routing policy",
       MODEL),
+  RETRIES(
+      Type.COUNTER,
+      "retries_total",
+      COUNT,
+      "attempts at another replica after one that gave the client nothing, by whether that one"
+          + " `served` or `failed` too",
+      MODEL,
+      RESULT),
   RETRIES_DENIED(
       Type.COUNTER, "retries_denied_total", COUNT, "retries that the budget refused", MODEL),
   HEDGES(

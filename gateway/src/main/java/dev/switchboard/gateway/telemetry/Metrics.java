@@ -42,13 +42,18 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Label values are bounded. A model that no replica serves becomes {@code other}, so a scanner
  * cannot make series; replicas, states, outcomes and phases are closed sets. A request that was
- * chosen for it leaves its trace as an exemplar in every latency. Safe on any thread.
+ * chosen for it leaves its trace as an exemplar in every latency. Counters of what goes wrong begin
+ * at 0, when a replica is new or a request of that kind ends: Prometheus sees no increase of a
+ * series that begins with its first event. Safe on any thread.
  */
 public final class Metrics {
   private static final String OTHER = "other";
 
   /** Of traces that were of interest, where there were too many. */
   static final String LEFT_OUT = "left_out";
+
+  /** Of a stream that must go on elsewhere. */
+  private static final String BROKEN = "broken";
 
   /** An engine has at most so many stages, and a stage so many ranks. */
   private static final int MOST_LANES = 16;
@@ -83,6 +88,7 @@ public final class Metrics {
   private final Counter moves = made.counter(Metric.MIGRATIONS);
   private final Histogram movePause = made.histogram(Metric.MIGRATION_PAUSE);
   private final Counter routingFailures = made.counter(Metric.ROUTING_FAILURES);
+  private final Counter retries = made.counter(Metric.RETRIES);
   private final Counter retriesDenied = made.counter(Metric.RETRIES_DENIED);
   private final Counter hedges = made.counter(Metric.HEDGES);
   private final Counter connectionsRefused = made.counter(Metric.CONNECTIONS_REFUSED);
@@ -221,7 +227,7 @@ public final class Metrics {
 
   /** A stream could not go on elsewhere, or its client left before it did. */
   public void notMoved(String model, MoveCause cause, boolean clientLeft) {
-    moves.labelValues(label(model), cause.label(), clientLeft ? "abandoned" : "broken").inc();
+    moves.labelValues(label(model), cause.label(), clientLeft ? "abandoned" : BROKEN).inc();
   }
 
   /** A routing policy threw. */
@@ -259,11 +265,24 @@ public final class Metrics {
 
   /** A replica went from one state to another; {@code from} is null when it is new. */
   public void replicaState(String replica, String model, @Nullable String from, String to) {
-    if (from != null) {
+    if (from == null) {
+      beginAtZero(replica, model);
+    } else {
       replicaState.remove(replica, model, from);
       transitions.labelValues(from, to).inc();
     }
     replicaState.labelValues(replica, model, to).set(1);
+  }
+
+  private void beginAtZero(String replica, String model) {
+    restarts.initLabelValues(replica);
+    attempts.initLabelValues(replica, AttemptResult.FAILED.label());
+    for (MoveCause cause : MoveCause.values()) {
+      moves.initLabelValues(model, cause.label(), BROKEN);
+    }
+    retriesDenied.initLabelValues(model);
+    retries.initLabelValues(model, "served");
+    retries.initLabelValues(model, "failed");
   }
 
   /** What a replica reported of itself. */
@@ -420,6 +439,7 @@ public final class Metrics {
     }
     countObjectives(model, record, slo);
     countTokens(model, record);
+    countRetries(record);
     record.timelines().forEach(timeline -> countStages(label(record.model()), timeline));
   }
 
@@ -460,6 +480,34 @@ public final class Metrics {
     int made = Math.max(usage.completionTokens(), record.contentEvents());
     if (record.outcome() != Outcome.OK && made > 0) {
       model.wasted(record.outcome()).inc(made);
+    }
+    boolean moved = !record.attempts().isEmpty() && record.attempts().getLast().move() != null;
+    for (RequestTimeline timeline : record.timelines()) {
+      countRecomputed(model, timeline, moved);
+    }
+  }
+
+  /** Who goes on with a stream computes first what another replica had computed. */
+  private static void countRecomputed(ModelSeries model, RequestTimeline timeline, boolean moved) {
+    RequestTimeline.Phase prefill = timeline.prefill();
+    RequestTimeline.Phase decode = timeline.decode();
+    int lost = prefill == null ? 0 : prefill.recomputedTokens();
+    lost += decode == null ? 0 : decode.recomputedTokens();
+    if (lost > 0) {
+      model.wasted("preempted").inc(lost);
+    }
+    if (moved && prefill != null && prefill.tokens() > 0) {
+      model.wasted("moved").inc(prefill.tokens());
+    }
+  }
+
+  /** Attempts that neither were the first, nor ran beside it, nor went on with its stream. */
+  private void countRetries(FlightRecord record) {
+    for (FlightRecord.Attempt attempt : record.attempts()) {
+      if (attempt.number() > 1 && !attempt.hedge() && attempt.move() == null) {
+        String result = attempt.error() == null ? "served" : "failed";
+        retries.labelValues(label(record.model()), result).inc();
+      }
     }
   }
 

@@ -52,6 +52,11 @@ final class ModelSeries {
     return wasted.of(outcome);
   }
 
+  /** Of tokens that were wasted for another reason, which is rare. */
+  CounterDataPoint wasted(String cause) {
+    return metrics.wasted.labelValues(model, cause);
+  }
+
   /** The requests of one operation. */
   final class OfEndpoint {
     private final Map<String, DistributionDataPoint> seconds = new ConcurrentHashMap<>();
@@ -62,6 +67,11 @@ final class ModelSeries {
       this.endpoint = endpoint;
       outcomes =
           new ByOutcome(outcome -> metrics.requests.labelValues(model, endpoint, outcome.label()));
+      for (Outcome outcome : Outcome.values()) {
+        if (outcome.serverSide() || outcome == Outcome.SHED) {
+          outcomes.of(outcome);
+        }
+      }
     }
 
     DistributionDataPoint seconds(String sloClass) {

@@ -8,6 +8,7 @@ import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.ReplicaView;
+import dev.switchboard.gateway.telemetry.Stragglers.Rank;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -56,15 +57,16 @@ final class RequestSpans {
    *
    * @param keptFor why the trace is of interest; a collector's sampler finds it here, for the
    *     SERVER span may be over before that is known
+   * @param missed it missed an objective
    */
-  void beginning(List<String> keptFor) {
-    admit(keptFor);
+  void beginning(List<String> keptFor, boolean missed) {
+    admit(keptFor, missed);
     if (record.decision() != null) {
       route(record.decision());
     }
   }
 
-  private void admit(List<String> keptFor) {
+  private void admit(List<String> keptFor, boolean missed) {
     long end =
         orElse(record.at(Mark.ADMITTED), orElse(record.at(Mark.PARSED), record.at(Mark.ENDED)));
     Span span = child("switchboard.admit", above, record.at(Mark.ACCEPTED));
@@ -75,10 +77,20 @@ final class RequestSpans {
       span.setAttribute("switchboard.kept", true);
       span.setAttribute(AttributeKey.stringArrayKey("switchboard.kept_for"), keptFor);
     }
+    blame(span, missed);
     if (record.decision() == null && record.failure() != null) {
       span.setStatus(StatusCode.ERROR, record.outcome().label());
     }
     span.end(end, TimeUnit.NANOSECONDS);
+  }
+
+  /** The ranks that the metrics charge with this request, and with how much of its time. */
+  private void blame(Span span, boolean missed) {
+    List<String> harming = stragglers.harming(record).stream().map(Rank::toString).toList();
+    if (!harming.isEmpty()) {
+      span.setAttribute(AttributeKey.stringArrayKey("switchboard.waited_for"), harming);
+      span.setAttribute("switchboard.slo_missed_ms", missed ? record.wallNanos() / 1e6 : 0);
+    }
   }
 
   private void route(Decision decision) {
@@ -240,6 +252,9 @@ final class RequestSpans {
     span.setAttribute("switchboard.choice", timeline.choice());
     span.setAttribute("switchboard.tokens", phase.tokens());
     span.setAttribute("switchboard.cached_tokens", phase.cachedTokens());
+    if (phase.recomputedTokens() > 0) {
+      span.setAttribute("switchboard.recomputed_tokens", phase.recomputedTokens());
+    }
     span.setAttribute("switchboard.steps", phase.steps());
     span.setAttribute("switchboard.wait_ms", phase.waitNanos() / 1e6);
     span.setAttribute("switchboard.clock_error_ms", engine.errorNanos() / 1e6);

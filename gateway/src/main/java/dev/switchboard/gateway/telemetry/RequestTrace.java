@@ -411,7 +411,9 @@ public final class RequestTrace {
     RequestSpans spans =
         new RequestSpans(
             tracer, above, telling.detail(), record, story, known.stragglers(), known.steps());
-    spans.beginning(telling.full() ? reasons.stream().map(KeptFor::label).toList() : List.of());
+    spans.beginning(
+        telling.full() ? reasons.stream().map(KeptFor::label).toList() : List.of(),
+        reasons.stream().anyMatch(KeptFor::breach));
     for (Tried tried : tries) {
       finish(tried, record, spans, above, story, known);
     }

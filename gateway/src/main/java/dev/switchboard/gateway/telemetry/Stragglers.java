@@ -19,7 +19,13 @@ public record Stragglers(List<Rank> named) {
   static final Stragglers NONE = new Stragglers(List.of());
 
   /** One of them. */
-  public record Rank(String replica, int stage, int rank) {}
+  public record Rank(String replica, int stage, int rank) {
+    /** As spans say it. */
+    @Override
+    public String toString() {
+      return replica + " stage " + stage + " rank " + rank;
+    }
+  }
 
   public Stragglers {
     named = List.copyOf(named);

@@ -186,7 +186,7 @@ class PerfettoJsonTest {
   }
 
   private static Phase phase(long from, long to, Step step) {
-    return new Phase(from, to, 1, 0, 1, 0, step, step.lanes());
+    return new Phase(from, to, 1, 0, 0, 1, 0, step, step.lanes());
   }
 
   private static Step step(long number, long from) {

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.dashboards;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -57,6 +58,7 @@ class CollectorConfigTest {
               "connectors/spanmetrics",
               "histogram\\.(unit|explicit\\.buckets\\[])|dimensions\\[]\\.name|exemplars\\.enabled"
                   + "|aggregation_cardinality_limit"),
+          Map.entry("connectors/forward", "nothing"),
           Map.entry("exporters/otlphttp", "endpoint" + QUEUE),
           Map.entry("exporters/otlp", "endpoint|tls\\.insecure" + QUEUE),
           Map.entry("exporters/prometheus", "endpoint|enable_open_metrics"),
@@ -67,6 +69,40 @@ class CollectorConfigTest {
                   + QUEUE
                   + ")"),
           Map.entry("extensions/health_check", "endpoint"));
+
+  /** Without these a component does not start; of the others none is needed. */
+  private static final Map<String, Set<String>> REQUIRED =
+      Map.of(
+          "receivers/otlp", Set.of("protocols"),
+          "processors/memory_limiter", Set.of("check_interval", "limit_percentage"),
+          "processors/filter", Set.of("traces"),
+          "processors/tail_sampling", Set.of("policies"),
+          "exporters/otlphttp", Set.of("endpoint"),
+          "exporters/otlp", Set.of("endpoint"),
+          "exporters/prometheus", Set.of("endpoint"),
+          "exporters/loadbalancing", Set.of("protocol", "resolver"));
+
+  /** What a component takes, or a connector takes as an exporter; any signal if it is not here. */
+  private static final Map<String, String> TAKES =
+      Map.of(
+          "processors/filter", "traces",
+          "processors/tail_sampling", "traces",
+          "exporters/spanmetrics", "traces",
+          "exporters/forward", "traces",
+          "receivers/forward", "traces",
+          "receivers/spanmetrics", "metrics",
+          "exporters/prometheus", "metrics");
+
+  private static final Pattern DURATIONS =
+      Pattern.compile(
+          ".*(check_interval|decision_wait|timeout|initial_interval|max_interval|max_elapsed_time"
+              + "|buckets\\[])");
+  private static final Pattern INTEGERS =
+      Pattern.compile(
+          ".*(_percentage|num_traces|_per_sec|_cache_size|threshold_ms|_value|_spans|batch_size"
+              + "|_max_size|num_consumers|queue_size|_limit|ports?(\\[])?)");
+  private static final Pattern FLAGS =
+      Pattern.compile(".*(\\.value|enabled|insecure|enable_open_metrics)");
 
   private static final Set<String> SECTIONS =
       Set.of("receivers", "processors", "connectors", "exporters", "extensions", "service");
@@ -176,11 +212,125 @@ class CollectorConfigTest {
           .forEach(
               component -> {
                 String type = kind + "/" + component.getKey().replaceFirst("/.*", "");
+                assertTrue(SETTINGS.containsKey(type), type);
                 Pattern known = Pattern.compile(SETTINGS.getOrDefault(type, "nothing"));
                 for (String setting : settings("", component.getValue())) {
                   assertTrue(known.matcher(setting).matches(), () -> type + " " + setting);
                 }
               });
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/front.yaml", "two-tier/sampler.yaml"})
+  void everyComponentHasWhatItNeeds(String file) {
+    Set<String> seen = new TreeSet<>();
+    for (String kind : SECTIONS) {
+      config(file)
+          .path(kind)
+          .properties()
+          .forEach(
+              component -> {
+                String type = kind + "/" + component.getKey().replaceFirst("/.*", "");
+                seen.add(type);
+                for (String needed : REQUIRED.getOrDefault(type, Set.of())) {
+                  JsonNode given = component.getValue().path(needed);
+                  boolean says = given.isContainerNode() ? !given.isEmpty() : given.isValueNode();
+                  assertTrue(says, type + " " + needed);
+                }
+              });
+    }
+    assertTrue(seen.contains("processors/memory_limiter"), seen::toString);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/front.yaml", "two-tier/sampler.yaml"})
+  void everyPipelineCarriesWhatItsComponentsTake(String file) {
+    for (Map.Entry<String, JsonNode> pipeline : pipelines(config(file))) {
+      String signal = pipeline.getKey().replaceFirst("/.*", "");
+      assertTrue(Set.of("traces", "metrics").contains(signal), signal);
+      assertEquals(
+          Set.of("receivers", "processors", "exporters"), names(pipeline.getValue()), signal);
+      for (String kind : List.of("receivers", "processors", "exporters")) {
+        assertFalse(pipeline.getValue().path(kind).isEmpty(), kind);
+        for (String component : list(pipeline.getValue().path(kind))) {
+          String type = kind + "/" + component.replaceFirst("/.*", "");
+          assertEquals(signal, TAKES.getOrDefault(type, signal), type);
+        }
+      }
+    }
+  }
+
+  /** A connector that only one side names would make its pipeline one without an end. */
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/sampler.yaml"})
+  void everyConnectorIsTheEndOfOnePipelineAndTheBeginningOfAnother(String file) {
+    JsonNode config = config(file);
+    Set<String> connectors = names(config.path("connectors"));
+
+    assertFalse(connectors.isEmpty());
+    assertTrue(used(config, "exporters").containsAll(connectors));
+    assertTrue(used(config, "receivers").containsAll(connectors));
+    for (Map.Entry<String, JsonNode> pipeline : pipelines(config)) {
+      Set<String> both = texts(pipeline.getValue().path("receivers"));
+      both.retainAll(texts(pipeline.getValue().path("exporters")));
+      assertEquals(Set.of(), both);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/front.yaml", "two-tier/sampler.yaml"})
+  void everyValueIsOfTheKindThatItsSettingTakes(String file) {
+    Set<String> kinds = new TreeSet<>();
+    values("", config(file), kinds);
+
+    assertTrue(kinds.containsAll(Set.of("duration", "integer", "flag")), kinds::toString);
+  }
+
+  private static void values(String at, JsonNode node, Set<String> kinds) {
+    if (node.isObject()) {
+      node.properties().forEach(each -> values(at + "." + each.getKey(), each.getValue(), kinds));
+    } else if (node.isArray()) {
+      node.forEach(each -> values(at + "[]", each, kinds));
+    } else if (DURATIONS.matcher(at).matches()) {
+      assertTrue(node.asText().matches("\\d+(\\.\\d+)?(us|ms|s|m)"), at);
+      kinds.add("duration");
+    } else if (FLAGS.matcher(at).matches()) {
+      assertTrue(node.isBoolean(), at);
+      kinds.add("flag");
+    } else if (INTEGERS.matcher(at).matches()) {
+      assertTrue(node.isIntegralNumber(), at);
+      kinds.add("integer");
+    } else {
+      assertTrue(node.isTextual(), at);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/front.yaml", "two-tier/sampler.yaml"})
+  void theServiceSaysWhatACollectorsServiceMay(String file) {
+    JsonNode service = config(file).path("service");
+
+    assertEquals(Set.of("extensions", "pipelines", "telemetry"), names(service));
+    for (String setting : settings("", service.path("telemetry"))) {
+      assertTrue(
+          setting.matches(
+              "metrics\\.(level|readers\\[]\\.pull\\.exporter\\.prometheus\\.(host|port))"),
+          setting);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"collector.yaml", "two-tier/front.yaml", "two-tier/sampler.yaml"})
+  void limitsAreInTheOrderThatComponentsAskFor(String file) {
+    JsonNode processors = config(file).path("processors");
+    JsonNode memory = processors.path("memory_limiter");
+    assertTrue(
+        memory.path("spike_limit_percentage").asInt() < memory.path("limit_percentage").asInt());
+    JsonNode batch = processors.path("batch");
+    assertTrue(batch.path("send_batch_max_size").asInt() >= batch.path("send_batch_size").asInt());
+    for (JsonNode range : processors.findValues("numeric_attribute")) {
+      assertTrue(range.path("min_value").asLong() <= range.path("max_value").asLong());
     }
   }
 

@@ -7,15 +7,19 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.dashboards.Dashboards.Dashboard;
 import dev.switchboard.gateway.dashboards.Dashboards.Rule;
+import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.telemetry.Label;
 import dev.switchboard.gateway.telemetry.Metric;
+import dev.switchboard.gateway.telemetry.Metrics;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -28,6 +32,9 @@ import org.junit.jupiter.api.Test;
 class MetricNamesTest {
   private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
   private static final Pattern SELECTOR = Pattern.compile("(switchboard_\\w+)\\{([^}]*)}");
+  private static final Pattern RISE =
+      Pattern.compile("(?:rate|increase)\\((switchboard_\\w+)(\\{[^}]*})?\\[");
+  private static final Pattern EQUAL = Pattern.compile("(\\w+)=\"([^\"]*)\"");
   private static final Pattern MATCHER = Pattern.compile("(\\w+)\\s*(?:=~|!~|!=|=)\\s*\"");
 
   /** What a scrape or a histogram adds to the labels of a metric. */
@@ -161,6 +168,50 @@ class MetricNamesTest {
             "alertname: " + name + "\\n\\s+eval_time: \\w+\\n\\s+exp_alerts: \\[]\\n")
         .matcher(tests + "\n")
         .find();
+  }
+
+  /** Prometheus sees no increase of a series that begins with its first event. */
+  @Test
+  void whatAnAlertSeesRiseIsThereBeforeItDoes() {
+    Metrics metrics = new Metrics("m"::equals, "1", true);
+    metrics.eventLoopLag("api");
+    metrics.replicaState("w0", "m", null, "STARTING");
+    metrics.replicaLoad("w0", ReplicaReport.NONE);
+    metrics.compared("w0", 0, 0, 0, 0);
+
+    Set<String> missing = new TreeSet<>();
+    int watched = 0;
+    for (Rule rule : Dashboards.rules()) {
+      Matcher rise = RISE.matcher(rule.alert() ? rule.expression() : "");
+      while (rise.find()) {
+        // Those of the agent's extension are there when it is.
+        if (!rise.group(1).equals(Metric.SPANS.word())) {
+          watched++;
+          if (!begun(metrics, rise.group(1), String.valueOf(rise.group(2)))) {
+            missing.add(rule.name() + ": " + rise.group());
+          }
+        }
+      }
+    }
+
+    assertEquals(Set.of(), missing);
+    assertTrue(watched >= 6, "only " + watched);
+  }
+
+  /**
+   * Whether there is a series of that name whose labels are equal where the matchers ask for it.
+   */
+  private static boolean begun(Metrics metrics, String name, String matchers) {
+    Map<String, String> wanted = new HashMap<>();
+    EQUAL.matcher(matchers).results().forEach(one -> wanted.put(one.group(1), one.group(2)));
+    String family = name.replaceFirst("_(total|bucket)$", "");
+    return metrics.registry().scrape().stream()
+        .filter(snapshot -> snapshot.getMetadata().getPrometheusName().equals(family))
+        .flatMap(snapshot -> snapshot.getDataPoints().stream())
+        .anyMatch(
+            point ->
+                wanted.entrySet().stream()
+                    .allMatch(one -> one.getValue().equals(point.getLabels().get(one.getKey()))));
   }
 
   private static List<String> expressions() {

@@ -69,6 +69,22 @@ class PicturesTest {
   }
 
   @Test
+  void whatIsAlwaysZeroIsNamedLastAndKeepsItsColour() {
+    JsonNode panel = Dashboards.all().getFirst().panels().getFirst();
+    Series never = new Series("broken", Double.NaN, new double[] {0, Double.NaN, 0});
+    Series once = new Series("resumed", Double.NaN, new double[] {0, 2, 0});
+    Svg svg = new Svg();
+
+    new LineChart(Panel.of(panel), new PanelData(List.of(never, once), List.of()))
+        .draw(svg, 0, 0, 300, 100, Window.until(30, 10, 5));
+
+    String drawn = svg.toString();
+    assertTrue(drawn.indexOf(">resumed<") < drawn.indexOf(">broken<"), drawn);
+    String mark = "stroke=\"" + Look.color(1) + "\" stroke-width=\"3\"";
+    assertTrue(drawn.indexOf(mark) < drawn.indexOf(">resumed<"), drawn);
+  }
+
+  @Test
   void namesOfSeriesCannotBreakOutOfTheirElement() {
     String svg = new Svg().text(0, 0, "start", "l", "</text><script>\"&").toString();
 

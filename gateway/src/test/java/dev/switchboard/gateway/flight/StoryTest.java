@@ -67,7 +67,7 @@ class StoryTest {
   void whatPassesBetweenStepsIsNamed() {
     RequestTimeline.Phase decode =
         new RequestTimeline.Phase(
-            1_000_300, 1_000_800, 9, 0, 9, 150, null, List.of(lane(0, 0, 300, 45)));
+            1_000_300, 1_000_800, 9, 0, 0, 9, 150, null, List.of(lane(0, 0, 300, 45)));
     FlightRecord record = served(timeline(0, 20, decode, lane(0, 0, 60, 15)));
 
     Story story = Story.of(record);
@@ -170,7 +170,7 @@ class StoryTest {
         base + 300,
         base + 800,
         0,
-        new RequestTimeline.Phase(base + 200, base + 300, 5, 0, 1, wait, null, List.of(lanes)),
+        new RequestTimeline.Phase(base + 200, base + 300, 5, 0, 0, 1, wait, null, List.of(lanes)),
         decode,
         List.of());
   }

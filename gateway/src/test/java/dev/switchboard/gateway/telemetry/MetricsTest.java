@@ -9,8 +9,10 @@ import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.Spread;
 import dev.switchboard.gateway.flight.AnswerNames;
+import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.Engines;
 import dev.switchboard.gateway.flight.Failure;
+import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.flight.Outcome;
@@ -22,6 +24,7 @@ import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.timeline.Collective;
+import dev.switchboard.timeline.RequestTimeline;
 import io.prometheus.metrics.expositionformats.OpenMetricsTextFormatWriter;
 import io.prometheus.metrics.expositionformats.PrometheusProtobufWriter;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
@@ -47,6 +50,8 @@ import org.junit.jupiter.api.Test;
 class MetricsTest {
   private static final Slo SLO = new Slo("interactive", 300, 50, 0, 0);
   private static final Labels TRACE = Labels.of("trace_id", "a".repeat(32), "span_id", "b");
+
+  private static final FlightRecord.Move MOVE = new FlightRecord.Move("died", 1, 2);
 
   private final Metrics metrics = new Metrics("m"::equals, "1", true);
 
@@ -197,6 +202,65 @@ class MetricsTest {
 
     assertEquals(
         20, count("switchboard_wasted_tokens", Map.of("model", "m", "cause", "client_gone")));
+  }
+
+  @Test
+  void whatWasComputedAgainIsWasted() {
+    finish(attempted(attempt(1, "it broke", null), attempt(2, null, MOVE)));
+    finish(attempted(attempt(1, null, null)));
+
+    // Of each what was preempted, and of the one that moved what its second worker read.
+    assertEquals(2 * (3 + 4), wasted("preempted"));
+    assertEquals(30, wasted("moved"));
+  }
+
+  private double wasted(String cause) {
+    return count("switchboard_wasted_tokens", Map.of("model", "m", "cause", cause));
+  }
+
+  @Test
+  void retriesAreAttemptsThatNeitherHedgeNorGoOnWithAStream() {
+    finish(attempted(attempt(1, "it broke", null), attempt(2, null, null)));
+    finish(attempted(attempt(1, "it broke", null), attempt(2, "this too", null)));
+    finish(attempted(attempt(1, "it broke", null), attempt(2, null, MOVE)));
+    finish(attempted(new FlightRecord.Attempt(2, "w0", 1, 2, null, true, null)));
+
+    assertEquals(1, count("switchboard_retries", Map.of("model", "m", "result", "served")));
+    assertEquals(1, count("switchboard_retries", Map.of("model", "m", "result", "failed")));
+  }
+
+  private static FlightRecord.Attempt attempt(
+      int number, @Nullable String error, FlightRecord.@Nullable Move move) {
+    return new FlightRecord.Attempt(number, "w0", 1, 2, error, false, move);
+  }
+
+  /** At a worker that read 30 tokens and generated 9, and computed 3 and 4 of them twice. */
+  private static FlightRecord attempted(FlightRecord.Attempt... attempts) {
+    Flight flight = new Flight("r", () -> 1);
+    flight.model("m");
+    RequestTimeline.Phase prefill =
+        new RequestTimeline.Phase(1, 1, 30, 0, 3, 1, 0, null, List.of());
+    RequestTimeline.Phase decode = new RequestTimeline.Phase(1, 1, 9, 0, 4, 9, 0, null, List.of());
+    flight.timelines(
+        List.of(new RequestTimeline("r", 0, 1, 1, 1, 1, 1, 1, prefill, decode, List.of())),
+        EngineStamps.NONE);
+    for (FlightRecord.Attempt attempt : attempts) {
+      flight.attempt(attempt);
+    }
+    return flight.finish(Outcome.OK, 200, null);
+  }
+
+  /** A rate does not see what a series begins with. */
+  @Test
+  void errorsAreCountedFromNoneOnWhereRequestsAre() {
+    finish(record("m", "chat", Outcome.OK, 40, 1000));
+    String series = "switchboard_requests_total{endpoint=\"chat\",model=\"m\",outcome=";
+
+    for (Outcome outcome : Outcome.values()) {
+      boolean error = outcome.serverSide() || outcome == Outcome.SHED;
+      String none = series + '"' + outcome.label() + "\"} 0.0";
+      assertEquals(error, text().contains(none), outcome::label);
+    }
   }
 
   @Test
