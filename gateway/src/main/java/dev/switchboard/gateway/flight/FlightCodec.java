@@ -410,6 +410,7 @@ final class FlightCodec {
     to.moment(phase.endNanos());
     to.number(phase.tokens());
     to.number(phase.cachedTokens());
+    to.number(phase.recomputedTokens());
     to.number(phase.steps());
     to.number(phase.waitNanos());
     to.optional(phase.slowest(), FlightCodec::step);
@@ -420,6 +421,7 @@ final class FlightCodec {
     return new RequestTimeline.Phase(
         from.moment(),
         from.moment(),
+        from.integer(),
         from.integer(),
         from.integer(),
         from.integer(),
