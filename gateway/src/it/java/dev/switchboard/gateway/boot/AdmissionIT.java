@@ -129,6 +129,28 @@ class AdmissionIT {
   }
 
   @Test
+  void nobodyIsMoreUrgentThanItsTenantMayBe() throws Exception {
+    String yaml = ONE_PLACE + "\ntenants: [{name: default, max-priority: 0}]";
+    try (InProcessGateway gateway = gateway(yaml)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+
+      var urgent = ask(gateway, "X-Priority", "100");
+      awaitDepth(gateway, DEPTH, 1);
+      String path = "/admin/v1/tenants/default";
+      assertEquals(200, gateway.admin("PUT", path, "{\"max_priority\":-1}").statusCode());
+      var stored = ask(gateway, "X-SLO-Class", "interactive");
+      awaitDepth(gateway, "switchboard_queue_depth{band=\"sheddable\",model=\"m\"}", 1);
+
+      for (var answer : List.of(first, urgent, stored)) {
+        awaitHeld(1);
+        answerOne();
+        assertEquals(200, answer.get(5, TimeUnit.SECONDS).statusCode());
+      }
+    }
+  }
+
+  @Test
   void aFullQueueSaysWhichLimitFiredAndWhenToComeAgain() throws Exception {
     String yaml = "admission: {replica-concurrency: 1, queue-requests: 1}";
     try (InProcessGateway gateway = gateway(yaml)) {

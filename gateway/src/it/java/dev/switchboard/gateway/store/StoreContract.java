@@ -59,7 +59,7 @@ abstract class StoreContract {
   @Test
   void whatWasStoredIsThereAfterARestart() {
     ApiKey key = key("app", 7L);
-    Tenant tenant = new Tenant("gold", 2.5, 60, 1000, 8, 100_000, 2_000_000, 512);
+    Tenant tenant = new Tenant("gold", 2.5, 60, 1000, 8, 100_000, 2_000_000, 50, 512);
     SloClass sloClass = new SloClass("live", 100, 12.5, 900, 70, 0.995, 7);
     RouteSpec route =
         new RouteSpec(

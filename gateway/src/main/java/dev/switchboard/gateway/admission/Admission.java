@@ -234,6 +234,11 @@ public final class Admission {
     tenants.limits(limits);
   }
 
+  /** The highest priority that a request of a tenant has. */
+  public int maxPriority(String tenant) {
+    return tenants.limit(tenant).maxPriority();
+  }
+
   public int inFlight() {
     return inFlight.get();
   }

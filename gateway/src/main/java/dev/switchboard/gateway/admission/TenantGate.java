@@ -62,6 +62,10 @@ final class TenantGate {
     limits = others;
   }
 
+  TenantLimits.Limit limit(String tenant) {
+    return limits.of(tenant);
+  }
+
   /**
    * Lets a request of a tenant pass, or says which limit is spent.
    *

@@ -246,7 +246,7 @@ final class Exchange {
       return;
     }
     try {
-      slo = house.slos().read(request::getHeader);
+      slo = house.slos().read(request::getHeader, house.admission().maxPriority(caller.tenant()));
       session = SessionHeader.read(request);
       traceAsked = TraceHeader.read(request);
     } catch (ApiException refused) {

@@ -47,17 +47,23 @@ public final class SloHeaders {
    * What the request asks for.
    *
    * @param headers the value of a header; null where it is absent
+   * @param maxPriority more than this is lowered to it
    * @throws ApiException naming the header
    */
-  public Slo read(UnaryOperator<@Nullable String> headers) {
+  public Slo read(UnaryOperator<@Nullable String> headers, int maxPriority) {
     Slo base = base(headers.apply(CLASS));
     return new Slo(
-        base.name(),
-        (int) number(headers, TTFT, base.ttftMs(), 1, MAX_MS, false),
-        number(headers, TPOT, base.tpotMs(), 0.001, MAX_MS, true),
-        (int) number(headers, DEADLINE, base.deadlineMs(), 1, MAX_MS, false),
-        (int)
-            number(headers, PRIORITY, base.priority(), Slo.MIN_PRIORITY, Slo.MAX_PRIORITY, false));
+            base.name(),
+            (int) number(headers, TTFT, base.ttftMs(), 1, MAX_MS, false),
+            number(headers, TPOT, base.tpotMs(), 0.001, MAX_MS, true),
+            (int) number(headers, DEADLINE, base.deadlineMs(), 1, MAX_MS, false),
+            priority(headers, base))
+        .atMost(maxPriority);
+  }
+
+  private static int priority(UnaryOperator<@Nullable String> headers, Slo base) {
+    return (int)
+        number(headers, PRIORITY, base.priority(), Slo.MIN_PRIORITY, Slo.MAX_PRIORITY, false);
   }
 
   private Slo base(@Nullable String name) {

@@ -110,7 +110,7 @@ class AdmissionTest {
 
   @Test
   void requestsPerMinuteComeBackEvenly() {
-    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 60, 0, 0));
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 60, 0, 0, null));
     for (int i = 0; i < 60; i++) {
       pass(admission.enter("m", demand(1), waiter, 0)).routed("r", false, 0);
     }
@@ -129,7 +129,7 @@ class AdmissionTest {
 
   @Test
   void tokensAreCorrectedAtTheEnd() {
-    Admission admission = admission(config(100, 0), new TenantConfig("*", 1.0, 0, 6000, 0));
+    Admission admission = admission(config(100, 0), new TenantConfig("*", 1.0, 0, 6000, 0, null));
     Admission.Pass more = pass(admission.enter("m", demand(1000), waiter, 0));
     Admission.Pass less = pass(admission.enter("m", demand(1000), waiter, 0));
     more.routed("r", false, 0);
@@ -145,7 +145,7 @@ class AdmissionTest {
 
   @Test
   void whatNoReplicaSawCostsNothing() {
-    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 10, 100, 0));
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 10, 100, 0, null));
 
     pass(admission.enter("m", demand(80), waiter, 0)).close(-1, 0);
     Map<String, String> headers = admission.enter("m", demand(10), waiter, 0).headers();
@@ -156,7 +156,7 @@ class AdmissionTest {
 
   @Test
   void aRequestLargerThanTheLimitPassesAFullBucketOnly() {
-    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 100, 0));
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 100, 0, null));
 
     assertEquals(null, refused(admission, demand(250), 0));
     assertEquals(Reason.TENANT_TOKENS, refused(admission, demand(1), 30 * SECOND));
@@ -166,7 +166,7 @@ class AdmissionTest {
 
   @Test
   void aTenantHasSoManyAtOnce() {
-    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 0, 1));
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 0, 1, null));
     Admission.Pass first = pass(admission.enter("m", demand(1), waiter, 0));
 
     assertEquals(Reason.TENANT_CONCURRENCY, refused(admission, demand(1), 0));
