@@ -80,7 +80,7 @@ final class TenantGate {
         (name, known) -> {
           Use use = known == null ? new Use(limit, nowNanos) : known;
           Refusal refused = enter(use, limit, tokens, countedElsewhere, nowNanos);
-          word[0] = new Word(refused, limit.weight(), headers(use));
+          word[0] = new Word(refused, limit.weight(), headers(use, limit));
           return use;
         });
     return word[0];
@@ -140,11 +140,12 @@ final class TenantGate {
     }
   }
 
-  private static Map<String, String> headers(Use use) {
-    if (use.requests.limit() == 0 && use.tokens.limit() == 0) {
+  private static Map<String, String> headers(Use use, TenantLimits.Limit limit) {
+    if (use.requests.limit() == 0 && use.tokens.limit() == 0 && limit.maxConcurrency() == 0) {
       return Map.of();
     }
     Map<String, String> headers = new LinkedHashMap<>();
+    RateLimitHeaders.concurrency(headers, limit.maxConcurrency(), use.concurrent);
     put(headers, "requests", use.requests);
     put(headers, "tokens", use.tokens);
     return headers;
