@@ -105,7 +105,7 @@ final class TenantGate {
     return null;
   }
 
-  private Refusal refusal(Reason reason, long waitNanos) {
+  Refusal refusal(Reason reason, long waitNanos) {
     double seconds = Math.max(waitNanos / NANOS_PER_SECOND, leastRetrySeconds);
     return Refusal.plain(reason, Spread.seconds(seconds, random));
   }
