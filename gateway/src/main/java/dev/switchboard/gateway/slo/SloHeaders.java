@@ -18,6 +18,8 @@ public final class SloHeaders {
   /** Any time in a header is at most a day. */
   static final int MAX_MS = 86_400_000;
 
+  private static final long DAY_SECONDS = 86_400;
+
   private static final String CLASS = "X-SLO-Class";
   private static final String TTFT = "X-SLO-TTFT-Ms";
   private static final String TPOT = "X-SLO-TPOT-Ms";
@@ -27,19 +29,27 @@ public final class SloHeaders {
       Map.of(TTFT, "x-llm-d-slo-ttft-ms", TPOT, "x-llm-d-slo-tpot-ms");
 
   private final Map<String, Slo> classes = new LinkedHashMap<>();
-  private final Map<String, Double> targets = new LinkedHashMap<>();
+  private final Map<String, Goal> targets = new LinkedHashMap<>();
   private final Slo otherwise;
 
   public SloHeaders(SloConfig config) {
     for (SloClass each : config.classes()) {
       classes.put(each.name(), each.slo());
-      targets.put(each.name(), each.objective());
+      targets.put(each.name(), new Goal(each.objective(), each.windowDays() * DAY_SECONDS));
     }
     otherwise = classes.getOrDefault(config.defaultClass(), Slo.NONE);
   }
 
-  /** The share of its requests that each class promises to serve as wanted. */
-  public Map<String, Double> targets() {
+  /**
+   * What a class promises.
+   *
+   * @param share of its requests that are served as wanted
+   * @param windowSeconds over which that counts
+   */
+  public record Goal(double share, long windowSeconds) {}
+
+  /** What each class promises. */
+  public Map<String, Goal> targets() {
     return Collections.unmodifiableMap(targets);
   }
 
