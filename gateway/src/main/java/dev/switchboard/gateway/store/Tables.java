@@ -358,6 +358,12 @@ final class Tables {
         monthMs);
   }
 
+  /** Forgets what the audit log and the account of usage say of earlier times. */
+  void prune(long auditMs, long usageMs) throws SQLException {
+    update("DELETE FROM audit WHERE at_ms < ?", auditMs);
+    update("DELETE FROM usage_hour WHERE hour_ms < ?", usageMs);
+  }
+
   // ------------------------------------------------------------------ statements
 
   private <T> List<T> all(String sql, Row<T> reader, @Nullable Object... values)
