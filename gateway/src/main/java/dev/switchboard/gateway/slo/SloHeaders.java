@@ -6,6 +6,8 @@ import dev.switchboard.openai.ApiException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +29,13 @@ public final class SloHeaders {
   private static final String PRIORITY = "X-Priority";
   private static final Map<String, String> OTHER_NAMES =
       Map.of(TTFT, "x-llm-d-slo-ttft-ms", TPOT, "x-llm-d-slo-tpot-ms");
+
+  /** Every name of a header that is read here. */
+  public static Set<String> names() {
+    Set<String> names = new TreeSet<>(Set.of(CLASS, TTFT, TPOT, DEADLINE, PRIORITY));
+    names.addAll(OTHER_NAMES.values());
+    return names;
+  }
 
   private final Map<String, Slo> classes = new LinkedHashMap<>();
   private final Map<String, Goal> targets = new LinkedHashMap<>();
