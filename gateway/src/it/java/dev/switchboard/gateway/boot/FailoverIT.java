@@ -207,6 +207,7 @@ class FailoverIT {
 
   @Test
   void drainsUnderLoadFailNothing() throws Exception {
+    MetricsText before = new MetricsText(gateway.metrics());
     try (Load load = Load.start(gateway, 9)) {
       for (int i = 0; i < 6; i++) {
         String replica = gateway.firstReady();
@@ -219,6 +220,13 @@ class FailoverIT {
       }
 
       load.assertNothingFailed();
+      InProcessGateway.await(this::nothingInFlight);
+      MetricsText after = new MetricsText(gateway.metrics());
+      assertEquals(List.of(), load.ledger().compare(before, after));
+      assertEquals(load.served(), grown(before, after, "switchboard_requests_total", "ok"));
+      assertEquals(
+          (double) load.ledger().generated(),
+          grown(before, after, "switchboard_tokens_total", "direction=\"completion\""));
       System.out.printf("drain ×6 under load: %d requests, 0 failed%n", load.served());
     }
   }
@@ -286,6 +294,16 @@ class FailoverIT {
     assertEquals(1, grown(before, after, "switchboard_hedges_total", "result=\"won\""));
     assertEquals(1, grown(before, after, "switchboard_upstream_attempts_total", "outrun"));
     assertEquals(tokens, grown(before, after, "switchboard_tokens_total", "direction="));
+  }
+
+  private boolean nothingInFlight() {
+    try {
+      MetricsText now = new MetricsText(gateway.metrics());
+      return now.sum("switchboard_requests_in_flight") == 0
+          && now.sum("switchboard_replica_in_flight") == 0;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
   }
 
   private static double grown(MetricsText before, MetricsText after, String name, String label) {
