@@ -68,7 +68,15 @@ class FailoverIT {
               "'prompt':'Once','temperature':1,'seed':6,'n':2,'max_tokens':100,'logprobs':1,"
                   + "'echo':true,'ignore_eos':true"),
           text("'prompt':['a','b'],'temperature':1,'seed':7,'max_tokens':100,'ignore_eos':true"),
-          text("'prompt':'x','temperature':1,'seed':8,'max_tokens':150,'regex':'([a-z]{5} ){20}'"));
+          text("'prompt':'x','temperature':1,'seed':8,'max_tokens':150,'regex':'([a-z]{5} ){20}'"),
+          text(
+              "'prompt':'x','temperature':1,'seed':9,'max_tokens':150,"
+                  + "'grammar':'root ::= word{20}\\nword ::= [a-z]{5} \\\" \\\"'"),
+          chat(
+              "'temperature':1,'seed':10,'max_tokens':400,'tool_choice':'required',"
+                  + "'tools':[{'type':'function','function':{'name':'add','parameters':"
+                  + SCHEMA
+                  + "}}]"));
 
   private static String[] chat(String more) {
     return new String[] {CHAT, "'messages':[{'role':'user','content':'Hello'}]," + more};
@@ -85,7 +93,10 @@ class FailoverIT {
         config,
         """
         models: [{file: MODEL, name: switchboard-demo, workers: 3, standby: 1}]
-        workers: {arguments: [--allow-fault-injection], restart-first-ms: 0, crash-loop-exits: 50}
+        workers:
+          arguments: [--allow-fault-injection, --tool-format, hermes]
+          restart-first-ms: 0
+          crash-loop-exits: 50
         retry: {hedge: {classes: [batch], after-ms: 300}}
         """
             .replace(
@@ -126,6 +137,7 @@ class FailoverIT {
     gateway.kill(streams.get(1).replica());
 
     assertSame(expected, streams);
+    assertTrue(expected.getLast().containsKey("choice 0 call 0"), expected.getLast()::toString);
     int stayed = moves(streams).getOrDefault("0", 0);
     assertTrue(stayed < streams.size(), () -> stayed + " of them stayed");
     report("kill -9 of two of three workers", streams);
