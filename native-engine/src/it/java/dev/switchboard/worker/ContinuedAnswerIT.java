@@ -99,7 +99,9 @@ class ContinuedAnswerIT {
             + "'regex':'[a-z]{40}'",
         ",'prompt':'','max_tokens':10,'echo':true,'logprobs':1",
         ",'prompt':'scored','max_tokens':0,'echo':true,'logprobs':1",
-        ",'prompt':'x','max_tokens':200,'regex':'(ab|cd){20}e'"
+        ",'prompt':'x','max_tokens':200,'regex':'(ab|cd){20}e'",
+        ",'prompt':'x','max_tokens':200,'seed':5,"
+            + "'grammar':'root ::= word{12}\\nword ::= [a-z]{4} \\\" \\\"'"
       })
   void aTextGoesOnByteForByte(String more) {
     assertGoesOn(TEXT, text(more));

@@ -36,6 +36,32 @@ class SchemaFuzzTest {
   private static InProcessGateway gateway;
   private final HttpClient client = HttpClient.newHttpClient();
 
+  /** What a worker would say, as far as the document wants it. */
+  private static String answer(String path) {
+    String head = "{'id':'1','object':'%s','created':1,'model':'m','choices':[{'index':0,";
+    String end =
+        ",'logprobs':null,'finish_reason':'stop'}],'usage':{'prompt_tokens':7,"
+            + "'completion_tokens':3,'total_tokens':10,"
+            + "'prompt_tokens_details':{'cached_tokens':0}}}";
+    String usage = ",'model':'m','usage':{'prompt_tokens':7,'total_tokens':7}}";
+    String json =
+        switch (path) {
+          case "/v1/chat/completions" ->
+              head.formatted("chat.completion")
+                  + "'message':{'role':'assistant','content':'a'}"
+                  + end;
+          case "/v1/completions" -> head.formatted("text_completion") + "'text':'a'" + end;
+          case "/v1/embeddings" ->
+              "{'object':'list','data':[{'object':'embedding','index':0,'embedding':[1]}]" + usage;
+          case "/v1/rerank" ->
+              "{'object':'list','results':[{'index':0,'relevance_score':1}]" + usage;
+          case "/tokenize" -> "{'count':1,'max_model_len':9,'tokens':[1],'token_strs':null}";
+          case "/detokenize" -> "{'prompt':'a'}";
+          default -> "{}";
+        };
+    return json.replace('\'', '"');
+  }
+
   @BeforeAll
   static void start() throws Exception {
     upstream = new FakeUpstream();
@@ -46,7 +72,7 @@ class SchemaFuzzTest {
           request
               .response()
               .putHeader("Content-Type", "application/json")
-              .end("{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}");
+              .end(answer(String.valueOf(request.path())));
         });
     // With keys from the start: among the bodies are some that make an admin's key.
     gateway = InProcessGateway.before(IdentityIT.keys(Role.APP, Role.ADMIN), upstream);

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.admission.Refusal;
 import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
 import java.io.InputStream;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
@@ -20,6 +21,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * The queue, its refusals, deadlines and tenants' limits, before a server that answers when told.
@@ -125,6 +128,28 @@ class AdmissionIT {
       assertTrue(
           last.headers().firstValue("Server-Timing").orElse("").contains("queue;dur="),
           () -> last.headers().map() + " " + queueMs);
+    }
+  }
+
+  @Test
+  void nobodyIsMoreUrgentThanItsTenantMayBe() throws Exception {
+    String yaml = ONE_PLACE + "\ntenants: [{name: default, max-priority: 0}]";
+    try (InProcessGateway gateway = gateway(yaml)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+
+      var urgent = ask(gateway, "X-Priority", "100");
+      awaitDepth(gateway, DEPTH, 1);
+      String path = "/admin/v1/tenants/default";
+      assertEquals(200, gateway.admin("PUT", path, "{\"max_priority\":-1}").statusCode());
+      var stored = ask(gateway, "X-SLO-Class", "interactive");
+      awaitDepth(gateway, "switchboard_queue_depth{band=\"sheddable\",model=\"m\"}", 1);
+
+      for (var answer : List.of(first, urgent, stored)) {
+        awaitHeld(1);
+        answerOne();
+        assertEquals(200, answer.get(5, TimeUnit.SECONDS).statusCode());
+      }
     }
   }
 
@@ -354,6 +379,117 @@ class AdmissionIT {
       assertEquals("tenant_requests_per_minute", reason(third));
       int seconds = Integer.parseInt(header(third, "Retry-After"));
       assertTrue(seconds >= 25 && seconds <= 45, () -> "Retry-After: " + seconds);
+    }
+  }
+
+  @Test
+  void aTenantHasSoManyRequestsAtOnce() throws Exception {
+    String yaml = "tenants: [{name: default, max-concurrency: 1}]";
+    try (InProcessGateway gateway = gateway(yaml)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+
+      HttpResponse<String> refused = ask(gateway).get(5, TimeUnit.SECONDS);
+      answerOne();
+      HttpResponse<String> served = first.get(5, TimeUnit.SECONDS);
+      var next = ask(gateway);
+      awaitHeld(1);
+      answerOne();
+
+      assertTenantRefused("tenant_max_concurrency", refused);
+      assertEquals("1", header(refused, "x-ratelimit-limit-concurrency"));
+      assertEquals("0", header(refused, "x-ratelimit-remaining-concurrency"));
+      assertEquals("0", header(served, "x-ratelimit-remaining-concurrency"));
+      assertEquals(200, next.get(5, TimeUnit.SECONDS).statusCode());
+    }
+  }
+
+  @Test
+  void aTenantUsesSoManyTokensAMinute() throws Exception {
+    String yaml = "tenants: [{name: default, tokens-per-minute: 6}]";
+    try (InProcessGateway gateway = gateway(yaml)) {
+      var first = ask(gateway);
+      awaitHeld(1);
+      answerOne();
+      assertEquals(200, first.get(5, TimeUnit.SECONDS).statusCode());
+
+      HttpResponse<String> refused = ask(gateway).get(5, TimeUnit.SECONDS);
+
+      assertTenantRefused("tenant_tokens_per_minute", refused);
+      assertEquals("6", header(refused, "x-ratelimit-limit-tokens"));
+      assertEquals("0", header(refused, "x-ratelimit-remaining-tokens"));
+      // Fifteen tokens were used, of six a minute.
+      int seconds = Integer.parseInt(header(refused, "Retry-After"));
+      assertTrue(seconds >= 90, () -> "Retry-After: " + seconds);
+    }
+  }
+
+  private static void assertTenantRefused(String reason, HttpResponse<String> refused)
+      throws Exception {
+    assertEquals(429, refused.statusCode());
+    assertEquals("rate_limit_exceeded", body(refused).path("error").path("code").asText());
+    assertEquals(reason, reason(refused));
+    JsonNode told = body(refused).path("switchboard");
+    assertEquals(reason, told.path("reason").asText());
+    assertEquals(header(refused, "Retry-After"), told.path("retry_after_s").asText());
+    assertTrue(told.path("time_ms").has("total"), told::toString);
+  }
+
+  /** The class batch wants nothing of its own, so an objective is judged only if it was sent. */
+  @ParameterizedTest
+  @CsvSource({
+    "X-SLO-TTFT-Ms, ttft, 1",
+    "x-slo-ttft-ms, ttft, 1",
+    "x-llm-d-slo-ttft-ms, ttft, 1",
+    "X-SLO-TPOT-Ms, tpot, 0.001",
+    "x-slo-tpot-ms, tpot, 0.001",
+    "x-llm-d-slo-tpot-ms, tpot, 0.001"
+  })
+  void aTargetIsReadFromEachNameOfItsHeader(String header, String objective, String least)
+      throws Exception {
+    upstream.script(
+        (request, body) ->
+            upstream
+                .vertx()
+                .setTimer(
+                    20,
+                    later -> {
+                      HttpServerResponse events = FakeUpstream.events(request);
+                      events.write(FakeUpstream.content("a"));
+                      upstream
+                          .vertx()
+                          .setTimer(
+                              20,
+                              end -> events.end(FakeUpstream.content("b") + "data: [DONE]\n\n"));
+                    }));
+    try (InProcessGateway gateway = gateway("")) {
+      for (String target : List.of(least, "86400000")) {
+        HttpResponse<String> answer =
+            gateway.post(
+                InProcessGateway.CHAT,
+                InProcessGateway.chat(true),
+                "X-SLO-Class",
+                "batch",
+                header,
+                target);
+        assertEquals(200, answer.statusCode());
+      }
+      HttpResponse<String> refused =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true), header, "none");
+
+      for (String result : List.of("met", "missed")) {
+        String series =
+            "switchboard_slo_requests_total{class=\"batch\",model=\"m\",objective=\""
+                + objective
+                + "\",result=\""
+                + result
+                + "\"}";
+        assertEquals(1, gateway.metric(series), result);
+      }
+      assertEquals(400, refused.statusCode());
+      assertTrue(
+          header.equalsIgnoreCase(body(refused).path("error").path("param").asText()),
+          refused::body);
     }
   }
 

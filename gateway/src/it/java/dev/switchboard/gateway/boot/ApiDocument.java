@@ -41,6 +41,10 @@ final class ApiDocument {
     this.root = root;
   }
 
+  static ApiDocument of(String json) throws Exception {
+    return new ApiDocument(JSON.readTree(json));
+  }
+
   static ApiDocument at(InProcessGateway gateway, URI uri, String... headers) throws Exception {
     return new ApiDocument(JSON.readTree(gateway.get(uri, headers).body()));
   }
@@ -59,6 +63,14 @@ final class ApiDocument {
       }
     }
     return all;
+  }
+
+  /** The operation of a method and a path of the document. */
+  Operation operation(String method, String path) {
+    return operations().stream()
+        .filter(each -> each.method().equals(method) && each.path().equals(path))
+        .findFirst()
+        .orElseThrow();
   }
 
   /** Follows a reference, if it is one. */

@@ -68,7 +68,15 @@ class FailoverIT {
               "'prompt':'Once','temperature':1,'seed':6,'n':2,'max_tokens':100,'logprobs':1,"
                   + "'echo':true,'ignore_eos':true"),
           text("'prompt':['a','b'],'temperature':1,'seed':7,'max_tokens':100,'ignore_eos':true"),
-          text("'prompt':'x','temperature':1,'seed':8,'max_tokens':150,'regex':'([a-z]{5} ){20}'"));
+          text("'prompt':'x','temperature':1,'seed':8,'max_tokens':150,'regex':'([a-z]{5} ){20}'"),
+          text(
+              "'prompt':'x','temperature':1,'seed':9,'max_tokens':150,"
+                  + "'grammar':'root ::= word{20}\\nword ::= [a-z]{5} \\\" \\\"'"),
+          chat(
+              "'temperature':1,'seed':10,'max_tokens':400,'tool_choice':'required',"
+                  + "'tools':[{'type':'function','function':{'name':'add','parameters':"
+                  + SCHEMA
+                  + "}}]"));
 
   private static String[] chat(String more) {
     return new String[] {CHAT, "'messages':[{'role':'user','content':'Hello'}]," + more};
@@ -85,7 +93,10 @@ class FailoverIT {
         config,
         """
         models: [{file: MODEL, name: switchboard-demo, workers: 3, standby: 1}]
-        workers: {arguments: [--allow-fault-injection], restart-first-ms: 0, crash-loop-exits: 50}
+        workers:
+          arguments: [--allow-fault-injection, --tool-format, hermes]
+          restart-first-ms: 0
+          crash-loop-exits: 50
         retry: {hedge: {classes: [batch], after-ms: 300}}
         """
             .replace(
@@ -126,6 +137,7 @@ class FailoverIT {
     gateway.kill(streams.get(1).replica());
 
     assertSame(expected, streams);
+    assertTrue(expected.getLast().containsKey("choice 0 call 0"), expected.getLast()::toString);
     int stayed = moves(streams).getOrDefault("0", 0);
     assertTrue(stayed < streams.size(), () -> stayed + " of them stayed");
     report("kill -9 of two of three workers", streams);
@@ -216,6 +228,7 @@ class FailoverIT {
 
   @Test
   void drainsUnderLoadFailNothing() throws Exception {
+    MetricsText before = new MetricsText(gateway.metrics());
     try (Load load = Load.start(gateway, 9)) {
       for (int i = 0; i < 6; i++) {
         String replica = gateway.firstReady();
@@ -228,6 +241,13 @@ class FailoverIT {
       }
 
       load.assertNothingFailed();
+      InProcessGateway.await(this::nothingInFlight);
+      MetricsText after = new MetricsText(gateway.metrics());
+      assertEquals(List.of(), load.ledger().compare(before, after));
+      assertEquals(load.served(), grown(before, after, "switchboard_requests_total", "ok"));
+      assertEquals(
+          (double) load.ledger().generated(),
+          grown(before, after, "switchboard_tokens_total", "direction=\"completion\""));
       System.out.printf("drain ×6 under load: %d requests, 0 failed%n", load.served());
     }
   }
@@ -295,6 +315,16 @@ class FailoverIT {
     assertEquals(1, grown(before, after, "switchboard_hedges_total", "result=\"won\""));
     assertEquals(1, grown(before, after, "switchboard_upstream_attempts_total", "outrun"));
     assertEquals(tokens, grown(before, after, "switchboard_tokens_total", "direction="));
+  }
+
+  private boolean nothingInFlight() {
+    try {
+      MetricsText now = new MetricsText(gateway.metrics());
+      return now.sum("switchboard_requests_in_flight") == 0
+          && now.sum("switchboard_replica_in_flight") == 0;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
   }
 
   private static double grown(MetricsText before, MetricsText after, String name, String label) {

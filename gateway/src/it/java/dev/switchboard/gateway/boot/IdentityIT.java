@@ -265,8 +265,10 @@ class IdentityIT {
       assertEquals(1, set.path("weight").asInt());
       assertEquals(0, set.path("tokens_per_day").asInt());
       assertEquals(3, set.path("max_concurrency").asInt());
+      assertEquals(100, set.path("max_priority").asInt());
       assertEquals(400, gateway.admin("PUT", path, "{\"weight\":0}").statusCode());
       assertEquals(400, gateway.admin("PUT", path, "{\"weigth\":1}").statusCode());
+      assertEquals(400, gateway.admin("PUT", path, "{\"max_priority\":101}").statusCode());
       assertEquals(400, gateway.admin("PUT", "/admin/v1/tenants/a%20b", "{}").statusCode());
       assertEquals(200, gateway.admin("DELETE", path, "").statusCode());
       assertEquals(404, gateway.admin("DELETE", path, "").statusCode());

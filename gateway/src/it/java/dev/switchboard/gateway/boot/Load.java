@@ -2,6 +2,10 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.bench.ClientLedger;
 import java.net.ConnectException;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
@@ -12,10 +16,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** Clients that ask one question after the other, every second one for a stream. */
 final class Load implements AutoCloseable {
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   private final GatewayProcess gateway;
   private final List<Thread> clients = new ArrayList<>();
   private final AtomicInteger served = new AtomicInteger();
+  private final ClientLedger ledger = new ClientLedger();
   private final Queue<String> failures = new ConcurrentLinkedQueue<>();
   private volatile boolean over;
 
@@ -35,23 +41,61 @@ final class Load implements AutoCloseable {
   private void ask(int client) {
     for (int i = client; !over; i++) {
       boolean stream = i % 2 == 0;
+      ClientLedger.Entry entry = ledger.begin(stream);
       try {
         HttpResponse<String> answer = post(body(stream, 5 + i % 20));
         boolean whole = !stream || answer.body().endsWith("data: [DONE]\n\n");
+        tell(entry, answer, stream);
         if (answer.statusCode() == 200 && whole) {
           served.incrementAndGet();
         } else {
           failures.add(answer.statusCode() + " " + answer.body());
         }
       } catch (Exception e) {
+        entry.broke();
         failures.add(e.toString());
       }
+    }
+  }
+
+  private static void tell(ClientLedger.Entry entry, HttpResponse<String> answer, boolean stream)
+      throws JsonProcessingException {
+    entry.status(answer.statusCode());
+    if (!stream || answer.statusCode() != 200) {
+      entry.generated(JSON.readTree(answer.body()).at("/usage/completion_tokens").asInt());
+      entry.end();
+      return;
+    }
+    for (String line : answer.body().lines().filter(line -> line.startsWith("data: ")).toList()) {
+      if (line.equals("data: [DONE]")) {
+        entry.done();
+      } else {
+        tell(entry, JSON.readTree(line.substring("data: ".length())));
+      }
+    }
+    entry.end();
+  }
+
+  private static void tell(ClientLedger.Entry entry, JsonNode chunk) {
+    if (chunk.has("error")) {
+      entry.error(502);
+    }
+    JsonNode choice = chunk.path("choices").path(0);
+    if (!choice.at("/delta/content").asText("").isEmpty()) {
+      entry.token();
+    }
+    if (choice.path("finish_reason").isTextual()) {
+      entry.finishReason();
+    }
+    if (chunk.path("usage").isObject()) {
+      entry.generated(chunk.at("/usage/completion_tokens").asInt());
     }
   }
 
   private static String body(boolean stream, int maxTokens) {
     return "{\"model\":\"switchboard-demo\",\"ignore_eos\":true,\"stream\":"
         + stream
+        + (stream ? ",\"stream_options\":{\"include_usage\":true}" : "")
         + ",\"max_tokens\":"
         + maxTokens
         + ",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
@@ -74,6 +118,11 @@ final class Load implements AutoCloseable {
 
   void awaitServed(int count) throws Exception {
     InProcessGateway.await(() -> served.get() >= count || !failures.isEmpty());
+  }
+
+  /** What the clients saw, once the load is over. */
+  ClientLedger ledger() {
+    return ledger;
   }
 
   int served() {

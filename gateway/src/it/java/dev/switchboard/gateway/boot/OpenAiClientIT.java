@@ -22,6 +22,8 @@ import com.openai.models.completions.CompletionCreateParams;
 import com.openai.models.embeddings.CreateEmbeddingResponse;
 import com.openai.models.embeddings.EmbeddingCreateParams;
 import com.openai.models.models.Model;
+import java.net.URI;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -31,6 +33,10 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** OpenAI's own Java client against the real gateway and a real worker. */
 class OpenAiClientIT {
@@ -212,6 +218,95 @@ class OpenAiClientIT {
     } catch (Exception e) {
       throw new AssertionError(e);
     }
+  }
+
+  private static final String GENERATOR = "'model':'" + GatewayProcess.MODEL + "'";
+  private static final String HELLO = "'messages':[{'role':'user','content':'Hello'}]";
+  private static final String BY_ENCODER = "'model':'" + ENCODER + "'";
+  private static final String USAGE = "'stream':true,'stream_options':{'include_usage':true}";
+
+  @ParameterizedTest
+  @MethodSource("asked")
+  void whatAWorkerAnswersIsAsTheDocumentSays(String path, String fields, String member)
+      throws Exception {
+    ApiDocument document = document(gateway.api("/openapi.json"));
+    ApiDocument.Operation operation = document.operation("POST", path);
+
+    HttpResponse<String> answer = post(path, fields, "summary");
+
+    assertEquals(200, answer.statusCode(), answer::body);
+    assertEquals(List.of(), document.faults(operation, 200, answer.body()), answer::body);
+    String other = answer.body().replace("\"" + member + "\":", "\"other\":");
+    assertFalse(document.faults(operation, 200, other).isEmpty(), other);
+  }
+
+  static List<Arguments> asked() {
+    String logprobs = ",'max_tokens':4,'logprobs':true,'top_logprobs':2";
+    return List.of(
+        Arguments.of("/v1/chat/completions", GENERATOR + "," + HELLO + logprobs, "top_logprobs"),
+        Arguments.of(
+            "/v1/completions",
+            GENERATOR + ",'prompt':'Hello','max_tokens':4,'logprobs':1,'echo':true",
+            "text_offset"),
+        Arguments.of("/v1/embeddings", BY_ENCODER + ",'input':['a b','c']", "embedding"),
+        Arguments.of(
+            "/v1/embeddings", BY_ENCODER + ",'input':'a','encoding_format':'base64'", "index"),
+        Arguments.of(
+            "/v1/rerank",
+            BY_ENCODER + ",'query':'a','documents':['a','b'],'return_documents':true",
+            "text"),
+        Arguments.of(
+            "/tokenize", GENERATOR + ",'prompt':'Hello','return_token_strs':true", "count"),
+        Arguments.of("/detokenize", GENERATOR + ",'tokens':[5,6]", "prompt"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ChatChunk, /v1/chat/completions, true", "TextChunk, /v1/completions, false"})
+  void whatAWorkerStreamsIsAsTheDocumentSays(String schema, String path, boolean chat)
+      throws Exception {
+    String asked = chat ? HELLO + ",'logprobs':true" : "'prompt':'Hello','logprobs':1";
+    ApiDocument document = document(gateway.api("/openapi.json"));
+
+    HttpResponse<String> answer =
+        post(path, GENERATOR + "," + asked + ",'max_tokens':4," + USAGE, "summary");
+
+    List<String> chunks = answer.body().lines().filter(line -> line.startsWith("data: {")).toList();
+    assertTrue(chunks.size() >= 3, answer::body);
+    for (String chunk : chunks) {
+      String json = chunk.substring("data: ".length());
+      assertEquals(List.of(), document.faults(schema, json), json);
+      assertFalse(document.faults(schema, json.replace("\"object\"", "\"kind\"")).isEmpty(), json);
+    }
+    assertTrue(chunks.getLast().contains("time_ms"), answer::body);
+    assertTrue(chunks.getLast().contains("cached_tokens"), answer::body);
+  }
+
+  @Test
+  void whatIsToldOfAWorkersAnswerIsAsTheDocumentSays() throws Exception {
+    ApiDocument document = document(gateway.adminUri("/openapi.json"));
+    String id =
+        post("/v1/chat/completions", GENERATOR + "," + HELLO + ",'max_tokens':4", "full")
+            .headers()
+            .firstValue("X-Request-Id")
+            .orElseThrow();
+
+    for (String what : List.of("", "/timeline", "/perfetto")) {
+      String told = gateway.admin("/admin/v1/requests/" + id + what).toString();
+      ApiDocument.Operation operation = document.operation("GET", "/admin/v1/requests/{id}" + what);
+      assertEquals(List.of(), document.faults(operation, 200, told), told);
+    }
+  }
+
+  private static ApiDocument document(URI uri) throws Exception {
+    HttpRequest request = HttpRequest.newBuilder(uri).build();
+    return ApiDocument.of(
+        gateway.client().send(request, HttpResponse.BodyHandlers.ofString()).body());
+  }
+
+  private static HttpResponse<String> post(String path, String fields, String timeline)
+      throws Exception {
+    String body = "{" + fields.replace('\'', '"') + "}";
+    return gateway.post(gateway.api(path), body, "X-Switchboard-Timeline", timeline);
   }
 
   @Test

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.switchboard.gateway.admin.AdminRoute;
+import dev.switchboard.gateway.admission.RateLimitHeaders;
+import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ChatStreamWriter;
 import dev.switchboard.openai.FinishReason;
@@ -230,7 +232,7 @@ class OpenApiIT {
             + writer.toolCall(0, new ToolCallDelta(call, true), null)
             + writer.toolCall(0, new ToolCallDelta(call.withArguments("}"), false), null)
             + writer.finish(0, FinishReason.TOOL_CALLS, null)
-            + writer.usage(new Usage(1, 0, 2), "{\"a\":1}");
+            + writer.usage(new Usage(1, 0, 2), "{\"time_ms\":{\"total\":1}}");
 
     List<String> chunks = stream.lines().filter(line -> !line.isEmpty()).toList();
     assertEquals(7, chunks.size());
@@ -277,6 +279,48 @@ class OpenApiIT {
     assertTrue(
         without.containsAll(List.of("drainReplica", "restartReplica", "restartReplicas")),
         without::toString);
+  }
+
+  @Test
+  void everyHeaderThatIsReadOrWrittenForAModelIsDocumented() {
+    for (ApiDocument.Operation operation : api.operations()) {
+      if (api.body(operation) != null) {
+        Set<String> read = new TreeSet<>();
+        operation
+            .node()
+            .path("parameters")
+            .forEach(each -> read.add(api.resolved(each).path("name").asText()));
+        assertTrue(read.containsAll(SloHeaders.names()), () -> operation.id() + " reads " + read);
+        for (String status : List.of("200", "429")) {
+          Set<String> written = new TreeSet<>();
+          api.resolved(operation.node().path("responses").path(status))
+              .path("headers")
+              .fieldNames()
+              .forEachRemaining(written::add);
+          assertTrue(
+              written.containsAll(RateLimitHeaders.names()),
+              () -> operation.id() + " " + status + " has " + written);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "tenants/{name}, gone, {}",
+    "slo-classes/{name}, gone, {}",
+    "splits/{name}, gone, '{\"targets\":[{\"model\":\"m\"}]}'"
+  })
+  void whatADeletionAnswersIsAsDocumented(String path, String name, String set) throws Exception {
+    String at = "/admin/v1/" + path.replace("{name}", name);
+    assertEquals(200, gateway.admin("PUT", at, set).statusCode());
+
+    HttpResponse<String> answer = gateway.admin("DELETE", at, "");
+
+    ApiDocument.Operation operation = admin.operation("DELETE", "/admin/v1/" + path);
+    assertEquals(List.of(), admin.faults(operation, 200, answer.body()));
+    String other = answer.body().replace("deleted", "removed");
+    assertFalse(admin.faults(operation, 200, other).isEmpty());
   }
 
   @Test

@@ -436,11 +436,16 @@ class RoutingIT {
         "routes: [{name: m, policy: least-loaded, shadow: power-of-two}]"
             + upstreams("models: [m]", "models: [m]");
     try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
-      gateway.post(InProcessGateway.CHAT, chat("m"), "X-Request-Id", "r");
+      HttpResponse<String> answer =
+          gateway.post(InProcessGateway.CHAT, chat("m"), "X-Request-Id", "r");
       JsonNode route = gateway.timeline("r").path("route");
 
       assertEquals("least-loaded", route.path("policy").asText());
-      assertEquals("power-of-two", route.path("shadow").path("policy").asText());
+      JsonNode shadow = route.path("shadow");
+      assertEquals("power-of-two", shadow.path("policy").asText());
+      assertEquals(
+          "power-of-two " + shadow.path("chosen").asText(),
+          answer.headers().firstValue("X-Switchboard-Shadow").orElse(""));
       double agrees = shadows(gateway, "true");
       assertEquals(1, agrees + shadows(gateway, "false"));
     }

@@ -62,8 +62,24 @@ class SharedLimitsIT {
       assertEquals(60, served + refused);
       HttpResponse<String> last = ask(one);
       assertTrue(last.body().contains("rate_limit_exceeded"), last.body());
-      assertTrue(last.headers().firstValueAsLong("Retry-After").orElseThrow() <= 3);
+      // Three seconds, spread by up to a half and rounded.
+      long seconds = last.headers().firstValueAsLong("Retry-After").orElseThrow();
+      assertTrue(seconds <= 5, () -> "Retry-After: " + seconds);
+      assertTold("tenant_requests_per_minute", last);
+      assertTrue(
+          last.body().contains("\"retry_after_s\":" + seconds + ",\"time_ms\":{"), last.body());
+      String series = "switchboard_admissions_total{class=\"\",model=\"other\",verdict=";
+      assertEquals(
+          (double) refused + 1,
+          one.metric(series + "\"tenant_requests_per_minute\"}")
+              + other.metric(series + "\"tenant_requests_per_minute\"}"));
     }
+  }
+
+  private static void assertTold(String reason, HttpResponse<String> refused) {
+    assertEquals(429, refused.statusCode());
+    assertEquals(reason, refused.headers().firstValue("X-Switchboard-Reason").orElse(""));
+    assertTrue(refused.body().contains("{\"reason\":\"" + reason + "\""), refused.body());
   }
 
   @Test
@@ -128,7 +144,7 @@ class SharedLimitsIT {
 
       InProcessGateway.await(() -> ask(one).statusCode() == 429);
 
-      assertEquals(429, ask(other).statusCode());
+      assertTold("tenant_tokens_per_minute", ask(other));
     }
   }
 

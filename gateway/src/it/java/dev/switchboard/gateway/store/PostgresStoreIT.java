@@ -37,7 +37,7 @@ class PostgresStoreIT extends StoreContract {
 
   @Override
   StoreConfig config() {
-    return new StoreConfig(server.url(), "switchboard", "", 50);
+    return new StoreConfig(server.url(), "switchboard", "", 50, 400);
   }
 
   /** The database is empty before each test. */

@@ -59,7 +59,7 @@ abstract class StoreContract {
   @Test
   void whatWasStoredIsThereAfterARestart() {
     ApiKey key = key("app", 7L);
-    Tenant tenant = new Tenant("gold", 2.5, 60, 1000, 8, 100_000, 2_000_000, 512);
+    Tenant tenant = new Tenant("gold", 2.5, 60, 1000, 8, 100_000, 2_000_000, 50, 512);
     SloClass sloClass = new SloClass("live", 100, 12.5, 900, 70, 0.995, 7);
     RouteSpec route =
         new RouteSpec(
@@ -136,6 +136,49 @@ abstract class StoreContract {
     assertEquals(List.of("3", "2", "1"), older.stream().map(AuditEntry::target).toList());
     assertEquals("{}", newest.getFirst().after());
     assertNull(newest.getFirst().before());
+  }
+
+  @Test
+  void whatIsOlderThanItIsKeptIsForgotten() {
+    long day = 24 * HOUR_MS;
+    store.audit(auditAt("old", day));
+    store.audit(auditAt("kept", 2 * day));
+    meter.add("a", day, 1, 0, 1);
+    meter.add("a", 2 * day, 1, 0, 1);
+    assertEquals(2, done(store.usage(0, 9 * day, "a", 100, 0)).size());
+    store.close();
+
+    store = Store.start(config(), meter, () -> 401 * day + day / 2);
+    Snapshot _ = done(store.ready());
+
+    assertEquals(
+        List.of(new Consumption("a", 2 * day, 1, 1, 0, 1)),
+        done(store.usage(0, 9 * day, "a", 100, 0)));
+    assertEquals(
+        List.of("kept"),
+        done(store.audit(9, Long.MAX_VALUE)).stream().map(AuditEntry::target).toList());
+  }
+
+  @Test
+  void withoutAnEndEverythingIsKept() {
+    StoreConfig own = config();
+    store.audit(auditAt("old", 1));
+    assertEquals(1, done(store.audit(9, Long.MAX_VALUE)).size());
+    store.close();
+
+    store =
+        Store.start(
+            new StoreConfig(own.url(), own.user(), own.passwordFile(), own.pollMs(), 0),
+            meter,
+            () -> 40_000 * 24 * HOUR_MS);
+    Snapshot _ = done(store.ready());
+
+    assertEquals(1, done(store.audit(9, Long.MAX_VALUE)).size());
+  }
+
+  private static AuditEntry auditAt(String target, long atMs) {
+    return new AuditEntry(
+        0, target, atMs, "me", "admin", "::1", "POST /x", target, 200, null, null, null);
   }
 
   @Test

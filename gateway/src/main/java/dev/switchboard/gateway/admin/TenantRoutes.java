@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.identity.Tenant;
+import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
@@ -27,6 +28,7 @@ final class TenantRoutes {
       @Nullable Integer maxConcurrency,
       @Nullable Long tokensPerDay,
       @Nullable Long tokensPerMonth,
+      @Nullable Integer maxPriority,
       @Nullable Integer traceContentBytes) {
     Tenant named(String name) {
       try {
@@ -38,6 +40,7 @@ final class TenantRoutes {
             maxConcurrency == null ? 0 : maxConcurrency,
             or(tokensPerDay),
             or(tokensPerMonth),
+            maxPriority == null ? Slo.MAX_PRIORITY : maxPriority,
             traceContentBytes == null ? 0 : traceContentBytes);
       } catch (IllegalArgumentException e) {
         throw JsonInput.refused(e);
@@ -90,6 +93,7 @@ final class TenantRoutes {
         .put("max_concurrency", tenant.maxConcurrency())
         .put("tokens_per_day", tenant.tokensPerDay())
         .put("tokens_per_month", tenant.tokensPerMonth())
+        .put("max_priority", tenant.maxPriority())
         .put("trace_content_bytes", tenant.traceContentBytes());
   }
 }

@@ -164,19 +164,31 @@ public final class Admission {
     }
     if (inFlight.incrementAndGet() > config.maxInFlight()) {
       inFlight.decrementAndGet();
-      int seconds = Spread.seconds(config.retryAfterSeconds(), random);
-      return refused(Refusal.plain(Reason.IN_FLIGHT, seconds), Map.of());
+      return refused(gatewayFull(model, demand, nowNanos), Map.of());
     }
     TenantGate.Word word =
         tenants.enter(demand.tenant(), demand.tokens(), countedElsewhere, nowNanos);
     if (word.refused() != null) {
       inFlight.decrementAndGet();
-      return refused(word.refused(), word.headers());
+      return refused(predicted(word.refused(), model, demand, nowNanos), word.headers());
     }
     if (model == null) {
       return new Answer(new Pass(null, demand, waiter), false, null, word.headers());
     }
     return queued(queue(model), demand.withWeight(word.weight()), waiter, nowNanos, word.headers());
+  }
+
+  private Refusal gatewayFull(@Nullable String model, Demand demand, long now) {
+    return model == null
+        ? Refusal.plain(Reason.IN_FLIGHT, Spread.seconds(config.retryAfterSeconds(), random))
+        : queue(model).gatewayFull(demand, now);
+  }
+
+  /** A tenant that has as many requests as it may waits for one of its own to end. */
+  private Refusal predicted(Refusal refusal, @Nullable String model, Demand demand, long now) {
+    return model == null || refusal.reason() != Reason.TENANT_CONCURRENCY
+        ? refusal
+        : queue(model).tenantFull(demand, tenants.limit(demand.tenant()).maxConcurrency(), now);
   }
 
   private Answer queued(
@@ -234,6 +246,11 @@ public final class Admission {
     tenants.limits(limits);
   }
 
+  /** The highest priority that a request of a tenant has. */
+  public int maxPriority(String tenant) {
+    return tenants.limit(tenant).maxPriority();
+  }
+
   public int inFlight() {
     return inFlight.get();
   }
@@ -241,6 +258,15 @@ public final class Admission {
   /** Requests that ever asked to be let in. */
   public long asked() {
     return asked.get();
+  }
+
+  /**
+   * Said to a request of a tenant of whose minute nothing is left.
+   *
+   * @param waitNanos until it would be let in
+   */
+  public Refusal spent(Reason reason, long waitNanos) {
+    return tenants.refusal(reason, waitNanos);
   }
 
   /** Said to a request whose body has no room beside those of others. */

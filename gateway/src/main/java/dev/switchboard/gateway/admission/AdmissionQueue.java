@@ -723,10 +723,43 @@ public final class AdmissionQueue {
   private Refusal refusal(Reason reason, Entry entry, long now) {
     int position = before(entry) + 1;
     long wait = mayRun() ? 0 : wait(position, now);
-    long ttft = ttft(entry.demand, now);
+    return refusal(reason, position, entry.demand, wait, retryAfter(entry, wait, now), now);
+  }
+
+  private Refusal refusal(
+      Reason reason, int position, Demand demand, long wait, int retryAfter, long now) {
     long p90 = wait < 0 ? wait : (long) (wait * calibration.p90());
     return new Refusal(
-        reason, position, millis(wait), millis(p90), millis(ttft), retryAfter(entry, wait, now));
+        reason, position, millis(wait), millis(p90), millis(ttft(demand, now)), retryAfter);
+  }
+
+  /**
+   * Said to a request that may not wait here, since the gateway holds as many as it may: its wait
+   * if it might.
+   */
+  Refusal gatewayFull(Demand demand, long nowNanos) {
+    synchronized (lock) {
+      Entry entry = entry(demand, NOBODY, false, nowNanos);
+      long wait = entry.predictedWaitNanos;
+      int seconds = retryAfter(Math.max(0, wait) / NANOS_PER_SECOND);
+      return refusal(Reason.IN_FLIGHT, before(entry) + 1, demand, wait, seconds, nowNanos);
+    }
+  }
+
+  /**
+   * Said to a request whose tenant has as many as it may: each of them waits as this one would and
+   * then holds its place, and one of them ends in a part of that time.
+   */
+  Refusal tenantFull(Demand demand, int most, long nowNanos) {
+    synchronized (lock) {
+      long queued = Math.max(0, entry(demand, NOBODY, mayRun(), nowNanos).predictedWaitNanos);
+      long wait =
+          holdNanos == 0
+              ? WaitPredictor.UNKNOWN
+              : (long) ((queued + holdNanos) / Math.max(1, most));
+      int seconds = retryAfter(Math.max(0, wait) / NANOS_PER_SECOND);
+      return refusal(Reason.TENANT_CONCURRENCY, 0, demand, wait, seconds, nowNanos);
+    }
   }
 
   private static long millis(long nanos) {
@@ -740,6 +773,10 @@ public final class AdmissionQueue {
       allowed = Math.max(0, entry.demand.ttftAtNanos() - now);
     }
     double seconds = Math.max(0, Math.max(0, wait) - allowed) / NANOS_PER_SECOND;
+    return retryAfter(seconds);
+  }
+
+  private int retryAfter(double seconds) {
     return Spread.seconds(Math.max(seconds, config.retryAfterSeconds()), random);
   }
 

@@ -1,11 +1,28 @@
 package dev.switchboard.gateway.admission;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 /** The {@code x-ratelimit-*} headers of an answer, as OpenAI writes them. */
 public final class RateLimitHeaders {
+  private static final String LIMIT = "x-ratelimit-limit-";
+  private static final String REMAINING = "x-ratelimit-remaining-";
+  private static final String RESET = "x-ratelimit-reset-";
+  private static final String CONCURRENCY = "concurrency";
+
   private RateLimitHeaders() {}
+
+  /** Every name of a header that is written here. */
+  public static Set<String> names() {
+    Set<String> names = new TreeSet<>(Set.of(LIMIT + CONCURRENCY, REMAINING + CONCURRENCY));
+    for (String what : List.of("requests", "tokens")) {
+      names.addAll(List.of(LIMIT + what, REMAINING + what, RESET + what));
+    }
+    return names;
+  }
 
   /**
    * Adds those of one limit, where there is one.
@@ -17,9 +34,23 @@ public final class RateLimitHeaders {
   public static void put(
       Map<String, String> headers, String what, int limit, long remaining, long nanosUntilFull) {
     if (limit > 0) {
-      headers.put("x-ratelimit-limit-" + what, Integer.toString(limit));
-      headers.put("x-ratelimit-remaining-" + what, Long.toString(remaining));
-      headers.put("x-ratelimit-reset-" + what, duration(nanosUntilFull));
+      headers.put(LIMIT + what, Integer.toString(limit));
+      headers.put(REMAINING + what, Long.toString(remaining));
+      headers.put(RESET + what, duration(nanosUntilFull));
+    }
+  }
+
+  /**
+   * Adds those of the limit of requests at once, where there is one. When one of them ends nobody
+   * knows, so there is no reset.
+   *
+   * @param limit 0 for none
+   * @param used of it
+   */
+  static void concurrency(Map<String, String> headers, int limit, int used) {
+    if (limit > 0) {
+      headers.put(LIMIT + CONCURRENCY, Integer.toString(limit));
+      headers.put(REMAINING + CONCURRENCY, Integer.toString(Math.max(0, limit - used)));
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.admission;
 
+import dev.switchboard.gateway.slo.Slo;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,7 +18,8 @@ public record TenantConfig(
     @Nullable Double weight,
     @Nullable Integer requestsPerMinute,
     @Nullable Integer tokensPerMinute,
-    @Nullable Integer maxConcurrency) {
+    @Nullable Integer maxConcurrency,
+    @Nullable Integer maxPriority) {
   private static final String OTHERS = "*";
 
   public TenantConfig {
@@ -27,20 +29,25 @@ public record TenantConfig(
     }
     // Checked here, so that the start fails with the key's name.
     Objects.requireNonNull(
-        limit(weight, requestsPerMinute, tokensPerMinute, maxConcurrency), "limit");
+        limit(weight, requestsPerMinute, tokensPerMinute, maxConcurrency, maxPriority), "limit");
   }
 
   private TenantLimits.Limit limit() {
-    return limit(weight, requestsPerMinute, tokensPerMinute, maxConcurrency);
+    return limit(weight, requestsPerMinute, tokensPerMinute, maxConcurrency, maxPriority);
   }
 
   private static TenantLimits.Limit limit(
       @Nullable Double weight,
       @Nullable Integer requests,
       @Nullable Integer tokens,
-      @Nullable Integer concurrency) {
+      @Nullable Integer concurrency,
+      @Nullable Integer priority) {
     return new TenantLimits.Limit(
-        weight == null ? 1 : weight, orNone(requests), orNone(tokens), orNone(concurrency));
+        weight == null ? 1 : weight,
+        orNone(requests),
+        orNone(tokens),
+        orNone(concurrency),
+        priority == null ? Slo.MAX_PRIORITY : priority);
   }
 
   private static int orNone(@Nullable Integer limit) {

@@ -62,6 +62,10 @@ final class TenantGate {
     limits = others;
   }
 
+  TenantLimits.Limit limit(String tenant) {
+    return limits.of(tenant);
+  }
+
   /**
    * Lets a request of a tenant pass, or says which limit is spent.
    *
@@ -76,7 +80,7 @@ final class TenantGate {
         (name, known) -> {
           Use use = known == null ? new Use(limit, nowNanos) : known;
           Refusal refused = enter(use, limit, tokens, countedElsewhere, nowNanos);
-          word[0] = new Word(refused, limit.weight(), headers(use));
+          word[0] = new Word(refused, limit.weight(), headers(use, limit));
           return use;
         });
     return word[0];
@@ -101,7 +105,7 @@ final class TenantGate {
     return null;
   }
 
-  private Refusal refusal(Reason reason, long waitNanos) {
+  Refusal refusal(Reason reason, long waitNanos) {
     double seconds = Math.max(waitNanos / NANOS_PER_SECOND, leastRetrySeconds);
     return Refusal.plain(reason, Spread.seconds(seconds, random));
   }
@@ -136,11 +140,12 @@ final class TenantGate {
     }
   }
 
-  private static Map<String, String> headers(Use use) {
-    if (use.requests.limit() == 0 && use.tokens.limit() == 0) {
+  private static Map<String, String> headers(Use use, TenantLimits.Limit limit) {
+    if (use.requests.limit() == 0 && use.tokens.limit() == 0 && limit.maxConcurrency() == 0) {
       return Map.of();
     }
     Map<String, String> headers = new LinkedHashMap<>();
+    RateLimitHeaders.concurrency(headers, limit.maxConcurrency(), use.concurrent);
     put(headers, "requests", use.requests);
     put(headers, "tokens", use.tokens);
     return headers;

@@ -257,7 +257,8 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
                         tenant.weight(),
                         (int) tenant.requestsPerMinute(),
                         (int) tenant.tokensPerMinute(),
-                        tenant.maxConcurrency())));
+                        tenant.maxConcurrency(),
+                        tenant.maxPriority())));
     return name -> {
       TenantLimits.Limit limit = known.get(name);
       return limit == null ? configured.of(name) : limit;

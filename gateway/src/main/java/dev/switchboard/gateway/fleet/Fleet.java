@@ -450,8 +450,17 @@ public final class Fleet implements AutoCloseable {
     request.replica().circuit().left(request.call());
   }
 
-  /** Never more than half of a model's replicas: then it is not they who are to blame. */
   private synchronized void eject(Replica replica, String why, long nowNanos) {
+    if (ejectOneOfHalf(replica, why)) {
+      replica.circuit().open(nowNanos, jitter(replica.id(), nowNanos));
+    }
+  }
+
+  /**
+   * Takes one that is ready out; never more than half of a model's replicas, for then it is not
+   * they who are to blame.
+   */
+  synchronized boolean ejectOneOfHalf(Replica replica, String why) {
     int all = 0;
     int out = 0;
     for (Replica other : replicas.values()) {
@@ -463,9 +472,9 @@ public final class Fleet implements AutoCloseable {
     // One that probes and is denied goes on with one request at a time.
     if (out + 1 > all / 2) {
       LOG.warn("ejection_denied replica={} ejected={} of={}", replica.id(), out, all);
-    } else if (replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why)) {
-      replica.circuit().open(nowNanos, jitter(replica.id(), nowNanos));
+      return false;
     }
+    return replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
   }
 
   /** Spreads what was ejected together; any number from 0 to 1 that differs will do. */

@@ -4,6 +4,7 @@ import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.timeline.AttemptId;
+import io.netty.channel.ConnectTimeoutException;
 import io.opentelemetry.context.Scope;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -13,6 +14,8 @@ import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
+import java.io.FileNotFoundException;
+import java.net.ConnectException;
 import java.util.HashMap;
 import java.util.Map;
 import org.slf4j.Logger;
@@ -83,7 +86,7 @@ public final class Prober {
             : ask(address, HttpMethod.GET, "/v1/models", config.stateTimeoutMs(), 499);
     answer
         .onSuccess(proof -> vigil.proven(replica, clock.epochNanos()))
-        .onFailure(cause -> vigil.failed(replica, "canary: " + cause.getMessage()));
+        .onFailure(cause -> failed(replica, Vigil.Question.CANARY, "canary: ", cause));
   }
 
   private void state(Replica replica, UpstreamAddress address) {
@@ -101,7 +104,17 @@ public final class Prober {
               listener.reported(replica, report);
               compare(replica, address, report);
             })
-        .onFailure(cause -> vigil.failed(replica, "state: " + cause.getMessage()));
+        .onFailure(cause -> failed(replica, Vigil.Question.STATE, "state: ", cause));
+  }
+
+  private void failed(Replica replica, Vigil.Question question, String what, Throwable cause) {
+    vigil.failed(replica, question, refused(cause), what + cause.getMessage());
+  }
+
+  /** Nobody listens there; a connection that only takes too long says less. */
+  private static boolean refused(Throwable cause) {
+    return cause instanceof FileNotFoundException
+        || (cause instanceof ConnectException && !(cause instanceof ConnectTimeoutException));
   }
 
   /** Equal digests end it; else the lists say who has what alone. */

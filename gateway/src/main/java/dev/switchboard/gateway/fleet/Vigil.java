@@ -155,8 +155,14 @@ public final class Vigil {
     return watch;
   }
 
-  /** It did not answer what it was asked, or badly. */
-  public void failed(Replica replica, String why) {
+  /**
+   * It did not answer what it was asked, or badly. A replica where nobody listens is gone, and one
+   * that fails a canary computes nothing; one that is slow to say how it is, or says it badly, may
+   * be so with all others, and then stays as long as half of its model's would be out.
+   *
+   * @param gone its connection was refused
+   */
+  public void failed(Replica replica, Question question, boolean gone, String why) {
     Watch watch = watch(replica);
     watch.asking = false;
     if (watch.failures++ == 0) {
@@ -165,7 +171,11 @@ public final class Vigil {
     LOG.debug(
         "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), watch.failures, why);
     if (watch.failures >= config.ejectAfter()) {
-      replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
+      if (gone || question == Question.CANARY) {
+        replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
+      } else if (replica.state() == ReplicaState.READY) {
+        fleet.ejectOneOfHalf(replica, why);
+      }
       replica.tryTransition(ReplicaState.STANDBY, ReplicaState.EJECTED, why);
       if (saysNothing(replica, watch)) {
         replica.askToLeave(Guest.Leave.SILENT);

@@ -35,8 +35,16 @@ final class AnswerHead {
     response.putHeader("X-Switchboard-Replica", replica);
     response.putHeader("X-Switchboard-Model", flight.model());
     Decision decision = flight.decision();
-    if (decision != null && decision.fallback() != null) {
-      Decision.Fallback fallback = decision.fallback();
+    if (decision == null) {
+      return;
+    }
+    Decision.Shadow shadow = decision.shadow();
+    if (shadow != null) {
+      String chosen = shadow.chosen() == null ? "none" : shadow.chosen();
+      response.putHeader("X-Switchboard-Shadow", shadow.policy() + " " + chosen);
+    }
+    Decision.Fallback fallback = decision.fallback();
+    if (fallback != null) {
       response.putHeader(
           "X-Switchboard-Fallback",
           fallback.from() + "->" + fallback.to() + " " + fallback.reason());

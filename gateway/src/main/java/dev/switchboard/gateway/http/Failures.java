@@ -101,12 +101,6 @@ final class Failures {
         .withRetryAfter(spent.retryAfterSeconds());
   }
 
-  /** What all gateways together hold a tenant to. */
-  static Failure rateLimited(int retryAfterSeconds) {
-    return Failure.of(ApiError.rateLimited("The tenant's limit per minute is used up."))
-        .withRetryAfter(retryAfterSeconds);
-  }
-
   /**
    * @param retryAfterSeconds 0 where nobody knows
    */

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.framing.StrictRequestDecoder;
+import dev.switchboard.gateway.admission.Refusal;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Outcome;
@@ -279,23 +280,26 @@ public final class PublicServer extends VerticleBase {
                 .start();
     Future<SharedLimits.Entry> entered = house.shared().enter(caller.tenant());
     if (entered.isComplete()) {
-      entered(context, caller, entered.result(), begin);
+      entered(context, caller, flight, entered.result(), begin);
     } else {
       request.pause();
       Future<SharedLimits.Entry> _ =
-          entered.onSuccess(entry -> entered(context, caller, entry, begin));
+          entered.onSuccess(entry -> entered(context, caller, flight, entry, begin));
     }
   }
 
   private void entered(
       RoutingContext context,
       Caller caller,
+      Flight flight,
       SharedLimits.Entry entry,
       Consumer<SharedLimits.Entry> begin) {
     context.request().resume();
-    if (entry.waitSeconds() > 0) {
+    if (entry.spent() != null) {
       entry.headers().forEach(context.response()::putHeader);
-      refuse(context, Failures.rateLimited(entry.waitSeconds()));
+      Refusal refusal = house.admission().spent(entry.spent(), entry.waitNanos());
+      house.metrics().refused(refusal.reason().label());
+      refuse(context, Failures.of(refusal, ServerTiming.times(flight)));
     } else if (context.response().closed()) {
       if (entry.counted()) {
         house.shared().giveBack(caller.tenant());

@@ -42,7 +42,9 @@ record RequestHead(
     return new RequestHead(
         timeline != null,
         steps,
-        call.house().slos().read(request::getHeader),
+        call.house()
+            .slos()
+            .read(request::getHeader, call.house().admission().maxPriority(call.caller().tenant())),
         SessionHeader.read(request),
         TraceHeader.read(request),
         call.house()

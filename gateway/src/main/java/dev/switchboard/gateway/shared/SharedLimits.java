@@ -1,7 +1,9 @@
 package dev.switchboard.gateway.shared;
 
+import dev.switchboard.gateway.admission.Refusal.Reason;
 import io.vertx.core.Future;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** Requests and tokens per minute of tenants, over all gateways. */
 public interface SharedLimits {
@@ -30,14 +32,16 @@ public interface SharedLimits {
   /**
    * What is said to a request.
    *
-   * @param waitSeconds before it should be asked again; 0 when it may go on
+   * @param spent the limit that refuses it; null when it may go on
+   * @param waitNanos until that limit would let it in
    * @param counted it was counted here, so the gateway's own limits per minute do not hold for it
    * @param headers {@code x-ratelimit-*} of what is left over all gateways; empty where it was not
    *     counted
    */
-  record Entry(int waitSeconds, boolean counted, Map<String, String> headers) {
+  record Entry(
+      @Nullable Reason spent, long waitNanos, boolean counted, Map<String, String> headers) {
     /** The tenant has no limits, or nobody could say: the gateway's own limits hold. */
-    static final Entry UNCOUNTED = new Entry(0, false, Map.of());
+    static final Entry UNCOUNTED = new Entry(null, 0, false, Map.of());
   }
 
   /** Asks to let a request of a tenant in; never fails. */

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.shared;
 
 import dev.switchboard.gateway.admission.RateLimitHeaders;
+import dev.switchboard.gateway.admission.Refusal.Reason;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
@@ -18,6 +19,7 @@ import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,8 +40,7 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
   private static final String ENTER = script("enter.lua");
   private static final String BACK = script("back.lua");
   private static final String SPEND = script("spend.lua");
-  private static final long MICROS = 1_000_000;
-  private static final long MINUTE_MICROS = 60 * MICROS;
+  private static final long MINUTE_MICROS = 60_000_000;
 
   private final SharedConfig config;
   private final Function<String, PerMinute> limits;
@@ -95,12 +96,19 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
             });
   }
 
-  /** What the script says: how long to wait, and how far each cell is ahead of now. */
+  /** What the script says: how long to wait, how far each cell is ahead of now, and who refuses. */
   private static Entry entry(PerMinute limit, Response told) {
     Map<String, String> headers = new LinkedHashMap<>();
     put(headers, "requests", limit.requests(), number(told, 1));
     put(headers, "tokens", limit.tokens(), number(told, 2));
-    return new Entry((int) Math.ceilDiv(number(told, 0), MICROS), true, headers);
+    return new Entry(spent(number(told, 3)), number(told, 0) * 1000, true, headers);
+  }
+
+  private static @Nullable Reason spent(long cell) {
+    if (cell == 0) {
+      return null;
+    }
+    return cell == 1 ? Reason.TENANT_REQUESTS : Reason.TENANT_TOKENS;
   }
 
   private static void put(Map<String, String> headers, String what, int limit, long aheadMicros) {

@@ -16,6 +16,11 @@ public record Slo(String name, int ttftMs, double tpotMs, int deadlineMs, int pr
   /** Wants nothing in particular. */
   public static final Slo NONE = new Slo("standard", 0, 0, 0, 0);
 
+  /** The same, at most this urgent. */
+  public Slo atMost(int maxPriority) {
+    return priority <= maxPriority ? this : new Slo(name, ttftMs, tpotMs, deadlineMs, maxPriority);
+  }
+
   /**
    * The moment by which the answer must have ended.
    *

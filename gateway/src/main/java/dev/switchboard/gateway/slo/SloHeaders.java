@@ -6,6 +6,8 @@ import dev.switchboard.openai.ApiException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +20,8 @@ public final class SloHeaders {
   /** Any time in a header is at most a day. */
   static final int MAX_MS = 86_400_000;
 
+  private static final long DAY_SECONDS = 86_400;
+
   private static final String CLASS = "X-SLO-Class";
   private static final String TTFT = "X-SLO-TTFT-Ms";
   private static final String TPOT = "X-SLO-TPOT-Ms";
@@ -26,20 +30,35 @@ public final class SloHeaders {
   private static final Map<String, String> OTHER_NAMES =
       Map.of(TTFT, "x-llm-d-slo-ttft-ms", TPOT, "x-llm-d-slo-tpot-ms");
 
+  /** Every name of a header that is read here. */
+  public static Set<String> names() {
+    Set<String> names = new TreeSet<>(Set.of(CLASS, TTFT, TPOT, DEADLINE, PRIORITY));
+    names.addAll(OTHER_NAMES.values());
+    return names;
+  }
+
   private final Map<String, Slo> classes = new LinkedHashMap<>();
-  private final Map<String, Double> targets = new LinkedHashMap<>();
+  private final Map<String, Goal> targets = new LinkedHashMap<>();
   private final Slo otherwise;
 
   public SloHeaders(SloConfig config) {
     for (SloClass each : config.classes()) {
       classes.put(each.name(), each.slo());
-      targets.put(each.name(), each.objective());
+      targets.put(each.name(), new Goal(each.objective(), each.windowDays() * DAY_SECONDS));
     }
     otherwise = classes.getOrDefault(config.defaultClass(), Slo.NONE);
   }
 
-  /** The share of its requests that each class promises to serve as wanted. */
-  public Map<String, Double> targets() {
+  /**
+   * What a class promises.
+   *
+   * @param share of its requests that are served as wanted
+   * @param windowSeconds over which that counts
+   */
+  public record Goal(double share, long windowSeconds) {}
+
+  /** What each class promises. */
+  public Map<String, Goal> targets() {
     return Collections.unmodifiableMap(targets);
   }
 
@@ -47,17 +66,23 @@ public final class SloHeaders {
    * What the request asks for.
    *
    * @param headers the value of a header; null where it is absent
+   * @param maxPriority more than this is lowered to it
    * @throws ApiException naming the header
    */
-  public Slo read(UnaryOperator<@Nullable String> headers) {
+  public Slo read(UnaryOperator<@Nullable String> headers, int maxPriority) {
     Slo base = base(headers.apply(CLASS));
     return new Slo(
-        base.name(),
-        (int) number(headers, TTFT, base.ttftMs(), 1, MAX_MS, false),
-        number(headers, TPOT, base.tpotMs(), 0.001, MAX_MS, true),
-        (int) number(headers, DEADLINE, base.deadlineMs(), 1, MAX_MS, false),
-        (int)
-            number(headers, PRIORITY, base.priority(), Slo.MIN_PRIORITY, Slo.MAX_PRIORITY, false));
+            base.name(),
+            (int) number(headers, TTFT, base.ttftMs(), 1, MAX_MS, false),
+            number(headers, TPOT, base.tpotMs(), 0.001, MAX_MS, true),
+            (int) number(headers, DEADLINE, base.deadlineMs(), 1, MAX_MS, false),
+            priority(headers, base))
+        .atMost(maxPriority);
+  }
+
+  private static int priority(UnaryOperator<@Nullable String> headers, Slo base) {
+    return (int)
+        number(headers, PRIORITY, base.priority(), Slo.MIN_PRIORITY, Slo.MAX_PRIORITY, false);
   }
 
   private Slo base(@Nullable String name) {

@@ -40,6 +40,10 @@ public final class Store implements AutoCloseable {
   private static final int MOST_WAITING = 256;
   private static final int MOST_AUDIT_ENTRIES = 10_000;
   private static final int CLOSE_SECONDS = 10;
+  private static final long DAY_MS = 86_400_000;
+
+  /** Between two looks for what is too old to be kept. */
+  private static final long PRUNE_MS = 3_600_000;
 
   /** Between two looks whether another gateway wants an embedded database's file. */
   private static final int LOOK_MS = 50;
@@ -64,6 +68,7 @@ public final class Store implements AutoCloseable {
   private final Database database;
   private final UsageMeter meter;
   private final LongSupplier epochMs;
+  private final long keepMs;
   private final String instance = UUID.randomUUID().toString();
   private final ScheduledThreadPoolExecutor thread;
   private final AtomicInteger waiting = new AtomicInteger();
@@ -76,11 +81,13 @@ public final class Store implements AutoCloseable {
   private @Nullable Batch batch;
   private long batches;
   private boolean writerKnown;
+  private long pruneAgainMs = Long.MIN_VALUE;
 
   private Store(StoreConfig config, UsageMeter meter, LongSupplier epochMs) {
     this.database = new Database(config, Database.TURN_TRIES);
     this.meter = meter;
     this.epochMs = epochMs;
+    this.keepMs = config.keepDays() * DAY_MS;
     this.thread =
         new ScheduledThreadPoolExecutor(
             1, Thread.ofPlatform().name("store").daemon(true).factory()) {
@@ -115,6 +122,7 @@ public final class Store implements AutoCloseable {
       load();
       readSpent();
       ready.complete(snapshot);
+      guarded(this::prune);
     } catch (RuntimeException e) {
       ready.completeExceptionally(e);
     }
@@ -300,7 +308,19 @@ public final class Store implements AutoCloseable {
       guarded(this::writeAudit);
       guarded(this::writeUsage);
       guarded(this::readSpent);
+      guarded(this::prune);
     }
+  }
+
+  /** Forgets what is older than it is kept, every hour; quotas read the present month. */
+  private void prune() {
+    long now = epochMs.getAsLong();
+    if (keepMs == 0 || now < pruneAgainMs) {
+      return;
+    }
+    pruneAgainMs = now + PRUNE_MS;
+    long oldest = now - keepMs;
+    transact(tables -> tables.prune(oldest, Math.min(oldest, Quotas.month(now))));
   }
 
   private void readSpent() {

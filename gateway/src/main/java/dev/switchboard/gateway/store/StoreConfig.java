@@ -11,10 +11,11 @@ import org.jspecify.annotations.Nullable;
  * @param user of the database
  * @param passwordFile its first line is the password; empty for none
  * @param pollMs between two looks at what other gateways changed, and between two writes of usage
+ * @param keepDays how long audit entries and usage stay; 0 for ever
  */
-public record StoreConfig(String url, String user, String passwordFile, int pollMs) {
+public record StoreConfig(String url, String user, String passwordFile, int pollMs, int keepDays) {
   public static final StoreConfig DEFAULTS =
-      new StoreConfig("jdbc:h2:file:store/gateway", "switchboard", "", 1000);
+      new StoreConfig("jdbc:h2:file:store/gateway", "switchboard", "", 1000, 400);
 
   private static final String H2_FILE = "jdbc:h2:file:";
 
@@ -31,6 +32,9 @@ public record StoreConfig(String url, String user, String passwordFile, int poll
     if (pollMs < 50 || pollMs > 60_000) {
       throw new IllegalArgumentException("poll-ms must be 50 to 60000");
     }
+    if (keepDays < 0 || keepDays > 36_500) {
+      throw new IllegalArgumentException("keep-days must be 0 to 36500");
+    }
   }
 
   /** The same with an H2 file's relative path laid under a folder. */
@@ -42,7 +46,11 @@ public record StoreConfig(String url, String user, String passwordFile, int poll
     return path.startsWith("/") || path.startsWith("~")
         ? this
         : new StoreConfig(
-            H2_FILE + folder.toAbsolutePath().normalize() + "/" + path, user, passwordFile, pollMs);
+            H2_FILE + folder.toAbsolutePath().normalize() + "/" + path,
+            user,
+            passwordFile,
+            pollMs,
+            keepDays);
   }
 
   /** The H2 file, without its suffix; null for other databases. */

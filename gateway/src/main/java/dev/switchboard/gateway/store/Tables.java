@@ -97,7 +97,7 @@ final class Tables {
 
   private static final String TENANT =
       "SELECT name, weight, requests_per_minute, tokens_per_minute, max_concurrency,"
-          + " tokens_per_day, tokens_per_month, trace_content_bytes FROM tenant";
+          + " tokens_per_day, tokens_per_month, max_priority, trace_content_bytes FROM tenant";
 
   private List<Tenant> tenants() throws SQLException {
     return all(TENANT + " ORDER BY name", Tables::tenant);
@@ -116,15 +116,16 @@ final class Tables {
         row.getInt(5),
         row.getLong(6),
         row.getLong(7),
-        row.getInt(8));
+        row.getInt(8),
+        row.getInt(9));
   }
 
   void put(Tenant tenant) throws SQLException {
     deleteTenant(tenant.name());
     update(
         "INSERT INTO tenant (name, weight, requests_per_minute, tokens_per_minute,"
-            + " max_concurrency, tokens_per_day, tokens_per_month, trace_content_bytes)"
-            + " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            + " max_concurrency, tokens_per_day, tokens_per_month, max_priority,"
+            + " trace_content_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         tenant.name(),
         tenant.weight(),
         tenant.requestsPerMinute(),
@@ -132,6 +133,7 @@ final class Tables {
         tenant.maxConcurrency(),
         tenant.tokensPerDay(),
         tenant.tokensPerMonth(),
+        tenant.maxPriority(),
         tenant.traceContentBytes());
   }
 
@@ -354,6 +356,12 @@ final class Tables {
         row -> new Quotas.Spent(row.getString(1), dayMs, row.getLong(2), monthMs, row.getLong(3)),
         dayMs,
         monthMs);
+  }
+
+  /** Forgets what the audit log and the account of usage say of earlier times. */
+  void prune(long auditMs, long usageMs) throws SQLException {
+    update("DELETE FROM audit WHERE at_ms < ?", auditMs);
+    update("DELETE FROM usage_hour WHERE hour_ms < ?", usageMs);
   }
 
   // ------------------------------------------------------------------ statements

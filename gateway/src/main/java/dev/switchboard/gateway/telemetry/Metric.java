@@ -125,6 +125,12 @@ public enum Metric {
       RATIO,
       "share of a class's requests that must meet their objectives",
       CLASS),
+  SLO_WINDOW(
+      Type.GAUGE,
+      "slo_window_seconds",
+      SECONDS,
+      "time over which that share counts, `window-days` of the class",
+      CLASS),
 
   // ---- admission
   QUEUE(
@@ -441,8 +447,8 @@ public enum Metric {
       "collective_spread_seconds",
       SECONDS,
       "from the first rank's arrival at a collective to the last one's: of each step and stage the"
-          + " largest, by where it was: sums of `attention` or `feed_forward`, logits (`output`), or"
-          + " the `start` of a step when faults may be injected",
+          + " largest, by where it was: sums of `attention` or `feed_forward`, logits (`output`),"
+          + " or the `start` of a step when faults may be injected",
       REPLICA,
       STAGE,
       KIND),
@@ -514,8 +520,8 @@ public enum Metric {
       Type.GAUGE,
       "telemetry_cpu_ratio",
       RATIO,
-      "share of all cores' time that this took in the [governor's](README.md#what-telemetry-may-take)"
-          + " last window"),
+      "share of all cores' time that this took in the"
+          + " [governor's](README.md#what-telemetry-may-take) last window"),
   TELEMETRY_CEILING(
       Type.GAUGE,
       "telemetry_ceiling",

@@ -12,6 +12,7 @@ import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.SloVerdict.Kept;
 import dev.switchboard.gateway.telemetry.SloVerdict.Objective;
 import dev.switchboard.timeline.RequestTimeline;
@@ -64,7 +65,7 @@ public final class Metrics {
   private final ReplicaMetrics replicas = new ReplicaMetrics(made);
   private final RankBlame blame = new RankBlame(made);
   private volatile Supplier<Map<String, AdmissionQueue.Snapshot>> queues = Map::of;
-  private volatile Supplier<Map<String, Double>> targets = Map::of;
+  private volatile Supplier<Map<String, SloHeaders.Goal>> targets = Map::of;
 
   final Counter requests = made.counter(Metric.REQUESTS);
   final Gauge inFlight = made.gauge(Metric.REQUESTS_IN_FLIGHT);
@@ -135,7 +136,13 @@ public final class Metrics {
     made.seen(Metric.SPANS_QUEUED, spans::queued);
     made.seen(
         Metric.SLO_TARGET,
-        to -> targets.get().forEach((sloClass, share) -> to.call(share, sloClass)));
+        to -> targets.get().forEach((sloClass, goal) -> to.call(goal.share(), sloClass)));
+    made.seen(
+        Metric.SLO_WINDOW,
+        to ->
+            targets
+                .get()
+                .forEach((sloClass, goal) -> to.call((double) goal.windowSeconds(), sloClass)));
   }
 
   private void queueGauges() {
@@ -177,8 +184,8 @@ public final class Metrics {
     queues = source;
   }
 
-  /** Where the share that each service class promises is read at each scrape. */
-  public void targets(Supplier<Map<String, Double>> source) {
+  /** Where what each service class promises is read at each scrape. */
+  public void targets(Supplier<Map<String, SloHeaders.Goal>> source) {
     targets = source;
   }
 
@@ -196,6 +203,11 @@ public final class Metrics {
    */
   public void admission(String model, String sloClass, String verdict) {
     series(model).ofClass(sloClass).admissions(verdict).inc();
+  }
+
+  /** Counts a request that admission refused unread: nobody knows its model and its class. */
+  public void refused(String verdict) {
+    admission(OTHER, "", verdict);
   }
 
   public PrometheusRegistry registry() {

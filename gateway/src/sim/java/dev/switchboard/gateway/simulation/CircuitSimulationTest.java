@@ -8,6 +8,7 @@ import dev.switchboard.gateway.simulation.Ledger.End;
 import dev.switchboard.gateway.simulation.SimulatedGateway.Change;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -80,6 +81,27 @@ class CircuitSimulationTest {
               double after = ledger.goodShare(20, 30);
               assertTrue(after >= 0.95, () -> after + " were good afterwards, seed " + seed);
             });
+  }
+
+  /** They neither serve nor say how they are, which may be this machine's fault. */
+  @Test
+  void ofFourServersThatAllSayNothingHalfStay() {
+    assertEquals(2, mostEjected(server -> server.freeze(true), server -> server.freeze(false)));
+  }
+
+  @Test
+  void serversThatAreGoneAreAllOut() {
+    assertEquals(4, mostEjected(SimulatedReplica::kill, SimulatedReplica::boot));
+  }
+
+  private static int mostEjected(
+      Consumer<SimulatedReplica> fault, Consumer<SimulatedReplica> repair) {
+    Scenario scenario = Scenario.foreign(1, IN_TURN, 1, 1, 1, 1);
+    scenario
+        .at(5, () -> scenario.replicas().forEach(fault))
+        .at(15, () -> scenario.replicas().forEach(repair));
+    scenario.run(Scenarios.steady(scenario, 30, 0.1 * scenario.capacity()));
+    return scenario.gateway().mostOutside(ALL_BUT_EJECTED);
   }
 
   @Test

@@ -139,14 +139,7 @@ enum Scenarios {
   GREEDY_TENANT {
     @Override
     Result run(long seed, String policy) {
-      Scenario scenario = new Scenario(seed, policy, 1, 1);
-      double rate = 0.3 * scenario.capacity();
-      Traffic traffic = new Traffic(scenario.random().split(), 0, 0);
-      for (String tenant : List.of("a", "b", "c")) {
-        traffic.arrivals(tenant, 60, at -> rate, rate, draw -> Traffic.STANDARD);
-      }
-      traffic.arrivals("greedy", 60, at -> 10 * rate, 10 * rate, draw -> Traffic.STANDARD);
-      return overload(scenario, traffic, 15, 60);
+      return greedy(seed, policy, "greedy", Traffic.STANDARD);
     }
   },
 
@@ -196,6 +189,18 @@ enum Scenarios {
                 2 * usual,
                 Traffic.Mix.CLASSES);
     return overload(scenario, traffic, before, end);
+  }
+
+  /** Three tenants want nearly all there is, and a fourth three times that. */
+  static Result greedy(long seed, String policy, String greedy, Slo wanted) {
+    Scenario scenario = new Scenario(seed, policy, 1, 1);
+    double rate = 0.3 * scenario.capacity();
+    Traffic traffic = new Traffic(scenario.random().split(), 0, 0);
+    for (String tenant : List.of("a", "b", "c")) {
+      traffic.arrivals(tenant, 60, at -> rate, rate, draw -> Traffic.STANDARD);
+    }
+    traffic.arrivals(greedy, 60, at -> 10 * rate, 10 * rate, draw -> wanted);
+    return overload(scenario, traffic, 15, 60);
   }
 
   static Traffic steady(Scenario scenario, double seconds, double rate) {

@@ -22,6 +22,7 @@ import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.RoutingConfig;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.simulation.Ledger.End;
+import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import java.util.ArrayList;
@@ -40,6 +41,10 @@ import org.jspecify.annotations.Nullable;
  * affinity, retry budget and fleet; sockets and event loops are left out.
  */
 final class SimulatedGateway {
+  /** A tenant whose requests are never urgent. */
+  static final String CAPPED = "capped";
+
+  private static final TenantLimits.Limit LEAST_URGENT = new TenantLimits.Limit(1, 0, 0, 0, 0);
   private static final String MODEL = SimulatedFleet.MODEL;
   private static final double NETWORK_MS = 0.2;
   private static final double TICK_MS = 5;
@@ -86,7 +91,7 @@ final class SimulatedGateway {
     this.admission =
         new Admission(
             AdmissionConfig.DEFAULTS,
-            tenant -> TenantLimits.Limit.NONE,
+            tenant -> tenant.equals(CAPPED) ? LEAST_URGENT : TenantLimits.Limit.NONE,
             model -> new ReplicaForecast(now -> fleet.views(model, now)),
             random::nextDouble);
     fleet.onStateChange(this::stateChanged);
@@ -230,12 +235,13 @@ final class SimulatedGateway {
     }
 
     void begin() {
-      long ttftMs = request.slo().ttftMs();
+      Slo slo = request.slo().atMost(admission.maxPriority(request.tenant()));
+      long ttftMs = slo.ttftMs();
       Demand demand =
           new Demand(
               request.tenant(),
               1,
-              Band.of(request.slo().priority()),
+              Band.of(slo.priority()),
               ttftMs == 0 ? Long.MAX_VALUE : request.atNanos() + ttftMs * 1_000_000L,
               request.deadlineNanos(),
               wanted(time.nowNanos()).prompt(),

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.simulation.Ledger.End;
 import dev.switchboard.gateway.simulation.Scenarios.Result;
+import dev.switchboard.gateway.slo.Slo;
 import java.util.LongSummaryStatistics;
 import java.util.Map;
 import java.util.function.BiConsumer;
@@ -149,13 +150,20 @@ class SimulationTest {
 
   @Test
   void aGreedyTenantTakesNobodysShare() {
-    each(
-        Scenarios.GREEDY_TENANT,
-        (seed, result) -> {
-          Map<String, Long> tokens = result.ledger().tokensByTenant(15, 60);
-          atLeast(0.95, Ledger.jain(tokens.values()), seed, "Jain's index of " + tokens);
-          atLeast(0.9, result.share(), seed, "goodput");
-        });
+    each(Scenarios.GREEDY_TENANT, SimulationTest::fair);
+  }
+
+  @Test
+  void norDoesOneThatCallsItselfUrgentWhereItMayNot() {
+    Slo urgent = new Slo("standard", 3000, 150, 20_000, Slo.MAX_PRIORITY);
+    seeds(SEEDS)
+        .forEach(seed -> fair(seed, Scenarios.greedy(seed, SLO, SimulatedGateway.CAPPED, urgent)));
+  }
+
+  private static void fair(long seed, Result result) {
+    Map<String, Long> tokens = result.ledger().tokensByTenant(15, 60);
+    atLeast(0.95, Ledger.jain(tokens.values()), seed, "Jain's index of " + tokens);
+    atLeast(0.9, result.share(), seed, "goodput");
   }
 
   @Test

@@ -66,7 +66,7 @@ class AdmissionTest {
     pass.close(-1, 0);
     pass.close(-1, 0);
 
-    assertEquals(Refusal.plain(Reason.IN_FLIGHT, 7), refusal);
+    assertEquals(new Refusal(Reason.IN_FLIGHT, 1, -1, -1, -1, 7), refusal);
     assertNotNull(admission.enter("m", demand(1), waiter, 0).pass());
     assertEquals(1, admission.inFlight());
   }
@@ -110,7 +110,7 @@ class AdmissionTest {
 
   @Test
   void requestsPerMinuteComeBackEvenly() {
-    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 60, 0, 0));
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 60, 0, 0, null));
     for (int i = 0; i < 60; i++) {
       pass(admission.enter("m", demand(1), waiter, 0)).routed("r", false, 0);
     }
@@ -129,7 +129,7 @@ class AdmissionTest {
 
   @Test
   void tokensAreCorrectedAtTheEnd() {
-    Admission admission = admission(config(100, 0), new TenantConfig("*", 1.0, 0, 6000, 0));
+    Admission admission = admission(config(100, 0), new TenantConfig("*", 1.0, 0, 6000, 0, null));
     Admission.Pass more = pass(admission.enter("m", demand(1000), waiter, 0));
     Admission.Pass less = pass(admission.enter("m", demand(1000), waiter, 0));
     more.routed("r", false, 0);
@@ -145,7 +145,7 @@ class AdmissionTest {
 
   @Test
   void whatNoReplicaSawCostsNothing() {
-    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 10, 100, 0));
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 10, 100, 0, null));
 
     pass(admission.enter("m", demand(80), waiter, 0)).close(-1, 0);
     Map<String, String> headers = admission.enter("m", demand(10), waiter, 0).headers();
@@ -156,7 +156,7 @@ class AdmissionTest {
 
   @Test
   void aRequestLargerThanTheLimitPassesAFullBucketOnly() {
-    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 100, 0));
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 100, 0, null));
 
     assertEquals(null, refused(admission, demand(250), 0));
     assertEquals(Reason.TENANT_TOKENS, refused(admission, demand(1), 30 * SECOND));
@@ -166,12 +166,67 @@ class AdmissionTest {
 
   @Test
   void aTenantHasSoManyAtOnce() {
-    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 0, 1));
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 0, 1, null));
     Admission.Pass first = pass(admission.enter("m", demand(1), waiter, 0));
 
     assertEquals(Reason.TENANT_CONCURRENCY, refused(admission, demand(1), 0));
     first.close(-1, 0);
     assertEquals(null, refused(admission, demand(1), 0));
+  }
+
+  @Test
+  void whatTheTenantMayHaveAtOnceIsTold() {
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 0, 2, null));
+
+    Map<String, String> first = admission.enter("m", demand(1), waiter, 0).headers();
+    pass(admission.enter("m", demand(1), waiter, 0));
+    Map<String, String> refused = admission.enter("m", demand(1), waiter, 0).headers();
+
+    assertEquals(
+        Map.of(
+            "x-ratelimit-limit-concurrency", "2",
+            "x-ratelimit-remaining-concurrency", "1"),
+        first);
+    assertEquals("0", refused.get("x-ratelimit-remaining-concurrency"));
+  }
+
+  /** One place, which the first request held for two seconds; one runs then, and one waits. */
+  private Admission busy(int maxInFlight, int tenantsMost) {
+    Admission admission =
+        admission(
+            new AdmissionConfig(maxInFlight, 10, 1000, 60_000, 1, 50, 1),
+            new TenantConfig("t", 1.0, 0, 0, tenantsMost, null));
+    admission.queue("m").replica("r", true, 0);
+    pass(admission.enter("m", demand(1), waiter, 0)).close(1, 2 * SECOND);
+    pass(admission.enter("m", demand(1), waiter, 2 * SECOND));
+    assertTrue(admission.enter("m", demand(1), waiter, 2 * SECOND).waits());
+    return admission;
+  }
+
+  private Refusal mustRefuse(Admission admission) {
+    return Objects.requireNonNull(
+        admission.enter("m", demand(1), waiter, 2 * SECOND).refusal(), "refused");
+  }
+
+  @Test
+  void aFullGatewayTellsTheWaitThatTheModelsQueueWouldBe() {
+    Refusal refusal = mustRefuse(busy(2, 0));
+
+    assertEquals(Reason.IN_FLIGHT, refusal.reason());
+    assertEquals(2, refusal.position());
+    assertEquals(4000, refusal.waitP50Ms());
+    assertEquals(4, refusal.retryAfterSeconds());
+  }
+
+  @Test
+  void aTenantThatIsFullIsToldWhenOneOfItsOwnShouldEnd() {
+    Refusal refusal = mustRefuse(busy(100, 2));
+
+    assertEquals(Reason.TENANT_CONCURRENCY, refusal.reason());
+    assertEquals(0, refusal.position());
+    // Each waits for two places and then holds one, which is six seconds, and there are two.
+    assertEquals(3000, refusal.waitP50Ms());
+    assertEquals(3, refusal.retryAfterSeconds());
   }
 
   @Test

@@ -83,6 +83,9 @@ class ConfigReaderTest {
         "upstreams: [{url: \"http://a b\", models: [m]}]"
             + "| upstreams.0.url: must be a URL, not \"http://a b\"",
         "upstreams: [{models: [m]}] | upstreams.0: url is missing",
+        "tenants: [{name: a}, {name: b, wieght: 2}] | tenants.1.wieght: unknown key",
+        "routes: [{name: a, targets: [{model: m, wieght: 2}]}] | routes.0.targets.0.wieght: unknown"
+            + " key",
         "models: [{name: a}] | models.0: file is missing",
         "auth: {keys: [{name: a}]} | auth.keys.0: sha256 is missing",
         "[1, 2] | the configuration must be a map of keys",

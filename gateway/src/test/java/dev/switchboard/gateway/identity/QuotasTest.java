@@ -20,8 +20,8 @@ class QuotasTest {
   void limit() {
     quotas.tenants(
         List.of(
-            new Tenant("daily", 1, 0, 0, 0, 100, 0, 0),
-            new Tenant("monthly", 1, 0, 0, 0, 0, 100, 0),
+            new Tenant("daily", 1, 0, 0, 0, 100, 0, 100, 0),
+            new Tenant("monthly", 1, 0, 0, 0, 0, 100, 100, 0),
             Tenant.unlimited("free")));
   }
 

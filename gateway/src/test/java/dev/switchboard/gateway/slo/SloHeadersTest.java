@@ -57,12 +57,19 @@ class SloHeadersTest {
   }
 
   @Test
+  void nothingIsMoreUrgentThanItsTenantMayBe() {
+    assertEquals(10, headers.read(Map.of("X-Priority", "100")::get, 10).priority());
+    assertEquals(10, headers.read(Map.of("X-SLO-Class", "interactive")::get, 10).priority());
+    assertEquals(-7, headers.read(Map.of("X-Priority", "-7")::get, 10).priority());
+  }
+
+  @Test
   void aDeadlineCountsFromAcceptance() {
     assertEquals(5_000_000, read(Map.of("X-SLO-Deadline-Ms", "4")).deadlineNanos(1_000_000));
     assertEquals(Long.MAX_VALUE, Slo.NONE.deadlineNanos(1));
   }
 
   private Slo read(Map<String, String> sent) {
-    return headers.read(sent::get);
+    return headers.read(sent::get, Slo.MAX_PRIORITY);
   }
 }
