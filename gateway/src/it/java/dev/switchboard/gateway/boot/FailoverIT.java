@@ -146,10 +146,10 @@ class FailoverIT {
   @Test
   void aDrainIsForetoldMovesItsStreamsAndTellsHowItWent() throws Exception {
     List<Map<String, String>> expected = undisturbed();
-    // None may end before the drain, however long it takes to open them all.
-    slow(100);
+    // None may end before the drain, however long it takes to open them all and a call to be named.
+    slow(200);
     List<StreamClient> streams = openAll();
-    awaitEvents(streams, 5);
+    awaitEvents(streams, 1);
     String replica = streams.getFirst().replica();
     String path = "/admin/v1/replicas/" + replica;
     long there = streams.stream().filter(stream -> stream.replica().equals(replica)).count();
