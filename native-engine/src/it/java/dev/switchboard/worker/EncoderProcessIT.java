@@ -13,9 +13,9 @@ import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.executor.NativeExecutor;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
+import dev.switchboard.scheduler.DeafListener;
 import dev.switchboard.scheduler.EngineConfig;
 import dev.switchboard.scheduler.EngineLoop;
-import dev.switchboard.scheduler.GenerationListener;
 import dev.switchboard.scheduler.GenerationRequest;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
@@ -160,22 +160,13 @@ class EncoderProcessIT {
     }
   }
 
-  private static final class Embedded implements GenerationListener {
+  private static final class Embedded extends DeafListener {
     private final CompletableFuture<float[]> whole = new CompletableFuture<>();
 
     @Override
     public void embedded(float[] vector) {
       whole.complete(vector.clone());
     }
-
-    @Override
-    public void promptLogprobs(TokenLogprobs[] logprobs) {}
-
-    @Override
-    public void token(TokenEvent token) {}
-
-    @Override
-    public void finished(FinishReason reason, RequestTimeline timeline) {}
 
     @Override
     public void failed(EngineFailure failure, RequestTimeline timeline) {

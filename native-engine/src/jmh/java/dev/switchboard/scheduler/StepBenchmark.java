@@ -132,14 +132,8 @@ public class StepBenchmark {
   }
 
   /** Counts whom others replace. */
-  private static final class Replaced implements GenerationListener {
+  private static final class Replaced extends DeafListener {
     private int ended;
-
-    @Override
-    public void promptLogprobs(TokenLogprobs[] logprobs) {}
-
-    @Override
-    public void token(TokenEvent token) {}
 
     @Override
     public void finished(FinishReason reason, RequestTimeline timeline) {

@@ -13,7 +13,6 @@ import dev.switchboard.executor.SimulatedTime;
 import dev.switchboard.kv.PrefixKey;
 import dev.switchboard.scheduler.EngineHealth.RankScore;
 import dev.switchboard.timeline.EpochClock;
-import dev.switchboard.timeline.RequestTimeline;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -113,7 +112,8 @@ class RankSkewSimulationTest {
     void steps(int count) {
       for (int done = 0; done < count; ) {
         if (core.scheduler().isIdle()) {
-          core.scheduler().add(new Sequence(request(), new Deaf(), requests++, clock, 0), 0);
+          core.scheduler()
+              .add(new Sequence(request(), new DeafListener(), requests++, clock, 0), 0);
         }
         core.fill();
         done += core.await(Long.MAX_VALUE / 4) ? 1 : 0;
@@ -147,20 +147,5 @@ class RankSkewSimulationTest {
     List<RankScore> named() {
       return core.skew().report().stream().filter(RankScore::straggler).toList();
     }
-  }
-
-  /** Listens to nothing. */
-  private static final class Deaf implements GenerationListener {
-    @Override
-    public void promptLogprobs(TokenLogprobs[] logprobs) {}
-
-    @Override
-    public void token(TokenEvent token) {}
-
-    @Override
-    public void finished(FinishReason reason, RequestTimeline timeline) {}
-
-    @Override
-    public void failed(EngineFailure failure, RequestTimeline timeline) {}
   }
 }

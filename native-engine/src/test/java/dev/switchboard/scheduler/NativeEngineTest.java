@@ -190,7 +190,7 @@ class NativeEngineTest {
   }
 
   /** Tokens of all sequences; counting takes no memory of the engine's thread. */
-  private static final class Counter implements GenerationListener {
+  private static final class Counter extends DeafListener {
     private long tokens;
     private long wanted = Long.MAX_VALUE;
 
@@ -206,20 +206,11 @@ class NativeEngineTest {
     }
 
     @Override
-    public void promptLogprobs(TokenLogprobs[] logprobs) {}
-
-    @Override
     public synchronized void token(TokenEvent token) {
       if (++tokens == wanted) {
         notifyAll();
       }
     }
-
-    @Override
-    public void finished(FinishReason reason, RequestTimeline timeline) {}
-
-    @Override
-    public void failed(EngineFailure failure, RequestTimeline timeline) {}
   }
 
   @Test

@@ -129,16 +129,7 @@ class StepCrossingsTest {
         false);
   }
 
-  private static final class Silent implements GenerationListener {
-    @Override
-    public void promptLogprobs(TokenLogprobs[] logprobs) {}
-
-    @Override
-    public void token(TokenEvent token) {}
-
-    @Override
-    public void finished(FinishReason reason, RequestTimeline timeline) {}
-
+  private static final class Silent extends DeafListener {
     @Override
     public void failed(EngineFailure failure, RequestTimeline timeline) {
       throw new IllegalStateException(failure.message());

@@ -28,7 +28,7 @@ final class FlightCodec {
 
   static byte[] pack(FlightRecord record) {
     Writer to = WRITER.get();
-    to.start(record.marks()[0]);
+    to.start(record.at(Flight.Mark.ACCEPTED));
     to.text(record.id());
     to.text(record.endpoint());
     to.text(record.model());

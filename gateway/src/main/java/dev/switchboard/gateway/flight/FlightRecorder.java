@@ -42,7 +42,7 @@ public final class FlightRecorder {
     }
   }
 
-  private Limits limits;
+  private volatile Limits limits;
   private final Ring recent = new Ring();
   private final Ring kept = new Ring();
   private final Map<String, Entry> byId = new HashMap<>();
@@ -59,7 +59,7 @@ public final class FlightRecorder {
   }
 
   /** Goes by other limits from the next request on. */
-  public synchronized void reconfigure(Limits other) {
+  public void reconfigure(Limits other) {
     limits = other;
   }
 
@@ -162,7 +162,7 @@ public final class FlightRecorder {
   }
 
   /** Whether it took so long that it is of interest. */
-  public synchronized boolean slow(FlightRecord record) {
+  public boolean slow(FlightRecord record) {
     return record.wallNanos() >= limits.slowMs * 1_000_000;
   }
 
@@ -176,7 +176,7 @@ public final class FlightRecorder {
   }
 
   /** Whether it outlives the good ones that follow it. */
-  public synchronized boolean interesting(FlightRecord record) {
+  public boolean interesting(FlightRecord record) {
     return record.outcome().serverSide() || record.moves() > 0 || slow(record);
   }
 

@@ -40,6 +40,10 @@ final class AnswerRelay {
     /** A whole answer is about to be written. */
     void answeredWhole(int status);
 
+    /** It broke, and left nothing. */
+    void broke(Attempt current, String reason);
+
+    /** A stream broke, and left this. */
     void broke(Attempt current, MoveCause cause, EventRelay.Break how, AttemptResult result);
   }
 
@@ -72,15 +76,10 @@ final class AnswerRelay {
     if (status == 200 && type != null && type.startsWith("text/event-stream")) {
       stream(current, answer);
     } else if (client.begun()) {
-      broke(current, "it answered " + status);
+      owner.broke(current, "it answered " + status);
     } else {
       collect(current, answer);
     }
-  }
-
-  private void broke(Attempt current, String reason) {
-    owner.broke(
-        current, MoveCause.BROKEN, EventRelay.Break.empty(reason, true), AttemptResult.FAILED);
   }
 
   /** Nothing is read any more. */
@@ -171,7 +170,7 @@ final class AnswerRelay {
     held = share;
     WholeAnswer.collect(answer, call.house().http().maxAnswerBytes(), share)
         .onSuccess(bytes -> whole(current, answer, bytes))
-        .onFailure(cause -> broke(current, "the answer broke: " + cause.getMessage()));
+        .onFailure(cause -> owner.broke(current, "the answer broke: " + cause.getMessage()));
   }
 
   private void whole(Attempt current, HttpClientResponse answer, Buffer bytes) {
