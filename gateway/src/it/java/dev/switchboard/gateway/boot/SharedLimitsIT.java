@@ -5,11 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.shared.ValkeyServer;
 import io.vertx.core.http.HttpServerRequest;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterEach;
@@ -68,7 +72,7 @@ class SharedLimitsIT {
       assertTold("tenant_requests_per_minute", last);
       assertTrue(
           last.body().contains("\"retry_after_s\":" + seconds + ",\"time_ms\":{"), last.body());
-      String series = "switchboard_admissions_total{class=\"\",model=\"other\",verdict=";
+      String series = "switchboard_admissions_total{class=\"standard\",model=\"m\",verdict=";
       assertEquals(
           (double) refused + 1,
           one.metric(series + "\"tenant_requests_per_minute\"}")
@@ -90,17 +94,21 @@ class SharedLimitsIT {
       limit(one, limits);
       limit(other, limits);
 
-      // A request comes back in ten seconds, the hundred tokens of an answer in five.
-      assertEquals(List.of(6L, 5L, 1200L), List.of(told(ask(one))));
-      assertEquals(4, told(ask(other))[1]);
-      HttpResponse<String> third = ask(one);
+      // A request comes back in ten seconds; an answer has a hundred tokens, which come back in
+      // five.
+      HttpResponse<String> first = post(one, wants(30));
+      assertEquals(List.of(6L, 5L), List.of(told(first)).subList(0, 2));
+      assertLeft(1100, 1170, first);
+      HttpResponse<String> second = post(other, wants(30));
+      assertEquals(4, told(second)[1]);
+      HttpResponse<String> third = post(one, wants(30));
       assertEquals(3, told(third)[1]);
-      assertTrue(told(third)[2] < 1200, () -> "tokens left: " + told(third)[2]);
+      assertLeft(900, 1170, third);
       assertTrue(header(third, "reset-requests").matches("2[0-9](\\.\\d+)?s|30s"), third::toString);
 
       HttpResponse<String> refused = third;
       for (int i = 0; i < 5 && refused.statusCode() == 200; i++) {
-        refused = ask(i % 2 == 0 ? other : one);
+        refused = post(i % 2 == 0 ? other : one, wants(30));
       }
       assertEquals(429, refused.statusCode());
       assertEquals(List.of(6L, 0L), List.of(told(refused)).subList(0, 2));
@@ -114,6 +122,17 @@ class SharedLimitsIT {
       Long.valueOf(header(answer, "remaining-requests")),
       Long.valueOf(header(answer, "remaining-tokens"))
     };
+  }
+
+  private static void assertLeft(long least, long most, HttpResponse<String> answer) {
+    long left = told(answer)[2];
+    assertTrue(left >= least && left <= most, () -> "tokens left: " + left);
+  }
+
+  /** A chat whose answer has so many tokens at most, which its estimate counts. */
+  private static String wants(int tokens) {
+    return InProcessGateway.chat(false)
+        .replace("{\"model\"", "{\"max_tokens\":" + tokens + ",\"model\"");
   }
 
   private static String header(HttpResponse<String> answer, String name) {
@@ -139,52 +158,149 @@ class SharedLimitsIT {
         InProcessGateway other = InProcessGateway.before(shared(), upstream)) {
       limit(one, "{\"tokens_per_minute\":150}");
       limit(other, "{\"tokens_per_minute\":150}");
-      assertEquals(200, ask(one).statusCode());
-      assertEquals(200, ask(other).statusCode());
+      assertEquals(200, post(one, wants(20)).statusCode());
+      assertEquals(200, post(other, wants(20)).statusCode());
 
-      InProcessGateway.await(() -> ask(one).statusCode() == 429);
+      InProcessGateway.await(() -> post(one, wants(20)).statusCode() == 429);
 
-      assertTold("tenant_tokens_per_minute", ask(other));
+      assertTold("tenant_tokens_per_minute", post(other, wants(20)));
     }
   }
 
   @Test
   void whatNeverCameToAReplicaIsNotCounted() throws Exception {
-    try (InProcessGateway gateway = InProcessGateway.before(shared(), upstream)) {
-      limit(gateway, "{\"requests_per_minute\":3}");
-      for (int i = 0; i < 12; i++) {
-        assertEquals(400, gateway.post(InProcessGateway.CHAT, "{\"model\":\"m\"}").statusCode());
+    List<HttpServerRequest> held = hold();
+    String full = shared() + "\nadmission: {max-in-flight: 1}";
+    String limits = "{\"requests_per_minute\":3,\"tokens_per_minute\":1000,\"max_concurrency\":2}";
+    try (InProcessGateway one = InProcessGateway.before(full, upstream);
+        InProcessGateway other = InProcessGateway.before(shared(), upstream)) {
+      limit(one, limits);
+      limit(other, limits);
+      assertEquals(400, one.post(InProcessGateway.CHAT, "{\"model\":\"m\"}").statusCode());
+      CompletableFuture<HttpResponse<String>> running = send(one, wants(30));
+      InProcessGateway.await(() -> held.size() == 1);
+      for (int i = 0; i < 6; i++) {
+        assertTold("max_in_flight", post(one, wants(900)));
       }
 
-      InProcessGateway.await(() -> ask(gateway).statusCode() == 200);
-      assertEquals(200, ask(gateway).statusCode());
-      assertEquals(200, ask(gateway).statusCode());
-      assertEquals(429, ask(gateway).statusCode());
+      CompletableFuture<HttpResponse<String>> last = send(other, wants(900));
+      InProcessGateway.await(() -> held.size() == 2);
+      held.forEach(SharedLimitsIT::answer);
+
+      assertEquals(200, running.join().statusCode());
+      assertEquals("1", header(last.join(), "remaining-requests"));
+      assertEquals("0", header(last.join(), "remaining-concurrency"));
     }
   }
 
   @Test
-  void tokensAreNotHeldToAnEstimateHereToo() throws Exception {
-    List<HttpServerRequest> held = Collections.synchronizedList(new ArrayList<>());
-    upstream.script((request, body) -> held.add(request));
-    String wanted =
-        InProcessGateway.chat(false).replace("{\"model\"", "{\"max_tokens\":90,\"model\"");
-    try (InProcessGateway gateway = InProcessGateway.before(shared(), upstream);
-        ExecutorService threads = Executors.newFixedThreadPool(3)) {
-      limit(gateway, "{\"tokens_per_minute\":150}");
-      List<CompletableFuture<Integer>> answers = new ArrayList<>();
-      for (int i = 0; i < 3; i++) {
-        answers.add(
-            CompletableFuture.supplyAsync(() -> post(gateway, wanted).statusCode(), threads));
+  void requestsThatStartTogetherGetNoMoreTokensThanThereAre() throws Exception {
+    List<HttpServerRequest> held = hold();
+    try (InProcessGateway one = InProcessGateway.before(shared(), upstream);
+        InProcessGateway other = InProcessGateway.before(shared(), upstream)) {
+      limit(one, "{\"tokens_per_minute\":150}");
+      limit(other, "{\"tokens_per_minute\":150}");
+      List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+      for (int i = 0; i < 6; i++) {
+        answers.add(send(i % 2 == 0 ? one : other, wants(100)));
       }
-      InProcessGateway.await(() -> held.size() == 3);
-      for (HttpServerRequest request : held) {
-        request
-            .response()
-            .end("{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}");
+      InProcessGateway.await(
+          () ->
+              held.size() == 1 && answers.stream().filter(CompletableFuture::isDone).count() == 5);
+      answers.stream()
+          .filter(CompletableFuture::isDone)
+          .forEach(refused -> assertTold("tenant_tokens_per_minute", refused.join()));
+
+      // It used ten; the rest of what was reserved is there again for both.
+      answer(held.getFirst());
+      InProcessGateway.await(() -> answers.stream().allMatch(CompletableFuture::isDone));
+      upstream.script((request, body) -> answer(request));
+      InProcessGateway.await(() -> post(other, wants(100)).statusCode() == 200);
+    }
+  }
+
+  @Test
+  void aTenantHasSoManyRequestsAtOnceInAll() throws Exception {
+    List<HttpServerRequest> held = hold();
+    try (InProcessGateway one = InProcessGateway.before(shared(), upstream);
+        InProcessGateway other = InProcessGateway.before(shared(), upstream)) {
+      limit(one, "{\"max_concurrency\":2}");
+      limit(other, "{\"max_concurrency\":2}");
+      CompletableFuture<HttpResponse<String>> leaves = send(one, wants(10));
+      InProcessGateway.await(() -> held.size() == 1);
+      CompletableFuture<HttpResponse<String>> stays = send(other, wants(10));
+      InProcessGateway.await(() -> held.size() == 2);
+      for (InProcessGateway gateway : List.of(one, other)) {
+        HttpResponse<String> refused = post(gateway, wants(10));
+        assertTold("tenant_max_concurrency", refused);
+        assertEquals("2", header(refused, "limit-concurrency"));
+        assertEquals("0", header(refused, "remaining-concurrency"));
       }
 
-      assertEquals(List.of(200, 200, 200), answers.stream().map(CompletableFuture::join).toList());
+      // A client that goes away frees its place everywhere.
+      leaves.cancel(true);
+      upstream.script((request, body) -> answer(request));
+      InProcessGateway.await(() -> post(other, wants(10)).statusCode() == 200);
+      answer(held.getLast());
+
+      assertEquals("0", header(stays.join(), "remaining-concurrency"));
+    }
+  }
+
+  @Test
+  void aClientThatLeavesBeforeItsEntryHoldsNothing() throws Exception {
+    try (InProcessGateway gateway = InProcessGateway.before(shared(), upstream)) {
+      limit(gateway, "{\"max_concurrency\":1}");
+      assertEquals(200, ask(gateway).statusCode());
+      valkey.pause();
+
+      URI api = gateway.api(InProcessGateway.CHAT);
+      String body = wants(10);
+      try (Socket client = new Socket(api.getHost(), api.getPort())) {
+        String head =
+            "POST %s HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: gone\r\nContent-Length: %d\r\n\r\n"
+                .formatted(api.getPath(), body.length());
+        client.getOutputStream().write((head + body).getBytes(StandardCharsets.US_ASCII));
+      }
+      InProcessGateway.await(() -> outcome(gateway, "gone").equals("client_gone"));
+      valkey.resume();
+
+      InProcessGateway.await(() -> ask(gateway).statusCode() == 200);
+      assertEquals("0", header(ask(gateway), "remaining-concurrency"));
+    }
+  }
+
+  private static String outcome(InProcessGateway gateway, String request) {
+    try {
+      return gateway.timeline(request).path("outcome").asText();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void whatBeganWhileItWasAwayIsCountedWhenItIsBack() throws Exception {
+    List<HttpServerRequest> held = hold();
+    String quick = shared().replace("}", ", lease-ms: 300}");
+    try (InProcessGateway one = InProcessGateway.before(quick, upstream);
+        InProcessGateway other = InProcessGateway.before(quick, upstream)) {
+      limit(one, "{\"max_concurrency\":2}");
+      limit(other, "{\"max_concurrency\":2}");
+      CompletableFuture<HttpResponse<String>> before = send(one, wants(10));
+      InProcessGateway.await(() -> held.size() == 1);
+      valkey.end();
+      CompletableFuture<HttpResponse<String>> meanwhile = send(one, wants(10));
+      InProcessGateway.await(() -> held.size() == 2);
+      assertTold("tenant_max_concurrency", post(one, wants(10)));
+
+      valkey.begin();
+      upstream.script((request, body) -> answer(request));
+      InProcessGateway.await(() -> post(other, wants(10)).statusCode() == 429);
+      held.forEach(SharedLimitsIT::answer);
+
+      assertEquals(200, before.join().statusCode());
+      assertEquals(200, meanwhile.join().statusCode());
+      InProcessGateway.await(() -> post(other, wants(10)).statusCode() == 200);
     }
   }
 
@@ -223,6 +339,31 @@ class SharedLimitsIT {
 
   private static void limit(InProcessGateway gateway, String limits) throws Exception {
     assertEquals(200, gateway.admin("PUT", TENANT, limits).statusCode());
+  }
+
+  /** From now on nothing is answered but what the test answers. */
+  private List<HttpServerRequest> hold() {
+    List<HttpServerRequest> held = new CopyOnWriteArrayList<>();
+    upstream.script((request, body) -> held.add(request));
+    return held;
+  }
+
+  private static void answer(HttpServerRequest request) {
+    request
+        .response()
+        .putHeader("Content-Type", "application/json")
+        .end("{\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}");
+  }
+
+  private static CompletableFuture<HttpResponse<String>> send(
+      InProcessGateway gateway, String body) {
+    return gateway
+        .client()
+        .sendAsync(
+            HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
   }
 
   private static HttpResponse<String> ask(InProcessGateway gateway) {

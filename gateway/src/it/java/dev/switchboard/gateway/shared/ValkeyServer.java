@@ -68,6 +68,23 @@ public final class ValkeyServer implements AutoCloseable {
     }
   }
 
+  /** Stands still: takes what comes and does nothing with it. */
+  public void pause() throws IOException {
+    signal("STOP");
+  }
+
+  /** Goes on with all that came meanwhile. */
+  public void resume() throws IOException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws IOException {
+    Process running = process;
+    if (running != null) {
+      new ProcessBuilder("kill", "-" + name, "" + running.pid()).start().onExit().join();
+    }
+  }
+
   /** Ends it at once. */
   public void end() {
     Process running = process;

@@ -65,14 +65,16 @@ public final class Admission {
   public final class Pass implements AdmissionQueue.Listener {
     private final @Nullable AdmissionQueue queue;
     private final Demand demand;
+    private final Reservation held;
     private final Waiter waiter;
     private final AtomicBoolean over = new AtomicBoolean();
     private volatile boolean served;
     private volatile AdmissionQueue.@Nullable Entry entry;
 
-    private Pass(@Nullable AdmissionQueue queue, Demand demand, Waiter waiter) {
+    private Pass(@Nullable AdmissionQueue queue, Demand demand, Reservation held, Waiter waiter) {
       this.queue = queue;
       this.demand = demand;
+      this.held = held;
       this.waiter = waiter;
     }
 
@@ -123,6 +125,7 @@ public final class Admission {
       inFlight.decrementAndGet();
       long used = !served ? 0 : tokens < 0 ? demand.tokens() : tokens;
       tenants.leave(demand.tenant(), demand.tokens(), used, served);
+      held.settle(used, served);
       onEntry((own, admitted) -> own.finished(admitted, used, nowNanos));
     }
 
@@ -142,7 +145,7 @@ public final class Admission {
    * @param demand its weight is replaced by the tenant's
    */
   public Answer enter(@Nullable String model, Demand demand, Waiter waiter, long nowNanos) {
-    return enter(model, demand, false, waiter, nowNanos);
+    return enter(model, demand, Reservation.NONE, waiter, nowNanos);
   }
 
   /**
@@ -150,14 +153,19 @@ public final class Admission {
    *
    * @param model whose queue it enters; null for what takes no place at a replica
    * @param demand its weight is replaced by the tenant's
-   * @param countedElsewhere the tenant's requests and tokens per minute are held elsewhere
+   * @param held what it holds elsewhere; settled when it leaves, or now where it is refused
    */
   public Answer enter(
-      @Nullable String model,
-      Demand demand,
-      boolean countedElsewhere,
-      Waiter waiter,
-      long nowNanos) {
+      @Nullable String model, Demand demand, Reservation held, Waiter waiter, long nowNanos) {
+    Answer answer = admit(model, demand, held, waiter, nowNanos);
+    if (answer.pass() == null) {
+      held.settle(0, false);
+    }
+    return answer;
+  }
+
+  private Answer admit(
+      @Nullable String model, Demand demand, Reservation held, Waiter waiter, long nowNanos) {
     asked.incrementAndGet();
     if (closed) {
       return refused(Refusal.plain(Reason.CLOSING, config.retryAfterSeconds()), Map.of());
@@ -167,15 +175,17 @@ public final class Admission {
       return refused(gatewayFull(model, demand, nowNanos), Map.of());
     }
     TenantGate.Word word =
-        tenants.enter(demand.tenant(), demand.tokens(), countedElsewhere, nowNanos);
+        tenants.enter(demand.tenant(), demand.tokens(), held.counted(), nowNanos);
     if (word.refused() != null) {
       inFlight.decrementAndGet();
       return refused(predicted(word.refused(), model, demand, nowNanos), word.headers());
     }
     if (model == null) {
-      return new Answer(new Pass(null, demand, waiter), false, null, word.headers());
+      return new Answer(new Pass(null, demand, held, waiter), false, null, word.headers());
     }
-    return queued(queue(model), demand.withWeight(word.weight()), waiter, nowNanos, word.headers());
+    AdmissionQueue queue = queue(model);
+    Pass pass = new Pass(queue, demand.withWeight(word.weight()), held, waiter);
+    return queued(queue, pass, nowNanos, word.headers());
   }
 
   private Refusal gatewayFull(@Nullable String model, Demand demand, long now) {
@@ -191,9 +201,8 @@ public final class Admission {
         : queue(model).tenantFull(demand, tenants.limit(demand.tenant()).maxConcurrency(), now);
   }
 
-  private Answer queued(
-      AdmissionQueue queue, Demand demand, Waiter waiter, long now, Map<String, String> headers) {
-    Pass pass = new Pass(queue, demand, waiter);
+  private Answer queued(AdmissionQueue queue, Pass pass, long now, Map<String, String> headers) {
+    Demand demand = pass.demand;
     return switch (queue.offer(demand, pass, now)) {
       case Verdict.Running running -> {
         pass.entry = running.entry();
@@ -261,12 +270,15 @@ public final class Admission {
   }
 
   /**
-   * Said to a request of a tenant of whose minute nothing is left.
+   * Said to a request that a limit of its tenant refuses which is held elsewhere.
    *
-   * @param waitNanos until it would be let in
+   * @param model whose queue it would have entered; null for none
+   * @param waitNanos until it would be let in; 0 where that is when another one ends
    */
-  public Refusal spent(Reason reason, long waitNanos) {
-    return tenants.refusal(reason, waitNanos);
+  public Refusal spent(
+      Reason reason, long waitNanos, @Nullable String model, Demand demand, long nowNanos) {
+    asked.incrementAndGet();
+    return predicted(tenants.refusal(reason, waitNanos), model, demand, nowNanos);
   }
 
   /** Said to a request whose body has no room beside those of others. */

@@ -47,10 +47,10 @@ public final class RateLimitHeaders {
    * @param limit 0 for none
    * @param used of it
    */
-  static void concurrency(Map<String, String> headers, int limit, int used) {
+  public static void concurrency(Map<String, String> headers, int limit, long used) {
     if (limit > 0) {
       headers.put(LIMIT + CONCURRENCY, Integer.toString(limit));
-      headers.put(REMAINING + CONCURRENCY, Integer.toString(Math.max(0, limit - used)));
+      headers.put(REMAINING + CONCURRENCY, Long.toString(Math.max(0, limit - used)));
     }
   }
 

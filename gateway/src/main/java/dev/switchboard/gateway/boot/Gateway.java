@@ -6,6 +6,7 @@ import dev.switchboard.gateway.admin.ConfigControl;
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.ReplicaForecast;
 import dev.switchboard.gateway.admission.TenantConfig;
+import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Prober;
 import dev.switchboard.gateway.fleet.Replica;
@@ -282,11 +283,11 @@ final class Gateway {
     return config.shared().url().isEmpty()
         ? SharedLimits.NONE
         : new ValkeyLimits(
-            vertx, config.shared(), this::perMinute, clock::epochNanos, metrics::sharedLimitFailed);
+            vertx, config.shared(), this::limit, clock::epochNanos, metrics::sharedLimitFailed);
   }
 
-  private SharedLimits.PerMinute perMinute(String tenant) {
-    return reconfiguration.perMinute(tenant);
+  private TenantLimits.Limit limit(String tenant) {
+    return reconfiguration.limit(tenant);
   }
 
   /** No listener before the keys are known. */
@@ -463,14 +464,9 @@ final class Gateway {
     if (sharedAffinity != null) {
       sharedAffinity.close();
     }
+    await(reconfiguration.house().shared().close());
     fleet.close();
-    try {
-      vertx.close().toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS);
-    } catch (ExecutionException | TimeoutException e) {
-      LOG.warn("stop_slow", e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
+    await(vertx.close());
     store.close();
     events.emit("stopped", Map.of());
   }
@@ -491,6 +487,16 @@ final class Gateway {
         asked = admission.asked();
         quietSince = now;
       }
+    }
+  }
+
+  private static void await(Future<?> end) {
+    try {
+      Object _ = end.toCompletionStage().toCompletableFuture().get(5, TimeUnit.SECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.warn("stop_slow", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

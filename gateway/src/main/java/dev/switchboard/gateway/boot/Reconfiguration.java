@@ -11,7 +11,6 @@ import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.routing.Router;
-import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import dev.switchboard.gateway.slo.SloHeaders;
@@ -79,10 +78,9 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     return house;
   }
 
-  /** What a tenant may use in a minute now. */
-  SharedLimits.PerMinute perMinute(String tenant) {
-    TenantLimits.Limit limit = limits.of(tenant);
-    return new SharedLimits.PerMinute(limit.requestsPerMinute(), limit.tokensPerMinute());
+  /** What a tenant may use now. */
+  TenantLimits.Limit limit(String tenant) {
+    return limits.of(tenant);
   }
 
   // ------------------------------------------------------------------ configuration

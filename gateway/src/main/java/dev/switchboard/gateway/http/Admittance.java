@@ -9,9 +9,11 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.Slo;
 import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
 import io.vertx.core.Context;
+import io.vertx.core.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +30,9 @@ final class Admittance implements Admission.Waiter {
   private final Context eventLoop;
   private Admission.@Nullable Pass pass;
   private @Nullable GaugeDataPoint inFlight;
+
+  /** Its request is over, maybe before the other gateways' limits were heard of. */
+  private boolean left;
 
   /**
    * @param owner hears, on its event loop, how it ends
@@ -52,20 +57,46 @@ final class Admittance implements Admission.Waiter {
     eventLoop.runOnContext(told -> owner.refused(refusal));
   }
 
-  /** Asks for a place; the owner hears at once or later what comes of it. */
+  /**
+   * Asks for a place: all gateways together, where they hold limits of the tenant, then this one.
+   * The owner hears at once or later what comes of it.
+   */
   void enter(int bodyBytes) {
     long now = call.nowNanos();
     Entrance entrance =
         call.endpoint().computes()
             ? entrance(bodyBytes, now)
             : new Entrance(null, demand(flight.model(), bodyBytes, now));
+    Future<SharedLimits.Entry> entered =
+        house.shared().enter(call.caller().tenant(), entrance.demand.tokens());
+    if (entered.isComplete()) {
+      entered(entrance, entered.result());
+    } else {
+      Future<SharedLimits.Entry> _ = entered.onSuccess(entry -> entered(entrance, entry));
+    }
+  }
+
+  private void entered(Entrance entrance, SharedLimits.Entry entry) {
+    long now = call.nowNanos();
+    if (left) {
+      entry.held().settle(0, false);
+    } else if (entry.spent() != null) {
+      entry.headers().forEach(call.response()::putHeader);
+      owner.refused(
+          house
+              .admission()
+              .spent(entry.spent(), entry.waitNanos(), entrance.model, entrance.demand, now));
+    } else {
+      ask(entrance, entry, now);
+    }
+  }
+
+  private void ask(Entrance entrance, SharedLimits.Entry entry, long now) {
     Admission.Answer answer =
-        house
-            .admission()
-            .enter(entrance.model, entrance.demand, call.shared().counted(), this, now);
+        house.admission().enter(entrance.model, entrance.demand, entry.held(), this, now);
     answer.headers().forEach(call.response()::putHeader);
     // What is left over all gateways goes before what is left here.
-    call.shared().headers().forEach(call.response()::putHeader);
+    entry.headers().forEach(call.response()::putHeader);
     pass = answer.pass();
     Refusal refusal = answer.refusal();
     if (refusal != null) {
@@ -165,6 +196,7 @@ final class Admittance implements Admission.Waiter {
 
   /** It is over: its place is free. */
   void leave(FlightRecord record) {
+    left = true;
     if (inFlight != null) {
       inFlight.dec();
     }

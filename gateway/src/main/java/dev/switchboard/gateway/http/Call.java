@@ -2,23 +2,17 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.identity.Caller;
-import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.telemetry.RequestTrace;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 
-/**
- * One request as it came in: where it is served, who asks for what, and where that is noted.
- *
- * @param shared whether all gateways together hold the tenant's limits per minute, and counted it
- */
+/** One request as it came in: where it is served, who asks for what, and where that is noted. */
 record Call(
     Gatehouse house,
     EventLoop loop,
     Endpoint endpoint,
     HttpServerRequest request,
     Caller caller,
-    SharedLimits.Entry shared,
     Flight flight,
     RequestTrace trace) {
 

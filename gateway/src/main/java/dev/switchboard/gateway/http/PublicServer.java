@@ -1,13 +1,11 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.framing.StrictRequestDecoder;
-import dev.switchboard.gateway.admission.Refusal;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Quotas;
-import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.telemetry.LoopLag;
 import dev.switchboard.gateway.telemetry.RequestTrace;
@@ -33,7 +31,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -273,41 +270,7 @@ public final class PublicServer extends VerticleBase {
             "POST " + endpoint.path(),
             house.traces(),
             house.clock().epochNanos());
-    Consumer<SharedLimits.Entry> begin =
-        entry ->
-            new Exchange(
-                    new Call(houses.get(), loop, endpoint, request, caller, entry, flight, trace))
-                .start();
-    Future<SharedLimits.Entry> entered = house.shared().enter(caller.tenant());
-    if (entered.isComplete()) {
-      entered(context, caller, flight, entered.result(), begin);
-    } else {
-      request.pause();
-      Future<SharedLimits.Entry> _ =
-          entered.onSuccess(entry -> entered(context, caller, flight, entry, begin));
-    }
-  }
-
-  private void entered(
-      RoutingContext context,
-      Caller caller,
-      Flight flight,
-      SharedLimits.Entry entry,
-      Consumer<SharedLimits.Entry> begin) {
-    context.request().resume();
-    if (entry.spent() != null) {
-      entry.headers().forEach(context.response()::putHeader);
-      Refusal refusal = house.admission().spent(entry.spent(), entry.waitNanos());
-      house.metrics().refused(refusal.reason().label());
-      refuse(context, Failures.of(refusal, ServerTiming.times(flight)));
-    } else if (context.response().closed()) {
-      if (entry.counted()) {
-        house.shared().giveBack(caller.tenant());
-      }
-      house.metrics().refused("other", Outcome.CLIENT_GONE);
-    } else {
-      begin.accept(entry);
-    }
+    new Exchange(new Call(houses.get(), loop, endpoint, request, caller, flight, trace)).start();
   }
 
   private static String requestId(RoutingContext context) {

@@ -50,23 +50,15 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
   }
 
   private void count(FlightRecord record) {
-    Gatehouse house = call.house();
-    String tenant = call.caller().tenant();
     Usage used = record.usage();
-    house
+    call.house()
         .usage()
         .add(
-            tenant,
+            call.caller().tenant(),
             record.at(Mark.ACCEPTED) / 1_000_000,
             used.promptTokens(),
             used.cachedTokens(),
             used.completionTokens());
-    if (call.shared().counted() && record.attempts().isEmpty()) {
-      house.shared().giveBack(tenant);
-    }
-    house
-        .shared()
-        .spend(tenant, Math.max(0, used.promptTokens()) + Math.max(0, used.completionTokens()));
   }
 
   /**

@@ -8,9 +8,10 @@ import java.util.Objects;
  * @param url of a Valkey or Redis; empty for none
  * @param timeoutMs after which a request goes on without its answer
  * @param retryMs after a failure, before it is asked again
+ * @param leaseMs for which a gateway that says nothing is believed to have the requests that it had
  */
-public record SharedConfig(String url, int timeoutMs, int retryMs) {
-  public static final SharedConfig DEFAULTS = new SharedConfig("", 50, 1000);
+public record SharedConfig(String url, int timeoutMs, int retryMs, int leaseMs) {
+  public static final SharedConfig DEFAULTS = new SharedConfig("", 50, 1000, 10_000);
 
   public SharedConfig {
     Objects.requireNonNull(url, "url is missing");
@@ -19,6 +20,7 @@ public record SharedConfig(String url, int timeoutMs, int retryMs) {
     }
     range("timeout-ms", timeoutMs, 1, 10_000);
     range("retry-ms", retryMs, 10, 60_000);
+    range("lease-ms", leaseMs, 100, 60_000);
   }
 
   private static void range(String key, int value, int low, int high) {

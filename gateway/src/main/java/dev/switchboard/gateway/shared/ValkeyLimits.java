@@ -2,6 +2,8 @@ package dev.switchboard.gateway.shared;
 
 import dev.switchboard.gateway.admission.RateLimitHeaders;
 import dev.switchboard.gateway.admission.Refusal.Reason;
+import dev.switchboard.gateway.admission.Reservation;
+import dev.switchboard.gateway.admission.TenantLimits;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
@@ -13,40 +15,69 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.UUID;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Holds the limits in a Valkey. Each request is one call of a script that reads, decides and writes
- * in one step, by the server's clock, so gateways neither race nor need clocks that agree.
+ * Holds the limits in a Valkey. Each entry is one call of a script that reads, decides and writes
+ * in one step, by the server's clock, so gateways neither race nor need clocks that agree. It
+ * reserves the tokens that the request is expected to take and its place among the tenant's
+ * requests at once. At the end another script makes the reserved tokens those that were used.
  *
- * <p>A request that is counted here is not held to the gateway's own limits per minute as well:
- * they estimate tokens that this counts when they are known, and know nothing of the other
- * gateways.
+ * <p>The server keeps requests by gateway and number, and the end of one that is not there changes
+ * nothing. So an end whose answer is lost can be told again, and each entry tells the ends that may
+ * not have arrived, lest a request be refused for the one before it.
  *
- * <p>When the server does not answer in time the request goes on under those, since a limit is not
- * worth an outage, and for a while nobody asks, so that not every request waits for the time-out.
- * Tenants without limits are never asked about.
+ * <p>A gateway that dies cannot tell the ends of its requests. What the server knows of a gateway
+ * is therefore believed for {@code lease-ms} only, and said anew three times in that time: of each
+ * tenant, which requests it has. That also repairs what was lost in between, on either side. A
+ * gateway goes by a name made up at its start, so one that comes back is not taken for the one that
+ * died.
+ *
+ * <p>A request that is counted here is not held to the gateway's own limits per minute as well,
+ * which know nothing of the other gateways. When the server does not answer in time the request
+ * goes on under those, since a limit is not worth an outage, and for a while nobody asks, so that
+ * not every request waits for the time-out. Tenants without limits are never asked about.
  */
-public final class ValkeyLimits implements SharedLimits, AutoCloseable {
+public final class ValkeyLimits implements SharedLimits {
   private static final Logger LOG = LoggerFactory.getLogger(ValkeyLimits.class);
   private static final String ENTER = script("enter.lua");
-  private static final String BACK = script("back.lua");
-  private static final String SPEND = script("spend.lua");
+  private static final String SETTLE = script("settle.lua");
+  private static final String RENEW = script("renew.lua");
   private static final long MINUTE_MICROS = 60_000_000;
 
+  /** Of the time for which a gateway is believed it may miss two renewals. */
+  private static final int RENEWALS = 3;
+
+  /** Tenants that are renewed at the same time: more would keep requests from the connections. */
+  private static final int RENEWED_AT_ONCE = 4;
+
+  /** Requests that one call says are over. */
+  private static final int ENDS = 256;
+
+  /** The same where a request waits for the answer. */
+  private static final int ENDS_BEFORE_ENTRY = 32;
+
   private final SharedConfig config;
-  private final Function<String, PerMinute> limits;
+  private final TenantLimits limits;
   private final LongSupplier nowNanos;
   private final Runnable failed;
+  private final Vertx vertx;
   private final Redis redis;
+  private final String self = UUID.randomUUID().toString();
+  private final Tickets tickets = new Tickets();
+  private final long timer;
+  private boolean renewing;
   private volatile long askAgainNanos = Long.MIN_VALUE;
 
   /**
@@ -56,9 +87,10 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
   public ValkeyLimits(
       Vertx vertx,
       SharedConfig config,
-      Function<String, PerMinute> limits,
+      TenantLimits limits,
       LongSupplier nowNanos,
       Runnable failed) {
+    this.vertx = vertx;
     this.config = config;
     this.limits = limits;
     this.nowNanos = nowNanos;
@@ -71,44 +103,73 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
                 .setMaxPoolSize(4)
                 .setMaxPoolWaiting(4096)
                 .setMaxWaitingHandlers(4096));
+    this.timer = vertx.setPeriodic(config.leaseMs() / RENEWALS, late -> renew());
   }
 
+  // ------------------------------------------------------------------ entry
+
   @Override
-  public Future<Entry> enter(String name) {
-    PerMinute limit = limits.apply(name);
-    if ((limit.requests() == 0 && limit.tokens() == 0) || away()) {
-      return Future.succeededFuture(Entry.UNCOUNTED);
+  public Future<Entry> enter(String tenant, long tokens) {
+    TenantLimits.Limit limit = limits.of(tenant);
+    if (limit.requestsPerMinute() == 0
+        && limit.tokensPerMinute() == 0
+        && limit.maxConcurrency() == 0) {
+      return Future.succeededFuture(Entry.UNLIMITED);
     }
+    if (away()) {
+      return Future.succeededFuture(uncounted(tickets.draw(tenant, false)));
+    }
+    List<Ticket> over = tickets.over(tenant, ENDS_BEFORE_ENTRY);
+    Ticket ticket = tickets.draw(tenant, true);
     Request request =
-        Request.cmd(Command.EVAL)
-            .arg(ENTER)
-            .arg(2)
-            .arg(key(name, "requests"))
-            .arg(key(name, "tokens"))
-            .arg(limit.requests())
-            .arg(limit.tokens());
-    return ask(request)
-        .map(told -> entry(limit, told))
-        .otherwise(
-            cause -> {
-              lost(cause);
-              return Entry.UNCOUNTED;
+        call(ENTER, tenant, limit).arg(limit.maxConcurrency()).arg(ticket.number).arg(tokens);
+    over.forEach(ended -> request.arg(ended.number).arg(ended.used).arg(flag(ended.served)));
+    Future<Response> answer = send(request);
+    answered(ticket, answer);
+    return inTime(answer)
+        .map(told -> entry(ticket, limit, told))
+        .otherwise(cause -> uncounted(ticket));
+  }
+
+  /** Notes the answer, also one that came too late for the request. */
+  private void answered(Ticket ticket, Future<Response> answer) {
+    answer
+        .timeout(config.leaseMs(), TimeUnit.MILLISECONDS)
+        .onComplete(
+            done -> {
+              boolean holds = done.succeeded() && number(done.result(), 0) == 0;
+              if (tickets.answered(ticket, holds)) {
+                tell(ticket.tenant);
+              }
             });
   }
 
-  /** What the script says: how long to wait, how far each cell is ahead of now, and who refuses. */
-  private static Entry entry(PerMinute limit, Response told) {
+  /** What the script says: who refuses, how long to wait, and what is taken of each limit. */
+  private Entry entry(Ticket ticket, TenantLimits.Limit limit, Response told) {
     Map<String, String> headers = new LinkedHashMap<>();
-    put(headers, "requests", limit.requests(), number(told, 1));
-    put(headers, "tokens", limit.tokens(), number(told, 2));
-    return new Entry(spent(number(told, 3)), number(told, 0) * 1000, true, headers);
+    RateLimitHeaders.concurrency(headers, limit.maxConcurrency(), number(told, 4));
+    put(headers, "requests", limit.requestsPerMinute(), number(told, 2));
+    put(headers, "tokens", limit.tokensPerMinute(), number(told, 3));
+    Reason spent = spent(number(told, 0));
+    if (spent != null) {
+      tickets.refused(ticket);
+      return new Entry(spent, number(told, 1) * 1000, Reservation.NONE, headers);
+    }
+    tickets.admitted(ticket);
+    return new Entry(null, 0, new Held(ticket, true), headers);
   }
 
-  private static @Nullable Reason spent(long cell) {
-    if (cell == 0) {
-      return null;
-    }
-    return cell == 1 ? Reason.TENANT_REQUESTS : Reason.TENANT_TOKENS;
+  private Entry uncounted(Ticket ticket) {
+    return new Entry(null, 0, new Held(ticket, false), Map.of());
+  }
+
+  private static @Nullable Reason spent(long who) {
+    return switch ((int) who) {
+      case 0 -> null;
+      case 1 -> Reason.TENANT_REQUESTS;
+      case 2 -> Reason.TENANT_TOKENS;
+      default -> Reason.TENANT_CONCURRENCY;
+    };
   }
 
   private static void put(Map<String, String> headers, String what, int limit, long aheadMicros) {
@@ -122,42 +183,112 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
     return Objects.requireNonNull(told.get(index).toLong(), "the script answers with numbers");
   }
 
-  @Override
-  public void giveBack(String name) {
-    PerMinute limit = limits.apply(name);
-    if (limit.requests() == 0 || away()) {
-      return;
+  // ------------------------------------------------------------------ end
+
+  private final class Held implements Reservation {
+    private final Ticket ticket;
+    private final boolean counted;
+
+    Held(Ticket ticket, boolean counted) {
+      this.ticket = ticket;
+      this.counted = counted;
     }
-    Future<Response> _ =
-        ask(Request.cmd(Command.EVAL)
-                .arg(BACK)
-                .arg(1)
-                .arg(key(name, "requests"))
-                .arg(limit.requests()))
-            .onFailure(this::lost);
+
+    @Override
+    public boolean counted() {
+      return counted;
+    }
+
+    @Override
+    public void settle(long used, boolean served) {
+      boolean away = away();
+      if (tickets.end(ticket, used, served, away) && !away) {
+        tell(ticket.tenant);
+      }
+    }
   }
 
-  @Override
-  public void spend(String name, long tokens) {
-    PerMinute limit = limits.apply(name);
-    if (limit.tokens() == 0 || tokens == 0 || away()) {
-      return;
-    }
-    Future<Response> _ =
-        ask(Request.cmd(Command.EVAL)
-                .arg(SPEND)
-                .arg(1)
-                .arg(key(name, "tokens"))
-                .arg(limit.tokens())
-                .arg(tokens))
-            .onFailure(this::lost);
+  private void tell(String tenant) {
+    Future<Void> _ = tell(tenant, false);
   }
 
-  private Future<Response> ask(Request request) {
-    return redis
-        .send(request)
-        .timeout(config.timeoutMs(), TimeUnit.MILLISECONDS)
-        .map(answer -> Objects.requireNonNull(answer, "a script answers"));
+  /** Says which requests of a tenant are over; what fails is said again with the next renewal. */
+  private Future<Void> tell(String tenant, boolean again) {
+    List<Tickets.End> ends = tickets.toTell(tenant, ENDS, again);
+    if (ends.isEmpty()) {
+      return Future.succeededFuture();
+    }
+    Request request = call(SETTLE, tenant, limits.of(tenant));
+    for (Tickets.End end : ends) {
+      Ticket ticket = end.ticket();
+      request.arg(ticket.number).arg(ticket.used).arg(flag(ticket.served)).arg(flag(end.whole()));
+    }
+    return inTime(send(request))
+        .onComplete(done -> tickets.told(ends, done.succeeded()))
+        .compose(heard -> ends.size() < ENDS ? Future.succeededFuture() : tell(tenant, again));
+  }
+
+  // ------------------------------------------------------------------ renewal
+
+  /** Nobody waits for it, so it goes on while the server does not answer, and hears first of it. */
+  private void renew() {
+    if (renewing) {
+      return;
+    }
+    renewing = true;
+    Iterator<String> names = tickets.tenants().iterator();
+    List<Future<Void>> lanes = new ArrayList<>();
+    for (int i = 0; i < RENEWED_AT_ONCE; i++) {
+      lanes.add(renewNext(names));
+    }
+    Future.join(lanes).onComplete(done -> renewing = false);
+  }
+
+  private Future<Void> renewNext(Iterator<String> names) {
+    if (!names.hasNext()) {
+      return Future.succeededFuture();
+    }
+    String tenant = names.next();
+    return tell(tenant, false).compose(told -> renew(tenant)).compose(renewed -> renewNext(names));
+  }
+
+  private Future<Response> renew(String tenant) {
+    Tickets.Roll roll = tickets.roll(tenant);
+    Request request =
+        call(RENEW, tenant, limits.of(tenant)).arg(roll.upTo()).arg(roll.running().size());
+    roll.running().forEach(number -> request.arg((long) number));
+    roll.waiting().forEach(number -> request.arg((long) number));
+    return inTime(send(request)).onSuccess(done -> tickets.renewed(tenant, roll));
+  }
+
+  // ------------------------------------------------------------------ calls
+
+  /** A script with what each of them begins with; all keys of a tenant have one slot. */
+  private Request call(String script, String tenant, TenantLimits.Limit limit) {
+    String prefix = "switchboard:{" + tenant + "}:";
+    return Request.cmd(Command.EVAL)
+        .arg(script)
+        .arg(4)
+        .arg(prefix + "requests")
+        .arg(prefix + "tokens")
+        .arg(prefix + "places")
+        .arg(prefix + "held:" + self)
+        .arg(self)
+        .arg(config.leaseMs())
+        .arg(limit.requestsPerMinute())
+        .arg(limit.tokensPerMinute());
+  }
+
+  private static int flag(boolean value) {
+    return value ? 1 : 0;
+  }
+
+  private Future<Response> send(Request request) {
+    return redis.send(request).map(answer -> Objects.requireNonNull(answer, "a script answers"));
+  }
+
+  private Future<Response> inTime(Future<Response> answer) {
+    return answer.timeout(config.timeoutMs(), TimeUnit.MILLISECONDS).onFailure(this::lost);
   }
 
   private boolean away() {
@@ -172,12 +303,12 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
     askAgainNanos = nowNanos.getAsLong() + config.retryMs() * 1_000_000L;
   }
 
-  /** Both keys of a tenant have one slot, as a cluster wants it. */
-  private static String key(String tenant, String what) {
-    return "switchboard:{" + tenant + "}:" + what;
+  /** Without its comments, since it is sent with each call. */
+  private static String script(String name) {
+    return (text("cells.lua") + text(name)).replaceAll("(?m)^ *--.*\n", "");
   }
 
-  private static String script(String name) {
+  private static String text(String name) {
     try (InputStream file = ValkeyLimits.class.getResourceAsStream(name)) {
       return new String(Objects.requireNonNull(file, name).readAllBytes(), StandardCharsets.UTF_8);
     } catch (IOException e) {
@@ -186,7 +317,12 @@ public final class ValkeyLimits implements SharedLimits, AutoCloseable {
   }
 
   @Override
-  public void close() {
-    redis.close();
+  public Future<?> close() {
+    vertx.cancelTimer(timer);
+    List<Future<Void>> told = new ArrayList<>();
+    for (String tenant : tickets.tenants()) {
+      told.add(tell(tenant, true));
+    }
+    return Future.join(told).transform(done -> redis.close()).otherwiseEmpty();
   }
 }

@@ -179,7 +179,7 @@ public enum Metric {
       Type.COUNTER,
       "shared_limit_failures_total",
       COUNT,
-      "requests for which the shared limits did not answer, so that they went on without"),
+      "calls that the shared limits did not answer in time; a request goes on without"),
 
   // ---- routing
   ROUTE(Buckets.SHORT, "route_seconds", SECONDS, "time to choose a replica"),

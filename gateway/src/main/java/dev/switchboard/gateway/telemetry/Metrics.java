@@ -205,11 +205,6 @@ public final class Metrics {
     series(model).ofClass(sloClass).admissions(verdict).inc();
   }
 
-  /** Counts a request that admission refused unread: nobody knows its model and its class. */
-  public void refused(String verdict) {
-    admission(OTHER, "", verdict);
-  }
-
   public PrometheusRegistry registry() {
     return made.registry();
   }

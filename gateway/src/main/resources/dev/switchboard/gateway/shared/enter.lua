@@ -1,27 +1,35 @@
--- Lets a request of a tenant in, or says how long to wait. Two cells of the generic cell rate algorithm, which is one number each: the
--- time, in microseconds of the server's clock, at which the cell would be empty again. A cell may be ahead of now by a minute.
--- KEYS: requests, tokens. ARGV: requests a minute, tokens a minute; 0 is no limit. Returns microseconds: to wait, 0 lets in; those by
--- which the cell of requests and that of tokens are ahead then; and which of the two refuses, 1 or 2, or 0 where none does.
-local minute = 60000000
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local requests = tonumber(ARGV[1])
-local tokens = tonumber(ARGV[2])
-local function ahead(key)
-  return math.max(0, (tonumber(redis.call('GET', key)) or now) - now)
+-- Lets a request of a tenant in and reserves what it may use, or says how long to wait.
+-- ARGV: requests at once, 0 for no limit; the request's number; tokens to reserve; then, of requests of this gateway that are over and may
+-- not have been settled yet, number, tokens used and 1 where a replica saw it: so their places are free for this one.
+-- Returns who refuses, 1 requests, 2 tokens, 3 requests at once, or 0; microseconds to wait; those by which the cells of requests and of
+-- tokens are ahead then; and how many requests there are at once then.
+local most = tonumber(ARGV[5])
+local id = ARGV[6]
+local estimate = tonumber(ARGV[7])
+for i = 8, #ARGV, 3 do
+  settle(ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2] == '1', false)
 end
-local asked = requests > 0 and ahead(KEYS[1]) or 0
-local used = tokens > 0 and ahead(KEYS[2]) or 0
--- Tokens are counted when they are known, at a request's end; the cell only must not be over-full now.
-if tokens > 0 and used >= minute then
-  return {used - minute + 1, asked, used, 2}
+local asked = requestsPerMinute > 0 and ahead(REQUESTS) or 0
+local used = tokensPerMinute > 0 and ahead(TOKENS) or 0
+local step = requestsPerMinute > 0 and MINUTE / requestsPerMinute or 0
+local need = tokensPerMinute > 0 and estimate * MINUTE / tokensPerMinute or 0
+local taken = most > 0 and others() + redis.call('HLEN', HELD) or 0
+-- What is larger than the whole limit passes while nothing of it is used, or it never could.
+local requestsOver = asked + step - MINUTE
+local tokensOver = used + math.min(need, MINUTE) - MINUTE
+local refuses, wait = 0, 0
+-- Cells are kept in whole microseconds; one over the limit is what that rounds.
+if most > 0 and taken >= most then
+  refuses = 3
+elseif requestsOver > 1 then
+  refuses, wait = 1, math.ceil(requestsOver)
+elseif tokensOver > 1 then
+  refuses, wait = 2, math.ceil(tokensOver)
+else
+  asked = step > 0 and move(REQUESTS, step) or 0
+  used = need > 0 and move(TOKENS, need) or 0
+  taken = taken + 1
+  redis.call('HSET', HELD, id, ARGV[7] .. ' ' .. ARGV[4] .. ' ' .. ARGV[3])
 end
-if requests > 0 then
-  local step = minute / requests
-  if asked + step > minute then
-    return {math.ceil(asked + step - minute), asked, used, 1}
-  end
-  asked = asked + step
-  redis.call('SET', KEYS[1], string.format('%.0f', now + asked), 'PX', 120000)
-end
-return {0, asked, used, 0}
+touch()
+return {refuses, wait, asked, used, taken}

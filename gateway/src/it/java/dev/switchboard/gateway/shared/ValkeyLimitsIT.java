@@ -1,0 +1,400 @@
+package dev.switchboard.gateway.shared;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.admission.Refusal.Reason;
+import dev.switchboard.gateway.admission.Reservation;
+import dev.switchboard.gateway.admission.TenantLimits;
+import dev.switchboard.gateway.slo.Slo;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import io.vertx.redis.client.Command;
+import io.vertx.redis.client.Redis;
+import io.vertx.redis.client.Request;
+import io.vertx.redis.client.Response;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Gateways' shared limits at a real Valkey: races, lost words, a server that stands still or
+ * forgets, a gateway that dies. What is reserved is so much of a limit that it does not come back
+ * by itself while a test runs.
+ */
+class ValkeyLimitsIT {
+  private static final int PROMPT_MS = 5000;
+
+  /** Of a gateway whose word is believed for as long as any test lasts. */
+  private static final int LONG_LEASE_MS = 60_000;
+
+  private static final Vertx VERTX = Vertx.vertx();
+  private static ValkeyServer valkey;
+  private static Redis redis;
+
+  private final List<ValkeyLimits> gateways = new ArrayList<>();
+  private final AtomicInteger failures = new AtomicInteger();
+  private final long begunNanos = System.nanoTime();
+  private TenantLimits.Limit limit = TenantLimits.Limit.NONE;
+
+  @BeforeAll
+  static void begin() throws Exception {
+    valkey = new ValkeyServer();
+    redis = Redis.createClient(VERTX, valkey.url());
+  }
+
+  @AfterAll
+  static void end() {
+    wait(VERTX.close());
+    valkey.close();
+  }
+
+  @BeforeEach
+  void forgets() {
+    told(Command.FLUSHALL);
+  }
+
+  @AfterEach
+  void close() {
+    gateways.forEach(gateway -> wait(gateway.close()));
+  }
+
+  private static <T> T wait(Future<T> future) {
+    return future.toCompletionStage().toCompletableFuture().orTimeout(20, TimeUnit.SECONDS).join();
+  }
+
+  private static String told(Command command, String... arguments) {
+    Request request = Request.cmd(command);
+    for (String argument : arguments) {
+      request.arg(argument);
+    }
+    return wait(redis.send(request).map(String::valueOf));
+  }
+
+  private static List<String> list(Command command, String... arguments) {
+    Request request = Request.cmd(command);
+    for (String argument : arguments) {
+      request.arg(argument);
+    }
+    return wait(
+        redis
+            .send(request)
+            .map(
+                told -> told == null ? List.of() : told.stream().map(Response::toString).toList()));
+  }
+
+  private static void await(BooleanSupplier condition) throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (!condition.getAsBoolean()) {
+      assertTrue(System.nanoTime() < deadline, "not within 20 s");
+      Thread.sleep(5);
+    }
+  }
+
+  private ValkeyLimits gateway() {
+    return gateway(VERTX, valkey.url(), PROMPT_MS, LONG_LEASE_MS);
+  }
+
+  private ValkeyLimits gateway(Vertx vertx, String url, int timeoutMs, int leaseMs) {
+    ValkeyLimits made =
+        new ValkeyLimits(
+            vertx,
+            new SharedConfig(url, timeoutMs, 10, leaseMs),
+            tenant -> limit,
+            System::nanoTime,
+            failures::incrementAndGet);
+    if (vertx.equals(VERTX)) {
+      gateways.add(made);
+    }
+    return made;
+  }
+
+  private void limit(int requests, int tokens, int atOnce) {
+    limit = new TenantLimits.Limit(1, requests, tokens, atOnce, Slo.MAX_PRIORITY);
+  }
+
+  private static SharedLimits.Entry enter(ValkeyLimits gateway, long tokens) {
+    return wait(gateway.enter("t", tokens));
+  }
+
+  private static @Nullable Reason refused(ValkeyLimits gateway, long tokens) {
+    return enter(gateway, tokens).spent();
+  }
+
+  private static Reservation held(ValkeyLimits gateway, long tokens) {
+    SharedLimits.Entry entry = enter(gateway, tokens);
+    assertEquals(null, entry.spent());
+    return entry.held();
+  }
+
+  /** Of a thousand a minute, without what comes back while a test runs. */
+  private static long tokensUsed() {
+    List<String> time = list(Command.TIME);
+    long now = Long.parseLong(time.get(0)) * 1_000_000 + Long.parseLong(time.get(1));
+    String empty = told(Command.GET, "switchboard:{t}:tokens");
+    return "null".equals(empty) ? 0 : Math.max(0, Math.round((Long.parseLong(empty) - now) / 6e4));
+  }
+
+  /** So many, but for those that came back since the test began. */
+  private void assertUsed(long tokens) {
+    long used = tokensUsed();
+    long least = tokens - (System.nanoTime() - begunNanos) / 60_000_000 - 1;
+    assertTrue(used <= tokens && used >= least, () -> used + " instead of " + tokens);
+  }
+
+  /** How many requests each gateway has, and until when that is believed. */
+  private static List<String> places() {
+    return list(Command.HVALS, "switchboard:{t}:places");
+  }
+
+  private static List<String> counts() {
+    return places().stream().map(place -> place.substring(0, place.indexOf(' '))).sorted().toList();
+  }
+
+  @Test
+  void requestsThatStartTogetherReserveNoMoreThanThereIs() {
+    limit(0, 1000, 0);
+    List<ValkeyLimits> two = List.of(gateway(), gateway());
+
+    List<Future<SharedLimits.Entry>> entries = new ArrayList<>();
+    for (int i = 0; i < 40; i++) {
+      entries.add(two.get(i % 2).enter("t", 500));
+    }
+
+    wait(Future.join(entries));
+    assertEquals(2, entries.stream().filter(entry -> entry.result().spent() == null).count());
+    assertEquals(Reason.TENANT_TOKENS, refused(two.getFirst(), 500));
+    assertUsed(1000);
+  }
+
+  @Test
+  void whatWasReservedBecomesWhatWasUsed() throws Exception {
+    limit(0, 1000, 0);
+    ValkeyLimits one = gateway();
+    ValkeyLimits other = gateway();
+    Reservation less = held(one, 900);
+    assertEquals(Reason.TENANT_TOKENS, refused(other, 500));
+
+    less.settle(100, true);
+    await(() -> tokensUsed() <= 100);
+    Reservation more = held(other, 10);
+    more.settle(1500, true);
+
+    await(() -> tokensUsed() > 1500);
+    assertEquals(Reason.TENANT_TOKENS, refused(one, 1));
+  }
+
+  @Test
+  void aRequestThatNoReplicaSawCostsNothing() throws Exception {
+    limit(3, 1000, 0);
+    ValkeyLimits one = gateway();
+    for (int i = 0; i < 12; i++) {
+      held(one, 300).settle(0, false);
+    }
+
+    SharedLimits.Entry entry = enter(gateway(), 300);
+
+    assertEquals("2", entry.headers().get("x-ratelimit-remaining-requests"));
+    assertEquals("700", entry.headers().get("x-ratelimit-remaining-tokens"));
+  }
+
+  @Test
+  void whatIsGivenBackIsMeasuredByTheLimitOfItsTime() throws Exception {
+    limit(0, 1000, 0);
+    ValkeyLimits one = gateway();
+    Reservation reserved = held(one, 500);
+    held(one, 400);
+
+    limit(0, 100, 0);
+    reserved.settle(0, true);
+
+    // By the new limit it would be five minutes, and nothing be left of the other's.
+    await(() -> tokensUsed() <= 400);
+    assertUsed(400);
+  }
+
+  @Test
+  void requestsAtOnceAreHeldByAllTogether() throws Exception {
+    limit(0, 0, 3);
+    ValkeyLimits one = gateway();
+    ValkeyLimits other = gateway();
+    Reservation first = held(one, 1);
+    held(one, 1);
+    SharedLimits.Entry third = enter(other, 1);
+    SharedLimits.Entry fourth = enter(other, 1);
+
+    assertEquals("0", third.headers().get("x-ratelimit-remaining-concurrency"));
+    assertEquals(Reason.TENANT_CONCURRENCY, fourth.spent());
+    assertEquals("3", fourth.headers().get("x-ratelimit-limit-concurrency"));
+    assertEquals(List.of("1", "2"), counts());
+    first.settle(1, true);
+    await(() -> refused(other, 1) == null);
+  }
+
+  @Test
+  void anyOrderOfEntriesAndEndsLeavesNothing() throws Exception {
+    limit(0, 1_000_000, 5);
+    List<ValkeyLimits> two = List.of(gateway(), gateway());
+    Random random = new Random(7);
+    Deque<Reservation> running = new ArrayDeque<>();
+    int let = 0;
+    for (int i = 0; i < 400; i++) {
+      Reservation ending = random.nextInt(3) == 0 ? running.poll() : null;
+      List<Future<SharedLimits.Entry>> entries = new ArrayList<>();
+      for (int j = random.nextInt(4); j > 0; j--) {
+        entries.add(two.get(random.nextInt(2)).enter("t", 10));
+      }
+      if (ending != null) {
+        ending.settle(1, true);
+      }
+      wait(Future.join(entries));
+      for (Future<SharedLimits.Entry> entry : entries) {
+        if (entry.result().spent() == null) {
+          running.add(entry.result().held());
+          let++;
+        }
+      }
+      assertTrue(running.size() <= 5, () -> "at once: " + running.size());
+    }
+
+    assertTrue(let > 50, "let in " + let);
+    running.forEach(reservation -> reservation.settle(1, true));
+    await(() -> places().isEmpty());
+    assertEquals(0, failures.get());
+  }
+
+  @Test
+  void aGatewayThatDiesHoldsItsPlacesNoLonger() throws Exception {
+    limit(0, 0, 2);
+    Vertx mortal = Vertx.vertx();
+    ValkeyLimits dead = gateway(mortal, valkey.url(), PROMPT_MS, 300);
+    ValkeyLimits living = gateway();
+    held(dead, 1);
+    held(dead, 1);
+    String first = places().getFirst();
+    assertEquals(Reason.TENANT_CONCURRENCY, refused(living, 1));
+
+    // While it lives its word is renewed, though no request comes.
+    await(() -> !places().contains(first));
+    assertEquals(Reason.TENANT_CONCURRENCY, refused(living, 1));
+    wait(mortal.close());
+
+    await(() -> refused(living, 1) == null);
+    assertEquals(List.of("1"), counts());
+  }
+
+  @Test
+  void aServerThatForgotHearsWhoIsThere() throws Exception {
+    limit(0, 1000, 2);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, 300);
+    Reservation running = held(one, 500);
+    held(one, 100);
+
+    told(Command.FLUSHALL);
+
+    await(() -> counts().equals(List.of("2")));
+    assertEquals(Reason.TENANT_CONCURRENCY, refused(gateway(), 1));
+    assertEquals(0, tokensUsed());
+    running.settle(200, true);
+    await(() -> counts().equals(List.of("1")));
+    assertUsed(200);
+  }
+
+  @Test
+  void whatNobodyHasAnyMoreIsGivenBack() throws Exception {
+    limit(0, 1000, 3);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), PROMPT_MS, 300);
+    held(one, 100);
+    held(gateway(), 400);
+    Reservation last = held(one, 100);
+    String kept =
+        list(Command.KEYS, "switchboard:{t}:held:*").stream()
+            .filter(this::ofTwo)
+            .findAny()
+            .orElseThrow();
+
+    // As of an entry that came to the server when its request had long been over.
+    told(Command.HSET, kept, "0", "400 1000 0");
+
+    await(() -> list(Command.HKEYS, kept).size() == 2);
+    assertUsed(200);
+    last.settle(100, true);
+    await(() -> counts().equals(List.of("1", "1")));
+  }
+
+  private boolean ofTwo(String kept) {
+    return list(Command.HKEYS, kept).size() == 2;
+  }
+
+  @Test
+  void aServerThatStandsStillBlocksNobodyAndKeepsNothing() throws Exception {
+    limit(0, 1000, 1);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), 100, 300);
+    Reservation before = held(one, 10);
+    before.settle(10, true);
+    await(() -> places().isEmpty());
+    valkey.pause();
+
+    SharedLimits.Entry entry = enter(one, 900);
+    SharedLimits.Entry next = enter(one, 900);
+    assertFalse(entry.held().counted());
+    assertFalse(next.held().counted());
+    assertNotEquals(0, failures.get());
+    entry.held().settle(100, true);
+    valkey.resume();
+
+    // Its entry is carried out now, behind its end; the other one still runs.
+    await(() -> counts().equals(List.of("1")) && tokensUsed() <= 110);
+    next.held().settle(300, true);
+    await(() -> places().isEmpty());
+    assertUsed(410);
+  }
+
+  @Test
+  void anEndWhoseAnswerIsLostCountsOnce() throws Exception {
+    limit(0, 1000, 0);
+    try (LossyLink link = new LossyLink(valkey.url())) {
+      ValkeyLimits lossy = gateway(VERTX, link.url(), 100, LONG_LEASE_MS);
+      held(gateway(), 400);
+      Reservation reserved = held(lossy, 500);
+      link.losesAnswers(true);
+      reserved.settle(100, true);
+      await(() -> failures.get() == 1);
+      assertUsed(500);
+      link.losesAnswers(false);
+
+      wait(lossy.close());
+
+      assertUsed(500);
+    }
+  }
+
+  @Test
+  void aRequestIsNotRefusedForTheOneBeforeIt() throws Exception {
+    limit(0, 0, 1);
+    try (LossyLink link = new LossyLink(valkey.url())) {
+      ValkeyLimits lossy = gateway(VERTX, link.url(), 100, LONG_LEASE_MS);
+      Reservation first = held(lossy, 1);
+      link.losesQuestions(true);
+      first.settle(1, true);
+      await(() -> failures.get() == 1);
+      link.losesQuestions(false);
+      assertEquals(Reason.TENANT_CONCURRENCY, refused(gateway(), 1));
+
+      await(() -> enter(lossy, 1).held().counted());
+    }
+  }
+}

@@ -1,0 +1,24 @@
+-- Says that a gateway lives and which requests of a tenant it has. Those that are missing, because the server was away when they came or
+-- has lost its memory, get their places; those that are over, though nobody told, lose them and get back what they reserved.
+-- ARGV: the highest number that the gateway had given when it said this; how many requests it has; their numbers; then the numbers of those
+-- of which it waits for an answer, which stay as they are.
+local upTo = tonumber(ARGV[5])
+local has = tonumber(ARGV[6])
+others()
+if redis.call('HLEN', HELD) ~= has or #ARGV > 6 + has then
+  local known = {}
+  for i = 7, #ARGV do
+    known[ARGV[i]] = true
+    if i <= 6 + has then
+      redis.call('HSETNX', HELD, ARGV[i], '0 0 0')
+    end
+  end
+  for _, id in ipairs(redis.call('HKEYS', HELD)) do
+    -- A higher number came after this was said.
+    if not known[id] and tonumber(id) <= upTo then
+      settle(id, 0, false, false)
+    end
+  end
+end
+touch()
+return 0
