@@ -42,6 +42,7 @@ final class MetricsPage {
         | `switchboard:kv_used:ratio` | share of a replica's KV blocks that sequences hold |
         | `switchboard:slo_missed:ratio_rate5m` to `…3d` | share of a class's requests that missed an objective |
         | `switchboard:slo_burn:rate5m` to `…3d` | the same over the share that may |
+        | `switchboard:slo_missed:increase1h` to `…3d` | how many of them did: alerts look at no share of a handful |
 
         Of GPUs nothing is told here: the engine computes on CPUs. Where a machine has some, NVIDIA's DCGM exporter tells utilisation,
         memory, power and errors of each, and the dashboard `gpu.json` reads those.
