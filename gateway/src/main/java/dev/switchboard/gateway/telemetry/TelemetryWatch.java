@@ -22,7 +22,7 @@ public final class TelemetryWatch {
   private final Governor governor;
   private long exporterNanos;
 
-  private TelemetryWatch(Metrics metrics, TraceLevels levels, int cores, NanoClock clock) {
+  TelemetryWatch(Metrics metrics, TraceLevels levels, int cores, NanoClock clock) {
     this.metrics = metrics;
     this.levels = levels;
     this.clock = clock;
@@ -47,7 +47,8 @@ public final class TelemetryWatch {
         timer -> vertx.executeBlocking(this::look, false).onComplete(looked -> next(vertx)));
   }
 
-  private Governor.State look() {
+  /** A window has ended. */
+  Governor.State look() {
     long total = exporter.cpuNanos();
     metrics.exported(total - exporterNanos);
     exporterNanos = total;

@@ -1,0 +1,89 @@
+package dev.switchboard.gateway.telemetry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+
+/** The governor says in the log what it does, once for each step and only then. */
+class TelemetryWatchTest {
+  private static final int CORES = 2;
+  private static final int CALM_WINDOWS = 2;
+  private static final long WINDOW_NANOS = 1_000_000_000;
+  private static final String UP = "INFO trace_ceiling level=%d before=%d told=%s cpu_percent=0.00";
+  private static final String DOWN =
+      "WARN trace_ceiling level=%d before=%d told=%s cpu_percent=1.50";
+
+  private final Logger logger = (Logger) LoggerFactory.getLogger(TelemetryWatch.class);
+  private final ListAppender<ILoggingEvent> log = new ListAppender<>();
+  private final Metrics metrics = new Metrics("m"::equals, "1", true);
+  private final TraceLevels levels =
+      new TraceLevels(
+          new TelemetryConfig(3, List.of(), 0, 0, new Governor.Config(1, 1000, CALM_WINDOWS)));
+  private long now = WINDOW_NANOS;
+  private final TelemetryWatch watch = new TelemetryWatch(metrics, levels, CORES, () -> now);
+
+  @BeforeEach
+  void listen() {
+    log.start();
+    logger.addAppender(log);
+  }
+
+  @AfterEach
+  void listenNoMore() {
+    logger.detachAppender(log);
+  }
+
+  @Test
+  void eachStepDownIsSaidOnceWithItsLevelAndTheShareThatTelemetryTook() {
+    windows(0.015, 7);
+
+    assertEquals(
+        List.of(
+            DOWN.formatted(2, 3, "1.0"),
+            DOWN.formatted(1, 2, "1.0"),
+            DOWN.formatted(1, 1, "0.25"),
+            DOWN.formatted(1, 1, "0.0625"),
+            DOWN.formatted(1, 1, "0.015625")),
+        said());
+  }
+
+  @Test
+  void aStepBackIsSaidTooAndNobodyIsAlarmed() {
+    windows(0.015, 3);
+    log.list.clear();
+
+    windows(0, 3 * CALM_WINDOWS + 1);
+
+    assertEquals(
+        List.of(UP.formatted(1, 1, "1.0"), UP.formatted(2, 1, "1.0"), UP.formatted(3, 2, "1.0")),
+        said());
+  }
+
+  @Test
+  void whileNothingChangesNothingIsSaid() {
+    windows(0.0075, 5);
+
+    assertEquals(List.of(), said());
+  }
+
+  private void windows(double share, int count) {
+    for (int i = 0; i < count; i++) {
+      now += WINDOW_NANOS;
+      metrics.recorded(Math.round(share * CORES * WINDOW_NANOS));
+      watch.look();
+    }
+  }
+
+  private List<String> said() {
+    return log.list.stream()
+        .map(event -> event.getLevel() + " " + event.getFormattedMessage())
+        .toList();
+  }
+}
