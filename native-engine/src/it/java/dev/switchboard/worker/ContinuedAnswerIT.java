@@ -123,16 +123,7 @@ class ContinuedAnswerIT {
     for (int i = 0; i < cuts.size(); i += stride) {
       int cut = cuts.get(i) + 1;
       String state = stateAfter(blocks.subList(0, cut));
-      String rest =
-          second
-              .post(
-                  path,
-                  state + body,
-                  "X-Switchboard-Continue",
-                  Integer.toString(state.length()),
-                  "X-Switchboard-Replay",
-                  "1")
-              .body();
+      String rest = goOn(path, state, body);
       String joined = String.join("\n\n", blocks.subList(0, cut)) + "\n\n" + rest;
 
       assertTrue(rest.contains("\n\ndata: [DONE]\n\n"), rest);
@@ -142,6 +133,45 @@ class ContinuedAnswerIT {
       expected.forEach((key, value) -> assertEquals(value, actual.get(key), key + where));
       assertEquals(expected.keySet(), actual.keySet());
     }
+  }
+
+  @Test
+  void whoGoesOnSaysOnceWhatItComputedForThatAndItsCacheHadTheRest() {
+    String body = chat(",'max_tokens':80,'ignore_eos':true,'seed':4");
+    String whole = first.post(CHAT, body, "X-Switchboard-Replay", "1").body();
+    List<String> blocks = List.of(whole.substring(0, whole.indexOf("data: [DONE]")).split("\n\n"));
+    String state = stateAfter(blocks.subList(0, blocks.size() / 2));
+    int answered = state.substring(state.indexOf(':')).split(",", -1).length;
+    String head = state.substring(0, state.indexOf('\n'));
+    int prompt = Integer.parseInt(head.substring(head.lastIndexOf(' ') + 1));
+
+    String rest = goOn(CHAT, state, body);
+    String again = goOn(CHAT, state, body);
+
+    assertFalse(whole.contains("\n:again "), whole);
+    assertEquals(List.of(prompt + answered), computedAgain(rest));
+    assertEquals(1, computedAgain(again).size());
+    assertTrue(computedAgain(again).getFirst() < prompt + answered, again);
+  }
+
+  private String goOn(String path, String state, String body) {
+    return second
+        .post(
+            path,
+            state + body,
+            "X-Switchboard-Continue",
+            Integer.toString(state.length()),
+            "X-Switchboard-Replay",
+            "1")
+        .body();
+  }
+
+  private static List<Integer> computedAgain(String stream) {
+    return stream
+        .lines()
+        .filter(line -> line.startsWith(":again "))
+        .map(line -> Integer.valueOf(line.substring(":again ".length())))
+        .toList();
   }
 
   /** What the comments say, as a worker takes it. */

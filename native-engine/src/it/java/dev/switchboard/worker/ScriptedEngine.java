@@ -99,7 +99,7 @@ final class ScriptedEngine implements Engine {
           return false;
         }
         int position = request.prompt().length + next;
-        listener.token(new TokenEvent(tokens[next], position, 0, score(tokens[next])));
+        listener.token(new TokenEvent(tokens[next], position, 0, 0, score(tokens[next])));
         next++;
       }
       if (next >= Math.min(tokens.length, request.maxTokens())) {

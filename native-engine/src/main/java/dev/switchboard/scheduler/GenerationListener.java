@@ -43,8 +43,10 @@ public interface GenerationListener {
    *
    * @param position its index in the sequence, prompt included
    * @param cachedTokens prompt tokens that came from the prefix cache
+   * @param reusedTokens these, and of an answer that another worker began its tokens that did
    */
-  record TokenEvent(int token, int position, int cachedTokens, TokenLogprobs logprobs) {}
+  record TokenEvent(
+      int token, int position, int cachedTokens, int reusedTokens, TokenLogprobs logprobs) {}
 
   /** Empty arrays and NaN where not asked for. */
   record TokenLogprobs(int token, float logprob, int[] topTokens, float[] topLogprobs) {

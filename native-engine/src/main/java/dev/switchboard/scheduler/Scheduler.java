@@ -361,6 +361,7 @@ final class Scheduler {
   private void start(Sequence sequence, int hitTokens) {
     if (sequence.lastPlannedStep == 0) {
       sequence.cachedTokens = Math.min(hitTokens, sequence.promptLength);
+      sequence.reusedTokens = hitTokens;
       promptTokens += sequence.promptLength;
       prefixLookupTokens += looksUp(sequence) ? sequence.promptLength : 0;
       prefixHitTokens += sequence.cachedTokens;
@@ -613,7 +614,8 @@ final class Scheduler {
         sequence.request.topLogprobs() < 0
             ? TokenLogprobs.NONE
             : logprobs(sequence, output, result);
-    sequence.listener.token(new TokenEvent(token, position, sequence.cachedTokens, logprobs));
+    sequence.listener.token(
+        new TokenEvent(token, position, sequence.cachedTokens, sequence.reusedTokens, logprobs));
     if (matcher != null && matcher.isFinished()) {
       end(sequence, FinishReason.STOP, nowNanos);
     } else if (sequence.known == sequence.wantedLength) {

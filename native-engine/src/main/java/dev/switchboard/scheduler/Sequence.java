@@ -68,6 +68,7 @@ final class Sequence {
   long chainLow;
   int scored;
   int cachedTokens;
+  int reusedTokens;
   long lastPlannedStep;
   private int maskTurn;
 

@@ -58,6 +58,11 @@ final class Choice implements Handover.Source {
   private int calls;
   private @Nullable ToolCallAnswer lastCall;
   private boolean continued;
+
+  /** What it took to go on with it, known with its first token here; 0 once it is told. */
+  private int computedAgain;
+
+  private boolean goesOn;
   private int[] unscored = new int[0];
   private int scored;
   private boolean diverged;
@@ -162,6 +167,9 @@ final class Choice implements Handover.Source {
   private void accept(TokenEvent token) {
     if (!continued) {
       cachedTokens = token.cachedTokens();
+    } else if (!goesOn) {
+      goesOn = true;
+      computedAgain = token.position() - token.reusedTokens();
     }
     if (textEnd != null) {
       return;
@@ -230,6 +238,13 @@ final class Choice implements Handover.Source {
   /** Generated tokens that no comment has told yet. */
   int untoldTokens() {
     return untoldTokens;
+  }
+
+  /** Tokens that another worker had computed and this one had to, said once; else 0. */
+  int takeComputedAgain() {
+    int tokens = computedAgain;
+    computedAgain = 0;
+    return tokens;
   }
 
   /** Writes them and forgets them. */

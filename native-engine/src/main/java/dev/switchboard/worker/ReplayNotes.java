@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  *   :answer ID CREATED SEED PROMPT_TOKENS        before the first
  *   :tokens CHOICE/CACHED[o][s|l][f]:TOKEN,… …   of the choices where something is new
+ *   :again TOKENS                                behind the first of what goes on here: computed for that
  * </pre>
  *
  * <p>A comment stands behind all events of one write: what a reader has up to a comment is a whole
@@ -27,6 +28,7 @@ final class ReplayNotes {
   private @Nullable String head;
   private final BitSet finished = new BitSet();
   private final BitSet ended = new BitSet();
+  private int again;
 
   ReplayNotes(ResponseIdentity identity, long seed, int promptTokens) {
     head =
@@ -47,6 +49,7 @@ final class ReplayNotes {
   /** The comment behind the events that tell everything that the choices have; may be empty. */
   String comment(Iterable<Choice> choices, BitSet opened, BitSet nowFinished) {
     text.setLength(0);
+    again = 0;
     for (Choice choice : choices) {
       note(choice, opened.get(choice.index()), nowFinished.get(choice.index()));
     }
@@ -55,7 +58,8 @@ final class ReplayNotes {
     }
     String first = head == null ? "" : head;
     head = null;
-    return first + ":tokens" + text + "\n\n";
+    String cost = again == 0 ? "" : ":again " + again + "\n";
+    return first + ":tokens" + text + "\n" + cost + "\n";
   }
 
   private void note(Choice choice, boolean opened, boolean last) {
@@ -66,6 +70,7 @@ final class ReplayNotes {
     if (choice.untoldTokens() == 0 && !newEnd && !newLast) {
       return;
     }
+    again += choice.takeComputedAgain();
     ended.set(index, end != null);
     finished.set(index, last);
     text.append(' ').append(index).append('/').append(choice.cachedTokens());

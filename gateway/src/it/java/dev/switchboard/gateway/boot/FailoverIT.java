@@ -202,6 +202,39 @@ class FailoverIT {
     assertEquals(read, computedAgain() - before);
   }
 
+  @Test
+  void aStreamThatMovesTwiceIsChargedWithWhatBothWorkersComputedAgain() throws Exception {
+    double before = computedAgain();
+    StreamClient stream = open(REQUESTS.getFirst());
+    stream.awaitEvents(5);
+
+    leftAlone(leftAlone(stream.replica()));
+    slow(0);
+    stream.rest();
+
+    JsonNode told = gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline");
+    int second = told.at("/attempts/1/engine/prefill/tokens").asInt();
+    int third = told.at("/prefill/tokens").asInt();
+    assertEquals(2, told.path("migrations").asInt(), told::toString);
+    assertTrue(second > 0 && third > 0, told::toString);
+    assertEquals(second + third, computedAgain() - before, told::toString);
+  }
+
+  /** Drains the replica of the only stream, and says where that went on. */
+  private String leftAlone(String replica) throws Exception {
+    String path = "/admin/v1/replicas/" + replica;
+    gateway.adminPost(path + "/drain", "{\"graceMs\":0}");
+    // It is known once the stream went on.
+    InProcessGateway.await(
+        () -> gateway.adminUnchecked(path).at("/drain/longestPauseMs").asDouble() > 0);
+    for (JsonNode each : gateway.admin("/admin/v1/replicas").path("replicas")) {
+      if (each.path("inFlight").asInt() > 0) {
+        return each.path("id").asText();
+      }
+    }
+    throw new AssertionError("the stream is nowhere");
+  }
+
   private double computedAgain() throws Exception {
     return new MetricsText(gateway.metrics())
         .sum("switchboard_wasted_tokens_total", "cause=\"moved\"");

@@ -113,6 +113,9 @@ final class Migration {
 
   /** The request is over; nobody goes on with it any more. */
   void end(boolean clientLeft) {
+    if (replay.computedAgain() > 0) {
+      house.metrics().wasted(flight.model(), "moved", replay.computedAgain());
+    }
     Move unfinished = move;
     if (unfinished == null) {
       return;

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * <pre>
  *   :answer ID CREATED SEED PROMPT_TOKENS
  *   :tokens CHOICE/CACHED[o][s|l][f]:TOKEN,TOKEN,… CHOICE/…
+ *   :again TOKENS
  * </pre>
  *
  * <p>A token costs a few additions and four bytes; nothing is made into text until somebody has to
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 public final class Replay {
   static final byte[] ANSWER = ":answer ".getBytes(StandardCharsets.US_ASCII);
   static final byte[] TOKENS = ":tokens ".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] AGAIN = ":again ".getBytes(StandardCharsets.US_ASCII);
 
   private static final int MAX_CHOICES = 4096;
 
@@ -29,6 +31,7 @@ public final class Replay {
   private final Map<Integer, Choice> choices = new TreeMap<>();
   private @Nullable String head;
   private int tokens;
+  private int computedAgain;
   private boolean lost;
 
   private static final class Choice {
@@ -57,6 +60,7 @@ public final class Replay {
     choices.clear();
     head = null;
     tokens = 0;
+    computedAgain = 0;
     lost = false;
   }
 
@@ -80,6 +84,11 @@ public final class Replay {
   public int cachedTokens() {
     Choice first = choices.get(0);
     return first == null ? 0 : first.cachedTokens;
+  }
+
+  /** Tokens that workers computed again, each before it went on with the answer. */
+  public int computedAgain() {
+    return computedAgain;
   }
 
   boolean lost() {
@@ -109,6 +118,8 @@ public final class Replay {
                 StandardCharsets.US_ASCII));
       } else if (startsWith(bytes, line, end, TOKENS)) {
         new Reader(bytes, line + TOKENS.length, end).read();
+      } else if (startsWith(bytes, line, end, AGAIN)) {
+        computedAgain += Math.max(0, new Reader(bytes, line + AGAIN.length, end).number());
       }
       line = end + 1;
     }

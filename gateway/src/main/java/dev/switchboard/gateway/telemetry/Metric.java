@@ -87,7 +87,7 @@ public enum Metric {
       COUNT,
       "tokens computed for nobody: generated for answers that did not end well, by outcome; of the"
           + " prompt, estimated, at a replica that was outrun (`hedge`); or computed again, as"
-          + " workers tell it: of a stream that went on elsewhere (`moved`), and what a sequence"
+          + " workers tell it: by each that went on with a stream (`moved`), and what a sequence"
           + " lost that was put back (`preempted`)",
       MODEL,
       CAUSE),

@@ -488,23 +488,16 @@ public final class Metrics {
     if (record.outcome() != Outcome.OK && made > 0) {
       model.wasted(record.outcome()).inc(made);
     }
-    boolean moved = !record.attempts().isEmpty() && record.attempts().getLast().move() != null;
-    for (RequestTimeline timeline : record.timelines()) {
-      countRecomputed(model, timeline, moved);
-    }
+    record.timelines().forEach(timeline -> countRecomputed(model, timeline));
   }
 
-  /** Who goes on with a stream computes first what another replica had computed. */
-  private static void countRecomputed(ModelSeries model, RequestTimeline timeline, boolean moved) {
+  private static void countRecomputed(ModelSeries model, RequestTimeline timeline) {
     RequestTimeline.Phase prefill = timeline.prefill();
     RequestTimeline.Phase decode = timeline.decode();
     int lost = prefill == null ? 0 : prefill.recomputedTokens();
     lost += decode == null ? 0 : decode.recomputedTokens();
     if (lost > 0) {
       model.wasted("preempted").inc(lost);
-    }
-    if (moved && prefill != null && prefill.tokens() > 0) {
-      model.wasted("moved").inc(prefill.tokens());
     }
   }
 

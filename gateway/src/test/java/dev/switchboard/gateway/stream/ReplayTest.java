@@ -42,6 +42,22 @@ class ReplayTest {
   }
 
   @Test
+  void whatEachWorkerComputedToGoOnIsAddedUp() {
+    note(":answer chatcmpl-1 17 -3 9\n:tokens 0/4o:1 1/4o:1\n\n");
+    int before = replay.computedAgain();
+    note(":answer chatcmpl-1 17 -3 9\n:tokens 0/4:2\n:again 10\n\n");
+    note(":tokens 1/4:2\r\n:again 7\r\n\r\n");
+    note(":again x\n\n:again -5\n\n");
+    note(":tokens 0/4:3\n:again 11\n\n");
+
+    assertEquals(0, before);
+    assertEquals(28, replay.computedAgain());
+    assertEquals(
+        "chatcmpl-1 17 -3 9\n0/4:1,2,3\n1/4:1,2\n",
+        replay.toBuffer().toString(StandardCharsets.US_ASCII));
+  }
+
+  @Test
   void anAnswerThatBeginsAnewForgetsTheOldOne() {
     note(":answer chatcmpl-1 17 -3 9\n:tokens 0/4o:1\n\n");
 
