@@ -78,6 +78,21 @@ record Target(
     return Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
   }
 
+  /** The JVM of a gateway, as the launcher starts it, and what every one of ours is told. */
+  static List<String> jvm(boolean underAgent) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("@" + home().resolve("gateway/jvm.options"));
+    command.add("-Dswitchboard.home=" + home());
+    if (underAgent) {
+      Path agent = agentJar();
+      command.add("-javaagent:" + agent);
+      command.add("-Dotel.javaagent.extensions=" + agent.resolveSibling("extensions"));
+      command.add("-Dotel.javaagent.configuration-file=" + home().resolve("otel/agent.properties"));
+    }
+    return command;
+  }
+
   /** Our gateway, started as the launcher does. */
   static Target gateway(TestBed bed, InetSocketAddress worker, Setup setup) throws IOException {
     String word = setup.name().replace(' ', '-');
@@ -91,17 +106,8 @@ record Target(
             + "upstreams:\n"
             + upstream(bed, worker, setup.engine()).repeat(UPSTREAMS)
             + setup.yaml());
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("@" + home().resolve("gateway/jvm.options"));
-    command.add("-Dswitchboard.home=" + home());
+    List<String> command = jvm(setup.agent());
     command.add("-Dswitchboard.state=" + bed.directory().resolve(word));
-    if (setup.agent()) {
-      Path agent = agentJar();
-      command.add("-javaagent:" + agent);
-      command.add("-Dotel.javaagent.extensions=" + agent.resolveSibling("extensions"));
-      command.add("-Dotel.javaagent.configuration-file=" + home().resolve("otel/agent.properties"));
-    }
     command.addAll(setup.options());
     command.addAll(List.of("-cp", System.getProperty("java.class.path")));
     command.add("dev.switchboard.gateway.boot.GatewayMain");

@@ -37,7 +37,7 @@ import picocli.CommandLine.Option;
     description = {
       "Measures what telemetry costs: the gateway without the agent, with it, and with our",
       "spans; the engine with and without its timeline; the gateway before a collector that is",
-      "dead, slow or failing. Each number comes with what 95 of 100 such measurements give: a",
+      "dead, slow or failing; the spans of one request, as the thread pays them. Each number comes with what 95 of 100 such measurements give: a",
       "limit is reached or missed where all of that is on one side of it, else it cannot be told",
       "and more or longer rounds are needed. Ends with status 1 when spans are lost and nobody",
       "counts them."
@@ -47,7 +47,8 @@ public final class TelemetryBench implements Callable<Integer> {
   enum Part {
     GATEWAY,
     ENGINE,
-    COLLECTOR
+    COLLECTOR,
+    SPANS
   }
 
   private static final List<Workload> WARMING = List.of(Workload.CLOSED, Workload.FIRST_TOKEN);
@@ -56,6 +57,11 @@ public final class TelemetryBench implements Callable<Integer> {
   private static final String FAILING_STATUS = "503";
   private static final int QUICK_ENGINE_SECONDS = 30;
   private static final int STANDARD_ENGINE_SECONDS = 160;
+
+  /** A single method is soon compiled, and its cost soon known. */
+  private static final int MOST_SPANS_WARM_SECONDS = 20;
+
+  private static final int MOST_SPANS_SECONDS = 60;
 
   /** Of the engine's time; a tail needs more samples than a median. */
   private static final double FIRST_TOKEN_SHARE = 0.75;
@@ -110,6 +116,9 @@ public final class TelemetryBench implements Callable<Integer> {
     int status = 0;
     if (!wanted.equals(EnumSet.of(Part.ENGINE))) {
       try (TestBed bed = TestBed.open()) {
+        if (wanted.contains(Part.SPANS)) {
+          spans(bed, measured);
+        }
         gateways(bed, wanted, measured);
         status = bed.status();
       }
@@ -186,6 +195,45 @@ public final class TelemetryBench implements Callable<Integer> {
     }
   }
 
+  // ------------------------------------------------------------------ spans of one request
+
+  /** Nobody samples, so what is told is told after the fact. */
+  private void spans(TestBed bed, Measurements measured) throws IOException {
+    InetSocketAddress collector = bed.helper(FakeCollector.class);
+    List<String> command = Target.jvm(true);
+    command.addAll(exporting(collector));
+    command.addAll(
+        List.of(
+            "-Dotel.traces.sampler=parentbased_traceidratio",
+            "-Dotel.traces.sampler.arg=0",
+            // The last spans of a batch would wait for others that do not come.
+            "-Dotel.bsp.schedule.delay=20"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.add(SpanBench.class.getName());
+    command.add("--warm-seconds=" + Math.min(MOST_SPANS_WARM_SECONDS, amount.warmSeconds()));
+    command.add("--seconds=" + Math.min(MOST_SPANS_SECONDS, amount.rounds() * amount.seconds()));
+    System.err.println("spans of one request");
+    Path log = bed.directory().resolve("spans.log");
+    try (ServerProcess process = ServerProcess.start(bed.everyCore(), log, Map.of(), command)) {
+      process.await(line -> spans(line, measured));
+    }
+  }
+
+  /** Notes a line's sample; true when it is the last line. */
+  private static boolean spans(String line, Measurements measured) {
+    if (line.startsWith("sample ")) {
+      String[] words = line.split(" ", -1);
+      measured.add(
+          TelemetryReport.toldAs(ToldRequest.Told.valueOf(words[1])),
+          TelemetryReport.ONE_REQUEST,
+          Map.of(
+              TelemetryReport.MICROS, Double.parseDouble(words[2]),
+              TelemetryReport.KIB, Double.parseDouble(words[3]),
+              TelemetryReport.EXPORTER_MICROS, Double.parseDouble(words[4])));
+    }
+    return line.equals("done");
+  }
+
   // ------------------------------------------------------------------ gateways
 
   private void gateways(TestBed bed, Set<Part> wanted, Measurements measured) throws IOException {
@@ -225,12 +273,7 @@ public final class TelemetryBench implements Callable<Integer> {
    */
   private static Target.Setup setup(
       String name, @Nullable InetSocketAddress collector, boolean engine, String yaml) {
-    List<String> options =
-        collector == null
-            ? List.of()
-            : List.of(
-                "-Dotel.traces.exporter=otlp",
-                "-Dotel.exporter.otlp.endpoint=http://127.0.0.1:" + collector.getPort());
+    List<String> options = collector == null ? List.of() : exporting(collector);
     return new Target.Setup(
         name,
         collector != null,
@@ -238,6 +281,12 @@ public final class TelemetryBench implements Callable<Integer> {
         engine,
         Preset.STANDARD.warmUpRequests,
         Target.Setup.ALL + yaml);
+  }
+
+  private static List<String> exporting(InetSocketAddress collector) {
+    return List.of(
+        "-Dotel.traces.exporter=otlp",
+        "-Dotel.exporter.otlp.endpoint=http://127.0.0.1:" + collector.getPort());
   }
 
   /** An address that nobody listens on. */

@@ -7,12 +7,14 @@ import dev.switchboard.bench.Comparison;
 import dev.switchboard.bench.Interval;
 import dev.switchboard.bench.MarkdownTable;
 import dev.switchboard.bench.Samples;
+import dev.switchboard.gateway.bench.ToldRequest.Told;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /** What telemetry costs, as a Markdown table of pairs and what they are meant to reach. */
@@ -34,6 +36,17 @@ final class TelemetryReport {
 
   /** Of what became of spans. */
   static final String SPANS = "spans";
+
+  /** Of what the spans of one request cost. */
+  static final String ONE_REQUEST = "spans of one request";
+
+  /** Of the thread that makes them, of processor time. */
+  static final String MICROS = "us";
+
+  /** That it allocates. */
+  static final String KIB = "kib";
+
+  static final String EXPORTER_MICROS = "exporter_us";
 
   private static final String RECORD = "timeline_record";
 
@@ -93,11 +106,12 @@ final class TelemetryReport {
   void print(PrintStream out) {
     out.println(measured.machine());
     out.println();
-    MarkdownTable.print(
-        out,
-        List.of("what it costs", "without", "with", "worse by", "at most"),
-        lines().map(Line::cells).toList());
-    out.println();
+    List<List<String>> rows = lines().map(Line::cells).toList();
+    if (!rows.isEmpty()) {
+      MarkdownTable.print(
+          out, List.of("what it costs", "without", "with", "worse by", "at most"), rows);
+      out.println();
+    }
     out.println("In brackets what 95 of 100 such measurements give.");
     Samples record = measured.of(RING_ON, RECORD, "ns");
     if (!record.isEmpty()) {
@@ -109,6 +123,16 @@ final class TelemetryReport {
           record.median() <= 250 ? "reached" : "MISSED");
     }
     spans(out);
+    oneRequest(out);
+  }
+
+  /** What a request is called whose spans tell so much. */
+  static String toldAs(Told told) {
+    return switch (told) {
+      case NOTHING -> "none: not of interest";
+      case REQUEST -> "all but those of ranks";
+      case RANKS -> "those of " + ToldRequest.RANK_SPANS + " ranks too";
+    };
   }
 
   /** Writes every sample, and each line with its intervals. */
@@ -182,6 +206,46 @@ final class TelemetryReport {
       out.println();
       MarkdownTable.print(out, List.of("spans", "exported", "failed", "dropped"), rows);
     }
+  }
+
+  private void oneRequest(PrintStream out) {
+    if (measured.of(toldAs(Told.RANKS), ONE_REQUEST, MICROS).isEmpty()) {
+      return;
+    }
+    List<List<String>> rows = new ArrayList<>();
+    for (Told told : Told.values()) {
+      rows.add(cells(toldAs(told), told.spans(), quantity -> cost(told, quantity)));
+    }
+    rows.add(cells("those of ranks alone", ToldRequest.RANK_SPANS, this::ranksCost));
+    out.println();
+    MarkdownTable.print(
+        out,
+        List.of("spans of one request", "made", "its thread", "allocated there", "exporter"),
+        rows);
+  }
+
+  private static List<String> cells(String what, int made, Function<String, Interval> costs) {
+    return List.of(
+        what,
+        Integer.toString(made),
+        costs.apply(MICROS).text("%.1f") + " µs",
+        costs.apply(KIB).text("%.1f") + " KiB",
+        costs.apply(EXPORTER_MICROS).text("%.1f") + " µs");
+  }
+
+  private Interval cost(Told told, String quantity) {
+    return measured.comparison(toldAs(Told.NOTHING), toldAs(told), ONE_REQUEST, quantity).with(50);
+  }
+
+  /** By which batches of the same round differ. */
+  private Interval ranksCost(String quantity) {
+    double[] without = measured.of(toldAs(Told.REQUEST), ONE_REQUEST, quantity).values();
+    double[] with = measured.of(toldAs(Told.RANKS), ONE_REQUEST, quantity).values();
+    Comparison difference = new Comparison();
+    for (int round = 0; round < Math.min(without.length, with.length); round++) {
+      difference.add(new double[] {without[round]}, new double[] {with[round] - without[round]});
+    }
+    return difference.with(50);
   }
 
   private String spans(String server, String result) {

@@ -10,7 +10,7 @@ import java.util.Map;
  * The processor time of the agent's threads that encode and send spans, known by their names. What
  * a thread takes between the last look and its end is missed. Not thread-safe.
  */
-final class ExporterThreads {
+public final class ExporterThreads {
   private static final String[] NAMES = {"BatchSpanProcessor_", "OkHttp", "okhttp"};
 
   private final ThreadMXBean threads = ManagementFactory.getThreadMXBean();
@@ -18,7 +18,7 @@ final class ExporterThreads {
   private long totalNanos;
 
   /** All of it so far, as of the looks at it; 0 where the JVM cannot tell. */
-  long cpuNanos() {
+  public long cpuNanos() {
     if (!threads.isThreadCpuTimeSupported() || !threads.isThreadCpuTimeEnabled()) {
       return 0;
     }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.bench.Comparison;
+import dev.switchboard.gateway.bench.ToldRequest.Told;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -129,6 +130,38 @@ class TelemetryBenchTest {
     assertEquals("reached", change.path("verdict").asText());
     JsonNode samples = root.path("comparisons").path(TelemetryReport.DECODE).path("with");
     assertEquals(1194, samples.path(5).path(1).asDouble());
+  }
+
+  @Test
+  void whatRanksCostIsTheDifferenceOfBatchesOfTheSameRound() {
+    Measurements measured = new Measurements("2 cores");
+    for (int round = 1; round <= 7; round++) {
+      spans(measured, Told.NOTHING, round, 1, 0);
+      spans(measured, Told.REQUEST, 10 * round, 5, 20);
+      spans(measured, Told.RANKS, 10 * round + 40, 30, 100);
+    }
+
+    String ranks = line(measured, "those of ranks alone");
+
+    assertTrue(ranks.contains("| 64 | 40.0 (40.0 to 40.0) µs | 25.0 (25.0 to 25.0) KiB |"), ranks);
+    assertTrue(ranks.contains("| 80.0 (80.0 to 80.0) µs |"), ranks);
+    String none = line(measured, "none");
+    assertTrue(none.contains("| 0 | 4.0 ("), none);
+    assertTrue(line(measured, "those of 64 ranks too").contains("| 72 | 80.0 ("));
+  }
+
+  private static void spans(
+      Measurements measured, Told told, double micros, double kib, double exporterMicros) {
+    measured.add(
+        TelemetryReport.toldAs(told),
+        TelemetryReport.ONE_REQUEST,
+        Map.of(
+            TelemetryReport.MICROS,
+            micros,
+            TelemetryReport.KIB,
+            kib,
+            TelemetryReport.EXPORTER_MICROS,
+            exporterMicros));
   }
 
   private static void rate(Measurements measured, String server, double perSecond) {
