@@ -233,11 +233,25 @@ class SimulatedEngineIT {
   }
 
   @Test
+  void aFaultOfSoManyMillisecondsEndsByItself() {
+    try (WorkerFixture worker = start(slow())) {
+      worker.post("/engine/v1/faults", "{\"kind\":\"fail\",\"stage\":0,\"for_ms\":3600000}");
+      int broken = worker.post(TEXT, body("hello", 5, "")).statusCode();
+
+      worker.post("/engine/v1/faults", "{\"kind\":\"fail\",\"stage\":0,\"for_ms\":20}");
+
+      assertEquals(500, broken);
+      WorkerFixture.eventually(() -> worker.post(TEXT, body("hello", 5, "")).statusCode() == 200);
+    }
+  }
+
+  @Test
   void faultsAreChecked() {
     try (WorkerFixture worker = start(slow())) {
       assertEquals(400, worker.post("/engine/v1/faults", "{\"kind\":\"explode\"}").statusCode());
       assertEquals(400, worker.post("/engine/v1/faults", "{\"color\":1}").statusCode());
       assertEquals(400, worker.post("/engine/v1/faults", "[]").statusCode());
+      assertEquals(400, worker.post("/engine/v1/faults", "{\"for_ms\":-1}").statusCode());
       assertEquals(200, worker.post("/engine/v1/faults", "{\"kind\":\"none\"}").statusCode());
     }
   }

@@ -7,33 +7,50 @@ import dev.switchboard.executor.ExecutorException;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.timeline.AttemptId;
+import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** {@code /engine/v1/*}: what operators and the gateway ask a worker. On the event loop. */
 final class EngineEndpoints {
+  private static final Logger LOG = LoggerFactory.getLogger(EngineEndpoints.class);
   private static final String PREFIX = "/engine/v1/";
   private static final String REQUESTS = "/engine/v1/requests/";
   private static final String TIMELINE = "/timeline";
 
+  private static final long MOST_FAULT_MS = 7_200_000;
+
+  private final Vertx vertx;
   private final WorkerSettings settings;
   private final Worker worker;
   private final Canary canary;
   private final BodyReader bodies;
   private final Connections connections;
 
+  /** Timers that take faults back. */
+  private final Map<Lane, Long> faultEnds = new ConcurrentHashMap<>();
+
+  /** Where a fault is; −1 for all stages, or all ranks. */
+  private record Lane(int stage, int rank) {}
+
   EngineEndpoints(
+      Vertx vertx,
       WorkerSettings settings,
       Worker worker,
       Canary canary,
       BodyReader bodies,
       Connections connections) {
+    this.vertx = vertx;
     this.settings = settings;
     this.worker = worker;
     this.canary = canary;
@@ -241,14 +258,17 @@ final class EngineEndpoints {
     withModel(exchange, serving -> bodies.read(exchange, body -> inject(exchange, serving, body)));
   }
 
-  private static void inject(Exchange exchange, Serving serving, Buffer body) {
+  private void inject(Exchange exchange, Serving serving, Buffer body) {
     Consumer<Fault> faults = serving.model().faults();
     if (faults == null) {
       exchange.error(ApiError.forbidden("This engine takes no faults."));
       return;
     }
     try {
-      faults.accept(fault(body));
+      FaultFields fields = fields(body);
+      Fault fault = fields.fault();
+      faults.accept(fault);
+      endLater(new Lane(fault.stage(), fault.rank()), fields.forMs, faults);
       exchange.json(200, Json.object(json -> json.writeBooleanField("injected", true)));
     } catch (ExecutorException | IllegalArgumentException refused) {
       exchange.error(ApiError.invalid("fault", String.valueOf(refused.getMessage())));
@@ -257,7 +277,27 @@ final class EngineEndpoints {
     }
   }
 
-  private static Fault fault(Buffer body) throws IOException {
+  /** Whoever injects a fault may be gone by its end, so it ends here. */
+  private void endLater(Lane lane, long forMs, Consumer<Fault> faults) {
+    Long before =
+        forMs == 0
+            ? faultEnds.remove(lane)
+            : faultEnds.put(lane, vertx.setTimer(forMs, timer -> end(lane, faults)));
+    if (before != null) {
+      vertx.cancelTimer(before);
+    }
+  }
+
+  private void end(Lane lane, Consumer<Fault> faults) {
+    faultEnds.remove(lane);
+    try {
+      faults.accept(new Fault(Fault.Kind.NONE, lane.stage, lane.rank, 0, 0, 0));
+    } catch (ExecutorException gone) {
+      LOG.warn("fault_not_ended stage={} rank={}", lane.stage, lane.rank, gone);
+    }
+  }
+
+  private static FaultFields fields(Buffer body) throws IOException {
     FaultFields fields = new FaultFields();
     try (JsonParser json = Json.parser(body.getBytes())) {
       if (json.nextToken() != JsonToken.START_OBJECT) {
@@ -269,7 +309,7 @@ final class EngineEndpoints {
         fields.read(name, json);
       }
     }
-    return fields.fault();
+    return fields;
   }
 
   /** The fields of a fault, with their defaults. */
@@ -280,6 +320,7 @@ final class EngineEndpoints {
     private long firstStep;
     private long steps;
     private long amount;
+    private long forMs;
 
     void read(String name, JsonParser json) throws IOException {
       switch (name) {
@@ -289,8 +330,16 @@ final class EngineEndpoints {
         case "first_step" -> firstStep = json.getLongValue();
         case "steps" -> steps = json.getLongValue();
         case "amount" -> amount = json.getLongValue();
+        case "for_ms" -> forMs = milliseconds(json.getLongValue());
         default -> throw new IllegalArgumentException("unknown field '" + name + "'");
       }
+    }
+
+    private static long milliseconds(long value) {
+      if (value < 0 || value > MOST_FAULT_MS) {
+        throw new IllegalArgumentException("for_ms must be 0 to " + MOST_FAULT_MS);
+      }
+      return value;
     }
 
     private static Fault.Kind kind(String word) {

@@ -76,7 +76,8 @@ final class WorkerServer {
         new Connections(
             clock::nanos, settings.headerTimeout(), settings.idleTimeout(), settings.connections());
     this.bodies = new BodyReader(vertx, settings.requests().bodyBytes(), settings.bodyTimeout());
-    this.engineEndpoints = new EngineEndpoints(settings, worker, canary, bodies, connections);
+    this.engineEndpoints =
+        new EngineEndpoints(vertx, settings, worker, canary, bodies, connections);
   }
 
   void listen(CompletableFuture<Integer> port) {
