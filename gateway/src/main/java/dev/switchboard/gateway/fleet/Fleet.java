@@ -9,6 +9,7 @@ import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.timeline.AttemptId;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -672,6 +674,48 @@ public final class Fleet implements AutoCloseable {
     LocalWorker worker = workers.get(replica.id());
     if (worker != null) {
       later(worker::kill);
+    }
+  }
+
+  // ------------------------------------------------------------------ drills
+
+  /** What is done to a worker on the fleet's thread. */
+  private interface Deed {
+    void done(LocalWorker worker) throws IOException;
+  }
+
+  /** Kills a worker's process as if it had crashed; its restart follows. */
+  public CompletableFuture<Void> killProcess(Replica replica) {
+    return onWorker(replica, LocalWorker::crash);
+  }
+
+  /** Has a worker's process stand still until {@link #proceed}, and not much longer than this. */
+  public CompletableFuture<Void> suspend(Replica replica, long mostMs) {
+    return onWorker(replica, worker -> worker.suspend(mostMs));
+  }
+
+  /** Has a worker's process go on, if it stands still. */
+  public CompletableFuture<Void> proceed(Replica replica) {
+    return onWorker(replica, LocalWorker::proceed);
+  }
+
+  private CompletableFuture<Void> onWorker(Replica replica, Deed deed) {
+    LocalWorker worker = workers.get(replica.id());
+    if (worker == null) {
+      return CompletableFuture.failedFuture(new IOException("it is no process of this gateway"));
+    }
+    try {
+      return CompletableFuture.runAsync(
+          () -> {
+            try {
+              deed.done(worker);
+            } catch (IOException e) {
+              throw new CompletionException(e);
+            }
+          },
+          executor);
+    } catch (RejectedExecutionException e) {
+      return CompletableFuture.failedFuture(new IOException("the fleet stops", e));
     }
   }
 

@@ -151,6 +151,31 @@ final class LocalWorker {
     }
   }
 
+  /** Has its process stand still for so long at most. */
+  void suspend(long mostMs) throws IOException {
+    running().suspend(mostMs);
+  }
+
+  /** Has it go on. */
+  void proceed() {
+    if (process != null) {
+      process.proceed();
+    }
+  }
+
+  /** Ends it as if it had crashed. */
+  void crash() throws IOException {
+    running().kill();
+  }
+
+  private WorkerStarter.Running running() throws IOException {
+    WorkerStarter.Running there = process;
+    if (there == null) {
+      throw new IOException("it has no process");
+    }
+    return there;
+  }
+
   private void endProcess() {
     WorkerStarter.Running ending = process;
     if (ending != null) {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +28,12 @@ final class WorkerProcess implements WorkerStarter.Running {
   private static final List<String> AGENT_VARIABLES =
       List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS");
 
+  private static final int SIGNAL_MS = 2000;
+
   private final Process process;
+
+  /** While it stands still: what has it go on if nobody else does. */
+  private volatile @Nullable Process guard;
 
   private WorkerProcess(Process process) {
     this.process = process;
@@ -55,6 +61,7 @@ final class WorkerProcess implements WorkerStarter.Running {
             .daemon()
             .name(id + "-events")
             .start(() -> lines(process.getInputStream(), line -> parse(id, line, event)));
+    WorkerProcess started = new WorkerProcess(process);
     Thread.ofPlatform()
         .daemon()
         .name(id + "-log")
@@ -65,9 +72,10 @@ final class WorkerProcess implements WorkerStarter.Running {
             .thenAccept(
                 ended -> {
                   joinBriefly(events);
+                  started.dismiss();
                   exited.accept(ended.exitValue());
                 });
-    return new WorkerProcess(process);
+    return started;
   }
 
   @Override
@@ -77,12 +85,70 @@ final class WorkerProcess implements WorkerStarter.Running {
 
   @Override
   public void terminate() {
+    proceed();
     process.destroy();
   }
 
   @Override
   public void kill() {
     process.destroyForcibly();
+  }
+
+  /**
+   * Its guard is a process too and hears no signal of a terminal, so that it is there when this one
+   * ends without a word. By the time that it acts its charge may be gone and another process have
+   * its number, to which going on means nothing.
+   */
+  @Override
+  public void suspend(long mostMs) throws IOException {
+    long seconds = mostMs / 1000 + 1;
+    guard = shell("trap '' INT TERM HUP; sleep \"$2\"; kill -CONT \"$1\"", Long.toString(seconds));
+    if (!signal("STOP")) {
+      proceed();
+      throw new IOException("its process takes no signal");
+    }
+  }
+
+  @Override
+  public void proceed() {
+    if (guard == null) {
+      return;
+    }
+    try {
+      if (signal("CONT") || !process.isAlive()) {
+        dismiss();
+      }
+    } catch (IOException e) {
+      LOG.warn("worker_stands_still pid={}, until its guard acts", process.pid(), e);
+    }
+  }
+
+  private void dismiss() {
+    Process watching = guard;
+    guard = null;
+    if (watching != null) {
+      List<ProcessHandle> sleeping = watching.descendants().toList();
+      watching.destroyForcibly();
+      sleeping.forEach(ProcessHandle::destroyForcibly);
+    }
+  }
+
+  private boolean signal(String name) throws IOException {
+    Process kill = shell("kill -\"$2\" \"$1\"", name);
+    try {
+      return kill.waitFor(SIGNAL_MS, TimeUnit.MILLISECONDS) && kill.exitValue() == 0;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    }
+  }
+
+  /** Runs a line with the process's number as $1; a shell has its own kill, wherever this runs. */
+  private Process shell(String line, String argument) throws IOException {
+    return new ProcessBuilder("/bin/sh", "-c", line, "sh", Long.toString(process.pid()), argument)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.DISCARD)
+        .start();
   }
 
   @Override

@@ -29,6 +29,15 @@ public interface WorkerStarter {
     /** Ends it at once, if it still runs. */
     void kill();
 
+    /**
+     * Has it stand still until {@link #proceed}, and in any case not much longer than this, be this
+     * process still there or not.
+     */
+    void suspend(long mostMs) throws IOException;
+
+    /** Has it go on, if it stands still; so does {@link #terminate}. */
+    void proceed();
+
     /** Waits for its end, and kills it when it takes too long. */
     void awaitEnd(long millis) throws InterruptedException;
   }

@@ -183,6 +183,17 @@ final class SimulatedFleet {
     }
 
     @Override
+    public void suspend(long mostMs) {
+      engine.freeze(true);
+      time.afterMs((double) mostMs, this::proceed);
+    }
+
+    @Override
+    public void proceed() {
+      engine.freeze(false);
+    }
+
+    @Override
     public void awaitEnd(long millis) {}
   }
 

@@ -1,0 +1,100 @@
+package dev.switchboard.gateway.fleet;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** A real process that stands still and goes on, whoever sees to it. */
+class StoppedWorkerIT {
+  private final CompletableFuture<Integer> exit = new CompletableFuture<>();
+  private WorkerProcess process;
+
+  @BeforeEach
+  void start() throws IOException {
+    process = WorkerProcess.start("w0", List.of("cat"), System.err, event -> {}, exit::complete);
+  }
+
+  @AfterEach
+  void stop() {
+    process.kill();
+  }
+
+  private static void await(BooleanSupplier condition) throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (!condition.getAsBoolean()) {
+      assertTrue(System.nanoTime() < deadline, "not within 20 s");
+      Thread.sleep(5);
+    }
+  }
+
+  /** Linux's letter for what a process does; T for one that is stopped. */
+  private char state() {
+    try {
+      String stat = Files.readString(Path.of("/proc/" + process.pid() + "/stat"));
+      return stat.charAt(stat.lastIndexOf(')') + 2);
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void itGoesOnWhenItIsTold() throws Exception {
+    process.suspend(60_000);
+    await(() -> state() == 'T');
+    process.proceed();
+    await(() -> state() != 'T');
+    process.proceed();
+
+    assertEquals(0, guards());
+  }
+
+  @Test
+  void itGoesOnThoughNobodyTellsIt() throws Exception {
+    process.suspend(0);
+    await(() -> state() == 'T');
+
+    // What a gateway that was killed leaves behind is the guard alone.
+    await(() -> state() != 'T');
+  }
+
+  @Test
+  void oneThatIsToEndIsNotLeftStopped() throws Exception {
+    process.suspend(60_000);
+    await(() -> state() == 'T');
+    process.terminate();
+
+    assertEquals(128 + 15, exit.get(10, TimeUnit.SECONDS));
+    assertEquals(0, guards());
+  }
+
+  @Test
+  void oneThatDiedLeavesNoGuardAndCannotBeStopped() throws Exception {
+    process.suspend(60_000);
+    process.kill();
+    exit.get(10, TimeUnit.SECONDS);
+
+    assertEquals(0, guards());
+    assertThrows(IOException.class, () -> process.suspend(60_000));
+    assertEquals(0, guards());
+  }
+
+  private long guards() {
+    String pid = Long.toString(process.pid());
+    return ProcessHandle.current()
+        .descendants()
+        .filter(ProcessHandle::isAlive)
+        .filter(each -> each.info().commandLine().orElse("").endsWith("sh " + pid + " 61"))
+        .count();
+  }
+}
