@@ -25,6 +25,7 @@ class AuditIT {
   private static final String CLASSES = "/admin/v1/slo-classes";
   private static final String SPLITS = "/admin/v1/splits";
   private static final String LEVELS = "/admin/v1/trace-levels";
+  private static final String DRILLS = "/admin/v1/drills";
   private static final String NO_GRACE = "{\"graceMs\":0}";
 
   /** Of a replica: these change by themselves. */
@@ -91,6 +92,13 @@ class AuditIT {
           new Step("DELETE " + LEVELS, "", "", LEVELS, ""),
           new Step("PUT " + LEVELS + "/:model", "m", "{\"level\":3}", LEVELS, "/models/0"),
           new Step("DELETE " + LEVELS + "/:model", "m", "", LEVELS, "/models/0"),
+          new Step(
+              "POST /admin/v1/replicas/:id/drill",
+              "w0",
+              "{\"kind\":\"stop\",\"durationMs\":60000}",
+              DRILLS,
+              "/drills/0"),
+          new Step("DELETE " + DRILLS + "/:id", "d1", "", DRILLS, "/drills/0"),
           Step.replica("restart", NO_GRACE),
           new Step("POST " + RESTART, "", NO_GRACE, RESTART, ""));
 
@@ -100,7 +108,8 @@ class AuditIT {
       server.script((request, body) -> request.response().end("{\"choices\":[]}"));
       try (InProcessGateway gateway =
           InProcessGateway.withWorker(
-              "workers: {state-poll-ms: 50}", WorkerScript.of(folder, 0, server.url()))) {
+              "{workers: {state-poll-ms: 50}, drills: {enabled: true}}",
+              WorkerScript.of(folder, 0, server.url()))) {
         gateway.rewrite("retry: {ratio: 0.2}");
         for (Step step : STEPS) {
           InProcessGateway.await(

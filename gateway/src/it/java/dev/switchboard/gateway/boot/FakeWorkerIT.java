@@ -12,14 +12,18 @@ import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.http.HttpServerResponse;
+import java.io.IOException;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -430,6 +434,95 @@ class FakeWorkerIT {
       // Not for the time that the old process had, which needed none of it.
       assertTimeout(Duration.ofSeconds(5), gateway::close);
     }
+  }
+
+  @Test
+  void anOperatorBreaksAWorkerOnPurposeAndItIsWholeAgain() throws Exception {
+    Queue<String> faults = new ConcurrentLinkedQueue<>();
+    server.script(
+        (request, body) -> {
+          boolean fault = "/engine/v1/faults".equals(request.path());
+          if (fault) {
+            faults.add(body.toString());
+          }
+          boolean refused = fault && body.toString().contains("out_of_memory");
+          request.response().setStatusCode(refused ? 403 : 200).end("{\"choices\":[]}");
+        });
+    String yaml = "{workers: {state-poll-ms: 50, restart-first-ms: 0}, drills: {enabled: true}}";
+    Path ended = Path.of(String.valueOf(folder)).resolve("ended");
+    long stopped;
+    try (InProcessGateway gateway = InProcessGateway.withWorker(yaml, thatSaysItEnds(ended))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+      try (EventReader events =
+          EventReader.of(gateway, "?types=drill_started,drill_ended,replica_state")) {
+        drill(
+            gateway,
+            "{\"kind\":\"slow-rank\",\"durationMs\":9000,\"stage\":0,\"rank\":1,\"factor\":1.5}");
+        JsonNode again = drill(gateway, "{\"kind\":\"kill\"}");
+        HttpResponse<String> cut = gateway.admin("DELETE", "/admin/v1/drills/d1", "");
+        JsonNode told = events.await("drill_ended").data();
+
+        assertEquals("wrong_state", again.at("/error/code").asText(), again::toString);
+        assertEquals(200, cut.statusCode(), cut.body());
+        assertEquals("cut_short", told.path("outcome").asText());
+        assertEquals(
+            List.of(
+                "{\"kind\":\"slow\",\"stage\":0,\"rank\":1,\"amount\":50,\"for_ms\":10000}",
+                "{\"kind\":\"none\",\"stage\":0,\"rank\":1}"),
+            List.copyOf(faults));
+
+        JsonNode refused =
+            drill(gateway, "{\"kind\":\"out-of-memory\",\"durationMs\":9000}").path("error");
+        assertTrue(
+            refused.path("message").asText().contains("--allow-fault-injection"),
+            refused::toString);
+
+        List<Long> pids = pids(gateway);
+        drill(gateway, "{\"kind\":\"kill\"}");
+        events.await(event -> event.data().path("to").asText().equals("RESTARTING"));
+        JsonNode killed = events.await("drill_ended").data();
+        assertEquals("ready", killed.path("outcome").asText());
+        assertTrue(killed.path("backAfterMs").asLong(-1) >= 0, killed::toString);
+        assertFalse(pids(gateway).equals(pids));
+
+        stopped = pids(gateway).getFirst();
+        drill(gateway, "{\"kind\":\"stop\",\"durationMs\":60000}");
+        InProcessGateway.await(() -> stops(pids(gateway).getFirst()));
+      }
+    }
+
+    // One that still stood would not hear that it is to end, and be killed.
+    assertTrue(Files.exists(ended), "of " + stopped);
+  }
+
+  private static JsonNode drill(InProcessGateway gateway, String body) throws Exception {
+    return gateway.adminBody("/admin/v1/replicas/w0/drill", body);
+  }
+
+  /** Whether Linux says that a process stands still. */
+  private static boolean stops(long pid) {
+    try {
+      String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
+      return stat.charAt(stat.lastIndexOf(')') + 2) == 'T';
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** A script that leaves a file when it ends because it was asked to. */
+  private Path thatSaysItEnds(Path ended) throws Exception {
+    return executable(
+        "gentle",
+        """
+        #!/bin/sh
+        trap 'echo >ENDED; kill $!; exit 0' TERM
+        echo '{"event":"listening","port":PORT}'
+        echo '{"event":"ready"}'
+        sleep 60 >/dev/null 2>&1 &
+        wait
+        """
+            .replace("ENDED", ended.toString())
+            .replace("PORT", Integer.toString(server.url().getPort())));
   }
 
   @Test

@@ -204,6 +204,25 @@ final class InProcessGateway implements AutoCloseable {
     return client.send(builder.build(), HttpResponse.BodyHandlers.ofString());
   }
 
+  /** The status of the same; of what does not end too. */
+  int adminStatus(String method, String path, String body, String... headers) throws Exception {
+    HttpRequest.Builder builder =
+        HttpRequest.newBuilder(admin(path))
+            .header("Content-Type", "application/json")
+            .method(method, HttpRequest.BodyPublishers.ofString(body));
+    if (headers.length > 0) {
+      builder.headers(headers);
+    }
+    HttpResponse<InputStream> answer =
+        client.send(builder.build(), HttpResponse.BodyHandlers.ofInputStream());
+    try (InputStream read = answer.body()) {
+      if (!answer.headers().firstValue("Content-Type").orElse("").equals("text/event-stream")) {
+        read.readAllBytes();
+      }
+    }
+    return answer.statusCode();
+  }
+
   JsonNode adminJson(String path) throws Exception {
     return JSON.readTree(get(admin(path)).body());
   }

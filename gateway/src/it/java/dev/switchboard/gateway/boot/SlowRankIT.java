@@ -9,7 +9,6 @@ import dev.switchboard.gateway.bench.MetricsText;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
@@ -39,8 +38,10 @@ class SlowRankIT {
     Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
     GatewayProcess.writeConfig(
         config,
-        "workers: {local: 1, ranks: 2, threads: 1, state-poll-ms: 200,"
-            + " arguments: [--allow-fault-injection]}\n");
+        """
+        workers: {local: 1, ranks: 2, threads: 1, state-poll-ms: 200}
+        drills: {enabled: true, max-ms: 120000}
+        """);
     gateway =
         GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
             .awaitReady();
@@ -71,6 +72,10 @@ class SlowRankIT {
       assertTrue(named(gateway.metrics(), "1"), SlowRankIT::straggling);
       assertFalse(named(gateway.metrics(), "0"), SlowRankIT::straggling);
       harmed();
+      InProcessGateway.await(
+          () ->
+              gateway.adminUnchecked("/admin/v1/drills").at("/drills/0/namedAfterMs").asLong(-1)
+                  > 0);
     }
 
     // A request is charged when its last byte is out.
@@ -115,13 +120,14 @@ class SlowRankIT {
     }
   }
 
+  /** As a drill, so that it is also known when the rank was named. */
   private static void slow() throws Exception {
-    String address = gateway.admin("/admin/v1/replicas/w0").path("url").asText();
-    HttpResponse<String> answer =
-        gateway.post(
-            URI.create(address + "/engine/v1/faults"),
-            "{\"kind\":\"slow\",\"rank\":1,\"amount\":20}");
-    assertEquals(200, answer.statusCode(), answer.body());
+    JsonNode drill =
+        gateway.adminPost(
+            "/admin/v1/replicas/w0/drill",
+            "{\"kind\":\"slow-rank\",\"durationMs\":120000,\"stage\":0,\"rank\":1,"
+                + "\"factor\":1.2}");
+    assertEquals("running", drill.path("phase").asText(), drill::toString);
   }
 
   /** A request that misses its objective while the rank is named. */

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.framing.StrictRequestDecoder;
+import dev.switchboard.gateway.drill.Drills;
+import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
@@ -14,6 +16,8 @@ import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
+import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.LoopLag;
 import dev.switchboard.gateway.upstream.UpstreamClient;
@@ -29,6 +33,7 @@ import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -44,6 +49,9 @@ public final class AdminServer extends VerticleBase {
   private final Gatehouse house;
   private final Store store;
   private final ConfigControl control;
+  private final EventFeed feed;
+  private final Consumer<AuditEntry> audit;
+  private final Drills drills;
   private final String bind;
   private final int port;
   private final AdminGuard guard;
@@ -53,6 +61,7 @@ public final class AdminServer extends VerticleBase {
   private @Nullable HttpServer server;
 
   /**
+   * @param audit takes what was changed, or was to be
    * @param loopback whether {@code bind} is reached from this machine only
    * @param hosts further names that a request may call it by
    */
@@ -60,6 +69,9 @@ public final class AdminServer extends VerticleBase {
       Gatehouse house,
       Store store,
       ConfigControl control,
+      EventFeed feed,
+      Consumer<AuditEntry> audit,
+      Drills drills,
       String bind,
       int port,
       boolean loopback,
@@ -67,6 +79,9 @@ public final class AdminServer extends VerticleBase {
     this.house = house;
     this.store = store;
     this.control = control;
+    this.feed = feed;
+    this.audit = audit;
+    this.drills = drills;
     this.bind = bind;
     this.port = port;
     this.guard = new AdminGuard(loopback, bind, hosts, house.keys());
@@ -121,7 +136,7 @@ public final class AdminServer extends VerticleBase {
     readable(router.route("/readyz")).handler(context -> Health.ready(context, house));
     router.route().handler(this::guarded);
     LongSupplier epochMs = () -> house.clock().epochNanos() / 1_000_000;
-    AdminRouter admin = new AdminRouter(router, store, epochMs);
+    AdminRouter admin = new AdminRouter(router, audit, epochMs);
     admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
     ReplicaRoutes.add(admin, house.fleet(), house.metrics().blame(), house.clock());
@@ -139,6 +154,8 @@ public final class AdminServer extends VerticleBase {
     ConfigRoutes.add(admin, store, control);
     SplitRoutes.add(admin, store, control);
     TraceRoutes.add(admin, house.traces(), house.fleet()::serves);
+    EventRoutes.add(admin, vertx, feed, this::mayRead);
+    DrillRoutes.add(admin, house.fleet(), drills);
     admin.close();
     routes = admin.routes();
     return router;
@@ -157,6 +174,12 @@ public final class AdminServer extends VerticleBase {
       }
       case AdminGuard.Refused refused -> error(context, refused.error());
     }
+  }
+
+  /** Whether somebody who was let in still would be: keys end and are revoked. */
+  private boolean mayRead(HttpServerRequest request) {
+    return guard.look(request) instanceof AdminGuard.LetIn let
+        && let.caller().role().may(Caller.Role.VIEWER);
   }
 
   private void describe(RoutingContext context) {

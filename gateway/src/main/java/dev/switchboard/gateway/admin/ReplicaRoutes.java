@@ -68,7 +68,7 @@ final class ReplicaRoutes {
     routes.action(router, "weight", routes::weight);
   }
 
-  private static Replica named(RoutingContext context, Fleet fleet) {
+  static Replica named(RoutingContext context, Fleet fleet) {
     Replica replica = fleet.find(JsonInput.path(context, "id"));
     if (replica == null) {
       throw new ApiException(AdminServer.noSuch("replica"));

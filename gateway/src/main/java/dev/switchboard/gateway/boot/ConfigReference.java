@@ -125,6 +125,9 @@ final class ConfigReference {
     if (type == int.class || type == long.class || type == Integer.class) {
       return "whole number" + unit(path);
     }
+    if (type == boolean.class || type == Boolean.class) {
+      return "true or false";
+    }
     if (type == Path.class || path.endsWith("-file")) {
       return "path";
     }

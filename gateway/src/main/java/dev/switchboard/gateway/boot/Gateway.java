@@ -3,10 +3,16 @@ package dev.switchboard.gateway.boot;
 import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
 import dev.switchboard.gateway.admin.ConfigControl;
+import dev.switchboard.gateway.admin.FleetEvents;
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.ReplicaForecast;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.admission.TenantLimits;
+import dev.switchboard.gateway.drill.Drills;
+import dev.switchboard.gateway.drill.EngineFaults;
+import dev.switchboard.gateway.drill.Faults;
+import dev.switchboard.gateway.events.EventFeed;
+import dev.switchboard.gateway.events.RequestEvents;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Prober;
 import dev.switchboard.gateway.fleet.Replica;
@@ -69,6 +75,7 @@ final class Gateway {
   private static final int POLL_MS = 20;
   private static final int TICK_MS = 10;
   private static final int STEPS_MS = 500;
+  private static final int TELL_MS = 100;
   private static final int SALT_KEY_BYTES = 32;
 
   private final GatewayConfig config;
@@ -76,6 +83,9 @@ final class Gateway {
   private final LauncherEvents events;
   private final NanoClock clock;
   private final Admission admission;
+  private final EventFeed feed;
+  private final FleetEvents told;
+  private final Drills drills;
   private final AtomicBoolean announced = new AtomicBoolean();
   private volatile boolean listening;
   private final AtomicBoolean stopped = new AtomicBoolean();
@@ -110,6 +120,8 @@ final class Gateway {
     this.despair = despair;
     this.mayListen = mayListen;
     this.startNanos = clock.epochNanos();
+    this.feed = new EventFeed(() -> clock.epochNanos() / 1_000_000);
+    this.told = new FleetEvents(feed, clock);
     // Opens beside what follows; listeners begin when it has.
     this.store = Store.start(config.store(), usage, () -> clock.epochNanos() / 1_000_000);
     this.admission =
@@ -124,7 +136,9 @@ final class Gateway {
             .withTransport(ports)
             .build();
     Gatehouse house = house();
-    this.reconfiguration = new Reconfiguration(config, house, source);
+    this.reconfiguration = new Reconfiguration(config, house, source, told::reloaded);
+    this.drills =
+        new Drills(config.drills(), Faults.of(fleet, new EngineFaults(vertx)), clock, told);
     watch(fleet, house);
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
@@ -134,6 +148,9 @@ final class Gateway {
             house,
             store,
             reconfiguration,
+            feed,
+            this::audit,
+            drills,
             admin.bind(),
             admin.port(),
             GatewayConfig.loopback(admin.bind()),
@@ -149,8 +166,20 @@ final class Gateway {
   private void tick(Gatehouse house) {
     vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
     vertx.setPeriodic(STEPS_MS, tick -> house.steps().flush(clock.epochNanos()));
+    vertx.setPeriodic(TELL_MS, tick -> look(house));
     TelemetryWatch.start(
-        vertx, house.metrics(), house.traces(), Runtime.getRuntime().availableProcessors(), clock);
+        vertx,
+        house.metrics(),
+        house.traces(),
+        Runtime.getRuntime().availableProcessors(),
+        clock,
+        told::governed);
+  }
+
+  private void look(Gatehouse house) {
+    drills.tick();
+    told.tick();
+    house.events().tick(clock.epochNanos());
   }
 
   /** What the prober hears, for the metrics and the queues. */
@@ -180,6 +209,8 @@ final class Gateway {
   private void watch(Fleet watched, Gatehouse house) {
     watched.onStateChange(
         (replica, from, to) -> {
+          told.changed(replica, from, to);
+          drills.changed(replica, to);
           house
               .metrics()
               .replicaState(
@@ -243,6 +274,7 @@ final class Gateway {
         new RetryBudgets(config.retry()),
         metrics,
         new FlightRecorder(config.flight()),
+        new RequestEvents(feed, fleet::serves),
         usage,
         shared(metrics),
         new BodyMemory(config.http().bodyMemoryBytes()),
@@ -386,11 +418,16 @@ final class Gateway {
     long nowMs = clock.epochNanos() / 1_000_000;
     try {
       ConfigControl.Reloaded done = reconfiguration.reload();
-      store.audit(signalled(nowMs, 200, null, done));
+      audit(signalled(nowMs, 200, null, done));
     } catch (ApiException refused) {
       LOG.warn("config_refused reason=\"{}\"", refused.error().message());
-      store.audit(signalled(nowMs, refused.error().status(), refused.error().code(), null));
+      audit(signalled(nowMs, refused.error().status(), refused.error().code(), null));
     }
+  }
+
+  private void audit(AuditEntry entry) {
+    store.audit(entry);
+    told.audited(entry);
   }
 
   private static AuditEntry signalled(
@@ -447,7 +484,10 @@ final class Gateway {
       return;
     }
     events.emit("stopping", Map.of("in_flight", admission.inFlight()));
+    told.stopping(admission.inFlight());
     admission.unready();
+    // What is broken on purpose must not stay so, nor keep requests from their end.
+    await(Future.fromCompletionStage(drills.close()));
     pause(config.shutdown().settleMs());
     ports.close(servers.getFirst().port());
     long lingerNanos = config.shutdown().lingerMs() * 1_000_000L;
@@ -466,6 +506,7 @@ final class Gateway {
     }
     await(reconfiguration.house().shared().close());
     fleet.close();
+    feed.close();
     await(vertx.close());
     store.close();
     events.emit("stopped", Map.of());

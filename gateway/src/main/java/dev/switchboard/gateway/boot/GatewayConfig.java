@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.admission.AdmissionConfig;
 import dev.switchboard.gateway.admission.TenantConfig;
+import dev.switchboard.gateway.drill.DrillConfig;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
 import dev.switchboard.gateway.fleet.WorkersConfig;
@@ -52,6 +53,7 @@ public record GatewayConfig(
     TelemetryConfig telemetry,
     StoreConfig store,
     SharedConfig shared,
+    DrillConfig drills,
     ShutdownConfig shutdown) {
 
   public static final GatewayConfig DEFAULTS =
@@ -75,6 +77,7 @@ public record GatewayConfig(
           TelemetryConfig.DEFAULTS,
           StoreConfig.DEFAULTS,
           SharedConfig.DEFAULTS,
+          DrillConfig.DEFAULTS,
           ShutdownConfig.DEFAULTS);
 
   /**
@@ -161,7 +164,12 @@ public record GatewayConfig(
   GatewayConfig withStore(StoreConfig other) {
     return new GatewayConfig(
         http, admin, deadlines, migration, auth, slo, admission, tenants, routing, routes, retry,
-        circuit, models, workers, upstreams, flight, telemetry, other, shared, shutdown);
+        circuit, models, workers, upstreams, flight, telemetry, other, shared, drills, shutdown);
+  }
+
+  /** As workers are started: where drills may be, engines take faults. */
+  WorkersConfig startedWorkers() {
+    return drills.enabled() ? workers.withArgument("--allow-fault-injection") : workers;
   }
 
   static boolean loopback(String host) {

@@ -134,7 +134,7 @@ public final class GatewayMain implements Callable<Integer> {
     Path home = home();
     Fleet fleet =
         new Fleet(
-            config.workers(),
+            config.startedWorkers(),
             config.circuit(),
             served(config, home),
             config.upstreams(),

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -59,6 +60,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private static final String HIDDEN = "…";
 
   private final Supplier<GatewayConfig> source;
+  private final BiConsumer<String, List<String>> watcher;
   private GatewayConfig config;
   private Snapshot stored = Snapshot.EMPTY;
   private volatile Gatehouse house;
@@ -66,11 +68,17 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   /**
    * @param source reads the configuration anew; throws {@link IllegalArgumentException}
+   * @param watcher told of each reload: what came of it, and the keys that changed or cannot
    */
-  Reconfiguration(GatewayConfig config, Gatehouse house, Supplier<GatewayConfig> source) {
+  Reconfiguration(
+      GatewayConfig config,
+      Gatehouse house,
+      Supplier<GatewayConfig> source,
+      BiConsumer<String, List<String>> watcher) {
     this.config = config;
     this.house = house;
     this.source = source;
+    this.watcher = watcher;
   }
 
   /** What a request that begins now works with. */
@@ -93,7 +101,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
       wanted = source.get();
       router = router(wanted);
     } catch (IllegalArgumentException e) {
-      house.metrics().reloaded("invalid");
+      reloaded("invalid", List.of());
       throw new ApiException(
           new ApiError(
               400,
@@ -105,7 +113,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     List<String> changed = changes(config, wanted);
     List<String> fixed = changed.stream().filter(key -> !reloadable(key)).toList();
     if (!fixed.isEmpty()) {
-      house.metrics().reloaded("needs_restart");
+      reloaded("needs_restart", fixed);
       throw new ApiException(
           new ApiError(
               409,
@@ -122,9 +130,14 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     house.recorder().reconfigure(wanted.flight());
     house.traces().reconfigure(wanted.telemetry());
     rebuild(router);
-    house.metrics().reloaded("done");
+    reloaded("done", changed);
     LOG.info("config_reloaded changed={}", changed);
     return reloaded;
+  }
+
+  private void reloaded(String result, List<String> keys) {
+    house.metrics().reloaded(result);
+    watcher.accept(result, keys);
   }
 
   /** Some keys with their values, without what is secret. */

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.fleet;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -94,6 +95,36 @@ public record WorkersConfig(
     range("hung-restart-ms", hungRestartMs, 0, 3_600_000);
     range("drain-grace-ms", drainGraceMs, 0, 3_600_000);
     range("restart-limit-ms", restartLimitMs, 1000, 3_600_000);
+  }
+
+  /** The same with an option more on a worker's command line, unless it has that. */
+  public WorkersConfig withArgument(String option) {
+    if (arguments.contains(option)) {
+      return this;
+    }
+    List<String> more = new ArrayList<>(arguments);
+    more.add(option);
+    return new WorkersConfig(
+        local,
+        stages,
+        ranks,
+        threads,
+        javaOptions,
+        more,
+        statePollMs,
+        stateTimeoutMs,
+        ejectAfter,
+        canaryIdleMs,
+        canaryTimeoutMs,
+        restartFirstMs,
+        restartMaxMs,
+        crashLoopExits,
+        crashLoopWindowMs,
+        stopMs,
+        unresponsiveMs,
+        hungRestartMs,
+        drainGraceMs,
+        restartLimitMs);
   }
 
   static void range(String name, long value, long low, long high) {

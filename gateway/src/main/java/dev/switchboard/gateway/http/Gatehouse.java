@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.events.RequestEvents;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
@@ -41,6 +42,7 @@ public record Gatehouse(
     RetryBudgets retries,
     Metrics metrics,
     FlightRecorder recorder,
+    RequestEvents events,
     UsageMeter usage,
     SharedLimits shared,
     BodyMemory bodies,
@@ -67,6 +69,7 @@ public record Gatehouse(
         retries,
         metrics,
         recorder,
+        events,
         usage,
         shared,
         bodies,

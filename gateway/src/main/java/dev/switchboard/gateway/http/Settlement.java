@@ -35,6 +35,7 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     Story story = Story.of(record);
     house.recorder().add(record);
     house.metrics().finished(record, story, slo, call.trace().exemplar());
+    house.events().ended(record, slo, house.recorder().slow(record), begun);
     count(record);
     tell(record, story);
     house.metrics().recorded(call.nowNanos() - begun);

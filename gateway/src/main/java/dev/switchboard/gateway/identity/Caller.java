@@ -27,7 +27,7 @@ public record Caller(String tenant, String key, Role role) {
     APP,
     /** Reads the admin API. */
     VIEWER,
-    /** Drains, restarts and weighs replicas, sets trace levels. */
+    /** Drains, restarts, weighs and breaks replicas, sets trace levels. */
     OPERATOR,
     /** Manages keys, tenants and configuration. */
     ADMIN;

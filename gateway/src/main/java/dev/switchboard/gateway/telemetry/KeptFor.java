@@ -4,6 +4,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.telemetry.SloVerdict.Kept;
 import dev.switchboard.gateway.telemetry.SloVerdict.Objective;
+import java.util.EnumSet;
 import java.util.Set;
 
 /** Why a request's trace is told in full, even where nothing had sampled it. */
@@ -39,6 +40,13 @@ public enum KeptFor {
   /** Whether every step is of interest. */
   boolean breach() {
     return this == FAILED || this == SLO;
+  }
+
+  /** Why a finished request is of interest by itself; empty where it is not. */
+  public static Set<KeptFor> of(FlightRecord record, Slo slo, boolean slow) {
+    Set<KeptFor> reasons = EnumSet.noneOf(KeptFor.class);
+    judge(record, slo, slow, reasons);
+    return reasons;
   }
 
   /** Adds what a finished request tells of itself. */

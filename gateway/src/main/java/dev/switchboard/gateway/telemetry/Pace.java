@@ -6,7 +6,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * Lets so many through in a second, evenly or in bursts (the generic cell rate algorithm). Safe on
  * any thread.
  */
-final class Pace {
+public final class Pace {
   private static final long SECOND_NANOS = 1_000_000_000;
 
   /** When the next one would be due if all came evenly. */
@@ -16,7 +16,7 @@ final class Pace {
    * @param perSecond 0 lets none through
    * @param burst how many may come at once after a pause, one at least
    */
-  boolean take(long nowNanos, int perSecond, int burst) {
+  public boolean take(long nowNanos, int perSecond, int burst) {
     if (perSecond == 0) {
       return false;
     }

@@ -70,6 +70,11 @@ public final class SloVerdict {
     };
   }
 
+  /** Whether it was refused because of load, and not for a limit of its tenant. */
+  public static boolean shedForLoad(FlightRecord record) {
+    return record.outcome() == Outcome.SHED && overload(record.failure());
+  }
+
   /** A 429 of a replica has no failure of the gateway's own. */
   private static boolean overload(@Nullable Failure failure) {
     return failure == null || "overloaded".equals(failure.error().code());

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.telemetry;
 import dev.switchboard.gateway.flight.NanoClock;
 import io.vertx.core.Vertx;
 import java.util.Locale;
+import java.util.function.BiConsumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,12 +21,19 @@ public final class TelemetryWatch {
   private final NanoClock clock;
   private final ExporterThreads exporter = new ExporterThreads();
   private final Governor governor;
+  private final BiConsumer<Governor.State, Governor.State> steps;
   private long exporterNanos;
 
-  TelemetryWatch(Metrics metrics, TraceLevels levels, int cores, NanoClock clock) {
+  TelemetryWatch(
+      Metrics metrics,
+      TraceLevels levels,
+      int cores,
+      NanoClock clock,
+      BiConsumer<Governor.State, Governor.State> steps) {
     this.metrics = metrics;
     this.levels = levels;
     this.clock = clock;
+    this.steps = steps;
     this.governor = new Governor(cores, clock.epochNanos(), metrics.telemetryNanos());
     tell(governor.state());
   }
@@ -35,10 +43,16 @@ public final class TelemetryWatch {
    *
    * @param levels get the ceiling, and know the governor's configuration
    * @param cores whose time is shared
+   * @param steps told of the governor's, on a worker thread: how it stood, and how it stands
    */
   public static void start(
-      Vertx vertx, Metrics metrics, TraceLevels levels, int cores, NanoClock clock) {
-    new TelemetryWatch(metrics, levels, cores, clock).next(vertx);
+      Vertx vertx,
+      Metrics metrics,
+      TraceLevels levels,
+      int cores,
+      NanoClock clock,
+      BiConsumer<Governor.State, Governor.State> steps) {
+    new TelemetryWatch(metrics, levels, cores, clock, steps).next(vertx);
   }
 
   private void next(Vertx vertx) {
@@ -67,6 +81,9 @@ public final class TelemetryWatch {
               String.format(Locale.ROOT, "%.2f", after.share() * 100));
     }
     tell(after);
+    if (after.sinceNanos() != before.sinceNanos()) {
+      steps.accept(before, after);
+    }
     return after;
   }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,7 +28,15 @@ class TelemetryWatchTest {
       new TraceLevels(
           new TelemetryConfig(3, List.of(), 0, 0, new Governor.Config(1, 1000, CALM_WINDOWS)));
   private long now = WINDOW_NANOS;
-  private final TelemetryWatch watch = new TelemetryWatch(metrics, levels, CORES, () -> now);
+  private final List<String> steps = new ArrayList<>();
+  private final TelemetryWatch watch =
+      new TelemetryWatch(
+          metrics,
+          levels,
+          CORES,
+          () -> now,
+          (before, after) ->
+              steps.add(before.ceiling().level() + " to " + after.ceiling().level()));
 
   @BeforeEach
   void listen() {
@@ -52,6 +61,7 @@ class TelemetryWatchTest {
             DOWN.formatted(1, 1, "0.0625"),
             DOWN.formatted(1, 1, "0.015625")),
         said());
+    assertEquals(List.of("3 to 2", "2 to 1", "1 to 1", "1 to 1", "1 to 1"), steps);
   }
 
   @Test
@@ -71,6 +81,7 @@ class TelemetryWatchTest {
     windows(0.0075, 5);
 
     assertEquals(List.of(), said());
+    assertEquals(List.of(), steps);
   }
 
   private void windows(double share, int count) {

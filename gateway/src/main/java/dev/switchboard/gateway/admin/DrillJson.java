@@ -1,0 +1,41 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.drill.DrillKind;
+import dev.switchboard.gateway.drill.DrillPlan;
+import dev.switchboard.gateway.drill.DrillReport;
+import java.time.Instant;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** A drill as the API and the events tell it. Members are written in camel case. */
+final class DrillJson {
+  private DrillJson() {}
+
+  static ObjectNode of(DrillReport report) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("id", report.id()).put("replica", report.replica()).put("model", report.model());
+    plan(report.plan(), json);
+    json.put("phase", report.phase().toLowerCase(Locale.ROOT));
+    json.put("outcome", lower(report.outcome())).put("message", report.message());
+    json.put("startedAt", Instant.ofEpochMilli(report.startedMs()).toString());
+    Long ended = report.endedMs();
+    json.put("endedAt", ended == null ? null : Instant.ofEpochMilli(ended).toString());
+    json.put("leftAfterMs", report.leftAfterMs()).put("backAfterMs", report.backAfterMs());
+    return json.put("namedAfterMs", report.namedAfterMs());
+  }
+
+  private static void plan(DrillPlan plan, ObjectNode json) {
+    json.put("kind", plan.kind().label());
+    json.put("durationMs", plan.durationMs() == 0 ? null : plan.durationMs());
+    json.put("stage", plan.stage() < 0 ? null : plan.stage());
+    json.put("rank", plan.rank() < 0 ? null : plan.rank());
+    json.put("factor", plan.kind() == DrillKind.SLOW_RANK ? plan.factor() : null);
+    json.put("delayMs", plan.kind() == DrillKind.DELAY_RANK ? plan.delayMs() : null);
+  }
+
+  private static @Nullable String lower(@Nullable String word) {
+    return word == null ? null : word.toLowerCase(Locale.ROOT);
+  }
+}
