@@ -20,6 +20,7 @@ import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.LoopLag;
+import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
@@ -55,6 +56,7 @@ public final class AdminServer extends VerticleBase {
   private final String bind;
   private final int port;
   private final AdminGuard guard;
+  private final @Nullable ServerTls tls;
   private final OpenApiDocument document = new OpenApiDocument(AdminServer.class);
   private final Scrape scrape;
   private volatile List<AdminRoute> routes = List.of();
@@ -64,6 +66,7 @@ public final class AdminServer extends VerticleBase {
    * @param audit takes what was changed, or was to be
    * @param loopback whether {@code bind} is reached from this machine only
    * @param hosts further names that a request may call it by
+   * @param tls null for clear text
    */
   public AdminServer(
       Gatehouse house,
@@ -75,7 +78,8 @@ public final class AdminServer extends VerticleBase {
       String bind,
       int port,
       boolean loopback,
-      List<String> hosts) {
+      List<String> hosts,
+      @Nullable ServerTls tls) {
     this.house = house;
     this.store = store;
     this.control = control;
@@ -85,6 +89,7 @@ public final class AdminServer extends VerticleBase {
     this.bind = bind;
     this.port = port;
     this.guard = new AdminGuard(loopback, bind, hosts, house.keys());
+    this.tls = tls;
     this.scrape = new Scrape(house.metrics(), house.clock());
   }
 
@@ -98,9 +103,13 @@ public final class AdminServer extends VerticleBase {
                 .setHttp2ClearTextEnabled(false)
                 .setIdleTimeout(75));
     created.connectionHandler(
-        connection ->
-            StrictRequestDecoder.install(
-                connection, house.http().maxUriBytes(), house.http().maxHeaderBytes()));
+        connection -> {
+          StrictRequestDecoder.install(
+              connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
+          if (tls != null) {
+            tls.install(connection);
+          }
+        });
     created.invalidRequestHandler(this::unreadable);
     LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("admin"));
     server = created;

@@ -46,6 +46,7 @@ public final class ConfigMain {
       for (int i = 0; i < config.upstreams().size(); i++) {
         UpstreamAccess.check(config.upstreams().get(i), "upstreams." + i);
       }
+      ListenerTls.check(config);
       Router _ = new Router(config.routing(), config.routes(), names(config, models));
       int changed = Reconfiguration.changes(GatewayConfig.DEFAULTS, config).size();
       out.println(file + " is valid: " + changed + " keys differ from the defaults");

@@ -96,6 +96,7 @@ final class Gateway {
   private final Prober prober;
   private final UsageMeter usage = new UsageMeter();
   private final Store store;
+  private final ListenerTls tls;
   private final Reconfiguration reconfiguration;
   private final @Nullable ValkeyAffinity sharedAffinity;
   private final double bootSeconds;
@@ -136,7 +137,8 @@ final class Gateway {
             .withTransport(ports)
             .build();
     Gatehouse house = house();
-    this.reconfiguration = new Reconfiguration(config, house, source, told::reloaded);
+    this.tls = new ListenerTls(config, quarterOfTheCores());
+    this.reconfiguration = new Reconfiguration(config, house, tls, source, told::reloaded);
     this.drills =
         new Drills(config.drills(), Faults.of(fleet, new EngineFaults(vertx)), clock, told);
     watch(fleet, house);
@@ -154,7 +156,8 @@ final class Gateway {
             admin.bind(),
             admin.port(),
             GatewayConfig.loopback(admin.bind()),
-            admin.hosts());
+            admin.hosts(),
+            tls.admin());
     this.prober = new Prober(vertx, fleet, config.workers(), clock, probes(house.metrics()));
     prober.start();
     awaitStore();
@@ -348,16 +351,14 @@ final class Gateway {
     while (!mayListen.getAsBoolean()) {
       pause(POLL_MS);
     }
-    int cores = Runtime.getRuntime().availableProcessors();
-    int loops =
-        config.http().eventLoops() > 0 ? config.http().eventLoops() : Math.max(1, cores / 4);
+    int loops = config.http().eventLoops() > 0 ? config.http().eventLoops() : quarterOfTheCores();
     Future<String> admin =
         vertx.deployVerticle(adminServer).recover(cause -> refused(ListenProbe.ADMIN, cause));
     Future<String> api =
         vertx
             .deployVerticle(
                 () -> {
-                  PublicServer server = new PublicServer(reconfiguration::house, loops);
+                  PublicServer server = new PublicServer(reconfiguration::house, loops, tls.api());
                   servers.add(server);
                   return server;
                 },
@@ -380,6 +381,11 @@ final class Gateway {
     events.emit("listening", urls());
   }
 
+  /** At least one: workers need the rest. */
+  private static int quarterOfTheCores() {
+    return Math.max(1, Runtime.getRuntime().availableProcessors() / 4);
+  }
+
   private Future<String> refused(ListenProbe.Listener listener, Throwable cause) {
     return Future.failedFuture(
         new IllegalStateException(listener.complaint(config, String.valueOf(cause.getMessage()))));
@@ -393,8 +399,8 @@ final class Gateway {
   /** Where it listens: {@code api} and {@code admin}. */
   Map<String, Object> urls() {
     Map<String, Object> urls = new LinkedHashMap<>();
-    urls.put("api", url(config.http().bind(), servers.getFirst().port()));
-    urls.put("admin", url(config.admin().bind(), adminServer.port()));
+    urls.put("api", url(tls.api() != null, config.http().bind(), servers.getFirst().port()));
+    urls.put("admin", url(tls.admin() != null, config.admin().bind(), adminServer.port()));
     return urls;
   }
 
@@ -447,9 +453,9 @@ final class Gateway {
         done == null ? null : done.after().toString());
   }
 
-  private static String url(String bind, int port) {
+  private static String url(boolean secure, String bind, int port) {
     String host = bind.contains(":") ? "[" + bind + "]" : bind;
-    return "http://" + host + ":" + port;
+    return (secure ? "https://" : "http://") + host + ":" + port;
   }
 
   /** Says that the gateway is ready, or that it never will be; once. */

@@ -18,6 +18,7 @@ import dev.switchboard.gateway.shared.SharedConfig;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.store.StoreConfig;
 import dev.switchboard.gateway.telemetry.TelemetryConfig;
+import dev.switchboard.gateway.tls.TlsConfig;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import java.net.InetAddress;
@@ -88,8 +89,9 @@ public record GatewayConfig(
    * @param hosts names besides {@code localhost} and the address that {@code Host} may have on
    *     loopback, such as that of a proxy before it
    */
-  public record AdminConfig(String bind, int port, List<String> hosts) {
-    static final AdminConfig DEFAULTS = new AdminConfig("127.0.0.1", 9901, List.of());
+  public record AdminConfig(String bind, int port, List<String> hosts, TlsConfig tls) {
+    static final AdminConfig DEFAULTS =
+        new AdminConfig("127.0.0.1", 9901, List.of(), TlsConfig.NONE);
 
     public AdminConfig {
       hosts = List.copyOf(hosts);

@@ -80,6 +80,7 @@ public final class GatewayMain implements Callable<Integer> {
 
   public static void main(String[] arguments) {
     quickBuffers();
+    noRenegotiation();
     GatewayMain gateway = new GatewayMain(System.out, System.err);
     CommandLine command = new CommandLine(gateway);
     command.setOverwrittenOptionsAllowed(true);
@@ -97,6 +98,14 @@ public final class GatewayMain implements Callable<Integer> {
     if (System.getProperty(allocator) == null) {
       System.setProperty(allocator, "pooled");
     }
+  }
+
+  /**
+   * A client of TLS 1.2 may else ask for one handshake after the other on the same connection, each
+   * of which costs this side a signature. Read once, when the JDK's TLS is loaded.
+   */
+  private static void noRenegotiation() {
+    System.setProperty("jdk.tls.rejectClientInitiatedRenegotiation", "true");
   }
 
   /** A wrong command line, told to the launcher and to whoever reads the log. */
@@ -128,6 +137,7 @@ public final class GatewayMain implements Callable<Integer> {
   private int run(LauncherEvents events, AtomicReference<@Nullable Fleet> started) {
     NanoClock clock = new SystemClock();
     GatewayConfig config = config();
+    ListenerTls.check(config);
     if (!takeOver) {
       ListenProbe.check(config);
     }

@@ -42,6 +42,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   /** Keys, or sections, that can change while the gateway runs. */
   static final List<String> RELOADABLE =
       List.of(
+          "admin.tls.",
           "admission.",
           "auth.",
           "deadlines.answer-ms",
@@ -50,6 +51,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "deadlines.inter-token-ms",
           "deadlines.write-stall-ms",
           "flight.",
+          "http.tls.",
           "retry.",
           "routes",
           "routing.policy",
@@ -59,6 +61,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   private static final String HIDDEN = "…";
 
+  private final ListenerTls tls;
   private final Supplier<GatewayConfig> source;
   private final BiConsumer<String, List<String>> watcher;
   private GatewayConfig config;
@@ -73,10 +76,12 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   Reconfiguration(
       GatewayConfig config,
       Gatehouse house,
+      ListenerTls tls,
       Supplier<GatewayConfig> source,
       BiConsumer<String, List<String>> watcher) {
     this.config = config;
     this.house = house;
+    this.tls = tls;
     this.source = source;
     this.watcher = watcher;
   }
@@ -97,9 +102,11 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   public synchronized Reloaded reload() {
     GatewayConfig wanted;
     Router router;
+    ListenerTls.Renewal renewal;
     try {
       wanted = source.get();
       router = router(wanted);
+      renewal = tls.renewal(wanted);
     } catch (IllegalArgumentException e) {
       reloaded("invalid", List.of());
       throw new ApiException(
@@ -110,8 +117,12 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
               null,
               String.valueOf(e.getMessage())));
     }
-    List<String> changed = changes(config, wanted);
-    List<String> fixed = changed.stream().filter(key -> !reloadable(key)).toList();
+    List<String> changed = changes(config, wanted, renewal);
+    List<String> fixed =
+        Stream.concat(
+                changed.stream().filter(key -> !reloadable(key)),
+                ListenerTls.turned(config, wanted).stream())
+            .toList();
     if (!fixed.isEmpty()) {
       reloaded("needs_restart", fixed);
       throw new ApiException(
@@ -124,6 +135,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     }
     Reloaded reloaded = new Reloaded(changed, only(changed, config), only(changed, wanted));
     config = wanted;
+    renewal.take().run();
     house.keys().configured(wanted.auth());
     house.admission().reconfigure(wanted.admission());
     house.retries().reconfigure(wanted.retry());
@@ -153,6 +165,15 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     String key = path.replaceFirst("\\[].*", "");
     return RELOADABLE.stream()
         .anyMatch(each -> each.endsWith(".") ? key.startsWith(each) : key.equals(each));
+  }
+
+  /** And those whose files hold something else than before. */
+  private static List<String> changes(
+      GatewayConfig one, GatewayConfig other, ListenerTls.Renewal renewal) {
+    return Stream.concat(changes(one, other).stream(), renewal.changed().stream())
+        .distinct()
+        .sorted()
+        .toList();
   }
 
   /** The keys whose values differ; a list is one value. */

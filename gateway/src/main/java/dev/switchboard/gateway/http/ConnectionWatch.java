@@ -63,13 +63,14 @@ final class ConnectionWatch {
     vertx.setPeriodic(Math.min(SWEEP_MS, deadlines.headerMs()), id -> sweep());
   }
 
-  void opened(HttpConnection connection) {
+  /** Whether it may stay; else it is closed already. */
+  boolean opened(HttpConnection connection) {
     String address = address(connection);
     Refusal refusal = refusal(address);
     if (refusal != null) {
       refused.accept(refusal);
       connection.close();
-      return;
+      return false;
     }
     byAddress.merge(address, 1, Integer::sum);
     Watched watched = new Watched();
@@ -80,6 +81,7 @@ final class ConnectionWatch {
           connections.remove(connection);
           byAddress.computeIfPresent(address, (same, count) -> count == 1 ? null : count - 1);
         });
+    return true;
   }
 
   private @Nullable Refusal refusal(String address) {

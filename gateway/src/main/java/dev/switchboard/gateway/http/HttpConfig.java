@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.gateway.tls.TlsConfig;
+
 /**
  * The public listener.
  *
@@ -30,7 +32,8 @@ public record HttpConfig(
     int maxConnections,
     int maxConnectionsPerClient,
     int maxUpstreamConnections,
-    int warmUpRequests) {
+    int warmUpRequests,
+    TlsConfig tls) {
   public static final HttpConfig DEFAULTS =
       new HttpConfig(
           "127.0.0.1",
@@ -45,7 +48,8 @@ public record HttpConfig(
           10_000,
           5000,
           1024,
-          20_000);
+          20_000,
+          TlsConfig.NONE);
 
   public HttpConfig {
     range("port", port, 0, 65_535);

@@ -9,6 +9,7 @@ import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.telemetry.LoopLag;
 import dev.switchboard.gateway.telemetry.RequestTrace;
+import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ModelCard;
@@ -39,8 +40,9 @@ import org.slf4j.LoggerFactory;
 /**
  * The public listener; one instance on each event loop, all sharing the port.
  *
- * <p>HTTP/1.1 only, in clear text: an h2c upgrade is not answered and a prior-knowledge preface is
- * not HTTP to us. What is unusual in a head is refused before the body is read.
+ * <p>HTTP/1.1 only, in clear text or behind TLS: an h2c upgrade is not answered and a
+ * prior-knowledge preface is not HTTP to us. What is unusual in a head is refused before the body
+ * is read.
  */
 public final class PublicServer extends VerticleBase {
   private static final Logger LOG = LoggerFactory.getLogger(PublicServer.class);
@@ -63,14 +65,17 @@ public final class PublicServer extends VerticleBase {
   private final RequestIds ids;
   private final AnswerMemory answers;
   private final long startedSeconds;
+  private final @Nullable ServerTls tls;
   private @Nullable HttpServer server;
 
   /**
    * @param houses the present one, for a request that begins; what never changes is taken from the
    *     first
    * @param eventLoops instances that share what is to be shared
+   * @param tls null for clear text
    */
-  public PublicServer(Supplier<Gatehouse> houses, int eventLoops) {
+  public PublicServer(Supplier<Gatehouse> houses, int eventLoops, @Nullable ServerTls tls) {
+    this.tls = tls;
     this.houses = houses;
     this.house = houses.get();
     this.ids = new RequestIds(house.freshIds());
@@ -93,7 +98,9 @@ public final class PublicServer extends VerticleBase {
         connection -> {
           StrictRequestDecoder.install(
               connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
-          watch.opened(connection);
+          if (watch.opened(connection) && tls != null) {
+            tls.install(connection);
+          }
         });
     created.invalidRequestHandler(this::invalid);
     Router router = router();

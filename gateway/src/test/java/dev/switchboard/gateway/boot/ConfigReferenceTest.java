@@ -107,6 +107,11 @@ class ConfigReferenceTest {
     assertTrue(check(1, file, "models: [{file: /no/m.gguf}]").contains("cannot read the model"));
     assertTrue(
         check(1, file, upstream.replace("}", ", api-key-file: /no/key}")).contains("api-key-file"));
+    String tls = upstream + "admin: {tls: {certificate-file: /no/crt, key-file: /no/key}}";
+    assertTrue(check(1, file, tls).contains("admin.tls.certificate-file: cannot read /no/crt"));
+    assertTrue(
+        check(1, file, upstream + "http: {tls: {key-file: /no/key}}")
+            .contains("http.tls: certificate-file and key-file: give both or neither"));
     Files.delete(file);
     assertEquals(1, run(new ByteArrayOutputStream(), "check", file.toString()));
   }

@@ -1,0 +1,339 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.tls.TestCertificate;
+import io.vertx.core.http.HttpServerResponse;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Listeners that speak TLS: who is let in, what stays as without it, and renewed certificates. */
+class TlsIT {
+  private static final String RELOAD = "/admin/v1/config/reload";
+
+  @TempDir private Path folder;
+  private FakeUpstream upstream;
+  private TestCertificate root;
+  private TestCertificate operators;
+
+  @BeforeEach
+  void start() throws Exception {
+    upstream = new FakeUpstream();
+    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    root = TestCertificate.root("root", "EC");
+    operators = TestCertificate.root("operators", "EC");
+    write("operators.crt", operators.pem());
+    renew(root.issue("first", "EC"));
+  }
+
+  @AfterEach
+  void stop() {
+    upstream.close();
+  }
+
+  private void write(String name, String text) throws IOException {
+    Files.writeString(folder.resolve(name), text);
+  }
+
+  private void renew(TestCertificate own) throws Exception {
+    write("tls.crt", own.pem() + root.pem());
+    write("tls.key", own.keyPem());
+  }
+
+  /** The API for everybody, the admin listener for those whom the operators' authority knows. */
+  private InProcessGateway gateway() throws Exception {
+    return gateway("", "");
+  }
+
+  private InProcessGateway gateway(String http, String further) throws Exception {
+    String files = "tls: {certificate-file: F/tls.crt, key-file: F/tls.key";
+    String yaml =
+        "http: {"
+            + http
+            + files
+            + "}}\nadmin: {"
+            + files
+            + ", client-ca-file: F/operators.crt}}\n"
+            + further;
+    return InProcessGateway.before(yaml.replace("F/", folder + "/"), upstream);
+  }
+
+  private HttpClient client(@Nullable TestCertificate own) throws Exception {
+    return HttpClient.newBuilder().sslContext(root.trusted(own)).build();
+  }
+
+  private HttpClient operator() throws Exception {
+    return client(operators.issue("operator", "EC"));
+  }
+
+  private static HttpRequest chat(InProcessGateway gateway, boolean stream) {
+    return HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+        .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(stream)))
+        .build();
+  }
+
+  private static HttpResponse<String> reload(InProcessGateway gateway, HttpClient operator)
+      throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(gateway.admin(RELOAD))
+            .header("X-Switchboard-Admin", "test")
+            .POST(HttpRequest.BodyPublishers.noBody())
+            .build();
+    return operator.send(request, HttpResponse.BodyHandlers.ofString());
+  }
+
+  private SSLSocket connect(URI listener, String... protocols) throws Exception {
+    SSLContext context = root.trusted();
+    SSLSocket socket =
+        (SSLSocket) context.getSocketFactory().createSocket(listener.getHost(), listener.getPort());
+    socket.setSoTimeout(10_000);
+    SSLParameters wanted = socket.getSSLParameters();
+    wanted.setApplicationProtocols(protocols);
+    socket.setSSLParameters(wanted);
+    return socket;
+  }
+
+  /** What the server says until it closes. */
+  private static String exchange(Socket socket, String request) throws IOException {
+    socket.getOutputStream().write(request.getBytes(StandardCharsets.ISO_8859_1));
+    socket.getOutputStream().flush();
+    return new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
+  }
+
+  private static String serial(X509Certificate certificate) {
+    return certificate.getSerialNumber().toString();
+  }
+
+  private static String served(HttpResponse<?> answer) throws Exception {
+    return serial((X509Certificate) answer.sslSession().orElseThrow().getPeerCertificates()[0]);
+  }
+
+  @Test
+  void aClientIsServedOverTlsAndOnlyOverHttp11() throws Exception {
+    try (InProcessGateway gateway = gateway();
+        HttpClient client = client(null)) {
+      assertEquals("https", gateway.api("").getScheme());
+
+      HttpResponse<String> answer =
+          client.send(chat(gateway, false), HttpResponse.BodyHandlers.ofString());
+
+      assertEquals(200, answer.statusCode());
+      assertEquals(HttpClient.Version.HTTP_1_1, answer.version());
+      assertEquals("TLSv1.3", answer.sslSession().orElseThrow().getProtocol());
+      try (SSLSocket old = connect(gateway.api(""), "h2", "http/1.1")) {
+        old.setEnabledProtocols(new String[] {"TLSv1.2"});
+        old.startHandshake();
+        assertEquals("http/1.1", old.getApplicationProtocol());
+      }
+      try (SSLSocket modern = connect(gateway.api(""), "h2")) {
+        assertThrows(SSLHandshakeException.class, modern::startHandshake);
+      }
+      // Whom nobody vouches for is not believed: the chain is sent, and it is the file's.
+      try (HttpClient stranger = HttpClient.newBuilder().sslContext(operators.trusted()).build()) {
+        assertThrows(
+            SSLHandshakeException.class,
+            () -> stranger.send(chat(gateway, false), HttpResponse.BodyHandlers.ofString()));
+      }
+    }
+  }
+
+  @Test
+  void framingIsAsStrictBehindTls() throws Exception {
+    String begin = "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n";
+    try (InProcessGateway gateway = gateway()) {
+      for (String hidden :
+          List.of(
+              begin + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+              begin + "Content-Length: 0\r\nX: a\r\n b\r\n\r\n",
+              "GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+              "GET /livez HTTP/1.1\nHost: a\n\n")) {
+        try (SSLSocket socket = connect(gateway.api(""))) {
+          String answer = exchange(socket, hidden);
+          assertTrue(answer.contains(" 400 Bad Request\r\n"), hidden + answer);
+        }
+      }
+      assertEquals(0, upstream.seen.size());
+    }
+  }
+
+  @Test
+  void clearTextIsNotAnswered() throws Exception {
+    try (InProcessGateway gateway = gateway()) {
+      for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+        String said = gateway.raw(listener, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+
+        assertFalse(said.contains("HTTP"), said);
+      }
+    }
+  }
+
+  @Test
+  void withoutACertificateOfTheAuthorityNobodyReachesTheAdminListener() throws Exception {
+    try (InProcessGateway gateway = gateway();
+        HttpClient operator = operator();
+        HttpClient nobody = client(null);
+        HttpClient stranger = client(root.issue("stranger", "EC"))) {
+      HttpRequest ask = HttpRequest.newBuilder(gateway.admin("/admin/v1/replicas")).build();
+
+      assertEquals(200, operator.send(ask, HttpResponse.BodyHandlers.ofString()).statusCode());
+      for (HttpClient refused : List.of(nobody, stranger)) {
+        assertThrows(
+            IOException.class, () -> refused.send(ask, HttpResponse.BodyHandlers.ofString()));
+      }
+    }
+  }
+
+  @Test
+  void aRenewedCertificateIsForNewConnectionsAndAStreamGoesOn() throws Exception {
+    CompletableFuture<HttpServerResponse> stream = new CompletableFuture<>();
+    upstream.script(
+        (request, body) -> {
+          HttpServerResponse events = FakeUpstream.events(request);
+          events.write(FakeUpstream.role() + FakeUpstream.content("first"));
+          stream.complete(events);
+        });
+    HttpClient before = client(null);
+    try (InProcessGateway gateway = gateway();
+        HttpClient operator = operator()) {
+      HttpResponse<InputStream> open =
+          before.send(chat(gateway, true), HttpResponse.BodyHandlers.ofInputStream());
+      BufferedReader lines =
+          new BufferedReader(new InputStreamReader(open.body(), StandardCharsets.UTF_8));
+      awaitLine(lines, "first");
+      String first = served(open);
+
+      renew(root.issue("second", "RSA"));
+      HttpResponse<String> done = reload(gateway, operator);
+
+      assertEquals(
+          "{\"changed\":[\"admin.tls.certificate-file\",\"http.tls.certificate-file\"]}",
+          done.body());
+      assertNotEquals(first, probe(gateway));
+      HttpServerResponse events = stream.get(10, TimeUnit.SECONDS);
+      upstream
+          .vertx()
+          .runOnContext(
+              next ->
+                  events.end(
+                      FakeUpstream.content("second")
+                          + FakeUpstream.finish()
+                          + FakeUpstream.done()));
+      awaitLine(lines, "second");
+      awaitLine(lines, "[DONE]");
+    } finally {
+      before.shutdownNow();
+    }
+  }
+
+  private static void awaitLine(BufferedReader lines, String part) throws IOException {
+    String line;
+    do {
+      line = Objects.requireNonNull(lines.readLine(), part);
+    } while (!line.contains(part));
+  }
+
+  /** The certificate that a new connection is shown. */
+  private String probe(InProcessGateway gateway) throws Exception {
+    try (SSLSocket socket = connect(gateway.api(""))) {
+      socket.startHandshake();
+      return serial((X509Certificate) socket.getSession().getPeerCertificates()[0]);
+    }
+  }
+
+  @Test
+  void aBrokenCertificateRejectsTheWholeReload() throws Exception {
+    try (InProcessGateway gateway = gateway();
+        HttpClient operator = operator()) {
+      String before = probe(gateway);
+      gateway.rewrite("slo: {default-class: batch}");
+      TestCertificate second = root.issue("second", "EC");
+      write("tls.crt", second.pem() + root.pem());
+
+      HttpResponse<String> refused = reload(gateway, operator);
+
+      assertEquals(400, refused.statusCode());
+      String said = refused.body();
+      assertTrue(said.contains("http.tls.key-file: " + folder.resolve("tls.key")), said);
+      assertEquals(before, probe(gateway));
+      write("tls.key", second.keyPem());
+      String taken = reload(gateway, operator).body();
+      assertTrue(taken.contains("\"http.tls.certificate-file\",\"slo.default-class\""), taken);
+      assertNotEquals(before, probe(gateway));
+      gateway.rewrite("http: {tls: {certificate-file: null, key-file: null}}");
+      HttpResponse<String> off = reload(gateway, operator);
+      assertEquals(409, off.statusCode());
+      assertTrue(off.body().contains("a restart is needed for http.tls."), off.body());
+    }
+  }
+
+  @Test
+  void clientsThatNeverHandshakeCountFromTheirFirstMomentAndAreCut() throws Exception {
+    try (InProcessGateway gateway =
+            gateway("max-connections-per-client: 3, ", "deadlines: {header-ms: 400}");
+        HttpClient client = client(null)) {
+      List<Socket> silent = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        silent.add(new Socket(InetAddress.getLoopbackAddress(), gateway.api("").getPort()));
+      }
+
+      // Nobody says anything, and yet there is no room for a fourth.
+      InProcessGateway.await(() -> refusesAHandshake(gateway));
+
+      // Half of a record is no handshake either.
+      try (Socket drips =
+          new Socket(InetAddress.getLoopbackAddress(), gateway.admin("").getPort())) {
+        drips.getOutputStream().write(new byte[] {22, 3, 1, 0});
+        silent.add(drips);
+        for (Socket socket : silent) {
+          socket.setSoTimeout(10_000);
+          socket.getInputStream().readAllBytes();
+          socket.close();
+        }
+      }
+      assertEquals(
+          200,
+          client.send(chat(gateway, false), HttpResponse.BodyHandlers.ofString()).statusCode());
+    }
+  }
+
+  private boolean refusesAHandshake(InProcessGateway gateway) {
+    try (SSLSocket socket = connect(gateway.api(""))) {
+      socket.startHandshake();
+      return false;
+    } catch (IOException closed) {
+      return true;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}

@@ -1,0 +1,121 @@
+package dev.switchboard.gateway.boot;
+
+import dev.switchboard.gateway.tls.ServerTls;
+import dev.switchboard.gateway.tls.TlsConfig;
+import dev.switchboard.gateway.tls.TlsIdentity;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * TLS of both listeners, as it was read last. Whether one has it stays as it began: clients know
+ * its URL. Its files are read at each reload, be their names the same or not.
+ */
+final class ListenerTls {
+  private static final Logger LOG = LoggerFactory.getLogger(ListenerTls.class);
+
+  /** A section of the configuration. */
+  private record Section(String path, Function<GatewayConfig, TlsConfig> of) {
+    @Nullable TlsIdentity read(GatewayConfig config) {
+      return TlsIdentity.read(of.apply(config), path);
+    }
+  }
+
+  private static final Section API = new Section("http.tls", config -> config.http().tls());
+  private static final Section ADMIN = new Section("admin.tls", config -> config.admin().tls());
+  private static final List<Section> SECTIONS = List.of(API, ADMIN);
+
+  private final @Nullable ServerTls api;
+  private final @Nullable ServerTls admin;
+
+  ListenerTls(GatewayConfig config, int threads) {
+    this.api = start(API, config, threads);
+    this.admin = start(ADMIN, config, threads);
+  }
+
+  private static @Nullable ServerTls start(Section section, GatewayConfig config, int threads) {
+    TlsIdentity identity = section.read(config);
+    if (identity == null) {
+      return null;
+    }
+    ServerTls tls = new ServerTls(section.path, identity, config.deadlines().headerMs(), threads);
+    tell(section, identity);
+    return tls;
+  }
+
+  /**
+   * Looks whether all files can be used.
+   *
+   * @throws IllegalArgumentException naming the key of the configuration and the file
+   */
+  static void check(GatewayConfig config) {
+    for (Section section : SECTIONS) {
+      TlsIdentity _ = section.read(config);
+    }
+  }
+
+  /** Of the API's listener; null where it speaks clear text. */
+  @Nullable ServerTls api() {
+    return api;
+  }
+
+  /** Of the admin listener. */
+  @Nullable ServerTls admin() {
+    return admin;
+  }
+
+  /** Sections that a configuration turns on or off. */
+  static List<String> turned(GatewayConfig one, GatewayConfig other) {
+    List<String> turned = new ArrayList<>();
+    for (Section section : SECTIONS) {
+      if (section.of.apply(one).on() != section.of.apply(other).on()) {
+        turned.add(section.path);
+      }
+    }
+    return turned;
+  }
+
+  /**
+   * What a reload found in the files.
+   *
+   * @param changed keys of certificates that are others than before, be the file's name the same
+   * @param take puts all of it in force
+   */
+  record Renewal(List<String> changed, Runnable take) {}
+
+  /**
+   * Reads all files again, and changes nothing yet.
+   *
+   * @throws IllegalArgumentException naming the key of the configuration and the file
+   */
+  Renewal renewal(GatewayConfig wanted) {
+    List<String> changed = new ArrayList<>();
+    List<Runnable> steps = new ArrayList<>();
+    for (Section section : SECTIONS) {
+      ServerTls tls = section.equals(API) ? api : admin;
+      TlsIdentity identity = section.read(wanted);
+      if (tls != null && identity != null && !identity.equals(tls.identity())) {
+        if (!identity.chain().equals(tls.identity().chain())) {
+          changed.add(section.path + ".certificate-file");
+        }
+        if (!identity.clientCas().equals(tls.identity().clientCas())) {
+          changed.add(section.path + ".client-ca-file");
+        }
+        steps.add(tls.renewal(identity));
+        steps.add(() -> tell(section, identity));
+      }
+    }
+    return new Renewal(changed, () -> steps.forEach(Runnable::run));
+  }
+
+  private static void tell(Section section, TlsIdentity identity) {
+    LOG.info(
+        "tls_certificate listener={} serial={} valid_until={}",
+        section.path,
+        identity.serial(),
+        identity.validUntil());
+  }
+}

@@ -1,0 +1,116 @@
+package dev.switchboard.gateway.tls;
+
+import java.nio.charset.StandardCharsets;
+import java.security.GeneralSecurityException;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.Signature;
+import java.security.cert.X509Certificate;
+import java.time.Instant;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who a listener is, and whom it lets in: what the files of a {@link TlsConfig} hold, proven to
+ * belong together. Prints nothing of its key.
+ *
+ * @param chain its certificate, then each the issuer of the one before
+ * @param clientCas empty where clients need no certificate
+ */
+public record TlsIdentity(
+    List<X509Certificate> chain, PrivateKey key, List<X509Certificate> clientCas) {
+  private static final byte[] PROBE = "switchboard".getBytes(StandardCharsets.UTF_8);
+
+  public TlsIdentity {
+    chain = List.copyOf(chain);
+    clientCas = List.copyOf(clientCas);
+  }
+
+  /**
+   * Reads and proves the files of a listener that speaks TLS; null for one that does not.
+   *
+   * @param path of the configuration's section, such as {@code http.tls}
+   * @throws IllegalArgumentException naming the key of the configuration and the file
+   */
+  public static @Nullable TlsIdentity read(TlsConfig config, String path) {
+    if (!config.on()) {
+      return null;
+    }
+    PemFile certificates =
+        new PemFile(
+            path + ".certificate-file", Objects.requireNonNull(config.certificateFile(), "on"));
+    PemFile keys = new PemFile(path + ".key-file", Objects.requireNonNull(config.keyFile(), "on"));
+    List<X509Certificate> chain = certificates.certificates();
+    checkOrder(certificates, chain);
+    PublicKey own = chain.getFirst().getPublicKey();
+    PrivateKey key = keys.key(own);
+    checkPair(keys, own, key);
+    List<X509Certificate> clientCas =
+        config.clientCaFile() == null
+            ? List.of()
+            : new PemFile(path + ".client-ca-file", config.clientCaFile()).certificates();
+    return new TlsIdentity(chain, key, clientCas);
+  }
+
+  /** Clients would find no way from the certificate to a root that they know. */
+  private static void checkOrder(PemFile file, List<X509Certificate> chain) {
+    for (int i = 0; i + 1 < chain.size(); i++) {
+      try {
+        chain.get(i).verify(chain.get(i + 1).getPublicKey());
+      } catch (GeneralSecurityException e) {
+        throw file.wrong(
+            "must hold the certificate, then each the issuer of the one before: number "
+                + (i + 2)
+                + " did not issue number "
+                + (i + 1),
+            e);
+      }
+    }
+  }
+
+  private static void checkPair(PemFile file, PublicKey own, PrivateKey key) {
+    boolean belongs;
+    try {
+      Signature signature = Signature.getInstance(scheme(file, own));
+      signature.initSign(key);
+      signature.update(PROBE);
+      byte[] signed = signature.sign();
+      signature.initVerify(own);
+      signature.update(PROBE);
+      belongs = signature.verify(signed);
+    } catch (GeneralSecurityException e) {
+      throw file.wrong("holds a key that cannot sign", e);
+    }
+    if (!belongs) {
+      throw file.wrong("holds the key of another certificate", null);
+    }
+  }
+
+  private static String scheme(PemFile file, PublicKey own) {
+    return switch (own.getAlgorithm()) {
+      case "RSA" -> "SHA256withRSA";
+      case "EC" -> "SHA256withECDSA";
+      case "EdDSA" -> "EdDSA";
+      default -> throw file.wrong("must be of RSA, EC or Ed25519, not " + own.getAlgorithm(), null);
+    };
+  }
+
+  /** Until when its certificates are valid: the first of them that ends. */
+  public Instant validUntil() {
+    return chain.stream()
+        .map(certificate -> certificate.getNotAfter().toInstant())
+        .min(Instant::compareTo)
+        .orElseThrow();
+  }
+
+  /** Of its own certificate, as people compare it. */
+  public String serial() {
+    return chain.getFirst().getSerialNumber().toString(16);
+  }
+
+  @Override
+  public String toString() {
+    return "TlsIdentity[" + serial() + " until " + validUntil() + "]";
+  }
+}
