@@ -3,6 +3,8 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.bench.ClientLedger;
 import dev.switchboard.gateway.bench.MetricsText;
 import dev.switchboard.gateway.flight.Outcome;
@@ -250,6 +252,48 @@ class HostileClientIT {
         assertEquals(200, served.get(30, TimeUnit.SECONDS));
       }
       assertEquals(200, gateway.post(InProcessGateway.CHAT, large).statusCode());
+    }
+  }
+
+  @Test
+  void aBodyWithoutRoomIsToldHowLongItTakesUntilThereIsSome() throws Exception {
+    Queue<HttpServerResponse> held = new ConcurrentLinkedQueue<>();
+    AtomicBoolean holds = new AtomicBoolean();
+    upstream.script(
+        (request, body) -> {
+          if (holds.get()) {
+            held.add(request.response());
+          } else {
+            request.response().end("{\"choices\":[]}");
+          }
+        });
+    String large = InProcessGateway.chat(false).replace("\"x\"", "\"" + "x".repeat(LARGE) + "\"");
+    try (InProcessGateway gateway =
+            InProcessGateway.before("http: {port: 0, body-memory-bytes: 1048576}", upstream);
+        ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+      assertEquals(200, gateway.post(InProcessGateway.CHAT, large).statusCode());
+      holds.set(true);
+      List<Future<Integer>> first = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        first.add(clients.submit(() -> gateway.post(InProcessGateway.CHAT, large).statusCode()));
+      }
+      InProcessGateway.await(() -> held.size() == 2);
+
+      var refused = gateway.post(InProcessGateway.CHAT, large);
+      held.forEach(response -> response.end("{\"choices\":[]}"));
+
+      assertEquals(429, refused.statusCode());
+      JsonNode told = new ObjectMapper().readTree(refused.body()).path("switchboard");
+      assertEquals("body_memory", told.path("reason").asText());
+      JsonNode wait = told.path("predicted_wait_ms");
+      assertTrue(wait.path("p50").asLong() >= 1, told::toString);
+      assertTrue(wait.path("p90").asLong() >= wait.path("p50").asLong(), told::toString);
+      assertEquals(
+          refused.headers().firstValue("Retry-After").orElseThrow(),
+          told.path("retry_after_s").asText());
+      for (Future<Integer> served : first) {
+        assertEquals(200, served.get(30, TimeUnit.SECONDS));
+      }
     }
   }
 

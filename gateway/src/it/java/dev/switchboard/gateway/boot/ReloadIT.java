@@ -214,13 +214,28 @@ class ReloadIT {
           gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
 
       assertEquals(429, refused.statusCode());
-      JsonNode error = JSON.readTree(refused.body()).path("error");
+      JsonNode said = JSON.readTree(refused.body());
+      JsonNode error = said.path("error");
       assertEquals("insufficient_quota", error.path("code").asText());
       assertEquals("insufficient_quota", error.path("type").asText());
       long seconds = refused.headers().firstValueAsLong("Retry-After").orElseThrow();
       assertTrue(seconds >= 1 && seconds <= Duration.ofDays(1).toSeconds(), "" + seconds);
+      assertEquals("insufficient_quota", reason(refused));
+      JsonNode told = said.path("switchboard");
+      assertEquals("insufficient_quota", told.path("reason").asText());
+      assertEquals(
+          "{\"period\":\"day\",\"used_tokens\":20,\"allowed_tokens\":11,\"resets_in_s\":"
+              + seconds
+              + "}",
+          told.path("quota").toString());
+      assertEquals(seconds, told.path("retry_after_s").asLong());
+      assertTrue(told.path("time_ms").path("total").isNumber(), told::toString);
       assertEquals(200, gateway.get(gateway.api("/v1/models")).statusCode());
     }
+  }
+
+  private static String reason(HttpResponse<String> refused) {
+    return refused.headers().firstValue("X-Switchboard-Reason").orElseThrow();
   }
 
   private static JsonNode json(InProcessGateway gateway, String path) {

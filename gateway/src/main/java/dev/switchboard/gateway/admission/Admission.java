@@ -281,9 +281,25 @@ public final class Admission {
     return predicted(tenants.refusal(reason, waitNanos), model, demand, nowNanos);
   }
 
-  /** Said to a request whose body has no room beside those of others. */
-  public Refusal noBodyMemory() {
-    return Refusal.plain(Reason.BODY_MEMORY, Spread.seconds(config.retryAfterSeconds(), random));
+  /**
+   * Said to a request whose body has no room beside those of others.
+   *
+   * @param waitP50Nanos until there would be room; −1 where nothing was measured yet
+   * @param waitP90Nanos the same, of nine in ten
+   */
+  public Refusal noBodyMemory(long waitP50Nanos, long waitP90Nanos) {
+    double seconds = Math.max(waitP50Nanos / 1e9, config.retryAfterSeconds());
+    return new Refusal(
+        Reason.BODY_MEMORY,
+        0,
+        millis(waitP50Nanos),
+        millis(waitP90Nanos),
+        -1,
+        Spread.seconds(seconds, random));
+  }
+
+  private static long millis(long nanos) {
+    return nanos < 0 ? -1 : Math.ceilDiv(nanos, 1_000_000L);
   }
 
   public int retryAfterSeconds() {

@@ -280,7 +280,7 @@ final class Gateway {
         new RequestEvents(feed, fleet::serves),
         usage,
         shared(metrics),
-        new BodyMemory(config.http().bodyMemoryBytes()),
+        new BodyMemory(config.http().bodyMemoryBytes(), clock::epochNanos),
         new TraceLevels(config.telemetry()),
         new StepSpans(tracer),
         tracer,

@@ -23,15 +23,23 @@ public final class BodyReader {
   static final class NoMemory extends Exception {
     private static final long serialVersionUID = 1;
 
-    private NoMemory() {
+    private final transient BodyMemory.Wait predicted;
+
+    private NoMemory(BodyMemory.Wait predicted) {
       super("no memory for the body", null, false, false);
+      this.predicted = predicted;
+    }
+
+    /** Until there would have been room. */
+    BodyMemory.Wait predicted() {
+      return predicted;
     }
   }
 
   /** The body, for which there is room in any case. */
   public static Future<Buffer> read(
       Vertx vertx, HttpServerRequest request, int maxBytes, int timeoutMs) {
-    return read(vertx, request, maxBytes, timeoutMs, new BodyMemory(maxBytes).open());
+    return read(vertx, request, maxBytes, timeoutMs, new BodyMemory(maxBytes, () -> 0).open());
   }
 
   /**
@@ -50,8 +58,9 @@ public final class BodyReader {
     if (declared > maxBytes) {
       return Future.failedFuture(new ApiException(ApiError.bodyTooLarge(maxBytes)));
     }
-    if (!memory.fits(Math.max(0, declared))) {
-      return Future.failedFuture(new NoMemory());
+    long announced = Math.max(0, declared);
+    if (!memory.fits(announced)) {
+      return Future.failedFuture(new NoMemory(memory.untilRoom(announced)));
     }
     long timer =
         vertx.setTimer(
@@ -76,7 +85,9 @@ public final class BodyReader {
           } else if (memory.take(chunk.length())) {
             body.add(chunk);
           } else {
-            promise.tryFail(new NoMemory());
+            promise.tryFail(
+                new NoMemory(
+                    memory.untilRoom(Math.max(chunk.length(), announced - body.length()))));
           }
         });
     request.exceptionHandler(

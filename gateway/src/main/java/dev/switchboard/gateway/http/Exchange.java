@@ -120,8 +120,9 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private void unreadable(Throwable cause) {
     if (cause instanceof ApiException refused) {
       fail(Failure.of(refused.error()));
-    } else if (cause instanceof BodyReader.NoMemory) {
-      refused(house.admission().noBodyMemory());
+    } else if (cause instanceof BodyReader.NoMemory full) {
+      BodyMemory.Wait wait = full.predicted();
+      refused(house.admission().noBodyMemory(wait.p50Nanos(), wait.p90Nanos()));
     } else if (answer.over() || call.response().closed()) {
       clientGone();
     } else {

@@ -85,8 +85,12 @@ final class Failures {
         .toString();
   }
 
-  /** The code is OpenAI's own: its clients do not come again at once. */
-  static Failure of(Quotas.Exhausted spent) {
+  /**
+   * The code is OpenAI's own: its clients do not come again at once.
+   *
+   * @param timeJson where the time went so far, as a JSON object
+   */
+  static Failure of(Quotas.Exhausted spent, String timeJson) {
     return Failure.of(
             new ApiError(
                 429,
@@ -98,7 +102,24 @@ final class Failures {
                     + " tokens of this "
                     + spent.period()
                     + "."))
-        .withRetryAfter(spent.retryAfterSeconds());
+        .withRetryAfter(spent.retryAfterSeconds())
+        .withTiming(told(spent, timeJson));
+  }
+
+  private static String told(Quotas.Exhausted spent, String timeJson) {
+    return "{\"reason\":\"insufficient_quota\",\"quota\":{\"period\":\""
+        + spent.period()
+        + "\",\"used_tokens\":"
+        + spent.usedTokens()
+        + ",\"allowed_tokens\":"
+        + spent.tokens()
+        + ",\"resets_in_s\":"
+        + spent.retryAfterSeconds()
+        + "},\"retry_after_s\":"
+        + spent.retryAfterSeconds()
+        + ",\"time_ms\":"
+        + timeJson
+        + '}';
   }
 
   /**

@@ -263,12 +263,12 @@ public final class PublicServer extends VerticleBase {
     Caller caller = Objects.requireNonNull(context.<Caller>get(CALLER), "set by authenticate");
     long nowMs = house.clock().epochNanos() / 1_000_000;
     Quotas.Exhausted spent = house.usage().quotas().exhausted(caller.tenant(), nowMs);
-    if (spent != null) {
-      refuse(context, Failures.of(spent));
-      return;
-    }
     Flight flight = new Flight(requestId(context), house.clock());
     ServerTiming.tell(context.response(), flight);
+    if (spent != null) {
+      refuse(context, Failures.of(spent, ServerTiming.times(flight)));
+      return;
+    }
     RequestTrace trace =
         new RequestTrace(
             house.tracer(),

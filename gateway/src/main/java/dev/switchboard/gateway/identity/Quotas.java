@@ -31,9 +31,11 @@ public final class Quotas {
    * A quota that is spent.
    *
    * @param period {@code day} or {@code month}
+   * @param usedTokens in it so far
+   * @param tokens that it allows
    * @param retryAfterSeconds until the next one begins
    */
-  public record Exhausted(String period, long tokens, int retryAfterSeconds) {}
+  public record Exhausted(String period, long usedTokens, long tokens, int retryAfterSeconds) {}
 
   private static final class Account {
     private long dayMs;
@@ -57,12 +59,12 @@ public final class Quotas {
       }
     }
 
-    synchronized boolean daySpent(long day, long limit) {
-      return limit > 0 && dayMs == day && dayTokens >= limit;
+    synchronized long ofDay(long day) {
+      return dayMs == day ? dayTokens : 0;
     }
 
-    synchronized boolean monthSpent(long month, long limit) {
-      return limit > 0 && monthMs == month && monthTokens >= limit;
+    synchronized long ofMonth(long month) {
+      return monthMs == month ? monthTokens : 0;
     }
 
     /** Begins anew with a later day or month. */
@@ -115,13 +117,20 @@ public final class Quotas {
     if (tenant == null || account == null) {
       return null;
     }
-    if (account.monthSpent(month(nowMs), tenant.tokensPerMonth())) {
-      return new Exhausted("month", tenant.tokensPerMonth(), seconds(nextMonth(nowMs) - nowMs));
-    }
-    if (account.daySpent(day(nowMs), tenant.tokensPerDay())) {
-      return new Exhausted("day", tenant.tokensPerDay(), seconds(day(nowMs) + DAY_MS - nowMs));
-    }
-    return null;
+    Exhausted month =
+        spent(
+            "month",
+            account.ofMonth(month(nowMs)),
+            tenant.tokensPerMonth(),
+            nextMonth(nowMs) - nowMs);
+    return month != null
+        ? month
+        : spent(
+            "day", account.ofDay(day(nowMs)), tenant.tokensPerDay(), day(nowMs) + DAY_MS - nowMs);
+  }
+
+  private static @Nullable Exhausted spent(String period, long used, long limit, long restMs) {
+    return limit > 0 && used >= limit ? new Exhausted(period, used, limit, seconds(restMs)) : null;
   }
 
   /** Beginning of the day, epoch milliseconds. */

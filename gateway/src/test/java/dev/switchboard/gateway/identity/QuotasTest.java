@@ -32,7 +32,7 @@ class QuotasTest {
 
     meter.add("daily", NOON, 1, 0, 0);
 
-    assertEquals(new Quotas.Exhausted("day", 100, 12 * 3600), quotas.exhausted("daily", NOON));
+    assertEquals(new Quotas.Exhausted("day", 100, 100, 12 * 3600), quotas.exhausted("daily", NOON));
     assertNull(quotas.exhausted("daily", NOON + 12 * HOUR_MS));
   }
 

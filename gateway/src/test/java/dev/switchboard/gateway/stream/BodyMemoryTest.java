@@ -12,7 +12,10 @@ class BodyMemoryTest {
   private static final int SMALL = BodyMemory.SMALL_BYTES;
   private static final int LIMIT = 8 * SMALL;
 
-  private final BodyMemory memory = new BodyMemory(LIMIT);
+  private static final long MS = 1_000_000;
+
+  private long now;
+  private final BodyMemory memory = new BodyMemory(LIMIT, () -> now);
 
   @Test
   void largeBodiesShareThreeQuartersAndSmallOnesAll() {
@@ -84,5 +87,60 @@ class BodyMemoryTest {
     assertTrue(memory.held() > LIMIT - SMALL / 64);
     all.forEach(BodyMemory.Share::close);
     assertEquals(0, memory.held());
+  }
+
+  @Test
+  void nobodyKnowsHowLongItTakesBeforeSomethingWasLetGo() {
+    memory.open().take(6 * SMALL);
+
+    assertEquals(new BodyMemory.Wait(-1, -1), memory.open().untilRoom(2 * SMALL));
+  }
+
+  /**
+   * Bytes are held for 100 ms, so all that are held are gone after so long, and half after half.
+   */
+  @Test
+  void theWaitIsWhatMustGoByHowFastBytesWereLetGo() {
+    for (int i = 0; i < 20; i++) {
+      BodyMemory.Share share = memory.open();
+      assertTrue(share.take(3 * SMALL));
+      now += 100 * MS;
+      share.close();
+    }
+    // An idle time says nothing of how fast a full memory empties.
+    now += 3_600_000 * MS;
+    memory.open().take(3 * SMALL);
+    memory.open().take(3 * SMALL);
+
+    BodyMemory.Wait half = memory.open().untilRoom(3 * SMALL);
+    BodyMemory.Wait all = memory.open().untilRoom(6 * SMALL);
+    BodyMemory.Wait more = memory.open().untilRoom(100 * SMALL);
+
+    // Two bodies must go, or one: quantiles of a gamma distribution of that shape.
+    assertEquals(100 * 0.842, all.p50Nanos() / (double) MS, 1);
+    assertEquals(50 * 0.702, half.p50Nanos() / (double) MS, 1);
+    assertEquals(50 * 2.28, half.p90Nanos() / (double) MS, 1);
+    assertEquals(all, more);
+  }
+
+  @Test
+  void whatIsHeldLongerNowIsWaitedForLonger() {
+    hold(20, 10);
+    memory.open().take(6 * SMALL);
+    long quick = memory.open().untilRoom(6 * SMALL).p50Nanos();
+
+    hold(200, 1000);
+
+    long slow = memory.open().untilRoom(6 * SMALL).p50Nanos();
+    assertTrue(slow > 50 * quick, quick + " " + slow);
+  }
+
+  private void hold(int bodies, long ms) {
+    for (int i = 0; i < bodies; i++) {
+      BodyMemory.Share share = memory.open();
+      assertTrue(share.take(SMALL));
+      now += ms * MS;
+      share.close();
+    }
   }
 }
