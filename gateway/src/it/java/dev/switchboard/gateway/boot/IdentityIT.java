@@ -302,6 +302,40 @@ class IdentityIT {
   }
 
   @Test
+  void whoIsDeniedIsInTheAuditLogOnceAMinuteAndTheirKeyIsNot() throws Exception {
+    String secret = "sb-guessed-secret";
+    try (InProcessGateway gateway = InProcessGateway.before(keys(Role.values()), upstream)) {
+      String replica = "/admin/v1/replicas/" + secret;
+      for (int i = 0; i < 20; i++) {
+        assertEquals(401, gateway.get(gateway.admin(replica), bearer(secret)).statusCode());
+        assertEquals(401, gateway.get(gateway.admin("/" + secret)).statusCode());
+        assertEquals(403, gateway.get(gateway.admin("/metrics"), bearer("app")).statusCode());
+      }
+
+      JsonNode log = audit(gateway);
+
+      List<String> found = new ArrayList<>();
+      log.forEach(
+          row ->
+              found.add(
+                  String.join(
+                      " ",
+                      row.path("actor").asText(),
+                      row.path("role").asText(),
+                      row.path("source").asText(),
+                      row.path("status").asText(),
+                      row.path("action").asText())));
+      assertEquals(
+          List.of(
+              "app app 127.0.0.1 403 GET /metrics",
+              "unknown none 127.0.0.1 401 no route",
+              "unknown none 127.0.0.1 401 GET /admin/v1/replicas/:id"),
+          found);
+      assertFalse(log.toString().contains(secret), log::toString);
+    }
+  }
+
+  @Test
   void theAuditLogTellsWhatWasAndWhatIs() throws Exception {
     try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
       gateway.admin("PUT", "/admin/v1/tenants/gold", "{\"weight\":2}");

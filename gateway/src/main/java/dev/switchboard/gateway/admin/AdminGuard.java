@@ -38,7 +38,15 @@ final class AdminGuard {
 
   record LetIn(Caller caller) implements Look {}
 
+  /** It does not go by a name of this listener. */
   record Refused(ApiError error) implements Look {}
+
+  /**
+   * It takes a key that is valid.
+   *
+   * @param holder whose key was sent, which has expired; null where nobody knows
+   */
+  record Denied(ApiError error, @Nullable Caller holder) implements Look {}
 
   Look look(HttpServerRequest request) {
     if (loopback && !known(request.authority())) {
@@ -50,15 +58,17 @@ final class AdminGuard {
               "Host",
               "This listener does not go by that name; admin.hosts may allow it."));
     }
-    Caller holder = keys.holder(request.getHeader("Authorization"));
+    String authorization = request.getHeader("Authorization");
+    Caller holder = keys.holder(authorization);
     if (holder != null) {
       return new LetIn(holder);
     }
     return loopback && !keys.requiredForAdmin()
         ? new LetIn(Caller.LOCAL)
-        : new Refused(
+        : new Denied(
             ApiError.unauthenticated(
-                "The admin API needs a valid API key here: Authorization: Bearer KEY"));
+                "The admin API needs a valid API key here: Authorization: Bearer KEY"),
+            keys.lastHolder(authorization));
   }
 
   private boolean known(@Nullable HostAndPort authority) {

@@ -29,6 +29,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Registers the admin API's routes, so that none is without a role and no change goes unaudited:
  * there are two ways to add a route, and both see to it. A path that nobody registered is denied.
+ * So is in the log whoever was denied something, at a bounded rate.
  */
 final class AdminRouter {
   private static final Logger LOG = LoggerFactory.getLogger(AdminRouter.class);
@@ -47,6 +48,7 @@ final class AdminRouter {
   private final Router router;
   private final Consumer<AuditEntry> log;
   private final LongSupplier epochMs;
+  private final DeniedRequests denied;
   private final List<AdminRoute> routes = new ArrayList<>();
 
   /**
@@ -56,6 +58,63 @@ final class AdminRouter {
     this.router = router;
     this.log = log;
     this.epochMs = epochMs;
+    this.denied = new DeniedRequests(log, epochMs);
+  }
+
+  /** What was denied so far; to be asked now and then, and at the end. */
+  DeniedRequests denied() {
+    return denied;
+  }
+
+  /**
+   * Answers a request that nobody known sent, or whose key is of no use any more.
+   *
+   * @param holder whose key it was; null where that is not known
+   */
+  void deny(RoutingContext context, ApiError error, @Nullable Caller holder) {
+    denied(context, holder, action(context), "", error);
+    error(context, error);
+  }
+
+  /** The route that was asked for; a path of none may hold anything, and is not told. */
+  private String action(RoutingContext context) {
+    String method = context.request().method().name();
+    String[] path = context.normalizedPath().split("/", -1);
+    for (AdminRoute route : routes) {
+      if (route.method().equals(method) && matches(route.path().split("/", -1), path)) {
+        return route.action();
+      }
+    }
+    return "no route";
+  }
+
+  private static boolean matches(String[] route, String[] path) {
+    boolean same = route.length == path.length;
+    for (int i = 0; same && i < route.length; i++) {
+      same = route[i].startsWith(":") || route[i].equals(path[i]);
+    }
+    return same;
+  }
+
+  private void denied(
+      RoutingContext context, @Nullable Caller who, String action, String target, ApiError error) {
+    denied.denied(
+        new DeniedRequests.Kind(
+            who == null ? DeniedRequests.NOBODY : who.key(),
+            who == null ? "none" : who.role().label(),
+            source(context),
+            action,
+            error.status(),
+            String.valueOf(error.code())),
+        target);
+  }
+
+  private static String source(RoutingContext context) {
+    return String.valueOf(context.request().remoteAddress().hostAddress());
+  }
+
+  private static String target(RoutingContext context) {
+    return clipped(String.join("/", context.pathParams().values()), MOST_TARGET_CHARS);
   }
 
   /** Whoever was let in; to be called before any of the routes. */
@@ -136,13 +195,11 @@ final class AdminRouter {
     if (caller.role().may(route.role())) {
       return true;
     }
-    ApiError denied =
+    ApiError refused =
         ApiError.forbidden(
             "This needs a key of the role " + route.role().label() + " or of a higher one.");
-    if (route.mutating()) {
-      audit(context, route, denied.status(), denied.code(), null);
-    }
-    error(context, denied);
+    denied(context, caller, route.action(), target(context), refused);
+    error(context, refused);
     return false;
   }
 
@@ -207,7 +264,6 @@ final class AdminRouter {
       @Nullable String code,
       @Nullable Change change) {
     Caller caller = caller(context);
-    String target = String.join("/", context.pathParams().values());
     log.accept(
         new AuditEntry(
             0,
@@ -215,9 +271,9 @@ final class AdminRouter {
             epochMs.getAsLong(),
             caller.key(),
             caller.role().label(),
-            String.valueOf(context.request().remoteAddress().hostAddress()),
+            source(context),
             route.action(),
-            clipped(target, MOST_TARGET_CHARS),
+            target(context),
             status,
             code,
             change == null || change.before() == null

@@ -60,6 +60,7 @@ public final class AdminServer extends VerticleBase {
   private final OpenApiDocument document = new OpenApiDocument(AdminServer.class);
   private final Scrape scrape;
   private volatile List<AdminRoute> routes = List.of();
+  private @Nullable DeniedRequests denied;
   private @Nullable HttpServer server;
 
   /**
@@ -116,6 +117,14 @@ public final class AdminServer extends VerticleBase {
     return created.requestHandler(router()).listen();
   }
 
+  @Override
+  public Future<?> stop() throws Exception {
+    if (denied != null) {
+      denied.flush();
+    }
+    return super.stop();
+  }
+
   /** The port it listens on. */
   public int port() {
     HttpServer listening = server;
@@ -143,9 +152,12 @@ public final class AdminServer extends VerticleBase {
     Router router = Router.router(vertx);
     readable(router.route("/livez")).handler(Health::live);
     readable(router.route("/readyz")).handler(context -> Health.ready(context, house));
-    router.route().handler(this::guarded);
     LongSupplier epochMs = () -> house.clock().epochNanos() / 1_000_000;
     AdminRouter admin = new AdminRouter(router, audit, epochMs);
+    router.route().handler(context -> guarded(context, admin));
+    DeniedRequests writesDown = admin.denied();
+    vertx.setPeriodic(DeniedRequests.WINDOW_MS, tick -> writesDown.tick());
+    denied = writesDown;
     admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
     ReplicaRoutes.add(admin, house.fleet(), house.metrics().blame(), house.clock());
@@ -175,12 +187,13 @@ public final class AdminServer extends VerticleBase {
   }
 
   /** Everything but the two probes, which tell nothing and are asked by machines without a key. */
-  private void guarded(RoutingContext context) {
+  private void guarded(RoutingContext context, AdminRouter admin) {
     switch (guard.look(context.request())) {
       case AdminGuard.LetIn let -> {
         AdminRouter.caller(context, let.caller());
         context.next();
       }
+      case AdminGuard.Denied denial -> admin.deny(context, denial.error(), denial.holder());
       case AdminGuard.Refused refused -> error(context, refused.error());
     }
   }

@@ -105,6 +105,19 @@ public final class ApiKeys {
 
   /** Whose key was sent; null when none that is known and has not expired. */
   public @Nullable Caller holder(@Nullable String authorization) {
+    Known key = known(authorization);
+    return key == null || (key.expiresMs() != NEVER && epochMs.getAsLong() >= key.expiresMs())
+        ? null
+        : key.caller();
+  }
+
+  /** Whose key was sent, be it expired or not; null when none that is known. */
+  public @Nullable Caller lastHolder(@Nullable String authorization) {
+    Known key = known(authorization);
+    return key == null ? null : key.caller();
+  }
+
+  private @Nullable Known known(@Nullable String authorization) {
     if (authorization == null
         || table.isEmpty()
         || authorization.length() > SCHEME.length() + MAX_KEY_CHARS
@@ -114,9 +127,7 @@ public final class ApiKeys {
     byte[] hash = KeySecret.sha256(authorization.substring(SCHEME.length()).strip());
     for (Known key : table.getOrDefault(beginning(hash), List.of())) {
       if (MessageDigest.isEqual(key.hash(), hash)) {
-        return key.expiresMs() == NEVER || epochMs.getAsLong() < key.expiresMs()
-            ? key.caller()
-            : null;
+        return key;
       }
     }
     return null;
