@@ -18,6 +18,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -481,6 +484,54 @@ class RoutingIT {
 
       assertEquals(429, refused.statusCode());
       assertEquals(1, held.size());
+    }
+  }
+
+  @Test
+  void aServerThatIsFullOfEmbeddingsIsNotTakenForIdle() throws Exception {
+    ConcurrentLinkedQueue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
+    first.script((request, body) -> held.add(request));
+    second.script((request, body) -> held.add(request));
+    try (InProcessGateway gateway = InProcessGateway.of(upstreams("models: [m]", "models: [m]"));
+        ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<Integer>> answers = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        // The first one takes some ten seconds by what is to be expected before anything is known.
+        String text = "x ".repeat(i == 0 ? 100_000 : 1);
+        answers.add(
+            clients.submit(
+                () ->
+                    gateway
+                        .post(
+                            "/v1/embeddings",
+                            "{\"model\":\"m\",\"input\":\"" + text + "\"}",
+                            "X-SLO-Deadline-Ms",
+                            "" + (text.length() > 2 ? 60_000 : 5000))
+                        .statusCode()));
+        int sent = i + 1;
+        InProcessGateway.await(() -> held.size() == sent);
+      }
+      List<Integer> requests = List.of(first.seen.size(), second.seen.size());
+      JsonNode learned = gateway.adminJson("/admin/v1/replicas");
+      held.forEach(request -> request.response().end("{\"data\":[]}"));
+
+      assertEquals(Set.of(1, 3), Set.copyOf(requests), learned::toString);
+      for (Future<Integer> answer : answers) {
+        assertEquals(200, answer.get(10, TimeUnit.SECONDS));
+      }
+      InProcessGateway.await(() -> samples(gateway) == 4);
+    }
+  }
+
+  private static int samples(InProcessGateway gateway) {
+    try {
+      int samples = 0;
+      for (JsonNode row : gateway.adminJson("/admin/v1/replicas").path("replicas")) {
+        samples += row.path("learned").path("samples").asInt();
+      }
+      return samples;
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 

@@ -214,10 +214,12 @@ final class AnswerRelay {
     if (current.over()) {
       return;
     }
-    if (answer.statusCode() < 300 && call.endpoint().generates()) {
-      client.says(forwarded);
+    if (answer.statusCode() < 300) {
       current.wholeAnswer();
-      flight.content();
+      if (call.endpoint().generates()) {
+        client.says(forwarded);
+        flight.content();
+      }
     }
     owner.answeredWhole(answer.statusCode());
     client.whole(answer, forwarded);

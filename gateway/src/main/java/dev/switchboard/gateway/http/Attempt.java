@@ -320,9 +320,9 @@ final class Attempt implements Guest {
     }
   }
 
-  /** Whether its replica's workload learns from it: it generates something. */
-  boolean learned() {
-    return job != null;
+  /** Whether its session, and what begins like its prompt, do well to come here too. */
+  boolean leavesPrompt() {
+    return job != null && call.endpoint().generates();
   }
 
   // ------------------------------------------------------------------ what the workload learns
@@ -330,7 +330,7 @@ final class Attempt implements Guest {
   /** Tells the replica's workload of it, until it is over. */
   private void learns(RouteRequest wanted) {
     Decision.Candidate winner = decision.winner();
-    if (winner == null || !call.endpoint().generates()) {
+    if (winner == null || !call.endpoint().computes()) {
       return;
     }
     job =

@@ -137,7 +137,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   private void serves(Attempt current) {
     current.serves();
     place.routed(current.replica().id(), current.startNanos());
-    if (current.learned()) {
+    if (current.leavesPrompt()) {
       choice.sent(current.replica().id());
     }
   }

@@ -32,6 +32,7 @@ final class ReplicaChoice {
   private final Slo slo;
   private final Affinity.Key affinity;
   private final int promptTokens;
+  private final boolean generates;
   private Router.Plan plan;
   private Set<String> excluded = Set.of();
   private RouteRequest wanted = RouteRequest.of("");
@@ -44,7 +45,9 @@ final class ReplicaChoice {
       Call call, Slo slo, Router.Plan plan, Affinity.Key affinity, int promptTokens) {
     this.house = call.house();
     this.flight = call.flight();
-    this.slo = slo;
+    this.generates = call.endpoint().generates();
+    // What has no first token has no target for it, nor for those after it.
+    this.slo = generates ? slo : new Slo(slo.name(), 0, 0, slo.deadlineMs(), slo.priority());
     this.plan = plan;
     this.affinity = affinity;
     this.promptTokens = promptTokens;
@@ -89,7 +92,11 @@ final class ReplicaChoice {
     return promptTokens;
   }
 
+  /** At most; 0 for what generates nothing and ends with its prompt. */
   int outputTokens() {
+    if (!generates) {
+      return 0;
+    }
     Integer most = flight.parameters().maxTokens();
     return most == null ? USUAL_OUTPUT_TOKENS : most;
   }

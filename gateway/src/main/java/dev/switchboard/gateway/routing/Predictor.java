@@ -32,6 +32,7 @@ final class Predictor {
   private double answerTokens;
   private long samples;
   private long tpotSamples;
+  private boolean promptsOnly;
   private long atNanos;
   private Rates rates;
 
@@ -114,6 +115,14 @@ final class Predictor {
     answerTokens += ANSWER_GAIN * (tokens - answerTokens);
   }
 
+  /**
+   * What kind of request ends, before its times are told: of a replica of which none decodes, what
+   * prompts take is all that there is to know.
+   */
+  void decodes(boolean some) {
+    promptsOnly = !some && (samples == 0 || promptsOnly);
+  }
+
   /** The very first sample of a model says in which range its times lie. */
   private double unit(double actual, double computed) {
     return peers.usual().samples() == 0
@@ -154,8 +163,9 @@ final class Predictor {
             answerTokens,
             atNanos,
             samples);
-    boolean experienced = samples >= EXPERIENCED && tpotSamples >= EXPERIENCED;
-    boolean first = samples > 0 && tpotSamples > 0 && peers.usual().samples() == 0;
+    long tokenSamples = promptsOnly ? samples : tpotSamples;
+    boolean experienced = samples >= EXPERIENCED && tokenSamples >= EXPERIENCED;
+    boolean first = samples > 0 && tokenSamples > 0 && peers.usual().samples() == 0;
     if (experienced || first) {
       peers.learned(rates);
     }

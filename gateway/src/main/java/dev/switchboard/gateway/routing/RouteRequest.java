@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param slo what it asks for
  * @param elapsedMs since it was accepted
  * @param promptTokens estimated from its bytes
- * @param outputTokens at most, as it says or as is usual
+ * @param outputTokens at most, as it says or as is usual; 0 for what ends with its prompt, as an
+ *     embedding does
  * @param prefixTokens by replica, how many tokens of its prompt that one has computed before
  * @param sticky the replica that its session was at; null for none
  */

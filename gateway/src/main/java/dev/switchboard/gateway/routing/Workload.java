@@ -13,6 +13,9 @@ import java.util.Set;
  * millisecond see each other. Integrals over time of the running requests and of the prompt tokens
  * that were computed give each job the mean batch it ran in, at no cost for the others.
  *
+ * <p>What generates nothing, an embedding or a reranking, is a job as well: one of its prompt's
+ * tokens, which waits until it has ended. All that it takes is taken for the time to a first token.
+ *
  * <p>A job is told of its tokens by the event loop that owns it; all else is guarded by the
  * workload. Nothing here takes longer than a constant time.
  */
@@ -219,6 +222,7 @@ public final class Workload {
       running++;
       urgency += urge;
       ttftMs = (nowNanos - sentNanos) / 1e6;
+      predictor.decodes(true);
       predictor.firstToken(load, tokens, predicted.ttftMs(), ttftMs, nowNanos);
       firstNanos = nowNanos;
       lastNanos = nowNanos;
@@ -277,6 +281,7 @@ public final class Workload {
 
     /** Both times, of what nobody saw token by token. */
     private void learn(double ownTtftMs, double ownTpotMs, long nowNanos) {
+      predictor.decodes(wantedTokens > 0);
       predictor.firstToken(load, tokens, predicted.ttftMs(), ownTtftMs, nowNanos);
       if (ownTpotMs > 0) {
         predictor.tokens(
@@ -344,7 +349,8 @@ public final class Workload {
         if (!over && !runs && (guessed || tookMs > mostMs)) {
           double expectedMs = streams ? predicted.ttftMs() : predicted.endMs();
           double ratio = LATE_RATIO * tookMs / Math.max(0.001, expectedMs);
-          double tpotMs = streams ? Double.NaN : predicted.tpotMs() * ratio;
+          boolean first = streams || wantedTokens == 0;
+          double tpotMs = first ? Double.NaN : predicted.tpotMs() * ratio;
           learn(predicted.ttftMs() * ratio, tpotMs, nowNanos);
         }
         close();

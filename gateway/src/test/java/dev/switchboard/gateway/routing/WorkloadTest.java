@@ -14,7 +14,8 @@ import org.junit.jupiter.api.Test;
 class WorkloadTest {
   private static final long MS = 1_000_000L;
 
-  private final Workload workload = new Workload(new Peers());
+  private final Peers peers = new Peers();
+  private final Workload workload = new Workload(peers);
   private final List<Times> observed = new ArrayList<>();
 
   private record Times(double ttftMs, double tpotMs) {}
@@ -213,6 +214,50 @@ class WorkloadTest {
     }
 
     assertTrue(workload.snapshot(0).prefixTrust() < 0.1);
+  }
+
+  private static RouteRequest embedding(int tokens) {
+    return RouteRequest.of("m").withTokens(tokens, 0);
+  }
+
+  @Test
+  void whatGeneratesNothingWaitsWithItsTokensUntilItsEnd() {
+    Workload.Job job = begin(embedding(700), false, 0);
+    Workload.Snapshot there = workload.snapshot(MS);
+    job.whole(-1, 50 * MS);
+
+    assertEquals(1, there.waiting());
+    assertEquals(700, there.waitingTokens());
+    assertEquals(0, there.running());
+    assertEquals(0, workload.snapshot(50 * MS).waiting());
+    assertEquals(50, observed.getFirst().ttftMs(), 0.01);
+    assertTrue(Double.isNaN(observed.getFirst().tpotMs()));
+  }
+
+  @Test
+  void itsTimeIsLearnedFromItsPromptAloneAndToldToPeers() {
+    for (int i = 0; i < 40; i++) {
+      int tokens = 100 * (1 + i % 8);
+      begin(embedding(tokens), false, i * 1000L * MS).whole(-1, (i * 1000L + 5 + tokens) * MS);
+    }
+    Rates own = workload.snapshot(40_000 * MS).rates();
+    Rates other = new Workload(peers).snapshot(40_000 * MS).rates();
+
+    for (Rates rates : List.of(own, other)) {
+      Prediction long1000 = rates.predict(Load.NONE, 1000, 0, 0, 40_000 * MS);
+      assertEquals(1005, long1000.endMs(), 120);
+    }
+    assertEquals(Rates.UNKNOWN.stepMs(), own.stepMs());
+  }
+
+  /** Else one embedding that misses its deadline would make a guess at tokens that nobody saw. */
+  @Test
+  void oneThatMissesItsDeadlineTeachesNothingOfTokens() {
+    begin(embedding(100), false, 0).late(250 * MS);
+
+    Rates learned = workload.snapshot(250 * MS).rates();
+    assertEquals(1.25 * 250, learned.predict(Load.NONE, 100, 0, 0, 250 * MS).endMs(), 20);
+    assertEquals(Rates.UNKNOWN.stepMs(), learned.stepMs());
   }
 
   private Workload.Job begin(RouteRequest request, long now) {
