@@ -10,11 +10,13 @@ import io.vertx.core.net.SocketAddress;
 import java.net.URI;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -40,7 +42,11 @@ public final class Replica {
   private final UpstreamAccess access;
   private final Circuit circuit;
   private final AtomicInteger inFlight = new AtomicInteger();
-  private final Set<Ticket> open = ConcurrentHashMap.newKeySet();
+  private final AtomicLong opened = new AtomicLong();
+
+  /** In the order in which they came, in which they are also asked to leave. */
+  private final Map<Long, Ticket> open = new ConcurrentSkipListMap<>();
+
   private final Workload workload;
 
   private volatile String model;
@@ -288,13 +294,13 @@ public final class Replica {
 
   /** Asks every request here to go elsewhere. */
   void askToLeave(Guest.Leave why) {
-    open.forEach(ticket -> ticket.guest.leave(why));
+    open.values().forEach(ticket -> ticket.guest.leave(why));
   }
 
   /** Numbers of the requests that were sent to it and have not ended. */
   Set<Long> sent() {
     Set<Long> sent = new HashSet<>();
-    for (Ticket ticket : open) {
+    for (Ticket ticket : open.values()) {
       if (ticket.number != 0) {
         sent.add(ticket.number);
       }
@@ -304,7 +310,7 @@ public final class Replica {
 
   /** It says that it has none of these. */
   void lost(Collection<Long> attempts) {
-    for (Ticket ticket : open) {
+    for (Ticket ticket : open.values()) {
       if (attempts.contains(ticket.number)) {
         ticket.guest.leave(Guest.Leave.LOST);
       }
@@ -313,7 +319,7 @@ public final class Replica {
 
   /** Every request here. */
   void guests(Consumer<Guest> each) {
-    open.forEach(ticket -> each.accept(ticket.guest));
+    open.values().forEach(ticket -> each.accept(ticket.guest));
   }
 
   /**
@@ -325,7 +331,7 @@ public final class Replica {
    */
   public @Nullable Ticket open(Guest guest, long nowNanos) {
     Ticket ticket = new Ticket(guest);
-    open.add(ticket);
+    open.put(ticket.place, ticket);
     inFlight.incrementAndGet();
     lastUsedNanos = nowNanos;
     if (state != ReplicaState.READY || !ticket.call(circuit.enter())) {
@@ -369,6 +375,7 @@ public final class Replica {
   /** A request in flight at the replica; closing it twice counts once. */
   public final class Ticket {
     private final AtomicBoolean closed = new AtomicBoolean();
+    private final long place = opened.getAndIncrement();
     private final Guest guest;
     private Circuit.@Nullable Call call;
     private volatile long number;
@@ -415,7 +422,7 @@ public final class Replica {
     }
 
     private void discardClosed() {
-      open.remove(this);
+      open.remove(place);
       inFlight.decrementAndGet();
     }
   }

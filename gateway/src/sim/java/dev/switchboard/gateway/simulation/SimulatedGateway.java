@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.Iterator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -214,7 +215,7 @@ final class SimulatedGateway {
     private final Router.Plan plan;
     private final Affinity.Key key;
     private final Set<String> failed = new HashSet<>();
-    private final Set<Attempt> gaveUp = new HashSet<>();
+    private final Set<Attempt> gaveUp = new LinkedHashSet<>();
     private Admission.@Nullable Pass pass;
     private @Nullable Move move;
     private int faults;

@@ -223,6 +223,36 @@ class ReplicaTest {
     assertEquals(0, report.remaining());
   }
 
+  @Test
+  void requestsAreAskedInTheOrderInWhichTheyCame() {
+    ready();
+    List<Guest> came = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      Guest next = another();
+      came.add(next);
+      Replica.Ticket ticket = Objects.requireNonNull(replica.open(next, 0));
+      if (i % 7 == 0) {
+        ticket.close(Drain.Departure.FINISHED);
+        came.remove(next);
+      }
+    }
+
+    List<Guest> asked = new ArrayList<>();
+    replica.guests(asked::add);
+
+    assertEquals(came, asked);
+  }
+
+  private static Guest another() {
+    return new Guest() {
+      @Override
+      public void leave(Leave why) {}
+
+      @Override
+      public void tell(Consumer<StreamState> hearer) {}
+    };
+  }
+
   private Replica.Ticket open() {
     return Objects.requireNonNull(replica.open(guest, 0));
   }
