@@ -9,7 +9,7 @@ import java.util.List;
  */
 enum Scenarios {
   /** Twice the usual load for a while, more than the fleet can do. */
-  BURST {
+  BURST("1.4 times the capacity for 40 seconds, four workers") {
     @Override
     Result run(long seed, String policy) {
       return burst(seed, policy, 10, 40, 30);
@@ -17,7 +17,7 @@ enum Scenarios {
   },
 
   /** Four replicas that are alike, nearly all of their capacity in use. */
-  EVEN {
+  EVEN("four alike at 85 % of capacity") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1, 1);
@@ -26,7 +26,7 @@ enum Scenarios {
   },
 
   /** Ten times as much as the fleet can do, all of one class. */
-  FLOOD {
+  FLOOD("ten times the capacity") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1);
@@ -39,7 +39,7 @@ enum Scenarios {
   },
 
   /** People at half of the capacity, and batches without any target at twice the capacity. */
-  PEOPLE_AND_BATCHES {
+  PEOPLE_AND_BATCHES("people at half of the capacity, batches at twice") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 0.5);
@@ -54,7 +54,7 @@ enum Scenarios {
   },
 
   /** Replicas of three speeds, nearly all of their capacity in use. */
-  MIXED_SPEEDS {
+  MIXED_SPEEDS("speeds of ½, 1 and 2 at 80 % of capacity") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 0.5, 1, 2);
@@ -64,7 +64,7 @@ enum Scenarios {
   },
 
   /** One of four becomes six times as slow but keeps answering, and recovers. */
-  SLOW_BUT_ALIVE {
+  SLOW_BUT_ALIVE("one of four is a sixth as fast for 35 seconds") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1, 1);
@@ -76,7 +76,7 @@ enum Scenarios {
   },
 
   /** One of three stands still for eight seconds, as under SIGSTOP. */
-  STANDSTILL {
+  STANDSTILL("one of three stands still for 8 seconds") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1);
@@ -87,7 +87,7 @@ enum Scenarios {
   },
 
   /** One of four servers fails every request for ten seconds, twice; its health checks are fine. */
-  FAILING_SERVER {
+  FAILING_SERVER("one of four foreign servers fails everything, twice for 10 seconds") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = Scenario.foreign(seed, policy, 1, 1, 1, 1);
@@ -99,7 +99,7 @@ enum Scenarios {
   },
 
   /** One of three dies every six seconds and is started again each time. */
-  FLAPPING {
+  FLAPPING("one of three dies every six seconds") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1);
@@ -110,7 +110,7 @@ enum Scenarios {
   },
 
   /** Long prompts that begin alike, a few beginnings far more often than others. */
-  PREFIX_HOT_SPOT {
+  PREFIX_HOT_SPOT("24 prefixes of 400 tokens, of which a worker caches twelve") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1, 1);
@@ -123,7 +123,7 @@ enum Scenarios {
   },
 
   /** One long beginning that nearly every prompt has. */
-  HOT_PREFIX {
+  HOT_PREFIX("one prefix of 800 tokens") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1, 1);
@@ -136,7 +136,7 @@ enum Scenarios {
   },
 
   /** Four tenants over capacity, one of which asks for ten times what each other does. */
-  GREEDY_TENANT {
+  GREEDY_TENANT("four tenants at four times the capacity, one greedy") {
     @Override
     Result run(long seed, String policy) {
       return greedy(seed, policy, "greedy", Traffic.STANDARD);
@@ -144,7 +144,7 @@ enum Scenarios {
   },
 
   /** Deadlines from one second to twelve, a fifth more work than the fleet can do. */
-  DEADLINE_MIX {
+  DEADLINE_MIX("deadlines of 1 to 12 seconds at 1.2 times the capacity") {
     @Override
     Result run(long seed, String policy) {
       Scenario scenario = new Scenario(seed, policy, 1, 1, 1);
@@ -160,6 +160,17 @@ enum Scenarios {
       return overload(scenario, traffic, 10, 60);
     }
   };
+
+  private final String title;
+
+  Scenarios(String title) {
+    this.title = title;
+  }
+
+  /** In a few words, for people. */
+  String title() {
+    return title;
+  }
 
   /**
    * What came of it.
