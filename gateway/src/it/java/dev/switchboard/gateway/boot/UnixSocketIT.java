@@ -39,6 +39,34 @@ class UnixSocketIT {
   }
 
   @Test
+  void oneThatCannotBeConnectedAnyMoreIsLeftForAnotherBeforeTheFirstByte() throws Exception {
+    Path socket = folder.resolve("engine.sock");
+    try (FakeUpstream gone = new FakeUpstream(socket);
+        FakeUpstream other = new FakeUpstream();
+        InProcessGateway gateway =
+            InProcessGateway.of(
+                """
+                upstreams:
+                  - {url: "http://engine", socket: "%s", models: [m]}
+                  - {url: "%s", models: [m]}
+                """
+                    .formatted(socket, other.url()))) {
+      other.script((request, body) -> request.response().end("{\"choices\":[]}"));
+      // Whoever has a connection, as the prober, keeps it: the server is taken for ready.
+      Files.delete(socket);
+
+      for (int i = 0; i < 4; i++) {
+        assertEquals(
+            200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());
+      }
+
+      assertTrue(gateway.attempts("u0", "failed") >= 1);
+      assertEquals(4, other.seen.size());
+      assertEquals(0, gone.seen.size());
+    }
+  }
+
+  @Test
   void localWorkersHaveASocketThatNobodyElseMayUse() throws Exception {
     Path socket;
     try (GatewayProcess gateway = GatewayProcess.start(List.of(), "--workers", "1").awaitReady()) {

@@ -116,9 +116,11 @@ public final class UpstreamClient {
   }
 
   /**
-   * A request on a connection. A Unix socket is tried once more when there is none: its connect is
-   * at once and never waits, so a full backlog is a failure, and epoll says of one not yet
-   * connected that it was hung up. Nothing was sent.
+   * A request on a connection. A Unix socket is tried once more when there is none, whatever the
+   * error: its connect is at once and never waits, so a full backlog is a failure (EAGAIN), epoll
+   * says of one not yet connected that it was hung up, and EINVAL is of a socket in another state
+   * than a fresh one has, for its path was checked. The second try has a fresh one. Nothing was
+   * sent; what fails again is a broken attempt, as a refused connection is.
    */
   public static Future<HttpClientRequest> connected(HttpClient client, RequestOptions options) {
     Future<HttpClientRequest> opened = client.request(options);
