@@ -180,6 +180,22 @@ class TraceIT {
   }
 
   @Test
+  void aChatThatAsksForJsonSaysSo() throws Exception {
+    String trace = FOREIGN_TRACE.replace('5', '9');
+    ask(
+        trace,
+        "/v1/chat/completions",
+        "{\"model\":\""
+            + GatewayProcess.MODEL
+            + "\",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
+            + "{\"name\":\"yes\",\"schema\":{\"type\":\"boolean\"}}},"
+            + "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}");
+
+    assertEquals(
+        "json", conventions("chat " + GatewayProcess.MODEL, trace).get("gen_ai.output.type"));
+  }
+
+  @Test
   void embeddingsAreDescribedByTheSameNames() throws Exception {
     String trace = FOREIGN_TRACE.replace('5', '8');
     HttpResponse<String> answer =

@@ -303,6 +303,7 @@ final class FlightCodec {
     to.optional(parameters.presencePenalty(), Writer::real);
     to.optional(parameters.frequencyPenalty(), Writer::real);
     to.optional(parameters.seed(), Writer::number);
+    to.flag(parameters.json());
   }
 
   private static RequestParameters parameters(Reader from) {
@@ -314,7 +315,8 @@ final class FlightCodec {
         from.optional(Reader::integer),
         from.optional(Reader::real),
         from.optional(Reader::real),
-        from.optional(Reader::number));
+        from.optional(Reader::number),
+        from.flag());
   }
 
   private static void interval(Writer to, FlightRecord.Interval interval) {

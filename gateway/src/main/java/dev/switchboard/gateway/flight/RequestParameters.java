@@ -6,6 +6,8 @@ import org.jspecify.annotations.Nullable;
  * What of a request's parameters is worth keeping; null where the client did not say, or nothing
  * but what holds anyway. Stop sequences are not: they are text of the client's, which traces do not
  * tell.
+ *
+ * @param json whether the answer was to be JSON
  */
 public record RequestParameters(
     int choices,
@@ -15,7 +17,8 @@ public record RequestParameters(
     @Nullable Integer topK,
     @Nullable Double presencePenalty,
     @Nullable Double frequencyPenalty,
-    @Nullable Long seed) {
+    @Nullable Long seed,
+    boolean json) {
   public static final RequestParameters NONE =
-      new RequestParameters(1, null, null, null, null, null, null, null);
+      new RequestParameters(1, null, null, null, null, null, null, null, false);
 }

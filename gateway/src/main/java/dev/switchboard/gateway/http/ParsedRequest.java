@@ -1,6 +1,8 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.constraint.ConstraintSource;
 import dev.switchboard.gateway.flight.RequestParameters;
+import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.RequestParser;
@@ -66,9 +68,16 @@ record ParsedRequest(
             options.topK() == 0 ? null : options.topK(),
             options.presencePenalty() == 0 ? null : decimal(options.presencePenalty()),
             options.frequencyPenalty() == 0 ? null : decimal(options.frequencyPenalty()),
-            options.seed());
+            options.seed(),
+            json(options.shape()));
     return new ParsedRequest(
         model, options.stream(), choices, parameters, BodySpans.NONE, new long[0]);
+  }
+
+  private static boolean json(@Nullable AnswerShape shape) {
+    return shape != null
+        && (shape.source() instanceof ConstraintSource.JsonObject
+            || shape.source() instanceof ConstraintSource.JsonSchema);
   }
 
   /** As the client wrote it: 0.7, and not the nearest float's 0.699999988. */

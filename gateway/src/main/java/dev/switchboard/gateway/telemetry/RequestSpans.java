@@ -182,6 +182,9 @@ final class RequestSpans {
     if (parameters.seed() != null) {
       span.setAttribute("gen_ai.request.seed", parameters.seed());
     }
+    if (parameters.json()) {
+      span.setAttribute("gen_ai.output.type", "json");
+    }
   }
 
   private void answered(Span span) {
