@@ -92,16 +92,14 @@ class FailoverIT {
     Files.writeString(
         config,
         """
-        models: [{file: MODEL, name: switchboard-demo, workers: 3, standby: 1}]
+        models: MODELS
         workers:
           arguments: [--allow-fault-injection, --tool-format, hermes]
           restart-first-ms: 0
           crash-loop-exits: 50
         retry: {hedge: {classes: [batch], after-ms: 300}}
         """
-            .replace(
-                "MODEL",
-                GatewayProcess.home() + "/native-engine/demo-model/switchboard-demo.gguf"));
+            .replace("MODELS", models(3)));
     gateway = GatewayProcess.start(List.of(), "--config", config.toString());
     gateway.awaitReady();
   }
@@ -284,6 +282,45 @@ class FailoverIT {
           grown(before, after, "switchboard_tokens_total", "direction=\"completion\""));
       System.out.printf("drain ×6 under load: %d requests, 0 failed%n", load.served());
     }
+  }
+
+  /** One more starts and one stands by instead, whose streams go on elsewhere; then it leaves. */
+  @Test
+  void reloadsThatAddAndRemoveWorkersUnderLoadFailNothing() throws Exception {
+    MetricsText before = new MetricsText(gateway.metrics());
+    String reload = "/admin/v1/config/reload";
+    try (Load load = Load.start(gateway, 9)) {
+      load.awaitServed(20);
+      gateway.rewrite("models: " + models(4));
+      gateway.rewrite("workers: {drain-grace-ms: 0}");
+      JsonNode more = gateway.adminPost(reload, "");
+      gateway.awaitStates(4, 1);
+      gateway.rewrite("models: " + models(3));
+      JsonNode fewer = gateway.adminPost(reload, "");
+      gateway.awaitStates(3, 1);
+      InProcessGateway.await(
+          () -> gateway.adminUnchecked("/admin/v1/replicas").path("replicas").size() == 4);
+      load.awaitServed(load.served() + 20);
+
+      load.assertNothingFailed();
+      String fresh = more.at("/replicas/added/0").asText();
+      assertEquals("[\"" + fresh + "\"]", fewer.at("/replicas/removed").toString());
+      InProcessGateway.await(this::nothingInFlight);
+      MetricsText after = new MetricsText(gateway.metrics());
+      assertEquals(load.served(), grown(before, after, "switchboard_requests_total", "ok"));
+      JsonNode drain = gateway.admin("/admin/v1/replicas/w0").path("drain");
+      assertEquals(0, drain.path("broken").asInt(), drain::toString);
+      assertTrue(drain.path("done").asBoolean(), drain::toString);
+    }
+  }
+
+  private static String models(int workers) {
+    return "[{file: "
+        + GatewayProcess.home()
+        + "/native-engine/demo-model/switchboard-demo.gguf, name: switchboard-demo, standby: 1,"
+        + " workers: "
+        + workers
+        + "}]";
   }
 
   @Test

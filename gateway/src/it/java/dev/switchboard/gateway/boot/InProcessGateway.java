@@ -58,7 +58,16 @@ final class InProcessGateway implements AutoCloseable {
             System.err);
     fleet.start();
     gateway =
-        Gateway.start(config, fleet, events, clock, 0, () -> {}, () -> true, () -> reread(tree));
+        Gateway.start(
+            config,
+            fleet,
+            events,
+            clock,
+            0,
+            () -> {},
+            () -> true,
+            () -> reread(tree),
+            wanted -> wanted.models().isEmpty() ? models : wanted.models());
     if (awaitReady) {
       await(fleet::everyModelReady);
     }

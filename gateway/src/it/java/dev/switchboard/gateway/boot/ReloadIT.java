@@ -2,15 +2,31 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.fleet.ModelSpec;
+import dev.switchboard.gateway.fleet.Replica;
+import io.vertx.core.http.HttpServerResponse;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Queue;
+import java.util.StringJoiner;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -23,6 +39,9 @@ class ReloadIT {
   private static final String KEYS =
       "auth: {keys: [{name: app, sha256:"
           + " 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b}]}";
+
+  private static final String NO_REPLICAS =
+      "{\"added\":[],\"changed\":[],\"replaced\":[],\"removed\":[]}";
 
   private FakeUpstream upstream;
 
@@ -50,7 +69,10 @@ class ReloadIT {
 
       HttpResponse<String> done = gateway.admin("POST", RELOAD, "");
 
-      assertEquals("{\"changed\":[\"auth.keys\",\"slo.default-class\"]}", done.body());
+      JsonNode told = JSON.readTree(done.body());
+      assertEquals("[\"auth.keys\",\"slo.default-class\"]", told.path("changed").toString());
+      assertEquals(NO_REPLICAS, told.path("replicas").toString());
+      assertEquals("{\"added\":[],\"removed\":[]}", told.path("models").toString());
       assertEquals(401, ask(gateway));
       assertEquals(200, ask(gateway, "Authorization", "Bearer secret", "X-Request-Id", "r"));
       assertEquals("batch", gateway.timeline("r").path("slo_class").asText());
@@ -78,20 +100,39 @@ class ReloadIT {
   void aReloadThatNeedsARestartOrIsInvalidChangesNothing() throws Exception {
     try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
       JsonNode before = gateway.adminJson("/admin/v1/config");
-      gateway.rewrite(KEYS + "\nworkers: {ranks: 2}");
+      gateway.rewrite(
+          KEYS
+              + "\nhttp: {max-uri-bytes: 9000}\ndeadlines: {connect-ms: 77}\ncircuit: {failures: 1}"
+              + "\nupstreams: []");
       HttpResponse<String> restart = gateway.admin("POST", RELOAD, "");
       gateway.rewrite(KEYS + "\nretry: {ratio: 7}");
       HttpResponse<String> invalid = gateway.admin("POST", RELOAD, "");
+      gateway.rewrite(
+          "circuit: {failures: 1}\nroutes: [{name: r, targets: [{model: m}]}]\n"
+              + servers("n", upstream));
+      HttpResponse<String> nowhere = gateway.admin("POST", RELOAD, "");
+      gateway.rewrite(
+          "upstreams: [{url: \"http://127.0.0.1:1\", models: [m], api-key-file: /no/key}]");
+      HttpResponse<String> keyless = gateway.admin("POST", RELOAD, "");
 
       assertEquals(409, restart.statusCode());
-      assertTrue(restart.body().contains("workers.ranks"), restart.body());
+      assertTrue(
+          restart.body().contains("is needed for deadlines.connect-ms, http.max-uri-bytes."),
+          restart.body());
+      assertEquals(400, nowhere.statusCode());
+      assertTrue(nowhere.body().contains("no replica serves m"), nowhere.body());
+      assertEquals(400, keyless.statusCode());
+      assertTrue(keyless.body().contains("upstreams.0.api-key-file"), keyless.body());
+      assertEquals("u0:READY", replicas(gateway));
       assertEquals(400, invalid.statusCode());
       assertTrue(invalid.body().contains("retry: ratio must be 0 to 1"), invalid.body());
       assertEquals(200, ask(gateway));
       assertEquals(before, gateway.adminJson("/admin/v1/config"));
       JsonNode log = gateway.adminJson("/admin/v1/audit").path("audit");
-      assertEquals("invalid_config", log.path(0).path("code").asText());
-      assertEquals("needs_restart", log.path(1).path("code").asText());
+      for (int i = 0; i < 3; i++) {
+        assertEquals("invalid_config", log.path(i).path("code").asText());
+      }
+      assertEquals("needs_restart", log.path(3).path("code").asText());
     }
   }
 
@@ -144,6 +185,301 @@ class ReloadIT {
           .statusCode();
     } catch (Exception e) {
       throw new AssertionError(e);
+    }
+  }
+
+  /** Streams of several pieces and whole answers, which nobody interrupts unpunished. */
+  private static void serves(FakeUpstream server) {
+    server.script(
+        (request, body) -> {
+          if (!body.toString().contains("\"stream\":true")) {
+            request.response().end("{\"choices\":[]}");
+            return;
+          }
+          HttpServerResponse events = FakeUpstream.events(request);
+          AtomicInteger pieces = new AtomicInteger();
+          server
+              .vertx()
+              .setPeriodic(
+                  5,
+                  timer -> {
+                    if (pieces.incrementAndGet() < 10) {
+                      events.write(FakeUpstream.content("x"));
+                    } else {
+                      server.vertx().cancelTimer(timer);
+                      events.end(FakeUpstream.finish() + FakeUpstream.done());
+                    }
+                  });
+        });
+  }
+
+  private static String servers(String model, FakeUpstream... servers) {
+    return Arrays.stream(servers)
+        .map(server -> "{url: \"" + server.url() + "\", models: [" + model + "]}")
+        .collect(Collectors.joining(", ", "upstreams: [", "]"));
+  }
+
+  @Test
+  void serversComeGoAndAreReplacedUnderLoadAndNoRequestFails() throws Exception {
+    serves(upstream);
+    try (FakeUpstream second = new FakeUpstream();
+        FakeUpstream third = new FakeUpstream()) {
+      serves(second);
+      serves(third);
+      try (InProcessGateway gateway = InProcessGateway.before("", upstream);
+          Callers load = new Callers(gateway, 6)) {
+        load.awaitAnswers(20);
+        JsonNode more = reload(gateway, servers("m", upstream, second));
+        InProcessGateway.await(() -> replicas(gateway).equals("u0:READY u1:READY"));
+        load.awaitAnswers(20);
+        JsonNode weighed =
+            reload(gateway, servers("m", upstream, second).replace("[m]}]", "[m], weight: 3}]"));
+        // The second comes while those that the first takes out may still be emptied.
+        JsonNode other = reload(gateway, servers("m", third));
+        JsonNode back = reload(gateway, servers("m", third, second));
+        InProcessGateway.await(() -> replicas(gateway).matches("u1:READY u\\d:READY"));
+        load.awaitAnswers(20);
+        JsonNode nothing = reload(gateway, servers("m", third, second));
+
+        load.assertNothingFailed();
+        assertEquals("[\"u1\"]", more.at("/replicas/added").toString());
+        assertEquals("[\"u1\"]", weighed.at("/replicas/changed").toString());
+        assertEquals("[\"u2\"]", other.at("/replicas/added").toString());
+        assertEquals("[\"u0\",\"u1\"]", other.at("/replicas/removed").toString());
+        assertEquals("[\"u1\"]", back.at("/replicas/added").toString());
+        assertEquals("[]", nothing.path("changed").toString());
+        assertEquals(NO_REPLICAS, nothing.path("replicas").toString());
+        assertTrue(third.seen.size() > 0 && second.seen.size() > 0);
+        InProcessGateway.await(() -> !metrics(gateway).contains("replica=\"u0\""));
+        assertTrue(metrics(gateway).contains("replica=\"u1\""));
+        assertEquals(404, gateway.get(gateway.admin("/admin/v1/replicas/u0")).statusCode());
+      }
+    }
+  }
+
+  @Test
+  void aModelThatIsLeftOutEndsWhatItBeganAndIsUnknownThen() throws Exception {
+    BlockingQueue<HttpServerResponse> streams = new LinkedBlockingQueue<>();
+    upstream.script(
+        (request, body) -> {
+          HttpServerResponse events = FakeUpstream.events(request);
+          events.write(FakeUpstream.content("x"));
+          streams.add(events);
+        });
+    try (FakeUpstream other = new FakeUpstream();
+        InProcessGateway gateway =
+            InProcessGateway.before("admission: {replica-concurrency: 1}", upstream)) {
+      serves(other);
+      CompletableFuture<String> running = later(gateway);
+      HttpServerResponse first = next(streams);
+      // There is one place: this one waits in the queue.
+      CompletableFuture<String> queued = later(gateway);
+      InProcessGateway.await(() -> waiting(gateway) == 1);
+
+      JsonNode told = reload(gateway, servers("n", other));
+      int unknown = ask(gateway);
+      JsonNode leaving = gateway.adminJson("/admin/v1/replicas/u0");
+      upstream.vertx().runOnContext(end -> first.end(FakeUpstream.finish() + FakeUpstream.done()));
+      HttpServerResponse second = next(streams);
+      upstream.vertx().runOnContext(end -> second.end(FakeUpstream.finish() + FakeUpstream.done()));
+
+      assertTrue(running.get().endsWith(FakeUpstream.done()), running::join);
+      assertTrue(queued.get().endsWith(FakeUpstream.done()), queued::join);
+      assertEquals("[\"n\"]", told.at("/models/added").toString());
+      assertEquals("[\"m\"]", told.at("/models/removed").toString());
+      assertEquals(404, unknown);
+      assertTrue(leaving.path("leaving").asBoolean(), leaving::toString);
+      InProcessGateway.await(() -> replicas(gateway).equals("u1:READY"));
+      InProcessGateway.await(() -> !metrics(gateway).contains("model=\"m\""));
+      assertEquals(404, ask(gateway));
+    }
+  }
+
+  private static HttpServerResponse next(BlockingQueue<HttpServerResponse> streams)
+      throws InterruptedException {
+    HttpServerResponse stream = streams.poll(20, TimeUnit.SECONDS);
+    assertNotNull(stream, "no request came");
+    return stream;
+  }
+
+  private static double waiting(InProcessGateway gateway) {
+    return metrics(gateway)
+        .lines()
+        .filter(line -> line.startsWith("switchboard_queue_depth{"))
+        .mapToDouble(line -> Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
+  private static CompletableFuture<String> later(InProcessGateway gateway) {
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try {
+            return gateway
+                .post(InProcessGateway.CHAT, InProcessGateway.chat(true), "X-SLO-Class", "batch")
+                .body();
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        });
+  }
+
+  @Test
+  void workersComeGoAndAreReplacedUnderLoadAndNoRequestFails(@TempDir Path folder)
+      throws Exception {
+    serves(upstream);
+    Path script = WorkerScript.of(folder, 0, upstream.url());
+    Path model = Files.createFile(folder.resolve("m.gguf"));
+    String models = "models: [{file: " + model + ", name: m, workers: WORKERS}]\n";
+    String quick = "workers: {state-poll-ms: 50, drain-grace-ms: 0";
+    try (InProcessGateway gateway =
+            InProcessGateway.withWorkers(quick + "}", script, new ModelSpec(model, "m", 2));
+        Callers load = new Callers(gateway, 0)) {
+      InProcessGateway.await(() -> replicas(gateway).equals("w0:READY w1:READY"));
+      load.begin(6);
+      JsonNode more = reload(gateway, models.replace("WORKERS", "3") + quick + "}");
+      InProcessGateway.await(() -> replicas(gateway).equals("w0:READY w1:READY w2:READY"));
+      List<Long> pids = pids(gateway);
+      JsonNode replaced =
+          reload(gateway, models.replace("WORKERS", "3") + quick + ", java-options: [-Xmx1g]}");
+      InProcessGateway.await(
+          () ->
+              replicas(gateway).equals("w0:READY w1:READY w2:READY")
+                  && Collections.disjoint(pids, pids(gateway)));
+      List<Long> newer = pids(gateway);
+      JsonNode fewer =
+          reload(gateway, models.replace("WORKERS", "1") + quick + ", java-options: [-Xmx1g]}");
+      InProcessGateway.await(() -> replicas(gateway).equals("w0:READY"));
+      load.awaitAnswers(20);
+
+      load.assertNothingFailed();
+      assertEquals("[\"models\"]", more.path("changed").toString());
+      assertEquals("[\"w2\"]", more.at("/replicas/added").toString());
+      assertEquals("[\"w0\",\"w1\",\"w2\"]", replaced.at("/replicas/replaced").toString());
+      assertEquals("[\"w1\",\"w2\"]", fewer.at("/replicas/removed").toString());
+      assertEquals(newer.getFirst(), pids(gateway).getFirst());
+      for (long pid : newer.subList(1, 3)) {
+        assertTrue(ProcessHandle.of(pid).isEmpty(), () -> pid + " still runs");
+      }
+    }
+  }
+
+  private static List<Long> pids(InProcessGateway gateway) {
+    return gateway.fleet().replicas().stream().map(Replica::pid).toList();
+  }
+
+  @Test
+  void circuitsGoByWhatIsReloaded() throws Exception {
+    upstream.script((request, body) -> request.response().setStatusCode(500).end("{}"));
+    String turns = "routing: {policy: round-robin}\n";
+    try (FakeUpstream other = new FakeUpstream()) {
+      serves(other);
+      try (InProcessGateway gateway =
+          InProcessGateway.before(
+              turns + "circuit: {failures: 1000, min-requests: 100000}", upstream, other)) {
+        while (upstream.seen.size() < 5) {
+          ask(gateway);
+        }
+        String before = replicas(gateway);
+
+        reload(gateway, "circuit: {failures: 1}");
+        InProcessGateway.await(
+            () -> askUnchecked(gateway) > 0 && replicas(gateway).startsWith("u0:EJECTED"));
+
+        assertEquals("u0:READY u1:READY", before);
+      }
+    }
+  }
+
+  private static int askUnchecked(InProcessGateway gateway) {
+    try {
+      return ask(gateway);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static JsonNode reload(InProcessGateway gateway, String yaml) throws Exception {
+    gateway.rewrite(yaml);
+    HttpResponse<String> done = gateway.admin("POST", RELOAD, "");
+    assertEquals(200, done.statusCode(), done.body());
+    return JSON.readTree(done.body());
+  }
+
+  /** As the admin API lists them, with their states. */
+  private static String replicas(InProcessGateway gateway) {
+    StringJoiner states = new StringJoiner(" ");
+    for (JsonNode each : json(gateway, "/admin/v1/replicas").path("replicas")) {
+      states.add(each.path("id").asText() + ":" + each.path("state").asText());
+    }
+    return states.toString();
+  }
+
+  private static String metrics(InProcessGateway gateway) {
+    try {
+      return gateway.get(gateway.admin("/metrics")).body();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** Clients that ask one question after the other, every second one for a stream. */
+  private static final class Callers implements AutoCloseable {
+    private final InProcessGateway gateway;
+    private final List<Thread> clients = new ArrayList<>();
+    private final AtomicInteger answers = new AtomicInteger();
+    private final Queue<String> failures = new ConcurrentLinkedQueue<>();
+    private volatile boolean over;
+
+    Callers(InProcessGateway gateway, int count) {
+      this.gateway = gateway;
+      begin(count);
+    }
+
+    void begin(int count) {
+      for (int i = 0; i < count; i++) {
+        boolean stream = i % 2 == 0;
+        clients.add(Thread.ofVirtual().start(() -> ask(stream)));
+      }
+    }
+
+    private void ask(boolean stream) {
+      while (!over) {
+        try {
+          // No target for its first token: on a busy machine it would be refused, rightly.
+          HttpResponse<String> answer =
+              gateway.post(
+                  InProcessGateway.CHAT, InProcessGateway.chat(stream), "X-SLO-Class", "batch");
+          boolean whole = !stream || answer.body().endsWith(FakeUpstream.done());
+          if (answer.statusCode() != 200 || !whole) {
+            failures.add(answer.statusCode() + " " + answer.body());
+          }
+        } catch (Exception e) {
+          failures.add(e.toString());
+        }
+        answers.incrementAndGet();
+      }
+    }
+
+    void awaitAnswers(int more) throws Exception {
+      int wanted = answers.get() + more;
+      InProcessGateway.await(() -> answers.get() >= wanted);
+    }
+
+    void assertNothingFailed() {
+      close();
+      assertEquals(List.of(), List.copyOf(failures));
+    }
+
+    @Override
+    public void close() {
+      over = true;
+      try {
+        for (Thread client : clients) {
+          client.join();
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

@@ -69,7 +69,8 @@ class RoutingFaultIT extends TwoUpstreams {
     Gatehouse house = gateway.gateway().reconfiguration().house();
     Router router = new Router(policy, List.of(), Set.of("m"));
     PublicServer server =
-        new PublicServer(() -> house.with(house.deadlines(), house.slos(), router), 1, null);
+        new PublicServer(
+            () -> house.with(house.deadlines(), house.migration(), house.slos(), router), 1, null);
     Vertx vertx = Vertx.vertx();
     try (HttpClient client = HttpClient.newHttpClient()) {
       vertx

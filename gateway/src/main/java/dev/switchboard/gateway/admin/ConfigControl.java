@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admin;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.fleet.FleetChange;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.openai.ApiException;
@@ -30,8 +31,9 @@ public interface ConfigControl {
    * @param before the keys that changed and their values until then, without what is secret; a key
    *     that was not there is missing
    * @param after the same from now on
+   * @param fleet what becomes of models and replicas
    */
-  record Reloaded(List<String> keys, ObjectNode before, ObjectNode after) {}
+  record Reloaded(List<String> keys, ObjectNode before, ObjectNode after, FleetChange fleet) {}
 
   /**
    * Reads the configuration again and puts it in force as a whole; it reads a file.

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.admin;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.fleet.FleetChange;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import dev.switchboard.gateway.store.Store;
@@ -73,12 +74,29 @@ final class ConfigRoutes {
         .executeBlocking(
             () -> {
               ConfigControl.Reloaded done = control.reload();
-              ObjectNode answer = JsonNodeFactory.instance.objectNode();
-              done.keys().forEach(answer.putArray("changed")::add);
-              return Change.of(answer, done.before(), done.after());
+              return Change.of(json(done), done.before(), done.after());
             },
             true)
         .map(Objects::requireNonNull);
+  }
+
+  private static ObjectNode json(ConfigControl.Reloaded done) {
+    FleetChange fleet = done.fleet();
+    ObjectNode answer = JsonNodeFactory.instance.objectNode();
+    list(answer, "changed", done.keys());
+    ObjectNode models = answer.putObject("models");
+    list(models, "added", fleet.modelsAdded());
+    list(models, "removed", fleet.modelsRemoved());
+    ObjectNode replicas = answer.putObject("replicas");
+    list(replicas, "added", fleet.added());
+    list(replicas, "changed", fleet.changed());
+    list(replicas, "replaced", fleet.replaced());
+    list(replicas, "removed", fleet.removed());
+    return answer;
+  }
+
+  private static void list(ObjectNode to, String name, List<String> values) {
+    values.forEach(to.putArray(name)::add);
   }
 
   private void classes(RoutingContext context) {

@@ -192,6 +192,7 @@ final class ReplicaRoutes {
     json.put("id", replica.id()).put("model", replica.model());
     json.put("kind", replica.worker() ? "worker" : "upstream").put("local", replica.local());
     json.put("state", replica.state().name()).put("reason", replica.reason());
+    json.put("leaving", replica.leaving());
     if (replica.pid() != 0) {
       json.put("pid", replica.pid());
     } else {

@@ -123,6 +123,9 @@ public final class Admission {
         return;
       }
       inFlight.decrementAndGet();
+      if (queue != null) {
+        queue.passes.decrementAndGet();
+      }
       long used = !served ? 0 : tokens < 0 ? demand.tokens() : tokens;
       tenants.leave(demand.tenant(), demand.tokens(), used, served);
       held.settle(used, served);
@@ -205,10 +208,12 @@ public final class Admission {
     Demand demand = pass.demand;
     return switch (queue.offer(demand, pass, now)) {
       case Verdict.Running running -> {
+        queue.passes.incrementAndGet();
         pass.entry = running.entry();
         yield new Answer(pass, false, null, headers);
       }
       case Verdict.Waiting waiting -> {
+        queue.passes.incrementAndGet();
         pass.entry = waiting.entry();
         yield new Answer(pass, true, null, headers);
       }
@@ -228,6 +233,17 @@ public final class Admission {
   public AdmissionQueue queue(String model) {
     return queues.computeIfAbsent(
         model, name -> new AdmissionQueue(config, predictors.apply(name), random));
+  }
+
+  /** Whether requests for a model wait or run. */
+  public boolean inside(String model) {
+    AdmissionQueue queue = queues.get(model);
+    return queue != null && queue.passes.get() > 0;
+  }
+
+  /** Nobody serves a model any more. */
+  public void forget(String model) {
+    queues.remove(model);
   }
 
   /** Every model's queue as it is now. */

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.DoubleSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -196,6 +197,9 @@ public final class AdmissionQueue {
   private final MeasuredTtft[] measured = new MeasuredTtft[Band.values().length];
   private final WaitCalibration calibration = new WaitCalibration();
   private final Object lock = new Object();
+
+  /** Requests that were let in and whose response has not ended. */
+  final AtomicInteger passes = new AtomicInteger();
 
   private final Map<String, Site> sites = new HashMap<>();
   private final BandQueue[] bands = new BandQueue[Band.values().length];

@@ -14,10 +14,10 @@ import dev.switchboard.gateway.drill.Faults;
 import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.events.RequestEvents;
 import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Prober;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
-import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.http.CacheSalt;
@@ -63,6 +63,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -112,7 +113,8 @@ final class Gateway {
       double bootSeconds,
       Runnable despair,
       BooleanSupplier mayListen,
-      Supplier<GatewayConfig> source) {
+      Supplier<GatewayConfig> source,
+      Function<GatewayConfig, List<ModelSpec>> served) {
     this.config = config;
     this.fleet = fleet;
     this.events = events;
@@ -138,10 +140,20 @@ final class Gateway {
             .build();
     Gatehouse house = house();
     this.tls = new ListenerTls(config, quarterOfTheCores());
-    this.reconfiguration = new Reconfiguration(config, house, tls, source, told::reloaded);
+    this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
     this.drills =
         new Drills(config.drills(), Faults.of(fleet, new EngineFaults(vertx)), clock, told);
-    watch(fleet, house);
+    fleet.onStateChange(
+        new FleetWatch(
+            house.metrics(),
+            house.affinity(),
+            house.retries(),
+            admission,
+            clock::epochNanos,
+            (replica, from, to) -> {
+              told.changed(replica, from, to);
+              drills.changed(replica, to);
+            }));
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
     GatewayConfig.AdminConfig admin = config.admin();
@@ -158,7 +170,7 @@ final class Gateway {
             GatewayConfig.loopback(admin.bind()),
             admin.hosts(),
             tls.admin());
-    this.prober = new Prober(vertx, fleet, config.workers(), clock, probes(house.metrics()));
+    this.prober = new Prober(vertx, fleet, clock, probes(house.metrics()));
     prober.start();
     awaitStore();
     tick(house);
@@ -209,29 +221,6 @@ final class Gateway {
     events.also(metrics::workerRestarted, metrics::workerStarted, this::announce);
   }
 
-  private void watch(Fleet watched, Gatehouse house) {
-    watched.onStateChange(
-        (replica, from, to) -> {
-          told.changed(replica, from, to);
-          drills.changed(replica, to);
-          house
-              .metrics()
-              .replicaState(
-                  replica.id(), replica.model(), from == null ? null : from.name(), to.name());
-          if (!to.listening()) {
-            house.metrics().replicaGone(replica.id());
-            house.affinity().forget(replica.model(), replica.id());
-          }
-          admission
-              .queue(replica.model())
-              .replica(
-                  replica.id(),
-                  to == ReplicaState.READY,
-                  replica.access().maxConcurrency(),
-                  clock.epochNanos());
-        });
-  }
-
   /**
    * Starts everything but the workers, which load already.
    *
@@ -239,6 +228,7 @@ final class Gateway {
    * @param despair run when a model cannot be served by any worker and never was
    * @param mayListen asked until it says yes, or throws
    * @param source reads the configuration anew
+   * @param served the models that local workers are to serve by a configuration
    */
   static Gateway start(
       GatewayConfig config,
@@ -248,9 +238,10 @@ final class Gateway {
       double bootSeconds,
       Runnable despair,
       BooleanSupplier mayListen,
-      Supplier<GatewayConfig> source) {
+      Supplier<GatewayConfig> source,
+      Function<GatewayConfig, List<ModelSpec>> served) {
     Gateway gateway =
-        new Gateway(config, fleet, events, clock, bootSeconds, despair, mayListen, source);
+        new Gateway(config, fleet, events, clock, bootSeconds, despair, mayListen, source, served);
     gateway.listening = true;
     gateway.announce();
     return gateway;
@@ -259,7 +250,7 @@ final class Gateway {
   private Gatehouse house() {
     OpenTelemetry telemetry = GlobalOpenTelemetry.get();
     boolean agent = !telemetry.getPropagators().getTextMapPropagator().fields().isEmpty();
-    Metrics metrics = new Metrics(fleet::serves, Version.text(), agent);
+    Metrics metrics = new Metrics(fleet::has, Version.text(), agent);
     Tracer tracer = telemetry.getTracer("dev.switchboard.gateway");
     return new Gatehouse(
         config.http(),
@@ -307,7 +298,10 @@ final class Gateway {
 
   private @Nullable String replicaAt(String model, URI address) {
     for (Replica replica : fleet.replicas()) {
-      if (!replica.local() && replica.model().equals(model) && address.equals(replica.url())) {
+      if (!replica.local()
+          && !replica.leaving()
+          && replica.model().equals(model)
+          && address.equals(replica.url())) {
         return replica.id();
       }
     }
@@ -494,10 +488,11 @@ final class Gateway {
     admission.unready();
     // What is broken on purpose must not stay so, nor keep requests from their end.
     await(Future.fromCompletionStage(drills.close()));
-    pause(config.shutdown().settleMs());
+    GatewayConfig.ShutdownConfig shutdown = reconfiguration.shutdown();
+    pause(shutdown.settleMs());
     ports.close(servers.getFirst().port());
-    long lingerNanos = config.shutdown().lingerMs() * 1_000_000L;
-    long deadline = clock.epochNanos() + lingerNanos + config.shutdown().finishMs() * 1_000_000L;
+    long lingerNanos = shutdown.lingerMs() * 1_000_000L;
+    long deadline = clock.epochNanos() + lingerNanos + shutdown.finishMs() * 1_000_000L;
     linger(lingerNanos, deadline);
     admission.close();
     while (admission.inFlight() > 0 && clock.epochNanos() < deadline) {

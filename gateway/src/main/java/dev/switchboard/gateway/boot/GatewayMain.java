@@ -170,7 +170,8 @@ public final class GatewayMain implements Callable<Integer> {
             bootSeconds,
             () -> exit.complete(1),
             () -> mayListen(fleet, exit),
-            this::config);
+            this::config,
+            wanted -> served(wanted, home));
     new WarmUp(config.http().warmUpRequests(), clock, gateway::busy, events).start();
     running.complete(gateway);
     int status = exit.join();

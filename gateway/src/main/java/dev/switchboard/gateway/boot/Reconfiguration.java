@@ -6,6 +6,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admin.ConfigControl;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.admission.TenantLimits;
+import dev.switchboard.gateway.fleet.FleetChange;
+import dev.switchboard.gateway.fleet.FleetPlan;
+import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.identity.Quotas;
@@ -23,8 +26,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -45,6 +50,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "admin.tls.",
           "admission.",
           "auth.",
+          "circuit.",
           "deadlines.answer-ms",
           "deadlines.body-ms",
           "deadlines.first-token-ms",
@@ -52,25 +58,36 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "deadlines.write-stall-ms",
           "flight.",
           "http.tls.",
+          "migration.",
+          "models",
           "retry.",
           "routes",
-          "routing.policy",
+          "routing.",
+          "shutdown.",
           "slo.",
           "telemetry.",
-          "tenants");
+          "tenants",
+          "upstreams",
+          "workers.");
+
+  /** Told as changed where a server's key is another one, though the configuration is the same. */
+  private static final String KEYS = "upstreams[].api-key";
 
   private static final String HIDDEN = "…";
 
   private final ListenerTls tls;
   private final Supplier<GatewayConfig> source;
+  private final Function<GatewayConfig, List<ModelSpec>> served;
   private final BiConsumer<String, List<String>> watcher;
-  private GatewayConfig config;
+  private FleetPlan plan;
+  private volatile GatewayConfig config;
   private Snapshot stored = Snapshot.EMPTY;
   private volatile Gatehouse house;
   private volatile TenantLimits limits = tenant -> TenantLimits.Limit.NONE;
 
   /**
    * @param source reads the configuration anew; throws {@link IllegalArgumentException}
+   * @param served the models that local workers are to serve by a configuration; throws likewise
    * @param watcher told of each reload: what came of it, and the keys that changed or cannot
    */
   Reconfiguration(
@@ -78,17 +95,30 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
       Gatehouse house,
       ListenerTls tls,
       Supplier<GatewayConfig> source,
+      Function<GatewayConfig, List<ModelSpec>> served,
       BiConsumer<String, List<String>> watcher) {
     this.config = config;
     this.house = house;
     this.tls = tls;
     this.source = source;
+    this.served = served;
     this.watcher = watcher;
+    this.plan = plan(config);
+  }
+
+  private FleetPlan plan(GatewayConfig wanted) {
+    return FleetPlan.of(
+        wanted.startedWorkers(), wanted.circuit(), served.apply(wanted), wanted.upstreams());
   }
 
   /** What a request that begins now works with. */
   Gatehouse house() {
     return house;
+  }
+
+  /** How the gateway is to stop. */
+  GatewayConfig.ShutdownConfig shutdown() {
+    return config.shutdown();
   }
 
   /** What a tenant may use now. */
@@ -101,11 +131,13 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   @Override
   public synchronized Reloaded reload() {
     GatewayConfig wanted;
+    FleetPlan fleet;
     Router router;
     ListenerTls.Renewal renewal;
     try {
       wanted = source.get();
-      router = router(wanted);
+      fleet = plan(wanted);
+      router = router(wanted, fleet.names());
       renewal = tls.renewal(wanted);
     } catch (IllegalArgumentException e) {
       reloaded("invalid", List.of());
@@ -118,11 +150,23 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
               String.valueOf(e.getMessage())));
     }
     List<String> changed = changes(config, wanted, renewal);
-    List<String> fixed =
+    refuseFixed(
         Stream.concat(
                 changed.stream().filter(key -> !reloadable(key)),
                 ListenerTls.turned(config, wanted).stream())
-            .toList();
+            .toList());
+    ObjectNode before = only(changed, config);
+    ObjectNode after = only(changed, wanted);
+    if (!changed.contains("upstreams") && fleet.rekeys(plan)) {
+      changed = Stream.concat(changed.stream(), Stream.of(KEYS)).toList();
+    }
+    FleetChange change = take(wanted, fleet, router, renewal);
+    reloaded("done", changed);
+    LOG.info("config_reloaded changed={} fleet=\"{}\"", changed, change);
+    return new Reloaded(changed, before, after, change);
+  }
+
+  private void refuseFixed(List<String> fixed) {
     if (!fixed.isEmpty()) {
       reloaded("needs_restart", fixed);
       throw new ApiException(
@@ -133,18 +177,25 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
               fixed.getFirst(),
               "Nothing was changed: a restart is needed for " + String.join(", ", fixed) + "."));
     }
-    Reloaded reloaded = new Reloaded(changed, only(changed, config), only(changed, wanted));
+  }
+
+  /**
+   * Puts in force what was checked. The router comes before the fleet: a model that leaves gets no
+   * new requests, and then waits for those that it has.
+   */
+  private FleetChange take(
+      GatewayConfig wanted, FleetPlan fleet, Router router, ListenerTls.Renewal renewal) {
     config = wanted;
+    plan = fleet;
     renewal.take().run();
     house.keys().configured(wanted.auth());
     house.admission().reconfigure(wanted.admission());
     house.retries().reconfigure(wanted.retry());
+    house.affinity().reconfigure(wanted.routing());
     house.recorder().reconfigure(wanted.flight());
     house.traces().reconfigure(wanted.telemetry());
     rebuild(router);
-    reloaded("done", changed);
-    LOG.info("config_reloaded changed={}", changed);
-    return reloaded;
+    return house.fleet().reconfigure(fleet);
   }
 
   private void reloaded(String result, List<String> keys) {
@@ -247,7 +298,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     house.keys().stored(snapshot.keys());
     house.usage().quotas().tenants(snapshot.tenants());
     house.traces().tenants(snapshot.tenants());
-    rebuild(router(config));
+    rebuild(router(config, plan.names()));
   }
 
   @Override
@@ -299,36 +350,36 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   private void rebuild(Router router) {
     DeadlinesConfig deadlines = config.deadlines();
-    house = house.with(deadlines, new SloHeaders(slo()), router);
+    house = house.with(deadlines, config.migration(), new SloHeaders(slo()), router);
     limits = tenantLimits();
     house.admission().tenants(limits);
   }
 
   @Override
   public synchronized List<RouteSpec> routes() {
-    return routes(config);
+    return routes(config, plan.names());
   }
 
   @Override
   public synchronized void check(RouteSpec route) {
-    Router _ = new Router(config.routing(), List.of(route), house.fleet().models());
+    Router _ = new Router(config.routing(), List.of(route), plan.names());
   }
 
-  private Router router(GatewayConfig wanted) {
+  private Router router(GatewayConfig wanted, Set<String> models) {
     // The configuration's own first: its complaints name its keys.
-    Router configured = new Router(wanted.routing(), wanted.routes(), house.fleet().models());
+    Router configured = new Router(wanted.routing(), wanted.routes(), models);
     return stored.routes().isEmpty()
         ? configured
-        : new Router(wanted.routing(), routes(wanted), house.fleet().models());
+        : new Router(wanted.routing(), routes(wanted, models), models);
   }
 
   /** A route of the store that leads to a model which nobody serves any more is left out. */
-  private List<RouteSpec> routes(GatewayConfig wanted) {
+  private List<RouteSpec> routes(GatewayConfig wanted, Set<String> models) {
     Map<String, RouteSpec> routes = new LinkedHashMap<>();
     wanted.routes().forEach(each -> routes.put(each.name(), each));
     for (RouteSpec each : stored.routes()) {
       try {
-        Router _ = new Router(wanted.routing(), List.of(each), house.fleet().models());
+        Router _ = new Router(wanted.routing(), List.of(each), models);
         routes.put(each.name(), each);
       } catch (IllegalArgumentException e) {
         LOG.warn("stored_route_left_out name={} reason=\"{}\"", each.name(), e.getMessage());

@@ -121,7 +121,16 @@ final class WarmUp implements Runnable {
             new PrintStream(OutputStream.nullOutputStream()))) {
       fleet.start();
       Gateway gateway =
-          Gateway.start(config, fleet, silent, clock, 0, () -> {}, () -> true, () -> config);
+          Gateway.start(
+              config,
+              fleet,
+              silent,
+              clock,
+              0,
+              () -> {},
+              () -> true,
+              () -> config,
+              models -> List.of());
       try {
         await(fleet::everyModelReady);
         URI api = URI.create(String.valueOf(gateway.urls().get("api")));

@@ -15,10 +15,10 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -33,9 +33,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * All replicas: workers this gateway runs, and servers it knows by URL. The set is fixed at start;
- * their states are not. Plain Java, so that workers load while the rest of the gateway still
- * starts.
+ * All replicas: workers this gateway runs, and servers it knows by URL. Who they are is an
+ * immutable {@link Roster}, which {@link #reconfigure} and departures replace under this object's
+ * lock and everybody else reads without one; nothing that holds the lock of a replica or of a queue
+ * may want this one. Plain Java, so that workers load while the rest of the gateway still starts.
  */
 public final class Fleet implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Fleet.class);
@@ -47,27 +48,54 @@ public final class Fleet implements AutoCloseable {
 
   private static final int TELL_MS = 1000;
 
+  /** What a request that ended at the last moment still tells has been told by then. */
+  private static final int LAST_WORDS_MS = 1000;
+
   /** First tokens from which on its speed is known. */
   private static final int LEARNED = 16;
 
-  private final WorkersConfig config;
-  private final Circuit.Config circuit;
+  private final WorkerCommand command;
+  private final WorkerStarter starter;
   private final NanoClock clock;
   private final long began;
   private final FleetListener listener;
   private final ScheduledExecutorService executor;
-  private final Map<String, Replica> replicas = new LinkedHashMap<>();
-  private final Map<String, LocalWorker> workers = new LinkedHashMap<>();
-  private final Set<String> models = new LinkedHashSet<>();
-  private final Map<String, List<Replica>> byModel = new HashMap<>();
+  private final Map<String, Server> servers = new HashMap<>();
   private final Map<String, Peers> peers = new HashMap<>();
   private final AtomicLong turns = new AtomicLong();
   private final AtomicLong attempts = new AtomicLong();
   private final AtomicBoolean closed = new AtomicBoolean();
-  private final Map<String, Integer> wantedReady = new HashMap<>();
   private final DrainDriver drains;
+  private final Departures departures;
+  private final Set<Replica> outdated = new LinkedHashSet<>();
+  private volatile FleetPlan plan;
+  private volatile Roster roster = Roster.EMPTY;
+  private int nextServer;
+  private int nextWorker;
+  private boolean started;
+
+  /** The restart that is under way is for the sake of another configuration. */
+  private boolean replacing;
+
   private volatile @Nullable RollingRestart rolling;
-  private volatile Replica.@Nullable StateListener stateListener;
+  private volatile @Nullable Watcher watcher;
+
+  /** Told of what becomes of replicas, on many threads; must not wait for the fleet's lock. */
+  public interface Watcher extends Replica.StateListener {
+    /** It is spoken to or chosen otherwise from now on. */
+    default void adjusted(Replica replica) {}
+
+    /** It is not in the fleet any more and never comes back; said twice, with a moment between. */
+    default void gone(Replica replica) {}
+
+    /** Nobody serves a model any more; said twice as well, unless it came back meanwhile. */
+    default void modelGone(String model) {}
+
+    /** Whether requests for a model wait or run. */
+    default boolean inside(String model) {
+      return false;
+    }
+  }
 
   public Fleet(
       WorkersConfig config,
@@ -115,32 +143,16 @@ public final class Fleet implements AutoCloseable {
       FleetListener listener,
       WorkerStarter starter,
       ScheduledExecutorService executor) {
-    this.config = config;
-    this.circuit = circuit;
+    this.plan = FleetPlan.of(config, circuit, modelSpecs, upstreams);
+    this.command = command;
+    this.starter = starter;
     this.clock = clock;
     this.began = clock.epochNanos();
     this.listener = listener;
     this.executor = executor;
     this.drains = new DrainDriver(clock);
-    int total = modelSpecs.stream().mapToInt(this::workers).sum();
-    int cores = Runtime.getRuntime().availableProcessors();
-    int share = Math.max(1, cores / Math.max(1, total * config.stages() * config.ranks()));
-    int threads = config.threads() > 0 ? config.threads() : share;
-    for (ModelSpec spec : modelSpecs) {
-      models.add(spec.servedName());
-      if (standby(spec) > 0) {
-        wantedReady.put(spec.servedName(), workers(spec) - standby(spec));
-      }
-      for (int i = 0; i < workers(spec); i++) {
-        addWorker(spec, command, threads, starter);
-      }
-    }
-    for (int i = 0; i < upstreams.size(); i++) {
-      addUpstream("u" + i, upstreams.get(i), "upstreams." + i);
-    }
-    for (Replica replica : replicas.values()) {
-      byModel.computeIfAbsent(replica.model(), model -> new ArrayList<>()).add(replica);
-    }
+    this.departures = new Departures(this, clock);
+    this.roster = new Reshaping(this, Roster.EMPTY, plan).roster();
   }
 
   /** A name that none of this gateway's attempts has had. */
@@ -156,58 +168,8 @@ public final class Fleet implements AutoCloseable {
   /** Numbers of the requests that were sent to any replica and have not ended. */
   Set<Long> sent() {
     Set<Long> sent = new HashSet<>();
-    replicas.values().forEach(replica -> sent.addAll(replica.sent()));
+    replicas().forEach(replica -> sent.addAll(replica.sent()));
     return sent;
-  }
-
-  /** Those on standby are workers too. */
-  private int workers(ModelSpec spec) {
-    Integer own = spec.workers();
-    return (own == null ? config.local() : own) + standby(spec);
-  }
-
-  private static int standby(ModelSpec spec) {
-    Integer own = spec.standby();
-    return own == null ? 0 : own;
-  }
-
-  private void addWorker(
-      ModelSpec spec, WorkerCommand command, int threads, WorkerStarter starter) {
-    String id = "w" + workers.size();
-    Replica replica =
-        new Replica(
-            id,
-            spec.servedName(),
-            true,
-            UpstreamAccess.LOCAL,
-            peers(spec.servedName()),
-            circuit,
-            this::stateChanged);
-    replicas.put(id, replica);
-    workers.put(
-        id,
-        new LocalWorker(
-            replica,
-            command.of(id, spec, config, threads),
-            config,
-            executor,
-            listener,
-            () -> clock.epochNanos() / 1_000_000,
-            starter));
-  }
-
-  private void addUpstream(String id, UpstreamSpec spec, String path) {
-    for (String model : spec.models()) {
-      String name = spec.models().size() == 1 ? id : id + "-" + model;
-      UpstreamAccess access = UpstreamAccess.of(spec, model, path);
-      Replica replica =
-          new Replica(name, model, false, access, peers(model), circuit, this::stateChanged);
-      replica.weight(spec.weight() == null ? 1 : spec.weight());
-      models.add(model);
-      replicas.put(name, replica);
-      replica.transitionTo(ReplicaState.WARMING, "configured");
-      replica.listens(spec.url(), spec.socket() == null ? null : spec.socket().toString());
-    }
   }
 
   private Peers peers(String model) {
@@ -215,8 +177,10 @@ public final class Fleet implements AutoCloseable {
   }
 
   /** Spawns the workers. */
-  public void start() {
-    executor.execute(() -> workers.values().forEach(LocalWorker::start));
+  public synchronized void start() {
+    started = true;
+    Roster first = roster;
+    executor.execute(() -> first.workers().values().forEach(LocalWorker::start));
     var _ = executor.scheduleWithFixedDelay(this::tick, TICK_MS, TICK_MS, TimeUnit.MILLISECONDS);
   }
 
@@ -227,15 +191,19 @@ public final class Fleet implements AutoCloseable {
       if (restarts != null) {
         restarts.tick();
       }
+      synchronized (this) {
+        departures.tick();
+        replaceNext();
+      }
     } catch (RuntimeException e) {
       LOG.error("fleet_tick_failed", e);
     }
   }
 
   /** Tells of every state change from now on, and of the present states. */
-  public void onStateChange(Replica.StateListener watcher) {
-    stateListener = watcher;
-    replicas.values().forEach(replica -> watcher.changed(replica, null, replica.state()));
+  public void onStateChange(Watcher wanted) {
+    watcher = wanted;
+    replicas().forEach(replica -> wanted.changed(replica, null, replica.state()));
   }
 
   private void stateChanged(Replica replica, @Nullable ReplicaState from, ReplicaState to) {
@@ -245,18 +213,22 @@ public final class Fleet implements AutoCloseable {
         from,
         to,
         replica.reason());
-    Replica.StateListener watcher = stateListener;
-    if (watcher != null) {
-      watcher.changed(replica, from, to);
+    Watcher told = watcher;
+    if (told != null) {
+      told.changed(replica, from, to);
     }
     if (from == ReplicaState.WARMING && (to == ReplicaState.READY || to == ReplicaState.STANDBY)) {
-      LocalWorker worker = workers.get(replica.id());
+      LocalWorker worker = worker(replica);
       double seconds = worker == null ? 0 : worker.seconds();
       later(() -> listener.workerReady(replica.id(), replica.model(), seconds));
     }
-    if (from == ReplicaState.READY && wantedReady.containsKey(replica.model())) {
-      later(() -> promote(replica.model(), replica.id()));
+    if (from == ReplicaState.READY && roster.wantedReady().containsKey(replica.model())) {
+      later(() -> promote(replica.model(), "in the place of " + replica.id()));
     }
+  }
+
+  private @Nullable LocalWorker worker(Replica replica) {
+    return roster.workers().get(replica.id());
   }
 
   private void later(Runnable task) {
@@ -267,24 +239,22 @@ public final class Fleet implements AutoCloseable {
     }
   }
 
-  /** Lets one that stands by take the place of one that is no longer ready. */
-  private void promote(String model, String lost) {
-    if (readyWorkers(model) >= wantedReady.getOrDefault(model, 0)) {
-      return;
-    }
-    for (Replica replica : replicas.values()) {
-      if (replica.model().equals(model)
-          && replica.tryTransition(
-              ReplicaState.STANDBY, ReplicaState.READY, "in the place of " + lost)) {
-        return;
+  /** Lets those that stand by take requests, as many as are missing. */
+  private void promote(String model, String why) {
+    int missing = roster.wantedReady().getOrDefault(model, Integer.MAX_VALUE) - readyWorkers(model);
+    for (Replica replica : roster.of(model)) {
+      if (missing > 0
+          && !replica.leaving()
+          && replica.tryTransition(ReplicaState.STANDBY, ReplicaState.READY, why)) {
+        missing--;
       }
     }
   }
 
   private int readyWorkers(String model) {
     int ready = 0;
-    for (Replica replica : replicas.values()) {
-      boolean counts = replica.local() && replica.model().equals(model);
+    for (Replica replica : roster.of(model)) {
+      boolean counts = replica.local() && !replica.leaving();
       ready += counts && replica.state() == ReplicaState.READY ? 1 : 0;
     }
     return ready;
@@ -293,7 +263,7 @@ public final class Fleet implements AutoCloseable {
   /** A warming replica passed the canary. */
   void proven(Replica replica) {
     replica.circuit().returned();
-    Integer wanted = wantedReady.get(replica.model());
+    Integer wanted = roster.wantedReady().get(replica.model());
     if (replica.cordoned()) {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.CORDONED, "operator");
     } else if (wanted != null && readyWorkers(replica.model()) >= wanted) {
@@ -303,36 +273,43 @@ public final class Fleet implements AutoCloseable {
     }
   }
 
+  /** Everybody, the oldest first; those that leave are among them until they are gone. */
   public List<Replica> replicas() {
-    return List.copyOf(replicas.values());
+    return roster.all();
   }
 
   public @Nullable Replica find(String id) {
-    return replicas.get(id);
+    return roster.replicas().get(id);
   }
 
-  /** Every model that some replica serves, ready or not. */
+  /** Every model that is to be served, whether some replica is ready or not. */
   public Set<String> models() {
-    return Set.copyOf(models);
+    return roster.models();
   }
 
   public boolean serves(String model) {
-    return models.contains(model);
+    return roster.models().contains(model);
+  }
+
+  /** Whether some replica has a model, be it one that leaves. */
+  public boolean has(String model) {
+    Roster now = roster;
+    return now.models().contains(model) || now.byModel().containsKey(model);
   }
 
   /** Whether a replica of every model is ready. */
   public boolean everyModelReady() {
-    return models.stream().allMatch(this::ready);
+    return models().stream().allMatch(this::ready);
   }
 
   /** Whether some replica of some model is ready. */
   public boolean anyReady() {
-    return models.stream().anyMatch(this::ready);
+    return models().stream().anyMatch(this::ready);
   }
 
   private boolean ready(String model) {
-    for (Replica replica : replicas.values()) {
-      if (replica.state() == ReplicaState.READY && replica.model().equals(model)) {
+    for (Replica replica : roster.of(model)) {
+      if (replica.state() == ReplicaState.READY) {
         return true;
       }
     }
@@ -341,12 +318,12 @@ public final class Fleet implements AutoCloseable {
 
   /** The model that was configured first. */
   public String firstModel() {
-    return models.iterator().next();
+    return models().iterator().next();
   }
 
   /** Why a model cannot be served, in the words of its last worker. */
   public String despair() {
-    return replicas.values().stream()
+    return replicas().stream()
         .filter(replica -> replica.state() == ReplicaState.FAILED)
         .map(replica -> replica.model() + ": worker " + replica.id() + " " + replica.reason())
         .findFirst()
@@ -355,12 +332,11 @@ public final class Fleet implements AutoCloseable {
 
   /** Whether every replica of some model failed. */
   public boolean hopeless() {
-    return models.stream()
+    Roster now = roster;
+    return now.models().stream()
         .anyMatch(
             model ->
-                replicas.values().stream()
-                    .filter(replica -> replica.model().equals(model))
-                    .allMatch(replica -> replica.state() == ReplicaState.FAILED));
+                now.of(model).stream().allMatch(replica -> replica.state() == ReplicaState.FAILED));
   }
 
   /**
@@ -370,10 +346,8 @@ public final class Fleet implements AutoCloseable {
   public int retryAfterSeconds(String model, int least) {
     long now = clock.epochNanos() / 1_000_000;
     long soonestMs = Long.MAX_VALUE;
-    for (Replica replica : replicas.values()) {
-      if (replica.model().equals(model)) {
-        soonestMs = Math.min(soonestMs, expectedMs(replica, now));
-      }
+    for (Replica replica : roster.of(model)) {
+      soonestMs = Math.min(soonestMs, expectedMs(replica, now));
     }
     return soonestMs == Long.MAX_VALUE
         ? 0
@@ -397,7 +371,7 @@ public final class Fleet implements AutoCloseable {
 
   /** The replicas of a model as routing sees them at a moment. */
   public List<ReplicaView> views(String model, long now) {
-    List<Replica> serving = byModel.getOrDefault(model, List.of());
+    List<Replica> serving = roster.of(model);
     List<ReplicaView> views = new ArrayList<>(serving.size());
     for (Replica replica : serving) {
       views.add(replica.view(now));
@@ -427,15 +401,14 @@ public final class Fleet implements AutoCloseable {
 
   private void ejectIfSlow(Replica replica, long nowNanos) {
     double own = replica.circuit().latencyMs();
-    if (!Double.isNaN(own) && Circuit.slow(own, peers(replica), circuit.latencyFactor())) {
+    if (!Double.isNaN(own) && Circuit.slow(own, peers(replica), plan.circuit().latencyFactor())) {
       eject(replica, "its first tokens take " + Math.round(own) + " ms", nowNanos);
     }
   }
 
   private double[] peers(Replica replica) {
-    return replicas.values().stream()
-        .filter(other -> other != replica && other.model().equals(replica.model()))
-        .filter(other -> other.state() == ReplicaState.READY)
+    return roster.of(replica.model()).stream()
+        .filter(other -> other != replica && other.state() == ReplicaState.READY)
         .mapToDouble(other -> other.circuit().latencyMs())
         .toArray();
   }
@@ -465,8 +438,8 @@ public final class Fleet implements AutoCloseable {
   synchronized boolean ejectOneOfHalf(Replica replica, String why) {
     int all = 0;
     int out = 0;
-    for (Replica other : replicas.values()) {
-      if (other.model().equals(replica.model())) {
+    for (Replica other : roster.of(replica.model())) {
+      if (!other.leaving()) {
         all++;
         out += other.state() == ReplicaState.EJECTED ? 1 : 0;
       }
@@ -489,7 +462,12 @@ public final class Fleet implements AutoCloseable {
 
   /** How long a drain's requests may take to end where they are, unless it says. */
   public long drainGraceMs() {
-    return config.drainGraceMs();
+    return config().drainGraceMs();
+  }
+
+  /** How workers run now. */
+  WorkersConfig config() {
+    return plan.workers();
   }
 
   /** What a drain would come to; soon, on some thread. */
@@ -507,11 +485,10 @@ public final class Fleet implements AutoCloseable {
               });
         });
     boolean elsewhere =
-        replicas.values().stream()
+        roster.of(replica.model()).stream()
             .anyMatch(
                 other ->
                     other != replica
-                        && other.model().equals(replica.model())
                         && (other.state() == ReplicaState.READY
                             || other.state() == ReplicaState.STANDBY));
     // A request that ends meanwhile may not answer.
@@ -540,21 +517,21 @@ public final class Fleet implements AutoCloseable {
    * @return whether its state allowed it
    */
   public boolean drain(Replica replica, long graceMs, boolean stop) {
-    LocalWorker worker = workers.get(replica.id());
+    LocalWorker worker = worker(replica);
     if (stop && worker == null) {
       return false;
     }
-    return empty(replica, graceMs, stop && worker != null ? worker::halt : () -> {});
+    return empty(replica, graceMs, "operator", stop && worker != null ? worker::halt : () -> {});
   }
 
-  private boolean empty(Replica replica, long graceMs, Runnable whenEmpty) {
+  private boolean empty(Replica replica, long graceMs, String why, Runnable whenEmpty) {
     ReplicaState state = replica.state();
     if (!state.mayBecome(ReplicaState.DRAINING)) {
       return false;
     }
     Drain drain = new Drain(replica.inFlight(), graceMs, clock.epochNanos());
     replica.drain(drain);
-    if (!replica.tryTransition(state, ReplicaState.DRAINING, "operator")) {
+    if (!replica.tryTransition(state, ReplicaState.DRAINING, why)) {
       return false;
     }
     later(() -> drains.begin(replica, drain, whenEmpty));
@@ -589,7 +566,10 @@ public final class Fleet implements AutoCloseable {
    * @return whether its state allowed it
    */
   public boolean resume(Replica replica) {
-    LocalWorker worker = workers.get(replica.id());
+    if (replica.leaving()) {
+      return false;
+    }
+    LocalWorker worker = worker(replica);
     ReplicaState state = replica.state();
     if ((state == ReplicaState.FAILED || state == ReplicaState.STOPPED) && worker != null) {
       later(worker::revive);
@@ -606,12 +586,13 @@ public final class Fleet implements AutoCloseable {
    * @return whether its state allowed it
    */
   public boolean restart(Replica replica, long graceMs) {
-    LocalWorker worker = workers.get(replica.id());
-    if (worker == null) {
+    LocalWorker worker = worker(replica);
+    if (worker == null || replica.leaving()) {
       return false;
     }
     return switch (replica.state()) {
-      case WARMING, READY, STANDBY, CORDONED -> empty(replica, graceMs, worker::restartProcess);
+      case WARMING, READY, STANDBY, CORDONED ->
+          empty(replica, graceMs, "operator", worker::restartProcess);
       case EJECTED, DRAINED, FAILED, STOPPED -> {
         later(worker::restartProcess);
         yield true;
@@ -630,13 +611,18 @@ public final class Fleet implements AutoCloseable {
     if (before != null && !before.report().done()) {
       return null;
     }
-    List<Replica> chosen =
-        replicas.values().stream()
-            .filter(Replica::local)
+    replacing = false;
+    return restartAll(
+        replicas().stream()
+            .filter(replica -> replica.local() && !replica.leaving())
             .filter(replica -> model == null || replica.model().equals(model))
-            .toList();
+            .toList(),
+        graceMs);
+  }
+
+  private RollingRestart restartAll(List<Replica> chosen, long graceMs) {
     RollingRestart begun =
-        new RollingRestart(chosen, graceMs, config.restartLimitMs(), this::restart, clock);
+        new RollingRestart(chosen, graceMs, config().restartLimitMs(), this::restart, clock);
     rolling = begun;
     return begun;
   }
@@ -648,7 +634,7 @@ public final class Fleet implements AutoCloseable {
 
   /** A moved stream's client got more. */
   public void resumed(String from, long pauseNanos) {
-    Replica replica = replicas.get(from);
+    Replica replica = find(from);
     Drain drain = replica == null ? null : replica.drain();
     if (drain != null) {
       drain.resumed(pauseNanos);
@@ -657,7 +643,7 @@ public final class Fleet implements AutoCloseable {
 
   /** A stream that left a drained replica broke, or its client left before anybody went on. */
   public void notResumed(String from, boolean clientLeft) {
-    Replica replica = replicas.get(from);
+    Replica replica = find(from);
     Drain drain = replica == null ? null : replica.drain();
     if (drain == null) {
       return;
@@ -669,9 +655,259 @@ public final class Fleet implements AutoCloseable {
     }
   }
 
+  // ------------------------------------------------------------------ another configuration
+
+  /**
+   * Makes it the fleet that a plan wants: who is new starts and warms up like any, who is not
+   * wanted any more leaves when it can, and workers of another engine or file are restarted one
+   * after another. Says what it does; that goes on after this has returned. The same plan again
+   * changes nothing, and another one may come while the last is still under way.
+   */
+  public synchronized FleetChange reconfigure(FleetPlan wanted) {
+    Roster before = roster;
+    plan = wanted;
+    replicas().forEach(replica -> replica.circuit().reconfigure(wanted.circuit()));
+    Reshaping reshaping = new Reshaping(this, before, wanted);
+    roster = reshaping.roster();
+    if (started && !closed.get()) {
+      reshaping.begun().forEach(worker -> later(worker::start));
+    }
+    Set<String> standby = new HashSet<>(before.wantedReady().keySet());
+    standby.addAll(roster.wantedReady().keySet());
+    standby.forEach(model -> later(() -> stand(model)));
+    return reshaping.change();
+  }
+
+  /** Lets as many be ready as are wanted to, and the others stand by. */
+  private void stand(String model) {
+    Integer wanted = roster.wantedReady().get(model);
+    promote(model, "configured");
+    int tooMany = wanted == null ? 0 : readyWorkers(model) - wanted;
+    for (Replica replica : roster.of(model)) {
+      if (tooMany > 0
+          && replica.local()
+          && !replica.leaving()
+          && replica.state() == ReplicaState.READY
+          && empty(replica, config().drainGraceMs(), "to stand by", () -> warmUp(replica))) {
+        tooMany--;
+      }
+    }
+  }
+
+  private static void warmUp(Replica replica) {
+    replica.tryTransition(ReplicaState.DRAINED, ReplicaState.WARMING, "to stand by");
+  }
+
+  int nextServer() {
+    return nextServer++;
+  }
+
+  LocalWorker newWorker(ModelSpec spec, FleetPlan wanted) {
+    String id = "w" + nextWorker++;
+    Replica replica = newReplica(id, spec.servedName(), true, UpstreamAccess.LOCAL, wanted);
+    return new LocalWorker(
+        replica,
+        LocalWorker.Engine.of(spec, wanted.workers()),
+        command.of(id, spec, wanted.workers(), wanted.threads()),
+        wanted.workers(),
+        executor,
+        listener,
+        () -> clock.epochNanos() / 1_000_000,
+        starter);
+  }
+
+  private Replica newReplica(
+      String id, String model, boolean local, UpstreamAccess access, FleetPlan wanted) {
+    return new Replica(
+        id, model, local, access, peers(model), wanted.circuit(), this::stateChanged);
+  }
+
+  Replica newServer(String id, Server wanted) {
+    Replica replica = newReplica(id, wanted.model(), false, wanted.access(), plan);
+    servers.put(id, wanted);
+    replica.weight(wanted.weight());
+    replica.transitionTo(ReplicaState.WARMING, "configured");
+    listens(replica, wanted.spec());
+    return replica;
+  }
+
+  private static void listens(Replica replica, UpstreamSpec spec) {
+    replica.listens(spec.url(), spec.socket() == null ? null : spec.socket().toString());
+  }
+
+  /** As the configuration knows it. */
+  Server server(Replica replica) {
+    return Objects.requireNonNull(servers.get(replica.id()), "it is known by its URL");
+  }
+
+  /**
+   * Speaks to it otherwise from now on; a weight that an operator gave it stays until it changes.
+   */
+  void adjust(Replica replica, Server was, Server wanted) {
+    servers.put(replica.id(), wanted);
+    if (was.weight() != wanted.weight()) {
+      replica.weight(wanted.weight());
+    }
+    if (!was.access().equals(wanted.access())) {
+      replica.access(wanted.access());
+      if (replica.state().listening()) {
+        listens(replica, wanted.spec());
+      }
+      Watcher told = watcher;
+      if (told != null) {
+        told.adjusted(replica);
+      }
+    }
+  }
+
+  /**
+   * Lets a worker run otherwise, from its next start on.
+   *
+   * @return whether it is to be restarted for that
+   */
+  boolean reconfigure(LocalWorker worker, ModelSpec spec, FleetPlan wanted) {
+    WorkersConfig config = wanted.workers();
+    LocalWorker.Engine engine = LocalWorker.Engine.of(spec, config);
+    boolean another = !engine.equals(worker.engine());
+    worker.reconfigure(
+        engine, command.of(worker.replica().id(), spec, config, wanted.threads()), config);
+    if (!another || !worker.outdated()) {
+      return false;
+    }
+    outdated.add(worker.replica());
+    // Whatever becomes of a restart that is under way says nothing of this engine.
+    replacing = false;
+    return true;
+  }
+
+  /** Restarts the workers of another engine, when no other such restart is under way. */
+  private void replaceNext() {
+    RollingRestart last = rolling;
+    if (outdated.isEmpty() || (last != null && !last.report().done())) {
+      return;
+    }
+    if (replacing && last != null && last.report().failed()) {
+      // What one worker could not start with would stop the others as well.
+      LOG.warn("workers_not_replaced replicas={}", outdated.stream().map(Replica::id).toList());
+      outdated.clear();
+    }
+    outdated.removeIf(replica -> !isOutdated(replica));
+    List<Replica> next = outdated.stream().filter(Fleet::mayBeReplaced).toList();
+    replacing = !next.isEmpty();
+    if (replacing) {
+      next.forEach(outdated::remove);
+      restartAll(next, config().drainGraceMs());
+    }
+  }
+
+  /** What starts anew by itself, or when an operator wants it, starts with the other engine. */
+  private boolean isOutdated(Replica replica) {
+    LocalWorker worker = worker(replica);
+    ReplicaState state = replica.state();
+    return worker != null
+        && worker.outdated()
+        && !replica.leaving()
+        && state != ReplicaState.RESTARTING
+        && state != ReplicaState.STOPPED;
+  }
+
+  /** Others are waited for. */
+  private static boolean mayBeReplaced(Replica replica) {
+    return switch (replica.state()) {
+      case WARMING, READY, STANDBY, CORDONED, EJECTED, DRAINED, FAILED -> true;
+      case STARTING, DRAINING, RESTARTING, STOPPED -> false;
+    };
+  }
+
+  // ------------------------------------------------------------------ departures
+
+  void leaves(Replica replica) {
+    replica.leaving(true);
+    departures.begin(replica);
+  }
+
+  /** The configuration has it again, before it was stopped. */
+  void comesBack(Replica replica) {
+    replica.leaving(false);
+    departures.cancel(replica);
+    ReplicaState state = replica.state();
+    if (state == ReplicaState.DRAINING || state == ReplicaState.DRAINED) {
+      replica.tryTransition(state, ReplicaState.WARMING, "configured again");
+    }
+  }
+
+  /** Whether its model has as many ready replicas as it should, were this one not there. */
+  boolean enoughWithout(Replica leaving) {
+    int ready = 0;
+    int stay = 0;
+    int wanted = 0;
+    for (Replica replica : roster.of(leaving.model())) {
+      ready += replica != leaving && replica.state() == ReplicaState.READY ? 1 : 0;
+      stay += replica.leaving() ? 0 : 1;
+      wanted += !replica.leaving() && promising(replica.state()) ? 1 : 0;
+    }
+    return ready >= Math.max(wanted, Math.min(1, stay));
+  }
+
+  private static boolean promising(ReplicaState state) {
+    return switch (state) {
+      case STARTING, WARMING, READY, EJECTED, RESTARTING -> true;
+      case STANDBY, CORDONED, DRAINING, DRAINED, FAILED, STOPPED -> false;
+    };
+  }
+
+  /** Whether requests for a model wait or run. */
+  boolean inside(String model) {
+    Watcher asked = watcher;
+    return (asked != null && asked.inside(model))
+        || roster.of(model).stream().anyMatch(replica -> replica.inFlight() > 0);
+  }
+
+  void empty(Replica replica) {
+    empty(replica, config().drainGraceMs(), "not configured any more", () -> {});
+  }
+
+  /** Ends its process, if it has one here, for good. */
+  void stop(Replica replica) {
+    LocalWorker worker = worker(replica);
+    if (worker == null) {
+      replica.stopped("not configured any more");
+    } else {
+      worker.retire();
+    }
+  }
+
+  boolean runs(Replica replica) {
+    LocalWorker worker = worker(replica);
+    return worker != null && worker.runs();
+  }
+
+  void gone(Replica replica) {
+    roster = roster.without(replica);
+    servers.remove(replica.id());
+    if (!has(replica.model())) {
+      peers.remove(replica.model());
+    }
+    LOG.info("replica_gone replica={}", replica.id());
+    tellGone(replica);
+    if (!closed.get()) {
+      var _ = executor.schedule(() -> tellGone(replica), LAST_WORDS_MS, TimeUnit.MILLISECONDS);
+    }
+  }
+
+  private void tellGone(Replica replica) {
+    Watcher told = watcher;
+    if (told != null) {
+      told.gone(replica);
+      if (!has(replica.model())) {
+        told.modelGone(replica.model());
+      }
+    }
+  }
+
   /** Kills a worker's process that does not answer anybody; its restart follows. */
   void kill(Replica replica) {
-    LocalWorker worker = workers.get(replica.id());
+    LocalWorker worker = worker(replica);
     if (worker != null) {
       later(worker::kill);
     }
@@ -700,7 +936,7 @@ public final class Fleet implements AutoCloseable {
   }
 
   private CompletableFuture<Void> onWorker(Replica replica, Deed deed) {
-    LocalWorker worker = workers.get(replica.id());
+    LocalWorker worker = worker(replica);
     if (worker == null) {
       return CompletableFuture.failedFuture(new IOException("it is no process of this gateway"));
     }
@@ -725,11 +961,11 @@ public final class Fleet implements AutoCloseable {
     if (!closed.compareAndSet(false, true)) {
       return;
     }
-    executor.execute(() -> workers.values().forEach(LocalWorker::terminate));
+    executor.execute(() -> roster.workers().values().forEach(LocalWorker::terminate));
     executor.execute(this::awaitWorkers);
     executor.shutdown();
     try {
-      if (!executor.awaitTermination(config.stopMs() + KILL_MS, TimeUnit.MILLISECONDS)) {
+      if (!executor.awaitTermination(config().stopMs() + KILL_MS, TimeUnit.MILLISECONDS)) {
         LOG.warn("workers_still_run");
       }
     } catch (InterruptedException e) {
@@ -738,9 +974,9 @@ public final class Fleet implements AutoCloseable {
   }
 
   private void awaitWorkers() {
-    long deadline = clock.epochNanos() + config.stopMs() * 1_000_000;
+    long deadline = clock.epochNanos() + config().stopMs() * 1_000_000;
     try {
-      for (LocalWorker worker : workers.values()) {
+      for (LocalWorker worker : roster.workers().values()) {
         worker.awaitEnd(Math.max(0, (deadline - clock.epochNanos()) / 1_000_000));
       }
     } catch (InterruptedException e) {

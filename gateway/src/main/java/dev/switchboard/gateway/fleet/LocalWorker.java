@@ -3,6 +3,7 @@ package dev.switchboard.gateway.fleet;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
@@ -26,14 +27,35 @@ final class LocalWorker {
 
   private static final int MODEL_FAILED = 3;
 
+  /**
+   * What its process is started with, as the configuration says it: another one needs another
+   * process. The threads that the machine's cores come to are left out: a worker that joins would
+   * restart all others.
+   */
+  record Engine(
+      Path file, int stages, int ranks, int threads, List<String> javaOptions, List<String> more) {
+
+    static Engine of(ModelSpec spec, WorkersConfig config) {
+      return new Engine(
+          spec.file(),
+          config.stages(),
+          config.ranks(),
+          config.threads(),
+          config.javaOptions(),
+          config.arguments());
+    }
+  }
+
   private final Replica replica;
-  private final List<String> command;
   private final RestartPolicy restarts;
   private final ScheduledExecutorService fleet;
   private final FleetListener listener;
   private final LongSupplier nowMs;
   private final WorkerStarter starter;
-  private final long stopMs;
+  private volatile Engine engine;
+  private volatile @Nullable Engine running;
+  private volatile List<String> command;
+  private volatile long stopMs;
 
   private WorkerStarter.@Nullable Running process;
   private boolean stopping;
@@ -52,6 +74,7 @@ final class LocalWorker {
 
   LocalWorker(
       Replica replica,
+      Engine engine,
       List<String> command,
       WorkersConfig config,
       ScheduledExecutorService fleet,
@@ -59,6 +82,7 @@ final class LocalWorker {
       LongSupplier nowMs,
       WorkerStarter starter) {
     this.replica = replica;
+    this.engine = engine;
     this.command = List.copyOf(command);
     this.restarts = new RestartPolicy(config);
     this.fleet = fleet;
@@ -72,6 +96,24 @@ final class LocalWorker {
     return replica;
   }
 
+  Engine engine() {
+    return engine;
+  }
+
+  /** Whether its process was started with another one. */
+  boolean outdated() {
+    Engine now = running;
+    return now != null && !now.equals(engine);
+  }
+
+  /** From its next start on. On any thread. */
+  void reconfigure(Engine otherEngine, List<String> otherCommand, WorkersConfig config) {
+    engine = otherEngine;
+    command = List.copyOf(otherCommand);
+    stopMs = config.stopMs();
+    restarts.reconfigure(config);
+  }
+
   /** Spawns the process; on the fleet's thread. */
   void start() {
     if (stopping) {
@@ -81,6 +123,7 @@ final class LocalWorker {
     readySeconds = 0;
     failure = null;
     replica.expectReadyMs(startedMs + loadMs);
+    running = engine;
     try {
       WorkerStarter.Running started =
           starter.start(
@@ -132,6 +175,20 @@ final class LocalWorker {
     cancelNextStart();
     replica.stopped("operator");
     endProcess();
+  }
+
+  /** Ends its process, whatever it does, and never starts another. */
+  void retire() {
+    stopping = true;
+    restarting = false;
+    cancelNextStart();
+    replica.stopped("not configured any more");
+    endProcess();
+  }
+
+  /** Whether it has a process, be it one that ends. */
+  boolean runs() {
+    return process != null;
   }
 
   /** Ends an empty worker's process and starts another. */

@@ -6,6 +6,7 @@ import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.timeline.AttemptId;
 import io.netty.channel.ConnectTimeoutException;
 import io.opentelemetry.context.Scope;
+import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -26,7 +27,6 @@ public final class Prober {
   private static final Logger LOG = LoggerFactory.getLogger(Prober.class);
   private static final String REQUESTS = "/engine/v1/requests";
 
-  private final WorkersConfig config;
   private final NanoClock clock;
   private final Fleet fleet;
   private final Listener listener;
@@ -34,7 +34,8 @@ public final class Prober {
   private final Vertx vertx;
   private final HttpClient client;
   private final Vigil vigil;
-  private volatile long timer = -1;
+  private final Context loop;
+  private volatile boolean stopped;
 
   /** Told on the prober's event loop. */
   public interface Listener {
@@ -51,25 +52,32 @@ public final class Prober {
     void compared(Replica replica, int orphans, int lost, int newOrphans, int newLost);
   }
 
-  public Prober(
-      Vertx vertx, Fleet fleet, WorkersConfig config, NanoClock clock, Listener listener) {
+  public Prober(Vertx vertx, Fleet fleet, NanoClock clock, Listener listener) {
     this.vertx = vertx;
-    this.config = config;
+    this.loop = vertx.getOrCreateContext();
     this.clock = clock;
     this.fleet = fleet;
     this.listener = listener;
-    this.vigil = new Vigil(fleet, config, this::ask);
+    this.vigil = new Vigil(fleet, this::ask);
     this.client =
         vertx.createHttpClient(new HttpClientOptions().setConnectTimeout(1000).setKeepAlive(true));
   }
 
   /** Polls until it is stopped. */
   public void start() {
-    timer = vertx.setPeriodic(1, vigil.turnMs(), again -> vigil.turn(clock.epochNanos()));
+    loop.runOnContext(begin -> turn());
+  }
+
+  /** How often may change between two turns. */
+  private void turn() {
+    if (!stopped) {
+      vertx.setTimer(vigil.turnMs(), again -> turn());
+      vigil.turn(clock.epochNanos());
+    }
   }
 
   public void stop() {
-    vertx.cancelTimer(timer);
+    stopped = true;
   }
 
   private void ask(Replica replica, UpstreamAddress address, Vigil.Question question) {
@@ -82,24 +90,37 @@ public final class Prober {
   private void canary(Replica replica, UpstreamAddress address) {
     Future<Buffer> answer =
         replica.worker()
-            ? ask(address, HttpMethod.POST, "/engine/v1/canary", config.canaryTimeoutMs(), 299)
-            : ask(address, HttpMethod.GET, "/v1/models", config.stateTimeoutMs(), 499);
+            ? ask(
+                address,
+                HttpMethod.POST,
+                "/engine/v1/canary",
+                fleet.config().canaryTimeoutMs(),
+                299)
+            : ask(address, HttpMethod.GET, "/v1/models", fleet.config().stateTimeoutMs(), 499);
     answer
-        .onSuccess(proof -> vigil.proven(replica, clock.epochNanos()))
+        .onSuccess(
+            proof -> {
+              if (there(replica)) {
+                vigil.proven(replica, clock.epochNanos());
+              }
+            })
         .onFailure(cause -> failed(replica, Vigil.Question.CANARY, "canary: ", cause));
   }
 
   private void state(Replica replica, UpstreamAddress address) {
     Future<ReplicaReport> answer =
         replica.worker()
-            ? ask(address, HttpMethod.GET, "/engine/v1/state", config.stateTimeoutMs(), 299)
+            ? ask(address, HttpMethod.GET, "/engine/v1/state", fleet.config().stateTimeoutMs(), 299)
                 .map(
                     body -> StateReader.read(body.getBytes(), clock.epochNanos(), fleet.attempt(0)))
-            : ask(address, HttpMethod.GET, "/v1/models", config.stateTimeoutMs(), 499)
+            : ask(address, HttpMethod.GET, "/v1/models", fleet.config().stateTimeoutMs(), 499)
                 .map(ReplicaReport.NONE);
     answer
         .onSuccess(
             report -> {
+              if (!there(replica)) {
+                return;
+              }
               vigil.reported(replica, report, clock.epochNanos());
               listener.reported(replica, report);
               compare(replica, address, report);
@@ -107,7 +128,15 @@ public final class Prober {
         .onFailure(cause -> failed(replica, Vigil.Question.STATE, "state: ", cause));
   }
 
+  /** What one says that is gone would make all that was kept of it anew. */
+  private boolean there(Replica replica) {
+    return fleet.find(replica.id()) == replica;
+  }
+
   private void failed(Replica replica, Vigil.Question question, String what, Throwable cause) {
+    if (!there(replica)) {
+      return;
+    }
     vigil.failed(replica, question, refused(cause), what + cause.getMessage());
   }
 
@@ -123,13 +152,16 @@ public final class Prober {
     if (digest == null) {
       return;
     }
+    if (diffs.size() > fleet.replicas().size()) {
+      diffs.keySet().removeIf(id -> fleet.find(id) == null);
+    }
     InFlightDiff diff = diffs.computeIfAbsent(replica.id(), id -> new InFlightDiff());
     if (digest == AttemptId.digest(replica.sent())) {
       diff.agree();
       settle(replica, address, InFlightDiff.Drift.NONE);
       return;
     }
-    ask(address, HttpMethod.GET, REQUESTS, config.stateTimeoutMs(), 299)
+    ask(address, HttpMethod.GET, REQUESTS, fleet.config().stateTimeoutMs(), 299)
         .map(body -> StateReader.attempts(body.getBytes(), fleet.attempt(0)))
         .map(told -> diff.compare(replica.sent(), fleet.sent(), told, clock.epochNanos()))
         .onSuccess(drift -> settle(replica, address, drift))
@@ -138,6 +170,9 @@ public final class Prober {
 
   /** What nobody waits for is cancelled, and what is waited for in vain is asked to go. */
   private void settle(Replica replica, UpstreamAddress address, InFlightDiff.Drift drift) {
+    if (!there(replica)) {
+      return;
+    }
     int orphans = drift.orphans().size();
     int lost = drift.lost().size();
     listener.compared(replica, orphans, lost, drift.newOrphans(), drift.newLost());
@@ -149,7 +184,7 @@ public final class Prober {
     }
     for (long number : drift.orphans()) {
       String path = REQUESTS + "/" + fleet.attempt(number);
-      ask(address, HttpMethod.DELETE, path, config.stateTimeoutMs(), 299)
+      ask(address, HttpMethod.DELETE, path, fleet.config().stateTimeoutMs(), 299)
           .onFailure(cause -> LOG.debug("cancel_failed replica={}", replica.id(), cause));
     }
     replica.lost(drift.lost());

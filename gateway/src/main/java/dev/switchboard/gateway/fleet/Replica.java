@@ -39,7 +39,6 @@ public final class Replica {
   private final String id;
   private final boolean local;
   private final StateListener listener;
-  private final UpstreamAccess access;
   private final Circuit circuit;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final AtomicLong opened = new AtomicLong();
@@ -49,6 +48,7 @@ public final class Replica {
 
   private final Workload workload;
 
+  private volatile UpstreamAccess access;
   private volatile String model;
   private volatile ReplicaState state = ReplicaState.STARTING;
   private volatile @Nullable String reason;
@@ -61,6 +61,7 @@ public final class Replica {
   private volatile long expectedReadyMs;
   private volatile int incarnation;
   private volatile boolean cordoned;
+  private volatile boolean leaving;
   private volatile long heardNanos;
   private volatile @Nullable Drain drain;
 
@@ -182,6 +183,20 @@ public final class Replica {
   /** How it is spoken to. */
   public UpstreamAccess access() {
     return access;
+  }
+
+  /** Speaks to it otherwise from the next request on. */
+  void access(UpstreamAccess value) {
+    access = value;
+  }
+
+  /** Whether the configuration has it no longer: it is emptied, stopped, and then gone. */
+  public boolean leaving() {
+    return leaving;
+  }
+
+  void leaving(boolean value) {
+    leaving = value;
   }
 
   /** What it calls its model. */

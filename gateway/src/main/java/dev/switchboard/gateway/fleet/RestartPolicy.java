@@ -9,12 +9,17 @@ import java.util.Deque;
  * starts afresh. Pure: the time comes in.
  */
 final class RestartPolicy {
-  private final WorkersConfig config;
+  private volatile WorkersConfig config;
   private final Deque<Long> exits = new ArrayDeque<>();
   private boolean crashLooping;
 
   RestartPolicy(WorkersConfig config) {
     this.config = config;
+  }
+
+  /** Goes by other waits from the next exit on. On any thread. */
+  void reconfigure(WorkersConfig other) {
+    config = other;
   }
 
   /** Milliseconds to wait before the next start of a worker that ran between two moments. */

@@ -22,7 +22,7 @@ public final class RollingRestart {
     DONE,
     /** It did not come back, or could not be drained. */
     FAILED,
-    /** One before it failed. */
+    /** One before it failed, or the configuration does not have it any more. */
     SKIPPED
   }
 
@@ -92,7 +92,9 @@ public final class RollingRestart {
     current = next;
     currentNanos = now;
     incarnation = next.incarnation();
-    if (!restart.test(next, graceMs)) {
+    if (next.leaving()) {
+      end(next, Step.SKIPPED, now);
+    } else if (!restart.test(next, graceMs)) {
       end(next, Step.FAILED, now);
     }
     return true;
@@ -100,10 +102,12 @@ public final class RollingRestart {
 
   private boolean ended(Replica running, long now) {
     boolean another = running.incarnation() != incarnation;
-    boolean back = running.state() == ReplicaState.READY || running.state() == ReplicaState.STANDBY;
+    boolean back = back(running.state(), another);
     boolean lost = another && running.state() == ReplicaState.FAILED;
     boolean resumed = !another && back;
-    if (another && back) {
+    if (running.leaving()) {
+      end(running, Step.SKIPPED, now);
+    } else if (another && back) {
       end(running, Step.DONE, now);
     } else if (lost
         || resumed
@@ -111,6 +115,13 @@ public final class RollingRestart {
       end(running, Step.FAILED, now);
     }
     return current == null;
+  }
+
+  /** One that an operator cordoned comes back as that. */
+  private static boolean back(ReplicaState state, boolean another) {
+    return state == ReplicaState.READY
+        || state == ReplicaState.STANDBY
+        || (another && state == ReplicaState.CORDONED);
   }
 
   private void end(Replica worker, Step step, long now) {

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -58,32 +59,34 @@ public final class Vigil {
   }
 
   private final Fleet fleet;
-  private final WorkersConfig config;
   private final Asker asker;
   private final Map<String, Watch> watches = new HashMap<>();
   private long polledNanos;
   private long lastNanos;
 
-  public Vigil(Fleet fleet, WorkersConfig config, Asker asker) {
+  public Vigil(Fleet fleet, Asker asker) {
     this.fleet = fleet;
-    this.config = config;
     this.asker = asker;
   }
 
   /** How often {@link #turn} is to be called: warming replicas are looked at ten times a second. */
   public long turnMs() {
-    return Math.min(config.statePollMs(), 100);
+    return Math.min(fleet.config().statePollMs(), 100);
   }
 
   /** Asks what is due. */
   public void turn(long nowNanos) {
     long late = lastNanos == 0 ? 0 : Math.max(0, nowNanos - lastNanos - LATE_NANOS);
     lastNanos = nowNanos;
-    boolean poll = nowNanos - polledNanos >= config.statePollMs() * 1_000_000;
+    boolean poll = nowNanos - polledNanos >= fleet.config().statePollMs() * 1_000_000;
     if (poll) {
       polledNanos = nowNanos;
     }
-    for (Replica replica : fleet.replicas()) {
+    List<Replica> replicas = fleet.replicas();
+    if (watches.size() > replicas.size()) {
+      watches.keySet().retainAll(replicas.stream().map(Replica::id).toList());
+    }
+    for (Replica replica : replicas) {
       Watch watch = watch(replica);
       watch.askedNanos += late;
       UpstreamAddress address = replica.address();
@@ -105,7 +108,7 @@ public final class Vigil {
       case READY, STANDBY -> {
         boolean idle =
             now - Math.max(watch.provenNanos, replica.lastUsedNanos())
-                > config.canaryIdleMs() * 1_000_000;
+                > fleet.config().canaryIdleMs() * 1_000_000;
         if (poll) {
           boolean canary = idle && replica.worker();
           ask(replica, address, watch, canary ? Question.CANARY : Question.STATE, now);
@@ -125,7 +128,8 @@ public final class Vigil {
     watch.asking = true;
     watch.askedNanos = now;
     watch.patienceNanos =
-        config.unresponsiveMs() * 1_000_000 + (question == Question.CANARY ? CANARY_NANOS : 0);
+        fleet.config().unresponsiveMs() * 1_000_000
+            + (question == Question.CANARY ? CANARY_NANOS : 0);
     asker.ask(replica, address, question);
   }
 
@@ -170,7 +174,7 @@ public final class Vigil {
     }
     LOG.debug(
         "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), watch.failures, why);
-    if (watch.failures >= config.ejectAfter()) {
+    if (watch.failures >= fleet.config().ejectAfter()) {
       if (gone || question == Question.CANARY) {
         replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
       } else if (replica.state() == ReplicaState.READY) {
@@ -219,9 +223,9 @@ public final class Vigil {
       silent(replica);
     }
     if (replica.local()
-        && config.hungRestartMs() > 0
-        && now - watch.silentSinceNanos >= config.hungRestartMs() * 1_000_000) {
-      LOG.warn("worker_hung replica={} silent_ms={}", replica.id(), config.hungRestartMs());
+        && fleet.config().hungRestartMs() > 0
+        && now - watch.silentSinceNanos >= fleet.config().hungRestartMs() * 1_000_000) {
+      LOG.warn("worker_hung replica={} silent_ms={}", replica.id(), fleet.config().hungRestartMs());
       watch.silentSinceNanos = now;
       fleet.kill(replica);
     }
@@ -247,7 +251,7 @@ public final class Vigil {
   }
 
   private void silent(Replica replica) {
-    String why = "it says nothing for " + config.unresponsiveMs() + " ms";
+    String why = "it says nothing for " + fleet.config().unresponsiveMs() + " ms";
     for (ReplicaState state :
         new ReplicaState[] {ReplicaState.READY, ReplicaState.STANDBY, ReplicaState.CORDONED}) {
       replica.tryTransition(state, ReplicaState.EJECTED, why);

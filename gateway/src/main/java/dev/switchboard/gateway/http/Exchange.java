@@ -144,6 +144,11 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       return;
     }
     ReplicaChoice choice = ReplicaChoice.of(call, head, parsed, body.length());
+    if (choice.models().stream().noneMatch(house.fleet()::serves)) {
+      // It was served when the request began; who leaves does not wait for the end of its body.
+      fail(Failure.of(ApiError.modelNotFound(parsed.model())));
+      return;
+    }
     flight.model(choice.models().getFirst());
     traced();
     upstream = new UpstreamRequest(call, head, body, parsed.spans(), choice.requested());

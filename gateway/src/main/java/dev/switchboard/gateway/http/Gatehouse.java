@@ -52,11 +52,15 @@ public record Gatehouse(
     TextMapPropagator propagator) {
 
   /** The same with what can change while the gateway runs. */
-  public Gatehouse with(DeadlinesConfig otherDeadlines, SloHeaders otherSlos, Router otherRouter) {
+  public Gatehouse with(
+      DeadlinesConfig otherDeadlines,
+      MigrationConfig otherMigration,
+      SloHeaders otherSlos,
+      Router otherRouter) {
     return new Gatehouse(
         http,
         otherDeadlines,
-        migration,
+        otherMigration,
         clock,
         freshIds,
         keys,

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.routing;
 
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -11,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * each session. Both are bounded and forget what was used longest ago. Safe on any thread.
  */
 public final class Affinity {
-  private final RoutingConfig config;
+  private volatile RoutingConfig config;
   private final Map<String, PrefixIndex> prefixes = new ConcurrentHashMap<>();
   private final Map<Session, String> sessions;
   private volatile Listener listener = (model, replica, key) -> {};
@@ -44,9 +45,25 @@ public final class Affinity {
         new LinkedHashMap<>(16, 0.75f, true) {
           @Override
           protected boolean removeEldestEntry(Map.Entry<Session, String> eldest) {
-            return size() > config.sessionEntries();
+            return size() > Affinity.this.config.sessionEntries();
           }
         };
+  }
+
+  /** Goes by other bounds from now on; of prompts all is forgotten where theirs changed. */
+  public void reconfigure(RoutingConfig other) {
+    int before = config.prefixEntries();
+    config = other;
+    if (before != other.prefixEntries()) {
+      prefixes.clear();
+    }
+    synchronized (sessions) {
+      Iterator<Session> oldest = sessions.keySet().iterator();
+      while (sessions.size() > other.sessionEntries()) {
+        oldest.next();
+        oldest.remove();
+      }
+    }
   }
 
   /** The request with what is known of its prompt and session at the replicas of its model. */
@@ -116,6 +133,11 @@ public final class Affinity {
     if (index != null) {
       index.forget(replica);
     }
+  }
+
+  /** Nobody serves a model any more. */
+  public void forget(String model) {
+    prefixes.remove(model);
   }
 
   private PrefixIndex index(String model) {

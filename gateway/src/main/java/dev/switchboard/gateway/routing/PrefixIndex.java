@@ -11,23 +11,24 @@ import java.util.Map;
  * <p>A prompt is a chain of hashes, each over its block and all blocks before it, so equal hashes
  * mean equal prefixes. The table is set-associative: a hash may stand in one of the eight places of
  * its set, and the one that was used longest ago gives way. An entry holds a bit for each replica.
- * A replica that restarts is forgotten by clearing its bit everywhere. What a replica's own cache
- * has dropped in the meantime is not known here; the {@link Workload} learns from what answers say
- * how far to trust a match.
+ * A replica that restarts or is gone is forgotten by clearing its bit everywhere, which another one
+ * may get then. What a replica's own cache has dropped in the meantime is not known here; the
+ * {@link Workload} learns from what answers say how far to trust a match.
  *
  * <p>Memory: 20 bytes for each entry, from the start on. Safe on any thread.
  */
 final class PrefixIndex {
   private static final int WAYS = 8;
 
-  /** Replicas that have a bit; more of one model are without affinity. */
-  private static final int MOST_REPLICAS = Long.SIZE;
-
   private final Map<String, Integer> bits = new LinkedHashMap<>();
   private final int sets;
   private final long[] keys;
   private final long[] masks;
   private final int[] used;
+
+  /** Bits that some replica has; when all are, more replicas of a model are without affinity. */
+  private long taken;
+
   private int tick;
 
   /**
@@ -81,10 +82,11 @@ final class PrefixIndex {
   synchronized void served(long[] chain, String replica) {
     Integer bit = bits.get(replica);
     if (bit == null) {
-      if (bits.size() == MOST_REPLICAS) {
+      if (taken == -1) {
         return;
       }
-      bit = bits.size();
+      bit = Long.numberOfTrailingZeros(~taken);
+      taken |= 1L << bit;
       bits.put(replica, bit);
     }
     for (long hash : chain) {
@@ -101,8 +103,9 @@ final class PrefixIndex {
 
   /** A replica's cache is empty. */
   synchronized void forget(String replica) {
-    Integer bit = bits.get(replica);
+    Integer bit = bits.remove(replica);
     if (bit != null) {
+      taken &= ~(1L << bit);
       for (int i = 0; i < masks.length; i++) {
         masks[i] &= ~(1L << bit);
       }

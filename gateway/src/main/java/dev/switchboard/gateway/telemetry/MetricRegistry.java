@@ -9,6 +9,7 @@ import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.core.metrics.Info;
 import io.prometheus.metrics.core.metrics.MetricWithFixedMetadata;
+import io.prometheus.metrics.core.metrics.StatefulMetric;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.ClassicHistogramBuckets;
 import io.prometheus.metrics.model.snapshots.Exemplars;
@@ -19,7 +20,9 @@ import io.prometheus.metrics.model.snapshots.Unit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -38,17 +41,39 @@ final class MetricRegistry {
           .build();
 
   private final PrometheusRegistry registry = new PrometheusRegistry();
+  private final Map<Metric, StatefulMetric<?, ?>> kept = new ConcurrentHashMap<>();
 
   PrometheusRegistry registry() {
     return registry;
   }
 
   Counter counter(Metric metric) {
-    return described(Counter.builder(), metric).withoutExemplars().register(registry);
+    return kept(metric, described(Counter.builder(), metric).withoutExemplars());
   }
 
   Gauge gauge(Metric metric) {
-    return described(Gauge.builder(), metric).withoutExemplars().register(registry);
+    return kept(metric, described(Gauge.builder(), metric).withoutExemplars());
+  }
+
+  private <M extends StatefulMetric<?, ?>> M kept(
+      Metric metric, MetricWithFixedMetadata.Builder<?, M> builder) {
+    M made = builder.register(registry);
+    kept.put(metric, made);
+    return made;
+  }
+
+  /** Takes away every series in which a label says this. */
+  void forget(Label label, String value) {
+    kept.keySet().forEach(metric -> forget(metric, label, value));
+  }
+
+  /** Takes away those of one metric. */
+  void forget(Metric metric, Label label, String value) {
+    StatefulMetric<?, ?> series = kept.get(metric);
+    int at = metric.labels().indexOf(label);
+    if (series != null && at >= 0) {
+      series.removeIf(values -> values.get(at).equals(value));
+    }
   }
 
   /** A gauge that is read at each scrape. */
@@ -70,9 +95,7 @@ final class MetricRegistry {
         described(Histogram.builder(PROPERTIES), metric)
             .unit(Objects.requireNonNull(unit(metric), "a histogram has a unit"))
             .classicUpperBounds(Objects.requireNonNull(metric.buckets()).bounds());
-    return metric.latency()
-        ? builder.register(registry)
-        : builder.classicOnly().withoutExemplars().register(registry);
+    return kept(metric, metric.latency() ? builder : builder.classicOnly().withoutExemplars());
   }
 
   /** One series of a histogram that somebody else counts, with a count for each bucket. */

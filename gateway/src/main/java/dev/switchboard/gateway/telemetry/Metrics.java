@@ -42,10 +42,11 @@ import org.jspecify.annotations.Nullable;
  * Records what happens in the series of {@link Metric}.
  *
  * <p>Label values are bounded. A model that no replica serves becomes {@code other}, so a scanner
- * cannot make series; replicas, states, outcomes and phases are closed sets. A request that was
- * chosen for it leaves its trace as an exemplar in every latency. Counters of what goes wrong begin
- * at 0, when a replica is new or a request of that kind ends: Prometheus sees no increase of a
- * series that begins with its first event. Safe on any thread.
+ * cannot make series; states, outcomes and phases are closed sets; the series of replicas and
+ * models that the configuration no longer has are taken away. A request that was chosen for it
+ * leaves its trace as an exemplar in every latency. Counters of what goes wrong begin at 0, when a
+ * replica is new or a request of that kind ends: Prometheus sees no increase of a series that
+ * begins with its first event. Safe on any thread.
  */
 public final class Metrics {
   private static final String OTHER = "other";
@@ -305,6 +306,21 @@ public final class Metrics {
   /** A replica's process ended, or is about to. */
   public void replicaGone(String replica) {
     replicas.gone(replica);
+  }
+
+  /** A replica is not in the fleet any more: none of its series is left. */
+  public void replicaForgotten(String replica) {
+    replicas.gone(replica);
+    blame.forget(replica);
+    made.forget(Label.REPLICA, replica);
+  }
+
+  /** Nobody serves a model any more: none of its series is left. */
+  public void modelForgotten(String model) {
+    models.remove(model);
+    made.forget(Label.MODEL, model);
+    made.forget(Metric.FALLBACKS, Label.FROM, model);
+    made.forget(Metric.FALLBACKS, Label.TO, model);
   }
 
   public GaugeDataPoint replicaInFlight(String replica) {

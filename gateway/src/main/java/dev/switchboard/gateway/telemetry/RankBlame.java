@@ -56,6 +56,10 @@ public final class RankBlame {
     }
   }
 
+  void forget(String replica) {
+    sums.keySet().removeIf(rank -> rank.replica().equals(replica));
+  }
+
   /** Of the ranks of a replica, in their order; those that harmed nobody are left out. */
   public List<Harm> of(String replica) {
     return sums.entrySet().stream()

@@ -81,7 +81,7 @@ public final class Circuit {
     }
   }
 
-  private final Config config;
+  private Config config;
   private final int[] served = new int[SLICES];
   private final int[] failed = new int[SLICES];
   private long slice;
@@ -95,6 +95,16 @@ public final class Circuit {
 
   public Circuit(Config config) {
     this.config = config;
+  }
+
+  /** Goes by other limits from now on; what was counted in another window is forgotten. */
+  public synchronized void reconfigure(Config other) {
+    if (other.windowMs() != config.windowMs()) {
+      Arrays.fill(served, 0);
+      Arrays.fill(failed, 0);
+      slice = 0;
+    }
+    config = other;
   }
 
   public synchronized State state() {

@@ -22,6 +22,11 @@ public final class RetryBudgets {
     budgets.values().forEach(budget -> budget.reconfigure(other));
   }
 
+  /** Nobody serves a model any more. */
+  public void forget(String model) {
+    budgets.remove(model);
+  }
+
   /** A request for a model began. */
   public void earn(String model) {
     of(model).earn();

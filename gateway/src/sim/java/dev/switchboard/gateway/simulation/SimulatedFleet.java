@@ -69,7 +69,7 @@ final class SimulatedFleet {
             SILENT,
             this::start,
             new VirtualExecutor(time));
-    this.vigil = new Vigil(fleet, CONFIG, this::ask);
+    this.vigil = new Vigil(fleet, this::ask);
     if (foreign) {
       replicas.forEach(SimulatedReplica::boot);
     }

@@ -83,7 +83,8 @@ class ConfigReferenceTest {
     assertTrue(key("tenants[].weight").reloadable());
     assertTrue(key("deadlines.body-ms").reloadable());
     assertFalse(key("http.port").reloadable());
-    assertFalse(key("routing.prefix-entries").reloadable());
+    assertTrue(key("upstreams[].weight").reloadable());
+    assertFalse(key("deadlines.connect-ms").reloadable());
   }
 
   private static ConfigReference.Key key(String path) {

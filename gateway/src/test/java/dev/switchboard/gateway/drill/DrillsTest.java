@@ -47,8 +47,7 @@ class DrillsTest {
   private CompletableFuture<Void> answer = CompletableFuture.completedFuture(null);
   private final Fleet fleet = fleet(clock);
   private final Replica replica = fleet.replicas().getFirst();
-  private final Vigil vigil =
-      new Vigil(fleet, WorkersConfig.DEFAULTS, (asked, address, question) -> {});
+  private final Vigil vigil = new Vigil(fleet, (asked, address, question) -> {});
   private final Drills drills = drills(true);
 
   private static Fleet fleet(NanoClock clock) {

@@ -1,0 +1,75 @@
+package dev.switchboard.gateway.boot;
+
+import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.gateway.routing.Affinity;
+import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.upstream.RetryBudgets;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tells what else keeps something of replicas and models how they are, and when they are gone: what
+ * comes and goes with every change of the configuration must leave nothing behind. On any thread.
+ *
+ * @param clock epoch nanoseconds
+ * @param states told of every change first
+ */
+record FleetWatch(
+    Metrics metrics,
+    Affinity affinity,
+    RetryBudgets retries,
+    Admission admission,
+    LongSupplier clock,
+    Replica.StateListener states)
+    implements Fleet.Watcher {
+
+  @Override
+  public void changed(Replica replica, @Nullable ReplicaState from, ReplicaState to) {
+    states.changed(replica, from, to);
+    metrics.replicaState(
+        replica.id(), replica.model(), from == null ? null : from.name(), to.name());
+    if (!to.listening()) {
+      metrics.replicaGone(replica.id());
+      affinity.forget(replica.model(), replica.id());
+    }
+    places(replica, to);
+  }
+
+  @Override
+  public void adjusted(Replica replica) {
+    places(replica, replica.state());
+  }
+
+  /** Tells the queue of its model whether it takes requests, and how many. */
+  private void places(Replica replica, ReplicaState state) {
+    admission
+        .queue(replica.model())
+        .replica(
+            replica.id(),
+            state == ReplicaState.READY,
+            replica.access().maxConcurrency(),
+            clock.getAsLong());
+  }
+
+  @Override
+  public void gone(Replica replica) {
+    metrics.replicaForgotten(replica.id());
+    affinity.forget(replica.model(), replica.id());
+  }
+
+  @Override
+  public void modelGone(String model) {
+    metrics.modelForgotten(model);
+    affinity.forget(model);
+    retries.forget(model);
+    admission.forget(model);
+  }
+
+  @Override
+  public boolean inside(String model) {
+    return admission.inside(model);
+  }
+}

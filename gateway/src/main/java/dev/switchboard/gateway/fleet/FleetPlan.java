@@ -1,0 +1,120 @@
+package dev.switchboard.gateway.fleet;
+
+import dev.switchboard.gateway.upstream.Circuit;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a configuration wants of the fleet, checked: the keys and certificates of its servers can be
+ * read. Immutable.
+ */
+public final class FleetPlan {
+  private final WorkersConfig workers;
+  private final Circuit.Config circuit;
+  private final List<ModelSpec> models;
+  private final List<List<Server>> servers;
+
+  private FleetPlan(
+      WorkersConfig workers,
+      Circuit.Config circuit,
+      List<ModelSpec> models,
+      List<List<Server>> servers) {
+    this.workers = workers;
+    this.circuit = circuit;
+    this.models = List.copyOf(models);
+    this.servers = List.copyOf(servers);
+  }
+
+  /**
+   * Reads keys; nothing changes by it.
+   *
+   * @throws IllegalArgumentException naming the key of the configuration
+   */
+  public static FleetPlan of(
+      WorkersConfig workers,
+      Circuit.Config circuit,
+      List<ModelSpec> models,
+      List<UpstreamSpec> upstreams) {
+    List<List<Server>> servers = new ArrayList<>();
+    for (int i = 0; i < upstreams.size(); i++) {
+      UpstreamSpec spec = upstreams.get(i);
+      List<Server> each = new ArrayList<>();
+      for (String model : spec.models()) {
+        each.add(new Server(spec, model, UpstreamAccess.of(spec, model, "upstreams." + i)));
+      }
+      servers.add(List.copyOf(each));
+    }
+    return new FleetPlan(workers, circuit, models, servers);
+  }
+
+  WorkersConfig workers() {
+    return workers;
+  }
+
+  Circuit.Config circuit() {
+    return circuit;
+  }
+
+  List<ModelSpec> models() {
+    return models;
+  }
+
+  /** Those of each entry of the configuration, a model each. */
+  List<List<Server>> servers() {
+    return servers;
+  }
+
+  /** Every model that some replica is to serve, in the order of the configuration. */
+  public Set<String> names() {
+    Set<String> names = new LinkedHashSet<>();
+    models.forEach(model -> names.add(model.servedName()));
+    servers.forEach(each -> each.forEach(server -> names.add(server.model())));
+    return Collections.unmodifiableSet(names);
+  }
+
+  /** Whether a server has another key than before, though the configuration says the same. */
+  public boolean rekeys(FleetPlan before) {
+    return servers.size() == before.servers.size() && !servers.equals(before.servers);
+  }
+
+  /** Workers of a model, those on standby among them. */
+  int workers(ModelSpec spec) {
+    Integer own = spec.workers();
+    return (own == null ? workers.local() : own) + standby(spec);
+  }
+
+  private static int standby(ModelSpec spec) {
+    Integer own = spec.standby();
+    return own == null ? 0 : own;
+  }
+
+  /** How many workers of a model are to be ready, where others stand by. */
+  Map<String, Integer> wantedReady() {
+    Map<String, Integer> wanted = new HashMap<>();
+    for (ModelSpec spec : models) {
+      if (standby(spec) > 0) {
+        wanted.put(spec.servedName(), workers(spec) - standby(spec));
+      }
+    }
+    return wanted;
+  }
+
+  /** CPU threads of a rank; the machine's cores shared out where that is not set. */
+  int threads() {
+    int total = models.stream().mapToInt(this::workers).sum();
+    int cores = Runtime.getRuntime().availableProcessors();
+    int ranks = Math.max(1, total * workers.stages() * workers.ranks());
+    return workers.threads() > 0 ? workers.threads() : Math.max(1, cores / ranks);
+  }
+
+  /** The local model of a name; null for none. */
+  @Nullable ModelSpec model(String name) {
+    return models.stream().filter(spec -> spec.servedName().equals(name)).findFirst().orElse(null);
+  }
+}

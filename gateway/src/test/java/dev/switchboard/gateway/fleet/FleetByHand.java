@@ -1,0 +1,221 @@
+package dev.switchboard.gateway.fleet;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import dev.switchboard.gateway.upstream.Circuit;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A fleet whose thread is the test's: what it wants done is done at once, and what it wants done
+ * later when {@link #pass} says that so much time went by. Its workers are processes in name only.
+ */
+public final class FleetByHand implements FleetListener {
+  static final WorkersConfig WORKERS = WorkersConfig.DEFAULTS;
+
+  /** A worker's process. */
+  static final class Started implements WorkerStarter.Running {
+    final List<String> command;
+    private final Consumer<JsonNode> event;
+    private final IntConsumer exited;
+    boolean asked;
+
+    Started(List<String> command, Consumer<JsonNode> event, IntConsumer exited) {
+      this.command = command;
+      this.event = event;
+      this.exited = exited;
+    }
+
+    void tell(String name) {
+      event.accept(JsonNodeFactory.instance.objectNode().put("event", name).put("port", 1));
+    }
+
+    void exit(int status) {
+      exited.accept(status);
+    }
+
+    @Override
+    public long pid() {
+      return 1;
+    }
+
+    @Override
+    public void terminate() {
+      asked = true;
+    }
+
+    @Override
+    public void kill() {}
+
+    @Override
+    public void awaitEnd(long millis) {}
+
+    @Override
+    public void suspend(long mostMs) {}
+
+    @Override
+    public void proceed() {}
+  }
+
+  private final class Executor extends ScheduledThreadPoolExecutor {
+    Executor() {
+      super(1);
+    }
+
+    @Override
+    public void execute(Runnable task) {
+      task.run();
+    }
+
+    @Override
+    public ScheduledFuture<?> schedule(Runnable task, long delay, TimeUnit unit) {
+      later.add(new Later(nowNanos + unit.toNanos(delay), task));
+      return super.schedule(() -> {}, 0, TimeUnit.NANOSECONDS);
+    }
+
+    @Override
+    public ScheduledFuture<?> scheduleWithFixedDelay(
+        Runnable task, long first, long delay, TimeUnit unit) {
+      tick = task;
+      return super.schedule(() -> {}, 0, TimeUnit.NANOSECONDS);
+    }
+  }
+
+  private record Later(long atNanos, Runnable task) {}
+
+  /** The last process of each worker. */
+  final Map<String, Started> processes = new LinkedHashMap<>();
+
+  private final List<Later> later = new ArrayList<>();
+  private Runnable tick = () -> {};
+  private long nowNanos = 1_000_000_000;
+  private final Fleet fleet;
+
+  /** One that runs. */
+  public FleetByHand(List<ModelSpec> models, List<UpstreamSpec> upstreams) {
+    fleet =
+        new Fleet(
+            WORKERS,
+            Circuit.Config.DEFAULTS,
+            models,
+            upstreams,
+            new WorkerCommand(Path.of("java"), "", Path.of("library"), null, null),
+            () -> nowNanos,
+            this,
+            (id, command, event, exited) -> {
+              Started process = new Started(command, event, exited);
+              processes.put(id, process);
+              return process;
+            },
+            new Executor());
+    fleet.start();
+  }
+
+  public Fleet fleet() {
+    return fleet;
+  }
+
+  public long nowNanos() {
+    return nowNanos;
+  }
+
+  /** Time goes by, and what is due by then is done. */
+  public void pass(long millis) {
+    nowNanos += millis * 1_000_000;
+    for (Later each : List.copyOf(later)) {
+      if (each.atNanos <= nowNanos) {
+        later.remove(each);
+        each.task.run();
+      }
+    }
+    tick.run();
+  }
+
+  /** The configuration is another one. */
+  public FleetChange reload(List<ModelSpec> models, List<UpstreamSpec> upstreams) {
+    return reload(WORKERS, models, upstreams);
+  }
+
+  FleetChange reload(WorkersConfig workers, List<ModelSpec> models, List<UpstreamSpec> upstreams) {
+    return fleet.reconfigure(FleetPlan.of(workers, Circuit.Config.DEFAULTS, models, upstreams));
+  }
+
+  /** A replica passes its canary. */
+  public Replica ready(String id) {
+    Started process = processes.get(id);
+    if (process != null && replica(id).state() == ReplicaState.STARTING) {
+      process.tell("listening");
+      process.tell("ready");
+    }
+    fleet.proven(replica(id));
+    return replica(id);
+  }
+
+  Started process(String id) {
+    Started process = processes.get(id);
+    if (process == null) {
+      throw new AssertionError(id + " was never started");
+    }
+    return process;
+  }
+
+  public Replica replica(String id) {
+    Replica replica = fleet.find(id);
+    if (replica == null) {
+      throw new AssertionError("no " + id + " in " + ids());
+    }
+    return replica;
+  }
+
+  /** Who is there, in order, with the states. */
+  String ids() {
+    return String.join(
+        " ",
+        fleet.replicas().stream().map(replica -> replica.id() + ":" + replica.state()).toList());
+  }
+
+  public static UpstreamSpec server(int port, String... models) {
+    return server(port, null, models);
+  }
+
+  static UpstreamSpec server(int port, @Nullable Double weight, String... models) {
+    return new UpstreamSpec(
+        URI.create("http://10.0.0.1:" + port),
+        null,
+        List.of(models),
+        null,
+        null,
+        null,
+        null,
+        null,
+        weight,
+        null,
+        null);
+  }
+
+  static ModelSpec model(String file, int workers, int standby) {
+    return new ModelSpec(Path.of(file), "m", workers, standby);
+  }
+
+  @Override
+  public void workerLoading(String replica, long doneBytes, long totalBytes) {}
+
+  @Override
+  public void workerReady(String replica, String model, double seconds) {}
+
+  @Override
+  public void workerRestarting(String replica, String reason, long waitMs) {}
+
+  @Override
+  public void workerFailed(String replica, String reason) {}
+}
