@@ -143,38 +143,43 @@ final class Gateway {
     this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
     this.drills =
         new Drills(config.drills(), Faults.of(fleet, new EngineFaults(vertx)), clock, told);
-    fleet.onStateChange(
-        new FleetWatch(
-            house.metrics(),
-            house.affinity(),
-            house.retries(),
-            admission,
-            clock::epochNanos,
-            (replica, from, to) -> {
-              told.changed(replica, from, to);
-              drills.changed(replica, to);
-            }));
+    fleet.onStateChange(watch(house));
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
-    GatewayConfig.AdminConfig admin = config.admin();
-    this.adminServer =
-        new AdminServer(
-            house,
-            store,
-            reconfiguration,
-            feed,
-            this::audit,
-            drills,
-            admin.bind(),
-            admin.port(),
-            GatewayConfig.loopback(admin.bind()),
-            admin.hosts(),
-            tls.admin());
+    this.adminServer = adminServer(house, config.admin());
     this.prober = new Prober(vertx, fleet, clock, probes(house.metrics()));
     prober.start();
     awaitStore();
     tick(house);
     listen();
+  }
+
+  private FleetWatch watch(Gatehouse house) {
+    return new FleetWatch(
+        house.metrics(),
+        house.affinity(),
+        house.retries(),
+        admission,
+        clock::epochNanos,
+        (replica, from, to) -> {
+          told.changed(replica, from, to);
+          drills.changed(replica, to);
+        });
+  }
+
+  private AdminServer adminServer(Gatehouse house, GatewayConfig.AdminConfig admin) {
+    return new AdminServer(
+        house,
+        store,
+        reconfiguration,
+        feed,
+        this::audit,
+        drills,
+        admin.bind(),
+        admin.port(),
+        GatewayConfig.loopback(admin.bind()),
+        admin.hosts(),
+        tls.admin());
   }
 
   /** What is due however few requests come. */
