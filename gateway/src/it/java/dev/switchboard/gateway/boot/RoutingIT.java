@@ -118,7 +118,7 @@ class RoutingIT {
       HttpResponse<String> wrong = gateway.admin("POST", "/admin/v1/config/reload", "");
 
       assertEquals("a", before);
-      assertEquals("{\"changed\":[\"routes\"]}", done.body());
+      assertTrue(done.body().startsWith("{\"changed\":[\"routes\"],"), done.body());
       assertEquals("b", after);
       assertEquals(404, gone.statusCode());
       assertEquals(400, wrong.statusCode());
