@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.ModelSpec;
+import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
 import java.io.ByteArrayOutputStream;
@@ -85,9 +86,10 @@ final class InProcessGateway implements AutoCloseable {
     changedYaml = yaml;
   }
 
-  /** Starts before upstreams that all serve the model {@code m}. */
+  /** Starts before upstreams that all serve the model {@code m}, and waits for each of them. */
   static InProcessGateway before(String yaml, FakeUpstream... upstreams) throws Exception {
-    return new InProcessGateway(yaml + upstreams(upstreams), List.of(), Path.of("none"), true);
+    return new InProcessGateway(yaml + upstreams(upstreams), List.of(), Path.of("none"), false)
+        .awaitEveryReplica();
   }
 
   /** Starts before the upstreams that the configuration itself names. */
@@ -134,6 +136,13 @@ final class InProcessGateway implements AutoCloseable {
       }
       Thread.sleep(5);
     }
+  }
+
+  /** A model is ready as soon as one of its replicas is: what asks two of them waits for both. */
+  InProcessGateway awaitEveryReplica() throws Exception {
+    await(
+        () -> fleet.replicas().stream().allMatch(replica -> replica.state() == ReplicaState.READY));
+    return this;
   }
 
   Fleet fleet() {

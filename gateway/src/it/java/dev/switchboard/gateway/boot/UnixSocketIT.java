@@ -51,6 +51,7 @@ class UnixSocketIT {
                   - {url: "%s", models: [m]}
                 """
                     .formatted(socket, other.url()))) {
+      gateway.awaitEveryReplica();
       other.script((request, body) -> request.response().end("{\"choices\":[]}"));
       // Whoever has a connection, as the prober, keeps it: the server is taken for ready.
       Files.delete(socket);
