@@ -13,8 +13,14 @@ import java.util.concurrent.Callable;
  *
  * @param client towards replicas
  * @param answers what whole answers take of the memory that the loop has for them
+ * @param sockets of clients
  */
-record EventLoop(Vertx vertx, UpstreamClient client, AnswerMemory answers, RequestParser parser) {
+record EventLoop(
+    Vertx vertx,
+    UpstreamClient client,
+    AnswerMemory answers,
+    RequestParser parser,
+    ClientSocket sockets) {
   /** Of a body; with a larger one streams would wait. */
   private static final int MOST_BYTES = 32 << 10;
 

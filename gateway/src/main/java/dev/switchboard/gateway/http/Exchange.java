@@ -143,6 +143,10 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       fail(Failure.of(ApiError.modelNotFound(parsed.model())));
       return;
     }
+    if (call.loop().sockets().left(call.request().connection())) {
+      clientGone();
+      return;
+    }
     ReplicaChoice choice = ReplicaChoice.of(call, head, parsed, body.length());
     if (choice.models().stream().noneMatch(house.fleet()::serves)) {
       // It was served when the request began; who leaves does not wait for the end of its body.

@@ -147,7 +147,8 @@ public final class PublicServer extends VerticleBase {
             new UpstreamClient(
                 vertx, house.deadlines().connectMs(), house.http().maxUpstreamConnections()),
             answers,
-            new RequestParser(limits()));
+            new RequestParser(limits()),
+            new ClientSocket());
     Router router = Router.router(vertx);
     // The agent puts the first route that matches before the names of the later ones; this has
     // none.
