@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.opentelemetry.proto.trace.v1.Span;
+import java.net.URI;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -133,6 +135,37 @@ class TraceIT {
     }
     everyChildIsInsideItsParent(spans);
     theWorkerSawTheSameId();
+  }
+
+  @Test
+  void probesAndScrapesMakeNoTraces() throws Exception {
+    String trace = FOREIGN_TRACE.replace('5', '8');
+    List<URI> probes =
+        List.of(
+            gateway.api("/livez"),
+            gateway.api("/readyz"),
+            gateway.adminUri("/readyz"),
+            gateway.adminUri("/metrics"));
+    for (URI probe : probes) {
+      HttpRequest request = HttpRequest.newBuilder(probe).build();
+      assertEquals(
+          200, gateway.client().send(request, HttpResponse.BodyHandlers.discarding()).statusCode());
+    }
+    String parent = "00-" + trace + "-" + CALLER + "-01";
+    gateway.post(
+        gateway.api("/v1/chat/completions"),
+        InProcessGateway.chat(false).replace("\"m\"", "\"foreign\""),
+        "traceparent",
+        parent);
+    // Spans go out in the order in which they end.
+    InProcessGateway.await(() -> !collector.servers(trace).isEmpty());
+
+    List<String> paths =
+        collector.all().stream().map(span -> OtlpReceiver.attribute(span, "url.path")).toList();
+    assertTrue(paths.contains("/v1/chat/completions"), paths::toString);
+    for (URI probe : probes) {
+      assertFalse(paths.contains(probe.getPath()), paths::toString);
+    }
   }
 
   @Test

@@ -9,11 +9,11 @@ import io.opentelemetry.sdk.trace.export.SpanExporter;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Puts the counting around the agent's exporters and around the processor that queues for them. The
- * agent finds it as a service, and calls it on one thread before the application begins. Without an
- * exporter it does nothing.
+ * Puts the counting around the agent's exporters and around the processor that queues for them,
+ * which without an exporter does nothing, and takes probes out of what its sampler decides. The
+ * agent finds it as a service, and calls it on one thread before the application begins.
  */
-public final class SpanCounting implements AutoConfigurationCustomizerProvider {
+public final class AgentSettings implements AutoConfigurationCustomizerProvider {
   /** The agent's own, where no setting says. */
   private static final int USUAL_PLACES = 2048;
 
@@ -26,6 +26,7 @@ public final class SpanCounting implements AutoConfigurationCustomizerProvider {
   public void customize(AutoConfigurationCustomizer agent) {
     agent.addSpanExporterCustomizer(this::counted);
     agent.addSpanProcessorCustomizer(this::counted);
+    agent.addSamplerCustomizer((sampler, config) -> new ProbeSampler(sampler));
   }
 
   private SpanExporter counted(SpanExporter exporter, ConfigProperties config) {
