@@ -61,9 +61,9 @@ final class ReplicaRoutes {
     router.read(
         BASE + "/:id", context -> AdminServer.answer(context, routes.json(named(context, fleet))));
     router.change(HttpMethod.POST, BASE + "/:id/drain", Role.OPERATOR, routes::drain);
-    routes.action(router, "resume", body -> plainly(body, fleet::resume));
-    routes.action(router, "cordon", body -> plainly(body, fleet::cordon));
-    routes.action(router, "uncordon", body -> plainly(body, fleet::uncordon));
+    routes.action(router, "resume", body -> plainly(body, fleet.commands()::resume));
+    routes.action(router, "cordon", body -> plainly(body, fleet.commands()::cordon));
+    routes.action(router, "uncordon", body -> plainly(body, fleet.commands()::uncordon));
     routes.action(router, "restart", routes::restart);
     routes.action(router, "weight", routes::weight);
   }
@@ -118,7 +118,7 @@ final class ReplicaRoutes {
   }
 
   private long graceMs(@Nullable Long wanted) {
-    long graceMs = wanted == null ? fleet.drainGraceMs() : wanted;
+    long graceMs = wanted == null ? fleet.commands().drainGraceMs() : wanted;
     if (graceMs < 0 || graceMs > MOST_GRACE_MS) {
       throw JsonInput.refused("graceMs", "must be 0 to " + MOST_GRACE_MS);
     }
@@ -131,10 +131,10 @@ final class ReplicaRoutes {
     long graceMs = graceMs(wanted.graceMs());
     boolean stop = wanted.stop() != null && wanted.stop();
     if (!"true".equals(JsonInput.query(context, "plan"))) {
-      return perform(replica, one -> fleet.drain(one, graceMs, stop));
+      return perform(replica, one -> fleet.commands().drain(one, graceMs, stop));
     }
     return Future.fromCompletionStage(
-            fleet.plan(replica, graceMs), context.vertx().getOrCreateContext())
+            fleet.commands().plan(replica, graceMs), context.vertx().getOrCreateContext())
         .map(plan -> Change.of(DrainJson.plan(plan, graceMs), null, null));
   }
 
@@ -144,7 +144,7 @@ final class ReplicaRoutes {
     if (wanted.model() != null) {
       throw JsonInput.refused("model", "is for a restart of many");
     }
-    return replica -> fleet.restart(replica, graceMs);
+    return replica -> fleet.commands().restart(replica, graceMs);
   }
 
   private Predicate<Replica> weight(byte[] body) {
@@ -165,7 +165,7 @@ final class ReplicaRoutes {
       throw new ApiException(ApiError.modelNotFound(model));
     }
     ObjectNode before = rollingRestart();
-    RollingRestart begun = fleet.restartAll(model, graceMs(wanted.graceMs()));
+    RollingRestart begun = fleet.restarts().all(model, graceMs(wanted.graceMs()));
     if (begun == null) {
       throw new ApiException(wrongState("Workers are being restarted already."));
     }
@@ -183,7 +183,7 @@ final class ReplicaRoutes {
   }
 
   private ObjectNode rollingRestart() {
-    RollingRestart last = fleet.rollingRestart();
+    RollingRestart last = fleet.restarts().last();
     return DrainJson.restart(last == null ? RollingRestart.Report.NONE : last.report());
   }
 

@@ -18,8 +18,8 @@ public interface Faults {
       @Override
       public CompletionStage<Void> strike(Replica replica, DrillPlan plan) {
         return switch (plan.kind()) {
-          case KILL -> fleet.killProcess(replica);
-          case STOP -> fleet.suspend(replica, plan.durationMs());
+          case KILL -> fleet.drills().kill(replica);
+          case STOP -> fleet.drills().suspend(replica, plan.durationMs());
           case SLOW_RANK, DELAY_RANK, HANG_RANK, FAIL_STEPS, OUT_OF_MEMORY ->
               engines.strike(replica, plan);
         };
@@ -27,7 +27,9 @@ public interface Faults {
 
       @Override
       public CompletionStage<Void> heal(Replica replica, DrillPlan plan) {
-        return plan.kind().process() ? fleet.proceed(replica) : engines.heal(replica, plan);
+        return plan.kind().process()
+            ? fleet.drills().proceed(replica)
+            : engines.heal(replica, plan);
       }
     };
   }

@@ -42,12 +42,20 @@ final class Departures {
     this.clock = clock;
   }
 
+  /** The configuration does not have it any more. */
   void begin(Replica replica) {
+    replica.leaving(true);
     leaving.put(replica, new Leave(clock.epochNanos()));
   }
 
+  /** The configuration has it again, before it was stopped. */
   void cancel(Replica replica) {
+    replica.leaving(false);
     leaving.remove(replica);
+    ReplicaState state = replica.state();
+    if (state == ReplicaState.DRAINING || state == ReplicaState.DRAINED) {
+      replica.tryTransition(state, ReplicaState.WARMING, "configured again");
+    }
   }
 
   /** Does what is due. */
@@ -65,12 +73,12 @@ final class Departures {
     switch (replica.state()) {
       case READY -> {
         if (mayGo(replica, leave, now)) {
-          fleet.empty(replica);
+          empty(replica);
         }
       }
-      case WARMING, STANDBY, CORDONED, EJECTED -> fleet.empty(replica);
+      case WARMING, STANDBY, CORDONED, EJECTED -> empty(replica);
       case DRAINING -> {}
-      case STARTING, DRAINED, RESTARTING, FAILED -> fleet.stop(replica);
+      case STARTING, DRAINED, RESTARTING, FAILED -> stop(replica);
       case STOPPED -> {
         if (over(replica, now)) {
           leaving.remove(replica);
@@ -85,7 +93,7 @@ final class Departures {
       leave.insideNanos = fleet.inside(replica.model()) ? now : leave.insideNanos;
       return now - leave.insideNanos >= QUIET_NANOS;
     }
-    return fleet.enoughWithout(replica)
+    return enoughWithout(replica)
         || now - leave.sinceNanos >= fleet.config().restartLimitMs() * 1_000_000;
   }
 
@@ -93,7 +101,48 @@ final class Departures {
   private boolean over(Replica replica, long now) {
     Drain drain = replica.drain();
     return replica.inFlight() == 0
-        && !fleet.runs(replica)
+        && !runs(replica)
         && (drain == null || drain.report(0, now).between() <= 0);
+  }
+
+  /** Whether its model has as many ready replicas as it should, were this one not there. */
+  private boolean enoughWithout(Replica leaving) {
+    int ready = 0;
+    int stay = 0;
+    int wanted = 0;
+    for (Replica replica : fleet.roster().of(leaving.model())) {
+      ready += replica != leaving && replica.state() == ReplicaState.READY ? 1 : 0;
+      stay += replica.leaving() ? 0 : 1;
+      wanted += !replica.leaving() && promising(replica.state()) ? 1 : 0;
+    }
+    return ready >= Math.max(wanted, Math.min(1, stay));
+  }
+
+  private static boolean promising(ReplicaState state) {
+    return switch (state) {
+      case STARTING, WARMING, READY, EJECTED, RESTARTING -> true;
+      case STANDBY, CORDONED, DRAINING, DRAINED, FAILED, STOPPED -> false;
+    };
+  }
+
+  private void empty(Replica replica) {
+    fleet
+        .commands()
+        .empty(replica, fleet.config().drainGraceMs(), "not configured any more", () -> {});
+  }
+
+  /** Ends its process, if it has one here, for good. */
+  private void stop(Replica replica) {
+    LocalWorker worker = fleet.worker(replica);
+    if (worker == null) {
+      replica.stopped("not configured any more");
+    } else {
+      worker.retire();
+    }
+  }
+
+  private boolean runs(Replica replica) {
+    LocalWorker worker = fleet.worker(replica);
+    return worker != null && worker.runs();
   }
 }

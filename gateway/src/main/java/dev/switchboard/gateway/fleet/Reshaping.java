@@ -93,7 +93,7 @@ final class Reshaping {
       }
     }
     for (int i = there.size(); spec != null && i < wanted; i++) {
-      LocalWorker fresh = fleet.newWorker(spec, plan);
+      LocalWorker fresh = fleet.recruits().newWorker(spec, plan);
       begun.add(fresh);
       workers.put(fresh.replica().id(), fresh);
       joins(fresh.replica());
@@ -114,7 +114,7 @@ final class Reshaping {
 
   private void keep(LocalWorker worker, ModelSpec spec) {
     comesBack(worker.replica());
-    if (fleet.reconfigure(worker, spec, plan)) {
+    if (fleet.recruits().keep(worker, spec, plan)) {
       replaced.add(worker.replica().id());
     }
   }
@@ -129,9 +129,9 @@ final class Reshaping {
         Deque<Replica> same = there.get(wanted.place());
         Replica found = same == null ? null : same.poll();
         if (found == null) {
-          number = number < 0 ? fleet.nextServer() : number;
+          number = number < 0 ? fleet.recruits().nextServer() : number;
           String id = "u" + number + (entry.size() == 1 ? "" : "-" + wanted.model());
-          joins(fleet.newServer(id, wanted));
+          joins(fleet.recruits().newServer(id, wanted));
         } else {
           keep(found, wanted);
         }
@@ -148,18 +148,19 @@ final class Reshaping {
         .forEach(
             replica ->
                 there
-                    .computeIfAbsent(fleet.server(replica).place(), place -> new ArrayDeque<>())
+                    .computeIfAbsent(
+                        fleet.recruits().server(replica).place(), place -> new ArrayDeque<>())
                     .add(replica));
     return there;
   }
 
   private void keep(Replica replica, Server wanted) {
     comesBack(replica);
-    Server was = fleet.server(replica);
+    Server was = fleet.recruits().server(replica);
     if (!was.access().equals(wanted.access()) || was.weight() != wanted.weight()) {
       changed.add(replica.id());
     }
-    fleet.adjust(replica, was, wanted);
+    fleet.recruits().adjust(replica, was, wanted);
   }
 
   // ------------------------------------------------------------------ both
@@ -176,14 +177,14 @@ final class Reshaping {
 
   private void comesBack(Replica replica) {
     if (replica.leaving()) {
-      fleet.comesBack(replica);
+      fleet.departures().cancel(replica);
       added.add(replica.id());
     }
   }
 
   private void leaves(Replica replica) {
     if (!replica.leaving()) {
-      fleet.leaves(replica);
+      fleet.departures().begin(replica);
       removed.add(replica.id());
     }
   }

@@ -61,4 +61,67 @@ record Roster(
   List<Replica> of(String model) {
     return byModel.getOrDefault(model, List.of());
   }
+
+  /** Whether a replica of a model takes requests. */
+  boolean ready(String model) {
+    for (Replica replica : of(model)) {
+      if (replica.state() == ReplicaState.READY) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static long expectedMs(Replica replica, long now) {
+    long expected = replica.expectedReadyMs();
+    return switch (replica.state()) {
+      case WARMING, READY, STANDBY, EJECTED -> now;
+      case STARTING, RESTARTING -> Math.max(expected, now);
+      case FAILED -> expected == 0 ? Long.MAX_VALUE : expected;
+      case CORDONED, DRAINING, DRAINED, STOPPED -> Long.MAX_VALUE;
+    };
+  }
+
+  /** Whether a replica of every model is ready. */
+  boolean everyModelReady() {
+    return models.stream().allMatch(this::ready);
+  }
+
+  /** Whether some replica of some model is ready. */
+  boolean anyReady() {
+    return models.stream().anyMatch(this::ready);
+  }
+
+  /** Why a model cannot be served, in the words of its last worker. */
+  String despair() {
+    return all.stream()
+        .filter(replica -> replica.state() == ReplicaState.FAILED)
+        .map(replica -> replica.model() + ": worker " + replica.id() + " " + replica.reason())
+        .findFirst()
+        .orElse("no worker could be started");
+  }
+
+  /** Whether every replica of some model failed. */
+  boolean hopeless() {
+    return models.stream()
+        .anyMatch(
+            model ->
+                of(model).stream().allMatch(replica -> replica.state() == ReplicaState.FAILED));
+  }
+
+  /**
+   * When a model without a ready replica may have one: seconds from now, at least {@code least}; 0
+   * when that takes an operator.
+   *
+   * @param now epoch milliseconds
+   */
+  int retryAfterSeconds(String model, int least, long now) {
+    long soonestMs = Long.MAX_VALUE;
+    for (Replica replica : of(model)) {
+      soonestMs = Math.min(soonestMs, expectedMs(replica, now));
+    }
+    return soonestMs == Long.MAX_VALUE
+        ? 0
+        : Math.clamp((soonestMs - now + 999) / 1000, least, Integer.MAX_VALUE);
+  }
 }

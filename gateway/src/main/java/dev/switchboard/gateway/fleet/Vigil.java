@@ -178,7 +178,7 @@ public final class Vigil {
       if (gone || question == Question.CANARY) {
         replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
       } else if (replica.state() == ReplicaState.READY) {
-        fleet.ejectOneOfHalf(replica, why);
+        fleet.verdicts().ejectOneOfHalf(replica, why);
       }
       replica.tryTransition(ReplicaState.STANDBY, ReplicaState.EJECTED, why);
       if (saysNothing(replica, watch)) {

@@ -2,10 +2,10 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.drain.StreamState;
-import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.gateway.fleet.Verdicts;
 import dev.switchboard.gateway.flight.AttemptResult;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
@@ -442,7 +442,7 @@ final class Attempt implements Guest {
       job.outrun(now);
     }
     if (!hedge) {
-      house.fleet().outrun(ticket(), (now - startNanos) / 1e6, now);
+      house.fleet().verdicts().outrun(ticket(), (now - startNanos) / 1e6, now);
     }
   }
 
@@ -472,11 +472,11 @@ final class Attempt implements Guest {
 
   /** What it says of its replica. */
   private void judge(String reason, AttemptResult result, long now) {
-    Fleet fleet = house.fleet();
+    Verdicts verdicts = house.fleet().verdicts();
     switch (result) {
-      case SERVED -> fleet.served(ticket(), firstTokenMs(), now);
-      case FAILED -> fleet.failed(ticket(), reason, now);
-      case MOVED, SHED, OUTRUN, ABANDONED -> fleet.left(ticket());
+      case SERVED -> verdicts.served(ticket(), firstTokenMs(), now);
+      case FAILED -> verdicts.failed(ticket(), reason, now);
+      case MOVED, SHED, OUTRUN, ABANDONED -> verdicts.left(ticket());
     }
   }
 

@@ -91,8 +91,8 @@ class DrainSimulationTest {
     scenario.at(
         10,
         () -> {
-          plan.set(fleet.plan(replica, graceMs).join());
-          assertTrue(fleet.drain(replica, graceMs, false), "it could not be drained");
+          plan.set(fleet.commands().plan(replica, graceMs).join());
+          assertTrue(fleet.commands().drain(replica, graceMs, false), "it could not be drained");
         });
     scenario.run(Scenarios.steady(scenario, 20, 0.6 * scenario.capacity()));
     assertEquals(ReplicaState.DRAINED, replica.state());
@@ -107,10 +107,10 @@ class DrainSimulationTest {
             seed -> {
               Scenario scenario = new Scenario(seed, "slo", 1, 1, 1);
               Fleet fleet = scenario.gateway().fleet().fleet();
-              scenario.at(5, () -> assertNotNull(fleet.restartAll(null, 1000)));
+              scenario.at(5, () -> assertNotNull(fleet.restarts().all(null, 1000)));
               scenario.run(Scenarios.steady(scenario, 30, 0.45 * scenario.capacity()));
               RollingRestart.Report report =
-                  Objects.requireNonNull(fleet.rollingRestart()).report();
+                  Objects.requireNonNull(fleet.restarts().last()).report();
               nothingFailed(scenario, seed);
               assertTrue(report.done() && !report.failed(), () -> report + ", seed " + seed);
               assertEquals(3, report.rows().size());

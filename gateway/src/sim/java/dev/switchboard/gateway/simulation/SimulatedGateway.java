@@ -408,7 +408,7 @@ final class SimulatedGateway {
         move = null;
         entry.paused(time.nowNanos() - done.cutNanos);
         if (done.drained) {
-          fleet.resumed(done.from, time.nowNanos() - done.cutNanos);
+          fleet.commands().resumed(done.from, time.nowNanos() - done.cutNanos);
         }
       }
     }
@@ -418,7 +418,7 @@ final class SimulatedGateway {
       Move unfinished = move;
       move = null;
       if (unfinished != null && unfinished.drained) {
-        fleet.notResumed(unfinished.from, false);
+        fleet.commands().notResumed(unfinished.from, false);
       }
       entry.end(end, now);
       Admission.Pass held = pass;
@@ -545,9 +545,10 @@ final class SimulatedGateway {
 
     private void judge(Replica.Ticket there, Drain.Departure how, long now) {
       switch (how) {
-        case FINISHED -> fleet.served(there, goesOn ? -1 : (firstNanos - startNanos) / 1e6, now);
-        case FAILED -> fleet.failed(there, "it broke", now);
-        case MOVED, RESTARTED, ABANDONED -> fleet.left(there);
+        case FINISHED ->
+            fleet.verdicts().served(there, goesOn ? -1 : (firstNanos - startNanos) / 1e6, now);
+        case FAILED -> fleet.verdicts().failed(there, "it broke", now);
+        case MOVED, RESTARTED, ABANDONED -> fleet.verdicts().left(there);
       }
     }
 

@@ -209,7 +209,7 @@ class FleetReloadTest {
     hand.pass(A_TICK);
     String leaving = hand.ids();
 
-    boolean resumed = hand.fleet().resume(hand.replica("u1"));
+    boolean resumed = hand.fleet().commands().resume(hand.replica("u1"));
     FleetChange change = hand.reload(List.of(), List.of(server(1, "m"), server(2, "m")));
     hand.pass(A_TICK);
     hand.ready("u1");
@@ -272,7 +272,7 @@ class FleetReloadTest {
     for (String id : List.of("w0", "w1")) {
       assertTrue(hand.process(id).command.contains("b.gguf"), id);
     }
-    assertFalse(Objects.requireNonNull(hand.fleet().rollingRestart()).report().failed());
+    assertFalse(Objects.requireNonNull(hand.fleet().restarts().last()).report().failed());
   }
 
   @Test

@@ -1,0 +1,199 @@
+package dev.switchboard.gateway.fleet;
+
+import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.drain.DrainPlan;
+import dev.switchboard.gateway.drain.StreamState;
+import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.routing.Workload;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * What operators do with one replica: keep requests from it, empty it, restart it. Each command
+ * reads the state and changes it in one step, or does nothing when somebody else was faster, so
+ * none takes the fleet's lock. On any thread.
+ */
+public final class FleetCommands {
+  private static final int TELL_MS = 1000;
+
+  /** First tokens from which on its speed is known. */
+  private static final int LEARNED = 16;
+
+  private final Fleet fleet;
+  private final DrainDriver drains;
+  private final NanoClock clock;
+
+  FleetCommands(Fleet fleet, DrainDriver drains, NanoClock clock) {
+    this.fleet = fleet;
+    this.drains = drains;
+    this.clock = clock;
+  }
+
+  /** How long a drain's requests may take to end where they are, unless it says. */
+  public long drainGraceMs() {
+    return fleet.config().drainGraceMs();
+  }
+
+  /** What a drain would come to; soon, on some thread. */
+  public CompletableFuture<DrainPlan> plan(Replica replica, long graceMs) {
+    List<StreamState> told = Collections.synchronizedList(new ArrayList<>());
+    List<CompletableFuture<Void>> answers = new ArrayList<>();
+    replica.guests(
+        guest -> {
+          CompletableFuture<Void> answer = new CompletableFuture<>();
+          answers.add(answer);
+          guest.tell(
+              state -> {
+                told.add(state);
+                answer.complete(null);
+              });
+        });
+    boolean elsewhere =
+        fleet.roster().of(replica.model()).stream()
+            .anyMatch(
+                other ->
+                    other != replica
+                        && (other.state() == ReplicaState.READY
+                            || other.state() == ReplicaState.STANDBY));
+    // A request that ends meanwhile may not answer.
+    return CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
+        .completeOnTimeout(null, TELL_MS, TimeUnit.MILLISECONDS)
+        .thenApply(
+            all -> {
+              long now = clock.epochNanos();
+              return DrainPlan.of(List.copyOf(told), graceMs, elsewhere, pace(replica, now), now);
+            });
+  }
+
+  private static DrainPlan.Pace pace(Replica replica, long nowNanos) {
+    Workload.Snapshot there = replica.workload().snapshot(nowNanos);
+    return there.rates().samples() < LEARNED
+        ? DrainPlan.Pace.UNKNOWN
+        : new DrainPlan.Pace(
+            there.rates().undisturbedTokenMs(there.running(), nowNanos),
+            there.rates().promptTokenMs());
+  }
+
+  /**
+   * Empties a replica: no new requests; those it has end within the grace or go elsewhere.
+   *
+   * @param stop ends its process when it is empty; only of a worker
+   * @return whether its state allowed it
+   */
+  public boolean drain(Replica replica, long graceMs, boolean stop) {
+    LocalWorker worker = fleet.worker(replica);
+    if (stop && worker == null) {
+      return false;
+    }
+    return empty(replica, graceMs, "operator", stop && worker != null ? worker::halt : () -> {});
+  }
+
+  /**
+   * Empties a replica as {@link #drain} does.
+   *
+   * @param whenEmpty done then, on the fleet's thread
+   * @return whether its state allowed it
+   */
+  boolean empty(Replica replica, long graceMs, String why, Runnable whenEmpty) {
+    ReplicaState state = replica.state();
+    if (!state.mayBecome(ReplicaState.DRAINING)) {
+      return false;
+    }
+    Drain drain = new Drain(replica.inFlight(), graceMs, clock.epochNanos());
+    replica.drain(drain);
+    if (!replica.tryTransition(state, ReplicaState.DRAINING, why)) {
+      return false;
+    }
+    fleet.later(() -> drains.begin(replica, drain, whenEmpty));
+    return true;
+  }
+
+  /**
+   * Lets a replica take no new requests until {@link #uncordon}.
+   *
+   * @return whether its state allowed it
+   */
+  public boolean cordon(Replica replica) {
+    ReplicaState state = replica.state();
+    replica.cordoned(true);
+    boolean done =
+        (state == ReplicaState.READY || state == ReplicaState.STANDBY)
+            && replica.tryTransition(state, ReplicaState.CORDONED, "operator");
+    replica.cordoned(done);
+    return done;
+  }
+
+  /** Lets a cordoned replica take requests again, at once. */
+  public boolean uncordon(Replica replica) {
+    boolean was = replica.cordoned();
+    replica.cordoned(false);
+    return replica.tryTransition(ReplicaState.CORDONED, ReplicaState.READY, "uncordoned") || was;
+  }
+
+  /**
+   * Brings a drained, stopped or given-up replica back; it must pass the canary again.
+   *
+   * @return whether its state allowed it
+   */
+  public boolean resume(Replica replica) {
+    if (replica.leaving()) {
+      return false;
+    }
+    LocalWorker worker = fleet.worker(replica);
+    ReplicaState state = replica.state();
+    if ((state == ReplicaState.FAILED || state == ReplicaState.STOPPED) && worker != null) {
+      fleet.later(worker::revive);
+      return true;
+    }
+    replica.cordoned(false);
+    return (state == ReplicaState.DRAINING || state == ReplicaState.DRAINED)
+        && replica.tryTransition(state, ReplicaState.WARMING, "resumed");
+  }
+
+  /**
+   * Drains a worker, ends its process and starts another; one that is ejected is not waited for.
+   *
+   * @return whether its state allowed it
+   */
+  public boolean restart(Replica replica, long graceMs) {
+    LocalWorker worker = fleet.worker(replica);
+    if (worker == null || replica.leaving()) {
+      return false;
+    }
+    return switch (replica.state()) {
+      case WARMING, READY, STANDBY, CORDONED ->
+          empty(replica, graceMs, "operator", worker::restartProcess);
+      case EJECTED, DRAINED, FAILED, STOPPED -> {
+        fleet.later(worker::restartProcess);
+        yield true;
+      }
+      case STARTING, DRAINING, RESTARTING -> false;
+    };
+  }
+
+  /** A moved stream's client got more. */
+  public void resumed(String from, long pauseNanos) {
+    Replica replica = fleet.find(from);
+    Drain drain = replica == null ? null : replica.drain();
+    if (drain != null) {
+      drain.resumed(pauseNanos);
+    }
+  }
+
+  /** A stream that left a drained replica broke, or its client left before anybody went on. */
+  public void notResumed(String from, boolean clientLeft) {
+    Replica replica = fleet.find(from);
+    Drain drain = replica == null ? null : replica.drain();
+    if (drain == null) {
+      return;
+    }
+    if (clientLeft) {
+      drain.abandonedMeanwhile();
+    } else {
+      drain.notResumed();
+    }
+  }
+}

@@ -1,0 +1,107 @@
+package dev.switchboard.gateway.fleet;
+
+import dev.switchboard.gateway.upstream.Circuit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What requests tell of the replicas that served them, and what follows from it: one that fails too
+ * often, or is much slower than its peers, takes no requests for a while. On any thread; that no
+ * more than half of a model's replicas are out is decided under the fleet's lock.
+ */
+public final class Verdicts {
+  private static final Logger LOG = LoggerFactory.getLogger(Verdicts.class);
+
+  private final Fleet fleet;
+
+  Verdicts(Fleet fleet) {
+    this.fleet = fleet;
+  }
+
+  /**
+   * A request was served.
+   *
+   * @param firstTokenMs −1 where it is not known
+   */
+  public void served(Replica.Ticket request, double firstTokenMs, long nowNanos) {
+    request.replica().circuit().served(request.call(), firstTokenMs, nowNanos);
+    if (firstTokenMs >= 0) {
+      ejectIfSlow(request.replica(), nowNanos);
+    }
+  }
+
+  /** Another replica answered a request first, which this one had kept for so long. */
+  public void outrun(Replica.Ticket request, double atLeastMs, long nowNanos) {
+    request.replica().circuit().late(request.call(), atLeastMs);
+    ejectIfSlow(request.replica(), nowNanos);
+  }
+
+  private void ejectIfSlow(Replica replica, long nowNanos) {
+    double own = replica.circuit().latencyMs();
+    if (!Double.isNaN(own)
+        && Circuit.slow(own, peers(replica), fleet.plan().circuit().latencyFactor())) {
+      eject(replica, "its first tokens take " + Math.round(own) + " ms", nowNanos);
+    }
+  }
+
+  private double[] peers(Replica replica) {
+    return fleet.roster().of(replica.model()).stream()
+        .filter(other -> other != replica && other.state() == ReplicaState.READY)
+        .mapToDouble(other -> other.circuit().latencyMs())
+        .toArray();
+  }
+
+  /** A request failed through the replica's fault. */
+  public void failed(Replica.Ticket request, String reason, long nowNanos) {
+    if (request.replica().circuit().failed(request.call(), nowNanos)) {
+      eject(request.replica(), "it failed too often, at last: " + reason, nowNanos);
+    }
+  }
+
+  /** A request ended in a way that says nothing of its replica. */
+  public void left(Replica.Ticket request) {
+    request.replica().circuit().left(request.call());
+  }
+
+  private void eject(Replica replica, String why, long nowNanos) {
+    synchronized (fleet) {
+      if (ejectOneOfHalf(replica, why)) {
+        replica.circuit().open(nowNanos, jitter(replica.id(), nowNanos));
+      }
+    }
+  }
+
+  /**
+   * Takes one that is ready out; never more than half of a model's replicas, for then it is not
+   * they who are to blame.
+   */
+  boolean ejectOneOfHalf(Replica replica, String why) {
+    synchronized (fleet) {
+      return mayBeEjected(replica)
+          && replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
+    }
+  }
+
+  private boolean mayBeEjected(Replica replica) {
+    int all = 0;
+    int out = 0;
+    for (Replica other : fleet.roster().of(replica.model())) {
+      if (!other.leaving()) {
+        all++;
+        out += other.state() == ReplicaState.EJECTED ? 1 : 0;
+      }
+    }
+    // One that probes and is denied goes on with one request at a time.
+    if (out + 1 > all / 2) {
+      LOG.warn("ejection_denied replica={} ejected={} of={}", replica.id(), out, all);
+      return false;
+    }
+    return true;
+  }
+
+  /** Spreads what was ejected together; any number from 0 to 1 that differs will do. */
+  private static double jitter(String id, long nowNanos) {
+    long mixed = (id.hashCode() + nowNanos) * 0x9E3779B97F4A7C15L;
+    return (mixed >>> 40) / (double) (1 << 24);
+  }
+}
