@@ -6,9 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
@@ -48,6 +50,80 @@ class AdminIT {
   @AfterEach
   void stop() throws Exception {
     upstream.close();
+  }
+
+  @Test
+  void theListenerHasNoMoreConnectionsThanItMay() throws Exception {
+    try (InProcessGateway gateway =
+        InProcessGateway.before("admin: {max-connections: 3}", upstream)) {
+      List<Socket> open = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        open.add(live(gateway));
+        assertTrue(open.getLast().getInputStream().read() >= 0, "within the limit");
+      }
+
+      for (int i = 0; i < 2; i++) {
+        try (Socket above = live(gateway)) {
+          assertTrue(closed(above));
+        }
+      }
+
+      // A place becomes free with its connection, and those that stayed are served as before.
+      send(open.getLast());
+      assertTrue(open.getLast().getInputStream().read() >= 0);
+      open.getFirst().close();
+      InProcessGateway.await(
+          () -> {
+            try (Socket again = live(gateway)) {
+              return !closed(again);
+            } catch (IOException e) {
+              throw new AssertionError(e);
+            }
+          });
+      open.getLast().close();
+      InProcessGateway.await(() -> refusedByLimit(gateway) >= 2);
+      for (Socket socket : open) {
+        socket.close();
+      }
+    }
+  }
+
+  private static double refusedByLimit(InProcessGateway gateway) {
+    try {
+      return gateway.metric("switchboard_connections_refused_total{limit=\"admin\"}");
+    } catch (IOException refused) {
+      return 0;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** A connection that has asked for something small. */
+  private static Socket live(InProcessGateway gateway) throws IOException {
+    URI listener = gateway.admin("");
+    Socket socket = new Socket(listener.getHost(), listener.getPort());
+    socket.setSoTimeout(10_000);
+    try {
+      send(socket);
+    } catch (SocketException refused) {
+      // Closed already; whoever reads sees it.
+    }
+    return socket;
+  }
+
+  private static void send(Socket socket) throws IOException {
+    socket
+        .getOutputStream()
+        .write(
+            "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+  }
+
+  private static boolean closed(Socket socket) {
+    try {
+      return socket.getInputStream().read() < 0;
+    } catch (IOException reset) {
+      return true;
+    }
   }
 
   @Test

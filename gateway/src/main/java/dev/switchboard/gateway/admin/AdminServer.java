@@ -56,6 +56,7 @@ public final class AdminServer extends VerticleBase {
   private final String bind;
   private final int port;
   private final AdminGuard guard;
+  private final int maxConnections;
   private final @Nullable ServerTls tls;
   private final OpenApiDocument document = new OpenApiDocument(AdminServer.class);
   private final Scrape scrape;
@@ -67,6 +68,7 @@ public final class AdminServer extends VerticleBase {
    * @param audit takes what was changed, or was to be
    * @param loopback whether {@code bind} is reached from this machine only
    * @param hosts further names that a request may call it by
+   * @param maxConnections at once; more are closed unread
    * @param tls null for clear text
    */
   public AdminServer(
@@ -80,6 +82,7 @@ public final class AdminServer extends VerticleBase {
       int port,
       boolean loopback,
       List<String> hosts,
+      int maxConnections,
       @Nullable ServerTls tls) {
     this.house = house;
     this.store = store;
@@ -90,6 +93,7 @@ public final class AdminServer extends VerticleBase {
     this.bind = bind;
     this.port = port;
     this.guard = new AdminGuard(loopback, bind, hosts, house.keys());
+    this.maxConnections = maxConnections;
     this.tls = tls;
     this.scrape = new Scrape(house.metrics(), house.clock());
   }
@@ -103,11 +107,13 @@ public final class AdminServer extends VerticleBase {
                 .setPort(port)
                 .setHttp2ClearTextEnabled(false)
                 .setIdleTimeout(75));
+    ConnectionLimit limit =
+        new ConnectionLimit(maxConnections, () -> house.metrics().connectionRefused("admin"));
     created.connectionHandler(
         connection -> {
           StrictRequestDecoder.install(
               connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
-          if (tls != null) {
+          if (limit.opened(connection) && tls != null) {
             tls.install(connection);
           }
         });

@@ -179,6 +179,7 @@ final class Gateway {
         admin.port(),
         GatewayConfig.loopback(admin.bind()),
         admin.hosts(),
+        admin.maxConnections(),
         tls.admin());
   }
 

@@ -88,15 +88,21 @@ public record GatewayConfig(
    * @param port 0 takes a free one
    * @param hosts names besides {@code localhost} and the address that {@code Host} may have on
    *     loopback, such as that of a proxy before it
+   * @param maxConnections at once; more are closed unread
    */
-  public record AdminConfig(String bind, int port, List<String> hosts, TlsConfig tls) {
+  public record AdminConfig(
+      String bind, int port, List<String> hosts, int maxConnections, TlsConfig tls) {
     static final AdminConfig DEFAULTS =
-        new AdminConfig("127.0.0.1", 9901, List.of(), TlsConfig.NONE);
+        new AdminConfig("127.0.0.1", 9901, List.of(), 256, TlsConfig.NONE);
 
     public AdminConfig {
       hosts = List.copyOf(hosts);
       if (port < 0 || port > 65_535) {
         throw new IllegalArgumentException("port must be 0 to 65535, not " + port);
+      }
+      if (maxConnections < 1 || maxConnections > 100_000) {
+        throw new IllegalArgumentException(
+            "max-connections must be 1 to 100000, not " + maxConnections);
       }
     }
   }

@@ -173,7 +173,8 @@ public enum Metric {
       Type.COUNTER,
       "connections_refused_total",
       COUNT,
-      "client connections closed unread: too many in all (`total`) or of one address (`client`)",
+      "connections closed unread: too many of clients in all (`total`) or of one address (`client`),"
+          + " or at the admin listener (`admin`)",
       LIMIT),
   SHARED_LIMIT_FAILURES(
       Type.COUNTER,

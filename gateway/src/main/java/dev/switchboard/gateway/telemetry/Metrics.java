@@ -257,7 +257,7 @@ public final class Metrics {
     wasted.labelValues(label(model), cause).inc(tokens);
   }
 
-  /** A client's connection was closed unread; {@code limit} says which one it was above. */
+  /** A connection was closed unread; {@code limit} says which one it was above. */
   public void connectionRefused(String limit) {
     connectionsRefused.labelValues(limit).inc();
   }
