@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.tls.TestCertificate;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
@@ -25,8 +26,10 @@ import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLParameters;
@@ -295,6 +298,97 @@ class TlsIT {
       HttpResponse<String> off = reload(gateway, operator);
       assertEquals(409, off.statusCode());
       assertTrue(off.body().contains("a restart is needed for http.tls."), off.body());
+    }
+  }
+
+  @Test
+  void anExpiredCertificateIsRefusedAtTheStartAndByAReload() throws Exception {
+    String certificates = "http.tls.certificate-file: " + folder.resolve("tls.crt");
+    try (InProcessGateway gateway = gateway();
+        HttpClient operator = operator()) {
+      String before = probe(gateway);
+      renew(root.issueExpired("old"));
+
+      HttpResponse<String> refused = reload(gateway, operator);
+
+      assertEquals(400, refused.statusCode());
+      assertTrue(
+          refused
+              .body()
+              .contains(certificates + " holds a certificate that expired at 2021-01-01T00:00:00Z"),
+          refused.body());
+      assertEquals(before, probe(gateway));
+    }
+    ObjectNode tree = ConfigReader.defaults();
+    String files = "certificate-file: F/tls.crt, key-file: F/tls.key".replace("F/", folder + "/");
+    ConfigReader.overlay(tree, "http: {tls: {" + files + "}}");
+    GatewayConfig config = ConfigReader.read(tree);
+    IllegalArgumentException said =
+        assertThrows(IllegalArgumentException.class, () -> ListenerTls.check(config));
+    assertTrue(String.valueOf(said.getMessage()).startsWith(certificates), said::getMessage);
+  }
+
+  @Test
+  void aFailedHandshakeIsCountedByItsCauseAndTheExpiryIsTold() throws Exception {
+    try (InProcessGateway gateway = gateway();
+        HttpClient operator = operator();
+        HttpClient nobody = client(null);
+        HttpClient unknown = client(root.issue("unknown", "EC"))) {
+      URI api = gateway.api("");
+      String _ = gateway.raw(api, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      new Socket(api.getHost(), api.getPort()).close();
+      try (SSLSocket modern = connect(api, "h2")) {
+        assertThrows(SSLHandshakeException.class, modern::startHandshake);
+      }
+      try (SSLSocket stranger =
+          (SSLSocket)
+              operators.trusted().getSocketFactory().createSocket(api.getHost(), api.getPort())) {
+        assertThrows(SSLHandshakeException.class, stranger::startHandshake);
+      }
+      HttpRequest ask = HttpRequest.newBuilder(gateway.admin("/admin/v1/replicas")).build();
+      for (HttpClient refused : List.of(nobody, unknown)) {
+        assertThrows(
+            IOException.class, () -> refused.send(ask, HttpResponse.BodyHandlers.ofString()));
+      }
+
+      Set<String> wanted =
+          Set.of(
+              "cause=alert,listener=api 1.0",
+              "cause=clear_text,listener=api 1.0",
+              // Each of the two clients tries twice.
+              "cause=client_certificate,listener=admin 4.0",
+              "cause=closed,listener=api 1.0",
+              "cause=negotiation,listener=api 1.0");
+      InProcessGateway.await(() -> failures(gateway, operator).equals(wanted));
+      String expiry = "switchboard_tls_certificate_expiry_timestamp_seconds{listener=api} ";
+      String told = scrape(gateway, operator, expiry).getFirst();
+      long until = root.certificate().getNotAfter().toInstant().getEpochSecond();
+      assertEquals(until, (long) Double.parseDouble(told.substring(expiry.length())));
+    }
+  }
+
+  /** Handshakes that failed, by what they failed for. */
+  private static Set<String> failures(InProcessGateway gateway, HttpClient operator) {
+    String name = "switchboard_tls_handshake_failures_total{";
+    return scrape(gateway, operator, name).stream()
+        .filter(line -> !line.endsWith(" 0.0"))
+        .map(line -> line.substring(name.length()).replace("}", ""))
+        .collect(Collectors.toSet());
+  }
+
+  /** Lines of the metrics, without quotes, that begin so. */
+  private static List<String> scrape(InProcessGateway gateway, HttpClient operator, String begin) {
+    HttpRequest scrape = HttpRequest.newBuilder(gateway.admin("/metrics")).build();
+    try {
+      return operator
+          .send(scrape, HttpResponse.BodyHandlers.ofString())
+          .body()
+          .lines()
+          .map(line -> line.replace("\"", ""))
+          .filter(line -> line.startsWith(begin))
+          .toList();
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 

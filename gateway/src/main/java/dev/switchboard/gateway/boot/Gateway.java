@@ -139,7 +139,7 @@ final class Gateway {
             .withTransport(ports)
             .build();
     Gatehouse house = house();
-    this.tls = new ListenerTls(config, quarterOfTheCores());
+    this.tls = new ListenerTls(config, quarterOfTheCores(), house.metrics());
     this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
     this.drills =
         new Drills(config.drills(), Faults.of(fleet, new EngineFaults(vertx)), clock, told);

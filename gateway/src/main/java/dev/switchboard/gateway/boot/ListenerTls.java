@@ -1,10 +1,17 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.tls.HandshakeFailure;
 import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.tls.TlsConfig;
 import dev.switchboard.gateway.tls.TlsIdentity;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -17,33 +24,51 @@ import org.slf4j.LoggerFactory;
 final class ListenerTls {
   private static final Logger LOG = LoggerFactory.getLogger(ListenerTls.class);
 
-  /** A section of the configuration. */
-  private record Section(String path, Function<GatewayConfig, TlsConfig> of) {
+  /**
+   * A section of the configuration.
+   *
+   * @param listener as metrics call it
+   */
+  private record Section(String path, String listener, Function<GatewayConfig, TlsConfig> of) {
     @Nullable TlsIdentity read(GatewayConfig config) {
-      return TlsIdentity.read(of.apply(config), path);
+      return TlsIdentity.read(of.apply(config), path, Instant.now());
     }
   }
 
-  private static final Section API = new Section("http.tls", config -> config.http().tls());
-  private static final Section ADMIN = new Section("admin.tls", config -> config.admin().tls());
+  private static final Section API = new Section("http.tls", "api", config -> config.http().tls());
+  private static final Section ADMIN =
+      new Section("admin.tls", "admin", config -> config.admin().tls());
   private static final List<Section> SECTIONS = List.of(API, ADMIN);
 
+  private final Metrics metrics;
   private final @Nullable ServerTls api;
   private final @Nullable ServerTls admin;
 
-  ListenerTls(GatewayConfig config, int threads) {
+  ListenerTls(GatewayConfig config, int threads, Metrics metrics) {
+    this.metrics = metrics;
     this.api = start(API, config, threads);
     this.admin = start(ADMIN, config, threads);
   }
 
-  private static @Nullable ServerTls start(Section section, GatewayConfig config, int threads) {
+  private @Nullable ServerTls start(Section section, GatewayConfig config, int threads) {
     TlsIdentity identity = section.read(config);
     if (identity == null) {
       return null;
     }
-    ServerTls tls = new ServerTls(section.path, identity, config.deadlines().headerMs(), threads);
+    ServerTls tls =
+        new ServerTls(
+            section.path, identity, config.deadlines().headerMs(), threads, failures(section));
     tell(section, identity);
     return tls;
+  }
+
+  /** Counts them, each cause from 0 on. */
+  private Consumer<HandshakeFailure> failures(Section section) {
+    Map<HandshakeFailure, Runnable> counters = new EnumMap<>(HandshakeFailure.class);
+    for (HandshakeFailure why : HandshakeFailure.values()) {
+      counters.put(why, metrics.tlsHandshakeFailures(section.listener, why.label()));
+    }
+    return why -> Objects.requireNonNull(counters.get(why)).run();
   }
 
   /**
@@ -111,7 +136,8 @@ final class ListenerTls {
     return new Renewal(changed, () -> steps.forEach(Runnable::run));
   }
 
-  private static void tell(Section section, TlsIdentity identity) {
+  private void tell(Section section, TlsIdentity identity) {
+    metrics.tlsCertificate(section.listener, identity.validUntil().getEpochSecond());
     LOG.info(
         "tls_certificate listener={} serial={} valid_until={}",
         section.path,

@@ -8,8 +8,8 @@ public enum Label {
   CACHE("cache", "`hit`, `miss`; `none` of generated tokens"),
   CAUSE(
       "cause",
-      "why a stream moved, or what tokens were wasted for: an outcome, `hedge`, `moved` or"
-          + " `preempted`"),
+      "why a stream moved or a handshake failed, or what tokens were wasted for: an outcome,"
+          + " `hedge`, `moved` or `preempted`"),
   CLASS("class", "a service class of the configuration or the store"),
   DIRECTION("direction", "`prompt` or `completion`"),
   ENDPOINT("endpoint", "an operation of the API, such as `chat`; `other` for refused paths"),

@@ -176,6 +176,22 @@ public enum Metric {
       "connections closed unread: too many of clients in all (`total`) or of one address (`client`),"
           + " or at the admin listener (`admin`)",
       LIMIT),
+  TLS_HANDSHAKE_FAILURES(
+      Type.COUNTER,
+      "tls_handshake_failures_total",
+      COUNT,
+      "handshakes of a listener that failed: `clear_text` (what came was no TLS), `closed` (by the"
+          + " client, with nothing said), `timeout`, `client_certificate` (none, or one that no"
+          + " authority vouches for), `alert` (the client's, which does not trust the certificate as"
+          + " a rule), `negotiation` (nothing in common), `other`",
+      LISTENER,
+      CAUSE),
+  TLS_CERTIFICATE_EXPIRY(
+      Type.GAUGE,
+      "tls_certificate_expiry_timestamp_seconds",
+      SECONDS,
+      "when the first of a listener's certificates expires, in seconds since 1970",
+      LISTENER),
   SHARED_LIMIT_FAILURES(
       Type.COUNTER,
       "shared_limit_failures_total",

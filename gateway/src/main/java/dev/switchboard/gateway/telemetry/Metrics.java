@@ -94,6 +94,8 @@ public final class Metrics {
   private final Counter retriesDenied = made.counter(Metric.RETRIES_DENIED);
   private final Counter hedges = made.counter(Metric.HEDGES);
   private final Counter connectionsRefused = made.counter(Metric.CONNECTIONS_REFUSED);
+  private final Counter tlsFailures = made.counter(Metric.TLS_HANDSHAKE_FAILURES);
+  private final Gauge tlsExpiry = made.gauge(Metric.TLS_CERTIFICATE_EXPIRY);
   private final Counter restarts = made.counter(Metric.WORKER_RESTARTS);
   private final Gauge workerStart = made.gauge(Metric.WORKER_START);
   private final Counter transitions = made.counter(Metric.REPLICA_TRANSITIONS);
@@ -260,6 +262,17 @@ public final class Metrics {
   /** A connection was closed unread; {@code limit} says which one it was above. */
   public void connectionRefused(String limit) {
     connectionsRefused.labelValues(limit).inc();
+  }
+
+  /** What counts handshakes of a listener that failed for one cause. */
+  public Runnable tlsHandshakeFailures(String listener, String cause) {
+    CounterDataPoint failures = tlsFailures.labelValues(listener, cause);
+    return failures::inc;
+  }
+
+  /** Until when the certificate is valid that a listener shows from now on, in epoch seconds. */
+  public void tlsCertificate(String listener, long validUntil) {
+    tlsExpiry.labelValues(listener).set((double) validUntil);
   }
 
   public void workerRestarted(String replica) {

@@ -18,6 +18,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import javax.net.ssl.SSLException;
 
 /**
@@ -49,6 +50,7 @@ public final class ServerTls {
   private final String name;
   private final int handshakeMs;
   private final Executor handshakes;
+  private final Consumer<HandshakeFailure> failed;
   private volatile Known known;
 
   private record Known(TlsIdentity identity, SslContext context) {}
@@ -57,11 +59,18 @@ public final class ServerTls {
    * @param name of the configuration's section, for complaints
    * @param handshakeMs a handshake may take
    * @param threads that compute handshakes
+   * @param failed hears of each handshake that failed, on the event loop of the connection
    */
-  public ServerTls(String name, TlsIdentity identity, int handshakeMs, int threads) {
+  public ServerTls(
+      String name,
+      TlsIdentity identity,
+      int handshakeMs,
+      int threads,
+      Consumer<HandshakeFailure> failed) {
     this.name = name;
     this.handshakeMs = handshakeMs;
     this.handshakes = threads(threads);
+    this.failed = failed;
     this.known = new Known(identity, context(identity));
   }
 
@@ -122,6 +131,15 @@ public final class ServerTls {
     handler.setHandshakeTimeoutMillis(handshakeMs);
     pipeline.addFirst("tlsFailures", new Failures(handler));
     pipeline.addFirst("ssl", handler);
+    var _ =
+        handler
+            .handshakeFuture()
+            .addListener(
+                done -> {
+                  if (!done.isSuccess()) {
+                    failed.accept(HandshakeFailure.of(done.cause()));
+                  }
+                });
   }
 
   /**

@@ -31,9 +31,10 @@ public record TlsIdentity(
    * Reads and proves the files of a listener that speaks TLS; null for one that does not.
    *
    * @param path of the configuration's section, such as {@code http.tls}
+   * @param now at which its certificates must be valid
    * @throws IllegalArgumentException naming the key of the configuration and the file
    */
-  public static @Nullable TlsIdentity read(TlsConfig config, String path) {
+  public static @Nullable TlsIdentity read(TlsConfig config, String path, Instant now) {
     if (!config.on()) {
       return null;
     }
@@ -43,6 +44,7 @@ public record TlsIdentity(
     PemFile keys = new PemFile(path + ".key-file", Objects.requireNonNull(config.keyFile(), "on"));
     List<X509Certificate> chain = certificates.certificates();
     checkOrder(certificates, chain);
+    checkTimes(certificates, chain, now);
     PublicKey own = chain.getFirst().getPublicKey();
     PrivateKey key = keys.key(own);
     checkPair(keys, own, key);
@@ -65,6 +67,20 @@ public record TlsIdentity(
                 + " did not issue number "
                 + (i + 1),
             e);
+      }
+    }
+  }
+
+  /** Every client would refuse it, and say no more than that. */
+  private static void checkTimes(PemFile file, List<X509Certificate> chain, Instant now) {
+    for (X509Certificate certificate : chain) {
+      Instant from = certificate.getNotBefore().toInstant();
+      Instant until = certificate.getNotAfter().toInstant();
+      if (now.isBefore(from)) {
+        throw file.wrong("holds a certificate that is not valid before " + from, null);
+      }
+      if (now.isAfter(until)) {
+        throw file.wrong("holds a certificate that expired at " + until, null);
       }
     }
   }

@@ -27,18 +27,25 @@ import org.jspecify.annotations.Nullable;
 public record TestCertificate(X509Certificate certificate, KeyPair keys, String name) {
   private static final AtomicLong SERIAL = new AtomicLong(1);
   private static final String COMMON_NAME = "0603550403";
+  private static final String UNTIL = "491231235959Z";
   private static final char[] PASSWORD = "password".toCharArray();
 
   /** One that no other vouches for. */
   public static TestCertificate root(String name, String algorithm) throws Exception {
     KeyPair keys = pair(algorithm);
-    return new TestCertificate(signed(name, keys, name, keys), keys, name);
+    return new TestCertificate(signed(name, keys, name, keys, UNTIL), keys, name);
   }
 
   /** One that this one vouches for. */
   public TestCertificate issue(String issued, String algorithm) throws Exception {
     KeyPair pair = pair(algorithm);
-    return new TestCertificate(signed(issued, pair, name, keys), pair, issued);
+    return new TestCertificate(signed(issued, pair, name, keys, UNTIL), pair, issued);
+  }
+
+  /** One that it vouched for until the year 2021. */
+  public TestCertificate issueExpired(String issued) throws Exception {
+    KeyPair pair = pair("EC");
+    return new TestCertificate(signed(issued, pair, name, keys, "210101000000Z"), pair, issued);
   }
 
   private static KeyPair pair(String algorithm) throws GeneralSecurityException {
@@ -50,7 +57,8 @@ public record TestCertificate(X509Certificate certificate, KeyPair keys, String 
   }
 
   private static X509Certificate signed(
-      String subject, KeyPair keys, String issuer, KeyPair issuerKeys) throws Exception {
+      String subject, KeyPair keys, String issuer, KeyPair issuerKeys, String until)
+      throws Exception {
     String algorithm = issuerKeys.getPrivate().getAlgorithm();
     byte[] scheme =
         switch (algorithm) {
@@ -65,7 +73,7 @@ public record TestCertificate(X509Certificate certificate, KeyPair keys, String 
             der(0x02, BigInteger.valueOf(SERIAL.getAndIncrement()).toByteArray()),
             scheme,
             name(issuer),
-            der(0x30, der(0x17, ascii("200101000000Z")), der(0x17, ascii("491231235959Z"))),
+            der(0x30, der(0x17, ascii("200101000000Z")), der(0x17, ascii(until))),
             name(subject),
             keys.getPublic().getEncoded(),
             der(0xa3, der(0x30, host(), hex("300f0603551d130101ff040530030101ff"))));

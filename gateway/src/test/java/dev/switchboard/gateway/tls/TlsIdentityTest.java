@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -20,6 +21,8 @@ class TlsIdentityTest {
   private static final int RSA_KEY_AT = 26;
 
   private static final int EC_KEY_AT = 28;
+
+  private static final Instant NOW = Instant.parse("2026-06-01T00:00:00Z");
 
   @TempDir private Path folder;
   private Path certificateFile;
@@ -37,7 +40,7 @@ class TlsIdentityTest {
     Files.writeString(certificateFile, certificates);
     Files.writeString(keyFile, key);
     return Objects.requireNonNull(
-        TlsIdentity.read(new TlsConfig(certificateFile, keyFile, null), "http.tls"));
+        TlsIdentity.read(new TlsConfig(certificateFile, keyFile, null), "http.tls", NOW));
   }
 
   private void assertComplaint(String certificates, String key, String expected) {
@@ -82,7 +85,7 @@ class TlsIdentityTest {
 
   @Test
   void withoutACertificateThereIsNoTls() {
-    assertNull(TlsIdentity.read(TlsConfig.NONE, "http.tls"));
+    assertNull(TlsIdentity.read(TlsConfig.NONE, "http.tls", NOW));
   }
 
   @Test
@@ -127,6 +130,35 @@ class TlsIdentityTest {
   }
 
   @Test
+  void everyCertificateOfTheChainMustBeValidNow() throws Exception {
+    TestCertificate root = TestCertificate.root("root", "EC");
+    TestCertificate own = root.issue("own", "EC");
+    TestCertificate between = root.issueExpired("between");
+    TestCertificate below = between.issue("below", "EC");
+    Files.writeString(certificateFile, own.pem());
+    Files.writeString(keyFile, own.keyPem());
+
+    assertEquals("holds a certificate that is not valid before 2020-01-01T00:00:00Z", at(2019));
+    assertEquals("holds a certificate that expired at 2049-12-31T23:59:59Z", at(2050));
+    assertComplaint(
+        below.pem() + between.pem(),
+        below.keyPem(),
+        "http.tls.certificate-file: tls.crt holds a certificate that expired at"
+            + " 2021-01-01T00:00:00Z");
+  }
+
+  /** What is said of the certificate at the beginning of a year. */
+  private String at(int year) {
+    TlsConfig config = new TlsConfig(certificateFile, keyFile, null);
+    Instant now = Instant.parse(year + "-01-01T00:00:00Z");
+    IllegalArgumentException said =
+        assertThrows(
+            IllegalArgumentException.class, () -> TlsIdentity.read(config, "http.tls", now));
+    return String.valueOf(said.getMessage())
+        .replace("http.tls.certificate-file: " + certificateFile + " ", "");
+  }
+
+  @Test
   void filesThatAreMissingAreNamed() throws Exception {
     TestCertificate own = TestCertificate.root("own", "EC");
     Files.writeString(certificateFile, own.pem());
@@ -136,11 +168,11 @@ class TlsIdentityTest {
 
     assertEquals(
         "http.tls.key-file: cannot read " + keyFile,
-        assertThrows(IllegalArgumentException.class, () -> TlsIdentity.read(noKey, "http.tls"))
+        assertThrows(IllegalArgumentException.class, () -> TlsIdentity.read(noKey, "http.tls", NOW))
             .getMessage());
     assertEquals(
         "admin.tls.client-ca-file: cannot read " + clientCaFile,
-        assertThrows(IllegalArgumentException.class, () -> TlsIdentity.read(noCa, "admin.tls"))
+        assertThrows(IllegalArgumentException.class, () -> TlsIdentity.read(noCa, "admin.tls", NOW))
             .getMessage());
   }
 
