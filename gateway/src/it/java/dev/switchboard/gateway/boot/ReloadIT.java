@@ -9,7 +9,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.tls.TestCertificate;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.PemKeyCertOptions;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -345,6 +349,14 @@ class ReloadIT {
           () ->
               replicas(gateway).equals("w0:READY w1:READY w2:READY")
                   && Collections.disjoint(pids, pids(gateway)));
+      List<Long> between = pids(gateway);
+      Files.writeString(model, "another");
+      JsonNode renewed =
+          reload(gateway, models.replace("WORKERS", "3") + quick + ", java-options: [-Xmx1g]}");
+      InProcessGateway.await(
+          () ->
+              replicas(gateway).equals("w0:READY w1:READY w2:READY")
+                  && Collections.disjoint(between, pids(gateway)));
       List<Long> newer = pids(gateway);
       JsonNode fewer =
           reload(gateway, models.replace("WORKERS", "1") + quick + ", java-options: [-Xmx1g]}");
@@ -355,6 +367,8 @@ class ReloadIT {
       assertEquals("[\"models\"]", more.path("changed").toString());
       assertEquals("[\"w2\"]", more.at("/replicas/added").toString());
       assertEquals("[\"w0\",\"w1\",\"w2\"]", replaced.at("/replicas/replaced").toString());
+      assertEquals("[\"models[].file\"]", renewed.path("changed").toString());
+      assertEquals("[\"w0\",\"w1\",\"w2\"]", renewed.at("/replicas/replaced").toString());
       assertEquals("[\"w1\",\"w2\"]", fewer.at("/replicas/removed").toString());
       assertEquals(newer.getFirst(), pids(gateway).getFirst());
       for (long pid : newer.subList(1, 3)) {
@@ -365,6 +379,49 @@ class ReloadIT {
 
   private static List<Long> pids(InProcessGateway gateway) {
     return gateway.fleet().replicas().stream().map(Replica::pid).toList();
+  }
+
+  @Test
+  void otherCertificatesInTheFileOfAServerAreTakenInByAReload(@TempDir Path folder)
+      throws Exception {
+    TestCertificate root = TestCertificate.root("root", "EC");
+    TestCertificate own = root.issue("own", "EC");
+    TestCertificate other = TestCertificate.root("other", "EC");
+    Path file = Files.writeString(folder.resolve("ca.crt"), root.pem());
+    HttpServerOptions options =
+        new HttpServerOptions()
+            .setSsl(true)
+            .setKeyCertOptions(
+                new PemKeyCertOptions()
+                    .addCertValue(Buffer.buffer(own.pem()))
+                    .addKeyValue(Buffer.buffer(own.keyPem())));
+    String yaml =
+        "workers: {state-poll-ms: 50}\nupstreams: [{url: URL, models: [m], tls-ca-file: F}]";
+    try (FakeUpstream secure = new FakeUpstream(options)) {
+      serves(secure);
+      String servers = yaml.replace("URL", secure.url().toString()).replace("F", file.toString());
+      try (InProcessGateway gateway = InProcessGateway.of(servers)) {
+        Files.writeString(file, other.pem());
+        JsonNode taken = reload(gateway, "");
+        int distrusted = ask(gateway);
+        Files.writeString(file, "nothing");
+        HttpResponse<String> refused = gateway.admin("POST", RELOAD, "");
+        Files.writeString(file, root.pem());
+        JsonNode back = reload(gateway, "");
+        int trusted = ask(gateway);
+
+        assertEquals(502, distrusted);
+        assertEquals(200, trusted);
+        assertEquals("[\"upstreams[].tls-ca-file\"]", taken.path("changed").toString());
+        assertEquals("[\"u0\"]", taken.at("/replicas/changed").toString());
+        assertEquals(400, refused.statusCode());
+        assertTrue(
+            refused.body().contains("upstreams.0.tls-ca-file: " + file + " holds no certificate"),
+            refused.body());
+        assertEquals("[\"upstreams[].tls-ca-file\"]", back.path("changed").toString());
+        assertEquals("[]", reload(gateway, "").path("changed").toString());
+      }
+    }
   }
 
   @Test

@@ -21,6 +21,7 @@ import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -69,9 +70,6 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "tenants",
           "upstreams",
           "workers.");
-
-  /** Told as changed where a server's key is another one, though the configuration is the same. */
-  private static final String KEYS = "upstreams[].api-key";
 
   private static final String HIDDEN = "…";
 
@@ -157,13 +155,28 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
             .toList());
     ObjectNode before = only(changed, config);
     ObjectNode after = only(changed, wanted);
-    if (!changed.contains("upstreams") && fleet.rekeys(plan)) {
-      changed = Stream.concat(changed.stream(), Stream.of(KEYS)).toList();
-    }
+    changed = Stream.concat(changed.stream(), renewed(changed, fleet).stream()).toList();
     FleetChange change = take(wanted, fleet, router, renewal);
     reloaded("done", changed);
     LOG.info("config_reloaded changed={} fleet=\"{}\"", changed, change);
     return new Reloaded(changed, before, after, change);
+  }
+
+  /** Told as changed where files or keys are others, though the configuration is the same. */
+  private List<String> renewed(List<String> changed, FleetPlan fleet) {
+    List<String> renewed = new ArrayList<>();
+    if (!changed.contains("models") && fleet.renewsModels(plan)) {
+      renewed.add("models[].file");
+    }
+    if (!changed.contains("upstreams")) {
+      if (fleet.rekeys(plan)) {
+        renewed.add("upstreams[].api-key");
+      }
+      if (fleet.renewsAuthorities(plan)) {
+        renewed.add("upstreams[].tls-ca-file");
+      }
+    }
+    return renewed;
   }
 
   private void refuseFixed(List<String> fixed) {

@@ -1,23 +1,28 @@
 package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.upstream.Circuit;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a configuration wants of the fleet, checked: the keys and certificates of its servers can be
- * read. Immutable.
+ * What a configuration wants of the fleet, checked: the keys and certificates of its servers were
+ * read, and models' files looked at. Immutable.
  */
 public final class FleetPlan {
   private final WorkersConfig workers;
   private final Circuit.Config circuit;
   private final List<ModelSpec> models;
+  private final Map<Path, ModelFiles> files;
   private final List<List<Server>> servers;
 
   private FleetPlan(
@@ -28,11 +33,18 @@ public final class FleetPlan {
     this.workers = workers;
     this.circuit = circuit;
     this.models = List.copyOf(models);
+    this.files = files(models);
     this.servers = List.copyOf(servers);
   }
 
+  private static Map<Path, ModelFiles> files(List<ModelSpec> models) {
+    Map<Path, ModelFiles> files = new HashMap<>();
+    models.forEach(spec -> files.computeIfAbsent(spec.file(), ModelFiles::of));
+    return Map.copyOf(files);
+  }
+
   /**
-   * Reads keys; nothing changes by it.
+   * Reads keys and certificates; nothing changes by it.
    *
    * @throws IllegalArgumentException naming the key of the configuration
    */
@@ -78,9 +90,40 @@ public final class FleetPlan {
     return Collections.unmodifiableSet(names);
   }
 
+  /** Whether a file that a model names is another one than before, under the same name. */
+  public boolean renewsModels(FleetPlan before) {
+    return files.entrySet().stream()
+        .anyMatch(
+            each -> {
+              ModelFiles was = before.files.get(each.getKey());
+              return was != null && !was.equals(each.getValue());
+            });
+  }
+
   /** Whether a server has another key than before, though the configuration says the same. */
   public boolean rekeys(FleetPlan before) {
-    return servers.size() == before.servers.size() && !servers.equals(before.servers);
+    return differs(before, UpstreamAccess::authorization);
+  }
+
+  /** Whether a server is to be trusted by other certificates, likewise. */
+  public boolean renewsAuthorities(FleetPlan before) {
+    return differs(before, UpstreamAccess::tlsCa);
+  }
+
+  private boolean differs(FleetPlan before, Function<UpstreamAccess, @Nullable String> part) {
+    List<Server> now = servers.stream().flatMap(List::stream).toList();
+    List<Server> then = before.servers.stream().flatMap(List::stream).toList();
+    return now.size() == then.size()
+        && IntStream.range(0, now.size())
+            .anyMatch(
+                i ->
+                    !Objects.equals(
+                        part.apply(now.get(i).access()), part.apply(then.get(i).access())));
+  }
+
+  /** What a model's file named when this was made. */
+  ModelFiles files(ModelSpec spec) {
+    return Objects.requireNonNull(files.get(spec.file()), "one of the models");
   }
 
   /** Workers of a model, those on standby among them. */

@@ -31,18 +31,32 @@ final class LocalWorker {
    * What its process is started with, as the configuration says it: another one needs another
    * process. The threads that the machine's cores come to are left out: a worker that joins would
    * restart all others.
+   *
+   * @param files what {@code file} named when the configuration was read, or the process started
    */
   record Engine(
-      Path file, int stages, int ranks, int threads, List<String> javaOptions, List<String> more) {
+      Path file,
+      ModelFiles files,
+      int stages,
+      int ranks,
+      int threads,
+      List<String> javaOptions,
+      List<String> more) {
 
-    static Engine of(ModelSpec spec, WorkersConfig config) {
+    static Engine of(ModelSpec spec, ModelFiles files, WorkersConfig config) {
       return new Engine(
           spec.file(),
+          files,
           config.stages(),
           config.ranks(),
           config.threads(),
           config.javaOptions(),
           config.arguments());
+    }
+
+    /** The same with the files that a process that is started now reads. */
+    Engine started() {
+      return new Engine(file, ModelFiles.of(file), stages, ranks, threads, javaOptions, more);
     }
   }
 
@@ -123,7 +137,7 @@ final class LocalWorker {
     readySeconds = 0;
     failure = null;
     replica.expectReadyMs(startedMs + loadMs);
-    running = engine;
+    running = engine.started();
     try {
       WorkerStarter.Running started =
           starter.start(

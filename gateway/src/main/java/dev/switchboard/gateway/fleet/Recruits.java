@@ -48,7 +48,7 @@ final class Recruits {
     Replica replica = newReplica(id, spec.servedName(), true, UpstreamAccess.LOCAL, wanted);
     return new LocalWorker(
         replica,
-        LocalWorker.Engine.of(spec, wanted.workers()),
+        LocalWorker.Engine.of(spec, wanted.files(spec), wanted.workers()),
         command.of(id, spec, wanted.workers(), wanted.threads()),
         wanted.workers(),
         fleet.executor(),
@@ -105,7 +105,7 @@ final class Recruits {
         .restarts()
         .reconfigure(
             worker,
-            LocalWorker.Engine.of(spec, config),
+            LocalWorker.Engine.of(spec, wanted.files(spec), config),
             command.of(worker.replica().id(), spec, config, wanted.threads()),
             config);
   }

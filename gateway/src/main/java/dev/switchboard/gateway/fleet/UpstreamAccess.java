@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.fleet;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -11,38 +12,35 @@ import org.jspecify.annotations.Nullable;
  * @param model what it calls the model; null where that is the name it is served by
  * @param worker whether it is an engine worker of ours
  * @param authorization value of that header; null for none
- * @param tlsCaFile certificates in PEM that its own must lead to; null takes the JVM's
+ * @param tlsCa certificates in PEM that its own must lead to; null takes the JVM's
  * @param maxConcurrency requests it takes at once; 0 for no limit
  */
 public record UpstreamAccess(
     @Nullable String model,
     boolean worker,
     @Nullable String authorization,
-    @Nullable String tlsCaFile,
+    @Nullable String tlsCa,
     double cost,
     int maxConcurrency) {
   /** A worker that this gateway runs. */
   static final UpstreamAccess LOCAL = new UpstreamAccess(null, true, null, null, 0, 0);
 
   private static final long MAX_KEY_BYTES = 16 << 10;
+  private static final long MAX_CA_BYTES = 1 << 20;
 
   /**
-   * What a specification says of one model, with its key read.
+   * What a specification says of one model, with its key and its certificates read.
    *
    * @param path of the specification, for complaints
    * @throws IllegalArgumentException naming the key of the configuration
    */
   static UpstreamAccess of(UpstreamSpec spec, String model, String path) {
     String key = key(spec, path);
-    Path caFile = spec.tlsCaFile();
-    if (caFile != null && !Files.isReadable(caFile)) {
-      throw new IllegalArgumentException(path + ".tls-ca-file: cannot read " + caFile);
-    }
     return new UpstreamAccess(
         spec.modelNames().get(model),
         Boolean.TRUE.equals(spec.worker()),
         key == null ? null : "Bearer " + key,
-        caFile == null ? null : caFile.toString(),
+        certificates(spec.tlsCaFile(), path + ".tls-ca-file"),
         spec.cost() == null ? 0 : spec.cost(),
         spec.maxConcurrency() == null ? 0 : spec.maxConcurrency());
   }
@@ -68,17 +66,32 @@ public record UpstreamAccess(
       return checked(value, path + ".api-key-env");
     }
     Path file = spec.apiKeyFile();
-    return file == null ? null : checked(read(file, path), path + ".api-key-file");
+    return file == null
+        ? null
+        : checked(read(file, MAX_KEY_BYTES, path + ".api-key-file"), path + ".api-key-file");
   }
 
-  private static String read(Path file, String path) {
+  private static @Nullable String certificates(@Nullable Path file, String path) {
+    if (file == null) {
+      return null;
+    }
+    String text = read(file, MAX_CA_BYTES, path);
+    if (!text.contains("-----BEGIN CERTIFICATE-----")) {
+      throw new IllegalArgumentException(
+          path + ": " + file + " holds no certificate (BEGIN CERTIFICATE)");
+    }
+    return text;
+  }
+
+  private static String read(Path file, long mostBytes, String path) {
     try {
-      if (Files.size(file) > MAX_KEY_BYTES) {
-        throw new IllegalArgumentException(path + ".api-key-file: " + file + " is too large");
+      if (Files.size(file) > mostBytes) {
+        throw new IllegalArgumentException(path + ": " + file + " is too large");
       }
-      return Files.readString(file);
+      // What stands between certificates may be in any encoding.
+      return Files.readString(file, StandardCharsets.ISO_8859_1);
     } catch (IOException e) {
-      throw new IllegalArgumentException(path + ".api-key-file: cannot read " + file, e);
+      throw new IllegalArgumentException(path + ": cannot read " + file, e);
     }
   }
 

@@ -276,6 +276,39 @@ class FleetReloadTest {
   }
 
   @Test
+  void anotherFileUnderTheSameNameRestartsWhoeverRunsTheOldOne(@TempDir Path folder)
+      throws Exception {
+    Path file = Files.writeString(folder.resolve("m-00001-of-00002.gguf"), "one");
+    Path second = Files.writeString(folder.resolve("m-00002-of-00002.gguf"), "two");
+    List<ModelSpec> models = List.of(model(file.toString(), 2, 0));
+    FleetByHand hand = workers(models.getFirst());
+    FleetPlan before = plan(models);
+    List<String> same = hand.reload(models, List.of()).replaced();
+    Files.writeString(second, "another");
+    // This one starts again by itself and reads what lies there then.
+    hand.process("w1").exit(1);
+    hand.pass(FleetByHand.WORKERS.restartFirstMs());
+    hand.ready("w1");
+
+    FleetChange change = hand.reload(models, List.of());
+    List<String> again = hand.reload(models, List.of()).replaced();
+    hand.pass(A_TICK);
+    hand.pass(A_TICK);
+
+    assertEquals(List.of(), same);
+    assertEquals(List.of("w0"), change.replaced());
+    assertEquals(List.of(), again);
+    assertTrue(hand.process("w0").asked);
+    assertFalse(hand.process("w1").asked);
+    assertTrue(plan(models).renewsModels(before));
+    assertFalse(plan(models).renewsModels(plan(models)));
+  }
+
+  private static FleetPlan plan(List<ModelSpec> models) {
+    return FleetPlan.of(FleetByHand.WORKERS, Circuit.Config.DEFAULTS, models, List.of());
+  }
+
+  @Test
   void aFileThatOneWorkerCannotStartWithStopsNoOther() {
     FleetByHand hand = workers(model("a.gguf", 2, 0));
     hand.reload(List.of(model("b.gguf", 2, 0)), List.of());
