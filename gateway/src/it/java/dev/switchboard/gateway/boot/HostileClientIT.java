@@ -161,8 +161,19 @@ class HostileClientIT {
       assertTrue(after.sum("switchboard_client_stall_seconds_total") > MANY * 0.5);
       assertTrue(poured.get() < MANY * MOST_BYTES_AHEAD, poured + " bytes were taken");
       for (Socket client : clients) {
+        InProcessGateway.await(() -> isCut(client));
         client.close();
       }
+    }
+  }
+
+  /** What is sent to a connection that is not there any more is answered by a reset. */
+  private static boolean isCut(Socket socket) {
+    try {
+      socket.getOutputStream().write('x');
+      return false;
+    } catch (IOException reset) {
+      return true;
     }
   }
 

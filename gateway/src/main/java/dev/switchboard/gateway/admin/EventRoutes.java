@@ -3,6 +3,7 @@ package dev.switchboard.gateway.admin;
 import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.events.EventListener;
 import dev.switchboard.gateway.events.EventType;
+import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Context;
@@ -143,7 +144,7 @@ final class EventRoutes {
 
     @Override
     public void cut() {
-      request.connection().close();
+      Connections.cut(request.connection());
     }
   }
 }

@@ -218,7 +218,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private void clientStalled() {
     LOG.info("client_stalled request={}", flight.id());
     endAttempts("the client did not read", AttemptResult.ABANDONED);
-    call.request().connection().close();
+    Connections.cut(call.request().connection());
     answer.abandon(Failure.of(ApiError.deadlineExceeded("The client did not read.")));
   }
 
