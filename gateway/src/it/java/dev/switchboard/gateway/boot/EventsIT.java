@@ -8,7 +8,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.boot.EventReader.Event;
 import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.identity.Caller.Role;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.URI;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -23,6 +27,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The events of a gateway as who listens gets them. */
 class EventsIT {
   private static final String SECRET = "sb-0123456789012345678901234567890123456789012";
+
+  /** Each is an event of some 200 bytes. */
+  private static final int CHANGES = 3000;
 
   private static FakeUpstream upstream;
   private static InProcessGateway gateway;
@@ -166,6 +173,51 @@ class EventsIT {
         });
   }
 
+  /** It is cut at the second heartbeat at which it has taken nothing, after half a minute. */
+  @Test
+  void whoNeverReadsIsCutAndHoldsLittleWhileOthersHearAll() throws Exception {
+    URI listener = gateway.admin("");
+    InProcessGateway.await(() -> metric("switchboard_event_listeners") == 0);
+    try (EventReader events = EventReader.of(gateway, "?types=audit");
+        Socket silent = new Socket()) {
+      silent.setReceiveBufferSize(4 << 10);
+      silent.connect(new InetSocketAddress(listener.getHost(), listener.getPort()));
+      silent
+          .getOutputStream()
+          .write(
+              "GET /admin/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                  .getBytes(StandardCharsets.US_ASCII));
+      InProcessGateway.await(() -> metric("switchboard_event_listeners") == 2);
+
+      long first = change(events);
+      long last = first;
+      for (int i = 1; i < CHANGES; i++) {
+        last = change(events);
+      }
+      InProcessGateway.await(60, () -> metric("switchboard_event_listeners_cut_total") == 1);
+
+      long taken = last - first + 1 - (long) metric("switchboard_events_dropped_total");
+      assertTrue(last - first + 1 >= CHANGES, () -> "only " + CHANGES);
+      assertTrue(taken < CHANGES / 2, () -> "holds " + taken);
+      InProcessGateway.await(() -> metric("switchboard_event_listeners") == 1);
+      assertTrue(change(events) > last);
+    }
+  }
+
+  /** Changes something; who listens is told at once, under an id. */
+  private static long change(EventReader events) throws Exception {
+    post("/admin/v1/replicas/u0/weight", "{\"weight\":1}");
+    return events.await("audit").id();
+  }
+
+  private static double metric(String series) {
+    try {
+      return gateway.metric(series);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
   @Test
   void aRevokedKeyHearsNothingMoreAndTheEndOfTheGatewayEndsTheStream() throws Exception {
     InProcessGateway other =
@@ -206,18 +258,16 @@ class EventsIT {
     EventType.all().forEach(type -> wanted.add(type.label()));
     try (EventReader events = EventReader.of(gateway, "", "Last-Event-ID", "17")) {
       post("/admin/v1/replicas/u0/drain", "{\"graceMs\":0}");
-      Set<String> seen = new TreeSet<>();
-      for (String last = ""; !last.equals("drain_ended"); seen.add(last)) {
+      Set<String> missing =
+          new TreeSet<>(Set.of("gap", "replica_state", "audit", "drain_started", "drain_ended"));
+      while (!missing.isEmpty()) {
         Event event = events.await(any -> true);
-        last = event.type();
-        String schema = types.path(last).path("$ref").asText().replaceFirst(".*/", "");
+        String type = event.type();
+        String schema = types.path(type).path("$ref").asText().replaceFirst(".*/", "");
 
-        assertEquals(List.of(), document.faults(schema, event.data().toString()), last);
+        assertEquals(List.of(), document.faults(schema, event.data().toString()), type);
+        missing.remove(type);
       }
-
-      assertTrue(
-          seen.containsAll(Set.of("gap", "replica_state", "audit", "drain_started")),
-          seen::toString);
     } finally {
       post("/admin/v1/replicas/u0/resume", "");
       InProcessGateway.await(gateway.fleet()::everyModelReady);

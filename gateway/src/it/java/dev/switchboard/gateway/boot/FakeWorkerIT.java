@@ -484,6 +484,7 @@ class FakeWorkerIT {
         assertEquals("ready", killed.path("outcome").asText());
         assertTrue(killed.path("backAfterMs").asLong(-1) >= 0, killed::toString);
         assertFalse(pids(gateway).equals(pids));
+        assertCounted(gateway);
 
         stopped = pids(gateway).getFirst();
         drill(gateway, "{\"kind\":\"stop\",\"durationMs\":60000}");
@@ -493,6 +494,21 @@ class FakeWorkerIT {
 
     // One that still stood would not hear that it is to end, and be killed.
     assertTrue(Files.exists(ended), "of " + stopped);
+  }
+
+  private static void assertCounted(InProcessGateway gateway) throws Exception {
+    for (String kind : List.of("kill", "slow-rank")) {
+      assertEquals(1, drills(gateway, kind, "begun"), kind);
+      assertEquals(1, drills(gateway, kind, "healed"), kind);
+    }
+    assertEquals(0, drills(gateway, "out-of-memory", "begun"));
+  }
+
+  /** How many of a kind ended so. */
+  private static double drills(InProcessGateway gateway, String kind, String result)
+      throws Exception {
+    return gateway.metric(
+        "switchboard_drills_total{kind=\"" + kind + "\",result=\"" + result + "\"}");
   }
 
   private static JsonNode drill(InProcessGateway gateway, String body) throws Exception {

@@ -129,10 +129,14 @@ final class InProcessGateway implements AutoCloseable {
   }
 
   static void await(BooleanSupplier condition) throws Exception {
-    long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    await(20, condition);
+  }
+
+  static void await(int seconds, BooleanSupplier condition) throws Exception {
+    long deadline = System.nanoTime() + Duration.ofSeconds(seconds).toNanos();
     while (!condition.getAsBoolean()) {
       if (System.nanoTime() > deadline) {
-        throw new AssertionError("not within 20 s");
+        throw new AssertionError("not within " + seconds + " s");
       }
       Thread.sleep(5);
     }

@@ -47,6 +47,9 @@ public final class AdminServer extends VerticleBase {
   /** To a worker that is asked for the steps of requests. */
   private static final int MOST_CONNECTIONS = 4;
 
+  /** Of who reads nothing the kernel would hold megabytes, and its stall be noticed late. */
+  private static final int SEND_BUFFER_BYTES = 32 << 10;
+
   private final Gatehouse house;
   private final Store store;
   private final ConfigControl control;
@@ -106,6 +109,7 @@ public final class AdminServer extends VerticleBase {
                 .setHost(bind)
                 .setPort(port)
                 .setHttp2ClearTextEnabled(false)
+                .setSendBufferSize(SEND_BUFFER_BYTES)
                 .setIdleTimeout(75));
     ConnectionLimit limit =
         new ConnectionLimit(maxConnections, () -> house.metrics().connectionRefused("admin"));
@@ -181,7 +185,7 @@ public final class AdminServer extends VerticleBase {
     ConfigRoutes.add(admin, store, control);
     SplitRoutes.add(admin, store, control);
     TraceRoutes.add(admin, house.traces(), house.fleet()::serves);
-    EventRoutes.add(admin, vertx, feed, this::mayRead);
+    EventRoutes.add(admin, vertx, feed, house.metrics(), this::mayRead);
     DrillRoutes.add(admin, house.fleet(), drills);
     admin.close();
     routes = admin.routes();

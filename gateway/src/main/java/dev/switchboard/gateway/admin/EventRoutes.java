@@ -4,6 +4,7 @@ import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.events.EventListener;
 import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.http.Connections;
+import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Context;
@@ -27,12 +28,15 @@ final class EventRoutes {
 
   private final Vertx vertx;
   private final EventFeed feed;
+  private final Metrics metrics;
   private final Predicate<HttpServerRequest> allowed;
   private int listeners;
 
-  private EventRoutes(Vertx vertx, EventFeed feed, Predicate<HttpServerRequest> allowed) {
+  private EventRoutes(
+      Vertx vertx, EventFeed feed, Metrics metrics, Predicate<HttpServerRequest> allowed) {
     this.vertx = vertx;
     this.feed = feed;
+    this.metrics = metrics;
     this.allowed = allowed;
   }
 
@@ -40,8 +44,12 @@ final class EventRoutes {
    * @param allowed whether a request that was let in still would be
    */
   static void add(
-      AdminRouter router, Vertx vertx, EventFeed feed, Predicate<HttpServerRequest> allowed) {
-    router.read("/admin/v1/events", new EventRoutes(vertx, feed, allowed)::listen);
+      AdminRouter router,
+      Vertx vertx,
+      EventFeed feed,
+      Metrics metrics,
+      Predicate<HttpServerRequest> allowed) {
+    router.read("/admin/v1/events", new EventRoutes(vertx, feed, metrics, allowed)::listen);
   }
 
   private void listen(RoutingContext context) {
@@ -94,7 +102,7 @@ final class EventRoutes {
     }
 
     void begin(@Nullable Long lastId) {
-      listeners++;
+      metrics.eventListeners(++listeners);
       response.setChunked(true).setWriteQueueMaxSize(QUEUE_BYTES);
       response.putHeader("Content-Type", "text/event-stream");
       response.putHeader("Cache-Control", "no-store");
@@ -121,7 +129,7 @@ final class EventRoutes {
 
     private void gone() {
       if (vertx.cancelTimer(beats)) {
-        listeners--;
+        metrics.eventListeners(--listeners);
         feed.forget(wake);
         listener.gone();
       }
@@ -138,12 +146,18 @@ final class EventRoutes {
     }
 
     @Override
+    public void dropped(long events) {
+      metrics.eventsDropped(events);
+    }
+
+    @Override
     public void end() {
       response.end().onComplete(told -> request.connection().close());
     }
 
     @Override
     public void cut() {
+      metrics.eventListenerCut();
       Connections.cut(request.connection());
     }
   }

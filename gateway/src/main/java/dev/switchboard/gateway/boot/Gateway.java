@@ -142,7 +142,11 @@ final class Gateway {
     this.tls = new ListenerTls(config, quarterOfTheCores(), house.metrics());
     this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
     this.drills =
-        new Drills(config.drills(), Faults.of(fleet, new EngineFaults(vertx)), clock, told);
+        new Drills(
+            config.drills(),
+            Faults.of(fleet, new EngineFaults(vertx)),
+            clock,
+            new DrillCount(house.metrics(), told));
     fleet.onStateChange(watch(house));
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());

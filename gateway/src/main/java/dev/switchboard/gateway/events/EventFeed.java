@@ -78,8 +78,9 @@ public final class EventFeed {
    * @param text empty when there is nothing
    * @param cursor what it has up to then, or does not want
    * @param told the last id that it then knows
+   * @param lost how many it does not get because they are forgotten
    */
-  record Batch(String text, long cursor, long told) {}
+  record Batch(String text, long cursor, long told, long lost) {}
 
   /**
    * Where a listener begins, and what it did not get because nobody here knows its id.
@@ -89,10 +90,10 @@ public final class EventFeed {
   Batch begin(@Nullable Long lastId) {
     synchronized (ring) {
       if (lastId == null) {
-        return new Batch("", ring.newest(), ring.newest());
+        return new Batch("", ring.newest(), ring.newest(), 0);
       }
       String gap = ring.knows(lastId) ? "" : ring.gap(hole(null));
-      return new Batch(gap, ring.cursor(lastId), ring.cursor(lastId));
+      return new Batch(gap, ring.cursor(lastId), ring.cursor(lastId), 0);
     }
   }
 
@@ -106,7 +107,14 @@ public final class EventFeed {
       }
       long from = lost > 0 ? ring.beforeOldest() : cursor;
       EventRing.Read read = ring.read(from, types, mostChars, text);
-      return new Batch(text.toString(), read.cursor(), read.told());
+      return new Batch(text.toString(), read.cursor(), read.told(), lost);
+    }
+  }
+
+  /** How many came after a cursor. */
+  long behind(long cursor) {
+    synchronized (ring) {
+      return ring.newest() - cursor;
     }
   }
 

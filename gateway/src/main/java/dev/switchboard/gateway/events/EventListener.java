@@ -25,6 +25,9 @@ public final class EventListener {
 
     void write(String text);
 
+    /** So many events it does not get, because it was too slow for them. */
+    void dropped(long events);
+
     /** Ends it well. */
     void end();
 
@@ -77,6 +80,9 @@ public final class EventListener {
       EventFeed.Batch batch = feed.after(cursor, types, BATCH_CHARS);
       boolean nothing = batch.cursor() == cursor;
       cursor = batch.cursor();
+      if (batch.lost() > 0) {
+        outlet.dropped(batch.lost());
+      }
       if (!batch.text().isEmpty()) {
         told = batch.told();
         outlet.write(batch.text());
@@ -117,6 +123,7 @@ public final class EventListener {
       told = cursor;
     } else if (stuck) {
       over = true;
+      outlet.dropped(feed.behind(cursor));
       outlet.cut();
     } else {
       stuck = true;

@@ -511,7 +511,28 @@ public enum Metric {
       REPLICA,
       FATE),
 
+  // ---- drills
+  DRILLS(
+      Type.COUNTER,
+      "drills_total",
+      COUNT,
+      "replicas that were broken on purpose, by the kind of drill: `begun`, and `healed` when it was"
+          + " over",
+      KIND,
+      RESULT),
+
   // ---- the gateway itself
+  EVENT_LISTENERS(Type.GAUGE, "event_listeners", COUNT, "listeners to the events now"),
+  EVENTS_DROPPED(
+      Type.COUNTER,
+      "events_dropped_total",
+      COUNT,
+      "events that a listener did not get because it read too slowly, for each listener"),
+  EVENT_LISTENERS_CUT(
+      Type.COUNTER,
+      "event_listeners_cut_total",
+      COUNT,
+      "listeners that were cut off because they took nothing between two heartbeats"),
   EVENT_LOOP_LAG(
       Buckets.SHORT,
       "event_loop_lag_seconds",

@@ -103,6 +103,10 @@ public final class Metrics {
   private final Gauge replicaInFlight = made.gauge(Metric.REPLICA_IN_FLIGHT);
   private final Gauge storeUp = made.gauge(Metric.STORE_UP);
   private final Counter auditLost = made.counter(Metric.AUDIT_LOST);
+  private final Gauge eventListeners = made.gauge(Metric.EVENT_LISTENERS);
+  private final Counter eventsDropped = made.counter(Metric.EVENTS_DROPPED);
+  private final Counter eventListenersCut = made.counter(Metric.EVENT_LISTENERS_CUT);
+  private final Counter drills = made.counter(Metric.DRILLS);
   private final Counter reloads = made.counter(Metric.CONFIG_RELOADS);
   private final Counter sharedLimitFailures = made.counter(Metric.SHARED_LIMIT_FAILURES);
   private final Histogram predictionError = made.histogram(Metric.PREDICTION_ERROR);
@@ -351,6 +355,31 @@ public final class Metrics {
   /** The configuration was, or was not, taken anew. */
   public void reloaded(String result) {
     reloads.labelValues(result).inc();
+  }
+
+  /** How many listen to the events now. */
+  public void eventListeners(int now) {
+    eventListeners.set(now);
+  }
+
+  /** Events that a listener was too slow for. */
+  public void eventsDropped(long events) {
+    eventsDropped.inc(events);
+  }
+
+  /** A listener to the events was cut off because it took nothing. */
+  public void eventListenerCut() {
+    eventListenersCut.inc();
+  }
+
+  /**
+   * What counts drills of one kind.
+   *
+   * @param result {@code begun} or {@code healed}
+   */
+  public Runnable drills(String kind, String result) {
+    CounterDataPoint counted = drills.labelValues(kind, result);
+    return counted::inc;
   }
 
   public void sharedLimitFailed() {

@@ -25,6 +25,7 @@ class EventListenerTest {
     private final StringBuilder text = new StringBuilder();
     private int room = Integer.MAX_VALUE;
     private String end = "";
+    private long dropped;
 
     @Override
     public boolean full() {
@@ -35,6 +36,11 @@ class EventListenerTest {
     public void write(String more) {
       text.append(more);
       room -= more.length();
+    }
+
+    @Override
+    public void dropped(long events) {
+      dropped += events;
     }
 
     @Override
@@ -209,6 +215,7 @@ class EventListenerTest {
     assertEquals(List.of("gap"), taker.types().stream().filter("gap"::equals).toList());
     int lost = Integer.parseInt(taker.found("\"lost\":(\\d+)").getFirst());
     assertEquals(1000, taker.numbers().size() + lost);
+    assertEquals(lost, taker.dropped);
     assertEquals("999", taker.numbers().getLast());
   }
 
@@ -222,14 +229,16 @@ class EventListenerTest {
     listener.drained();
     listener.beat();
     String before = taker.end;
+    happens(0, 2);
     listener.beat();
-    happens(0, 0);
+    happens(3, 3);
     taker.room = 1000;
     listener.push();
 
     assertEquals("", before);
     assertEquals("cut", taker.end);
     assertTrue(listener.over());
+    assertEquals(3, taker.dropped);
     assertEquals(List.of(), taker.numbers());
   }
 
