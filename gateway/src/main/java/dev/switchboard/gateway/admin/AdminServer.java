@@ -56,10 +56,8 @@ public final class AdminServer extends VerticleBase {
   private final EventFeed feed;
   private final Consumer<AuditEntry> audit;
   private final Drills drills;
-  private final String bind;
-  private final int port;
+  private final AdminConfig config;
   private final AdminGuard guard;
-  private final int maxConnections;
   private final @Nullable ServerTls tls;
   private final OpenApiDocument document = new OpenApiDocument(AdminServer.class);
   private final Scrape scrape;
@@ -69,9 +67,7 @@ public final class AdminServer extends VerticleBase {
 
   /**
    * @param audit takes what was changed, or was to be
-   * @param loopback whether {@code bind} is reached from this machine only
-   * @param hosts further names that a request may call it by
-   * @param maxConnections at once; more are closed unread
+   * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
    */
   public AdminServer(
@@ -81,11 +77,8 @@ public final class AdminServer extends VerticleBase {
       EventFeed feed,
       Consumer<AuditEntry> audit,
       Drills drills,
-      String bind,
-      int port,
+      AdminConfig config,
       boolean loopback,
-      List<String> hosts,
-      int maxConnections,
       @Nullable ServerTls tls) {
     this.house = house;
     this.store = store;
@@ -93,10 +86,8 @@ public final class AdminServer extends VerticleBase {
     this.feed = feed;
     this.audit = audit;
     this.drills = drills;
-    this.bind = bind;
-    this.port = port;
-    this.guard = new AdminGuard(loopback, bind, hosts, house.keys());
-    this.maxConnections = maxConnections;
+    this.config = config;
+    this.guard = new AdminGuard(loopback, config.bind(), config.hosts(), house.keys());
     this.tls = tls;
     this.scrape = new Scrape(house.metrics(), house.clock());
   }
@@ -106,13 +97,14 @@ public final class AdminServer extends VerticleBase {
     HttpServer created =
         vertx.createHttpServer(
             new HttpServerOptions()
-                .setHost(bind)
-                .setPort(port)
+                .setHost(config.bind())
+                .setPort(config.port())
                 .setHttp2ClearTextEnabled(false)
                 .setSendBufferSize(SEND_BUFFER_BYTES)
                 .setIdleTimeout(75));
     ConnectionLimit limit =
-        new ConnectionLimit(maxConnections, () -> house.metrics().connectionRefused("admin"));
+        new ConnectionLimit(
+            config.maxConnections(), () -> house.metrics().connectionRefused("admin"));
     created.connectionHandler(
         connection -> {
           StrictRequestDecoder.install(
@@ -185,7 +177,7 @@ public final class AdminServer extends VerticleBase {
     ConfigRoutes.add(admin, store, control);
     SplitRoutes.add(admin, store, control);
     TraceRoutes.add(admin, house.traces(), house.fleet()::serves);
-    EventRoutes.add(admin, vertx, feed, house.metrics(), this::mayRead);
+    EventRoutes.add(admin, vertx, feed, house.metrics(), config.heartbeatMs(), this::mayRead);
     DrillRoutes.add(admin, house.fleet(), drills);
     admin.close();
     routes = admin.routes();

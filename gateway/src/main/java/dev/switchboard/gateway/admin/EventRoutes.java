@@ -21,7 +21,6 @@ import org.jspecify.annotations.Nullable;
 /** The events as a stream that does not end. On the admin listener's event loop. */
 final class EventRoutes {
   static final int MOST_LISTENERS = 32;
-  private static final int BEAT_MS = 15_000;
 
   /** What of a listener's may wait to be sent, beside what its socket holds. */
   private static final int QUEUE_BYTES = 64 << 10;
@@ -29,14 +28,20 @@ final class EventRoutes {
   private final Vertx vertx;
   private final EventFeed feed;
   private final Metrics metrics;
+  private final int heartbeatMs;
   private final Predicate<HttpServerRequest> allowed;
   private int listeners;
 
   private EventRoutes(
-      Vertx vertx, EventFeed feed, Metrics metrics, Predicate<HttpServerRequest> allowed) {
+      Vertx vertx,
+      EventFeed feed,
+      Metrics metrics,
+      int heartbeatMs,
+      Predicate<HttpServerRequest> allowed) {
     this.vertx = vertx;
     this.feed = feed;
     this.metrics = metrics;
+    this.heartbeatMs = heartbeatMs;
     this.allowed = allowed;
   }
 
@@ -48,8 +53,10 @@ final class EventRoutes {
       Vertx vertx,
       EventFeed feed,
       Metrics metrics,
+      int heartbeatMs,
       Predicate<HttpServerRequest> allowed) {
-    router.read("/admin/v1/events", new EventRoutes(vertx, feed, metrics, allowed)::listen);
+    EventRoutes events = new EventRoutes(vertx, feed, metrics, heartbeatMs, allowed);
+    router.read("/admin/v1/events", events::listen);
   }
 
   private void listen(RoutingContext context) {
@@ -110,7 +117,7 @@ final class EventRoutes {
       response.exceptionHandler(broken -> gone());
       response.closeHandler(closed -> gone());
       response.endHandler(ended -> gone());
-      beats = vertx.setPeriodic(BEAT_MS, beat -> listener.beat());
+      beats = vertx.setPeriodic(heartbeatMs, beat -> listener.beat());
       // Woken from now on, so that nothing comes between what it reads first and what wakes it.
       feed.wake(wake);
       listener.begin(lastId);

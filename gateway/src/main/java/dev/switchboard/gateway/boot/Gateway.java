@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.gateway.admin.AdminConfig;
 import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
 import dev.switchboard.gateway.admin.ConfigControl;
@@ -171,7 +172,7 @@ final class Gateway {
         });
   }
 
-  private AdminServer adminServer(Gatehouse house, GatewayConfig.AdminConfig admin) {
+  private AdminServer adminServer(Gatehouse house, AdminConfig admin) {
     return new AdminServer(
         house,
         store,
@@ -179,11 +180,8 @@ final class Gateway {
         feed,
         this::audit,
         drills,
-        admin.bind(),
-        admin.port(),
+        admin,
         GatewayConfig.loopback(admin.bind()),
-        admin.hosts(),
-        admin.maxConnections(),
         tls.admin());
   }
 

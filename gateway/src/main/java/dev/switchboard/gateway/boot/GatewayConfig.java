@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.gateway.admin.AdminConfig;
 import dev.switchboard.gateway.admission.AdmissionConfig;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.drill.DrillConfig;
@@ -18,7 +19,6 @@ import dev.switchboard.gateway.shared.SharedConfig;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.store.StoreConfig;
 import dev.switchboard.gateway.telemetry.TelemetryConfig;
-import dev.switchboard.gateway.tls.TlsConfig;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import java.net.InetAddress;
@@ -80,32 +80,6 @@ public record GatewayConfig(
           SharedConfig.DEFAULTS,
           DrillConfig.DEFAULTS,
           ShutdownConfig.DEFAULTS);
-
-  /**
-   * The admin listener.
-   *
-   * @param bind on loopback it asks for a key once there is one of role admin, elsewhere always
-   * @param port 0 takes a free one
-   * @param hosts names besides {@code localhost} and the address that {@code Host} may have on
-   *     loopback, such as that of a proxy before it
-   * @param maxConnections at once; more are closed unread
-   */
-  public record AdminConfig(
-      String bind, int port, List<String> hosts, int maxConnections, TlsConfig tls) {
-    static final AdminConfig DEFAULTS =
-        new AdminConfig("127.0.0.1", 9901, List.of(), 256, TlsConfig.NONE);
-
-    public AdminConfig {
-      hosts = List.copyOf(hosts);
-      if (port < 0 || port > 65_535) {
-        throw new IllegalArgumentException("port must be 0 to 65535, not " + port);
-      }
-      if (maxConnections < 1 || maxConnections > 100_000) {
-        throw new IllegalArgumentException(
-            "max-connections must be 1 to 100000, not " + maxConnections);
-      }
-    }
-  }
 
   /**
    * On SIGTERM.
