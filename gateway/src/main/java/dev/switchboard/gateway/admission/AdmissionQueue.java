@@ -1,12 +1,10 @@
 package dev.switchboard.gateway.admission;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -21,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * tokens for its weight ({@link BandQueue}); within a tenant the request that is due first. A band
  * that is passed over earns a twentieth of the tokens that go before it, and takes its turn when
  * they cover its first request, so none starves.
+ *
+ * <p><b>Pace.</b> The lowest band is held back where it would break what others are promised, be
+ * there a place or not ({@link Pace}); others pass what is held back. What it is owed is not.
  *
  * <p><b>Places.</b> The sum of what the ready replicas take ({@link ConcurrencyLimit}): in all, and
  * of streams that have no token yet. Beyond that requests wait here, where order and deadlines
@@ -127,46 +128,6 @@ public final class AdmissionQueue {
     }
   }
 
-  /** A replica: what it takes, and what it has. */
-  private static final class Site {
-    ConcurrencyLimit limit;
-    ConcurrencyLimit firstTokens;
-    int most = Integer.MAX_VALUE;
-    boolean ready;
-    int running;
-    int unanswered;
-
-    Site(ConcurrencyLimit limit, ConcurrencyLimit firstTokens) {
-      this.limit = limit;
-      this.firstTokens = firstTokens;
-    }
-
-    /**
-     * Requests that it takes beside those it has before they queue there; less than 0 where they
-     * queue already, since routing may know why.
-     */
-    int free() {
-      return Math.min(Math.min(most, limit.limit()) - running, firstTokens.limit() - unanswered);
-    }
-  }
-
-  /** What the listeners hear after the lock is released. */
-  private static final class Notices {
-    private final List<Runnable> calls = new ArrayList<>(0);
-
-    void dispatched(Entry entry, long now) {
-      calls.add(() -> entry.listener.dispatched(entry, now));
-    }
-
-    void refused(Entry entry, Refusal refusal) {
-      calls.add(() -> entry.listener.refused(entry, refusal));
-    }
-
-    void send() {
-      calls.forEach(Runnable::run);
-    }
-  }
-
   /**
    * What can be seen of it at a moment.
    *
@@ -193,6 +154,7 @@ public final class AdmissionQueue {
 
   private volatile AdmissionConfig config;
   private final WaitPredictor predictor;
+  private final Pace pace;
   private final DoubleSupplier random;
   private final MeasuredTtft[] measured = new MeasuredTtft[Band.values().length];
   private final WaitCalibration calibration = new WaitCalibration();
@@ -220,6 +182,7 @@ public final class AdmissionQueue {
   public AdmissionQueue(AdmissionConfig config, WaitPredictor predictor, DoubleSupplier random) {
     this.config = config;
     this.predictor = predictor;
+    this.pace = new Pace(predictor);
     this.random = random;
     Arrays.setAll(bands, band -> new BandQueue());
     Arrays.setAll(measured, band -> new MeasuredTtft());
@@ -242,12 +205,14 @@ public final class AdmissionQueue {
   }
 
   private Verdict decide(Demand demand, Listener listener, long now, Notices notices) {
-    boolean free = mayRun();
+    pace.offered(demand, now);
+    boolean free = mayRun(demand, now);
     Entry entry = entry(demand, listener, free, now);
     if (readySites > 0 && !endsInTime(entry, free, now)) {
       return refusal(Reason.DEADLINE, entry, now);
     }
     if (free) {
+      settle(band(entry), entry);
       begin(entry, now);
       return new Verdict.Running(entry);
     }
@@ -273,9 +238,15 @@ public final class AdmissionQueue {
     return entry;
   }
 
-  /** Nobody waits, and there is a place. */
-  private boolean mayRun() {
-    return byExpiry.isEmpty() && hasPlace();
+  /** There is a place, and nobody waits who may have it: only what is held back does. */
+  private boolean mayRun(Demand demand, long now) {
+    boolean sheddable = demand.band() == Band.SHEDDABLE;
+    int others = byExpiry.size() - (sheddable ? 0 : bands[Band.SHEDDABLE.index()].size());
+    return others == 0 && hasPlace() && !(sheddable && holds(now));
+  }
+
+  private boolean holds(long now) {
+    return readySites > 0 && pace.holds(now);
   }
 
   /** Whether a request would not be refused for its deadline, were it offered now. */
@@ -284,7 +255,7 @@ public final class AdmissionQueue {
       return true;
     }
     synchronized (lock) {
-      boolean free = mayRun();
+      boolean free = mayRun(demand, nowNanos);
       return endsInTime(entry(demand, NOBODY, free, nowNanos), free, nowNanos);
     }
   }
@@ -551,6 +522,7 @@ public final class AdmissionQueue {
     entry.startedNanos = now;
     lastMovedNanos = now;
     busy++;
+    pace.begins(entry.demand);
     band(entry).begins(entry);
   }
 
@@ -569,6 +541,7 @@ public final class AdmissionQueue {
     entry.site = null;
     if (site == null) {
       busy--;
+      pace.routed(entry.demand);
       return;
     }
     site.running--;
@@ -585,7 +558,10 @@ public final class AdmissionQueue {
       drop(entry, expiry(entry, now), now, notices);
     }
     while (!byExpiry.isEmpty() && hasPlace()) {
-      Entry entry = next();
+      Entry entry = next(now);
+      if (entry == null) {
+        return;
+      }
       Reason hopeless = hopeless(entry, now);
       if (hopeless != null) {
         drop(entry, hopeless, now, notices);
@@ -626,19 +602,23 @@ public final class AdmissionQueue {
     return late ? Reason.TTFT : Reason.QUEUE_TIMEOUT;
   }
 
-  /** The request whose turn it is, out of the first band that is not empty or one that is owed. */
-  private Entry next() {
+  /**
+   * The request whose turn it is, out of the first band that is not empty or one that is owed; null
+   * where all that wait are held back.
+   */
+  private @Nullable Entry next(long now) {
     Entry next = null;
     for (BandQueue band : bands) {
       Entry head = band.head();
-      if (head != null && (next == null || band.credit >= head.charged)) {
+      if (head != null && (band.credit >= head.charged || (next == null && mayGo(head, now)))) {
         next = head;
       }
     }
-    if (next == null) {
-      throw new IllegalStateException("the queue is empty");
-    }
     return next;
+  }
+
+  private boolean mayGo(Entry head, long now) {
+    return head.demand.band() != Band.SHEDDABLE || !holds(now);
   }
 
   /** Every lower band that waits is owed a part of what goes before it. */
@@ -726,7 +706,7 @@ public final class AdmissionQueue {
 
   private Refusal refusal(Reason reason, Entry entry, long now) {
     int position = before(entry) + 1;
-    long wait = mayRun() ? 0 : wait(position, now);
+    long wait = mayRun(entry.demand, now) ? 0 : wait(position, now);
     return refusal(reason, position, entry.demand, wait, retryAfter(entry, wait, now), now);
   }
 
@@ -756,7 +736,8 @@ public final class AdmissionQueue {
    */
   Refusal tenantFull(Demand demand, int most, long nowNanos) {
     synchronized (lock) {
-      long queued = Math.max(0, entry(demand, NOBODY, mayRun(), nowNanos).predictedWaitNanos);
+      long queued =
+          Math.max(0, entry(demand, NOBODY, mayRun(demand, nowNanos), nowNanos).predictedWaitNanos);
       long wait =
           holdNanos == 0
               ? WaitPredictor.UNKNOWN

@@ -9,6 +9,7 @@ import dev.switchboard.gateway.routing.Prompt;
  * @param tenant whose share it takes
  * @param weight of the tenant's share, above 0
  * @param ttftAtNanos when its first token is wanted; {@link Long#MAX_VALUE} for whenever
+ * @param tpotMs wanted mean time per token after the first; 0 for none
  * @param deadlineNanos when its answer must have ended; {@link Long#MAX_VALUE} for whenever
  * @param outputTokens expected
  * @param bytes that it holds while it waits
@@ -18,6 +19,7 @@ public record Demand(
     double weight,
     Band band,
     long ttftAtNanos,
+    double tpotMs,
     long deadlineNanos,
     Prompt prompt,
     int outputTokens,
@@ -41,6 +43,7 @@ public record Demand(
   Demand withWeight(double value) {
     return value == weight
         ? this
-        : new Demand(tenant, value, band, ttftAtNanos, deadlineNanos, prompt, outputTokens, bytes);
+        : new Demand(
+            tenant, value, band, ttftAtNanos, tpotMs, deadlineNanos, prompt, outputTokens, bytes);
   }
 }

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admission;
 
 import dev.switchboard.gateway.routing.Forecast;
+import dev.switchboard.gateway.routing.Headroom;
 import dev.switchboard.gateway.routing.ReplicaView;
 import java.util.List;
 import java.util.function.LongFunction;
@@ -43,6 +44,11 @@ public final class ReplicaForecast implements WaitPredictor {
   @Override
   public long endNanos(Demand demand, long nowNanos) {
     return nanos(forecast(demand, nowNanos).likelyEndMs());
+  }
+
+  @Override
+  public int rooms(double ttftMs, double tpotMs, long nowNanos) {
+    return Headroom.rooms(replicas.apply(nowNanos), ttftMs, tpotMs, nowNanos);
   }
 
   private static long nanos(double millis) {

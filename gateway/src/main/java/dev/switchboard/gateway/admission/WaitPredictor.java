@@ -35,4 +35,13 @@ public interface WaitPredictor {
   default long endNanos(Demand demand, long nowNanos) {
     return UNKNOWN;
   }
+
+  /**
+   * Replicas that could take one more request each and keep what was promised to others.
+   *
+   * @param ttftMs promised to whoever comes next; infinite for nothing, as {@code tpotMs}
+   */
+  default int rooms(double ttftMs, double tpotMs, long nowNanos) {
+    return Integer.MAX_VALUE;
+  }
 }

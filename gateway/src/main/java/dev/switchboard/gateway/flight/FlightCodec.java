@@ -214,6 +214,7 @@ final class FlightCodec {
     to.number(own.running());
     to.real(own.overdueMs());
     to.real(own.urgency());
+    to.real(own.paceMs());
     to.real(own.prefixTrust());
     rates(to, own.rates());
   }
@@ -223,6 +224,7 @@ final class FlightCodec {
         from.integer(),
         from.real(),
         from.integer(),
+        from.real(),
         from.real(),
         from.real(),
         from.real(),

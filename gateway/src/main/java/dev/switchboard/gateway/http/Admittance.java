@@ -147,6 +147,7 @@ final class Admittance implements Admission.Waiter {
         1,
         Band.of(slo.priority()),
         first ? accepted + slo.ttftMs() * 1_000_000L : Long.MAX_VALUE,
+        call.endpoint().generates() ? slo.tpotMs() : 0,
         slo.deadlineNanos(accepted),
         choice.prompt(model),
         call.endpoint().generates() ? choice.outputTokens() : 0,

@@ -13,9 +13,6 @@ import java.util.List;
  *     have been served costs about as much as to begin what cannot be ended
  */
 public record Forecast(double ttftMs, double ttftP90Ms, double endMs, double likelyEndMs) {
-  /** So far from the median to the ninth decile of a normal distribution. */
-  private static final double TWO_OF_THREE = 0.336;
-
   /** Nothing was learned of any replica that could take it. */
   public static final Forecast UNKNOWN =
       new Forecast(Double.NaN, Double.NaN, Double.NaN, Double.NaN);
@@ -53,7 +50,7 @@ public record Forecast(double ttftMs, double ttftP90Ms, double endMs, double lik
     double first = predicted.ttftP90Ms() - predicted.ttftMs();
     double others = rest * (predicted.tpotP90Ms() - predicted.tpotMs());
     double median = predicted.ttftMs() + rest * predicted.tpotMs();
-    return median + TWO_OF_THREE * Math.hypot(first, others);
+    return median + Prediction.TWO_OF_THREE * Math.hypot(first, others);
   }
 
   private static double least(double known, double other) {

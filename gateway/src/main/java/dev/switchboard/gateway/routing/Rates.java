@@ -107,6 +107,21 @@ public record Rates(
     return tpotMs(running, 0) * Math.exp(tpotSlowdown * belief(nowNanos));
   }
 
+  /**
+   * Whether a request that is alone there gets its tokens at such a pace.
+   *
+   * @param tpotMs its time per token
+   */
+  boolean couldKeep(double tpotMs, long nowNanos) {
+    return undisturbedTokenMs(1, nowNanos) <= tpotMs;
+  }
+
+  /** What those that wait there add to a first token. */
+  double backlogMs(Load load, long nowNanos) {
+    double computed = promptTokenMs * load.waitingTokens() + waitingMs * load.waiting();
+    return computed * Math.exp(ttftSlowdown * belief(nowNanos));
+  }
+
   /** Without the slowdown. */
   double ttftMs(Load load, double tokens) {
     return overheadMs

@@ -19,6 +19,10 @@ import java.util.List;
  * burst the misses gather at few replicas instead of spreading a little over all, and a short queue
  * does not send prompts away from where they are cached, which would make queues everywhere.
  *
+ * <p>A request that yields to others does the most harm where one of them would not get its tokens
+ * as soon as it needs them: admission lets it begin for the room that another replica has ({@link
+ * Headroom}).
+ *
  * <p>A small part of the score is the predicted time itself, so that among replicas that are all
  * safe the quicker one wins, and a smaller one still is the cost.
  */
@@ -97,7 +101,13 @@ public final class SloPolicy implements RoutingPolicy {
       double steepness = Math.min(ttftSteepness, tpotSteepness);
       double lateEnd = late(predicted.endMs(), steepness, slo.deadlineMs(), request.elapsedMs());
       double own = 1 - (1 - lateFirst) * (1 - lateRest) * (1 - lateEnd);
-      return own + Math.min(MOST_HARM, harm());
+      return own + (intrudes() ? MOST_HARM : Math.min(MOST_HARM, harm()));
+    }
+
+    /** It yields to others, and one of them there would not get its tokens as soon as it needs. */
+    private boolean intrudes() {
+      boolean binds = slo.yields() && there.paceMs() > 0;
+      return binds && predicted.likelyTpotMs() > there.paceMs();
     }
 
     /** The others there are about as late as this one would be; so it stands for them. */

@@ -1,8 +1,10 @@
 package dev.switchboard.gateway.routing;
 
+import dev.switchboard.gateway.slo.Slo;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * What this gateway has at one replica, exact to the moment, and what it has learned of the
@@ -41,6 +43,7 @@ public final class Workload {
   private int paused;
   private long progressNanos;
   private double urgency;
+  private final TreeMap<Double, Integer> paces = new TreeMap<>();
   private double runningIntegral;
   private double promptTokens;
   private long integratedNanos;
@@ -66,6 +69,7 @@ public final class Workload {
    *     need to their first token, or to their end, or for how long no running stream got a token
    *     when that is more
    * @param urgency sum over its running jobs of one over the wanted time per token, in 1/ms
+   * @param paceMs the shortest time per token that one of its jobs needs; 0 for none
    * @param prefixTrust share of the prefix tokens that were expected to be cached and were
    */
   public record Snapshot(
@@ -74,9 +78,10 @@ public final class Workload {
       int running,
       double overdueMs,
       double urgency,
+      double paceMs,
       double prefixTrust,
       Rates rates) {
-    public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 1, Rates.UNKNOWN);
+    public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 0, 1, Rates.UNKNOWN);
   }
 
   public synchronized Snapshot snapshot(long nowNanos) {
@@ -86,6 +91,7 @@ public final class Workload {
         running,
         overdueMs(nowNanos),
         urgency,
+        paces.isEmpty() ? 0 : paces.firstKey(),
         prefixTrust,
         predictor.rates());
   }
@@ -134,6 +140,7 @@ public final class Workload {
     Job job = new Job(candidate, request, streams, calibration, nowNanos);
     job.waiting().add(job);
     waitingTokens += job.tokens;
+    job.pace(job.paceMs(predictor.rates(), job.predicted.ttftMs(), nowNanos));
     return job;
   }
 
@@ -149,6 +156,15 @@ public final class Workload {
     private final double tokens;
     private final double expectedHits;
     private final double urge;
+
+    private final Slo slo;
+
+    /** What was left until its deadline when it was sent, if it has one. */
+    private final double deadlineMs;
+
+    /** The time per token that it needs; 0 for whatever it is. */
+    private double paceMs;
+
     private final int wantedTokens;
     private final boolean streams;
 
@@ -187,6 +203,37 @@ public final class Workload {
       this.patienceMs = streams ? predicted.ttftP90Ms() : predicted.endP90Ms(longAnswer);
       this.calibration = calibration;
       this.sentNanos = now;
+      this.slo = request.slo();
+      this.deadlineMs = slo.deadlineMs() - request.elapsedMs();
+    }
+
+    /**
+     * The longest time per token from now on that keeps its targets; 0 where none does, or any. How
+     * much of an answer is to come does not depend on how much there is, if it stops as {@link
+     * Rates#longAnswer} has it.
+     */
+    private double paceMs(Rates rates, double firstMs, long nowNanos) {
+      if (slo.yields() || wantedTokens == 0) {
+        return 0;
+      }
+      double needed = slo.tpotMs() > 0 ? slo.tpotMs() : Double.POSITIVE_INFINITY;
+      if (slo.deadlineMs() > 0) {
+        double leftMs = deadlineMs - (nowNanos - sentNanos) / 1e6 - firstMs;
+        double tokens = rates.longAnswer(Math.max(1, wantedTokens - outputTokens));
+        needed = Math.min(needed, leftMs / Math.max(1, tokens));
+      }
+      return Double.isFinite(needed) && rates.couldKeep(needed, nowNanos) ? needed : 0;
+    }
+
+    /** It needs another time per token than it did. */
+    private void pace(double neededMs) {
+      if (neededMs != paceMs) {
+        paces.computeIfPresent(paceMs, (pace, jobs) -> jobs == 1 ? null : jobs - 1);
+        paceMs = neededMs;
+        if (paceMs > 0) {
+          paces.merge(paceMs, 1, Integer::sum);
+        }
+      }
     }
 
     /** A piece of content of a stream came: about a token. */
@@ -209,6 +256,7 @@ public final class Workload {
         } else if (windowTokens == SAMPLE_TOKENS) {
           sample(nowNanos);
           openWindow(nowNanos);
+          pace(paceMs(predictor.rates(), 0, nowNanos));
         }
         lastNanos = nowNanos;
       }
@@ -383,6 +431,7 @@ public final class Workload {
           return;
         }
         over = true;
+        pace(0);
         if (runs) {
           integrate(Math.max(lastNanos, integratedNanos));
           running--;

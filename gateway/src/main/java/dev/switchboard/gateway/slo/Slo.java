@@ -21,6 +21,11 @@ public record Slo(String name, int ttftMs, double tpotMs, int deadlineMs, int pr
     return priority <= maxPriority ? this : new Slo(name, ttftMs, tpotMs, deadlineMs, maxPriority);
   }
 
+  /** Whether it goes after whatever anybody waits for: of the lowest band. */
+  public boolean yields() {
+    return priority < 0;
+  }
+
   /**
    * The moment by which the answer must have ended.
    *

@@ -244,6 +244,7 @@ final class SimulatedGateway {
               1,
               Band.of(slo.priority()),
               ttftMs == 0 ? Long.MAX_VALUE : request.atNanos() + ttftMs * 1_000_000L,
+              slo.tpotMs(),
               request.deadlineNanos(),
               wanted(time.nowNanos()).prompt(),
               request.outputTokens(),

@@ -76,8 +76,7 @@ class SimulationTest {
                   .mapToInt(entry -> entry.good() ? 1 : 0)
                   .average()
                   .orElse(0);
-          // Nothing bounds a batch by the time per token of those in it yet: hence no more.
-          atLeast(0.7, people, seed, "goodput of people");
+          atLeast(0.94, people, seed, "goodput of people");
           atLeast(0.9, result.share(), seed, "goodput");
         });
   }

@@ -88,6 +88,7 @@ class AdmissionQueuePropertyTest {
             1 + random.nextInt(3),
             List.of(Band.values()).get(random.nextInt(4)),
             random.nextBoolean() ? Long.MAX_VALUE : now + random.nextInt(100_000_000),
+            random.nextInt(200),
             random.nextBoolean() ? Long.MAX_VALUE : now + random.nextInt(200_000_000),
             Prompt.of(1 + random.nextInt(1000)),
             random.nextInt(500),

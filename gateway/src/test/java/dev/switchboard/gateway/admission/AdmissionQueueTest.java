@@ -37,20 +37,33 @@ class AdmissionQueueTest {
       };
 
   private long ttft = WaitPredictor.UNKNOWN;
+  private int rooms = Integer.MAX_VALUE;
   private AdmissionQueue queue = queue(4, 1000, 1);
 
   private AdmissionQueue queue(int requests, long bytes, int places) {
     AdmissionQueue made =
         new AdmissionQueue(
-            new AdmissionConfig(100, requests, bytes, 60_000, places, 50, 1),
-            (demand, now) -> ttft,
-            () -> 0);
+            new AdmissionConfig(100, requests, bytes, 60_000, places, 50, 1), predictor(), () -> 0);
     made.replica("r", true, 0);
     return made;
   }
 
+  private WaitPredictor predictor() {
+    return new WaitPredictor() {
+      @Override
+      public long ttftNanos(Demand demand, long nowNanos) {
+        return ttft;
+      }
+
+      @Override
+      public int rooms(double ttftMs, double tpotMs, long nowNanos) {
+        return rooms;
+      }
+    };
+  }
+
   private static Demand demand(String tenant, Band band, long ttftAt, long deadline, int tokens) {
-    return new Demand(tenant, 1, band, ttftAt, deadline, Prompt.of(tokens), 0, 10);
+    return new Demand(tenant, 1, band, ttftAt, 0, deadline, Prompt.of(tokens), 0, 10);
   }
 
   private static Demand plain(Band band) {
@@ -424,8 +437,8 @@ class AdmissionQueueTest {
     queue = queue(400, 1 << 20, 1);
     offer("first", plain(Band.NORMAL), 0);
     for (int i = 0; i < 100; i++) {
-      offer("one", new Demand("one", 1, Band.NORMAL, NEVER, NEVER, Prompt.of(100), 0, 1), 0);
-      offer("three", new Demand("three", 3, Band.NORMAL, NEVER, NEVER, Prompt.of(100), 0, 1), 0);
+      offer("one", new Demand("one", 1, Band.NORMAL, NEVER, 0, NEVER, Prompt.of(100), 0, 1), 0);
+      offer("three", new Demand("three", 3, Band.NORMAL, NEVER, 0, NEVER, Prompt.of(100), 0, 1), 0);
     }
 
     for (int i = 0; i < 80; i++) {
@@ -494,5 +507,71 @@ class AdmissionQueueTest {
     finishOne(0);
     end[0] = 1100 * MS;
     assertEquals(Reason.DEADLINE, ((Refusal) offer("hopeless", inASecond, 0)).reason());
+  }
+
+  @Test
+  void aBatchWaitsWhereItWouldBreakAPromiseThoughThereIsAPlace() {
+    queue = queue(4, 1000, 8);
+    rooms = 0;
+    offer("batch", plain(Band.SHEDDABLE), 0);
+    queue.tick(10 * MS);
+    List<String> before = List.copyOf(dispatched);
+    rooms = 1;
+    queue.tick(20 * MS);
+
+    assertEquals(List.of(), before);
+    assertEquals(List.of("batch"), dispatched);
+  }
+
+  @Test
+  void peoplePassBatchesThatAreHeldBackWithoutWaiting() {
+    queue = queue(4, 1000, 2);
+    rooms = 0;
+    offer("batch", plain(Band.SHEDDABLE), 0);
+
+    assertInstanceOf(Verdict.Running.class, offer("one", plain(Band.NORMAL), MS));
+    assertInstanceOf(Verdict.Running.class, offer("two", plain(Band.HIGH), MS));
+    assertInstanceOf(Verdict.Waiting.class, offer("three", plain(Band.HIGH), MS));
+    finishOne(2 * MS);
+    assertEquals(List.of("three"), dispatched);
+  }
+
+  @Test
+  void whatABandIsOwedIsNotHeldBack() {
+    queue = queue(1000, 1 << 20, 1000);
+    rooms = 0;
+    for (int i = 0; i < 100; i++) {
+      offer("batch", plain(Band.SHEDDABLE), 0);
+    }
+    for (int i = 0; i < 205; i++) {
+      offer("high", plain(Band.HIGH), i * MS);
+    }
+
+    assertEquals(10, dispatched.stream().filter("batch"::equals).count());
+  }
+
+  @Test
+  void onlyAsManyBatchesBeginAtOnceAsReplicasHaveRoom() {
+    queue = queue(9, 1000, 9);
+    rooms = 0;
+    for (int i = 0; i < 5; i++) {
+      offer("batch" + i, plain(Band.SHEDDABLE), 0);
+    }
+    rooms = 2;
+    queue.tick(10 * MS);
+    int first = dispatched.size();
+    running.forEach(entry -> queue.routed(entry, "r", 11 * MS));
+    queue.tick(12 * MS);
+
+    assertEquals(2, first);
+    assertEquals(4, dispatched.size());
+  }
+
+  @Test
+  void withoutAReadyReplicaNothingIsHeldBack() {
+    queue.replica("r", false, 0);
+    rooms = 0;
+
+    assertInstanceOf(Verdict.Running.class, offer("batch", plain(Band.SHEDDABLE), 0));
   }
 }

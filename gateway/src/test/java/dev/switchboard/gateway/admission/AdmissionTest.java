@@ -45,7 +45,7 @@ class AdmissionTest {
 
   private static Demand demand(int tokens) {
     return new Demand(
-        "t", 1, Band.NORMAL, Long.MAX_VALUE, Long.MAX_VALUE, Prompt.of(tokens), 0, 10);
+        "t", 1, Band.NORMAL, Long.MAX_VALUE, 0, Long.MAX_VALUE, Prompt.of(tokens), 0, 10);
   }
 
   private @Nullable Reason refused(Admission admission, Demand demand, long now) {

@@ -99,6 +99,51 @@ class WorkloadTest {
     assertEquals(before, usualMs(20_000));
   }
 
+  @Test
+  void theTightestPaceOfThoseThereIsKnown() {
+    Workload.Job quick = begin(wants(40, 0, 0), 0);
+    Workload.Job slow = begin(wants(90, 0, 0), 0);
+    begin(RouteRequest.of("m"), 0);
+    double both = workload.snapshot(0).paceMs();
+    quick.close();
+    double one = workload.snapshot(0).paceMs();
+    slow.close();
+
+    assertEquals(40, both);
+    assertEquals(90, one);
+    assertEquals(0, workload.snapshot(0).paceMs());
+  }
+
+  @Test
+  void whatYieldsOrGeneratesNothingOrWantsMoreThanAnyReplicaCanNeedsNoPace() {
+    begin(wants(40, 0, -1), 0);
+    begin(wants(40, 4000, 0).withTokens(100, 0), 0);
+    begin(wants(2, 0, 0), 0);
+
+    assertEquals(0, workload.snapshot(0).paceMs());
+  }
+
+  @Test
+  void aDeadlineThatComesNearerIsATighterPaceUnlessLittleIsToCome() {
+    Workload.Job job = begin(wants(0, 4000, 0).withTokens(100, 100), 0);
+    double before = workload.snapshot(0).paceMs();
+    for (int token = 0; token <= 16; token++) {
+      job.content((1000 + 20 * token) * MS);
+    }
+    double late = workload.snapshot(1320 * MS).paceMs();
+    Workload.Job brief = begin(wants(0, 4000, 0).withTokens(100, 20), 1320 * MS);
+    job.close();
+
+    assertEquals(40, before, 1);
+    assertEquals(2680.0 / 84, late, 0.01);
+    assertTrue(workload.snapshot(1320 * MS).paceMs() > 120, "a brief answer has time");
+    brief.close();
+  }
+
+  private static RouteRequest wants(double tpotMs, int deadlineMs, int priority) {
+    return RouteRequest.of("m").withSlo(new Slo("s", 0, tpotMs, deadlineMs, priority), 0);
+  }
+
   private double usualMs(long atMs) {
     Workload.Snapshot own = workload.snapshot(atMs * MS);
     return own.rates().predict(new Load(0, 0, 0), 100, 100, 0, atMs * MS).ttftMs();

@@ -1,0 +1,95 @@
+package dev.switchboard.gateway.admission;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.routing.Prompt;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class PaceTest {
+  private static final long MS = 1_000_000L;
+  private static final long MINUTE = 60_000 * MS;
+  private static final long START = 10 * MINUTE;
+
+  private final List<Promise> asked = new ArrayList<>();
+  private int rooms = 1;
+  private final Pace pace =
+      new Pace(
+          new WaitPredictor() {
+            @Override
+            public long ttftNanos(Demand demand, long nowNanos) {
+              return UNKNOWN;
+            }
+
+            @Override
+            public int rooms(double ttftMs, double tpotMs, long nowNanos) {
+              asked.add(new Promise(ttftMs, tpotMs));
+              return rooms;
+            }
+          });
+
+  private static Demand demand(Band band, long now, int ttftMs, double tpotMs) {
+    long first = ttftMs == 0 ? Long.MAX_VALUE : now + ttftMs * MS;
+    return new Demand("t", 1, band, first, tpotMs, Long.MAX_VALUE, Prompt.of(10), 10, 10);
+  }
+
+  private Promise promisedAt(long now) {
+    pace.holds(now);
+    return asked.getLast();
+  }
+
+  @Test
+  void whoeverComesNextIsTakenToWantAsMuchAsAnybodyDid() {
+    pace.offered(demand(Band.HIGH, START, 1000, 100), START);
+    pace.offered(demand(Band.NORMAL, START, 3000, 50), START);
+    pace.offered(demand(Band.NORMAL, START, 0, 0), START);
+
+    assertEquals(new Promise(1000, 50), promisedAt(START));
+  }
+
+  @Test
+  void whatYieldsIsPromisedNothing() {
+    pace.offered(demand(Band.SHEDDABLE, START, 500, 20), START);
+
+    assertEquals(Promise.NONE, promisedAt(START));
+  }
+
+  @Test
+  void whatWasWantedIsRememberedForAMinuteAndForgottenAfterTwo() {
+    pace.offered(demand(Band.HIGH, START, 1000, 100), START);
+    pace.offered(demand(Band.HIGH, START + MINUTE, 0, 200), START + MINUTE);
+
+    assertEquals(new Promise(1000, 100), promisedAt(START + 2 * MINUTE - MS));
+    assertEquals(new Promise(Double.POSITIVE_INFINITY, 200), promisedAt(START + 2 * MINUTE));
+    pace.offered(demand(Band.HIGH, START + 3 * MINUTE, 0, 70), START + 3 * MINUTE);
+    assertEquals(Promise.NONE, promisedAt(START + 9 * MINUTE));
+  }
+
+  @Test
+  void whatIsOnItsWayTakesTheRoomOfAReplica() {
+    Demand batch = demand(Band.SHEDDABLE, START, 0, 0);
+    pace.begins(demand(Band.HIGH, START, 1000, 100));
+    boolean first = pace.holds(START);
+    pace.begins(batch);
+    boolean second = pace.holds(START);
+    pace.routed(batch);
+
+    assertFalse(first);
+    assertTrue(second);
+    assertFalse(pace.holds(START + MS));
+  }
+
+  @Test
+  void afterANoNobodyAsksForAMillisecond() {
+    rooms = 0;
+    pace.holds(START);
+    rooms = 1;
+
+    assertTrue(pace.holds(START + MS - 1));
+    assertEquals(1, asked.size());
+    assertFalse(pace.holds(START + MS));
+  }
+}
