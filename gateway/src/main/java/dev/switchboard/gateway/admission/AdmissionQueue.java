@@ -146,9 +146,11 @@ public final class AdmissionQueue {
       waiting = Map.copyOf(waiting);
     }
 
-    /** Whether requests wait, or the next one would. */
+    /** Whether requests wait that nothing holds back but others, or the next one would. */
     public boolean full() {
-      return running >= places || waiting.values().stream().anyMatch(requests -> requests > 0);
+      return running >= places
+          || waiting.entrySet().stream()
+              .anyMatch(band -> band.getKey() != Band.SHEDDABLE && band.getValue() > 0);
     }
   }
 
@@ -371,7 +373,9 @@ public final class AdmissionQueue {
     synchronized (lock) {
       Site site = entry.site;
       if (entry.state == State.RUNNING && site != null) {
-        boolean atLimit = !byExpiry.isEmpty() || site.running >= NEARLY * site.limit.limit();
+        // Who is held back waits though there are places.
+        boolean waits = !byExpiry.isEmpty() && !hasPlace();
+        boolean atLimit = waits || site.running >= NEARLY * site.limit.limit();
         site.limit.wholeAnswer(tokens, nowNanos - entry.routedNanos, nowNanos, atLimit);
       }
     }
@@ -575,7 +579,10 @@ public final class AdmissionQueue {
     settle(band(entry), entry);
     takeOut(entry);
     begin(entry, now);
-    calibration.waited(entry.predictedWaitNanos, now - entry.offeredNanos);
+    if (entry.demand.band() != Band.SHEDDABLE) {
+      // How long one is held back nobody predicts.
+      calibration.waited(entry.predictedWaitNanos, now - entry.offeredNanos);
+    }
     notices.dispatched(entry, now);
   }
 

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.flight;
 import dev.switchboard.gateway.flight.PackedBytes.Reader;
 import dev.switchboard.gateway.flight.PackedBytes.Writer;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Load;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.Rates;
 import dev.switchboard.gateway.routing.ReplicaView;
@@ -217,6 +218,9 @@ final class FlightCodec {
     to.real(own.paceMs());
     to.real(own.prefixTrust());
     rates(to, own.rates());
+    to.real(own.backlog().waiting());
+    to.real(own.backlog().waitingTokens());
+    to.real(own.backlog().running());
   }
 
   private static Workload.Snapshot workload(Reader from) {
@@ -228,7 +232,8 @@ final class FlightCodec {
         from.real(),
         from.real(),
         from.real(),
-        rates(from));
+        rates(from),
+        new Load(from.real(), from.real(), from.real()));
   }
 
   private static void rates(Writer to, Rates rates) {

@@ -40,9 +40,10 @@ public final class Headroom {
 
   private static boolean has(ReplicaView replica, double ttftMs, double tpotMs, long nowNanos) {
     Rates rates = replica.own().rates();
-    double backlogMs = rates.backlogMs(replica.load(), nowNanos) + replica.own().overdueMs();
+    double backlogMs =
+        rates.backlogMs(replica.own().backlog(), nowNanos) + replica.own().overdueMs();
     return !rates.believed(nowNanos)
-        || (backlogMs <= SHARE_OF_TTFT * ttftMs
+        || ((backlogMs <= SHARE_OF_TTFT * ttftMs || rates.ttftMs(Load.NONE, 0) > ttftMs)
             && keeps(replica, tpotMs, nowNanos)
             && keeps(replica, replica.own().paceMs(), nowNanos));
   }

@@ -39,6 +39,10 @@ public final class Workload {
   private final Set<Job> waitingStreams = new LinkedHashSet<>();
   private final Set<Job> waitingWholes = new LinkedHashSet<>();
   private double waitingTokens;
+
+  /** Those of streams among them. */
+  private double streamTokens;
+
   private int running;
   private int paused;
   private long progressNanos;
@@ -71,6 +75,8 @@ public final class Workload {
    * @param urgency sum over its running jobs of one over the wanted time per token, in 1/ms
    * @param paceMs the shortest time per token that one of its jobs needs; 0 for none
    * @param prefixTrust share of the prefix tokens that were expected to be cached and were
+   * @param backlog of prompts that wait: those of streams, for of a whole answer nobody tells when
+   *     its prompt was computed
    */
   public record Snapshot(
       int waiting,
@@ -80,8 +86,31 @@ public final class Workload {
       double urgency,
       double paceMs,
       double prefixTrust,
-      Rates rates) {
-    public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 0, 1, Rates.UNKNOWN);
+      Rates rates,
+      Load backlog) {
+    public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 0, 1, Rates.UNKNOWN, Load.NONE);
+
+    /** Of streams alone. */
+    Snapshot(
+        int waiting,
+        double waitingTokens,
+        int running,
+        double overdueMs,
+        double urgency,
+        double paceMs,
+        double prefixTrust,
+        Rates rates) {
+      this(
+          waiting,
+          waitingTokens,
+          running,
+          overdueMs,
+          urgency,
+          paceMs,
+          prefixTrust,
+          rates,
+          new Load(waiting, waitingTokens, 0));
+    }
   }
 
   public synchronized Snapshot snapshot(long nowNanos) {
@@ -93,7 +122,8 @@ public final class Workload {
         urgency,
         paces.isEmpty() ? 0 : paces.firstKey(),
         prefixTrust,
-        predictor.rates());
+        predictor.rates(),
+        new Load(waitingStreams.size(), streamTokens, 0));
   }
 
   private double overdueMs(long nowNanos) {
@@ -140,6 +170,7 @@ public final class Workload {
     Job job = new Job(candidate, request, streams, calibration, nowNanos);
     job.waiting().add(job);
     waitingTokens += job.tokens;
+    streamTokens += streams ? job.tokens : 0;
     job.pace(job.paceMs(predictor.rates(), job.predicted.ttftMs(), nowNanos));
     return job;
   }
@@ -451,6 +482,7 @@ public final class Workload {
       if (waiting().remove(this)) {
         boolean none = waitingStreams.isEmpty() && waitingWholes.isEmpty();
         waitingTokens = none ? 0 : waitingTokens - tokens;
+        streamTokens = waitingStreams.isEmpty() ? 0 : streamTokens - (streams ? tokens : 0);
       }
     }
   }

@@ -530,7 +530,9 @@ class AdmissionQueueTest {
     offer("batch", plain(Band.SHEDDABLE), 0);
 
     assertInstanceOf(Verdict.Running.class, offer("one", plain(Band.NORMAL), MS));
+    assertFalse(queue.snapshot(MS).full());
     assertInstanceOf(Verdict.Running.class, offer("two", plain(Band.HIGH), MS));
+    assertTrue(queue.snapshot(MS).full());
     assertInstanceOf(Verdict.Waiting.class, offer("three", plain(Band.HIGH), MS));
     finishOne(2 * MS);
     assertEquals(List.of("three"), dispatched);

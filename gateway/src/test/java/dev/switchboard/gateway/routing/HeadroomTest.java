@@ -47,9 +47,20 @@ class HeadroomTest {
   }
 
   @Test
+  void ofAWholeAnswerNobodyKnowsHowLongItsPromptWaits() {
+    ReplicaView streams = replica(1, 0, 0, RATES);
+    Workload.Snapshot one = new Workload.Snapshot(1, 100, 0, 0, 0, 0, 1, RATES, Load.NONE);
+
+    assertEquals(0, rooms(100, NOTHING, streams));
+    assertEquals(1, rooms(100, NOTHING, streams.withOwn(one)));
+  }
+
+  @Test
   void whatNobodyCouldKeepBindsNobody() {
     assertEquals(1, rooms(NOTHING, 11, replica(0, 20, 0, RATES)));
     assertEquals(0, rooms(NOTHING, 11, replica(0, 20, 30, RATES)));
+    assertEquals(0, rooms(5, NOTHING, replica(1, 0, 0, RATES)));
+    assertEquals(1, rooms(4, NOTHING, replica(1, 0, 0, RATES)));
   }
 
   @Test
