@@ -173,27 +173,4 @@ public final class FleetCommands {
       case STARTING, DRAINING, RESTARTING -> false;
     };
   }
-
-  /** A moved stream's client got more. */
-  public void resumed(String from, long pauseNanos) {
-    Replica replica = fleet.find(from);
-    Drain drain = replica == null ? null : replica.drain();
-    if (drain != null) {
-      drain.resumed(pauseNanos);
-    }
-  }
-
-  /** A stream that left a drained replica broke, or its client left before anybody went on. */
-  public void notResumed(String from, boolean clientLeft) {
-    Replica replica = fleet.find(from);
-    Drain drain = replica == null ? null : replica.drain();
-    if (drain == null) {
-      return;
-    }
-    if (clientLeft) {
-      drain.abandonedMeanwhile();
-    } else {
-      drain.notResumed();
-    }
-  }
 }

@@ -107,10 +107,10 @@ public final class FleetPlan {
 
   /** Whether a server is to be trusted by other certificates, likewise. */
   public boolean renewsAuthorities(FleetPlan before) {
-    return differs(before, UpstreamAccess::tlsCa);
+    return differs(before, UpstreamAccess::authorities);
   }
 
-  private boolean differs(FleetPlan before, Function<UpstreamAccess, @Nullable String> part) {
+  private boolean differs(FleetPlan before, Function<UpstreamAccess, @Nullable Object> part) {
     List<Server> now = servers.stream().flatMap(List::stream).toList();
     List<Server> then = before.servers.stream().flatMap(List::stream).toList();
     return now.size() == then.size()

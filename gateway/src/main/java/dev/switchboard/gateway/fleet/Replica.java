@@ -138,7 +138,7 @@ public final class Replica {
         new UpstreamAddress(
             url,
             unixSocket == null ? null : SocketAddress.domainSocketAddress(unixSocket),
-            access.tlsCa(),
+            access.authorities(),
             access.authorization());
   }
 

@@ -1,7 +1,7 @@
 package dev.switchboard.gateway.fleet;
 
+import dev.switchboard.gateway.upstream.Authorities;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -12,21 +12,20 @@ import org.jspecify.annotations.Nullable;
  * @param model what it calls the model; null where that is the name it is served by
  * @param worker whether it is an engine worker of ours
  * @param authorization value of that header; null for none
- * @param tlsCa certificates in PEM that its own must lead to; null takes the JVM's
+ * @param authorities that its certificate must lead to; null takes the JVM's
  * @param maxConcurrency requests it takes at once; 0 for no limit
  */
 public record UpstreamAccess(
     @Nullable String model,
     boolean worker,
     @Nullable String authorization,
-    @Nullable String tlsCa,
+    @Nullable Authorities authorities,
     double cost,
     int maxConcurrency) {
   /** A worker that this gateway runs. */
   static final UpstreamAccess LOCAL = new UpstreamAccess(null, true, null, null, 0, 0);
 
   private static final long MAX_KEY_BYTES = 16 << 10;
-  private static final long MAX_CA_BYTES = 1 << 20;
 
   /**
    * What a specification says of one model, with its key and its certificates read.
@@ -36,11 +35,12 @@ public record UpstreamAccess(
    */
   static UpstreamAccess of(UpstreamSpec spec, String model, String path) {
     String key = key(spec, path);
+    Path authorities = spec.tlsCaFile();
     return new UpstreamAccess(
         spec.modelNames().get(model),
         Boolean.TRUE.equals(spec.worker()),
         key == null ? null : "Bearer " + key,
-        certificates(spec.tlsCaFile(), path + ".tls-ca-file"),
+        authorities == null ? null : Authorities.read(path + ".tls-ca-file", authorities),
         spec.cost() == null ? 0 : spec.cost(),
         spec.maxConcurrency() == null ? 0 : spec.maxConcurrency());
   }
@@ -66,32 +66,17 @@ public record UpstreamAccess(
       return checked(value, path + ".api-key-env");
     }
     Path file = spec.apiKeyFile();
-    return file == null
-        ? null
-        : checked(read(file, MAX_KEY_BYTES, path + ".api-key-file"), path + ".api-key-file");
+    return file == null ? null : checked(read(file, path), path + ".api-key-file");
   }
 
-  private static @Nullable String certificates(@Nullable Path file, String path) {
-    if (file == null) {
-      return null;
-    }
-    String text = read(file, MAX_CA_BYTES, path);
-    if (!text.contains("-----BEGIN CERTIFICATE-----")) {
-      throw new IllegalArgumentException(
-          path + ": " + file + " holds no certificate (BEGIN CERTIFICATE)");
-    }
-    return text;
-  }
-
-  private static String read(Path file, long mostBytes, String path) {
+  private static String read(Path file, String path) {
     try {
-      if (Files.size(file) > mostBytes) {
-        throw new IllegalArgumentException(path + ": " + file + " is too large");
+      if (Files.size(file) > MAX_KEY_BYTES) {
+        throw new IllegalArgumentException(path + ".api-key-file: " + file + " is too large");
       }
-      // What stands between certificates may be in any encoding.
-      return Files.readString(file, StandardCharsets.ISO_8859_1);
+      return Files.readString(file);
     } catch (IOException e) {
-      throw new IllegalArgumentException(path + ": cannot read " + file, e);
+      throw new IllegalArgumentException(path + ".api-key-file: cannot read " + file, e);
     }
   }
 

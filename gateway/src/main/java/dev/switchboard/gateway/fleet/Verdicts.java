@@ -1,13 +1,16 @@
 package dev.switchboard.gateway.fleet;
 
+import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.upstream.Circuit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * What requests tell of the replicas that served them, and what follows from it: one that fails too
- * often, or is much slower than its peers, takes no requests for a while. On any thread; that no
- * more than half of a model's replicas are out is decided under the fleet's lock.
+ * often, or is much slower than its peers, takes no requests for a while; and a drain learns how
+ * its streams went on. On any thread; that no more than half of a model's replicas are out is
+ * decided under the fleet's lock.
  */
 public final class Verdicts {
   private static final Logger LOG = LoggerFactory.getLogger(Verdicts.class);
@@ -61,6 +64,29 @@ public final class Verdicts {
   /** A request ended in a way that says nothing of its replica. */
   public void left(Replica.Ticket request) {
     request.replica().circuit().left(request.call());
+  }
+
+  /** The client of a stream that left a drained replica got more. */
+  public void resumed(String from, long pauseNanos) {
+    Drain drain = drain(from);
+    if (drain != null) {
+      drain.resumed(pauseNanos);
+    }
+  }
+
+  /** A stream that left a drained replica broke, or its client left before anybody went on. */
+  public void notResumed(String from, boolean clientLeft) {
+    Drain drain = drain(from);
+    if (drain != null && clientLeft) {
+      drain.abandonedMeanwhile();
+    } else if (drain != null) {
+      drain.notResumed();
+    }
+  }
+
+  private @Nullable Drain drain(String id) {
+    Replica replica = fleet.find(id);
+    return replica == null ? null : replica.drain();
   }
 
   private void eject(Replica replica, String why, long nowNanos) {

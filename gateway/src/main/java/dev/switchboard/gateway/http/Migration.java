@@ -100,7 +100,7 @@ final class Migration {
         .moved(
             flight.model(), done.cause(), (now - done.cutNanos()) / 1e9, call.trace().exemplar());
     if (done.cause() == MoveCause.DRAINED) {
-      house.fleet().commands().resumed(done.from(), now - done.cutNanos());
+      house.fleet().verdicts().resumed(done.from(), now - done.cutNanos());
     }
   }
 
@@ -122,7 +122,7 @@ final class Migration {
     }
     house.metrics().notMoved(flight.model(), unfinished.cause(), clientLeft);
     if (unfinished.cause() == MoveCause.DRAINED) {
-      house.fleet().commands().notResumed(unfinished.from(), clientLeft);
+      house.fleet().verdicts().notResumed(unfinished.from(), clientLeft);
     }
   }
 }

@@ -89,28 +89,6 @@ public final class Workload {
       Rates rates,
       Load backlog) {
     public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 0, 1, Rates.UNKNOWN, Load.NONE);
-
-    /** Of streams alone. */
-    Snapshot(
-        int waiting,
-        double waitingTokens,
-        int running,
-        double overdueMs,
-        double urgency,
-        double paceMs,
-        double prefixTrust,
-        Rates rates) {
-      this(
-          waiting,
-          waitingTokens,
-          running,
-          overdueMs,
-          urgency,
-          paceMs,
-          prefixTrust,
-          rates,
-          new Load(waiting, waitingTokens, 0));
-    }
   }
 
   public synchronized Snapshot snapshot(long nowNanos) {

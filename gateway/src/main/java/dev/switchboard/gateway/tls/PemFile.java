@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name of the configuration's key that names it, for complaints
  */
-record PemFile(String name, Path path) {
+public record PemFile(String name, Path path) {
   private static final long MOST_BYTES = 1 << 20;
 
   private static final Pattern BLOCK =
@@ -39,8 +39,12 @@ record PemFile(String name, Path path) {
   private static final int SEQUENCE = 0x30;
   private static final int OCTETS = 0x04;
 
-  /** Every certificate, in their order; at least one. */
-  List<X509Certificate> certificates() {
+  /**
+   * Every certificate, in their order; at least one.
+   *
+   * @throws IllegalArgumentException naming the key of the configuration and the file
+   */
+  public List<X509Certificate> certificates() {
     List<X509Certificate> found = new ArrayList<>();
     for (MatchResult block : blocks()) {
       if (block.group(1).equals("CERTIFICATE")) {

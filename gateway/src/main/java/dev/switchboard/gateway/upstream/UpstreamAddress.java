@@ -10,13 +10,13 @@ import org.jspecify.annotations.Nullable;
  * Where a replica is, and with what it is spoken to. Prints nothing of its key.
  *
  * @param socket to connect to instead of the URL's host; null for none
- * @param tlsCa as {@link Tls#trusting} takes it
+ * @param authorities as {@link Tls#trusting} takes them
  * @param authorization value of that header; null for none
  */
 public record UpstreamAddress(
     URI url,
     @Nullable SocketAddress socket,
-    @Nullable String tlsCa,
+    @Nullable Authorities authorities,
     @Nullable String authorization) {
 
   /** A request there, with its key. */
@@ -35,7 +35,7 @@ public record UpstreamAddress(
     if (authorization != null) {
       options.putHeader("Authorization", authorization);
     }
-    return Tls.trusting(options, tlsCa);
+    return Tls.trusting(options, authorities);
   }
 
   @Override

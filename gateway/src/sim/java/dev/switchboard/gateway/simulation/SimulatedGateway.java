@@ -409,7 +409,7 @@ final class SimulatedGateway {
         move = null;
         entry.paused(time.nowNanos() - done.cutNanos);
         if (done.drained) {
-          fleet.commands().resumed(done.from, time.nowNanos() - done.cutNanos);
+          fleet.verdicts().resumed(done.from, time.nowNanos() - done.cutNanos);
         }
       }
     }
@@ -419,7 +419,7 @@ final class SimulatedGateway {
       Move unfinished = move;
       move = null;
       if (unfinished != null && unfinished.drained) {
-        fleet.commands().notResumed(unfinished.from, false);
+        fleet.verdicts().notResumed(unfinished.from, false);
       }
       entry.end(end, now);
       Admission.Pass held = pass;

@@ -16,7 +16,17 @@ class HeadroomTest {
   private static ReplicaView replica(int waiting, int running, double paceMs, Rates rates) {
     return ReplicaView.of("r", "m")
         .withInFlight(waiting + running)
-        .withOwn(new Workload.Snapshot(waiting, 100 * waiting, running, 0, 0, paceMs, 1, rates));
+        .withOwn(
+            new Workload.Snapshot(
+                waiting,
+                100 * waiting,
+                running,
+                0,
+                0,
+                paceMs,
+                1,
+                rates,
+                new Load(waiting, 100 * waiting, 0)));
   }
 
   private static int rooms(double ttftMs, double tpotMs, ReplicaView... replicas) {
