@@ -11,6 +11,7 @@ import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.http.EngineDetail;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.Health;
@@ -46,9 +47,6 @@ import org.jspecify.annotations.Nullable;
 public final class AdminServer extends VerticleBase {
   /** To a worker that is asked for the steps of requests. */
   private static final int MOST_CONNECTIONS = 4;
-
-  /** Of who reads nothing the kernel would hold megabytes, and its stall be noticed late. */
-  private static final int SEND_BUFFER_BYTES = 32 << 10;
 
   private final Gatehouse house;
   private final Store store;
@@ -100,7 +98,7 @@ public final class AdminServer extends VerticleBase {
                 .setHost(config.bind())
                 .setPort(config.port())
                 .setHttp2ClearTextEnabled(false)
-                .setSendBufferSize(SEND_BUFFER_BYTES)
+                .setSendBufferSize(Connections.SEND_BUFFER_BYTES)
                 .setIdleTimeout(75));
     ConnectionLimit limit =
         new ConnectionLimit(

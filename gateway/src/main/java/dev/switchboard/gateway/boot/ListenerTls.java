@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.gateway.telemetry.EachKind;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.tls.HandshakeFailure;
 import dev.switchboard.gateway.tls.ServerTls;
@@ -7,10 +8,7 @@ import dev.switchboard.gateway.tls.TlsConfig;
 import dev.switchboard.gateway.tls.TlsIdentity;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -62,13 +60,9 @@ final class ListenerTls {
     return tls;
   }
 
-  /** Counts them, each cause from 0 on. */
   private Consumer<HandshakeFailure> failures(Section section) {
-    Map<HandshakeFailure, Runnable> counters = new EnumMap<>(HandshakeFailure.class);
-    for (HandshakeFailure why : HandshakeFailure.values()) {
-      counters.put(why, metrics.tlsHandshakeFailures(section.listener, why.label()));
-    }
-    return why -> Objects.requireNonNull(counters.get(why)).run();
+    return EachKind.counted(
+        HandshakeFailure.class, why -> metrics.tlsHandshakeFailures(section.listener, why.label()));
   }
 
   /**

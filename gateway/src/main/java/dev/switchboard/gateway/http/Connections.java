@@ -4,8 +4,14 @@ import io.netty.channel.Channel;
 import io.vertx.core.http.HttpConnection;
 import io.vertx.core.net.impl.ConnectionBase;
 
-/** Ends of connections that Vert.x's own close does not bring. */
+/** What keeps clients that read nothing from holding anything for long. */
 public final class Connections {
+  /**
+   * With the kernel's default a client that reads nothing is noticed only after megabytes, for its
+   * socket buffer grows; a small one makes the stall visible and cheap.
+   */
+  public static final int SEND_BUFFER_BYTES = 32 << 10;
+
   private Connections() {}
 
   /**

@@ -47,12 +47,6 @@ import org.slf4j.LoggerFactory;
 public final class PublicServer extends VerticleBase {
   private static final Logger LOG = LoggerFactory.getLogger(PublicServer.class);
 
-  /**
-   * With the kernel's default a client that reads nothing is noticed only after megabytes, for its
-   * socket buffer grows; a small one makes the stall visible and cheap.
-   */
-  private static final int SEND_BUFFER_BYTES = 32 << 10;
-
   private static final String CALLER = "caller";
 
   private static final String READABLE = "GET, HEAD";
@@ -132,7 +126,7 @@ public final class PublicServer extends VerticleBase {
         .setHandle100ContinueAutomatically(false)
         .setMaxHeaderSize(config.maxHeaderBytes())
         .setMaxInitialLineLength(config.maxUriBytes())
-        .setSendBufferSize(SEND_BUFFER_BYTES)
+        .setSendBufferSize(Connections.SEND_BUFFER_BYTES)
         .setTcpNoDelay(true)
         // Nobody upgrades to a WebSocket here; its handlers would look at every request.
         .setPerFrameWebSocketCompressionSupported(false)
