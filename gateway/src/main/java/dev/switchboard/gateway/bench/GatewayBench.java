@@ -72,6 +72,23 @@ public final class GatewayBench implements Callable<Integer> {
       description = "also Portkey's gateway: the installed npm package @portkey-ai/gateway")
   private @Nullable Path portkey;
 
+  /** What the gateways take the worker for. */
+  enum Worker {
+    /** One of ours: it tells a timeline with each answer, which is read. */
+    ENGINE,
+    /** Any server of OpenAI's API. */
+    FOREIGN
+  }
+
+  @Option(
+      names = "--worker",
+      defaultValue = "ENGINE",
+      description = {
+        "what the gateways take the worker for, one of ours, which tells a timeline",
+        "with each answer, or any server: ${COMPLETION-CANDIDATES} (engine)"
+      })
+  private Worker worker = Worker.ENGINE;
+
   @Option(names = "--java-option", description = "of the gateways' JVMs; repeatable")
   private List<String> javaOptions = new ArrayList<>();
 
@@ -121,39 +138,42 @@ public final class GatewayBench implements Callable<Integer> {
   }
 
   private void start(TestBed bed) throws IOException {
-    InetSocketAddress worker = bed.worker();
-    targets.add(Target.direct(worker));
+    InetSocketAddress address = bed.worker();
+    targets.add(Target.direct(address));
     if (agent != AgentUse.WITH) {
-      start(bed, worker, "gateway", false, javaOptions);
+      start(bed, address, "gateway", false, javaOptions);
     }
     if (agent != AgentUse.WITHOUT) {
       List<String> options = new ArrayList<>(List.of("-Dotel.traces.exporter=none"));
       options.addAll(javaOptions);
-      start(bed, worker, "gateway with agent", true, options);
+      start(bed, address, "gateway with agent", true, options);
     }
     if (nginx != null) {
-      targets.add(Target.nginx(bed, worker, nginx));
+      targets.add(Target.nginx(bed, address, nginx));
     }
     if (portkey != null) {
-      targets.add(Target.portkey(bed, worker, portkey));
+      targets.add(Target.portkey(bed, address, portkey));
     }
   }
 
   private void start(
-      TestBed bed, InetSocketAddress worker, String name, boolean agent, List<String> options)
+      TestBed bed, InetSocketAddress address, String name, boolean agent, List<String> options)
       throws IOException {
     int warmUp = amount.preset().warmUpRequests;
+    boolean engine = worker == Worker.ENGINE;
     targets.add(
         Target.gateway(
-            bed, worker, new Target.Setup(name, agent, options, false, warmUp, Target.Setup.ALL)));
+            bed,
+            address,
+            new Target.Setup(name, agent, options, engine, warmUp, Target.Setup.ALL)));
     if (wanted().contains(Workload.OVERLOAD)) {
       String little = name + " with little room";
       tight.put(
           name,
           Target.gateway(
               bed,
-              worker,
-              new Target.Setup(little, agent, options, false, warmUp, Target.Setup.FEW)));
+              address,
+              new Target.Setup(little, agent, options, engine, warmUp, Target.Setup.FEW)));
     }
   }
 

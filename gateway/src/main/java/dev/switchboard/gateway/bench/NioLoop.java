@@ -49,9 +49,14 @@ final class NioLoop implements AutoCloseable {
    * @param backlog connections that may wait; 0 for the system's own number
    */
   void listen(int backlog, Taker taker) throws IOException {
+    System.out.println("listening " + listen(0, backlog, taker).socket().getLocalPort());
+  }
+
+  /** Listens on a port of loopback, 0 for a free one, until the loop or this listener is closed. */
+  ServerSocketChannel listen(int port, int backlog, Taker taker) throws IOException {
     ServerSocketChannel listener = ServerSocketChannel.open();
-    listen(listener, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), backlog, taker);
-    System.out.println("listening " + listener.socket().getLocalPort());
+    listen(listener, new InetSocketAddress(InetAddress.getLoopbackAddress(), port), backlog, taker);
+    return listener;
   }
 
   /** The same on a Unix socket, of which nothing is printed. */

@@ -4,6 +4,7 @@ import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,6 +74,13 @@ final class ServerProcess implements AutoCloseable {
       }
     }
     throw new IOException(process.info().command().orElse("?") + " ended:\n" + tail());
+  }
+
+  /** Writes a line to its standard input. */
+  void tell(String line) throws IOException {
+    OutputStream input = process.getOutputStream();
+    input.write((line + "\n").getBytes(StandardCharsets.UTF_8));
+    input.flush();
   }
 
   long pid() {

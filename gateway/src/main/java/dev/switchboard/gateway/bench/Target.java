@@ -7,12 +7,15 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
@@ -292,6 +295,25 @@ record Target(
   double cpuSeconds() throws IOException {
     ServerProcess running = process;
     return running == null ? 0 : running.cpuSeconds();
+  }
+
+  /** Sets how much a gateway of ours tells of each request, as an operator does. */
+  void traceLevel(HttpClient client, int level) throws IOException {
+    URI listener = Objects.requireNonNull(admin, "not a gateway");
+    HttpRequest request =
+        HttpRequest.newBuilder(listener.resolve("/admin/v1/trace-levels"))
+            .header("Content-Type", "application/json")
+            .PUT(HttpRequest.BodyPublishers.ofString("{\"level\": " + level + "}"))
+            .build();
+    try {
+      HttpResponse<String> answer = client.send(request, HttpResponse.BodyHandlers.ofString());
+      if (answer.statusCode() != 200) {
+        throw new IOException("the trace level cannot be set: " + answer.body());
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
   }
 
   @Nullable MetricsText metrics(HttpClient client) {

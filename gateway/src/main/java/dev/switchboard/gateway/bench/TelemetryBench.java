@@ -4,19 +4,12 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.bench.RingBench;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Random;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -25,10 +18,10 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * What telemetry costs: the same gateway with more and more of it, the engine with and without its
- * timeline, and gateways before collectors that do not take their spans. What is compared is up at
- * the same time, as warm, and loaded in short turns, in another order each time. How far a number
- * can be trusted is told by how the turns differ ({@link dev.switchboard.bench.Comparison}).
+ * What telemetry costs: a gateway with more and more of it, the engine with and without its
+ * timeline, a gateway before a collector that does not take its spans. What is compared is the same
+ * process wherever that can be, and takes turns. How far a number can be trusted is told by how the
+ * turns differ ({@link dev.switchboard.bench.Comparison}).
  */
 @Command(
     name = "bench telemetry",
@@ -51,10 +44,6 @@ public final class TelemetryBench implements Callable<Integer> {
     SPANS
   }
 
-  private static final List<Workload> WARMING = List.of(Workload.CLOSED, Workload.FIRST_TOKEN);
-
-  private static final String SLOW_MS = "10000";
-  private static final String FAILING_STATUS = "503";
   private static final int QUICK_ENGINE_SECONDS = 30;
   private static final int STANDARD_ENGINE_SECONDS = 160;
 
@@ -65,12 +54,6 @@ public final class TelemetryBench implements Callable<Integer> {
 
   /** Of the engine's time; a tail needs more samples than a median. */
   private static final double FIRST_TOKEN_SHARE = 0.75;
-
-  /** Short, so that what the machine does meanwhile falls on all alike. */
-  private static final int TURN_SECONDS = 2;
-
-  /** Before each turn: spans of whoever was loaded before are still being exported. */
-  private static final double LEAD_SECONDS = 0.5;
 
   @Mixin private Amount amount = new Amount();
 
@@ -134,10 +117,10 @@ public final class TelemetryBench implements Callable<Integer> {
   private String machine() {
     return String.format(
         Locale.ROOT,
-        "%d cores; %d turn(s) of %d s, %d requests/s, %d connections; %d s of the engine",
+        "%d cores; %d round(s) of %d s, %d requests/s, %d connections; %d s of the engine",
         Runtime.getRuntime().availableProcessors(),
-        turns(),
-        turnSeconds(),
+        amount.rounds(),
+        amount.seconds(),
         amount.rate(),
         TestBed.CONNECTIONS,
         engineSeconds());
@@ -148,15 +131,6 @@ public final class TelemetryBench implements Callable<Integer> {
       return engineSeconds;
     }
     return amount.preset() == Preset.QUICK ? QUICK_ENGINE_SECONDS : STANDARD_ENGINE_SECONDS;
-  }
-
-  /** A round is split into as many turns as it has room for. */
-  private int turns() {
-    return amount.rounds() * Math.ceilDiv(amount.seconds(), TURN_SECONDS);
-  }
-
-  private int turnSeconds() {
-    return Math.min(TURN_SECONDS, amount.seconds());
   }
 
   // ------------------------------------------------------------------ engine
@@ -199,9 +173,8 @@ public final class TelemetryBench implements Callable<Integer> {
 
   /** Nobody samples, so what is told is told after the fact. */
   private void spans(TestBed bed, Measurements measured) throws IOException {
-    InetSocketAddress collector = bed.helper(FakeCollector.class);
     List<String> command = Target.jvm(true);
-    command.addAll(exporting(collector));
+    command.addAll(TelemetryTurns.exporting(bed.collector()));
     command.addAll(
         List.of(
             "-Dotel.traces.sampler=parentbased_traceidratio",
@@ -237,115 +210,12 @@ public final class TelemetryBench implements Callable<Integer> {
   // ------------------------------------------------------------------ gateways
 
   private void gateways(TestBed bed, Set<Part> wanted, Measurements measured) throws IOException {
-    InetSocketAddress worker = bed.worker();
-    InetSocketAddress good = bed.helper(FakeCollector.class);
+    TelemetryTurns turns = new TelemetryTurns(bed, amount, measured);
     if (wanted.contains(Part.GATEWAY)) {
-      List<Target.Setup> setups =
-          List.of(
-              setup(TelemetryReport.NO_AGENT, null, true, ""),
-              setup(TelemetryReport.AGENT_ALONE, good, true, "telemetry: {trace-level: 0}\n"),
-              setup(TelemetryReport.DEFAULTS, good, true, ""));
-      compare(bed, worker, setups, List.of(Workload.CLOSED, Workload.FIRST_TOKEN), measured);
+      turns.spans();
     }
     if (wanted.contains(Part.COLLECTOR)) {
-      List<Target.Setup> setups =
-          List.of(
-              setup(TelemetryReport.GOOD, good, false, ""),
-              setup(TelemetryReport.DEAD, nobody(), false, ""),
-              setup(
-                  TelemetryReport.SLOW,
-                  bed.helper(FakeCollector.class, "--delay-ms", SLOW_MS),
-                  false,
-                  ""),
-              setup(
-                  TelemetryReport.FAILING,
-                  bed.helper(FakeCollector.class, "--status", FAILING_STATUS),
-                  false,
-                  ""));
-      compare(bed, worker, setups, List.of(Workload.FIRST_TOKEN), measured);
-    }
-  }
-
-  /**
-   * A gateway.
-   *
-   * @param collector of its spans; null for one without the agent
-   */
-  private static Target.Setup setup(
-      String name, @Nullable InetSocketAddress collector, boolean engine, String yaml) {
-    List<String> options = collector == null ? List.of() : exporting(collector);
-    return new Target.Setup(
-        name,
-        collector != null,
-        options,
-        engine,
-        Preset.STANDARD.warmUpRequests,
-        Target.Setup.ALL + yaml);
-  }
-
-  private static List<String> exporting(InetSocketAddress collector) {
-    return List.of(
-        "-Dotel.traces.exporter=otlp",
-        "-Dotel.exporter.otlp.endpoint=http://127.0.0.1:" + collector.getPort());
-  }
-
-  /** An address that nobody listens on. */
-  private static InetSocketAddress nobody() throws IOException {
-    try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return new InetSocketAddress(InetAddress.getLoopbackAddress(), taken.getLocalPort());
-    }
-  }
-
-  private void compare(
-      TestBed bed,
-      InetSocketAddress worker,
-      List<Target.Setup> setups,
-      List<Workload> workloads,
-      Measurements measured)
-      throws IOException {
-    List<Target> targets = new ArrayList<>();
-    try {
-      for (Target.Setup setup : setups) {
-        targets.add(Target.gateway(bed, worker, setup));
-      }
-      // As fast as they can too, so that queues of spans fill where nobody takes them.
-      bed.warm(targets, WARMING, amount.plan(null), amount.warmSeconds());
-      List<Target> order = new ArrayList<>(targets);
-      Random random = new Random(1);
-      Workload.Plan lead = amount.plan(null).lasting(LEAD_SECONDS);
-      Workload.Plan plan = amount.plan(null).lasting(turnSeconds());
-      for (int turn = 1; turn <= turns(); turn++) {
-        System.err.printf("turn %d of %d%n", turn, turns());
-        for (Workload workload : workloads) {
-          Collections.shuffle(order, random);
-          for (Target target : order) {
-            bed.reconciled(target, workload, lead);
-            measured.add(target.name(), workload.label(), bed.reconciled(target, workload, plan));
-          }
-        }
-      }
-      targets.forEach(target -> lost(bed, target, measured));
-    } finally {
-      targets.forEach(Target::close);
-    }
-  }
-
-  private static void lost(TestBed bed, Target target, Measurements measured) {
-    MetricsText metrics = bed.metrics(target);
-    Map<String, Double> spans = new TreeMap<>();
-    for (String result : List.of("exported", "failed", "dropped")) {
-      spans.put(result, metrics.sum("switchboard_spans_total", "result=\"" + result + "\""));
-    }
-    double all = metrics.sum("switchboard_spans_total");
-    double lost = all - metrics.sum("switchboard_spans_total", "result=\"exported\"");
-    if (all > 0) {
-      measured.add(target.name(), TelemetryReport.SPANS, spans);
-    }
-    boolean troubled =
-        List.of(TelemetryReport.DEAD, TelemetryReport.SLOW, TelemetryReport.FAILING)
-            .contains(target.name());
-    if (troubled && lost == 0) {
-      bed.fault(target.name() + ": no lost span was counted");
+      turns.collectors();
     }
   }
 }

@@ -22,10 +22,10 @@ final class TelemetryReport {
   static final String NO_AGENT = "no agent";
   static final String AGENT_ALONE = "agent alone";
   static final String DEFAULTS = "agent and spans";
-  static final String GOOD = "good collector";
-  static final String DEAD = "dead collector";
-  static final String SLOW = "slow collector";
-  static final String FAILING = "failing collector";
+  static final String GOOD = collector(FakeCollector.Mood.GOOD);
+  static final String DEAD = collector(FakeCollector.Mood.DEAD);
+  static final String SLOW = collector(FakeCollector.Mood.SLOW);
+  static final String FAILING = collector(FakeCollector.Mood.FAILING);
   static final String RING_ON = "engine with timeline";
 
   /** Tokens a second of the engine without its timeline and with it. */
@@ -36,6 +36,11 @@ final class TelemetryReport {
 
   /** Of what became of spans. */
   static final String SPANS = "spans";
+
+  static final List<String> SPAN_RESULTS = List.of("exported", "failed", "dropped");
+
+  /** Of requests, the share whose spans the governor let be made at the end of a turn. */
+  static final String TOLD = "told";
 
   /** Of what the spans of one request cost. */
   static final String ONE_REQUEST = "spans of one request";
@@ -101,6 +106,11 @@ final class TelemetryReport {
 
   TelemetryReport(Measurements measured) {
     this.measured = measured;
+  }
+
+  /** What a gateway is called before such a collector. */
+  static String collector(FakeCollector.Mood mood) {
+    return mood.word() + " collector";
   }
 
   void print(PrintStream out) {
@@ -194,17 +204,18 @@ final class TelemetryReport {
     List<List<String>> rows = new ArrayList<>();
     for (String server : measured.servers()) {
       if (!measured.of(server, SPANS, "exported").isEmpty()) {
-        rows.add(
-            List.of(
-                server,
-                spans(server, "exported"),
-                spans(server, "failed"),
-                spans(server, "dropped")));
+        List<String> row = new ArrayList<>(List.of(server));
+        SPAN_RESULTS.forEach(result -> row.add(spans(server, result)));
+        row.add(String.format(Locale.ROOT, "%.3f", measured.of(server, SPANS, TOLD).median()));
+        rows.add(row);
       }
     }
     if (!rows.isEmpty()) {
       out.println();
-      MarkdownTable.print(out, List.of("spans", "exported", "failed", "dropped"), rows);
+      List<String> heads = new ArrayList<>(List.of("spans"));
+      heads.addAll(SPAN_RESULTS);
+      heads.add("of requests, told");
+      MarkdownTable.print(out, heads, rows);
     }
   }
 

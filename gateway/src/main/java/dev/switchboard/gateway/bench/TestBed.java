@@ -111,11 +111,17 @@ final class TestBed implements AutoCloseable {
    */
   InetSocketAddress worker() throws IOException {
     return helper(
-        FakeWorker.class,
-        "--interval-us",
-        Long.toString(INTERVAL_NANOS / 1000),
-        "--socket",
-        socket().toString());
+            FakeWorker.class,
+            "--interval-us",
+            Long.toString(INTERVAL_NANOS / 1000),
+            "--socket",
+            socket().toString())
+        .address();
+  }
+
+  /** Starts a collector in a good mood. */
+  Helper collector() throws IOException {
+    return helper(FakeCollector.class);
   }
 
   /** By which a gateway reaches the worker, as it does its own ones. */
@@ -124,11 +130,14 @@ final class TestBed implements AutoCloseable {
   }
 
   /**
-   * Starts a program that says {@code listening PORT}, on the generator's core.
+   * A program beside what is measured.
    *
-   * @return where it listens
+   * @param address where it listens
    */
-  InetSocketAddress helper(Class<?> program, String... arguments) throws IOException {
+  record Helper(ServerProcess process, InetSocketAddress address) {}
+
+  /** Starts a program that says {@code listening PORT}, on the generator's core. */
+  private Helper helper(Class<?> program, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m"));
@@ -139,8 +148,8 @@ final class TestBed implements AutoCloseable {
         ServerProcess.start(pinned ? GENERATOR_CORE : "", log, Map.of(), command);
     helpers.add(helper);
     String line = helper.await(said -> said.startsWith("listening "));
-    return new InetSocketAddress(
-        InetAddress.getLoopbackAddress(), Integer.parseInt(line.substring(10)));
+    int port = Integer.parseInt(line.substring(10));
+    return new Helper(helper, new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
   }
 
   /**
@@ -219,6 +228,11 @@ final class TestBed implements AutoCloseable {
   /** A scrape of a gateway. */
   MetricsText metrics(Target gateway) {
     return Objects.requireNonNull(gateway.metrics(client), "not a gateway");
+  }
+
+  /** Has a gateway tell so much of each request that begins from now on. */
+  void traceLevel(Target gateway, int level) throws IOException {
+    gateway.traceLevel(client, level);
   }
 
   /** Something that must not be. */
