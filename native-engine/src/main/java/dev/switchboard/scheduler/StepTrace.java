@@ -35,6 +35,12 @@ final class StepTrace {
   static final int LATE_AT = 13;
   static final int FIELDS = 14;
 
+  static final int CRITICAL_COMPUTE = 0;
+  static final int CRITICAL_COLLECTIVE = 1;
+  static final int CRITICAL_TRANSFER = 2;
+  static final int CRITICAL_SAMPLE = 3;
+  static final int CRITICAL = 4;
+
   /** No rank of the stage has a record. */
   static final long NONE = Long.MIN_VALUE;
 
@@ -42,6 +48,10 @@ final class StepTrace {
   private final int ranks;
   private final long[] values;
   private final long[] receiveEnd;
+
+  /** What the step waited for in all stages: computing, collectives, moving data and sampling. */
+  private final long[] critical = new long[CRITICAL];
+
   private long step;
   private long submitNanos;
   private long startNanos;
@@ -131,8 +141,29 @@ final class StepTrace {
     for (int lane = 0; lane < stages * ranks; lane++) {
       cut(lane);
     }
-    for (int stage = 0; ranks > 1 && stage < stages; stage++) {
-      markStraggler(stage);
+    Arrays.fill(critical, 0);
+    for (int stage = 0; stage < stages; stage++) {
+      addCritical(stage);
+      if (ranks > 1) {
+        markStraggler(stage);
+      }
+    }
+  }
+
+  /** Of the rank that is done last. Until it begins, those that have begun are bound to wait. */
+  private void addCritical(int stage) {
+    int last = -1;
+    for (int base = first(stage); base < first(stage + 1); base += FIELDS) {
+      if (values[base + STEPS] > 0 && (last < 0 || values[base + END] > values[last + END])) {
+        last = base;
+      }
+    }
+    if (last >= 0) {
+      critical[CRITICAL_COMPUTE] += values[last + COMPUTE];
+      critical[CRITICAL_COLLECTIVE] +=
+          values[last + ALL_REDUCE] + values[last + START] - stageStart(stage);
+      critical[CRITICAL_TRANSFER] += values[last + SEND] + values[last + COPY];
+      critical[CRITICAL_SAMPLE] += values[last + SAMPLE];
     }
   }
 
@@ -181,6 +212,13 @@ final class StepTrace {
 
   long endNanos() {
     return endNanos;
+  }
+
+  /** Adds what the step waited for, {@link #CRITICAL} numbers. */
+  void addCritical(long[] sums) {
+    for (int i = 0; i < CRITICAL; i++) {
+      sums[i] += critical[i];
+    }
   }
 
   int batchTokens() {

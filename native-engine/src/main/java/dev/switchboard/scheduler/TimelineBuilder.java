@@ -3,6 +3,7 @@ package dev.switchboard.scheduler;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
 import java.util.ArrayList;
@@ -135,6 +136,7 @@ final class TimelineBuilder {
     private final int ranks;
     private final long[] lanes;
     private final long[] slowestLanes;
+    private final long[] critical = new long[StepTrace.CRITICAL];
     private long startNanos = Long.MAX_VALUE;
     private long endNanos = Long.MIN_VALUE;
     private int tokens;
@@ -164,6 +166,7 @@ final class TimelineBuilder {
       recomputedTokens += again;
       steps++;
       addGaps(trace);
+      trace.addCritical(critical);
       long[] values = trace.values();
       for (int base = 0; base < values.length; base += StepTrace.FIELDS) {
         addLane(values, base);
@@ -250,6 +253,11 @@ final class TimelineBuilder {
           recomputedTokens,
           steps,
           waitNanos,
+          new Critical(
+              critical[StepTrace.CRITICAL_COMPUTE],
+              critical[StepTrace.CRITICAL_COLLECTIVE],
+              critical[StepTrace.CRITICAL_TRANSFER],
+              critical[StepTrace.CRITICAL_SAMPLE]),
           slowest,
           StepTrace.lanes(lanes, ranks, offset));
     }

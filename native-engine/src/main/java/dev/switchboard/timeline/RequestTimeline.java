@@ -62,6 +62,7 @@ public record RequestTimeline(
    *     for decode, the first token) to the first one, between one and the next, from one stage to
    *     the next, and after the last. Planning, handing over, other requests' steps, and waiting
    *     after a preemption
+   * @param critical what the phase waited for while one was at work
    * @param slowest the longest of them
    * @param lanes per stage and rank, ordered by stage, then rank
    */
@@ -73,11 +74,24 @@ public record RequestTimeline(
       int recomputedTokens,
       int steps,
       long waitNanos,
+      Critical critical,
       @Nullable Step slowest,
       List<Lane> lanes) {
     public Phase {
       lanes = List.copyOf(lanes);
     }
+  }
+
+  /**
+   * What the rank did that was done last, in each stage and step: who that is changes from step to
+   * step, so lanes, which are sums, cannot tell it.
+   *
+   * @param collectiveWaitNanos waiting for the other ranks of its stage, and they for it to begin
+   * @param transferNanos sending and copying
+   */
+  public record Critical(
+      long computeNanos, long collectiveWaitNanos, long transferNanos, long sampleNanos) {
+    public static final Critical NONE = new Critical(0, 0, 0, 0);
   }
 
   /**

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
@@ -70,6 +71,7 @@ public final class TimelineJson {
       json.put("recomputed_tokens", phase.recomputedTokens());
     }
     json.put("steps", phase.steps()).put("wait_ns", phase.waitNanos());
+    json.set("critical", writeCritical(phase.critical()));
     json.set("slowest", writeNullable(phase.slowest(), TimelineJson::writeStep));
     json.set("lanes", writeList(phase.lanes(), TimelineJson::writeLane));
     return json;
@@ -84,8 +86,31 @@ public final class TimelineJson {
         (int) fields.numberOrNone("recomputed_tokens"),
         fields.integer("steps"),
         fields.number("wait_ns"),
+        readCritical(fields),
         fields.nullable("slowest", TimelineJson::readStep),
         fields.list("lanes", MOST_LANES, TimelineJson::readLane));
+  }
+
+  private static ObjectNode writeCritical(Critical critical) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("compute_ns", critical.computeNanos())
+        .put("collective_wait_ns", critical.collectiveWaitNanos())
+        .put("transfer_ns", critical.transferNanos())
+        .put("sample_ns", critical.sampleNanos());
+  }
+
+  private static Critical readCritical(Fields phase) {
+    Critical critical =
+        phase.nullable(
+            "critical",
+            fields ->
+                new Critical(
+                    fields.number("compute_ns"),
+                    fields.number("collective_wait_ns"),
+                    fields.number("transfer_ns"),
+                    fields.number("sample_ns")));
+    return critical == null ? Critical.NONE : critical;
   }
 
   private static ObjectNode writeStep(Step step) {

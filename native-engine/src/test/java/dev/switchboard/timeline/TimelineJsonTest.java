@@ -6,10 +6,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 class TimelineJsonTest {
@@ -44,7 +46,8 @@ class TimelineJsonTest {
           4,
           5,
           6,
-          new Phase(31, 32, 33, 34, 37, 35, 36, STEP, List.of(LANE, LANE)),
+          new Phase(
+              31, 32, 33, 34, 37, 35, 36, new Critical(41, 42, 43, 44), STEP, List.of(LANE, LANE)),
           null,
           List.of(STEP));
 
@@ -78,6 +81,17 @@ class TimelineJsonTest {
 
     assertFalse(json.at("/steps/0/lanes/0").has("late_ns"));
     assertEquals(early, TimelineJson.read(json).steps().getFirst().lanes().getFirst());
+  }
+
+  /** A worker of before does not tell it. */
+  @Test
+  void whatThePhaseWaitedForMayBeMissing() {
+    ObjectNode json = TimelineJson.write(FULL);
+    ((ObjectNode) json.at("/prefill")).remove("critical");
+
+    Phase read = Objects.requireNonNull(TimelineJson.read(json).prefill());
+
+    assertEquals(Critical.NONE, read.critical());
   }
 
   @Test

@@ -10,6 +10,7 @@ import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.ReplicaView;
+import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -55,6 +56,7 @@ final class FlightJson {
     Story story = Story.of(record);
     long origin = record.at(Mark.ACCEPTED);
     ObjectNode json = summary(record);
+    slo(json, record.slo());
     json.set("phases", phases(record, story));
     json.put("client_stall_ms", story.clientStallNanos() / NANOS_PER_MS);
     millis(json, "longest_gap_ms", record.longestGapNanos());
@@ -68,6 +70,15 @@ final class FlightJson {
     }
     engine(json, engine, origin);
     return json;
+  }
+
+  /** What was wanted of it; 0 where nothing was. */
+  private static void slo(ObjectNode json, Slo slo) {
+    json.putObject("slo")
+        .put("ttft_ms", slo.ttftMs())
+        .put("tpot_ms", slo.tpotMs())
+        .put("deadline_ms", slo.deadlineMs())
+        .put("priority", slo.priority());
   }
 
   private static void engine(ObjectNode json, Story.Engine engine, long origin) {

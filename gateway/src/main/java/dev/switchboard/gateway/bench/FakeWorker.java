@@ -3,6 +3,7 @@ package dev.switchboard.gateway.bench;
 import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
@@ -234,6 +235,7 @@ final class FakeWorker implements Callable<Integer> {
   static String document(int answered, boolean steps) {
     Lane lane = new Lane(0, 0, STAMP, STAMP, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, Collective.of(0));
     Step step = new Step(1, STAMP, STAMP, STAMP, 1, 1, 1, List.of(), List.of(lane));
+    Critical critical = new Critical(1, 0, 0, 1);
     RequestTimeline timeline =
         new RequestTimeline(
             "bench",
@@ -244,10 +246,20 @@ final class FakeWorker implements Callable<Integer> {
             STAMP,
             STAMP,
             0,
-            new Phase(STAMP, STAMP, PROMPT_TOKENS, 0, 0, 1, 0, step, List.of(lane)),
+            new Phase(STAMP, STAMP, PROMPT_TOKENS, 0, 0, 1, 0, critical, step, List.of(lane)),
             answered == 1
                 ? null
-                : new Phase(STAMP, STAMP, answered - 1, 0, 0, answered - 1, 0, step, List.of(lane)),
+                : new Phase(
+                    STAMP,
+                    STAMP,
+                    answered - 1,
+                    0,
+                    0,
+                    answered - 1,
+                    0,
+                    critical,
+                    step,
+                    List.of(lane)),
             steps ? Collections.nCopies(answered, step) : List.of());
     String stamps = "\"received_ns\":" + STAMP + ",\"sent_ns\":" + STAMP;
     return "{\"replica\":\"bench\","

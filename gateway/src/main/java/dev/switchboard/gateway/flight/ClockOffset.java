@@ -75,6 +75,7 @@ final class ClockOffset {
         p.recomputedTokens(),
         p.steps(),
         p.waitNanos(),
+        p.critical(),
         slowest == null ? null : step(slowest),
         p.lanes().stream().map(this::lane).toList());
   }

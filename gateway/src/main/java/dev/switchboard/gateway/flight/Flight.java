@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.flight;
 
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,7 +67,7 @@ public final class Flight {
   private String endpoint = "other";
   private String model = "";
   private String tenant = "";
-  private String sloClass = "";
+  private Slo slo = Slo.UNKNOWN;
   private boolean stream;
   private RequestParameters parameters = RequestParameters.NONE;
   private @Nullable Decision decision;
@@ -137,11 +138,11 @@ public final class Flight {
   }
 
   public String sloClass() {
-    return sloClass;
+    return slo.name();
   }
 
-  public void sloClass(String value) {
-    sloClass = value;
+  public void slo(Slo value) {
+    slo = value;
   }
 
   public boolean stream() {
@@ -288,7 +289,7 @@ public final class Flight {
         endpoint,
         model,
         tenant,
-        sloClass,
+        slo,
         stream,
         outcome,
         status,

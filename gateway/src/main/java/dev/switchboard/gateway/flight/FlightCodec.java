@@ -8,6 +8,7 @@ import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.Rates;
 import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.Workload;
+import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
@@ -34,7 +35,7 @@ final class FlightCodec {
     to.text(record.endpoint());
     to.text(record.model());
     to.text(record.tenant());
-    to.text(record.sloClass());
+    slo(to, record.slo());
     to.flag(record.stream());
     to.constant(record.outcome());
     to.number(record.status());
@@ -67,7 +68,7 @@ final class FlightCodec {
         from.text(),
         from.text(),
         from.text(),
-        from.text(),
+        slo(from),
         from.flag(),
         from.constant(OUTCOMES),
         from.integer(),
@@ -84,6 +85,18 @@ final class FlightCodec {
         from.number(),
         from.list(FlightCodec::interval),
         engines(from));
+  }
+
+  private static void slo(Writer to, Slo slo) {
+    to.text(slo.name());
+    to.number(slo.ttftMs());
+    to.real(slo.tpotMs());
+    to.number(slo.deadlineMs());
+    to.number(slo.priority());
+  }
+
+  private static Slo slo(Reader from) {
+    return new Slo(from.text(), from.integer(), from.real(), from.integer(), from.integer());
   }
 
   private static long[] marks(Reader from) {
@@ -422,6 +435,7 @@ final class FlightCodec {
     to.number(phase.recomputedTokens());
     to.number(phase.steps());
     to.number(phase.waitNanos());
+    critical(to, phase.critical());
     to.optional(phase.slowest(), FlightCodec::step);
     to.list(phase.lanes(), FlightCodec::lane);
   }
@@ -435,8 +449,20 @@ final class FlightCodec {
         from.integer(),
         from.integer(),
         from.number(),
+        critical(from),
         from.optional(FlightCodec::step),
         from.list(FlightCodec::lane));
+  }
+
+  private static void critical(Writer to, RequestTimeline.Critical critical) {
+    to.number(critical.computeNanos());
+    to.number(critical.collectiveWaitNanos());
+    to.number(critical.transferNanos());
+    to.number(critical.sampleNanos());
+  }
+
+  private static RequestTimeline.Critical critical(Reader from) {
+    return new RequestTimeline.Critical(from.number(), from.number(), from.number(), from.number());
   }
 
   private static void step(Writer to, RequestTimeline.Step step) {

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.flight;
 
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +21,7 @@ public record FlightRecord(
     String endpoint,
     String model,
     String tenant,
-    String sloClass,
+    Slo slo,
     boolean stream,
     Outcome outcome,
     int status,
@@ -69,6 +70,11 @@ public record FlightRecord(
    */
   public record Move(String cause, long cutNanos, long resumedNanos) {}
 
+  /** The name of its SLO class; empty when it failed before that was known. */
+  public String sloClass() {
+    return slo.name();
+  }
+
   /** The same request with another telling of what engines did. */
   public FlightRecord with(Engines told) {
     return new FlightRecord(
@@ -76,7 +82,7 @@ public record FlightRecord(
         endpoint,
         model,
         tenant,
-        sloClass,
+        slo,
         stream,
         outcome,
         status,

@@ -14,12 +14,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The gateway's marks cut the wall time at moments that it saw itself. Between the connection
  * and the upstream's last byte the worker's timeline cuts further, moved onto the gateway's clock
- * by {@link ClockOffset} and clamped into that interval. Inside prefill and decode the critical
- * lane of each stage (its busiest rank) says how much was computing, waiting for other ranks,
- * moving data and sampling; how long no step of the request was at work is what the worker counted
- * as waiting, as far as the lanes leave room for it; the rest is {@link Phase#UNEXPLAINED}. Where
- * chunks of one request overlap in different stages, the lanes' sum exceeds the phase and is scaled
- * down to it.
+ * by {@link ClockOffset} and clamped into that interval. Inside prefill and decode the worker says
+ * of each step's stages how long the rank that was done last computed, waited for other ranks,
+ * moved data and sampled; how long no step of the request was at work is what it counted as
+ * waiting, as far as the steps leave room for it; the rest is {@link Phase#UNEXPLAINED}. Where
+ * chunks of one request overlap in different stages, their sum exceeds the phase and is scaled down
+ * to it.
  *
  * <p>Of a stream that went on at another replica the first one's answer broke off before its
  * timeline; its time counts as an upstream's that tells none. The last one's timeline tells what
@@ -241,13 +241,13 @@ public record Story(
     };
 
     /**
-     * Splits the time up to a moment by what the critical lane of each stage did in it, and what
+     * Splits the time up to a moment by what the critical rank of each stage did in it, and what
      * remains by whether a step was at work.
      */
     private void lanes(
         RequestTimeline.@Nullable Phase part, long until, Phase[] phases, Phase waiting) {
       long span = Math.max(0, Math.min(until, end) - cursor);
-      long[] shares = part == null ? new long[phases.length] : CriticalLanes.shares(part.lanes());
+      long[] shares = part == null ? new long[phases.length] : shares(part.critical());
       long sum = 0;
       for (long share : shares) {
         sum += share;
@@ -263,6 +263,15 @@ public record Story(
       add(waiting, waited);
       add(Phase.UNEXPLAINED, span - used - waited);
       cursor += span;
+    }
+
+    private static long[] shares(RequestTimeline.Critical critical) {
+      return new long[] {
+        critical.computeNanos(),
+        critical.collectiveWaitNanos(),
+        critical.transferNanos(),
+        critical.sampleNanos()
+      };
     }
 
     private void tail() {

@@ -92,7 +92,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       fail(Failure.of(refused.error()));
       return;
     }
-    flight.sloClass(head.slo().name());
+    flight.slo(head.slo());
     deadline.request(head.slo().deadlineNanos(flight.at(Mark.ACCEPTED)));
     BodyMemory.Share memory = house.bodies().open();
     bodyMemory = memory;

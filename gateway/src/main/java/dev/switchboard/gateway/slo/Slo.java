@@ -13,6 +13,9 @@ public record Slo(String name, int ttftMs, double tpotMs, int deadlineMs, int pr
   public static final int MIN_PRIORITY = -100;
   public static final int MAX_PRIORITY = 100;
 
+  /** Of a request whose class is not known yet. */
+  public static final Slo UNKNOWN = new Slo("", 0, 0, 0, 0);
+
   /** Wants nothing in particular. */
   public static final Slo NONE = new Slo("standard", 0, 0, 0, 0);
 

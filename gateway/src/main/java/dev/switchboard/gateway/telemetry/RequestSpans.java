@@ -8,6 +8,7 @@ import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.ReplicaView;
+import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.telemetry.Stragglers.Rank;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
@@ -70,6 +71,7 @@ final class RequestSpans {
     long end =
         orElse(record.at(Mark.ADMITTED), orElse(record.at(Mark.PARSED), record.at(Mark.ENDED)));
     Span span = child("switchboard.admit", above, record.at(Mark.ACCEPTED));
+    slo(span, record.slo());
     span.setAttribute("switchboard.receive_ms", story.nanos(Story.Phase.ACCEPT) / 1e6);
     span.setAttribute("switchboard.parse_ms", story.nanos(Story.Phase.PARSE) / 1e6);
     span.setAttribute("switchboard.queue_ms", story.nanos(Story.Phase.QUEUE) / 1e6);
@@ -82,6 +84,21 @@ final class RequestSpans {
       span.setStatus(StatusCode.ERROR, record.outcome().label());
     }
     span.end(end, TimeUnit.NANOSECONDS);
+  }
+
+  /** What was wanted of it; nothing of what was not. */
+  private static void slo(Span span, Slo slo) {
+    span.setAttribute("switchboard.slo_class", slo.name());
+    span.setAttribute("switchboard.priority", slo.priority());
+    if (slo.ttftMs() > 0) {
+      span.setAttribute("switchboard.slo_ttft_ms", slo.ttftMs());
+    }
+    if (slo.tpotMs() > 0) {
+      span.setAttribute("switchboard.slo_tpot_ms", slo.tpotMs());
+    }
+    if (slo.deadlineMs() > 0) {
+      span.setAttribute("switchboard.deadline_ms", slo.deadlineMs());
+    }
   }
 
   /** The ranks that the metrics charge with this request, and with how much of its time. */

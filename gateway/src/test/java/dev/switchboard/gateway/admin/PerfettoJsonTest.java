@@ -11,6 +11,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
@@ -186,7 +187,7 @@ class PerfettoJsonTest {
   }
 
   private static Phase phase(long from, long to, Step step) {
-    return new Phase(from, to, 1, 0, 0, 1, 0, step, step.lanes());
+    return new Phase(from, to, 1, 0, 0, 1, 0, Critical.NONE, step, step.lanes());
   }
 
   private static Step step(long number, long from) {

@@ -39,7 +39,7 @@ class RequestEventsTest {
         "chat",
         model,
         "default",
-        "live",
+        new Slo("live", 0, 0, 0, 0),
         false,
         outcome,
         outcome.status(),

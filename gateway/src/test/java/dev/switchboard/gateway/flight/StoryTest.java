@@ -8,9 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.Story.Phase;
 import dev.switchboard.gateway.routing.Decision;
-import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
-import dev.switchboard.timeline.RequestTimeline.Lane;
+import dev.switchboard.timeline.RequestTimeline.Critical;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -50,14 +49,14 @@ class StoryTest {
 
   @Test
   void theWorkersTimelineCutsTheUpstreamsTime() {
-    FlightRecord record = served(timeline(0, lane(0, 0, 60, 10), lane(0, 1, 30, 45)));
+    FlightRecord record = served(timeline(0, critical(30, 45)));
 
     Story story = Story.of(record);
 
     assertEquals(100, story.nanos(Phase.SEND));
     assertEquals(50, story.nanos(Phase.TOKENIZE));
     assertEquals(50, story.nanos(Phase.WORKER_QUEUE));
-    // Rank 1 is the busier one: 75 of the 100 are its own, the rest is nobody's.
+    // 75 of the 100 are the rank's that was done last, the rest is nobody's.
     assertEquals(30, story.nanos(Phase.PREFILL_COMPUTE));
     assertEquals(45, story.nanos(Phase.PREFILL_COLLECTIVE_WAIT));
     assertEquals(25 + 500, story.nanos(Phase.UNEXPLAINED));
@@ -67,8 +66,8 @@ class StoryTest {
   void whatPassesBetweenStepsIsNamed() {
     RequestTimeline.Phase decode =
         new RequestTimeline.Phase(
-            1_000_300, 1_000_800, 9, 0, 0, 9, 150, null, List.of(lane(0, 0, 300, 45)));
-    FlightRecord record = served(timeline(0, 20, decode, lane(0, 0, 60, 15)));
+            1_000_300, 1_000_800, 9, 0, 0, 9, 150, critical(300, 45), null, List.of());
+    FlightRecord record = served(timeline(0, 20, decode, critical(60, 15)));
 
     Story story = Story.of(record);
 
@@ -79,7 +78,7 @@ class StoryTest {
 
   @Test
   void aWaitNeverTakesFromWork() {
-    FlightRecord record = served(timeline(0, 1000, null, lane(0, 0, 60, 15)));
+    FlightRecord record = served(timeline(0, 1000, null, critical(60, 15)));
 
     Story story = Story.of(record);
 
@@ -88,8 +87,8 @@ class StoryTest {
   }
 
   @Test
-  void lanesOfStagesThatOverlapAreScaledIntoTheirPhase() {
-    FlightRecord record = served(timeline(0, lane(0, 0, 80, 0), lane(1, 0, 120, 0)));
+  void stagesThatOverlapAreScaledIntoTheirPhase() {
+    FlightRecord record = served(timeline(0, critical(200, 0)));
 
     Story story = Story.of(record);
 
@@ -98,7 +97,7 @@ class StoryTest {
 
   @Test
   void aWorkersClockIsMovedIntoTheAttempt() {
-    FlightRecord record = served(timeline(5_000_000_000L, lane(0, 0, 10, 0)));
+    FlightRecord record = served(timeline(5_000_000_000L, critical(10, 0)));
 
     Story.Engine engine = Story.of(record).engine();
 
@@ -111,7 +110,7 @@ class StoryTest {
 
   @Test
   void clocksOfOneHostAreNotMoved() {
-    Story.Engine engine = Story.of(served(timeline(0, lane(0, 0, 10, 0)))).engine();
+    Story.Engine engine = Story.of(served(timeline(0, critical(10, 0)))).engine();
 
     assertNotNull(engine);
     assertEquals(0, engine.offsetNanos());
@@ -122,7 +121,7 @@ class StoryTest {
       @ForAll @LongRange(min = -10_000, max = 10_000) long shift,
       @ForAll @LongRange(min = 0, max = 100_000) long compute,
       @ForAll @LongRange(min = 0, max = 2000) long stall) {
-    FlightRecord record = served(timeline(shift, lane(0, 0, compute, 3)), stall);
+    FlightRecord record = served(timeline(shift, critical(compute, 3)), stall);
 
     Story story = Story.of(record);
 
@@ -154,12 +153,12 @@ class StoryTest {
     return flight.finish(Outcome.OK, 200, null);
   }
 
-  private static RequestTimeline timeline(long shift, Lane... lanes) {
-    return timeline(shift, 0, null, lanes);
+  private static RequestTimeline timeline(long shift, Critical prefill) {
+    return timeline(shift, 0, null, prefill);
   }
 
   private static RequestTimeline timeline(
-      long shift, long wait, RequestTimeline.@Nullable Phase decode, Lane... lanes) {
+      long shift, long wait, RequestTimeline.@Nullable Phase decode, Critical prefill) {
     long base = 1_000_000 + shift;
     return new RequestTimeline(
         "r",
@@ -170,14 +169,14 @@ class StoryTest {
         base + 300,
         base + 800,
         0,
-        new RequestTimeline.Phase(base + 200, base + 300, 5, 0, 0, 1, wait, null, List.of(lanes)),
+        new RequestTimeline.Phase(
+            base + 200, base + 300, 5, 0, 0, 1, wait, prefill, null, List.of()),
         decode,
         List.of());
   }
 
-  private static Lane lane(int stage, int rank, long compute, long allReduceWait) {
-    return new Lane(
-        stage, rank, 0, 0, compute, allReduceWait, 7, 0, 0, 0, 1, 0, 0, 0, 0, Collective.of(0));
+  private static Critical critical(long compute, long collectiveWait) {
+    return new Critical(compute, collectiveWait, 0, 0);
   }
 
   private void pass(Flight flight, Mark mark, long nanos) {

@@ -237,8 +237,11 @@ class MetricsTest {
     Flight flight = new Flight("r", () -> 1);
     flight.model("m");
     RequestTimeline.Phase prefill =
-        new RequestTimeline.Phase(1, 1, 30, 0, 3, 1, 0, null, List.of());
-    RequestTimeline.Phase decode = new RequestTimeline.Phase(1, 1, 9, 0, 4, 9, 0, null, List.of());
+        new RequestTimeline.Phase(
+            1, 1, 30, 0, 3, 1, 0, RequestTimeline.Critical.NONE, null, List.of());
+    RequestTimeline.Phase decode =
+        new RequestTimeline.Phase(
+            1, 1, 9, 0, 4, 9, 0, RequestTimeline.Critical.NONE, null, List.of());
     flight.timelines(
         List.of(new RequestTimeline("r", 0, 1, 1, 1, 1, 1, 1, prefill, decode, List.of())),
         EngineStamps.NONE);
@@ -426,7 +429,7 @@ class MetricsTest {
         endpoint,
         model,
         "default",
-        "interactive",
+        new Slo("interactive", 0, 0, 0, 0),
         true,
         outcome,
         200,

@@ -65,7 +65,8 @@ class RankBlameTest {
     if (last >= 0) {
       Lane lane = new Lane(0, 1, 1, 2, 1, 0, 0, 0, 0, 0, 5, last, 0, 0, 0, Collective.of(0));
       RequestTimeline.Phase decode =
-          new RequestTimeline.Phase(1, 2, 5, 0, 0, 5, 0, null, List.of(lane));
+          new RequestTimeline.Phase(
+              1, 2, 5, 0, 0, 5, 0, RequestTimeline.Critical.NONE, null, List.of(lane));
       flight.timelines(
           List.of(new RequestTimeline("r", 0, 1, 1, 1, 1, 2, 0, null, decode, List.of())),
           EngineStamps.NONE);

@@ -8,13 +8,8 @@ import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.TraceFlags;
 import io.opentelemetry.api.trace.TraceState;
-import io.opentelemetry.sdk.common.CompletableResultCode;
 import io.opentelemetry.sdk.trace.SdkTracerProvider;
 import io.opentelemetry.sdk.trace.data.SpanData;
-import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
-import io.opentelemetry.sdk.trace.export.SpanExporter;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -26,31 +21,11 @@ class StepSpansTest {
   private static final long SECOND = 1_000_000_000;
   private static final SpanContext NOT_EXPORTED = SpanContext.getInvalid();
 
-  private final List<SpanData> exported = new ArrayList<>();
+  private final Exported exporter = new Exported();
+  private final List<SpanData> exported = exporter.spans();
   private final StepSpans steps =
       new StepSpans(
-          SdkTracerProvider.builder()
-              .addSpanProcessor(SimpleSpanProcessor.create(new Exporter()))
-              .build()
-              .get("test"));
-
-  private final class Exporter implements SpanExporter {
-    @Override
-    public CompletableResultCode export(Collection<SpanData> spans) {
-      exported.addAll(spans);
-      return CompletableResultCode.ofSuccess();
-    }
-
-    @Override
-    public CompletableResultCode flush() {
-      return CompletableResultCode.ofSuccess();
-    }
-
-    @Override
-    public CompletableResultCode shutdown() {
-      return CompletableResultCode.ofSuccess();
-    }
-  }
+          SdkTracerProvider.builder().addSpanProcessor(exporter.processor()).build().get("test"));
 
   @Test
   void membersThatTellNoStepsAreLinkedToo() {

@@ -1,0 +1,67 @@
+package dev.switchboard.scheduler;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+
+import dev.switchboard.executor.TimelineSink.Kind;
+import org.junit.jupiter.api.Test;
+
+/** What a step waited for: it adds up to the time in which its stages were at work. */
+class StepTraceTest {
+  private final StepTrace trace = new StepTrace(2, 2);
+
+  @Test
+  void ofEachStageItIsTheRankThatWasDoneLast() {
+    trace.reset(1, 1, 1);
+    record(0, 0, Kind.COMPUTE, 100, 130);
+    record(0, 0, Kind.ALL_REDUCE_WAIT, 130, 160);
+    record(0, 0, Kind.COMPUTE, 160, 170);
+    record(0, 0, Kind.SEND, 170, 180);
+    record(0, 1, Kind.COMPUTE, 100, 160);
+    record(0, 1, Kind.COMPUTE, 160, 175);
+    record(1, 0, Kind.RECEIVE_WAIT, 100, 185);
+    record(1, 0, Kind.COMPUTE, 185, 200);
+    record(1, 0, Kind.SAMPLE, 200, 204);
+    record(1, 1, Kind.RECEIVE_WAIT, 100, 190);
+    record(1, 1, Kind.COPY, 190, 195);
+    record(1, 1, Kind.COMPUTE, 195, 210);
+    trace.finish(90, 100, 210);
+
+    // Rank 1 of stage 1 began when the other one had been at work for 5.
+    assertCritical(30 + 10 + 15, 30 + 5, 10 + 5, 0);
+  }
+
+  @Test
+  void fromStepToStepItIsAnotherOne() {
+    long[] sums = new long[StepTrace.CRITICAL];
+    for (int step = 0; step < 2; step++) {
+      trace.reset(step, 1, 1);
+      record(0, step, Kind.COMPUTE, 100, 190);
+      record(0, 1 - step, Kind.COMPUTE, 100, 110);
+      record(0, 1 - step, Kind.ALL_REDUCE_WAIT, 110, 180);
+      trace.finish(90, 100, 200);
+      trace.addCritical(sums);
+    }
+
+    // Either rank alone has 90 + 80 of them.
+    assertArrayEquals(new long[] {180, 0, 0, 0}, sums);
+  }
+
+  @Test
+  void aStageWithoutRecordsAddsNothing() {
+    trace.reset(1, 1, 1);
+    record(1, 0, Kind.COMPUTE, 150, 160);
+    trace.finish(90, 100, 200);
+
+    assertCritical(10, 0, 0, 0);
+  }
+
+  private void record(int stage, int rank, Kind kind, long start, long end) {
+    trace.record(stage, rank, kind, start, end, end - start, 0);
+  }
+
+  private void assertCritical(long... expected) {
+    long[] sums = new long[StepTrace.CRITICAL];
+    trace.addCritical(sums);
+    assertArrayEquals(expected, sums);
+  }
+}
