@@ -135,7 +135,16 @@ final class ScriptedEngine implements Engine {
       long received = request.receivedNanos();
       RequestTimeline.Step only =
           new RequestTimeline.Step(
-              1, received, received, received, 1, 1, 1, List.of(7L), List.of());
+              1,
+              received,
+              received,
+              received,
+              RequestTimeline.Calls.NONE,
+              1,
+              1,
+              1,
+              List.of(7L),
+              List.of());
       return new RequestTimeline(
           request.requestId(),
           request.choice(),

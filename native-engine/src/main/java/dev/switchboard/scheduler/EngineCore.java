@@ -89,7 +89,9 @@ final class EngineCore {
             sequence.promptLength);
       }
       traces.begin(plan.step(), plan.tokenTotal(), plan.entries());
+      long called = clock.nanos();
       executor.submit(plan);
+      traces.trace(plan.step()).submitted(called, clock.nanos());
       supplyMasks();
     }
   }
@@ -108,8 +110,10 @@ final class EngineCore {
     if (result == null) {
       return false;
     }
+    long awaited = clock.nanos();
     executor.drainTimeline(traces);
     StepTrace trace = traces.trace(result.step());
+    trace.awaited(awaited);
     trace.finish(result);
     skew.step(trace);
     totals.step(trace);

@@ -4,6 +4,7 @@ import dev.switchboard.executor.StepResult;
 import dev.switchboard.executor.TimelineSink.Kind;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.Collective;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Step;
 import java.util.ArrayList;
@@ -56,6 +57,9 @@ final class StepTrace {
   private long submitNanos;
   private long startNanos;
   private long endNanos;
+  private long submitCallNanos;
+  private long submitReturnNanos;
+  private long awaitReturnNanos;
   private int batchTokens;
   private int batchRequests;
 
@@ -196,6 +200,25 @@ final class StepTrace {
     if (straggler >= 0) {
       values[straggler + STRAGGLER] = 1;
     }
+  }
+
+  /** The engine was given the step. */
+  void submitted(long callNanos, long returnNanos) {
+    submitCallNanos = callNanos;
+    submitReturnNanos = returnNanos;
+  }
+
+  /** The engine gave it back. */
+  void awaited(long returnNanos) {
+    awaitReturnNanos = returnNanos;
+  }
+
+  /** The calls for it, moved to the epoch. */
+  Calls calls(long epochOffset) {
+    return new Calls(
+        submitCallNanos + epochOffset,
+        submitReturnNanos + epochOffset,
+        awaitReturnNanos + epochOffset);
   }
 
   long step() {

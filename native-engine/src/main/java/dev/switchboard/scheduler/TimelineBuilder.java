@@ -3,6 +3,7 @@ package dev.switchboard.scheduler;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
@@ -75,7 +76,7 @@ final class TimelineBuilder {
     }
     int again = Math.clamp((long) reached - (end - tokens), 0, tokens);
     reached = Math.max(reached, end);
-    phase.add(trace, tokens - again, again);
+    phase.add(trace, tokens - again, again, clock.toEpoch(0));
     if (request.stepDetail() && steps.size() < MAX_STEPS) {
       steps.add(listed(trace, tokens));
     }
@@ -124,6 +125,7 @@ final class TimelineBuilder {
         clock.toEpoch(trace.submitNanos()),
         clock.toEpoch(trace.startNanos()),
         clock.toEpoch(trace.endNanos()),
+        trace.calls(clock.toEpoch(0)),
         tokens,
         trace.batchTokens(),
         trace.batchRequests(),
@@ -148,6 +150,7 @@ final class TimelineBuilder {
     private long slowestStep;
     private long slowestSubmit;
     private long slowestStart;
+    private Calls slowestCalls = Calls.NONE;
     private int slowestTokens;
     private int slowestBatchTokens;
     private int slowestBatchRequests;
@@ -159,7 +162,7 @@ final class TimelineBuilder {
       slowestLanes = new long[shape.values().length];
     }
 
-    void add(StepTrace trace, int newTokens, int again) {
+    void add(StepTrace trace, int newTokens, int again, long epochOffset) {
       startNanos = Math.min(startNanos, trace.startNanos());
       endNanos = Math.max(endNanos, trace.endNanos());
       tokens += newTokens;
@@ -172,7 +175,7 @@ final class TimelineBuilder {
         addLane(values, base);
       }
       if (trace.endNanos() - trace.startNanos() > slowestNanos) {
-        keepSlowest(trace, newTokens + again);
+        keepSlowest(trace, newTokens + again, epochOffset);
       }
     }
 
@@ -221,11 +224,12 @@ final class TimelineBuilder {
           lanes, base, values[base + StepTrace.LONGEST_LATE], values[base + StepTrace.LATE_AT]);
     }
 
-    private void keepSlowest(StepTrace trace, int stepTokens) {
+    private void keepSlowest(StepTrace trace, int stepTokens, long epochOffset) {
       slowestNanos = trace.endNanos() - trace.startNanos();
       slowestStep = trace.step();
       slowestSubmit = trace.submitNanos();
       slowestStart = trace.startNanos();
+      slowestCalls = trace.calls(epochOffset);
       slowestTokens = stepTokens;
       slowestBatchTokens = trace.batchTokens();
       slowestBatchRequests = trace.batchRequests();
@@ -240,6 +244,7 @@ final class TimelineBuilder {
               slowestSubmit + offset,
               slowestStart + offset,
               slowestStart + slowestNanos + offset,
+              slowestCalls,
               slowestTokens,
               slowestBatchTokens,
               slowestBatchRequests,

@@ -128,8 +128,22 @@ public record RequestTimeline(
       Collective latestAt) {}
 
   /**
+   * When the JVM called the engine for a step, and had its answers; 0 where a worker does not say.
+   *
+   * @param submitNanos it called {@code sb_submit}
+   * @param submittedNanos that came back
+   * @param awaitedNanos {@code sb_await} came back with the step
+   */
+  public record Calls(long submitNanos, long submittedNanos, long awaitedNanos) {
+    public static final Calls NONE = new Calls(0, 0, 0);
+  }
+
+  /**
    * One engine step.
    *
+   * @param submitNanos the engine had its plan; startNanos its first rank began; endNanos its last
+   *     one was done
+   * @param calls of the JVM into the engine
    * @param requestTokens this request's tokens in it
    * @param batchTokens and batchRequests: what else ran in it, this request included
    * @param members numbers of the attempts of the same gateway that ran in it, this one included
@@ -139,6 +153,7 @@ public record RequestTimeline(
       long submitNanos,
       long startNanos,
       long endNanos,
+      Calls calls,
       int requestTokens,
       int batchTokens,
       int batchRequests,
@@ -159,6 +174,7 @@ public record RequestTimeline(
           submitNanos,
           startNanos,
           endNanos,
+          calls,
           requestTokens,
           batchTokens,
           batchRequests,

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -117,6 +118,9 @@ public final class TimelineJson {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("step", step.step()).put("submit_ns", step.submitNanos());
     json.put("start_ns", step.startNanos()).put("end_ns", step.endNanos());
+    json.put("submit_call_ns", step.calls().submitNanos());
+    json.put("submit_return_ns", step.calls().submittedNanos());
+    json.put("await_return_ns", step.calls().awaitedNanos());
     json.put("request_tokens", step.requestTokens());
     json.put("batch_tokens", step.batchTokens()).put("batch_requests", step.batchRequests());
     if (!step.members().isEmpty()) {
@@ -132,6 +136,10 @@ public final class TimelineJson {
         fields.number("submit_ns"),
         fields.number("start_ns"),
         fields.number("end_ns"),
+        new Calls(
+            fields.numberOrNone("submit_call_ns"),
+            fields.numberOrNone("submit_return_ns"),
+            fields.numberOrNone("await_return_ns")),
         fields.integer("request_tokens"),
         fields.integer("batch_tokens"),
         fields.integer("batch_requests"),

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -34,8 +35,9 @@ class TimelineJsonTest {
           14,
           15,
           new Collective(Collective.Kind.FEED_FORWARD, 16));
+  private static final Calls CALLS = new Calls(51, 52, 53);
   private static final Step STEP =
-      new Step(21, 22, 23, 24, 25, 26, 27, List.of(28L, 29L), List.of(LANE));
+      new Step(21, 22, 23, 24, CALLS, 25, 26, 27, List.of(28L, 29L), List.of(LANE));
   private static final RequestTimeline FULL =
       new RequestTimeline(
           "r",
@@ -76,7 +78,7 @@ class TimelineJsonTest {
   void aLaneThatWasNeverLateSaysNothingOfIt() {
     Collective none = Collective.of(0);
     Lane early = new Lane(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, none);
-    Step step = new Step(21, 22, 23, 24, 25, 26, 27, List.of(), List.of(early));
+    Step step = new Step(21, 22, 23, 24, CALLS, 25, 26, 27, List.of(), List.of(early));
     ObjectNode json = TimelineJson.write(FULL.withSteps(List.of(step)));
 
     assertFalse(json.at("/steps/0/lanes/0").has("late_ns"));

@@ -14,7 +14,10 @@ class FinishedRequestsTest {
   private static RequestTimeline timeline(int steps) {
     List<RequestTimeline.Step> list =
         IntStream.range(0, steps)
-            .mapToObj(i -> new RequestTimeline.Step(i, 0, 0, 0, 1, 1, 1, List.of(), List.of()))
+            .mapToObj(
+                i ->
+                    new RequestTimeline.Step(
+                        i, 0, 0, 0, RequestTimeline.Calls.NONE, 1, 1, 1, List.of(), List.of()))
             .toList();
     return new RequestTimeline("id", 0, 0, 0, 0, 0, 0, 0, null, null, list);
   }

@@ -138,6 +138,77 @@ class TraceIT {
   }
 
   @Test
+  void aRequestOpensInPerfettoWithTheEnginesCallsAndRanksOnOneClock() throws Exception {
+    HttpResponse<String> answer =
+        gateway.post(
+            gateway.api("/v1/chat/completions"),
+            "{\"model\":\""
+                + GatewayProcess.MODEL
+                + "\",\"max_tokens\":8,\"ignore_eos\":true,"
+                + "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}",
+            "X-Switchboard-Trace",
+            "3",
+            "X-Request-Id",
+            "perfetto");
+    assertEquals(200, answer.statusCode(), answer::body);
+    JsonNode opened = gateway.admin("/admin/v1/requests/perfetto/perfetto");
+
+    List<Slice> all = slices(opened);
+    double ended = slice(all, "event loop", "until ended").to;
+    String await = "FFM call sb_await, from the engine's end to its return";
+    Set<String> steps = steps(all, "FFM call sb_submit");
+    assertTrue(steps.size() >= 8, all::toString);
+    assertEquals(steps, steps(all, await));
+    for (int lane = 0; lane < 4; lane++) {
+      String track = "stage " + lane / 2 + " rank " + lane % 2;
+      assertEquals(steps, steps(all, track));
+      for (String step : steps) {
+        Slice ran = slice(all, track, step);
+        double submitted = slice(all, "FFM call sb_submit", step).from;
+        double returned = slice(all, await, step).to;
+        assertTrue(0 < submitted && submitted < ran.from, all::toString);
+        assertTrue(ran.from < ran.to && ran.to <= returned, all::toString);
+        assertTrue(returned < ended, all::toString);
+      }
+    }
+  }
+
+  /** In microseconds since the request came. */
+  private record Slice(String track, String name, double from, double to) {}
+
+  private static Set<String> steps(List<Slice> all, String track) {
+    return all.stream()
+        .filter(slice -> slice.track.equals(track))
+        .map(Slice::name)
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private static Slice slice(List<Slice> all, String track, String name) {
+    return all.stream()
+        .filter(slice -> slice.track.equals(track) && slice.name.equals(name))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static List<Slice> slices(JsonNode opened) {
+    Map<String, String> tracks = new HashMap<>();
+    List<Slice> all = new ArrayList<>();
+    for (JsonNode event : opened.path("traceEvents")) {
+      String track = event.path("pid") + "/" + event.path("tid");
+      String name = event.path("name").asText();
+      if (name.equals("thread_name")) {
+        tracks.put(track, event.at("/args/name").asText());
+      } else if (event.path("ph").asText().equals("X")) {
+        double from = event.path("ts").asDouble();
+        all.add(
+            new Slice(
+                tracks.getOrDefault(track, "?"), name, from, from + event.path("dur").asDouble()));
+      }
+    }
+    return all;
+  }
+
+  @Test
   void probesAndScrapesMakeNoTraces() throws Exception {
     String trace = FOREIGN_TRACE.replace('5', '8');
     List<URI> probes =

@@ -8,6 +8,7 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
@@ -33,7 +34,9 @@ final class PerfettoJson {
   private static final int ATTEMPTS = 2;
   private static final int STALLS = 3;
   private static final int REQUEST = 1;
-  private static final int FFM = 2;
+  private static final int SUBMIT = 2;
+  private static final int HANDED_OVER = 3;
+  private static final int AWAIT = 4;
   private static final int FIRST_LANE = 10;
   private static final int LANES_PER_STAGE = 64;
   private static final int TRACKS_PER_CHOICE = 10_000;
@@ -162,14 +165,25 @@ final class PerfettoJson {
   }
 
   private void step(Step step) {
-    thread(engine, FFM, "submit to start");
     String name = "step " + step.step();
-    slice(engine, FFM, name, step.submitNanos(), step.startNanos())
+    calls(step.calls(), step, name);
+    thread(engine, HANDED_OVER, "submit to start");
+    slice(engine, HANDED_OVER, name, step.submitNanos(), step.startNanos())
         .putObject("args")
         .put("request_tokens", step.requestTokens())
         .put("batch_tokens", step.batchTokens())
         .put("batch_requests", step.batchRequests());
     step.lanes().forEach(lane -> lane(lane, name));
+  }
+
+  /** What it takes to cross from the JVM into the engine and back. */
+  private void calls(Calls calls, Step step, String name) {
+    if (!calls.equals(Calls.NONE)) {
+      thread(engine, SUBMIT, "FFM call sb_submit");
+      slice(engine, SUBMIT, name, calls.submitNanos(), calls.submittedNanos());
+      thread(engine, AWAIT, "FFM call sb_await, from the engine's end to its return");
+      slice(engine, AWAIT, name, step.endNanos(), calls.awaitedNanos());
+    }
   }
 
   private void lane(Lane lane, String name) {

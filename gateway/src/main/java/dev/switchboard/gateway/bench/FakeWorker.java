@@ -3,6 +3,7 @@ package dev.switchboard.gateway.bench;
 import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -234,7 +235,8 @@ final class FakeWorker implements Callable<Integer> {
 
   static String document(int answered, boolean steps) {
     Lane lane = new Lane(0, 0, STAMP, STAMP, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, Collective.of(0));
-    Step step = new Step(1, STAMP, STAMP, STAMP, 1, 1, 1, List.of(), List.of(lane));
+    Calls calls = new Calls(STAMP, STAMP, STAMP);
+    Step step = new Step(1, STAMP, STAMP, STAMP, calls, 1, 1, 1, List.of(), List.of(lane));
     Critical critical = new Critical(1, 0, 0, 1);
     RequestTimeline timeline =
         new RequestTimeline(

@@ -18,6 +18,7 @@ import dev.switchboard.gateway.telemetry.TraceDetail;
 import dev.switchboard.gateway.telemetry.TraceLevels;
 import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -176,7 +177,8 @@ final class ToldRequest {
       }
     }
     Step slowest =
-        new Step(7, start, start, start + 4 * MS, 1, 4, 4, List.of(1L), lanes.subList(0, 1));
+        new Step(
+            7, start, start, start + 4 * MS, Calls.NONE, 1, 4, 4, List.of(1L), lanes.subList(0, 1));
     Critical critical = new Critical((end - start) / 2, MS, MS, MS);
     return new Phase(start, end, tokens, 0, 0, engineSteps, MS, critical, slowest, lanes);
   }

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.flight;
 
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
@@ -86,11 +87,18 @@ final class ClockOffset {
         at(s.submitNanos()),
         at(s.startNanos()),
         at(s.endNanos()),
+        calls(s.calls()),
         s.requestTokens(),
         s.batchTokens(),
         s.batchRequests(),
         s.members(),
         s.lanes().stream().map(this::lane).toList());
+  }
+
+  private Calls calls(Calls c) {
+    return c.equals(Calls.NONE)
+        ? c
+        : new Calls(at(c.submitNanos()), at(c.submittedNanos()), at(c.awaitedNanos()));
   }
 
   private Lane lane(Lane l) {

@@ -470,6 +470,9 @@ final class FlightCodec {
     to.moment(step.submitNanos());
     to.moment(step.startNanos());
     to.moment(step.endNanos());
+    to.moment(step.calls().submitNanos());
+    to.moment(step.calls().submittedNanos());
+    to.moment(step.calls().awaitedNanos());
     to.number(step.requestTokens());
     to.number(step.batchTokens());
     to.number(step.batchRequests());
@@ -483,6 +486,7 @@ final class FlightCodec {
         from.moment(),
         from.moment(),
         from.moment(),
+        new RequestTimeline.Calls(from.moment(), from.moment(), from.moment()),
         from.integer(),
         from.integer(),
         from.integer(),

@@ -11,6 +11,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -74,7 +75,9 @@ class PerfettoJsonTest {
             "1/2 attempts",
             "1/3 client",
             "2/1 choice 0",
-            "2/2 submit to start",
+            "2/2 FFM call sb_submit",
+            "2/3 submit to start",
+            "2/4 FFM call sb_await, from the engine's end to its return",
             "2/10 stage 0 rank 0",
             "2/11 stage 0 rank 1",
             "2/74 stage 1 rank 0",
@@ -90,7 +93,10 @@ class PerfettoJsonTest {
             .toList());
   }
 
-  /** Steps are submitted 1 µs before they start; the second stage starts 0.1 ms after the first. */
+  /**
+   * The call begins 5 µs before a step does, and the engine has it 1 µs before; the second stage
+   * starts 0.1 ms after the first, and 7 µs after the last one is done the JVM knows.
+   */
   @Test
   void eachTrackHasItsSliceAtItsTime() {
     JsonNode document = PerfettoJson.of(record());
@@ -99,7 +105,9 @@ class PerfettoJsonTest {
     assertEquals("attempt 1 at w0 80.0+900.0", slice(document, "1/2"));
     assertEquals("does not read 500.0+30.0", slice(document, "1/3"));
     assertEquals("tokenize 125.0+30.0", slice(document, "2/1"));
-    assertEquals("step 1 204.0+1.0", slice(document, "2/2"));
+    assertEquals("step 1 200.0+4.5", slice(document, "2/2"));
+    assertEquals("step 1 204.0+1.0", slice(document, "2/3"));
+    assertEquals("step 1 405.0+7.0", slice(document, "2/4"));
     assertEquals("step 1 205.0+100.0", slice(document, "2/10"));
     assertEquals("step 1 205.0+100.0", slice(document, "2/11"));
     assertEquals("step 1 305.0+100.0", slice(document, "2/74"));
@@ -215,6 +223,7 @@ class PerfettoJsonTest {
                 AT));
       }
     }
-    return new Step(number, from - 1000, from, from + 200_000, 1, 1, 1, List.of(), lanes);
+    Calls calls = new Calls(from - 5000, from - 500, from + 207_000);
+    return new Step(number, from - 1000, from, from + 200_000, calls, 1, 1, 1, List.of(), lanes);
   }
 }

@@ -17,6 +17,7 @@ import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -255,7 +256,16 @@ class RequestSpansTest {
             Collective.of(5));
     Step slowest =
         new Step(
-            7, BEGUN + 15 * MS, BEGUN + 16 * MS, BEGUN + 56 * MS, 1, 4, 4, List.of(1L), List.of());
+            7,
+            BEGUN + 15 * MS,
+            BEGUN + 16 * MS,
+            BEGUN + 56 * MS,
+            Calls.NONE,
+            1,
+            4,
+            4,
+            List.of(1L),
+            List.of());
     return new RequestTimeline(
         "r",
         0,

@@ -100,7 +100,17 @@ class StepSpansTest {
   /** The timeline of a request that was in one step with others. */
   private void bring(long number, long... members) {
     Step step =
-        new Step(5, 90, 100, 200, 1, 3, 3, LongStream.of(members).boxed().toList(), List.of());
+        new Step(
+            5,
+            90,
+            100,
+            200,
+            RequestTimeline.Calls.NONE,
+            1,
+            3,
+            3,
+            LongStream.of(members).boxed().toList(),
+            List.of());
     RequestTimeline timeline =
         new RequestTimeline("brings it", 0, 0, 0, 0, 0, 0, 0, null, null, List.of(step));
     steps.add("w0", timeline, 0, span(number), 0);
