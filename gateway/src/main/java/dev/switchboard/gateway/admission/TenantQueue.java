@@ -26,9 +26,10 @@ final class TenantQueue {
     this.name = name;
   }
 
-  /** How many of its own would go before a request. */
+  /** How many of its own would go before a request; most come last, which takes no counting. */
   int before(AdmissionQueue.Entry entry) {
-    return waiting.headSet(entry).size();
+    boolean last = waiting.isEmpty() || URGENCY.compare(waiting.last(), entry) < 0;
+    return last ? waiting.size() : waiting.headSet(entry).size();
   }
 
   /** Its backlog in terms of its share. */

@@ -135,6 +135,18 @@ class AdmissionQueueTest {
   }
 
   @Test
+  void itsPlaceInTheQueueIsToldByWhenItIsDue() {
+    offer("first", plain(Band.NORMAL), 0);
+    Verdict one = offer("never", plain(Band.NORMAL), 0);
+    Verdict two = offer("late", demand("t", Band.NORMAL, NEVER, 900 * MS, 1), 0);
+    Verdict three = offer("between", demand("t", Band.NORMAL, NEVER, 950 * MS, 1), 0);
+
+    assertEquals(1, assertInstanceOf(Verdict.Waiting.class, one).position());
+    assertEquals(1, assertInstanceOf(Verdict.Waiting.class, two).position());
+    assertEquals(2, assertInstanceOf(Verdict.Waiting.class, three).position());
+  }
+
+  @Test
   void aBandThatIsPassedOverGetsATwentieth() {
     queue = queue(1000, 1 << 20, 1);
     offer("first", plain(Band.HIGH), 0);
