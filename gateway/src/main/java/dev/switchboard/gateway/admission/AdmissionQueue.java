@@ -36,7 +36,8 @@ import org.jspecify.annotations.Nullable;
  * teaches: a scatter that is learned by size refuses a size for good once it was high, since what
  * is refused brings no news. The predicted wait is its position times the time between two places
  * that become free: by Little's law the mean time that a place is held over the number of places,
- * or longer while none became free for longer. So a burst does not fill the queue with what nobody
+ * or longer while none became free for longer. In the lowest band it is no shorter than that band's
+ * own beginnings have it ({@link Outflow}). So a burst does not fill the queue with what nobody
  * waits for any more, and what expires in it is dropped before it is dispatched. A full queue gives
  * up the newest request of its lowest band for one of a higher band, and within a band the last one
  * of a tenant that has more than its share.
@@ -160,6 +161,7 @@ public final class AdmissionQueue {
   private final DoubleSupplier random;
   private final MeasuredTtft[] measured = new MeasuredTtft[Band.values().length];
   private final WaitCalibration calibration = new WaitCalibration();
+  private final Outflow yielding = new Outflow();
   private final Object lock = new Object();
 
   /** Requests that were let in and whose response has not ended. */
@@ -226,6 +228,9 @@ public final class AdmissionQueue {
       return refusal(Reason.QUEUE_FULL, entry, now);
     }
     int position = before(entry) + 1;
+    if (yields(demand) && band(entry).isEmpty()) {
+      yielding.waits(now);
+    }
     band(entry).add(entry);
     byExpiry.add(entry);
     waitingBytes += demand.bytes();
@@ -240,11 +245,15 @@ public final class AdmissionQueue {
     return entry;
   }
 
+  private static boolean yields(Demand demand) {
+    return demand.band() == Band.SHEDDABLE;
+  }
+
   /** There is a place, and nobody waits who may have it: only what is held back does. */
   private boolean mayRun(Demand demand, long now) {
-    boolean sheddable = demand.band() == Band.SHEDDABLE;
-    int others = byExpiry.size() - (sheddable ? 0 : bands[Band.SHEDDABLE.index()].size());
-    return others == 0 && hasPlace() && !(sheddable && holds(now));
+    boolean yields = yields(demand);
+    int others = byExpiry.size() - (yields ? 0 : bands[Band.SHEDDABLE.index()].size());
+    return others == 0 && hasPlace() && !(yields && holds(now));
   }
 
   private boolean holds(long now) {
@@ -579,9 +588,11 @@ public final class AdmissionQueue {
     settle(band(entry), entry);
     takeOut(entry);
     begin(entry, now);
-    if (entry.demand.band() != Band.SHEDDABLE) {
-      // How long one is held back nobody predicts.
-      calibration.waited(entry.predictedWaitNanos, now - entry.offeredNanos);
+    long waited = now - entry.offeredNanos;
+    if (yields(entry.demand)) {
+      yielding.begins(entry.predictedWaitNanos, waited, now);
+    } else {
+      calibration.waited(entry.predictedWaitNanos, waited);
     }
     notices.dispatched(entry, now);
   }
@@ -625,7 +636,7 @@ public final class AdmissionQueue {
   }
 
   private boolean mayGo(Entry head, long now) {
-    return head.demand.band() != Band.SHEDDABLE || !holds(now);
+    return !yields(head.demand) || !holds(now);
   }
 
   /** Every lower band that waits is owed a part of what goes before it. */
@@ -696,12 +707,15 @@ public final class AdmissionQueue {
     return before + band(entry).before(entry);
   }
 
+  /** How long it is to wait if it does: for a place, and in the lowest band for its turn. */
   private long wait(Entry entry, long now) {
-    return wait(before(entry) + 1, now);
-  }
-
-  private long wait(int position, long now) {
-    return holdNanos == 0 ? WaitPredictor.UNKNOWN : (long) (position * interval(now));
+    long place =
+        holdNanos == 0 ? WaitPredictor.UNKNOWN : (long) ((before(entry) + 1) * interval(now));
+    if (!yields(entry.demand)) {
+      return place;
+    }
+    BandQueue band = band(entry);
+    return Math.max(place, yielding.waitNanos(band.before(entry) + 1, !band.isEmpty(), now));
   }
 
   /** Nanoseconds between two places that become free while all are taken. */
@@ -713,13 +727,14 @@ public final class AdmissionQueue {
 
   private Refusal refusal(Reason reason, Entry entry, long now) {
     int position = before(entry) + 1;
-    long wait = mayRun(entry.demand, now) ? 0 : wait(position, now);
+    long wait = mayRun(entry.demand, now) ? 0 : wait(entry, now);
     return refusal(reason, position, entry.demand, wait, retryAfter(entry, wait, now), now);
   }
 
   private Refusal refusal(
       Reason reason, int position, Demand demand, long wait, int retryAfter, long now) {
-    long p90 = wait < 0 ? wait : (long) (wait * calibration.p90());
+    double late = yields(demand) ? yielding.p90() : calibration.p90();
+    long p90 = wait < 0 ? wait : (long) (wait * late);
     return new Refusal(
         reason, position, millis(wait), millis(p90), millis(ttft(demand, now)), retryAfter);
   }

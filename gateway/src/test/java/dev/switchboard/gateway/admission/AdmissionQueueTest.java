@@ -581,6 +581,38 @@ class AdmissionQueueTest {
     assertEquals(4, dispatched.size());
   }
 
+  /** Eight places are held for 100 ms each, and a batch begins every two seconds. */
+  @Test
+  void theWaitOfBatchesIsPredictedFromHowOftenTheyBegin() {
+    queue = queue(100, 1 << 20, 8);
+    offer("person", plain(Band.HIGH), 0);
+    finishOne(100 * MS);
+    rooms = 0;
+    for (int i = 0; i < 30; i++) {
+      offer("batch", plain(Band.SHEDDABLE), 1000 * MS);
+    }
+    long now = 1000 * MS;
+    for (int i = 0; i < 20; i++) {
+      now += 2000 * MS;
+      rooms = 1;
+      queue.tick(now);
+      rooms = 0;
+      queue.routed(running.getFirst(), "r", now);
+      finishOne(now + 100 * MS);
+    }
+    now += 100 * MS;
+
+    offer("late", demand("u", Band.SHEDDABLE, NEVER, now + 3900 * MS, 1), now);
+    Verdict inTime = offer("in time", demand("u", Band.SHEDDABLE, NEVER, now + 4100 * MS, 1), now);
+
+    assertEquals(Reason.DEADLINE, reason("late"));
+    assertEquals(2, refusal("late").position());
+    assertEquals(4000, refusal("late").waitP50Ms());
+    assertEquals(4, refusal("late").retryAfterSeconds());
+    assertInstanceOf(Verdict.Waiting.class, inTime);
+    assertEquals(20, dispatched.size());
+  }
+
   @Test
   void withoutAReadyReplicaNothingIsHeldBack() {
     queue.replica("r", false, 0);
