@@ -8,7 +8,8 @@ import dev.switchboard.gateway.routing.Prompt;
  *
  * @param tenant whose share it takes
  * @param weight of the tenant's share, above 0
- * @param ttftAtNanos when its first token is wanted; {@link Long#MAX_VALUE} for whenever
+ * @param acceptedNanos since when it has been waited for, which its body may have come long after
+ * @param ttftMs wanted time from then on to its first token; 0 for none
  * @param tpotMs wanted mean time per token after the first; 0 for none
  * @param deadlineNanos when its answer must have ended; {@link Long#MAX_VALUE} for whenever
  * @param outputTokens expected
@@ -18,7 +19,8 @@ public record Demand(
     String tenant,
     double weight,
     Band band,
-    long ttftAtNanos,
+    long acceptedNanos,
+    int ttftMs,
     double tpotMs,
     long deadlineNanos,
     Prompt prompt,
@@ -28,6 +30,11 @@ public record Demand(
     if (!(weight > 0)) {
       throw new IllegalArgumentException("weight must be above 0");
     }
+  }
+
+  /** When its first token is wanted; {@link Long#MAX_VALUE} for whenever. */
+  long ttftAtNanos() {
+    return ttftMs == 0 ? Long.MAX_VALUE : acceptedNanos + ttftMs * 1_000_000L;
   }
 
   /** Prompt tokens to compute, where most of it is known. */
@@ -44,6 +51,15 @@ public record Demand(
     return value == weight
         ? this
         : new Demand(
-            tenant, value, band, ttftAtNanos, tpotMs, deadlineNanos, prompt, outputTokens, bytes);
+            tenant,
+            value,
+            band,
+            acceptedNanos,
+            ttftMs,
+            tpotMs,
+            deadlineNanos,
+            prompt,
+            outputTokens,
+            bytes);
   }
 }

@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.admission;
 
+import dev.switchboard.gateway.routing.Promise;
+
 /**
  * Holds requests of the lowest band back where they would break what others are promised.
  *
@@ -10,16 +12,23 @@ package dev.switchboard.gateway.admission;
  * Who comes next is taken to want as much as anybody of the last one to two minutes did. Those that
  * have begun and are not routed yet take the room of a replica each.
  *
+ * <p>What counts is a target as it was asked for, not what was left of it when the body came. One
+ * that no replica could keep with a usual prompt, had it nothing else to do, is not remembered: it
+ * would hide those that can be kept. A usual prompt is the geometric mean of those with a target,
+ * which a few very long ones hardly move.
+ *
  * <p>What it costs to ask is bounded: after a no nobody asks for a millisecond. Guarded by the
  * queue's lock.
  */
 final class Pace {
   private static final long SPAN_NANOS = 60_000_000_000L;
   private static final long ASK_AGAIN_NANOS = 1_000_000;
+  private static final double SHARE_OF_NEW = 0.05;
 
   private final WaitPredictor predictor;
   private Promise lately = Promise.NONE;
   private Promise before = Promise.NONE;
+  private double promptLog = Double.NaN;
   private long sinceNanos;
   private long askNanos = Long.MIN_VALUE;
   private int unrouted;
@@ -28,10 +37,31 @@ final class Pace {
     this.predictor = predictor;
   }
 
-  /** A request comes, whatever becomes of it. */
+  /** A request comes, whatever becomes of it. One that yields to all others is promised nothing. */
   void offered(Demand demand, long nowNanos) {
     turn(nowNanos);
-    lately = lately.and(Promise.to(demand, nowNanos));
+    if (demand.band() == Band.SHEDDABLE) {
+      return;
+    }
+    if (demand.ttftMs() > 0) {
+      double log = Math.log(demand.promptTokens());
+      promptLog = Double.isNaN(promptLog) ? log : promptLog + SHARE_OF_NEW * (log - promptLog);
+    }
+    Promise wanted = wanted(demand);
+    if (!lately.covers(wanted)) {
+      lately = lately.and(wanted.within(predictor.alone(promptTokens(), nowNanos)));
+    }
+  }
+
+  private static Promise wanted(Demand demand) {
+    return new Promise(
+        demand.ttftMs() > 0 ? demand.ttftMs() : Double.POSITIVE_INFINITY,
+        demand.tpotMs() > 0 ? demand.tpotMs() : Double.POSITIVE_INFINITY);
+  }
+
+  /** Of a usual prompt, once one has come. */
+  private double promptTokens() {
+    return Double.isNaN(promptLog) ? 1 : Math.exp(promptLog);
   }
 
   private void turn(long nowNanos) {
@@ -59,8 +89,7 @@ final class Pace {
       return true;
     }
     turn(nowNanos);
-    Promise promise = lately.and(before);
-    boolean holds = unrouted >= predictor.rooms(promise.ttftMs(), promise.tpotMs(), nowNanos);
+    boolean holds = unrouted >= predictor.rooms(lately.and(before), promptTokens(), nowNanos);
     askNanos = holds ? nowNanos + ASK_AGAIN_NANOS : Long.MIN_VALUE;
     return holds;
   }

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.admission;
 
 import dev.switchboard.gateway.routing.Forecast;
 import dev.switchboard.gateway.routing.Headroom;
+import dev.switchboard.gateway.routing.Promise;
 import dev.switchboard.gateway.routing.ReplicaView;
 import java.util.List;
 import java.util.function.LongFunction;
@@ -47,8 +48,13 @@ public final class ReplicaForecast implements WaitPredictor {
   }
 
   @Override
-  public int rooms(double ttftMs, double tpotMs, long nowNanos) {
-    return Headroom.rooms(replicas.apply(nowNanos), ttftMs, tpotMs, nowNanos);
+  public int rooms(Promise promise, double promptTokens, long nowNanos) {
+    return Headroom.rooms(replicas.apply(nowNanos), promise, promptTokens, nowNanos);
+  }
+
+  @Override
+  public Promise alone(double promptTokens, long nowNanos) {
+    return Headroom.alone(replicas.apply(nowNanos), promptTokens, nowNanos);
   }
 
   private static long nanos(double millis) {

@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.admission;
 
+import dev.switchboard.gateway.routing.Promise;
+
 /**
  * Predicts how long a request takes from its dispatch to its first token, at the replica that would
  * serve it best. Called under the queue's lock: it must not block and takes about a microsecond.
@@ -39,9 +41,20 @@ public interface WaitPredictor {
   /**
    * Replicas that could take one more request each and keep what was promised to others.
    *
-   * @param ttftMs promised to whoever comes next; infinite for nothing, as {@code tpotMs}
+   * @param promise to whoever comes next
+   * @param promptTokens that such a request usually has
    */
-  default int rooms(double ttftMs, double tpotMs, long nowNanos) {
+  default int rooms(Promise promise, double promptTokens, long nowNanos) {
     return Integer.MAX_VALUE;
+  }
+
+  /**
+   * The shortest times that any replica could keep to a request that it had for itself; {@link
+   * Promise#NONE} where nothing is known.
+   *
+   * @param promptTokens of the request
+   */
+  default Promise alone(double promptTokens, long nowNanos) {
+    return Promise.NONE;
   }
 }

@@ -141,16 +141,17 @@ final class Admittance implements Admission.Waiter {
 
   private Demand demand(String model, int bodyBytes, long now) {
     long accepted = now - (flight.now() - flight.at(Mark.ACCEPTED));
-    boolean first = call.endpoint().generates() && slo.ttftMs() > 0;
+    boolean generates = call.endpoint().generates();
     return new Demand(
         call.caller().tenant(),
         1,
         Band.of(slo.priority()),
-        first ? accepted + slo.ttftMs() * 1_000_000L : Long.MAX_VALUE,
-        call.endpoint().generates() ? slo.tpotMs() : 0,
+        accepted,
+        generates ? slo.ttftMs() : 0,
+        generates ? slo.tpotMs() : 0,
         slo.deadlineNanos(accepted),
         choice.prompt(model),
-        call.endpoint().generates() ? choice.outputTokens() : 0,
+        generates ? choice.outputTokens() : 0,
         bodyBytes);
   }
 

@@ -7,7 +7,11 @@ import java.util.List;
  * others. Pure.
  *
  * <p>A promise that a replica would not even keep to a request that it had for itself does not
- * bind: to hold others back would help nobody. Nor does any where nothing is known yet.
+ * bind: to hold others back would help nobody. To whoever comes next it would keep what two of
+ * three times stay below, with as many prompts in between as of late, which is what it is asked to
+ * keep beside one more; so an idle replica always has room. Of who is there already it is asked
+ * whether there is an even chance while no prompts come in between: that is what holding others
+ * back gives. Nothing binds where nothing is known yet.
  */
 public final class Headroom {
   /**
@@ -22,37 +26,55 @@ public final class Headroom {
    * Replicas that have room for one more; {@link Integer#MAX_VALUE} where nothing is promised, or
    * where none takes requests, since it is not room that is missing then.
    *
-   * @param ttftMs promised to whoever comes next; infinite for nothing, as {@code tpotMs}
+   * @param promise to whoever comes next
+   * @param promptTokens that such a request usually has
    */
-  public static int rooms(List<ReplicaView> replicas, double ttftMs, double tpotMs, long nowNanos) {
-    boolean promised = Double.isFinite(ttftMs) || Double.isFinite(tpotMs);
+  public static int rooms(
+      List<ReplicaView> replicas, Promise promise, double promptTokens, long nowNanos) {
+    boolean promised = promise.binds();
     boolean open = false;
     int rooms = 0;
     for (ReplicaView replica : replicas) {
       if (replica.refusal() == null) {
         open = true;
         promised |= replica.own().paceMs() > 0;
-        rooms += has(replica, ttftMs, tpotMs, nowNanos) ? 1 : 0;
+        rooms += has(replica, promise, promptTokens, nowNanos) ? 1 : 0;
       }
     }
     return open && promised ? rooms : Integer.MAX_VALUE;
   }
 
-  private static boolean has(ReplicaView replica, double ttftMs, double tpotMs, long nowNanos) {
-    Rates rates = replica.own().rates();
-    double backlogMs =
-        rates.backlogMs(replica.own().backlog(), nowNanos) + replica.own().overdueMs();
-    return !rates.believed(nowNanos)
-        || ((backlogMs <= SHARE_OF_TTFT * ttftMs || rates.ttftMs(Load.NONE, 0) > ttftMs)
-            && keeps(replica, tpotMs, nowNanos)
-            && keeps(replica, replica.own().paceMs(), nowNanos));
+  /**
+   * The shortest times that any replica could keep to a request that it had for itself; {@link
+   * Promise#NONE} where nothing is known.
+   *
+   * @param promptTokens of the request
+   */
+  public static Promise alone(List<ReplicaView> replicas, double promptTokens, long nowNanos) {
+    Promise best = Promise.NONE;
+    for (ReplicaView replica : replicas) {
+      Rates rates = replica.own().rates();
+      if (replica.refusal() == null && rates.believed(nowNanos)) {
+        best = best.and(rates.alone(promptTokens, nowNanos));
+      }
+    }
+    return best;
   }
 
-  /** Whether its tokens would come at such a pace with one more beside those that are there. */
-  private static boolean keeps(ReplicaView replica, double tpotMs, long nowNanos) {
+  private static boolean has(
+      ReplicaView replica, Promise promise, double promptTokens, long nowNanos) {
     Rates rates = replica.own().rates();
-    Load load = new Load(0, 0, replica.load().requests());
-    double likelyMs = rates.predict(load, 0, 1, 0, nowNanos).likelyTpotMs();
-    return likelyMs <= tpotMs || !rates.couldKeep(tpotMs, nowNanos);
+    if (!rates.believed(nowNanos)) {
+      return true;
+    }
+    Workload.Snapshot own = replica.own();
+    double waitMs = rates.backlogMs(own.backlog(), nowNanos) + own.overdueMs();
+    double tokenMs = rates.likelyTpotMs(replica.load().requests(), nowNanos);
+    double ttftMs = promise.ttftMs();
+    double tpotMs = promise.tpotMs();
+    return (waitMs <= SHARE_OF_TTFT * ttftMs
+            || rates.alone(promptTokens, nowNanos).ttftMs() > ttftMs)
+        && (tokenMs <= tpotMs || rates.likelyTpotMs(0, nowNanos) > tpotMs)
+        && (tokenMs <= own.paceMs() || !rates.couldKeep(own.paceMs(), nowNanos));
   }
 }

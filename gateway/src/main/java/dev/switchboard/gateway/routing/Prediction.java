@@ -13,9 +13,18 @@ public record Prediction(
   /** So far from the median to the ninth decile of a normal distribution. */
   static final double TWO_OF_THREE = 0.336;
 
+  /** The time to the first token that two of three stay below. */
+  double likelyTtftMs() {
+    return likely(ttftMs, ttftP90Ms);
+  }
+
   /** The time per token that two of three stay below. */
   double likelyTpotMs() {
-    return tpotMs > 0 ? tpotMs * Math.pow(tpotP90Ms / tpotMs, TWO_OF_THREE) : 0;
+    return likely(tpotMs, tpotP90Ms);
+  }
+
+  private static double likely(double median, double p90) {
+    return median > 0 ? median * Math.pow(p90 / median, TWO_OF_THREE) : 0;
   }
 
   /** When its answer is expected to end. */

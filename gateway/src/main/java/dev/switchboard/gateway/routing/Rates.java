@@ -108,12 +108,33 @@ public record Rates(
   }
 
   /**
-   * Whether a request that is alone there gets its tokens at such a pace.
+   * Whether a request that is alone there gets its tokens at such a pace as often as not, while no
+   * prompt is computed in between: whether to let nobody in beside it may help it.
    *
    * @param tpotMs its time per token
    */
   boolean couldKeep(double tpotMs, long nowNanos) {
     return undisturbedTokenMs(1, nowNanos) <= tpotMs;
+  }
+
+  /**
+   * The time per token that two of three stay below, with as many prompts in between as of late.
+   *
+   * @param others that run beside it
+   */
+  double likelyTpotMs(double others, long nowNanos) {
+    return predict(new Load(0, 0, others), 0, 1, 0, nowNanos).likelyTpotMs();
+  }
+
+  /**
+   * The shortest times that it could promise: those of a request that it had for itself, as two of
+   * three stay below.
+   *
+   * @param promptTokens of the request
+   */
+  Promise alone(double promptTokens, long nowNanos) {
+    Prediction alone = predict(Load.NONE, promptTokens, 1, 0, nowNanos);
+    return new Promise(alone.likelyTtftMs(), alone.likelyTpotMs());
   }
 
   /** What those that wait there add to a first token. */

@@ -237,13 +237,13 @@ final class SimulatedGateway {
 
     void begin() {
       Slo slo = request.slo().atMost(admission.maxPriority(request.tenant()));
-      long ttftMs = slo.ttftMs();
       Demand demand =
           new Demand(
               request.tenant(),
               1,
               Band.of(slo.priority()),
-              ttftMs == 0 ? Long.MAX_VALUE : request.atNanos() + ttftMs * 1_000_000L,
+              request.atNanos(),
+              slo.ttftMs(),
               slo.tpotMs(),
               request.deadlineNanos(),
               wanted(time.nowNanos()).prompt(),

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
+import dev.switchboard.gateway.routing.Promise;
 import dev.switchboard.gateway.routing.Prompt;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -56,14 +57,15 @@ class AdmissionQueueTest {
       }
 
       @Override
-      public int rooms(double ttftMs, double tpotMs, long nowNanos) {
+      public int rooms(Promise promise, double promptTokens, long nowNanos) {
         return rooms;
       }
     };
   }
 
   private static Demand demand(String tenant, Band band, long ttftAt, long deadline, int tokens) {
-    return new Demand(tenant, 1, band, ttftAt, 0, deadline, Prompt.of(tokens), 0, 10);
+    int ttftMs = ttftAt == NEVER ? 0 : (int) (ttftAt / MS);
+    return new Demand(tenant, 1, band, 0, ttftMs, 0, deadline, Prompt.of(tokens), 0, 10);
   }
 
   private static Demand plain(Band band) {
@@ -449,8 +451,8 @@ class AdmissionQueueTest {
     queue = queue(400, 1 << 20, 1);
     offer("first", plain(Band.NORMAL), 0);
     for (int i = 0; i < 100; i++) {
-      offer("one", new Demand("one", 1, Band.NORMAL, NEVER, 0, NEVER, Prompt.of(100), 0, 1), 0);
-      offer("three", new Demand("three", 3, Band.NORMAL, NEVER, 0, NEVER, Prompt.of(100), 0, 1), 0);
+      offer("one", new Demand("one", 1, Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 0);
+      offer("three", new Demand("three", 3, Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 0);
     }
 
     for (int i = 0; i < 80; i++) {

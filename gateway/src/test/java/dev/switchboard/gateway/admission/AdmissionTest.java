@@ -44,8 +44,7 @@ class AdmissionTest {
   }
 
   private static Demand demand(int tokens) {
-    return new Demand(
-        "t", 1, Band.NORMAL, Long.MAX_VALUE, 0, Long.MAX_VALUE, Prompt.of(tokens), 0, 10);
+    return new Demand("t", 1, Band.NORMAL, 0, 0, 0, Long.MAX_VALUE, Prompt.of(tokens), 0, 10);
   }
 
   private @Nullable Reason refused(Admission admission, Demand demand, long now) {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.routing.Promise;
 import dev.switchboard.gateway.routing.Prompt;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,6 +17,8 @@ class PaceTest {
 
   private final List<Promise> asked = new ArrayList<>();
   private int rooms = 1;
+  private Promise alone = new Promise(0, 0);
+  private double askedTokens;
   private final Pace pace =
       new Pace(
           new WaitPredictor() {
@@ -25,15 +28,25 @@ class PaceTest {
             }
 
             @Override
-            public int rooms(double ttftMs, double tpotMs, long nowNanos) {
-              asked.add(new Promise(ttftMs, tpotMs));
+            public int rooms(Promise promise, double promptTokens, long nowNanos) {
+              asked.add(promise);
+              askedTokens = promptTokens;
               return rooms;
+            }
+
+            @Override
+            public Promise alone(double promptTokens, long nowNanos) {
+              return alone;
             }
           });
 
   private static Demand demand(Band band, long now, int ttftMs, double tpotMs) {
-    long first = ttftMs == 0 ? Long.MAX_VALUE : now + ttftMs * MS;
-    return new Demand("t", 1, band, first, tpotMs, Long.MAX_VALUE, Prompt.of(10), 10, 10);
+    return demand(band, now, ttftMs, tpotMs, 10);
+  }
+
+  private static Demand demand(Band band, long accepted, int ttftMs, double tpotMs, int tokens) {
+    return new Demand(
+        "t", 1, band, accepted, ttftMs, tpotMs, Long.MAX_VALUE, Prompt.of(tokens), 10, 10);
   }
 
   private Promise promisedAt(long now) {
@@ -55,6 +68,50 @@ class PaceTest {
     pace.offered(demand(Band.SHEDDABLE, START, 500, 20), START);
 
     assertEquals(Promise.NONE, promisedAt(START));
+  }
+
+  @Test
+  void aBodyThatComesLateMakesNoTargetTighter() {
+    pace.offered(demand(Band.HIGH, START - 990 * MS, 1000, 0), START);
+
+    assertEquals(1000, promisedAt(START).ttftMs());
+  }
+
+  @Test
+  void whatNoIdleReplicaCouldKeepIsNotRememberedAndHidesNothing() {
+    alone = new Promise(300, 20);
+    pace.offered(demand(Band.HIGH, START, 1000, 100), START);
+    pace.offered(demand(Band.HIGH, START, 299, 19), START);
+    Promise both = promisedAt(START);
+    pace.offered(demand(Band.HIGH, START, 5, 20), START);
+    pace.offered(demand(Band.HIGH, START, 300, 0.5), START);
+
+    assertEquals(new Promise(1000, 100), both);
+    assertEquals(new Promise(300, 20), promisedAt(START));
+  }
+
+  @Test
+  void whereNothingIsKnownNothingIsRemembered() {
+    alone = Promise.NONE;
+    pace.offered(demand(Band.HIGH, START, 1000, 100), START);
+
+    assertEquals(Promise.NONE, promisedAt(START));
+  }
+
+  @Test
+  void aUsualPromptIsThatOfThoseWithATargetAndAVeryLongOneHardlyMovesIt() {
+    for (int i = 0; i < 50; i++) {
+      pace.offered(demand(Band.HIGH, START, 1000, 0, 100), START);
+      pace.offered(demand(Band.SHEDDABLE, START, 1000, 0, 5000), START);
+      pace.offered(demand(Band.NORMAL, START, 0, 0, 5000), START);
+    }
+    promisedAt(START);
+    double usual = askedTokens;
+    pace.offered(demand(Band.HIGH, START, 1000, 0, 100_000), START);
+    promisedAt(START);
+
+    assertEquals(100, usual, 0.01);
+    assertEquals(141, askedTokens, 1);
   }
 
   @Test

@@ -30,7 +30,7 @@ class HeadroomTest {
   }
 
   private static int rooms(double ttftMs, double tpotMs, ReplicaView... replicas) {
-    return Headroom.rooms(List.of(replicas), ttftMs, tpotMs, NOW);
+    return Headroom.rooms(List.of(replicas), new Promise(ttftMs, tpotMs), 0, NOW);
   }
 
   @Test
@@ -69,8 +69,45 @@ class HeadroomTest {
   void whatNobodyCouldKeepBindsNobody() {
     assertEquals(1, rooms(NOTHING, 11, replica(0, 20, 0, RATES)));
     assertEquals(0, rooms(NOTHING, 11, replica(0, 20, 30, RATES)));
-    assertEquals(0, rooms(5, NOTHING, replica(1, 0, 0, RATES)));
+    assertEquals(0, rooms(6, NOTHING, replica(1, 0, 0, RATES)));
     assertEquals(1, rooms(4, NOTHING, replica(1, 0, 0, RATES)));
+  }
+
+  /** With a prompt of 100 tokens an idle one has the first token after 55 ms. */
+  @Test
+  void norDoesAFirstTokenThatNobodyCouldHaveWithAUsualPrompt() {
+    List<ReplicaView> replicas = List.of(replica(1, 0, 0, RATES));
+    double likelyMs = 55 * Math.exp(0.1 * Prediction.TWO_OF_THREE);
+
+    assertEquals(1, Headroom.rooms(replicas, new Promise(likelyMs - 0.1, NOTHING), 100, NOW));
+    assertEquals(0, Headroom.rooms(replicas, new Promise(likelyMs + 0.1, NOTHING), 100, NOW));
+  }
+
+  /** Its steps scatter by half, and prompts between them double them. */
+  @Test
+  void anIdleReplicaHasRoomWhateverIsPromised() {
+    Rates scattered = new Rates(5, 0.5, 0, 0, 10, 2, 1, 12, 0, 0, 0.1, 0.4, 100, NOW, 100);
+
+    for (double tpotMs = 1; tpotMs < 60; tpotMs++) {
+      assertEquals(1, rooms(NOTHING, tpotMs, replica(0, 0, 0, scattered)));
+    }
+    assertEquals(0, rooms(NOTHING, 29, replica(0, 1, 0, scattered)));
+  }
+
+  @Test
+  void whatAReplicaCouldKeepIsTheBestOfThoseThatAreKnownAndTakeRequests() {
+    ReplicaView known = replica(9, 99, 0, RATES);
+    Rates quick = new Rates(1, 0.1, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0, 100, NOW, 100);
+    ReplicaView gone = replica(0, 0, 0, quick).withState("DRAINING");
+    ReplicaView unknown = replica(0, 0, 0, Rates.UNKNOWN);
+
+    Promise one = Headroom.alone(List.of(unknown, known, gone), 100, NOW);
+    Promise two = Headroom.alone(List.of(known, replica(0, 0, 0, quick)), 100, NOW);
+
+    assertEquals(55 * Math.exp(0.1 * Prediction.TWO_OF_THREE), one.ttftMs(), 1e-9);
+    assertEquals(12, one.tpotMs(), 1e-9);
+    assertEquals(new Promise(11, 6), two);
+    assertEquals(Promise.NONE, Headroom.alone(List.of(unknown, gone), 100, NOW));
   }
 
   @Test
