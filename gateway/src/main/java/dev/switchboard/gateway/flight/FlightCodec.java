@@ -3,7 +3,6 @@ package dev.switchboard.gateway.flight;
 import dev.switchboard.gateway.flight.PackedBytes.Reader;
 import dev.switchboard.gateway.flight.PackedBytes.Writer;
 import dev.switchboard.gateway.routing.Decision;
-import dev.switchboard.gateway.routing.Load;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.Rates;
 import dev.switchboard.gateway.routing.ReplicaView;
@@ -231,9 +230,6 @@ final class FlightCodec {
     to.real(own.paceMs());
     to.real(own.prefixTrust());
     rates(to, own.rates());
-    to.real(own.backlog().waiting());
-    to.real(own.backlog().waitingTokens());
-    to.real(own.backlog().running());
   }
 
   private static Workload.Snapshot workload(Reader from) {
@@ -245,8 +241,7 @@ final class FlightCodec {
         from.real(),
         from.real(),
         from.real(),
-        rates(from),
-        new Load(from.real(), from.real(), from.real()));
+        rates(from));
   }
 
   private static void rates(Writer to, Rates rates) {

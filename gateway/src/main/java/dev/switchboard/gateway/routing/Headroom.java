@@ -68,7 +68,8 @@ public final class Headroom {
       return true;
     }
     Workload.Snapshot own = replica.own();
-    double waitMs = rates.backlogMs(own.backlog(), nowNanos) + own.overdueMs();
+    Load waiting = new Load(own.waiting(), own.waitingTokens(), 0);
+    double waitMs = rates.backlogMs(waiting, nowNanos) + own.overdueMs();
     double tokenMs = rates.likelyTpotMs(replica.load().requests(), nowNanos);
     double ttftMs = promise.ttftMs();
     double tpotMs = promise.tpotMs();

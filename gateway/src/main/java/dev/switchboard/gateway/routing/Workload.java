@@ -15,6 +15,10 @@ import java.util.TreeMap;
  * millisecond see each other. Integrals over time of the running requests and of the prompt tokens
  * that were computed give each job the mean batch it ran in, at no cost for the others.
  *
+ * <p>Of a whole answer nobody tells when its first token was there. It is taken to be there when it
+ * was expected: until the answer's end its prompt would look like work to do, and its place in the
+ * batch like none.
+ *
  * <p>What generates nothing, an embedding or a reranking, is a job as well: one of its prompt's
  * tokens, which waits until it has ended. All that it takes is taken for the time to a first token.
  *
@@ -37,13 +41,17 @@ public final class Workload {
 
   private final Predictor predictor;
   private final Set<Job> waitingStreams = new LinkedHashSet<>();
-  private final Set<Job> waitingWholes = new LinkedHashSet<>();
+  private final LinkedHashSet<Job> waitingWholes = new LinkedHashSet<>();
+
+  /** Whole answers that have not ended, those that wait among them. */
+  private final Set<Job> wholes = new LinkedHashSet<>();
+
   private double waitingTokens;
-
-  /** Those of streams among them. */
-  private double streamTokens;
-
   private int running;
+
+  /** Whole answers among them. */
+  private int unseen;
+
   private int paused;
   private long progressNanos;
   private double urgency;
@@ -75,8 +83,6 @@ public final class Workload {
    * @param urgency sum over its running jobs of one over the wanted time per token, in 1/ms
    * @param paceMs the shortest time per token that one of its jobs needs; 0 for none
    * @param prefixTrust share of the prefix tokens that were expected to be cached and were
-   * @param backlog of prompts that wait: those of streams, for of a whole answer nobody tells when
-   *     its prompt was computed
    */
   public record Snapshot(
       int waiting,
@@ -86,12 +92,12 @@ public final class Workload {
       double urgency,
       double paceMs,
       double prefixTrust,
-      Rates rates,
-      Load backlog) {
-    public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 0, 1, Rates.UNKNOWN, Load.NONE);
+      Rates rates) {
+    public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 0, 1, Rates.UNKNOWN);
   }
 
   public synchronized Snapshot snapshot(long nowNanos) {
+    presume(nowNanos);
     return new Snapshot(
         waitingStreams.size() + waitingWholes.size(),
         waitingTokens,
@@ -100,13 +106,20 @@ public final class Workload {
         urgency,
         paces.isEmpty() ? 0 : paces.firstKey(),
         prefixTrust,
-        predictor.rates(),
-        new Load(waitingStreams.size(), streamTokens, 0));
+        predictor.rates());
+  }
+
+  /** Whole answers whose first token should be there run, in the order that they were sent in. */
+  private void presume(long nowNanos) {
+    while (!waitingWholes.isEmpty() && waitingWholes.getFirst().expectedNanos <= nowNanos) {
+      Job job = waitingWholes.getFirst();
+      job.runs(Math.max(integratedNanos, job.expectedNanos));
+      unseen++;
+    }
   }
 
   private double overdueMs(long nowNanos) {
-    double waiting =
-        Math.max(overdueMs(waitingStreams, nowNanos), overdueMs(waitingWholes, nowNanos));
+    double waiting = Math.max(overdueMs(waitingStreams, nowNanos), overdueMs(wholes, nowNanos));
     return Math.max(waiting, stillMs(nowNanos));
   }
 
@@ -122,7 +135,7 @@ public final class Workload {
 
   /** How long its streams have stood still, when that is far longer than a step takes. */
   private double stillMs(long nowNanos) {
-    if (running == paused) {
+    if (running == paused + unseen) {
       return 0;
     }
     double still = (nowNanos - progressNanos) / 1e6;
@@ -145,10 +158,13 @@ public final class Workload {
       boolean streams,
       Calibration calibration,
       long nowNanos) {
+    presume(nowNanos);
     Job job = new Job(candidate, request, streams, calibration, nowNanos);
-    job.waiting().add(job);
+    (streams ? waitingStreams : waitingWholes).add(job);
+    if (!streams) {
+      wholes.add(job);
+    }
     waitingTokens += job.tokens;
-    streamTokens += streams ? job.tokens : 0;
     job.pace(job.paceMs(predictor.rates(), job.predicted.ttftMs(), nowNanos));
     return job;
   }
@@ -182,6 +198,10 @@ public final class Workload {
 
     private final Calibration calibration;
     private final long sentNanos;
+
+    /** When its first token should be there. */
+    private final long expectedNanos;
+
     private boolean runs;
     private boolean over;
     private double ttftMs = Double.NaN;
@@ -212,6 +232,8 @@ public final class Workload {
       this.patienceMs = streams ? predicted.ttftP90Ms() : predicted.endP90Ms(longAnswer);
       this.calibration = calibration;
       this.sentNanos = now;
+      this.expectedNanos =
+          wantedTokens == 0 ? Long.MAX_VALUE : now + (long) (predicted.ttftMs() * 1e6);
       this.slo = request.slo();
       this.deadlineMs = slo.deadlineMs() - request.elapsedMs();
     }
@@ -252,6 +274,7 @@ public final class Workload {
           return;
         }
         progressNanos = nowNanos;
+        presume(nowNanos);
         if (!runs) {
           firstContent(nowNanos);
           return;
@@ -271,19 +294,24 @@ public final class Workload {
       }
     }
 
-    private void firstContent(long nowNanos) {
+    /** Its prompt is computed. */
+    private void runs(long nowNanos) {
       leaveWaiting();
       integrate(nowNanos);
       promptTokens += tokens;
       runs = true;
       running++;
       urgency += urge;
+      openWindow(nowNanos);
+    }
+
+    private void firstContent(long nowNanos) {
+      runs(nowNanos);
       ttftMs = (nowNanos - sentNanos) / 1e6;
       predictor.decodes(true);
       predictor.firstToken(load, tokens, predicted.ttftMs(), ttftMs, nowNanos);
       firstNanos = nowNanos;
       lastNanos = nowNanos;
-      openWindow(nowNanos);
     }
 
     private void openWindow(long nowNanos) {
@@ -312,7 +340,7 @@ public final class Workload {
     /** The client does not read: what follows says nothing of the replica. */
     public void pause() {
       synchronized (Workload.this) {
-        if (runs && !over && !windowBroken) {
+        if (streams && runs && !over && !windowBroken) {
           windowBroken = true;
           paused++;
         }
@@ -327,7 +355,8 @@ public final class Workload {
      */
     public void whole(double ownTtftMs, double ownTpotMs, long nowNanos) {
       synchronized (Workload.this) {
-        if (over || runs) {
+        presume(nowNanos);
+        if (over || (streams && runs)) {
           return;
         }
         ttftMs = ownTtftMs;
@@ -342,12 +371,21 @@ public final class Workload {
       predictor.firstToken(load, tokens, predicted.ttftMs(), ownTtftMs, nowNanos);
       if (ownTpotMs > 0) {
         predictor.tokens(
-            load.running() + 1,
+            batch(nowNanos),
             predictor.rates().mixTokens(),
             predicted.tpotMs(),
             ownTpotMs,
             nowNanos);
       }
+    }
+
+    /** The mean batch that it ran in; as it was sent where it did not seem to run. */
+    private double batch(long nowNanos) {
+      if (!runs || nowNanos <= windowNanos) {
+        return load.running() + 1;
+      }
+      integrate(nowNanos);
+      return (runningIntegral - windowIntegral) / (nowNanos - windowNanos);
     }
 
     /**
@@ -387,7 +425,7 @@ public final class Workload {
     public void outrun(long nowNanos) {
       synchronized (Workload.this) {
         double tookMs = (nowNanos - sentNanos) / 1e6;
-        if (!over && !runs && tookMs > predicted.ttftP90Ms()) {
+        if (!over && !(streams && runs) && tookMs > predicted.ttftP90Ms()) {
           predictor.firstToken(load, tokens, predicted.ttftMs(), tookMs, nowNanos);
         }
         close();
@@ -403,7 +441,7 @@ public final class Workload {
         double tookMs = (nowNanos - sentNanos) / 1e6;
         double mostMs = streams ? predicted.ttftP90Ms() : predicted.endP90Ms();
         boolean guessed = !predictor.rates().believed(nowNanos);
-        if (!over && !runs && (guessed || tookMs > mostMs)) {
+        if (!over && !(streams && runs) && (guessed || tookMs > mostMs)) {
           double expectedMs = streams ? predicted.ttftMs() : predicted.endMs();
           double ratio = LATE_RATIO * tookMs / Math.max(0.001, expectedMs);
           boolean first = streams || wantedTokens == 0;
@@ -418,11 +456,12 @@ public final class Workload {
     public void ended() {
       synchronized (Workload.this) {
         if (!over) {
+          boolean seen = streams && runs;
           double streamMs = (lastNanos - firstNanos) / 1e6 - pausedMs;
-          if (runs) {
+          if (seen) {
             predictor.answered(outputTokens + 1);
           }
-          end(runs && outputTokens > 0 ? streamMs / outputTokens : Double.NaN);
+          end(seen && outputTokens > 0 ? streamMs / outputTokens : Double.NaN);
         }
       }
     }
@@ -441,9 +480,11 @@ public final class Workload {
         }
         over = true;
         pace(0);
+        wholes.remove(this);
         if (runs) {
           integrate(Math.max(lastNanos, integratedNanos));
           running--;
+          unseen -= streams ? 0 : 1;
           paused -= windowBroken ? 1 : 0;
           urgency = running == 0 ? 0 : urgency - urge;
         } else {
@@ -452,16 +493,10 @@ public final class Workload {
       }
     }
 
-    private Set<Job> waiting() {
-      return streams ? waitingStreams : waitingWholes;
-    }
-
     private void leaveWaiting() {
-      if (waiting().remove(this)) {
-        boolean none = waitingStreams.isEmpty() && waitingWholes.isEmpty();
-        waitingTokens = none ? 0 : waitingTokens - tokens;
-        streamTokens = waitingStreams.isEmpty() ? 0 : streamTokens - (streams ? tokens : 0);
-      }
+      (streams ? waitingStreams : waitingWholes).remove(this);
+      boolean none = waitingStreams.isEmpty() && waitingWholes.isEmpty();
+      waitingTokens = none ? 0 : waitingTokens - tokens;
     }
   }
 }

@@ -112,6 +112,12 @@ final class Ledger {
       }
     }
 
+    /** An answer came as a whole, the first token of which was there before. */
+    void whole(int count, long first) {
+      tokens = count;
+      firstNanos = first;
+    }
+
     void end(End how, long now) {
       if (ended) {
         throw new AssertionError(

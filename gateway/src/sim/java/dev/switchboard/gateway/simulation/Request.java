@@ -6,6 +6,7 @@ import dev.switchboard.gateway.slo.Slo;
  * One request of a workload.
  *
  * @param atNanos when it arrives
+ * @param streams whether its answer comes token by token, or as a whole
  * @param prefix which of the shared prompt beginnings it has
  * @param prefixTokens how long that is; 0 for none
  */
@@ -16,6 +17,7 @@ record Request(
     Slo slo,
     int promptTokens,
     int outputTokens,
+    boolean streams,
     int prefix,
     int prefixTokens) {
 
@@ -35,6 +37,7 @@ record Request(
         slo,
         promptTokens + tokens,
         Math.max(1, outputTokens - tokens),
+        streams,
         prefix,
         prefixTokens);
   }

@@ -53,6 +53,24 @@ enum Scenarios {
     }
   },
 
+  /** The same, of which half come as a whole: nobody tells when those begin, only that they end. */
+  WHOLE_ANSWERS("the same, half of both answered as a whole") {
+    @Override
+    Result run(long seed, String policy) {
+      Scenario scenario = new Scenario(seed, policy, 1, 1, 0.5);
+      double people = 0.25 * scenario.capacity();
+      double batches = scenario.capacity();
+      Traffic traffic =
+          new Traffic(scenario.random().split(), 0, 0)
+              .arrivals("people", 50, at -> people, people, draw -> Traffic.INTERACTIVE)
+              .arrivals("batches", 50, at -> batches, batches, draw -> Traffic.WHENEVER)
+              .whole()
+              .arrivals("people", 50, at -> people, people, draw -> Traffic.PATIENT)
+              .arrivals("batches", 50, at -> batches, batches, draw -> Traffic.WHENEVER);
+      return overload(scenario, traffic, 10, 50);
+    }
+  },
+
   /** Replicas of three speeds, nearly all of their capacity in use. */
   MIXED_SPEEDS("speeds of ½, 1 and 2 at 80 % of capacity") {
     @Override

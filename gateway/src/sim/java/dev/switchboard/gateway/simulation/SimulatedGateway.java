@@ -434,18 +434,22 @@ final class SimulatedGateway {
     private final Course course;
     private final Replica replica;
     private final int incarnation;
+    private final boolean streams;
     private final boolean goesOn;
     private final long startNanos = time.nowNanos();
     private Replica.@Nullable Ticket ticket;
     private Workload.@Nullable Job learned;
     private SimulatedReplica.@Nullable Job job;
+    private long sentNanos;
     private long firstNanos;
+    private int generated;
     private boolean over;
 
     Attempt(Course course, Replica replica) {
       this.course = course;
       this.replica = replica;
       this.incarnation = replica.incarnation();
+      this.streams = course.request.streams();
       this.goesOn = course.committed();
     }
 
@@ -457,7 +461,7 @@ final class SimulatedGateway {
       }
       course.entry.attempt(replica.id(), startNanos);
       if (course.pass != null) {
-        course.pass.routed(replica.id(), true, startNanos);
+        course.pass.routed(replica.id(), streams, startNanos);
       }
       affinity.sent(MODEL, replica.id(), course.key);
       learned =
@@ -466,7 +470,7 @@ final class SimulatedGateway {
               .begin(
                   winner,
                   course.wanted(startNanos),
-                  true,
+                  streams,
                   (predicted, ttft, tpot) -> {},
                   startNanos);
       time.afterMs(NETWORK_MS, this::submit);
@@ -475,6 +479,7 @@ final class SimulatedGateway {
 
     private void submit() {
       if (!over) {
+        sentNanos = time.nowNanos();
         int there = course.entry.tokens();
         Request rest = there == 0 ? course.request : course.request.after(there);
         job = simulated.engine(replica.id()).submit(rest, this);
@@ -482,13 +487,20 @@ final class SimulatedGateway {
     }
 
     @Override
-    public void token(int generated) {
+    public void token(int count) {
       if (over) {
         return;
       }
       long now = time.nowNanos();
-      if (firstNanos == 0) {
-        firstNanos = now;
+      generated = count;
+      firstNanos = count == 1 ? now : firstNanos;
+      if (streams) {
+        streamed(count == 1, now);
+      }
+    }
+
+    private void streamed(boolean first, long now) {
+      if (first) {
         course.resumed();
         if (!goesOn && course.pass != null) {
           course.pass.firstToken(now);
@@ -503,12 +515,30 @@ final class SimulatedGateway {
 
     @Override
     public void ended() {
-      if (!over) {
-        if (learned != null) {
-          learned.ended();
-        }
-        end(Drain.Departure.FINISHED);
-        course.over(End.SERVED);
+      if (over) {
+        return;
+      }
+      if (!streams) {
+        answeredWhole();
+      } else if (learned != null) {
+        learned.ended();
+      }
+      end(Drain.Departure.FINISHED);
+      course.over(End.SERVED);
+    }
+
+    /** All of it comes at once; a worker of ours says when it had the first token. */
+    private void answeredWhole() {
+      long now = time.nowNanos();
+      course.entry.whole(generated, firstNanos);
+      if (course.pass != null) {
+        course.pass.wholeAnswer(generated, now);
+      }
+      if (learned != null && replica.local()) {
+        double restMs = generated > 1 ? (now - firstNanos) / 1e6 / (generated - 1) : Double.NaN;
+        learned.whole((firstNanos - sentNanos) / 1e6, restMs, now);
+      } else if (learned != null) {
+        learned.whole(generated, now);
       }
     }
 
@@ -545,9 +575,10 @@ final class SimulatedGateway {
     }
 
     private void judge(Replica.Ticket there, Drain.Departure how, long now) {
+      boolean timed = streams && !goesOn;
       switch (how) {
         case FINISHED ->
-            fleet.verdicts().served(there, goesOn ? -1 : (firstNanos - startNanos) / 1e6, now);
+            fleet.verdicts().served(there, timed ? (firstNanos - startNanos) / 1e6 : -1, now);
         case FAILED -> fleet.verdicts().failed(there, "it broke", now);
         case MOVED, RESTARTED, ABANDONED -> fleet.verdicts().left(there);
       }
@@ -574,13 +605,13 @@ final class SimulatedGateway {
       hearer.accept(
           new StreamState(
               Integer.toString(course.request.number()),
-              true,
+              streams,
               course.committed() && course.mayMove(this, false),
               course.request.promptTokens(),
               course.entry.tokens(),
               course.request.outputTokens(),
               startNanos,
-              firstNanos));
+              streams ? firstNanos : 0));
     }
   }
 }

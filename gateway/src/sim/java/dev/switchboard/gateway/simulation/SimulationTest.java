@@ -9,6 +9,7 @@ import dev.switchboard.gateway.slo.Slo;
 import java.util.LongSummaryStatistics;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -68,17 +69,35 @@ class SimulationTest {
     each(
         Scenarios.PEOPLE_AND_BATCHES,
         (seed, result) -> {
-          double people =
-              result
-                  .ledger()
-                  .between(10, 50)
-                  .filter(entry -> entry.request().tenant().equals("people"))
-                  .mapToInt(entry -> entry.good() ? 1 : 0)
-                  .average()
-                  .orElse(0);
+          double people = people(result, entry -> true);
           atLeast(0.94, people, seed, "goodput of people");
           atLeast(0.9, result.share(), seed, "goodput");
         });
+  }
+
+  @Test
+  void andWhereHalfOfAllAnswersComeAsAWhole() {
+    seeds(SEEDS / 2)
+        .forEach(
+            seed -> {
+              Result result = Scenarios.WHOLE_ANSWERS.run(seed, SLO);
+              double streams = people(result, Request::streams);
+              atLeast(0.88, streams, seed, "goodput of people's streams");
+              double wholes = people(result, request -> !request.streams());
+              atLeast(0.95, wholes, seed, "goodput of people's whole answers");
+              atLeast(0.82, result.share(), seed, "goodput");
+            });
+  }
+
+  /** How many of people's requests of a kind were good. */
+  private static double people(Result result, Predicate<Request> kind) {
+    return result
+        .ledger()
+        .between(10, 50)
+        .filter(entry -> entry.request().tenant().equals("people") && kind.test(entry.request()))
+        .mapToInt(entry -> entry.good() ? 1 : 0)
+        .average()
+        .orElse(0);
   }
 
   @Test

@@ -11,6 +11,9 @@ final class Traffic {
   /** Most of the service classes in a run of mixed ones. */
   static final Slo INTERACTIVE = new Slo("interactive", 1000, 100, 10_000, 50);
 
+  /** Of people as well, who want to know how it ends. */
+  static final Slo PATIENT = new Slo("interactive", 0, 0, 10_000, 50);
+
   static final Slo STANDARD = new Slo("standard", 3000, 150, 20_000, 0);
   static final Slo BATCH = new Slo("batch", 15_000, 300, 60_000, -50);
 
@@ -29,6 +32,7 @@ final class Traffic {
   private final List<Request> requests = new ArrayList<>();
   private final int prefixes;
   private final int prefixTokens;
+  private boolean streams = true;
 
   /**
    * @param prefixes shared prompt beginnings, the first ones of which are the most frequent; 0 for
@@ -59,6 +63,12 @@ final class Traffic {
     }
   }
 
+  /** What is added from here on is answered as a whole. */
+  Traffic whole() {
+    streams = false;
+    return this;
+  }
+
   /** Chooses what a request asks for. */
   @FunctionalInterface
   interface Mix {
@@ -80,6 +90,7 @@ final class Traffic {
             slo,
             own + shared,
             length(OUTPUT_MEDIAN, 400),
+            streams,
             prefix,
             shared));
   }

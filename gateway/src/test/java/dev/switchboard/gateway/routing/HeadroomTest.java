@@ -16,17 +16,7 @@ class HeadroomTest {
   private static ReplicaView replica(int waiting, int running, double paceMs, Rates rates) {
     return ReplicaView.of("r", "m")
         .withInFlight(waiting + running)
-        .withOwn(
-            new Workload.Snapshot(
-                waiting,
-                100 * waiting,
-                running,
-                0,
-                0,
-                paceMs,
-                1,
-                rates,
-                new Load(waiting, 100 * waiting, 0)));
+        .withOwn(new Workload.Snapshot(waiting, 100 * waiting, running, 0, 0, paceMs, 1, rates));
   }
 
   private static int rooms(double ttftMs, double tpotMs, ReplicaView... replicas) {
@@ -54,15 +44,6 @@ class HeadroomTest {
   void aPromptThatWaitsThereLeavesNoRoomWhereATwentiethOfTheFirstTokensTimeIsLess() {
     assertEquals(1, rooms(1000, NOTHING, replica(1, 0, 0, RATES)));
     assertEquals(0, rooms(999, NOTHING, replica(1, 0, 0, RATES)));
-  }
-
-  @Test
-  void ofAWholeAnswerNobodyKnowsHowLongItsPromptWaits() {
-    ReplicaView streams = replica(1, 0, 0, RATES);
-    Workload.Snapshot one = new Workload.Snapshot(1, 100, 0, 0, 0, 0, 1, RATES, Load.NONE);
-
-    assertEquals(0, rooms(100, NOTHING, streams));
-    assertEquals(1, rooms(100, NOTHING, streams.withOwn(one)));
   }
 
   @Test

@@ -109,6 +109,6 @@ class HedgePolicyTest {
   private static ReplicaView view(String id, double ttftMs, long samples, double overdueMs) {
     Rates rates = new Rates(ttftMs, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0.1, 0.1, 16, 0, samples);
     return ReplicaView.of(id, "m")
-        .withOwn(new Workload.Snapshot(0, 0, 0, overdueMs, 0, 0, 1, rates, Load.NONE));
+        .withOwn(new Workload.Snapshot(0, 0, 0, overdueMs, 0, 0, 1, rates));
   }
 }

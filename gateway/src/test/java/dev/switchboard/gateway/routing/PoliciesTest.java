@@ -81,8 +81,7 @@ class PoliciesTest {
               random.nextDouble(),
               random.nextInt(3) == 0 ? 20 : 0,
               random.nextDouble(),
-              Rates.UNKNOWN,
-              Load.NONE);
+              Rates.UNKNOWN);
       ReplicaView view =
           ReplicaView.of("w" + i, "m")
               .withInFlight(random.nextInt(30))
@@ -237,7 +236,7 @@ class PoliciesTest {
     ReplicaView stuck =
         ReplicaView.of("w0", "m")
             .withInFlight(1)
-            .withOwn(new Workload.Snapshot(1, 10, 0, 9_000, 0, 0, 1, rates, Load.NONE));
+            .withOwn(new Workload.Snapshot(1, 10, 0, 9_000, 0, 0, 1, rates));
     ReplicaView other = ReplicaView.of("w1", "m").withInFlight(4).withOwn(own(0, 0, 4, rates));
     RouteRequest session = RouteRequest.of("m").withSticky("w0");
 
@@ -271,8 +270,7 @@ class PoliciesTest {
   void sloAvoidsAReplicaWhoseRequestsAreOverdue() {
     Rates rates = rates(5, 0.1, 10);
     ReplicaView stuck =
-        ReplicaView.of("w0", "m")
-            .withOwn(new Workload.Snapshot(1, 10, 0, 900, 0, 0, 1, rates, Load.NONE));
+        ReplicaView.of("w0", "m").withOwn(new Workload.Snapshot(1, 10, 0, 900, 0, 0, 1, rates));
     ReplicaView busy = ReplicaView.of("w1", "m").withOwn(own(3, 500, 8, rates));
 
     assertEquals("w1", choose("slo", List.of(stuck, busy), interactive()));
@@ -282,8 +280,7 @@ class PoliciesTest {
   void sloSendsABatchWhereNobodysTokensComeTooLateForIt() {
     Rates rates = rates(5, 0.1, 10);
     ReplicaView paced =
-        ReplicaView.of("w0", "m")
-            .withOwn(new Workload.Snapshot(0, 0, 5, 0, 0, 11, 1, rates, Load.NONE));
+        ReplicaView.of("w0", "m").withOwn(new Workload.Snapshot(0, 0, 5, 0, 0, 11, 1, rates));
     ReplicaView busy = ReplicaView.of("w1", "m").withOwn(own(1, 500, 20, rates));
     RouteRequest anybody = RouteRequest.of("m");
     RouteRequest batch = anybody.withSlo(new Slo("batch", 0, 0, 0, -50), 1);
@@ -310,7 +307,7 @@ class PoliciesTest {
   }
 
   private static Workload.Snapshot own(int waiting, double tokens, int running, Rates rates) {
-    return new Workload.Snapshot(waiting, tokens, running, 0, 0, 0, 1, rates, Load.NONE);
+    return new Workload.Snapshot(waiting, tokens, running, 0, 0, 0, 1, rates);
   }
 
   private static Rates rates(double overheadMs, double tokenMs, double stepMs) {

@@ -273,13 +273,11 @@ class RouterTest {
       ReplicaView view, double overheadMs, double stepMs, int samples) {
     Rates rates =
         new Rates(overheadMs, 1, 0, 0, stepMs, 1, 0, 0, 0, 0, 0.2, 0.2, 100, NOW, samples);
-    return view.withOwn(
-        new Workload.Snapshot(0, 0, 0, 0, 0, 0, view.own().prefixTrust(), rates, Load.NONE));
+    return view.withOwn(new Workload.Snapshot(0, 0, 0, 0, 0, 0, view.own().prefixTrust(), rates));
   }
 
   private static ReplicaView trusting(ReplicaView view, double prefixTrust) {
-    return view.withOwn(
-        new Workload.Snapshot(0, 0, 0, 0, 0, 0, prefixTrust, Rates.UNKNOWN, Load.NONE));
+    return view.withOwn(new Workload.Snapshot(0, 0, 0, 0, 0, 0, prefixTrust, Rates.UNKNOWN));
   }
 
   private static Decision decide(

@@ -211,6 +211,47 @@ class WorkloadTest {
   }
 
   @Test
+  void aWholeAnswerRunsFromWhenItsFirstTokenIsExpected() {
+    Workload.Job job = begin(RouteRequest.of("m").withTokens(400, 10), false, 0);
+    long first = (long) (Rates.UNKNOWN.predict(Load.NONE, 400, 10, 0, 0).ttftMs() * MS);
+    Workload.Snapshot waiting = workload.snapshot(first - 1);
+    Workload.Snapshot running = workload.snapshot(first);
+    job.whole(80, 20, 300 * MS);
+    Workload.Snapshot over = workload.snapshot(300 * MS);
+
+    assertEquals(1, waiting.waiting());
+    assertEquals(400, waiting.waitingTokens());
+    assertEquals(0, waiting.running());
+    assertEquals(0, running.waiting());
+    assertEquals(0, running.waitingTokens());
+    assertEquals(1, running.running());
+    assertEquals(0, over.running());
+    assertEquals(List.of(new Times(80, 20)), observed);
+  }
+
+  /** Its step is 15 ms, and one more for each that runs. */
+  @Test
+  void aStreamLearnsFromTheBatchThatWholeAnswersMake() {
+    for (int round = 0; round < 60; round++) {
+      long start = round * 10_000L * MS;
+      List<Workload.Job> wholes = new ArrayList<>();
+      for (int i = 0; i < round % 20; i++) {
+        wholes.add(begin(RouteRequest.of("m").withTokens(1, 100), false, start));
+      }
+      Workload.Job stream = begin(RouteRequest.of("m"), start);
+      for (int token = 0; token <= 16; token++) {
+        stream.content(start + (500 + token * (16 + round % 20)) * MS);
+      }
+      stream.ended();
+      wholes.forEach(Workload.Job::close);
+    }
+
+    Rates rates = workload.snapshot(600_000 * MS).rates();
+    assertEquals(17, rates.tpotMs(2, 0), 2);
+    assertEquals(35, rates.tpotMs(20, 0), 3);
+  }
+
+  @Test
   void aStreamIsOverdueThoughAnOlderWholeAnswerIsNot() {
     begin(RouteRequest.of("m"), false, 0);
     begin(RouteRequest.of("m"), 5 * MS);

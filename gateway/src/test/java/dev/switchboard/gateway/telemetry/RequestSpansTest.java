@@ -9,7 +9,6 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.routing.Decision;
-import dev.switchboard.gateway.routing.Load;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.Rates;
 import dev.switchboard.gateway.routing.ReplicaView;
@@ -213,7 +212,7 @@ class RequestSpansTest {
   }
 
   private static Decision decision() {
-    Workload.Snapshot own = new Workload.Snapshot(11, 0, 0, 17, 0, 0, 1, Rates.UNKNOWN, Load.NONE);
+    Workload.Snapshot own = new Workload.Snapshot(11, 0, 0, 17, 0, 0, 1, Rates.UNKNOWN);
     ReplicaView busy =
         ReplicaView.of("w0", "m")
             .withInFlight(3)
