@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,6 +44,8 @@ class HostileClientIT {
   /** Heads and buffers of a stalled stream on its way, sockets included. */
   private static final long MOST_BYTES_AHEAD = 2 << 20;
 
+  private static final String LIVEZ = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
   private FakeUpstream upstream;
 
   @BeforeEach
@@ -56,10 +59,19 @@ class HostileClientIT {
   }
 
   private static Socket connect(InProcessGateway gateway) throws IOException {
+    return connect(gateway.api(""));
+  }
+
+  private static Socket connect(URI listener) throws IOException {
+    return connect(listener, "127.0.0.1");
+  }
+
+  /** Comes from an address of this machine. */
+  private static Socket connect(URI listener, String from) throws IOException {
     Socket socket = new Socket();
     socket.setReceiveBufferSize(4096);
-    socket.connect(
-        new InetSocketAddress(InetAddress.getLoopbackAddress(), gateway.api("").getPort()));
+    socket.bind(new InetSocketAddress(from, 0));
+    socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), listener.getPort()));
     socket.setSoTimeout(20_000);
     return socket;
   }
@@ -184,12 +196,29 @@ class HostileClientIT {
       try (ExecutorService dripping = Executors.newSingleThreadExecutor()) {
         Future<List<Integer>> cut =
             dripping.submit(
-                () -> together(MANY, () -> drip(gateway, "GET /livez HTTP/1.1\r\nX: ")));
+                () -> together(MANY, () -> drip(gateway.api(""), "GET /livez HTTP/1.1\r\nX: ")));
 
         assertOthersAreServed(gateway);
 
         assertTrue(cut.get().stream().allMatch(seconds -> seconds < 10), cut.get().toString());
       }
+    }
+  }
+
+  @Test
+  void headsThatDripIntoTheAdminListenerHoldItsPlacesOnlyForAWhile() throws Exception {
+    String limits = "{header-ms: 700, keep-alive-ms: 700}";
+    String places = "{max-connections: 20, max-connections-per-client: 20}";
+    try (InProcessGateway gateway =
+        InProcessGateway.before("deadlines: " + limits + "\nadmin: " + places, upstream)) {
+      String first = "GET /livez HTTP/1.1\r\nHost: localhost\r\nX: ";
+      String second = first + "a\r\n\r\n" + first;
+
+      List<Integer> cut =
+          together(10, () -> drip(gateway.admin(""), first) + drip(gateway.admin(""), second));
+
+      assertTrue(cut.stream().allMatch(seconds -> seconds < 10), cut::toString);
+      InProcessGateway.await(() -> accepts(gateway.admin("")));
     }
   }
 
@@ -202,7 +231,7 @@ class HostileClientIT {
           "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n{";
       try (ExecutorService dripping = Executors.newSingleThreadExecutor()) {
         Future<List<Integer>> cut =
-            dripping.submit(() -> together(MANY, () -> drip(gateway, head)));
+            dripping.submit(() -> together(MANY, () -> drip(gateway.api(""), head)));
 
         assertOthersAreServed(gateway);
 
@@ -309,9 +338,9 @@ class HostileClientIT {
   }
 
   /** Sends a byte now and then until the server closes; says after how many seconds that was. */
-  private static int drip(InProcessGateway gateway, String begin) throws Exception {
+  private static int drip(URI listener, String begin) throws Exception {
     long start = System.nanoTime();
-    try (Socket socket = connect(gateway)) {
+    try (Socket socket = connect(listener)) {
       send(socket, begin);
       socket.setSoTimeout(50);
       byte[] read = new byte[1024];
@@ -405,26 +434,43 @@ class HostileClientIT {
 
   @Test
   void oneAddressHasNoMoreConnectionsThanItMay() throws Exception {
-    try (InProcessGateway gateway =
-        InProcessGateway.before("http: {port: 0, max-connections-per-client: 5}", upstream)) {
-      List<Socket> open = new ArrayList<>();
-      for (int i = 0; i < 5; i++) {
-        open.add(connect(gateway));
-        send(open.getLast(), "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
-        assertTrue(open.getLast().getInputStream().read() >= 0);
-      }
+    String most = "max-connections-per-client: 5}";
+    String yaml = "http: {port: 0, " + most + "\nadmin: {port: 0, " + most;
+    try (InProcessGateway gateway = InProcessGateway.before(yaml, upstream)) {
+      for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+        List<Socket> open = new ArrayList<>();
+        InProcessGateway.await(
+            () -> {
+              open.add(asking(listener));
+              return isClosed(open.getLast());
+            });
 
-      try (Socket above = connect(gateway)) {
-        assertTrue(isClosed(above));
+        assertTrue(open.size() <= 6, open::toString);
+        try (Socket another = connect(listener, "127.0.0.2")) {
+          send(another, LIVEZ);
+          assertTrue(another.getInputStream().read() >= 0, "another address has places");
+        }
+        for (Socket socket : open) {
+          socket.close();
+        }
+        InProcessGateway.await(() -> accepts(listener));
       }
-      assertEquals(
-          1, metrics(gateway).sum("switchboard_connections_refused_total", "limit=\"client\""));
+      MetricsText metrics = metrics(gateway);
+      for (String limit : List.of("client", "admin_client")) {
+        String label = "limit=\"" + limit + "\"";
+        assertTrue(metrics.sum("switchboard_connections_refused_total", label) > 0, limit);
+      }
+    }
+  }
 
-      open.getFirst().close();
-      InProcessGateway.await(() -> accepts(gateway));
-      for (Socket socket : open) {
-        socket.close();
-      }
+  /** One that has asked for something small. */
+  private static Socket asking(URI listener) {
+    try {
+      Socket socket = connect(listener);
+      send(socket, LIVEZ);
+      return socket;
+    } catch (IOException e) {
+      throw new AssertionError(e);
     }
   }
 
@@ -436,9 +482,9 @@ class HostileClientIT {
     }
   }
 
-  private static boolean accepts(InProcessGateway gateway) {
-    try (Socket socket = connect(gateway)) {
-      send(socket, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+  private static boolean accepts(URI listener) {
+    try (Socket socket = connect(listener)) {
+      send(socket, LIVEZ);
       return socket.getInputStream().read() >= 0;
     } catch (IOException closed) {
       return false;

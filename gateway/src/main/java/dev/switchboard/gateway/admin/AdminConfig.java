@@ -11,12 +11,19 @@ import java.util.List;
  * @param hosts names besides {@code localhost} and the address that {@code Host} may have on
  *     loopback, such as that of a proxy before it
  * @param maxConnections at once; more are closed unread
+ * @param maxConnectionsPerClient of them from one address
  * @param heartbeatMs between two heartbeats of {@code GET /admin/v1/events}
  */
 public record AdminConfig(
-    String bind, int port, List<String> hosts, int maxConnections, int heartbeatMs, TlsConfig tls) {
+    String bind,
+    int port,
+    List<String> hosts,
+    int maxConnections,
+    int maxConnectionsPerClient,
+    int heartbeatMs,
+    TlsConfig tls) {
   public static final AdminConfig DEFAULTS =
-      new AdminConfig("127.0.0.1", 9901, List.of(), 256, 15_000, TlsConfig.NONE);
+      new AdminConfig("127.0.0.1", 9901, List.of(), 256, 64, 15_000, TlsConfig.NONE);
 
   public AdminConfig {
     hosts = List.copyOf(hosts);
@@ -26,6 +33,10 @@ public record AdminConfig(
     if (maxConnections < 1 || maxConnections > 100_000) {
       throw new IllegalArgumentException(
           "max-connections must be 1 to 100000, not " + maxConnections);
+    }
+    if (maxConnectionsPerClient < 1 || maxConnectionsPerClient > 100_000) {
+      throw new IllegalArgumentException(
+          "max-connections-per-client must be 1 to 100000, not " + maxConnectionsPerClient);
     }
     if (heartbeatMs < 100 || heartbeatMs > 60_000) {
       throw new IllegalArgumentException("heartbeat-ms must be 100 to 60000, not " + heartbeatMs);

@@ -11,6 +11,7 @@ import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.http.ConnectionWatch;
 import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.http.EngineDetail;
 import dev.switchboard.gateway.http.Gatehouse;
@@ -99,22 +100,33 @@ public final class AdminServer extends VerticleBase {
                 .setPort(config.port())
                 .setHttp2ClearTextEnabled(false)
                 .setSendBufferSize(Connections.SEND_BUFFER_BYTES)
-                .setIdleTimeout(75));
-    ConnectionLimit limit =
-        new ConnectionLimit(
-            config.maxConnections(), () -> house.metrics().connectionRefused("admin"));
+                .setIdleTimeout(0));
+    ConnectionWatch watch =
+        new ConnectionWatch(
+            vertx,
+            house.deadlines(),
+            house.clock(),
+            new ConnectionWatch.Limit(config.maxConnections(), "admin"),
+            new ConnectionWatch.Limit(config.maxConnectionsPerClient(), "admin_client"),
+            house.metrics()::connectionRefused);
     created.connectionHandler(
         connection -> {
           StrictRequestDecoder.install(
               connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
-          if (limit.opened(connection) && tls != null) {
+          if (watch.opened(connection) && tls != null) {
             tls.install(connection);
           }
         });
     created.invalidRequestHandler(this::unreadable);
     LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("admin"));
     server = created;
-    return created.requestHandler(router()).listen();
+    Router router = router();
+    created.requestHandler(
+        request -> {
+          watch.requestBegins(request);
+          router.handle(request);
+        });
+    return created.listen();
   }
 
   @Override

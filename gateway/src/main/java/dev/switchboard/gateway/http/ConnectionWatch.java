@@ -3,6 +3,8 @@ package dev.switchboard.gateway.http;
 import dev.switchboard.gateway.flight.NanoClock;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpConnection;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.net.SocketAddress;
 import java.util.HashMap;
 import java.util.Map;
@@ -11,71 +13,76 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Closes connections that are too many, in all or of one address, and those that bring no request:
- * before the first one, and between two. Vert.x's idle timeout cannot do it, for it also cuts a
- * request that waits for its first token. On one event loop.
+ * before the first one, and between two. Vert.x's idle timeout cannot do it: it cuts a request that
+ * waits for its first token, and waits itself for whoever sends a byte now and then. On one event
+ * loop.
  */
-final class ConnectionWatch {
+public final class ConnectionWatch {
   private static final int SWEEP_MS = 1000;
 
   private final DeadlinesConfig deadlines;
   private final NanoClock clock;
-  private final HttpConfig limits;
-  private final Consumer<Refusal> refused;
+  private final Limit inAll;
+  private final Limit ofOneAddress;
+  private final Consumer<String> refused;
   private final Map<HttpConnection, Watched> connections = new HashMap<>();
   private final Map<String, Integer> byAddress = new HashMap<>();
 
-  /** Why a connection was closed unread. */
-  enum Refusal {
-    TOTAL("total"),
-    CLIENT("client");
-
-    private final String label;
-
-    Refusal(String label) {
-      this.label = label;
-    }
-
-    /** Value of the {@code limit} label. */
-    String label() {
-      return label;
-    }
-  }
+  /**
+   * How many connections there may be.
+   *
+   * @param label of what is closed unread for it
+   */
+  public record Limit(int most, String label) {}
 
   private static final class Watched {
-    int running;
-    boolean used;
-    long idleSince;
+    private @Nullable HttpServerResponse answering;
+    private boolean used;
+    private long idleSince;
+
+    Watched(long now) {
+      idleSince = now;
+    }
+
+    /** Notes, when it is looked at, that its answer has ended. */
+    boolean answers(long now) {
+      if (answering != null && answering.ended()) {
+        answering = null;
+        idleSince = now;
+      }
+      return answering != null;
+    }
   }
 
   /**
-   * @param refused hears of each connection that is closed unread
+   * @param refused hears of each connection that is closed unread which limit it was above
    */
-  ConnectionWatch(
+  public ConnectionWatch(
       Vertx vertx,
       DeadlinesConfig deadlines,
       NanoClock clock,
-      HttpConfig limits,
-      Consumer<Refusal> refused) {
+      Limit inAll,
+      Limit ofOneAddress,
+      Consumer<String> refused) {
     this.deadlines = deadlines;
     this.clock = clock;
-    this.limits = limits;
+    this.inAll = inAll;
+    this.ofOneAddress = ofOneAddress;
     this.refused = refused;
     vertx.setPeriodic(Math.min(SWEEP_MS, deadlines.headerMs()), id -> sweep());
   }
 
   /** Whether it may stay; else it is closed already. */
-  boolean opened(HttpConnection connection) {
+  public boolean opened(HttpConnection connection) {
     String address = address(connection);
-    Refusal refusal = refusal(address);
-    if (refusal != null) {
-      refused.accept(refusal);
+    Limit reached = reached(address);
+    if (reached != null) {
+      refused.accept(reached.label());
       connection.close();
       return false;
     }
     byAddress.merge(address, 1, Integer::sum);
-    Watched watched = new Watched();
-    watched.idleSince = clock.epochNanos();
-    connections.put(connection, watched);
+    connections.put(connection, new Watched(clock.epochNanos()));
     connection.closeHandler(
         closed -> {
           connections.remove(connection);
@@ -84,13 +91,11 @@ final class ConnectionWatch {
     return true;
   }
 
-  private @Nullable Refusal refusal(String address) {
-    if (connections.size() >= limits.maxConnections()) {
-      return Refusal.TOTAL;
+  private @Nullable Limit reached(String address) {
+    if (connections.size() >= inAll.most()) {
+      return inAll;
     }
-    return byAddress.getOrDefault(address, 0) >= limits.maxConnectionsPerClient()
-        ? Refusal.CLIENT
-        : null;
+    return byAddress.getOrDefault(address, 0) >= ofOneAddress.most() ? ofOneAddress : null;
   }
 
   private static String address(HttpConnection connection) {
@@ -98,24 +103,13 @@ final class ConnectionWatch {
     return remote == null ? "" : String.valueOf(remote.hostAddress());
   }
 
-  void requestBegins(HttpConnection connection) {
-    Watched watched = connections.get(connection);
+  /** A head was read; how long its answer takes is for others to bound. */
+  public void requestBegins(HttpServerRequest request) {
+    Watched watched = connections.get(request.connection());
     if (watched != null) {
-      watched.running++;
+      watched.answering = request.response();
       watched.used = true;
     }
-  }
-
-  void requestEnds(HttpConnection connection) {
-    Watched watched = connections.get(connection);
-    if (watched != null) {
-      watched.running--;
-      watched.idleSince = clock.epochNanos();
-    }
-  }
-
-  int size() {
-    return connections.size();
   }
 
   private void sweep() {
@@ -124,7 +118,7 @@ final class ConnectionWatch {
     for (Map.Entry<HttpConnection, Watched> entry : Map.copyOf(connections).entrySet()) {
       Watched watched = entry.getValue();
       int limitMs = watched.used ? deadlines.keepAliveMs() : deadlines.headerMs();
-      if (watched.running == 0 && now - watched.idleSince > limitMs * 1_000_000L) {
+      if (!watched.answers(now) && now - watched.idleSince > limitMs * 1_000_000L) {
         entry.getKey().close();
       }
     }

@@ -84,8 +84,9 @@ public final class PublicServer extends VerticleBase {
             vertx,
             house.deadlines(),
             house.clock(),
-            house.http(),
-            limit -> house.metrics().connectionRefused(limit.label()));
+            new ConnectionWatch.Limit(house.http().maxConnections(), "total"),
+            new ConnectionWatch.Limit(house.http().maxConnectionsPerClient(), "client"),
+            house.metrics()::connectionRefused);
     LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("api"));
     HttpServer created = vertx.createHttpServer(options(house.http()));
     created.connectionHandler(
@@ -100,8 +101,7 @@ public final class PublicServer extends VerticleBase {
     Router router = router();
     created.requestHandler(
         request -> {
-          watch.requestBegins(request.connection());
-          request.response().endHandler(ended -> watch.requestEnds(request.connection()));
+          watch.requestBegins(request);
           if (admitted(request)) {
             router.handle(request);
           }

@@ -16,7 +16,7 @@ public enum Label {
   FATE("fate", "`finished`, `moved`, `restarted`, `abandoned`, `broken`, `remaining`"),
   FROM("from", "a state, or a served model"),
   KIND("kind", "a closed set of each metric"),
-  LIMIT("limit", "`total`, `client` or `admin`"),
+  LIMIT("limit", "`total`, `client`, `admin` or `admin_client`"),
   LISTENER("listener", "`api` or `admin`"),
   MODEL("model", "a served model; `other` for all that are not"),
   OBJECTIVE("objective", "`availability`, `ttft`, `tpot`"),

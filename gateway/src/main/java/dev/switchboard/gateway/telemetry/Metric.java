@@ -174,7 +174,7 @@ public enum Metric {
       "connections_refused_total",
       COUNT,
       "connections closed unread: too many of clients in all (`total`) or of one address (`client`),"
-          + " or at the admin listener (`admin`)",
+          + " or likewise at the admin listener (`admin`, `admin_client`)",
       LIMIT),
   TLS_HANDSHAKE_FAILURES(
       Type.COUNTER,
