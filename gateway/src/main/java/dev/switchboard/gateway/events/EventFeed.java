@@ -73,48 +73,63 @@ public final class EventFeed {
   }
 
   /**
+   * Where a listener is.
+   *
+   * @param cursor what it has up to then, or does not want
+   * @param wanted how many there were up to then of the types that it wants
+   */
+  record Place(long cursor, long wanted) {}
+
+  /**
    * What a listener gets.
    *
    * @param text empty when there is nothing
-   * @param cursor what it has up to then, or does not want
+   * @param place where it then is
    * @param told the last id that it then knows
-   * @param lost how many it does not get because they are forgotten
+   * @param lost how many of those that it wants it does not get because they were forgotten since
+   *     it was at its place
    */
-  record Batch(String text, long cursor, long told, long lost) {}
+  record Batch(String text, Place place, long told, long lost) {}
 
   /**
    * Where a listener begins, and what it did not get because nobody here knows its id.
    *
    * @param lastId the last that it has; null for one that wants only what comes
    */
-  Batch begin(@Nullable Long lastId) {
+  Batch begin(@Nullable Long lastId, Set<EventType> types) {
     synchronized (ring) {
       if (lastId == null) {
-        return new Batch("", ring.newest(), ring.newest(), 0);
+        Place newest = new Place(ring.newest(), ring.added(types));
+        return new Batch("", newest, newest.cursor(), 0);
       }
       String gap = ring.knows(lastId) ? "" : ring.gap(hole(null));
-      return new Batch(gap, ring.cursor(lastId), ring.cursor(lastId), 0);
+      long cursor = ring.cursor(lastId);
+      // For what was forgotten before it came it was not too slow.
+      long wanted = ring.added(types) - ring.kept(cursor, types);
+      return new Batch(gap, new Place(cursor, wanted), cursor, 0);
     }
   }
 
   /** What came after a cursor, and first what of that was lost. */
-  Batch after(long cursor, Set<EventType> types, int mostChars) {
+  Batch after(Place place, Set<EventType> types, int mostChars) {
     StringBuilder text = new StringBuilder();
     synchronized (ring) {
-      long lost = ring.lostAfter(cursor);
-      if (lost > 0) {
-        text.append(ring.gap(hole(lost)));
+      long hole = ring.lostAfter(place.cursor());
+      if (hole > 0) {
+        text.append(ring.gap(hole(hole)));
       }
-      long from = lost > 0 ? ring.beforeOldest() : cursor;
+      long from = hole > 0 ? ring.beforeOldest() : place.cursor();
+      long lost = Math.max(0, ring.forgotten(types) - place.wanted());
       EventRing.Read read = ring.read(from, types, mostChars, text);
-      return new Batch(text.toString(), read.cursor(), read.told(), lost);
+      Place reached = new Place(read.cursor(), place.wanted() + lost + read.wanted());
+      return new Batch(text.toString(), reached, read.told(), lost);
     }
   }
 
-  /** How many came after a cursor. */
-  long behind(long cursor) {
+  /** How many that it wants came after a listener's place. */
+  long behind(Place place, Set<EventType> types) {
     synchronized (ring) {
-      return ring.newest() - cursor;
+      return ring.added(types) - place.wanted();
     }
   }
 

@@ -25,7 +25,7 @@ public final class EventListener {
 
     void write(String text);
 
-    /** So many events it does not get, because it was too slow for them. */
+    /** So many events that it wants it does not get, because it was too slow for them. */
     void dropped(long events);
 
     /** Ends it well. */
@@ -39,7 +39,7 @@ public final class EventListener {
   private final Set<EventType> types;
   private final BooleanSupplier allowed;
   private final Outlet outlet;
-  private long cursor;
+  private EventFeed.Place place = new EventFeed.Place(0, 0);
   private long told;
   private boolean stuck;
   private boolean over;
@@ -62,11 +62,11 @@ public final class EventListener {
    * @param lastId the last that it has; null for only what comes
    */
   public void begin(@Nullable Long lastId) {
-    EventFeed.Batch first = feed.begin(lastId);
-    cursor = first.cursor();
-    told = cursor;
+    EventFeed.Batch first = feed.begin(lastId, types);
+    place = first.place();
+    told = first.told();
     // So that one who gets no event at all can say later from where it goes on.
-    String head = ": listening\nretry: " + RETRY_MS + "\nid: " + cursor + "\n\n";
+    String head = ": listening\nretry: " + RETRY_MS + "\nid: " + told + "\n\n";
     outlet.write(head + first.text());
     push();
   }
@@ -77,9 +77,9 @@ public final class EventListener {
       return;
     }
     while (!outlet.full()) {
-      EventFeed.Batch batch = feed.after(cursor, types, BATCH_CHARS);
-      boolean nothing = batch.cursor() == cursor;
-      cursor = batch.cursor();
+      EventFeed.Batch batch = feed.after(place, types, BATCH_CHARS);
+      boolean nothing = batch.place().equals(place);
+      place = batch.place();
       if (batch.lost() > 0) {
         outlet.dropped(batch.lost());
       }
@@ -118,12 +118,13 @@ public final class EventListener {
     }
     if (!outlet.full()) {
       stuck = false;
+      long cursor = place.cursor();
       // What it does not want passes by: it need not ask for that again.
       outlet.write(": alive\n" + (cursor > told ? "id: " + cursor + "\n" : "") + "\n");
       told = cursor;
     } else if (stuck) {
       over = true;
-      outlet.dropped(feed.behind(cursor));
+      outlet.dropped(feed.behind(place, types));
       outlet.cut();
     } else {
       stuck = true;

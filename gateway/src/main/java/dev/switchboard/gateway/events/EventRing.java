@@ -1,6 +1,8 @@
 package dev.switchboard.gateway.events;
 
 import java.nio.charset.StandardCharsets;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +23,8 @@ final class EventRing {
   private final @Nullable Event[] events;
   private final int mostBytes;
   private final long first;
+  private final Map<EventType, Long> added = new EnumMap<>(EventType.class);
+  private final Map<EventType, Long> forgotten = new EnumMap<>(EventType.class);
   private long oldest;
   private long next;
   private int bytes;
@@ -38,11 +42,13 @@ final class EventRing {
     Event event = new Event(type, block, block.getBytes(StandardCharsets.UTF_8).length);
     while (next > oldest && (next - oldest == events.length || bytes + event.bytes > mostBytes)) {
       bytes -= at(oldest).bytes;
+      forgotten.merge(at(oldest).type, 1L, Long::sum);
       events[place(oldest)] = null;
       oldest++;
     }
     events[place(next)] = event;
     bytes += event.bytes;
+    added.merge(type, 1L, Long::sum);
     next++;
   }
 
@@ -82,6 +88,33 @@ final class EventRing {
     return Math.max(0, oldest - 1 - cursor);
   }
 
+  /** How many of some types there were. */
+  long added(Set<EventType> types) {
+    return sum(added, types);
+  }
+
+  /** How many of them are forgotten. */
+  long forgotten(Set<EventType> types) {
+    return sum(forgotten, types);
+  }
+
+  /** How many of them came after a cursor and are remembered. */
+  long kept(long cursor, Set<EventType> types) {
+    long kept = 0;
+    for (long id = Math.max(cursor + 1, oldest); id < next; id++) {
+      kept += types.contains(at(id).type) ? 1 : 0;
+    }
+    return kept;
+  }
+
+  private static long sum(Map<EventType, Long> counts, Set<EventType> types) {
+    long sum = 0;
+    for (EventType type : types) {
+      sum += counts.getOrDefault(type, 0L);
+    }
+    return sum;
+  }
+
   /** Where those that are remembered begin, for whoever lost some. */
   long beforeOldest() {
     return oldest - 1;
@@ -92,22 +125,25 @@ final class EventRing {
    *
    * @param cursor of all events
    * @param told id of the last that was wanted; that before the first where none was
+   * @param wanted how many were
    */
-  record Read(long cursor, long told) {}
+  record Read(long cursor, long told, long wanted) {}
 
   /** Appends what came after a cursor, of some types and up to so many characters, to a text. */
   Read read(long cursor, Set<EventType> types, int mostChars, StringBuilder to) {
     long at = cursor;
     long told = cursor;
+    long wanted = 0;
     while (at + 1 < next && to.length() < mostChars) {
       at++;
       Event event = at(at);
       if (types.contains(event.type)) {
         to.append(event.block);
         told = at;
+        wanted++;
       }
     }
-    return new Read(at, told);
+    return new Read(at, told, wanted);
   }
 
   /** Tells of a hole that ends before the oldest. */

@@ -527,7 +527,8 @@ public enum Metric {
       Type.COUNTER,
       "events_dropped_total",
       COUNT,
-      "events that a listener did not get because it read too slowly, for each listener"),
+      "events that a listener asked for and did not get because it read too slowly, for each"
+          + " listener"),
   EVENT_LISTENERS_CUT(
       Type.COUNTER,
       "event_listeners_cut_total",

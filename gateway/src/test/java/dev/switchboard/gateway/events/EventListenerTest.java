@@ -220,6 +220,38 @@ class EventListenerTest {
   }
 
   @Test
+  void onlyWhatIsWantedIsMissed() {
+    happens(0, 3);
+    Taker taker = new Taker();
+    taker.room = 300;
+    EventListener listener = listener(taker, EventType.named("audit"));
+    listener.begin(FIRST + 1);
+    happens(4, 1002);
+    taker.room = 300;
+    listener.push();
+    long first = taker.numbers().size() + taker.dropped;
+    happens(1003, 1999);
+    taker.room = 0;
+    listener.beat();
+    listener.beat();
+
+    // 2, 4, 6 … 1002, and on to 1998: each was told, or missed.
+    assertEquals(501, first);
+    assertEquals("cut", taker.end);
+    assertEquals(999, taker.numbers().size() + taker.dropped);
+    assertTrue(taker.numbers().size() > 2, taker.numbers()::toString);
+  }
+
+  @Test
+  void whatWasForgottenBeforeItCameItWasNotTooSlowFor() {
+    happens(0, 99);
+    Taker taker = taken(FIRST + 4);
+
+    assertEquals(List.of("87"), taker.found("\"lost\":(\\d+)"));
+    assertEquals(0, taker.dropped);
+  }
+
+  @Test
   void whoTakesNothingBetweenTwoHeartbeatsIsCut() {
     Taker taker = new Taker();
     EventListener listener = listener(taker, EventType.all());

@@ -63,7 +63,7 @@ class RequestEventsTest {
   }
 
   private String told() {
-    return feed.after(feed.begin(0L).cursor(), EventType.all(), 1 << 20).text();
+    return feed.after(feed.begin(0L, EventType.all()).place(), EventType.all(), 1 << 20).text();
   }
 
   private long count(String expression) {
