@@ -120,6 +120,7 @@ class BlameIT extends TwoUpstreams {
       JsonNode timeline = gateway.timeline("lazy");
 
       assertEquals("client_gone", timeline.path("outcome").asText());
+      assertEquals("The client did not read.", timeline.path("error").asText());
       assertEquals(0, gateway.fleet().replicas().getFirst().inFlight());
       assertTrue(readable(socket) < large.length(), "the connection was cut");
     }

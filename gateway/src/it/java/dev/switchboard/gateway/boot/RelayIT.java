@@ -343,6 +343,7 @@ class RelayIT extends TwoUpstreams {
         int bound = written.get();
         JsonNode timeline = gateway.timeline("stall");
         assertEquals("client_gone", timeline.path("outcome").asText());
+        assertEquals("The client did not read.", timeline.path("error").asText());
         assertTrue(timeline.path("client_stall_ms").asDouble() > 500, timeline::toString);
         assertTrue(bound < 16 << 20, () -> bound + " bytes were taken before the pause");
       }

@@ -218,8 +218,9 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private void clientStalled() {
     LOG.info("client_stalled request={}", flight.id());
     endAttempts("the client did not read", AttemptResult.ABANDONED);
-    Connections.cut(call.request().connection());
+    // Before the cut, by which what waits to be written fails, and tells no reason.
     answer.abandon(Failure.of(ApiError.deadlineExceeded("The client did not read.")));
+    Connections.cut(call.request().connection());
   }
 
   private void noConnection() {

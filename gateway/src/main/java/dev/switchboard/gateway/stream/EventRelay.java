@@ -6,6 +6,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpClosedException;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.impl.ConnectionBase;
 import java.io.IOException;
 import java.util.Objects;
 import java.util.Set;
@@ -440,7 +441,9 @@ public final class EventRelay {
    * answer. With a connection that breaks it fails too; its end is heard of otherwise.
    */
   private void notWritten(Throwable cause) {
-    if (!(cause instanceof IOException || cause instanceof HttpClosedException)) {
+    if (!(cause instanceof IOException
+        || cause instanceof HttpClosedException
+        || ConnectionBase.CLOSED_EXCEPTION.equals(cause))) {
       LOG.error("write_failed request={}", flight.id(), cause);
       client.reset();
     }

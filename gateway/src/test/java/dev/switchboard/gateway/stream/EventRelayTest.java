@@ -11,6 +11,7 @@ import io.vertx.core.Handler;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.impl.ConnectionBase;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.nio.channels.ClosedChannelException;
@@ -145,6 +146,8 @@ class EventRelayTest {
     start();
     send(":answer a 1 2 3\n\n" + token(0));
     write = Future.failedFuture(new ClosedChannelException());
+    send(token(1));
+    write = Future.failedFuture(ConnectionBase.CLOSED_EXCEPTION);
     send(token(1));
     assertEquals(0, resets);
 
