@@ -223,6 +223,22 @@ class HostileClientIT {
   }
 
   @Test
+  void whoNeverReadsItsAnswersHoldsItsPlaceNoLongerThanWhoAsksNothing() throws Exception {
+    String one = "{port: 0, max-connections-per-client: 1}";
+    String yaml = "deadlines: {keep-alive-ms: 500}\nhttp: " + one + "\nadmin: " + one;
+    String many = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20);
+    try (InProcessGateway gateway = InProcessGateway.before(yaml, upstream)) {
+      for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+        try (Socket silent = connect(listener)) {
+          send(silent, many);
+
+          InProcessGateway.await(() -> accepts(listener));
+        }
+      }
+    }
+  }
+
+  @Test
   void aBodyThatDripsInIsCutAndTheOthersAreServed() throws Exception {
     upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
     try (InProcessGateway gateway = InProcessGateway.before(DEADLINES, upstream)) {

@@ -119,7 +119,9 @@ public final class ConnectionWatch {
       Watched watched = entry.getValue();
       int limitMs = watched.used ? deadlines.keepAliveMs() : deadlines.headerMs();
       if (!watched.answers(now) && now - watched.idleSince > limitMs * 1_000_000L) {
+        // Says goodbye where the client takes it; who does not read is not waited for.
         entry.getKey().close();
+        Connections.cut(entry.getKey());
       }
     }
   }
