@@ -90,10 +90,15 @@ final class ChaosStage {
 
   /** What clients saw must be what the gateway counted since then, soon and exactly. */
   void reconcile(ChaosGateway gateway, MetricsText before) throws IOException {
-    List<String> found = ledger.compare(before, gateway.metrics());
+    MetricsText after = gateway.metrics();
+    List<String> found = ledger.compare(before, after);
     for (int i = 0; i < SETTLE_SECONDS * 1000 / POLL_MS && !found.isEmpty(); i++) {
       Target.pause(POLL_MS);
-      found = ledger.compare(before, gateway.metrics());
+      after = gateway.metrics();
+      found = ledger.compare(before, after);
+    }
+    if (ClientLedger.closedUnread(before, after) > 0) {
+      figure("closed_unread", ClientLedger.closedUnread(before, after));
     }
     found.forEach(difference -> promise(false, difference));
   }

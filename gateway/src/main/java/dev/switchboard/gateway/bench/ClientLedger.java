@@ -13,12 +13,16 @@ import java.util.Map;
  * <p>Of each request: it ends once; a stream's tokens are numbered without a gap; {@code [DONE]}
  * comes once, after a finish reason, and nothing after it; an answer that ends without it has said
  * an error. Of all together: {@link #compare} wants as many requests of each outcome in the
- * gateway's metrics as the clients have. Safe on any thread; one entry belongs to one thread.
+ * gateway's metrics as the clients have. A connection above a limit is closed unread, with the
+ * request that it brought: its client cannot tell why, or has left before it sees it, and the
+ * gateway counts connections instead. Safe on any thread; one entry belongs to one thread.
  */
 public final class ClientLedger {
   private static final int MAX_FAULTS = 20;
+  private static final String REFUSED = "switchboard_connections_refused_total";
 
   private final List<String> faults = new ArrayList<>();
+  private final List<String> unheard = new ArrayList<>();
   private final Map<Outcome, Long> outcomes = new EnumMap<>(Outcome.class);
   private long begun;
   private long open;
@@ -36,7 +40,9 @@ public final class ClientLedger {
 
   /** What breaks the protocol, the first of them; empty when nothing does. */
   public synchronized List<String> faults() {
-    return List.copyOf(faults);
+    List<String> found = new ArrayList<>(faults);
+    found.addAll(unheard);
+    return found.subList(0, Math.min(MAX_FAULTS, found.size()));
   }
 
   /** Requests that were begun. */
@@ -81,7 +87,19 @@ public final class ClientLedger {
         found.add("outcome " + outcome.label() + ": clients " + seen + ", gateway " + grew);
       }
     }
-    differ(found, "requests in all", (double) (begun - unanswered), counted);
+    double lost = begun - unanswered - counted;
+    double refused = closedUnread(before, after);
+    if (lost < unheard.size() || lost > refused) {
+      found.addAll(unheard.subList(0, Math.min(MAX_FAULTS, unheard.size())));
+      found.add(
+          "requests in all: clients "
+              + (begun - unanswered)
+              + ", gateway "
+              + counted
+              + " and "
+              + refused
+              + " connections closed unread");
+    }
     if (gone > left) {
       found.add("outcome client_gone: clients " + left + ", gateway " + gone);
     }
@@ -91,6 +109,16 @@ public final class ClientLedger {
       differ(found, "gaps between tokens", (double) gaps, itl);
     }
     return found;
+  }
+
+  /** Connections that the gateway closed before it read anything, since they were too many. */
+  static double closedUnread(MetricsText before, MetricsText after) {
+    double refused = 0;
+    for (String limit : List.of("total", "client")) {
+      String label = "limit=\"" + limit + "\"";
+      refused += after.sum(REFUSED, label) - before.sum(REFUSED, label);
+    }
+    return refused;
   }
 
   private static double grew(MetricsText before, MetricsText after, String name, Outcome outcome) {
@@ -125,6 +153,15 @@ public final class ClientLedger {
     } else {
       unanswered++;
     }
+  }
+
+  private synchronized void unheard(long number) {
+    open--;
+    unheard.add(broke(number));
+  }
+
+  private static String broke(long number) {
+    return "request " + number + ": the connection broke";
   }
 
   /** One request, as its client sees it. */
@@ -198,10 +235,16 @@ public final class ClientLedger {
       ended(this, good ? error : Outcome.ofStatus(status));
     }
 
-    /** The connection broke before the answer ended, which no server may do on purpose. */
+    /**
+     * The connection broke before the answer ended, which no server may do on purpose but to one
+     * that is above a limit.
+     */
     public void broke() {
-      if (!over) {
-        fault("request " + number + ": the connection broke");
+      if (!over && status == 0) {
+        over = true;
+        unheard(number);
+      } else if (!over) {
+        fault(ClientLedger.broke(number));
         leave();
       }
     }

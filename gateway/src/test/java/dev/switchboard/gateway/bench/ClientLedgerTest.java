@@ -140,6 +140,51 @@ class ClientLedgerTest {
     assertEquals(1, ledger.compare(NOTHING, counted("ok=0", 0, 0)).size());
   }
 
+  private static MetricsText refused(String limit, int connections) {
+    return new MetricsText(
+        "switchboard_connections_refused_total{limit=\"" + limit + "\"} " + connections + "\n");
+  }
+
+  @Test
+  void aConnectionClosedUnreadIsNoLostRequest() {
+    ledger.begin(true).broke();
+    ledger.begin(true).leave();
+
+    for (String limit : List.of("client", "total")) {
+      assertEquals(List.of(), ledger.compare(NOTHING, refused(limit, 2)), limit);
+      assertEquals(List.of(), ledger.compare(refused(limit, 5), refused(limit, 9)), limit);
+      assertEquals(2, ledger.compare(NOTHING, refused(limit, 1)).size(), limit);
+    }
+    assertEquals(2, ledger.compare(NOTHING, refused("admin", 2)).size());
+  }
+
+  @Test
+  void whatTheGatewayCountedWasNotClosedUnread() {
+    ledger.begin(true).broke();
+
+    MetricsText both =
+        new MetricsText(
+            """
+            switchboard_connections_refused_total{limit="client"} 1
+            switchboard_requests_total{outcome="ok"} 1
+            """);
+    assertTrue(
+        ledger.compare(NOTHING, both).contains("request 0: the connection broke"),
+        () -> ledger.compare(NOTHING, both).toString());
+  }
+
+  @Test
+  void anAnswerThatBreaksOffIsAFaultWhateverElseWasRefused() {
+    ClientLedger.Entry entry = ledger.begin(true);
+    entry.status(200);
+    entry.broke();
+
+    assertEquals(
+        List.of("request 0: the connection broke"),
+        ledger.compare(counted("ok=0", 0, 0), counted("client_gone=1", 0, 0)));
+    assertEquals(2, ledger.compare(NOTHING, refused("client", 0)).size());
+  }
+
   @Test
   void whatWasNeverSentMustNotBeCounted() {
     ledger.begin(true).neverSent();
