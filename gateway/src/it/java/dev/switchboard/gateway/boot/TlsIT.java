@@ -25,6 +25,7 @@ import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -329,6 +330,43 @@ class TlsIT {
   }
 
   @Test
+  void anExpiredAuthorityOfClientsIsRefusedByAReloadAndItsEndIsTold() throws Exception {
+    String expiry = "switchboard_tls_certificate_expiry_timestamp_seconds{";
+    try (InProcessGateway gateway = gateway();
+        HttpClient operator = operator()) {
+      List<String> told = scrape(gateway, operator, expiry);
+      write("operators.crt", operators.pem() + root.issueExpired("old").pem());
+
+      HttpResponse<String> refused = reload(gateway, operator);
+
+      assertEquals(400, refused.statusCode());
+      String file = "admin.tls.client-ca-file: " + folder.resolve("operators.crt");
+      assertTrue(
+          refused
+              .body()
+              .contains(file + " holds a certificate that expired at 2021-01-01T00:00:00Z"),
+          refused.body());
+      long until = operators.certificate().getNotAfter().toInstant().getEpochSecond();
+      assertEquals(
+          Map.of(
+              "kind=own,listener=api", until,
+              "kind=own,listener=admin", until,
+              "kind=client_ca,listener=admin", until),
+          ends(told, expiry));
+      gateway.rewrite("admin: {tls: {client-ca-file: null}}");
+      assertEquals(200, reload(gateway, operator).statusCode());
+      assertEquals(2, scrape(gateway, operator, expiry).size());
+    }
+  }
+
+  /** What the lines of a metric say, by their labels. */
+  private static Map<String, Long> ends(List<String> lines, String begin) {
+    return lines.stream()
+        .map(line -> line.substring(begin.length()).split("} ", 2))
+        .collect(Collectors.toMap(line -> line[0], line -> (long) Double.parseDouble(line[1])));
+  }
+
+  @Test
   void aFailedHandshakeIsCountedByItsCauseAndTheExpiryIsTold() throws Exception {
     try (InProcessGateway gateway = gateway();
         HttpClient operator = operator();
@@ -360,7 +398,8 @@ class TlsIT {
               "cause=closed,listener=api 1.0",
               "cause=negotiation,listener=api 1.0");
       InProcessGateway.await(() -> failures(gateway, operator).equals(wanted));
-      String expiry = "switchboard_tls_certificate_expiry_timestamp_seconds{listener=api} ";
+      String expiry =
+          "switchboard_tls_certificate_expiry_timestamp_seconds{kind=own,listener=api} ";
       String told = scrape(gateway, operator, expiry).getFirst();
       long until = root.certificate().getNotAfter().toInstant().getEpochSecond();
       assertEquals(until, (long) Double.parseDouble(told.substring(expiry.length())));

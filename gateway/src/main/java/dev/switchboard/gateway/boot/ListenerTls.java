@@ -131,11 +131,13 @@ final class ListenerTls {
   }
 
   private void tell(Section section, TlsIdentity identity) {
-    metrics.tlsCertificate(section.listener, identity.validUntil().getEpochSecond());
+    metrics.tlsCertificate(section.listener, identity.validUntil());
+    metrics.tlsClientCa(section.listener, identity.clientCasValidUntil().orElse(null));
     LOG.info(
-        "tls_certificate listener={} serial={} valid_until={}",
+        "tls_certificate listener={} serial={} valid_until={} client_ca_valid_until={}",
         section.path,
         identity.serial(),
-        identity.validUntil());
+        identity.validUntil(),
+        identity.clientCasValidUntil().map(Instant::toString).orElse("none"));
   }
 }

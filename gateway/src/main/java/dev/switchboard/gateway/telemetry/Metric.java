@@ -190,8 +190,10 @@ public enum Metric {
       Type.GAUGE,
       "tls_certificate_expiry_timestamp_seconds",
       SECONDS,
-      "when the first of a listener's certificates expires, in seconds since 1970",
-      LISTENER),
+      "when the first of a listener's certificates (`own`), or of the authorities that vouch for its"
+          + " clients (`client_ca`), expires, in seconds since 1970",
+      LISTENER,
+      KIND),
   SHARED_LIMIT_FAILURES(
       Type.COUNTER,
       "shared_limit_failures_total",

@@ -26,6 +26,7 @@ import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.instrumentation.jvm.JvmMetrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.Labels;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
@@ -274,9 +275,18 @@ public final class Metrics {
     return failures::inc;
   }
 
-  /** Until when the certificate is valid that a listener shows from now on, in epoch seconds. */
-  public void tlsCertificate(String listener, long validUntil) {
-    tlsExpiry.labelValues(listener).set((double) validUntil);
+  /** Until when the certificate is valid that a listener shows from now on. */
+  public void tlsCertificate(String listener, Instant validUntil) {
+    tlsExpiry.labelValues(listener, "own").set((double) validUntil.getEpochSecond());
+  }
+
+  /** Until when the authorities are valid that vouch for its clients; null where none do. */
+  public void tlsClientCa(String listener, @Nullable Instant validUntil) {
+    if (validUntil == null) {
+      tlsExpiry.remove(listener, "client_ca");
+    } else {
+      tlsExpiry.labelValues(listener, "client_ca").set((double) validUntil.getEpochSecond());
+    }
   }
 
   public void workerRestarted(String replica) {

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.tls;
 
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.PrivateKey;
 import java.security.PublicKey;
@@ -9,6 +10,7 @@ import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,11 +50,17 @@ public record TlsIdentity(
     PublicKey own = chain.getFirst().getPublicKey();
     PrivateKey key = keys.key(own);
     checkPair(keys, own, key);
-    List<X509Certificate> clientCas =
-        config.clientCaFile() == null
-            ? List.of()
-            : new PemFile(path + ".client-ca-file", config.clientCaFile()).certificates();
-    return new TlsIdentity(chain, key, clientCas);
+    return new TlsIdentity(chain, key, clientCas(config.clientCaFile(), path, now));
+  }
+
+  private static List<X509Certificate> clientCas(@Nullable Path file, String path, Instant now) {
+    if (file == null) {
+      return List.of();
+    }
+    PemFile authorities = new PemFile(path + ".client-ca-file", file);
+    List<X509Certificate> read = authorities.certificates();
+    checkTimes(authorities, read, now);
+    return read;
   }
 
   /** Clients would find no way from the certificate to a root that they know. */
@@ -71,7 +79,10 @@ public record TlsIdentity(
     }
   }
 
-  /** Every client would refuse it, and say no more than that. */
+  /**
+   * Of the listener's own every client would refuse it, and say no more than that. Of an authority
+   * nobody would look at its time: it would vouch for clients for ever.
+   */
   private static void checkTimes(PemFile file, List<X509Certificate> chain, Instant now) {
     for (X509Certificate certificate : chain) {
       Instant from = certificate.getNotBefore().toInstant();
@@ -114,10 +125,18 @@ public record TlsIdentity(
 
   /** Until when its certificates are valid: the first of them that ends. */
   public Instant validUntil() {
-    return chain.stream()
+    return firstEnd(chain).orElseThrow();
+  }
+
+  /** Until when all of the clients' authorities are valid; empty where there are none. */
+  public Optional<Instant> clientCasValidUntil() {
+    return firstEnd(clientCas);
+  }
+
+  private static Optional<Instant> firstEnd(List<X509Certificate> certificates) {
+    return certificates.stream()
         .map(certificate -> certificate.getNotAfter().toInstant())
-        .min(Instant::compareTo)
-        .orElseThrow();
+        .min(Instant::compareTo);
   }
 
   /** Of its own certificate, as people compare it. */

@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -145,6 +146,32 @@ class TlsIdentityTest {
         below.keyPem(),
         "http.tls.certificate-file: tls.crt holds a certificate that expired at"
             + " 2021-01-01T00:00:00Z");
+  }
+
+  @Test
+  void everyAuthorityOfClientsMustBeValidNow() throws Exception {
+    TestCertificate root = TestCertificate.root("root", "EC");
+    TestCertificate own = root.issue("own", "EC");
+    TestCertificate old = root.issueExpired("old");
+    Files.writeString(certificateFile, own.pem());
+    Files.writeString(keyFile, own.keyPem());
+    TlsConfig config = new TlsConfig(certificateFile, keyFile, clientCaFile);
+
+    Files.writeString(clientCaFile, root.pem());
+    TlsIdentity read = Objects.requireNonNull(TlsIdentity.read(config, "admin.tls", NOW));
+    Files.writeString(clientCaFile, root.pem() + old.pem());
+    IllegalArgumentException said =
+        assertThrows(
+            IllegalArgumentException.class, () -> TlsIdentity.read(config, "admin.tls", NOW));
+
+    Instant end = root.certificate().getNotAfter().toInstant();
+    assertEquals(Optional.of(end), read.clientCasValidUntil());
+    assertEquals(Optional.empty(), read(own.pem(), own.keyPem()).clientCasValidUntil());
+    assertEquals(
+        "admin.tls.client-ca-file: "
+            + clientCaFile
+            + " holds a certificate that expired at 2021-01-01T00:00:00Z",
+        said.getMessage());
   }
 
   /** What is said of the certificate at the beginning of a year. */
