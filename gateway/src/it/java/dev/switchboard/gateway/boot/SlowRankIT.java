@@ -28,6 +28,15 @@ class SlowRankIT {
       "{model=\"switchboard-demo\",rank=\"1\",replica=\"w0\",stage=\"0\"}";
   private static final String TRACE = "8cf92f3577b34da6a3ce929d0e0e4738";
 
+  /** From the injection to the name, by the gateway's clock. */
+  private static final long LIMIT_MS = 5000;
+
+  /** What the gateway may be behind with telling so. */
+  private static final long LOOK_MS = 1000;
+
+  private static final long UNNAMED = -1;
+  private static final int MOST_TURNS = 5;
+
   @TempDir private static @Nullable Path folder;
   private static OtlpReceiver collector;
   private static GatewayProcess gateway;
@@ -56,26 +65,9 @@ class SlowRankIT {
   @Test
   void itIsNamedWithinFiveSecondsAndBlamedForWhomItHarms() throws Exception {
     try (Busy _ = new Busy()) {
-      assertFalse(named(gateway.metrics(), "1"));
-      slow();
-
-      for (int turn = 0; turn < 5 && !named(gateway.metrics(), "1"); turn++) {
-        String before = gateway.metrics();
-        watch(TimeUnit.SECONDS.toNanos(5));
-        String after = gateway.metrics();
-        if (late(after, "1") - late(before, "1") > 2 * (late(after, "0") - late(before, "0"))) {
-          break;
-        }
-        // A neighbour on this machine held up the other rank as well: nobody could tell.
-      }
-
-      assertTrue(named(gateway.metrics(), "1"), SlowRankIT::straggling);
+      namedInTime();
       assertFalse(named(gateway.metrics(), "0"), SlowRankIT::straggling);
       harmed();
-      InProcessGateway.await(
-          () ->
-              gateway.adminUnchecked("/admin/v1/drills").at("/drills/0/namedAfterMs").asLong(-1)
-                  > 0);
     }
 
     // A request is charged when its last byte is out.
@@ -120,14 +112,51 @@ class SlowRankIT {
     }
   }
 
+  /**
+   * Slows the rank, and again only where a neighbour on this machine held up the other rank as
+   * well, so that nobody could tell: each time the gateway says how soon it was named.
+   */
+  private static void namedInTime() throws Exception {
+    for (int turn = 1; ; turn++) {
+      String before = gateway.metrics();
+      assertFalse(named(before, "1"));
+      String drill = slow();
+      long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(LIMIT_MS + LOOK_MS);
+      while (namedAfterMs(drill) == UNNAMED && System.nanoTime() < deadline) {
+        Thread.sleep(50);
+      }
+      long namedMs = namedAfterMs(drill);
+      if (namedMs != UNNAMED && namedMs <= LIMIT_MS) {
+        return;
+      }
+      String after = gateway.metrics();
+      boolean clear =
+          late(after, "1") - late(before, "1") > 2 * (late(after, "0") - late(before, "0"));
+      String said = "named after " + namedMs + " ms, " + straggling();
+      assertFalse(clear || turn == MOST_TURNS, said);
+      gateway.adminSend("DELETE", "/admin/v1/drills/" + drill, "");
+      InProcessGateway.await(() -> !named(straggling(), "1"));
+    }
+  }
+
+  private static long namedAfterMs(String drill) throws Exception {
+    for (JsonNode each : gateway.admin("/admin/v1/drills").path("drills")) {
+      if (each.path("id").asText().equals(drill)) {
+        return each.path("namedAfterMs").asLong(UNNAMED);
+      }
+    }
+    throw new AssertionError("no " + drill);
+  }
+
   /** As a drill, so that it is also known when the rank was named. */
-  private static void slow() throws Exception {
+  private static String slow() throws Exception {
     JsonNode drill =
         gateway.adminPost(
             "/admin/v1/replicas/w0/drill",
             "{\"kind\":\"slow-rank\",\"durationMs\":120000,\"stage\":0,\"rank\":1,"
                 + "\"factor\":1.2}");
     assertEquals("running", drill.path("phase").asText(), drill::toString);
+    return drill.path("id").asText();
   }
 
   /** A request that misses its objective while the rank is named. */
@@ -160,14 +189,6 @@ class SlowRankIT {
     assertEquals("[w0 stage 0 rank 1]", OtlpReceiver.attribute(admit, "switchboard.waited_for"));
     double ms = Double.parseDouble(OtlpReceiver.attribute(admit, "switchboard.slo_missed_ms"));
     assertTrue(ms > 0, admit::toString);
-  }
-
-  /** Until rank 1 is named, or the time is over. */
-  private static void watch(long nanos) throws Exception {
-    long deadline = System.nanoTime() + nanos;
-    while (!named(gateway.metrics(), "1") && System.nanoTime() < deadline) {
-      Thread.sleep(50);
-    }
   }
 
   private static double late(String metrics, String rank) {
