@@ -561,45 +561,6 @@ class FakeWorkerIT {
     }
   }
 
-  @Test
-  void whereOneOfTwoSaysNothingItIsLeftAndWhereBothDoTheyStay() throws Exception {
-    String yaml =
-        "workers: {state-poll-ms: 50, unresponsive-ms: 1500, state-timeout-ms: 2000,"
-            + " eject-after: 100}";
-    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
-    try (FakeUpstream other = new FakeUpstream()) {
-      other.script((request, body) -> request.response().end("{\"choices\":[]}"));
-      Path either = eachWithItsOwn(server, other);
-      try (InProcessGateway gateway =
-          InProcessGateway.withWorkers(yaml, either, new ModelSpec(MODEL, "m", 2))) {
-        // One that still warms up waits far longer for the answer to its canary.
-        InProcessGateway.await(() -> states(gateway).equals(Set.of("READY")));
-        server.silent(true);
-        other.silent(true);
-        Thread.sleep(2500);
-        Set<String> together = states(gateway);
-        server.silent(false);
-        other.silent(false);
-        InProcessGateway.await(() -> answers(gateway) == 2);
-        double ejectedTogether = transitions(gateway, "READY", "EJECTED");
-        server.silent(true);
-        InProcessGateway.await(() -> states(gateway).contains("EJECTED"));
-
-        assertEquals(Set.of("READY"), together);
-        assertEquals(0, ejectedTogether);
-        assertEquals(1, transitions(gateway, "READY", "EJECTED"));
-        assertEquals(200, readiness(gateway));
-      }
-    }
-  }
-
-  /** Replicas that answered a moment ago. */
-  private static long answers(InProcessGateway gateway) {
-    return gateway.fleet().views("m", new SystemClock().epochNanos()).stream()
-        .filter(view -> view.reportAgeMs() >= 0 && view.reportAgeMs() < 500)
-        .count();
-  }
-
   private static void ask(InProcessGateway gateway, AtomicBoolean over, AtomicInteger failed) {
     while (!over.get()) {
       try {

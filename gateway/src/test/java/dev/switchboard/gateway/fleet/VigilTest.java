@@ -1,0 +1,93 @@
+package dev.switchboard.gateway.fleet;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** What workers' silence means, by a clock of the test's own. */
+class VigilTest {
+  private static final int PATIENCE_MS = 1500;
+
+  private final FleetByHand hand =
+      new FleetByHand(List.of(FleetByHand.model("m.gguf", 2, 0)), List.of());
+  private final Replica first = hand.ready("w0");
+  private final Replica second = hand.ready("w1");
+  private final List<Replica> silent = new ArrayList<>();
+  private final List<Replica> owing = new ArrayList<>();
+  private final Vigil vigil = new Vigil(hand.fleet(), (asked, address, question) -> hears(asked));
+
+  private void hears(Replica asked) {
+    if (silent.contains(asked)) {
+      owing.add(asked);
+    } else {
+      vigil.reported(asked, ReplicaReport.NONE, hand.nowNanos());
+    }
+  }
+
+  private void falls(Replica replica) {
+    silent.add(replica);
+  }
+
+  /** It answers what it owes, too. */
+  private void speaks(Replica replica) {
+    silent.remove(replica);
+    if (owing.remove(replica)) {
+      hears(replica);
+    }
+  }
+
+  private void pass(int millis) {
+    for (int at = 0; at < millis; at += 100) {
+      hand.pass(100);
+      vigil.turn(hand.nowNanos());
+    }
+  }
+
+  private List<ReplicaState> states() {
+    return List.of(first.state(), second.state());
+  }
+
+  @Test
+  void whereOneOfTwoSaysNothingItIsLeft() {
+    pass(1000);
+    falls(first);
+    pass(PATIENCE_MS - 100);
+    List<ReplicaState> before = states();
+    pass(1000);
+
+    assertEquals(List.of(ReplicaState.READY, ReplicaState.READY), before);
+    assertEquals(List.of(ReplicaState.EJECTED, ReplicaState.READY), states());
+  }
+
+  @Test
+  void whereBothSayNothingTheyStayThoughOneIsEarlierThanTheOther() {
+    pass(1000);
+    falls(first);
+    pass(PATIENCE_MS / 3);
+    falls(second);
+    pass(2 * PATIENCE_MS);
+    List<ReplicaState> together = states();
+    speaks(first);
+    speaks(second);
+    pass(1000);
+    List<ReplicaState> again = states();
+    falls(second);
+    pass(PATIENCE_MS + 1000);
+
+    assertEquals(List.of(ReplicaState.READY, ReplicaState.READY), together);
+    assertEquals(together, again);
+    assertEquals(List.of(ReplicaState.READY, ReplicaState.EJECTED), states());
+  }
+
+  @Test
+  void whereBothSayNothingForLongBothAreLeft() {
+    pass(1000);
+    falls(first);
+    falls(second);
+    pass(Silence.LONG * PATIENCE_MS + 1000);
+
+    assertEquals(List.of(ReplicaState.EJECTED, ReplicaState.EJECTED), states());
+  }
+}
