@@ -34,6 +34,13 @@ final class GatewayProcess implements AutoCloseable {
   /** Processes of a few seconds spend most of their time on code that the second compiler makes. */
   private static final String FIRST_COMPILER_ONLY = "-XX:TieredStopAtLevel=1";
 
+  static final List<String> WORKER_OPTIONS =
+      List.of(
+          "--enable-native-access=ALL-UNNAMED",
+          "-XX:+UseSerialGC",
+          "-XX:+ExitOnOutOfMemoryError",
+          FIRST_COMPILER_ONLY);
+
   private final Process process;
   private final Path config;
   private final BlockingQueue<JsonNode> events = new LinkedBlockingQueue<>();
@@ -59,7 +66,7 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   /** Starts the process; ports are free ones. It does not warm up, since that takes a core. */
-  static GatewayProcess start(List<String> javaOptions, String... arguments) throws IOException {
+  static GatewayProcess start(List<String> javaOptions, String... arguments) throws Exception {
     return start(0, javaOptions, arguments);
   }
 
@@ -81,13 +88,13 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   static GatewayProcess start(int warmUpRequests, List<String> javaOptions, String... arguments)
-      throws IOException {
+      throws Exception {
     return start(warmUpRequests, ProcessBuilder.Redirect.INHERIT, javaOptions, arguments);
   }
 
   /** Starts it with its log in a file. */
   static GatewayProcess startLogging(Path log, List<String> javaOptions, String... arguments)
-      throws IOException {
+      throws Exception {
     return start(0, ProcessBuilder.Redirect.to(log.toFile()), javaOptions, arguments);
   }
 
@@ -96,14 +103,15 @@ final class GatewayProcess implements AutoCloseable {
       ProcessBuilder.Redirect log,
       List<String> javaOptions,
       String... arguments)
-      throws IOException {
+      throws Exception {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m", FIRST_COMPILER_ONLY));
     command.add("-Dswitchboard.home=" + home());
     command.add("-Dswitchboard.state=" + Path.of("target", "state", "" + UUID.randomUUID()));
+    command.addAll(StartupCache.options(javaOptions));
     command.addAll(javaOptions);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("-cp", StartupCache.classPath()));
     command.add(GatewayMain.class.getName());
     command.addAll(List.of("--port", "0", "--admin-port", "0"));
     Path config = Files.createTempFile(Files.createDirectories(Path.of("target")), "up", ".yaml");
@@ -123,11 +131,7 @@ final class GatewayProcess implements AutoCloseable {
     ObjectNode tree = JSON.createObjectNode();
     ConfigReader.overlay(tree, "shutdown: {linger-ms: 0}");
     ConfigReader.overlay(
-        tree,
-        "workers: {java-options: [--enable-native-access=ALL-UNNAMED, -XX:+UseSerialGC,"
-            + " -XX:+ExitOnOutOfMemoryError, "
-            + FIRST_COMPILER_ONLY
-            + "]}");
+        tree, "workers: {java-options: [" + String.join(", ", WORKER_OPTIONS) + "]}");
     List<String> others = new ArrayList<>();
     for (int i = 0; i < arguments.length; i++) {
       if (arguments[i].equals("--config")) {
