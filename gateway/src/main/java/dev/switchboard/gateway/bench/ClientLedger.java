@@ -19,6 +19,8 @@ import java.util.Map;
  */
 public final class ClientLedger {
   private static final int MAX_FAULTS = 20;
+  private static final String TOKENS = "switchboard_tokens_total";
+  private static final String COMPLETION = "direction=\"completion\"";
   private static final String REFUSED = "switchboard_connections_refused_total";
 
   private final List<String> faults = new ArrayList<>();
@@ -31,6 +33,9 @@ public final class ClientLedger {
   private long tokens;
   private long gaps;
   private long generated;
+
+  /** Answers that do not say how many tokens they have. */
+  private long untold;
 
   /** A request is about to be sent. */
   public synchronized Entry begin(boolean stream) {
@@ -107,6 +112,10 @@ public final class ClientLedger {
       double itl =
           after.sum("switchboard_itl_seconds_count") - before.sum("switchboard_itl_seconds_count");
       differ(found, "gaps between tokens", (double) gaps, itl);
+      if (untold == 0) {
+        double told = after.sum(TOKENS, COMPLETION) - before.sum(TOKENS, COMPLETION);
+        differ(found, "tokens", (double) generated, told);
+      }
     }
     return found;
   }
@@ -142,7 +151,8 @@ public final class ClientLedger {
     open--;
     outcomes.merge(outcome, 1L, Long::sum);
     tokens += entry.tokens;
-    generated += entry.generated;
+    generated += entry.generated < 0 ? entry.tokens : entry.generated;
+    untold += outcome == Outcome.OK && !entry.stream && entry.generated < 0 ? 1 : 0;
     gaps += Math.max(0, entry.tokens - 1);
   }
 
@@ -170,7 +180,7 @@ public final class ClientLedger {
     private final boolean stream;
     private int status;
     private int tokens;
-    private int generated;
+    private int generated = -1;
     private boolean finished;
     private boolean done;
     private Outcome error = Outcome.OK;
@@ -204,7 +214,7 @@ public final class ClientLedger {
       finished = true;
     }
 
-    /** What the answer's usage says of it. */
+    /** What the answer's usage says of it; a stream that says nothing has as many as came. */
     public void generated(int value) {
       generated = value;
     }

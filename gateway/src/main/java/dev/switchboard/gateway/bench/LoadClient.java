@@ -13,6 +13,7 @@ final class LoadClient implements HttpReader.Sink {
   private static final byte[] DONE = ascii("data: [DONE]");
   private static final byte[] CONTENT = ascii("\"content\":\"");
   private static final byte[] FINISH = ascii("\"finish_reason\":\"");
+  private static final byte[] GENERATED = ascii("\"completion_tokens\":");
   private static final byte[] ERROR = ascii("\"error\":{");
   private static final int BROKEN_STREAM = 502;
 
@@ -102,15 +103,12 @@ final class LoadClient implements HttpReader.Sink {
 
   @Override
   public void body(byte[] bytes, int from, int to) {
-    if (!stream) {
-      return;
-    }
     for (int i = from; i < to; i++) {
       if (eventLength == event.length) {
         event = Arrays.copyOf(event, eventLength * 2);
       }
       event[eventLength++] = bytes[i];
-      if (bytes[i] == '\n' && eventLength >= 2 && event[eventLength - 2] == '\n') {
+      if (stream && bytes[i] == '\n' && eventLength >= 2 && event[eventLength - 2] == '\n') {
         event();
         eventLength = 0;
       }
@@ -135,18 +133,22 @@ final class LoadClient implements HttpReader.Sink {
 
   /** {@code NUMBER:NANOS}. */
   private void content(int from) {
+    int colon = from;
+    while (event[colon] != ':') {
+      colon++;
+    }
+    int number = (int) number(from);
+    current().token(number);
+    watcher.token(this, number, number(colon + 1));
+  }
+
+  /** The digits from there on. */
+  private long number(int from) {
     long number = 0;
-    int at = from;
-    while (Character.isDigit(event[at])) {
-      number = number * 10 + event[at++] - '0';
+    for (int at = from; at < eventLength && Character.isDigit(event[at]); at++) {
+      number = number * 10 + event[at] - '0';
     }
-    long written = 0;
-    at++;
-    while (Character.isDigit(event[at])) {
-      written = written * 10 + event[at++] - '0';
-    }
-    current().token((int) number);
-    watcher.token(this, (int) number, written);
+    return number;
   }
 
   private ClientLedger.Entry current() {
@@ -166,6 +168,10 @@ final class LoadClient implements HttpReader.Sink {
   @Override
   public void end() {
     open = false;
+    int told = stream ? -1 : find(GENERATED);
+    if (told >= 0) {
+      current().generated((int) number(told + GENERATED.length));
+    }
     current().end();
     watcher.ended(this);
   }

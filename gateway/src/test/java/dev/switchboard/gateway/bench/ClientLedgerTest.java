@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.flight.Outcome;
@@ -129,6 +130,29 @@ class ClientLedgerTest {
     List<String> differences = ledger.compare(NOTHING, counted(outcomes, inFlight, gaps));
 
     assertTrue(differences.toString().contains(found), differences.toString());
+  }
+
+  @Test
+  void tokensAreCountedWhereEveryAnswerTellsThem() {
+    stream(3);
+    ClientLedger.Entry whole = ledger.begin(false);
+    whole.status(200);
+    whole.generated(4);
+    whole.end();
+
+    assertEquals(List.of(), ledger.compare(NOTHING, tokens(7)));
+    assertEquals(List.of("tokens: clients 7.0, gateway 8.0"), ledger.compare(NOTHING, tokens(8)));
+    whole(200);
+    assertFalse(ledger.compare(NOTHING, tokens(8)).toString().contains("tokens"));
+  }
+
+  private static MetricsText tokens(int generated) {
+    return new MetricsText(
+        "switchboard_requests_total{outcome=\"ok\"} 2\nswitchboard_itl_seconds_count 2\n"
+            + "switchboard_tokens_total{direction=\"prompt\"} 100\n"
+            + "switchboard_tokens_total{direction=\"completion\"} "
+            + generated
+            + "\n");
   }
 
   @Test

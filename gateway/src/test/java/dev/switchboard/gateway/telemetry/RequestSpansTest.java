@@ -234,7 +234,7 @@ class RequestSpansTest {
         new Decision.Fallback("alias", "m", "no_ready_replica"));
   }
 
-  private static RequestTimeline timeline() {
+  private static Phase prefill() {
     Lane lane =
         new Lane(
             1,
@@ -265,6 +265,20 @@ class RequestSpansTest {
             4,
             List.of(1L),
             List.of());
+    return new Phase(
+        BEGUN + 14 * MS,
+        BEGUN + 59 * MS,
+        200,
+        64,
+        16,
+        2,
+        3 * MS,
+        Critical.NONE,
+        slowest,
+        List.of(lane));
+  }
+
+  private static RequestTimeline timeline() {
     return new RequestTimeline(
         "r",
         0,
@@ -274,17 +288,7 @@ class RequestSpansTest {
         BEGUN + 59 * MS,
         BEGUN + 297 * MS,
         1,
-        new Phase(
-            BEGUN + 14 * MS,
-            BEGUN + 59 * MS,
-            200,
-            64,
-            16,
-            2,
-            3 * MS,
-            Critical.NONE,
-            slowest,
-            List.of(lane)),
+        prefill(),
         new Phase(
             BEGUN + 59 * MS,
             BEGUN + 297 * MS,
