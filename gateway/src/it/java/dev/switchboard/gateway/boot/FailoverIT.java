@@ -259,6 +259,33 @@ class FailoverIT {
   }
 
   @Test
+  void aRestartOfAllWorkersBreaksNoStreamAndFailsNothing() throws Exception {
+    List<Map<String, String>> expected = undisturbed();
+    // Too slow to end before their workers go; but for the call, of which nothing is told at first.
+    slow(100);
+    List<StreamClient> streams = openAll(REQUESTS.subList(0, REQUESTS.size() - 1));
+    awaitEvents(streams, 5);
+    String restart = "/admin/v1/replicas/restart";
+    JsonNode report;
+    try (Load load = Load.start(gateway, 3)) {
+      gateway.adminPost(restart, "{\"graceMs\":0}");
+      InProcessGateway.await(() -> gateway.adminUnchecked(restart).path("done").asBoolean());
+      report = gateway.admin(restart);
+      load.assertNothingFailed();
+    }
+
+    assertSame(expected, streams);
+    assertFalse(report.path("failed").asBoolean(), report::toString);
+    assertEquals(4, report.path("workers").size(), report::toString);
+    report
+        .path("workers")
+        .forEach(row -> assertEquals("DONE", row.path("step").asText(), report::toString));
+    int stayed = moves(streams).getOrDefault("0", 0);
+    assertTrue(stayed < streams.size(), () -> stayed + " of them stayed");
+    report("restart of all workers", streams);
+  }
+
+  @Test
   void drainsUnderLoadFailNothing() throws Exception {
     MetricsText before = new MetricsText(gateway.metrics());
     try (Load load = Load.start(gateway, 9)) {
