@@ -151,8 +151,8 @@ public final class ClientLedger {
     open--;
     outcomes.merge(outcome, 1L, Long::sum);
     tokens += entry.tokens;
-    generated += entry.generated < 0 ? entry.tokens : entry.generated;
-    untold += outcome == Outcome.OK && !entry.stream && entry.generated < 0 ? 1 : 0;
+    generated += Math.max(0, entry.generated);
+    untold += outcome == Outcome.OK && entry.generated < 0 ? 1 : 0;
     gaps += Math.max(0, entry.tokens - 1);
   }
 
@@ -214,7 +214,7 @@ public final class ClientLedger {
       finished = true;
     }
 
-    /** What the answer's usage says of it; a stream that says nothing has as many as came. */
+    /** What the answer's usage says of it; of a stream only where its client asked for that. */
     public void generated(int value) {
       generated = value;
     }
