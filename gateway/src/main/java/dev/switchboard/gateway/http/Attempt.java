@@ -370,7 +370,7 @@ final class Attempt implements Guest {
   /** Its stream ended well. */
   void streamEnded() {
     if (job != null) {
-      job.cached(flight.usage().cachedTokens());
+      job.cached(flight.usage().cachedTokens(), flight.usage().promptTokens());
       job.ended();
     }
   }
@@ -381,7 +381,7 @@ final class Attempt implements Guest {
     if (own == null) {
       return;
     }
-    own.cached(flight.usage().cachedTokens());
+    own.cached(flight.usage().cachedTokens(), flight.usage().promptTokens());
     long now = flight.now();
     RequestTimeline timeline = flight.timelines().isEmpty() ? null : flight.timelines().getFirst();
     if (timeline == null || timeline.firstTokenNanos() == 0) {
@@ -392,7 +392,8 @@ final class Attempt implements Guest {
     double restMs = (timeline.finishedNanos() - timeline.firstTokenNanos()) / 1e6;
     RequestTimeline.Phase decode = timeline.decode();
     int rest = decode == null ? 0 : decode.tokens();
-    own.whole(ttftMs, rest > 0 ? restMs / rest : Double.NaN, now);
+    int tokens = flight.usage().completionTokens();
+    own.whole(tokens, ttftMs, rest > 0 ? restMs / rest : Double.NaN, now);
   }
 
   // ------------------------------------------------------------------ its end

@@ -241,7 +241,7 @@ public final class Workload {
     /**
      * The longest time per token from now on that keeps its targets; 0 where none does, or any. How
      * much of an answer is to come does not depend on how much there is, if it stops as {@link
-     * Rates#longAnswer} has it.
+     * Rates#likelyAnswer} has it.
      */
     private double paceMs(Rates rates, double firstMs, long nowNanos) {
       if (slo.yields() || wantedTokens == 0) {
@@ -250,7 +250,7 @@ public final class Workload {
       double needed = slo.tpotMs() > 0 ? slo.tpotMs() : Double.POSITIVE_INFINITY;
       if (slo.deadlineMs() > 0) {
         double leftMs = deadlineMs - (nowNanos - sentNanos) / 1e6 - firstMs;
-        double tokens = rates.longAnswer(Math.max(1, wantedTokens - outputTokens));
+        double tokens = rates.likelyAnswer(Math.max(1, wantedTokens - outputTokens));
         needed = Math.min(needed, leftMs / Math.max(1, tokens));
       }
       return Double.isFinite(needed) && rates.couldKeep(needed, nowNanos) ? needed : 0;
@@ -350,16 +350,20 @@ public final class Workload {
     /**
      * The whole answer came at once, with the worker's own stamps.
      *
+     * @param tokens of the answer; −1 where nobody said
      * @param ownTtftMs from its being sent to its first token, as the worker stamped it
      * @param ownTpotMs NaN for none
      */
-    public void whole(double ownTtftMs, double ownTpotMs, long nowNanos) {
+    public void whole(int tokens, double ownTtftMs, double ownTpotMs, long nowNanos) {
       synchronized (Workload.this) {
         presume(nowNanos);
         if (over || (streams && runs)) {
           return;
         }
         ttftMs = ownTtftMs;
+        if (tokens > 0) {
+          predictor.answered(tokens);
+        }
         learn(ownTtftMs, ownTpotMs, nowNanos);
         end(ownTpotMs);
       }
@@ -395,24 +399,25 @@ public final class Workload {
      * @param tokens of the answer; −1 where nobody said
      */
     public void whole(int tokens, long nowNanos) {
-      if (tokens > 0) {
-        synchronized (Workload.this) {
-          predictor.answered(tokens);
-        }
-      }
       int rest = Math.max(0, (tokens < 0 ? wantedTokens : tokens) - 1);
       double ratio = (nowNanos - sentNanos) / 1e6 / Math.max(0.001, predicted.endMs(rest + 1));
-      whole(
-          predicted.ttftMs() * ratio, rest > 0 ? predicted.tpotMs() * ratio : Double.NaN, nowNanos);
+      double restMs = rest > 0 ? predicted.tpotMs() * ratio : Double.NaN;
+      whole(tokens, predicted.ttftMs() * ratio, restMs, nowNanos);
     }
 
-    /** How many prompt tokens the replica took from its cache, as it says. */
-    public void cached(int cachedTokens) {
-      if (expectedHits <= 0 || cachedTokens < 0) {
+    /**
+     * How much of the prompt the replica took from its cache. What was expected is an estimate, as
+     * the prompt's length was, so their shares are compared.
+     *
+     * @param cachedTokens as the replica says, and {@code promptTokens} likewise; −1 for unknown
+     */
+    public void cached(int cachedTokens, int promptTokens) {
+      if (expectedHits <= 0 || cachedTokens < 0 || promptTokens <= 0) {
         return;
       }
       synchronized (Workload.this) {
-        double share = Math.min(1, cachedTokens / expectedHits);
+        double expected = expectedHits / (tokens + expectedHits);
+        double share = Math.min(1, (double) cachedTokens / promptTokens / expected);
         prefixTrust += TRUST_GAIN * (share - prefixTrust);
       }
     }

@@ -536,7 +536,7 @@ final class SimulatedGateway {
       }
       if (learned != null && replica.local()) {
         double restMs = generated > 1 ? (now - firstNanos) / 1e6 / (generated - 1) : Double.NaN;
-        learned.whole((firstNanos - sentNanos) / 1e6, restMs, now);
+        learned.whole(generated, (firstNanos - sentNanos) / 1e6, restMs, now);
       } else if (learned != null) {
         learned.whole(generated, now);
       }

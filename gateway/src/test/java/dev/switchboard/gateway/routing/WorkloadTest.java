@@ -216,7 +216,7 @@ class WorkloadTest {
     long first = (long) (Rates.UNKNOWN.predict(Load.NONE, 400, 10, 0, 0).ttftMs() * MS);
     Workload.Snapshot waiting = workload.snapshot(first - 1);
     Workload.Snapshot running = workload.snapshot(first);
-    job.whole(80, 20, 300 * MS);
+    job.whole(10, 80, 20, 300 * MS);
     Workload.Snapshot over = workload.snapshot(300 * MS);
 
     assertEquals(1, waiting.waiting());
@@ -227,6 +227,15 @@ class WorkloadTest {
     assertEquals(1, running.running());
     assertEquals(0, over.running());
     assertEquals(List.of(new Times(80, 20)), observed);
+  }
+
+  @Test
+  void howLongAnswersAreIsLearnedFromWholeOnesWithStampsToo() {
+    for (int i = 0; i < 100; i++) {
+      begin(RouteRequest.of("m"), false, i * 1000L * MS).whole(20, 80, 20, (i * 1000L + 500) * MS);
+    }
+
+    assertEquals(20, workload.snapshot(100_000 * MS).rates().answerTokens(), 1);
   }
 
   /** Its step is 15 ms, and one more for each that runs. */
@@ -295,11 +304,22 @@ class WorkloadTest {
     for (int i = 0; i < 40; i++) {
       Workload.Job job =
           begin(RouteRequest.of("m").withTokens(100, 1).withPrefixTokens(Map.of("w0", 80)), 0);
-      job.cached(0);
+      job.cached(0, 100);
       job.close();
     }
 
     assertTrue(workload.snapshot(0).prefixTrust() < 0.1);
+  }
+
+  /** The prompt was half as long as its bytes said, and so was what was cached of it. */
+  @Test
+  void anEstimateThatIsOffIsNoMissingHit() {
+    Workload.Job job =
+        begin(RouteRequest.of("m").withTokens(100, 1).withPrefixTokens(Map.of("w0", 80)), 0);
+    job.cached(40, 50);
+    job.close();
+
+    assertEquals(1, workload.snapshot(0).prefixTrust(), 0.001);
   }
 
   private static RouteRequest embedding(int tokens) {
