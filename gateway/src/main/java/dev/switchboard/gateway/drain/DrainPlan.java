@@ -10,13 +10,21 @@ import java.util.List;
  * when the grace is over: a stream of a worker goes on elsewhere behind its last token, a whole
  * answer begins anew. Where nobody else is ready it stays, and the drain lasts as long as it does.
  *
- * @param expectedMs until the replica is empty
- * @param bounded whether that is known: every request that stays says how long its answer may be
+ * <p>Few requests say how long their answers become, and many say only how long they may. What is
+ * left of one is taken to be as long as answers are of late, however much of it there is, as with
+ * independent stops; and never more than it may have.
+ *
+ * @param expectedMs until the replica is empty, as often as not
+ * @param bounded whether there is a last moment for that: every request that stays says how long
+ *     its answer may be
  */
 public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bounded) {
   /** Tokens of an answer whose request does not bound them. */
   private static final int USUAL_TOKENS = 256;
 
+  private static final double HALF = 0.5;
+  private static final double PRECISION_MS = 0.25;
+  private static final double NEVER = Double.POSITIVE_INFINITY;
   private static final double USUAL_TOKEN_MS = 20;
   private static final double USUAL_PROMPT_TOKEN_MS = 0.5;
 
@@ -25,9 +33,11 @@ public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bound
    *
    * @param tokenMs for each token; NaN while nothing was learned: then each goes on as it did
    * @param promptTokenMs for each token of a prompt; NaN likewise
+   * @param answerTokens of an answer, of late; NaN while nothing was learned: then each becomes as
+   *     long as it may
    */
-  public record Pace(double tokenMs, double promptTokenMs) {
-    public static final Pace UNKNOWN = new Pace(Double.NaN, Double.NaN);
+  public record Pace(double tokenMs, double promptTokenMs, double answerTokens) {
+    public static final Pace UNKNOWN = new Pace(Double.NaN, Double.NaN, Double.NaN);
 
     private double tokenMs(StreamState request, long nowNanos) {
       return Double.isNaN(tokenMs) ? request.tokenMs(USUAL_TOKEN_MS, nowNanos) : tokenMs;
@@ -54,7 +64,7 @@ public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bound
   /**
    * One request's.
    *
-   * @param remainingMs until it would end where it is
+   * @param remainingMs until it would end where it is, as often as not
    * @param costMs what its client waits longer for its next token: the prompt and what was
    *     generated are computed elsewhere
    */
@@ -72,47 +82,94 @@ public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bound
   public static DrainPlan of(
       List<StreamState> requests, long graceMs, boolean elsewhere, Pace pace, long nowNanos) {
     List<Forecast> forecasts = new ArrayList<>(requests.size());
-    long expectedMs = 0;
+    List<Rest> rests = new ArrayList<>(requests.size());
     boolean bounded = true;
     for (StreamState request : requests) {
-      Forecast forecast = forecast(request, graceMs, elsewhere, pace, nowNanos);
-      forecasts.add(forecast);
-      boolean stays = forecast.fate() == Fate.FINISH || forecast.fate() == Fate.WAIT;
-      expectedMs = Math.max(expectedMs, stays ? forecast.remainingMs() : graceMs);
-      bounded &= !stays || request.maxTokens() >= 0;
+      Fate late = elsewhere ? whenAsked(request) : Fate.WAIT;
+      Rest rest = Rest.of(request, late == Fate.WAIT ? NEVER : graceMs, pace, nowNanos);
+      forecasts.add(forecast(request, rest, graceMs, late, pace));
+      rests.add(rest);
+      bounded &= request.maxTokens() >= 0 || late != Fate.WAIT;
     }
-    return new DrainPlan(forecasts, expectedMs, bounded);
+    return new DrainPlan(forecasts, Math.round(median(rests)), bounded);
   }
 
   private static Forecast forecast(
-      StreamState request, long graceMs, boolean elsewhere, Pace pace, long nowNanos) {
-    int most = request.maxTokens() < 0 ? USUAL_TOKENS : request.maxTokens();
-    int left = Math.max(1, most - request.tokens());
-    double promptMs = pace.promptTokenMs(request);
-    double prefillMs = request.firstTokenNanos() == 0 ? promptMs * request.promptTokens() : 0;
-    long remainingMs = Math.round(prefillMs + left * pace.tokenMs(request, nowNanos));
-    Fate fate = fate(request, remainingMs <= graceMs, elsewhere);
+      StreamState request, Rest rest, long graceMs, Fate late, Pace pace) {
+    long remainingMs = Math.round(rest.medianMs());
+    Fate fate = remainingMs <= graceMs ? Fate.FINISH : late;
     long costMs =
         switch (fate) {
           case FINISH, WAIT -> 0;
           case MIGRATE, RESTART ->
-              Math.round(promptMs * (request.promptTokens() + request.tokens()));
+              Math.round(pace.promptTokenMs(request) * (request.promptTokens() + request.tokens()));
         };
     return new Forecast(request, fate, remainingMs, costMs);
   }
 
-  private static Fate fate(StreamState request, boolean ends, boolean elsewhere) {
-    if (ends) {
-      return Fate.FINISH;
-    }
-    if (!elsewhere) {
-      return Fate.WAIT;
-    }
+  /** What becomes of it if it has not ended within the grace, and another replica is ready. */
+  private static Fate whenAsked(StreamState request) {
     boolean begun = request.stream() && request.firstTokenNanos() != 0;
     if (!begun) {
       return Fate.RESTART;
     }
     return request.movable() ? Fate.MIGRATE : Fate.WAIT;
+  }
+
+  /**
+   * How long a request stays.
+   *
+   * @param promptMs until its first token
+   * @param meanMs of what its answer takes from then on; 0 for as long as it may
+   * @param mostMs until it has as many tokens as it may
+   * @param asksMs until it is asked to go
+   */
+  private record Rest(double promptMs, double meanMs, double mostMs, double asksMs) {
+    static Rest of(StreamState request, double asksMs, Pace pace, long nowNanos) {
+      double promptMs =
+          request.firstTokenNanos() == 0 ? pace.promptTokenMs(request) * request.promptTokens() : 0;
+      double tokenMs = pace.tokenMs(request, nowNanos);
+      boolean learned = !Double.isNaN(pace.answerTokens());
+      int usual = learned ? Integer.MAX_VALUE : USUAL_TOKENS;
+      int most = request.maxTokens() < 0 ? usual : request.maxTokens();
+      double mostMs = promptMs + Math.max(1, most - request.tokens()) * tokenMs;
+      return new Rest(promptMs, learned ? pace.answerTokens() * tokenMs : 0, mostMs, asksMs);
+    }
+
+    /** The probability that it is gone by then. */
+    double gone(double ms) {
+      if (ms >= Math.min(mostMs, asksMs)) {
+        return 1;
+      }
+      return meanMs > 0 && ms > promptMs ? -Math.expm1((promptMs - ms) / meanMs) : 0;
+    }
+
+    /** Until it has ended where it is, as often as not. */
+    double medianMs() {
+      return meanMs > 0 ? Math.min(mostMs, promptMs - meanMs * Math.log(HALF)) : mostMs;
+    }
+  }
+
+  /** Until all are gone, as often as not. */
+  private static double median(List<Rest> rests) {
+    double over = 1;
+    while (!halfGone(rests, over)) {
+      over *= 2;
+    }
+    double under = 0;
+    while (over - under > PRECISION_MS) {
+      double middle = (under + over) / 2;
+      if (halfGone(rests, middle)) {
+        over = middle;
+      } else {
+        under = middle;
+      }
+    }
+    return over;
+  }
+
+  private static boolean halfGone(List<Rest> rests, double ms) {
+    return rests.stream().mapToDouble(rest -> rest.gone(ms)).reduce(1, (a, b) -> a * b) >= HALF;
   }
 
   /** How many requests have a fate. */

@@ -74,7 +74,8 @@ public final class FleetCommands {
         ? DrainPlan.Pace.UNKNOWN
         : new DrainPlan.Pace(
             there.rates().undisturbedTokenMs(there.running(), nowNanos),
-            there.rates().promptTokenMs());
+            there.rates().promptTokenMs(),
+            there.rates().answerTokens());
   }
 
   /**

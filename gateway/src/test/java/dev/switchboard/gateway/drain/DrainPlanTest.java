@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.drain.DrainPlan.Fate;
+import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -71,6 +72,32 @@ class DrainPlanTest {
 
     assertFalse(plan.bounded());
     assertEquals(1, plan.count(Fate.WAIT));
+    assertEquals(2460, plan.expectedMs());
+  }
+
+  /** With a mean of 100 tokens, as many as not have ended after 69. */
+  @ParameterizedTest
+  @CsvSource({
+    "-1, false, 693, 1, 693",
+    "-1, false, 693, 2, 1228",
+    "-1, true, 693, 2, 1000",
+    "1000, false, 693, 2, 1228",
+    "60, false, 500, 2, 500"
+  })
+  void whatIsLeftOfAnAnswerIsAsLongAsAnswersAreOfLateButNoLongerThanItMayBe(
+      int maxTokens, boolean movable, long remainingMs, int requests, long expectedMs) {
+    DrainPlan plan =
+        DrainPlan.of(
+            Collections.nCopies(requests, stream(10, maxTokens, movable)),
+            1000,
+            true,
+            new DrainPlan.Pace(10, 2, 100),
+            NOW);
+
+    assertEquals(remainingMs, plan.forecasts().getFirst().remainingMs());
+    assertEquals(expectedMs, plan.expectedMs());
+    assertEquals(requests, plan.count(Fate.FINISH));
+    assertEquals(movable || maxTokens > 0, plan.bounded());
   }
 
   @Test
