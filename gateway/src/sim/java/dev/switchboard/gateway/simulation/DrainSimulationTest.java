@@ -12,6 +12,7 @@ import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.fleet.RollingRestart;
 import dev.switchboard.gateway.simulation.Ledger.End;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
@@ -25,50 +26,76 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class DrainSimulationTest {
   private static final int SEEDS = Integer.getInteger("switchboard.simulation.seeds", 200);
 
-  /**
-   * A forecast of a drain is off by no more than so much of it or this time, and mostly by far
-   * less.
-   */
-  private static final double FORECAST_ERROR = 0.6;
+  /** Most of what is there then goes when it is asked to. */
+  private static final long SHORT_GRACE_MS = 300;
 
-  private static final double FORECAST_ERROR_MS = 500;
-  private static final double MEDIAN_ERROR_MS = 100;
+  /** All of it ends where it is, when nobody knows. */
+  private static final long LONG_GRACE_MS = 30_000;
 
   /** What a drain was to come to, and what came. */
   private record Drained(Scenario scenario, DrainPlan plan, Drain.Report report) {}
 
   @Test
-  void aDrainUnderLoadFailsNothingAndTakesAsLongAsForecast() {
-    double[] off =
-        seeds()
-            .mapToDouble(seed -> offMs(drain(seed, seed % 2 == 0 ? 300 : 30_000), seed))
-            .sorted()
-            .toArray();
+  void aDrainUnderLoadFailsNothingAndEndsWithItsGraceAsForecast() {
+    double[] off = seeds().mapToDouble(seed -> offMs(drained(seed, SHORT_GRACE_MS))).toArray();
 
-    double median = off[off.length / 2];
-    assertTrue(median <= MEDIAN_ERROR_MS, () -> "forecasts are off by " + median + " ms");
+    double median = median(off);
+    assertTrue(median <= 40, () -> "forecasts are off by " + median + " ms");
   }
 
-  /** By how much the forecast was off; nothing may have failed. */
-  private static double offMs(Drained drained, long seed) {
+  /**
+   * Of half of the answers nothing says how long they may become, of the others only a loose bound:
+   * what is forecast is when all have ended as often as not.
+   */
+  @Test
+  void whatMayEndWhereItIsTakesAsLongAsAnswersDoOfLate() {
+    List<Drained> drains = seeds().mapToObj(seed -> drained(seed, LONG_GRACE_MS)).toList();
+
+    double median = median(drains.stream().mapToDouble(DrainSimulationTest::offMs).toArray());
+    assertTrue(median <= 300, () -> "forecasts are off by " + median + " ms");
+    atMost(drains, 1, 0.4, 0.8);
+    atMost(drains, 2.5, 0.9, 1);
+  }
+
+  /** A share of drains took no longer than so many times their forecast. */
+  private static void atMost(List<Drained> drains, double factor, double least, double most) {
+    double share =
+        drains.stream()
+            .mapToInt(
+                drained ->
+                    drained.report.durationMs() <= factor * drained.plan.expectedMs() ? 1 : 0)
+            .average()
+            .orElse(0);
+    assertTrue(
+        share >= least && share <= most,
+        () -> share + " took no more than " + factor + " times the forecast");
+  }
+
+  private static double offMs(Drained drained) {
+    return Math.abs(drained.report.durationMs() - drained.plan.expectedMs());
+  }
+
+  private static double median(double[] values) {
+    Arrays.sort(values);
+    return values[values.length / 2];
+  }
+
+  /** Of which nothing failed. */
+  private static Drained drained(long seed, long graceMs) {
+    Drained drained = drain(seed, graceMs);
     Drain.Report report = drained.report;
-    long expectedMs = drained.plan.expectedMs();
-    double offMs = Math.abs(report.durationMs() - expectedMs);
     nothingFailed(drained.scenario, seed);
     assertTrue(report.done() && report.broken() == 0, () -> report + ", seed " + seed);
     assertEquals(
         report.requests(),
         report.finished() + report.moved() + report.restarted(),
         () -> report + ", seed " + seed);
-    assertTrue(
-        offMs <= Math.max(FORECAST_ERROR * expectedMs, FORECAST_ERROR_MS),
-        () -> expectedMs + " ms forecast, " + report + ", seed " + seed);
-    return offMs;
+    return drained;
   }
 
   @Test
   void whatADrainForecastsToMoveIsMoved() {
-    List<Drained> drains = seeds().mapToObj(seed -> drain(seed, 300)).toList();
+    List<Drained> drains = seeds().mapToObj(seed -> drain(seed, SHORT_GRACE_MS)).toList();
 
     double forecast =
         drains.stream()

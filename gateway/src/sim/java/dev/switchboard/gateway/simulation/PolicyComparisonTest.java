@@ -27,7 +27,7 @@ class PolicyComparisonTest {
       Path.of(System.getProperty("switchboard.home", ".."), "gateway", "README.md");
 
   /** By how much chance may favour another policy in so few runs. */
-  private static final double CHANCE = 0.005;
+  private static final double CHANCE = 0.01;
 
   @Test
   void theSloPolicyIsTheBestOrNearlySoInEveryScenarioAndTheReadmeSaysHowGoodAllAre()
@@ -51,13 +51,14 @@ class PolicyComparisonTest {
     System.out.println(table);
     assertEquals(
         table.toString(),
-        tableOfTheReadme(),
+        tableOfTheReadme("| Scenario | `" + POLICIES.getFirst()),
         () -> "the table of gateway/README.md is stale; this is the new one:\n" + table);
   }
 
-  private static String tableOfTheReadme() throws IOException {
+  /** The table there that begins so. */
+  static String tableOfTheReadme(String header) throws IOException {
     String page = Files.readString(README);
-    int begin = page.indexOf("| Scenario | `" + POLICIES.getFirst());
+    int begin = page.indexOf(header);
     return begin < 0 ? "" : page.substring(begin, page.indexOf("\n\n", begin));
   }
 

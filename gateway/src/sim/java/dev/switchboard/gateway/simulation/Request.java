@@ -1,14 +1,17 @@
 package dev.switchboard.gateway.simulation;
 
 import dev.switchboard.gateway.slo.Slo;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One request of a workload.
  *
  * @param atNanos when it arrives
+ * @param outputTokens of its answer, which nobody knows before it ends
  * @param streams whether its answer comes token by token, or as a whole
  * @param prefix which of the shared prompt beginnings it has
  * @param prefixTokens how long that is; 0 for none
+ * @param seen what there is to know of its lengths before it is served
  */
 record Request(
     int number,
@@ -19,10 +22,19 @@ record Request(
     int outputTokens,
     boolean streams,
     int prefix,
-    int prefixTokens) {
+    int prefixTokens,
+    Seen seen) {
 
   /** Second 0 of a run: the fleet is ready by then. */
   static final long FIRST_NANOS = 5_000_000_000L;
+
+  /**
+   * What a gateway sees of a request.
+   *
+   * @param promptTokens estimated from its bytes, and {@code prefixTokens} of them likewise
+   * @param maxTokens that its answer may have; null where it does not say
+   */
+  record Seen(int promptTokens, int prefixTokens, @Nullable Integer maxTokens) {}
 
   long deadlineNanos() {
     return slo.deadlineNanos(atNanos);
@@ -39,6 +51,7 @@ record Request(
         Math.max(1, outputTokens - tokens),
         streams,
         prefix,
-        prefixTokens);
+        prefixTokens,
+        seen);
   }
 }

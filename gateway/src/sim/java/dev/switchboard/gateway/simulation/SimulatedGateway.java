@@ -17,6 +17,7 @@ import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.http.MigrationConfig;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.RoutingConfig;
@@ -51,7 +52,8 @@ final class SimulatedGateway {
   private static final double TICK_MS = 5;
   private static final double MOVE_POLL_MS = 20;
   private static final int BYTES_PER_TOKEN = 4;
-  private static final int BLOCK_TOKENS = 100;
+  private static final int BLOCK_TOKENS = 64;
+  private static final int USUAL_OUTPUT_TOKENS = 256;
   private static final MigrationConfig MIGRATION = MigrationConfig.DEFAULTS;
 
   private final VirtualTime time;
@@ -67,6 +69,7 @@ final class SimulatedGateway {
   private long retried;
   private long retriesDenied;
   private final List<Change> changes = new ArrayList<>();
+  private final List<Kept> kept = new ArrayList<>();
 
   SimulatedGateway(
       VirtualTime time,
@@ -132,6 +135,22 @@ final class SimulatedGateway {
   /** Those that there was no budget for. */
   long retriesDenied() {
     return retriesDenied;
+  }
+
+  /**
+   * What was predicted of an attempt that ended well, and what it took.
+   *
+   * @param ttftMs from its being sent; NaN where nobody told, as {@code tpotMs}
+   */
+  record Kept(boolean streams, long sentNanos, Prediction predicted, double ttftMs, double tpotMs) {
+    double second() {
+      return (sentNanos - Request.FIRST_NANOS) / 1e9;
+    }
+  }
+
+  /** Of every attempt that ended well. */
+  List<Kept> kept() {
+    return kept;
   }
 
   /** A replica came into a state. */
@@ -228,7 +247,7 @@ final class SimulatedGateway {
     }
 
     private Affinity.Key key() {
-      long[] chain = new long[request.prefixTokens() / BLOCK_TOKENS];
+      long[] chain = new long[request.seen().prefixTokens() / BLOCK_TOKENS];
       for (int i = 0; i < chain.length; i++) {
         chain[i] = request.prefix() * 1_000_003L + i;
       }
@@ -247,8 +266,8 @@ final class SimulatedGateway {
               slo.tpotMs(),
               request.deadlineNanos(),
               wanted(time.nowNanos()).prompt(),
-              request.outputTokens(),
-              (long) request.promptTokens() * BYTES_PER_TOKEN);
+              outputTokens(),
+              (long) request.seen().promptTokens() * BYTES_PER_TOKEN);
       Admission.Answer answer = admission.enter(MODEL, demand, this, time.nowNanos());
       pass = answer.pass();
       if (answer.refusal() != null) {
@@ -291,11 +310,17 @@ final class SimulatedGateway {
               number,
               request.slo(),
               (now - request.atNanos()) / 1e6,
-              request.promptTokens(),
-              request.outputTokens(),
+              request.seen().promptTokens(),
+              outputTokens(),
               Map.of(),
               null),
           key);
+    }
+
+    /** At most, as far as the gateway knows. */
+    private int outputTokens() {
+      Integer most = request.seen().maxTokens();
+      return most == null ? USUAL_OUTPUT_TOKENS : most;
     }
 
     private void attempt() {
@@ -471,7 +496,8 @@ final class SimulatedGateway {
                   winner,
                   course.wanted(startNanos),
                   streams,
-                  (predicted, ttft, tpot) -> {},
+                  (predicted, ttft, tpot) ->
+                      kept.add(new Kept(streams, startNanos, predicted, ttft, tpot)),
                   startNanos);
       time.afterMs(NETWORK_MS, this::submit);
       return true;
@@ -517,6 +543,9 @@ final class SimulatedGateway {
     public void ended() {
       if (over) {
         return;
+      }
+      if (learned != null && job != null && replica.local()) {
+        learned.cached(job.cachedTokens(), course.request.promptTokens());
       }
       if (!streams) {
         answeredWhole();
@@ -602,14 +631,17 @@ final class SimulatedGateway {
 
     @Override
     public void tell(Consumer<StreamState> hearer) {
+      Integer most = course.request.seen().maxTokens();
       hearer.accept(
           new StreamState(
               Integer.toString(course.request.number()),
               streams,
               course.committed() && course.mayMove(this, false),
-              course.request.promptTokens(),
+              course.committed()
+                  ? course.request.promptTokens()
+                  : course.request.seen().promptTokens(),
               course.entry.tokens(),
-              course.request.outputTokens(),
+              most == null ? -1 : most,
               startNanos,
               streams ? firstNanos : 0));
     }

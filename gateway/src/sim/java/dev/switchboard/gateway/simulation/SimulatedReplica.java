@@ -27,15 +27,22 @@ final class SimulatedReplica {
   static final class Job {
     private final Request request;
     private final Listener listener;
+    private final int cachedTokens;
     private int promptLeft;
     private int generated;
     private boolean decoding;
     private boolean over;
 
-    private Job(Request request, Listener listener, int promptLeft) {
+    private Job(Request request, Listener listener, int cachedTokens) {
       this.request = request;
       this.listener = listener;
-      this.promptLeft = promptLeft;
+      this.cachedTokens = cachedTokens;
+      this.promptLeft = Math.max(1, request.promptTokens() - cachedTokens);
+    }
+
+    /** Tokens of its prompt that were there before. */
+    int cachedTokens() {
+      return cachedTokens;
     }
 
     int promptLeft() {
@@ -106,8 +113,7 @@ final class SimulatedReplica {
 
   Job submit(Request request, Listener listener) {
     boolean cached = request.prefixTokens() > 0 && prefixes.containsKey(request.prefix());
-    int prompt = request.promptTokens() - (cached ? request.prefixTokens() : 0);
-    Job job = new Job(request, listener, Math.max(1, prompt));
+    Job job = new Job(request, listener, cached ? request.prefixTokens() : 0);
     if (!alive) {
       time.after(0, () -> fail(job, "connection refused"));
       return job;

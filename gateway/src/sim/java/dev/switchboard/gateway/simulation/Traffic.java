@@ -28,10 +28,22 @@ final class Traffic {
   private static final int PROMPT_MEDIAN = 150;
   private static final int OUTPUT_MEDIAN = 50;
 
+  private static final double LEAST_ESTIMATED = 0.75;
+  private static final double MOST_ESTIMATED = 1.35;
+
+  /** Share of the requests that say how long their answers may be, and how far that may be off. */
+  private static final double BOUNDED = 0.5;
+
+  private static final double LOOSEST_BOUND = 4;
+
   private final SplittableRandom random;
   private final List<Request> requests = new ArrayList<>();
   private final int prefixes;
   private final int prefixTokens;
+
+  /** By what factor the estimate of each of them is off. */
+  private final double[] prefixErrors;
+
   private boolean streams = true;
 
   /**
@@ -42,6 +54,10 @@ final class Traffic {
     this.random = random;
     this.prefixes = prefixes;
     this.prefixTokens = prefixTokens;
+    this.prefixErrors = new double[prefixes + 1];
+    for (int i = 1; i <= prefixes; i++) {
+      prefixErrors[i] = estimateError(random);
+    }
   }
 
   /**
@@ -82,17 +98,40 @@ final class Traffic {
     int own = length(PROMPT_MEDIAN, 1000);
     int prefix = prefixes == 0 ? 0 : zipf();
     int shared = prefixes == 0 ? 0 : prefixTokens;
+    int output = length(OUTPUT_MEDIAN, 400);
+    long atNanos = Request.FIRST_NANOS + (long) (at * 1e9);
     requests.add(
         new Request(
             requests.size(),
-            Request.FIRST_NANOS + (long) (at * 1e9),
+            atNanos,
             tenant,
             slo,
             own + shared,
-            length(OUTPUT_MEDIAN, 400),
+            output,
             streams,
             prefix,
-            shared));
+            shared,
+            seen(new SplittableRandom(atNanos), own, prefix, output)));
+  }
+
+  /**
+   * What a gateway sees of it.
+   *
+   * @param draws of this request alone: the workload of a seed does not depend on what is told
+   */
+  private Request.Seen seen(SplittableRandom draws, int own, int prefix, int output) {
+    int shared = prefix == 0 ? 0 : (int) (prefixTokens * prefixErrors[prefix]);
+    int prompt = 1 + (int) (own * estimateError(draws));
+    double looseness = 1 + draws.nextDouble() * (LOOSEST_BOUND - 1);
+    boolean bounded = draws.nextDouble() < BOUNDED;
+    return new Request.Seen(
+        shared + prompt, shared, bounded ? (int) Math.ceil(output * looseness) : null);
+  }
+
+  /** Of a number of tokens that is guessed from bytes: texts and vocabularies differ. */
+  private static double estimateError(SplittableRandom random) {
+    double most = Math.log(MOST_ESTIMATED / LEAST_ESTIMATED);
+    return LEAST_ESTIMATED * Math.exp(random.nextDouble() * most);
   }
 
   /** Log-normal, as lengths of prompts and answers are. */
