@@ -144,11 +144,7 @@ class FailoverIT {
   @Test
   void aDrainIsForetoldMovesItsStreamsAndTellsHowItWent() throws Exception {
     List<Map<String, String>> expected = undisturbed();
-    // None may end before the drain, however long it takes to open them all; so without the call:
-    // nothing is told of it until its function is named, and shorter streams would be over then.
-    slow(100);
-    List<StreamClient> streams = openAll(REQUESTS.subList(0, REQUESTS.size() - 1));
-    awaitEvents(streams, 5);
+    List<StreamClient> streams = openSlowly();
     String replica = streams.getFirst().replica();
     String path = "/admin/v1/replicas/" + replica;
     long there = streams.stream().filter(stream -> stream.replica().equals(replica)).count();
@@ -261,14 +257,16 @@ class FailoverIT {
   @Test
   void aRestartOfAllWorkersBreaksNoStreamAndFailsNothing() throws Exception {
     List<Map<String, String>> expected = undisturbed();
-    // Too slow to end before their workers go; but for the call, of which nothing is told at first.
-    slow(100);
-    List<StreamClient> streams = openAll(REQUESTS.subList(0, REQUESTS.size() - 1));
-    awaitEvents(streams, 5);
+    List<StreamClient> streams = openSlowly();
     String restart = "/admin/v1/replicas/restart";
     JsonNode report;
     try (Load load = Load.start(gateway, 3)) {
       gateway.adminPost(restart, "{\"graceMs\":0}");
+      // Each takes as long as a worker takes to start beside all others.
+      for (int worker = 1; worker <= 4; worker++) {
+        int due = worker;
+        InProcessGateway.await(() -> restarted(gateway.adminUnchecked(restart)) >= due);
+      }
       InProcessGateway.await(() -> gateway.adminUnchecked(restart).path("done").asBoolean());
       report = gateway.admin(restart);
       load.assertNothingFailed();
@@ -277,12 +275,18 @@ class FailoverIT {
     assertSame(expected, streams);
     assertFalse(report.path("failed").asBoolean(), report::toString);
     assertEquals(4, report.path("workers").size(), report::toString);
-    report
-        .path("workers")
-        .forEach(row -> assertEquals("DONE", row.path("step").asText(), report::toString));
+    assertEquals(4, restarted(report), report::toString);
     int stayed = moves(streams).getOrDefault("0", 0);
     assertTrue(stayed < streams.size(), () -> stayed + " of them stayed");
     report("restart of all workers", streams);
+  }
+
+  private static long restarted(JsonNode report) {
+    return report
+        .path("workers")
+        .valueStream()
+        .filter(row -> row.path("step").asText().equals("DONE"))
+        .count();
   }
 
   @Test
@@ -512,6 +516,18 @@ class FailoverIT {
     for (String[] request : requests) {
       streams.add(open(request));
     }
+    return streams;
+  }
+
+  /**
+   * Streams of which none ends before its worker is made to go, however long it takes to open them
+   * all; so without the call: nothing is told of it until its function is named, and shorter
+   * streams would be over then.
+   */
+  private List<StreamClient> openSlowly() throws Exception {
+    slow(100);
+    List<StreamClient> streams = openAll(REQUESTS.subList(0, REQUESTS.size() - 1));
+    awaitEvents(streams, 5);
     return streams;
   }
 
