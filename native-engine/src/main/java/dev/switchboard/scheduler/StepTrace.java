@@ -213,12 +213,8 @@ final class StepTrace {
     awaitReturnNanos = returnNanos;
   }
 
-  /** The calls for it, moved to the epoch. */
-  Calls calls(long epochOffset) {
-    return new Calls(
-        submitCallNanos + epochOffset,
-        submitReturnNanos + epochOffset,
-        awaitReturnNanos + epochOffset);
+  Calls calls() {
+    return new Calls(submitCallNanos, submitReturnNanos, awaitReturnNanos);
   }
 
   long step() {

@@ -76,7 +76,7 @@ final class TimelineBuilder {
     }
     int again = Math.clamp((long) reached - (end - tokens), 0, tokens);
     reached = Math.max(reached, end);
-    phase.add(trace, tokens - again, again, clock.toEpoch(0));
+    phase.add(trace, tokens - again, again);
     if (request.stepDetail() && steps.size() < MAX_STEPS) {
       steps.add(listed(trace, tokens));
     }
@@ -125,7 +125,7 @@ final class TimelineBuilder {
         clock.toEpoch(trace.submitNanos()),
         clock.toEpoch(trace.startNanos()),
         clock.toEpoch(trace.endNanos()),
-        trace.calls(clock.toEpoch(0)),
+        trace.calls().plus(clock.toEpoch(0)),
         tokens,
         trace.batchTokens(),
         trace.batchRequests(),
@@ -162,7 +162,7 @@ final class TimelineBuilder {
       slowestLanes = new long[shape.values().length];
     }
 
-    void add(StepTrace trace, int newTokens, int again, long epochOffset) {
+    void add(StepTrace trace, int newTokens, int again) {
       startNanos = Math.min(startNanos, trace.startNanos());
       endNanos = Math.max(endNanos, trace.endNanos());
       tokens += newTokens;
@@ -175,7 +175,7 @@ final class TimelineBuilder {
         addLane(values, base);
       }
       if (trace.endNanos() - trace.startNanos() > slowestNanos) {
-        keepSlowest(trace, newTokens + again, epochOffset);
+        keepSlowest(trace, newTokens + again);
       }
     }
 
@@ -224,12 +224,12 @@ final class TimelineBuilder {
           lanes, base, values[base + StepTrace.LONGEST_LATE], values[base + StepTrace.LATE_AT]);
     }
 
-    private void keepSlowest(StepTrace trace, int stepTokens, long epochOffset) {
+    private void keepSlowest(StepTrace trace, int stepTokens) {
       slowestNanos = trace.endNanos() - trace.startNanos();
       slowestStep = trace.step();
       slowestSubmit = trace.submitNanos();
       slowestStart = trace.startNanos();
-      slowestCalls = trace.calls(epochOffset);
+      slowestCalls = trace.calls();
       slowestTokens = stepTokens;
       slowestBatchTokens = trace.batchTokens();
       slowestBatchRequests = trace.batchRequests();
@@ -244,7 +244,7 @@ final class TimelineBuilder {
               slowestSubmit + offset,
               slowestStart + offset,
               slowestStart + slowestNanos + offset,
-              slowestCalls,
+              slowestCalls.plus(offset),
               slowestTokens,
               slowestBatchTokens,
               slowestBatchRequests,

@@ -136,6 +136,11 @@ public record RequestTimeline(
    */
   public record Calls(long submitNanos, long submittedNanos, long awaitedNanos) {
     public static final Calls NONE = new Calls(0, 0, 0);
+
+    /** The same by a clock that is ahead by so much. */
+    public Calls plus(long nanos) {
+      return new Calls(submitNanos + nanos, submittedNanos + nanos, awaitedNanos + nanos);
+    }
   }
 
   /**

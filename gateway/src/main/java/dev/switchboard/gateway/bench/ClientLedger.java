@@ -19,8 +19,8 @@ import java.util.Map;
  */
 public final class ClientLedger {
   private static final int MAX_FAULTS = 20;
-  private static final String TOKENS = "switchboard_tokens_total";
-  private static final String COMPLETION = "direction=\"completion\"";
+  static final String TOKENS = "switchboard_tokens_total";
+  static final String COMPLETION = "direction=\"completion\"";
   private static final String REFUSED = "switchboard_connections_refused_total";
 
   private final List<String> faults = new ArrayList<>();

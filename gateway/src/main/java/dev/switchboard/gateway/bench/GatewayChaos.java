@@ -14,8 +14,6 @@ final class GatewayChaos {
   private static final int STOP_SECONDS = 60;
   private static final int SETTLE_SECONDS = 10;
   private static final String REQUESTS = "switchboard_requests_total";
-  private static final String GENERATED = "switchboard_tokens_total";
-  private static final String COMPLETION = "direction=\"completion\"";
 
   /** Nothing listens here: it only reads what the ended gateway left in its store. */
   private static final String READER =
@@ -75,7 +73,7 @@ final class GatewayChaos {
         ChaosGateway.await(
             () ->
                 grew(second, before, REQUESTS) == ledger.begun() - firstServed
-                    && grew(second, before, GENERATED, COMPLETION)
+                    && grew(second, before, ClientLedger.TOKENS, ClientLedger.COMPLETION)
                         == ledger.generated() - firstTokens,
             SETTLE_SECONDS);
     double secondServed = grew(second, before, REQUESTS);
@@ -96,7 +94,7 @@ final class GatewayChaos {
         "tokens",
         ledger.generated(),
         firstTokens,
-        grew(second, before, GENERATED, COMPLETION));
+        grew(second, before, ClientLedger.TOKENS, ClientLedger.COMPLETION));
   }
 
   private static void agree(

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * of a request, and what its collector does. Only an agent cannot be taken away.
  */
 final class TelemetryTurns {
+  private static final String SPANS = "switchboard_spans_total";
   private static final List<Workload> WARMING = List.of(Workload.CLOSED, Workload.FIRST_TOKEN);
 
   /** Short, so that what the machine does meanwhile falls on all alike. */
@@ -77,7 +78,7 @@ final class TelemetryTurns {
           () -> {
             for (Workload workload : List.of(Workload.CLOSED, Workload.FIRST_TOKEN)) {
               for (Side side : shuffled(sides)) {
-                load(side, workload, seconds);
+                load(side, 0, workload, seconds);
               }
             }
           });
@@ -103,10 +104,8 @@ final class TelemetryTurns {
           seconds,
           () -> {
             for (Side side : shuffled(sides)) {
-              side.before().run();
               // So that the queue of spans is full where nobody takes them.
-              reconciled(side, Workload.CLOSED, FILL_SECONDS);
-              load(side, Workload.FIRST_TOKEN, seconds);
+              load(side, FILL_SECONDS, Workload.FIRST_TOKEN, seconds);
             }
           });
       told(sides);
@@ -133,38 +132,35 @@ final class TelemetryTurns {
     return order;
   }
 
-  private void load(Side side, Workload workload, double seconds) throws IOException {
+  /**
+   * A turn of a side.
+   *
+   * @param fillSeconds of as many requests as there can be, before all else
+   */
+  private void load(Side side, double fillSeconds, Workload workload, double seconds)
+      throws IOException {
+    MetricsText before = bed.metrics(side.target());
     side.before().run();
+    if (fillSeconds > 0) {
+      reconciled(side, Workload.CLOSED, fillSeconds);
+    }
     reconciled(side, workload, LEAD_SECONDS);
     measured.add(side.name(), workload.label(), reconciled(side, workload, seconds));
+    MetricsText after = bed.metrics(side.target());
+    Map<String, Double> sum = spans.computeIfAbsent(side.name(), first -> new HashMap<>());
+    for (String result : TelemetryReport.SPAN_RESULTS) {
+      String label = "result=\"" + result + "\"";
+      sum.merge(result, after.sum(SPANS, label) - before.sum(SPANS, label), Double::sum);
+    }
     measured.add(
         side.name(),
         TelemetryReport.SPANS,
-        Map.of(
-            TelemetryReport.TOLD,
-            bed.metrics(side.target()).sum("switchboard_telemetry_told_ratio")));
+        Map.of(TelemetryReport.TOLD, after.sum("switchboard_telemetry_told_ratio")));
   }
 
   private Workload.Outcome reconciled(Side side, Workload workload, double seconds)
       throws IOException {
-    Map<String, Double> before = spansOf(side.target());
-    Workload.Outcome outcome =
-        bed.reconciled(side.target(), workload, amount.plan(null).lasting(seconds));
-    Map<String, Double> sum = spans.computeIfAbsent(side.name(), first -> new HashMap<>());
-    spansOf(side.target())
-        .forEach(
-            (result, all) ->
-                sum.merge(result, all - before.getOrDefault(result, 0.0), Double::sum));
-    return outcome;
-  }
-
-  private Map<String, Double> spansOf(Target target) {
-    MetricsText metrics = bed.metrics(target);
-    Map<String, Double> found = new HashMap<>();
-    for (String result : TelemetryReport.SPAN_RESULTS) {
-      found.put(result, metrics.sum("switchboard_spans_total", "result=\"" + result + "\""));
-    }
-    return found;
+    return bed.reconciled(side.target(), workload, amount.plan(null).lasting(seconds));
   }
 
   private void told(List<Side> sides) {

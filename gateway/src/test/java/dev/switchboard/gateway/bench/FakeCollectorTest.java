@@ -48,12 +48,7 @@ class FakeCollectorTest {
 
   @Test
   void whomItKeptWaitingIsAnsweredWhenItGetsBetter() throws Exception {
-    become(Mood.SLOW);
-    CompletableFuture<Integer> last = answer();
-    // The first ones may come before the mood.
-    while (completes(last)) {
-      last = answer();
-    }
+    CompletableFuture<Integer> last = waiting();
 
     become(Mood.FAILING);
 
@@ -62,16 +57,22 @@ class FakeCollectorTest {
 
   @Test
   void whomItKeptWaitingIsCutOffWhenItDies() throws Exception {
-    become(Mood.SLOW);
-    CompletableFuture<Integer> last = answer();
-    while (completes(last)) {
-      last = answer();
-    }
+    CompletableFuture<Integer> last = waiting();
 
     become(Mood.DEAD);
 
     assertEquals(GONE, last.get(20, TimeUnit.SECONDS));
     assertEquals(GONE, status());
+  }
+
+  /** One that a slow collector does not answer; the first ones may come before the mood. */
+  private CompletableFuture<Integer> waiting() throws Exception {
+    become(Mood.SLOW);
+    CompletableFuture<Integer> last = answer();
+    while (completes(last)) {
+      last = answer();
+    }
+    return last;
   }
 
   private static boolean completes(CompletableFuture<Integer> answer) throws InterruptedException {

@@ -4,15 +4,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.bench.ToldRequest.Told;
+import dev.switchboard.gateway.telemetry.Exported;
 import io.opentelemetry.api.common.AttributeKey;
-import io.opentelemetry.sdk.common.CompletableResultCode;
 import io.opentelemetry.sdk.trace.SdkTracerProvider;
 import io.opentelemetry.sdk.trace.data.SpanData;
-import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
-import io.opentelemetry.sdk.trace.export.SpanExporter;
 import io.opentelemetry.sdk.trace.samplers.Sampler;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,32 +16,15 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What is timed is what is said to be timed. */
 class ToldRequestTest {
-  private final List<SpanData> exported = new ArrayList<>();
+  private final Exported exporter = new Exported();
+  private final List<SpanData> exported = exporter.spans();
   private final ToldRequest request =
       new ToldRequest(
           SdkTracerProvider.builder()
               .setSampler(Sampler.parentBased(Sampler.alwaysOff()))
-              .addSpanProcessor(SimpleSpanProcessor.create(new Exporter()))
+              .addSpanProcessor(exporter.processor())
               .build()
               .get("test"));
-
-  private final class Exporter implements SpanExporter {
-    @Override
-    public CompletableResultCode export(Collection<SpanData> spans) {
-      exported.addAll(spans);
-      return CompletableResultCode.ofSuccess();
-    }
-
-    @Override
-    public CompletableResultCode flush() {
-      return CompletableResultCode.ofSuccess();
-    }
-
-    @Override
-    public CompletableResultCode shutdown() {
-      return CompletableResultCode.ofSuccess();
-    }
-  }
 
   @ParameterizedTest
   @EnumSource

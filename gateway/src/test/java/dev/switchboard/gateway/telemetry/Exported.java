@@ -8,16 +8,30 @@ import io.opentelemetry.sdk.trace.export.SpanExporter;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.function.Supplier;
 
 /** Keeps the spans that ended. */
-final class Exported implements SpanExporter {
+public final class Exported implements SpanExporter {
   private final List<SpanData> spans = new ArrayList<>();
+  private final Supplier<CompletableResultCode> answers;
 
-  SpanProcessor processor() {
+  /** Takes everything. */
+  public Exported() {
+    this(CompletableResultCode::ofSuccess);
+  }
+
+  /** Answers so each time that it gets spans. */
+  public Exported(Supplier<CompletableResultCode> answers) {
+    this.answers = answers;
+  }
+
+  /** Has each span here as soon as it ended. */
+  public SpanProcessor processor() {
     return SimpleSpanProcessor.create(this);
   }
 
-  List<SpanData> spans() {
+  /** So far; the list grows. */
+  public List<SpanData> spans() {
     return spans;
   }
 
@@ -33,7 +47,7 @@ final class Exported implements SpanExporter {
   @Override
   public CompletableResultCode export(Collection<SpanData> ended) {
     spans.addAll(ended);
-    return CompletableResultCode.ofSuccess();
+    return answers.get();
   }
 
   @Override
