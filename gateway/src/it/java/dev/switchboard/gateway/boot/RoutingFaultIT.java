@@ -1,10 +1,12 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.PublicServer;
+import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.LeastLoaded;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.RoutingPolicy;
@@ -60,6 +62,34 @@ class RoutingFaultIT extends TwoUpstreams {
       assertEquals(500, answer.statusCode());
       assertEquals(1, first.seen.size());
       assertEquals(1, gateway.metric("switchboard_routing_failures_total{model=\"m\"}"));
+    }
+  }
+
+  /** A header that cannot be written: the answer is there, and what was to send it on throws. */
+  @Test
+  void anAnswerThatCannotBeSentOnIsAnErrorAtOnce() throws Exception {
+    RoutingPolicy unspeakable =
+        (replicas, request, now) -> {
+          Decision decision = new LeastLoaded().route(replicas, request, now);
+          return new Decision(
+              decision.policy(),
+              decision.requested(),
+              decision.model(),
+              decision.chosen(),
+              decision.candidates(),
+              new Decision.Shadow("two\nlines", decision.chosen()),
+              null);
+        };
+    try (InProcessGateway gateway = InProcessGateway.before("", first)) {
+      HttpResponse<String> whole = through(gateway, unspeakable, false);
+      HttpResponse<String> stream = through(gateway, unspeakable, true);
+
+      assertEquals(500, whole.statusCode());
+      assertTrue(whole.body().contains("\"code\":\"internal_error\""), whole::body);
+      assertTrue(stream.body().contains("\"error\":"), stream::body);
+      assertFalse(stream.body().contains("[DONE]"), stream::body);
+      assertEquals(0, gateway.metric("switchboard_requests_in_flight{model=\"m\"}"));
+      assertEquals(0, gateway.metric("switchboard_replica_in_flight{replica=\"u0\"}"));
     }
   }
 

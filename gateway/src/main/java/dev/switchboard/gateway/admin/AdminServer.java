@@ -18,6 +18,7 @@ import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
+import dev.switchboard.gateway.http.RequestFaults;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.Store;
@@ -93,6 +94,7 @@ public final class AdminServer extends VerticleBase {
 
   @Override
   public Future<?> start() {
+    RequestFaults.watch(context);
     HttpServer created =
         vertx.createHttpServer(
             new HttpServerOptions()

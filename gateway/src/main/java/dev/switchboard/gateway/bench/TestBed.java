@@ -254,7 +254,11 @@ final class TestBed implements AutoCloseable {
   public void close() {
     helpers.forEach(ServerProcess::close);
     client.close();
-    delete(directory);
+    if (faults.isEmpty()) {
+      delete(directory);
+    } else {
+      System.err.println("The servers' logs are kept in " + directory);
+    }
   }
 
   /** Deletes a folder and all that is in it. */

@@ -172,6 +172,16 @@ final class ClientAnswer {
         });
   }
 
+  /** It will not come: an error, or the end of the connection where its end was promised. */
+  void lost(Failure failure) {
+    if (response.ended()) {
+      over(failure.outcome(), failure);
+      call.request().connection().close();
+    } else {
+      fail(failure);
+    }
+  }
+
   /** The client left, or is left. */
   void abandon(@Nullable Failure failure) {
     over(Outcome.CLIENT_GONE, failure);

@@ -36,6 +36,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
+  private static final String UNPROCESSED = "The request could not be processed.";
 
   private final Call call;
   private final Gatehouse house;
@@ -56,6 +57,8 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   /** Null until it is admitted. */
   private @Nullable Attempts attempts;
 
+  private boolean faulted;
+
   Exchange(Call call) {
     this.call = call;
     this.house = call.house();
@@ -75,6 +78,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   }
 
   void start() {
+    RequestFaults.begins(this);
     flight.tenant(call.caller().tenant());
     house.recorder().begin(flight.id());
     HttpServerResponse response = call.response();
@@ -126,8 +130,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     } else if (answer.over() || call.response().closed()) {
       clientGone();
     } else {
-      LOG.error("request_failed request={}", flight.id(), cause);
-      fail(Failure.of(ApiError.internal("The request could not be processed.")));
+      faulted(cause);
     }
   }
 
@@ -256,6 +259,19 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     if (!answer.over()) {
       endAttempts("the client left", AttemptResult.ABANDONED);
       answer.abandon(null);
+    }
+  }
+
+  /** A step of its course threw this: none that would have followed it comes any more. */
+  void faulted(Throwable fault) {
+    LOG.error("request_failed request={}", flight.id(), fault);
+    if (!faulted && !answer.over()) {
+      faulted = true;
+      try {
+        endAttempts("a fault of the gateway", AttemptResult.ABANDONED);
+      } finally {
+        answer.lost(Failure.of(ApiError.internal(UNPROCESSED)));
+      }
     }
   }
 

@@ -79,6 +79,7 @@ public final class PublicServer extends VerticleBase {
 
   @Override
   public Future<?> start() {
+    RequestFaults.watch(context);
     ConnectionWatch watch =
         new ConnectionWatch(
             vertx,

@@ -7,6 +7,8 @@ import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Where the time went so far, as the {@code Server-Timing} header and as JSON. On a stream the
@@ -14,6 +16,7 @@ import java.util.function.Supplier;
  * tells all.
  */
 final class ServerTiming {
+  private static final Logger LOG = LoggerFactory.getLogger(ServerTiming.class);
   private static final String HEADER = "Server-Timing";
 
   private ServerTiming() {}
@@ -33,7 +36,15 @@ final class ServerTiming {
   }
 
   private static void tell(HttpServerResponse response, Supplier<String> times) {
-    response.headersEndHandler(head -> response.putHeader(HEADER, times.get()));
+    response.headersEndHandler(
+        head -> {
+          try {
+            response.putHeader(HEADER, times.get());
+          } catch (RuntimeException fault) {
+            // It is written in the middle of writing the answer, which must not fail with it.
+            LOG.error("server_timing_failed", fault);
+          }
+        });
   }
 
   private static String of(Flight flight) {
