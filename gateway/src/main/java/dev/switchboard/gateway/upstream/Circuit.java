@@ -22,6 +22,9 @@ public final class Circuit {
   private static final int SLICES = 10;
   private static final double LATENCY_WEIGHT = 0.1;
 
+  /** A pause of a machine makes that of a mean below a millisecond, and hurts nobody's target. */
+  private static final double LEAST_LATER_MS = 20;
+
   /**
    * When a circuit opens, and for how long.
    *
@@ -29,8 +32,8 @@ public final class Circuit {
    * @param errorRate share of failures in the window that opens it
    * @param minRequests in the window before a share or a latency says anything
    * @param windowMs that window
-   * @param latencyFactor a mean time to the first token so many times the other replicas' median
-   *     opens it too; 0 turns that off
+   * @param latencyFactor a mean time to the first token so many times the other replicas' median,
+   *     and 20 ms above it, opens it too; 0 turns that off
    * @param openMs first backoff; doubles up to {@code openMaxMs}
    */
   public record Config(
@@ -263,7 +266,11 @@ public final class Circuit {
    */
   public static boolean slow(double own, double[] peers, double factor) {
     double[] known = Arrays.stream(peers).filter(peer -> !Double.isNaN(peer)).sorted().toArray();
-    return factor > 0 && known.length > 0 && own > factor * known[known.length / 2];
+    if (factor == 0 || known.length == 0) {
+      return false;
+    }
+    double median = known[known.length / 2];
+    return own > factor * median && own > median + LEAST_LATER_MS;
   }
 
   private void advance(long nowNanos) {

@@ -203,6 +203,12 @@ class CircuitTest {
     assertFalse(Circuit.slow(own, new double[] {Double.NaN}, factor));
   }
 
+  @ParameterizedTest
+  @CsvSource({"20.4, false", "20.6, true"})
+  void aPauseThatNobodyMindsMakesNoReplicaSlow(double own, boolean slow) {
+    assertEquals(slow, Circuit.slow(own, new double[] {0.5}, 10));
+  }
+
   private Call entered() {
     return Objects.requireNonNull(circuit.enter());
   }
