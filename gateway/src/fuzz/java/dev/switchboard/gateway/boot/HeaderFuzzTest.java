@@ -181,6 +181,7 @@ class HeaderFuzzTest {
             retry: {attempts: 1}
             workers: {eject-after: 100, state-poll-ms: 50}
             circuit: {failures: 0, min-requests: 100000}
+            telemetry: {log-requests: true}
             """,
             upstream.url());
     InProcessGateway.await(gateway.fleet()::everyModelReady);

@@ -17,7 +17,6 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.slf4j.event.Level;
 
 /**
  * What is done with the record of a request that is over: the recorder, the metrics, the tenant's
@@ -39,15 +38,26 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     count(record);
     tell(record, story);
     house.metrics().recorded(call.nowNanos() - begun);
-    LOG.atLevel(record.outcome() == Outcome.OK ? Level.DEBUG : Level.INFO)
-        .log(
-            "request_end request={} endpoint={} outcome={} status={} replica={} wall_ms={}",
-            record.id(),
-            record.endpoint(),
-            record.outcome().label(),
-            record.status(),
-            record.replica(),
-            record.wallNanos() / 1_000_000);
+    if (record.outcome() != Outcome.OK || house.traces().logsAll()) {
+      log(record);
+    }
+  }
+
+  /** Tokens that nobody told are none, as the metrics have it. */
+  private static void log(FlightRecord record) {
+    Usage used = record.usage();
+    LOG.info(
+        "request_end request={} endpoint={} outcome={} status={} replica={} wall_ms={}"
+            + " prompt_tokens={} completion_tokens={} pieces={}",
+        record.id(),
+        record.endpoint(),
+        record.outcome().label(),
+        record.status(),
+        record.replica(),
+        record.wallNanos() / 1_000_000,
+        Math.max(0, used.promptTokens()),
+        Math.max(0, used.completionTokens()),
+        record.contentEvents());
   }
 
   private void count(FlightRecord record) {

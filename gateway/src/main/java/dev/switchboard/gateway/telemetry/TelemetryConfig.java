@@ -10,6 +10,7 @@ import java.util.List;
  * @param exemplarsPerSecond requests whose traces the metrics point to, at most
  * @param keptTracesPerSecond traces that are exported though nothing sampled them, at most;
  *     exemplars come on top
+ * @param logRequests the log has a line of every request's end, not only of those that failed
  * @param governor when the gateway holds that back by itself
  */
 public record TelemetryConfig(
@@ -17,10 +18,11 @@ public record TelemetryConfig(
     List<String> traceTenants,
     int exemplarsPerSecond,
     int keptTracesPerSecond,
+    boolean logRequests,
     Governor.Config governor) {
   public static final TelemetryConfig DEFAULTS =
       new TelemetryConfig(
-          TraceDetail.RANKS.level(), List.of("default"), 10, 50, Governor.Config.DEFAULTS);
+          TraceDetail.RANKS.level(), List.of("default"), 10, 50, false, Governor.Config.DEFAULTS);
 
   public TelemetryConfig {
     traceTenants = List.copyOf(traceTenants);

@@ -158,6 +158,11 @@ public final class TraceLevels {
     return kept.take(nowNanos, most, most);
   }
 
+  /** Whether the log has a line of the end of requests that end well, too. */
+  public boolean logsAll() {
+    return config.logRequests();
+  }
+
   private TraceDetail set(String model) {
     TraceDetail own = models.get(model);
     return own == null ? general() : own;

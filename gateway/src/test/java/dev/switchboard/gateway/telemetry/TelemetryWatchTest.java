@@ -26,7 +26,8 @@ class TelemetryWatchTest {
   private final Metrics metrics = new Metrics("m"::equals, "1", true);
   private final TraceLevels levels =
       new TraceLevels(
-          new TelemetryConfig(3, List.of(), 0, 0, new Governor.Config(1, 1000, CALM_WINDOWS)));
+          new TelemetryConfig(
+              3, List.of(), 0, 0, false, new Governor.Config(1, 1000, CALM_WINDOWS)));
   private long now = WINDOW_NANOS;
   private final List<String> steps = new ArrayList<>();
   private final TelemetryWatch watch =

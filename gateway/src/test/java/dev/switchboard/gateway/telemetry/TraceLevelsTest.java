@@ -16,7 +16,7 @@ class TraceLevelsTest {
   private final TraceLevels levels = new TraceLevels(config(1, "lab"));
 
   private static TelemetryConfig config(int level, String... tenants) {
-    return new TelemetryConfig(level, List.of(tenants), 2, 3, Governor.Config.DEFAULTS);
+    return new TelemetryConfig(level, List.of(tenants), 2, 3, false, Governor.Config.DEFAULTS);
   }
 
   @Test
@@ -113,7 +113,7 @@ class TraceLevelsTest {
   @Test
   void noneIsChosenWhereNoneMayBe() {
     TraceLevels none =
-        new TraceLevels(new TelemetryConfig(2, List.of(), 0, 0, Governor.Config.DEFAULTS));
+        new TraceLevels(new TelemetryConfig(2, List.of(), 0, 0, false, Governor.Config.DEFAULTS));
 
     assertFalse(none.chooseExemplar(1));
     assertFalse(none.mayKeep(1));
