@@ -82,8 +82,14 @@ class HostileClientIT {
   }
 
   private static String chat(boolean stream) {
+    return chat(stream, "");
+  }
+
+  private static String chat(boolean stream, String header) {
     String body = InProcessGateway.chat(stream);
-    return "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: "
+    return "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
+        + header
+        + "Content-Length: "
         + body.length()
         + "\r\n\r\n"
         + body;
@@ -101,13 +107,14 @@ class HostileClientIT {
     }
   }
 
-  /** Waits until what clients saw is what the gateway counted. */
-  private static void awaitIdle(InProcessGateway gateway, ClientLedger ledger, MetricsText before)
+  /** Waits until what clients saw is what the gateway counted and wrote, of each request. */
+  private static void awaitIdle(
+      InProcessGateway gateway, ClientLedger ledger, MetricsText before, RequestEnds ends)
       throws Exception {
-    List<String> differences = ledger.compare(before, metrics(gateway));
+    List<String> differences = ledger.compare(before, metrics(gateway), ends.all(), List.of());
     for (int i = 0; i < 400 && !differences.isEmpty(); i++) {
       Thread.sleep(50);
-      differences = ledger.compare(before, metrics(gateway));
+      differences = ledger.compare(before, metrics(gateway), ends.all(), List.of());
     }
     assertEquals(List.of(), differences);
   }
@@ -380,13 +387,14 @@ class HostileClientIT {
     upstream.script(
         (request, body) -> FakeUpstream.events(request).write(FakeUpstream.content("a")));
     try (InProcessGateway gateway =
-        InProcessGateway.before("admission: {replica-concurrency: 1000}", upstream)) {
+            InProcessGateway.before("admission: {replica-concurrency: 1000}", upstream);
+        RequestEnds ends = new RequestEnds()) {
       MetricsText before = metrics(gateway);
       ClientLedger ledger = new ClientLedger();
 
       together(STORM, () -> leaveAfterTheFirstToken(gateway, ledger));
 
-      awaitIdle(gateway, ledger, before);
+      awaitIdle(gateway, ledger, before, ends);
       InProcessGateway.await(() -> upstream.closed.size() == STORM);
       assertEquals(STORM, ledger.begun());
     }
@@ -395,8 +403,8 @@ class HostileClientIT {
   private static boolean leaveAfterTheFirstToken(InProcessGateway gateway, ClientLedger ledger)
       throws IOException {
     try (Socket socket = connect(gateway)) {
-      ClientLedger.Entry entry = ledger.begin(true);
-      send(socket, chat(true));
+      ClientLedger.Entry entry = ledger.named(true);
+      send(socket, chat(true, "X-Request-Id: " + entry.id() + "\r\n"));
       assertTrue(socket.getInputStream().read() >= 0);
       entry.leave();
       // So that the close is a reset, as of a process that was killed.
@@ -416,14 +424,15 @@ class HostileClientIT {
           }
           events.end(FakeUpstream.finish() + FakeUpstream.done());
         });
-    try (InProcessGateway gateway =
-        InProcessGateway.before("admission: {max-in-flight: 8}", upstream)) {
+    String yaml = "admission: {max-in-flight: 8}\ntelemetry: {log-requests: true}";
+    try (InProcessGateway gateway = InProcessGateway.before(yaml, upstream);
+        RequestEnds ends = new RequestEnds()) {
       MetricsText before = metrics(gateway);
       ClientLedger ledger = new ClientLedger();
 
       together(MANY, () -> stream(gateway, ledger));
 
-      awaitIdle(gateway, ledger, before);
+      awaitIdle(gateway, ledger, before, ends);
       assertEquals(List.of(), ledger.faults());
       assertEquals(MANY, ledger.count(Outcome.OK) + ledger.count(Outcome.SHED));
       assertEquals(20 * ledger.count(Outcome.OK), ledger.tokens());
@@ -431,8 +440,10 @@ class HostileClientIT {
   }
 
   private static boolean stream(InProcessGateway gateway, ClientLedger ledger) throws Exception {
-    ClientLedger.Entry entry = ledger.begin(true);
-    var answer = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
+    ClientLedger.Entry entry = ledger.named(true);
+    var answer =
+        gateway.post(
+            InProcessGateway.CHAT, InProcessGateway.chat(true), "X-Request-Id", entry.id());
     entry.status(answer.statusCode());
     for (String line : answer.body().lines().toList()) {
       if (line.contains("\"content\":\"t")) {

@@ -37,6 +37,11 @@ final class AnswerLog implements HttpReader.Sink {
     this.stream = stream;
   }
 
+  /** Its request's own. */
+  String id() {
+    return entry.id();
+  }
+
   @Override
   public void head(byte[] bytes, int length) {
     head = new String(bytes, 0, length, StandardCharsets.ISO_8859_1);

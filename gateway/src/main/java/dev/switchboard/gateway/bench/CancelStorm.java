@@ -119,14 +119,16 @@ final class CancelStorm {
   private void begin(NioLoop loop, int number) throws IOException {
     begun++;
     SocketChannel channel = SocketChannel.open(address);
-    AnswerLog answer = new AnswerLog(ledger.begin(true), true);
+    AnswerLog answer = new AnswerLog(ledger.named(true), true);
     NioConnection connection =
         new NioConnection(
             loop.selector(),
             channel,
             new HttpReader(answer),
             () -> answer.broke("the connection was closed"));
-    connection.send(ChaosClient.Question.of(ChaosGateway.MODEL, true, TOKENS, number, "").bytes());
+    ChaosClient.Question question =
+        ChaosClient.Question.of(ChaosGateway.MODEL, true, TOKENS, number, "");
+    connection.send(question.bytes(answer.id()));
     long stay = random.nextLong(LONGEST_STAY_MS * 1_000_000L);
     stays.add(new Stay(System.nanoTime() + stay, channel, connection, answer));
   }

@@ -16,8 +16,8 @@ import picocli.CommandLine.Option;
 
 /**
  * Kills, stops and drains real workers, ends gateways and lets clients misbehave, at full size, and
- * says whether anybody else noticed. After each scenario the gateway's metrics must agree with what
- * the clients saw, to the request and to the token.
+ * says whether anybody else noticed. After each scenario the gateway's record of each request must
+ * agree with what its client saw, and its metrics with all of them together.
  */
 @Command(
     name = "bench chaos",

@@ -29,9 +29,9 @@ final class ChaosClient implements AutoCloseable {
 
   /** Sends a request, whose answer is read by {@link #read}. */
   AnswerLog send(Question question) {
-    AnswerLog answer = new AnswerLog(ledger.begin(question.stream()), question.stream());
+    AnswerLog answer = new AnswerLog(ledger.named(question.stream()), question.stream());
     try {
-      socket.getOutputStream().write(question.bytes());
+      socket.getOutputStream().write(question.bytes(answer.id()));
     } catch (IOException e) {
       answer.broke("while sending: " + e.getMessage());
     }
@@ -68,13 +68,13 @@ final class ChaosClient implements AutoCloseable {
   /**
    * What is asked.
    *
-   * @param bytes the whole request
+   * @param body JSON of ASCII characters
    */
-  record Question(byte[] bytes, boolean stream) {
+  record Question(String body, boolean stream) {
 
     /** A chat that generates exactly so many tokens; the seed alone decides which. */
     static Question of(String model, boolean stream, int maxTokens, int seed, String more) {
-      String body =
+      return new Question(
           "{\"model\":\""
               + model
               + "\",\"stream\":"
@@ -89,13 +89,19 @@ final class ChaosClient implements AutoCloseable {
               + more
               + ",\"messages\":[{\"role\":\"user\",\"content\":\"Question "
               + seed
-              + "\"}]}";
+              + "\"}]}",
+          stream);
+    }
+
+    /** The whole request. */
+    byte[] bytes(String id) {
       String head =
-          "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-              + "Content-Type: application/json\r\nContent-Length: "
+          "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-Id: "
+              + id
+              + "\r\nContent-Type: application/json\r\nContent-Length: "
               + body.length()
               + "\r\n\r\n";
-      return new Question((head + body).getBytes(StandardCharsets.US_ASCII), stream);
+      return (head + body).getBytes(StandardCharsets.US_ASCII);
     }
   }
 }

@@ -22,12 +22,14 @@ final class ChaosGateway implements AutoCloseable {
   private static final int POLL_MS = 10;
 
   private final ServerProcess process;
+  private final RequestLog log;
   private final HttpClient client = HttpClient.newHttpClient();
   private final URI api;
   private final URI admin;
 
   private ChaosGateway(ServerProcess process, JsonNode event) {
     this.process = process;
+    this.log = new RequestLog(process.log());
     this.api = URI.create(event.path("api").asText());
     this.admin = URI.create(event.path("admin").asText());
   }
@@ -60,11 +62,12 @@ final class ChaosGateway implements AutoCloseable {
     return new ChaosGateway(process, JSON.readTree(line));
   }
 
-  /** Workers of the small model, and ports that are free. */
+  /** Workers of the small model, ports that are free, and a record of every request. */
   static String yaml(Path model, int workers, String more) {
     return "http: {port: 0}\nadmin: {port: 0}\n"
         + ("models: [{file: " + model + ", name: " + MODEL + ", workers: " + workers + "}]\n")
         + "admission: {replica-concurrency: 1024}\n"
+        + "telemetry: {log-requests: true}\n"
         + "workers: {threads: 1, restart-first-ms: 0, crash-loop-exits: 1000,"
         + " arguments: [--allow-fault-injection, --max-sequences, '1024', --kv-memory, 128MiB]}\n"
         + more;
@@ -80,6 +83,11 @@ final class ChaosGateway implements AutoCloseable {
 
   MetricsText metrics() throws IOException {
     return MetricsText.scrape(client, admin);
+  }
+
+  /** Requests that have ended, by its log. */
+  List<RequestEnd> ended() throws IOException {
+    return log.ends();
   }
 
   JsonNode admin(String path) throws IOException {

@@ -88,14 +88,24 @@ final class ChaosStage {
     load.complaints().forEach(complaint -> promise(false, "a request failed: " + complaint));
   }
 
-  /** What clients saw must be what the gateway counted since then, soon and exactly. */
+  /** What clients saw must be what the gateway counted since then and wrote, soon and exactly. */
   void reconcile(ChaosGateway gateway, MetricsText before) throws IOException {
+    reconcile(gateway, before, List.of());
+  }
+
+  /**
+   * The same where several served.
+   *
+   * @param others what gateways wrote that have ended
+   */
+  void reconcile(ChaosGateway gateway, MetricsText before, List<RequestEnd> others)
+      throws IOException {
     MetricsText after = gateway.metrics();
-    List<String> found = ledger.compare(before, after);
+    List<String> found = ledger.compare(before, after, gateway.ended(), others);
     for (int i = 0; i < SETTLE_SECONDS * 1000 / POLL_MS && !found.isEmpty(); i++) {
       Target.pause(POLL_MS);
       after = gateway.metrics();
-      found = ledger.compare(before, after);
+      found = ledger.compare(before, after, gateway.ended(), others);
     }
     if (ClientLedger.closedUnread(before, after) > 0) {
       figure("closed_unread", ClientLedger.closedUnread(before, after));

@@ -85,9 +85,9 @@ final class ClientChaos {
         for (int i = 0; i < stage.plan().silentClients(); i++) {
           // Enough whole ones that the gateway may not hold all of them.
           boolean stream = i % WHOLE != 0;
-          ClientLedger.Entry entry = stage.ledger().begin(stream);
+          ClientLedger.Entry entry = stage.ledger().named(stream);
           clients.add(connect(gateway));
-          clients.getLast().getOutputStream().write(question(stream));
+          clients.getLast().getOutputStream().write(question(stream, entry.id()));
           // That it is cut off is what it is here for; the gateway counts it as gone.
           entry.leave();
         }
@@ -106,8 +106,8 @@ final class ClientChaos {
     }
   }
 
-  private static byte[] question(boolean stream) {
-    return ChaosClient.Question.of(ChaosGateway.MODEL, stream, TOKENS, 1, LARGE_EVENTS).bytes();
+  private static byte[] question(boolean stream, String id) {
+    return ChaosClient.Question.of(ChaosGateway.MODEL, stream, TOKENS, 1, LARGE_EVENTS).bytes(id);
   }
 
   private static Histogram alone(ChaosStage stage, ChaosLoad others) {
@@ -269,7 +269,7 @@ final class ClientChaos {
     /** Goes on until it is cut off, or all is over; says how long that took. */
     double run() {
       long begin = System.nanoTime();
-      AnswerLog answer = new AnswerLog(ledger.begin(stream), stream);
+      AnswerLog answer = new AnswerLog(ledger.named(stream), stream);
       try (Socket socket = connect(gateway)) {
         drip(socket, answer);
       } catch (IOException e) {
@@ -284,7 +284,7 @@ final class ClientChaos {
     }
 
     private void drip(Socket socket, AnswerLog answer) throws IOException {
-      byte[] question = question(stream);
+      byte[] question = question(stream, answer.id());
       int at =
           switch (drip) {
             case HEAD -> SOME_BYTES;

@@ -8,28 +8,30 @@ import java.util.Map;
 
 /**
  * What clients saw of their requests, held against the protocol and against what the gateway
- * counted, exactly.
+ * counted and wrote, exactly.
  *
  * <p>Of each request: it ends once; a stream's tokens are numbered without a gap; {@code [DONE]}
  * comes once, after a finish reason, and nothing after it; an answer that ends without it has said
- * an error. Of all together: {@link #compare} wants as many requests of each outcome in the
- * gateway's metrics as the clients have. A connection above a limit is closed unread, with the
- * request that it brought: its client cannot tell why, or has left before it sees it, and the
- * gateway counts connections instead. Safe on any thread; one entry belongs to one thread.
+ * an error. Of all together, where every client stays: as many requests of each outcome, and as
+ * many tokens, as the gateway's metrics have. Where clients leave, each request needs an id of its
+ * own ({@link #named}), and the gateway's records are compared one by one ({@link Reconciliation}).
+ * Safe on any thread; one entry belongs to one thread.
  */
 public final class ClientLedger {
   private static final int MAX_FAULTS = 20;
+  static final String REQUESTS = "switchboard_requests_total";
   static final String TOKENS = "switchboard_tokens_total";
   static final String COMPLETION = "direction=\"completion\"";
+  static final String GAPS = "switchboard_itl_seconds_count";
   private static final String REFUSED = "switchboard_connections_refused_total";
 
   private final List<String> faults = new ArrayList<>();
   private final List<String> unheard = new ArrayList<>();
+  private final List<Seen> seen = new ArrayList<>();
   private final Map<Outcome, Long> outcomes = new EnumMap<>(Outcome.class);
   private long begun;
   private long open;
   private long left;
-  private long unanswered;
   private long tokens;
   private long gaps;
   private long generated;
@@ -37,10 +39,39 @@ public final class ClientLedger {
   /** Answers that do not say how many tokens they have. */
   private long untold;
 
-  /** A request is about to be sent. */
+  /** How a request ended for its client. */
+  enum End {
+    /** With the last byte of an answer. */
+    ANSWERED,
+    /** The client closed the connection, whatever had come by then. */
+    LEFT,
+    /** The connection broke before anything came. */
+    UNHEARD,
+    /** It was not sent whole. */
+    UNSENT
+  }
+
+  /**
+   * What the client of a request with an id saw of it.
+   *
+   * @param outcome of an answer
+   * @param status 0 for none
+   * @param pieces of content of a stream
+   * @param generated tokens by the answer's own account; −1 where it does not say
+   */
+  record Seen(
+      String id, End end, boolean stream, Outcome outcome, int status, int pieces, int generated) {}
+
+  /** A request is about to be sent, which nobody can tell from others. */
   public synchronized Entry begin(boolean stream) {
     open++;
-    return new Entry(begun++, stream);
+    return new Entry(begun++, stream, false);
+  }
+
+  /** A request is about to be sent with its {@link Entry#id} as {@code X-Request-Id}. */
+  public synchronized Entry named(boolean stream) {
+    open++;
+    return new Entry(begun++, stream, true);
   }
 
   /** What breaks the protocol, the first of them; empty when nothing does. */
@@ -71,68 +102,55 @@ public final class ClientLedger {
   }
 
   /**
-   * Compares with what the gateway counted since the first scrape, when it has nothing in flight.
+   * Compares with what the gateway counted since the first scrape, when it has nothing in flight
+   * and no client has left.
    *
    * @return every difference; empty when all is accounted for
    */
   public synchronized List<String> compare(MetricsText before, MetricsText after) {
-    List<String> found = new ArrayList<>(faults);
-    differ(found, "requests of clients still open", 0, (double) open);
-    differ(found, "switchboard_requests_in_flight", 0, after.sum("switchboard_requests_in_flight"));
-    differ(found, "switchboard_replica_in_flight", 0, after.sum("switchboard_replica_in_flight"));
-    double counted = 0;
-    double gone = 0;
+    List<String> found = faults();
+    settled(found, after);
+    differ(found, "requests whose clients left, which only records tell", (double) left, 0);
     for (Outcome outcome : Outcome.values()) {
-      double grew = grew(before, after, "switchboard_requests_total", outcome);
-      double seen = (double) count(outcome);
-      counted += grew;
-      if (outcome == Outcome.CLIENT_GONE) {
-        gone = grew;
-      } else if (grew < seen || grew > seen + left) {
-        found.add("outcome " + outcome.label() + ": clients " + seen + ", gateway " + grew);
-      }
+      String label = "outcome=\"" + outcome.label() + "\"";
+      differ(found, label, (double) count(outcome), after.since(before, REQUESTS, label));
     }
-    double lost = begun - unanswered - counted;
-    double refused = closedUnread(before, after);
-    if (lost < unheard.size() || lost > refused) {
-      found.addAll(unheard.subList(0, Math.min(MAX_FAULTS, unheard.size())));
-      found.add(
-          "requests in all: clients "
-              + (begun - unanswered)
-              + ", gateway "
-              + counted
-              + " and "
-              + refused
-              + " connections closed unread");
-    }
-    if (gone > left) {
-      found.add("outcome client_gone: clients " + left + ", gateway " + gone);
-    }
-    if (left == 0) {
-      double itl =
-          after.sum("switchboard_itl_seconds_count") - before.sum("switchboard_itl_seconds_count");
-      differ(found, "gaps between tokens", (double) gaps, itl);
-      if (untold == 0) {
-        double told = after.sum(TOKENS, COMPLETION) - before.sum(TOKENS, COMPLETION);
-        differ(found, "tokens", (double) generated, told);
-      }
+    differ(found, "gaps between tokens", (double) gaps, after.since(before, GAPS));
+    if (untold == 0) {
+      differ(found, "tokens", (double) generated, after.since(before, TOKENS, COMPLETION));
     }
     return found;
   }
 
-  /** Connections that the gateway closed before it read anything, since they were too many. */
-  static double closedUnread(MetricsText before, MetricsText after) {
-    double refused = 0;
-    for (String limit : List.of("total", "client")) {
-      String label = "limit=\"" + limit + "\"";
-      refused += after.sum(REFUSED, label) - before.sum(REFUSED, label);
-    }
-    return refused;
+  /**
+   * Compares each request with its record, when nothing is in flight, and the records with what the
+   * gateway counted since the first scrape.
+   *
+   * @param own records of the gateway that was scraped, all of them since then
+   * @param others of gateways that served the same clients and have ended
+   * @return the first differences; empty when all is accounted for
+   */
+  public synchronized List<String> compare(
+      MetricsText before, MetricsText after, List<RequestEnd> own, List<RequestEnd> others) {
+    List<String> found = new ArrayList<>(faults);
+    settled(found, after);
+    List<RequestEnd> records = new ArrayList<>(own);
+    records.addAll(others);
+    found.addAll(Reconciliation.byId(seen, records, closedUnread(before, after)));
+    found.addAll(Reconciliation.bySum(own, before, after));
+    return found;
   }
 
-  private static double grew(MetricsText before, MetricsText after, String name, Outcome outcome) {
-    String label = "outcome=\"" + outcome.label() + "\"";
-    return after.sum(name, label) - before.sum(name, label);
+  private void settled(List<String> found, MetricsText after) {
+    differ(found, "requests of clients still open", (double) open, 0);
+    differ(found, "switchboard_requests_in_flight", 0, after.sum("switchboard_requests_in_flight"));
+    differ(found, "switchboard_replica_in_flight", 0, after.sum("switchboard_replica_in_flight"));
+  }
+
+  /** Connections that the gateway closed before it read anything, since they were too many. */
+  static double closedUnread(MetricsText before, MetricsText after) {
+    return after.since(before, REFUSED, "limit=\"total\"")
+        + after.since(before, REFUSED, "limit=\"client\"");
   }
 
   private static void differ(List<String> found, String what, double clients, double gateway) {
@@ -147,27 +165,27 @@ public final class ClientLedger {
     }
   }
 
-  private synchronized void ended(Entry entry, Outcome outcome) {
+  private synchronized void over(Entry entry, End end, Outcome outcome) {
     open--;
+    if (entry.named) {
+      seen.add(entry.seen(end, outcome));
+    }
+    switch (end) {
+      case ANSWERED -> answered(entry, outcome);
+      case LEFT -> left++;
+      case UNHEARD -> unheard.add(broke(entry.number));
+      case UNSENT -> {
+        // Nobody can have counted it.
+      }
+    }
+  }
+
+  private void answered(Entry entry, Outcome outcome) {
     outcomes.merge(outcome, 1L, Long::sum);
     tokens += entry.tokens;
     generated += Math.max(0, entry.generated);
     untold += outcome == Outcome.OK && entry.generated < 0 ? 1 : 0;
     gaps += Math.max(0, entry.tokens - 1);
-  }
-
-  private synchronized void withdrawn(boolean answered) {
-    open--;
-    if (answered) {
-      left++;
-    } else {
-      unanswered++;
-    }
-  }
-
-  private synchronized void unheard(long number) {
-    open--;
-    unheard.add(broke(number));
   }
 
   private static String broke(long number) {
@@ -178,6 +196,7 @@ public final class ClientLedger {
   public final class Entry {
     private final long number;
     private final boolean stream;
+    private final boolean named;
     private int status;
     private int tokens;
     private int generated = -1;
@@ -186,9 +205,15 @@ public final class ClientLedger {
     private Outcome error = Outcome.OK;
     private boolean over;
 
-    private Entry(long number, boolean stream) {
+    private Entry(long number, boolean stream, boolean named) {
       this.number = number;
       this.stream = stream;
+      this.named = named;
+    }
+
+    /** What to send as {@code X-Request-Id}; no other request of this ledger has it. */
+    public String id() {
+      return "client-" + number;
     }
 
     /** The answer's head. */
@@ -238,11 +263,10 @@ public final class ClientLedger {
         fault("request " + number + ": a second end");
         return;
       }
-      over = true;
       boolean good = status == 200;
       expect(status != 0, "an end without a head");
       expect(!good || !stream || done || error != Outcome.OK, "an end without [DONE] or an error");
-      ended(this, good ? error : Outcome.ofStatus(status));
+      over(End.ANSWERED, good ? error : Outcome.ofStatus(status));
     }
 
     /**
@@ -250,29 +274,33 @@ public final class ClientLedger {
      * that is above a limit.
      */
     public void broke() {
-      if (!over && status == 0) {
-        over = true;
-        unheard(number);
-      } else if (!over) {
+      if (!over && status != 0) {
         fault(ClientLedger.broke(number));
         leave();
+      } else {
+        over(End.UNHEARD, Outcome.CLIENT_GONE);
       }
     }
 
     /** The client closed the connection; the gateway may have been faster. */
     public void leave() {
-      if (!over) {
-        over = true;
-        withdrawn(true);
-      }
+      over(End.LEFT, Outcome.CLIENT_GONE);
     }
 
     /** The connection was refused, or closed before the request was read whole. */
     public void neverSent() {
+      over(End.UNSENT, Outcome.CLIENT_GONE);
+    }
+
+    private void over(End end, Outcome outcome) {
       if (!over) {
         over = true;
-        withdrawn(false);
+        ClientLedger.this.over(this, end, outcome);
       }
+    }
+
+    private Seen seen(End end, Outcome outcome) {
+      return new Seen(id(), end, stream, outcome, status, tokens, generated);
     }
 
     private void expect(boolean condition, String otherwise) {

@@ -44,6 +44,11 @@ public final class MetricsText {
     return sum;
   }
 
+  /** By how much {@link #sum} has grown since an earlier scrape. */
+  double since(MetricsText before, String name, String... labels) {
+    return sum(name, labels) - before.sum(name, labels);
+  }
+
   private static boolean isOf(String name, String key) {
     return key.startsWith(name)
         && (key.length() == name.length() || key.charAt(name.length()) == '{');

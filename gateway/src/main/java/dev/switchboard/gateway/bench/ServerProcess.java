@@ -83,6 +83,11 @@ final class ServerProcess implements AutoCloseable {
     input.flush();
   }
 
+  /** What has its standard error. */
+  Path log() {
+    return log;
+  }
+
   long pid() {
     return process.pid();
   }

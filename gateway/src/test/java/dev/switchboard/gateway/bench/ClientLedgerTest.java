@@ -27,7 +27,10 @@ class ClientLedgerTest {
   }
 
   private void whole(int status) {
-    ClientLedger.Entry entry = ledger.begin(false);
+    whole(ledger.begin(false), status);
+  }
+
+  private static void whole(ClientLedger.Entry entry, int status) {
     entry.status(status);
     entry.end();
   }
@@ -117,8 +120,8 @@ class ClientLedgerTest {
 
   @ParameterizedTest
   @CsvSource({
-    "ok=3, 0, 2, requests in all",
-    "ok=1, 0, 2, outcome ok",
+    "ok=3, 0, 2, 'outcome=\"ok\": clients 2.0, gateway 3.0'",
+    "ok=1, 0, 2, 'outcome=\"ok\": clients 2.0, gateway 1.0'",
     "ok=2, 1, 2, switchboard_requests_in_flight",
     "ok=2, 0, 1, gaps between tokens"
   })
@@ -157,57 +160,27 @@ class ClientLedgerTest {
   }
 
   @Test
-  void whoLeftMayBeCountedAsGoneOrAsServed() {
+  void aRequestThatBreaksOrIsLeftCannotBeComparedInSums() {
     ledger.begin(true).leave();
-
-    assertEquals(List.of(), ledger.compare(NOTHING, counted("client_gone=1", 0, 0)));
-    assertEquals(List.of(), ledger.compare(NOTHING, counted("ok=1", 0, 3)));
-    assertEquals(1, ledger.compare(NOTHING, counted("ok=0", 0, 0)).size());
-  }
-
-  private static MetricsText refused(String limit, int connections) {
-    return new MetricsText(
-        "switchboard_connections_refused_total{limit=\"" + limit + "\"} " + connections + "\n");
-  }
-
-  @Test
-  void aConnectionClosedUnreadIsNoLostRequest() {
-    ledger.begin(true).broke();
-    ledger.begin(true).leave();
-
-    for (String limit : List.of("client", "total")) {
-      assertEquals(List.of(), ledger.compare(NOTHING, refused(limit, 2)), limit);
-      assertEquals(List.of(), ledger.compare(refused(limit, 5), refused(limit, 9)), limit);
-      assertEquals(2, ledger.compare(NOTHING, refused(limit, 1)).size(), limit);
-    }
-    assertEquals(2, ledger.compare(NOTHING, refused("admin", 2)).size());
-  }
-
-  @Test
-  void whatTheGatewayCountedWasNotClosedUnread() {
     ledger.begin(true).broke();
 
-    MetricsText both =
-        new MetricsText(
-            """
-            switchboard_connections_refused_total{limit="client"} 1
-            switchboard_requests_total{outcome="ok"} 1
-            """);
-    assertTrue(
-        ledger.compare(NOTHING, both).contains("request 0: the connection broke"),
-        () -> ledger.compare(NOTHING, both).toString());
+    List<String> found = ledger.compare(NOTHING, NOTHING);
+
+    assertEquals("request 1: the connection broke", found.getFirst());
+    assertTrue(found.getLast().contains("whose clients left"), found::toString);
+    assertEquals(2, found.size());
   }
 
   @Test
   void anAnswerThatBreaksOffIsAFaultWhateverElseWasRefused() {
-    ClientLedger.Entry entry = ledger.begin(true);
+    ClientLedger.Entry entry = ledger.named(true);
     entry.status(200);
     entry.broke();
+    RequestEnd record = new RequestEnd(entry.id(), "client_gone", 200, 0, 0, 1);
 
     assertEquals(
         List.of("request 0: the connection broke"),
-        ledger.compare(counted("ok=0", 0, 0), counted("client_gone=1", 0, 0)));
-    assertEquals(2, ledger.compare(NOTHING, refused("client", 0)).size());
+        ledger.compare(NOTHING, counted("client_gone=1", 0, 0), List.of(record), List.of()));
   }
 
   @Test
@@ -215,6 +188,26 @@ class ClientLedgerTest {
     ledger.begin(true).neverSent();
 
     assertEquals(List.of(), ledger.compare(NOTHING, NOTHING));
-    assertEquals(2, ledger.compare(NOTHING, counted("client_gone=1", 0, 0)).size());
+    assertEquals(1, ledger.compare(NOTHING, counted("client_gone=1", 0, 0)).size());
+  }
+
+  @Test
+  void recordsOfSeveralGatewaysCountTogetherButOnlyTheScrapedOnesInItsMetrics() {
+    whole(ledger.named(false), 200);
+    whole(ledger.named(false), 200);
+    List<RequestEnd> first = List.of(new RequestEnd("client-0", "ok", 200, 0, 0, 1));
+    List<RequestEnd> second = List.of(new RequestEnd("client-1", "ok", 200, 0, 0, 1));
+
+    assertEquals(List.of(), ledger.compare(NOTHING, counted("ok=1", 0, 0), first, second));
+    assertEquals(1, ledger.compare(NOTHING, counted("ok=2", 0, 0), first, second).size());
+    assertEquals(1, ledger.compare(NOTHING, counted("ok=1", 0, 0), first, List.of()).size());
+  }
+
+  @Test
+  void anOpenRequestIsADifferenceWithAndWithoutRecords() {
+    ClientLedger.Entry _ = ledger.named(false);
+
+    assertEquals(1, ledger.compare(NOTHING, NOTHING).size());
+    assertEquals(1, ledger.compare(NOTHING, NOTHING, List.of(), List.of()).size());
   }
 }
