@@ -32,7 +32,7 @@ import picocli.CommandLine.Option;
     description = {
       "Measures what the gateway adds to a worker that answers at once: latency at 500",
       "requests a second, requests a second on 8 connections, gaps between the tokens of",
-      "many streams, processor time, and how soon it refuses what it has no room for.",
+      "many streams, processor time, and how soon it refuses requests, by reason.",
       "Medians over rounds; '+' is above the direct way."
     })
 public final class GatewayBench implements Callable<Integer> {
@@ -173,7 +173,7 @@ public final class GatewayBench implements Callable<Integer> {
           Target.gateway(
               bed,
               address,
-              new Target.Setup(little, agent, options, engine, warmUp, Target.Setup.FEW)));
+              new Target.Setup(little, agent, options, engine, warmUp, RefusalKind.gateway())));
     }
   }
 
@@ -196,6 +196,20 @@ public final class GatewayBench implements Callable<Integer> {
     return amount.plan(streams);
   }
 
+  private void measure(
+      TestBed bed, GatewayReport report, String name, Target asked, Workload workload)
+      throws IOException {
+    Map<String, Double> values = bed.reconciled(asked, workload, plan()).values();
+    report.add(name, workload, values);
+    if (workload == Workload.OVERLOAD) {
+      for (RefusalKind kind : RefusalKind.values()) {
+        if (values.getOrDefault(kind.value(50), Double.NaN).isNaN()) {
+          bed.fault(name + " refused nothing for " + kind.label());
+        }
+      }
+    }
+  }
+
   private void measure(TestBed bed, GatewayReport report) throws IOException {
     Set<Workload> served = EnumSet.copyOf(wanted());
     served.remove(Workload.OVERLOAD);
@@ -213,7 +227,7 @@ public final class GatewayBench implements Callable<Integer> {
             System.err.printf(
                 "round %d of %d: %s, %s%n",
                 round, amount.rounds(), workload.label(), target.name());
-            report.add(target.name(), workload, bed.reconciled(asked, workload, plan()).values());
+            measure(bed, report, target.name(), asked, workload);
           }
         }
       }

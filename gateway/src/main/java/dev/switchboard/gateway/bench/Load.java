@@ -6,6 +6,8 @@ import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import org.HdrHistogram.Histogram;
@@ -24,9 +26,7 @@ final class Load {
 
     /** Not a number where nothing was seen. */
     double micros(double percentile) {
-      return latencies.getTotalCount() == 0
-          ? Double.NaN
-          : latencies.getValueAtPercentile(percentile) / 1000.0;
+      return Load.micros(latencies, percentile);
     }
 
     /** Every latency, in order of size. */
@@ -49,12 +49,11 @@ final class Load {
   private static final long NEAR_NANOS = 1_000_000;
 
   private static final int MOST_CONNECTIONS = 512;
-  private static final int TOO_MANY_REQUESTS = 429;
   private static final long PATIENCE_NANOS = 10_000_000_000L;
 
   private final InetSocketAddress address;
   private final ClientLedger ledger;
-  private final Histogram latencies = new Histogram(LONGEST_NANOS, DIGITS);
+  private final Histogram latencies = histogram();
   private long completed;
   private int running;
 
@@ -93,38 +92,56 @@ final class Load {
    * @param stream the latency is that of the first token
    */
   Result open(byte[] request, boolean stream, double rate, double seconds) throws IOException {
-    return open(request, stream, rate, seconds, pooled(stream));
+    return open(List.of(request), stream, rate, seconds, pooled(stream));
   }
 
   /**
-   * Streams at random moments, as {@link #open}, of which nearly all are refused: completed is what
-   * was, and latency is that of a refusal's last byte.
+   * Streams of several kinds in turn at random moments, as {@link #open}, of which nearly all are
+   * refused: completed is what was, and latency is that of a refusal's last byte.
+   *
+   * @param reasons takes the latencies of each reason that counts; others do not
    */
-  Result refused(byte[] request, double rate, double seconds) throws IOException {
+  Result refused(List<byte[]> requests, Map<String, Histogram> reasons, double rate, double seconds)
+      throws IOException {
     return open(
-        request,
+        requests,
         true,
         rate,
         seconds,
         new Pooled() {
           @Override
           public void ended(LoadClient client) {
-            if (client.status() == TOO_MANY_REQUESTS) {
-              count(client);
-            } else {
+            Histogram waited = reasons.get(client.reason());
+            if (waited == null) {
               running--;
+            } else {
+              waited.recordValue(Math.min(LONGEST_NANOS, count(client) - client.intendedNanos()));
             }
             free.addLast(client);
           }
         });
   }
 
-  private Result open(byte[] request, boolean stream, double rate, double seconds, Pooled watcher)
+  /** Not a number where nothing was seen. */
+  static double micros(Histogram latencies, double percentile) {
+    return latencies.getTotalCount() == 0
+        ? Double.NaN
+        : latencies.getValueAtPercentile(percentile) / 1000.0;
+  }
+
+  /** A histogram that takes latencies. */
+  static Histogram histogram() {
+    return new Histogram(LONGEST_NANOS, DIGITS);
+  }
+
+  private Result open(
+      List<byte[]> requests, boolean stream, double rate, double seconds, Pooled watcher)
       throws IOException {
     Random random = new Random(1);
     long begin = System.nanoTime();
     long end = begin + (long) (seconds * 1e9);
     long next = begin;
+    int sent = 0;
     Deque<LoadClient> free = watcher.free;
     Set<LoadClient> all = watcher.all;
     try (NioLoop loop = new NioLoop()) {
@@ -139,7 +156,7 @@ final class Load {
           client = new LoadClient(loop, address, ledger, watcher);
           all.add(client);
         }
-        begin(client, request, stream, next);
+        begin(client, requests.get(sent++ % requests.size()), stream, next);
         next += (long) (-Math.log(1 - random.nextDouble()) / rate * 1e9);
       }
       finish(loop, end);

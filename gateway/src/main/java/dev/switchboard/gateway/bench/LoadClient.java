@@ -5,6 +5,7 @@ import java.net.InetSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +16,10 @@ final class LoadClient implements HttpReader.Sink {
   private static final byte[] FINISH = ascii("\"finish_reason\":\"");
   private static final byte[] GENERATED = ascii("\"completion_tokens\":");
   private static final byte[] ERROR = ascii("\"error\":{");
+  private static final byte[] LATE = ascii("\"code\":\"deadline_exceeded\"");
   private static final int BROKEN_STREAM = 502;
+  private static final int TOO_LATE = 504;
+  private static final String REASON = "\r\nx-switchboard-reason: ";
 
   /** Hears of an answer, on the generator's thread. */
   interface Watcher {
@@ -41,6 +45,7 @@ final class LoadClient implements HttpReader.Sink {
   private boolean open;
   private long intendedNanos;
   private int status;
+  private String reason = "";
   private byte[] event = new byte[1024];
   private int eventLength;
 
@@ -70,9 +75,9 @@ final class LoadClient implements HttpReader.Sink {
     return intendedNanos;
   }
 
-  /** Of the answer whose head came last. */
-  int status() {
-    return status;
+  /** Why the gateway itself answered what came last; empty where it did not. */
+  String reason() {
+    return reason;
   }
 
   /** Closes the connection in the middle of whatever goes on. */
@@ -96,9 +101,16 @@ final class LoadClient implements HttpReader.Sink {
   @Override
   public void head(byte[] bytes, int length) {
     status = (bytes[9] - '0') * 100 + (bytes[10] - '0') * 10 + bytes[11] - '0';
+    reason = status == 200 ? "" : reason(new String(bytes, 0, length, StandardCharsets.US_ASCII));
     // What is left of an answer that was to be a stream and was an error.
     eventLength = 0;
     current().status(status);
+  }
+
+  private static String reason(String head) {
+    int at = head.toLowerCase(Locale.ROOT).indexOf(REASON);
+    int from = at + REASON.length();
+    return at < 0 ? "" : head.substring(from, head.indexOf('\r', from));
   }
 
   @Override
@@ -124,7 +136,7 @@ final class LoadClient implements HttpReader.Sink {
     if (content >= 0 && event[content + CONTENT.length] != '"') {
       content(content + CONTENT.length);
     } else if (find(ERROR) >= 0) {
-      current().error(BROKEN_STREAM);
+      current().error(find(LATE) >= 0 ? TOO_LATE : BROKEN_STREAM);
     }
     if (find(FINISH) >= 0) {
       current().finishReason();

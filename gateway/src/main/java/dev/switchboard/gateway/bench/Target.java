@@ -67,9 +67,6 @@ record Target(
       String yaml) {
     /** The worker takes whatever comes; how many it takes is not what is measured. */
     static final String ALL = "admission: {replica-concurrency: 100000}\n";
-
-    /** What is beyond a few requests is refused. */
-    static final String FEW = "admission: {replica-concurrency: 8, queue-requests: 8}\n";
   }
 
   /** Where the build puts it. */
@@ -254,6 +251,15 @@ record Target(
 
   /** A chat request to it. */
   byte[] request(boolean stream, int maxTokens, int promptBytes) {
+    return request(stream, maxTokens, promptBytes, "");
+  }
+
+  /**
+   * A chat request to it.
+   *
+   * @param further header lines
+   */
+  byte[] request(boolean stream, int maxTokens, int promptBytes, String further) {
     String body =
         "{\"model\":\""
             + FakeWorker.MODEL
@@ -269,6 +275,7 @@ record Target(
             + "Host: 127.0.0.1\r\n"
             + "Content-Type: application/json\r\n"
             + headers
+            + further
             + "Content-Length: "
             + body.length()
             + "\r\n\r\n";

@@ -1,9 +1,14 @@
 package dev.switchboard.gateway.bench;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import org.HdrHistogram.Histogram;
 
 /** What is sent, and which quantities come of it. */
 enum Workload {
@@ -53,17 +58,29 @@ enum Workload {
     }
   },
   /**
-   * Streams that take a second at a rate, of a gateway that has room for a few of them: how soon
-   * the others are refused. Latencies, rate and costs are those of refusals.
+   * Streams that take a second at a rate, of a gateway that has room for a few of them, a quarter
+   * of them for each {@link RefusalKind}: how soon the others are refused. Latencies, rate and
+   * costs are those of refusals, whose latencies are told by their reason as well.
    */
   OVERLOAD {
     @Override
     Outcome run(Target target, ClientLedger ledger, Plan plan) throws IOException {
-      byte[] request = target.request(true, (int) (1e9 / plan.intervalNanos()), TINY_PROMPT_BYTES);
+      int tokens = (int) (1e9 / plan.intervalNanos());
+      List<byte[]> requests = new ArrayList<>();
+      Map<String, Histogram> reasons = new HashMap<>();
+      for (RefusalKind kind : RefusalKind.values()) {
+        requests.add(kind.request(target, tokens));
+        reasons.put(kind.label(), Load.histogram());
+      }
       Outcome outcome =
-          timed(target, load(target, ledger), l -> l.refused(request, plan.rate(), plan.seconds()));
-      if (outcome.values().getOrDefault("per_second", 0.0) == 0) {
-        throw new IOException(target.name() + " refuses nothing at " + plan.rate() + " a second");
+          timed(
+              target,
+              load(target, ledger),
+              l -> l.refused(requests, reasons, plan.rate(), plan.seconds()));
+      for (RefusalKind kind : RefusalKind.values()) {
+        Histogram waited = Objects.requireNonNull(reasons.get(kind.label()));
+        outcome.values().put(kind.value(50), Load.micros(waited, 50));
+        outcome.values().put(kind.value(99), Load.micros(waited, 99));
       }
       return outcome;
     }
@@ -90,8 +107,9 @@ enum Workload {
   /**
    * What came of it.
    *
-   * @param values {@code p50_us}, {@code p99_us}, {@code per_second} and {@code cpu_us}: processor
-   *     time of the target per request, or per token of streams
+   * @param values not a number where nothing was seen: {@code p50_us}, {@code p99_us}, {@code
+   *     per_second} and {@code cpu_us}: processor time of the target per request, or per token of
+   *     streams
    * @param micros every latency, in order of size
    */
   record Outcome(Map<String, Double> values, double[] micros) {}

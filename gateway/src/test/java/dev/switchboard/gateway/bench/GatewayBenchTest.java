@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
@@ -70,15 +71,41 @@ class GatewayBenchTest {
   }
 
   @Test
-  void refusalsAreShownAsTheyAreAndHeldToTheirGoal() {
+  void refusalsAreShownByReasonAndEachIsHeldToItsGoal() {
     GatewayReport report = new GatewayReport("2 cores");
     report.add("direct", Workload.LATENCY, Map.of("p50_us", 100.0, "p99_us", 300.0));
-    report.add("gateway", Workload.OVERLOAD, Map.of("p50_us", 180.0, "p99_us", 5400.0));
+    report.add(
+        "gateway",
+        Workload.OVERLOAD,
+        Map.of(
+            "queue_full_p50_us",
+            180.0,
+            "queue_full_p99_us",
+            5400.0,
+            "tenant_requests_per_minute_p50_us",
+            90.0,
+            "tenant_requests_per_minute_p99_us",
+            1200.0));
 
     String text = printed(report);
 
-    assertTrue(text.contains("| 180 µs "), text);
-    assertTrue(text.contains("- refused, p99, us: 5400, wanted at most 5000: MISSED"), text);
+    assertTrue(text.contains("| gateway | queue_full                 | 180 µs | 5400 µs |"), text);
+    assertTrue(text.contains("| gateway | tenant_requests_per_minute | 90 µs  | 1200 µs |"), text);
+    assertTrue(
+        text.contains("- refused, queue_full, p99, us: 5400, wanted at most 5000: MISSED"), text);
+    assertTrue(
+        text.contains(
+            "- refused, tenant_requests_per_minute, p99, us: 1200, wanted at most 5000: reached"),
+        text);
+    assertEquals(2, text.lines().filter(line -> line.startsWith("- refused")).count(), text);
+  }
+
+  @Test
+  void aReportWithoutRefusalsHasNoTableOfThem() {
+    GatewayReport report = new GatewayReport("2 cores");
+    report.add("gateway", Workload.LATENCY, Map.of("p50_us", 240.0, "p99_us", 3300.0));
+
+    assertFalse(printed(report).contains("refusal"), printed(report));
   }
 
   private static String printed(GatewayReport report) {
