@@ -23,6 +23,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 
 /** A real gateway process with real workers, as the launcher starts it. */
@@ -45,7 +46,7 @@ final class GatewayProcess implements AutoCloseable {
   private final Path config;
   private final BlockingQueue<JsonNode> events = new LinkedBlockingQueue<>();
   private final Queue<String> printed = new ConcurrentLinkedQueue<>();
-  private final HttpClient client = HttpClient.newHttpClient();
+  private HttpClient client = HttpClient.newHttpClient();
   private @Nullable JsonNode ready;
   private volatile boolean closing;
 
@@ -158,6 +159,13 @@ final class GatewayProcess implements AutoCloseable {
     if (new ProcessBuilder("kill", signal, Long.toString(pid)).start().waitFor() != 0) {
       throw new AssertionError("no process " + pid);
     }
+  }
+
+  /** Asks it as one that believes whom this does, where it speaks TLS. */
+  GatewayProcess trusting(SSLContext authorities) {
+    client.close();
+    client = HttpClient.newBuilder().sslContext(authorities).build();
+    return this;
   }
 
   /** Waits until every model can be served. */

@@ -23,8 +23,11 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
   private static final int LATE_STREAMS = 5;
   private static final String FRAIL = "frail";
 
-  /** Streams of the class {@code batch} get a second replica soon; none has an objective there. */
-  static String configuration(Path model, FakeUpstream frail) {
+  /**
+   * Streams of the class {@code batch} get a second replica soon; none has an objective there. The
+   * API speaks TLS.
+   */
+  static String configuration(Path model, FakeUpstream frail, Path certificate, Path key) {
     return """
         models: [{file: %s}]
         workers: {local: 2, stages: 2, ranks: 2, threads: 1, state-poll-ms: 200,
@@ -32,7 +35,8 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
         upstreams: [{url: "%s", models: [%s]}]
         routes: [{name: %s, shadow: round-robin}, {name: %s, fallbacks: [%s]}]
         retry: {ratio: 0.5, reserve: 1, hedge: {classes: [batch], after-ratio: 1, after-ms: 1}}
-        http: {event-loops: 1, max-connections-per-client: %d}
+        http: {event-loops: 1, max-connections-per-client: %d,
+          tls: {certificate-file: %s, key-file: %s}}
         """
         .formatted(
             model,
@@ -41,7 +45,9 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
             GatewayProcess.MODEL,
             FRAIL,
             GatewayProcess.MODEL,
-            CONNECTIONS);
+            CONNECTIONS,
+            certificate,
+            key);
   }
 
   /** Of these a client of the load would see something. */
@@ -84,7 +90,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
     List<Socket> sockets = new ArrayList<>();
     try {
       for (int i = 0; i <= CONNECTIONS; i++) {
-        sockets.add(new Socket(gateway.api("").getHost(), gateway.api("").getPort()));
+        sockets.add(connect());
       }
       InProcessGateway.await(() -> tells("switchboard_connections_refused_total{"));
     } finally {
@@ -92,6 +98,15 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
         leave(socket);
       }
     }
+  }
+
+  /** Before the handshake. */
+  void aClientLeaves() throws IOException {
+    leave(connect());
+  }
+
+  private Socket connect() throws IOException {
+    return new Socket(gateway.api("").getHost(), gateway.api("").getPort());
   }
 
   /** Waits until the gateway has closed it too: until then it counts. */

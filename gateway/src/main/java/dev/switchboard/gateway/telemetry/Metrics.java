@@ -315,6 +315,7 @@ public final class Metrics {
     for (MoveCause cause : MoveCause.values()) {
       moves.initLabelValues(model, cause.label(), BROKEN);
     }
+    routingFailures.initLabelValues(model);
     retriesDenied.initLabelValues(model);
     retries.initLabelValues(model, "served");
     retries.initLabelValues(model, "failed");
