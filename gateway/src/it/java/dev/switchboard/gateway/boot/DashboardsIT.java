@@ -62,8 +62,9 @@ class DashboardsIT {
   @BeforeAll
   static void run() throws Exception {
     collector = new OtlpReceiver();
-    frail = new FakeUpstream();
-    gateway = start();
+    TestCertificate own = TestCertificate.root("gateway", "EC");
+    frail = FakeUpstream.secure(own);
+    gateway = start(own);
     prometheus = new PrometheusServer(gateway.adminUri(""));
     begunNanos = System.nanoTime();
     Mishaps mishaps = new Mishaps(gateway, frail);
@@ -94,11 +95,10 @@ class DashboardsIT {
     prometheus.settle();
   }
 
-  private static GatewayProcess start() throws Exception {
+  private static GatewayProcess start(TestCertificate own) throws Exception {
     Path home = GatewayProcess.home();
     Path here = Path.of(String.valueOf(folder));
     Path model = home.resolve("native-engine/demo-model/switchboard-demo.gguf");
-    TestCertificate own = TestCertificate.root("gateway", "EC");
     Path certificate = Files.writeString(here.resolve("tls.crt"), own.pem());
     Path key = Files.writeString(here.resolve("tls.key"), own.keyPem());
     Path config =

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.gateway.tls.TestCertificate;
 import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -8,6 +9,7 @@ import io.vertx.core.http.HttpServer;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.PemKeyCertOptions;
 import io.vertx.core.net.SocketAddress;
 import java.net.URI;
 import java.nio.file.Path;
@@ -65,6 +67,17 @@ final class FakeUpstream implements AutoCloseable {
 
   FakeUpstream(HttpServerOptions options) throws Exception {
     this(options, SocketAddress.inetSocketAddress(options.getPort(), "127.0.0.1"));
+  }
+
+  /** One that speaks TLS. */
+  static FakeUpstream secure(TestCertificate own) throws Exception {
+    return new FakeUpstream(
+        new HttpServerOptions()
+            .setSsl(true)
+            .setKeyCertOptions(
+                new PemKeyCertOptions()
+                    .addCertValue(Buffer.buffer(own.pem()))
+                    .addKeyValue(Buffer.buffer(own.keyPem()))));
   }
 
   FakeUpstream(Path socket) throws Exception {

@@ -25,14 +25,14 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
 
   /**
    * Streams of the class {@code batch} get a second replica soon; none has an objective there. The
-   * API speaks TLS.
+   * API speaks TLS, and so does the server, by the same certificate.
    */
   static String configuration(Path model, FakeUpstream frail, Path certificate, Path key) {
     return """
         models: [{file: %s}]
         workers: {local: 2, stages: 2, ranks: 2, threads: 1, state-poll-ms: 200,
           arguments: [--allow-fault-injection]}
-        upstreams: [{url: "%s", models: [%s]}]
+        upstreams: [{url: "%s", models: [%s], tls-ca-file: %s}]
         routes: [{name: %s, shadow: round-robin}, {name: %s, fallbacks: [%s]}]
         retry: {ratio: 0.5, reserve: 1, hedge: {classes: [batch], after-ratio: 1, after-ms: 1}}
         http: {event-loops: 1, max-connections-per-client: %d,
@@ -42,6 +42,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
             model,
             frail.url(),
             FRAIL,
+            certificate,
             GatewayProcess.MODEL,
             FRAIL,
             GatewayProcess.MODEL,

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -10,10 +11,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.tls.TestCertificate;
-import io.vertx.core.buffer.Buffer;
-import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerResponse;
-import io.vertx.core.net.PemKeyCertOptions;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -385,22 +383,11 @@ class ReloadIT {
   void otherCertificatesInTheFileOfAServerAreTakenInByAReload(@TempDir Path folder)
       throws Exception {
     TestCertificate root = TestCertificate.root("root", "EC");
-    TestCertificate own = root.issue("own", "EC");
     TestCertificate other = TestCertificate.root("other", "EC");
     Path file = Files.writeString(folder.resolve("ca.crt"), root.pem());
-    HttpServerOptions options =
-        new HttpServerOptions()
-            .setSsl(true)
-            .setKeyCertOptions(
-                new PemKeyCertOptions()
-                    .addCertValue(Buffer.buffer(own.pem()))
-                    .addKeyValue(Buffer.buffer(own.keyPem())));
-    String yaml =
-        "workers: {state-poll-ms: 50}\nupstreams: [{url: URL, models: [m], tls-ca-file: F}]";
-    try (FakeUpstream secure = new FakeUpstream(options)) {
+    try (FakeUpstream secure = FakeUpstream.secure(root.issue("own", "EC"))) {
       serves(secure);
-      String servers = yaml.replace("URL", secure.url().toString()).replace("F", file.toString());
-      try (InProcessGateway gateway = InProcessGateway.of(servers)) {
+      try (InProcessGateway gateway = InProcessGateway.of(trusting(secure, file))) {
         Files.writeString(file, other.pem());
         JsonNode taken = reload(gateway, "");
         int distrusted = ask(gateway);
@@ -420,6 +407,45 @@ class ReloadIT {
             refused.body());
         assertEquals("[\"upstreams[].tls-ca-file\"]", back.path("changed").toString());
         assertEquals("[]", reload(gateway, "").path("changed").toString());
+      }
+    }
+  }
+
+  private static String trusting(FakeUpstream secure, Path authorities) {
+    return "workers: {state-poll-ms: 50}\nupstreams: [{url: URL, models: [m], tls-ca-file: F}]"
+        .replace("URL", secure.url().toString())
+        .replace("F", authorities.toString());
+  }
+
+  @Test
+  void anExpiredAuthorityOfAServerIsRefusedByAReloadAndAtTheStartAndItsEndIsTold(
+      @TempDir Path folder) throws Exception {
+    TestCertificate root = TestCertificate.root("root", "EC");
+    Path file = Files.writeString(folder.resolve("ca.crt"), root.pem());
+    String end = "switchboard_tls_upstream_ca_expiry_timestamp_seconds{replica=\"u0\"}";
+    try (FakeUpstream secure = FakeUpstream.secure(root.issue("own", "EC"))) {
+      serves(secure);
+      String servers = trusting(secure, file);
+      try (InProcessGateway gateway = InProcessGateway.of(servers)) {
+        double told = gateway.metric(end);
+        Files.writeString(file, root.pem() + root.issueExpired("old").pem());
+
+        HttpResponse<String> refused = gateway.admin("POST", RELOAD, "");
+
+        assertEquals(root.certificate().getNotAfter().toInstant().getEpochSecond(), (long) told);
+        String said =
+            "upstreams.0.tls-ca-file: "
+                + file
+                + " holds a certificate that expired at 2021-01-01T00:00:00Z";
+        assertEquals(400, refused.statusCode());
+        assertTrue(refused.body().contains(said), refused.body());
+        IllegalArgumentException start =
+            assertThrows(
+                IllegalArgumentException.class, () -> InProcessGateway.of(servers).close());
+        assertEquals(said, start.getMessage());
+        assertEquals(200, ask(gateway));
+        reload(gateway, "upstreams: [{url: \"" + secure.url() + "\", models: [m]}]");
+        assertEquals(0, gateway.metric(end));
       }
     }
   }

@@ -6,6 +6,7 @@ import dev.switchboard.gateway.fleet.UpstreamAccess;
 import dev.switchboard.gateway.routing.Router;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -44,7 +45,7 @@ public final class ConfigMain {
       GatewayConfig config = ConfigReader.read(tree);
       List<ModelSpec> models = GatewayMain.served(config, GatewayMain.home());
       for (int i = 0; i < config.upstreams().size(); i++) {
-        UpstreamAccess.check(config.upstreams().get(i), "upstreams." + i);
+        UpstreamAccess.check(config.upstreams().get(i), "upstreams." + i, Instant.now());
       }
       ListenerTls.check(config);
       Router _ = new Router(config.routing(), config.routes(), names(config, models));

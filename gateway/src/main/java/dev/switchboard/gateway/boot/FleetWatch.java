@@ -6,6 +6,7 @@ import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.telemetry.Metrics;
+import dev.switchboard.gateway.upstream.Authorities;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,9 @@ record FleetWatch(
     states.changed(replica, from, to);
     metrics.replicaState(
         replica.id(), replica.model(), from == null ? null : from.name(), to.name());
+    if (from == null) {
+      authorities(replica);
+    }
     if (!to.listening()) {
       metrics.replicaGone(replica.id());
       affinity.forget(replica.model(), replica.id());
@@ -41,6 +45,12 @@ record FleetWatch(
   @Override
   public void adjusted(Replica replica) {
     places(replica, replica.state());
+    authorities(replica);
+  }
+
+  private void authorities(Replica replica) {
+    Authorities trusted = replica.access().authorities();
+    metrics.upstreamCa(replica.id(), trusted == null ? null : trusted.validUntil());
   }
 
   /** Tells the queue of its model whether it takes requests, and how many. */

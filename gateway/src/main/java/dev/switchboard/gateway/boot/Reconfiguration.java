@@ -21,6 +21,7 @@ import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -106,7 +107,11 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   private FleetPlan plan(GatewayConfig wanted) {
     return FleetPlan.of(
-        wanted.startedWorkers(), wanted.circuit(), served.apply(wanted), wanted.upstreams());
+        wanted.startedWorkers(),
+        wanted.circuit(),
+        served.apply(wanted),
+        wanted.upstreams(),
+        Instant.now());
   }
 
   /** What a request that begins now works with. */

@@ -5,6 +5,7 @@ import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.timeline.AttemptId;
 import java.io.PrintStream;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -121,9 +122,10 @@ public final class Fleet implements AutoCloseable {
       FleetListener listener,
       WorkerStarter starter,
       ScheduledExecutorService executor) {
-    this.plan = FleetPlan.of(config, circuit, modelSpecs, upstreams);
     this.clock = clock;
     this.began = clock.epochNanos();
+    this.plan =
+        FleetPlan.of(config, circuit, modelSpecs, upstreams, Instant.ofEpochSecond(0, began));
     this.listener = listener;
     this.executor = executor;
     this.drains = new DrainDriver(clock);

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.upstream.Circuit;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -46,19 +47,21 @@ public final class FleetPlan {
   /**
    * Reads keys and certificates; nothing changes by it.
    *
+   * @param now at which the certificates must be valid
    * @throws IllegalArgumentException naming the key of the configuration
    */
   public static FleetPlan of(
       WorkersConfig workers,
       Circuit.Config circuit,
       List<ModelSpec> models,
-      List<UpstreamSpec> upstreams) {
+      List<UpstreamSpec> upstreams,
+      Instant now) {
     List<List<Server>> servers = new ArrayList<>();
     for (int i = 0; i < upstreams.size(); i++) {
       UpstreamSpec spec = upstreams.get(i);
       List<Server> each = new ArrayList<>();
       for (String model : spec.models()) {
-        each.add(new Server(spec, model, UpstreamAccess.of(spec, model, "upstreams." + i)));
+        each.add(new Server(spec, model, UpstreamAccess.of(spec, model, "upstreams." + i, now)));
       }
       servers.add(List.copyOf(each));
     }

@@ -2,15 +2,20 @@ package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.routing.Peers;
+import dev.switchboard.gateway.upstream.Authorities;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Makes replicas of what the configuration wants, and has those that stay run as it wants them.
  * Under the fleet's lock.
  */
 final class Recruits {
+  private static final Logger LOG = LoggerFactory.getLogger(Recruits.class);
+
   private final Fleet fleet;
   private final WorkerCommand command;
   private final WorkerStarter starter;
@@ -69,7 +74,18 @@ final class Recruits {
     replica.weight(wanted.weight());
     replica.transitionTo(ReplicaState.WARMING, "configured");
     listens(replica, wanted.spec());
+    if (wanted.access().authorities() != null) {
+      tell(replica);
+    }
     return replica;
+  }
+
+  private static void tell(Replica replica) {
+    Authorities authorities = replica.access().authorities();
+    LOG.info(
+        "tls_authorities replica={} valid_until={}",
+        replica.id(),
+        authorities == null ? "none" : authorities.validUntil());
   }
 
   private static void listens(Replica replica, UpstreamSpec spec) {
@@ -93,6 +109,9 @@ final class Recruits {
       replica.access(wanted.access());
       if (replica.state().listening()) {
         listens(replica, wanted.spec());
+      }
+      if (!Objects.equals(was.access().authorities(), wanted.access().authorities())) {
+        tell(replica);
       }
       fleet.adjusted(replica);
     }

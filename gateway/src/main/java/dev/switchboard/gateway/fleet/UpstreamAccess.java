@@ -4,6 +4,7 @@ import dev.switchboard.gateway.upstream.Authorities;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,28 +32,30 @@ public record UpstreamAccess(
    * What a specification says of one model, with its key and its certificates read.
    *
    * @param path of the specification, for complaints
+   * @param now at which the certificates must be valid
    * @throws IllegalArgumentException naming the key of the configuration
    */
-  static UpstreamAccess of(UpstreamSpec spec, String model, String path) {
+  static UpstreamAccess of(UpstreamSpec spec, String model, String path, Instant now) {
     String key = key(spec, path);
     Path authorities = spec.tlsCaFile();
     return new UpstreamAccess(
         spec.modelNames().get(model),
         Boolean.TRUE.equals(spec.worker()),
         key == null ? null : "Bearer " + key,
-        authorities == null ? null : Authorities.read(path + ".tls-ca-file", authorities),
+        authorities == null ? null : Authorities.read(path + ".tls-ca-file", authorities, now),
         spec.cost() == null ? 0 : spec.cost(),
         spec.maxConcurrency() == null ? 0 : spec.maxConcurrency());
   }
 
   /**
-   * Looks whether its key and certificates can be read.
+   * Looks whether its key and certificates can be used.
    *
    * @param path of the specification, for complaints
+   * @param now at which the certificates must be valid
    * @throws IllegalArgumentException naming the key of the configuration
    */
-  public static void check(UpstreamSpec spec, String path) {
-    UpstreamAccess _ = of(spec, "", path);
+  public static void check(UpstreamSpec spec, String path, Instant now) {
+    UpstreamAccess _ = of(spec, "", path, now);
   }
 
   private static @Nullable String key(UpstreamSpec spec, String path) {

@@ -194,6 +194,13 @@ public enum Metric {
           + " clients (`client_ca`), expires, in seconds since 1970",
       LISTENER,
       KIND),
+  TLS_UPSTREAM_CA_EXPIRY(
+      Type.GAUGE,
+      "tls_upstream_ca_expiry_timestamp_seconds",
+      SECONDS,
+      "when the first of the authorities that vouch for a server (`upstreams[].tls-ca-file`)"
+          + " expires, in seconds since 1970",
+      REPLICA),
   SHARED_LIMIT_FAILURES(
       Type.COUNTER,
       "shared_limit_failures_total",

@@ -97,6 +97,7 @@ public final class Metrics {
   private final Counter connectionsRefused = made.counter(Metric.CONNECTIONS_REFUSED);
   private final Counter tlsFailures = made.counter(Metric.TLS_HANDSHAKE_FAILURES);
   private final Gauge tlsExpiry = made.gauge(Metric.TLS_CERTIFICATE_EXPIRY);
+  private final Gauge upstreamCaExpiry = made.gauge(Metric.TLS_UPSTREAM_CA_EXPIRY);
   private final Counter restarts = made.counter(Metric.WORKER_RESTARTS);
   private final Gauge workerStart = made.gauge(Metric.WORKER_START);
   private final Counter transitions = made.counter(Metric.REPLICA_TRANSITIONS);
@@ -286,6 +287,17 @@ public final class Metrics {
       tlsExpiry.remove(listener, "client_ca");
     } else {
       tlsExpiry.labelValues(listener, "client_ca").set((double) validUntil.getEpochSecond());
+    }
+  }
+
+  /**
+   * Until when the authorities are valid that a server's certificate must lead to; null for none.
+   */
+  public void upstreamCa(String replica, @Nullable Instant validUntil) {
+    if (validUntil == null) {
+      upstreamCaExpiry.remove(replica);
+    } else {
+      upstreamCaExpiry.labelValues(replica).set((double) validUntil.getEpochSecond());
     }
   }
 

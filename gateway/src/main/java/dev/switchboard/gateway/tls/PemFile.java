@@ -15,10 +15,12 @@ import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.security.spec.PKCS8EncodedKeySpec;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +57,34 @@ public record PemFile(String name, Path path) {
       throw wrong("holds no certificate (BEGIN CERTIFICATE)", null);
     }
     return found;
+  }
+
+  /**
+   * Looks at the times of certificates that were read of it. Who shows an expired one is refused by
+   * everybody, and is told no more than that; of an authority nobody else looks at its time: it
+   * would vouch for others for ever.
+   *
+   * @param now at which they must be valid
+   * @throws IllegalArgumentException naming the key of the configuration and the file
+   */
+  public void checkTimes(List<X509Certificate> certificates, Instant now) {
+    for (X509Certificate certificate : certificates) {
+      Instant from = certificate.getNotBefore().toInstant();
+      Instant until = certificate.getNotAfter().toInstant();
+      if (now.isBefore(from)) {
+        throw wrong("holds a certificate that is not valid before " + from, null);
+      }
+      if (now.isAfter(until)) {
+        throw wrong("holds a certificate that expired at " + until, null);
+      }
+    }
+  }
+
+  /** Until when all of some certificates are valid; empty where there are none. */
+  public static Optional<Instant> firstEnd(List<X509Certificate> certificates) {
+    return certificates.stream()
+        .map(certificate -> certificate.getNotAfter().toInstant())
+        .min(Instant::compareTo);
   }
 
   private X509Certificate certificate(byte[] der) {

@@ -46,7 +46,7 @@ public record TlsIdentity(
     PemFile keys = new PemFile(path + ".key-file", Objects.requireNonNull(config.keyFile(), "on"));
     List<X509Certificate> chain = certificates.certificates();
     checkOrder(certificates, chain);
-    checkTimes(certificates, chain, now);
+    certificates.checkTimes(chain, now);
     PublicKey own = chain.getFirst().getPublicKey();
     PrivateKey key = keys.key(own);
     checkPair(keys, own, key);
@@ -59,7 +59,7 @@ public record TlsIdentity(
     }
     PemFile authorities = new PemFile(path + ".client-ca-file", file);
     List<X509Certificate> read = authorities.certificates();
-    checkTimes(authorities, read, now);
+    authorities.checkTimes(read, now);
     return read;
   }
 
@@ -75,23 +75,6 @@ public record TlsIdentity(
                 + " did not issue number "
                 + (i + 1),
             e);
-      }
-    }
-  }
-
-  /**
-   * Of the listener's own every client would refuse it, and say no more than that. Of an authority
-   * nobody would look at its time: it would vouch for clients for ever.
-   */
-  private static void checkTimes(PemFile file, List<X509Certificate> chain, Instant now) {
-    for (X509Certificate certificate : chain) {
-      Instant from = certificate.getNotBefore().toInstant();
-      Instant until = certificate.getNotAfter().toInstant();
-      if (now.isBefore(from)) {
-        throw file.wrong("holds a certificate that is not valid before " + from, null);
-      }
-      if (now.isAfter(until)) {
-        throw file.wrong("holds a certificate that expired at " + until, null);
       }
     }
   }
@@ -125,18 +108,12 @@ public record TlsIdentity(
 
   /** Until when its certificates are valid: the first of them that ends. */
   public Instant validUntil() {
-    return firstEnd(chain).orElseThrow();
+    return PemFile.firstEnd(chain).orElseThrow();
   }
 
   /** Until when all of the clients' authorities are valid; empty where there are none. */
   public Optional<Instant> clientCasValidUntil() {
-    return firstEnd(clientCas);
-  }
-
-  private static Optional<Instant> firstEnd(List<X509Certificate> certificates) {
-    return certificates.stream()
-        .map(certificate -> certificate.getNotAfter().toInstant())
-        .min(Instant::compareTo);
+    return PemFile.firstEnd(clientCas);
   }
 
   /** Of its own certificate, as people compare it. */

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
 import java.util.List;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
@@ -31,10 +32,19 @@ public final class Authorities {
    * Reads a file in PEM.
    *
    * @param name of the configuration's key that names it, for complaints
+   * @param now at which all of them must be valid
    * @throws IllegalArgumentException naming the key and the file
    */
-  public static Authorities read(String name, Path file) {
-    return new Authorities(new PemFile(name, file).certificates());
+  public static Authorities read(String name, Path file, Instant now) {
+    PemFile pem = new PemFile(name, file);
+    List<X509Certificate> read = pem.certificates();
+    pem.checkTimes(read, now);
+    return new Authorities(read);
+  }
+
+  /** Until when all of them are valid. */
+  public Instant validUntil() {
+    return PemFile.firstEnd(certificates).orElseThrow();
   }
 
   private static TrustManagerFactory trusting(List<X509Certificate> certificates) {

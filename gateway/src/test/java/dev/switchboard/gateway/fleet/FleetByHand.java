@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.switchboard.gateway.upstream.Circuit;
 import java.net.URI;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -147,7 +148,8 @@ public final class FleetByHand implements FleetListener {
   }
 
   FleetChange reload(WorkersConfig workers, List<ModelSpec> models, List<UpstreamSpec> upstreams) {
-    return fleet.reconfigure(FleetPlan.of(workers, Circuit.Config.DEFAULTS, models, upstreams));
+    return fleet.reconfigure(
+        FleetPlan.of(workers, Circuit.Config.DEFAULTS, models, upstreams, Instant.EPOCH));
   }
 
   /** A replica passes its canary. */

@@ -16,6 +16,7 @@ import dev.switchboard.gateway.upstream.Circuit;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -120,7 +121,8 @@ class FleetReloadTest {
   }
 
   private static FleetPlan plan(UpstreamSpec server) {
-    return FleetPlan.of(FleetByHand.WORKERS, Circuit.Config.DEFAULTS, List.of(), List.of(server));
+    return FleetPlan.of(
+        FleetByHand.WORKERS, Circuit.Config.DEFAULTS, List.of(), List.of(server), Instant.EPOCH);
   }
 
   @Test
@@ -305,7 +307,8 @@ class FleetReloadTest {
   }
 
   private static FleetPlan plan(List<ModelSpec> models) {
-    return FleetPlan.of(FleetByHand.WORKERS, Circuit.Config.DEFAULTS, models, List.of());
+    return FleetPlan.of(
+        FleetByHand.WORKERS, Circuit.Config.DEFAULTS, models, List.of(), Instant.EPOCH);
   }
 
   @Test
