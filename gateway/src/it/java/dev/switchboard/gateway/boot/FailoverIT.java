@@ -181,9 +181,9 @@ class FailoverIT {
     gateway.adminPost("/admin/v1/replicas/" + first + "/drain", "{\"graceMs\":0}");
     stream.rest();
     String path = "/admin/v1/requests/" + stream.id() + "/timeline";
+    // Until the worker has noticed that the stream left it tells nothing.
+    InProcessGateway.await(() -> gateway.adminUnchecked(path).at("/attempts/0").has("engine"));
     JsonNode told = gateway.admin(path).at("/attempts/0/engine");
-    // It asks by itself too, for a second at most; only what it heard then is kept.
-    Thread.sleep(1500);
 
     gateway.kill(first);
     gateway.awaitState(first, "STARTING");

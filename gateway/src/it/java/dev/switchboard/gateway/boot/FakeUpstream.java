@@ -53,6 +53,7 @@ final class FakeUpstream implements AutoCloseable {
   private final HttpServer server;
   private final String scheme;
   private volatile String load = "{}";
+  private volatile String timelines = "[]";
   private volatile @Nullable Set<String> attempts;
   private volatile boolean silent;
   private volatile Script script = (request, body) -> request.response().end();
@@ -109,6 +110,11 @@ final class FakeUpstream implements AutoCloseable {
     load = json;
   }
 
+  /** What it tells as a worker of any request that is over: a JSON array. */
+  void timelines(String json) {
+    timelines = json;
+  }
+
   /** What it says that it has of gateways, as a worker does that counts their attempts. */
   void attempts(Set<String> has) {
     attempts = has;
@@ -135,6 +141,8 @@ final class FakeUpstream implements AutoCloseable {
           .end(
               "{\"object\":\"list\",\"data\":[],\"state\":\"ready\",\"load\":"
                   + load
+                  + ",\"timelines\":"
+                  + timelines
                   + counted()
                   + "}");
       return;

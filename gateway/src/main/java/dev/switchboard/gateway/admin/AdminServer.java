@@ -179,7 +179,7 @@ public final class AdminServer extends VerticleBase {
     admin.read("/admin/v1/requests", this::requests);
     UpstreamClient client =
         new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
-    EngineDetail engines = new EngineDetail(vertx, client, house.fleet());
+    EngineDetail engines = new EngineDetail(vertx, client, house.fleet(), house.recorder());
     admin.read("/admin/v1/requests/:id", flight(Future::succeededFuture, FlightJson::summary));
     admin.read("/admin/v1/requests/:id/timeline", flight(engines::complete, FlightJson::timeline));
     admin.read("/admin/v1/requests/:id/perfetto", flight(engines::complete, PerfettoJson::of));

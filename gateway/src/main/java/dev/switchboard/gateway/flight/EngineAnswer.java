@@ -5,6 +5,18 @@ package dev.switchboard.gateway.flight;
  * answer had not told: it broke, moved or was given up.
  */
 public sealed interface EngineAnswer {
+  /** The fuller one of what was said before and this; of two that tell as much, this. */
+  default EngineAnswer after(EngineAnswer before) {
+    return choices() >= before.choices() ? this : before;
+  }
+
+  private int choices() {
+    return switch (this) {
+      case Told told -> told.engine.timelines().size();
+      case Missing _ -> 0;
+    };
+  }
+
   /** The same, but for the steps one by one. */
   default EngineAnswer withoutSteps() {
     return switch (this) {

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.flight;
 
 import dev.switchboard.timeline.RequestTimeline;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -26,8 +27,11 @@ public record Engines(
     return new Engines(told, stamps, asked);
   }
 
-  /** With what replicas said afterwards. */
-  public Engines withAsked(Map<Integer, EngineAnswer> answers) {
-    return new Engines(timelines, stamps, answers);
+  /** And what replicas say now; what was told before stays where less is told now. */
+  public Engines and(Map<Integer, EngineAnswer> answers) {
+    Map<Integer, EngineAnswer> all = new HashMap<>(asked);
+    answers.forEach(
+        (attempt, answer) -> all.merge(attempt, answer, (before, now) -> now.after(before)));
+    return new Engines(timelines, stamps, all);
   }
 }

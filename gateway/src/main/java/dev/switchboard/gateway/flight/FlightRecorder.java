@@ -113,16 +113,20 @@ public final class FlightRecorder {
     return found.listeners;
   }
 
-  /** Puts a fuller telling in a record's place, if it is still there. */
-  public void replace(FlightRecord record, FlightRecord fuller) {
-    byte[] before = FlightCodec.pack(record);
-    byte[] after = FlightCodec.pack(fuller);
-    synchronized (this) {
-      Entry entry = byId.get(record.id());
-      if (entry != null && Arrays.equals(entry.packed, before)) {
-        entry.become(after);
-        evict();
-      }
+  /**
+   * Adds what replicas said of a record's attempts, if it is still there. Several may have asked,
+   * and tell in any order: what one of them heard stays, whatever the others did not.
+   */
+  public synchronized void heard(FlightRecord record, Map<Integer, EngineAnswer> answers) {
+    Entry entry = answers.isEmpty() ? null : byId.get(record.id());
+    if (entry == null) {
+      return;
+    }
+    FlightRecord there = FlightCodec.unpack(entry.packed);
+    // No two requests of one id have the same moments.
+    if (Arrays.equals(there.marks(), record.marks())) {
+      entry.become(FlightCodec.pack(there.with(there.engines().and(answers))));
+      evict();
     }
   }
 

@@ -7,6 +7,7 @@ import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.gateway.upstream.UpstreamClient;
@@ -29,8 +30,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Asks workers after a request what their answers did not tell: of attempts that broke, moved or
  * were given up anything, and of others each step, which would burden every answer and is seldom
- * read. Who does not answer soon is gone, or has more to do than this. Never fails: why a worker
- * did not tell is an answer too.
+ * read. What they told stays in the recorder, whoever asked, so that a worker's end takes nothing
+ * away of it. Who does not answer soon is gone, or has more to do than this. Never fails: why a
+ * worker did not tell is an answer too.
  */
 public final class EngineDetail {
   private static final Logger LOG = LoggerFactory.getLogger(EngineDetail.class);
@@ -46,11 +48,13 @@ public final class EngineDetail {
   private final Vertx vertx;
   private final UpstreamClient client;
   private final Fleet fleet;
+  private final FlightRecorder recorder;
 
-  public EngineDetail(Vertx vertx, UpstreamClient client, Fleet fleet) {
+  public EngineDetail(Vertx vertx, UpstreamClient client, Fleet fleet, FlightRecorder recorder) {
     this.vertx = vertx;
     this.client = client;
     this.fleet = fleet;
+    this.recorder = recorder;
   }
 
   /**
@@ -58,29 +62,9 @@ public final class EngineDetail {
    * others did. May be called for any request that is over.
    */
   public Future<FlightRecord> complete(FlightRecord record) {
-    return asked(record).compose(this::withSteps);
-  }
-
-  private Future<FlightRecord> asked(FlightRecord record) {
-    List<FlightRecord.Attempt> asked =
-        untold(record).stream().filter(attempt -> !told(record, attempt)).toList();
-    return ask(record, asked).map(answers -> with(record, answers));
-  }
-
-  private static boolean told(FlightRecord record, FlightRecord.Attempt attempt) {
-    return record.engines().asked().get(attempt.number()) instanceof EngineAnswer.Told;
-  }
-
-  /** What was said before stays where nothing is said now. */
-  private static FlightRecord with(FlightRecord record, Map<Integer, EngineAnswer> answers) {
-    Map<Integer, EngineAnswer> all = new HashMap<>(record.engines().asked());
-    answers.forEach(
-        (attempt, answer) ->
-            all.merge(
-                attempt,
-                answer,
-                (before, now) -> now instanceof EngineAnswer.Missing ? before : now));
-    return answers.isEmpty() ? record : record.with(record.engines().withAsked(all));
+    return ask(record, untold(record))
+        .map(answers -> record.with(record.engines().and(answers)))
+        .compose(this::withSteps);
   }
 
   private Future<FlightRecord> withSteps(FlightRecord record) {
@@ -106,16 +90,16 @@ public final class EngineDetail {
     return ask(record, steps ? lastOfEach(record).values() : untold(record));
   }
 
-  /** The record with what was said of attempts, but for their steps: many would displace others. */
-  static FlightRecord summed(FlightRecord record, Map<Integer, EngineAnswer> answers) {
-    Map<Integer, EngineAnswer> untold = new HashMap<>();
+  /** Keeps what was said of attempts, but for their steps: many would displace other requests. */
+  private void keep(FlightRecord record, Map<Integer, EngineAnswer> answers) {
+    Map<Integer, EngineAnswer> summed = new HashMap<>();
     for (FlightRecord.Attempt attempt : untold(record)) {
       EngineAnswer answer = answers.get(attempt.number());
       if (answer != null) {
-        untold.put(attempt.number(), answer.withoutSteps());
+        summed.put(attempt.number(), answer.withoutSteps());
       }
     }
-    return with(record, untold);
+    recorder.heard(record, summed);
   }
 
   /** Those whose replicas did not tell with an answer. */
@@ -149,7 +133,7 @@ public final class EngineDetail {
     }
     return asked.isEmpty()
         ? Future.succeededFuture(answers)
-        : Future.join(asked).map(done -> answers);
+        : Future.join(asked).map(done -> answers).onSuccess(told -> keep(record, told));
   }
 
   /** Why a replica tells nothing. */

@@ -111,9 +111,9 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     if (!asks) {
       return Future.succeededFuture(Map.of());
     }
-    return new EngineDetail(call.loop().vertx(), call.loop().client(), house.fleet())
-        .of(record, telling.steps())
-        .onSuccess(found -> house.recorder().replace(record, EngineDetail.summed(record, found)));
+    return new EngineDetail(
+            call.loop().vertx(), call.loop().client(), house.fleet(), house.recorder())
+        .of(record, telling.steps());
   }
 
   /** What was said, where the tenant's traces tell it. */

@@ -6,10 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 class FlightRecorderTest {
@@ -42,32 +45,55 @@ class FlightRecorderTest {
   }
 
   @Test
-  void aFullerTellingTakesTheRecordsPlace() {
+  void whatReplicasSayIsAddedToTheRecord() {
     FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
     FlightRecord broken = record("broken", Outcome.UPSTREAM_BROKEN, 1);
     recorder.add(broken);
-    FlightRecord fuller = fuller(broken, 1);
 
-    recorder.replace(broken, fuller);
+    recorder.heard(broken, missing(1));
     int recent = asked(recorder, "broken");
     recorder.add(record("a", Outcome.OK, 1));
     recorder.add(record("b", Outcome.OK, 1));
 
     assertEquals(1, recent);
     assertEquals(1, asked(recorder, "broken"));
-    recorder.replace(fuller, fuller(broken, 2));
+    recorder.heard(broken, missing(2));
     assertEquals(2, asked(recorder, "broken"));
   }
 
   @Test
-  void aRecordThatIsGoneOrHiddenIsNotReplaced() {
+  void ofSeveralWhoAskedNoneTakesAwayWhatAnotherHeard() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    FlightRecord moved = record("moved", Outcome.OK, 1);
+    recorder.add(moved);
+    EngineAnswer half = told(1);
+    EngineAnswer whole = told(2);
+
+    recorder.heard(moved, Map.of(1, half));
+    recorder.heard(moved, Map.of(1, whole, 2, half));
+    recorder.heard(moved, Map.of(1, half));
+    recorder.heard(moved, missing(3));
+
+    FlightRecord kept = Objects.requireNonNull(recorder.find("moved"));
+    EngineAnswer nothing = new EngineAnswer.Missing(EngineAnswer.Why.REPLICA_GONE);
+    assertEquals(Map.of(1, whole, 2, half, 3, nothing), kept.engines().asked());
+  }
+
+  private static EngineAnswer told(int choices) {
+    RequestTimeline one = new RequestTimeline("r", 0, 1, 1, 1, 1, 1, 0, null, null, List.of());
+    List<RequestTimeline> timelines = Collections.nCopies(choices, one);
+    return new EngineAnswer.Told(new Story.Engine(timelines, 0, 0, false));
+  }
+
+  @Test
+  void aRecordThatIsGoneOrHiddenIsLeftAlone() {
     FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
     FlightRecord hidden = record("same", Outcome.OK, 1);
     recorder.add(hidden);
     recorder.add(record("same", Outcome.OK, 1));
 
-    recorder.replace(hidden, fuller(hidden, 1));
-    recorder.replace(record("gone", Outcome.OK, 1), fuller(hidden, 1));
+    recorder.heard(hidden, missing(1));
+    recorder.heard(record("gone", Outcome.OK, 1), missing(1));
 
     assertEquals(0, asked(recorder, "same"));
     assertNull(recorder.find("gone"));
@@ -79,19 +105,19 @@ class FlightRecorderTest {
     for (int i = 0; i < 40; i++) {
       FlightRecord record = record("r" + i, Outcome.INTERNAL, 1);
       recorder.add(record);
-      recorder.replace(record, fuller(record, 100));
+      recorder.heard(record, missing(100));
     }
 
     // An answer is at least its attempt's number, what it is and why.
     assertTrue(recorder.size() <= (1 << 16) / (256 + 100 * 3), () -> "" + recorder.size());
   }
 
-  private static FlightRecord fuller(FlightRecord record, int answers) {
-    Map<Integer, EngineAnswer> asked = new HashMap<>();
+  private static Map<Integer, EngineAnswer> missing(int answers) {
+    Map<Integer, EngineAnswer> missing = new HashMap<>();
     for (int i = 1; i <= answers; i++) {
-      asked.put(i, new EngineAnswer.Missing(EngineAnswer.Why.REPLICA_GONE));
+      missing.put(i, new EngineAnswer.Missing(EngineAnswer.Why.REPLICA_GONE));
     }
-    return record.with(Engines.NONE.withAsked(asked));
+    return missing;
   }
 
   private static int asked(FlightRecorder recorder, String id) {
