@@ -25,6 +25,10 @@ final class ReplicaChoice {
   /** Of a body, its JSON included: a rough estimate before anybody has tokenized it. */
   private static final int BYTES_PER_TOKEN = 4;
 
+  /**
+   * Expected at most of an answer that names no bound, even where answers are longer of late: with
+   * no cap the simulation of people beside batches does not hold what people were promised.
+   */
   private static final int USUAL_OUTPUT_TOKENS = 256;
 
   private final Gatehouse house;
