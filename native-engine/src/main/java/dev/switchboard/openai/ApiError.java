@@ -106,6 +106,11 @@ public record ApiError(
     return new ApiError(429, "rate_limit_error", "overloaded", null, message);
   }
 
+  /** 500: a fault of ours of which no more is to be said. */
+  public static ApiError internal() {
+    return internal("The request could not be processed.");
+  }
+
   /** 500: a fault of ours. */
   public static ApiError internal(String message) {
     return new ApiError(500, SERVER_ERROR, "internal_error", null, message);

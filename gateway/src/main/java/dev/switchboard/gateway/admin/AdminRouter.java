@@ -176,7 +176,7 @@ final class AdminRouter {
         500,
         context -> {
           LOG.error("admin_failed path={}", context.normalizedPath(), context.failure());
-          error(context, ApiError.internal("The request could not be processed."));
+          error(context, ApiError.internal());
         });
   }
 
@@ -312,7 +312,7 @@ final class AdminRouter {
       };
     }
     LOG.error("admin_failed", reason);
-    return ApiError.internal("The request could not be processed.");
+    return ApiError.internal();
   }
 
   static void json(RoutingContext context, String body) {

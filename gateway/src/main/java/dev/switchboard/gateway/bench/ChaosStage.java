@@ -100,13 +100,14 @@ final class ChaosStage {
    */
   void reconcile(ChaosGateway gateway, MetricsText before, List<RequestEnd> others)
       throws IOException {
-    MetricsText after = gateway.metrics();
-    List<String> found = ledger.compare(before, after, gateway.ended(), others);
-    for (int i = 0; i < SETTLE_SECONDS * 1000 / POLL_MS && !found.isEmpty(); i++) {
-      Target.pause(POLL_MS);
+    MetricsText after;
+    List<String> found;
+    int looks = 0;
+    do {
+      Target.pause(looks == 0 ? 0 : POLL_MS);
       after = gateway.metrics();
       found = ledger.compare(before, after, gateway.ended(), others);
-    }
+    } while (!found.isEmpty() && ++looks <= SETTLE_SECONDS * 1000 / POLL_MS);
     if (ClientLedger.closedUnread(before, after) > 0) {
       figure("closed_unread", ClientLedger.closedUnread(before, after));
     }

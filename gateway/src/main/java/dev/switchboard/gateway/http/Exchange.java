@@ -36,7 +36,6 @@ import org.slf4j.LoggerFactory;
  */
 final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
-  private static final String UNPROCESSED = "The request could not be processed.";
 
   private final Call call;
   private final Gatehouse house;
@@ -270,7 +269,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       try {
         endAttempts("a fault of the gateway", AttemptResult.ABANDONED);
       } finally {
-        answer.lost(Failure.of(ApiError.internal(UNPROCESSED)));
+        answer.lost(Failure.of(ApiError.internal()));
       }
     }
   }

@@ -336,7 +336,7 @@ public final class PublicServer extends VerticleBase {
 
   private void internal(RoutingContext context) {
     LOG.error("request_failed path={}", context.normalizedPath(), context.failure());
-    refuse(context, Failure.of(ApiError.internal("The request could not be processed.")));
+    refuse(context, Failure.of(ApiError.internal()));
   }
 
   private void refuse(RoutingContext context, Failure failure) {

@@ -46,7 +46,7 @@ public record PemFile(String name, Path path) {
    *
    * @throws IllegalArgumentException naming the key of the configuration and the file
    */
-  public List<X509Certificate> certificates() {
+  List<X509Certificate> certificates() {
     List<X509Certificate> found = new ArrayList<>();
     for (MatchResult block : blocks()) {
       if (block.group(1).equals("CERTIFICATE")) {
@@ -59,6 +59,13 @@ public record PemFile(String name, Path path) {
     return found;
   }
 
+  /** Every certificate, valid now; else as {@link #certificates} and {@link #checkTimes} say. */
+  public List<X509Certificate> certificates(Instant now) {
+    List<X509Certificate> found = certificates();
+    checkTimes(found, now);
+    return found;
+  }
+
   /**
    * Looks at the times of certificates that were read of it. Who shows an expired one is refused by
    * everybody, and is told no more than that; of an authority nobody else looks at its time: it
@@ -67,7 +74,7 @@ public record PemFile(String name, Path path) {
    * @param now at which they must be valid
    * @throws IllegalArgumentException naming the key of the configuration and the file
    */
-  public void checkTimes(List<X509Certificate> certificates, Instant now) {
+  void checkTimes(List<X509Certificate> certificates, Instant now) {
     for (X509Certificate certificate : certificates) {
       Instant from = certificate.getNotBefore().toInstant();
       Instant until = certificate.getNotAfter().toInstant();

@@ -57,10 +57,7 @@ public record TlsIdentity(
     if (file == null) {
       return List.of();
     }
-    PemFile authorities = new PemFile(path + ".client-ca-file", file);
-    List<X509Certificate> read = authorities.certificates();
-    authorities.checkTimes(read, now);
-    return read;
+    return new PemFile(path + ".client-ca-file", file).certificates(now);
   }
 
   /** Clients would find no way from the certificate to a root that they know. */

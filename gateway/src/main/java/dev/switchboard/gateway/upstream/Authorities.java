@@ -36,10 +36,7 @@ public final class Authorities {
    * @throws IllegalArgumentException naming the key and the file
    */
   public static Authorities read(String name, Path file, Instant now) {
-    PemFile pem = new PemFile(name, file);
-    List<X509Certificate> read = pem.certificates();
-    pem.checkTimes(read, now);
-    return new Authorities(read);
+    return new Authorities(new PemFile(name, file).certificates(now));
   }
 
   /** Until when all of them are valid. */
