@@ -21,6 +21,7 @@ import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
 import net.jqwik.api.Example;
 import net.jqwik.api.RandomGenerator;
+import net.jqwik.api.Tag;
 import net.jqwik.api.Tuple;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  * {@code -Dswitchboard.fuzz.seed} makes others; a schema that failed is the first of the seed that
  * its failure names.
  */
+@Tag("computation")
 class SchemaFuzzTest {
   private static final int SCHEMAS = Integer.getInteger("switchboard.fuzz.schemas", 10_000);
   private static final long SEED = Long.getLong("switchboard.fuzz.seed", 20_261_125L);

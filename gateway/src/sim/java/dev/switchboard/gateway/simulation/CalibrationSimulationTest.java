@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * engines that compute in steps, of which the predictor's formula knows nothing, prompts that are
  * estimated and answers of unknown length.
  */
+@Tag("computation")
 @ExtendWith(QuietFleet.class)
 class CalibrationSimulationTest {
   private static final int SEEDS = 20;

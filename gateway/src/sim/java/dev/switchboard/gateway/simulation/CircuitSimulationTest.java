@@ -10,6 +10,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * Foreign servers that fail requests, or are slow, while their health checks are fine. The policy
  * takes them in turn, so nothing but the circuit keeps requests away from them.
  */
+@Tag("computation")
 @ExtendWith(QuietFleet.class)
 class CircuitSimulationTest {
   private static final int SEEDS = Integer.getInteger("switchboard.simulation.seeds", 200);

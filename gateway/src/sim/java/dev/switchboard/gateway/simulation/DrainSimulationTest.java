@@ -18,10 +18,12 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Replicas that are emptied and restarted under load, in virtual time. */
+@Tag("computation")
 @ExtendWith(QuietFleet.class)
 class DrainSimulationTest {
   private static final int SEEDS = Integer.getInteger("switchboard.simulation.seeds", 200);

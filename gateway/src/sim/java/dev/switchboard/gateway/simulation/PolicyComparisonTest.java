@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * The policies side by side. In virtual time a seed always comes to the same, so the README's table
  * is held to what comes out.
  */
+@Tag("computation")
 @ExtendWith(QuietFleet.class)
 class PolicyComparisonTest {
   private static final List<String> POLICIES =

@@ -12,6 +12,7 @@ import java.util.function.BiConsumer;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * {@code -Dswitchboard.simulation.seeds=2000} runs more of them, {@code
  * -Dswitchboard.simulation.long-seeds=200} more of the one that lasts longest.
  */
+@Tag("computation")
 @ExtendWith(QuietFleet.class)
 class SimulationTest {
   private static final int SEEDS = Integer.getInteger("switchboard.simulation.seeds", 200);
