@@ -18,6 +18,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -115,11 +116,15 @@ class CanaryIT {
     String field = "{\"model\":\"foreign\",\"" + "temperature\":\"" + PROMPT + "\"}";
     told.put("field", refused(400, send(KEY, field)));
     told.put("json", refused(400, send(KEY, "{\"model\":\"foreign\", " + PROMPT)));
+    everyOtherEndpoint();
     moved();
 
     everything(told);
-    assertTrue(told.getOrDefault("spans", "").contains("chat foreign"));
+    for (String endpoint : List.of("chat", "text_completion", "embeddings", "rerank")) {
+      assertTrue(told.getOrDefault("spans", "").contains(endpoint + " foreign"), endpoint);
+    }
     assertTrue(told.getOrDefault("log", "").contains("request_end"));
+    assertTrue(told.getOrDefault("listener", "").contains("drain"), told.get("listener"));
     for (Map.Entry<String, String> place : told.entrySet()) {
       for (String secret : SECRETS) {
         assertFalse(place.getValue().contains(secret), place.getKey() + " tells " + secret);
@@ -199,9 +204,39 @@ class CanaryIT {
   }
 
   private HttpResponse<String> send(String key, String body, String... headers) throws Exception {
+    return sendTo(CHAT, key, body, headers);
+  }
+
+  private HttpResponse<String> sendTo(String path, String key, String body, String... headers)
+      throws Exception {
     List<String> all = new ArrayList<>(List.of(headers));
     all.addAll(List.of("Authorization", "Bearer " + key));
-    return gateway.post(gateway.api(CHAT), body, all.toArray(String[]::new));
+    return gateway.post(gateway.api(path), body, all.toArray(String[]::new));
+  }
+
+  /** And a chat with a function, which says it in another place. */
+  private void everyOtherEndpoint() throws Exception {
+    answers(0);
+    Map<String, String> bodies =
+        Map.of(
+            "/v1/completions",
+            "\"prompt\":\"" + PROMPT + "\"",
+            "/v1/embeddings",
+            "\"input\":\"" + PROMPT + "\"",
+            "/v1/rerank",
+            "\"query\":\"" + PROMPT + "\",\"documents\":[\"" + PROMPT + "\"]",
+            "/tokenize",
+            "\"prompt\":\"" + PROMPT + "\"",
+            CHAT,
+            "\"messages\":[{\"role\":\"user\",\"content\":\"\"}],\"tools\":[{\"type\":\"function\","
+                + "\"function\":{\"name\":\"f\",\"description\":\""
+                + PROMPT
+                + "\"}}]");
+    for (Map.Entry<String, String> each : bodies.entrySet()) {
+      String body = "{\"model\":\"foreign\"," + each.getValue() + "}";
+      HttpResponse<String> answer = sendTo(each.getKey(), KEY, body);
+      assertEquals(200, answer.statusCode(), () -> each.getKey() + ": " + answer.body());
+    }
   }
 
   private static String refused(int status, HttpResponse<String> answer) {
@@ -253,6 +288,7 @@ class CanaryIT {
             "tenants",
             "slo-classes",
             "splits",
+            "drills",
             "config",
             "usage",
             "audit",
@@ -275,6 +311,17 @@ class CanaryIT {
     told.put("spans", spans());
     told.put("log", Files.readString(log));
     told.put("events", gateway.printed());
+    told.put("listener", heard());
+  }
+
+  /** All that a listener to events gets, up to one that only this knows. */
+  private String heard() throws Exception {
+    String last = "tenant-" + UUID.randomUUID();
+    assertEquals(200, admin("PUT", "/admin/v1/tenants/" + last, "{}").statusCode());
+    URI uri = gateway.adminUri("/admin/v1/events");
+    try (EventReader events = EventReader.of(gateway.client(), uri, "Last-Event-ID", "0")) {
+      return events.until(event -> event.data().toString().contains(last)).toString();
+    }
   }
 
   private String openMetrics() throws Exception {

@@ -6,6 +6,8 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
@@ -36,12 +38,15 @@ final class EventReader implements AutoCloseable {
   /** Begins to listen; what happens from now on is heard. */
   static EventReader of(InProcessGateway gateway, String query, String... headers)
       throws Exception {
-    HttpRequest.Builder request = HttpRequest.newBuilder(gateway.admin("/admin/v1/events" + query));
+    return of(gateway.client(), gateway.admin("/admin/v1/events" + query), headers);
+  }
+
+  static EventReader of(HttpClient client, URI uri, String... headers) throws Exception {
+    HttpRequest.Builder request = HttpRequest.newBuilder(uri);
     if (headers.length > 0) {
       request.headers(headers);
     }
-    return new EventReader(
-        gateway.client().send(request.build(), HttpResponse.BodyHandlers.ofInputStream()));
+    return new EventReader(client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream()));
   }
 
   int status() {
@@ -78,15 +83,20 @@ final class EventReader implements AutoCloseable {
 
   /** The next event of a kind; those before it are passed by. */
   Event await(Predicate<Event> wanted) throws Exception {
-    List<Event> before = new ArrayList<>();
+    return until(wanted).getLast();
+  }
+
+  /** Everything up to the next event of a kind. */
+  List<Event> until(Predicate<Event> wanted) throws Exception {
+    List<Event> all = new ArrayList<>();
     for (; ; ) {
       Event event = events.poll(20, TimeUnit.SECONDS);
+      all.add(event);
       if (event != null && wanted.test(event)) {
-        return event;
+        return all;
       }
-      before.add(event);
       if (event == null || event.equals(END)) {
-        throw new AssertionError("only " + before);
+        throw new AssertionError("only " + all);
       }
     }
   }

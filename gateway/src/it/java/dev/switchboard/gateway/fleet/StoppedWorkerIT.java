@@ -56,7 +56,7 @@ class StoppedWorkerIT {
     await(() -> state() != 'T');
     process.proceed();
 
-    assertEquals(0, guards());
+    await(() -> guards() == 0);
   }
 
   @Test
@@ -75,7 +75,7 @@ class StoppedWorkerIT {
     process.terminate();
 
     assertEquals(128 + 15, exit.get(10, TimeUnit.SECONDS));
-    assertEquals(0, guards());
+    await(() -> guards() == 0);
   }
 
   @Test
@@ -84,9 +84,9 @@ class StoppedWorkerIT {
     process.kill();
     exit.get(10, TimeUnit.SECONDS);
 
-    assertEquals(0, guards());
+    await(() -> guards() == 0);
     assertThrows(IOException.class, () -> process.suspend(60_000));
-    assertEquals(0, guards());
+    await(() -> guards() == 0);
   }
 
   private long guards() {
