@@ -214,7 +214,7 @@ class CanaryIT {
     return gateway.post(gateway.api(path), body, all.toArray(String[]::new));
   }
 
-  /** And a chat with a function, which says it in another place. */
+  /** Says the prompt at each of them, and once more in a chat, in what a function is for. */
   private void everyOtherEndpoint() throws Exception {
     answers(0);
     Map<String, String> bodies =

@@ -89,6 +89,7 @@ class StoppedWorkerIT {
     await(() -> guards() == 0);
   }
 
+  /** Those that live; one that is dismissed is killed, which takes a moment. */
   private long guards() {
     String pid = Long.toString(process.pid());
     return ProcessHandle.current()

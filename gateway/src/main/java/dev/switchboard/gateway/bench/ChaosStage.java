@@ -102,12 +102,14 @@ final class ChaosStage {
       throws IOException {
     MetricsText after;
     List<String> found;
-    int looks = 0;
-    do {
-      Target.pause(looks == 0 ? 0 : POLL_MS);
+    for (int looks = 0; ; looks++) {
       after = gateway.metrics();
       found = ledger.compare(before, after, gateway.ended(), others);
-    } while (!found.isEmpty() && ++looks <= SETTLE_SECONDS * 1000 / POLL_MS);
+      if (found.isEmpty() || looks == SETTLE_SECONDS * 1000 / POLL_MS) {
+        break;
+      }
+      Target.pause(POLL_MS);
+    }
     if (ClientLedger.closedUnread(before, after) > 0) {
       figure("closed_unread", ClientLedger.closedUnread(before, after));
     }
