@@ -18,7 +18,7 @@ final class HostHeader {
     return hosts.size() == 1 && isHost(hosts.getFirst());
   }
 
-  private static boolean isHost(String text) {
+  static boolean isHost(String text) {
     boolean address = text.startsWith("[");
     int close = text.indexOf(']');
     if (address && close < 0) {

@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Looks at the lines of a message: how they end, how they begin, and where a name ends. */
 final class LineScan {
+  private final @Nullable RequestLine request;
   private byte last = '\n';
   private boolean first = true;
   private boolean inFirstLine = true;
@@ -12,6 +13,13 @@ final class LineScan {
   private boolean folded;
   private boolean cut;
   private boolean spaced;
+
+  /**
+   * @param request holds the first line to its grammar; null where that is no request's
+   */
+  LineScan(@Nullable RequestLine request) {
+    this.request = request;
+  }
 
   /** Looks at more bytes, all of them of lines. */
   void scan(ByteBuf buffer, int from, int to) {
@@ -21,6 +29,9 @@ final class LineScan {
         inFirstLine = false;
         inName = true;
         folded |= isSpace(next);
+      }
+      if (request != null) {
+        request.next(next);
       }
       cut |= (next == '\n') != (last == '\r');
       if (next == ':' && inName) {
@@ -44,7 +55,10 @@ final class LineScan {
     if (spaced) {
       return "A header's name must stand right before its colon.";
     }
-    return folded ? "A line must not be folded." : null;
+    if (folded) {
+      return "A line must not be folded.";
+    }
+    return request == null ? null : request.complaint();
   }
 
   /** A line follows that is the first of its kind. */
@@ -53,6 +67,13 @@ final class LineScan {
     first = true;
     inFirstLine = true;
     inName = false;
+  }
+
+  /** Another message follows. */
+  void ended() {
+    if (request != null) {
+      request.begin();
+    }
   }
 
   /** What was looked at is part of a message now. */

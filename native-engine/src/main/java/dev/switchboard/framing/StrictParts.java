@@ -24,20 +24,59 @@ final class StrictParts {
   }
 
   private final HeadRule rule;
-  private final LineScan lines = new LineScan();
+  private final LineScan lines;
   private boolean refused;
+  private boolean inMessage;
   private boolean chunked;
 
   /** A chunk has begun, and the line end behind it has not been read. */
   private boolean insideChunk;
 
-  StrictParts(HeadRule rule) {
+  /** The last chunk has been read. */
+  private boolean behindChunks;
+
+  StrictParts(HeadRule rule, @Nullable RequestLine request) {
     this.rule = rule;
+    this.lines = new LineScan(request);
   }
 
   /** Whether something was refused, so that nothing is read any more. */
   boolean refused() {
     return refused;
+  }
+
+  /** Whether something of a message is still to come, or what comes is not read any more. */
+  boolean unread() {
+    return refused || inMessage;
+  }
+
+  /**
+   * Looks at the line with a chunk's size, if the buffer begins with one, before it is decoded.
+   *
+   * @return false when it is refused
+   */
+  boolean sizeIsValid(ByteBuf buffer, List<Object> out) {
+    if (!chunked || insideChunk || behindChunks) {
+      return true;
+    }
+    int begin = buffer.readerIndex();
+    int end = buffer.indexOf(begin, buffer.writerIndex(), (byte) '\n');
+    if (end < 0) {
+      return true;
+    }
+    end -= end > begin && buffer.getByte(end - 1) == '\r' ? 1 : 0;
+    if (ChunkSize.isValid(buffer, begin, end)) {
+      behindChunks = ChunkSize.isZero(buffer, begin, end);
+      return true;
+    }
+    out.add(new DefaultLastHttpContent());
+    refuse(
+        out,
+        out.size() - 1,
+        new RefusedHeadException(
+            "A chunk's size must be hexadecimal digits, and only an extension may follow."));
+    buffer.skipBytes(buffer.readableBytes());
+    return false;
   }
 
   /**
@@ -54,7 +93,11 @@ final class StrictParts {
     int lineEnd = content == 0 ? end : contentBegins(buffer, begin, end - content);
     lines.scan(buffer, begin, lineEnd);
     for (int i = known; i < out.size(); i++) {
-      if (!(out.get(i) instanceof HttpObject part) || part.decoderResult().isFailure()) {
+      if (!(out.get(i) instanceof HttpObject part)) {
+        continue;
+      }
+      if (part.decoderResult().isFailure()) {
+        refused = true;
         continue;
       }
       IllegalArgumentException complaint = complaint(part);
@@ -69,21 +112,13 @@ final class StrictParts {
     boolean lineEnded = end > lineBegin && buffer.getByte(end - 1) == '\n';
     if (content == 0 && !insideChunk) {
       // The line with a chunk's size, of which nothing more has come.
-      insideChunk = chunked && out.size() == known && lineEnded && !isZero(buffer, begin);
+      insideChunk = chunked && out.size() == known && lineEnded && !behindChunks;
       return;
     }
     insideChunk = chunked && !lineEnded;
     if (chunked && lineEnded) {
       lines.begin();
     }
-  }
-
-  private static boolean isZero(ByteBuf buffer, int begin) {
-    int at = begin;
-    while (buffer.getByte(at) == '0') {
-      at++;
-    }
-    return at > begin && Character.digit(buffer.getByte(at), 16) < 0;
   }
 
   private int contentBegins(ByteBuf buffer, int begin, int most) {
@@ -95,9 +130,13 @@ final class StrictParts {
     if (part instanceof HttpMessage head) {
       chunked = HttpUtil.isTransferEncodingChunked(head);
       insideChunk = false;
+      behindChunks = false;
+      inMessage = true;
     } else if (part instanceof LastHttpContent) {
       chunked = false;
       insideChunk = false;
+      inMessage = false;
+      lines.ended();
     }
   }
 

@@ -41,7 +41,7 @@ public final class StrictResponseDecoder extends HttpResponseDecoder {
   private static final int OK = 200;
   private static final int MOST_STATUS = 599;
 
-  private final StrictParts parts = new StrictParts(this::complaint);
+  private final StrictParts parts = new StrictParts(this::complaint, null);
   private boolean lengthBesideCoding;
   private boolean awaited;
   private boolean interim;
@@ -84,6 +84,9 @@ public final class StrictResponseDecoder extends HttpResponseDecoder {
     if (!awaited && buffer.isReadable()) {
       buffer.skipBytes(buffer.readableBytes());
       ChannelFuture _ = context.close();
+      return;
+    }
+    if (!parts.sizeIsValid(buffer, out)) {
       return;
     }
     int begin = buffer.readerIndex();

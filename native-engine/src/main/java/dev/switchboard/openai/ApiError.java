@@ -136,6 +136,11 @@ public record ApiError(
     return new ApiError(504, SERVER_ERROR, "deadline_exceeded", null, message);
   }
 
+  /** 505: another version of HTTP. */
+  public static ApiError versionNotSupported(String message) {
+    return new ApiError(505, INVALID_REQUEST, "http_version_not_supported", null, message);
+  }
+
   /** The body: {@code {"error": {...}}}. */
   public String toJson() {
     return toJson(null);

@@ -2,6 +2,7 @@ package dev.switchboard.worker;
 
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.Vertx;
+import io.vertx.core.VertxException;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
 import java.time.Duration;
@@ -74,7 +75,15 @@ final class BodyReader {
     void start() {
       timer = vertx.setTimer(timeout.toMillis(), expired -> expire());
       exchange.request().handler(this::append).endHandler(end -> finish());
-      exchange.request().exceptionHandler(broken -> vertx.cancelTimer(timer));
+      exchange.request().exceptionHandler(this::broke);
+    }
+
+    /** What was sent, or the connection's end. */
+    private void broke(Throwable cause) {
+      vertx.cancelTimer(timer);
+      if (!refused && cause instanceof RuntimeException && !(cause instanceof VertxException)) {
+        refuse(ApiError.malformed("The body is not valid HTTP/1.1."));
+      }
     }
 
     private void append(Buffer part) {

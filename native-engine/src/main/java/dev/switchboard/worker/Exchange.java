@@ -82,8 +82,20 @@ final class Exchange {
     }
   }
 
+  /** Answers, and closes the connection where the body was not read to its end. */
   void error(ApiError error) {
-    json(error.status(), error.toJson());
+    if (hasUnreadBody()) {
+      errorAndClose(error);
+    } else {
+      json(error.status(), error.toJson());
+    }
+  }
+
+  private boolean hasUnreadBody() {
+    String length = request.getHeader("Content-Length");
+    return !request.isEnded()
+        && (request.getHeader("Transfer-Encoding") != null
+            || (length != null && !length.equals("0")));
   }
 
   /** Answers and closes the connection: the rest of the request is not read. */

@@ -1,7 +1,9 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.framing.RefusedHeadException;
 import dev.switchboard.framing.RefusedHostException;
+import dev.switchboard.framing.RefusedVersionException;
 import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
@@ -144,6 +146,7 @@ final class WorkerServer {
   private void opened(HttpConnection connection) {
     if (connections.opened(connection)) {
       StrictRequestDecoder.install(connection, settings.uriBytes(), settings.headerBytes());
+      LingeringClose.install(connection);
       connection.closeHandler(closed -> connections.closed(connection));
     } else {
       connection.close();
@@ -433,6 +436,8 @@ final class WorkerServer {
               ApiError.headersTooLarge(settings.headerBytes());
           case RefusedHeadException refused ->
               ApiError.malformed(String.valueOf(refused.getMessage()));
+          case RefusedVersionException other ->
+              ApiError.versionNotSupported(String.valueOf(other.getMessage()));
           case RefusedHostException host -> ApiError.malformed(String.valueOf(host.getMessage()));
           case null, default -> ApiError.malformed("The request is not valid HTTP.");
         };

@@ -38,7 +38,7 @@ class StrictPartsTest {
   };
 
   private static final class Decoder extends HttpResponseDecoder {
-    private final StrictParts parts = new StrictParts(head -> null);
+    private final StrictParts parts = new StrictParts(head -> null, null);
 
     Decoder() {
       super(new HttpDecoderConfig().setStrictLineParsing(true));
@@ -47,6 +47,10 @@ class StrictPartsTest {
     @Override
     protected void decode(ChannelHandlerContext context, ByteBuf buffer, List<Object> out)
         throws Exception {
+      if (parts.refused() || !parts.sizeIsValid(buffer, out)) {
+        buffer.skipBytes(buffer.readableBytes());
+        return;
+      }
       int begin = buffer.readerIndex();
       int known = out.size();
       super.decode(context, buffer, out);
@@ -125,8 +129,22 @@ class StrictPartsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"7\n", "7\r\r\n", "7;a\nb\r\n"})
-  void aSizeLineThatEndsInAnotherWayFailsWhereverItIsCut(String size) {
+  @ValueSource(
+      strings = {
+        "7\n",
+        "7\r\r\n",
+        "7;a\nb\r\n",
+        "7 \r\n",
+        "7\t\r\n",
+        "7\u0000\r\n",
+        "7\u000b\r\n",
+        " 7\r\n",
+        "7;\r\n",
+        "7;a=\r\n",
+        "7;a=\"b\r\n",
+        "7;a b\r\n"
+      })
+  void aSizeLineThatIsNotOfItsGrammarFailsWhereverItIsCut(String size) {
     String answer = HEAD + size + "{\"a\":1}\r\n0\r\n\r\n";
     for (int cut = HEAD.length(); cut < answer.length(); cut++) {
       EmbeddedChannel own = new EmbeddedChannel(new Decoder());

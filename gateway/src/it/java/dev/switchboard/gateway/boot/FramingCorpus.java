@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Raw requests whose end two servers could see in different places, or that are no HTTP/1.1 at all.
@@ -62,6 +63,7 @@ final class FramingCorpus {
     corpus.lineEnds();
     corpus.chunks();
     corpus.hosts();
+    corpus.twice();
     corpus.requestLines();
     return corpus.cases;
   }
@@ -282,6 +284,15 @@ final class FramingCorpus {
             "@HEX;a\rb")) {
       chunks("chunk size", size + "\r\n" + BODY + "\r\n0\r\n\r\n");
     }
+    for (char c = 0; c <= 0x20; c++) {
+      chunks("chunk size", "@HEX" + c + "\r\n" + BODY + "\r\n0\r\n\r\n");
+      chunks("chunk size", c + "@HEX\r\n" + BODY + "\r\n0\r\n\r\n");
+    }
+    for (String end :
+        List.of("\u007f", "\u0080", "\u00a0", "\u00ff", ";", ";=", ";a b", ";a=\"", "x")) {
+      chunks("chunk size", "@HEX" + end + "\r\n" + BODY + "\r\n0\r\n\r\n");
+      chunks("chunk size", "@HEX\r\n" + BODY + "\r\n0" + end + "\r\n\r\n");
+    }
     chunks("chunk end", "@HEX\r\n" + BODY + "XX\r\n0\r\n\r\n");
     chunks("chunk end", "@HEX\r\n" + BODY + "0\r\n\r\n");
     chunks("chunk end", "@HEX\r\n" + BODY + "\n0\r\n\r\n");
@@ -296,6 +307,13 @@ final class FramingCorpus {
 
   private void chunks(String group, String chunks) {
     add(group, LINE + "Host: @HOST\r\n" + CHUNKED + "\r\n" + chunks + HIDDEN);
+  }
+
+  private void twice() {
+    for (String line :
+        List.of("Authorization: Bearer a", "Content-Type: application/json", "Origin: null")) {
+      post("twice", line + "\r\n" + line.toLowerCase(Locale.ROOT) + "\r\n" + LENGTH);
+    }
   }
 
   private void hosts() {
@@ -343,6 +361,22 @@ final class FramingCorpus {
             "TRACE " + target + " HTTP/1.1",
             "PRI * HTTP/2.0",
             "OPTIONS * HTTP/1.1",
+            "POST http://other" + target + " HTTP/1.1",
+            "POST http://u@@HOST" + target + " HTTP/1.1",
+            "POST http://@HOST:1" + target + " HTTP/1.1",
+            "POST ftp://@HOST" + target + " HTTP/1.1",
+            "POST //" + target + "\\ HTTP/1.1",
+            "POST " + target + "#x HTTP/1.1",
+            "POST * HTTP/1.1",
+            "POST\t" + target + " HTTP/1.1",
+            "POST " + target + "\tHTTP/1.1",
+            "POST  " + target + " HTTP/1.1",
+            "POST " + target + "  HTTP/1.1",
+            "POST " + target + " HTTP/1.1 ",
+            " POST " + target + " HTTP/1.1",
+            "\u0000POST " + target + " HTTP/1.1",
+            "\u0085POST " + target + " HTTP/1.1",
+            "POST " + target + " HTTP/3.0",
             "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003",
             "HTTP/1.1 200 OK",
             "POST " + target + "a".repeat(10_000) + " HTTP/1.1")) {
@@ -387,5 +421,13 @@ final class FramingCorpus {
             + BODY
             + "\r\n0\r\nContent-Length: 5\r\nTransfer-Encoding: x\r\n\r\n");
     add("odd", "POST http://@HOST@PATH HTTP/1.1\r\nHost: @HOST\r\n" + LENGTH + end);
+    add(
+        "odd",
+        LINE
+            + "Host: @HOST\r\n"
+            + CHUNKED
+            + "\r\n@HEX ;\ta = \"b;\\\"c\" ; d\r\n"
+            + BODY
+            + "\r\n0;e\r\n\r\n");
   }
 }

@@ -39,8 +39,8 @@ final class InProcessGateway implements AutoCloseable {
     ObjectNode tree = ConfigReader.defaults();
     ConfigReader.overlay(
         tree,
-        "{http: {port: 0}, admin: {port: 0}, workers: {state-poll-ms: 50}, shutdown: {linger-ms:"
-            + " 0}}");
+        "{http: {port: 0, hosts: [a, x]}, admin: {port: 0}, workers: {state-poll-ms: 50}, shutdown:"
+            + " {linger-ms: 0}}");
     ConfigReader.overlay(tree, "store: {url: \"jdbc:h2:mem:" + UUID.randomUUID() + "\"}");
     ConfigReader.overlay(tree, yaml);
     GatewayConfig config = ConfigReader.read(tree);

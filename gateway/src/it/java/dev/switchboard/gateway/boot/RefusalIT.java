@@ -127,7 +127,7 @@ class RefusalIT {
         "GET /livez HTTP/1.1\\r\\nHost: a\\r\\n\\tb\\r\\n\\r\\n | 400",
         "GET /livez HTTP/1.1\\r\\n\\r\\n | 400",
         "GET /livez HTTP/1.1\\r\\nHost: a b\\r\\n\\r\\n | 400",
-        "GET livez HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 404",
+        "GET livez HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 400",
         "GET /v1/chat/completions HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 405",
         "FOO /v1/models HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 405",
         "DELETE /v1/models/m HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n | 405",

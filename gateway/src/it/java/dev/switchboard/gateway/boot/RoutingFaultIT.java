@@ -100,7 +100,10 @@ class RoutingFaultIT extends TwoUpstreams {
     Router router = new Router(policy, List.of(), Set.of("m"));
     PublicServer server =
         new PublicServer(
-            () -> house.with(house.deadlines(), house.migration(), house.slos(), router), 1, null);
+            () -> house.with(house.deadlines(), house.migration(), house.slos(), router),
+            1,
+            true,
+            null);
     Vertx vertx = Vertx.vertx();
     try (HttpClient client = HttpClient.newHttpClient()) {
       vertx

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admin;
 
 import dev.switchboard.gateway.http.BodyReader;
+import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.http.ProtocolGuard;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Caller.Role;
@@ -225,7 +226,7 @@ final class AdminRouter {
       return;
     }
     BodyReader.read(context.vertx(), context.request(), MOST_BODY_BYTES, BODY_MS)
-        .recover(cause -> unreadable(context, cause))
+        .recover(AdminRouter::unreadable)
         .compose(body -> action.run(context, body.getBytes()))
         .onSuccess(
             change -> {
@@ -236,9 +237,7 @@ final class AdminRouter {
         .onFailure(cause -> refused(context, route, error(cause)));
   }
 
-  /** What follows a body that could not be read to its end cannot be trusted. */
-  private static Future<Buffer> unreadable(RoutingContext context, Throwable cause) {
-    context.response().endHandler(told -> context.request().connection().close());
+  private static Future<Buffer> unreadable(Throwable cause) {
     return Future.failedFuture(
         cause instanceof ApiException refused
             ? refused
@@ -247,9 +246,15 @@ final class AdminRouter {
 
   /** A form or plain-text request is what a foreign web page can send without asking. */
   private static boolean crossOrigin(RoutingContext context) {
-    String type = context.request().getHeader("Content-Type");
     return context.request().getHeader("X-Switchboard-Admin") == null
-        && (type == null || !type.startsWith("application/json"));
+        && !isJson(context.request().getHeader("Content-Type"));
+  }
+
+  /** Names of types are of any case, and parameters may follow (RFC 9110, section 8.3.1). */
+  static boolean isJson(@Nullable String type) {
+    int end = type == null ? -1 : type.indexOf(';');
+    String name = type == null || end < 0 ? type : type.substring(0, end);
+    return name != null && name.strip().equalsIgnoreCase("application/json");
   }
 
   private void refused(RoutingContext context, AdminRoute route, ApiError error) {
@@ -326,7 +331,7 @@ final class AdminRouter {
     if (error.status() == 401) {
       context.response().putHeader("WWW-Authenticate", "Bearer");
     }
-    context.response().setStatusCode(error.status());
-    json(context, error.toJson());
+    context.response().setStatusCode(error.status()).putHeader("Content-Type", "application/json");
+    Future<Void> _ = Connections.answer(context.request(), error.toJson());
   }
 }

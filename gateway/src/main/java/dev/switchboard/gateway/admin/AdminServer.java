@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.gateway.drill.Drills;
 import dev.switchboard.gateway.events.EventFeed;
@@ -19,6 +20,7 @@ import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
 import dev.switchboard.gateway.http.RequestFaults;
+import dev.switchboard.gateway.http.SiteGuard;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.Store;
@@ -87,7 +89,8 @@ public final class AdminServer extends VerticleBase {
     this.audit = audit;
     this.drills = drills;
     this.config = config;
-    this.guard = new AdminGuard(loopback, config.bind(), config.hosts(), house.keys());
+    SiteGuard sites = new SiteGuard("admin", config.bind(), config.hosts(), tls != null);
+    this.guard = new AdminGuard(loopback, sites, house.keys());
     this.tls = tls;
     this.scrape = new Scrape(house.metrics(), house.clock());
   }
@@ -115,8 +118,11 @@ public final class AdminServer extends VerticleBase {
         connection -> {
           StrictRequestDecoder.install(
               connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
-          if (watch.opened(connection) && tls != null) {
-            tls.install(connection);
+          if (watch.opened(connection)) {
+            if (tls != null) {
+              tls.install(connection);
+            }
+            LingeringClose.install(connection);
           }
         });
     created.invalidRequestHandler(this::unreadable);

@@ -360,7 +360,12 @@ final class Gateway {
         vertx
             .deployVerticle(
                 () -> {
-                  PublicServer server = new PublicServer(reconfiguration::house, loops, tls.api());
+                  PublicServer server =
+                      new PublicServer(
+                          reconfiguration::house,
+                          loops,
+                          GatewayConfig.loopback(config.http().bind()),
+                          tls.api());
                   servers.add(server);
                   return server;
                 },

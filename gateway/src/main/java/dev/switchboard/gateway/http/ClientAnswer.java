@@ -147,7 +147,7 @@ final class ClientAnswer {
     if (begun) {
       failBehind(failure);
     } else {
-      Future<Void> sent = Answers.error(call.loop().vertx(), call.request(), failure);
+      Future<Void> sent = Answers.error(call.request(), failure);
       end(sent, failure.outcome(), failure);
     }
   }

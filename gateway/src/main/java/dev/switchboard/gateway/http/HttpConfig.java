@@ -1,12 +1,15 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.tls.TlsConfig;
+import java.util.List;
 
 /**
  * The public listener.
  *
  * @param bind address; other than loopback only with {@code auth.keys}
  * @param port 0 takes a free one
+ * @param hosts names besides {@code localhost} and the address that {@code Host} may have on
+ *     loopback without keys, such as that of a proxy before it
  * @param eventLoops that serve it; 0 takes a quarter of the cores, since workers need the rest
  * @param maxBodyBytes a larger body is answered 413
  * @param bodyMemoryBytes of bodies that are held at once, until their requests ended
@@ -22,6 +25,7 @@ import dev.switchboard.gateway.tls.TlsConfig;
 public record HttpConfig(
     String bind,
     int port,
+    List<String> hosts,
     int eventLoops,
     int maxBodyBytes,
     long bodyMemoryBytes,
@@ -38,6 +42,7 @@ public record HttpConfig(
       new HttpConfig(
           "127.0.0.1",
           8080,
+          List.of(),
           0,
           8 << 20,
           128 << 20,
@@ -52,6 +57,7 @@ public record HttpConfig(
           TlsConfig.NONE);
 
   public HttpConfig {
+    hosts = List.copyOf(hosts);
     range("port", port, 0, 65_535);
     range("event-loops", eventLoops, 0, 64);
     range("max-body-bytes", maxBodyBytes, 1024, 256 << 20);

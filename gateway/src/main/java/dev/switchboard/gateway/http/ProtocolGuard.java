@@ -2,10 +2,11 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.framing.RefusedHeadException;
 import dev.switchboard.framing.RefusedHostException;
+import dev.switchboard.framing.RefusedVersionException;
 import dev.switchboard.openai.ApiError;
-import io.netty.handler.codec.DecoderException;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
+import io.vertx.core.VertxException;
 import io.vertx.core.http.HttpServerRequest;
 import org.jspecify.annotations.Nullable;
 
@@ -15,10 +16,11 @@ public final class ProtocolGuard {
 
   /** Why the head is refused; null when it is fine. */
   public static @Nullable ApiError refusal(HttpServerRequest request) {
-    String encoding = request.getHeader("Content-Encoding");
-    if (encoding != null && !encoding.equalsIgnoreCase("identity")) {
-      return ApiError.unsupportedMediaType(
-          "The body must not be encoded; Content-Encoding is not accepted.");
+    for (String encoding : request.headers().getAll("Content-Encoding")) {
+      if (!encoding.equalsIgnoreCase("identity")) {
+        return ApiError.unsupportedMediaType(
+            "The body must not be encoded; Content-Encoding is not accepted.");
+      }
     }
     return null;
   }
@@ -44,6 +46,9 @@ public final class ProtocolGuard {
     if (cause instanceof RefusedHostException) {
       return invalidHost();
     }
+    if (cause instanceof RefusedVersionException refused) {
+      return ApiError.versionNotSupported(String.valueOf(refused.getMessage()));
+    }
     String what =
         cause instanceof RefusedHeadException refused
             ? String.valueOf(refused.getMessage())
@@ -53,7 +58,7 @@ public final class ProtocolGuard {
 
   /** Whether it is what was sent that ended the reading, and not the connection's end. */
   static boolean malformed(Throwable cause) {
-    return cause instanceof IllegalArgumentException || cause instanceof DecoderException;
+    return cause instanceof RuntimeException && !(cause instanceof VertxException);
   }
 
   /** What is said to a body whose chunks cannot be read. */

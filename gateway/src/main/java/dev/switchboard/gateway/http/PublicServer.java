@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.Flight;
@@ -49,6 +50,9 @@ public final class PublicServer extends VerticleBase {
 
   private static final String CALLER = "caller";
 
+  /** They tell nothing, and are asked by machines under any name. */
+  private static final Set<String> PROBES = Set.of("/livez", "/readyz");
+
   private static final String READABLE = "GET, HEAD";
 
   private static final TextMapGetter<HttpServerRequest> HEADERS = new HeaderGetter();
@@ -59,21 +63,28 @@ public final class PublicServer extends VerticleBase {
   private final RequestIds ids;
   private final AnswerMemory answers;
   private final long startedSeconds;
+  private final boolean loopback;
   private final @Nullable ServerTls tls;
+  private final SiteGuard sites;
   private @Nullable HttpServer server;
 
   /**
    * @param houses the present one, for a request that begins; what never changes is taken from the
    *     first
    * @param eventLoops instances that share what is to be shared
+   * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
    */
-  public PublicServer(Supplier<Gatehouse> houses, int eventLoops, @Nullable ServerTls tls) {
+  public PublicServer(
+      Supplier<Gatehouse> houses, int eventLoops, boolean loopback, @Nullable ServerTls tls) {
+    this.loopback = loopback;
     this.tls = tls;
     this.houses = houses;
     this.house = houses.get();
     this.ids = new RequestIds(house.freshIds());
     this.answers = new AnswerMemory(house.http().answerMemoryBytes() / eventLoops);
+    HttpConfig http = house.http();
+    this.sites = new SiteGuard("http", http.bind(), http.hosts(), tls != null);
     this.startedSeconds = house.clock().epochNanos() / 1_000_000_000L;
   }
 
@@ -94,8 +105,11 @@ public final class PublicServer extends VerticleBase {
         connection -> {
           StrictRequestDecoder.install(
               connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
-          if (watch.opened(connection) && tls != null) {
-            tls.install(connection);
+          if (watch.opened(connection)) {
+            if (tls != null) {
+              tls.install(connection);
+            }
+            LingeringClose.install(connection);
           }
         });
     created.invalidRequestHandler(this::invalid);
@@ -226,10 +240,24 @@ public final class PublicServer extends VerticleBase {
       request.response().putHeader("Connection", "close");
     }
     ApiError refused = ProtocolGuard.refusal(request);
+    if (refused == null) {
+      refused = foreign(request);
+    }
     if (refused != null) {
       refuse(request, Failure.of(refused));
     }
     return refused == null;
+  }
+
+  /**
+   * Without keys whoever is on this machine is served, but no web page that a browser shows here.
+   */
+  private @Nullable ApiError foreign(HttpServerRequest request) {
+    if (house.keys().required() || PROBES.contains(String.valueOf(request.path()))) {
+      return null;
+    }
+    ApiError host = loopback ? sites.host(request) : null;
+    return host == null ? sites.origin(request) : host;
   }
 
   private void authenticate(RoutingContext context) {
@@ -345,7 +373,7 @@ public final class PublicServer extends VerticleBase {
 
   private void refuse(HttpServerRequest request, Failure failure) {
     house.metrics().refused("other", failure.outcome());
-    Answers.error(vertx, request, failure);
+    Answers.error(request, failure);
   }
 
   /**
@@ -353,7 +381,9 @@ public final class PublicServer extends VerticleBase {
    */
   private void invalid(HttpServerRequest request) {
     ApiError error = ProtocolGuard.unreadable(request, house.http());
-    house.metrics().refused("other", Outcome.ofStatus(error.status()));
+    Outcome outcome =
+        error.status() < 500 ? Outcome.ofStatus(error.status()) : Outcome.INVALID_REQUEST;
+    house.metrics().refused("other", outcome);
     HttpServerResponse response = request.response();
     ServerTiming.tell(response, house.clock());
     response

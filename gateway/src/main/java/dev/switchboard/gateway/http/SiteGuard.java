@@ -1,0 +1,82 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.openai.ApiError;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.net.HostAndPort;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps web pages of other sites from a listener that asks for no key: a browser on this machine
+ * sends what any page tells it to. A page whose own name was made to point here (DNS rebinding)
+ * comes with that name in {@code Host}; any other one with its site in {@code Origin}, or, where a
+ * browser sends none, as for a picture, with {@code Sec-Fetch-Site}. Clients that are no browsers
+ * send neither.
+ */
+public final class SiteGuard {
+  private final String section;
+  private final boolean secure;
+  private final Set<String> hosts = new HashSet<>(Set.of("localhost", "127.0.0.1", "::1"));
+
+  /**
+   * @param section of the configuration, for complaints
+   * @param bind the listener's address
+   * @param names further ones that {@code Host} may have
+   * @param secure whether the listener speaks TLS
+   */
+  public SiteGuard(String section, String bind, List<String> names, boolean secure) {
+    this.section = section;
+    this.secure = secure;
+    hosts.add(bind.toLowerCase(Locale.ROOT));
+    names.forEach(name -> hosts.add(name.toLowerCase(Locale.ROOT)));
+  }
+
+  /**
+   * Why a listener on loopback does not answer under the name in {@code Host}; null when it does.
+   */
+  public @Nullable ApiError host(HttpServerRequest request) {
+    return known(request.authority())
+        ? null
+        : new ApiError(
+            421,
+            ApiError.INVALID_REQUEST,
+            "unknown_host",
+            "Host",
+            "This listener does not go by that name; " + section + ".hosts may allow it.");
+  }
+
+  private boolean known(@Nullable HostAndPort authority) {
+    if (authority == null) {
+      return false;
+    }
+    String host = authority.host().toLowerCase(Locale.ROOT);
+    boolean bracketed = host.startsWith("[") && host.endsWith("]");
+    return hosts.contains(bracketed ? host.substring(1, host.length() - 1) : host);
+  }
+
+  /** Why a page of the request's origin may not ask; null when it may, or no page asks. */
+  public @Nullable ApiError origin(HttpServerRequest request) {
+    String origin = request.getHeader("Origin");
+    boolean foreign =
+        origin == null
+            ? "cross-site".equalsIgnoreCase(request.getHeader("Sec-Fetch-Site"))
+            : !allowed(origin, request);
+    return foreign
+        ? new ApiError(
+            403,
+            "permission_error",
+            "origin_not_allowed",
+            origin == null ? "Sec-Fetch-Site" : "Origin",
+            "Web pages of other sites may not call this listener.")
+        : null;
+  }
+
+  /** Only the listener's own. */
+  private boolean allowed(String origin, HttpServerRequest request) {
+    String own = (secure ? "https://" : "http://") + request.getHeader("Host");
+    return origin.equalsIgnoreCase(own);
+  }
+}
