@@ -12,11 +12,13 @@ import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every kind of bad request gets its status and names what is wrong; the worker goes on. */
 class BadRequestIT {
@@ -145,15 +147,86 @@ class BadRequestIT {
     int sent = 0;
     try {
       OutputStream out = socket.getOutputStream();
-      for (; sent < 1000; sent++) {
+      for (; sent < 4000; sent++) {
         out.write(chunk);
       }
     } catch (IOException closed) {
       // What is expected: the worker does not read on.
     }
 
-    assertTrue(sent < 1000, "the worker read 64 MB");
+    assertTrue(sent < 4000, "the worker read 250 MiB");
     socket.close();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "/v1/completions | 413 |",
+        "/v1/completions | 413 | Connection: close",
+        "/v1/completions | 415 | Content-Encoding: gzip",
+        "/nothing | 404 |",
+        "/livez | 405 |",
+        "/livez | 400 | Host: again",
+      })
+  void whoSendsALargeBodyBeforeItReadsCanReadWhyItWasRefused(
+      String path, int status, @Nullable String line) throws IOException {
+    String head = "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 12582912\r\n";
+    byte[] piece = new byte[64 << 10];
+    for (int i = 0; i < 10; i++) {
+      Socket socket = worker.raw(head + (line == null ? "" : line + "\r\n") + "\r\n");
+      for (int sent = 0; sent < 12 << 20; sent += piece.length) {
+        socket.getOutputStream().write(piece);
+      }
+
+      String answer = WorkerFixture.readAll(socket);
+
+      assertStatus(status, answer);
+      assertTrue(answer.endsWith("}}"), answer);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"2 ", "2\t", "2\u0000", " 2", "2;", "2;a=", "2\u0080", "\u00ff2", "2\u00a0"})
+  void aChunkSizeThatIsNotOfItsGrammarIsToldSo(String size) throws IOException {
+    Socket socket =
+        worker.raw(
+            "POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + size
+                + "\r\n{}\r\n0\r\n\r\n");
+
+    assertStatus(400, WorkerFixture.readAll(socket));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "GET /livez HTTP/2.0 | 505",
+        "GET /livez HTTP/1.2 | 505",
+        "GET /livez http/1.1 | 400",
+        "GET  /livez HTTP/1.1 | 400",
+        "GET\t/livez HTTP/1.1 | 400",
+        "GET http://y/livez HTTP/1.1 | 400",
+        "GET * HTTP/1.1 | 400",
+      })
+  void aRequestLineThatIsNotOfItsGrammarIsToldSo(String line, int status) throws IOException {
+    String answer =
+        WorkerFixture.readAll(worker.raw(line.replace("\\t", "\t") + "\r\nHost: x\r\n\r\n"));
+
+    assertStatus(status, answer);
+    assertTrue(answer.contains("X-Request-Id: "), answer);
+  }
+
+  @Test
+  void twoAuthorizationsAreRefused() throws IOException {
+    String twice = "Authorization: Bearer a\r\nAuthorization: Bearer b\r\n";
+
+    String answer =
+        WorkerFixture.readAll(worker.raw("GET /livez HTTP/1.1\r\nHost: x\r\n" + twice + "\r\n"));
+
+    assertStatus(400, answer);
   }
 
   @Test

@@ -25,7 +25,7 @@ import java.util.concurrent.TimeUnit;
  * of the connection.
  */
 public final class LingeringClose extends ChannelDuplexHandler {
-  private static final long MOST_BYTES = 64L << 20;
+  private static final long MOST_BYTES = 128L << 20;
   private static final int SILENT_MS = 1000;
   private static final int MOST_MS = 5000;
 

@@ -31,7 +31,9 @@ final class ChatReader {
           "chat_template",
           "documents",
           "continue_final_message",
-          "echo");
+          "echo",
+          "suffix",
+          "prompt");
 
   private final JsonFields body;
   private final RequestLimits limits;
@@ -77,6 +79,10 @@ final class ChatReader {
     Role role = role(fields);
     OptionsReader.refuse(fields, "audio");
     OptionsReader.refuse(fields, "function_call");
+    OptionsReader.refuse(fields, "prefix");
+    if (role != Role.ASSISTANT) {
+      OptionsReader.refuse(fields, "tool_calls");
+    }
     List<ToolCall> calls =
         role == Role.ASSISTANT
             ? fields.list("tool_calls", limits.tools(), this::toolCall)

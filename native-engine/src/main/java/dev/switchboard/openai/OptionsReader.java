@@ -26,21 +26,50 @@ final class OptionsReader {
           "stop_token_ids",
           "bad_words",
           "allowed_token_ids",
-          "length_penalty",
           "use_beam_search",
-          "prompt_logprobs",
           "structured_outputs",
-          "typical_p",
           "mirostat",
           "dry_multiplier",
-          "lora");
+          "lora",
+          "lora_path",
+          "include_stop_str_in_output",
+          "no_stop_trim",
+          "truncate_prompt_tokens",
+          "logits_processors",
+          "guided_whitespace_pattern",
+          "structural_tag",
+          "ebnf",
+          "max_new_tokens",
+          "n_probs",
+          "dynatemp_range",
+          "xtc_probability");
+
+  /** The same, with the number that asks for nothing; of {@code prompt_logprobs} none does. */
+  private static final Map<String, Double> UNSUPPORTED_NUMBERS =
+      Map.of(
+          "length_penalty", 1.0,
+          "typical_p", 1.0,
+          "repeat_penalty", 1.0,
+          "tfs_z", 1.0,
+          "n_predict", -1.0,
+          "top_n_sigma", -1.0,
+          "prompt_logprobs", Double.NaN);
 
   private OptionsReader() {}
 
   /** Reads all but what the two kinds of request spell differently. */
   static GenerationOptions read(JsonFields body, @Nullable Integer maxTokens, int topLogprobs) {
     UNSUPPORTED.forEach(name -> refuse(body, name));
+    UNSUPPORTED_NUMBERS.forEach((name, neutral) -> refuse(body, name, neutral));
+    if (!body.bool("skip_special_tokens", true)) {
+      throw JsonFields.unsupported("skip_special_tokens", "must be true");
+    }
     boolean stream = body.bool("stream", false);
+    int choices = body.integer("n", 1, MOST_CHOICES, 1);
+    Integer bestOf = body.optionalInteger("best_of", 1, Integer.MAX_VALUE);
+    if (bestOf != null && bestOf != choices) {
+      throw JsonFields.unsupported("best_of", "other than n is not supported");
+    }
     return new GenerationOptions(
         maxTokens,
         body.real("temperature", 0, 2, 1),
@@ -52,7 +81,7 @@ final class OptionsReader {
         body.real("frequency_penalty", -2, 2, 0),
         body.optionalLong("seed"),
         logitBias(body),
-        body.integer("n", 1, MOST_CHOICES, 1),
+        choices,
         stop(body),
         stream,
         includeUsage(body, stream),
@@ -65,16 +94,23 @@ final class OptionsReader {
 
   /** Refuses a field unless it is absent, false, 0 or empty, which all ask for nothing. */
   static void refuse(JsonFields body, String name) {
+    refuse(body, name, 0);
+  }
+
+  /**
+   * @param neutral the number that asks for nothing, in place of 0
+   */
+  private static void refuse(JsonFields body, String name, double neutral) {
     JsonNode value = body.get(name);
-    if (value != null && !asksForNothing(value)) {
+    if (value != null && !asksForNothing(value, neutral)) {
       throw JsonFields.unsupported(body.path(name), "is not supported");
     }
   }
 
-  private static boolean asksForNothing(JsonNode value) {
+  private static boolean asksForNothing(JsonNode value, double neutral) {
     return switch (value.getNodeType()) {
       case BOOLEAN -> !value.booleanValue();
-      case NUMBER -> value.doubleValue() == 0;
+      case NUMBER -> value.doubleValue() == neutral;
       case STRING -> value.textValue().isEmpty();
       case ARRAY, OBJECT -> value.isEmpty();
       case NULL, MISSING, BINARY, POJO -> true;
@@ -139,6 +175,7 @@ final class OptionsReader {
     if (!stream) {
       throw JsonFields.invalid("stream_options", "is only allowed when stream is true");
     }
+    refuse(options, "continuous_usage_stats");
     return options.bool("include_usage", false);
   }
 }

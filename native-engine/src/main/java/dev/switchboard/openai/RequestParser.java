@@ -18,6 +18,10 @@ public final class RequestParser {
   private static final int MODEL_CHARS = 256;
   private static final int MOST_LOGPROBS = 20;
 
+  /** What is not served of text completions, and fields of chats, which have no meaning there. */
+  private static final List<String> NOT_OF_TEXTS =
+      List.of("suffix", "max_completion_tokens", "top_logprobs", "messages", "tools", "functions");
+
   private final RequestLimits limits;
   private final JsonBody json;
 
@@ -47,11 +51,10 @@ public final class RequestParser {
     String model = model(fields);
     List<Prompt> prompts = prompts(fields);
     boolean echo = fields.bool("echo", false);
-    OptionsReader.refuse(fields, "suffix");
+    NOT_OF_TEXTS.forEach(name -> OptionsReader.refuse(fields, name));
     Integer maxTokens = OptionsReader.maxTokens(fields, "max_tokens", echo ? 0 : 1);
     int logprobs = fields.integer("logprobs", 0, MOST_LOGPROBS, -1);
     GenerationOptions options = OptionsReader.read(fields, maxTokens, logprobs);
-    requireBestOfIsN(fields, options);
     requireChoices(prompts.size(), options);
     return new TextCompletionRequest(model, prompts, echo, options, raw);
   }
@@ -114,13 +117,6 @@ public final class RequestParser {
 
   static String model(JsonFields fields) {
     return fields.requiredString("model", 1, MODEL_CHARS);
-  }
-
-  private static void requireBestOfIsN(JsonFields fields, GenerationOptions options) {
-    Integer bestOf = fields.optionalInteger("best_of", 1, Integer.MAX_VALUE);
-    if (bestOf != null && bestOf != options.n()) {
-      throw JsonFields.unsupported("best_of", "other than n is not supported");
-    }
   }
 
   private void requireChoices(int prompts, GenerationOptions options) {

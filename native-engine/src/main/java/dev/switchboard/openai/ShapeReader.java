@@ -47,8 +47,7 @@ final class ShapeReader {
 
   private void take(String name, BiFunction<JsonNode, String, ConstraintSource> reader) {
     JsonNode value = body.get(name);
-    boolean empty = value != null && value.isTextual() && value.textValue().isEmpty();
-    if (value != null && !empty) {
+    if (value != null) {
       found(body.path(name), reader.apply(value, body.path(name)));
     }
   }

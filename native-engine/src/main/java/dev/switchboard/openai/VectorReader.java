@@ -18,12 +18,21 @@ final class VectorReader {
   private static final int MOST_PRIORITY = 100;
   private static final int USER_CHARS = 256;
 
+  private static final List<String> UNSUPPORTED =
+      List.of(
+          "truncate_prompt_tokens",
+          "truncate",
+          "rank_fields",
+          "max_chunks_per_doc",
+          "max_tokens_per_doc");
+
   private final JsonFields fields;
   private final RequestLimits limits;
 
   VectorReader(JsonFields fields, RequestLimits limits) {
     this.fields = fields;
     this.limits = limits;
+    UNSUPPORTED.forEach(name -> OptionsReader.refuse(fields, name));
   }
 
   EmbeddingRequest embedding() {

@@ -54,7 +54,8 @@ class BadRequestTest {
         "'stream':'true'           | stream | a boolean",
         "'stream_options':{}       | stream_options | stream is true",
         "'stream':true,'stream_options':3 | stream_options | an object",
-        "'stream':true,'stream_options':{'include_usage':1} | stream_options.include_usage | a boolean",
+        "'stream':true,'stream_options':{'include_usage':1} | stream_options.include_usage | a"
+            + " boolean",
         "'ignore_eos':'no'         | ignore_eos | a boolean",
         "'priority':101            | priority | from -100 to 100",
         "'user':7                  | user | a string",
@@ -62,6 +63,28 @@ class BadRequestTest {
         "'stop_token_ids':[1]      | stop_token_ids | not supported",
         "'structured_outputs':{'json':{}} | structured_outputs | not supported",
         "'use_beam_search':true    | use_beam_search | not supported",
+        "'best_of':2               | best_of | not supported",
+        "'n':2,'best_of':1         | best_of | not supported",
+        "'best_of':0               | best_of | from 1",
+        "'regex':''                | regex | must not be empty",
+        "'guided_regex':''         | guided_regex | must not be empty",
+        "'grammar':''              | grammar | must not be empty",
+        "'guided_grammar':''       | guided_grammar | must not be empty",
+        "'json_schema':''          | json_schema | must not be empty",
+        "'guided_json':''          | guided_json | must not be empty",
+        "'guided_choice':''        | guided_choice | an array",
+        "'prompt_logprobs':0       | prompt_logprobs | not supported",
+        "'length_penalty':0        | length_penalty | not supported",
+        "'typical_p':0             | typical_p | not supported",
+        "'repeat_penalty':1.1      | repeat_penalty | not supported",
+        "'n_predict':8             | n_predict | not supported",
+        "'max_new_tokens':8        | max_new_tokens | not supported",
+        "'ebnf':'root ::= x'       | ebnf | not supported",
+        "'include_stop_str_in_output':true | include_stop_str_in_output | not supported",
+        "'skip_special_tokens':false | skip_special_tokens | must be true",
+        "'truncate_prompt_tokens':5 | truncate_prompt_tokens | not supported",
+        "'stream':true,'stream_options':{'continuous_usage_stats':true} |"
+            + " stream_options.continuous_usage_stats | not supported",
       })
   void optionOutOfBoundsIsNamedByBothEndpoints(String fields, String param, String complaint) {
     assertRefused(Bodies.chatError(Bodies.chatBody(fields)), param, complaint);
@@ -83,13 +106,19 @@ class BadRequestTest {
         "'logprobs':true,'top_logprobs':-1      | top_logprobs | from 0 to 20",
         "'response_format':'json'               | response_format | an object",
         "'response_format':{}                   | response_format.type | is required",
-        "'response_format':{'type':'xml'} | response_format.type | text, json_object or json_schema",
+        "'response_format':{'type':'xml'} | response_format.type | text, json_object or"
+            + " json_schema",
         "'response_format':{'type':'json_schema'} | response_format.json_schema | is required",
-        "'response_format':{'type':'json_schema','json_schema':{'schema':{}}} | response_format.json_schema.name | is required",
-        "'response_format':{'type':'json_schema','json_schema':{'name':'a b','schema':{}}} | response_format.json_schema.name | letters",
-        "'response_format':{'type':'json_schema','json_schema':{'name':'a'}} | response_format.json_schema.schema | is required",
-        "'response_format':{'type':'json_schema','json_schema':{'name':'a','schema':3}} | response_format.json_schema.schema | an object",
-        "'response_format':{'type':'json_schema','json_schema':{'name':'a','schema':{},'strict':1}} | response_format.json_schema.strict | a boolean",
+        "'response_format':{'type':'json_schema','json_schema':{'schema':{}}} |"
+            + " response_format.json_schema.name | is required",
+        "'response_format':{'type':'json_schema','json_schema':{'name':'a b','schema':{}}} |"
+            + " response_format.json_schema.name | letters",
+        "'response_format':{'type':'json_schema','json_schema':{'name':'a'}} |"
+            + " response_format.json_schema.schema | is required",
+        "'response_format':{'type':'json_schema','json_schema':{'name':'a','schema':3}} |"
+            + " response_format.json_schema.schema | an object",
+        "'response_format':{'type':'json_schema','json_schema':{'name':'a','schema':{},'strict':1}}"
+            + " | response_format.json_schema.strict | a boolean",
         "'regex':3                               | regex | a string",
         "'guided_regex':['a']                    | guided_regex | a string",
         "'grammar':{}                            | grammar | a string",
@@ -114,13 +143,15 @@ class BadRequestTest {
         "'tools':[{'type':'web_search'}]        | tools[0].type | not supported",
         "'tools':[{'type':'function'}]          | tools[0].function | is required",
         "'tools':[{'function':{}}]              | tools[0].function.name | is required",
-        "'tools':[{'function':{'name':'f','parameters':1}}] | tools[0].function.parameters | an object",
-        "'tools':[{'function':{'name':'f','description':1}}] | tools[0].function.description | a string",
+        "'tools':[{'function':{'name':'f','parameters':1}}] | tools[0].function.parameters | an"
+            + " object",
+        "'tools':[{'function':{'name':'f','description':1}}] | tools[0].function.description | a"
+            + " string",
         "'tool_choice':'required'               | tool_choice | needs tools",
         "'tools':[{'type':'function','function':{'name':'f'}}],'tool_choice':{'type':'function'}"
             + "| tool_choice.function | is required",
-        "'tools':[{'type':'function','function':{'name':'f'}}],'tool_choice':"
-            + "{'type':'function','function':{'name':'g'}} | tool_choice.function.name | one of the",
+        "'tools':[{'type':'function','function':{'name':'f'}}],'tool_choice':{'type':'function','function':{'name':'g'}}"
+            + " | tool_choice.function.name | one of the",
         "'tool_choice':'maybe'                  | tool_choice | auto, none or required",
         "'tool_choice':1                        | tool_choice | a string or an object",
       })
@@ -146,20 +177,35 @@ class BadRequestTest {
         "'messages':[{'role':'user','content':null}] | messages[0].content | is required",
         "'messages':[{'role':'user','content':1}] | messages[0].content | a string or an array",
         "'messages':[{'role':'user','content':['x']}] | messages[0].content[0] | an object",
-        "'messages':[{'role':'user','content':[{'type':'text'}]}] | messages[0].content[0].text | is required",
-        "'messages':[{'role':'user','content':[{'text':'a'}]}] | messages[0].content[0].type | is required",
-        "'messages':[{'role':'user','content':[{'type':'image_url','image_url':{}}]}] | messages[0].content[0].type | not supported",
-        "'messages':[{'role':'user','content':[{'type':'x'}]}] | messages[0].content[0].type | must be text",
-        "'messages':[{'role':'user','content':'x','name':''}] | messages[0].name | must not be empty",
+        "'messages':[{'role':'user','content':[{'type':'text'}]}] | messages[0].content[0].text |"
+            + " is required",
+        "'messages':[{'role':'user','content':[{'text':'a'}]}] | messages[0].content[0].type | is"
+            + " required",
+        "'messages':[{'role':'user','content':[{'type':'image_url','image_url':{}}]}] |"
+            + " messages[0].content[0].type | not supported",
+        "'messages':[{'role':'user','content':[{'type':'x'}]}] | messages[0].content[0].type | must"
+            + " be text",
+        "'messages':[{'role':'user','content':'x','name':''}] | messages[0].name | must not be"
+            + " empty",
         "'messages':[{'role':'assistant'}]       | messages[0].content | is required",
         "'messages':[{'role':'assistant','tool_calls':{}}] | messages[0].tool_calls | an array",
-        "'messages':[{'role':'assistant','tool_calls':[{'id':'a'}]}] | messages[0].tool_calls[0].function | is required",
-        "'messages':[{'role':'assistant','tool_calls':[{'id':'a','function':{'name':'f'}}]}] | messages[0].tool_calls[0].function.arguments | is required",
-        "'messages':[{'role':'assistant','tool_calls':[{'id':'a','function':{'name':'f','arguments':{}}}]}] | messages[0].tool_calls[0].function.arguments | a string",
-        "'messages':[{'role':'assistant','tool_calls':[{'function':{'name':'f','arguments':''}}]}] | messages[0].tool_calls[0].id | is required",
-        "'messages':[{'role':'assistant','content':'a','function_call':{'name':'f'}}] | messages[0].function_call | not supported",
+        "'messages':[{'role':'assistant','tool_calls':[{'id':'a'}]}] |"
+            + " messages[0].tool_calls[0].function | is required",
+        "'messages':[{'role':'assistant','tool_calls':[{'id':'a','function':{'name':'f'}}]}] |"
+            + " messages[0].tool_calls[0].function.arguments | is required",
+        "'messages':[{'role':'assistant','tool_calls':[{'id':'a','function':{'name':'f','arguments':{}}}]}]"
+            + " | messages[0].tool_calls[0].function.arguments | a string",
+        "'messages':[{'role':'assistant','tool_calls':[{'function':{'name':'f','arguments':''}}]}]"
+            + " | messages[0].tool_calls[0].id | is required",
+        "'messages':[{'role':'assistant','content':'a','function_call':{'name':'f'}}] |"
+            + " messages[0].function_call | not supported",
+        "'messages':[{'role':'user','content':'a','tool_calls':[{}]}] | messages[0].tool_calls |"
+            + " not supported",
+        "'messages':[{'role':'assistant','content':'a','prefix':true}] | messages[0].prefix | not"
+            + " supported",
         "'messages':[{'role':'tool','content':'x'}] | messages[0].tool_call_id | is required",
-        "'messages':[{'role':'user','content':'a'},{'role':'user','content':'b'},{'role':'user','content':3}] | messages[2].content | a string",
+        "'messages':[{'role':'user','content':'a'},{'role':'user','content':'b'},{'role':'user','content':3}]"
+            + " | messages[2].content | a string",
       })
   void messageFieldIsNamedByItsPath(String messages, String param, String complaint) {
     String body = messages == null ? "{'model':'m'}" : "{'model':'m'," + messages + "}";
@@ -189,8 +235,9 @@ class BadRequestTest {
         "'prompt':'a','suffix':'b' | suffix | not supported",
         "'prompt':'a','logprobs':21 | logprobs | from 0 to 20",
         "'prompt':'a','logprobs':true | logprobs | an integer",
-        "'prompt':'a','best_of':2  | best_of | not supported",
-        "'prompt':'a','n':2,'best_of':1 | best_of | not supported",
+        "'prompt':'a','max_completion_tokens':2 | max_completion_tokens | not supported",
+        "'prompt':'a','tools':[{}] | tools | not supported",
+        "'prompt':'a','top_logprobs':2 | top_logprobs | not supported",
         "'prompt':'a','max_tokens':0 | max_tokens | from 1",
         "'prompt':'a','response_format':{'type':'json'} | response_format.type | json_object",
       })

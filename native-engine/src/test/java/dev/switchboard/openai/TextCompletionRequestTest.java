@@ -53,6 +53,16 @@ class TextCompletionRequestTest {
   }
 
   @Test
+  void whatAsksForNothingIsTaken() {
+    String neutral =
+        "'length_penalty':1,'typical_p':1.0,'repeat_penalty':1,'n_predict':-1,'top_n_sigma':-1,"
+            + "'skip_special_tokens':true,'min_tokens':0,'truncate_prompt_tokens':null,'ebnf':'',"
+            + "'best_of':1";
+
+    assertEquals(1, Bodies.textWith(neutral).options().n());
+  }
+
+  @Test
   void upToTwentyLogprobs() {
     assertEquals(20, Bodies.textWith("'logprobs':20").options().topLogprobs());
   }
