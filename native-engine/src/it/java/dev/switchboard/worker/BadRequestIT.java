@@ -22,6 +22,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every kind of bad request gets its status and names what is wrong; the worker goes on. */
 class BadRequestIT {
+  private static final String POST =
+      "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+
   private static final String CHAT = "/v1/chat/completions";
   private static final String TEXT = "/v1/completions";
 
@@ -129,8 +132,7 @@ class BadRequestIT {
 
   @Test
   void aDeclaredLengthOverTheLimitIsRefusedUnread() throws IOException {
-    Socket socket =
-        worker.raw("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n");
+    Socket socket = worker.raw(POST + "Content-Length: 9000000\r\n\r\n");
 
     String answer = WorkerFixture.readAll(socket);
 
@@ -139,9 +141,7 @@ class BadRequestIT {
 
   @Test
   void anEndlessBodyIsCutAtTheLimit() throws IOException {
-    Socket socket =
-        worker.raw(
-            "POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    Socket socket = worker.raw(POST + "Transfer-Encoding: chunked\r\n\r\n");
     byte[] chunk = ("10000\r\n" + "x".repeat(0x10000) + "\r\n").getBytes(StandardCharsets.US_ASCII);
 
     int sent = 0;
@@ -232,8 +232,9 @@ class BadRequestIT {
   @Test
   void longHeadersAndTargetsHaveTheirStatus() throws IOException {
     Socket headers =
-        worker.raw("GET /livez HTTP/1.1\r\nHost: x\r\nX-Big: " + "x".repeat(20_000) + "\r\n\r\n");
-    Socket target = worker.raw("GET /" + "x".repeat(9000) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+        worker.raw(
+            "GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Big: " + "x".repeat(20_000) + "\r\n\r\n");
+    Socket target = worker.raw("GET /" + "x".repeat(9000) + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
     assertStatus(431, WorkerFixture.readAll(headers));
     assertStatus(414, WorkerFixture.readAll(target));
@@ -267,9 +268,9 @@ class BadRequestIT {
   void aBodyWhoseEndCannotBeToldIsRefusedAndTheConnectionClosed(String header) throws IOException {
     Socket socket =
         worker.raw(
-            "POST /v1/completions HTTP/1.1\r\nHost: x\r\n"
+            POST
                 + header.replace("\\r\\n", "\r\n")
-                + "\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+                + "\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n");
 
     String answer = WorkerFixture.readAll(socket);
 
@@ -290,8 +291,10 @@ class BadRequestIT {
     String body = "{\"model\":\"test-model\",\"prompt\":\"x\"}";
     Socket socket =
         worker.raw(
-            "POST /v1/completions HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
-                + "Connection: close\r\nContent-Length: "
+            POST
+                + "Expect: 100-continue\r\n"
+                + "Connection: close\r\n"
+                + "Content-Length: "
                 + body.length()
                 + "\r\n\r\n");
     byte[] interim = socket.getInputStream().readNBytes("HTTP/1.1 100 Continue\r\n\r\n".length());

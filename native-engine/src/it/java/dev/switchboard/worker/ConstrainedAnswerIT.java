@@ -47,7 +47,8 @@ class ConstrainedAnswerIT {
        "required":["name","age","tags"],"additionalProperties":false,
        "$defs":{"address":{"type":"object","properties":{
          "zip":{"type":"string","pattern":"^[0-9]{5}$"},"next":{"$ref":"#/$defs/address"}},
-         "required":["zip"]}}}""";
+         "required":["zip"]}}}\
+      """;
   private static final String FORMAT =
       "'response_format':{'type':'json_schema','json_schema':{'name':'person','strict':true,"
           + "'schema':"
@@ -300,6 +301,7 @@ class ConstrainedAnswerIT {
           chat("'n':3,'max_tokens':400," + FORMAT).replace("test-model", "switchboard-demo");
       HttpRequest request =
           HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + CHAT))
+              .header("Content-Type", "application/json")
               .POST(BodyPublishers.ofString(body))
               .build();
 
@@ -312,6 +314,7 @@ class ConstrainedAnswerIT {
               client
                   .send(
                       HttpRequest.newBuilder(request, (name, value) -> true)
+                          .header("Content-Type", "application/json")
                           .POST(BodyPublishers.ofString(anything))
                           .build(),
                       BodyHandlers.ofString())

@@ -51,6 +51,7 @@ class EncoderProcessIT {
   private static JsonNode post(int port, String path, String body) throws Exception {
     HttpRequest request =
         HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+            .header("Content-Type", "application/json")
             .POST(BodyPublishers.ofString(body.replace('\'', '"')))
             .build();
     try (HttpClient client = HttpClient.newHttpClient()) {

@@ -70,7 +70,7 @@ class EngineEndpointsIT {
   void aHeadIsAnsweredLikeAGetWithoutItsBody(String path) throws IOException {
     try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("ok")).serve()) {
       Socket socket =
-          worker.raw("HEAD " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+          worker.raw("HEAD " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 
       String answer = WorkerFixture.readAll(socket);
 
@@ -194,7 +194,10 @@ class EngineEndpointsIT {
     try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("ok")).serve()) {
       Socket socket =
           worker.raw(
-              "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n"
+              "POST /v1/completions HTTP/1.1\r\n"
+                  + "Host: localhost\r\n"
+                  + "Content-Type: application/json\r\n"
+                  + "Content-Length: 10\r\n"
                   + AttemptId.HEADER
                   + ": "
                   + new AttemptId(7, 9)
@@ -265,7 +268,11 @@ class EngineEndpointsIT {
       engine.allow(1);
       Socket socket =
           worker.raw(
-              "POST /v1/completions HTTP/1.1\r\nHost: x\r\nX-Request-Id: gone\r\nContent-Length: "
+              "POST /v1/completions HTTP/1.1\r\n"
+                  + "Host: localhost\r\n"
+                  + "Content-Type: application/json\r\n"
+                  + "X-Request-Id: gone\r\n"
+                  + "Content-Length: "
                   + STREAM.length()
                   + "\r\n\r\n"
                   + STREAM);

@@ -122,7 +122,11 @@ class SimulatedEngineIT {
       String request = body("hello", 4000, ",\"stream\":true");
       Socket socket =
           worker.raw(
-              "POST /v1/completions HTTP/1.1\r\nHost: x\r\nX-Request-Id: gone\r\nContent-Length: "
+              "POST /v1/completions HTTP/1.1\r\n"
+                  + "Host: localhost\r\n"
+                  + "Content-Type: application/json\r\n"
+                  + "X-Request-Id: gone\r\n"
+                  + "Content-Length: "
                   + request.length()
                   + "\r\n\r\n"
                   + request);

@@ -24,7 +24,10 @@ class StreamingIT {
       "{\"model\":\"test-model\",\"prompt\":\"x\",\"stream\":true}";
 
   private static String post(String body) {
-    return "POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: "
+    return "POST /v1/completions HTTP/1.1\r\n"
+        + "Host: localhost\r\n"
+        + "Content-Type: application/json\r\n"
+        + "Content-Length: "
         + body.length()
         + "\r\n\r\n"
         + body;
@@ -209,7 +212,7 @@ class StreamingIT {
           worker.raw(
               post(BODY)
                   + post(STREAM)
-                  + "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                  + "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
 
       String answers = WorkerFixture.readAll(socket);
 

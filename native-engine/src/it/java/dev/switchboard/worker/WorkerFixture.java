@@ -60,10 +60,16 @@ final class WorkerFixture implements AutoCloseable {
   }
 
   WorkerFixture(Engine engine, UnaryOperator<WorkerSettings> change) {
+    this(engine, change, null);
+  }
+
+  /** Its port asks for a secret, where there is one. */
+  WorkerFixture(Engine engine, UnaryOperator<WorkerSettings> change, @Nullable FleetSecret secret) {
     this.engine = engine;
     WorkerSettings settings = change.apply(WorkerSettings.defaults("w-test", "127.0.0.1", 0));
     worker = new Worker(vertx, settings, EpochClock.system(), seeds::getAndIncrement);
-    port = worker.listen().toCompletableFuture().join();
+    WorkerGuard guard = WorkerGuard.of(settings.bind(), secret);
+    port = worker.listen(guard).toCompletableFuture().join();
   }
 
   /** Answers every request with this text, then ends. */
@@ -197,7 +203,10 @@ final class WorkerFixture implements AutoCloseable {
   }
 
   private HttpRequest.Builder posting(String path, String body, String... headers) {
-    HttpRequest.Builder request = request(path).POST(HttpRequest.BodyPublishers.ofString(body));
+    HttpRequest.Builder request =
+        request(path)
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(body));
     for (int i = 0; i < headers.length; i += 2) {
       request.header(headers[i], headers[i + 1]);
     }

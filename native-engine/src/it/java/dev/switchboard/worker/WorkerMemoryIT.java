@@ -133,7 +133,10 @@ class WorkerMemoryIT {
               + ",\"prompt\":"
               + prompt
               + "}";
-      return HttpRequest.newBuilder(completions).POST(BodyPublishers.ofString(body)).build();
+      return HttpRequest.newBuilder(completions)
+          .header("Content-Type", "application/json")
+          .POST(BodyPublishers.ofString(body))
+          .build();
     }
   }
 }

@@ -22,12 +22,15 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Worker processes that serve the demonstration model with the native engine. */
 class WorkerProcessIT {
@@ -37,6 +40,8 @@ class WorkerProcessIT {
   private static final String LONG =
       "{\"model\":\"switchboard-demo\",\"prompt\":\"a\",\"ignore_eos\":true,\"max_tokens\":%d,"
           + "\"temperature\":0,\"stream\":true}";
+
+  private static final String SECRET = "a-secret-of-the-fleet";
 
   private static WorkerProcess demo(String... more) {
     String[] options = new String[more.length + 2];
@@ -48,14 +53,24 @@ class WorkerProcessIT {
 
   private static HttpRequest request(int port, String path, String body) {
     return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+        .header("Content-Type", "application/json")
         .POST(BodyPublishers.ofString(body))
         .build();
   }
 
   private static HttpResponse<String> get(int port, String path) throws Exception {
+    return get(port, path, "");
+  }
+
+  private static HttpResponse<String> get(int port, String path, String authorization)
+      throws Exception {
     try (HttpClient client = HttpClient.newHttpClient()) {
-      URI uri = URI.create("http://127.0.0.1:" + port + path);
-      return client.send(HttpRequest.newBuilder(uri).build(), BodyHandlers.ofString());
+      HttpRequest.Builder request =
+          HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path));
+      if (!authorization.isEmpty()) {
+        request.header("Authorization", authorization);
+      }
+      return client.send(request.build(), BodyHandlers.ofString());
     }
   }
 
@@ -88,13 +103,17 @@ class WorkerProcessIT {
   }
 
   @Test
-  void itListensOnAUnixSocketAsWell(@TempDir Path folder) throws Exception {
+  void withASocketItHasNoPortAndNobodyElseMayConnect(@TempDir Path folder) throws Exception {
     Path socket = Files.writeString(folder.resolve("w.sock"), "left by another");
     try (WorkerProcess worker = demo("--socket", socket.toString(), "--exit-with-parent")) {
-      assertEquals(socket.toString(), worker.await("listening").path("socket").asText());
+      JsonNode listening = worker.await("listening");
       worker.await("ready");
 
-      assertTrue(overSocket(socket, "GET /readyz HTTP/1.1").startsWith("HTTP/1.1 200 "));
+      assertEquals(socket.toString(), listening.path("socket").asText());
+      assertTrue(listening.path("port").isMissingNode(), listening::toString);
+      assertEquals(
+          "rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(socket)));
+      assertTrue(overSocket(socket, "GET /engine/v1/load HTTP/1.1").startsWith("HTTP/1.1 200 "));
       worker.leave();
       assertEquals(0, worker.exitCode());
     }
@@ -102,13 +121,44 @@ class WorkerProcessIT {
   }
 
   @Test
-  void aWorkerThatCannotHaveItsSocketGoesOnWithoutIt(@TempDir Path folder) throws Exception {
-    try (WorkerProcess worker = demo("--socket", folder.resolve("nowhere/w.sock").toString())) {
-      JsonNode listening = worker.await("listening");
-      worker.await("ready");
+  void aWorkerThatCannotHaveItsSocketSaysSoAndEnds(@TempDir Path folder) {
+    Path socket = folder.resolve("nowhere/w.sock");
+    try (WorkerProcess worker = demo("--socket", socket.toString())) {
+      JsonNode failed = worker.await("failed");
 
-      assertTrue(listening.path("socket").isMissingNode());
-      assertEquals(200, get(listening.path("port").asInt(), "/readyz").statusCode());
+      assertEquals("cannot-listen", failed.path("reason").asText());
+      assertTrue(failed.path("message").asText().contains(socket.toString()), failed::toString);
+      assertEquals(4, worker.exitCode());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0.0.0.0", "::", "192.0.2.1", "worker.example"})
+  void aPortThatOthersReachWantsASecret(String bind) {
+    try (WorkerProcess worker = demo("--bind", bind)) {
+      assertEquals(2, worker.exitCode());
+    }
+  }
+
+  @Test
+  void aPortWithASecretIsForThoseWhoSendIt(@TempDir Path folder) throws Exception {
+    Path secret = Files.writeString(folder.resolve("secret"), SECRET + "\n");
+    Path socket = folder.resolve("w.sock");
+    try (WorkerProcess worker =
+        demo(
+            "--bind",
+            "0.0.0.0",
+            "--port",
+            "0",
+            "--secret-file",
+            secret.toString(),
+            "--socket",
+            socket.toString())) {
+      int port = worker.await("listening").path("port").asInt();
+
+      assertEquals(401, get(port, "/engine/v1/state").statusCode());
+      assertEquals(200, get(port, "/engine/v1/state", "Bearer " + SECRET).statusCode());
+      assertTrue(overSocket(socket, "GET /engine/v1/state HTTP/1.1").startsWith("HTTP/1.1 200 "));
     }
   }
 

@@ -15,11 +15,18 @@ final class MachineEvents {
     this.out = out;
   }
 
-  void listening(int port, @Nullable Path socket, long pid) {
+  /**
+   * Where it listens.
+   *
+   * @param port null where it does not listen on TCP
+   */
+  void listening(@Nullable Integer port, @Nullable Path socket, long pid) {
     emit(
         "listening",
         json -> {
-          json.writeNumberField("port", port);
+          if (port != null) {
+            json.writeNumberField("port", port);
+          }
           if (socket != null) {
             json.writeStringField("socket", socket.toString());
           }

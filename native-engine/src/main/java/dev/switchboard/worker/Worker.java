@@ -59,27 +59,17 @@ final class Worker {
     engineLost = listener;
   }
 
-  /** Listens and gives the port. */
-  CompletionStage<Integer> listen() {
+  /** Listens on TCP and gives the port. */
+  CompletionStage<Integer> listen(WorkerGuard guard) {
     CompletableFuture<Integer> port = new CompletableFuture<>();
-    context.runOnContext(now -> server.listen(port));
+    context.runOnContext(now -> server.listen(guard, port));
     return port;
   }
 
-  /**
-   * Listens on a Unix socket too. It is a shorter way to the same, so a worker that cannot have it
-   * goes on without.
-   *
-   * @param socket null for none
-   * @return the socket that is listened on; null for none
-   */
-  CompletionStage<@Nullable Path> listenOn(@Nullable Path socket) {
-    CompletableFuture<@Nullable Path> listening = new CompletableFuture<>();
-    if (socket == null) {
-      listening.complete(null);
-    } else {
-      context.runOnContext(now -> server.listen(socket, listening));
-    }
+  /** Listens on a Unix socket and gives it. */
+  CompletionStage<Path> listen(Path socket) {
+    CompletableFuture<Path> listening = new CompletableFuture<>();
+    context.runOnContext(now -> server.listen(socket, listening));
     return listening;
   }
 

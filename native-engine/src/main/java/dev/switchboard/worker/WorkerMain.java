@@ -58,16 +58,27 @@ public final class WorkerMain implements Callable<Integer> {
   @Option(names = "--bind", defaultValue = "127.0.0.1", description = "Address to listen on.")
   private String bind = "";
 
-  @Option(names = "--port", defaultValue = "0", description = "Port; 0 takes a free one.")
-  private int port;
+  @Option(
+      names = "--port",
+      description = "Port; 0 takes a free one. With --socket there is none unless this is given.")
+  private @Nullable Integer port;
 
   @Option(
       names = "--socket",
       description = {
-        "Unix socket to listen on as well, for a gateway on this machine: cheaper than TCP.",
+        "Unix socket to listen on, for a gateway on this machine.",
         "Its folder decides who may connect. A file that is there already is replaced."
       })
   private @Nullable Path socket;
+
+  @Option(
+      names = "--secret-file",
+      paramLabel = "FILE",
+      description = {
+        "The secret that requests to the port must bring; else SWITCHBOARD_FLEET_SECRET.",
+        "Needed where --bind is not loopback."
+      })
+  private @Nullable Path secretFile;
 
   @Option(names = "--stages", defaultValue = "1", description = "Pipeline stages.")
   private int stages;
@@ -203,6 +214,7 @@ public final class WorkerMain implements Callable<Integer> {
     requireAtLeast("--drain-timeout", drainTimeoutSeconds, 0);
     memoryBytes();
     toolFormat();
+    WorkerGuard guard = guard();
     if (library != null) {
       System.setProperty("switchboard.library", library.toString());
     }
@@ -214,7 +226,7 @@ public final class WorkerMain implements Callable<Integer> {
     if (exitWithParent) {
       Thread.ofPlatform().daemon(true).name("parent").start(this::waitForParent);
     }
-    if (!listen(worker)) {
+    if (!listen(worker, guard)) {
       return CANNOT_LISTEN;
     }
     return serve(worker, clock);
@@ -240,7 +252,7 @@ public final class WorkerMain implements Callable<Integer> {
   }
 
   private WorkerSettings settings() {
-    return WorkerSettings.defaults(id, bind, port)
+    return WorkerSettings.defaults(id, bind, port == null ? 0 : port)
         .with(Duration.ofSeconds(drainTimeoutSeconds), allowFaultInjection);
   }
 
@@ -287,14 +299,29 @@ public final class WorkerMain implements Callable<Integer> {
         "--tool-format must be auto, none, llama, hermes or mistral");
   }
 
-  private boolean listen(Worker worker) {
+  /** Null where it does not listen on TCP. */
+  private @Nullable WorkerGuard guard() {
+    if (port == null && socket != null) {
+      return null;
+    }
     try {
-      int taken = worker.listen().toCompletableFuture().join();
-      Path also = worker.listenOn(socket).toCompletableFuture().join();
+      return WorkerGuard.of(bind, FleetSecret.of(secretFile, System.getenv(FleetSecret.VARIABLE)));
+    } catch (IllegalArgumentException refused) {
+      throw new CommandLine.ParameterException(
+          new CommandLine(new WorkerMain()), refused.getMessage());
+    }
+  }
+
+  private boolean listen(Worker worker, @Nullable WorkerGuard guard) {
+    String where = "the socket " + socket;
+    try {
+      Path also = socket == null ? null : worker.listen(socket).toCompletableFuture().join();
+      where = bind + ":" + port;
+      Integer taken = guard == null ? null : worker.listen(guard).toCompletableFuture().join();
       events.listening(taken, also, ProcessHandle.current().pid());
       return true;
     } catch (CompletionException refused) {
-      events.failed("cannot-listen", bind + ":" + port + ": " + refused.getCause());
+      events.failed("cannot-listen", where + ": " + refused.getCause());
       exitCode = CANNOT_LISTEN;
       return false;
     }

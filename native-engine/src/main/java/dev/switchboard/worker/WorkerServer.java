@@ -24,10 +24,14 @@ import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import io.vertx.core.net.SocketAddress;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -45,6 +49,8 @@ import org.slf4j.LoggerFactory;
 final class WorkerServer {
   private static final Logger LOG = LoggerFactory.getLogger(WorkerServer.class);
   private static final long SWEEP_MS = 1000;
+  private static final Set<PosixFilePermission> OWNER_ONLY =
+      PosixFilePermissions.fromString("rw-------");
 
   /**
    * A small send buffer makes a reader that stopped visible after so many bytes; with the kernel's
@@ -80,47 +86,53 @@ final class WorkerServer {
     this.bodies = new BodyReader(vertx, settings.requests().bodyBytes(), settings.bodyTimeout());
     this.engineEndpoints =
         new EngineEndpoints(vertx, settings, worker, canary, bodies, connections);
+    vertx.setPeriodic(SWEEP_MS, tick -> connections.sweep());
   }
 
-  void listen(CompletableFuture<Integer> port) {
-    HttpServer listening = create();
+  /** Listens on TCP. */
+  void listen(WorkerGuard guard, CompletableFuture<Integer> port) {
+    HttpServer listening = create(guard);
     servers.add(listening);
-    vertx.setPeriodic(SWEEP_MS, tick -> connections.sweep());
     listening
         .listen()
         .onSuccess(done -> port.complete(done.actualPort()))
         .onFailure(port::completeExceptionally);
   }
 
-  /** Completes with null where there can be no such socket. */
-  void listen(Path socket, CompletableFuture<@Nullable Path> done) {
+  /** Listens on a Unix socket that only the user of this process may connect to. */
+  void listen(Path socket, CompletableFuture<Path> done) {
+    HttpServer listening = create(WorkerGuard.NONE);
     try {
       Files.deleteIfExists(socket);
     } catch (IOException e) {
-      LOG.warn("no_socket path={}", socket, e);
-      done.complete(null);
+      done.completeExceptionally(e);
       return;
     }
-    HttpServer listening = create();
     listening
         .listen(SocketAddress.domainSocketAddress(socket.toString()))
-        .onSuccess(
+        .map(
             listens -> {
               servers.add(listening);
-              done.complete(socket);
+              restrict(socket);
+              return socket;
             })
-        .onFailure(
-            refused -> {
-              LOG.warn("no_socket path={}", socket, refused);
-              done.complete(null);
-            });
+        .onSuccess(done::complete)
+        .onFailure(done::completeExceptionally);
   }
 
-  private HttpServer create() {
+  private static void restrict(Path socket) {
+    try {
+      Files.setPosixFilePermissions(socket, OWNER_ONLY);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private HttpServer create(WorkerGuard guard) {
     return vertx
         .createHttpServer(options())
         .connectionHandler(this::opened)
-        .requestHandler(this::accept)
+        .requestHandler(request -> accept(request, guard))
         .invalidRequestHandler(this::invalid)
         .exceptionHandler(broken -> LOG.debug("connection_error", broken));
   }
@@ -153,7 +165,7 @@ final class WorkerServer {
     }
   }
 
-  private void accept(HttpServerRequest request) {
+  private void accept(HttpServerRequest request, WorkerGuard guard) {
     HttpConnection connection = request.connection();
     if (connections.isClosing(connection)) {
       return;
@@ -162,6 +174,11 @@ final class WorkerServer {
     AttemptId attempt = exchange.attempt();
     connections.requestStarted(connection, attempt);
     request.response().endHandler(end -> connections.requestEnded(connection, attempt));
+    ApiError refusal = guard.refusal(request);
+    if (refusal != null) {
+      exchange.errorAndClose(refusal);
+      return;
+    }
     try {
       route(exchange);
     } catch (ApiException refused) {

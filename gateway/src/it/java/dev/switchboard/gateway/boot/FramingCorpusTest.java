@@ -9,6 +9,8 @@ import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -22,6 +24,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * No byte sequence reaches a replica as another request than the one that was refused or served, at
@@ -254,15 +257,27 @@ class FramingCorpusTest {
   }
 
   @Test
-  void aWorkerRefusesItTooAndTakesWhatIsOddForOneRequest() throws Exception {
+  void aWorkerRefusesItTooAndTakesWhatIsOddForOneRequest(@TempDir Path folder) throws Exception {
+    Path config =
+        Files.writeString(folder.resolve("port.yaml"), "workers: {arguments: [--port, '0']}");
     try (GatewayProcess process =
         GatewayProcess.start(
                 List.of("-Dswitchboard.library=" + System.getProperty("switchboard.library")),
                 "--workers",
-                "1")
+                "1",
+                "--config",
+                config.toString())
             .awaitReady()) {
       URI url = URI.create(process.admin("/admin/v1/replicas/w0").path("url").asText());
-      Listener worker = new Listener(url, FramingCorpus.Target.completion(GatewayProcess.MODEL));
+      FramingCorpus.Target completion = FramingCorpus.Target.completion(GatewayProcess.MODEL);
+      Listener worker =
+          new Listener(
+              url,
+              new FramingCorpus.Target(
+                  completion.path(),
+                  "localhost",
+                  "Content-Type: application/json\r\n",
+                  completion.body()));
 
       List<String> found =
           all(FramingCorpus.refused(), "worker-", (one, id) -> refusal(worker, one, id, true));

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.bench.SocketRequest;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -348,8 +349,11 @@ final class GatewayProcess implements AutoCloseable {
   }
 
   JsonNode worker(String replica, String path) throws Exception {
-    String address = admin("/admin/v1/replicas/" + replica).path("url").asText();
-    return json(URI.create(address + path));
+    return JSON.readTree(SocketRequest.send(socket(replica), "GET", path, "").body());
+  }
+
+  private Path socket(String replica) throws Exception {
+    return Path.of(admin("/admin/v1/replicas/" + replica).path("socket").asText());
   }
 
   private JsonNode json(URI uri) throws Exception {
@@ -394,9 +398,9 @@ final class GatewayProcess implements AutoCloseable {
    */
   void fault(String replica, String fault) throws Exception {
     InProcessGateway.await(() -> !List.of("STARTING", "WARMING").contains(state(replica)));
-    String address = admin("/admin/v1/replicas/" + replica).path("url").asText();
-    HttpResponse<String> answer = post(URI.create(address + "/engine/v1/faults"), fault);
-    if (answer.statusCode() != 200) {
+    SocketRequest.Answer answer =
+        SocketRequest.send(socket(replica), "POST", "/engine/v1/faults", fault);
+    if (answer.status() != 200) {
       throw new AssertionError(answer.body());
     }
   }

@@ -43,7 +43,8 @@ class InFlightDriftIT {
   @BeforeAll
   void start() throws Exception {
     Path config = Path.of(String.valueOf(folder)).resolve("runner.yaml");
-    Files.writeString(config, "workers: {local: 2, arguments: [--allow-fault-injection]}");
+    Files.writeString(
+        config, "workers: {local: 2, arguments: [--allow-fault-injection, --port, '0']}");
     runner = GatewayProcess.start(List.of(), "--config", config.toString());
     runner.awaitReady().awaitStates(2, 0);
     proxy = new LossyProxy(worker("w0"));

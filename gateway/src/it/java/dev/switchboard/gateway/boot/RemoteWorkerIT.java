@@ -11,7 +11,10 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Engine workers that another gateway runs: known by their URLs, and treated as one's own. */
+/**
+ * Engine workers that another gateway runs: known by their URLs and the secret of their ports, and
+ * treated as one's own.
+ */
 class RemoteWorkerIT {
   private static final String CHAT = "/v1/chat/completions";
   private static final int STEP_MS = 15;
@@ -44,9 +47,19 @@ class RemoteWorkerIT {
     }
   }
 
+  private static Path secret(Path folder) throws Exception {
+    return Files.writeString(folder.resolve("secret"), "a-secret-of-the-fleet\n");
+  }
+
   private static Path runner(Path folder) throws Exception {
     return Files.writeString(
-        folder.resolve("runner.yaml"), "workers: {local: 2, arguments: [--allow-fault-injection]}");
+        folder.resolve("runner.yaml"),
+        """
+        workers:
+          local: 2
+          arguments: [--allow-fault-injection, --port, "0", --secret-file, %s]
+        """
+            .formatted(secret(folder)));
   }
 
   /** Of a gateway that has nothing but the workers of the other one, slowed down. */
@@ -55,7 +68,8 @@ class RemoteWorkerIT {
     for (int i = 0; i < 2; i++) {
       runner.slow("w" + i, STEP_MS);
       String url = runner.admin("/admin/v1/replicas/w" + i).path("url").asText();
-      yaml.append("  - {url: \"").append(url).append("\", worker: true, models: [");
+      yaml.append("  - {url: \"").append(url).append("\", worker: true, api-key-file: ");
+      yaml.append(secret(folder)).append(", models: [");
       yaml.append(GatewayProcess.MODEL).append("]}\n");
     }
     return Files.writeString(folder.resolve("gateway.yaml"), yaml);

@@ -7,10 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.InputStream;
 import java.net.http.HttpResponse;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -68,7 +72,7 @@ class UnixSocketIT {
   }
 
   @Test
-  void localWorkersHaveASocketThatNobodyElseMayUse() throws Exception {
+  void localWorkersListenOnASocketThatNobodyElseMayUseAndOnNoPort() throws Exception {
     Path socket;
     try (GatewayProcess gateway = GatewayProcess.start(List.of(), "--workers", "1").awaitReady()) {
       JsonNode replica = gateway.admin("/admin/v1/replicas").path("replicas").path(0);
@@ -78,10 +82,35 @@ class UnixSocketIT {
       assertEquals(
           "rwx------",
           PosixFilePermissions.toString(Files.getPosixFilePermissions(socket.getParent())));
+      assertEquals(
+          "rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(socket)));
+      assertEquals("http://localhost", replica.path("url").asText());
+      assertEquals(List.of(), listeners(replica.path("pid").asLong()));
       HttpResponse<InputStream> answer = gateway.stream(3);
       answer.body().readAllBytes();
       assertEquals(200, answer.statusCode());
     }
     assertFalse(Files.exists(socket.getParent()));
+  }
+
+  /** Lines of the kernel's list of TCP sockets that listen and are a process's. */
+  private static List<String> listeners(long pid) throws Exception {
+    Set<String> inodes = new HashSet<>();
+    try (DirectoryStream<Path> open = Files.newDirectoryStream(Path.of("/proc/" + pid + "/fd"))) {
+      for (Path descriptor : open) {
+        String target = Files.readSymbolicLink(descriptor).toString();
+        inodes.add(target.replaceAll("socket:\\[(\\d+)\\]", "$1"));
+      }
+    }
+    List<String> listening = new ArrayList<>();
+    for (String family : List.of("tcp", "tcp6")) {
+      for (String line : Files.readAllLines(Path.of("/proc/" + pid + "/net/" + family))) {
+        String[] words = line.strip().split(" +", -1);
+        if (words[3].equals("0A") && inodes.contains(words[9])) {
+          listening.add(line);
+        }
+      }
+    }
+    return listening;
   }
 }

@@ -143,17 +143,23 @@ final class ChaosGateway implements AutoCloseable {
 
   /** What a worker itself says of its load. */
   JsonNode load(String id) throws IOException {
-    return send(
-        HttpRequest.newBuilder(URI.create(replica(id).path("url").asText() + "/engine/v1/load"))
-            .build());
+    return worker(id, "GET", "/engine/v1/load", "");
   }
 
   /** Makes each step of a worker's engine take so much longer. */
   void slow(String id, int stepMs) throws IOException {
-    JsonNode _ =
-        post(
-            URI.create(replica(id).path("url").asText() + "/engine/v1/faults"),
-            "{\"kind\":\"delay\",\"amount\":" + stepMs * 1_000_000L + "}");
+    String fault = "{\"kind\":\"delay\",\"amount\":" + stepMs * 1_000_000L + "}";
+    JsonNode _ = worker(id, "POST", "/engine/v1/faults", fault);
+  }
+
+  /** Asks a worker itself, by its socket. */
+  private JsonNode worker(String id, String method, String path, String body) throws IOException {
+    Path socket = Path.of(replica(id).path("socket").asText());
+    SocketRequest.Answer answer = SocketRequest.send(socket, method, path, body);
+    if (answer.status() >= 300) {
+      throw new IOException(id + " " + path + ": " + answer.status() + " " + answer.body());
+    }
+    return JSON.readTree(answer.body());
   }
 
   /**

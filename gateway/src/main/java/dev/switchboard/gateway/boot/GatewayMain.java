@@ -271,17 +271,22 @@ public final class GatewayMain implements Callable<Integer> {
   }
 
   /**
-   * A short path that is this process's alone: two gateways that share a folder for their state
-   * have workers of the same names, and an address of a Unix socket is 107 bytes long at most.
+   * A folder of mode 0700 with a short path that is this process's alone: two gateways that share a
+   * folder for their state have workers of the same names, and an address of a Unix socket is 107
+   * bytes long at most.
    */
-  private static @Nullable Path sockets() {
+  private static Path sockets() {
     try {
       Path folder = Files.createTempDirectory("switchboard-");
       folder.toFile().deleteOnExit();
       return folder;
     } catch (IOException e) {
-      // By TCP they are reached as well.
-      return null;
+      throw new IllegalStateException(
+          "cannot make a folder for the workers' sockets in "
+              + System.getProperty("java.io.tmpdir")
+              + " (Java's property java.io.tmpdir): "
+              + e,
+          e);
     }
   }
 

@@ -271,10 +271,7 @@ final class LocalWorker {
 
   private void event(JsonNode event) {
     switch (event.path("event").asText()) {
-      case "listening" ->
-          replica.listens(
-              URI.create("http://127.0.0.1:" + event.path("port").asInt()),
-              event.hasNonNull("socket") ? event.path("socket").asText() : null);
+      case "listening" -> listening(event);
       case "loading" ->
           loading(event.path("done_bytes").asLong(), event.path("total_bytes").asLong());
       case "ready" -> {
@@ -284,6 +281,14 @@ final class LocalWorker {
       case "failed" -> failure = event.path("message").asText();
       default -> LOG.debug("worker_event replica={} event={}", replica.id(), event);
     }
+  }
+
+  /** With a socket the URL is a name only, also where the worker was told to have a port. */
+  private void listening(JsonNode event) {
+    int port = event.path("port").asInt();
+    replica.listens(
+        URI.create(port == 0 ? "http://localhost" : "http://127.0.0.1:" + port),
+        event.hasNonNull("socket") ? event.path("socket").asText() : null);
   }
 
   private void loading(long doneBytes, long totalBytes) {

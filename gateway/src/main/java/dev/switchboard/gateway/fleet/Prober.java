@@ -197,6 +197,10 @@ public final class Prober {
       long timeoutMs,
       int highestGoodStatus) {
     RequestOptions options = address.request(method, path).setTimeout(timeoutMs);
+    if (method.equals(HttpMethod.POST)) {
+      // A worker's port refuses what a web page could send as well.
+      options.putHeader("Content-Type", "application/json");
+    }
     try (Scope _ = UpstreamClient.UNTRACED.makeCurrent()) {
       return UpstreamClient.connected(client, options)
           .compose(HttpClientRequest::send)

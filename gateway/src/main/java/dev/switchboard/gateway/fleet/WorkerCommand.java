@@ -13,8 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param library path of {@code libswitchboard.so}
  * @param startupCache the JVM's AOT cache of exactly this class path, which halves the time and the
  *     processor time that a worker needs to be ready; null for none
- * @param sockets folder in which a worker listens on a Unix socket, which costs a request less than
- *     TCP; null for none
+ * @param sockets folder in which a worker listens on a Unix socket and nowhere else; null has it
+ *     listen on a port of loopback
  */
 public record WorkerCommand(
     Path java,
@@ -36,8 +36,10 @@ public record WorkerCommand(
     command.addAll(List.of("-cp", classPath, MAIN_CLASS));
     command.addAll(List.of("--model", model.file().toString()));
     command.addAll(List.of("--model-name", model.servedName()));
-    command.addAll(List.of("--id", id, "--port", "0", "--bind", "127.0.0.1"));
-    if (sockets != null) {
+    command.addAll(List.of("--id", id));
+    if (sockets == null) {
+      command.addAll(List.of("--port", "0", "--bind", "127.0.0.1"));
+    } else {
       command.addAll(List.of("--socket", sockets.resolve(id + ".sock").toString()));
     }
     command.addAll(List.of("--stages", Integer.toString(config.stages())));
