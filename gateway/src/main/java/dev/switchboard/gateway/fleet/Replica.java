@@ -297,6 +297,7 @@ public final class Replica {
     if (to == ReplicaState.STARTING) {
       incarnation = incarnation + 1;
       circuit.reset();
+      workload.renew();
     }
     listener.changed(this, from, to);
     if (!to.listening()) {

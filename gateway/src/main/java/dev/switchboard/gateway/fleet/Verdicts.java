@@ -2,6 +2,8 @@ package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.upstream.Circuit;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,34 +26,40 @@ public final class Verdicts {
   /**
    * A request was served.
    *
-   * @param firstTokenMs −1 where it is not known
+   * @param firstToken null where its time is not known
    */
-  public void served(Replica.Ticket request, double firstTokenMs, long nowNanos) {
-    request.replica().circuit().served(request.call(), firstTokenMs, nowNanos);
-    if (firstTokenMs >= 0) {
+  public void served(
+      Replica.Ticket request, Circuit.@Nullable FirstToken firstToken, long nowNanos) {
+    request.replica().circuit().served(request.call(), firstToken, nowNanos);
+    if (firstToken != null) {
       ejectIfSlow(request.replica(), nowNanos);
     }
   }
 
   /** Another replica answered a request first, which this one had kept for so long. */
-  public void outrun(Replica.Ticket request, double atLeastMs, long nowNanos) {
-    request.replica().circuit().late(request.call(), atLeastMs);
+  public void outrun(Replica.Ticket request, Circuit.FirstToken atLeast, long nowNanos) {
+    request.replica().circuit().late(request.call(), atLeast);
     ejectIfSlow(request.replica(), nowNanos);
   }
 
   private void ejectIfSlow(Replica replica, long nowNanos) {
-    double own = replica.circuit().latencyMs();
-    if (!Double.isNaN(own)
+    Circuit.FirstToken own = replica.circuit().latency();
+    if (own != null
         && Circuit.slow(own, peers(replica), fleet.plan().circuit().latencyFactor())) {
-      eject(replica, "its first tokens take " + Math.round(own) + " ms", nowNanos);
+      String why = "its first tokens take %d ms, and %d under its load elsewhere";
+      eject(replica, why.formatted(Math.round(own.ms()), Math.round(own.usualMs())), nowNanos);
     }
   }
 
-  private double[] peers(Replica replica) {
-    return fleet.roster().of(replica.model()).stream()
-        .filter(other -> other != replica && other.state() == ReplicaState.READY)
-        .mapToDouble(other -> other.circuit().latencyMs())
-        .toArray();
+  private List<Circuit.FirstToken> peers(Replica replica) {
+    List<Circuit.FirstToken> known = new ArrayList<>();
+    for (Replica other : fleet.roster().of(replica.model())) {
+      Circuit.FirstToken mean = other.circuit().latency();
+      if (other != replica && other.state() == ReplicaState.READY && mean != null) {
+        known.add(mean);
+      }
+    }
+    return known;
   }
 
   /** A request failed through the replica's fault. */

@@ -107,7 +107,8 @@ public final class Vigil {
       case WARMING -> ask(replica, address, watch, Question.CANARY, now);
       case READY, STANDBY -> {
         boolean idle =
-            now - Math.max(watch.provenNanos, replica.lastUsedNanos())
+            replica.inFlight() == 0
+                && now - Math.max(watch.provenNanos, replica.lastUsedNanos())
                 > fleet.config().canaryIdleMs() * 1_000_000;
         if (poll) {
           boolean canary = idle && replica.worker();

@@ -16,6 +16,7 @@ import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.telemetry.KeptFor;
 import dev.switchboard.gateway.telemetry.RequestTrace;
+import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.RequestTimeline;
@@ -442,8 +443,9 @@ final class Attempt implements Guest {
     if (job != null) {
       job.outrun(now);
     }
-    if (!hedge) {
-      house.fleet().verdicts().outrun(ticket(), (now - startNanos) / 1e6, now);
+    Circuit.FirstToken late = firstToken(now);
+    if (!hedge && late != null) {
+      house.fleet().verdicts().outrun(ticket(), late, now);
     }
   }
 
@@ -475,17 +477,23 @@ final class Attempt implements Guest {
   private void judge(String reason, AttemptResult result, long now) {
     Verdicts verdicts = house.fleet().verdicts();
     switch (result) {
-      case SERVED -> verdicts.served(ticket(), firstTokenMs(), now);
+      case SERVED -> verdicts.served(ticket(), firstToken(), now);
       case FAILED -> verdicts.failed(ticket(), reason, now);
       case MOVED, SHED, OUTRUN, ABANDONED -> verdicts.left(ticket());
     }
   }
 
-  /** −1 where the answer has none, or another attempt had it. */
-  private double firstTokenMs() {
+  /** Null where the answer has none, or another attempt had it. */
+  private Circuit.@Nullable FirstToken firstToken() {
     if (move != null || !flight.stream() || flight.at(Mark.FIRST_TOKEN) == 0) {
-      return -1;
+      return null;
     }
-    return (flight.at(Mark.FIRST_TOKEN) - startNanos) / 1e6;
+    return firstToken(flight.at(Mark.FIRST_TOKEN));
+  }
+
+  private Circuit.@Nullable FirstToken firstToken(long atNanos) {
+    return job == null
+        ? null
+        : new Circuit.FirstToken((atNanos - startNanos) / 1e6, job.usualTtftMs());
   }
 }

@@ -152,6 +152,16 @@ public record Rates(
     return computed * Math.exp(ttftSlowdown * belief(nowNanos));
   }
 
+  /** What a prompt adds to the first tokens of those behind it. */
+  double promptMs(double tokens, long nowNanos) {
+    return promptTokenMs * tokens * Math.exp(ttftSlowdown * belief(nowNanos));
+  }
+
+  /** What one more place in the batch adds to each token there. */
+  double placeMs(long nowNanos) {
+    return batchMs * Math.exp(tpotSlowdown * belief(nowNanos));
+  }
+
   /** Without the slowdown. */
   double ttftMs(Load load, double tokens) {
     return overheadMs

@@ -14,12 +14,16 @@ import java.util.Arrays;
  * systems of four equations, and no memory.
  */
 final class Regression {
-  private static final double FORGET = 0.98;
+  private static final double FORGET = 0.995;
 
   /** Of the prior, in samples. */
   private static final double PRIOR_WEIGHT = 0.05;
 
+  /** The prior follows what is learned so far with each sample. */
+  private static final double PRIOR_GAIN = 0.005;
+
   private final int size;
+  private final double[] unitScale;
   private final double[] scale;
   private final double[] prior;
   private final double[] coefficients;
@@ -34,6 +38,7 @@ final class Regression {
    */
   Regression(double... scale) {
     this.size = scale.length;
+    this.unitScale = scale.clone();
     this.scale = scale.clone();
     this.prior = new double[size];
     this.coefficients = new double[size];
@@ -51,10 +56,19 @@ final class Regression {
    */
   void prior(double unit, double... values) {
     for (int i = 0; i < size; i++) {
-      prior[i] = values[i] / scale[i];
-      scale[i] *= unit;
+      prior[i] = values[i] / unitScale[i];
+      scale[i] = unitScale[i] * unit;
       coefficients[i] = values[i] * unit;
     }
+  }
+
+  /** What it makes of features. */
+  double value(double[] features) {
+    double sum = 0;
+    for (int i = 0; i < size; i++) {
+      sum += coefficients[i] * features[i];
+    }
+    return sum;
   }
 
   double coefficient(int index) {
@@ -96,7 +110,9 @@ final class Regression {
       }
     }
     for (int i = 0; i < size; i++) {
-      coefficients[i] = Math.max(0, solution[i]) * scale[i];
+      double solved = Math.max(0, solution[i]);
+      coefficients[i] = solved * scale[i];
+      prior[i] += PRIOR_GAIN * (solved - prior[i]);
     }
   }
 

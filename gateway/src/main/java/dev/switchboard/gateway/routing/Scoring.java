@@ -144,10 +144,10 @@ final class Scoring {
   /** Among those whose score is low enough one of the idlest, in turn. */
   private static String tied(
       List<Candidate> open, RouteRequest request, double[] scores, double most) {
-    int fewest = Integer.MAX_VALUE;
+    double fewest = Double.POSITIVE_INFINITY;
     int ties = 0;
     for (int i = 0; i < scores.length; i++) {
-      int requests = open.get(i).view().requests();
+      double requests = open.get(i).view().requests() / open.get(i).view().weight();
       if (scores[i] <= most && requests <= fewest) {
         ties = requests < fewest ? 1 : ties + 1;
         fewest = requests;
@@ -155,7 +155,8 @@ final class Scoring {
     }
     long turn = Math.floorMod(request.turn(), (long) Math.max(1, ties));
     for (int i = 0; i < scores.length; i++) {
-      if (scores[i] <= most && open.get(i).view().requests() == fewest && turn-- == 0) {
+      double requests = open.get(i).view().requests() / open.get(i).view().weight();
+      if (scores[i] <= most && requests == fewest && turn-- == 0) {
         return open.get(i).replica();
       }
     }

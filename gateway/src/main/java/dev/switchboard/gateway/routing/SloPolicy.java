@@ -45,6 +45,15 @@ public final class SloPolicy implements RoutingPolicy {
 
   private static final double SPEED = 0.02;
   private static final double COST = 0.01;
+  private static final double TIME = 0.1;
+  private static final double MOST_TIME = 10;
+
+  /** Who goes where little is known goes there before all others. */
+  private static final double EXPLORED = -100;
+
+  private static final double CROWDED = 100;
+  private static final double CROWD = 4;
+  private static final double ALIKE_RATIO = 1.25;
 
   /** Requests that come while a prompt is computed at a busy replica. */
   private static final double NEXT = 3;
@@ -59,17 +68,94 @@ public final class SloPolicy implements RoutingPolicy {
 
   @Override
   public Decision route(List<ReplicaView> replicas, RouteRequest request, long nowNanos) {
-    return Scoring.decide(NAME, replicas, request, nowNanos, ALIKE, SloPolicy::score);
+    return Scoring.decide(
+        NAME,
+        replicas,
+        request,
+        nowNanos,
+        ALIKE,
+        (candidates, wanted, scores) -> score(candidates, wanted, nowNanos, scores));
   }
 
-  private static void score(List<Candidate> candidates, RouteRequest request, double[] scores) {
+  private static void score(
+      List<Candidate> candidates, RouteRequest request, long nowNanos, double[] scores) {
+    double[] times = new double[scores.length];
+    double least = Double.POSITIVE_INFINITY;
+    for (int i = 0; i < scores.length; i++) {
+      times[i] = timeMs(candidates.get(i), request, nowNanos);
+      least = Math.min(least, times[i]);
+    }
     for (int i = 0; i < scores.length; i++) {
       Candidate candidate = candidates.get(i);
       double misses = new Outlook(candidate, request).misses();
       double slowness = slowness(candidate.prediction(), request.slo());
       scores[i] =
-          (misses + SPEED * slowness) / candidate.view().weight() + COST * candidate.view().cost();
+          (misses + SPEED * slowness) / candidate.view().weight()
+              + TIME * Math.min(MOST_TIME, times[i] / least)
+              + COST * candidate.view().cost();
     }
+    crowded(candidates, request, nowNanos, scores);
+    int unknown = Exploration.choose(candidates, request, nowNanos);
+    if (unknown >= 0) {
+      scores[unknown] = EXPLORED;
+    }
+  }
+
+  /**
+   * Nobody gets more than twice what the idlest of those has that could do it about as soon: a
+   * bound for whatever was learned wrongly.
+   */
+  private static void crowded(
+      List<Candidate> candidates, RouteRequest request, long nowNanos, double[] scores) {
+    for (int i = 0; i < scores.length; i++) {
+      Candidate candidate = candidates.get(i);
+      double mostMs = ALIKE_RATIO * idleMs(candidate, request, nowNanos);
+      double least = Double.POSITIVE_INFINITY;
+      for (Candidate other : candidates) {
+        if (idleMs(other, request, nowNanos) <= mostMs) {
+          least = Math.min(least, load(other));
+        }
+      }
+      scores[i] += load(candidate) > 2 * least + CROWD ? CROWDED : 0;
+    }
+  }
+
+  private static double load(Candidate candidate) {
+    return candidate.view().requests() / candidate.view().weight();
+  }
+
+  /** When it would end there if it had the replica for itself; infinite where it may not go. */
+  private static double idleMs(Candidate candidate, RouteRequest request, long nowNanos) {
+    ReplicaView view = candidate.view();
+    Workload.Snapshot own = view.own();
+    boolean usable = own.overdueMs() == 0 && view.circuit() == ReplicaView.Circuit.CLOSED;
+    Prediction alone =
+        own.rates()
+            .predict(
+                Load.NONE,
+                candidate.computeTokens(request),
+                request.outputTokens(),
+                own.overdueMs(),
+                nowNanos);
+    return usable && !new Outlook(candidate, request).intrudes()
+        ? alone.endMs()
+        : Double.POSITIVE_INFINITY;
+  }
+
+  /**
+   * All that a request costs there: its own time, and what its prompt and its place in the batch
+   * add to the times of those that are there. A replica of twice the weight has twice the room.
+   */
+  private static double timeMs(Candidate candidate, RouteRequest request, long nowNanos) {
+    Prediction predicted = candidate.prediction();
+    Rates rates = candidate.view().own().rates();
+    Load load = candidate.view().load();
+    double others = load.requests() / candidate.view().weight();
+    double tokens = Math.max(0, predicted.outputTokens() - 1);
+    double placeMs = rates.placeMs(nowNanos);
+    double tokenMs = predicted.tpotMs() + placeMs * (others - load.running());
+    double promptMs = rates.promptMs(candidate.computeTokens(request), nowNanos);
+    return predicted.ttftMs() + tokens * tokenMs + others * (promptMs + tokens * placeMs);
   }
 
   /** What is to be expected if a request goes to a replica. */

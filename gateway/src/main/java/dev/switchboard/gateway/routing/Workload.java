@@ -96,6 +96,11 @@ public final class Workload {
     public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 0, 1, Rates.UNKNOWN);
   }
 
+  /** Another process took its place: what was learned of the one before says nothing of it. */
+  public synchronized void renew() {
+    predictor.renew();
+  }
+
   public synchronized Snapshot snapshot(long nowNanos) {
     presume(nowNanos);
     return new Snapshot(
@@ -199,6 +204,8 @@ public final class Workload {
     private final Calibration calibration;
     private final long sentNanos;
 
+    private final double usualTtftMs;
+
     /** When its first token should be there. */
     private final long expectedNanos;
 
@@ -231,11 +238,17 @@ public final class Workload {
       double longAnswer = candidate.view().own().rates().longAnswer(wantedTokens);
       this.patienceMs = streams ? predicted.ttftP90Ms() : predicted.endP90Ms(longAnswer);
       this.calibration = calibration;
+      this.usualTtftMs = predictor.usual().ttftMs(load, tokens);
       this.sentNanos = now;
       this.expectedNanos =
           wantedTokens == 0 ? Long.MAX_VALUE : now + (long) (predicted.ttftMs() * 1e6);
       this.slo = request.slo();
       this.deadlineMs = slo.deadlineMs() - request.elapsedMs();
+    }
+
+    /** What replicas of its model usually take to its first token under the load it met. */
+    public double usualTtftMs() {
+      return usualTtftMs;
     }
 
     /**
@@ -308,7 +321,6 @@ public final class Workload {
     private void firstContent(long nowNanos) {
       runs(nowNanos);
       ttftMs = (nowNanos - sentNanos) / 1e6;
-      predictor.decodes(true);
       predictor.firstToken(load, tokens, predicted.ttftMs(), ttftMs, nowNanos);
       firstNanos = nowNanos;
       lastNanos = nowNanos;
@@ -371,7 +383,6 @@ public final class Workload {
 
     /** Both times, of what nobody saw token by token. */
     private void learn(double ownTtftMs, double ownTpotMs, long nowNanos) {
-      predictor.decodes(wantedTokens > 0);
       predictor.firstToken(load, tokens, predicted.ttftMs(), ownTtftMs, nowNanos);
       if (ownTpotMs > 0) {
         predictor.tokens(

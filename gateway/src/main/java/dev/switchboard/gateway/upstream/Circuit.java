@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.upstream;
 
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,8 @@ public final class Circuit {
   private static final int SLICES = 10;
   private static final double LATENCY_WEIGHT = 0.1;
 
+  private static final double LEAST_USUAL_MS = 0.01;
+
   /** A pause of a machine makes that of a mean below a millisecond, and hurts nobody's target. */
   private static final double LEAST_LATER_MS = 20;
 
@@ -32,8 +35,8 @@ public final class Circuit {
    * @param errorRate share of failures in the window that opens it
    * @param minRequests in the window before a share or a latency says anything
    * @param windowMs that window
-   * @param latencyFactor a mean time to the first token so many times the other replicas' median,
-   *     and 20 ms above it, opens it too; 0 turns that off
+   * @param latencyFactor a mean time to the first token so many times what its load explains, by
+   *     the median of the other replicas, and 20 ms above that, opens it too; 0 turns that off
    * @param openMs first backoff; doubles up to {@code openMaxMs}
    */
   public record Config(
@@ -73,6 +76,17 @@ public final class Circuit {
     HALF_OPEN
   }
 
+  /**
+   * A time to a first token.
+   *
+   * @param usualMs what replicas of the model usually take under the load that was there
+   */
+  public record FirstToken(double ms, double usualMs) {
+    double excess() {
+      return ms / Math.max(LEAST_USUAL_MS, usualMs);
+    }
+  }
+
   /** A request that was sent, until it is told how it ended. */
   public static final class Call {
     private final FailureRuns runs;
@@ -94,6 +108,7 @@ public final class Circuit {
   private long closedNanos;
   private @Nullable Call probe;
   private double latencyMs;
+  private double usualMs;
   private int latencies;
 
   public Circuit(Config config) {
@@ -151,17 +166,17 @@ public final class Circuit {
   /**
    * A good answer.
    *
-   * @param firstTokenMs −1 where it is not known
+   * @param firstToken null where its time is not known
    */
-  public synchronized void served(Call call, double firstTokenMs, long nowNanos) {
+  public synchronized void served(Call call, @Nullable FirstToken firstToken, long nowNanos) {
     if (!counts(call)) {
       return;
     }
     advance(nowNanos);
     served[at()]++;
     runs.served(call.place);
-    if (firstTokenMs >= 0) {
-      latency(firstTokenMs);
+    if (firstToken != null) {
+      latency(firstToken);
     }
     if (state == State.HALF_OPEN) {
       close(nowNanos);
@@ -171,15 +186,16 @@ public final class Circuit {
   /**
    * A request is given up whose first token has not come for so long; all else is told by its end.
    */
-  public synchronized void late(Call call, double atLeastMs) {
+  public synchronized void late(Call call, FirstToken atLeast) {
     if (call.runs == runs) {
-      latency(atLeastMs);
+      latency(atLeast);
     }
   }
 
-  private void latency(double firstTokenMs) {
+  private void latency(FirstToken firstToken) {
     double weight = Math.max(LATENCY_WEIGHT, 1.0 / (latencies + 1));
-    latencyMs += weight * (firstTokenMs - latencyMs);
+    latencyMs += weight * (firstToken.ms - latencyMs);
+    usualMs += weight * (firstToken.usualMs - usualMs);
     latencies++;
   }
 
@@ -231,6 +247,7 @@ public final class Circuit {
     runs = new FailureRuns();
     latencies = 0;
     latencyMs = 0;
+    usualMs = 0;
     probe = null;
   }
 
@@ -254,23 +271,24 @@ public final class Circuit {
     clear();
   }
 
-  /** Mean time to the first token of late; NaN while too little is known. */
-  public synchronized double latencyMs() {
-    return latencies < config.minRequests() ? Double.NaN : latencyMs;
+  /** Mean times to the first token of late; null while too little is known. */
+  public synchronized @Nullable FirstToken latency() {
+    return latencies < config.minRequests() ? null : new FirstToken(latencyMs, usualMs);
   }
 
   /**
-   * Whether a replica is so much slower than its peers that it is no use.
+   * Whether a replica is so much slower than its peers that it is no use. Each is measured by what
+   * its load explains: one that has much to do is no outlier.
    *
-   * @param peers their mean latencies; NaN for unknown
+   * @param peers their mean times to the first token
    */
-  public static boolean slow(double own, double[] peers, double factor) {
-    double[] known = Arrays.stream(peers).filter(peer -> !Double.isNaN(peer)).sorted().toArray();
-    if (factor == 0 || known.length == 0) {
+  public static boolean slow(FirstToken own, List<FirstToken> peers, double factor) {
+    if (factor == 0 || peers.isEmpty()) {
       return false;
     }
-    double median = known[known.length / 2];
-    return own > factor * median && own > median + LEAST_LATER_MS;
+    double[] excess = peers.stream().mapToDouble(FirstToken::excess).sorted().toArray();
+    double explainedMs = excess[excess.length / 2] * own.usualMs;
+    return own.ms > factor * explainedMs && own.ms > explainedMs + LEAST_LATER_MS;
   }
 
   private void advance(long nowNanos) {

@@ -128,6 +128,11 @@ final class Ledger {
       endNanos = now;
     }
 
+    /** Tokens that it got in a part of the run, if they came evenly. */
+    double tokensWithin(double fromSeconds, double toSeconds) {
+      return tokens * within(firstNanos, endNanos, fromSeconds, toSeconds);
+    }
+
     double ttftMs() {
       return (firstNanos - request.atNanos()) / 1e6;
     }

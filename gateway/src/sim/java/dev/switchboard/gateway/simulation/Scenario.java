@@ -25,16 +25,17 @@ final class Scenario {
    * @param speeds of the replicas, relative to the measured one
    */
   Scenario(long seed, String policy, double... speeds) {
-    this(false, seed, policy, speeds);
+    this(EngineSpeed.MEASURED, false, seed, policy, speeds);
   }
 
-  private Scenario(boolean foreign, long seed, String policy, double... speeds) {
+  private Scenario(
+      EngineSpeed measured, boolean foreign, long seed, String policy, double... speeds) {
     random = new SplittableRandom(seed);
     speed = Arrays.stream(speeds).sum();
-    fastest = EngineSpeed.MEASURED.times(Arrays.stream(speeds).max().orElse(1));
+    fastest = measured.times(Arrays.stream(speeds).max().orElse(1));
     double sum = 0;
     for (double speed : speeds) {
-      EngineSpeed engine = EngineSpeed.MEASURED.times(speed);
+      EngineSpeed engine = measured.times(speed);
       replicas.add(new SimulatedReplica(time, engine, random.split()));
       sum += requestsPerSecond(engine);
     }
@@ -44,7 +45,12 @@ final class Scenario {
 
   /** One before servers that the gateway does not run. */
   static Scenario foreign(long seed, String policy, double... speeds) {
-    return new Scenario(true, seed, policy, speeds);
+    return foreign(EngineSpeed.MEASURED, seed, policy, speeds);
+  }
+
+  /** The same, of another engine. */
+  static Scenario foreign(EngineSpeed engine, long seed, String policy, double... speeds) {
+    return new Scenario(engine, true, seed, policy, speeds);
   }
 
   /**
@@ -133,6 +139,16 @@ final class Scenario {
   /** Runs to the end, and checks what must hold after any run. */
   Ledger run(Traffic workload) {
     gateway.serve(workload.requests());
+    return finish();
+  }
+
+  /** The same with clients each of which waits for its answer before it asks again. */
+  Ledger run(ClosedLoop clients) {
+    clients.begin(time, gateway);
+    return finish();
+  }
+
+  private Ledger finish() {
     time.run();
     Ledger ledger = gateway.ledger();
     ledger.fingerprint();

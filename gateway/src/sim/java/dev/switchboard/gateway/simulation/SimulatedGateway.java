@@ -24,6 +24,7 @@ import dev.switchboard.gateway.routing.RoutingConfig;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.simulation.Ledger.End;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.RetryBudget;
 import dev.switchboard.gateway.upstream.RetryBudgets;
 import java.util.ArrayList;
@@ -70,6 +71,7 @@ final class SimulatedGateway {
   private long retriesDenied;
   private final List<Change> changes = new ArrayList<>();
   private final List<Kept> kept = new ArrayList<>();
+  private Consumer<Request> over = request -> {};
 
   SimulatedGateway(
       VirtualTime time,
@@ -192,6 +194,16 @@ final class SimulatedGateway {
     arriveNext(coming);
   }
 
+  /** A request arrives now. */
+  void arrive(Request request) {
+    new Course(request).begin();
+  }
+
+  /** Tells of every request that is over, however it ended. */
+  void onOver(Consumer<Request> told) {
+    over = told;
+  }
+
   private void arriveNext(Iterator<Request> coming) {
     if (coming.hasNext()) {
       Request next = coming.next();
@@ -199,7 +211,7 @@ final class SimulatedGateway {
           next.atNanos() - time.nowNanos(),
           () -> {
             arriveNext(coming);
-            new Course(next).begin();
+            arrive(next);
           });
     }
   }
@@ -451,6 +463,7 @@ final class SimulatedGateway {
       if (held != null) {
         held.close(end == End.SERVED ? request.promptTokens() + entry.tokens() : -1, now);
       }
+      over.accept(request);
     }
   }
 
@@ -607,10 +620,16 @@ final class SimulatedGateway {
       boolean timed = streams && !goesOn;
       switch (how) {
         case FINISHED ->
-            fleet.verdicts().served(there, timed ? (firstNanos - startNanos) / 1e6 : -1, now);
+            fleet.verdicts().served(there, timed ? firstToken() : null, now);
         case FAILED -> fleet.verdicts().failed(there, "it broke", now);
         case MOVED, RESTARTED, ABANDONED -> fleet.verdicts().left(there);
       }
+    }
+
+    private Circuit.@Nullable FirstToken firstToken() {
+      return learned == null
+          ? null
+          : new Circuit.FirstToken((firstNanos - startNanos) / 1e6, learned.usualTtftMs());
     }
 
     @Override

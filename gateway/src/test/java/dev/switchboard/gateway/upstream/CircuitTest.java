@@ -3,11 +3,14 @@ package dev.switchboard.gateway.upstream;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.upstream.Circuit.Call;
+import dev.switchboard.gateway.upstream.Circuit.FirstToken;
 import dev.switchboard.gateway.upstream.Circuit.State;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,7 +41,7 @@ class CircuitTest {
     for (Call call : before) {
       assertFalse(open);
       open = failed();
-      circuit.served(call, 1, now);
+      circuit.served(call, null, now);
     }
 
     assertTrue(open);
@@ -53,7 +56,7 @@ class CircuitTest {
 
     boolean beforeItEnded = circuit.failed(first, now) || circuit.failed(second, now);
     beforeItEnded |= circuit.failed(third, now);
-    circuit.served(running, 1, now);
+    circuit.served(running, null, now);
     boolean fourth = failed();
 
     assertFalse(beforeItEnded);
@@ -79,12 +82,12 @@ class CircuitTest {
     circuit.returned();
     Call probe = entered();
 
-    circuit.served(before[0], 1, now);
+    circuit.served(before[0], null, now);
     circuit.left(before[1]);
     boolean opens = circuit.failed(before[2], now);
     State then = circuit.state();
     boolean another = circuit.admits();
-    circuit.served(probe, 1, now);
+    circuit.served(probe, null, now);
 
     assertFalse(opens || another);
     assertEquals(State.HALF_OPEN, then);
@@ -128,7 +131,7 @@ class CircuitTest {
 
     Call first = entered();
     boolean second = circuit.enter() != null;
-    circuit.served(first, 1, now + 1001 * MS);
+    circuit.served(first, null, now + 1001 * MS);
 
     assertFalse(whileOpen || early || second);
     assertTrue(late);
@@ -187,26 +190,38 @@ class CircuitTest {
     for (int i = 0; i < 9; i++) {
       served(20);
     }
-    double early = circuit.latencyMs();
+    FirstToken early = circuit.latency();
     served(20);
 
-    assertTrue(Double.isNaN(early));
-    assertEquals(20, circuit.latencyMs(), 1e-9);
+    assertNull(early);
+    assertEquals(new FirstToken(20, 10), circuit.latency());
   }
 
+  /** The median of the others takes 10 ms under such a load. */
   @ParameterizedTest
   @CsvSource({"101, 10, true", "99, 10, false", "1000, 0, false"})
   void aReplicaIsSlowBesideTheMedianOfItsPeers(double own, double factor, boolean slow) {
-    double[] peers = {Double.NaN, 10, 1, 500};
+    List<FirstToken> peers =
+        List.of(new FirstToken(10, 5), new FirstToken(1, 5), new FirstToken(500, 5));
 
-    assertEquals(slow, Circuit.slow(own, peers, factor));
-    assertFalse(Circuit.slow(own, new double[] {Double.NaN}, factor));
+    assertEquals(slow, Circuit.slow(new FirstToken(own, 5), peers, factor));
+    assertFalse(Circuit.slow(new FirstToken(own, 5), List.of(), factor));
+  }
+
+  @Test
+  void whoHasMuchToDoIsNoOutlierBesideIdlePeers() {
+    List<FirstToken> idle = List.of(new FirstToken(60, 55), new FirstToken(50, 55));
+
+    assertFalse(Circuit.slow(new FirstToken(1200, 1000), idle, 10));
+    assertTrue(Circuit.slow(new FirstToken(1200, 55), idle, 10));
   }
 
   @ParameterizedTest
   @CsvSource({"20.4, false", "20.6, true"})
   void aPauseThatNobodyMindsMakesNoReplicaSlow(double own, boolean slow) {
-    assertEquals(slow, Circuit.slow(own, new double[] {0.5}, 10));
+    FirstToken peer = new FirstToken(0.5, 1);
+
+    assertEquals(slow, Circuit.slow(new FirstToken(own, 1), List.of(peer), 10));
   }
 
   private Call entered() {
@@ -214,7 +229,7 @@ class CircuitTest {
   }
 
   private void served(double firstTokenMs) {
-    circuit.served(entered(), firstTokenMs, now);
+    circuit.served(entered(), new FirstToken(firstTokenMs, 10), now);
   }
 
   private boolean failed() {

@@ -1,0 +1,88 @@
+package dev.switchboard.gateway.routing;
+
+/**
+ * How much slower than the pool's model of cost one replica is: the logarithm of the ratio.
+ *
+ * <p>A mean over the last {@value #MOST} samples, each of which counts as the median of the last
+ * three, so that one outlier moves nothing and two in a row do. Where that median is further off
+ * than noise is, the replica has become another one: what was learned before is given up but for
+ * one sample, so that a handful of requests is enough to know it slow, and to know it recovered.
+ *
+ * <p>What it says is shrunk towards the pool's: an estimate counts by how far it exceeds its own
+ * standard error (an empirical Bayes estimate, after James and Stein). So replicas that are alike
+ * are taken for equal, whatever noise says, and one that differs is not.
+ */
+final class Factor {
+  private static final int MOST = 40;
+  private static final double MOST_LOG = Math.log(64);
+  private static final double LEAST_CHANGE = Math.log(1.5);
+  private static final double CHANGE_DEVIATIONS = 2.5;
+  private static final double SHRINKAGE = 4;
+
+  /** By so much replicas differ that are alike: what their load is thought to explain is off. */
+  private static final double ALIKE = 0.1;
+
+  private static final double SPREAD_STEP = 0.06;
+
+  /** A spread of its own that differs by less says nothing. */
+  private static final double ALIKE_SPREAD = 0.3;
+
+  private double log;
+  private double samples;
+  private double last;
+  private double lastButOne;
+  private double spread;
+
+  /** Of a replica that nothing is known of: as the pool is. */
+  void begin(PooledTime pool) {
+    log = pool.meanLog();
+    samples = 0;
+    last = log;
+    lastButOne = log;
+    spread = pool.spread();
+  }
+
+  /** As it is, not as it is told. */
+  double log() {
+    return log;
+  }
+
+  /**
+   * @param ratio logarithm of the actual time over what the pool's coefficients come to
+   * @param above whether it took longer than nine of ten were told to
+   */
+  void observe(double ratio, boolean above, PooledTime pool) {
+    double bounded = Math.clamp(ratio, -MOST_LOG, MOST_LOG);
+    double median = Math.max(Math.min(bounded, last), Math.min(Math.max(bounded, last), lastButOne));
+    lastButOne = last;
+    last = bounded;
+    double error = median - log;
+    if (Math.abs(error) > Math.max(LEAST_CHANGE, CHANGE_DEVIATIONS * pool.deviation())) {
+      samples = Math.min(samples, 1);
+      spread = pool.spread();
+    }
+    log += error / (samples + 1);
+    samples = Math.min(samples + 1, MOST);
+    spread = PooledTime.quantileStep(spread, above, SPREAD_STEP);
+  }
+
+  /** By how much it differs from the pool, as far as that is no accident. */
+  double slowdown(PooledTime pool) {
+    double difference = log - pool.meanLog();
+    double square = difference * difference;
+    double error = standardError(pool);
+    double noise = SHRINKAGE * (error * error + ALIKE * ALIKE);
+    return difference * square / (square + noise);
+  }
+
+  /** Of the difference. */
+  double standardError(PooledTime pool) {
+    return pool.deviation() / Math.sqrt(Math.max(1, samples));
+  }
+
+  double spread(PooledTime pool) {
+    double difference = spread - pool.spread();
+    double beyond = Math.max(0, Math.abs(difference) - ALIKE_SPREAD);
+    return pool.spread() + Math.copySign(beyond, difference);
+  }
+}

@@ -1,0 +1,119 @@
+package dev.switchboard.gateway.routing;
+
+/**
+ * How one time, to a first token or per token, depends on tokens and load: learned from all
+ * replicas of a model, each of which has a {@link Factor} of its own that its samples are divided
+ * by. Guarded by {@link Peers}.
+ */
+final class PooledTime {
+  private static final double MOST_RATIO = 3;
+  private static final double MOST_UNIT = 64;
+  private static final double MEAN_GAIN = 0.01;
+  private static final double NOISE_GAIN = 0.02;
+  private static final double MOST_ERROR = 1;
+  private static final double LEAST_DEVIATION = 0.02;
+  private static final double SPREAD_STEP = 0.03;
+  private static final double QUANTILE = 0.9;
+  private static final double LEAST_SPREAD = 0.02;
+  private static final double MOST_SPREAD = Math.log(64);
+
+  private final Regression regression;
+  private final double[] scale;
+  private final double[] guess;
+  private double meanLog;
+  private double variance;
+  private double spread;
+  private long samples;
+
+  /**
+   * @param scale what each coefficient is measured in
+   * @param guess of them before anything is known
+   * @param spread likewise: logarithm of the ratio of the ninth decile to the median
+   */
+  PooledTime(double[] scale, double[] guess, double spread) {
+    this.regression = new Regression(scale);
+    this.scale = scale.clone();
+    this.guess = guess.clone();
+    this.spread = spread;
+    this.variance = spread * spread;
+    regression.prior(1, guess);
+  }
+
+  /** A model of its own for one replica, which begins as this one is with the replica's factor. */
+  PooledTime copy(Factor factor) {
+    double[] begun = new double[guess.length];
+    for (int i = 0; i < begun.length; i++) {
+      begun[i] = regression.coefficient(i) * Math.exp(factor.log());
+    }
+    PooledTime copy = new PooledTime(scale, begun, spread);
+    copy.variance = variance;
+    return copy;
+  }
+
+  /** The very first sample of a model says in which range its times lie. */
+  void unit(double[] features, double actualMs) {
+    double unit = actualMs / regression.value(features);
+    regression.prior(Math.clamp(unit, 1 / MOST_UNIT, MOST_UNIT), guess);
+  }
+
+  /** By how much a time is off what a replica with such a factor was to take: a logarithm. */
+  double error(double[] features, double actualMs, Factor factor) {
+    return Math.log(actualMs / regression.value(features)) - factor.log();
+  }
+
+  /**
+   * Learns from a sample of a replica.
+   *
+   * @param above whether it took longer than nine of ten were told to
+   * @param like whether it tells of the others as well; else only its factor is learned
+   */
+  void learn(double[] features, double actualMs, boolean above, Factor factor, boolean like) {
+    double computed = regression.value(features);
+    double factorBefore = meanLog + factor.slowdown(this);
+    double log = Math.log(actualMs / computed);
+    factor.observe(log, above, this);
+    if (!like) {
+      return;
+    }
+    double own = actualMs / Math.exp(factorBefore);
+    double clipped = Math.clamp(own, computed / MOST_RATIO, computed * MOST_RATIO);
+    regression.add(features, clipped, Math.sqrt(computed * clipped));
+    double error = Math.clamp(log - factorBefore, -MOST_ERROR, MOST_ERROR);
+    variance += NOISE_GAIN * (error * error - variance);
+    meanLog += Math.max(MEAN_GAIN, 1.0 / (samples + 1)) * (factor.log() - meanLog);
+    spread = quantileStep(spread, above, SPREAD_STEP);
+    samples++;
+  }
+
+  /**
+   * Steps up and down whose sizes are nine to one: wherever values come from, in the long run that
+   * share stays below.
+   */
+  static double quantileStep(double spread, boolean above, double step) {
+    return Math.clamp(
+        spread + step * (above ? QUANTILE : QUANTILE - 1), LEAST_SPREAD, MOST_SPREAD);
+  }
+
+  /** For a replica as they usually are. */
+  double coefficient(int index) {
+    return regression.coefficient(index) * Math.exp(meanLog);
+  }
+
+  /** Of the replicas' factors. */
+  double meanLog() {
+    return meanLog;
+  }
+
+  /** By how much the logarithms of single times are usually off. */
+  double deviation() {
+    return Math.max(LEAST_DEVIATION, Math.sqrt(variance));
+  }
+
+  double spread() {
+    return spread;
+  }
+
+  long samples() {
+    return samples;
+  }
+}
