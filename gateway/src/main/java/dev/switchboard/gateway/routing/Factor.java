@@ -22,16 +22,10 @@ final class Factor {
   /** By so much replicas differ that are alike: what their load is thought to explain is off. */
   private static final double ALIKE = 0.1;
 
-  private static final double SPREAD_STEP = 0.06;
-
-  /** A spread of its own that differs by less says nothing. */
-  private static final double ALIKE_SPREAD = 0.3;
-
   private double log;
   private double samples;
   private double last;
   private double lastButOne;
-  private double spread;
 
   /** Of a replica that nothing is known of: as the pool is. */
   void begin(PooledTime pool) {
@@ -39,7 +33,6 @@ final class Factor {
     samples = 0;
     last = log;
     lastButOne = log;
-    spread = pool.spread();
   }
 
   /** As it is, not as it is told. */
@@ -48,10 +41,11 @@ final class Factor {
   }
 
   /**
+   * Learns.
+   *
    * @param ratio logarithm of the actual time over what the pool's coefficients come to
-   * @param above whether it took longer than nine of ten were told to
    */
-  void observe(double ratio, boolean above, PooledTime pool) {
+  void observe(double ratio, PooledTime pool) {
     double bounded = Math.clamp(ratio, -MOST_LOG, MOST_LOG);
     double median = Math.max(Math.min(bounded, last), Math.min(Math.max(bounded, last), lastButOne));
     lastButOne = last;
@@ -59,11 +53,9 @@ final class Factor {
     double error = median - log;
     if (Math.abs(error) > Math.max(LEAST_CHANGE, CHANGE_DEVIATIONS * pool.deviation())) {
       samples = Math.min(samples, 1);
-      spread = pool.spread();
     }
     log += error / (samples + 1);
     samples = Math.min(samples + 1, MOST);
-    spread = PooledTime.quantileStep(spread, above, SPREAD_STEP);
   }
 
   /** By how much it differs from the pool, as far as that is no accident. */
@@ -78,11 +70,5 @@ final class Factor {
   /** Of the difference. */
   double standardError(PooledTime pool) {
     return pool.deviation() / Math.sqrt(Math.max(1, samples));
-  }
-
-  double spread(PooledTime pool) {
-    double difference = spread - pool.spread();
-    double beyond = Math.max(0, Math.abs(difference) - ALIKE_SPREAD);
-    return pool.spread() + Math.copySign(beyond, difference);
   }
 }

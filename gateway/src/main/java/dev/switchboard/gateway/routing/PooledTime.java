@@ -64,14 +64,14 @@ final class PooledTime {
   /**
    * Learns from a sample of a replica.
    *
-   * @param above whether it took longer than nine of ten were told to
+   * @param predictedMs as was told when it was sent
    * @param like whether it tells of the others as well; else only its factor is learned
    */
-  void learn(double[] features, double actualMs, boolean above, Factor factor, boolean like) {
+  void learn(double[] features, double actualMs, double predictedMs, Factor factor, boolean like) {
     double computed = regression.value(features);
     double factorBefore = meanLog + factor.slowdown(this);
     double log = Math.log(actualMs / computed);
-    factor.observe(log, above, this);
+    factor.observe(log, this);
     if (!like) {
       return;
     }
@@ -81,17 +81,17 @@ final class PooledTime {
     double error = Math.clamp(log - factorBefore, -MOST_ERROR, MOST_ERROR);
     variance += NOISE_GAIN * (error * error - variance);
     meanLog += Math.max(MEAN_GAIN, 1.0 / (samples + 1)) * (factor.log() - meanLog);
-    spread = quantileStep(spread, above, SPREAD_STEP);
+    widen(actualMs / predictedMs);
     samples++;
   }
 
   /**
-   * Steps up and down whose sizes are nine to one: wherever values come from, in the long run that
+   * Steps up and down whose sizes are nine to one: wherever ratios come from, in the long run that
    * share stays below.
    */
-  static double quantileStep(double spread, boolean above, double step) {
-    return Math.clamp(
-        spread + step * (above ? QUANTILE : QUANTILE - 1), LEAST_SPREAD, MOST_SPREAD);
+  private void widen(double ratio) {
+    double step = Math.log(ratio) > spread ? QUANTILE : QUANTILE - 1;
+    spread = Math.clamp(spread + SPREAD_STEP * step, LEAST_SPREAD, MOST_SPREAD);
   }
 
   /** For a replica as they usually are. */

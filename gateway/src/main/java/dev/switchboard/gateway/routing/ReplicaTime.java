@@ -49,7 +49,6 @@ final class ReplicaTime {
    * @param predictedMs as was told when it was sent
    */
   void learn(double[] features, double actualMs, double predictedMs) {
-    boolean above = Math.log(actualMs / predictedMs) > spread();
     if (pool.samples() == 0) {
       pool.unit(features, actualMs);
     }
@@ -61,8 +60,8 @@ final class ReplicaTime {
     }
     double pooled = pool.error(features, actualMs, factor);
     double single = own.error(features, actualMs, ownFactor);
-    pool.learn(features, actualMs, above, factor, !alone);
-    own.learn(features, actualMs, above, ownFactor, true);
+    pool.learn(features, actualMs, predictedMs, factor, !alone);
+    own.learn(features, actualMs, predictedMs, ownFactor, true);
     compare(square(pooled), square(single));
   }
 
@@ -95,7 +94,7 @@ final class ReplicaTime {
   }
 
   double spread() {
-    return (alone ? ownFactor : factor).spread(model());
+    return model().spread();
   }
 
   private PooledTime model() {

@@ -148,7 +148,7 @@ class DispatchSimulationTest {
   @Test
   void sharesChangeSmoothlyWithATarget() {
     double before = Double.NaN;
-    for (double tpotMs = 40; tpotMs <= 160; tpotMs += 10) {
+    for (double tpotMs = 40; tpotMs <= 130; tpotMs += 5) {
       Scenario scenario = Scenario.foreign(EngineSpeed.ROOMY, 3, SLO, 2, 1, 1, 0.5);
       Slo slo = new Slo("standard", 2000, tpotMs, 0, 0);
       Ledger ledger = scenario.run(new ClosedLoop(scenario.random().split(), CLIENTS, 60, slo));
@@ -195,6 +195,7 @@ class DispatchSimulationTest {
     }
   }
 
+  /** Where its circuit was open, from when on that lets requests in. */
   @ParameterizedTest
   @CsvSource({
     "SLOW, 0", "SLOW, 10", "STALLED, 15", "GONE, 10", "FAILING, 15",
@@ -210,8 +211,9 @@ class DispatchSimulationTest {
                 scenario.at(25, () -> trouble.end.accept(engine));
                 Ledger ledger =
                     scenario.run(
-                        new ClosedLoop(scenario.random().split(), CLIENTS, 45, wish.slo));
-                Seen seen = Seen.of(scenario, ledger, 34, 39);
+                        new ClosedLoop(scenario.random().split(), CLIENTS, 60, wish.slo));
+                double back = scenario.gateway().lastReady("u1", 25);
+                Seen seen = Seen.of(scenario, ledger, back + 9, back + 14);
                 assertTrue(
                     seen.shares[1] >= 0.125, () -> seen + ", seed " + seed + ", " + wish);
               });

@@ -167,6 +167,16 @@ final class SimulatedGateway {
     return changes.stream().filter(change -> change.atNanos >= Request.FIRST_NANOS).toList();
   }
 
+  /** When a replica took requests again the last time; no earlier than a second of the run. */
+  double lastReady(String replica, double second) {
+    return changes.stream()
+        .filter(change -> change.replica.equals(replica) && change.to == ReplicaState.READY)
+        .mapToDouble(Change::second)
+        .filter(at -> at > second)
+        .max()
+        .orElse(second);
+  }
+
   /** Replicas that were in none of some states at once, at most. */
   int mostOutside(Set<ReplicaState> states) {
     Set<String> outside = new HashSet<>();
