@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -32,6 +33,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
@@ -469,6 +471,63 @@ class TlsIT {
       return true;
     } catch (Exception e) {
       throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void ofTls12OnlySuitesWithAnAuthenticatedCipherAreSpoken() throws Exception {
+    try (InProcessGateway gateway = gateway()) {
+      Set<String> spoken = new HashSet<>();
+      SSLContext context = root.trusted();
+      for (String suite : context.getSupportedSSLParameters().getCipherSuites()) {
+        if (suite.contains("_WITH_") && speaks(gateway.api(""), context, suite)) {
+          spoken.add(suite);
+        }
+      }
+
+      assertEquals(
+          Set.of(
+              "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+              "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+              "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"),
+          spoken);
+    }
+  }
+
+  private static boolean speaks(URI listener, SSLContext context, String suite) throws IOException {
+    try (SSLSocket socket =
+        (SSLSocket)
+            context.getSocketFactory().createSocket(listener.getHost(), listener.getPort())) {
+      socket.setSoTimeout(10_000);
+      socket.setEnabledProtocols(new String[] {"TLSv1.2"});
+      socket.setEnabledCipherSuites(new String[] {suite});
+      socket.startHandshake();
+      return true;
+    } catch (SSLException refused) {
+      return false;
+    }
+  }
+
+  @Test
+  void whoSendsALargeBodyBeforeItReadsCanReadWhyItWasRefused() throws Exception {
+    byte[] piece = new byte[64 << 10];
+    try (InProcessGateway gateway = gateway()) {
+      for (int i = 0; i < 5; i++) {
+        try (SSLSocket socket = connect(gateway.api(""))) {
+          socket
+              .getOutputStream()
+              .write(
+                  "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12582912\r\n\r\n"
+                      .getBytes(StandardCharsets.ISO_8859_1));
+          for (int sent = 0; sent < 12 << 20; sent += piece.length) {
+            socket.getOutputStream().write(piece);
+          }
+
+          String answer = exchange(socket, "");
+
+          assertTrue(answer.startsWith("HTTP/1.1 404 ") && answer.endsWith("}}"), answer);
+        }
+      }
     }
   }
 }
