@@ -15,8 +15,6 @@ package dev.switchboard.gateway.routing;
 final class Factor {
   private static final int MOST = 40;
   private static final double MOST_LOG = Math.log(64);
-  private static final double LEAST_CHANGE = Math.log(1.5);
-  private static final double CHANGE_DEVIATIONS = 2.5;
   private static final double SHRINKAGE = 4;
 
   /** By so much replicas differ that are alike: what their load is thought to explain is off. */
@@ -51,7 +49,7 @@ final class Factor {
     lastButOne = last;
     last = bounded;
     double error = median - log;
-    if (Math.abs(error) > Math.max(LEAST_CHANGE, CHANGE_DEVIATIONS * pool.deviation())) {
+    if (Math.abs(error) > pool.most()) {
       samples = Math.min(samples, 1);
     }
     log += error / (samples + 1);

@@ -6,8 +6,11 @@ package dev.switchboard.gateway.routing;
  * by. Guarded by {@link Peers}.
  */
 final class PooledTime {
+  private static final double LEAST_MS = 0.05;
   private static final double MOST_RATIO = 3;
   private static final double MOST_UNIT = 64;
+  private static final double LEAST_CHANGE = Math.log(1.5);
+  private static final double CHANGE_DEVIATIONS = 2.5;
   private static final double MEAN_GAIN = 0.01;
   private static final double NOISE_GAIN = 0.02;
   private static final double MOST_ERROR = 1;
@@ -52,13 +55,17 @@ final class PooledTime {
 
   /** The very first sample of a model says in which range its times lie. */
   void unit(double[] features, double actualMs) {
-    double unit = actualMs / regression.value(features);
+    double unit = actualMs / computedMs(features);
     regression.prior(Math.clamp(unit, 1 / MOST_UNIT, MOST_UNIT), guess);
+  }
+
+  private double computedMs(double[] features) {
+    return Math.max(LEAST_MS, regression.value(features));
   }
 
   /** By how much a time is off what a replica with such a factor was to take: a logarithm. */
   double error(double[] features, double actualMs, Factor factor) {
-    return Math.log(actualMs / regression.value(features)) - factor.log();
+    return Math.log(actualMs / computedMs(features)) - factor.log();
   }
 
   /**
@@ -68,17 +75,21 @@ final class PooledTime {
    * @param like whether it tells of the others as well; else only its factor is learned
    */
   void learn(double[] features, double actualMs, double predictedMs, Factor factor, boolean like) {
-    double computed = regression.value(features);
+    double computed = computedMs(features);
     double factorBefore = meanLog + factor.slowdown(this);
     double log = Math.log(actualMs / computed);
     factor.observe(log, this);
     if (!like) {
       return;
     }
-    double own = actualMs / Math.exp(factorBefore);
-    double clipped = Math.clamp(own, computed / MOST_RATIO, computed * MOST_RATIO);
-    regression.add(features, clipped, Math.sqrt(computed * clipped));
-    double error = Math.clamp(log - factorBefore, -MOST_ERROR, MOST_ERROR);
+    double off = log - factorBefore;
+    // Of a replica that has just become another one its factor learns, not the pool.
+    if (Math.abs(off) <= most()) {
+      double own = actualMs / Math.exp(factorBefore);
+      double clipped = Math.clamp(own, computed / MOST_RATIO, computed * MOST_RATIO);
+      regression.add(features, clipped, Math.sqrt(computed * clipped));
+    }
+    double error = Math.clamp(off, -MOST_ERROR, MOST_ERROR);
     variance += NOISE_GAIN * (error * error - variance);
     meanLog += Math.max(MEAN_GAIN, 1.0 / (samples + 1)) * (factor.log() - meanLog);
     widen(actualMs / predictedMs);
@@ -107,6 +118,11 @@ final class PooledTime {
   /** By how much the logarithms of single times are usually off. */
   double deviation() {
     return Math.max(LEAST_DEVIATION, Math.sqrt(variance));
+  }
+
+  /** What is further off than this is no noise. */
+  double most() {
+    return Math.max(LEAST_CHANGE, CHANGE_DEVIATIONS * deviation());
   }
 
   double spread() {

@@ -22,6 +22,9 @@ final class Regression {
   /** The prior follows what is learned so far with each sample. */
   private static final double PRIOR_GAIN = 0.005;
 
+  /** A coefficient is never less than this part of its prior. */
+  private static final double LEAST_SHARE = 0.1;
+
   private final int size;
   private final double[] unitScale;
   private final double[] scale;
@@ -93,14 +96,14 @@ final class Regression {
     solve();
   }
 
-  /** Pins what comes out negative to zero, until nothing does. */
+  /** Pins what comes out too small to the least that it may be, until nothing does. */
   private void solve() {
     Arrays.fill(pinned, false);
     for (int round = 0; round < size; round++) {
       solvePinned();
       boolean again = false;
       for (int i = 0; i < size; i++) {
-        if (solution[i] < 0) {
+        if (!pinned[i] && solution[i] < LEAST_SHARE * prior[i]) {
           pinned[i] = true;
           again = true;
         }
@@ -110,7 +113,7 @@ final class Regression {
       }
     }
     for (int i = 0; i < size; i++) {
-      double solved = Math.max(0, solution[i]);
+      double solved = Math.max(LEAST_SHARE * prior[i], solution[i]);
       coefficients[i] = solved * scale[i];
       prior[i] += PRIOR_GAIN * (solved - prior[i]);
     }
@@ -145,7 +148,7 @@ final class Regression {
       matrix[index * size + j] = 0;
     }
     matrix[index * size + index] = 1;
-    solution[index] = 0;
+    solution[index] = LEAST_SHARE * prior[index];
   }
 
   private void eliminate(int row, int column) {

@@ -47,7 +47,7 @@ public final class Circuit {
       double latencyFactor,
       long openMs,
       long openMaxMs) {
-    public static final Config DEFAULTS = new Config(5, 0.5, 20, 10_000, 10, 1000, 60_000);
+    public static final Config DEFAULTS = new Config(5, 0.5, 20, 10_000, 5, 1000, 60_000);
 
     public Config {
       range("failures", failures, 0, 1000);
