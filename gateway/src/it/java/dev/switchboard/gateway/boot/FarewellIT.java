@@ -1,22 +1,33 @@
 package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What a gateway that stops owes to the connections it has. */
 class FarewellIT {
   private static final int LINGER_MS = 300;
+  private static final int STREAMS = 40;
 
   private static String chat(boolean stream) {
     String body = InProcessGateway.chat(stream);
@@ -68,6 +79,102 @@ class FarewellIT {
 
         assertTrue(answer.startsWith("HTTP/1.1 200 OK"), answer);
         assertTrue(answer.contains("onnection: close"), answer);
+      }
+    }
+  }
+
+  /** Streams, whole answers, and a stream whose client begins to read only then. */
+  @Test
+  void whatHasNotEndedWhenTheGraceEndsEndsWithAnError(@TempDir Path folder) throws Exception {
+    Path config = folder.resolve("up.yaml");
+    CountDownLatch begun = new CountDownLatch(STREAMS + 2);
+    try (FakeUpstream upstream = new FakeUpstream()) {
+      upstream.script((request, body) -> neverEnds(request, body.toString(), begun));
+      Files.writeString(
+          config,
+          "{upstreams: [{url: \""
+              + upstream.url()
+              + "\", models: [m]}], shutdown: {finish-ms: 500, linger-ms: 0},"
+              + " admission: {replica-concurrency: 256}}");
+      try (GatewayProcess gateway =
+              GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady();
+          Clients clients = new Clients(gateway.api(""))) {
+        List<Socket> streams = clients.open(STREAMS, chat(true));
+        List<Socket> wholes = clients.open(5, chat(false));
+        // The second one never reads, which holds nobody up.
+        Socket slow = clients.open(2, chat(true).replace("\"x\"", "\"y\"")).getFirst();
+        assertTrue(begun.await(20, TimeUnit.SECONDS));
+        for (Socket stream : streams) {
+          assertEquals('H', stream.getInputStream().read());
+        }
+
+        gateway.terminate();
+        StringBuilder first = new StringBuilder();
+        while (first.indexOf("\r\n0\r\n\r\n") < 0) {
+          first.append((char) streams.getFirst().getInputStream().read());
+        }
+
+        assertEndsWithError(text(slow));
+        assertEndsWithError(first.toString());
+        for (Socket stream : streams.subList(1, STREAMS)) {
+          assertEndsWithError(text(stream));
+        }
+        for (Socket whole : wholes) {
+          assertTrue(text(whole).startsWith("HTTP/1.1 503 "));
+        }
+        assertTrue(gateway.process().waitFor(60, TimeUnit.SECONDS));
+        assertEquals(0, gateway.process().exitValue());
+      }
+    }
+  }
+
+  private static void neverEnds(HttpServerRequest request, String body, CountDownLatch begun) {
+    if (body.contains("\"stream\":true")) {
+      HttpServerResponse events = FakeUpstream.events(request);
+      // More than all buffers on the way to a client that does not read.
+      int pieces = body.contains("\"y\"") ? 400 : 1;
+      for (int i = 0; i < pieces; i++) {
+        events.write(FakeUpstream.content("a".repeat(pieces == 1 ? 1 : 8192)));
+      }
+      begun.countDown();
+    }
+  }
+
+  private static String text(Socket client) throws IOException {
+    return new String(client.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+  }
+
+  private static void assertEndsWithError(String answer) {
+    String end = answer.substring(Math.max(0, answer.length() - 600));
+    assertTrue(end.contains("\"code\":\"draining\""), end);
+    assertTrue(end.endsWith("\r\n0\r\n\r\n"), end);
+    assertFalse(answer.contains("[DONE]"), end);
+  }
+
+  /** Plain sockets that each sent one request. */
+  private record Clients(URI api, List<Socket> sockets) implements AutoCloseable {
+    Clients(URI api) {
+      this(api, new ArrayList<>());
+    }
+
+    List<Socket> open(int count, String request) throws IOException {
+      List<Socket> opened = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        Socket socket = new Socket();
+        sockets.add(socket);
+        socket.setReceiveBufferSize(16 << 10);
+        socket.setSoTimeout(20_000);
+        socket.connect(new InetSocketAddress(api.getHost(), api.getPort()));
+        send(socket, request);
+        opened.add(socket);
+      }
+      return opened;
+    }
+
+    @Override
+    public void close() throws IOException {
+      for (Socket socket : sockets) {
+        socket.close();
       }
     }
   }

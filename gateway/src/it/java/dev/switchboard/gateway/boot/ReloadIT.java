@@ -623,7 +623,7 @@ class ReloadIT {
   @Test
   void aTenantThatHasUsedItsTokensIsRefusedAsOpenAiWould() throws Exception {
     try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
-      gateway.admin("PUT", "/admin/v1/tenants/default", "{\"tokens_per_day\":11}");
+      gateway.admin("PUT", "/admin/v1/tenants/default", "{\"tokens_per_day\":45}");
       assertEquals(200, ask(gateway));
       assertEquals(200, ask(gateway));
       String usage = "/admin/v1/usage?tenant=default";
@@ -643,7 +643,8 @@ class ReloadIT {
       JsonNode told = said.path("switchboard");
       assertEquals("insufficient_quota", told.path("reason").asText());
       assertEquals(
-          "{\"period\":\"day\",\"used_tokens\":20,\"allowed_tokens\":11,\"resets_in_s\":"
+          "{\"period\":\"day\",\"used_tokens\":20,\"allowed_tokens\":45,\"held_tokens\":0,"
+              + "\"wanted_tokens\":34,\"resets_in_s\":"
               + seconds
               + "}",
           told.path("quota").toString());

@@ -14,6 +14,8 @@ import dev.switchboard.gateway.routing.Prompt;
  * @param deadlineNanos when its answer must have ended; {@link Long#MAX_VALUE} for whenever
  * @param outputTokens expected
  * @param bytes that it holds while it waits
+ * @param tokens that the tenant's account is charged until the real ones are known: of its prompt,
+ *     whoever has computed it before, and of all its choices
  */
 public record Demand(
     String tenant,
@@ -25,11 +27,39 @@ public record Demand(
     long deadlineNanos,
     Prompt prompt,
     int outputTokens,
-    long bytes) {
+    long bytes,
+    long tokens) {
   public Demand {
     if (!(weight > 0)) {
       throw new IllegalArgumentException("weight must be above 0");
     }
+    tokens = Math.max(1, tokens);
+  }
+
+  /** One with a single choice. */
+  public Demand(
+      String tenant,
+      double weight,
+      Band band,
+      long acceptedNanos,
+      int ttftMs,
+      double tpotMs,
+      long deadlineNanos,
+      Prompt prompt,
+      int outputTokens,
+      long bytes) {
+    this(
+        tenant,
+        weight,
+        band,
+        acceptedNanos,
+        ttftMs,
+        tpotMs,
+        deadlineNanos,
+        prompt,
+        outputTokens,
+        bytes,
+        (long) prompt.tokens() + outputTokens);
   }
 
   /** When its first token is wanted; {@link Long#MAX_VALUE} for whenever. */
@@ -40,11 +70,6 @@ public record Demand(
   /** Prompt tokens to compute, where most of it is known. */
   int promptTokens() {
     return prompt.uncached();
-  }
-
-  /** Tokens that the tenant's account is charged until the real ones are known. */
-  public long tokens() {
-    return Math.max(1, (long) promptTokens() + outputTokens);
   }
 
   Demand withWeight(double value) {
@@ -60,6 +85,7 @@ public record Demand(
             deadlineNanos,
             prompt,
             outputTokens,
-            bytes);
+            bytes,
+            tokens);
   }
 }

@@ -78,6 +78,10 @@ final class Gateway {
   private static final int TICK_MS = 10;
   private static final int STEPS_MS = 500;
   private static final int TELL_MS = 100;
+
+  /** For clients to read the error that ends their answers when the gateway stops. */
+  private static final int FAREWELL_MS = 3000;
+
   private static final int SALT_KEY_BYTES = 32;
 
   private final GatewayConfig config;
@@ -490,7 +494,7 @@ final class Gateway {
 
   /**
    * Stops: not ready, settle, no new connections, no new requests on the ones that are kept,
-   * running ones finish, workers stop. Twice does nothing more.
+   * running ones finish or are ended with an error, workers stop. Twice does nothing more.
    */
   void stop() {
     if (!stopped.compareAndSet(false, true)) {
@@ -511,9 +515,7 @@ final class Gateway {
     while (admission.inFlight() > 0 && clock.epochNanos() < deadline) {
       pause(POLL_MS);
     }
-    if (admission.inFlight() > 0) {
-      LOG.warn("stop_cuts in_flight={}", admission.inFlight());
-    }
+    dismiss();
     prober.stop();
     if (sharedAffinity != null) {
       sharedAffinity.close();
@@ -524,6 +526,26 @@ final class Gateway {
     await(vertx.close());
     store.close();
     events.emit("stopped", Map.of());
+  }
+
+  /**
+   * Tells what has not ended yet that it will not, and waits a moment until clients have read that,
+   * also those that are slow.
+   */
+  private void dismiss() {
+    if (running() == 0) {
+      return;
+    }
+    LOG.warn("stop_cuts in_flight={}", running());
+    servers.forEach(PublicServer::dismiss);
+    long deadline = clock.epochNanos() + FAREWELL_MS * 1_000_000L;
+    while (running() > 0 && clock.epochNanos() < deadline) {
+      pause(POLL_MS);
+    }
+  }
+
+  private int running() {
+    return servers.stream().mapToInt(PublicServer::running).sum();
   }
 
   /**

@@ -208,6 +208,11 @@ public final class Flight {
     return !usage.equals(Usage.NONE);
   }
 
+  /** Pieces of content so far. */
+  public int contentEvents() {
+    return contentEvents;
+  }
+
   public void finishReason(@Nullable String value) {
     finishReason = value;
   }

@@ -8,6 +8,7 @@ import dev.switchboard.gateway.admission.Refusal;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.slo.Slo;
@@ -152,7 +153,8 @@ final class Admittance implements Admission.Waiter {
         slo.deadlineNanos(accepted),
         choice.prompt(model),
         generates ? choice.outputTokens() : 0,
-        bodyBytes);
+        bodyBytes,
+        choice.promptTokens() + (long) choice.outputTokens() * flight.parameters().choices());
   }
 
   /** The choice of its replica, which begins when it is admitted. */
@@ -207,15 +209,12 @@ final class Admittance implements Admission.Waiter {
     }
   }
 
-  /** What it read and generated; −1 where nobody said. */
+  /** What it is charged with; −1 where an answer did not say, 0 for one that nobody got. */
   private long tokens(FlightRecord record) {
     Usage usage = record.usage();
-    if (usage.completionTokens() < 0 && record.contentEvents() == 0) {
-      return usage.promptTokens() < 0 ? -1 : usage.promptTokens();
+    if (usage.equals(Usage.NONE)) {
+      return record.outcome() == Outcome.OK ? -1 : 0;
     }
-    int prompt = usage.promptTokens() < 0 ? choice.promptTokens() : usage.promptTokens();
-    int generated =
-        usage.completionTokens() < 0 ? record.contentEvents() : usage.completionTokens();
-    return (long) prompt + generated;
+    return (long) Math.max(0, usage.promptTokens()) + Math.max(0, usage.completionTokens());
   }
 }

@@ -28,6 +28,9 @@ final class AnswerRelay {
     /** It is about to say its first thing; nothing was told to the flight before. */
     void speaks(Attempt current);
 
+    /** More of a stream is there; it may be ended now, before that goes out. */
+    void heard(Attempt current);
+
     /** The first bytes of a stream are about to go out. */
     void begins();
 
@@ -43,6 +46,9 @@ final class AnswerRelay {
     /** It broke, and left nothing. */
     void broke(Attempt current, String reason);
 
+    /** Its replica is gone, and left nothing. */
+    void gone(Attempt current, String reason);
+
     /** A stream broke, and left this. */
     void broke(Attempt current, MoveCause cause, EventRelay.Break how, AttemptResult result);
   }
@@ -53,6 +59,12 @@ final class AnswerRelay {
   private final ClientAnswer client;
   private final Migration migration;
   private final Owner owner;
+
+  /** Of a whole answer's bytes, its JSON included: a rough estimate where it does not tell. */
+  private static final int BYTES_PER_TOKEN = 4;
+
+  /** Of a whole answer that the client got, by its bytes. */
+  private int wholeTokens;
 
   /** The bytes of the last whole answer. */
   private AnswerMemory.@Nullable Share held;
@@ -80,6 +92,11 @@ final class AnswerRelay {
     } else {
       collect(current, answer);
     }
+  }
+
+  /** Tokens of a whole answer of text that the client got, estimated; 0 where there is none. */
+  int wholeTokens() {
+    return wholeTokens;
   }
 
   /** Nothing is read any more. */
@@ -128,6 +145,7 @@ final class AnswerRelay {
     @Override
     public void heard() {
       current.heard();
+      owner.heard(current);
     }
 
     @Override
@@ -158,8 +176,13 @@ final class AnswerRelay {
     @Override
     public void broken(EventRelay.Break how) {
       MoveCause cause = how.told() ? MoveCause.FAILED : MoveCause.BROKEN;
-      owner.broke(current, cause, how, AttemptResult.FAILED);
+      owner.broke(current, closed(how) ? MoveCause.DIED : cause, how, AttemptResult.FAILED);
     }
+  }
+
+  private static boolean closed(EventRelay.Break how) {
+    Throwable cause = how.cause();
+    return !how.told() && cause != null && Deaths.saidBy(cause);
   }
 
   // ------------------------------------------------------------------ whole answers
@@ -170,7 +193,16 @@ final class AnswerRelay {
     held = share;
     WholeAnswer.collect(answer, call.house().http().maxAnswerBytes(), share)
         .onSuccess(bytes -> whole(current, answer, bytes))
-        .onFailure(cause -> owner.broke(current, "the answer broke: " + cause.getMessage()));
+        .onFailure(cause -> broke(current, cause));
+  }
+
+  private void broke(Attempt current, Throwable cause) {
+    String reason = "the answer broke: " + cause.getMessage();
+    if (Deaths.saidBy(cause)) {
+      owner.gone(current, reason);
+    } else {
+      owner.broke(current, reason);
+    }
   }
 
   private void whole(Attempt current, HttpClientResponse answer, Buffer bytes) {
@@ -218,6 +250,7 @@ final class AnswerRelay {
       current.wholeAnswer();
       if (call.endpoint().generates()) {
         client.says(forwarded);
+        wholeTokens = forwarded.length() / BYTES_PER_TOKEN;
         flight.content();
       }
     }

@@ -51,6 +51,9 @@ final class Attempt implements Guest {
     /** It broke; of one that is over it says nothing. */
     void broke(Attempt attempt, String reason);
 
+    /** Its replica is gone; of one that is over it says nothing. */
+    void gone(Attempt attempt, String reason);
+
     /** The replica asks it to go. */
     void leave(Attempt attempt, Leave why);
 
@@ -130,6 +133,11 @@ final class Attempt implements Guest {
   /** Whether the process it went to is still the replica's. */
   boolean sameProcess() {
     return replica.incarnation() == incarnation;
+  }
+
+  /** Whether its replica may have seen the request. */
+  boolean sent() {
+    return upstream != null;
   }
 
   /** Prompt tokens that its replica has to compute. */
@@ -232,7 +240,7 @@ final class Attempt implements Guest {
   void open(UpstreamRequest asked) {
     UpstreamAddress address = replica.address();
     if (address == null) {
-      owner.broke(this, "the replica went away");
+      owner.gone(this, "the replica went away");
       return;
     }
     try (Scope _ = traced().context().makeCurrent()) {
@@ -240,7 +248,7 @@ final class Attempt implements Guest {
           .client()
           .open(address, HttpMethod.POST, call.endpoint().path())
           .onSuccess(opened -> connected(opened, asked))
-          .onFailure(cause -> owner.broke(this, "cannot connect: " + cause.getMessage()));
+          .onFailure(cause -> failed("cannot connect: ", cause));
     }
   }
 
@@ -270,7 +278,7 @@ final class Attempt implements Guest {
       opened
           .send(move == null ? body : answered.appendBuffer(body))
           .onSuccess(this::answered)
-          .onFailure(cause -> owner.broke(this, "no answer: " + cause.getMessage()));
+          .onFailure(cause -> failed("no answer: ", cause));
     }
     // The agent puts its own span there.
     call.trace()
@@ -280,6 +288,14 @@ final class Attempt implements Guest {
             flight.id(),
             house.steps(),
             opened.headers().get("traceparent"));
+  }
+
+  private void failed(String what, Throwable cause) {
+    if (Deaths.saidBy(cause)) {
+      owner.gone(this, what + cause.getMessage());
+    } else {
+      owner.broke(this, what + cause.getMessage());
+    }
   }
 
   private void answered(HttpClientResponse answer) {

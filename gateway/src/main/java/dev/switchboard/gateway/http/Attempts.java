@@ -10,8 +10,11 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.HedgeResult;
 import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.stream.Replay;
 import dev.switchboard.gateway.telemetry.KeptFor;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.http.HttpClientResponse;
@@ -47,7 +50,9 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   private final Admittance place;
   private final DeadlineTimer deadline;
   private final ClientAnswer client;
+  private final Allowance allowance;
   private final Migration migration;
+  private final Deaths deaths = new Deaths();
   private final AnswerRelay relay;
 
   /** Null where a second attempt beside the first is not wanted. */
@@ -65,7 +70,8 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       UpstreamRequest asked,
       Admittance place,
       DeadlineTimer deadline,
-      ClientAnswer client) {
+      ClientAnswer client,
+      Allowance allowance) {
     this.call = call;
     this.house = call.house();
     this.flight = call.flight();
@@ -75,6 +81,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     this.place = place;
     this.deadline = deadline;
     this.client = client;
+    this.allowance = allowance;
     this.migration = new Migration(call, deadline);
     this.relay = new AnswerRelay(call, head.receipt(), client, migration, this);
     this.hedge =
@@ -87,13 +94,21 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   /** Begins the first attempt, or another one in its place, before the client has anything. */
   void begin() {
+    Decision nobody = tryToBegin();
+    if (nobody != null) {
+      house.metrics().decided(nobody);
+      noReplica(nobody);
+    }
+  }
+
+  /** Begins where routing says; gives its decision where that is nowhere. */
+  private @Nullable Decision tryToBegin() {
     Decision decision = choice.decide(false);
     flight.decision(decision);
     flight.model(decision.model());
     if (flight.attempts() == 0) {
       house.retries().earn(decision.model());
     }
-    house.metrics().decided(decision);
     Attempt begun = enter(decision, false, flight.at(Mark.ROUTED));
     // Whoever was chosen may have been drained since then.
     for (int again = 0; begun == null && decision.chosen() != null && again < 2; again++) {
@@ -102,13 +117,36 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       begun = enter(decision, false, flight.at(Mark.ROUTED));
     }
     if (begun == null) {
-      noReplica(decision);
-      return;
+      return decision;
     }
+    house.metrics().decided(decision);
+    deadline.moving(0);
     migration.replay().reset();
     leads(begun);
     if (hedge != null) {
       hedge.watch(begun, decision);
+    }
+    return null;
+  }
+
+  /**
+   * What a dead replica had begins anew elsewhere: at once, or as soon as somebody takes it, which
+   * may be the same replica with another process.
+   */
+  private void beginAnew() {
+    Attempt last = attempt;
+    if (client.over() || last == null || !last.over()) {
+      return;
+    }
+    deaths.readmit(choice);
+    Decision nobody = tryToBegin();
+    if (nobody == null) {
+      return;
+    }
+    if (!choice.broke() && (choice.leavesAny() || deaths.returns())) {
+      call.loop().vertx().setTimer(MOVE_POLL_MS, again -> beginAnew());
+    } else {
+      noReplica(nobody);
     }
   }
 
@@ -171,10 +209,22 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     broke(current, MoveCause.BROKEN, broken(reason), AttemptResult.FAILED);
   }
 
+  @Override
+  public void gone(Attempt current, String reason) {
+    broke(current, MoveCause.DIED, broken(reason), AttemptResult.FAILED);
+  }
+
   /** The current attempt is over without an answer; late news of an earlier one is ignored. */
   @Override
   public void broke(Attempt current, MoveCause cause, EventRelay.Break how, AttemptResult result) {
-    if (current.over() || leavesRace(current, how.reason(), result)) {
+    if (current.over()) {
+      return;
+    }
+    boolean died = cause == MoveCause.DIED;
+    if (died && !client.begun()) {
+      deaths.note(current);
+    }
+    if (leavesRace(current, how.reason(), result)) {
       return;
     }
     boolean goesOn = client.begun() && how.movable() && migration.may(current, cause);
@@ -190,12 +240,30 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     if (goesOn) {
       migration.cut(current, cause, how);
       moveOn();
-    } else if (!client.begun() && mayRetry(current)) {
+    } else if (client.begun()) {
+      lost(current, how);
+    } else if (died && house.migration().attempts() > 0) {
+      afterDeath(current, how);
+    } else if (mayRetry(current)) {
       begin();
     } else {
-      choice.failed(current.replica().id());
-      client.broken(how);
+      lost(current, how);
     }
+  }
+
+  /** Its replica is gone and the client has nothing: it begins anew, unless it may be the cause. */
+  private void afterDeath(Attempt current, EventRelay.Break how) {
+    if (deaths.another() && flight.now() < deadlineNanos) {
+      deadline.moving(flight.now());
+      beginAnew();
+    } else {
+      lost(current, how);
+    }
+  }
+
+  private void lost(Attempt current, EventRelay.Break how) {
+    choice.failed(current.replica().id());
+    client.broken(how);
   }
 
   private static EventRelay.Break broken(String reason) {
@@ -203,7 +271,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   }
 
   private boolean mayRetry(Attempt current) {
-    int attempts = flight.attempts() + (current.over() ? 0 : 1);
+    int attempts = flight.attempts() - deaths.count() + (current.over() ? 0 : 1);
     if (attempts >= house.retries().attempts()
         || house.admission().closing()
         || flight.now() >= deadlineNanos) {
@@ -306,8 +374,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   @Override
   public void leave(Attempt current, Guest.Leave why) {
     switch (why) {
-      case GONE ->
-          broke(current, MoveCause.DIED, broken("the replica went away"), AttemptResult.FAILED);
+      case GONE -> gone(current, "the replica went away");
       case SILENT ->
           leaveIfElsewhere(
               current, MoveCause.SILENT, "the replica says nothing", AttemptResult.FAILED);
@@ -355,6 +422,18 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   }
 
   // ------------------------------------------------------------------ answers
+
+  @Override
+  public void heard(Attempt current) {
+    if (current != attempt) {
+      return;
+    }
+    Quotas.Exhausted spent = allowance.covers(migration.replay().promptTokens(), relayed());
+    if (spent != null) {
+      end("the tenant's quota is used up", AttemptResult.ABANDONED);
+      client.fail(Failures.of(spent, ServerTiming.times(flight)));
+    }
+  }
 
   @Override
   public void begins() {
@@ -437,6 +516,10 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   /** No worker went on with the stream in time. */
   void nobodyGoesOn() {
+    if (!client.begun()) {
+      noReplica(choice.decide(false));
+      return;
+    }
     Move waiting = migration.move();
     end("it did not go on in time", AttemptResult.FAILED);
     client.broken(waiting == null ? broken("nobody went on with it") : waiting.how());
@@ -461,11 +544,35 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   }
 
   /** The request is over. */
-  void close(boolean clientLeft) {
+  void close(Outcome outcome) {
     relay.close();
     if (hedge != null) {
       hedge.cancel();
     }
-    migration.end(clientLeft);
+    charge(outcome);
+    migration.end(outcome == Outcome.CLIENT_GONE);
+  }
+
+  /**
+   * Says what its client is charged with where the answer did not come to the end that tells it:
+   * what was relayed, and the prompt; of a client that left before, the prompt, once a replica had
+   * it. What failed before anything was relayed costs nothing.
+   */
+  private void charge(Outcome outcome) {
+    boolean told = outcome == Outcome.OK ? !flight.usage().equals(Usage.NONE) : flight.hasUsage();
+    int relayed = Math.max(relayed(), relay.wholeTokens());
+    boolean left = outcome == Outcome.CLIENT_GONE && flight.at(Mark.CONNECTED) != 0;
+    if (!told && call.endpoint().computes() && (relayed > 0 || left || outcome == Outcome.OK)) {
+      int prompt = migration.replay().promptTokens();
+      int cached = prompt < 0 ? 0 : migration.replay().cachedTokens();
+      flight.usage(new Usage(prompt < 0 ? choice.promptTokens() : prompt, cached, relayed));
+    }
+  }
+
+  /** Tokens of a stream that its client has: by the worker's account, or one of each piece. */
+  private int relayed() {
+    Replay replay = migration.replay();
+    int pieces = call.streams() ? flight.contentEvents() : 0;
+    return replay.complete() ? replay.tokens() : Math.max(replay.tokens(), pieces);
   }
 }

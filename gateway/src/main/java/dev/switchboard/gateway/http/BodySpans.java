@@ -28,6 +28,7 @@ record BodySpans(
   private static final byte[] MODEL = "model".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] MESSAGES = "messages".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] PROMPT = "prompt".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] MAX_TOKENS = "max_tokens".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] TOOLS = "tools".getBytes(StandardCharsets.US_ASCII);
 
   /** The body with another model's name in place of its own. */
@@ -39,6 +40,32 @@ record BodySpans(
         .appendBytes(name)
         .appendByte((byte) '"')
         .appendBuffer(body, modelTo, body.length() - modelTo);
+  }
+
+  /** A valid body that names no bound on its answer's tokens, with one. */
+  static byte[] limited(byte[] body, int maxTokens) {
+    int from = space(body, 0) + 1;
+    int at = space(body, from);
+    while (at < body.length && body[at] == '"') {
+      int keyEnd = string(body, at);
+      int value = space(body, space(body, keyEnd) + 1);
+      int to = value(body, value);
+      if (is(MAX_TOKENS, body, at + 1, keyEnd - 1)) {
+        // Null, since it names none.
+        return replaced(body, value, to, Integer.toString(maxTokens));
+      }
+      at = space(body, space(body, to) + 1);
+    }
+    return replaced(body, from, from, "\"max_tokens\":" + maxTokens + ",");
+  }
+
+  private static byte[] replaced(byte[] body, int from, int to, String with) {
+    byte[] text = with.getBytes(StandardCharsets.US_ASCII);
+    byte[] whole = new byte[body.length - (to - from) + text.length];
+    System.arraycopy(body, 0, whole, 0, from);
+    System.arraycopy(text, 0, whole, from, text.length);
+    System.arraycopy(body, to, whole, from + text.length, body.length - to);
+    return whole;
   }
 
   /** Finds them in a valid body. */

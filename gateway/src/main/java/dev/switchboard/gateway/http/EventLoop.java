@@ -6,6 +6,7 @@ import dev.switchboard.openai.RequestParser;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Callable;
 
 /**
@@ -14,13 +15,15 @@ import java.util.concurrent.Callable;
  * @param client towards replicas
  * @param answers what whole answers take of the memory that the loop has for them
  * @param sockets of clients
+ * @param running requests that have not ended; read on any thread
  */
 record EventLoop(
     Vertx vertx,
     UpstreamClient client,
     AnswerMemory answers,
     RequestParser parser,
-    ClientSocket sockets) {
+    ClientSocket sockets,
+    Set<Exchange> running) {
   /** Of a body; with a larger one streams would wait. */
   private static final int MOST_BYTES = 32 << 10;
 

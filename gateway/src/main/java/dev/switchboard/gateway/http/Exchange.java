@@ -8,6 +8,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.stream.AnswerText;
 import dev.switchboard.gateway.stream.BodyMemory;
 import dev.switchboard.gateway.telemetry.KeptFor;
@@ -42,6 +43,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private final Flight flight;
   private final DeadlineTimer deadline;
   private final ClientAnswer answer;
+  private final Allowance allowance;
 
   private RequestHead head = RequestHead.NONE;
   private Buffer body = Buffer.buffer();
@@ -70,6 +72,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
             flight,
             this::deadlineMissed);
     this.answer = new ClientAnswer(call, deadline, this);
+    this.allowance = new Allowance(call);
     flight.endpoint(call.endpoint().operation());
     flight.traceId(call.trace().traceId());
     // Which model it is for is not known yet.
@@ -78,6 +81,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
 
   void start() {
     RequestFaults.begins(this);
+    call.loop().running().add(this);
     flight.tenant(call.caller().tenant());
     house.recorder().begin(flight.id());
     HttpServerResponse response = call.response();
@@ -156,11 +160,26 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       return;
     }
     flight.model(choice.models().getFirst());
+    Quotas.Exhausted tooShort = allowance.take(choice.promptTokens());
+    if (tooShort != null) {
+      fail(Failures.of(tooShort, ServerTiming.times(flight)));
+      return;
+    }
     traced();
-    upstream = new UpstreamRequest(call, head, body, parsed.spans(), choice.requested());
+    upstream = upstream(parsed.spans(), choice.requested());
     Admittance entering = new Admittance(call, head.slo(), choice, this);
     place = entering;
     entering.enter(body.length());
+  }
+
+  /** What replicas get: the body as it came, or with the bound that the tenant's quota sets. */
+  private UpstreamRequest upstream(BodySpans spans, String model) {
+    int most = allowance.mostTokens();
+    if (most == 0) {
+      return new UpstreamRequest(call, head, body, spans, model);
+    }
+    byte[] limited = BodySpans.limited(body.getBytes(), most);
+    return new UpstreamRequest(call, head, Buffer.buffer(limited), BodySpans.of(limited), model);
   }
 
   /** In how much detail, now that its model is known. */
@@ -195,7 +214,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     }
     flight.mark(Mark.ADMITTED);
     entered.begins();
-    Attempts begun = new Attempts(call, head, asked, entered, deadline, answer);
+    Attempts begun = new Attempts(call, head, asked, entered, deadline, answer, allowance);
     attempts = begun;
     begun.begin();
   }
@@ -274,6 +293,14 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     }
   }
 
+  /** The gateway stops, and waits no longer for its end. */
+  void dismiss() {
+    if (!answer.over()) {
+      endAttempts("the gateway stops", AttemptResult.ABANDONED);
+      answer.fail(Failures.stopping().withTiming(ServerTiming.json(flight)));
+    }
+  }
+
   private void fail(Failure failure) {
     if (!answer.over()) {
       endAttempts(failure.outcome().label(), AttemptResult.FAILED);
@@ -289,8 +316,9 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
 
   @Override
   public void ended(Outcome outcome, @Nullable Failure failure) {
+    call.loop().running().remove(this);
     if (attempts != null) {
-      attempts.close(outcome == Outcome.CLIENT_GONE);
+      attempts.close(outcome);
     }
     if (bodyMemory != null) {
       bodyMemory.close();
@@ -303,5 +331,6 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       place.leave(record);
     }
     new Settlement(call, head.slo(), body, answer.said()).settle(record);
+    allowance.close();
   }
 }

@@ -92,29 +92,51 @@ final class Failures {
    */
   static Failure of(Quotas.Exhausted spent, String timeJson) {
     return Failure.of(
-            new ApiError(
-                429,
-                "insufficient_quota",
-                "insufficient_quota",
-                null,
-                "The tenant has used its "
-                    + spent.tokens()
-                    + " tokens of this "
-                    + spent.period()
-                    + "."))
+            new ApiError(429, "insufficient_quota", "insufficient_quota", null, message(spent)))
         .withRetryAfter(spent.retryAfterSeconds())
         .withTiming(told(spent, timeJson));
   }
 
+  private static String message(Quotas.Exhausted spent) {
+    if (spent.wantedTokens() == 0) {
+      return spent.heldTokens() == 0
+          ? "The tenant has used its " + spent.tokens() + " tokens of this " + spent.period() + "."
+          : "The tenant's "
+              + spent.tokens()
+              + " tokens of this "
+              + spent.period()
+              + " are used, or held for its requests in flight.";
+    }
+    return "The tenant has "
+        + Math.max(0, spent.tokens() - spent.usedTokens() - spent.heldTokens())
+        + " of its "
+        + spent.tokens()
+        + " tokens of this "
+        + spent.period()
+        + " left, beside "
+        + spent.heldTokens()
+        + " that requests in flight may take; this one may take "
+        + spent.wantedTokens()
+        + " (its prompt and max_tokens of each choice).";
+  }
+
   private static String told(Quotas.Exhausted spent, String timeJson) {
+    String wanted =
+        spent.wantedTokens() == 0
+            ? ""
+            : ",\"held_tokens\":"
+                + spent.heldTokens()
+                + ",\"wanted_tokens\":"
+                + spent.wantedTokens();
     return "{\"reason\":\"insufficient_quota\",\"quota\":{\"period\":\""
         + spent.period()
         + "\",\"used_tokens\":"
         + spent.usedTokens()
         + ",\"allowed_tokens\":"
         + spent.tokens()
+        + wanted
         + ",\"resets_in_s\":"
-        + spent.retryAfterSeconds()
+        + spent.resetSeconds()
         + "},\"retry_after_s\":"
         + spent.retryAfterSeconds()
         + ",\"time_ms\":"
@@ -151,6 +173,11 @@ final class Failures {
 
   static Failure broken(String reason) {
     return Failure.of(ApiError.upstreamFailed("The replica failed: " + reason + "."));
+  }
+
+  /** What runs, or waits, when the time for that is over. */
+  static Failure stopping() {
+    return Failure.of(ApiError.draining("The gateway stopped before the answer had ended."));
   }
 
   static Failure late(String what) {

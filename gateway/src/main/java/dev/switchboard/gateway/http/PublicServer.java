@@ -33,6 +33,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -66,6 +67,7 @@ public final class PublicServer extends VerticleBase {
   private final boolean loopback;
   private final @Nullable ServerTls tls;
   private final SiteGuard sites;
+  private final Set<Exchange> running = ConcurrentHashMap.newKeySet();
   private @Nullable HttpServer server;
 
   /**
@@ -131,6 +133,16 @@ public final class PublicServer extends VerticleBase {
     return listening == null ? 0 : listening.actualPort();
   }
 
+  /** Requests that have not ended. */
+  public int running() {
+    return running.size();
+  }
+
+  /** Ends every request with an error: behind what a stream said, or alone. On any thread. */
+  public void dismiss() {
+    context.runOnContext(now -> List.copyOf(running).forEach(Exchange::dismiss));
+  }
+
   private static HttpServerOptions options(HttpConfig config) {
     return new HttpServerOptions()
         .setHost(config.bind())
@@ -157,7 +169,8 @@ public final class PublicServer extends VerticleBase {
                 vertx, house.deadlines().connectMs(), house.http().maxUpstreamConnections()),
             answers,
             new RequestParser(limits()),
-            new ClientSocket());
+            new ClientSocket(),
+            running);
     Router router = Router.router(vertx);
     // The agent puts the first route that matches before the names of the later ones; this has
     // none.

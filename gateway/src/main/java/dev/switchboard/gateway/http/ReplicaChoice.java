@@ -5,6 +5,7 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prompt;
+import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.slo.Slo;
@@ -126,6 +127,26 @@ final class ReplicaChoice {
       excluded = new HashSet<>();
     }
     excluded.add(replica);
+  }
+
+  /** One of them may be tried again. */
+  void include(String replica) {
+    if (!excluded.isEmpty()) {
+      excluded.remove(replica);
+    }
+  }
+
+  /** Whether a replica of its models is left, ready or not, that failed nothing of it. */
+  boolean leavesAny() {
+    for (String model : plan.models()) {
+      for (ReplicaView view : house.fleet().views(model, flight.now())) {
+        boolean ended = view.state().equals("FAILED") || view.state().equals("STOPPED");
+        if (!ended && !excluded.contains(view.id())) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   /** Everybody may be tried again. */

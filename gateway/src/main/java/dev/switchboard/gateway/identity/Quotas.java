@@ -10,11 +10,15 @@ import org.jspecify.annotations.Nullable;
 /**
  * Holds tenants to their tokens per day and month of UTC. What is spent is known from the requests
  * that ended here and from the store, which also knows what other gateways have written; both only
- * grow within a period, so the larger one counts. A request that runs is not counted yet: a quota
- * can be passed by what is in flight. Safe on any thread.
+ * grow within a period, so the larger one counts.
+ *
+ * <p>A request that runs holds what it may take ({@link #hold}) until what it took is counted, so
+ * however many run at once they pass no quota. Holds are of this gateway alone: gateways that share
+ * a store can pass a quota by what is in flight at the others. Safe on any thread.
  */
 public final class Quotas {
   private static final long DAY_MS = 86_400_000;
+  private static final long MOST = Long.MAX_VALUE / 4;
 
   private final Map<String, Account> accounts = new ConcurrentHashMap<>();
   private volatile Map<String, Tenant> tenants = Map.of();
@@ -27,21 +31,110 @@ public final class Quotas {
    */
   public record Spent(String tenant, long dayMs, long dayTokens, long monthMs, long monthTokens) {}
 
+  /** What a request that asks for tokens is told. */
+  public sealed interface Word permits Hold, Exhausted {}
+
   /**
-   * A quota that is spent.
+   * A quota that is spent, or too short for what a request may take.
    *
    * @param period {@code day} or {@code month}
    * @param usedTokens in it so far
    * @param tokens that it allows
-   * @param retryAfterSeconds until the next one begins
+   * @param heldTokens for requests that run
+   * @param wantedTokens by the request; 0 where nothing is left for any
+   * @param resetSeconds until the next period begins
+   * @param retryAfterSeconds the same, or less where requests that run may leave enough
    */
-  public record Exhausted(String period, long usedTokens, long tokens, int retryAfterSeconds) {}
+  public record Exhausted(
+      String period,
+      long usedTokens,
+      long tokens,
+      long heldTokens,
+      long wantedTokens,
+      int resetSeconds,
+      int retryAfterSeconds)
+      implements Word {}
+
+  /** Tokens that are held for a request. Safe on any thread. */
+  public final class Hold implements Word {
+    private final String tenant;
+    private final @Nullable Account account;
+    private long tokens;
+
+    private Hold(String tenant, @Nullable Account account, long tokens) {
+      this.tenant = tenant;
+      this.account = account;
+      this.tokens = tokens;
+    }
+
+    /** Whether its tenant has a quota. */
+    public boolean limited() {
+      return account != null;
+    }
+
+    /** Tokens that are held now. */
+    public synchronized long tokens() {
+      return tokens;
+    }
+
+    /** Holds up to so many more; says how many there were. */
+    public synchronized long more(long wanted, long nowMs) {
+      Tenant limits = tenants.get(tenant);
+      if (account == null || limits == null) {
+        return wanted;
+      }
+      long got = account.holdUpTo(limits, wanted, nowMs);
+      tokens += got;
+      return got;
+    }
+
+    /** Holds so many more, whether they are there or not: they were taken already. */
+    public synchronized void taken(long more) {
+      if (account != null) {
+        account.hold(more);
+        tokens += more;
+      }
+    }
+
+    /** What it took is counted, or it took nothing. Twice does nothing more. */
+    public synchronized void release() {
+      if (account != null) {
+        account.hold(-tokens);
+      }
+      tokens = 0;
+    }
+  }
 
   private static final class Account {
     private long dayMs;
     private long dayTokens;
     private long monthMs;
     private long monthTokens;
+
+    /** For requests that run. */
+    private long held;
+
+    synchronized void hold(long tokens) {
+      held += tokens;
+    }
+
+    synchronized long held() {
+      return held;
+    }
+
+    /** Tokens that are neither used nor held; a large number where there is no limit. */
+    synchronized long free(Tenant limits, long nowMs) {
+      long ofDay = limits.tokensPerDay() == 0 ? MOST : limits.tokensPerDay() - ofDay(day(nowMs));
+      long ofMonth =
+          limits.tokensPerMonth() == 0 ? MOST : limits.tokensPerMonth() - ofMonth(month(nowMs));
+      return Math.min(ofDay, ofMonth) - held;
+    }
+
+    synchronized long holdUpTo(Tenant limits, long wanted, long nowMs) {
+      long got = Math.clamp(free(limits, nowMs), 0, wanted);
+      held += got;
+      return got;
+    }
 
     synchronized void add(long day, long month, long tokens) {
       turn(day, month);
@@ -130,7 +223,58 @@ public final class Quotas {
   }
 
   private static @Nullable Exhausted spent(String period, long used, long limit, long restMs) {
-    return limit > 0 && used >= limit ? new Exhausted(period, used, limit, seconds(restMs)) : null;
+    return limit > 0 && used >= limit
+        ? new Exhausted(period, used, limit, 0, 0, seconds(restMs), seconds(restMs))
+        : null;
+  }
+
+  /** Tokens that a tenant has left beside those that are held; a large number without a quota. */
+  public long free(String name, long nowMs) {
+    Tenant tenant = tenants.get(name);
+    return tenant == null ? MOST : account(name).free(tenant, nowMs);
+  }
+
+  /**
+   * Holds tokens for a request of a tenant, all that it may take, or says which quota is too short.
+   *
+   * @param retryAfterSeconds said where requests that run may leave enough
+   */
+  public Word hold(String name, long tokens, long nowMs, int retryAfterSeconds) {
+    Tenant tenant = tenants.get(name);
+    if (tenant == null) {
+      return new Hold(name, null, 0);
+    }
+    Account account = account(name);
+    synchronized (account) {
+      if (tokens <= account.free(tenant, nowMs)) {
+        account.hold(tokens);
+        return new Hold(name, account, tokens);
+      }
+      return tooShort(tenant, account, tokens, nowMs, retryAfterSeconds);
+    }
+  }
+
+  /** The quota that is shorter, for a request that may not go on; null where there is none. */
+  public @Nullable Exhausted usedUp(String name, long nowMs) {
+    Tenant tenant = tenants.get(name);
+    return tenant == null ? null : tooShort(tenant, account(name), 0, nowMs, Integer.MAX_VALUE);
+  }
+
+  /** Of two quotas the one that is shorter. */
+  private static Exhausted tooShort(
+      Tenant tenant, Account account, long wanted, long nowMs, int retryAfterSeconds) {
+    long ofDay = account.ofDay(day(nowMs));
+    long ofMonth = account.ofMonth(month(nowMs));
+    boolean month =
+        tenant.tokensPerMonth() > 0
+            && (tenant.tokensPerDay() == 0
+                || tenant.tokensPerMonth() - ofMonth <= tenant.tokensPerDay() - ofDay);
+    long used = month ? ofMonth : ofDay;
+    long limit = month ? tenant.tokensPerMonth() : tenant.tokensPerDay();
+    int reset = seconds((month ? nextMonth(nowMs) : day(nowMs) + DAY_MS) - nowMs);
+    int retry = used + wanted <= limit ? Math.min(reset, retryAfterSeconds) : reset;
+    return new Exhausted(
+        month ? "month" : "day", used, limit, account.held(), wanted, reset, retry);
   }
 
   /** Beginning of the day, epoch milliseconds. */

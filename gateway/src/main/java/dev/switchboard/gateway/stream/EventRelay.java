@@ -48,11 +48,18 @@ public final class EventRelay {
    * @param movable another replica would not break in the same way
    * @param rest what the client should have if nobody goes on with it
    * @param pieces of content in that, which are not counted yet
+   * @param cause of a connection that failed; null where the connection did not
    */
-  public record Break(String reason, boolean told, boolean movable, Buffer rest, int pieces) {
+  public record Break(
+      String reason,
+      boolean told,
+      boolean movable,
+      Buffer rest,
+      int pieces,
+      @Nullable Throwable cause) {
     /** One that left nothing. */
     public static Break empty(String reason, boolean movable) {
-      return new Break(reason, false, movable, Buffer.buffer(), 0);
+      return new Break(reason, false, movable, Buffer.buffer(), 0, null);
     }
   }
 
@@ -143,7 +150,8 @@ public final class EventRelay {
   public void start(HttpClientResponse response) {
     upstream = response;
     response.handler(this::chunk);
-    response.exceptionHandler(cause -> broken("the connection broke: " + cause.getMessage()));
+    response.exceptionHandler(
+        cause -> broken("the connection broke: " + cause.getMessage(), cause));
     response.endHandler(nothing -> upstreamEnded());
     if (committed && client.writeQueueFull()) {
       waitForClient(response);
@@ -401,7 +409,8 @@ public final class EventRelay {
     boolean passing = PASSING.contains(String.valueOf(read.errorCode()));
     over = true;
     Buffer rest = out.getBuffer(0, out.length());
-    listener.broken(new Break(String.valueOf(upstreamError), true, passing, rest, unsettledPieces));
+    listener.broken(
+        new Break(String.valueOf(upstreamError), true, passing, rest, unsettledPieces, null));
   }
 
   private static int payload(byte[] bytes, int from, int to) {
@@ -480,6 +489,10 @@ public final class EventRelay {
   }
 
   private void broken(String reason) {
+    broken(reason, null);
+  }
+
+  private void broken(String reason, @Nullable Throwable cause) {
     if (over) {
       return;
     }
@@ -488,6 +501,6 @@ public final class EventRelay {
       flight.mark(Flight.Mark.UPSTREAM_ENDED);
     }
     boolean told = committed && upstreamError != null;
-    listener.broken(new Break(reason, told, !told, out, unsettledPieces));
+    listener.broken(new Break(reason, told, !told, out, unsettledPieces, cause));
   }
 }

@@ -104,6 +104,21 @@ class BodySpansTest {
   }
 
   @Test
+  void aBodyWithoutABoundGetsOne() {
+    assertEquals(
+        "{\"max_tokens\":7,\"model\":\"m\",\"n\":2}", limited("{\"model\":\"m\",\"n\":2}"));
+    assertEquals(
+        " {\"model\":\"m\", \"max_tokens\" : 7}",
+        limited(" {\"model\":\"m\", \"max_tokens\" : null }"));
+    assertEquals(
+        "{\"max_tokens\":7,\"a\":{\"max_tokens\":1}}", limited("{\"a\":{\"max_tokens\":1}}"));
+  }
+
+  private static String limited(String body) {
+    return new String(BodySpans.limited(body.getBytes(UTF_8), 7), UTF_8);
+  }
+
+  @Test
   void promptsThatBeginAlikeHaveChainsThatBeginAlike() {
     String shared = "x".repeat(1000);
     long[] first = chain(shared + "a".repeat(600), "", null);

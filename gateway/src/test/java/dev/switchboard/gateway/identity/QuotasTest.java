@@ -1,6 +1,8 @@
 package dev.switchboard.gateway.identity;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
 import java.time.Instant;
@@ -32,7 +34,9 @@ class QuotasTest {
 
     meter.add("daily", NOON, 1, 0, 0);
 
-    assertEquals(new Quotas.Exhausted("day", 100, 100, 12 * 3600), quotas.exhausted("daily", NOON));
+    int rest = 12 * 3600;
+    assertEquals(
+        new Quotas.Exhausted("day", 100, 100, 0, 0, rest, rest), quotas.exhausted("daily", NOON));
     assertNull(quotas.exhausted("daily", NOON + 12 * HOUR_MS));
   }
 
@@ -75,6 +79,58 @@ class QuotasTest {
 
     assertNull(quotas.exhausted("free", NOON));
     assertNull(quotas.exhausted("stranger", NOON));
+  }
+
+  @Test
+  void requestsThatRunHoldWhatTheyMayTake() {
+    Quotas.Hold first = held("daily", 60);
+    Quotas.Exhausted second = refused("daily", 41);
+
+    assertEquals(new Quotas.Exhausted("day", 0, 100, 60, 41, 12 * 3600, 1), second);
+    held("daily", 40).release();
+    meter.add("daily", NOON, 10, 0, 2);
+    first.release();
+    assertEquals(88, quotas.free("daily", NOON));
+  }
+
+  @Test
+  void whatNeverFitsIsToldToWaitForTheNextPeriod() {
+    meter.add("monthly", NOON, 50, 0, 0);
+    Quotas.Exhausted refused = refused("monthly", 51);
+
+    assertEquals("month", refused.period());
+    assertEquals(refused.resetSeconds(), refused.retryAfterSeconds());
+  }
+
+  @Test
+  void aHoldGrowsByWhatIsLeftAndIsReleasedOnce() {
+    Quotas.Hold one = held("daily", 50);
+    Quotas.Hold two = held("daily", 30);
+
+    assertEquals(20, one.more(25, NOON));
+    assertEquals(0, one.more(1, NOON));
+    two.taken(5);
+    assertEquals(-5, quotas.free("daily", NOON));
+    one.release();
+    one.release();
+    two.release();
+    assertEquals(100, quotas.free("daily", NOON));
+  }
+
+  @Test
+  void tenantsWithoutQuotasHoldNothing() {
+    Quotas.Hold free = held("free", Long.MAX_VALUE / 8);
+
+    assertFalse(free.limited());
+    assertEquals(7, free.more(7, NOON));
+  }
+
+  private Quotas.Hold held(String tenant, long tokens) {
+    return assertInstanceOf(Quotas.Hold.class, quotas.hold(tenant, tokens, NOON, 1));
+  }
+
+  private Quotas.Exhausted refused(String tenant, long tokens) {
+    return assertInstanceOf(Quotas.Exhausted.class, quotas.hold(tenant, tokens, NOON, 1));
   }
 
   private @Nullable String said(String tenant, long nowMs) {

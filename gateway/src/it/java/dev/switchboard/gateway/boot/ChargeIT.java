@@ -1,0 +1,262 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.bench.MetricsText;
+import dev.switchboard.gateway.identity.KeySecret;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import java.io.BufferedReader;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+
+/** What clients are charged with, however their answers end, and what quotas let in. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class ChargeIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int TENANTS = 10;
+  private static final String CHAT = InProcessGateway.CHAT;
+
+  private FakeUpstream upstream;
+  private InProcessGateway gateway;
+  private final Queue<HttpServerResponse> open = new ConcurrentLinkedQueue<>();
+
+  /** A tenant for each test, and the only key of it. */
+  private int tenant;
+
+  @BeforeAll
+  void start() throws Exception {
+    upstream = new FakeUpstream();
+    StringBuilder keys = new StringBuilder();
+    for (int i = 1; i <= TENANTS; i++) {
+      keys.append("{name: k").append(i).append(", tenant: t").append(i).append(", sha256: \"");
+      keys.append(HexFormat.of().formatHex(KeySecret.sha256("key" + i))).append("\"},");
+    }
+    gateway =
+        InProcessGateway.before(
+            "admission: {replica-concurrency: 256}\nauth: {keys: [" + keys + "]}", upstream);
+  }
+
+  @AfterAll
+  void stop() throws Exception {
+    gateway.close();
+    upstream.close();
+  }
+
+  @BeforeEach
+  void another() {
+    tenant++;
+    open.clear();
+    upstream.seen.clear();
+  }
+
+  private void limit(long tokens) throws Exception {
+    String limits = "{\"tokens_per_day\":" + tokens + "}";
+    String path = "/admin/v1/tenants/t" + tenant;
+    assertEquals(200, gateway.admin("PUT", path, limits).statusCode());
+  }
+
+  @Test
+  void aStreamThatItsClientClosesIsChargedWithWhatWasRelayedAndThePrompt() throws Exception {
+    double counted = completionTokens();
+    upstream.script(
+        (request, body) -> {
+          HttpServerResponse events = FakeUpstream.events(request);
+          for (int i = 0; i < 7; i++) {
+            events.write(FakeUpstream.content("a"));
+          }
+        });
+    String body = chat(true, "");
+    HttpResponse<InputStream> answer = gateway.open(CHAT, body, "Authorization", key());
+    BufferedReader reader = reader(answer);
+    for (int i = 0; i < 14; i++) {
+      reader.readLine();
+    }
+
+    answer.body().close();
+
+    InProcessGateway.await(() -> used() > 0);
+    assertEquals(prompt(body) + 7, used());
+    assertEquals(counted + 7, completionTokens());
+  }
+
+  @Test
+  void anAnswerThatItsClientLeftBeforeItCameIsChargedWithItsPrompt() throws Exception {
+    upstream.script((request, body) -> open.add(request.response()));
+    String body = chat(false, "");
+    CompletableFuture<HttpResponse<String>> answer = send(body);
+    InProcessGateway.await(() -> open.size() == 1);
+
+    answer.cancel(true);
+
+    InProcessGateway.await(() -> used() > 0);
+    assertEquals(prompt(body), used());
+  }
+
+  @Test
+  void anAnswerThatFailedBeforeAnythingCameCostsNothing() throws Exception {
+    upstream.script((request, body) -> request.response().setStatusCode(500).end("{}"));
+
+    assertEquals(500, gateway.post(CHAT, chat(false, ""), "Authorization", key()).statusCode());
+
+    assertEquals(0, used());
+  }
+
+  /** Each holds its prompt and 10 tokens of each of two choices. */
+  @Test
+  void howeverManyRunAtOnceTheyPassNoQuota() throws Exception {
+    upstream.script((request, body) -> open.add(request.response()));
+    String body = chat(false, ",\"max_tokens\":10,\"n\":2");
+    int each = prompt(body) + 20;
+    limit(3L * each + each / 2);
+    List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+    for (int i = 0; i < 40; i++) {
+      answers.add(send(body));
+    }
+    InProcessGateway.await(() -> answers.stream().filter(CompletableFuture::isDone).count() == 37);
+    InProcessGateway.await(() -> open.size() == 3);
+    HttpResponse<String> refused =
+        answers.stream().filter(CompletableFuture::isDone).findFirst().orElseThrow().join();
+    JsonNode quota = JSON.readTree(refused.body()).at("/switchboard/quota");
+    // Before they end, since each gives back then what it did not take.
+    open.forEach(
+        answer ->
+            answer.end(
+                "{\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":20}}"));
+
+    int served = 0;
+    for (CompletableFuture<HttpResponse<String>> answer : answers) {
+      served += answer.get(20, TimeUnit.SECONDS).statusCode() == 200 ? 1 : 0;
+    }
+    assertEquals(3, served);
+    assertEquals(429, refused.statusCode());
+    assertTrue(refused.body().contains("\"code\":\"insufficient_quota\""), refused::body);
+    assertEquals(each, quota.path("wanted_tokens").asInt(), quota::toString);
+    assertEquals(3 * each, quota.path("held_tokens").asInt(), quota::toString);
+    InProcessGateway.await(() -> used() == 3 * 23);
+    assertEquals(200, one(body).statusCode());
+  }
+
+  private HttpResponse<String> one(String body) throws Exception {
+    int before = open.size();
+    CompletableFuture<HttpResponse<String>> answer = send(body);
+    InProcessGateway.await(() -> open.size() > before || answer.isDone());
+    open.forEach(
+        waiting -> {
+          if (!waiting.ended()) {
+            waiting.end("{\"choices\":[]}");
+          }
+        });
+    return answer.get(20, TimeUnit.SECONDS);
+  }
+
+  @Test
+  void aStreamWithoutABoundIsCutWithAnErrorWhereTheQuotaEnds() throws Exception {
+    upstream.script(
+        (request, body) -> {
+          HttpServerResponse events = FakeUpstream.events(request);
+          pieces(request, events, 0);
+        });
+    String body = chat(true, "");
+    limit(prompt(body) + 400);
+
+    String text = gateway.post(CHAT, body, "Authorization", key()).body();
+
+    List<String> lines = text.lines().filter(line -> !line.isEmpty()).toList();
+    assertTrue(lines.getLast().contains("\"code\":\"insufficient_quota\""), lines::getLast);
+    assertFalse(text.contains("[DONE]"));
+    InProcessGateway.await(() -> used() > 0);
+    long taken = used() - prompt(body);
+    assertTrue(taken >= 400 && taken <= 410, () -> taken + " tokens");
+  }
+
+  /** One at a time, so that they arrive as tokens do. */
+  private void pieces(HttpServerRequest request, HttpServerResponse events, int number) {
+    if (number < 1000 && !events.closed()) {
+      events
+          .write(FakeUpstream.content("a"))
+          .onSuccess(
+              written ->
+                  upstream.vertx().setTimer(1, later -> pieces(request, events, number + 1)));
+    }
+  }
+
+  @Test
+  void aWholeAnswerWithoutABoundIsAskedForWhatTheQuotaHas() throws Exception {
+    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    String body = chat(false, ",\"n\":2");
+    limit(prompt(body) + 100);
+
+    assertEquals(200, gateway.post(CHAT, body, "Authorization", key()).statusCode());
+
+    String sent = upstream.seen.take().body();
+    assertTrue(sent.startsWith("{\"max_tokens\":50,"), sent);
+  }
+
+  // ------------------------------------------------------------------ helpers
+
+  private String key() {
+    return "Bearer key" + tenant;
+  }
+
+  private static String chat(boolean stream, String more) {
+    String plain = InProcessGateway.chat(stream);
+    return plain.substring(0, plain.length() - 1) + more + "}";
+  }
+
+  /** As the gateway estimates it where nobody has counted. */
+  private static int prompt(String body) {
+    return body.length() / 4 + 1;
+  }
+
+  private CompletableFuture<HttpResponse<String>> send(String body) {
+    return gateway
+        .client()
+        .sendAsync(
+            HttpRequest.newBuilder(gateway.api(CHAT))
+                .header("Authorization", key())
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
+  }
+
+  private static BufferedReader reader(HttpResponse<InputStream> answer) {
+    return new BufferedReader(new InputStreamReader(answer.body(), StandardCharsets.UTF_8));
+  }
+
+  private double completionTokens() throws Exception {
+    return new MetricsText(gateway.get(gateway.admin("/metrics")).body())
+        .sum("switchboard_tokens_total", "direction=\"completion\"");
+  }
+
+  private long used() {
+    try {
+      long sum = 0;
+      for (JsonNode hour : gateway.adminJson("/admin/v1/usage?tenant=t" + tenant).path("usage")) {
+        sum += hour.path("prompt_tokens").asLong() + hour.path("output_tokens").asLong();
+      }
+      return sum;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+}
