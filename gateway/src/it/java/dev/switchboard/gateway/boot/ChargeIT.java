@@ -212,6 +212,27 @@ class ChargeIT {
     assertTrue(sent.startsWith("{\"max_tokens\":50,"), sent);
   }
 
+  @Test
+  void everyChoiceIsReservedOfTheMinutesTokens() throws Exception {
+    upstream.script((request, body) -> request.response().setStatusCode(500).end("{}"));
+    String body = chat(false, ",\"max_tokens\":50,\"n\":16");
+    String path = "/admin/v1/tenants/t" + tenant;
+    gateway.admin("PUT", path, "{\"tokens_per_minute\":6000}");
+
+    HttpResponse<String> failed = gateway.post(CHAT, body, "Authorization", key());
+    HttpResponse<String> again = gateway.post(CHAT, body, "Authorization", key());
+
+    int reserved = prompt(body) + 800;
+    assertEquals(6000 - reserved, remainingTokens(failed), 1);
+    // What failed gave all of it back.
+    assertEquals(6000 - reserved, remainingTokens(again), 1);
+  }
+
+  private static int remainingTokens(HttpResponse<String> answer) {
+    String header = "x-ratelimit-remaining-tokens";
+    return Integer.parseInt(answer.headers().firstValue(header).orElseThrow());
+  }
+
   // ------------------------------------------------------------------ helpers
 
   private String key() {

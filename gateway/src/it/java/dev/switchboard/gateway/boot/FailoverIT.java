@@ -9,8 +9,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.bench.MetricsText;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -19,8 +17,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
@@ -101,7 +97,6 @@ class FailoverIT {
           arguments: [--allow-fault-injection, --tool-format, hermes]
           restart-first-ms: 0
           crash-loop-exits: 50
-        admission: {replica-concurrency: 256}
         retry: {hedge: {classes: [batch], after-ms: 300}}
         """
             .replace("MODELS", models(3)));
@@ -144,64 +139,6 @@ class FailoverIT {
     int stayed = moves(streams).getOrDefault("0", 0);
     assertTrue(stayed < streams.size(), () -> stayed + " of them stayed");
     report("kill -9 of two of three workers", streams);
-  }
-
-  /** Far more than the retries that may be saved up, with and without a place in a batch. */
-  @Test
-  void whatADeadWorkerHadWithoutATokenBeginsAnewElsewhereWhateverRetriesAreLeft() throws Exception {
-    slow(500);
-    MetricsText before = new MetricsText(gateway.metrics());
-    List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
-    for (int i = 0; i < 90; i++) {
-      answers.add(ask(i % 2 == 0, i));
-    }
-    String victim = gateway.firstReady();
-    InProcessGateway.await(
-        () ->
-            gateway.adminUnchecked("/admin/v1/replicas/" + victim).path("inFlight").asInt() >= 25);
-
-    gateway.kill(victim);
-    InProcessGateway.await(() -> failed(before) >= 25);
-    for (String other : List.of("w0", "w1", "w2")) {
-      if (!other.equals(victim)) {
-        gateway.slow(other, 0);
-      }
-    }
-
-    for (CompletableFuture<HttpResponse<String>> answer : answers) {
-      HttpResponse<String> read = answer.get(60, TimeUnit.SECONDS);
-      assertEquals(200, read.statusCode(), read::body);
-      assertFalse(read.body().contains("\"error\""), read::body);
-      assertTrue(read.body().contains("\"finish_reason\":\"length\""), read::body);
-    }
-  }
-
-  private double failed(MetricsText before) {
-    try {
-      String name = "switchboard_upstream_attempts_total";
-      String result = "result=\"failed\"";
-      return new MetricsText(gateway.metrics()).sum(name, result) - before.sum(name, result);
-    } catch (Exception e) {
-      throw new AssertionError(e);
-    }
-  }
-
-  private CompletableFuture<HttpResponse<String>> ask(boolean stream, int seed) {
-    String body =
-        ("{'model':'switchboard-demo','stream':"
-                + stream
-                + ",'max_tokens':4,'ignore_eos':true,'seed':"
-                + seed
-                + ",'messages':[{'role':'user','content':'Hello'}]}")
-            .replace('\'', '"');
-    return gateway
-        .client()
-        .sendAsync(
-            HttpRequest.newBuilder(gateway.api(CHAT))
-                .header("X-SLO-Class", "standard")
-                .POST(HttpRequest.BodyPublishers.ofString(body))
-                .build(),
-            HttpResponse.BodyHandlers.ofString());
   }
 
   @Test

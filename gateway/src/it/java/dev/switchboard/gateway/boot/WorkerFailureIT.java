@@ -5,13 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.bench.MetricsText;
 import java.io.BufferedReader;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -63,6 +66,62 @@ class WorkerFailureIT {
     }
   }
 
+  /** Far more than the retries that may be saved up, in the batch and waiting for it. */
+  @Test
+  void whatADeadWorkerHadWithoutATokenBeginsAnewElsewhereWhateverRetriesAreLeft() throws Exception {
+    String yaml = "admission: {replica-concurrency: 256}";
+    try (GatewayProcess gateway = slowGateway(yaml, new String[0])) {
+      gateway.slow("w0", 1000);
+      gateway.slow("w1", 1000);
+      List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+      for (int i = 0; i < 90; i++) {
+        answers.add(ask(gateway, i % 2 == 0, i));
+      }
+      InProcessGateway.await(() -> inFlight(gateway, "w0") >= 30);
+
+      gateway.kill("w0");
+      InProcessGateway.await(() -> failed(gateway) >= 30);
+      gateway.slow("w1", 0);
+
+      for (CompletableFuture<HttpResponse<String>> answer : answers) {
+        HttpResponse<String> read = answer.get(60, TimeUnit.SECONDS);
+        assertEquals(200, read.statusCode(), read::body);
+        assertFalse(read.body().contains("\"error\""), read::body);
+        assertTrue(read.body().contains("\"finish_reason\":\"length\""), read::body);
+      }
+    }
+  }
+
+  private static int inFlight(GatewayProcess gateway, String replica) {
+    return gateway.adminUnchecked("/admin/v1/replicas/" + replica).path("inFlight").asInt();
+  }
+
+  private static double failed(GatewayProcess gateway) {
+    try {
+      return new MetricsText(gateway.metrics())
+          .sum("switchboard_upstream_attempts_total", "result=\"failed\"");
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static CompletableFuture<HttpResponse<String>> ask(
+      GatewayProcess gateway, boolean stream, int seed) {
+    String body =
+        ("{'model':'switchboard-demo','stream':"
+                + stream
+                + ",'max_tokens':4,'ignore_eos':true,'seed':"
+                + seed
+                + ",'messages':[{'role':'user','content':'Hello'}]}")
+            .replace('\'', '"');
+    HttpRequest request =
+        HttpRequest.newBuilder(gateway.api("/v1/chat/completions"))
+            .header("X-SLO-Class", "batch")
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build();
+    return gateway.client().sendAsync(request, HttpResponse.BodyHandlers.ofString());
+  }
+
   @Test
   void aClientThatLeavesStopsTheEngineWithinTwoSteps() throws Exception {
     try (GatewayProcess gateway = slowGateway("--workers", "1")) {
@@ -80,7 +139,20 @@ class WorkerFailureIT {
 
       assertTrue(steps <= 2, () -> "the engine went on for " + steps + " steps");
       InProcessGateway.await(() -> inFlight(gateway) == 0);
+      assertCharged(gateway, answer.headers().firstValue("X-Request-Id").orElseThrow());
     }
+  }
+
+  /** By the worker's account, which told the prompt with its first words. */
+  private static void assertCharged(GatewayProcess gateway, String id) throws Exception {
+    JsonNode used = gateway.admin("/admin/v1/usage?tenant=default").at("/usage/0");
+    JsonNode told = gateway.admin("/admin/v1/requests/" + id + "/timeline");
+    int tokens = used.path("output_tokens").asInt();
+    assertTrue(tokens >= 2 && tokens <= 8, used::toString);
+    assertTrue(used.path("prompt_tokens").asInt() > 1, used::toString);
+    assertEquals(tokens, told.path("completion_tokens").asInt(), told::toString);
+    assertEquals(
+        used.path("prompt_tokens").asInt(), told.path("prompt_tokens").asInt(), told::toString);
   }
 
   @Test

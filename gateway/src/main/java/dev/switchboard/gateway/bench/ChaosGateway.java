@@ -64,12 +64,19 @@ final class ChaosGateway implements AutoCloseable {
 
   /** Workers of the small model, ports that are free, and a record of every request. */
   static String yaml(Path model, int workers, String more) {
+    return yaml(model, workers, 1024, more);
+  }
+
+  /** The same with so many sequences in a worker's batch. */
+  static String yaml(Path model, int workers, int sequences, String more) {
     return "http: {port: 0}\nadmin: {port: 0}\n"
         + ("models: [{file: " + model + ", name: " + MODEL + ", workers: " + workers + "}]\n")
         + "admission: {replica-concurrency: 1024}\n"
         + "telemetry: {log-requests: true}\n"
         + "workers: {threads: 1, restart-first-ms: 0, crash-loop-exits: 1000,"
-        + " arguments: [--allow-fault-injection, --max-sequences, '1024', --kv-memory, 128MiB]}\n"
+        + " arguments: [--allow-fault-injection, --max-sequences, '"
+        + sequences
+        + "', --kv-memory, 128MiB]}\n"
         + more;
   }
 

@@ -6,6 +6,7 @@ import java.util.Locale;
 /** What is done to workers, gateways and by clients, each with the promise it must not break. */
 enum ChaosScenario {
   KILL("kill -9 of one of three workers, mid-stream"),
+  KILL_WAITING("kill -9 of one of three workers with nothing but answers that have no token yet"),
   FREEZE("SIGSTOP of one of three workers under load"),
   DRAIN("drain and resume in turn under load"),
   TERMINATE("SIGTERM of one of two gateways under load"),
@@ -32,6 +33,7 @@ enum ChaosScenario {
   void run(ChaosStage stage) throws IOException {
     switch (this) {
       case KILL -> WorkerChaos.kill(stage);
+      case KILL_WAITING -> WaitingChaos.kill(stage);
       case FREEZE -> WorkerChaos.freeze(stage);
       case DRAIN -> WorkerChaos.drain(stage);
       case TERMINATE -> GatewayChaos.terminate(stage);

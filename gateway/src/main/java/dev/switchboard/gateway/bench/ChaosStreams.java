@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Many streams side by side, each read by a thread of its own; the n-th asks with the seed n. */
+/** Many answers side by side, each read by a thread of its own; the n-th asks with the seed n. */
 final class ChaosStreams {
   private static final int PATIENCE_SECONDS = 60;
 
@@ -13,13 +13,20 @@ final class ChaosStreams {
 
   private ChaosStreams() {}
 
-  /** Opens as many as the plan wants. */
+  /** Opens as many streams as the plan wants. */
   static ChaosStreams open(ChaosStage stage, ChaosGateway gateway, int tokens) throws IOException {
+    return open(stage, gateway, tokens, stage.plan().streams(), true);
+  }
+
+  /** Opens so many, streams or whole answers. */
+  static ChaosStreams open(
+      ChaosStage stage, ChaosGateway gateway, int tokens, int count, boolean stream)
+      throws IOException {
     ChaosStreams streams = new ChaosStreams();
-    for (int i = 0; i < stage.plan().streams(); i++) {
+    for (int i = 0; i < count; i++) {
       ChaosClient client = new ChaosClient(gateway.address(), stage.ledger());
       AnswerLog answer =
-          client.send(ChaosClient.Question.of(ChaosGateway.MODEL, true, tokens, i, ""));
+          client.send(ChaosClient.Question.of(ChaosGateway.MODEL, stream, tokens, i, ""));
       streams.answers.add(answer);
       streams.threads.add(
           Thread.ofVirtual()
