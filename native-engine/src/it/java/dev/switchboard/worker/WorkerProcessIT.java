@@ -326,7 +326,35 @@ class WorkerProcessIT {
       JsonNode failed = worker.await("failed");
 
       assertEquals("not-gguf", failed.path("reason").asText());
-      assertEquals(3, worker.exitCode());
+      assertEquals(6, worker.exitCode());
+    }
+  }
+
+  /** Every weight is a number, and what they make of a text is none. */
+  @Test
+  void aModelWhoseOutputIsNotFiniteIsRefusedByTheWarmUp(@TempDir Path directory)
+      throws IOException {
+    int large = Float.floatToIntBits(3e38f);
+    Path file = DamagedModels.copy(directory, "blk.0.attn_norm.weight", 32, tensor -> large);
+    try (WorkerProcess worker = new WorkerProcess("--model", file.toString())) {
+      JsonNode failed = worker.await("failed");
+
+      assertEquals("not-finite", failed.path("reason").asText(), failed::toString);
+      assertTrue(
+          failed.path("message").asText().startsWith("the model's output is not finite: "),
+          failed::toString);
+      assertEquals(6, worker.exitCode());
+    }
+  }
+
+  @Test
+  void aHeapThatIsTooSmallForTheModelIsNamed() {
+    try (WorkerProcess worker =
+        new WorkerProcess(List.of("-Xmx64m"), List.of("--model", WorkerProcess.MODEL.toString()))) {
+      JsonNode failed = worker.await("failed");
+
+      assertEquals("java-heap-too-small", failed.path("reason").asText(), failed::toString);
+      assertEquals(6, worker.exitCode());
     }
   }
 
@@ -336,7 +364,7 @@ class WorkerProcessIT {
       JsonNode failed = worker.await("failed");
 
       assertEquals("invalid-argument", failed.path("reason").asText());
-      assertEquals(3, worker.exitCode());
+      assertEquals(6, worker.exitCode());
     }
   }
 
@@ -363,8 +391,9 @@ class WorkerProcessIT {
       long bytes =
           memory.path("weight_bytes").asLong()
               + memory.path("kv_bytes").asLong()
-              + memory.path("scratch_bytes").asLong();
-      assertTrue(bytes <= (450L - 384) << 20, memory::toString);
+              + memory.path("scratch_bytes").asLong()
+              + memory.path("heap_bytes").asLong();
+      assertTrue(bytes + JavaMemory.BESIDE_BYTES <= 450L << 20, memory::toString);
     }
   }
 

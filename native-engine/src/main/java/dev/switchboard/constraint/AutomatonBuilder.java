@@ -232,7 +232,8 @@ final class AutomatonBuilder {
   }
 
   /** Whether it surely reads something. */
-  private static boolean reads(Expression expression, int depth) {
+  private boolean reads(Expression expression, int depth) {
+    budget.step();
     return switch (expression) {
       case Literal(byte[] bytes) -> bytes.length > 0;
       case Symbol symbol -> true;

@@ -1,5 +1,7 @@
 package dev.switchboard.constraint;
 
+import com.fasterxml.jackson.databind.JsonNode;
+
 /**
  * What one compilation may cost. Counted in steps and edges, not in milliseconds: the same source
  * is then accepted or refused always, whatever else the machine does. A warm machine does all the
@@ -17,8 +19,12 @@ final class CompileBudget {
 
   private static final int STEPS = 1_500_000;
 
+  /** A part of an expression with its lists is up to 200 bytes, so this is 24 MiB. */
+  private static final int PARTS = 1 << 17;
+
   private int edges;
-  private int steps;
+  private int parts;
+  private long steps;
 
   void edge() {
     if (++edges > EDGES) {
@@ -27,15 +33,43 @@ final class CompileBudget {
     step();
   }
 
+  /** Asked before memory is taken for so many: what is too much is refused, nothing is counted. */
+  void requireEdges(long count) {
+    if (edges + count > EDGES) {
+      throw new ConstraintException("", "is too large: its automaton has more than 1 MiB");
+    }
+  }
+
+  /** A part of a regular expression or a grammar, or a position of its automaton. */
+  void part() {
+    if (++parts > PARTS) {
+      throw new ConstraintException("", "is too large: it has more than " + PARTS + " parts");
+    }
+    step();
+  }
+
   void step() {
     steps(1);
   }
 
-  void steps(int count) {
+  void steps(long count) {
     steps += count;
     if (steps > STEPS) {
       throw new ConstraintException("", "is too complex to compile");
     }
+  }
+
+  /** What it takes to walk or copy the value. */
+  void walk(JsonNode value) {
+    step();
+    for (JsonNode inner : value) {
+      walk(inner);
+    }
+  }
+
+  /** What it takes to look at so many things for each of so many others. */
+  void pairs(int left, int right) {
+    steps((long) left * right / 16);
   }
 
   static void checkSource(String source) {

@@ -27,7 +27,7 @@ final class Configurations {
   private static final int UNION_BYTES = 80;
 
   private final Automaton automaton;
-  private final long budgetBytes;
+  private volatile long budgetBytes;
   private final Map<FrameSet, FrameSet> frameSets = new HashMap<>();
 
   /** Unions by the numbers of both: without, shared frames would be united once for each way. */
@@ -69,6 +69,11 @@ final class Configurations {
   /** Memory of what is kept, as of the last call of {@link #trim}; any thread. */
   long bytes() {
     return bytesSeen;
+  }
+
+  /** Keeps no more than this from now on. On any thread. */
+  void budget(long limitBytes) {
+    budgetBytes = limitBytes;
   }
 
   void charge(int newBytes) {

@@ -32,6 +32,14 @@ public final class Constraint {
     masks = new Masks(automaton, vocabulary, MASK_BYTES);
   }
 
+  /** Learns no more than this from now on: at its limit it forgets and begins anew. */
+  void budget(long limitBytes) {
+    long all = PATH_BYTES + MASK_BYTES;
+    long limit = Math.min(all, limitBytes);
+    configurations.budget(limit * PATH_BYTES / all);
+    masks.budget(limit * MASK_BYTES / all);
+  }
+
   /** For a new answer. */
   public Matcher matcher() {
     return new Matcher(this);

@@ -6,6 +6,7 @@ import dev.switchboard.constraint.Expression.Edge;
 import dev.switchboard.constraint.Expression.Graph;
 import dev.switchboard.constraint.Expression.Rule;
 import dev.switchboard.constraint.Expression.Symbol;
+import java.lang.ref.WeakReference;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -22,12 +23,21 @@ public final class ConstraintCompiler {
   static final int MOST_KEPT = 64;
 
   private static final long MOST_KEPT_CHARS = 4 << 20;
-  private static final long MOST_LEARNT_BYTES = 128 << 20;
+  private static final long MOST_LEARNT_BYTES = 512L << 20;
+
+  /** What one must be able to learn, or it would find each mask anew. */
+  private static final long LEAST_LEARNT_BYTES = 512 << 10;
+
   private static final int MOST_TRIGGER_BYTES = 1024;
 
   private final TokenVocabulary vocabulary;
   private final Executor finder;
   private final Map<ConstraintSource, Kept> kept = new LinkedHashMap<>(16, 0.75f, true);
+  private final long mostLearntBytes;
+
+  /** Those kept and those that answers still run with. */
+  private final List<WeakReference<Constraint>> live = new ArrayList<>();
+
   private long keptChars;
 
   private record Kept(Constraint constraint, long chars) {}
@@ -37,11 +47,18 @@ public final class ConstraintCompiler {
     this(vocabulary, Runnable::run);
   }
 
+  /** The same without a bound that matters on what is learnt. */
+  public ConstraintCompiler(TokenVocabulary vocabulary, Executor finder) {
+    this(vocabulary, finder, MOST_LEARNT_BYTES);
+  }
+
   /**
    * @param finder runs what finds masks, so that the thread of the matchers need not wait; one
    *     thread is enough
+   * @param mostLearntBytes that all constraints together may learn while answers follow them
    */
-  public ConstraintCompiler(TokenVocabulary vocabulary, Executor finder) {
+  public ConstraintCompiler(TokenVocabulary vocabulary, Executor finder, long mostLearntBytes) {
+    this.mostLearntBytes = mostLearntBytes;
     this.vocabulary = vocabulary;
     this.finder = finder;
   }
@@ -85,16 +102,30 @@ public final class ConstraintCompiler {
 
   private void keep(ConstraintSource source, Constraint compiled) {
     synchronized (kept) {
+      share(compiled);
       Kept before = kept.put(source, new Kept(compiled, charsOf(source)));
       keptChars += charsOf(source) - (before == null ? 0 : before.chars);
       evict();
     }
   }
 
+  /** Each gets the same share of what all may learn. */
+  private void share(Constraint another) {
+    live.removeIf(reference -> reference.get() == null);
+    live.add(new WeakReference<>(another));
+    long share = Math.max(LEAST_LEARNT_BYTES, mostLearntBytes / live.size());
+    for (WeakReference<Constraint> reference : live) {
+      Constraint constraint = reference.get();
+      if (constraint != null) {
+        constraint.budget(share);
+      }
+    }
+  }
+
   private void evict() {
     long learnt = kept.values().stream().mapToLong(k -> k.constraint.learntBytes()).sum();
     while (kept.size() > MOST_KEPT
-        || (kept.size() > 1 && (keptChars > MOST_KEPT_CHARS || learnt > MOST_LEARNT_BYTES))) {
+        || (kept.size() > 1 && (keptChars > MOST_KEPT_CHARS || learnt > mostLearntBytes / 2))) {
       Map.Entry<ConstraintSource, Kept> eldest = kept.entrySet().iterator().next();
       keptChars -= eldest.getValue().chars;
       learnt -= eldest.getValue().constraint.learntBytes();

@@ -129,7 +129,8 @@ final class ExactlyOne {
   }
 
   /** The branch with values of one type only. */
-  private static Branch of(Branch branch, String type) {
+  private Branch of(Branch branch, String type) {
+    budget.walk(branch.schema);
     SchemaKeywords own = SchemaKeywords.of(branch.schema, "");
     boolean whole = type.equals("number") && own.has("type") && own.types().contains("integer");
     ObjectNode part = own.node().deepCopy();
@@ -195,7 +196,10 @@ final class ExactlyOne {
   private NumberSet numbers(Branch part) {
     SchemaKeywords own = keywords(part);
     if (SchemaOverlap.listsValues(own)) {
-      List<BigDecimal> values = values(part).stream().map(JsonNode::decimalValue).toList();
+      List<BigDecimal> values =
+          values(part).stream()
+              .map(value -> own.checked("enum", value.decimalValue().stripTrailingZeros()))
+              .toList();
       return new NumberSet(null, null, List.of(), values);
     }
     return reader.numbers(own, own.types().contains("integer"));
@@ -217,6 +221,7 @@ final class ExactlyOne {
   private Expression objects(List<Branch> parts, int depth) {
     List<Expression> options = new ArrayList<>();
     for (Branch mine : parts) {
+      budget.walk(mine.schema);
       ObjectNode alone = mine.schema.deepCopy();
       boolean possible = true;
       for (Branch yours : parts) {

@@ -110,7 +110,7 @@ final class GrammarReader {
     List<Expression> items = new ArrayList<>();
     skip(depth > 0);
     while (at < text.length && "|)\n\r".indexOf(text[at]) < 0) {
-      budget.step();
+      budget.part();
       items.add(repeated(item(depth)));
       skip(depth > 0);
     }
@@ -209,7 +209,7 @@ final class GrammarReader {
     boolean negated = take('^');
     CodePoints found = CodePoints.NONE;
     while (!take(']')) {
-      budget.step();
+      budget.steps(1 + found.ranges() / 2);
       int low = character(']');
       int high = low;
       if (has('-') && at + 1 < text.length && text[at + 1] != ']') {

@@ -23,6 +23,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -128,7 +129,7 @@ final class JsonSchemaReader {
     }
     if (reference != null) {
       JsonNode target = resolve(reference, keywords.path("$ref"));
-      return schema(SchemaMerge.merge(without(keywords, "$ref"), target, path), path, depth + 1);
+      return schema(merged(without(keywords, "$ref"), target, path), path, depth + 1);
     }
     if (keywords.has("allOf")) {
       return all(keywords, path, depth);
@@ -146,7 +147,14 @@ final class JsonSchemaReader {
     return typed(keywords, depth);
   }
 
-  private static ObjectNode without(SchemaKeywords keywords, String name) {
+  private JsonNode merged(JsonNode left, JsonNode right, String path) {
+    budget.walk(left);
+    budget.walk(right);
+    return SchemaMerge.merge(left, right, path);
+  }
+
+  private ObjectNode without(SchemaKeywords keywords, String name) {
+    budget.walk(keywords.node());
     ObjectNode rest = keywords.node().deepCopy();
     rest.remove(name);
     return rest;
@@ -156,7 +164,7 @@ final class JsonSchemaReader {
     JsonNode merged = without(keywords, "allOf");
     List<JsonNode> parts = keywords.schemas("allOf");
     for (JsonNode part : parts == null ? List.<JsonNode>of() : parts) {
-      merged = SchemaMerge.merge(merged, target(part, keywords.path("allOf"), depth), path);
+      merged = merged(merged, target(part, keywords.path("allOf"), depth), path);
     }
     return schema(merged, path, depth + 1);
   }
@@ -168,7 +176,7 @@ final class JsonSchemaReader {
       CompileBudget.checkDepth(steps, path);
       SchemaKeywords keywords = SchemaKeywords.of(found, path);
       JsonNode referred = resolve(found.get("$ref").textValue(), keywords.path("$ref"));
-      found = SchemaMerge.merge(without(keywords, "$ref"), referred, path);
+      found = merged(without(keywords, "$ref"), referred, path);
     }
     return found;
   }
@@ -189,7 +197,7 @@ final class JsonSchemaReader {
     List<JsonNode> whole = new ArrayList<>();
     for (JsonNode branch : schemas == null ? List.<JsonNode>of() : schemas) {
       String place = keywords.path(name) + "[" + whole.size() + "]";
-      whole.add(alone ? branch : SchemaMerge.merge(base, target(branch, place, depth), path));
+      whole.add(alone ? branch : merged(base, target(branch, place, depth), path));
     }
     return whole;
   }
@@ -276,8 +284,8 @@ final class JsonSchemaReader {
       properties.computeIfAbsent(
           name, missing -> additional == null ? BooleanNode.TRUE : additional);
     }
-    int least = keywords.count("minProperties", 0);
-    int most = keywords.count("maxProperties", -1);
+    int least = keywords.least("minProperties");
+    int most = keywords.most("maxProperties");
     if (properties.isEmpty()) {
       return map(keywords, forbidden ? 0 : most, least, depth);
     }
@@ -341,7 +349,7 @@ final class JsonSchemaReader {
       int i = 0;
       for (Map.Entry<String, JsonNode> property : properties.entrySet()) {
         String name = property.getKey();
-        String path = keywords.path("properties") + "." + name;
+        String path = SchemaKeywords.path(keywords.path("properties"), name);
         Expression value = schema(property.getValue(), path, depth + 1);
         member(i, text(JsonRules.quote(name)), value, 3 * i + 4);
         if (!required.contains(name)) {
@@ -369,39 +377,44 @@ final class JsonSchemaReader {
     }
   }
 
+  /** What is read after a node of the tree of known names. */
+  private record Prefix(int node, int character) {}
+
   /**
    * A name in quotes that is none of those given. Node 0 is at its beginning, node 1 beside all.
    */
   private Expression otherName(Set<String> names) {
     List<Edge> edges = new ArrayList<>();
-    Map<String, Integer> prefixes = new LinkedHashMap<>();
-    prefixes.put("", 0);
+    Map<Prefix, Integer> prefixes = new HashMap<>();
+    List<CodePoints> known = new ArrayList<>(List.of(CodePoints.NONE, CodePoints.ALL));
+    Set<Integer> forbidden = new HashSet<>();
     for (String name : names) {
-      for (int end = 0; end < name.length(); end = name.offsetByCodePoints(end, 1)) {
-        int next = name.offsetByCodePoints(end, 1);
-        budget.step();
-        prefixes.computeIfAbsent(name.substring(0, next), p -> prefixes.size() + 1);
+      int node = 0;
+      for (int character : name.codePoints().toArray()) {
+        Prefix longer = new Prefix(node, character);
+        Integer next = prefixes.get(longer);
+        if (next == null) {
+          budget.edge();
+          budget.steps(known.get(node).ranges() / 4);
+          next = known.size();
+          prefixes.put(longer, next);
+          CodePoints one = CodePoints.of(character);
+          edges.add(new Edge(node, JsonRules.characters(one), next));
+          known.set(node, known.get(node).union(one));
+          known.add(CodePoints.NONE);
+        }
+        node = next;
       }
+      forbidden.add(node);
     }
-    boolean[] finals = new boolean[prefixes.size() + 1];
-    finals[1] = true;
-    edges.add(new Edge(1, JsonRules.characters(CodePoints.ALL), 1));
-    Map<Integer, CodePoints> known = new HashMap<>();
-    for (Map.Entry<String, Integer> prefix : prefixes.entrySet()) {
-      String text = prefix.getKey();
-      finals[prefix.getValue()] = !names.contains(text);
-      if (!text.isEmpty()) {
-        int last = text.codePointBefore(text.length());
-        Integer before = prefixes.get(text.substring(0, text.length() - Character.charCount(last)));
-        CodePoints one = CodePoints.of(last);
-        edges.add(
-            new Edge(before == null ? 0 : before, JsonRules.characters(one), prefix.getValue()));
-        known.merge(before == null ? 0 : before, one, CodePoints::union);
-      }
-    }
-    for (int node : prefixes.values()) {
-      CodePoints others = known.getOrDefault(node, CodePoints.NONE).complement();
-      edges.add(new Edge(node, JsonRules.characters(others), 1));
+    boolean[] finals = new boolean[known.size()];
+    for (int node = 0; node < finals.length; node++) {
+      finals[node] = !forbidden.contains(node);
+      edges.add(
+          new Edge(
+              node,
+              JsonRules.characters(node == 1 ? CodePoints.ALL : known.get(node).complement()),
+              1));
     }
     return sequence(text("\""), new Graph(finals.length, edges, finals), text("\""));
   }
@@ -413,8 +426,8 @@ final class JsonSchemaReader {
     requireNoUniqueItems(keywords);
     List<JsonNode> prefix = keywords.has("prefixItems") ? keywords.schemas("prefixItems") : null;
     List<JsonNode> first = prefix == null ? List.of() : prefix;
-    int least = keywords.count("minItems", 0);
-    int most = keywords.count("maxItems", -1);
+    int least = keywords.least("minItems");
+    int most = keywords.most("maxItems");
     JsonNode items = keywords.get("items");
     if (items == null && prefix != null) {
       most =
@@ -425,6 +438,7 @@ final class JsonSchemaReader {
     }
     Rule rest = items == null ? JsonRules.VALUE : rule(items, keywords.path("items"), depth);
     int nodes = Math.max(most < 0 ? Math.max(least, first.size()) : most, 1) + 1;
+    budget.requireEdges(nodes);
     List<Edge> edges = new ArrayList<>();
     boolean[] finals = new boolean[nodes + 1];
     finals[nodes] = true;
@@ -486,8 +500,7 @@ final class JsonSchemaReader {
       }
       expressions.add(RegexReader.read(known.pattern(), keywords.path("format"), true, budget));
     }
-    return new StringSet(
-        expressions, keywords.count("minLength", 0), keywords.count("maxLength", -1));
+    return new StringSet(expressions, keywords.least("minLength"), keywords.most("maxLength"));
   }
 
   private Expression number(SchemaKeywords keywords, boolean whole) {

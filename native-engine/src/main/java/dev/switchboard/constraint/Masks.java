@@ -50,6 +50,12 @@ final class Masks {
     path = new Configuration[vocabulary.longestToken() + 1];
   }
 
+  /** Keeps no more than this from now on. On any thread. */
+  void budget(long limitBytes) {
+    whole.budget(limitBytes / 2);
+    inner.budget(limitBytes / 2);
+  }
+
   /** Memory of what is kept, about; any thread. */
   long bytes() {
     return whole.bytes() + inner.bytes();

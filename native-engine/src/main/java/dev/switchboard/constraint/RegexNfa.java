@@ -50,7 +50,7 @@ final class RegexNfa {
   }
 
   int position() {
-    budget.step();
+    budget.part();
     steps.add(new ArrayList<>());
     frees.add(new ArrayList<>());
     return steps.size() - 1;

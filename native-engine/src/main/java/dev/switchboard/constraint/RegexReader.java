@@ -166,7 +166,7 @@ final class RegexReader {
   private Part parts(int depth) {
     List<Part> parts = new ArrayList<>();
     while (at < pattern.length && !has('|') && !has(')')) {
-      budget.step();
+      budget.part();
       parts.add(repeated(one(depth)));
     }
     return new Parts(parts);
@@ -275,7 +275,7 @@ final class RegexReader {
       throw wrong("has an empty set");
     }
     while (!take(']')) {
-      budget.step();
+      budget.steps(1 + found.ranges() / 2);
       CodePoints low = member(negated);
       if (has('-') && at + 1 < pattern.length && pattern[at + 1] != ']') {
         at++;

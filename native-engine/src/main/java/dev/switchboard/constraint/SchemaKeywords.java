@@ -46,6 +46,12 @@ final class SchemaKeywords {
   private static final List<String> TYPES =
       List.of("object", "array", "string", "number", "integer", "boolean", "null");
 
+  /** From here on an upper bound is none: no answer has so many characters. */
+  private static final int UNBOUNDED = 1 << 30;
+
+  /** Longest path of a complaint, of which there is one for each schema. */
+  private static final int PATH_CHARS = 512;
+
   /** More digits than any bound needs; a larger exponent would fill the memory. */
   private static final int MOST_DIGITS = 40;
 
@@ -88,7 +94,14 @@ final class SchemaKeywords {
   }
 
   String path(String name) {
-    return path.isEmpty() ? name : path + "." + name;
+    return path(path, name);
+  }
+
+  /** What lies below a path; of a longer one the end, where the fault is. */
+  static String path(String outer, String name) {
+    String path = outer.isEmpty() ? name : outer + "." + name;
+    int over = path.length() - PATH_CHARS;
+    return over <= 0 ? path : "…" + path.substring(over + 1);
   }
 
   ConstraintException wrong(String name, String complaint) {
@@ -146,17 +159,28 @@ final class SchemaKeywords {
     }
   }
 
-  /** A count that is not negative. */
-  int count(String name, int otherwise) {
+  /** How many there must be at least; 0 where nothing says. */
+  int least(String name) {
+    return Math.max(0, count(name));
+  }
+
+  /** How many there may be; -1 for any number. */
+  int most(String name) {
+    int most = count(name);
+    return most >= UNBOUNDED ? -1 : most;
+  }
+
+  /** A count that is not negative and fits in an int with room for sums; -1 when absent. */
+  private int count(String name) {
     JsonNode value = node.get(name);
     if (value == null) {
-      return otherwise;
+      return -1;
     }
     boolean whole = value.isNumber() && value.decimalValue().stripTrailingZeros().scale() <= 0;
     if (!whole || value.decimalValue().signum() < 0) {
       throw wrong(name, "must be an integer of 0 or more");
     }
-    return value.decimalValue().min(BigDecimal.valueOf(Integer.MAX_VALUE)).intValue();
+    return value.decimalValue().min(BigDecimal.valueOf(UNBOUNDED)).intValue();
   }
 
   @Nullable BigDecimal number(String name) {
@@ -177,7 +201,8 @@ final class SchemaKeywords {
     return found;
   }
 
-  private BigDecimal checked(String name, BigDecimal number) {
+  /** The number, if to write it out takes few digits. */
+  BigDecimal checked(String name, BigDecimal number) {
     boolean small = Math.abs((long) number.precision() - number.scale()) <= MOST_DIGITS;
     if (!small || Math.abs((long) number.scale()) > MOST_DIGITS) {
       throw wrong(name, "must have at most " + MOST_DIGITS + " digits");

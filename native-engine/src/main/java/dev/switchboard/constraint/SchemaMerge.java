@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
@@ -87,7 +88,7 @@ final class SchemaMerge {
   }
 
   private String path(String name) {
-    return path.isEmpty() ? name : path + "." + name;
+    return SchemaKeywords.path(path, name);
   }
 
   private static boolean limitsAdditions(ObjectNode schema) {
@@ -167,7 +168,7 @@ final class SchemaMerge {
   private static ArrayNode common(JsonNode mine, JsonNode yours) {
     List<JsonNode> found = new ArrayList<>();
     mine.forEach(found::add);
-    List<JsonNode> others = new ArrayList<>();
+    Set<JsonNode> others = new HashSet<>();
     yours.forEach(others::add);
     found.removeIf(value -> !others.contains(value));
     return NODES.arrayNode().addAll(found);

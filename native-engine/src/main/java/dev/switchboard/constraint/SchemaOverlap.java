@@ -38,7 +38,7 @@ final class SchemaOverlap {
     SchemaKeywords mine = SchemaKeywords.of(resolve.apply(left), "");
     SchemaKeywords yours = SchemaKeywords.of(resolve.apply(right), "");
     if (listsValues(mine) && listsValues(yours)) {
-      return values(mine).stream().noneMatch(value -> contains(values(yours), value));
+      return noneInCommon(values(mine), values(yours));
     }
     Set<String> first = types(mine);
     Set<String> second = types(yours);
@@ -48,6 +48,11 @@ final class SchemaOverlap {
             && (needsForbidden(mine, yours)
                 || needsForbidden(yours, mine)
                 || differInProperty(mine, yours, depth)));
+  }
+
+  private boolean noneInCommon(List<JsonNode> mine, List<JsonNode> yours) {
+    budget.pairs(mine.size(), yours.size());
+    return mine.stream().noneMatch(value -> contains(yours, value));
   }
 
   static boolean isFalse(JsonNode schema) {

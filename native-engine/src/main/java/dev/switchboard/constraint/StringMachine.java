@@ -70,7 +70,7 @@ final class StringMachine {
       for (CodePoints set : expression.sets()) {
         List<CodePoints> finer = new ArrayList<>();
         for (CodePoints part : parts) {
-          budget.steps(8);
+          budget.steps(8 + (part.ranges() + set.ranges()) / 4);
           addUnlessEmpty(finer, part.intersect(set));
           addUnlessEmpty(finer, part.minus(set));
         }
@@ -123,7 +123,7 @@ final class StringMachine {
   private CodePoints union(IntSet ofAtoms) {
     CodePoints all = CodePoints.NONE;
     for (int atom : ofAtoms.values()) {
-      budget.steps(4);
+      budget.steps(4 + all.ranges() / 4);
       all = all.union(atoms.get(atom));
     }
     return all;
@@ -212,6 +212,7 @@ final class StringMachine {
         return known;
       }
       positions.add(set);
+      budget.steps((set.length + atoms.size()) / 4);
       int[] unknown = new int[atoms.size()];
       Arrays.fill(unknown, UNKNOWN);
       nexts.add(unknown);

@@ -203,7 +203,7 @@ public final class EngineLoop implements Engine {
     } catch (ExecutorException e) {
       String kind = e.status() == ExecutorException.Status.HUNG ? "hung" : "internal";
       lost(new EngineFailure(kind, e.text(), e.stage(), e.rank()), e);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | LinkageError | StackOverflowError e) {
       lost(new EngineFailure("internal", e.toString(), -1, -1), e);
     }
   }
@@ -268,7 +268,7 @@ public final class EngineLoop implements Engine {
     heartbeats = executor.heartbeats();
   }
 
-  private void lost(EngineFailure why, RuntimeException cause) {
+  private void lost(EngineFailure why, Throwable cause) {
     LOG.error("engine_lost kind={} message={}", why.kind(), why.message(), cause);
     synchronized (inboxLock) {
       failure = why.kind() + ": " + why.message();

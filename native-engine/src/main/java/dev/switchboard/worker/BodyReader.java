@@ -7,12 +7,14 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerRequest;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a request body within its limits: refused by its declared length before anything is read,
- * by its real length after at most one network buffer too much, and when it takes too long.
+ * Reads a request body within its limits, when there is room for it: refused by its declared length
+ * before anything is read, by its real length after at most one network buffer too much, and when
+ * it takes too long.
  */
 final class BodyReader {
   /** What was answered may come before the request: half a million tokens. */
@@ -21,24 +23,30 @@ final class BodyReader {
   private final Vertx vertx;
   private final int limitBytes;
   private final Duration timeout;
+  private final BodyRoom room;
 
-  BodyReader(Vertx vertx, int limitBytes, Duration timeout) {
+  BodyReader(Vertx vertx, int limitBytes, Duration timeout, BodyRoom room) {
+    this.room = room;
     this.vertx = vertx;
     this.limitBytes = limitBytes;
     this.timeout = timeout;
   }
 
+  /**
+   * A whole body.
+   *
+   * @param place to be left when the bytes are not needed any more
+   */
+  record Body(Buffer bytes, BodyRoom.Place place) {}
+
   /** Calls the consumer with the whole body, or answers the error itself. */
-  void read(Exchange exchange, Consumer<Buffer> whole) {
+  void read(Exchange exchange, Consumer<Body> whole) {
     ApiError refusal = refusal(exchange.request());
     if (refusal != null) {
       exchange.errorAndClose(refusal);
       return;
     }
-    if (exchange.request().headers().contains("Expect")) {
-      exchange.response().writeContinue();
-    }
-    new Reading(exchange, whole).start();
+    new Reading(exchange, whole).enter();
   }
 
   private @Nullable ApiError refusal(HttpServerRequest request) {
@@ -56,33 +64,67 @@ final class BodyReader {
     return tooLarge ? ApiError.bodyTooLarge(limitBytes) : null;
   }
 
+  /** What the header announces; the most that may come where it says nothing. */
+  private int announced(HttpServerRequest request) {
+    String length = request.getHeader("Content-Length");
+    boolean chunked = request.getHeader("Transfer-Encoding") != null;
+    return length != null ? Integer.parseInt(length) : chunked ? limit(request) : 0;
+  }
+
   private int limit(HttpServerRequest request) {
     return request.getHeader(AnswerSoFar.HEADER) == null ? limitBytes : limitBytes + ANSWERED_BYTES;
   }
 
   private final class Reading {
     private final Exchange exchange;
-    private final Consumer<Buffer> whole;
-    private final Buffer body = Buffer.buffer();
-    private long timer;
+    private final Consumer<Body> whole;
+    private Buffer body = Buffer.buffer();
+    private BodyRoom.@Nullable Place place;
+    private long timer = -1;
+    private boolean begun;
     private boolean refused;
 
-    Reading(Exchange exchange, Consumer<Buffer> whole) {
+    Reading(Exchange exchange, Consumer<Body> whole) {
       this.exchange = exchange;
       this.whole = whole;
     }
 
-    void start() {
+    /** Unread until there is room: its sender waits, and no clock of its own runs. */
+    void enter() {
+      exchange.request().exceptionHandler(this::broke);
+      int bytes = announced(exchange.request());
+      BodyRoom.Place entered = room.enter(bytes, () -> begin(bytes));
+      place = entered;
+      if (!begun) {
+        exchange.request().pause();
+      }
+    }
+
+    private void begin(int bytes) {
+      begun = true;
+      boolean told = exchange.request().getHeader("Content-Length") != null;
+      body = told ? Buffer.buffer(bytes) : Buffer.buffer();
       timer = vertx.setTimer(timeout.toMillis(), expired -> expire());
       exchange.request().handler(this::append).endHandler(end -> finish());
-      exchange.request().exceptionHandler(this::broke);
+      if (exchange.request().headers().contains("Expect")) {
+        exchange.response().writeContinue();
+      }
+      exchange.request().resume();
     }
 
     /** What was sent, or the connection's end. */
     private void broke(Throwable cause) {
-      vertx.cancelTimer(timer);
+      stop();
       if (!refused && cause instanceof RuntimeException && !(cause instanceof VertxException)) {
         refuse(ApiError.malformed("The body is not valid HTTP/1.1."));
+      }
+    }
+
+    private void stop() {
+      vertx.cancelTimer(timer);
+      BodyRoom.Place left = place;
+      if (left != null) {
+        left.leave();
       }
     }
 
@@ -100,7 +142,7 @@ final class BodyReader {
     private void finish() {
       vertx.cancelTimer(timer);
       if (!refused) {
-        whole.accept(body);
+        whole.accept(new Body(body, Objects.requireNonNull(place, "it has entered")));
       }
     }
 
@@ -112,7 +154,7 @@ final class BodyReader {
 
     private void refuse(ApiError error) {
       refused = true;
-      vertx.cancelTimer(timer);
+      stop();
       exchange.errorAndClose(error);
     }
   }

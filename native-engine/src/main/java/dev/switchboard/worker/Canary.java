@@ -26,6 +26,9 @@ final class Canary {
   private static final int PRIORITY = -1000;
   private static final long HEARTBEAT_RETRY_MS = 5;
 
+  /** Begins the failure of a model whose output is no number. */
+  static final String NOT_FINITE = "the model's output is not finite: ";
+
   /**
    * How it went.
    *
@@ -86,8 +89,8 @@ final class Canary {
         maxTokens,
         Sampling.GREEDY,
         Set.of(),
-        -1,
-        false,
+        0,
+        promptTokens > 1,
         PRIORITY,
         "canary",
         clock.epochNanos(),
@@ -103,6 +106,10 @@ final class Canary {
     private Engine.@Nullable Generation generation;
     private long timer = -1;
     private boolean generated;
+
+    /** What of its output is not finite; null when all is. */
+    private volatile @Nullable String notFinite;
+
     private boolean over;
 
     Flight(Engine engine, Consumer<Outcome> done) {
@@ -117,10 +124,32 @@ final class Canary {
     }
 
     @Override
-    public void promptLogprobs(TokenLogprobs[] logprobs) {}
+    public void promptLogprobs(TokenLogprobs[] logprobs) {
+      for (TokenLogprobs scored : logprobs) {
+        check(scored);
+      }
+    }
 
     @Override
-    public void token(TokenEvent token) {}
+    public void token(TokenEvent token) {
+      check(token.logprobs());
+    }
+
+    private void check(TokenLogprobs scored) {
+      if (!Float.isFinite(scored.logprob()) && notFinite == null) {
+        notFinite =
+            "the log-probability of token %d is %s".formatted(scored.token(), scored.logprob());
+      }
+    }
+
+    @Override
+    public void embedded(float[] vector) {
+      for (int i = 0; i < vector.length && notFinite == null; i++) {
+        if (!Float.isFinite(vector[i])) {
+          notFinite = "element %d of a text's vector is %s".formatted(i, vector[i]);
+        }
+      }
+    }
 
     @Override
     public void finished(FinishReason reason, RequestTimeline timeline) {
@@ -140,7 +169,10 @@ final class Canary {
     /** Heartbeats are published at an interval: a rank gets until the timeout to show its step. */
     private void endWhenSeen() {
       generated = true;
-      if (ranks().stream().allMatch(Rank::answered)) {
+      String wrong = notFinite;
+      if (wrong != null) {
+        end(NOT_FINITE + wrong);
+      } else if (ranks().stream().allMatch(Rank::answered)) {
         end(null);
       } else if (!over) {
         vertx.setTimer(HEARTBEAT_RETRY_MS, retry -> endWhenSeen());

@@ -255,7 +255,15 @@ final class EngineEndpoints {
               "Faults are injected only when started with --allow-fault-injection."));
       return;
     }
-    withModel(exchange, serving -> bodies.read(exchange, body -> inject(exchange, serving, body)));
+    withModel(
+        exchange,
+        serving ->
+            bodies.read(
+                exchange,
+                body -> {
+                  body.place().leave();
+                  inject(exchange, serving, body.bytes());
+                }));
   }
 
   private void inject(Exchange exchange, Serving serving, Buffer body) {

@@ -19,12 +19,14 @@ import org.jspecify.annotations.Nullable;
  * @param leastBlocks what one sequence needs to be of use
  * @param availableBytes what the machine, or the least of the process's memory control groups, has
  *     to give
+ * @param jvmBytes heap under load, compiled code, threads, and buffers of connections
  */
 record MemoryPlan(
-    IntFunction<Memory> planned, int mostBlocks, int leastBlocks, long availableBytes) {
-
-  /** Heap under load, compiled code, threads, and buffers of connections. */
-  static final long JVM_BYTES = 384L << 20;
+    IntFunction<Memory> planned,
+    int mostBlocks,
+    int leastBlocks,
+    long availableBytes,
+    long jvmBytes) {
 
   private static final long DEFAULT_KV_BYTES = 512L << 20;
   private static final int MEBIBYTE_BITS = 20;
@@ -64,7 +66,7 @@ record MemoryPlan(
 
   private long wholeBytes(int blocks) {
     Memory memory = planned.apply(blocks);
-    return memory.weightBytes() + memory.kvBytes() + memory.scratchBytes() + JVM_BYTES;
+    return memory.weightBytes() + memory.kvBytes() + memory.scratchBytes() + jvmBytes;
   }
 
   private void require(int blocks, long budget, String name) throws ModelLoadException {
@@ -73,7 +75,7 @@ record MemoryPlan(
     }
     Memory memory = planned.apply(blocks);
     throw new ModelLoadException(
-        "out-of-memory",
+        ModelLoadException.OUT_OF_MEMORY,
         "%s is %d MiB, but %d MiB are needed: weights %d, KV %d, scratch %d, JVM %d"
             .formatted(
                 name,
@@ -82,7 +84,7 @@ record MemoryPlan(
                 mebibytes(memory.weightBytes()),
                 mebibytes(memory.kvBytes()),
                 mebibytes(memory.scratchBytes()),
-                mebibytes(JVM_BYTES)));
+                mebibytes(jvmBytes)));
   }
 
   private static long mebibytes(long bytes) {

@@ -4,6 +4,9 @@ package dev.switchboard.worker;
 final class ModelLoadException extends Exception {
   private static final long serialVersionUID = 1L;
 
+  /** The reason of what may fit another time: the process is worth another start. */
+  static final String OUT_OF_MEMORY = "out-of-memory";
+
   private final String reason;
 
   /**

@@ -12,6 +12,7 @@ import dev.switchboard.executor.ExecutorException;
 import dev.switchboard.executor.ExecutorInfo;
 import dev.switchboard.executor.NativeExecutor;
 import dev.switchboard.executor.NativeMachine;
+import dev.switchboard.gguf.FiniteWeights;
 import dev.switchboard.gguf.GgufException;
 import dev.switchboard.gguf.GgufFile;
 import dev.switchboard.gguf.ModelDescription;
@@ -48,6 +49,7 @@ final class ModelLoader {
   private final ModelOptions options;
   private final EpochClock clock;
   private final NativeExecutor.LoadListener progress;
+  private final JavaMemory java = JavaMemory.ofThisMachine();
 
   ModelLoader(ModelOptions options, EpochClock clock, NativeExecutor.LoadListener progress) {
     this.options = options;
@@ -61,16 +63,22 @@ final class ModelLoader {
   ServedModel load() throws ModelLoadException {
     try (GgufFile file = GgufFile.open(options.file())) {
       ModelDescription description = ModelDescription.of(file);
+      ExecutorConfig config = config(shorten(description));
+      requireHeap(description.vocab(), config.kvBlocks());
       Tokenizer tokenizer = Tokenizers.from(file);
       Templates templates = templates(tokenizer);
       ChatTemplate template = template(templates);
-      ExecutorConfig config = config(shorten(description));
       CompletableFuture<ConstraintCompiler> constraints =
           CompletableFuture.supplyAsync(
               () ->
                   new ConstraintCompiler(
-                      new TokenVocabulary(tokenizer, description.vocab()), maskThread()));
+                      new TokenVocabulary(tokenizer, description.vocab()),
+                      maskThread(),
+                      java.constraintBytes()));
+      CompletableFuture<@Nullable String> damage =
+          CompletableFuture.supplyAsync(() -> FiniteWeights.firstNotFinite(file.tensors()));
       NativeExecutor executor = NativeExecutor.open(shorten(description), config, progress);
+      requireFinite(damage.join(), executor);
       return served(
           description,
           tokenizer,
@@ -84,6 +92,25 @@ final class ModelLoader {
     } catch (ExecutorException refused) {
       String word = refused.status().name().toLowerCase(Locale.ROOT).replace('_', '-');
       throw new ModelLoadException(word, String.valueOf(refused.getMessage()), refused);
+    }
+  }
+
+  /** Looked for beside the load, which reads the same pages. */
+  private static void requireFinite(@Nullable String damage, NativeExecutor executor)
+      throws ModelLoadException {
+    if (damage != null) {
+      executor.close();
+      throw new ModelLoadException("not-finite", damage);
+    }
+  }
+
+  private void requireHeap(int vocabulary, int kvBlocks) throws ModelLoadException {
+    long least = JavaMemory.leastBytes(vocabulary, kvBlocks);
+    if (java.heapBytes() < least) {
+      throw new ModelLoadException(
+          "java-heap-too-small",
+          "the Java heap is %d MiB (-Xmx), but %d MiB are needed for %d tokens and %d KV blocks"
+              .formatted(java.heapBytes() >> 20, (least >> 20) + 1, vocabulary, kvBlocks));
     }
   }
 
@@ -109,7 +136,8 @@ final class ModelLoader {
         modifiedSeconds(),
         facts(description, config.kvType(), info),
         new ServedModel.Topology(info.stages(), info.ranks(), config.threads(), info.device()),
-        new ServedModel.Memory(memory.weightBytes(), memory.kvBytes(), memory.scratchBytes()),
+        new ServedModel.Memory(
+            memory.weightBytes(), memory.kvBytes(), memory.scratchBytes(), java.heapBytes()),
         tokenizer,
         constraints,
         template,
@@ -176,7 +204,8 @@ final class ModelLoader {
             blocks -> NativeExecutor.planMemory(model, withBlocks(config, blocks)),
             (int) most,
             least,
-            NativeMachine.probe().availableBytes());
+            NativeMachine.probe().availableBytes(),
+            java.processBytes());
     return plan.kvBlocks(options.kvMemory(), options.memoryBytes(), KV_BLOCK_TOKENS);
   }
 

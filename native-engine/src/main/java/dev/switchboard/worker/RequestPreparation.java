@@ -41,12 +41,24 @@ final class RequestPreparation {
   private static final Logger LOG = LoggerFactory.getLogger(RequestPreparation.class);
   private static final String WARM_UP_TEXT = "Hello, 1 2 3.";
 
+  /** What a tokenizer's own spelling of a text may be shorter by, generously. */
+  private static final int SPELLING = 4;
+
   private final ServedModel model;
   private final RequestParser parser;
+
+  /** Of a token's text. */
+  private final int mostTokenChars;
 
   RequestPreparation(ServedModel model, RequestParser parser) {
     this.model = model;
     this.parser = parser;
+    Tokenizer tokenizer = model.tokenizer();
+    this.mostTokenChars =
+        IntStream.range(0, tokenizer.size())
+            .map(token -> tokenizer.piece(token).length())
+            .max()
+            .orElse(1);
   }
 
   /**
@@ -78,7 +90,7 @@ final class RequestPreparation {
     requireModel(request.model());
     requireGenerator();
     requireBiasInVocabulary(request.options());
-    int[] rendered = encodeChat(request.conversation());
+    int[] rendered = encodeChat(request.conversation(), model.facts().context());
     PreparedRequest.Prompt prompt = withBos(rendered, null);
     requireRoom(prompt, "messages", 1);
     return new PreparedRequest(
@@ -228,6 +240,16 @@ final class RequestPreparation {
     }
   }
 
+  /** To split a text into tokens takes memory for each character: one that cannot fit is not. */
+  void requireFitting(String text, int mostTokens, String field) {
+    if (text.length() > (long) SPELLING * mostTokenChars * mostTokens) {
+      String message =
+          "At most %d tokens are read. The %d characters of '%s' are more than that."
+              .formatted(mostTokens, text.length(), field);
+      throw new ApiException(ApiError.contextLength(field, message));
+    }
+  }
+
   private void requireRoom(PreparedRequest.Prompt prompt, String field, int wanted) {
     int context = model.facts().context();
     int length = prompt.tokens().length;
@@ -242,15 +264,17 @@ final class RequestPreparation {
   /**
    * The conversation as the model's template renders it.
    *
+   * @param mostTokens of use to the caller; what has more for sure is refused
    * @throws ApiException naming the field
    */
-  int[] encodeChat(Conversation conversation) {
+  int[] encodeChat(Conversation conversation, int mostTokens) {
     ChatTemplate template = model.chatTemplate();
     if (template == null) {
       throw invalid(
           "messages", "cannot be rendered: this model has no chat template; use /v1/completions");
     }
     Rendered rendered = render(template, conversation);
+    requireFitting(rendered.text(), mostTokens, "messages");
     return model.tokenizer().encodeTemplate(rendered.text(), rendered.userSpans());
   }
 
@@ -284,7 +308,10 @@ final class RequestPreparation {
 
   private PreparedRequest.Prompt encode(TextCompletionRequest.Prompt given, boolean echo) {
     return switch (given) {
-      case TextPrompt(String text) -> withBos(model.tokenizer().encode(text), echo ? text : null);
+      case TextPrompt(String text) -> {
+        requireFitting(text, model.facts().context(), "prompt");
+        yield withBos(model.tokenizer().encode(text), echo ? text : null);
+      }
       case TokenPrompt(int[] tokens) -> {
         requireInVocabulary(tokens, "prompt");
         yield new PreparedRequest.Prompt(tokens, 0, echo ? decode(tokens) : null);

@@ -58,5 +58,5 @@ record ServedModel(
   record Topology(int stages, int ranks, int threads, String isa) {}
 
   /** Planned at start; never grows. */
-  record Memory(long weightBytes, long kvBytes, long scratchBytes) {}
+  record Memory(long weightBytes, long kvBytes, long scratchBytes, long heapBytes) {}
 }

@@ -66,6 +66,7 @@ final class StateJson {
     json.writeNumberField("weight_bytes", memory.weightBytes());
     json.writeNumberField("kv_bytes", memory.kvBytes());
     json.writeNumberField("scratch_bytes", memory.scratchBytes());
+    json.writeNumberField("heap_bytes", memory.heapBytes());
     json.writeEndObject();
   }
 

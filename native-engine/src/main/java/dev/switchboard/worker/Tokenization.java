@@ -51,8 +51,12 @@ final class Tokenization {
     boolean chat = request.source() instanceof TokenizeRequest.Chat;
     int[] tokens =
         switch (request.source()) {
-          case TokenizeRequest.Text(String text) -> model.tokenizer().encode(text);
-          case TokenizeRequest.Chat(var conversation) -> preparation.encodeChat(conversation);
+          case TokenizeRequest.Text(String text) -> {
+            preparation.requireFitting(text, mostTokens, "prompt");
+            yield model.tokenizer().encode(text);
+          }
+          case TokenizeRequest.Chat(var conversation) ->
+              preparation.encodeChat(conversation, mostTokens);
         };
     if (tokens.length > mostTokens) {
       String field = chat ? "messages" : "prompt";

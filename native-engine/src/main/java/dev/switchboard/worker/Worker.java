@@ -111,7 +111,8 @@ final class Worker {
   private void warmedUp(ServedModel model, Canary.Outcome outcome, CompletableFuture<Void> ready) {
     if (!outcome.ok()) {
       String why = outcome.failure() == null ? "a rank did not answer" : outcome.failure();
-      ready.completeExceptionally(new ModelLoadException("warm-up-failed", why));
+      String reason = why.startsWith(Canary.NOT_FINITE) ? "not-finite" : "warm-up-failed";
+      ready.completeExceptionally(new ModelLoadException(reason, why));
       return;
     }
     lifecycle.transitionTo(WorkerPhase.READY);

@@ -27,10 +27,8 @@ import picocli.CommandLine.Option;
 /**
  * The worker process: serves one model until it is told to stop.
  *
- * <p>Standard output carries one JSON object a line for the supervisor ({@link MachineEvents}). The
- * exit code is 0 after a termination signal or the parent's end, 2 for a wrong command line, 3 when
- * the model cannot be served, 4 when the address cannot be listened on, 5 when the engine was lost:
- * a supervisor then starts another.
+ * <p>Standard output carries one JSON object a line for the supervisor ({@link MachineEvents}). How
+ * it ended its exit code says, see {@link WorkerExit}.
  */
 @Command(
     name = "worker",
@@ -39,9 +37,6 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     versionProvider = WorkerMain.Version.class)
 public final class WorkerMain implements Callable<Integer> {
-  private static final int MODEL_FAILED = 3;
-  private static final int CANNOT_LISTEN = 4;
-  private static final int ENGINE_LOST = 5;
   private static final Duration CLOSING = Duration.ofSeconds(5);
 
   @Option(names = "--model", required = true, description = "The model, a GGUF file.")
@@ -149,7 +144,7 @@ public final class WorkerMain implements Callable<Integer> {
 
   private final long startNanos = System.nanoTime();
   private final MachineEvents events = new MachineEvents(System.out);
-  private volatile int exitCode;
+  private volatile WorkerExit exit = WorkerExit.ENDED;
 
   private WorkerMain() {}
 
@@ -196,10 +191,22 @@ public final class WorkerMain implements Callable<Integer> {
       System.setProperty("io.netty.allocator.type", "pooled");
     }
     WorkerLog.start();
+    Thread.setDefaultUncaughtExceptionHandler(WorkerMain::uncaught);
     int code = new CommandLine(new WorkerMain()).execute(arguments);
     if (code != 0) {
       System.exit(code);
     }
+  }
+
+  /**
+   * Where an allocation failed others may have too, and nobody knows what they left undone: the
+   * process ends, as {@code -XX:+ExitOnOutOfMemoryError} would have had it.
+   */
+  private static void uncaught(Thread thread, Throwable thrown) {
+    if (thrown instanceof OutOfMemoryError) {
+      Runtime.getRuntime().halt(WorkerExit.OUT_OF_MEMORY.code());
+    }
+    LoggerFactory.getLogger(WorkerMain.class).error("thread_ended {}", thread.getName(), thrown);
   }
 
   @Override
@@ -227,7 +234,7 @@ public final class WorkerMain implements Callable<Integer> {
       Thread.ofPlatform().daemon(true).name("parent").start(this::waitForParent);
     }
     if (!listen(worker, guard)) {
-      return CANNOT_LISTEN;
+      return WorkerExit.CANNOT_LISTEN.code();
     }
     return serve(worker, clock);
   }
@@ -322,7 +329,7 @@ public final class WorkerMain implements Callable<Integer> {
       return true;
     } catch (CompletionException refused) {
       events.failed("cannot-listen", where + ": " + refused.getCause());
-      exitCode = CANNOT_LISTEN;
+      exit = WorkerExit.CANNOT_LISTEN;
       return false;
     }
   }
@@ -355,7 +362,12 @@ public final class WorkerMain implements Callable<Integer> {
     } catch (InterruptedException stopped) {
       Thread.currentThread().interrupt();
       return 0;
-    } catch (RuntimeException | OutOfMemoryError | LinkageError broken) {
+    } catch (OutOfMemoryError exhausted) {
+      return modelFailed(
+          worker,
+          new ModelLoadException(
+              ModelLoadException.OUT_OF_MEMORY, "the Java heap is too small", exhausted));
+    } catch (RuntimeException | LinkageError broken) {
       return modelFailed(worker, new ModelLoadException("internal", broken.toString(), broken));
     }
   }
@@ -376,17 +388,20 @@ public final class WorkerMain implements Callable<Integer> {
 
   /** Ends the process, from a thread of its own: the shutdown hook needs the event loop. */
   private void engineLost(String reason, String message) {
-    exitCode = ENGINE_LOST;
+    exit = WorkerExit.ENGINE_LOST;
     events.failed(reason, message);
-    Thread.ofPlatform().name("engine-lost").start(() -> System.exit(ENGINE_LOST));
+    Thread.ofPlatform().name("engine-lost").start(() -> System.exit(exit.code()));
   }
 
   private int modelFailed(Worker worker, ModelLoadException refused) {
     String message = String.valueOf(refused.getMessage());
     worker.lifecycle().fail(refused.reason(), message);
     events.failed(refused.reason(), message);
-    exitCode = MODEL_FAILED;
-    return MODEL_FAILED;
+    exit =
+        refused.reason().equals(ModelLoadException.OUT_OF_MEMORY)
+            ? WorkerExit.OUT_OF_MEMORY
+            : WorkerExit.MODEL_REFUSED;
+    return exit.code();
   }
 
   /** The parent holds the other end of standard input; however it ends, that end closes. */
@@ -410,11 +425,11 @@ public final class WorkerMain implements Callable<Integer> {
       log.warn("termination_incomplete", late);
     }
     System.out.flush();
-    Runtime.getRuntime().halt(exitCode);
+    Runtime.getRuntime().halt(exit.code());
   }
 
   /** A lost engine finishes nothing, and one that hangs cannot even be closed. */
   private long closingSeconds() {
-    return CLOSING.toSeconds() + (exitCode == ENGINE_LOST ? 0 : drainTimeoutSeconds);
+    return CLOSING.toSeconds() + (exit == WorkerExit.ENGINE_LOST ? 0 : drainTimeoutSeconds);
   }
 }

@@ -10,12 +10,12 @@ import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ModelCard;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
+import dev.switchboard.worker.BodyReader.Body;
 import io.netty.handler.codec.http.TooLongHttpHeaderException;
 import io.netty.handler.codec.http.TooLongHttpLineException;
 import io.vertx.core.Context;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
-import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpConnection;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
@@ -65,6 +65,8 @@ final class WorkerServer {
   private final Worker worker;
   private final Connections connections;
   private final BodyReader bodies;
+  private final PreparationThreads preparations =
+      new PreparationThreads(Runtime.getRuntime().availableProcessors());
   private final EngineEndpoints engineEndpoints;
   private final List<HttpServer> servers = new ArrayList<>();
 
@@ -83,7 +85,12 @@ final class WorkerServer {
     this.connections =
         new Connections(
             clock::nanos, settings.headerTimeout(), settings.idleTimeout(), settings.connections());
-    this.bodies = new BodyReader(vertx, settings.requests().bodyBytes(), settings.bodyTimeout());
+    this.bodies =
+        new BodyReader(
+            vertx,
+            settings.requests().bodyBytes(),
+            settings.bodyTimeout(),
+            new BodyRoom(JavaMemory.bodyBytes(Runtime.getRuntime().maxMemory())));
     this.engineEndpoints =
         new EngineEndpoints(vertx, settings, worker, canary, bodies, connections);
     vertx.setPeriodic(SWEEP_MS, tick -> connections.sweep());
@@ -152,6 +159,7 @@ final class WorkerServer {
   }
 
   Future<Void> close() {
+    preparations.close();
     return Future.join(servers.stream().map(HttpServer::close).toList()).mapEmpty();
   }
 
@@ -183,7 +191,7 @@ final class WorkerServer {
       route(exchange);
     } catch (ApiException refused) {
       exchange.error(refused.error());
-    } catch (RuntimeException broken) {
+    } catch (RuntimeException | LinkageError | StackOverflowError broken) {
       fail(exchange, broken);
     }
   }
@@ -203,7 +211,7 @@ final class WorkerServer {
     return "req-" + Long.toHexString(ids.getAsLong());
   }
 
-  private static void fail(Exchange exchange, RuntimeException broken) {
+  private static void fail(Exchange exchange, Throwable broken) {
     LOG.error("request_failed request={}", exchange.requestId(), broken);
     exchange.error(ApiError.internal("The worker failed on this request."));
   }
@@ -350,13 +358,14 @@ final class WorkerServer {
    *
    * @param work gives what the event loop does next
    */
-  private void prepare(Exchange exchange, Buffer body, Function<byte[], Runnable> work) {
-    byte[] bytes = body.getBytes();
-    if (bytes.length <= settings.offLoopBytes()) {
-      complete(exchange, () -> work.apply(bytes).run());
+  private void prepare(Exchange exchange, Body body, Function<byte[], Runnable> work) {
+    int bytes = body.bytes().length();
+    if (bytes <= settings.offLoopBytes()) {
+      complete(exchange, () -> work.apply(body.bytes().getBytes()).run());
+      body.place().leave();
       return;
     }
-    elsewhere(exchange, () -> work.apply(bytes));
+    elsewhere(exchange, bytes, () -> work.apply(body.bytes().getBytes()), body.place()::leave);
   }
 
   /** Compiles what the answer must look like, on another thread unless it is known. */
@@ -373,6 +382,7 @@ final class WorkerServer {
     }
     elsewhere(
         exchange,
+        0,
         () -> {
           PreparedRequest compiled = serving.preparation().constrained(prepared);
           return () ->
@@ -380,18 +390,38 @@ final class WorkerServer {
                   exchange,
                   serving,
                   () -> serving.completions().start(exchange, compiled, detail, urgency));
+        },
+        () -> {});
+  }
+
+  /**
+   * Works on another thread; on one that has much to do for bodies that are large.
+   *
+   * @param work gives what the event loop does next
+   * @param done follows on the event loop in any case
+   */
+  private void elsewhere(Exchange exchange, int bodyBytes, Supplier<Runnable> work, Runnable done) {
+    Context context = vertx.getOrCreateContext();
+    preparations.run(
+        bodyBytes,
+        () -> {
+          Runnable next =
+              exchange.response().closed() ? () -> left(exchange) : prepareElsewhere(work);
+          context.runOnContext(
+              now -> {
+                done.run();
+                complete(exchange, next);
+              });
         });
   }
 
-  private void elsewhere(Exchange exchange, Supplier<Runnable> work) {
-    Context context = vertx.getOrCreateContext();
-    Thread.ofVirtual()
-        .name("prepare")
-        .start(
-            () -> {
-              Runnable next = prepareElsewhere(work);
-              context.runOnContext(now -> complete(exchange, next));
-            });
+  /** Its client left while it waited: nobody would read what it is refused with. */
+  private void left(Exchange exchange) {
+    LOG.debug("left_before_preparation request={}", exchange.requestId());
+    Serving serving = worker.serving();
+    if (serving != null) {
+      serving.completions().count(WorkerCounter.CLIENT_GONE);
+    }
   }
 
   private static Runnable prepareElsewhere(Supplier<Runnable> work) {
@@ -401,6 +431,11 @@ final class WorkerServer {
       return () -> {
         throw refused;
       };
+    } catch (LinkageError | StackOverflowError broken) {
+      // Of this request alone: its stack is gone with what it held.
+      return () -> {
+        throw new IllegalStateException(broken);
+      };
     }
   }
 
@@ -409,7 +444,7 @@ final class WorkerServer {
       action.run();
     } catch (ApiException refused) {
       exchange.error(refused.error());
-    } catch (RuntimeException broken) {
+    } catch (RuntimeException | LinkageError | StackOverflowError broken) {
       fail(exchange, broken);
     }
   }

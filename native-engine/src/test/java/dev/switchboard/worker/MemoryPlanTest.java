@@ -10,13 +10,18 @@ import org.junit.jupiter.api.Test;
 /** A model of 100 MiB of weights, 10 MiB of scratch and 1 MiB for a block of 32 tokens. */
 class MemoryPlanTest {
   private static final long MIB = 1L << 20;
-  private static final long FIXED_MIB = 110 + MemoryPlan.JVM_BYTES / MIB;
+  private static final long JVM_MIB = 384;
+  private static final long FIXED_MIB = 110 + JVM_MIB;
 
   private static int blocks(long available, @Nullable String kvMemory, @Nullable Long totalMib)
       throws ModelLoadException {
     MemoryPlan plan =
         new MemoryPlan(
-            blocks -> new Memory(100 * MIB, blocks * MIB, 10 * MIB, 0), 2000, 16, available * MIB);
+            blocks -> new Memory(100 * MIB, blocks * MIB, 10 * MIB, 0),
+            2000,
+            16,
+            available * MIB,
+            JVM_MIB * MIB);
     return plan.kvBlocks(
         kvMemory == null ? null : KvMemory.parse(kvMemory),
         totalMib == null ? null : totalMib * MIB,

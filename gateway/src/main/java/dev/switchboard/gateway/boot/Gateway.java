@@ -23,6 +23,7 @@ import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.http.CacheSalt;
 import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.PoisonRequests;
 import dev.switchboard.gateway.http.PublicServer;
 import dev.switchboard.gateway.identity.ApiKeys;
 import dev.switchboard.gateway.identity.UsageMeter;
@@ -278,6 +279,7 @@ final class Gateway {
         new Router(config.routing(), config.routes(), fleet.models()),
         new Affinity(config.routing()),
         new RetryBudgets(config.retry()),
+        new PoisonRequests(clock),
         metrics,
         new FlightRecorder(config.flight()),
         new RequestEvents(feed, fleet::serves),

@@ -22,11 +22,6 @@ import org.slf4j.LoggerFactory;
 final class LocalWorker {
   private static final Logger LOG = LoggerFactory.getLogger(LocalWorker.class);
 
-  /** Exit statuses after which another start would end the same way. */
-  private static final int BAD_COMMAND = 2;
-
-  private static final int MODEL_FAILED = 3;
-
   /**
    * What its process is started with, as the configuration says it: another one needs another
    * process. The threads that the machine's cores come to are left out: a worker that joins would
@@ -40,6 +35,7 @@ final class LocalWorker {
       int stages,
       int ranks,
       int threads,
+      int heapMb,
       List<String> javaOptions,
       List<String> more) {
 
@@ -50,13 +46,15 @@ final class LocalWorker {
           config.stages(),
           config.ranks(),
           config.threads(),
+          config.heapMb(),
           config.javaOptions(),
           config.arguments());
     }
 
     /** The same with the files that a process that is started now reads. */
     Engine started() {
-      return new Engine(file, ModelFiles.of(file), stages, ranks, threads, javaOptions, more);
+      return new Engine(
+          file, ModelFiles.of(file), stages, ranks, threads, heapMb, javaOptions, more);
     }
   }
 
@@ -145,7 +143,7 @@ final class LocalWorker {
               command,
               event -> onFleet(() -> event(event)),
               status -> {
-                replica.processExited("exited with status " + status);
+                replica.processExited(ended(status));
                 onFleet(() -> exited(status));
               });
       process = started;
@@ -314,14 +312,20 @@ final class LocalWorker {
     if (halted) {
       return;
     }
-    String why = failure != null ? failure : "exited with status " + status;
-    LOG.warn("worker_exited replica={} status={} reason=\"{}\"", replica.id(), status, why);
-    if (status == BAD_COMMAND || status == MODEL_FAILED) {
+    WorkerExit how = WorkerExit.of(status);
+    String why = failure != null ? failure : ended(status);
+    LOG.warn(
+        "worker_exited replica={} status={} cause={} reason=\"{}\"",
+        replica.id(),
+        status,
+        how.label(),
+        why);
+    if (how.next() == WorkerExit.Next.NOTHING) {
       fail(why);
       return;
     }
     long now = nowMs.getAsLong();
-    long waitMs = restarts.exited(startedMs, now);
+    long waitMs = restarts.exited(startedMs, now, how);
     replica.expectReadyMs(now + waitMs + loadMs);
     if (restarts.crashLooping()) {
       fail(why + "; it exits too often, the next start is in " + waitMs + " ms");
@@ -330,6 +334,10 @@ final class LocalWorker {
       listener.workerRestarting(replica.id(), why, waitMs);
       nextStart = fleet.schedule(this::restart, waitMs, TimeUnit.MILLISECONDS);
     }
+  }
+
+  private static String ended(int status) {
+    return "exited with status " + status + ": " + WorkerExit.of(status).words();
   }
 
   /** Its exit was wanted: no wait, no count. */

@@ -348,7 +348,7 @@ public final class Replica {
   public @Nullable Ticket open(Guest guest, long nowNanos) {
     Ticket ticket = new Ticket(guest);
     open.put(ticket.place, ticket);
-    inFlight.incrementAndGet();
+    ticket.first = inFlight.incrementAndGet() == 1;
     lastUsedNanos = nowNanos;
     if (state != ReplicaState.READY || !ticket.call(circuit.enter())) {
       ticket.discard();
@@ -393,6 +393,7 @@ public final class Replica {
     private final AtomicBoolean closed = new AtomicBoolean();
     private final long place = opened.getAndIncrement();
     private final Guest guest;
+    private boolean first;
     private Circuit.@Nullable Call call;
     private volatile long number;
 
@@ -412,6 +413,11 @@ public final class Replica {
     /** What the circuit is told the end of. */
     Circuit.Call call() {
       return Objects.requireNonNull(call, "a ticket that was given out entered the circuit");
+    }
+
+    /** Whether nobody was there when it came, and nobody came since. */
+    public boolean alone() {
+      return first && opened.get() == place + 1;
     }
 
     /** The replica hears of it from now on, by a number of its own that is not 0. */

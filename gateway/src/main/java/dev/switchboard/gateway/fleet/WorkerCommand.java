@@ -32,6 +32,7 @@ public record WorkerCommand(
       command.addAll(List.of("-Xlog:disable", "-Xlog:all=warning:stderr"));
       command.add("-XX:AOTCache=" + startupCache);
     }
+    command.add("-Xmx" + config.heapMb() + "m");
     command.addAll(config.javaOptions());
     command.addAll(List.of("-cp", classPath, MAIN_CLASS));
     command.addAll(List.of("--model", model.file().toString()));

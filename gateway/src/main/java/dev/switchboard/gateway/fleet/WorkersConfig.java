@@ -9,6 +9,7 @@ import java.util.List;
  * @param local workers for each model
  * @param stages pipeline stages, each of {@code ranks} tensor-parallel ranks
  * @param threads CPU threads of a rank; 0 shares the machine's cores among all ranks
+ * @param heapMb most of the Java heap of a worker, a part of its memory plan
  * @param javaOptions of the worker's JVM
  * @param arguments further options of the worker's command line, such as {@code --kv-memory}
  * @param statePollMs between two health checks; a check that takes longer than {@code
@@ -31,6 +32,7 @@ public record WorkersConfig(
     int stages,
     int ranks,
     int threads,
+    int heapMb,
     List<String> javaOptions,
     List<String> arguments,
     long statePollMs,
@@ -54,6 +56,7 @@ public record WorkersConfig(
           1,
           1,
           0,
+          224,
           List.of(
               "--enable-native-access=ALL-UNNAMED",
               "-XX:+UseSerialGC",
@@ -81,6 +84,7 @@ public record WorkersConfig(
     range("stages", stages, 1, 16);
     range("ranks", ranks, 1, 16);
     range("threads", threads, 0, 256);
+    range("heap-mb", heapMb, 96, 65_536);
     range("state-poll-ms", statePollMs, 50, 60_000);
     range("state-timeout-ms", stateTimeoutMs, 50, 60_000);
     range("eject-after", ejectAfter, 1, 100);
@@ -109,6 +113,7 @@ public record WorkersConfig(
         stages,
         ranks,
         threads,
+        heapMb,
         javaOptions,
         more,
         statePollMs,

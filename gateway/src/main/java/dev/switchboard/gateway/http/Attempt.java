@@ -140,6 +140,21 @@ final class Attempt implements Guest {
     return upstream != null;
   }
 
+  /** Whether the process it went to is known to be gone. */
+  boolean processGone() {
+    return !sameProcess() || !replica.state().listening();
+  }
+
+  /** Whether nothing of an answer came. */
+  boolean silent() {
+    return heardNanos == 0;
+  }
+
+  /** Whether it was the only request at its replica, from its start on. */
+  boolean alone() {
+    return ticket().alone();
+  }
+
   /** Prompt tokens that its replica has to compute. */
   double computeTokens(RouteRequest request) {
     Decision.Candidate winner = decision.winner();

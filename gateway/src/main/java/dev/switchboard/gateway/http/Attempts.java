@@ -53,6 +53,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   private final Allowance allowance;
   private final Migration migration;
   private final Deaths deaths = new Deaths();
+  private final Suspicion suspicion;
   private final AnswerRelay relay;
 
   /** Null where a second attempt beside the first is not wanted. */
@@ -71,7 +72,9 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       Admittance place,
       DeadlineTimer deadline,
       ClientAnswer client,
-      Allowance allowance) {
+      Allowance allowance,
+      Suspicion suspicion) {
+    this.suspicion = suspicion;
     this.call = call;
     this.house = call.house();
     this.flight = call.flight();
@@ -220,8 +223,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     if (current.over()) {
       return;
     }
-    boolean died = cause == MoveCause.DIED;
-    if (died && !client.begun()) {
+    if (cause == MoveCause.DIED && !client.begun()) {
       deaths.note(current);
     }
     if (leavesRace(current, how.reason(), result)) {
@@ -237,12 +239,29 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
         goesOn,
         how.reason());
     choice.exclude(current.replica().id());
+    suspicion.broke(
+        current,
+        cause,
+        killed -> {
+          if (client.over()) {
+            return;
+          }
+          if (killed) {
+            client.fail(Failures.engineFailed(suspicion.hold()));
+          } else {
+            goOn(current, cause, how, goesOn);
+          }
+        });
+  }
+
+  /** Elsewhere, if it may. */
+  private void goOn(Attempt current, MoveCause cause, EventRelay.Break how, boolean goesOn) {
     if (goesOn) {
       migration.cut(current, cause, how);
       moveOn();
     } else if (client.begun()) {
       lost(current, how);
-    } else if (died && house.migration().attempts() > 0) {
+    } else if (cause == MoveCause.DIED && house.migration().attempts() > 0) {
       afterDeath(current, how);
     } else if (mayRetry(current)) {
       begin();

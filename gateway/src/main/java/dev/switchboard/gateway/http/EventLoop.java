@@ -5,6 +5,7 @@ import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.RequestParser;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
+import io.vertx.core.WorkerExecutor;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -16,6 +17,8 @@ import java.util.concurrent.Callable;
  * @param answers what whole answers take of the memory that the loop has for them
  * @param sockets of clients
  * @param running requests that have not ended; read on any thread
+ * @param large works on large bodies, one at a time for all loops: thirty of them at once leave the
+ *     loops their cores, and only one of their trees is in the heap
  */
 record EventLoop(
     Vertx vertx,
@@ -23,12 +26,19 @@ record EventLoop(
     AnswerMemory answers,
     RequestParser parser,
     ClientSocket sockets,
-    Set<Exchange> running) {
+    Set<Exchange> running,
+    WorkerExecutor large) {
   /** Of a body; with a larger one streams would wait. */
   private static final int MOST_BYTES = 32 << 10;
 
+  /** Of a body that is worked on beside others; it takes about 10 ms. */
+  static final int LARGE_BYTES = 256 << 10;
+
   /** Works on a body, on another thread when it is long. */
   <T> Future<T> work(int bytes, Callable<T> work) {
+    if (bytes > LARGE_BYTES) {
+      return large.executeBlocking(work, false).map(Objects::requireNonNull);
+    }
     if (bytes > MOST_BYTES) {
       return vertx.executeBlocking(work, false).map(Objects::requireNonNull);
     }

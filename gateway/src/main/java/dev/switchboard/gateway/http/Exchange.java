@@ -153,6 +153,13 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       clientGone();
       return;
     }
+    int heldSeconds = house.poison().heldSeconds(call.endpoint().path(), body);
+    if (heldSeconds > 0) {
+      LOG.warn("request_held request={} seconds={}", flight.id(), heldSeconds);
+      house.metrics().poisoned(parsed.model(), "held");
+      fail(Failures.engineFailed(heldSeconds));
+      return;
+    }
     ReplicaChoice choice = ReplicaChoice.of(call, head, parsed, body.length());
     if (choice.models().stream().noneMatch(house.fleet()::serves)) {
       // It was served when the request began; who leaves does not wait for the end of its body.
@@ -214,7 +221,16 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     }
     flight.mark(Mark.ADMITTED);
     entered.begins();
-    Attempts begun = new Attempts(call, head, asked, entered, deadline, answer, allowance);
+    Attempts begun =
+        new Attempts(
+            call,
+            head,
+            asked,
+            entered,
+            deadline,
+            answer,
+            allowance,
+            new Suspicion(call, body));
     attempts = begun;
     begun.begin();
   }

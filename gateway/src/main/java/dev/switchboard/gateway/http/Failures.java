@@ -171,6 +171,24 @@ final class Failures {
         .withRetryAfter(retryAfterSeconds);
   }
 
+  /**
+   * Its workers died, or those of an equal request did.
+   *
+   * @param seconds until an equal one is tried again
+   */
+  static Failure engineFailed(int seconds) {
+    return Failure.of(
+            new ApiError(
+                502,
+                "server_error",
+                "engine_failed",
+                null,
+                "Two workers ended while they had this request. An equal one is not tried for "
+                    + seconds
+                    + " s."))
+        .withRetryAfter(seconds);
+  }
+
   static Failure broken(String reason) {
     return Failure.of(ApiError.upstreamFailed("The replica failed: " + reason + "."));
   }

@@ -170,7 +170,8 @@ public final class PublicServer extends VerticleBase {
             answers,
             new RequestParser(limits()),
             new ClientSocket(),
-            running);
+            running,
+            vertx.createSharedWorkerExecutor("large-bodies", 1));
     Router router = Router.router(vertx);
     // The agent puts the first route that matches before the names of the later ones; this has
     // none.

@@ -173,8 +173,8 @@ public enum Metric {
       Type.COUNTER,
       "connections_refused_total",
       COUNT,
-      "connections closed unread: too many of clients in all (`total`) or of one address (`client`),"
-          + " or likewise at the admin listener (`admin`, `admin_client`)",
+      "connections closed unread: too many of clients in all (`total`) or of one address"
+          + " (`client`), or likewise at the admin listener (`admin`, `admin_client`)",
       LIMIT),
   TLS_HANDSHAKE_FAILURES(
       Type.COUNTER,
@@ -182,16 +182,16 @@ public enum Metric {
       COUNT,
       "handshakes of a listener that failed: `clear_text` (what came was no TLS), `closed` (by the"
           + " client, with nothing said), `timeout`, `client_certificate` (none, or one that no"
-          + " authority vouches for), `alert` (the client's, which does not trust the certificate as"
-          + " a rule), `negotiation` (nothing in common), `other`",
+          + " authority vouches for), `alert` (the client's, which does not trust the certificate"
+          + " as a rule), `negotiation` (nothing in common), `other`",
       LISTENER,
       CAUSE),
   TLS_CERTIFICATE_EXPIRY(
       Type.GAUGE,
       "tls_certificate_expiry_timestamp_seconds",
       SECONDS,
-      "when the first of a listener's certificates (`own`), or of the authorities that vouch for its"
-          + " clients (`client_ca`), expires, in seconds since 1970",
+      "when the first of a listener's certificates (`own`), or of the authorities that vouch for"
+          + " its clients (`client_ca`), expires, in seconds since 1970",
       LISTENER,
       KIND),
   TLS_UPSTREAM_CA_EXPIRY(
@@ -294,6 +294,14 @@ public enum Metric {
       COUNT,
       "attempts at another replica after one that gave the client nothing, by whether that one"
           + " `served` or `failed` too",
+      MODEL,
+      RESULT),
+  POISON_REQUESTS(
+      Type.COUNTER,
+      "poison_requests_total",
+      COUNT,
+      "requests whose second worker died too (`ended`), and equal ones that were not tried for a"
+          + " while after that (`held`)",
       MODEL,
       RESULT),
   RETRIES_DENIED(
@@ -525,8 +533,8 @@ public enum Metric {
       Type.COUNTER,
       "drills_total",
       COUNT,
-      "replicas that were broken on purpose, by the kind of drill: `begun`, and `healed` when it was"
-          + " over",
+      "replicas that were broken on purpose, by the kind of drill: `begun`, and `healed` when it"
+          + " was over",
       KIND,
       RESULT),
 

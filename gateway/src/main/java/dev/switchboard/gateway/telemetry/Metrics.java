@@ -92,6 +92,7 @@ public final class Metrics {
   private final Histogram movePause = made.histogram(Metric.MIGRATION_PAUSE);
   private final Counter routingFailures = made.counter(Metric.ROUTING_FAILURES);
   private final Counter retries = made.counter(Metric.RETRIES);
+  private final Counter poison = made.counter(Metric.POISON_REQUESTS);
   private final Counter retriesDenied = made.counter(Metric.RETRIES_DENIED);
   private final Counter hedges = made.counter(Metric.HEDGES);
   private final Counter connectionsRefused = made.counter(Metric.CONNECTIONS_REFUSED);
@@ -251,6 +252,11 @@ public final class Metrics {
     routingFailures.labelValues(label(model)).inc();
   }
 
+  /** A request's second worker died, or it is like one of which that is known. */
+  public void poisoned(String model, String result) {
+    poison.labelValues(label(model), result).inc();
+  }
+
   public void retryDenied(String model) {
     retriesDenied.labelValues(label(model)).inc();
   }
@@ -329,6 +335,8 @@ public final class Metrics {
     }
     routingFailures.initLabelValues(model);
     retriesDenied.initLabelValues(model);
+    poison.initLabelValues(model, "ended");
+    poison.initLabelValues(model, "held");
     retries.initLabelValues(model, "served");
     retries.initLabelValues(model, "failed");
   }

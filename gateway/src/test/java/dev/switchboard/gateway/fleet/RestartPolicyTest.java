@@ -11,41 +11,41 @@ class RestartPolicyTest {
 
   @Test
   void theFirstRestartIsFastAndTheWaitsDouble() {
-    assertEquals(100, policy.exited(0, 0));
-    assertEquals(200, policy.exited(0, 1000));
-    assertEquals(400, policy.exited(1000, 2000));
-    assertEquals(800, policy.exited(2000, 3000));
+    assertEquals(100, policy.exited(0, 0, WorkerExit.ENGINE_LOST));
+    assertEquals(200, policy.exited(0, 1000, WorkerExit.ENGINE_LOST));
+    assertEquals(400, policy.exited(1000, 2000, WorkerExit.ENGINE_LOST));
+    assertEquals(800, policy.exited(2000, 3000, WorkerExit.ENGINE_LOST));
   }
 
   @Test
   void afterFiveExitsWithinAMinuteEveryWaitIsTheLongest() {
     for (int i = 0; i < 4; i++) {
-      policy.exited(i * 10_000L, i * 10_000L);
+      policy.exited(i * 10_000L, i * 10_000L, WorkerExit.ENGINE_LOST);
     }
     assertFalse(policy.crashLooping());
 
-    assertEquals(30_000, policy.exited(44_000, 45_000));
-    assertEquals(30_000, policy.exited(75_000, 76_000));
-    assertEquals(30_000, policy.exited(106_000, 107_000));
+    assertEquals(30_000, policy.exited(44_000, 45_000, WorkerExit.ENGINE_LOST));
+    assertEquals(30_000, policy.exited(75_000, 76_000, WorkerExit.ENGINE_LOST));
+    assertEquals(30_000, policy.exited(106_000, 107_000, WorkerExit.ENGINE_LOST));
     assertTrue(policy.crashLooping());
   }
 
   @Test
   void aWorkerThatRanLongerThanTheWindowStartsAfresh() {
     for (int i = 0; i < 5; i++) {
-      policy.exited(i, i);
+      policy.exited(i, i, WorkerExit.ENGINE_LOST);
     }
 
-    assertEquals(100, policy.exited(30_000, 91_000));
+    assertEquals(100, policy.exited(30_000, 91_000, WorkerExit.ENGINE_LOST));
     assertFalse(policy.crashLooping());
   }
 
   @Test
   void exitsLongAgoDoNotCount() {
     for (int i = 0; i < 4; i++) {
-      policy.exited(i, i);
+      policy.exited(i, i, WorkerExit.ENGINE_LOST);
     }
 
-    assertEquals(100, policy.exited(119_000, 120_000));
+    assertEquals(100, policy.exited(119_000, 120_000, WorkerExit.ENGINE_LOST));
   }
 }

@@ -1,0 +1,211 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.BufferedReader;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Requests that are made, or happen, to end the workers which they reach: three real workers and
+ * somebody's stream beside them.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class DamagedRequestIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String MODEL = "switchboard-demo";
+
+  /** Of a step; until its second one nothing of an answer comes. */
+  private static final long SLOW_MS = 5000;
+
+  private @Nullable GatewayProcess started;
+
+  @BeforeAll
+  void start(@TempDir Path folder) throws Exception {
+    Path config = folder.resolve("switchboard.yaml");
+    Files.writeString(
+        config,
+        "workers: {local: 3, threads: 1, arguments: [--allow-fault-injection]}\n"
+            + "migration: {attempts: 5}\n");
+    started = GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady();
+    InProcessGateway.await(() -> ready() == 3);
+  }
+
+  private GatewayProcess gateway() {
+    return Objects.requireNonNull(started, "it was started");
+  }
+
+  @AfterAll
+  void stop() {
+    gateway().close();
+  }
+
+  @Test
+  void damagedRequestsAreAnsweredAndNoWorkerEnds() throws Exception {
+    TreeSet<Long> before = pids();
+    CompletableFuture<List<String>> stream = lines(gateway().stream(300));
+
+    List<String> answers = new ArrayList<>();
+    for (String fields : damaged()) {
+      HttpResponse<String> answer = gateway().post(completions(), body(fields));
+      answers.add(answer.statusCode() + " " + fields);
+    }
+
+    assertTrue(
+        answers.stream().allMatch(answer -> answer.matches("(200|400) .*")), answers::toString);
+    assertEquals("data: [DONE]", last(stream));
+    assertEquals(before, pids());
+    assertEquals(3, ready());
+  }
+
+  private static List<String> damaged() {
+    List<String> damaged = new ArrayList<>();
+    for (String number : List.of("2147483645", "2147483646", "2147483647", "1e30", "-1")) {
+      for (String name : List.of("minItems", "maxItems", "minLength", "maxLength")) {
+        damaged.add("\"guided_json\":{\"%s\":%s}".formatted(name, number));
+      }
+      damaged.add(
+          "\"guided_json\":{\"maxItems\":%1$s,\"items\":{\"maxItems\":%1$s}}".formatted(number));
+      damaged.add("\"guided_regex\":\"a{%s}\"".formatted(number));
+      damaged.add("\"n\":%s".formatted(number));
+      damaged.add("\"best_of\":%s".formatted(number));
+      damaged.add("\"top_k\":%s".formatted(number));
+    }
+    damaged.add("\"guided_regex\":\"((((a{9999}){9999}){9999}){9999}){9999}\"");
+    damaged.add(
+        "\"guided_json\":{\"oneOf\":[{\"type\":\"number\",\"enum\":[1e999999999]},{\"type\":\"number\",\"minimum\":0}]}");
+    return damaged;
+  }
+
+  @Test
+  void aRequestWithWhichTwoWorkersDieEndsAndAnEqualOneIsNotTriedForAWhile() throws Exception {
+    InProcessGateway.await(() -> ready() == 3);
+    HttpResponse<InputStream> opened = gateway().stream(600);
+    String healthy = opened.headers().firstValue("X-Switchboard-Replica").orElseThrow();
+    CompletableFuture<List<String>> stream = lines(opened);
+    for (String replica : List.of("w0", "w1", "w2")) {
+      if (!replica.equals(healthy)) {
+        gateway().slow(replica, SLOW_MS);
+      }
+    }
+    String body = body("\"temperature\":0.5");
+
+    CompletableFuture<HttpResponse<String>> damaged =
+        CompletableFuture.supplyAsync(() -> send(body));
+    killWhoHasIt(healthy);
+    killWhoHasIt(healthy);
+    HttpResponse<String> answer = damaged.get(30, TimeUnit.SECONDS);
+    HttpResponse<String> equal = send(body);
+
+    assertEquals(502, answer.statusCode());
+    assertEquals("engine_failed", JSON.readTree(answer.body()).at("/error/code").asText());
+    assertEquals(502, equal.statusCode());
+    assertEquals("engine_failed", JSON.readTree(equal.body()).at("/error/code").asText());
+    assertTrue(equal.headers().firstValueAsLong("Retry-After").orElse(0) > 30);
+    assertEquals("data: [DONE]", last(stream));
+    InProcessGateway.await(() -> ready() == 3);
+    assertEquals(200, send(body("\"temperature\":0.6")).statusCode());
+    assertEquals(1, poisoned("ended"));
+    assertEquals(1, poisoned("held"));
+  }
+
+  /** Ends the process of the replica that has a request, as the request itself might. */
+  private void killWhoHasIt(String butNot) throws Exception {
+    InProcessGateway.await(() -> busy(butNot).isPresent());
+    String victim = busy(butNot).orElseThrow();
+    gateway().kill(victim);
+    InProcessGateway.await(() -> !busy(butNot).equals(Optional.of(victim)));
+  }
+
+  private Optional<String> busy(String butNot) {
+    for (JsonNode replica : replicas()) {
+      String id = replica.path("id").asText();
+      if (!id.equals(butNot) && replica.path("inFlight").asInt() > 0) {
+        return Optional.of(id);
+      }
+    }
+    return Optional.empty();
+  }
+
+  private int ready() {
+    int ready = 0;
+    for (JsonNode replica : replicas()) {
+      ready += replica.path("state").asText().equals("READY") ? 1 : 0;
+    }
+    return ready;
+  }
+
+  private TreeSet<Long> pids() {
+    TreeSet<Long> pids = new TreeSet<>();
+    replicas().forEach(replica -> pids.add(replica.path("pid").asLong()));
+    return pids;
+  }
+
+  private JsonNode replicas() {
+    try {
+      return gateway().admin("/admin/v1/replicas").path("replicas");
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private int poisoned(String result) throws Exception {
+    String series = "switchboard_poison_requests_total{";
+    return gateway()
+        .metrics()
+        .lines()
+        .filter(line -> line.startsWith(series) && line.contains("result=\"" + result + "\""))
+        .mapToInt(line -> (int) Double.parseDouble(line.substring(line.lastIndexOf(' ') + 1)))
+        .sum();
+  }
+
+  private URI completions() {
+    return gateway().api("/v1/completions");
+  }
+
+  private HttpResponse<String> send(String body) {
+    try {
+      return gateway().post(completions(), body);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static String body(String fields) {
+    return "{\"model\":\"%s\",\"prompt\":\"Hello\",\"max_tokens\":3,%s}".formatted(MODEL, fields);
+  }
+
+  private static CompletableFuture<List<String>> lines(HttpResponse<InputStream> answer) {
+    return CompletableFuture.supplyAsync(
+        () ->
+            new BufferedReader(new InputStreamReader(answer.body(), StandardCharsets.UTF_8))
+                .lines()
+                .filter(line -> !line.isEmpty())
+                .toList());
+  }
+
+  private static String last(CompletableFuture<List<String>> stream) throws Exception {
+    return stream.get(90, TimeUnit.SECONDS).getLast();
+  }
+}

@@ -1,0 +1,88 @@
+package dev.switchboard.gateway.http;
+
+import dev.switchboard.gateway.flight.MoveCause;
+import io.vertx.core.buffer.Buffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Whether one request is what its workers die of. The first death moves it freely, as it moves all
+ * that the worker had; with the second one it ends, and {@link PoisonRequests} remembers it.
+ *
+ * <p>Only deaths of local workers' processes count, and only those before which nothing of the
+ * answer came from there: a stream that had got tokens shared its worker with whoever killed it,
+ * and goes on as often as {@code migration.attempts} lets it. On the request's event loop.
+ */
+final class Suspicion {
+  private static final Logger LOG = LoggerFactory.getLogger(Suspicion.class);
+
+  /** A connection ends a moment before the exit of its process is known. */
+  private static final int NEWS_MS = 250;
+
+  private static final int POLL_MS = 10;
+
+  private final Call call;
+  private final Buffer body;
+  private List<Attempt> broken = List.of();
+
+  Suspicion(Call call, Buffer body) {
+    this.call = call;
+    this.body = body;
+  }
+
+  /**
+   * An attempt is over without an answer.
+   *
+   * @param verdict called with whether the request has now ended two workers: at once where no
+   *     worker had died before, else as soon as it is known how this one fares
+   */
+  void broke(Attempt attempt, MoveCause cause, Consumer<Boolean> verdict) {
+    boolean mayBeDead = cause == MoveCause.DIED || cause == MoveCause.BROKEN;
+    if (!mayBeDead || !attempt.replica().local() || !attempt.silent()) {
+      verdict.accept(false);
+      return;
+    }
+    boolean again = broken.stream().anyMatch(Attempt::processGone);
+    if (broken.isEmpty()) {
+      broken = new ArrayList<>(2);
+    }
+    broken.add(attempt);
+    if (again) {
+      await(attempt, NEWS_MS, verdict);
+    } else {
+      verdict.accept(false);
+    }
+  }
+
+  private void await(Attempt attempt, int leftMs, Consumer<Boolean> verdict) {
+    if (attempt.processGone()) {
+      verdict.accept(true);
+    } else if (leftMs <= 0) {
+      verdict.accept(false);
+    } else {
+      call.loop().vertx().setTimer(POLL_MS, later -> await(attempt, leftMs - POLL_MS, verdict));
+    }
+  }
+
+  /**
+   * Its second worker is dead.
+   *
+   * @return seconds for which an equal request is not tried
+   */
+  int hold() {
+    boolean alone = broken.stream().anyMatch(Attempt::alone);
+    int seconds = call.house().poison().hold(call.endpoint().path(), body.getBytes(), alone);
+    LOG.error(
+        "request_ended_workers request={} tenant={} replicas={} alone={} held_s={}",
+        call.flight().id(),
+        call.caller().tenant(),
+        broken.stream().map(attempt -> attempt.replica().id()).toList(),
+        alone,
+        seconds);
+    call.house().metrics().poisoned(call.flight().model(), "ended");
+    return seconds;
+  }
+}

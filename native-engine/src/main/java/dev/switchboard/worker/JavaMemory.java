@@ -1,0 +1,49 @@
+package dev.switchboard.worker;
+
+/**
+ * How the Java heap is shared, and what it must be at least. The heap's bound is {@code -Xmx}; what
+ * the JVM has beside it, compiled code, classes, threads and buffers of connections, is {@link
+ * #BESIDE_BYTES} whatever the heap.
+ *
+ * @param heapBytes the heap's bound
+ */
+record JavaMemory(long heapBytes) {
+  /** Measured after an hour of load: 150 MiB, of which 60 are classes and compiled code. */
+  static final long BESIDE_BYTES = 160L << 20;
+
+  /** Without a request: classes' statics, the event loop, timelines, the engine's bookkeeping. */
+  private static final long IDLE_BYTES = 40L << 20;
+
+  /** A token's text in both directions, its place in the trie, and a bit in each kept mask. */
+  private static final long TOKEN_BYTES = 512;
+
+  /** A block's state and its hash in the prefix cache. */
+  private static final long BLOCK_BYTES = 160;
+
+  /** Tree, texts and tokens of the one large body that is prepared at a time. */
+  private static final long PREPARATION_BYTES = 48L << 20;
+
+  static JavaMemory ofThisMachine() {
+    return new JavaMemory(Runtime.getRuntime().maxMemory());
+  }
+
+  /** The part of it that bodies which wait for their preparation may take. */
+  static long bodyBytes(long heapBytes) {
+    return heapBytes / 8;
+  }
+
+  /** The part of it that constraints may learn in while answers follow them. */
+  long constraintBytes() {
+    return heapBytes / 4;
+  }
+
+  /** Heap and all else that the JVM takes. */
+  long processBytes() {
+    return heapBytes + BESIDE_BYTES;
+  }
+
+  /** The least heap for a model: what it has without a request, and room for the largest one. */
+  static long leastBytes(int vocabulary, int kvBlocks) {
+    return IDLE_BYTES + PREPARATION_BYTES + vocabulary * TOKEN_BYTES + kvBlocks * BLOCK_BYTES;
+  }
+}
