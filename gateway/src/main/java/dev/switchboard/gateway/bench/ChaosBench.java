@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
     sortOptions = false,
     description = {
       "Kills, stops and drains real workers under load, ends a gateway, and lets clients",
-      "misbehave; ends with status 1 when a promise is broken. Needs about six minutes."
+      "misbehave; ends with status 1 when a promise is broken. Needs about seven minutes."
     })
 public final class ChaosBench implements Callable<Integer> {
 

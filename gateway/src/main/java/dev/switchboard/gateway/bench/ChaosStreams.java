@@ -50,6 +50,10 @@ final class ChaosStreams {
     }
   }
 
+  int count() {
+    return answers.size();
+  }
+
   /** The answers, once all have ended. */
   List<AnswerLog> rest() {
     for (Thread thread : threads) {
