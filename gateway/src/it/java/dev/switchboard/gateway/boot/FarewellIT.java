@@ -31,7 +31,7 @@ class FarewellIT {
 
   private static String chat(boolean stream) {
     String body = InProcessGateway.chat(stream);
-    return "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: "
+    return "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: "
         + body.length()
         + "\r\n\r\n"
         + body;
