@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.constraint.ConstraintWarmUp;
+import dev.switchboard.descriptors.OpenFiles;
 import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.toolcall.ToolFormat;
@@ -260,6 +261,7 @@ public final class WorkerMain implements Callable<Integer> {
 
   private WorkerSettings settings() {
     return WorkerSettings.defaults(id, bind, port == null ? 0 : port)
+        .within(OpenFiles.now())
         .with(Duration.ofSeconds(drainTimeoutSeconds), allowFaultInjection);
   }
 

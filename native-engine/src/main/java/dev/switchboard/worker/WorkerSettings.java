@@ -1,5 +1,6 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.descriptors.OpenFiles;
 import dev.switchboard.openai.RequestLimits;
 import java.time.Duration;
 
@@ -44,6 +45,9 @@ record WorkerSettings(
     int offLoopBytes,
     boolean allowFaultInjection) {
 
+  /** The model's parts, ranks' channels, connections that are closed unread. */
+  private static final int FILES_OF_OTHERS = 128;
+
   static WorkerSettings defaults(String id, String bind, int port) {
     return new WorkerSettings(
         id,
@@ -64,6 +68,29 @@ record WorkerSettings(
         32L << 20,
         16 << 10,
         false);
+  }
+
+  /** The same with no more connections than there may be open files, some kept for others. */
+  WorkerSettings within(OpenFiles files) {
+    return new WorkerSettings(
+        id,
+        bind,
+        port,
+        requests,
+        headerBytes,
+        uriBytes,
+        Math.clamp(files.room(FILES_OF_OTHERS), 1, connections),
+        headerTimeout,
+        bodyTimeout,
+        idleTimeout,
+        writeStall,
+        streamBufferBytes,
+        drainLimit,
+        canaryTimeout,
+        timelines,
+        timelineBytes,
+        offLoopBytes,
+        allowFaultInjection);
   }
 
   /** The same with another drain limit, and fault injection on or off. */

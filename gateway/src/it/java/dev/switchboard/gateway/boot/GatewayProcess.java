@@ -91,22 +91,34 @@ final class GatewayProcess implements AutoCloseable {
 
   static GatewayProcess start(int warmUpRequests, List<String> javaOptions, String... arguments)
       throws Exception {
-    return start(warmUpRequests, ProcessBuilder.Redirect.INHERIT, javaOptions, arguments);
+    return start(
+        List.of(), warmUpRequests, ProcessBuilder.Redirect.INHERIT, javaOptions, arguments);
   }
 
   /** Starts it with its log in a file. */
   static GatewayProcess startLogging(Path log, List<String> javaOptions, String... arguments)
       throws Exception {
-    return start(0, ProcessBuilder.Redirect.to(log.toFile()), javaOptions, arguments);
+    return start(List.of(), 0, ProcessBuilder.Redirect.to(log.toFile()), javaOptions, arguments);
+  }
+
+  /** Starts it with its log in a file, and with so many open files at most. */
+  static GatewayProcess startWithin(int openFiles, Path log, String... arguments) throws Exception {
+    return start(
+        List.of("prlimit", "--nofile=" + openFiles),
+        0,
+        ProcessBuilder.Redirect.to(log.toFile()),
+        List.of("-Dswitchboard.library=" + System.getProperty("switchboard.library")),
+        arguments);
   }
 
   private static GatewayProcess start(
+      List<String> under,
       int warmUpRequests,
       ProcessBuilder.Redirect log,
       List<String> javaOptions,
       String... arguments)
       throws Exception {
-    List<String> command = new ArrayList<>();
+    List<String> command = new ArrayList<>(under);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m", FIRST_COMPILER_ONLY));
     command.add("-Dswitchboard.home=" + home());

@@ -102,6 +102,7 @@ class RoutingFaultIT extends TwoUpstreams {
         new PublicServer(
             () -> house.with(house.deadlines(), house.migration(), house.slos(), router),
             1,
+            100,
             true,
             null);
     Vertx vertx = Vertx.vertx();

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.boot;
 
+import dev.switchboard.descriptors.OpenFiles;
 import dev.switchboard.gateway.admin.AdminConfig;
 import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
@@ -104,6 +105,7 @@ final class Gateway {
   private final UsageMeter usage = new UsageMeter();
   private final Store store;
   private final ListenerTls tls;
+  private final ConnectionRoom room;
   private final Reconfiguration reconfiguration;
   private final @Nullable ValkeyAffinity sharedAffinity;
   private final double bootSeconds;
@@ -145,6 +147,7 @@ final class Gateway {
             .withTransport(ports)
             .build();
     Gatehouse house = house();
+    this.room = room(served.apply(config), house.metrics());
     this.tls = new ListenerTls(config, quarterOfTheCores(), house.metrics());
     this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
     this.drills =
@@ -359,7 +362,7 @@ final class Gateway {
     while (!mayListen.getAsBoolean()) {
       pause(POLL_MS);
     }
-    int loops = config.http().eventLoops() > 0 ? config.http().eventLoops() : quarterOfTheCores();
+    int loops = loops();
     Future<String> admin =
         vertx.deployVerticle(adminServer).recover(cause -> refused(ListenProbe.ADMIN, cause));
     Future<String> api =
@@ -370,6 +373,7 @@ final class Gateway {
                       new PublicServer(
                           reconfiguration::house,
                           loops,
+                          room.perLoop(),
                           GatewayConfig.loopback(config.http().bind()),
                           tls.api());
                   servers.add(server);
@@ -392,6 +396,26 @@ final class Gateway {
       throw new IllegalStateException("interrupted", e);
     }
     events.emit("listening", urls());
+  }
+
+  private int loops() {
+    return config.http().eventLoops() > 0 ? config.http().eventLoops() : quarterOfTheCores();
+  }
+
+  /** Says how many connections clients may have, where that is less than was configured. */
+  private ConnectionRoom room(List<ModelSpec> models, Metrics metrics) {
+    OpenFiles files = OpenFiles.now();
+    ConnectionRoom found = ConnectionRoom.of(config, models, loops(), files);
+    metrics.connectionsLimit(found.inAll());
+    if (found.clamped()) {
+      LOG.warn(
+          "max_connections_clamped configured={} in_force={} event_loops={} open_files_limit={}",
+          config.http().maxConnections(),
+          found.perLoop(),
+          loops(),
+          files.limit());
+    }
+    return found;
   }
 
   /** At least one: workers need the rest. */

@@ -17,7 +17,8 @@ import java.util.List;
  * @param maxUriBytes a longer request line is answered 414
  * @param maxAnswerBytes an upstream's answer that is not a stream
  * @param answerMemoryBytes of such answers that are held at once, until their clients took them
- * @param maxConnections of clients at once, for each event loop; more are closed unread
+ * @param maxConnections of clients at once, for each event loop; more are closed unread. Less where
+ *     the process's limit of open files has no room for them
  * @param maxConnectionsPerClient of one address, for each event loop; more are closed unread
  * @param maxUpstreamConnections to one replica, for each event loop
  * @param warmUpRequests to itself, beside those of clients, that get the code compiled; 0 for none

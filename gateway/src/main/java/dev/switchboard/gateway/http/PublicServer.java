@@ -64,6 +64,7 @@ public final class PublicServer extends VerticleBase {
   private final RequestIds ids;
   private final AnswerMemory answers;
   private final long startedSeconds;
+  private final int maxConnections;
   private final boolean loopback;
   private final @Nullable ServerTls tls;
   private final SiteGuard sites;
@@ -74,11 +75,17 @@ public final class PublicServer extends VerticleBase {
    * @param houses the present one, for a request that begins; what never changes is taken from the
    *     first
    * @param eventLoops instances that share what is to be shared
+   * @param maxConnections of this instance
    * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
    */
   public PublicServer(
-      Supplier<Gatehouse> houses, int eventLoops, boolean loopback, @Nullable ServerTls tls) {
+      Supplier<Gatehouse> houses,
+      int eventLoops,
+      int maxConnections,
+      boolean loopback,
+      @Nullable ServerTls tls) {
+    this.maxConnections = maxConnections;
     this.loopback = loopback;
     this.tls = tls;
     this.houses = houses;
@@ -98,7 +105,7 @@ public final class PublicServer extends VerticleBase {
             vertx,
             house.deadlines(),
             house.clock(),
-            new ConnectionWatch.Limit(house.http().maxConnections(), "total"),
+            new ConnectionWatch.Limit(maxConnections, "total"),
             new ConnectionWatch.Limit(house.http().maxConnectionsPerClient(), "client"),
             house.metrics()::connectionRefused);
     LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("api"));

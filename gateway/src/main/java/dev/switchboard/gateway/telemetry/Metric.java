@@ -176,6 +176,12 @@ public enum Metric {
       "connections closed unread: too many of clients in all (`total`) or of one address"
           + " (`client`), or likewise at the admin listener (`admin`, `admin_client`)",
       LIMIT),
+  CONNECTIONS_LIMIT(
+      Type.GAUGE,
+      "connections_limit",
+      COUNT,
+      "connections that clients may have at once, over all event loops: `http.max-connections` of"
+          + " each, or what the limit of open files (`process_max_fds`) has room for"),
   TLS_HANDSHAKE_FAILURES(
       Type.COUNTER,
       "tls_handshake_failures_total",

@@ -96,6 +96,7 @@ public final class Metrics {
   private final Counter retriesDenied = made.counter(Metric.RETRIES_DENIED);
   private final Counter hedges = made.counter(Metric.HEDGES);
   private final Counter connectionsRefused = made.counter(Metric.CONNECTIONS_REFUSED);
+  private final Gauge connectionsLimit = made.gauge(Metric.CONNECTIONS_LIMIT);
   private final Counter tlsFailures = made.counter(Metric.TLS_HANDSHAKE_FAILURES);
   private final Gauge tlsExpiry = made.gauge(Metric.TLS_CERTIFICATE_EXPIRY);
   private final Gauge upstreamCaExpiry = made.gauge(Metric.TLS_UPSTREAM_CA_EXPIRY);
@@ -274,6 +275,11 @@ public final class Metrics {
   /** A connection was closed unread; {@code limit} says which one it was above. */
   public void connectionRefused(String limit) {
     connectionsRefused.labelValues(limit).inc();
+  }
+
+  /** How many connections clients may have in all. */
+  public void connectionsLimit(int most) {
+    connectionsLimit.set(most);
   }
 
   /** What counts handshakes of a listener that failed for one cause. */
