@@ -47,7 +47,8 @@ class LeftClientsIT {
 
   private static void leave(GatewayProcess gateway, boolean reset) throws IOException {
     String body = InProcessGateway.chat(true);
-    String head = "POST " + InProcessGateway.CHAT + " HTTP/1.1\r\nHost: a\r\nContent-Length: ";
+    String head =
+        "POST " + InProcessGateway.CHAT + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: ";
     try (Socket socket = new Socket(gateway.api("").getHost(), gateway.api("").getPort())) {
       socket.setSoLinger(reset, 0);
       socket

@@ -36,8 +36,11 @@ class OpenFilesIT {
     Path config = folder.resolve("config.yaml");
     GatewayProcess.writeConfig(
         config,
-        "http: {max-connections-per-client: 100000}\n"
-            + "admin: {max-connections: 32}\nworkers: {local: 1}\n");
+        """
+        http: {max-connections-per-client: 100000}
+        admin: {max-connections: 32}
+        workers: {local: 1}
+        """);
     gateway =
         GatewayProcess.startWithin(OPEN_FILES, log, "--config", config.toString()).awaitReady();
   }

@@ -42,7 +42,7 @@ public final class SiteGuard {
         ? null
         : new ApiError(
             421,
-            ApiError.INVALID_REQUEST,
+            "invalid_request_error",
             "unknown_host",
             "Host",
             "This listener does not go by that name; " + section + ".hosts may allow it.");

@@ -1,0 +1,54 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The folders that the launcher makes hold keys, logs and the store: they are its user's alone. */
+class LauncherFoldersTest {
+  private static final Path LAUNCHER =
+      Path.of(System.getProperty("switchboard.home", "..")).resolve("switchboard");
+
+  @TempDir private Path folder;
+
+  @Test
+  void nobodyElseMayLookIntoThemBeTheyNewOrOld() throws Exception {
+    Path old = Files.createDirectories(folder.resolve("state/log"));
+    Files.setPosixFilePermissions(old, PosixFilePermissions.fromString("rwxr-xr-x"));
+    List<String> lines = Files.readAllLines(LAUNCHER);
+    String function =
+        lines.stream().filter(line -> line.startsWith("own_folders() {")).findFirst().orElseThrow();
+
+    Process bash =
+        new ProcessBuilder(
+                "bash",
+                "-c",
+                "state=state run=state/run logs=state/log\n" + function + "\nown_folders")
+            .directory(folder.toFile())
+            .inheritIO()
+            .start();
+
+    assertEquals(0, bash.waitFor());
+    for (String name : List.of("state", "state/run", "state/log")) {
+      assertEquals(
+          "rwx------",
+          PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve(name))),
+          name);
+    }
+  }
+
+  @Test
+  void noOtherLineMakesThem() throws Exception {
+    long makers =
+        Files.readAllLines(LAUNCHER).stream()
+            .filter(line -> line.matches(".*mkdir.*\\$(state|run|logs)\\b.*"))
+            .count();
+
+    assertEquals(1, makers);
+  }
+}
