@@ -12,6 +12,7 @@ import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.fleet.RollingRestart;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.identity.Caller.Role;
+import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.telemetry.RankBlame;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.openai.ApiError;
@@ -203,7 +204,8 @@ final class ReplicaRoutes {
     json.put("url", address == null ? null : address.url().toString());
     json.put("socket", socket == null ? null : socket.path());
     json.put("inFlight", replica.inFlight()).put("weight", replica.weight());
-    json.set("learned", LearnedJson.of(replica.workload().snapshot(clock.epochNanos())));
+    Workload workload = replica.workload();
+    json.set("learned", LearnedJson.of(workload.snapshot(clock.epochNanos()), workload.doubt()));
     Drain drain = replica.drain();
     json.set("drain", drain == null ? null : DrainJson.report(report(replica, drain)));
     json.set("report", report(replica.report()));

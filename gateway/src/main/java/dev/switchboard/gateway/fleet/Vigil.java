@@ -109,7 +109,7 @@ public final class Vigil {
         boolean idle =
             replica.inFlight() == 0
                 && now - Math.max(watch.provenNanos, replica.lastUsedNanos())
-                > fleet.config().canaryIdleMs() * 1_000_000;
+                    > fleet.config().canaryIdleMs() * 1_000_000;
         if (poll) {
           boolean canary = idle && replica.worker();
           ask(replica, address, watch, canary ? Question.CANARY : Question.STATE, now);

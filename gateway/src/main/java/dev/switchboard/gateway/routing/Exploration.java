@@ -44,8 +44,7 @@ final class Exploration {
   /** A deadline that is missed would send it to another model. */
   private static boolean misses(Candidate candidate, RouteRequest request) {
     int deadlineMs = request.slo().deadlineMs();
-    return deadlineMs > 0
-        && candidate.prediction().endMs() > deadlineMs - request.elapsedMs();
+    return deadlineMs > 0 && candidate.prediction().endMs() > deadlineMs - request.elapsedMs();
   }
 
   private static double draw(RouteRequest request) {

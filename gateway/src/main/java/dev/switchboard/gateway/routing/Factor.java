@@ -45,7 +45,8 @@ final class Factor {
    */
   void observe(double ratio, PooledTime pool) {
     double bounded = Math.clamp(ratio, -MOST_LOG, MOST_LOG);
-    double median = Math.max(Math.min(bounded, last), Math.min(Math.max(bounded, last), lastButOne));
+    double median =
+        Math.max(Math.min(bounded, last), Math.min(Math.max(bounded, last), lastButOne));
     lastButOne = last;
     last = bounded;
     double error = median - log;
@@ -59,10 +60,10 @@ final class Factor {
   /** By how much it differs from the pool, as far as that is no accident. */
   double slowdown(PooledTime pool) {
     double difference = log - pool.meanLog();
-    double square = difference * difference;
     double error = standardError(pool);
     double noise = SHRINKAGE * (error * error + ALIKE * ALIKE);
-    return difference * square / (square + noise);
+    double squares = Math.pow(difference, 4);
+    return difference * squares / (squares + noise * noise);
   }
 
   /** Of the difference. */

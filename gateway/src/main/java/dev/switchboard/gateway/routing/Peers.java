@@ -9,6 +9,9 @@ public final class Peers {
   private static final double MIX_GAIN = 0.05;
   private static final Rates GUESS = Rates.UNKNOWN;
 
+  private static final int PROMPT_TOKEN = 1;
+  private static final int BATCH = 1;
+
   private final double[] ttftFeatures = new double[4];
   private final double[] tpotFeatures = new double[3];
   private final PooledTime ttft =
@@ -84,6 +87,19 @@ public final class Peers {
       samples++;
       version++;
       usual = Peers.this.rates(new ReplicaTime(ttft), new ReplicaTime(tpot), 0);
+    }
+
+    /** How sure that is. */
+    Doubt doubt() {
+      synchronized (Peers.this) {
+        return new Doubt(
+            ttftHere.alone(),
+            tpotHere.alone(),
+            ttftHere.slowdownError(),
+            tpotHere.slowdownError(),
+            ttftHere.error(PROMPT_TOKEN),
+            tpotHere.error(BATCH));
+      }
     }
 
     /** What is known now. */

@@ -12,6 +12,10 @@ final class PooledTime {
   private static final double LEAST_CHANGE = Math.log(1.5);
   private static final double CHANGE_DEVIATIONS = 2.5;
   private static final double MEAN_GAIN = 0.01;
+
+  /** One that is far slower than usual does not make that usual. */
+  private static final double MOST_SLOWER = 0.1;
+
   private static final double NOISE_GAIN = 0.02;
   private static final double MOST_ERROR = 1;
   private static final double LEAST_DEVIATION = 0.02;
@@ -91,7 +95,8 @@ final class PooledTime {
     }
     double error = Math.clamp(off, -MOST_ERROR, MOST_ERROR);
     variance += NOISE_GAIN * (error * error - variance);
-    meanLog += Math.max(MEAN_GAIN, 1.0 / (samples + 1)) * (factor.log() - meanLog);
+    double slower = Math.min(MOST_SLOWER, factor.log() - meanLog);
+    meanLog += Math.max(MEAN_GAIN, 1.0 / (samples + 1)) * slower;
     widen(actualMs / predictedMs);
     samples++;
   }
@@ -108,6 +113,11 @@ final class PooledTime {
   /** For a replica as they usually are. */
   double coefficient(int index) {
     return regression.coefficient(index) * Math.exp(meanLog);
+  }
+
+  /** The standard error of a coefficient. */
+  double error(int index) {
+    return regression.error(index, deviation()) * Math.exp(meanLog);
   }
 
   /** Of the replicas' factors. */

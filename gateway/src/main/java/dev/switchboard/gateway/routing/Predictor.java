@@ -23,6 +23,11 @@ final class Predictor {
     return own.rates();
   }
 
+  /** How sure that is. */
+  Doubt doubt() {
+    return own.doubt();
+  }
+
   /** What is known of replicas of its model in general. */
   Rates usual() {
     return peers.usual();

@@ -65,6 +65,24 @@ final class Regression {
     }
   }
 
+  /**
+   * The standard error of a coefficient. As far as it is the prior's it may be off by all of that.
+   *
+   * @param deviation by how much samples are usually off, relative to what was expected
+   */
+  double error(int index, double deviation) {
+    System.arraycopy(products, 0, matrix, 0, matrix.length);
+    Arrays.fill(solution, 0);
+    for (int i = 0; i < size; i++) {
+      matrix[i * size + i] += PRIOR_WEIGHT;
+    }
+    solution[index] = 1;
+    eliminate();
+    double variance = Math.max(0, solution[index]);
+    double guessed = PRIOR_WEIGHT * variance * prior[index];
+    return scale[index] * Math.hypot(deviation * Math.sqrt(variance), guessed);
+  }
+
   /** What it makes of features. */
   double value(double[] features) {
     double sum = 0;
@@ -115,11 +133,10 @@ final class Regression {
     for (int i = 0; i < size; i++) {
       double solved = Math.max(LEAST_SHARE * prior[i], solution[i]);
       coefficients[i] = solved * scale[i];
-      prior[i] += PRIOR_GAIN * (solved - prior[i]);
+      prior[i] += pinned[i] ? 0 : PRIOR_GAIN * (solved - prior[i]);
     }
   }
 
-  /** Gauss's elimination; the prior's weight on the diagonal makes every pivot positive. */
   private void solvePinned() {
     System.arraycopy(products, 0, matrix, 0, matrix.length);
     for (int i = 0; i < size; i++) {
@@ -129,6 +146,11 @@ final class Regression {
         pin(i);
       }
     }
+    eliminate();
+  }
+
+  /** Gauss's elimination; the prior's weight on the diagonal makes every pivot positive. */
+  private void eliminate() {
     for (int column = 0; column < size; column++) {
       for (int row = column + 1; row < size; row++) {
         eliminate(row, column);

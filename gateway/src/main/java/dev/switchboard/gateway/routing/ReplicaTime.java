@@ -93,6 +93,16 @@ final class ReplicaTime {
     return (alone ? ownFactor : factor).slowdown(model());
   }
 
+  /** The standard error of a coefficient. */
+  double error(int index) {
+    return model().error(index);
+  }
+
+  /** The same of the logarithm that is the slowdown. */
+  double slowdownError() {
+    return (alone ? ownFactor : factor).standardError(model());
+  }
+
   double spread() {
     return model().spread();
   }

@@ -23,8 +23,14 @@ import java.util.List;
  * as soon as it needs them: admission lets it begin for the room that another replica has ({@link
  * Headroom}).
  *
- * <p>A small part of the score is the predicted time itself, so that among replicas that are all
- * safe the quicker one wins, and a smaller one still is the cost.
+ * <p>Load costs every request, with targets or without: a part of the score is all the time that
+ * the request takes at a replica, its own and what it adds to the times of those that are there,
+ * relative to the least that it takes anywhere. Among replicas that are alike that sends it to the
+ * idlest; among others it gives the most tokens per second, where its own time alone would crowd
+ * the quickest. Nobody gets more than twice as much as an idler one that would be as quick,
+ * whatever was learned; and a bounded share of the requests goes where nobody goes any more ({@link
+ * Exploration}). A small part is the predicted time relative to the targets, and a smaller one
+ * still is the cost.
  */
 public final class SloPolicy implements RoutingPolicy {
   static final String NAME = "slo";
@@ -45,15 +51,23 @@ public final class SloPolicy implements RoutingPolicy {
 
   private static final double SPEED = 0.02;
   private static final double COST = 0.01;
+
+  /** What all the time it takes counts, beside the least that it takes anywhere. */
   private static final double TIME = 0.1;
+
   private static final double MOST_TIME = 10;
 
-  /** Who goes where little is known goes there before all others. */
-  private static final double EXPLORED = -100;
+  /** Replicas whose times for a request differ by less are as quick as each other. */
+  private static final double AS_QUICK = 1.25;
 
+  private static final double MOST_CROWD = 2;
+  private static final double SMALL_CROWD = 4;
+
+  /** Added to the score of a replica that has too much already. */
   private static final double CROWDED = 100;
-  private static final double CROWD = 4;
-  private static final double ALIKE_RATIO = 1.25;
+
+  /** The score of a replica that a request is sent to in order to learn. */
+  private static final double EXPLORED = -100;
 
   /** Requests that come while a prompt is computed at a busy replica. */
   private static final double NEXT = 3;
@@ -80,6 +94,7 @@ public final class SloPolicy implements RoutingPolicy {
   private static void score(
       List<Candidate> candidates, RouteRequest request, long nowNanos, double[] scores) {
     double[] times = new double[scores.length];
+    double[] alone = new double[scores.length];
     double least = Double.POSITIVE_INFINITY;
     for (int i = 0; i < scores.length; i++) {
       times[i] = timeMs(candidates.get(i), request, nowNanos);
@@ -87,14 +102,16 @@ public final class SloPolicy implements RoutingPolicy {
     }
     for (int i = 0; i < scores.length; i++) {
       Candidate candidate = candidates.get(i);
-      double misses = new Outlook(candidate, request).misses();
+      Outlook outlook = new Outlook(candidate, request);
       double slowness = slowness(candidate.prediction(), request.slo());
       scores[i] =
-          (misses + SPEED * slowness) / candidate.view().weight()
+          (outlook.misses() + SPEED * slowness) / candidate.view().weight()
               + TIME * Math.min(MOST_TIME, times[i] / least)
               + COST * candidate.view().cost();
+      alone[i] =
+          outlook.intrudes() ? Double.POSITIVE_INFINITY : aloneMs(candidate, request, nowNanos);
     }
-    crowded(candidates, request, nowNanos, scores);
+    crowded(candidates, alone, scores);
     int unknown = Exploration.choose(candidates, request, nowNanos);
     if (unknown >= 0) {
       scores[unknown] = EXPLORED;
@@ -102,43 +119,34 @@ public final class SloPolicy implements RoutingPolicy {
   }
 
   /**
-   * Nobody gets more than twice what the idlest of those has that could do it about as soon: a
+   * Nobody gets more than twice as much as the idlest of those has that would be about as quick: a
    * bound for whatever was learned wrongly.
+   *
+   * @param aloneMs when the request would end at each if nobody else were there
    */
-  private static void crowded(
-      List<Candidate> candidates, RouteRequest request, long nowNanos, double[] scores) {
+  private static void crowded(List<Candidate> candidates, double[] aloneMs, double[] scores) {
     for (int i = 0; i < scores.length; i++) {
-      Candidate candidate = candidates.get(i);
-      double mostMs = ALIKE_RATIO * idleMs(candidate, request, nowNanos);
       double least = Double.POSITIVE_INFINITY;
-      for (Candidate other : candidates) {
-        if (idleMs(other, request, nowNanos) <= mostMs) {
-          least = Math.min(least, load(other));
-        }
+      for (int j = 0; j < scores.length; j++) {
+        least =
+            aloneMs[j] <= AS_QUICK * aloneMs[i] ? Math.min(least, crowd(candidates.get(j))) : least;
       }
-      scores[i] += load(candidate) > 2 * least + CROWD ? CROWDED : 0;
+      scores[i] += crowd(candidates.get(i)) > MOST_CROWD * least + SMALL_CROWD ? CROWDED : 0;
     }
   }
 
-  private static double load(Candidate candidate) {
+  private static double crowd(Candidate candidate) {
     return candidate.view().requests() / candidate.view().weight();
   }
 
-  /** When it would end there if it had the replica for itself; infinite where it may not go. */
-  private static double idleMs(Candidate candidate, RouteRequest request, long nowNanos) {
+  /** Infinite where nothing can be said of it now. */
+  private static double aloneMs(Candidate candidate, RouteRequest request, long nowNanos) {
     ReplicaView view = candidate.view();
-    Workload.Snapshot own = view.own();
-    boolean usable = own.overdueMs() == 0 && view.circuit() == ReplicaView.Circuit.CLOSED;
-    Prediction alone =
-        own.rates()
-            .predict(
-                Load.NONE,
-                candidate.computeTokens(request),
-                request.outputTokens(),
-                own.overdueMs(),
-                nowNanos);
-    return usable && !new Outlook(candidate, request).intrudes()
-        ? alone.endMs()
+    Rates rates = view.own().rates();
+    boolean well = view.own().overdueMs() == 0 && view.circuit() == ReplicaView.Circuit.CLOSED;
+    double tokens = candidate.computeTokens(request);
+    return well
+        ? rates.predict(Load.NONE, tokens, request.outputTokens(), 0, nowNanos).endMs()
         : Double.POSITIVE_INFINITY;
   }
 

@@ -101,6 +101,11 @@ public final class Workload {
     predictor.renew();
   }
 
+  /** How sure what was learned is; for people. */
+  public synchronized Doubt doubt() {
+    return predictor.doubt();
+  }
+
   public synchronized Snapshot snapshot(long nowNanos) {
     presume(nowNanos);
     return new Snapshot(

@@ -78,8 +78,7 @@ class DispatchSimulationTest {
 
   private static Seen run(long seed, String policy, Wish wish, int clients, double... speeds) {
     Scenario scenario = Scenario.foreign(EngineSpeed.ROOMY, seed, policy, speeds);
-    Ledger ledger =
-        scenario.run(new ClosedLoop(scenario.random().split(), clients, 60, wish.slo));
+    Ledger ledger = scenario.run(new ClosedLoop(scenario.random().split(), clients, 60, wish.slo));
     return Seen.of(scenario, ledger, 15, 55);
   }
 
@@ -198,7 +197,11 @@ class DispatchSimulationTest {
   /** Where its circuit was open, from when on that lets requests in. */
   @ParameterizedTest
   @CsvSource({
-    "SLOW, 0", "SLOW, 10", "STALLED, 15", "GONE, 10", "FAILING, 15",
+    "SLOW, 0",
+    "SLOW, 10",
+    "STALLED, 15",
+    "GONE, 10",
+    "FAILING, 15",
   })
   void whoRecoversHasHalfOfItsFairShareWithinTenSeconds(Trouble trouble, double fromSecond) {
     for (Wish wish : Wish.values()) {
@@ -210,12 +213,10 @@ class DispatchSimulationTest {
                 scenario.at(fromSecond, () -> trouble.begin.accept(engine));
                 scenario.at(25, () -> trouble.end.accept(engine));
                 Ledger ledger =
-                    scenario.run(
-                        new ClosedLoop(scenario.random().split(), CLIENTS, 60, wish.slo));
+                    scenario.run(new ClosedLoop(scenario.random().split(), CLIENTS, 60, wish.slo));
                 double back = scenario.gateway().lastReady("u1", 25);
                 Seen seen = Seen.of(scenario, ledger, back + 9, back + 14);
-                assertTrue(
-                    seen.shares[1] >= 0.125, () -> seen + ", seed " + seed + ", " + wish);
+                assertTrue(seen.shares[1] >= 0.125, () -> seen + ", seed " + seed + ", " + wish);
               });
     }
   }
@@ -227,8 +228,7 @@ class DispatchSimulationTest {
         .forEach(
             seed -> {
               Scenario scenario = Scenario.foreign(seed, policy, 1, 1, 1, 1);
-              scenario.run(
-                  new ClosedLoop(scenario.random().split(), 200, 60, Wish.NOTHING.slo));
+              scenario.run(new ClosedLoop(scenario.random().split(), 200, 60, Wish.NOTHING.slo));
               assertEquals(
                   List.of(),
                   scenario.gateway().changes().stream()

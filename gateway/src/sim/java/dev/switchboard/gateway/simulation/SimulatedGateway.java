@@ -629,8 +629,7 @@ final class SimulatedGateway {
     private void judge(Replica.Ticket there, Drain.Departure how, long now) {
       boolean timed = streams && !goesOn;
       switch (how) {
-        case FINISHED ->
-            fleet.verdicts().served(there, timed ? firstToken() : null, now);
+        case FINISHED -> fleet.verdicts().served(there, timed ? firstToken() : null, now);
         case FAILED -> fleet.verdicts().failed(there, "it broke", now);
         case MOVED, RESTARTED, ABANDONED -> fleet.verdicts().left(there);
       }

@@ -289,6 +289,59 @@ class PoliciesTest {
     assertEquals("w0", choose("slo", List.of(paced, busy), anybody));
   }
 
+  /** Neither prompts nor targets cost anything there, as far as is known. */
+  @Test
+  void loadCostsARequestWithoutTargetsAsWell() {
+    Rates free = new Rates(5, 0, 1, 1, 50, 1, 0, 0, 0, 0, 0.2, 0.2, 100, NOW, 100);
+    Rates dear = new Rates(9, 0.4, 1, 1, 50, 1, 0, 0, 0, 0, 0.2, 0.2, 100, NOW, 100);
+    ReplicaView busy = ReplicaView.of("w0", "m").withInFlight(12).withOwn(own(0, 0, 12, free));
+    ReplicaView idler = ReplicaView.of("w1", "m").withInFlight(4).withOwn(own(0, 0, 4, dear));
+
+    assertEquals("w1", choose("slo", List.of(busy, idler), RouteRequest.of("m")));
+  }
+
+  @Test
+  void nobodyGetsMoreThanTwiceWhatAnIdlerOneHasThatWouldBeAboutAsQuick() {
+    Rates quick = rates(5, 0.1, 40);
+    ReplicaView crowded = ReplicaView.of("w0", "m").withInFlight(13).withOwn(own(0, 0, 13, quick));
+    ReplicaView like =
+        ReplicaView.of("w1", "m").withInFlight(4).withOwn(own(0, 0, 4, rates(5, 0.1, 49)));
+    ReplicaView slower =
+        ReplicaView.of("w1", "m").withInFlight(4).withOwn(own(0, 0, 4, rates(5, 0.1, 90)));
+
+    assertEquals("w1", choose("slo", List.of(crowded, like), RouteRequest.of("m")));
+    assertEquals("w0", choose("slo", List.of(crowded, slower), RouteRequest.of("m")));
+  }
+
+  @Test
+  void aBoundedShareGoesWhereAnIdleReplicaWasNotHeardOfForLong() {
+    Rates fresh = learned(1, 100 * NOW);
+    int few = explorers(fresh, learned(8, 98 * NOW - 1));
+    int more = explorers(fresh, learned(8, 90 * NOW));
+    int none = explorers(fresh, learned(8, 99 * NOW));
+
+    assertEquals(1.0 / 32, few / 3200.0, 0.01);
+    assertEquals(1.0 / 8, more / 3200.0, 0.02);
+    assertEquals(0, none);
+  }
+
+  private static int explorers(Rates quick, Rates avoided) {
+    int count = 0;
+    for (int turn = 0; turn < 3200; turn++) {
+      ReplicaView busy = ReplicaView.of("w0", "m").withInFlight(3).withOwn(own(0, 0, 3, quick));
+      ReplicaView idle = ReplicaView.of("w1", "m").withOwn(own(0, 0, 0, avoided));
+      RouteRequest request = RouteRequest.of("m").withTurn(turn);
+      Decision decision = new SloPolicy().route(List.of(busy, idle), request, 100 * NOW);
+      count += "w1".equals(decision.chosen()) ? 1 : 0;
+    }
+    return count;
+  }
+
+  private static Rates learned(double slowdown, long atNanos) {
+    double log = Math.log(slowdown);
+    return new Rates(20, 0.1, 1, 1, 40, 1, 0, 0, log, log, 0.3, 0.1, 100, atNanos, 200);
+  }
+
   @Test
   void sloSpendsTheLessCostlyOfTwoThatAreAlike() {
     ReplicaView dear = ReplicaView.of("w0", "m").withCost(2);
