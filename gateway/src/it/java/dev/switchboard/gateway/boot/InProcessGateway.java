@@ -97,6 +97,11 @@ final class InProcessGateway implements AutoCloseable {
     return new InProcessGateway(yaml, List.of(), Path.of("none"), true);
   }
 
+  /** The same, without waiting until any is ready. */
+  static InProcessGateway started(String yaml) throws Exception {
+    return new InProcessGateway(yaml, List.of(), Path.of("none"), false);
+  }
+
   /**
    * Starts with one local worker of the model {@code m}, whose process is a script.
    *

@@ -7,9 +7,12 @@ import dev.switchboard.gateway.shared.ValkeyServer;
 import io.vertx.core.http.HttpServerRequest;
 import java.net.Socket;
 import java.net.URI;
+import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -20,6 +23,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Limits that two gateways hold together, in a real Valkey that can go away. */
 class SharedLimitsIT {
@@ -79,6 +83,49 @@ class SharedLimitsIT {
           one.metric(series + "\"tenant_requests_per_minute\"}")
               + other.metric(series + "\"tenant_requests_per_minute\"}"));
     }
+  }
+
+  @Test
+  void theFirstBurstAtTwoProcessesThatHaveJustStartedIsHeldToTheLimit(@TempDir Path folder)
+      throws Exception {
+    Path config =
+        Files.writeString(
+            folder.resolve("shared.yaml"),
+            """
+            shared: {url: "%s"}
+            tenants: [{name: default, requests-per-minute: 60}]
+            upstreams: [{url: "%s", models: [m]}]
+            """
+                .formatted(valkey.url(), upstream.url()));
+    try (GatewayProcess one = GatewayProcess.start(List.of(), "--config", config.toString());
+        GatewayProcess other = GatewayProcess.start(List.of(), "--config", config.toString());
+        HttpClient client = HttpClient.newHttpClient()) {
+      List<URI> apis =
+          List.of(
+              one.awaitReady().api(InProcessGateway.CHAT),
+              other.awaitReady().api(InProcessGateway.CHAT));
+      long begun = System.nanoTime();
+      List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+      for (int i = 0; i < 250; i++) {
+        answers.add(burst(client, apis.get(i % 2)));
+      }
+      long served = answers.stream().filter(answer -> answer.join().statusCode() == 200).count();
+      long refused = answers.stream().filter(answer -> answer.join().statusCode() == 429).count();
+
+      // One comes back each second.
+      long most = 61 + (System.nanoTime() - begun) / 1_000_000_000L;
+      assertTrue(served >= 1 && served <= most, "served " + served + " of " + most);
+      assertEquals(250, served + refused);
+      assertEquals(served, upstream.seen.size());
+    }
+  }
+
+  private static CompletableFuture<HttpResponse<String>> burst(HttpClient client, URI api) {
+    HttpRequest request =
+        HttpRequest.newBuilder(api)
+            .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
+            .build();
+    return client.sendAsync(request, HttpResponse.BodyHandlers.ofString());
   }
 
   private static void assertTold(String reason, HttpResponse<String> refused) {

@@ -117,13 +117,14 @@ class ValkeyLimitsIT {
     ValkeyLimits made =
         new ValkeyLimits(
             vertx,
-            new SharedConfig(url, timeoutMs, 10, leaseMs),
+            new SharedConfig(url, timeoutMs, 10, leaseMs, 0),
             tenant -> limit,
             () -> clock.getAsLong(),
             failures::incrementAndGet);
     if (vertx.equals(VERTX)) {
       gateways.add(made);
     }
+    Void _ = wait(made.ready());
     return made;
   }
 

@@ -163,6 +163,7 @@ final class Gateway {
     this.prober = new Prober(vertx, fleet, clock, probes(house.metrics()));
     prober.start();
     awaitStore();
+    await(house.shared().ready());
     tick(house);
     listen();
   }
@@ -501,11 +502,16 @@ final class Gateway {
     if (!listening) {
       return;
     }
-    if (fleet.everyModelReady() && announced.compareAndSet(false, true)) {
+    if (fleet.settled(1) && announced.compareAndSet(false, true)) {
+      for (Replica replica : fleet.notServing()) {
+        String reason = replica.reason();
+        events.notServing(replica.id(), reason == null ? replica.state().name() : reason);
+      }
       Map<String, Object> members = urls();
       Set<String> models = fleet.models();
       members.put("model", fleet.firstModel());
       members.put("models", models.stream().sorted().toList());
+      members.put("serves", fleet.anyReady());
       members.put("seconds", Math.round((bootSeconds + since()) * 100) / 100.0);
       events.emit("ready", members);
     } else if (fleet.hopeless() && announced.compareAndSet(false, true)) {

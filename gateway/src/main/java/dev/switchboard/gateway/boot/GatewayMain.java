@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -181,7 +182,8 @@ public final class GatewayMain implements Callable<Integer> {
 
   /**
    * Who takes over listens only when it can serve: the port is shared, so requests come to it from
-   * then on, which the other gateway could have answered.
+   * then on, which the other gateway could have answered. A server that does not answer keeps it
+   * from nothing that others serve.
    */
   private boolean mayListen(Fleet fleet, CompletableFuture<Integer> exit) {
     if (!takeOver || fleet.everyModelReady()) {
@@ -193,7 +195,19 @@ public final class GatewayMain implements Callable<Integer> {
     if (exit.isDone()) {
       throw new IllegalStateException("it was stopped before it could serve");
     }
-    return false;
+    if (!fleet.settled(fleet.patience())) {
+      return false;
+    }
+    if (!fleet.anyReady()) {
+      throw new IllegalStateException("it could serve no model: " + waiting(fleet));
+    }
+    return true;
+  }
+
+  private static String waiting(Fleet fleet) {
+    return fleet.notServing().stream()
+        .map(replica -> replica.model() + " at " + replica.id() + ": " + replica.reason())
+        .collect(Collectors.joining("; "));
   }
 
   private static String modelOf(@Nullable Fleet fleet, String replica) {

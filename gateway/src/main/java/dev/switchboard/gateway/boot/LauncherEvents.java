@@ -30,7 +30,7 @@ final class LauncherEvents implements FleetListener {
 
   /**
    * Further ears: a worker is about to restart; a worker became ready after so many seconds; one
-   * became ready or was given up.
+   * became ready, was given up, or fails its questions.
    */
   void also(Consumer<String> onRestart, ObjDoubleConsumer<String> onStart, Runnable onProgress) {
     restarted = onRestart;
@@ -87,6 +87,19 @@ final class LauncherEvents implements FleetListener {
     members.put("message", reason);
     emit("worker_failed", members);
     progress.run();
+  }
+
+  /** The launcher reads it when the gateway serves; the log has it at once. */
+  @Override
+  public void notReady(String replica, String reason) {
+    progress.run();
+  }
+
+  /** One does not serve yet, for this reason. */
+  void notServing(String replica, String reason) {
+    Map<String, Object> members = worker(replica);
+    members.put("message", reason);
+    emit("not_serving", members);
   }
 
   private Map<String, Object> worker(String replica) {

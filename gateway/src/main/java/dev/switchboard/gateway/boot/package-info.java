@@ -18,7 +18,10 @@
  * <tr><td>{@code listening}</td><td>{@code api}, {@code admin}: URLs; requests are answered 503 until
  * {@code ready}</td></tr>
  * <tr><td>{@code ready}</td><td>{@code api}, {@code admin}, {@code model} (the first), {@code
- * models}, {@code seconds} since this process started: every model has a ready replica. Once</td></tr>
+ * models}, {@code serves}, {@code seconds} since this process started: every model of local workers
+ * has a ready replica, and each server was asked once. Once</td></tr>
+ * <tr><td>{@code not_serving}</td><td>{@code replica}, {@code model}, {@code message}: before {@code
+ * ready}, each that does not serve yet</td></tr>
  * <tr><td>{@code failed}</td><td>{@code message}: the gateway exits with status 1</td></tr>
  * <tr><td>{@code stopping}</td><td>{@code in_flight}: requests it waits for</td></tr>
  * <tr><td>{@code stopped}</td><td>the last one; status 0</td></tr>

@@ -245,6 +245,28 @@ public final class Fleet implements AutoCloseable {
     return roster.everyModelReady();
   }
 
+  /**
+   * Whether nothing more is to be waited for at the start: every model of local workers has a ready
+   * replica, and of each server it is known whether it answers.
+   *
+   * @param failures in a row after which it is known that it does not
+   */
+  public boolean settled(int failures) {
+    Roster now = roster;
+    return plan.models().stream().allMatch(model -> now.ready(model.servedName()))
+        && now.all().stream().allMatch(replica -> replica.decided(failures));
+  }
+
+  /** Failures in a row after which one that was ready is taken for one that does not answer. */
+  public int patience() {
+    return plan.workers().ejectAfter();
+  }
+
+  /** Those that do not serve though they should, but for workers that still load. */
+  public List<Replica> notServing() {
+    return roster.all().stream().filter(Replica::wanting).toList();
+  }
+
   /** Whether some replica of some model is ready. */
   public boolean anyReady() {
     return roster.anyReady();
@@ -268,9 +290,13 @@ public final class Fleet implements AutoCloseable {
     return roster.retryAfterSeconds(model, least, clock.epochNanos() / 1_000_000);
   }
 
-  /** The model that was configured first. */
+  /** The model that was configured first, of those that are ready where any is. */
   public String firstModel() {
-    return models().iterator().next();
+    Roster now = roster;
+    return now.models().stream()
+        .filter(now::ready)
+        .findFirst()
+        .orElseGet(() -> now.models().iterator().next());
   }
 
   /** A number that rises with every call, for routing's ties. */
@@ -356,6 +382,11 @@ public final class Fleet implements AutoCloseable {
     standby.addAll(roster.wantedReady().keySet());
     standby.forEach(model -> later(() -> reserve.stand(model)));
     return reshaping.change();
+  }
+
+  /** A replica that is not ready fails its questions for another reason than before. */
+  void notReady(Replica replica, String why) {
+    later(() -> listener.notReady(replica.id(), why));
   }
 
   /** A warming replica passed the canary. */

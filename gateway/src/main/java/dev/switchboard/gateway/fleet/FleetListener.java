@@ -10,4 +10,7 @@ public interface FleetListener {
 
   /** It cannot be started, or exits too often; the reason says whether it is tried again. */
   void workerFailed(String replica, String reason);
+
+  /** One that is not ready fails its questions, for another reason than before. */
+  default void notReady(String replica, String reason) {}
 }

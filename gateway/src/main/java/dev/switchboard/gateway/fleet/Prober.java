@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.upstream.Unanswered;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.timeline.AttemptId;
@@ -13,12 +14,16 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
 import java.io.FileNotFoundException;
 import java.net.ConnectException;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,6 +31,12 @@ import org.slf4j.LoggerFactory;
 public final class Prober {
   private static final Logger LOG = LoggerFactory.getLogger(Prober.class);
   private static final String REQUESTS = "/engine/v1/requests";
+  private static final String CANARY = "/engine/v1/canary";
+  private static final String STATE = "/engine/v1/state";
+  private static final String MODELS = "/v1/models";
+
+  /** A list of thousands of models has less. */
+  private static final int MOST_BYTES = 8 << 20;
 
   private final NanoClock clock;
   private final Fleet fleet;
@@ -90,13 +101,8 @@ public final class Prober {
   private void canary(Replica replica, UpstreamAddress address) {
     Future<Buffer> answer =
         replica.worker()
-            ? ask(
-                address,
-                HttpMethod.POST,
-                "/engine/v1/canary",
-                fleet.config().canaryTimeoutMs(),
-                299)
-            : ask(address, HttpMethod.GET, "/v1/models", fleet.config().stateTimeoutMs(), 499);
+            ? ask(address, HttpMethod.POST, CANARY, fleet.config().canaryTimeoutMs())
+            : models(address);
     answer
         .onSuccess(
             proof -> {
@@ -104,17 +110,16 @@ public final class Prober {
                 vigil.proven(replica, clock.epochNanos());
               }
             })
-        .onFailure(cause -> failed(replica, Vigil.Question.CANARY, "canary: ", cause));
+        .onFailure(cause -> failed(replica, address, Vigil.Question.CANARY, cause));
   }
 
   private void state(Replica replica, UpstreamAddress address) {
     Future<ReplicaReport> answer =
         replica.worker()
-            ? ask(address, HttpMethod.GET, "/engine/v1/state", fleet.config().stateTimeoutMs(), 299)
+            ? ask(address, HttpMethod.GET, STATE, fleet.config().stateTimeoutMs())
                 .map(
                     body -> StateReader.read(body.getBytes(), clock.epochNanos(), fleet.attempt(0)))
-            : ask(address, HttpMethod.GET, "/v1/models", fleet.config().stateTimeoutMs(), 499)
-                .map(ReplicaReport.NONE);
+            : models(address).map(ReplicaReport.NONE);
     answer
         .onSuccess(
             report -> {
@@ -125,7 +130,7 @@ public final class Prober {
               listener.reported(replica, report);
               compare(replica, address, report);
             })
-        .onFailure(cause -> failed(replica, Vigil.Question.STATE, "state: ", cause));
+        .onFailure(cause -> failed(replica, address, Vigil.Question.STATE, cause));
   }
 
   /** What one says that is gone would make all that was kept of it anew. */
@@ -133,11 +138,11 @@ public final class Prober {
     return fleet.find(replica.id()) == replica;
   }
 
-  private void failed(Replica replica, Vigil.Question question, String what, Throwable cause) {
-    if (!there(replica)) {
-      return;
+  private void failed(
+      Replica replica, UpstreamAddress address, Vigil.Question question, Throwable cause) {
+    if (there(replica)) {
+      vigil.failed(replica, question, refused(cause), Unanswered.reason(address, cause));
     }
-    vigil.failed(replica, question, refused(cause), what + cause.getMessage());
   }
 
   /** Nobody listens there; a connection that only takes too long says less. */
@@ -161,7 +166,7 @@ public final class Prober {
       settle(replica, address, InFlightDiff.Drift.NONE);
       return;
     }
-    ask(address, HttpMethod.GET, REQUESTS, fleet.config().stateTimeoutMs(), 299)
+    ask(address, HttpMethod.GET, REQUESTS, fleet.config().stateTimeoutMs())
         .map(body -> StateReader.attempts(body.getBytes(), fleet.attempt(0)))
         .map(told -> diff.compare(replica.sent(), fleet.sent(), told, clock.epochNanos()))
         .onSuccess(drift -> settle(replica, address, drift))
@@ -184,18 +189,56 @@ public final class Prober {
     }
     for (long number : drift.orphans()) {
       String path = REQUESTS + "/" + fleet.attempt(number);
-      ask(address, HttpMethod.DELETE, path, fleet.config().stateTimeoutMs(), 299)
+      ask(address, HttpMethod.DELETE, path, fleet.config().stateTimeoutMs())
           .onFailure(cause -> LOG.debug("cancel_failed replica={}", replica.id(), cause));
     }
     replica.lost(drift.lost());
   }
 
+  /** What a foreign server says of its models, where that proves it. */
+  private Future<Buffer> models(UpstreamAddress address) {
+    int timeoutMs = Math.toIntExact(fleet.config().stateTimeoutMs());
+    return ask(
+        address,
+        HttpMethod.GET,
+        MODELS,
+        timeoutMs,
+        (answer, body) ->
+            ModelList.complaint(
+                answer.statusCode(), answer.getHeader("Content-Type"), body.getBytes()));
+  }
+
+  /** What a worker answers, where that is good. */
+  private Future<Buffer> ask(
+      UpstreamAddress address, HttpMethod method, String path, long timeoutMs) {
+    return ask(
+        address,
+        method,
+        path,
+        timeoutMs,
+        (answer, body) -> complaint(method + " " + path, answer.statusCode()));
+  }
+
+  private static @Nullable String complaint(String asked, int status) {
+    if (status < 300) {
+      return null;
+    }
+    return status == 401
+        ? "it refused the gateway's key (status 401)"
+        : asked + " answered status " + status;
+  }
+
+  /**
+   * The body of an answer.
+   *
+   * @param judge says what is wrong with it; null where nothing is
+   */
   private Future<Buffer> ask(
       UpstreamAddress address,
       HttpMethod method,
       String path,
       long timeoutMs,
-      int highestGoodStatus) {
+      BiFunction<HttpClientResponse, Buffer, @Nullable String> judge) {
     RequestOptions options = address.request(method, path).setTimeout(timeoutMs);
     if (method.equals(HttpMethod.POST)) {
       // A worker's port refuses what a web page could send as well.
@@ -204,13 +247,20 @@ public final class Prober {
     try (Scope _ = UpstreamClient.UNTRACED.makeCurrent()) {
       return UpstreamClient.connected(client, options)
           .compose(HttpClientRequest::send)
-          .compose(
-              response ->
-                  response.statusCode() <= highestGoodStatus
-                      ? response.body()
-                      : response
-                          .body()
-                          .compose(body -> Future.failedFuture("status " + response.statusCode())));
+          .compose(answer -> judged(answer, judge))
+          .timeout(timeoutMs, TimeUnit.MILLISECONDS);
     }
+  }
+
+  private static Future<Buffer> judged(
+      HttpClientResponse answer, BiFunction<HttpClientResponse, Buffer, @Nullable String> judge) {
+    return UpstreamClient.body(answer, MOST_BYTES)
+        .compose(
+            body -> {
+              String complaint = judge.apply(answer, body);
+              return complaint == null
+                  ? Future.succeededFuture(body)
+                  : Future.failedFuture(complaint);
+            });
   }
 }

@@ -62,6 +62,10 @@ public final class Replica {
   private volatile int incarnation;
   private volatile boolean cordoned;
   private volatile boolean leaving;
+
+  /** Questions in a row that it did not answer well. */
+  private volatile int unanswered;
+
   private volatile long heardNanos;
   private volatile @Nullable Drain drain;
 
@@ -305,6 +309,45 @@ public final class Replica {
       report = ReplicaReport.NONE;
       askToLeave(Guest.Leave.GONE);
     }
+    return true;
+  }
+
+  /**
+   * Whether it is known if it answers; always of a worker of this gateway, which tells it itself.
+   *
+   * @param failures in a row after which it is known that it does not
+   */
+  boolean decided(int failures) {
+    boolean begins = state == ReplicaState.STARTING || state == ReplicaState.WARMING;
+    return local || leaving || !begins || unanswered >= failures;
+  }
+
+  /** Whether it does not serve for a reason that may last. */
+  boolean wanting() {
+    return switch (state) {
+      case STARTING, WARMING -> !local && !leaving;
+      case EJECTED, RESTARTING, FAILED -> !leaving;
+      case READY, STANDBY, CORDONED, DRAINING, DRAINED, STOPPED -> false;
+    };
+  }
+
+  /** It answered well. */
+  void answers() {
+    unanswered = 0;
+  }
+
+  /**
+   * It did not answer a question well. One that is not ready stays so, for this reason.
+   *
+   * @return whether that is another reason than before
+   */
+  synchronized boolean fails(String why) {
+    unanswered = unanswered + 1;
+    boolean waits = state == ReplicaState.WARMING || state == ReplicaState.EJECTED;
+    if (!waits || why.equals(reason)) {
+      return false;
+    }
+    reason = why;
     return true;
   }
 

@@ -23,6 +23,9 @@ public final class Vigil {
   /** A turn that comes later than this was late, and what was late here is nobody's silence. */
   private static final long LATE_NANOS = 200_000_000;
 
+  /** A cause that changes from try to try is told this often. */
+  private static final long TELL_AGAIN_NANOS = 10_000_000_000L;
+
   /** What a replica can be asked. */
   public enum Question {
     /** A token through every rank. */
@@ -48,6 +51,9 @@ public final class Vigil {
     long askedNanos;
     long patienceNanos;
     long silentSinceNanos;
+
+    /** When the log was told last why it is not ready. */
+    long toldNanos;
 
     /** Its requests were asked to go elsewhere. */
     boolean left;
@@ -156,6 +162,7 @@ public final class Vigil {
     watch.failures = 0;
     watch.silentSinceNanos = 0;
     watch.left = false;
+    replica.answers();
     replica.heard(nowNanos);
     return watch;
   }
@@ -175,6 +182,7 @@ public final class Vigil {
     }
     LOG.debug(
         "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), watch.failures, why);
+    tell(replica, watch, why);
     if (watch.failures >= fleet.config().ejectAfter()) {
       if (gone || question == Question.CANARY) {
         replica.tryTransition(ReplicaState.READY, ReplicaState.EJECTED, why);
@@ -185,6 +193,18 @@ public final class Vigil {
       if (saysNothing(replica, watch)) {
         replica.askToLeave(Guest.Leave.SILENT);
       }
+    }
+  }
+
+  /** One that is not ready says why it stays so; in the log not more often than anybody reads. */
+  private void tell(Replica replica, Watch watch, String why) {
+    boolean news = replica.fails(why);
+    if (news && (watch.toldNanos == 0 || lastNanos - watch.toldNanos >= TELL_AGAIN_NANOS)) {
+      watch.toldNanos = lastNanos;
+      LOG.warn("replica_not_ready replica={} reason=\"{}\"", replica.id(), why);
+    }
+    if (news) {
+      fleet.notReady(replica, why);
     }
   }
 

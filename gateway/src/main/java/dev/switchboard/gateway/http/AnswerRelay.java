@@ -12,6 +12,7 @@ import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,7 +86,12 @@ final class AnswerRelay {
   void start(Attempt current, HttpClientResponse answer) {
     int status = answer.statusCode();
     String type = answer.getHeader("Content-Type");
-    if (status == 200 && type != null && type.startsWith("text/event-stream")) {
+    String complaint = complaint(status, type);
+    if (complaint != null) {
+      // Its connection is closed, and what that says of the rest of it is no news.
+      answer.exceptionHandler(closed -> LOG.debug("answer_left request={}", flight.id(), closed));
+      owner.broke(current, complaint);
+    } else if (status == 200 && type != null && type.startsWith("text/event-stream")) {
       stream(current, answer);
     } else if (client.begun()) {
       owner.broke(current, "it answered " + status);
@@ -97,6 +103,21 @@ final class AnswerRelay {
   /** Tokens of a whole answer of text that the client got, estimated; 0 where there is none. */
   int wholeTokens() {
     return wholeTokens;
+  }
+
+  /**
+   * What is wrong with the head of an answer; null where nothing is. What a server says to a key or
+   * a redirect is for the operator: nothing of it goes to the client, whose request may be good.
+   */
+  private static @Nullable String complaint(int status, @Nullable String type) {
+    if (status == 401 || status == 403 || status == 407) {
+      return "it refused the gateway's key (status " + status + ")";
+    }
+    if (status >= 300 && status < 400) {
+      return "it answered with a redirect (status " + status + ")";
+    }
+    boolean page = type != null && type.toLowerCase(Locale.ROOT).startsWith("text/html");
+    return status < 300 && page ? "it answered with a page (text/html)" : null;
   }
 
   /** Nothing is read any more. */
@@ -211,7 +232,9 @@ final class AnswerRelay {
       return;
     }
     flight.mark(Mark.UPSTREAM_ENDED);
-    forClient(current, bytes, status).onSuccess(forwarded -> forward(current, answer, forwarded));
+    forClient(current, bytes, status)
+        .onSuccess(forwarded -> forward(current, answer, forwarded))
+        .onFailure(cause -> owner.broke(current, "its answer is no JSON object"));
   }
 
   /** Reads an answer for the flight, and takes our own object out of it. */
@@ -227,11 +250,11 @@ final class AnswerRelay {
               read.tell(flight);
               return kept(read, bytes, array, status);
             })
-        .otherwise(
+        .recover(
             cause -> {
-              // A foreign server may answer an error in plain text; it goes on as it came.
               LOG.debug("answer_not_json request={} status={}", flight.id(), status, cause);
-              return bytes;
+              // A foreign server may answer an error in plain text; it goes on as it came.
+              return status < 300 ? Future.failedFuture(cause) : Future.succeededFuture(bytes);
             });
   }
 

@@ -8,10 +8,12 @@ import java.util.Objects;
  * @param url of a Valkey or Redis; empty for none
  * @param timeoutMs after which a request goes on without its answer
  * @param retryMs after a failure, before it is asked again
+ * @param startMs after the first request under a limit, in which an answer may take a second and
+ *     what has none then is refused, if the server was there; 0 for none
  * @param leaseMs for which a gateway that says nothing is believed to have the requests that it had
  */
-public record SharedConfig(String url, int timeoutMs, int retryMs, int leaseMs) {
-  public static final SharedConfig DEFAULTS = new SharedConfig("", 50, 1000, 10_000);
+public record SharedConfig(String url, int timeoutMs, int retryMs, int leaseMs, int startMs) {
+  public static final SharedConfig DEFAULTS = new SharedConfig("", 50, 1000, 10_000, 5000);
 
   public SharedConfig {
     Objects.requireNonNull(url, "url is missing");
@@ -21,6 +23,7 @@ public record SharedConfig(String url, int timeoutMs, int retryMs, int leaseMs) 
     range("timeout-ms", timeoutMs, 1, 10_000);
     range("retry-ms", retryMs, 10, 60_000);
     range("lease-ms", leaseMs, 100, 60_000);
+    range("start-ms", startMs, 0, 60_000);
   }
 
   private static void range(String key, int value, int low, int high) {

@@ -44,6 +44,11 @@ public interface SharedLimits {
    */
   Future<Entry> enter(String tenant, long tokens);
 
+  /** Completes, and never fails, when it is as quick as it will be. */
+  default Future<Void> ready() {
+    return Future.succeededFuture();
+  }
+
   /** Tells the others, if they can be told soon, what has ended here. */
   Future<?> close();
 }

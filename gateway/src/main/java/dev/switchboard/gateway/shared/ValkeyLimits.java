@@ -23,6 +23,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -48,6 +50,12 @@ import org.slf4j.LoggerFactory;
  * which know nothing of the other gateways. When the server does not answer in time the request
  * goes on under those, since a limit is not worth an outage, and for a while nobody asks, so that
  * not every request waits for the time-out. Tenants without limits are never asked about.
+ *
+ * <p>A process that has just started runs slow code, and its first burst would miss the time-out as
+ * a whole and pass beside the limits. So connections and scripts are used before the gateway
+ * listens, and for {@code start-ms} after the first request under a limit an answer may take a
+ * second. Who has none then is refused, since the server is there; only a connection that breaks
+ * says otherwise.
  */
 public final class ValkeyLimits implements SharedLimits {
   private static final Logger LOG = LoggerFactory.getLogger(ValkeyLimits.class);
@@ -61,6 +69,19 @@ public final class ValkeyLimits implements SharedLimits {
 
   /** Tenants that are renewed at the same time: more would keep requests from the connections. */
   private static final int RENEWED_AT_ONCE = 4;
+
+  /** At the start an answer may take so long. */
+  private static final int START_TIMEOUT_MS = 1000;
+
+  /** For what is used before the first request. */
+  private static final long WARM_UP_NANOS = 3_000_000_000L;
+
+  /** Entries of a round, and rounds at least: what a first burst finds compiled. */
+  private static final int ROUND = 64;
+
+  private static final int LEAST_ROUNDS = 5;
+  private static final TenantLimits.Limit ROOMY =
+      new TenantLimits.Limit(1, 1_000_000, 1_000_000, 0, 0);
 
   /** Requests that one call says are over. */
   private static final int ENDS = 256;
@@ -77,7 +98,10 @@ public final class ValkeyLimits implements SharedLimits {
   private final String self = UUID.randomUUID().toString();
   private final Tickets tickets = new Tickets();
   private final long timer;
+  private final Future<Void> ready;
+  private final AtomicLong firstNanos = new AtomicLong(Long.MIN_VALUE);
   private boolean renewing;
+  private volatile boolean heard;
   private volatile long askAgainNanos = Long.MIN_VALUE;
 
   /**
@@ -104,6 +128,54 @@ public final class ValkeyLimits implements SharedLimits {
                 .setMaxPoolWaiting(4096)
                 .setMaxWaitingHandlers(4096));
     this.timer = vertx.setPeriodic(config.leaseMs() / RENEWALS, late -> renew());
+    this.ready = warmUp();
+  }
+
+  // ------------------------------------------------------------------ start
+
+  @Override
+  public Future<Void> ready() {
+    return ready;
+  }
+
+  /** Rounds of entries under a name that nobody else has, until a round is quick. */
+  private Future<Void> warmUp() {
+    long until = nowNanos.getAsLong() + WARM_UP_NANOS;
+    return round(1, until)
+        .compose(
+            warm ->
+                redis.send(
+                    Request.cmd(Command.DEL).arg(key(self, "requests")).arg(key(self, "tokens"))))
+        .onFailure(cause -> LOG.warn("shared_limits_unreached reason=\"{}\"", cause.getMessage()))
+        .<Void>mapEmpty()
+        .timeout(WARM_UP_NANOS, TimeUnit.NANOSECONDS)
+        .otherwiseEmpty();
+  }
+
+  private Future<Void> round(int number, long untilNanos) {
+    long begun = nowNanos.getAsLong();
+    List<Future<Response>> answers = new ArrayList<>();
+    for (int i = 0; i < ROUND; i++) {
+      answers.add(send(call(ENTER, self, ROOMY).arg(0).arg(i).arg(1)));
+      answers.add(send(call(SETTLE, self, ROOMY).arg(i).arg(1).arg(1).arg(0)));
+    }
+    return Future.all(answers)
+        .compose(
+            done -> {
+              long now = nowNanos.getAsLong();
+              boolean quick = now - begun < config.timeoutMs() * 500_000L;
+              boolean over = (quick && number >= LEAST_ROUNDS) || now >= untilNanos;
+              return over ? Future.succeededFuture() : round(number + 1, untilNanos);
+            });
+  }
+
+  /** Whether answers may take longer, since this process has just begun to serve. */
+  private boolean begins() {
+    long now = nowNanos.getAsLong();
+    if (firstNanos.get() == Long.MIN_VALUE) {
+      firstNanos.compareAndSet(Long.MIN_VALUE, now);
+    }
+    return heard && now - firstNanos.get() < config.startMs() * 1_000_000L;
   }
 
   // ------------------------------------------------------------------ entry
@@ -126,9 +198,33 @@ public final class ValkeyLimits implements SharedLimits {
     over.forEach(ended -> request.arg(ended.number).arg(ended.used).arg(flag(ended.served)));
     Future<Response> answer = send(request);
     answered(ticket, answer);
+    if (begins()) {
+      return answer
+          .timeout(Math.max(config.timeoutMs(), START_TIMEOUT_MS), TimeUnit.MILLISECONDS)
+          .map(told -> entry(ticket, limit, told))
+          .otherwise(cause -> unheard(ticket, limit, cause));
+    }
     return inTime(answer)
         .map(told -> entry(ticket, limit, told))
         .otherwise(cause -> uncounted(ticket));
+  }
+
+  /** At the start: refused where only the time is up, since the server is there. */
+  private Entry unheard(Ticket ticket, TenantLimits.Limit limit, Throwable cause) {
+    if (!(cause instanceof TimeoutException)) {
+      lost(cause);
+      return uncounted(ticket);
+    }
+    failed.run();
+    new Held(ticket, false).settle(0, false);
+    return new Entry(first(limit), START_TIMEOUT_MS * 1_000_000L, Reservation.NONE, Map.of());
+  }
+
+  private static Reason first(TenantLimits.Limit limit) {
+    if (limit.requestsPerMinute() > 0) {
+      return Reason.TENANT_REQUESTS;
+    }
+    return limit.tokensPerMinute() > 0 ? Reason.TENANT_TOKENS : Reason.TENANT_CONCURRENCY;
   }
 
   /** Notes the answer, also one that came too late for the request. */
@@ -265,18 +361,21 @@ public final class ValkeyLimits implements SharedLimits {
 
   /** A script with what each of them begins with; all keys of a tenant have one slot. */
   private Request call(String script, String tenant, TenantLimits.Limit limit) {
-    String prefix = "switchboard:{" + tenant + "}:";
     return Request.cmd(Command.EVAL)
         .arg(script)
         .arg(4)
-        .arg(prefix + "requests")
-        .arg(prefix + "tokens")
-        .arg(prefix + "places")
-        .arg(prefix + "held:" + self)
+        .arg(key(tenant, "requests"))
+        .arg(key(tenant, "tokens"))
+        .arg(key(tenant, "places"))
+        .arg(key(tenant, "held:" + self))
         .arg(self)
         .arg(config.leaseMs())
         .arg(limit.requestsPerMinute())
         .arg(limit.tokensPerMinute());
+  }
+
+  private static String key(String tenant, String what) {
+    return "switchboard:{" + tenant + "}:" + what;
   }
 
   private static int flag(boolean value) {
@@ -284,7 +383,10 @@ public final class ValkeyLimits implements SharedLimits {
   }
 
   private Future<Response> send(Request request) {
-    return redis.send(request).map(answer -> Objects.requireNonNull(answer, "a script answers"));
+    return redis
+        .send(request)
+        .map(answer -> Objects.requireNonNull(answer, "a script answers"))
+        .onSuccess(answer -> heard = true);
   }
 
   private Future<Response> inTime(Future<Response> answer) {

@@ -110,7 +110,7 @@ public final class UpstreamClient {
     try (Scope _ = UNTRACED.makeCurrent()) {
       return connected(client, options)
           .compose(HttpClientRequest::send)
-          .compose(answer -> body(answer, mostBytes))
+          .compose(answer -> good(answer, mostBytes))
           .timeout(timeoutMs, TimeUnit.MILLISECONDS);
     }
   }
@@ -142,27 +142,34 @@ public final class UpstreamClient {
     }
   }
 
-  private static Future<Buffer> body(HttpClientResponse answer, int mostBytes) {
+  private static Future<Buffer> good(HttpClientResponse answer, int mostBytes) {
+    return body(answer, mostBytes)
+        .compose(
+            body ->
+                answer.statusCode() == 200
+                    ? Future.succeededFuture(body)
+                    : Future.failedFuture(new StatusException(answer.statusCode())));
+  }
+
+  /**
+   * The body of an answer, whatever its status.
+   *
+   * @param mostBytes a larger one is a failure
+   */
+  public static Future<Buffer> body(HttpClientResponse answer, int mostBytes) {
     Promise<Buffer> whole = Promise.promise();
     Buffer read = Buffer.buffer();
     answer.handler(
         piece -> {
           if (read.length() + piece.length() > mostBytes) {
             answer.request().reset();
-            whole.tryFail("more than " + mostBytes + " bytes");
+            whole.tryFail("it answers more than " + mostBytes + " bytes");
           } else {
             read.appendBuffer(piece);
           }
         });
     answer.exceptionHandler(whole::tryFail);
-    answer.endHandler(
-        ended -> {
-          if (answer.statusCode() == 200) {
-            whole.tryComplete(read);
-          } else {
-            whole.tryFail(new StatusException(answer.statusCode()));
-          }
-        });
+    answer.endHandler(ended -> whole.tryComplete(read));
     return whole.future();
   }
 }
