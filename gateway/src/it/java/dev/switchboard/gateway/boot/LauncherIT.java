@@ -1,0 +1,164 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.File;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * The launcher's care for the gateway's process and files, with a script in its place that tells
+ * its events: the real one would be ready before a signal finds the launcher waiting.
+ */
+class LauncherIT {
+  private static final String JAVAC = "#!/bin/sh\necho javac 25.0.1\n";
+
+  /** One that takes over is never ready while the file is there. */
+  private static final String GATEWAY =
+      """
+      #!/bin/bash
+      trap 'exit 0' TERM
+      if [[ " $* " != *" --take-over "* || ! -e HANG ]]; then
+        echo '{"event":"not_serving","replica":"u0","model":"llama","message":"connection refused"}'
+        echo '{"event":"ready","api":"http://a:1","admin":"http://a:2","model":"m","serves":true}'
+      fi
+      while :; do sleep 0.02; done
+      """;
+
+  @TempDir Path folder;
+  private Path home;
+  private Path hang;
+  private final AtomicInteger outputs = new AtomicInteger();
+
+  @BeforeEach
+  void start() throws Exception {
+    home = Files.createDirectories(folder.resolve("home"));
+    hang = folder.resolve("hang");
+    Path bin = Files.createDirectories(folder.resolve("jdk/bin"));
+    script(bin.resolve("javac"), JAVAC);
+    script(bin.resolve("java"), GATEWAY.replace("HANG", hang.toString()));
+    script(
+        home.resolve("switchboard"),
+        Files.readString(GatewayProcess.home().resolve("switchboard")));
+    Files.createDirectories(home.resolve("gateway"));
+    Path library = Files.createDirectories(home.resolve("native-engine/build/release"));
+    Files.createFile(library.resolve("libswitchboard.so"));
+    // What was built is newer than its sources.
+    Files.createFile(Files.createDirectories(home.resolve(".switchboard")).resolve("built"));
+    assertEquals(0, exit(launch("up", "-d")));
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    assertEquals(List.of(), gateways());
+  }
+
+  private static void script(Path file, String text) throws Exception {
+    Files.writeString(file, text);
+    assertTrue(file.toFile().setExecutable(true));
+  }
+
+  private Process launch(String... arguments) throws Exception {
+    List<String> command = new ArrayList<>(List.of(home.resolve("switchboard").toString()));
+    command.addAll(List.of(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    File output = folder.resolve("output" + outputs.incrementAndGet()).toFile();
+    builder.redirectOutput(output);
+    builder.environment().put("JAVA_HOME", folder.resolve("jdk").toString());
+    return builder.start();
+  }
+
+  private String output() throws Exception {
+    return Files.readString(folder.resolve("output" + outputs.get()), StandardCharsets.UTF_8);
+  }
+
+  private static int exit(Process launcher) throws Exception {
+    assertTrue(launcher.waitFor(30, TimeUnit.SECONDS));
+    return launcher.exitValue();
+  }
+
+  private String current() throws Exception {
+    Path file = home.resolve(".switchboard/run/gateway.pid");
+    return Files.exists(file) ? Files.readString(file).strip() : "";
+  }
+
+  /** Without their children, which look alike until they are another program. */
+  private List<String> gateways() {
+    String mark = "-Dswitchboard.home=" + home;
+    return ProcessHandle.allProcesses()
+        .filter(each -> commandLine(each.pid()).contains(mark))
+        .filter(
+            each -> each.parent().stream().noneMatch(up -> commandLine(up.pid()).contains(mark)))
+        .map(each -> Long.toString(each.pid()))
+        .toList();
+  }
+
+  private static String commandLine(long pid) {
+    try {
+      return Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.ISO_8859_1);
+    } catch (Exception gone) {
+      return "";
+    }
+  }
+
+  @Test
+  void upReturnsAndSaysWhatDoesNotServeAndWhy() throws Exception {
+    String told = output();
+
+    assertTrue(told.contains("Switchboard is ready"), told);
+    assertTrue(told.contains("not yet  llama at u0: connection refused"), told);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"-TERM, 143", "-INT, 130", "-HUP, 143"})
+  void aRestartThatIsInterruptedLeavesTheOldGatewayAlone(String signal, int status)
+      throws Exception {
+    String old = current();
+    Files.createFile(hang);
+    Process restart = launch("restart");
+    InProcessGateway.await(() -> gateways().size() == 2 && !unchecked().equals(old));
+
+    GatewayProcess.signal(signal, restart.pid());
+
+    assertEquals(status, exit(restart));
+    assertEquals(List.of(old), gateways());
+    assertEquals(old, current());
+    assertTrue(output().contains("the old gateway goes on"), output());
+    assertEquals(0, exit(launch("status")));
+    assertTrue(output().contains("pid " + old + "), API http://a:1"), output());
+  }
+
+  private String unchecked() {
+    try {
+      return current();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void aRestartThatIsNotEndsTheOldGateway() throws Exception {
+    String old = current();
+
+    assertEquals(0, exit(launch("restart")));
+
+    assertNotEquals(old, current());
+    assertEquals(List.of(current()), gateways());
+    assertFalse(Files.exists(home.resolve(".switchboard/run/events.jsonl.old")));
+  }
+}
