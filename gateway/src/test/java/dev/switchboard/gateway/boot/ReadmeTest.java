@@ -71,7 +71,7 @@ class ReadmeTest {
     Set<String> events = new TreeSet<>();
     sources().forEach(source -> events.addAll(found("\\bemit\\(\\s*\"(\\w+)\"", source)));
 
-    assertEquals(10, events.size());
+    assertEquals(11, events.size());
     events.forEach(event -> assertTrue(README.contains("| `" + event + "` |"), event));
   }
 
