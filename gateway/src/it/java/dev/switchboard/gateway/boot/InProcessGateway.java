@@ -8,6 +8,7 @@ import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.store.StateFolder;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.io.PrintStream;
@@ -61,6 +62,7 @@ final class InProcessGateway implements AutoCloseable {
     gateway =
         Gateway.start(
             config,
+            StateFolder.NONE,
             fleet,
             events,
             clock,

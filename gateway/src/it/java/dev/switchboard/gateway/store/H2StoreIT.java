@@ -1,21 +1,31 @@
 package dev.switchboard.gateway.store;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.UsageMeter;
 import java.io.BufferedReader;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The store in an embedded file. */
 class H2StoreIT extends StoreContract {
@@ -70,7 +80,7 @@ class H2StoreIT extends StoreContract {
     close();
     Process other = start(Selfish.class);
     try (BufferedReader told = other.inputReader(StandardCharsets.UTF_8);
-        Database database = new Database(config(), 30)) {
+        Database database = new Database(config(), 30, false)) {
       assertEquals("open", told.readLine());
       StoreException refused = assertThrows(StoreException.class, () -> alive(database));
 
@@ -85,7 +95,7 @@ class H2StoreIT extends StoreContract {
   }
 
   private static boolean alive(Database database) {
-    return database.transact(connection -> connection.isValid(1));
+    return database.read(connection -> connection.isValid(1));
   }
 
   private Process start(Class<?> main) throws Exception {
@@ -121,8 +131,10 @@ class H2StoreIT extends StoreContract {
     static void work(Store store, UsageMeter counted, String where) {
       for (int i = 0; i < PIECES; i++) {
         counted.add("t", HOUR_MS, 1, 0, 1);
-        store.audit(
-            new AuditEntry(0, where + i, i, "a", "admin", "x", "PUT", "/", 200, null, null, null));
+        done(
+            store.audit(
+                new AuditEntry(
+                    0, where + i, i, "a", "admin", "x", "PUT", "/", 200, null, null, null)));
         ApiKey _ = done(store.create(key(where + i, null)));
       }
     }
@@ -138,6 +150,110 @@ class H2StoreIT extends StoreContract {
         System.out.println("open");
         int _ = System.in.read();
       }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"removed", "truncated", "emptied", "overwritten", "replaced", "folder"})
+  void aFileThatIsNotTheOneThatWasOpenedIsNoticed(String how, @TempDir Path state)
+      throws Exception {
+    close();
+    reopen(remembering(state, false));
+    done(store().create(key("app", null)));
+    Path file = folder.resolve("store/gateway.mv.db");
+    long begun = System.nanoTime();
+
+    damage(file, how);
+
+    awaitTrouble(StoreException.Kind.MISSING);
+    assertTrue(System.nanoTime() - begun < 1_000_000_000L, "noticed too late");
+    CompletionException refused =
+        assertThrows(CompletionException.class, () -> store().deleteKey("key-app").join());
+    assertEquals(
+        StoreException.Kind.MISSING,
+        assertInstanceOf(StoreException.class, refused.getCause()).kind());
+    assertEquals(List.of(key("app", null)), store().snapshot().keys());
+  }
+
+  private void damage(Path file, String how) throws Exception {
+    switch (how) {
+      case "removed" -> Files.delete(file);
+      case "truncated" -> resize(file, Files.size(file) - 4096);
+      case "emptied" -> resize(file, 0);
+      case "overwritten" -> Files.write(file, new byte[(int) Files.size(file)]);
+      case "replaced" ->
+          Files.move(
+              Files.write(folder.resolve("other"), new byte[0]),
+              file,
+              StandardCopyOption.REPLACE_EXISTING);
+      case "folder" -> Files.move(folder.resolve("store"), folder.resolve("store.old"));
+      default -> throw new AssertionError(how);
+    }
+  }
+
+  private static void resize(Path file, long bytes) throws Exception {
+    try (RandomAccessFile resized = new RandomAccessFile(file.toFile(), "rw")) {
+      resized.setLength(bytes);
+    }
+  }
+
+  @Test
+  void aFileThatComesBackIsTakenUp(@TempDir Path state) throws Exception {
+    close();
+    reopen(remembering(state, false));
+    done(store().create(key("app", null)));
+    Path file = folder.resolve("store/gateway.mv.db");
+    Path backup = Files.copy(file, folder.resolve("backup"));
+    done(store().create(key("later", null)));
+    Files.delete(file);
+    awaitTrouble(StoreException.Kind.MISSING);
+
+    Files.move(backup, file);
+
+    BlockingQueue<Snapshot> read = new LinkedBlockingQueue<>();
+    while (store().snapshot().keys().size() != 1) {
+      Snapshot _ = read.poll(10, TimeUnit.MILLISECONDS);
+    }
+    assertEquals(List.of(key("app", null)), store().snapshot().keys());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"removed", "emptied", "folder"})
+  void aStoreThatIsGoneDoesNotOpenAndIsNotMadeAnew(String how, @TempDir Path state)
+      throws Exception {
+    close();
+    reopen(remembering(state, false));
+    done(store().create(key("app", null)));
+    close();
+    Path file = folder.resolve("store/gateway.mv.db");
+    damage(file, how);
+
+    reopen(remembering(state, false));
+    StoreException refused = refused(store());
+    boolean madeAnew = Files.exists(file) && Files.size(file) > 0;
+    close();
+    reopen(remembering(state, true));
+
+    assertEquals(StoreException.Kind.MISSING, refused.kind());
+    assertTrue(String.valueOf(refused.getMessage()).contains("--accept-new-store"));
+    assertFalse(madeAnew);
+    assertEquals(List.of(), done(store().ready()).keys());
+  }
+
+  @Test
+  void aKilledProcessLosesNothingThatItHasConfirmed() throws Exception {
+    Process neighbour = start(Neighbour.class);
+    try (BufferedReader told = neighbour.inputReader(StandardCharsets.UTF_8)) {
+      close();
+      assertEquals("open", told.readLine());
+      assertEquals("worked", told.readLine());
+      neighbour.destroyForcibly().waitFor();
+      open();
+
+      assertEquals(Neighbour.PIECES, store().snapshot().keys().size());
+      assertEquals(Neighbour.PIECES, done(store().audit(1000, Long.MAX_VALUE)).size());
+    } finally {
+      neighbour.destroyForcibly();
     }
   }
 

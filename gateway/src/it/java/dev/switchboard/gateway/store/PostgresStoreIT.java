@@ -16,6 +16,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -98,7 +99,7 @@ class PostgresStoreIT extends StoreContract {
       server.end();
       assertEquals(false, up.poll(10, TimeUnit.SECONDS));
       counted.add("t", 0, 5, 0, 1);
-      store.audit(entry(1));
+      done(store.audit(entry(1)));
       CompletionException refused =
           assertThrows(CompletionException.class, () -> done(store.create(key("late", null))));
       assertEquals(
@@ -126,8 +127,8 @@ class PostgresStoreIT extends StoreContract {
       public void spent(List<Quotas.Spent> spent) {}
 
       @Override
-      public void available(boolean reachable) {
-        up.add(reachable);
+      public void available(StoreException.@Nullable Kind trouble) {
+        up.add(trouble == null);
       }
 
       @Override

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.store;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -9,18 +10,30 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.identity.Consumption;
+import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenant;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.Statement;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What the store promises on every database. */
 abstract class StoreContract {
@@ -40,6 +53,10 @@ abstract class StoreContract {
   @AfterEach
   void close() {
     store.close();
+  }
+
+  void reopen(Store another) {
+    store = another;
   }
 
   Store store() {
@@ -126,7 +143,7 @@ abstract class StoreContract {
   @Test
   void theAuditLogIsReadFromItsNewestEntry() {
     for (int i = 1; i <= 5; i++) {
-      store.audit(entry(i));
+      done(store.audit(entry(i)));
     }
 
     List<AuditEntry> newest = done(store.audit(2, Long.MAX_VALUE));
@@ -141,8 +158,8 @@ abstract class StoreContract {
   @Test
   void whatIsOlderThanItIsKeptIsForgotten() {
     long day = 24 * HOUR_MS;
-    store.audit(auditAt("old", day));
-    store.audit(auditAt("kept", 2 * day));
+    done(store.audit(auditAt("old", day)));
+    done(store.audit(auditAt("kept", 2 * day)));
     meter.add("a", day, 1, 0, 1);
     meter.add("a", 2 * day, 1, 0, 1);
     assertEquals(2, done(store.usage(0, 9 * day, "a", 100, 0)).size());
@@ -162,7 +179,7 @@ abstract class StoreContract {
   @Test
   void withoutAnEndEverythingIsKept() {
     StoreConfig own = config();
-    store.audit(auditAt("old", 1));
+    done(store.audit(auditAt("old", 1)));
     assertEquals(1, done(store.audit(9, Long.MAX_VALUE)).size());
     store.close();
 
@@ -184,14 +201,173 @@ abstract class StoreContract {
   @Test
   void textThatLooksLikeSqlIsText() {
     String nasty = "'; DROP TABLE audit; -- \u0000\"$1 %s".replace("\u0000", "");
-    store.audit(
-        new AuditEntry(0, "e", 1, nasty, "admin", "::1", nasty, nasty, 200, null, nasty, nasty));
+    done(
+        store.audit(
+            new AuditEntry(
+                0, "e", 1, nasty, "admin", "::1", nasty, nasty, 200, null, nasty, nasty)));
 
     AuditEntry read = done(store.audit(1, Long.MAX_VALUE)).getFirst();
 
     assertEquals(nasty, read.actor());
     assertEquals(nasty, read.before());
     assertTrue(done(store.usage(0, 1, nasty, 1, 0)).isEmpty());
+  }
+
+  @Test
+  void keysThatAreGoneWithoutHavingBeenRevokedAreMissed(@TempDir Path state) throws Exception {
+    done(store.create(key("app", null)));
+    store.close();
+    store = remembering(state, false);
+    Snapshot before = done(store.ready());
+    sql("DELETE FROM api_key");
+    store.close();
+
+    store = remembering(state, false);
+    StoreException refused = refused(store);
+    store.close();
+    store = remembering(state, true);
+    Snapshot accepted = done(store.ready());
+    store.close();
+    store = remembering(state, false);
+
+    assertEquals(1, before.keys().size());
+    assertEquals(StoreException.Kind.MISSING, refused.kind());
+    assertTrue(String.valueOf(refused.getMessage()).contains("--accept-new-store"));
+    assertEquals(List.of(), accepted.keys());
+    assertEquals(List.of(), done(store.ready()).keys());
+  }
+
+  @Test
+  void anEmptiedStoreIsMissedByWhatIsRememberedOutsideOfIt(@TempDir Path state) throws Exception {
+    store.close();
+    store = remembering(state, false);
+    Snapshot _ = done(store.ready());
+    done(store.create(key("app", null)));
+    sql("DELETE FROM api_key");
+    sql("DELETE FROM key_count");
+    sql("UPDATE store_revision SET revision = revision + 1");
+    awaitTrouble(StoreException.Kind.MISSING);
+    List<ApiKey> inForce = store.snapshot().keys();
+    store.close();
+
+    store = remembering(state, false);
+
+    assertEquals(List.of(key("app", null)), inForce);
+    assertEquals(StoreException.Kind.MISSING, refused(store).kind());
+    assertEquals(
+        "rw-------",
+        PosixFilePermissions.toString(
+            Files.getPosixFilePermissions(state.resolve("store-has-keys"))));
+  }
+
+  @Test
+  void revokingTheLastKeyLeavesAStoreThatOpens(@TempDir Path state) throws Exception {
+    store.close();
+    store = remembering(state, false);
+    done(store.create(key("app", null)));
+    assertEquals(key("app", null), done(store.deleteKey("key-app")));
+    store.close();
+
+    store = remembering(state, false);
+
+    assertEquals(List.of(), done(store.ready()).keys());
+    assertFalse(Files.exists(state.resolve("store-has-keys")));
+  }
+
+  @Test
+  void whatWasSetAtAReplicaIsThisGatewaysAlone(@TempDir Path state, @TempDir Path other)
+      throws Exception {
+    ReplicaSetting cordoned = new ReplicaSetting("worker of m 0", true, null, 1);
+    ReplicaSetting weighed = new ReplicaSetting("server at http://a of m 0", false, 0.25, 2);
+    store.close();
+    store = remembering(state, false);
+    assertEquals(List.of(), done(store.replicas()));
+    done(store.put(cordoned));
+    done(store.put(weighed));
+    store.close();
+    store = remembering(other, false);
+    assertEquals(List.of(), done(store.replicas()));
+    done(store.put(cordoned));
+    store.close();
+
+    store = remembering(state, false);
+
+    assertEquals(List.of(weighed, cordoned), done(store.replicas()));
+    done(store.put(new ReplicaSetting("worker of m 0", false, null, 1)));
+    assertEquals(List.of(weighed), done(store.replicas()));
+  }
+
+  @Test
+  void whatUsesUpAQuotaIsWrittenAtOnce() throws Exception {
+    done(store.put(new Tenant("t", 1, 0, 0, 0, 10, 0, 100, 0)));
+    meter.quotas().tenants(store.snapshot().tenants());
+    long begun = System.nanoTime();
+
+    meter.add("t", 5 * HOUR_MS, 10, 0, 1);
+
+    while (query("SELECT COUNT(*) FROM usage_hour") == 0) {
+      assertTrue(System.nanoTime() - begun < 10_000_000_000L, "it was never written");
+    }
+  }
+
+  /** A store whose state folder this is. */
+  Store remembering(Path state, boolean accept) {
+    return Store.start(config(), new StateFolder(state, accept), meter, () -> 5 * HOUR_MS);
+  }
+
+  static StoreException refused(Store refusing) {
+    CompletionException refused =
+        assertThrows(CompletionException.class, () -> done(refusing.ready()));
+    return assertInstanceOf(StoreException.class, refused.getCause());
+  }
+
+  /** Waits until changes are refused. */
+  void awaitTrouble(StoreException.Kind kind) throws Exception {
+    BlockingQueue<Optional<StoreException.Kind>> told = new LinkedBlockingQueue<>();
+    store
+        .listen(
+            new Store.Listener() {
+              @Override
+              public void changed(Snapshot snapshot) {}
+
+              @Override
+              public void spent(List<Quotas.Spent> spent) {}
+
+              @Override
+              public void available(StoreException.@Nullable Kind trouble) {
+                told.add(Optional.ofNullable(trouble));
+              }
+
+              @Override
+              public void auditLost(int entries) {}
+            })
+        .join();
+    Optional<StoreException.Kind> last = told.poll(5, TimeUnit.SECONDS);
+    while (last != null && !last.equals(Optional.of(kind))) {
+      last = told.poll(5, TimeUnit.SECONDS);
+    }
+    assertEquals(Optional.of(kind), last);
+  }
+
+  /** Changes the database behind the store's back. */
+  private void sql(String statement) throws Exception {
+    try (Connection connection = connection();
+        Statement sql = connection.createStatement()) {
+      sql.execute(statement);
+    }
+  }
+
+  private long query(String question) throws Exception {
+    try (Connection connection = connection();
+        Statement sql = connection.createStatement();
+        ResultSet rows = sql.executeQuery(question)) {
+      assertTrue(rows.next());
+      return rows.getLong(1);
+    }
+  }
+
+  private Connection connection() throws Exception {
+    return DriverManager.getConnection(config().url(), config().user(), "");
   }
 
   private List<Consumption> usage(@Nullable String tenant) {

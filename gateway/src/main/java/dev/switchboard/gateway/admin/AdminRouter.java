@@ -20,7 +20,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
-import java.util.function.Consumer;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -47,19 +48,25 @@ final class AdminRouter {
   }
 
   private final Router router;
-  private final Consumer<AuditEntry> log;
+  private final Function<AuditEntry, CompletionStage<Void>> log;
   private final LongSupplier epochMs;
   private final DeniedRequests denied;
   private final List<AdminRoute> routes = new ArrayList<>();
 
   /**
-   * @param log keeps what was changed, or was to be
+   * @param log keeps what was changed, or was to be; done when that is kept
    */
-  AdminRouter(Router router, Consumer<AuditEntry> log, LongSupplier epochMs) {
+  AdminRouter(
+      Router router, Function<AuditEntry, CompletionStage<Void>> log, LongSupplier epochMs) {
     this.router = router;
     this.log = log;
     this.epochMs = epochMs;
-    this.denied = new DeniedRequests(log, epochMs);
+    this.denied =
+        new DeniedRequests(
+            entry -> {
+              CompletionStage<Void> _ = log.apply(entry);
+            },
+            epochMs);
   }
 
   /** What was denied so far; to be asked now and then, and at the end. */
@@ -229,12 +236,15 @@ final class AdminRouter {
         .recover(AdminRouter::unreadable)
         .compose(body -> action.run(context, body.getBytes()))
         .onSuccess(
-            change -> {
-              audit(context, route, change.status(), null, change);
-              context.response().setStatusCode(change.status());
-              json(context, change.answer().toString());
-            })
+            change ->
+                audit(context, route, change.status(), null, change)
+                    .onComplete(kept -> changed(context, change)))
         .onFailure(cause -> refused(context, route, error(cause)));
+  }
+
+  private static void changed(RoutingContext context, Change change) {
+    context.response().setStatusCode(change.status());
+    json(context, change.answer().toString());
   }
 
   private static Future<Buffer> unreadable(Throwable cause) {
@@ -258,18 +268,19 @@ final class AdminRouter {
   }
 
   private void refused(RoutingContext context, AdminRoute route, ApiError error) {
-    audit(context, route, error.status(), error.code() == null ? "invalid" : error.code(), null);
-    error(context, error);
+    audit(context, route, error.status(), error.code() == null ? "invalid" : error.code(), null)
+        .onComplete(kept -> error(context, error));
   }
 
-  private void audit(
+  /** Done when the entry outlives a crash, or waits for the store. */
+  private Future<Void> audit(
       RoutingContext context,
       AdminRoute route,
       int status,
       @Nullable String code,
       @Nullable Change change) {
     Caller caller = caller(context);
-    log.accept(
+    AuditEntry entry =
         new AuditEntry(
             0,
             UUID.randomUUID().toString(),
@@ -286,7 +297,8 @@ final class AdminRouter {
                 : clipped(change.before().toString(), MOST_JSON_CHARS),
             change == null || change.after() == null
                 ? null
-                : clipped(change.after().toString(), MOST_JSON_CHARS)));
+                : clipped(change.after().toString(), MOST_JSON_CHARS));
+    return Future.fromCompletionStage(log.apply(entry), context.vertx().getOrCreateContext());
   }
 
   private static String clipped(String text, int most) {
@@ -304,13 +316,10 @@ final class AdminRouter {
     }
     if (reason instanceof StoreException failed) {
       return switch (failed.kind()) {
-        case UNAVAILABLE ->
-            new ApiError(
-                503,
-                "server_error",
-                "store_unavailable",
-                null,
-                "The store cannot be reached; nothing is known to have changed.");
+        case UNAVAILABLE -> storeTrouble(failed, "The store cannot be reached");
+        case FULL -> storeTrouble(failed, "The store's disk is full");
+        case MISSING ->
+            storeTrouble(failed, "The store's file is gone or another one, or its keys are gone");
         case CONFLICT ->
             new ApiError(
                 409, "invalid_request_error", "already_exists", null, "This exists already.");
@@ -318,6 +327,15 @@ final class AdminRouter {
     }
     LOG.error("admin_failed", reason);
     return ApiError.internal();
+  }
+
+  private static ApiError storeTrouble(StoreException failed, String what) {
+    return new ApiError(
+        503,
+        "server_error",
+        failed.kind().code(),
+        null,
+        what + "; nothing is known to have changed.");
   }
 
   static void json(RoutingContext context, String body) {

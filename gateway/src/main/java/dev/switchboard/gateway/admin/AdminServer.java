@@ -39,7 +39,7 @@ import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
-import java.util.function.Consumer;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -56,7 +56,7 @@ public final class AdminServer extends VerticleBase {
   private final Store store;
   private final ConfigControl control;
   private final EventFeed feed;
-  private final Consumer<AuditEntry> audit;
+  private final Function<AuditEntry, CompletionStage<Void>> audit;
   private final Drills drills;
   private final AdminConfig config;
   private final AdminGuard guard;
@@ -68,7 +68,7 @@ public final class AdminServer extends VerticleBase {
   private @Nullable HttpServer server;
 
   /**
-   * @param audit takes what was changed, or was to be
+   * @param audit takes what was changed, or was to be; done when that is kept
    * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
    */
@@ -77,7 +77,7 @@ public final class AdminServer extends VerticleBase {
       Store store,
       ConfigControl control,
       EventFeed feed,
-      Consumer<AuditEntry> audit,
+      Function<AuditEntry, CompletionStage<Void>> audit,
       Drills drills,
       AdminConfig config,
       boolean loopback,
@@ -180,7 +180,7 @@ public final class AdminServer extends VerticleBase {
     denied = writesDown;
     admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
-    ReplicaRoutes.add(admin, house.fleet(), house.metrics().blame(), house.clock());
+    ReplicaRoutes.add(admin, house.fleet(), store, house.metrics().blame(), house.clock());
     admin.read("/admin/v1/models", this::models);
     admin.read("/admin/v1/requests", this::requests);
     UpstreamClient client =

@@ -9,10 +9,13 @@ import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
+import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.fleet.RollingRestart;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.routing.Workload;
+import dev.switchboard.gateway.store.ReplicaSetting;
+import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.RankBlame;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.openai.ApiError;
@@ -22,7 +25,6 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
 import java.nio.charset.StandardCharsets;
-import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -33,11 +35,13 @@ final class ReplicaRoutes {
   private static final byte[] NOTHING = "{}".getBytes(StandardCharsets.US_ASCII);
 
   private final Fleet fleet;
+  private final Store store;
   private final RankBlame blame;
   private final NanoClock clock;
 
-  private ReplicaRoutes(Fleet fleet, RankBlame blame, NanoClock clock) {
+  private ReplicaRoutes(Fleet fleet, Store store, RankBlame blame, NanoClock clock) {
     this.fleet = fleet;
+    this.store = store;
     this.blame = blame;
     this.clock = clock;
   }
@@ -54,19 +58,20 @@ final class ReplicaRoutes {
   /** An action that needs nothing more. */
   record Plainly() {}
 
-  static void add(AdminRouter router, Fleet fleet, RankBlame blame, NanoClock clock) {
-    ReplicaRoutes routes = new ReplicaRoutes(fleet, blame, clock);
+  static void add(AdminRouter router, Fleet fleet, Store store, RankBlame blame, NanoClock clock) {
+    ReplicaRoutes routes = new ReplicaRoutes(fleet, store, blame, clock);
     router.read(BASE, routes::replicas);
     router.read(BASE + "/restart", context -> AdminServer.answer(context, routes.rollingRestart()));
     router.change(HttpMethod.POST, BASE + "/restart", Role.OPERATOR, routes::restartAll);
     router.read(
         BASE + "/:id", context -> AdminServer.answer(context, routes.json(named(context, fleet))));
     router.change(HttpMethod.POST, BASE + "/:id/drain", Role.OPERATOR, routes::drain);
-    routes.action(router, "resume", body -> plainly(body, fleet.commands()::resume));
-    routes.action(router, "cordon", body -> plainly(body, fleet.commands()::cordon));
-    routes.action(router, "uncordon", body -> plainly(body, fleet.commands()::uncordon));
-    routes.action(router, "restart", routes::restart);
-    routes.action(router, "weight", routes::weight);
+    routes.verb(router, "resume", routes::resume);
+    routes.verb(router, "cordon", routes::cordon);
+    routes.verb(router, "uncordon", routes::uncordon);
+    routes.verb(
+        router, "restart", (context, body) -> routes.perform(context, routes.restart(body)));
+    routes.verb(router, "weight", routes::weight);
   }
 
   static Replica named(RoutingContext context, Fleet fleet) {
@@ -81,30 +86,62 @@ final class ReplicaRoutes {
     return JsonInput.read(body.length == 0 ? NOTHING : body, type);
   }
 
-  /**
-   * @param action reads a body and gives what it asks for, which is false when the replica's state
-   *     does not allow it
-   */
-  private void action(
-      AdminRouter router, String verb, Function<byte[], Predicate<Replica>> action) {
-    router.change(
-        HttpMethod.POST,
-        BASE + "/:id/" + verb,
-        Role.OPERATOR,
-        (context, body) -> {
-          Replica replica = named(context, fleet);
-          return perform(replica, action.apply(body));
-        });
+  private void verb(AdminRouter router, String verb, AdminRouter.Action action) {
+    router.change(HttpMethod.POST, BASE + "/:id/" + verb, Role.OPERATOR, action);
   }
 
+  private Future<Change> perform(RoutingContext context, Predicate<Replica> action) {
+    return perform(named(context, fleet), action);
+  }
+
+  /**
+   * @param action false when the replica's state does not allow it
+   */
   private Future<Change> perform(Replica replica, Predicate<Replica> action) {
     ObjectNode before = json(replica);
     if (!action.test(replica)) {
-      String message = "The replica is " + replica.state() + ", which does not allow this.";
-      throw new ApiException(wrongState(message));
+      return Future.failedFuture(refusal(replica));
     }
     ObjectNode after = json(replica);
     return Future.succeededFuture(Change.of(after, before, after));
+  }
+
+  private static ApiException refusal(Replica replica) {
+    return new ApiException(
+        wrongState("The replica is " + replica.state() + ", which does not allow this."));
+  }
+
+  /**
+   * Does something that holds after a restart too: it is kept first, and what is kept is put right
+   * when the replica's state has changed meanwhile.
+   */
+  private Future<Change> keep(
+      RoutingContext context,
+      Replica replica,
+      boolean cordoned,
+      double weight,
+      Predicate<Replica> action) {
+    return kept(context, setting(replica, cordoned, weight))
+        .compose(kept -> perform(replica, action))
+        .recover(
+            cause ->
+                cause instanceof ApiException
+                    ? kept(context, setting(replica, replica.cordoned(), replica.weight()))
+                        .compose(kept -> Future.failedFuture(cause))
+                    : Future.failedFuture(cause));
+  }
+
+  private Future<ReplicaSetting> kept(RoutingContext context, ReplicaSetting setting) {
+    return Future.fromCompletionStage(store.put(setting), context.vertx().getOrCreateContext());
+  }
+
+  private ReplicaSetting setting(Replica replica, boolean cordoned, double weight) {
+    double configured = fleet.settings().configuredWeight(replica);
+    return new ReplicaSetting(
+        fleet.settings().name(replica),
+        cordoned,
+        weight == configured ? null : (Double) weight,
+        configured);
   }
 
   private static ApiError wrongState(String message) {
@@ -113,9 +150,34 @@ final class ReplicaRoutes {
 
   // ------------------------------------------------------------------ actions
 
-  private static Predicate<Replica> plainly(byte[] body, Predicate<Replica> action) {
+  private Replica plainly(RoutingContext context, byte[] body) {
+    Replica replica = named(context, fleet);
     Plainly _ = read(body, Plainly.class);
-    return action;
+    return replica;
+  }
+
+  private Future<Change> cordon(RoutingContext context, byte[] body) {
+    Replica replica = plainly(context, body);
+    return fleet.commands().mayCordon(replica)
+        ? keep(context, replica, true, replica.weight(), fleet.commands()::cordon)
+        : Future.failedFuture(refusal(replica));
+  }
+
+  private Future<Change> uncordon(RoutingContext context, byte[] body) {
+    Replica replica = plainly(context, body);
+    return replica.cordoned() || replica.state() == ReplicaState.CORDONED
+        ? keep(context, replica, false, replica.weight(), fleet.commands()::uncordon)
+        : Future.failedFuture(refusal(replica));
+  }
+
+  /** One that was cordoned before it was drained takes requests again too. */
+  private Future<Change> resume(RoutingContext context, byte[] body) {
+    Replica replica = plainly(context, body);
+    ReplicaState state = replica.state();
+    boolean drained = state == ReplicaState.DRAINING || state == ReplicaState.DRAINED;
+    return drained && replica.cordoned()
+        ? keep(context, replica, false, replica.weight(), fleet.commands()::resume)
+        : perform(replica, fleet.commands()::resume);
   }
 
   private long graceMs(@Nullable Long wanted) {
@@ -148,15 +210,21 @@ final class ReplicaRoutes {
     return replica -> fleet.commands().restart(replica, graceMs);
   }
 
-  private Predicate<Replica> weight(byte[] body) {
+  private Future<Change> weight(RoutingContext context, byte[] body) {
+    Replica replica = named(context, fleet);
     Double weight = read(body, WeightWanted.class).weight();
     if (weight == null || !(weight >= 0 && weight <= 1000)) {
       throw JsonInput.refused("weight", "must be 0 to 1000");
     }
-    return replica -> {
-      replica.weight(weight);
-      return true;
-    };
+    return keep(
+        context,
+        replica,
+        replica.cordoned(),
+        weight,
+        one -> {
+          one.weight(weight);
+          return true;
+        });
   }
 
   private Future<Change> restartAll(RoutingContext context, byte[] body) {
@@ -193,7 +261,7 @@ final class ReplicaRoutes {
     json.put("id", replica.id()).put("model", replica.model());
     json.put("kind", replica.worker() ? "worker" : "upstream").put("local", replica.local());
     json.put("state", replica.state().name()).put("reason", replica.reason());
-    json.put("leaving", replica.leaving());
+    json.put("leaving", replica.leaving()).put("cordoned", replica.cordoned());
     if (replica.pid() != 0) {
       json.put("pid", replica.pid());
     } else {

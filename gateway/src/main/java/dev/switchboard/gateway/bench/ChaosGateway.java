@@ -105,6 +105,15 @@ final class ChaosGateway implements AutoCloseable {
     return post(admin.resolve(path), body);
   }
 
+  /** Changes something by any method. */
+  JsonNode adminSend(String method, String path, String body) throws IOException {
+    return send(
+        HttpRequest.newBuilder(admin.resolve(path))
+            .header("Content-Type", "application/json")
+            .method(method, HttpRequest.BodyPublishers.ofString(body))
+            .build());
+  }
+
   private JsonNode post(URI uri, String body) throws IOException {
     return send(
         HttpRequest.newBuilder(uri)

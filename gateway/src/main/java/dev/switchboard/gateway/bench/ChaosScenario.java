@@ -12,7 +12,10 @@ enum ChaosScenario {
   TERMINATE("SIGTERM of one of two gateways under load"),
   NEVER_READ("clients that never read"),
   SLOWLORIS("heads, bodies and readers that drip"),
-  CANCEL("a storm of requests that are given up");
+  CANCEL("a storm of requests that are given up"),
+  CONFIRMED("kill -9 of the gateway right after each kind of change"),
+  FULL_DISK("a disk that gets full under changes"),
+  VANISHED_STORE("a store whose file is deleted");
 
   private final String title;
 
@@ -40,6 +43,9 @@ enum ChaosScenario {
       case NEVER_READ -> ClientChaos.neverRead(stage);
       case SLOWLORIS -> ClientChaos.slowloris(stage);
       case CANCEL -> CancelStorm.run(stage);
+      case CONFIRMED -> StoreChaos.confirmed(stage);
+      case FULL_DISK -> StoreChaos.fullDisk(stage);
+      case VANISHED_STORE -> StoreChaos.vanished(stage);
     }
   }
 

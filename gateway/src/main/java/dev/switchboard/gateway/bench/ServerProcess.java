@@ -106,6 +106,16 @@ final class ServerProcess implements AutoCloseable {
     return process.exitValue();
   }
 
+  /** Ends it as kill -9 does. */
+  void kill() throws IOException {
+    try {
+      int _ = process.destroyForcibly().waitFor();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
+  }
+
   /** Fails when it has ended. */
   void requireAlive() throws IOException {
     if (!process.isAlive()) {

@@ -35,7 +35,9 @@ import dev.switchboard.gateway.shared.ValkeyAffinity;
 import dev.switchboard.gateway.shared.ValkeyLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.store.AuditEntry;
+import dev.switchboard.gateway.store.ReplicaSetting;
 import dev.switchboard.gateway.store.Snapshot;
+import dev.switchboard.gateway.store.StateFolder;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.stream.BodyMemory;
 import dev.switchboard.gateway.telemetry.FleetGauges;
@@ -59,6 +61,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ThreadLocalRandom;
@@ -115,6 +118,7 @@ final class Gateway {
 
   private Gateway(
       GatewayConfig config,
+      StateFolder state,
       Fleet fleet,
       LauncherEvents events,
       NanoClock clock,
@@ -134,7 +138,7 @@ final class Gateway {
     this.feed = new EventFeed(() -> clock.epochNanos() / 1_000_000);
     this.told = new FleetEvents(feed, clock);
     // Opens beside what follows; listeners begin when it has.
-    this.store = Store.start(config.store(), usage, () -> clock.epochNanos() / 1_000_000);
+    this.store = Store.start(config.store(), state, usage, () -> clock.epochNanos() / 1_000_000);
     this.admission =
         new Admission(
             config.admission(),
@@ -241,6 +245,7 @@ final class Gateway {
   /**
    * Starts everything but the workers, which load already.
    *
+   * @param state where it stands what must be known of a store that is gone
    * @param bootSeconds since the process began, at this clock's now
    * @param despair run when a model cannot be served by any worker and never was
    * @param mayListen asked until it says yes, or throws
@@ -249,6 +254,7 @@ final class Gateway {
    */
   static Gateway start(
       GatewayConfig config,
+      StateFolder state,
       Fleet fleet,
       LauncherEvents events,
       NanoClock clock,
@@ -258,7 +264,8 @@ final class Gateway {
       Supplier<GatewayConfig> source,
       Function<GatewayConfig, List<ModelSpec>> served) {
     Gateway gateway =
-        new Gateway(config, fleet, events, clock, bootSeconds, despair, mayListen, source, served);
+        new Gateway(
+            config, state, fleet, events, clock, bootSeconds, despair, mayListen, source, served);
     gateway.listening = true;
     gateway.announce();
     return gateway;
@@ -351,6 +358,23 @@ final class Gateway {
       throw new IllegalStateException("interrupted", e);
     }
     store.listen(reconfiguration).join();
+    restoreReplicas();
+  }
+
+  /** What operators had set at replicas holds before the first request comes. */
+  private void restoreReplicas() {
+    try {
+      for (ReplicaSetting set : store.replicas().get(START_SECONDS, TimeUnit.SECONDS)) {
+        fleet
+            .settings()
+            .restore(set.replica(), set.cordoned(), set.weight(), set.configuredWeight());
+      }
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.warn("replica_settings_unread", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted", e);
+    }
   }
 
   private static String freshId() {
@@ -462,16 +486,17 @@ final class Gateway {
     long nowMs = clock.epochNanos() / 1_000_000;
     try {
       ConfigControl.Reloaded done = reconfiguration.reload();
-      audit(signalled(nowMs, 200, null, done));
+      CompletionStage<Void> _ = audit(signalled(nowMs, 200, null, done));
     } catch (ApiException refused) {
       LOG.warn("config_refused reason=\"{}\"", refused.error().message());
-      audit(signalled(nowMs, refused.error().status(), refused.error().code(), null));
+      CompletionStage<Void> _ =
+          audit(signalled(nowMs, refused.error().status(), refused.error().code(), null));
     }
   }
 
-  private void audit(AuditEntry entry) {
-    store.audit(entry);
+  private CompletionStage<Void> audit(AuditEntry entry) {
     told.audited(entry);
+    return store.audit(entry);
   }
 
   private static AuditEntry signalled(

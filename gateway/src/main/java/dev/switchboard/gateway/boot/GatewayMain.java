@@ -7,6 +7,7 @@ import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.store.StateFolder;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
@@ -70,6 +71,12 @@ public final class GatewayMain implements Callable<Integer> {
       names = "--take-over",
       description = "Listens beside a gateway that runs here and is then stopped.")
   private boolean takeOver;
+
+  @Option(
+      names = "--accept-new-store",
+      description =
+          "Starts though the store has lost its API keys: the API may be open to anybody then.")
+  private boolean acceptNewStore;
 
   private final PrintStream out;
   private final PrintStream log;
@@ -165,6 +172,7 @@ public final class GatewayMain implements Callable<Integer> {
     Gateway gateway =
         Gateway.start(
             config,
+            new StateFolder(state().toAbsolutePath().normalize(), acceptNewStore),
             fleet,
             events,
             clock,
@@ -291,9 +299,7 @@ public final class GatewayMain implements Callable<Integer> {
    */
   private static Path sockets() {
     try {
-      Path folder = Files.createTempDirectory("switchboard-");
-      folder.toFile().deleteOnExit();
-      return folder;
+      return SocketFolder.make(Path.of(System.getProperty("java.io.tmpdir")));
     } catch (IOException e) {
       throw new IllegalStateException(
           "cannot make a folder for the workers' sockets in "

@@ -19,6 +19,7 @@ import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
+import dev.switchboard.gateway.store.StoreException;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import java.time.Instant;
@@ -34,6 +35,7 @@ import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -325,8 +327,8 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   }
 
   @Override
-  public void available(boolean up) {
-    house.metrics().storeUp(up);
+  public void available(StoreException.@Nullable Kind trouble) {
+    house.metrics().store(trouble == null ? null : trouble.code());
   }
 
   @Override

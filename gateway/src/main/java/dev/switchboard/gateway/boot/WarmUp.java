@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.store.StateFolder;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.SpanId;
@@ -123,6 +124,7 @@ final class WarmUp implements Runnable {
       Gateway gateway =
           Gateway.start(
               config,
+              StateFolder.NONE,
               fleet,
               silent,
               clock,

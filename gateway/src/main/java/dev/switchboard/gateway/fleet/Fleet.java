@@ -48,6 +48,7 @@ public final class Fleet implements AutoCloseable {
   private final AtomicBoolean closed = new AtomicBoolean();
   private final DrainDriver drains;
   private final FleetCommands commands;
+  private final Settings settings = new Settings(this);
   private final ProcessDrills drills = new ProcessDrills(this);
   private final Verdicts verdicts = new Verdicts(this);
   private final Reserve reserve = new Reserve(this);
@@ -240,7 +241,9 @@ public final class Fleet implements AutoCloseable {
     return now.models().contains(model) || now.byModel().containsKey(model);
   }
 
-  /** Whether a replica of every model is ready. */
+  /**
+   * Whether a replica of every model is ready, or would be if no operator kept it from requests.
+   */
   public boolean everyModelReady() {
     return roster.everyModelReady();
   }
@@ -319,6 +322,11 @@ public final class Fleet implements AutoCloseable {
   /** What operators do with one replica. */
   public FleetCommands commands() {
     return commands;
+  }
+
+  /** What operators set, as it is kept. */
+  public Settings settings() {
+    return settings;
   }
 
   /** Restarts of many workers. */

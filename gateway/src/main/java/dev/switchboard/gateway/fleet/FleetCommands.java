@@ -127,6 +127,18 @@ public final class FleetCommands {
     return done;
   }
 
+  /** Whether {@link #cordon} would do it now. */
+  public boolean mayCordon(Replica replica) {
+    return replica.state() == ReplicaState.READY || replica.state() == ReplicaState.STANDBY;
+  }
+
+  /** Takes a replica that is to be cordoned out, wherever it can take requests. */
+  void keepCordoned(Replica replica) {
+    boolean _ =
+        replica.tryTransition(ReplicaState.READY, ReplicaState.CORDONED, "operator")
+            || replica.tryTransition(ReplicaState.STANDBY, ReplicaState.CORDONED, "operator");
+  }
+
   /** Lets a cordoned replica take requests again, at once. */
   public boolean uncordon(Replica replica) {
     boolean was = replica.cordoned();

@@ -260,7 +260,7 @@ public final class Replica {
   }
 
   /** Whether an operator wants it to take no new requests, whatever happens to it meanwhile. */
-  boolean cordoned() {
+  public boolean cordoned() {
     return cordoned;
   }
 

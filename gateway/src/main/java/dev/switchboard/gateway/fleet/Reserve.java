@@ -44,6 +44,10 @@ final class Reserve {
     } else {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.READY, "every rank answered");
     }
+    if (replica.cordoned()) {
+      // It was cordoned between the look and the step.
+      fleet.commands().keepCordoned(replica);
+    }
   }
 
   /** Lets as many be ready as are wanted to, and the others stand by. */

@@ -82,9 +82,15 @@ record Roster(
     };
   }
 
-  /** Whether a replica of every model is ready. */
+  /**
+   * Whether a replica of every model is ready, or would be if no operator kept it from requests.
+   */
   boolean everyModelReady() {
-    return models.stream().allMatch(this::ready);
+    return models.stream().allMatch(model -> ready(model) || cordoned(model));
+  }
+
+  private boolean cordoned(String model) {
+    return of(model).stream().anyMatch(replica -> replica.state() == ReplicaState.CORDONED);
   }
 
   /** Whether some replica of some model is ready. */

@@ -13,7 +13,12 @@ import org.jspecify.annotations.Nullable;
 record Server(UpstreamSpec spec, String model, UpstreamAccess access) {
 
   /** What makes it another replica when it changes: what is learned of one says nothing then. */
-  record Place(URI url, @Nullable Path socket, boolean worker, String model) {}
+  record Place(URI url, @Nullable Path socket, boolean worker, String model) {
+    /** The same for the same place, in any version of this program. */
+    String name() {
+      return (worker ? "worker at " : "server at ") + url + (socket == null ? "" : " by " + socket);
+    }
+  }
 
   Place place() {
     return new Place(spec.url(), spec.socket(), access.worker(), model);

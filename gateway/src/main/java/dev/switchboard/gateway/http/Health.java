@@ -4,7 +4,9 @@ import io.vertx.ext.web.RoutingContext;
 
 /**
  * Liveness says that this process answers; readiness says that it can serve: some replica's every
- * rank answered the canary, and the gateway is not stopping.
+ * rank answered the canary, and the gateway is not stopping. A store that cannot be written to is
+ * told beside that: requests go on without it, and all gateways that share it would leave their
+ * load balancer at once.
  */
 public final class Health {
   private Health() {}
@@ -16,7 +18,12 @@ public final class Health {
   public static void ready(RoutingContext context, Gatehouse house) {
     boolean closing = house.admission().closing();
     if (!closing && house.fleet().anyReady()) {
-      Answers.json(context.response(), "{\"status\":\"ready\"}");
+      String trouble = house.metrics().storeTrouble();
+      Answers.json(
+          context.response(),
+          "{\"status\":\"ready\""
+              + (trouble == null ? "" : ",\"store\":\"" + trouble + "\"")
+              + "}");
     } else {
       String reason = closing ? "stopping" : "no replica is ready";
       Answers.json(

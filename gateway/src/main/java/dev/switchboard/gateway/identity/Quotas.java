@@ -22,6 +22,7 @@ public final class Quotas {
 
   private final Map<String, Account> accounts = new ConcurrentHashMap<>();
   private volatile Map<String, Tenant> tenants = Map.of();
+  private volatile Runnable spent = () -> {};
 
   /**
    * What the store knows of a tenant.
@@ -185,10 +186,18 @@ public final class Quotas {
     accounts.keySet().retainAll(byName.keySet());
   }
 
+  /** Has something done, soon, whenever a request has ended of a tenant whose quota is spent. */
+  public void whenSpent(Runnable told) {
+    spent = told;
+  }
+
   /** A request of a tenant has ended. */
   void spend(String tenant, long nowMs, long tokens) {
     if (tenants.containsKey(tenant)) {
       account(tenant).add(day(nowMs), month(nowMs), tokens);
+      if (exhausted(tenant, nowMs) != null) {
+        spent.run();
+      }
     }
   }
 

@@ -41,8 +41,8 @@ public final class UsageMeter {
             prompt,
             Math.clamp(cachedTokens, 0, prompt),
             Math.max(0, outputTokens));
-    quotas.spend(tenant, nowMs, one.promptTokens() + one.outputTokens());
     Consumption _ = cells.merge(new Cell(tenant, hour), one, Consumption::plus);
+    quotas.spend(tenant, nowMs, one.promptTokens() + one.outputTokens());
   }
 
   /** Takes out everything that was counted. */

@@ -3,16 +3,20 @@ package dev.switchboard.gateway.store;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
+import org.h2.mvstore.MVStoreException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,7 +27,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Database implements AutoCloseable {
   /** The newest migration among the resources of this package. */
-  static final String SCHEMA_VERSION = "4";
+  static final String SCHEMA_VERSION = "5";
 
   private static final String CONNECTION_TROUBLE = "08";
   private static final String CONSTRAINT = "23";
@@ -37,13 +41,31 @@ final class Database implements AutoCloseable {
 
   private static final int TURN_WAIT_MS = 5;
 
+  private static final int DATABASE_CLOSED = 90098;
+  private static final long LITTLE_ROOM = 1 << 20;
+
+  /** PostgreSQL's word for it. */
+  private static final String DISK_FULL = "53100";
+
+  /** The kernel's words for ENOSPC, EDQUOT and EFBIG. */
+  private static final List<String> FULL =
+      List.of("No space left on device", "Disk quota exceeded", "File too large");
+
+  /** The way out, while the gateway runs and at its start. */
+  static final String RESTORE =
+      "; restore it from a backup, or start once with --accept-new-store to go on without what was"
+          + " in it";
+
   private static final Logger LOG = LoggerFactory.getLogger(Database.class);
 
   private final StoreConfig config;
   private final int turnTries;
+  private final boolean mustExist;
+  private final @Nullable StoreFile file;
   private @Nullable Connection connection;
   private @Nullable FileTurns turns;
   private boolean migrated;
+  private boolean replaced;
 
   /** What is done within one transaction. */
   @FunctionalInterface
@@ -53,18 +75,36 @@ final class Database implements AutoCloseable {
 
   /**
    * @param turnTries how often a file is tried that somebody else has open
+   * @param mustExist whether a file that is not there was lost, rather than never made
    */
-  Database(StoreConfig config, int turnTries) {
+  Database(StoreConfig config, int turnTries, boolean mustExist) {
     this.config = config;
     this.turnTries = turnTries;
+    this.mustExist = mustExist;
+    Path path = config.file();
+    this.file = path == null ? null : new StoreFile(path);
   }
 
   /**
-   * Runs the work in a transaction.
+   * Runs work that only reads in a transaction.
+   *
+   * @throws StoreException when the database cannot be reached
+   */
+  <T> T read(Work<T> work) {
+    return transact(work, false);
+  }
+
+  /**
+   * Runs the work in a transaction. What it changed is on the disk when this returns, not only on
+   * its way there.
    *
    * @throws StoreException when the database cannot be reached or refuses the change
    */
-  <T> T transact(Work<T> work) {
+  <T> T write(Work<T> work) {
+    return transact(work, true);
+  }
+
+  private <T> T transact(Work<T> work, boolean writes) {
     Connection open = connection;
     try {
       if (open == null) {
@@ -73,30 +113,142 @@ final class Database implements AutoCloseable {
       }
       T result = work.run(open);
       open.commit();
+      if (writes && config.embedded()) {
+        force(open);
+        look();
+      }
       return result;
     } catch (SQLException e) {
       throw failed(open, e);
     } catch (RuntimeException e) {
-      rollback(open);
+      if (connection != null) {
+        rollback(open);
+      }
       throw e;
     }
   }
 
+  /** A commit hands its pages to the kernel; this waits until the disk has them. */
+  private static void force(Connection open) throws SQLException {
+    try (Statement statement = open.createStatement()) {
+      statement.execute("CHECKPOINT SYNC");
+    }
+  }
+
+  /**
+   * Looks whether an embedded database's file still is the one that was opened; where it is not,
+   * nothing more is written to it.
+   *
+   * @throws StoreException when it is not
+   */
+  void look() {
+    StoreFile mine = file;
+    Connection open = connection;
+    if (mine == null || !migrated) {
+      return;
+    }
+    if (open == null) {
+      demand(mine);
+      return;
+    }
+    try {
+      String trouble = mine.trouble(() -> believedBytes(open));
+      if (trouble != null) {
+        abandon(open);
+        throw new StoreException(StoreException.Kind.MISSING, trouble + RESTORE);
+      }
+    } catch (IOException e) {
+      throw new StoreException(kind(e), "cannot look at " + mine.path() + ": " + e, e);
+    }
+  }
+
+  private static long believedBytes(Connection open) throws IOException {
+    try (PreparedStatement query =
+            open.prepareStatement(
+                "SELECT SETTING_VALUE FROM INFORMATION_SCHEMA.SETTINGS"
+                    + " WHERE SETTING_NAME = 'info.FILE_SIZE'");
+        ResultSet rows = query.executeQuery()) {
+      long bytes = rows.next() ? Long.parseLong(rows.getString(1)) : 0;
+      open.commit();
+      return bytes;
+    } catch (SQLException e) {
+      throw new IOException(e);
+    }
+  }
+
+  /** Closes it without the writing that a close does. */
+  private void abandon(Connection open) {
+    try (Statement statement = open.createStatement()) {
+      statement.execute("SHUTDOWN IMMEDIATELY");
+    } catch (SQLException e) {
+      LOG.debug("store_abandoned", e);
+    }
+    close();
+  }
+
+  /** A file that was there before is not made anew: the new one would know of no key. */
+  private void demand(StoreFile mine) {
+    if ((mustExist || migrated) && !mine.there()) {
+      throw new StoreException(
+          StoreException.Kind.MISSING, mine.path() + " is missing or empty" + RESTORE);
+    }
+  }
+
+  /** Whether so little room is left beside the file that the next write may fail. */
+  boolean nearlyFull() {
+    return file != null && file.path().toFile().getUsableSpace() < LITTLE_ROOM;
+  }
+
+  /** Whether the file is another one than before, since this was last asked. */
+  boolean wasReplaced() {
+    boolean was = replaced;
+    replaced = false;
+    return was;
+  }
+
   private StoreException failed(@Nullable Connection open, SQLException cause) {
     String state = cause.getSQLState() == null ? "" : cause.getSQLState();
-    boolean usable = !state.startsWith(CONNECTION_TROUBLE) && rollback(open);
+    boolean usable = !state.startsWith(CONNECTION_TROUBLE) && !broken(cause) && rollback(open);
     if (!usable) {
       disconnect();
+      StoreException.Kind kind = kind(cause);
       return new StoreException(
-          StoreException.Kind.UNAVAILABLE,
-          "the database cannot be reached: " + cause.getMessage(),
+          kind,
+          (kind == StoreException.Kind.FULL
+                  ? "the disk of the database is full: "
+                  : "the database cannot be reached: ")
+              + cause.getMessage(),
           cause);
     }
     if (state.startsWith(CONSTRAINT)) {
       return new StoreException(StoreException.Kind.CONFLICT, "it exists already", cause);
     }
-    return new StoreException(
-        StoreException.Kind.UNAVAILABLE, "the database failed: " + cause.getMessage(), cause);
+    return new StoreException(kind(cause), "the database failed: " + cause.getMessage(), cause);
+  }
+
+  /** H2 has closed a file that it could not write, and says only at the next use that it has. */
+  private static boolean broken(SQLException cause) {
+    if (cause.getErrorCode() == DATABASE_CLOSED) {
+      return true;
+    }
+    for (Throwable at = cause; at != null; at = at.getCause()) {
+      if (at instanceof IOException || at instanceof MVStoreException) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Tells a full disk from other trouble. */
+  static StoreException.Kind kind(Throwable cause) {
+    for (Throwable at = cause; at != null; at = at.getCause()) {
+      String said = String.valueOf(at.getMessage());
+      if ((at instanceof SQLException sql && DISK_FULL.equals(sql.getSQLState()))
+          || (at instanceof IOException && FULL.stream().anyMatch(said::contains))) {
+        return StoreException.Kind.FULL;
+      }
+    }
+    return StoreException.Kind.UNAVAILABLE;
   }
 
   /** Whether the connection can be used further. */
@@ -114,44 +266,91 @@ final class Database implements AutoCloseable {
 
   private Connection connect() throws SQLException {
     Properties properties = properties();
-    if (config.embedded()) {
+    StoreFile mine = file;
+    if (mine != null) {
+      demand(mine);
       protectFolder();
       beginTurn();
+      if (!mine.there()) {
+        create(mine, properties);
+      }
     }
     Connection opened = opened(properties);
     try {
-      if (!migrated) {
-        migrate(opened, properties);
+      boolean another = mine != null && mine.opened();
+      if (!migrated || another) {
+        migrate(opened, url(), properties);
+        if (mine != null) {
+          boolean _ = mine.opened();
+        }
         migrated = true;
+      }
+      if (another) {
+        replaced = true;
+        LOG.warn("store_replaced file={}", config.file());
       }
       opened.setAutoCommit(false);
       return opened;
+    } catch (IOException e) {
+      opened.close();
+      disconnect();
+      throw new StoreException(kind(e), "cannot keep the database's file: " + e, e);
     } catch (SQLException | RuntimeException e) {
       opened.close();
+      disconnect();
       throw e;
+    }
+  }
+
+  /**
+   * Makes a new file whole or not at all: H2 commits each statement of a migration by itself, and a
+   * start that was killed or found no room would leave tables that no later one gets on with.
+   */
+  private void create(StoreFile mine, Properties properties) throws SQLException {
+    StoreFile partial = mine.partial();
+    try {
+      Files.deleteIfExists(partial.path());
+      String url = url(config.url(partial.database()));
+      try (Connection fresh = DriverManager.getConnection(url, properties)) {
+        migrate(fresh, url, properties);
+        force(fresh);
+      }
+      Files.move(partial.path(), mine.path(), StandardCopyOption.ATOMIC_MOVE);
+      StateFolder.force(mine.path().resolveSibling("."));
+    } catch (IOException e) {
+      throw new StoreException(kind(e), "cannot make " + mine.path() + ": " + e, e);
+    } finally {
+      remove(partial.path());
+    }
+  }
+
+  private static void remove(Path partial) {
+    try {
+      Files.deleteIfExists(partial);
+    } catch (IOException e) {
+      LOG.warn("store_partial_file_left path={}", partial, e);
     }
   }
 
   /** Waits until no other gateway has the file open. */
   private void beginTurn() {
-    Path file = config.file();
-    if (file == null) {
+    Path path = config.file();
+    if (path == null) {
       return;
     }
     try {
-      FileTurns mine = turns == null ? new FileTurns(file) : turns;
+      FileTurns mine = turns == null ? new FileTurns(path) : turns;
       turns = mine;
       for (int tries = 1; !mine.begin(); tries++) {
         if (tries >= turnTries) {
           mine.pass();
           throw new StoreException(
-              StoreException.Kind.UNAVAILABLE, "another gateway keeps " + file + " open");
+              StoreException.Kind.UNAVAILABLE, "another gateway keeps " + path + " open");
         }
         pause();
       }
     } catch (IOException e) {
-      throw new StoreException(
-          StoreException.Kind.UNAVAILABLE, "cannot share " + file + ": " + e.getMessage(), e);
+      throw new StoreException(kind(e), "cannot share " + path + ": " + e.getMessage(), e);
     }
   }
 
@@ -192,12 +391,17 @@ final class Database implements AutoCloseable {
   }
 
   private String url() {
+    return url(config.url());
+  }
+
+  private String url(String configured) {
     // H2's own shutdown hook would close the file while the last usage is still to be written; what
     // it would trace to a file is told by exceptions; and compacting at each end of a turn would
-    // take longer than the turn, while it also compacts as it goes.
+    // take longer than the turn, while it also compacts as it goes. Without a delay of writes a
+    // commit that cannot be written fails itself; else a thread of H2's would find out later.
     return config.embedded()
-        ? config.url() + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0;MAX_COMPACT_TIME=0"
-        : config.url();
+        ? configured + ";DB_CLOSE_ON_EXIT=FALSE;TRACE_LEVEL_FILE=0;MAX_COMPACT_TIME=0;WRITE_DELAY=0"
+        : configured;
   }
 
   private Properties properties() {
@@ -235,25 +439,36 @@ final class Database implements AutoCloseable {
           folder,
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     } catch (IOException e) {
-      throw new StoreException(StoreException.Kind.UNAVAILABLE, "cannot make " + folder, e);
+      throw new StoreException(kind(e), "cannot make " + folder + ": " + e.getMessage(), e);
     }
   }
 
   /** Flyway is loaded only for a database that is older than this program. */
-  private void migrate(Connection opened, Properties properties) throws SQLException {
+  private void migrate(Connection opened, String url, Properties properties) throws SQLException {
     if (SCHEMA_VERSION.equals(schemaVersion(opened))) {
       return;
     }
+    if (config.embedded()) {
+      forgetFailed(opened);
+    }
     try {
       Flyway.configure(Database.class.getClassLoader())
-          .dataSource(url(), config.user(), properties.getProperty("password"))
+          .dataSource(url, config.user(), properties.getProperty("password"))
           .locations("classpath:dev/switchboard/gateway/store")
           .validateMigrationNaming(true)
           .load()
           .migrate();
     } catch (FlywayException e) {
-      throw new StoreException(
-          StoreException.Kind.UNAVAILABLE, "cannot migrate: " + e.getMessage(), e);
+      throw new StoreException(kind(e), "cannot migrate: " + e.getMessage(), e);
+    }
+  }
+
+  /** A migration that was cut short by a full disk is tried again. */
+  private static void forgetFailed(Connection opened) throws SQLException {
+    if (schemaVersion(opened) != null) {
+      try (Statement statement = opened.createStatement()) {
+        statement.execute("DELETE FROM \"flyway_schema_history\" WHERE NOT \"success\"");
+      }
     }
   }
 
@@ -297,6 +512,13 @@ final class Database implements AutoCloseable {
     } catch (SQLException e) {
       // It was broken, or the server has gone: there is nothing left to close.
       connection = null;
+    }
+    try {
+      if (file != null) {
+        file.closed();
+      }
+    } catch (IOException e) {
+      LOG.debug("store_file_not_closed", e);
     }
   }
 }

@@ -1,36 +1,47 @@
 package dev.switchboard.gateway.store;
 
 import dev.switchboard.gateway.identity.ApiKey;
+import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.identity.Consumption;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenant;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
+import java.io.IOException;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The state that lasts. One thread does all work on the database, in the order in which it was
- * asked for; every {@code poll-ms} it also looks whether another gateway changed something, and
- * writes what was used.
+ * asked for; every {@code poll-ms} it also looks whether another gateway changed something. What
+ * was used is written twice a second, so that a crash loses no more than a second of it.
  *
- * <p>When the database is gone, the snapshot stays as it was, changes fail at once, and usage and
- * audit entries wait in memory; the audit log's memory is bounded, and what is lost is counted. A
- * batch of usage whose commit was not confirmed is tried again under its number, so that it counts
- * once.
+ * <p>When the database is gone or its disk is full, the snapshot stays as it was, changes fail at
+ * once, and usage and audit entries wait in memory; the audit log's memory is bounded, and what is
+ * lost is counted. It is back when something was written to it. A batch of usage whose commit was
+ * not confirmed is tried again under its number, so that it counts once.
+ *
+ * <p>Keys that are missing without having been revoked are not taken for none: the snapshot stays,
+ * and at the start the store does not open. That there were keys stands in the {@link StateFolder}.
  *
  * <p>Gateways may share any database. An embedded one's file goes from one to the other whenever
  * the other has work for it, so a gateway that takes over has everything from its start.
@@ -48,6 +59,12 @@ public final class Store implements AutoCloseable {
   /** Between two looks whether another gateway wants an embedded database's file. */
   private static final int LOOK_MS = 50;
 
+  /** What was done is answered then, though a slow database has not kept who did it. */
+  private static final int AUDIT_WAIT_MS = 1000;
+
+  /** Between two writes of what was used, at most. */
+  private static final int FLUSH_MS = 500;
+
   /** Hears of the store, on its thread. */
   public interface Listener {
     /** Keys, tenants or classes are others now. */
@@ -56,8 +73,12 @@ public final class Store implements AutoCloseable {
     /** What tenants with quotas have used, as far as gateways have written it. */
     void spent(List<Quotas.Spent> spent);
 
-    /** The database can, or cannot any more, be reached. */
-    void available(boolean up);
+    /**
+     * The database can, or cannot any more, be written to.
+     *
+     * @param trouble why it cannot; null when it can
+     */
+    void available(StoreException.@Nullable Kind trouble);
 
     /** Audit entries were thrown away since too many waited. */
     void auditLost(int entries);
@@ -65,7 +86,10 @@ public final class Store implements AutoCloseable {
 
   private record Batch(long number, List<Consumption> used) {}
 
+  private record Loaded(Snapshot snapshot, Map<Role, Integer> keyCounts) {}
+
   private final Database database;
+  private final StateFolder folder;
   private final UsageMeter meter;
   private final LongSupplier epochMs;
   private final long keepMs;
@@ -75,7 +99,11 @@ public final class Store implements AutoCloseable {
   private final ArrayDeque<AuditEntry> unwritten = new ArrayDeque<>();
   private final CompletableFuture<Snapshot> ready = new CompletableFuture<>();
   private volatile Snapshot snapshot = Snapshot.EMPTY;
-  private volatile boolean up;
+  private final AtomicBoolean flushAsked = new AtomicBoolean();
+  private volatile @Nullable StoreException trouble = unavailable("the database is not open yet");
+  private Set<Role> remembered;
+  private boolean acceptNew;
+  private @Nullable String gateway;
   private List<Quotas.Spent> spent = List.of();
   private @Nullable Listener listener;
   private @Nullable Batch batch;
@@ -83,8 +111,11 @@ public final class Store implements AutoCloseable {
   private boolean writerKnown;
   private long pruneAgainMs = Long.MIN_VALUE;
 
-  private Store(StoreConfig config, UsageMeter meter, LongSupplier epochMs) {
-    this.database = new Database(config, Database.TURN_TRIES);
+  private Store(StoreConfig config, StateFolder folder, UsageMeter meter, LongSupplier epochMs) {
+    this.folder = folder;
+    this.acceptNew = folder.acceptNewStore();
+    this.remembered = remembered(folder);
+    this.database = new Database(config, Database.TURN_TRIES, !remembered.isEmpty() && !acceptNew);
     this.meter = meter;
     this.epochMs = epochMs;
     this.keepMs = config.keepDays() * DAY_MS;
@@ -98,31 +129,64 @@ public final class Store implements AutoCloseable {
         };
   }
 
+  private static Set<Role> remembered(StateFolder folder) {
+    try {
+      return folder.roles();
+    } catch (IOException e) {
+      throw new IllegalStateException("cannot read " + folder.keysFile() + ": " + e, e);
+    }
+  }
+
+  /** A store that remembers nothing outside of its database. */
+  static Store start(StoreConfig config, UsageMeter meter, LongSupplier epochMs) {
+    return start(config, StateFolder.NONE, meter, epochMs);
+  }
+
   /**
    * Opens the database on the store's own thread; {@link #ready} tells how that went.
    *
+   * @param folder where it stands that there are keys; not asked for a database in memory
    * @param meter counts what is to be written
    */
-  public static Store start(StoreConfig config, UsageMeter meter, LongSupplier epochMs) {
-    Store store = new Store(config, meter, epochMs);
+  public static Store start(
+      StoreConfig config, StateFolder folder, UsageMeter meter, LongSupplier epochMs) {
+    boolean lasts = !config.embedded() || config.file() != null;
+    Store store = new Store(config, lasts ? folder : StateFolder.NONE, meter, epochMs);
     store.thread.execute(store::open);
-    ScheduledFuture<?> _ =
-        store.thread.scheduleWithFixedDelay(
-            store::tick, config.pollMs(), config.pollMs(), TimeUnit.MILLISECONDS);
+    store.every(config.pollMs(), store::tick);
+    store.every(Math.min(config.pollMs(), FLUSH_MS), store::flush);
     if (config.embedded()) {
       // What runs after each task sees who else waits for the file.
-      ScheduledFuture<?> _ =
-          store.thread.scheduleWithFixedDelay(() -> {}, LOOK_MS, LOOK_MS, TimeUnit.MILLISECONDS);
+      store.every(LOOK_MS, store::look);
     }
+    meter.quotas().whenSpent(store::flushSoon);
     return store;
+  }
+
+  private void every(int ms, Runnable task) {
+    ScheduledFuture<?> _ =
+        thread.scheduleWithFixedDelay(
+            () -> {
+              if (ready.isDone() && !ready.isCompletedExceptionally()) {
+                task.run();
+              }
+            },
+            ms,
+            ms,
+            TimeUnit.MILLISECONDS);
   }
 
   private void open() {
     try {
       load();
+      acceptNew = false;
       readSpent();
+      reachable();
+      // Where nothing can be written, requests are served all the same, with the keys that there
+      // are.
+      guarded(this::prove);
       ready.complete(snapshot);
-      guarded(this::prune);
+      guardedWhileUp(this::prune);
     } catch (RuntimeException e) {
       ready.completeExceptionally(e);
     }
@@ -138,7 +202,8 @@ public final class Store implements AutoCloseable {
     return CompletableFuture.runAsync(
         () -> {
           listener = wanted;
-          wanted.available(up);
+          StoreException now = trouble;
+          wanted.available(now == null ? null : now.kind());
           wanted.changed(snapshot);
           wanted.spent(spent);
         },
@@ -163,7 +228,7 @@ public final class Store implements AutoCloseable {
 
   /** Revokes a key; the key it was, or null. */
   public CompletableFuture<@Nullable ApiKey> deleteKey(String id) {
-    return replaced(tables -> tables.key(id), tables -> tables.deleteKey(id));
+    return change(tables -> tables.deleteKey(id));
   }
 
   /** Sets a tenant's limits; those it had, or null. */
@@ -196,26 +261,78 @@ public final class Store implements AutoCloseable {
     return replaced(tables -> tables.route(name), tables -> tables.deleteRoute(name));
   }
 
-  /** Keeps an audit entry, later when the database is gone now. */
-  public void audit(AuditEntry entry) {
-    thread.execute(
-        () -> {
-          if (unwritten.size() >= MOST_AUDIT_ENTRIES) {
-            unwritten.removeFirst();
-            tell(ear -> ear.auditLost(1));
-          }
-          unwritten.addLast(entry);
-          if (up) {
-            guarded(this::writeAudit);
-          }
-        });
+  /** Keeps what was set at a replica of this gateway; gives back what is kept. */
+  public CompletableFuture<ReplicaSetting> put(ReplicaSetting setting) {
+    return submit(
+        tables -> {
+          tables.put(named(), setting);
+          return setting;
+        },
+        true);
+  }
+
+  /** What was set at this gateway's replicas. */
+  public CompletableFuture<List<ReplicaSetting>> replicas() {
+    return submit(
+        tables -> {
+          String name = name();
+          return name == null ? List.of() : tables.replicas(name);
+        },
+        false);
+  }
+
+  /** This gateway's name, which is kept before anything is kept under it. */
+  private String named() {
+    String known = name();
+    if (known != null) {
+      return known;
+    }
+    String fresh = UUID.randomUUID().toString();
+    try {
+      folder.name(fresh);
+    } catch (IOException e) {
+      throw new StoreException(Database.kind(e), "cannot keep this gateway's name: " + e, e);
+    }
+    gateway = fresh;
+    return fresh;
+  }
+
+  private @Nullable String name() {
+    try {
+      gateway = gateway == null ? folder.name() : gateway;
+      return gateway;
+    } catch (IOException e) {
+      throw new StoreException(Database.kind(e), "cannot read this gateway's name: " + e, e);
+    }
+  }
+
+  /**
+   * Keeps an audit entry, later when the database is gone now.
+   *
+   * @return done when it is kept, waits in memory, or takes too long to be waited for
+   */
+  public CompletableFuture<Void> audit(AuditEntry entry) {
+    CompletableFuture<Void> kept =
+        CompletableFuture.runAsync(
+            () -> {
+              if (unwritten.size() >= MOST_AUDIT_ENTRIES) {
+                unwritten.removeFirst();
+                tell(ear -> ear.auditLost(1));
+              }
+              unwritten.addLast(entry);
+              guardedWhileUp(this::writeAudit);
+            },
+            thread);
+    return up()
+        ? kept.completeOnTimeout(null, AUDIT_WAIT_MS, TimeUnit.MILLISECONDS)
+        : CompletableFuture.completedFuture(null);
   }
 
   // ------------------------------------------------------------------ reads
 
   /** The newest audit entries with a smaller id, newest first. */
   public CompletableFuture<List<AuditEntry>> audit(int limit, long beforeId) {
-    return submit(tables -> tables.audit(limit, beforeId));
+    return submit(tables -> tables.audit(limit, beforeId), false);
   }
 
   /**
@@ -225,13 +342,8 @@ public final class Store implements AutoCloseable {
    */
   public CompletableFuture<List<Consumption>> usage(
       long fromMs, long toMs, @Nullable String tenant, int limit, int offset) {
-    thread.execute(
-        () -> {
-          if (up) {
-            guarded(this::writeUsage);
-          }
-        });
-    return submit(tables -> tables.usage(fromMs, toMs, tenant, limit, offset));
+    thread.execute(() -> guardedWhileUp(this::writeUsage));
+    return submit(tables -> tables.usage(fromMs, toMs, tenant, limit, offset), false);
   }
 
   // ------------------------------------------------------------------ the thread
@@ -246,7 +358,8 @@ public final class Store implements AutoCloseable {
         tables -> {
           tables.advance();
           return statement.run(tables);
-        });
+        },
+        true);
   }
 
   /** Changes what is there; what was before, or null. */
@@ -260,7 +373,8 @@ public final class Store implements AutoCloseable {
         });
   }
 
-  private <T extends @Nullable Object> CompletableFuture<T> submit(Statement<T> statement) {
+  private <T extends @Nullable Object> CompletableFuture<T> submit(
+      Statement<T> statement, boolean changes) {
     CompletableFuture<T> result = new CompletableFuture<>();
     if (waiting.incrementAndGet() > MOST_WAITING) {
       waiting.decrementAndGet();
@@ -270,23 +384,26 @@ public final class Store implements AutoCloseable {
     thread.execute(
         () -> {
           waiting.decrementAndGet();
-          run(statement, result);
+          run(statement, changes, result);
         });
     return result;
   }
 
   private <T extends @Nullable Object> void run(
-      Statement<T> statement, CompletableFuture<T> result) {
-    if (!up) {
-      result.completeExceptionally(unavailable("the database cannot be reached"));
+      Statement<T> statement, boolean changes, CompletableFuture<T> result) {
+    StoreException now = trouble;
+    if (now != null) {
+      result.completeExceptionally(
+          new StoreException(now.kind(), String.valueOf(now.getMessage()), now));
       return;
     }
     try {
-      T answer = database.transact(connection -> statement.run(new Tables(connection)));
+      Database.Work<T> work = connection -> statement.run(new Tables(connection));
+      T answer = changes ? database.write(work) : database.read(work);
       refresh();
       result.complete(answer);
     } catch (StoreException e) {
-      if (e.kind() == StoreException.Kind.UNAVAILABLE) {
+      if (e.kind() != StoreException.Kind.CONFLICT) {
         lost(e);
       }
       result.completeExceptionally(e);
@@ -299,16 +416,60 @@ public final class Store implements AutoCloseable {
     return new StoreException(StoreException.Kind.UNAVAILABLE, message);
   }
 
+  private boolean up() {
+    return trouble == null;
+  }
+
   private void tick() {
-    if (!ready.isDone() || ready.isCompletedExceptionally()) {
-      return;
+    if (!up()) {
+      guarded(this::recover);
+    } else {
+      guarded(database.nearlyFull() ? this::prove : this::refresh);
     }
-    guarded(this::refresh);
-    if (up) {
-      guarded(this::writeAudit);
-      guarded(this::writeUsage);
-      guarded(this::readSpent);
-      guarded(this::prune);
+    guardedWhileUp(this::readSpent);
+    guardedWhileUp(this::prune);
+  }
+
+  /** Reading says little: a file on a full disk can be read. */
+  private void recover() {
+    prove();
+    load();
+  }
+
+  /** Writes something that nobody needs. */
+  private void prove() {
+    write(
+        tables -> {
+          tables.introduceWriter(instance, epochMs.getAsLong());
+          tables.beat(instance, epochMs.getAsLong());
+        });
+    writerKnown = true;
+  }
+
+  private void flush() {
+    flushAsked.set(false);
+    guardedWhileUp(this::writeAudit);
+    guardedWhileUp(this::writeUsage);
+  }
+
+  /** Somebody has used up a quota: a crash must not give it back. On any thread. */
+  private void flushSoon() {
+    if (flushAsked.compareAndSet(false, true)) {
+      try {
+        thread.execute(this::flush);
+      } catch (RejectedExecutionException e) {
+        LOG.debug("after the store's end", e);
+      }
+    }
+  }
+
+  private void look() {
+    if (up()) {
+      try {
+        database.look();
+      } catch (StoreException e) {
+        lost(e);
+      }
     }
   }
 
@@ -320,7 +481,7 @@ public final class Store implements AutoCloseable {
     }
     pruneAgainMs = now + PRUNE_MS;
     long oldest = now - keepMs;
-    transact(tables -> tables.prune(oldest, Math.min(oldest, Quotas.month(now))));
+    write(tables -> tables.prune(oldest, Math.min(oldest, Quotas.month(now))));
   }
 
   private void readSpent() {
@@ -329,7 +490,7 @@ public final class Store implements AutoCloseable {
     }
     long now = epochMs.getAsLong();
     List<Quotas.Spent> read =
-        database.transact(
+        database.read(
             connection -> new Tables(connection).spent(Quotas.day(now), Quotas.month(now)));
     spent = read;
     tell(ear -> ear.spent(read));
@@ -337,6 +498,12 @@ public final class Store implements AutoCloseable {
 
   private static boolean unlimited(Tenant tenant) {
     return tenant.tokensPerDay() == 0 && tenant.tokensPerMonth() == 0;
+  }
+
+  private void guardedWhileUp(Runnable work) {
+    if (up()) {
+      guarded(work);
+    }
   }
 
   private void guarded(Runnable work) {
@@ -354,33 +521,95 @@ public final class Store implements AutoCloseable {
   }
 
   private void reachable() {
-    if (!up) {
-      up = true;
+    if (!up()) {
+      trouble = null;
       LOG.info("store_reachable");
-      tell(ear -> ear.available(true));
+      tell(ear -> ear.available(null));
     }
   }
 
-  private void lost(RuntimeException cause) {
-    if (up) {
-      up = false;
-      LOG.warn("store_lost", cause);
-      tell(ear -> ear.available(false));
+  private void lost(StoreException cause) {
+    StoreException before = trouble;
+    trouble = cause;
+    if (before == null || before.kind() != cause.kind()) {
+      LOG.warn("store_lost code={} reason=\"{}\"", cause.kind().code(), cause.getMessage(), cause);
+      tell(ear -> ear.available(cause.kind()));
     }
   }
 
   private void refresh() {
-    long revision = database.transact(connection -> new Tables(connection).revision());
-    if (revision != snapshot.revision()) {
+    long revision = database.read(connection -> new Tables(connection).revision());
+    if (database.wasReplaced() || revision != snapshot.revision()) {
       load();
     }
   }
 
   private void load() {
-    Snapshot read = database.transact(connection -> new Tables(connection).snapshot());
-    snapshot = read;
-    reachable();
-    tell(ear -> ear.changed(read));
+    Loaded read =
+        database.read(
+            connection -> {
+              Tables tables = new Tables(connection);
+              return new Loaded(tables.snapshot(), tables.keyCounts());
+            });
+    Set<Role> missing = missing(read);
+    if (!missing.isEmpty()) {
+      accept(missing);
+    }
+    Set<Role> roles = roles(read.snapshot());
+    remember(roles);
+    snapshot = read.snapshot();
+    tell(ear -> ear.changed(read.snapshot()));
+  }
+
+  private static Set<Role> roles(Snapshot read) {
+    Set<Role> roles = EnumSet.noneOf(Role.class);
+    read.keys().forEach(key -> roles.add(key.role()));
+    return roles;
+  }
+
+  /**
+   * Roles that had keys, have none, and whose last one was not revoked: that stands in the database
+   * as a count of zero, in the same transaction.
+   */
+  private Set<Role> missing(Loaded read) {
+    Set<Role> missing = EnumSet.allOf(Role.class);
+    missing.removeAll(roles(read.snapshot()));
+    missing.removeIf(
+        role -> {
+          Integer keys = read.keyCounts().get(role);
+          return keys == null ? !remembered.contains(role) : keys == 0;
+        });
+    return missing;
+  }
+
+  private void accept(Set<Role> missing) {
+    String roles = missing.stream().map(Role::label).collect(Collectors.joining(", "));
+    if (!acceptNew) {
+      throw new StoreException(
+          StoreException.Kind.MISSING,
+          "the store had API keys of the role "
+              + roles
+              + ", which are gone without having been revoked"
+              + (folder.keysFile() == null ? "" : " (" + folder.keysFile() + " remembers them)")
+              + Database.RESTORE);
+    }
+    write(
+        tables -> {
+          for (Role role : missing) {
+            tables.counted(role, 0);
+          }
+        });
+    LOG.warn("store_accepted without_keys_of=\"{}\"", roles);
+  }
+
+  private void remember(Set<Role> roles) {
+    try {
+      folder.remember(roles);
+      remembered = roles;
+    } catch (IOException e) {
+      throw new StoreException(
+          Database.kind(e), "cannot write " + folder.keysFile() + ": " + e.getMessage(), e);
+    }
   }
 
   private void tell(Consumer<Listener> news) {
@@ -393,7 +622,7 @@ public final class Store implements AutoCloseable {
   private void writeAudit() {
     while (!unwritten.isEmpty()) {
       AuditEntry next = unwritten.getFirst();
-      transact(tables -> tables.insert(next));
+      write(tables -> tables.insert(next));
       unwritten.removeFirst();
     }
   }
@@ -409,7 +638,7 @@ public final class Store implements AutoCloseable {
       batch = next;
     }
     Batch writing = next;
-    transact(tables -> write(tables, writing));
+    write(tables -> write(tables, writing));
     writerKnown = true;
     batch = null;
   }
@@ -430,9 +659,9 @@ public final class Store implements AutoCloseable {
     void run(Tables tables) throws SQLException;
   }
 
-  private void transact(Writing work) {
+  private void write(Writing work) {
     boolean _ =
-        database.transact(
+        database.write(
             connection -> {
               work.run(new Tables(connection));
               return true;
@@ -446,6 +675,9 @@ public final class Store implements AutoCloseable {
         () -> {
           guarded(this::writeAudit);
           guarded(this::writeUsage);
+          if (batch != null || !unwritten.isEmpty()) {
+            LOG.warn("store_closed_with_unwritten usage={} audit={}", batch, unwritten.size());
+          }
           database.close();
         });
     thread.shutdown();

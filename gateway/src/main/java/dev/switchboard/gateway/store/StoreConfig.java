@@ -55,9 +55,19 @@ public record StoreConfig(String url, String user, String passwordFile, int poll
 
   /** The H2 file, without its suffix; null for other databases. */
   @Nullable Path file() {
-    return url.startsWith(H2_FILE)
-        ? Path.of(url.substring(H2_FILE.length()).split(";", 2)[0]).toAbsolutePath()
-        : null;
+    if (!url.startsWith(H2_FILE)) {
+      return null;
+    }
+    String path = url.substring(H2_FILE.length()).split(";", 2)[0];
+    return Path.of(
+            path.startsWith("~") ? System.getProperty("user.home") + path.substring(1) : path)
+        .toAbsolutePath();
+  }
+
+  /** The same URL with another H2 file. */
+  String url(Path other) {
+    int settings = url.indexOf(';');
+    return H2_FILE + other + (settings < 0 ? "" : url.substring(settings));
   }
 
   /** Where an H2 file lies; null for other databases. */

@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.store;
 
+import java.util.Locale;
+
 /** The store cannot do what was asked. */
 public final class StoreException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -8,8 +10,17 @@ public final class StoreException extends RuntimeException {
   public enum Kind {
     /** The database cannot be reached; nothing, or nothing that is known of, was changed. */
     UNAVAILABLE,
+    /** Its disk takes no more; likewise. */
+    FULL,
+    /** Its file is gone, is another one, or the keys that were in it are; likewise. */
+    MISSING,
     /** The change contradicts what is there, such as a second key of one name. */
-    CONFLICT
+    CONFLICT;
+
+    /** As it is told to callers. */
+    public String code() {
+      return this == CONFLICT ? "already_exists" : "store_" + name().toLowerCase(Locale.ROOT);
+    }
   }
 
   private final Kind kind;

@@ -15,7 +15,9 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Types;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Every statement of the store; each takes its values as parameters. */
@@ -87,10 +89,42 @@ final class Tables {
         key.sha256(),
         key.createdMs(),
         key.expiresMs());
+    count(key.role());
   }
 
-  void deleteKey(String id) throws SQLException {
-    update("DELETE FROM api_key WHERE id = ?", id);
+  /** Revokes a key; the key it was, or null. */
+  @Nullable ApiKey deleteKey(String id) throws SQLException {
+    ApiKey was = key(id);
+    if (was != null) {
+      update("DELETE FROM api_key WHERE id = ?", id);
+      count(was.role());
+    }
+    return was;
+  }
+
+  private void count(Caller.Role role) throws SQLException {
+    long keys =
+        one("SELECT COUNT(*) FROM api_key WHERE role = ?", row -> row.getLong(1), 0L, role.label());
+    counted(role, (int) keys);
+  }
+
+  /** Writes how many keys of a role there are. */
+  void counted(Caller.Role role, int keys) throws SQLException {
+    if (update("UPDATE key_count SET number_of_keys = ? WHERE role = ?", keys, role.label()) == 0) {
+      update("INSERT INTO key_count (role, number_of_keys) VALUES (?, ?)", role.label(), keys);
+    }
+  }
+
+  /** How many keys of each role there should be; a role that never had any is missing. */
+  Map<Caller.Role, Integer> keyCounts() throws SQLException {
+    Map<Caller.Role, Integer> counts = new EnumMap<>(Caller.Role.class);
+    for (Map.Entry<Caller.Role, Integer> each :
+        all(
+            "SELECT role, number_of_keys FROM key_count",
+            row -> Map.entry(Caller.Role.of(row.getString(1)), row.getInt(2)))) {
+      counts.put(each.getKey(), each.getValue());
+    }
+    return counts;
   }
 
   // ------------------------------------------------------------------ tenants
@@ -217,6 +251,44 @@ final class Tables {
     update("DELETE FROM route WHERE name = ?", name);
   }
 
+  // ------------------------------------------------------------------ replicas
+
+  List<ReplicaSetting> replicas(String gateway) throws SQLException {
+    return all(
+        "SELECT replica, cordoned, weight, configured_weight FROM replica_setting"
+            + " WHERE gateway = ? ORDER BY replica",
+        Tables::replica,
+        gateway);
+  }
+
+  private static ReplicaSetting replica(ResultSet row) throws SQLException {
+    double weight = row.getDouble(3);
+    boolean configured = row.wasNull();
+    return new ReplicaSetting(
+        row.getString(1),
+        row.getInt(2) != 0,
+        configured ? null : (Double) weight,
+        row.getDouble(4));
+  }
+
+  /** Keeps what was set at a replica; nothing is kept of one that is as it is configured. */
+  void put(String gateway, ReplicaSetting setting) throws SQLException {
+    update(
+        "DELETE FROM replica_setting WHERE gateway = ? AND replica = ?",
+        gateway,
+        setting.replica());
+    if (setting.cordoned() || setting.weight() != null) {
+      update(
+          "INSERT INTO replica_setting (gateway, replica, cordoned, weight, configured_weight)"
+              + " VALUES (?, ?, ?, ?, ?)",
+          gateway,
+          setting.replica(),
+          setting.cordoned() ? 1 : 0,
+          setting.weight(),
+          setting.configuredWeight());
+    }
+  }
+
   // ------------------------------------------------------------------ audit
 
   /** Keeps an entry, once however often it is tried. */
@@ -284,6 +356,11 @@ final class Tables {
           instance,
           nowMs);
     }
+  }
+
+  /** Says that a gateway that writes usage is still there. */
+  void beat(String instance, long nowMs) throws SQLException {
+    update("UPDATE usage_writer SET updated_ms = ? WHERE instance = ?", nowMs, instance);
   }
 
   /** Whether this batch is the next one; false when it was written before. */

@@ -609,7 +609,7 @@ public enum Metric {
       "scrapes_shared_total",
       COUNT,
       "scrapes that were answered with another's bytes, because they came while it was made"),
-  STORE_UP(Type.GAUGE, "store_up", COUNT, "1 while the store's database can be reached"),
+  STORE_UP(Type.GAUGE, "store_up", COUNT, "1 while the store's database can be written to"),
   AUDIT_LOST(
       Type.COUNTER,
       "audit_lost_total",

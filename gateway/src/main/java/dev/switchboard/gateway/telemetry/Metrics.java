@@ -106,6 +106,7 @@ public final class Metrics {
   private final Gauge replicaState = made.gauge(Metric.REPLICA_STATE);
   private final Gauge replicaInFlight = made.gauge(Metric.REPLICA_IN_FLIGHT);
   private final Gauge storeUp = made.gauge(Metric.STORE_UP);
+  private volatile @Nullable String storeTrouble;
   private final Counter auditLost = made.counter(Metric.AUDIT_LOST);
   private final Gauge eventListeners = made.gauge(Metric.EVENT_LISTENERS);
   private final Counter eventsDropped = made.counter(Metric.EVENTS_DROPPED);
@@ -381,8 +382,19 @@ public final class Metrics {
     return replicaInFlight.labelValues(replica);
   }
 
-  public void storeUp(boolean up) {
-    storeUp.set(up ? 1 : 0);
+  /**
+   * The store can, or cannot any more, be written to.
+   *
+   * @param trouble its code; null when it can
+   */
+  public void store(@Nullable String trouble) {
+    storeTrouble = trouble;
+    storeUp.set(trouble == null ? 1 : 0);
+  }
+
+  /** Why the store cannot be written to, as a code; null when it can. */
+  public @Nullable String storeTrouble() {
+    return storeTrouble;
   }
 
   public void auditLost(int entries) {

@@ -1,0 +1,271 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a gateway has confirmed is there after kill -9, and a full disk or a lost file is told. */
+class DurabilityIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String TENANT = "{\"tokens_per_day\":2000}";
+
+  @TempDir private Path state;
+  private FakeUpstream upstream;
+
+  @BeforeEach
+  void begin() throws Exception {
+    upstream = new FakeUpstream();
+    upstream.script(
+        (request, body) ->
+            request
+                .response()
+                .end(
+                    "{\"choices\":[],\"usage\":{\"prompt_tokens\":1990,"
+                        + "\"completion_tokens\":20,\"total_tokens\":2010}}"));
+  }
+
+  @AfterEach
+  void end() {
+    upstream.close();
+  }
+
+  private GatewayProcess start(String... arguments) throws Exception {
+    return unready(arguments).awaitReady();
+  }
+
+  private GatewayProcess unready(String... arguments) throws Exception {
+    Path config = state.resolve("switchboard.yaml");
+    Files.writeString(
+        config, "upstreams: [{url: \"" + upstream.url() + "\", models: [m], weight: 2}]");
+    return GatewayProcess.start(
+        List.of("-Dswitchboard.state=" + state),
+        Stream.concat(Stream.of(arguments), Stream.of("--config", config.toString()))
+            .toArray(String[]::new));
+  }
+
+  private static HttpResponse<String> send(
+      GatewayProcess gateway, String method, String path, String body) throws Exception {
+    return gateway
+        .client()
+        .send(
+            HttpRequest.newBuilder(gateway.adminUri(path))
+                .header("Content-Type", "application/json")
+                .method(method, HttpRequest.BodyPublishers.ofString(body))
+                .build(),
+            HttpResponse.BodyHandlers.ofString());
+  }
+
+  /** Changes something and kills the gateway as soon as that is confirmed. */
+  private static JsonNode changeAndKill(
+      GatewayProcess gateway, String method, String path, String body) throws Exception {
+    HttpResponse<String> answer = send(gateway, method, path, body);
+    gateway.process().destroyForcibly().waitFor();
+    assertEquals(2, answer.statusCode() / 100, answer.body());
+    return JSON.readTree(answer.body());
+  }
+
+  private static int ask(GatewayProcess gateway, String key) throws Exception {
+    return gateway
+        .post(
+            gateway.api(InProcessGateway.CHAT),
+            InProcessGateway.chat(false),
+            "Authorization",
+            "Bearer " + key)
+        .statusCode();
+  }
+
+  @Test
+  void whatWasConfirmedOutlivesAKill() throws Exception {
+    String kept;
+    String revoked;
+    String id;
+    try (GatewayProcess gateway = start()) {
+      gateway.adminSend("PUT", "/admin/v1/tenants/small", TENANT);
+      gateway.adminSend("PUT", "/admin/v1/tenants/other", "{}");
+      gateway.adminSend("PUT", "/admin/v1/slo-classes/live", "{\"ttft_ms\":100}");
+      gateway.adminSend("PUT", "/admin/v1/slo-classes/other", "{\"ttft_ms\":100}");
+      gateway.adminSend("PUT", "/admin/v1/splits/both", "{\"targets\":[{\"model\":\"m\"}]}");
+      gateway.adminSend("DELETE", "/admin/v1/tenants/other", "");
+      gateway.adminSend("DELETE", "/admin/v1/slo-classes/other", "");
+      gateway.adminPost("/admin/v1/replicas/u0/weight", "{\"weight\":0.25}");
+      JsonNode key = gateway.adminPost("/admin/v1/keys", "{\"name\":\"old\"}");
+      revoked = key.path("key").asText();
+      id = key.path("id").asText();
+      kept = created(gateway, "{\"name\":\"app\",\"tenant\":\"small\"}");
+      assertEquals(200, ask(gateway, kept));
+      assertEquals(429, ask(gateway, kept));
+      JsonNode _ = changeAndKill(gateway, "DELETE", "/admin/v1/keys/" + id, "");
+    }
+    try (GatewayProcess gateway = start()) {
+      assertEquals(401, ask(gateway, revoked));
+      assertEquals(429, ask(gateway, kept), "a used-up quota began anew");
+      assertEquals(1, gateway.admin("/admin/v1/tenants").path("tenants").size());
+      String classes = gateway.admin("/admin/v1/slo-classes").toString();
+      assertTrue(classes.contains("\"live\"") && !classes.contains("\"other\""), classes);
+      assertTrue(gateway.admin("/admin/v1/splits").toString().contains("\"both\""));
+      assertEquals(0.25, gateway.admin("/admin/v1/replicas/u0").path("weight").asDouble());
+      assertEquals(11, gateway.admin("/admin/v1/audit").path("audit").size());
+      JsonNode _ = changeAndKill(gateway, "POST", "/admin/v1/replicas/u0/cordon", "");
+    }
+    try (GatewayProcess gateway = start()) {
+      JsonNode replica = gateway.admin("/admin/v1/replicas/u0");
+      assertTrue(replica.path("cordoned").asBoolean());
+      gateway.awaitState("u0", "CORDONED");
+      JsonNode _ = changeAndKill(gateway, "POST", "/admin/v1/replicas/u0/uncordon", "");
+    }
+    try (GatewayProcess gateway = start()) {
+      gateway.awaitState("u0", "READY");
+      assertFalse(gateway.admin("/admin/v1/replicas/u0").path("cordoned").asBoolean());
+    }
+  }
+
+  private static String created(GatewayProcess gateway, String key) throws Exception {
+    return gateway.adminPost("/admin/v1/keys", key).path("key").asText();
+  }
+
+  @Test
+  void aFullDiskIsToldAndHeals() throws Exception {
+    try (GatewayProcess gateway = start()) {
+      String key = created(gateway, "{\"name\":\"app\"}");
+      int tried = 0;
+      limitFiles(gateway, Files.size(state.resolve("store/gateway.mv.db")));
+
+      HttpResponse<String> refused = createKey(gateway, tried);
+      while (refused.statusCode() == 201 && tried < 500) {
+        tried++;
+        refused = createKey(gateway, tried);
+      }
+
+      assertEquals(503, refused.statusCode());
+      assertTrue(refused.body().contains("store_full"), refused.body());
+      assertTrue(gateway.metrics().contains("switchboard_store_up 0.0"));
+      HttpResponse<String> ready = send(gateway, "GET", "/readyz", "");
+      assertEquals(200, ready.statusCode());
+      assertTrue(ready.body().contains("\"store\":\"store_full\""), ready.body());
+      assertEquals(200, ask(gateway, key));
+      assertEquals(401, ask(gateway, "wrong"));
+
+      limitFiles(gateway, -1);
+      InProcessGateway.await(() -> metrics(gateway).contains("switchboard_store_up 1.0"));
+      assertEquals(201, createKey(gateway, 1000).statusCode());
+      int confirmed = tried + 2;
+      gateway.process().destroyForcibly().waitFor();
+      try (GatewayProcess again = start()) {
+        JsonNode keys = again.admin("/admin/v1/keys?limit=1000").path("keys");
+        assertEquals(confirmed, keys.size());
+        assertEquals(200, ask(again, key));
+      }
+    }
+  }
+
+  private static String metrics(GatewayProcess gateway) {
+    try {
+      return gateway.metrics();
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static HttpResponse<String> createKey(GatewayProcess gateway, int number)
+      throws Exception {
+    return send(gateway, "POST", "/admin/v1/keys", "{\"name\":\"k" + number + "\"}");
+  }
+
+  /** Lets no file of a process grow above a size, as a disk that is full does; −1 for any. */
+  private static void limitFiles(GatewayProcess gateway, long bytes) throws Exception {
+    Process limit =
+        new ProcessBuilder(
+                "prlimit",
+                "--pid",
+                Long.toString(gateway.process().pid()),
+                "--fsize=" + (bytes < 0 ? "unlimited" : bytes) + ":")
+            .inheritIO()
+            .start();
+    assertEquals(0, limit.waitFor());
+  }
+
+  @Test
+  void aStoreThatVanishesOpensNothing() throws Exception {
+    Path file = state.resolve("store/gateway.mv.db");
+    try (GatewayProcess gateway = start()) {
+      String key = created(gateway, "{\"name\":\"app\"}");
+
+      Files.delete(file);
+
+      InProcessGateway.await(() -> metrics(gateway).contains("switchboard_store_up 0.0"));
+      HttpResponse<String> refused = createKey(gateway, 1);
+      assertEquals(503, refused.statusCode());
+      assertTrue(refused.body().contains("store_missing"), refused.body());
+      assertEquals(200, ask(gateway, key));
+      assertEquals(401, ask(gateway, "wrong"));
+    }
+
+    try (GatewayProcess refusing = unready()) {
+      JsonNode failed = refusing.await(event -> event.path("event").asText().equals("failed"));
+      assertTrue(failed.path("message").asText().contains("--accept-new-store"), failed::toString);
+      assertTrue(refusing.process().waitFor(20, TimeUnit.SECONDS));
+      assertNotEquals(0, refusing.process().exitValue());
+      assertFalse(Files.exists(file));
+    }
+
+    try (GatewayProcess accepting = start("--accept-new-store")) {
+      assertEquals(200, ask(accepting, "none"));
+    }
+  }
+
+  @Test
+  void aStartOnAFullDiskFailsSoonAndSaysWhy() throws Exception {
+    long begun = System.nanoTime();
+    Path config = state.resolve("switchboard.yaml");
+    Files.writeString(config, "upstreams: [{url: \"" + upstream.url() + "\", models: [m]}]");
+    List<String> command =
+        List.of(
+            "prlimit",
+            "--fsize=8192:",
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:-UsePerfData",
+            "-XX:TieredStopAtLevel=1",
+            "-Dswitchboard.home=" + GatewayProcess.home(),
+            "-Dswitchboard.state=" + state,
+            "-cp",
+            StartupCache.classPath(),
+            GatewayMain.class.getName(),
+            "--port",
+            "0",
+            "--admin-port",
+            "0",
+            "--config",
+            config.toString());
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+
+    String events = printed(process);
+
+    assertTrue(process.waitFor(20, TimeUnit.SECONDS));
+    assertEquals(1, process.exitValue());
+    assertTrue(events.contains("\"event\":\"failed\""), events);
+    assertTrue(events.contains("the disk of the database is full"), events);
+    assertTrue(System.nanoTime() - begun < 15_000_000_000L, "it took too long");
+  }
+
+  private static String printed(Process process) throws IOException {
+    return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+  }
+}
