@@ -223,14 +223,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     entered.begins();
     Attempts begun =
         new Attempts(
-            call,
-            head,
-            asked,
-            entered,
-            deadline,
-            answer,
-            allowance,
-            new Suspicion(call, body));
+            call, head, asked, entered, deadline, answer, allowance, new Suspicion(call, body));
     attempts = begun;
     begun.begin();
   }
