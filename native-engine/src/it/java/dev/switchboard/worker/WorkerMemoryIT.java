@@ -26,7 +26,7 @@ class WorkerMemoryIT {
   private static final long MEBIBYTE = 1 << 20;
 
   /** Taken whole at start, so that what grows is not the heap. */
-  private static final int HEAP_MEBIBYTES = 96;
+  private static final int HEAP_MEBIBYTES = 160;
 
   /** Side by side. */
   private static final int SEQUENCES = 16;
@@ -70,6 +70,40 @@ class WorkerMemoryIT {
       assertTrue(
           after <= plan + JavaMemory.BESIDE_BYTES + memory.path("heap_bytes").asLong(),
           after + " bytes of a plan of " + plan);
+    }
+  }
+
+  @Test
+  void largeBodiesAtOnceNeitherEndItNorTakeItOutOfThePlan() throws Exception {
+    String text = "word ".repeat(800_000);
+    String array = "1,".repeat(390_000) + "1";
+    List<String> bodies =
+        List.of(
+            "{\"model\":\"switchboard-demo\",\"prompt\":\"" + text + "\"}",
+            "{\"model\":\"switchboard-demo\",\"prompt\":\"a\",\"x\":[" + array + "]}");
+    try (WorkerProcess worker =
+            new WorkerProcess("--model", WorkerProcess.MODEL.toString(), "--kv-memory", "32MiB");
+        HttpClient client = HttpClient.newHttpClient()) {
+      URI uri = URI.create("http://127.0.0.1:" + worker.await("listening").path("port").asInt());
+      worker.await("ready");
+
+      List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+      for (int i = 0; i < 16; i++) {
+        HttpRequest request =
+            HttpRequest.newBuilder(uri.resolve("/tokenize"))
+                .POST(BodyPublishers.ofString(bodies.get(i % 2)))
+                .build();
+        answers.add(client.sendAsync(request, BodyHandlers.ofString()));
+      }
+      List<Integer> statuses = answers.stream().map(answer -> answer.join().statusCode()).toList();
+
+      JsonNode memory = state(client, uri).path("memory");
+      long plan = JavaMemory.BESIDE_BYTES;
+      for (String part : List.of("weight_bytes", "kv_bytes", "scratch_bytes", "heap_bytes")) {
+        plan += memory.path(part).asLong();
+      }
+      assertEquals(List.of(200, 400), statuses.stream().distinct().sorted().toList());
+      assertTrue(residentBytes(worker) <= plan, residentBytes(worker) + " bytes of " + plan);
     }
   }
 

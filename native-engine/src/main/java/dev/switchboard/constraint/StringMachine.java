@@ -155,7 +155,7 @@ final class StringMachine {
     int[] next = new int[from.length];
     int length = Math.min(counted, state.length + 1);
     boolean lives = false;
-    budget.steps(4 * sets.size());
+    budget.steps(4L * sets.size());
     for (int set = 0; set < sets.size(); set++) {
       lives |= advance(set, from, atom, length, next);
     }

@@ -56,7 +56,7 @@ public record WorkersConfig(
           1,
           1,
           0,
-          224,
+          256,
           List.of(
               "--enable-native-access=ALL-UNNAMED",
               "-XX:+UseSerialGC",
@@ -84,7 +84,7 @@ public record WorkersConfig(
     range("stages", stages, 1, 16);
     range("ranks", ranks, 1, 16);
     range("threads", threads, 0, 256);
-    range("heap-mb", heapMb, 96, 65_536);
+    range("heap-mb", heapMb, 128, 65_536);
     range("state-poll-ms", statePollMs, 50, 60_000);
     range("state-timeout-ms", stateTimeoutMs, 50, 60_000);
     range("eject-after", ejectAfter, 1, 100);
