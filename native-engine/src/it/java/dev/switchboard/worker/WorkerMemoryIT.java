@@ -91,6 +91,7 @@ class WorkerMemoryIT {
       for (int i = 0; i < 16; i++) {
         HttpRequest request =
             HttpRequest.newBuilder(uri.resolve("/tokenize"))
+                .header("Content-Type", "application/json")
                 .POST(BodyPublishers.ofString(bodies.get(i % 2)))
                 .build();
         answers.add(client.sendAsync(request, BodyHandlers.ofString()));
