@@ -45,9 +45,13 @@ public final class Verdicts {
   private void ejectIfSlow(Replica replica, long nowNanos) {
     Circuit.FirstToken own = replica.circuit().latency();
     if (own != null && Circuit.slow(own, peers(replica), fleet.plan().circuit().latencyFactor())) {
-      String why = "its first tokens take %d ms, and %d under its load elsewhere";
-      eject(replica, why.formatted(Math.round(own.ms()), Math.round(own.usualMs())), nowNanos);
+      eject(replica, slowness(own), nowNanos);
     }
+  }
+
+  private static String slowness(Circuit.FirstToken own) {
+    return "its first tokens take %d ms, and %d under its load elsewhere"
+        .formatted(Math.round(own.ms()), Math.round(own.usualMs()));
   }
 
   private List<Circuit.FirstToken> peers(Replica replica) {
