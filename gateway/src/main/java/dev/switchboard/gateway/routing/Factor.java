@@ -3,14 +3,16 @@ package dev.switchboard.gateway.routing;
 /**
  * How much slower than the pool's model of cost one replica is: the logarithm of the ratio.
  *
- * <p>A mean over the last {@value #MOST} samples, each of which counts as the median of the last
- * three, so that one outlier moves nothing and two in a row do. Where that median is further off
- * than noise is, the replica has become another one: what was learned before is given up but for
- * one sample, so that a handful of requests is enough to know it slow, and to know it recovered.
+ * <p>A mean over the last 40 samples, each of which counts as the median of the last three, so that
+ * one outlier moves nothing and two in a row do. Where that median is further off than noise is,
+ * the replica has become another one: what was learned before is given up but for one sample, so
+ * that a handful of requests is enough to know it slow, and to know it recovered.
  *
- * <p>What it says is shrunk towards the pool's: an estimate counts by how far it exceeds its own
- * standard error (an empirical Bayes estimate, after James and Stein). So replicas that are alike
- * are taken for equal, whatever noise says, and one that differs is not.
+ * <p>What it says is shrunk towards the pool's: an estimate counts by how far it exceeds its
+ * standard error and what replicas that are alike differ by, as an empirical Bayes estimate does
+ * (James and Stein; partial pooling), but more steeply: half of it counts at about twice of both.
+ * So replicas that are alike are taken for equal, whatever noise says, and one that differs is not.
+ * How it ages is said by {@link Rates}. Guarded by {@link Peers}.
  */
 final class Factor {
   private static final int MOST = 40;

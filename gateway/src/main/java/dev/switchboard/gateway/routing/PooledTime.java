@@ -1,9 +1,18 @@
 package dev.switchboard.gateway.routing;
 
 /**
- * How one time, to a first token or per token, depends on tokens and load: learned from all
- * replicas of a model, each of which has a {@link Factor} of its own that its samples are divided
- * by. Guarded by {@link Peers}.
+ * How one time, to a first token or per token, depends on tokens and load: a {@link Regression}
+ * over the samples of all replicas of a model, each divided by what its replica's {@link Factor}
+ * says. So the loads of all tell the coefficients, where one replica alone may see but one load for
+ * hours.
+ *
+ * <p>Coefficients and factors can be told apart only by samples of a replica under several loads.
+ * Of what both explain the coefficients get most, since small factors do not count: replicas that
+ * are alike, some with more to do than others, teach what load costs, and not that they differ.
+ *
+ * <p>Samples that are further off than noise, of one that has just become slow, do not teach the
+ * coefficients: its factor is too slow for them. Where all replicas become slower, the mean of the
+ * factors follows. Guarded by {@link Peers}.
  */
 final class PooledTime {
   private static final double LEAST_MS = 0.05;
@@ -120,7 +129,7 @@ final class PooledTime {
     return regression.error(index, deviation()) * Math.exp(meanLog);
   }
 
-  /** Of the replicas' factors. */
+  /** Of the replicas' factors: a replica that nothing is known of is as this. */
   double meanLog() {
     return meanLog;
   }

@@ -3,15 +3,16 @@ package dev.switchboard.gateway.routing;
 import java.util.Arrays;
 
 /**
- * Linear least squares over a stream: recent samples count more, no coefficient is negative, and
+ * Linear least squares over a stream: recent samples count more, no coefficient falls to 0, and
  * what the samples do not tell stays where it was before.
  *
  * <p>The sums of squares are kept with exponential forgetting, and a small weight pulls every
  * coefficient towards its prior; so a feature that does not vary keeps its prior instead of taking
- * noise, and nothing grows without bound as a covariance matrix with forgetting would. Errors are
- * relative: a sample of 2 s counts as much as one of 20 ms. All coefficients are counted in units
- * of their scale, so that one weight suits them all. A sample costs the solution of at most a few
- * systems of four equations, and no memory.
+ * noise, and nothing grows without bound as a covariance matrix with forgetting would. The prior
+ * slowly follows what was learned, unless that is at its bound: what was known of a load that does
+ * not come any more is kept. Errors are relative: a sample of 2 s counts as much as one of 20 ms.
+ * All coefficients are counted in units of their scale, so that one weight suits them all. A sample
+ * costs the solution of at most a few systems of four equations, and no memory.
  */
 final class Regression {
   private static final double FORGET = 0.995;
