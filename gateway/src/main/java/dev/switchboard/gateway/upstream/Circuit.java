@@ -2,6 +2,7 @@ package dev.switchboard.gateway.upstream;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,7 @@ public final class Circuit {
   private static final int SLICES = 10;
   private static final double LATENCY_WEIGHT = 0.1;
 
+  private static final double FARTHER = 2;
   private static final double LEAST_USUAL_MS = 0.01;
 
   /** A pause of a machine makes that of a mean below a millisecond, and hurts nobody's target. */
@@ -278,7 +280,9 @@ public final class Circuit {
 
   /**
    * Whether a replica is so much slower than its peers that it is no use. Each is measured by what
-   * its load explains: one that has much to do is no outlier.
+   * its load explains: one that has much to do is no outlier. A queue that it has for being slow
+   * explains much of what it takes, so twice of that is enough where it takes twice as many times
+   * what the others do.
    *
    * @param peers their mean times to the first token
    */
@@ -286,9 +290,16 @@ public final class Circuit {
     if (factor == 0 || peers.isEmpty()) {
       return false;
     }
-    double[] excess = peers.stream().mapToDouble(FirstToken::excess).sorted().toArray();
-    double explainedMs = excess[excess.length / 2] * own.usualMs;
-    return own.ms > factor * explainedMs && own.ms > explainedMs + LEAST_LATER_MS;
+    double explainedMs = median(peers, FirstToken::excess) * own.usualMs;
+    double othersMs = median(peers, FirstToken::ms);
+    boolean far = own.ms > factor * explainedMs;
+    boolean farther = own.ms > FARTHER * factor * othersMs && own.ms > FARTHER * explainedMs;
+    return (far || farther) && own.ms > explainedMs + LEAST_LATER_MS;
+  }
+
+  private static double median(List<FirstToken> peers, ToDoubleFunction<FirstToken> value) {
+    double[] sorted = peers.stream().mapToDouble(value).sorted().toArray();
+    return sorted[sorted.length / 2];
   }
 
   private void advance(long nowNanos) {
