@@ -311,6 +311,8 @@ public final class Admission {
         millis(waitP50Nanos),
         millis(waitP90Nanos),
         -1,
+        -1,
+        -1,
         Spread.seconds(seconds, random));
   }
 

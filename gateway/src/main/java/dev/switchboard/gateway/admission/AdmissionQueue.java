@@ -51,16 +51,11 @@ public final class AdmissionQueue {
   /** Of the tokens that pass a band, what it is owed. */
   private static final double RESERVED_SHARE = 0.05;
 
-  private static final double SHARE_OF_NEW_HOLD = 0.05;
-
   /** How much of the time since a place last changed hands is taken for the time between two. */
   private static final double SHARE_OF_SILENCE = 0.33;
 
   /** More of a target than this must not pass at a replica, or too little is left for waiting. */
   private static final double SHARE_OF_TARGET_AT_REPLICA = 0.7;
-
-  /** From such a part of a limit on it is what holds requests back. */
-  private static final double NEARLY = 0.9;
 
   private static final double NANOS_PER_SECOND = 1e9;
 
@@ -127,6 +122,11 @@ public final class AdmissionQueue {
     public Demand demand() {
       return demand;
     }
+
+    /** It is of the lowest band, which goes after all others. */
+    boolean yields() {
+      return AdmissionQueue.yields(demand);
+    }
   }
 
   /**
@@ -176,7 +176,10 @@ public final class AdmissionQueue {
   private long waitingBytes;
   private int readySites;
   private int busy;
-  private double holdNanos;
+  private int unroutedPeople;
+  private int unroutedYielding;
+  private final Holding people = new Holding();
+  private final Holding yieldingHold = new Holding();
   private long lastMovedNanos;
 
   /**
@@ -212,20 +215,20 @@ public final class AdmissionQueue {
     pace.offered(demand, now);
     boolean free = mayRun(demand, now);
     Entry entry = entry(demand, listener, free, now);
-    if (readySites > 0 && !endsInTime(entry, free, now)) {
-      return refusal(Reason.DEADLINE, entry, now);
+    Expected expected = expected(entry, entry.predictedWaitNanos, free, now);
+    if (readySites > 0 && expected.missesDeadline(demand, now)) {
+      return refusal(Reason.DEADLINE, entry, expected, now);
     }
     if (free) {
       settle(band(entry), entry);
       begin(entry, now);
       return new Verdict.Running(entry);
     }
-    if (entry.ttftBinds
-        && !reachable(demand.ttftAtNanos(), now, entry.predictedWaitNanos, mostTtft(demand, now))) {
-      return refusal(Reason.TTFT, entry, now);
+    if (entry.ttftBinds && expected.missesTarget(demand, now)) {
+      return refusal(Reason.TTFT, entry, expected, now);
     }
     if (!makeRoom(entry, now, notices)) {
-      return refusal(Reason.QUEUE_FULL, entry, now);
+      return refusal(Reason.QUEUE_FULL, entry, expected, now);
     }
     int position = before(entry) + 1;
     if (yields(demand) && band(entry).isEmpty()) {
@@ -239,7 +242,7 @@ public final class AdmissionQueue {
 
   private Entry entry(Demand demand, Listener listener, boolean free, long now) {
     long idle = measured(demand).idleNanos(demand, now);
-    boolean ttftBinds = reachable(demand.ttftAtNanos(), now, 0, idle);
+    boolean ttftBinds = demand.ttftAtNanos() - now > Math.max(0, idle);
     Entry entry = new Entry(demand, listener, sequence++, now, config.queueNanos(), ttftBinds);
     entry.predictedWaitNanos = free ? 0 : wait(entry, now);
     return entry;
@@ -253,7 +256,7 @@ public final class AdmissionQueue {
   private boolean mayRun(Demand demand, long now) {
     boolean yields = yields(demand);
     int others = byExpiry.size() - (yields ? 0 : bands[Band.SHEDDABLE.index()].size());
-    return others == 0 && hasPlace() && !(yields && holds(now));
+    return others == 0 && hasPlace(yields) && !(yields && holds(now));
   }
 
   private boolean holds(long now) {
@@ -267,26 +270,69 @@ public final class AdmissionQueue {
     }
     synchronized (lock) {
       boolean free = mayRun(demand, nowNanos);
-      return endsInTime(entry(demand, NOBODY, free, nowNanos), free, nowNanos);
+      Entry entry = entry(demand, NOBODY, free, nowNanos);
+      return !expected(entry, entry.predictedWaitNanos, free, nowNanos)
+          .missesDeadline(demand, nowNanos);
     }
   }
 
-  private boolean endsInTime(Entry entry, boolean free, long now) {
-    long end = end(entry.demand, ttft(entry.demand, now), free, now);
-    return reachable(entry.demand.deadlineNanos(), now, entry.predictedWaitNanos, end);
+  /**
+   * What a request is to expect, by which it is decided and which it is told.
+   *
+   * @param waitNanos for a place
+   * @param free nobody else wants the place: an end that is only unlikely may be tried for
+   */
+  private Expected expected(Entry entry, long waitNanos, boolean free, long now) {
+    Demand demand = entry.demand;
+    long ttft = mostTtft(entry, now);
+    return new Expected(waitNanos, ttft, end(demand, free, now));
   }
 
-  /** Whether something is in time; what is not predicted counts as nothing. */
-  private static boolean reachable(long at, long now, long wait, long ttft) {
-    return at == Long.MAX_VALUE || at - now > Math.max(0, wait) + Math.max(0, ttft);
-  }
-
-  /** What a target is held against: it is to be met by all but a few. */
-  private long mostTtft(Demand demand, long now) {
+  /**
+   * What a target is held against: it is to be met by all but a few. Nothing is held against the
+   * only one of people that is on its way to a first token: those that yield to it make room, and
+   * nobody else would have its place.
+   */
+  private long mostTtft(Entry entry, long now) {
+    Demand demand = entry.demand;
     long predicted = predictor.ttftP90Nanos(demand, now);
-    return predicted == WaitPredictor.UNKNOWN
-        ? Math.max(0, ttft(demand, now)) + measured(demand).spreadNanos(demand, now)
-        : predicted;
+    if (predicted == WaitPredictor.UNKNOWN) {
+      predicted = predictor.ttftNanos(demand, now);
+    }
+    long own = measured(demand).ttftNanos(demand, now);
+    long seen = own < 0 ? own : own + measured(demand).spreadNanos(demand, now);
+    if (yields(demand)) {
+      return predicted == WaitPredictor.UNKNOWN ? seen : predicted;
+    }
+    if (isFirstOfPeople(entry)) {
+      return WaitPredictor.UNKNOWN;
+    }
+    return ofPeople(predicted, seen);
+  }
+
+  /**
+   * What replicas are predicted to take. Where requests of the lowest band run, the prediction says
+   * how long those wait behind people, too: then it counts no more than what people saw.
+   */
+  private long ofPeople(long predicted, long seen) {
+    if (yieldingHold.running() == 0) {
+      return predicted < 0 ? seen : predicted;
+    }
+    return predicted < 0 || seen < 0 ? seen : Math.min(predicted, seen);
+  }
+
+  private boolean isFirstOfPeople(Entry entry) {
+    int ahead = unroutedPeople;
+    for (Site site : sites.values()) {
+      ahead += site.ready ? site.unansweredPeople() : 0;
+    }
+    return ahead < readySites && before(entry) == 0 && isLast(entry);
+  }
+
+  /** Nobody of its band waits, or nobody but it. */
+  private boolean isLast(Entry entry) {
+    int others = band(entry).size();
+    return others == 0 || (others == 1 && band(entry).head() == entry);
   }
 
   private BandQueue band(Entry entry) {
@@ -299,20 +345,24 @@ public final class AdmissionQueue {
 
   private long ttft(Demand demand, long now) {
     long predicted = predictor.ttftNanos(demand, now);
-    return predicted == WaitPredictor.UNKNOWN ? measured(demand).ttftNanos(demand, now) : predicted;
+    long own = measured(demand).ttftNanos(demand, now);
+    if (yields(demand)) {
+      return predicted == WaitPredictor.UNKNOWN ? own : predicted;
+    }
+    return ofPeople(predicted, own);
   }
 
-  /**
-   * When its answer ends; where nobody predicts that, when it begins.
-   *
-   * @param free nobody else wants the place: an end that is only unlikely may be tried for
-   */
-  private long end(Demand demand, long ttft, boolean free, long now) {
+  /** When its answer ends; where nobody predicts that, when it begins. */
+  private long end(Demand demand, boolean free, long now) {
     if (demand.deadlineNanos() == Long.MAX_VALUE) {
       return WaitPredictor.UNKNOWN;
     }
     long end = free ? predictor.usualEndNanos(demand, now) : predictor.endNanos(demand, now);
-    return Math.max(ttft, end);
+    long predicted = predictor.ttftNanos(demand, now);
+    long ttft = ttft(demand, now);
+    // Its beginning may be known better than the predictor knows it.
+    long sooner = Math.max(0, predicted) - Math.max(0, ttft);
+    return Math.max(ttft, end < 0 ? end : end - Math.max(0, sooner));
   }
 
   /** A request whose answer comes as a whole went to a replica. */
@@ -335,8 +385,7 @@ public final class AdmissionQueue {
       entry.site = site;
       entry.routedNanos = nowNanos;
       entry.unanswered = streams;
-      site.running++;
-      site.unanswered += streams ? 1 : 0;
+      site.takes(entry, streams);
       busy += site.ready ? 1 : 0;
     }
   }
@@ -347,12 +396,10 @@ public final class AdmissionQueue {
     synchronized (lock) {
       Site site = entry.site;
       if (entry.state == State.RUNNING && site != null) {
-        int tokens = entry.demand.promptTokens();
         long taken = nowNanos - entry.routedNanos;
-        boolean slow = tight(entry, taken);
-        site.firstTokens.firstToken(tokens, taken, nowNanos, slow, pressed(site));
-        site.limit.served(site.running >= NEARLY * site.limit.limit() && !byExpiry.isEmpty());
-        measured(entry.demand).observe(tokens, nowNanos - entry.startedNanos, nowNanos);
+        site.firstToken(entry, taken, nowNanos, tight(entry, taken), !byExpiry.isEmpty());
+        measured(entry.demand)
+            .observe(entry.demand.promptTokens(), nowNanos - entry.startedNanos, nowNanos);
         answered(entry, site);
         drain(nowNanos, notices);
       }
@@ -361,8 +408,10 @@ public final class AdmissionQueue {
   }
 
   private static void answered(Entry entry, Site site) {
-    site.unanswered -= entry.unanswered ? 1 : 0;
-    entry.unanswered = false;
+    if (entry.unanswered) {
+      entry.unanswered = false;
+      site.answered(entry);
+    }
   }
 
   /** Whether a replica alone used up nearly all of the time to the first token. */
@@ -383,16 +432,10 @@ public final class AdmissionQueue {
       Site site = entry.site;
       if (entry.state == State.RUNNING && site != null) {
         // Who is held back waits though there are places.
-        boolean waits = !byExpiry.isEmpty() && !hasPlace();
-        boolean atLimit = waits || site.running >= NEARLY * site.limit.limit();
-        site.limit.wholeAnswer(tokens, nowNanos - entry.routedNanos, nowNanos, atLimit);
+        boolean waits = !byExpiry.isEmpty() && !hasPlace(entry.yields());
+        site.wholeAnswer(entry, tokens, nowNanos - entry.routedNanos, nowNanos, waits);
       }
     }
-  }
-
-  /** Whether requests that have no token yet are what holds others back, or nearly. */
-  private static boolean pressed(Site site) {
-    return site.unanswered >= NEARLY * site.firstTokens.limit();
   }
 
   /**
@@ -430,19 +473,21 @@ public final class AdmissionQueue {
 
   /** Says whether a replica takes requests, as many as is learned. */
   public void replica(String replica, boolean ready, long nowNanos) {
-    replica(replica, ready, 0, nowNanos);
+    replica(replica, ready, 0, false, nowNanos);
   }
 
   /**
    * Says whether a replica takes requests.
    *
    * @param most at once; 0 for as many as is learned
+   * @param preempts it serves by priority, and preempts the last for a more urgent one
    */
-  public void replica(String replica, boolean ready, int most, long nowNanos) {
+  public void replica(String replica, boolean ready, int most, boolean preempts, long nowNanos) {
     Notices notices = new Notices();
     synchronized (lock) {
       Site site = site(replica);
       site.most = most == 0 ? Integer.MAX_VALUE : most;
+      site.preempts = preempts;
       if (site.ready != ready) {
         site.ready = ready;
         readySites += ready ? 1 : -1;
@@ -465,7 +510,7 @@ public final class AdmissionQueue {
     synchronized (lock) {
       Site site = sites.get(replica);
       if (site != null) {
-        site.limit.reported(waiting);
+        site.reported(waiting);
       }
     }
   }
@@ -475,7 +520,7 @@ public final class AdmissionQueue {
     synchronized (lock) {
       Site site = sites.get(replica);
       if (site != null) {
-        site.limit.refused();
+        site.refused();
       }
     }
   }
@@ -487,47 +532,57 @@ public final class AdmissionQueue {
       config = other;
       if (before.replicaConcurrency() != other.replicaConcurrency()
           || before.replicaQueueMs() != other.replicaQueueMs()) {
-        sites.values().forEach(this::learnAnew);
+        sites.values().forEach(site -> site.learnAnew(other));
       }
     }
   }
 
   private Site site(String replica) {
-    return sites.computeIfAbsent(replica, id -> new Site(limit(), firstTokens()));
-  }
-
-  private void learnAnew(Site site) {
-    site.limit = limit();
-    site.firstTokens = firstTokens();
-  }
-
-  private ConcurrencyLimit firstTokens() {
-    return config.replicaConcurrency() > 0
-        ? new ConcurrencyLimit(Integer.MAX_VALUE, config.replicaQueueNanos())
-        : ConcurrencyLimit.ofFirstTokens(config.replicaQueueNanos());
-  }
-
-  private ConcurrencyLimit limit() {
-    return new ConcurrencyLimit(config.replicaConcurrency(), config.replicaQueueNanos());
+    return sites.computeIfAbsent(replica, id -> new Site(config));
   }
 
   // ------------------------------------------------------------------ places
 
-  private boolean hasPlace() {
-    return readySites == 0 || free() > 0;
+  /**
+   * Whether there is a place that nobody has, nor is on the way to. Replicas that do not preempt
+   * keep some back for people, as many as were there of late.
+   */
+  private boolean hasPlace(boolean yields) {
+    return readySites == 0 || free(yields) > (yields ? keptBack() : 0);
   }
 
-  /** Places that nobody has, nor is on the way to. */
-  private int free() {
-    int free = -busy;
+  private int free(boolean yields) {
+    int free = -unroutedPeople;
+    boolean preempt = true;
     for (Site site : sites.values()) {
-      free += site.ready ? site.running + site.free() : 0;
+      free += site.ready ? site.free(yields) : 0;
+      preempt &= !site.ready || site.preempts;
     }
-    return free;
+    return free - (yields || !preempt ? unroutedYielding : 0);
   }
 
-  private int places() {
-    return busy + Math.max(0, free());
+  private int keptBack() {
+    int others = 0;
+    for (Site site : sites.values()) {
+      others += site.ready && !site.preempts ? 1 : 0;
+    }
+    int most = (int) Math.ceil(people.peak() * others / Math.max(1, readySites));
+    return Math.clamp(most - people.running(), 0, Math.max(0, places(true) - 1));
+  }
+
+  /** Places that such a request may get in time, those that are taken among them. */
+  private int places(boolean yields) {
+    return held(yields) + Math.max(0, free(yields));
+  }
+
+  private int held(boolean yields) {
+    int held = unroutedPeople;
+    boolean preempt = true;
+    for (Site site : sites.values()) {
+      held += site.ready ? site.held(yields) : 0;
+      preempt &= !site.ready || site.preempts;
+    }
+    return held + (yields || !preempt ? unroutedYielding : 0);
   }
 
   private void begin(Entry entry, long now) {
@@ -535,16 +590,29 @@ public final class AdmissionQueue {
     entry.startedNanos = now;
     lastMovedNanos = now;
     busy++;
+    unrouted(entry, 1);
+    holding(entry).begins(now);
     pace.begins(entry.demand);
     band(entry).begins(entry);
+  }
+
+  private void unrouted(Entry entry, int more) {
+    if (entry.yields()) {
+      unroutedYielding += more;
+    } else {
+      unroutedPeople += more;
+    }
+  }
+
+  private Holding holding(Entry entry) {
+    return entry.yields() ? yieldingHold : people;
   }
 
   private void end(Entry entry, long tokens, long now) {
     entry.state = State.OVER;
     leaveSite(entry);
     band(entry).ends(entry, tokens);
-    double held = now - entry.startedNanos;
-    holdNanos += holdNanos == 0 ? held : SHARE_OF_NEW_HOLD * (held - holdNanos);
+    holding(entry).ends(now - entry.startedNanos);
     lastMovedNanos = now;
   }
 
@@ -554,10 +622,11 @@ public final class AdmissionQueue {
     entry.site = null;
     if (site == null) {
       busy--;
+      unrouted(entry, -1);
       pace.routed(entry.demand);
       return;
     }
-    site.running--;
+    site.loses(entry);
     answered(entry, site);
     busy -= site.ready ? 1 : 0;
     if (!site.ready && site.running == 0) {
@@ -568,16 +637,18 @@ public final class AdmissionQueue {
   private void drain(long now, Notices notices) {
     while (!byExpiry.isEmpty() && byExpiry.first().expires <= now) {
       Entry entry = byExpiry.first();
-      drop(entry, expiry(entry, now), now, notices);
+      drop(entry, expiry(entry, now), expectedBehind(entry, now), now, notices);
     }
-    while (!byExpiry.isEmpty() && hasPlace()) {
+    people.tick(now);
+    while (!byExpiry.isEmpty()) {
       Entry entry = next(now);
       if (entry == null) {
         return;
       }
-      Reason hopeless = hopeless(entry, now);
+      Expected expected = expected(entry, 0, false, now);
+      Reason hopeless = hopeless(entry, expected, now);
       if (hopeless != null) {
-        drop(entry, hopeless, now, notices);
+        drop(entry, hopeless, expected, now, notices);
       } else {
         dispatch(entry, now, notices);
       }
@@ -598,18 +669,14 @@ public final class AdmissionQueue {
   }
 
   /** Why a place would be wasted on it; null when it would not. */
-  private @Nullable Reason hopeless(Entry entry, long now) {
+  private @Nullable Reason hopeless(Entry entry, Expected expected, long now) {
     if (readySites == 0) {
       return null;
     }
-    long ttft = ttft(entry.demand, now);
-    if (!reachable(entry.demand.deadlineNanos(), now, 0, end(entry.demand, ttft, false, now))) {
+    if (expected.missesDeadline(entry.demand, now)) {
       return Reason.DEADLINE;
     }
-    boolean late =
-        entry.ttftBinds
-            && !reachable(entry.demand.ttftAtNanos(), now, 0, mostTtft(entry.demand, now));
-    return late ? Reason.TTFT : null;
+    return entry.ttftBinds && expected.missesTarget(entry.demand, now) ? Reason.TTFT : null;
   }
 
   private static Reason expiry(Entry entry, long now) {
@@ -621,22 +688,29 @@ public final class AdmissionQueue {
   }
 
   /**
-   * The request whose turn it is, out of the first band that is not empty or one that is owed; null
-   * where all that wait are held back.
+   * The request whose turn it is and that has a place; null for none. The lowest band has its turn
+   * where nobody else waits.
    */
   private @Nullable Entry next(long now) {
     Entry next = null;
     for (BandQueue band : bands) {
       Entry head = band.head();
-      if (head != null && (band.credit >= head.charged || (next == null && mayGo(head, now)))) {
+      if (head != null && (next == null || passes(head, next, now))) {
         next = head;
       }
     }
-    return next;
+    return next != null && hasPlace(next.yields()) && mayGo(next, now) ? next : null;
+  }
+
+  /** It is owed its turn before one of a higher band, which has the time. */
+  private boolean passes(Entry lower, Entry higher, long now) {
+    return !lower.yields()
+        && band(lower).credit >= lower.charged
+        && !expected(higher, (long) interval(false, now), false, now).misses(higher.demand, now);
   }
 
   private boolean mayGo(Entry head, long now) {
-    return !yields(head.demand) || !holds(now);
+    return !head.yields() || band(head).credit >= head.charged || !holds(now);
   }
 
   /** Every lower band that waits is owed a part of what goes before it. */
@@ -658,10 +732,15 @@ public final class AdmissionQueue {
     waitingBytes -= entry.demand.bytes();
   }
 
-  private void drop(Entry entry, Reason reason, long now, Notices notices) {
+  private void drop(Entry entry, Reason reason, Expected expected, long now, Notices notices) {
     takeOut(entry);
     entry.state = State.OVER;
-    notices.refused(entry, refusal(reason, entry, now));
+    notices.refused(entry, refusal(reason, entry, expected, now));
+  }
+
+  /** What it is to expect if it waits for its turn once more. */
+  private Expected expectedBehind(Entry entry, long now) {
+    return expected(entry, wait(entry, now), false, now);
   }
 
   // ------------------------------------------------------------------ bounds
@@ -676,7 +755,7 @@ public final class AdmissionQueue {
       if (victim == null) {
         return false;
       }
-      drop(victim, Reason.EVICTED, now, notices);
+      drop(victim, Reason.EVICTED, expectedBehind(victim, now), now, notices);
     }
     return true;
   }
@@ -709,8 +788,8 @@ public final class AdmissionQueue {
 
   /** How long it is to wait if it does: for a place, and in the lowest band for its turn. */
   private long wait(Entry entry, long now) {
-    long place =
-        holdNanos == 0 ? WaitPredictor.UNKNOWN : (long) ((before(entry) + 1) * interval(now));
+    double each = interval(yields(entry.demand), now);
+    long place = each == 0 ? WaitPredictor.UNKNOWN : Math.round((before(entry) + 1) * each);
     if (!yields(entry.demand)) {
       return place;
     }
@@ -718,25 +797,60 @@ public final class AdmissionQueue {
     return Math.max(place, yielding.waitNanos(band.before(entry) + 1, !band.isEmpty(), now));
   }
 
-  /** Nanoseconds between two places that become free while all are taken. */
-  private double interval(long now) {
-    int places = Math.max(1, readySites == 0 ? busy : places());
-    double mean = holdNanos / places;
+  /**
+   * Nanoseconds between two places that become free while all are taken; 0 where none was held yet.
+   * To people those of the lowest band count only where replicas do not preempt.
+   */
+  private double interval(boolean yields, long now) {
+    double hold = holdNanos();
+    if (hold == 0) {
+      return 0;
+    }
+    int held = held(yields);
+    int ofPeople = Math.min(held, people.running());
+    double perNano =
+        (ofPeople / people.holdNanos(hold))
+            + ((held - ofPeople) / yieldingHold.holdNanos(hold))
+            + (Math.max(0, readySites == 0 ? 0 : free(yields)) / hold);
+    double mean = perNano == 0 ? hold : 1 / perNano;
     return Math.max(mean, SHARE_OF_SILENCE * (now - lastMovedNanos));
   }
 
-  private Refusal refusal(Reason reason, Entry entry, long now) {
+  /** How long a place is held, by whomever; 0 for unknown. */
+  private double holdNanos() {
+    double first = people.holdNanos(0);
+    double second = yieldingHold.holdNanos(0);
+    return first == 0 || second == 0 ? first + second : (first + second) / 2;
+  }
+
+  private Refusal refusal(Reason reason, Entry entry, Expected expected, long now) {
     int position = before(entry) + 1;
-    long wait = mayRun(entry.demand, now) ? 0 : wait(entry, now);
-    return refusal(reason, position, entry.demand, wait, retryAfter(entry, wait, now), now);
+    long wait = expected.waitNanos();
+    return refusal(reason, position, entry.demand, expected, retryAfter(entry, wait, now), now);
   }
 
   private Refusal refusal(
-      Reason reason, int position, Demand demand, long wait, int retryAfter, long now) {
+      Reason reason, int position, Demand demand, Expected expected, int retryAfter, long now) {
     double late = yields(demand) ? yielding.p90() : calibration.p90();
+    long wait = expected.waitNanos();
     long p90 = wait < 0 ? wait : (long) (wait * late);
+    long ttft = reason == Reason.TTFT ? expected.ttftNanos() : ttft(demand, now);
+    long end = reason == Reason.DEADLINE ? expected.endNanos() : WaitPredictor.UNKNOWN;
+    long left =
+        switch (reason) {
+          case TTFT -> demand.ttftAtNanos() - now;
+          case DEADLINE -> demand.deadlineNanos() - now;
+          default -> WaitPredictor.UNKNOWN;
+        };
     return new Refusal(
-        reason, position, millis(wait), millis(p90), millis(ttft(demand, now)), retryAfter);
+        reason,
+        position,
+        millis(wait),
+        millis(p90),
+        millis(ttft),
+        millis(end),
+        millis(left),
+        retryAfter);
   }
 
   /**
@@ -748,7 +862,8 @@ public final class AdmissionQueue {
       Entry entry = entry(demand, NOBODY, false, nowNanos);
       long wait = entry.predictedWaitNanos;
       int seconds = retryAfter(Math.max(0, wait) / NANOS_PER_SECOND);
-      return refusal(Reason.IN_FLIGHT, before(entry) + 1, demand, wait, seconds, nowNanos);
+      Expected expected = expected(entry, wait, false, nowNanos);
+      return refusal(Reason.IN_FLIGHT, before(entry) + 1, demand, expected, seconds, nowNanos);
     }
   }
 
@@ -758,14 +873,14 @@ public final class AdmissionQueue {
    */
   Refusal tenantFull(Demand demand, int most, long nowNanos) {
     synchronized (lock) {
-      long queued =
-          Math.max(0, entry(demand, NOBODY, mayRun(demand, nowNanos), nowNanos).predictedWaitNanos);
+      Entry entry = entry(demand, NOBODY, mayRun(demand, nowNanos), nowNanos);
+      double hold = holding(entry).holdNanos(holdNanos());
+      double queued = Math.max(0, entry.predictedWaitNanos);
       long wait =
-          holdNanos == 0
-              ? WaitPredictor.UNKNOWN
-              : (long) ((queued + holdNanos) / Math.max(1, most));
+          hold == 0 ? WaitPredictor.UNKNOWN : Math.round((queued + hold) / Math.max(1, most));
       int seconds = retryAfter(Math.max(0, wait) / NANOS_PER_SECOND);
-      return refusal(Reason.TENANT_CONCURRENCY, 0, demand, wait, seconds, nowNanos);
+      Expected expected = expected(entry, wait, false, nowNanos);
+      return refusal(Reason.TENANT_CONCURRENCY, 0, demand, expected, seconds, nowNanos);
     }
   }
 
@@ -802,8 +917,10 @@ public final class AdmissionQueue {
       for (Band band : Band.values()) {
         waiting.put(band, bands[band.index()].size());
       }
-      double drain = holdNanos == 0 ? 0 : NANOS_PER_SECOND / interval(nowNanos);
-      return new Snapshot(waiting, waitingBytes, busy, places(), drain, calibration.p90());
+      double each = interval(true, nowNanos);
+      double drain = each == 0 ? 0 : NANOS_PER_SECOND / each;
+      int places = busy + Math.max(0, free(true));
+      return new Snapshot(waiting, waitingBytes, busy, places, drain, calibration.p90());
     }
   }
 

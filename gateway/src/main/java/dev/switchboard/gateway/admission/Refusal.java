@@ -6,11 +6,22 @@ package dev.switchboard.gateway.admission;
  * @param position in the queue, had it waited, from 1; 0 where no queue had a part
  * @param waitP50Ms predicted wait; −1 where nothing was measured yet
  * @param waitP90Ms the same, of nine requests in ten
- * @param ttftMs predicted time from a free place to the first token; −1 where unknown
+ * @param ttftMs predicted time from a free place to the first token; where the target decided, the
+ *     one that was held against it; −1 where unknown
+ * @param endMs predicted time from a free place to the end of the answer, where the deadline
+ *     decided; else −1
+ * @param leftMs what was left of the target or deadline that decided; −1 where none did
  * @param retryAfterSeconds 1 at least
  */
 public record Refusal(
-    Reason reason, int position, long waitP50Ms, long waitP90Ms, long ttftMs, int retryAfterSeconds)
+    Reason reason,
+    int position,
+    long waitP50Ms,
+    long waitP90Ms,
+    long ttftMs,
+    long endMs,
+    long leftMs,
+    int retryAfterSeconds)
     implements Verdict {
 
   /** Which limit fired. */
@@ -62,6 +73,6 @@ public record Refusal(
   }
 
   static Refusal plain(Reason reason, int retryAfterSeconds) {
-    return new Refusal(reason, 0, -1, -1, -1, retryAfterSeconds);
+    return new Refusal(reason, 0, -1, -1, -1, -1, -1, retryAfterSeconds);
   }
 }

@@ -23,6 +23,7 @@ final class AnswerLog implements HttpReader.Sink {
   private String head = "";
   private int status;
   private int last;
+  private long firstNanos;
   private long lastNanos;
   private long longestGapNanos;
   private String finishReason = "";
@@ -103,6 +104,7 @@ final class AnswerLog implements HttpReader.Sink {
   private void token(String content) {
     long now = System.nanoTime();
     int count = tokens;
+    firstNanos = count == 0 ? now : firstNanos;
     longestGapNanos = count == 0 ? 0 : Math.max(longestGapNanos, now - lastNanos);
     lastNanos = now;
     text.append(content);
@@ -165,6 +167,28 @@ final class AnswerLog implements HttpReader.Sink {
   /** Whether it is the whole of a good answer. */
   boolean good() {
     return ended && status == 200 && (!stream || done) && problem.isEmpty();
+  }
+
+  /** 0 where none came. */
+  int status() {
+    return status;
+  }
+
+  /** The value of a header; empty where it has none of that name. */
+  String header(String name) {
+    String from = "\r\n" + name.toLowerCase(Locale.ROOT) + ":";
+    int at = head.toLowerCase(Locale.ROOT).indexOf(from);
+    return at < 0 ? "" : head.substring(at + from.length(), head.indexOf('\r', at + 2)).strip();
+  }
+
+  /** When its first token came; 0 for never, and of what came as a whole. */
+  long firstNanos() {
+    return firstNanos;
+  }
+
+  /** Tokens by its own account. */
+  int generated() {
+    return generated;
   }
 
   /** Whether the server closes the connection behind it. */

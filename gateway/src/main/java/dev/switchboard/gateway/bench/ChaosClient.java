@@ -69,8 +69,17 @@ final class ChaosClient implements AutoCloseable {
    * What is asked.
    *
    * @param body JSON of ASCII characters
+   * @param headers whole lines
    */
-  record Question(String body, boolean stream) {
+  record Question(String body, boolean stream, String headers) {
+    Question(String body, boolean stream) {
+      this(body, stream, "");
+    }
+
+    /** The same with more headers. */
+    Question with(String lines) {
+      return new Question(body, stream, lines);
+    }
 
     /** A chat that generates exactly so many tokens; the seed alone decides which. */
     static Question of(String model, boolean stream, int maxTokens, int seed, String more) {
@@ -98,7 +107,9 @@ final class ChaosClient implements AutoCloseable {
       String head =
           "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-Id: "
               + id
-              + "\r\nContent-Type: application/json\r\nContent-Length: "
+              + "\r\n"
+              + headers
+              + "Content-Type: application/json\r\nContent-Length: "
               + body.length()
               + "\r\n\r\n";
       return (head + body).getBytes(StandardCharsets.US_ASCII);

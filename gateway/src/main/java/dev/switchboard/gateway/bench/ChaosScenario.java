@@ -15,7 +15,8 @@ enum ChaosScenario {
   CANCEL("a storm of requests that are given up"),
   CONFIRMED("kill -9 of the gateway right after each kind of change"),
   FULL_DISK("a disk that gets full under changes"),
-  VANISHED_STORE("a store whose file is deleted");
+  VANISHED_STORE("a store whose file is deleted"),
+  OVERLOAD("people at half of capacity beside batches at twice");
 
   private final String title;
 
@@ -46,6 +47,7 @@ enum ChaosScenario {
       case CONFIRMED -> StoreChaos.confirmed(stage);
       case FULL_DISK -> StoreChaos.fullDisk(stage);
       case VANISHED_STORE -> StoreChaos.vanished(stage);
+      case OVERLOAD -> OverloadChaos.run(stage);
     }
   }
 

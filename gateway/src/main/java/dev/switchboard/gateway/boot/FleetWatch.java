@@ -61,6 +61,7 @@ record FleetWatch(
             replica.id(),
             state == ReplicaState.READY,
             replica.access().maxConcurrency(),
+            replica.local(),
             clock.getAsLong());
   }
 

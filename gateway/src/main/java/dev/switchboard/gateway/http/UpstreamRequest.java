@@ -86,9 +86,8 @@ final class UpstreamRequest {
       long nanos = slo.deadlineNanos(flight.at(Mark.ACCEPTED)) - flight.now();
       upstream.putHeader(DEADLINE, Long.toString(Math.max(0, nanos / 1_000_000) + GRACE_MS));
     }
-    if (slo.priority() != 0) {
-      upstream.putHeader("X-Priority", Integer.toString(slo.priority()));
-    }
+    // Said of every request, since a worker else goes by what the body says.
+    upstream.putHeader("X-Priority", Integer.toString(slo.priority()));
   }
 
   /** The attempt's own trace headers; without an agent the client's, as they came. */

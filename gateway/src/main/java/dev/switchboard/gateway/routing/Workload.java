@@ -47,6 +47,11 @@ public final class Workload {
   private final Set<Job> wholes = new LinkedHashSet<>();
 
   private double waitingTokens;
+
+  /** Jobs here that yield to nobody, and how many there ever were. */
+  private int people;
+
+  private long peopleBegun;
   private int running;
 
   /** Whole answers among them. */
@@ -174,6 +179,8 @@ public final class Workload {
     if (!streams) {
       wholes.add(job);
     }
+    people += job.slo.yields() ? 0 : 1;
+    peopleBegun += job.slo.yields() ? 0 : 1;
     waitingTokens += job.tokens;
     job.pace(job.paceMs(predictor.rates(), job.predicted.ttftMs(), nowNanos));
     return job;
@@ -214,6 +221,9 @@ public final class Workload {
     /** When its first token should be there. */
     private final long expectedNanos;
 
+    /** How many others there had ever been when it was sent; −1 if some were there. */
+    private final long peopleBefore;
+
     private boolean runs;
     private boolean over;
     private double ttftMs = Double.NaN;
@@ -245,6 +255,7 @@ public final class Workload {
       this.calibration = calibration;
       this.usualTtftMs = predictor.usual().ttftMs(load, tokens);
       this.sentNanos = now;
+      this.peopleBefore = people > 0 ? -1 : peopleBegun;
       this.expectedNanos =
           wantedTokens == 0 ? Long.MAX_VALUE : now + (long) (predicted.ttftMs() * 1e6);
       this.slo = request.slo();
@@ -326,9 +337,19 @@ public final class Workload {
     private void firstContent(long nowNanos) {
       runs(nowNanos);
       ttftMs = (nowNanos - sentNanos) / 1e6;
-      predictor.firstToken(load, tokens, predicted.ttftMs(), ttftMs, nowNanos);
+      if (!wasPassed()) {
+        predictor.firstToken(load, tokens, predicted.ttftMs(), ttftMs, nowNanos);
+      }
       firstNanos = nowNanos;
       lastNanos = nowNanos;
+    }
+
+    /**
+     * A worker serves others first: how long one that yields waited beside them says nothing of how
+     * long they wait.
+     */
+    private boolean wasPassed() {
+      return slo.yields() && peopleBefore != peopleBegun;
     }
 
     private void openWindow(long nowNanos) {
@@ -388,7 +409,9 @@ public final class Workload {
 
     /** Both times, of what nobody saw token by token. */
     private void learn(double ownTtftMs, double ownTpotMs, long nowNanos) {
-      predictor.firstToken(load, tokens, predicted.ttftMs(), ownTtftMs, nowNanos);
+      if (!wasPassed()) {
+        predictor.firstToken(load, tokens, predicted.ttftMs(), ownTtftMs, nowNanos);
+      }
       if (ownTpotMs > 0) {
         predictor.tokens(
             batch(nowNanos),
@@ -500,6 +523,7 @@ public final class Workload {
           return;
         }
         over = true;
+        people -= slo.yields() ? 0 : 1;
         pace(0);
         wholes.remove(this);
         if (runs) {

@@ -40,6 +40,9 @@ final class Scenario {
       sum += requestsPerSecond(engine);
     }
     capacity = sum;
+    if (foreign) {
+      replicas.forEach(SimulatedReplica::foreign);
+    }
     gateway = new SimulatedGateway(time, replicas, foreign, policy, random.split());
   }
 

@@ -117,6 +117,7 @@ final class SimulatedGateway {
             replica.id(),
             to == ReplicaState.READY,
             replica.access().maxConcurrency(),
+            replica.local(),
             time.nowNanos());
     changes.add(new Change(replica.id(), to, String.valueOf(replica.reason()), time.nowNanos()));
   }
@@ -276,8 +277,13 @@ final class SimulatedGateway {
       return new Affinity.Key(chain, BLOCK_TOKENS, request.tenant(), null);
     }
 
+    /** With the priority that it may have. */
+    Slo slo() {
+      return request.slo().atMost(admission.maxPriority(request.tenant()));
+    }
+
     void begin() {
-      Slo slo = request.slo().atMost(admission.maxPriority(request.tenant()));
+      Slo slo = slo();
       Demand demand =
           new Demand(
               request.tenant(),
@@ -531,7 +537,8 @@ final class SimulatedGateway {
         sentNanos = time.nowNanos();
         int there = course.entry.tokens();
         Request rest = there == 0 ? course.request : course.request.after(there);
-        job = simulated.engine(replica.id()).submit(rest, this);
+        int priority = course.slo().priority();
+        job = simulated.engine(replica.id()).submit(rest, priority, this);
       }
     }
 

@@ -1,17 +1,20 @@
 package dev.switchboard.gateway.simulation;
 
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.TreeSet;
 
 /**
  * An engine that batches continuously: every step decodes a token of each running sequence and
- * fills the rest of its budget with prompt tokens, in the order of arrival. It keeps the prefixes
- * of prompts that it computed, the least recently used of which go first.
+ * fills the rest of its budget with prompt tokens. A worker of ours goes by priority, then by
+ * arrival, and preempts the last of a lower priority for one that finds no room: what that one had
+ * is computed again. A foreign server goes by arrival. It keeps the prefixes of prompts that it
+ * computed, the least recently used of which go first.
  */
 final class SimulatedReplica {
   /** Hears of a job; nothing more after an end. */
@@ -28,13 +31,17 @@ final class SimulatedReplica {
     private final Request request;
     private final Listener listener;
     private final int cachedTokens;
+    private final long order;
+    private final int priority;
     private int promptLeft;
     private int generated;
     private boolean decoding;
     private boolean over;
 
-    private Job(Request request, Listener listener, int cachedTokens) {
+    private Job(Request request, Listener listener, int cachedTokens, long order, int priority) {
       this.request = request;
+      this.order = order;
+      this.priority = priority;
       this.listener = listener;
       this.cachedTokens = cachedTokens;
       this.promptLeft = Math.max(1, request.promptTokens() - cachedTokens);
@@ -50,14 +57,20 @@ final class SimulatedReplica {
     }
   }
 
+  /** The most urgent first. */
+  private static final Comparator<Job> ORDER =
+      Comparator.comparingInt((Job job) -> -job.priority).thenComparingLong(job -> job.order);
+
   private static final int PREFIXES = 12;
   private static final double NOISE = 0.05;
 
   private final VirtualTime time;
   private final EngineSpeed speed;
   private final SplittableRandom random;
-  private final Deque<Job> waiting = new ArrayDeque<>();
+  private final TreeSet<Job> waiting = new TreeSet<>(ORDER);
   private final List<Job> running = new ArrayList<>();
+  private boolean preempts = true;
+  private long order;
   private final Map<Integer, Boolean> prefixes = new LinkedHashMap<>(16, 0.75f, true);
   private boolean stepping;
   private boolean alive;
@@ -111,9 +124,15 @@ final class SimulatedReplica {
     return tokens;
   }
 
-  Job submit(Request request, Listener listener) {
+  /**
+   * A request comes.
+   *
+   * @param priority the higher the sooner
+   */
+  Job submit(Request request, int priority, Listener listener) {
     boolean cached = request.prefixTokens() > 0 && prefixes.containsKey(request.prefix());
-    Job job = new Job(request, listener, cached ? request.prefixTokens() : 0);
+    int hits = cached ? request.prefixTokens() : 0;
+    Job job = new Job(request, listener, hits, order++, preempts ? priority : 0);
     if (!alive) {
       time.after(0, () -> fail(job, "connection refused"));
       return job;
@@ -132,6 +151,11 @@ final class SimulatedReplica {
     job.over = true;
     waiting.remove(job);
     running.remove(job);
+  }
+
+  /** It is no worker of ours: it knows no priorities. */
+  void foreign() {
+    preempts = false;
   }
 
   /** Everything it does takes so many times as long from the next step on. */
@@ -198,9 +222,7 @@ final class SimulatedReplica {
   private void step() {
     stepping = true;
     dropExpired();
-    while (running.size() < speed.sequences() && !waiting.isEmpty()) {
-      running.add(waiting.poll());
-    }
+    begin();
     int decoding = 0;
     for (Job job : running) {
       job.decoding = job.promptLeft == 0;
@@ -212,6 +234,26 @@ final class SimulatedReplica {
     double noise = 1 + NOISE * (2 * random.nextDouble() - 1);
     long begun = epoch;
     time.afterMs(millis * slowdown * noise, () -> stepDone(begun));
+  }
+
+  private void begin() {
+    while (!waiting.isEmpty()) {
+      Job first = waiting.getFirst();
+      if (running.size() == speed.sequences()) {
+        Job last = Collections.max(running, ORDER);
+        if (last.priority >= first.priority) {
+          break;
+        }
+        running.remove(last);
+        last.promptLeft = Math.max(1, last.request.promptTokens() + last.generated);
+        waiting.add(last);
+      }
+      waiting.remove(first);
+      running.add(first);
+    }
+    if (preempts) {
+      running.sort(ORDER);
+    }
   }
 
   /** What is past its deadline is worth no step more, as in our worker. */

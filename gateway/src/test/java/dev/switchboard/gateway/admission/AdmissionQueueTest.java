@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 
 class AdmissionQueueTest {
@@ -150,18 +151,37 @@ class AdmissionQueueTest {
 
   @Test
   void aBandThatIsPassedOverGetsATwentieth() {
+    flood(number -> plain(Band.HIGH), plain(Band.NORMAL));
+
+    assertEquals(10, dispatched.stream().filter("lower"::equals).count());
+  }
+
+  @Test
+  void butNotOfThoseWhoWouldBeLateForIt() {
+    ttft = 50 * MS;
+    flood(number -> demand("t", Band.HIGH, (52 + number) * MS, NEVER, 100), plain(Band.NORMAL));
+
+    assertEquals(0, dispatched.stream().filter("lower"::equals).count());
+  }
+
+  @Test
+  void andNoBatchGoesWhileAnybodyElseWaits() {
+    flood(number -> plain(Band.NORMAL), plain(Band.SHEDDABLE));
+
+    assertEquals(0, dispatched.stream().filter("lower"::equals).count());
+  }
+
+  /** One ends each millisecond. */
+  private void flood(IntFunction<Demand> higher, Demand lower) {
     queue = queue(1000, 1 << 20, 1);
     offer("first", plain(Band.HIGH), 0);
     for (int i = 0; i < 400; i++) {
-      offer("high", plain(Band.HIGH), 0);
-      offer("batch", plain(Band.SHEDDABLE), 0);
+      offer("higher", higher.apply(i), 0);
+      offer("lower", lower, 0);
     }
-
-    for (int i = 0; i < 210; i++) {
-      finishOne(MS);
+    for (int i = 1; i <= 210; i++) {
+      finishOne(i * MS);
     }
-
-    assertEquals(10, dispatched.stream().filter("batch"::equals).count());
   }
 
   @Test
@@ -266,7 +286,7 @@ class AdmissionQueueTest {
     offer("no", demand("t", Band.NORMAL, NEVER, 40 * MS, 1), 0);
     offer("yes", demand("t", Band.NORMAL, NEVER, 60 * MS, 1), 0);
 
-    assertEquals(new Refusal(Reason.DEADLINE, 1, 0, 0, 50, 1), refused.get("no"));
+    assertEquals(new Refusal(Reason.DEADLINE, 1, 0, 0, 50, 50, 40, 1), refused.get("no"));
     assertEquals(1, running.size());
   }
 
@@ -358,7 +378,8 @@ class AdmissionQueueTest {
     offer("full", plain(Band.NORMAL), 1000 * MS);
     offer("target", demand("u", Band.SHEDDABLE, 11_000 * MS, NEVER, 1), 1000 * MS);
 
-    assertEquals(new Refusal(Reason.QUEUE_FULL, 21, 21_000, 31_500, -1, 21), refused.get("full"));
+    assertEquals(
+        new Refusal(Reason.QUEUE_FULL, 21, 21_000, 31_500, -1, -1, -1, 21), refused.get("full"));
     assertEquals(11, refusal("target").retryAfterSeconds());
   }
 
@@ -410,7 +431,7 @@ class AdmissionQueueTest {
   @Test
   void aReplicaHasNoMorePlacesThanItIsSaidToHave() {
     queue = queue(10, 1000, 0);
-    queue.replica("r", true, 3, 0);
+    queue.replica("r", true, 3, false, 0);
 
     assertEquals(3, queue.snapshot(0).places());
     queue.reconfigure(new AdmissionConfig(100, 10, 1000, 60_000, 2, 50, 1));

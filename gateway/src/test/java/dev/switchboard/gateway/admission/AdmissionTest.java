@@ -65,7 +65,7 @@ class AdmissionTest {
     pass.close(-1, 0);
     pass.close(-1, 0);
 
-    assertEquals(new Refusal(Reason.IN_FLIGHT, 1, -1, -1, -1, 7), refusal);
+    assertEquals(new Refusal(Reason.IN_FLIGHT, 1, -1, -1, -1, -1, -1, 7), refusal);
     assertNotNull(admission.enter("m", demand(1), waiter, 0).pass());
     assertEquals(1, admission.inFlight());
   }
