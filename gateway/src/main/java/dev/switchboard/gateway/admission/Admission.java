@@ -178,7 +178,7 @@ public final class Admission {
       return refused(gatewayFull(model, demand, nowNanos), Map.of());
     }
     TenantGate.Word word =
-        tenants.enter(demand.tenant(), demand.tokens(), held.counted(), nowNanos);
+        tenants.enter(demand.tenant(), demand.tokens(), demand.key(), held.counted(), nowNanos);
     if (word.refused() != null) {
       inFlight.decrementAndGet();
       return refused(predicted(word.refused(), model, demand, nowNanos), word.headers());
@@ -199,9 +199,15 @@ public final class Admission {
 
   /** A tenant that has as many requests as it may waits for one of its own to end. */
   private Refusal predicted(Refusal refusal, @Nullable String model, Demand demand, long now) {
-    return model == null || refusal.reason() != Reason.TENANT_CONCURRENCY
-        ? refusal
-        : queue(model).tenantFull(demand, tenants.limit(demand.tenant()).maxConcurrency(), now);
+    if (model == null || refusal.reason() != Reason.TENANT_CONCURRENCY) {
+      return refusal;
+    }
+    int most = tenants.limit(demand.tenant()).maxConcurrency();
+    Refusal told = queue(model).tenantFull(demand, most, now);
+    long holdNanos = told.waitP50Ms() * Math.max(1, most) * 1_000_000L;
+    int seconds =
+        holdNanos < 0 ? 0 : tenants.comeBack(demand.tenant(), demand.key(), holdNanos, now);
+    return seconds == 0 ? told : told.withRetryAfter(seconds);
   }
 
   private Answer queued(AdmissionQueue queue, Pass pass, long now, Map<String, String> headers) {

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admission;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
+import dev.switchboard.gateway.routing.Promise;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.EnumMap;
@@ -59,6 +60,9 @@ public final class AdmissionQueue {
 
   private static final double NANOS_PER_SECOND = 1e9;
 
+  /** Between two who come back with a target, in times of what a place takes to become free. */
+  private static final double APART = 2;
+
   /** Hears what becomes of a request that waited. Not called under the lock; must not block. */
   public interface Listener {
     /** It has a place now. */
@@ -106,8 +110,20 @@ public final class AdmissionQueue {
     /** Its stream has not begun. */
     private boolean unanswered;
 
+    /** When it came first, where it was told to come back and did; else when it came. */
+    final long firstNanos;
+
+    /** It was told to come back now. */
+    final boolean promised;
+
     private Entry(
-        Demand demand, Listener listener, long sequence, long now, long patience, boolean binds) {
+        Demand demand,
+        Listener listener,
+        long sequence,
+        long now,
+        long patience,
+        boolean binds,
+        Promises.@Nullable Promise promise) {
       this.demand = demand;
       this.listener = listener;
       this.sequence = sequence;
@@ -115,8 +131,11 @@ public final class AdmissionQueue {
       this.ttftBinds = binds;
       this.charged = demand.tokens();
       long latest = Math.min(now + patience, demand.deadlineNanos());
-      this.due = Math.min(latest, demand.ttftAtNanos());
-      this.expires = binds ? due : latest;
+      long wanted = Math.min(latest, demand.ttftAtNanos());
+      this.promised = promise != null;
+      this.firstNanos = promise == null ? now : promise.firstNanos();
+      this.due = promise == null ? wanted : Math.min(wanted, firstNanos);
+      this.expires = binds ? wanted : latest;
     }
 
     public Demand demand() {
@@ -162,6 +181,8 @@ public final class AdmissionQueue {
   private final MeasuredTtft[] measured = new MeasuredTtft[Band.values().length];
   private final WaitCalibration calibration = new WaitCalibration();
   private final Outflow yielding = new Outflow();
+  private final Promises toPeople = new Promises();
+  private final Promises toYielding = new Promises();
   private final Object lock = new Object();
 
   /** Requests that were let in and whose response has not ended. */
@@ -214,7 +235,7 @@ public final class AdmissionQueue {
   private Verdict decide(Demand demand, Listener listener, long now, Notices notices) {
     pace.offered(demand, now);
     boolean free = mayRun(demand, now);
-    Entry entry = entry(demand, listener, free, now);
+    Entry entry = entry(demand, listener, free, promises(demand).redeem(demand.key(), now), now);
     Expected expected = expected(entry, entry.predictedWaitNanos, free, now);
     if (readySites > 0 && expected.missesDeadline(demand, now)) {
       return refusal(Reason.DEADLINE, entry, expected, now);
@@ -224,7 +245,7 @@ public final class AdmissionQueue {
       begin(entry, now);
       return new Verdict.Running(entry);
     }
-    if (entry.ttftBinds && expected.missesTarget(demand, now)) {
+    if (entry.ttftBinds && !entry.promised && expected.missesTarget(demand, now)) {
       return refusal(Reason.TTFT, entry, expected, now);
     }
     if (!makeRoom(entry, now, notices)) {
@@ -240,10 +261,16 @@ public final class AdmissionQueue {
     return new Verdict.Waiting(entry, position);
   }
 
-  private Entry entry(Demand demand, Listener listener, boolean free, long now) {
+  private Entry entry(
+      Demand demand,
+      Listener listener,
+      boolean free,
+      Promises.@Nullable Promise promise,
+      long now) {
     long idle = measured(demand).idleNanos(demand, now);
     boolean ttftBinds = demand.ttftAtNanos() - now > Math.max(0, idle);
-    Entry entry = new Entry(demand, listener, sequence++, now, config.queueNanos(), ttftBinds);
+    Entry entry =
+        new Entry(demand, listener, sequence++, now, config.queueNanos(), ttftBinds, promise);
     entry.predictedWaitNanos = free ? 0 : wait(entry, now);
     return entry;
   }
@@ -270,7 +297,7 @@ public final class AdmissionQueue {
     }
     synchronized (lock) {
       boolean free = mayRun(demand, nowNanos);
-      Entry entry = entry(demand, NOBODY, free, nowNanos);
+      Entry entry = entry(demand, NOBODY, free, null, nowNanos);
       return !expected(entry, entry.predictedWaitNanos, free, nowNanos)
           .missesDeadline(demand, nowNanos);
     }
@@ -291,7 +318,7 @@ public final class AdmissionQueue {
   /**
    * What a target is held against: it is to be met by all but a few. Nothing is held against the
    * only one of people that is on its way to a first token: those that yield to it make room, and
-   * nobody else would have its place.
+   * nobody else would have its place. Nor against who was told to come now.
    */
   private long mostTtft(Entry entry, long now) {
     Demand demand = entry.demand;
@@ -304,7 +331,7 @@ public final class AdmissionQueue {
     if (yields(demand)) {
       return predicted == WaitPredictor.UNKNOWN ? seen : predicted;
     }
-    if (isFirstOfPeople(entry)) {
+    if (entry.promised || isFirstOfPeople(entry)) {
       return WaitPredictor.UNKNOWN;
     }
     return ofPeople(predicted, seen);
@@ -767,12 +794,14 @@ public final class AdmissionQueue {
 
   private @Nullable Entry victim(Entry entry) {
     for (int i = bands.length - 1; i > entry.demand.band().index(); i--) {
-      Entry newest = bands[i].newest();
+      Entry newcomer = bands[i].newestUnpromised();
+      Entry newest = newcomer == null ? bands[i].newest() : newcomer;
       if (newest != null) {
         return newest;
       }
     }
-    return band(entry).excess(entry.demand);
+    Entry excess = band(entry).excess(entry.demand);
+    return excess != null || !entry.promised ? excess : band(entry).newestUnpromised();
   }
 
   // ------------------------------------------------------------------ predictions
@@ -824,9 +853,8 @@ public final class AdmissionQueue {
   }
 
   private Refusal refusal(Reason reason, Entry entry, Expected expected, long now) {
-    int position = before(entry) + 1;
-    long wait = expected.waitNanos();
-    return refusal(reason, position, entry.demand, expected, retryAfter(entry, wait, now), now);
+    int seconds = retryAfter(reason, entry, expected, now);
+    return refusal(reason, before(entry) + 1, entry.demand, expected, seconds, now);
   }
 
   private Refusal refusal(
@@ -859,7 +887,7 @@ public final class AdmissionQueue {
    */
   Refusal gatewayFull(Demand demand, long nowNanos) {
     synchronized (lock) {
-      Entry entry = entry(demand, NOBODY, false, nowNanos);
+      Entry entry = entry(demand, NOBODY, false, null, nowNanos);
       long wait = entry.predictedWaitNanos;
       int seconds = retryAfter(Math.max(0, wait) / NANOS_PER_SECOND);
       Expected expected = expected(entry, wait, false, nowNanos);
@@ -873,7 +901,7 @@ public final class AdmissionQueue {
    */
   Refusal tenantFull(Demand demand, int most, long nowNanos) {
     synchronized (lock) {
-      Entry entry = entry(demand, NOBODY, mayRun(demand, nowNanos), nowNanos);
+      Entry entry = entry(demand, NOBODY, mayRun(demand, nowNanos), null, nowNanos);
       double hold = holding(entry).holdNanos(holdNanos());
       double queued = Math.max(0, entry.predictedWaitNanos);
       long wait =
@@ -888,14 +916,57 @@ public final class AdmissionQueue {
     return nanos < 0 ? -1 : nanos / 1_000_000;
   }
 
-  /** When a place should be in reach: what the wait is longer than it may be, or all of it. */
-  private int retryAfter(Entry entry, long wait, long now) {
-    double allowed = 0;
-    if (entry.demand.ttftAtNanos() != Long.MAX_VALUE) {
-      allowed = Math.max(0, entry.demand.ttftAtNanos() - now);
+  /**
+   * When its turn should be, behind all that wait and all that were told to come back before it;
+   * what its target leaves it may wait here. 0 where no wait helps it. It has the turn then, unless
+   * too many were told one.
+   */
+  private int retryAfter(Reason reason, Entry entry, Expected expected, long now) {
+    Demand demand = entry.demand;
+    if (reason == Reason.DEADLINE && neverEnds(demand, now)) {
+      return 0;
     }
-    double seconds = Math.max(0, Math.max(0, wait) - allowed) / NANOS_PER_SECOND;
-    return retryAfter(seconds);
+    double allowed = demand.ttftMs() == 0 ? 0 : Math.max(0, demand.ttftAtNanos() - now);
+    double turn = Math.max(expected.waitNanos(), turn(entry, now)) - allowed;
+    double least = Math.max(turn, config.retryAfterSeconds() * NANOS_PER_SECOND);
+    // Who has a target can hardly wait once it is here, so its time is to be its own.
+    double apart = inHaste(demand) ? APART * interval(yields(demand), now) : 0;
+    int seconds = promises(demand).free(least, apart, now);
+    long at = now + seconds * (long) NANOS_PER_SECOND;
+    return seconds > 0 && promises(demand).add(demand.key(), demand.band(), entry.firstNanos, at)
+        ? seconds
+        : retryAfter(least / NANOS_PER_SECOND);
+  }
+
+  private static boolean inHaste(Demand demand) {
+    return demand.ttftMs() > 0 || demand.deadlineNanos() != Long.MAX_VALUE;
+  }
+
+  private Promises promises(Demand demand) {
+    return yields(demand) ? toYielding : toPeople;
+  }
+
+  private double turn(Entry entry, long now) {
+    Demand demand = entry.demand;
+    toPeople.lapse(now);
+    double ahead = before(entry) + 1 + toPeople.before(demand.band());
+    if (!yields(demand)) {
+      return inHaste(demand) ? 0 : ahead * interval(false, now);
+    }
+    toYielding.lapse(now);
+    double promised = toYielding.before(demand.band());
+    double place = (ahead + promised) * interval(true, now);
+    BandQueue band = band(entry);
+    double position = band.before(entry) + 1 + promised;
+    return Math.max(place, yielding.waitNanos(position, !band.isEmpty(), now));
+  }
+
+  /** Not even a replica that it had for itself would answer it by its deadline. */
+  private boolean neverEnds(Demand demand, long now) {
+    Promise alone = predictor.alone(demand.promptTokens(), now);
+    double endMs = alone.ttftMs() + Math.max(0, demand.outputTokens() - 1) * alone.tpotMs();
+    double leftMs = (demand.deadlineNanos() - demand.acceptedNanos()) / 1e6;
+    return Double.isFinite(endMs) && endMs > leftMs;
   }
 
   private int retryAfter(double seconds) {

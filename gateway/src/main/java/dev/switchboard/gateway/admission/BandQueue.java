@@ -129,6 +129,16 @@ final class BandQueue {
     return arrivals.isEmpty() ? null : arrivals.getLast();
   }
 
+  /** The newest of those that were not told to come when they did; null when none waits. */
+  AdmissionQueue.@Nullable Entry newestUnpromised() {
+    for (AdmissionQueue.Entry entry : arrivals.reversed()) {
+      if (!entry.promised) {
+        return entry;
+      }
+    }
+    return null;
+  }
+
   /**
    * The least urgent request of the tenant whose backlog is largest for its share; null when no
    * tenant's is larger than a newcomer's would be.

@@ -16,6 +16,7 @@ import dev.switchboard.gateway.routing.Prompt;
  * @param bytes that it holds while it waits
  * @param tokens that the tenant's account is charged until the real ones are known: of its prompt,
  *     whoever has computed it before, and of all its choices
+ * @param key of what it asks, by which it is known when it comes again; 0 for none
  */
 public record Demand(
     String tenant,
@@ -28,7 +29,8 @@ public record Demand(
     Prompt prompt,
     int outputTokens,
     long bytes,
-    long tokens) {
+    long tokens,
+    long key) {
   public Demand {
     if (!(weight > 0)) {
       throw new IllegalArgumentException("weight must be above 0");
@@ -36,7 +38,7 @@ public record Demand(
     tokens = Math.max(1, tokens);
   }
 
-  /** One with a single choice. */
+  /** One with a single choice, which is not known when it comes again. */
   public Demand(
       String tenant,
       double weight,
@@ -59,7 +61,8 @@ public record Demand(
         prompt,
         outputTokens,
         bytes,
-        (long) prompt.tokens() + outputTokens);
+        (long) prompt.tokens() + outputTokens,
+        0);
   }
 
   /** When its first token is wanted; {@link Long#MAX_VALUE} for whenever. */
@@ -73,19 +76,27 @@ public record Demand(
   }
 
   Demand withWeight(double value) {
-    return value == weight
-        ? this
-        : new Demand(
-            tenant,
-            value,
-            band,
-            acceptedNanos,
-            ttftMs,
-            tpotMs,
-            deadlineNanos,
-            prompt,
-            outputTokens,
-            bytes,
-            tokens);
+    return value == weight ? this : with(value, key);
+  }
+
+  /** The same, known by a key. */
+  public Demand withKey(long value) {
+    return with(weight, value);
+  }
+
+  private Demand with(double newWeight, long newKey) {
+    return new Demand(
+        tenant,
+        newWeight,
+        band,
+        acceptedNanos,
+        ttftMs,
+        tpotMs,
+        deadlineNanos,
+        prompt,
+        outputTokens,
+        bytes,
+        tokens,
+        newKey);
   }
 }

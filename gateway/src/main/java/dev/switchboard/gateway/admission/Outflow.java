@@ -49,7 +49,7 @@ final class Outflow {
    * @param position among those that wait, from 1
    * @param others whether any waits already
    */
-  long waitNanos(int position, boolean others, long nowNanos) {
+  long waitNanos(double position, boolean others, long nowNanos) {
     double measured = begun > 0 ? passedNanos / begun : 0;
     double silent = others ? (passedNanos + nowNanos - sinceNanos) / (begun + 1) : 0;
     double each = Math.max(measured, silent);

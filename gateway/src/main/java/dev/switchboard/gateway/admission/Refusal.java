@@ -11,7 +11,7 @@ package dev.switchboard.gateway.admission;
  * @param endMs predicted time from a free place to the end of the answer, where the deadline
  *     decided; else −1
  * @param leftMs what was left of the target or deadline that decided; −1 where none did
- * @param retryAfterSeconds 1 at least
+ * @param retryAfterSeconds 1 at least; 0 where no wait helps
  */
 public record Refusal(
     Reason reason,
@@ -70,6 +70,10 @@ public record Refusal(
     public boolean tenant() {
       return this == TENANT_REQUESTS || this == TENANT_TOKENS || this == TENANT_CONCURRENCY;
     }
+  }
+
+  Refusal withRetryAfter(int seconds) {
+    return new Refusal(reason, position, waitP50Ms, waitP90Ms, ttftMs, endMs, leftMs, seconds);
   }
 
   static Refusal plain(Reason reason, int retryAfterSeconds) {

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.admission;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -19,6 +20,13 @@ final class TenantGate {
 
   private static final long SWEEP_NANOS = 1_000_000_000L;
   private static final double NANOS_PER_SECOND = 1e9;
+  private static final long NANOS_PER_SECOND_LONG = 1_000_000_000L;
+
+  /** Who begins when one comes back so many times of a hold later has mostly ended by then. */
+  private static final long HOLDS = 3;
+
+  /** An hour: what a bucket that is in debt may need. */
+  private static final double MOST_SECONDS = 3600;
 
   private volatile TenantLimits limits;
   private final int leastRetrySeconds;
@@ -36,17 +44,41 @@ final class TenantGate {
   private static final class Use {
     final TokenBucket requests;
     final TokenBucket tokens;
+    final Map<Reason, Promises> promises = new EnumMap<>(Reason.class);
     int concurrent;
+
+    /** For how long each of them stays, as was told last. */
+    long holdNanos;
 
     Use(TenantLimits.Limit limit, long now) {
       requests = new TokenBucket(limit.requestsPerMinute(), now);
       tokens = new TokenBucket(limit.tokensPerMinute(), now);
     }
 
+    Promises promised(Reason reason) {
+      return promises.computeIfAbsent(reason, first -> new Promises());
+    }
+
+    /** Whether it was told to come now. */
+    boolean comesBack(Reason reason, long key, long now) {
+      Promises promised = promises.get(reason);
+      return promised != null && promised.redeem(key, now) != null;
+    }
+
+    /** Places that are kept for those who come back before one that begins now would end. */
+    int kept(int most, long now) {
+      Promises promised = promises.get(Reason.TENANT_CONCURRENCY);
+      return promised == null ? 0 : promised.due(HOLDS * holdNanos, now, most);
+    }
+
     boolean idle(long now) {
+      promises.values().forEach(promised -> promised.lapse(now));
       requests.advance(requests.limit(), now);
       tokens.advance(tokens.limit(), now);
-      return concurrent == 0 && requests.nanosUntilFull() == 0 && tokens.nanosUntilFull() == 0;
+      return concurrent == 0
+          && promises.values().stream().allMatch(promised -> promised.size() == 0)
+          && requests.nanosUntilFull() == 0
+          && tokens.nanosUntilFull() == 0;
     }
   }
 
@@ -72,6 +104,15 @@ final class TenantGate {
    * @param countedElsewhere its minutes are held elsewhere; here they are counted only
    */
   Word enter(String tenant, long tokens, boolean countedElsewhere, long nowNanos) {
+    return enter(tenant, tokens, 0, countedElsewhere, nowNanos);
+  }
+
+  /**
+   * The same for one that is known when it comes again.
+   *
+   * @param key of what it asks; 0 for none
+   */
+  Word enter(String tenant, long tokens, long key, boolean countedElsewhere, long nowNanos) {
     TenantLimits.Limit limit = limits.of(tenant);
     sweep(nowNanos);
     Word[] word = new Word[1];
@@ -79,30 +120,90 @@ final class TenantGate {
         tenant,
         (name, known) -> {
           Use use = known == null ? new Use(limit, nowNanos) : known;
-          Refusal refused = enter(use, limit, tokens, countedElsewhere, nowNanos);
+          Refusal refused = enter(use, limit, tokens, key, countedElsewhere, nowNanos);
           word[0] = new Word(refused, limit.weight(), headers(use, limit));
           return use;
         });
     return word[0];
   }
 
+  /** Who was told to come now may: its minute's share is taken in advance where it is not there. */
   private @Nullable Refusal enter(
-      Use use, TenantLimits.Limit limit, long tokens, boolean countedElsewhere, long now) {
+      Use use, TenantLimits.Limit limit, long tokens, long key, boolean elsewhere, long now) {
     use.requests.advance(limit.requestsPerMinute(), now);
     use.tokens.advance(limit.tokensPerMinute(), now);
-    if (limit.maxConcurrency() > 0 && use.concurrent >= limit.maxConcurrency()) {
+    int most = limit.maxConcurrency();
+    if (most > 0 && !hasPlace(use, most, key, now)) {
       return refusal(Reason.TENANT_CONCURRENCY, 0);
     }
-    if (!countedElsewhere && !use.requests.holds(1)) {
-      return refusal(Reason.TENANT_REQUESTS, use.requests.nanosUntil(1));
+    if (!elsewhere && !holds(use, use.requests, 1, Reason.TENANT_REQUESTS, key, now)) {
+      return spent(use, use.requests, 1, Reason.TENANT_REQUESTS, key, now);
     }
-    if (!countedElsewhere && !use.tokens.holds((double) tokens)) {
-      return refusal(Reason.TENANT_TOKENS, use.tokens.nanosUntil((double) tokens));
+    if (!elsewhere && !holds(use, use.tokens, tokens, Reason.TENANT_TOKENS, key, now)) {
+      return spent(use, use.tokens, tokens, Reason.TENANT_TOKENS, key, now);
     }
     use.requests.take(1);
     use.tokens.take((double) tokens);
     use.concurrent++;
     return null;
+  }
+
+  private static boolean hasPlace(Use use, int most, long key, long now) {
+    return use.concurrent < most
+        && (use.comesBack(Reason.TENANT_CONCURRENCY, key, now)
+            || use.concurrent + use.kept(most, now) < most);
+  }
+
+  private static boolean holds(
+      Use use, TokenBucket bucket, double amount, Reason reason, long key, long now) {
+    return use.comesBack(reason, key, now) || bucket.holds(amount);
+  }
+
+  /** So much is missing, and what those need who were told to come back before. */
+  private Refusal spent(
+      Use use, TokenBucket bucket, double amount, Reason reason, long key, long now) {
+    Promises promised = use.promised(reason);
+    promised.lapse(now);
+    long wait = bucket.nanosUntil(amount);
+    long each = bucket.nanosFor(amount);
+    double nanos = wait + promised.before(Band.SHEDDABLE) * each;
+    int seconds = told(nanos);
+    return promised.add(key, Band.SHEDDABLE, now, now + seconds * NANOS_PER_SECOND_LONG)
+        ? Refusal.plain(reason, seconds)
+        : refusal(reason, (long) nanos);
+  }
+
+  private int told(double nanos) {
+    double seconds = Math.max(nanos / NANOS_PER_SECOND, leastRetrySeconds);
+    return (int) Math.ceil(Math.min(seconds, MOST_SECONDS) - 1e-9);
+  }
+
+  /**
+   * When one of a tenant's is to come back that has as many as it may: nobody waits here, so a
+   * place must be free at that very moment.
+   *
+   * @param key of what it asks; 0 for none
+   * @param holdNanos for how long each of them stays
+   * @return seconds; 0 where nobody knows
+   */
+  int comeBack(String tenant, long key, long holdNanos, long nowNanos) {
+    int most = Math.max(1, limit(tenant).maxConcurrency());
+    // Each may stay longer than most do, which matters less the more of them there are.
+    double apart = (1 + 2.0 / most) * holdNanos / most;
+    double least = Math.max((double) holdNanos / most, leastRetrySeconds * NANOS_PER_SECOND);
+    int[] seconds = new int[1];
+    uses.computeIfPresent(
+        tenant,
+        (name, use) -> {
+          Promises told = use.promised(Reason.TENANT_CONCURRENCY);
+          told.lapse(nowNanos);
+          int free = told.free(least, apart, nowNanos);
+          long at = nowNanos + free * NANOS_PER_SECOND_LONG;
+          use.holdNanos = holdNanos;
+          seconds[0] = free > 0 && told.add(key, Band.SHEDDABLE, nowNanos, at) ? free : 0;
+          return use;
+        });
+    return seconds[0];
   }
 
   Refusal refusal(Reason reason, long waitNanos) {

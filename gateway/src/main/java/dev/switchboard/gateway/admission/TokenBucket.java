@@ -56,6 +56,13 @@ final class TokenBucket {
     return (long) Math.max(0, Math.ceil(missing * NANOS_PER_MINUTE / perMinute));
   }
 
+  /** In which so much comes back. */
+  long nanosFor(double amount) {
+    return perMinute == 0
+        ? 0
+        : (long) Math.ceil(Math.min(amount, perMinute) * NANOS_PER_MINUTE / perMinute);
+  }
+
   /** Until it is full. */
   long nanosUntilFull() {
     return nanosUntil(perMinute);

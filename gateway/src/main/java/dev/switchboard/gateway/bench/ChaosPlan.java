@@ -10,6 +10,7 @@ package dev.switchboard.gateway.bench;
  * @param slowClients of each kind that drip
  * @param leavesPerSecond requests that are given up
  * @param stormSeconds for so long
+ * @param overloadSeconds for which more is asked than can be served
  */
 record ChaosPlan(
     int streams,
@@ -19,7 +20,8 @@ record ChaosPlan(
     int silentClients,
     int slowClients,
     int leavesPerSecond,
-    int stormSeconds) {
+    int stormSeconds,
+    int overloadSeconds) {
 
   /** How much a run does where its options do not say. */
   enum Size {
@@ -30,8 +32,8 @@ record ChaosPlan(
 
     ChaosPlan plan() {
       return switch (this) {
-        case QUICK -> new ChaosPlan(40, 1, 5, 6, 100, 30, 200, 5);
-        case STANDARD -> new ChaosPlan(200, 3, 15, 30, 1000, 300, 1000, 30);
+        case QUICK -> new ChaosPlan(40, 1, 5, 6, 100, 30, 200, 5, 10);
+        case STANDARD -> new ChaosPlan(200, 3, 15, 30, 1000, 300, 1000, 30, 25);
       };
     }
   }

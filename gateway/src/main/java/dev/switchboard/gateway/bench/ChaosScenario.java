@@ -16,7 +16,7 @@ enum ChaosScenario {
   CONFIRMED("kill -9 of the gateway right after each kind of change"),
   FULL_DISK("a disk that gets full under changes"),
   VANISHED_STORE("a store whose file is deleted"),
-  OVERLOAD("people at half of capacity beside batches at twice");
+  OVERLOAD("two classes of people at half of capacity beside batches at twice");
 
   private final String title;
 

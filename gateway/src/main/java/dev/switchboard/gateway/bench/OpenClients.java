@@ -22,7 +22,6 @@ final class OpenClients {
   private final ClientLedger ledger;
   private final List<Thread> threads = new ArrayList<>();
   private final List<Asked> asked = new ArrayList<>();
-  private volatile boolean leaves;
 
   OpenClients(InetSocketAddress address, ClientLedger ledger) {
     this.address = address;
@@ -99,27 +98,17 @@ final class OpenClients {
       return second != null && second.good();
     }
 
-    String reasonThen() {
-      return second == null ? "" : second.header("X-Switchboard-Reason");
-    }
-
-    int toldThen() {
-      return second == null ? 0 : told(second);
-    }
-
     /** Until its first token, or until its end where it came as a whole. */
     double firstMs() {
       long first = answer == null || answer.firstNanos() == 0 ? endedNanos : answer.firstNanos();
       return (first - intendedNanos) / 1e6;
     }
 
-    double endMs() {
-      return (endedNanos - intendedNanos) / 1e6;
-    }
-
-    /** From its first being asked to the end of the answer of whoever came back. */
-    double endThenMs() {
-      return (secondEndedNanos - intendedNanos) / 1e6;
+    /** The same of the answer of whoever came back, from the refusal on. */
+    double firstThenMs() {
+      long first =
+          second == null || second.firstNanos() == 0 ? secondEndedNanos : second.firstNanos();
+      return (first - endedNanos) / 1e6;
     }
 
     boolean inTime() {
@@ -177,10 +166,8 @@ final class OpenClients {
     one.toldSeconds = seconds;
     if (seconds > 0 && seconds <= LONGEST_TOLD_SECONDS) {
       Target.pauseUntil(ended + seconds * 1_000_000_000L);
-      if (!leaves) {
-        one.second = exchange(question);
-        one.secondEndedNanos = System.nanoTime();
-      }
+      one.second = exchange(question);
+      one.secondEndedNanos = System.nanoTime();
     }
   }
 
@@ -192,11 +179,6 @@ final class OpenClients {
     } catch (IOException e) {
       return null;
     }
-  }
-
-  /** Nobody comes back any more. */
-  void leave() {
-    leaves = true;
   }
 
   /** What became of every question, once all are over. */

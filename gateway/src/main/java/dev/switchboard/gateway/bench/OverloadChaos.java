@@ -1,171 +1,201 @@
 package dev.switchboard.gateway.bench;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.bench.OpenClients.Asked;
 import dev.switchboard.gateway.bench.OpenClients.Kind;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 
-/** People at half of the capacity of real workers, and batches at twice of it. */
+/**
+ * More than real workers can do: people at half of their capacity, in two classes, and batches at
+ * twice of it. People are served as if they were alone; a refusal says by which numbers it was
+ * decided; and whoever comes back when it was told to is served.
+ */
 final class OverloadChaos {
-  static final Kind URGENT =
-      new Kind(
-          "urgent",
-          "X-SLO-Class: interactive\r\nX-SLO-TPOT-Ms: "
-              + Integer.getInteger("target", 300) / 3
-              + "\r\nX-SLO-TTFT-Ms: "
-              + Integer.getInteger("target", 300)
-              + "\r\n",
-          true,
-          24,
-          Integer.getInteger("target", 300));
-  static final Kind NORMAL =
-      new Kind(
-          "normal",
-          "X-SLO-TPOT-Ms: "
-              + Integer.getInteger("target", 300) / 2
-              + "\r\nX-SLO-TTFT-Ms: "
-              + Integer.getInteger("target", 300)
-              + "\r\n",
-          true,
-          24,
-          Integer.getInteger("target", 300));
-  static final Kind WHOLE = new Kind("batch-whole", "X-SLO-Class: batch\r\n", false, 96, 0);
-  static final Kind LONG = new Kind("batch-stream", "X-SLO-Class: batch\r\n", true, 192, 0);
+  private static final int WORKERS = 2;
+
+  /** The engine's own time per step, so that the machine's other work matters little. */
+  private static final int STEP_MS = 40;
+
+  private static final int TTFT_MS = 600;
+  private static final int PERSON_TOKENS = 24;
+  private static final String PROMISES =
+      "X-SLO-TTFT-Ms: " + TTFT_MS + "\r\nX-SLO-TPOT-Ms: " + 4 * STEP_MS + "\r\n";
+  private static final String BATCH = "X-SLO-Class: batch\r\n";
+
+  private static final Kind URGENT =
+      new Kind("urgent", "X-Priority: 50\r\n" + PROMISES, true, PERSON_TOKENS, TTFT_MS);
+  private static final Kind NORMAL = new Kind("normal", PROMISES, true, PERSON_TOKENS, TTFT_MS);
+  private static final Kind WHOLE = new Kind("whole", BATCH, false, 48, 0);
+  private static final Kind LONG = new Kind("long", BATCH, true, 96, 0);
+
+  /** Few wait, so that many are told when to come back. */
+  private static final String MORE = "admission: {queue-requests: 24}\n";
+
+  private static final int CAPACITY_CLIENTS = 40;
+  private static final int CAPACITY_TOKENS = 96;
+  private static final int CAPACITY_SECONDS = 5;
+  private static final double LEAST_OF_ALONE = 0.95;
+  private static final double LEAST_BACK = 0.9;
+  private static final int ENOUGH = 20;
+  private static final double NEAR = 1.5;
+  private static final ObjectMapper JSON = new ObjectMapper();
 
   private OverloadChaos() {}
 
   static void run(ChaosStage stage) throws IOException {
-    Path home = Path.of(System.getProperty("switchboard.home", ".")).toAbsolutePath().normalize();
-    Path model = home.resolve("native-engine/demo-model/switchboard-demo.gguf");
     String yaml =
-        "http: {port: 0}\nadmin: {port: 0}\n"
-            + "models: [{file: "
-            + model
-            + ", name: chaos, workers: 2}]\n"
+        ("http: {port: 0}\nadmin: {port: 0}\nmodels: [{file: " + stage.model())
+            + (", name: " + ChaosGateway.MODEL + ", workers: " + WORKERS + "}]\n")
             + "telemetry: {log-requests: true}\n"
-            + (Integer.getInteger("rows", 16) > 0
-                ? "workers: {arguments: [--allow-fault-injection, --max-sequences, '"
-                    + Integer.getInteger("rows", 16)
-                    + "']}\n"
-                : "")
-            + System.getProperty("more", "");
-    int seconds = Integer.getInteger("seconds", 20);
+            + "workers: {threads: 1, arguments: [--allow-fault-injection, --max-sequences, '16',"
+            + " --kv-memory, 64MiB]}\n"
+            + MORE;
     try (ChaosGateway gateway = ChaosGateway.start(stage.directory(), "gateway", yaml, "ready")) {
       gateway.awaitAllReady();
-      if (Integer.getInteger("step", 20) > 0) {
-        for (String id : gateway.replicas()) {
-          gateway.slow(id, Integer.getInteger("step", 20));
-        }
+      for (String id : gateway.replicas()) {
+        gateway.slow(id, STEP_MS);
       }
-      double capacity = capacity(gateway);
-      stage.figure("capacity_tokens_per_s", capacity);
-      OpenClients alone = new OpenClients(gateway.address(), stage.ledger());
-      people(alone, capacity / 2, seconds);
-      report("alone", alone.rest());
-      OpenClients beside = new OpenClients(gateway.address(), stage.ledger());
-      people(beside, capacity / 2, seconds);
-      beside.ask(WHOLE, capacity / WHOLE.tokens(), seconds, 3, "chaos", "");
-      beside.ask(LONG, capacity / LONG.tokens(), seconds, 4, "chaos", "");
-      Target.pause(seconds * 1000L);
-      System.err.println(gateway.admin("/admin/v1/replicas"));
-      report("beside", beside.rest());
+      MetricsText before = gateway.metrics();
+      double capacity = capacity(stage, gateway);
+      OpenClients alone = people(stage, gateway, capacity);
+      List<Asked> undisturbed = alone.rest();
+      OpenClients beside = people(stage, gateway, capacity);
+      batches(beside, stage, capacity);
+      List<Asked> all = beside.rest();
+      compare(stage, undisturbed, all);
+      told(stage, all);
+      cameBack(stage, all);
+      stage.reconcile(gateway, before);
     }
   }
 
-  private static void people(OpenClients clients, double tokens, double seconds) {
-    clients.ask(URGENT, tokens / 2 / URGENT.tokens(), seconds, 1, "chaos", "");
-    clients.ask(NORMAL, tokens / 2 / NORMAL.tokens(), seconds, 2, "chaos", "");
-  }
-
-  private static double capacity(ChaosGateway gateway) {
-    double best = 0;
-    for (int i = 0; i < 3; i++) {
-      ClientLedger ledger = new ClientLedger();
+  /** Tokens a second, by clients of which each waits for its answer. */
+  private static double capacity(ChaosStage stage, ChaosGateway gateway) {
+    double perSecond = 0;
+    // The first round teaches the gateway what the workers can do.
+    for (int round = 0; round < 2; round++) {
+      long before = stage.ledger().generated();
       long begin = System.nanoTime();
-      ChaosLoad load =
-          ChaosLoad.start(gateway.address(), ledger, new ChaosLoad.Plan("chaos", 32, 96, 0));
-      Target.pause(4000);
-      load.end();
-      best = ledger.generated() / ((System.nanoTime() - begin) / 1e9);
+      try (ChaosLoad load =
+          ChaosLoad.start(
+              gateway.address(),
+              stage.ledger(),
+              new ChaosLoad.Plan(ChaosGateway.MODEL, CAPACITY_CLIENTS, CAPACITY_TOKENS, 0))) {
+        Target.pause(CAPACITY_SECONDS * 1000L);
+        load.end();
+      }
+      perSecond = (stage.ledger().generated() - before) / ((System.nanoTime() - begin) / 1e9);
     }
-    return best;
+    stage.figure("capacity_tokens_per_s", perSecond);
+    return perSecond;
   }
 
-  private static void report(String name, List<Asked> all) {
-    Map<String, List<Asked>> kinds = new TreeMap<>();
-    for (Asked one : all) {
-      kinds.computeIfAbsent(one.kind().name(), k -> new ArrayList<>()).add(one);
+  private static OpenClients people(ChaosStage stage, ChaosGateway gateway, double capacity) {
+    OpenClients clients = new OpenClients(gateway.address(), stage.ledger());
+    ask(clients, stage, URGENT, capacity / 4, 1);
+    ask(clients, stage, NORMAL, capacity / 4, 2);
+    return clients;
+  }
+
+  private static void batches(OpenClients clients, ChaosStage stage, double capacity) {
+    ask(clients, stage, WHOLE, capacity, 3);
+    ask(clients, stage, LONG, capacity, 4);
+  }
+
+  private static void ask(
+      OpenClients clients, ChaosStage stage, Kind kind, double tokensPerSecond, int seed) {
+    int seconds = stage.plan().overloadSeconds();
+    clients.ask(kind, tokensPerSecond / kind.tokens(), seconds, seed, ChaosGateway.MODEL, "");
+  }
+
+  private static void compare(ChaosStage stage, List<Asked> undisturbed, List<Asked> beside) {
+    for (Kind kind : List.of(URGENT, NORMAL)) {
+      List<Asked> first = of(kind, undisturbed);
+      List<Asked> then = of(kind, beside);
+      double alone = share(first, Asked::inTime);
+      double share = share(then, Asked::inTime);
+      stage.figure(kind.name() + "_alone_percent", 100 * alone);
+      stage.figure(kind.name() + "_percent", 100 * share);
+      stage.figure(kind.name() + "_p90_ms", at(then, Asked::served, 90, Asked::firstMs));
+      stage.promise(
+          share >= LEAST_OF_ALONE * alone,
+          kind.name() + " people in time: " + share + " beside batches, " + alone + " alone");
     }
-    kinds.forEach(
-        (kind, asked) -> {
-          System.err.printf(
-              Locale.ROOT,
-              "%s %s: %d asked, in time %.1f %%, served %d, first p50 %.0f p90 %.0f p99 %.0f ms,"
-                  + " end p50 %.1f s p99 %.1f s%n",
-              name,
-              kind,
-              asked.size(),
-              100.0 * count(asked, Asked::inTime) / asked.size(),
-              count(asked, Asked::served),
-              at(asked, 50, Asked::firstMs),
-              at(asked, 90, Asked::firstMs),
-              at(asked, 99, Asked::firstMs),
-              at(asked, 50, Asked::endMs) / 1e3,
-              at(asked, 99, Asked::endMs) / 1e3);
-          Map<String, List<Asked>> reasons = new TreeMap<>();
-          for (Asked one : asked) {
-            if (!one.served()) {
-              reasons
-                  .computeIfAbsent(one.status() + " " + one.reason(), k -> new ArrayList<>())
-                  .add(one);
-            }
-          }
-          reasons.forEach(
-              (reason, refused) -> {
-                Map<String, Integer> then = new TreeMap<>();
-                for (Asked one : refused) {
-                  String what =
-                      !one.cameBack()
-                          ? "stayed away"
-                          : one.servedThen() ? "served" : "again " + one.reasonThen();
-                  then.merge(what, 1, Integer::sum);
-                }
-                System.err.printf(
-                    Locale.ROOT,
-                    "    %s: %d, told p50 %.0f s max %.0f s; then %s%n       %s%n",
-                    reason,
-                    refused.size(),
-                    at(refused, x -> true, 50, Asked::toldSeconds),
-                    at(refused, x -> true, 100, Asked::toldSeconds),
-                    then,
-                    refused.get(refused.size() / 2).said());
-              });
-        });
+    stage.figure("people_refused", count(beside, one -> isPerson(one) && one.refused()));
+    stage.figure("batches", count(beside, one -> !isPerson(one)));
+    stage.figure("batches_served", count(beside, one -> !isPerson(one) && one.served()));
+  }
+
+  private static boolean isPerson(Asked one) {
+    return one.kind().targetMs() > 0;
+  }
+
+  /** The numbers of a refusal for a target are those that forbid it. */
+  private static void told(ChaosStage stage, List<Asked> all) {
+    for (Asked one : all) {
+      if (one.reason().equals("ttft_unreachable")) {
+        JsonNode why = why(one);
+        long left = why.path("left_ms").asLong(0);
+        long takes = why.at("/predicted_wait_ms/p50").asLong(0);
+        takes += why.path("predicted_ttft_ms").asLong(0);
+        // Each is rounded down.
+        stage.promise(takes + 2 >= left, "refused though it would be in time: " + why);
+      }
+    }
+  }
+
+  private static JsonNode why(Asked one) {
+    try {
+      return JSON.readTree(one.said()).path("switchboard");
+    } catch (JsonProcessingException e) {
+      return JSON.missingNode();
+    }
+  }
+
+  private static void cameBack(ChaosStage stage, List<Asked> all) {
+    List<Asked> back = all.stream().filter(Asked::cameBack).toList();
+    List<Asked> served = back.stream().filter(Asked::servedThen).toList();
+    stage.figure("refused", count(all, Asked::refused));
+    stage.figure("came_back", back.size());
+    stage.figure("served_then_percent", 100 * share(back, Asked::servedThen));
+    stage.promise(back.size() >= ENOUGH, "only " + back.size() + " were told to come back");
+    stage.promise(
+        share(back, Asked::servedThen) >= LEAST_BACK,
+        "of " + back.size() + " that came back as told " + served.size() + " were served");
+    double told = at(served, one -> !isPerson(one), 50, Asked::toldSeconds);
+    double real = at(served, one -> !isPerson(one), 50, one -> one.firstThenMs() / 1e3);
+    stage.figure("batch_told_s", told);
+    stage.figure("batch_waited_s", real);
+    stage.promise(
+        told <= NEAR * real && real <= NEAR * told,
+        "batches were told " + told + " s and waited " + real + " s");
+  }
+
+  private static List<Asked> of(Kind kind, List<Asked> all) {
+    return all.stream().filter(one -> one.kind().equals(kind)).toList();
   }
 
   private static long count(List<Asked> asked, Predicate<Asked> which) {
     return asked.stream().filter(which).count();
   }
 
-  private static double at(List<Asked> asked, double percent, ToDoubleFunction<Asked> value) {
-    return at(asked, Asked::served, percent, value);
+  private static double share(List<Asked> asked, Predicate<Asked> which) {
+    return asked.isEmpty() ? 0 : (double) count(asked, which) / asked.size();
   }
 
   private static double at(
-      List<Asked> asked, Predicate<Asked> which, double percent, ToDoubleFunction<Asked> value) {
-    List<Asked> some =
-        asked.stream().filter(which).sorted(Comparator.comparingDouble(value)).toList();
-    return some.isEmpty()
+      List<Asked> asked, Predicate<Asked> which, int percent, ToDoubleFunction<Asked> value) {
+    List<Double> sorted = new ArrayList<>();
+    asked.stream().filter(which).forEach(one -> sorted.add(value.applyAsDouble(one)));
+    sorted.sort(null);
+    return sorted.isEmpty()
         ? Double.NaN
-        : value.applyAsDouble(
-            some.get((int) Math.min(some.size() - 1, some.size() * percent / 100)));
+        : sorted.get(Math.min(sorted.size() - 1, sorted.size() * percent / 100));
   }
 }

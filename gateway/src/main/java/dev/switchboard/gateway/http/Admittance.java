@@ -32,6 +32,9 @@ final class Admittance implements Admission.Waiter {
   private Admission.@Nullable Pass pass;
   private @Nullable GaugeDataPoint inFlight;
 
+  /** Of what it asks. */
+  private long key;
+
   /** Its request is over, maybe before the other gateways' limits were heard of. */
   private boolean left;
 
@@ -61,8 +64,12 @@ final class Admittance implements Admission.Waiter {
   /**
    * Asks for a place: all gateways together, where they hold limits of the tenant, then this one.
    * The owner hears at once or later what comes of it.
+   *
+   * @param bodySum of the bytes of its body
    */
-  void enter(int bodyBytes) {
+  void enter(int bodyBytes, long bodySum) {
+    // Who was refused and comes back asks the same again.
+    key = bodySum * 31 + call.caller().tenant().hashCode() | 1;
     long now = call.nowNanos();
     Entrance entrance =
         call.endpoint().computes()
@@ -154,7 +161,8 @@ final class Admittance implements Admission.Waiter {
         choice.prompt(model),
         generates ? choice.outputTokens() : 0,
         bodyBytes,
-        choice.promptTokens() + (long) choice.outputTokens() * flight.parameters().choices());
+        choice.promptTokens() + (long) choice.outputTokens() * flight.parameters().choices(),
+        key);
   }
 
   /** The choice of its replica, which begins when it is admitted. */

@@ -176,7 +176,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     upstream = upstream(parsed.spans(), choice.requested());
     Admittance entering = new Admittance(call, head.slo(), choice, this);
     place = entering;
-    entering.enter(body.length());
+    entering.enter(body.length(), parsed.sum());
   }
 
   /** What replicas get: the body as it came, or with the bound that the tenant's quota sets. */

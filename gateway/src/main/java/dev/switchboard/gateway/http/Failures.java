@@ -37,7 +37,7 @@ final class Failures {
       case QUEUE_FULL -> "The queue is full.";
       case EVICTED -> "Other requests came first, and the queue is full.";
       case QUEUE_TIMEOUT -> "No place became free in time.";
-      case TTFT -> "The queue is too long for a first token within the target" + waits(refusal);
+      case TTFT -> "The first token would come after its target" + waits(refusal);
       case DEADLINE -> "The deadline cannot be met" + waits(refusal);
       case EXPIRED -> "Deadline exceeded: it passed in the queue.";
       case TENANT_REQUESTS -> "The tenant's requests per minute are used up.";
@@ -77,12 +77,16 @@ final class Failures {
     if (refusal.ttftMs() >= 0) {
       json.append(",\"predicted_ttft_ms\":").append(refusal.ttftMs());
     }
-    return json.append(",\"retry_after_s\":")
-        .append(refusal.retryAfterSeconds())
-        .append(",\"time_ms\":")
-        .append(timeJson)
-        .append('}')
-        .toString();
+    if (refusal.endMs() >= 0) {
+      json.append(",\"predicted_end_ms\":").append(refusal.endMs());
+    }
+    if (refusal.leftMs() >= 0) {
+      json.append(",\"left_ms\":").append(refusal.leftMs());
+    }
+    if (refusal.retryAfterSeconds() > 0) {
+      json.append(",\"retry_after_s\":").append(refusal.retryAfterSeconds());
+    }
+    return json.append(",\"time_ms\":").append(timeJson).append('}').toString();
   }
 
   /**

@@ -6,6 +6,7 @@ import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.RequestParser;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param choices answers in all, over every prompt
  * @param promptChain hashes of the prompt's prefixes; empty where it has no use for a prefix cache
+ * @param sum of its bytes, by which it is known when it comes again
  */
 record ParsedRequest(
     String model,
@@ -20,7 +22,8 @@ record ParsedRequest(
     int choices,
     RequestParameters parameters,
     BodySpans spans,
-    long[] promptChain) {
+    long[] promptChain,
+    long sum) {
 
   /**
    * Reads and validates a body.
@@ -33,7 +36,16 @@ record ParsedRequest(
     ParsedRequest read = read(parser, endpoint, body);
     BodySpans spans = BodySpans.of(body);
     long[] chain = endpoint.generates() ? PromptBlocks.of(body, spans, salt) : new long[0];
-    return new ParsedRequest(read.model, read.stream, read.choices, read.parameters, spans, chain);
+    CRC32C sum = new CRC32C();
+    sum.update(body);
+    return new ParsedRequest(
+        read.model,
+        read.stream,
+        read.choices,
+        read.parameters,
+        spans,
+        chain,
+        (sum.getValue() << Integer.SIZE) ^ body.length);
   }
 
   private static ParsedRequest read(RequestParser parser, Endpoint endpoint, byte[] body) {
@@ -54,7 +66,8 @@ record ParsedRequest(
   }
 
   private static ParsedRequest whole(String model) {
-    return new ParsedRequest(model, false, 1, RequestParameters.NONE, BodySpans.NONE, new long[0]);
+    return new ParsedRequest(
+        model, false, 1, RequestParameters.NONE, BodySpans.NONE, new long[0], 0);
   }
 
   private static ParsedRequest of(String model, int prompts, GenerationOptions options) {
@@ -71,7 +84,7 @@ record ParsedRequest(
             options.seed(),
             json(options.shape()));
     return new ParsedRequest(
-        model, options.stream(), choices, parameters, BodySpans.NONE, new long[0]);
+        model, options.stream(), choices, parameters, BodySpans.NONE, new long[0], 0);
   }
 
   private static boolean json(@Nullable AnswerShape shape) {
