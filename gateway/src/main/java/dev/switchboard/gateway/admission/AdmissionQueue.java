@@ -927,7 +927,7 @@ public final class AdmissionQueue {
       return 0;
     }
     double allowed = demand.ttftMs() == 0 ? 0 : Math.max(0, demand.ttftAtNanos() - now);
-    double turn = Math.max(expected.waitNanos(), turn(entry, now)) - allowed;
+    double turn = Math.max((double) expected.waitNanos(), turn(entry, now)) - allowed;
     double least = Math.max(turn, config.retryAfterSeconds() * NANOS_PER_SECOND);
     // Who has a target can hardly wait once it is here, so its time is to be its own.
     double apart = inHaste(demand) ? APART * interval(yields(demand), now) : 0;
@@ -958,7 +958,7 @@ public final class AdmissionQueue {
     double place = (ahead + promised) * interval(true, now);
     BandQueue band = band(entry);
     double position = band.before(entry) + 1 + promised;
-    return Math.max(place, yielding.waitNanos(position, !band.isEmpty(), now));
+    return Math.max(place, (double) yielding.waitNanos(position, !band.isEmpty(), now));
   }
 
   /** Not even a replica that it had for itself would answer it by its deadline. */

@@ -139,8 +139,8 @@ final class TenantGate {
     if (!elsewhere && !holds(use, use.requests, 1, Reason.TENANT_REQUESTS, key, now)) {
       return spent(use, use.requests, 1, Reason.TENANT_REQUESTS, key, now);
     }
-    if (!elsewhere && !holds(use, use.tokens, tokens, Reason.TENANT_TOKENS, key, now)) {
-      return spent(use, use.tokens, tokens, Reason.TENANT_TOKENS, key, now);
+    if (!elsewhere && !holds(use, use.tokens, (double) tokens, Reason.TENANT_TOKENS, key, now)) {
+      return spent(use, use.tokens, (double) tokens, Reason.TENANT_TOKENS, key, now);
     }
     use.requests.take(1);
     use.tokens.take((double) tokens);
