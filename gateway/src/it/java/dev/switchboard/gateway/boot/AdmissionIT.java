@@ -248,7 +248,8 @@ class AdmissionIT {
       for (CompletableFuture<HttpResponse<String>> answer : burst) {
         if (answer.isDone()) {
           assertEquals(429, answer.get().statusCode());
-          assertEquals("queue_full", reason(answer.get()));
+          // All ask the same: a late one may have the turn that an early one was told.
+          assertTrue(List.of("queue_full", "evicted").contains(reason(answer.get())));
         }
       }
       for (int i = 0; i < 3; i++) {
