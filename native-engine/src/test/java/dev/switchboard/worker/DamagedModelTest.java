@@ -8,7 +8,6 @@ import dev.switchboard.executor.ExecutorConfig.KvType;
 import dev.switchboard.gguf.GgufTensor;
 import dev.switchboard.timeline.EpochClock;
 import java.nio.file.Path;
-import java.util.function.ToIntFunction;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -30,7 +29,11 @@ class DamagedModelTest {
     "blk.1.ffn_gate.weight, infinite",
   })
   void theTensorIsNamed(String tensor, String damage) throws Exception {
-    Path model = DamagedModels.copy(folder, tensor, damage.equals("nan") ? nan() : infinite());
+    Path model =
+        DamagedModels.copy(
+            folder,
+            tensor,
+            damage.equals("nan") ? DamagedModelTest::nan : DamagedModelTest::infinite);
 
     ModelLoadException refused = assertThrows(ModelLoadException.class, loader(model)::load);
 
@@ -39,22 +42,20 @@ class DamagedModelTest {
         String.valueOf(refused.getMessage()).contains("'" + tensor + "'"), refused::getMessage);
   }
 
-  private static ToIntFunction<GgufTensor> nan() {
-    return tensor ->
-        switch (tensor.type()) {
-          case F32 -> Float.floatToIntBits(Float.NaN);
-          case BF16 -> 0x7fc0;
-          default -> 0x7e00;
-        };
+  private static int nan(GgufTensor tensor) {
+    return switch (tensor.type()) {
+      case F32 -> Float.floatToIntBits(Float.NaN);
+      case BF16 -> 0x7fc0;
+      default -> 0x7e00;
+    };
   }
 
-  private static ToIntFunction<GgufTensor> infinite() {
-    return tensor ->
-        switch (tensor.type()) {
-          case F32 -> Float.floatToIntBits(Float.NEGATIVE_INFINITY);
-          case BF16 -> 0xff80;
-          default -> 0x7c00;
-        };
+  private static int infinite(GgufTensor tensor) {
+    return switch (tensor.type()) {
+      case F32 -> Float.floatToIntBits(Float.NEGATIVE_INFINITY);
+      case BF16 -> 0xff80;
+      default -> 0x7c00;
+    };
   }
 
   private static ModelLoader loader(Path file) {
