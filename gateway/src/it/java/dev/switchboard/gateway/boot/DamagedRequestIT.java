@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -46,8 +47,10 @@ class DamagedRequestIT {
     Path config = folder.resolve("switchboard.yaml");
     Files.writeString(
         config,
-        "workers: {local: 3, threads: 1, arguments: [--allow-fault-injection]}\n"
-            + "migration: {attempts: 5}\n");
+        """
+        workers: {local: 3, threads: 1, arguments: [--allow-fault-injection]}
+        migration: {attempts: 5}
+        """);
     started = GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady();
     InProcessGateway.await(() -> ready() == 3);
   }
@@ -63,7 +66,7 @@ class DamagedRequestIT {
 
   @Test
   void damagedRequestsAreAnsweredAndNoWorkerEnds() throws Exception {
-    TreeSet<Long> before = pids();
+    Set<Long> before = pids();
     CompletableFuture<List<String>> stream = lines(gateway().stream(300));
 
     List<String> answers = new ArrayList<>();
@@ -156,8 +159,8 @@ class DamagedRequestIT {
     return ready;
   }
 
-  private TreeSet<Long> pids() {
-    TreeSet<Long> pids = new TreeSet<>();
+  private Set<Long> pids() {
+    Set<Long> pids = new TreeSet<>();
     replicas().forEach(replica -> pids.add(replica.path("pid").asLong()));
     return pids;
   }

@@ -57,6 +57,9 @@ public final class SloPolicy implements RoutingPolicy {
 
   private static final double MOST_TIME = 10;
 
+  /** Added to every time, so that a millisecond between two idle replicas is no difference. */
+  private static final double UNNOTICED_MS = 25;
+
   /** Replicas whose times for a request differ by less are as quick as each other. */
   private static final double AS_QUICK = 1.25;
 
@@ -97,7 +100,7 @@ public final class SloPolicy implements RoutingPolicy {
     double[] alone = new double[scores.length];
     double least = Double.POSITIVE_INFINITY;
     for (int i = 0; i < scores.length; i++) {
-      times[i] = timeMs(candidates.get(i), request, nowNanos);
+      times[i] = UNNOTICED_MS + timeMs(candidates.get(i), request, nowNanos);
       least = Math.min(least, times[i]);
     }
     for (int i = 0; i < scores.length; i++) {
@@ -106,16 +109,24 @@ public final class SloPolicy implements RoutingPolicy {
       double slowness = slowness(candidate.prediction(), request.slo());
       scores[i] =
           (outlook.misses() + SPEED * slowness) / candidate.view().weight()
-              + TIME * Math.min(MOST_TIME, times[i] / least)
+              + TIME * (unknown(candidate) ? 1 : Math.min(MOST_TIME, times[i] / least))
               + COST * candidate.view().cost();
       alone[i] =
           outlook.intrudes() ? Double.POSITIVE_INFINITY : aloneMs(candidate, request, nowNanos);
     }
     crowded(candidates, alone, scores);
-    int unknown = Exploration.choose(candidates, request, nowNanos);
-    if (unknown >= 0) {
-      scores[unknown] = EXPLORED;
+    int explored = Exploration.choose(candidates, request, nowNanos);
+    if (explored >= 0) {
+      scores[explored] = EXPLORED;
     }
+  }
+
+  /**
+   * Nothing was learned of it and nobody is there: it is taken to be as quick as any, or few
+   * samples of another one could keep it unknown.
+   */
+  private static boolean unknown(Candidate candidate) {
+    return candidate.view().own().rates().atNanos() == 0 && candidate.view().requests() == 0;
   }
 
   /**
