@@ -115,17 +115,18 @@ record Target(
     command.addAll(List.of("--config", config.toString()));
     // Anywhere until it is warm.
     ServerProcess process = ServerProcess.start(bed.everyCore(), log(bed, word), Map.of(), command);
+    return ready(setup.name(), process);
+  }
+
+  /** A gateway of ours that was started, once it is ready and warm. */
+  static Target ready(String name, ServerProcess process) throws IOException {
     Matcher urls = URLS.matcher(ready(process));
     if (!urls.find()) {
       throw new IOException("the gateway does not say where it listens");
     }
     URI api = URI.create(urls.group(1));
-    return new Target(
-        setup.name(),
-        new InetSocketAddress(api.getHost(), api.getPort()),
-        process,
-        "",
-        URI.create(urls.group(2)));
+    InetSocketAddress address = new InetSocketAddress(api.getHost(), api.getPort());
+    return new Target(name, address, process, "", URI.create(urls.group(2)));
   }
 
   private static String upstream(TestBed bed, InetSocketAddress worker, boolean engine) {

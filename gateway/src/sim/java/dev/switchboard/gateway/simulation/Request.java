@@ -28,6 +28,16 @@ record Request(
   /** Second 0 of a run: the fleet is ready by then. */
   static final long FIRST_NANOS = 5_000_000_000L;
 
+  /** The moment of a second of the run. */
+  static long nanos(double second) {
+    return FIRST_NANOS + (long) (second * 1e9);
+  }
+
+  /** The second of the run at a moment. */
+  static double second(long nanos) {
+    return (nanos - FIRST_NANOS) / 1e9;
+  }
+
   /**
    * What a gateway sees of a request.
    *

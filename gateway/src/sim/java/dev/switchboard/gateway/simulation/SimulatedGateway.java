@@ -198,6 +198,22 @@ final class SimulatedGateway {
     return admission.inFlight() + fleet.replicas().stream().mapToInt(Replica::inFlight).sum();
   }
 
+  /** Hears what the client of a request does. */
+  interface Watcher {
+    /** Of a stream. */
+    default void token(String replica, long now) {}
+
+    /** It is over; {@code refusal} says why admission did not let it in, where it did not. */
+    default void over(End end, @Nullable Refusal refusal, long now) {}
+  }
+
+  private static final Watcher UNWATCHED = new Watcher() {};
+
+  /** A request arrives now. */
+  void arrive(Request request, Watcher watcher) {
+    new Course(request, watcher).begin();
+  }
+
   /** Lets the requests arrive at their times. */
   void serve(List<Request> requests) {
     Iterator<Request> coming =
@@ -205,9 +221,9 @@ final class SimulatedGateway {
     arriveNext(coming);
   }
 
-  /** A request arrives now. */
+  /** A request arrives now that nobody watches. */
   void arrive(Request request) {
-    new Course(request).begin();
+    arrive(request, UNWATCHED);
   }
 
   /** Tells of every request that is over, however it ended. */
@@ -252,6 +268,7 @@ final class SimulatedGateway {
   /** One request, from its arrival to its end. */
   private final class Course implements Admission.Waiter {
     private final Request request;
+    private final Watcher watcher;
     private final Ledger.Entry entry;
     private final long number = turn++;
     private final Router.Plan plan;
@@ -260,10 +277,12 @@ final class SimulatedGateway {
     private final Set<Attempt> gaveUp = new LinkedHashSet<>();
     private Admission.@Nullable Pass pass;
     private @Nullable Move move;
+    private @Nullable Refusal refusal;
     private int faults;
 
-    Course(Request request) {
+    Course(Request request, Watcher watcher) {
       this.request = request;
+      this.watcher = watcher;
       this.entry = ledger.open(request);
       this.plan = router.plan(MODEL, Long.toString(number));
       this.key = key();
@@ -313,9 +332,10 @@ final class SimulatedGateway {
     }
 
     @Override
-    public void refused(Refusal refusal) {
-      entry.refused(refusal.reason());
-      over(refusal.reason().deadline() ? End.LATE : End.SHED);
+    public void refused(Refusal why) {
+      refusal = why;
+      entry.refused(why.reason());
+      over(why.reason().deadline() ? End.LATE : End.SHED);
     }
 
     private void run() {
@@ -479,6 +499,7 @@ final class SimulatedGateway {
       if (held != null) {
         held.close(end == End.SERVED ? request.promptTokens() + entry.tokens() : -1, now);
       }
+      watcher.over(end, refusal, now);
       over.accept(request);
     }
   }
@@ -563,6 +584,7 @@ final class SimulatedGateway {
         }
       }
       course.entry.token(now);
+      course.watcher.token(replica.id(), now);
       replica.heard(now);
       if (learned != null) {
         learned.content(now);

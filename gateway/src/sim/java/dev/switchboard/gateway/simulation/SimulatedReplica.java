@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.simulation;
 
+import dev.switchboard.gateway.bench.EngineScript;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -8,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An engine that batches continuously: every step decodes a token of each running sequence and
@@ -66,6 +68,7 @@ final class SimulatedReplica {
 
   private final VirtualTime time;
   private final EngineSpeed speed;
+  private final @Nullable EngineScript script;
   private final SplittableRandom random;
   private final TreeSet<Job> waiting = new TreeSet<>(ORDER);
   private final List<Job> running = new ArrayList<>();
@@ -82,9 +85,32 @@ final class SimulatedReplica {
   private Runnable death = () -> {};
 
   SimulatedReplica(VirtualTime time, EngineSpeed speed, SplittableRandom random) {
+    this(time, speed, null, random);
+  }
+
+  private SimulatedReplica(
+      VirtualTime time, EngineSpeed speed, @Nullable EngineScript script, SplittableRandom random) {
     this.time = time;
     this.speed = speed;
+    this.script = script;
     this.random = random;
+  }
+
+  /** One that does what a script says, from second 0 of the run on, to the nanosecond. */
+  static SimulatedReplica scripted(VirtualTime time, EngineScript script) {
+    EngineSpeed speed =
+        new EngineSpeed(
+            script.baseMs() / script.speed(),
+            script.perRunningMs() / script.speed(),
+            script.perPromptTokenMs() / script.speed(),
+            Integer.MAX_VALUE,
+            script.batch());
+    SimulatedReplica replica = new SimulatedReplica(time, speed, script, new SplittableRandom(0));
+    for (EngineScript.Span absence : script.absences()) {
+      time.at(Request.nanos(absence.fromSeconds()), replica::kill);
+      time.at(Request.nanos(absence.toSeconds()), replica::boot);
+    }
+    return replica;
   }
 
   /** How long a step of one token takes it. */
@@ -229,11 +255,19 @@ final class SimulatedReplica {
       decoding += job.decoding ? 1 : 0;
     }
     int prompt = prefill(speed.stepTokens() - decoding);
+    long begun = epoch;
+    time.after(stepNanos(decoding, prompt), () -> stepDone(begun));
+  }
+
+  private long stepNanos(int decoding, int prompt) {
+    if (script != null) {
+      double now = Request.second(time.nowNanos());
+      return (long) ((script.stepEnd(running.size(), prompt, now) - now) * 1e9);
+    }
     double millis =
         speed.stepMs() + speed.perSequenceMs() * decoding + speed.perPromptTokenMs() * prompt;
     double noise = 1 + NOISE * (2 * random.nextDouble() - 1);
-    long begun = epoch;
-    time.afterMs(millis * slowdown * noise, () -> stepDone(begun));
+    return (long) (millis * slowdown * noise * 1e6);
   }
 
   private void begin() {

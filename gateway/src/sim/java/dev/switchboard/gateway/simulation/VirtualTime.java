@@ -38,6 +38,11 @@ final class VirtualTime implements NanoClock {
     add(nanos, false, action);
   }
 
+  /** Runs the action at a moment that is to come. */
+  void at(long nanos, Runnable action) {
+    after(nanos - nowNanos, action);
+  }
+
   void afterMs(double millis, Runnable action) {
     after((long) (millis * 1e6), action);
   }

@@ -1,0 +1,134 @@
+package dev.switchboard.gateway.bench;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** What clients saw of a run, in seconds from its begin: of real engines or of simulated ones. */
+public final class DispatchTrace {
+  /** An answer that broke, or never came. */
+  public static final String LOST = "lost";
+
+  /** An answer that its client waits for no longer, since the run is over. */
+  public static final String UNFINISHED = "unfinished";
+
+  private final List<Seen> requests = new ArrayList<>();
+
+  /** One request, from its being sent to its end. */
+  public static final class Seen {
+    private final DispatchCrowd crowd;
+    private final double sent;
+    private final boolean asTold;
+    private double[] tokens = new double[32];
+    private int count;
+    private int engine = -1;
+    private double end = Double.NaN;
+    private String refusal = LOST;
+
+    private Seen(DispatchCrowd crowd, double sent, boolean asTold) {
+      this.crowd = crowd;
+      this.sent = sent;
+      this.asTold = asTold;
+    }
+
+    /** A token came, from an engine. */
+    public void token(int from, double at) {
+      engine = from;
+      if (count == tokens.length) {
+        tokens = Arrays.copyOf(tokens, 2 * count);
+      }
+      tokens[count++] = at;
+    }
+
+    /** It was answered to the end. */
+    public void served(double at) {
+      refusal = "";
+      end = at;
+    }
+
+    /**
+     * It was not.
+     *
+     * @param why the gateway's word, or {@link #LOST}
+     */
+    public void refused(String why, double at) {
+      refusal = why;
+      end = at;
+    }
+
+    public DispatchCrowd crowd() {
+      return crowd;
+    }
+
+    public double sent() {
+      return sent;
+    }
+
+    /** Whether an earlier one was refused, and its client came again when it was told to. */
+    public boolean asTold() {
+      return asTold;
+    }
+
+    /** Which engine it is from; −1 where there is no token. */
+    public int engine() {
+      return engine;
+    }
+
+    /** Not a number for one that never ended. */
+    public double end() {
+      return end;
+    }
+
+    /** Empty for one that was served. */
+    public String refusal() {
+      return refusal;
+    }
+
+    public boolean isServed() {
+      return refusal.isEmpty();
+    }
+
+    /** When its tokens came. */
+    public double[] tokens() {
+      return Arrays.copyOf(tokens, count);
+    }
+
+    public double ttftMs() {
+      return count == 0 ? Double.NaN : (tokens[0] - sent) * 1000;
+    }
+
+    /** Mean time per token after the first. */
+    public double tpotMs() {
+      return count < 2 ? Double.NaN : (tokens[count - 1] - tokens[0]) * 1000 / (count - 1);
+    }
+
+    /** Whether it was served as soon as it wanted. */
+    public boolean inTime() {
+      return isServed()
+          && (crowd.ttftMs() == 0 || ttftMs() <= crowd.ttftMs())
+          && (crowd.tpotMs() == 0 || count < 2 || tpotMs() <= crowd.tpotMs());
+    }
+  }
+
+  /** A request is sent. */
+  public Seen sent(DispatchCrowd crowd, double at, boolean asTold) {
+    Seen seen = new Seen(crowd, at, asTold);
+    requests.add(seen);
+    return seen;
+  }
+
+  /** Nobody waits any longer. */
+  public DispatchTrace finish(double at) {
+    for (Seen seen : requests) {
+      if (Double.isNaN(seen.end)) {
+        seen.refused(UNFINISHED, at);
+      }
+    }
+    return this;
+  }
+
+  /** In the order in which they were sent. */
+  public List<Seen> requests() {
+    return List.copyOf(requests);
+  }
+}

@@ -1,0 +1,125 @@
+package dev.switchboard.gateway.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+class DispatchReportTest {
+  private static final DispatchCrowd PEOPLE = DispatchCrowd.closed("people", 4).targets(500, 50);
+  private static final DispatchScenario TWO =
+      new DispatchScenario(
+          "two",
+          "two engines",
+          List.of(EngineScript.DEFAULT, EngineScript.parse("cold=8x2")),
+          List.of(PEOPLE),
+          1,
+          11,
+          new DispatchScenario.Recovery(1, 2));
+
+  @Test
+  void figuresCountWhatIsSentInThePartThatCounts() {
+    DispatchTrace trace = new DispatchTrace();
+    served(trace, 0.5, 0, 100, 10, 40);
+    served(trace, 1, 0, 100, 11, 40);
+    served(trace, 2, 0, 100, 11, 60);
+    served(trace, 3, 1, 600, 11, 40);
+    trace.sent(PEOPLE, 4, false).refused("ttft_unreachable", 4.1);
+    served(trace, 6, 1, 100, 11, 40);
+    trace.sent(PEOPLE, 7, false).refused(DispatchTrace.LOST, 8);
+
+    Map<String, Double> figures = DispatchFigures.of(TWO, trace);
+
+    assertEquals(0.5, figure(figures, DispatchFigures.share(1)));
+    assertEquals(40, figure(figures, DispatchFigures.TPOT_P50), 1e-6);
+    assertEquals(100, figure(figures, DispatchFigures.TTFT_P50), 1e-6);
+    assertEquals(60, figure(figures, DispatchFigures.ITL_P99), 1e-6);
+    assertEquals(4.4, figure(figures, DispatchFigures.TOKENS), 1e-6);
+    assertEquals(2.0 / 6, figure(figures, DispatchFigures.inTime(PEOPLE)), 1e-6);
+    assertEquals(1, figure(figures, "refused_people_ttft_unreachable"));
+    assertEquals(1, figure(figures, DispatchFigures.LOST));
+    assertEquals(1, figure(figures, DispatchFigures.LOST_EARLY));
+    assertEquals(0, figure(figures, DispatchFigures.HALF), 1e-6);
+  }
+
+  @Test
+  void aRecoveredEngineThatGetsNothingNeverHasHalfAShare() {
+    DispatchTrace trace = new DispatchTrace();
+    for (int i = 0; i < 20; i++) {
+      served(trace, 2 + i * 0.4, 0, 100, 5, 40);
+    }
+
+    assertEquals(
+        Double.POSITIVE_INFINITY, figure(DispatchFigures.of(TWO, trace), DispatchFigures.HALF));
+  }
+
+  @Test
+  void aSimulatorThatSaysTheSameAgrees() {
+    DispatchReport report = report(50, 50);
+
+    String text = printed(report);
+
+    assertTrue(text.contains("equal, least-loaded: the simulator agrees: reached"), text);
+    assertTrue(report.kept(), text);
+  }
+
+  @Test
+  void aSimulatorThatIsOffIsNamedWithBothNumbers() {
+    DispatchReport report = report(50, 40);
+
+    String text = printed(report);
+
+    assertTrue(text.contains("tpot_p50_ms 50.000, simulated 40.000: MISSED"), text);
+    assertFalse(report.kept(), text);
+  }
+
+  private static DispatchReport report(double realMs, double simulatedMs) {
+    DispatchScenario equal =
+        new DispatchScenario(
+            "equal",
+            "one engine",
+            Collections.nCopies(1, EngineScript.DEFAULT),
+            List.of(PEOPLE),
+            0,
+            10,
+            null);
+    DispatchReport report =
+        new DispatchReport("a machine", List.of(equal), List.of("least-loaded"));
+    DispatchTrace real = new DispatchTrace();
+    served(real, 1, 0, 100, 20, realMs);
+    report.measured(equal, "least-loaded", real);
+    DispatchTrace simulated = new DispatchTrace();
+    served(simulated, 1, 0, 100, 20, simulatedMs);
+    report.simulated(equal, "least-loaded", simulated);
+    return report;
+  }
+
+  private static double figure(Map<String, Double> figures, String name) {
+    return Objects.requireNonNull(figures.get(name), name);
+  }
+
+  private static String printed(DispatchReport report) {
+    ByteArrayOutputStream text = new ByteArrayOutputStream();
+    report.print(new PrintStream(text, true, StandardCharsets.UTF_8));
+    return text.toString(StandardCharsets.UTF_8);
+  }
+
+  private static void served(
+      DispatchTrace trace, double sent, int engine, double ttftMs, int tokens, double tokenMs) {
+    DispatchTrace.Seen seen = trace.sent(PEOPLE, sent, false);
+    double last = sent;
+    for (int i = 0; i < tokens; i++) {
+      last = sent + (ttftMs + i * tokenMs) / 1000;
+      seen.token(engine, last);
+    }
+    seen.served(last);
+  }
+}
