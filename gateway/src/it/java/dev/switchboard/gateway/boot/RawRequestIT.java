@@ -16,8 +16,14 @@ import org.junit.jupiter.api.Test;
 /** Each known attack by raw bytes, at the public and at the admin listener: what it is told. */
 class RawRequestIT {
   private static final String CHUNKED =
-      "POST @POST HTTP/1.1\r\nHost: localhost\r\nX-Switchboard-Admin: 1\r\n"
-          + "Transfer-Encoding: chunked\r\n\r\n";
+      """
+      POST @POST HTTP/1.1
+      Host: localhost
+      X-Switchboard-Admin: 1
+      Transfer-Encoding: chunked
+
+      """
+          .replace("\n", "\r\n");
 
   private static FakeUpstream upstream;
   private static InProcessGateway gateway;
@@ -100,7 +106,8 @@ class RawRequestIT {
 
   @Test
   void anyByteAboveAsciiBehindAChunksSizeIsRefusedWithAnAnswer() throws Exception {
-    for (char c = 0x7f; c <= 0xff; c += 16) {
+    for (int octet = 0x7f; octet <= 0xff; octet += 16) {
+      char c = (char) octet;
       assertBoth(400, "malformed_http", CHUNKED + "2" + c + "\r\n{}\r\n0\r\n\r\n");
       assertBoth(400, "malformed_http", CHUNKED + c + "2\r\n{}\r\n0\r\n\r\n");
       assertBoth(400, "malformed_http", CHUNKED + "2\r\n{}\r\n0" + c + "\r\n\r\n");

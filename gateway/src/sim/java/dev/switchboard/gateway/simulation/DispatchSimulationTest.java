@@ -8,7 +8,6 @@ import dev.switchboard.gateway.slo.Slo;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -36,13 +35,11 @@ class DispatchSimulationTest {
 
   /** What all clients ask for. */
   enum Wish {
-    NOTHING(Slo.NONE),
-    TARGETS(new Slo("standard", 2000, 120, 0, 0));
+    NOTHING,
+    TARGETS;
 
-    private final Slo slo;
-
-    Wish(Slo slo) {
-      this.slo = slo;
+    private Slo slo() {
+      return this == NOTHING ? Slo.NONE : new Slo("standard", 2000, 120, 0, 0);
     }
   }
 
@@ -78,7 +75,8 @@ class DispatchSimulationTest {
 
   private static Seen run(long seed, String policy, Wish wish, int clients, double... speeds) {
     Scenario scenario = Scenario.foreign(EngineSpeed.ROOMY, seed, policy, speeds);
-    Ledger ledger = scenario.run(new ClosedLoop(scenario.random().split(), clients, 60, wish.slo));
+    Ledger ledger =
+        scenario.run(new ClosedLoop(scenario.random().split(), clients, 60, wish.slo()));
     return Seen.of(scenario, ledger, 15, 55);
   }
 
@@ -104,7 +102,7 @@ class DispatchSimulationTest {
     Ledger ledger =
         scenario.run(
             new ClosedLoop(
-                scenario.random().split(), second -> clients(second % 600), hour, wish.slo));
+                scenario.random().split(), second -> clients(second % 600), hour, wish.slo()));
 
     for (double from = 60; from < hour; from += 60) {
       Seen seen = Seen.of(scenario, ledger, from, from + 60);
@@ -180,17 +178,27 @@ class DispatchSimulationTest {
 
   /** What becomes of one of four engines, until second 25. */
   enum Trouble {
-    SLOW(engine -> engine.slowdown(8), engine -> engine.slowdown(1)),
-    STALLED(engine -> engine.freeze(true), engine -> engine.freeze(false)),
-    GONE(SimulatedReplica::kill, SimulatedReplica::boot),
-    FAILING(engine -> engine.broken(true), engine -> engine.broken(false));
+    SLOW,
+    STALLED,
+    GONE,
+    FAILING;
 
-    private final Consumer<SimulatedReplica> begin;
-    private final Consumer<SimulatedReplica> end;
+    private void begin(SimulatedReplica engine) {
+      switch (this) {
+        case SLOW -> engine.slowdown(8);
+        case STALLED -> engine.freeze(true);
+        case GONE -> engine.kill();
+        case FAILING -> engine.broken(true);
+      }
+    }
 
-    Trouble(Consumer<SimulatedReplica> begin, Consumer<SimulatedReplica> end) {
-      this.begin = begin;
-      this.end = end;
+    private void end(SimulatedReplica engine) {
+      switch (this) {
+        case SLOW -> engine.slowdown(1);
+        case STALLED -> engine.freeze(false);
+        case GONE -> engine.boot();
+        case FAILING -> engine.broken(false);
+      }
     }
   }
 
@@ -210,10 +218,11 @@ class DispatchSimulationTest {
               seed -> {
                 Scenario scenario = Scenario.foreign(EngineSpeed.ROOMY, seed, SLO, 1, 1, 1, 1);
                 SimulatedReplica engine = scenario.replicas().get(1);
-                scenario.at(fromSecond, () -> trouble.begin.accept(engine));
-                scenario.at(25, () -> trouble.end.accept(engine));
+                scenario.at(fromSecond, () -> trouble.begin(engine));
+                scenario.at(25, () -> trouble.end(engine));
                 Ledger ledger =
-                    scenario.run(new ClosedLoop(scenario.random().split(), CLIENTS, 60, wish.slo));
+                    scenario.run(
+                        new ClosedLoop(scenario.random().split(), CLIENTS, 60, wish.slo()));
                 double back = scenario.gateway().lastReady("u1", 25);
                 Seen seen = Seen.of(scenario, ledger, back + 9, back + 14);
                 assertTrue(seen.shares[1] >= 0.125, () -> seen + ", seed " + seed + ", " + wish);
@@ -228,7 +237,7 @@ class DispatchSimulationTest {
         .forEach(
             seed -> {
               Scenario scenario = Scenario.foreign(seed, policy, 1, 1, 1, 1);
-              scenario.run(new ClosedLoop(scenario.random().split(), 200, 60, Wish.NOTHING.slo));
+              scenario.run(new ClosedLoop(scenario.random().split(), 200, 60, Wish.NOTHING.slo()));
               assertEquals(
                   List.of(),
                   scenario.gateway().changes().stream()

@@ -96,7 +96,6 @@ class RetryAfterTest {
     private @Nullable Reason refusedAgain;
     private int toldSeconds;
     private long beginsAt = -1;
-    private long entered;
 
     Client(String tenant, Band band, int ttftMs) {
       this.tenant = tenant;
@@ -106,7 +105,6 @@ class RetryAfterTest {
     }
 
     void ask() {
-      entered = now;
       long deadline = deadlineMs == 0 ? NEVER : now + deadlineMs * MS;
       Demand demand =
           new Demand(tenant, 1, band, now, ttftMs, 0, deadline, Prompt.of(50), 50, 100)

@@ -44,10 +44,13 @@ class ConnectionRoomTest {
   @Test
   void eachReplicaHasItsOwn() {
     String servers =
-        "admin: {max-connections: 72}\nupstreams:\n"
-            + "  - {url: \"http://127.0.0.1:1\", models: [a]}\n"
-            + "  - {url: \"http://127.0.0.1:2\", models: [a]}\n"
-            + "  - {url: \"http://127.0.0.1:3\", models: [a]}\n";
+        """
+        admin: {max-connections: 72}
+        upstreams:
+          - {url: "http://127.0.0.1:1", models: [a]}
+          - {url: "http://127.0.0.1:2", models: [a]}
+          - {url: "http://127.0.0.1:3", models: [a]}
+        """;
 
     assertEquals(new ConnectionRoom(184, 184, true), room(servers, 1, 900, 100));
   }
@@ -55,7 +58,8 @@ class ConnectionRoomTest {
   @Test
   void aLimitThatLeavesTooFewEndsTheStartAndSaysWhatIsNeeded() {
     String message =
-        assertThrows(IllegalStateException.class, () -> room("{}", 1, 256, 100)).getMessage();
+        String.valueOf(
+            assertThrows(IllegalStateException.class, () -> room("{}", 1, 256, 100)).getMessage());
 
     assertTrue(message.contains("RLIMIT_NOFILE"), message);
     assertTrue(message.endsWith("must be at least 532"), message);
