@@ -171,7 +171,11 @@ class BadRequestIT {
       })
   void whoSendsALargeBodyBeforeItReadsCanReadWhyItWasRefused(
       String path, int status, @Nullable String line) throws IOException {
-    String head = "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 12582912\r\n";
+    String head =
+        "POST "
+            + path
+            + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + "Content-Length: 12582912\r\n";
     byte[] piece = new byte[64 << 10];
     for (int i = 0; i < 10; i++) {
       Socket socket = worker.raw(head + (line == null ? "" : line + "\r\n") + "\r\n");
@@ -191,10 +195,7 @@ class BadRequestIT {
       strings = {"2 ", "2\t", "2\u0000", " 2", "2;", "2;a=", "2\u0080", "\u00ff2", "2\u00a0"})
   void aChunkSizeThatIsNotOfItsGrammarIsToldSo(String size) throws IOException {
     Socket socket =
-        worker.raw(
-            "POST /v1/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-                + size
-                + "\r\n{}\r\n0\r\n\r\n");
+        worker.raw(POST + "Transfer-Encoding: chunked\r\n\r\n" + size + "\r\n{}\r\n0\r\n\r\n");
 
     assertStatus(400, WorkerFixture.readAll(socket));
   }

@@ -314,7 +314,6 @@ class ConstrainedAnswerIT {
               client
                   .send(
                       HttpRequest.newBuilder(request, (name, value) -> true)
-                          .header("Content-Type", "application/json")
                           .POST(BodyPublishers.ofString(anything))
                           .build(),
                       BodyHandlers.ofString())
