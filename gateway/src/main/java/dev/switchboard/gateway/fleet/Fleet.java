@@ -198,6 +198,9 @@ public final class Fleet implements AutoCloseable {
       double seconds = worker == null ? 0 : worker.seconds();
       later(() -> listener.workerReady(replica.id(), replica.model(), seconds));
     }
+    if (from == ReplicaState.WARMING && to == ReplicaState.CORDONED) {
+      notReady(replica, "cordoned");
+    }
     if (from == ReplicaState.READY && roster.wantedReady().containsKey(replica.model())) {
       later(() -> reserve.promote(replica.model(), "in the place of " + replica.id()));
     }
@@ -250,13 +253,13 @@ public final class Fleet implements AutoCloseable {
 
   /**
    * Whether nothing more is to be waited for at the start: every model of local workers has a ready
-   * replica, and of each server it is known whether it answers.
+   * replica, or one that an operator cordoned, and of each server it is known whether it answers.
    *
    * @param failures in a row after which it is known that it does not
    */
   public boolean settled(int failures) {
     Roster now = roster;
-    return plan.models().stream().allMatch(model -> now.ready(model.servedName()))
+    return plan.models().stream().allMatch(model -> now.readyOrCordoned(model.servedName()))
         && now.all().stream().allMatch(replica -> replica.decided(failures));
   }
 

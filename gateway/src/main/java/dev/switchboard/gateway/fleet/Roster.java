@@ -86,11 +86,13 @@ record Roster(
    * Whether a replica of every model is ready, or would be if no operator kept it from requests.
    */
   boolean everyModelReady() {
-    return models.stream().allMatch(model -> ready(model) || cordoned(model));
+    return models.stream().allMatch(this::readyOrCordoned);
   }
 
-  private boolean cordoned(String model) {
-    return of(model).stream().anyMatch(replica -> replica.state() == ReplicaState.CORDONED);
+  /** Whether a replica of a model is ready, or would be if no operator kept it from requests. */
+  boolean readyOrCordoned(String model) {
+    return ready(model)
+        || of(model).stream().anyMatch(replica -> replica.state() == ReplicaState.CORDONED);
   }
 
   /** Whether some replica of some model is ready. */
