@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.store.StoreException;
 import dev.switchboard.openai.ApiError;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -62,6 +63,10 @@ class ReadmeTest {
       matches("new ApiError\\(\\s*(\\d+),\\s*\"(\\w+)\",\\s*\"(\\w+)\"", source)
           .forEach(match -> codes.add(row(match.group(1), match.group(2), match.group(3))));
     }
+
+    Arrays.stream(StoreException.Kind.values())
+        .filter(kind -> kind != StoreException.Kind.CONFLICT)
+        .forEach(kind -> codes.add(row(503, "server_error", kind.code())));
 
     assertEquals(codes, new TreeSet<>(found("(\\| \\d{3} \\| `\\w+` \\| [`\\w]+ \\|)", README)));
   }
