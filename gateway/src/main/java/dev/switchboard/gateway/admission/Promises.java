@@ -1,8 +1,6 @@
 package dev.switchboard.gateway.admission;
 
-import java.util.ArrayDeque;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeSet;
@@ -36,11 +34,17 @@ final class Promises {
 
   private static final double SHARE_OF_NEW = 0.05;
 
-  private final Map<Long, Deque<Promise>> byKey = new HashMap<>();
-  private final TreeSet<Promise> byTime =
-      new TreeSet<>(Comparator.comparingLong(Promise::atNanos).thenComparingLong(Promise::number));
+  private static final Comparator<Promise> ORDER =
+      Comparator.comparingLong(Promise::atNanos).thenComparingLong(Promise::number);
+
+  private final Map<Long, TreeSet<Promise>> byKey = new HashMap<>();
+  private final TreeSet<Promise> byTime = new TreeSet<>(ORDER);
   private final int[] inBand = new int[Band.values().length];
   private double kept = 1;
+
+  /** Since somebody last came back as told. */
+  private int lapsedInRow;
+
   private @Nullable Promise takenLast;
   private long takenNanos;
   private long number;
@@ -60,7 +64,7 @@ final class Promises {
       return false;
     }
     Promise promise = new Promise(key, band, firstNanos, atNanos, number++);
-    byKey.computeIfAbsent(key, first -> new ArrayDeque<>(1)).addLast(promise);
+    byKey.computeIfAbsent(key, none -> new TreeSet<>(ORDER)).add(promise);
     byTime.add(promise);
     inBand[band.index()]++;
     return true;
@@ -69,14 +73,16 @@ final class Promises {
   /** The promise with which a request comes back; null where it has none that is due. */
   @Nullable Promise redeem(long key, long nowNanos) {
     lapse(nowNanos);
-    Deque<Promise> own = byKey.get(key);
-    Promise first = own == null ? null : own.peekFirst();
+    TreeSet<Promise> own = byKey.get(key);
+    // Who was told last may have been told the sooner time.
+    Promise first = own == null ? null : own.first();
     if (first == null || first.atNanos - EARLY_NANOS > nowNanos) {
       return taken(key, nowNanos);
     }
     remove(first);
     takenLast = first;
     takenNanos = nowNanos;
+    lapsedInRow = 0;
     kept += SHARE_OF_NEW * (1 - kept);
     return first;
   }
@@ -92,7 +98,7 @@ final class Promises {
   private void remove(Promise promise) {
     byTime.remove(promise);
     inBand[promise.band.index()]--;
-    Deque<Promise> own = byKey.get(promise.key);
+    TreeSet<Promise> own = byKey.get(promise.key);
     if (own != null && own.remove(promise) && own.isEmpty()) {
       byKey.remove(promise.key);
     }
@@ -102,6 +108,7 @@ final class Promises {
   void lapse(long nowNanos) {
     while (!byTime.isEmpty() && byTime.first().atNanos + GRACE_NANOS < nowNanos) {
       remove(byTime.first());
+      lapsedInRow++;
       kept -= SHARE_OF_NEW * kept;
     }
   }
@@ -142,11 +149,15 @@ final class Promises {
     return before * kept;
   }
 
-  /** Those that are due within a time, as far as they are likely to come; no more than so many. */
+  /**
+   * Those that are due within a time, as far as they are likely to come; no more than so many. None
+   * where more than half as many did not come one after the other: what is kept for those who stay
+   * away nobody has.
+   */
   int due(long withinNanos, long nowNanos, int most) {
     lapse(nowNanos);
     int due = 0;
-    if (kept < 0.5) {
+    if (kept < 0.5 || 2 * lapsedInRow > most) {
       return 0;
     }
     for (Promise promise : byTime) {

@@ -149,9 +149,9 @@ final class TenantGate {
   }
 
   private static boolean hasPlace(Use use, int most, long key, long now) {
-    return use.concurrent < most
-        && (use.comesBack(Reason.TENANT_CONCURRENCY, key, now)
-            || use.concurrent + use.kept(most, now) < most);
+    // Who comes as told is known to come, whether there is a place or not.
+    boolean promised = use.comesBack(Reason.TENANT_CONCURRENCY, key, now);
+    return use.concurrent < most && (promised || use.concurrent + use.kept(most, now) < most);
   }
 
   private static boolean holds(

@@ -228,6 +228,23 @@ class AdmissionTest {
     assertEquals(3, refusal.retryAfterSeconds());
   }
 
+  /** Each holds its place for ten seconds. */
+  @Test
+  void noPlaceIsKeptForLongForThoseWhoDoNotComeBack() {
+    Admission admission =
+        admission(
+            new AdmissionConfig(100, 10, 1000, 60_000, 4, 50, 1),
+            new TenantConfig("t", 1.0, 0, 0, 1, null));
+    admission.queue("m").replica("r", true, 0);
+    pass(admission.enter("m", demand(1), waiter, 0)).close(1, 10 * SECOND);
+    Admission.Pass running = pass(admission.enter("m", demand(1), waiter, 10 * SECOND));
+    assertEquals(Reason.TENANT_CONCURRENCY, refused(admission, demand(1).withKey(1), 10 * SECOND));
+    running.close(1, 20 * SECOND);
+
+    assertEquals(Reason.TENANT_CONCURRENCY, refused(admission, demand(1).withKey(2), 20 * SECOND));
+    assertEquals(null, refused(admission, demand(1).withKey(3), 25 * SECOND));
+  }
+
   @Test
   void resetsAreWrittenAsOpenAiDoes() {
     assertEquals("17ms", RateLimitHeaders.duration(17_000_000));

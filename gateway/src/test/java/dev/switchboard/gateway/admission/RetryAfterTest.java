@@ -299,4 +299,17 @@ class RetryAfterTest {
 
     mostCameBackWell(Reason.TENANT_CONCURRENCY, 100);
   }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3, 4, 5})
+  void alsoWhereItMayHaveOne(long seed) {
+    random = new SplittableRandom(seed);
+    limits.put("narrow", new TenantLimits.Limit(1, 0, 0, 1, 100));
+    admission = admission(1024);
+    arrivals("narrow", Band.NORMAL, 0, 0.4, 60);
+
+    run();
+
+    mostCameBackWell(Reason.TENANT_CONCURRENCY, 100);
+  }
 }
