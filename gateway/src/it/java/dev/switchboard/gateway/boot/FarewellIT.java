@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
@@ -18,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -83,11 +85,14 @@ class FarewellIT {
     }
   }
 
-  /** Streams, whole answers, and a stream whose client begins to read only then. */
+  /**
+   * Streams, whole answers, a stream whose client begins to read only then, and one that has ended
+   * but for what its client has not read.
+   */
   @Test
   void whatHasNotEndedWhenTheGraceEndsEndsWithAnError(@TempDir Path folder) throws Exception {
     Path config = folder.resolve("up.yaml");
-    CountDownLatch begun = new CountDownLatch(STREAMS + 2);
+    CountDownLatch begun = new CountDownLatch(STREAMS + 3);
     try (FakeUpstream upstream = new FakeUpstream()) {
       upstream.script((request, body) -> neverEnds(request, body.toString(), begun));
       Files.writeString(
@@ -103,6 +108,7 @@ class FarewellIT {
         List<Socket> wholes = clients.open(5, chat(false));
         // The second one never reads, which holds nobody up.
         Socket slow = clients.open(2, chat(true).replace("\"x\"", "\"y\"")).getFirst();
+        Socket unread = clients.open(1, chat(true).replace("\"x\"", "\"z\"")).getFirst();
         assertTrue(begun.await(20, TimeUnit.SECONDS));
         for (Socket stream : streams) {
           assertEquals('H', stream.getInputStream().read());
@@ -114,7 +120,11 @@ class FarewellIT {
           first.append((char) streams.getFirst().getInputStream().read());
         }
 
+        FutureTask<String> unreadRest = new FutureTask<>(() -> text(unread));
+        Thread.ofVirtual().start(unreadRest);
         assertEndsWithError(text(slow));
+        String rest = unreadRest.get();
+        assertTrue(rest.endsWith("data: [DONE]\n\n\r\n0\r\n\r\n"), () -> end(rest));
         assertEndsWithError(first.toString());
         for (Socket stream : streams.subList(1, STREAMS)) {
           assertEndsWithError(text(stream));
@@ -129,7 +139,9 @@ class FarewellIT {
   }
 
   private static void neverEnds(HttpServerRequest request, String body, CountDownLatch begun) {
-    if (body.contains("\"stream\":true")) {
+    if (body.contains("\"z\"")) {
+      endsAtOnce(request, begun);
+    } else if (body.contains("\"stream\":true")) {
       HttpServerResponse events = FakeUpstream.events(request);
       // More than all buffers on the way to a client that does not read.
       int pieces = body.contains("\"y\"") ? 400 : 1;
@@ -140,12 +152,31 @@ class FarewellIT {
     }
   }
 
+  /** Its one event is whole, and its end there, before anything of it goes to the client. */
+  private static void endsAtOnce(HttpServerRequest request, CountDownLatch begun) {
+    HttpServerResponse events = FakeUpstream.events(request);
+    String event = FakeUpstream.content("a".repeat(256 << 10));
+    events.write(event.substring(0, event.length() - 1));
+    Vertx.currentContext()
+        .owner()
+        .setTimer(
+            200,
+            read -> {
+              events.end("\n" + FakeUpstream.finish() + FakeUpstream.done());
+              begun.countDown();
+            });
+  }
+
   private static String text(Socket client) throws IOException {
     return new String(client.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
   }
 
+  private static String end(String answer) {
+    return answer.substring(Math.max(0, answer.length() - 600));
+  }
+
   private static void assertEndsWithError(String answer) {
-    String end = answer.substring(Math.max(0, answer.length() - 600));
+    String end = end(answer);
     assertTrue(end.contains("\"code\":\"draining\""), end);
     assertTrue(end.endsWith("\r\n0\r\n\r\n"), end);
     assertFalse(answer.contains("[DONE]"), end);

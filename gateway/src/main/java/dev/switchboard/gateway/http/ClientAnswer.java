@@ -32,6 +32,7 @@ final class ClientAnswer {
   private @Nullable String replica;
   private @Nullable AnswerText said;
   private boolean begun;
+  private boolean ending;
   private boolean over;
 
   ClientAnswer(Call call, DeadlineTimer deadline, Owner owner) {
@@ -50,6 +51,11 @@ final class ClientAnswer {
   /** Whether nothing more will. */
   boolean over() {
     return over;
+  }
+
+  /** Whether its end is written, though it may wait for its client yet, or nothing more will be. */
+  boolean ended() {
+    return ending || over;
   }
 
   /** It comes from a replica now. */
@@ -160,6 +166,7 @@ final class ClientAnswer {
 
   /** Waits until the last byte is out; the outcome is settled before that. */
   private void end(Future<Void> sent, Outcome outcome, @Nullable Failure failure) {
+    ending = true;
     call.trace().outcome(flight.id(), outcome, replica);
     deadline.flushing();
     sent.onComplete(

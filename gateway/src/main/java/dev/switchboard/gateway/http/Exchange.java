@@ -304,9 +304,15 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
 
   /** The gateway stops, and waits no longer for its end. */
   void dismiss() {
-    if (!answer.over()) {
+    if (answer.ended()) {
+      return;
+    }
+    try {
       endAttempts("the gateway stops", AttemptResult.ABANDONED);
       answer.fail(Failures.stopping().withTiming(ServerTiming.json(flight)));
+    } catch (RuntimeException fault) {
+      // Others are dismissed after it.
+      faulted(fault);
     }
   }
 
@@ -326,6 +332,15 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   @Override
   public void ended(Outcome outcome, @Nullable Failure failure) {
     call.loop().running().remove(this);
+    try {
+      settle(outcome, failure);
+    } finally {
+      // After what it took is counted, and whatever fails: a hold that stays is never given back.
+      allowance.close();
+    }
+  }
+
+  private void settle(Outcome outcome, @Nullable Failure failure) {
     if (attempts != null) {
       attempts.close(outcome);
     }
@@ -340,6 +355,5 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       place.leave(record);
     }
     new Settlement(call, head.slo(), body, answer.said()).settle(record);
-    allowance.close();
   }
 }
