@@ -138,7 +138,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
    */
   private void beginAnew() {
     Attempt last = attempt;
-    if (client.over() || last == null || !last.over()) {
+    if (client.ended() || last == null || !last.over()) {
       return;
     }
     deaths.readmit(choice);
@@ -227,6 +227,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       deaths.note(current);
     }
     if (leavesRace(current, how.reason(), result)) {
+      suspicion.note(current, cause);
       return;
     }
     boolean goesOn = client.begun() && how.movable() && migration.may(current, cause);
@@ -243,7 +244,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
         current,
         cause,
         killed -> {
-          if (client.over()) {
+          if (client.ended()) {
             return;
           }
           if (killed) {
@@ -376,7 +377,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   private void moveOn() {
     Attempt last = attempt;
-    if (client.over() || migration.move() == null || last == null || !last.over()) {
+    if (client.ended() || migration.move() == null || last == null || !last.over()) {
       return;
     }
     migration.exclude(choice);
@@ -427,7 +428,6 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   @Override
   public StreamState state(Attempt current) {
-    Integer most = flight.parameters().maxTokens();
     int prompt = migration.replay().promptTokens();
     return new StreamState(
         flight.id(),
@@ -435,9 +435,17 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
         client.begun() && migration.may(current, MoveCause.DRAINED),
         prompt >= 0 ? prompt : choice.promptTokens(),
         migration.replay().tokens(),
-        most == null ? -1 : most * flight.parameters().choices(),
+        mostTokens(),
         current.startNanos(),
         flight.at(Mark.FIRST_TOKEN));
+  }
+
+  /** Of all choices; −1 where the request does not say. */
+  private int mostTokens() {
+    Integer most = flight.parameters().maxTokens();
+    return most == null
+        ? -1
+        : (int) Math.min(Integer.MAX_VALUE, (long) most * flight.parameters().choices());
   }
 
   // ------------------------------------------------------------------ answers

@@ -18,7 +18,7 @@ import java.util.Map;
  * after its last time it is forgotten, or when 256 others came later.
  *
  * <p>Safe on any thread. While nothing is held, asking costs one volatile read; otherwise a hash of
- * those bodies alone that are as long as one that is held.
+ * those bodies alone that are as long as one that is held now.
  */
 public final class PoisonRequests {
   static final int MOST = 256;
@@ -49,12 +49,26 @@ public final class PoisonRequests {
     if (count == 0) {
       return 0;
     }
+    if (!mayBeHeld(path, body.length())) {
+      return 0;
+    }
+    Key key = key(path, body.getBytes());
     synchronized (held) {
-      if (held.keySet().stream().noneMatch(key -> key.bytes == body.length())) {
-        return 0;
-      }
-      Held found = held.get(key(path, body.getBytes()));
+      Held found = held.get(key);
       return found == null ? 0 : secondsUntil(found.untilNanos);
+    }
+  }
+
+  /** Hashes take long where bodies are large, so only what may be held now is worth one. */
+  private boolean mayBeHeld(String path, int bytes) {
+    long now = clock.epochNanos();
+    synchronized (held) {
+      return held.entrySet().stream()
+          .anyMatch(
+              one ->
+                  one.getKey().bytes == bytes
+                      && one.getKey().path.equals(path)
+                      && one.getValue().untilNanos > now);
     }
   }
 
@@ -70,14 +84,15 @@ public final class PoisonRequests {
    */
   int hold(String path, byte[] body, boolean alone) {
     long now = clock.epochNanos();
+    Key key = key(path, body);
     synchronized (held) {
       held.values().removeIf(old -> now - old.lastNanos > FORGOTTEN_NANOS);
-      Held before = held.remove(key(path, body));
+      Held before = held.remove(key);
       int times = (before == null ? 0 : before.times) + (alone ? 1 : 0);
       int seconds =
           alone ? Math.min(MOST_SECONDS, ALONE_SECONDS << Math.min(times - 1, 4)) : SHARED_SECONDS;
       long until = Math.max(before == null ? 0 : before.untilNanos, now + seconds * SECOND_NANOS);
-      held.put(key(path, body), new Held(until, now, times));
+      held.put(key, new Held(until, now, times));
       if (held.size() > MOST) {
         held.remove(held.keySet().iterator().next());
       }

@@ -40,21 +40,29 @@ final class Suspicion {
    *     worker had died before, else as soon as it is known how this one fares
    */
   void broke(Attempt attempt, MoveCause cause, Consumer<Boolean> verdict) {
-    boolean mayBeDead = cause == MoveCause.DIED || cause == MoveCause.BROKEN;
-    if (!mayBeDead || !attempt.replica().local() || !attempt.silent()) {
-      verdict.accept(false);
-      return;
-    }
     boolean again = broken.stream().anyMatch(Attempt::processGone);
-    if (broken.isEmpty()) {
-      broken = new ArrayList<>(2);
-    }
-    broken.add(attempt);
-    if (again) {
+    if (note(attempt, cause) && again) {
       await(attempt, NEWS_MS, verdict);
     } else {
       verdict.accept(false);
     }
+  }
+
+  /**
+   * An attempt is over without an answer, and another one runs beside it.
+   *
+   * @return whether its worker may be dead
+   */
+  boolean note(Attempt attempt, MoveCause cause) {
+    boolean mayBeDead = cause == MoveCause.DIED || cause == MoveCause.BROKEN;
+    if (!mayBeDead || !attempt.replica().local() || !attempt.silent()) {
+      return false;
+    }
+    if (broken.isEmpty()) {
+      broken = new ArrayList<>(2);
+    }
+    broken.add(attempt);
+    return true;
   }
 
   private void await(Attempt attempt, int leftMs, Consumer<Boolean> verdict) {
