@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -157,7 +158,7 @@ class FarewellIT {
     HttpServerResponse events = FakeUpstream.events(request);
     String event = FakeUpstream.content("a".repeat(256 << 10));
     events.write(event.substring(0, event.length() - 1));
-    Vertx.currentContext()
+    Objects.requireNonNull(Vertx.currentContext(), "on its event loop")
         .owner()
         .setTimer(
             200,
