@@ -268,8 +268,14 @@ final class AdminRouter {
   }
 
   private void refused(RoutingContext context, AdminRoute route, ApiError error) {
-    audit(context, route, error.status(), error.code() == null ? "invalid" : error.code(), null)
-        .onComplete(kept -> error(context, error));
+    String code = error.code() == null ? "invalid" : error.code();
+    Future<Void> kept = audit(context, route, error.status(), code, null);
+    if (context.request().isEnded()) {
+      kept.onComplete(done -> error(context, error));
+    } else {
+      // The connection ends with what could not be read of the request: an answer would be late.
+      error(context, error);
+    }
   }
 
   /** Done when the entry outlives a crash, or waits for the store. */
