@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.bench.SmallModel;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What a worker has of the machine's memory while it answers, against what it planned at start. */
 class WorkerMemoryIT {
@@ -89,11 +91,7 @@ class WorkerMemoryIT {
 
       List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
       for (int i = 0; i < 16; i++) {
-        HttpRequest request =
-            HttpRequest.newBuilder(uri.resolve("/tokenize"))
-                .header("Content-Type", "application/json")
-                .POST(BodyPublishers.ofString(bodies.get(i % 2)))
-                .build();
+        HttpRequest request = tokenize(uri, bodies.get(i % 2));
         answers.add(client.sendAsync(request, BodyHandlers.ofString()));
       }
       List<Integer> statuses = answers.stream().map(answer -> answer.join().statusCode()).toList();
@@ -106,6 +104,39 @@ class WorkerMemoryIT {
       assertEquals(List.of(200, 400), statuses.stream().distinct().sorted().toList());
       assertTrue(residentBytes(worker) <= plan, residentBytes(worker) + " bytes of " + plan);
     }
+  }
+
+  /** Gemma 3 has the largest vocabulary of the models that are served. */
+  @Test
+  void theLargestVocabularyFitsInTheHeapThatAGatewayGives(@TempDir Path folder) throws Exception {
+    String model = SmallModel.at(folder, 262_144).toString();
+    try (WorkerProcess worker =
+            new WorkerProcess(
+                List.of("-Xmx288m"),
+                List.of("--model", model, "--model-name", "m", "--kv-memory", "32MiB"));
+        HttpClient client = HttpClient.newHttpClient()) {
+      URI uri = URI.create("http://127.0.0.1:" + worker.await("listening").path("port").asInt());
+      worker.await("ready");
+
+      String body = "{\"model\":\"m\",\"prompt\":\"" + "word ".repeat(800_000) + "\"}";
+      List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+      for (int i = 0; i < 8; i++) {
+        answers.add(client.sendAsync(tokenize(uri, body), BodyHandlers.ofString()));
+      }
+
+      for (CompletableFuture<HttpResponse<String>> answer : answers) {
+        assertEquals(400, answer.join().statusCode());
+      }
+      String small = "{\"model\":\"m\",\"prompt\":\"word\"}";
+      assertEquals(200, client.send(tokenize(uri, small), BodyHandlers.ofString()).statusCode());
+    }
+  }
+
+  private static HttpRequest tokenize(URI uri, String body) {
+    return HttpRequest.newBuilder(uri.resolve("/tokenize"))
+        .header("Content-Type", "application/json")
+        .POST(BodyPublishers.ofString(body))
+        .build();
   }
 
   private static WorkerProcess worker() {

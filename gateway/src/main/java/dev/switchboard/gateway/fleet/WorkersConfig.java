@@ -56,7 +56,7 @@ public record WorkersConfig(
           1,
           1,
           0,
-          256,
+          288,
           List.of(
               "--enable-native-access=ALL-UNNAMED",
               "-XX:+UseSerialGC",
