@@ -46,6 +46,14 @@ class ReadmeTest {
   }
 
   @Test
+  void theHeapOfWorkersIsTheSameInTheLauncherAndInTheEnginesReadme() {
+    String heap = "-Xmx" + GatewayConfig.DEFAULTS.workers().heapMb() + "m ";
+
+    assertTrue(read(HOME.resolve("switchboard")).contains("worker_java=(" + heap));
+    assertTrue(read(HOME.resolve("native-engine/README.md")).contains("`java " + heap));
+  }
+
+  @Test
   void everyErrorCodeHasARow() throws ReflectiveOperationException {
     Set<String> codes = new TreeSet<>();
     for (Method method : ApiError.class.getMethods()) {
@@ -59,14 +67,15 @@ class ReadmeTest {
     // The codes of answers that are not what was demanded are the worker's.
     matches("(?:ApiError\\.unmet\\(|kind\\(\\)\\.equals\\()\\s*\"(\\w+)\"", read(ENGINE_ERRORS))
         .forEach(match -> codes.add(row(400, "invalid_request_error", match.group(1))));
+    for (StoreException.Kind kind : StoreException.Kind.values()) {
+      if (kind != StoreException.Kind.CONFLICT) {
+        codes.add(row(503, "server_error", kind.code()));
+      }
+    }
     for (String source : sources()) {
       matches("new ApiError\\(\\s*(\\d+),\\s*\"(\\w+)\",\\s*\"(\\w+)\"", source)
           .forEach(match -> codes.add(row(match.group(1), match.group(2), match.group(3))));
     }
-
-    Arrays.stream(StoreException.Kind.values())
-        .filter(kind -> kind != StoreException.Kind.CONFLICT)
-        .forEach(kind -> codes.add(row(503, "server_error", kind.code())));
 
     assertEquals(codes, new TreeSet<>(found("(\\| \\d{3} \\| `\\w+` \\| [`\\w]+ \\|)", README)));
   }
