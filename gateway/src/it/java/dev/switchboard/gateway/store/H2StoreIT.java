@@ -241,6 +241,32 @@ class H2StoreIT extends StoreContract {
   }
 
   @Test
+  void aDatabaseInMemoryInItsPlaceIsAStoreWithoutTheKeys(@TempDir Path state) throws Exception {
+    close();
+    reopen(remembering(state, false));
+    done(store().create(key("app", null)));
+    close();
+
+    reopen(inMemory(state, false));
+    StoreException refused = refused(store());
+    close();
+    reopen(inMemory(state, true));
+    Snapshot accepted = done(store().ready());
+    done(store().create(key("other", null)));
+    close();
+    reopen(inMemory(state, false));
+
+    assertEquals(StoreException.Kind.MISSING, refused.kind());
+    assertEquals(List.of(), accepted.keys());
+    assertEquals(List.of(), done(store().ready()).keys());
+  }
+
+  private Store inMemory(Path state, boolean accept) {
+    StoreConfig config = new StoreConfig("jdbc:h2:mem:in-its-place", "switchboard", "", 50, 400);
+    return Store.start(config, new StateFolder(state, accept), meter, () -> 5 * HOUR_MS);
+  }
+
+  @Test
   void aKilledProcessLosesNothingThatItHasConfirmed() throws Exception {
     Process neighbour = start(Neighbour.class);
     try (BufferedReader told = neighbour.inputReader(StandardCharsets.UTF_8)) {

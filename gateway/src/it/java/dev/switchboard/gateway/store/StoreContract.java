@@ -310,6 +310,58 @@ abstract class StoreContract {
     }
   }
 
+  @Test
+  void aListenerThatFailsDoesNotEndTheLooksForChanges() throws Exception {
+    BlockingQueue<Long> told = new LinkedBlockingQueue<>();
+    Listening listening =
+        new Listening() {
+          @Override
+          public void changed(Snapshot snapshot) {
+            told.add(snapshot.revision());
+            if (snapshot.revision() == 1) {
+              throw new IllegalStateException("this one");
+            }
+          }
+        };
+    done(store.listen(listening));
+    assertEquals(0, told.poll(10, TimeUnit.SECONDS));
+    sql("UPDATE store_revision SET revision = 1");
+    assertEquals(1, told.poll(10, TimeUnit.SECONDS));
+
+    sql("UPDATE store_revision SET revision = 2");
+
+    assertEquals(2, told.poll(10, TimeUnit.SECONDS));
+  }
+
+  @Test
+  void theEndWritesWhatWaitedAndWhatWasCountedSince() throws Exception {
+    sql("ALTER TABLE usage_hour RENAME TO elsewhere");
+    meter.add("a", HOUR_MS, 10, 0, 0);
+    awaitTrouble(StoreException.Kind.UNAVAILABLE);
+    meter.add("a", HOUR_MS, 100, 0, 0);
+    sql("ALTER TABLE elsewhere RENAME TO usage_hour");
+
+    store.close();
+
+    store = opened(new UsageMeter());
+    assertEquals(List.of(new Consumption("a", HOUR_MS, 2, 110, 0, 0)), usage("a"));
+  }
+
+  /** Hears nothing. */
+  private static class Listening implements Store.Listener {
+    @Override
+    public void changed(Snapshot snapshot) {}
+
+    @Override
+    public void spent(List<Quotas.Spent> spent) {}
+
+    @Override
+    public void available(StoreException.@Nullable Kind trouble) {}
+
+    @Override
+    public void auditLost(int entries) {}
+  }
+
   /** A store whose state folder this is. */
   Store remembering(Path state, boolean accept) {
     return Store.start(config(), new StateFolder(state, accept), meter, () -> 5 * HOUR_MS);
@@ -326,20 +378,11 @@ abstract class StoreContract {
     BlockingQueue<Optional<StoreException.Kind>> told = new LinkedBlockingQueue<>();
     store
         .listen(
-            new Store.Listener() {
-              @Override
-              public void changed(Snapshot snapshot) {}
-
-              @Override
-              public void spent(List<Quotas.Spent> spent) {}
-
+            new Listening() {
               @Override
               public void available(StoreException.@Nullable Kind trouble) {
                 told.add(Optional.ofNullable(trouble));
               }
-
-              @Override
-              public void auditLost(int entries) {}
             })
         .join();
     Optional<StoreException.Kind> last = told.poll(5, TimeUnit.SECONDS);

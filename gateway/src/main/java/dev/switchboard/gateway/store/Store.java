@@ -90,6 +90,7 @@ public final class Store implements AutoCloseable {
 
   private final Database database;
   private final StateFolder folder;
+  private final boolean lasts;
   private final UsageMeter meter;
   private final LongSupplier epochMs;
   private final long keepMs;
@@ -113,6 +114,7 @@ public final class Store implements AutoCloseable {
 
   private Store(StoreConfig config, StateFolder folder, UsageMeter meter, LongSupplier epochMs) {
     this.folder = folder;
+    this.lasts = !config.embedded() || config.file() != null;
     this.acceptNew = folder.acceptNewStore();
     this.remembered = remembered(folder);
     this.database = new Database(config, Database.TURN_TRIES, !remembered.isEmpty() && !acceptNew);
@@ -145,13 +147,13 @@ public final class Store implements AutoCloseable {
   /**
    * Opens the database on the store's own thread; {@link #ready} tells how that went.
    *
-   * @param folder where it stands that there are keys; not asked for a database in memory
+   * @param folder where it stands that there are keys; those of a database in memory are not
+   *     remembered, since they end with the process
    * @param meter counts what is to be written
    */
   public static Store start(
       StoreConfig config, StateFolder folder, UsageMeter meter, LongSupplier epochMs) {
-    boolean lasts = !config.embedded() || config.file() != null;
-    Store store = new Store(config, lasts ? folder : StateFolder.NONE, meter, epochMs);
+    Store store = new Store(config, folder, meter, epochMs);
     store.thread.execute(store::open);
     store.every(config.pollMs(), store::tick);
     store.every(Math.min(config.pollMs(), FLUSH_MS), store::flush);
@@ -167,8 +169,13 @@ public final class Store implements AutoCloseable {
     ScheduledFuture<?> _ =
         thread.scheduleWithFixedDelay(
             () -> {
-              if (ready.isDone() && !ready.isCompletedExceptionally()) {
-                task.run();
+              try {
+                if (ready.isDone() && !ready.isCompletedExceptionally()) {
+                  task.run();
+                }
+              } catch (RuntimeException e) {
+                // The executor would never run it again, and revoked keys would stay valid here.
+                LOG.error("store_task_failed", e);
               }
             },
             ms,
@@ -392,7 +399,8 @@ public final class Store implements AutoCloseable {
   private <T extends @Nullable Object> void run(
       Statement<T> statement, boolean changes, CompletableFuture<T> result) {
     StoreException now = trouble;
-    if (now != null) {
+    // What is on a full disk can be read, and at the start has to be: who was cordoned stays so.
+    if (now != null && (changes || now.kind() != StoreException.Kind.FULL)) {
       result.completeExceptionally(
           new StoreException(now.kind(), String.valueOf(now.getMessage()), now));
       return;
@@ -604,7 +612,9 @@ public final class Store implements AutoCloseable {
 
   private void remember(Set<Role> roles) {
     try {
-      folder.remember(roles);
+      if (lasts || roles.isEmpty()) {
+        folder.remember(roles);
+      }
       remembered = roles;
     } catch (IOException e) {
       throw new StoreException(
@@ -674,6 +684,8 @@ public final class Store implements AutoCloseable {
     thread.execute(
         () -> {
           guarded(this::writeAudit);
+          // A batch that waits since an earlier failure goes first, then what was counted since.
+          guarded(this::writeUsage);
           guarded(this::writeUsage);
           if (batch != null || !unwritten.isEmpty()) {
             LOG.warn("store_closed_with_unwritten usage={} audit={}", batch, unwritten.size());
