@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Whether an answer to {@code GET /v1/models} proves that a server of models is there. A JSON
- * object does, and so does a 429: it counts requests. A 404 or 405 that is no page does too, since
- * servers of embeddings have no such list.
+ * object does, or a list, which some hosts answer, and so does a 429: it counts requests. A 404 or
+ * 405 that is no page does too, since servers of embeddings have no such list.
  */
 final class ModelList {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -25,11 +25,11 @@ final class ModelList {
    */
   static @Nullable String complaint(int status, @Nullable String type, byte[] body) {
     return switch (status) {
-      case 200 -> object(body) ? null : ASKED + "answered no JSON object" + told(type);
+      case 200 -> json(body) ? null : ASKED + "answered no JSON object" + told(type);
       case 429 -> null;
       case 401, 403 -> "it refused the gateway's key (status " + status + ")";
       case 404, 405 ->
-          body.length == 0 || object(body)
+          body.length == 0 || json(body)
               ? null
               : ASKED + "answered status " + status + " and no JSON" + told(type);
       default -> ASKED + "answered status " + status;
@@ -40,13 +40,16 @@ final class ModelList {
     return type != null && type.matches("[\\x21-\\x7e ]{1,60}") ? " but " + type : "";
   }
 
-  private static boolean object(byte[] body) {
+  /** An object or a list, and nothing behind it. */
+  private static boolean json(byte[] body) {
     try (JsonParser parser = JSON.createParser(body)) {
-      if (parser.nextToken() != JsonToken.START_OBJECT) {
+      JsonToken first = parser.nextToken();
+      if (first == null || !first.isStructStart()) {
         return false;
       }
       parser.skipChildren();
-      return parser.currentToken() == JsonToken.END_OBJECT && parser.nextToken() == null;
+      JsonToken last = parser.currentToken();
+      return last != null && last.isStructEnd() && parser.nextToken() == null;
     } catch (IOException e) {
       return false;
     }
