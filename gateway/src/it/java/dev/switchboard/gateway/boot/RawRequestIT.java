@@ -229,6 +229,28 @@ class RawRequestIT {
   }
 
   @Test
+  void aPageBehindAProxyThatSpeaksTlsIsOfTheListenersOwnSite() throws Exception {
+    String own = "GET /v1/models HTTP/1.1\r\nHost: A:8443\r\nConnection: close\r\nOrigin: ";
+
+    String proxied = raw(gateway.api(""), own + "https://a:8443\r\n\r\n");
+    String other = raw(gateway.api(""), own + "https://a\r\n\r\n");
+
+    assertTrue(proxied.startsWith("HTTP/1.1 200 "), proxied);
+    assertTrue(other.startsWith("HTTP/1.1 403 "), other);
+  }
+
+  @Test
+  void probesOfOldLoadBalancersAreAnsweredWithoutAHost() throws Exception {
+    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+      for (String path : List.of("/livez", "/readyz")) {
+        String answer = raw(listener, "GET " + path + " HTTP/1.0\r\n\r\n");
+
+        assertTrue(answer.startsWith("HTTP/1.0 200 "), path + answer);
+      }
+    }
+  }
+
+  @Test
   void probesAreAnsweredUnderAnyName() throws Exception {
     for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
       for (String path : List.of("/livez", "/readyz")) {

@@ -113,7 +113,7 @@ final class ReplicaRoutes {
 
   /**
    * Does something that holds after a restart too: it is kept first, and what is kept is put right
-   * when the replica's state has changed meanwhile.
+   * when the replica's state, or another setting of it, has changed meanwhile.
    */
   private Future<Change> keep(
       RoutingContext context,
@@ -122,13 +122,23 @@ final class ReplicaRoutes {
       double weight,
       Predicate<Replica> action) {
     return kept(context, setting(replica, cordoned, weight))
-        .compose(kept -> perform(replica, action))
-        .recover(
-            cause ->
-                cause instanceof ApiException
-                    ? kept(context, setting(replica, replica.cordoned(), replica.weight()))
-                        .compose(kept -> Future.failedFuture(cause))
-                    : Future.failedFuture(cause));
+        .compose(
+            kept ->
+                perform(replica, action)
+                    .transform(
+                        done ->
+                            corrected(context, replica, kept)
+                                .compose(
+                                    now ->
+                                        done.succeeded()
+                                            ? Future.succeededFuture(done.result())
+                                            : Future.failedFuture(done.cause()))));
+  }
+
+  private Future<ReplicaSetting> corrected(
+      RoutingContext context, Replica replica, ReplicaSetting kept) {
+    ReplicaSetting now = setting(replica, replica.cordoned(), replica.weight());
+    return now.equals(kept) ? Future.succeededFuture(kept) : kept(context, now);
   }
 
   private Future<ReplicaSetting> kept(RoutingContext context, ReplicaSetting setting) {

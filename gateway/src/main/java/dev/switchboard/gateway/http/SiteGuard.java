@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 public final class SiteGuard {
   private final String section;
   private final boolean secure;
+  private final Set<String> configured = new HashSet<>();
   private final Set<String> hosts = new HashSet<>(Set.of("localhost", "127.0.0.1", "::1"));
 
   /**
@@ -31,14 +32,15 @@ public final class SiteGuard {
     this.section = section;
     this.secure = secure;
     hosts.add(bind.toLowerCase(Locale.ROOT));
-    names.forEach(name -> hosts.add(name.toLowerCase(Locale.ROOT)));
+    names.forEach(name -> configured.add(name.toLowerCase(Locale.ROOT)));
+    hosts.addAll(configured);
   }
 
   /**
    * Why a listener on loopback does not answer under the name in {@code Host}; null when it does.
    */
   public @Nullable ApiError host(HttpServerRequest request) {
-    return known(request.authority())
+    return among(hosts, request.authority())
         ? null
         : new ApiError(
             421,
@@ -48,13 +50,13 @@ public final class SiteGuard {
             "This listener does not go by that name; " + section + ".hosts may allow it.");
   }
 
-  private boolean known(@Nullable HostAndPort authority) {
+  private static boolean among(Set<String> names, @Nullable HostAndPort authority) {
     if (authority == null) {
       return false;
     }
     String host = authority.host().toLowerCase(Locale.ROOT);
     boolean bracketed = host.startsWith("[") && host.endsWith("]");
-    return hosts.contains(bracketed ? host.substring(1, host.length() - 1) : host);
+    return names.contains(bracketed ? host.substring(1, host.length() - 1) : host);
   }
 
   /** Why a page of the request's origin may not ask; null when it may, or no page asks. */
@@ -74,9 +76,11 @@ public final class SiteGuard {
         : null;
   }
 
-  /** Only the listener's own. */
+  /** Only the listener's own; under a name of the configuration a proxy may speak TLS for it. */
   private boolean allowed(String origin, HttpServerRequest request) {
-    String own = (secure ? "https://" : "http://") + request.getHeader("Host");
-    return origin.equalsIgnoreCase(own);
+    String host = request.getHeader("Host");
+    boolean proxied = !secure && among(configured, request.authority());
+    return origin.equalsIgnoreCase((secure ? "https://" : "http://") + host)
+        || (proxied && origin.equalsIgnoreCase("https://" + host));
   }
 }
