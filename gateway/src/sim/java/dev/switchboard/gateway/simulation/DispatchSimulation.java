@@ -73,10 +73,10 @@ public final class DispatchSimulation implements DispatchSimulator {
       return Request.second(time.nowNanos());
     }
 
-    private void send(DispatchCrowd.Asked asked, boolean asTold, Ended ended) {
+    private void send(DispatchCrowd.Asked asked, int number, boolean asTold, Ended ended) {
       DispatchTrace.Seen seen = trace.sent(asked.crowd(), now(), asTold);
       gateway.arrive(
-          request(asked),
+          request(asked, number),
           new SimulatedGateway.Watcher() {
             @Override
             public void token(String replica, long now) {
@@ -108,10 +108,10 @@ public final class DispatchSimulation implements DispatchSimulator {
       return Request.second(now) <= scenario.lastSecond();
     }
 
-    private Request request(DispatchCrowd.Asked asked) {
+    private Request request(DispatchCrowd.Asked asked, int number) {
       DispatchCrowd crowd = asked.crowd();
       return new Request(
-          numbers++,
+          number,
           time.nowNanos(),
           "default",
           new Slo("standard", crowd.ttftMs(), crowd.tpotMs(), 0, crowd.priority()),
@@ -141,18 +141,19 @@ public final class DispatchSimulation implements DispatchSimulator {
       }
 
       void next() {
-        again(crowd.asked(seed, number, sent++), false);
+        again(crowd.asked(seed, number, sent++), numbers++, false);
       }
 
-      private void again(DispatchCrowd.Asked asked, boolean asTold) {
+      private void again(DispatchCrowd.Asked asked, int request, boolean asTold) {
         send(
             asked,
+            request,
             asTold,
             (seen, retryAfterSeconds) -> {
               if (seen.isServed()) {
                 at(now(), this::next);
               } else if (retryAfterSeconds > 0) {
-                at(now() + retryAfterSeconds, () -> again(asked, true));
+                at(now() + retryAfterSeconds, () -> again(asked, request, true));
               } else {
                 at(now() + DispatchScenario.LOST_SECONDS, this::next);
               }
@@ -178,7 +179,7 @@ public final class DispatchSimulation implements DispatchSimulator {
             next,
             () -> {
               next();
-              send(crowd.asked(seed, 0, sent++), false, (seen, retryAfterSeconds) -> {});
+              send(crowd.asked(seed, 0, sent++), numbers++, false, (seen, retryAfterSeconds) -> {});
             });
       }
     }

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * One request of a workload.
  *
+ * @param number the same for one that comes again after it was refused
  * @param atNanos when it arrives
  * @param outputTokens of its answer, which nobody knows before it ends
  * @param streams whether its answer comes token by token, or as a whole

@@ -305,16 +305,17 @@ final class SimulatedGateway {
       Slo slo = slo();
       Demand demand =
           new Demand(
-              request.tenant(),
-              1,
-              Band.of(slo.priority()),
-              request.atNanos(),
-              slo.ttftMs(),
-              slo.tpotMs(),
-              request.deadlineNanos(),
-              wanted(time.nowNanos()).prompt(),
-              outputTokens(),
-              (long) request.seen().promptTokens() * BYTES_PER_TOKEN);
+                  request.tenant(),
+                  1,
+                  Band.of(slo.priority()),
+                  request.atNanos(),
+                  slo.ttftMs(),
+                  slo.tpotMs(),
+                  request.deadlineNanos(),
+                  wanted(time.nowNanos()).prompt(),
+                  outputTokens(),
+                  (long) request.seen().promptTokens() * BYTES_PER_TOKEN)
+              .withKey(request.number() + 1L);
       Admission.Answer answer = admission.enter(MODEL, demand, this, time.nowNanos());
       pass = answer.pass();
       if (answer.refusal() != null) {

@@ -96,7 +96,9 @@ final class SimulatedReplica {
     this.random = random;
   }
 
-  /** One that does what a script says, from second 0 of the run on, to the nanosecond. */
+  /**
+   * A foreign server that does what a script says, from second 0 of the run on, to the nanosecond.
+   */
   static SimulatedReplica scripted(VirtualTime time, EngineScript script) {
     EngineSpeed speed =
         new EngineSpeed(
@@ -106,6 +108,7 @@ final class SimulatedReplica {
             Integer.MAX_VALUE,
             script.batch());
     SimulatedReplica replica = new SimulatedReplica(time, speed, script, new SplittableRandom(0));
+    replica.foreign();
     for (EngineScript.Span absence : script.absences()) {
       time.at(Request.nanos(absence.fromSeconds()), replica::kill);
       time.at(Request.nanos(absence.toSeconds()), replica::boot);
