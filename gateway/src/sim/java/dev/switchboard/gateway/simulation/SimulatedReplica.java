@@ -14,9 +14,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * An engine that batches continuously: every step decodes a token of each running sequence and
  * fills the rest of its budget with prompt tokens. A worker of ours goes by priority, then by
- * arrival, and preempts the last of a lower priority for one that finds no room: what that one had
- * is computed again. A foreign server goes by arrival. It keeps the prefixes of prompts that it
- * computed, the least recently used of which go first.
+ * arrival, and preempts the last of a lower priority for one that finds no room: of what that one
+ * had, all but the last block is in the cache when it runs again. A foreign server goes by arrival.
+ * It keeps the prefixes of prompts that it computed, the least recently used of which go first.
  */
 final class SimulatedReplica {
   /** Hears of a job; nothing more after an end. */
@@ -37,7 +37,6 @@ final class SimulatedReplica {
     private final int priority;
     private int promptLeft;
     private int generated;
-    private boolean decoding;
     private boolean over;
 
     private Job(Request request, Listener listener, int cachedTokens, long order, int priority) {
@@ -57,6 +56,13 @@ final class SimulatedReplica {
     int promptLeft() {
       return promptLeft;
     }
+
+    /** It gives its place up: whole blocks of what was computed are found again. */
+    private void preempt() {
+      int known = request.promptTokens() + generated;
+      int computed = known - promptLeft;
+      promptLeft = Math.max(1, known - computed / BLOCK_TOKENS * BLOCK_TOKENS);
+    }
   }
 
   /** The most urgent first. */
@@ -64,6 +70,7 @@ final class SimulatedReplica {
       Comparator.comparingInt((Job job) -> -job.priority).thenComparingLong(job -> job.order);
 
   private static final int PREFIXES = 12;
+  private static final int BLOCK_TOKENS = 32;
   private static final double NOISE = 0.05;
 
   private final VirtualTime time;
@@ -254,8 +261,7 @@ final class SimulatedReplica {
     begin();
     int decoding = 0;
     for (Job job : running) {
-      job.decoding = job.promptLeft == 0;
-      decoding += job.decoding ? 1 : 0;
+      decoding += job.promptLeft == 0 ? 1 : 0;
     }
     int prompt = prefill(speed.stepTokens() - decoding);
     long begun = epoch;
@@ -282,7 +288,7 @@ final class SimulatedReplica {
           break;
         }
         running.remove(last);
-        last.promptLeft = Math.max(1, last.request.promptTokens() + last.generated);
+        last.preempt();
         waiting.add(last);
       }
       waiting.remove(first);
@@ -336,8 +342,7 @@ final class SimulatedReplica {
     }
     stepping = false;
     for (Job job : List.copyOf(running)) {
-      boolean first = job.generated == 0 && job.promptLeft == 0;
-      if (!job.over && (first || job.decoding)) {
+      if (!job.over && job.promptLeft == 0) {
         token(job);
       }
     }
