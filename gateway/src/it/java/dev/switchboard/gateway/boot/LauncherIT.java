@@ -74,7 +74,11 @@ class LauncherIT {
   }
 
   private Process launch(String... arguments) throws Exception {
-    List<String> command = new ArrayList<>(List.of(home.resolve("switchboard").toString()));
+    // A shell cannot trap what is ignored when it starts, as in the background of another one.
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "env", "--default-signal=INT,HUP,TERM", home.resolve("switchboard").toString()));
     command.addAll(List.of(arguments));
     ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
     File output = folder.resolve("output" + outputs.incrementAndGet()).toFile();
