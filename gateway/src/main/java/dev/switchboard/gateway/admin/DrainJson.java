@@ -16,6 +16,7 @@ final class DrainJson {
   static ObjectNode plan(DrainPlan plan, long graceMs) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("graceMs", graceMs).put("expectedMs", plan.expectedMs());
+    json.put("expectedMoves", Math.round(plan.expectedMoves() * 10) / 10.0);
     json.put("bounded", plan.bounded()).put("requests", plan.forecasts().size());
     for (Fate fate : Fate.values()) {
       json.put(word(fate), plan.count(fate));

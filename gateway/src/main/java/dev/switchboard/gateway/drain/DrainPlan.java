@@ -15,10 +15,13 @@ import java.util.List;
  * independent stops; and never more than it may have.
  *
  * @param expectedMs until the replica is empty, as often as not
+ * @param expectedMoves how many requests are expected to go elsewhere: the sum of their
+ *     probabilities, where fates tell of each what is more likely
  * @param bounded whether there is a last moment for that: every request that stays says how long
  *     its answer may be
  */
-public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bounded) {
+public record DrainPlan(
+    List<Forecast> forecasts, long expectedMs, double expectedMoves, boolean bounded) {
   /** Tokens of an answer whose request does not bound them. */
   private static final int USUAL_TOKENS = 256;
 
@@ -84,14 +87,16 @@ public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bound
     List<Forecast> forecasts = new ArrayList<>(requests.size());
     List<Rest> rests = new ArrayList<>(requests.size());
     boolean bounded = true;
+    double moves = 0;
     for (StreamState request : requests) {
       Fate late = elsewhere ? whenAsked(request) : Fate.WAIT;
       Rest rest = Rest.of(request, late == Fate.WAIT ? NEVER : graceMs, pace, nowNanos);
       forecasts.add(forecast(request, rest, graceMs, late, pace));
       rests.add(rest);
+      moves += late == Fate.WAIT ? 0 : 1 - rest.ended(graceMs);
       bounded &= request.maxTokens() >= 0 || late != Fate.WAIT;
     }
-    return new DrainPlan(forecasts, Math.round(median(rests)), bounded);
+    return new DrainPlan(forecasts, Math.round(median(rests)), moves, bounded);
   }
 
   private static Forecast forecast(
@@ -138,7 +143,12 @@ public record DrainPlan(List<Forecast> forecasts, long expectedMs, boolean bound
 
     /** The probability that it is gone by then. */
     double gone(double ms) {
-      if (ms >= Math.min(mostMs, asksMs)) {
+      return ms >= asksMs ? 1 : ended(ms);
+    }
+
+    /** The probability that its answer has ended by then. */
+    double ended(double ms) {
+      if (ms >= mostMs) {
         return 1;
       }
       return meanMs > 0 && ms > promptMs ? -Math.expm1((promptMs - ms) / meanMs) : 0;

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.drain.DrainPlan;
-import dev.switchboard.gateway.drain.DrainPlan.Fate;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
@@ -99,11 +98,7 @@ class DrainSimulationTest {
   void whatADrainForecastsToMoveIsMoved() {
     List<Drained> drains = seeds().mapToObj(seed -> drain(seed, SHORT_GRACE_MS)).toList();
 
-    double forecast =
-        drains.stream()
-            .mapToInt(
-                drained -> drained.plan.count(Fate.MIGRATE) + drained.plan.count(Fate.RESTART))
-            .sum();
+    double forecast = drains.stream().mapToDouble(drained -> drained.plan.expectedMoves()).sum();
     double moved =
         drains.stream()
             .mapToInt(drained -> drained.report.moved() + drained.report.restarted())
