@@ -93,7 +93,7 @@ public record DrainPlan(
       Rest rest = Rest.of(request, late == Fate.WAIT ? NEVER : graceMs, pace, nowNanos);
       forecasts.add(forecast(request, rest, graceMs, late, pace));
       rests.add(rest);
-      moves += late == Fate.WAIT ? 0 : 1 - rest.ended(graceMs);
+      moves += late == Fate.WAIT ? 0 : 1 - rest.ended((double) graceMs);
       bounded &= request.maxTokens() >= 0 || late != Fate.WAIT;
     }
     return new DrainPlan(forecasts, Math.round(median(rests)), moves, bounded);
