@@ -29,15 +29,15 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
    */
   static String configuration(Path model, FakeUpstream frail, Path certificate, Path key) {
     return """
-        models: [{file: %s}]
-        workers: {local: 2, stages: 2, ranks: 2, threads: 1, state-poll-ms: 200,
-          arguments: [--allow-fault-injection]}
-        upstreams: [{url: "%s", models: [%s], tls-ca-file: %s}]
-        routes: [{name: %s, shadow: round-robin}, {name: %s, fallbacks: [%s]}]
-        retry: {ratio: 0.5, reserve: 1, hedge: {classes: [batch], after-ratio: 1, after-ms: 1}}
-        http: {event-loops: 1, max-connections-per-client: %d,
-          tls: {certificate-file: %s, key-file: %s}}
-        """
+    models: [{file: %s}]
+    workers: {local: 2, stages: 2, ranks: 2, threads: 1, state-poll-ms: 200,
+      arguments: [--allow-fault-injection]}
+    upstreams: [{url: "%s", models: [%s], tls-ca-file: %s}]
+    routes: [{name: %s, shadow: round-robin}, {name: %s, fallbacks: [%s]}]
+    retry: {ratio: 0.5, reserve: 1, hedge: {classes: [batch], after-ratio: 1, after-ms: 1}}
+    http: {event-loops: 1, max-connections-per-client: %d,
+      tls: {certificate-file: %s, key-file: %s}}
+    """
         .formatted(
             model,
             frail.url(),
@@ -123,7 +123,7 @@ record Mishaps(GatewayProcess gateway, FakeUpstream frail) {
 
   /** Another model stands in for the server, which takes the only retry; then there is none. */
   private void aServerBreaks() throws Exception {
-    frail.script((request, body) -> request.connection().close());
+    frail.script((request, body) -> request.response().setStatusCode(503).end());
     assertEquals(200, ask(FRAIL, "standard").statusCode());
     assertTrue(tells("switchboard_fallbacks_total{"));
     assertEquals(502, ask(FRAIL, "standard").statusCode());

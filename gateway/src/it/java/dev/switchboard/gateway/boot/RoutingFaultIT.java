@@ -80,6 +80,7 @@ class RoutingFaultIT extends TwoUpstreams {
               new Decision.Shadow("two\nlines", decision.chosen()),
               null);
         };
+    first.script((request, body) -> request.response().end("{\"choices\":[]}"));
     try (InProcessGateway gateway = InProcessGateway.before("", first)) {
       HttpResponse<String> whole = through(gateway, unspeakable, false);
       HttpResponse<String> stream = through(gateway, unspeakable, true);

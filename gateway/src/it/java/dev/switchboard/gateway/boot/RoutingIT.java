@@ -243,7 +243,7 @@ class RoutingIT {
       assertEquals("u1", attempt(gateway, "tried"));
       assertEquals(504, refused.statusCode());
       assertEquals("deadline_unreachable", header(refused, "X-Switchboard-Reason"));
-      assertFalse(header(refused, "Retry-After").isEmpty());
+      assertEquals("", header(refused, "Retry-After"), "no wait helps where nobody is");
       assertTrue(refused.body().contains("\"queue_position\":1"), refused.body());
       assertTrue(refused.body().contains("\"predicted_wait_ms\""), refused.body());
       assertEquals("", attempt(gateway, "refused"));
@@ -527,7 +527,8 @@ class RoutingIT {
     try {
       int samples = 0;
       for (JsonNode row : gateway.adminJson("/admin/v1/replicas").path("replicas")) {
-        samples += row.path("learned").path("samples").asInt();
+        // What one model's servers learn, they learn together.
+        samples = Math.max(samples, row.path("learned").path("samples").asInt());
       }
       return samples;
     } catch (Exception e) {

@@ -228,7 +228,7 @@ class FleetReloadTest {
     FleetByHand hand = workers(model("a.gguf", 1, 0));
     FleetChange more = hand.reload(List.of(model("a.gguf", 3, 0)), List.of());
     hand.ready("w2");
-    hand.process("w1").exit(3);
+    hand.process("w1").exit(6);
     String failed = hand.ids();
 
     FleetChange fewer = hand.reload(List.of(model("a.gguf", 1, 0)), List.of());
@@ -318,7 +318,7 @@ class FleetReloadTest {
     hand.pass(A_TICK);
     hand.pass(A_TICK);
     hand.process("w0").exit(0);
-    hand.process("w0").exit(3);
+    hand.process("w0").exit(6);
     for (int i = 0; i < 5; i++) {
       hand.pass(A_TICK);
     }
