@@ -1,13 +1,12 @@
 package dev.switchboard.worker;
 
+import dev.switchboard.framing.MediaType;
+import dev.switchboard.framing.OwnNames;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.net.HostAndPort;
 import java.net.InetAddress;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -22,16 +21,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class WorkerGuard {
   /** Of a Unix socket. */
-  static final WorkerGuard NONE = new WorkerGuard(Set.of(), null, true);
+  static final WorkerGuard NONE = new WorkerGuard(OwnNames.of(List.of()), null, true);
 
   private static final Set<String> PROBES = Set.of("/livez", "/readyz");
-  private static final Set<String> THIS_MACHINE = Set.of("localhost", "127.0.0.1", "::1");
 
-  private final Set<String> hosts;
+  private final OwnNames hosts;
   private final @Nullable FleetSecret secret;
   private final boolean open;
 
-  private WorkerGuard(Set<String> hosts, @Nullable FleetSecret secret, boolean open) {
+  private WorkerGuard(OwnNames hosts, @Nullable FleetSecret secret, boolean open) {
     this.hosts = hosts;
     this.secret = secret;
     this.open = open;
@@ -53,9 +51,7 @@ final class WorkerGuard {
               + " --secret-file or "
               + FleetSecret.VARIABLE);
     }
-    Set<String> hosts = new HashSet<>(THIS_MACHINE);
-    hosts.add(bind.toLowerCase(Locale.ROOT));
-    return new WorkerGuard(hosts, secret, false);
+    return new WorkerGuard(OwnNames.ofLoopback(bind, List.of()), secret, false);
   }
 
   /** Names are not resolved: what one points to may change. */
@@ -77,7 +73,7 @@ final class WorkerGuard {
   }
 
   private @Nullable ApiError unknownHost(HttpServerRequest request) {
-    return known(request.authority())
+    return hosts.has(request.authority())
         ? null
         : new ApiError(
             421,
@@ -85,15 +81,6 @@ final class WorkerGuard {
             "unknown_host",
             "Host",
             "This worker does not go by that name; with a secret it may be asked by any.");
-  }
-
-  private boolean known(@Nullable HostAndPort authority) {
-    if (authority == null) {
-      return false;
-    }
-    String host = authority.host().toLowerCase(Locale.ROOT);
-    boolean bracketed = host.startsWith("[") && host.endsWith("]");
-    return hosts.contains(bracketed ? host.substring(1, host.length() - 1) : host);
   }
 
   private static @Nullable ApiError withoutSecret(HttpServerRequest request, FleetSecret secret) {
@@ -106,12 +93,9 @@ final class WorkerGuard {
 
   /** Forms and plain text are what a web page can send to another site without asking it. */
   private static @Nullable ApiError simplePost(HttpServerRequest request) {
-    return !request.method().equals(HttpMethod.POST) || json(request.getHeader("Content-Type"))
+    return !request.method().equals(HttpMethod.POST)
+            || MediaType.isJson(request.getHeader("Content-Type"))
         ? null
         : ApiError.unsupportedMediaType("Send Content-Type: application/json.");
-  }
-
-  private static boolean json(@Nullable String type) {
-    return type != null && type.split(";", 2)[0].strip().equalsIgnoreCase("application/json");
   }
 }

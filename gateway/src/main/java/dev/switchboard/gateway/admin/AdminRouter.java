@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.admin;
 
+import dev.switchboard.framing.MediaType;
 import dev.switchboard.gateway.http.BodyReader;
 import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.http.ProtocolGuard;
@@ -257,14 +258,7 @@ final class AdminRouter {
   /** A form or plain-text request is what a foreign web page can send without asking. */
   private static boolean crossOrigin(RoutingContext context) {
     return context.request().getHeader("X-Switchboard-Admin") == null
-        && !isJson(context.request().getHeader("Content-Type"));
-  }
-
-  /** Names of types are of any case, and parameters may follow (RFC 9110, section 8.3.1). */
-  static boolean isJson(@Nullable String type) {
-    int end = type == null ? -1 : type.indexOf(';');
-    String name = type == null || end < 0 ? type : type.substring(0, end);
-    return name != null && name.strip().equalsIgnoreCase("application/json");
+        && !MediaType.isJson(context.request().getHeader("Content-Type"));
   }
 
   private void refused(RoutingContext context, AdminRoute route, ApiError error) {

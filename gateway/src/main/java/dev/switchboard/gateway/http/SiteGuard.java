@@ -1,12 +1,9 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.framing.OwnNames;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.http.HttpServerRequest;
-import io.vertx.core.net.HostAndPort;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 public final class SiteGuard {
   private final String section;
   private final boolean secure;
-  private final Set<String> configured = new HashSet<>();
-  private final Set<String> hosts = new HashSet<>(Set.of("localhost", "127.0.0.1", "::1"));
+  private final OwnNames configured;
+  private final OwnNames hosts;
 
   /**
    * @param section of the configuration, for complaints
@@ -31,16 +28,15 @@ public final class SiteGuard {
   public SiteGuard(String section, String bind, List<String> names, boolean secure) {
     this.section = section;
     this.secure = secure;
-    hosts.add(bind.toLowerCase(Locale.ROOT));
-    names.forEach(name -> configured.add(name.toLowerCase(Locale.ROOT)));
-    hosts.addAll(configured);
+    this.configured = OwnNames.of(names);
+    this.hosts = OwnNames.ofLoopback(bind, names);
   }
 
   /**
    * Why a listener on loopback does not answer under the name in {@code Host}; null when it does.
    */
   public @Nullable ApiError host(HttpServerRequest request) {
-    return among(hosts, request.authority())
+    return hosts.has(request.authority())
         ? null
         : new ApiError(
             421,
@@ -48,15 +44,6 @@ public final class SiteGuard {
             "unknown_host",
             "Host",
             "This listener does not go by that name; " + section + ".hosts may allow it.");
-  }
-
-  private static boolean among(Set<String> names, @Nullable HostAndPort authority) {
-    if (authority == null) {
-      return false;
-    }
-    String host = authority.host().toLowerCase(Locale.ROOT);
-    boolean bracketed = host.startsWith("[") && host.endsWith("]");
-    return names.contains(bracketed ? host.substring(1, host.length() - 1) : host);
   }
 
   /** Why a page of the request's origin may not ask; null when it may, or no page asks. */
@@ -79,7 +66,7 @@ public final class SiteGuard {
   /** Only the listener's own; under a name of the configuration a proxy may speak TLS for it. */
   private boolean allowed(String origin, HttpServerRequest request) {
     String host = request.getHeader("Host");
-    boolean proxied = !secure && among(configured, request.authority());
+    boolean proxied = !secure && configured.has(request.authority());
     return origin.equalsIgnoreCase((secure ? "https://" : "http://") + host)
         || (proxied && origin.equalsIgnoreCase("https://" + host));
   }
