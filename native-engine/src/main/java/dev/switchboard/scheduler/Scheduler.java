@@ -47,8 +47,9 @@ import java.util.TreeSet;
  * <p><b>Memory.</b> Admission takes blocks for all tokens known; decoding takes one more at a time.
  * When none is left, the last running sequence by priority and arrival is preempted: it gives up
  * its blocks and waits to be computed again, from the prefix cache as far as that still holds it.
- * The first sequence can always preempt all others and fits the pool alone, so it always advances;
- * hence everyone does.
+ * For a waiting sequence as many are preempted as make the room, or none: where all of a lower
+ * priority together would not make it, they run on. The first sequence can always preempt all
+ * others and fits the pool alone, so it always advances; hence everyone does.
  */
 final class Scheduler {
   /** Steps a decoding row may be in at once: one running and the next one queued behind it. */
@@ -70,6 +71,7 @@ final class Scheduler {
   private long finishedStep;
   private long blockedReleases = -1;
   private long blockedOrder = -1;
+  private int blockedRows;
   private long nextDeadline = Long.MAX_VALUE;
   private long waitingTokens;
   private long promptTokens;
@@ -77,6 +79,12 @@ final class Scheduler {
   private long prefixHitTokens;
   private long generatedTokens;
   private long preemptions;
+
+  /** Of each block, references of sequences that are asked to give it up; all 0 between calls. */
+  private final int[] givenUp;
+
+  /** Whether what was missing for an admission is there now. */
+  private boolean preempted;
 
   private final long[] mask;
   private int masksAwaited;
@@ -91,6 +99,7 @@ final class Scheduler {
     this.pool = pool;
     this.hash = hash;
     current = new PlannedStep(info.rows());
+    givenUp = new int[pool.total()];
     mask = new long[info.maskWords()];
     freeRows = new int[info.rows()];
     for (int row = info.rows() - 1; row >= 0; row--) {
@@ -326,28 +335,38 @@ final class Scheduler {
       Sequence sequence = waiting.first();
       if (sequence.isCancelRequested()) {
         cancel(sequence, nowNanos);
-      } else if (freeRowCount > 0 && !isStillBlocked(sequence) && admit(sequence)) {
+      } else if (isStillBlocked(sequence)) {
+        return;
+      } else if (admit(sequence)) {
         takeChunk(sequence, plan, nowNanos);
-      } else if (!preemptAfter(sequence, true)) {
+      } else if (!preempted) {
         return;
       }
     }
   }
 
-  /** The head of the queue did not fit, and no block became free since. */
+  /** The head of the queue got no room, and no block or row became free since. */
   private boolean isStillBlocked(Sequence sequence) {
-    return sequence.order == blockedOrder && pool.releases() == blockedReleases;
+    return sequence.order == blockedOrder
+        && pool.releases() == blockedReleases
+        && freeRowCount == blockedRows;
   }
 
+  /**
+   * Starts a sequence that has room, or makes room for it; {@code preempted} says whether that is
+   * there now.
+   */
   private boolean admit(Sequence sequence) {
+    preempted = false;
     int hits = takePrefix(sequence);
     int missing = blocksFor(sequence.known) - hits;
-    // Every running sequence may need a block soon; taking the last ones would preempt at once.
-    int margin = Math.min(running.size(), pool.total() / 8);
-    if (pool.available() < missing + (running.isEmpty() ? 0 : margin)) {
-      blockedOrder = sequence.order;
+    if (freeRowCount == 0 || pool.available() < missing + margin(running.size())) {
+      int victims = canPreempt() ? victimsFor(sequence, missing) : 0;
       releaseBlocks(sequence);
+      blockedOrder = sequence.order;
       blockedReleases = pool.releases();
+      blockedRows = freeRowCount;
+      preempted = victims > 0 && preempt(victims);
       return false;
     }
     for (int i = 0; i < missing; i++) {
@@ -416,7 +435,22 @@ final class Scheduler {
       int block = pool.allocate();
       if (block >= 0) {
         sequence.addBlock(block);
-      } else if (!preemptAfter(sequence, false)) {
+      } else if (!preemptAfter(sequence, blocks - sequence.blockCount)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Every running sequence may need a block soon; taking the last ones would preempt at once. */
+  private int margin(int others) {
+    return Math.min(others, pool.total() / 8);
+  }
+
+  /** Nobody is preempted while another one's blocks are on their way back. */
+  private boolean canPreempt() {
+    for (Sequence other : running) {
+      if (other.state != Sequence.State.RUNNING) {
         return false;
       }
     }
@@ -424,34 +458,86 @@ final class Scheduler {
   }
 
   /**
-   * Preempts the last running sequence, if it comes after this one: by priority and arrival for a
-   * running sequence; by priority alone for a waiting one, or equals would take turns. Nobody is
-   * preempted while another one's blocks are on their way back.
+   * How many of the last running sequences have to go so that a waiting one has a row and its
+   * blocks; 0 where not even all that it goes before would be enough. It goes before those of a
+   * lower priority only, or equals would take turns.
    *
-   * @return whether blocks were freed now; a victim with steps in flight frees them later
+   * @param missing blocks, beside those that it holds references to
    */
-  private boolean preemptAfter(Sequence sequence, boolean byPriorityOnly) {
-    for (Sequence other : running) {
-      if (other.state != Sequence.State.RUNNING) {
-        return false;
+  private int victimsFor(Sequence sequence, int missing) {
+    int room = pool.available();
+    int victims = 0;
+    for (int i = running.size() - 1; i >= 0; i--) {
+      Sequence victim = running.get(i);
+      if (victim.request.priority() <= sequence.request.priority()) {
+        break;
+      }
+      room += freedBy(victim);
+      victims++;
+      if (room >= missing + margin(i)) {
+        forgetFreed(victims);
+        return victims;
       }
     }
-    if (running.isEmpty()) {
+    forgetFreed(victims);
+    return 0;
+  }
+
+  /**
+   * Preempts the fewest of the last running sequences after this one, by priority and arrival, that
+   * give it the blocks.
+   *
+   * @return whether they were freed now; victims with steps in flight free them later
+   */
+  private boolean preemptAfter(Sequence sequence, int blocks) {
+    if (!canPreempt()) {
       return false;
     }
-    Sequence victim = running.getLast();
-    boolean isAfter =
-        byPriorityOnly
-            ? victim.request.priority() > sequence.request.priority()
-            : Sequence.ORDER.compare(victim, sequence) > 0;
-    if (!isAfter) {
-      return false;
+    int room = pool.available();
+    int victims = 0;
+    for (int i = running.size() - 1; i >= 0 && room < blocks; i--) {
+      if (Sequence.ORDER.compare(running.get(i), sequence) <= 0) {
+        break;
+      }
+      room += freedBy(running.get(i));
+      victims++;
     }
-    preemptions++;
-    victim.timeline.preempted();
-    victim.state = Sequence.State.PREEMPTING;
-    settle(victim);
-    return victim.state == Sequence.State.WAITING;
+    forgetFreed(victims);
+    return room >= blocks && preempt(victims);
+  }
+
+  /** Blocks that nobody uses once this one gives up its own, as those that were asked before. */
+  private int freedBy(Sequence victim) {
+    int freed = 0;
+    for (int i = 0; i < victim.blockCount; i++) {
+      int block = victim.blocks[i];
+      freed += ++givenUp[block] == pool.references(block) ? 1 : 0;
+    }
+    return freed;
+  }
+
+  private void forgetFreed(int victims) {
+    for (int i = running.size() - victims; i < running.size(); i++) {
+      Sequence victim = running.get(i);
+      for (int k = 0; k < victim.blockCount; k++) {
+        givenUp[victim.blocks[k]] = 0;
+      }
+    }
+  }
+
+  /** Preempts the last running sequences; says whether all of them gave back what they had. */
+  private boolean preempt(int victims) {
+    boolean freed = true;
+    int from = running.size() - victims;
+    for (int i = running.size() - 1; i >= from; i--) {
+      Sequence victim = running.get(i);
+      preemptions++;
+      victim.timeline.preempted();
+      victim.state = Sequence.State.PREEMPTING;
+      settle(victim);
+      freed &= victim.state == Sequence.State.WAITING;
+    }
+    return freed;
   }
 
   // ---- masks ---------------------------------------------------------------------------------

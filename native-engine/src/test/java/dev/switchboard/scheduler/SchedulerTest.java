@@ -203,6 +203,64 @@ class SchedulerTest {
     assertTrue(finished(first) <= scheduled(second));
   }
 
+  @Test
+  void aPreemptionThatCannotMakeEnoughRoomPreemptsNobody() {
+    Bench bench = bench(eightBlocks(8), 64);
+    Recorder senior = bench.add(prompt(50, 1), 14, 0);
+    Recorder background = bench.add(prompt(20, 2), 12, 5);
+    bench.step();
+    Recorder urgent = bench.add(prompt(70, 3), 2, 0);
+    bench.finish();
+
+    assertEquals(0, preemptions(senior));
+    assertEquals(0, preemptions(background));
+    assertEquals(2, urgent.tokens.size());
+  }
+
+  @Test
+  void aRowIsNoRoomWhereBlocksAreMissing() {
+    Bench bench = bench(eightBlocks(2), 64);
+    bench.add(prompt(50, 1), 14, 0);
+    Recorder background = bench.add(prompt(20, 2), 12, 5);
+    bench.step();
+    Recorder urgent = bench.add(prompt(70, 3), 2, 0);
+    bench.finish();
+
+    assertEquals(0, preemptions(background));
+    assertEquals(2, urgent.tokens.size());
+  }
+
+  @Test
+  void blocksThatOthersUseTooAreNoRoom() {
+    Bench bench = bench(eightBlocks(8), 64);
+    bench.add(prompt(50, 1), 14, 0);
+    bench.step();
+    Recorder background = bench.add(prompt(60, 1), 4, 5);
+    bench.step();
+    Recorder urgent = bench.add(prompt(70, 3), 2, 0);
+    bench.finish();
+
+    assertEquals(48, cachedTokens(background));
+    assertEquals(0, preemptions(background));
+    assertEquals(2, urgent.tokens.size());
+  }
+
+  @Test
+  void asManyAsMakeTheRoomArePreemptedAtOnceAndNoMore() {
+    Bench bench = bench(eightBlocks(8), 64);
+    Recorder first = bench.add(prompt(20, 1), 12, 5);
+    Recorder second = bench.add(prompt(20, 2), 12, 5);
+    Recorder third = bench.add(prompt(20, 3), 12, 5);
+    bench.step();
+    Recorder urgent = bench.add(prompt(70, 4), 2, 0);
+    bench.finish();
+
+    assertEquals(0, preemptions(first));
+    assertEquals(1, preemptions(second));
+    assertEquals(1, preemptions(third));
+    assertTrue(finished(urgent) < finished(second));
+  }
+
   // ---- prefixes ------------------------------------------------------------------------------
 
   @Test
@@ -438,6 +496,17 @@ class SchedulerTest {
     return new Bench(new RecordingExecutor(simulated), chunkTokens);
   }
 
+  private static ExecutorConfig eightBlocks(int rows) {
+    return layout(rows, 64).withKv(ExecutorConfig.KvType.F16, 16, 8);
+  }
+
+  /** One that begins like no other. */
+  private static int[] prompt(int length, int first) {
+    int[] prompt = prompt(length);
+    prompt[0] = first;
+    return prompt;
+  }
+
   private static int[] prompt(int length) {
     return IntStream.range(0, length).map(i -> (i * 7 + 1) % 211).toArray();
   }
@@ -483,6 +552,12 @@ class SchedulerTest {
     Recorder add(int[] prompt, int maxTokens) {
       Recorder recorder = new Recorder(time);
       add(request(prompt, maxTokens, Set.of(), 0), recorder);
+      return recorder;
+    }
+
+    Recorder add(int[] prompt, int maxTokens, int priority) {
+      Recorder recorder = new Recorder(time);
+      add(request(prompt, maxTokens, Set.of(), priority), recorder);
       return recorder;
     }
 
