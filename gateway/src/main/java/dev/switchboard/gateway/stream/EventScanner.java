@@ -25,10 +25,12 @@ final class EventScanner {
   private static final byte[] ROLE = ascii("\"role\":");
   private static final byte[] FINISH = ascii("\"finish_reason\":");
   private static final byte[] USAGE = ascii("\"usage\":");
-  private static final byte[][] TEXTS = {
-    ascii("\"content\":"), ascii("\"text\":"), ascii("\"reasoning_content\":")
-  };
-  private static final byte[] TOOL_CALLS = ascii("\"tool_calls\":");
+  private static final byte[] TEXT = ascii("\"text\":");
+  private static final byte[] DELTA = ascii("\"delta\":");
+  private static final byte[] MESSAGE = ascii("\"message\":");
+  private static final byte[] TOKEN = ascii("\"token\":");
+  private static final byte[] TOKEN_IDS = ascii("\"token_ids\":");
+  private static final byte[] ROLE_NAME = ascii("\"role\"");
 
   /** What an event is; the first that fits. */
   enum Kind {
@@ -38,7 +40,7 @@ final class EventScanner {
     SPECIAL,
     /** It ends a choice. */
     FINISH,
-    /** It has text, or part of a tool call. */
+    /** It has something of an answer: text, reasoning, a refusal, part of a tool call, a token. */
     CONTENT,
     /** It opens a choice and says nothing yet. */
     PRELUDE,
@@ -123,31 +125,108 @@ final class EventScanner {
     return switch (bytes[end - 3]) {
       case 'd' -> endsWith(bytes, from, end, SWITCHBOARD) ? Kind.SPECIAL : Kind.OTHER;
       case 'r' -> endsWith(bytes, from, end, ERROR) ? Kind.SPECIAL : Kind.OTHER;
-      case 'e' -> roleOrUsage(bytes, from, end, to);
-      case 'n' ->
-          endsWith(bytes, from, end, FINISH) && nonEmptyString(bytes, end, to)
-              ? Kind.FINISH
-              : Kind.OTHER;
-      case 't', 's' -> isContent(bytes, from, end, to) ? Kind.CONTENT : Kind.OTHER;
+      case 'e' -> roleUsageOrMessage(bytes, from, end, to);
+      case 'n' -> finishOrToken(bytes, from, end, to);
+      case 'a', 't', 's' -> isContent(bytes, from, end, to) ? Kind.CONTENT : Kind.OTHER;
       default -> Kind.OTHER;
     };
   }
 
-  private static Kind roleOrUsage(byte[] bytes, int from, int end, int to) {
+  private static Kind finishOrToken(byte[] bytes, int from, int end, int to) {
+    if (endsWith(bytes, from, end, FINISH)) {
+      return nonEmptyString(bytes, end, to) ? Kind.FINISH : Kind.OTHER;
+    }
+    return isContent(bytes, from, end, to) ? Kind.CONTENT : Kind.OTHER;
+  }
+
+  private static Kind roleUsageOrMessage(byte[] bytes, int from, int end, int to) {
     if (endsWith(bytes, from, end, ROLE)) {
       return Kind.PRELUDE;
     }
-    boolean usage = endsWith(bytes, from, end, USAGE) && valueStart(bytes, end, to) == '{';
-    return usage ? Kind.SPECIAL : Kind.OTHER;
+    if (endsWith(bytes, from, end, USAGE)) {
+      return valueStart(bytes, end, to) == '{' ? Kind.SPECIAL : Kind.OTHER;
+    }
+    return isContent(bytes, from, end, to) ? Kind.CONTENT : Kind.OTHER;
   }
 
   private static boolean isContent(byte[] bytes, int from, int end, int to) {
-    for (byte[] member : TEXTS) {
-      if (endsWith(bytes, from, end, member)) {
-        return nonEmptyString(bytes, end, to);
-      }
+    int value = skipSpaces(bytes, end, to);
+    return switch (bytes[end - 3]) {
+      case 'a' -> endsWith(bytes, from, end, DELTA) && saysSomething(bytes, value, to);
+      case 'e' ->
+          isObject(bytes, value, to)
+              && endsWith(bytes, from, end, MESSAGE)
+              && saysSomething(bytes, value, to);
+      case 't' -> endsWith(bytes, from, end, TEXT) && holdsSomething(bytes, value, to);
+      case 's' -> endsWith(bytes, from, end, TOKEN_IDS) && holdsSomething(bytes, value, to);
+      case 'n' -> endsWith(bytes, from, end, TOKEN) && value < to && bytes[value] == '"';
+      default -> false;
+    };
+  }
+
+  /**
+   * Whether a delta says anything, under whatever name a server has for it: some member but the
+   * role holds a string, a list or an object that is not empty.
+   */
+  private static boolean saysSomething(byte[] bytes, int value, int to) {
+    if (!isObject(bytes, value, to)) {
+      return holdsSomething(bytes, value, to);
     }
-    return endsWith(bytes, from, end, TOOL_CALLS) && valueStart(bytes, end, to) == '[';
+    int name = skipSpaces(bytes, value + 1, to);
+    while (name < to && bytes[name] == '"') {
+      int nameEnd = endOfString(bytes, name, to);
+      int at = skipSpaces(bytes, skipSpaces(bytes, nameEnd, to) + 1, to);
+      boolean role =
+          nameEnd - name == ROLE_NAME.length && endsWith(bytes, name, nameEnd, ROLE_NAME);
+      if (!role && holdsSomething(bytes, at, to)) {
+        return true;
+      }
+      int end = endOfPlain(bytes, at, to);
+      name = end < to && bytes[end] == ',' ? skipSpaces(bytes, end + 1, to) : to;
+    }
+    return false;
+  }
+
+  /**
+   * Of a value that begins here, whether it is a string, a list or an object with something in it.
+   */
+  private static boolean holdsSomething(byte[] bytes, int value, int to) {
+    if (value + 1 >= to) {
+      return false;
+    }
+    return switch (bytes[value]) {
+      case '"' -> bytes[value + 1] != '"';
+      case '[' -> valueStart(bytes, value + 1, to) != ']';
+      case '{' -> valueStart(bytes, value + 1, to) != '}';
+      default -> false;
+    };
+  }
+
+  /** Where a comma or a brace ends a value that is a string, or that holds nothing. */
+  private static int endOfPlain(byte[] bytes, int value, int to) {
+    int end = value;
+    if (value < to && bytes[value] == '"') {
+      end = endOfString(bytes, value, to);
+    } else if (isObject(bytes, value, to)) {
+      end = skipSpaces(bytes, value + 1, to) + 1;
+    }
+    while (end < to && bytes[end] != ',' && bytes[end] != '}') {
+      end++;
+    }
+    return end;
+  }
+
+  private static boolean isObject(byte[] bytes, int value, int to) {
+    return value < to && bytes[value] == '{';
+  }
+
+  /** After the string whose quote stands here. */
+  private static int endOfString(byte[] bytes, int quote, int to) {
+    int i = quote + 1;
+    while (i < to && bytes[i] != '"') {
+      i += bytes[i] == '\\' ? 2 : 1;
+    }
+    return Math.min(i + 1, to);
   }
 
   static boolean hasContent(byte[] bytes, int from, int to) {

@@ -19,6 +19,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class EventRelayTest {
   private final StringBuilder written = new StringBuilder();
@@ -28,6 +30,7 @@ class EventRelayTest {
   private @Nullable Handler<Buffer> upstream;
   private @Nullable Handler<Throwable> breaking;
   private boolean memoryIsShort;
+  private boolean foreign;
   private int ends;
   private Future<Void> write = Future.succeededFuture();
   private int resets;
@@ -66,7 +69,13 @@ class EventRelayTest {
 
   private EventRelay relay(HttpServerResponse client) {
     return new EventRelay(
-        new Flight("r", () -> 1), client, null, this::gap, replay, false, new Listener());
+        new Flight("r", () -> 1),
+        client,
+        null,
+        this::gap,
+        foreign ? null : replay,
+        false,
+        new Listener());
   }
 
   private void send(String text) {
@@ -82,6 +91,27 @@ class EventRelayTest {
         + "\"}}]}\n\n:tokens 0/0:"
         + number
         + "\n\n";
+  }
+
+  /** Held back, it would be no first token, and end in a deadline while a server thinks. */
+  @ParameterizedTest
+  @ValueSource(strings = {"reasoning", "reasoning_content", "refusal", "thinking"})
+  void whateverADeltaSaysIsPassedOnAtOnceAndCounts(String member) {
+    String opening = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+    String said = "data: {\"choices\":[{\"delta\":{\"" + member + "\":\"x\"}}]}\n\n";
+    foreign = true;
+    start();
+
+    send(opening);
+    String before = written.toString();
+    send(said);
+    String first = written.toString();
+    send(said);
+
+    assertEquals("", before);
+    assertEquals(opening + said, first);
+    assertEquals(opening + said + said, written.toString());
+    assertEquals(1, gaps);
   }
 
   @Test

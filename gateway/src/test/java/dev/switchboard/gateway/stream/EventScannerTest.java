@@ -40,6 +40,27 @@ class EventScannerTest {
         "data: {\"choices\": [{\"delta\": {\"content\": \"x\"}}]} | CONTENT",
         "data: {\"choices\":[{\"text\":\"x\"}],\"usage\":null} | CONTENT",
         "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{}]}}]} | CONTENT",
+        "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"x\"}}]} | CONTENT",
+        "data: {\"choices\":[{\"delta\":{\"reasoning\":\"x\",\"content\":\"\"}}]} | CONTENT",
+        "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"refusal\":\"x\"}}]} | CONTENT",
+        "data: {\"choices\":[{\"delta\": { \"role\" : \"a\\\"\", \"a\": { }, \"b\": \"x\"}}]} |"
+            + " CONTENT",
+        "data: {\"choices\":[{\"delta\":{\"audio\":{\"data\":\"x\"}}}]} | CONTENT",
+        "data: {\"choices\":[{\"delta\":{\"content\":[{\"type\":\"text\"}]}}]} | CONTENT",
+        "data: {\"choices\":[{\"delta\":{\"function_call\":{\"name\":\"f\"}}}]} | CONTENT",
+        "data: {\"choices\":[{\"delta\":\"x\"}]} | CONTENT",
+        "data: {\"choices\":[{\"message\":{\"thinking\":\"x\"}}]} | CONTENT",
+        "data: {\"choices\":[{\"text\":\"\",\"token_ids\":[1]}]} | CONTENT",
+        "data: {\"choices\":[{\"delta\":{},\"logprobs\":{\"content\":[{\"token\":\"\"}]}}]} |"
+            + " CONTENT",
+        "data:"
+            + " {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"refusal\":null,\"reasoning\":\"\"}}]}"
+            + " | PRELUDE",
+        "data: {\"choices\":[{\"delta\":{\"tool_calls\":[],\"audio\":{},\"content\":null}}]} |"
+            + " OTHER",
+        "data: {\"choices\":[{\"text\":\"\",\"token_ids\":null,\"logprobs\":null}]} | OTHER",
+        "data: {\"object\":\"error\",\"message\":\"m\"} | OTHER",
+        "data: {\"choices\":[{\"delta\":{\"reasoning\":\"x\"}}],\"usage\":{}} | SPECIAL",
         "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]} | FINISH",
         "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}} | SPECIAL",
         "data: {\"choices\":[],\"switchboard\":{}} | SPECIAL",
