@@ -6,8 +6,10 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,8 +18,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Two rings. Every request enters the recent one. What falls out of it is dropped, unless it
  * failed, was moved or was slow: that moves on to the kept ring, so an incident outlives the good
  * traffic that follows it. Each ring owns half of the bytes and evicts its oldest. A request that
- * still runs is known by its id only. Records lie there as bytes, see {@link FlightCodec}. Safe on
- * any thread.
+ * still runs is known by its id only. Records lie there as bytes, see {@link FlightCodec}, and are
+ * packed and unpacked outside of the lock, which every request takes. Safe on any thread.
  */
 public final class FlightRecorder {
 
@@ -43,6 +45,7 @@ public final class FlightRecorder {
   }
 
   private volatile Limits limits;
+  private final Function<byte[], FlightRecord> unpack;
   private final Ring recent = new Ring();
   private final Ring kept = new Ring();
   private final Map<String, Entry> byId = new HashMap<>();
@@ -54,8 +57,14 @@ public final class FlightRecorder {
     private int flights;
   }
 
+  /** A recorder with these bounds. */
   public FlightRecorder(Limits limits) {
+    this(limits, FlightCodec::unpack);
+  }
+
+  FlightRecorder(Limits limits, Function<byte[], FlightRecord> unpack) {
     this.limits = limits;
+    this.unpack = unpack;
   }
 
   /** Goes by other limits from the next request on. */
@@ -117,17 +126,34 @@ public final class FlightRecorder {
    * Adds what replicas said of a record's attempts, if it is still there. Several may have asked,
    * and tell in any order: what one of them heard stays, whatever the others did not.
    */
-  public synchronized void heard(FlightRecord record, Map<Integer, EngineAnswer> answers) {
-    Entry entry = answers.isEmpty() ? null : byId.get(record.id());
-    if (entry == null) {
-      return;
+  public void heard(FlightRecord record, Map<Integer, EngineAnswer> answers) {
+    boolean open = !answers.isEmpty();
+    while (open) {
+      byte[] packed = packed(record.id());
+      FlightRecord there = packed == null ? null : unpack.apply(packed);
+      // No two requests of one id have the same moments.
+      open = there != null && Arrays.equals(there.marks(), record.marks());
+      if (open) {
+        byte[] fuller = FlightCodec.pack(there.with(there.engines().and(answers)));
+        open = !become(record.id(), packed, fuller);
+      }
     }
-    FlightRecord there = FlightCodec.unpack(entry.packed);
-    // No two requests of one id have the same moments.
-    if (Arrays.equals(there.marks(), record.marks())) {
-      entry.become(FlightCodec.pack(there.with(there.engines().and(answers))));
-      evict();
+  }
+
+  /** Puts other bytes in the place of those that were read; whether they still were there. */
+  private synchronized boolean become(String id, byte[] read, byte[] fuller) {
+    Entry entry = byId.get(id);
+    if (entry == null || entry.packed != read) {
+      return false;
     }
+    entry.become(fuller);
+    evict();
+    return true;
+  }
+
+  private synchronized byte @Nullable [] packed(String id) {
+    Entry entry = byId.get(id);
+    return entry == null ? null : entry.packed;
   }
 
   private void keep(Entry entry) {
@@ -151,19 +177,33 @@ public final class FlightRecorder {
     }
   }
 
-  public synchronized @Nullable FlightRecord find(String id) {
-    Entry found = byId.get(id);
-    return found == null ? null : FlightCodec.unpack(found.packed);
+  public @Nullable FlightRecord find(String id) {
+    byte[] packed = packed(id);
+    return packed == null ? null : unpack.apply(packed);
   }
 
   /** The newest records first, at most {@code limit}. */
-  public synchronized List<FlightRecord> newest(int limit) {
-    List<Entry> all = new ArrayList<>(size());
-    all.addAll(recent.entries);
-    all.addAll(kept.entries);
-    all.sort(Comparator.comparingLong((Entry entry) -> entry.endedNanos).reversed());
-    return all.stream().limit(limit).map(entry -> FlightCodec.unpack(entry.packed)).toList();
+  public List<FlightRecord> newest(int limit) {
+    List<Packed> newest = new ArrayList<>();
+    synchronized (this) {
+      newest(recent, limit, newest);
+      newest(kept, limit, newest);
+    }
+    newest.sort(Comparator.comparingLong(Packed::endedNanos).reversed());
+    return newest.stream().limit(limit).map(each -> unpack.apply(each.bytes)).toList();
   }
+
+  /** Records enter a ring as they end, or nearly so. */
+  private static void newest(Ring ring, int limit, List<Packed> to) {
+    Iterator<Entry> entries = ring.entries.descendingIterator();
+    for (int i = 0; i < limit && entries.hasNext(); i++) {
+      Entry entry = entries.next();
+      to.add(new Packed(entry.endedNanos, entry.packed));
+    }
+  }
+
+  /** A record's bytes as they were at a moment. */
+  private record Packed(long endedNanos, byte[] bytes) {}
 
   /** Whether it took so long that it is of interest. */
   public boolean slow(FlightRecord record) {

@@ -43,6 +43,9 @@ public final class Workload {
   private final Set<Job> waitingStreams = new LinkedHashSet<>();
   private final LinkedHashSet<Job> waitingWholes = new LinkedHashSet<>();
 
+  /** What generates nothing: nothing behind it may be taken to wait for its first token. */
+  private final Set<Job> waitingPrompts = new LinkedHashSet<>();
+
   /** Whole answers that have not ended, those that wait among them. */
   private final Set<Job> wholes = new LinkedHashSet<>();
 
@@ -114,7 +117,7 @@ public final class Workload {
   public synchronized Snapshot snapshot(long nowNanos) {
     presume(nowNanos);
     return new Snapshot(
-        waitingStreams.size() + waitingWholes.size(),
+        waitingStreams.size() + waitingWholes.size() + waitingPrompts.size(),
         waitingTokens,
         running,
         overdueMs(nowNanos),
@@ -175,7 +178,7 @@ public final class Workload {
       long nowNanos) {
     presume(nowNanos);
     Job job = new Job(candidate, request, streams, calibration, nowNanos);
-    (streams ? waitingStreams : waitingWholes).add(job);
+    waiting(job).add(job);
     if (!streams) {
       wholes.add(job);
     }
@@ -184,6 +187,13 @@ public final class Workload {
     waitingTokens += job.tokens;
     job.pace(job.paceMs(predictor.rates(), job.predicted.ttftMs(), nowNanos));
     return job;
+  }
+
+  private Set<Job> waiting(Job job) {
+    if (job.streams) {
+      return waitingStreams;
+    }
+    return job.wantedTokens == 0 ? waitingPrompts : waitingWholes;
   }
 
   private void integrate(long nowNanos) {
@@ -256,8 +266,7 @@ public final class Workload {
       this.usualTtftMs = predictor.usual().ttftMs(load, tokens);
       this.sentNanos = now;
       this.peopleBefore = people > 0 ? -1 : peopleBegun;
-      this.expectedNanos =
-          wantedTokens == 0 ? Long.MAX_VALUE : now + (long) (predicted.ttftMs() * 1e6);
+      this.expectedNanos = now + (long) (predicted.ttftMs() * 1e6);
       this.slo = request.slo();
       this.deadlineMs = slo.deadlineMs() - request.elapsedMs();
     }
@@ -539,8 +548,9 @@ public final class Workload {
     }
 
     private void leaveWaiting() {
-      (streams ? waitingStreams : waitingWholes).remove(this);
-      boolean none = waitingStreams.isEmpty() && waitingWholes.isEmpty();
+      waiting(this).remove(this);
+      boolean none =
+          waitingStreams.isEmpty() && waitingWholes.isEmpty() && waitingPrompts.isEmpty();
       waitingTokens = none ? 0 : waitingTokens - tokens;
     }
   }

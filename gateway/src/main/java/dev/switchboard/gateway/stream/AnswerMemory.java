@@ -1,22 +1,29 @@
 package dev.switchboard.gateway.stream;
 
 import io.vertx.core.http.HttpClientResponse;
-import java.util.LinkedHashSet;
+import java.util.Comparator;
 import java.util.List;
+import java.util.TreeSet;
 
 /**
  * Bounds the bytes of whole answers that are held at once, from their first byte until their client
  * took the last. Above the limit further bytes are not read, which the replica's socket then feels;
  * they are when clients took theirs, or were cut off. Where nobody's leaving would help, since no
- * answer is complete, the oldest goes on: nobody waits for himself. The first bytes of each answer
- * are free, so that what is small, which is nearly all, never waits for what is large: together
- * they are bounded by the number of requests. Confined to one event loop.
+ * answer is complete, the oldest of those that hold any goes on: nobody waits for himself, nor for
+ * one that gives nothing back when it ends. The first bytes of each answer are free, so that what
+ * is small, which is nearly all, never waits for what is large: together they are bounded by the
+ * number of requests. Confined to one event loop.
  */
 public final class AnswerMemory {
   static final int FREE_BYTES = 64 << 10;
 
   private final long limit;
-  private final LinkedHashSet<Share> collecting = new LinkedHashSet<>();
+
+  /** Answers of which more comes, and that hold bytes that count; the oldest first. */
+  private final TreeSet<Share> collecting =
+      new TreeSet<>(Comparator.comparingLong((Share share) -> share.number));
+
+  private long opened;
   private long held;
   private long incomplete;
   private int paused;
@@ -27,9 +34,7 @@ public final class AnswerMemory {
 
   /** An answer is about to be read. */
   public Share open(HttpClientResponse from) {
-    Share share = new Share(from);
-    collecting.add(share);
-    return share;
+    return new Share(from, opened++);
   }
 
   /** Bytes that are held now, but for those that are free. */
@@ -38,7 +43,7 @@ public final class AnswerMemory {
   }
 
   private boolean mayGoOn(Share share) {
-    return held <= limit || (held == incomplete && collecting.getFirst() == share);
+    return held <= limit || (held == incomplete && collecting.first() == share);
   }
 
   private void goOn() {
@@ -57,12 +62,14 @@ public final class AnswerMemory {
   /** What one answer holds. */
   public final class Share {
     private final HttpClientResponse from;
+    private final long number;
     private long bytes;
     private boolean waits;
     private boolean closed;
 
-    private Share(HttpClientResponse from) {
+    private Share(HttpClientResponse from, long number) {
       this.from = from;
+      this.number = number;
     }
 
     private void waits(boolean value) {
@@ -80,9 +87,12 @@ public final class AnswerMemory {
       bytes += count;
       held += counted() - before;
       incomplete += counted() - before;
-      if (counted() > 0 && !waits && !mayGoOn(this)) {
-        waits(true);
-        from.pause();
+      if (counted() > 0) {
+        collecting.add(this);
+        if (!waits && !mayGoOn(this)) {
+          waits(true);
+          from.pause();
+        }
       }
     }
 

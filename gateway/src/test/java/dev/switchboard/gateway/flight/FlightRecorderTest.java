@@ -44,6 +44,42 @@ class FlightRecorderTest {
     assertNotNull(recorder.find("slow"));
   }
 
+  /** Every request takes the lock, and a long list takes long to unpack. */
+  @Test
+  void recordsAreUnpackedOutsideOfTheLock() {
+    List<FlightRecorder> recorders = new ArrayList<>();
+    List<Boolean> locked = new ArrayList<>();
+    FlightRecorder recorder =
+        new FlightRecorder(
+            new FlightRecorder.Limits(10, 1 << 20, 1000),
+            packed -> {
+              locked.add(Thread.holdsLock(recorders.getFirst()));
+              return FlightCodec.unpack(packed);
+            });
+    recorders.add(recorder);
+    FlightRecord first = record("a", Outcome.OK, 1);
+    recorder.add(first);
+    recorder.add(record("b", Outcome.OK, 1));
+
+    recorder.newest(1000);
+    recorder.find("a");
+    recorder.heard(first, missing(1));
+
+    assertEquals(List.of(false, false, false, false), locked);
+    assertEquals(1, asked(recorder, "a"));
+  }
+
+  @Test
+  void theNewestOfBothRingsComeInOrder() {
+    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    for (String id : List.of("a", "b", "c", "d", "e")) {
+      recorder.add(record(id, Outcome.UPSTREAM_BROKEN, 1));
+    }
+
+    assertEquals(
+        List.of("e", "d", "c"), recorder.newest(3).stream().map(FlightRecord::id).toList());
+  }
+
   @Test
   void whatReplicasSayIsAddedToTheRecord() {
     FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));

@@ -340,6 +340,21 @@ class WorkloadTest {
     assertTrue(Double.isNaN(observed.getFirst().tpotMs()));
   }
 
+  /** A reranking may take seconds; answers behind it have their first tokens meanwhile. */
+  @Test
+  void whatGeneratesNothingDoesNotKeepAnswersBehindItFromBeingTakenToRun() {
+    Workload.Job job = begin(embedding(700), false, 0);
+    begin(RouteRequest.of("m").withTokens(400, 10), false, 0);
+    begin(RouteRequest.of("m").withTokens(400, 10), false, 0);
+    Workload.Snapshot later = workload.snapshot(60_000 * MS);
+    job.close();
+
+    assertEquals(2, later.running());
+    assertEquals(1, later.waiting());
+    assertEquals(700, later.waitingTokens(), 0.001);
+    assertEquals(0, workload.snapshot(60_000 * MS).waiting());
+  }
+
   @Test
   void itsTimeIsLearnedFromItsPromptAloneAndToldToPeers() {
     for (int i = 0; i < 40; i++) {

@@ -72,6 +72,37 @@ class AnswerMemoryTest {
   }
 
   @Test
+  void anOlderAnswerThatHoldsNothingHoldsUpNobody() {
+    AnswerMemory.Share silent = fresh("a");
+    AnswerMemory.Share small = open("b");
+    AnswerMemory.Share large = open("c");
+
+    large.took(200);
+    large.took(200);
+
+    assertEquals(List.of(), told);
+    silent.close();
+    small.close();
+    large.close();
+    assertEquals(0, memory.held());
+  }
+
+  @Test
+  void anOlderAnswerThatBeginsToHoldSomethingGoesBeforeTheYoungerOnes() {
+    AnswerMemory.Share older = open("a");
+    AnswerMemory.Share younger = open("b");
+    younger.took(200);
+
+    older.took(1);
+    younger.took(1);
+    older.took(200);
+    older.complete();
+    older.close();
+
+    assertEquals(List.of("pause b", "resume b"), told);
+  }
+
+  @Test
   void whenTheOldestIsGivenUpTheNextOneGoesOn() {
     AnswerMemory.Share oldest = open("a");
     AnswerMemory.Share next = open("b");
