@@ -87,6 +87,22 @@ class CircuitIT {
     }
   }
 
+  @Test
+  void theLastOneThatServesStaysWhateverItAnswers() throws Exception {
+    good.script((request, body) -> request.response().setStatusCode(503).end());
+    try (InProcessGateway gateway =
+        InProcessGateway.before(YAML.replace("700", "60000"), bad, good)) {
+      gateway.adminPost("/admin/v1/replicas/u0/cordon", "application/json");
+      for (int i = 0; i < 10; i++) {
+        assertTrue(ask(gateway) >= 502);
+      }
+      good.script((request, body) -> request.response().end("{\"choices\":[]}"));
+
+      assertEquals(0, ejected(gateway));
+      assertEquals(200, ask(gateway));
+    }
+  }
+
   private static long ejected(InProcessGateway gateway) {
     return gateway.fleet().replicas().stream()
         .filter(replica -> replica.state() == ReplicaState.EJECTED)

@@ -222,6 +222,11 @@ public final class Replica {
     weight = value;
   }
 
+  /** Whether it takes requests, or would at once if another one of its model were missing. */
+  boolean serves() {
+    return weight > 0 && (state == ReplicaState.READY || state == ReplicaState.STANDBY);
+  }
+
   Circuit circuit() {
     return circuit;
   }
@@ -393,11 +398,15 @@ public final class Replica {
     open.put(ticket.place, ticket);
     ticket.first = inFlight.incrementAndGet() == 1;
     lastUsedNanos = nowNanos;
-    if (state != ReplicaState.READY || !ticket.call(circuit.enter())) {
-      ticket.discard();
-      return null;
+    boolean taken = false;
+    try {
+      taken = state == ReplicaState.READY && ticket.call(circuit.enter());
+    } finally {
+      if (!taken) {
+        ticket.discard();
+      }
     }
-    return ticket;
+    return taken ? ticket : null;
   }
 
   /** As routing sees it at a moment. */

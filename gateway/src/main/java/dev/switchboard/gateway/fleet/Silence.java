@@ -20,13 +20,13 @@ final class Silence {
    *
    * @param replicas of the model
    * @param quiet of them, itself included, that said nothing for at least half of the patience
-   * @param ejected of them already
+   * @param out of them that do not serve already, for whatever reason
    * @param silentNanos how long it has been silent, the patience included
    */
-  static boolean leave(int replicas, int quiet, int ejected, long silentNanos, long patienceNanos) {
+  static boolean leave(int replicas, int quiet, int out, long silentNanos, long patienceNanos) {
     if (silentNanos >= LONG * patienceNanos) {
       return true;
     }
-    return 2 * quiet <= replicas && ejected + 1 <= replicas / 2;
+    return 2 * quiet <= replicas && out + 1 <= replicas / 2;
   }
 }

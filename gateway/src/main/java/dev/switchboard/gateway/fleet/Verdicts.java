@@ -109,8 +109,8 @@ public final class Verdicts {
   }
 
   /**
-   * Takes one that is ready out; never more than half of a model's replicas, for then it is not
-   * they who are to blame.
+   * Takes one that is ready out; never so that more than half of a model's replicas do not serve,
+   * for whatever reason: then it is not they who are to blame, or those that are left are needed.
    */
   boolean ejectOneOfHalf(Replica replica, String why) {
     synchronized (fleet) {
@@ -125,12 +125,12 @@ public final class Verdicts {
     for (Replica other : fleet.roster().of(replica.model())) {
       if (!other.leaving()) {
         all++;
-        out += other.state() == ReplicaState.EJECTED ? 1 : 0;
+        out += other == replica || other.serves() ? 0 : 1;
       }
     }
     // One that probes and is denied goes on with one request at a time.
     if (out + 1 > all / 2) {
-      LOG.warn("ejection_denied replica={} ejected={} of={}", replica.id(), out, all);
+      LOG.warn("ejection_denied replica={} out={} of={}", replica.id(), out, all);
       return false;
     }
     return true;

@@ -255,12 +255,12 @@ public final class Vigil {
   private boolean mayLeave(Replica silent, Watch own, long now) {
     int all = 0;
     int quiet = 0;
-    int ejected = 0;
+    int out = 0;
     for (Replica replica : fleet.replicas()) {
-      if (replica.model().equals(silent.model())) {
+      if (replica.model().equals(silent.model()) && (replica == silent || !replica.leaving())) {
         Watch watch = watch(replica);
         all++;
-        ejected += replica.state() == ReplicaState.EJECTED ? 1 : 0;
+        out += replica == silent || replica.serves() ? 0 : 1;
         boolean silentNow =
             watch.silentSinceNanos != 0
                 || watch.quietNanos(replica, now) >= watch.patienceNanos / 2;
@@ -268,7 +268,7 @@ public final class Vigil {
       }
     }
     long silentNanos = now - own.silentSinceNanos;
-    return Silence.leave(all, quiet, ejected, silentNanos, own.patienceNanos);
+    return Silence.leave(all, quiet, out, silentNanos, own.patienceNanos);
   }
 
   private void silent(Replica replica) {
