@@ -27,6 +27,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Aliases, splits, fallbacks, sessions and foreign servers, before scripted upstreams. */
 class RoutingIT {
@@ -55,6 +57,24 @@ class RoutingIT {
   void stop() {
     first.close();
     second.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"slo", "least-loaded", "round-robin"})
+  void aWeightIsAShareOfTheRequests(String policy) throws Exception {
+    try (InProcessGateway gateway =
+        InProcessGateway.of(
+                "routing: {policy: "
+                    + policy
+                    + "}"
+                    + upstreams("models: [m]", "models: [m], weight: 0.1"))
+            .awaitEveryReplica()) {
+      for (int i = 0; i < 220; i++) {
+        gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+      }
+
+      assertEquals(20, second.seen.size(), 2);
+    }
   }
 
   private String upstreams(String firstMore, String secondMore) {

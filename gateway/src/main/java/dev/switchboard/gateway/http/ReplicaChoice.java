@@ -59,13 +59,11 @@ final class ReplicaChoice {
   }
 
   /**
-   * Among the models that may serve a request; a split is decided by the session, or by the
-   * request's id.
+   * Among the models that may serve a request; a split is decided by the session, if there is one.
    */
   static ReplicaChoice of(Call call, RequestHead head, ParsedRequest parsed, int bodyBytes) {
     String session = head.session();
-    Router.Plan plan =
-        call.house().router().plan(parsed.model(), session == null ? call.flight().id() : session);
+    Router.Plan plan = call.house().router().plan(parsed.model(), session);
     Affinity.Key affinity =
         new Affinity.Key(
             parsed.promptChain(), PromptBlocks.BLOCK_TOKENS, call.caller().tenant(), session);

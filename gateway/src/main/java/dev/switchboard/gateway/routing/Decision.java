@@ -64,6 +64,10 @@ public record Decision(
     Candidate withScore(double value) {
       return new Candidate(view, rejected, value, prediction, prefixTokens);
     }
+
+    Candidate withRejected(String reason) {
+      return new Candidate(view, reason, Double.NaN, prediction, prefixTokens);
+    }
   }
 
   Decision withShadow(Decision other) {

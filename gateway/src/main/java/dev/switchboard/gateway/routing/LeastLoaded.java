@@ -3,7 +3,7 @@ package dev.switchboard.gateway.routing;
 import java.util.List;
 
 /**
- * Sends a request to the replica with the fewest requests for its weight.
+ * Sends a request to the replica with the fewest requests.
  *
  * <p>What this gateway has there is exact; what others have there is as old as the last report.
  */
@@ -20,8 +20,7 @@ public final class LeastLoaded implements RoutingPolicy {
         0,
         (candidates, wanted, scores) -> {
           for (int i = 0; i < scores.length; i++) {
-            ReplicaView view = candidates.get(i).view();
-            scores[i] = view.requests() / view.weight();
+            scores[i] = candidates.get(i).view().requests();
           }
         });
   }

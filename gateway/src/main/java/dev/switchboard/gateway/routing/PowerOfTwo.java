@@ -28,8 +28,7 @@ public final class PowerOfTwo implements RoutingPolicy {
               count == 1 ? 0 : 1 + (int) Long.remainderUnsigned(Scoring.mix(hash), count - 1);
           int second = (first + step) % count;
           for (int i = 0; i < count; i++) {
-            ReplicaView view = candidates.get(i).view();
-            double load = view.requests() / view.weight();
+            double load = candidates.get(i).view().requests();
             scores[i] = i == first || i == second ? load : load + NOT_DRAWN;
           }
         });

@@ -24,7 +24,7 @@ public final class PrefixAffinity implements RoutingPolicy {
   private static void score(List<Candidate> candidates, RouteRequest request, double[] scores) {
     for (int i = 0; i < scores.length; i++) {
       Candidate candidate = candidates.get(i);
-      double load = candidate.view().requests() / candidate.view().weight();
+      double load = candidate.view().requests();
       double share = candidate.prefixTokens() / Math.max(1, request.promptTokens());
       boolean overloaded = Scoring.overloaded(candidate, candidates);
       double match = share < LEAST_SHARE ? 0 : share;

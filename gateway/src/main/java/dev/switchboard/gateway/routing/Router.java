@@ -8,17 +8,21 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
  * From the name a client asks for to a replica: aliases, splits, policies, shadows and fallbacks.
- * Immutable and pure; safe on any thread.
+ * Immutable but for a count of what was split; safe on any thread.
  */
 public final class Router {
   private final RoutingPolicy policy;
   private final Set<String> served;
   private final Map<String, RouteSpec> routes = new LinkedHashMap<>();
+
+  /** Requests without a session that a split had to place. */
+  private final AtomicLong placed = new AtomicLong();
 
   /**
    * How a request goes on.
@@ -114,17 +118,18 @@ public final class Router {
   }
 
   /**
-   * The plan for a name; always the same for the same key.
+   * The plan for a name. Of a split each target gets its share of the sessions, and of the requests
+   * without one.
    *
-   * @param key what decides on the side of a split: the session, or the request's id
+   * @param session always on the same side of a split; null for none
    */
-  public Plan plan(String name, String key) {
+  public Plan plan(String name, @Nullable String session) {
     RouteSpec spec = routes.get(name);
     if (spec == null) {
       return new Plan(name, List.of(name), null, policy, null);
     }
     List<String> models = new ArrayList<>();
-    models.add(target(spec, key));
+    models.add(target(spec, session));
     for (String fallback : spec.fallbacks()) {
       if (!models.contains(fallback)) {
         models.add(fallback);
@@ -138,17 +143,21 @@ public final class Router {
         spec.shadow() == null ? null : Policies.of(spec.shadow()));
   }
 
-  /** Splits by the key's place on the line of all weights. */
-  private static String target(RouteSpec spec, String key) {
+  /** Splits by a place on the line of all weights: the session's, or the next one. */
+  private String target(RouteSpec spec, @Nullable String session) {
     List<RouteSpec.Target> targets = spec.targets();
-    if (targets.isEmpty()) {
-      return spec.name();
+    if (targets.size() < 2) {
+      return targets.isEmpty() ? spec.name() : targets.getFirst().model();
     }
     double sum = 0;
     for (RouteSpec.Target target : targets) {
       sum += target.share();
     }
-    double place = Scoring.unit(Scoring.hash(spec.name() + "\n" + key)) * sum;
+    double place =
+        sum
+            * (session == null
+                ? Share.ofTargets(placed.getAndIncrement())
+                : Scoring.unit(Scoring.hash(spec.name() + "\n" + session)));
     for (RouteSpec.Target target : targets) {
       place -= target.share();
       if (place < 0) {

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * lowest score. A policy only gives the scores.
  *
  * <p>Of equal scores the replica with the fewest requests wins, and of those one after the other,
- * by the request's turn.
+ * by the request's turn. Where weights differ, each has its {@link Share} of the requests, and the
+ * policy chooses among the replicas of one weight.
  *
  * <p>A session stays where it was, which is a preference and no fate. It goes elsewhere when that
  * replica is overloaded: has more than twice as much to do as the idlest one, and some; or late: is
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Scoring {
   static final String FULL = "has as many requests as it takes";
+  static final String NOT_ITS_TURN = "the turn of another weight";
 
   private static final int OVERLOAD_REQUESTS = 4;
   private static final double OVERLOAD_RATIO = 2;
@@ -66,20 +68,46 @@ final class Scoring {
     if (open.isEmpty()) {
       return Decision.of(policy, request.model(), null, table);
     }
-    double[] scores = new double[open.size()];
-    policyScores.score(open, request, scores);
+    List<Candidate> group = group(open, request);
+    double[] scores = new double[group.size()];
+    policyScores.score(group, request, scores);
     for (int i = 0; i < scores.length; i++) {
       // What a policy cannot say is worse than anything that it can; a replica there still is.
       scores[i] = Double.isNaN(scores[i]) ? Double.POSITIVE_INFINITY : scores[i];
     }
-    String chosen = choose(open, request, scores, tolerance);
+    String chosen = choose(group, request, scores, tolerance);
+    fill(table, group.getFirst().view().weight(), scores);
+    return Decision.of(policy, request.model(), chosen, table);
+  }
+
+  /** Gives those of the group their scores, and the others that could be chosen the reason. */
+  private static void fill(List<Candidate> table, double weight, double[] scores) {
     int next = 0;
     for (int i = 0; i < table.size(); i++) {
-      if (table.get(i).rejected() == null) {
-        table.set(i, table.get(i).withScore(scores[next++]));
+      Candidate row = table.get(i);
+      if (row.rejected() == null) {
+        boolean inGroup = row.view().weight() == weight;
+        table.set(i, inGroup ? row.withScore(scores[next++]) : row.withRejected(NOT_ITS_TURN));
       }
     }
-    return Decision.of(policy, request.model(), chosen, table);
+  }
+
+  /**
+   * The replicas of one weight that the policy may choose from: those whose turn it is, or those of
+   * a session's own weight where it stays.
+   */
+  private static List<Candidate> group(List<Candidate> open, RouteRequest request) {
+    if (Share.alike(open)) {
+      return open;
+    }
+    Candidate home = home(open, request);
+    if (home != null) {
+      List<Candidate> own = Share.of(open, home.view().weight());
+      if (!overloaded(home, own) && !late(home, request, lateMs(open))) {
+        return own;
+      }
+    }
+    return Share.ofTurn(open, request.turn());
   }
 
   private static String choose(
@@ -144,10 +172,10 @@ final class Scoring {
   /** Among those whose score is low enough one of the idlest, in turn. */
   private static String tied(
       List<Candidate> open, RouteRequest request, double[] scores, double most) {
-    double fewest = Double.POSITIVE_INFINITY;
+    int fewest = Integer.MAX_VALUE;
     int ties = 0;
     for (int i = 0; i < scores.length; i++) {
-      double requests = open.get(i).view().requests() / open.get(i).view().weight();
+      int requests = open.get(i).view().requests();
       if (scores[i] <= most && requests <= fewest) {
         ties = requests < fewest ? 1 : ties + 1;
         fewest = requests;
@@ -155,7 +183,7 @@ final class Scoring {
     }
     long turn = Math.floorMod(request.turn(), (long) Math.max(1, ties));
     for (int i = 0; i < scores.length; i++) {
-      double requests = open.get(i).view().requests() / open.get(i).view().weight();
+      int requests = open.get(i).view().requests();
       if (scores[i] <= most && requests == fewest && turn-- == 0) {
         return open.get(i).replica();
       }

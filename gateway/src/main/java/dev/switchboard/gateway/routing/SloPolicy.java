@@ -108,7 +108,8 @@ public final class SloPolicy implements RoutingPolicy {
       Outlook outlook = new Outlook(candidate, request);
       double slowness = slowness(candidate.prediction(), request.slo());
       scores[i] =
-          (outlook.misses() + SPEED * slowness) / candidate.view().weight()
+          outlook.misses()
+              + SPEED * slowness
               + TIME * (unknown(candidate) ? 1 : Math.min(MOST_TIME, times[i] / least))
               + COST * candidate.view().cost();
       alone[i] =
@@ -147,7 +148,7 @@ public final class SloPolicy implements RoutingPolicy {
   }
 
   private static double crowd(Candidate candidate) {
-    return candidate.view().requests() / candidate.view().weight();
+    return candidate.view().requests();
   }
 
   /** Infinite where nothing can be said of it now. */
@@ -163,13 +164,13 @@ public final class SloPolicy implements RoutingPolicy {
 
   /**
    * All that a request costs there: its own time, and what its prompt and its place in the batch
-   * add to the times of those that are there. A replica of twice the weight has twice the room.
+   * add to the times of those that are there.
    */
   private static double timeMs(Candidate candidate, RouteRequest request, long nowNanos) {
     Prediction predicted = candidate.prediction();
     Rates rates = candidate.view().own().rates();
     Load load = candidate.view().load();
-    double others = load.requests() / candidate.view().weight();
+    double others = load.requests();
     double tokens = Math.max(0, predicted.outputTokens() - 1);
     double placeMs = rates.placeMs(nowNanos);
     double tokenMs = predicted.tpotMs() + placeMs * (others - load.running());

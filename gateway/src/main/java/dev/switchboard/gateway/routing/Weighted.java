@@ -5,9 +5,9 @@ import java.util.List;
 /**
  * Spreads requests in the ratio of the replicas' weights, whatever they have to do.
  *
- * <p>Rendezvous hashing over the request's turn: the lowest of {@code −ln(u)/weight}, with {@code
- * u} uniform for each pair of turn and replica, is a replica's with the probability of its weight's
- * share.
+ * <p>What differs in weight has its {@link Share}. Among replicas of one weight rendezvous hashing
+ * over the request's turn: the lowest of numbers that are uniform for each pair of turn and
+ * replica.
  */
 public final class Weighted implements RoutingPolicy {
   static final String NAME = "weighted";
@@ -22,11 +22,8 @@ public final class Weighted implements RoutingPolicy {
         0,
         (candidates, wanted, scores) -> {
           for (int i = 0; i < scores.length; i++) {
-            ReplicaView view = candidates.get(i).view();
-            long hash =
-                Scoring.mix(
-                    Scoring.mix(wanted.turn()) + view.id().hashCode() * 0x9e3779b97f4a7c15L);
-            scores[i] = -Math.log(Scoring.unit(hash)) / view.weight();
+            long replica = candidates.get(i).view().id().hashCode() * 0x9e3779b97f4a7c15L;
+            scores[i] = Scoring.unit(Scoring.mix(Scoring.mix(wanted.turn()) + replica));
           }
         });
   }

@@ -155,7 +155,7 @@ class PoliciesTest {
           choose("weighted", replicas, RouteRequest.of("m").withTurn(turn)), 1, Integer::sum);
     }
 
-    assertEquals(2500, counts.getOrDefault("w0", 0), 150);
+    assertEquals(2500, counts.getOrDefault("w0", 0), 10);
   }
 
   @Test

@@ -14,6 +14,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RouterTest {
   private static final long NOW = 1_000_000_000L;
@@ -31,7 +33,7 @@ class RouterTest {
   }
 
   @Test
-  void aSplitFollowsItsWeightsAndIsStableForAKey() {
+  void aSplitFollowsItsWeightsAndIsStableForASession() {
     Router router =
         router(route("chat", List.of(new Target("big", 9.0), new Target("small", 1.0)), List.of()));
     int small = 0;
@@ -42,6 +44,23 @@ class RouterTest {
     }
 
     assertEquals(1000, small, 100);
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {1, 10, 50})
+  void ofRequestsWithoutASessionEachTargetGetsItsShare(double percent) {
+    Router router =
+        router(
+            route(
+                "chat",
+                List.of(new Target("big", 100 - percent), new Target("small", percent)),
+                List.of()));
+    int small = 0;
+    for (int i = 0; i < 10_000; i++) {
+      small += router.plan("chat", null).models().getFirst().equals("small") ? 1 : 0;
+    }
+
+    assertEquals(100 * percent, small, 10);
   }
 
   @Test
