@@ -44,6 +44,7 @@ class RoutingFaultIT extends TwoUpstreams {
           gateway.metric(
               "switchboard_requests_total{endpoint=\"chat\",model=\"m\",outcome=\"internal\"}"));
       assertEquals(0, gateway.metric("switchboard_requests_in_flight{model=\"m\"}"));
+      assertEquals(0, gateway.gateway().reconfiguration().house().admission().inFlight());
       assertEquals(List.of(), List.copyOf(first.seen));
     }
   }
@@ -62,6 +63,37 @@ class RoutingFaultIT extends TwoUpstreams {
       assertEquals(500, answer.statusCode());
       assertEquals(1, first.seen.size());
       assertEquals(1, gateway.metric("switchboard_routing_failures_total{model=\"m\"}"));
+    }
+  }
+
+  /** The place at its replica is taken, and what was to note it throws. */
+  @Test
+  void aFaultBetweenTwoPlacesGivesEachOfThemBack() throws Exception {
+    first.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    String tenant = "tenants: [{name: default, max-concurrency: 3}]";
+    try (InProcessGateway gateway = InProcessGateway.before(tenant, first)) {
+      Gatehouse house = gateway.gateway().reconfiguration().house();
+      house
+          .affinity()
+          .tell(
+              (model, replica, key) -> {
+                throw new IllegalStateException("a fault of whoever listens");
+              });
+      for (int i = 0; i < 5; i++) {
+        HttpResponse<String> answer =
+            gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(i % 2 == 0));
+        assertEquals(500, answer.statusCode(), answer.body());
+      }
+
+      assertEquals(0, house.admission().inFlight());
+      assertEquals(0, house.admission().snapshots(house.clock().epochNanos()).get("m").running());
+      assertEquals(0, gateway.fleet().replicas().getFirst().inFlight());
+      assertEquals(0, gateway.metric("switchboard_requests_in_flight{model=\"m\"}"));
+      assertEquals(0, gateway.metric("switchboard_replica_in_flight{replica=\"u0\"}"));
+      house.affinity().tell((model, replica, key) -> {});
+      HttpResponse<String> next = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+      assertEquals(200, next.statusCode());
+      assertEquals("2", next.headers().firstValue("x-ratelimit-remaining-concurrency").orElse(""));
     }
   }
 

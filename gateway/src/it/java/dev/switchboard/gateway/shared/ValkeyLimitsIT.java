@@ -133,7 +133,7 @@ class ValkeyLimitsIT {
   }
 
   private static SharedLimits.Entry enter(ValkeyLimits gateway, long tokens) {
-    return wait(gateway.enter("t", tokens));
+    return wait(gateway.enter("t", tokens, 1));
   }
 
   private static @Nullable Reason refused(ValkeyLimits gateway, long tokens) {
@@ -177,7 +177,7 @@ class ValkeyLimitsIT {
 
     List<Future<SharedLimits.Entry>> entries = new ArrayList<>();
     for (int i = 0; i < 40; i++) {
-      entries.add(two.get(i % 2).enter("t", 500));
+      entries.add(two.get(i % 2).enter("t", 500, 1));
     }
 
     wait(Future.join(entries));
@@ -251,6 +251,30 @@ class ValkeyLimitsIT {
   }
 
   @Test
+  void aRequestCountsForEachOfItsAnswers() throws Exception {
+    limit(0, 0, 8);
+    ValkeyLimits one = gateway();
+    ValkeyLimits other = gateway();
+    SharedLimits.Entry six = wait(one.enter("t", 1, 6));
+    SharedLimits.Entry three = wait(other.enter("t", 1, 3));
+    SharedLimits.Entry two = wait(other.enter("t", 1, 2));
+    List<String> both = counts();
+    six.held().settle(1, true);
+    two.held().settle(1, true);
+    await(() -> places().isEmpty());
+    SharedLimits.Entry large = wait(one.enter("t", 1, 500));
+
+    assertEquals("2", six.headers().get("x-ratelimit-remaining-concurrency"));
+    assertEquals(Reason.TENANT_CONCURRENCY, three.spent());
+    assertEquals(null, two.spent());
+    assertEquals(List.of("2", "6"), both);
+    assertEquals(null, large.spent());
+    assertEquals(Reason.TENANT_CONCURRENCY, refused(other, 1));
+    large.held().settle(1, true);
+    await(() -> refused(other, 1) == null);
+  }
+
+  @Test
   void anyOrderOfEntriesAndEndsLeavesNothing() throws Exception {
     limit(0, 1_000_000, 5);
     List<ValkeyLimits> two = List.of(gateway(), gateway());
@@ -261,7 +285,7 @@ class ValkeyLimitsIT {
       Reservation ending = random.nextInt(3) == 0 ? running.poll() : null;
       List<Future<SharedLimits.Entry>> entries = new ArrayList<>();
       for (int j = random.nextInt(4); j > 0; j--) {
-        entries.add(two.get(random.nextInt(2)).enter("t", 10));
+        entries.add(two.get(random.nextInt(2)).enter("t", 10, 1 + random.nextInt(3)));
       }
       if (ending != null) {
         ending.settle(1, true);

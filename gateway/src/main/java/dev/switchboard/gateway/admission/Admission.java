@@ -68,6 +68,7 @@ public final class Admission {
     private final Reservation held;
     private final Waiter waiter;
     private final AtomicBoolean over = new AtomicBoolean();
+    private boolean counted;
     private volatile boolean served;
     private volatile AdmissionQueue.@Nullable Entry entry;
 
@@ -80,12 +81,25 @@ public final class Admission {
 
     @Override
     public void dispatched(AdmissionQueue.Entry admitted, long nowNanos) {
-      waiter.admitted();
+      told(waiter::admitted, nowNanos);
     }
 
     @Override
     public void refused(AdmissionQueue.Entry gone, Refusal refusal) {
-      waiter.refused(refusal);
+      told(() -> waiter.refused(refusal), gone.offeredNanos);
+    }
+
+    /** Who cannot be told will not leave either: it leaves now. */
+    private void told(Runnable news, long nowNanos) {
+      boolean heard = false;
+      try {
+        news.run();
+        heard = true;
+      } finally {
+        if (!heard) {
+          close(0, nowNanos);
+        }
+      }
     }
 
     /**
@@ -122,14 +136,27 @@ public final class Admission {
       if (!over.compareAndSet(false, true)) {
         return;
       }
+      long used = !served ? 0 : tokens < 0 ? demand.tokens() : tokens;
+      // Each is given back whatever the others throw.
+      try {
+        giveBack(used);
+      } finally {
+        try {
+          held.settle(used, served);
+        } finally {
+          onEntry((own, admitted) -> own.finished(admitted, used, nowNanos));
+        }
+      }
+    }
+
+    private void giveBack(long used) {
       inFlight.decrementAndGet();
       if (queue != null) {
         queue.passes.decrementAndGet();
       }
-      long used = !served ? 0 : tokens < 0 ? demand.tokens() : tokens;
-      tenants.leave(demand.tenant(), demand.tokens(), used, served);
-      held.settle(used, served);
-      onEntry((own, admitted) -> own.finished(admitted, used, nowNanos));
+      if (counted) {
+        tenants.leave(demand, used, served);
+      }
     }
 
     private void onEntry(BiConsumer<AdmissionQueue, AdmissionQueue.Entry> call) {
@@ -160,74 +187,77 @@ public final class Admission {
    */
   public Answer enter(
       @Nullable String model, Demand demand, Reservation held, Waiter waiter, long nowNanos) {
-    Answer answer = admit(model, demand, held, waiter, nowNanos);
-    if (answer.pass() == null) {
-      held.settle(0, false);
-    }
-    return answer;
-  }
-
-  private Answer admit(
-      @Nullable String model, Demand demand, Reservation held, Waiter waiter, long nowNanos) {
     asked.incrementAndGet();
     if (closed) {
+      held.settle(0, false);
       return refused(Refusal.plain(Reason.CLOSING, config.retryAfterSeconds()), Map.of());
     }
-    if (inFlight.incrementAndGet() > config.maxInFlight()) {
-      inFlight.decrementAndGet();
-      return refused(gatewayFull(model, demand, nowNanos), Map.of());
+    AdmissionQueue queue = model == null ? null : queue(model);
+    Pass pass = new Pass(queue, demand, held, waiter);
+    boolean inside = false;
+    try {
+      Answer answer = admit(pass, nowNanos);
+      inside = answer.pass() != null;
+      return answer;
+    } finally {
+      // Refused, or a step threw: what the steps before it took is given back.
+      if (!inside) {
+        pass.close(0, nowNanos);
+      }
     }
-    TenantGate.Word word =
-        tenants.enter(demand.tenant(), demand.tokens(), demand.key(), held.counted(), nowNanos);
-    if (word.refused() != null) {
-      inFlight.decrementAndGet();
-      return refused(predicted(word.refused(), model, demand, nowNanos), word.headers());
-    }
-    if (model == null) {
-      return new Answer(new Pass(null, demand, held, waiter), false, null, word.headers());
-    }
-    AdmissionQueue queue = queue(model);
-    Pass pass = new Pass(queue, demand.withWeight(word.weight()), held, waiter);
-    return queued(queue, pass, nowNanos, word.headers());
   }
 
-  private Refusal gatewayFull(@Nullable String model, Demand demand, long now) {
-    return model == null
+  private Answer admit(Pass pass, long nowNanos) {
+    AdmissionQueue queue = pass.queue;
+    if (queue != null) {
+      queue.passes.incrementAndGet();
+    }
+    Demand demand = pass.demand;
+    if (inFlight.incrementAndGet() > config.maxInFlight()) {
+      return refused(gatewayFull(queue, demand, nowNanos), Map.of());
+    }
+    TenantGate.Word word = tenants.enter(demand, pass.held.counted(), nowNanos);
+    if (word.refused() != null) {
+      return refused(predicted(word.refused(), queue, demand, nowNanos), word.headers());
+    }
+    pass.counted = true;
+    return queue == null
+        ? new Answer(pass, false, null, word.headers())
+        : queued(queue, pass, demand.withWeight(word.weight()), nowNanos, word.headers());
+  }
+
+  private Refusal gatewayFull(@Nullable AdmissionQueue queue, Demand demand, long now) {
+    return queue == null
         ? Refusal.plain(Reason.IN_FLIGHT, Spread.seconds(config.retryAfterSeconds(), random))
-        : queue(model).gatewayFull(demand, now);
+        : queue.gatewayFull(demand, now);
   }
 
   /** A tenant that has as many requests as it may waits for one of its own to end. */
-  private Refusal predicted(Refusal refusal, @Nullable String model, Demand demand, long now) {
-    if (model == null || refusal.reason() != Reason.TENANT_CONCURRENCY) {
+  private Refusal predicted(
+      Refusal refusal, @Nullable AdmissionQueue queue, Demand demand, long now) {
+    if (queue == null || refusal.reason() != Reason.TENANT_CONCURRENCY) {
       return refusal;
     }
     int most = tenants.limit(demand.tenant()).maxConcurrency();
-    Refusal told = queue(model).tenantFull(demand, most, now);
+    Refusal told = queue.tenantFull(demand, most, now);
     long holdNanos = told.waitP50Ms() * Math.max(1, most) * 1_000_000L;
     int seconds =
         holdNanos < 0 ? 0 : tenants.comeBack(demand.tenant(), demand.key(), holdNanos, now);
     return seconds == 0 ? told : told.withRetryAfter(seconds);
   }
 
-  private Answer queued(AdmissionQueue queue, Pass pass, long now, Map<String, String> headers) {
-    Demand demand = pass.demand;
+  private Answer queued(
+      AdmissionQueue queue, Pass pass, Demand demand, long now, Map<String, String> headers) {
     return switch (queue.offer(demand, pass, now)) {
       case Verdict.Running running -> {
-        queue.passes.incrementAndGet();
         pass.entry = running.entry();
         yield new Answer(pass, false, null, headers);
       }
       case Verdict.Waiting waiting -> {
-        queue.passes.incrementAndGet();
         pass.entry = waiting.entry();
         yield new Answer(pass, true, null, headers);
       }
-      case Refusal refusal -> {
-        inFlight.decrementAndGet();
-        tenants.leave(demand.tenant(), demand.tokens(), 0, false);
-        yield refused(refusal, headers);
-      }
+      case Refusal refusal -> refused(refusal, headers);
     };
   }
 
@@ -300,7 +330,8 @@ public final class Admission {
   public Refusal spent(
       Reason reason, long waitNanos, @Nullable String model, Demand demand, long nowNanos) {
     asked.incrementAndGet();
-    return predicted(tenants.refusal(reason, waitNanos), model, demand, nowNanos);
+    AdmissionQueue queue = model == null ? null : queue(model);
+    return predicted(tenants.refusal(reason, waitNanos), queue, demand, nowNanos);
   }
 
   /**

@@ -25,11 +25,12 @@ import org.jspecify.annotations.Nullable;
  * there a place or not ({@link Pace}); others pass what is held back. What it is owed is not.
  *
  * <p><b>Places.</b> The sum of what the ready replicas take ({@link ConcurrencyLimit}): in all, and
- * of streams that have no token yet. Beyond that requests wait here, where order and deadlines
- * rule, and not in a worker's own queue. Routing is free to send a request to a replica that has no
- * place if it expects it to be served sooner there; what that one has too much counts against the
- * others, so that the places of a replica that routing avoids do not fill the rest. Without a ready
- * replica everything passes: routing then says that nothing can serve it.
+ * of streams that have no token yet. A request takes one for each of its answers; one that wants
+ * more than there are begins when it has all. Beyond that requests wait here, where order and
+ * deadlines rule, and not in a worker's own queue. Routing is free to send a request to a replica
+ * that has no place if it expects it to be served sooner there; what that one has too much counts
+ * against the others, so that the places of a replica that routing avoids do not fill the rest.
+ * Without a ready replica everything passes: routing then says that nothing can serve it.
  *
  * <p><b>Refusals.</b> A request is refused at once when its answer would end after its deadline, as
  * far as that is predicted, or, because of the queue alone, after its target. What is held against
@@ -142,6 +143,10 @@ public final class AdmissionQueue {
       return demand;
     }
 
+    int places() {
+      return demand.places();
+    }
+
     /** It is of the lowest band, which goes after all others. */
     boolean yields() {
       return AdmissionQueue.yields(demand);
@@ -151,7 +156,7 @@ public final class AdmissionQueue {
   /**
    * What can be seen of it at a moment.
    *
-   * @param running requests that hold a place
+   * @param running places that are held: one for each answer of a request that runs
    * @param drainPerSecond places that become free while all are held; 0 while unknown
    * @param waitP90Ratio real over predicted wait that nine in ten stay below
    */
@@ -220,16 +225,14 @@ public final class AdmissionQueue {
 
   /** Takes a request, or says why not. The listener hears of it only if it waits. */
   public Verdict offer(Demand demand, Listener listener, long nowNanos) {
-    Notices notices = new Notices();
-    Verdict verdict;
-    synchronized (lock) {
-      if (!byExpiry.isEmpty()) {
-        drain(nowNanos, notices);
+    try (Notices notices = new Notices()) {
+      synchronized (lock) {
+        if (!byExpiry.isEmpty()) {
+          drain(nowNanos, notices);
+        }
+        return decide(demand, listener, nowNanos, notices);
       }
-      verdict = decide(demand, listener, nowNanos, notices);
     }
-    notices.send();
-    return verdict;
   }
 
   private Verdict decide(Demand demand, Listener listener, long now, Notices notices) {
@@ -283,7 +286,7 @@ public final class AdmissionQueue {
   private boolean mayRun(Demand demand, long now) {
     boolean yields = yields(demand);
     int others = byExpiry.size() - (yields ? 0 : bands[Band.SHEDDABLE.index()].size());
-    return others == 0 && hasPlace(yields) && !(yields && holds(now));
+    return others == 0 && hasPlace(yields, demand.places()) && !(yields && holds(now));
   }
 
   private boolean holds(long now) {
@@ -413,25 +416,25 @@ public final class AdmissionQueue {
       entry.routedNanos = nowNanos;
       entry.unanswered = streams;
       site.takes(entry, streams);
-      busy += site.ready ? 1 : 0;
+      busy += site.ready ? entry.places() : 0;
     }
   }
 
   /** The first token of a request came. */
   public void firstToken(Entry entry, long nowNanos) {
-    Notices notices = new Notices();
-    synchronized (lock) {
-      Site site = entry.site;
-      if (entry.state == State.RUNNING && site != null) {
-        long taken = nowNanos - entry.routedNanos;
-        site.firstToken(entry, taken, nowNanos, tight(entry, taken), !byExpiry.isEmpty());
-        measured(entry.demand)
-            .observe(entry.demand.promptTokens(), nowNanos - entry.startedNanos, nowNanos);
-        answered(entry, site);
-        drain(nowNanos, notices);
+    try (Notices notices = new Notices()) {
+      synchronized (lock) {
+        Site site = entry.site;
+        if (entry.state == State.RUNNING && site != null) {
+          long taken = nowNanos - entry.routedNanos;
+          site.firstToken(entry, taken, nowNanos, tight(entry, taken), !byExpiry.isEmpty());
+          measured(entry.demand)
+              .observe(entry.demand.promptTokens(), nowNanos - entry.startedNanos, nowNanos);
+          answered(entry, site);
+          drain(nowNanos, notices);
+        }
       }
     }
-    notices.send();
   }
 
   private static void answered(Entry entry, Site site) {
@@ -459,7 +462,7 @@ public final class AdmissionQueue {
       Site site = entry.site;
       if (entry.state == State.RUNNING && site != null) {
         // Who is held back waits though there are places.
-        boolean waits = !byExpiry.isEmpty() && !hasPlace(entry.yields());
+        boolean waits = !byExpiry.isEmpty() && !hasPlace(entry.yields(), 1);
         site.wholeAnswer(entry, tokens, nowNanos - entry.routedNanos, nowNanos, waits);
       }
     }
@@ -471,17 +474,17 @@ public final class AdmissionQueue {
    * @param tokens that it read and generated; −1 where nobody knows
    */
   public void finished(Entry entry, long tokens, long nowNanos) {
-    Notices notices = new Notices();
-    synchronized (lock) {
-      if (entry.state == State.RUNNING) {
-        end(entry, tokens < 0 ? entry.charged : tokens, nowNanos);
-      } else if (entry.state == State.WAITING) {
-        takeOut(entry);
-        entry.state = State.OVER;
+    try (Notices notices = new Notices()) {
+      synchronized (lock) {
+        if (entry.state == State.RUNNING) {
+          end(entry, tokens < 0 ? entry.charged : tokens, nowNanos);
+        } else if (entry.state == State.WAITING) {
+          takeOut(entry);
+          entry.state = State.OVER;
+        }
+        drain(nowNanos, notices);
       }
-      drain(nowNanos, notices);
     }
-    notices.send();
   }
 
   /** Its client left, whether it waits or runs; then what was estimated is charged. */
@@ -491,11 +494,11 @@ public final class AdmissionQueue {
 
   /** Drops what expired and dispatches what has a place. */
   public void tick(long nowNanos) {
-    Notices notices = new Notices();
-    synchronized (lock) {
-      drain(nowNanos, notices);
+    try (Notices notices = new Notices()) {
+      synchronized (lock) {
+        drain(nowNanos, notices);
+      }
     }
-    notices.send();
   }
 
   /** Says whether a replica takes requests, as many as is learned. */
@@ -510,22 +513,22 @@ public final class AdmissionQueue {
    * @param preempts it serves by priority, and preempts the last for a more urgent one
    */
   public void replica(String replica, boolean ready, int most, boolean preempts, long nowNanos) {
-    Notices notices = new Notices();
-    synchronized (lock) {
-      Site site = site(replica);
-      site.most = most == 0 ? Integer.MAX_VALUE : most;
-      site.preempts = preempts;
-      if (site.ready != ready) {
-        site.ready = ready;
-        readySites += ready ? 1 : -1;
-        busy += ready ? site.running : -site.running;
+    try (Notices notices = new Notices()) {
+      synchronized (lock) {
+        Site site = site(replica);
+        site.most = most == 0 ? Integer.MAX_VALUE : most;
+        site.preempts = preempts;
+        if (site.ready != ready) {
+          site.ready = ready;
+          readySites += ready ? 1 : -1;
+          busy += ready ? site.running : -site.running;
+        }
+        if (!ready && site.running == 0) {
+          sites.remove(replica);
+        }
+        drain(nowNanos, notices);
       }
-      if (!ready && site.running == 0) {
-        sites.remove(replica);
-      }
-      drain(nowNanos, notices);
     }
-    notices.send();
   }
 
   /**
@@ -571,11 +574,17 @@ public final class AdmissionQueue {
   // ------------------------------------------------------------------ places
 
   /**
-   * Whether there is a place that nobody has, nor is on the way to. Replicas that do not preempt
-   * keep some back for people, as many as were there of late.
+   * Whether there are as many places that nobody has, nor is on the way to; where a request wants
+   * more than there ever are, whether it would have all. Replicas that do not preempt keep some
+   * back for people, as many as were there of late.
    */
-  private boolean hasPlace(boolean yields) {
-    return readySites == 0 || free(yields) > (yields ? keptBack() : 0);
+  private boolean hasPlace(boolean yields, int places) {
+    if (readySites == 0) {
+      return true;
+    }
+    int kept = yields ? keptBack() : 0;
+    int free = free(yields) - kept;
+    return free > 0 && free >= Math.min(places, places(yields) - kept);
   }
 
   private int free(boolean yields) {
@@ -616,9 +625,9 @@ public final class AdmissionQueue {
     entry.state = State.RUNNING;
     entry.startedNanos = now;
     lastMovedNanos = now;
-    busy++;
-    unrouted(entry, 1);
-    holding(entry).begins(now);
+    busy += entry.places();
+    unrouted(entry, entry.places());
+    holding(entry).begins(entry.places(), now);
     pace.begins(entry.demand);
     band(entry).begins(entry);
   }
@@ -639,7 +648,7 @@ public final class AdmissionQueue {
     entry.state = State.OVER;
     leaveSite(entry);
     band(entry).ends(entry, tokens);
-    holding(entry).ends(now - entry.startedNanos);
+    holding(entry).ends(entry.places(), now - entry.startedNanos);
     lastMovedNanos = now;
   }
 
@@ -648,14 +657,14 @@ public final class AdmissionQueue {
     Site site = entry.site;
     entry.site = null;
     if (site == null) {
-      busy--;
-      unrouted(entry, -1);
+      busy -= entry.places();
+      unrouted(entry, -entry.places());
       pace.routed(entry.demand);
       return;
     }
     site.loses(entry);
     answered(entry, site);
-    busy -= site.ready ? 1 : 0;
+    busy -= site.ready ? entry.places() : 0;
     if (!site.ready && site.running == 0) {
       sites.values().remove(site);
     }
@@ -726,7 +735,7 @@ public final class AdmissionQueue {
         next = head;
       }
     }
-    return next != null && hasPlace(next.yields()) && mayGo(next, now) ? next : null;
+    return next != null && hasPlace(next.yields(), next.places()) && mayGo(next, now) ? next : null;
   }
 
   /** It is owed its turn before one of a higher band, which has the time. */
@@ -818,7 +827,8 @@ public final class AdmissionQueue {
   /** How long it is to wait if it does: for a place, and in the lowest band for its turn. */
   private long wait(Entry entry, long now) {
     double each = interval(yields(entry.demand), now);
-    long place = each == 0 ? WaitPredictor.UNKNOWN : Math.round((before(entry) + 1) * each);
+    long place =
+        each == 0 ? WaitPredictor.UNKNOWN : Math.round((before(entry) + entry.places()) * each);
     if (!yields(entry.demand)) {
       return place;
     }

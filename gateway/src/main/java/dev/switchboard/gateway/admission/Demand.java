@@ -17,6 +17,8 @@ import dev.switchboard.gateway.routing.Prompt;
  * @param tokens that the tenant's account is charged until the real ones are known: of its prompt,
  *     whoever has computed it before, and of all its choices
  * @param key of what it asks, by which it is known when it comes again; 0 for none
+ * @param places that it takes at a replica, and of its tenant's requests at once: one for each of
+ *     its answers
  */
 public record Demand(
     String tenant,
@@ -30,12 +32,14 @@ public record Demand(
     int outputTokens,
     long bytes,
     long tokens,
-    long key) {
+    long key,
+    int places) {
   public Demand {
     if (!(weight > 0)) {
       throw new IllegalArgumentException("weight must be above 0");
     }
     tokens = Math.max(1, tokens);
+    places = Math.max(1, places);
   }
 
   /** One with a single choice, which is not known when it comes again. */
@@ -62,7 +66,8 @@ public record Demand(
         outputTokens,
         bytes,
         (long) prompt.tokens() + outputTokens,
-        0);
+        0,
+        1);
   }
 
   /** When its first token is wanted; {@link Long#MAX_VALUE} for whenever. */
@@ -76,15 +81,20 @@ public record Demand(
   }
 
   Demand withWeight(double value) {
-    return value == weight ? this : with(value, key);
+    return value == weight ? this : with(value, key, places);
   }
 
   /** The same, known by a key. */
   public Demand withKey(long value) {
-    return with(weight, value);
+    return with(weight, value, places);
   }
 
-  private Demand with(double newWeight, long newKey) {
+  /** The same with so many answers. */
+  public Demand withPlaces(int value) {
+    return with(weight, key, value);
+  }
+
+  private Demand with(double newWeight, long newKey, int newPlaces) {
     return new Demand(
         tenant,
         newWeight,
@@ -97,6 +107,7 @@ public record Demand(
         outputTokens,
         bytes,
         tokens,
-        newKey);
+        newKey,
+        newPlaces);
   }
 }

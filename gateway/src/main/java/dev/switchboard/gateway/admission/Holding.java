@@ -15,13 +15,14 @@ final class Holding {
   private double peak;
   private long peakNanos;
 
-  void begins(long nowNanos) {
-    running++;
+  /** One begins that takes so many places. */
+  void begins(int places, long nowNanos) {
+    running += places;
     tick(nowNanos);
   }
 
-  void ends(long heldNanos) {
-    running--;
+  void ends(int places, long heldNanos) {
+    running -= places;
     meanNanos += meanNanos == 0 ? heldNanos : SHARE_OF_NEW * (heldNanos - meanNanos);
   }
 

@@ -2,9 +2,16 @@ package dev.switchboard.gateway.admission;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** What the listeners hear after the lock is released. */
-final class Notices {
+/**
+ * What the listeners hear after the lock is released, whatever was thrown under it: who has a place
+ * by then must know. One that throws is no fault of whoever made the call, nor of the next ones.
+ */
+final class Notices implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Notices.class);
+
   private final List<Runnable> calls = new ArrayList<>(0);
 
   void dispatched(AdmissionQueue.Entry entry, long now) {
@@ -15,7 +22,14 @@ final class Notices {
     calls.add(() -> entry.listener.refused(entry, refusal));
   }
 
-  void send() {
-    calls.forEach(Runnable::run);
+  @Override
+  public void close() {
+    for (Runnable call : calls) {
+      try {
+        call.run();
+      } catch (RuntimeException fault) {
+        LOG.error("listener_failed", fault);
+      }
+    }
   }
 }

@@ -3,7 +3,7 @@ package dev.switchboard.gateway.admission;
 import dev.switchboard.gateway.admission.AdmissionQueue.Entry;
 
 /**
- * A replica: what it takes, and what it has.
+ * A replica: what it takes, and what it has. A request counts once for each of its answers.
  *
  * <p>A replica that preempts serves people first, whatever it has of batches: its batch makes room
  * at its next step. So what it takes of people is learned and counted without the lowest band,
@@ -35,24 +35,25 @@ final class Site {
 
   /** A request came; its first token is heard of where it streams. */
   void takes(Entry entry, boolean streams) {
-    running++;
-    unanswered += streams ? 1 : 0;
+    int places = entry.places();
+    running += places;
+    unanswered += streams ? places : 0;
     if (entry.yields()) {
-      yielding++;
-      yieldingUnanswered += streams ? 1 : 0;
+      yielding += places;
+      yieldingUnanswered += streams ? places : 0;
     }
   }
 
   /** One left. */
   void loses(Entry entry) {
-    running--;
-    yielding -= entry.yields() ? 1 : 0;
+    running -= entry.places();
+    yielding -= entry.yields() ? entry.places() : 0;
   }
 
   /** One of those that had no token has one, or left. */
   void answered(Entry entry) {
-    unanswered--;
-    yieldingUnanswered -= entry.yields() ? 1 : 0;
+    unanswered -= entry.places();
+    yieldingUnanswered -= entry.yields() ? entry.places() : 0;
   }
 
   /** Of people. */

@@ -103,16 +103,8 @@ final class TenantGate {
    *
    * @param countedElsewhere its minutes are held elsewhere; here they are counted only
    */
-  Word enter(String tenant, long tokens, boolean countedElsewhere, long nowNanos) {
-    return enter(tenant, tokens, 0, countedElsewhere, nowNanos);
-  }
-
-  /**
-   * The same for one that is known when it comes again.
-   *
-   * @param key of what it asks; 0 for none
-   */
-  Word enter(String tenant, long tokens, long key, boolean countedElsewhere, long nowNanos) {
+  Word enter(Demand demand, boolean countedElsewhere, long nowNanos) {
+    String tenant = demand.tenant();
     TenantLimits.Limit limit = limits.of(tenant);
     sweep(nowNanos);
     Word[] word = new Word[1];
@@ -120,7 +112,7 @@ final class TenantGate {
         tenant,
         (name, known) -> {
           Use use = known == null ? new Use(limit, nowNanos) : known;
-          Refusal refused = enter(use, limit, tokens, key, countedElsewhere, nowNanos);
+          Refusal refused = enter(use, limit, demand, countedElsewhere, nowNanos);
           word[0] = new Word(refused, limit.weight(), headers(use, limit));
           return use;
         });
@@ -129,11 +121,13 @@ final class TenantGate {
 
   /** Who was told to come now may: its minute's share is taken in advance where it is not there. */
   private @Nullable Refusal enter(
-      Use use, TenantLimits.Limit limit, long tokens, long key, boolean elsewhere, long now) {
+      Use use, TenantLimits.Limit limit, Demand demand, boolean elsewhere, long now) {
+    long tokens = demand.tokens();
+    long key = demand.key();
     use.requests.advance(limit.requestsPerMinute(), now);
     use.tokens.advance(limit.tokensPerMinute(), now);
     int most = limit.maxConcurrency();
-    if (most > 0 && !hasPlace(use, most, key, now)) {
+    if (most > 0 && !hasPlace(use, most, demand, now)) {
       return refusal(Reason.TENANT_CONCURRENCY, 0);
     }
     if (!elsewhere && !holds(use, use.requests, 1, Reason.TENANT_REQUESTS, key, now)) {
@@ -144,14 +138,16 @@ final class TenantGate {
     }
     use.requests.take(1);
     use.tokens.take((double) tokens);
-    use.concurrent++;
+    use.concurrent += demand.places();
     return null;
   }
 
-  private static boolean hasPlace(Use use, int most, long key, long now) {
+  /** One that has more answers than the tenant may have at once begins when it has none. */
+  private static boolean hasPlace(Use use, int most, Demand demand, long now) {
     // Who comes as told is known to come, whether there is a place or not.
-    boolean promised = use.comesBack(Reason.TENANT_CONCURRENCY, key, now);
-    return use.concurrent < most && (promised || use.concurrent + use.kept(most, now) < most);
+    boolean promised = use.comesBack(Reason.TENANT_CONCURRENCY, demand.key(), now);
+    long then = (long) use.concurrent + Math.min(demand.places(), most);
+    return then <= most && (promised || then + use.kept(most, now) <= most);
   }
 
   private static boolean holds(
@@ -214,16 +210,16 @@ final class TenantGate {
   /**
    * A request that passed has ended.
    *
-   * @param estimated what it was let in with
+   * @param demand what it was let in with
    * @param used what it read and generated
    * @param served whether a replica saw it; else it costs no request either
    */
-  void leave(String tenant, long estimated, long used, boolean served) {
+  void leave(Demand demand, long used, boolean served) {
     uses.computeIfPresent(
-        tenant,
+        demand.tenant(),
         (name, use) -> {
-          use.concurrent--;
-          use.tokens.take((double) used - estimated);
+          use.concurrent -= demand.places();
+          use.tokens.take((double) used - demand.tokens());
           use.requests.take(served ? 0 : -1);
           return use;
         });

@@ -76,7 +76,9 @@ final class Admittance implements Admission.Waiter {
             ? entrance(bodyBytes, now)
             : new Entrance(null, demand(flight.model(), bodyBytes, now));
     Future<SharedLimits.Entry> entered =
-        house.shared().enter(call.caller().tenant(), entrance.demand.tokens());
+        house
+            .shared()
+            .enter(call.caller().tenant(), entrance.demand.tokens(), entrance.demand.places());
     if (entered.isComplete()) {
       entered(entrance, entered.result());
     } else {
@@ -102,10 +104,11 @@ final class Admittance implements Admission.Waiter {
   private void ask(Entrance entrance, SharedLimits.Entry entry, long now) {
     Admission.Answer answer =
         house.admission().enter(entrance.model, entrance.demand, entry.held(), this, now);
+    // First of all: it is given back when the request ends, whatever throws from here on.
+    pass = answer.pass();
     answer.headers().forEach(call.response()::putHeader);
     // What is left over all gateways goes before what is left here.
     entry.headers().forEach(call.response()::putHeader);
-    pass = answer.pass();
     Refusal refusal = answer.refusal();
     if (refusal != null) {
       owner.refused(refusal);
@@ -162,7 +165,8 @@ final class Admittance implements Admission.Waiter {
         generates ? choice.outputTokens() : 0,
         bodyBytes,
         choice.promptTokens() + (long) choice.outputTokens() * flight.parameters().choices(),
-        key);
+        key,
+        flight.parameters().choices());
   }
 
   /** The choice of its replica, which begins when it is admitted. */
@@ -206,14 +210,20 @@ final class Admittance implements Admission.Waiter {
     }
   }
 
-  /** It is over: its place is free. */
-  void leave(FlightRecord record) {
+  /**
+   * It is over: its place is free.
+   *
+   * @param record null where none could be made
+   */
+  void leave(@Nullable FlightRecord record) {
     left = true;
-    if (inFlight != null) {
-      inFlight.dec();
+    GaugeDataPoint gauge = inFlight;
+    inFlight = null;
+    if (gauge != null) {
+      gauge.dec();
     }
     if (pass != null) {
-      pass.close(tokens(record), call.nowNanos());
+      pass.close(record == null ? -1 : tokens(record), call.nowNanos());
     }
   }
 

@@ -35,6 +35,9 @@ final class AnswerRelay {
     /** The first bytes of a stream are about to go out. */
     void begins();
 
+    /** It was to go on with a stream, and answered with this status. */
+    void declined(Attempt current, int status);
+
     /** A whole answer is there; says whether it is the client's. */
     boolean takes(Attempt current, int status);
 
@@ -94,7 +97,7 @@ final class AnswerRelay {
     } else if (status == 200 && type != null && type.startsWith("text/event-stream")) {
       stream(current, answer);
     } else if (client.begun()) {
-      owner.broke(current, "it answered " + status);
+      owner.declined(current, status);
     } else {
       collect(current, answer);
     }
@@ -213,8 +216,7 @@ final class AnswerRelay {
     AnswerMemory.Share share = call.loop().answers().open(answer);
     held = share;
     WholeAnswer.collect(answer, call.house().http().maxAnswerBytes(), share)
-        .onSuccess(bytes -> whole(current, answer, bytes))
-        .onFailure(cause -> broke(current, cause));
+        .onComplete(bytes -> whole(current, answer, bytes), cause -> broke(current, cause));
   }
 
   private void broke(Attempt current, Throwable cause) {
@@ -233,8 +235,9 @@ final class AnswerRelay {
     }
     flight.mark(Mark.UPSTREAM_ENDED);
     forClient(current, bytes, status)
-        .onSuccess(forwarded -> forward(current, answer, forwarded))
-        .onFailure(cause -> owner.broke(current, "its answer is no JSON object"));
+        .onComplete(
+            forwarded -> forward(current, answer, forwarded),
+            cause -> owner.broke(current, "its answer is no JSON object"));
   }
 
   /** Reads an answer for the flight, and takes our own object out of it. */

@@ -79,6 +79,7 @@ final class Attempt implements Guest {
   private @Nullable EventRelay relay;
   private RequestTrace.@Nullable Tried traced;
   private boolean leads;
+  private boolean inMetrics;
   private long connectedNanos;
   private long answeredNanos;
   private long heardNanos;
@@ -244,6 +245,7 @@ final class Attempt implements Guest {
   void begin(RouteRequest wanted) {
     learns(wanted);
     house.metrics().replicaInFlight(replica.id()).inc();
+    inMetrics = true;
     traced = call.trace().startAttempt(flight, replica.id(), number, hedge, startNanos);
   }
 
@@ -262,8 +264,8 @@ final class Attempt implements Guest {
       call.loop()
           .client()
           .open(address, HttpMethod.POST, call.endpoint().path())
-          .onSuccess(opened -> connected(opened, asked))
-          .onFailure(cause -> failed("cannot connect: ", cause));
+          .onComplete(
+              opened -> connected(opened, asked), cause -> failed("cannot connect: ", cause));
     }
   }
 
@@ -292,8 +294,7 @@ final class Attempt implements Guest {
     try (Scope _ = traced().context().makeCurrent()) {
       opened
           .send(move == null ? body : answered.appendBuffer(body))
-          .onSuccess(this::answered)
-          .onFailure(cause -> failed("no answer: ", cause));
+          .onComplete(this::answered, cause -> failed("no answer: ", cause));
     }
     // The agent puts its own span there.
     call.trace()
@@ -441,17 +442,20 @@ final class Attempt implements Guest {
     if (over) {
       return;
     }
-    if (result == AttemptResult.OUTRUN) {
-      outrun();
-    }
-    leaveReplica(error != null, departure(result, begun));
+    // Each is given back, or told, whatever the others throw: it ends only once.
+    Steps.all(
+        () -> outrun(result),
+        () -> leaveReplica(error != null, departure(result, begun)),
+        () -> judge(error == null ? "an error status" : error, result, flight.now()),
+        () -> tell(error, result));
+  }
+
+  private void tell(@Nullable String error, AttemptResult result) {
     long now = flight.now();
     if (replica.state() == ReplicaState.DRAINING) {
       call.trace().keepFor(KeptFor.DRAINED);
     }
-    house.metrics().replicaInFlight(replica.id()).dec();
     house.metrics().attempt(replica.id(), result);
-    judge(error == null ? "an error status" : error, result, now);
     flight.attempt(
         new FlightRecord.Attempt(
             number,
@@ -461,15 +465,19 @@ final class Attempt implements Guest {
             error,
             hedge,
             move == null ? null : move.record()));
-    if (result == AttemptResult.OUTRUN) {
-      call.trace().attemptOutrun(traced(), now);
-    } else if (error != null) {
-      call.trace().attemptFailed(traced(), error, now);
+    RequestTrace.Tried told = traced;
+    if (told != null && result == AttemptResult.OUTRUN) {
+      call.trace().attemptOutrun(told, now);
+    } else if (told != null && error != null) {
+      call.trace().attemptFailed(told, error, now);
     }
   }
 
   /** What is known of a replica that another one outran: it would have taken longer than this. */
-  private void outrun() {
+  private void outrun(AttemptResult result) {
+    if (result != AttemptResult.OUTRUN) {
+      return;
+    }
     long now = flight.now();
     if (job != null) {
       job.outrun(now);
@@ -482,16 +490,29 @@ final class Attempt implements Guest {
 
   private void leaveReplica(boolean reset, Drain.Departure how) {
     over = true;
-    if (relay != null) {
-      relay.stop();
-    }
-    if (upstream != null && reset) {
-      upstream.reset();
-    }
-    if (job != null) {
-      job.close();
-    }
-    ticket().close(how);
+    Steps.all(
+        () -> {
+          if (relay != null) {
+            relay.stop();
+          }
+        },
+        () -> {
+          if (upstream != null && reset) {
+            upstream.reset();
+          }
+        },
+        () -> {
+          if (job != null) {
+            job.close();
+          }
+        },
+        () -> ticket().close(how),
+        () -> {
+          if (inMetrics) {
+            inMetrics = false;
+            house.metrics().replicaInFlight(replica.id()).dec();
+          }
+        });
   }
 
   private static Drain.Departure departure(AttemptResult result, boolean begun) {

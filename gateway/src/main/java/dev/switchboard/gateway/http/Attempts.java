@@ -122,6 +122,8 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     if (begun == null) {
       return decision;
     }
+    // First of all: what it holds is given back with it, whatever throws from here on.
+    attempt = begun;
     house.metrics().decided(decision);
     deadline.moving(0);
     migration.replay().reset();
@@ -215,6 +217,19 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   @Override
   public void gone(Attempt current, String reason) {
     broke(current, MoveCause.DIED, broken(reason), AttemptResult.FAILED);
+  }
+
+  /** What has enough to do, or cannot go on with this stream, is no worse for others. */
+  @Override
+  public void declined(Attempt current, int status) {
+    boolean shed = status == Outcome.SHED.status();
+    if (shed && !current.over()) {
+      place.refusedBy(current.replica().id());
+      migration.busy(current);
+    }
+    AttemptResult refusal = shed ? AttemptResult.SHED : AttemptResult.ABANDONED;
+    EventRelay.Break how = broken("it answered " + status);
+    broke(current, MoveCause.BROKEN, how, status >= 500 ? AttemptResult.FAILED : refusal);
   }
 
   /** The current attempt is over without an answer; late news of an earlier one is ignored. */
@@ -387,6 +402,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       call.loop().vertx().setTimer(MOVE_POLL_MS, again -> moveOn());
       return;
     }
+    attempt = begun;
     flight.decisionAnew(decision);
     leads(begun);
   }

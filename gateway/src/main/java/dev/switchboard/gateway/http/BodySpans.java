@@ -29,6 +29,7 @@ record BodySpans(
   private static final byte[] MESSAGES = "messages".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] PROMPT = "prompt".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] MAX_TOKENS = "max_tokens".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] PRIORITY = "priority".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] TOOLS = "tools".getBytes(StandardCharsets.US_ASCII);
 
   /** The body with another model's name in place of its own. */
@@ -42,21 +43,31 @@ record BodySpans(
         .appendBuffer(body, modelTo, body.length() - modelTo);
   }
 
-  /** A valid body that names no bound on its answer's tokens, with one. */
+  /** A valid body that names no bound on its answer's tokens, with one; null names none. */
   static byte[] limited(byte[] body, int maxTokens) {
+    return with(body, MAX_TOKENS, maxTokens);
+  }
+
+  /** A valid body with another priority. */
+  static byte[] prioritized(byte[] body, int priority) {
+    return with(body, PRIORITY, priority);
+  }
+
+  /** A valid body in which a top-level key has this value. */
+  private static byte[] with(byte[] body, byte[] key, int number) {
     int from = space(body, 0) + 1;
     int at = space(body, from);
     while (at < body.length && body[at] == '"') {
       int keyEnd = string(body, at);
       int value = space(body, space(body, keyEnd) + 1);
       int to = value(body, value);
-      if (is(MAX_TOKENS, body, at + 1, keyEnd - 1)) {
-        // Null, since it names none.
-        return replaced(body, value, to, Integer.toString(maxTokens));
+      if (is(key, body, at + 1, keyEnd - 1)) {
+        return replaced(body, value, to, Integer.toString(number));
       }
       at = space(body, space(body, to) + 1);
     }
-    return replaced(body, from, from, "\"max_tokens\":" + maxTokens + ",");
+    String name = new String(key, StandardCharsets.US_ASCII);
+    return replaced(body, from, from, "\"" + name + "\":" + number + ",");
   }
 
   private static byte[] replaced(byte[] body, int from, int to, String with) {

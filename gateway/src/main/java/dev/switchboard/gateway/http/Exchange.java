@@ -110,8 +110,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
             house.deadlines().bodyMs(),
             memory)
         .compose(this::parse)
-        .onSuccess(this::parsed)
-        .onFailure(this::unreadable);
+        .onComplete(this::parsed, this::unreadable);
   }
 
   private Future<ParsedRequest> parse(Buffer bytes) {
@@ -145,6 +144,8 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     flight.model(parsed.model());
     flight.stream(parsed.stream());
     flight.parameters(parsed.parameters());
+    head = head.prioritized(call, parsed.priority());
+    flight.slo(head.slo());
     if (!house.router().knows(parsed.model())) {
       fail(Failure.of(ApiError.modelNotFound(parsed.model())));
       return;
@@ -173,20 +174,29 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       return;
     }
     traced();
-    upstream = upstream(parsed.spans(), choice.requested());
+    upstream = upstream(parsed, choice.requested());
     Admittance entering = new Admittance(call, head.slo(), choice, this);
     place = entering;
     entering.enter(body.length(), parsed.sum());
   }
 
-  /** What replicas get: the body as it came, or with the bound that the tenant's quota sets. */
-  private UpstreamRequest upstream(BodySpans spans, String model) {
+  /**
+   * What replicas get: the body as it came, or with the bound that the tenant's quota sets, or with
+   * the priority that it has where it says another one.
+   */
+  private UpstreamRequest upstream(ParsedRequest parsed, String model) {
+    byte[] changed = null;
     int most = allowance.mostTokens();
-    if (most == 0) {
-      return new UpstreamRequest(call, head, body, spans, model);
+    if (most > 0) {
+      changed = BodySpans.limited(body.getBytes(), most);
     }
-    byte[] limited = BodySpans.limited(body.getBytes(), most);
-    return new UpstreamRequest(call, head, Buffer.buffer(limited), BodySpans.of(limited), model);
+    int priority = -head.slo().priority();
+    if (parsed.priority() != 0 && parsed.priority() != priority) {
+      changed = BodySpans.prioritized(changed == null ? body.getBytes() : changed, priority);
+    }
+    return changed == null
+        ? new UpstreamRequest(call, head, body, parsed.spans(), model)
+        : new UpstreamRequest(call, head, Buffer.buffer(changed), BodySpans.of(changed), model);
   }
 
   /** In how much detail, now that its model is known. */
@@ -292,14 +302,19 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   /** A step of its course threw this: none that would have followed it comes any more. */
   void faulted(Throwable fault) {
     LOG.error("request_failed request={}", flight.id(), fault);
-    if (!faulted && !answer.over()) {
-      faulted = true;
-      try {
-        endAttempts("a fault of the gateway", AttemptResult.ABANDONED);
-      } finally {
-        answer.lost(Failure.of(ApiError.internal()));
-      }
+    if (answer.over()) {
+      return;
     }
+    if (faulted) {
+      // Not even its error could be told.
+      answer.abandon(Failure.of(ApiError.internal()));
+      Connections.cut(call.request().connection());
+      return;
+    }
+    faulted = true;
+    Steps.all(
+        () -> endAttempts("a fault of the gateway", AttemptResult.ABANDONED),
+        () -> answer.lost(Failure.of(ApiError.internal())));
   }
 
   /** The gateway stops, and waits no longer for its end. */
@@ -332,27 +347,40 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   @Override
   public void ended(Outcome outcome, @Nullable Failure failure) {
     call.loop().running().remove(this);
-    try {
-      settle(outcome, failure);
-    } finally {
-      // After what it took is counted, and whatever fails: a hold that stays is never given back.
-      allowance.close();
+    Steps.all(
+        () -> closeAttempts(outcome),
+        this::closeBody,
+        deadline::cancel,
+        () -> settle(outcome, failure),
+        // After what it took is counted: a hold that stays is never given back.
+        allowance::close);
+  }
+
+  private void closeAttempts(Outcome outcome) {
+    Attempts begun = attempts;
+    if (begun != null) {
+      Steps.all(
+          () -> begun.end("the request is over", AttemptResult.ABANDONED),
+          () -> begun.close(outcome));
+    }
+  }
+
+  private void closeBody() {
+    if (bodyMemory != null) {
+      bodyMemory.close();
     }
   }
 
   private void settle(Outcome outcome, @Nullable Failure failure) {
-    if (attempts != null) {
-      attempts.close(outcome);
-    }
-    if (bodyMemory != null) {
-      bodyMemory.close();
-    }
-    deadline.cancel();
     HttpServerResponse response = call.response();
     int status = response.headWritten() ? response.getStatusCode() : 0;
-    FlightRecord record = flight.finish(outcome, status, failure);
-    if (place != null) {
-      place.leave(record);
+    FlightRecord record = null;
+    try {
+      record = flight.finish(outcome, status, failure);
+    } finally {
+      if (place != null) {
+        place.leave(record);
+      }
     }
     new Settlement(call, head.slo(), body, answer.said()).settle(record);
   }

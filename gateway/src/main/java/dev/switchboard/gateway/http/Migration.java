@@ -7,7 +7,9 @@ import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.stream.EventRelay;
 import dev.switchboard.gateway.stream.Replay;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,12 +17,19 @@ import org.jspecify.annotations.Nullable;
  * the move that is under way.
  */
 final class Migration {
+  /** One that had enough to do is asked again so much later, while the stream waits. */
+  private static final long BUSY_NANOS = 250_000_000;
+
   private final Call call;
   private final Gatehouse house;
   private final Flight flight;
   private final DeadlineTimer deadline;
   private final Replay replay;
   private List<Attempt> failed = List.of();
+
+  /** Until when those are left out that only had enough to do. */
+  private Map<Attempt, Long> busy = Map.of();
+
   private @Nullable Move move;
 
   /** How often the stream had to move because something broke. */
@@ -69,11 +78,23 @@ final class Migration {
     }
   }
 
-  /** Foreign servers cannot go on; what failed can once its process is another one. */
+  /** It was to go on with the stream, and has enough to do. */
+  void busy(Attempt current) {
+    if (busy.isEmpty()) {
+      busy = new HashMap<>();
+    }
+    busy.put(current, flight.now() + BUSY_NANOS);
+  }
+
+  /**
+   * Foreign servers cannot go on; what failed can once its process is another one, and what had
+   * enough to do a while later.
+   */
   void exclude(ReplicaChoice choice) {
     choice.excludeNobody();
     for (Attempt attempt : failed) {
-      if (attempt.sameProcess()) {
+      boolean out = flight.now() < busy.getOrDefault(attempt, Long.MAX_VALUE);
+      if (out && attempt.sameProcess()) {
         choice.exclude(attempt.replica().id());
       }
     }

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * What the gateway needs of a valid body; the body itself goes on as its bytes.
  *
  * @param choices answers in all, over every prompt
+ * @param priority as the body says it, the lowest first; 0 where it says none
  * @param promptChain hashes of the prompt's prefixes; empty where it has no use for a prefix cache
  * @param sum of its bytes, by which it is known when it comes again
  */
@@ -20,6 +21,7 @@ record ParsedRequest(
     String model,
     boolean stream,
     int choices,
+    int priority,
     RequestParameters parameters,
     BodySpans spans,
     long[] promptChain,
@@ -42,6 +44,7 @@ record ParsedRequest(
         read.model,
         read.stream,
         read.choices,
+        read.priority,
         read.parameters,
         spans,
         chain,
@@ -58,16 +61,22 @@ record ParsedRequest(
         var request = parser.parseText(body);
         yield of(request.model(), request.prompts().size(), request.options());
       }
-      case EMBEDDINGS -> whole(parser.parseEmbedding(body).model());
-      case RERANK -> whole(parser.parseRerank(body).model());
-      case TOKENIZE -> whole(parser.parseTokenize(body).model());
-      case DETOKENIZE -> whole(parser.parseDetokenize(body).model());
+      case EMBEDDINGS -> {
+        var request = parser.parseEmbedding(body);
+        yield whole(request.model(), request.priority());
+      }
+      case RERANK -> {
+        var request = parser.parseRerank(body);
+        yield whole(request.model(), request.priority());
+      }
+      case TOKENIZE -> whole(parser.parseTokenize(body).model(), 0);
+      case DETOKENIZE -> whole(parser.parseDetokenize(body).model(), 0);
     };
   }
 
-  private static ParsedRequest whole(String model) {
+  private static ParsedRequest whole(String model, int priority) {
     return new ParsedRequest(
-        model, false, 1, RequestParameters.NONE, BodySpans.NONE, new long[0], 0);
+        model, false, 1, priority, RequestParameters.NONE, BodySpans.NONE, new long[0], 0);
   }
 
   private static ParsedRequest of(String model, int prompts, GenerationOptions options) {
@@ -84,7 +93,14 @@ record ParsedRequest(
             options.seed(),
             json(options.shape()));
     return new ParsedRequest(
-        model, options.stream(), choices, parameters, BodySpans.NONE, new long[0], 0);
+        model,
+        options.stream(),
+        choices,
+        options.priority(),
+        parameters,
+        BodySpans.NONE,
+        new long[0],
+        0);
   }
 
   private static boolean json(@Nullable AnswerShape shape) {

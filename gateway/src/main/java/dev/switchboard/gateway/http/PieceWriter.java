@@ -57,9 +57,6 @@ final class PieceWriter {
     if (sent.future().failed()) {
       return;
     }
-    response
-        .end(body.slice(written, body.length()))
-        .onSuccess(sent::tryComplete)
-        .onFailure(sent::tryFail);
+    response.end(body.slice(written, body.length())).onComplete(sent::tryComplete, sent::tryFail);
   }
 }

@@ -14,6 +14,9 @@ import org.slf4j.LoggerFactory;
  * What becomes of a request when a step of its course throws what nobody catches: the steps that
  * would have followed never come, and its client would wait for them until a deadline. Vert.x runs
  * each step in the request's own context, so the request is known by it, and ends there.
+ *
+ * <p>A future without a context that has two listeners drops what they throw without a word, and
+ * nobody can hear of it. So the steps of a request are one listener for success and failure.
  */
 public final class RequestFaults implements VertxServiceProvider {
   private static final Logger LOG = LoggerFactory.getLogger(RequestFaults.class);

@@ -1,13 +1,14 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.telemetry.TraceDetail;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a request's headers ask for.
+ * What a request's headers ask for, and its body's priority.
  *
  * @param receipt the answer shall say where the time went
  * @param steps and tell each step of the engine
@@ -42,13 +43,29 @@ record RequestHead(
     return new RequestHead(
         timeline != null,
         steps,
-        call.house()
-            .slos()
-            .read(request::getHeader, call.house().admission().maxPriority(call.caller().tenant())),
+        call.house().slos().read(request::getHeader, maxPriority(call)),
         SessionHeader.read(request),
         TraceHeader.read(request),
         call.house()
             .cacheSalt()
             .of(request.getHeader("Authorization"), request.getHeader(CacheSalt.HEADER)));
+  }
+
+  /**
+   * The same with the body's priority, where it says one and no header does: the one number that
+   * admission, routing and workers go by, whoever said it, and no higher than the tenant may.
+   *
+   * @param bodyPriority as the body has it, the lowest first; 0 for none
+   */
+  RequestHead prioritized(Call call, int bodyPriority) {
+    if (bodyPriority == 0 || SloHeaders.namePriority(call.request()::getHeader)) {
+      return this;
+    }
+    Slo wanted = slo.withPriority(-bodyPriority).atMost(maxPriority(call));
+    return new RequestHead(receipt, steps, wanted, session, trace, salt);
+  }
+
+  private static int maxPriority(Call call) {
+    return call.house().admission().maxPriority(call.caller().tenant());
   }
 }

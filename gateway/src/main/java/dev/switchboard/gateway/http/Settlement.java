@@ -31,16 +31,19 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
   void settle(FlightRecord record) {
     Gatehouse house = call.house();
     long begun = call.nowNanos();
-    Story story = Story.of(record);
-    house.recorder().add(record);
-    house.metrics().finished(record, story, slo, call.trace().exemplar());
-    house.events().ended(record, slo, house.recorder().slow(record), begun);
-    count(record);
-    tell(record, story);
+    Steps.all(() -> house.recorder().add(record), () -> count(record), () -> tell(record, begun));
     house.metrics().recorded(call.nowNanos() - begun);
     if (record.outcome() != Outcome.OK || house.traces().logsAll()) {
       log(record);
     }
+  }
+
+  private void tell(FlightRecord record, long begun) {
+    Gatehouse house = call.house();
+    Story story = Story.of(record);
+    house.metrics().finished(record, story, slo, call.trace().exemplar());
+    house.events().ended(record, slo, house.recorder().slow(record), begun);
+    tell(record, story);
   }
 
   /** Tokens that nobody told are none, as the metrics have it. */

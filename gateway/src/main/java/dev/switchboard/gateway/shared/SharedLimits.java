@@ -12,7 +12,7 @@ public interface SharedLimits {
   SharedLimits NONE =
       new SharedLimits() {
         @Override
-        public Future<Entry> enter(String tenant, long tokens) {
+        public Future<Entry> enter(String tenant, long tokens, int places) {
           return Future.succeededFuture(Entry.UNLIMITED);
         }
 
@@ -41,8 +41,9 @@ public interface SharedLimits {
    * Asks to let a request of a tenant in; never fails.
    *
    * @param tokens to reserve for it, until it is known what it used
+   * @param places that it takes of the tenant's requests at once, until it ends
    */
-  Future<Entry> enter(String tenant, long tokens);
+  Future<Entry> enter(String tenant, long tokens, int places);
 
   /** Completes, and never fails, when it is as quick as it will be. */
   default Future<Void> ready() {

@@ -156,7 +156,7 @@ public final class ValkeyLimits implements SharedLimits {
     long begun = nowNanos.getAsLong();
     List<Future<Response>> answers = new ArrayList<>();
     for (int i = 0; i < ROUND; i++) {
-      answers.add(send(call(ENTER, self, ROOMY).arg(0).arg(i).arg(1)));
+      answers.add(send(call(ENTER, self, ROOMY).arg(0).arg(i).arg(1).arg(1)));
       answers.add(send(call(SETTLE, self, ROOMY).arg(i).arg(1).arg(1).arg(0)));
     }
     return Future.all(answers)
@@ -181,7 +181,7 @@ public final class ValkeyLimits implements SharedLimits {
   // ------------------------------------------------------------------ entry
 
   @Override
-  public Future<Entry> enter(String tenant, long tokens) {
+  public Future<Entry> enter(String tenant, long tokens, int places) {
     TenantLimits.Limit limit = limits.of(tenant);
     if (limit.requestsPerMinute() == 0
         && limit.tokensPerMinute() == 0
@@ -194,7 +194,11 @@ public final class ValkeyLimits implements SharedLimits {
     List<Ticket> over = tickets.over(tenant, ENDS_BEFORE_ENTRY);
     Ticket ticket = tickets.draw(tenant, true);
     Request request =
-        call(ENTER, tenant, limit).arg(limit.maxConcurrency()).arg(ticket.number).arg(tokens);
+        call(ENTER, tenant, limit)
+            .arg(limit.maxConcurrency())
+            .arg(ticket.number)
+            .arg(tokens)
+            .arg(places);
     over.forEach(ended -> request.arg(ended.number).arg(ended.used).arg(flag(ended.served)));
     Future<Response> answer = send(request);
     answered(ticket, answer);

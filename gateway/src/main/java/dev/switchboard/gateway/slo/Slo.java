@@ -24,6 +24,12 @@ public record Slo(String name, int ttftMs, double tpotMs, int deadlineMs, int pr
     return priority <= maxPriority ? this : new Slo(name, ttftMs, tpotMs, deadlineMs, maxPriority);
   }
 
+  /** The same, this urgent: the highest or the lowest where it is beyond. */
+  public Slo withPriority(int wanted) {
+    int bounded = Math.clamp(wanted, MIN_PRIORITY, MAX_PRIORITY);
+    return new Slo(name, ttftMs, tpotMs, deadlineMs, bounded);
+  }
+
   /** Whether it goes after whatever anybody waits for: of the lowest band. */
   public boolean yields() {
     return priority < 0;

@@ -80,6 +80,11 @@ public final class SloHeaders {
         .atMost(maxPriority);
   }
 
+  /** Whether the headers say how urgent the request is, whatever its class and its body say. */
+  public static boolean namePriority(UnaryOperator<@Nullable String> headers) {
+    return headers.apply(PRIORITY) != null;
+  }
+
   private static int priority(UnaryOperator<@Nullable String> headers, Slo base) {
     return (int)
         number(headers, PRIORITY, base.priority(), Slo.MIN_PRIORITY, Slo.MAX_PRIORITY, false);

@@ -150,7 +150,12 @@ public enum Metric {
       MODEL,
       CLASS,
       VERDICT),
-  ADMISSION_RUNNING(Type.GAUGE, "admission_running", COUNT, "requests that hold a place", MODEL),
+  ADMISSION_RUNNING(
+      Type.GAUGE,
+      "admission_running",
+      COUNT,
+      "places that are held: one for each answer of a request that runs",
+      MODEL),
   ADMISSION_PLACES(
       Type.GAUGE,
       "admission_places",

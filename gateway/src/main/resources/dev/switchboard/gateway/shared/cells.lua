@@ -2,8 +2,9 @@
 -- requests and tokens are cells of the generic cell rate algorithm, which are one number: the time, in microseconds of the server's clock,
 -- at which the cell would be empty again. A cell may be ahead of now by a minute, that of tokens by more when more came of a request.
 -- held has, of one gateway, each request that the limits know, by its number: the tokens that it reserved, and the tokens and requests a
--- minute that were the limits then; 0 for what was not counted.
--- places has, of each gateway, how many requests it holds and until when that is believed.
+-- minute that were the limits then, 0 for what was not counted; and how many requests at once it counts for, if not 1. Its field + is how
+-- many more than one all of them count for.
+-- places has, of each gateway, how many requests at once it holds and until when that is believed.
 -- KEYS: requests, tokens, places, held. ARGV: the gateway, milliseconds for which it is believed, requests and tokens a minute; 0 is no
 -- limit. What else there is in ARGV each script says.
 local REQUESTS, TOKENS, PLACES, HELD = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -36,6 +37,23 @@ local function charge(tokens)
   end
 end
 
+-- So many more, or fewer, requests at once than there are numbers in held.
+local function extra(more)
+  if more ~= 0 and redis.call('HINCRBY', HELD, '+', more) <= 0 then
+    redis.call('HDEL', HELD, '+')
+  end
+end
+
+-- Numbers in held.
+local function numbers()
+  return redis.call('HLEN', HELD) - redis.call('HEXISTS', HELD, '+')
+end
+
+-- Requests at once that this gateway holds.
+local function own()
+  return numbers() + (tonumber(redis.call('HGET', HELD, '+')) or 0)
+end
+
 -- A request is over: what it reserved becomes what it used, and where no replica saw it it costs no request. Once: what is not held here
 -- any longer, or never was, changes nothing, unless all of its tokens are to be charged then. What is given back is measured by the limits
 -- that it was taken under.
@@ -48,6 +66,7 @@ local function settle(id, used, served, whole)
     return
   end
   redis.call('HDEL', HELD, id)
+  extra(1 - (tonumber(string.match(record, '^%d+ %d+ %d+ (%d+)$')) or 1))
   local reserved, tokensThen, requestsThen = string.match(record, '(%d+) (%d+) (%d+)')
   tokensThen = tonumber(tokensThen)
   requestsThen = tonumber(requestsThen)
@@ -82,7 +101,7 @@ end
 -- This gateway lives, and holds so many. What its requests reserved is kept for a minute longer than that is believed: by then no cell
 -- remembers it either.
 local function touch()
-  local count = redis.call('HLEN', HELD)
+  local count = own()
   if count == 0 then
     redis.call('HDEL', PLACES, gateway)
   else

@@ -5,7 +5,7 @@
 local upTo = tonumber(ARGV[5])
 local has = tonumber(ARGV[6])
 others()
-if redis.call('HLEN', HELD) ~= has or #ARGV > 6 + has then
+if numbers() ~= has or #ARGV > 6 + has then
   local known = {}
   for i = 7, #ARGV do
     known[ARGV[i]] = true
@@ -15,7 +15,7 @@ if redis.call('HLEN', HELD) ~= has or #ARGV > 6 + has then
   end
   for _, id in ipairs(redis.call('HKEYS', HELD)) do
     -- A higher number came after this was said.
-    if not known[id] and tonumber(id) <= upTo then
+    if id ~= '+' and not known[id] and tonumber(id) <= upTo then
       settle(id, 0, false, false)
     end
   end

@@ -71,6 +71,62 @@ class AdmissionTest {
   }
 
   @Test
+  void aRequestTakesAPlaceForEachOfItsAnswers() {
+    Admission admission = admission(config(10, 4));
+    admission.queue("m").replica("r", true, 0);
+    Admission.Pass first = pass(admission.enter("m", demand(1).withPlaces(3), waiter, 0));
+    first.routed("r", false, 0);
+    Admission.Answer second = admission.enter("m", demand(1).withPlaces(2), waiter, 0);
+    int held = admission.queue("m").snapshot(0).running();
+
+    first.close(1, 1);
+
+    assertTrue(second.waits());
+    assertEquals(3, held);
+    assertEquals(List.of("admitted"), heard);
+    pass(second).close(1, 2);
+    assertEquals(0, admission.queue("m").snapshot(3).running());
+  }
+
+  @Test
+  void oneThatWantsMorePlacesThanThereAreBeginsWhenItHasAll() {
+    Admission admission = admission(config(10, 4));
+    admission.queue("m").replica("r", true, 0);
+    Admission.Pass small = pass(admission.enter("m", demand(1), waiter, 0));
+    small.routed("r", false, 0);
+    Admission.Answer large = admission.enter("m", demand(1).withPlaces(64), waiter, 0);
+    Admission.Answer behind = admission.enter("m", demand(1), waiter, 0);
+
+    small.close(1, 1);
+    pass(large).routed("r", false, 1);
+    List<String> alone = List.copyOf(heard);
+    pass(large).close(1, 2);
+
+    assertTrue(large.waits() && behind.waits());
+    assertEquals(List.of("admitted"), alone);
+    assertEquals(List.of("admitted", "admitted"), heard);
+  }
+
+  @Test
+  void aTenantsRequestsAtOnceAreCountedByTheirAnswers() {
+    Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 0, 8, null));
+    Admission.Answer first = admission.enter("m", demand(1).withPlaces(6), waiter, 0);
+    Reason three = refused(admission, demand(1).withPlaces(3), 0);
+    Admission.Answer two = admission.enter("m", demand(1).withPlaces(2), waiter, 0);
+    pass(first).close(1, 0);
+    pass(two).close(1, 0);
+    Admission.Answer large = admission.enter("m", demand(1).withPlaces(500), waiter, 0);
+    Reason beside = refused(admission, demand(1), 0);
+    pass(large).close(1, 0);
+
+    assertEquals("2", first.headers().get("x-ratelimit-remaining-concurrency"));
+    assertEquals(Reason.TENANT_CONCURRENCY, three);
+    assertEquals("0", two.headers().get("x-ratelimit-remaining-concurrency"));
+    assertEquals(Reason.TENANT_CONCURRENCY, beside);
+    assertEquals(null, refused(admission, demand(1), 0));
+  }
+
+  @Test
   void nothingEntersAfterClosing() {
     Admission admission = admission(config(1, 0));
 

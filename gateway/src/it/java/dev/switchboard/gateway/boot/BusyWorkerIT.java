@@ -1,0 +1,89 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.core.http.HttpServerResponse;
+import java.net.http.HttpResponse;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** A stream that is to go on at a worker which has enough to do, or cannot take it. */
+class BusyWorkerIT extends TwoUpstreams {
+  private static final String HEAD = ":answer a 1 2 3\n\n";
+
+  private final AtomicInteger refusals = new AtomicInteger();
+
+  private void script(int status, int times) {
+    for (FakeUpstream upstream : new FakeUpstream[] {first, second}) {
+      upstream.script(
+          (request, body) -> {
+            if (!InProcessGateway.CHAT.equals(request.path())) {
+              request.response().end("{}");
+            } else if (request.getHeader("X-Switchboard-Continue") == null) {
+              breaks(request);
+            } else if (refusals.getAndIncrement() < times) {
+              request.response().setStatusCode(status).end("{}");
+            } else {
+              FakeUpstream.events(request)
+                  .end(told("y", 2) + FakeUpstream.finish() + FakeUpstream.done());
+            }
+          });
+    }
+  }
+
+  private static void breaks(HttpServerRequest request) {
+    HttpServerResponse events = FakeUpstream.events(request);
+    events.write(HEAD + told("x", 1)).onComplete(sent -> request.connection().close());
+  }
+
+  private static String told(String text, int token) {
+    return FakeUpstream.content(text) + ":tokens 0/0:" + token + "\n\n";
+  }
+
+  private InProcessGateway gateway(String more) throws Exception {
+    return InProcessGateway.of(
+            more
+                + "\nupstreams:\n  - {url: \""
+                + first.url()
+                + "\", models: [m], worker: true}\n  - {url: \""
+                + second.url()
+                + "\", models: [m], worker: true}\n")
+        .awaitEveryReplica();
+  }
+
+  @Test
+  void oneThatHasEnoughToDoIsAskedAgainAndHasNotFailed() throws Exception {
+    script(429, 2);
+    try (InProcessGateway gateway = gateway("")) {
+      HttpResponse<String> answer =
+          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
+
+      assertTrue(answer.body().endsWith("data: [DONE]\n\n"), answer::body);
+      assertEquals(3, refusals.get());
+      assertEquals(2, attempts(gateway, "shed"));
+      assertEquals(1, attempts(gateway, "failed"));
+      assertEquals(1, attempts(gateway, "served"));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"429, shed", "400, abandoned", "503, failed"})
+  void onlyAFaultOfItsOwnIsItsFailure(int status, String result) throws Exception {
+    script(status, Integer.MAX_VALUE);
+    try (InProcessGateway gateway = gateway("migration: {wait-ms: 200}")) {
+      gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true));
+
+      double failed = "failed".equals(result) ? 2 : 1;
+      assertEquals(failed, attempts(gateway, "failed"));
+      assertTrue(attempts(gateway, result) >= 1, result);
+    }
+  }
+
+  private static double attempts(InProcessGateway gateway, String result) throws Exception {
+    return gateway.attempts("u0", result) + gateway.attempts("u1", result);
+  }
+}
