@@ -15,6 +15,8 @@ import org.junit.jupiter.api.Test;
 
 /** Mutated valid bodies end in a request or in a 4xx with a JSON body, never in anything else. */
 class RequestFuzzTest {
+  private static final TemplateForm FORM =
+      new TemplateForm(ChatMessage.ArgumentForm.MAP, TemplateForm.ContentForm.NULL);
   private static final long SEED = 20261125;
   private static final int MUTATIONS = 20_000;
   private static final JsonMapper JSON = new JsonMapper();
@@ -33,7 +35,8 @@ class RequestFuzzTest {
               "tool_choice":"auto","response_format":{"type":"text"},"logit_bias":{"1":-1},
               "stop":["a","b"],"stream":true,"stream_options":{"include_usage":true},"seed":7,
               "temperature":0.5,"top_p":0.5,"top_k":5,"n":2,"logprobs":true,"top_logprobs":2,
-              "max_tokens":5,"chat_template_kwargs":{"x":null}}"""),
+              "max_tokens":5,"chat_template_kwargs":{"x":null}}\
+              """),
           bytes(
               "{\"model\":\"m\",\"input\":[\"a\",\"b\"],\"encoding_format\":\"base64\","
                   + "\"dimensions\":3,\"user\":\"u\",\"priority\":1}"),
@@ -88,7 +91,7 @@ class RequestFuzzTest {
 
   private static void tryAll(byte[] body) {
     try {
-      PARSER.parseChat(body).conversation().templateVariables(ChatMessage.ArgumentForm.MAP);
+      PARSER.parseChat(body).conversation().templateVariables(FORM);
     } catch (ApiException refused) {
       assertGoodError(refused.error());
     }

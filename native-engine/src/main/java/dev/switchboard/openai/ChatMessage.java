@@ -78,16 +78,19 @@ public record ChatMessage(
   }
 
   /** The message as a chat template sees it; absent fields have no key. */
-  public Map<String, @Nullable Object> toTemplate(ArgumentForm form) {
+  public Map<String, @Nullable Object> toTemplate(TemplateForm form) {
     Map<String, @Nullable Object> message = new LinkedHashMap<>();
     message.put("role", role.word());
-    message.put("content", content);
+    if (content != null || form.content() != TemplateForm.ContentForm.ABSENT) {
+      boolean empty = content == null && form.content() == TemplateForm.ContentForm.EMPTY;
+      message.put("content", empty ? "" : content);
+    }
     putPresent(message, "name", name);
     putPresent(message, "tool_call_id", toolCallId);
     putPresent(message, "reasoning_content", reasoningContent);
     if (!toolCalls.isEmpty()) {
       List<Object> calls = new ArrayList<>();
-      toolCalls.forEach(call -> calls.add(call.toTemplate(form)));
+      toolCalls.forEach(call -> calls.add(call.toTemplate(form.arguments())));
       message.put("tool_calls", calls);
     }
     return message;

@@ -87,7 +87,7 @@ final class ChatReader {
         role == Role.ASSISTANT
             ? fields.list("tool_calls", limits.tools(), this::toolCall)
             : List.of();
-    String content = content(fields, calls.isEmpty());
+    String content = content(fields, role, calls.isEmpty());
     String toolCallId = fields.string("tool_call_id", 1, NAME_CHARS);
     if (role == Role.TOOL && toolCallId == null) {
       throw JsonFields.invalid(fields.path("tool_call_id"), "is required");
@@ -116,15 +116,21 @@ final class ChatReader {
     };
   }
 
-  private static @Nullable String content(JsonFields fields, boolean required) {
+  /**
+   * Clients send an answer back as they had it: its content may be null, and so may a tool's that
+   * said nothing. Where no call stands in its place that is an empty text to every template.
+   */
+  private static @Nullable String content(JsonFields fields, Role role, boolean noCalls) {
     JsonNode content = fields.get("content");
     String path = fields.path("content");
     if (content == null) {
       String refusal = fields.string("refusal", 0, ANY_LENGTH);
-      if (required && refusal == null) {
+      boolean saidNothing = fields.node().has("content") || fields.has("reasoning_content");
+      boolean mayBeNull = role == Role.ASSISTANT || role == Role.TOOL;
+      if (noCalls && refusal == null && !(mayBeNull && saidNothing)) {
         throw JsonFields.invalid(path, "is required");
       }
-      return refusal;
+      return refusal == null && noCalls ? "" : refusal;
     }
     if (content.isTextual()) {
       return JsonFields.string(content, path, 0, ANY_LENGTH);

@@ -30,7 +30,7 @@ public record Conversation(
    * eos_token}. What templates were tested against defines {@code tools} and {@code documents}
    * always, so they are null rather than absent.
    */
-  public Map<String, @Nullable Object> templateVariables(ChatMessage.ArgumentForm form) {
+  public Map<String, @Nullable Object> templateVariables(TemplateForm form) {
     Map<String, @Nullable Object> variables = new LinkedHashMap<>();
     variables.put("documents", null);
     variables.putAll(templateArguments);

@@ -9,10 +9,10 @@ import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ChatCompletionRequest;
-import dev.switchboard.openai.ChatMessage.ArgumentForm;
 import dev.switchboard.openai.Conversation;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.RequestParser;
+import dev.switchboard.openai.TemplateForm;
 import dev.switchboard.openai.TextCompletionRequest;
 import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
 import dev.switchboard.openai.TextCompletionRequest.TokenPrompt;
@@ -47,6 +47,9 @@ final class RequestPreparation {
   private final ServedModel model;
   private final RequestParser parser;
 
+  /** Null when the model has none. */
+  private final @Nullable TemplateForms template;
+
   /** Of a token's text. */
   private final int mostTokenChars;
 
@@ -59,6 +62,12 @@ final class RequestPreparation {
             .map(token -> tokenizer.piece(token).length())
             .max()
             .orElse(1);
+    ChatTemplate source = model.chatTemplate();
+    this.template =
+        source == null
+            ? null
+            : new TemplateForms(
+                source, (conversation, form) -> variables(tokenizer, conversation, form));
   }
 
   /**
@@ -268,39 +277,28 @@ final class RequestPreparation {
    * @throws ApiException naming the field
    */
   int[] encodeChat(Conversation conversation, int mostTokens) {
-    ChatTemplate template = model.chatTemplate();
-    if (template == null) {
+    TemplateForms forms = template;
+    if (forms == null) {
       throw invalid(
           "messages", "cannot be rendered: this model has no chat template; use /v1/completions");
     }
-    Rendered rendered = render(template, conversation);
+    Rendered rendered = render(forms, conversation);
     requireFitting(rendered.text(), mostTokens, "messages");
     return model.tokenizer().encodeTemplate(rendered.text(), rendered.userSpans());
   }
 
-  /** Most templates walk the arguments of a tool call as a map; those that fail get the text. */
-  private Rendered render(ChatTemplate template, Conversation conversation) {
+  private static Rendered render(TemplateForms template, Conversation conversation) {
     try {
-      return template.render(variables(conversation, ArgumentForm.MAP));
-    } catch (TemplateException first) {
-      if (conversation.messages().stream().allMatch(message -> message.toolCalls().isEmpty())) {
-        throw notRendered(first);
-      }
-    }
-    try {
-      return template.render(variables(conversation, ArgumentForm.TEXT));
-    } catch (TemplateException second) {
-      throw notRendered(second);
+      return template.render(conversation);
+    } catch (TemplateException refusal) {
+      throw invalid(
+          "messages", "was refused by the model's chat template: " + refusal.getMessage());
     }
   }
 
-  private static ApiException notRendered(TemplateException refusal) {
-    return invalid("messages", "was refused by the model's chat template: " + refusal.getMessage());
-  }
-
-  private Map<String, @Nullable Object> variables(Conversation conversation, ArgumentForm form) {
+  private static Map<String, @Nullable Object> variables(
+      Tokenizer tokenizer, Conversation conversation, TemplateForm form) {
     Map<String, @Nullable Object> variables = conversation.templateVariables(form);
-    Tokenizer tokenizer = model.tokenizer();
     variables.put("bos_token", tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos()));
     variables.put("eos_token", tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos()));
     return variables;

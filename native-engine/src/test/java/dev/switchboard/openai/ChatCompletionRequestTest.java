@@ -13,6 +13,10 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class ChatCompletionRequestTest {
+  private static final TemplateForm MAP =
+      new TemplateForm(ArgumentForm.MAP, TemplateForm.ContentForm.NULL);
+  private static final TemplateForm TEXT =
+      new TemplateForm(ArgumentForm.TEXT, TemplateForm.ContentForm.NULL);
   private static final String WITH_CALL =
       """
       {'model':'m','messages':[
@@ -135,28 +139,28 @@ class ChatCompletionRequestTest {
     assertEquals(
         "{documents=null, messages=[{role=user, content=hi}], add_generation_prompt=true,"
             + " tools=null}",
-        Bodies.chatWith("'x':1").conversation().templateVariables(ArgumentForm.MAP).toString());
+        Bodies.chatWith("'x':1").conversation().templateVariables(MAP).toString());
   }
 
   @Test
   void templateSeesArgumentsInTheFormItWants() {
     ChatCompletionRequest request = Bodies.chat(WITH_CALL.formatted("{\\\"a\\\": [1, 2.5, null]}"));
 
-    assertEquals("{\"a\": [1, 2.5, null]}", arguments(request, ArgumentForm.TEXT));
-    assertEquals("{a=[1, 2.5, null]}", String.valueOf(arguments(request, ArgumentForm.MAP)));
+    assertEquals("{\"a\": [1, 2.5, null]}", arguments(request, TEXT));
+    assertEquals("{a=[1, 2.5, null]}", String.valueOf(arguments(request, MAP)));
   }
 
   @Test
   void argumentsThatAreNoObjectStayText() {
     ChatCompletionRequest request = Bodies.chat(WITH_CALL.formatted("not json"));
 
-    assertEquals("not json", arguments(request, ArgumentForm.MAP));
+    assertEquals("not json", arguments(request, MAP));
     assertNull(request.conversation().messages().get(1).toolCalls().getFirst().argumentMap());
   }
 
   @Test
   void emptyArgumentsAreAnEmptyMap() {
-    assertEquals(Map.of(), arguments(Bodies.chat(WITH_CALL.formatted("")), ArgumentForm.MAP));
+    assertEquals(Map.of(), arguments(Bodies.chat(WITH_CALL.formatted("")), MAP));
   }
 
   @Test
@@ -164,8 +168,7 @@ class ChatCompletionRequestTest {
     String tools =
         "'tools':[{'type':'function','function':{'name':'f','z':1,'a':12345678901234567890}}]";
 
-    Object seen =
-        Bodies.chatWith(tools).conversation().templateVariables(ArgumentForm.MAP).get("tools");
+    Object seen = Bodies.chatWith(tools).conversation().templateVariables(MAP).get("tools");
 
     assertEquals(
         "[{type=function, function={name=f, z=1, a=12345678901234567890}}]", String.valueOf(seen));
@@ -178,12 +181,12 @@ class ChatCompletionRequestTest {
     assertNull(
         Bodies.chatWith(tools + ",'tool_choice':'none'")
             .conversation()
-            .templateVariables(ArgumentForm.MAP)
+            .templateVariables(MAP)
             .get("tools"));
     assertNotNull(
         Bodies.chatWith(tools + ",'tool_choice':'auto'")
             .conversation()
-            .templateVariables(ArgumentForm.MAP)
+            .templateVariables(MAP)
             .get("tools"));
   }
 
@@ -224,7 +227,7 @@ class ChatCompletionRequestTest {
         false,
         Bodies.chatWith("'chat_template_kwargs':{'enable_thinking':false}")
             .conversation()
-            .templateVariables(ArgumentForm.MAP)
+            .templateVariables(MAP)
             .get("enable_thinking"));
   }
 
@@ -233,7 +236,7 @@ class ChatCompletionRequestTest {
     assertEquals(1, Bodies.chatWith("'x':1").raw().get("x").intValue());
   }
 
-  private static @Nullable Object arguments(ChatCompletionRequest request, ArgumentForm form) {
+  private static @Nullable Object arguments(ChatCompletionRequest request, TemplateForm form) {
     Map<?, ?> message = request.conversation().messages().get(1).toTemplate(form);
     List<?> calls = (List<?>) Objects.requireNonNull(message.get("tool_calls"));
     Map<?, ?> call = (Map<?, ?>) calls.getFirst();

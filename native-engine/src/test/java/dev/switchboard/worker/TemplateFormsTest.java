@@ -1,0 +1,118 @@
+package dev.switchboard.worker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.switchboard.chat.ChatTemplate.TemplateException;
+import dev.switchboard.chat.ChatTemplates;
+import dev.switchboard.chat.TemplateLimits;
+import dev.switchboard.openai.Conversation;
+import dev.switchboard.openai.RequestLimits;
+import dev.switchboard.openai.RequestParser;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** An answer of calls alone comes back in history: every template is given what it takes. */
+class TemplateFormsTest {
+  private static final String CALLS =
+      "{% for c in m.tool_calls %}{{ c.function.name }} {{ c.function.arguments | tojson }}"
+          + "{% endfor %}";
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '~',
+      quoteCharacter = '`',
+      value = {
+        // Adds it to a text, which null ends.
+        "{{ m.role + ':' + m.content }}" + CALLS + "~assistant:add {\"a\": 1}",
+        // Asks for a text's methods.
+        "{{ m.role }}:{{ m.content.strip() }}" + CALLS + "~assistant:add {\"a\": 1}",
+        // Looks into it.
+        "{{ m.role }}:{% if 'x' in m.content %}{{ m.content }}{% endif %}"
+            + CALLS
+            + "~assistant:add {\"a\": 1}",
+        // Prints null as None.
+        "{{ m.role }}:{{ m.content }}" + CALLS + "~assistant:add {\"a\": 1}",
+        "{{ m.role }}:{{ m.content | trim }}" + CALLS + "~assistant:add {\"a\": 1}",
+        // Asks whether it is null.
+        "{{ m.role }}:{% if m.content is not none %}[{{ m.content }}]{% endif %}"
+            + CALLS
+            + "~assistant:add {\"a\": 1}",
+        // Asks whether it is there, and takes no call beside it.
+        "{{ m.role }}:{% if m.content is defined %}{{ m.content }}{% else %}"
+            + CALLS
+            + "{% endif %}~assistant:add {\"a\": 1}",
+        // Wants the arguments as a text.
+        "{{ m.role }}:{{ m.content or '' }}{% for c in m.tool_calls %}"
+            + "{{ c.function.name + ' ' + c.function.arguments }}{% endfor %}"
+            + "~assistant:add {\"a\": 1}",
+        // Prints them, as Python would print a map.
+        "{{ m.role }}:{{ m.content or '' }}{% for c in m.tool_calls %}"
+            + "{{ c.function.name }} {{ c.function.arguments }}{% endfor %}"
+            + "~assistant:add {\"a\": 1}",
+        // Shows no calls.
+        "{{ m.role + ':' + m.content }}~assistant:",
+      })
+  void aCallWithoutContentRendersAsTheTemplateTakesIt(String loop, String expected) {
+    TemplateForms forms = forms("{% for m in messages if m.role == 'assistant' %}" + loop);
+
+    assertEquals(expected, forms.render(called(",'content':null")).text());
+    assertEquals(expected, forms.render(called("")).text());
+  }
+
+  @Test
+  void aTemplateWithoutAToolsTurnIsTriedWithAUsers() {
+    TemplateForms forms =
+        forms(
+            "{% for m in messages %}{% if m.role == 'tool' %}{{ raise_exception('no tools') }}"
+                + "{% endif %}{{ m.content + ';' }}");
+
+    Conversation conversation = history("{'role':'assistant','tool_calls':[" + CALL + "]}");
+    assertEquals("Weather?;;", forms.render(conversation).text());
+  }
+
+  @Test
+  void aContentThatIsNullInHistoryIsAnEmptyText() {
+    TemplateForms forms = forms("{% for m in messages %}{{ m.role + ':' + m.content + ';' }}");
+
+    String expected = "user:Weather?;assistant:;tool:;";
+    Conversation conversation =
+        history(
+            "{'role':'assistant','content':null},"
+                + "{'role':'tool','content':null,'tool_call_id':'c1'}");
+    assertEquals(expected, forms.render(conversation).text());
+  }
+
+  @Test
+  void theRefusalOfTheFirstFormIsTold() {
+    TemplateForms forms =
+        forms("{% for m in messages %}{{ raise_exception(m.content | default('n', true)) }}");
+
+    TemplateException refused =
+        assertThrows(TemplateException.class, () -> forms.render(called(",'content':'first'")));
+    assertEquals("Weather?", refused.getMessage());
+  }
+
+  private static final String CALL =
+      "{'id':'c1','type':'function','function':{'name':'add','arguments':'{\\\"a\\\": 1}'}}";
+
+  private static Conversation called(String content) {
+    return history("{'role':'assistant','tool_calls':[" + CALL + "]" + content + "}");
+  }
+
+  private static Conversation history(String messages) {
+    String body =
+        "{'model':'m','messages':[{'role':'user','content':'Weather?'}," + messages + "]}";
+    byte[] json = body.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+    return new RequestParser(RequestLimits.DEFAULT).parseChat(json).conversation();
+  }
+
+  private static TemplateForms forms(String template) {
+    return new TemplateForms(
+        ChatTemplates.compile(template + "{% endfor %}", TemplateLimits.DEFAULT, Clock.systemUTC()),
+        Conversation::templateVariables);
+  }
+}
