@@ -11,6 +11,8 @@ import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What the two completion endpoints answer, against an engine whose tokens are written down. */
@@ -162,8 +164,78 @@ class CompletionIT {
         assertEquals("xy", streamed(events, choice));
         assertEquals("stop", finishReason(events, choice));
       }
-      assertEquals(List.of(41L, 42L, 43L), seeds(engine));
+      assertEquals(
+          IntStream.range(0, 3).mapToObj(choice -> Completion.streamSeed(41, choice)).toList(),
+          seeds(engine));
+      assertEquals(41, seeds(engine).getFirst());
     }
+  }
+
+  @Test
+  void everyChoiceOfEveryPromptHasRandomNumbersOfItsOwn() {
+    ScriptedEngine engine = WorkerFixture.answering("xy");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      for (int seed = 40; seed < 44; seed++) {
+        String prompts = ",\"prompt\":[\"a\",\"a\",\"b\"],\"n\":3,\"seed\":" + seed;
+        assertEquals(200, worker.post(TEXT, text(prompts)).statusCode());
+      }
+
+      assertEquals(36, Set.copyOf(seeds(engine)).size());
+    }
+  }
+
+  @Test
+  void aRawPromptIsReadWithItsControlTokensUnlessTheRequestSaysElse() {
+    ScriptedEngine engine = WorkerFixture.answering("xy");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      worker.post(TEXT, text(",\"prompt\":\"<bos>a<end>\""));
+      worker.post(TEXT, text(",\"prompt\":\"<end>\",\"parse_special\":false"));
+      worker.post(TEXT, text(",\"prompt\":\"a\",\"add_special_tokens\":false"));
+
+      assertEquals(
+          List.of(
+              List.of(ByteTokenizer.BOS, (int) 'a', ByteTokenizer.END),
+              List.of(ByteTokenizer.BOS, (int) '<', (int) 'e', (int) 'n', (int) 'd', (int) '>'),
+              List.of((int) 'a')),
+          prompts(engine));
+    }
+  }
+
+  @Test
+  void aSuffixIsPutWhereTheVocabularyHasTokensForIt() {
+    ScriptedEngine engine = WorkerFixture.answering("xy");
+    ByteTokenizer vocabulary = new ByteTokenizer(true, "<pre>", "<suf>", "<mid>");
+    try (WorkerFixture worker = new WorkerFixture(engine).calling("x", vocabulary)) {
+      String body = text(",\"prompt\":[\"a\",\"<end>\"],\"suffix\":\"b\"");
+      assertEquals(200, worker.post(TEXT, body).statusCode());
+
+      int pre = ByteTokenizer.SIZE;
+      List<Integer> end = List.of((int) '<', (int) 'e', (int) 'n', (int) 'd', (int) '>');
+      List<Integer> second = new ArrayList<>(List.of(ByteTokenizer.BOS, pre));
+      second.addAll(end);
+      second.addAll(List.of(pre + 1, (int) 'b', pre + 2));
+      assertEquals(
+          List.of(List.of(ByteTokenizer.BOS, pre, (int) 'a', pre + 1, (int) 'b', pre + 2), second),
+          prompts(engine));
+    }
+  }
+
+  @Test
+  void aSuffixWithoutTokensForItIsRefused() {
+    try (WorkerFixture worker = new WorkerFixture(WorkerFixture.answering("xy")).serve()) {
+      HttpResponse<String> answer = worker.post(TEXT, text(",\"prompt\":\"a\",\"suffix\":\"b\""));
+
+      assertEquals(400, answer.statusCode());
+      assertEquals("suffix", json(answer.body()).at("/error/param").asText());
+      assertTrue(answer.body().contains("no tokens to fill in"), answer.body());
+    }
+  }
+
+  private static List<List<Integer>> prompts(ScriptedEngine engine) {
+    return engine.submitted().stream()
+        .filter(request -> !request.requestId().equals("canary"))
+        .map(request -> Arrays.stream(request.prompt()).boxed().toList())
+        .toList();
   }
 
   private static List<Long> seeds(ScriptedEngine engine) {
@@ -184,7 +256,7 @@ class CompletionIT {
       worker.post(CHAT, chat(""));
 
       List<Long> seeds = seeds(engine);
-      assertEquals(seeds.get(0) + 1, seeds.get(1));
+      assertEquals(Completion.streamSeed(seeds.get(0), 1), seeds.get(1));
       assertFalse(seeds.get(2).equals(seeds.get(0)));
     }
   }

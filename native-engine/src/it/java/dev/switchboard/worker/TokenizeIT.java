@@ -57,6 +57,13 @@ class TokenizeIT {
   }
 
   @Test
+  void controlTokensThatAreSpelledOutAreReadAsACompletionReadsThem() {
+    assertEquals(json("[256,257]"), answer(TOKENIZE, "'prompt':'<end>'").path("tokens"));
+    assertEquals(
+        6, answer(TOKENIZE, "'prompt':'<end>','parse_special':false").path("count").asInt());
+  }
+
+  @Test
   void anEmptyPromptHasNoTokensOfItsOwn() {
     assertEquals(
         0, answer(TOKENIZE, "'prompt':'','add_special_tokens':false").path("count").asInt());

@@ -73,6 +73,25 @@ class ToolCallIT {
   }
 
   @Test
+  void aSchemaThatIsWrongIsToldWithTheToolThatHasIt() {
+    String parameters = "{'type':'object','properties':{'a':{'type':'string','pattern':'('}}}";
+    String body =
+        chat(",'tool_choice':'required'")
+            .replace(
+                "{\"name\":\"weather\"}",
+                ("{'name':'weather','parameters':" + parameters + "}").replace('\'', '"'));
+    try (WorkerFixture worker = worker("")) {
+      JsonNode error = json(worker.post(CHAT, body).body()).path("error");
+
+      String field = "tools[1].function.parameters.properties.a.pattern";
+      assertEquals(field, error.path("param").asText());
+      assertTrue(
+          error.path("message").asText().startsWith(field + " of the tool 'weather' "),
+          error.toString());
+    }
+  }
+
+  @Test
   void anAnswerOfCallsAloneHasNoContent() {
     try (WorkerFixture worker = worker("<tool_call>{\"name\":\"add\",\"arguments\":{}}")) {
       assertTrue(choice(worker, "").path("message").path("content").isNull());

@@ -216,7 +216,7 @@ final class ChatReader {
       String name = function.path("name").asText();
       String parameters = parameters(function.get("parameters"));
       if (functions.put(name, new ToolUse.Function(name, parameters)) != null) {
-        throw JsonFields.invalid("tools[" + i + "].function.name", "is given twice");
+        throw JsonFields.invalid("tools[" + i + "].function.name", "'" + name + "' is given twice");
       }
     }
     return List.copyOf(functions.values());
@@ -236,9 +236,15 @@ final class ChatReader {
     JsonFields function = choice.requiredObject("function");
     String name = function.requiredString("name", 1, NAME_CHARS);
     if (functions.stream().noneMatch(known -> known.name().equals(name))) {
-      throw JsonFields.invalid(function.path("name"), "must name one of the tools");
+      String known = String.join(", ", functions.stream().map(ToolUse.Function::name).toList());
+      throw JsonFields.invalid(
+          function.path("name"), "must name one of the tools: " + shortened(known));
     }
     return name;
+  }
+
+  private static String shortened(String text) {
+    return text.length() <= NAME_CHARS ? text : text.substring(0, NAME_CHARS) + "…";
   }
 
   private static Map<String, @Nullable Object> tool(JsonNode value, String path) {

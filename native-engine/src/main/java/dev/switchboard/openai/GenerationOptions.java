@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param seed null when the caller left it open
  * @param logitBias token id to a bias between -100 and 100
  * @param n how many choices, 1 to 16
- * @param stop strings that end a choice, at most 4 of 1 to 256 chars
+ * @param stop strings that end a choice, at most 16 of 1 to 256 chars
  * @param stream answer as server-sent events
  * @param includeUsage end the stream with a usage chunk
  * @param ignoreEos go on until maxTokens

@@ -12,10 +12,11 @@ final class OptionsReader {
   /** Longer than any context; it only keeps sums of it inside an int. */
   private static final int MOST_TOKENS = 1 << 24;
 
+  private static final int UNLIMITED = -1;
   private static final int MOST_TOP_K = 1 << 24;
   private static final int MOST_BIASES = 1024;
   private static final int MOST_CHOICES = 16;
-  private static final int MOST_STOPS = 4;
+  private static final int MOST_STOPS = 16;
   private static final int STOP_CHARS = 256;
   private static final int MOST_PRIORITY = 100;
 
@@ -34,7 +35,6 @@ final class OptionsReader {
           "lora_path",
           "include_stop_str_in_output",
           "no_stop_trim",
-          "truncate_prompt_tokens",
           "logits_processors",
           "guided_whitespace_pattern",
           "structural_tag",
@@ -42,18 +42,34 @@ final class OptionsReader {
           "max_new_tokens",
           "n_probs",
           "dynatemp_range",
-          "xtc_probability");
+          "xtc_probability",
+          "t_max_predict_ms",
+          "top_a",
+          "samplers",
+          "min_new_tokens",
+          "stop_regex",
+          "custom_logit_processor",
+          "return_tokens_as_token_ids",
+          "return_token_ids",
+          "return_hidden_states",
+          "thinking_token_budget",
+          "watermark",
+          "truncate",
+          "response_fields",
+          "post_sampling_probs");
 
   /** The same, with the number that asks for nothing; of {@code prompt_logprobs} none does. */
   private static final Map<String, Double> UNSUPPORTED_NUMBERS =
-      Map.of(
-          "length_penalty", 1.0,
-          "typical_p", 1.0,
-          "repeat_penalty", 1.0,
-          "tfs_z", 1.0,
-          "n_predict", -1.0,
-          "top_n_sigma", -1.0,
-          "prompt_logprobs", Double.NaN);
+      Map.ofEntries(
+          Map.entry("length_penalty", 1.0),
+          Map.entry("typical_p", 1.0),
+          Map.entry("repeat_penalty", 1.0),
+          Map.entry("tfs_z", 1.0),
+          Map.entry("n_predict", -1.0),
+          Map.entry("num_predict", -1.0),
+          Map.entry("top_n_sigma", -1.0),
+          Map.entry("truncate_prompt_tokens", -1.0),
+          Map.entry("prompt_logprobs", Double.NaN));
 
   private OptionsReader() {}
 
@@ -117,7 +133,12 @@ final class OptionsReader {
     };
   }
 
+  /** Null for as many as there is room for, which −1 asks for too. */
   static @Nullable Integer maxTokens(JsonFields body, String name, int least) {
+    JsonNode value = body.get(name);
+    if (value != null && value.isNumber() && value.doubleValue() == UNLIMITED) {
+      return null;
+    }
     return body.optionalInteger(name, least, MOST_TOKENS);
   }
 

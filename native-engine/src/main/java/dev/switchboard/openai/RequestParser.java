@@ -8,6 +8,7 @@ import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
 import dev.switchboard.openai.TextCompletionRequest.TokenPrompt;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads request bodies. Unknown fields are ignored, as OpenAI-compatible clients expect; a known
@@ -20,7 +21,7 @@ public final class RequestParser {
 
   /** What is not served of text completions, and fields of chats, which have no meaning there. */
   private static final List<String> NOT_OF_TEXTS =
-      List.of("suffix", "max_completion_tokens", "top_logprobs", "messages", "tools", "functions");
+      List.of("max_completion_tokens", "top_logprobs", "messages", "tools", "functions");
 
   private final RequestLimits limits;
   private final JsonBody json;
@@ -51,12 +52,26 @@ public final class RequestParser {
     String model = model(fields);
     List<Prompt> prompts = prompts(fields);
     boolean echo = fields.bool("echo", false);
+    String suffix = suffix(fields, echo);
     NOT_OF_TEXTS.forEach(name -> OptionsReader.refuse(fields, name));
     Integer maxTokens = OptionsReader.maxTokens(fields, "max_tokens", echo ? 0 : 1);
     int logprobs = fields.integer("logprobs", 0, MOST_LOGPROBS, -1);
     GenerationOptions options = OptionsReader.read(fields, maxTokens, logprobs);
     requireChoices(prompts.size(), options);
-    return new TextCompletionRequest(model, prompts, echo, options, raw);
+    return new TextCompletionRequest(
+        model, prompts, suffix, TextReading.read(fields), echo, options, raw);
+  }
+
+  /** An empty one says nothing of what comes behind the answer. */
+  private static @Nullable String suffix(JsonFields fields, boolean echo) {
+    String suffix = fields.string("suffix", 0, Integer.MAX_VALUE);
+    if (suffix == null || suffix.isEmpty()) {
+      return null;
+    }
+    if (echo) {
+      throw JsonFields.invalid("suffix", "cannot be combined with echo");
+    }
+    return suffix;
   }
 
   /**
@@ -68,10 +83,7 @@ public final class RequestParser {
     JsonFields fields = JsonFields.root(json.read(body));
     String model = model(fields);
     return new TokenizeRequest(
-        model,
-        source(fields),
-        fields.bool("add_special_tokens", true),
-        fields.bool("return_token_strs", false));
+        model, source(fields), TextReading.read(fields), fields.bool("return_token_strs", false));
   }
 
   private TokenizeRequest.Source source(JsonFields fields) {

@@ -1,6 +1,9 @@
 package dev.switchboard.openai;
 
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +23,7 @@ final class TextLogprobs {
     }
     json.raw("{\"tokens\":[");
     for (int i = 0; i < logprobs.size(); i++) {
-      json.raw(comma(i)).string(logprobs.get(i).token());
+      json.raw(comma(i)).string(name(logprobs.get(i).token(), logprobs.get(i).bytes()));
     }
     json.raw("],\"token_logprobs\":[");
     for (int i = 0; i < logprobs.size(); i++) {
@@ -43,7 +46,10 @@ final class TextLogprobs {
     }
   }
 
-  /** A map from text to log-probability; of several tokens with one text the best one stays. */
+  /**
+   * A map from text to log-probability, with every alternative: those that are no text of their
+   * own, or that have the text of a better one, stand under their bytes.
+   */
   private static void writeTop(JsonWriter json, TokenLogprob token) {
     List<TokenLogprob.Alternative> top = token.top();
     if (top == null || Float.isNaN(token.logprob())) {
@@ -53,16 +59,36 @@ final class TextLogprobs {
     json.raw("{");
     Set<String> written = new HashSet<>();
     for (TokenLogprob.Alternative alternative : top) {
-      if (written.add(alternative.token())) {
-        json.raw(comma(written.size() - 1)).string(alternative.token());
-        json.raw(":").logprob(alternative.logprob());
+      String text = name(alternative.token(), alternative.bytes());
+      String key = written.contains(text) ? spelled(alternative.bytes()) : text;
+      if (written.add(key)) {
+        writeEntry(json, written.size() - 1, key, alternative.logprob());
       }
     }
-    if (written.add(token.token())) {
-      json.raw(comma(written.size() - 1)).string(token.token());
-      json.raw(":").logprob(token.logprob());
+    String chosen = name(token.token(), token.bytes());
+    if (written.add(chosen)) {
+      writeEntry(json, written.size() - 1, chosen, token.logprob());
     }
     json.raw("}");
+  }
+
+  private static void writeEntry(JsonWriter json, int index, String key, float logprob) {
+    json.raw(comma(index)).string(key);
+    json.raw(":").logprob(logprob);
+  }
+
+  /** A token's text, or its bytes where they are no whole characters. */
+  private static String name(String text, byte[] bytes) {
+    return Arrays.equals(text.getBytes(StandardCharsets.UTF_8), bytes) ? text : spelled(bytes);
+  }
+
+  /** As OpenAI's API writes a token that is part of a character. */
+  private static String spelled(byte[] bytes) {
+    StringBuilder spelled = new StringBuilder("bytes:");
+    for (byte value : bytes) {
+      spelled.append("\\x").append(HexFormat.of().toHexDigits(value));
+    }
+    return spelled.toString();
   }
 
   private static void writeOffsets(JsonWriter json, List<TokenLogprob> logprobs, int textOffset) {

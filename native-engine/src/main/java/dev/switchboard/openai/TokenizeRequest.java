@@ -3,12 +3,11 @@ package dev.switchboard.openai;
 /**
  * A valid {@code POST /tokenize}.
  *
- * @param addSpecialTokens whether a token that begins every text of the model is put in front where
- *     it is missing, as the completion endpoints do
+ * @param reading as the completion endpoints read a text
  * @param returnTokenStrings whether the answer also spells each token
  */
 public record TokenizeRequest(
-    String model, Source source, boolean addSpecialTokens, boolean returnTokenStrings) {
+    String model, Source source, TextReading reading, boolean returnTokenStrings) {
 
   /** What to turn into tokens. */
   public sealed interface Source {}

@@ -22,6 +22,15 @@ public interface Tokenizer extends Tokens {
    */
   int[] encodeTemplate(String text, int[] userSpans);
 
+  /** The tokens that a text with a hole is written with, or null when there are none. */
+  @Nullable FillIn fillIn();
+
+  /**
+   * Tokens that stand before what comes before a hole, what comes behind it, and what fills it: in
+   * this order.
+   */
+  record FillIn(int prefix, int suffix, int middle) {}
+
   /** Id of a whole token as written in the vocabulary, or -1. */
   int tokenId(String token);
 

@@ -43,24 +43,14 @@ final class Vocabulary {
           "<reponame>",
           "<|file_sep|>");
 
-  /** Tokens that are structure whatever the file calls them. */
-  private static final List<String> STRUCTURE =
-      List.of(
-          "<|fim_prefix|>",
-          "<fim_prefix>",
-          "<fim-prefix>",
-          "<｜fim▁begin｜>",
-          "▁<PRE>",
-          "<|fim_suffix|>",
-          "<fim_suffix>",
-          "<fim-suffix>",
-          "<｜fim▁hole｜>",
-          "▁<SUF>",
-          "<|fim_middle|>",
-          "<fim_middle>",
-          "<fim-middle>",
-          "<｜fim▁end｜>",
-          "▁<MID>");
+  /** What stands before, behind and in a hole: structure, whatever the file calls it. */
+  private static final List<String> FILL_PREFIX =
+      List.of("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<｜fim▁begin｜>", "▁<PRE>");
+
+  private static final List<String> FILL_SUFFIX =
+      List.of("<|fim_suffix|>", "<fim_suffix>", "<fim-suffix>", "<｜fim▁hole｜>", "▁<SUF>");
+  private static final List<String> FILL_MIDDLE =
+      List.of("<|fim_middle|>", "<fim_middle>", "<fim-middle>", "<｜fim▁end｜>", "▁<MID>");
 
   private final TokenTable table;
   private final TokenKind[] kinds;
@@ -71,6 +61,7 @@ final class Vocabulary {
   private final boolean addBos;
   private final boolean addEos;
   private final Set<Integer> ends;
+  private final Tokenizer.@Nullable FillIn fillIn;
   private final @Nullable String chatTemplate;
   private final @Nullable String toolTemplate;
 
@@ -90,7 +81,11 @@ final class Vocabulary {
     addBos = bos != NONE && metadata.bool("tokenizer.ggml.add_bos_token", defaults.addBos);
     addEos = eos != NONE && metadata.bool("tokenizer.ggml.add_eos_token", defaults.addEos);
     ends = findEnds(metadata);
-    STRUCTURE.forEach(this::makeControl);
+    int prefix = fill(metadata, FILL_PREFIX, "fim_pre_token_id", "prefix_token_id");
+    int suffix = fill(metadata, FILL_SUFFIX, "fim_suf_token_id", "suffix_token_id");
+    int middle = fill(metadata, FILL_MIDDLE, "fim_mid_token_id", "middle_token_id");
+    boolean fills = prefix != NONE && suffix != NONE && middle != NONE;
+    fillIn = fills ? new Tokenizer.FillIn(prefix, suffix, middle) : null;
     chatTemplate = metadata.stringOrNull("tokenizer.chat_template");
     toolTemplate = metadata.stringOrNull("tokenizer.chat_template.tool_use");
   }
@@ -143,6 +138,19 @@ final class Vocabulary {
     ENDS.forEach(text -> found.add(makeControl(text)));
     found.remove(NONE);
     return Set.copyOf(found);
+  }
+
+  /** The token that the file names, else one of these spellings. */
+  private int fill(GgufMetadata metadata, List<String> spellings, String... keys) {
+    int found = special(metadata, NONE, keys);
+    for (String spelling : spellings) {
+      int id = makeControl(spelling);
+      found = found == NONE ? id : found;
+    }
+    if (found != NONE) {
+      kinds[found] = TokenKind.CONTROL;
+    }
+    return found;
   }
 
   /** Files mark some structural tokens as text; a user who spells one must not produce it. */
@@ -210,6 +218,10 @@ final class Vocabulary {
 
   Set<Integer> ends() {
     return ends;
+  }
+
+  Tokenizer.@Nullable FillIn fillIn() {
+    return fillIn;
   }
 
   @Nullable String chatTemplate() {

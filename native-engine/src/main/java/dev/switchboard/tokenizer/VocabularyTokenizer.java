@@ -158,6 +158,11 @@ abstract class VocabularyTokenizer implements Tokenizer {
   }
 
   @Override
+  public final @Nullable FillIn fillIn() {
+    return vocabulary.fillIn();
+  }
+
+  @Override
   public final @Nullable String chatTemplate() {
     return vocabulary.chatTemplate();
   }

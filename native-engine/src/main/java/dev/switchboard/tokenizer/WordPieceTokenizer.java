@@ -10,11 +10,14 @@ import java.util.Arrays;
 /**
  * WordPiece as BERT uses it: text is lower-cased and loses its accents, words end at white space
  * and around punctuation and Chinese characters, and a word is spelled by the longest tokens from
- * its start; a word that cannot be spelled is the unknown token. In the file a token that starts a
- * word begins with U+2581 and one that continues it stands alone.
+ * its start; a word that cannot be spelled, or of more than 100 characters, is the unknown token.
+ * Of marks only those without a width are accents: vowel signs that take room stay. In the file a
+ * token that starts a word begins with U+2581 and one that continues it stands alone.
  */
 final class WordPieceTokenizer extends VocabularyTokenizer {
   private static final byte[] WORD_START = {(byte) 0xE2, (byte) 0x96, (byte) 0x81};
+
+  private static final int WORD_CHARACTERS = 100;
 
   private final boolean lowercase;
   private final boolean stripAccents;
@@ -46,6 +49,7 @@ final class WordPieceTokenizer extends VocabularyTokenizer {
   private final class Words implements Encoder {
     private byte[] word = Arrays.copyOf(WORD_START, 64);
     private int size = WORD_START.length;
+    private int characters;
 
     @Override
     public void encode(byte[] text, int from, int to, boolean first, IntList out) {
@@ -77,10 +81,13 @@ final class WordPieceTokenizer extends VocabularyTokenizer {
     private boolean isDropped(int codePoint) {
       return codePoint == 0xFFFD
           || Characters.isControl(codePoint)
-          || (stripAccents && Characters.isMark(codePoint));
+          || (stripAccents && Character.getType(codePoint) == Character.NON_SPACING_MARK);
     }
 
     private void append(int codePoint) {
+      if (++characters > WORD_CHARACTERS) {
+        return;
+      }
       if (size + 4 > word.length) {
         word = Arrays.copyOf(word, word.length * 2);
       }
@@ -88,7 +95,9 @@ final class WordPieceTokenizer extends VocabularyTokenizer {
     }
 
     private void finishWord(IntList out) {
-      if (size > WORD_START.length) {
+      if (characters > WORD_CHARACTERS) {
+        out.add(vocabulary.unknown());
+      } else if (size > WORD_START.length) {
         int before = out.size();
         for (int at = 0; at < size; ) {
           int id = longestAt(at);
@@ -102,6 +111,7 @@ final class WordPieceTokenizer extends VocabularyTokenizer {
         }
       }
       size = WORD_START.length;
+      characters = 0;
     }
 
     private int longestAt(int at) {

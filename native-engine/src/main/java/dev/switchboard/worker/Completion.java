@@ -109,7 +109,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
     List<PreparedRequest.Prompt> prompts = prepared.prompts();
     try {
       for (int i = 0; i < prompts.size() * options.n(); i++) {
-        submit(i, prompts.get(i / options.n()), seed + i % options.n());
+        submit(i, prompts.get(i / options.n()), streamSeed(seed, i));
       }
     } catch (RejectedGenerationException rejected) {
       abort(EngineErrors.of(rejected, prepared.promptField()));
@@ -119,6 +119,20 @@ final class Completion implements ActiveRequest, Handover.Sink {
       }
       abort(AnswerSoFar.invalid("is not this request's: " + misfit.getMessage()).error());
     }
+  }
+
+  /**
+   * The random numbers of each choice of each prompt: the first has those of the seed, the others
+   * some that neither another choice nor a seed nearby has (SplitMix64).
+   */
+  static long streamSeed(long seed, int index) {
+    if (index == 0) {
+      return seed;
+    }
+    long mixed = seed + index * 0x9E3779B97F4A7C15L;
+    mixed = (mixed ^ (mixed >>> 30)) * 0xBF58476D1CE4E5B9L;
+    mixed = (mixed ^ (mixed >>> 27)) * 0x94D049BB133111EBL;
+    return mixed ^ (mixed >>> 31);
   }
 
   private long seed(GenerationOptions options) {

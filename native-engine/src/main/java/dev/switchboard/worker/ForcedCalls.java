@@ -12,6 +12,7 @@ import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.ToolUse;
 import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.toolcall.ToolFormat;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -39,14 +40,19 @@ final class ForcedCalls {
    * @param format how the model writes calls; never {@code NONE}
    */
   static AnswerShape shape(ToolUse use, ToolFormat format, Tokenizer tokenizer) {
-    List<ConstraintSource> calls =
-        use.functions().stream()
-            .filter(function -> use.named() == null || use.named().equals(function.name()))
-            .map(function -> call(function, format))
-            .toList();
+    List<ConstraintSource> calls = new ArrayList<>();
+    List<AnswerShape.Part> parts = new ArrayList<>();
+    for (int i = 0; i < use.functions().size(); i++) {
+      ToolUse.Function function = use.functions().get(i);
+      if (use.named() == null || use.named().equals(function.name())) {
+        calls.add(call(function, format));
+        String field = "tools[" + i + "].function.parameters";
+        parts.add(new AnswerShape.Part(field, function.name(), arguments(function)));
+      }
+    }
     boolean several = use.parallel() && use.choice() == ToolUse.Choice.REQUIRED;
     ConstraintSource one = calls.size() == 1 ? calls.getFirst() : new Choice(calls);
-    return new AnswerShape("tools", new ForcedCalls(format, tokenizer).answer(one, several));
+    return new AnswerShape("tools", new ForcedCalls(format, tokenizer).answer(one, several), parts);
   }
 
   private static ConstraintSource call(ToolUse.Function function, ToolFormat format) {

@@ -16,6 +16,7 @@ import dev.switchboard.openai.TemplateForm;
 import dev.switchboard.openai.TextCompletionRequest;
 import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
 import dev.switchboard.openai.TextCompletionRequest.TokenPrompt;
+import dev.switchboard.openai.TextReading;
 import dev.switchboard.openai.ToolUse;
 import dev.switchboard.tokenizer.Tokenizer;
 import dev.switchboard.toolcall.ToolFormat;
@@ -43,6 +44,9 @@ final class RequestPreparation {
 
   /** What a tokenizer's own spelling of a text may be shorter by, generously. */
   private static final int SPELLING = 4;
+
+  /** Of a text in which no part has to stay text. */
+  private static final int[] NO_SPANS = {};
 
   private final ServedModel model;
   private final RequestParser parser;
@@ -161,7 +165,7 @@ final class RequestPreparation {
     int wanted = maxTokens != null && maxTokens == 0 ? 0 : 1;
     List<PreparedRequest.Prompt> prompts = new ArrayList<>(request.prompts().size());
     for (TextCompletionRequest.Prompt given : request.prompts()) {
-      PreparedRequest.Prompt prompt = encode(given, request.echo());
+      PreparedRequest.Prompt prompt = encode(given, request);
       requireRoom(prompt, "prompt", wanted);
       prompts.add(prompt);
     }
@@ -233,10 +237,28 @@ final class RequestPreparation {
     try {
       return request.with(model.constraints().compile(shape.source()));
     } catch (ConstraintException refused) {
-      String path = refused.path();
-      String param = path.isEmpty() ? shape.field() : shape.field() + "." + path;
-      throw new ApiException(ApiError.invalid(param, param + " " + refused.complaint() + "."));
+      for (AnswerShape.Part part : shape.parts()) {
+        requireCompiled(part);
+      }
+      throw refused(shape.field(), "", refused);
     }
+  }
+
+  /** Of several schemas in one constraint, finds the one that is wrong by itself. */
+  private void requireCompiled(AnswerShape.Part part) {
+    try {
+      Constraint _ = model.constraints().compile(part.source());
+    } catch (ConstraintException refused) {
+      String tool = part.tool() == null ? "" : " of the tool '" + part.tool() + "'";
+      throw refused(part.field(), tool, refused);
+    }
+  }
+
+  private static ApiException refused(String field, String owner, ConstraintException refused) {
+    String path = refused.path();
+    String param = path.isEmpty() ? field : field + "." + path;
+    return new ApiException(
+        ApiError.invalid(param, param + owner + " " + refused.complaint() + "."));
   }
 
   private void requireBiasInVocabulary(GenerationOptions options) {
@@ -304,15 +326,66 @@ final class RequestPreparation {
     return variables;
   }
 
-  private PreparedRequest.Prompt encode(TextCompletionRequest.Prompt given, boolean echo) {
+  private PreparedRequest.Prompt encode(
+      TextCompletionRequest.Prompt given, TextCompletionRequest request) {
+    if (request.suffix() != null) {
+      return aroundHole(given, request.suffix(), request.reading());
+    }
     return switch (given) {
       case TextPrompt(String text) -> {
         requireFitting(text, model.facts().context(), "prompt");
-        yield withBos(model.tokenizer().encode(text), echo ? text : null);
+        int[] tokens = encode(text, request.reading());
+        String echoed = request.echo() ? text : null;
+        yield request.reading().addSpecial() || tokens.length == 0
+            ? withBos(tokens, echoed)
+            : new PreparedRequest.Prompt(tokens, 0, echoed);
       }
       case TokenPrompt(int[] tokens) -> {
         requireInVocabulary(tokens, "prompt");
-        yield new PreparedRequest.Prompt(tokens, 0, echo ? decode(tokens) : null);
+        yield new PreparedRequest.Prompt(tokens, 0, request.echo() ? decode(tokens) : null);
+      }
+    };
+  }
+
+  /** A raw text's tokens, without those that begin every text. */
+  int[] encode(String text, TextReading reading) {
+    Tokenizer tokenizer = model.tokenizer();
+    return reading.parseSpecial()
+        ? tokenizer.encodeTemplate(text, NO_SPANS)
+        : tokenizer.encode(text);
+  }
+
+  /** What a model that fills holes reads: a control token spelled out around one stays text. */
+  private PreparedRequest.Prompt aroundHole(
+      TextCompletionRequest.Prompt given, String suffix, TextReading reading) {
+    Tokenizer.FillIn fillIn = model.tokenizer().fillIn();
+    if (fillIn == null) {
+      throw new ApiException(
+          ApiError.unsupported(
+              "suffix",
+              "suffix is not supported by this model: its vocabulary has no tokens to fill in the"
+                  + " middle of a text."));
+    }
+    requireFitting(suffix, model.facts().context(), "suffix");
+    IntStream.Builder tokens = IntStream.builder();
+    tokens.add(fillIn.prefix());
+    IntStream.of(plain(given)).forEach(tokens::add);
+    tokens.add(fillIn.suffix());
+    IntStream.of(model.tokenizer().encode(suffix)).forEach(tokens::add);
+    tokens.add(fillIn.middle());
+    int[] all = tokens.build().toArray();
+    return reading.addSpecial() ? withBos(all, null) : new PreparedRequest.Prompt(all, 0, null);
+  }
+
+  private int[] plain(TextCompletionRequest.Prompt given) {
+    return switch (given) {
+      case TextPrompt(String text) -> {
+        requireFitting(text, model.facts().context(), "prompt");
+        yield model.tokenizer().encode(text);
+      }
+      case TokenPrompt(int[] tokens) -> {
+        requireInVocabulary(tokens, "prompt");
+        yield tokens;
       }
     };
   }

@@ -53,7 +53,7 @@ final class Tokenization {
         switch (request.source()) {
           case TokenizeRequest.Text(String text) -> {
             preparation.requireFitting(text, mostTokens, "prompt");
-            yield model.tokenizer().encode(text);
+            yield preparation.encode(text, request.reading());
           }
           case TokenizeRequest.Chat(var conversation) ->
               preparation.encodeChat(conversation, mostTokens);
@@ -63,7 +63,7 @@ final class Tokenization {
       throw invalid(
           field, "has %d tokens: at most %d are listed".formatted(tokens.length, mostTokens));
     }
-    return request.addSpecialTokens() ? preparation.begun(tokens) : tokens;
+    return request.reading().addSpecial() ? preparation.begun(tokens) : tokens;
   }
 
   private List<String> spelled(int[] tokens) {

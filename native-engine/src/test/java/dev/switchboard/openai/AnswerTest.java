@@ -33,7 +33,8 @@ class AnswerTest {
                 ,"choices":[{"index":0,"message":{"role":"assistant","content":"Hi\\n",
                 "refusal":null},"logprobs":null,"finish_reason":"stop"}],
                 "usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,
-                "prompt_tokens_details":{"cached_tokens":3}},"switchboard":{"a":1}}"""),
+                "prompt_tokens_details":{"cached_tokens":3}},"switchboard":{"a":1}}\
+                """),
         JSON.readTree(answer.toJson("{\"a\":1}")));
   }
 
@@ -47,28 +48,32 @@ class AnswerTest {
             head
                 + """
                 ,"choices":[{"index":1,"delta":{"role":"assistant","content":""},
-                "logprobs":null,"finish_reason":null}],"usage":null}"""),
+                "logprobs":null,"finish_reason":null}],"usage":null}\
+                """),
         event(writer.first(1)));
     assertEquals(
         JSON.readTree(
             head
                 + """
                 ,"choices":[{"index":1,"delta":{"content":"a\\"b"},
-                "logprobs":null,"finish_reason":null}],"usage":null}"""),
+                "logprobs":null,"finish_reason":null}],"usage":null}\
+                """),
         event(writer.delta(1, "a\"b", null)));
     assertEquals(
         JSON.readTree(
             head
                 + """
                 ,"choices":[{"index":1,"delta":{},"logprobs":null,"finish_reason":"length"}],
-                "usage":null}"""),
+                "usage":null}\
+                """),
         event(writer.finish(1, FinishReason.LENGTH, null)));
     assertEquals(
         JSON.readTree(
             head
                 + """
                 ,"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,
-                "prompt_tokens_details":{"cached_tokens":0}},"switchboard":{}}"""),
+                "prompt_tokens_details":{"cached_tokens":0}},"switchboard":{}}\
+                """),
         event(writer.usage(new Usage(1, 0, 2), "{}")));
   }
 
@@ -90,7 +95,8 @@ class AnswerTest {
         JSON.readTree(
             """
             {"content":[{"token":"é","logprob":-0.5,"bytes":[195,169],"top_logprobs":[
-            {"token":"x","logprob":-9999.0,"bytes":[120]}]}],"refusal":null}"""),
+            {"token":"x","logprob":-9999.0,"bytes":[120]}]}],"refusal":null}\
+            """),
         chunk.at("/choices/0/logprobs"));
   }
 
@@ -111,8 +117,35 @@ class AnswerTest {
         JSON.readTree(
             """
             {"tokens":["😀","a","c"],"token_logprobs":[null,-1.0,-2.0],
-            "top_logprobs":[null,{"b":-0.25,"a":-1.0},null],"text_offset":[0,1,2]}"""),
+            "top_logprobs":[null,{"b":-0.25,"bytes:\\\\x62":-3.0,"a":-1.0},null],"text_offset":[0,1,2]}\
+            """),
         JSON.readTree(answer.toJson(null)).at("/choices/0/logprobs"));
+  }
+
+  @Test
+  void alternativesThatArePartsOfACharacterStandUnderTheirBytes() throws Exception {
+    byte[] first = {(byte) 0xF0, (byte) 0x9F};
+    byte[] other = {(byte) 0xE2};
+    TokenLogprob chosen =
+        new TokenLogprob(
+            "\ufffd",
+            first,
+            -1,
+            List.of(
+                new TokenLogprob.Alternative("\ufffd", first, -1),
+                new TokenLogprob.Alternative("\ufffd", other, -2),
+                alternative("\ufffd", -3)));
+    TextAnswer answer =
+        new TextAnswer(
+            IDENTITY,
+            List.of(new TextAnswer.Choice(0, "", FinishReason.LENGTH, List.of(chosen))),
+            new Usage(1, 0, 1));
+
+    JsonNode logprobs = JSON.readTree(answer.toJson(null)).at("/choices/0/logprobs");
+    assertEquals("bytes:\\xf0\\x9f", logprobs.at("/tokens/0").asText());
+    assertEquals(
+        JSON.readTree("{\"bytes:\\\\xf0\\\\x9f\":-1.0,\"bytes:\\\\xe2\":-2.0,\"\ufffd\":-3.0}"),
+        logprobs.at("/top_logprobs/0"));
   }
 
   @Test
@@ -141,7 +174,8 @@ class AnswerTest {
         JSON.readTree(
             """
             {"object":"list","data":[{"id":"m","object":"model","created":5,
-            "owned_by":"switchboard","max_model_len":512}]}"""),
+            "owned_by":"switchboard","max_model_len":512}]}\
+            """),
         JSON.readTree(ModelCard.listJson(List.of(card))));
     assertEquals("m", JSON.readTree(card.toJson()).get("id").textValue());
   }

@@ -48,7 +48,8 @@ class BadRequestTest {
         "'stop':''                 | stop | must not be empty",
         "'stop':[1]                | stop[0] | a string, but is a number",
         "'stop':['a','']           | stop[1] | must not be empty",
-        "'stop':['a','b','c','d','e'] | stop | at most 4",
+        "'stop':['a','a','a','a','a','a','a','a','a','a','a','a','a','a','a','a','a'] | stop | at"
+            + " most 16",
         "'stop':7                  | stop | a string or an array",
         "'stream':1                | stream | a boolean",
         "'stream':'true'           | stream | a boolean",
@@ -83,6 +84,12 @@ class BadRequestTest {
         "'include_stop_str_in_output':true | include_stop_str_in_output | not supported",
         "'skip_special_tokens':false | skip_special_tokens | must be true",
         "'truncate_prompt_tokens':5 | truncate_prompt_tokens | not supported",
+        "'samplers':['top_k']      | samplers | not supported",
+        "'top_a':0.2               | top_a | not supported",
+        "'stop_regex':'a+'         | stop_regex | not supported",
+        "'t_max_predict_ms':100    | t_max_predict_ms | not supported",
+        "'num_predict':5           | num_predict | not supported",
+        "'return_token_ids':true   | return_token_ids | not supported",
         "'stream':true,'stream_options':{'continuous_usage_stats':true} |"
             + " stream_options.continuous_usage_stats | not supported",
       })
@@ -98,7 +105,7 @@ class BadRequestTest {
       value = {
         "'max_tokens':0                         | max_tokens | from 1",
         "'max_tokens':99999999                  | max_tokens | from 1 to",
-        "'max_completion_tokens':-1             | max_completion_tokens | from 1",
+        "'max_completion_tokens':-2             | max_completion_tokens | from 1",
         "'max_tokens':1,'max_completion_tokens':2 | max_completion_tokens | must not differ",
         "'logprobs':3                           | logprobs | a boolean",
         "'top_logprobs':2                       | top_logprobs | needs logprobs",
@@ -151,7 +158,9 @@ class BadRequestTest {
         "'tools':[{'type':'function','function':{'name':'f'}}],'tool_choice':{'type':'function'}"
             + "| tool_choice.function | is required",
         "'tools':[{'type':'function','function':{'name':'f'}}],'tool_choice':{'type':'function','function':{'name':'g'}}"
-            + " | tool_choice.function.name | one of the",
+            + " | tool_choice.function.name | one of the tools: f",
+        "'tools':[{'function':{'name':'f'}},{'function':{'name':'f'}}] | tools[1].function.name |"
+            + " 'f' is given twice",
         "'tool_choice':'maybe'                  | tool_choice | auto, none or required",
         "'tool_choice':1                        | tool_choice | a string or an object",
       })
@@ -187,6 +196,7 @@ class BadRequestTest {
             + " be text",
         "'messages':[{'role':'user','content':'x','name':''}] | messages[0].name | must not be"
             + " empty",
+        "'messages':[{'role':'system','content':null}] | messages[0].content | is required",
         "'messages':[{'role':'assistant'}]       | messages[0].content | is required",
         "'messages':[{'role':'assistant','tool_calls':{}}] | messages[0].tool_calls | an array",
         "'messages':[{'role':'assistant','tool_calls':[{'id':'a'}]}] |"
@@ -232,7 +242,11 @@ class BadRequestTest {
         "'prompt':[[1],['a']]      | prompt[1][0] | an integer",
         "'prompt':[null]           | prompt[0] | an array of token ids",
         "'prompt':'a','echo':1     | echo | a boolean",
-        "'prompt':'a','suffix':'b' | suffix | not supported",
+        "'prompt':'a','suffix':1   | suffix | a string, but is a number",
+        "'prompt':'a','suffix':'b','echo':true | suffix | combined with echo",
+        "'prompt':'a','parse_special':1 | parse_special | a boolean",
+        "'prompt':'a','add_special_tokens':1 | add_special_tokens | a boolean",
+        "'prompt':'a','max_tokens':-2 | max_tokens | from 1",
         "'prompt':'a','logprobs':21 | logprobs | from 0 to 20",
         "'prompt':'a','logprobs':true | logprobs | an integer",
         "'prompt':'a','max_completion_tokens':2 | max_completion_tokens | not supported",

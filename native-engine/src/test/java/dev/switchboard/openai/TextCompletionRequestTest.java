@@ -2,6 +2,7 @@ package dev.switchboard.openai;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.openai.TextCompletionRequest.TextPrompt;
@@ -56,10 +57,38 @@ class TextCompletionRequestTest {
   void whatAsksForNothingIsTaken() {
     String neutral =
         "'length_penalty':1,'typical_p':1.0,'repeat_penalty':1,'n_predict':-1,'top_n_sigma':-1,"
+            + "'num_predict':-1,'samplers':[],'top_a':0,'include_stop_str_in_output':false,"
             + "'skip_special_tokens':true,'min_tokens':0,'truncate_prompt_tokens':null,'ebnf':'',"
             + "'best_of':1";
 
     assertEquals(1, Bodies.textWith(neutral).options().n());
+  }
+
+  @Test
+  void minusOneIsAsManyTokensAsThereIsRoomFor() {
+    assertNull(Bodies.textWith("'max_tokens':-1").options().maxTokens());
+    assertNull(Bodies.chatWith("'max_tokens':-1").options().maxTokens());
+    assertNull(Bodies.chatWith("'max_completion_tokens':-1.0").options().maxTokens());
+  }
+
+  @Test
+  void upToSixteenStops() {
+    assertEquals(
+        16, Bodies.textWith("'stop':[" + "'a',".repeat(15) + "'a']").options().stop().size());
+  }
+
+  @Test
+  void textsAreReadWithTheirControlTokensUnlessTheRequestSaysElse() {
+    assertEquals(new TextReading(true, true), Bodies.textWith("'echo':false").reading());
+    assertEquals(
+        new TextReading(false, false),
+        Bodies.textWith("'parse_special':false,'add_special_tokens':false").reading());
+  }
+
+  @Test
+  void aSuffixIsReadAndAnEmptyOneIsNone() {
+    assertEquals("b", Bodies.textWith("'suffix':'b'").suffix());
+    assertNull(Bodies.textWith("'suffix':''").suffix());
   }
 
   @Test

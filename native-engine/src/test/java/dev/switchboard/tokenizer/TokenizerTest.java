@@ -255,6 +255,32 @@ class TokenizerTest {
         "playing, cafe", tokenizer.decode(tokenizer.encode("playing, cafe")).replace(" ,", ","));
   }
 
+  /** Devanagari's vowel signs: one that takes room is a letter's part, the other an accent. */
+  @Test
+  void wordPieceDropsOnlyMarksWithoutAWidth() {
+    Tokenizer tokenizer = wordPieces("▁\u0915", "\u093E");
+
+    assertArrayEquals(new int[] {3, 4}, tokenizer.encode("\u0915\u093E"));
+    assertArrayEquals(new int[] {3}, tokenizer.encode("\u0915\u0941"));
+  }
+
+  @Test
+  void wordPieceSpellsNoWordOfMoreThanAHundredCharacters() {
+    Tokenizer tokenizer = wordPieces("▁a", "a");
+
+    assertEquals(100, tokenizer.encode("a".repeat(100)).length);
+    assertArrayEquals(new int[] {0, 3}, tokenizer.encode("a".repeat(101) + " a"));
+    assertArrayEquals(new int[] {0}, tokenizer.encode("a".repeat(100_000)));
+  }
+
+  private static Tokenizer wordPieces(String first, String second) {
+    return TestVocabularies.from(
+        wordPiece()
+            .put(
+                "tokenizer.ggml.tokens", strings(List.of("[UNK]", "[CLS]", "[SEP]", first, second)))
+            .put("tokenizer.ggml.token_type", i32s(3, 3, 3, 1, 1)));
+  }
+
   @Test
   void wordPieceKeepsCaseWhereTheModelDoes() {
     Tokenizer tokenizer =

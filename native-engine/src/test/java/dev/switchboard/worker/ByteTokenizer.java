@@ -2,6 +2,7 @@ package dev.switchboard.worker;
 
 import dev.switchboard.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -35,9 +36,21 @@ final class ByteTokenizer implements Tokenizer {
     return IntStream.range(0, bytes.length).map(i -> bytes[i] & 0xff).toArray();
   }
 
+  /** Knows {@code <bos>} and {@code <end>} where all of the text is the template's. */
   @Override
   public int[] encodeTemplate(String text, int[] userSpans) {
-    return encode(text);
+    if (userSpans.length > 0) {
+      return encode(text);
+    }
+    return Arrays.stream(text.split("(?=<bos>|<end>)|(?<=<bos>|<end>)"))
+        .flatMapToInt(
+            part -> IntStream.of(tokenId(part) < 0 ? encode(part) : new int[] {tokenId(part)}))
+        .toArray();
+  }
+
+  @Override
+  public @Nullable FillIn fillIn() {
+    return controls.size() < 3 ? null : new FillIn(SIZE, SIZE + 1, SIZE + 2);
   }
 
   @Override
