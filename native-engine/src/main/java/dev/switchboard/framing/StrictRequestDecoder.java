@@ -35,6 +35,7 @@ public final class StrictRequestDecoder extends HttpRequestDecoder {
   private static final List<AsciiString> SINGLE =
       List.of(HttpHeaderNames.AUTHORIZATION, HttpHeaderNames.CONTENT_TYPE, HttpHeaderNames.ORIGIN);
 
+  private final Http2Refusal http2 = new Http2Refusal();
   private final StrictParts parts =
       new StrictParts(StrictRequestDecoder::complaint, new RequestLine());
 
@@ -63,6 +64,9 @@ public final class StrictRequestDecoder extends HttpRequestDecoder {
       buffer.skipBytes(buffer.readableBytes());
       return;
     }
+    if (!http2.isRuledOut() && !http2.rulesOut(context, buffer)) {
+      return;
+    }
     if (!parts.sizeIsValid(buffer, out)) {
       return;
     }
@@ -74,7 +78,7 @@ public final class StrictRequestDecoder extends HttpRequestDecoder {
 
   /** Whether something of a request has not been read, or will not be. */
   boolean unread() {
-    return parts.unread();
+    return parts.unread() || http2.isRefused();
   }
 
   private static @Nullable IllegalArgumentException complaint(HttpMessage head) {

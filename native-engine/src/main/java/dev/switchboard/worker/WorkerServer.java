@@ -8,6 +8,7 @@ import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import dev.switchboard.openai.ModelCard;
+import dev.switchboard.openai.NearPath;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.worker.BodyReader.Body;
@@ -48,6 +49,19 @@ import org.slf4j.LoggerFactory;
  */
 final class WorkerServer {
   private static final Logger LOG = LoggerFactory.getLogger(WorkerServer.class);
+  private static final NearPath PATHS =
+      new NearPath(
+          List.of(
+              "/v1/chat/completions",
+              "/v1/completions",
+              "/v1/embeddings",
+              "/v1/rerank",
+              "/v1/models",
+              "/tokenize",
+              "/detokenize",
+              "/livez",
+              "/readyz"));
+
   private static final long SWEEP_MS = 1000;
   private static final Set<PosixFilePermission> OWNER_ONLY =
       PosixFilePermissions.fromString("rw-------");
@@ -238,7 +252,7 @@ final class WorkerServer {
     } else if (path.startsWith("/v1/models/")) {
       model(exchange, path.substring("/v1/models/".length()));
     } else {
-      exchange.error(ApiError.pathNotFound(path));
+      exchange.error(PATHS.notFound(path));
     }
   }
 

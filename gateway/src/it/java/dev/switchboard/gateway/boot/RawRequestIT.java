@@ -129,7 +129,32 @@ class RawRequestIT {
     for (String version : List.of("http/1.1", "HTTP/1", "HTTP/1.10", "HTTP/11", "HTTPS/1.1", "")) {
       assertBoth(400, "malformed_http", get("@GET", version, ""));
     }
-    assertBoth(505, "http_version_not_supported", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assertBoth(505, "http_version_not_supported", "PRI * HTTP/2.0\r\n\r\nXM\r\n\r\n");
+  }
+
+  /** RFC 9113: an empty SETTINGS frame, then GOAWAY with HTTP_1_1_REQUIRED. */
+  @Test
+  void http2ByPriorKnowledgeIsRefusedInItsOwnFrames() throws Exception {
+    String preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    String settings = "\0\0\0\4\0\0\0\0\0";
+    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+      for (String bytes : List.of(preface, preface + settings + "\0\0\5\1\5\0\0\0\1abcde")) {
+        String answer = raw(listener, bytes);
+
+        assertEquals(
+            settings + "\0\0\46\7\0\0\0\0\0\0\0\0\0\0\0\0\15This listener speaks HTTP/1.1.",
+            answer);
+      }
+      try (Socket socket = new Socket(listener.getHost(), listener.getPort())) {
+        socket.setSoTimeout(20_000);
+        socket.setTcpNoDelay(true);
+        for (byte octet : preface.getBytes(StandardCharsets.US_ASCII)) {
+          socket.getOutputStream().write(octet);
+        }
+        assertEquals(
+            settings, new String(socket.getInputStream().readNBytes(9), StandardCharsets.US_ASCII));
+      }
+    }
   }
 
   @Test

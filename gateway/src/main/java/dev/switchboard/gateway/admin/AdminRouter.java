@@ -10,6 +10,7 @@ import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.StoreException;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import dev.switchboard.openai.NearPath;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.buffer.Buffer;
@@ -177,9 +178,12 @@ final class AdminRouter {
                 error(context, ApiError.methodNotAllowed(allowed));
               });
     }
-    router.route().handler(AdminRouter::unknownPath);
+    NearPath paths =
+        new NearPath(
+            routes.stream().map(AdminRoute::path).filter(path -> !path.contains(":")).toList());
+    router.route().handler(context -> unknownPath(context, paths));
     // A target that is no path comes to no route.
-    router.errorHandler(404, AdminRouter::unknownPath);
+    router.errorHandler(404, context -> unknownPath(context, paths));
     router.errorHandler(400, context -> error(context, ApiError.invalid(null, "Malformed path.")));
     router.errorHandler(
         500,
@@ -189,8 +193,8 @@ final class AdminRouter {
         });
   }
 
-  private static void unknownPath(RoutingContext context) {
-    error(context, ApiError.pathNotFound(context.normalizedPath()));
+  private static void unknownPath(RoutingContext context, NearPath paths) {
+    error(context, paths.notFound(context.normalizedPath()));
   }
 
   private AdminRoute add(HttpMethod method, String path, Role role) {

@@ -129,6 +129,10 @@ public record GatewayConfig(
               + admin.bind()
               + ", which is not loopback, and no key of auth.keys has a role above app");
     }
+    if (http.cors().any() && auth.keys().isEmpty()) {
+      throw new IllegalArgumentException(
+          "http.cors.origins has *, and auth.keys is empty: name the origins, or ask for keys");
+    }
     if (http.port() != 0 && http.port() == admin.port() && overlap(http.bind(), admin.bind())) {
       throw new IllegalArgumentException(
           "http.port (--port) and admin.port (--admin-port) are both " + http.port());

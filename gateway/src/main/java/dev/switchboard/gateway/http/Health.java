@@ -15,6 +15,15 @@ public final class Health {
     Answers.json(context.response(), "{\"status\":\"live\"}");
   }
 
+  /** Readiness under the name that other servers of models have for it. */
+  public static void ok(RoutingContext context, Gatehouse house) {
+    if (!house.admission().closing() && house.fleet().anyReady()) {
+      Answers.json(context.response(), "{\"status\":\"ok\"}");
+    } else {
+      ready(context, house);
+    }
+  }
+
   public static void ready(RoutingContext context, Gatehouse house) {
     boolean closing = house.admission().closing();
     if (!closing && house.fleet().anyReady()) {

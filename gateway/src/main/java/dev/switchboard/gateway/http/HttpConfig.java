@@ -38,6 +38,7 @@ public record HttpConfig(
     int maxConnectionsPerClient,
     int maxUpstreamConnections,
     int warmUpRequests,
+    CorsConfig cors,
     TlsConfig tls) {
   public static final HttpConfig DEFAULTS =
       new HttpConfig(
@@ -55,6 +56,7 @@ public record HttpConfig(
           5000,
           1024,
           20_000,
+          CorsConfig.NONE,
           TlsConfig.NONE);
 
   public HttpConfig {

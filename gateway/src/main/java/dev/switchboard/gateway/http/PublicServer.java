@@ -14,6 +14,7 @@ import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ModelCard;
+import dev.switchboard.openai.NearPath;
 import dev.switchboard.openai.RequestLimits;
 import dev.switchboard.openai.RequestParser;
 import io.opentelemetry.api.trace.Span;
@@ -42,9 +43,9 @@ import org.slf4j.LoggerFactory;
 /**
  * The public listener; one instance on each event loop, all sharing the port.
  *
- * <p>HTTP/1.1 only, in clear text or behind TLS: an h2c upgrade is not answered and a
- * prior-knowledge preface is not HTTP to us. What is unusual in a head is refused before the body
- * is read.
+ * <p>HTTP/1.1 only, in clear text or behind TLS: an h2c upgrade is not taken, and HTTP/2 by prior
+ * knowledge is told in its own frames that HTTP/1.1 is required. What is unusual in a head is
+ * refused before the body is read.
  */
 public final class PublicServer extends VerticleBase {
   private static final Logger LOG = LoggerFactory.getLogger(PublicServer.class);
@@ -52,7 +53,11 @@ public final class PublicServer extends VerticleBase {
   private static final String CALLER = "caller";
 
   /** They tell nothing, and are asked by machines under any name. */
-  private static final Set<String> PROBES = Set.of("/livez", "/readyz");
+  private static final Set<String> PROBES = Set.of("/livez", "/readyz", "/health");
+
+  /** What is open to who has no key. */
+  private static final List<String> OPEN =
+      List.of("/livez", "/readyz", "/health", "/version", "/openapi.json");
 
   private static final String READABLE = "GET, HEAD";
 
@@ -68,6 +73,8 @@ public final class PublicServer extends VerticleBase {
   private final boolean loopback;
   private final @Nullable ServerTls tls;
   private final SiteGuard sites;
+  private final Cors cors;
+  private final NearPath paths;
   private final Set<Exchange> running = ConcurrentHashMap.newKeySet();
   private @Nullable HttpServer server;
 
@@ -94,6 +101,8 @@ public final class PublicServer extends VerticleBase {
     this.answers = new AnswerMemory(house.http().answerMemoryBytes() / eventLoops);
     HttpConfig http = house.http();
     this.sites = new SiteGuard("http", http.bind(), http.hosts(), tls != null);
+    this.cors = new Cors(http.cors());
+    this.paths = new NearPath(paths());
     this.startedSeconds = house.clock().epochNanos() / 1_000_000_000L;
   }
 
@@ -185,6 +194,8 @@ public final class PublicServer extends VerticleBase {
     router.route().handler(RoutingContext::next);
     readable(router.route("/livez")).handler(Health::live);
     readable(router.route("/readyz")).handler(context -> Health.ready(context, house));
+    readable(router.route("/health")).handler(context -> Health.ok(context, house));
+    readable(router.route("/version")).handler(PublicServer::version);
     router.route("/v1/*").handler(this::authenticate);
     for (Endpoint endpoint : Endpoint.values()) {
       if (!endpoint.path().startsWith("/v1/")) {
@@ -198,7 +209,7 @@ public final class PublicServer extends VerticleBase {
     readable(router.routeWithRegex("/v1/models/(?<id>.+)")).handler(this::model);
     router.routeWithRegex("/v1/models/.+").handler(context -> notAllowed(context, READABLE));
     readable(router.route("/openapi.json")).handler(this::describe);
-    for (String path : List.of("/livez", "/readyz", "/openapi.json")) {
+    for (String path : OPEN) {
       router.route(path).handler(context -> notAllowed(context, READABLE));
     }
     router.route().handler(this::unknownPath);
@@ -219,6 +230,21 @@ public final class PublicServer extends VerticleBase {
       }
     }
     return found;
+  }
+
+  private static List<String> paths() {
+    List<String> paths = new ArrayList<>(OPEN);
+    paths.add("/v1/models");
+    for (Endpoint endpoint : Endpoint.values()) {
+      paths.add(endpoint.path());
+    }
+    return paths;
+  }
+
+  private static void version(RoutingContext context) {
+    String version = PublicServer.class.getPackage().getImplementationVersion();
+    Answers.json(
+        context.response(), "{\"version\":\"" + (version == null ? "unpackaged" : version) + "\"}");
   }
 
   private void describe(RoutingContext context) {
@@ -260,14 +286,20 @@ public final class PublicServer extends VerticleBase {
     if (house.admission().closing()) {
       request.response().putHeader("Connection", "close");
     }
+    cors.tell(request);
     ApiError refused = ProtocolGuard.refusal(request);
     if (refused == null) {
       refused = foreign(request);
     }
     if (refused != null) {
       refuse(request, Failure.of(refused));
+      return false;
     }
-    return refused == null;
+    boolean preflight = cors.isPreflight(request);
+    if (preflight) {
+      cors.answer(request);
+    }
+    return !preflight;
   }
 
   /**
@@ -278,7 +310,7 @@ public final class PublicServer extends VerticleBase {
       return null;
     }
     ApiError host = loopback ? sites.host(request) : null;
-    return host == null ? sites.origin(request) : host;
+    return host == null && !cors.allows(request) ? sites.origin(request) : host;
   }
 
   private void authenticate(RoutingContext context) {
@@ -368,7 +400,7 @@ public final class PublicServer extends VerticleBase {
     if (method.equals(HttpMethod.CONNECT) || method.equals(HttpMethod.TRACE)) {
       notAllowed(context, "GET, POST");
     } else {
-      refuse(context, Failure.of(ApiError.pathNotFound(context.normalizedPath())));
+      refuse(context, Failure.of(paths.notFound(context.normalizedPath())));
     }
   }
 

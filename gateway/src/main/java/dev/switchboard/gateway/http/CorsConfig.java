@@ -1,0 +1,35 @@
+package dev.switchboard.gateway.http;
+
+import java.util.List;
+import java.util.regex.Pattern;
+
+/**
+ * Which web pages may call the public listener.
+ *
+ * @param origins such as {@code https://app.example.com}; {@code *} is every page, with keys only;
+ *     empty for none
+ */
+public record CorsConfig(List<String> origins) {
+  public static final CorsConfig NONE = new CorsConfig(List.of());
+
+  private static final String ANY = "*";
+  private static final int MOST = 1000;
+  private static final Pattern ORIGIN =
+      Pattern.compile("(?i)[a-z][a-z0-9+.-]*://(\\[[0-9a-f:.]+]|[a-z0-9._-]+)(:[0-9]{1,5})?");
+
+  public CorsConfig {
+    origins = List.copyOf(origins);
+    HttpConfig.range("origins", origins.size(), 0, MOST);
+    for (String origin : origins) {
+      if (!origin.equals(ANY) && !ORIGIN.matcher(origin).matches()) {
+        throw new IllegalArgumentException(
+            "origins must be * or like https://app.example.com, without a path, not " + origin);
+      }
+    }
+  }
+
+  /** Whether the pages of every site may call. */
+  public boolean any() {
+    return origins.contains(ANY);
+  }
+}
