@@ -1,6 +1,8 @@
 package dev.switchboard.constraint;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.LinkedHashSet;
+import java.util.Set;
 
 /**
  * What one compilation may cost. Counted in steps and edges, not in milliseconds: the same source
@@ -22,9 +24,25 @@ final class CompileBudget {
   /** A part of an expression with its lists is up to 200 bytes, so this is 24 MiB. */
   private static final int PARTS = 1 << 17;
 
+  private final Set<String> ignored;
   private int edges;
   private int parts;
   private long steps;
+
+  CompileBudget() {
+    this(new LinkedHashSet<>());
+  }
+
+  /**
+   * @param ignored gets the paths in the source of what says nothing
+   */
+  CompileBudget(Set<String> ignored) {
+    this.ignored = ignored;
+  }
+
+  Set<String> ignored() {
+    return ignored;
+  }
 
   void edge() {
     if (++edges > EDGES) {

@@ -1,5 +1,6 @@
 package dev.switchboard.constraint;
 
+import java.util.List;
 import java.util.concurrent.Executor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,11 +22,15 @@ public final class Constraint {
   private final Executor finder;
   private final Configurations configurations;
   private final Masks masks;
+  private final List<String> ignored;
 
   /**
+   * @param ignored paths in the source of keywords and formats that say nothing
    * @param finder runs what finds a mask ahead of {@link Matcher#mask}
    */
-  Constraint(Automaton automaton, TokenVocabulary vocabulary, Executor finder) {
+  Constraint(
+      Automaton automaton, List<String> ignored, TokenVocabulary vocabulary, Executor finder) {
+    this.ignored = ignored;
     this.vocabulary = vocabulary;
     this.finder = finder;
     configurations = new Configurations(automaton, PATH_BYTES);
@@ -38,6 +43,11 @@ public final class Constraint {
     long limit = Math.min(all, limitBytes);
     configurations.budget(limit * PATH_BYTES / all);
     masks.budget(limit * MASK_BYTES / all);
+  }
+
+  /** Paths in its source of keywords and formats that are not known and so say nothing. */
+  public List<String> ignored() {
+    return ignored;
   }
 
   /** For a new answer. */

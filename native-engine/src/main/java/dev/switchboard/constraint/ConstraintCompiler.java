@@ -10,8 +10,10 @@ import java.lang.ref.WeakReference;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -86,14 +88,20 @@ public final class ConstraintCompiler {
     if (known != null) {
       return known;
     }
-    Constraint compiled = new Constraint(automaton(source), vocabulary, finder);
+    Set<String> ignored = new LinkedHashSet<>();
+    Automaton automaton = automaton(source, ignored);
+    Constraint compiled = new Constraint(automaton, List.copyOf(ignored), vocabulary, finder);
     keep(source, compiled);
     return compiled;
   }
 
   /** What {@link #compile} makes, from scratch. */
   Automaton automaton(ConstraintSource source) {
-    CompileBudget budget = new CompileBudget();
+    return automaton(source, new LinkedHashSet<>());
+  }
+
+  private Automaton automaton(ConstraintSource source, Set<String> ignored) {
+    CompileBudget budget = new CompileBudget(ignored);
     Expression expression = read(source, budget, 0);
     AutomatonBuilder builder = new AutomatonBuilder(budget, vocabulary.longestToken());
     int shared = JsonRules.share(builder);
@@ -162,7 +170,7 @@ public final class ConstraintCompiler {
     CompileBudget.checkDepth(depth, "");
     return switch (source) {
       case ConstraintSource.JsonObject() -> new Call(JsonRules.OBJECT);
-      case ConstraintSource.JsonSchema(String schema) -> JsonSchemaReader.read(schema, budget);
+      case ConstraintSource.JsonSchema(String schema) -> JsonSchemaReader.read(schema, budget, budget.ignored());
       case ConstraintSource.Regex(String pattern) -> {
         RegexNfa nfa = RegexReader.read(pattern, "", false, budget);
         StringSet matched = new StringSet(List.of(nfa), 0, -1);

@@ -3,6 +3,7 @@ package dev.switchboard.constraint;
 import static dev.switchboard.constraint.Expression.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.constraint.Expression.Choice;
@@ -56,9 +57,38 @@ final class ExactlyOne {
     while (!left.isEmpty()) {
       List<Branch> group = takeOverlapping(left);
       options.addAll(
-          group.size() == 1 ? List.of(whole(group.getFirst(), depth)) : byType(group, depth));
+          group.size() == 1 ? List.of(whole(group.getFirst(), depth)) : apart(group, depth));
     }
     return new Choice(options);
+  }
+
+  private List<Expression> apart(List<Branch> group, int depth) {
+    try {
+      return byType(group, depth);
+    } catch (ConstraintException refused) {
+      return negating(group, depth, refused);
+    }
+  }
+
+  /** Each branch with what the others do not describe. */
+  private List<Expression> negating(List<Branch> group, int depth, ConstraintException refused) {
+    List<JsonNode> given = keywords.schemas("oneOf");
+    List<Expression> options = new ArrayList<>();
+    try {
+      for (Branch mine : group) {
+        ObjectNode all = keywords.node().objectNode();
+        ArrayNode list = all.putArray("allOf").add(mine.schema);
+        for (Branch yours : group) {
+          if (yours.index != mine.index && given != null) {
+            list.add(reader.negated(given.get(yours.index), keywords.path("oneOf")));
+          }
+        }
+        options.add(whole(new Branch(mine.index, all), depth));
+      }
+    } catch (ConstraintException unknown) {
+      throw refused;
+    }
+    return options;
   }
 
   /** Takes out the first one and all that overlap with it, through others too. */
@@ -98,7 +128,7 @@ final class ExactlyOne {
     List<Branch> plain = new ArrayList<>();
     for (Branch branch : group) {
       JsonNode schema = target(branch.schema);
-      if (schema.isObject() && NESTING.stream().anyMatch(schema::has)) {
+      if (schema.isObject() && (NESTING.stream().anyMatch(schema::has) || excludesSome(schema))) {
         throw refused(group.get(0), group.get(1));
       }
       if (!SchemaOverlap.isFalse(schema)) {
@@ -115,6 +145,10 @@ final class ExactlyOne {
       }
     }
     return options;
+  }
+
+  private static boolean excludesSome(JsonNode schema) {
+    return SchemaKeywords.INTERNAL.stream().anyMatch(schema::has);
   }
 
   /** Whether the branch by itself would be written with values of the type. */

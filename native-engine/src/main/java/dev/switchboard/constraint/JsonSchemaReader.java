@@ -9,11 +9,10 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.BooleanNode;
+import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.constraint.Expression.Call;
 import dev.switchboard.constraint.Expression.Choice;
-import dev.switchboard.constraint.Expression.Edge;
-import dev.switchboard.constraint.Expression.Graph;
 import dev.switchboard.constraint.Expression.Repeat;
 import dev.switchboard.constraint.Expression.Rule;
 import dev.switchboard.constraint.NumberSet.Bound;
@@ -23,8 +22,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -51,19 +48,44 @@ final class JsonSchemaReader {
   private static final JsonMapper MAPPER =
       JsonMapper.builder().enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS).build();
 
+  /** Schemas of more parts are written once and called. */
+  private static final int LARGE = 16;
+
+  private static final int MOST_IGNORED = 64;
+
   private final JsonNode root;
   private final CompileBudget budget;
+  private @Nullable Map<String, JsonNode> anchors;
   private final Map<String, Rule> references = new HashMap<>();
   private final ArrayDeque<Runnable> unread = new ArrayDeque<>();
 
-  private JsonSchemaReader(JsonNode root, CompileBudget budget) {
+  /** What schemas that are equal are written by. */
+  private final Map<JsonNode, Rule> shared = new HashMap<>();
+
+  private final Map<List<StringSet>, Rule> sharedStrings = new HashMap<>();
+  private final Map<String, RegexReader.Found> patterns = new HashMap<>();
+  private final SchemaForm form;
+  private final SchemaCheck check;
+  private final SchemaObjects objects;
+  private final SchemaArrays arrays;
+  private final Set<String> ignored;
+
+  private JsonSchemaReader(JsonNode root, CompileBudget budget, Set<String> ignored) {
     this.root = root;
     this.budget = budget;
+    this.ignored = ignored;
+    form = new SchemaForm(new SchemaNegation(this::target, budget));
+    check = new SchemaCheck(this, budget);
+    objects = new SchemaObjects(this, budget);
+    arrays = new SchemaArrays(this, budget);
   }
 
-  static Expression read(String schema, CompileBudget budget) {
+  /**
+   * @param ignored gets the paths of keywords and formats that nobody defines
+   */
+  static Expression read(String schema, CompileBudget budget, Set<String> ignored) {
     CompileBudget.checkSource(schema);
-    JsonSchemaReader reader = new JsonSchemaReader(parse(schema), budget);
+    JsonSchemaReader reader = new JsonSchemaReader(parse(schema), budget, ignored);
     Expression whole = new Call(reader.reference("#", ""));
     while (!reader.unread.isEmpty()) {
       reader.unread.removeFirst().run();
@@ -96,14 +118,19 @@ final class JsonSchemaReader {
   }
 
   private JsonNode resolve(String pointer, String path) {
-    if (pointer.equals("#")) {
+    String inside = named(pointer);
+    if (inside.equals("#") || inside.isEmpty()) {
       return root;
     }
-    if (!pointer.startsWith("#/")) {
+    JsonNode anchored = anchors().get(inside);
+    if (anchored != null) {
+      return anchored;
+    }
+    if (!inside.startsWith("#/")) {
       throw new ConstraintException(path, "must begin with #/: other references are not supported");
     }
     try {
-      String decoded = URLDecoder.decode(pointer.substring(1), StandardCharsets.UTF_8);
+      String decoded = URLDecoder.decode(inside.substring(1).replace("+", "%2B"), StandardCharsets.UTF_8);
       JsonNode target = root.at(JsonPointer.compile(decoded));
       if (!target.isMissingNode()) {
         return target;
@@ -114,6 +141,40 @@ final class JsonSchemaReader {
     throw new ConstraintException(path, "refers to nothing");
   }
 
+  /** A reference by the schema's own name is one into it. */
+  private String named(String reference) {
+    for (String name : List.of("$id", "id")) {
+      String own = root.path(name).asText("");
+      String bare = own.endsWith("#") ? own.substring(0, own.length() - 1) : own;
+      if (!bare.isEmpty() && (reference.equals(bare) || reference.startsWith(bare + "#"))) {
+        return reference.substring(bare.length());
+      }
+    }
+    return reference;
+  }
+
+  /** Schemas with a name of their own, by what refers to them. */
+  private Map<String, JsonNode> anchors() {
+    Map<String, JsonNode> known = anchors;
+    if (known == null) {
+      known = new HashMap<>();
+      ArrayDeque<JsonNode> open = new ArrayDeque<>(List.of(root));
+      while (!open.isEmpty()) {
+        JsonNode next = open.removeFirst();
+        budget.step();
+        next.forEach(open::add);
+        for (String name : List.of("$anchor", "$dynamicAnchor", "$id", "id")) {
+          String text = next.path(name).asText("");
+          if (!text.isEmpty()) {
+            known.putIfAbsent(name.endsWith("nchor") ? "#" + text : text, next);
+          }
+        }
+      }
+      anchors = known;
+    }
+    return known;
+  }
+
   // ---- schemas -------------------------------------------------------------------------------
 
   Expression schema(JsonNode node, String path, int depth) {
@@ -122,11 +183,54 @@ final class JsonSchemaReader {
     if (node.isBoolean()) {
       return node.booleanValue() ? new Call(JsonRules.VALUE) : Expression.NOTHING;
     }
-    SchemaKeywords keywords = SchemaKeywords.of(node, path);
+    SchemaKeywords keywords = SchemaKeywords.of(formed(node, path), path);
+    keywords.unknown().forEach(name -> ignore(keywords.path(name)));
     String reference = keywords.string("$ref");
-    if (reference != null && keywords.besides(Set.of("$ref")).isEmpty()) {
+    boolean alone = reference != null && keywords.besides(Set.of("$ref")).isEmpty();
+    if (alone && reference != null) {
       return new Call(reference(reference, keywords.path("$ref")));
     }
+    return reference != null || keywords.has("allOf") || isLarge(keywords.node())
+        ? new Call(shared(keywords, depth))
+        : body(keywords, depth);
+  }
+
+  private void ignore(String path) {
+    if (ignored.size() < MOST_IGNORED) {
+      ignored.add(path);
+    }
+  }
+
+  /** Whether writing it twice would cost more than calling it. */
+  private boolean isLarge(JsonNode schema) {
+    int left = LARGE;
+    ArrayDeque<JsonNode> open = new ArrayDeque<>(List.of(schema));
+    while (left >= 0 && !open.isEmpty()) {
+      for (JsonNode inner : open.removeFirst()) {
+        open.add(inner);
+        left--;
+      }
+    }
+    budget.steps(LARGE - Math.max(0, left));
+    return left < 0;
+  }
+
+  /** Written later, so that schemas that merge with what they stand in come to an end. */
+  private Rule shared(SchemaKeywords keywords, int depth) {
+    budget.walk(keywords.node());
+    Rule known = shared.get(keywords.node());
+    if (known != null) {
+      return known;
+    }
+    Rule rule = new Rule(keywords.path());
+    shared.put(keywords.node(), rule);
+    unread.add(() -> rule.define(body(keywords, depth)));
+    return rule;
+  }
+
+  private Expression body(SchemaKeywords keywords, int depth) {
+    String path = keywords.path();
+    String reference = keywords.string("$ref");
     if (reference != null) {
       JsonNode target = resolve(reference, keywords.path("$ref"));
       return schema(merged(without(keywords, "$ref"), target, path), path, depth + 1);
@@ -142,15 +246,32 @@ final class JsonSchemaReader {
           .write(whole(keywords, "oneOf", path, depth), depth);
     }
     if (keywords.has("enum") || keywords.has("const")) {
-      return literals(keywords);
+      return literals(keywords, depth);
     }
     return typed(keywords, depth);
+  }
+
+  SchemaCheck check() {
+    return check;
+  }
+
+  /** The schema of what another one does not describe. */
+  JsonNode negated(JsonNode schema, String path) {
+    return form.negated(schema, path);
+  }
+
+  private JsonNode formed(JsonNode node, String path) {
+    return node instanceof ObjectNode object ? form.of(object, path) : node;
   }
 
   private JsonNode merged(JsonNode left, JsonNode right, String path) {
     budget.walk(left);
     budget.walk(right);
-    return SchemaMerge.merge(left, right, path);
+    return SchemaMerge.merge(
+        formed(left, path),
+        formed(right, path),
+        path,
+        (pattern, name) -> patternSet(pattern, path).has(name, budget));
   }
 
   private ObjectNode without(SchemaKeywords keywords, String name) {
@@ -171,7 +292,7 @@ final class JsonSchemaReader {
 
   /** What a schema that is only a reference refers to, through all of them. */
   JsonNode target(JsonNode schema, String path, int depth) {
-    JsonNode found = schema;
+    JsonNode found = formed(schema, path);
     for (int steps = depth; found.path("$ref").isTextual(); steps++) {
       CompileBudget.checkDepth(steps, path);
       SchemaKeywords keywords = SchemaKeywords.of(found, path);
@@ -202,13 +323,13 @@ final class JsonSchemaReader {
     return whole;
   }
 
-  private Expression literals(SchemaKeywords keywords) {
-    requireOnlyValues(keywords);
-    Set<String> types = keywords.has("type") ? keywords.types() : Set.of();
+  private Expression literals(SchemaKeywords keywords, int depth) {
+    boolean more = !keywords.besides(Set.of("enum", "const")).isEmpty();
+    JsonNode rest = more ? without(keywords, "enum").without("const") : BooleanNode.TRUE;
     List<Expression> options = new ArrayList<>();
     for (JsonNode value : SchemaOverlap.values(keywords)) {
       budget.step();
-      if (types.isEmpty() || SchemaOverlap.isOfType(value, types)) {
+      if (check.describes(rest, value, keywords.path(), depth)) {
         options.add(text(literal(value)));
       }
     }
@@ -221,7 +342,25 @@ final class JsonSchemaReader {
     }
   }
 
-  private static String literal(JsonNode value) {
+  private static Expression literalOf(SchemaKeywords keywords, boolean value) {
+    return unlessExcluded(keywords, BooleanNode.valueOf(value));
+  }
+
+  private static Expression unlessExcluded(SchemaKeywords keywords, JsonNode value) {
+    return SchemaOverlap.contains(keywords.excluded(), value)
+        ? Expression.NOTHING
+        : text(value.toString());
+  }
+
+  /** Objects and arrays that must not be certain ones cannot be written. */
+  private static SchemaKeywords excluding(SchemaKeywords keywords, String type) {
+    if (keywords.excluded().stream().anyMatch(v -> SchemaOverlap.isOfType(v, Set.of(type)))) {
+      throw keywords.wrong("not", "of an object or an array is not supported");
+    }
+    return keywords;
+  }
+
+  static String literal(JsonNode value) {
     StringBuilder out = new StringBuilder();
     switch (value.getNodeType()) {
       case STRING -> out.append(JsonRules.quote(value.textValue()));
@@ -254,224 +393,30 @@ final class JsonSchemaReader {
     for (String type : types) {
       options.add(
           switch (type) {
-            case "object" -> object(keywords, depth);
-            case "array" -> array(keywords, depth);
+            case "object" -> objects.write(excluding(keywords, "object"), depth);
+            case "array" -> arrays.write(excluding(keywords, "array"), depth);
             case "string" -> string(keywords);
             case "number" -> number(keywords, false);
             case "integer" -> number(keywords, true);
-            case "boolean" -> Expression.choice(text("true"), text("false"));
-            default -> text("null");
+            case "boolean" ->
+                new Choice(List.of(literalOf(keywords, true), literalOf(keywords, false)));
+            default -> unlessExcluded(keywords, NullNode.getInstance());
           });
     }
     return options.size() == 1 ? options.getFirst() : new Choice(options);
   }
 
-  // ---- objects -------------------------------------------------------------------------------
-
-  private Expression object(SchemaKeywords keywords, int depth) {
-    Map<String, JsonNode> properties = new LinkedHashMap<>();
-    ObjectNode listed = keywords.object("properties");
-    if (listed != null) {
-      listed.properties().forEach(p -> properties.put(p.getKey(), p.getValue()));
-    }
-    JsonNode additional = keywords.get("additionalProperties");
-    boolean forbidden = additional != null && additional.isBoolean() && !additional.booleanValue();
-    Set<String> required = keywords.names("required");
-    for (String name : required) {
-      if (!properties.containsKey(name) && forbidden) {
-        throw keywords.wrong("required", "has a name that additionalProperties forbids");
-      }
-      properties.computeIfAbsent(
-          name, missing -> additional == null ? BooleanNode.TRUE : additional);
-    }
-    int least = keywords.least("minProperties");
-    int most = keywords.most("maxProperties");
-    if (properties.isEmpty()) {
-      return map(keywords, forbidden ? 0 : most, least, depth);
-    }
-    boolean open = additional != null && !forbidden;
-    if (least > required.size()) {
-      throw keywords.wrong("minProperties", "above the number of required ones is not supported");
-    }
-    if (most >= 0 && (open || most < properties.size())) {
-      throw keywords.wrong("maxProperties", "below the number of possible ones is not supported");
-    }
-    Rule other =
-        additional != null && open
-            ? rule(additional, keywords.path("additionalProperties"), depth)
-            : null;
-    return new Members(keywords, required, other).write(properties, depth);
-  }
-
-  /**
-   * An object of which no names are known. A repeated name counts once, so no more can be needed.
-   */
-  private Expression map(SchemaKeywords keywords, int most, int least, int depth) {
-    if (least > 1) {
-      throw keywords.wrong(
-          "minProperties", "above 1 is not supported for names that are not given");
-    }
-    JsonNode additional = keywords.get("additionalProperties");
-    if (least > 0 && most == 0) {
-      return Expression.NOTHING;
-    }
-    if (additional == null || additional.isBoolean()) {
-      return least == 0 && most < 0
-          ? new Call(JsonRules.OBJECT)
-          : JsonRules.object(new Call(JsonRules.STRING), new Call(JsonRules.VALUE), least, most);
-    }
-    Rule value = rule(additional, keywords.path("additionalProperties"), depth);
-    return JsonRules.object(new Call(JsonRules.STRING), new Call(value), least, most);
-  }
-
   /** For schemas that stand in several places. */
-  private Rule rule(JsonNode schema, String path, int depth) {
+  Rule rule(JsonNode schema, String path, int depth) {
     return new Rule(path, schema(schema, path, depth + 1));
-  }
-
-  /**
-   * Members in the order of the properties. Of nodes {@code 3 i} nothing is written yet, at {@code
-   * 3 i + 1} something is, and {@code 3 i + 2} is where property i begins.
-   */
-  private final class Members {
-    private final SchemaKeywords keywords;
-    private final Set<String> required;
-    private final @Nullable Rule other;
-    private final List<Edge> edges = new ArrayList<>();
-
-    Members(SchemaKeywords keywords, Set<String> required, @Nullable Rule other) {
-      this.keywords = keywords;
-      this.required = required;
-      this.other = other;
-    }
-
-    Expression write(Map<String, JsonNode> properties, int depth) {
-      int i = 0;
-      for (Map.Entry<String, JsonNode> property : properties.entrySet()) {
-        String name = property.getKey();
-        String path = SchemaKeywords.path(keywords.path("properties"), name);
-        Expression value = schema(property.getValue(), path, depth + 1);
-        member(i, text(JsonRules.quote(name)), value, 3 * i + 4);
-        if (!required.contains(name)) {
-          edges.add(new Edge(3 * i, null, 3 * i + 3));
-          edges.add(new Edge(3 * i + 1, null, 3 * i + 4));
-        }
-        i++;
-      }
-      Rule value = other;
-      if (value != null) {
-        member(i, otherName(properties.keySet()), new Call(value), 3 * i + 1);
-      }
-      int end = 3 * i + 3;
-      edges.add(new Edge(3 * i, text("}"), end));
-      edges.add(new Edge(3 * i + 1, sequence(new Call(JsonRules.SPACE), text("}")), end));
-      boolean[] finals = new boolean[end + 1];
-      finals[end] = true;
-      return sequence(text("{"), new Call(JsonRules.SPACE), new Graph(end + 1, edges, finals));
-    }
-
-    private void member(int i, Expression name, Expression value, int after) {
-      edges.add(new Edge(3 * i, null, 3 * i + 2));
-      edges.add(new Edge(3 * i + 1, JsonRules.comma(), 3 * i + 2));
-      edges.add(new Edge(3 * i + 2, sequence(name, JsonRules.colon(), value), after));
-    }
-  }
-
-  /** What is read after a node of the tree of known names. */
-  private record Prefix(int node, int character) {}
-
-  /**
-   * A name in quotes that is none of those given. Node 0 is at its beginning, node 1 beside all.
-   */
-  private Expression otherName(Set<String> names) {
-    List<Edge> edges = new ArrayList<>();
-    Map<Prefix, Integer> prefixes = new HashMap<>();
-    List<CodePoints> known = new ArrayList<>(List.of(CodePoints.NONE, CodePoints.ALL));
-    Set<Integer> forbidden = new HashSet<>();
-    for (String name : names) {
-      int node = 0;
-      for (int character : name.codePoints().toArray()) {
-        Prefix longer = new Prefix(node, character);
-        Integer next = prefixes.get(longer);
-        if (next == null) {
-          budget.edge();
-          budget.steps(known.get(node).ranges() / 4);
-          next = known.size();
-          prefixes.put(longer, next);
-          CodePoints one = CodePoints.of(character);
-          edges.add(new Edge(node, JsonRules.characters(one), next));
-          known.set(node, known.get(node).union(one));
-          known.add(CodePoints.NONE);
-        }
-        node = next;
-      }
-      forbidden.add(node);
-    }
-    boolean[] finals = new boolean[known.size()];
-    for (int node = 0; node < finals.length; node++) {
-      finals[node] = !forbidden.contains(node);
-      edges.add(
-          new Edge(
-              node,
-              JsonRules.characters(node == 1 ? CodePoints.ALL : known.get(node).complement()),
-              1));
-    }
-    return sequence(text("\""), new Graph(finals.length, edges, finals), text("\""));
-  }
-
-  // ---- arrays --------------------------------------------------------------------------------
-
-  /** Node i has written i elements; the last one stands for all that are more. */
-  private Expression array(SchemaKeywords keywords, int depth) {
-    requireNoUniqueItems(keywords);
-    List<JsonNode> prefix = keywords.has("prefixItems") ? keywords.schemas("prefixItems") : null;
-    List<JsonNode> first = prefix == null ? List.of() : prefix;
-    int least = keywords.least("minItems");
-    int most = keywords.most("maxItems");
-    JsonNode items = keywords.get("items");
-    if (items == null && prefix != null) {
-      most =
-          most < 0 ? Math.max(least, first.size()) : Math.min(most, Math.max(least, first.size()));
-    }
-    if (items == null && first.isEmpty() && least == 0 && most < 0) {
-      return new Call(JsonRules.ARRAY);
-    }
-    Rule rest = items == null ? JsonRules.VALUE : rule(items, keywords.path("items"), depth);
-    int nodes = Math.max(most < 0 ? Math.max(least, first.size()) : most, 1) + 1;
-    budget.requireEdges(nodes);
-    List<Edge> edges = new ArrayList<>();
-    boolean[] finals = new boolean[nodes + 1];
-    finals[nodes] = true;
-    for (int i = 0; i < nodes; i++) {
-      budget.edge();
-      int next = i + 1 < nodes ? i + 1 : i;
-      if (most < 0 || i < most) {
-        Expression element =
-            i < first.size()
-                ? schema(first.get(i), keywords.path("prefixItems") + "[" + i + "]", depth + 1)
-                : new Call(rest);
-        edges.add(new Edge(i, i == 0 ? element : sequence(JsonRules.comma(), element), next));
-      }
-      if (i >= least) {
-        Expression end = text("]");
-        edges.add(new Edge(i, i == 0 ? end : sequence(new Call(JsonRules.SPACE), end), nodes));
-      }
-    }
-    return sequence(text("["), new Call(JsonRules.SPACE), new Graph(nodes + 1, edges, finals));
-  }
-
-  private static void requireNoUniqueItems(SchemaKeywords keywords) {
-    JsonNode unique = keywords.get("uniqueItems");
-    if (unique != null && !(unique.isBoolean() && !unique.booleanValue())) {
-      throw keywords.wrong("uniqueItems", "is not supported");
-    }
   }
 
   // ---- strings and numbers -------------------------------------------------------------------
 
   private Expression string(SchemaKeywords keywords) {
-    StringSet strings = strings(keywords);
-    if (strings.expressions().isEmpty()) {
+    List<StringSet> sets = stringSets(keywords);
+    StringSet strings = sets.getFirst();
+    if (strings.expressions().isEmpty() && sets.size() == 1) {
       return strings.least() == 0 && strings.most() < 0
           ? new Call(JsonRules.STRING)
           : sequence(
@@ -479,7 +424,7 @@ final class JsonSchemaReader {
               new Repeat(JsonRules.character(), strings.least(), strings.most()),
               text("\""));
     }
-    return strings(List.of(strings));
+    return difference(sets);
   }
 
   /** Strings that exactly one set has. */
@@ -488,42 +433,159 @@ final class JsonSchemaReader {
     return sequence(text("\""), machine.build(JsonRules::characters), text("\""));
   }
 
-  StringSet strings(SchemaKeywords keywords) {
+  /** Strings that the first set has and no other one; those alike are written once. */
+  Expression difference(List<StringSet> sets) {
+    Rule known = sharedStrings.get(sets);
+    if (known == null) {
+      StringMachine machine = StringMachine.difference(sets, budget);
+      Expression all =
+          sequence(text("\""), machine.build(JsonRules::characters), text("\""));
+      known = new Rule("string", all);
+      sharedStrings.put(List.copyOf(sets), known);
+    }
+    return new Call(known);
+  }
+
+  /** The strings that a schema describes, then those of them that it excludes. */
+  List<StringSet> stringSets(SchemaKeywords keywords) {
+    List<StringSet> sets = new ArrayList<>();
+    sets.add(new StringSet(List.of(), 0, -1));
+    for (String pattern : keywords.strings(SchemaKeywords.NOT_PATTERN)) {
+      sets.add(patternSet(pattern, keywords.path("not")));
+    }
+    List<String> texts =
+        keywords.excluded().stream().filter(JsonNode::isTextual).map(JsonNode::textValue).toList();
+    if (!texts.isEmpty()) {
+      sets.add(new StringSet(List.of(RegexNfa.of(texts, budget)), 0, -1));
+    }
+    int least = keywords.least("minLength");
+    int most = keywords.most("maxLength");
     List<RegexNfa> expressions = new ArrayList<>();
     for (String pattern : keywords.strings("pattern")) {
-      expressions.add(RegexReader.read(pattern, keywords.path("pattern"), true, budget));
+      expressions.addAll(patternSets(pattern, keywords.path("pattern"), sets));
     }
     for (String format : keywords.strings("format")) {
       StringFormat known = StringFormat.of(format);
       if (known == null) {
-        throw keywords.wrong("format", "is not one of those supported");
+        ignore(keywords.path("format"));
+      } else {
+        expressions.add(known.expression());
       }
-      expressions.add(RegexReader.read(known.pattern(), keywords.path("format"), true, budget));
     }
-    return new StringSet(expressions, keywords.least("minLength"), keywords.most("maxLength"));
+    sets.set(0, new StringSet(expressions, least, most));
+    return sets;
+  }
+
+  private RegexReader.Found found(String pattern, String path) {
+    RegexReader.Found known = patterns.get(pattern);
+    if (known == null) {
+      known = RegexReader.find(pattern, path, budget);
+      patterns.put(pattern, known);
+    }
+    return known;
+  }
+
+  /** Expressions that all match what the pattern does; what must not match is added to the sets. */
+  List<RegexNfa> patternSets(String pattern, String path, List<StringSet> sets) {
+    RegexReader.Found found = found(pattern, path);
+    found.not().forEach(each -> sets.add(new StringSet(List.of(each), 0, -1)));
+    return found.all();
+  }
+
+  /** What the pattern matches, as one set. */
+  StringSet patternSet(String pattern, String path) {
+    RegexReader.Found found = found(pattern, path);
+    if (!found.not().isEmpty()) {
+      throw new ConstraintException(path, "looks ahead, which is not supported here");
+    }
+    return new StringSet(found.all(), 0, -1);
+  }
+
+  /** What {@code patternProperties} says of a name. */
+  List<JsonNode> matching(SchemaKeywords keywords, String name) {
+    ObjectNode all = keywords.object("patternProperties");
+    List<JsonNode> found = new ArrayList<>();
+    if (all != null) {
+      String path = keywords.path("patternProperties");
+      for (Map.Entry<String, JsonNode> each : all.properties()) {
+        if (patternSet(each.getKey(), path).has(name, budget)) {
+          found.add(each.getValue());
+        }
+      }
+    }
+    return found;
+  }
+
+  /** What {@code propertyNames} allows, then what it excludes. */
+  List<StringSet> nameSets(JsonNode names, String path) {
+    JsonNode plain = target(names, path, 0);
+    if (plain.isBoolean()) {
+      return List.of(new StringSet(List.of(), 0, plain.booleanValue() ? -1 : 0));
+    }
+    SchemaKeywords keywords = SchemaKeywords.of(plain, path);
+    for (String other : List.of("allOf", "anyOf", "oneOf")) {
+      if (keywords.has(other)) {
+        throw keywords.wrong(other, "is not supported in propertyNames");
+      }
+    }
+    if (!SchemaOverlap.listsValues(keywords)) {
+      return stringSets(keywords);
+    }
+    List<String> texts =
+        SchemaOverlap.values(keywords).stream()
+            .filter(JsonNode::isTextual)
+            .map(JsonNode::textValue)
+            .toList();
+    return List.of(new StringSet(List.of(RegexNfa.of(texts, budget)), 0, -1));
+  }
+
+  StringSet strings(SchemaKeywords keywords) {
+    List<StringSet> sets = stringSets(keywords);
+    if (sets.size() > 1) {
+      throw keywords.wrong("pattern", "looks ahead, which is not supported here");
+    }
+    return sets.getFirst();
   }
 
   private Expression number(SchemaKeywords keywords, boolean whole) {
     NumberSet numbers = numbers(keywords, whole);
-    if (numbers.least() == null && numbers.most() == null && !keywords.has("multipleOf")) {
+    List<NumberSet> sets = new ArrayList<>(List.of(numbers));
+    for (BigDecimal step : keywords.numbers(SchemaKeywords.NOT_STEP)) {
+      List<BigDecimal> steps = new ArrayList<>(numbers.steps());
+      steps.add(checkedStep(keywords, step));
+      sets.add(new NumberSet(numbers.least(), numbers.most(), steps, null));
+    }
+    List<BigDecimal> excluded =
+        keywords.excluded().stream()
+            .filter(JsonNode::isNumber)
+            .map(value -> keywords.checked("not", value.decimalValue().stripTrailingZeros()))
+            .filter(numbers::has)
+            .toList();
+    if (!excluded.isEmpty()) {
+      sets.add(new NumberSet(null, null, List.of(), excluded));
+    }
+    if (sets.size() == 1 && numbers.isAny() && !keywords.has("multipleOf")) {
       return new Call(whole ? JsonRules.INTEGER : JsonRules.NUMBER);
     }
-    return NumberMachine.write(List.of(numbers), budget);
+    return NumberMachine.write(sets, budget);
   }
 
   NumberSet numbers(SchemaKeywords keywords, boolean whole) {
     List<BigDecimal> steps = keywords.numbers("multipleOf");
-    for (BigDecimal step : steps) {
-      if (!NumberMachine.canStep(step)) {
-        throw keywords.wrong("multipleOf", "must be above 0, with at most 10000 last places");
-      }
-    }
+    steps.forEach(step -> checkedStep(keywords, step));
     if (whole) {
       steps.add(BigDecimal.ONE);
     }
     Bound least = bound(keywords, "minimum", "exclusiveMinimum", 1);
     Bound most = bound(keywords, "maximum", "exclusiveMaximum", -1);
     return new NumberSet(least, most, steps, null);
+  }
+
+  private static BigDecimal checkedStep(SchemaKeywords keywords, BigDecimal step) {
+    if (!NumberMachine.canStep(step)) {
+      throw keywords.wrong("multipleOf", "must be above 0, with at most 10000 last places");
+    }
+    return step;
   }
 
   /** The stricter of an including and an excluding bound; sign is 1 for the lower side. */

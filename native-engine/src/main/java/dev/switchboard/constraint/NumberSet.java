@@ -26,6 +26,18 @@ record NumberSet(
    */
   record Bound(BigDecimal value, boolean open) {}
 
+  /** Whether any bound or list says something. */
+  boolean isAny() {
+    return least == null && most == null && values == null;
+  }
+
+  boolean has(BigDecimal number) {
+    return (least == null || number.compareTo(least.value) >= (least.open ? 1 : 0))
+        && (most == null || number.compareTo(most.value) <= (most.open ? -1 : 0))
+        && (values == null || values.stream().anyMatch(v -> v.compareTo(number) == 0))
+        && steps.stream().allMatch(step -> number.remainder(step).signum() == 0);
+  }
+
   /** All numbers that it compares with. */
   List<BigDecimal> compared() {
     List<BigDecimal> all = new ArrayList<>(values == null ? List.of() : values);

@@ -101,6 +101,23 @@ final class RegexNfa {
     return closed;
   }
 
+  /** Whether it matches the whole text. */
+  boolean matches(String text, CompileBudget work) {
+    int[] at = start();
+    for (int i = 0; i < text.length() && at.length > 0; i += Character.charCount(text.codePointAt(i))) {
+      at = after(at, text.codePointAt(i), work);
+    }
+    return text.isEmpty() ? close(bits(at), true, true).get(last) : at.length > 0 && accepts(at);
+  }
+
+  private static BitSet bits(int[] positions) {
+    BitSet set = new BitSet();
+    for (int position : positions) {
+      set.set(position);
+    }
+    return set;
+  }
+
   private static int[] positions(BitSet set) {
     int[] positions = new int[set.cardinality()];
     int at = 0;
@@ -111,12 +128,8 @@ final class RegexNfa {
   }
 
   boolean accepts(int[] positions) {
-    BitSet found = new BitSet();
-    for (int position : positions) {
-      found.set(position);
-    }
     // A position is closed already, but for what only holds at the end.
-    return close(found, false, true).get(last);
+    return close(bits(positions), false, true).get(last);
   }
 
   private BitSet close(BitSet found, boolean atStart, boolean atEnd) {

@@ -15,6 +15,9 @@ final class RegexReader {
   /** Most times that one thing is repeated. */
   private static final int MOST_REPEATS = 10_000;
 
+  private static final String LOOKS_AHEAD =
+      "looks ahead or behind or sets flags, which is not supported";
+
   private static final CodePoints DIGITS = CodePoints.range('0', '9');
   private static final CodePoints WORD =
       DIGITS.plus('a', 'z').plus('A', 'Z').union(CodePoints.of('_'));
@@ -39,10 +42,16 @@ final class RegexReader {
 
   private record Repeated(Part part, int least, int most) implements Part {}
 
+  private static final List<Part> START = List.of(new Assertion(When.AT_START));
+
   private final int[] pattern;
   private final String path;
   private final CompileBudget budget;
+  private final List<Ahead> ahead = new ArrayList<>();
   private int at;
+
+  /** What must, or must not, follow the start of the text. */
+  private record Ahead(Part part, boolean forbidden) {}
 
   private RegexReader(String pattern, String path, CompileBudget budget) {
     CompileBudget.checkSource(pattern);
@@ -52,15 +61,50 @@ final class RegexReader {
   }
 
   /**
+   * What a pattern asks of a text, wherever in it.
+   *
+   * @param all expressions that all match: the pattern, and what it looks ahead for at its start
+   * @param not expressions that must not match
+   */
+  record Found(List<RegexNfa> all, List<RegexNfa> not) {}
+
+  /**
    * @param path where the expression stands, for complaints
    * @param anywhere whether it may match a part of the text
    */
   static RegexNfa read(String pattern, String path, boolean anywhere, CompileBudget budget) {
     RegexReader reader = new RegexReader(pattern, path, budget);
-    Part part = reader.options(0);
-    if (reader.at < reader.pattern.length) {
-      throw reader.wrong("has an unmatched )");
+    Part part = reader.whole();
+    if (!reader.ahead.isEmpty()) {
+      throw reader.wrong(LOOKS_AHEAD);
     }
+    return write(part, anywhere, budget);
+  }
+
+  /** A pattern that may look ahead right behind the {@code ^} at its start. */
+  static Found find(String pattern, String path, CompileBudget budget) {
+    RegexReader reader = new RegexReader(pattern, path, budget);
+    List<RegexNfa> all = new ArrayList<>(List.of(write(reader.whole(), true, budget)));
+    List<RegexNfa> not = new ArrayList<>();
+    for (Ahead ahead : reader.ahead) {
+      Part atStart = new Parts(List.of(new Assertion(When.AT_START), ahead.part));
+      (ahead.forbidden ? not : all).add(write(atStart, true, budget));
+    }
+    return new Found(all, not);
+  }
+
+  private Part whole() {
+    Part part = options(0);
+    if (at < pattern.length) {
+      throw wrong("has an unmatched )");
+    }
+    if (!ahead.isEmpty() && part instanceof Options) {
+      throw wrong(LOOKS_AHEAD);
+    }
+    return part;
+  }
+
+  private static RegexNfa write(Part part, boolean anywhere, CompileBudget budget) {
     RegexNfa nfa = new RegexNfa(budget);
     int first = nfa.position();
     int last = nfa.position();
@@ -71,9 +115,9 @@ final class RegexReader {
       int end = nfa.position();
       nfa.free(first, When.ALWAYS, inner);
       nfa.free(end, When.ALWAYS, last);
-      reader.write(part, nfa, inner, end);
+      write(part, nfa, inner, end);
     } else {
-      reader.write(part, nfa, first, last);
+      write(part, nfa, first, last);
     }
     nfa.between(first, last);
     return nfa;
@@ -81,7 +125,7 @@ final class RegexReader {
 
   // ---- writing -------------------------------------------------------------------------------
 
-  private void write(Part part, RegexNfa nfa, int from, int to) {
+  private static void write(Part part, RegexNfa nfa, int from, int to) {
     switch (part) {
       case One(CodePoints set) -> nfa.step(from, set, to);
       case Assertion(When when) -> nfa.free(from, when, to);
@@ -106,7 +150,7 @@ final class RegexReader {
     }
   }
 
-  private void repeat(Part part, int least, int most, RegexNfa nfa, int from, int to) {
+  private static void repeat(Part part, int least, int most, RegexNfa nfa, int from, int to) {
     int before = nfa.position();
     nfa.free(from, When.ALWAYS, before);
     for (int i = 0; i < least; i++) {
@@ -167,9 +211,31 @@ final class RegexReader {
     List<Part> parts = new ArrayList<>();
     while (at < pattern.length && !has('|') && !has(')')) {
       budget.part();
-      parts.add(repeated(one(depth)));
+      boolean atStart = parts.equals(START) && depth == 0;
+      if (!atStart || !looksAhead()) {
+        parts.add(repeated(one(depth)));
+      }
     }
     return new Parts(parts);
+  }
+
+  /** Takes what is looked ahead for, if that stands here. */
+  private boolean looksAhead() {
+    boolean looks =
+        at + 2 < pattern.length
+            && pattern[at] == '('
+            && pattern[at + 1] == '?'
+            && (pattern[at + 2] == '=' || pattern[at + 2] == '!');
+    if (looks) {
+      boolean forbidden = pattern[at + 2] == '!';
+      at += 3;
+      Part part = options(1);
+      if (!take(')')) {
+        throw wrong("has an unmatched (");
+      }
+      ahead.add(new Ahead(part, forbidden));
+    }
+    return looks;
   }
 
   private Part one(int depth) {
@@ -198,7 +264,7 @@ final class RegexReader {
     if (take('?') && !take(':')) {
       boolean behind = take('<');
       if (!behind || has('=') || has('!')) {
-        throw wrong("looks ahead or behind or sets flags, which is not supported");
+        throw wrong(LOOKS_AHEAD);
       }
       while (next() != '>') {
         // A group's name means nothing here.

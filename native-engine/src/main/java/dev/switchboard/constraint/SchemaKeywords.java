@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.POJONode;
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The keywords of one schema, with a complaint that names the path for each that is wrong. */
 final class SchemaKeywords {
-  /** Say nothing about what is valid. */
+  /** Say nothing about what is valid, as everybody knows. */
   private static final Set<String> ANNOTATIONS =
       Set.of(
           "title",
@@ -29,20 +30,70 @@ final class SchemaKeywords {
           "$comment",
           "$schema",
           "$id",
+          "id",
           "$anchor",
+          "$dynamicAnchor",
+          "$recursiveAnchor",
+          "$vocabulary",
           "$defs",
           "definitions");
 
   private static final Set<String> OF_OBJECTS =
-      Set.of("properties", "required", "additionalProperties", "minProperties", "maxProperties");
+      Set.of(
+          "properties",
+          "required",
+          "additionalProperties",
+          "unevaluatedProperties",
+          "patternProperties",
+          "propertyNames",
+          "minProperties",
+          "maxProperties",
+          "dependencies",
+          "dependentRequired",
+          "dependentSchemas");
   private static final Set<String> OF_ARRAYS =
-      Set.of("items", "prefixItems", "minItems", "maxItems", "uniqueItems");
+      Set.of(
+          "items",
+          "prefixItems",
+          "additionalItems",
+          "unevaluatedItems",
+          "contains",
+          "minContains",
+          "maxContains",
+          "minItems",
+          "maxItems",
+          "uniqueItems");
   private static final Set<String> OF_STRINGS =
       Set.of("pattern", "format", "minLength", "maxLength");
   private static final Set<String> OF_NUMBERS =
       Set.of("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf");
   private static final Set<String> OF_ALL =
-      Set.of("type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref");
+      Set.of(
+          "type",
+          "enum",
+          "const",
+          "anyOf",
+          "oneOf",
+          "allOf",
+          "$ref",
+          "$dynamicRef",
+          "$recursiveRef",
+          "not",
+          "if",
+          "then",
+          "else");
+
+  /** Written by this package alone: what must not match, and that more names may come. */
+  static final String NOT_PATTERN = "\0notPattern";
+
+  static final String NOT_FORMAT = "\0notFormat";
+  static final String NOT_STEP = "\0notMultipleOf";
+  static final String NOT_VALUES = "\0notEnum";
+  static final String OPEN = "\0open";
+  static final Set<String> INTERNAL =
+      Set.of(NOT_PATTERN, NOT_FORMAT, NOT_STEP, NOT_VALUES, OPEN);
+  private static final Set<String> KNOWN = known();
+
   private static final List<String> TYPES =
       List.of("object", "array", "string", "number", "integer", "boolean", "null");
 
@@ -67,30 +118,43 @@ final class SchemaKeywords {
     if (!(node instanceof ObjectNode object)) {
       throw new ConstraintException(path, "must be an object or a boolean");
     }
-    SchemaKeywords keywords = new SchemaKeywords(object, path);
-    object.fieldNames().forEachRemaining(keywords::requireKnown);
-    return keywords;
+    return new SchemaKeywords(object, path);
   }
 
-  private void requireKnown(String name) {
-    boolean known =
-        isAnnotation(name)
-            || OF_ALL.contains(name)
-            || OF_OBJECTS.contains(name)
-            || OF_ARRAYS.contains(name)
-            || OF_STRINGS.contains(name)
-            || OF_NUMBERS.contains(name);
-    if (!known) {
-      throw wrong(name, "is not supported");
+  private static Set<String> known() {
+    Set<String> all = new HashSet<>(OF_ALL);
+    List.of(OF_OBJECTS, OF_ARRAYS, OF_STRINGS, OF_NUMBERS, INTERNAL).forEach(all::addAll);
+    return all;
+  }
+
+  /** Of the names that say nothing here those that nobody defines. */
+  List<String> unknown() {
+    List<String> found = new ArrayList<>();
+    for (String name : (Iterable<String>) node::fieldNames) {
+      if (isAnnotation(name) && !ANNOTATIONS.contains(name) && !name.startsWith("x-")) {
+        found.add(name);
+      }
     }
+    return found;
   }
 
+  /** Whatever is not known says nothing about what is valid: so does the specification. */
   static boolean isAnnotation(String name) {
-    return ANNOTATIONS.contains(name) || name.startsWith("x-");
+    return !KNOWN.contains(name);
   }
 
   ObjectNode node() {
     return node;
+  }
+
+  String path() {
+    return path;
+  }
+
+  /** Values that must not be. */
+  List<JsonNode> excluded() {
+    JsonNode values = node.get(NOT_VALUES);
+    return values == null ? List.of() : values.valueStream().toList();
   }
 
   String path(String name) {
@@ -136,6 +200,9 @@ final class SchemaKeywords {
       addIfAny(found, "array", OF_ARRAYS);
       addIfAny(found, "string", OF_STRINGS);
       addIfAny(found, "number", OF_NUMBERS);
+      if (found.isEmpty() && node.has(NOT_VALUES)) {
+        found.addAll(SchemaOverlap.ALL_TYPES);
+      }
       return found;
     }
     for (JsonNode word : type.isArray() ? type : List.of(type)) {

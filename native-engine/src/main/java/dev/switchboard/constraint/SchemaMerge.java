@@ -2,7 +2,9 @@ package dev.switchboard.constraint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -10,6 +12,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.BiPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,11 +28,18 @@ final class SchemaMerge {
 
   private final String path;
 
-  private SchemaMerge(String path) {
+  private final BiPredicate<String, String> matcher;
+
+  private SchemaMerge(String path, BiPredicate<String, String> matcher) {
     this.path = path;
+    this.matcher = matcher;
   }
 
-  static JsonNode merge(JsonNode left, JsonNode right, String path) {
+  /**
+   * @param matcher whether a pattern is found in a name
+   */
+  static JsonNode merge(
+      JsonNode left, JsonNode right, String path, BiPredicate<String, String> matcher) {
     if (left.isBoolean()) {
       return left.booleanValue() ? right : left;
     }
@@ -38,41 +48,96 @@ final class SchemaMerge {
     }
     ObjectNode first = SchemaKeywords.of(left, path).node();
     ObjectNode second = SchemaKeywords.of(right, path).node();
-    return new SchemaMerge(path).both(first, second);
+    return new SchemaMerge(path, matcher).both(first, second);
   }
 
-  private ObjectNode both(ObjectNode left, ObjectNode right) {
-    requireAlikeAdditions(left, right);
+  private JsonNode both(ObjectNode left, ObjectNode right) {
     ObjectNode merged = NODES.objectNode();
+    boolean open = isOpen(left) && isOpen(right);
+    ObjectNode mineLimited = limited(left, right);
+    ObjectNode yoursLimited = limited(right, left);
+    requireAlikeItems(left, right);
     Set<String> names = new LinkedHashSet<>();
     left.fieldNames().forEachRemaining(names::add);
     right.fieldNames().forEachRemaining(names::add);
     for (String name : names) {
-      JsonNode mine = left.get(name);
-      JsonNode yours = right.get(name);
-      if (SchemaKeywords.isAnnotation(name)) {
+      JsonNode mine = mineLimited.get(name);
+      JsonNode yours = yoursLimited.get(name);
+      if (SchemaKeywords.isAnnotation(name) || (name.equals(SchemaKeywords.OPEN) && !open)) {
         continue;
       }
-      merged.set(
-          name, mine == null || yours == null ? either(mine, yours) : both(name, mine, yours));
+      JsonNode value = mine == null || yours == null ? either(mine, yours) : both(name, mine, yours);
+      if (value.isMissingNode()) {
+        return BooleanNode.FALSE;
+      }
+      merged.set(name, value);
     }
     return merged;
+  }
+
+  /** Whether names that it does not list may come, or it says nothing of names. */
+  private static boolean isOpen(ObjectNode schema) {
+    return schema.has(SchemaKeywords.OPEN)
+        || !(schema.has("properties") || schema.has("required") || schema.has("patternProperties"));
+  }
+
+  /** The schema with what the other one's additional properties must be. */
+  private ObjectNode limited(ObjectNode schema, ObjectNode other) {
+    JsonNode limit = other.get("additionalProperties");
+    if (limit == null || (limit.isBoolean() && limit.booleanValue())) {
+      return schema;
+    }
+    ObjectNode listed = object(other, "properties");
+    List<String> patterns = new ArrayList<>();
+    object(other, "patternProperties").fieldNames().forEachRemaining(patterns::add);
+    ObjectNode limited = NODES.objectNode();
+    limited.setAll(schema);
+    ObjectNode properties = NODES.objectNode();
+    for (var property : object(schema, "properties").properties()) {
+      String name = property.getKey();
+      boolean free = listed.has(name) || patterns.stream().anyMatch(each -> matcher.test(each, name));
+      properties.set(name, free ? property.getValue() : allOf(property.getValue(), limit));
+    }
+    ObjectNode byPattern = NODES.objectNode();
+    for (var property : object(schema, "patternProperties").properties()) {
+      String pattern = property.getKey();
+      listed.fieldNames().forEachRemaining(name -> requireApart(pattern, name));
+      boolean free = patterns.contains(pattern);
+      byPattern.set(pattern, free ? property.getValue() : allOf(property.getValue(), limit));
+    }
+    putUnlessEmpty(limited, "properties", properties);
+    putUnlessEmpty(limited, "patternProperties", byPattern);
+    return limited;
+  }
+
+  private static void putUnlessEmpty(ObjectNode schema, String name, ObjectNode value) {
+    if (!value.isEmpty()) {
+      schema.set(name, value);
+    }
+  }
+
+  private void requireApart(String pattern, String name) {
+    if (matcher.test(pattern, name)) {
+      throw refused("patternProperties", "that match another schema's properties");
+    }
+  }
+
+  private ObjectNode object(ObjectNode schema, String name) {
+    JsonNode value = schema.get(name);
+    if (value == null) {
+      return NODES.objectNode();
+    }
+    if (!(value instanceof ObjectNode object)) {
+      throw new ConstraintException(path(name), "must be an object");
+    }
+    return object;
   }
 
   private static JsonNode either(@Nullable JsonNode mine, @Nullable JsonNode yours) {
     return mine != null ? mine : Objects.requireNonNull(yours);
   }
 
-  /** What one forbids beyond its properties, the other's properties would need. */
-  private void requireAlikeAdditions(ObjectNode left, ObjectNode right) {
-    Set<String> mine = names(left.get("properties"));
-    Set<String> yours = names(right.get("properties"));
-    boolean forbids =
-        (limitsAdditions(left) && !mine.containsAll(yours))
-            || (limitsAdditions(right) && !yours.containsAll(mine));
-    if (forbids) {
-      throw refused("additionalProperties", "beside other properties in what holds at once");
-    }
+  private void requireAlikeItems(ObjectNode left, ObjectNode right) {
     JsonNode first = left.get("prefixItems");
     JsonNode second = right.get("prefixItems");
     boolean shifted =
@@ -91,19 +156,6 @@ final class SchemaMerge {
     return SchemaKeywords.path(path, name);
   }
 
-  private static boolean limitsAdditions(ObjectNode schema) {
-    JsonNode additions = schema.get("additionalProperties");
-    return additions != null && !(additions.isBoolean() && additions.booleanValue());
-  }
-
-  private static Set<String> names(@Nullable JsonNode properties) {
-    Set<String> names = new LinkedHashSet<>();
-    if (properties != null) {
-      properties.fieldNames().forEachRemaining(names::add);
-    }
-    return names;
-  }
-
   private JsonNode both(String name, JsonNode mine, JsonNode yours) {
     if (mine.equals(yours)) {
       return mine;
@@ -113,11 +165,26 @@ final class SchemaMerge {
     }
     return switch (name) {
       case "type" -> types(mine, yours);
-      case "required", "allOf" -> united(mine, yours);
-      case "pattern", "format", "multipleOf" -> SchemaKeywords.several(mine, yours);
+      case "required", "allOf", SchemaKeywords.NOT_VALUES -> united(mine, yours);
+      case "pattern",
+          "format",
+          "multipleOf",
+          SchemaKeywords.NOT_PATTERN,
+          SchemaKeywords.NOT_FORMAT,
+          SchemaKeywords.NOT_STEP ->
+          SchemaKeywords.several(mine, yours);
       case "enum" -> common(mine, yours);
-      case "properties" -> properties(mine, yours);
-      case "items", "additionalProperties" -> allOf(mine, yours);
+      case "const" -> SchemaOverlap.isSame(mine, yours) ? mine : MissingNode.getInstance();
+      case "properties", "patternProperties" -> properties(name, mine, yours);
+      case "items",
+          "additionalProperties",
+          "unevaluatedProperties",
+          "unevaluatedItems",
+          "propertyNames" ->
+          allOf(mine, yours);
+      case "uniqueItems" -> BooleanNode.valueOf(mine.asBoolean() || yours.asBoolean());
+      case "prefixItems" -> prefixes(mine, yours);
+      case "anyOf", "oneOf" -> spread(name, mine, yours);
       default -> throw refused(name, "in several schemas that hold at once");
     };
   }
@@ -142,10 +209,7 @@ final class SchemaMerge {
         common.add(type);
       }
     }
-    if (common.isEmpty()) {
-      throw new ConstraintException(path("type"), "differs in schemas that hold at once");
-    }
-    return common;
+    return common.isEmpty() ? MissingNode.getInstance() : common;
   }
 
   private static Set<String> words(JsonNode type) {
@@ -165,18 +229,18 @@ final class SchemaMerge {
     return NODES.arrayNode().addAll(all);
   }
 
-  private static ArrayNode common(JsonNode mine, JsonNode yours) {
+  private static JsonNode common(JsonNode mine, JsonNode yours) {
     List<JsonNode> found = new ArrayList<>();
     mine.forEach(found::add);
     Set<JsonNode> others = new HashSet<>();
     yours.forEach(others::add);
     found.removeIf(value -> !others.contains(value));
-    return NODES.arrayNode().addAll(found);
+    return found.isEmpty() ? MissingNode.getInstance() : NODES.arrayNode().addAll(found);
   }
 
-  private ObjectNode properties(JsonNode mine, JsonNode yours) {
+  private ObjectNode properties(String name, JsonNode mine, JsonNode yours) {
     if (!(mine instanceof ObjectNode first) || !yours.isObject()) {
-      throw new ConstraintException(path("properties"), "must be an object");
+      throw new ConstraintException(path(name), "must be an object");
     }
     ObjectNode all = first.deepCopy();
     for (var property : yours.properties()) {
@@ -187,9 +251,34 @@ final class SchemaMerge {
     return all;
   }
 
+  /** The longer list's rest is asked for alone, so it needs that nothing is said of the rest. */
+  private JsonNode prefixes(JsonNode mine, JsonNode yours) {
+    if (!mine.isArray() || mine.size() != yours.size()) {
+      throw refused("prefixItems", "of different length in schemas that hold at once");
+    }
+    ArrayNode all = NODES.arrayNode();
+    for (int i = 0; i < mine.size(); i++) {
+      all.add(allOf(mine.get(i), yours.get(i)));
+    }
+    return all;
+  }
+
+  /** Each alternative of one with the other's alternatives inside. */
+  private JsonNode spread(String name, JsonNode mine, JsonNode yours) {
+    if (!mine.isArray()) {
+      throw new ConstraintException(path(name), "must be an array that is not empty");
+    }
+    ArrayNode all = NODES.arrayNode();
+    mine.forEach(each -> all.add(allOf(each, NODES.objectNode().set(name, yours))));
+    return all;
+  }
+
   private static JsonNode allOf(JsonNode mine, JsonNode yours) {
-    if (mine.equals(yours)) {
+    if (mine.equals(yours) || SchemaOverlap.isFalse(mine)) {
       return mine;
+    }
+    if (SchemaOverlap.isFalse(yours) || (mine.isBoolean() && mine.booleanValue())) {
+      return yours;
     }
     ArrayNode both = NODES.arrayNode().add(mine).add(yours);
     return NODES.objectNode().set("allOf", both);

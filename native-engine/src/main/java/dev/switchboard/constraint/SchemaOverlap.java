@@ -117,11 +117,11 @@ final class SchemaOverlap {
     return values;
   }
 
-  private static boolean contains(List<JsonNode> values, JsonNode wanted) {
+  static boolean contains(List<JsonNode> values, JsonNode wanted) {
     return values.stream().anyMatch(value -> isSame(value, wanted));
   }
 
-  private static boolean isSame(JsonNode left, JsonNode right) {
+  static boolean isSame(JsonNode left, JsonNode right) {
     return (left.isNumber() && right.isNumber())
         ? left.decimalValue().compareTo(right.decimalValue()) == 0
         : left.equals(right);

@@ -34,8 +34,8 @@ enum StringFormat {
     return null;
   }
 
-  String pattern() {
-    return pattern;
+  RegexNfa expression() {
+    return RegexReader.read(pattern, "format", true, new CompileBudget());
   }
 
   private static final class Parts {

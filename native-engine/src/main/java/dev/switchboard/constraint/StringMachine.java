@@ -13,7 +13,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Strings that are in exactly one of several sets, as one deterministic graph over characters: the
+ * Strings that are in exactly one of several sets, or in the first alone, as one deterministic graph over characters: the
  * product of all expressions and of the length, as far as it is reached.
  */
 final class StringMachine {
@@ -51,7 +51,21 @@ final class StringMachine {
     }
   }
 
+  /** Whether it is the first set's strings that no other one has. */
+  private final boolean difference;
+
+  /** Strings that exactly one set has. */
   StringMachine(List<StringSet> sets, CompileBudget budget) {
+    this(sets, false, budget);
+  }
+
+  /** Strings that the first set has and no other one. */
+  static StringMachine difference(List<StringSet> sets, CompileBudget budget) {
+    return new StringMachine(sets, true, budget);
+  }
+
+  private StringMachine(List<StringSet> sets, boolean difference, CompileBudget budget) {
+    this.difference = difference;
     this.sets = sets;
     this.budget = budget;
     atoms = atoms(sets.stream().flatMap(set -> set.expressions().stream()).toList());
@@ -157,7 +171,8 @@ final class StringMachine {
     boolean lives = false;
     budget.steps(4L * sets.size());
     for (int set = 0; set < sets.size(); set++) {
-      lives |= advance(set, from, atom, length, next);
+      boolean live = advance(set, from, atom, length, next);
+      lives |= live && (set == 0 || !difference);
     }
     return lives ? new State(new IntSet(next), length) : null;
   }
@@ -180,7 +195,7 @@ final class StringMachine {
     for (int set = 0; set < sets.size(); set++) {
       holding += has(set, state) ? 1 : 0;
     }
-    return holding == 1;
+    return holding == 1 && (!difference || has(0, state));
   }
 
   private boolean has(int set, State state) {

@@ -18,6 +18,12 @@ record StringSet(List<RegexNfa> expressions, int least, int most) {
     return most >= 0 && length > most;
   }
 
+  /** Whether the text is one of them. */
+  boolean has(String text, CompileBudget budget) {
+    return hasLength(text.codePointCount(0, text.length()))
+        && expressions.stream().allMatch(each -> each.matches(text, budget));
+  }
+
   /** From so many characters on it makes no difference how many they are. */
   int counted() {
     return most < 0 ? least : most + 1;
