@@ -1,5 +1,6 @@
 package dev.switchboard.constraint;
 
+import dev.switchboard.constraint.Expression.Count;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
@@ -7,6 +8,10 @@ import java.util.stream.IntStream;
  * A pushdown automaton over symbols, as flat arrays: the edges of state {@code s} are those from
  * {@code start[s]} to {@code start[s + 1]}. A call edge runs another rule from its first state and
  * goes on at the edge's target when that rule ends.
+ *
+ * <p>Some edges that read nothing count, and lead on only between bounds. A state with a count is one
+ * number, its id: the count times the number of states, and the state; most have none, and their id
+ * is the state.
  *
  * <p>{@code height[s]} is how many calls deep an answer must go at least to end the rule from
  * there; a state from which no end can be reached does not exist any more.
@@ -28,6 +33,9 @@ final class Automaton {
 
   final int[] freeStart;
   final int[] freeTo;
+  /** One more than the number of what the edge counts; 0 for nothing. */
+  final int[] freeCount;
+
   final int[] readStart;
   final int[] readLow;
   final int[] readHigh;
@@ -47,6 +55,13 @@ final class Automaton {
 
   /** The state that is there in this automaton for each: itself, or the one that is alike. */
   final int[] standsFor;
+
+  /** Symbols of the longest text from any state for which counts must be told apart. */
+  private final int window;
+
+  private final int longestToken;
+  private final Count[] counts;
+  private final int[][] bounds;
 
   /** Symbols that no edge tells apart have one class. */
   final int[] classOf;
@@ -69,6 +84,12 @@ final class Automaton {
     AutomatonBuilder.Edges call = from.calls().kept(height);
     freeStart = free.starts(states);
     freeTo = free.to();
+    freeCount = free.low();
+    counts = from.counts().toArray(Count[]::new);
+    bounds = from.bounds();
+    window = Integer.MAX_VALUE;
+    longestToken = from.longestToken();
+    requireIds();
     readStart = read.starts(states);
     readLow = read.low();
     readHigh = read.high();
@@ -80,8 +101,13 @@ final class Automaton {
     classes = classify();
   }
 
-  private Automaton(Automaton of, int[] standsFor) {
+  private Automaton(Automaton of, int[] standsFor, int window) {
     this.standsFor = standsFor;
+    this.window = window;
+    longestToken = of.longestToken;
+    counts = of.counts;
+    bounds = of.bounds;
+    freeCount = of.freeCount;
     states = of.states;
     first = of.first;
     symbols = of.symbols;
@@ -109,12 +135,64 @@ final class Automaton {
    * they do not tell apart made one: where something is counted this one goes in circles.
    */
   Automaton withAlikeMerged() {
-    return new Automaton(this, alike);
+    return new Automaton(this, alike, ALIKE_SYMBOLS);
   }
 
   /** The same for all tokens. */
   Automaton withAlikeToAllMerged() {
-    return new Automaton(this, alikeToAll);
+    return new Automaton(this, alikeToAll, longestToken);
+  }
+
+  private void requireIds() {
+    long largest = 0;
+    for (Count count : counts) {
+      int[] own = count.bounds();
+      largest = own.length == 0 ? largest : Math.max(largest, own[own.length - 1]);
+    }
+    if ((largest + 2) * states > Integer.MAX_VALUE) {
+      throw new ConstraintException("", "is too large: its counts and states are too many together");
+    }
+  }
+
+  int stateOf(int id) {
+    return id < states ? id : id % states;
+  }
+
+  /** The id of another state with the same count. */
+  int with(int id, int state) {
+    return id < states ? state : id - id % states + state;
+  }
+
+  /** The id behind a free edge, or -1 where the count does not let it pass. */
+  int behind(int id, int freeEdge) {
+    int to = freeTo[freeEdge];
+    if (freeCount[freeEdge] == 0) {
+      return with(id, to);
+    }
+    Count count = counts[freeCount[freeEdge] - 1];
+    int value = id / states + (count.ends() ? 0 : 1);
+    if (value < count.low() || value > count.high()) {
+      return -1;
+    }
+    return count.ends() ? to : alike(value, count.bounds()) * states + to;
+  }
+
+  /** The id that is there in this automaton for one of the automaton that it was made of. */
+  int standIn(int id) {
+    int state = stateOf(id);
+    return id < states
+        ? standsFor[state]
+        : alike(id / states, bounds[state]) * states + standsFor[state];
+  }
+
+  /** The least count that no text of the window tells from this one. */
+  private int alike(int count, int[] ofGraph) {
+    int at = Arrays.binarySearch(ofGraph, count);
+    int next = at < 0 ? -at - 1 : at + 1;
+    if (next < ofGraph.length && ofGraph[next] - (long) window <= count) {
+      return count;
+    }
+    return next == 0 ? 0 : ofGraph[next - 1];
   }
 
   private int[] standIns(int[] targets) {
@@ -139,7 +217,8 @@ final class Automaton {
     return found + 1;
   }
 
-  boolean reads(int state) {
+  boolean reads(int id) {
+    int state = stateOf(id);
     return readStart[state] < readStart[state + 1];
   }
 
@@ -149,6 +228,6 @@ final class Automaton {
   }
 
   int bytes() {
-    return 16 * (freeTo.length + readTo.length + callTo.length) + 24 * states;
+    return 20 * (freeTo.length + readTo.length + callTo.length) + 24 * states;
   }
 }

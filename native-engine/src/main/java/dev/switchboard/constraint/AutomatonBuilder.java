@@ -3,6 +3,7 @@ package dev.switchboard.constraint;
 import dev.switchboard.constraint.Expression.Call;
 import dev.switchboard.constraint.Expression.Characters;
 import dev.switchboard.constraint.Expression.Choice;
+import dev.switchboard.constraint.Expression.Count;
 import dev.switchboard.constraint.Expression.Edge;
 import dev.switchboard.constraint.Expression.Graph;
 import dev.switchboard.constraint.Expression.Literal;
@@ -16,6 +17,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * Makes an automaton of rules: each rule gets a first and a last state, and each expression becomes
@@ -26,6 +28,8 @@ import java.util.Map;
  * ever.
  */
 final class AutomatonBuilder {
+  private static final int[] NO_BOUNDS = {};
+
   private final CompileBudget budget;
   private final int longestToken;
   private final Map<Rule, Integer> rules = new LinkedHashMap<>();
@@ -34,6 +38,8 @@ final class AutomatonBuilder {
   private final Edges free = new Edges();
   private final Edges read = new Edges();
   private final Edges calls = new Edges();
+  private final List<Count> counts = new ArrayList<>();
+  private final Map<Integer, int[]> boundsFrom = new TreeMap<>();
   private final IntList alike = new IntList();
   private final IntList alikeToAll = new IntList();
   private int states;
@@ -125,6 +131,13 @@ final class AutomatonBuilder {
   private void free(int from, int to) {
     budget.edge();
     free.add(from, 0, 0, to);
+  }
+
+  /** An edge that reads nothing and counts; its low is one more than the count's number. */
+  private void free(int from, Count count, int to) {
+    budget.edge();
+    counts.add(count);
+    free.add(from, counts.size(), 0, to);
   }
 
   private void read(int from, int low, int high, int to) {
@@ -263,13 +276,26 @@ final class AutomatonBuilder {
       alike.set(base + i, base + graph.alike()[i]);
     }
     free(from, base);
+    int[] bounds = null;
     for (Edge edge : graph.edges()) {
+      int at = base + edge.from();
       Expression label = edge.label();
-      if (label == null) {
-        free(base + edge.from(), base + edge.to());
-      } else {
-        build(label, base + edge.from(), base + edge.to());
+      Count count = edge.count();
+      if (count != null) {
+        bounds = count.bounds();
+        int counted = label == null ? base + edge.to() : newState();
+        free(at, count, counted);
+        at = counted;
+      } else if (label == null) {
+        free(at, base + edge.to());
       }
+      if (label != null) {
+        build(label, at, base + edge.to());
+      }
+    }
+    if (bounds != null) {
+      boundsFrom.put(base, bounds);
+      boundsFrom.put(states, NO_BOUNDS);
     }
     for (int i = 0; i < graph.nodes(); i++) {
       if (graph.finals()[i]) {
@@ -298,6 +324,25 @@ final class AutomatonBuilder {
 
   Edges calls() {
     return calls;
+  }
+
+  int longestToken() {
+    return longestToken;
+  }
+
+  List<Count> counts() {
+    return counts;
+  }
+
+  /** By state the bounds of the graph that it is in, if that counts. */
+  int[][] bounds() {
+    int[][] bounds = new int[states][];
+    int[] current = NO_BOUNDS;
+    for (int state = 0; state < states; state++) {
+      current = boundsFrom.getOrDefault(state, current);
+      bounds[state] = current;
+    }
+    return bounds;
   }
 
   int[] alike() {
@@ -332,7 +377,7 @@ final class AutomatonBuilder {
       // Backwards: states are mostly made in the order they are passed.
       for (int edge = free.size() - 1; edge >= 0; edge--) {
         int from = free.from(edge);
-        if (!only[from] && out[from] == 1 && only[free.to(edge)]) {
+        if (!only[from] && out[from] == 1 && only[free.to(edge)] && free.low(edge) == 0) {
           only[from] = true;
           changed = true;
         }
@@ -390,7 +435,7 @@ final class AutomatonBuilder {
     return firstStates;
   }
 
-  /** Edges in the order they were made; low and high are a symbol's range or a callee. */
+  /** Edges in the order they were made; low and high are a symbol's range, a callee or a count. */
   static final class Edges {
     private final IntList from = new IntList();
     private final IntList low = new IntList();

@@ -10,7 +10,9 @@ import org.jspecify.annotations.Nullable;
 final class Configuration {
   static final Configuration DEAD = new Configuration(new int[0], new FrameSet[0], false, false, 0);
 
+  /** Ids of the automaton: states with their counts. */
   final int[] states;
+
   final FrameSet[] frames;
 
   /** The answer may end here. */

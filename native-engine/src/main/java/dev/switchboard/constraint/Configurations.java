@@ -45,11 +45,13 @@ final class Configurations {
   private long workLimit = Long.MAX_VALUE;
   private long followed;
 
-  // The configuration being built: per state its frames, and the states in the order they were met.
-  private final @Nullable FrameSet[] framesOf;
+  // The configuration being built: the ids in the order they were met, the frames of each, and
+  // where each is among them, by a table with open addressing.
   private final IntList met = new IntList();
+  private @Nullable FrameSet[] frames = new FrameSet[16];
+  private boolean[] isOpen = new boolean[16];
+  private int[] places = new int[64];
   private final IntList open = new IntList();
-  private final boolean[] isOpen;
   private boolean complete;
   private boolean returned;
   private int reach;
@@ -57,8 +59,6 @@ final class Configurations {
   Configurations(Automaton automaton, long budgetBytes) {
     this.automaton = automaton;
     this.budgetBytes = budgetBytes;
-    framesOf = new FrameSet[automaton.states];
-    isOpen = new boolean[automaton.states];
   }
 
   /** Grows by one each time everything is dropped. */
@@ -91,11 +91,7 @@ final class Configurations {
 
   private void countWork() {
     if (++work > workLimit) {
-      for (int i = 0; i < met.size(); i++) {
-        framesOf[met.get(i)] = null;
-        isOpen[met.get(i)] = false;
-      }
-      met.truncate(0);
+      forgetMet();
       open.truncate(0);
       complete = false;
       returned = false;
@@ -123,9 +119,9 @@ final class Configurations {
     return close();
   }
 
-  /** In one state, called by nobody knows whom. */
-  Configuration inside(int state) {
-    enter(state, intern(new FrameSet(new int[0], new FrameSet[0], false, true)));
+  /** In one state with its count, called by nobody knows whom. */
+  Configuration inside(int id) {
+    enter(id, intern(new FrameSet(new int[0], new FrameSet[0], false, true)));
     return close();
   }
 
@@ -138,7 +134,7 @@ final class Configurations {
   Configuration adopt(Configuration old) {
     IdentityHashMap<FrameSet, FrameSet> adopted = new IdentityHashMap<>();
     for (int i = 0; i < old.states.length; i++) {
-      enter(automaton.standsFor[old.states[i]], adopt(old.frames[i], adopted));
+      enter(automaton.standIn(old.states[i]), adopt(old.frames[i], adopted));
     }
     complete |= old.complete;
     returned |= old.returned;
@@ -153,7 +149,7 @@ final class Configurations {
     }
     FrameSet mine = intern(new FrameSet(new int[0], new FrameSet[0], old.bottom, old.unknown));
     for (int i = 0; i < old.below.length; i++) {
-      int returnTo = automaton.standsFor[old.returns[i]];
+      int returnTo = automaton.standIn(old.returns[i]);
       mine = union(mine, frame(returnTo, adopt(old.below[i], adopted)));
     }
     adopted.put(old, mine);
@@ -192,34 +188,73 @@ final class Configurations {
 
   private Configuration build(Configuration from, int symbolClass) {
     for (int i = 0; i < from.states.length; i++) {
-      int state = from.states[i];
+      int id = from.states[i];
+      int state = automaton.stateOf(id);
       for (int e = automaton.readStart[state]; e < automaton.readStart[state + 1]; e++) {
         if (automaton.readLow[e] <= symbolClass && symbolClass <= automaton.readHigh[e]) {
-          enter(automaton.readTo[e], from.frames[i]);
+          enter(automaton.with(id, automaton.readTo[e]), from.frames[i]);
         }
       }
     }
     return close();
   }
 
+  /** Where the id is among those met; one that was not is met now, without frames. */
+  private int placeOf(int id) {
+    int mask = places.length - 1;
+    int at = id * 0x9E3779B9 >>> 7 & mask;
+    for (; places[at] != 0; at = at + 1 & mask) {
+      if (met.get(places[at] - 1) == id) {
+        return places[at] - 1;
+      }
+    }
+    met.add(id);
+    places[at] = met.size();
+    if (met.size() > frames.length) {
+      frames = Arrays.copyOf(frames, 2 * frames.length);
+      isOpen = Arrays.copyOf(isOpen, 2 * isOpen.length);
+    }
+    if (4 * met.size() > places.length) {
+      grow();
+    }
+    return met.size() - 1;
+  }
+
+  private void grow() {
+    places = new int[2 * places.length];
+    int mask = places.length - 1;
+    for (int i = 0; i < met.size(); i++) {
+      int at = met.get(i) * 0x9E3779B9 >>> 7 & mask;
+      while (places[at] != 0) {
+        at = at + 1 & mask;
+      }
+      places[at] = i + 1;
+    }
+  }
+
+  private void forgetMet() {
+    Arrays.fill(frames, 0, met.size(), null);
+    Arrays.fill(isOpen, 0, met.size(), false);
+    Arrays.fill(places, 0);
+    met.truncate(0);
+  }
+
   @SuppressWarnings("ReferenceEquality") // Frame sets are interned.
-  private void enter(int state, FrameSet frames) {
-    if (!fits(state, frames)) {
+  private void enter(int id, FrameSet own) {
+    if (!fits(automaton.stateOf(id), own)) {
       return;
     }
     countWork();
-    FrameSet before = framesOf[state];
-    FrameSet merged = before == null ? frames : union(before, frames);
+    int place = placeOf(id);
+    FrameSet before = frames[place];
+    FrameSet merged = before == null ? own : union(before, own);
     if (merged == before) {
       return;
     }
-    if (before == null) {
-      met.add(state);
-    }
-    framesOf[state] = merged;
-    if (!isOpen[state]) {
-      isOpen[state] = true;
-      open.add(state);
+    frames[place] = merged;
+    if (!isOpen[place]) {
+      isOpen[place] = true;
+      open.add(place);
     }
   }
 
@@ -234,11 +269,11 @@ final class Configurations {
   @SuppressWarnings("ReferenceEquality") // There is one that is dead.
   private Configuration close() {
     while (open.size() > 0) {
-      int state = open.removeLast();
-      isOpen[state] = false;
-      FrameSet frames = framesOf[state];
-      if (frames != null) {
-        follow(state, frames);
+      int place = open.removeLast();
+      isOpen[place] = false;
+      FrameSet own = frames[place];
+      if (own != null) {
+        follow(met.get(place), own);
       }
     }
     Configuration found = collect();
@@ -251,22 +286,26 @@ final class Configurations {
     return found;
   }
 
-  private void follow(int state, FrameSet frames) {
+  private void follow(int id, FrameSet own) {
+    int state = automaton.stateOf(id);
     for (int e = automaton.freeStart[state]; e < automaton.freeStart[state + 1]; e++) {
-      enter(automaton.freeTo[e], frames);
+      int next = automaton.behind(id, e);
+      if (next >= 0) {
+        enter(next, own);
+      }
     }
     for (int e = automaton.callStart[state]; e < automaton.callStart[state + 1]; e++) {
       int to = automaton.callTo[e];
-      if (fits(to, frames)) {
+      if (fits(to, own)) {
         boolean isLast = automaton.endsOnly[to];
-        enter(automaton.callFirst[e], isLast ? frames : frame(to, frames));
+        enter(automaton.callFirst[e], isLast ? own : frame(automaton.with(id, to), own));
       }
     }
     if (automaton.ends[state]) {
-      complete |= frames.bottom;
-      returned |= frames.unknown;
-      for (int i = 0; i < frames.returns.length; i++) {
-        enter(frames.returns[i], frames.below[i]);
+      complete |= own.bottom;
+      returned |= own.unknown;
+      for (int i = 0; i < own.returns.length; i++) {
+        enter(own.returns[i], own.below[i]);
       }
     }
   }
@@ -341,28 +380,25 @@ final class Configurations {
       }
     }
     Arrays.sort(states);
-    FrameSet[] frames = new FrameSet[reading];
+    FrameSet[] of = new FrameSet[reading];
     for (int i = 0; i < reading; i++) {
-      frames[i] = framesOf(states[i]);
+      of[i] = framesOf(states[i]);
     }
-    for (int i = 0; i < met.size(); i++) {
-      framesOf[met.get(i)] = null;
-    }
-    met.truncate(0);
+    forgetMet();
     if (reading == 0 && !complete && !returned) {
       return Configuration.DEAD;
     }
     return intern(
         new Configuration(
-            states, frames, complete, returned, reading == 0 ? 0 : automaton.classes));
+            states, of, complete, returned, reading == 0 ? 0 : automaton.classes));
   }
 
-  private FrameSet framesOf(int state) {
-    FrameSet frames = framesOf[state];
-    if (frames == null) {
-      throw new IllegalStateException("state " + state + " was not met");
+  private FrameSet framesOf(int id) {
+    FrameSet own = frames[placeOf(id)];
+    if (own == null) {
+      throw new IllegalStateException("state " + id + " was not met");
     }
-    return frames;
+    return own;
   }
 
   private Configuration intern(Configuration configuration) {

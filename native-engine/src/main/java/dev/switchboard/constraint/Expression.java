@@ -54,8 +54,23 @@ sealed interface Expression {
    * A step from node to node.
    *
    * @param label null for one that reads nothing
+   * @param count what it does to the count of its graph before it reads; null for nothing
    */
-  record Edge(int from, @Nullable Expression label, int to) {}
+  record Edge(int from, @Nullable Expression label, int to, @Nullable Count count) {
+    Edge(int from, @Nullable Expression label, int to) {
+      this(from, label, to, null);
+    }
+  }
+
+  /**
+   * Adds one to a count, or ends it; only where the count is then between two bounds. A graph with
+   * counts may call rules with counts of their own, but its labels have none.
+   *
+   * @param ends whether it ends the count, which is then none
+   * @param high {@code Integer.MAX_VALUE} for none
+   * @param bounds all counts of the graph from which on something else is allowed, in rising order
+   */
+  record Count(boolean ends, int low, int high, int[] bounds) {}
 
   /** A named expression that may be used before it is known, and inside itself. */
   final class Rule {

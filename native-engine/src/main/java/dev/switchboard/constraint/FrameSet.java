@@ -11,7 +11,9 @@ import org.jspecify.annotations.Nullable;
  * that is not looked at.
  */
 final class FrameSet {
+  /** Ids of the automaton: states with their counts. */
   final int[] returns;
+
   final FrameSet[] below;
   final boolean bottom;
   final boolean unknown;

@@ -8,12 +8,16 @@ import static dev.switchboard.constraint.Expression.text;
 
 import dev.switchboard.constraint.Expression.Call;
 import dev.switchboard.constraint.Expression.Characters;
+import dev.switchboard.constraint.Expression.Count;
+import dev.switchboard.constraint.Expression.Edge;
+import dev.switchboard.constraint.Expression.Graph;
 import dev.switchboard.constraint.Expression.Repeat;
 import dev.switchboard.constraint.Expression.Rule;
 import dev.switchboard.constraint.Expression.Symbol;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 
 /**
  * JSON itself, for every constraint that has JSON in it.
@@ -34,13 +38,18 @@ final class JsonRules {
   private static final int INDENTATION = 64;
 
   private static final CodePoints CONTROLS = CodePoints.range(0, 0x1f);
-  private static final CodePoints ESCAPED = CONTROLS.union(CodePoints.anyOf("\"\\"));
+  static final CodePoints ESCAPED = CONTROLS.union(CodePoints.anyOf("\"\\"));
   private static final String SHORT_ESCAPES = "\"\"\\\\\bb\ff\nn\rr\tt";
 
   static final Rule SPACE = new Rule("white space", space());
 
   /** Rare, and long to write out: strings whose characters are counted call it. */
   private static final Rule ESCAPE = new Rule("escape", escape());
+
+  /** Control characters, as they must be escaped; and these with the quote and the backslash. */
+  private static final Rule CONTROL = new Rule("control character", escaped(CONTROLS));
+
+  private static final Rule SPECIAL = new Rule("escaped character", escaped(ESCAPED));
 
   static final Rule STRING = new Rule("string", string());
   static final Rule INTEGER = new Rule("integer", integer());
@@ -50,7 +59,7 @@ final class JsonRules {
   static final Rule VALUE = new Rule("value", value());
 
   private static final List<Rule> SHARED =
-      List.of(SPACE, ESCAPE, STRING, INTEGER, NUMBER, OBJECT, ARRAY, VALUE);
+      List.of(SPACE, ESCAPE, CONTROL, SPECIAL, STRING, INTEGER, NUMBER, OBJECT, ARRAY, VALUE);
 
   static {
     OBJECT.define(object(new Call(STRING), new Call(VALUE), 0, -1));
@@ -109,6 +118,23 @@ final class JsonRules {
     return choice(new Characters(CodePoints.ALL.minus(ESCAPED)), new Call(ESCAPE));
   }
 
+  /**
+   * A string of so many characters, in a count.
+   *
+   * @param most -1 for any number
+   */
+  static Expression string(int least, int most) {
+    if (most >= 0 && most < least) {
+      return Expression.NOTHING;
+    }
+    int[] bounds = IntStream.of(least, most + 1).filter(bound -> bound > 0).distinct().toArray();
+    int high = most < 0 ? Integer.MAX_VALUE : most;
+    Edge again = new Edge(0, character(), 0, new Count(false, 0, high, bounds));
+    Edge end = new Edge(0, null, 1, new Count(true, least, high, bounds));
+    Graph counted = new Graph(2, List.of(again, end), new boolean[] {false, true});
+    return sequence(text("\""), counted, text("\""));
+  }
+
   /** A surrogate only comes with its other half. */
   private static Expression escape() {
     Expression hex = characters("0123456789abcdefABCDEF");
@@ -127,10 +153,22 @@ final class JsonRules {
   /** Characters of a set inside a string, escaped where they must be and nowhere else. */
   static Expression characters(CodePoints set) {
     CodePoints escaped = set.intersect(ESCAPED);
+    Expression plain = new Characters(set.minus(ESCAPED));
+    if (escaped.isEmpty()) {
+      return plain;
+    }
+    if (escaped.equals(ESCAPED)) {
+      return choice(plain, new Call(SPECIAL));
+    }
+    return escaped.intersect(CONTROLS).equals(CONTROLS)
+        ? choice(plain, new Call(CONTROL), escaped(escaped.minus(CONTROLS)))
+        : choice(plain, escaped(escaped));
+  }
+
+  private static Expression escaped(CodePoints set) {
     List<Expression> options = new ArrayList<>();
-    options.add(new Characters(set.minus(ESCAPED)));
-    for (int i = 0; i < escaped.ranges(); i++) {
-      for (int c = escaped.low(i); c <= escaped.high(i); c++) {
+    for (int i = 0; i < set.ranges(); i++) {
+      for (int c = set.low(i); c <= set.high(i); c++) {
         options.add(text(escape((char) c)));
       }
     }

@@ -13,7 +13,6 @@ import com.fasterxml.jackson.databind.node.NullNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.constraint.Expression.Call;
 import dev.switchboard.constraint.Expression.Choice;
-import dev.switchboard.constraint.Expression.Repeat;
 import dev.switchboard.constraint.Expression.Rule;
 import dev.switchboard.constraint.NumberSet.Bound;
 import java.math.BigDecimal;
@@ -419,10 +418,7 @@ final class JsonSchemaReader {
     if (strings.expressions().isEmpty() && sets.size() == 1) {
       return strings.least() == 0 && strings.most() < 0
           ? new Call(JsonRules.STRING)
-          : sequence(
-              text("\""),
-              new Repeat(JsonRules.character(), strings.least(), strings.most()),
-              text("\""));
+          : JsonRules.string(strings.least(), strings.most());
     }
     return difference(sets);
   }
@@ -458,21 +454,18 @@ final class JsonSchemaReader {
     if (!texts.isEmpty()) {
       sets.add(new StringSet(List.of(RegexNfa.of(texts, budget)), 0, -1));
     }
-    int least = keywords.least("minLength");
-    int most = keywords.most("maxLength");
-    List<RegexNfa> expressions = new ArrayList<>();
+    sets.set(0, new StringSet(List.of(), keywords.least("minLength"), keywords.most("maxLength")));
     for (String pattern : keywords.strings("pattern")) {
-      expressions.addAll(patternSets(pattern, keywords.path("pattern"), sets));
+      restrict(sets, pattern, keywords.path("pattern"));
     }
     for (String format : keywords.strings("format")) {
       StringFormat known = StringFormat.of(format);
       if (known == null) {
         ignore(keywords.path("format"));
       } else {
-        expressions.add(known.expression());
+        sets.set(0, sets.getFirst().and(known.strings()));
       }
     }
-    sets.set(0, new StringSet(expressions, least, most));
     return sets;
   }
 
@@ -485,11 +478,11 @@ final class JsonSchemaReader {
     return known;
   }
 
-  /** Expressions that all match what the pattern does; what must not match is added to the sets. */
-  List<RegexNfa> patternSets(String pattern, String path, List<StringSet> sets) {
+  /** Restricts the first set to what the pattern matches, the others being what is excluded. */
+  void restrict(List<StringSet> sets, String pattern, String path) {
     RegexReader.Found found = found(pattern, path);
+    sets.set(0, sets.getFirst().and(found.strings()));
     found.not().forEach(each -> sets.add(new StringSet(List.of(each), 0, -1)));
-    return found.all();
   }
 
   /** What the pattern matches, as one set. */
@@ -498,7 +491,7 @@ final class JsonSchemaReader {
     if (!found.not().isEmpty()) {
       throw new ConstraintException(path, "looks ahead, which is not supported here");
     }
-    return new StringSet(found.all(), 0, -1);
+    return found.strings();
   }
 
   /** What {@code patternProperties} says of a name. */

@@ -2,6 +2,8 @@ package dev.switchboard.constraint;
 
 import dev.switchboard.tokenizer.IntList;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +33,10 @@ final class Masks {
   private final PlainSurvival survival;
   private final TokenVocabulary vocabulary;
   private final @Nullable StateMask[] byState;
+
+  /** Of states with a count, by id. */
+  private final Map<Integer, StateMask> byCount = new HashMap<>();
+
   private final long[] found;
   private final Configuration[] path;
   private int generation;
@@ -113,6 +119,7 @@ final class Masks {
     if (generation != inner.generation()) {
       generation = inner.generation();
       Arrays.fill(byState, null);
+      byCount.clear();
     }
   }
 
@@ -136,15 +143,20 @@ final class Masks {
     return true;
   }
 
-  private StateMask mask(int state) {
-    StateMask known = byState[state];
+  private StateMask mask(int id) {
+    boolean counts = id >= automaton.states;
+    StateMask known = counts ? byCount.get(id) : byState[id];
     if (known == null) {
-      known = state < automaton.sharedStates ? vocabulary.sharedMask(state) : null;
+      known = id < automaton.sharedStates ? vocabulary.sharedMask(id) : null;
       if (known == null) {
-        known = inside(state);
+        known = inside(id);
         inner.charge(known.bytes());
       }
-      byState[state] = known;
+      if (counts) {
+        byCount.put(id, known);
+      } else {
+        byState[id] = known;
+      }
     }
     return known;
   }
@@ -191,8 +203,8 @@ final class Masks {
   }
 
   /** Walks the whole vocabulary from a state without looking at who called its rule. */
-  StateMask inside(int state) {
-    return new InsideWalk().from(state);
+  StateMask inside(int id) {
+    return new InsideWalk().from(id);
   }
 
   private final class InsideWalk {
@@ -208,10 +220,10 @@ final class Masks {
 
     private int addEnd;
 
-    StateMask from(int state) {
+    StateMask from(int id) {
       Arrays.fill(found, 0);
       Arrays.fill(listed, -1);
-      path[0] = inner.inside(state);
+      path[0] = inner.inside(id);
       reach = path[0].reach;
       for (int kind = 0; kind < PlainText.KINDS; kind++) {
         if (plain.longest(kind) > 0 && !takeKind(kind)) {

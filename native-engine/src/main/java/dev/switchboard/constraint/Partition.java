@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -91,6 +92,32 @@ final class Partition {
       for (int atom = 0; atom < atoms; atom++) {
         next[atom] = next[atom] >= 0 && ends[next[atom]] ? next[atom] : -1;
       }
+    }
+  }
+
+  /**
+   * Tells states apart that are not of one kind. Before {@link #refine}.
+   *
+   * @param kindOf a state's
+   */
+  void split(IntUnaryOperator kindOf) {
+    Map<List<Integer>, Integer> blocks = new HashMap<>();
+    boolean[] taken = new boolean[sizes.size()];
+    for (int state = 0; state < block.length; state++) {
+      int from = block[state];
+      Integer to = blocks.get(List.of(from, kindOf.applyAsInt(state)));
+      if (to == null) {
+        to = taken[from] ? sizes.size() : from;
+        taken[from] = true;
+        if (to == sizes.size()) {
+          sizes.add(0);
+          signatures.add(null);
+        }
+        blocks.put(List.of(from, kindOf.applyAsInt(state)), to);
+      }
+      sizes.set(from, sizes.get(from) - 1);
+      sizes.set(to, sizes.get(to) + 1);
+      block[state] = to;
     }
   }
 

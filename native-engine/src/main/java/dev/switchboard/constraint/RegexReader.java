@@ -3,6 +3,7 @@ package dev.switchboard.constraint;
 import dev.switchboard.constraint.RegexNfa.When;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the regular part of ECMA's and Java's expressions: what only a search that goes back could
@@ -44,6 +45,8 @@ final class RegexReader {
 
   private static final List<Part> START = List.of(new Assertion(When.AT_START));
 
+  private static final Part END = new Assertion(When.AT_END);
+
   private final int[] pattern;
   private final String path;
   private final CompileBudget budget;
@@ -63,10 +66,10 @@ final class RegexReader {
   /**
    * What a pattern asks of a text, wherever in it.
    *
-   * @param all expressions that all match: the pattern, and what it looks ahead for at its start
+   * @param strings the pattern's, which also are what it looks ahead for at its start
    * @param not expressions that must not match
    */
-  record Found(List<RegexNfa> all, List<RegexNfa> not) {}
+  record Found(StringSet strings, List<RegexNfa> not) {}
 
   /**
    * @param path where the expression stands, for complaints
@@ -84,13 +87,35 @@ final class RegexReader {
   /** A pattern that may look ahead right behind the {@code ^} at its start. */
   static Found find(String pattern, String path, CompileBudget budget) {
     RegexReader reader = new RegexReader(pattern, path, budget);
-    List<RegexNfa> all = new ArrayList<>(List.of(write(reader.whole(), true, budget)));
+    Part part = reader.whole();
+    Repeated counted = lengthOf(part);
+    Part loop = counted == null ? part : whole(new Repeated(counted.part, 0, -1));
+    List<RegexNfa> all = new ArrayList<>(List.of(write(loop, true, budget)));
+    int least = counted == null ? 0 : counted.least;
+    int most = counted == null ? -1 : counted.most;
     List<RegexNfa> not = new ArrayList<>();
     for (Ahead ahead : reader.ahead) {
       Part atStart = new Parts(List.of(new Assertion(When.AT_START), ahead.part));
       (ahead.forbidden ? not : all).add(write(atStart, true, budget));
     }
-    return new Found(all, not);
+    return new Found(new StringSet(List.copyOf(all), least, most), not);
+  }
+
+  /** The repeat that is all of a pattern and repeats one character: a length; else null. */
+  private static @Nullable Repeated lengthOf(Part part) {
+    boolean counts =
+        part instanceof Parts(List<Part> parts)
+            && parts.size() == 3
+            && parts.getFirst().equals(START.getFirst())
+            && parts.getLast().equals(END)
+            && parts.get(1) instanceof Repeated(Part one, int least, int most)
+            && one instanceof One
+            && Math.max(least, most) > 1;
+    return counts ? (Repeated) ((Parts) part).parts.get(1) : null;
+  }
+
+  private static Part whole(Part part) {
+    return new Parts(List.of(START.getFirst(), part, END));
   }
 
   private Part whole() {

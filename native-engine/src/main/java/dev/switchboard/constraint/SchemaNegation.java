@@ -11,11 +11,15 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The schema of what another one does not describe: one alternative for each thing it asks for,
- * with that turned round. What cannot be turned round is refused with its path.
+ * A schema of what another one does not describe: one alternative for each thing it asks for, with
+ * that turned round. What cannot be turned round is no alternative, so less is described; where
+ * nothing can be, the first such thing is refused with its path.
  */
 final class SchemaNegation {
   private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
+
+  /** Below this many schemas properties are not turned round: there are enough above. */
+  private static final int DEEPEST = 3;
 
   /** Resolves references and rewrites what drafts say differently. */
   interface Target {
@@ -48,11 +52,20 @@ final class SchemaNegation {
     }
     SchemaKeywords keywords = SchemaKeywords.of(plain, path);
     List<JsonNode> options = new ArrayList<>();
-    boolean listed = keywords.has("enum") || keywords.has("const");
+    ConstraintException first = null;
     for (String name : keywords.besides(Set.of())) {
-      turn(keywords, name, options, depth);
+      try {
+        turn(keywords, name, options, depth);
+      } catch (ConstraintException refused) {
+        budget.step();
+        first = first == null ? refused : first;
+      }
     }
-    if (options.isEmpty() && !listed) {
+    options.removeIf(SchemaOverlap::isFalse);
+    if (options.isEmpty()) {
+      if (first != null) {
+        throw first;
+      }
       return BooleanNode.FALSE;
     }
     return options.size() == 1 ? options.getFirst() : anyOf(options);
@@ -74,7 +87,7 @@ final class SchemaNegation {
           options.add(
               NODES.objectNode().set(SchemaKeywords.NOT_VALUES, NODES.arrayNode().add(value)));
       case "anyOf" -> options.add(all(value, path, depth));
-      case "allOf" -> value.forEach(each -> options.add(of(each, path, depth + 1)));
+      case "allOf" -> anyOfAll(value, path, options, depth);
       case "minLength", "minItems", "minProperties" -> fewer(keywords, name, options);
       case "maxLength", "maxItems", "maxProperties" -> more(keywords, name, options);
       case "minimum" -> options.add(number("exclusiveMaximum", value));
@@ -85,19 +98,49 @@ final class SchemaNegation {
       case "pattern" -> options.add(typed("string").set(SchemaKeywords.NOT_PATTERN, value));
       case "format" -> format(keywords, options);
       case "required" -> keywords.names(name).forEach(each -> options.add(without(each)));
-      case "properties" ->
-          value
-              .properties()
-              .forEach(
-                  each -> {
-                    String place = SchemaKeywords.path(path, each.getKey());
-                    options.add(with(each.getKey(), of(each.getValue(), place, depth + 1)));
-                  });
+      case "properties" -> properties(value, path, options, depth);
       case "items" ->
           options.add(typed("array").set("contains", of(value, path, depth + 1)));
       case "contains" -> options.add(typed("array").set("items", of(value, path, depth + 1)));
       case SchemaKeywords.OPEN -> {}
       default -> throw new ConstraintException(path, "is not supported in what must not match");
+    }
+  }
+
+  private void anyOfAll(JsonNode parts, String path, List<JsonNode> options, int depth) {
+    ConstraintException first = null;
+    for (JsonNode part : parts) {
+      try {
+        options.add(of(part, path, depth + 1));
+      } catch (ConstraintException refused) {
+        budget.step();
+        first = refused;
+      }
+    }
+    if (options.isEmpty() && first != null) {
+      throw first;
+    }
+  }
+
+  private void properties(JsonNode properties, String path, List<JsonNode> options, int depth) {
+    if (depth > DEEPEST) {
+      throw new ConstraintException(path, "is too deep in what must not match");
+    }
+    ConstraintException first = null;
+    for (var each : properties.properties()) {
+      String place = SchemaKeywords.path(path, each.getKey());
+      try {
+        JsonNode not = of(each.getValue(), place, depth + 1);
+        if (!SchemaOverlap.isFalse(not)) {
+          options.add(with(each.getKey(), not));
+        }
+      } catch (ConstraintException refused) {
+        budget.step();
+        first = refused;
+      }
+    }
+    if (options.isEmpty() && first != null) {
+      throw first;
     }
   }
 

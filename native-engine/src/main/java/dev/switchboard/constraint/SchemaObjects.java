@@ -195,13 +195,8 @@ final class SchemaObjects {
     } else {
       sets.addAll(reader.nameSets(names, keywords.path("propertyNames")));
     }
-    if (!some.isEmpty()) {
-      StringSet first = sets.getFirst();
-      List<RegexNfa> expressions = new ArrayList<>(first.expressions());
-      for (String pattern : some) {
-        expressions.addAll(reader.patternSets(pattern, keywords.path("patternProperties"), sets));
-      }
-      sets.set(0, new StringSet(expressions, first.least(), first.most()));
+    for (String pattern : some) {
+      reader.restrict(sets, pattern, keywords.path("patternProperties"));
     }
     for (String pattern : rest) {
       sets.add(reader.patternSet(pattern, keywords.path("patternProperties")));
@@ -242,14 +237,19 @@ final class SchemaObjects {
       }
       forbidden.add(node);
     }
-    boolean[] finals = new boolean[known.size()];
-    for (int node = 0; node < finals.length; node++) {
+    int beyond = known.size();
+    boolean[] finals = new boolean[beyond + 1];
+    // What begins no listed name at any node is read from one, which each of them leads to.
+    CodePoints rare = CodePoints.range(0x80, CodePoints.MOST).union(JsonRules.ESCAPED);
+    edges.add(new Edge(beyond, JsonRules.characters(rare), 1));
+    for (int node = 0; node < beyond; node++) {
       finals[node] = !forbidden.contains(node);
-      edges.add(
-          new Edge(
-              node,
-              JsonRules.characters(node == 1 ? CodePoints.ALL : known.get(node).complement()),
-              1));
+      CodePoints others = node == 1 ? CodePoints.ALL : known.get(node).complement();
+      boolean all = rare.minus(others).isEmpty();
+      if (all) {
+        edges.add(new Edge(node, null, beyond));
+      }
+      edges.add(new Edge(node, JsonRules.characters(all ? others.minus(rare) : others), 1));
     }
     return sequence(text("\""), new Graph(finals.length, edges, finals), text("\""));
   }

@@ -1,5 +1,6 @@
 package dev.switchboard.constraint;
 
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -34,8 +35,9 @@ enum StringFormat {
     return null;
   }
 
-  RegexNfa expression() {
-    return RegexReader.read(pattern, "format", true, new CompileBudget());
+  StringSet strings() {
+    return new StringSet(
+        List.of(RegexReader.read(pattern, "format", true, new CompileBudget())), 0, -1);
   }
 
   private static final class Parts {

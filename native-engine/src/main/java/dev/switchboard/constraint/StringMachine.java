@@ -27,6 +27,10 @@ final class StringMachine {
   private final int[] begins;
 
   private final int counted;
+
+  /** Whose length is counted beside the states; null where states are told apart by it. */
+  private @Nullable StringSet length;
+
   private final CompileBudget budget;
   private final List<CodePoints> atoms;
   private final Map<State, Integer> numbers = new HashMap<>();
@@ -75,6 +79,15 @@ final class StringMachine {
       begins[set + 1] = expressions.size();
     }
     counted = sets.stream().mapToInt(StringSet::counted).max().orElse(0);
+    length = counts() ? sets.getFirst() : null;
+  }
+
+  /** Whether the length can be counted beside the states: no set but the first has one. */
+  private boolean counts() {
+    boolean alone = difference || sets.size() == 1;
+    return alone
+        && sets.getFirst().counted() > 0
+        && sets.stream().skip(1).allMatch(set -> set.counted() == 0);
   }
 
   /** Sets of characters that no expression tells apart. */
@@ -104,19 +117,82 @@ final class StringMachine {
    * @param characters how a set of characters is written
    */
   Expression build(Function<CodePoints, Expression> characters) {
-    List<Edge> edges = new ArrayList<>();
+    List<int[]> nexts = explore();
+    boolean[] finals = finals();
+    StringSet counting = length;
+    if (counting == null) {
+      int[] alike = alike(nexts, finals);
+      return new Graph(finals.length, edges(nexts, characters, null), finals, alike);
+    }
+    Partition partition = new Partition(nexts, finals, budget);
+    CountBounds bounds = CountBounds.of(nexts, finals, counting, budget);
+    if (bounds == null) {
+      // Which lengths there are has gaps: only states can tell them.
+      length = null;
+      numbers.clear();
+      states.clear();
+      return build(characters);
+    }
+    partition.split(bounds::kind);
+    partition.refine(Automaton.ALIKE_SYMBOLS);
+    return counted(nexts, finals, characters, bounds, partition.firstOfEach());
+  }
+
+  private Expression counted(
+      List<int[]> nexts,
+      boolean[] finals,
+      Function<CodePoints, Expression> characters,
+      CountBounds bounds,
+      int[] alike) {
+    List<Edge> edges = edges(nexts, characters, bounds);
+    int end = finals.length;
+    for (int node = 0; node < end; node++) {
+      if (finals[node]) {
+        budget.edge();
+        edges.add(new Edge(node, null, end, bounds.end()));
+      }
+    }
+    boolean[] ends = new boolean[end + 1];
+    ends[end] = bounds.begins();
+    int[] withEnd = Arrays.copyOf(alike, end + 1);
+    withEnd[end] = end;
+    return new Graph(end + 1, edges, ends, withEnd);
+  }
+
+  /** All states, as they are reached, and what each atom leads to. */
+  private List<int[]> explore() {
     List<int[]> nexts = new ArrayList<>();
-    Map<IntSet, Expression> labels = new HashMap<>();
     number(new State(new IntSet(new int[expressions.size()]), 0));
     for (int from = 0; from < states.size(); from++) {
-      Map<Integer, IntList> targets = new LinkedHashMap<>();
       State state = states.get(from);
       int[] nextOf = new int[atoms.size()];
       nexts.add(nextOf);
       for (int i = 0; i < nextOf.length; i++) {
         State next = after(state, i);
         nextOf[i] = next == null ? -1 : number(next);
-        if (next != null) {
+      }
+    }
+    return nexts;
+  }
+
+  private boolean[] finals() {
+    boolean[] finals = new boolean[states.size()];
+    for (int i = 0; i < finals.length; i++) {
+      finals[i] = accepts(states.get(i));
+    }
+    return finals;
+  }
+
+  /** One for each state and each of those it leads to. */
+  private List<Edge> edges(
+      List<int[]> nexts, Function<CodePoints, Expression> characters, @Nullable CountBounds bounds) {
+    List<Edge> edges = new ArrayList<>();
+    Map<IntSet, Expression> labels = new HashMap<>();
+    for (int from = 0; from < nexts.size(); from++) {
+      Map<Integer, IntList> targets = new LinkedHashMap<>();
+      int[] nextOf = nexts.get(from);
+      for (int i = 0; i < nextOf.length; i++) {
+        if (nextOf[i] >= 0 && (bounds == null || bounds.reaches(nextOf[i]))) {
           targets.computeIfAbsent(nextOf[i], target -> new IntList()).add(i);
         }
       }
@@ -124,14 +200,11 @@ final class StringMachine {
         budget.edge();
         IntSet read = new IntSet(target.getValue().toArray());
         Expression label = labels.computeIfAbsent(read, set -> characters.apply(union(set)));
-        edges.add(new Edge(from, label, target.getKey()));
+        int to = target.getKey();
+        edges.add(new Edge(from, label, to, bounds == null ? null : bounds.step(to)));
       }
     }
-    boolean[] finals = new boolean[states.size()];
-    for (int i = 0; i < finals.length; i++) {
-      finals[i] = accepts(states.get(i));
-    }
-    return new Graph(finals.length, edges, finals, alike(nexts, finals));
+    return edges;
   }
 
   private CodePoints union(IntSet ofAtoms) {
@@ -167,19 +240,19 @@ final class StringMachine {
   private @Nullable State after(State state, int atom) {
     int[] from = state.subsets.values();
     int[] next = new int[from.length];
-    int length = Math.min(counted, state.length + 1);
+    int read = length != null ? 0 : Math.min(counted, state.length + 1);
     boolean lives = false;
     budget.steps(4L * sets.size());
     for (int set = 0; set < sets.size(); set++) {
-      boolean live = advance(set, from, atom, length, next);
+      boolean live = advance(set, from, atom, read, next);
       lives |= live && (set == 0 || !difference);
     }
-    return lives ? new State(new IntSet(next), length) : null;
+    return lives ? new State(new IntSet(next), read) : null;
   }
 
   /** Whether the set may still have the string. */
-  private boolean advance(int set, int[] from, int atom, int length, int[] next) {
-    boolean lives = !sets.get(set).isTooLong(length);
+  private boolean advance(int set, int[] from, int atom, int read, int[] next) {
+    boolean lives = length != null || !sets.get(set).isTooLong(read);
     for (int i = begins[set]; i < begins[set + 1]; i++) {
       next[i] = lives && from[i] != DEAD ? expressions.get(i).after(from[i], atom) : DEAD;
       lives &= next[i] != DEAD;
@@ -200,7 +273,7 @@ final class StringMachine {
 
   private boolean has(int set, State state) {
     int[] subsets = state.subsets.values();
-    boolean has = sets.get(set).hasLength(state.length);
+    boolean has = length != null || sets.get(set).hasLength(state.length);
     for (int i = begins[set]; i < begins[set + 1]; i++) {
       has &= subsets[i] != DEAD && expressions.get(i).accepts(subsets[i]);
     }

@@ -1,5 +1,6 @@
 package dev.switchboard.constraint;
 
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -16,6 +17,14 @@ record StringSet(List<RegexNfa> expressions, int least, int most) {
 
   boolean isTooLong(int length) {
     return most >= 0 && length > most;
+  }
+
+  /** Strings that both have. */
+  StringSet and(StringSet other) {
+    List<RegexNfa> all = new ArrayList<>(expressions);
+    all.addAll(other.expressions);
+    int shorter = most < 0 ? other.most : other.most < 0 ? most : Math.min(most, other.most);
+    return new StringSet(List.copyOf(all), Math.max(least, other.least), shorter);
   }
 
   /** Whether the text is one of them. */
