@@ -432,6 +432,10 @@ final class JsonSchemaReader {
   /** Strings that the first set has and no other one; those alike are written once. */
   Expression difference(List<StringSet> sets) {
     Rule known = sharedStrings.get(sets);
+    StringFormat format = sets.size() == 1 ? StringFormat.of(sets.getFirst()) : null;
+    if (known == null && format != null) {
+      return new Call(format.rule());
+    }
     if (known == null) {
       StringMachine machine = StringMachine.difference(sets, budget);
       Expression all =

@@ -72,6 +72,10 @@ final class RegexNfa {
     last = lastPosition;
   }
 
+  int size() {
+    return steps.size();
+  }
+
   /** Every set that a step reads. */
   Set<CodePoints> sets() {
     return sets;

@@ -138,6 +138,40 @@ final class StringMachine {
     return counted(nexts, finals, characters, bounds, partition.firstOfEach());
   }
 
+  /** The set's expressions, which say nothing of lengths, as one with as few positions as can be. */
+  static RegexNfa minimal(StringSet strings, CompileBudget budget) {
+    StringMachine machine = new StringMachine(List.of(strings), budget);
+    List<int[]> nexts = machine.explore();
+    boolean[] finals = machine.finals();
+    Partition partition = new Partition(nexts, finals, budget);
+    partition.refine(Integer.MAX_VALUE);
+    return machine.expression(nexts, finals, partition.firstOfEach());
+  }
+
+  private RegexNfa expression(List<int[]> nexts, boolean[] finals, int[] first) {
+    RegexNfa nfa = new RegexNfa(budget);
+    int end = nfa.position();
+    Map<Integer, Integer> positions = new HashMap<>();
+    for (int state : first) {
+      positions.computeIfAbsent(state, missing -> nfa.position());
+    }
+    for (int state : List.copyOf(positions.keySet())) {
+      Map<Integer, CodePoints> targets = new LinkedHashMap<>();
+      int[] next = nexts.get(state);
+      for (int i = 0; i < next.length; i++) {
+        if (next[i] >= 0) {
+          targets.merge(first[next[i]], atoms.get(i), CodePoints::union);
+        }
+      }
+      targets.forEach((to, set) -> nfa.step(positions.get(state), set, positions.get(to)));
+      if (finals[state]) {
+        nfa.free(positions.get(state), RegexNfa.When.ALWAYS, end);
+      }
+    }
+    nfa.between(positions.get(first[0]), end);
+    return nfa;
+  }
+
   private Expression counted(
       List<int[]> nexts,
       boolean[] finals,
