@@ -198,14 +198,25 @@ TEST(Sampler, ForbiddingEverythingStillGivesAToken) {
   EXPECT_EQ(sampler.draw(SamplingParameters{}), 0);
 }
 
-TEST(Sampler, LogitsThatAreNoNumbersStillGiveAToken) {
+TEST(Sampler, AmongLogitsThatAreNoNumbersTheOneThatIsCounts) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   Sampler sampler({nan, 1.0F, nan});
-  Sampler none({nan, nan});
 
   EXPECT_EQ(sampler.draw(SamplingParameters{}), 1);
   EXPECT_EQ(sampler.draw(at_temperature(1)), 1);
-  EXPECT_EQ(none.draw(at_temperature(1)), 0);
+}
+
+TEST(Sampler, LogitsThatAreNotFiniteGiveNoToken) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const float value : {nan, kInfinity, -kInfinity}) {
+    Sampler sampler({value, value, value});
+
+    EXPECT_EQ(sampler.draw(SamplingParameters{}), kNotFinite);
+    EXPECT_EQ(sampler.draw(at_temperature(1)), kNotFinite);
+    sampler.mask = {0b010};
+    EXPECT_EQ(sampler.draw(at_temperature(1)), kNotFinite);
+  }
+  EXPECT_EQ(Sampler({1.0F, kInfinity}).draw(at_temperature(1)), kNotFinite);
 }
 
 TEST(Normaliser, AgreesWithExactArithmetic) {

@@ -315,7 +315,7 @@ typedef struct sb_result {
   int64_t end_ns;     /* the last rank finished */
   uint32_t n_outputs; /* 0 when the step failed */
   uint32_t reserved;
-  int32_t* tokens; /* sampled, or the target */
+  int32_t* tokens; /* sampled, or the target; below 0 where the logits were not finite */
   float* logprobs; /* of that token, from the raw logits (before temperature, penalties and bias);
                       NaN for a sampled token whose entry wants none */
   int32_t* top_tokens; /* SB_MAX_TOP_LOGPROBS per output, best first, ties by lower id; -1 padded */

@@ -369,13 +369,14 @@ bool Stage::output(Worker& worker, Slot& slot, std::int64_t index, std::span<con
   const auto owner = static_cast<std::size_t>(slot.output_sequence(index));
   const model::Sequence& sequence = slot.batch().sequences[owner];
   if (!choose_token(worker, slot, index, logits)) return false;
+  const bool finite = slot.result_tokens[at] != model::kNotFinite;
   slot.result_logprobs[at] = std::numeric_limits<float>::quiet_NaN();
   const auto top = slot.top_tokens.subspan(at * kMaxTopLogprobs, kMaxTopLogprobs);
   const auto top_logprobs = slot.top_logprobs.subspan(at * kMaxTopLogprobs, kMaxTopLogprobs);
   std::fill(top.begin(), top.end(), -1);
   std::fill(top_logprobs.begin(), top_logprobs.end(), -std::numeric_limits<float>::infinity());
   const bool scored = slot.batch().targets[at] != model::kSample;
-  if (!scored && !sequence.want_logprobs && sequence.top_logprobs == 0) return true;
+  if (!finite || (!scored && !sequence.want_logprobs && sequence.top_logprobs == 0)) return true;
   const auto normaliser = model::Normaliser::of(logits);
   const auto logprob = [&](std::int32_t id) {
     return normaliser.log_probability(logits[static_cast<std::size_t>(id)]);
@@ -409,8 +410,10 @@ bool Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index,
     input.mask = shared_.masks->bits(mask);
   }
   chosen = model::sample(input, *worker.sampler);
-  if (row.sampling.penalises()) row.counts.add(chosen);
-  shared_.rows->last_sampled()[static_cast<std::size_t>(row_index)] = chosen;
+  // Steps that were submitted before this is known go on with some token; nobody reads what it was.
+  const std::int32_t known = std::max(chosen, 0);
+  if (row.sampling.penalises()) row.counts.add(known);
+  shared_.rows->last_sampled()[static_cast<std::size_t>(row_index)] = known;
   shared_.rows->failures()[static_cast<std::size_t>(row_index)] = 0;
   return true;
 }

@@ -121,9 +121,8 @@ bool likelier(const Candidate& a, const Candidate& b) {
 }
 
 // Unnormalised probabilities: the likeliest token has 1. Tokens that cannot be drawn are left out.
-std::span<Candidate> candidates_of(std::span<const float> logits, float temperature,
-                                   SamplerScratch& scratch) {
-  const float maximum = maximum_of(logits);
+std::span<Candidate> candidates_of(std::span<const float> logits, float maximum,
+                                   float temperature, SamplerScratch& scratch) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const float probability = exp_nonpositive((logits[i] - maximum) / temperature);
@@ -191,19 +190,24 @@ std::int32_t draw(std::span<const Candidate> candidates, double u) {
   return candidates.back().token;
 }
 
+std::int32_t first_of(std::span<const float> logits, float value) {
+  const auto found = std::find(logits.begin(), logits.end(), value);
+  return found == logits.end() ? 0 : static_cast<std::int32_t>(found - logits.begin());
+}
+
 }  // namespace
 
-std::int32_t argmax(std::span<const float> logits) {
-  const auto best = std::find(logits.begin(), logits.end(), maximum_of(logits));
-  return best == logits.end() ? 0 : static_cast<std::int32_t>(best - logits.begin());
-}
+std::int32_t argmax(std::span<const float> logits) { return first_of(logits, maximum_of(logits)); }
 
 std::int32_t sample(const SamplingInput& input, SamplerScratch& scratch) {
   const SamplingParameters& parameters = *input.parameters;
   const std::span<const float> logits = adjust(input, scratch);
-  if (parameters.temperature <= 0) return argmax(logits);
-  std::span<Candidate> kept = candidates_of(logits, parameters.temperature, scratch);
-  if (kept.empty()) return argmax(logits);
+  const float maximum = maximum_of(logits);
+  // Mask and bias may forbid every token, so the model's own logits tell; seldom looked at twice.
+  if (!std::isfinite(maximum) && !std::isfinite(maximum_of(input.logits))) return kNotFinite;
+  if (parameters.temperature <= 0) return first_of(logits, maximum);
+  std::span<Candidate> kept = candidates_of(logits, maximum, parameters.temperature, scratch);
+  if (kept.empty()) return first_of(logits, maximum);
   kept = keep_top_k(kept, parameters.top_k);
   kept = keep_top_p(kept, parameters.top_p);
   kept = keep_min_p(kept, parameters.min_p);

@@ -71,6 +71,11 @@ class SamplerScratch {
   std::span<Candidate> candidates;
 };
 
+// Instead of a token: the largest logit is infinite, or all are NaN, which the model's arithmetic
+// gives where a value overflowed.
+inline constexpr std::int32_t kNotFinite = -2;
+
+// The token, or kNotFinite.
 [[nodiscard]] std::int32_t sample(const SamplingInput& input, SamplerScratch& scratch);
 
 // The lowest id of the largest logit.

@@ -8,6 +8,9 @@ import java.util.Arrays;
  * the executor and overwritten by the next {@link Executor#await}.
  */
 public final class StepResult {
+  /** Instead of a token: the model's output was not finite. */
+  public static final int NOT_FINITE = -2;
+
   private final int[] tokens;
   private final float[] logprobs;
   private final int[] topTokens;
@@ -54,6 +57,11 @@ public final class StepResult {
     failedStage = stage;
     failedRank = rank;
     outputs = 0;
+  }
+
+  /** As where the logits of an output are no numbers; for tests. */
+  public void notFinite(int output) {
+    tokens[output] = NOT_FINITE;
   }
 
   int[] tokens() {

@@ -52,6 +52,9 @@ import java.util.TreeSet;
  * others and fits the pool alone, so it always advances; hence everyone does.
  */
 final class Scheduler {
+  private static final EngineFailure NOT_FINITE =
+      new EngineFailure("step_failed", "the model's output is not finite", -1, -1);
+
   /** Steps a decoding row may be in at once: one running and the next one queued behind it. */
   private static final int DECODE_DEPTH = 2;
 
@@ -644,6 +647,9 @@ final class Scheduler {
       end(sequence, FinishReason.CANCELLED, nowNanos);
     } else if (!result.ok()) {
       fail(sequence, failureOf(result), nowNanos);
+    } else if (samplesNothing(step, entry, output, result)) {
+      // Before its blocks are published, which may hold what is not finite.
+      fail(sequence, NOT_FINITE, nowNanos);
     } else {
       sequence.confirmed = step.end(entry);
       publishBlocks(sequence);
@@ -654,6 +660,13 @@ final class Scheduler {
         end(sequence, sequence.lengthReached(), nowNanos);
       }
     }
+  }
+
+  /** What is sampled is an entry's last output; scored ones are tokens that are known. */
+  private static boolean samplesNothing(
+      PlannedStep step, int entry, int output, StepResult result) {
+    int outputs = step.outputs(entry);
+    return outputs > 0 && result.token(output + outputs - 1) == StepResult.NOT_FINITE;
   }
 
   /** Takes the prompt's log-probabilities out of an entry's outputs; returns the first after. */

@@ -20,6 +20,9 @@ public final class RecordingExecutor implements Executor {
   public final List<Integer> begun = new ArrayList<>();
   private final Executor executor;
 
+  /** The step whose first output is no token. */
+  long notFiniteStep = -1;
+
   public RecordingExecutor(Executor executor) {
     this.executor = executor;
   }
@@ -61,7 +64,11 @@ public final class RecordingExecutor implements Executor {
 
   @Override
   public @Nullable StepResult await(long timeoutNanos) {
-    return executor.await(timeoutNanos);
+    StepResult result = executor.await(timeoutNanos);
+    if (result != null && result.step() == notFiniteStep) {
+      result.notFinite(0);
+    }
+    return result;
   }
 
   @Override

@@ -348,6 +348,22 @@ class SchedulerTest {
     assertEquals(0, bench.core.scheduler().load(0).prefixHitTokens());
   }
 
+  @Test
+  void whoseOutputIsNotFiniteEndsWithAnErrorAndOthersGoOn() {
+    Bench bench = bench(layout(8, 64), 64);
+    bench.executor.notFiniteStep = 3;
+    Recorder broken = bench.add(prompt(10), 20);
+    Recorder other = bench.add(prompt(12), 20);
+    bench.finish();
+
+    EngineFailure failure = broken.failure;
+    assertNotNull(failure);
+    assertEquals("step_failed", failure.kind());
+    assertEquals("the model's output is not finite", failure.message());
+    assertTrue(broken.tokens.stream().allMatch(token -> token >= 0), () -> "" + broken.tokens);
+    assertEquals(20, other.tokens.size());
+  }
+
   // ---- endings -------------------------------------------------------------------------------
 
   @Test
