@@ -371,20 +371,22 @@ class ValkeyLimitsIT {
 
   @Test
   void aServerThatStandsStillBlocksNobodyAndKeepsNothing() throws Exception {
-    limit(0, 1000, 1);
-    ValkeyLimits one = gateway(VERTX, valkey.url(), 100, 300);
+    limit(0, 1000, 3);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), 100, 3000);
     Reservation before = held(one, 10);
     before.settle(10, true);
     await(() -> places().isEmpty());
     long paused = System.nanoTime();
     clock = () -> paused;
     valkey.pause();
-
+    // With the third one it is known that nobody is there.
+    List<Reservation> others = List.of(enter(one, 0).held(), enter(one, 0).held());
     SharedLimits.Entry entry = enter(one, 900);
     SharedLimits.Entry next = enter(one, 900);
     assertFalse(entry.held().counted());
     assertFalse(next.held().counted());
     assertNotEquals(0, failures.get());
+    others.forEach(other -> other.settle(0, false));
     entry.held().settle(100, true);
     // Each look is a second later, so that no answer that is late keeps the gateway from asking.
     AtomicLong later = new AtomicLong(paused);
@@ -396,6 +398,28 @@ class ValkeyLimitsIT {
     next.held().settle(300, true);
     await(() -> places().isEmpty());
     assertUsed(410);
+  }
+
+  @Test
+  void oneLateAnswerDoesNotOpenTheLimit() throws Exception {
+    limit(60, 0, 0);
+    ValkeyLimits one = gateway(VERTX, valkey.url(), 100, LONG_LEASE_MS);
+    long paused = System.nanoTime();
+    clock = () -> paused;
+    valkey.pause();
+    SharedLimits.Entry late = enter(one, 1);
+    valkey.resume();
+
+    List<SharedLimits.Entry> next = new ArrayList<>();
+    for (int i = 0; i < 80; i++) {
+      next.add(enter(one, 1));
+    }
+
+    assertFalse(late.held().counted());
+    long passed = next.stream().filter(entry -> entry.spent() == null).count();
+    assertTrue(next.stream().allMatch(entry -> entry.spent() != null || entry.held().counted()));
+    // What was late is counted as well; one comes back each second.
+    assertTrue(passed <= 60 + (System.nanoTime() - begunNanos) / 1_000_000_000, () -> "" + passed);
   }
 
   @Test

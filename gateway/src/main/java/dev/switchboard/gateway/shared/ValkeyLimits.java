@@ -48,8 +48,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A request that is counted here is not held to the gateway's own limits per minute as well,
  * which know nothing of the other gateways. When the server does not answer in time the request
- * goes on under those, since a limit is not worth an outage, and for a while nobody asks, so that
- * not every request waits for the time-out. Tenants without limits are never asked about.
+ * goes on under those, since a limit is not worth an outage. Where the connection breaks, or three
+ * answers one after the other do not come, nobody asks for a while, so that not every request waits
+ * for the time-out. Tenants without limits are never asked about.
  *
  * <p>A process that has just started runs slow code, and its first burst would miss the time-out as
  * a whole and pass beside the limits. So connections and scripts are used before the gateway
@@ -100,6 +101,7 @@ public final class ValkeyLimits implements SharedLimits {
   private final long timer;
   private final Future<Void> ready;
   private final AtomicLong firstNanos = new AtomicLong(Long.MIN_VALUE);
+  private final Silence silence = new Silence();
   private boolean renewing;
   private volatile boolean heard;
   private volatile long askAgainNanos = Long.MIN_VALUE;
@@ -394,7 +396,20 @@ public final class ValkeyLimits implements SharedLimits {
   }
 
   private Future<Response> inTime(Future<Response> answer) {
-    return answer.timeout(config.timeoutMs(), TimeUnit.MILLISECONDS).onFailure(this::lost);
+    long asked = nowNanos.getAsLong();
+    return answer
+        .timeout(config.timeoutMs(), TimeUnit.MILLISECONDS)
+        .onSuccess(told -> silence.answered())
+        .onFailure(cause -> unanswered(cause, asked));
+  }
+
+  /** One that is late alone was late by chance; of a broken connection the next one hears too. */
+  private void unanswered(Throwable cause, long askedNanos) {
+    if (!(cause instanceof TimeoutException) || silence.missed(askedNanos, nowNanos.getAsLong())) {
+      lost(cause);
+    } else {
+      failed.run();
+    }
   }
 
   private boolean away() {
