@@ -11,6 +11,7 @@ import dev.switchboard.gateway.identity.KeySecret;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.http.HttpRequest;
@@ -33,8 +34,11 @@ import org.junit.jupiter.api.TestInstance;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ChargeIT {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final int TENANTS = 10;
+  private static final int TENANTS = 12;
   private static final String CHAT = InProcessGateway.CHAT;
+
+  private static final String ANSWERED =
+      "{\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":%d}}";
 
   private FakeUpstream upstream;
   private InProcessGateway gateway;
@@ -170,6 +174,47 @@ class ChargeIT {
   }
 
   @Test
+  void aHundredRequestsAtOncePassNoQuotaOf500() throws Exception {
+    upstream.script((request, body) -> request.response().end(ANSWERED.formatted(100)));
+    String body = chat(false, ",\"max_tokens\":100");
+    limit(500);
+
+    List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+    for (int i = 0; i < 100; i++) {
+      answers.add(send(body));
+    }
+    int served = 0;
+    for (CompletableFuture<HttpResponse<String>> answer : answers) {
+      served += answer.get(20, TimeUnit.SECONDS).statusCode() == 200 ? 1 : 0;
+    }
+
+    int all = served;
+    InProcessGateway.await(() -> used() == all * 103L);
+    assertTrue(served >= 1 && used() <= 500, () -> used() + " tokens");
+  }
+
+  /** With a bound that does not fit it is refused, without one it is asked for what is left. */
+  @Test
+  void sixteenChoicesPassNoQuotaOf500() throws Exception {
+    upstream.script(
+        (request, body) -> {
+          int most = tree(body.toString()).path("max_tokens").asInt(1000);
+          request.response().end(ANSWERED.formatted(16 * most));
+        });
+    limit(500);
+
+    HttpResponse<String> bounded =
+        gateway.post(CHAT, chat(false, ",\"max_tokens\":300,\"n\":16"), "Authorization", key());
+    HttpResponse<String> unbounded =
+        gateway.post(CHAT, chat(false, ",\"n\":16"), "Authorization", key());
+
+    assertEquals(429, bounded.statusCode());
+    assertEquals(200, unbounded.statusCode());
+    InProcessGateway.await(() -> used() > 0);
+    assertTrue(used() >= 400 && used() <= 500, () -> used() + " tokens");
+  }
+
+  @Test
   void aStreamWithoutABoundIsCutWithAnErrorWhereTheQuotaEnds() throws Exception {
     upstream.script(
         (request, body) -> {
@@ -234,6 +279,14 @@ class ChargeIT {
   }
 
   // ------------------------------------------------------------------ helpers
+
+  private static JsonNode tree(String json) {
+    try {
+      return JSON.readTree(json);
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    }
+  }
 
   private String key() {
     return "Bearer key" + tenant;

@@ -17,6 +17,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +28,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -108,6 +110,58 @@ class FakeWorkerIT {
 
       assertEquals(503, refused.statusCode());
       assertTrue(refused.headers().firstValue("Retry-After").isEmpty());
+    }
+  }
+
+  @Test
+  void aClientWhoseDifferingRequestsEndWorkersIsHeldWhateverItAsksNext() throws Exception {
+    AtomicReference<@Nullable InProcessGateway> asked = new AtomicReference<>();
+    server.script(
+        (request, body) -> {
+          InProcessGateway gateway = asked.get();
+          if (gateway != null && body.toString().contains("deadly")) {
+            pids(gateway)
+                .forEach(pid -> ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly));
+            request.connection().close();
+          } else {
+            request.response().end("{\"choices\":[]}");
+          }
+        });
+    String yaml = "workers: {state-poll-ms: 50, restart-first-ms: 0, crash-loop-exits: 100}";
+    try (InProcessGateway gateway = InProcessGateway.withWorker(yaml, script(0))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+      asked.set(gateway);
+
+      HttpResponse<String> first = gateway.post(InProcessGateway.CHAT, deadly(1));
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.READY);
+      HttpResponse<String> second = gateway.post(InProcessGateway.CHAT, deadly(2));
+      InProcessGateway.await(() -> state(gateway) == ReplicaState.READY);
+      List<HttpResponse<String>> held = new ArrayList<>();
+      InProcessGateway.await(
+          () -> {
+            held.add(post(gateway));
+            return held.getLast().statusCode() != 200;
+          });
+      String code =
+          InProcessGateway.JSON.readTree(held.getLast().body()).at("/error/code").asText();
+
+      assertEquals(502, first.statusCode(), first::body);
+      assertEquals(502, second.statusCode(), second::body);
+      assertEquals(429, held.getLast().statusCode(), held.getLast()::body);
+      assertEquals("client_held", code);
+      assertTrue(held.getLast().headers().firstValueAsLong("Retry-After").orElse(0) > 50);
+    }
+  }
+
+  private static String deadly(int number) {
+    return InProcessGateway.chat(false).replaceFirst("\"content\":\"", "$0deadly " + number);
+  }
+
+  private static HttpResponse<String> post(InProcessGateway gateway) {
+    try {
+      return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 

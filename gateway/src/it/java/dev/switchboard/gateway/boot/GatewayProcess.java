@@ -118,7 +118,9 @@ final class GatewayProcess implements AutoCloseable {
       List<String> javaOptions,
       String... arguments)
       throws Exception {
-    List<String> command = new ArrayList<>(under);
+    // Whoever runs the tests may have signals ignored, which a JVM then never hears.
+    List<String> command = new ArrayList<>(List.of("env", "--default-signal=HUP,INT,TERM"));
+    command.addAll(under);
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("-XX:+UseSerialGC", "-Xmx256m", FIRST_COMPILER_ONLY));
     command.add("-Dswitchboard.home=" + home());

@@ -27,7 +27,7 @@ import java.util.function.BooleanSupplier;
 /** A gateway in the test's process, before fake upstreams; ports are free ones. */
 final class InProcessGateway implements AutoCloseable {
   static final String CHAT = "/v1/chat/completions";
-  private static final ObjectMapper JSON = new ObjectMapper();
+  static final ObjectMapper JSON = new ObjectMapper();
 
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
   private final Gateway gateway;

@@ -19,7 +19,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Admission {
   private volatile AdmissionConfig config;
+
+  /** All requests are one tenant's here, whose requests at once are bounded. */
+  private static final String ALL = "";
+
   private final TenantGate tenants;
+  private final TenantGate whole;
   private final Function<String, WaitPredictor> predictors;
   private final DoubleSupplier random;
   private final Map<String, AdmissionQueue> queues = new ConcurrentHashMap<>();
@@ -39,6 +44,11 @@ public final class Admission {
       DoubleSupplier random) {
     this.config = config;
     this.tenants = new TenantGate(tenants, config.retryAfterSeconds(), random);
+    this.whole =
+        new TenantGate(
+            all -> new TenantLimits.Limit(1, 0, 0, this.config.maxInFlight(), 0),
+            config.retryAfterSeconds(),
+            random);
     this.predictors = predictors;
     this.random = random;
   }
@@ -68,6 +78,7 @@ public final class Admission {
     private final Reservation held;
     private final Waiter waiter;
     private final AtomicBoolean over = new AtomicBoolean();
+    private boolean entered;
     private boolean counted;
     private volatile boolean served;
     private volatile AdmissionQueue.@Nullable Entry entry;
@@ -150,7 +161,10 @@ public final class Admission {
     }
 
     private void giveBack(long used) {
-      inFlight.decrementAndGet();
+      if (entered) {
+        inFlight.decrementAndGet();
+        whole.leave(ALL, demand, 1, used, served);
+      }
       if (queue != null) {
         queue.passes.decrementAndGet();
       }
@@ -213,9 +227,11 @@ public final class Admission {
       queue.passes.incrementAndGet();
     }
     Demand demand = pass.demand;
-    if (inFlight.incrementAndGet() > config.maxInFlight()) {
+    if (whole.enter(ALL, demand, 1, true, nowNanos).refused() != null) {
       return refused(gatewayFull(queue, demand, nowNanos), Map.of());
     }
+    pass.entered = true;
+    inFlight.incrementAndGet();
     TenantGate.Word word = tenants.enter(demand, pass.held.counted(), nowNanos);
     if (word.refused() != null) {
       return refused(predicted(word.refused(), queue, demand, nowNanos), word.headers());
@@ -226,10 +242,15 @@ public final class Admission {
         : queued(queue, pass, demand.withWeight(word.weight()), nowNanos, word.headers());
   }
 
+  /** A gateway that has as many requests as it may keeps turns for those whom it refuses. */
   private Refusal gatewayFull(@Nullable AdmissionQueue queue, Demand demand, long now) {
-    return queue == null
-        ? Refusal.plain(Reason.IN_FLIGHT, Spread.seconds(config.retryAfterSeconds(), random))
-        : queue.gatewayFull(demand, now);
+    if (queue == null) {
+      return Refusal.plain(Reason.IN_FLIGHT, Spread.seconds(config.retryAfterSeconds(), random));
+    }
+    long holdNanos = queue.inside(demand, now);
+    int seconds = holdNanos < 0 ? 0 : whole.comeBack(ALL, demand.asker(), holdNanos, now);
+    Refusal told = queue.gatewayFull(demand, now);
+    return seconds == 0 ? told : told.withRetryAfter(seconds);
   }
 
   /** A tenant that has as many requests as it may waits for one of its own to end. */
@@ -240,9 +261,9 @@ public final class Admission {
     }
     int most = tenants.limit(demand.tenant()).maxConcurrency();
     Refusal told = queue.tenantFull(demand, most, now);
-    long holdNanos = told.waitP50Ms() * Math.max(1, most) * 1_000_000L;
+    long holdNanos = queue.inside(demand, now);
     int seconds =
-        holdNanos < 0 ? 0 : tenants.comeBack(demand.tenant(), demand.key(), holdNanos, now);
+        holdNanos < 0 ? 0 : tenants.comeBack(demand.tenant(), demand.asker(), holdNanos, now);
     return seconds == 0 ? told : told.withRetryAfter(seconds);
   }
 

@@ -238,7 +238,8 @@ public final class AdmissionQueue {
   private Verdict decide(Demand demand, Listener listener, long now, Notices notices) {
     pace.offered(demand, now);
     boolean free = mayRun(demand, now);
-    Entry entry = entry(demand, listener, free, promises(demand).redeem(demand.key(), now), now);
+    Entry entry =
+        entry(demand, listener, free, promises(demand).redeem(demand.asker().request(), now), now);
     Expected expected = expected(entry, entry.predictedWaitNanos, free, now);
     if (readySites > 0 && expected.missesDeadline(demand, now)) {
       return refusal(Reason.DEADLINE, entry, expected, now);
@@ -905,6 +906,19 @@ public final class AdmissionQueue {
     }
   }
 
+  /** For how long a request is in the queue and at a replica; −1 where nothing was measured yet. */
+  long inside(Demand demand, long nowNanos) {
+    synchronized (lock) {
+      return inside(entry(demand, NOBODY, mayRun(demand, nowNanos), null, nowNanos));
+    }
+  }
+
+  private long inside(Entry entry) {
+    double hold = holding(entry).holdNanos(holdNanos());
+    double queued = Math.max(0, entry.predictedWaitNanos);
+    return hold == 0 ? WaitPredictor.UNKNOWN : Math.round(queued + hold);
+  }
+
   /**
    * Said to a request whose tenant has as many as it may: each of them waits as this one would and
    * then holds its place, and one of them ends in a part of that time.
@@ -912,10 +926,8 @@ public final class AdmissionQueue {
   Refusal tenantFull(Demand demand, int most, long nowNanos) {
     synchronized (lock) {
       Entry entry = entry(demand, NOBODY, mayRun(demand, nowNanos), null, nowNanos);
-      double hold = holding(entry).holdNanos(holdNanos());
-      double queued = Math.max(0, entry.predictedWaitNanos);
-      long wait =
-          hold == 0 ? WaitPredictor.UNKNOWN : Math.round((queued + hold) / Math.max(1, most));
+      long inside = inside(entry);
+      long wait = inside < 0 ? inside : Math.round((double) inside / Math.max(1, most));
       int seconds = retryAfter(Math.max(0, wait) / NANOS_PER_SECOND);
       Expected expected = expected(entry, wait, false, nowNanos);
       return refusal(Reason.TENANT_CONCURRENCY, 0, demand, expected, seconds, nowNanos);
@@ -943,7 +955,7 @@ public final class AdmissionQueue {
     double apart = inHaste(demand) ? APART * interval(yields(demand), now) : 0;
     int seconds = promises(demand).free(least, apart, now);
     long at = now + seconds * (long) NANOS_PER_SECOND;
-    return seconds > 0 && promises(demand).add(demand.key(), demand.band(), entry.firstNanos, at)
+    return seconds > 0 && promises(demand).add(demand.asker(), demand.band(), entry.firstNanos, at)
         ? seconds
         : retryAfter(least / NANOS_PER_SECOND);
   }
@@ -959,12 +971,12 @@ public final class AdmissionQueue {
   private double turn(Entry entry, long now) {
     Demand demand = entry.demand;
     toPeople.lapse(now);
-    double ahead = before(entry) + 1 + toPeople.before(demand.band());
+    double ahead = before(entry) + 1 + toPeople.before(demand.band(), demand.asker());
     if (!yields(demand)) {
       return inHaste(demand) ? 0 : ahead * interval(false, now);
     }
     toYielding.lapse(now);
-    double promised = toYielding.before(demand.band());
+    double promised = toYielding.before(demand.band(), demand.asker());
     double place = (ahead + promised) * interval(true, now);
     BandQueue band = band(entry);
     double position = band.before(entry) + 1 + promised;

@@ -16,7 +16,7 @@ import dev.switchboard.gateway.routing.Prompt;
  * @param bytes that it holds while it waits
  * @param tokens that the tenant's account is charged until the real ones are known: of its prompt,
  *     whoever has computed it before, and of all its choices
- * @param key of what it asks, by which it is known when it comes again; 0 for none
+ * @param asker by what it is known when it comes again
  * @param places that it takes at a replica, and of its tenant's requests at once: one for each of
  *     its answers
  */
@@ -32,7 +32,7 @@ public record Demand(
     int outputTokens,
     long bytes,
     long tokens,
-    long key,
+    Asker asker,
     int places) {
   public Demand {
     if (!(weight > 0)) {
@@ -40,34 +40,6 @@ public record Demand(
     }
     tokens = Math.max(1, tokens);
     places = Math.max(1, places);
-  }
-
-  /** One with a single choice, which is not known when it comes again. */
-  public Demand(
-      String tenant,
-      double weight,
-      Band band,
-      long acceptedNanos,
-      int ttftMs,
-      double tpotMs,
-      long deadlineNanos,
-      Prompt prompt,
-      int outputTokens,
-      long bytes) {
-    this(
-        tenant,
-        weight,
-        band,
-        acceptedNanos,
-        ttftMs,
-        tpotMs,
-        deadlineNanos,
-        prompt,
-        outputTokens,
-        bytes,
-        (long) prompt.tokens() + outputTokens,
-        0,
-        1);
   }
 
   /** When its first token is wanted; {@link Long#MAX_VALUE} for whenever. */
@@ -81,33 +53,21 @@ public record Demand(
   }
 
   Demand withWeight(double value) {
-    return value == weight ? this : with(value, key, places);
-  }
-
-  /** The same, known by a key. */
-  public Demand withKey(long value) {
-    return with(weight, value, places);
-  }
-
-  /** The same with so many answers. */
-  public Demand withPlaces(int value) {
-    return with(weight, key, value);
-  }
-
-  private Demand with(double newWeight, long newKey, int newPlaces) {
-    return new Demand(
-        tenant,
-        newWeight,
-        band,
-        acceptedNanos,
-        ttftMs,
-        tpotMs,
-        deadlineNanos,
-        prompt,
-        outputTokens,
-        bytes,
-        tokens,
-        newKey,
-        newPlaces);
+    return value == weight
+        ? this
+        : new Demand(
+            tenant,
+            value,
+            band,
+            acceptedNanos,
+            ttftMs,
+            tpotMs,
+            deadlineNanos,
+            prompt,
+            outputTokens,
+            bytes,
+            tokens,
+            asker,
+            places);
   }
 }

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.admission;
 
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Map;
@@ -32,6 +33,8 @@ final class Promises {
 
   private static final long INSTANT_NANOS = 5_000_000L;
 
+  private static final int[] NONE = new int[Band.values().length];
+
   private static final double SHARE_OF_NEW = 0.05;
 
   private static final Comparator<Promise> ORDER =
@@ -40,6 +43,7 @@ final class Promises {
   private final Map<Long, TreeSet<Promise>> byKey = new HashMap<>();
   private final TreeSet<Promise> byTime = new TreeSet<>(ORDER);
   private final int[] inBand = new int[Band.values().length];
+  private final Map<Long, int[]> byClient = new HashMap<>();
   private double kept = 1;
 
   /** Since somebody last came back as told. */
@@ -52,22 +56,32 @@ final class Promises {
   /**
    * What somebody was told.
    *
-   * @param key of what it asks
    * @param firstNanos when it came first
    * @param atNanos when it was told to come again
    */
-  record Promise(long key, Band band, long firstNanos, long atNanos, long number) {}
+  record Promise(Asker asker, Band band, long firstNanos, long atNanos, long number) {}
 
   /** Says that it holds; false where there are too many. */
-  boolean add(long key, Band band, long firstNanos, long atNanos) {
-    if (key == 0 || byTime.size() >= MOST) {
+  boolean add(Asker asker, Band band, long firstNanos, long atNanos) {
+    if (asker.request() == 0 || Arrays.stream(of(asker)).sum() >= MOST - byTime.size()) {
       return false;
     }
-    Promise promise = new Promise(key, band, firstNanos, atNanos, number++);
-    byKey.computeIfAbsent(key, none -> new TreeSet<>(ORDER)).add(promise);
+    Promise promise = new Promise(asker, band, firstNanos, atNanos, number++);
+    byKey.computeIfAbsent(asker.request(), none -> new TreeSet<>(ORDER)).add(promise);
     byTime.add(promise);
     inBand[band.index()]++;
+    byClient.computeIfAbsent(asker.client(), none -> new int[inBand.length])[band.index()]++;
     return true;
+  }
+
+  /** Whether a client has no more than each has on average. */
+  boolean modest(Asker asker) {
+    return (long) Arrays.stream(of(asker)).sum() * byClient.size() <= byTime.size();
+  }
+
+  /** A client's, by band. */
+  private int[] of(Asker asker) {
+    return byClient.getOrDefault(asker.client(), NONE);
   }
 
   /** The promise with which a request comes back; null where it has none that is due. */
@@ -90,7 +104,8 @@ final class Promises {
   /** Where many ask the same, somebody else may have come an instant before whom it was for. */
   private @Nullable Promise taken(long key, long nowNanos) {
     Promise taken = takenLast;
-    boolean just = taken != null && taken.key == key && nowNanos - takenNanos <= INSTANT_NANOS;
+    boolean just =
+        taken != null && taken.asker.request() == key && nowNanos - takenNanos <= INSTANT_NANOS;
     takenLast = just ? null : taken;
     return just ? taken : null;
   }
@@ -98,10 +113,17 @@ final class Promises {
   private void remove(Promise promise) {
     byTime.remove(promise);
     inBand[promise.band.index()]--;
-    TreeSet<Promise> own = byKey.get(promise.key);
+    long key = promise.asker.request();
+    TreeSet<Promise> own = byKey.get(key);
     if (own != null && own.remove(promise) && own.isEmpty()) {
-      byKey.remove(promise.key);
+      byKey.remove(key);
     }
+    byClient.computeIfPresent(
+        promise.asker.client(),
+        (client, counts) -> {
+          counts[promise.band.index()]--;
+          return Arrays.stream(counts).allMatch(count -> count == 0) ? null : counts;
+        });
   }
 
   /** Forgets those that nobody came back for. */
@@ -124,7 +146,7 @@ final class Promises {
     double apart = apartNanos * kept;
     for (int seconds = seconds(leastNanos); seconds <= LONGEST_SECONDS; seconds++) {
       long at = nowNanos + seconds * NANOS_PER_SECOND;
-      Promise probe = new Promise(0, Band.CRITICAL, 0, at, 0);
+      Promise probe = new Promise(Asker.NOBODY, Band.CRITICAL, 0, at, 0);
       Promise earlier = byTime.floor(probe);
       Promise later = byTime.ceiling(probe);
       if ((earlier == null || at - earlier.atNanos >= apart)
@@ -140,11 +162,18 @@ final class Promises {
     return (int) Math.ceil(nanos / NANOS_PER_SECOND - 1e-9);
   }
 
-  /** How many that are still to come go before one of a band that comes now. */
-  double before(Band band) {
+  /**
+   * How many that are still to come go before one of a band that comes now: all of higher bands,
+   * and of its own band what each client would have had if they took turns.
+   */
+  double before(Band band, Asker asker) {
     int before = 0;
-    for (int i = 0; i <= band.index(); i++) {
+    for (int i = 0; i < band.index(); i++) {
       before += inBand[i];
+    }
+    int turns = of(asker)[band.index()] + 1;
+    for (int[] counts : byClient.values()) {
+      before += Math.min(counts[band.index()], turns);
     }
     return before * kept;
   }

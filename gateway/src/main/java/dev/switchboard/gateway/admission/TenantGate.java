@@ -60,9 +60,9 @@ final class TenantGate {
     }
 
     /** Whether it was told to come now. */
-    boolean comesBack(Reason reason, long key, long now) {
+    boolean comesBack(Reason reason, Asker asker, long now) {
       Promises promised = promises.get(reason);
-      return promised != null && promised.redeem(key, now) != null;
+      return promised != null && promised.redeem(asker.request(), now) != null;
     }
 
     /** Places that are kept for those who come back before one that begins now would end. */
@@ -104,7 +104,17 @@ final class TenantGate {
    * @param countedElsewhere its minutes are held elsewhere; here they are counted only
    */
   Word enter(Demand demand, boolean countedElsewhere, long nowNanos) {
-    String tenant = demand.tenant();
+    return enter(demand.tenant(), demand, demand.places(), countedElsewhere, nowNanos);
+  }
+
+  /**
+   * The same where others count.
+   *
+   * @param tenant in whose name
+   * @param places that it takes
+   */
+  Word enter(
+      String tenant, Demand demand, int places, boolean countedElsewhere, long nowNanos) {
     TenantLimits.Limit limit = limits.of(tenant);
     sweep(nowNanos);
     Word[] word = new Word[1];
@@ -112,59 +122,69 @@ final class TenantGate {
         tenant,
         (name, known) -> {
           Use use = known == null ? new Use(limit, nowNanos) : known;
-          Refusal refused = enter(use, limit, demand, countedElsewhere, nowNanos);
+          Refusal refused = enter(use, limit, demand, places, countedElsewhere, nowNanos);
           word[0] = new Word(refused, limit.weight(), headers(use, limit));
           return use;
         });
     return word[0];
   }
 
-  /** Who was told to come now may: its minute's share is taken in advance where it is not there. */
+  /**
+   * Who was told to come now may: its minute's share is taken in advance where it is not there yet,
+   * up to a bound, and not by the client that was told the most turns.
+   */
   private @Nullable Refusal enter(
-      Use use, TenantLimits.Limit limit, Demand demand, boolean elsewhere, long now) {
+      Use use,
+      TenantLimits.Limit limit,
+      Demand demand,
+      int places,
+      boolean elsewhere,
+      long now) {
     long tokens = demand.tokens();
-    long key = demand.key();
+    Asker asker = demand.asker();
     use.requests.advance(limit.requestsPerMinute(), now);
     use.tokens.advance(limit.tokensPerMinute(), now);
     int most = limit.maxConcurrency();
-    if (most > 0 && !hasPlace(use, most, demand, now)) {
+    if (most > 0 && !hasPlace(use, most, asker, places, now)) {
       return refusal(Reason.TENANT_CONCURRENCY, 0);
     }
-    if (!elsewhere && !holds(use, use.requests, 1, Reason.TENANT_REQUESTS, key, now)) {
-      return spent(use, use.requests, 1, Reason.TENANT_REQUESTS, key, now);
+    if (!elsewhere && !holds(use, use.requests, 1, Reason.TENANT_REQUESTS, asker, now)) {
+      return spent(use, use.requests, 1, Reason.TENANT_REQUESTS, asker, now);
     }
-    if (!elsewhere && !holds(use, use.tokens, (double) tokens, Reason.TENANT_TOKENS, key, now)) {
-      return spent(use, use.tokens, (double) tokens, Reason.TENANT_TOKENS, key, now);
+    if (!elsewhere && !holds(use, use.tokens, (double) tokens, Reason.TENANT_TOKENS, asker, now)) {
+      return spent(use, use.tokens, (double) tokens, Reason.TENANT_TOKENS, asker, now);
     }
     use.requests.take(1);
     use.tokens.take((double) tokens);
-    use.concurrent += demand.places();
+    use.concurrent += places;
     return null;
   }
 
   /** One that has more answers than the tenant may have at once begins when it has none. */
-  private static boolean hasPlace(Use use, int most, Demand demand, long now) {
+  private static boolean hasPlace(Use use, int most, Asker asker, int places, long now) {
     // Who comes as told is known to come, whether there is a place or not.
-    boolean promised = use.comesBack(Reason.TENANT_CONCURRENCY, demand.key(), now);
-    long then = (long) use.concurrent + Math.min(demand.places(), most);
+    boolean promised = use.comesBack(Reason.TENANT_CONCURRENCY, asker, now);
+    long then = (long) use.concurrent + Math.min(places, most);
     return then <= most && (promised || then + use.kept(most, now) <= most);
   }
 
   private static boolean holds(
-      Use use, TokenBucket bucket, double amount, Reason reason, long key, long now) {
-    return use.comesBack(reason, key, now) || bucket.holds(amount);
+      Use use, TokenBucket bucket, double amount, Reason reason, Asker asker, long now) {
+    boolean promised = use.comesBack(reason, asker, now);
+    return bucket.holds(amount)
+        || (promised && bucket.mayOwe() && use.promised(reason).modest(asker));
   }
 
   /** So much is missing, and what those need who were told to come back before. */
   private Refusal spent(
-      Use use, TokenBucket bucket, double amount, Reason reason, long key, long now) {
+      Use use, TokenBucket bucket, double amount, Reason reason, Asker asker, long now) {
     Promises promised = use.promised(reason);
     promised.lapse(now);
     long wait = bucket.nanosUntil(amount);
     long each = bucket.nanosFor(amount);
-    double nanos = wait + promised.before(Band.SHEDDABLE) * each;
+    double nanos = wait + promised.before(Band.SHEDDABLE, asker) * each;
     int seconds = told(nanos);
-    return promised.add(key, Band.SHEDDABLE, now, now + seconds * NANOS_PER_SECOND_LONG)
+    return promised.add(asker, Band.SHEDDABLE, now, now + seconds * NANOS_PER_SECOND_LONG)
         ? Refusal.plain(reason, seconds)
         : refusal(reason, (long) nanos);
   }
@@ -178,11 +198,11 @@ final class TenantGate {
    * When one of a tenant's is to come back that has as many as it may: nobody waits here, so a
    * place must be free at that very moment.
    *
-   * @param key of what it asks; 0 for none
+   * @param asker by what it is known
    * @param holdNanos for how long each of them stays
    * @return seconds; 0 where nobody knows
    */
-  int comeBack(String tenant, long key, long holdNanos, long nowNanos) {
+  int comeBack(String tenant, Asker asker, long holdNanos, long nowNanos) {
     int most = Math.max(1, limit(tenant).maxConcurrency());
     // Each may stay longer than most do, which matters less the more of them there are.
     double apart = (1 + 2.0 / most) * holdNanos / most;
@@ -196,7 +216,7 @@ final class TenantGate {
           int free = told.free(least, apart, nowNanos);
           long at = nowNanos + free * NANOS_PER_SECOND_LONG;
           use.holdNanos = holdNanos;
-          seconds[0] = free > 0 && told.add(key, Band.SHEDDABLE, nowNanos, at) ? free : 0;
+          seconds[0] = free > 0 && told.add(asker, Band.SHEDDABLE, nowNanos, at) ? free : 0;
           return use;
         });
     return seconds[0];
@@ -215,10 +235,15 @@ final class TenantGate {
    * @param served whether a replica saw it; else it costs no request either
    */
   void leave(Demand demand, long used, boolean served) {
+    leave(demand.tenant(), demand, demand.places(), used, served);
+  }
+
+  /** The same where others count. */
+  void leave(String tenant, Demand demand, int places, long used, boolean served) {
     uses.computeIfPresent(
-        demand.tenant(),
+        tenant,
         (name, use) -> {
-          use.concurrent -= demand.places();
+          use.concurrent -= places;
           use.tokens.take((double) used - demand.tokens());
           use.requests.take(served ? 0 : -1);
           return use;

@@ -33,6 +33,11 @@ final class TokenBucket {
     return perMinute == 0 || level >= Math.min(amount, perMinute);
   }
 
+  /** Whether what was promised may be taken: no more than comes back in ten seconds is owed. */
+  boolean mayOwe() {
+    return level > -perMinute / 6.0;
+  }
+
   void take(double amount) {
     if (perMinute > 0) {
       level = Math.min(perMinute, level - amount);

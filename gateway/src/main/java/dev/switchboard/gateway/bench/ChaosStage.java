@@ -63,14 +63,19 @@ final class ChaosStage {
     figure(name, (double) value);
   }
 
+  /** What was measured under that name; 0 where nothing was. */
+  double figure(String name) {
+    return figures.getOrDefault(name, 0.0);
+  }
+
   /** Adds to a value that is counted in parts. */
   void add(String name, double value) {
-    figure(name, figures.getOrDefault(name, 0.0) + value);
+    figure(name, figure(name) + value);
   }
 
   /** The largest of the values that are told. */
   void most(String name, double value) {
-    figure(name, Math.max(figures.getOrDefault(name, 0.0), value));
+    figure(name, Math.max(figure(name), value));
   }
 
   /** Something that must hold. */

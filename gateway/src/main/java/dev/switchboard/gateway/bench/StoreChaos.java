@@ -5,11 +5,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What is done to a gateway's store: kill -9 right after a change, a full disk, a lost file. */
 final class StoreChaos {
   private static final int HEAL_SECONDS = 10;
   private static final int MOST_KEYS = 1000;
+  private static final int SMALL_BYTES = 8 << 20;
   private static final String KEYS = "/admin/v1/keys";
 
   /** Nothing serves here: only the store is looked at. */
@@ -97,28 +99,76 @@ final class StoreChaos {
         .asText();
   }
 
-  /** What was confirmed on a disk that gets full is there, and it heals. */
+  /**
+   * What was confirmed on a disk that gets full is there, it heals, and nothing starts there. The
+   * disk is a real one where one may be mounted; else no file of the process may grow.
+   */
   static void fullDisk(ChaosStage stage) throws IOException {
+    try (SmallDisk disk = SmallDisk.mount(stage.directory().resolve("store"), SMALL_BYTES)) {
+      stage.figure("real_disks", disk == null ? 0 : 1);
+      int confirmed = fill(stage, disk);
+      long begun = System.nanoTime();
+      try (ChaosGateway gateway = start(stage)) {
+        stage.figure("started_ms", (System.nanoTime() - begun) / 1_000_000);
+        int there = gateway.admin(KEYS + "?limit=1000").path("keys").size();
+        stage.promise(
+            there == confirmed, confirmed + " keys were confirmed, " + there + " are there");
+      }
+    }
+    try (SmallDisk disk = SmallDisk.mount(stage.directory().resolve("store"), SMALL_BYTES)) {
+      if (disk != null) {
+        disk.fill();
+        startOnFullDisk(stage);
+      }
+    }
+  }
+
+  /** Says how many keys were confirmed. */
+  private static int fill(ChaosStage stage, @Nullable SmallDisk disk) throws IOException {
     int confirmed = 0;
     try (ChaosGateway gateway = start(stage)) {
-      limitFiles(gateway, Long.toString(Files.size(file(stage))));
+      full(stage, gateway, disk, true);
       while (confirmed < MOST_KEYS && mayCreate(gateway, "full" + confirmed)) {
         confirmed++;
       }
       stage.figure("confirmed", confirmed);
       stage.promise(confirmed < MOST_KEYS, "a full disk took every change");
       stage.promise(!up(gateway), "switchboard_store_up is 1 on a full disk");
-      limitFiles(gateway, "unlimited");
+      full(stage, gateway, disk, false);
       long healedMs = ChaosGateway.await(() -> up(gateway), HEAL_SECONDS);
       stage.figure("healed_ms", healedMs);
       stage.promise(healedMs >= 0, "it does not heal");
       gateway.process().kill();
     }
-    try (ChaosGateway gateway = start(stage)) {
-      int there = gateway.admin(KEYS + "?limit=1000").path("keys").size();
-      stage.promise(
-          there == confirmed, confirmed + " keys were confirmed, " + there + " are there");
+    return confirmed;
+  }
+
+  private static void full(
+      ChaosStage stage, ChaosGateway gateway, @Nullable SmallDisk disk, boolean full)
+      throws IOException {
+    if (disk == null) {
+      limitFiles(gateway, full ? Long.toString(Files.size(file(stage))) : "unlimited");
+    } else if (full) {
+      disk.fill();
+    } else {
+      disk.empty();
     }
+  }
+
+  /** Within five seconds, or where this machine starts more slowly as soon as it starts at all. */
+  private static void startOnFullDisk(ChaosStage stage) {
+    long begun = System.nanoTime();
+    String said = "";
+    try (ChaosGateway _ = start(stage)) {
+      stage.promise(false, "it starts on a full disk");
+    } catch (IOException e) {
+      said = String.valueOf(e.getMessage());
+    }
+    long refusedMs = (System.nanoTime() - begun) / 1_000_000;
+    stage.figure("refused_ms", refusedMs);
+    double mostMs = Math.max(5000, 1.5 * stage.figure("started_ms"));
+    stage.promise(refusedMs <= mostMs, "it refuses to start only after " + refusedMs + " ms");
+    stage.promise(said.contains("disk"), "it does not say why: " + said);
   }
 
   private static boolean mayCreate(ChaosGateway gateway, String name) {

@@ -209,6 +209,11 @@ public final class Replica {
     return own == null ? model : own;
   }
 
+  /** Whether a chat's bound is {@code max_completion_tokens} there. */
+  public boolean maxCompletionTokens() {
+    return access.maxCompletionTokens();
+  }
+
   /** Its share of new work: 1 unless set; 0 gives it none. */
   public double weight() {
     return weight;

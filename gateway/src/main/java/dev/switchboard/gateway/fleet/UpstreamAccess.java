@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param authorization value of that header; null for none
  * @param authorities that its certificate must lead to; null takes the JVM's
  * @param maxConcurrency requests it takes at once; 0 for no limit
+ * @param maxCompletionTokens whether a chat's bound has that name there
  */
 public record UpstreamAccess(
     @Nullable String model,
@@ -22,9 +23,10 @@ public record UpstreamAccess(
     @Nullable String authorization,
     @Nullable Authorities authorities,
     double cost,
-    int maxConcurrency) {
+    int maxConcurrency,
+    boolean maxCompletionTokens) {
   /** A worker that this gateway runs. */
-  static final UpstreamAccess LOCAL = new UpstreamAccess(null, true, null, null, 0, 0);
+  static final UpstreamAccess LOCAL = new UpstreamAccess(null, true, null, null, 0, 0, false);
 
   private static final long MAX_KEY_BYTES = 16 << 10;
 
@@ -44,7 +46,8 @@ public record UpstreamAccess(
         key == null ? null : "Bearer " + key,
         authorities == null ? null : Authorities.read(path + ".tls-ca-file", authorities, now),
         spec.cost() == null ? 0 : spec.cost(),
-        spec.maxConcurrency() == null ? 0 : spec.maxConcurrency());
+        spec.maxConcurrency() == null ? 0 : spec.maxConcurrency(),
+        Boolean.TRUE.equals(spec.maxCompletionTokens()));
   }
 
   /**

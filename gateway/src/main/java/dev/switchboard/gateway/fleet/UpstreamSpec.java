@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param weight share of new work; null is 1
  * @param cost relative to others; null is 0
  * @param maxConcurrency requests it takes at once; null or 0 for no limit
+ * @param maxCompletionTokens whether the bound of a quota goes to it by that name in chats; null is
+ *     false, for {@code max_tokens}
  */
 public record UpstreamSpec(
     URI url,
@@ -35,7 +37,8 @@ public record UpstreamSpec(
     @Nullable Path tlsCaFile,
     @Nullable Double weight,
     @Nullable Double cost,
-    @Nullable Integer maxConcurrency) {
+    @Nullable Integer maxConcurrency,
+    @Nullable Boolean maxCompletionTokens) {
   /** What the kernel's address has room for. */
   private static final int MOST_SOCKET_BYTES = 107;
 
@@ -52,7 +55,8 @@ public record UpstreamSpec(
       @Nullable Path tlsCaFile,
       @Nullable Double weight,
       @Nullable Double cost,
-      @Nullable Integer maxConcurrency) {
+      @Nullable Integer maxConcurrency,
+      @Nullable Boolean maxCompletionTokens) {
     this.url = Objects.requireNonNull(url, "url is missing");
     this.socket = socket;
     this.models = List.copyOf(Objects.requireNonNull(models, "models is missing"));
@@ -64,6 +68,7 @@ public record UpstreamSpec(
     this.weight = weight;
     this.cost = cost;
     this.maxConcurrency = maxConcurrency;
+    this.maxCompletionTokens = maxCompletionTokens;
     checkUrl(url);
     checkModels();
     require(apiKeyEnv == null || apiKeyFile == null, "api-key-env and api-key-file: give only one");

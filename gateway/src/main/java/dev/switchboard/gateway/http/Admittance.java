@@ -2,6 +2,7 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.AdmissionQueue;
+import dev.switchboard.gateway.admission.Asker;
 import dev.switchboard.gateway.admission.Band;
 import dev.switchboard.gateway.admission.Demand;
 import dev.switchboard.gateway.admission.Refusal;
@@ -32,8 +33,7 @@ final class Admittance implements Admission.Waiter {
   private Admission.@Nullable Pass pass;
   private @Nullable GaugeDataPoint inFlight;
 
-  /** Of what it asks. */
-  private long key;
+  private Asker asker = Asker.NOBODY;
 
   /** Its request is over, maybe before the other gateways' limits were heard of. */
   private boolean left;
@@ -69,7 +69,8 @@ final class Admittance implements Admission.Waiter {
    */
   void enter(int bodyBytes, long bodySum) {
     // Who was refused and comes back asks the same again.
-    key = bodySum * 31 + call.caller().tenant().hashCode() | 1;
+    long tenant = call.caller().tenant().hashCode();
+    asker = new Asker(bodySum * 31 + tenant | 1, 31 * tenant + call.clientName().hashCode());
     long now = call.nowNanos();
     Entrance entrance =
         call.endpoint().computes()
@@ -165,7 +166,7 @@ final class Admittance implements Admission.Waiter {
         generates ? choice.outputTokens() : 0,
         bodyBytes,
         choice.promptTokens() + (long) choice.outputTokens() * flight.parameters().choices(),
-        key,
+        asker,
         flight.parameters().choices());
   }
 

@@ -582,6 +582,9 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     }
     Attempt current = attempt;
     if (current != null) {
+      if (result == AttemptResult.ABANDONED) {
+        suspicion.abandoned(current);
+      }
       current.end(error, result, client.begun());
     }
   }

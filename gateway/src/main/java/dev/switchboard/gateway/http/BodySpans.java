@@ -28,7 +28,6 @@ record BodySpans(
   private static final byte[] MODEL = "model".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] MESSAGES = "messages".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] PROMPT = "prompt".getBytes(StandardCharsets.US_ASCII);
-  private static final byte[] MAX_TOKENS = "max_tokens".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] PRIORITY = "priority".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] TOOLS = "tools".getBytes(StandardCharsets.US_ASCII);
 
@@ -44,8 +43,8 @@ record BodySpans(
   }
 
   /** A valid body that names no bound on its answer's tokens, with one; null names none. */
-  static byte[] limited(byte[] body, int maxTokens) {
-    return with(body, MAX_TOKENS, maxTokens);
+  static byte[] limited(byte[] body, String name, int maxTokens) {
+    return with(body, name.getBytes(StandardCharsets.US_ASCII), maxTokens);
   }
 
   /** A valid body with another priority. */

@@ -5,6 +5,7 @@ import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.telemetry.RequestTrace;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
+import io.vertx.core.net.SocketAddress;
 
 /** One request as it came in: where it is served, who asks for what, and where that is noted. */
 record Call(
@@ -18,6 +19,16 @@ record Call(
 
   HttpServerResponse response() {
     return request.response();
+  }
+
+  /** Its client among those of its tenant: the key, or the address where none is needed. */
+  String clientName() {
+    if (!caller.equals(Caller.ANYBODY)) {
+      return caller.key();
+    }
+    SocketAddress address = request.remoteAddress();
+    String host = address == null ? null : address.hostAddress();
+    return host == null ? caller.key() : host;
   }
 
   /** Whether it is answered token by token; known once its body is read. */

@@ -58,6 +58,9 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   /** Null until it is admitted. */
   private @Nullable Attempts attempts;
 
+  /** Known with the model that is asked for. */
+  private DeadlyClients.Client client = new DeadlyClients.Client("", "", "");
+
   private boolean faulted;
 
   Exchange(Call call) {
@@ -154,11 +157,10 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       clientGone();
       return;
     }
-    int heldSeconds = house.poison().heldSeconds(call.endpoint().path(), body);
-    if (heldSeconds > 0) {
-      LOG.warn("request_held request={} seconds={}", flight.id(), heldSeconds);
-      house.metrics().poisoned(parsed.model(), "held");
-      fail(Failures.engineFailed(heldSeconds));
+    client = new DeadlyClients.Client(flight.model(), call.caller().tenant(), call.clientName());
+    Failure held = held();
+    if (held != null) {
+      fail(held);
       return;
     }
     ReplicaChoice choice = ReplicaChoice.of(call, head, parsed, body.length());
@@ -180,23 +182,33 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     entering.enter(body.length(), parsed.sum());
   }
 
-  /**
-   * What replicas get: the body as it came, or with the bound that the tenant's quota sets, or with
-   * the priority that it has where it says another one.
-   */
+  /** What is said to a request that is not tried, since workers died of it or of its client's. */
+  private @Nullable Failure held() {
+    int seconds = house.poison().clients().heldSeconds(client);
+    if (seconds > 0) {
+      LOG.warn("client_held request={} seconds={}", flight.id(), seconds);
+      house.metrics().poisoned(flight.model(), "client_held");
+      return Failures.clientHeld(seconds);
+    }
+    seconds = house.poison().heldSeconds(call.endpoint().path(), body);
+    if (seconds > 0) {
+      LOG.warn("request_held request={} seconds={}", flight.id(), seconds);
+      house.metrics().poisoned(flight.model(), "held");
+      return Failures.engineFailed(seconds);
+    }
+    return null;
+  }
+
+  /** What replicas get: the body as it came, or with the priority that it has. */
   private UpstreamRequest upstream(ParsedRequest parsed, String model) {
-    byte[] changed = null;
     int most = allowance.mostTokens();
-    if (most > 0) {
-      changed = BodySpans.limited(body.getBytes(), most);
-    }
     int priority = -head.slo().priority();
-    if (parsed.priority() != 0 && parsed.priority() != priority) {
-      changed = BodySpans.prioritized(changed == null ? body.getBytes() : changed, priority);
+    if (parsed.priority() == 0 || parsed.priority() == priority) {
+      return new UpstreamRequest(call, head, body, parsed.spans(), model, most);
     }
-    return changed == null
-        ? new UpstreamRequest(call, head, body, parsed.spans(), model)
-        : new UpstreamRequest(call, head, Buffer.buffer(changed), BodySpans.of(changed), model);
+    byte[] changed = BodySpans.prioritized(body.getBytes(), priority);
+    return new UpstreamRequest(
+        call, head, Buffer.buffer(changed), BodySpans.of(changed), model, most);
   }
 
   /** In how much detail, now that its model is known. */
@@ -233,7 +245,14 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     entered.begins();
     Attempts begun =
         new Attempts(
-            call, head, asked, entered, deadline, answer, allowance, new Suspicion(call, body));
+            call,
+            head,
+            asked,
+            entered,
+            deadline,
+            answer,
+            allowance,
+            new Suspicion(call, client, body));
     attempts = begun;
     begun.begin();
   }

@@ -193,6 +193,25 @@ final class Failures {
         .withRetryAfter(seconds);
   }
 
+  /**
+   * Workers died of requests of its client.
+   *
+   * @param seconds until one is tried again
+   */
+  static Failure clientHeld(int seconds) {
+    return Failure.of(
+            new ApiError(
+                429,
+                "rate_limit_error",
+                "client_held",
+                null,
+                "Workers ended while they had requests of this client only. None of this client is"
+                    + " tried for "
+                    + seconds
+                    + " s."))
+        .withRetryAfter(seconds);
+  }
+
   static Failure broken(String reason) {
     return Failure.of(ApiError.upstreamFailed("The replica failed: " + reason + "."));
   }

@@ -37,11 +37,18 @@ public final class PoisonRequests {
   private record Held(long untilNanos, long lastNanos, int times) {}
 
   private final NanoClock clock;
+  private final DeadlyClients clients;
   private final Map<Key, Held> held = new LinkedHashMap<>();
   private volatile int count;
 
   public PoisonRequests(NanoClock clock) {
     this.clock = clock;
+    this.clients = new DeadlyClients(clock);
+  }
+
+  /** Those whose requests end workers, equal or not. */
+  DeadlyClients clients() {
+    return clients;
   }
 
   /** Seconds until an equal request is tried again; 0 where it is tried now. */

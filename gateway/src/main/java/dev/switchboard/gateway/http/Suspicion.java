@@ -14,7 +14,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Only deaths of local workers' processes count, and only those before which nothing of the
  * answer came from there: a stream that had got tokens shared its worker with whoever killed it,
- * and goes on as often as {@code migration.attempts} lets it. On the request's event loop.
+ * and goes on as often as {@code migration.attempts} lets it. Each death of a worker that had this
+ * request only is told to {@link DeadlyClients}. On the request's event loop.
  */
 final class Suspicion {
   private static final Logger LOG = LoggerFactory.getLogger(Suspicion.class);
@@ -24,12 +25,17 @@ final class Suspicion {
 
   private static final int POLL_MS = 10;
 
+  /** What was sent is read and begun by then, also where its client has left. */
+  private static final int WATCH_MS = 1000;
+
   private final Call call;
+  private final DeadlyClients.Client client;
   private final Buffer body;
   private List<Attempt> broken = List.of();
 
-  Suspicion(Call call, Buffer body) {
+  Suspicion(Call call, DeadlyClients.Client client, Buffer body) {
     this.call = call;
+    this.client = client;
     this.body = body;
   }
 
@@ -62,7 +68,44 @@ final class Suspicion {
       broken = new ArrayList<>(2);
     }
     broken.add(attempt);
+    watch(attempt);
     return true;
+  }
+
+  /** Its client left; its worker may die of it all the same. */
+  void abandoned(Attempt attempt) {
+    if (!attempt.over() && attempt.sent() && attempt.replica().local() && attempt.silent()) {
+      watch(attempt);
+    }
+  }
+
+  /** The client is to answer for the worker's death, if it had this request only. */
+  private void watch(Attempt attempt) {
+    if (attempt.alone()) {
+      call.loop()
+          .vertx()
+          .setTimer(
+              WATCH_MS,
+              later -> {
+                if (attempt.processGone()) {
+                  died(attempt);
+                }
+              });
+    }
+  }
+
+  private void died(Attempt attempt) {
+    int seconds = call.house().poison().clients().died(client);
+    if (seconds > 0) {
+      LOG.error(
+          "client_ended_workers request={} model={} tenant={} client={} replica={} held_s={}",
+          call.flight().id(),
+          client.model(),
+          client.tenant(),
+          client.name(),
+          attempt.replica().id(),
+          seconds);
+    }
   }
 
   private void await(Attempt attempt, int leftMs, Consumer<Boolean> verdict) {
@@ -84,9 +127,10 @@ final class Suspicion {
     boolean alone = broken.stream().anyMatch(Attempt::alone);
     int seconds = call.house().poison().hold(call.endpoint().path(), body.getBytes(), alone);
     LOG.error(
-        "request_ended_workers request={} tenant={} replicas={} alone={} held_s={}",
+        "request_ended_workers request={} tenant={} client={} replicas={} alone={} held_s={}",
         call.flight().id(),
-        call.caller().tenant(),
+        client.tenant(),
+        client.name(),
         broken.stream().map(attempt -> attempt.replica().id()).toList(),
         alone,
         seconds);

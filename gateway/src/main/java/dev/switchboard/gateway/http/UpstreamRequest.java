@@ -25,19 +25,23 @@ final class UpstreamRequest {
   private final Buffer body;
   private final BodySpans spans;
   private final String model;
+  private final int mostTokens;
 
   /**
    * @param asked its deadline and priority, its salt and whether it wants each step told
    * @param spans of the body
    * @param model as the body names it
+   * @param mostTokens of each choice, where its tenant's quota says; else 0
    */
-  UpstreamRequest(Call call, RequestHead asked, Buffer body, BodySpans spans, String model) {
+  UpstreamRequest(
+      Call call, RequestHead asked, Buffer body, BodySpans spans, String model, int mostTokens) {
     this.call = call;
     this.flight = call.flight();
     this.asked = asked;
     this.body = body;
     this.spans = spans;
     this.model = model;
+    this.mostTokens = mostTokens;
   }
 
   /**
@@ -110,9 +114,18 @@ final class UpstreamRequest {
     }
   }
 
-  /** The body as it came, but for the model's name where the replica knows it by another one. */
+  /**
+   * The body as it came, but for the model's name where the replica knows it by another one, and
+   * for the bound that a quota sets.
+   */
   Buffer body(Replica replica) {
     String own = replica.ownModelName();
-    return own.equals(model) ? body : spans.renamed(body, own);
+    Buffer named = own.equals(model) ? body : spans.renamed(body, own);
+    if (mostTokens == 0) {
+      return named;
+    }
+    boolean newer = replica.maxCompletionTokens() && call.endpoint() == Endpoint.CHAT;
+    String bound = newer ? "max_completion_tokens" : "max_tokens";
+    return Buffer.buffer(BodySpans.limited(named.getBytes(), bound, mostTokens));
   }
 }

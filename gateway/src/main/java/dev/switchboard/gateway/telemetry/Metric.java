@@ -312,7 +312,8 @@ public enum Metric {
       "poison_requests_total",
       COUNT,
       "requests whose second worker died too (`ended`), and equal ones that were not tried for a"
-          + " while after that (`held`)",
+          + " while after that (`held`); any of a client whose requests ended four workers"
+          + " (`client_held`)",
       MODEL,
       RESULT),
   RETRIES_DENIED(

@@ -344,6 +344,7 @@ public final class Metrics {
     retriesDenied.initLabelValues(model);
     poison.initLabelValues(model, "ended");
     poison.initLabelValues(model, "held");
+    poison.initLabelValues(model, "client_held");
     retries.initLabelValues(model, "served");
     retries.initLabelValues(model, "failed");
   }

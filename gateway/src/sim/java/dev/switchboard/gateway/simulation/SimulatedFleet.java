@@ -81,7 +81,7 @@ final class SimulatedFleet {
       URI url = URI.create("http://10.0.0." + (i + 1) + ":8000");
       specs.add(
           new UpstreamSpec(
-              url, null, List.of(MODEL), null, null, null, null, null, null, null, null));
+              url, null, List.of(MODEL), null, null, null, null, null, null, null, null, null));
     }
     return specs;
   }

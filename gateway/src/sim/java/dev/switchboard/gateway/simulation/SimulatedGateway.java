@@ -3,6 +3,7 @@ package dev.switchboard.gateway.simulation;
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.AdmissionConfig;
 import dev.switchboard.gateway.admission.AdmissionQueue;
+import dev.switchboard.gateway.admission.Asker;
 import dev.switchboard.gateway.admission.Band;
 import dev.switchboard.gateway.admission.Demand;
 import dev.switchboard.gateway.admission.Refusal;
@@ -18,6 +19,7 @@ import dev.switchboard.gateway.http.MigrationConfig;
 import dev.switchboard.gateway.routing.Affinity;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
+import dev.switchboard.gateway.routing.Prompt;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.routing.RoutingConfig;
@@ -303,19 +305,22 @@ final class SimulatedGateway {
 
     void begin() {
       Slo slo = slo();
+      Prompt prompt = wanted(time.nowNanos()).prompt();
       Demand demand =
           new Demand(
-                  request.tenant(),
-                  1,
-                  Band.of(slo.priority()),
-                  request.atNanos(),
-                  slo.ttftMs(),
-                  slo.tpotMs(),
-                  request.deadlineNanos(),
-                  wanted(time.nowNanos()).prompt(),
-                  outputTokens(),
-                  (long) request.seen().promptTokens() * BYTES_PER_TOKEN)
-              .withKey(request.number() + 1L);
+              request.tenant(),
+              1,
+              Band.of(slo.priority()),
+              request.atNanos(),
+              slo.ttftMs(),
+              slo.tpotMs(),
+              request.deadlineNanos(),
+              prompt,
+              outputTokens(),
+              (long) request.seen().promptTokens() * BYTES_PER_TOKEN,
+              (long) prompt.tokens() + outputTokens(),
+              new Asker(request.number() + 1L, request.tenant().hashCode()),
+              1);
       Admission.Answer answer = admission.enter(MODEL, demand, this, time.nowNanos());
       pass = answer.pass();
       if (answer.refusal() != null) {

@@ -83,7 +83,7 @@ class AdmissionQueuePropertyTest {
 
   private void offer(AdmissionQueue queue, Random random) {
     Demand demand =
-        new Demand(
+        Demands.of(
             "t" + random.nextInt(5),
             1 + random.nextInt(3),
             List.of(Band.values()).get(random.nextInt(4)),

@@ -66,7 +66,7 @@ class AdmissionQueueTest {
 
   private static Demand demand(String tenant, Band band, long ttftAt, long deadline, int tokens) {
     int ttftMs = ttftAt == NEVER ? 0 : (int) (ttftAt / MS);
-    return new Demand(tenant, 1, band, 0, ttftMs, 0, deadline, Prompt.of(tokens), 0, 10);
+    return Demands.of(tenant, 1, band, 0, ttftMs, 0, deadline, Prompt.of(tokens), 0, 10);
   }
 
   private static Demand plain(Band band) {
@@ -472,8 +472,8 @@ class AdmissionQueueTest {
     queue = queue(400, 1 << 20, 1);
     offer("first", plain(Band.NORMAL), 0);
     for (int i = 0; i < 100; i++) {
-      offer("one", new Demand("one", 1, Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 0);
-      offer("three", new Demand("three", 3, Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 0);
+      offer("one", Demands.of("one", 1, Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 0);
+      offer("three", Demands.of("three", 3, Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 0);
     }
 
     for (int i = 0; i < 80; i++) {

@@ -44,7 +44,7 @@ class AdmissionTest {
   }
 
   private static Demand demand(int tokens) {
-    return new Demand("t", 1, Band.NORMAL, 0, 0, 0, Long.MAX_VALUE, Prompt.of(tokens), 0, 10);
+    return Demands.of("t", 1, Band.NORMAL, 0, 0, 0, Long.MAX_VALUE, Prompt.of(tokens), 0, 10);
   }
 
   private @Nullable Reason refused(Admission admission, Demand demand, long now) {
@@ -74,9 +74,9 @@ class AdmissionTest {
   void aRequestTakesAPlaceForEachOfItsAnswers() {
     Admission admission = admission(config(10, 4));
     admission.queue("m").replica("r", true, 0);
-    Admission.Pass first = pass(admission.enter("m", demand(1).withPlaces(3), waiter, 0));
+    Admission.Pass first = pass(admission.enter("m", Demands.withPlaces(3, demand(1)), waiter, 0));
     first.routed("r", false, 0);
-    Admission.Answer second = admission.enter("m", demand(1).withPlaces(2), waiter, 0);
+    Admission.Answer second = admission.enter("m", Demands.withPlaces(2, demand(1)), waiter, 0);
     int held = admission.queue("m").snapshot(0).running();
 
     first.close(1, 1);
@@ -94,7 +94,7 @@ class AdmissionTest {
     admission.queue("m").replica("r", true, 0);
     Admission.Pass small = pass(admission.enter("m", demand(1), waiter, 0));
     small.routed("r", false, 0);
-    Admission.Answer large = admission.enter("m", demand(1).withPlaces(64), waiter, 0);
+    Admission.Answer large = admission.enter("m", Demands.withPlaces(64, demand(1)), waiter, 0);
     Admission.Answer behind = admission.enter("m", demand(1), waiter, 0);
 
     small.close(1, 1);
@@ -110,12 +110,12 @@ class AdmissionTest {
   @Test
   void aTenantsRequestsAtOnceAreCountedByTheirAnswers() {
     Admission admission = admission(config(100, 0), new TenantConfig("t", 1.0, 0, 0, 8, null));
-    Admission.Answer first = admission.enter("m", demand(1).withPlaces(6), waiter, 0);
-    Reason three = refused(admission, demand(1).withPlaces(3), 0);
-    Admission.Answer two = admission.enter("m", demand(1).withPlaces(2), waiter, 0);
+    Admission.Answer first = admission.enter("m", Demands.withPlaces(6, demand(1)), waiter, 0);
+    Reason three = refused(admission, Demands.withPlaces(3, demand(1)), 0);
+    Admission.Answer two = admission.enter("m", Demands.withPlaces(2, demand(1)), waiter, 0);
     pass(first).close(1, 0);
     pass(two).close(1, 0);
-    Admission.Answer large = admission.enter("m", demand(1).withPlaces(500), waiter, 0);
+    Admission.Answer large = admission.enter("m", Demands.withPlaces(500, demand(1)), waiter, 0);
     Reason beside = refused(admission, demand(1), 0);
     pass(large).close(1, 0);
 
@@ -294,11 +294,15 @@ class AdmissionTest {
     admission.queue("m").replica("r", true, 0);
     pass(admission.enter("m", demand(1), waiter, 0)).close(1, 10 * SECOND);
     Admission.Pass running = pass(admission.enter("m", demand(1), waiter, 10 * SECOND));
-    assertEquals(Reason.TENANT_CONCURRENCY, refused(admission, demand(1).withKey(1), 10 * SECOND));
+    assertEquals(
+        Reason.TENANT_CONCURRENCY,
+        refused(admission, Demands.by(new Asker(1, 1), demand(1)), 10 * SECOND));
     running.close(1, 20 * SECOND);
 
-    assertEquals(Reason.TENANT_CONCURRENCY, refused(admission, demand(1).withKey(2), 20 * SECOND));
-    assertEquals(null, refused(admission, demand(1).withKey(3), 25 * SECOND));
+    assertEquals(
+        Reason.TENANT_CONCURRENCY,
+        refused(admission, Demands.by(new Asker(2, 1), demand(1)), 20 * SECOND));
+    assertEquals(null, refused(admission, Demands.by(new Asker(3, 1), demand(1)), 25 * SECOND));
   }
 
   @Test

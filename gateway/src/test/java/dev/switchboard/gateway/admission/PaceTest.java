@@ -45,7 +45,7 @@ class PaceTest {
   }
 
   private static Demand demand(Band band, long accepted, int ttftMs, double tpotMs, int tokens) {
-    return new Demand(
+    return Demands.of(
         "t", 1, band, accepted, ttftMs, tpotMs, Long.MAX_VALUE, Prompt.of(tokens), 10, 10);
   }
 

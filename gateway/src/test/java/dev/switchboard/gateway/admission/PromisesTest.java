@@ -12,7 +12,7 @@ class PromisesTest {
   private final Promises promises = new Promises();
 
   private void told(long key, int seconds) {
-    promises.add(key, Band.NORMAL, 0, seconds * SECOND);
+    promises.add(new Asker(key, 1), Band.NORMAL, 0, seconds * SECOND);
   }
 
   @Test
@@ -45,5 +45,40 @@ class PromisesTest {
     assertEquals(2, promises.due(20 * SECOND, 14 * SECOND, 2));
     assertNotNull(promises.redeem(2, 20 * SECOND));
     assertEquals(1, promises.due(10 * SECOND, 20 * SECOND, 1));
+  }
+
+  @Test
+  void oneClientLeavesRoomForWhoeverComes() {
+    int first = fill(1);
+    int second = fill(2);
+    int third = fill(3);
+
+    assertEquals(Promises.MOST / 2, first);
+    assertEquals(Promises.MOST / 4, second);
+    assertEquals(Promises.MOST / 8, third);
+  }
+
+  private int fill(long client) {
+    int added = 0;
+    while (promises.add(new Asker(client * Promises.MOST + added, client), Band.NORMAL, 0, 1)) {
+      added++;
+    }
+    return added;
+  }
+
+  @Test
+  void othersCountOnlyAsIfClientsTookTurns() {
+    Asker hasty = new Asker(1, 1);
+    Asker patient = new Asker(2, 2);
+    for (int i = 0; i < 100; i++) {
+      promises.add(hasty, Band.NORMAL, 0, SECOND);
+    }
+    promises.add(patient, Band.NORMAL, 0, SECOND);
+
+    assertEquals(101, promises.before(Band.NORMAL, hasty));
+    assertEquals(3, promises.before(Band.NORMAL, patient));
+    assertEquals(2, promises.before(Band.NORMAL, new Asker(3, 3)));
+    assertEquals(101, promises.before(Band.SHEDDABLE, new Asker(3, 3)));
+    assertEquals(0, promises.before(Band.HIGH, hasty));
   }
 }

@@ -14,6 +14,8 @@ import java.util.PriorityQueue;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Clients that wait exactly as they are told and come again once, in virtual time. */
@@ -24,6 +26,15 @@ class RetryAfterTest {
   private static final double SERVICE_MS = 200;
   private static final int PLACES = 4;
 
+  private static final Admission.Waiter NOBODY =
+      new Admission.Waiter() {
+        @Override
+        public void admitted() {}
+
+        @Override
+        public void refused(Refusal refusal) {}
+      };
+
   /** What happens at a moment, in the order of being planned. */
   private record Event(long at, long number, Runnable action) {}
 
@@ -33,6 +44,7 @@ class RetryAfterTest {
   private long number;
   private boolean sameBody;
   private int deadlineMs;
+  private int maxInFlight = 4096;
   private SplittableRandom random = new SplittableRandom(0);
   private final List<Client> clients = new ArrayList<>();
   private final Map<String, TenantLimits.Limit> limits = new HashMap<>();
@@ -41,7 +53,7 @@ class RetryAfterTest {
   private Admission admission(int queueRequests) {
     Admission made =
         new Admission(
-            new AdmissionConfig(4096, queueRequests, 64 << 20, 60_000, PLACES, 50, 1),
+            new AdmissionConfig(maxInFlight, queueRequests, 64 << 20, 60_000, PLACES, 50, 1),
             tenant -> limits.getOrDefault(tenant, TenantLimits.Limit.NONE),
             model ->
                 new WaitPredictor() {
@@ -107,8 +119,9 @@ class RetryAfterTest {
     void ask() {
       long deadline = deadlineMs == 0 ? NEVER : now + deadlineMs * MS;
       Demand demand =
-          new Demand(tenant, 1, band, now, ttftMs, 0, deadline, Prompt.of(50), 50, 100)
-              .withKey(key);
+          Demands.by(
+              new Asker(key, tenant.hashCode()),
+              Demands.of(tenant, 1, band, now, ttftMs, 0, deadline, Prompt.of(50), 50, 100));
       Admission.Answer answer = admission.enter("m", demand, this, now);
       pass = answer.pass();
       if (answer.refusal() != null) {
@@ -261,55 +274,81 @@ class RetryAfterTest {
     mostCameBackWell(Reason.TTFT, 50);
   }
 
+  static List<Arguments> limitsOfTenants() {
+    List<Arguments> cases = new ArrayList<>();
+    for (long seed = 1; seed <= 5; seed++) {
+      cases.add(of(seed, Reason.TENANT_REQUESTS, 0.4, new TenantLimits.Limit(1, 120, 0, 0, 100)));
+      cases.add(of(seed, Reason.TENANT_TOKENS, 0.4, new TenantLimits.Limit(1, 0, 12_000, 0, 100)));
+      cases.add(of(seed, Reason.TENANT_CONCURRENCY, 0.8, new TenantLimits.Limit(1, 0, 0, 2, 100)));
+      cases.add(of(seed, Reason.TENANT_CONCURRENCY, 0.4, new TenantLimits.Limit(1, 0, 0, 1, 100)));
+    }
+    return cases;
+  }
+
+  private static Arguments of(long seed, Reason reason, double load, TenantLimits.Limit limit) {
+    return Arguments.of(seed, reason, load, limit);
+  }
+
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3, 4, 5})
-  void aTenantsMinuteIsSharedAmongThoseWhoComeBack(long seed) {
+  @MethodSource("limitsOfTenants")
+  void aTenantsLimitIsSharedAmongThoseWhoComeBack(
+      long seed, Reason reason, double load, TenantLimits.Limit limit) {
     random = new SplittableRandom(seed);
-    limits.put("hasty", new TenantLimits.Limit(1, 120, 0, 0, 100));
+    limits.put("limited", limit);
     admission = admission(1024);
-    arrivals("hasty", Band.NORMAL, 0, 0.4, 60);
+    arrivals("limited", Band.NORMAL, 0, load, 60);
 
     run();
 
-    mostCameBackWell(Reason.TENANT_REQUESTS, 100);
+    mostCameBackWell(reason, 100);
   }
 
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3, 4, 5})
-  void soAreItsTokens(long seed) {
+  void whoFindsTheGatewayFullHasTheTurnThatIsTold(long seed) {
     random = new SplittableRandom(seed);
-    limits.put("hasty", new TenantLimits.Limit(1, 0, 12_000, 0, 100));
+    maxInFlight = 12;
     admission = admission(1024);
-    arrivals("hasty", Band.NORMAL, 0, 0.4, 60);
+    arrivals("people", Band.NORMAL, 0, 1.6, 40);
 
     run();
 
-    mostCameBackWell(Reason.TENANT_TOKENS, 100);
+    mostCameBackWell(Reason.IN_FLIGHT, 100);
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3, 4, 5})
-  void andItsRequestsAtOnce(long seed) {
+  @ValueSource(longs = {1, 2, 3})
+  void oneThatAsksAllTheTimeDoesNotLengthenTheTimesOfOthersOfItsTenant(long seed) {
     random = new SplittableRandom(seed);
-    limits.put("narrow", new TenantLimits.Limit(1, 0, 0, 2, 100));
+    limits.put("shared", new TenantLimits.Limit(1, 60, 0, 0, 100));
     admission = admission(1024);
-    arrivals("narrow", Band.NORMAL, 0, 0.8, 60);
+    int[] admitted = new int[1];
+    for (int i = 0; i < 120 * 50; i++) {
+      at(i * 20L * MS, () -> admitted[0] += hammer("shared"));
+    }
+    arrivals("shared", Band.NORMAL, 0, 0.02, 120);
 
     run();
 
-    mostCameBackWell(Reason.TENANT_CONCURRENCY, 100);
+    long others = clients.stream().filter(client -> client.beginsAt >= 0).count();
+    mostCameBackWell(Reason.TENANT_REQUESTS, 20);
+    List<Double> told =
+        clients.stream().filter(c -> c.refused != null).map(c -> (double) c.toldSeconds).toList();
+    assertTrue(told.stream().allMatch(seconds -> seconds <= 30), told::toString);
+    // A full bucket, two minutes of refill, and what may be owed.
+    assertTrue(admitted[0] + others <= 60 + 130 + 10, () -> admitted[0] + " + " + others);
   }
 
-  @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3, 4, 5})
-  void alsoWhereItMayHaveOne(long seed) {
-    random = new SplittableRandom(seed);
-    limits.put("narrow", new TenantLimits.Limit(1, 0, 0, 1, 100));
-    admission = admission(1024);
-    arrivals("narrow", Band.NORMAL, 0, 0.4, 60);
-
-    run();
-
-    mostCameBackWell(Reason.TENANT_CONCURRENCY, 100);
+  /** Asks once, for nobody who waits for it. */
+  private int hammer(String tenant) {
+    Demand plain = Demands.of(tenant, 1, Band.NORMAL, now, 0, 0, NEVER, Prompt.of(50), 50, 100);
+    Demand demand = Demands.by(new Asker(-1, -1), plain);
+    Admission.Pass in = admission.enter("m", demand, NOBODY, now).pass();
+    if (in == null) {
+      return 0;
+    }
+    in.routed("r", false, now);
+    at(now + MS, () -> in.close(100, now));
+    return 1;
   }
 }

@@ -63,6 +63,7 @@ class DrillsTest {
             null,
             null,
             null,
+            null,
             null);
     return new Fleet(
         WorkersConfig.DEFAULTS,

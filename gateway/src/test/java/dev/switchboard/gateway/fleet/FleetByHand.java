@@ -202,6 +202,7 @@ public final class FleetByHand implements FleetListener {
         null,
         weight,
         null,
+        null,
         null);
   }
 

@@ -117,6 +117,7 @@ class FleetReloadTest {
         null,
         null,
         null,
+        null,
         null);
   }
 

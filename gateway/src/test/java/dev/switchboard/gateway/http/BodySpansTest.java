@@ -114,8 +114,17 @@ class BodySpansTest {
         "{\"max_tokens\":7,\"a\":{\"max_tokens\":1}}", limited("{\"a\":{\"max_tokens\":1}}"));
   }
 
+  @Test
+  void theBoundHasTheNameThatTheServerKnows() {
+    byte[] body = "{\"max_completion_tokens\":null,\"model\":\"m\"}".getBytes(UTF_8);
+
+    byte[] limited = BodySpans.limited(body, "max_completion_tokens", 7);
+
+    assertEquals("{\"max_completion_tokens\":7,\"model\":\"m\"}", new String(limited, UTF_8));
+  }
+
   private static String limited(String body) {
-    return new String(BodySpans.limited(body.getBytes(UTF_8), 7), UTF_8);
+    return new String(BodySpans.limited(body.getBytes(UTF_8), "max_tokens", 7), UTF_8);
   }
 
   @Test

@@ -1,0 +1,72 @@
+package dev.switchboard.gateway.admission;
+
+import dev.switchboard.gateway.routing.Prompt;
+
+/** What tests ask for. */
+final class Demands {
+  private Demands() {}
+
+  /** With a single choice, and not known when it comes again. */
+  static Demand of(
+      String tenant,
+      double weight,
+      Band band,
+      long acceptedNanos,
+      int ttftMs,
+      double tpotMs,
+      long deadlineNanos,
+      Prompt prompt,
+      int outputTokens,
+      long bytes) {
+    return new Demand(
+        tenant,
+        weight,
+        band,
+        acceptedNanos,
+        ttftMs,
+        tpotMs,
+        deadlineNanos,
+        prompt,
+        outputTokens,
+        bytes,
+        (long) prompt.tokens() + outputTokens,
+        Asker.NOBODY,
+        1);
+  }
+
+  /** The same, known by what it asks and who asks. */
+  static Demand by(Asker asker, Demand demand) {
+    return new Demand(
+        demand.tenant(),
+        demand.weight(),
+        demand.band(),
+        demand.acceptedNanos(),
+        demand.ttftMs(),
+        demand.tpotMs(),
+        demand.deadlineNanos(),
+        demand.prompt(),
+        demand.outputTokens(),
+        demand.bytes(),
+        demand.tokens(),
+        asker,
+        demand.places());
+  }
+
+  /** The same with so many answers. */
+  static Demand withPlaces(int places, Demand demand) {
+    return new Demand(
+        demand.tenant(),
+        demand.weight(),
+        demand.band(),
+        demand.acceptedNanos(),
+        demand.ttftMs(),
+        demand.tpotMs(),
+        demand.deadlineNanos(),
+        demand.prompt(),
+        demand.outputTokens(),
+        demand.bytes(),
+        demand.tokens(),
+        demand.asker(),
+        places);
+  }
+}
