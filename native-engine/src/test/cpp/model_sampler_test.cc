@@ -213,7 +213,7 @@ TEST(Sampler, LogitsThatAreNotFiniteGiveNoToken) {
 
     EXPECT_EQ(sampler.draw(SamplingParameters{}), kNotFinite);
     EXPECT_EQ(sampler.draw(at_temperature(1)), kNotFinite);
-    sampler.mask = {0b010};
+    sampler.mask.assign(1, 0b010);
     EXPECT_EQ(sampler.draw(at_temperature(1)), kNotFinite);
   }
   EXPECT_EQ(Sampler({1.0F, kInfinity}).draw(at_temperature(1)), kNotFinite);
