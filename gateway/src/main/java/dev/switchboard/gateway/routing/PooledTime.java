@@ -84,7 +84,7 @@ final class PooledTime {
   /**
    * Learns from a sample of a replica.
    *
-   * @param predictedMs as was told when it was sent
+   * @param predictedMs see {@link Predictor}
    * @param like whether it tells of the others as well; else only its factor is learned
    */
   void learn(double[] features, double actualMs, double predictedMs, Factor factor, boolean like) {

@@ -43,7 +43,7 @@ final class Predictor {
    *
    * @param load when the request was sent, without it
    * @param tokens of its prompt that had to be computed
-   * @param predictedMs as told then
+   * @param predictedMs as told then, but for what was learned of the replica's slowdown since
    */
   void firstToken(Load load, double tokens, double predictedMs, double actualMs, long nowNanos) {
     own.firstToken(load, tokens, least(predictedMs), least(actualMs), nowNanos);
@@ -54,7 +54,8 @@ final class Predictor {
    *
    * @param running mean number of requests in the batch while they did, this one included
    * @param mixed prompt tokens that were computed in between, for each token
-   * @param predictedMs for each token, as told when the request was sent
+   * @param predictedMs for each token, as told when the request was sent, but for what was learned
+   *     of the replica's slowdown since
    * @param actualMs for each token
    */
   void tokens(double running, double mixed, double predictedMs, double actualMs, long nowNanos) {

@@ -46,7 +46,7 @@ final class ReplicaTime {
   /**
    * Learns from a sample.
    *
-   * @param predictedMs as was told when it was sent
+   * @param predictedMs see {@link Predictor}
    */
   void learn(double[] features, double actualMs, double predictedMs) {
     if (pool.samples() == 0) {

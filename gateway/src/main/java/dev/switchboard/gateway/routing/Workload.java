@@ -204,6 +204,11 @@ public final class Workload {
   /** One request here. */
   public final class Job implements AutoCloseable {
     private final Prediction predicted;
+
+    /** What was known when it was sent, and how far a slowdown was believed. */
+    private final Rates told;
+
+    private final double toldBelief;
     private final Load load;
     private final double tokens;
     private final double expectedHits;
@@ -254,6 +259,8 @@ public final class Workload {
         Calibration calibration,
         long now) {
       this.predicted = candidate.prediction();
+      this.told = candidate.view().own().rates();
+      this.toldBelief = told.belief(now);
       this.load = candidate.view().load();
       this.tokens = candidate.computeTokens(request);
       this.expectedHits = candidate.prefixTokens();
@@ -269,6 +276,21 @@ public final class Workload {
       this.expectedNanos = now + (long) (predicted.ttftMs() * 1e6);
       this.slo = request.slo();
       this.deadlineMs = slo.deadlineMs() - request.elapsedMs();
+    }
+
+    /**
+     * What would have been predicted of its first token, had as much been known of the replica's
+     * slowdown as now. That it differs from the others is no scatter: the requests that were there
+     * before that was known would make all replicas look uncertain.
+     */
+    private double knownTtftMs() {
+      double change = predictor.rates().ttftSlowdown() - toldBelief * told.ttftSlowdown();
+      return predicted.ttftMs() * Math.exp(change);
+    }
+
+    private double knownTpotMs() {
+      double change = predictor.rates().tpotSlowdown() - toldBelief * told.tpotSlowdown();
+      return predicted.tpotMs() * Math.exp(change);
     }
 
     /** What replicas of its model usually take to its first token under the load it met. */
@@ -347,7 +369,7 @@ public final class Workload {
       runs(nowNanos);
       ttftMs = (nowNanos - sentNanos) / 1e6;
       if (!wasPassed()) {
-        predictor.firstToken(load, tokens, predicted.ttftMs(), ttftMs, nowNanos);
+        predictor.firstToken(load, tokens, knownTtftMs(), ttftMs, nowNanos);
       }
       firstNanos = nowNanos;
       lastNanos = nowNanos;
@@ -379,7 +401,7 @@ public final class Workload {
       predictor.tokens(
           (runningIntegral - windowIntegral) / nanos,
           (promptTokens - windowPrompts) / windowTokens,
-          predicted.tpotMs(),
+          knownTpotMs(),
           nanos / 1e6 / windowTokens,
           nowNanos);
     }
@@ -419,15 +441,11 @@ public final class Workload {
     /** Both times, of what nobody saw token by token. */
     private void learn(double ownTtftMs, double ownTpotMs, long nowNanos) {
       if (!wasPassed()) {
-        predictor.firstToken(load, tokens, predicted.ttftMs(), ownTtftMs, nowNanos);
+        predictor.firstToken(load, tokens, knownTtftMs(), ownTtftMs, nowNanos);
       }
       if (ownTpotMs > 0) {
         predictor.tokens(
-            batch(nowNanos),
-            predictor.rates().mixTokens(),
-            predicted.tpotMs(),
-            ownTpotMs,
-            nowNanos);
+            batch(nowNanos), predictor.rates().mixTokens(), knownTpotMs(), ownTpotMs, nowNanos);
       }
     }
 
@@ -479,7 +497,7 @@ public final class Workload {
       synchronized (Workload.this) {
         double tookMs = (nowNanos - sentNanos) / 1e6;
         if (!over && !(streams && runs) && tookMs > predicted.ttftP90Ms()) {
-          predictor.firstToken(load, tokens, predicted.ttftMs(), tookMs, nowNanos);
+          predictor.firstToken(load, tokens, knownTtftMs(), tookMs, nowNanos);
         }
         close();
       }

@@ -99,6 +99,39 @@ class WorkloadTest {
     assertEquals(before, usualMs(20_000));
   }
 
+  /** A dozen requests are there before the first of them tells that it is another one. */
+  @Test
+  void theFirstRequestsOfASlowReplicaDoNotMakeTheOthersLookUncertain() {
+    for (int i = 0; i < 20; i++) {
+      stream(dozen(workload, i * 10_000L), i * 10_000L, 20);
+    }
+    double before = new Workload(peers).snapshot(200_000 * MS).rates().tpotSpread();
+    Workload slow = new Workload(peers);
+    stream(dozen(slow, 200_000), 200_000, 80);
+
+    Rates learned = slow.snapshot(206_000 * MS).rates();
+    double after = new Workload(peers).snapshot(206_000 * MS).rates().tpotSpread();
+    assertEquals(80, learned.predict(new Load(0, 0, 11), 1, 100, 0, 206_000 * MS).tpotMs(), 16);
+    assertTrue(after < before + Math.log(1.3), () -> before + ", then " + after);
+  }
+
+  private List<Workload.Job> dozen(Workload at, long ms) {
+    List<Workload.Job> jobs = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      jobs.add(begin(at, RouteRequest.of("m"), true, ms * MS));
+    }
+    return jobs;
+  }
+
+  /** 64 tokens after the first. */
+  private static void stream(List<Workload.Job> jobs, long fromMs, long tokenMs) {
+    for (int token = 0; token <= 64; token++) {
+      long now = (fromMs + (1 + token) * tokenMs) * MS;
+      jobs.forEach(job -> job.content(now));
+    }
+    jobs.forEach(Workload.Job::ended);
+  }
+
   @Test
   void theTightestPaceOfThoseThereIsKnown() {
     Workload.Job quick = begin(wants(40, 0, 0), 0);
@@ -386,9 +419,13 @@ class WorkloadTest {
   }
 
   private Workload.Job begin(RouteRequest request, boolean streams, long now) {
-    ReplicaView view = ReplicaView.of("w0", "m").withOwn(workload.snapshot(now));
+    return begin(workload, request, streams, now);
+  }
+
+  private Workload.Job begin(Workload at, RouteRequest request, boolean streams, long now) {
+    ReplicaView view = ReplicaView.of("w0", "m").withOwn(at.snapshot(now));
     Candidate candidate = new LeastLoaded().route(List.of(view), request, now).winner();
-    return workload.begin(
+    return at.begin(
         Objects.requireNonNull(candidate),
         request,
         streams,
