@@ -576,16 +576,41 @@ public final class AdmissionQueue {
 
   /**
    * Whether there are as many places that nobody has, nor is on the way to; where a request wants
-   * more than there ever are, whether it would have all. Replicas that do not preempt keep some
-   * back for people, as many as were there of late.
+   * more than there ever are, whether it would have all.
    */
-  private boolean hasPlace(boolean yields, int places) {
+  private boolean hasPlace(boolean yields, int wanted) {
     if (readySites == 0) {
       return true;
     }
-    int kept = yields ? keptBack() : 0;
-    int free = free(yields) - kept;
-    return free > 0 && free >= Math.min(places, places(yields) - kept);
+    int free = free(yields);
+    int left = free - (yields ? keptBack(free) : 0);
+    return left > 0 && left >= Math.min(wanted, held(yields) + left);
+  }
+
+  /**
+   * Of so many free places those that are not for the lowest band. Replicas that do not preempt
+   * keep places back for people: as many as were there of late, and one each that could get a first
+   * token. Whoever is behind two that have none where the batch is full has its own when three
+   * answers have ended.
+   */
+  private int keptBack(int free) {
+    int most = (int) Math.ceil(people.peak());
+    if (most == 0) {
+      return 0;
+    }
+    int serving = 0;
+    int places = 0;
+    int first = 0;
+    int taken = unroutedPeople + unroutedYielding;
+    for (Site site : sites.values()) {
+      serving += site.ready && !site.preempts ? 1 : 0;
+      places += site.ready ? site.places() : 0;
+      first += site.ready ? site.firstPlaces() : 0;
+      taken += site.ready ? site.running : 0;
+    }
+    int ofThem = (int) Math.ceil((double) most * serving / readySites);
+    int kept = Math.clamp(ofThem - people.running(), 0, Math.max(0, places - 1));
+    return Math.max(Math.min(serving, first - 1), free - (places - taken - kept));
   }
 
   private int free(boolean yields) {
@@ -596,20 +621,6 @@ public final class AdmissionQueue {
       preempt &= !site.ready || site.preempts;
     }
     return free - (yields || !preempt ? unroutedYielding : 0);
-  }
-
-  private int keptBack() {
-    int others = 0;
-    for (Site site : sites.values()) {
-      others += site.ready && !site.preempts ? 1 : 0;
-    }
-    int most = (int) Math.ceil(people.peak() * others / Math.max(1, readySites));
-    return Math.clamp(most - people.running(), 0, Math.max(0, places(true) - 1));
-  }
-
-  /** Places that such a request may get in time, those that are taken among them. */
-  private int places(boolean yields) {
-    return held(yields) + Math.max(0, free(yields));
   }
 
   private int held(boolean yields) {

@@ -16,7 +16,9 @@ package dev.switchboard.gateway.admission;
  * replica that reports sequences which wait, or answers 429, is congested as well. A congested
  * window takes a fifth away. One that is not, while the limit was what held requests back, adds a
  * sixteenth; that of all requests doubles until congestion is first met. It stays above what a busy
- * machine's jitter alone could take it to.
+ * machine's jitter alone could take it to. Of first tokens half of the limit goes where more than
+ * three quarters of a window were late: what a full batch has too much waits there for as long as
+ * the limit is too high.
  *
  * <p>The shortest times rise by a thousandth each second, so that a replica that became slower for
  * good is believed in the end. Guarded by the queue's lock.
@@ -35,6 +37,7 @@ final class ConcurrencyLimit {
   private static final int FIRST_OF_FIRST_TOKENS = 8;
 
   private final boolean learned;
+  private final boolean halves;
   private final int least;
   private final long slackNanos;
   private final double[] shortest = new double[SIZES];
@@ -56,6 +59,7 @@ final class ConcurrencyLimit {
   private ConcurrencyLimit(
       boolean learned, boolean doubling, long slackNanos, int least, int begin) {
     this.learned = learned;
+    this.halves = !doubling;
     this.slackNanos = slackNanos;
     this.least = least;
     this.limit = begin;
@@ -146,7 +150,8 @@ final class ConcurrencyLimit {
 
   private void close(boolean congested) {
     if (congested) {
-      limit = Math.max(least, limit - Math.max(1, limit / 5));
+      int part = halves && 4 * late > 3 * samples ? 2 : 5;
+      limit = Math.max(least, limit - Math.max(1, limit / part));
       doubling = false;
     } else if (pressed) {
       limit = Math.min(MOST, doubling ? limit * 2 : limit + Math.max(1, limit / 16));

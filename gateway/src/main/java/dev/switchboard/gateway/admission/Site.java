@@ -87,6 +87,16 @@ final class Site {
     return Math.min(Math.min(most - running, learned), first);
   }
 
+  /** Requests that it takes, with a token or without. */
+  int places() {
+    return Math.min(most, all.requests().limit());
+  }
+
+  /** Those of them that may be without a token. */
+  int firstPlaces() {
+    return Math.min(places(), all.firstTokens().limit());
+  }
+
   /** Whether all its places are taken, or nearly. */
   boolean nearlyFull(boolean yields) {
     return held(yields) >= ReplicaLimits.NEARLY * limits(yields).requests().limit();

@@ -558,6 +558,57 @@ class AdmissionQueueTest {
     assertEquals(List.of("batch"), dispatched);
   }
 
+  /** Six people were there at once, of whom one is left: places are kept for the others. */
+  @Test
+  void aServerThatDoesNotPreemptKeepsPlacesBackForPeopleAndGivesBatchesTheRest() {
+    queue = queue(100, 10_000, 10);
+    for (int i = 0; i < 6; i++) {
+      offer("person" + i, plain(Band.HIGH), 0);
+      queue.routed(running.getLast(), "r", true, 0);
+      queue.firstToken(running.getLast(), 50 * MS);
+    }
+    for (int i = 0; i < 5; i++) {
+      finishOne(60 * MS);
+    }
+    for (int i = 0; i < 9; i++) {
+      offer("batch" + i, plain(Band.SHEDDABLE), 61 * MS);
+    }
+
+    assertEquals(1 + 4, running.size());
+  }
+
+  /** It learns how many it takes. */
+  @Test
+  void aPeakOfPeopleDoesNotHoldAllBatchesBackThatMayBeWithoutAToken() {
+    queue = queue(100, 10_000, 0);
+    for (int i = 0; i < 12; i++) {
+      offer("person" + i, plain(Band.HIGH), 0);
+      queue.routed(running.getLast(), "r", true, 0);
+      queue.firstToken(running.getLast(), 50 * MS);
+    }
+    for (int i = 0; i < 12; i++) {
+      finishOne(60 * MS);
+    }
+
+    assertInstanceOf(Verdict.Running.class, offer("batch", plain(Band.SHEDDABLE), 61 * MS));
+  }
+
+  /** Eight may be without a token, of which one place is kept for people. */
+  @Test
+  void wherePeopleAreBatchesLeaveOnePlaceWithoutAToken() {
+    queue = queue(100, 10_000, 0);
+    offer("person", plain(Band.HIGH), 0);
+    queue.routed(running.getLast(), "r", true, 0);
+    queue.firstToken(running.getLast(), 50 * MS);
+    for (int i = 0; i < 9; i++) {
+      offer("batch" + i, plain(Band.SHEDDABLE), 51 * MS);
+      queue.routed(running.getLast(), "r", true, 51 * MS);
+    }
+
+    assertEquals(1 + 7, running.size());
+    assertInstanceOf(Verdict.Running.class, offer("another", plain(Band.HIGH), 52 * MS));
+  }
+
   @Test
   void peoplePassBatchesThatAreHeldBackWithoutWaiting() {
     queue = queue(4, 1000, 2);

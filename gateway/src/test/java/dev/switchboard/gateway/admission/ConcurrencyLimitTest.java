@@ -108,6 +108,18 @@ class ConcurrencyLimitTest {
   }
 
   @Test
+  void halfOfThemGoesWhereNearlyAllAreLateAndAFifthWhereSomeAre() {
+    ConcurrencyLimit waiting = ConcurrencyLimit.ofFirstTokens(50 * MS);
+    firstTokens(waiting, 8, 100 * MS, true);
+
+    firstTokens(waiting, 8, 300 * MS, true);
+    assertEquals(5, waiting.limit());
+    firstTokens(waiting, 5, 100 * MS, true);
+    firstTokens(waiting, 3, 300 * MS, true);
+    assertEquals(4, waiting.limit());
+  }
+
+  @Test
   void whatIsServedLetsItGrowWhereItHoldsOthersBack() {
     for (int i = 0; i < 8; i++) {
       learned.served(true);
