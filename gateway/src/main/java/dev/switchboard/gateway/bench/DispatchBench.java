@@ -139,6 +139,7 @@ public final class DispatchBench implements Callable<Integer> {
     check();
     DispatchReport report = new DispatchReport(machine(), scenarios(), policies());
     if (!simulatedOnly) {
+      decisions(report);
       measure(report);
     }
     simulate(report);
@@ -185,6 +186,14 @@ public final class DispatchBench implements Callable<Integer> {
         Runtime.getRuntime().availableProcessors(),
         simulatedOnly ? 0 : rounds(),
         seeds);
+  }
+
+  private void decisions(DispatchReport report) {
+    for (String policy : policies()) {
+      for (int replicas : DecisionCost.REPLICAS) {
+        report.decided(policy, replicas, new DecisionCost(policy, replicas).micros());
+      }
+    }
   }
 
   private void measure(DispatchReport report) throws IOException {

@@ -21,6 +21,7 @@ final class DispatchReport {
   static final String OURS = "slo";
   static final String BASELINE = "least-loaded";
   private static final String SIMULATED = " simulated";
+  private static final String DECISION = "decision_cpu_us";
 
   /** The simulator may be off by so much: shares, medians relatively, and people in time. */
   private static final double SHARE_POINTS = 0.03;
@@ -53,6 +54,17 @@ final class DispatchReport {
     figures.add(server, scenario.label(), values);
   }
 
+  /** What a decision of a policy among so many replicas takes. */
+  void decided(String policy, int replicas, Samples micros) {
+    for (double value : micros.values()) {
+      figures.add(policy, decision(replicas), Map.of(DECISION, value));
+    }
+  }
+
+  private static String decision(int replicas) {
+    return "decision_" + replicas;
+  }
+
   private double value(DispatchScenario scenario, String server, String name) {
     return figures.of(server, scenario.label(), name).median();
   }
@@ -65,6 +77,7 @@ final class DispatchReport {
 
   void print(PrintStream out) {
     out.println(figures.machine());
+    printDecisions(out);
     for (DispatchScenario scenario : scenarios) {
       out.println();
       out.println(scenario.label() + ": " + scenario.title());
@@ -80,6 +93,24 @@ final class DispatchReport {
       MarkdownTable.print(out, HEADS, rows);
     }
     printVerdicts(out);
+  }
+
+  private void printDecisions(PrintStream out) {
+    List<String> heads = new ArrayList<>(List.of("a decision of"));
+    DecisionCost.REPLICAS.forEach(replicas -> heads.add(replicas + " replicas"));
+    List<List<String>> rows = new ArrayList<>();
+    for (String policy : policies) {
+      List<String> row = new ArrayList<>(List.of(policy));
+      for (int replicas : DecisionCost.REPLICAS) {
+        Samples samples = figures.of(policy, decision(replicas), DECISION);
+        row.add(samples.isEmpty() ? "" : shown("%.1f µs", samples.median()));
+      }
+      rows.add(row);
+    }
+    if (rows.stream().anyMatch(row -> !row.get(1).isEmpty())) {
+      out.println();
+      MarkdownTable.print(out, heads, rows);
+    }
   }
 
   private static final List<String> HEADS =

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.bench.Samples;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -79,6 +80,21 @@ class DispatchReportTest {
 
     assertTrue(text.contains("tpot_p50_ms 50.000, simulated 40.000: MISSED"), text);
     assertFalse(report.kept(), text);
+  }
+
+  @Test
+  void whatADecisionTakesIsTold() {
+    DispatchReport report = report(50, 50);
+    for (int replicas : DecisionCost.REPLICAS) {
+      Samples micros = new Samples();
+      micros.add(replicas / 2.0);
+      report.decided("least-loaded", replicas, micros);
+    }
+
+    String text = printed(report);
+
+    assertTrue(text.contains("2.0 µs"), text);
+    assertTrue(text.contains("32.0 µs"), text);
   }
 
   private static DispatchReport report(double realMs, double simulatedMs) {
