@@ -175,8 +175,8 @@ class ConstrainedAnswerIT {
         "'grammar':'root ::= [x] [a-z]{20}'",
         "'guided_choice':['left','leftmost']"
       })
-  void anAnswerThatIsCutShortIsAnError(String field) {
-    String cut = field + ",'max_tokens':1";
+  void anAnswerThatIsCutShortIsAnErrorWhereThatIsAskedFor(String field) {
+    String cut = field + ",'max_tokens':1,'strict_finish':true";
 
     HttpResponse<String> response = worker.post(CHAT, chat(cut));
     String stream = worker.post(CHAT, chat("'stream':true," + cut)).body();
@@ -194,10 +194,48 @@ class ConstrainedAnswerIT {
     assertFalse(stream.contains("[DONE]"), stream);
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {FORMAT, "'response_format':{'type':'json_object'}", "'regex':'[a-z]{100}'"})
+  void anAnswerThatIsCutShortEndsWithLength(String field) {
+    String cut = field + ",'max_tokens':1";
+
+    HttpResponse<String> response = worker.post(CHAT, chat(cut));
+    String stream = worker.post(CHAT, chat("'stream':true," + cut)).body();
+
+    assertEquals(200, response.statusCode(), response.body());
+    JsonNode whole = json(response.body());
+    assertEquals("length", whole.at("/choices/0/finish_reason").asText());
+    assertEquals(1, whole.at("/usage/completion_tokens").asInt());
+    assertFalse(whole.at("/choices/0/message/content").asText().isEmpty());
+    assertTrue(stream.contains("\"finish_reason\":\"length\""), stream);
+    assertTrue(stream.contains("[DONE]"), stream);
+  }
+
+  @Test
+  void aSchemaBesideJsonObjectIsHonoured() {
+    String body = chat("'response_format':{'type':'json_object','schema':{'const':{'a':1}}}");
+
+    JsonNode answer = json(worker.post(CHAT, body).body());
+
+    assertEquals("{\"a\":1}", answer.at("/choices/0/message/content").asText());
+  }
+
+  @Test
+  void whatASchemaSaysInVainIsTold() {
+    String schema = "'guided_json':{'const':1,'made up':2,'format':'color','x-ours':3}";
+
+    for (String more : List.of("", ",'stream':true")) {
+      HttpResponse<String> response = worker.post(CHAT, chat(schema + more));
+
+      assertEquals(
+          "made%20up", response.headers().firstValue("X-Switchboard-Schema-Ignored").orElse(""));
+    }
+  }
+
   @Test
   void anAnswerThatTheContextCutsShortIsAnErrorThatSaysSo() {
     String prompt = "x".repeat(WorkerFixture.CONTEXT - 20);
-    String body = text("'regex':'a{100}'").replace("\"x\"", "\"" + prompt + "\"");
+    String body = text("'regex':'a{100}','strict_finish':true").replace("\"x\"", "\"" + prompt + "\"");
 
     HttpResponse<String> response = worker.post(TEXT, body);
 
@@ -279,7 +317,7 @@ class ConstrainedAnswerIT {
   void whatIsNotEnforcedIsRefusedWithItsPath(String path) {
     String field =
         "'response_format':{'type':'json_schema','json_schema':{'name':'a','schema':"
-            + "{'type':'object','properties':{'b':{'not':{}}}}}}";
+            + "{'type':'object','properties':{'b':{'contains':{},'maxContains':1}}}}}";
 
     HttpResponse<String> response =
         worker.post(path, path.equals(CHAT) ? chat(field) : text(field));
@@ -288,7 +326,7 @@ class ConstrainedAnswerIT {
     assertEquals(400, response.statusCode());
     assertEquals("invalid_request_error", error.path("type").asText());
     assertEquals(
-        "response_format.json_schema.schema.properties.b.not", error.path("param").asText());
+        "response_format.json_schema.schema.properties.b.maxContains", error.path("param").asText());
   }
 
   @Test

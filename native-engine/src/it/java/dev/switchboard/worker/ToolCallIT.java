@@ -142,9 +142,18 @@ class ToolCallIT {
   void aCallThatIsCutIsAnErrorWholeAsStreamed() {
     try (WorkerFixture worker = worker(TWO_CALLS)) {
       for (String within : List.of("ame\": \"add", "1}", "ather", "Bern")) {
-        String cut = ",'max_tokens':" + TWO_CALLS.indexOf(within);
+        String cut = ",'strict_finish':true,'max_tokens':" + TWO_CALLS.indexOf(within);
         assertRefusedWholeAndStreamed(worker, cut, "cut_by_length");
       }
+    }
+  }
+
+  @Test
+  void aCallThatIsCutEndsWithLengthWhereNothingStricterIsAsked() {
+    try (WorkerFixture worker = worker(TWO_CALLS)) {
+      String cut = ",'max_tokens':" + TWO_CALLS.indexOf("Bern");
+
+      assertEquals("length", choice(worker, cut).path("finish_reason").asText());
     }
   }
 
@@ -398,7 +407,7 @@ class ToolCallIT {
   void aDemandedCallThatIsCutIsAnErrorWholeAsStreamed(ToolFormat format) {
     try (WorkerFixture worker = anything(format)) {
       for (int tokens : List.of(1, 8, 30)) {
-        String cut = ",'max_tokens':" + tokens;
+        String cut = ",'strict_finish':true,'max_tokens':" + tokens;
         HttpResponse<String> whole = worker.post(CHAT, demanding("'required'", cut));
         String stream = worker.post(CHAT, demanding("'required'", ",'stream':true" + cut)).body();
 

@@ -47,6 +47,9 @@ public final class ConstraintWarmUp {
    * @return tokens that were followed
    */
   public static int run(TokenVocabulary vocabulary) {
+    for (StringFormat format : StringFormat.values()) {
+      format.rule();
+    }
     ConstraintCompiler compiler = new ConstraintCompiler(vocabulary);
     int followed = 0;
     for (ConstraintSource sample : SAMPLES) {

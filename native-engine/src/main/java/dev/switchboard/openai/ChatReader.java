@@ -215,7 +215,8 @@ final class ChatReader {
       JsonNode function = tools.get(i).path("function");
       String name = function.path("name").asText();
       String parameters = parameters(function.get("parameters"));
-      if (functions.put(name, new ToolUse.Function(name, parameters)) != null) {
+      boolean strict = function.path("strict").asBoolean(false);
+      if (functions.put(name, new ToolUse.Function(name, parameters, strict)) != null) {
         throw JsonFields.invalid("tools[" + i + "].function.name", "'" + name + "' is given twice");
       }
     }
@@ -254,6 +255,7 @@ final class ChatReader {
     function.requiredString("name", 1, NAME_CHARS);
     function.string("description", 0, ANY_LENGTH);
     function.object("parameters");
+    function.bool("strict", false);
     return PlainJson.map(tool.node());
   }
 

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param priority lower runs first, -100 to 100
  * @param user the caller's own name for its user; null when absent
  * @param shape what the answer must look like; null for anything
+ * @param strictFinish whether an answer that is cut before it is what it must be is an error
  */
 public record GenerationOptions(
     @Nullable Integer maxTokens,
@@ -46,7 +47,8 @@ public record GenerationOptions(
     int topLogprobs,
     int priority,
     @Nullable String user,
-    @Nullable AnswerShape shape) {
+    @Nullable AnswerShape shape,
+    boolean strictFinish) {
   public GenerationOptions {
     logitBias = Map.copyOf(logitBias);
     stop = List.copyOf(stop);

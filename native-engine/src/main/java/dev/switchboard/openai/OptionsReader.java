@@ -105,7 +105,8 @@ final class OptionsReader {
         topLogprobs,
         body.integer("priority", -MOST_PRIORITY, MOST_PRIORITY, 0),
         body.string("user", 0, 256),
-        ShapeReader.read(body));
+        ShapeReader.read(body),
+        body.bool("strict_finish", false));
   }
 
   /** Refuses a field unless it is absent, false, 0 or empty, which all ask for nothing. */

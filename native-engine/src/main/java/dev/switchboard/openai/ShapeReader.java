@@ -1,6 +1,7 @@
 package dev.switchboard.openai;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.constraint.ConstraintSource;
 import java.util.List;
 import java.util.function.BiFunction;
@@ -68,9 +69,24 @@ final class ShapeReader {
     String path = format.path("type");
     switch (format.requiredString("type", 1, 64)) {
       case "text" -> {}
-      case "json_object" -> found(body.path("response_format"), new ConstraintSource.JsonObject());
+      case "json_object" -> jsonObject(format);
       case "json_schema" -> namedSchema(format.requiredObject("json_schema"));
       default -> throw JsonFields.invalid(path, "must be text, json_object or json_schema");
+    }
+  }
+
+  /** A schema beside it says which objects, as other servers take it. */
+  private void jsonObject(JsonFields format) {
+    JsonNode schema = format.get("schema");
+    String path = format.path("schema");
+    if (schema == null) {
+      found(body.path("response_format"), new ConstraintSource.JsonObject());
+    } else if (schema instanceof ObjectNode object) {
+      boolean typed = object.has("type") || object.has("$ref");
+      JsonNode objects = typed ? object : object.deepCopy().put("type", "object");
+      found(path, new ConstraintSource.JsonSchema(objects.toString()));
+    } else {
+      throw JsonFields.wrongType(path, "an object", schema);
     }
   }
 

@@ -38,6 +38,12 @@ public record ToolUse(
    *
    * @param parameters JSON text of the schema of its arguments, an object's; null when it takes
    *     none
+   * @param strict whether its arguments must be what the schema says whenever it is called
    */
-  public record Function(String name, @Nullable String parameters) {}
+  public record Function(String name, @Nullable String parameters, boolean strict) {}
+
+  /** Whether a call that the model makes of its own accord is held to a schema. */
+  public boolean holdsFreeCalls() {
+    return choice == Choice.AUTO && functions.stream().anyMatch(Function::strict);
+  }
 }

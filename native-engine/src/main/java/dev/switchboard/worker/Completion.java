@@ -102,6 +102,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
     HttpServerResponse response = exchange.response();
     response.closeHandler(gone -> abandon());
     response.exceptionHandler(broken -> abandon());
+    SchemaNotes.tell(response, prepared.constraint());
     long seed = seed(options);
     if (options.stream() && exchange.request().getHeader(ReplayNotes.HEADER) != null) {
       notes = new ReplayNotes(format.identity(), seed, prepared.promptTokens());
@@ -285,12 +286,13 @@ final class Completion implements ActiveRequest, Handover.Sink {
       if (choice.assembly().isCutShort()) {
         return EngineErrors.cutByStop();
       }
-      if (choice.ranOut()) {
+      boolean ranOut = choice.ranOut();
+      if (ranOut && prepared.options().strictFinish()) {
         int tokens = choice.generatedTokens();
         Integer wanted = prepared.options().maxTokens();
         return EngineErrors.cutByLength(tokens, wanted == null || tokens < wanted);
       }
-      if (choice.assembly().isBroken()) {
+      if (!ranOut && choice.assembly().isBroken()) {
         return EngineErrors.brokenCall();
       }
       if (choice.diverged()) {

@@ -2,8 +2,10 @@ package dev.switchboard.worker;
 
 import com.fasterxml.jackson.databind.node.TextNode;
 import dev.switchboard.constraint.ConstraintSource;
+import dev.switchboard.constraint.ConstraintSource.After;
 import dev.switchboard.constraint.ConstraintSource.Choice;
 import dev.switchboard.constraint.ConstraintSource.ControlToken;
+import dev.switchboard.constraint.ConstraintSource.Grammar;
 import dev.switchboard.constraint.ConstraintSource.JsonSchema;
 import dev.switchboard.constraint.ConstraintSource.Repeat;
 import dev.switchboard.constraint.ConstraintSource.Sequence;
@@ -53,6 +55,42 @@ final class ForcedCalls {
     boolean several = use.parallel() && use.choice() == ToolUse.Choice.REQUIRED;
     ConstraintSource one = calls.size() == 1 ? calls.getFirst() : new Choice(calls);
     return new AnswerShape("tools", new ForcedCalls(format, tokenizer).answer(one, several), parts);
+  }
+
+  /**
+   * The shape of an answer that is text, calls, or text and calls behind it. Of a function that is
+   * not strict the arguments are any object.
+   *
+   * @param use with a function that is strict
+   * @param format how the model writes calls; never {@code NONE}
+   */
+  static AnswerShape free(ToolUse use, ToolFormat format, Tokenizer tokenizer) {
+    List<ConstraintSource> calls =
+        use.functions().stream().map(function -> freeCall(function, format)).toList();
+    ConstraintSource one = calls.size() == 1 ? calls.getFirst() : new Choice(calls);
+    ForcedCalls forced = new ForcedCalls(format, tokenizer);
+    return new AnswerShape("tools", forced.text(one, use.parallel()));
+  }
+
+  private static ConstraintSource freeCall(ToolUse.Function function, ToolFormat format) {
+    ToolUse.Function loose =
+        new ToolUse.Function(function.name(), "{\"type\":\"object\"}", false);
+    return call(function.strict() ? function : loose, format);
+  }
+
+  private ConstraintSource text(ConstraintSource call, boolean several) {
+    if (format == ToolFormat.LLAMA) {
+      return new Choice(List.of(call, new Grammar("root ::= ([^{ \\t\\n\\r] .*)?")));
+    }
+    List<ConstraintSource> parts = new ArrayList<>(((Sequence) answer(call, several)).parts());
+    if (format == ToolFormat.HERMES && several) {
+      // The first call's own parts come behind the marker that ends the text.
+      parts = new ArrayList<>(((Sequence) hermes(call)).parts());
+      ConstraintSource next = new Sequence(List.of(new Text("\n"), hermes(call)));
+      parts.add(new Repeat(next, 0, MOST_CALLS - 1));
+    }
+    ConstraintSource marker = parts.removeFirst();
+    return new After(marker, new Sequence(parts), true);
   }
 
   private static ConstraintSource call(ToolUse.Function function, ToolFormat format) {

@@ -123,7 +123,7 @@ final class RequestPreparation {
     AnswerShape asked = request.options().shape();
     ToolUse use = request.toolUse();
     if (!use.choice().forces()) {
-      return asked;
+      return use.holdsFreeCalls() && asked == null ? freeCalls(request, use) : asked;
     }
     if (model.toolFormat() == ToolFormat.NONE) {
       throw new ApiException(
@@ -138,6 +138,20 @@ final class RequestPreparation {
       throw invalid("tool_choice", "cannot be combined with ignore_eos");
     }
     return ForcedCalls.shape(use, model.toolFormat(), model.tokenizer());
+  }
+
+  /** Free text, in which calls are held to their schemas. */
+  private AnswerShape freeCalls(ChatCompletionRequest request, ToolUse use) {
+    if (model.toolFormat() == ToolFormat.NONE) {
+      throw new ApiException(
+          ApiError.unsupported(
+              "tools",
+              "tools cannot be strict: how this model writes calls is not known. Leave strict out."));
+    }
+    if (request.options().ignoreEos()) {
+      throw invalid("ignore_eos", "cannot be combined with strict tools");
+    }
+    return ForcedCalls.free(use, model.toolFormat(), model.tokenizer());
   }
 
   /** Null when no function is offered, or the model calls them in a way that is not known. */

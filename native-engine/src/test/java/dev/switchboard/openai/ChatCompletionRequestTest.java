@@ -33,7 +33,7 @@ class ChatCompletionRequestTest {
     assertEquals(
         new GenerationOptions(
             null, 1, 1, 0, 0, 1, 0, 0, null, Map.of(), 1, List.of(), false, false, false, -1, 0,
-            null, null),
+            null, null, false),
         options);
   }
 
@@ -46,7 +46,8 @@ class ChatCompletionRequestTest {
                 'repetition_penalty':1.1,'presence_penalty':0.25,'frequency_penalty':-0.5,
                 'seed':-9223372036854775808,'logit_bias':{'5':-100,'0':1.5},'n':2,
                 'stop':['a','b'],'stream':true,'stream_options':{'include_usage':true},
-                'ignore_eos':true,'logprobs':true,'top_logprobs':3,'priority':-5,'user':'u'
+                'ignore_eos':true,'logprobs':true,'top_logprobs':3,'priority':-5,'user':'u',
+                'strict_finish':true
                 """)
             .options();
 
@@ -70,7 +71,8 @@ class ChatCompletionRequestTest {
             3,
             -5,
             "u",
-            null),
+            null,
+            true),
         options);
   }
 
@@ -195,8 +197,8 @@ class ChatCompletionRequestTest {
     String tools =
         "'tools':[{'type':'function','function':{'name':'b','parameters':{'minProperties':1}}},"
             + "{'type':'function','function':{'name':'a','parameters':{}}}]";
-    ToolUse.Function b = new ToolUse.Function("b", "{\"minProperties\":1,\"type\":\"object\"}");
-    List<ToolUse.Function> both = List.of(b, new ToolUse.Function("a", null));
+    ToolUse.Function b = new ToolUse.Function("b", "{\"minProperties\":1,\"type\":\"object\"}", false);
+    List<ToolUse.Function> both = List.of(b, new ToolUse.Function("a", null, false));
 
     assertEquals(
         new ToolUse(ToolUse.Choice.AUTO, both, null, true), Bodies.chatWith(tools).toolUse());

@@ -1,7 +1,10 @@
 package dev.switchboard.worker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.constraint.Constraint;
 import dev.switchboard.constraint.ConstraintCompiler;
 import dev.switchboard.constraint.ConstraintSource;
 import dev.switchboard.constraint.ConstraintSource.JsonSchema;
@@ -22,7 +25,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ForcedCallsTest {
   private static final String SCHEMA = "{\"type\":\"object\"}";
   private static final List<ToolUse.Function> FUNCTIONS =
-      List.of(new ToolUse.Function("f", SCHEMA), new ToolUse.Function("g\"", null));
+      List.of(new ToolUse.Function("f", SCHEMA, false), new ToolUse.Function("g\"", null, false));
 
   private static ConstraintSource source(
       ToolFormat format, ToolUse.Choice choice, @Nullable String named, boolean parallel) {
@@ -49,6 +52,34 @@ class ForcedCallsTest {
             List.of(
                 new Text("{\"name\": \"g\\\"\", \"parameters\": "), new Text("{}"), new Text("}"))),
         source(ToolFormat.LLAMA, ToolUse.Choice.NAMED, "g\"", false));
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "NONE")
+  void aStrictFunctionsFreeCallsAreHeldToItsSchema(ToolFormat format) {
+    String schema =
+        "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"null\"}},\"required\":[\"n\"]}";
+    ToolUse use =
+        new ToolUse(
+            ToolUse.Choice.AUTO, List.of(new ToolUse.Function("f", schema, true)), null, false);
+    Constraint constraint =
+        new ConstraintCompiler(new TokenVocabulary(new ByteTokenizer(false), ByteTokenizer.SIZE))
+            .compile(ForcedCalls.free(use, format, new ByteTokenizer(false)).source());
+
+    assertTrue(constraint.isWhole("It is fine. {x}"));
+    assertTrue(constraint.isWhole(called(format, "{\"n\":null}")));
+    assertFalse(constraint.isWhole(called(format, "{\"n\":1}")));
+    assertFalse(constraint.isWhole(called(format, "{}")));
+  }
+
+  private static String called(ToolFormat format, String arguments) {
+    String member = format == ToolFormat.LLAMA ? "parameters" : "arguments";
+    String call = "{\"name\": \"f\", \"" + member + "\": " + arguments + "}";
+    return switch (format) {
+      case HERMES -> "So: <tool_call>\n" + call + "\n</tool_call>";
+      case MISTRAL -> "[TOOL_CALLS][" + call + "]";
+      case LLAMA, NONE -> call;
+    };
   }
 
   @ParameterizedTest

@@ -7,6 +7,11 @@ import io.vertx.core.http.HttpServerResponse;
 
 /** The head of an answer that came from a replica. */
 final class AnswerHead {
+  /** Parts of a schema that say nothing. */
+  private static final String IGNORED = "X-Switchboard-Schema-Ignored";
+
+  private static final int IGNORED_CHARS = 2048;
+
   private AnswerHead() {}
 
   static void stream(HttpServerResponse response, String replica, Flight flight) {
@@ -28,7 +33,16 @@ final class AnswerHead {
     if (retryAfter != null) {
       response.putHeader("Retry-After", retryAfter);
     }
+    carry(response, answer);
     told(response, replica, flight);
+  }
+
+  /** What the replica says of the answer in its own header. */
+  static void carry(HttpServerResponse response, HttpClientResponse answer) {
+    String ignored = answer.getHeader(IGNORED);
+    if (ignored != null && ignored.length() <= IGNORED_CHARS) {
+      response.putHeader(IGNORED, ignored);
+    }
   }
 
   private static void told(HttpServerResponse response, String replica, Flight flight) {

@@ -134,6 +134,9 @@ final class AnswerRelay {
   // ------------------------------------------------------------------ streams
 
   private void stream(Attempt current, HttpClientResponse answer) {
+    if (!client.begun()) {
+      AnswerHead.carry(call.response(), answer);
+    }
     EventRelay created =
         new EventRelay(
             flight,
