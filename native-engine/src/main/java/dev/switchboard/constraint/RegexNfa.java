@@ -67,6 +67,24 @@ final class RegexNfa {
     frees.get(from).add(new Free(when, to));
   }
 
+  /** Between two positions what another expression matches of the rest of the text. */
+  void rest(RegexNfa other, int from, int to) {
+    int base = steps.size();
+    for (int i = 0; i < other.steps.size(); i++) {
+      position();
+    }
+    for (int i = 0; i < other.steps.size(); i++) {
+      for (Step step : other.steps.get(i)) {
+        step(base + i, step.set, base + step.to);
+      }
+      for (Free free : other.frees.get(i)) {
+        free(base + i, free.when, base + free.to);
+      }
+    }
+    free(from, When.ALWAYS, base + other.first);
+    free(base + other.last, When.AT_END, to);
+  }
+
   void between(int firstPosition, int lastPosition) {
     first = firstPosition;
     last = lastPosition;

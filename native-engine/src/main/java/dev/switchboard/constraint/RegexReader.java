@@ -41,6 +41,12 @@ final class RegexReader {
 
   private record Options(List<Part> options) implements Part {}
 
+  /** What must, or must not, follow the place where it stands. */
+  private record Looking(Part part, boolean forbidden) implements Part {}
+
+  /** The rest of the text: a part that must, or must not, begin like another one. */
+  private record Rest(Part part, Looking looking) implements Part {}
+
   private record Repeated(Part part, int least, int most) implements Part {}
 
   private static final List<Part> START = List.of(new Assertion(When.AT_START));
@@ -52,6 +58,7 @@ final class RegexReader {
   private final CompileBudget budget;
   private final List<Ahead> ahead = new ArrayList<>();
   private int at;
+  private boolean looking;
 
   /** What must, or must not, follow the start of the text. */
   private record Ahead(Part part, boolean forbidden) {}
@@ -78,7 +85,7 @@ final class RegexReader {
   static RegexNfa read(String pattern, String path, boolean anywhere, CompileBudget budget) {
     RegexReader reader = new RegexReader(pattern, path, budget);
     Part part = reader.whole();
-    if (!reader.ahead.isEmpty()) {
+    if (!reader.ahead.isEmpty() || reader.looking) {
       throw reader.wrong(LOOKS_AHEAD);
     }
     return write(part, anywhere, budget);
@@ -123,10 +130,73 @@ final class RegexReader {
     if (at < pattern.length) {
       throw wrong("has an unmatched )");
     }
+    if (looking) {
+      part = resolve(List.of(part));
+    }
     if (!ahead.isEmpty() && part instanceof Options) {
       throw wrong(LOOKS_AHEAD);
     }
     return part;
+  }
+
+  private static boolean looks(Part part) {
+    return switch (part) {
+      case Looking looking -> true;
+      case Parts(List<Part> parts) -> parts.stream().anyMatch(RegexReader::looks);
+      case Options(List<Part> options) -> options.stream().anyMatch(RegexReader::looks);
+      case Repeated(Part repeated, int least, int most) -> looks(repeated);
+      case One one -> false;
+      case Assertion assertion -> false;
+      case Rest rest -> false;
+    };
+  }
+
+  /** Parts up to the pattern's end, where what is looked ahead for holds of all that follows. */
+  private Part resolve(List<Part> parts) {
+    budget.steps(1 + parts.size());
+    for (int i = 0; i < parts.size(); i++) {
+      Part part = parts.get(i);
+      if (!looks(part)) {
+        continue;
+      }
+      List<Part> before = new ArrayList<>(parts.subList(0, i));
+      List<Part> behind = parts.subList(i + 1, parts.size());
+      switch (part) {
+        case Looking looking -> before.add(new Rest(resolve(behind), looking));
+        case Parts(List<Part> inner) -> before.add(resolve(joined(inner, behind)));
+        case Options(List<Part> options) ->
+            before.add(
+                new Options(options.stream().map(o -> resolve(joined(List.of(o), behind))).toList()));
+        default -> throw wrong(LOOKS_AHEAD);
+      }
+      return new Parts(before);
+    }
+    return new Parts(parts);
+  }
+
+  private static List<Part> joined(List<Part> first, List<Part> second) {
+    List<Part> all = new ArrayList<>(first);
+    all.addAll(second);
+    return all;
+  }
+
+  private static RegexNfa rest(Rest rest, CompileBudget budget) {
+    StringSet own = new StringSet(List.of(beginning(rest.part, budget)), 0, -1);
+    StringSet ahead = new StringSet(List.of(beginning(rest.looking.part, budget)), 0, -1);
+    return rest.looking.forbidden
+        ? StringMachine.minimal(List.of(own, ahead), budget)
+        : StringMachine.minimal(own.and(ahead), budget);
+  }
+
+  /** Texts that begin with the part. */
+  private static RegexNfa beginning(Part part, CompileBudget budget) {
+    RegexNfa nfa = new RegexNfa(budget);
+    int first = nfa.position();
+    int last = nfa.position();
+    nfa.step(last, CodePoints.ALL, last);
+    write(part, nfa, first, last, budget);
+    nfa.between(first, last);
+    return nfa;
   }
 
   private static RegexNfa write(Part part, boolean anywhere, CompileBudget budget) {
@@ -140,9 +210,9 @@ final class RegexReader {
       int end = nfa.position();
       nfa.free(first, When.ALWAYS, inner);
       nfa.free(end, When.ALWAYS, last);
-      write(part, nfa, inner, end);
+      write(part, nfa, inner, end, budget);
     } else {
-      write(part, nfa, first, last);
+      write(part, nfa, first, last, budget);
     }
     nfa.between(first, last);
     return nfa;
@@ -150,7 +220,7 @@ final class RegexReader {
 
   // ---- writing -------------------------------------------------------------------------------
 
-  private static void write(Part part, RegexNfa nfa, int from, int to) {
+  private static void write(Part part, RegexNfa nfa, int from, int to, CompileBudget budget) {
     switch (part) {
       case One(CodePoints set) -> nfa.step(from, set, to);
       case Assertion(When when) -> nfa.free(from, when, to);
@@ -158,7 +228,7 @@ final class RegexReader {
         int before = from;
         for (Part next : parts) {
           int after = nfa.position();
-          write(next, nfa, before, after);
+          write(next, nfa, before, after, budget);
           before = after;
         }
         nfa.free(before, When.ALWAYS, to);
@@ -167,20 +237,23 @@ final class RegexReader {
         for (Part option : options) {
           int inner = nfa.position();
           nfa.free(from, When.ALWAYS, inner);
-          write(option, nfa, inner, to);
+          write(option, nfa, inner, to, budget);
         }
       }
       case Repeated(Part repeated, int least, int most) ->
-          repeat(repeated, least, most, nfa, from, to);
+          repeat(repeated, least, most, nfa, from, to, budget);
+      case Rest rest -> nfa.rest(rest(rest, budget), from, to);
+      case Looking looking -> throw new IllegalStateException("it was not resolved");
     }
   }
 
-  private static void repeat(Part part, int least, int most, RegexNfa nfa, int from, int to) {
+  private static void repeat(
+      Part part, int least, int most, RegexNfa nfa, int from, int to, CompileBudget budget) {
     int before = nfa.position();
     nfa.free(from, When.ALWAYS, before);
     for (int i = 0; i < least; i++) {
       int after = nfa.position();
-      write(part, nfa, before, after);
+      write(part, nfa, before, after, budget);
       before = after;
     }
     if (most < 0) {
@@ -188,13 +261,13 @@ final class RegexReader {
       int inner = nfa.position();
       nfa.free(before, When.ALWAYS, loop);
       nfa.free(loop, When.ALWAYS, inner);
-      write(part, nfa, inner, loop);
+      write(part, nfa, inner, loop, budget);
       before = loop;
     }
     for (int i = least; i < most; i++) {
       nfa.free(before, When.ALWAYS, to);
       int after = nfa.position();
-      write(part, nfa, before, after);
+      write(part, nfa, before, after, budget);
       before = after;
     }
     nfa.free(before, When.ALWAYS, to);
@@ -287,6 +360,9 @@ final class RegexReader {
 
   private Part group(int depth) {
     if (take('?') && !take(':')) {
+      if (has('=') || has('!')) {
+        return looking(depth);
+      }
       boolean behind = take('<');
       if (!behind || has('=') || has('!')) {
         throw wrong(LOOKS_AHEAD);
@@ -300,6 +376,30 @@ final class RegexReader {
       throw wrong("has an unmatched (");
     }
     return inside;
+  }
+
+  private Part looking(int depth) {
+    boolean forbidden = next() == '!';
+    Part inside = options(depth + 1);
+    if (!take(')')) {
+      throw wrong("has an unmatched (");
+    }
+    if (looks(inside) || begins(inside)) {
+      throw wrong(LOOKS_AHEAD);
+    }
+    looking = true;
+    return new Looking(inside, forbidden);
+  }
+
+  /** Whether it asks for the text's start, where it need not be. */
+  private static boolean begins(Part part) {
+    return switch (part) {
+      case Assertion(When when) -> when == When.AT_START;
+      case Parts(List<Part> parts) -> parts.stream().anyMatch(RegexReader::begins);
+      case Options(List<Part> options) -> options.stream().anyMatch(RegexReader::begins);
+      case Repeated(Part repeated, int least, int most) -> begins(repeated);
+      default -> false;
+    };
   }
 
   private Part repeated(Part part) {
@@ -316,7 +416,7 @@ final class RegexReader {
     if (found == null) {
       return part;
     }
-    if (part instanceof Assertion) {
+    if (part instanceof Assertion || part instanceof Looking) {
       throw wrong("repeats an assertion");
     }
     // A lazy repeat matches the same texts.

@@ -138,9 +138,14 @@ final class StringMachine {
     return counted(nexts, finals, characters, bounds, partition.firstOfEach());
   }
 
-  /** The set's expressions, which say nothing of lengths, as one with as few positions as can be. */
+  /** The expressions, which say nothing of lengths, as one with as few positions as can be. */
   static RegexNfa minimal(StringSet strings, CompileBudget budget) {
-    StringMachine machine = new StringMachine(List.of(strings), budget);
+    return minimal(List.of(strings), budget);
+  }
+
+  /** What the first set has and no other one; no lengths are asked for. */
+  static RegexNfa minimal(List<StringSet> sets, CompileBudget budget) {
+    StringMachine machine = difference(sets, budget);
     List<int[]> nexts = machine.explore();
     boolean[] finals = machine.finals();
     Partition partition = new Partition(nexts, finals, budget);
