@@ -81,7 +81,9 @@ class FormatFuzzTest {
     INVALID.put(
         StringFormat.EMAIL,
         "a|@b.co|a@|a@b|a..b@c.de|.a@b.co|a.@b.co|a@-b.co|a@b-.co|a@b..co|a b@c.de|a@b.co."
-            + "|" + "a".repeat(65) + "@b.co|a@b@c.de");
+            + "|"
+            + "a".repeat(65)
+            + "@b.co|a@b@c.de");
     INVALID.put(
         StringFormat.HOSTNAME,
         "|-a|a-|a..b|.a|a.|a_b|a b|" + "a".repeat(64) + "|" + "a.".repeat(127) + "a|é.com");
@@ -170,8 +172,7 @@ class FormatFuzzTest {
     LocalTime time = LocalTime.ofSecondOfDay(random.nextInt(86_400));
     String fraction = random.nextBoolean() ? "" : "." + any(random, DIGITS, 1, 9);
     int minutes = random.nextInt(2 * 1079) - 1079;
-    String offset =
-        random.nextBoolean() ? "Z" : ZoneOffset.ofTotalSeconds(60 * minutes).toString();
+    String offset = random.nextBoolean() ? "Z" : ZoneOffset.ofTotalSeconds(60 * minutes).toString();
     return time.format(DateTimeFormatter.ofPattern("HH:mm:ss", Locale.ROOT)) + fraction + offset;
   }
 
@@ -181,7 +182,8 @@ class FormatFuzzTest {
     }
     String days = units(random, "YMD");
     String hours = units(random, "HMS");
-    return "P" + (random.nextInt(3) == 0 ? "T" + hours : random.nextBoolean() ? days : days + "T" + hours);
+    return "P"
+        + (random.nextInt(3) == 0 ? "T" + hours : random.nextBoolean() ? days : days + "T" + hours);
   }
 
   /** Units that follow each other, from any one to any later one. */
@@ -201,7 +203,9 @@ class FormatFuzzTest {
     for (int i = labels + random.nextInt(3); i > 0; i--) {
       String edge = LETTERS + DIGITS;
       String middle = any(random, edge + "-", 0, random.nextInt(9) == 0 ? 61 : 8);
-      all.add(any(random, edge, 1, 1) + (random.nextInt(4) == 0 ? "" : middle + any(random, edge, 1, 1)));
+      all.add(
+          any(random, edge, 1, 1)
+              + (random.nextInt(4) == 0 ? "" : middle + any(random, edge, 1, 1)));
     }
     return String.join(".", all);
   }
@@ -304,6 +308,9 @@ class FormatFuzzTest {
     return several(
         random,
         3,
-        r -> "/" + any(r, LETTERS + "é\"\\ \t0", 0, 5) + (r.nextInt(4) == 0 ? "~" + r.nextInt(2) : ""));
+        r ->
+            "/"
+                + any(r, LETTERS + "é\"\\ \t0", 0, 5)
+                + (r.nextInt(4) == 0 ? "~" + r.nextInt(2) : ""));
   }
 }

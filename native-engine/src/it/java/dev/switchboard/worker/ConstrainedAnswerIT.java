@@ -195,7 +195,8 @@ class ConstrainedAnswerIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {FORMAT, "'response_format':{'type':'json_object'}", "'regex':'[a-z]{100}'"})
+  @ValueSource(
+      strings = {FORMAT, "'response_format':{'type':'json_object'}", "'regex':'[a-z]{100}'"})
   void anAnswerThatIsCutShortEndsWithLength(String field) {
     String cut = field + ",'max_tokens':1";
 
@@ -235,7 +236,8 @@ class ConstrainedAnswerIT {
   @Test
   void anAnswerThatTheContextCutsShortIsAnErrorThatSaysSo() {
     String prompt = "x".repeat(WorkerFixture.CONTEXT - 20);
-    String body = text("'regex':'a{100}','strict_finish':true").replace("\"x\"", "\"" + prompt + "\"");
+    String body =
+        text("'regex':'a{100}','strict_finish':true").replace("\"x\"", "\"" + prompt + "\"");
 
     HttpResponse<String> response = worker.post(TEXT, body);
 
@@ -326,7 +328,8 @@ class ConstrainedAnswerIT {
     assertEquals(400, response.statusCode());
     assertEquals("invalid_request_error", error.path("type").asText());
     assertEquals(
-        "response_format.json_schema.schema.properties.b.maxContains", error.path("param").asText());
+        "response_format.json_schema.schema.properties.b.maxContains",
+        error.path("param").asText());
   }
 
   @Test

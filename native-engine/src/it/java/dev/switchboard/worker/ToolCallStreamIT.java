@@ -320,7 +320,9 @@ class ToolCallStreamIT {
     int cut = said.family.tokens(said.text.substring(0, said.text.indexOf("more"))).length;
     try (WorkerFixture worker = said.family.scripted(engine)) {
       String stream =
-          worker.post(CHAT, chat("'auto'", ",'stream':true,'strict_finish':true,'max_tokens':" + cut)).body();
+          worker
+              .post(CHAT, chat("'auto'", ",'stream':true,'strict_finish':true,'max_tokens':" + cut))
+              .body();
 
       JsonNode error = json(stream.substring(stream.lastIndexOf("{\"error\""))).path("error");
       assertEquals("cut_by_length", error.path("code").asText(), stream);

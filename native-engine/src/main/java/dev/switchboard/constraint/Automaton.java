@@ -9,9 +9,9 @@ import java.util.stream.IntStream;
  * {@code start[s]} to {@code start[s + 1]}. A call edge runs another rule from its first state and
  * goes on at the edge's target when that rule ends.
  *
- * <p>Some edges that read nothing count, and lead on only between bounds. A state with a count is one
- * number, its id: the count times the number of states, and the state; most have none, and their id
- * is the state.
+ * <p>Some edges that read nothing count, and lead on only between bounds. A state with a count is
+ * one number, its id: the count times the number of states, and the state; most have none, and
+ * their id is the state.
  *
  * <p>{@code height[s]} is how many calls deep an answer must go at least to end the rule from
  * there; a state from which no end can be reached does not exist any more.
@@ -33,6 +33,7 @@ final class Automaton {
 
   final int[] freeStart;
   final int[] freeTo;
+
   /** One more than the number of what the edge counts; 0 for nothing. */
   final int[] freeCount;
 
@@ -150,7 +151,8 @@ final class Automaton {
       largest = own.length == 0 ? largest : Math.max(largest, own[own.length - 1]);
     }
     if ((largest + 2) * states > Integer.MAX_VALUE) {
-      throw new ConstraintException("", "is too large: its counts and states are too many together");
+      throw new ConstraintException(
+          "", "is too large: its counts and states are too many together");
     }
   }
 

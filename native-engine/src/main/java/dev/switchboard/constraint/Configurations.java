@@ -389,8 +389,7 @@ final class Configurations {
       return Configuration.DEAD;
     }
     return intern(
-        new Configuration(
-            states, of, complete, returned, reading == 0 ? 0 : automaton.classes));
+        new Configuration(states, of, complete, returned, reading == 0 ? 0 : automaton.classes));
   }
 
   private FrameSet framesOf(int id) {

@@ -170,7 +170,8 @@ public final class ConstraintCompiler {
     CompileBudget.checkDepth(depth, "");
     return switch (source) {
       case ConstraintSource.JsonObject() -> new Call(JsonRules.OBJECT);
-      case ConstraintSource.JsonSchema(String schema) -> JsonSchemaReader.read(schema, budget, budget.ignored());
+      case ConstraintSource.JsonSchema(String schema) ->
+          JsonSchemaReader.read(schema, budget, budget.ignored());
       case ConstraintSource.Regex(String pattern) -> {
         RegexNfa nfa = RegexReader.read(pattern, "", false, budget);
         StringSet matched = new StringSet(List.of(nfa), 0, -1);

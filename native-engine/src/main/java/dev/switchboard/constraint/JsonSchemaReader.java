@@ -129,7 +129,8 @@ final class JsonSchemaReader {
       throw new ConstraintException(path, "must begin with #/: other references are not supported");
     }
     try {
-      String decoded = URLDecoder.decode(inside.substring(1).replace("+", "%2B"), StandardCharsets.UTF_8);
+      String decoded =
+          URLDecoder.decode(inside.substring(1).replace("+", "%2B"), StandardCharsets.UTF_8);
       JsonNode target = root.at(JsonPointer.compile(decoded));
       if (!target.isMissingNode()) {
         return target;
@@ -438,8 +439,7 @@ final class JsonSchemaReader {
     }
     if (known == null) {
       StringMachine machine = StringMachine.difference(sets, budget);
-      Expression all =
-          sequence(text("\""), machine.build(JsonRules::characters), text("\""));
+      Expression all = sequence(text("\""), machine.build(JsonRules::characters), text("\""));
       known = new Rule("string", all);
       sharedStrings.put(List.copyOf(sets), known);
     }

@@ -126,7 +126,9 @@ final class RegexNfa {
   /** Whether it matches the whole text. */
   boolean matches(String text, CompileBudget work) {
     int[] at = start();
-    for (int i = 0; i < text.length() && at.length > 0; i += Character.charCount(text.codePointAt(i))) {
+    for (int i = 0;
+        i < text.length() && at.length > 0;
+        i += Character.charCount(text.codePointAt(i))) {
       at = after(at, text.codePointAt(i), work);
     }
     return text.isEmpty() ? close(bits(at), true, true).get(last) : at.length > 0 && accepts(at);

@@ -166,7 +166,8 @@ final class RegexReader {
         case Parts(List<Part> inner) -> before.add(resolve(joined(inner, behind)));
         case Options(List<Part> options) ->
             before.add(
-                new Options(options.stream().map(o -> resolve(joined(List.of(o), behind))).toList()));
+                new Options(
+                    options.stream().map(o -> resolve(joined(List.of(o), behind))).toList()));
         default -> throw wrong(LOOKS_AHEAD);
       }
       return new Parts(before);

@@ -55,8 +55,7 @@ final class SchemaArrays {
     if (items == null && first.isEmpty() && least == 0 && most < 0 && contained == 0) {
       return new Call(JsonRules.ARRAY);
     }
-    Rule rest =
-        items == null ? JsonRules.VALUE : reader.rule(items, keywords.path("items"), depth);
+    Rule rest = items == null ? JsonRules.VALUE : reader.rule(items, keywords.path("items"), depth);
     return new Elements(keywords, first, items, rest, least, most, contained).write(depth);
   }
 

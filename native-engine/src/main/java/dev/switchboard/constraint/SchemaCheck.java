@@ -88,8 +88,7 @@ final class SchemaCheck {
       throw keywords.wrong("contains", "beside arrays of an enum is not supported");
     }
     int most = keywords.most("maxItems");
-    boolean fits =
-        value.size() >= keywords.least("minItems") && (most < 0 || value.size() <= most);
+    boolean fits = value.size() >= keywords.least("minItems") && (most < 0 || value.size() <= most);
     JsonNode prefix = keywords.get("prefixItems");
     JsonNode items = keywords.get("items");
     for (int i = 0; i < value.size() && fits; i++) {

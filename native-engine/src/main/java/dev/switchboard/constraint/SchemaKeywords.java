@@ -90,8 +90,7 @@ final class SchemaKeywords {
   static final String NOT_STEP = "\0notMultipleOf";
   static final String NOT_VALUES = "\0notEnum";
   static final String OPEN = "\0open";
-  static final Set<String> INTERNAL =
-      Set.of(NOT_PATTERN, NOT_FORMAT, NOT_STEP, NOT_VALUES, OPEN);
+  static final Set<String> INTERNAL = Set.of(NOT_PATTERN, NOT_FORMAT, NOT_STEP, NOT_VALUES, OPEN);
   private static final Set<String> KNOWN = known();
 
   private static final List<String> TYPES =

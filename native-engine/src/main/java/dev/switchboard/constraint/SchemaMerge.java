@@ -66,7 +66,8 @@ final class SchemaMerge {
       if (SchemaKeywords.isAnnotation(name) || (name.equals(SchemaKeywords.OPEN) && !open)) {
         continue;
       }
-      JsonNode value = mine == null || yours == null ? either(mine, yours) : both(name, mine, yours);
+      JsonNode value =
+          mine == null || yours == null ? either(mine, yours) : both(name, mine, yours);
       if (value.isMissingNode()) {
         return BooleanNode.FALSE;
       }
@@ -95,7 +96,8 @@ final class SchemaMerge {
     ObjectNode properties = NODES.objectNode();
     for (var property : object(schema, "properties").properties()) {
       String name = property.getKey();
-      boolean free = listed.has(name) || patterns.stream().anyMatch(each -> matcher.test(each, name));
+      boolean free =
+          listed.has(name) || patterns.stream().anyMatch(each -> matcher.test(each, name));
       properties.set(name, free ? property.getValue() : allOf(property.getValue(), limit));
     }
     ObjectNode byPattern = NODES.objectNode();

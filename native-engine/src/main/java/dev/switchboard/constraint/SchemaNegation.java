@@ -99,8 +99,7 @@ final class SchemaNegation {
       case "format" -> format(keywords, options);
       case "required" -> keywords.names(name).forEach(each -> options.add(without(each)));
       case "properties" -> properties(value, path, options, depth);
-      case "items" ->
-          options.add(typed("array").set("contains", of(value, path, depth + 1)));
+      case "items" -> options.add(typed("array").set("contains", of(value, path, depth + 1)));
       case "contains" -> options.add(typed("array").set("items", of(value, path, depth + 1)));
       case SchemaKeywords.OPEN -> {}
       default -> throw new ConstraintException(path, "is not supported in what must not match");

@@ -49,8 +49,7 @@ final class SchemaObjects {
     JsonNode additional = additional(keywords);
     Set<String> required = keywords.names("required");
     for (String name : required) {
-      properties.computeIfAbsent(
-          name, missing -> unlisted(keywords, name, additional));
+      properties.computeIfAbsent(name, missing -> unlisted(keywords, name, additional));
     }
     int least = keywords.least("minProperties");
     int most = keywords.most("maxProperties");
@@ -89,7 +88,11 @@ final class SchemaObjects {
 
   /** The schema of a listed name with what patterns and {@code propertyNames} say of it. */
   private JsonNode restricted(
-      SchemaKeywords keywords, String name, JsonNode schema, @Nullable ObjectNode listed, int depth) {
+      SchemaKeywords keywords,
+      String name,
+      JsonNode schema,
+      @Nullable ObjectNode listed,
+      int depth) {
     JsonNode names = keywords.get("propertyNames");
     String path = keywords.path("propertyNames");
     if (names != null
@@ -110,7 +113,9 @@ final class SchemaObjects {
       SchemaKeywords keywords, @Nullable JsonNode additional, int least, int most, int depth) {
     boolean forbidden = additional != null && SchemaOverlap.isFalse(additional);
     if (forbidden) {
-      return least > 0 ? Expression.NOTHING : JsonRules.object(Expression.NOTHING, Expression.NOTHING, 0, 0);
+      return least > 0
+          ? Expression.NOTHING
+          : JsonRules.object(Expression.NOTHING, Expression.NOTHING, 0, 0);
     }
     if (additional == null || additional.isBoolean()) {
       return least == 0 && most < 0
@@ -271,7 +276,11 @@ final class SchemaObjects {
     private int nodes;
 
     Members(
-        SchemaKeywords keywords, Set<String> required, List<Expression> others, int least, int most) {
+        SchemaKeywords keywords,
+        Set<String> required,
+        List<Expression> others,
+        int least,
+        int most) {
       this.keywords = keywords;
       this.required = required;
       this.others = others;
@@ -348,8 +357,7 @@ final class SchemaObjects {
         if (most >= 0 && count > most) {
           continue;
         }
-        Expression close =
-            count == 0 ? text("}") : sequence(new Call(JsonRules.SPACE), text("}"));
+        Expression close = count == 0 ? text("}") : sequence(new Call(JsonRules.SPACE), text("}"));
         edges.add(new Edge(node(place, count), close, nodes - 1));
       }
     }

@@ -97,8 +97,7 @@ enum StringFormat {
     Rule known = rule;
     if (known == null) {
       StringMachine machine = new StringMachine(List.of(strings()), CompileBudget.unbounded());
-      Expression string =
-          sequence(text("\""), machine.build(JsonRules::characters), text("\""));
+      Expression string = sequence(text("\""), machine.build(JsonRules::characters), text("\""));
       known = new Rule(name(), string);
       rule = known;
     }
@@ -119,8 +118,7 @@ enum StringFormat {
             + "|(?:197[2-9]|1987|1989|199[058]|2005|2008|2016)-12-31";
 
     private static final String FRACTION = "(?:\\.[0-9]{1,9})?";
-    private static final String CLOCK =
-        "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]" + FRACTION;
+    private static final String CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]" + FRACTION;
     private static final String OFFSET = "(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])";
     private static final String DAYS =
         "[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D";
@@ -161,9 +159,7 @@ enum StringFormat {
 
     /** Nothing, or at most so many groups. */
     private static String groups(int most) {
-      return most == 0
-          ? ""
-          : "(?:(?:%s:){0,%d}%s)?".formatted(H16, most - 1, H16);
+      return most == 0 ? "" : "(?:(?:%s:){0,%d}%s)?".formatted(H16, most - 1, H16);
     }
 
     private static String chars(String more) {

@@ -13,8 +13,8 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Strings that are in exactly one of several sets, or in the first alone, as one deterministic graph over characters: the
- * product of all expressions and of the length, as far as it is reached.
+ * Strings that are in exactly one of several sets, or in the first alone, as one deterministic
+ * graph over characters: the product of all expressions and of the length, as far as it is reached.
  */
 final class StringMachine {
   /** A set that cannot have the string any more has this for each expression. */
@@ -224,7 +224,9 @@ final class StringMachine {
 
   /** One for each state and each of those it leads to. */
   private List<Edge> edges(
-      List<int[]> nexts, Function<CodePoints, Expression> characters, @Nullable CountBounds bounds) {
+      List<int[]> nexts,
+      Function<CodePoints, Expression> characters,
+      @Nullable CountBounds bounds) {
     List<Edge> edges = new ArrayList<>();
     Map<IntSet, Expression> labels = new HashMap<>();
     for (int from = 0; from < nexts.size(); from++) {

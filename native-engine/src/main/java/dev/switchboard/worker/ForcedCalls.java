@@ -73,8 +73,7 @@ final class ForcedCalls {
   }
 
   private static ConstraintSource freeCall(ToolUse.Function function, ToolFormat format) {
-    ToolUse.Function loose =
-        new ToolUse.Function(function.name(), "{\"type\":\"object\"}", false);
+    ToolUse.Function loose = new ToolUse.Function(function.name(), "{\"type\":\"object\"}", false);
     return call(function.strict() ? function : loose, format);
   }
 

@@ -146,7 +146,8 @@ final class RequestPreparation {
       throw new ApiException(
           ApiError.unsupported(
               "tools",
-              "tools cannot be strict: how this model writes calls is not known. Leave strict out."));
+              "tools cannot be strict: how this model writes calls is not known. Leave strict"
+                  + " out."));
     }
     if (request.options().ignoreEos()) {
       throw invalid("ignore_eos", "cannot be combined with strict tools");

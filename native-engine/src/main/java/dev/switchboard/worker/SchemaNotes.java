@@ -40,8 +40,7 @@ final class SchemaNotes {
             c -> {
               boolean plain = c > 0x20 && c < 0x7f && c != ',' && c != '%';
               String character = Character.toString(c);
-              text.append(
-                  plain ? character : URLEncoder.encode(character, StandardCharsets.UTF_8));
+              text.append(plain ? character : URLEncoder.encode(character, StandardCharsets.UTF_8));
             });
     return text.toString().replace("+", "%20");
   }

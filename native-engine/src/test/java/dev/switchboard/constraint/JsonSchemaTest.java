@@ -75,8 +75,10 @@ class JsonSchemaTest {
         "{'type':'string','oneOf':[{'pattern':'a'},{'maxLength':2}]} | 'xax'  | 'a'",
         "{'type':'string','oneOf':[{'pattern':'a'},{'maxLength':2}]} | 'xy'   | 'xyz'",
         "{'oneOf':[{'enum':['a','b']},{'pattern':'^[bc]$'}]} | 'c'            | 'b'",
-        "{'oneOf':[{'enum':['a',true]},{'type':'boolean'},{'type':['null','string']}]} | false | 'a'",
-        "{'oneOf':[{'enum':['a',true]},{'type':'boolean'},{'type':['null','string']}]} | null | true",
+        "{'oneOf':[{'enum':['a',true]},{'type':'boolean'},{'type':['null','string']}]} | false |"
+            + " 'a'",
+        "{'oneOf':[{'enum':['a',true]},{'type':'boolean'},{'type':['null','string']}]} | null |"
+            + " true",
         "{'properties':{'a':{},'b':{}},'oneOf':[{'required':['a']},{'required':['b']}]} | {'b':1} |"
             + " {'a':1,'b':1}",
         "{'properties':{'a':{},'b':{}},'oneOf':[{'required':['a']},{'required':['b']}]} | {'a':1} |"
@@ -116,7 +118,8 @@ class JsonSchemaTest {
         "{'dependentRequired':{'a':['b']},'properties':{'a':{},'b':{}}} | {'a':1,'b':1} | {'a':1}",
         "{'dependentSchemas':{'a':{'required':['b']}},'properties':{'a':{},'b':{}}} | {} | {'a':1}",
         "{'$id':'http://x/y','$defs':{'n':{'$anchor':'k','type':'null'}},'$ref':'#k'} | null | 1",
-        "{'$id':'http://x/y','$defs':{'n':{'type':'null'}},'$ref':'http://x/y#/$defs/n'} | null | 1",
+        "{'$id':'http://x/y','$defs':{'n':{'type':'null'}},'$ref':'http://x/y#/$defs/n'} | null |"
+            + " 1",
         // Conditions.
         "{'type':'string','not':{'pattern':'^a'}}  | 'ba'                     | 'ab'",
         "{'type':'string','not':{'enum':['a','b']}} | 'c'                     | 'a'",

@@ -197,7 +197,8 @@ class ChatCompletionRequestTest {
     String tools =
         "'tools':[{'type':'function','function':{'name':'b','parameters':{'minProperties':1}}},"
             + "{'type':'function','function':{'name':'a','parameters':{}}}]";
-    ToolUse.Function b = new ToolUse.Function("b", "{\"minProperties\":1,\"type\":\"object\"}", false);
+    ToolUse.Function b =
+        new ToolUse.Function("b", "{\"minProperties\":1,\"type\":\"object\"}", false);
     List<ToolUse.Function> both = List.of(b, new ToolUse.Function("a", null, false));
 
     assertEquals(
