@@ -9,6 +9,7 @@ import java.time.LocalTime;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -43,6 +44,7 @@ class FormatFuzzTest {
   private static final Map<StringFormat, String> INVALID = new EnumMap<>(StringFormat.class);
 
   static {
+    VALID.put(StringFormat.BYTE, FormatFuzzTest::base64);
     VALID.put(StringFormat.DATE, FormatFuzzTest::date);
     VALID.put(StringFormat.TIME, FormatFuzzTest::time);
     VALID.put(StringFormat.DATE_TIME, random -> date(random) + "T" + time(random));
@@ -61,6 +63,7 @@ class FormatFuzzTest {
         StringFormat.RELATIVE_JSON_POINTER,
         random -> random.nextInt(1000) + (random.nextInt(4) == 0 ? "#" : pointer(random)));
 
+    INVALID.put(StringFormat.BYTE, "a|ab|abc|abcde|ab=|a===|ab==ab==|abc-|a b=");
     INVALID.put(
         StringFormat.DATE,
         "2023-02-29|1900-02-29|2024-13-01|2024-00-10|2024-04-31|2024-1-01|24-01-01|2024-01-01T"
@@ -162,6 +165,12 @@ class FormatFuzzTest {
     return IntStream.range(0, random.nextInt(most + 1))
         .mapToObj(i -> one.apply(random))
         .collect(Collectors.joining());
+  }
+
+  private static String base64(Random random) {
+    byte[] bytes = new byte[random.nextInt(20)];
+    random.nextBytes(bytes);
+    return Base64.getEncoder().encodeToString(bytes);
   }
 
   private static String date(Random random) {

@@ -464,9 +464,9 @@ final class JsonSchemaReader {
     }
     for (String format : keywords.strings("format")) {
       StringFormat known = StringFormat.of(format);
-      if (known == null) {
+      if (known == null && !format.equals("int32")) {
         ignore(keywords.path("format"));
-      } else {
+      } else if (known != null) {
         sets.set(0, sets.getFirst().and(known.strings()));
       }
     }
@@ -575,6 +575,14 @@ final class JsonSchemaReader {
     }
     Bound least = bound(keywords, "minimum", "exclusiveMinimum", 1);
     Bound most = bound(keywords, "maximum", "exclusiveMaximum", -1);
+    for (String format : keywords.strings("format")) {
+      if (format.equals("int32")) {
+        least = stricter(least, Integer.MIN_VALUE, 1);
+        most = stricter(most, Integer.MAX_VALUE, -1);
+      } else if (StringFormat.of(format) == null) {
+        ignore(keywords.path("format"));
+      }
+    }
     return new NumberSet(least, most, steps, null);
   }
 
@@ -583,6 +591,13 @@ final class JsonSchemaReader {
       throw keywords.wrong("multipleOf", "must be above 0, with at most 10000 last places");
     }
     return step;
+  }
+
+  private static Bound stricter(@Nullable Bound bound, int limit, int sign) {
+    BigDecimal value = BigDecimal.valueOf(limit);
+    return bound != null && bound.value().compareTo(value) * sign >= 0
+        ? bound
+        : new Bound(value, false);
   }
 
   /** The stricter of an including and an excluding bound; sign is 1 for the lower side. */

@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * <p>An expression is made deterministic and minimal once, when it is first wanted.
  */
 enum StringFormat {
+  BYTE(-1, "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"),
   DATE(-1, Parts.DATE),
   TIME(-1, "(?:" + Parts.CLOCK + Parts.OFFSET + "|23:59:60" + Parts.FRACTION + "Z)"),
   DATE_TIME(

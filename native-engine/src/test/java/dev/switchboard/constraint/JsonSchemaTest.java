@@ -179,6 +179,7 @@ class JsonSchemaTest {
         "{'pattern':'^a*$','minLength':2,'maxLength':3} | 'aaa'               | 'a'",
         "{'pattern':'^(ab)*$','minLength':3,'maxLength':5} | 'abab'           | 'abababab'",
         "{'format':'email','maxLength':7}          | 'a@bc.de'                | 'ab@bc.de'",
+        "{'type':'integer','format':'int32'}      | -2147483648              | 2147483648",
         "{'format':'nobody-knows','unknown':1}     | 'x'                      | 1",
         "{'$defs':{'t':{'properties':{'v':{'type':'integer'},'n':{'$ref':'#/$defs/t'}}}},'$ref':'#/$defs/t'}"
             + " | {'v':1,'n':{'n':{}}} | {'n':1}"
