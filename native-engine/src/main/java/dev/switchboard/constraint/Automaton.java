@@ -10,8 +10,8 @@ import java.util.stream.IntStream;
  * goes on at the edge's target when that rule ends.
  *
  * <p>Some edges that read nothing count, and lead on only between bounds. A state with a count is
- * one number, its id: the count times the number of states, and the state; most have none, and
- * their id is the state.
+ * one number, its id: below the number of states it is a state that has none, and behind them
+ * follow, for each count from 1 on, the states of graphs that count.
  *
  * <p>{@code height[s]} is how many calls deep an answer must go at least to end the rule from
  * there; a state from which no end can be reached does not exist any more.
@@ -64,6 +64,11 @@ final class Automaton {
   private final Count[] counts;
   private final int[][] bounds;
 
+  /** States that may have a count, and where each state is among them. */
+  private final int[] counted;
+
+  private final int[] placeOf;
+
   /** Symbols that no edge tells apart have one class. */
   final int[] classOf;
 
@@ -88,6 +93,11 @@ final class Automaton {
     freeCount = free.low();
     counts = from.counts().toArray(Count[]::new);
     bounds = from.bounds();
+    counted = IntStream.range(0, states).filter(state -> bounds[state].length > 0).toArray();
+    placeOf = new int[states];
+    for (int i = 0; i < counted.length; i++) {
+      placeOf[counted[i]] = i;
+    }
     window = Integer.MAX_VALUE;
     longestToken = from.longestToken();
     requireIds();
@@ -108,6 +118,8 @@ final class Automaton {
     longestToken = of.longestToken;
     counts = of.counts;
     bounds = of.bounds;
+    counted = of.counted;
+    placeOf = of.placeOf;
     freeCount = of.freeCount;
     states = of.states;
     first = of.first;
@@ -150,19 +162,26 @@ final class Automaton {
       int[] own = count.bounds();
       largest = own.length == 0 ? largest : Math.max(largest, own[own.length - 1]);
     }
-    if ((largest + 2) * states > Integer.MAX_VALUE) {
-      throw new ConstraintException(
-          "", "is too large: its counts and states are too many together");
+    if ((largest + 2) * counted.length + states > Integer.MAX_VALUE) {
+      throw new ConstraintException("", "is too large: its counts and states are too many together");
     }
   }
 
   int stateOf(int id) {
-    return id < states ? id : id % states;
+    return id < states ? id : counted[(id - states) % counted.length];
   }
 
-  /** The id of another state with the same count. */
+  private int countOf(int id) {
+    return id < states ? 0 : 1 + (id - states) / counted.length;
+  }
+
+  private int id(int count, int state) {
+    return count == 0 ? state : states + (count - 1) * counted.length + placeOf[state];
+  }
+
+  /** The id of another state of the same graph with the same count. */
   int with(int id, int state) {
-    return id < states ? state : id - id % states + state;
+    return id < states ? state : id(countOf(id), state);
   }
 
   /** The id behind a free edge, or -1 where the count does not let it pass. */
@@ -172,11 +191,11 @@ final class Automaton {
       return with(id, to);
     }
     Count count = counts[freeCount[freeEdge] - 1];
-    int value = id / states + (count.ends() ? 0 : 1);
+    int value = countOf(id) + (count.ends() ? 0 : 1);
     if (value < count.low() || value > count.high()) {
       return -1;
     }
-    return count.ends() ? to : alike(value, count.bounds()) * states + to;
+    return count.ends() ? to : id(alike(value, count.bounds()), to);
   }
 
   /** The id that is there in this automaton for one of the automaton that it was made of. */
@@ -184,7 +203,7 @@ final class Automaton {
     int state = stateOf(id);
     return id < states
         ? standsFor[state]
-        : alike(id / states, bounds[state]) * states + standsFor[state];
+        : id(alike(countOf(id), bounds[state]), standsFor[state]);
   }
 
   /** The least count that no text of the window tells from this one. */

@@ -52,6 +52,9 @@ final class JsonSchemaReader {
 
   private static final int MOST_IGNORED = 64;
 
+  /** Characters that no answer has: a longer bound is none. */
+  private static final int LONGEST_STRING = 1 << 24;
+
   private final JsonNode root;
   private final CompileBudget budget;
   private @Nullable Map<String, JsonNode> anchors;
@@ -458,7 +461,11 @@ final class JsonSchemaReader {
     if (!texts.isEmpty()) {
       sets.add(new StringSet(List.of(RegexNfa.of(texts, budget)), 0, -1));
     }
-    sets.set(0, new StringSet(List.of(), keywords.least("minLength"), keywords.most("maxLength")));
+    int most = keywords.most("maxLength");
+    sets.set(
+        0,
+        new StringSet(
+            List.of(), keywords.least("minLength"), most < LONGEST_STRING ? most : -1));
     for (String pattern : keywords.strings("pattern")) {
       restrict(sets, pattern, keywords.path("pattern"));
     }
