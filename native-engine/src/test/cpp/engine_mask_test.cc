@@ -1,6 +1,7 @@
 // Masks of constrained outputs: what is sampled under them, and who waits for them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>

@@ -1,3 +1,11 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <tuple>
+#include <vector>
+
 #include "ops_testing.h"
 
 namespace sb::ops::testing {

@@ -2,8 +2,12 @@
 // own: each variant gives the reference's bits, so all of them the same. A failure names its seed;
 // SB_FUZZ_SEED in the environment begins elsewhere.
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
+#include <random>
+#include <vector>
 
 #include "ops_testing.h"
 

@@ -1,4 +1,12 @@
+#include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "ops_testing.h"
 

@@ -1,3 +1,7 @@
+#include <cmath>
+#include <cstring>
+#include <vector>
+
 #include "ops_testing.h"
 
 namespace sb::ops::testing {

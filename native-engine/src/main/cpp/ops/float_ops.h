@@ -461,7 +461,9 @@ struct FloatOps {
     const std::int32_t parts = attention_parts(spans[0]);
     AttentionSpan cut[kMaxRunTokens];
     for (std::int32_t part = 0; part < parts; ++part) {
-      for (std::int32_t i = 0; i < n; ++i) cut[i] = ops::attention_part(spans[i], part);
+      for (std::size_t i = 0; i < spans.size(); ++i) {
+        cut[i] = ops::attention_part(spans[i], part);
+      }
       attend(kv, blocks.data(), kv_head, {cut, spans.size()}, q, n_queries,
              part == 0 ? so_far : next, scratch);
       if (part > 0) join(so_far, next, all, kv.head_dim);
@@ -494,6 +496,7 @@ struct FloatOps {
                      std::span<const AttentionSpan> spans, const float* q, std::int32_t n_queries,
                      const Attended& to, float* scratch) {
     const auto n = static_cast<std::int32_t>(spans.size());
+    const AttentionSpan* const each = spans.data();
     Softmax softmax(scratch, to, kv.block_tokens);
     for (std::int64_t i = 0; i < n * n_queries * std::int64_t{kv.head_dim}; ++i) to.out[i] = 0;
     for (std::int32_t i = 0; i < n * n_queries; ++i) {
@@ -507,9 +510,9 @@ struct FloatOps {
       const Rows<Store> v = rows_at<Store>(kv, kv.v + at);
       // Those who attend to the same of its positions go together.
       for (std::int32_t i = 0, together; i < n; i += together) {
-        const Piece piece = piece_of(spans[i], b * tokens, tokens);
+        const Piece piece = piece_of(each[i], b * tokens, tokens);
         for (together = 1; i + together < n; ++together) {
-          const Piece other = piece_of(spans[i + together], b * tokens, tokens);
+          const Piece other = piece_of(each[i + together], b * tokens, tokens);
           if (other.first != piece.first || other.end != piece.end) break;
         }
         attend_queries<Store>(k, v, piece, kv, q, {i * n_queries, (i + together) * n_queries},

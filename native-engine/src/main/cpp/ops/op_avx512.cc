@@ -213,8 +213,10 @@ void load_quads(const std::uint8_t* integers, __m512i& first, __m512i& second) {
   if constexpr (kFormat.upper_bits == 1) {
     const __m512i place = _mm512_set1_epi8(1 << kLow);
     const __m512i bits = load_bytes(upper);
-    first = _mm512_ternarylogic_epi32(first, move_bits<kQuad, kLow>(bits), place, kOrOfAnd);
-    second = _mm512_ternarylogic_epi32(second, move_bits<kQuad + 4, kLow>(bits), place, kOrOfAnd);
+    const __m512i first_bits = move_bits<kQuad, kLow>(bits);
+    const __m512i second_bits = move_bits<kQuad + 4, kLow>(bits);
+    first = _mm512_ternarylogic_epi32(first, first_bits, place, kOrOfAnd);
+    second = _mm512_ternarylogic_epi32(second, second_bits, place, kOrOfAnd);
   } else if constexpr (kFormat.upper_bits == 2) {
     const __m512i place = _mm512_set1_epi8(3 << kLow);
     const __m512i low_half = move_bits<2 * kQuad, kLow>(load_bytes(upper));
@@ -259,10 +261,13 @@ template <WeightType kType>
 __m512i less_offset(std::int32_t x_sum) {
   constexpr int kOffset = format_of(kType).offset;
   const __m512i zero = _mm512_setzero_si512();
-  if constexpr (kOffset == 0) return zero;
-  static_assert((kOffset & (kOffset - 1)) == 0);
-  const __m512i offsets = _mm512_slli_epi32(_mm512_set1_epi32(x_sum), __builtin_ctz(kOffset));
-  return _mm512_sub_epi32(zero, offsets);
+  if constexpr (kOffset == 0) {
+    return zero;
+  } else {
+    static_assert((kOffset & (kOffset - 1)) == 0);
+    constexpr auto kShift = static_cast<unsigned>(__builtin_ctz(kOffset));
+    return _mm512_sub_epi32(zero, _mm512_slli_epi32(_mm512_set1_epi32(x_sum), kShift));
+  }
 }
 
 template <WeightType kType>
@@ -345,7 +350,7 @@ void prefetch(const std::uint8_t* p, std::size_t bytes) {
   constexpr int kUnpacks = format_of(kType).low_bits < 8 ? 1 : 0;
   constexpr int kSteps = kTokens > 4 ? 2 : kUnpacks + (kTokens > 1 ? 1 : 0);
   constexpr std::size_t kPrefetchBytes = 4096 + 2048 * kSteps;
-  constexpr _mm_hint kCache = kTokens > 4 ? _MM_HINT_T1 : _MM_HINT_T0;
+  constexpr auto kCache = kTokens > 4 ? _MM_HINT_T1 : _MM_HINT_T0;
   if constexpr (kAhead) {
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < bytes; i += kCacheLine) {
