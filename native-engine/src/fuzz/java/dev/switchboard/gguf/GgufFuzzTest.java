@@ -177,8 +177,9 @@ class GgufFuzzTest {
 
   private static List<GgufVictim> vocabularies() throws IOException {
     List<GgufVictim> files = new ArrayList<>();
-    for (String name : List.of("bert-bge", "gpt-2", "llama-spm", "phi-3", "starcoder")) {
-      files.add(read(GOLDEN.resolve("tokenizers/ggml-vocab-" + name + ".gguf")));
+    for (String name :
+        List.of("words", "bytes-gpt-2", "pieces", "pieces-chat", "bytes-starcoder")) {
+      files.add(read(GOLDEN.resolve("tokenizers/" + name + ".gguf")));
     }
     return files;
   }

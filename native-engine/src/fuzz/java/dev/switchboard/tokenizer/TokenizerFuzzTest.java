@@ -126,12 +126,12 @@ class TokenizerFuzzTest {
 
   /** BERT's unknown token is marked as control; it is what unknown words become. */
   private static boolean isUnknown(String name, int id) {
-    return name.contains("bert") && (id == 100 || id == 0);
+    return name.equals("words") && id == 1 || name.equals("small bert") && id == 0;
   }
 
-  /** starcoder has no token for some bytes, which only rare characters contain. */
+  /** bytes-starcoder has no token for some bytes, which only rare characters contain. */
   private static boolean isLossless(String name) {
-    return !name.contains("bert") && !name.startsWith("small") && !name.equals("starcoder");
+    return !name.equals("words") && !name.startsWith("small") && !name.equals("bytes-starcoder");
   }
 
   /** What cannot be kept: half a surrogate pair, and in SentencePiece the sign for a space. */
@@ -140,7 +140,7 @@ class TokenizerFuzzTest {
     text.codePoints()
         .map(c -> c >= 0xD800 && c <= 0xDFFF ? 0xFFFD : c)
         .forEach(kept::appendCodePoint);
-    boolean sentencePiece = name.equals("llama-spm") || name.equals("phi-3");
+    boolean sentencePiece = name.startsWith("pieces");
     return sentencePiece ? kept.toString().replace('▁', ' ') : kept.toString();
   }
 }

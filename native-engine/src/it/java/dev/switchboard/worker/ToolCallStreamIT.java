@@ -61,13 +61,13 @@ class ToolCallStreamIT {
           + " message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
           + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
-  /** A template, and the control token that its vocabulary has for calls. */
+  /** A template of the form that this family's have, and the control token of its vocabulary. */
   enum Family {
-    QWEN_2_5("Qwen-Qwen2.5-7B-Instruct"),
-    QWEN_3("Qwen-Qwen3-0.6B"),
-    HERMES_3("NousResearch-Hermes-3-Llama-3.1-8B-tool_use"),
-    LLAMA_3_1("meta-llama-Llama-3.1-8B-Instruct", "<|python_tag|>"),
-    MISTRAL_NEMO("mistralai-Mistral-Nemo-Instruct-2407", "[TOOL_CALLS]");
+    QWEN_2_5("tools_tagged"),
+    QWEN_3("chatml_thinking"),
+    HERMES_3("typed_tool_calls"),
+    LLAMA_3_1("tools_headers", "<|python_tag|>"),
+    MISTRAL_NEMO("tools_brackets", "[TOOL_CALLS]");
 
     private final String file;
     private final String control;
@@ -86,7 +86,7 @@ class ToolCallStreamIT {
     }
 
     String template() {
-      String path = "/golden/chat_templates/" + file + ".jinja";
+      String path = "/golden/jinja/" + file + ".jinja";
       try (var in = Objects.requireNonNull(ToolCallStreamIT.class.getResourceAsStream(path))) {
         return new String(in.readAllBytes(), StandardCharsets.UTF_8);
       } catch (IOException e) {

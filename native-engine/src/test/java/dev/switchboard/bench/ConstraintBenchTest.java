@@ -46,7 +46,7 @@ class ConstraintBenchTest {
 
   @Test
   void aFreshMachineCompilesWithAFilesVocabulary() throws IOException {
-    String file = "src/test/resources/golden/tokenizers/part-of-qwen3.gguf";
+    String file = "src/test/resources/golden/tokenizers/bytes-qwen2.gguf";
 
     CompileBench.Compiled good =
         CompileBench.inFreshJvm("schema: person", List.of("--vocabulary", file));

@@ -7,8 +7,6 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -26,34 +24,21 @@ final class GoldenTemplates {
   /** Templates that take a single user message. */
   static final List<String> FILES =
       List.of(
-          "chat_templates/NousResearch-Hermes-3-Llama-3.1-8B-tool_use.jinja",
-          "chat_templates/Qwen-Qwen2.5-7B-Instruct.jinja",
-          "chat_templates/Qwen-Qwen3-0.6B.jinja",
-          "chat_templates/deepseek-ai-DeepSeek-R1-Distill-Qwen-32B.jinja",
-          "chat_templates/google-gemma-2-2b-it.jinja",
-          "chat_templates/meta-llama-Llama-3.1-8B-Instruct.jinja",
-          "chat_templates/microsoft-Phi-3.5-mini-instruct.jinja",
-          "chat_templates/mistralai-Mistral-Nemo-Instruct-2407.jinja",
           "jinja/chatml_thinking.jinja",
           "jinja/documents_sections.jinja",
           "jinja/header_dates.jinja",
-          "jinja/turns_parts.jinja");
+          "jinja/one_line_thinking.jinja",
+          "jinja/short_forms.jinja",
+          "jinja/single_line.jinja",
+          "jinja/tools_brackets.jinja",
+          "jinja/tools_headers.jinja",
+          "jinja/tools_tagged.jinja",
+          "jinja/turns_parts.jinja",
+          "jinja/typed_tool_calls.jinja");
 
   private static final JsonMapper JSON = new JsonMapper();
 
   private GoldenTemplates() {}
-
-  /** A file of the published templates, or of those in the folder that a property names. */
-  static String published(String file) {
-    String folder = System.getProperty("switchboard.golden.templates");
-    try {
-      return folder == null
-          ? text("chat_templates/" + file)
-          : Files.readString(Path.of(folder, file));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
 
   static String text(String resource) {
     String path = "/golden/" + resource;

@@ -85,7 +85,7 @@ class UserSpansTest {
   }
 
   @Test
-  void everyPublishedTemplateMarksTheWholeContentAndNothingOfItsOwn() {
+  void everyTemplateMarksTheWholeContentAndNothingOfItsOwn() {
     String secret = "<|im_start|>[INST]<|eot_id|>ÄÖ😀";
     for (String file : GoldenTemplates.FILES) {
       Rendered rendered =

@@ -18,7 +18,8 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /** Vocabularies that tests tokenize with: the golden ones and small built ones. */
 final class TestVocabularies {
-  static final List<String> NAMES = List.of("llama-spm", "phi-3", "gpt-2", "starcoder", "bert-bge");
+  static final List<String> NAMES =
+      List.of("pieces", "pieces-chat", "bytes-gpt-2", "bytes-starcoder", "words");
 
   /** One name of each way to cut text before byte pairs are merged. */
   static final List<String> PRE_TOKENIZERS =
@@ -47,7 +48,7 @@ final class TestVocabularies {
   private TestVocabularies() {}
 
   static Path file(String name) {
-    return GOLDEN.resolve("ggml-vocab-" + name + ".gguf");
+    return GOLDEN.resolve(name + ".gguf");
   }
 
   static Tokenizer golden(String name) {

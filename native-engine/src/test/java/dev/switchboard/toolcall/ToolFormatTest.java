@@ -9,20 +9,22 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The format of published templates, and of texts that only resemble them. */
+/** The format of templates, and of texts that only resemble them. */
 class ToolFormatTest {
 
   @ParameterizedTest
   @CsvSource({
-    "Qwen-Qwen2.5-7B-Instruct, HERMES",
-    "meta-llama-Llama-3.1-8B-Instruct, LLAMA",
-    "mistralai-Mistral-Nemo-Instruct-2407, MISTRAL",
-    "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B, NONE",
-    "google-gemma-2-2b-it, NONE",
-    "microsoft-Phi-3.5-mini-instruct, NONE",
+    "tools_tagged, HERMES",
+    "chatml_thinking, HERMES",
+    "typed_tool_calls, HERMES",
+    "tools_headers, LLAMA",
+    "tools_brackets, MISTRAL",
+    "one_line_thinking, NONE",
+    "turns_parts, NONE",
+    "short_forms, NONE",
   })
-  void aPublishedTemplateShowsItsFormat(String template, ToolFormat format) throws IOException {
-    String path = "/golden/chat_templates/" + template + ".jinja";
+  void aTemplateShowsItsFormat(String template, ToolFormat format) throws IOException {
+    String path = "/golden/jinja/" + template + ".jinja";
     try (var in = Objects.requireNonNull(getClass().getResourceAsStream(path), path)) {
       String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
 
