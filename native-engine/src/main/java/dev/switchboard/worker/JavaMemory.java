@@ -14,7 +14,11 @@ record JavaMemory(long heapBytes) {
   /** Without a request: classes' statics, the event loop, timelines, the engine's bookkeeping. */
   private static final long IDLE_BYTES = 40L << 20;
 
-  /** A token's text in both directions, its place in the trie, and a bit in each kept mask. */
+  /**
+   * A token's text in both directions, its place in the trie, and a bit in each kept mask. Measured
+   * without masks: 157 bytes with GPT-2's 50 257 tokens, 229 with 151 936 longer ones, which take
+   * less than 350 while they are read.
+   */
   private static final long TOKEN_BYTES = 512;
 
   /** A block's state and its hash in the prefix cache. */
