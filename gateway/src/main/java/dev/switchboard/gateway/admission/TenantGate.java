@@ -113,8 +113,7 @@ final class TenantGate {
    * @param tenant in whose name
    * @param places that it takes
    */
-  Word enter(
-      String tenant, Demand demand, int places, boolean countedElsewhere, long nowNanos) {
+  Word enter(String tenant, Demand demand, int places, boolean countedElsewhere, long nowNanos) {
     TenantLimits.Limit limit = limits.of(tenant);
     sweep(nowNanos);
     Word[] word = new Word[1];
@@ -134,12 +133,7 @@ final class TenantGate {
    * up to a bound, and not by the client that was told the most turns.
    */
   private @Nullable Refusal enter(
-      Use use,
-      TenantLimits.Limit limit,
-      Demand demand,
-      int places,
-      boolean elsewhere,
-      long now) {
+      Use use, TenantLimits.Limit limit, Demand demand, int places, boolean elsewhere, long now) {
     long tokens = demand.tokens();
     Asker asker = demand.asker();
     use.requests.advance(limit.requestsPerMinute(), now);
