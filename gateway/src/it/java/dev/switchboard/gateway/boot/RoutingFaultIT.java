@@ -86,7 +86,7 @@ class RoutingFaultIT extends TwoUpstreams {
       }
 
       assertEquals(0, house.admission().inFlight());
-      assertEquals(0, house.admission().snapshots(house.clock().epochNanos()).get("m").running());
+      assertEquals(0, house.admission().queue("m").snapshot(house.clock().epochNanos()).running());
       assertEquals(0, gateway.fleet().replicas().getFirst().inFlight());
       assertEquals(0, gateway.metric("switchboard_requests_in_flight{model=\"m\"}"));
       assertEquals(0, gateway.metric("switchboard_replica_in_flight{replica=\"u0\"}"));

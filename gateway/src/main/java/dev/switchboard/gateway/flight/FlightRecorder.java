@@ -132,11 +132,11 @@ public final class FlightRecorder {
       byte[] packed = packed(record.id());
       FlightRecord there = packed == null ? null : unpack.apply(packed);
       // No two requests of one id have the same moments.
-      open = there != null && Arrays.equals(there.marks(), record.marks());
-      if (open) {
-        byte[] fuller = FlightCodec.pack(there.with(there.engines().and(answers)));
-        open = !become(record.id(), packed, fuller);
+      if (packed == null || there == null || !Arrays.equals(there.marks(), record.marks())) {
+        return;
       }
+      byte[] fuller = FlightCodec.pack(there.with(there.engines().and(answers)));
+      open = !become(record.id(), packed, fuller);
     }
   }
 

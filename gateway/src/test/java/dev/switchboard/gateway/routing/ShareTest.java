@@ -77,7 +77,10 @@ class ShareTest {
           count += other == weight ? 1 : 0;
         }
         assertEquals(
-            100 * count * weight / sum, shares.get(weight), 1, policy + " weight " + weight);
+            100 * count * weight / sum,
+            shares.getOrDefault(weight, 0.0),
+            1,
+            policy + " weight " + weight);
       }
     }
   }
