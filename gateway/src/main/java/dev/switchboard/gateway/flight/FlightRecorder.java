@@ -143,7 +143,7 @@ public final class FlightRecorder {
   /** Puts other bytes in the place of those that were read; whether they still were there. */
   private synchronized boolean become(String id, byte[] read, byte[] fuller) {
     Entry entry = byId.get(id);
-    if (entry == null || entry.packed != read) {
+    if (entry == null || !Arrays.equals(entry.packed, read)) {
       return false;
     }
     entry.become(fuller);
