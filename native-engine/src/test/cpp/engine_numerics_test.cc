@@ -518,6 +518,44 @@ TEST_P(EveryRankLayout, GivesTheSameTokensAndNearlyTheSameLogits) {
 INSTANTIATE_TEST_SUITE_P(Layouts, EveryRankLayout,
                          ::testing::Values(Layout{1, 2, 1}, Layout{2, 2, 1}, Layout{2, 2, 2}));
 
+// Ranks above the KV heads hold the same ones, as Gemma 3 1B needs, which has one.
+class RanksAboveKvHeads : public ::testing::TestWithParam<Layout> {};
+
+TEST_P(RanksAboveKvHeads, GiveTheTokensOfOneRankAndAgreeWithExactArithmetic) {
+  const Layout& layout = GetParam();
+  for (const sb_arch arch : {SB_ARCH_GEMMA3, SB_ARCH_QWEN2}) {
+    for (const int32_t kv_heads : {1, 2}) {
+      ModelSpec spec = spec_of(arch);
+      spec.n_kv_heads = kv_heads;
+      spec.head_dim = 32;  // a whole activation block for each rank
+      TestModel model(spec);
+      const std::vector<int32_t> prompt = some_tokens(spec, 60);
+      sb_engine_config config = engine_config(layout.stages, layout.ranks, layout.threads);
+      config.kv_type = SB_TYPE_F32;
+      TestEngine exact(model, config);
+      EXPECT_LT(worst_error(model, prompt, exact.score(0, prompt, 7)), 1e-3);
+
+      config = engine_config(layout.stages, layout.ranks, layout.threads);
+      {
+        TestEngine single(model, engine_config());
+        TestEngine spread(model, config);
+        EXPECT_EQ(spread.generate(0, prompt, 30, greedy()),
+                  single.generate(0, prompt, 30, greedy()));
+      }
+      // A change in a sum's last bit can become a step of the activations' rounding.
+      model.quantise_matrices();
+      TestEngine single(model, engine_config());
+      TestEngine spread(model, config);
+      const std::vector<float> expected = single.score(0, prompt, 64);
+      const std::vector<float> actual = spread.score(0, prompt, 64);
+      for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(actual[i], expected[i], 5e-2);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Layouts, RanksAboveKvHeads,
+                         ::testing::Values(Layout{1, 2, 1}, Layout{1, 4, 1}, Layout{2, 4, 2}));
+
 TEST(EngineNumerics, ChunksOfSixteenGiveTheSameBitsAsTheWholePrompt) {
   TestModel model(ModelSpec{});
   model.quantise_matrices();

@@ -197,7 +197,8 @@ typedef struct sb_model_config {
 typedef struct sb_engine_config {
   uint32_t struct_size;
   int32_t stages;  /* pipeline stages, 1 .. SB_MAX_STAGES, <= n_layers */
-  int32_t ranks;   /* tensor-parallel ranks per stage; divides n_heads, n_kv_heads and ffn_dim/32 */
+  int32_t ranks;   /* tensor-parallel ranks per stage; divides n_heads and ffn_dim/32, and divides
+                      n_kv_heads or is a multiple of it */
   int32_t threads; /* threads per rank, >= 1 */
   int32_t isa;     /* sb_isa */
   int32_t kv_type; /* SB_TYPE_F32, _F16, _BF16 or _Q8_0 */

@@ -45,7 +45,7 @@ void Stage::lay_out(Carver& kv, Carver& scratch) {
   const Config& config = *shared_.config;
   const model::KvShape shape{config.kv_type, config.kv_blocks, config.kv_block_tokens};
   const std::int64_t layers = model::stage_layers(model, config.stages, index_).size();
-  const std::int32_t kv_heads = model.n_kv_heads / config.ranks;
+  const std::int32_t kv_heads = model::rank_shape(model, config.ranks, 0).kv_heads;
   for (const std::unique_ptr<Rank>& rank : ranks_) {
     rank->kv = model::KvPool::lay_out(kv, shape, layers, kv_heads, model.head_dim);
     rank->model.lay_out(scratch);

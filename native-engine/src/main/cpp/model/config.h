@@ -117,7 +117,6 @@ struct Config {
   Pooling pooling = Pooling::kNone;
   std::vector<std::int32_t> windows;  // per layer, 0: none; empty: none at all
 
-  [[nodiscard]] std::int32_t queries_per_kv_head() const { return n_heads / n_kv_heads; }
   [[nodiscard]] bool encoder() const { return is_encoder(arch); }
   // Whether a whole sequence gives one vector, and nothing is sampled. Every encoder does.
   [[nodiscard]] bool embeds() const { return pooling != Pooling::kNone; }

@@ -58,7 +58,10 @@ Status validate(const Config& config, const Tensors& tensors, const Placement& p
   const std::int32_t ranks = placement.ranks;
   if (ranks == 1) return Status::kOk;
   if (Status s = check_divides("n_heads", config.n_heads, ranks); s != Status::kOk) return s;
-  if (Status s = check_divides("n_kv_heads", config.n_kv_heads, ranks); s != Status::kOk) return s;
+  if (ranks % config.n_kv_heads != 0 && config.n_kv_heads % ranks != 0) {
+    return fail(Status::kInvalidArgument, "ranks: %d neither divides n_kv_heads %d nor is a multiple",
+                ranks, config.n_kv_heads);
+  }
   if (config.ffn_dim % ops::kQuantBlock != 0) {
     return fail(Status::kInvalidArgument, "ranks: ffn_dim %d is not a multiple of %lld",
                 config.ffn_dim, static_cast<long long>(ops::kQuantBlock));
@@ -80,11 +83,12 @@ Range stage_layers(const Config& config, std::int32_t stages, std::int32_t stage
 RankShape rank_shape(const Config& config, std::int32_t ranks, std::int32_t rank) {
   RankShape shape;
   shape.heads = config.n_heads / ranks;
-  shape.kv_heads = config.n_kv_heads / ranks;
+  shape.kv_heads = std::max(1, config.n_kv_heads / ranks);
   const std::int64_t q = std::int64_t{shape.heads} * config.head_dim;
   const std::int64_t kv = std::int64_t{shape.kv_heads} * config.head_dim;
   shape.q_rows = {q * rank, q * (rank + 1)};
-  shape.kv_rows = {kv * rank, kv * (rank + 1)};
+  const std::int64_t first_kv_head = std::int64_t{rank} * config.n_kv_heads / ranks;
+  shape.kv_rows = {first_kv_head * config.head_dim, first_kv_head * config.head_dim + kv};
   shape.ffn_rows = split(config.ffn_dim, rank, ranks);
   const std::int64_t groups = (config.vocab + ops::kRowGroup - 1) / ops::kRowGroup;
   const Range mine = split(groups, rank, ranks);

@@ -14,7 +14,8 @@ struct Placement {
   std::int32_t ranks = 1;
 };
 
-// One rank's part of every layer.
+// One rank's part of every layer. With more ranks than KV heads each rank has one, as some others do:
+// they compute the same keys and values, and attend to them with queries of their own.
 struct RankShape {
   std::int32_t heads = 0;
   std::int32_t kv_heads = 0;
@@ -22,6 +23,9 @@ struct RankShape {
   Range kv_rows;      // rows of attn_k and attn_v
   Range ffn_rows;     // rows of ffn_gate and ffn_up, columns of ffn_down
   Range output_rows;  // rows of the output layer
+
+  // Query heads that share one of its KV heads.
+  [[nodiscard]] std::int32_t queries_per_kv_head() const { return heads / kv_heads; }
 };
 
 // Whether the model can be split this way. Quantised activations carry one scale per 32 columns, so

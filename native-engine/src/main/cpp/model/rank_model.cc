@@ -64,7 +64,7 @@ void RankModel::lay_out(Carver& carver) {
   for (std::span<float>& partial : partial_) {
     partial = carver.take<float>(product(tokens, config_.dim));
   }
-  attention_scratch_floats_ = ops::attention_run_floats(config_.queries_per_kv_head(),
+  attention_scratch_floats_ = ops::attention_run_floats(shape_.queries_per_kv_head(),
                                                         limits_.block_tokens, config_.head_dim);
   // Whole cache lines per thread.
   attention_scratch_floats_ = (attention_scratch_floats_ + 15) / 16 * 16;
@@ -229,7 +229,7 @@ void RankModel::store_unit(std::int32_t layer, const Batch& batch, std::int64_t 
   const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
   const ops::KvView& kv = kv_->layer(layer);
   const std::int64_t head_dim = config_.head_dim;
-  const std::int32_t group = config_.queries_per_kv_head();
+  const std::int32_t group = shape_.queries_per_kv_head();
   const std::int32_t position = batch.position(token);
   const float* angles = angles_of(weights, token);
   float* queries = q_.data() + token * shape_.q_rows.size() + kv_head * group * head_dim;
@@ -244,7 +244,7 @@ void RankModel::store_unit(std::int32_t layer, const Batch& batch, std::int64_t 
 
 std::int32_t RankModel::attend_run(std::int32_t layer, const Batch& batch, const TokenSet& kept,
                                    std::int64_t row, std::int64_t kv_head, float* scratch) {
-  const std::int32_t group = config_.queries_per_kv_head();
+  const std::int32_t group = shape_.queries_per_kv_head();
   const std::int64_t q_cols = shape_.q_rows.size();
   const std::int64_t column = kv_head * group * config_.head_dim;
   const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
@@ -267,7 +267,7 @@ std::int32_t RankModel::attend_run(std::int32_t layer, const Batch& batch, const
 bool RankModel::goes_on(const LayerWeights& weights, const Batch& batch, const TokenSet& kept,
                         std::int64_t row, std::int32_t block_tokens) const {
   const std::int64_t token = kept[row];
-  const std::int32_t most = ops::attention_run_tokens(config_.queries_per_kv_head());
+  const std::int32_t most = ops::attention_run_tokens(shape_.queries_per_kv_head());
   return batch.position(token) % most != 0 && kept[row - 1] == token - 1 &&
          batch.sequence_of[static_cast<std::size_t>(token)] ==
              batch.sequence_of[static_cast<std::size_t>(token - 1)] &&
@@ -281,7 +281,7 @@ bool RankModel::attend(std::int32_t layer, const Batch& batch, const TokenSet& k
   const std::int64_t m = batch.size();
   const std::int64_t kv_heads = shape_.kv_heads;
   const std::int64_t q_cols = shape_.q_rows.size();
-  const std::int64_t head_cols = std::int64_t{config_.queries_per_kv_head()} * config_.head_dim;
+  const std::int64_t head_cols = std::int64_t{shape_.queries_per_kv_head()} * config_.head_dim;
   // A kv head's queries are quantised by the thread that attended them when they fill whole blocks.
   const bool whole_blocks = head_cols % ops::kQuantBlock == 0;
   // With one token per sequence no unit reads what another one of the step stores.

@@ -15,7 +15,7 @@ constexpr std::int64_t kEnoughUnits = 2;
 }  // namespace
 
 void RankModel::lay_out_parts(Carver& carver) {
-  const std::int32_t group = config_.queries_per_kv_head();
+  const std::int32_t group = shape_.queries_per_kv_head();
   max_parts_ = (config_.context + ops::kAttentionPart - 1) / ops::kAttentionPart;
   part_floats_ = ops::attention_part_floats(group, config_.head_dim);
   const std::int64_t units = limits_.threads > 1 ? kEnoughUnits * limits_.threads : 0;
@@ -33,7 +33,7 @@ bool RankModel::splits(const LayerWeights& weights, const Batch& batch, const Te
 
 bool RankModel::attend_split(std::int32_t layer, const Batch& batch, bool quantise, Team& team) {
   const LayerWeights& weights = weights_->layers[static_cast<std::size_t>(layer)];
-  const std::int32_t group = config_.queries_per_kv_head();
+  const std::int32_t group = shape_.queries_per_kv_head();
   const std::int64_t q_cols = shape_.q_rows.size();
   const std::int64_t head_cols = std::int64_t{group} * config_.head_dim;
   const std::int64_t units = batch.size() * shape_.kv_heads;
