@@ -262,6 +262,20 @@ class CompletionIT {
   }
 
   @Test
+  void whatWarmsUpFitsIntoAShortContext() {
+    for (int context = 2; context <= 8; context++) {
+      ScriptedEngine engine = WorkerFixture.answering("x");
+      try (WorkerFixture worker = new WorkerFixture(engine).within(context)) {
+        for (GenerationRequest request : engine.submitted()) {
+          int most = request.prompt().length + request.maxTokens();
+          assertTrue(most <= context, context + ": " + most);
+        }
+        assertEquals(200, worker.post(TEXT, text(",\"prompt\":[120]")).statusCode());
+      }
+    }
+  }
+
+  @Test
   void theLengthLimitEndsWithLength() {
     ScriptedEngine engine = WorkerFixture.answering("abcdef");
     try (WorkerFixture worker = new WorkerFixture(engine).serve()) {

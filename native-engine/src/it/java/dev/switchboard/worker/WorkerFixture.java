@@ -54,6 +54,7 @@ final class WorkerFixture implements AutoCloseable {
   private ByteTokenizer tokenizer = new ByteTokenizer(true);
   private ModelTask task = ModelTask.GENERATE;
   private int dimensions;
+  private int context = CONTEXT;
 
   WorkerFixture(Engine engine) {
     this(engine, UnaryOperator.identity());
@@ -122,6 +123,12 @@ final class WorkerFixture implements AutoCloseable {
     return this;
   }
 
+  /** With a context of so many tokens. */
+  WorkerFixture within(int tokens) {
+    context = tokens;
+    return serve();
+  }
+
   /** As an encoder: what its engine gives are vectors of this length, or scores. */
   WorkerFixture serve(ModelTask servedTask, int vectorDimensions) {
     task = servedTask;
@@ -134,7 +141,7 @@ final class WorkerFixture implements AutoCloseable {
         "test-model",
         1_700_000_000L,
         new ServedModel.Facts(
-            "llama", task, dimensions, 1000, "F32", CONTEXT, tokenizer.size(), "fp_test"),
+            "llama", task, dimensions, 1000, "F32", context, tokenizer.size(), "fp_test"),
         new ServedModel.Topology(1, 2, 1, "reference"),
         new ServedModel.Memory(1, 2, 3, 4),
         tokenizer,

@@ -34,6 +34,29 @@ public enum Architecture {
     return null;
   }
 
+  /** The one of the same family whose version is nearest; null where there is none. */
+  static @Nullable Architecture nearest(String word) {
+    Architecture best = null;
+    int most = 2;
+    for (Architecture architecture : values()) {
+      int same = sharedBeginning(architecture.word, word);
+      if (same > most) {
+        best = architecture;
+        most = same;
+      }
+    }
+    return best != null || !word.endsWith("bert") ? best : BERT;
+  }
+
+  private static int sharedBeginning(String one, String other) {
+    int length = 0;
+    while (length < Math.min(one.length(), other.length())
+        && one.charAt(length) == other.charAt(length)) {
+      length++;
+    }
+    return length;
+  }
+
   static String words() {
     return Arrays.stream(values()).map(Architecture::word).collect(Collectors.joining(", "));
   }

@@ -57,9 +57,19 @@ final class ModelReader {
     if (architecture == null) {
       throw new GgufException(
           Reason.UNSUPPORTED_ARCHITECTURE,
-          quote(word) + " is not one of " + Architecture.words() + " (general.architecture)");
+          quote(word)
+              + " is not one of "
+              + Architecture.words()
+              + " (general.architecture)"
+              + closest(word));
     }
     return architecture;
+  }
+
+  /** Of the same family, if any: a file of that one would work. */
+  private static String closest(String word) {
+    Architecture near = Architecture.nearest(word);
+    return near == null ? "" : ": the closest is " + near.word();
   }
 
   ModelDescription read() {

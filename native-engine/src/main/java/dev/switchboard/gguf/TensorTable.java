@@ -102,7 +102,14 @@ final class TensorTable {
     TensorType type = TensorType.byId(id);
     if (type == null) {
       throw new GgufException(
-          Reason.UNKNOWN_TENSOR_TYPE, what + " has type " + Integer.toUnsignedString(id));
+          Reason.UNKNOWN_TENSOR_TYPE,
+          what
+              + " has type "
+              + TensorType.nameOf(id)
+              + ", not one of "
+              + TensorType.supported()
+              + ": make the file with one of these, such as "
+              + TensorType.Q4_K);
     }
     return type;
   }

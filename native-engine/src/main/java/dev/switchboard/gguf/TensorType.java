@@ -42,6 +42,19 @@ public enum TensorType {
   MXFP4(39, 32, 17),
   NVFP4(40, 64, 36);
 
+  /** Those that are no type here any more or not yet, by the names that others have for them. */
+  private static final Map<Integer, String> FOREIGN =
+      Map.of(
+          4, "Q4_2",
+          5, "Q4_3",
+          31, "Q4_0_4_4",
+          32, "Q4_0_4_8",
+          33, "Q4_0_8_8",
+          36, "IQ4_NL_4_4",
+          37, "IQ4_NL_4_8",
+          38, "IQ4_NL_8_8",
+          41, "Q1_0");
+
   private static final Map<Integer, TensorType> BY_ID = new HashMap<>();
 
   static {
@@ -70,6 +83,26 @@ public enum TensorType {
 
   static @Nullable TensorType byId(int id) {
     return BY_ID.get(id);
+  }
+
+  /** What a number in a file is called, where it is no type that is known here. */
+  static String nameOf(int id) {
+    String name = FOREIGN.get(id);
+    String number = Integer.toUnsignedString(id);
+    return name == null ? number : name + " (" + number + ")";
+  }
+
+  /** The one that loses as little or less, and that the engine computes with. */
+  TensorType nearest() {
+    return switch (this) {
+      case F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K ->
+          this;
+      case Q8_1, Q8_K, I8 -> Q8_0;
+      case I16, I32, I64, F64 -> F32;
+      case IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, TQ1_0, TQ2_0 -> Q2_K;
+      case IQ3_XXS, IQ3_S -> Q3_K;
+      case IQ4_XS, MXFP4, NVFP4 -> IQ4_NL;
+    };
   }
 
   /** The number in the file, and {@code sb_type} for those the engine computes with. */

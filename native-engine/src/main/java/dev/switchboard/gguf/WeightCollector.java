@@ -250,7 +250,13 @@ final class WeightCollector {
     if (!tensor.type().isSupported()) {
       throw new GgufException(
           Reason.UNSUPPORTED_TENSOR_TYPE,
-          quote(tensor.name()) + " is " + tensor.type() + ", not one of " + TensorType.supported());
+          quote(tensor.name())
+              + " is "
+              + tensor.type()
+              + ", not one of "
+              + TensorType.supported()
+              + ": the closest is "
+              + tensor.type().nearest());
     }
   }
 

@@ -38,6 +38,10 @@ import org.slf4j.LoggerFactory;
 /** Loads a model file into a native engine. On the loader's thread; takes as long as it takes. */
 final class ModelLoader {
   private static final Logger LOG = LoggerFactory.getLogger(ModelLoader.class);
+
+  /** A token of a prompt and one of an answer. */
+  private static final int LEAST_CONTEXT = 2;
+
   private static final int KV_BLOCK_TOKENS = 32;
 
   /** A pool that holds less is of no use to a chat. */
@@ -63,6 +67,7 @@ final class ModelLoader {
   ServedModel load() throws ModelLoadException {
     try (GgufFile file = GgufFile.open(options.file())) {
       ModelDescription description = ModelDescription.of(file);
+      requireContext(description);
       ExecutorConfig config = config(shorten(description));
       requireHeap(description.vocab(), config.kvBlocks());
       Tokenizer tokenizer = Tokenizers.from(file);
@@ -219,6 +224,16 @@ final class ModelLoader {
     }
     long step = (long) Math.ceilDiv(stepTokens(model), KV_BLOCK_TOKENS) + options.maxSequences();
     return Math.min(all, step * (options.stages() + 1));
+  }
+
+  private void requireContext(ModelDescription model) throws ModelLoadException {
+    int context = context(model);
+    if (!model.embeds() && context < LEAST_CONTEXT) {
+      throw new ModelLoadException(
+          "context-too-small",
+          "the context (--context) is %d token: at least %d are needed, one of a prompt and one of an answer"
+              .formatted(context, LEAST_CONTEXT));
+    }
   }
 
   private int context(ModelDescription model) {

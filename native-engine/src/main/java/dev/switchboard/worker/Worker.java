@@ -103,7 +103,7 @@ final class Worker {
     canary.send(
         model,
         promptTokens,
-        WARM_UP_TOKENS,
+        Math.max(1, Math.min(WARM_UP_TOKENS, context - promptTokens)),
         WARM_UP_LIMIT,
         outcome -> warmedUp(model, outcome, ready));
   }

@@ -204,7 +204,13 @@ class HostileGgufTest {
         refuses("2^64 elements", Reason.BAD_SHAPE, q, llama().tensor(q, 0, 1L << 32, 1L << 32)),
         refuses("2^63 elements", Reason.BAD_SHAPE, q, llama().tensor(q, 0, Long.MAX_VALUE, 1)),
         refuses("half a block", Reason.BAD_SHAPE, q, llama().tensor(q, 8, 16, 64)),
-        refuses("type 4", Reason.UNKNOWN_TENSOR_TYPE, "type 4", llama().tensor(q, 4, 32, 32)),
+        refuses(
+            "type 4", Reason.UNKNOWN_TENSOR_TYPE, "type Q4_2 (4), ", llama().tensor(q, 4, 32, 32)),
+        refuses(
+            "type 41",
+            Reason.UNKNOWN_TENSOR_TYPE,
+            "type Q1_0 (41), not one of F32, F16, Q4_0",
+            llama().tensor(q, 41, 32, 32)),
         refuses("type 99", Reason.UNKNOWN_TENSOR_TYPE, q, llama().tensor(q, 99, 32, 32)),
         refuses("type -1", Reason.UNKNOWN_TENSOR_TYPE, q, llama().tensor(q, -1, 32, 32)),
         refuses("misaligned", Reason.MISALIGNED_TENSOR, q, llama().tensorAt(1040, q, 0, 32, 32)),
@@ -234,6 +240,16 @@ class HostileGgufTest {
             Reason.UNSUPPORTED_ARCHITECTURE,
             "'mamba'",
             llama().put("general.architecture", string("mamba"))),
+        refuses(
+            "a family's other version",
+            Reason.UNSUPPORTED_ARCHITECTURE,
+            "(general.architecture): the closest is qwen3",
+            llama().put("general.architecture", string("qwen3moe"))),
+        refuses(
+            "another family",
+            Reason.UNSUPPORTED_ARCHITECTURE,
+            "nomic-bert (general.architecture)",
+            llama().put("general.architecture", string("rwkv6"))),
         refuses(
             "no architecture",
             Reason.MISSING_KEY,
@@ -271,8 +287,12 @@ class HostileGgufTest {
             "attn_k",
             llama().tensor("blk.0.attn_k.weight", 0, 16, 32)),
         refuses("3 dimensions", Reason.BAD_SHAPE, q, llama().tensor(q, 0, 32, 32, 1)),
-        refuses("IQ4_XS", Reason.UNSUPPORTED_TENSOR_TYPE, "IQ4_XS", iq4xs()),
-        refuses("I8", Reason.UNSUPPORTED_TENSOR_TYPE, "I8", llama().tensor(q, 24, 32, 32)),
+        refuses("IQ4_XS", Reason.UNSUPPORTED_TENSOR_TYPE, "the closest is IQ4_NL", iq4xs()),
+        refuses(
+            "I8",
+            Reason.UNSUPPORTED_TENSOR_TYPE,
+            "is I8, not one of F32",
+            llama().tensor(q, 24, 32, 32)),
         refuses(
             "an F16 norm",
             Reason.UNSUPPORTED_TENSOR_TYPE,

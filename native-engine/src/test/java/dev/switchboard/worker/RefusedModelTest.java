@@ -68,6 +68,10 @@ class RefusedModelTest {
                 .put("tokenizer.ggml.merges", strings(List.of()))
                 .put("tokenizer.ggml.pre", string("poetry"))),
         refuses("ranks", "ranks: 3 does not divide n_heads 2", large(), 3, null),
+        refuses(
+            "a file of one position",
+            "(--context) is 1 token: at least 2 are needed",
+            large().put("llama.context_length", u32(1))),
         refuses("memory", "--memory is 600 MiB, but ", large(), 1, 600L * MIB));
   }
 

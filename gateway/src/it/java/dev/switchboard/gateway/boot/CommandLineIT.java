@@ -34,7 +34,8 @@ class CommandLineIT {
       assertTrue(message.contains("127.0.0.1:" + taken.getLocalPort()), message);
       assertEquals(List.of("failed"), events);
       assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
-      assertEquals(1, gateway.process().exitValue());
+      assertEquals(4, failed.path("status").asInt());
+      assertEquals(4, gateway.process().exitValue());
     }
   }
 }

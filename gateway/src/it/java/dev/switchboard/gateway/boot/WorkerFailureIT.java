@@ -188,7 +188,8 @@ class WorkerFailureIT {
 
       assertTrue(failed.path("message").asText().contains("broken"), failed::toString);
       assertTrue(gateway.process().waitFor(30, TimeUnit.SECONDS));
-      assertEquals(1, gateway.process().exitValue());
+      assertEquals(6, failed.path("status").asInt());
+      assertEquals(6, gateway.process().exitValue());
     }
   }
 

@@ -450,7 +450,8 @@ final class Gateway {
 
   private Future<String> refused(ListenProbe.Listener listener, Throwable cause) {
     return Future.failedFuture(
-        new IllegalStateException(listener.complaint(config, String.valueOf(cause.getMessage()))));
+        new ListenProbe.NotListeningException(
+            listener.complaint(config, String.valueOf(cause.getMessage())), cause));
   }
 
   /** Whether some request of a client runs. */
@@ -540,7 +541,7 @@ final class Gateway {
       members.put("seconds", Math.round((bootSeconds + since()) * 100) / 100.0);
       events.emit("ready", members);
     } else if (fleet.hopeless() && announced.compareAndSet(false, true)) {
-      events.emit("failed", Map.of("message", fleet.despair()));
+      events.emit("failed", Map.of("message", fleet.despair(), "status", fleet.despairStatus()));
       despair.run();
     }
   }

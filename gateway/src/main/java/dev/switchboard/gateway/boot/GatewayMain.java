@@ -38,6 +38,9 @@ import picocli.CommandLine.Option;
     versionProvider = Version.class,
     description = "Serves models behind an OpenAI-compatible API.")
 public final class GatewayMain implements Callable<Integer> {
+  /** The exit status when a port is taken; those of workers that end for it are the same. */
+  private static final int CANNOT_LISTEN = 4;
+
   private static final String DEMO_MODEL = "native-engine/demo-model/switchboard-demo.gguf";
 
   @Option(names = "--model", paramLabel = "FILE.gguf", description = "Model to serve; repeatable.")
@@ -119,7 +122,7 @@ public final class GatewayMain implements Callable<Integer> {
   /** A wrong command line, told to the launcher and to whoever reads the log. */
   private int refuse(@Nullable String complaint) {
     String message = complaint + " (./switchboard up --help lists the options)";
-    new LauncherEvents(out, replica -> "").emit("failed", Map.of("message", message));
+    new LauncherEvents(out, replica -> "").emit("failed", Map.of("message", message, "status", 2));
     log.println("switchboard: " + message);
     return 2;
   }
@@ -131,9 +134,10 @@ public final class GatewayMain implements Callable<Integer> {
     try {
       return run(events, started);
     } catch (IllegalArgumentException | IllegalStateException e) {
-      events.emit("failed", Map.of("message", String.valueOf(e.getMessage())));
+      int status = e instanceof ListenProbe.NotListeningException ? CANNOT_LISTEN : 1;
+      events.emit("failed", Map.of("message", String.valueOf(e.getMessage()), "status", status));
       log.println("switchboard: " + e.getMessage());
-      return 1;
+      return status;
     } finally {
       Fleet fleet = started.get();
       if (fleet != null) {
@@ -177,7 +181,7 @@ public final class GatewayMain implements Callable<Integer> {
             events,
             clock,
             bootSeconds,
-            () -> exit.complete(1),
+            () -> exit.complete(fleet.despairStatus()),
             () -> mayListen(fleet, exit),
             this::config,
             wanted -> served(wanted, home));

@@ -36,6 +36,15 @@ final class ListenProbe {
     }
   }
 
+  /** An address that cannot be listened on. */
+  static final class NotListeningException extends IllegalStateException {
+    private static final long serialVersionUID = 1L;
+
+    NotListeningException(String complaint, Throwable cause) {
+      super(complaint, cause);
+    }
+  }
+
   private ListenProbe() {}
 
   /**
@@ -53,7 +62,7 @@ final class ListenProbe {
       socket.setReuseAddress(true);
       socket.bind(listener.address.apply(config));
     } catch (IOException e) {
-      throw new IllegalStateException(
+      throw new NotListeningException(
           listener.complaint(config, String.valueOf(e.getMessage())), e);
     }
   }

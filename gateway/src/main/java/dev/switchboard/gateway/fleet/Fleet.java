@@ -283,6 +283,11 @@ public final class Fleet implements AutoCloseable {
     return roster.despair();
   }
 
+  /** The exit status of a gateway that ends for that. */
+  public int despairStatus() {
+    return roster.despairStatus();
+  }
+
   /** Whether every replica of some model failed. */
   public boolean hopeless() {
     return roster.hopeless();

@@ -313,6 +313,7 @@ final class LocalWorker {
       return;
     }
     WorkerExit how = WorkerExit.of(status);
+    replica.lastExit(how);
     String why = failure != null ? failure : ended(status);
     LOG.warn(
         "worker_exited replica={} status={} cause={} reason=\"{}\"",

@@ -60,6 +60,7 @@ public final class Replica {
   private volatile long pid;
   private volatile long expectedReadyMs;
   private volatile int incarnation;
+  private volatile @Nullable WorkerExit lastExit;
   private volatile boolean cordoned;
   private volatile boolean leaving;
 
@@ -261,6 +262,15 @@ public final class Replica {
       transitionTo(ReplicaState.RESTARTING, why);
     }
     pid = 0;
+  }
+
+  /** How its process ended last; null when none did. */
+  @Nullable WorkerExit lastExit() {
+    return lastExit;
+  }
+
+  void lastExit(WorkerExit how) {
+    lastExit = how;
   }
 
   synchronized void stopped(String why) {

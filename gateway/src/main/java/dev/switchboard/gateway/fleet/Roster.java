@@ -109,6 +109,17 @@ record Roster(
         .orElse("no worker could be started");
   }
 
+  /** The exit status of a gateway that ends for that. */
+  int despairStatus() {
+    for (Replica replica : all) {
+      WorkerExit exit = replica.lastExit();
+      if (replica.state() == ReplicaState.FAILED && exit != null) {
+        return exit.gatewayStatus();
+      }
+    }
+    return WorkerExit.OTHER.gatewayStatus();
+  }
+
   /** Whether every replica of some model failed. */
   boolean hopeless() {
     return models.stream()

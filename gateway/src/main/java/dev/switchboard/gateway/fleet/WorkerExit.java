@@ -67,4 +67,15 @@ public enum WorkerExit {
   Next next() {
     return next;
   }
+
+  /** The status of a gateway that ends because it can serve nothing for this. */
+  int gatewayStatus() {
+    return switch (this) {
+      case WRONG_COMMAND -> 2;
+      case OUT_OF_MEMORY -> 3;
+      case ENGINE_LOST -> 5;
+      case MODEL_REFUSED -> 6;
+      case ENDED, NOT_STARTED, CANNOT_LISTEN, KILLED, CRASHED, OTHER -> 1;
+    };
+  }
 }
