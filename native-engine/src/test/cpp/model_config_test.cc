@@ -74,9 +74,9 @@ TEST(CreateRanks, ThatAreNeitherAPartNorAMultipleOfTheKvHeadsAreRefused) {
 
   const sb_engine_config six = engine_config(1, 6, 1);
   EXPECT_EQ(sb_engine_plan_memory(&description, &six, &memory), SB_INVALID_ARGUMENT);
-  EXPECT_NE(std::string(sb_last_error())
-                .find("ranks: 6 neither divides n_kv_heads 4 nor is a multiple"),
-            std::string::npos)
+  EXPECT_NE(
+      std::string(sb_last_error()).find("ranks: 6 neither divides n_kv_heads 4 nor is a multiple"),
+      std::string::npos)
       << sb_last_error();
 }
 

@@ -59,8 +59,9 @@ Status validate(const Config& config, const Tensors& tensors, const Placement& p
   if (ranks == 1) return Status::kOk;
   if (Status s = check_divides("n_heads", config.n_heads, ranks); s != Status::kOk) return s;
   if (ranks % config.n_kv_heads != 0 && config.n_kv_heads % ranks != 0) {
-    return fail(Status::kInvalidArgument, "ranks: %d neither divides n_kv_heads %d nor is a multiple",
-                ranks, config.n_kv_heads);
+    return fail(Status::kInvalidArgument,
+                "ranks: %d neither divides n_kv_heads %d nor is a multiple", ranks,
+                config.n_kv_heads);
   }
   if (config.ffn_dim % ops::kQuantBlock != 0) {
     return fail(Status::kInvalidArgument, "ranks: ffn_dim %d is not a multiple of %lld",

@@ -14,8 +14,8 @@ struct Placement {
   std::int32_t ranks = 1;
 };
 
-// One rank's part of every layer. With more ranks than KV heads each rank has one, as some others do:
-// they compute the same keys and values, and attend to them with queries of their own.
+// One rank's part of every layer. With more ranks than KV heads each rank has one, as some others
+// do: they compute the same keys and values, and attend to them with queries of their own.
 struct RankShape {
   std::int32_t heads = 0;
   std::int32_t kv_heads = 0;

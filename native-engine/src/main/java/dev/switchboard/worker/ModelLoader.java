@@ -231,7 +231,7 @@ final class ModelLoader {
     if (!model.embeds() && context < LEAST_CONTEXT) {
       throw new ModelLoadException(
           "context-too-small",
-          "the context (--context) is %d token: at least %d are needed, one of a prompt and one of an answer"
+          "the context (--context) is %d token: at least %d are needed, for a prompt and an answer"
               .formatted(context, LEAST_CONTEXT));
     }
   }

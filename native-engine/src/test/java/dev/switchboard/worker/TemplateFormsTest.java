@@ -1,7 +1,9 @@
 package dev.switchboard.worker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.chat.ChatTemplate.TemplateException;
 import dev.switchboard.chat.ChatTemplates;
@@ -9,11 +11,18 @@ import dev.switchboard.chat.TemplateLimits;
 import dev.switchboard.openai.Conversation;
 import dev.switchboard.openai.RequestLimits;
 import dev.switchboard.openai.RequestParser;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Clock;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** An answer of calls alone comes back in history: every template is given what it takes. */
 class TemplateFormsTest {
@@ -61,6 +70,35 @@ class TemplateFormsTest {
 
     assertEquals(expected, forms.render(called(",'content':null")).text());
     assertEquals(expected, forms.render(called("")).text());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "blocks_and_calls",
+        "chatml_thinking",
+        "documents_sections",
+        "header_dates",
+        "instruct_brackets",
+        "marked_roles_grounding",
+        "system_parts_ids",
+        "typed_macros",
+        "typed_signatures_recursive",
+        "typed_tool_calls"
+      })
+  void aTemplateOfEachKindShowsTheCallAndNothingElse(String name) throws IOException {
+    String source = Files.readString(Path.of("src/test/resources/golden/jinja", name + ".jinja"));
+    TemplateForms forms = compiled(source);
+    String tool = ",{'role':'tool','tool_call_id':'call00001','content':'21'}";
+    String call = CALL.replace("c1", "call00001");
+
+    for (String content : List.of("", ",'content':null")) {
+      String assistant = "{'role':'assistant','tool_calls':[" + call + "]" + content + "}";
+      String text = forms.render(history(assistant + tool)).text();
+
+      assertTrue(text.contains("add"), text);
+      assertFalse(text.contains("None"), text);
+    }
   }
 
   @Test
@@ -111,8 +149,17 @@ class TemplateFormsTest {
   }
 
   private static TemplateForms forms(String template) {
+    return compiled(template + "{% endfor %}");
+  }
+
+  private static TemplateForms compiled(String source) {
     return new TemplateForms(
-        ChatTemplates.compile(template + "{% endfor %}", TemplateLimits.DEFAULT, Clock.systemUTC()),
-        Conversation::templateVariables);
+        ChatTemplates.compile(source, TemplateLimits.DEFAULT, Clock.systemUTC()),
+        (conversation, form) -> {
+          Map<String, @Nullable Object> variables = conversation.templateVariables(form);
+          variables.put("bos_token", "<s>");
+          variables.put("eos_token", "</s>");
+          return variables;
+        });
   }
 }
