@@ -30,7 +30,7 @@ final class Steps {
       if (first == null) {
         return fault;
       }
-      if (first != fault) {
+      if (!first.equals(fault)) {
         first.addSuppressed(fault);
       }
     }
