@@ -121,8 +121,8 @@ bool likelier(const Candidate& a, const Candidate& b) {
 }
 
 // Unnormalised probabilities: the likeliest token has 1. Tokens that cannot be drawn are left out.
-std::span<Candidate> candidates_of(std::span<const float> logits, float maximum,
-                                   float temperature, SamplerScratch& scratch) {
+std::span<Candidate> candidates_of(std::span<const float> logits, float maximum, float temperature,
+                                   SamplerScratch& scratch) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < logits.size(); ++i) {
     const float probability = exp_nonpositive((logits[i] - maximum) / temperature);

@@ -163,7 +163,8 @@ final class Automaton {
       largest = own.length == 0 ? largest : Math.max(largest, own[own.length - 1]);
     }
     if ((largest + 2) * counted.length + states > Integer.MAX_VALUE) {
-      throw new ConstraintException("", "is too large: its counts and states are too many together");
+      throw new ConstraintException(
+          "", "is too large: its counts and states are too many together");
     }
   }
 
@@ -201,9 +202,7 @@ final class Automaton {
   /** The id that is there in this automaton for one of the automaton that it was made of. */
   int standIn(int id) {
     int state = stateOf(id);
-    return id < states
-        ? standsFor[state]
-        : id(alike(countOf(id), bounds[state]), standsFor[state]);
+    return id < states ? standsFor[state] : id(alike(countOf(id), bounds[state]), standsFor[state]);
   }
 
   /** The least count that no text of the window tells from this one. */

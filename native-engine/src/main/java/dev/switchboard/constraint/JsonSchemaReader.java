@@ -464,8 +464,7 @@ final class JsonSchemaReader {
     int most = keywords.most("maxLength");
     sets.set(
         0,
-        new StringSet(
-            List.of(), keywords.least("minLength"), most < LONGEST_STRING ? most : -1));
+        new StringSet(List.of(), keywords.least("minLength"), most < LONGEST_STRING ? most : -1));
     for (String pattern : keywords.strings("pattern")) {
       restrict(sets, pattern, keywords.path("pattern"));
     }
