@@ -87,7 +87,7 @@ class SchemaFuzzTest {
 
     assertEquals(List.of(), wrong);
     assertTrue((judged + FEW) * 100L >= 95L * SCHEMAS, judged + " answers were judged");
-    assertTrue((refused + FEW) * 100L >= 20L * SCHEMAS, refused + " schemas were refused at first");
+    assertTrue((refused + FEW) * 100L >= 5L * SCHEMAS, refused + " schemas were refused at first");
     assertTrue(SCHEMAS <= FEW || RUNS.longestDrawn() == LONGEST_RUN, "no longest token was drawn");
   }
 
