@@ -6,6 +6,8 @@ import static dev.switchboard.constraint.Expression.text;
 import dev.switchboard.constraint.Expression.Rule;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -40,18 +42,27 @@ enum StringFormat {
   JSON_POINTER(-1, Parts.POINTER),
   RELATIVE_JSON_POINTER(-1, "(?:0|[1-9][0-9]*)(?:#|" + Parts.POINTER + ")");
 
+  private static final Map<StringFormat, StringSet> STRINGS = new ConcurrentHashMap<>();
+  private static final Map<StringFormat, Rule> RULES = new ConcurrentHashMap<>();
+
   private final int most;
-  private final List<String> patterns;
-  private @Nullable StringSet strings;
-  private @Nullable Rule rule;
+  private final String pattern;
+  private final String also;
 
   /**
    * @param most characters; -1 for any number
-   * @param patterns that all match
    */
-  StringFormat(int most, String... patterns) {
+  StringFormat(int most, String pattern) {
+    this(most, pattern, "");
+  }
+
+  /**
+   * @param also another pattern that must match; empty for none
+   */
+  StringFormat(int most, String pattern, String also) {
     this.most = most;
-    this.patterns = List.of(patterns);
+    this.pattern = pattern;
+    this.also = also;
   }
 
   static @Nullable StringFormat of(String word) {
@@ -65,44 +76,38 @@ enum StringFormat {
 
   /** The format whose strings these are; null where something else is asked of them. */
   static @Nullable StringFormat of(StringSet strings) {
-    for (StringFormat format : values()) {
-      if (strings.expressions().size() == 1 && strings.equals(format.known())) {
-        return format;
+    for (Map.Entry<StringFormat, StringSet> known : STRINGS.entrySet()) {
+      if (strings.equals(known.getValue())) {
+        return known.getKey();
       }
     }
     return null;
   }
 
-  private synchronized @Nullable StringSet known() {
-    return strings;
+  StringSet strings() {
+    return STRINGS.computeIfAbsent(this, StringFormat::find);
   }
 
-  synchronized StringSet strings() {
-    StringSet known = strings;
-    if (known == null) {
-      CompileBudget own = CompileBudget.unbounded();
-      List<RegexNfa> all =
-          Stream.of(patterns)
-              .flatMap(List::stream)
-              .map(pattern -> RegexReader.read(pattern, "format", false, own))
-              .toList();
-      StringSet whole = new StringSet(all, 0, -1);
-      known = new StringSet(List.of(StringMachine.minimal(whole, own)), 0, most);
-      strings = known;
-    }
-    return known;
+  private StringSet find() {
+    CompileBudget own = CompileBudget.unbounded();
+    List<RegexNfa> all =
+        Stream.of(pattern, also)
+            .filter(each -> !each.isEmpty())
+            .map(each -> RegexReader.read(each, "format", false, own))
+            .toList();
+    RegexNfa minimal = StringMachine.minimal(new StringSet(all, 0, -1), own);
+    return new StringSet(List.of(minimal), 0, most);
   }
 
   /** A string of the format, with its quotes; the same for everybody. */
-  synchronized Rule rule() {
-    Rule known = rule;
-    if (known == null) {
-      StringMachine machine = new StringMachine(List.of(strings()), CompileBudget.unbounded());
-      Expression string = sequence(text("\""), machine.build(JsonRules::characters), text("\""));
-      known = new Rule(name(), string);
-      rule = known;
-    }
-    return known;
+  Rule rule() {
+    return RULES.computeIfAbsent(this, StringFormat::write);
+  }
+
+  private Rule write() {
+    StringMachine machine = new StringMachine(List.of(strings()), CompileBudget.unbounded());
+    Expression string = machine.build(JsonRules::characters);
+    return new Rule(name(), sequence(text("\""), string, text("\"")));
   }
 
   private static final class Parts {
