@@ -229,7 +229,8 @@ class ConstrainedAnswerIT {
       HttpResponse<String> response = worker.post(CHAT, chat(schema + more));
 
       assertEquals(
-          "made%20up", response.headers().firstValue("X-Switchboard-Schema-Ignored").orElse(""));
+          "made%20up,format",
+          response.headers().firstValue("X-Switchboard-Schema-Ignored").orElse(""));
     }
   }
 
