@@ -27,8 +27,10 @@ public interface TimelineSink {
       int piece);
 
   /**
-   * What a rank did, but for {@link #LATE}, which is time of the other ranks of its stage: how long
-   * they waited for it where it came last. The ABI numbers them from 1 in this order.
+   * What a rank did, but for {@link #LATE} and {@link #LATE_OFF_CPU}, which are time of the other
+   * ranks of its stage: how long they waited for it where it came last, and how much of that
+   * because it had no core. {@link #OFF_CPU} is in no other kind. The ABI numbers them from 1 in
+   * this order.
    */
   enum Kind {
     COMPUTE,
@@ -37,6 +39,8 @@ public interface TimelineSink {
     SEND,
     SAMPLE,
     COPY,
-    LATE
+    LATE,
+    OFF_CPU,
+    LATE_OFF_CPU
   }
 }

@@ -8,6 +8,7 @@ import dev.switchboard.kv.BlockPool;
 import dev.switchboard.kv.PrefixHash;
 import dev.switchboard.kv.PrefixKey;
 import dev.switchboard.timeline.EpochClock;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,11 +29,24 @@ final class EngineCore {
   private final RankSkew skew;
   private final RankTotals totals;
   private final CollectiveSpreads spreads;
+  private final StepCosts costs;
   private final StepPlan plan;
   private final Scheduler.MaskSink masks;
   private boolean checkedIdle = true;
 
   EngineCore(Executor executor, EngineConfig config, EpochClock clock, PrefixKey key) {
+    this(executor, config, clock, key, () -> 0);
+  }
+
+  /**
+   * @param processorNanos processor time of the thread that this is used on
+   */
+  EngineCore(
+      Executor executor,
+      EngineConfig config,
+      EpochClock clock,
+      PrefixKey key,
+      LongSupplier processorNanos) {
     ExecutorInfo info = executor.info();
     this.executor = executor;
     this.config = config;
@@ -44,6 +58,7 @@ final class EngineCore {
     skew = new RankSkew(info.stages(), info.ranks());
     totals = new RankTotals(info.stages(), info.ranks());
     spreads = new CollectiveSpreads(info.stages(), info.ranks());
+    costs = new StepCosts(processorNanos);
     plan = new StepPlan(info.rows(), info.maxStepTokens(), info.maxStepOutputs());
   }
 
@@ -89,11 +104,23 @@ final class EngineCore {
             sequence.promptLength);
       }
       traces.begin(plan.step(), plan.tokenTotal(), plan.entries());
+      traces.trace(plan.step()).promptTokens(promptTokens());
       long called = clock.nanos();
       executor.submit(plan);
       traces.trace(plan.step()).submitted(called, clock.nanos());
+      costs.submitted();
       supplyMasks();
     }
+  }
+
+  /** Of rows that compute more than their next token. */
+  private int promptTokens() {
+    int tokens = 0;
+    for (int entry = 0; entry < plan.entries(); entry++) {
+      int count = plan.tokenCount(entry);
+      tokens += count > 1 ? count : 0;
+    }
+    return tokens;
   }
 
   /**
@@ -103,6 +130,7 @@ final class EngineCore {
    */
   boolean await(long timeoutNanos) {
     if (scheduler.inFlight() == 0) {
+      costs.waits();
       return false;
     }
     supplyMasks();
@@ -115,6 +143,7 @@ final class EngineCore {
     StepTrace trace = traces.trace(result.step());
     trace.awaited(awaited);
     trace.finish(result);
+    costs.step(trace);
     skew.step(trace);
     totals.step(trace);
     spreads.step(trace);
@@ -131,6 +160,7 @@ final class EngineCore {
     if (!scheduler.isFindingMasks()) {
       return executor.await(timeoutNanos);
     }
+    costs.waits();
     StepResult result = null;
     for (long left = timeoutNanos; result == null && left > 0; left -= MASK_TURN_NANOS) {
       result = executor.await(Math.min(left, MASK_TURN_NANOS));

@@ -54,6 +54,7 @@ public record EngineHealth(
   /**
    * Where the time of a rank went since the start, each step counted once.
    *
+   * @param offCpuNanos it had work and no core
    * @param steps in which it worked
    * @param bytes read to compute, and moved to others
    */
@@ -67,6 +68,7 @@ public record EngineHealth(
       long sendNanos,
       long sampleNanos,
       long copyNanos,
+      long offCpuNanos,
       long bytes) {}
 
   /**

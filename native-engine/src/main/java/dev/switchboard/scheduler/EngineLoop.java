@@ -13,6 +13,8 @@ import dev.switchboard.scheduler.RejectedGenerationException.Reason;
 import dev.switchboard.timeline.AttemptId;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.timeline.RequestTimeline;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
@@ -64,7 +66,8 @@ public final class EngineLoop implements Engine {
     this.config = config;
     this.clock = clock;
     info = executor.info();
-    core = new EngineCore(executor, config, clock, key);
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    core = new EngineCore(executor, config, clock, key, threads::getCurrentThreadCpuTime);
     load = core.scheduler().load(0);
     heartbeats = executor.heartbeats();
     thread = Thread.ofPlatform().name("switchboard-engine").daemon(true).unstarted(this::run);

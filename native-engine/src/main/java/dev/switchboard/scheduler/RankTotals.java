@@ -45,6 +45,7 @@ final class RankTotals {
               sums.getAcquire(base + StepTrace.SEND),
               sums.getAcquire(base + StepTrace.SAMPLE),
               sums.getAcquire(base + StepTrace.COPY),
+              sums.getAcquire(base + StepTrace.OFF_CPU),
               sums.getAcquire(base + StepTrace.BYTES)));
     }
     return made;

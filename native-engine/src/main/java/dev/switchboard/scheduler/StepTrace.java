@@ -25,22 +25,25 @@ final class StepTrace {
   static final int SEND = 5;
   static final int SAMPLE = 6;
   static final int COPY = 7;
-  static final int BYTES = 8;
-  static final int STEPS = 9;
-  static final int STRAGGLER = 10;
-  static final int LATE = 11;
+  static final int OFF_CPU = 8;
+  static final int BYTES = 9;
+  static final int STEPS = 10;
+  static final int STRAGGLER = 11;
+  static final int LATE = 12;
+  static final int LATE_OFF_CPU = 13;
 
   /** Those before it add up over steps; of these the longest is kept, with its collective. */
-  static final int LONGEST_LATE = 12;
+  static final int LONGEST_LATE = 14;
 
-  static final int LATE_AT = 13;
-  static final int FIELDS = 14;
+  static final int LATE_AT = 15;
+  static final int FIELDS = 16;
 
   static final int CRITICAL_COMPUTE = 0;
   static final int CRITICAL_COLLECTIVE = 1;
   static final int CRITICAL_TRANSFER = 2;
   static final int CRITICAL_SAMPLE = 3;
-  static final int CRITICAL = 4;
+  static final int CRITICAL_OFF_CPU = 4;
+  static final int CRITICAL = 5;
 
   /** No rank of the stage has a record. */
   static final long NONE = Long.MIN_VALUE;
@@ -62,6 +65,9 @@ final class StepTrace {
   private long awaitReturnNanos;
   private int batchTokens;
   private int batchRequests;
+  private int promptTokens;
+  private long neighbourNanos;
+  private long gapOffCpuNanos;
 
   /** Of the attempts in it, the first of these many. */
   private final long[] gateways = new long[Step.MOST_MEMBERS];
@@ -85,6 +91,9 @@ final class StepTrace {
     batchRequests = requests;
     members = 0;
     named = null;
+    promptTokens = 0;
+    neighbourNanos = 0;
+    gapOffCpuNanos = 0;
     Arrays.fill(values, 0);
     Arrays.fill(receiveEnd, 0);
   }
@@ -92,6 +101,11 @@ final class StepTrace {
   void record(int stage, int rank, Kind kind, long start, long end, long busy, long bytes) {
     int lane = stage * ranks + rank;
     int base = lane * FIELDS;
+    if (kind == Kind.OFF_CPU || kind == Kind.LATE_OFF_CPU) {
+      // Their times are those of other kinds.
+      values[base + field(kind)] += busy;
+      return;
+    }
     if (kind == Kind.RECEIVE_WAIT) {
       receiveEnd[lane] = end;
     } else {
@@ -127,6 +141,8 @@ final class StepTrace {
       case SAMPLE -> SAMPLE;
       case COPY -> COPY;
       case LATE -> LATE;
+      case OFF_CPU -> OFF_CPU;
+      case LATE_OFF_CPU -> LATE_OFF_CPU;
     };
   }
 
@@ -163,12 +179,23 @@ final class StepTrace {
       }
     }
     if (last >= 0) {
+      long waited = values[last + ALL_REDUCE] + values[last + START] - stageStart(stage);
+      long forCores = Math.min(waited, othersOffCpu(stage, last));
       critical[CRITICAL_COMPUTE] += values[last + COMPUTE];
-      critical[CRITICAL_COLLECTIVE] +=
-          values[last + ALL_REDUCE] + values[last + START] - stageStart(stage);
+      critical[CRITICAL_COLLECTIVE] += waited - forCores;
+      critical[CRITICAL_OFF_CPU] += values[last + OFF_CPU] + forCores;
       critical[CRITICAL_TRANSFER] += values[last + SEND] + values[last + COPY];
       critical[CRITICAL_SAMPLE] += values[last + SAMPLE];
     }
+  }
+
+  /** How long the stage waited for ranks but this one that had no core when they were to arrive. */
+  private long othersOffCpu(int stage, int lane) {
+    long sum = 0;
+    for (int base = first(stage); base < first(stage + 1); base += FIELDS) {
+      sum += base == lane ? 0 : values[base + LATE_OFF_CPU];
+    }
+    return sum;
   }
 
   private void cut(int lane) {
@@ -238,6 +265,38 @@ final class StepTrace {
     for (int i = 0; i < CRITICAL; i++) {
       sums[i] += critical[i];
     }
+  }
+
+  /** So many of its tokens are of prompts. */
+  void promptTokens(int tokens) {
+    promptTokens = tokens;
+  }
+
+  int promptTokens() {
+    return promptTokens;
+  }
+
+  /** What it computed, in the processor time of the ranks that were done last. */
+  long computeNanos() {
+    return critical[CRITICAL_COMPUTE];
+  }
+
+  /** By so much the prompts in it made it longer. */
+  void neighbours(long nanos) {
+    neighbourNanos = nanos;
+  }
+
+  long neighbourNanos() {
+    return neighbourNanos;
+  }
+
+  /** Between it and the step before, the engine had work and no core for so long. */
+  void gapOffCpu(long nanos) {
+    gapOffCpuNanos = nanos;
+  }
+
+  long gapOffCpuNanos() {
+    return gapOffCpuNanos;
   }
 
   int batchTokens() {
@@ -339,6 +398,7 @@ final class StepTrace {
         values[base + SEND],
         values[base + SAMPLE],
         values[base + COPY],
+        values[base + OFF_CPU],
         (int) values[base + STEPS],
         (int) values[base + STRAGGLER],
         values[base + BYTES],

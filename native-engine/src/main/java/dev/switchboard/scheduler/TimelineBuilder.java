@@ -67,7 +67,7 @@ final class TimelineBuilder {
   void step(StepTrace trace, int tokens, int end) {
     PhaseSum phase = hasFirstToken ? decode : prefill;
     if (phase == null) {
-      phase = new PhaseSum(trace, hasFirstToken ? firstTokenNanos : scheduledNanos);
+      phase = new PhaseSum(trace, hasFirstToken, hasFirstToken ? firstTokenNanos : scheduledNanos);
       if (hasFirstToken) {
         decode = phase;
       } else {
@@ -136,6 +136,7 @@ final class TimelineBuilder {
   /** Sums over a phase's steps. */
   private static final class PhaseSum {
     private final int ranks;
+    private final boolean decodes;
     private final long[] lanes;
     private final long[] slowestLanes;
     private final long[] critical = new long[StepTrace.CRITICAL];
@@ -146,6 +147,7 @@ final class TimelineBuilder {
     private int steps;
     private long workedUntil;
     private long waitNanos;
+    private long neighbourNanos;
     private long slowestNanos = -1;
     private long slowestStep;
     private long slowestSubmit;
@@ -155,7 +157,8 @@ final class TimelineBuilder {
     private int slowestBatchTokens;
     private int slowestBatchRequests;
 
-    PhaseSum(StepTrace shape, long begunNanos) {
+    PhaseSum(StepTrace shape, boolean decodes, long begunNanos) {
+      this.decodes = decodes;
       workedUntil = begunNanos;
       ranks = shape.ranks();
       lanes = new long[shape.values().length];
@@ -170,6 +173,7 @@ final class TimelineBuilder {
       steps++;
       addGaps(trace);
       trace.addCritical(critical);
+      addNeighbours(trace);
       long[] values = trace.values();
       for (int base = 0; base < values.length; base += StepTrace.FIELDS) {
         addLane(values, base);
@@ -184,7 +188,11 @@ final class TimelineBuilder {
      * different stages may leave a gap that another chunk fills; a reader lets work come first.
      */
     private void addGaps(StepTrace trace) {
+      long before = waitNanos;
       waitsUntil(trace.startNanos());
+      long offCpu = Math.min(waitNanos - before, trace.gapOffCpuNanos());
+      waitNanos -= offCpu;
+      critical[StepTrace.CRITICAL_OFF_CPU] += offCpu;
       boolean complete = true;
       for (int stage = 0; stage < trace.stages(); stage++) {
         long end = trace.stageEnd(stage);
@@ -197,6 +205,15 @@ final class TimelineBuilder {
       }
       if (!complete) {
         workedUntil = Math.max(workedUntil, trace.endNanos());
+      }
+    }
+
+    /** A step computes a request's own prompt, or a token of it and prompts of others. */
+    private void addNeighbours(StepTrace trace) {
+      if (decodes) {
+        long nanos = Math.min(trace.neighbourNanos(), trace.computeNanos());
+        critical[StepTrace.CRITICAL_COMPUTE] -= nanos;
+        neighbourNanos += nanos;
       }
     }
 
@@ -217,7 +234,7 @@ final class TimelineBuilder {
       lanes[base + StepTrace.START] =
           first ? start : Math.min(lanes[base + StepTrace.START], start);
       lanes[base + StepTrace.END] = first ? end : Math.max(lanes[base + StepTrace.END], end);
-      for (int field = StepTrace.COMPUTE; field <= StepTrace.LATE; field++) {
+      for (int field = StepTrace.COMPUTE; field <= StepTrace.LATE_OFF_CPU; field++) {
         lanes[base + field] += values[base + field];
       }
       StepTrace.keepLongest(
@@ -262,7 +279,9 @@ final class TimelineBuilder {
               critical[StepTrace.CRITICAL_COMPUTE],
               critical[StepTrace.CRITICAL_COLLECTIVE],
               critical[StepTrace.CRITICAL_TRANSFER],
-              critical[StepTrace.CRITICAL_SAMPLE]),
+              critical[StepTrace.CRITICAL_SAMPLE],
+              critical[StepTrace.CRITICAL_OFF_CPU],
+              neighbourNanos),
           slowest,
           StepTrace.lanes(lanes, ranks, offset));
     }

@@ -86,12 +86,21 @@ public record RequestTimeline(
    * What the rank did that was done last, in each stage and step: who that is changes from step to
    * step, so lanes, which are sums, cannot tell it.
    *
+   * @param computeNanos kernels, as far as they are the request's own
    * @param collectiveWaitNanos waiting for the other ranks of its stage, and they for it to begin
    * @param transferNanos sending and copying
+   * @param offCpuNanos it had work and no core, or the ranks it waited for had none
+   * @param neighbourPrefillNanos by which its decode steps were longer than usual because prompts
+   *     of other requests were computed in them
    */
   public record Critical(
-      long computeNanos, long collectiveWaitNanos, long transferNanos, long sampleNanos) {
-    public static final Critical NONE = new Critical(0, 0, 0, 0);
+      long computeNanos,
+      long collectiveWaitNanos,
+      long transferNanos,
+      long sampleNanos,
+      long offCpuNanos,
+      long neighbourPrefillNanos) {
+    public static final Critical NONE = new Critical(0, 0, 0, 0, 0, 0);
   }
 
   /**
@@ -99,9 +108,10 @@ public record RequestTimeline(
    * of its batch.
    *
    * @param startNanos when its first step began there, and endNanos when its last one ended
-   * @param computeNanos kernels
+   * @param computeNanos kernels, in processor time
    * @param allReduceWaitNanos waiting for the other ranks of the stage
    * @param receiveWaitNanos waiting for the previous stage
+   * @param offCpuNanos its threads had work and no core: the machine's doing, not the rank's
    * @param stragglerSteps steps in which this rank made its stage's other ranks wait longest, over
    *     the collectives to which it came last
    * @param bytes weights and KV read, activations moved
@@ -120,6 +130,7 @@ public record RequestTimeline(
       long sendNanos,
       long sampleNanos,
       long copyNanos,
+      long offCpuNanos,
       int steps,
       int stragglerSteps,
       long bytes,

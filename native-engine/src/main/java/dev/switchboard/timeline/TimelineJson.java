@@ -98,7 +98,9 @@ public final class TimelineJson {
         .put("compute_ns", critical.computeNanos())
         .put("collective_wait_ns", critical.collectiveWaitNanos())
         .put("transfer_ns", critical.transferNanos())
-        .put("sample_ns", critical.sampleNanos());
+        .put("sample_ns", critical.sampleNanos())
+        .put("off_cpu_ns", critical.offCpuNanos())
+        .put("neighbour_prefill_ns", critical.neighbourPrefillNanos());
   }
 
   private static Critical readCritical(Fields phase) {
@@ -110,7 +112,9 @@ public final class TimelineJson {
                     fields.number("compute_ns"),
                     fields.number("collective_wait_ns"),
                     fields.number("transfer_ns"),
-                    fields.number("sample_ns")));
+                    fields.number("sample_ns"),
+                    fields.numberOrNone("off_cpu_ns"),
+                    fields.numberOrNone("neighbour_prefill_ns")));
     return critical == null ? Critical.NONE : critical;
   }
 
@@ -155,8 +159,9 @@ public final class TimelineJson {
     json.put("all_reduce_wait_ns", lane.allReduceWaitNanos());
     json.put("receive_wait_ns", lane.receiveWaitNanos());
     json.put("send_ns", lane.sendNanos()).put("sample_ns", lane.sampleNanos());
-    json.put("copy_ns", lane.copyNanos()).put("steps", lane.steps());
-    json.put("straggler_steps", lane.stragglerSteps()).put("bytes", lane.bytes());
+    json.put("copy_ns", lane.copyNanos()).put("off_cpu_ns", lane.offCpuNanos());
+    json.put("steps", lane.steps()).put("straggler_steps", lane.stragglerSteps());
+    json.put("bytes", lane.bytes());
     if (lane.lateNanos() > 0) {
       json.put("late_ns", lane.lateNanos()).put("longest_late_ns", lane.longestLateNanos());
       json.put("latest_at", lane.latestAt().piece());
@@ -176,6 +181,7 @@ public final class TimelineJson {
         fields.number("send_ns"),
         fields.number("sample_ns"),
         fields.number("copy_ns"),
+        fields.numberOrNone("off_cpu_ns"),
         fields.integer("steps"),
         fields.integer("straggler_steps"),
         fields.number("bytes"),

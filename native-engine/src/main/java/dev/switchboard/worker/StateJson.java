@@ -124,6 +124,7 @@ final class StateJson {
     json.writeNumberField("send_ms", times.sendNanos() / 1e6);
     json.writeNumberField("sample_ms", times.sampleNanos() / 1e6);
     json.writeNumberField("copy_ms", times.copyNanos() / 1e6);
+    json.writeNumberField("off_cpu_ms", times.offCpuNanos() / 1e6);
     json.writeNumberField("bytes", times.bytes());
   }
 

@@ -34,6 +34,7 @@ class TimelineJsonTest {
           13,
           14,
           15,
+          17,
           new Collective(Collective.Kind.FEED_FORWARD, 16));
   private static final Calls CALLS = new Calls(51, 52, 53);
   private static final Step STEP =
@@ -49,7 +50,16 @@ class TimelineJsonTest {
           5,
           6,
           new Phase(
-              31, 32, 33, 34, 37, 35, 36, new Critical(41, 42, 43, 44), STEP, List.of(LANE, LANE)),
+              31,
+              32,
+              33,
+              34,
+              37,
+              35,
+              36,
+              new Critical(41, 42, 43, 44, 45, 46),
+              STEP,
+              List.of(LANE, LANE)),
           null,
           List.of(STEP));
 
@@ -77,7 +87,7 @@ class TimelineJsonTest {
   @Test
   void aLaneThatWasNeverLateSaysNothingOfIt() {
     Collective none = Collective.of(0);
-    Lane early = new Lane(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 0, 0, none);
+    Lane early = new Lane(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14, 11, 12, 13, 0, 0, none);
     Step step = new Step(21, 22, 23, 24, CALLS, 25, 26, 27, List.of(), List.of(early));
     ObjectNode json = TimelineJson.write(FULL.withSteps(List.of(step)));
 

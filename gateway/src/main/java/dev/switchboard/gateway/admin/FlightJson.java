@@ -58,6 +58,7 @@ final class FlightJson {
     ObjectNode json = summary(record);
     slo(json, record.slo());
     json.set("phases", phases(record, story));
+    before(json, story);
     json.put("client_stall_ms", story.clientStallNanos() / NANOS_PER_MS);
     millis(json, "longest_gap_ms", record.longestGapNanos());
     json.set("attempts", attempts(record, origin));
@@ -91,6 +92,18 @@ final class FlightJson {
         .put("offset_ms", engine.offsetNanos() / NANOS_PER_MS)
         .put("error_ms", engine.errorNanos() / NANOS_PER_MS)
         .put("clamped", engine.clamped());
+  }
+
+  /** Of the first request of a connection. */
+  private static void before(ObjectNode json, Story story) {
+    if (!story.before().isEmpty()) {
+      ArrayNode array = json.putArray("before");
+      story
+          .before()
+          .forEach(
+              (phase, nanos) ->
+                  array.addObject().put("phase", phase.label()).put("ms", nanos / NANOS_PER_MS));
+    }
   }
 
   private static ArrayNode phases(FlightRecord record, Story story) {
@@ -248,6 +261,7 @@ final class FlightJson {
     json.put("send_ms", lane.sendNanos() / NANOS_PER_MS);
     json.put("sample_ms", lane.sampleNanos() / NANOS_PER_MS);
     json.put("copy_ms", lane.copyNanos() / NANOS_PER_MS);
+    json.put("off_cpu_ms", lane.offCpuNanos() / NANOS_PER_MS);
     json.put("steps", lane.steps()).put("straggler_steps", lane.stragglerSteps());
     if (lane.lateNanos() > 0) {
       json.put("late_ms", lane.lateNanos() / NANOS_PER_MS);

@@ -197,6 +197,7 @@ final class PerfettoJson {
         .put("send_us", lane.sendNanos() / NANOS_PER_US)
         .put("sample_us", lane.sampleNanos() / NANOS_PER_US)
         .put("copy_us", lane.copyNanos() / NANOS_PER_US)
+        .put("off_cpu_us", lane.offCpuNanos() / NANOS_PER_US)
         .put("bytes", lane.bytes())
         .put("straggler", lane.stragglerSteps() > 0);
     if (lane.lateNanos() > 0) {

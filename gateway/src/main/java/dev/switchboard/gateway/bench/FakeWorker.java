@@ -234,10 +234,10 @@ final class FakeWorker implements Callable<Integer> {
   }
 
   static String document(int answered, boolean steps) {
-    Lane lane = new Lane(0, 0, STAMP, STAMP, 1, 0, 0, 0, 1, 0, 1, 0, 1, 0, 0, Collective.of(0));
+    Lane lane = new Lane(0, 0, STAMP, STAMP, 1, 0, 0, 0, 1, 0, 0, 1, 0, 1, 0, 0, Collective.of(0));
     Calls calls = new Calls(STAMP, STAMP, STAMP);
     Step step = new Step(1, STAMP, STAMP, STAMP, calls, 1, 1, 1, List.of(), List.of(lane));
-    Critical critical = new Critical(1, 0, 0, 1);
+    Critical critical = new Critical(1, 0, 0, 1, 0, 0);
     RequestTimeline timeline =
         new RequestTimeline(
             "bench",

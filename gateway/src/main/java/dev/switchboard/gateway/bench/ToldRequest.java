@@ -179,7 +179,7 @@ final class ToldRequest {
     Step slowest =
         new Step(
             7, start, start, start + 4 * MS, Calls.NONE, 1, 4, 4, List.of(1L), lanes.subList(0, 1));
-    Critical critical = new Critical((end - start) / 2, MS, MS, MS);
+    Critical critical = new Critical((end - start) / 2, MS, MS, MS, 0, 0);
     return new Phase(start, end, tokens, 0, 0, engineSteps, MS, critical, slowest, lanes);
   }
 
@@ -197,6 +197,7 @@ final class ToldRequest {
         part / 32,
         part / 64,
         part / 128,
+        part / 256,
         engineSteps,
         engineSteps / RANKS,
         rank * 1_000_000L,

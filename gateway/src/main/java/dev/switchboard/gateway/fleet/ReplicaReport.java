@@ -65,6 +65,7 @@ public record ReplicaReport(
    * @param score its median step over that of the fastest rank of its stage
    * @param straggler whether it is named for holding up its stage
    * @param lateMs time that others waited for it since the start, as are all times after it
+   * @param offCpuMs it had work and no core
    * @param bytes read to compute, and moved to others
    */
   public record RankReport(
@@ -83,11 +84,12 @@ public record ReplicaReport(
       double sendMs,
       double sampleMs,
       double copyMs,
+      double offCpuMs,
       long bytes) {
 
     /** The rank of the same place before it did anything. */
     public static RankReport none(RankReport rank) {
-      return new RankReport(rank.stage, rank.rank, 0, 0, 1, false, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      return new RankReport(rank.stage, rank.rank, 0, 0, 1, false, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     }
   }
 }

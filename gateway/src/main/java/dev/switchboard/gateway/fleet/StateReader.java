@@ -163,6 +163,7 @@ final class StateReader {
         times.path("send_ms").asDouble(),
         times.path("sample_ms").asDouble(),
         times.path("copy_ms").asDouble(),
+        times.path("off_cpu_ms").asDouble(),
         times.path("bytes").asLong());
   }
 }

@@ -113,6 +113,7 @@ final class ClockOffset {
         l.sendNanos(),
         l.sampleNanos(),
         l.copyNanos(),
+        l.offCpuNanos(),
         l.steps(),
         l.stragglerSteps(),
         l.bytes(),

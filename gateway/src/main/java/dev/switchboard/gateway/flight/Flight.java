@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * loop; {@link #finish} makes the immutable record.
  */
 public final class Flight {
-  /** Later stalls are merged into the last one. */
-  private static final int MAX_STALLS = 64;
+  /** Of each kind; later ones are merged into the last one. */
+  private static final int MOST_INTERVALS = 64;
 
   /** A moment of the request; all in the order in which they happen. */
   public enum Mark {
@@ -37,8 +37,10 @@ public final class Flight {
     FIRST_TOKEN(7),
     /** The upstream's last byte. */
     UPSTREAM_ENDED(8),
+    /** The end of the answer was handed to the client's socket. */
+    WRITTEN(9),
     /** The last byte went out to the client, or the client was gone. */
-    ENDED(9);
+    ENDED(10);
 
     /** How many there are. */
     static final int COUNT = values().length;
@@ -80,6 +82,13 @@ public final class Flight {
   private long lastContentNanos;
   private long longestGapNanos;
   private long stallStart;
+  private final List<FlightRecord.Interval> replicaWaits = new ArrayList<>(0);
+  private long replicaWaitStart;
+  private final List<FlightRecord.Interval> unread = new ArrayList<>(0);
+  private Lateness lateness = (from, to, now) -> List.of();
+  private long lostNanos;
+  private long socketNanos;
+  private long tlsNanos;
   private LongConsumer contentListener = nanos -> {};
 
   public Flight(String id, NanoClock clock) {
@@ -262,10 +271,83 @@ public final class Flight {
     }
     long start = stallStart;
     stallStart = 0;
-    if (stalls.size() == MAX_STALLS) {
-      start = stalls.removeLast().startNanos();
+    add(stalls, start, clock.epochNanos());
+  }
+
+  private static void add(List<FlightRecord.Interval> to, long start, long end) {
+    long from = to.size() == MOST_INTERVALS ? to.removeLast().startNanos() : start;
+    to.add(new FlightRecord.Interval(from, end));
+  }
+
+  /** Knows when the event loop that owns a request did not run. */
+  @FunctionalInterface
+  public interface Lateness {
+    /**
+     * When it did not, between two moments.
+     *
+     * @param nowNanos by the clock of whoever asks, which may have another origin
+     */
+    List<FlightRecord.Interval> between(long fromNanos, long toNanos, long nowNanos);
+  }
+
+  public void onLoop(Lateness loop) {
+    lateness = loop;
+  }
+
+  /** There is no replica that could take it, and it waits for one. */
+  public void replicaWaitBegins() {
+    if (replicaWaitStart == 0) {
+      replicaWaitStart = clock.epochNanos();
     }
-    stalls.add(new FlightRecord.Interval(start, clock.epochNanos()));
+  }
+
+  public void replicaWaitEnds() {
+    if (replicaWaitStart != 0) {
+      add(replicaWaits, replicaWaitStart, clock.epochNanos());
+      replicaWaitStart = 0;
+    }
+  }
+
+  /**
+   * What was read just now, of its answer or of itself, lay in a socket for so long, because the
+   * event loop did not read it.
+   */
+  public void unread(long nanos) {
+    if (nanos <= 0) {
+      return;
+    }
+    long now = clock.epochNanos();
+    add(unread, now - nanos, now);
+  }
+
+  /** It lay in a socket for so long before its head was read: it begins when it arrived. */
+  public void arrivedBefore(long nanos) {
+    unread(nanos);
+    marks[Mark.ACCEPTED.place()] -= nanos;
+  }
+
+  /** It is the first on its connection, which waited so long to be accepted, and for its TLS. */
+  public void connection(long waitedNanos, long handshakeNanos) {
+    socketNanos = waitedNanos;
+    tlsNanos = handshakeNanos;
+  }
+
+  /** Its stream has had no replica since then; 0 when one goes on. */
+  public void lost(long nanos) {
+    lostNanos = nanos;
+  }
+
+  private Waits waits(long now) {
+    List<FlightRecord.Interval> replica = replicaWaits;
+    if (replicaWaitStart != 0) {
+      replica = new ArrayList<>(replica);
+      replica.add(new FlightRecord.Interval(replicaWaitStart, now));
+    }
+    List<FlightRecord.Interval> late = lateness.between(at(Mark.ACCEPTED), now, now);
+    boolean none = replica.isEmpty() && late.isEmpty() && unread.isEmpty();
+    return none && lostNanos == 0 && socketNanos == 0 && tlsNanos == 0
+        ? Waits.NONE
+        : new Waits(replica, late, unread, lostNanos, socketNanos, tlsNanos);
   }
 
   /** When the present stall began; 0 while the client reads. */
@@ -288,7 +370,7 @@ public final class Flight {
 
   /** The record as it would be if the flight ended now. */
   public FlightRecord snapshot(Outcome outcome, int status, @Nullable Failure failure) {
-    mark(Mark.ENDED);
+    long now = mark(Mark.ENDED);
     return new FlightRecord(
         id,
         endpoint,
@@ -310,6 +392,7 @@ public final class Flight {
         contentEvents,
         longestGapNanos,
         stalls,
+        waits(now),
         engines);
   }
 }

@@ -56,6 +56,7 @@ final class FlightCodec {
     to.number(record.contentEvents());
     to.number(record.longestGapNanos());
     to.list(record.stalls(), FlightCodec::interval);
+    waits(to, record.waits());
     engines(to, record.engines());
     return to.toBytes();
   }
@@ -83,6 +84,7 @@ final class FlightCodec {
         from.integer(),
         from.number(),
         from.list(FlightCodec::interval),
+        waits(from),
         engines(from));
   }
 
@@ -292,6 +294,7 @@ final class FlightCodec {
         attempt.move(),
         (writer, move) -> {
           writer.text(move.cause());
+          writer.moment(move.lostNanos());
           writer.moment(move.cutNanos());
           writer.moment(move.resumedNanos());
         });
@@ -306,7 +309,9 @@ final class FlightCodec {
         from.optionalText(),
         from.flag(),
         from.optional(
-            reader -> new FlightRecord.Move(reader.text(), reader.moment(), reader.moment())));
+            reader ->
+                new FlightRecord.Move(
+                    reader.text(), reader.moment(), reader.moment(), reader.moment())));
   }
 
   private static void parameters(Writer to, RequestParameters parameters) {
@@ -341,6 +346,25 @@ final class FlightCodec {
 
   private static FlightRecord.Interval interval(Reader from) {
     return new FlightRecord.Interval(from.moment(), from.moment());
+  }
+
+  private static void waits(Writer to, Waits waits) {
+    to.list(waits.replica(), FlightCodec::interval);
+    to.list(waits.loop(), FlightCodec::interval);
+    to.list(waits.unread(), FlightCodec::interval);
+    to.moment(waits.lostNanos());
+    to.number(waits.socketNanos());
+    to.number(waits.tlsNanos());
+  }
+
+  private static Waits waits(Reader from) {
+    return new Waits(
+        from.list(FlightCodec::interval),
+        from.list(FlightCodec::interval),
+        from.list(FlightCodec::interval),
+        from.moment(),
+        from.number(),
+        from.number());
   }
 
   private static void engines(Writer to, Engines engines) {
@@ -454,10 +478,13 @@ final class FlightCodec {
     to.number(critical.collectiveWaitNanos());
     to.number(critical.transferNanos());
     to.number(critical.sampleNanos());
+    to.number(critical.offCpuNanos());
+    to.number(critical.neighbourPrefillNanos());
   }
 
   private static RequestTimeline.Critical critical(Reader from) {
-    return new RequestTimeline.Critical(from.number(), from.number(), from.number(), from.number());
+    return new RequestTimeline.Critical(
+        from.number(), from.number(), from.number(), from.number(), from.number(), from.number());
   }
 
   private static void step(Writer to, RequestTimeline.Step step) {
@@ -500,6 +527,7 @@ final class FlightCodec {
     to.number(lane.sendNanos());
     to.number(lane.sampleNanos());
     to.number(lane.copyNanos());
+    to.number(lane.offCpuNanos());
     to.number(lane.steps());
     to.number(lane.stragglerSteps());
     to.number(lane.bytes());
@@ -515,6 +543,7 @@ final class FlightCodec {
         from.integer(),
         from.moment(),
         from.moment(),
+        from.number(),
         from.number(),
         from.number(),
         from.number(),

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param decision of the last attempt
  * @param contentEvents pieces of content that arrived; longestGapNanos between two of them
  * @param stalls when the upstream was paused because the client did not read
+ * @param waits for what neither its replica nor its client did
  */
 public record FlightRecord(
     String id,
@@ -37,6 +38,7 @@ public record FlightRecord(
     int contentEvents,
     long longestGapNanos,
     List<Interval> stalls,
+    Waits waits,
     Engines engines) {
 
   public FlightRecord {
@@ -65,10 +67,12 @@ public record FlightRecord(
    * How a stream came to another replica.
    *
    * @param cause a stable word
+   * @param lostNanos when the replica before it last sent something, where it was lost; else when
+   *     it was given up
    * @param cutNanos when the replica before it was given up
    * @param resumedNanos when the client got more; 0 when it never did
    */
-  public record Move(String cause, long cutNanos, long resumedNanos) {}
+  public record Move(String cause, long lostNanos, long cutNanos, long resumedNanos) {}
 
   /** The name of its SLO class; empty when it failed before that was known. */
   public String sloClass() {
@@ -98,6 +102,7 @@ public record FlightRecord(
         contentEvents,
         longestGapNanos,
         stalls,
+        waits,
         told);
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.flight;
 
 import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.FlightRecord.Interval;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -16,19 +17,27 @@ import org.jspecify.annotations.Nullable;
  * and the upstream's last byte the worker's timeline cuts further, moved onto the gateway's clock
  * by {@link ClockOffset} and clamped into that interval. Inside prefill and decode the worker says
  * of each step's stages how long the rank that was done last computed, waited for other ranks,
- * moved data and sampled; how long no step of the request was at work is what it counted as
- * waiting, as far as the steps leave room for it; the rest is {@link Phase#UNEXPLAINED}. Where
- * chunks of one request overlap in different stages, their sum exceeds the phase and is scaled down
- * to it.
+ * moved data, sampled and had no core; how long no step of the request was at work is what it
+ * counted as waiting, as far as the steps leave room for it; the rest is {@link Phase#UNEXPLAINED}.
+ * Where chunks of one request overlap in different stages, their sum exceeds the phase and is
+ * scaled down to it.
+ *
+ * <p>Before, between and behind what a worker tells, the time that {@link Waits} names is taken out
+ * of whatever phase it is in: an event loop that did not run, a replica that there was not, a
+ * client that did not read. What they overlap of a worker's own time cost the request nothing.
+ * While the loop does not run nothing else can be what a request waits for, so that comes first. Of
+ * a server without timeline only those waits count that end with bytes the kernel had before: it
+ * may have worked all the while.
  *
  * <p>Of a stream that went on at another replica the first one's answer broke off before its
- * timeline; its time counts as an upstream's that tells none. The last one's timeline tells what
- * followed the last move.
+ * timeline; its time counts as an upstream's that tells none. It is lost from the replica's last
+ * bytes on. The last one's timeline tells what followed the last move.
  *
  * <p>With {@code n} choices the one that finished last tells the story, for the client waited for
  * it.
  *
  * @param segments in order of time; phases without time are left out
+ * @param before what came before the request's own time, if it is the first of its connection
  * @param engine the worker's view on the gateway's clock; null from a foreign server
  * @param clientStallNanos how long the client's slow reading paused the upstream in all; it
  *     overlaps decode where the worker was ahead
@@ -36,17 +45,24 @@ import org.jspecify.annotations.Nullable;
 public record Story(
     List<Segment> segments,
     Map<Phase, Long> totals,
+    Map<Phase, Long> before,
     @Nullable Engine engine,
     long clientStallNanos) {
 
   /** A share of the wall time. */
   public enum Phase {
+    /** Its connection waited to be accepted; no part of its wall time. */
+    SOCKET("socket"),
+    /** The handshake of its connection; no part of its wall time. */
+    TLS("tls"),
     ACCEPT("accept"),
     PARSE("parse"),
     QUEUE("queue"),
     ROUTE("route"),
     /** From the first attempt to the start of the one that served, be it a hedge. */
     RETRY("retry"),
+    /** There was no replica that could take it. */
+    REPLICA_WAIT("replica_wait"),
     CONNECT("connect"),
     SEND("send"),
     TOKENIZE("tokenize"),
@@ -55,22 +71,34 @@ public record Story(
     PREFILL_COLLECTIVE_WAIT("prefill_collective_wait"),
     PREFILL_TRANSFER("prefill_transfer"),
     PREFILL_SAMPLE("prefill_sample"),
+    /** Ranks had work and no core. */
+    PREFILL_OFF_CPU("prefill_off_cpu"),
     /** Before, between and after the request's chunks. */
     PREFILL_WAIT("prefill_wait"),
     DECODE_COMPUTE("decode_compute"),
+    /** Its steps were longer because prompts of other requests were computed in them. */
+    DECODE_NEIGHBOUR_PREFILL("decode_neighbour_prefill"),
     DECODE_COLLECTIVE_WAIT("decode_collective_wait"),
     DECODE_TRANSFER("decode_transfer"),
     DECODE_SAMPLE("decode_sample"),
+    /** Ranks had work and no core. */
+    DECODE_OFF_CPU("decode_off_cpu"),
     /** Between the request's decode steps: planning, handing over, other requests' steps. */
     DECODE_WAIT("decode_wait"),
     /** A server that ships no timeline, until its first content. */
     UPSTREAM_FIRST("upstream_first_token"),
     /** The same, after it. */
     UPSTREAM_REST("upstream_rest"),
-    /** A stream's replica was given up and no other had sent more yet. */
+    /** A stream's replica had sent its last bytes, or was given up, and no other had sent more. */
     MIGRATION("migration"),
+    /** The worker was done, and the end of the answer was not yet written to the client. */
     DETOKENIZE_FLUSH("detokenize_flush"),
+    /** In that time, the client did not read. */
     CLIENT_STALL("client_stall"),
+    /** The answer was written, and waited for the client to take its rest. */
+    CLIENT_FLUSH("client_flush"),
+    /** The event loop did not run while something waited for it. */
+    GATEWAY_LATE("gateway_late"),
     UNEXPLAINED("unexplained");
 
     private final String label;
@@ -118,6 +146,7 @@ public record Story(
     Map<Phase, Long> ordered = new EnumMap<>(Phase.class);
     ordered.putAll(totals);
     totals = Collections.unmodifiableMap(ordered);
+    before = Map.copyOf(before);
   }
 
   public long nanos(Phase phase) {
@@ -133,34 +162,79 @@ public record Story(
   private static final class Teller {
     private final FlightRecord record;
     private final long end;
+
+    /** The end of the answer was written, or there was none. */
+    private final long written;
+
     private final Map<Phase, Long> totals = new EnumMap<>(Phase.class);
+
+    /** No moment is in two of them, and none of the others in {@link #late}. */
+    private final List<Interval> late;
+
+    private final List<Interval> unread;
+    private final List<Interval> replicaWaits;
+    private final List<Interval> stalls;
     private long cursor;
 
     Teller(FlightRecord record) {
       this.record = record;
       this.cursor = record.at(Mark.ACCEPTED);
       this.end = record.at(Mark.ENDED);
+      this.written = orElse(record.at(Mark.WRITTEN), end);
+      Waits waits = record.waits();
+      this.unread = Intervals.union(waits.unread(), List.of());
+      this.late = Intervals.union(waits.loop(), unread);
+      this.replicaWaits = Intervals.minus(waits.replica(), late);
+      this.stalls = Intervals.minus(record.stalls(), late);
     }
 
     Story tell() {
-      cut(Phase.ACCEPT, record.at(Mark.RECEIVED));
-      cut(Phase.PARSE, record.at(Mark.PARSED));
-      cut(Phase.QUEUE, queueEnd());
-      cut(Phase.ROUTE, firstRouted());
-      cut(Phase.RETRY, record.at(Mark.ROUTED));
-      cut(Phase.CONNECT, record.at(Mark.CONNECTED));
-      Engine engine = upstream();
-      tail();
-      cut(Phase.UNEXPLAINED, end);
+      cut(Phase.ACCEPT, reached(Mark.RECEIVED), By.OTHERS);
+      cut(Phase.PARSE, reached(Mark.PARSED), By.GATEWAY);
+      cut(Phase.QUEUE, reached(Mark.ADMITTED), By.GATEWAY);
+      cut(Phase.ROUTE, firstRouted(), By.GATEWAY);
+      cut(Phase.RETRY, record.at(Mark.ROUTED), By.GATEWAY);
+      Engine engine = connected() ? upstream() : unconnected();
+      cut(Phase.DETOKENIZE_FLUSH, written, By.GATEWAY);
+      cut(Phase.CLIENT_FLUSH, end, By.GATEWAY);
       List<Segment> segments = new ArrayList<>();
       totals.forEach((phase, nanos) -> segments.add(new Segment(phase, nanos)));
-      return new Story(segments, totals, engine, stall(Long.MIN_VALUE, Long.MAX_VALUE));
+      long stalled = Intervals.covered(record.stalls(), Long.MIN_VALUE, Long.MAX_VALUE);
+      return new Story(segments, totals, before(), engine, stalled);
     }
 
-    /** Who was never admitted waited to its end. */
-    private long queueEnd() {
-      boolean neverAdmitted = record.at(Mark.PARSED) != 0 && record.at(Mark.ADMITTED) == 0;
-      return neverAdmitted ? end : record.at(Mark.ADMITTED);
+    private Map<Phase, Long> before() {
+      Waits waits = record.waits();
+      if (waits.socketNanos() == 0 && waits.tlsNanos() == 0) {
+        return Map.of();
+      }
+      Map<Phase, Long> found = new EnumMap<>(Phase.class);
+      if (waits.socketNanos() > 0) {
+        found.put(Phase.SOCKET, waits.socketNanos());
+      }
+      if (waits.tlsNanos() > 0) {
+        found.put(Phase.TLS, waits.tlsNanos());
+      }
+      return found;
+    }
+
+    /** Who did not get to a mark waited for it until the answer; who skipped it did not wait. */
+    private long reached(Mark mark) {
+      if (record.at(mark) != 0) {
+        return record.at(mark);
+      }
+      for (Mark later : Mark.values()) {
+        if (later.place() > mark.place()
+            && later.place() <= Mark.CONNECTED.place()
+            && record.at(later) != 0) {
+          return 0;
+        }
+      }
+      return written;
+    }
+
+    private static long orElse(long nanos, long other) {
+      return nanos == 0 ? other : nanos;
     }
 
     private long firstRouted() {
@@ -171,40 +245,57 @@ public record Story(
       return first == Long.MAX_VALUE ? record.at(Mark.ROUTED) : first;
     }
 
+    /** The last attempt has a connection; an earlier one may have had one. */
+    private boolean connected() {
+      long at = record.at(Mark.CONNECTED);
+      return at != 0 && at >= record.at(Mark.ROUTED);
+    }
+
+    private @Nullable Engine unconnected() {
+      cut(Phase.CONNECT, written, By.GATEWAY);
+      return null;
+    }
+
     private @Nullable Engine upstream() {
-      long from = record.at(Mark.CONNECTED);
-      if (from == 0) {
-        return null;
-      }
-      long to = record.at(Mark.UPSTREAM_ENDED) == 0 ? end : record.at(Mark.UPSTREAM_ENDED);
+      cut(Phase.CONNECT, record.at(Mark.CONNECTED), By.GATEWAY);
+      long to = orElse(record.at(Mark.UPSTREAM_ENDED), written);
       if (record.moves() > 0) {
         return moved(to);
       }
       if (record.timelines().isEmpty()) {
-        cut(
-            Phase.UPSTREAM_FIRST,
-            record.at(Mark.FIRST_TOKEN) == 0 ? to : record.at(Mark.FIRST_TOKEN));
-        cut(Phase.UPSTREAM_REST, to);
+        cut(Phase.UPSTREAM_FIRST, orElse(record.at(Mark.FIRST_TOKEN), to), By.OTHERS);
+        rest(to);
         return null;
       }
-      Engine engine = Engine.of(record.timelines(), record.engines().stamps(), from, to);
+      Engine engine =
+          Engine.of(record.timelines(), record.engines().stamps(), record.at(Mark.CONNECTED), to);
       engineCuts(last(engine.timelines()));
       return engine;
     }
 
+    /** Of a server without timeline; it may have been lost, and none have gone on. */
+    private void rest(long to) {
+      long lost = record.waits().lostNanos();
+      if (lost != 0) {
+        cut(Phase.UPSTREAM_REST, lost, By.OTHERS);
+        cut(Phase.MIGRATION, written, By.GATEWAY);
+      }
+      cut(Phase.UPSTREAM_REST, to, By.OTHERS);
+    }
+
     private @Nullable Engine moved(long to) {
-      cut(Phase.UPSTREAM_FIRST, record.at(Mark.FIRST_TOKEN));
+      cut(Phase.UPSTREAM_FIRST, record.at(Mark.FIRST_TOKEN), By.OTHERS);
       long started = 0;
       for (FlightRecord.Attempt attempt : record.attempts()) {
         FlightRecord.Move move = attempt.move();
         if (move != null && move.resumedNanos() != 0) {
-          cut(Phase.UPSTREAM_REST, move.cutNanos());
-          cut(Phase.MIGRATION, move.resumedNanos());
+          cut(Phase.UPSTREAM_REST, move.lostNanos(), By.OTHERS);
+          cut(Phase.MIGRATION, move.resumedNanos(), By.GATEWAY);
           started = attempt.startNanos();
         }
       }
       if (record.timelines().isEmpty()) {
-        cut(Phase.UPSTREAM_REST, to);
+        rest(to);
         return null;
       }
       Engine engine = Engine.of(record.timelines(), record.engines().stamps(), started, to);
@@ -214,14 +305,14 @@ public record Story(
     }
 
     private void engineCuts(RequestTimeline timeline) {
-      cut(Phase.SEND, timeline.receivedNanos());
-      cut(Phase.TOKENIZE, timeline.tokenizedNanos());
+      cut(Phase.SEND, timeline.receivedNanos(), By.GATEWAY);
+      cut(Phase.TOKENIZE, timeline.tokenizedNanos(), By.WORKER);
       long scheduled = timeline.scheduledNanos();
       if (scheduled == 0) {
-        cut(Phase.WORKER_QUEUE, timeline.finishedNanos());
+        cut(Phase.WORKER_QUEUE, timeline.finishedNanos(), By.WORKER);
         return;
       }
-      cut(Phase.WORKER_QUEUE, scheduled);
+      cut(Phase.WORKER_QUEUE, scheduled, By.WORKER);
       long first = timeline.firstTokenNanos();
       long prefilled = first == 0 ? timeline.finishedNanos() : first;
       lanes(timeline.prefill(), prefilled, PREFILL, Phase.PREFILL_WAIT);
@@ -230,14 +321,22 @@ public record Story(
       }
     }
 
+    /** As {@link #shares} orders them. */
     private static final Phase[] PREFILL = {
       Phase.PREFILL_COMPUTE,
       Phase.PREFILL_COLLECTIVE_WAIT,
       Phase.PREFILL_TRANSFER,
-      Phase.PREFILL_SAMPLE
+      Phase.PREFILL_SAMPLE,
+      Phase.PREFILL_OFF_CPU
     };
+
     private static final Phase[] DECODE = {
-      Phase.DECODE_COMPUTE, Phase.DECODE_COLLECTIVE_WAIT, Phase.DECODE_TRANSFER, Phase.DECODE_SAMPLE
+      Phase.DECODE_COMPUTE,
+      Phase.DECODE_COLLECTIVE_WAIT,
+      Phase.DECODE_TRANSFER,
+      Phase.DECODE_SAMPLE,
+      Phase.DECODE_OFF_CPU,
+      Phase.DECODE_NEIGHBOUR_PREFILL
     };
 
     /**
@@ -246,11 +345,11 @@ public record Story(
      */
     private void lanes(
         RequestTimeline.@Nullable Phase part, long until, Phase[] phases, Phase waiting) {
-      long span = Math.max(0, Math.min(until, end) - cursor);
+      long span = Math.max(0, Math.min(until, written) - cursor);
       long[] shares = part == null ? new long[phases.length] : shares(part.critical());
       long sum = 0;
-      for (long share : shares) {
-        sum += share;
+      for (int i = 0; i < phases.length; i++) {
+        sum += shares[i];
       }
       double scale = sum > span ? (double) span / sum : 1;
       long used = 0;
@@ -270,41 +369,49 @@ public record Story(
         critical.computeNanos(),
         critical.collectiveWaitNanos(),
         critical.transferNanos(),
-        critical.sampleNanos()
+        critical.sampleNanos(),
+        critical.offCpuNanos(),
+        critical.neighbourPrefillNanos()
       };
     }
 
-    private void tail() {
-      long from = cursor;
-      long stalled = Math.min(stall(from, end), end - from);
-      if (record.at(Mark.CONNECTED) != 0) {
-        add(Phase.CLIENT_STALL, stalled);
-        cursor += stalled;
-        cut(Phase.DETOKENIZE_FLUSH, end);
-      }
+    /** Whose turn it is in a phase. */
+    private enum By {
+      GATEWAY,
+      WORKER,
+      /** A client that sends, or a server that tells nothing of itself. */
+      OTHERS
     }
 
-    private void cut(Phase phase, long moment) {
+    private void cut(Phase phase, long moment, By turn) {
       long to = Math.min(moment, end);
-      if (to > cursor) {
-        add(phase, to - cursor);
-        cursor = to;
+      if (to <= cursor) {
+        return;
       }
+      long left = to - cursor;
+      if (turn != By.WORKER) {
+        left -= take(Phase.GATEWAY_LATE, turn == By.GATEWAY ? late : unread, to);
+      }
+      if (turn == By.GATEWAY) {
+        left -= take(Phase.REPLICA_WAIT, replicaWaits, to);
+      }
+      if (phase == Phase.DETOKENIZE_FLUSH || phase == Phase.UPSTREAM_REST) {
+        left -= take(Phase.CLIENT_STALL, stalls, to);
+      }
+      add(phase, left);
+      cursor = to;
+    }
+
+    private long take(Phase phase, List<Interval> times, long to) {
+      long nanos = times.isEmpty() ? 0 : Intervals.covered(times, cursor, to);
+      add(phase, nanos);
+      return nanos;
     }
 
     private void add(Phase phase, long nanos) {
       if (nanos > 0) {
         totals.merge(phase, nanos, Long::sum);
       }
-    }
-
-    private long stall(long from, long to) {
-      long sum = 0;
-      for (FlightRecord.Interval interval : record.stalls()) {
-        sum +=
-            Math.max(0, Math.min(interval.endNanos(), to) - Math.max(interval.startNanos(), from));
-      }
-      return sum;
     }
 
     private static RequestTimeline last(List<RequestTimeline> timelines) {

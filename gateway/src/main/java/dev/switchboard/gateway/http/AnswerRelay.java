@@ -87,6 +87,7 @@ final class AnswerRelay {
 
   /** The head of an answer is there. */
   void start(Attempt current, HttpClientResponse answer) {
+    read(answer);
     int status = answer.statusCode();
     String type = answer.getHeader("Content-Type");
     String complaint = complaint(status, type);
@@ -145,18 +146,24 @@ final class AnswerRelay {
             client.gaps(),
             current.replica().worker() && call.replays() ? migration.replay() : null,
             client.begun(),
-            new Relayed(current));
+            new Relayed(current, answer));
     current.streams(created);
     created.noting(client.said());
     created.start(answer);
   }
 
+  private void read(HttpClientResponse answer) {
+    call.loop().read(answer.request().connection(), flight);
+  }
+
   /** What becomes of the stream of one attempt. */
   private final class Relayed implements EventRelay.Listener {
     private final Attempt current;
+    private final HttpClientResponse answer;
 
-    Relayed(Attempt current) {
+    Relayed(Attempt current, HttpClientResponse answer) {
       this.current = current;
+      this.answer = answer;
     }
 
     @Override
@@ -171,6 +178,7 @@ final class AnswerRelay {
 
     @Override
     public void heard() {
+      read(answer);
       current.heard();
       owner.heard(current);
     }
@@ -232,6 +240,7 @@ final class AnswerRelay {
   }
 
   private void whole(Attempt current, HttpClientResponse answer, Buffer bytes) {
+    read(answer);
     int status = answer.statusCode();
     if (current.over() || !owner.takes(current, status)) {
       return;

@@ -124,6 +124,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     }
     // First of all: what it holds is given back with it, whatever throws from here on.
     attempt = begun;
+    flight.replicaWaitEnds();
     house.metrics().decided(decision);
     deadline.moving(0);
     migration.replay().reset();
@@ -149,6 +150,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       return;
     }
     if (!choice.broke() && (choice.leavesAny() || deaths.returns())) {
+      flight.replicaWaitBegins();
       call.loop().vertx().setTimer(MOVE_POLL_MS, again -> beginAnew());
     } else {
       noReplica(nobody);
@@ -399,10 +401,12 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     Decision decision = choice.decide(true);
     Attempt begun = enter(decision, false, flight.now());
     if (begun == null) {
+      flight.replicaWaitBegins();
       call.loop().vertx().setTimer(MOVE_POLL_MS, again -> moveOn());
       return;
     }
     attempt = begun;
+    flight.replicaWaitEnds();
     flight.decisionAnew(decision);
     leads(begun);
   }

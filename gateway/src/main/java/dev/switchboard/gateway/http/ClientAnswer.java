@@ -167,6 +167,7 @@ final class ClientAnswer {
   /** Waits until the last byte is out; the outcome is settled before that. */
   private void end(Future<Void> sent, Outcome outcome, @Nullable Failure failure) {
     ending = true;
+    flight.mark(Flight.Mark.WRITTEN);
     call.trace().outcome(flight.id(), outcome, replica);
     deadline.flushing();
     sent.onComplete(

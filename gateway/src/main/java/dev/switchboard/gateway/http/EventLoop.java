@@ -1,11 +1,14 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.stream.AnswerMemory;
+import dev.switchboard.gateway.telemetry.LoopLateness;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.RequestParser;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.WorkerExecutor;
+import io.vertx.core.http.HttpConnection;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -15,7 +18,8 @@ import java.util.concurrent.Callable;
  *
  * @param client towards replicas
  * @param answers what whole answers take of the memory that the loop has for them
- * @param sockets of clients
+ * @param sockets asks the kernel
+ * @param lateness when it did not run
  * @param running requests that have not ended; read on any thread
  * @param large works on large bodies, one at a time for all loops: thirty of them at once leave the
  *     loops their cores, and only one of their trees is in the heap
@@ -25,7 +29,8 @@ record EventLoop(
     UpstreamClient client,
     AnswerMemory answers,
     RequestParser parser,
-    ClientSocket sockets,
+    KernelSocket sockets,
+    LoopLateness lateness,
     Set<Exchange> running,
     WorkerExecutor large) {
   /** Of a body; with a larger one streams would wait. */
@@ -33,6 +38,16 @@ record EventLoop(
 
   /** Of a body that is worked on beside others; it takes about 10 ms. */
   static final int LARGE_BYTES = 256 << 10;
+
+  /**
+   * Something of an answer was read just now. Of what waited in its socket, for a loop that did not
+   * run, the flight is told.
+   */
+  void read(HttpConnection from, Flight flight) {
+    if (lateness.isLate()) {
+      flight.unread(sockets.unreadNanos(from));
+    }
+  }
 
   /** Works on a body, on another thread when it is long. */
   <T> Future<T> work(int bytes, Callable<T> work) {

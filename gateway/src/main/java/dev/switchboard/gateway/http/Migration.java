@@ -69,13 +69,29 @@ final class Migration {
     failed.add(from);
     Move begun = move;
     if (begun == null) {
-      begun = new Move(cause, from.replica().id(), flight.now(), replay, how);
+      begun = begin(from, cause, how);
       move = begun;
       faults += cause.fault() ? 1 : 0;
       deadline.moving(begun.cutNanos());
     } else {
       begun.brokeAgain(how);
     }
+  }
+
+  /** What a replica did since its last bytes is lost with it; one that is drained was at work. */
+  private Move begin(Attempt from, MoveCause cause, EventRelay.Break how) {
+    long now = flight.now();
+    long heard = Math.max(flight.lastProgressNanos(), from.startNanos());
+    Move begun =
+        new Move(
+            cause,
+            from.replica().id(),
+            cause.fault() ? Math.min(heard, now) : now,
+            now,
+            replay,
+            how);
+    flight.lost(begun.lostNanos());
+    return begun;
   }
 
   /** It was to go on with the stream, and has enough to do. */
@@ -113,6 +129,7 @@ final class Migration {
     }
     long now = flight.now();
     done.resumed(now);
+    flight.lost(0);
     move = null;
     moved = true;
     deadline.moving(0);

@@ -10,17 +10,26 @@ import io.vertx.core.buffer.Buffer;
 final class Move {
   private final MoveCause cause;
   private final String from;
+  private final long lostNanos;
   private final long cutNanos;
   private final Replay replay;
   private EventRelay.Break how;
   private long resumedNanos;
 
   /**
+   * @param lostNanos when the replica last sent something, where it was lost; else {@code cutNanos}
    * @param replay what the client has of the answer
    */
-  Move(MoveCause cause, String from, long cutNanos, Replay replay, EventRelay.Break how) {
+  Move(
+      MoveCause cause,
+      String from,
+      long lostNanos,
+      long cutNanos,
+      Replay replay,
+      EventRelay.Break how) {
     this.cause = cause;
     this.from = from;
+    this.lostNanos = lostNanos;
     this.cutNanos = cutNanos;
     this.replay = replay;
     this.how = how;
@@ -33,6 +42,10 @@ final class Move {
   /** The replica that was given up. */
   String from() {
     return from;
+  }
+
+  long lostNanos() {
+    return lostNanos;
   }
 
   long cutNanos() {
@@ -58,6 +71,6 @@ final class Move {
   }
 
   FlightRecord.Move record() {
-    return new FlightRecord.Move(cause.label(), cutNanos, resumedNanos);
+    return new FlightRecord.Move(cause.label(), lostNanos, cutNanos, resumedNanos);
   }
 }

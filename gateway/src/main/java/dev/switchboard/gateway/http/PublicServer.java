@@ -9,6 +9,7 @@ import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.telemetry.LoopLag;
+import dev.switchboard.gateway.telemetry.LoopLateness;
 import dev.switchboard.gateway.telemetry.RequestTrace;
 import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.upstream.UpstreamClient;
@@ -118,20 +119,23 @@ public final class PublicServer extends VerticleBase {
             new ConnectionWatch.Limit(house.http().maxConnectionsPerClient(), "client"),
             house.metrics()::connectionRefused);
     LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("api"));
+    EventLoop loop = loop(LoopLateness.watch(vertx, house.clock()));
     HttpServer created = vertx.createHttpServer(options(house.http()));
     created.connectionHandler(
         connection -> {
           StrictRequestDecoder.install(
               connection, house.http().maxUriBytes(), house.http().maxHeaderBytes());
           if (watch.opened(connection)) {
+            Arrival.accepted(connection, loop, house.clock().epochNanos());
             if (tls != null) {
-              tls.install(connection);
+              tls.install(
+                  connection, () -> Arrival.secured(connection, house.clock().epochNanos()));
             }
             LingeringClose.install(connection);
           }
         });
     created.invalidRequestHandler(this::invalid);
-    Router router = router();
+    Router router = router(loop);
     created.requestHandler(
         request -> {
           watch.requestBegins(request);
@@ -177,17 +181,20 @@ public final class PublicServer extends VerticleBase {
         .setIdleTimeout(0);
   }
 
-  private Router router() {
-    EventLoop loop =
-        new EventLoop(
-            vertx,
-            new UpstreamClient(
-                vertx, house.deadlines().connectMs(), house.http().maxUpstreamConnections()),
-            answers,
-            new RequestParser(limits()),
-            new ClientSocket(),
-            running,
-            vertx.createSharedWorkerExecutor("large-bodies", 1));
+  private EventLoop loop(LoopLateness lateness) {
+    return new EventLoop(
+        vertx,
+        new UpstreamClient(
+            vertx, house.deadlines().connectMs(), house.http().maxUpstreamConnections()),
+        answers,
+        new RequestParser(limits()),
+        new KernelSocket(),
+        lateness,
+        running,
+        vertx.createSharedWorkerExecutor("large-bodies", 1));
+  }
+
+  private Router router(EventLoop loop) {
     Router router = Router.router(vertx);
     // The agent puts the first route that matches before the names of the later ones; this has
     // none.
@@ -222,7 +229,7 @@ public final class PublicServer extends VerticleBase {
   /** What is answered here, as method and path, HEAD left out. */
   public List<String> routes() {
     List<String> found = new ArrayList<>();
-    for (Route route : router().getRoutes()) {
+    for (Route route : router(loop(new LoopLateness(house.clock()))).getRoutes()) {
       for (HttpMethod method : route.methods() == null ? Set.<HttpMethod>of() : route.methods()) {
         if (!method.equals(HttpMethod.HEAD)) {
           found.add(method + " " + (route.isRegexPath() ? "/v1/models/{id}" : route.getPath()));
@@ -341,6 +348,8 @@ public final class PublicServer extends VerticleBase {
     long nowMs = house.clock().epochNanos() / 1_000_000;
     Quotas.Exhausted spent = house.usage().quotas().exhausted(caller.tenant(), nowMs);
     Flight flight = new Flight(requestId(context), house.clock());
+    flight.onLoop(loop.lateness());
+    Arrival.tell(request.connection(), loop, flight, house.clock().epochNanos());
     ServerTiming.tell(context.response(), flight);
     if (spent != null) {
       refuse(context, Failures.of(spent, ServerTiming.times(flight)));

@@ -6,6 +6,7 @@ import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import io.vertx.core.http.HttpServerResponse;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,11 +51,9 @@ final class ServerTiming {
   private static String of(Flight flight) {
     StringBuilder text = new StringBuilder();
     FlightRecord record = soFar(flight);
-    Story.of(record)
-        .totals()
-        .forEach(
-            (phase, nanos) ->
-                millis(text.append(phase.label()).append(";dur="), nanos).append(", "));
+    phases(
+        record,
+        (phase, nanos) -> millis(text.append(phase.label()).append(";dur="), nanos).append(", "));
     return total(text, record.wallNanos()).toString();
   }
 
@@ -71,12 +70,18 @@ final class ServerTiming {
   static String times(Flight flight) {
     StringBuilder text = new StringBuilder("{");
     FlightRecord record = soFar(flight);
-    Story.of(record)
-        .totals()
-        .forEach(
-            (phase, nanos) ->
-                millis(text.append('"').append(phase.label()).append("\":"), nanos).append(','));
+    phases(
+        record,
+        (phase, nanos) ->
+            millis(text.append('"').append(phase.label()).append("\":"), nanos).append(','));
     return millis(text.append("\"total\":"), record.wallNanos()).append('}').toString();
+  }
+
+  /** Those before the request's own time first; the others sum to the total. */
+  private static void phases(FlightRecord record, BiConsumer<Story.Phase, Long> to) {
+    Story story = Story.of(record);
+    story.before().forEach(to);
+    story.totals().forEach(to);
   }
 
   private static FlightRecord soFar(Flight flight) {

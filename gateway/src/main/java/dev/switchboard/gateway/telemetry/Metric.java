@@ -102,7 +102,8 @@ public enum Metric {
       "stage_seconds_total",
       SECONDS,
       "time of stages and ranks over finished requests: `compute`, `all_reduce_wait`,"
-          + " `receive_wait`, `send`, `sample`, `copy`",
+          + " `receive_wait`, `send`, `sample`, `copy`,"
+          + " `off_cpu` (it had work and no core)",
       MODEL,
       STAGE,
       RANK,
@@ -503,7 +504,8 @@ public enum Metric {
       "rank_seconds_total",
       SECONDS,
       "time of a rank in the steps of its engine: `compute`, `all_reduce_wait`, `receive_wait`,"
-          + " `send`, `sample`, `copy`, each step once",
+          + " `send`, `sample`, `copy`, `off_cpu` (it had work and no core), each step"
+          + " once",
       REPLICA,
       STAGE,
       RANK,

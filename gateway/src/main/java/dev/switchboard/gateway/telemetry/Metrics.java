@@ -541,8 +541,9 @@ public final class Metrics {
       observe(ofClass.tpot, record.tpotNanos(), exemplar);
     }
     for (Story.Segment segment : story.segments()) {
-      observe(Objects.requireNonNull(phases.get(segment.phase())), segment.nanos(), exemplar);
+      observe(series(segment.phase()), segment.nanos(), exemplar);
     }
+    story.before().forEach((phase, nanos) -> observe(series(phase), nanos, exemplar));
     if (record.decision() != null) {
       DistributionDataPoint waited = model.ofClass(record.sloClass()).queue;
       observe(waited, story.nanos(Story.Phase.QUEUE), exemplar);
@@ -556,6 +557,10 @@ public final class Metrics {
     countTokens(model, record);
     countRetries(record);
     record.timelines().forEach(timeline -> countStages(label(record.model()), timeline));
+  }
+
+  private DistributionDataPoint series(Story.Phase phase) {
+    return Objects.requireNonNull(phases.get(phase));
   }
 
   /** What slow ranks are to blame for. */
@@ -644,6 +649,7 @@ public final class Metrics {
     add(model, stageLabel, rankLabel, "send", lane.sendNanos());
     add(model, stageLabel, rankLabel, "sample", lane.sampleNanos());
     add(model, stageLabel, rankLabel, "copy", lane.copyNanos());
+    add(model, stageLabel, rankLabel, "off_cpu", lane.offCpuNanos());
   }
 
   private void add(String model, String stageLabel, String rankLabel, String kind, long nanos) {

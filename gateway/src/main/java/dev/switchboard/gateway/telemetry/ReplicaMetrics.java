@@ -143,6 +143,7 @@ final class ReplicaMetrics {
     add.accept("send", growth(before.sendMs(), now.sendMs()));
     add.accept("sample", growth(before.sampleMs(), now.sampleMs()));
     add.accept("copy", growth(before.copyMs(), now.copyMs()));
+    add.accept("off_cpu", growth(before.offCpuMs(), now.offCpuMs()));
   }
 
   void compared(String replica, int orphans, int lost, int newOrphans, int newLost) {

@@ -65,6 +65,7 @@ final class RequestSpans {
     if (record.decision() != null) {
       route(record.decision());
     }
+    new WaitSpans(tracer, above, record).tell();
   }
 
   private void admit(List<String> keptFor, boolean missed) {
@@ -305,6 +306,7 @@ final class RequestSpans {
     span.setAttribute("switchboard.send_ms", lane.sendNanos() / 1e6);
     span.setAttribute("switchboard.sample_ms", lane.sampleNanos() / 1e6);
     span.setAttribute("switchboard.copy_ms", lane.copyNanos() / 1e6);
+    span.setAttribute("switchboard.off_cpu_ms", lane.offCpuNanos() / 1e6);
     span.setAttribute("switchboard.steps", lane.steps());
     span.setAttribute(
         "switchboard.straggler_share",

@@ -145,6 +145,15 @@ public final class ServerTls {
 
   /** Has a connection from which nothing was read yet begin with a handshake. */
   public void install(HttpConnection connection) {
+    install(connection, () -> {});
+  }
+
+  /**
+   * The same.
+   *
+   * @param secured runs on its event loop when the handshake succeeded
+   */
+  public void install(HttpConnection connection, Runnable secured) {
     ChannelPipeline pipeline = ((ConnectionBase) connection).channel().pipeline();
     SslHandler handler = known.context.newHandler(ByteBufAllocator.DEFAULT, handshakes);
     handler.setHandshakeTimeoutMillis(handshakeMs);
@@ -155,7 +164,9 @@ public final class ServerTls {
             .handshakeFuture()
             .addListener(
                 done -> {
-                  if (!done.isSuccess()) {
+                  if (done.isSuccess()) {
+                    secured.run();
+                  } else {
                     failed.accept(HandshakeFailure.of(done.cause()));
                   }
                 });

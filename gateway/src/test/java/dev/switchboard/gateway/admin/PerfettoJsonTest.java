@@ -215,6 +215,7 @@ class PerfettoJsonTest {
                 5,
                 5,
                 0,
+                2,
                 1,
                 0,
                 7,

@@ -171,7 +171,7 @@ class DrillsTest {
   }
 
   private static RankReport rank(int rank, boolean named) {
-    return new RankReport(0, rank, 0, 0, 1, named, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    return new RankReport(0, rank, 0, 0, 1, named, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   }
 
   private static ApiError refusal(Executable action) {

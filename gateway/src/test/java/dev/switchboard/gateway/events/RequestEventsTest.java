@@ -11,6 +11,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.RequestParameters;
 import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.flight.Waits;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.openai.ApiError;
 import java.util.List;
@@ -29,7 +30,7 @@ class RequestEventsTest {
     long first = outcome == Outcome.OK ? SECOND + 40_000_000 : 0;
     long end = SECOND + 70_000_000;
     // Accepted to answered, then the first token, the upstream's end and the end.
-    long[] marks = {SECOND, SECOND, SECOND, SECOND, SECOND, SECOND, SECOND, first, end, end};
+    long[] marks = {SECOND, SECOND, SECOND, SECOND, SECOND, SECOND, SECOND, first, end, end, end};
     Failure failure =
         code == null
             ? null
@@ -55,6 +56,7 @@ class RequestEventsTest {
         0,
         0,
         List.of(),
+        Waits.NONE,
         Engines.NONE);
   }
 

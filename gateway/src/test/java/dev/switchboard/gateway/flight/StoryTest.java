@@ -176,7 +176,7 @@ class StoryTest {
   }
 
   private static Critical critical(long compute, long collectiveWait) {
-    return new Critical(compute, collectiveWait, 0, 0);
+    return new Critical(compute, collectiveWait, 0, 0, 0, 0);
   }
 
   private void pass(Flight flight, Mark mark, long nanos) {

@@ -27,7 +27,7 @@ class KeptForTest {
     assertEquals(Set.of(KeptFor.SLO), judged(request(Outcome.OK, 150, 5, null), false));
     assertEquals(Set.of(KeptFor.SLO), judged(request(Outcome.OK, 50, 15, null), false));
     assertEquals(Set.of(KeptFor.FAILED), judged(request(Outcome.DEADLINE, 50, 5, null), false));
-    FlightRecord.Move move = new FlightRecord.Move("died", 1, 2);
+    FlightRecord.Move move = new FlightRecord.Move("died", 1, 1, 2);
     assertEquals(Set.of(KeptFor.MIGRATED), judged(request(Outcome.OK, 50, 5, move), false));
   }
 

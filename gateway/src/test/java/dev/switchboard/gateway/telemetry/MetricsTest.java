@@ -19,6 +19,7 @@ import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.RequestParameters;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.flight.Waits;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.slo.Slo;
@@ -51,7 +52,7 @@ class MetricsTest {
   private static final Slo SLO = new Slo("interactive", 300, 50, 0, 0);
   private static final Labels TRACE = Labels.of("trace_id", "a".repeat(32), "span_id", "b");
 
-  private static final FlightRecord.Move MOVE = new FlightRecord.Move("died", 1, 2);
+  private static final FlightRecord.Move MOVE = new FlightRecord.Move("died", 1, 1, 2);
 
   private final Metrics metrics = new Metrics("m"::equals, "1", true);
 
@@ -346,7 +347,7 @@ class MetricsTest {
 
   private static ReplicaReport report(long steps, double lateMs) {
     RankReport rank =
-        new RankReport(1, 3, 7, 0, 1.25, true, lateMs, 0, steps, 1, 1, 1, 1, 1, 1, 100);
+        new RankReport(1, 3, 7, 0, 1.25, true, lateMs, 0, steps, 1, 1, 1, 1, 1, 1, 1, 100);
     return new ReplicaReport(
         1,
         1,
@@ -423,7 +424,7 @@ class MetricsTest {
     long end = start + wallMs * 1_000_000L;
     long first = ttftMs < 0 ? 0 : start + ttftMs * 1_000_000L;
     // Accepted to answered, then the first token, the upstream's end and the end.
-    long[] marks = {start, start, start, start, start, start, start, first, end, end};
+    long[] marks = {start, start, start, start, start, start, start, first, end, end, end};
     return new FlightRecord(
         "r",
         endpoint,
@@ -445,6 +446,7 @@ class MetricsTest {
         20,
         0,
         List.of(),
+        Waits.NONE,
         Engines.NONE);
   }
 

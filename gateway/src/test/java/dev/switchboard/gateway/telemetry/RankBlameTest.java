@@ -63,7 +63,7 @@ class RankBlameTest {
     flight.content();
     now += 30_000_000_000L;
     if (last >= 0) {
-      Lane lane = new Lane(0, 1, 1, 2, 1, 0, 0, 0, 0, 0, 5, last, 0, 0, 0, Collective.of(0));
+      Lane lane = new Lane(0, 1, 1, 2, 1, 0, 0, 0, 0, 0, 0, 5, last, 0, 0, 0, Collective.of(0));
       RequestTimeline.Phase decode =
           new RequestTimeline.Phase(
               1, 2, 5, 0, 0, 5, 0, RequestTimeline.Critical.NONE, null, List.of(lane));
