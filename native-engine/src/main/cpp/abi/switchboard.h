@@ -326,14 +326,16 @@ typedef struct sb_result {
 } sb_result;
 
 typedef enum sb_timeline_kind {
-  SB_KIND_COMPUTE = 1,        /* busy_ns of kernels in [start, end] */
+  SB_KIND_COMPUTE = 1,        /* busy_ns of kernels in [start, end], without SB_KIND_OFF_CPU */
   SB_KIND_ALLREDUCE_WAIT = 2, /* waiting for the other ranks of the stage */
   SB_KIND_RECV_WAIT = 3,      /* waiting for the previous stage's activations; a pipeline bubble */
   SB_KIND_SEND = 4,           /* handing activations to the next stage */
   SB_KIND_SAMPLE = 5,         /* output layer's logits to tokens */
   SB_KIND_COPY = 6,           /* host <-> device */
-  SB_KIND_LATE = 7            /* the others of the stage waiting for this rank, where it came last:
+  SB_KIND_LATE = 7,           /* the others of the stage waiting for this rank, where it came last:
                                  each collective's spread of arrivals. Their time, not the lane's own */
+  SB_KIND_OFF_CPU = 8,        /* the rank's threads had work and no core; in no other kind */
+  SB_KIND_LATE_OFF_CPU = 9    /* of SB_KIND_LATE, as far as it was for that */
 } sb_timeline_kind;
 
 /* Where the ranks of a stage meet. */

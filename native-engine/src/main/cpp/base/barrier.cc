@@ -28,6 +28,9 @@ bool Barrier::wait(std::int32_t group, SpinBudget& spin) {
   const std::uint32_t generation = generation_.load(std::memory_order_acquire);
   if ((generation & kPoison) != 0) return false;
   if (arrive(group, generation / kStep)) {
+    if (parked_.load(std::memory_order_relaxed) != 0) {
+      released_ns_.store(now_ns(), std::memory_order_relaxed);
+    }
     const std::uint32_t before = generation_.fetch_add(kStep, std::memory_order_seq_cst);
     // Either this load sees a thread that is about to park, or its futex call sees the new
     // generation and does not sleep: both sides write first and read second, sequentially
@@ -36,14 +39,20 @@ bool Barrier::wait(std::int32_t group, SpinBudget& spin) {
     return (before & kPoison) == 0;
   }
   const auto released = [&] { return generation_.load(std::memory_order_acquire) != generation; };
-  if (!spin.spin(released)) {
-    parked_.fetch_add(1, std::memory_order_seq_cst);
-    while (generation_.load(std::memory_order_seq_cst) == generation) {
-      futex_wait(generation_, generation);
-    }
-    parked_.fetch_sub(1, std::memory_order_relaxed);
-  }
+  if (!spin.spin(released)) park(generation, spin);
   return (generation_.load(std::memory_order_acquire) & kPoison) == 0;
+}
+
+void Barrier::park(std::uint32_t generation, SpinBudget& spin) {
+  const std::int64_t from = now_ns();
+  parked_.fetch_add(1, std::memory_order_seq_cst);
+  while (generation_.load(std::memory_order_seq_cst) == generation) {
+    futex_wait(generation_, generation);
+  }
+  parked_.fetch_sub(1, std::memory_order_relaxed);
+  // A stamp of an earlier meeting is one whose last arrival did not see this thread park, and so
+  // came right after.
+  spin.parked(std::max<std::int64_t>(0, released_ns_.load(std::memory_order_relaxed) - from));
 }
 
 Barrier::Arrivals Barrier::arrivals() const {

@@ -54,6 +54,7 @@ class Barrier {
   };
 
   [[nodiscard]] bool arrive(std::int32_t group, std::uint32_t meeting);
+  void park(std::uint32_t generation, SpinBudget& spin);
 
   const std::int32_t group_count_;
   const std::int32_t per_group_;
@@ -62,6 +63,8 @@ class Barrier {
   // Counts meetings in steps of two; the lowest bit is the poison.
   alignas(64) std::atomic<std::uint32_t> generation_{0};
   std::atomic<std::uint32_t> parked_{0};
+  // When the last arrival of the latest meeting let go those who had parked by then.
+  std::atomic<std::int64_t> released_ns_{0};
 };
 
 // A counter that only grows, and threads that wait for it to reach a value.

@@ -13,4 +13,11 @@ namespace sb {
   return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
+// Time that the calling thread had a core, in nanoseconds.
+[[nodiscard]] inline std::int64_t thread_processor_ns() {
+  timespec spent;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<std::int64_t>(spent.tv_sec) * 1'000'000'000 + spent.tv_nsec;
+}
+
 }  // namespace sb

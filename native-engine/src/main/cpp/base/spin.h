@@ -20,7 +20,7 @@ inline void spin_for(std::int64_t ns) {
   while (now_ns() < deadline) cpu_pause();
 }
 
-// One waiting thread's budget. A spin that succeeds lets the next one last longer, one that fails
+// One waiting thread's budget, and what it parked for. A spin that succeeds lets the next one last longer, one that fails
 // halves it: when the thread waited for has lost its core, spinning only keeps that core from it.
 // Every 16th wait probes with the full budget, so a budget that has shrunk below the usual wait can
 // recover. A limit of 0 (more engine threads than cores) never spins.
@@ -48,6 +48,10 @@ class SpinBudget {
     return false;
   }
 
+  // It parked until what it waited for was there; waking up is not in that.
+  void parked(std::int64_t ns) { parked_ns_ += ns; }
+  [[nodiscard]] std::int64_t parked_ns() const { return parked_ns_; }
+
  private:
   static constexpr std::uint32_t kProbeEvery = 16;
   static constexpr int kPausesPerClock = 16;
@@ -55,6 +59,7 @@ class SpinBudget {
 
   std::int64_t limit_ns_;
   std::int64_t budget_ns_;
+  std::int64_t parked_ns_ = 0;
   std::uint32_t waits_ = 0;
 };
 

@@ -74,6 +74,7 @@ class Slot {
   bool unrecorded = false;  // the timeline tells nothing of it
   std::int64_t submit_ns = 0;
   std::int64_t start_ns = 0;
+  std::int64_t handed_ns = 0;  // the latest stage let the next one have it
   std::int64_t end_ns = 0;
   bool waits_for_sample = false;  // some token is the last sampled
   std::uint32_t sample_gate = 0;  // when the last stage has reached this, it is known

@@ -18,6 +18,9 @@ namespace {
 // A slowed rank stays busy as one on a slow core would, but does not burn what can be slept.
 constexpr std::int64_t kSleptNs = 10'000'000;
 
+// A parked thread takes so long to run again on a machine that has cores to spare.
+constexpr std::int64_t kWakeNs = 200'000;
+
 }  // namespace
 
 Stage::Stage(Shared& shared, std::int32_t index, Stage* previous)
@@ -130,6 +133,9 @@ void Stage::run(std::int32_t rank, std::int32_t thread) {
     if (!compute(worker, slot)) return;
     finish(worker, slot);
     if (!stage_sync(worker)) return;
+    if (worker.keeps_time) {
+      worker.free_ns = shared_.config->ranks > 1 ? barrier_.arrivals().last_ns : now_ns();
+    }
     if (worker.index == 0) publish(slot);
   }
 }
@@ -139,8 +145,10 @@ bool Stage::receive(Worker& worker, std::uint32_t submission) {
   Gate& input = is_first() ? shared_.submitted : previous_->done_;
   if (!wait_gate(worker, input, submission + 1)) return false;
   const Slot& slot = shared_.slot(submission);
+  begin_measuring(worker, slot);
   if (worker.keeps_time) {
     const std::int64_t now = now_ns();
+    late_start(worker, slot, now);
     // A rank that idled because nothing was submitted has not waited for anybody. An injected
     // slowness is a share of what was measured.
     worker.clock.start(is_first() ? now : std::max(worker.finished_ns, slot.submit_ns),
@@ -160,8 +168,11 @@ bool Stage::suffer_faults(Worker& worker, Slot& slot) {
   FaultTable& table = *shared_.faults;
   const std::int32_t lane = lane_of(worker.rank_index);
   worker.faults = table.active(lane, slot.step);
+  const std::int64_t from = now_ns();
   if (worker.faults.hang && !table.hang(lane, slot.step)) return false;
   if (worker.faults.delay_ns > 0 && !table.sleep(worker.faults.delay_ns)) return false;
+  // What is injected stands for work of the rank, whatever it does meanwhile.
+  if (worker.faults.hang || worker.faults.delay_ns > 0) worker.processor.slept(now_ns() - from);
   if (worker.faults.fail) slot.fail(StepFailure::at(lane, Status::kStepFailed));
   if (worker.faults.out_of_memory) slot.fail(StepFailure::at(lane, Status::kOutOfMemory));
   return true;
@@ -181,8 +192,9 @@ bool Stage::compute(Worker& worker, Slot& slot) {
     if (worker.keeps_time && !suffer_faults(worker, slot)) return false;
     if (worker.keeps_time) worker.clock.lap(Kind::kCompute);
     // After this nobody fails the step any more in this stage: all ranks see the same.
-    if (!stage_sync(worker)) return false;
+    if (!meet(worker)) return false;
     if (worker.keeps_time) worker.clock.lap(wait_kind());
+    charge_lost(worker, Kind::kCompute, 0);
     charge(worker, Collective::kStart, 0);
     if (slot.failure().failed()) {
       if (is_last() && worker.index == 0) forget_samples(slot);
@@ -251,14 +263,16 @@ bool Stage::all_reduce(Worker& worker, std::int32_t layer, model::Partial which,
   if (ranks == 1) {
     return plain ? worker.team.sync() : end_rows(worker, layer, which, kept.count);
   }
-  if (!stage_sync(worker)) return false;
+  if (!meet(worker)) return false;
+  if (!worker.keeps_time) charge_lost(worker, Kind::kCompute, 0);
   if (worker.keeps_time && worker.clock.runs()) {
     // Until the rank's own last thread arrived, the rank was still computing.
     const std::int64_t now = now_ns();
     const std::int64_t arrived =
         std::clamp(barrier_.arrived_ns(worker.rank_index), worker.clock.mark_ns(), now);
-    worker.clock.lap(Kind::kCompute, arrived);
+    const std::int64_t waited = worker.clock.lap(Kind::kCompute, arrived);
     worker.clock.lap(Kind::kAllReduceWait, now);
+    charge_lost(worker, Kind::kCompute, waited);
     charge(worker,
            which == model::Partial::kAttention ? Collective::kAttention : Collective::kFeedForward,
            first_layer_ + layer);
@@ -325,14 +339,18 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
   for (std::int64_t begin = 0; begin < count; begin += max_logit_tokens_) {
     const Range chunk{begin, std::min<std::int64_t>(count, begin + max_logit_tokens_)};
     // The logits of the chunk before have been read.
-    if (begin > 0 && !stage_sync(worker)) return false;
+    if (begin > 0) {
+      if (!stage_sync(worker)) return false;
+      begin_measuring(worker, slot);
+    }
     if (!worker.rank->model.logits(chunk, logits_.data(), worker.team)) return false;
     if (worker.keeps_time) {
       if (!end_compute(worker)) return false;
       worker.clock.add_bytes(Kind::kCompute, worker.rank->output_bytes);
     }
-    if (!stage_sync(worker)) return false;
+    if (!meet(worker)) return false;
     if (worker.keeps_time) worker.clock.lap(wait_kind());
+    charge_lost(worker, Kind::kCompute, 0);
     charge(worker, Collective::kOutput, 0);
     bool sampled = false;
     for (std::int64_t i = chunk.begin; i < chunk.end; ++i) {
@@ -406,7 +424,9 @@ bool Stage::choose_token(Worker& worker, Slot& slot, std::int64_t index,
   // The sampled token follows the one whose logits these are.
   input.position = static_cast<std::uint64_t>(slot.batch().position(token)) + 1;
   if (const std::int32_t mask = slot.output_mask(index); mask != kNoMask) {
+    const std::int64_t from = now_ns();
     if (!shared_.masks->wait(mask, slot.step, worker.idle_spin)) return false;
+    worker.processor.slept(now_ns() - from);
     input.mask = shared_.masks->bits(mask);
   }
   chosen = model::sample(input, *worker.sampler);
@@ -431,6 +451,11 @@ void Stage::finish(Worker& worker, Slot& slot) {
   if (!worker.keeps_time) return;
   const std::int64_t now = now_ns();
   worker.clock.lap(Kind::kCompute, now);
+  if (worker.measures) {
+    const std::int64_t parked = worker.team.spin.parked_ns();
+    worker.lost_ns = worker.processor.lost_ns(parked);
+    worker.clock.off_cpu(Kind::kCompute, worker.lost_ns);
+  }
   worker.finished_ns = now;
   if (records(slot)) {
     worker.clock.write(worker.rank->lane, slot.step, index_, worker.rank_index,
@@ -440,7 +465,8 @@ void Stage::finish(Worker& worker, Slot& slot) {
 }
 
 void Stage::publish(Slot& slot) {
-  if (is_last()) slot.end_ns = now_ns();
+  slot.handed_ns = now_ns();
+  if (is_last()) slot.end_ns = slot.handed_ns;
   done_.advance();
 }
 
@@ -451,6 +477,49 @@ bool Stage::stage_sync(Worker& worker) {
   return released;
 }
 
+// The same, between two pieces of which the processor time is measured.
+bool Stage::meet(Worker& worker) {
+  if (!worker.measures) return stage_sync(worker);
+  worker.lost_ns = worker.processor.lost_ns(worker.team.spin.parked_ns());
+  // The rank's first thread reads it when all have arrived.
+  if (!worker.keeps_time) {
+    worker.rank->lost_ns.fetch_add(worker.lost_ns, std::memory_order_relaxed);
+  }
+  return stage_sync(worker);
+}
+
+void Stage::begin_measuring(Worker& worker, const Slot& slot) {
+  worker.measures = records(slot);
+  if (worker.measures) worker.processor.begin(worker.team.spin.parked_ns());
+}
+
+// It could begin when the step was there and the one before was over.
+void Stage::late_start(Worker& worker, const Slot& slot, std::int64_t now) {
+  const std::int64_t there = is_first() ? slot.submit_ns : slot.handed_ns;
+  const std::int64_t late = now - std::max(there, worker.free_ns);
+  const bool free = worker.free_ns != 0 && !(is_first() && slot.waits_for_sample);
+  worker.late_start_ns = free && late > kWakeNs ? late : 0;
+}
+
+// After a meeting: moves from a kind what the rank lost for want of cores since the one before.
+// What its other threads lost counts as far as the first one waited for them.
+void Stage::charge_lost(Worker& worker, Kind kind, std::int64_t waited_ns) {
+  if (!worker.measures) return;
+  const std::int64_t parked = worker.team.spin.parked_ns();
+  if (worker.keeps_time) {
+    const std::int64_t others = worker.rank->lost_ns.load(std::memory_order_relaxed);
+    const std::int64_t waited = worker.processor.parked_since_ns(parked) + waited_ns;
+    worker.lost_ns += std::min(waited, others - worker.others_lost_ns);
+    worker.others_lost_ns = others;
+    worker.clock.off_cpu(kind, worker.lost_ns);
+    if (shared_.config->ranks > 1) {
+      const std::int64_t woken = worker.clock.mark_ns() - barrier_.arrivals().last_ns;
+      if (woken > kWakeNs) worker.clock.off_cpu(Kind::kAllReduceWait, woken);
+    }
+  }
+  worker.processor.begin(parked);
+}
+
 // Charges this rank with what the others waited for it at the meeting that has just been, where it
 // came last.
 void Stage::charge(Worker& worker, Collective which, std::int32_t layer) {
@@ -458,6 +527,9 @@ void Stage::charge(Worker& worker, Collective which, std::int32_t layer) {
   const Barrier::Arrivals met = barrier_.arrivals();
   if (met.last_group == worker.rank_index) {
     worker.clock.late(met.first_ns, met.last_ns, which, layer);
+    const std::int64_t spread = met.last_ns - met.first_ns;
+    worker.clock.late_off_cpu(std::min(spread, worker.lost_ns + worker.late_start_ns));
+    worker.late_start_ns = 0;
   }
 }
 
@@ -471,6 +543,7 @@ bool Stage::end_compute(Worker& worker) {
     spin_for(more);
   } else {
     running = shared_.faults->sleep(more);
+    worker.processor.slept(more);
   }
   worker.clock.lap(Kind::kCompute);
   return running;

@@ -14,6 +14,7 @@
 #include "engine/config.h"
 #include "engine/fault.h"
 #include "engine/mask_table.h"
+#include "engine/processor_time.h"
 #include "engine/row_table.h"
 #include "engine/slot.h"
 #include "engine/timeline.h"
@@ -77,6 +78,8 @@ class Stage {
     std::uint64_t kv_token_bytes = 0;  // keys and values of one position, one layer
     Lane lane;
     std::atomic<bool> waiting{false};  // for another rank or stage
+    // What its threads but the first lost since the start for want of a core.
+    std::atomic<std::int64_t> lost_ns{0};
   };
 
   // One thread's state; thread 0 of a rank also keeps the rank's time.
@@ -92,6 +95,13 @@ class Stage {
     StepClock clock;
     std::int64_t finished_ns = 0;  // the step before
     ActiveFaults faults;
+    bool measures = false;  // processor time, in this step
+    ProcessorTime processor;
+    // Of the first thread.
+    std::int64_t free_ns = 0;         // since then nothing of the step before was waited for
+    std::int64_t late_start_ns = 0;   // it began so much later than it could
+    std::int64_t others_lost_ns = 0;  // of the rank's other threads, as far as it was charged
+    std::int64_t lost_ns = 0;         // by the rank, since the last collective
   };
 
   [[nodiscard]] bool is_first() const { return previous_ == nullptr; }
@@ -133,6 +143,10 @@ class Stage {
   void finish(Worker& worker, Slot& slot);
   void publish(Slot& slot);
   [[nodiscard]] bool stage_sync(Worker& worker);
+  [[nodiscard]] bool meet(Worker& worker);
+  void begin_measuring(Worker& worker, const Slot& slot);
+  void late_start(Worker& worker, const Slot& slot, std::int64_t now);
+  void charge_lost(Worker& worker, Kind kind, std::int64_t waited_ns);
   void charge(Worker& worker, Collective which, std::int32_t layer);
   [[nodiscard]] bool end_compute(Worker& worker);
   [[nodiscard]] bool wait_gate(Worker& worker, Gate& gate, std::uint32_t value);

@@ -76,6 +76,23 @@ void StepClock::late(std::int64_t first_ns, std::int64_t last_ns, Collective whi
   record.piece = static_cast<std::uint16_t>(layer * 4 + static_cast<std::int32_t>(which));
 }
 
+void StepClock::off_cpu(Kind kind, std::int64_t ns) {
+  TimelineRecord& from = sum(kind);
+  const std::int64_t moved = std::min(ns, from.busy_ns);
+  from.busy_ns -= moved;
+  beside(Kind::kOffCpu, moved);
+}
+
+// Of these only the sum is of interest.
+void StepClock::beside(Kind kind, std::int64_t ns) {
+  if (ns <= 0) return;
+  TimelineRecord& record = sum(kind);
+  record.start_ns = record.end_ns = mark_ns_;
+  record.busy_ns += ns;
+  record.longest_ns = std::max(record.longest_ns, ns);
+  ++record.count;
+}
+
 void StepClock::write(Lane& lane, std::uint64_t step, std::int32_t stage, std::int32_t rank,
                       std::uint32_t tokens) const {
   for (std::size_t kind = 0; kind < kKinds; ++kind) {

@@ -20,8 +20,10 @@ enum class Kind : std::uint16_t {
   kSample = 5,
   kCopy = 6,
   kLate = 7,
+  kOffCpu = 8,
+  kLateOffCpu = 9,
 };
-inline constexpr std::size_t kKinds = 8;
+inline constexpr std::size_t kKinds = 10;
 
 // Where the ranks of a stage meet; numbered as sb_collective.
 enum class Collective : std::uint16_t { kStart = 0, kAttention = 1, kFeedForward = 2, kOutput = 3 };
@@ -108,6 +110,10 @@ class StepClock {
   // The others arrived at a collective from first_ns on, this rank as the last one at last_ns. This
   // is time of theirs, beside the kinds that share out this lane's own.
   void late(std::int64_t first_ns, std::int64_t last_ns, Collective which, std::int32_t layer);
+  // So much of that was because the rank had no core.
+  void late_off_cpu(std::int64_t ns) { beside(Kind::kLateOffCpu, ns); }
+  // So much of what this kind was charged with, the rank had no core.
+  void off_cpu(Kind kind, std::int64_t ns);
   void add_bytes(Kind kind, std::uint64_t bytes) { sum(kind).bytes += bytes; }
 
   [[nodiscard]] bool runs() const { return runs_; }
@@ -118,6 +124,7 @@ class StepClock {
              std::uint32_t tokens) const;
 
  private:
+  void beside(Kind kind, std::int64_t ns);
   [[nodiscard]] TimelineRecord& sum(Kind kind) { return sums_[static_cast<std::size_t>(kind)]; }
 
   bool runs_ = false;

@@ -49,6 +49,7 @@ public final class SimulatedExecutor implements Executor {
   private final long[] finishedNanos;
   private final List<Fault> faults = new ArrayList<>();
   private final List<LaneRecord> records = new ArrayList<>();
+  private SimulatedMachine machine = SimulatedMachine.QUIET;
   private volatile long lastStep;
   private volatile boolean closed;
 
@@ -90,6 +91,11 @@ public final class SimulatedExecutor implements Executor {
   @Override
   public ExecutorInfo info() {
     return info;
+  }
+
+  /** It runs on this machine from now on. */
+  public void on(SimulatedMachine newMachine) {
+    machine = newMachine;
   }
 
   // ---- rows and steps ------------------------------------------------------------------------
@@ -275,7 +281,7 @@ public final class SimulatedExecutor implements Executor {
       long slowest = 0;
       for (int rank = 0; rank < config.ranks(); rank++) {
         int lane = stage * config.ranks() + rank;
-        step.busyNanos[lane] = busy(step.step, stage, rank, perStage);
+        step.busyNanos[lane] = busy(step, stage, rank, start, perStage);
         slowest = Math.max(slowest, step.busyNanos[lane]);
       }
       if (stage == 0) {
@@ -297,7 +303,19 @@ public final class SimulatedExecutor implements Executor {
     return (long) (nanos * latency.jitter() * ((drawn >>> 11) * 0x1p-53));
   }
 
-  private long busy(long step, int stage, int rank, long nanos) {
+  /** From the start to the end of a rank's work, and how much of that it has no core. */
+  private long busy(Pending step, int stage, int rank, long start, long nanos) {
+    long work = work(step.step, stage, rank, nanos);
+    if (work == Long.MAX_VALUE) {
+      return work;
+    }
+    work += machine.slowedNanos(stage, rank, start, work);
+    long lost = machine.lostNanos(stage, rank, start, work);
+    step.lostNanos[stage * config.ranks() + rank] = lost;
+    return work + lost;
+  }
+
+  private long work(long step, int stage, int rank, long nanos) {
     long busy = nanos + jitter(step, stage, rank, nanos);
     for (Fault fault : activeFaults(step, stage, rank)) {
       switch (fault.kind()) {
@@ -373,9 +391,13 @@ public final class SimulatedExecutor implements Executor {
       long start = step.stageStart[stage];
       long end = step.stageEnd[stage];
       long busy = step.busyNanos[lane];
+      long lost = step.lostNanos[lane];
       boolean last = stage == config.stages() - 1;
-      long sample = last ? busy / 20 : 0;
-      add(step, lane, Kind.COMPUTE, start, start + busy - sample, busy - sample);
+      long sample = last ? (busy - lost) / 20 : 0;
+      add(step, lane, Kind.COMPUTE, start, start + busy - sample, busy - lost - sample);
+      if (lost > 0) {
+        add(step, lane, Kind.OFF_CPU, start, start, lost);
+      }
       if (last) {
         add(step, lane, Kind.SAMPLE, start + busy - sample, start + busy, sample);
       }
@@ -406,6 +428,7 @@ public final class SimulatedExecutor implements Executor {
     long spread = step.busyNanos[lane] - least;
     if (spread > 0) {
       add(step, lane, Kind.LATE, start + least, start + step.busyNanos[lane], spread);
+      add(step, lane, Kind.LATE_OFF_CPU, start, start, Math.min(spread, step.lostNanos[lane]));
     }
   }
 
@@ -586,6 +609,7 @@ public final class SimulatedExecutor implements Executor {
     private final long[] stageStart = new long[config.stages()];
     private final long[] stageEnd = new long[config.stages()];
     private final long[] busyNanos = new long[info.lanes()];
+    private final long[] lostNanos = new long[info.lanes()];
     private long startNanos;
     private long endNanos;
     private int masksMissing;

@@ -44,12 +44,17 @@ public record EngineHealth(
    *
    * @param score its median step over that of the fastest rank of its stage, over the last steps; 1
    *     while nothing is known
-   * @param straggler whether it is named for holding up the others
+   * @param straggler whether it is named for holding up the others by its own slowness
    * @param lateNanos time that others waited for it since the start
    * @param waitedNanos time that it waited for others
    */
   public record RankScore(
-      int stage, int rank, double score, boolean straggler, long lateNanos, long waitedNanos) {}
+      int stage, int rank, double score, boolean straggler, long lateNanos, long waitedNanos) {
+    /** The same of a rank that nothing is known of. */
+    RankScore unnamed() {
+      return new RankScore(stage, rank, 1, false, lateNanos, waitedNanos);
+    }
+  }
 
   /**
    * Where the time of a rank went since the start, each step counted once.

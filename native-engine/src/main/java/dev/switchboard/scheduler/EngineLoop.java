@@ -134,7 +134,7 @@ public final class EngineLoop implements Engine {
               beat.currentStep() == 0 ? 0 : millisBetween(beat.currentSinceNanos(), now)));
     }
     return new EngineHealth(
-        failure, ranks, core.skew().report(), core.totals().report(), core.spreads().report());
+        failure, ranks, core.skew().report(now), core.totals().report(), core.spreads().report());
   }
 
   private static long millisBetween(long from, long to) {

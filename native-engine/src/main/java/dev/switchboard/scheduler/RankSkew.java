@@ -8,13 +8,16 @@ import java.util.List;
 /**
  * Finds ranks that hold up the others of their stage.
  *
- * <p>All ranks of a stage compute equal shares of the same steps, so their times compare whatever
- * the steps were. Each step casts a vote on each rank: whether it took longer than the others by
+ * <p>All ranks of a stage compute equal shares of the same steps, so their processor times compare
+ * whatever the steps were. What a rank lost for want of a core is the machine's doing and has no
+ * part in it; nor have steps in which a rank of the stage lost one, for it comes back to cold caches
+ * and is slower for it. Each other step casts a vote on each rank: whether it took longer than the others by
  * more than matters. By how much does not count, since a rank that loses its core now and then
  * takes several times as long in those steps, but is no slower in the others. A rank is suspected
  * while most votes are against it, by more than chance allows: over few steps where they agree,
  * over many where neighbours disturb the ranks. It is named a straggler when suspected for a while,
- * and cleared the same way.
+ * and cleared the same way, or when there has been no step for a while: what was true of it before
+ * may not be now, and holds up nobody.
  *
  * <p>Its score, for people, is the median of its last steps over that of the fastest rank of its
  * stage. At each collective what the others waited for the last one to arrive, the spread of
@@ -23,6 +26,9 @@ import java.util.List;
  * but for {@link #report}.
  */
 final class RankSkew {
+  /** A step in which a rank had no core for such a part of its computing compares nothing. */
+  private static final int LOST_PART = 20;
+
   /** Steps that a score looks back on. */
   private static final int WINDOW = 64;
 
@@ -38,6 +44,12 @@ final class RankSkew {
   /** By how much longer a suspicion must have lasted than its absence, or the other way round. */
   private static final long STEADY_NANOS = 1_000_000_000L;
 
+  /** Between two steps a suspicion lasts no longer than this. */
+  private static final long MOST_JUDGED_NANOS = STEADY_NANOS / 4;
+
+  /** Without a step for so long nothing is known of any rank. */
+  static final long EXPIRY_NANOS = 10_000_000_000L;
+
   private final int stages;
   private final int ranks;
   private final Lane[] lanes;
@@ -45,8 +57,11 @@ final class RankSkew {
   private final long[] sorted = new long[WINDOW];
   private int at;
 
-  /** Steps that were seen, as far as the longest memory counts them. */
-  private int seen;
+  /** Steps of each stage that were votes, as far as the longest memory counts them. */
+  private final int[] seen;
+
+  /** When the last step ended. */
+  private volatile long lastNanos;
 
   private volatile List<RankScore> report = List.of();
 
@@ -80,10 +95,19 @@ final class RankSkew {
     }
 
     void judge(boolean slow, long now) {
-      long passed = judgedNanos == 0 ? 0 : Math.max(0, now - judgedNanos);
+      long passed =
+          judgedNanos == 0 ? 0 : Math.clamp(now - judgedNanos, 0, MOST_JUDGED_NANOS);
       judgedNanos = now;
       suspectNanos = Math.clamp(suspectNanos + (slow ? passed : -passed), 0, STEADY_NANOS);
       named = suspectNanos == STEADY_NANOS || (named && suspectNanos > 0);
+    }
+
+    void forget() {
+      Arrays.fill(against, 0);
+      score = 1;
+      judgedNanos = 0;
+      suspectNanos = 0;
+      named = false;
     }
   }
 
@@ -93,6 +117,7 @@ final class RankSkew {
     lanes = new Lane[stages * ranks];
     Arrays.setAll(lanes, lane -> new Lane());
     others = new long[ranks - 1];
+    seen = new int[stages];
     publish();
   }
 
@@ -101,8 +126,11 @@ final class RankSkew {
     if (ranks < 2) {
       return;
     }
+    if (trace.endNanos() - lastNanos > EXPIRY_NANOS) {
+      forget();
+    }
+    lastNanos = trace.endNanos();
     at = (at + 1) % WINDOW;
-    seen = Math.min(seen + 1, HORIZONS[HORIZONS.length - 1]);
     for (int stage = 0; stage < stages; stage++) {
       charge(trace.values(), stage * ranks);
       compare(trace.values(), stage * ranks, trace.endNanos());
@@ -111,6 +139,14 @@ final class RankSkew {
       score();
       publish();
     }
+  }
+
+  private void forget() {
+    Arrays.fill(seen, 0);
+    for (Lane lane : lanes) {
+      lane.forget();
+    }
+    publish();
   }
 
   private void charge(long[] values, int first) {
@@ -131,14 +167,31 @@ final class RankSkew {
       lanes[first + rank].compute[at] =
           values[(first + rank) * StepTrace.FIELDS + StepTrace.COMPUTE];
     }
+    int stage = first / ranks;
+    boolean votes = allHadCores(values, first);
+    if (votes) {
+      seen[stage] = Math.min(seen[stage] + 1, HORIZONS[HORIZONS.length - 1]);
+    }
     for (int rank = 0; rank < ranks; rank++) {
       Lane lane = lanes[first + rank];
-      lane.vote(lane.compute[at] > MATTERS * others(first, rank), seen);
-      lane.judge(lane.slow(seen), now);
+      if (votes) {
+        lane.vote(lane.compute[at] > MATTERS * others(first, rank), seen[stage]);
+      }
+      lane.judge(lane.slow(seen[stage]), now);
       if (lane.named != report.get(first + rank).straggler()) {
         publish();
       }
     }
+  }
+
+  private boolean allHadCores(long[] values, int first) {
+    for (int lane = first; lane < first + ranks; lane++) {
+      int base = lane * StepTrace.FIELDS;
+      if (values[base + StepTrace.OFF_CPU] * LOST_PART > values[base + StepTrace.COMPUTE]) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** What the other ranks of the stage took for the last step: their median. */
@@ -182,8 +235,11 @@ final class RankSkew {
     report = List.copyOf(made);
   }
 
-  /** As of at most some steps ago; safe on any thread. */
-  List<RankScore> report() {
-    return report;
+  /** As of at most some steps ago, names only while there are steps; safe on any thread. */
+  List<RankScore> report(long nowNanos) {
+    List<RankScore> last = report;
+    return nowNanos - lastNanos > EXPIRY_NANOS
+        ? last.stream().map(RankScore::unnamed).toList()
+        : last;
   }
 }

@@ -170,7 +170,11 @@ final class StepTrace {
     }
   }
 
-  /** Of the rank that is done last. Until it begins, those that have begun are bound to wait. */
+  /**
+   * Of the rank that is done last. Until it begins, those that have begun are bound to wait. Where
+   * it came last to a collective, the others waited for it; where another one did, it waited. Both
+   * are the wait of ranks for each other, so a slow rank is told the same whoever is done last.
+   */
   private void addCritical(int stage) {
     int last = -1;
     for (int base = first(stage); base < first(stage + 1); base += FIELDS) {
@@ -181,8 +185,10 @@ final class StepTrace {
     if (last >= 0) {
       long waited = values[last + ALL_REDUCE] + values[last + START] - stageStart(stage);
       long forCores = Math.min(waited, othersOffCpu(stage, last));
-      critical[CRITICAL_COMPUTE] += values[last + COMPUTE];
-      critical[CRITICAL_COLLECTIVE] += waited - forCores;
+      long behind =
+          Math.clamp(values[last + LATE] - values[last + LATE_OFF_CPU], 0, values[last + COMPUTE]);
+      critical[CRITICAL_COMPUTE] += values[last + COMPUTE] - behind;
+      critical[CRITICAL_COLLECTIVE] += waited - forCores + behind;
       critical[CRITICAL_OFF_CPU] += values[last + OFF_CPU] + forCores;
       critical[CRITICAL_TRANSFER] += values[last + SEND] + values[last + COPY];
       critical[CRITICAL_SAMPLE] += values[last + SAMPLE];

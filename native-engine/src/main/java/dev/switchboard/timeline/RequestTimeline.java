@@ -86,8 +86,9 @@ public record RequestTimeline(
    * What the rank did that was done last, in each stage and step: who that is changes from step to
    * step, so lanes, which are sums, cannot tell it.
    *
-   * @param computeNanos kernels, as far as they are the request's own
-   * @param collectiveWaitNanos waiting for the other ranks of its stage, and they for it to begin
+   * @param computeNanos kernels, as far as they are the request's own and no rank was behind
+   * @param collectiveWaitNanos ranks of a stage waiting for each other: for one to begin, and for the
+   *     one that was behind with computing
    * @param transferNanos sending and copying
    * @param offCpuNanos it had work and no core, or the ranks it waited for had none
    * @param neighbourPrefillNanos by which its decode steps were longer than usual because prompts

@@ -145,7 +145,7 @@ class RankSkewSimulationTest {
     }
 
     List<RankScore> named() {
-      return core.skew().report().stream().filter(RankScore::straggler).toList();
+      return core.skew().report(time.nanos()).stream().filter(RankScore::straggler).toList();
     }
   }
 }

@@ -15,7 +15,7 @@ class RankSkewTest {
   private static final int WINDOW = 64;
 
   private static final int RANKS = 3;
-  private static final long STEP_NANOS = 10_000;
+  private static final long STEP_NANOS = 10_000_000;
 
   private final RankSkew skew = new RankSkew(2, RANKS);
   private final long[] late = new long[2 * RANKS];
@@ -33,7 +33,7 @@ class RankSkewTest {
             new RankScore(0, 0, 1.0, false, 0, WINDOW * 500),
             new RankScore(0, 1, 1.1, false, 0, WINDOW * 410),
             new RankScore(0, 2, 1.5, false, WINDOW * 500, 0)),
-        skew.report().subList(0, RANKS));
+        report().subList(0, RANKS));
   }
 
   /** Ranks that hold up each other by turns wait alike, and yet each cost the others something. */
@@ -44,7 +44,7 @@ class RankSkewTest {
       last = byTurns();
     }
 
-    List<RankScore> stage = skew.report().subList(0, RANKS);
+    List<RankScore> stage = report().subList(0, RANKS);
     assertEquals(
         List.of(WINDOW * 300L, WINDOW * 200L, 0L),
         stage.stream().map(RankScore::lateNanos).toList());
@@ -97,7 +97,7 @@ class RankSkewTest {
             new RankScore(1, 0, 1.0, false, WINDOW * 293, 0),
             new RankScore(1, 1, 1.0, false, 0, WINDOW * 293),
             new RankScore(1, 2, 1.0, false, 0, WINDOW * 200)),
-        skew.report());
+        report());
   }
 
   @Test
@@ -109,7 +109,58 @@ class RankSkewTest {
     }
 
     assertEquals(
-        List.of(1.0, 2.0, 1.5), skew.report().stream().limit(RANKS).map(RankScore::score).toList());
+        List.of(1.0, 2.0, 1.5), report().stream().limit(RANKS).map(RankScore::score).toList());
+  }
+
+  @Test
+  void aNameExpiresWhenThereIsNothingToDo() {
+    slowly(300);
+    assertEquals(List.of(false, false, true), names(now()));
+
+    assertEquals(List.of(false, false, false), names(now() + RankSkew.EXPIRY_NANOS + 1));
+  }
+
+  /** What was seen before says nothing of now. */
+  @Test
+  void afterAnIdleTimeARankIsNamedAnewOnlyForWhatItDoesThen() {
+    slowly(300);
+    number += 2 * RankSkew.EXPIRY_NANOS / STEP_NANOS;
+
+    slowly(1);
+    assertEquals(List.of(false, false, false), names(now()));
+    slowly(300);
+    assertEquals(List.of(false, false, true), names(now()));
+  }
+
+  /** A pause between two requests is no time in which a rank was slow. */
+  @Test
+  void aPauseDoesNotMakeASuspicionOld() {
+    slowly(60);
+    assertEquals(List.of(false, false, false), names(now()));
+    number += RankSkew.EXPIRY_NANOS / STEP_NANOS - 10;
+
+    slowly(1);
+
+    assertEquals(List.of(false, false, false), names(now()));
+  }
+
+  private void slowly(int steps) {
+    for (int i = 0; i < steps; i++) {
+      step(new long[] {1000, 1000, 1200}, new long[] {200, 200, 0}, new long[] {0, 0, 0});
+    }
+  }
+
+  private List<Boolean> names(long nowNanos) {
+    return skew.report(nowNanos).stream().limit(RANKS).map(RankScore::straggler).toList();
+  }
+
+  private List<RankScore> report() {
+    return skew.report(now());
+  }
+
+  /** The last step's end. */
+  private long now() {
+    return number * STEP_NANOS;
   }
 
   /** In the next step, a lane comes last somewhere. */

@@ -27,7 +27,7 @@ class StepTraceTest {
     trace.finish(90, 100, 210);
 
     // Rank 1 of stage 1 began when the other one had been at work for 5.
-    assertCritical(30 + 10 + 15, 30 + 5, 10 + 5, 0);
+    assertCritical(30 + 10 + 15, 30 + 5, 10 + 5, 0, 0);
   }
 
   @Test
@@ -43,7 +43,35 @@ class StepTraceTest {
     }
 
     // Either rank alone has 90 + 80 of them.
-    assertArrayEquals(new long[] {180, 0, 0, 0}, sums);
+    assertArrayEquals(new long[] {180, 0, 0, 0, 0}, sums);
+  }
+
+  @Test
+  void whatARankLostForWantOfACoreIsNoWaitForOtherRanks() {
+    trace.reset(1, 1, 1);
+    record(0, 0, Kind.COMPUTE, 100, 120);
+    record(0, 0, Kind.ALL_REDUCE_WAIT, 120, 170);
+    record(0, 0, Kind.COMPUTE, 170, 190);
+    record(0, 1, Kind.COMPUTE, 100, 130);
+    trace.record(0, 1, Kind.OFF_CPU, 170, 170, 40, 0);
+    trace.record(0, 1, Kind.LATE_OFF_CPU, 170, 170, 40, 0);
+    trace.finish(90, 100, 190);
+
+    // Rank 0 was done last, and waited 40 of its 50 for a rank that had no core.
+    assertCritical(20 + 20, 10, 0, 0, 40);
+  }
+
+  @Test
+  void theLastRanksOwnLossIsNamedToo() {
+    trace.reset(1, 1, 1);
+    record(0, 0, Kind.COMPUTE, 100, 160);
+    trace.record(0, 0, Kind.OFF_CPU, 190, 190, 30, 0);
+    trace.record(0, 0, Kind.LATE_OFF_CPU, 190, 190, 30, 0);
+    record(0, 0, Kind.SAMPLE, 190, 195);
+    record(0, 1, Kind.COMPUTE, 100, 160);
+    trace.finish(90, 100, 195);
+
+    assertCritical(60, 0, 0, 5, 30);
   }
 
   @Test
@@ -52,7 +80,7 @@ class StepTraceTest {
     record(1, 0, Kind.COMPUTE, 150, 160);
     trace.finish(90, 100, 200);
 
-    assertCritical(10, 0, 0, 0);
+    assertCritical(10, 0, 0, 0, 0);
   }
 
   private void record(int stage, int rank, Kind kind, long start, long end) {

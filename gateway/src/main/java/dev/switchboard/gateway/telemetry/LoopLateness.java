@@ -16,7 +16,7 @@ import java.util.List;
  * to the event loop.
  */
 public final class LoopLateness implements Flight.Lateness {
-  static final int EVERY_MS = 10;
+  public static final int EVERY_MS = 10;
 
   /** What timers are late by on a loop that has time. */
   static final long USUAL_NANOS = 5_000_000;
@@ -55,7 +55,7 @@ public final class LoopLateness implements Flight.Lateness {
   }
 
   /** The timer came. */
-  void tick() {
+  public void tick() {
     long now = clock.epochNanos();
     if (now - dueNanos > USUAL_NANOS) {
       if (late.size() == MOST) {

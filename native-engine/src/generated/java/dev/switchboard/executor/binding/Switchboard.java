@@ -851,6 +851,24 @@ public class Switchboard extends Switchboard$shared {
     public static int SB_KIND_LATE() {
         return SB_KIND_LATE;
     }
+    private static final int SB_KIND_OFF_CPU = (int)8L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_timeline_kind.SB_KIND_OFF_CPU = 8
+     * }
+     */
+    public static int SB_KIND_OFF_CPU() {
+        return SB_KIND_OFF_CPU;
+    }
+    private static final int SB_KIND_LATE_OFF_CPU = (int)9L;
+    /**
+     * {@snippet lang=c :
+     * enum sb_timeline_kind.SB_KIND_LATE_OFF_CPU = 9
+     * }
+     */
+    public static int SB_KIND_LATE_OFF_CPU() {
+        return SB_KIND_LATE_OFF_CPU;
+    }
     private static final int SB_COLLECTIVE_START = (int)0L;
     /**
      * {@snippet lang=c :

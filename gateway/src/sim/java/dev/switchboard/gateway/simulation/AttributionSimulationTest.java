@@ -1,0 +1,126 @@
+package dev.switchboard.gateway.simulation;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.Story.Phase;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Whether a receipt blames who is to blame: twelve causes of lateness, alone and in pairs, each
+ * charged to its own phases within a tenth of the time that it cost.
+ */
+class AttributionSimulationTest {
+  private static final long MS = 1_000_000;
+  private static final int SEEDS = 50;
+
+  /** Of a cause's length; and what clocks round, of which a short one has its share too. */
+  private static final double SHARE = 0.1;
+
+  private static final long ROUNDING = 15 * MS;
+
+  private int judged;
+
+  @Test
+  void eachOfTwelveCausesAloneIsChargedToItsPhase() {
+    for (long seed = 1; seed <= SEEDS; seed++) {
+      for (Cause cause : Cause.values()) {
+        judge(seed, cause);
+      }
+    }
+
+    assertEquals(SEEDS * Cause.values().length, judged);
+  }
+
+  @Test
+  void eachOfAPairIsChargedToItsPhase() {
+    for (long seed = 1; seed <= SEEDS; seed++) {
+      for (Cause first : Cause.values()) {
+        for (Cause second : Cause.values()) {
+          if (first.compareTo(second) < 0 && together(first, second)) {
+            pair(seed, first, second);
+          }
+        }
+      }
+    }
+
+    assertTrue(judged >= SEEDS * 65, () -> "judged " + judged);
+  }
+
+  /** A stream of a server that tells no timeline cannot move. */
+  private static boolean together(Cause first, Cause second) {
+    return !(first == Cause.UPSTREAM_SLOW && second == Cause.MIGRATION);
+  }
+
+  private void pair(long seed, Cause first, Cause second) {
+    boolean foreign = first == Cause.UPSTREAM_SLOW || second == Cause.UPSTREAM_SLOW;
+    LateRequest.Ended none = LateRequest.run(seed, Set.of(), foreign);
+    LateRequest.Ended one = LateRequest.run(seed, Set.of(first), foreign);
+    LateRequest.Ended both = LateRequest.run(seed, Set.of(first, second), foreign);
+    Set<Phase> ofFirst = phases(first, second);
+    Set<Phase> ofSecond = phases(second, first);
+    long firstLength = one.nanos() - none.nanos();
+    long secondLength = both.nanos() - one.nanos();
+    String what = "seed " + seed + ", " + first + " and " + second;
+    if (Collections.disjoint(ofFirst, ofSecond)) {
+      within(what + ": " + first, firstLength, ofFirst, none, both);
+      within(what + ": " + second, secondLength, ofSecond, none, both);
+    } else {
+      Set<Phase> either = EnumSet.copyOf(ofFirst);
+      either.addAll(ofSecond);
+      within(what, firstLength + secondLength, either, none, both);
+    }
+  }
+
+  private void judge(long seed, Cause cause) {
+    boolean foreign = cause == Cause.UPSTREAM_SLOW;
+    LateRequest.Ended without = LateRequest.run(seed, Set.of(), foreign);
+    LateRequest.Ended with = LateRequest.run(seed, Set.of(cause), foreign);
+    within("seed " + seed + ", " + cause, with.nanos() - without.nanos(), cause.phases(), without, with);
+  }
+
+  /** Where a cause's time goes when the other one is there too. */
+  private static Set<Phase> phases(Cause cause, Cause other) {
+    if (cause.ofEngine() && other == Cause.UPSTREAM_SLOW) {
+      return Cause.UPSTREAM_SLOW.phases();
+    }
+    if (cause == Cause.COLD_PREFIX && other == Cause.MIGRATION) {
+      // The timeline of the replica that computed it is lost with it.
+      return EnumSet.of(Phase.UPSTREAM_FIRST);
+    }
+    return cause.phases();
+  }
+
+  private void within(
+      String what,
+      long length,
+      Set<Phase> phases,
+      LateRequest.Ended without,
+      LateRequest.Ended with) {
+    judged++;
+    long charged = with.nanos(phases) - without.nanos(phases);
+    long allowed = Math.max((long) (SHARE * length), ROUNDING);
+    assertTrue(
+        Math.abs(charged - length) <= allowed,
+        () -> what + " cost " + ms(length) + ", charged " + ms(charged) + " of " + told(with));
+  }
+
+  private static String ms(long nanos) {
+    return nanos / MS + " ms";
+  }
+
+  private static String told(LateRequest.Ended ended) {
+    List<String> phases = new ArrayList<>();
+    for (Story.Segment segment : ended.story().segments()) {
+      phases.add(segment.phase().label() + " " + ms(segment.nanos()));
+    }
+    ended.story().before().forEach((phase, nanos) -> phases.add(phase.label() + " " + ms(nanos)));
+    return phases.toString();
+  }
+}
