@@ -16,17 +16,17 @@ enum Cause {
   ALL_REPLICAS_DEAD(Phase.REPLICA_WAIT),
   /** A server that tells no timeline takes long. */
   UPSTREAM_SLOW(Phase.UPSTREAM_FIRST, Phase.UPSTREAM_REST),
+  /** Its replica hangs, and another one goes on. */
+  MIGRATION(Phase.MIGRATION),
   /** Its prompt is not in the cache. */
   COLD_PREFIX(Phase.PREFILL_COMPUTE),
+  NEIGHBOURS_PREFILL(Phase.DECODE_NEIGHBOUR_PREFILL),
   /** The other ranks wait for it. */
   SLOW_RANK(Phase.PREFILL_COLLECTIVE_WAIT, Phase.DECODE_COLLECTIVE_WAIT),
-  NEIGHBOURS_PREFILL(Phase.DECODE_NEIGHBOUR_PREFILL),
   /** Ranks lose their cores now and then. */
   HOST_CONTENTION(Phase.PREFILL_OFF_CPU, Phase.DECODE_OFF_CPU),
   /** Its process stands still. */
   STOPPED_WORKER(Phase.PREFILL_OFF_CPU, Phase.DECODE_OFF_CPU),
-  /** Its replica hangs, and another one goes on. */
-  MIGRATION(Phase.MIGRATION),
   GATEWAY_FROZEN(Phase.GATEWAY_LATE),
   SLOW_READER(Phase.CLIENT_STALL, Phase.CLIENT_FLUSH);
 

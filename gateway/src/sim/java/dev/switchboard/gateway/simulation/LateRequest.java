@@ -35,7 +35,7 @@ final class LateRequest {
 
   private static final int OUTPUT_TOKENS = 80;
   private static final int PROMPT_TOKENS = 320;
-  private static final int STAGES = 2;
+  private static final int STAGES = 1;
   private static final int RANKS = 2;
 
   private final Set<Cause> causes;
@@ -92,7 +92,7 @@ final class LateRequest {
           100 + random.nextInt(300),
           ms(random, 20, 60),
           640 + random.nextInt(640),
-          ms(random, 300, 900),
+          ms(random, 100, 500),
           10 + random.nextInt(40),
           ms(random, 500, 2000),
           random.nextDouble(),
@@ -287,10 +287,12 @@ final class LateRequest {
         engine.arrives(
             receives, prompt, OUTPUT_TOKENS, known.stream().mapToInt(t -> 5).toArray());
     if (has(Cause.NEIGHBOURS_PREFILL)) {
-      engine.arrives(
-          receives + draws.neighbourAfter, prompt(draws.neighbourTokens, 7), 1, new int[0]);
+      // While it decodes.
+      long arrives = receives + draws.neighbourAfter + (has(Cause.COLD_PREFIX) ? 500 * MS : 0);
+      engine.arrives(arrives, prompt(draws.neighbourTokens, 7), 1, new int[0]);
     }
-    engine.on(machine(receives));
+    // Of one that goes on, when it has: before, all that it does is part of the move.
+    engine.on(machine(receives + (known.isEmpty() ? 0 : 400 * MS)));
     engine.run();
     return new Answer(told.tokens(), told.timeline());
   }
@@ -303,13 +305,13 @@ final class LateRequest {
     return prompt;
   }
 
-  private SimulatedMachine machine(long receives) {
+  private SimulatedMachine machine(long from) {
     Random random = new Random(draws.engineSeed);
-    long stopped = receives + draws.stopAfter;
+    long stopped = from + draws.stopAfter;
     return (stage, rank, start, busy) -> {
       long lost = 0;
       boolean contended = random.nextInt(1000) < draws.contendedPerMille;
-      if (has(Cause.HOST_CONTENTION) && start >= receives && contended) {
+      if (has(Cause.HOST_CONTENTION) && start >= from && contended) {
         lost += draws.contention;
       }
       if (has(Cause.STOPPED_WORKER) && start <= stopped && start + busy + lost > stopped) {
