@@ -33,7 +33,7 @@ final class RankSkew {
   private static final int WINDOW = 64;
 
   /** How many steps the votes are remembered for. */
-  private static final int[] HORIZONS = {48, 1024};
+  private static final int[] HORIZONS = {32, 1024};
 
   /** How many times as long as the others' a step of a rank must be to be held against it. */
   private static final double MATTERS = 1.08;
