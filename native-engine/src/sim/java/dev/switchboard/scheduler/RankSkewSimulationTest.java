@@ -90,7 +90,7 @@ class RankSkewSimulationTest {
   @Test
   void noRankIsBlamedInAnHourOnTwoNoisyCores() {
     for (long seed = 1; seed <= 3; seed++) {
-      Run run = new Run(seed, 1, 2);
+      Run run = new Run(seed, 1, 2, 0);
       run.executor.on(new NoisyCores(seed));
       while (run.nanos() < HOUR_NANOS) {
         run.steps(1);
@@ -105,7 +105,7 @@ class RankSkewSimulationTest {
   @Test
   void aRankThatIsAFifthSlowerIsNamedWithinFiveSecondsOnNoisyCoresToo() {
     for (long seed = 1; seed <= 50; seed++) {
-      Run run = new Run(seed, 1, 2);
+      Run run = new Run(seed, 1, 2, 0);
       run.executor.on(new NoisyCores(seed));
       int rank = (int) (seed % 2);
       run.steps(300);
@@ -147,7 +147,8 @@ class RankSkewSimulationTest {
       }
       double chance = rank == busier ? 0.3 : 0.1;
       lost = random.nextDouble() < chance ? (long) (SLICE_NANOS * -Math.log(random.nextDouble())) : 0;
-      double cold = lost == 0 ? 0 : Math.min(busyNanos, SLICE_NANOS) * (0.2 + random.nextDouble());
+      // The longer others had the core, the less of the caches is left.
+      double cold = Math.min(lost, SLICE_NANOS) * random.nextDouble();
       return (long) (cold + 0.03 * busyNanos * Math.abs(random.nextGaussian()));
     }
 
@@ -167,10 +168,10 @@ class RankSkewSimulationTest {
     private int requests;
 
     Run(long seed) {
-      this(seed, STAGES, RANKS);
+      this(seed, STAGES, RANKS, JITTER);
     }
 
-    Run(long seed, int stages, int ranks) {
+    Run(long seed, int stages, int ranks, double jitter) {
       this.seed = seed;
       ExecutorConfig layout =
           ExecutorConfig.defaults()
@@ -180,7 +181,7 @@ class RankSkewSimulationTest {
               .withFaults(true, 0);
       executor =
           new SimulatedExecutor(
-              layout, 4096, 97, new LatencyModel(STEP_NANOS, 1000, 0, JITTER, seed), time);
+              layout, 4096, 97, new LatencyModel(STEP_NANOS, 1000, 0, jitter, seed), time);
       core =
           new EngineCore(
               executor, EngineConfig.of(executor.info()), clock, new PrefixKey(seed, ~seed));
