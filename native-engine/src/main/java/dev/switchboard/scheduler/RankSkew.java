@@ -11,7 +11,7 @@ import java.util.List;
  * <p>All ranks of a stage compute equal shares of the same steps, so their processor times compare
  * whatever the steps were. What a rank lost for want of a core is the machine's doing and has no
  * part in it; nor have steps in which a rank of the stage lost one, for it comes back to cold caches
- * and is slower for it. Each other step casts a vote on each rank: whether it took longer than the others by
+ * and is slower for it, unless one took far longer than that explains. Each other step casts a vote on each rank: whether it took longer than the others by
  * more than matters. By how much does not count, since a rank that loses its core now and then
  * takes several times as long in those steps, but is no slower in the others. A rank is suspected
  * while most votes are against it, by more than chance allows: over few steps where they agree,
@@ -26,7 +26,10 @@ import java.util.List;
  * but for {@link #report}.
  */
 final class RankSkew {
-  /** A step in which a rank had no core for such a part of its computing compares nothing. */
+  /** How many times as long, where a core was lost. */
+  private static final double MATTERS_THERE = 2;
+
+  /** A core was lost where a rank had none for such a part of its computing. */
   private static final int LOST_PART = 20;
 
   /** Steps that a score looks back on. */
@@ -168,20 +171,30 @@ final class RankSkew {
           values[(first + rank) * StepTrace.FIELDS + StepTrace.COMPUTE];
     }
     int stage = first / ranks;
-    boolean votes = allHadCores(values, first);
+    double matters = allHadCores(values, first) ? MATTERS : MATTERS_THERE;
+    boolean votes = matters == MATTERS || anySlow(first, matters);
     if (votes) {
       seen[stage] = Math.min(seen[stage] + 1, HORIZONS[HORIZONS.length - 1]);
     }
     for (int rank = 0; rank < ranks; rank++) {
       Lane lane = lanes[first + rank];
       if (votes) {
-        lane.vote(lane.compute[at] > MATTERS * others(first, rank), seen[stage]);
+        lane.vote(lane.compute[at] > matters * others(first, rank), seen[stage]);
       }
       lane.judge(lane.slow(seen[stage]), now);
       if (lane.named != report.get(first + rank).straggler()) {
         publish();
       }
     }
+  }
+
+  private boolean anySlow(int first, double matters) {
+    for (int rank = 0; rank < ranks; rank++) {
+      if (lanes[first + rank].compute[at] > matters * others(first, rank)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private boolean allHadCores(long[] values, int first) {

@@ -19,6 +19,7 @@ class RankSkewTest {
 
   private final RankSkew skew = new RankSkew(2, RANKS);
   private final long[] late = new long[2 * RANKS];
+  private final long[] offCpu = new long[2 * RANKS];
   private long number = 1;
 
   @Test
@@ -144,6 +145,27 @@ class RankSkewTest {
     assertEquals(List.of(false, false, false), names(now()));
   }
 
+  /** It comes back to cold caches; that is the machine's doing too. */
+  @Test
+  void aRankThatHadNoCoreIsNotNamedForBeingSlowerAfterThat() {
+    for (int i = 0; i < 300; i++) {
+      offCpu[2] = 100;
+      step(new long[] {1000, 1000, 1500}, new long[] {600, 600, 0}, new long[] {0, 0, 0});
+    }
+
+    assertEquals(List.of(false, false, false), names(now()));
+  }
+
+  @Test
+  void aRankThatIsFarSlowerIsNamedWhereCoresAreShort() {
+    for (int i = 0; i < 300; i++) {
+      offCpu[i % 2] = 100;
+      step(new long[] {1000, 1000, 3000}, new long[] {2000, 2000, 0}, new long[] {0, 0, 0});
+    }
+
+    assertEquals(List.of(false, false, true), names(now()));
+  }
+
   private void slowly(int steps) {
     for (int i = 0; i < steps; i++) {
       step(new long[] {1000, 1000, 1200}, new long[] {200, 200, 0}, new long[] {0, 0, 0});
@@ -182,7 +204,11 @@ class RankSkewTest {
     for (int lane = 0; lane < late.length; lane++) {
       trace.late(lane / RANKS, lane % RANKS, late[lane], late[lane], 0);
     }
+    for (int lane = 0; lane < offCpu.length; lane++) {
+      trace.record(lane / RANKS, lane % RANKS, Kind.OFF_CPU, start, start, offCpu[lane], 0);
+    }
     Arrays.fill(late, 0);
+    Arrays.fill(offCpu, 0);
     trace.finish(start, start, start + STEP_NANOS);
     skew.step(trace);
     return trace;

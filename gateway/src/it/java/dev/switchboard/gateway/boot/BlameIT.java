@@ -4,190 +4,174 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import io.vertx.core.buffer.Buffer;
 import java.io.InputStream;
-import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.CompletableFuture;
+import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
-/** What load and clients do must neither be blamed on a replica nor hold the gateway. */
-class BlameIT extends TwoUpstreams {
-  private static final ObjectMapper JSON = new ObjectMapper();
-  private static final String ANSWER = "{\"choices\":[]}";
+/** What receipts blame when real processes stand still, die, or do not read. */
+class BlameIT {
+  /** Of what was done, the least that its phase must have. */
+  private static final long STOPPED_MS = 1500;
 
-  @Test
-  void whoWaitsForAConnectionOfThePoolIsServedLater() throws Exception {
-    first.script(
-        (request, body) -> first.vertx().setTimer(400, id -> request.response().end(ANSWER)));
-    try (InProcessGateway gateway =
-        InProcessGateway.before(
-            "http: {port: 0, max-upstream-connections: 1}\ndeadlines: {connect-ms: 100}", first)) {
-      CompletableFuture<HttpResponse<String>> one = later(gateway);
-      CompletableFuture<HttpResponse<String>> other = later(gateway);
+  private static final double SHARE = 0.9;
 
-      assertEquals(200, one.get(10, TimeUnit.SECONDS).statusCode());
-      assertEquals(200, other.get(10, TimeUnit.SECONDS).statusCode());
-    }
+  @TempDir private static @Nullable Path folder;
+  private static GatewayProcess gateway;
+
+  @BeforeAll
+  static void start() throws Exception {
+    Path config = Path.of(String.valueOf(folder)).resolve("switchboard.yaml");
+    GatewayProcess.writeConfig(
+        config,
+        """
+        workers: {local: 1, ranks: 2, threads: 1, state-poll-ms: 200}
+        http: {event-loops: 1}
+        drills: {enabled: true}
+        """);
+    gateway =
+        GatewayProcess.start(java.util.List.of(), "--config", config.toString()).awaitReady();
+  }
+
+  @AfterAll
+  static void stop() {
+    gateway.close();
   }
 
   @Test
-  void whoFindsNoConnectionInTimeIsToldToComeAgain() throws Exception {
-    first.script((request, body) -> {});
-    try (InProcessGateway gateway =
-        InProcessGateway.before(
-            "http: {port: 0, max-upstream-connections: 1}\n"
-                + "deadlines: {first-token-ms: 300, answer-ms: 5000}",
-            first)) {
-      CompletableFuture<HttpResponse<String>> holding = later(gateway);
-      InProcessGateway.await(() -> !first.seen.isEmpty());
-      HttpResponse<String> waiting =
-          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
-
-      assertEquals(503, waiting.statusCode());
-      assertEquals("1", waiting.headers().firstValue("Retry-After").orElse(""));
-      assertEquals(
-          "no_connection_free", JSON.readTree(waiting.body()).path("error").path("code").asText());
-      assertEquals(1, gateway.attempts("u0", "abandoned"));
-      assertEquals(0, gateway.attempts("u0", "failed"));
-      holding.cancel(true);
+  void aRequestThatLayInTheSocketOfAStoppedGatewayIsChargedToTheGateway() throws Exception {
+    URI api = gateway.api("/v1/chat/completions");
+    String id = "frozen-gateway";
+    try (Socket client = new Socket(api.getHost(), api.getPort())) {
+      GatewayProcess.signal("-STOP", gateway.process().pid());
+      client.getOutputStream().write(request(id, 4, api).getBytes(StandardCharsets.UTF_8));
+      client.getOutputStream().flush();
+      TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
+      GatewayProcess.signal("-CONT", gateway.process().pid());
+      readAll(client);
     }
+
+    charged(id, STOPPED_MS, "gateway_late");
   }
 
   @Test
-  void a429IsTriedOnceElsewhere() throws Exception {
-    first.script((request, body) -> request.response().setStatusCode(429).end("{\"error\":{}}"));
-    second.script((request, body) -> request.response().end(ANSWER));
-    try (InProcessGateway gateway = InProcessGateway.before("", first, second)) {
-      for (int i = 0; i < 2; i++) {
-        HttpResponse<String> answer =
-            gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
-
-        assertEquals(200, answer.statusCode());
-        assertEquals("u1", answer.headers().firstValue("X-Switchboard-Replica").orElse(""));
-      }
-      assertEquals(1, gateway.attempts("u0", "shed"));
+  void aStoppedWorkerIsChargedToItsMachine() throws Exception {
+    HttpResponse<InputStream> answer = gateway.stream(2500);
+    String id = answer.headers().firstValue("X-Request-Id").orElseThrow();
+    long pid = gateway.pid("w0");
+    try (InputStream body = answer.body()) {
+      assertTrue(body.read(new byte[64]) > 0);
+      GatewayProcess.signal("-STOP", pid);
+      TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
+      GatewayProcess.signal("-CONT", pid);
+      body.readAllBytes();
     }
+
+    charged(id, STOPPED_MS, "decode_off_cpu", "prefill_off_cpu");
   }
 
   @Test
-  void a429OfEveryReplicaIsPassedOn() throws Exception {
-    FakeUpstream.Script busy =
-        (request, body) ->
-            request
-                .response()
-                .setStatusCode(429)
-                .putHeader("Retry-After", "7")
-                .end("{\"error\":{\"code\":\"overloaded\"}}");
-    first.script(busy);
-    second.script(busy);
-    try (InProcessGateway gateway = InProcessGateway.before("", first, second)) {
-      HttpResponse<String> answer =
-          gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
-
-      assertEquals(429, answer.statusCode());
-      assertEquals("7", answer.headers().firstValue("Retry-After").orElse(""));
-      assertEquals(2, first.seen.size() + second.seen.size());
+  void aClientThatDoesNotReadIsCharged() throws Exception {
+    URI api = gateway.api("/v1/chat/completions");
+    String id = "slow-reader";
+    long sleptMs;
+    try (Socket client = new Socket()) {
+      client.setReceiveBufferSize(4096);
+      client.connect(new java.net.InetSocketAddress(api.getHost(), api.getPort()));
+      client.getOutputStream().write(request(id, 3500, api).getBytes(StandardCharsets.UTF_8));
+      client.getOutputStream().flush();
+      InProcessGateway.await(() -> finished());
+      long from = System.nanoTime();
+      TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
+      sleptMs = (System.nanoTime() - from) / 1_000_000;
+      readAll(client);
     }
+
+    charged(id, sleptMs, "client_stall", "client_flush");
   }
 
-  @Test
-  void aClientThatLeavesIsNoFailureOfTheReplica() throws Exception {
-    first.script((request, body) -> FakeUpstream.events(request).write(FakeUpstream.content("a")));
-    try (InProcessGateway gateway = InProcessGateway.before("", first)) {
-      HttpResponse<InputStream> answer =
-          gateway.open(InProcessGateway.CHAT, InProcessGateway.chat(true), "X-Request-Id", "gone");
-      answer.body().close();
-      gateway.timeline("gone");
-
-      assertEquals(1, gateway.attempts("u0", "abandoned"));
-      assertEquals(0, gateway.attempts("u0", "failed"));
-    }
-  }
-
-  @Test
-  void aClientThatDoesNotReadAWholeAnswerIsCutOff() throws Exception {
-    Buffer large = Buffer.buffer("{\"choices\":[],\"x\":\"" + "x".repeat(8 << 20) + "\"}");
-    first.script((request, body) -> request.response().end(large));
-    try (InProcessGateway gateway =
-            InProcessGateway.before("deadlines: {write-stall-ms: 300}", first);
-        Socket socket = lazyClient(gateway)) {
-      JsonNode timeline = gateway.timeline("lazy");
-
-      assertEquals("client_gone", timeline.path("outcome").asText());
-      assertEquals("The client did not read.", timeline.path("error").asText());
-      assertEquals(0, gateway.fleet().replicas().getFirst().inFlight());
-      assertTrue(readable(socket) < large.length(), "the connection was cut");
-    }
-  }
-
-  @Test
-  void aClientThatReadsSlowlyGetsItsWholeAnswer() throws Exception {
-    Buffer large = Buffer.buffer("{\"choices\":[],\"x\":\"" + "x".repeat(16 << 20) + "\"}");
-    first.script((request, body) -> request.response().end(large));
-    try (InProcessGateway gateway =
-            InProcessGateway.before("deadlines: {write-stall-ms: 1000}", first);
-        Socket socket = lazyClient(gateway)) {
-      InputStream in = socket.getInputStream();
-      long read = 0;
-      // More than the kernel's buffers at a time, and longer in all than a stall may last.
-      for (int i = 0; i < 16; i++) {
-        read += in.readNBytes(1 << 20).length;
-        Thread.sleep(100);
-      }
-      read += in.readAllBytes().length;
-
-      assertTrue(read > large.length(), "it was cut after " + read + " bytes");
-    }
-  }
-
-  /** Asks for a whole answer and reads nothing of it yet. */
-  private static Socket lazyClient(InProcessGateway gateway) throws Exception {
-    URI api = gateway.api("");
-    String body = InProcessGateway.chat(false);
-    Socket socket = new Socket();
-    socket.setReceiveBufferSize(8192);
-    socket.connect(new InetSocketAddress(api.getHost(), api.getPort()));
-    socket.setSoTimeout(10_000);
-    String head =
-        "POST "
-            + InProcessGateway.CHAT
-            + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: lazy\r\nContent-Length: "
-            + body.length()
-            + "\r\n\r\n";
-    socket.getOutputStream().write((head + body).getBytes(StandardCharsets.US_ASCII));
-    return socket;
-  }
-
-  private static long readable(Socket socket) {
-    long read = 0;
-    byte[] buffer = new byte[64 << 10];
+  /** Its worker has nothing to do any more. */
+  private static boolean finished() {
     try {
-      for (int n = 0; n >= 0; n = socket.getInputStream().read(buffer)) {
-        read += n;
-      }
-    } catch (java.net.SocketTimeoutException e) {
-      throw new AssertionError("the connection is still open", e);
-    } catch (java.io.IOException reset) {
-      // As good an end as any other.
-      return read;
+      JsonNode load = gateway.workerState("w0").path("load");
+      return load.path("generated_tokens").asLong() > 3000 && load.path("running").asInt(1) == 0;
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
-    return read;
   }
 
-  private static CompletableFuture<HttpResponse<String>> later(InProcessGateway gateway) {
-    return CompletableFuture.supplyAsync(
-        () -> {
-          try {
-            return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
-          } catch (Exception e) {
-            throw new AssertionError(e);
-          }
-        });
+  @Test
+  void theWaitForAWorkerThatDiedIsNoFlush() throws Exception {
+    HttpResponse<InputStream> answer = gateway.stream(3000);
+    String id = answer.headers().firstValue("X-Request-Id").orElseThrow();
+    try (InputStream body = answer.body()) {
+      assertTrue(body.read(new byte[64]) > 0);
+      gateway.kill("w0");
+      body.readAllBytes();
+    }
+
+    JsonNode timeline = timeline(id);
+    double waited = phase(timeline, "replica_wait");
+    assertTrue(waited > 100, timeline::toPrettyString);
+    assertTrue(phase(timeline, "migration") > 0, timeline::toPrettyString);
+    assertTrue(phase(timeline, "detokenize_flush") < 50, timeline::toPrettyString);
+    gateway.awaitState("w0", "READY");
+  }
+
+  private static void charged(String id, long ms, String... phases) throws Exception {
+    JsonNode timeline = timeline(id);
+    double sum = 0;
+    for (String phase : phases) {
+      sum += phase(timeline, phase);
+    }
+    assertTrue(sum >= SHARE * ms, () -> ms + " ms were lost: " + timeline.path("phases"));
+    double all = 0;
+    for (JsonNode each : timeline.path("phases")) {
+      all += each.path("ms").asDouble();
+    }
+    assertEquals(timeline.path("wall_ms").asDouble(), all, 0.01);
+  }
+
+  private static double phase(JsonNode timeline, String name) {
+    for (JsonNode each : timeline.path("phases")) {
+      if (each.path("phase").asText().equals(name)) {
+        return each.path("ms").asDouble();
+      }
+    }
+    return 0;
+  }
+
+  private static JsonNode timeline(String id) throws Exception {
+    String path = "/admin/v1/requests/" + id + "/timeline";
+    InProcessGateway.await(() -> gateway.adminUnchecked(path).has("phases"));
+    return gateway.admin(path);
+  }
+
+  private static String request(String id, int tokens, URI api) {
+    String body =
+        "{\"model\":\"switchboard-demo\",\"stream\":true,\"ignore_eos\":true,\"max_tokens\":"
+            + tokens
+            + ",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}";
+    return "POST /v1/chat/completions HTTP/1.1\r\nHost: "
+        + api.getAuthority()
+        + "\r\nX-Request-Id: "
+        + id
+        + "\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: "
+        + body.length()
+        + "\r\n\r\n"
+        + body;
+  }
+
+  private static void readAll(Socket client) throws Exception {
+    String answer = new String(client.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertTrue(answer.contains("[DONE]"), answer);
   }
 }

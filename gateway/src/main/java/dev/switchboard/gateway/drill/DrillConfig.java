@@ -7,7 +7,7 @@ package dev.switchboard.gateway.drill;
  * @param maxMs the longest that a drill, or the wait for its replica's return, may last
  */
 public record DrillConfig(boolean enabled, int maxMs) {
-  public static final DrillConfig DEFAULTS = new DrillConfig(false, 60_000);
+  public static final DrillConfig DEFAULTS = new DrillConfig(false, 300_000);
 
   public DrillConfig {
     if (maxMs < 100 || maxMs > 3_600_000) {
