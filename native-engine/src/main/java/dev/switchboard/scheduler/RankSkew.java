@@ -10,14 +10,15 @@ import java.util.List;
  *
  * <p>All ranks of a stage compute equal shares of the same steps, so their processor times compare
  * whatever the steps were. What a rank lost for want of a core is the machine's doing and has no
- * part in it; nor have steps in which a rank of the stage lost one, for it comes back to cold caches
- * and is slower for it, unless one took far longer than that explains. Each other step casts a vote on each rank: whether it took longer than the others by
- * more than matters. By how much does not count, since a rank that loses its core now and then
- * takes several times as long in those steps, but is no slower in the others. A rank is suspected
- * while most votes are against it, by more than chance allows: over few steps where they agree,
- * over many where neighbours disturb the ranks. It is named a straggler when suspected for a while,
- * and cleared the same way, or when there has been no step for a while: what was true of it before
- * may not be now, and holds up nobody.
+ * part in it; nor have steps in which a rank of the stage lost one, for it comes back to cold
+ * caches and is slower for it, unless one took far longer than that explains. Each other step casts
+ * a vote on each rank: whether it took longer than the others by more than matters. By how much
+ * does not count, since a rank that loses its core now and then takes several times as long in
+ * those steps, but is no slower in the others. A rank is suspected while most votes are against it,
+ * by more than chance allows: over few steps where they agree, over many where neighbours disturb
+ * the ranks. It is named a straggler when suspected for a while, and cleared the same way, or when
+ * there has been no step for a while: what was true of it before may not be now, and holds up
+ * nobody.
  *
  * <p>Its score, for people, is the median of its last steps over that of the fastest rank of its
  * stage. At each collective what the others waited for the last one to arrive, the spread of
@@ -98,8 +99,7 @@ final class RankSkew {
     }
 
     void judge(boolean slow, long now) {
-      long passed =
-          judgedNanos == 0 ? 0 : Math.clamp(now - judgedNanos, 0, MOST_JUDGED_NANOS);
+      long passed = judgedNanos == 0 ? 0 : Math.clamp(now - judgedNanos, 0, MOST_JUDGED_NANOS);
       judgedNanos = now;
       suspectNanos = Math.clamp(suspectNanos + (slow ? passed : -passed), 0, STEADY_NANOS);
       named = suspectNanos == STEADY_NANOS || (named && suspectNanos > 0);

@@ -87,8 +87,8 @@ public record RequestTimeline(
    * step, so lanes, which are sums, cannot tell it.
    *
    * @param computeNanos kernels, as far as they are the request's own and no rank was behind
-   * @param collectiveWaitNanos ranks of a stage waiting for each other: for one to begin, and for the
-   *     one that was behind with computing
+   * @param collectiveWaitNanos ranks of a stage waiting for each other: for one to begin, and for
+   *     the one that was behind with computing
    * @param transferNanos sending and copying
    * @param offCpuNanos it had work and no core, or the ranks it waited for had none
    * @param neighbourPrefillNanos by which its decode steps were longer than usual because prompts

@@ -97,7 +97,8 @@ class RankSkewSimulationTest {
         List<RankScore> named = run.named();
         assertTrue(
             named.isEmpty(),
-            () -> "seed " + run.seed + " blames " + named + " at " + run.nanos() / 1_000_000 + " ms");
+            () ->
+                "seed " + run.seed + " blames " + named + " at " + run.nanos() / 1_000_000 + " ms");
       }
     }
   }
@@ -146,7 +147,8 @@ class RankSkewSimulationTest {
         busierUntil = startNanos + (1 + random.nextInt(10)) * 1_000_000_000L;
       }
       double chance = rank == busier ? 0.3 : 0.1;
-      lost = random.nextDouble() < chance ? (long) (SLICE_NANOS * -Math.log(random.nextDouble())) : 0;
+      lost =
+          random.nextDouble() < chance ? (long) (SLICE_NANOS * -Math.log(random.nextDouble())) : 0;
       // The longer others had the core, the less of the caches is left.
       double cold = Math.min(lost, SLICE_NANOS) * random.nextDouble();
       return (long) (cold + 0.03 * busyNanos * Math.abs(random.nextGaussian()));

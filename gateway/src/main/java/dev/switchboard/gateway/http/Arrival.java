@@ -47,7 +47,7 @@ final class Arrival {
   static void tell(HttpConnection connection, EventLoop loop, Flight flight, long nowNanos) {
     Arrival first = attribute(connection).getAndSet(null);
     boolean waited = first != null && first.waitedNanos > 0;
-    long unread = waited || loop.lateness().isLate() ? loop.sockets().unreadNanos(connection) : 0;
+    long unread = waited ? loop.sockets().unreadNanos(connection) : loop.unread(connection);
     if (unread > 0) {
       flight.arrivedBefore(unread);
     }

@@ -44,9 +44,12 @@ record EventLoop(
    * run, the flight is told.
    */
   void read(HttpConnection from, Flight flight) {
-    if (lateness.isLate()) {
-      flight.unread(sockets.unreadNanos(from));
-    }
+    flight.unread(unread(from));
+  }
+
+  /** How long what was read just now waited for the loop to run. */
+  long unread(HttpConnection from) {
+    return lateness.lately() ? lateness.waited(sockets.unreadNanos(from)) : 0;
   }
 
   /** Works on a body, on another thread when it is long. */

@@ -22,6 +22,7 @@ public final class LoopLateness implements Flight.Lateness {
   static final long USUAL_NANOS = 5_000_000;
 
   private static final int MOST = 256;
+  private static final long LATELY_NANOS = 1_000_000_000;
 
   private final NanoClock clock;
   private final Deque<Interval> late = new ArrayDeque<>();
@@ -66,9 +67,26 @@ public final class LoopLateness implements Flight.Lateness {
     due();
   }
 
-  /** Whether it has not run for a while until just now, so that what is read may have waited. */
-  public boolean isLate() {
+  private boolean isLate() {
     return clock.epochNanos() - dueNanos > USUAL_NANOS;
+  }
+
+  /**
+   * Whether it has not run for a while until just now, or a moment ago, so that what is read may
+   * have waited: it takes some turns of the loop from a new connection to a request.
+   */
+  public boolean lately() {
+    return isLate()
+        || (!late.isEmpty() && clock.epochNanos() - late.getLast().endNanos() < LATELY_NANOS);
+  }
+
+  /**
+   * Of what lay in a socket for so long until now, how much did so because the loop did not run.
+   */
+  public long waited(long nanos) {
+    long arrived = clock.epochNanos() - nanos;
+    boolean before = !late.isEmpty() && arrived < late.getLast().endNanos();
+    return isLate() || before ? nanos : 0;
   }
 
   @Override

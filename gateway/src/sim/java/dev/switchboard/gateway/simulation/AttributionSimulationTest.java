@@ -103,7 +103,12 @@ class AttributionSimulationTest {
     boolean foreign = cause == Cause.UPSTREAM_SLOW;
     LateRequest.Ended without = run(seed, Set.of(), foreign);
     LateRequest.Ended with = run(seed, Set.of(cause), foreign);
-    within("seed " + seed + ", " + cause, with.nanos() - without.nanos(), cause.phases(), without, with);
+    within(
+        "seed " + seed + ", " + cause,
+        with.nanos() - without.nanos(),
+        cause.phases(),
+        without,
+        with);
   }
 
   /** Where a cause's time goes when the other one is there too. */

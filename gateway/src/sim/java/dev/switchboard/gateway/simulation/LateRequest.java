@@ -163,6 +163,10 @@ final class LateRequest {
     return moment >= frozenFrom && moment < frozenUntil ? frozenUntil : moment;
   }
 
+  private long unread(long arrived) {
+    return lateness.lately() ? lateness.waited(kernelAge(arrived)) : 0;
+  }
+
   private long kernelAge(long arrived) {
     return now / KERNEL_TICK * KERNEL_TICK - arrived / KERNEL_TICK * KERNEL_TICK;
   }
@@ -209,12 +213,12 @@ final class LateRequest {
     loop(arrives);
     flight = new Flight("r", () -> now);
     flight.onLoop(lateness);
-    if (lateness.isLate()) {
-      flight.arrivedBefore(kernelAge(arrives));
+    long waited = unread(arrives);
+    if (waited > 0) {
+      flight.arrivedBefore(waited);
     }
     if (has(Cause.LATE_CONNECTION)) {
-      flight.connection(
-          draws.accepting / KERNEL_TICK * KERNEL_TICK, draws.handshake);
+      flight.connection(draws.accepting / KERNEL_TICK * KERNEL_TICK, draws.handshake);
     }
     flight.stream(true);
     flight.mark(Mark.RECEIVED);
@@ -278,14 +282,12 @@ final class LateRequest {
     int[] prompt = prompt(PROMPT_TOKENS, 1);
     int[] other = prompt(PROMPT_TOKENS, 3);
     // Before, so that its prompt, or only another one, is in the cache.
-    engine.arrives(
-        receives - 100_000 * MS, has(Cause.COLD_PREFIX) ? other : prompt, 4, new int[0]);
+    engine.arrives(receives - 100_000 * MS, has(Cause.COLD_PREFIX) ? other : prompt, 4, new int[0]);
     if (has(Cause.SLOW_RANK)) {
       engine.inject(new Fault(Fault.Kind.SLOW, 0, 1, 0, 0, draws.slowPercent));
     }
     VirtualEngine.Told told =
-        engine.arrives(
-            receives, prompt, OUTPUT_TOKENS, known.stream().mapToInt(t -> 5).toArray());
+        engine.arrives(receives, prompt, OUTPUT_TOKENS, known.stream().mapToInt(t -> 5).toArray());
     if (has(Cause.NEIGHBOURS_PREFILL)) {
       // While it decodes.
       long arrives = receives + draws.neighbourAfter + (has(Cause.COLD_PREFIX) ? 500 * MS : 0);
@@ -366,8 +368,8 @@ final class LateRequest {
         flight.stallEnds();
       }
       loop(Math.max(now, arrived));
-      if (foreign && lateness.isLate()) {
-        flight.unread(kernelAge(arrived));
+      if (foreign) {
+        flight.unread(unread(arrived));
       }
       flight.content();
     }
