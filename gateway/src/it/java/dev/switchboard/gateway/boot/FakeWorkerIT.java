@@ -13,6 +13,8 @@ import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.timeline.AttemptId;
 import io.vertx.core.http.HttpServerResponse;
 import java.io.IOException;
+import java.io.InputStream;
+import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -325,8 +327,50 @@ class FakeWorkerIT {
 
       String answer = gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(true)).body();
 
-      assertEquals(1, repairs(gateway, "w0"));
+      assertEquals(0, repairs(gateway, "w0"));
       assertTrue(answer.endsWith("data: [DONE]\n\n"), answer);
+    }
+  }
+
+  /** Its worker has written all of it long ago, and has it no more. */
+  @Test
+  void anAnswerThatWaitsForItsReaderIsNotLost() throws Exception {
+    server.script(
+        (request, body) -> {
+          if (body.toString().contains("\"stream\":true")) {
+            HttpServerResponse events = FakeUpstream.events(request);
+            for (int i = 0; i < 256; i++) {
+              events.write(FakeUpstream.content("x".repeat(1 << 16)));
+            }
+            events.end(FakeUpstream.finish() + FakeUpstream.done());
+          } else if (!InProcessGateway.CHAT.equals(request.path())) {
+            request.response().end("{\"choices\":[]}");
+          }
+        });
+    server.attempts(Set.of());
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorker("workers: {state-poll-ms: 50}", script(0))) {
+      InProcessGateway.await(() -> readiness(gateway) == 200);
+      HttpRequest.Builder asks =
+          HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+              .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(true)));
+      HttpResponse<InputStream> unread =
+          gateway.client().send(asks.build(), HttpResponse.BodyHandlers.ofInputStream());
+
+      // The worker forgets this one, which began later, so the other would be found before it.
+      var forgotten =
+          gateway
+              .client()
+              .sendAsync(
+                  asks.POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
+                      .build(),
+                  HttpResponse.BodyHandlers.ofString());
+      InProcessGateway.await(() -> drift(gateway, "gateway") > 0);
+
+      assertEquals(1, drift(gateway, "gateway"));
+      assertEquals(1, repairs(gateway, "w0"));
+      unread.body().close();
+      assertTrue(forgotten.get(20, TimeUnit.SECONDS).statusCode() >= 500);
     }
   }
 

@@ -67,9 +67,10 @@ final class Scrape {
 
   private Buffer write(ExpositionFormatWriter writer) throws IOException {
     long start = clock.epochNanos();
+    long begun = metrics.threadNanos();
     ByteArrayOutputStream out = new ByteArrayOutputStream(64 << 10);
     writer.write(out, metrics.registry().scrape());
-    metrics.scraped((clock.epochNanos() - start) / 1e9);
+    metrics.scraped((clock.epochNanos() - start) / 1e9, begun);
     return Buffer.buffer(out.toByteArray());
   }
 }

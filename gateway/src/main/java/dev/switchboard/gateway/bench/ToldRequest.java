@@ -117,14 +117,19 @@ final class ToldRequest {
     levels.ceiling(told.ceiling);
     RequestTrace trace =
         new RequestTrace(tracer, server, Context::root, "POST /v1/chat/completions", levels, now);
-    trace.detail(levels.of(MODEL));
+    trace.detail(levels.of(MODEL), levels.general());
     Flight flight = new Flight("bench", () -> BEGUN);
     flight.model(MODEL);
     RequestTrace.Tried tried = trace.startAttempt(flight, REPLICA, 1, false, BEGUN + 2 * MS);
     trace.sent(tried, ++number, "bench", steps, traceparent(server));
     trace.serves(tried);
     boolean slow = told != Told.NOTHING;
-    trace.finish(record, story, trace.judge(record, SLO, slow, levels, metrics, now), known);
+    RequestTrace.Telling telling = trace.judge(record, SLO, slow, levels, metrics, now);
+    trace.finish(
+        record,
+        story,
+        told == Told.REQUEST ? new RequestTrace.Telling(told.ceiling, true) : telling,
+        known);
   }
 
   private static String traceparent(Context server) {

@@ -77,7 +77,7 @@ final class InFlightDiff {
   }
 
   /**
-   * @param believed at this replica
+   * @param believed at this replica, which has to say something of them
    * @param anywhere at any: one worker may serve under two names, and tells of both
    */
   Drift compare(Set<Long> believed, Set<Long> anywhere, Set<Long> told, long nowNanos) {

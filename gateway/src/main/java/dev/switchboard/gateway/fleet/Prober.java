@@ -168,7 +168,11 @@ public final class Prober {
     }
     ask(address, HttpMethod.GET, REQUESTS, fleet.config().stateTimeoutMs())
         .map(body -> StateReader.attempts(body.getBytes(), fleet.attempt(0)))
-        .map(told -> diff.compare(replica.sent(), fleet.sent(), told, clock.epochNanos()))
+        .map(
+            told -> {
+              long now = clock.epochNanos();
+              return diff.compare(replica.owed(now), fleet.sent(), told, now);
+            })
         .onSuccess(drift -> settle(replica, address, drift))
         .onFailure(cause -> LOG.debug("list_failed replica={}", replica.id(), cause));
   }

@@ -387,6 +387,21 @@ public final class Replica {
     return sent;
   }
 
+  /**
+   * Those of them that it must be working on: an answer that comes, or that waits for its client,
+   * may have left it long ago.
+   */
+  Set<Long> owed(long nowNanos) {
+    Set<Long> owed = new HashSet<>();
+    for (Ticket ticket : open.values()) {
+      boolean silent = nowNanos - ticket.heardNanos >= InFlightDiff.SETTLE_NANOS;
+      if (ticket.number != 0 && ticket.owed && silent) {
+        owed.add(ticket.number);
+      }
+    }
+    return owed;
+  }
+
   /** It says that it has none of these. */
   void lost(Collection<Long> attempts) {
     for (Ticket ticket : open.values()) {
@@ -463,6 +478,8 @@ public final class Replica {
     private boolean first;
     private Circuit.@Nullable Call call;
     private volatile long number;
+    private volatile long heardNanos;
+    private volatile boolean owed = true;
 
     private Ticket(Guest guest) {
       this.guest = guest;
@@ -490,6 +507,16 @@ public final class Replica {
     /** The replica hears of it from now on, by a number of its own that is not 0. */
     public void sent(long as) {
       number = as;
+    }
+
+    /**
+     * Something of its answer came.
+     *
+     * @param more whether the replica still has to say something, as far as that can be known
+     */
+    public void heard(long nowNanos, boolean more) {
+      heardNanos = nowNanos;
+      owed = more;
     }
 
     /** Ends the count; tells a drain what became of the request. */

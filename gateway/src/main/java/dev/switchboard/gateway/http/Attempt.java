@@ -233,6 +233,7 @@ final class Attempt implements Guest {
   void heard() {
     heardNanos = flight.now();
     replica.heard(heardNanos);
+    ticket().heard(heardNanos, expectsMore());
   }
 
   // ------------------------------------------------------------------ its request
@@ -320,6 +321,7 @@ final class Attempt implements Guest {
       return;
     }
     answeredNanos = flight.now();
+    ticket().heard(answeredNanos, false);
     if (leads && move == null) {
       flight.mark(Mark.ANSWERED);
     }
@@ -328,6 +330,7 @@ final class Attempt implements Guest {
 
   void streams(EventRelay value) {
     relay = value;
+    ticket().heard(answeredNanos, true);
   }
 
   /** Whether it waits for its connection. */
@@ -388,6 +391,7 @@ final class Attempt implements Guest {
 
   /** The client does not read. */
   void stalled() {
+    ticket().heard(heardNanos, false);
     if (job != null) {
       job.pause();
     }

@@ -11,6 +11,7 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientResponse;
 import io.vertx.core.http.HttpServerResponse;
 import java.util.function.DoubleConsumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -61,6 +62,7 @@ final class ClientAnswer {
   /** It comes from a replica now. */
   void from(String id) {
     replica = id;
+    call.trace().replica(id);
   }
 
   /** Notes what it says, for a trace that may tell it. */
@@ -95,19 +97,19 @@ final class ClientAnswer {
 
   /** A stream ends as it should. */
   void end() {
-    end(response.end(), Outcome.OK, null);
+    end(response::end, Outcome.OK, null);
   }
 
   /** A stream ends with the error that its replica told. */
   void refused(ApiError error) {
-    end(response.end(), Outcome.INVALID_REQUEST, Failure.of(error));
+    end(response::end, Outcome.INVALID_REQUEST, Failure.of(error));
   }
 
   /** A whole answer. */
   void whole(HttpClientResponse answer, Buffer bytes) {
     AnswerHead.whole(response, answer, String.valueOf(replica), flight);
     end(
-        PieceWriter.write(response, bytes, deadline::flushing),
+        () -> PieceWriter.write(response, bytes, deadline::flushing),
         Outcome.ofStatus(answer.statusCode()),
         null);
   }
@@ -124,7 +126,7 @@ final class ClientAnswer {
     }
     if (how.told()) {
       Failure failure = Failure.of(ApiError.upstreamFailed(how.reason()));
-      end(response.end(), Outcome.UPSTREAM_BROKEN, failure);
+      end(response::end, Outcome.UPSTREAM_BROKEN, failure);
     } else {
       failBehind(Failures.broken(how.reason()));
     }
@@ -153,26 +155,27 @@ final class ClientAnswer {
     if (begun) {
       failBehind(failure);
     } else {
-      Future<Void> sent = Answers.error(call.request(), failure);
-      end(sent, failure.outcome(), failure);
+      end(() -> Answers.error(call.request(), failure), failure.outcome(), failure);
     }
   }
 
   /** An error event, then the end of the body; the missing {@code [DONE]} says it too. */
   private void failBehind(Failure failure) {
     response.write("data: " + failure.toJson() + "\n\n");
-    end(response.end(), failure.outcome(), failure);
+    end(response::end, failure.outcome(), failure);
   }
 
   /** Waits until the last byte is out; the outcome is settled before that. */
-  private void end(Future<Void> sent, Outcome outcome, @Nullable Failure failure) {
+  private void end(Supplier<Future<Void>> sending, Outcome outcome, @Nullable Failure failure) {
     ending = true;
+    call.trace().ends(outcome, replica);
+    Future<Void> sent = sending.get();
     flight.mark(Flight.Mark.WRITTEN);
-    call.trace().outcome(flight.id(), outcome, replica);
     deadline.flushing();
     sent.onComplete(
         done -> {
           if (done.failed()) {
+            call.trace().ends(Outcome.CLIENT_GONE, replica);
             // What is missing of this answer must not be taken from the next one.
             call.request().connection().close();
           }
@@ -183,6 +186,7 @@ final class ClientAnswer {
   /** It will not come: an error, or the end of the connection where its end was promised. */
   void lost(Failure failure) {
     if (response.ended()) {
+      call.trace().ends(failure.outcome(), replica);
       over(failure.outcome(), failure);
       call.request().connection().close();
     } else {

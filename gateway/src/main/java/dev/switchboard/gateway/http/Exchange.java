@@ -79,7 +79,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     flight.endpoint(call.endpoint().operation());
     flight.traceId(call.trace().traceId());
     // Which model it is for is not known yet.
-    call.trace().detail(house.traces().of(""));
+    call.trace().detail(house.traces().of(""), house.traces().general());
   }
 
   void start() {
@@ -215,7 +215,10 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private void traced() {
     String tenant = call.caller().tenant();
     TraceDetail asked = head.trace();
-    call.trace().detail(house.traces().of(flight.model(), tenant, asked));
+    call.trace()
+        .detail(
+            house.traces().of(flight.model(), tenant, asked),
+            house.traces().wanted(flight.model(), tenant, asked));
     int bytes = call.endpoint().generates() ? house.traces().contentBytes(tenant) : 0;
     if (bytes > 0) {
       answer.noting(new AnswerText(bytes));

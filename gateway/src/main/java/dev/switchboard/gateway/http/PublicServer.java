@@ -11,6 +11,7 @@ import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.telemetry.LoopLag;
 import dev.switchboard.gateway.telemetry.LoopLateness;
 import dev.switchboard.gateway.telemetry.RequestTrace;
+import dev.switchboard.gateway.telemetry.ServerSpan;
 import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
@@ -255,10 +256,7 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void describe(RoutingContext context) {
-    document
-        .json(vertx)
-        .onSuccess(json -> Answers.json(context.response(), json))
-        .onFailure(context::fail);
+    document.json(vertx).onSuccess(json -> answer(context, json)).onFailure(context::fail);
   }
 
   /** A route that answers GET, and HEAD without the body. */
@@ -290,6 +288,7 @@ public final class PublicServer extends VerticleBase {
     String id = ids.of(request.getHeader(RequestIds.HEADER));
     ServerTiming.tell(request.response(), house.clock());
     request.response().putHeader(RequestIds.HEADER, id);
+    ServerSpan.begins(Span.current(), id);
     if (house.admission().closing()) {
       request.response().putHeader("Connection", "close");
     }
@@ -381,13 +380,13 @@ public final class PublicServer extends VerticleBase {
 
   private void models(RoutingContext context) {
     List<ModelCard> cards = houses.get().router().names().stream().map(this::card).toList();
-    Answers.json(context.response(), ModelCard.listJson(cards));
+    answer(context, ModelCard.listJson(cards));
   }
 
   private void model(RoutingContext context) {
     String id = context.pathParam("id");
     if (id != null && houses.get().router().knows(id)) {
-      Answers.json(context.response(), card(id).toJson());
+      answer(context, card(id).toJson());
     } else {
       refuse(context, Failure.of(ApiError.modelNotFound(String.valueOf(id))));
     }
@@ -395,6 +394,11 @@ public final class PublicServer extends VerticleBase {
 
   private ModelCard card(String model) {
     return new ModelCard(model, startedSeconds, "switchboard", 0);
+  }
+
+  private static void answer(RoutingContext context, String json) {
+    ServerSpan.ends(Span.current(), Outcome.OK, null);
+    Answers.json(context.response(), json);
   }
 
   // ------------------------------------------------------------------ refusals
@@ -435,6 +439,7 @@ public final class PublicServer extends VerticleBase {
 
   private void refuse(HttpServerRequest request, Failure failure) {
     house.metrics().refused("other", failure.outcome());
+    ServerSpan.ends(Span.current(), failure.outcome(), null);
     Answers.error(request, failure);
   }
 

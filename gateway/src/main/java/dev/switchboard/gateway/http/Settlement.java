@@ -30,9 +30,10 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
 
   void settle(FlightRecord record) {
     Gatehouse house = call.house();
-    long begun = call.nowNanos();
-    Steps.all(() -> house.recorder().add(record), () -> count(record), () -> tell(record, begun));
-    house.metrics().recorded(call.nowNanos() - begun);
+    long begun = house.metrics().threadNanos();
+    long now = call.nowNanos();
+    Steps.all(() -> house.recorder().add(record), () -> count(record), () -> tell(record, now));
+    house.metrics().recorded(begun);
     if (record.outcome() != Outcome.OK || house.traces().logsAll()) {
       log(record);
     }
@@ -92,14 +93,30 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     if (telling.nothing()) {
       return;
     }
-    content()
-        .compose(
-            content ->
-                answers.map(
-                    found ->
-                        new RequestTrace.Afterwards(
-                            found, stragglers, house.steps(), content.orElse(null))))
-        .onSuccess(known -> trace.finish(record, story, telling, known));
+    Future<RequestTrace.Afterwards> known =
+        content()
+            .compose(
+                content ->
+                    answers.map(
+                        found ->
+                            new RequestTrace.Afterwards(
+                                found, stragglers, house.steps(), content.orElse(null))));
+    if (known.succeeded()) {
+      trace.finish(record, story, telling, known.result());
+    } else {
+      known.onSuccess(told -> finish(record, story, telling, told));
+    }
+  }
+
+  /** Later, when nothing else measures what it takes. */
+  private void finish(
+      FlightRecord record,
+      Story story,
+      RequestTrace.Telling telling,
+      RequestTrace.Afterwards known) {
+    long begun = call.house().metrics().threadNanos();
+    call.trace().finish(record, story, telling, known);
+    call.house().metrics().recorded(begun);
   }
 
   /** Asks replicas where spans will tell it, or the record is one that stays. */

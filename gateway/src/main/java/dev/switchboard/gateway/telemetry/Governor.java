@@ -1,24 +1,43 @@
 package dev.switchboard.gateway.telemetry;
 
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Lowers how much traces tell while telemetry takes more of the machine than it may, and raises it
- * again when it has long taken far less.
+ * Lowers how much traces tell while telemetry takes more of the processors than it may, and raises
+ * it again as soon as that is affordable. What it lowers is the level of requests of which nothing
+ * is of interest, and then the share of them that is told at all; traces that are kept are told in
+ * full whatever it does, and {@code kept-traces-per-second} bounds them.
  *
- * <p>Looks at one window after the other. A window above the limit lowers the ceiling by one level,
- * down to {@link TraceDetail#REQUEST}, and then the share of requests that are told although
- * nothing makes them of interest: where thousands end in a second, their few spans each are what
- * costs. So many windows in a row below half of the limit go back by one step. Where that was too
- * much, because the next step is down again, the patience doubles, so that a load that is just too
- * high for a level does not make it flap; it is forgotten once a raised ceiling held for as long as
- * it took to raise it. One thread at a time looks; {@link #state} may be asked on any.
+ * <p>Looks at one window after the other. Above the limit, in two in a row or in the mean of as
+ * many as configured, it lowers by one rung; a single one is a scrape or a batch of spans. What a
+ * rung takes beside the one below it is learnt when the ladder is climbed down or up, as a ratio,
+ * so what a higher rung would take now is known from what this one takes. Where the mean of the
+ * last windows allows a higher one it goes there at once, over any number of rungs: when a load
+ * ends, all is told again after those windows. A load that is just too high for a rung does not
+ * make it flap, since its ratio says so; since a ratio may be old, a rung is tried all the same
+ * after a long time of little use. One thread at a time looks; {@link #state} may be asked on any.
  */
 public final class Governor {
-  /** As a share of the limit, below which a window is calm. */
-  private static final double CALM = 0.5;
+  /** Of the limit, up to which a higher rung is taken for affordable. */
+  private static final double AFFORDABLE = 0.8;
 
-  private static final int MOST_DOUBLINGS = 6;
+  /** As a share of the limit, below which there is little use. */
+  private static final double LITTLE = 0.5;
+
+  /** Of little use, after which the next rung is tried whatever it took. */
+  private static final int TRY_AFTER_WINDOWS = 30;
+
+  /** After a change, in which a ratio is learnt: later the load is another one. */
+  private static final int LEARNING_WINDOWS = 2;
+
+  /** The load may change in those too. */
+  private static final double MOST_RATIO = 4;
+
+  private static final double ROUNDING = 1e-9;
 
   private static final List<Rung> RUNGS =
       List.of(
@@ -36,10 +55,11 @@ public final class Governor {
    *
    * @param cpuPercent of the time of all cores that telemetry may take; 0 lets it take any
    * @param windowMs that are looked at together
-   * @param calmWindows in a row that raise the ceiling
+   * @param calmWindows at least between a change of the ceiling and a higher one, which goes by
+   *     their mean
    */
   public record Config(double cpuPercent, int windowMs, int calmWindows) {
-    public static final Config DEFAULTS = new Config(1, 5000, 12);
+    public static final Config DEFAULTS = new Config(1, 1000, 5);
 
     public Config {
       if (!(cpuPercent >= 0 && cpuPercent <= 100)) {
@@ -55,33 +75,93 @@ public final class Governor {
   }
 
   /**
+   * Processor time that telemetry has taken.
+   *
+   * @param recordingNanos of finished requests, with their metrics and spans
+   * @param scrapesNanos of {@code /metrics}
+   * @param exportNanos of the agent's threads that encode and send spans
+   */
+  public record Spent(long recordingNanos, long scrapesNanos, long exportNanos) {
+    public static final Spent NOTHING = new Spent(0, 0, 0);
+
+    long nanos() {
+      return recordingNanos + scrapesNanos + exportNanos;
+    }
+
+    private Spent since(Spent before) {
+      return new Spent(
+          Math.max(0, recordingNanos - before.recordingNanos),
+          Math.max(0, scrapesNanos - before.scrapesNanos),
+          Math.max(0, exportNanos - before.exportNanos));
+    }
+  }
+
+  /**
+   * Shares of the time of all cores in a window.
+   *
+   * @param allowed what they may be together; 0 where they may be any
+   */
+  public record Shares(double recording, double scrapes, double export, double allowed) {
+    static final Shares NONE = new Shares(0, 0, 0, 0);
+
+    /** All of it. */
+    public double sum() {
+      return recording + scrapes + export;
+    }
+  }
+
+  /**
    * How it stands.
    *
-   * @param ceiling nothing is told above it; {@link TraceDetail#STEPS} where nothing is held back
+   * @param ceiling nothing is told above it, but of kept traces; {@link TraceDetail#STEPS} where
+   *     nothing is held back
    * @param told share of the requests of which nothing is of interest; 1 where all are told
-   * @param share of the time of all cores that telemetry took in the last window
+   * @param shares what telemetry took in the last window
    * @param sinceNanos when the ceiling became this one
+   * @param why what it took when it was last too much; null where nothing is held back
    */
-  public record State(TraceDetail ceiling, double told, double share, long sinceNanos) {}
+  public record State(
+      TraceDetail ceiling, double told, Shares shares, long sinceNanos, @Nullable Shares why) {
+    /** Of the time of all cores that telemetry took in the last window. */
+    public double share() {
+      return shares.sum();
+    }
+  }
 
   private final int cores;
+
+  /** By rung: what it takes, beside the rung below it. */
+  private final double[] ratios = new double[RUNGS.size() - 1];
+
+  /** Shares of the last windows, none from before the last change. */
+  private final Deque<Double> recent = new ArrayDeque<>();
+
   private volatile State state;
   private long lastNanos;
-  private long lastSpentNanos;
-  private int calm;
-  private int doublings;
+  private Spent lastSpent;
+  private double lastShare;
+
+  /** Since the last change. */
+  private int windows;
+
+  private int little;
   private int rung;
-  private boolean raised;
+
+  /** Where it was before the last change, and the mean share there. */
+  private int rungBefore;
+
+  private double shareBefore;
 
   /**
    * @param cores whose time is shared
-   * @param nowNanos and spentNanos: as of {@link #look}, where the first window begins
+   * @param nowNanos and spent: as of {@link #look}, where the first window begins
    */
-  public Governor(int cores, long nowNanos, long spentNanos) {
+  public Governor(int cores, long nowNanos, Spent spent) {
     this.cores = cores;
     this.lastNanos = nowNanos;
-    this.lastSpentNanos = spentNanos;
-    this.state = state(0, nowNanos);
+    this.lastSpent = spent;
+    Arrays.fill(ratios, 1);
+    this.state = state(0, Shares.NONE, nowNanos, null);
   }
 
   /**
@@ -89,54 +169,95 @@ public final class Governor {
    *
    * @param config may be another one each time
    * @param nowNanos of a clock that never steps back
-   * @param spentNanos processor time that telemetry has taken so far
+   * @param spent that telemetry has taken so far
    * @return how it stands now
    */
-  public State look(Config config, long nowNanos, long spentNanos) {
-    double share =
-        Math.max(0, spentNanos - lastSpentNanos)
-            / ((double) Math.max(1, nowNanos - lastNanos) * cores);
-    lastNanos = nowNanos;
-    lastSpentNanos = spentNanos;
-    int before = rung;
-    rung = next(config, share);
-    state = state(share, rung == before ? state.sinceNanos() : nowNanos);
+  public State look(Config config, long nowNanos, Spent spent) {
+    Shares shares = shares(config, nowNanos, spent);
+    recent.addLast(shares.sum());
+    while (recent.size() > config.calmWindows()) {
+      recent.removeFirst();
+    }
+    learn();
+    int next = config.cpuPercent() == 0 ? 0 : next(config, shares.sum());
+    Shares why = next == 0 ? null : next > rung ? shares : state.why();
+    state = state(next, shares, next == rung ? state.sinceNanos() : nowNanos, why);
+    move(next);
     return state;
   }
 
-  private State state(double share, long sinceNanos) {
-    Rung at = RUNGS.get(rung);
-    return new State(at.ceiling(), at.told(), share, sinceNanos);
+  private void move(int to) {
+    if (to != rung) {
+      rungBefore = rung;
+      shareBefore = mean();
+      rung = to;
+      little = 0;
+      windows = 0;
+      recent.clear();
+    }
+  }
+
+  private double mean() {
+    return recent.stream().mapToDouble(Double::doubleValue).average().orElse(0);
+  }
+
+  private Shares shares(Config config, long nowNanos, Spent spent) {
+    double window = (double) Math.max(1, nowNanos - lastNanos) * cores;
+    Spent took = spent.since(lastSpent);
+    lastNanos = nowNanos;
+    lastSpent = spent;
+    return new Shares(
+        took.recordingNanos() / window,
+        took.scrapesNanos() / window,
+        took.exportNanos() / window,
+        config.cpuPercent() / 100);
+  }
+
+  private State state(int at, Shares shares, long sinceNanos, @Nullable Shares why) {
+    Rung its = RUNGS.get(at);
+    return new State(its.ceiling(), its.told(), shares, sinceNanos, why);
+  }
+
+  /** What one rung is worth, where the last change was by one. */
+  private void learn() {
+    if (++windows > LEARNING_WINDOWS) {
+      return;
+    }
+    if (rung == rungBefore + 1) {
+      ratios[rungBefore] = ratio(shareBefore, mean());
+    } else if (rung == rungBefore - 1) {
+      ratios[rung] = ratio(mean(), shareBefore);
+    }
+  }
+
+  private static double ratio(double higher, double lower) {
+    return lower <= 0 ? MOST_RATIO : Math.clamp(higher / lower, 1, MOST_RATIO);
   }
 
   private int next(Config config, double share) {
     double limit = config.cpuPercent() / 100;
-    if (limit == 0) {
-      return 0;
+    boolean whole = recent.size() == config.calmWindows();
+    boolean again = lastShare > limit && recent.size() > 1;
+    lastShare = share;
+    if ((share > limit && again) || (whole && mean() > limit + ROUNDING)) {
+      return Math.min(rung + 1, RUNGS.size() - 1);
     }
-    if (share > limit) {
-      calm = 0;
-      return lowered();
+    if (!whole || rung == 0) {
+      return rung;
     }
-    calm = share < limit * CALM ? calm + 1 : 0;
-    return calm < config.calmWindows() << doublings ? rung : raised();
+    little = mean() < limit * LITTLE ? little + 1 : 0;
+    return little < TRY_AFTER_WINDOWS ? affordable(limit * AFFORDABLE) : rung - 1;
   }
 
-  private int lowered() {
-    if (raised) {
-      doublings = Math.min(MOST_DOUBLINGS, doublings + 1);
+  /** The highest rung whose traces can be paid for. */
+  private int affordable(double most) {
+    double would = mean();
+    int to = rung;
+    while (to > 0 && would * ratios[to - 1] <= most) {
+      would *= ratios[to - 1];
+      to--;
     }
-    raised = false;
-    return Math.min(rung + 1, RUNGS.size() - 1);
-  }
-
-  private int raised() {
-    calm = 0;
-    if (raised) {
-      doublings = 0;
-    }
-    raised = rung > 0;
-    return raised ? rung - 1 : rung;
+    return to;
   }
 
   public State state() {

@@ -583,8 +583,7 @@ public enum Metric {
       Type.COUNTER,
       "telemetry_seconds_total",
       SECONDS,
-      "time spent on recording finished requests and on scrapes, and processor time of the agent's"
-          + " exporter",
+      "processor time of recording finished requests, of scrapes and of the agent's exporter",
       PART),
   TELEMETRY_CPU(
       Type.GAUGE,

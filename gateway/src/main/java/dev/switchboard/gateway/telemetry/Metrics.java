@@ -34,6 +34,7 @@ import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.function.DoubleConsumer;
+import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
@@ -121,6 +122,7 @@ public final class Metrics {
   private final Counter decisions = made.counter(Metric.ROUTE_DECISIONS);
   private final Histogram lag = made.histogram(Metric.EVENT_LOOP_LAG);
   private final Counter tracesKept = made.counter(Metric.TRACES_KEPT);
+  private final LongSupplier threadTime;
   private final Counter telemetry = made.counter(Metric.TELEMETRY_TIME);
   private final CounterDataPoint recording = telemetry.labelValues("request");
   private final CounterDataPoint scraping = telemetry.labelValues("scrape");
@@ -135,7 +137,19 @@ public final class Metrics {
    * @param knownModel whether some replica serves a model; the others share one label value
    */
   public Metrics(Predicate<String> knownModel, String version, boolean agentAttached) {
+    this(knownModel, version, agentAttached, ThreadTime::nanos);
+  }
+
+  /**
+   * @param threadTime processor time of the current thread
+   */
+  Metrics(
+      Predicate<String> knownModel,
+      String version,
+      boolean agentAttached,
+      LongSupplier threadTime) {
     this.knownModel = knownModel;
+    this.threadTime = threadTime;
     made.info(Metric.BUILD).setLabelValues(version, Boolean.toString(agentAttached));
     JvmMetrics.builder().register(made.registry());
     queueGauges();
@@ -484,9 +498,15 @@ public final class Metrics {
     return lag.labelValues(listener)::observe;
   }
 
-  public void scraped(double seconds) {
+  /**
+   * A scrape was answered.
+   *
+   * @param seconds it took
+   * @param begun {@link #threadNanos} when it began, on this thread
+   */
+  public void scraped(double seconds, long begun) {
     scrape.observe(seconds);
-    scraping.inc(seconds);
+    scraping.inc(Math.max(0, threadNanos() - begun) / 1e9);
   }
 
   /** A scrape got what was being made for another. */
@@ -494,9 +514,18 @@ public final class Metrics {
     scrapesShared.inc();
   }
 
-  /** How long the recording of a finished request took, spans included. */
-  public void recorded(long nanos) {
-    recording.inc(Math.max(0, nanos) / 1e9);
+  /** Processor time of the current thread so far; what others take from it is not in it. */
+  public long threadNanos() {
+    return threadTime.getAsLong();
+  }
+
+  /**
+   * A finished request was recorded, or spans of it were made.
+   *
+   * @param begun {@link #threadNanos} when that began, on this thread
+   */
+  public void recorded(long begun) {
+    recording.inc(Math.max(0, threadNanos() - begun) / 1e9);
   }
 
   /** How long the agent's exporter computed since this was told last. */
@@ -505,8 +534,12 @@ public final class Metrics {
   }
 
   /** All that telemetry took so far, as far as it is measured. */
-  long telemetryNanos() {
-    return Math.round((recording.get() + scraping.get() + exporting.get()) * 1e9);
+  Governor.Spent spent() {
+    return new Governor.Spent(nanos(recording), nanos(scraping), nanos(exporting));
+  }
+
+  private static long nanos(CounterDataPoint seconds) {
+    return Math.round(seconds.get() * 1e9);
   }
 
   void governed(Governor.State state) {

@@ -69,6 +69,7 @@ public final class RequestTrace {
   private final List<Tried> tries = new ArrayList<>(1);
   private final Set<KeptFor> reasons = EnumSet.noneOf(KeptFor.class);
   private TraceDetail detail = TraceDetail.REQUEST;
+  private TraceDetail wanted = TraceDetail.REQUEST;
 
   /** The attempt that serves, or served last. */
   private @Nullable Tried serving;
@@ -131,9 +132,15 @@ public final class RequestTrace {
     return server.isValid() ? server.getTraceId() : null;
   }
 
-  /** How much it is to tell. */
-  public void detail(TraceDetail wanted) {
-    detail = wanted;
+  /**
+   * How much it is to tell.
+   *
+   * @param allowed now, whatever becomes of it
+   * @param wanted where it is kept
+   */
+  public void detail(TraceDetail allowed, TraceDetail wanted) {
+    this.detail = allowed;
+    this.wanted = wanted;
   }
 
   /** It is to be told in full, if at all. */
@@ -299,18 +306,14 @@ public final class RequestTrace {
     span.end(nanos, TimeUnit.NANOSECONDS);
   }
 
-  /** Marks the SERVER span, while it is still open, with what only we know. */
-  public void outcome(String requestId, Outcome outcome, @Nullable String replica) {
-    outcome(Span.fromContext(parent), requestId, outcome, replica);
+  /** The SERVER span says whose answer its client gets. */
+  public void replica(String id) {
+    ServerSpan.replica(Span.fromContext(parent), id);
   }
 
-  private static void outcome(
-      Span server, String requestId, Outcome outcome, @Nullable String replica) {
-    server.setAttribute("switchboard.request.id", requestId);
-    server.setAttribute("switchboard.outcome", outcome.label());
-    if (replica != null) {
-      server.setAttribute("switchboard.replica", replica);
-    }
+  /** The SERVER span says how it ends; to be called before its last byte is written. */
+  public void ends(Outcome outcome, @Nullable String replica) {
+    ServerSpan.ends(Span.fromContext(parent), outcome, replica);
   }
 
   // ------------------------------------------------------------------ when it is over
@@ -338,7 +341,7 @@ public final class RequestTrace {
     }
     if (kept) {
       return new Telling(
-          levels.full(detail, reasons.stream().anyMatch(KeptFor::breach), nowNanos), true);
+          levels.full(wanted, reasons.stream().anyMatch(KeptFor::breach), nowNanos), true);
     }
     if (live) {
       return new Telling(detail, false);
@@ -483,11 +486,12 @@ public final class RequestTrace {
     if (!exemplar.isEmpty()) {
       root.setAttribute("switchboard.exemplar", true);
     }
-    outcome(root, record.id(), record.outcome(), record.replica());
+    ServerSpan.begins(root, record.id());
+    ServerSpan.ends(root, record.outcome(), record.replica());
     if (record.status() != 0) {
       root.setAttribute("http.response.status_code", record.status());
     }
-    if (record.status() >= 500 || record.outcome().serverSide()) {
+    if (record.status() >= 500) {
       root.setStatus(StatusCode.ERROR, record.outcome().label());
     }
     return root;

@@ -9,9 +9,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Measures window by window what telemetry takes of the machine, and has the {@link Governor} say
- * how much traces may tell. Recording and scrapes are timed by the wall, so that a busy machine
- * makes them look dearer than they are; of the agent's threads the processor time is known. What
- * the agent does on the event loops is in neither. On a worker thread, one window at a time.
+ * how much traces may tell. Of recording, scrapes and the agent's exporting threads it is processor
+ * time, so that a busy machine makes none of them look dearer. What the agent does on the event
+ * loops is in neither. On a worker thread, one window at a time.
  */
 public final class TelemetryWatch {
   private static final Logger LOG = LoggerFactory.getLogger(TelemetryWatch.class);
@@ -34,7 +34,7 @@ public final class TelemetryWatch {
     this.levels = levels;
     this.clock = clock;
     this.steps = steps;
-    this.governor = new Governor(cores, clock.epochNanos(), metrics.telemetryNanos());
+    this.governor = new Governor(cores, clock.epochNanos(), metrics.spent());
     tell(governor.state());
   }
 
@@ -67,24 +67,32 @@ public final class TelemetryWatch {
     metrics.exported(total - exporterNanos);
     exporterNanos = total;
     Governor.State before = governor.state();
-    Governor.State after =
-        governor.look(levels.governing(), clock.epochNanos(), metrics.telemetryNanos());
+    Governor.State after = governor.look(levels.governing(), clock.epochNanos(), metrics.spent());
     if (after.sinceNanos() != before.sinceNanos()) {
       boolean down =
           after.ceiling().compareTo(before.ceiling()) < 0 || after.told() < before.told();
       LOG.atLevel(down ? org.slf4j.event.Level.WARN : org.slf4j.event.Level.INFO)
           .log(
-              "trace_ceiling level={} before={} told={} cpu_percent={}",
+              "trace_ceiling level={} before={} told={} cpu_percent={} recording={} scrapes={}"
+                  + " export={} allowed={}",
               after.ceiling().level(),
               before.ceiling().level(),
               after.told(),
-              String.format(Locale.ROOT, "%.2f", after.share() * 100));
+              percent(after.share()),
+              percent(after.shares().recording()),
+              percent(after.shares().scrapes()),
+              percent(after.shares().export()),
+              percent(after.shares().allowed()));
     }
     tell(after);
     if (after.sinceNanos() != before.sinceNanos()) {
       steps.accept(before, after);
     }
     return after;
+  }
+
+  private static String percent(double share) {
+    return String.format(Locale.ROOT, "%.2f", share * 100);
   }
 
   private void tell(Governor.State state) {

@@ -12,8 +12,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * How much is traced of requests, and of how many. The level of one that begins now is what the
  * configuration says, over it what an operator set for all models or for one, over that what a
- * request asks for, and above all a ceiling, by which the gateway protects itself. What an operator
- * set belongs to an investigation, so it ends with this process. Safe on any thread.
+ * request asks for, and above all but kept traces a ceiling, by which the gateway protects itself.
+ * What an operator set belongs to an investigation, so it ends with this process. Safe on any
+ * thread.
  */
 public final class TraceLevels {
   /** One has hundreds of steps, and what exports spans has a queue. */
@@ -132,16 +133,27 @@ public final class TraceLevels {
    * @param asked null when it asks for nothing
    */
   public TraceDetail of(String model, String tenant, @Nullable TraceDetail asked) {
-    TraceDetail set = set(model);
-    TraceDetail allowed = asked == null ? set : mayRaise(tenant) ? asked : set.atMost(asked);
-    return allowed.atMost(ceiling);
+    return wanted(model, tenant, asked).atMost(ceiling);
   }
 
-  /** That of a request which turned out to be of interest: more than it had, if it had any. */
-  TraceDetail full(TraceDetail had, boolean everyStep, long nowNanos) {
+  /**
+   * What a request's trace would tell if nothing were held back.
+   *
+   * @param asked null when it asks for nothing
+   */
+  public TraceDetail wanted(String model, String tenant, @Nullable TraceDetail asked) {
+    TraceDetail set = set(model);
+    return asked == null ? set : mayRaise(tenant) ? asked : set.atMost(asked);
+  }
+
+  /**
+   * That of a request which turned out to be of interest: more than it wanted, if it wanted any.
+   * The ceiling is not for these; their number has a bound of its own.
+   */
+  TraceDetail full(TraceDetail wanted, boolean everyStep, long nowNanos) {
     boolean steps = everyStep && stepped.take(nowNanos, STEPPED_PER_SECOND, STEPPED_PER_SECOND);
-    TraceDetail full = (steps ? TraceDetail.STEPS : TraceDetail.RANKS).atMost(ceiling);
-    return had == TraceDetail.OFF || full.toldAt(had) ? had : full;
+    TraceDetail full = steps ? TraceDetail.STEPS : TraceDetail.RANKS;
+    return wanted == TraceDetail.OFF || full.toldAt(wanted) ? wanted : full;
   }
 
   /** Whether the metrics shall point to a request that begins now. */

@@ -167,6 +167,27 @@ class ReplicaTest {
   }
 
   @Test
+  void whatHasNothingToSayOrJustSaidSomethingIsOwedNothing() {
+    ready();
+    Replica.Ticket silent = open();
+    Replica.Ticket talking = open();
+    Replica.Ticket stalled = open();
+    silent.sent(7);
+    talking.sent(8);
+    stalled.sent(9);
+    long now = 10 * InFlightDiff.SETTLE_NANOS;
+
+    talking.heard(now - InFlightDiff.SETTLE_NANOS + 1, true);
+    stalled.heard(0, false);
+
+    assertEquals(Set.of(7L, 8L, 9L), replica.sent());
+    assertEquals(Set.of(7L), replica.owed(now));
+    assertEquals(Set.of(7L, 8L), replica.owed(now + 1));
+    stalled.heard(0, true);
+    assertEquals(Set.of(7L, 8L, 9L), replica.owed(now + 1));
+  }
+
+  @Test
   void aTicketCountsOnceHoweverOftenItIsClosed() {
     ready();
     Replica.Ticket first = open();

@@ -75,13 +75,24 @@ class TraceLevelsTest {
   }
 
   @Test
-  void whatIsOfInterestIsToldInFullUnlessNothingIsOrTheCeilingIsLower() {
+  void whatIsOfInterestIsToldInFullUnlessNothingIs() {
     assertEquals(TraceDetail.RANKS, levels.full(TraceDetail.REQUEST, false, NOW));
     assertEquals(TraceDetail.STEPS, levels.full(TraceDetail.REQUEST, true, NOW));
     assertEquals(TraceDetail.STEPS, levels.full(TraceDetail.STEPS, false, NOW));
     assertEquals(TraceDetail.OFF, levels.full(TraceDetail.OFF, true, NOW));
+  }
+
+  @Test
+  void theCeilingIsNotForWhatIsOfInterest() {
+    levels.model("m", TraceDetail.STEPS);
+
     levels.ceiling(TraceDetail.REQUEST);
-    assertEquals(TraceDetail.REQUEST, levels.full(TraceDetail.REQUEST, true, NOW));
+
+    assertEquals(TraceDetail.RANKS, levels.full(TraceDetail.REQUEST, false, NOW));
+    assertEquals(TraceDetail.STEPS, levels.full(TraceDetail.REQUEST, true, NOW));
+    assertEquals(TraceDetail.STEPS, levels.wanted("m", "lab", null));
+    assertEquals(TraceDetail.STEPS, levels.full(levels.wanted("m", "lab", null), false, NOW));
+    assertEquals(TraceDetail.OFF, levels.full(levels.wanted("m", "x", TraceDetail.OFF), true, NOW));
   }
 
   @Test
