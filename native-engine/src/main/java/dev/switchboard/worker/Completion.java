@@ -471,7 +471,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
   private void cutOff(String why) {
     stallTimer = -1;
     completions.count(WorkerCounter.SLOW_READER);
-    LOG.warn("slow_reader request={} {}", requestId(), why);
+    LOG.warn("slow_reader request={} trace={} {}", requestId(), exchange.traceId(), why);
     cancelAll();
     if (!responseOver) {
       over();

@@ -6,11 +6,16 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.http.HttpServerResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** One HTTP request and its answer. On the event loop. */
 final class Exchange {
   private static final int REQUEST_ID_CHARS = 128;
+
+  /** Version, trace, span and flags of W3C's trace context. */
+  private static final Pattern TRACE_PARENT =
+      Pattern.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}.{0,64}");
 
   private final HttpServerRequest request;
   private final String requestId;
@@ -43,6 +48,14 @@ final class Exchange {
 
   String requestId() {
     return requestId;
+  }
+
+  /** The trace that it belongs to, as its {@code traceparent} says; null where none does. */
+  @Nullable String traceId() {
+    String parent = request.getHeader("traceparent");
+    return parent != null && TRACE_PARENT.matcher(parent).matches()
+        ? parent.substring(3, 35)
+        : null;
   }
 
   /** What the gateway that sent it calls it; null for anybody else's. */

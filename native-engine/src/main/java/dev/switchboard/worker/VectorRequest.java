@@ -211,7 +211,7 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
     try {
       exchange.json(200, prepared.answer().toJson(Arrays.asList(vectors), switchboard()));
     } catch (IllegalStateException broken) {
-      LOG.error("request_failed request={}", requestId(), broken);
+      LOG.error("request_failed request={} trace={}", requestId(), exchange.traceId(), broken);
       exchange.error(ApiError.internal("The model gave no numbers for this request."));
     }
   }

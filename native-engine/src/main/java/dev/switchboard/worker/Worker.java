@@ -123,7 +123,7 @@ final class Worker {
   private void checkHealth(ServedModel model) {
     String failure = model.engine().health().failure();
     if (failure != null && lifecycle.fail(ENGINE_LOST, failure)) {
-      LOG.error("engine_lost {}", failure);
+      LOG.error("engine_lost failure={}", failure);
       engineLost.accept(ENGINE_LOST, failure);
     }
   }

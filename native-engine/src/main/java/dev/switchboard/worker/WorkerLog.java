@@ -2,9 +2,10 @@ package dev.switchboard.worker;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
-import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
+import dev.switchboard.log.LogEncoder;
+import dev.switchboard.log.LogFormat;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,12 +16,18 @@ import org.slf4j.LoggerFactory;
 final class WorkerLog {
   private WorkerLog() {}
 
-  static void start() {
+  /**
+   * Begins it, or goes on with it in another way.
+   *
+   * @param source this worker, as its lines name it
+   */
+  static void start(String source, LogFormat format) {
     LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
     context.reset();
-    PatternLayoutEncoder encoder = new PatternLayoutEncoder();
+    LogEncoder encoder = new LogEncoder();
     encoder.setContext(context);
-    encoder.setPattern("%d{HH:mm:ss.SSS} %-5level %logger{0} %msg%n");
+    encoder.setSource(source);
+    encoder.setFormat(format);
     encoder.start();
     ConsoleAppender<ILoggingEvent> appender = new ConsoleAppender<>();
     appender.setContext(context);

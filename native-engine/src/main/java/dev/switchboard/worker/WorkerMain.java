@@ -3,6 +3,7 @@ package dev.switchboard.worker;
 import dev.switchboard.constraint.ConstraintWarmUp;
 import dev.switchboard.descriptors.OpenFiles;
 import dev.switchboard.executor.ExecutorConfig.KvType;
+import dev.switchboard.log.LogFormat;
 import dev.switchboard.timeline.EpochClock;
 import dev.switchboard.toolcall.ToolFormat;
 import io.vertx.core.Vertx;
@@ -140,6 +141,13 @@ public final class WorkerMain implements Callable<Integer> {
   @Option(names = "--allow-fault-injection", description = "Serve POST /engine/v1/faults.")
   private boolean allowFaultInjection;
 
+  @Option(
+      names = "--log-format",
+      defaultValue = "text",
+      converter = LogFormatConverter.class,
+      description = "How lines of the log are written: text or json.")
+  private LogFormat logFormat = LogFormat.TEXT;
+
   @Option(names = "--exit-with-parent", description = "Exit when standard input ends.")
   private boolean exitWithParent;
 
@@ -155,6 +163,18 @@ public final class WorkerMain implements Callable<Integer> {
     public String[] getVersion() {
       String version = WorkerMain.class.getPackage().getImplementationVersion();
       return new String[] {"worker " + (version == null ? "unpackaged" : version)};
+    }
+  }
+
+  /** Reads {@code --log-format}. */
+  static final class LogFormatConverter implements CommandLine.ITypeConverter<LogFormat> {
+    @Override
+    public LogFormat convert(String value) {
+      try {
+        return LogFormat.of(value);
+      } catch (IllegalArgumentException wrong) {
+        throw new CommandLine.TypeConversionException(wrong.getMessage());
+      }
     }
   }
 
@@ -191,7 +211,7 @@ public final class WorkerMain implements Callable<Integer> {
     if (System.getProperty("io.netty.allocator.type") == null) {
       System.setProperty("io.netty.allocator.type", "pooled");
     }
-    WorkerLog.start();
+    WorkerLog.start("worker", LogFormat.TEXT);
     Thread.setDefaultUncaughtExceptionHandler(WorkerMain::uncaught);
     int code = new CommandLine(new WorkerMain()).execute(arguments);
     if (code != 0) {
@@ -212,6 +232,7 @@ public final class WorkerMain implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    WorkerLog.start(id, logFormat);
     requireAtLeast("--stages", stages, 1);
     requireAtLeast("--ranks", ranks, 1);
     requireAtLeast("--threads", threads, 0);

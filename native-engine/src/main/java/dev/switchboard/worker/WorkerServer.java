@@ -226,7 +226,8 @@ final class WorkerServer {
   }
 
   private static void fail(Exchange exchange, Throwable broken) {
-    LOG.error("request_failed request={}", exchange.requestId(), broken);
+    LOG.error(
+        "request_failed request={} trace={}", exchange.requestId(), exchange.traceId(), broken);
     exchange.error(ApiError.internal("The worker failed on this request."));
   }
 
@@ -431,7 +432,8 @@ final class WorkerServer {
 
   /** Its client left while it waited: nobody would read what it is refused with. */
   private void left(Exchange exchange) {
-    LOG.debug("left_before_preparation request={}", exchange.requestId());
+    LOG.debug(
+        "left_before_preparation request={} trace={}", exchange.requestId(), exchange.traceId());
     Serving serving = worker.serving();
     if (serving != null) {
       serving.completions().count(WorkerCounter.CLIENT_GONE);

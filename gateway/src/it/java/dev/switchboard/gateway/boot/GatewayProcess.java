@@ -101,6 +101,18 @@ final class GatewayProcess implements AutoCloseable {
     return start(List.of(), 0, ProcessBuilder.Redirect.to(log.toFile()), javaOptions, arguments);
   }
 
+  /** Starts it with its log in a file, and has it warm up. */
+  static GatewayProcess startLogging(
+      Path log, int warmUpRequests, List<String> javaOptions, String... arguments)
+      throws Exception {
+    return start(
+        List.of(),
+        warmUpRequests,
+        ProcessBuilder.Redirect.to(log.toFile()),
+        javaOptions,
+        arguments);
+  }
+
   /** Starts it with its log in a file, and with so many open files at most. */
   static GatewayProcess startWithin(int openFiles, Path log, String... arguments) throws Exception {
     return start(

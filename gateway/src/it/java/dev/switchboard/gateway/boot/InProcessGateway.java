@@ -9,6 +9,7 @@ import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.store.StateFolder;
+import dev.switchboard.log.LogFormat;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.io.PrintStream;
@@ -54,7 +55,7 @@ final class InProcessGateway implements AutoCloseable {
             config.circuit(),
             models,
             config.upstreams(),
-            new WorkerCommand(worker, "", Path.of("none"), null, null),
+            new WorkerCommand(worker, "", Path.of("none"), null, null, LogFormat.TEXT),
             clock,
             events,
             System.err);

@@ -21,6 +21,7 @@ import dev.switchboard.gateway.store.StoreConfig;
 import dev.switchboard.gateway.telemetry.TelemetryConfig;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.RetryBudget;
+import dev.switchboard.log.LogFormat;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.util.HashSet;
@@ -52,6 +53,7 @@ public record GatewayConfig(
     List<UpstreamSpec> upstreams,
     FlightRecorder.Limits flight,
     TelemetryConfig telemetry,
+    LogConfig log,
     StoreConfig store,
     SharedConfig shared,
     DrillConfig drills,
@@ -76,6 +78,7 @@ public record GatewayConfig(
           List.of(),
           FlightRecorder.Limits.DEFAULTS,
           TelemetryConfig.DEFAULTS,
+          LogConfig.DEFAULTS,
           StoreConfig.DEFAULTS,
           SharedConfig.DEFAULTS,
           DrillConfig.DEFAULTS,
@@ -102,6 +105,27 @@ public record GatewayConfig(
       if (finishMs < 0 || finishMs > 3_600_000) {
         throw new IllegalArgumentException("finish-ms must be 0 to 3600000");
       }
+    }
+  }
+
+  /**
+   * The log on standard error.
+   *
+   * @param format of its lines, and of those of local workers among them
+   */
+  public record LogConfig(String format) {
+    static final LogConfig DEFAULTS = new LogConfig(LogFormat.TEXT.word());
+
+    public LogConfig {
+      try {
+        LogFormat.of(format);
+      } catch (IllegalArgumentException e) {
+        throw new IllegalArgumentException("format " + e.getMessage(), e);
+      }
+    }
+
+    LogFormat lines() {
+      return LogFormat.of(format);
     }
   }
 
@@ -150,7 +174,8 @@ public record GatewayConfig(
   GatewayConfig withStore(StoreConfig other) {
     return new GatewayConfig(
         http, admin, deadlines, migration, auth, slo, admission, tenants, routing, routes, retry,
-        circuit, models, workers, upstreams, flight, telemetry, other, shared, drills, shutdown);
+        circuit, models, workers, upstreams, flight, telemetry, log, other, shared, drills,
+        shutdown);
   }
 
   /** As workers are started: where drills may be, engines take faults. */

@@ -8,6 +8,8 @@ import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.store.StateFolder;
+import dev.switchboard.log.LogEncoder;
+import dev.switchboard.log.LogFormat;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
@@ -149,6 +151,7 @@ public final class GatewayMain implements Callable<Integer> {
   private int run(LauncherEvents events, AtomicReference<@Nullable Fleet> started) {
     NanoClock clock = new SystemClock();
     GatewayConfig config = config();
+    LogEncoder.format(config.log().lines());
     ListenerTls.check(config);
     if (!takeOver) {
       ListenProbe.check(config);
@@ -160,7 +163,7 @@ public final class GatewayMain implements Callable<Integer> {
             config.circuit(),
             served(config, home),
             config.upstreams(),
-            workerCommand(home),
+            workerCommand(home, config.log().lines()),
             clock,
             events,
             log);
@@ -284,7 +287,7 @@ public final class GatewayMain implements Callable<Integer> {
     return specs;
   }
 
-  private static WorkerCommand workerCommand(Path home) {
+  private static WorkerCommand workerCommand(Path home, LogFormat log) {
     String library = System.getProperty("switchboard.library", "");
     return new WorkerCommand(
         Path.of(System.getProperty("java.home"), "bin", "java"),
@@ -293,7 +296,8 @@ public final class GatewayMain implements Callable<Integer> {
             ? home.resolve("native-engine/build/release/libswitchboard.so")
             : Path.of(library),
         startupCache(),
-        sockets());
+        sockets(),
+        log);
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.store.StateFolder;
+import dev.switchboard.log.LogFormat;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.api.trace.SpanId;
@@ -30,6 +31,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -88,8 +91,23 @@ final class WarmUp implements Runnable {
     }
   }
 
+  /** Says how it went; all that it runs is in a thread group that says nothing. */
   @Override
   public void run() {
+    ThreadGroup group = new ThreadGroup("warm-up");
+    try (WarmUpSilence _ = WarmUpSilence.of(group)) {
+      FutureTask<Void> whole = new FutureTask<>(this::warm, null);
+      Thread.ofPlatform().group(group).daemon().name("warm-up-gateway").start(whole);
+      whole.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (ExecutionException e) {
+      // Without it the first requests are slower, and nothing else is different.
+      LOG.warn("warm_up_failed reason=\"{}\"", String.valueOf(e.getCause()));
+    }
+  }
+
+  private void warm() {
     long begun = clock.epochNanos();
     Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(1));
     try {
@@ -98,9 +116,8 @@ final class WarmUp implements Runnable {
       load(vertx, worker.actualPort());
       double seconds = Math.round((clock.epochNanos() - begun) / 1e8) / 10.0;
       events.emit("warm", Map.of("requests", answered, "seconds", seconds));
-    } catch (RuntimeException | TimeoutException e) {
-      // Without it the first requests are slower, and nothing else is different.
-      LOG.warn("warm_up_failed reason=\"{}\"", e.toString());
+    } catch (TimeoutException e) {
+      throw new IllegalStateException(e);
     } finally {
       vertx.close();
     }
@@ -116,7 +133,7 @@ final class WarmUp implements Runnable {
             config.circuit(),
             List.of(),
             config.upstreams(),
-            new WorkerCommand(Path.of("none"), "", Path.of("none"), null, null),
+            new WorkerCommand(Path.of("none"), "", Path.of("none"), null, null, LogFormat.TEXT),
             clock,
             silent,
             new PrintStream(OutputStream.nullOutputStream()))) {

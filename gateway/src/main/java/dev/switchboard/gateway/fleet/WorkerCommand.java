@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.fleet;
 
+import dev.switchboard.log.LogFormat;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,13 +16,15 @@ import org.jspecify.annotations.Nullable;
  *     processor time that a worker needs to be ready; null for none
  * @param sockets folder in which a worker listens on a Unix socket and nowhere else; null has it
  *     listen on a port of loopback
+ * @param logFormat of what it logs, which becomes lines of the gateway's log
  */
 public record WorkerCommand(
     Path java,
     String classPath,
     Path library,
     @Nullable Path startupCache,
-    @Nullable Path sockets) {
+    @Nullable Path sockets,
+    LogFormat logFormat) {
   private static final String MAIN_CLASS = "dev.switchboard.worker.WorkerMain";
 
   List<String> of(String id, ModelSpec model, WorkersConfig config, int threads) {
@@ -47,6 +50,7 @@ public record WorkerCommand(
     command.addAll(List.of("--ranks", Integer.toString(config.ranks())));
     command.addAll(List.of("--threads", Integer.toString(threads)));
     command.addAll(List.of("--library", library.toString(), "--exit-with-parent"));
+    command.addAll(List.of("--log-format", logFormat.word()));
     command.addAll(config.arguments());
     return command;
   }

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.fleet;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.log.LogEncoder;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
@@ -18,9 +19,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A worker's process. Its standard output is one JSON event a line; its standard error is its log
- * and goes, with the replica's name before each line, into the gateway's. Its standard input stays
- * open as long as the gateway lives, so that a worker can notice its parent's death.
+ * A worker's process. Its standard output is one JSON event a line; its standard error is its log,
+ * whose lines look like the gateway's and become lines of it as they are. What else is said there,
+ * by the JVM or a library, is told as an event of the gateway's. Its standard input stays open as
+ * long as the gateway lives, so that a worker can notice its parent's death.
  */
 final class WorkerProcess implements WorkerStarter.Running {
   private static final Logger LOG = LoggerFactory.getLogger(WorkerProcess.class);
@@ -65,7 +67,7 @@ final class WorkerProcess implements WorkerStarter.Running {
     Thread.ofPlatform()
         .daemon()
         .name(id + "-log")
-        .start(() -> lines(process.getErrorStream(), line -> log.println(id + " | " + line)));
+        .start(() -> lines(process.getErrorStream(), line -> log(id, line, log)));
     var _ =
         process
             .onExit()
@@ -175,6 +177,14 @@ final class WorkerProcess implements WorkerStarter.Running {
       }
     } catch (IOException e) {
       LOG.debug("worker pipe closed", e);
+    }
+  }
+
+  private static void log(String id, String line, PrintStream log) {
+    if (LogEncoder.wrote(line)) {
+      log.println(line);
+    } else {
+      LOG.warn("worker_said replica={} line={}", id, line);
     }
   }
 

@@ -189,6 +189,11 @@ public final class Flight {
     traceId = value;
   }
 
+  /** Null when nobody traces. */
+  public @Nullable String traceId() {
+    return traceId;
+  }
+
   /** Has somebody told of every piece of content from now on, with its moment. */
   public void onContent(LongConsumer listener) {
     contentListener = listener;

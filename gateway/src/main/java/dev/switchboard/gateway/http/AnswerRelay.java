@@ -93,7 +93,9 @@ final class AnswerRelay {
     String complaint = complaint(status, type);
     if (complaint != null) {
       // Its connection is closed, and what that says of the rest of it is no news.
-      answer.exceptionHandler(closed -> LOG.debug("answer_left request={}", flight.id(), closed));
+      answer.exceptionHandler(
+          closed ->
+              LOG.debug("answer_left request={} trace={}", flight.id(), flight.traceId(), closed));
       owner.broke(current, complaint);
     } else if (status == 200 && type != null && type.startsWith("text/event-stream")) {
       stream(current, answer);
@@ -267,7 +269,12 @@ final class AnswerRelay {
             })
         .recover(
             cause -> {
-              LOG.debug("answer_not_json request={} status={}", flight.id(), status, cause);
+              LOG.debug(
+                  "answer_not_json request={} trace={} status={}",
+                  flight.id(),
+                  flight.traceId(),
+                  status,
+                  cause);
               // A foreign server may answer an error in plain text; it goes on as it came.
               return status < 300 ? Future.failedFuture(cause) : Future.succeededFuture(bytes);
             });

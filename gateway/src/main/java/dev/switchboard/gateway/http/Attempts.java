@@ -250,8 +250,9 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     boolean goesOn = client.begun() && how.movable() && migration.may(current, cause);
     end(how.reason(), result);
     LOG.warn(
-        "attempt_failed request={} replica={} attempt={} goes_on={} reason=\"{}\"",
+        "attempt_failed request={} trace={} replica={} attempt={} goes_on={} reason=\"{}\"",
         flight.id(),
+        flight.traceId(),
         current.replica().id(),
         current.number(),
         goesOn,
@@ -383,8 +384,9 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     // It was the end of the one that is gone.
     flight.mark(Mark.UPSTREAM_ENDED, 0);
     LOG.info(
-        "hedge_decided request={} gone={} reason=\"{}\"",
+        "hedge_decided request={} trace={} gone={} reason=\"{}\"",
         flight.id(),
+        flight.traceId(),
         current.replica().id(),
         reason);
     return true;

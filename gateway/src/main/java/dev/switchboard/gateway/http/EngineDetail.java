@@ -149,7 +149,12 @@ public final class EngineDetail {
 
   private static EngineAnswer.Why why(
       FlightRecord record, FlightRecord.Attempt attempt, Throwable cause) {
-    LOG.debug("timeline_missing request={} replica={}", record.id(), attempt.replica(), cause);
+    LOG.debug(
+        "timeline_missing request={} trace={} replica={}",
+        record.id(),
+        record.traceId(),
+        attempt.replica(),
+        cause);
     return switch (cause) {
       case NothingTold nothing -> nothing.why;
       case UpstreamClient.StatusException status when status.status() == 404 ->

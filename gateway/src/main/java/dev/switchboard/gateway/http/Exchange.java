@@ -278,7 +278,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   }
 
   private void clientStalled() {
-    LOG.info("client_stalled request={}", flight.id());
+    LOG.info("client_stalled request={} trace={}", flight.id(), flight.traceId());
     endAttempts("the client did not read", AttemptResult.ABANDONED);
     // Before the cut, by which what waits to be written fails, and tells no reason.
     answer.abandon(Failure.of(ApiError.deadlineExceeded("The client did not read.")));
@@ -323,7 +323,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
 
   /** A step of its course threw this: none that would have followed it comes any more. */
   void faulted(Throwable fault) {
-    LOG.error("request_failed request={}", flight.id(), fault);
+    LOG.error("request_failed request={} trace={}", flight.id(), flight.traceId(), fault);
     if (answer.over()) {
       return;
     }

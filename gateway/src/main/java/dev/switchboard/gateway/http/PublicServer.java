@@ -20,6 +20,7 @@ import dev.switchboard.openai.NearPath;
 import dev.switchboard.openai.RequestLimits;
 import dev.switchboard.openai.RequestParser;
 import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.SpanContext;
 import io.opentelemetry.context.Context;
 import io.opentelemetry.context.propagation.TextMapGetter;
 import io.vertx.core.Future;
@@ -429,7 +430,13 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void internal(RoutingContext context) {
-    LOG.error("request_failed path={}", context.normalizedPath(), context.failure());
+    SpanContext span = Span.current().getSpanContext();
+    LOG.error(
+        "request_failed request={} trace={} path={}",
+        requestId(context),
+        span.isValid() ? span.getTraceId() : null,
+        context.normalizedPath(),
+        context.failure());
     refuse(context, Failure.of(ApiError.internal()));
   }
 

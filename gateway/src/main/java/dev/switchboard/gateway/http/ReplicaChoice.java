@@ -179,7 +179,12 @@ final class ReplicaChoice {
       if (!broke) {
         broke = true;
         house.metrics().routingFailed(flight.model());
-        LOG.error("routing_failed request={} model={}", flight.id(), flight.model(), broken);
+        LOG.error(
+            "routing_failed request={} trace={} model={}",
+            flight.id(),
+            flight.traceId(),
+            flight.model(),
+            broken);
       }
       return Decision.of("none", among.models().getFirst(), null, List.of());
     }

@@ -51,9 +51,10 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
   private static void log(FlightRecord record) {
     Usage used = record.usage();
     LOG.info(
-        "request_end request={} endpoint={} outcome={} status={} replica={} wall_ms={}"
+        "request_end request={} trace={} endpoint={} outcome={} status={} replica={} wall_ms={}"
             + " prompt_tokens={} completion_tokens={} pieces={}",
         record.id(),
+        record.traceId(),
         record.endpoint(),
         record.outcome().label(),
         record.status(),

@@ -127,8 +127,9 @@ final class Suspicion {
     boolean alone = broken.stream().anyMatch(Attempt::alone);
     int seconds = call.house().poison().hold(call.endpoint().path(), body.getBytes(), alone);
     LOG.error(
-        "request_ended_workers request={} tenant={} client={} replicas={} alone={} held_s={}",
+        "request_ended_workers request={} trace={} tenant={} client={} replicas={} alone={} held_s={}",
         call.flight().id(),
+        call.flight().traceId(),
         client.tenant(),
         client.name(),
         broken.stream().map(attempt -> attempt.replica().id()).toList(),

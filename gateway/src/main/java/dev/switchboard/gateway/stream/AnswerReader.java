@@ -253,7 +253,11 @@ public final class AnswerReader {
         timelines.add(TimelineJson.read(timeline));
       }
     } catch (IllegalArgumentException e) {
-      LOG.warn("timeline_unreadable request={} reason=\"{}\"", flight.id(), e.getMessage());
+      LOG.warn(
+          "timeline_unreadable request={} trace={} reason=\"{}\"",
+          flight.id(),
+          flight.traceId(),
+          e.getMessage());
       return;
     }
     if (!timelines.isEmpty()) {

@@ -183,7 +183,7 @@ public final class EventRelay {
    * them would make an answer with a hole: it ends here, and nobody can go on with it.
    */
   private void lost(Throwable cause) {
-    LOG.error("relay_failed request={}", flight.id(), cause);
+    LOG.error("relay_failed request={} trace={}", flight.id(), flight.traceId(), cause);
     Replay told = replay;
     if (told != null) {
       told.lose();
@@ -453,7 +453,7 @@ public final class EventRelay {
     if (!(cause instanceof IOException
         || cause instanceof HttpClosedException
         || ConnectionBase.CLOSED_EXCEPTION.equals(cause))) {
-      LOG.error("write_failed request={}", flight.id(), cause);
+      LOG.error("write_failed request={} trace={}", flight.id(), flight.traceId(), cause);
       client.reset();
     }
   }

@@ -14,6 +14,7 @@ import dev.switchboard.gateway.fleet.WorkerStarter;
 import dev.switchboard.gateway.fleet.WorkersConfig;
 import dev.switchboard.gateway.upstream.Circuit;
 import dev.switchboard.gateway.upstream.UpstreamAddress;
+import dev.switchboard.log.LogFormat;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -64,7 +65,7 @@ final class SimulatedFleet {
             Circuit.Config.DEFAULTS,
             foreign ? List.of() : List.of(new ModelSpec(Path.of(MODEL), MODEL, replicas.size())),
             foreign ? servers(replicas.size()) : List.of(),
-            new WorkerCommand(Path.of("java"), "", Path.of("library"), null, null),
+            new WorkerCommand(Path.of("java"), "", Path.of("library"), null, null, LogFormat.TEXT),
             time,
             SILENT,
             this::start,

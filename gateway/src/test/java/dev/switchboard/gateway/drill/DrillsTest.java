@@ -18,6 +18,7 @@ import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.fleet.WorkersConfig;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.upstream.Circuit;
+import dev.switchboard.log.LogFormat;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import java.io.IOException;
@@ -70,7 +71,7 @@ class DrillsTest {
         Circuit.Config.DEFAULTS,
         List.of(),
         List.of(worker),
-        new WorkerCommand(Path.of("none"), "", Path.of("none"), null, null),
+        new WorkerCommand(Path.of("none"), "", Path.of("none"), null, null, LogFormat.TEXT),
         clock,
         new Nobody(),
         System.err);

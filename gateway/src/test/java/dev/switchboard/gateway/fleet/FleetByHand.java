@@ -3,6 +3,7 @@ package dev.switchboard.gateway.fleet;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.switchboard.gateway.upstream.Circuit;
+import dev.switchboard.log.LogFormat;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -110,7 +111,7 @@ public final class FleetByHand implements FleetListener {
             Circuit.Config.DEFAULTS,
             models,
             upstreams,
-            new WorkerCommand(Path.of("java"), "", Path.of("library"), null, null),
+            new WorkerCommand(Path.of("java"), "", Path.of("library"), null, null, LogFormat.TEXT),
             () -> nowNanos,
             this,
             (id, command, event, exited) -> {
