@@ -38,7 +38,8 @@ final class Lifecycle {
       throw new IllegalStateException("no way from " + from + " to " + next);
     }
     status = new Status(next, reason, message);
-    LOG.info("phase from={} to={} reason={} message=\"{}\"", from.word(), next.word(), reason, message);
+    LOG.info(
+        "phase from={} to={} reason={} message=\"{}\"", from.word(), next.word(), reason, message);
   }
 
   /** Moves to {@code FAILED} from wherever it is, once; the first reason stays. */

@@ -14,6 +14,7 @@ import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -315,9 +316,28 @@ class AdminIT {
         .collect(Collectors.toCollection(TreeSet::new));
   }
 
+  @Test
+  void aGatewaySaysWhatItIsAndWhatItIsConnectedTo() throws Exception {
+    try (FakeUpstream upstream = new FakeUpstream();
+        InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+      JsonNode told = gateway.adminJson("/admin/v1/gateway");
+
+      assertEquals(16, told.path("id").asText().length(), told::toString);
+      assertEquals(ProcessHandle.current().pid(), told.path("pid").asLong(), told::toString);
+      assertEquals(gateway.admin("").toString(), told.at("/addresses/admin").asText());
+      assertTrue(Instant.parse(told.path("started").asText()).isBefore(Instant.now()));
+      assertTrue(told.at("/connections/admin").asInt() >= 1, told::toString);
+      assertTrue(told.at("/connections/api_limit").asInt() > 0, told::toString);
+      assertEquals("h2", told.at("/store/kind").asText());
+      assertTrue(told.at("/store/up").asBoolean(), told::toString);
+      assertTrue(told.path("valkey").isNull());
+      assertEquals(0, told.at("/telemetry/held_back").size(), told::toString);
+    }
+  }
+
   private static HttpResponse<String> timeline(InProcessGateway gateway, String id)
       throws Exception {
-    return gateway.get(gateway.admin("/admin/v1/requests/" + id + "/timeline"));
+    return gateway.get(gateway.admin("/admin/v1/requests/" + id + "/timeline?full=true"));
   }
 
   private static String code(HttpResponse<String> answer) throws Exception {

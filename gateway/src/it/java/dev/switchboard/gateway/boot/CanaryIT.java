@@ -45,7 +45,7 @@ class CanaryIT {
   private static final String OPEN_ANSWER = "dugonganswer3917";
   private static final List<String> SECRETS = List.of(PROMPT, ANSWER, KEY, WRONG_KEY, OPEN_KEY);
   private static final List<String> CONTENT =
-      List.of("gen_ai.input.messages", "gen_ai.output.messages");
+      List.of("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.request.stop_sequences");
   private static final String CHAT = "/v1/chat/completions";
 
   @TempDir private static @Nullable Path folder;

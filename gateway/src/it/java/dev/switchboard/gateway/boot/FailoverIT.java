@@ -180,7 +180,7 @@ class FailoverIT {
     String first = stream.replica();
     gateway.adminPost("/admin/v1/replicas/" + first + "/drain", "{\"graceMs\":0}");
     stream.rest();
-    String path = "/admin/v1/requests/" + stream.id() + "/timeline";
+    String path = "/admin/v1/requests/" + stream.id() + "/timeline?full=true";
     // Until the worker has noticed that the stream left it tells nothing.
     InProcessGateway.await(() -> gateway.adminUnchecked(path).at("/attempts/0").has("engine"));
     JsonNode told = gateway.admin(path).at("/attempts/0/engine");
@@ -208,7 +208,7 @@ class FailoverIT {
     slow(0);
     stream.rest();
 
-    JsonNode told = gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline");
+    JsonNode told = gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline?full=true");
     int second = told.at("/attempts/1/engine/prefill/tokens").asInt();
     int third = told.at("/prefill/tokens").asInt();
     assertEquals(2, told.path("migrations").asInt(), told::toString);
@@ -244,7 +244,7 @@ class FailoverIT {
     gateway.kill(stream.replica());
     stream.awaitEvents(20);
     stream.leave();
-    JsonNode timeline = gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline");
+    JsonNode timeline = gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline?full=true");
 
     assertEquals("client_gone", timeline.path("outcome").asText(), timeline::toString);
     assertEquals(2, timeline.path("attempts").size(), timeline::toString);
@@ -404,7 +404,7 @@ class FailoverIT {
 
     assertNotEquals(replica, late.replica());
     JsonNode attempts =
-        gateway.admin("/admin/v1/requests/" + late.id() + "/timeline").path("attempts");
+        gateway.admin("/admin/v1/requests/" + late.id() + "/timeline?full=true").path("attempts");
     assertEquals(2, attempts.size(), attempts::toString);
     assertEquals(replica, attempts.path(0).path("replica").asText(), attempts::toString);
     assertEquals("another replica answered first", attempts.path(0).path("error").asText());
@@ -546,7 +546,8 @@ class FailoverIT {
   private Map<String, Integer> moves(List<StreamClient> streams) throws Exception {
     Map<String, Integer> moves = new HashMap<>();
     for (StreamClient stream : streams) {
-      JsonNode timeline = gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline");
+      JsonNode timeline =
+          gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline?full=true");
       double sum = 0;
       for (JsonNode phase : timeline.path("phases")) {
         sum += phase.path("ms").asDouble();

@@ -25,12 +25,24 @@ class GovernorIT {
       assertTrue(held.at("/governor/cpu_share").asDouble() > 0, held::toString);
       assertTrue(held.at("/governor/since_ms").asLong() > 0, held::toString);
       assertTrue(metrics(gateway).sum("switchboard_telemetry_cpu_ratio") > 0);
+      saysWhatIsHeldBackAndWhy(gateway.adminJson("/admin/v1/gateway").path("telemetry"));
 
       gateway.rewrite(governed("100"));
       gateway.adminPost("/admin/v1/config/reload", "application/json");
       InProcessGateway.await(() -> ceiling(gateway) == 3);
       assertTrue(gateway.adminJson(LEVELS).path("ceiling").isNull());
+      JsonNode free = gateway.adminJson("/admin/v1/gateway").path("telemetry");
+      assertEquals(0, free.path("held_back").size(), free::toString);
+      assertTrue(free.path("why").isNull(), free::toString);
     }
+  }
+
+  private static void saysWhatIsHeldBackAndWhy(JsonNode telemetry) {
+    assertEquals(1, telemetry.path("level").asInt(), telemetry::toString);
+    assertEquals(2, telemetry.path("wanted_level").asInt(), telemetry::toString);
+    assertEquals("ranks", telemetry.at("/held_back/1").asText(), telemetry::toString);
+    assertTrue(telemetry.path("why").asText().contains("scrapes"), telemetry::toString);
+    assertTrue(telemetry.path("why").asText().contains("cpu-percent"), telemetry::toString);
   }
 
   private static String governed(String percent) {

@@ -269,7 +269,7 @@ final class InProcessGateway implements AutoCloseable {
 
   /** The admin API's timeline of a request, once it is recorded. */
   JsonNode timeline(String id) throws Exception {
-    String path = "/admin/v1/requests/" + id + "/timeline";
+    String path = "/admin/v1/requests/" + id + "/timeline?full=true";
     await(
         () -> {
           try {

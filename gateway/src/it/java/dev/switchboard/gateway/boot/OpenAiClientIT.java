@@ -148,7 +148,7 @@ class OpenAiClientIT {
     assertEquals(
         vector.get(0) / vector.get(1), first.get(0).asDouble() / first.get(1).asDouble(), 1e-3);
     assertFalse(plain.body().contains("switchboard"));
-    JsonNode timeline = gateway.admin("/admin/v1/requests/embedded/timeline");
+    JsonNode timeline = gateway.admin("/admin/v1/requests/embedded/timeline?full=true");
     assertEquals("embeddings", timeline.path("endpoint").asText());
     assertEquals(1, timeline.at("/prefill/lanes").size(), timeline::toString);
   }
@@ -167,7 +167,7 @@ class OpenAiClientIT {
     assertEquals(200, body.path("data").size());
     assertEquals(body.at("/data/0/embedding"), body.at("/data/199/embedding"));
     assertFalse(body.has("switchboard"));
-    JsonNode timeline = gateway.admin("/admin/v1/requests/many/timeline");
+    JsonNode timeline = gateway.admin("/admin/v1/requests/many/timeline?full=true");
     assertEquals(body.at("/usage/prompt_tokens"), timeline.path("prompt_tokens"));
     assertEquals(1, timeline.at("/prefill/lanes").size(), timeline::toString);
   }

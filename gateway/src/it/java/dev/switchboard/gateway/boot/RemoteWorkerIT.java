@@ -35,7 +35,8 @@ class RemoteWorkerIT {
         runner.kill("w" + stream.replica().substring(1));
 
         assertEquals(Told.by(undisturbed), Told.by(stream.rest()));
-        JsonNode timeline = gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline");
+        JsonNode timeline =
+            gateway.admin("/admin/v1/requests/" + stream.id() + "/timeline?full=true");
         assertEquals(1, timeline.path("migrations").asInt(), timeline::toString);
         assertFalse(timeline.findValues("lanes").isEmpty(), timeline::toString);
         gateway.awaitState(stream.replica(), "EJECTED");

@@ -303,13 +303,28 @@ class TraceIT {
   void embeddingsAreDescribedByTheSameNames() throws Exception {
     String trace = FOREIGN_TRACE.replace('5', '8');
     HttpResponse<String> answer =
-        ask(trace, "/v1/embeddings", "{\"model\":\"foreign\",\"input\":\"Hello\"}");
+        gateway.post(
+            gateway.api("/v1/embeddings"),
+            "{\"model\":\"foreign\",\"input\":\"Hello\"}",
+            "traceparent",
+            "00-" + trace + "-" + CALLER + "-01",
+            "X-Switchboard-Session",
+            "talk-1");
     Map<String, String> told = conventions("embeddings foreign", trace);
+    assertEquals(
+        Map.of(
+            "server.address",
+            foreign.url().getHost(),
+            "server.port",
+            Integer.toString(foreign.url().getPort())),
+        OtlpReceiver.attributes(
+            collector.named("embeddings foreign", trace).getFirst(), "server."));
 
     assertEquals(VECTORS, answer.body());
     assertEquals(
         new TreeMap<>(
             Map.of(
+                "gen_ai.conversation.id", "talk-1",
                 "gen_ai.operation.name", "embeddings",
                 "gen_ai.provider.name", "switchboard",
                 "gen_ai.request.model", "foreign",
@@ -377,7 +392,7 @@ class TraceIT {
   private static void theWorkerSawTheSameId() throws Exception {
     JsonNode worker = gateway.worker("w0", "/engine/v1/requests/traced/timeline");
     assertEquals("traced", worker.path("timelines").path(0).path("request_id").asText());
-    JsonNode told = gateway.admin("/admin/v1/requests/traced/timeline");
+    JsonNode told = gateway.admin("/admin/v1/requests/traced/timeline?full=true");
     assertEquals(TRACE, told.path("trace_id").asText());
     assertEquals(4, told.path("prefill").path("lanes").size());
     assertEquals(4, told.path("decode").path("lanes").size());

@@ -146,7 +146,7 @@ class WorkerFailureIT {
   /** By the worker's account, which told the prompt with its first words. */
   private static void assertCharged(GatewayProcess gateway, String id) throws Exception {
     JsonNode used = gateway.admin("/admin/v1/usage?tenant=default").at("/usage/0");
-    JsonNode told = gateway.admin("/admin/v1/requests/" + id + "/timeline");
+    JsonNode told = gateway.admin("/admin/v1/requests/" + id + "/timeline?full=true");
     int tokens = used.path("output_tokens").asInt();
     assertTrue(tokens >= 2 && tokens <= 8, used::toString);
     assertTrue(used.path("prompt_tokens").asInt() > 1, used::toString);

@@ -42,6 +42,7 @@ import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,6 +59,7 @@ public final class AdminServer extends VerticleBase {
   private final EventFeed feed;
   private final Function<AuditEntry, CompletionStage<Void>> audit;
   private final Drills drills;
+  private final Supplier<GatewayFacts> facts;
   private final AdminConfig config;
   private final AdminGuard guard;
   private final @Nullable ServerTls tls;
@@ -66,9 +68,11 @@ public final class AdminServer extends VerticleBase {
   private volatile List<AdminRoute> routes = List.of();
   private @Nullable DeniedRequests denied;
   private @Nullable HttpServer server;
+  private volatile @Nullable ConnectionWatch connections;
 
   /**
    * @param audit takes what was changed, or was to be; done when that is kept
+   * @param facts of this gateway, now
    * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
    */
@@ -79,6 +83,7 @@ public final class AdminServer extends VerticleBase {
       EventFeed feed,
       Function<AuditEntry, CompletionStage<Void>> audit,
       Drills drills,
+      Supplier<GatewayFacts> facts,
       AdminConfig config,
       boolean loopback,
       @Nullable ServerTls tls) {
@@ -88,6 +93,7 @@ public final class AdminServer extends VerticleBase {
     this.feed = feed;
     this.audit = audit;
     this.drills = drills;
+    this.facts = facts;
     this.config = config;
     SiteGuard sites = new SiteGuard("admin", config.bind(), config.hosts(), tls != null);
     this.guard = new AdminGuard(loopback, sites, house.keys());
@@ -114,6 +120,7 @@ public final class AdminServer extends VerticleBase {
             new ConnectionWatch.Limit(config.maxConnections(), "admin"),
             new ConnectionWatch.Limit(config.maxConnectionsPerClient(), "admin_client"),
             house.metrics()::connectionRefused);
+    connections = watch;
     created.connectionHandler(
         connection -> {
           StrictRequestDecoder.install(
@@ -151,6 +158,12 @@ public final class AdminServer extends VerticleBase {
     return listening == null ? 0 : listening.actualPort();
   }
 
+  /** Connections that are open. */
+  public int connections() {
+    ConnectionWatch watching = connections;
+    return watching == null ? 0 : watching.open();
+  }
+
   /** Everything that can be asked for but the two probes, once it listens. */
   public List<AdminRoute> routes() {
     return routes;
@@ -181,14 +194,24 @@ public final class AdminServer extends VerticleBase {
     admin.read("/openapi.json", this::describe);
     admin.read("/metrics", scrape::answer);
     ReplicaRoutes.add(admin, house.fleet(), store, house.metrics().blame(), house.clock());
+    GatewayRoutes.add(admin, facts, house.traces());
     admin.read("/admin/v1/models", this::models);
     admin.read("/admin/v1/requests", this::requests);
     UpstreamClient client =
         new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
     EngineDetail engines = new EngineDetail(vertx, client, house.fleet(), house.recorder());
-    admin.read("/admin/v1/requests/:id", flight(Future::succeededFuture, FlightJson::summary));
-    admin.read("/admin/v1/requests/:id/timeline", flight(engines::complete, FlightJson::timeline));
-    admin.read("/admin/v1/requests/:id/perfetto", flight(engines::complete, PerfettoJson::of));
+    admin.read(
+        "/admin/v1/requests/:id", flight(Future::succeededFuture, context -> FlightJson::summary));
+    admin.read(
+        "/admin/v1/requests/:id/timeline",
+        flight(
+            engines::complete,
+            context -> {
+              boolean full = JsonInput.flag(context, "full");
+              return record -> FlightJson.timeline(record, full);
+            }));
+    admin.read(
+        "/admin/v1/requests/:id/perfetto", flight(engines::complete, context -> PerfettoJson::of));
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
     RecordRoutes.add(admin, store, epochMs);
@@ -264,18 +287,20 @@ public final class AdminServer extends VerticleBase {
 
   private Handler<RoutingContext> flight(
       Function<FlightRecord, Future<FlightRecord>> detail,
-      Function<FlightRecord, ObjectNode> shape) {
-    return context ->
-        FlightLookup.find(
-            vertx,
-            house.recorder(),
-            String.valueOf(context.pathParam("id")),
-            record ->
-                detail
-                    .apply(record)
-                    .onSuccess(told -> answer(context, shape.apply(told)))
-                    .onFailure(context::fail),
-            missing -> error(context, missing));
+      Function<RoutingContext, Function<FlightRecord, ObjectNode>> shape) {
+    return context -> {
+      Function<FlightRecord, ObjectNode> wanted = shape.apply(context);
+      FlightLookup.find(
+          vertx,
+          house.recorder(),
+          String.valueOf(context.pathParam("id")),
+          record ->
+              detail
+                  .apply(record)
+                  .onSuccess(told -> answer(context, wanted.apply(told)))
+                  .onFailure(context::fail),
+          missing -> error(context, missing));
+    };
   }
 
   // ------------------------------------------------------------------ answers

@@ -16,6 +16,8 @@ import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
 import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +27,14 @@ import org.jspecify.annotations.Nullable;
 final class FlightJson {
   private static final double NANOS_PER_MS = 1e6;
 
-  private FlightJson() {}
+  /** Told of those that could have been chosen, where not all are. */
+  private static final int MOST_CANDIDATES = 8;
+
+  private final boolean full;
+
+  private FlightJson(boolean full) {
+    this.full = full;
+  }
 
   /** One line of the list of requests. */
   static ObjectNode summary(FlightRecord record) {
@@ -51,8 +60,16 @@ final class FlightJson {
     return json;
   }
 
-  /** Everything that is known of a request. */
-  static ObjectNode timeline(FlightRecord record) {
+  /**
+   * What is known of a request.
+   *
+   * @param full with every step, and every replica that could have been chosen
+   */
+  static ObjectNode timeline(FlightRecord record, boolean full) {
+    return new FlightJson(full).timeline(record);
+  }
+
+  private ObjectNode timeline(FlightRecord record) {
     Story story = Story.of(record);
     long origin = record.at(Mark.ACCEPTED);
     ObjectNode json = summary(record);
@@ -82,7 +99,7 @@ final class FlightJson {
         .put("priority", slo.priority());
   }
 
-  private static void engine(ObjectNode json, Story.Engine engine, long origin) {
+  private void engine(ObjectNode json, Story.Engine engine, long origin) {
     RequestTimeline told = engine.timelines().getFirst();
     json.set("prefill", phase(told.prefill(), origin));
     json.set("decode", phase(told.decode(), origin));
@@ -119,7 +136,7 @@ final class FlightJson {
     return array;
   }
 
-  private static ArrayNode attempts(FlightRecord record, long origin) {
+  private ArrayNode attempts(FlightRecord record, long origin) {
     ArrayNode array = JsonNodeFactory.instance.arrayNode();
     for (FlightRecord.Attempt attempt : record.attempts()) {
       ObjectNode row = array.addObject();
@@ -155,7 +172,7 @@ final class FlightJson {
         .put("worker_ms", worker / NANOS_PER_MS);
   }
 
-  private static ObjectNode route(FlightRecord record, Story story) {
+  private ObjectNode route(FlightRecord record, Story story) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("ms", story.nanos(Story.Phase.ROUTE) / NANOS_PER_MS);
     Decision decision = record.decision();
@@ -171,8 +188,10 @@ final class FlightJson {
           .put("policy", decision.shadow().policy())
           .put("chosen", decision.shadow().chosen());
     }
+    List<Decision.Candidate> told = told(decision);
+    json.put("candidates_left_out", decision.candidates().size() - told.size());
     ArrayNode candidates = json.putArray("candidates");
-    for (Decision.Candidate candidate : decision.candidates()) {
+    for (Decision.Candidate candidate : told) {
       ObjectNode row = candidates.addObject().put("replica", candidate.replica());
       row.put("rejected", candidate.rejected());
       if (candidate.rejected() == null) {
@@ -182,6 +201,20 @@ final class FlightJson {
       promise(row, candidate);
     }
     return json;
+  }
+
+  /** All, or the chosen one and some of the others. */
+  private List<Decision.Candidate> told(Decision decision) {
+    List<Decision.Candidate> all = decision.candidates();
+    if (full || all.size() <= MOST_CANDIDATES) {
+      return all;
+    }
+    return all.stream()
+        .sorted(
+            Comparator.comparing(
+                (Decision.Candidate each) -> !each.replica().equals(decision.chosen())))
+        .limit(MOST_CANDIDATES)
+        .toList();
   }
 
   private static void load(ObjectNode row, ReplicaView view) {
@@ -204,7 +237,7 @@ final class FlightJson {
     row.put("samples", candidate.view().own().rates().samples());
   }
 
-  private static ObjectNode choice(RequestTimeline timeline, long origin) {
+  private ObjectNode choice(RequestTimeline timeline, long origin) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("choice", timeline.choice());
     json.put("received_ms", since(origin, timeline.receivedNanos()));
@@ -213,14 +246,18 @@ final class FlightJson {
     moment(json, "first_token_ms", origin, timeline.firstTokenNanos());
     json.put("finished_ms", since(origin, timeline.finishedNanos()));
     json.put("preemptions", timeline.preemptions());
-    json.set("prefill", phase(timeline.prefill(), origin));
-    json.set("decode", phase(timeline.decode(), origin));
-    ArrayNode steps = json.putArray("steps");
-    timeline.steps().forEach(step -> steps.add(step(step, origin)));
+    if (full) {
+      json.set("prefill", phase(timeline.prefill(), origin));
+      json.set("decode", phase(timeline.decode(), origin));
+      ArrayNode steps = json.putArray("steps");
+      timeline.steps().forEach(step -> steps.add(step(step, origin)));
+    } else {
+      json.put("steps_left_out", timeline.steps().size());
+    }
     return json;
   }
 
-  private static @Nullable ObjectNode phase(@Nullable Phase phase, long origin) {
+  private @Nullable ObjectNode phase(@Nullable Phase phase, long origin) {
     if (phase == null) {
       return null;
     }
@@ -237,7 +274,7 @@ final class FlightJson {
     return json;
   }
 
-  private static ObjectNode step(Step step, long origin) {
+  private ObjectNode step(Step step, long origin) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("step", step.step());
     json.put("submit_ms", since(origin, step.submitNanos()));
@@ -245,8 +282,10 @@ final class FlightJson {
     json.put("end_ms", since(origin, step.endNanos()));
     json.put("request_tokens", step.requestTokens());
     json.put("batch_tokens", step.batchTokens()).put("batch_requests", step.batchRequests());
-    ArrayNode lanes = json.putArray("lanes");
-    step.lanes().forEach(lane -> lanes.add(lane(lane, origin)));
+    if (full) {
+      ArrayNode lanes = json.putArray("lanes");
+      step.lanes().forEach(lane -> lanes.add(lane(lane, origin)));
+    }
     return json;
   }
 

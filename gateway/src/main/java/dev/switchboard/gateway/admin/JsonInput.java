@@ -119,6 +119,20 @@ final class JsonInput {
     return value;
   }
 
+  /**
+   * A parameter of the query that is {@code true} or {@code false}; false where it is not given.
+   */
+  static boolean flag(RoutingContext context, String name) {
+    String text = query(context, name);
+    if (text == null || text.equals("false")) {
+      return false;
+    }
+    if (text.equals("true")) {
+      return true;
+    }
+    throw refused(name, "must be true or false");
+  }
+
   /** A moment of the query, such as {@code 2026-11-25T00:00:00Z}, in epoch milliseconds. */
   static long moment(RoutingContext context, String name, long otherwise) {
     String text = query(context, name);

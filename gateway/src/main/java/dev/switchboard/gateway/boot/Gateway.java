@@ -6,6 +6,7 @@ import dev.switchboard.gateway.admin.AdminRoute;
 import dev.switchboard.gateway.admin.AdminServer;
 import dev.switchboard.gateway.admin.ConfigControl;
 import dev.switchboard.gateway.admin.FleetEvents;
+import dev.switchboard.gateway.admin.GatewayFacts;
 import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.ReplicaForecast;
 import dev.switchboard.gateway.admission.TenantConfig;
@@ -54,7 +55,11 @@ import io.vertx.core.DeploymentOptions;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -115,6 +120,7 @@ final class Gateway {
   private final Runnable despair;
   private final BooleanSupplier mayListen;
   private final long startNanos;
+  private final GatewayFacts.Identity identity;
 
   private Gateway(
       GatewayConfig config,
@@ -135,6 +141,7 @@ final class Gateway {
     this.despair = despair;
     this.mayListen = mayListen;
     this.startNanos = clock.epochNanos();
+    this.identity = identity(fleet);
     this.feed = new EventFeed(() -> clock.epochNanos() / 1_000_000);
     this.told = new FleetEvents(feed, clock);
     // Opens beside what follows; listeners begin when it has.
@@ -193,9 +200,50 @@ final class Gateway {
         feed,
         this::audit,
         drills,
+        () -> facts(house),
         admin,
         GatewayConfig.loopback(admin.bind()),
         tls.admin());
+  }
+
+  private GatewayFacts facts(Gatehouse house) {
+    String valkey = config.shared().url();
+    return new GatewayFacts(
+        identity,
+        urls(),
+        running(),
+        servers.stream().mapToInt(PublicServer::connections).sum(),
+        room.inAll(),
+        adminServer.connections(),
+        new GatewayFacts.StoreFacts(config.store().kind(), store.trouble()),
+        valkey.isEmpty()
+            ? null
+            : new GatewayFacts.ValkeyFacts(place(valkey), house.shared().reached()));
+  }
+
+  /** Of a URL nothing that is a secret. */
+  private static String place(String url) {
+    URI parsed = URI.create(url);
+    return parsed.getHost() + (parsed.getPort() < 0 ? "" : ":" + parsed.getPort());
+  }
+
+  private static GatewayFacts.Identity identity(Fleet fleet) {
+    return new GatewayFacts.Identity(
+        fleet.gatewayId(),
+        Version.text(),
+        System.getProperty("switchboard.commit", ""),
+        ManagementFactory.getRuntimeMXBean().getStartTime(),
+        host(),
+        ProcessHandle.current().pid());
+  }
+
+  /** As the kernel has it; asking a resolver could take seconds. */
+  private static String host() {
+    try {
+      return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+    } catch (IOException e) {
+      return System.getenv().getOrDefault("HOSTNAME", "unknown");
+    }
   }
 
   /** What is due however few requests come. */

@@ -142,6 +142,11 @@ public final class Fleet implements AutoCloseable {
     return attempt(attempts.incrementAndGet());
   }
 
+  /** What workers know this gateway by; another one after a restart. */
+  public String gatewayId() {
+    return AttemptId.digits(began);
+  }
+
   /** What tells this gateway's requests at a worker from those of others. */
   AttemptId attempt(long number) {
     return new AttemptId(began, number);

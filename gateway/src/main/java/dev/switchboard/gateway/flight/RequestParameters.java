@@ -4,8 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What of a request's parameters is worth keeping; null where the client did not say, or nothing
- * but what holds anyway. Stop sequences are not: they are text of the client's, which traces do not
- * tell.
+ * but what holds anyway. Stop sequences are not: they are text of the client's, which only traces
+ * that may tell such have.
  *
  * @param json whether the answer was to be JSON
  */

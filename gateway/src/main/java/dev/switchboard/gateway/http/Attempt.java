@@ -261,6 +261,7 @@ final class Attempt implements Guest {
       owner.gone(this, "the replica went away");
       return;
     }
+    call.trace().place(traced(), address.host(), address.port());
     try (Scope _ = traced().context().makeCurrent()) {
       call.loop()
           .client()

@@ -26,6 +26,7 @@ public final class ConnectionWatch {
   private final Limit ofOneAddress;
   private final Consumer<String> refused;
   private final Map<HttpConnection, Watched> connections = new HashMap<>();
+  private volatile int open;
   private final Map<String, Integer> byAddress = new HashMap<>();
 
   /**
@@ -72,6 +73,11 @@ public final class ConnectionWatch {
     vertx.setPeriodic(Math.min(SWEEP_MS, deadlines.headerMs()), id -> sweep());
   }
 
+  /** How many there are; asked on any thread. */
+  public int open() {
+    return open;
+  }
+
   /** Whether it may stay; else it is closed already. */
   public boolean opened(HttpConnection connection) {
     String address = address(connection);
@@ -83,9 +89,11 @@ public final class ConnectionWatch {
     }
     byAddress.merge(address, 1, Integer::sum);
     connections.put(connection, new Watched(clock.epochNanos()));
+    open = connections.size();
     connection.closeHandler(
         closed -> {
           connections.remove(connection);
+          open = connections.size();
           byAddress.computeIfPresent(address, (same, count) -> count == 1 ? null : count - 1);
         });
     return true;

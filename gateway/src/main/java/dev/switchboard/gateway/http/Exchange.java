@@ -103,6 +103,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
       return;
     }
     flight.slo(head.slo());
+    call.trace().conversation(head.session());
     deadline.request(head.slo().deadlineNanos(flight.at(Mark.ACCEPTED)));
     BodyMemory.Share memory = house.bodies().open();
     bodyMemory = memory;

@@ -80,6 +80,7 @@ public final class PublicServer extends VerticleBase {
   private final NearPath paths;
   private final Set<Exchange> running = ConcurrentHashMap.newKeySet();
   private @Nullable HttpServer server;
+  private volatile @Nullable ConnectionWatch connections;
 
   /**
    * @param houses the present one, for a request that begins; what never changes is taken from the
@@ -120,6 +121,7 @@ public final class PublicServer extends VerticleBase {
             new ConnectionWatch.Limit(maxConnections, "total"),
             new ConnectionWatch.Limit(house.http().maxConnectionsPerClient(), "client"),
             house.metrics()::connectionRefused);
+    connections = watch;
     LoopLag.watch(vertx, house.clock(), house.metrics().eventLoopLag("api"));
     EventLoop loop = loop(LoopLateness.watch(vertx, house.clock()));
     HttpServer created = vertx.createHttpServer(options(house.http()));
@@ -153,6 +155,12 @@ public final class PublicServer extends VerticleBase {
   public int port() {
     HttpServer listening = server;
     return listening == null ? 0 : listening.actualPort();
+  }
+
+  /** Connections that are open. */
+  public int connections() {
+    ConnectionWatch watching = connections;
+    return watching == null ? 0 : watching.open();
   }
 
   /** Requests that have not ended. */

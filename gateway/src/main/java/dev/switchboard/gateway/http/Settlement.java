@@ -151,6 +151,8 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
             () ->
                 Optional.of(
                     new RequestTrace.Content(
-                        AnswerText.ofRequest(asked, most), answer.messages())));
+                        AnswerText.ofRequest(asked, most),
+                        answer.messages(),
+                        AnswerText.stops(asked, most))));
   }
 }

@@ -45,6 +45,11 @@ public interface SharedLimits {
    */
   Future<Entry> enter(String tenant, long tokens, int places);
 
+  /** Whether those who keep them for all answered when they were asked last. */
+  default boolean reached() {
+    return true;
+  }
+
   /** Completes, and never fails, when it is as quick as it will be. */
   default Future<Void> ready() {
     return Future.succeededFuture();

@@ -412,6 +412,11 @@ public final class ValkeyLimits implements SharedLimits {
     }
   }
 
+  @Override
+  public boolean reached() {
+    return heard && !away();
+  }
+
   private boolean away() {
     return nowNanos.getAsLong() < askAgainNanos;
   }

@@ -424,6 +424,12 @@ public final class Store implements AutoCloseable {
     return new StoreException(StoreException.Kind.UNAVAILABLE, message);
   }
 
+  /** Why it cannot be written to; null while it can. */
+  public @Nullable String trouble() {
+    StoreException now = trouble;
+    return now == null ? null : String.valueOf(now.getMessage());
+  }
+
   private boolean up() {
     return trouble == null;
   }

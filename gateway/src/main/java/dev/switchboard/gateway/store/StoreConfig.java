@@ -19,6 +19,11 @@ public record StoreConfig(String url, String user, String passwordFile, int poll
 
   private static final String H2_FILE = "jdbc:h2:file:";
 
+  /** The database: {@code h2} or {@code postgresql}. */
+  public String kind() {
+    return url.startsWith("jdbc:h2:") ? "h2" : "postgresql";
+  }
+
   public StoreConfig {
     Objects.requireNonNull(url, "url is missing");
     Objects.requireNonNull(user, "user is missing");

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -95,6 +97,26 @@ public final class AnswerText {
       return "[]";
     }
     return messages.toString();
+  }
+
+  /**
+   * The stop sequences of a request.
+   *
+   * @param mostBytes of all together
+   */
+  public static List<String> stops(byte[] body, int mostBytes) {
+    Clipping clipping = new Clipping(mostBytes);
+    try {
+      JsonNode stop = JSON.readTree(body).path("stop");
+      if (stop.isTextual()) {
+        return List.of(clipping.clipped(stop.textValue()));
+      }
+      List<String> stops = new ArrayList<>();
+      stop.forEach(each -> stops.add(clipping.clipped(each.asText())));
+      return stops;
+    } catch (IOException e) {
+      return List.of();
+    }
   }
 
   private static void parts(JsonNode content, ArrayNode to, Clipping clipping) {

@@ -70,6 +70,7 @@ public final class RequestTrace {
   private final Set<KeptFor> reasons = EnumSet.noneOf(KeptFor.class);
   private TraceDetail detail = TraceDetail.REQUEST;
   private TraceDetail wanted = TraceDetail.REQUEST;
+  private @Nullable String conversation;
 
   /** The attempt that serves, or served last. */
   private @Nullable Tried serving;
@@ -86,6 +87,8 @@ public final class RequestTrace {
     private long endNanos;
     private @Nullable String failure;
     private boolean outrun;
+    private @Nullable String address;
+    private int port;
     private StepMembers.@Nullable Member member;
 
     private Tried(
@@ -209,17 +212,46 @@ public final class RequestTrace {
     return builder.startSpan();
   }
 
-  private static void describe(
-      Span span, Tried tried, String endpoint, String model, boolean stream) {
+  private void describe(Span span, Tried tried, String endpoint, String model, boolean stream) {
     span.setAttribute("gen_ai.operation.name", endpoint);
     span.setAttribute("gen_ai.provider.name", "switchboard");
     span.setAttribute("gen_ai.request.model", model);
     span.setAttribute("gen_ai.request.stream", stream);
     span.setAttribute("switchboard.replica", tried.replica);
     span.setAttribute("switchboard.attempt", tried.number);
+    if (conversation != null) {
+      span.setAttribute("gen_ai.conversation.id", conversation);
+    }
     if (tried.hedge) {
       span.setAttribute("switchboard.hedge", true);
     }
+    place(span, tried);
+  }
+
+  private static void place(Span span, Tried tried) {
+    if (tried.address != null) {
+      span.setAttribute("server.address", tried.address);
+    }
+    if (tried.port > 0) {
+      span.setAttribute("server.port", tried.port);
+    }
+  }
+
+  /** The session that it belongs to; null for none. */
+  public void conversation(@Nullable String session) {
+    conversation = session;
+  }
+
+  /**
+   * Notes where an attempt's replica is.
+   *
+   * @param address its host, or the path of its Unix socket
+   * @param port 0 for a Unix socket
+   */
+  public void place(Tried tried, String address, int port) {
+    tried.address = address;
+    tried.port = port;
+    place(tried.span, tried);
   }
 
   /**
@@ -383,8 +415,13 @@ public final class RequestTrace {
    *
    * @param input messages of the request
    * @param output and of its answer
+   * @param stops sequences that end it, which are text of its client too
    */
-  public record Content(String input, String output) {}
+  public record Content(String input, String output, List<String> stops) {
+    public Content {
+      stops = List.copyOf(stops);
+    }
+  }
 
   /**
    * What became known when the request was over.
@@ -461,6 +498,10 @@ public final class RequestTrace {
     if (content != null) {
       span.setAttribute("gen_ai.input.messages", content.input());
       span.setAttribute("gen_ai.output.messages", content.output());
+      if (!content.stops().isEmpty()) {
+        span.setAttribute(
+            AttributeKey.stringArrayKey("gen_ai.request.stop_sequences"), content.stops());
+      }
     }
   }
 

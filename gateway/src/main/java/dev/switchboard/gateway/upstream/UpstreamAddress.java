@@ -19,15 +19,28 @@ public record UpstreamAddress(
     @Nullable Authorities authorities,
     @Nullable String authorization) {
 
+  /** The host, or the path of the Unix socket. */
+  public String host() {
+    return socket != null && socket.path() != null ? socket.path() : url.getHost();
+  }
+
+  /** The port; 0 of a Unix socket. */
+  public int port() {
+    return socket != null && socket.path() != null ? 0 : urlPort();
+  }
+
+  private int urlPort() {
+    return url.getPort() >= 0 ? url.getPort() : "https".equals(url.getScheme()) ? 443 : 80;
+  }
+
   /** A request there, with its key. */
   public RequestOptions request(HttpMethod method, String path) {
     boolean tls = "https".equals(url.getScheme());
-    int usualPort = tls ? 443 : 80;
     RequestOptions options =
         new RequestOptions()
             .setMethod(method)
             .setHost(url.getHost())
-            .setPort(url.getPort() >= 0 ? url.getPort() : usualPort)
+            .setPort(urlPort())
             .setServer(socket)
             .setSsl(tls)
             .setURI(url.getRawPath() + path)

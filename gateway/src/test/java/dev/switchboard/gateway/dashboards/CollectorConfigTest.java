@@ -41,6 +41,15 @@ class CollectorConfigTest {
       Map.ofEntries(
           Map.entry("receivers/otlp", "protocols\\.(http|grpc)\\.endpoint"),
           Map.entry(
+              "receivers/prometheus",
+              "config\\.scrape_configs\\[]"
+                  + "\\.(job_name|scrape_interval|static_configs\\[]\\.targets\\[])"),
+          Map.entry(
+              "receivers/filelog",
+              "include\\[]|start_at|operators\\[]\\.(type|expr|from|to|severity\\.parse_from"
+                  + "|trace\\.trace_id\\.parse_from"
+                  + "|timestamp\\.(parse_from|layout_type|layout))"),
+          Map.entry(
               "processors/memory_limiter",
               "check_interval|limit_percentage|spike_limit_percentage"),
           Map.entry(
@@ -74,6 +83,8 @@ class CollectorConfigTest {
   private static final Map<String, Set<String>> REQUIRED =
       Map.of(
           "receivers/otlp", Set.of("protocols"),
+          "receivers/prometheus", Set.of("config"),
+          "receivers/filelog", Set.of("include"),
           "processors/memory_limiter", Set.of("check_interval", "limit_percentage"),
           "processors/filter", Set.of("traces"),
           "processors/tail_sampling", Set.of("policies"),
@@ -85,6 +96,8 @@ class CollectorConfigTest {
   /** What a component takes, or a connector takes as an exporter; any signal if it is not here. */
   private static final Map<String, String> TAKES =
       Map.of(
+          "receivers/prometheus", "metrics",
+          "receivers/filelog", "logs",
           "processors/filter", "traces",
           "processors/tail_sampling", "traces",
           "exporters/spanmetrics", "traces",
@@ -95,7 +108,7 @@ class CollectorConfigTest {
 
   private static final Pattern DURATIONS =
       Pattern.compile(
-          ".*(check_interval|decision_wait|timeout|initial_interval|max_interval|max_elapsed_time"
+          ".*(check_interval|scrape_interval|decision_wait|timeout|initial_interval|max_interval|max_elapsed_time"
               + "|buckets\\[])");
   private static final Pattern INTEGERS =
       Pattern.compile(
@@ -166,6 +179,7 @@ class CollectorConfigTest {
     String source =
         Files.readString(TELEMETRY.resolve("RequestTrace.java"))
             + Files.readString(TELEMETRY.resolve("RequestSpans.java"))
+            + Files.readString(TELEMETRY.resolve("ServerSpan.java"))
             + Files.readString(TELEMETRY.resolve("StepSpans.java"));
     Set<String> keys = new TreeSet<>(config(file).findValuesAsText("key"));
 
@@ -248,7 +262,7 @@ class CollectorConfigTest {
   void everyPipelineCarriesWhatItsComponentsTake(String file) {
     for (Map.Entry<String, JsonNode> pipeline : pipelines(config(file))) {
       String signal = pipeline.getKey().replaceFirst("/.*", "");
-      assertTrue(Set.of("traces", "metrics").contains(signal), signal);
+      assertTrue(Set.of("traces", "metrics", "logs").contains(signal), signal);
       assertEquals(
           Set.of("receivers", "processors", "exporters"), names(pipeline.getValue()), signal);
       for (String kind : List.of("receivers", "processors", "exporters")) {
@@ -368,9 +382,10 @@ class CollectorConfigTest {
   void everyEndpointIsAPortOfItsOwnOrABackendThatAVariableNames(String file) {
     Set<String> ports = new TreeSet<>();
     for (String endpoint : config(file).findValuesAsText("endpoint")) {
-      boolean listens = endpoint.matches("0\\.0\\.0\\.0:[0-9]{4,5}");
+      boolean listens = endpoint.matches("(0\\.0\\.0\\.0|127\\.0\\.0\\.1):[0-9]{4,5}");
       assertTrue(
-          listens || endpoint.matches("\\$\\{env:[A-Z]+_ENDPOINT:-(http://)?[a-z]+:[0-9]+}"),
+          listens
+              || endpoint.matches("\\$\\{env:[A-Z]+_ENDPOINT:-(http://)?[a-z]+:[0-9]+(/[a-z]+)?}"),
           endpoint);
       assertTrue(!listens || ports.add(endpoint), endpoint);
     }
