@@ -27,6 +27,7 @@ record Scale(double factor, String suffix) {
       case "MBs" -> steps(size, 1000, " MB/s", " GB/s", " TB/s");
       case "hertz" -> steps(size, 1000, " Hz", " kHz", " MHz", " GHz");
       case "reqps" -> steps(size, 1000, " req/s", " k req/s", " M req/s");
+      case "cps" -> steps(size, 1000, " /s", " k/s", " M/s");
       case "ops" -> steps(size, 1000, " /s", " k/s", " M/s");
       case "watt" -> steps(size, 1000, " W", " kW");
       case "celsius" -> new Scale(1, " °C");

@@ -171,7 +171,46 @@ enum LintRule {
 
   /** Of the house: panels lie apart and inside, and have numbers and titles of their own. */
   HOUSE_PLACES(
-      LintRule::crowded, dashboard -> ((ObjectNode) panel(dashboard).path("gridPos")).put("w", 13));
+      LintRule::crowded, dashboard -> ((ObjectNode) panel(dashboard).path("gridPos")).put("w", 13)),
+
+  /** Of the house: thresholds of one step are a colour that never changes. */
+  HOUSE_THRESHOLDS(
+      dashboard -> panels(dashboard, panel -> defaults(panel).at("/thresholds/steps").size() != 1),
+      dashboard ->
+          ((ObjectNode) defaults(panel(dashboard)))
+              .putObject("thresholds")
+              .putArray("steps")
+              .addObject()
+              .put("color", "green")),
+
+  /** Of the house: a series for each replica or rank is a row of a table, which may be long. */
+  HOUSE_LEGENDS(
+      dashboard ->
+          panels(
+              dashboard,
+              panel ->
+                  !panel.path("type").asText().equals("timeseries")
+                      || panel.path("targets").findValuesAsText("legendFormat").stream()
+                          .noneMatch(name -> name.contains("{{replica}}"))
+                      || panel.at("/options/legend/displayMode").asText().equals("table")),
+      dashboard -> {
+        panel(dashboard).put("type", "timeseries");
+        target(dashboard).put("legendFormat", "{{replica}}");
+        ((ObjectNode) panel(dashboard)).putObject("options");
+      }),
+
+  /** Of the house: what the gateway tells is shown beside the drains and restarts of the time. */
+  HOUSE_ANNOTATIONS(
+      dashboard ->
+          dashboard.file().equals("gpu.json")
+                  || dashboard
+                      .json()
+                      .at("/annotations/list")
+                      .findValuesAsText("name")
+                      .containsAll(List.of("Drains", "Restarts"))
+              ? List.of()
+              : List.of("annotations"),
+      dashboard -> dashboard.putObject("annotations").putArray("list"));
 
   /** Those of Grafana's own linter. */
   static final int OF_GRAFANA = 17;
@@ -298,6 +337,7 @@ enum LintRule {
     return Set.of(
         "reqps",
         "ops",
+        "cps",
         "short",
         "percent",
         "percentunit",
