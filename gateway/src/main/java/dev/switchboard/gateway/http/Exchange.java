@@ -187,13 +187,15 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private @Nullable Failure held() {
     int seconds = house.poison().clients().heldSeconds(client);
     if (seconds > 0) {
-      LOG.warn("client_held request={} seconds={}", flight.id(), seconds);
+      LOG.warn(
+          "client_held request={} trace={} seconds={}", flight.id(), flight.traceId(), seconds);
       house.metrics().poisoned(flight.model(), "client_held");
       return Failures.clientHeld(seconds);
     }
     seconds = house.poison().heldSeconds(call.endpoint().path(), body);
     if (seconds > 0) {
-      LOG.warn("request_held request={} seconds={}", flight.id(), seconds);
+      LOG.warn(
+          "request_held request={} trace={} seconds={}", flight.id(), flight.traceId(), seconds);
       house.metrics().poisoned(flight.model(), "held");
       return Failures.engineFailed(seconds);
     }

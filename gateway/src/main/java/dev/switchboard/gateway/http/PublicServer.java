@@ -265,7 +265,10 @@ public final class PublicServer extends VerticleBase {
   }
 
   private void describe(RoutingContext context) {
-    document.json(vertx).onSuccess(json -> answer(context, json)).onFailure(context::fail);
+    document
+        .json(vertx)
+        .onSuccess(json -> Answers.json(context.response(), json))
+        .onFailure(context::fail);
   }
 
   /** A route that answers GET, and HEAD without the body. */
@@ -353,6 +356,7 @@ public final class PublicServer extends VerticleBase {
   private void infer(RoutingContext context, Endpoint endpoint, EventLoop loop) {
     HttpServerRequest request = context.request();
     Caller caller = Objects.requireNonNull(context.<Caller>get(CALLER), "set by authenticate");
+    ServerSpan.waits(Span.current());
     long nowMs = house.clock().epochNanos() / 1_000_000;
     Quotas.Exhausted spent = house.usage().quotas().exhausted(caller.tenant(), nowMs);
     Flight flight = new Flight(requestId(context), house.clock());
@@ -389,13 +393,13 @@ public final class PublicServer extends VerticleBase {
 
   private void models(RoutingContext context) {
     List<ModelCard> cards = houses.get().router().names().stream().map(this::card).toList();
-    answer(context, ModelCard.listJson(cards));
+    Answers.json(context.response(), ModelCard.listJson(cards));
   }
 
   private void model(RoutingContext context) {
     String id = context.pathParam("id");
     if (id != null && houses.get().router().knows(id)) {
-      answer(context, card(id).toJson());
+      Answers.json(context.response(), card(id).toJson());
     } else {
       refuse(context, Failure.of(ApiError.modelNotFound(String.valueOf(id))));
     }
@@ -403,11 +407,6 @@ public final class PublicServer extends VerticleBase {
 
   private ModelCard card(String model) {
     return new ModelCard(model, startedSeconds, "switchboard", 0);
-  }
-
-  private static void answer(RoutingContext context, String json) {
-    ServerSpan.ends(Span.current(), Outcome.OK, null);
-    Answers.json(context.response(), json);
   }
 
   // ------------------------------------------------------------------ refusals

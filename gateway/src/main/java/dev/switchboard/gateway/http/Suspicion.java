@@ -98,8 +98,10 @@ final class Suspicion {
     int seconds = call.house().poison().clients().died(client);
     if (seconds > 0) {
       LOG.error(
-          "client_ended_workers request={} model={} tenant={} client={} replica={} held_s={}",
+          "client_ended_workers request={} trace={} model={} tenant={} client={} replica={}"
+              + " held_s={}",
           call.flight().id(),
+          call.flight().traceId(),
           client.model(),
           client.tenant(),
           client.name(),
@@ -127,7 +129,8 @@ final class Suspicion {
     boolean alone = broken.stream().anyMatch(Attempt::alone);
     int seconds = call.house().poison().hold(call.endpoint().path(), body.getBytes(), alone);
     LOG.error(
-        "request_ended_workers request={} trace={} tenant={} client={} replicas={} alone={} held_s={}",
+        "request_ended_workers request={} trace={} tenant={} client={} replicas={} alone={}"
+            + " held_s={}",
         call.flight().id(),
         call.flight().traceId(),
         client.tenant(),

@@ -14,9 +14,14 @@ import org.jspecify.annotations.Nullable;
 public final class ServerSpan {
   private ServerSpan() {}
 
-  /** A request begins. */
+  /** A request begins; unless more is said it is answered at once, and well. */
   public static void begins(Span server, String requestId) {
     server.setAttribute("switchboard.request.id", requestId);
+    server.setAttribute("switchboard.outcome", Outcome.OK.label());
+  }
+
+  /** Its answer takes time, in which its client may leave. */
+  public static void waits(Span server) {
     server.setAttribute("switchboard.outcome", Outcome.CLIENT_GONE.label());
   }
 
