@@ -20,10 +20,10 @@ inline void spin_for(std::int64_t ns) {
   while (now_ns() < deadline) cpu_pause();
 }
 
-// One waiting thread's budget, and what it parked for. A spin that succeeds lets the next one last longer, one that fails
-// halves it: when the thread waited for has lost its core, spinning only keeps that core from it.
-// Every 16th wait probes with the full budget, so a budget that has shrunk below the usual wait can
-// recover. A limit of 0 (more engine threads than cores) never spins.
+// One waiting thread's budget, and what it parked for. A spin that succeeds lets the next one last
+// longer, one that fails halves it: when the thread waited for has lost its core, spinning only
+// keeps that core from it. Every 16th wait probes with the full budget, so a budget that has shrunk
+// below the usual wait can recover. A limit of 0 (more engine threads than cores) never spins.
 class SpinBudget {
  public:
   explicit SpinBudget(std::int64_t limit_ns) : limit_ns_(limit_ns), budget_ns_(limit_ns) {}
