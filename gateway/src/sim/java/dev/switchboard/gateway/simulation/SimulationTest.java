@@ -33,7 +33,7 @@ class SimulationTest {
     each(
         Scenarios.BURST,
         (seed, result) -> {
-          atLeast(0.86, result.share(), seed, "goodput in the burst");
+          atLeast(0.9, result.share(), seed, "goodput in the burst");
           double after = result.ledger().goodShare(65, 80);
           atLeast(0.95, after, seed, "goodput 15 s after the burst");
         });
@@ -49,10 +49,10 @@ class SimulationTest {
               for (double from = 60; from < 660; from += 30) {
                 double share =
                     scenario.goodWork(from, from + 30) / scenario.bestWork(from, from + 30);
-                atLeast(0.84, share, seed, "goodput from second " + from);
+                atLeast(0.89, share, seed, "goodput from second " + from);
               }
               double after = result.ledger().goodShare(690, 720);
-              atLeast(0.96, after, seed, "goodput half a minute after the burst");
+              atLeast(0.97, after, seed, "goodput half a minute after the burst");
             });
   }
 
@@ -73,7 +73,7 @@ class SimulationTest {
         (seed, result) -> {
           double people = people(result, entry -> true);
           atLeast(0.94, people, seed, "goodput of people");
-          atLeast(0.89, result.share(), seed, "goodput");
+          atLeast(0.88, result.share(), seed, "goodput");
         });
   }
 
@@ -131,7 +131,7 @@ class SimulationTest {
           assertTrue(
               result.ledger().count(End.FAILED) <= 5,
               () -> result.ledger().count(End.FAILED) + " failed, seed " + seed);
-          atLeast(0.96, result.share(), seed, "goodput");
+          atLeast(0.99, result.share(), seed, "goodput");
         });
   }
 
