@@ -126,7 +126,7 @@ class TokenizerFuzzTest {
 
   /** BERT's unknown token is marked as control; it is what unknown words become. */
   private static boolean isUnknown(String name, int id) {
-    return name.equals("words") && id == 1 || name.equals("small bert") && id == 0;
+    return (name.equals("words") && id == 1) || (name.equals("small bert") && id == 0);
   }
 
   /** bytes-starcoder has no token for some bytes, which only rare characters contain. */

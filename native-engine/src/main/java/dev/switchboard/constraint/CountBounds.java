@@ -7,6 +7,7 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +47,7 @@ final class CountBounds {
     end = new Count(true, length.least(), most, bounds);
   }
 
-  private static void add(TreeSet<Integer> bounds, int least, int most) {
+  private static void add(Set<Integer> bounds, int least, int most) {
     if (least > 0) {
       bounds.add(least);
     }

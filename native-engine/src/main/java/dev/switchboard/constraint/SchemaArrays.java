@@ -176,7 +176,7 @@ final class SchemaArrays {
       int most,
       int depth) {
     List<JsonNode> values = items == null || !first.isEmpty() ? null : values(items, keywords);
-    if (values == null || keywords.has("contains")) {
+    if (items == null || values == null || keywords.has("contains")) {
       throw keywords.wrong("uniqueItems", "is supported for items that are listed values only");
     }
     List<Expression> elements = new ArrayList<>();

@@ -57,7 +57,7 @@ final class SchemaObjects {
     if (properties.isEmpty() && named && least < 2) {
       return map(keywords, additional, least, most, depth);
     }
-    properties.replaceAll((name, schema) -> restricted(keywords, name, schema, listed, depth));
+    properties.replaceAll((name, schema) -> restricted(keywords, name, schema, depth));
     List<Expression> others = others(keywords, properties.keySet(), additional, depth);
     int possible = properties.size();
     if (least > possible + 1 && !others.isEmpty()) {
@@ -82,17 +82,13 @@ final class SchemaObjects {
   }
 
   private JsonNode unlisted(SchemaKeywords keywords, String name, @Nullable JsonNode additional) {
-    boolean free = !reader.matching(keywords, name).isEmpty() || additional == null;
-    return free ? BooleanNode.TRUE : additional;
+    return additional == null || !reader.matching(keywords, name).isEmpty()
+        ? BooleanNode.TRUE
+        : additional;
   }
 
   /** The schema of a listed name with what patterns and {@code propertyNames} say of it. */
-  private JsonNode restricted(
-      SchemaKeywords keywords,
-      String name,
-      JsonNode schema,
-      @Nullable ObjectNode listed,
-      int depth) {
+  private JsonNode restricted(SchemaKeywords keywords, String name, JsonNode schema, int depth) {
     JsonNode names = keywords.get("propertyNames");
     String path = keywords.path("propertyNames");
     if (names != null
@@ -137,7 +133,7 @@ final class SchemaObjects {
     if (patterns != null) {
       patterns.fieldNames().forEachRemaining(all::add);
     }
-    if (additional != null && !SchemaOverlap.isFalse(additional)
+    if ((additional != null && !SchemaOverlap.isFalse(additional))
         || (additional == null && all.isEmpty() && listed.isEmpty())) {
       JsonNode schema = additional == null ? BooleanNode.TRUE : additional;
       Rule value = reader.rule(schema, keywords.path("additionalProperties"), depth);

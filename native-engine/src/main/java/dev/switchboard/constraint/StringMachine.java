@@ -7,8 +7,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -156,11 +158,14 @@ final class StringMachine {
   private RegexNfa expression(List<int[]> nexts, boolean[] finals, int[] first) {
     RegexNfa nfa = new RegexNfa(budget);
     int end = nfa.position();
-    Map<Integer, Integer> positions = new HashMap<>();
+    int[] positions = new int[nexts.size()];
+    Set<Integer> states = new LinkedHashSet<>();
     for (int state : first) {
-      positions.computeIfAbsent(state, missing -> nfa.position());
+      if (states.add(state)) {
+        positions[state] = nfa.position();
+      }
     }
-    for (int state : List.copyOf(positions.keySet())) {
+    for (int state : states) {
       Map<Integer, CodePoints> targets = new LinkedHashMap<>();
       int[] next = nexts.get(state);
       for (int i = 0; i < next.length; i++) {
@@ -168,12 +173,12 @@ final class StringMachine {
           targets.merge(first[next[i]], atoms.get(i), CodePoints::union);
         }
       }
-      targets.forEach((to, set) -> nfa.step(positions.get(state), set, positions.get(to)));
+      targets.forEach((to, set) -> nfa.step(positions[state], set, positions[to]));
       if (finals[state]) {
-        nfa.free(positions.get(state), RegexNfa.When.ALWAYS, end);
+        nfa.free(positions[state], RegexNfa.When.ALWAYS, end);
       }
     }
-    nfa.between(positions.get(first[0]), end);
+    nfa.between(positions[first[0]], end);
     return nfa;
   }
 

@@ -83,7 +83,7 @@ class GoldenTokenizerTest {
 
     for (String text : texts(file)) {
       // In SentencePiece the sign for a space is a space, and text behind an added token gets one.
-      if (!pieces || !text.contains("▁") && !text.contains("<tool>")) {
+      if (!pieces || (!text.contains("▁") && !text.contains("<tool>"))) {
         assertEquals(text, tokenizer.decode(tokenizer.encode(text)));
       }
     }

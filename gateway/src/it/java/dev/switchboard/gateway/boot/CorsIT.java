@@ -130,9 +130,15 @@ class CorsIT {
     String head =
         keyed
             .raw(
-                "OPTIONS /v1/models HTTP/1.1\r\nHost: localhost\r\nOrigin: x://y\r\n"
-                    + "Access-Control-Request-Method: GET\r\n"
-                    + "Access-Control-Request-Headers: a;b\r\nConnection: close\r\n\r\n")
+                """
+                OPTIONS /v1/models HTTP/1.1\r
+                Host: localhost\r
+                Origin: x://y\r
+                Access-Control-Request-Method: GET\r
+                Access-Control-Request-Headers: a;b\r
+                Connection: close\r
+                \r
+                """)
             .toLowerCase(Locale.ROOT);
 
     assertTrue(head.startsWith("http/1.1 204 "), head);

@@ -67,9 +67,11 @@ class WarmUpIT {
     Path file = folder.resolve("switchboard.yaml");
     Files.writeString(
         file,
-        "log: {format: json}\n"
-            + "workers: {local: 1}\n"
-            + "telemetry: {log-requests: true, governor: {cpu-percent: 0}}\n");
+        """
+        log: {format: json}
+        workers: {local: 1}
+        telemetry: {log-requests: true, governor: {cpu-percent: 0}}
+        """);
     return file.toString();
   }
 

@@ -5,7 +5,6 @@ import io.netty.util.Attribute;
 import io.netty.util.AttributeKey;
 import io.vertx.core.http.HttpConnection;
 import io.vertx.core.net.impl.ConnectionBase;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What came before the first request of a connection could be read: the wait to be accepted, and
@@ -65,7 +64,7 @@ final class Arrival {
     }
   }
 
-  private static Attribute<@Nullable Arrival> attribute(HttpConnection connection) {
+  private static Attribute<Arrival> attribute(HttpConnection connection) {
     return ((ConnectionBase) connection).channel().attr(KEY);
   }
 }

@@ -30,14 +30,20 @@ enum Cause {
   GATEWAY_FROZEN(Phase.GATEWAY_LATE),
   SLOW_READER(Phase.CLIENT_STALL, Phase.CLIENT_FLUSH);
 
-  private final Set<Phase> phases;
+  private final Phase first;
+  private final Phase second;
 
-  Cause(Phase first, Phase... others) {
-    phases = EnumSet.of(first, others);
+  Cause(Phase only) {
+    this(only, only);
+  }
+
+  Cause(Phase first, Phase second) {
+    this.first = first;
+    this.second = second;
   }
 
   Set<Phase> phases() {
-    return phases;
+    return EnumSet.of(first, second);
   }
 
   /** Whether it happens inside of an engine. */

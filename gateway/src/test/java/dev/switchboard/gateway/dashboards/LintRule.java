@@ -196,7 +196,7 @@ enum LintRule {
       dashboard -> {
         panel(dashboard).put("type", "timeseries");
         target(dashboard).put("legendFormat", "{{replica}}");
-        ((ObjectNode) panel(dashboard)).putObject("options");
+        panel(dashboard).putObject("options");
       }),
 
   /** Of the house: what the gateway tells is shown beside the drains and restarts of the time. */

@@ -23,7 +23,7 @@ class VerdictsTest {
       };
 
   /** Why the other one does not serve. */
-  private enum Missing {
+  enum Missing {
     RESTARTING,
     CORDONED,
     DRAINED,

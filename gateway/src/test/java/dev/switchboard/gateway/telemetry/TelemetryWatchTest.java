@@ -17,9 +17,6 @@ class TelemetryWatchTest {
   private static final int CORES = 2;
   private static final int CALM_WINDOWS = 2;
   private static final long WINDOW_NANOS = 1_000_000_000;
-  private static final String UP =
-      "INFO trace_ceiling level=%d before=%d told=%s cpu_percent=0.00"
-          + " recording=0.00 scrapes=0.00 export=0.00 allowed=1.00";
   private static final String DOWN =
       "WARN trace_ceiling level=%d before=%d told=%s cpu_percent=1.50"
           + " recording=1.50 scrapes=0.00 export=0.00 allowed=1.00";
@@ -76,7 +73,11 @@ class TelemetryWatchTest {
 
     windows(0, CALM_WINDOWS);
 
-    assertEquals(List.of(UP.formatted(3, 1, "1.0")), said());
+    assertEquals(
+        List.of(
+            "INFO trace_ceiling level=3 before=1 told=1.0 cpu_percent=0.00"
+                + " recording=0.00 scrapes=0.00 export=0.00 allowed=1.00"),
+        said());
   }
 
   @Test
