@@ -114,7 +114,7 @@ class TokenizerFuzzTest {
     int[] ids = tokenizer.encode(text);
     assertTrue(Arrays.stream(ids).allMatch(id -> id >= 0 && id < tokenizer.size()));
     assertTrue(Arrays.stream(ids).noneMatch(id -> tokenizer.isControl(id) && !isUnknown(name, id)));
-    if (isLossless(name)) {
+    if (isLossless(name, text)) {
       assertEquals(expected(name, text), tokenizer.decode(ids));
     }
     int from = random.nextInt(text.length() + 1);
@@ -129,9 +129,15 @@ class TokenizerFuzzTest {
     return (name.equals("words") && id == 1) || (name.equals("small bert") && id == 0);
   }
 
-  /** bytes-starcoder has no token for some bytes, which only rare characters contain. */
-  private static boolean isLossless(String name) {
-    return !name.equals("words") && !name.startsWith("small") && !name.equals("bytes-starcoder");
+  /**
+   * bytes-starcoder has no token for some bytes, which only rare characters contain. SentencePiece
+   * puts its space also behind a token that users defined.
+   */
+  private static boolean isLossless(String name, String text) {
+    return !name.equals("words")
+        && !name.startsWith("small")
+        && !name.equals("bytes-starcoder")
+        && !(name.equals("pieces-chat") && text.contains("<tool>"));
   }
 
   /** What cannot be kept: half a surrogate pair, and in SentencePiece the sign for a space. */
