@@ -67,5 +67,9 @@ public interface GenerationListener {
     /** Its deadline passed. */
     public static final EngineFailure DEADLINE =
         new EngineFailure("deadline_exceeded", "The request's deadline passed.", -1, -1);
+
+    /** No token can be drawn from what the model made of it. */
+    public static final EngineFailure NOT_FINITE =
+        new EngineFailure("step_failed", "the model's output is not finite", -1, -1);
   }
 }

@@ -52,9 +52,6 @@ import java.util.TreeSet;
  * others and fits the pool alone, so it always advances; hence everyone does.
  */
 final class Scheduler {
-  private static final EngineFailure NOT_FINITE =
-      new EngineFailure("step_failed", "the model's output is not finite", -1, -1);
-
   /** Steps a decoding row may be in at once: one running and the next one queued behind it. */
   private static final int DECODE_DEPTH = 2;
 
@@ -649,7 +646,7 @@ final class Scheduler {
       fail(sequence, failureOf(result), nowNanos);
     } else if (samplesNothing(step, entry, output, result)) {
       // Before its blocks are published, which may hold what is not finite.
-      fail(sequence, NOT_FINITE, nowNanos);
+      fail(sequence, EngineFailure.NOT_FINITE, nowNanos);
     } else {
       sequence.confirmed = step.end(entry);
       publishBlocks(sequence);

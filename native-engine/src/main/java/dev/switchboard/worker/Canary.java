@@ -162,6 +162,10 @@ final class Canary {
 
     @Override
     public void failed(EngineFailure failure, RequestTimeline timeline) {
+      if (failure.equals(EngineFailure.NOT_FINITE)) {
+        context.runOnContext(now -> end(NOT_FINITE + "of no token there is a probability"));
+        return;
+      }
       String where = " (stage " + failure.stage() + ", rank " + failure.rank() + ")";
       context.runOnContext(now -> end(failure.kind() + ": " + failure.message() + where));
     }
