@@ -167,7 +167,8 @@ class CorsIT {
   void healthAndVersionAreOpen() throws Exception {
     for (InProcessGateway gateway : List.of(open, keyed)) {
       assertEquals("{\"status\":\"ok\"}", gateway.get(gateway.api("/health")).body());
-      assertEquals("{\"version\":\"unpackaged\"}", gateway.get(gateway.api("/version")).body());
+      String version = gateway.get(gateway.api("/version")).body();
+      assertTrue(version.matches("\\{\"version\":\"[^\"]+\"}"), version);
     }
   }
 
