@@ -147,7 +147,7 @@ class HeaderFuzzTest {
    */
   private static final Pattern LINE =
       Pattern.compile(
-          "\\d{4}-\\d\\d-\\d\\dT[0-9:.]+ (ERROR|WARN|INFO|DEBUG) +gateway \\w+( \\w+)?"
+          "\\d{4}-\\d\\d-\\d\\dT[0-9:.]+Z (ERROR|WARN|INFO|DEBUG) +gateway \\w+( \\w+)?"
               + "( \\w+=(\"(?:[^\"\\\\]++|\\\\.)*+\"|[^ \"]*+))*+");
 
   private static RawUpstream upstream;
