@@ -24,7 +24,6 @@ import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -100,10 +99,8 @@ public final class ValkeyLimits implements SharedLimits {
   private final Tickets tickets = new Tickets();
   private final long timer;
   private final Future<Void> ready;
-  private final AtomicLong firstNanos = new AtomicLong(Long.MIN_VALUE);
-  private final Silence silence = new Silence();
+  private final Silence silence;
   private boolean renewing;
-  private volatile boolean heard;
   private volatile long askAgainNanos = Long.MIN_VALUE;
 
   /**
@@ -121,6 +118,7 @@ public final class ValkeyLimits implements SharedLimits {
     this.limits = limits;
     this.nowNanos = nowNanos;
     this.failed = failed;
+    this.silence = new Silence(config.startMs() * 1_000_000L);
     this.redis =
         Redis.createClient(
             vertx,
@@ -171,15 +169,6 @@ public final class ValkeyLimits implements SharedLimits {
             });
   }
 
-  /** Whether answers may take longer, since this process has just begun to serve. */
-  private boolean begins() {
-    long now = nowNanos.getAsLong();
-    if (firstNanos.get() == Long.MIN_VALUE) {
-      firstNanos.compareAndSet(Long.MIN_VALUE, now);
-    }
-    return heard && now - firstNanos.get() < config.startMs() * 1_000_000L;
-  }
-
   // ------------------------------------------------------------------ entry
 
   @Override
@@ -204,7 +193,7 @@ public final class ValkeyLimits implements SharedLimits {
     over.forEach(ended -> request.arg(ended.number).arg(ended.used).arg(flag(ended.served)));
     Future<Response> answer = send(request);
     answered(ticket, answer);
-    if (begins()) {
+    if (silence.begins(nowNanos.getAsLong())) {
       return answer
           .timeout(Math.max(config.timeoutMs(), START_TIMEOUT_MS), TimeUnit.MILLISECONDS)
           .map(told -> entry(ticket, limit, told))
@@ -392,7 +381,7 @@ public final class ValkeyLimits implements SharedLimits {
     return redis
         .send(request)
         .map(answer -> Objects.requireNonNull(answer, "a script answers"))
-        .onSuccess(answer -> heard = true);
+        .onSuccess(answer -> silence.heard());
   }
 
   private Future<Response> inTime(Future<Response> answer) {
@@ -414,7 +403,7 @@ public final class ValkeyLimits implements SharedLimits {
 
   @Override
   public boolean reached() {
-    return heard && !away();
+    return silence.wasHeard() && !away();
   }
 
   private boolean away() {
