@@ -8,6 +8,7 @@ import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.store.StateFolder;
+import dev.switchboard.gateway.store.StoreRoom;
 import dev.switchboard.log.LogEncoder;
 import dev.switchboard.log.LogFormat;
 import java.io.IOException;
@@ -156,6 +157,7 @@ public final class GatewayMain implements Callable<Integer> {
     if (!takeOver) {
       ListenProbe.check(config);
     }
+    StoreRoom.check(config.store());
     Path home = home();
     Fleet fleet =
         new Fleet(
