@@ -40,11 +40,11 @@ final class SmallDisk implements AutoCloseable {
     }
   }
 
-  /** Takes all that is left. */
-  void fill() throws IOException {
+  /** Takes all that is left but so many bytes. */
+  void fill(int restBytes) throws IOException {
     byte[] page = new byte[4096];
     try (OutputStream file = Files.newOutputStream(ballast)) {
-      while (folder.toFile().getUsableSpace() > 0) {
+      while (folder.toFile().getUsableSpace() > restBytes) {
         file.write(page);
       }
     }

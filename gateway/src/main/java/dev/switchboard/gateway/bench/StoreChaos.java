@@ -12,6 +12,10 @@ final class StoreChaos {
   private static final int HEAL_SECONDS = 10;
   private static final int MOST_KEYS = 1000;
   private static final int SMALL_BYTES = 8 << 20;
+
+  /** Left free on the disk, so that some changes are confirmed before it is full. */
+  private static final int REST_BYTES = 1 << 20;
+
   private static final String KEYS = "/admin/v1/keys";
 
   /** Nothing serves here: only the store is looked at. */
@@ -117,7 +121,7 @@ final class StoreChaos {
     }
     try (SmallDisk disk = SmallDisk.mount(stage.directory().resolve("store"), SMALL_BYTES)) {
       if (disk != null) {
-        disk.fill();
+        disk.fill(0);
         startOnFullDisk(stage);
       }
     }
@@ -132,6 +136,7 @@ final class StoreChaos {
         confirmed++;
       }
       stage.figure("confirmed", confirmed);
+      stage.promise(confirmed > 0, "no key was confirmed before the disk was full");
       stage.promise(confirmed < MOST_KEYS, "a full disk took every change");
       stage.promise(!up(gateway), "switchboard_store_up is 1 on a full disk");
       full(stage, gateway, disk, false);
@@ -147,9 +152,10 @@ final class StoreChaos {
       ChaosStage stage, ChaosGateway gateway, @Nullable SmallDisk disk, boolean full)
       throws IOException {
     if (disk == null) {
-      limitFiles(gateway, full ? Long.toString(Files.size(file(stage))) : "unlimited");
+      long most = Files.size(file(stage)) + REST_BYTES;
+      limitFiles(gateway, full ? Long.toString(most) : "unlimited");
     } else if (full) {
-      disk.fill();
+      disk.fill(REST_BYTES);
     } else {
       disk.empty();
     }
