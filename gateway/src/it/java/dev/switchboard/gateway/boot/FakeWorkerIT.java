@@ -535,6 +535,62 @@ class FakeWorkerIT {
   }
 
   @Test
+  void whatAnOperatorSetOutlivesRestartsOfWorkers() throws Exception {
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    try (InProcessGateway gateway =
+        InProcessGateway.withWorkers(
+            "workers: {state-poll-ms: 50}", script(0), new ModelSpec(MODEL, "m", 2))) {
+      InProcessGateway.await(() -> states(gateway).equals(Set.of("READY")));
+      gateway.adminBody("/admin/v1/replicas/w0/weight", "{\"weight\":0.25}");
+      gateway.adminBody("/admin/v1/replicas/w0/cordon", "");
+      gateway.adminBody("/admin/v1/replicas/w1/weight", "{\"weight\":3}");
+      List<Long> first = pids(gateway);
+
+      gateway.adminBody("/admin/v1/replicas/w0/restart", "{\"graceMs\":0}");
+      InProcessGateway.await(() -> anew(gateway, "w0", first, "CORDONED"));
+      assertSet(gateway);
+
+      List<Long> second = pids(gateway);
+      gateway.adminBody("/admin/v1/replicas/restart", "{\"graceMs\":0}");
+      InProcessGateway.await(
+          () -> anew(gateway, "w0", second, "CORDONED") && anew(gateway, "w1", second, "READY"));
+      InProcessGateway.await(
+          () -> json(gateway, "/admin/v1/replicas/restart").path("done").asBoolean());
+      assertFalse(json(gateway, "/admin/v1/replicas/restart").path("failed").asBoolean());
+      assertSet(gateway);
+
+      gateway.adminBody("/admin/v1/replicas/w0/uncordon", "");
+      assertEquals("READY", json(gateway, "/admin/v1/replicas/w0").path("state").asText());
+    }
+  }
+
+  /** Whether a replica has another process, and a state. */
+  private static boolean anew(
+      InProcessGateway gateway, String replica, List<Long> before, String state) {
+    JsonNode now = json(gateway, "/admin/v1/replicas/" + replica);
+    return now.path("pid").isNumber()
+        && !before.contains(now.path("pid").asLong())
+        && now.path("state").asText().equals(state);
+  }
+
+  private static void assertSet(InProcessGateway gateway) {
+    JsonNode first = json(gateway, "/admin/v1/replicas/w0");
+    assertTrue(first.path("cordoned").asBoolean(), first::toString);
+    assertEquals(0.25, first.path("weight").asDouble());
+    JsonNode second = json(gateway, "/admin/v1/replicas/w1");
+    assertFalse(second.path("cordoned").asBoolean(), second::toString);
+    assertEquals(3, second.path("weight").asDouble());
+  }
+
+  private static JsonNode json(InProcessGateway gateway, String path) {
+    try {
+      return gateway.adminJson(path);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
   void anOperatorBreaksAWorkerOnPurposeAndItIsWholeAgain() throws Exception {
     Queue<String> faults = new ConcurrentLinkedQueue<>();
     server.script(

@@ -28,6 +28,7 @@ class TakeOverIT {
         Load load = Load.start(old, 6)) {
       String port = Integer.toString(old.api("").getPort());
       old.adminPost("/admin/v1/keys", key("before"));
+      old.adminPost("/admin/v1/replicas/w0/weight", "{\"weight\":0.5}");
       try (GatewayProcess next = start(state, port, "--take-over")) {
         load.awaitServed(load.served() + 20);
         next.adminPost("/admin/v1/keys", key("there"));
@@ -47,7 +48,8 @@ class TakeOverIT {
         assertEquals(
             List.of("after", "before", "here", "meanwhile", "there"),
             sorted(next.admin("/admin/v1/keys"), "keys", "name"));
-        assertEquals(5, next.admin("/admin/v1/audit").path("audit").size());
+        assertEquals(0.5, next.admin("/admin/v1/replicas/w0").path("weight").asDouble());
+        assertEquals(6, next.admin("/admin/v1/audit").path("audit").size());
         assertEquals(load.served(), requests(next.admin("/admin/v1/usage")));
         System.out.printf(
             "SIGTERM of one of two gateways: out after %d ms, %d requests, 0 failed%n",
