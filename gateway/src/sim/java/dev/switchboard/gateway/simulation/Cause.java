@@ -12,7 +12,7 @@ enum Cause {
   /** Its connection is accepted late, and the handshake takes long. */
   LATE_CONNECTION(Phase.SOCKET, Phase.TLS),
   LONG_QUEUE(Phase.QUEUE),
-  /** Nobody can take it until a replica is back. */
+  /** They die while it waits in the queue, and nobody can take it until a replica is back. */
   ALL_REPLICAS_DEAD(Phase.REPLICA_WAIT),
   /** A server that tells no timeline takes long. */
   UPSTREAM_SLOW(Phase.UPSTREAM_FIRST, Phase.UPSTREAM_REST),

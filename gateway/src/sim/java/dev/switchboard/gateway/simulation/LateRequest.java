@@ -3,6 +3,13 @@ package dev.switchboard.gateway.simulation;
 import dev.switchboard.executor.Fault;
 import dev.switchboard.executor.LatencyModel;
 import dev.switchboard.executor.SimulatedMachine;
+import dev.switchboard.gateway.admission.AdmissionConfig;
+import dev.switchboard.gateway.admission.AdmissionQueue;
+import dev.switchboard.gateway.admission.Asker;
+import dev.switchboard.gateway.admission.Band;
+import dev.switchboard.gateway.admission.Demand;
+import dev.switchboard.gateway.admission.Refusal;
+import dev.switchboard.gateway.admission.Verdict;
 import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
@@ -10,6 +17,7 @@ import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Prompt;
 import dev.switchboard.gateway.telemetry.LoopLateness;
 import dev.switchboard.scheduler.VirtualEngine;
 import dev.switchboard.timeline.RequestTimeline;
@@ -32,6 +40,10 @@ final class LateRequest {
 
   /** Beside the answer's tokens, what a client that does not read leaves in queues. */
   private static final int QUEUED_TOKENS = 6;
+
+  /** One place at each replica; a request waits up to a minute. */
+  private static final AdmissionConfig ONE_PLACE =
+      new AdmissionConfig(100, 100, 1 << 20, 60_000, 1, 50, 1);
 
   private static final int OUTPUT_TOKENS = 80;
   private static final int PROMPT_TOKENS = 320;
@@ -226,9 +238,59 @@ final class LateRequest {
     flight.mark(Mark.PARSED);
   }
 
+  /**
+   * It waits behind another one for the only place of its replica, which that one gives back, or
+   * the replica dies.
+   */
   private void admit() {
-    loop(now + (has(Cause.LONG_QUEUE) ? draws.queue : MS));
+    AdmissionQueue queue = new AdmissionQueue(ONE_PLACE, (demand, at) -> -1, () -> 0);
+    queue.replica("w0", true, now);
+    Turn turn = new Turn();
+    if (queue.offer(demand(), turn, now) instanceof Verdict.Running(AdmissionQueue.Entry other)
+        && queue.offer(demand(), turn, now) instanceof Verdict.Waiting) {
+      loop(now + (has(Cause.LONG_QUEUE) ? draws.queue : MS));
+      if (has(Cause.ALL_REPLICAS_DEAD)) {
+        queue.replica("w0", false, now);
+      } else {
+        queue.finished(other, 1, now);
+      }
+    }
+    if (!turn.dispatched) {
+      throw new IllegalStateException("it did not wait in the queue, or still does");
+    }
     flight.mark(Mark.ADMITTED);
+  }
+
+  private Demand demand() {
+    return new Demand(
+        "t",
+        1,
+        Band.NORMAL,
+        now,
+        0,
+        0,
+        Long.MAX_VALUE,
+        Prompt.of(PROMPT_TOKENS),
+        OUTPUT_TOKENS,
+        0,
+        1,
+        Asker.NOBODY,
+        1);
+  }
+
+  /** Whether the queue let it go. */
+  private static final class Turn implements AdmissionQueue.Listener {
+    private boolean dispatched;
+
+    @Override
+    public void dispatched(AdmissionQueue.Entry entry, long nowNanos) {
+      dispatched = true;
+    }
+
+    @Override
+    public void refused(AdmissionQueue.Entry entry, Refusal refusal) {
+      throw new IllegalStateException("refused: " + refusal);
+    }
   }
 
   /** When it is at its replica. */
