@@ -28,7 +28,7 @@ class RulesIT {
 
   @Test
   void alertsFireWhenTheyShallAndElseNot() throws Exception {
-    promtool("test", "rules", "tests.yml", "days.yml");
+    promtool("test", "rules", "tests.yml", "days.yml", "drill.yml");
   }
 
   @Test

@@ -179,6 +179,14 @@ class DrillsTest {
     return assertThrows(ApiException.class, action).error();
   }
 
+  /** As long as the alert for a straggler takes. */
+  @Test
+  void aDrillMayLast90SecondsUnlessToldOtherwise() {
+    int most = DrillConfig.DEFAULTS.maxMs();
+
+    assertEquals(90_000, DrillPlan.of("slow-rank", 90_000, 0, 1, 1.5, null, most).durationMs());
+  }
+
   @Test
   void aDrillIsTakenBackWhenItsTimeIsOver() {
     DrillReport begun = begun(slowRank(500));
