@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.opentelemetry.proto.common.v1.AnyValue;
 import io.opentelemetry.proto.trace.v1.Span;
 import java.net.URI;
 import java.net.http.HttpRequest;
@@ -43,7 +44,10 @@ class CanaryIT {
   private static final String OPEN_KEY = "sb-tapirkey1146";
   private static final String OPEN_PROMPT = "mantisprompt5528";
   private static final String OPEN_ANSWER = "dugonganswer3917";
-  private static final List<String> SECRETS = List.of(PROMPT, ANSWER, KEY, WRONG_KEY, OPEN_KEY);
+  private static final String STOP = "narwhalstop4471";
+  private static final String OPEN_STOP = "quokkastop6093";
+  private static final List<String> SECRETS =
+      List.of(PROMPT, ANSWER, STOP, KEY, WRONG_KEY, OPEN_KEY);
   private static final List<String> CONTENT =
       List.of("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.request.stop_sequences");
   private static final String CHAT = "/v1/chat/completions";
@@ -102,6 +106,7 @@ class CanaryIT {
     Map<String, String> told = new TreeMap<>();
     answers(0);
     assertEquals(200, ask(KEY).statusCode());
+    assertEquals(200, send(KEY, stopping(body("foreign", PROMPT, true), STOP)).statusCode());
     assertEquals(200, ask(KEY, "X-SLO-TTFT-Ms", "1").statusCode());
     answers(60);
     assertEquals(200, ask(KEY, "X-SLO-TTFT-Ms", "20").statusCode());
@@ -120,6 +125,7 @@ class CanaryIT {
     moved();
 
     everything(told);
+    CONTENT.forEach(attribute -> assertFalse(hasAny(attribute), attribute));
     for (String endpoint : List.of("chat", "text_completion", "embeddings", "rerank")) {
       assertTrue(told.getOrDefault("spans", "").contains(endpoint + " foreign"), endpoint);
     }
@@ -137,7 +143,8 @@ class CanaryIT {
     String tenant = "/admin/v1/tenants/open";
     assertEquals(200, admin("PUT", tenant, "{\"trace_content_bytes\":64}").statusCode());
     answers(0);
-    assertEquals(200, send(OPEN_KEY, body("foreign", OPEN_PROMPT, true)).statusCode());
+    String stops = stopping(body("foreign", OPEN_PROMPT, true), OPEN_STOP);
+    assertEquals(200, send(OPEN_KEY, stops).statusCode());
     String longer = OPEN_PROMPT + "é".repeat(100);
     assertEquals(200, send(OPEN_KEY, body("foreign", longer, false)).statusCode());
     InProcessGateway.await(() -> contents("gen_ai.output.messages").size() == 2);
@@ -151,20 +158,22 @@ class CanaryIT {
     assertEquals(
         List.of(output.formatted(OPEN_ANSWER), output.formatted(OPEN_ANSWER)),
         contents("gen_ai.output.messages"));
+    assertEquals(List.of(OPEN_STOP), listed("gen_ai.request.stop_sequences"));
     Map<String, String> told = new TreeMap<>();
     everything(told);
     for (Map.Entry<String, String> place : told.entrySet()) {
-      for (String secret : List.of(OPEN_PROMPT, OPEN_ANSWER, OPEN_KEY)) {
+      for (String secret : List.of(OPEN_PROMPT, OPEN_ANSWER, OPEN_STOP, OPEN_KEY)) {
         assertFalse(place.getValue().contains(secret), place.getKey() + " tells " + secret);
       }
     }
 
     assertEquals(200, admin("DELETE", tenant, "").statusCode());
-    assertEquals(200, send(OPEN_KEY, body("foreign", OPEN_PROMPT, true)).statusCode());
+    assertEquals(200, send(OPEN_KEY, stops).statusCode());
     String failed = refused(401, ask(WRONG_KEY));
     assertFalse(failed.isEmpty());
     gateway.admin("/admin/v1/requests");
     assertEquals(2, contents("gen_ai.input.messages").size());
+    assertEquals(1, listed("gen_ai.request.stop_sequences").size());
   }
 
   @Test
@@ -252,6 +261,10 @@ class CanaryIT {
         + ",\"messages\":[{\"role\":\"user\",\"content\":\""
         + prompt
         + "\"}]}";
+  }
+
+  private static String stopping(String body, String stop) {
+    return body.replaceFirst("\\{", "{\"stop\":[\"" + stop + "\"],");
   }
 
   /** A stream that a drain takes to another worker. */
@@ -363,6 +376,22 @@ class CanaryIT {
       text.append(rest.build());
     }
     return text.toString();
+  }
+
+  private boolean hasAny(String attribute) {
+    return collector.all().stream()
+        .flatMap(span -> span.getAttributesList().stream())
+        .anyMatch(each -> each.getKey().equals(attribute));
+  }
+
+  /** The texts of an attribute that is a list, of all spans. */
+  private List<String> listed(String attribute) {
+    return collector.all().stream()
+        .flatMap(span -> span.getAttributesList().stream())
+        .filter(each -> each.getKey().equals(attribute))
+        .flatMap(each -> each.getValue().getArrayValue().getValuesList().stream())
+        .map(AnyValue::getStringValue)
+        .toList();
   }
 
   private List<String> contents(String attribute) {
