@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.tls.TestCertificate;
 import io.vertx.core.http.HttpServerResponse;
@@ -29,8 +31,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -46,6 +50,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** Listeners that speak TLS: who is let in, what stays as without it, and renewed certificates. */
 class TlsIT {
   private static final String RELOAD = "/admin/v1/config/reload";
+  private static final long HANDSHAKE_DELAY_MS = 300;
 
   @TempDir private Path folder;
   private FakeUpstream upstream;
@@ -472,6 +477,79 @@ class TlsIT {
     } catch (Exception e) {
       throw new AssertionError(e);
     }
+  }
+
+  /** Told for the first request of a connection, beside its wall time. */
+  @Test
+  void aClientThatHandshakesLateFindsThatInThePhaseTls() throws Exception {
+    try (InProcessGateway gateway = gateway();
+        HttpClient operator = operator()) {
+      // On a busy machine the event loop, too, may come late to one of them.
+      InProcessGateway.await(() -> toldWithinATenth(gateway, operator));
+    }
+  }
+
+  private boolean toldWithinATenth(InProcessGateway gateway, HttpClient operator) {
+    String id = "late-" + UUID.randomUUID();
+    try (Socket plain = new Socket(InetAddress.getLoopbackAddress(), gateway.api("").getPort())) {
+      long begun = System.nanoTime();
+      TimeUnit.MILLISECONDS.sleep(HANDSHAKE_DELAY_MS);
+      SSLSocket socket = handshake(plain);
+      double lateMs = (System.nanoTime() - begun) / 1e6;
+      String body = InProcessGateway.chat(false);
+      String request =
+          "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-Id: "
+              + id
+              + "\r\nContent-Type: application/json\r\nContent-Length: "
+              + body.length()
+              + "\r\n\r\n"
+              + body;
+      assertTrue(exchange(socket, request).startsWith("HTTP/1.1 200"));
+      JsonNode timeline = timeline(gateway, operator, id);
+      double told = before(timeline, "tls");
+      assertTrue(told > 0, timeline::toPrettyString);
+      return Math.abs(told - lateMs) < lateMs / 10
+          && timeline.path("wall_ms").asDouble() < HANDSHAKE_DELAY_MS;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private SSLSocket handshake(Socket plain) throws Exception {
+    SSLSocket socket =
+        (SSLSocket)
+            root.trusted()
+                .getSocketFactory()
+                .createSocket(plain, "localhost", plain.getPort(), true);
+    socket.setSoTimeout(10_000);
+    socket.startHandshake();
+    return socket;
+  }
+
+  private static JsonNode timeline(InProcessGateway gateway, HttpClient operator, String id)
+      throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(gateway.admin("/admin/v1/requests/" + id + "/timeline")).build();
+    AtomicReference<String> told = new AtomicReference<>("");
+    InProcessGateway.await(
+        () -> {
+          try {
+            told.set(operator.send(request, HttpResponse.BodyHandlers.ofString()).body());
+            return told.get().contains("phases");
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        });
+    return new ObjectMapper().readTree(told.get());
+  }
+
+  private static double before(JsonNode timeline, String phase) {
+    return timeline
+        .path("before")
+        .valueStream()
+        .filter(each -> each.path("phase").asText().equals(phase))
+        .mapToDouble(each -> each.path("ms").asDouble())
+        .sum();
   }
 
   @Test
