@@ -3,5 +3,9 @@ package dev.switchboard.gateway.bench;
 /** Runs a scenario in virtual time. */
 @FunctionalInterface
 public interface DispatchSimulator {
-  DispatchTrace simulate(DispatchScenario scenario, String policy, long seed);
+  /**
+   * @param seed of the load: what a round of that number sends
+   * @param run draws how late the machine is to tell of each step's tokens; 0 for never late
+   */
+  DispatchTrace simulate(DispatchScenario scenario, String policy, long seed, long run);
 }

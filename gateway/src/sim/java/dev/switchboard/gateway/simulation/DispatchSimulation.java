@@ -26,8 +26,9 @@ public final class DispatchSimulation implements DispatchSimulator {
   }
 
   @Override
-  public DispatchTrace simulate(DispatchScenario scenario, String policy, long seed) {
-    return new Run(scenario, policy, seed).trace();
+  public DispatchTrace simulate(DispatchScenario scenario, String policy, long seed, long run) {
+    SplittableRandom late = run == 0 ? null : new SplittableRandom(run);
+    return new Run(scenario, policy, seed, late).trace();
   }
 
   /** One run: its engines, gateway and clients. */
@@ -39,12 +40,12 @@ public final class DispatchSimulation implements DispatchSimulator {
     private final DispatchTrace trace = new DispatchTrace();
     private int numbers;
 
-    Run(DispatchScenario scenario, String policy, long seed) {
+    Run(DispatchScenario scenario, String policy, long seed, @Nullable SplittableRandom late) {
       this.scenario = scenario;
       this.seed = seed;
       List<SimulatedReplica> engines =
           scenario.engines().stream()
-              .map(script -> SimulatedReplica.scripted(time, script))
+              .map(script -> SimulatedReplica.scripted(time, script, late))
               .toList();
       this.gateway = new SimulatedGateway(time, engines, true, policy, new SplittableRandom(seed));
     }

@@ -73,6 +73,12 @@ final class SimulatedReplica {
   private static final int BLOCK_TOKENS = 32;
   private static final double NOISE = 0.05;
 
+  /** Between two tokens of a step, on a machine that sends and reads one after the other. */
+  private static final double PASS_MS = 0.15;
+
+  /** At most, from the end of a step until its first token is told of, on a shared machine. */
+  private static final double LATE_MS = 6;
+
   private final VirtualTime time;
   private final EngineSpeed speed;
   private final @Nullable EngineScript script;
@@ -90,6 +96,8 @@ final class SimulatedReplica {
   private long refusals;
   private boolean broken;
   private Runnable death = () -> {};
+  private @Nullable SplittableRandom late;
+  private long toldNanos;
 
   SimulatedReplica(VirtualTime time, EngineSpeed speed, SplittableRandom random) {
     this(time, speed, null, random);
@@ -105,8 +113,11 @@ final class SimulatedReplica {
 
   /**
    * A foreign server that does what a script says, from second 0 of the run on, to the nanosecond.
+   *
+   * @param late draws how late each step's tokens are told of; null for at once, all at one moment
    */
-  static SimulatedReplica scripted(VirtualTime time, EngineScript script) {
+  static SimulatedReplica scripted(
+      VirtualTime time, EngineScript script, @Nullable SplittableRandom late) {
     EngineSpeed speed =
         new EngineSpeed(
             script.baseMs() / script.speed(),
@@ -116,6 +127,7 @@ final class SimulatedReplica {
             script.batch());
     SimulatedReplica replica = new SimulatedReplica(time, speed, script, new SplittableRandom(0));
     replica.foreign();
+    replica.late = late;
     for (EngineScript.Span absence : script.absences()) {
       time.at(Request.nanos(absence.fromSeconds()), replica::kill);
       time.at(Request.nanos(absence.toSeconds()), replica::boot);
@@ -341,6 +353,9 @@ final class SimulatedReplica {
       return;
     }
     stepping = false;
+    if (late != null) {
+      toldNanos = Math.max(toldNanos, time.nowNanos() + (long) (late.nextDouble(LATE_MS) * 1e6));
+    }
     for (Job job : List.copyOf(running)) {
       if (!job.over && job.promptLeft == 0) {
         token(job);
@@ -354,12 +369,35 @@ final class SimulatedReplica {
     if (job.generated == 1) {
       remember(job.request);
     }
+    if (late != null) {
+      tokenLate(job);
+      return;
+    }
     job.listener.token(job.generated);
     if (!job.over && job.generated >= job.request.outputTokens()) {
       job.over = true;
       running.remove(job);
       job.listener.ended();
     }
+  }
+
+  /** The batch has the place at once; who listens is told later. */
+  private void tokenLate(Job job) {
+    int generated = job.generated;
+    boolean last = generated >= job.request.outputTokens();
+    if (last) {
+      job.over = true;
+      running.remove(job);
+    }
+    toldNanos += (long) (PASS_MS * 1e6);
+    time.at(
+        toldNanos,
+        () -> {
+          job.listener.token(generated);
+          if (last) {
+            job.listener.ended();
+          }
+        });
   }
 
   private void remember(Request request) {

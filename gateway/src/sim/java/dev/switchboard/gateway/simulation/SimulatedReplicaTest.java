@@ -12,15 +12,33 @@ import org.junit.jupiter.api.Test;
 class SimulatedReplicaTest {
   private final VirtualTime time = new VirtualTime();
   private final List<Integer> ended = new ArrayList<>();
+  private Runnable heard = () -> {};
 
   @Test
   void aScriptedEngineServesByArrivalAsThoseWithSocketsDo() {
-    SimulatedReplica engine = SimulatedReplica.scripted(time, EngineScript.parse("batch=1"));
+    SimulatedReplica engine = SimulatedReplica.scripted(time, EngineScript.parse("batch=1"), null);
     engine.boot();
 
     batchesThenAPerson(engine);
 
     assertEquals(List.of(0, 1, 2), ended);
+  }
+
+  @Test
+  void tokensOfAStepAreToldOneAfterAnotherWhereTheMachineIsLate() {
+    List<Long> tokens = new ArrayList<>();
+    EngineScript script = EngineScript.parse("base=10,running=0,prompt=0");
+    SimulatedReplica engine = SimulatedReplica.scripted(time, script, new SplittableRandom(1));
+    engine.boot();
+    heard = () -> tokens.add(time.nowNanos());
+
+    submit(engine, 0, 0);
+    time.after(0, () -> submit(engine, 1, 0));
+    time.run();
+
+    assertEquals(40, tokens.size());
+    assertEquals(tokens.stream().distinct().sorted().toList(), tokens);
+    assertEquals(List.of(0, 1), ended);
   }
 
   @Test
@@ -59,7 +77,9 @@ class SimulatedReplicaTest {
         priority,
         new SimulatedReplica.Listener() {
           @Override
-          public void token(int generated) {}
+          public void token(int generated) {
+            heard.run();
+          }
 
           @Override
           public void ended() {

@@ -15,7 +15,7 @@ class DispatchBenchTest {
 
   private int run(String... arguments) {
     CommandLine command =
-        DispatchBench.commandLine((scenario, policy, seed) -> new DispatchTrace());
+        DispatchBench.commandLine((scenario, policy, seed, run) -> new DispatchTrace());
     return command.setOut(new PrintWriter(said)).setErr(new PrintWriter(said)).execute(arguments);
   }
 
