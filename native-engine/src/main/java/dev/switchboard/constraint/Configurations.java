@@ -202,7 +202,7 @@ final class Configurations {
   /** Where the id is among those met; one that was not is met now, without frames. */
   private int placeOf(int id) {
     int mask = places.length - 1;
-    int at = ((id * 0x9E3779B9) >>> 7) & mask;
+    int at = hash(id) & mask;
     for (; places[at] != 0; at = at + 1 & mask) {
       if (met.get(places[at] - 1) == id) {
         return places[at] - 1;
@@ -220,11 +220,15 @@ final class Configurations {
     return met.size() - 1;
   }
 
+  private static int hash(int id) {
+    return (id * 0x9E3779B9) >>> 7;
+  }
+
   private void grow() {
     places = new int[2 * places.length];
     int mask = places.length - 1;
     for (int i = 0; i < met.size(); i++) {
-      int at = ((met.get(i) * 0x9E3779B9) >>> 7) & mask;
+      int at = hash(met.get(i)) & mask;
       while (places[at] != 0) {
         at = at + 1 & mask;
       }

@@ -20,6 +20,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -141,7 +142,7 @@ final class SchemaObjects {
       members.add(sequence(name, JsonRules.colon(), new Call(value)));
     }
     for (List<String> some : subsets(all)) {
-      JsonNode schema = schemaOf(some, java.util.Objects.requireNonNull(patterns));
+      JsonNode schema = schemaOf(some, Objects.requireNonNull(patterns));
       if (!SchemaOverlap.isFalse(schema)) {
         List<String> rest = new ArrayList<>(all);
         rest.removeAll(some);

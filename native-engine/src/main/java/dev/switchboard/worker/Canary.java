@@ -162,12 +162,12 @@ final class Canary {
 
     @Override
     public void failed(EngineFailure failure, RequestTimeline timeline) {
-      if (failure.equals(EngineFailure.NOT_FINITE)) {
-        context.runOnContext(now -> end(NOT_FINITE + "of no token there is a probability"));
-        return;
-      }
       String where = " (stage " + failure.stage() + ", rank " + failure.rank() + ")";
-      context.runOnContext(now -> end(failure.kind() + ": " + failure.message() + where));
+      String why =
+          failure.equals(EngineFailure.NOT_FINITE)
+              ? NOT_FINITE + "of no token there is a probability"
+              : failure.kind() + ": " + failure.message() + where;
+      context.runOnContext(now -> end(why));
     }
 
     /** Heartbeats are published at an interval: a rank gets until the timeout to show its step. */

@@ -113,7 +113,7 @@ class DamagedRequestIT {
       }
     }
     // So that the request reaches the others, whatever is expected of them.
-    set(healthy, "cordon");
+    JsonNode _ = gateway().adminPost("/admin/v1/replicas/" + healthy + "/cordon", "");
     String body = body("\"temperature\":0.5");
 
     CompletableFuture<HttpResponse<String>> damaged =
@@ -121,7 +121,7 @@ class DamagedRequestIT {
     killWhoHasIt(healthy);
     killWhoHasIt(healthy);
     HttpResponse<String> answer = damaged.get(30, TimeUnit.SECONDS);
-    set(healthy, "uncordon");
+    JsonNode _ = gateway().adminPost("/admin/v1/replicas/" + healthy + "/uncordon", "");
     HttpResponse<String> equal = send(body);
 
     assertEquals(502, answer.statusCode());
@@ -134,12 +134,6 @@ class DamagedRequestIT {
     assertEquals(200, send(body("\"temperature\":0.6")).statusCode());
     assertEquals(1, poisoned("ended"));
     assertEquals(1, poisoned("held"));
-  }
-
-  private void set(String replica, String what) throws Exception {
-    URI route = gateway().adminUri("/admin/v1/replicas/" + replica + "/" + what);
-    HttpResponse<String> set = gateway().post(route, "", "Content-Type", "application/json");
-    assertEquals(200, set.statusCode(), set.body());
   }
 
   /** Ends the process of the replica that has a request, as the request itself might. */

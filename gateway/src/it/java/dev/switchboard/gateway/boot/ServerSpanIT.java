@@ -105,15 +105,7 @@ class ServerSpanIT {
     upstream.script(
         (request, body) -> FakeUpstream.events(request).write(FakeUpstream.content("a")));
     String trace = freshTrace();
-    StreamClient stream =
-        StreamClient.open(
-            gateway,
-            PATH,
-            InProcessGateway.chat(true),
-            "traceparent",
-            parent(trace),
-            "X-Request-Id",
-            trace);
+    StreamClient stream = stream(trace);
     stream.awaitEvents(1);
     stream.leave();
 
@@ -125,15 +117,7 @@ class ServerSpanIT {
   void aClientThatLeavesBeforeItHasReadAllIsNamed() throws Exception {
     upstream.script(ServerSpanIT::much);
     String trace = freshTrace();
-    StreamClient stream =
-        StreamClient.open(
-            gateway,
-            PATH,
-            InProcessGateway.chat(true),
-            "traceparent",
-            parent(trace),
-            "X-Request-Id",
-            trace);
+    StreamClient stream = stream(trace);
     stream.leave();
 
     assertSays("client_gone", "u0", span(trace));
@@ -189,6 +173,17 @@ class ServerSpanIT {
 
   private static String parent(String trace) {
     return "00-" + trace + "-" + CALLER + "-01";
+  }
+
+  private StreamClient stream(String trace) throws Exception {
+    return StreamClient.open(
+        gateway,
+        PATH,
+        InProcessGateway.chat(true),
+        "traceparent",
+        parent(trace),
+        "X-Request-Id",
+        trace);
   }
 
   private void send(String trace, boolean stream, int status) throws Exception {

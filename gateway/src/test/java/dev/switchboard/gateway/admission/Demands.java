@@ -36,6 +36,15 @@ final class Demands {
 
   /** The same, known by what it asks and who asks. */
   static Demand by(Asker asker, Demand demand) {
+    return with(asker, demand.places(), demand);
+  }
+
+  /** The same with so many answers. */
+  static Demand withPlaces(int places, Demand demand) {
+    return with(demand.asker(), places, demand);
+  }
+
+  private static Demand with(Asker asker, int places, Demand demand) {
     return new Demand(
         demand.tenant(),
         demand.weight(),
@@ -49,24 +58,6 @@ final class Demands {
         demand.bytes(),
         demand.tokens(),
         asker,
-        demand.places());
-  }
-
-  /** The same with so many answers. */
-  static Demand withPlaces(int places, Demand demand) {
-    return new Demand(
-        demand.tenant(),
-        demand.weight(),
-        demand.band(),
-        demand.acceptedNanos(),
-        demand.ttftMs(),
-        demand.tpotMs(),
-        demand.deadlineNanos(),
-        demand.prompt(),
-        demand.outputTokens(),
-        demand.bytes(),
-        demand.tokens(),
-        demand.asker(),
         places);
   }
 }

@@ -10,9 +10,7 @@ class SilenceTest {
 
   @Test
   void threeQuestionsOneAfterTheOtherSayThatNobodyIsThere() {
-    assertFalse(silence.missed(0, 50));
-    assertFalse(silence.missed(50, 100));
-    assertTrue(silence.missed(100, 150));
+    onlyTheThirdSaysSo(silence, 0);
   }
 
   @Test
@@ -28,9 +26,7 @@ class SilenceTest {
     silence.missed(50, 100);
     silence.answered();
 
-    assertFalse(silence.missed(100, 150));
-    assertFalse(silence.missed(150, 200));
-    assertTrue(silence.missed(200, 250));
+    onlyTheThirdSaysSo(silence, 100);
   }
 
   @Test
@@ -45,9 +41,7 @@ class SilenceTest {
     }
 
     assertFalse(fresh.begins(1100));
-    assertFalse(fresh.missed(1100, 1150));
-    assertFalse(fresh.missed(1150, 1200));
-    assertTrue(fresh.missed(1200, 1250));
+    onlyTheThirdSaysSo(fresh, 1100);
   }
 
   @Test
@@ -55,9 +49,7 @@ class SilenceTest {
     Silence fresh = new Silence(1000);
     assertFalse(fresh.begins(0));
 
-    assertFalse(fresh.missed(0, 50));
-    assertFalse(fresh.missed(50, 100));
-    assertTrue(fresh.missed(100, 150));
+    onlyTheThirdSaysSo(fresh, 0);
   }
 
   @Test
@@ -65,11 +57,16 @@ class SilenceTest {
     Silence idle = new Silence(1000);
     idle.heard();
 
-    assertFalse(idle.missed(0, 50));
-    assertFalse(idle.missed(50, 100));
-    assertTrue(idle.missed(100, 150));
+    onlyTheThirdSaysSo(idle, 0);
     assertTrue(idle.begins(5000));
     assertTrue(idle.begins(5999));
     assertFalse(idle.begins(6000));
+  }
+
+  /** Of three questions one after the other, each given up after 50. */
+  private static void onlyTheThirdSaysSo(Silence silence, long asked) {
+    assertFalse(silence.missed(asked, asked + 50));
+    assertFalse(silence.missed(asked + 50, asked + 100));
+    assertTrue(silence.missed(asked + 100, asked + 150));
   }
 }
