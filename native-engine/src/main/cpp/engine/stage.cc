@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/spin.h"
@@ -340,6 +341,7 @@ bool Stage::outputs(Worker& worker, Slot& slot) {
     const Range chunk{begin, std::min<std::int64_t>(count, begin + max_logit_tokens_)};
     // The logits of the chunk before have been read.
     if (begin > 0) {
+      charge_lost_sampling(worker);
       if (!stage_sync(worker)) return false;
       begin_measuring(worker, slot);
     }
@@ -451,11 +453,7 @@ void Stage::finish(Worker& worker, Slot& slot) {
   if (!worker.keeps_time) return;
   const std::int64_t now = now_ns();
   worker.clock.lap(Kind::kCompute, now);
-  if (worker.measures) {
-    const std::int64_t parked = worker.team.spin.parked_ns();
-    worker.lost_ns = worker.processor.lost_ns(parked);
-    worker.clock.off_cpu(Kind::kCompute, worker.lost_ns);
-  }
+  charge_lost_sampling(worker);
   worker.finished_ns = now;
   if (records(slot)) {
     worker.clock.write(worker.rank->lane, slot.step, index_, worker.rank_index,
@@ -497,8 +495,9 @@ void Stage::begin_measuring(Worker& worker, const Slot& slot) {
 void Stage::late_start(Worker& worker, const Slot& slot, std::int64_t now) {
   const std::int64_t there = is_first() ? slot.submit_ns : slot.handed_ns;
   const std::int64_t late = now - std::max(there, worker.free_ns);
-  const bool free = worker.free_ns != 0 && !(is_first() && slot.waits_for_sample);
-  worker.late_start_ns = free && late > kWakeNs ? late : 0;
+  // With several stages nobody knows when the token was there.
+  const bool waits = is_first() && !is_last() && slot.waits_for_sample;
+  worker.begun_late_ns = worker.free_ns != 0 && !waits && late > kWakeNs ? late : 0;
 }
 
 // After a meeting: moves from a kind what the rank lost for want of cores since the one before.
@@ -514,10 +513,19 @@ void Stage::charge_lost(Worker& worker, Kind kind, std::int64_t waited_ns) {
     worker.clock.off_cpu(kind, worker.lost_ns);
     if (shared_.config->ranks > 1) {
       const std::int64_t woken = worker.clock.mark_ns() - barrier_.arrivals().last_ns;
-      if (woken > kWakeNs) worker.clock.off_cpu(Kind::kAllReduceWait, woken);
+      worker.woken_late_ns = woken > kWakeNs ? woken : 0;
+      worker.clock.off_cpu(Kind::kAllReduceWait, worker.woken_late_ns);
     }
   }
   worker.processor.begin(parked);
+}
+
+// After the last meeting of a step, or of a chunk of its outputs, in which this rank may have had
+// nothing to sample.
+void Stage::charge_lost_sampling(Worker& worker) {
+  if (!worker.keeps_time || !worker.measures) return;
+  const std::int64_t lost = worker.processor.lost_ns(worker.team.spin.parked_ns());
+  worker.clock.off_cpu(Kind::kCompute, lost - worker.clock.off_cpu(Kind::kSample, lost));
 }
 
 // Charges this rank with what the others waited for it at the meeting that has just been, where it
@@ -528,9 +536,9 @@ void Stage::charge(Worker& worker, Collective which, std::int32_t layer) {
   if (met.last_group == worker.rank_index) {
     worker.clock.late(met.first_ns, met.last_ns, which, layer);
     const std::int64_t spread = met.last_ns - met.first_ns;
-    worker.clock.late_off_cpu(std::min(spread, worker.lost_ns + worker.late_start_ns));
-    worker.late_start_ns = 0;
+    worker.clock.late_off_cpu(std::min(spread, worker.lost_ns + worker.begun_late_ns));
   }
+  worker.begun_late_ns = std::exchange(worker.woken_late_ns, 0);
 }
 
 // Ends a piece of computing, for its time and for an injected slowness.

@@ -98,8 +98,11 @@ class Stage {
     bool measures = false;  // processor time, in this step
     ProcessorTime processor;
     // Of the first thread.
-    std::int64_t free_ns = 0;         // since then nothing of the step before was waited for
-    std::int64_t late_start_ns = 0;   // it began so much later than it could
+    std::int64_t free_ns = 0;  // since then nothing of the step before was waited for
+    // For want of a core it began so much later than it could, at the step's start or after the
+    // meeting before, and so comes as much later to the next one.
+    std::int64_t begun_late_ns = 0;
+    std::int64_t woken_late_ns = 0;   // the same, after the meeting that has just been
     std::int64_t others_lost_ns = 0;  // of the rank's other threads, as far as it was charged
     std::int64_t lost_ns = 0;         // by the rank, since the last collective
   };
@@ -147,6 +150,7 @@ class Stage {
   void begin_measuring(Worker& worker, const Slot& slot);
   void late_start(Worker& worker, const Slot& slot, std::int64_t now);
   void charge_lost(Worker& worker, Kind kind, std::int64_t waited_ns);
+  static void charge_lost_sampling(Worker& worker);
   void charge(Worker& worker, Collective which, std::int32_t layer);
   [[nodiscard]] bool end_compute(Worker& worker);
   [[nodiscard]] bool wait_gate(Worker& worker, Gate& gate, std::uint32_t value);

@@ -76,11 +76,12 @@ void StepClock::late(std::int64_t first_ns, std::int64_t last_ns, Collective whi
   record.piece = static_cast<std::uint16_t>(layer * 4 + static_cast<std::int32_t>(which));
 }
 
-void StepClock::off_cpu(Kind kind, std::int64_t ns) {
+std::int64_t StepClock::off_cpu(Kind kind, std::int64_t ns) {
   TimelineRecord& from = sum(kind);
   const std::int64_t moved = std::min(ns, from.busy_ns);
   from.busy_ns -= moved;
   beside(Kind::kOffCpu, moved);
+  return moved;
 }
 
 // Of these only the sum is of interest.

@@ -112,8 +112,8 @@ class StepClock {
   void late(std::int64_t first_ns, std::int64_t last_ns, Collective which, std::int32_t layer);
   // So much of that was because the rank had no core.
   void late_off_cpu(std::int64_t ns) { beside(Kind::kLateOffCpu, ns); }
-  // So much of what this kind was charged with, the rank had no core.
-  void off_cpu(Kind kind, std::int64_t ns);
+  // So much of what this kind was charged with, the rank had no core. Returns how much it had.
+  std::int64_t off_cpu(Kind kind, std::int64_t ns);
   void add_bytes(Kind kind, std::uint64_t bytes) { sum(kind).bytes += bytes; }
 
   [[nodiscard]] bool runs() const { return runs_; }

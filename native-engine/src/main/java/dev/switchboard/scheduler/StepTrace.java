@@ -45,6 +45,9 @@ final class StepTrace {
   static final int CRITICAL_OFF_CPU = 4;
   static final int CRITICAL = 5;
 
+  /** A parked thread takes so long to run again on a machine that has cores to spare. */
+  private static final long WAKE_NANOS = 200_000;
+
   /** No rank of the stage has a record. */
   static final long NONE = Long.MIN_VALUE;
 
@@ -171,9 +174,10 @@ final class StepTrace {
   }
 
   /**
-   * Of the rank that is done last. Until it begins, those that have begun are bound to wait. Where
-   * it came last to a collective, the others waited for it; where another one did, it waited. Both
-   * are the wait of ranks for each other, so a slow rank is told the same whoever is done last.
+   * Of the rank that is done last. Until it begins, those that have begun are bound to wait; it had
+   * no core where that took longer than waking up does. Where it came last to a collective, the
+   * others waited for it; where another one did, it waited. Both are the wait of ranks for each
+   * other, so a slow rank is told the same whoever is done last.
    */
   private void addCritical(int stage) {
     int last = -1;
@@ -183,13 +187,15 @@ final class StepTrace {
       }
     }
     if (last >= 0) {
-      long waited = values[last + ALL_REDUCE] + values[last + START] - stageStart(stage);
+      long begun = values[last + START] - stageStart(stage);
+      long lateStart = begun > WAKE_NANOS ? begun : 0;
+      long waited = values[last + ALL_REDUCE] + begun - lateStart;
       long forCores = Math.min(waited, othersOffCpu(stage, last));
       long behind =
           Math.clamp(values[last + LATE] - values[last + LATE_OFF_CPU], 0, values[last + COMPUTE]);
       critical[CRITICAL_COMPUTE] += values[last + COMPUTE] - behind;
       critical[CRITICAL_COLLECTIVE] += waited - forCores + behind;
-      critical[CRITICAL_OFF_CPU] += values[last + OFF_CPU] + forCores;
+      critical[CRITICAL_OFF_CPU] += values[last + OFF_CPU] + forCores + lateStart;
       critical[CRITICAL_TRANSFER] += values[last + SEND] + values[last + COPY];
       critical[CRITICAL_SAMPLE] += values[last + SAMPLE];
     }

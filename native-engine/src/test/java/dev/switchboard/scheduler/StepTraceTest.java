@@ -75,6 +75,17 @@ class StepTraceTest {
   }
 
   @Test
+  void aRankThatBeganLaterThanWakingUpTakesHadNoCore() {
+    trace.reset(1, 1, 1);
+    record(0, 0, Kind.COMPUTE, 100, 120);
+    record(0, 0, Kind.ALL_REDUCE_WAIT, 120, 500_120);
+    record(0, 1, Kind.COMPUTE, 500_100, 500_130);
+    trace.finish(90, 100, 500_130);
+
+    assertCritical(30, 0, 0, 0, 500_000);
+  }
+
+  @Test
   void aStageWithoutRecordsAddsNothing() {
     trace.reset(1, 1, 1);
     record(1, 0, Kind.COMPUTE, 150, 160);

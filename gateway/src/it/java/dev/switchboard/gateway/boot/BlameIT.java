@@ -24,6 +24,7 @@ class BlameIT {
   /** Of what was done, the least that its phase must have. */
   private static final long STOPPED_MS = 1500;
 
+  private static final int STOPS = 15;
   private static final double SHARE = 0.9;
 
   @TempDir private static @Nullable Path folder;
@@ -63,16 +64,20 @@ class BlameIT {
     charged(id, STOPPED_MS, "gateway_late");
   }
 
+  /** Whatever its ranks are at: computing, sampling, waiting for each other, or waking up. */
   @Test
-  void aStoppedWorkerIsChargedToItsMachine() throws Exception {
-    HttpResponse<InputStream> answer = gateway.stream(2500);
+  void aWorkerStoppedAgainAndAgainIsChargedToItsMachine() throws Exception {
+    HttpResponse<InputStream> answer = gateway.stream(3500);
     String id = answer.headers().firstValue("X-Request-Id").orElseThrow();
     long pid = gateway.pid("w0");
     try (InputStream body = answer.body()) {
       assertTrue(body.read(new byte[64]) > 0);
-      GatewayProcess.signal("-STOP", pid);
-      TimeUnit.MILLISECONDS.sleep(STOPPED_MS);
-      GatewayProcess.signal("-CONT", pid);
+      for (int i = 0; i < STOPS; i++) {
+        GatewayProcess.signal("-STOP", pid);
+        TimeUnit.MILLISECONDS.sleep(STOPPED_MS / STOPS);
+        GatewayProcess.signal("-CONT", pid);
+        assertTrue(body.read(new byte[64]) > 0);
+      }
       body.readAllBytes();
     }
 
