@@ -334,8 +334,9 @@ typedef enum sb_timeline_kind {
   SB_KIND_COPY = 6,           /* host <-> device */
   SB_KIND_LATE = 7,           /* the others of the stage waiting for this rank, where it came last:
                                  each collective's spread of arrivals. Their time, not the lane's own */
-  SB_KIND_OFF_CPU = 8,        /* the rank's threads had work and no core; in no other kind */
-  SB_KIND_LATE_OFF_CPU = 9    /* of SB_KIND_LATE, as far as it was for that */
+  SB_KIND_OFF_CPU = 8,        /* the rank's threads had work and no core; in no other kind. How long
+                                 is known and not when: start and end are when it was counted */
+  SB_KIND_LATE_OFF_CPU = 9    /* of SB_KIND_LATE, as far as it was for that; without interval too */
 } sb_timeline_kind;
 
 /* Where the ranks of a stage meet. */
@@ -346,12 +347,14 @@ typedef enum sb_collective {
   SB_COLLECTIVE_OUTPUT = 3        /* logits */
 } sb_collective;
 
-/* At most one record per step, lane and kind: the sum over the step's layers. 64 bytes. */
+/* At most one record per step, lane and kind: the sum over the step's layers. 64 bytes. The time of
+ * SB_KIND_OFF_CPU and SB_KIND_LATE_OFF_CPU lies somewhere in the step; that of the others within
+ * [start, end], where what the rank had no core for is left out. */
 typedef struct sb_timeline_record {
   uint64_t step;
-  int64_t start_ns;
-  int64_t end_ns;
-  int64_t busy_ns; /* time of this kind within [start, end] */
+  int64_t start_ns; /* of the first piece */
+  int64_t end_ns;   /* of the last one */
+  int64_t busy_ns;  /* time of this kind */
   uint64_t bytes;  /* weight and KV bytes read (compute), bytes moved (all-reduce, send) */
   uint32_t tokens;
   uint32_t count; /* how many pieces were summed */

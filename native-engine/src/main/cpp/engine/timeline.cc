@@ -84,7 +84,7 @@ std::int64_t StepClock::off_cpu(Kind kind, std::int64_t ns) {
   return moved;
 }
 
-// Of these only the sum is of interest.
+// How long it was is known and not when, so it has no interval.
 void StepClock::beside(Kind kind, std::int64_t ns) {
   if (ns <= 0) return;
   TimelineRecord& record = sum(kind);
