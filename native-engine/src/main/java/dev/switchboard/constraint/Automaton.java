@@ -3,6 +3,7 @@ package dev.switchboard.constraint;
 import dev.switchboard.constraint.Expression.Count;
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A pushdown automaton over symbols, as flat arrays: the edges of state {@code s} are those from
@@ -45,6 +46,10 @@ final class Automaton {
   final int[] callFirst;
   final int[] callTo;
   final boolean[] ends;
+
+  /** Where arrays open that must not have an element twice; null where none does. */
+  final boolean @Nullable [] opensDistinct;
+
   final boolean[] endsOnly;
   final int[] height;
 
@@ -80,6 +85,7 @@ final class Automaton {
     this.symbols = symbols;
     this.sharedStates = sharedStates;
     ends = from.ends();
+    opensDistinct = from.opensDistinct();
     endsOnly = from.endsOnly();
     height = from.heights();
     alike = from.alike();
@@ -126,6 +132,7 @@ final class Automaton {
     symbols = of.symbols;
     sharedStates = of.sharedStates;
     ends = of.ends;
+    opensDistinct = of.opensDistinct;
     endsOnly = of.endsOnly;
     height = of.height;
     alike = of.alike;
@@ -240,6 +247,15 @@ final class Automaton {
   boolean reads(int id) {
     int state = stateOf(id);
     return readStart[state] < readStart[state + 1];
+  }
+
+  /** Whether a bracket that is read there opens an array that must not have an element twice. */
+  boolean opensDistinct(Configuration configuration) {
+    boolean any = false;
+    for (int i = 0; i < configuration.states.length && opensDistinct != null && !any; i++) {
+      any = opensDistinct[stateOf(configuration.states[i])];
+    }
+    return any;
   }
 
   /** Whether anything at all is derived. */

@@ -7,6 +7,7 @@ import dev.switchboard.constraint.Expression.Count;
 import dev.switchboard.constraint.Expression.Edge;
 import dev.switchboard.constraint.Expression.Graph;
 import dev.switchboard.constraint.Expression.Literal;
+import dev.switchboard.constraint.Expression.OpenDistinct;
 import dev.switchboard.constraint.Expression.Repeat;
 import dev.switchboard.constraint.Expression.Rule;
 import dev.switchboard.constraint.Expression.Sequence;
@@ -18,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes an automaton of rules: each rule gets a first and a last state, and each expression becomes
@@ -40,6 +42,7 @@ final class AutomatonBuilder {
   private final Edges calls = new Edges();
   private final List<Count> counts = new ArrayList<>();
   private final Map<Integer, int[]> boundsFrom = new TreeMap<>();
+  private final IntList distinct = new IntList();
   private final IntList alike = new IntList();
   private final IntList alikeToAll = new IntList();
   private int states;
@@ -123,6 +126,7 @@ final class AutomatonBuilder {
         }
       }
       case Repeat(Expression body, int least, int most) -> repeat(body, least, most, from, to);
+      case OpenDistinct() -> openDistinct(from, to);
       case Call(Rule rule) -> call(from, firstOf(rule), to);
       case Graph graph -> graph(graph, from, to);
     }
@@ -160,6 +164,14 @@ final class AutomatonBuilder {
       read(at, bytes[i] & 0xff, bytes[i] & 0xff, next);
       at = next;
     }
+  }
+
+  /** From a state of its own, so that it says the same of every bracket that is read there. */
+  private void openDistinct(int from, int to) {
+    int opening = newState();
+    free(from, opening);
+    read(opening, '[', '[', to);
+    distinct.add(opening);
   }
 
   /** Sequences that end alike share their ends: a set of characters takes few states. */
@@ -256,6 +268,7 @@ final class AutomatonBuilder {
       case Choice(List<Expression> options) ->
           depth < 4 && options.stream().allMatch(option -> reads(option, depth + 1));
       case Repeat(Expression body, int least, int most) -> least > 0 && reads(body, depth + 1);
+      case OpenDistinct() -> true;
       case Call(Rule rule) -> depth < 4 && reads(rule.body(), depth + 1);
       case Graph graph -> false;
     };
@@ -351,6 +364,15 @@ final class AutomatonBuilder {
 
   int[] alikeToAll() {
     return alikeToAll.toArray();
+  }
+
+  /** States at which an array opens that must not have an element twice; null where none does. */
+  boolean @Nullable [] opensDistinct() {
+    boolean[] opens = distinct.size() == 0 ? null : new boolean[states];
+    for (int i = 0; i < distinct.size() && opens != null; i++) {
+      opens[distinct.get(i)] = true;
+    }
+    return opens;
   }
 
   boolean[] ends() {

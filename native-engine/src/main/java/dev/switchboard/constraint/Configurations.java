@@ -76,6 +76,10 @@ final class Configurations {
     budgetBytes = limitBytes;
   }
 
+  Automaton automaton() {
+    return automaton;
+  }
+
   void charge(int newBytes) {
     bytes += newBytes;
   }

@@ -186,12 +186,16 @@ final class ExactlyOne {
   private Expression overlapping(String type, List<Branch> parts, int depth) {
     return switch (type) {
       case "string" -> reader.strings(strings(parts));
-      case "number" -> NumberMachine.write(parts.stream().map(this::numbers).toList(), budget);
+      case "number" -> numbers(parts.stream().map(this::numbers).toList());
       case "boolean" -> Expression.choice(truth(true, parts), truth(false, parts));
       case "null" -> Expression.NOTHING;
       case "object" -> objects(parts, depth);
       default -> throw refused(parts.get(0), parts.get(1));
     };
+  }
+
+  private Expression numbers(List<NumberSet> sets) {
+    return reader.distinct().noteNumbers(NumberMachine.write(sets, budget), sets);
   }
 
   private SchemaKeywords keywords(Branch branch) {

@@ -35,6 +35,9 @@ sealed interface Expression {
   /** So many times; -1 is any number. */
   record Repeat(Expression body, int least, int most) implements Expression {}
 
+  /** The bracket of an array that must not have an element twice: see {@link DistinctItems}. */
+  record OpenDistinct() implements Expression {}
+
   /** What a rule derives. */
   record Call(Rule rule) implements Expression {}
 

@@ -44,12 +44,19 @@ final class JsonRules {
   static final Rule SPACE = new Rule("white space", space());
 
   /** Rare, and long to write out: strings whose characters are counted call it. */
-  private static final Rule ESCAPE = new Rule("escape", escape());
+  static final Rule ESCAPE = new Rule("escape", escape());
 
   /** Control characters, as they must be escaped; and these with the quote and the backslash. */
-  private static final Rule CONTROL = new Rule("control character", escaped(CONTROLS));
+  static final Rule CONTROL = new Rule("control character", escaped(CONTROLS));
 
-  private static final Rule SPECIAL = new Rule("escaped character", escaped(ESCAPED));
+  static final Rule SPECIAL = new Rule("escaped character", escaped(ESCAPED));
+
+  /** A string that is escaped only where it must be, so that each has one way to be written. */
+  static final Rule PLAIN_STRING =
+      new Rule("plain string", sequence(text("\""), many(characters(CodePoints.ALL)), text("\"")));
+
+  /** What stands between a key and its value. */
+  static final Expression COLON = sequence(text(":"), optional(text(" ")));
 
   static final Rule STRING = new Rule("string", string());
   static final Rule INTEGER = new Rule("integer", integer());
@@ -59,7 +66,7 @@ final class JsonRules {
   static final Rule VALUE = new Rule("value", value());
 
   private static final List<Rule> SHARED =
-      List.of(SPACE, ESCAPE, CONTROL, SPECIAL, STRING, INTEGER, NUMBER, OBJECT, ARRAY, VALUE);
+      List.of(SPACE, ESCAPE, CONTROL, SPECIAL, PLAIN_STRING, STRING, INTEGER, NUMBER, OBJECT, ARRAY, VALUE);
 
   static {
     OBJECT.define(object(new Call(STRING), new Call(VALUE), 0, -1));
@@ -101,11 +108,6 @@ final class JsonRules {
 
   static Expression comma() {
     return sequence(text(","), new Call(SPACE));
-  }
-
-  /** What stands between a key and its value. */
-  static Expression colon() {
-    return sequence(text(":"), optional(text(" ")));
   }
 
   private static Expression string() {
@@ -234,7 +236,7 @@ final class JsonRules {
     if (most >= 0 && most < least) {
       return Expression.NOTHING;
     }
-    Expression member = sequence(key, colon(), value);
+    Expression member = sequence(key, COLON, value);
     Expression more =
         new Repeat(
             sequence(comma(), member),

@@ -70,6 +70,7 @@ final class JsonSchemaReader {
   private final SchemaCheck check;
   private final SchemaObjects objects;
   private final SchemaArrays arrays;
+  private final DistinctForm distinct;
   private final Set<String> ignored;
 
   private JsonSchemaReader(JsonNode root, CompileBudget budget, Set<String> ignored) {
@@ -78,6 +79,7 @@ final class JsonSchemaReader {
     this.ignored = ignored;
     form = new SchemaForm(new SchemaNegation(this::target, budget));
     check = new SchemaCheck(this, budget);
+    distinct = new DistinctForm(budget);
     objects = new SchemaObjects(this, budget);
     arrays = new SchemaArrays(this, budget);
   }
@@ -92,6 +94,7 @@ final class JsonSchemaReader {
     while (!reader.unread.isEmpty()) {
       reader.unread.removeFirst().run();
     }
+    reader.distinct.finish();
     return whole;
   }
 
@@ -256,6 +259,10 @@ final class JsonSchemaReader {
 
   SchemaCheck check() {
     return check;
+  }
+
+  DistinctForm distinct() {
+    return distinct;
   }
 
   /** The schema of what another one does not describe. */
@@ -438,12 +445,14 @@ final class JsonSchemaReader {
     Rule known = sharedStrings.get(sets);
     StringFormat format = sets.size() == 1 ? StringFormat.of(sets.getFirst()) : null;
     if (known == null && format != null) {
+      distinct.notePlain(format.rule());
       return new Call(format.rule());
     }
     if (known == null) {
       StringMachine machine = StringMachine.difference(sets, budget);
       Expression all = sequence(text("\""), machine.build(JsonRules::characters), text("\""));
       known = new Rule("string", all);
+      distinct.notePlain(known);
       sharedStrings.put(List.copyOf(sets), known);
     }
     return new Call(known);
@@ -570,7 +579,7 @@ final class JsonSchemaReader {
     if (sets.size() == 1 && numbers.isAny() && !keywords.has("multipleOf")) {
       return new Call(whole ? JsonRules.INTEGER : JsonRules.NUMBER);
     }
-    return NumberMachine.write(sets, budget);
+    return distinct.noteNumbers(NumberMachine.write(sets, budget), sets);
   }
 
   NumberSet numbers(SchemaKeywords keywords, boolean whole) {

@@ -1,6 +1,7 @@
 package dev.switchboard.constraint;
 
 import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Follows one answer through its constraint. Used by one thread at a time; takes no memory where
@@ -16,6 +17,7 @@ public final class Matcher {
   private static final String MISFIT = "it does not fit the constraint";
 
   private final Constraint constraint;
+  private final @Nullable DistinctItems distinct;
   private Configuration configuration;
   private int generation;
   private boolean ended;
@@ -24,6 +26,7 @@ public final class Matcher {
   Matcher(Constraint constraint) {
     this.constraint = constraint;
     synchronized (constraint) {
+      distinct = DistinctItems.of(constraint);
       configuration = constraint.configurations().initial();
       generation = constraint.configurations().generation();
     }
@@ -60,7 +63,8 @@ public final class Matcher {
         for (int i = from; i < to; i++) {
           next = constraint.configurations().next(next, symbols[i]);
         }
-        if (!next.isDead()) {
+        boolean isNew = distinct == null || next.isDead() || distinct.take(symbols, from, to, configuration);
+        if (!next.isDead() && isNew) {
           configuration = next;
           return true;
         }
@@ -110,8 +114,9 @@ public final class Matcher {
       }
       TokenSet following = constraint.after(configuration);
       following.copyTo(allowed);
+      boolean mayGoOn = restrict(allowed) && !following.isEmpty();
       boolean mayEnd = configuration.complete && addEnds(allowed);
-      if (ended || (following.isEmpty() && !mayEnd)) {
+      if (ended || (!mayGoOn && !mayEnd)) {
         problem = "no token of the vocabulary continues the answer under its constraint";
         return false;
       }
@@ -120,6 +125,21 @@ public final class Matcher {
       return false;
     }
     return true;
+  }
+
+  /** Takes out what would repeat an element; says whether anything is left. */
+  private boolean restrict(long[] allowed) {
+    if (distinct == null) {
+      return true;
+    }
+    synchronized (constraint) {
+      distinct.restrict(allowed, configuration);
+    }
+    boolean any = false;
+    for (int i = 0; i < allowed.length && !any; i++) {
+      any = allowed[i] != 0;
+    }
+    return any;
   }
 
   /** Says whether there are any. */
@@ -139,6 +159,9 @@ public final class Matcher {
     if (generation != configurations.generation()) {
       configuration = configurations.adopt(configuration);
       generation = configurations.generation();
+      if (distinct != null) {
+        distinct.forget();
+      }
     }
   }
 

@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
  * <p>An open side ends at 18 digits, or at one more than a bound has. Where sets or multiples must
  * be told apart there are 15 digits in all, so that who reads doubles finds the same. There is no
  * exponent, and negative zero is not written. One machine reads the digits behind one sign.
+ *
+ * <p>Where each number is to have one way to be written, and none that a double takes for another,
+ * there are no more than 15 digits in all, and none of them is a zero at the end of a fraction.
  */
 final class NumberMachine {
   /** A step's remainders are as many as it has last places. */
@@ -46,6 +49,7 @@ final class NumberMachine {
 
   private final List<NumberSet> sets;
   private final boolean negative;
+  private final boolean oneWay;
   private final CompileBudget budget;
   private final List<Digits> bounds;
   private final Map<BigDecimal, Integer> boundOf = new HashMap<>();
@@ -101,9 +105,11 @@ final class NumberMachine {
     }
   }
 
-  private NumberMachine(List<NumberSet> sets, boolean negative, CompileBudget budget) {
+  private NumberMachine(
+      List<NumberSet> sets, boolean negative, boolean oneWay, CompileBudget budget) {
     this.sets = sets;
     this.negative = negative;
+    this.oneWay = oneWay;
     this.budget = budget;
     this.bounds = new ArrayList<>();
     // That negative zero is none.
@@ -112,18 +118,19 @@ final class NumberMachine {
       set.compared().stream().filter(b -> (b.signum() < 0) == negative).forEach(this::addBound);
       set.steps().forEach(this::addStep);
     }
-    boolean told = sets.size() > 1 || steps.stream().anyMatch(step -> step.first.length > 1);
+    boolean told = oneWay || sets.size() > 1 || steps.stream().anyMatch(step -> step.first.length > 1);
     int places = told ? TOLD_PLACES : JsonRules.FRACTION_DIGITS;
     for (Digits bound : bounds) {
       places = Math.max(places, bound.fraction.length() + 1);
     }
     boolean stepped = sets.stream().allMatch(set -> set.places() >= 0);
-    mostPlaces = stepped ? sets.stream().mapToInt(NumberSet::places).max().orElse(0) : places;
+    places = stepped ? sets.stream().mapToInt(NumberSet::places).max().orElse(0) : places;
+    mostPlaces = oneWay ? Math.min(places, TOLD_DIGITS - 1) : places;
     int digits = told ? Math.max(1, TOLD_DIGITS - mostPlaces) : JsonRules.INTEGER_DIGITS;
     for (Digits bound : bounds) {
       digits = Math.max(digits, bound.whole.length() + 1);
     }
-    mostDigits = digits;
+    mostDigits = oneWay ? Math.min(digits, TOLD_DIGITS - mostPlaces) : digits;
   }
 
   private void addBound(BigDecimal number) {
@@ -179,15 +186,24 @@ final class NumberMachine {
 
   /** Numbers that exactly one of the sets has. */
   static Expression write(List<NumberSet> sets, CompileBudget budget) {
-    Expression positive = new NumberMachine(sets, false, budget).build();
-    Expression negative = new NumberMachine(sets, true, budget).build();
+    return write(sets, false, budget);
+  }
+
+  /** The same, where each has but one way to be written. */
+  static Expression writeOneWay(List<NumberSet> sets, CompileBudget budget) {
+    return write(sets, true, budget);
+  }
+
+  private static Expression write(List<NumberSet> sets, boolean oneWay, CompileBudget budget) {
+    Expression positive = new NumberMachine(sets, false, oneWay, budget).build();
+    Expression negative = new NumberMachine(sets, true, oneWay, budget).build();
     return Expression.choice(positive, sequence(text("-"), negative));
   }
 
-  // ---- states: the place, how each bound compares, what each step leaves ------------------------
+  // ---- states: the place, how each bound compares, what each step leaves, ending in a zero ------
 
   private Graph build() {
-    int[] begin = new int[1 + bounds.size() + steps.size()];
+    int[] begin = new int[1 + bounds.size() + steps.size() + (oneWay ? 1 : 0)];
     for (int i = 0; i < steps.size(); i++) {
       begin[1 + bounds.size() + i] = steps.get(i).classOf[0];
     }
@@ -267,6 +283,9 @@ final class NumberMachine {
               ? step.after(state[at], digit, read)
               : step.classOf[(int) ((step.first[state[at]] * 10L + digit) % step.size)];
     }
+    if (oneWay) {
+      next[next.length - 1] = behindPoint && digit == 0 ? 1 : 0;
+    }
     return next;
   }
 
@@ -313,9 +332,13 @@ final class NumberMachine {
   private boolean ends(int[] state) {
     int place = state[0];
     boolean digit = place > BEGIN && place != point();
+    boolean superfluousZero = oneWay && state[state.length - 1] != 0;
     // Bound 0 is zero.
     boolean negativeZero = negative && relation(state, 0, true) == EQUAL;
-    return digit && !negativeZero && sets.stream().filter(set -> has(set, state)).count() == 1;
+    return digit
+        && !superfluousZero
+        && !negativeZero
+        && sets.stream().filter(set -> has(set, state)).count() == 1;
   }
 
   private boolean has(NumberSet set, int[] state) {

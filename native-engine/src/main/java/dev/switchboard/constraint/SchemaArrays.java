@@ -4,11 +4,10 @@ import static dev.switchboard.constraint.Expression.sequence;
 import static dev.switchboard.constraint.Expression.text;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.BooleanNode;
-import com.fasterxml.jackson.databind.node.NullNode;
 import dev.switchboard.constraint.Expression.Call;
 import dev.switchboard.constraint.Expression.Edge;
 import dev.switchboard.constraint.Expression.Graph;
+import dev.switchboard.constraint.Expression.OpenDistinct;
 import dev.switchboard.constraint.Expression.Rule;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -19,9 +18,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Writes arrays. */
 final class SchemaArrays {
-  /** Of so many values an array may have any without one twice; of more in the order given. */
-  private static final int MOST_IN_ANY_ORDER = 8;
-
   private static final int MOST_CONTAINED = 64;
 
   private final JsonSchemaReader reader;
@@ -37,26 +33,33 @@ final class SchemaArrays {
     List<JsonNode> first = prefix == null ? List.of() : prefix;
     int least = keywords.least("minItems");
     int most = keywords.most("maxItems");
-    JsonNode items = keywords.get("items");
-    if (items == null) {
-      items = keywords.get("unevaluatedItems");
-    }
+    String restName = keywords.otherItems();
+    JsonNode items = keywords.get(restName);
     if (items == null && prefix != null) {
-      int all = Math.max(least, first.size());
-      most = most < 0 ? all : Math.min(most, all);
+      most = lesser(most, Math.max(least, first.size()));
     }
     if (items != null && SchemaOverlap.isFalse(items)) {
-      most = most < 0 ? first.size() : Math.min(most, first.size());
+      most = lesser(most, first.size());
     }
-    if (isUnique(keywords) && (most < 0 || most > 1)) {
-      return unique(keywords, first, items, least, most, depth);
+    boolean unique = isUnique(keywords) && (most < 0 || most > 1);
+    if (unique && items != null && first.isEmpty()) {
+      most = lesser(most, different(items, keywords.path(restName)));
     }
-    int contained = contained(keywords);
-    if (items == null && first.isEmpty() && least == 0 && most < 0 && contained == 0) {
+    Contained contained = contained(keywords, most);
+    if (contained.most >= 0 && contained.most < contained.least) {
+      return Expression.NOTHING;
+    }
+    if (items == null && first.isEmpty() && least == 0 && most < 0 && !unique && contained.isAny()) {
       return new Call(JsonRules.ARRAY);
     }
-    Rule rest = items == null ? JsonRules.VALUE : reader.rule(items, keywords.path("items"), depth);
-    return new Elements(keywords, first, items, rest, least, most, contained).write(depth);
+    Rule rest = items == null ? JsonRules.VALUE : reader.rule(items, keywords.path(restName), depth);
+    DistinctForm.Elements distinct = unique ? reader.distinct().elements(keywords) : null;
+    return new Elements(keywords, first, items, rest, least, most, contained, distinct)
+        .write(depth);
+  }
+
+  private static int lesser(int most, int bound) {
+    return most < 0 || bound < 0 ? Math.max(most, bound) : Math.min(most, bound);
   }
 
   private static boolean isUnique(SchemaKeywords keywords) {
@@ -64,21 +67,58 @@ final class SchemaArrays {
     return unique != null && !(unique.isBoolean() && !unique.booleanValue());
   }
 
-  private static int contained(SchemaKeywords keywords) {
-    if (!keywords.has("contains")) {
-      return 0;
+  /** How many different elements there can be at most, where items list them; else -1. */
+  private int different(JsonNode items, String path) {
+    JsonNode plain = reader.target(items, path, 0);
+    if (!plain.isObject()) {
+      return -1;
     }
-    if (keywords.has("maxContains")) {
-      throw keywords.wrong("maxContains", "is not supported");
+    SchemaKeywords own = SchemaKeywords.of(plain, path);
+    if (SchemaOverlap.listsValues(own)) {
+      return (int) SchemaOverlap.values(own).stream().distinct().count();
     }
-    int wanted = keywords.has("minContains") ? keywords.least("minContains") : 1;
-    if (wanted > MOST_CONTAINED) {
-      throw keywords.wrong("minContains", "above " + MOST_CONTAINED + " is not supported");
-    }
-    return wanted;
+    Set<String> types = own.has("type") ? own.types() : Set.of("other");
+    return Set.of("boolean", "null").containsAll(types)
+        ? types.size() + (types.contains("boolean") ? 1 : 0)
+        : -1;
   }
 
-  /** Node (i, c) has written i elements, of which c surely count; the last i stands for more. */
+  /**
+   * How many elements must be as {@code contains} says.
+   *
+   * @param most -1 for any number
+   */
+  private record Contained(int least, int most) {
+    boolean isAny() {
+      return least == 0 && most < 0;
+    }
+
+    /** Counts that are told apart are below this. */
+    int counts() {
+      return Math.max(least, most) + 1;
+    }
+  }
+
+  private static Contained contained(SchemaKeywords keywords, int mostItems) {
+    if (!keywords.has("contains")) {
+      return new Contained(0, -1);
+    }
+    int least = keywords.has("minContains") ? keywords.least("minContains") : 1;
+    int most = keywords.has("maxContains") ? keywords.most("maxContains") : -1;
+    if (least > MOST_CONTAINED) {
+      throw keywords.wrong("minContains", "above " + MOST_CONTAINED + " is not supported");
+    }
+    boolean bounds = most >= 0 && (mostItems < 0 || most < mostItems);
+    if (bounds && most > MOST_CONTAINED) {
+      throw keywords.wrong("maxContains", "above " + MOST_CONTAINED + " is not supported");
+    }
+    return new Contained(least, bounds ? most : -1);
+  }
+
+  /**
+   * Node (i, c) has written i elements, of which c surely are as {@code contains} says; the last i
+   * stands for more. Where there may only be so many, the others surely are not.
+   */
   private final class Elements {
     private final SchemaKeywords keywords;
     private final List<JsonNode> first;
@@ -86,7 +126,8 @@ final class SchemaArrays {
     private final Rule rest;
     private final int least;
     private final int most;
-    private final int contained;
+    private final Contained contained;
+    private final DistinctForm.@Nullable Elements distinct;
     private final int places;
     private final List<Edge> edges = new ArrayList<>();
 
@@ -97,7 +138,8 @@ final class SchemaArrays {
         Rule rest,
         int least,
         int most,
-        int contained) {
+        Contained contained,
+        DistinctForm.@Nullable Elements distinct) {
       this.keywords = keywords;
       this.first = first;
       this.items = items;
@@ -105,8 +147,9 @@ final class SchemaArrays {
       this.least = least;
       this.most = most;
       this.contained = contained;
+      this.distinct = distinct;
       places = Math.max(most < 0 ? Math.max(least, first.size()) : most, 1) + 1;
-      budget.requireEdges((long) places * (contained + 1));
+      budget.requireEdges((long) places * contained.counts());
     }
 
     private int node(int place, int count) {
@@ -114,29 +157,32 @@ final class SchemaArrays {
     }
 
     Expression write(int depth) {
-      int end = places * (contained + 1);
-      Map<Integer, Rule> counting = new HashMap<>();
+      int end = places * contained.counts();
+      Map<Integer, Expression> others = new HashMap<>();
+      Map<Integer, Expression> counting = new HashMap<>();
       for (int place = 0; place < places; place++) {
         budget.edge();
-        boolean more = most < 0 || place < most;
-        Expression element = more ? element(place, depth) : Expression.NOTHING;
-        for (int count = 0; count <= contained && more; count++) {
-          add(place, count, element, count);
-          if (count < contained) {
-            int which = Math.min(place, first.size());
-            Rule rule = counting.computeIfAbsent(which, key -> counted(key, depth));
-            add(place, count, new Call(rule), count + 1);
+        if (most < 0 || place < most) {
+          int which = Math.min(place, first.size());
+          Expression other = others.computeIfAbsent(which, key -> other(key, depth));
+          for (int count = 0; count < contained.counts(); count++) {
+            add(place, count, other, count);
+            if (count + 1 < contained.counts()) {
+              Expression element = counting.computeIfAbsent(which, key -> counted(key, depth));
+              add(place, count, element, count + 1);
+            }
           }
         }
-        if (place >= least) {
+        for (int count = contained.least; count < contained.counts() && place >= least; count++) {
           Expression close =
               place == 0 ? text("]") : sequence(new Call(JsonRules.SPACE), text("]"));
-          edges.add(new Edge(node(place, contained), close, end));
+          edges.add(new Edge(node(place, count), close, end));
         }
       }
       boolean[] finals = new boolean[end + 1];
       finals[end] = true;
-      return sequence(text("["), new Call(JsonRules.SPACE), new Graph(end + 1, edges, finals));
+      Expression open = distinct == null ? text("[") : new OpenDistinct();
+      return sequence(open, new Call(JsonRules.SPACE), new Graph(end + 1, edges, finals));
     }
 
     private void add(int place, int count, Expression element, int nextCount) {
@@ -145,12 +191,18 @@ final class SchemaArrays {
       edges.add(new Edge(node(place, count), label, node(next, nextCount)));
     }
 
-    private Expression element(int place, int depth) {
+    /** An element that does not count. */
+    private Expression other(int place, int depth) {
+      if (contained.most >= 0) {
+        JsonNode none = reader.negated(contains(), keywords.path("contains"));
+        return called(both(place, none, depth));
+      }
       if (place >= first.size()) {
-        return new Call(rest);
+        return called(new Call(rest));
       }
       Expression own = reader.schema(first.get(place), path(place), depth + 1);
-      return contained == 0 ? own : new Call(new Rule(path(place), own));
+      boolean once = contained.isAny() && distinct == null;
+      return once ? own : called(own);
     }
 
     private String path(int place) {
@@ -158,116 +210,26 @@ final class SchemaArrays {
     }
 
     /** An element that also is what must be contained. */
-    private Rule counted(int place, int depth) {
+    private Expression counted(int place, int depth) {
+      return called(both(place, contains(), depth));
+    }
+
+    private JsonNode contains() {
+      return keywords.node().get("contains");
+    }
+
+    private Expression both(int place, JsonNode wanted, int depth) {
       JsonNode own = place < first.size() ? first.get(place) : items;
-      JsonNode wanted = keywords.node().get("contains");
       JsonNode both = own == null ? wanted : SchemaForm.both(own, wanted);
-      return reader.rule(both, keywords.path("contains"), depth);
+      return new Call(reader.rule(both, keywords.path("contains"), depth));
     }
-  }
 
-  // ---- no element twice ------------------------------------------------------------------------
-
-  private Expression unique(
-      SchemaKeywords keywords,
-      List<JsonNode> first,
-      @Nullable JsonNode items,
-      int least,
-      int most,
-      int depth) {
-    List<JsonNode> values = items == null || !first.isEmpty() ? null : values(items, keywords);
-    if (items == null || values == null || keywords.has("contains")) {
-      throw keywords.wrong("uniqueItems", "is supported for items that are listed values only");
-    }
-    List<Expression> elements = new ArrayList<>();
-    for (JsonNode value : values) {
-      boolean fits = reader.check().describes(items, value, keywords.path("items"), depth + 1);
-      if (fits && values.indexOf(value) == values.lastIndexOf(value)) {
-        elements.add(text(JsonSchemaReader.literal(value)));
+    /** For an element that stands in several places. */
+    private Expression called(Expression element) {
+      if (distinct != null) {
+        return new Call(distinct.rule(element));
       }
+      return element instanceof Call ? element : new Call(new Rule(keywords.path("items"), element));
     }
-    return elements.size() <= MOST_IN_ANY_ORDER
-        ? anyOrder(elements, least, most)
-        : inOrder(elements, least, most);
-  }
-
-  /** The values that items list; null where they are of another kind. */
-  private @Nullable List<JsonNode> values(JsonNode items, SchemaKeywords keywords) {
-    JsonNode plain = reader.target(items, keywords.path("items"), 0);
-    if (!plain.isObject()) {
-      return null;
-    }
-    SchemaKeywords own = SchemaKeywords.of(plain, keywords.path("items"));
-    if (SchemaOverlap.listsValues(own)) {
-      return SchemaOverlap.values(own).stream().distinct().toList();
-    }
-    Set<String> types = own.has("type") ? own.types() : Set.of("other");
-    if (!Set.of("boolean", "null").containsAll(types)) {
-      return null;
-    }
-    return List.of(BooleanNode.TRUE, BooleanNode.FALSE, NullNode.getInstance());
-  }
-
-  /** Node b has written the elements whose bits it has. */
-  private Expression anyOrder(List<Expression> elements, int least, int most) {
-    int end = 1 << elements.size();
-    List<Edge> edges = new ArrayList<>();
-    for (int written = 0; written < end; written++) {
-      budget.edge();
-      int count = Integer.bitCount(written);
-      for (int i = 0; i < elements.size() && (most < 0 || count < most); i++) {
-        if ((written >> i & 1) == 0) {
-          add(edges, written, elements.get(i), written | 1 << i);
-        }
-      }
-      close(edges, written, count, least, end);
-    }
-    return whole(edges, end);
-  }
-
-  /** Node (i, c) has written c of the first i elements, the last of them among those. */
-  private Expression inOrder(List<Expression> elements, int least, int most) {
-    int size = elements.size();
-    int counts = Math.min(most < 0 ? size : most, size) + 1;
-    boolean counted = least > 1 || counts <= size;
-    int rows = counted ? counts : 2;
-    budget.requireEdges((long) rows * (size + 1) * 4);
-    int end = rows * (size + 1);
-    List<Edge> edges = new ArrayList<>();
-    for (int row = 0; row < rows; row++) {
-      for (int i = 0; i < size; i++) {
-        budget.edge();
-        int at = row * (size + 1) + i;
-        edges.add(new Edge(at, null, at + 1));
-        int next = counted ? row + 1 : 1;
-        if (next < rows) {
-          add(edges, at, row == 0, elements.get(i), next * (size + 1) + i + 1);
-        }
-      }
-      close(edges, row * (size + 1) + size, row, least, end);
-    }
-    return whole(edges, end);
-  }
-
-  private void add(List<Edge> edges, int from, Expression element, int to) {
-    add(edges, from, from == 0, element, to);
-  }
-
-  private void add(List<Edge> edges, int from, boolean begins, Expression element, int to) {
-    budget.edge();
-    edges.add(new Edge(from, begins ? element : sequence(JsonRules.comma(), element), to));
-  }
-
-  private static void close(List<Edge> edges, int from, int count, int least, int end) {
-    if (count >= least) {
-      Expression close = count == 0 ? text("]") : sequence(new Call(JsonRules.SPACE), text("]"));
-      edges.add(new Edge(from, close, end));
-    }
-  }
-
-  private static Expression whole(List<Edge> edges, int end) {
-    boolean[] finals = new boolean[end + 1];
-    finals[end] = true;
-    return sequence(text("["), new Call(JsonRules.SPACE), new Graph(end + 1, edges, finals));
   }
 }

@@ -84,13 +84,15 @@ final class SchemaCheck {
   }
 
   private boolean array(SchemaKeywords keywords, JsonNode value, int depth) {
-    if (keywords.has("contains") || keywords.has("uniqueItems")) {
-      throw keywords.wrong("contains", "beside arrays of an enum is not supported");
+    for (String name : List.of("contains", "uniqueItems")) {
+      if (keywords.has(name)) {
+        throw keywords.wrong(name, "beside arrays of an enum is not supported");
+      }
     }
     int most = keywords.most("maxItems");
     boolean fits = value.size() >= keywords.least("minItems") && (most < 0 || value.size() <= most);
     JsonNode prefix = keywords.get("prefixItems");
-    JsonNode items = keywords.get("items");
+    JsonNode items = keywords.get(keywords.otherItems());
     for (int i = 0; i < value.size() && fits; i++) {
       JsonNode schema = prefix != null && i < prefix.size() ? prefix.get(i) : items;
       fits = schema == null || describes(schema, value.get(i), keywords.path("items"), depth);
@@ -118,7 +120,7 @@ final class SchemaCheck {
     }
     JsonNode own = keywords.node().path("properties").get(name);
     List<JsonNode> matching = reader.matching(keywords, name);
-    JsonNode additional = keywords.get("additionalProperties");
+    JsonNode additional = keywords.get(keywords.otherProperties());
     @Nullable JsonNode rest = own == null && matching.isEmpty() ? additional : null;
     return (own == null || describes(own, value, path, depth))
         && (rest == null || describes(rest, value, path, depth))

@@ -179,6 +179,24 @@ final class SchemaKeywords {
     return node.has(name);
   }
 
+  /**
+   * The keyword that speaks of what no other one does: the second has a say only where the first is
+   * not there.
+   */
+  private String either(String name, String unevaluated) {
+    return !has(name) && has(unevaluated) ? unevaluated : name;
+  }
+
+  /** The keyword that speaks of elements behind those of {@code prefixItems}. */
+  String otherItems() {
+    return either("items", "unevaluatedItems");
+  }
+
+  /** The keyword that speaks of names that are neither listed nor matched. */
+  String otherProperties() {
+    return either("additionalProperties", "unevaluatedProperties");
+  }
+
   /** Keywords that are neither annotations nor among the given ones. */
   Set<String> besides(Set<String> names) {
     Set<String> found = new LinkedHashSet<>();

@@ -75,10 +75,7 @@ final class SchemaObjects {
 
   /** What is said of names that nothing else speaks of; null where that is nothing. */
   private static @Nullable JsonNode additional(SchemaKeywords keywords) {
-    JsonNode additional = keywords.get("additionalProperties");
-    if (additional == null) {
-      additional = keywords.get("unevaluatedProperties");
-    }
+    JsonNode additional = keywords.get(keywords.otherProperties());
     return additional == null && keywords.has(SchemaKeywords.OPEN) ? BooleanNode.TRUE : additional;
   }
 
@@ -117,10 +114,15 @@ final class SchemaObjects {
     if (additional == null || additional.isBoolean()) {
       return least == 0 && most < 0
           ? new Call(JsonRules.OBJECT)
-          : JsonRules.object(new Call(JsonRules.STRING), new Call(JsonRules.VALUE), least, most);
+          : openMap(new Call(JsonRules.VALUE), least, most);
     }
-    Rule value = reader.rule(additional, keywords.path("additionalProperties"), depth);
-    return JsonRules.object(new Call(JsonRules.STRING), new Call(value), least, most);
+    Rule value = reader.rule(additional, keywords.path(keywords.otherProperties()), depth);
+    return openMap(new Call(value), least, most);
+  }
+
+  private Expression openMap(Expression value, int least, int most) {
+    Expression map = JsonRules.object(new Call(JsonRules.STRING), value, least, most);
+    return reader.distinct().noteMap(map);
   }
 
   // ---- names that are not listed ---------------------------------------------------------------
@@ -137,9 +139,9 @@ final class SchemaObjects {
     if ((additional != null && !SchemaOverlap.isFalse(additional))
         || (additional == null && all.isEmpty() && listed.isEmpty())) {
       JsonNode schema = additional == null ? BooleanNode.TRUE : additional;
-      Rule value = reader.rule(schema, keywords.path("additionalProperties"), depth);
+      Rule value = reader.rule(schema, keywords.path(keywords.otherProperties()), depth);
       Expression name = name(keywords, listed, List.of(), all);
-      members.add(sequence(name, JsonRules.colon(), new Call(value)));
+      members.add(sequence(name, JsonRules.COLON, new Call(value)));
     }
     for (List<String> some : subsets(all)) {
       JsonNode schema = schemaOf(some, Objects.requireNonNull(patterns));
@@ -149,7 +151,7 @@ final class SchemaObjects {
         String path = SchemaKeywords.path(keywords.path("patternProperties"), some.getFirst());
         Rule value = reader.rule(schema, path, depth);
         Expression name = name(keywords, listed, some, rest);
-        members.add(sequence(name, JsonRules.colon(), new Call(value)));
+        members.add(sequence(name, JsonRules.COLON, new Call(value)));
       }
     }
     return members;
@@ -309,13 +311,14 @@ final class SchemaObjects {
         if (!SchemaOverlap.isFalse(property.getValue())) {
           String path = SchemaKeywords.path(keywords.path("properties"), name);
           Expression value = reader.schema(property.getValue(), path, depth + 1);
-          member(i, sequence(text(JsonRules.quote(name)), JsonRules.colon(), value), i + 1, false);
+          member(i, sequence(text(JsonRules.quote(name)), JsonRules.COLON, value), i + 1, false);
         }
         i++;
       }
       if (!others.isEmpty()) {
         Expression any = others.size() == 1 ? others.getFirst() : new Choice(others);
-        Rule one = new Rule(keywords.path("additionalProperties"), any);
+        Rule one = new Rule(keywords.path(keywords.otherProperties()), any);
+        reader.distinct().noteOtherMember(one);
         member(last, new Call(one), last + 1, false);
         member(last + 1, new Call(one), last + 1, true);
       }
@@ -323,7 +326,12 @@ final class SchemaObjects {
       end(last + 1);
       boolean[] finals = new boolean[nodes];
       finals[nodes - 1] = true;
-      return sequence(text("{"), new Call(JsonRules.SPACE), new Graph(nodes, edges, finals));
+      Expression object =
+          sequence(text("{"), new Call(JsonRules.SPACE), new Graph(nodes, edges, finals));
+      DistinctForm distinct = reader.distinct();
+      return properties.isEmpty() && !others.isEmpty()
+          ? distinct.noteMap(object)
+          : distinct.noteNames(object, List.copyOf(properties.keySet()));
     }
 
     /**

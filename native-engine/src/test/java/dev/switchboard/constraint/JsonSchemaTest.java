@@ -161,6 +161,29 @@ class JsonSchemaTest {
         "{'items':{'enum':['a','b']},'uniqueItems':true} | ['b','a']          | ['a','a']",
         "{'items':{'type':'boolean'},'uniqueItems':true,'minItems':2} | [true,false] | [true]",
         "{'items':{'enum':[1,2,3,4,5,6,7,8,9]},'uniqueItems':true,'maxItems':2} | [1,9] | [1,2,3]",
+        "{'items':{'type':'string'},'uniqueItems':true} | ['a','','ab','b'] | ['a','b','a']",
+        "{'uniqueItems':true}                      | [1,'1',true,[1],[],null] | [[1],[1]]",
+        "{'uniqueItems':true}                      | [0.5,5,-5]               | [1.0]",
+        "{'items':{'type':'integer'},'uniqueItems':true} | [1,12,123,2]        | [12,1,12]",
+        "{'items':{'type':'number'},'uniqueItems':true} | [0.1,0.01,1]         | [1,0.1,0.10]",
+        "{'prefixItems':[{'const':1}],'items':{'type':'integer'},'uniqueItems':true} | [1, 2] | [1, 1]",
+        "{'items':{'properties':{'a':{},'b':{}}},'uniqueItems':true} | [{'a':1},{'a':1,'b':2}] |"
+            + " [{'a':1,'b':2},{'a':1,'b':2}]",
+        "{'items':{'enum':[1,1.0,2]},'uniqueItems':true} | [2,1]              | [1,1]",
+        "{'anyOf':[{'items':{'type':'string'}},{'uniqueItems':true}]} | ['a'] | ['a','a']",
+        "{'items':{'type':'array','items':{'type':'integer'},'uniqueItems':true},'uniqueItems':true}"
+            + " | [[1,2],[2,1],[1]] | [[1,2],[1,2]]",
+        "{'items':{'type':'integer'},'contains':{'minimum':5},'uniqueItems':true} | [1,6] | [6,6]",
+        "{'items':{'type':'integer'},'contains':{'minimum':5},'maxContains':1} | [5,1] | [5,6]",
+        "{'items':{'type':'integer'},'contains':{'minimum':5},'minContains':0,'maxContains':1} |"
+            + " [] | [5,6]",
+        "{'items':{'type':'integer'},'contains':{'minimum':5},'minContains':2,'maxContains':2} |"
+            + " [5,1,6] | [5]",
+        "{'prefixItems':[{'type':'integer'},{'type':'string'}],'contains':{'type':'string'},"
+            + "'maxContains':1} | [1,'a'] | [1,'a','b']",
+        "{'enum':[[1],[1,'a']],'prefixItems':[{}],'unevaluatedItems':false} | [1] | [1,'a']",
+        "{'enum':[{'a':1},{'b':1}],'properties':{'a':{}},'unevaluatedProperties':false} | {'a':1} |"
+            + " {'b':1}",
         "{'unevaluatedProperties':false,'allOf':[{'properties':{'a':{}}}]} | {'a':1} | {'b':1}",
         "{'enum':['a','bb'],'maxLength':1}         | 'a'                      | 'bb'",
         "{'enum':[{'a':1},{'b':1}],'required':['b']} | {'b':1}                | {'a':1}",
@@ -204,9 +227,18 @@ class JsonSchemaTest {
             + " supported in what must not match",
         "{'items':{'if':{'format':'date'},'then':false}} | items.if.format | is not supported in"
             + " what must not match",
-        "{'type':'array','uniqueItems':true}     | uniqueItems | is supported for items that are"
-            + " listed values only",
-        "{'contains':{},'maxContains':2}         | maxContains | is not supported",
+        "{'items':{'type':'object'},'uniqueItems':true} | uniqueItems | is not supported for items"
+            + " that have names that are not listed",
+        "{'items':{'additionalProperties':{'type':'null'}},'uniqueItems':true} | uniqueItems | is"
+            + " not supported for items that have names that are not listed",
+        "{'items':{'anyOf':[{'properties':{'a':{},'b':{}}},{'properties':{'b':{},'a':{}}}]},"
+            + "'uniqueItems':true} | uniqueItems | is not supported for items that have the same"
+            + " names in another order",
+        "{'items':{'properties':{'a':{'const':1234567890123456}}},'uniqueItems':true} | uniqueItems"
+            + " | is not supported for items that have numbers of more than 15 digits",
+        "{'contains':{'format':'date'},'maxContains':2} | contains.format | is not supported in"
+            + " what must not match",
+        "{'contains':{},'maxContains':65}        | maxContains | above 64 is not supported",
         "{'propertyNames':{'anyOf':[{'maxLength':2},{'pattern':'^x'}]}} | propertyNames.anyOf | is"
             + " not supported in propertyNames",
         "{'pattern':'(?<=a)b'}                   | pattern | looks ahead or behind or sets flags,"

@@ -1,0 +1,415 @@
+package dev.switchboard.constraint;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps one answer's arrays without an element twice, where its automaton says so; by one thread,
+ * under its constraint's lock.
+ *
+ * <p>No automaton can know which elements there were. So the answer's text is followed from where
+ * such an array opens to where it closes, and what would make an element one that was there before
+ * is taken out of the mask. {@link DistinctForm} sees to it that equal elements have equal texts.
+ *
+ * <p>An element may also come to where all that it can still become was there before. Whatever
+ * leads there is taken out as well: how many elements a configuration can lead to is counted, up to
+ * more than can be remembered. Arrays inside are then counted as if they could have an element
+ * twice, so of sets of small sets the last ones may be out of reach.
+ *
+ * <p>What can be remembered is bounded: then no further element may follow.
+ */
+final class DistinctItems {
+  /** So many ways to go on are as good as any number. */
+  private static final int WIDE = 1 << 16;
+
+  /** Symbols that are tried to count them; after that there are taken to be many. */
+  private static final int MOST_TRIED = 1 << 16;
+
+  private static final int MOST_KNOWN = 4096;
+
+  /** Symbols of all elements that are told apart, in arrays that are open: about 2 MiB. */
+  private static final int MOST_KEPT = 1 << 16;
+
+  private static final int STRING = 1;
+  private static final int ESCAPED = 2;
+  private static final int DEEPER = 4;
+
+  private final Constraint constraint;
+  private final Automaton automaton;
+  private final TokenVocabulary vocabulary;
+  private final Run run = new Run();
+  private final Map<Place, Integer> known = new HashMap<>();
+  private long[] mask = {};
+
+  private DistinctItems(Constraint constraint, Automaton automaton) {
+    this.constraint = constraint;
+    this.automaton = automaton;
+    vocabulary = constraint.vocabulary();
+  }
+
+  /** For a new answer; null where no array is kept so. */
+  static @Nullable DistinctItems of(Constraint constraint) {
+    Automaton automaton = constraint.configurations().automaton();
+    return automaton.opensDistinct == null ? null : new DistinctItems(constraint, automaton);
+  }
+
+  /** Configurations are other ones from now on. */
+  void forget() {
+    known.clear();
+  }
+
+  /** Takes symbols that lead on from a configuration; all of them or none. */
+  boolean take(char[] symbols, int from, int to, Configuration start) {
+    if (!fits(symbols, from, to, start)) {
+      return false;
+    }
+    follow(run, symbols, from, to, start);
+    return true;
+  }
+
+  private boolean fits(char[] symbols, int from, int to, Configuration start) {
+    Run trial = run.trial();
+    Configuration end = follow(trial, symbols, from, to, start);
+    return end != null && (end.isDead() || trial.canEnd(end));
+  }
+
+  /** Where the symbols lead; null where an element comes twice. */
+  private @Nullable Configuration follow(
+      Run along, char[] symbols, int from, int to, Configuration start) {
+    Configuration at = start;
+    for (int i = from; i < to; i++) {
+      if (!along.take(symbols[i], at)) {
+        return null;
+      }
+      at = constraint.configurations().next(at, symbols[i]);
+    }
+    return at;
+  }
+
+  /** Takes what does not fit out of a mask of tokens that may follow a configuration. */
+  void restrict(long[] allowed, Configuration configuration) {
+    mask = allowed;
+    run.restrict(configuration);
+    int[] several =
+        run.open.isEmpty()
+            ? vocabulary.separators().inNew()
+            : (run.scan & STRING) == 0
+                ? vocabulary.separators().all()
+                : vocabulary.separators().behindQuotes();
+    for (int token : several) {
+      boolean isAllowed = (mask[token / Long.SIZE] >>> token & 1) != 0;
+      if (isAllowed && !fits(token, configuration)) {
+        mask[token / Long.SIZE] &= ~(1L << token);
+      }
+    }
+  }
+
+  private boolean fits(int token, Configuration configuration) {
+    int from = vocabulary.start(token);
+    return fits(vocabulary.pool(), from, from + vocabulary.length(token), configuration);
+  }
+
+  private static boolean isSpace(int symbol) {
+    return symbol == ' ' || symbol == '\n' || symbol == '\t' || symbol == '\r';
+  }
+
+  private static boolean endsElement(int scan, int symbol) {
+    return scan == 0 && (symbol == ',' || symbol == ']' || isSpace(symbol));
+  }
+
+  /** Whether it is inside a string and behind a backslash, and how many brackets deep. */
+  private static int scan(int scan, int symbol) {
+    if ((scan & ESCAPED) != 0) {
+      return scan - ESCAPED;
+    }
+    if ((scan & STRING) != 0) {
+      return symbol == '\\' ? scan + ESCAPED : symbol == '"' ? scan - STRING : scan;
+    }
+    return switch (symbol) {
+      case '"' -> scan + STRING;
+      case '[', '{' -> scan + DEEPER;
+      case ']', '}' -> scan - DEEPER;
+      default -> scan;
+    };
+  }
+
+  // ---- where the answer is ---------------------------------------------------------------------
+
+  /** A bracket that is open. */
+  private static final class Level {
+    final boolean isDistinct;
+    final SeenTexts seen;
+
+    /** Of a trial: the one it began as. */
+    private final @Nullable Level before;
+
+    /** Of a trial: elements that ended in it. */
+    private final List<String> added = new ArrayList<>();
+
+    /** What was read of the element; of a trial what it read. */
+    private final StringBuilder own = new StringBuilder();
+
+    int at = SeenTexts.ROOT;
+    boolean begun;
+    boolean ended;
+    private boolean isAnother;
+    private int addedSymbols;
+
+    Level(boolean isDistinct) {
+      this.isDistinct = isDistinct;
+      before = null;
+      seen = new SeenTexts();
+    }
+
+    Level(Level before) {
+      this.before = before;
+      isDistinct = before.isDistinct;
+      seen = before.seen;
+      at = before.at;
+      begun = before.begun;
+      ended = before.ended;
+    }
+
+    private String text() {
+      return before == null || isAnother ? own.toString() : before.own.toString() + own;
+    }
+
+    void read(int symbol) {
+      begun = true;
+      own.append((char) symbol);
+      at = seen.child(at, symbol);
+    }
+
+    /** Whether the element as it is was there before. */
+    boolean isRepeated() {
+      return begun && (seen.ends(at) || (!added.isEmpty() && added.contains(text())));
+    }
+
+    /** Elements before that begin with what was read of this one. */
+    int alike() {
+      int alike = seen.count(at);
+      if (!added.isEmpty()) {
+        String text = text();
+        alike += (int) added.stream().filter(each -> each.startsWith(text)).count();
+      }
+      return alike;
+    }
+
+    /** What there is to remember with the element as it is. */
+    int kept() {
+      int begunWith = before == null || isAnother ? 0 : before.own.length();
+      return seen.size() + addedSymbols + begunWith + own.length();
+    }
+
+    /** The next element is another one. */
+    void next(boolean isTrial) {
+      if (isTrial) {
+        added.add(text());
+        addedSymbols += added.getLast().length();
+      } else {
+        seen.add(own);
+      }
+      own.setLength(0);
+      isAnother = true;
+      at = SeenTexts.ROOT;
+      begun = false;
+      ended = false;
+    }
+  }
+
+  /** The answer, or a trial of how it may go on. */
+  private final class Run {
+    private final List<Level> open = new ArrayList<>();
+    private final boolean isTrial;
+    private int scan;
+
+    Run() {
+      isTrial = false;
+    }
+
+    private Run(Run before) {
+      isTrial = true;
+      scan = before.scan;
+      before.open.forEach(level -> open.add(new Level(level)));
+    }
+
+    Run trial() {
+      return new Run(this);
+    }
+
+    /** Takes a symbol; false where it ends an element that was there before. */
+    boolean take(int symbol, Configuration before) {
+      boolean text = (scan & STRING) != 0;
+      boolean fits = open.isEmpty() || readByLevels(symbol, text);
+      boolean opens = !text && (symbol == '[' || symbol == '{');
+      if (opens) {
+        boolean isDistinct = symbol == '[' && automaton.opensDistinct(before);
+        if (isDistinct || !open.isEmpty()) {
+          open.add(new Level(isDistinct));
+        }
+      }
+      scan = open.isEmpty() ? 0 : scan(scan, symbol) & (STRING | ESCAPED);
+      return fits;
+    }
+
+    private boolean readByLevels(int symbol, boolean text) {
+      Level inner = open.getLast();
+      boolean fits = true;
+      if (!text && (symbol == ']' || symbol == '}')) {
+        fits = !(inner.isDistinct && inner.isRepeated());
+        open.removeLast();
+      } else if (inner.isDistinct) {
+        fits = readInside(inner, symbol, text);
+      }
+      for (Level level : open) {
+        if (level.isDistinct && level != inner) {
+          level.read(symbol);
+        }
+      }
+      return fits;
+    }
+
+    private boolean readInside(Level inner, int symbol, boolean text) {
+      if (text || !endsElement(0, symbol)) {
+        inner.read(symbol);
+        return true;
+      }
+      boolean fits = !inner.isRepeated();
+      if (symbol == ',') {
+        fits &= open.stream().mapToInt(Level::kept).sum() <= MOST_KEPT;
+        inner.next(isTrial);
+      } else {
+        inner.ended |= inner.begun;
+      }
+      return fits;
+    }
+
+    private int scanOf(int level) {
+      return scan + DEEPER * (open.size() - 1 - level);
+    }
+
+    /** Whether each element can become one that was not there before. */
+    boolean canEnd(Configuration at) {
+      boolean can = true;
+      for (int i = 0; i < open.size() && can; i++) {
+        Level level = open.get(i);
+        int alike = level.isDistinct && !level.ended ? level.alike() : 0;
+        can = alike == 0 || ways(new Place(at, scanOf(i), level.begun)) > alike;
+      }
+      return can;
+    }
+
+    void restrict(Configuration at) {
+      for (int i = 0; i < open.size(); i++) {
+        Level level = open.get(i);
+        if (level.isDistinct && !level.ended && level.alike() > 0) {
+          for (TokenTrie trie : List.of(vocabulary.trie(), vocabulary.longTrie())) {
+            Place place = new Place(at, scanOf(i), level.begun);
+            walk(trie, 0, trie.nodes(), level.seen, level.at, place);
+          }
+        }
+      }
+    }
+  }
+
+  // ---- what would come twice -------------------------------------------------------------------
+
+  /**
+   * @param begun whether something was read of the element
+   */
+  private record Place(Configuration at, int scan, boolean begun) {}
+
+  /** Follows tokens for as long as the element is one that was there before. */
+  private void walk(TokenTrie trie, int begin, int end, SeenTexts seen, int node, Place place) {
+    for (int child = begin; child < end; child = trie.after(child)) {
+      int symbol = trie.symbol(child);
+      boolean ends = endsElement(place.scan, symbol);
+      if (ends && place.begun) {
+        if (seen.ends(node)) {
+          remove(trie, child);
+        }
+        continue;
+      }
+      int next = ends ? node : seen.child(node, symbol);
+      if (next == SeenTexts.NONE) {
+        continue;
+      }
+      Configuration at = constraint.configurations().next(place.at, symbol);
+      if (!at.isDead()) {
+        Place behind = new Place(at, scan(place.scan, symbol), !ends);
+        if (ways(behind) <= seen.count(next)) {
+          remove(trie, child);
+        } else {
+          walk(trie, child + 1, trie.after(child), seen, next, behind);
+        }
+      }
+    }
+  }
+
+  private void remove(TokenTrie trie, int node) {
+    for (int i = trie.firstToken(node); i < trie.endBelow(node); i++) {
+      int token = trie.token(i);
+      mask[token / Long.SIZE] &= ~(1L << token);
+    }
+  }
+
+  /** How many elements there may be from there, up to {@link #WIDE}. */
+  private int ways(Place place) {
+    Integer found = known.get(place);
+    if (found == null) {
+      found = count(place);
+      if (known.size() == MOST_KNOWN) {
+        known.clear();
+      }
+      known.put(place, found);
+    }
+    return found;
+  }
+
+  /** Counts by length: texts of one length that lead to one configuration go on together. */
+  private int count(Place from) {
+    Map<Place, Integer> open = Map.of(from, 1);
+    int ended = 0;
+    int tried = 0;
+    while (!open.isEmpty()) {
+      Map<Place, Integer> longer = new HashMap<>();
+      int more = 0;
+      for (Map.Entry<Place, Integer> entry : open.entrySet()) {
+        ended += canEnd(entry.getKey()) ? entry.getValue() : 0;
+        more += goOn(entry.getKey(), entry.getValue(), longer);
+        tried += Expression.CONTROL;
+        if (ended + more >= WIDE || tried > MOST_TRIED) {
+          return WIDE;
+        }
+      }
+      open = longer;
+    }
+    return ended;
+  }
+
+  private int goOn(Place place, int ways, Map<Place, Integer> longer) {
+    int more = 0;
+    for (int symbol = 0; symbol < Expression.CONTROL && more < WIDE; symbol++) {
+      Configuration next =
+          endsElement(place.scan, symbol)
+              ? Configuration.DEAD
+              : constraint.configurations().next(place.at, symbol);
+      if (!next.isDead()) {
+        longer.merge(new Place(next, scan(place.scan, symbol), true), ways, Integer::sum);
+        more += ways;
+      }
+    }
+    return more;
+  }
+
+  private boolean canEnd(Place place) {
+    boolean can = false;
+    for (int i = 0; i < 3 && place.begun && place.scan == 0; i++) {
+      can |= !constraint.configurations().next(place.at, ",] ".charAt(i)).isDead();
+    }
+    return can;
+  }
+}
