@@ -56,6 +56,9 @@ class SchemaFuzzTest {
    */
   private static final Pattern REFUSED = Pattern.compile("\"format\":\"(email|time|date-time)\"");
 
+  private static final Pattern UNIQUE =
+      Pattern.compile("\"uniqueItems\".*\"minItems\"|\"minItems\".*\"uniqueItems\"");
+
   private static final SchemaValidatorsConfig FORMATS =
       SchemaValidatorsConfig.builder().formatAssertionsEnabled(true).build();
   private static final int WANTED_TOKENS = 120;
@@ -69,6 +72,7 @@ class SchemaFuzzTest {
 
   private int judged;
   private int refused;
+  private int deadEnds;
 
   @Example
   void everyFinishedAnswerIsValid() {
@@ -87,6 +91,7 @@ class SchemaFuzzTest {
 
     assertEquals(List.of(), wrong);
     assertTrue((judged + FEW) * 100L >= 95L * SCHEMAS, judged + " answers were judged");
+    assertTrue(deadEnds <= FEW + SCHEMAS / 100, deadEnds + " answers could not go on");
     assertTrue((refused + FEW) * 100L >= 5L * SCHEMAS, refused + " schemas were refused at first");
     assertTrue(SCHEMAS <= FEW || RUNS.longestDrawn() == LONGEST_RUN, "no longest token was drawn");
   }
@@ -97,6 +102,10 @@ class SchemaFuzzTest {
       try {
         ConstraintSource source = new ConstraintSource.JsonSchema(schema.toString());
         return judge(schema, answers.sample(source, random, WANTED_TOKENS));
+      } catch (Answers.DeadEnd none) {
+        deadEnds++;
+        // Of what may not come twice there may be less than must come.
+        return UNIQUE.matcher(schema.toString()).find() ? "" : "came to a dead end: " + none;
       } catch (ConstraintException named) {
         refused += cuts == 0 ? 1 : 0;
         if (named.complaint().isEmpty()) {
@@ -355,10 +364,18 @@ class SchemaFuzzTest {
             schema(depth).injectNull(0.2),
             schema(depth).list().ofMaxSize(2),
             Arbitraries.integers().between(0, 3).injectNull(0.6),
-            Arbitraries.integers().between(2, 5).injectNull(0.5))
+            Arbitraries.integers().between(2, 5).injectNull(0.5),
+            Arbitraries.of(true, false, false),
+            contained().injectNull(0.8))
         .as(
-            (items, prefix, least, most) -> {
+            (items, prefix, least, most, unique, contained) -> {
               ObjectNode node = object("type", "array");
+              if (unique) {
+                node.put("uniqueItems", true);
+              }
+              if (contained != null) {
+                node.setAll(contained);
+              }
               if (items != null) {
                 node.set("items", items);
               }
@@ -367,6 +384,20 @@ class SchemaFuzzTest {
               }
               put(node, "minItems", least);
               put(node, "maxItems", most);
+              return node;
+            });
+  }
+
+  private static Arbitrary<ObjectNode> contained() {
+    return Combinators.combine(
+            schema(0),
+            Arbitraries.integers().between(0, 2).injectNull(0.5),
+            Arbitraries.integers().between(1, 3).injectNull(0.5))
+        .as(
+            (wanted, least, most) -> {
+              ObjectNode node = MAPPER.createObjectNode().set("contains", wanted);
+              put(node, "minContains", least);
+              put(node, "maxContains", most);
               return node;
             });
   }

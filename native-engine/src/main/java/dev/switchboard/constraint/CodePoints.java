@@ -1,6 +1,8 @@
 package dev.switchboard.constraint;
 
+import dev.switchboard.tokenizer.IntList;
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 
 /** A set of Unicode scalar values: disjoint ranges in rising order, surrogates never among them. */
 final class CodePoints {
@@ -23,6 +25,20 @@ final class CodePoints {
 
   static CodePoints range(int low, int high) {
     return NONE.plus(low, high);
+  }
+
+  /** All that there are of a kind: looks at each. */
+  static CodePoints matching(IntPredicate kind) {
+    IntList bounds = new IntList();
+    boolean inside = false;
+    for (int c = 0; c <= MOST + 1; c++) {
+      boolean matches = c <= MOST && (c < FIRST_SURROGATE || c > LAST_SURROGATE) && kind.test(c);
+      if (matches != inside) {
+        bounds.add(matches ? c : c - 1);
+        inside = matches;
+      }
+    }
+    return new CodePoints(bounds.toArray());
   }
 
   /** Each character of the text. */

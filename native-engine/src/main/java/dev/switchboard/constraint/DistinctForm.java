@@ -214,8 +214,7 @@ final class DistinctForm {
       List<Edge> edges = new ArrayList<>(graph.edges().size());
       for (Edge edge : graph.edges()) {
         Expression label = edge.label();
-        edges.add(
-            label == null ? edge : new Edge(edge.from(), of(label), edge.to(), edge.count()));
+        edges.add(label == null ? edge : new Edge(edge.from(), of(label), edge.to(), edge.count()));
       }
       return new Graph(graph.nodes(), edges, graph.finals(), graph.alike());
     }
@@ -232,8 +231,7 @@ final class DistinctForm {
         return Expression.NOTHING;
       }
       if (rule == JsonRules.ARRAY) {
-        Expression elements =
-            sequence(new Call(VALUE), many(sequence(text(","), new Call(VALUE))));
+        Expression elements = sequence(new Call(VALUE), many(sequence(text(","), new Call(VALUE))));
         return sequence(text("["), optional(elements), text("]"));
       }
       return new Call(callee(rule));

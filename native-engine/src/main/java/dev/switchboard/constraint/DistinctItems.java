@@ -1,5 +1,6 @@
 package dev.switchboard.constraint;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * <p>An element may also come to where all that it can still become was there before. Whatever
  * leads there is taken out as well: how many elements a configuration can lead to is counted, up to
  * more than can be remembered. Arrays inside are then counted as if they could have an element
- * twice, so of sets of small sets the last ones may be out of reach.
+ * twice, so an answer may come to a dead end where sets of small sets are nearly exhausted.
  *
  * <p>What can be remembered is bounded: then no further element may follow.
  */
@@ -188,14 +189,16 @@ final class DistinctItems {
       return begun && (seen.ends(at) || (!added.isEmpty() && added.contains(text())));
     }
 
-    /** Elements before that begin with what was read of this one. */
-    int alike() {
-      int alike = seen.count(at);
-      if (!added.isEmpty()) {
-        String text = text();
-        alike += (int) added.stream().filter(each -> each.startsWith(text)).count();
+    /** Of a trial: how the elements that ended in it go on that begin as this one. */
+    private List<String> addedAlike() {
+      if (added.isEmpty()) {
+        return List.of();
       }
-      return alike;
+      String text = text();
+      return added.stream()
+          .filter(each -> each.startsWith(text))
+          .map(each -> each.substring(text.length()))
+          .toList();
     }
 
     /** What there is to remember with the element as it is. */
@@ -296,8 +299,14 @@ final class DistinctItems {
       boolean can = true;
       for (int i = 0; i < open.size() && can; i++) {
         Level level = open.get(i);
-        int alike = level.isDistinct && !level.ended ? level.alike() : 0;
-        can = alike == 0 || ways(new Place(at, scanOf(i), level.begun)) > alike;
+        can =
+            !level.isDistinct
+                || level.ended
+                || leadsOn(
+                    new Place(at, scanOf(i), level.begun),
+                    level.seen,
+                    level.at,
+                    level.addedAlike());
       }
       return can;
     }
@@ -305,7 +314,7 @@ final class DistinctItems {
     void restrict(Configuration at) {
       for (int i = 0; i < open.size(); i++) {
         Level level = open.get(i);
-        if (level.isDistinct && !level.ended && level.alike() > 0) {
+        if (level.isDistinct && !level.ended && level.seen.count(level.at) > 0) {
           for (TokenTrie trie : List.of(vocabulary.trie(), vocabulary.longTrie())) {
             Place place = new Place(at, scanOf(i), level.begun);
             walk(trie, 0, trie.nodes(), level.seen, level.at, place);
@@ -340,10 +349,10 @@ final class DistinctItems {
       Configuration at = constraint.configurations().next(place.at, symbol);
       if (!at.isDead()) {
         Place behind = new Place(at, scan(place.scan, symbol), !ends);
-        if (ways(behind) <= seen.count(next)) {
-          remove(trie, child);
-        } else {
+        if (leadsOn(behind, seen, next, List.of())) {
           walk(trie, child + 1, trie.after(child), seen, next, behind);
+        } else {
+          remove(trie, child);
         }
       }
     }
@@ -354,6 +363,57 @@ final class DistinctItems {
       int token = trie.token(i);
       mask[token / Long.SIZE] &= ~(1L << token);
     }
+  }
+
+  /**
+   * Whether there is an element from there on that was not there before.
+   *
+   * @param node what was read of it
+   * @param added how some that were there go on, beside those seen
+   */
+  private boolean leadsOn(Place place, SeenTexts seen, int node, List<String> added) {
+    int alike = seen.count(node) + added.size();
+    if (alike == 0) {
+      return true;
+    }
+    int ways = ways(place);
+    // What was there may be none of those that can come here.
+    return ways > alike
+        || ways
+            > repeated(place, seen, node) + added.stream().filter(end -> ends(place, end)).count();
+  }
+
+  private record Seen(Place place, int node) {}
+
+  /** How many of the elements from there were there before. */
+  private int repeated(Place from, SeenTexts seen, int node) {
+    int found = 0;
+    ArrayDeque<Seen> open = new ArrayDeque<>(List.of(new Seen(from, node)));
+    while (!open.isEmpty()) {
+      Seen at = open.removeLast();
+      found += seen.ends(at.node) && canEnd(at.place) ? 1 : 0;
+      for (int symbol = 0; symbol < Expression.CONTROL; symbol++) {
+        int child = seen.child(at.node, symbol);
+        Configuration next =
+            child == SeenTexts.NONE
+                ? Configuration.DEAD
+                : constraint.configurations().next(at.place.at, symbol);
+        if (!next.isDead()) {
+          open.add(new Seen(new Place(next, scan(at.place.scan, symbol), true), child));
+        }
+      }
+    }
+    return found;
+  }
+
+  private boolean ends(Place place, String end) {
+    Place at = place;
+    for (int i = 0; i < end.length(); i++) {
+      int symbol = end.charAt(i);
+      Configuration next = constraint.configurations().next(at.at, symbol);
+      at = new Place(next, scan(at.scan, symbol), true);
+    }
+    return canEnd(at);
   }
 
   /** How many elements there may be from there, up to {@link #WIDE}. */

@@ -66,7 +66,18 @@ final class JsonRules {
   static final Rule VALUE = new Rule("value", value());
 
   private static final List<Rule> SHARED =
-      List.of(SPACE, ESCAPE, CONTROL, SPECIAL, PLAIN_STRING, STRING, INTEGER, NUMBER, OBJECT, ARRAY, VALUE);
+      List.of(
+          SPACE,
+          ESCAPE,
+          CONTROL,
+          SPECIAL,
+          PLAIN_STRING,
+          STRING,
+          INTEGER,
+          NUMBER,
+          OBJECT,
+          ARRAY,
+          VALUE);
 
   static {
     OBJECT.define(object(new Call(STRING), new Call(VALUE), 0, -1));

@@ -63,7 +63,8 @@ public final class Matcher {
         for (int i = from; i < to; i++) {
           next = constraint.configurations().next(next, symbols[i]);
         }
-        boolean isNew = distinct == null || next.isDead() || distinct.take(symbols, from, to, configuration);
+        boolean isNew =
+            distinct == null || next.isDead() || distinct.take(symbols, from, to, configuration);
         if (!next.isDead() && isNew) {
           configuration = next;
           return true;

@@ -118,7 +118,8 @@ final class NumberMachine {
       set.compared().stream().filter(b -> (b.signum() < 0) == negative).forEach(this::addBound);
       set.steps().forEach(this::addStep);
     }
-    boolean told = oneWay || sets.size() > 1 || steps.stream().anyMatch(step -> step.first.length > 1);
+    boolean told =
+        oneWay || sets.size() > 1 || steps.stream().anyMatch(step -> step.first.length > 1);
     int places = told ? TOLD_PLACES : JsonRules.FRACTION_DIGITS;
     for (Digits bound : bounds) {
       places = Math.max(places, bound.fraction.length() + 1);

@@ -517,6 +517,8 @@ final class RegexReader {
       case 'w' -> WORD;
       case 'W' -> WORD.complement();
       case 's' -> negated ? ALL_SPACES : SPACES;
+      case 'p' -> property();
+      case 'P' -> property().complement();
       case 'S' -> (negated ? SPACES : ALL_SPACES).complement();
       case 't' -> CodePoints.of('\t');
       case 'n' -> CodePoints.of('\n');
@@ -533,6 +535,22 @@ final class RegexReader {
         yield ((One) literal(c)).set();
       }
     };
+  }
+
+  private CodePoints property() {
+    StringBuilder name = new StringBuilder();
+    if (!take('{')) {
+      throw wrong("has a \\p without its {");
+    }
+    while (!take('}')) {
+      name.appendCodePoint(next());
+    }
+    CodePoints found = UnicodeProperty.of(name.toString());
+    if (found == null) {
+      throw wrong("has \\p{" + name + "}, which is not known");
+    }
+    budget.steps(found.ranges());
+    return found;
   }
 
   private CodePoints character(int c) {

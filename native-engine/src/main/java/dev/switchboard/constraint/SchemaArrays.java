@@ -49,10 +49,16 @@ final class SchemaArrays {
     if (contained.most >= 0 && contained.most < contained.least) {
       return Expression.NOTHING;
     }
-    if (items == null && first.isEmpty() && least == 0 && most < 0 && !unique && contained.isAny()) {
+    if (items == null
+        && first.isEmpty()
+        && least == 0
+        && most < 0
+        && !unique
+        && contained.isAny()) {
       return new Call(JsonRules.ARRAY);
     }
-    Rule rest = items == null ? JsonRules.VALUE : reader.rule(items, keywords.path(restName), depth);
+    Rule rest =
+        items == null ? JsonRules.VALUE : reader.rule(items, keywords.path(restName), depth);
     DistinctForm.Elements distinct = unique ? reader.distinct().elements(keywords) : null;
     return new Elements(keywords, first, items, rest, least, most, contained, distinct)
         .write(depth);
@@ -229,7 +235,9 @@ final class SchemaArrays {
       if (distinct != null) {
         return new Call(distinct.rule(element));
       }
-      return element instanceof Call ? element : new Call(new Rule(keywords.path("items"), element));
+      return element instanceof Call
+          ? element
+          : new Call(new Rule(keywords.path("items"), element));
     }
   }
 }

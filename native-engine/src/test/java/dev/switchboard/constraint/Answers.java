@@ -19,6 +19,15 @@ public final class Answers {
     mask = new long[vocabulary.words()];
   }
 
+  /** Nothing may follow. */
+  static final class DeadEnd extends AssertionError {
+    private static final long serialVersionUID = 1;
+
+    DeadEnd(String message) {
+      super(message);
+    }
+  }
+
   public ConstraintCompiler compiler() {
     return compiler;
   }
@@ -65,7 +74,7 @@ public final class Answers {
         return answer.toString(StandardCharsets.UTF_8);
       }
       if (!matcher.mask(mask)) {
-        throw new AssertionError(matcher.problem() + " after " + answer);
+        throw new DeadEnd(matcher.problem() + " after " + answer);
       }
       boolean ends = isSet(tokenizer.end()) && (tokens > wantedTokens || random.nextInt(8) == 0);
       int token = ends ? tokenizer.end() : draw(random, tokens > wantedTokens ? source : null);

@@ -166,7 +166,8 @@ class JsonSchemaTest {
         "{'uniqueItems':true}                      | [0.5,5,-5]               | [1.0]",
         "{'items':{'type':'integer'},'uniqueItems':true} | [1,12,123,2]        | [12,1,12]",
         "{'items':{'type':'number'},'uniqueItems':true} | [0.1,0.01,1]         | [1,0.1,0.10]",
-        "{'prefixItems':[{'const':1}],'items':{'type':'integer'},'uniqueItems':true} | [1, 2] | [1, 1]",
+        "{'prefixItems':[{'const':1}],'items':{'type':'integer'},'uniqueItems':true} | [1, 2] | [1,"
+            + " 1]",
         "{'items':{'properties':{'a':{},'b':{}}},'uniqueItems':true} | [{'a':1},{'a':1,'b':2}] |"
             + " [{'a':1,'b':2},{'a':1,'b':2}]",
         "{'items':{'enum':[1,1.0,2]},'uniqueItems':true} | [2,1]              | [1,1]",

@@ -45,7 +45,15 @@ class MaskTest {
         "true",
         "{\"type\":\"string\",\"minLength\":2,\"maxLength\":5}",
         "{\"type\":\"string\",\"pattern\":\"^[aé日]*$\"}",
-        "{\"type\":\"array\",\"items\":{\"enum\":[\"a\",\"ab\",\"abc\",1,10,12]}}"
+        "{\"type\":\"array\",\"items\":{\"enum\":[\"a\",\"ab\",\"abc\",1,10,12]}}",
+        "{\"uniqueItems\":true,\"minItems\":4,\"items\":{\"enum\":[\"a\",\"ab\",\"abc\",1,10,12]}}",
+        "{\"uniqueItems\":true,\"minItems\":4,\"items\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":12}}",
+        "{\"uniqueItems\":true,\"minItems\":4,\"items\":{\"type\":\"string\",\"pattern\":\"^[ab]{0,2}$\"}}",
+        "{\"uniqueItems\":true,\"minItems\":9,\"items\":{\"uniqueItems\":true,\"maxItems\":2,"
+            + "\"items\":{\"type\":\"integer\"}}}",
+        "{\"uniqueItems\":true,\"minItems\":4,\"items\":{\"type\":\"integer\"},"
+            + "\"contains\":{\"enum\":[7,8]},\"maxItems\":5}",
+        "{\"uniqueItems\":true}"
       })
   void aMaskAllowsExactlyTheTokensThatTheMatcherTakes(String schema) {
     ConstraintSource source = new ConstraintSource.JsonSchema(schema);
@@ -153,8 +161,8 @@ class MaskTest {
       delimiter = '~',
       value = {
         "{`items`:{`type`:`string`,`maxLength`:3},`maxItems`:37} ~ [`aé ~ `,`aé",
-        "{`$defs`:{`s`:{`type`:`string`,`minLength`:2,`maxLength`:34}},`items`:{`$ref`:`#/$defs/s`},"
-            + "`minItems`:35,`maxItems`:37} ~ [`日ab ~ `,`日ab",
+        "{`$defs`:{`s`:{`type`:`string`,`minLength`:2,`maxLength`:34}},`items`:{`$ref`:`#/$defs/s`},`minItems`:35,`maxItems`:37}"
+            + " ~ [`日ab ~ `,`日ab",
         "{`pattern`:`^([a-z]+[ ,]){1,37}$`} ~ `ab ~ ,ab",
         "{`pattern`:`^[a-zé]*$`,`minLength`:34,`maxLength`:37} ~ `a ~ é",
         "{`type`:`array`,`maxItems`:2,`items`:{`items`:{`const`:1},`maxItems`:36}} ~ [[1 ~ ,1"

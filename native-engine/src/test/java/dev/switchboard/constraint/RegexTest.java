@@ -38,6 +38,8 @@ class RegexTest {
         "a+?b*?",
         "\\[\\]\\{\\}\\(\\)\\\\\\/\\^\\$",
         "()a|",
+        "[\\p{Lu}\\p{Nd}]{1,3}\\P{L}*",
+        "[^\\p{L}]+|\\p{sc=Han}",
         "x^y|z"
       })
   void matchesWhatJavaMatches(String pattern) {
@@ -80,7 +82,8 @@ class RegexTest {
         "(?i)a        | looks ahead or behind or sets flags, which is not supported",
         "(a)\\1       | has \\1, which is not supported",
         "\\bword      | has \\b, which is not supported",
-        "\\p{L}       | has \\p, which is not supported",
+        "\\p{Nope}    | has \\p{Nope}, which is not known",
+        "\\pL         | has a \\p without its {",
         "a++          | has a possessive repeat, which is not supported",
         "a\\          | ends too early",
         "^*           | repeats an assertion",
