@@ -15,9 +15,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Who sends a large body before it reads can read why that was refused. */
 class LargeBodyRefusalIT {
@@ -28,21 +27,9 @@ class LargeBodyRefusalIT {
   private static final int AT_ONCE = 4;
   private static final String LENGTH = "Content-Length: " + BODY_BYTES + "\r\n";
 
-  private static FakeUpstream upstream;
-  private static InProcessGateway gateway;
-
-  @BeforeAll
-  static void start() throws Exception {
-    upstream = new FakeUpstream();
-    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
-    gateway = InProcessGateway.before("http: {port: 0, max-body-bytes: 4096}", upstream);
-  }
-
-  @AfterAll
-  static void stop() {
-    gateway.close();
-    upstream.close();
-  }
+  @RegisterExtension
+  static final AnsweringGateway SERVED =
+      new AnsweringGateway("http: {port: 0, max-body-bytes: 4096}");
 
   /** Sends a head and a large body, many times; whoever cannot do so or read the answer fails. */
   private static void assertReadable(URI listener, int status, String head) throws Exception {
@@ -79,13 +66,15 @@ class LargeBodyRefusalIT {
 
   @Test
   void aBodyThatIsTooLargeByItsLength() throws Exception {
-    assertReadable(gateway.api(""), 413, post(InProcessGateway.CHAT, LENGTH));
+    assertReadable(SERVED.gateway().api(""), 413, post(InProcessGateway.CHAT, LENGTH));
   }
 
   @Test
   void anAnswerAfterWhichTheClientWantsTheConnectionClosed() throws Exception {
     assertReadable(
-        gateway.api(""), 413, post(InProcessGateway.CHAT, LENGTH + "Connection: close\r\n"));
+        SERVED.gateway().api(""),
+        413,
+        post(InProcessGateway.CHAT, LENGTH + "Connection: close\r\n"));
   }
 
   @Test
@@ -93,7 +82,7 @@ class LargeBodyRefusalIT {
     String chunk = Integer.toHexString(BODY_BYTES) + "\r\n";
 
     assertReadable(
-        gateway.api(""),
+        SERVED.gateway().api(""),
         413,
         post(InProcessGateway.CHAT, "Transfer-Encoding: chunked\r\n") + chunk);
   }
@@ -101,7 +90,7 @@ class LargeBodyRefusalIT {
   @Test
   void aHeadThatIsRefusedBeforeItsBody() throws Exception {
     String twice = "Authorization: a\r\nAuthorization: b\r\n";
-    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+    for (URI listener : List.of(SERVED.gateway().api(""), SERVED.gateway().admin(""))) {
       assertReadable(listener, 400, post("/", twice + LENGTH));
       assertReadable(listener, 431, post("/", "X: " + "a".repeat(20_000) + "\r\n" + LENGTH));
     }
@@ -109,7 +98,7 @@ class LargeBodyRefusalIT {
 
   @Test
   void aPathThatNobodyServes() throws Exception {
-    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+    for (URI listener : List.of(SERVED.gateway().api(""), SERVED.gateway().admin(""))) {
       assertReadable(listener, 404, post("/nothing", LENGTH));
     }
   }
@@ -118,15 +107,15 @@ class LargeBodyRefusalIT {
   void aChangeThatTheAdminListenerRefuses() throws Exception {
     String json = "Content-Type: application/json\r\n";
 
-    assertReadable(gateway.admin(""), 403, post("/admin/v1/keys", LENGTH));
-    assertReadable(gateway.admin(""), 413, post("/admin/v1/keys", json + LENGTH));
+    assertReadable(SERVED.gateway().admin(""), 403, post("/admin/v1/keys", LENGTH));
+    assertReadable(SERVED.gateway().admin(""), 413, post("/admin/v1/keys", json + LENGTH));
   }
 
   @Test
   void whoSendsForEverIsCutAfterAWhile() throws Exception {
     long begun = System.nanoTime();
     long sent = 0;
-    URI listener = gateway.api("");
+    URI listener = SERVED.gateway().api("");
     try (Socket socket = new Socket(listener.getHost(), listener.getPort())) {
       OutputStream out = socket.getOutputStream();
       out.write(
@@ -143,6 +132,6 @@ class LargeBodyRefusalIT {
 
     assertTrue(sent < 1L << 30, "nobody cut it");
     assertTrue(System.nanoTime() - begun < TimeUnit.SECONDS.toNanos(20));
-    assertEquals(200, gateway.get(gateway.api("/livez")).statusCode());
+    assertEquals(200, SERVED.gateway().get(SERVED.gateway().api("/livez")).statusCode());
   }
 }

@@ -9,9 +9,8 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Each known attack by raw bytes, at the public and at the admin listener: what it is told. */
 class RawRequestIT {
@@ -25,27 +24,13 @@ class RawRequestIT {
       """
           .replace("\n", "\r\n");
 
-  private static FakeUpstream upstream;
-  private static InProcessGateway gateway;
-
-  @BeforeAll
-  static void start() throws Exception {
-    upstream = new FakeUpstream();
-    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
-    gateway = InProcessGateway.before("", upstream);
-  }
-
-  @AfterAll
-  static void stop() {
-    gateway.close();
-    upstream.close();
-  }
+  @RegisterExtension static final AnsweringGateway SERVED = new AnsweringGateway("");
 
   /** What both listeners say; {@code @GET} and {@code @POST} are paths that each has. */
   private static void assertBoth(int status, String code, String bytes) throws IOException {
-    String replica = gateway.fleet().replicas().getFirst().id();
-    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
-      boolean api = listener.equals(gateway.api(""));
+    String replica = SERVED.gateway().fleet().replicas().getFirst().id();
+    for (URI listener : List.of(SERVED.gateway().api(""), SERVED.gateway().admin(""))) {
+      boolean api = listener.equals(SERVED.gateway().api(""));
       String post = api ? "/v1/chat/completions" : "/admin/v1/replicas/" + replica + "/weight";
       String answer =
           raw(
@@ -137,7 +122,7 @@ class RawRequestIT {
   void http2ByPriorKnowledgeIsRefusedInItsOwnFrames() throws Exception {
     String preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     String settings = "\0\0\0\4\0\0\0\0\0";
-    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+    for (URI listener : List.of(SERVED.gateway().api(""), SERVED.gateway().admin(""))) {
       for (String bytes : List.of(preface, preface + settings + "\0\0\5\1\5\0\0\0\1abcde")) {
         String answer = raw(listener, bytes);
 
@@ -197,8 +182,8 @@ class RawRequestIT {
 
   @Test
   void aUrlOfTheSameHostIsServed() throws Exception {
-    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
-      String path = listener.equals(gateway.api("")) ? "/v1/models" : "/admin/v1/models";
+    for (URI listener : List.of(SERVED.gateway().api(""), SERVED.gateway().admin(""))) {
+      String path = listener.equals(SERVED.gateway().api("")) ? "/v1/models" : "/admin/v1/models";
       String bytes = get("HTTP://LOCALHOST" + path, "HTTP/1.1", "Connection: close\r\n");
 
       assertTrue(raw(listener, bytes).startsWith("HTTP/1.1 200 "), raw(listener, bytes));
@@ -225,7 +210,7 @@ class RawRequestIT {
 
       assertBoth(403, "origin_not_allowed", bytes);
     }
-    assertEquals(List.of(), upstream.seen.stream().toList());
+    assertEquals(List.of(), SERVED.upstream().seen.stream().toList());
   }
 
   @Test
@@ -237,8 +222,8 @@ class RawRequestIT {
 
   @Test
   void theListenersOwnOriginIsAllowed() throws Exception {
-    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
-      String path = listener.equals(gateway.api("")) ? "/v1/models" : "/admin/v1/models";
+    for (URI listener : List.of(SERVED.gateway().api(""), SERVED.gateway().admin(""))) {
+      String path = listener.equals(SERVED.gateway().api("")) ? "/v1/models" : "/admin/v1/models";
       String host = "localhost:" + listener.getPort();
       String bytes =
           "GET "
@@ -257,8 +242,8 @@ class RawRequestIT {
   void aPageBehindAProxyThatSpeaksTlsIsOfTheListenersOwnSite() throws Exception {
     String own = "GET /v1/models HTTP/1.1\r\nHost: A:8443\r\nConnection: close\r\nOrigin: ";
 
-    String proxied = raw(gateway.api(""), own + "https://a:8443\r\n\r\n");
-    String other = raw(gateway.api(""), own + "https://a\r\n\r\n");
+    String proxied = raw(SERVED.gateway().api(""), own + "https://a:8443\r\n\r\n");
+    String other = raw(SERVED.gateway().api(""), own + "https://a\r\n\r\n");
 
     assertTrue(proxied.startsWith("HTTP/1.1 200 "), proxied);
     assertTrue(other.startsWith("HTTP/1.1 403 "), other);
@@ -266,7 +251,7 @@ class RawRequestIT {
 
   @Test
   void probesOfOldLoadBalancersAreAnsweredWithoutAHost() throws Exception {
-    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+    for (URI listener : List.of(SERVED.gateway().api(""), SERVED.gateway().admin(""))) {
       for (String path : List.of("/livez", "/readyz")) {
         String answer = raw(listener, "GET " + path + " HTTP/1.0\r\n\r\n");
 
@@ -277,7 +262,7 @@ class RawRequestIT {
 
   @Test
   void probesAreAnsweredUnderAnyName() throws Exception {
-    for (URI listener : List.of(gateway.api(""), gateway.admin(""))) {
+    for (URI listener : List.of(SERVED.gateway().api(""), SERVED.gateway().admin(""))) {
       for (String path : List.of("/livez", "/readyz")) {
         String bytes =
             "GET " + path + " HTTP/1.1\r\nHost: 10.0.0.7:80\r\nConnection: close\r\n\r\n";
@@ -292,7 +277,7 @@ class RawRequestIT {
     String keys =
         "auth: {keys: [{name: k, sha256: "
             + "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683, role: app}]}";
-    try (InProcessGateway keyed = InProcessGateway.before(keys, upstream)) {
+    try (InProcessGateway keyed = InProcessGateway.before(keys, SERVED.upstream())) {
       String lines = "Origin: https://site.example\r\nConnection: close\r\n";
       String head = "GET /v1/models HTTP/1.1\r\nHost: api.example\r\n" + lines;
 
@@ -306,7 +291,7 @@ class RawRequestIT {
 
   @Test
   void jsonIsAContentTypeInAnyCaseWithParameters() throws Exception {
-    String replica = gateway.fleet().replicas().getFirst().id();
+    String replica = SERVED.gateway().fleet().replicas().getFirst().id();
     String path = "/admin/v1/replicas/" + replica + "/weight";
     for (String type :
         List.of("application/JSON", "Application/Json; charset=UTF-8", "application/json ;a=b")) {
@@ -320,7 +305,7 @@ class RawRequestIT {
 
   private static String change(String path, String type) throws IOException {
     return raw(
-        gateway.admin(""),
+        SERVED.gateway().admin(""),
         "POST "
             + path
             + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: "

@@ -9,9 +9,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.util.Locale;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -19,21 +18,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Every refusal: its status, an OpenAI error object, and the field at fault. */
 class RefusalIT {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static FakeUpstream upstream;
-  private static InProcessGateway gateway;
 
-  @BeforeAll
-  static void start() throws Exception {
-    upstream = new FakeUpstream();
-    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
-    gateway = InProcessGateway.before("http: {port: 0, max-body-bytes: 4096}", upstream);
-  }
-
-  @AfterAll
-  static void stop() throws Exception {
-    gateway.close();
-    upstream.close();
-  }
+  @RegisterExtension
+  static final AnsweringGateway SERVED =
+      new AnsweringGateway("http: {port: 0, max-body-bytes: 4096}");
 
   @ParameterizedTest
   @CsvSource(
@@ -54,7 +42,7 @@ class RefusalIT {
             + "| 404 | model"
       })
   void aBadChatNamesItsField(String body, int status, String param) throws Exception {
-    HttpResponse<String> answer = gateway.post(InProcessGateway.CHAT, body);
+    HttpResponse<String> answer = SERVED.gateway().post(InProcessGateway.CHAT, body);
 
     JsonNode error = JSON.readTree(answer.body()).path("error");
     assertEquals(status, answer.statusCode());
@@ -70,18 +58,20 @@ class RefusalIT {
       quoteCharacter = '`',
       value = {"not json | 400", "[1] | 400", "` ` | 400", "{\"model\":\"m\" | 400"})
   void aBodyThatIsNoJsonObjectIsRefused(String body, int status) throws Exception {
-    assertEquals(status, gateway.post(InProcessGateway.CHAT, body).statusCode());
-    assertEquals(status, gateway.post("/v1/completions", body).statusCode());
+    assertEquals(status, SERVED.gateway().post(InProcessGateway.CHAT, body).statusCode());
+    assertEquals(status, SERVED.gateway().post("/v1/completions", body).statusCode());
   }
 
   @Test
   void aFormContentTypeIsReadAsJson() throws Exception {
     HttpResponse<String> answer =
-        gateway.post(
-            InProcessGateway.CHAT,
-            InProcessGateway.chat(false),
-            "Content-Type",
-            "application/x-www-form-urlencoded");
+        SERVED
+            .gateway()
+            .post(
+                InProcessGateway.CHAT,
+                InProcessGateway.chat(false),
+                "Content-Type",
+                "application/x-www-form-urlencoded");
 
     assertEquals(200, answer.statusCode());
   }
@@ -89,14 +79,20 @@ class RefusalIT {
   @Test
   void aLargeBodyIsRefusedByItsLengthAndByItsBytes() throws Exception {
     String declared =
-        gateway.raw(
-            "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+        SERVED
+            .gateway()
+            .raw(
+                "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
     String chunked =
-        gateway.raw(
-            "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-                + "2000\r\n"
-                + "x".repeat(0x2000)
-                + "\r\n0\r\n\r\n");
+        SERVED
+            .gateway()
+            .raw(
+                "POST /v1/chat/completions HTTP/1.1\r\n"
+                    + "Host: x\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n"
+                    + "2000\r\n"
+                    + "x".repeat(0x2000)
+                    + "\r\n0\r\n\r\n");
 
     assertTrue(declared.startsWith("HTTP/1.1 413 "), declared);
     assertTrue(chunked.startsWith("HTTP/1.1 413 "), chunked);
@@ -136,7 +132,7 @@ class RefusalIT {
         "nonsense\\r\\n\\r\\n | 400"
       })
   void aBadHeadIsRefused(String bytes, int status) throws Exception {
-    String answer = gateway.raw(bytes.strip().replace("\\r\\n", "\r\n"));
+    String answer = SERVED.gateway().raw(bytes.strip().replace("\\r\\n", "\r\n"));
 
     // Where the request line could not be read, its version is not known either.
     assertTrue(answer.matches("(?s)HTTP/1\\.[01] " + status + " .*"), answer);
@@ -151,10 +147,12 @@ class RefusalIT {
       strings = {"Transfer-Encoding: foo", "Transfer-Encoding: chunked, foo", "X: a\r\n b"})
   void whatFollowsARefusedHeadIsNotReadAsARequest(String header) throws Exception {
     String answer =
-        gateway.raw(
-            "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
-                + header
-                + "\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+        SERVED
+            .gateway()
+            .raw(
+                "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\n"
+                    + header
+                    + "\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
 
     assertTrue(answer.startsWith("HTTP/1.1 400 "), answer);
     assertEquals(1, answer.split("HTTP/1.1 ", -1).length - 1, answer);
@@ -164,12 +162,14 @@ class RefusalIT {
   void aBodyMayHoldWhatAHeadMayNot() throws Exception {
     String body = "{\r\n \"model\": 1}";
     String answer =
-        gateway.raw(
-            "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: "
-                + body.length()
-                + "\r\n\r\n"
-                + body
-                + "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+        SERVED
+            .gateway()
+            .raw(
+                "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: "
+                    + body.length()
+                    + "\r\n\r\n"
+                    + body
+                    + "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
 
     assertTrue(answer.contains("\"param\":\"model\""), answer);
     assertTrue(answer.endsWith("{\"status\":\"live\"}"), answer);
@@ -179,8 +179,12 @@ class RefusalIT {
   @ValueSource(strings = {"/livez", "/readyz", "/v1/models", "/v1/models/m"})
   void headIsAnsweredLikeGetWithoutTheBody(String path) throws Exception {
     String answer =
-        gateway.raw(
-            "HEAD " + path + " HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+        SERVED
+            .gateway()
+            .raw(
+                "HEAD "
+                    + path
+                    + " HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
 
     assertTrue(answer.matches("(?s)HTTP/1.1 200 OK\r\n[^{]*HTTP/1.1 200 OK\r\n.*live.*"), answer);
   }
@@ -190,8 +194,12 @@ class RefusalIT {
   void aRefusedRequestWithoutABodyLeavesTheConnectionOpen(String path, int status)
       throws Exception {
     String answer =
-        gateway.raw(
-            "GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+        SERVED
+            .gateway()
+            .raw(
+                "GET "
+                    + path
+                    + " HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
 
     assertTrue(answer.startsWith("HTTP/1.1 " + status + " "), answer);
     assertFalse(answer.toLowerCase(Locale.ROOT).contains("connection: close"), answer);
@@ -200,9 +208,9 @@ class RefusalIT {
 
   @Test
   void aLongUriOrHeaderIsRefused() throws Exception {
-    String uri = gateway.raw("GET /" + "a".repeat(5000) + " HTTP/1.1\r\nHost: a\r\n\r\n");
+    String uri = SERVED.gateway().raw("GET /" + "a".repeat(5000) + " HTTP/1.1\r\nHost: a\r\n\r\n");
     String header =
-        gateway.raw("GET / HTTP/1.1\r\nHost: a\r\nX: " + "a".repeat(20_000) + "\r\n\r\n");
+        SERVED.gateway().raw("GET / HTTP/1.1\r\nHost: a\r\nX: " + "a".repeat(20_000) + "\r\n\r\n");
 
     assertTrue(uri.startsWith("HTTP/1.0 414 "), uri);
     assertTrue(header.startsWith("HTTP/1.1 431 "), header);
@@ -210,7 +218,7 @@ class RefusalIT {
 
   @Test
   void aWrongMethodSaysWhichIsRight() throws Exception {
-    HttpResponse<String> answer = gateway.get(gateway.api(InProcessGateway.CHAT));
+    HttpResponse<String> answer = SERVED.gateway().get(SERVED.gateway().api(InProcessGateway.CHAT));
 
     assertEquals(405, answer.statusCode());
     assertEquals("POST", answer.headers().firstValue("Allow").orElse(""));
@@ -219,17 +227,19 @@ class RefusalIT {
   @Test
   void anUpgradeToHttp2IsNotAnswered() throws Exception {
     String answer =
-        gateway.raw(
-            String.join(
-                "\r\n",
-                "GET /livez HTTP/1.1",
-                "Host: a",
-                "Connection: Upgrade, HTTP2-Settings",
-                "Upgrade: h2c",
-                "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
-                "",
-                ""));
-    String preface = gateway.raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        SERVED
+            .gateway()
+            .raw(
+                String.join(
+                    "\r\n",
+                    "GET /livez HTTP/1.1",
+                    "Host: a",
+                    "Connection: Upgrade, HTTP2-Settings",
+                    "Upgrade: h2c",
+                    "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
+                    "",
+                    ""));
+    String preface = SERVED.gateway().raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
     assertTrue(answer.startsWith("HTTP/1.1 200 "), answer);
     assertFalse(preface.contains("200 OK"), preface);
@@ -238,9 +248,9 @@ class RefusalIT {
   @Test
   void aRequestIdIsHonouredWhenItIsPlainAndReplacedWhenNot() throws Exception {
     HttpResponse<String> plain =
-        gateway.post(InProcessGateway.CHAT, "{}", "X-Request-Id", "my-id_1.2");
+        SERVED.gateway().post(InProcessGateway.CHAT, "{}", "X-Request-Id", "my-id_1.2");
     HttpResponse<String> odd =
-        gateway.post(InProcessGateway.CHAT, "{}", "X-Request-Id", "a b\u00e4");
+        SERVED.gateway().post(InProcessGateway.CHAT, "{}", "X-Request-Id", "a b\u00e4");
 
     assertEquals("my-id_1.2", plain.headers().firstValue("X-Request-Id").orElse(""));
     assertTrue(odd.headers().firstValue("X-Request-Id").orElse("").matches("[0-9a-f]{32}"));
@@ -250,7 +260,8 @@ class RefusalIT {
   void withKeysARequestNeedsOne() throws Exception {
     String hash = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
     try (InProcessGateway guarded =
-        InProcessGateway.before("auth: {keys: [{name: app, sha256: " + hash + "}]}", upstream)) {
+        InProcessGateway.before(
+            "auth: {keys: [{name: app, sha256: " + hash + "}]}", SERVED.upstream())) {
       HttpResponse<String> none = guarded.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
       HttpResponse<String> right =
           guarded.post(
