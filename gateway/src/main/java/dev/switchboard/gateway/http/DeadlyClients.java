@@ -1,8 +1,6 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.flight.NanoClock;
-import java.util.LinkedHashMap;
-import java.util.Map;
 
 /**
  * Clients whose requests end workers: whatever they send to that model next is not tried for a
@@ -23,8 +21,9 @@ final class DeadlyClients {
 
   private static final int LEAST_SECONDS = 60;
   private static final int MOST_SECONDS = 600;
-  private static final long SECOND_NANOS = 1_000_000_000L;
-  private static final long WINDOW_NANOS = 600 * SECOND_NANOS;
+
+  /** What was held may go on with what it was held for: this begins when the hold ends. */
+  private static final int WINDOW_SECONDS = 600;
 
   /**
    * Whose requests to which model.
@@ -33,28 +32,15 @@ final class DeadlyClients {
    */
   record Client(String model, String tenant, String name) {}
 
-  /**
-   * @param deaths one after the other, none of them longer ago from the next than the window
-   */
-  private record Suspect(int deaths, long lastNanos, long untilNanos) {}
-
-  private final NanoClock clock;
-  private final Map<Client, Suspect> suspects = new LinkedHashMap<>();
-  private volatile int count;
+  private final Holds<Client> suspects;
 
   DeadlyClients(NanoClock clock) {
-    this.clock = clock;
+    suspects = new Holds<>(clock, MOST, WINDOW_SECONDS);
   }
 
   /** Seconds until a request of this client is tried again; 0 where it is tried now. */
   int heldSeconds(Client client) {
-    if (count == 0) {
-      return 0;
-    }
-    synchronized (suspects) {
-      Suspect found = suspects.get(client);
-      return found == null ? 0 : secondsUntil(found.untilNanos);
-    }
+    return suspects.seconds(client);
   }
 
   /**
@@ -63,33 +49,10 @@ final class DeadlyClients {
    * @return seconds for which it is held; 0 where it is not yet
    */
   int died(Client client) {
-    long now = clock.epochNanos();
-    synchronized (suspects) {
-      suspects.values().removeIf(old -> forgotten(old, now));
-      Suspect before = suspects.remove(client);
-      int deaths = before == null ? 1 : before.deaths + 1;
-      long until = now + seconds(deaths) * SECOND_NANOS;
-      suspects.put(client, new Suspect(deaths, now, until));
-      if (suspects.size() > MOST) {
-        suspects.remove(suspects.keySet().iterator().next());
-      }
-      count = suspects.size();
-      return secondsUntil(until);
-    }
-  }
-
-  /** What was held may go on with what it was held for: the window begins when the hold ends. */
-  private static boolean forgotten(Suspect old, long now) {
-    return now - Math.max(old.lastNanos, old.untilNanos) > WINDOW_NANOS;
+    return suspects.hold(client, true, DeadlyClients::seconds);
   }
 
   private static int seconds(int deaths) {
-    return deaths < DEATHS
-        ? 0
-        : Math.min(MOST_SECONDS, LEAST_SECONDS << Math.min(deaths - DEATHS, 4));
-  }
-
-  private int secondsUntil(long nanos) {
-    return (int) Math.max(0, Math.ceilDiv(nanos - clock.epochNanos(), SECOND_NANOS));
+    return deaths < DEATHS ? 0 : Holds.doubled(LEAST_SECONDS, MOST_SECONDS, deaths - DEATHS + 1);
   }
 }
