@@ -1,15 +1,16 @@
 package dev.switchboard.timeline;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.switchboard.timeline.RequestTimeline.Calls;
 import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
-import java.util.ArrayList;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -20,11 +21,6 @@ import org.jspecify.annotations.Nullable;
  * names it does not know, so a newer worker can say more.
  */
 public final class TimelineJson {
-  /** Above what any worker sends; a foreign or broken one must not fill the gateway's memory. */
-  private static final int MOST_STEPS = 100_000;
-
-  private static final int MOST_LANES = 4096;
-
   private TimelineJson() {}
 
   /** The timeline as a tree. */
@@ -49,19 +45,23 @@ public final class TimelineJson {
    * @throws IllegalArgumentException naming the field that is missing or of another type
    */
   public static RequestTimeline read(JsonNode json) {
-    Fields fields = new Fields(json, "timeline");
-    return new RequestTimeline(
-        fields.text("request_id"),
-        fields.integer("choice"),
-        fields.number("received_ns"),
-        fields.number("tokenized_ns"),
-        fields.number("scheduled_ns"),
-        fields.number("first_token_ns"),
-        fields.number("finished_ns"),
-        fields.integer("preemptions"),
-        fields.nullable("prefill", TimelineJson::readPhase),
-        fields.nullable("decode", TimelineJson::readPhase),
-        fields.list("steps", MOST_STEPS, TimelineJson::readStep));
+    try (JsonParser parser = json.traverse()) {
+      parser.nextToken();
+      return read(parser);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * The timeline that a parser is at the beginning of. It is at its end afterwards, or where what
+   * is wrong stands.
+   *
+   * @throws IllegalArgumentException naming the field that is missing or of another type
+   * @throws IOException where it is no JSON
+   */
+  public static RequestTimeline read(JsonParser json) throws IOException {
+    return TimelineReader.read(json);
   }
 
   private static ObjectNode writePhase(Phase phase) {
@@ -78,20 +78,6 @@ public final class TimelineJson {
     return json;
   }
 
-  private static Phase readPhase(Fields fields) {
-    return new Phase(
-        fields.number("start_ns"),
-        fields.number("end_ns"),
-        fields.integer("tokens"),
-        fields.integer("cached_tokens"),
-        (int) fields.numberOrNone("recomputed_tokens"),
-        fields.integer("steps"),
-        fields.number("wait_ns"),
-        readCritical(fields),
-        fields.nullable("slowest", TimelineJson::readStep),
-        fields.list("lanes", MOST_LANES, TimelineJson::readLane));
-  }
-
   private static ObjectNode writeCritical(Critical critical) {
     return JsonNodeFactory.instance
         .objectNode()
@@ -101,21 +87,6 @@ public final class TimelineJson {
         .put("sample_ns", critical.sampleNanos())
         .put("off_cpu_ns", critical.offCpuNanos())
         .put("neighbour_prefill_ns", critical.neighbourPrefillNanos());
-  }
-
-  private static Critical readCritical(Fields phase) {
-    Critical critical =
-        phase.nullable(
-            "critical",
-            fields ->
-                new Critical(
-                    fields.number("compute_ns"),
-                    fields.number("collective_wait_ns"),
-                    fields.number("transfer_ns"),
-                    fields.number("sample_ns"),
-                    fields.numberOrNone("off_cpu_ns"),
-                    fields.numberOrNone("neighbour_prefill_ns")));
-    return critical == null ? Critical.NONE : critical;
   }
 
   private static ObjectNode writeStep(Step step) {
@@ -132,23 +103,6 @@ public final class TimelineJson {
     }
     json.set("lanes", writeList(step.lanes(), TimelineJson::writeLane));
     return json;
-  }
-
-  private static Step readStep(Fields fields) {
-    return new Step(
-        fields.number("step"),
-        fields.number("submit_ns"),
-        fields.number("start_ns"),
-        fields.number("end_ns"),
-        new Calls(
-            fields.numberOrNone("submit_call_ns"),
-            fields.numberOrNone("submit_return_ns"),
-            fields.numberOrNone("await_return_ns")),
-        fields.integer("request_tokens"),
-        fields.integer("batch_tokens"),
-        fields.integer("batch_requests"),
-        fields.numbers("members", Step.MOST_MEMBERS),
-        fields.list("lanes", MOST_LANES, TimelineJson::readLane));
   }
 
   private static ObjectNode writeLane(Lane lane) {
@@ -169,27 +123,6 @@ public final class TimelineJson {
     return json;
   }
 
-  private static Lane readLane(Fields fields) {
-    return new Lane(
-        fields.integer("stage"),
-        fields.integer("rank"),
-        fields.number("start_ns"),
-        fields.number("end_ns"),
-        fields.number("compute_ns"),
-        fields.number("all_reduce_wait_ns"),
-        fields.number("receive_wait_ns"),
-        fields.number("send_ns"),
-        fields.number("sample_ns"),
-        fields.number("copy_ns"),
-        fields.numberOrNone("off_cpu_ns"),
-        fields.integer("steps"),
-        fields.integer("straggler_steps"),
-        fields.number("bytes"),
-        fields.numberOrNone("late_ns"),
-        fields.numberOrNone("longest_late_ns"),
-        Collective.of((int) fields.numberOrNone("latest_at")));
-  }
-
   private static <T> JsonNode writeNullable(@Nullable T value, Function<T, ObjectNode> writer) {
     return value == null ? JsonNodeFactory.instance.nullNode() : writer.apply(value);
   }
@@ -198,75 +131,5 @@ public final class TimelineJson {
     ArrayNode array = JsonNodeFactory.instance.arrayNode(values.size());
     values.forEach(value -> array.add(writer.apply(value)));
     return array;
-  }
-
-  /** Reads fields of one object and names the one that is wrong. */
-  private record Fields(JsonNode json, String path) {
-    Fields {
-      if (!json.isObject()) {
-        throw new IllegalArgumentException(path + " must be an object");
-      }
-    }
-
-    String text(String name) {
-      JsonNode value = json.path(name);
-      require(value.isTextual(), name, "a string");
-      return value.textValue();
-    }
-
-    int integer(String name) {
-      JsonNode value = json.path(name);
-      require(value.isIntegralNumber() && value.canConvertToInt(), name, "an int");
-      return value.intValue();
-    }
-
-    long number(String name) {
-      JsonNode value = json.path(name);
-      require(value.isIntegralNumber() && value.canConvertToLong(), name, "a long");
-      return value.longValue();
-    }
-
-    /** 0 where the name is missing. */
-    long numberOrNone(String name) {
-      return json.has(name) ? number(name) : 0;
-    }
-
-    /** None where the name is missing. */
-    List<Long> numbers(String name, int most) {
-      JsonNode array = json.path(name);
-      if (array.isMissingNode()) {
-        return List.of();
-      }
-      require(array.isArray() && array.size() <= most, name, "an array of at most " + most);
-      List<Long> list = new ArrayList<>(array.size());
-      for (JsonNode element : array) {
-        require(element.isIntegralNumber() && element.canConvertToLong(), name, "of longs");
-        list.add(element.longValue());
-      }
-      return list;
-    }
-
-    <T> @Nullable T nullable(String name, Function<Fields, T> reader) {
-      JsonNode value = json.path(name);
-      return value.isMissingNode() || value.isNull() ? null : reader.apply(at(value, name));
-    }
-
-    <T> List<T> list(String name, int most, Function<Fields, T> reader) {
-      JsonNode array = json.path(name);
-      require(array.isArray() && array.size() <= most, name, "an array of at most " + most);
-      List<T> list = new ArrayList<>(array.size());
-      array.forEach(element -> list.add(reader.apply(at(element, name))));
-      return list;
-    }
-
-    private Fields at(JsonNode value, String name) {
-      return new Fields(value, path + "." + name);
-    }
-
-    private void require(boolean holds, String name, String wanted) {
-      if (!holds) {
-        throw new IllegalArgumentException(path + "." + name + " must be " + wanted);
-      }
-    }
   }
 }

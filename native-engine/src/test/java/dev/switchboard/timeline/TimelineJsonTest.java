@@ -11,9 +11,12 @@ import dev.switchboard.timeline.RequestTimeline.Critical;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
 import dev.switchboard.timeline.RequestTimeline.Step;
+import java.math.BigInteger;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class TimelineJsonTest {
   private static final JsonMapper JSON = new JsonMapper();
@@ -122,6 +125,53 @@ class TimelineJsonTest {
         assertThrows(IllegalArgumentException.class, () -> TimelineJson.read(json));
 
     assertEquals("timeline.prefill.lanes.rank must be an int", complaint.getMessage());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "/prefill/lanes/1,bytes,timeline.prefill.lanes.bytes must be a long",
+    "/prefill/slowest/lanes/0,rank,timeline.prefill.slowest.lanes.rank must be an int",
+    "/prefill/critical,sample_ns,timeline.prefill.critical.sample_ns must be a long",
+    "/steps/0,lanes,timeline.steps.lanes must be an array of at most 4096",
+    "/prefill,start_ns,timeline.prefill.start_ns must be a long",
+    "'',request_id,timeline.request_id must be a string"
+  })
+  void whatIsMissingOrOfAnotherTypeIsNamed(String object, String name, String complaint) {
+    ObjectNode missing = TimelineJson.write(FULL);
+    ((ObjectNode) missing.at(object)).remove(name);
+    ObjectNode other = TimelineJson.write(FULL);
+    ((ObjectNode) other.at(object)).putObject(name).put("x", 1);
+
+    for (ObjectNode wrong : List.of(missing, other)) {
+      IllegalArgumentException thrown =
+          assertThrows(IllegalArgumentException.class, () -> TimelineJson.read(wrong));
+      assertEquals(complaint, thrown.getMessage());
+    }
+  }
+
+  @Test
+  void whatStandsInArraysIsNamedByThem() {
+    ObjectNode lanes = TimelineJson.write(FULL);
+    ((ObjectNode) lanes.at("/prefill")).putArray("lanes").add(1);
+    ObjectNode members = TimelineJson.write(FULL);
+    ((ObjectNode) members.at("/steps/0")).putArray("members").add(1).add("x");
+
+    assertEquals(
+        "timeline.prefill.lanes must be an object",
+        assertThrows(IllegalArgumentException.class, () -> TimelineJson.read(lanes)).getMessage());
+    assertEquals(
+        "timeline.steps.members must be of longs",
+        assertThrows(IllegalArgumentException.class, () -> TimelineJson.read(members))
+            .getMessage());
+  }
+
+  @Test
+  void numbersThatAreTooLargeAreRefused() {
+    ObjectNode choice = TimelineJson.write(FULL).put("choice", 1L << 31);
+    ObjectNode received = TimelineJson.write(FULL).put("received_ns", BigInteger.TWO.pow(63));
+
+    assertThrows(IllegalArgumentException.class, () -> TimelineJson.read(choice));
+    assertThrows(IllegalArgumentException.class, () -> TimelineJson.read(received));
   }
 
   @Test

@@ -284,7 +284,7 @@ final class AnswerRelay {
     if (receipt && status < 300) {
       return read.withTimes(array, 0, array.length, ServerTiming.times(flight));
     }
-    return receipt || read.switchboard() == null ? bytes : read.without(array, 0, array.length);
+    return receipt || read.ours() == null ? bytes : read.without(array, 0, array.length);
   }
 
   private void forward(Attempt current, HttpClientResponse answer, Buffer forwarded) {

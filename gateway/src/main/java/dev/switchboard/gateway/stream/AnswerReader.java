@@ -5,19 +5,12 @@ import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.flight.AnswerNames;
-import dev.switchboard.gateway.flight.EngineStamps;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.openai.ApiError;
-import dev.switchboard.timeline.RequestTimeline;
-import dev.switchboard.timeline.TimelineJson;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Reads from an answer, or a chunk of one, what the flight wants to know.
@@ -27,10 +20,7 @@ import org.slf4j.LoggerFactory;
  * its bytes, so what a foreign server says beside it goes on as it came.
  */
 public final class AnswerReader {
-  private static final Logger LOG = LoggerFactory.getLogger(AnswerReader.class);
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final String SWITCHBOARD = "switchboard";
-  private static final String TIMES = "time_ms";
 
   /** A longer id or name is not remembered. */
   private static final int MAX_NAME_CHARS = 256;
@@ -38,9 +28,9 @@ public final class AnswerReader {
   private final byte[] bytes;
   private final int from;
   private final JsonParser parser;
-  private @Nullable JsonNode usage;
+  private @Nullable Usage usage;
   private @Nullable JsonNode error;
-  private @Nullable JsonNode switchboard;
+  private @Nullable SwitchboardObject ours;
   private @Nullable String finishReason;
   private @Nullable String id;
   private @Nullable String model;
@@ -58,6 +48,7 @@ public final class AnswerReader {
   /**
    * What an answer says.
    *
+   * @param ours our own object; null when there is none
    * @param errorMessage of the upstream's own error object; null when there is none
    * @param errorCode of it; null when there is none
    * @param errorType of it; null when there is none
@@ -70,7 +61,7 @@ public final class AnswerReader {
       @Nullable Usage usage,
       @Nullable String finishReason,
       AnswerNames names,
-      @Nullable JsonNode switchboard,
+      @Nullable SwitchboardObject ours,
       @Nullable String errorMessage,
       @Nullable String errorCode,
       @Nullable String errorType,
@@ -97,8 +88,8 @@ public final class AnswerReader {
       if (!names.equals(AnswerNames.NONE)) {
         flight.names(names);
       }
-      if (switchboard != null) {
-        timelines(switchboard, flight);
+      if (ours != null) {
+        ours.tell(flight);
       }
     }
 
@@ -113,14 +104,13 @@ public final class AnswerReader {
 
     /** The same bytes with where the time went in our object, which may have to be made for it. */
     public Buffer withTimes(byte[] bytes, int from, int to, String times) {
-      JsonNode ours = switchboard;
-      if (ours != null && (!ours.isObject() || ours.has(TIMES))) {
+      if (ours != null && (!ours.object() || ours.times())) {
         return Buffer.buffer(to - from).appendBytes(bytes, from, to - from);
       }
-      String member = "\"" + TIMES + "\":" + times;
+      String member = "\"" + SwitchboardObject.TIMES + "\":" + times;
       int at = (ours == null ? end : objectEnd) - 1;
-      boolean empty = ours == null ? bytes[at - 1] == '{' : ours.isEmpty();
-      String added = ours == null ? "\"" + SWITCHBOARD + "\":{" + member + "}" : member;
+      boolean empty = ours == null ? bytes[at - 1] == '{' : ours.empty();
+      String added = ours == null ? "\"" + SwitchboardObject.NAME + "\":{" + member + "}" : member;
       return Buffer.buffer(to - from + added.length() + 1)
           .appendBytes(bytes, from, at - from)
           .appendString(empty ? added : "," + added)
@@ -145,23 +135,18 @@ public final class AnswerReader {
     if (json.nextToken() != JsonToken.START_OBJECT) {
       throw new IOException("not a JSON object");
     }
-    int end = position();
-    boolean first = true;
-    while (json.nextToken() == JsonToken.FIELD_NAME) {
-      String name = json.currentName();
+    for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
+      int named = name.equals(SwitchboardObject.NAME) ? named() : 0;
       json.nextToken();
       switch (name) {
-        case "usage" -> usage = JSON.readTree(json);
+        case "usage" -> usage = usage(json);
         case "error" -> error = JSON.readTree(json);
         case "choices" -> choices(json);
         case "id" -> id = name(json);
         case "model" -> model = name(json);
-        case SWITCHBOARD -> ours(json, end, first);
+        case SwitchboardObject.NAME -> ours(json, named);
         default -> json.skipChildren();
       }
-      json.finishToken();
-      end = position();
-      first = false;
     }
     answerEnd = position();
   }
@@ -180,19 +165,71 @@ public final class AnswerReader {
     return from + (int) parser.currentLocation().getByteOffset();
   }
 
-  private void ours(JsonParser json, int end, boolean first) throws IOException {
-    if (switchboard != null) {
-      throw new IOException("two " + SWITCHBOARD + " objects");
+  /** Where the name begins that was just read. */
+  private int named() {
+    return from + (int) parser.currentTokenLocation().getByteOffset();
+  }
+
+  private void ours(JsonParser json, int named) throws IOException {
+    if (ours != null) {
+      throw new IOException("two " + SwitchboardObject.NAME + " objects");
     }
-    switchboard = JSON.readTree(json);
-    cutFrom = end;
-    cutTo = position();
-    objectEnd = cutTo;
-    if (first) {
-      while (bytes[cutTo] == ' ' || bytes[cutTo] == ',') {
-        cutTo++;
+    ours = SwitchboardObject.read(json);
+    json.finishToken();
+    if (named < from) {
+      // In another encoding than UTF-8 nobody knows where it stands.
+      return;
+    }
+    objectEnd = position();
+    cutTo = objectEnd;
+    int before = before(named);
+    boolean first = bytes[before] != ',';
+    cutFrom = (first ? before : before(before)) + 1;
+    while (first && (bytes[cutTo] == ' ' || bytes[cutTo] == ',')) {
+      cutTo++;
+    }
+  }
+
+  /** The last place before another one that is no white space. */
+  private int before(int place) {
+    int at = place - 1;
+    while (bytes[at] <= ' ') {
+      at--;
+    }
+    return at;
+  }
+
+  private static @Nullable Usage usage(JsonParser json) throws IOException {
+    if (json.currentToken() != JsonToken.START_OBJECT) {
+      json.skipChildren();
+      return null;
+    }
+    int prompt = -1;
+    int cached = 0;
+    int completion = -1;
+    for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
+      json.nextToken();
+      switch (name) {
+        case "prompt_tokens" -> prompt = json.getValueAsInt(-1);
+        case "completion_tokens" -> completion = json.getValueAsInt(-1);
+        case "prompt_tokens_details" -> cached = cached(json);
+        default -> {}
+      }
+      json.skipChildren();
+    }
+    return new Usage(prompt, cached, completion);
+  }
+
+  private static int cached(JsonParser json) throws IOException {
+    int cached = 0;
+    if (json.currentToken() == JsonToken.START_OBJECT) {
+      for (String name = json.nextFieldName(); name != null; name = json.nextFieldName()) {
+        json.nextToken();
+        cached = name.equals("cached_tokens") ? json.getValueAsInt(0) : cached;
+        json.skipChildren();
       }
     }
+    return cached;
   }
 
   private void choices(JsonParser json) throws IOException {
@@ -223,10 +260,10 @@ public final class AnswerReader {
   private Answer answer() {
     JsonNode failed = error;
     return new Answer(
-        usage == null || !usage.isObject() ? null : usage(usage),
+        usage,
         finishReason,
         new AnswerNames(id, model),
-        switchboard,
+        ours,
         failed == null || !failed.isObject()
             ? null
             : failed.path("message").asText("unknown error"),
@@ -236,35 +273,5 @@ public final class AnswerReader {
         cutTo,
         objectEnd,
         answerEnd);
-  }
-
-  private static Usage usage(JsonNode usage) {
-    return new Usage(
-        usage.path("prompt_tokens").asInt(-1),
-        usage.path("prompt_tokens_details").path("cached_tokens").asInt(0),
-        usage.path("completion_tokens").asInt(-1));
-  }
-
-  /** Gives a worker's document to the flight; one that cannot be read costs its detail only. */
-  private static void timelines(JsonNode switchboard, Flight flight) {
-    List<RequestTimeline> timelines = new ArrayList<>();
-    try {
-      for (JsonNode timeline : switchboard.path("timelines")) {
-        timelines.add(TimelineJson.read(timeline));
-      }
-    } catch (IllegalArgumentException e) {
-      LOG.warn(
-          "timeline_unreadable request={} trace={} reason=\"{}\"",
-          flight.id(),
-          flight.traceId(),
-          e.getMessage());
-      return;
-    }
-    if (!timelines.isEmpty()) {
-      flight.timelines(
-          timelines,
-          new EngineStamps(
-              switchboard.path("received_ns").asLong(), switchboard.path("sent_ns").asLong()));
-    }
   }
 }

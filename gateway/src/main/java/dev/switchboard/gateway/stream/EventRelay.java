@@ -355,7 +355,7 @@ public final class EventRelay {
       } else if (EventScanner.hasContent(bytes, from, to)) {
         piece();
       }
-      if (read.switchboard() == null) {
+      if (read.ours() == null) {
         forward(bytes, from, to);
       } else {
         out.appendBuffer(
@@ -377,7 +377,7 @@ public final class EventRelay {
   }
 
   private void appendError(AnswerReader.Answer read, byte[] bytes, int from, int to) {
-    if (times != null || read.switchboard() == null) {
+    if (times != null || read.ours() == null) {
       out.appendBytes(bytes, from, to - from);
     } else {
       out.appendBuffer(read.without(bytes, from, to));

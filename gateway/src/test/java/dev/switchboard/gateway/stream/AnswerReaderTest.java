@@ -2,8 +2,15 @@ package dev.switchboard.gateway.stream;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.TimelineJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -18,8 +25,10 @@ class AnswerReaderTest {
         "{'choices':[]} | {'choices':[],'switchboard':{'time_ms':{'total':1.000}}}",
         "{} | {'switchboard':{'time_ms':{'total':1.000}}}",
         "{'switchboard':{},'a':1} | {'switchboard':{'time_ms':{'total':1.000}},'a':1}",
-        "{'a':1,'switchboard':{'timelines':[]}} | {'a':1,'switchboard':{'timelines':[],'time_ms':{'total':1.000}}}",
-        "{'a':1, 'switchboard' : {'x':'}'} , 'b':2} | {'a':1, 'switchboard' : {'x':'}','time_ms':{'total':1.000}} , 'b':2}",
+        "{'a':1,'switchboard':{'timelines':[]}} |"
+            + " {'a':1,'switchboard':{'timelines':[],'time_ms':{'total':1.000}}}",
+        "{'a':1, 'switchboard' : {'x':'}'} , 'b':2} | {'a':1, 'switchboard' :"
+            + " {'x':'}','time_ms':{'total':1.000}} , 'b':2}",
         "{'switchboard':{'time_ms':{}}} | {'switchboard':{'time_ms':{}}}",
         "{'switchboard':7} | {'switchboard':7}"
       })
@@ -41,7 +50,12 @@ class AnswerReaderTest {
         "{'choices':[]} | {'choices':[]}",
         "{'switchboard':{'x':1},'a':1} | {'a':1}",
         "{'a':1,'switchboard':{'x':1}} | {'a':1}",
-        "{'a':1, 'switchboard' : {'x':'}'} , 'b':2} | {'a':1 , 'b':2}"
+        "{'a':1, 'switchboard' : {'x':'}'} , 'b':2} | {'a':1 , 'b':2}",
+        "{'a':1 , 'switchboard':{'x':1},'b':2} | {'a':1,'b':2}",
+        "{ 'switchboard':{'x':1} , 'b':2} | {'b':2}",
+        "{'switchboard':null} | {}",
+        "{'a':{'switchboard':1},'switchboard':7,'b':2} | {'a':{'switchboard':1},'b':2}",
+        "{'switchboard':{'timelines':[{'choice':{}}],'x':[1]},'b':2} | {'b':2}"
       })
   void ourObjectIsCutOutAndNothingElseChanges(String answer, String told) throws IOException {
     byte[] bytes = answer.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
@@ -49,5 +63,42 @@ class AnswerReaderTest {
     AnswerReader.Answer read = AnswerReader.read(bytes, 0, bytes.length);
 
     assertEquals(told.replace('\'', '"'), read.without(bytes, 0, bytes.length).toString());
+  }
+
+  @Test
+  void whatIsSaidOfTokensAndTimesBecomesTheFlights() throws IOException {
+    Flight flight = new Flight("r", () -> 1);
+    RequestTimeline told = new RequestTimeline("r", 0, 1, 2, 3, 4, 5, 0, null, null, List.of());
+    String timeline = TimelineJson.write(told).toString();
+    byte[] bytes =
+        ("{\"usage\":{\"prompt_tokens\":7,\"prompt_tokens_details\":{\"x\":[1],\"cached_tokens\":5},"
+             + "\"completion_tokens\":3},\"switchboard\":{\"received_ns\":11,\"timelines\":["
+                + timeline
+                + ","
+                + timeline
+                + "],\"sent_ns\":12}}")
+            .getBytes(StandardCharsets.UTF_8);
+
+    AnswerReader.read(bytes, 0, bytes.length).tell(flight);
+
+    assertEquals(new Usage(7, 5, 3), flight.usage());
+    assertEquals(List.of(told, told), flight.timelines());
+  }
+
+  /** The rest of the answer is good, and its client gets it. */
+  @Test
+  void aTimelineThatCannotBeReadCostsItsDetailOnly() throws IOException {
+    Flight flight = new Flight("r", () -> 1);
+    byte[] bytes =
+        "{\"switchboard\":{\"timelines\":[{\"prefill\":{\"lanes\":[{\"rank\":\"x\"}]}}]},\"model\":\"m\"}"
+            .getBytes(StandardCharsets.UTF_8);
+
+    AnswerReader.Answer read = AnswerReader.read(bytes, 0, bytes.length);
+    read.tell(flight);
+
+    assertEquals(
+        "timeline.prefill.lanes.rank must be an int", Objects.requireNonNull(read.ours()).fault());
+    assertEquals(List.of(), flight.timelines());
+    assertEquals("m", read.names().model());
   }
 }
