@@ -22,17 +22,18 @@ final class ClockOffset {
   private final long from;
   private final long to;
   private final long offset;
+  private final long error;
   private boolean clamped;
 
-  private ClockOffset(long from, long to, long offset) {
+  private ClockOffset(long from, long to, long offset, long error) {
     this.from = from;
     this.to = to;
     this.offset = offset;
+    this.error = error;
   }
 
-  /** Aligns the timelines of one attempt, sent at {@code from} and over at {@code to}. */
-  static Story.Engine align(
-      List<RequestTimeline> timelines, EngineStamps stamps, long from, long to) {
+  /** For the timelines of one attempt, sent at {@code from} and over at {@code to}. */
+  static ClockOffset of(List<RequestTimeline> timelines, EngineStamps stamps, long from, long to) {
     long received = stamps.receivedNanos() == 0 ? Long.MAX_VALUE : stamps.receivedNanos();
     long finished = stamps.sentNanos() == 0 ? Long.MIN_VALUE : stamps.sentNanos();
     for (RequestTimeline timeline : timelines) {
@@ -43,9 +44,14 @@ final class ClockOffset {
     long high = Math.max(low, to - finished);
     long offset = low <= 0 && high >= 0 ? 0 : low + (high - low) / 2;
     // An attempt that was cut before it began leaves one moment.
-    ClockOffset clock = new ClockOffset(from, Math.max(from, to), offset);
-    List<RequestTimeline> moved = timelines.stream().map(clock::timeline).toList();
-    return new Story.Engine(moved, offset, (high - low) / 2, clock.clamped);
+    return new ClockOffset(from, Math.max(from, to), offset, (high - low) / 2);
+  }
+
+  /** The timelines on the gateway's clock. */
+  Story.Engine align(List<RequestTimeline> timelines) {
+    clamped = false;
+    List<RequestTimeline> moved = timelines.stream().map(this::timeline).toList();
+    return new Story.Engine(moved, offset, error, clamped);
   }
 
   private RequestTimeline timeline(RequestTimeline t) {
@@ -122,7 +128,8 @@ final class ClockOffset {
         l.latestAt());
   }
 
-  private long at(long nanos) {
+  /** A moment of the worker's on the gateway's clock; 0 stays 0. */
+  long at(long nanos) {
     if (nanos == 0) {
       return 0;
     }

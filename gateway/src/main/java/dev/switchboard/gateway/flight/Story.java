@@ -4,7 +4,6 @@ import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord.Interval;
 import dev.switchboard.timeline.RequestTimeline;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -35,20 +34,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>With {@code n} choices the one that finished last tells the story, for the client waited for
  * it.
- *
- * @param segments in order of time; phases without time are left out
- * @param before what came before the request's own time, if it is the first of its connection
- * @param engine the worker's view on the gateway's clock; null from a foreign server
- * @param clientStallNanos how long the client's slow reading paused the upstream in all; it
- *     overlaps decode where the worker was ahead
  */
-public record Story(
-    List<Segment> segments,
-    Map<Phase, Long> totals,
-    Map<Phase, Long> before,
-    @Nullable Engine engine,
-    long clientStallNanos) {
-
+public final class Story {
   /** A share of the wall time. */
   public enum Phase {
     /** Its connection waited to be accepted; no part of its wall time. */
@@ -110,6 +97,19 @@ public record Story(
     public String label() {
       return label;
     }
+
+    private static final Phase[] ALL = values();
+
+    @SuppressWarnings("EnumOrdinal") // Places in an array of one story.
+    private int place() {
+      return ordinal();
+    }
+  }
+
+  /** Hears of a phase that took time. */
+  @FunctionalInterface
+  public interface Listener {
+    void took(Phase phase, long nanos);
   }
 
   /** Time of one phase; the shares inside prefill and decode have no position of their own. */
@@ -137,20 +137,79 @@ public record Story(
     /** Of one attempt, sent at {@code from} and over at {@code to}. */
     public static Engine of(
         List<RequestTimeline> timelines, EngineStamps stamps, long from, long to) {
-      return ClockOffset.align(timelines, stamps, from, to);
+      return ClockOffset.of(timelines, stamps, from, to).align(timelines);
     }
   }
 
-  public Story {
-    segments = List.copyOf(segments);
-    Map<Phase, Long> ordered = new EnumMap<>(Phase.class);
-    ordered.putAll(totals);
-    totals = Collections.unmodifiableMap(ordered);
-    before = Map.copyOf(before);
+  private final FlightRecord record;
+  private final long[] nanos;
+  private final boolean told;
+  private final long engineFrom;
+  private final long engineTo;
+  private @Nullable Engine engine;
+
+  private Story(Teller teller) {
+    this.record = teller.record;
+    this.nanos = teller.nanos;
+    this.told = teller.clock != null;
+    this.engineFrom = teller.engineFrom;
+    this.engineTo = teller.engineTo;
   }
 
   public long nanos(Phase phase) {
-    return totals.getOrDefault(phase, 0L);
+    return nanos[phase.place()];
+  }
+
+  /** Tells of all phases that took time, in order of time. */
+  public void forEach(Listener listener) {
+    for (Phase phase : Phase.ALL) {
+      long took = nanos[phase.place()];
+      if (took > 0) {
+        listener.took(phase, took);
+      }
+    }
+  }
+
+  /** In order of time; phases without time are left out. */
+  public List<Segment> segments() {
+    List<Segment> segments = new ArrayList<>();
+    forEach((phase, took) -> segments.add(new Segment(phase, took)));
+    return List.copyOf(segments);
+  }
+
+  /** What came before the request's own time, if it is the first of its connection. */
+  public Map<Phase, Long> before() {
+    Waits waits = record.waits();
+    if (waits.socketNanos() == 0 && waits.tlsNanos() == 0) {
+      return Map.of();
+    }
+    Map<Phase, Long> found = new EnumMap<>(Phase.class);
+    if (waits.socketNanos() > 0) {
+      found.put(Phase.SOCKET, waits.socketNanos());
+    }
+    if (waits.tlsNanos() > 0) {
+      found.put(Phase.TLS, waits.tlsNanos());
+    }
+    return Map.copyOf(found);
+  }
+
+  /**
+   * The worker's view on the gateway's clock, made when somebody asks for it first; null from a
+   * foreign server. For one thread at a time.
+   */
+  public @Nullable Engine engine() {
+    if (engine == null && told) {
+      engine = Engine.of(record.timelines(), record.engines().stamps(), engineFrom, engineTo);
+    }
+    return engine;
+  }
+
+  /**
+   * How long the client's slow reading paused the upstream in all; it overlaps decode where the
+   * worker was ahead.
+   */
+  public long clientStallNanos() {
+    return Intervals.covered(record.stalls(), Long.MIN_VALUE, Long.MAX_VALUE);
   }
 
   /** Tells the story of a finished request. */
@@ -166,7 +225,13 @@ public record Story(
     /** The end of the answer was written, or there was none. */
     private final long written;
 
-    private final Map<Phase, Long> totals = new EnumMap<>(Phase.class);
+    private final long[] nanos = new long[Phase.ALL.length];
+
+    /** Of the engine that told; null where none did. */
+    private @Nullable ClockOffset clock;
+
+    private long engineFrom;
+    private long engineTo;
 
     /** No moment is in two of them, and none of the others in {@link #late}. */
     private final List<Interval> late;
@@ -194,28 +259,14 @@ public record Story(
       cut(Phase.QUEUE, reached(Mark.ADMITTED), By.GATEWAY);
       cut(Phase.ROUTE, firstRouted(), By.GATEWAY);
       cut(Phase.RETRY, record.at(Mark.ROUTED), By.GATEWAY);
-      Engine engine = connected() ? upstream() : unconnected();
+      if (connected()) {
+        upstream();
+      } else {
+        cut(Phase.CONNECT, written, By.GATEWAY);
+      }
       cut(Phase.DETOKENIZE_FLUSH, written, By.GATEWAY);
       cut(Phase.CLIENT_FLUSH, end, By.GATEWAY);
-      List<Segment> segments = new ArrayList<>();
-      totals.forEach((phase, nanos) -> segments.add(new Segment(phase, nanos)));
-      long stalled = Intervals.covered(record.stalls(), Long.MIN_VALUE, Long.MAX_VALUE);
-      return new Story(segments, totals, before(), engine, stalled);
-    }
-
-    private Map<Phase, Long> before() {
-      Waits waits = record.waits();
-      if (waits.socketNanos() == 0 && waits.tlsNanos() == 0) {
-        return Map.of();
-      }
-      Map<Phase, Long> found = new EnumMap<>(Phase.class);
-      if (waits.socketNanos() > 0) {
-        found.put(Phase.SOCKET, waits.socketNanos());
-      }
-      if (waits.tlsNanos() > 0) {
-        found.put(Phase.TLS, waits.tlsNanos());
-      }
-      return found;
+      return new Story(this);
     }
 
     /** Who did not get to a mark waited for it until the answer; who skipped it did not wait. */
@@ -251,26 +302,27 @@ public record Story(
       return at != 0 && at >= record.at(Mark.ROUTED);
     }
 
-    private @Nullable Engine unconnected() {
-      cut(Phase.CONNECT, written, By.GATEWAY);
-      return null;
-    }
-
-    private @Nullable Engine upstream() {
+    private void upstream() {
       cut(Phase.CONNECT, record.at(Mark.CONNECTED), By.GATEWAY);
       long to = orElse(record.at(Mark.UPSTREAM_ENDED), written);
       if (record.moves() > 0) {
-        return moved(to);
-      }
-      if (record.timelines().isEmpty()) {
+        moved(to);
+      } else if (record.timelines().isEmpty()) {
         cut(Phase.UPSTREAM_FIRST, orElse(record.at(Mark.FIRST_TOKEN), to), By.OTHERS);
         rest(to);
-        return null;
+      } else {
+        ClockOffset clock = clock(record.at(Mark.CONNECTED), to);
+        engineCuts(last(clock), clock);
       }
-      Engine engine =
-          Engine.of(record.timelines(), record.engines().stamps(), record.at(Mark.CONNECTED), to);
-      engineCuts(last(engine.timelines()));
-      return engine;
+    }
+
+    /** Brings the times of the engine that told to the gateway's clock. */
+    private ClockOffset clock(long from, long to) {
+      engineFrom = from;
+      engineTo = to;
+      ClockOffset made = ClockOffset.of(record.timelines(), record.engines().stamps(), from, to);
+      clock = made;
+      return made;
     }
 
     /** Of a server without timeline; it may have been lost, and none have gone on. */
@@ -283,7 +335,7 @@ public record Story(
       cut(Phase.UPSTREAM_REST, to, By.OTHERS);
     }
 
-    private @Nullable Engine moved(long to) {
+    private void moved(long to) {
       cut(Phase.UPSTREAM_FIRST, record.at(Mark.FIRST_TOKEN), By.OTHERS);
       long started = 0;
       for (FlightRecord.Attempt attempt : record.attempts()) {
@@ -296,28 +348,27 @@ public record Story(
       }
       if (record.timelines().isEmpty()) {
         rest(to);
-        return null;
+        return;
       }
-      Engine engine = Engine.of(record.timelines(), record.engines().stamps(), started, to);
-      RequestTimeline told = last(engine.timelines());
-      lanes(told.decode(), told.finishedNanos(), DECODE, Phase.DECODE_WAIT);
-      return engine;
+      ClockOffset clock = clock(started, to);
+      RequestTimeline told = last(clock);
+      lanes(told.decode(), clock.at(told.finishedNanos()), DECODE, Phase.DECODE_WAIT);
     }
 
-    private void engineCuts(RequestTimeline timeline) {
-      cut(Phase.SEND, timeline.receivedNanos(), By.GATEWAY);
-      cut(Phase.TOKENIZE, timeline.tokenizedNanos(), By.WORKER);
-      long scheduled = timeline.scheduledNanos();
+    private void engineCuts(RequestTimeline timeline, ClockOffset clock) {
+      cut(Phase.SEND, clock.at(timeline.receivedNanos()), By.GATEWAY);
+      cut(Phase.TOKENIZE, clock.at(timeline.tokenizedNanos()), By.WORKER);
+      long scheduled = clock.at(timeline.scheduledNanos());
+      long finished = clock.at(timeline.finishedNanos());
       if (scheduled == 0) {
-        cut(Phase.WORKER_QUEUE, timeline.finishedNanos(), By.WORKER);
+        cut(Phase.WORKER_QUEUE, finished, By.WORKER);
         return;
       }
       cut(Phase.WORKER_QUEUE, scheduled, By.WORKER);
-      long first = timeline.firstTokenNanos();
-      long prefilled = first == 0 ? timeline.finishedNanos() : first;
-      lanes(timeline.prefill(), prefilled, PREFILL, Phase.PREFILL_WAIT);
+      long first = clock.at(timeline.firstTokenNanos());
+      lanes(timeline.prefill(), first == 0 ? finished : first, PREFILL, Phase.PREFILL_WAIT);
       if (first != 0) {
-        lanes(timeline.decode(), timeline.finishedNanos(), DECODE, Phase.DECODE_WAIT);
+        lanes(timeline.decode(), finished, DECODE, Phase.DECODE_WAIT);
       }
     }
 
@@ -410,14 +461,14 @@ public record Story(
 
     private void add(Phase phase, long nanos) {
       if (nanos > 0) {
-        totals.merge(phase, nanos, Long::sum);
+        this.nanos[phase.place()] += nanos;
       }
     }
 
-    private static RequestTimeline last(List<RequestTimeline> timelines) {
-      RequestTimeline last = timelines.getFirst();
-      for (RequestTimeline timeline : timelines) {
-        if (timeline.finishedNanos() > last.finishedNanos()) {
+    private RequestTimeline last(ClockOffset clock) {
+      RequestTimeline last = record.timelines().getFirst();
+      for (RequestTimeline timeline : record.timelines()) {
+        if (clock.at(timeline.finishedNanos()) > clock.at(last.finishedNanos())) {
           last = timeline;
         }
       }

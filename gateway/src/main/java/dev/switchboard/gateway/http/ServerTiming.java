@@ -6,7 +6,6 @@ import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import io.vertx.core.http.HttpServerResponse;
-import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +18,9 @@ import org.slf4j.LoggerFactory;
 final class ServerTiming {
   private static final Logger LOG = LoggerFactory.getLogger(ServerTiming.class);
   private static final String HEADER = "Server-Timing";
+
+  /** Of the header of an answer of a worker. */
+  private static final int USUAL_CHARS = 384;
 
   private ServerTiming() {}
 
@@ -49,7 +51,7 @@ final class ServerTiming {
   }
 
   private static String of(Flight flight) {
-    StringBuilder text = new StringBuilder();
+    StringBuilder text = new StringBuilder(USUAL_CHARS);
     FlightRecord record = soFar(flight);
     phases(
         record,
@@ -78,10 +80,10 @@ final class ServerTiming {
   }
 
   /** Those before the request's own time first; the others sum to the total. */
-  private static void phases(FlightRecord record, BiConsumer<Story.Phase, Long> to) {
+  private static void phases(FlightRecord record, Story.Listener to) {
     Story story = Story.of(record);
-    story.before().forEach(to);
-    story.totals().forEach(to);
+    story.before().forEach(to::took);
+    story.forEach(to);
   }
 
   private static FlightRecord soFar(Flight flight) {

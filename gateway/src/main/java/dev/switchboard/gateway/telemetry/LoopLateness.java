@@ -6,7 +6,9 @@ import dev.switchboard.gateway.flight.NanoClock;
 import io.vertx.core.Vertx;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
+import java.util.Iterator;
 import java.util.List;
 
 /**
@@ -96,10 +98,17 @@ public final class LoopLateness implements Flight.Lateness {
     }
     long now = clock.epochNanos();
     long shift = nowNanos - now;
-    List<Interval> found = new ArrayList<>(2);
-    for (Interval each : late) {
+    List<Interval> found = new ArrayList<>(0);
+    Iterator<Interval> newest = late.descendingIterator();
+    while (newest.hasNext()) {
+      Interval each = newest.next();
+      if (each.endNanos() + shift <= fromNanos) {
+        // So did those before it.
+        break;
+      }
       add(found, each.startNanos() + shift, each.endNanos() + shift, fromNanos, toNanos);
     }
+    Collections.reverse(found);
     if (isLate()) {
       add(found, dueNanos + shift, now + shift, fromNanos, toNanos);
     }

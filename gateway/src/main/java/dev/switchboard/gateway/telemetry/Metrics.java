@@ -573,9 +573,7 @@ public final class Metrics {
       observe(ofClass.ttft, record.ttftNanos(), exemplar);
       observe(ofClass.tpot, record.tpotNanos(), exemplar);
     }
-    for (Story.Segment segment : story.segments()) {
-      observe(series(segment.phase()), segment.nanos(), exemplar);
-    }
+    story.forEach((phase, nanos) -> observe(series(phase), nanos, exemplar));
     story.before().forEach((phase, nanos) -> observe(series(phase), nanos, exemplar));
     if (record.decision() != null) {
       DistributionDataPoint waited = model.ofClass(record.sloClass()).queue;
