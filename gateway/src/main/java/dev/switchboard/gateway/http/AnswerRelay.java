@@ -7,6 +7,7 @@ import dev.switchboard.gateway.flight.MoveCause;
 import dev.switchboard.gateway.stream.AnswerMemory;
 import dev.switchboard.gateway.stream.AnswerReader;
 import dev.switchboard.gateway.stream.EventRelay;
+import dev.switchboard.gateway.stream.Pieces;
 import dev.switchboard.gateway.stream.WholeAnswer;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
@@ -256,7 +257,7 @@ final class AnswerRelay {
 
   /** Reads an answer for the flight, and takes our own object out of it. */
   private Future<Buffer> forClient(Attempt current, Buffer bytes, int status) {
-    byte[] array = bytes.getBytes();
+    byte[] array = Pieces.bytes(bytes);
     return call.loop()
         .work(array.length, () -> AnswerReader.read(array, 0, array.length))
         .map(

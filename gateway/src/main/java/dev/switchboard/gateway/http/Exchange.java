@@ -11,6 +11,7 @@ import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.stream.AnswerText;
 import dev.switchboard.gateway.stream.BodyMemory;
+import dev.switchboard.gateway.stream.Pieces;
 import dev.switchboard.gateway.telemetry.KeptFor;
 import dev.switchboard.gateway.telemetry.TraceDetail;
 import dev.switchboard.openai.ApiError;
@@ -120,7 +121,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private Future<ParsedRequest> parse(Buffer bytes) {
     flight.mark(Mark.RECEIVED);
     body = bytes;
-    byte[] array = bytes.getBytes();
+    byte[] array = Pieces.bytes(bytes);
     return call.loop()
         .work(
             array.length,

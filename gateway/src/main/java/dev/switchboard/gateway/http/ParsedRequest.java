@@ -111,6 +111,9 @@ record ParsedRequest(
 
   /** As the client wrote it: 0.7, and not the nearest float's 0.699999988. */
   private static double decimal(float value) {
+    if (value == Math.rint(value)) {
+      return value;
+    }
     return Double.parseDouble(Float.toString(value));
   }
 }

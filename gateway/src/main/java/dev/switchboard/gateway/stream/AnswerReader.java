@@ -95,8 +95,9 @@ public final class AnswerReader {
 
     /** The same bytes without our object. */
     public Buffer without(byte[] bytes, int from, int to) {
-      Buffer rest = Buffer.buffer(to - from);
-      if (cutTo <= cutFrom) {
+      int cut = Math.max(0, cutTo - cutFrom);
+      Buffer rest = Buffer.buffer(to - from - cut);
+      if (cut == 0) {
         return rest.appendBytes(bytes, from, to - from);
       }
       return rest.appendBytes(bytes, from, cutFrom - from).appendBytes(bytes, cutTo, to - cutTo);

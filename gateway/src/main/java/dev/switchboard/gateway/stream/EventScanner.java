@@ -56,7 +56,9 @@ final class EventScanner {
     void event(Kind kind, byte[] bytes, int from, int to);
   }
 
-  private byte[] rest = new byte[0];
+  private static final byte[] NOTHING = new byte[0];
+
+  private byte[] rest = NOTHING;
 
   /**
    * Takes more bytes.
@@ -64,7 +66,7 @@ final class EventScanner {
    * @throws IllegalStateException when an event is larger than allowed
    */
   void feed(Buffer chunk, Sink sink) {
-    byte[] bytes = chunk.getBytes();
+    byte[] bytes = Pieces.bytes(chunk);
     int searchFrom = 0;
     if (rest.length > 0) {
       int kept = rest.length;
@@ -84,7 +86,7 @@ final class EventScanner {
     if (bytes.length - start > MAX_EVENT_BYTES) {
       throw new IllegalStateException("an event is larger than " + MAX_EVENT_BYTES + " bytes");
     }
-    rest = start == bytes.length ? new byte[0] : Arrays.copyOfRange(bytes, start, bytes.length);
+    rest = start == bytes.length ? NOTHING : Arrays.copyOfRange(bytes, start, bytes.length);
   }
 
   private static int endOfEvent(byte[] bytes, int from) {

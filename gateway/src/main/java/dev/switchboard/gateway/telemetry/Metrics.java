@@ -60,7 +60,9 @@ public final class Metrics {
   private static final String BROKEN = "broken";
 
   /** An engine has at most so many stages, and a stage so many ranks. */
-  private static final int MOST_LANES = 16;
+  static final int MOST_LANES = 16;
+
+  private static final Objective[] OBJECTIVES = Objective.values();
 
   private final MetricRegistry made = new MetricRegistry();
   private final Predicate<String> knownModel;
@@ -87,7 +89,7 @@ public final class Metrics {
   private final DistributionDataPoint route = made.histogram(Metric.ROUTE);
   private final Map<Story.Phase, DistributionDataPoint> phases =
       phases(made.histogram(Metric.PHASE_TIME));
-  private final Counter stage = made.counter(Metric.STAGE_TIME);
+  final Counter stage = made.counter(Metric.STAGE_TIME);
   private final Counter attempts = made.counter(Metric.UPSTREAM_ATTEMPTS);
   private final Counter moves = made.counter(Metric.MIGRATIONS);
   private final Histogram movePause = made.histogram(Metric.MIGRATION_PAUSE);
@@ -587,7 +589,10 @@ public final class Metrics {
     countObjectives(model, record, slo);
     countTokens(model, record);
     countRetries(record);
-    record.timelines().forEach(timeline -> countStages(label(record.model()), timeline));
+    for (RequestTimeline timeline : record.timelines()) {
+      countStages(model, timeline.prefill());
+      countStages(model, timeline.decode());
+    }
   }
 
   private DistributionDataPoint series(Story.Phase phase) {
@@ -610,7 +615,7 @@ public final class Metrics {
   }
 
   private static void countObjectives(ModelSeries model, FlightRecord record, Slo slo) {
-    for (Objective objective : Objective.values()) {
+    for (Objective objective : OBJECTIVES) {
       Kept kept = SloVerdict.of(objective, record, slo);
       if (kept != Kept.NONE) {
         model.ofClass(slo.name()).kept(objective, kept == Kept.MET);
@@ -632,7 +637,9 @@ public final class Metrics {
     if (record.outcome() != Outcome.OK && made > 0) {
       model.wasted(record.outcome()).inc(made);
     }
-    record.timelines().forEach(timeline -> countRecomputed(model, timeline));
+    for (RequestTimeline timeline : record.timelines()) {
+      countRecomputed(model, timeline);
+    }
   }
 
   private static void countRecomputed(ModelSeries model, RequestTimeline timeline) {
@@ -655,16 +662,15 @@ public final class Metrics {
     }
   }
 
-  private void countStages(String model, RequestTimeline timeline) {
-    for (RequestTimeline.Phase part :
-        new RequestTimeline.@Nullable Phase[] {timeline.prefill(), timeline.decode()}) {
-      if (part != null) {
-        part.lanes().forEach(lane -> countLane(model, lane));
+  private static void countStages(ModelSeries model, RequestTimeline.@Nullable Phase part) {
+    if (part != null) {
+      for (RequestTimeline.Lane lane : part.lanes()) {
+        countLane(model, lane);
       }
     }
   }
 
-  private void countLane(String model, RequestTimeline.Lane lane) {
+  private static void countLane(ModelSeries model, RequestTimeline.Lane lane) {
     // A foreign replica could report anything.
     if (lane.stage() < 0
         || lane.stage() >= MOST_LANES
@@ -672,25 +678,22 @@ public final class Metrics {
         || lane.rank() >= MOST_LANES) {
       return;
     }
-    String stageLabel = Integer.toString(lane.stage());
-    String rankLabel = Integer.toString(lane.rank());
-    add(model, stageLabel, rankLabel, "compute", lane.computeNanos());
-    add(model, stageLabel, rankLabel, "all_reduce_wait", lane.allReduceWaitNanos());
-    add(model, stageLabel, rankLabel, "receive_wait", lane.receiveWaitNanos());
-    add(model, stageLabel, rankLabel, "send", lane.sendNanos());
-    add(model, stageLabel, rankLabel, "sample", lane.sampleNanos());
-    add(model, stageLabel, rankLabel, "copy", lane.copyNanos());
-    add(model, stageLabel, rankLabel, "off_cpu", lane.offCpuNanos());
-  }
-
-  private void add(String model, String stageLabel, String rankLabel, String kind, long nanos) {
-    if (nanos > 0) {
-      stage.labelValues(model, stageLabel, rankLabel, kind).inc(nanos / 1e9);
-    }
+    ModelSeries.OfRank rank = model.rank(lane.stage(), lane.rank());
+    rank.add("compute", lane.computeNanos());
+    rank.add("all_reduce_wait", lane.allReduceWaitNanos());
+    rank.add("receive_wait", lane.receiveWaitNanos());
+    rank.add("send", lane.sendNanos());
+    rank.add("sample", lane.sampleNanos());
+    rank.add("copy", lane.copyNanos());
+    rank.add("off_cpu", lane.offCpuNanos());
   }
 
   private ModelSeries series(String model) {
-    return models.computeIfAbsent(label(model), known -> new ModelSeries(known, this));
+    String label = label(model);
+    ModelSeries found = models.get(label);
+    return found != null
+        ? found
+        : models.computeIfAbsent(label, known -> new ModelSeries(known, this));
   }
 
   private String label(String model) {

@@ -25,6 +25,7 @@ final class ModelSeries {
   private final ByOutcome wasted;
   private final Map<String, OfEndpoint> endpoints = new ConcurrentHashMap<>();
   private final Map<String, OfClass> classes = new ConcurrentHashMap<>();
+  private final Map<Integer, OfRank> ranks = new ConcurrentHashMap<>();
 
   ModelSeries(String model, Metrics metrics) {
     this.model = model;
@@ -40,11 +41,20 @@ final class ModelSeries {
   }
 
   OfEndpoint endpoint(String endpoint) {
-    return endpoints.computeIfAbsent(endpoint, OfEndpoint::new);
+    OfEndpoint found = endpoints.get(endpoint);
+    return found != null ? found : endpoints.computeIfAbsent(endpoint, OfEndpoint::new);
   }
 
   OfClass ofClass(String sloClass) {
-    return classes.computeIfAbsent(sloClass, OfClass::new);
+    OfClass found = classes.get(sloClass);
+    return found != null ? found : classes.computeIfAbsent(sloClass, OfClass::new);
+  }
+
+  /** Of a rank of a stage; both are below {@link Metrics#MOST_LANES}. */
+  OfRank rank(int stage, int rank) {
+    Integer place = stage * Metrics.MOST_LANES + rank;
+    OfRank found = ranks.get(place);
+    return found != null ? found : ranks.computeIfAbsent(place, made -> new OfRank(stage, rank));
   }
 
   /** Of tokens for an answer that did not end well. */
@@ -75,6 +85,11 @@ final class ModelSeries {
     }
 
     DistributionDataPoint seconds(String sloClass) {
+      DistributionDataPoint found = seconds.get(sloClass);
+      return found != null ? found : made(sloClass);
+    }
+
+    private DistributionDataPoint made(String sloClass) {
       return seconds.computeIfAbsent(
           sloClass, name -> metrics.requestSeconds.labelValues(model, endpoint, name));
     }
@@ -103,14 +118,47 @@ final class ModelSeries {
     }
 
     CounterDataPoint admissions(String verdict) {
+      CounterDataPoint found = admissions.get(verdict);
+      return found != null ? found : made(verdict);
+    }
+
+    private CounterDataPoint made(String verdict) {
       return admissions.computeIfAbsent(
           verdict, word -> metrics.admissions.labelValues(model, name, word));
     }
 
     /** Counts whether an objective was met. */
     void kept(SloVerdict.Objective objective, boolean met) {
-      Kept counts = kept.computeIfAbsent(objective, key -> new Kept(model, name, key));
+      Kept found = kept.get(objective);
+      Kept counts =
+          found != null
+              ? found
+              : kept.computeIfAbsent(objective, key -> new Kept(model, name, key));
       (met ? counts.met : counts.missed).inc();
+    }
+  }
+
+  /** What a rank of a stage did; what it never did has no series. */
+  final class OfRank {
+    private final Map<String, CounterDataPoint> kinds = new ConcurrentHashMap<>();
+    private final String stage;
+    private final String rank;
+
+    OfRank(int stage, int rank) {
+      this.stage = Integer.toString(stage);
+      this.rank = Integer.toString(rank);
+    }
+
+    void add(String kind, long nanos) {
+      if (nanos > 0) {
+        CounterDataPoint found = kinds.get(kind);
+        (found != null ? found : made(kind)).inc(nanos / 1e9);
+      }
+    }
+
+    private CounterDataPoint made(String kind) {
+      return kinds.computeIfAbsent(
+          kind, word -> metrics.stage.labelValues(model, stage, rank, word));
     }
   }
 
@@ -135,7 +183,8 @@ final class ModelSeries {
     }
 
     CounterDataPoint of(Outcome outcome) {
-      return found.computeIfAbsent(outcome, finder);
+      CounterDataPoint known = found.get(outcome);
+      return known != null ? known : found.computeIfAbsent(outcome, finder);
     }
   }
 }
