@@ -30,7 +30,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Measures how requests are shared out among engines that batch by sleeping, with",
       "sockets and a gateway process for each policy, and holds the simulator to it:",
-      "shares within 3 points, medians within 15 %, people in time within 2 points.",
+      "shares within 3 points, medians within 15 %%, people in time within 2 points.",
       "Ends with 1 where the simulator differs or a goal is missed."
     })
 public final class DispatchBench implements Callable<Integer> {

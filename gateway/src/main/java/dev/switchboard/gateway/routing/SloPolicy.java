@@ -103,17 +103,23 @@ public final class SloPolicy implements RoutingPolicy {
       times[i] = UNNOTICED_MS + timeMs(candidates.get(i), request, nowNanos);
       least = Math.min(least, times[i]);
     }
+    double known = Double.POSITIVE_INFINITY;
     for (int i = 0; i < scores.length; i++) {
       Candidate candidate = candidates.get(i);
       Outlook outlook = new Outlook(candidate, request);
-      double slowness = slowness(candidate.prediction(), request.slo());
+      boolean unknown = unknown(candidate);
       scores[i] =
           outlook.misses()
-              + SPEED * slowness
-              + TIME * (unknown(candidate) ? 1 : Math.min(MOST_TIME, times[i] / least))
-              + COST * candidate.view().cost();
+              + SPEED * slowness(candidate.prediction(), request.slo())
+              + TIME * (unknown ? 1 : Math.min(MOST_TIME, times[i] / least));
+      known = unknown ? known : Math.min(known, scores[i]);
       alone[i] =
           outlook.intrudes() ? Double.POSITIVE_INFINITY : aloneMs(candidate, request, nowNanos);
+    }
+    for (int i = 0; i < scores.length; i++) {
+      Candidate candidate = candidates.get(i);
+      scores[i] = unknown(candidate) ? Math.min(known, scores[i]) : scores[i];
+      scores[i] += COST * candidate.view().cost();
     }
     crowded(candidates, alone, scores);
     int explored = Exploration.choose(candidates, request, nowNanos);
@@ -123,8 +129,8 @@ public final class SloPolicy implements RoutingPolicy {
   }
 
   /**
-   * Nothing was learned of it and nobody is there: it is taken to be as quick as any, or few
-   * samples of another one could keep it unknown.
+   * Nothing was learned of it and nobody is there: it is taken to be as good as any, or few samples
+   * of another one could keep it unknown.
    */
   private static boolean unknown(Candidate candidate) {
     return candidate.view().own().rates().atNanos() == 0 && candidate.view().requests() == 0;

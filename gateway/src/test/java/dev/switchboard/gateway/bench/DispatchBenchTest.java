@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -24,6 +25,17 @@ class DispatchBenchTest {
     assertEquals(0, run("--help"));
     DispatchScenario.all()
         .forEach(scenario -> assertTrue(said.toString().contains(scenario.label())));
+  }
+
+  /** A percent sign that is not doubled is a warning on every use of the help. */
+  @Test
+  void itsHelpIsFormatted() {
+    CommandLine command =
+        DispatchBench.commandLine((scenario, policy, seed, run) -> new DispatchTrace());
+
+    for (String line : command.getCommandSpec().usageMessage().description()) {
+      assertEquals(line.replace("%%", "%"), String.format(Locale.ROOT, line));
+    }
   }
 
   @ParameterizedTest

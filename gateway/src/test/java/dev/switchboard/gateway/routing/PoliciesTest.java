@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -311,6 +312,53 @@ class PoliciesTest {
 
     assertEquals("w1", choose("slo", List.of(crowded, like), RouteRequest.of("m")));
     assertEquals("w0", choose("slo", List.of(crowded, slower), RouteRequest.of("m")));
+  }
+
+  /** A process is slow at first; what its later tokens teach makes the others look slow. */
+  @Test
+  void anIdleReplicaThatNothingIsKnownOfComesBeforeABusyOneThatIs() {
+    for (int seed = 0; seed < 300; seed++) {
+      Peers peers = new Peers();
+      Workload known = new Workload(peers);
+      Workload unknown = new Workload(peers);
+      Random random = new Random(seed);
+      long now = busyAfter(random.nextInt(4), known, random);
+      ReplicaView busy = ReplicaView.of("w0", "m").withInFlight(1).withOwn(known.snapshot(now));
+      ReplicaView idle = ReplicaView.of("w1", "m").withOwn(unknown.snapshot(now));
+      ReplicaView another = ReplicaView.of("w2", "m").withOwn(unknown.snapshot(now));
+      int tokens = 20 + random.nextInt(200);
+
+      for (RouteRequest request : List.of(RouteRequest.of("m"), interactive())) {
+        RouteRequest sized = request.withTurn(seed).withTokens(tokens, 100);
+        Decision decision = new SloPolicy().route(List.of(busy, idle, another), sized, now);
+        String which = "seed " + seed + ", " + decision;
+        assertTrue(Set.of("w1", "w2").contains(String.valueOf(decision.chosen())), which);
+      }
+    }
+  }
+
+  /** Some streams one after the other, each sooner than the one before, and one that runs. */
+  private static long busyAfter(int streams, Workload workload, Random random) {
+    long now = NOW;
+    double slower = 1 + 20 * random.nextDouble();
+    for (int i = 0; i <= streams; i++) {
+      RouteRequest request = RouteRequest.of("m").withTokens(100, 100);
+      ReplicaView view = ReplicaView.of("w0", "m").withOwn(workload.snapshot(now));
+      Candidate candidate = new LeastLoaded().route(List.of(view), request, now).winner();
+      Workload.Job job =
+          workload.begin(
+              Objects.requireNonNull(candidate), request, true, (told, first, rest) -> {}, now);
+      now += (long) (30e6 * slower);
+      for (int token = 0; token < 40; token++) {
+        now += (long) (8e6 * slower);
+        job.content(now);
+        slower = 1 + 0.98 * (slower - 1);
+      }
+      if (i < streams) {
+        job.ended();
+      }
+    }
+    return now;
   }
 
   @Test
