@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.stream.LongStream;
@@ -31,7 +33,9 @@ import picocli.CommandLine.Spec;
       "Measures how requests are shared out among engines that batch by sleeping, with",
       "sockets and a gateway process for each policy, and holds the simulator to it:",
       "shares within 3 points, medians within 15 %%, people in time within 2 points.",
-      "Ends with 1 where the simulator differs or a goal is missed."
+      "A round in which the machine had something else to do is repeated, and shown apart",
+      "and judged by nothing if that does not help.",
+      "Ends with 1 where the simulator differs, a goal is missed or no round was quiet."
     })
 public final class DispatchBench implements Callable<Integer> {
   /** How much is measured. */
@@ -81,6 +85,12 @@ public final class DispatchBench implements Callable<Integer> {
   private @Nullable Integer rounds;
 
   @Option(
+      names = "--repeats",
+      defaultValue = "2",
+      description = "how often a disturbed round is repeated (2)")
+  private int repeats;
+
+  @Option(
       names = "--seeds",
       defaultValue = "5",
       description = {
@@ -98,6 +108,22 @@ public final class DispatchBench implements Callable<Integer> {
   @Spec private @Nullable CommandSpec spec;
 
   private final DispatchSimulator simulator;
+
+  private final Map<Cell, List<Round>> measured = new HashMap<>();
+
+  /** What rounds are of. */
+  private record Cell(String scenario, String policy) {
+    static Cell of(DispatchScenario scenario, String policy) {
+      return new Cell(scenario.label(), policy);
+    }
+  }
+
+  /**
+   * One that was measured.
+   *
+   * @param delays how late tokens were told of
+   */
+  private record Round(long number, boolean disturbed, StepDelays delays) {}
 
   DispatchBench(DispatchSimulator simulator) {
     this.simulator = simulator;
@@ -160,6 +186,7 @@ public final class DispatchBench implements Callable<Integer> {
           "--policies: no policy " + policy + "; there are " + DispatchReport.POLICIES);
     }
     require(rounds() >= 1, "--rounds must be at least 1");
+    require(repeats >= 0 && repeats <= 1000, "--repeats must be 0 to 1000");
     require(seeds >= 0 && seeds <= 1000, "--seeds must be 0 to 1000");
     require(seeds > 0 || !simulatedOnly, "--simulated-only needs seeds");
   }
@@ -208,7 +235,11 @@ public final class DispatchBench implements Callable<Integer> {
           for (String policy : policies()) {
             System.err.printf(
                 "round %d of %d: %s, %s%n", round, rounds(), scenario.label(), policy);
-            report.measured(scenario, policy, stage.run(scenario, policy, round));
+            DispatchTrace trace = quietest(stage, scenario, policy, round);
+            report.measured(scenario, policy, trace);
+            measured
+                .computeIfAbsent(Cell.of(scenario, policy), first -> new ArrayList<>())
+                .add(new Round(round, trace.machine().disturbed(), trace.delays()));
           }
         }
       }
@@ -217,12 +248,31 @@ public final class DispatchBench implements Callable<Integer> {
     }
   }
 
+  /** A round that was not disturbed, if one of so many is not; else the one that was least. */
+  private DispatchTrace quietest(
+      DispatchStage stage, DispatchScenario scenario, String policy, int round) throws IOException {
+    DispatchTrace best = stage.run(scenario, policy, round);
+    for (int again = 0; best.machine().disturbed() && again < repeats; again++) {
+      System.err.println("  disturbed, repeated: " + best.machine());
+      DispatchTrace next = stage.run(scenario, policy, round);
+      boolean worse = next.machine().timerMs() >= best.machine().timerMs();
+      best = next.machine().disturbed() && worse ? best : next;
+    }
+    System.err.println((best.machine().disturbed() ? "  disturbed: " : "  ") + best.machine());
+    return best;
+  }
+
   /**
-   * Whose load a simulated run has: that of a round that was measured. Loads differ from seed to
-   * seed by more than the simulator may from what is real.
+   * Whose load, and whose delays, a simulated run has: those of a round that was measured and
+   * counts. Loads differ from seed to seed by more than the simulator may from what is real.
    */
-  private long load(long run) {
-    return simulatedOnly ? run : (run - 1) % rounds() + 1;
+  private Round of(DispatchScenario scenario, String policy, long run) {
+    List<Round> all = measured.getOrDefault(Cell.of(scenario, policy), List.of());
+    List<Round> quiet = all.stream().filter(round -> !round.disturbed).toList();
+    List<Round> counting = quiet.isEmpty() ? all : quiet;
+    return counting.isEmpty()
+        ? new Round(run, false, StepDelays.NONE)
+        : counting.get((int) ((run - 1) % counting.size()));
   }
 
   private void simulate(DispatchReport report) {
@@ -230,10 +280,15 @@ public final class DispatchBench implements Callable<Integer> {
       for (String policy : policies()) {
         LongStream.rangeClosed(1, seeds)
             .parallel()
-            .mapToObj(run -> simulator.simulate(scenario, policy, load(run), run))
+            .mapToObj(run -> simulated(scenario, policy, run))
             .toList()
             .forEach(trace -> report.simulated(scenario, policy, trace));
       }
     }
+  }
+
+  private DispatchTrace simulated(DispatchScenario scenario, String policy, long run) {
+    Round round = of(scenario, policy, run);
+    return simulator.simulate(scenario, policy, round.number, run, round.delays);
   }
 }

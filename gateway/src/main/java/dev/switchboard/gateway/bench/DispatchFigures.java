@@ -21,6 +21,11 @@ final class DispatchFigures {
   static final String TTFT_P50 = "ttft_p50_ms";
   static final String TTFT_P99 = "ttft_p99_ms";
   static final String TOKENS = "tokens_per_s";
+
+  /** From the end of a step until its first token is told of. */
+  static final String DELAY_P50 = "delay_p50_ms";
+
+  static final String DELAY_P99 = "delay_p99_ms";
   static final String LOST = "lost";
 
   /** Of them those without a token, which another engine could have answered. */
@@ -75,6 +80,8 @@ final class DispatchFigures {
     figures.put(TTFT_P50, percentile(first, 50));
     figures.put(TTFT_P99, percentile(first, 99));
     figures.put(TOKENS, tokensWithin(trace, from, to) / (to - from));
+    figures.put(DELAY_P50, percentile(trace.delays().firstMs(from, to), 50));
+    figures.put(DELAY_P99, percentile(trace.delays().firstMs(from, to), 99));
     outcomes(scenario, trace, counted, figures);
     DispatchScenario.Recovery recovery = scenario.recovery();
     if (recovery != null) {
@@ -163,7 +170,7 @@ final class DispatchFigures {
     return counted.stream().filter(seen -> anybody || seen.crowd().hasTargets()).toList();
   }
 
-  private static double percentile(double[] values, double percent) {
+  static double percentile(double[] values, double percent) {
     if (values.length == 0) {
       return Double.NaN;
     }

@@ -14,13 +14,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Loads an address with the clients of a scenario, on one thread, and writes down what they see:
- * each token with the engine that it says it is from, and what the answers' heads say.
+ * each token with the engine and the step that it says it is from, and what the answers' heads say.
  */
 final class DispatchLoad {
   private final InetSocketAddress address;
   private final DispatchScenario scenario;
   private final long seed;
   private final DispatchTrace trace = new DispatchTrace();
+  private final StepDelays.Recorder delays = new StepDelays.Recorder();
   private final PriorityQueue<Due> due = new PriorityQueue<>();
   private final Deque<Connection> free = new ArrayDeque<>();
   private long beginNanos;
@@ -48,7 +49,9 @@ final class DispatchLoad {
   /** Runs to the end of the last answer. */
   DispatchTrace run() throws IOException {
     beginNanos = System.nanoTime();
-    try (NioLoop loop = new NioLoop()) {
+    long from = nanos(scenario.fromSeconds());
+    try (NioLoop loop = new NioLoop();
+        MachineWatch watch = MachineWatch.between(from, nanos(scenario.toSeconds()))) {
       for (DispatchCrowd crowd : scenario.crowds()) {
         for (int i = 0; i < crowd.clients(); i++) {
           Client client = new Client(loop, crowd, i);
@@ -64,8 +67,8 @@ final class DispatchLoad {
         }
         turn(loop);
       }
+      return trace.measured(delays.delays(), watch.seen()).finish(now());
     }
-    return trace.finish(now());
   }
 
   private void turn(NioLoop loop) throws IOException {
@@ -73,7 +76,11 @@ final class DispatchLoad {
       due.remove().action.run();
     }
     double next = due.isEmpty() ? now() + 1 : due.peek().at;
-    loop.turn(beginNanos + (long) (next * 1e9), false);
+    loop.turn(nanos(next), false);
+  }
+
+  private long nanos(double second) {
+    return beginNanos + (long) (second * 1e9);
   }
 
   private double now() {
@@ -250,11 +257,19 @@ final class DispatchLoad {
       }
       int content = line.indexOf("\"content\":\"");
       if (content >= 0 && line.charAt(content + 11) != '"') {
-        int colon = line.indexOf(":", content + 11);
-        current.token(Integer.parseInt(line.substring(content + 11, colon)), now());
+        token(current, line.substring(content + 11, line.indexOf(" ", content + 11)));
       }
       broken |= line.indexOf("\"error\":{") >= 0;
       done |= line.indexOf("data: [DONE]") == 0;
+    }
+
+    /** As an engine words it: all processes of a machine have one monotonic clock on Linux. */
+    private void token(DispatchTrace.Seen current, String word) {
+      int engine = Integer.parseInt(word.substring(0, word.indexOf(':')));
+      long stepNanos = Long.parseLong(word.substring(word.indexOf('@') + 1));
+      double now = now();
+      current.token(engine, now);
+      delays.token(stepNanos * 31 + engine, (stepNanos - beginNanos) / 1e9, now);
     }
 
     @Override

@@ -21,6 +21,7 @@ final class DispatchReport {
   static final String OURS = "slo";
   static final String BASELINE = "least-loaded";
   private static final String SIMULATED = " simulated";
+  private static final String DISTURBED = " disturbed";
   private static final String DECISION = "decision_cpu_us";
 
   /** The simulator may be off by so much: shares, medians relatively, and people in time. */
@@ -40,8 +41,9 @@ final class DispatchReport {
     this.policies = List.copyOf(policies);
   }
 
+  /** A round that the machine disturbed is shown apart, and nothing is judged by it. */
   void measured(DispatchScenario scenario, String policy, DispatchTrace trace) {
-    add(scenario, policy, trace);
+    add(scenario, trace.machine().disturbed() ? policy + DISTURBED : policy, trace);
   }
 
   void simulated(DispatchScenario scenario, String policy, DispatchTrace trace) {
@@ -84,7 +86,7 @@ final class DispatchReport {
       out.println();
       List<List<String>> rows = new ArrayList<>();
       for (String policy : policies) {
-        for (String server : List.of(policy, policy + SIMULATED)) {
+        for (String server : List.of(policy, policy + DISTURBED, policy + SIMULATED)) {
           if (known(scenario, server)) {
             rows.add(cells(scenario, server));
           }
@@ -127,7 +129,9 @@ final class DispatchReport {
           "in time",
           "refused",
           "lost",
-          "half share after");
+          "half share after",
+          "told late p50",
+          "p99");
 
   private List<String> cells(DispatchScenario scenario, String server) {
     String base = server.endsWith(SIMULATED) ? BASELINE + SIMULATED : BASELINE;
@@ -147,7 +151,9 @@ final class DispatchReport {
         inTime(scenario, server),
         refused(scenario, server),
         lost(scenario, server),
-        Double.isInfinite(half) ? "never" : shown("%.1f s", half));
+        Double.isInfinite(half) ? "never" : shown("%.1f s", half),
+        millis(value(scenario, server, DispatchFigures.DELAY_P50)),
+        millis(value(scenario, server, DispatchFigures.DELAY_P99)));
   }
 
   private String shares(DispatchScenario scenario, String server) {
@@ -223,6 +229,8 @@ final class DispatchReport {
       for (String policy : policies) {
         if (known(scenario, policy) && known(scenario, policy + SIMULATED)) {
           agreement(scenario, policy, verdicts);
+        } else if (known(scenario, policy + DISTURBED)) {
+          verdicts.add(new Verdict(untold(scenario, policy), false));
         }
       }
     }
@@ -304,6 +312,10 @@ final class DispatchReport {
     verdicts.add(
         new Verdict(
             off.isEmpty() ? what : what + " but for " + String.join("; ", off), off.isEmpty()));
+  }
+
+  private static String untold(DispatchScenario scenario, String policy) {
+    return scenario.label() + ", " + policy + ": the machine disturbed every round, judge nothing";
   }
 
   private void compare(

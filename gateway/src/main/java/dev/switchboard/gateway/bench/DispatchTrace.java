@@ -13,6 +13,8 @@ public final class DispatchTrace {
   public static final String UNFINISHED = "unfinished";
 
   private final List<Seen> requests = new ArrayList<>();
+  private StepDelays delays = StepDelays.NONE;
+  private MachineWatch.Seen machine = MachineWatch.Seen.UNTROUBLED;
 
   /** One request, from its being sent to its end. */
   public static final class Seen {
@@ -115,6 +117,23 @@ public final class DispatchTrace {
     Seen seen = new Seen(crowd, at, asTold);
     requests.add(seen);
     return seen;
+  }
+
+  /** With how late tokens were told of, and what else the machine had to do. */
+  DispatchTrace measured(StepDelays tokens, MachineWatch.Seen watched) {
+    delays = tokens;
+    machine = watched;
+    return this;
+  }
+
+  /** What else the machine had to do; nothing in a simulated run. */
+  MachineWatch.Seen machine() {
+    return machine;
+  }
+
+  /** How late tokens were told of; empty for a simulated run. */
+  public StepDelays delays() {
+    return delays;
   }
 
   /** Nobody waits any longer. */

@@ -228,7 +228,7 @@ public final class ScriptedEngine implements Callable<Integer> {
 
     private void stepDone(long now) {
       for (Sequence sequence : List.copyOf(running)) {
-        if (sequence.token()) {
+        if (sequence.token(now)) {
           running.remove(sequence);
         }
       }
@@ -249,6 +249,7 @@ public final class ScriptedEngine implements Callable<Integer> {
     private final int tokens;
     private final String id;
     private int generated;
+    private long stepNanos;
 
     Sequence(Client client, JsonNode body, String id) {
       this.client = client;
@@ -271,10 +272,12 @@ public final class ScriptedEngine implements Callable<Integer> {
     /**
      * Its next one.
      *
+     * @param dueNanos when the step that gives it was over
      * @return whether it was the last
      */
-    boolean token() {
+    boolean token(long dueNanos) {
       generated++;
+      stepNanos = dueNanos;
       boolean last = generated == tokens;
       if (stream) {
         client.send(events(last));
@@ -304,9 +307,9 @@ public final class ScriptedEngine implements Callable<Integer> {
       return text.toString().getBytes(StandardCharsets.US_ASCII);
     }
 
-    /** Tells a client which engine it is from, and which token. */
+    /** Tells a client which engine it is from, which token, and when its step was over. */
     private String word() {
-      return client.engine.number + ":" + (generated - 1) + " ";
+      return client.engine.number + ":" + (generated - 1) + "@" + stepNanos + " ";
     }
 
     private String event(String delta) {

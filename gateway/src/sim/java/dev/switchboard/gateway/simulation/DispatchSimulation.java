@@ -8,6 +8,7 @@ import dev.switchboard.gateway.bench.DispatchCrowd;
 import dev.switchboard.gateway.bench.DispatchScenario;
 import dev.switchboard.gateway.bench.DispatchSimulator;
 import dev.switchboard.gateway.bench.DispatchTrace;
+import dev.switchboard.gateway.bench.StepDelays;
 import dev.switchboard.gateway.simulation.Ledger.End;
 import dev.switchboard.gateway.slo.Slo;
 import java.util.List;
@@ -26,9 +27,9 @@ public final class DispatchSimulation implements DispatchSimulator {
   }
 
   @Override
-  public DispatchTrace simulate(DispatchScenario scenario, String policy, long seed, long run) {
-    SplittableRandom late = run == 0 ? null : new SplittableRandom(run);
-    return new Run(scenario, policy, seed, late).trace();
+  public DispatchTrace simulate(
+      DispatchScenario scenario, String policy, long seed, long run, StepDelays delays) {
+    return new Run(scenario, policy, seed, Lateness.of(run, delays)).trace();
   }
 
   /** One run: its engines, gateway and clients. */
@@ -40,7 +41,7 @@ public final class DispatchSimulation implements DispatchSimulator {
     private final DispatchTrace trace = new DispatchTrace();
     private int numbers;
 
-    Run(DispatchScenario scenario, String policy, long seed, @Nullable SplittableRandom late) {
+    Run(DispatchScenario scenario, String policy, long seed, Lateness late) {
       this.scenario = scenario;
       this.seed = seed;
       List<SimulatedReplica> engines =

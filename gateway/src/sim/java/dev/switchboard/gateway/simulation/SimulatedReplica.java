@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.simulation;
 
 import dev.switchboard.gateway.bench.EngineScript;
+import dev.switchboard.gateway.bench.StepDelays;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -73,12 +74,6 @@ final class SimulatedReplica {
   private static final int BLOCK_TOKENS = 32;
   private static final double NOISE = 0.05;
 
-  /** Between two tokens of a step, on a machine that sends and reads one after the other. */
-  private static final double PASS_MS = 0.15;
-
-  /** At most, from the end of a step until its first token is told of, on a shared machine. */
-  private static final double LATE_MS = 6;
-
   private final VirtualTime time;
   private final EngineSpeed speed;
   private final @Nullable EngineScript script;
@@ -96,7 +91,8 @@ final class SimulatedReplica {
   private long refusals;
   private boolean broken;
   private Runnable death = () -> {};
-  private @Nullable SplittableRandom late;
+  private @Nullable Lateness late;
+  private double passMs;
   private long toldNanos;
 
   SimulatedReplica(VirtualTime time, EngineSpeed speed, SplittableRandom random) {
@@ -114,10 +110,9 @@ final class SimulatedReplica {
   /**
    * A foreign server that does what a script says, from second 0 of the run on, to the nanosecond.
    *
-   * @param late draws how late each step's tokens are told of; null for at once, all at one moment
+   * @param late how late each step's tokens are told of
    */
-  static SimulatedReplica scripted(
-      VirtualTime time, EngineScript script, @Nullable SplittableRandom late) {
+  static SimulatedReplica scripted(VirtualTime time, EngineScript script, Lateness late) {
     EngineSpeed speed =
         new EngineSpeed(
             script.baseMs() / script.speed(),
@@ -354,7 +349,9 @@ final class SimulatedReplica {
     }
     stepping = false;
     if (late != null) {
-      toldNanos = Math.max(toldNanos, time.nowNanos() + (long) (late.nextDouble(LATE_MS) * 1e6));
+      StepDelays.Step delay = late.of(Request.second(time.nowNanos()));
+      passMs = delay.passMs();
+      toldNanos = Math.max(toldNanos, time.nowNanos() + (long) (delay.firstMs() * 1e6));
     }
     for (Job job : List.copyOf(running)) {
       if (!job.over && job.promptLeft == 0) {
@@ -389,7 +386,7 @@ final class SimulatedReplica {
       job.over = true;
       running.remove(job);
     }
-    toldNanos += (long) (PASS_MS * 1e6);
+    toldNanos += (long) (passMs * 1e6);
     time.at(
         toldNanos,
         () -> {

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.simulation;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.switchboard.gateway.bench.EngineScript;
+import dev.switchboard.gateway.bench.StepDelays;
 import dev.switchboard.gateway.slo.Slo;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +17,8 @@ class SimulatedReplicaTest {
 
   @Test
   void aScriptedEngineServesByArrivalAsThoseWithSocketsDo() {
-    SimulatedReplica engine = SimulatedReplica.scripted(time, EngineScript.parse("batch=1"), null);
+    SimulatedReplica engine =
+        SimulatedReplica.scripted(time, EngineScript.parse("batch=1"), Lateness.NEVER);
     engine.boot();
 
     batchesThenAPerson(engine);
@@ -28,7 +30,8 @@ class SimulatedReplicaTest {
   void tokensOfAStepAreToldOneAfterAnotherWhereTheMachineIsLate() {
     List<Long> tokens = new ArrayList<>();
     EngineScript script = EngineScript.parse("base=10,running=0,prompt=0");
-    SimulatedReplica engine = SimulatedReplica.scripted(time, script, new SplittableRandom(1));
+    SimulatedReplica engine =
+        SimulatedReplica.scripted(time, script, Lateness.of(1, StepDelays.NONE));
     engine.boot();
     heard = () -> tokens.add(time.nowNanos());
 

@@ -16,7 +16,7 @@ class DispatchBenchTest {
 
   private int run(String... arguments) {
     CommandLine command =
-        DispatchBench.commandLine((scenario, policy, seed, run) -> new DispatchTrace());
+        DispatchBench.commandLine((scenario, policy, seed, run, delays) -> new DispatchTrace());
     return command.setOut(new PrintWriter(said)).setErr(new PrintWriter(said)).execute(arguments);
   }
 
@@ -31,7 +31,7 @@ class DispatchBenchTest {
   @Test
   void itsHelpIsFormatted() {
     CommandLine command =
-        DispatchBench.commandLine((scenario, policy, seed, run) -> new DispatchTrace());
+        DispatchBench.commandLine((scenario, policy, seed, run, delays) -> new DispatchTrace());
 
     for (String line : command.getCommandSpec().usageMessage().description()) {
       assertEquals(line.replace("%%", "%"), String.format(Locale.ROOT, line));
@@ -43,6 +43,7 @@ class DispatchBenchTest {
     "--only=nonsense, no scenario nonsense",
     "--policies=best, no policy best",
     "--rounds=0, --rounds must be at least 1",
+    "--repeats=-1, --repeats must be 0 to 1000",
     "--seeds=-1, --seeds must be 0 to 1000",
   })
   void anOptionThatCannotBeIsNamed(String option, String message) {

@@ -26,6 +26,16 @@ class DispatchReportTest {
           11,
           new DispatchScenario.Recovery(1, 2));
 
+  private static final DispatchScenario EQUAL =
+      new DispatchScenario(
+          "equal",
+          "one engine",
+          Collections.nCopies(1, EngineScript.DEFAULT),
+          List.of(PEOPLE),
+          0,
+          10,
+          null);
+
   @Test
   void figuresCountWhatIsSentInThePartThatCounts() {
     DispatchTrace trace = new DispatchTrace();
@@ -83,6 +93,29 @@ class DispatchReportTest {
   }
 
   @Test
+  void whatADisturbedMachineGaveIsShownApartAndJudgedByNothing() {
+    DispatchReport report = report(50, 40, new MachineWatch.Seen(30, 0));
+
+    String text = printed(report);
+
+    assertTrue(text.contains("| least-loaded disturbed "), text);
+    assertTrue(text.contains("equal, least-loaded: the machine disturbed every round"), text);
+    assertFalse(text.contains("tpot_p50_ms"), text);
+    assertFalse(report.kept(), text);
+  }
+
+  @Test
+  void aQuietRoundIsEnough() {
+    DispatchReport report = report(50, 50);
+    DispatchTrace disturbed = new DispatchTrace();
+    served(disturbed, 1, 0, 100, 20, 500);
+    disturbed.measured(StepDelays.NONE, new MachineWatch.Seen(30, 0));
+    report.measured(EQUAL, "least-loaded", disturbed);
+
+    assertTrue(report.kept(), printed(report));
+  }
+
+  @Test
   void whatADecisionTakesIsTold() {
     DispatchReport report = report(50, 50);
     for (int replicas : DecisionCost.REPLICAS) {
@@ -98,23 +131,19 @@ class DispatchReportTest {
   }
 
   private static DispatchReport report(double realMs, double simulatedMs) {
-    DispatchScenario equal =
-        new DispatchScenario(
-            "equal",
-            "one engine",
-            Collections.nCopies(1, EngineScript.DEFAULT),
-            List.of(PEOPLE),
-            0,
-            10,
-            null);
+    return report(realMs, simulatedMs, MachineWatch.Seen.UNTROUBLED);
+  }
+
+  private static DispatchReport report(
+      double realMs, double simulatedMs, MachineWatch.Seen machine) {
     DispatchReport report =
-        new DispatchReport("a machine", List.of(equal), List.of("least-loaded"));
+        new DispatchReport("a machine", List.of(EQUAL), List.of("least-loaded"));
     DispatchTrace real = new DispatchTrace();
     served(real, 1, 0, 100, 20, realMs);
-    report.measured(equal, "least-loaded", real);
+    report.measured(EQUAL, "least-loaded", real.measured(StepDelays.NONE, machine));
     DispatchTrace simulated = new DispatchTrace();
     served(simulated, 1, 0, 100, 20, simulatedMs);
-    report.simulated(equal, "least-loaded", simulated);
+    report.simulated(EQUAL, "least-loaded", simulated);
     return report;
   }
 

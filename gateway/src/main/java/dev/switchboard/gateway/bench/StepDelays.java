@@ -1,0 +1,114 @@
+package dev.switchboard.gateway.bench;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/**
+ * How long after the end of a step its tokens were with their clients, over a run: what timers of
+ * the engines, their thread, the gateway and the clients add, and what else the machine had to do
+ * meanwhile. Delays belong to a moment of the run, since all of these share the machine's cores.
+ *
+ * <p>The simulator has none of that, so it is told: a step of its own that ends at a moment is as
+ * late as the real one that ended next after that moment.
+ */
+public final class StepDelays {
+  /** Nothing is ever late. */
+  public static final StepDelays NONE = new StepDelays(List.of());
+
+  private final List<Step> steps;
+
+  /**
+   * One step.
+   *
+   * @param end of it, in seconds of the run
+   * @param firstMs from then until the first of its tokens was there
+   * @param passMs from one of its tokens to the next
+   */
+  public record Step(double end, double firstMs, double passMs) {}
+
+  private static final Step NEVER_LATE = new Step(0, 0, 0);
+
+  private StepDelays(List<Step> steps) {
+    this.steps = steps.stream().sorted(Comparator.comparingDouble(Step::end)).toList();
+  }
+
+  public boolean isEmpty() {
+    return steps.isEmpty();
+  }
+
+  /** The same run, begun at another moment: what was last comes first. */
+  public StepDelays turned(SplittableRandom random) {
+    if (steps.isEmpty()) {
+      return this;
+    }
+    double length = steps.getLast().end;
+    double by = random.nextDouble(length);
+    return new StepDelays(
+        steps.stream()
+            .map(step -> new Step((step.end + by) % length, step.firstMs, step.passMs))
+            .toList());
+  }
+
+  /** Of a step that ends at a second of the run. */
+  public Step at(double second) {
+    int low = 0;
+    int high = steps.size();
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (steps.get(middle).end < second) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return steps.isEmpty() ? NEVER_LATE : steps.get(low % steps.size());
+  }
+
+  /** By how much first tokens of steps were late that ended in a part of the run. */
+  double[] firstMs(double from, double to) {
+    return steps.stream()
+        .filter(step -> step.end >= from && step.end < to)
+        .mapToDouble(Step::firstMs)
+        .toArray();
+  }
+
+  /** Collects them, token by token. */
+  static final class Recorder {
+    private final Map<Long, Tokens> steps = new HashMap<>();
+
+    private static final class Tokens {
+      private double end;
+      private double first = Double.POSITIVE_INFINITY;
+      private double last = Double.NEGATIVE_INFINITY;
+      private int count;
+    }
+
+    /**
+     * A token came.
+     *
+     * @param step which one, of all engines
+     * @param end of that step, in seconds of the run
+     * @param at when it came
+     */
+    void token(long step, double end, double at) {
+      Tokens tokens = steps.computeIfAbsent(step, first -> new Tokens());
+      tokens.end = end;
+      tokens.first = Math.min(tokens.first, at);
+      tokens.last = Math.max(tokens.last, at);
+      tokens.count++;
+    }
+
+    StepDelays delays() {
+      List<Step> list = new ArrayList<>();
+      for (Tokens tokens : steps.values()) {
+        double passMs = 1000 * (tokens.last - tokens.first) / Math.max(1, tokens.count - 1);
+        list.add(new Step(tokens.end, 1000 * (tokens.first - tokens.end), passMs));
+      }
+      return new StepDelays(list);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+package dev.switchboard.gateway.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import org.junit.jupiter.api.Test;
+
+class MachineWatchTest {
+  @Test
+  void lateTimersAndStolenTimeDisturb() {
+    assertFalse(new MachineWatch.Seen(1, 0.001).disturbed());
+    assertTrue(new MachineWatch.Seen(30, 0).disturbed());
+    assertTrue(new MachineWatch.Seen(1, 0.2).disturbed());
+  }
+
+  @Test
+  void aSleepIsNeverEarlyAndSharesAreShares() throws IOException {
+    long now = System.nanoTime();
+    try (MachineWatch watch = MachineWatch.between(now, now + 20_000_000)) {
+      MachineWatch.Seen seen = watch.seen();
+
+      assertTrue(seen.timerMs() >= 0, seen::toString);
+      assertTrue(seen.stolen() >= 0 && seen.stolen() <= 1, seen::toString);
+    }
+  }
+
+  @Test
+  void whatItSawIsToldInWords() {
+    assertEquals(
+        "a sleep of 5 ms was 1.5 ms late at the 99th percentile, 2.0 % of the time stolen",
+        new MachineWatch.Seen(1.5, 0.02).toString());
+  }
+}

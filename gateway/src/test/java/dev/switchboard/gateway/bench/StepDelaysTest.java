@@ -1,0 +1,61 @@
+package dev.switchboard.gateway.bench;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+
+class StepDelaysTest {
+  @Test
+  void aStepIsAsLateAsTheFirstOfItsTokensAndTheOthersFollow() {
+    StepDelays.Recorder recorder = new StepDelays.Recorder();
+    recorder.token(1, 2, 2.004);
+    recorder.token(1, 2, 2.003);
+    recorder.token(1, 2, 2.005);
+    recorder.token(2, 3, 3.020);
+
+    StepDelays delays = recorder.delays();
+
+    assertStep(3, 1, delays.at(1.5));
+    assertStep(3, 1, delays.at(2));
+    assertStep(20, 0, delays.at(2.1));
+    assertArrayEquals(new double[] {20}, delays.firstMs(2.5, 4), 1e-6);
+  }
+
+  @Test
+  void afterTheLastStepItBeginsAgain() {
+    StepDelays.Recorder recorder = new StepDelays.Recorder();
+    recorder.token(1, 2, 2.004);
+
+    assertStep(4, 0, recorder.delays().at(9));
+  }
+
+  @Test
+  void whereNothingWasMeasuredNothingIsLate() {
+    assertStep(0, 0, StepDelays.NONE.at(3));
+  }
+
+  @Test
+  void aTurnedRunHasTheSameDelaysAtOtherMoments() {
+    StepDelays.Recorder recorder = new StepDelays.Recorder();
+    for (int i = 1; i <= 40; i++) {
+      recorder.token(i, i, i + i / 1000.0);
+    }
+    StepDelays delays = recorder.delays();
+
+    StepDelays turned = delays.turned(new SplittableRandom(1));
+
+    double[] before = delays.firstMs(0, 41);
+    double[] after = turned.firstMs(0, 41);
+    Arrays.sort(after);
+    assertArrayEquals(before, after, 1e-6);
+    assertEquals(turned.at(5).firstMs() + 1, turned.at(6).firstMs(), 1e-6);
+  }
+
+  private static void assertStep(double firstMs, double passMs, StepDelays.Step step) {
+    assertEquals(firstMs, step.firstMs(), 1e-6);
+    assertEquals(passMs, step.passMs(), 1e-6);
+  }
+}
