@@ -51,6 +51,7 @@ import org.junit.jupiter.api.io.TempDir;
 class TlsIT {
   private static final String RELOAD = "/admin/v1/config/reload";
   private static final long HANDSHAKE_DELAY_MS = 300;
+  private static final long ACCEPT_DELAY_MS = 600;
 
   @TempDir private Path folder;
   private FakeUpstream upstream;
@@ -498,20 +499,83 @@ class TlsIT {
       TimeUnit.MILLISECONDS.sleep(HANDSHAKE_DELAY_MS);
       SSLSocket socket = handshake(plain);
       double lateMs = (System.nanoTime() - begun) / 1e6;
-      String body = InProcessGateway.chat(false);
-      String request =
-          "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-Id: "
-              + id
-              + "\r\nContent-Type: application/json\r\nContent-Length: "
-              + body.length()
-              + "\r\n\r\n"
-              + body;
-      assertTrue(exchange(socket, request).startsWith("HTTP/1.1 200"));
+      assertTrue(exchange(socket, request(id, "a")).startsWith("HTTP/1.1 200"));
       JsonNode timeline = timeline(gateway, operator, id);
       double told = before(timeline, "tls");
       assertTrue(told > 0, timeline::toPrettyString);
       return Math.abs(told - lateMs) < lateMs / 10
           && timeline.path("wall_ms").asDouble() < HANDSHAKE_DELAY_MS;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static String request(String id, String host) {
+    String body = InProcessGateway.chat(false);
+    return "POST /v1/chat/completions HTTP/1.1\r\nHost: "
+        + host
+        + "\r\nConnection: close\r\nX-Request-Id: "
+        + id
+        + "\r\nContent-Type: application/json\r\nContent-Length: "
+        + body.length()
+        + "\r\n\r\n"
+        + body;
+  }
+
+  /** Its handshake has begun meanwhile, and is itself no part of that wait. */
+  @Test
+  void aConnectionThatIsAcceptedLateFindsThatInThePhaseSocket() throws Exception {
+    Path config = folder.resolve("switchboard.yaml");
+    Files.writeString(
+        config,
+        "http: {event-loops: 1, tls: {certificate-file: F/tls.crt, key-file: F/tls.key}}\n"
+                .replace("F/", folder + "/")
+            + "upstreams: [{url: \""
+            + upstream.url()
+            + "\", models: [m]}]");
+    try (GatewayProcess gateway =
+        GatewayProcess.start(List.of(), "--config", config.toString()).awaitReady()) {
+      // On a busy machine it may come late to one of them once more.
+      InProcessGateway.await(() -> acceptedLate(gateway));
+    }
+  }
+
+  private boolean acceptedLate(GatewayProcess gateway) {
+    String id = "late-" + UUID.randomUUID();
+    URI api = gateway.api("");
+    long pid = gateway.process().pid();
+    try {
+      GatewayProcess.signal("-STOP", pid);
+      try (Socket plain = new Socket(api.getHost(), api.getPort())) {
+        plain.setTcpNoDelay(true);
+        long begun = System.nanoTime();
+        CompletableFuture<SSLSocket> secured = CompletableFuture.supplyAsync(() -> secure(plain));
+        TimeUnit.MILLISECONDS.sleep(ACCEPT_DELAY_MS);
+        double lateMs = (System.nanoTime() - begun) / 1e6;
+        GatewayProcess.signal("-CONT", pid);
+        String answer =
+            exchange(secured.get(10, TimeUnit.SECONDS), request(id, api.getAuthority()));
+        assertTrue(answer.startsWith("HTTP/1.1 200"), answer);
+
+        String path = "/admin/v1/requests/" + id + "/timeline";
+        InProcessGateway.await(() -> gateway.adminUnchecked(path).has("phases"));
+        JsonNode timeline = gateway.admin(path);
+        double told = before(timeline, "socket");
+        assertTrue(told > 0, timeline::toPrettyString);
+        return Math.abs(told - lateMs) < lateMs / 10
+            && before(timeline, "tls") < lateMs / 2
+            && timeline.path("wall_ms").asDouble() < lateMs / 2;
+      } finally {
+        GatewayProcess.signal("-CONT", pid);
+      }
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private SSLSocket secure(Socket plain) {
+    try {
+      return handshake(plain);
     } catch (Exception e) {
       throw new AssertionError(e);
     }

@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -30,6 +31,11 @@ class AttributionSimulationTest {
   private final Map<Run, LateRequest.Ended> runs = new HashMap<>();
   private int judged;
 
+  /** Pairs of which only the sum of what both cost is judged. */
+  private final Set<String> bySum = new TreeSet<>();
+
+  private int pairs;
+
   private record Run(long seed, Set<Cause> causes, boolean foreign) {}
 
   @Test
@@ -43,19 +49,39 @@ class AttributionSimulationTest {
     assertEquals(SEEDS * Cause.values().length, judged);
   }
 
+  /** Of 66 pairs one cannot be, and of some the two are in one phase or late at the same time. */
   @Test
   void eachOfAPairIsChargedToItsPhase() {
     for (long seed = 1; seed <= SEEDS; seed++) {
       for (Cause first : Cause.values()) {
         for (Cause second : Cause.values()) {
           if (first.compareTo(second) < 0 && together(first, second)) {
-            pair(seed, first, second);
+            pairs++;
+            if (first == Cause.MIGRATION && second == Cause.COLD_PREFIX) {
+              // What it computes again is what the move adds.
+              pair(seed, second, first);
+            } else {
+              pair(seed, first, second);
+            }
           }
         }
       }
     }
 
-    assertTrue(judged >= SEEDS * 65, () -> "judged " + judged);
+    assertEquals(SEEDS * 65, pairs);
+    assertEquals(
+        Set.of(
+            "UPSTREAM_SLOW COLD_PREFIX",
+            "UPSTREAM_SLOW NEIGHBOURS_PREFILL",
+            "UPSTREAM_SLOW SLOW_RANK",
+            "UPSTREAM_SLOW HOST_CONTENTION",
+            "UPSTREAM_SLOW STOPPED_WORKER",
+            "UPSTREAM_SLOW SLOW_READER",
+            "MIGRATION SLOW_RANK",
+            "SLOW_RANK HOST_CONTENTION",
+            "HOST_CONTENTION STOPPED_WORKER"),
+        bySum);
+    assertEquals(2 * SEEDS * (65 - bySum.size()) + SEEDS * (bySum.size() + 1), judged);
   }
 
   /** A stream of a server that tells no timeline cannot move. */
@@ -88,6 +114,10 @@ class AttributionSimulationTest {
       within(what + ": " + first, firstLength, ofFirst, other, both);
       within(what + ": " + second, secondLength, ofSecond, one, both);
     } else {
+      bySum.add(first + " " + second);
+      if (first == Cause.UPSTREAM_SLOW && second == Cause.SLOW_READER) {
+        within(what + ": " + first, firstLength, ofFirst, other, both);
+      }
       Set<Phase> either = EnumSet.copyOf(ofFirst);
       either.addAll(ofSecond);
       within(what, firstLength + secondLength, either, none, both);
@@ -117,9 +147,8 @@ class AttributionSimulationTest {
       return Cause.UPSTREAM_SLOW.phases();
     }
     if (cause == Cause.COLD_PREFIX && other == Cause.MIGRATION) {
-      // The timeline of the replica that computed it is lost with it, and the next one computes it
-      // before it goes on.
-      return EnumSet.of(Phase.UPSTREAM_FIRST, Phase.MIGRATION);
+      // The timeline of the replica that computed it is lost with it.
+      return EnumSet.of(Phase.UPSTREAM_FIRST);
     }
     if (cause == Cause.SLOW_RANK && other == Cause.MIGRATION) {
       // It is slow before the next byte, too.
