@@ -24,9 +24,9 @@ final class Figures {
       String name = Svg.fitting(one.label(), 11, width);
       if (small) {
         svg.text(x, middle + 4, "start", "d", name);
-        svg.text(x + width, middle + 4, "end", "t", value(one.last()));
+        svg.text(x + width, middle + 4, "end", "t", value(one.last()), color(one.last()));
       } else {
-        svg.text(x + width / 2, middle, "middle", "b", value(one.last()));
+        svg.text(x + width / 2, middle, "middle", "b", value(one.last()), color(one.last()));
         svg.text(x + width / 2, middle + 20, "middle", "d", name);
       }
     }
@@ -47,6 +47,11 @@ final class Figures {
       svg.rect(x, top + 16, bar * share, 11, "rx=\"2\" fill=\"" + color + "\"");
       svg.text(x + width, top + 25, "end", "t", value(one.last()));
     }
+  }
+
+  /** Of the threshold that a value is at; the text's own where there is none. */
+  private String color(double value) {
+    return panel.thresholds().isEmpty() ? "" : Look.threshold(panel.color(value));
   }
 
   private String value(double value) {

@@ -49,7 +49,7 @@ final class HeatMap {
     highest = Math.min(buckets.size() - 1, Math.max(highest, lowest) + 1);
   }
 
-  void draw(Svg svg, double x, double y, double width, double height, Window window) {
+  Frame draw(Svg svg, double x, double y, double width, double height, Window window) {
     Frame frame = new Frame(x + 58, y + 4, x + width - 2, y + height - 20 - Legend.ROW, window);
     double row = (frame.bottom() - frame.top()) / (highest - lowest + 1);
     frame.timeAxis(svg);
@@ -63,6 +63,7 @@ final class HeatMap {
     cells(svg, frame, row);
     exemplars(svg, frame, row);
     legend(svg, x, frame.bottom() + 18);
+    return frame;
   }
 
   private String name(int row) {

@@ -3,10 +3,10 @@ package dev.switchboard.gateway.dashboards;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What colours stand for, in as many rows as there are, and at most two. */
+/** What colours stand for, in as many rows as there are, and at most a third of the height. */
 final class Legend {
   static final double ROW = 14;
-  private static final int MOST_ROWS = 2;
+  private static final double MOST_OF_HEIGHT = 0.33;
   private static final double MARK = 14;
   private static final double GAP = 12;
 
@@ -20,11 +20,12 @@ final class Legend {
   private final List<List<Entry>> rows = new ArrayList<>();
   private int left;
 
-  Legend(List<Entry> entries, double width) {
+  Legend(List<Entry> entries, double width, double height) {
+    int most = Math.max(2, (int) (height * MOST_OF_HEIGHT / ROW));
     double used = width;
     for (Entry entry : entries) {
       if (used + entry.width() > width) {
-        if (rows.size() == MOST_ROWS) {
+        if (rows.size() == most) {
           break;
         }
         rows.add(new ArrayList<>());

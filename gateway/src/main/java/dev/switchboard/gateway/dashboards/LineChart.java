@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.dashboards;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /** A panel of the type {@code timeseries}. */
@@ -9,13 +10,22 @@ final class LineChart {
   private static final int MOST_FILLED = 3;
 
   private final Panel panel;
+  private final List<Series> told;
   private final List<Series> series;
   private final List<Legend.Entry> entries;
 
   LineChart(Panel panel, PanelData data) {
     this.panel = panel;
-    this.entries = legend(data.series());
-    this.series = panel.stacked() ? stacked(data.series()) : data.series();
+    this.told = panel.stacked() ? bySize(data.series()) : data.series();
+    this.entries = legend(told);
+    this.series = panel.stacked() ? stacked(told) : told;
+  }
+
+  /** The largest come first, so that they have the colours that are told apart; lines come last. */
+  private static List<Series> bySize(List<Series> series) {
+    return series.stream()
+        .sorted(Comparator.comparing(Series::alone).thenComparingDouble(one -> -one.sum()))
+        .toList();
   }
 
   /** Each with those before it under it; a gap counts as nothing there. */
@@ -23,19 +33,23 @@ final class LineChart {
     List<Series> stacked = new ArrayList<>();
     double[] below = null;
     for (Series one : series) {
+      if (one.alone()) {
+        stacked.add(one);
+        continue;
+      }
       double[] sum = one.values().clone();
       for (int i = 0; i < sum.length; i++) {
         double under = below == null ? 0 : below[i];
         sum[i] = Double.isNaN(sum[i]) ? under : under + sum[i];
       }
-      stacked.add(new Series(one.label(), one.bound(), sum));
+      stacked.add(new Series(one.label(), false, one.bound(), sum));
       below = sum;
     }
     return stacked;
   }
 
-  void draw(Svg svg, double x, double y, double width, double height, Window window) {
-    Legend legend = new Legend(entries, width);
+  Frame draw(Svg svg, double x, double y, double width, double height, Window window) {
+    Legend legend = new Legend(entries, width, height);
     double least = Math.min(or(panel.min(), least()), least());
     double most = Math.max(or(panel.max(), most()), most());
     if (!(most > least)) {
@@ -51,10 +65,20 @@ final class LineChart {
     Frame frame = new Frame(x + labels + 8, y + 4, x + width - 2, bottom, window);
     frame.timeAxis(svg);
     frame.valueAxis(svg, scale, ticks);
+    // The upper areas of a stack lie behind the lower ones, its lines before all.
     for (int i = series.size() - 1; i >= 0; i--) {
-      line(svg, frame, i, ticks.getFirst(), ticks.getLast());
+      if (stacks(i) && !told.get(i).isNothing()) {
+        line(svg, frame, i, ticks.getFirst(), ticks.getLast());
+      }
     }
+    for (int i = series.size() - 1; i >= 0; i--) {
+      if (!stacks(i)) {
+        line(svg, frame, i, ticks.getFirst(), ticks.getLast());
+      }
+    }
+    thresholds(svg, frame, ticks.getFirst(), ticks.getLast());
     legend.draw(svg, x, bottom + 18);
+    return frame;
   }
 
   /** What is always 0 comes last: there may be no room to name all. */
@@ -97,7 +121,11 @@ final class LineChart {
     }
     String color = Look.color(index);
     String dash = Look.dash(index);
-    if (panel.stacked() || series.size() <= MOST_FILLED) {
+    if (stacks(index)) {
+      // A reader sees no area through another.
+      svg.path(area, "fill=\"#fff\"");
+      svg.path(area, "fill=\"" + color + "\" fill-opacity=\".4\"");
+    } else if (!panel.stacked() && series.size() <= MOST_FILLED) {
       svg.path(area, "fill=\"" + color + "\" fill-opacity=\".08\"");
     }
     svg.path(
@@ -106,6 +134,26 @@ final class LineChart {
             + color
             + "\" stroke-width=\"1.5\" stroke-linejoin=\"round\""
             + (dash.isEmpty() ? "" : " stroke-dasharray=\"" + dash + "\""));
+  }
+
+  private boolean stacks(int index) {
+    return panel.stacked() && !series.get(index).alone();
+  }
+
+  /** Where the colour changes, as far as the axis shows it. */
+  private void thresholds(Svg svg, Frame frame, double least, double most) {
+    for (Panel.Threshold step : panel.thresholds()) {
+      if (step.from() > least && step.from() <= most) {
+        svg.path(
+            "M"
+                + Svg.number(frame.left())
+                + " "
+                + Svg.number(frame.y(step.from(), least, most))
+                + "H"
+                + Svg.number(frame.right()),
+            "stroke=\"" + Look.threshold(step.color()) + "\" stroke-dasharray=\"6 4\"");
+      }
+    }
   }
 
   private double least() {

@@ -13,6 +13,8 @@ final class Look {
       .h{font-size:18px;font-weight:600}.t{font-size:12px;font-weight:600}
       .s{font-size:10px;fill:#59636e}.l{font-size:10px;fill:#30363d}.n{font-size:11px;fill:#59636e}
       .b{font-size:24px;font-weight:600}.d{font-size:11px;fill:#59636e}
+      .blue,.orange{stroke-width:1.2;stroke-opacity:.55;stroke-dasharray:2 2}
+      .blue{stroke:#0550ae}.orange{stroke:#bc4c00}
       .c{fill:#fff;stroke:#d8dee4}.g{stroke:#eaeef2;fill:none}.a{stroke:#c2c9d1;fill:none}
       </style>
       """;

@@ -2,7 +2,9 @@ package dev.switchboard.gateway.dashboards;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -33,8 +35,12 @@ record Panel(
   /** A colour that holds from a value on. */
   record Threshold(double from, String color) {}
 
-  /** An expression, and what its series are called. */
-  record Target(String expression, String legend) {
+  /**
+   * An expression, and what its series are called.
+   *
+   * @param alone they are lines over the stack of the panel's others
+   */
+  record Target(String expression, String legend, boolean alone) {
 
     /** As Grafana would ask with every variable at "All". */
     String asked(int scrapeSeconds) {
@@ -67,9 +73,14 @@ record Panel(
           new Threshold(
               step.path("value").asDouble(Double.NEGATIVE_INFINITY), step.path("color").asText()));
     }
+    Set<String> alone = alone(json.at("/fieldConfig/overrides"));
     List<Target> targets = new ArrayList<>();
     for (JsonNode target : json.path("targets")) {
-      targets.add(new Target(target.path("expr").asText(), target.path("legendFormat").asText()));
+      targets.add(
+          new Target(
+              target.path("expr").asText(),
+              target.path("legendFormat").asText(),
+              alone.contains(target.path("refId").asText())));
     }
     return new Panel(
         json.path("type").asText(),
@@ -85,6 +96,20 @@ record Panel(
         defaults.path("custom").path("stacking").path("mode").asText().equals("normal"),
         thresholds,
         targets);
+  }
+
+  /** The queries that an override takes out of the stack. */
+  private static Set<String> alone(JsonNode overrides) {
+    Set<String> alone = new HashSet<>();
+    for (JsonNode override : overrides) {
+      for (JsonNode property : override.path("properties")) {
+        if (property.path("id").asText().equals("custom.stacking")
+            && property.at("/value/mode").asText().equals("none")) {
+          alone.add(override.at("/matcher/options").asText());
+        }
+      }
+    }
+    return alone;
   }
 
   /** The name of the threshold's colour that a value has; green where there are none. */

@@ -41,7 +41,7 @@ record PanelData(List<Series> series, List<Exemplar> exemplars) {
     }
     JsonNode labels = one.path("metric");
     double bound = labels.has("le") ? number(labels.path("le").asText()) : Double.NaN;
-    return new Series(target.label(labels), bound, values);
+    return new Series(target.label(labels), target.alone(), bound, values);
   }
 
   private static List<Exemplar> exemplars(JsonNode found) {

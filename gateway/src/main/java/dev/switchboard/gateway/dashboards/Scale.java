@@ -42,7 +42,13 @@ record Scale(double factor, String suffix) {
     if (size < 1) {
       return new Scale(1e-3, " ms");
     }
-    return size < 120 ? new Scale(1, " s") : new Scale(60, " min");
+    if (size < 120) {
+      return new Scale(1, " s");
+    }
+    if (size < 7200) {
+      return new Scale(60, " min");
+    }
+    return size < 172_800 ? new Scale(3600, " h") : new Scale(86_400, " d");
   }
 
   private static Scale steps(double size, double base, String... suffixes) {

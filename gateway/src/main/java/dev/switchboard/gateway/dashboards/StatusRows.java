@@ -21,13 +21,13 @@ final class StatusRows {
     this.series = data.series();
   }
 
-  void draw(Svg svg, double x, double y, double width, double height, Window window) {
+  Frame draw(Svg svg, double x, double y, double width, double height, Window window) {
     double labels = 0;
     for (Series one : series) {
       labels = Math.max(labels, Svg.width(one.label(), Look.SMALL));
     }
     labels = Math.min(labels, width / 3);
-    Legend legend = new Legend(legend(), width);
+    Legend legend = new Legend(legend(), width, height);
     double bottom = y + height - legend.height() - 20;
     double row = Math.clamp((bottom - y - 4) / series.size(), LEAST_ROW, MOST_ROW);
     int shown = Math.min(series.size(), (int) ((bottom - y - 4) / row + 0.01));
@@ -49,6 +49,7 @@ final class StatusRows {
       String more = "and " + (series.size() - shown) + " more";
       svg.text(x + width, bottom + 18 + Legend.ROW - 4, "end", "s", more);
     }
+    return frame;
   }
 
   /** Neighbours of one colour are one cell. */

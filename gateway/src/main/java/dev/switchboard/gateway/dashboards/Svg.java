@@ -45,11 +45,22 @@ final class Svg {
    * @param style a class of the picture's style sheet
    */
   Svg text(double x, double y, String anchor, String style, String text) {
+    return text(x, y, anchor, style, text, "");
+  }
+
+  /**
+   * @param color in place of that of the style; none where it is empty
+   */
+  Svg text(double x, double y, String anchor, String style, String text, String color) {
     out.append("<text x=\"").append(number(x)).append("\" y=\"").append(number(y)).append('"');
     if (!anchor.equals("start")) {
       out.append(" text-anchor=\"").append(anchor).append('"');
     }
-    out.append(" class=\"").append(style).append("\">").append(escaped(text)).append("</text>\n");
+    out.append(" class=\"").append(style).append('"');
+    if (!color.isEmpty()) {
+      out.append(" style=\"fill:").append(color).append('"');
+    }
+    out.append('>').append(escaped(text)).append("</text>\n");
     return this;
   }
 

@@ -35,6 +35,13 @@ class DashboardLintTest {
   }
 
   @Test
+  void allTogetherHaveFewPanels() {
+    int panels = dashboards.stream().mapToInt(dashboard -> dashboard.panels().size()).sum();
+
+    assertTrue(panels <= 60, "there are " + panels);
+  }
+
+  @Test
   void everyRuleOfGrafanasLinterIsHere() {
     assertEquals(
         LintRule.OF_GRAFANA,

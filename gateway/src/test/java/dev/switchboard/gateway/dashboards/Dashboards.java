@@ -38,13 +38,8 @@ public final class Dashboards {
           "DCGM_FI_DEV_FB_FREE",
           "DCGM_FI_DEV_POWER_USAGE",
           "DCGM_FI_DEV_GPU_TEMP",
-          "DCGM_FI_DEV_SM_CLOCK",
-          "DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL",
           "DCGM_FI_DEV_XID_ERRORS",
-          "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION",
-          "DCGM_FI_PROF_PIPE_TENSOR_ACTIVE",
-          "DCGM_FI_PROF_DRAM_ACTIVE",
-          "DCGM_FI_PROF_PCIE_TX_BYTES");
+          "DCGM_FI_PROF_DRAM_ACTIVE");
 
   private Dashboards() {}
 

@@ -173,9 +173,26 @@ enum LintRule {
   HOUSE_PLACES(
       LintRule::crowded, dashboard -> ((ObjectNode) panel(dashboard).path("gridPos")).put("w", 13)),
 
-  /** Of the house: thresholds of one step are a colour that never changes. */
+  /** Of the house: what one looks through while something is broken. */
+  HOUSE_FEW(
+      dashboard ->
+          dashboard.panels().stream()
+              .skip(LintRule.MOST_PANELS)
+              .map(panel -> panel.path("title").asText())
+              .toList(),
+      dashboard -> {
+        ArrayNode panels = (ArrayNode) dashboard.path("panels");
+        while (panels.size() <= LintRule.MOST_PANELS) {
+          panels.add(panels.get(0).deepCopy());
+        }
+      }),
+
+  /**
+   * Of the house: thresholds of one step are a colour that never changes, those of a graph are to
+   * be seen in it, and a number without any says nothing about itself.
+   */
   HOUSE_THRESHOLDS(
-      dashboard -> panels(dashboard, panel -> defaults(panel).at("/thresholds/steps").size() != 1),
+      dashboard -> panels(dashboard, LintRule::thresholds),
       dashboard ->
           ((ObjectNode) defaults(panel(dashboard)))
               .putObject("thresholds")
@@ -211,6 +228,9 @@ enum LintRule {
               ? List.of()
               : List.of("annotations"),
       dashboard -> dashboard.putObject("annotations").putArray("list"));
+
+  /** Of one dashboard. */
+  static final int MOST_PANELS = 14;
 
   /** Those of Grafana's own linter. */
   static final int OF_GRAFANA = 17;
@@ -331,6 +351,19 @@ enum LintRule {
       }
     }
     return crowded;
+  }
+
+  private static boolean thresholds(JsonNode panel) {
+    List<String> colors = defaults(panel).at("/thresholds/steps").findValuesAsText("color");
+    boolean shown =
+        switch (panel.path("type").asText()) {
+          case "timeseries" ->
+              colors.isEmpty()
+                  || is(defaults(panel).at("/custom/thresholdsStyle"), "mode", "dashed");
+          case "heatmap" -> true;
+          default -> !colors.isEmpty() && is(defaults(panel).path("color"), "mode", "thresholds");
+        };
+    return shown && new TreeSet<>(colors).size() == colors.size() && colors.size() != 1;
   }
 
   private static Set<String> units() {

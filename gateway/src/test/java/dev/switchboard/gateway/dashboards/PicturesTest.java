@@ -1,9 +1,11 @@
 package dev.switchboard.gateway.dashboards;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.dashboards.Dashboards.Dashboard;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -26,10 +28,8 @@ class PicturesTest {
 
       assertTrue(page.contains("](" + name + ")"), name);
       assertTrue(Files.size(file) < 200_000, name);
-      for (JsonNode panel : dashboard.panels()) {
-        String title = ">" + Svg.escaped(panel.path("title").asText()) + "</text>";
-        assertTrue(svg.contains(title), () -> name + " is older than " + panel.path("title"));
-      }
+      String drawn = "data-panels=\"" + Picture.fingerprint(dashboard.json()) + "\"";
+      assertTrue(svg.contains(drawn), () -> name + " was drawn of other panels");
     }
   }
 
@@ -39,6 +39,8 @@ class PicturesTest {
     "s, 0.25, 250 ms",
     "s, 90, 90 s",
     "s, 600, 10 min",
+    "s, 10800, 3 h",
+    "s, 1296000, 15 d",
     "percentunit, 0.995, 99.5 %",
     "bytes, 536870912, 512 MiB",
     "Bps, 44100000000, 44.1 GB/s",
@@ -71,8 +73,8 @@ class PicturesTest {
   @Test
   void whatIsAlwaysZeroIsNamedLastAndKeepsItsColour() {
     JsonNode panel = Dashboards.all().getFirst().panels().getFirst();
-    Series never = new Series("broken", Double.NaN, new double[] {0, Double.NaN, 0});
-    Series once = new Series("resumed", Double.NaN, new double[] {0, 2, 0});
+    Series never = new Series("broken", false, Double.NaN, new double[] {0, Double.NaN, 0});
+    Series once = new Series("resumed", false, Double.NaN, new double[] {0, 2, 0});
     Svg svg = new Svg();
 
     new LineChart(Panel.of(panel), new PanelData(List.of(never, once), List.of()))
@@ -82,6 +84,59 @@ class PicturesTest {
     assertTrue(drawn.indexOf(">resumed<") < drawn.indexOf(">broken<"), drawn);
     String mark = "stroke=\"" + Look.color(1) + "\" stroke-width=\"3\"";
     assertTrue(drawn.indexOf(mark) < drawn.indexOf(">resumed<"), drawn);
+  }
+
+  /** A line of 3 over areas of 1 and 2: an axis that ended at 6 would count it to the stack. */
+  @Test
+  void aLineOverAStackIsNoPartOfIt() {
+    Panel stacked = panel("Phases");
+    Series queue = new Series("queue", false, Double.NaN, new double[] {1, 1, 1});
+    Series engine = new Series("engine", false, Double.NaN, new double[] {2, 2, 2});
+    Series wall = new Series("wall time", true, Double.NaN, new double[] {3, 3, 3});
+    Svg svg = new Svg();
+
+    new LineChart(stacked, new PanelData(List.of(queue, engine, wall), List.of()))
+        .draw(svg, 0, 0, 300, 200, Window.until(30, 10, 5));
+
+    assertTrue(stacked.targets().get(1).alone() && !stacked.targets().get(0).alone());
+    assertTrue(svg.toString().contains(">3 s</text>"), svg::toString);
+    assertFalse(svg.toString().contains(">4 s</text>"), svg::toString);
+  }
+
+  @Test
+  void aThresholdIsALineWhereTheAxisReachesIt() {
+    String red = "stroke=\"" + Look.threshold("red") + "\"";
+    String orange = "stroke=\"" + Look.threshold("orange") + "\"";
+
+    String drawn = lagged(0.07);
+
+    assertTrue(drawn.contains(orange), drawn);
+    assertTrue(lagged(0.2).contains(red));
+    assertFalse(lagged(0.01).contains(orange));
+  }
+
+  private static String lagged(double seconds) {
+    Series lag = new Series("api p99", false, Double.NaN, new double[] {seconds, seconds, seconds});
+    Svg svg = new Svg();
+    new LineChart(panel("Event-loop lag"), new PanelData(List.of(lag), List.of()))
+        .draw(svg, 0, 0, 300, 200, Window.until(30, 10, 5));
+    return svg.toString();
+  }
+
+  private static Panel panel(String title) {
+    return Dashboards.all().stream()
+        .flatMap(dashboard -> dashboard.panels().stream())
+        .filter(panel -> panel.path("title").asText().equals(title))
+        .map(Panel::of)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Test
+  void aMarkIsWhereSomethingBeginsAndNotWhileItGoesOn() throws IOException {
+    JsonNode points = new ObjectMapper().readTree("[[10,\"1\"],[12,\"1\"],[20,\"1\"],[22,\"1\"]]");
+
+    assertEquals(List.of(10.0, 20.0), Marks.beginnings(points, 2));
   }
 
   @Test
@@ -95,7 +150,7 @@ class PicturesTest {
   void variablesAreAskedForAsGrafanaWouldWithAll() {
     Panel.Target target =
         new Panel.Target(
-            "rate(switchboard_x_total{job=~\"$job\"}[$__rate_interval])", "{{ replica }} x");
+            "rate(switchboard_x_total{job=~\"$job\"}[$__rate_interval])", "{{ replica }} x", false);
 
     assertEquals("rate(switchboard_x_total{job=~\".+\"}[20s])", target.asked(5));
     assertEquals("switchboard_x_total", target.metric());
