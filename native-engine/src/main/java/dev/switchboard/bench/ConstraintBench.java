@@ -215,12 +215,19 @@ final class ConstraintBench implements Callable<Integer> {
     sources.put("json_object", new ConstraintSource.JsonObject());
     sources.put("schema: person", new ConstraintSource.JsonSchema(PERSON));
     sources.put("schema: long string", new ConstraintSource.JsonSchema("{\"type\":\"string\"}"));
+    sources.put("schema: set of strings", set("{\"type\":\"string\"}"));
+    sources.put("schema: set of numbers", set("{\"type\":\"integer\",\"maximum\":9999}"));
     sources.put(
         "schema: maxLength 500",
         new ConstraintSource.JsonSchema("{\"type\":\"string\",\"maxLength\":500}"));
     sources.put("regex: words", new ConstraintSource.Regex("([A-Za-z]+[ ,.]){1,200}"));
     sources.put("grammar: arithmetic", new ConstraintSource.Grammar(ARITHMETIC));
     return sources;
+  }
+
+  private static ConstraintSource set(String items) {
+    return new ConstraintSource.JsonSchema(
+        "{\"type\":\"array\",\"uniqueItems\":true,\"items\":%s}".formatted(items));
   }
 
   private void printMasks(TokenVocabulary vocabulary) {

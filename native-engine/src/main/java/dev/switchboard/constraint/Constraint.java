@@ -22,6 +22,7 @@ public final class Constraint {
   private final Executor finder;
   private final Configurations configurations;
   private final Masks masks;
+  private final ElementWays elementWays;
   private final List<String> ignored;
 
   /**
@@ -34,6 +35,7 @@ public final class Constraint {
     this.vocabulary = vocabulary;
     this.finder = finder;
     configurations = new Configurations(automaton, PATH_BYTES);
+    elementWays = new ElementWays(configurations);
     masks = new Masks(automaton, vocabulary, MASK_BYTES);
   }
 
@@ -85,6 +87,11 @@ public final class Constraint {
   /** Guarded by this constraint. */
   Configurations configurations() {
     return configurations;
+  }
+
+  /** Guarded by this constraint. */
+  ElementWays elementWays() {
+    return elementWays;
   }
 
   /**

@@ -1,10 +1,9 @@
 package dev.switchboard.constraint;
 
+import dev.switchboard.constraint.ElementWays.Place;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,43 +22,27 @@ import org.jspecify.annotations.Nullable;
  * <p>What can be remembered is bounded: then no further element may follow.
  */
 final class DistinctItems {
-  /** So many ways to go on are as good as any number. */
-  private static final int WIDE = 1 << 16;
-
-  /** Symbols that are tried to count them; after that there are taken to be many. */
-  private static final int MOST_TRIED = 1 << 16;
-
-  private static final int MOST_KNOWN = 4096;
-
   /** Symbols of all elements that are told apart, in arrays that are open: about 2 MiB. */
   private static final int MOST_KEPT = 1 << 16;
-
-  private static final int STRING = 1;
-  private static final int ESCAPED = 2;
-  private static final int DEEPER = 4;
 
   private final Constraint constraint;
   private final Automaton automaton;
   private final TokenVocabulary vocabulary;
   private final Run run = new Run();
-  private final Map<Place, Integer> known = new HashMap<>();
+  private final ElementWays ways;
   private long[] mask = {};
 
   private DistinctItems(Constraint constraint, Automaton automaton) {
     this.constraint = constraint;
     this.automaton = automaton;
     vocabulary = constraint.vocabulary();
+    ways = constraint.elementWays();
   }
 
   /** For a new answer; null where no array is kept so. */
   static @Nullable DistinctItems of(Constraint constraint) {
     Automaton automaton = constraint.configurations().automaton();
     return automaton.opensDistinct == null ? null : new DistinctItems(constraint, automaton);
-  }
-
-  /** Configurations are other ones from now on. */
-  void forget() {
-    known.clear();
   }
 
   /** Takes symbols that lead on from a configuration; all of them or none. */
@@ -94,47 +77,55 @@ final class DistinctItems {
   void restrict(long[] allowed, Configuration configuration) {
     mask = allowed;
     run.restrict(configuration);
-    int[] several =
-        run.open.isEmpty()
-            ? vocabulary.separators().inNew()
-            : (run.scan & STRING) == 0
-                ? vocabulary.separators().all()
-                : vocabulary.separators().behindQuotes();
-    for (int token : several) {
-      boolean isAllowed = (mask[token / Long.SIZE] >>> token & 1) != 0;
-      if (isAllowed && !fits(token, configuration)) {
-        mask[token / Long.SIZE] &= ~(1L << token);
+    Separators separators = vocabulary.separators();
+    if (run.open.isEmpty()) {
+      for (int token : separators.opening()) {
+        removeUnlessFits(token, configuration);
       }
+    } else {
+      boolean text = (run.scan & JsonScan.STRING) != 0;
+      restrict(text ? separators.insideString() : separators.outside(), configuration);
+    }
+  }
+
+  private void restrict(Separators.Some some, Configuration configuration) {
+    boolean plain =
+        (run.scan & JsonScan.ESCAPED) == 0 && run.kept() + vocabulary.longestToken() < MOST_KEPT;
+    boolean isDistinct = run.open.getLast().isDistinct;
+    for (int i = 0; i < some.tokens().length; i++) {
+      int token = some.tokens()[i];
+      boolean one = plain && some.scans()[i] >= 0;
+      // Inside of an element that goes on nothing begins; else nearly always much can.
+      if (isAllowed(token) && !(one && (!isDistinct || isWide(some, i, configuration)))) {
+        removeUnlessFits(token, configuration);
+      }
+    }
+  }
+
+  /** Whether any number of elements can come of the one that a token begins. */
+  private boolean isWide(Separators.Some some, int index, Configuration from) {
+    int token = some.tokens()[index];
+    Configuration at = from;
+    for (int i = 0; i < vocabulary.length(token); i++) {
+      at = constraint.configurations().next(at, vocabulary.symbol(token, i));
+    }
+    Place place = new Place(at, some.scans()[index], some.begins()[index]);
+    return ways.from(place) == ElementWays.WIDE;
+  }
+
+  private boolean isAllowed(int token) {
+    return (mask[token / Long.SIZE] >>> token & 1) != 0;
+  }
+
+  private void removeUnlessFits(int token, Configuration configuration) {
+    if (isAllowed(token) && !fits(token, configuration)) {
+      mask[token / Long.SIZE] &= ~(1L << token);
     }
   }
 
   private boolean fits(int token, Configuration configuration) {
     int from = vocabulary.start(token);
     return fits(vocabulary.pool(), from, from + vocabulary.length(token), configuration);
-  }
-
-  private static boolean isSpace(int symbol) {
-    return symbol == ' ' || symbol == '\n' || symbol == '\t' || symbol == '\r';
-  }
-
-  private static boolean endsElement(int scan, int symbol) {
-    return scan == 0 && (symbol == ',' || symbol == ']' || isSpace(symbol));
-  }
-
-  /** Whether it is inside a string and behind a backslash, and how many brackets deep. */
-  private static int scan(int scan, int symbol) {
-    if ((scan & ESCAPED) != 0) {
-      return scan - ESCAPED;
-    }
-    if ((scan & STRING) != 0) {
-      return symbol == '\\' ? scan + ESCAPED : symbol == '"' ? scan - STRING : scan;
-    }
-    return switch (symbol) {
-      case '"' -> scan + STRING;
-      case '[', '{' -> scan + DEEPER;
-      case ']', '}' -> scan - DEEPER;
-      default -> scan;
-    };
   }
 
   // ---- where the answer is ---------------------------------------------------------------------
@@ -245,7 +236,7 @@ final class DistinctItems {
 
     /** Takes a symbol; false where it ends an element that was there before. */
     boolean take(int symbol, Configuration before) {
-      boolean text = (scan & STRING) != 0;
+      boolean text = (scan & JsonScan.STRING) != 0;
       boolean fits = open.isEmpty() || readByLevels(symbol, text);
       boolean opens = !text && (symbol == '[' || symbol == '{');
       if (opens) {
@@ -254,7 +245,8 @@ final class DistinctItems {
           open.add(new Level(isDistinct));
         }
       }
-      scan = open.isEmpty() ? 0 : scan(scan, symbol) & (STRING | ESCAPED);
+      scan =
+          open.isEmpty() ? 0 : JsonScan.next(scan, symbol) & (JsonScan.STRING | JsonScan.ESCAPED);
       return fits;
     }
 
@@ -276,13 +268,13 @@ final class DistinctItems {
     }
 
     private boolean readInside(Level inner, int symbol, boolean text) {
-      if (text || !endsElement(0, symbol)) {
+      if (text || !JsonScan.endsElement(0, symbol)) {
         inner.read(symbol);
         return true;
       }
       boolean fits = !inner.isRepeated();
       if (symbol == ',') {
-        fits &= open.stream().mapToInt(Level::kept).sum() <= MOST_KEPT;
+        fits &= kept() <= MOST_KEPT;
         inner.next(isTrial);
       } else {
         inner.ended |= inner.begun;
@@ -290,8 +282,17 @@ final class DistinctItems {
       return fits;
     }
 
+    /** What there is to remember with the elements as they are. */
+    int kept() {
+      int kept = 0;
+      for (Level level : open) {
+        kept += level.kept();
+      }
+      return kept;
+    }
+
     private int scanOf(int level) {
-      return scan + DEEPER * (open.size() - 1 - level);
+      return scan + JsonScan.DEEPER * (open.size() - 1 - level);
     }
 
     /** Whether each element can become one that was not there before. */
@@ -326,17 +327,12 @@ final class DistinctItems {
 
   // ---- what would come twice -------------------------------------------------------------------
 
-  /**
-   * @param begun whether something was read of the element
-   */
-  private record Place(Configuration at, int scan, boolean begun) {}
-
   /** Follows tokens for as long as the element is one that was there before. */
   private void walk(TokenTrie trie, int begin, int end, SeenTexts seen, int node, Place place) {
     for (int child = begin; child < end; child = trie.after(child)) {
       int symbol = trie.symbol(child);
-      boolean ends = endsElement(place.scan, symbol);
-      if (ends && place.begun) {
+      boolean ends = JsonScan.endsElement(place.scan(), symbol);
+      if (ends && place.begun()) {
         if (seen.ends(node)) {
           remove(trie, child);
         }
@@ -346,9 +342,9 @@ final class DistinctItems {
       if (next == SeenTexts.NONE) {
         continue;
       }
-      Configuration at = constraint.configurations().next(place.at, symbol);
+      Configuration at = constraint.configurations().next(place.at(), symbol);
       if (!at.isDead()) {
-        Place behind = new Place(at, scan(place.scan, symbol), !ends);
+        Place behind = new Place(at, JsonScan.next(place.scan(), symbol), !ends);
         if (leadsOn(behind, seen, next, List.of())) {
           walk(trie, child + 1, trie.after(child), seen, next, behind);
         } else {
@@ -376,11 +372,13 @@ final class DistinctItems {
     if (alike == 0) {
       return true;
     }
-    int ways = ways(place);
+    int most = ways.from(place);
     // What was there may be none of those that can come here.
-    return ways > alike
-        || ways
-            > repeated(place, seen, node) + added.stream().filter(end -> ends(place, end)).count();
+    return most > alike || most > repeated(place, seen, node) + ending(place, added);
+  }
+
+  private long ending(Place place, List<String> ends) {
+    return ends.stream().filter(end -> ends(place, end)).count();
   }
 
   private record Seen(Place place, int node) {}
@@ -391,15 +389,15 @@ final class DistinctItems {
     ArrayDeque<Seen> open = new ArrayDeque<>(List.of(new Seen(from, node)));
     while (!open.isEmpty()) {
       Seen at = open.removeLast();
-      found += seen.ends(at.node) && canEnd(at.place) ? 1 : 0;
+      found += seen.ends(at.node) && ways.canEnd(at.place) ? 1 : 0;
       for (int symbol = 0; symbol < Expression.CONTROL; symbol++) {
         int child = seen.child(at.node, symbol);
         Configuration next =
             child == SeenTexts.NONE
                 ? Configuration.DEAD
-                : constraint.configurations().next(at.place.at, symbol);
+                : constraint.configurations().next(at.place.at(), symbol);
         if (!next.isDead()) {
-          open.add(new Seen(new Place(next, scan(at.place.scan, symbol), true), child));
+          open.add(new Seen(new Place(next, JsonScan.next(at.place.scan(), symbol), true), child));
         }
       }
     }
@@ -410,66 +408,9 @@ final class DistinctItems {
     Place at = place;
     for (int i = 0; i < end.length(); i++) {
       int symbol = end.charAt(i);
-      Configuration next = constraint.configurations().next(at.at, symbol);
-      at = new Place(next, scan(at.scan, symbol), true);
+      Configuration next = constraint.configurations().next(at.at(), symbol);
+      at = new Place(next, JsonScan.next(at.scan(), symbol), true);
     }
-    return canEnd(at);
-  }
-
-  /** How many elements there may be from there, up to {@link #WIDE}. */
-  private int ways(Place place) {
-    Integer found = known.get(place);
-    if (found == null) {
-      found = count(place);
-      if (known.size() == MOST_KNOWN) {
-        known.clear();
-      }
-      known.put(place, found);
-    }
-    return found;
-  }
-
-  /** Counts by length: texts of one length that lead to one configuration go on together. */
-  private int count(Place from) {
-    Map<Place, Integer> open = Map.of(from, 1);
-    int ended = 0;
-    int tried = 0;
-    while (!open.isEmpty()) {
-      Map<Place, Integer> longer = new HashMap<>();
-      int more = 0;
-      for (Map.Entry<Place, Integer> entry : open.entrySet()) {
-        ended += canEnd(entry.getKey()) ? entry.getValue() : 0;
-        more += goOn(entry.getKey(), entry.getValue(), longer);
-        tried += Expression.CONTROL;
-        if (ended + more >= WIDE || tried > MOST_TRIED) {
-          return WIDE;
-        }
-      }
-      open = longer;
-    }
-    return ended;
-  }
-
-  private int goOn(Place place, int ways, Map<Place, Integer> longer) {
-    int more = 0;
-    for (int symbol = 0; symbol < Expression.CONTROL && more < WIDE; symbol++) {
-      Configuration next =
-          endsElement(place.scan, symbol)
-              ? Configuration.DEAD
-              : constraint.configurations().next(place.at, symbol);
-      if (!next.isDead()) {
-        longer.merge(new Place(next, scan(place.scan, symbol), true), ways, Integer::sum);
-        more += ways;
-      }
-    }
-    return more;
-  }
-
-  private boolean canEnd(Place place) {
-    boolean can = false;
-    for (int i = 0; i < 3 && place.begun && place.scan == 0; i++) {
-      can |= !constraint.configurations().next(place.at, ",] ".charAt(i)).isDead();
-    }
-    return can;
+    return ways.canEnd(at);
   }
 }

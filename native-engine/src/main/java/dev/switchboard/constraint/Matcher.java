@@ -160,9 +160,6 @@ public final class Matcher {
     if (generation != configurations.generation()) {
       configuration = configurations.adopt(configuration);
       generation = configurations.generation();
-      if (distinct != null) {
-        distinct.forget();
-      }
     }
   }
 

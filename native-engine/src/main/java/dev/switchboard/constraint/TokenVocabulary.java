@@ -1,6 +1,5 @@
 package dev.switchboard.constraint;
 
-import dev.switchboard.tokenizer.IntList;
 import dev.switchboard.tokenizer.Tokens;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -59,7 +58,7 @@ public final class TokenVocabulary {
     trie = buildTrie(1, Automaton.ALIKE_SYMBOLS);
     trie.keepBlocks(words);
     plain = new PlainText(trie, words);
-    separators = findSeparators();
+    separators = new Separators(pool, starts);
     longTrie = buildTrie(Automaton.ALIKE_SYMBOLS + 1, Integer.MAX_VALUE);
     sharedMasks = new StateMask[JsonRules.STATES];
     findSharedMasks();
@@ -154,46 +153,7 @@ public final class TokenVocabulary {
     return plain;
   }
 
-  /**
-   * Tokens that may end an element of an array and go on with the next: they have a comma.
-   *
-   * @param behindQuotes those with a quote before it
-   * @param inNew those with an opening bracket before it
-   */
-  record Separators(int[] all, int[] behindQuotes, int[] inNew) {}
-
-  private Separators findSeparators() {
-    IntList all = new IntList();
-    IntList behindQuotes = new IntList();
-    IntList inNew = new IntList();
-    for (int token = 0; token < isEnd.length; token++) {
-      int comma = starts[token + 1] - 1;
-      while (comma >= starts[token] && pool[comma] != ',') {
-        comma--;
-      }
-      if (comma >= starts[token]) {
-        all.add(token);
-        addIf(has(starts[token], comma, '"'), token, behindQuotes);
-        addIf(has(starts[token], comma, '['), token, inNew);
-      }
-    }
-    return new Separators(all.toArray(), behindQuotes.toArray(), inNew.toArray());
-  }
-
-  private boolean has(int from, int to, char symbol) {
-    boolean found = false;
-    for (int i = from; i < to && !found; i++) {
-      found = pool[i] == symbol;
-    }
-    return found;
-  }
-
-  private static void addIf(boolean added, int token, IntList to) {
-    if (added) {
-      to.add(token);
-    }
-  }
-
+  /** Tokens that may end an element of an array and go on with the next. */
   Separators separators() {
     return separators;
   }
