@@ -31,6 +31,11 @@ public final class ConstraintWarmUp {
                  "tags":{"type":"array","items":{"$ref":"#/$defs/tag"},"maxItems":8},
                  "more":{"anyOf":[{"$ref":"#"},{"type":"array","items":{"$ref":"#"}}]}}}
               """),
+          new ConstraintSource.JsonSchema(
+              """
+              {"type":"array","uniqueItems":true,"minItems":3,
+               "items":{"type":"string","maxLength":6}}
+              """),
           new ConstraintSource.Regex("([A-Z][a-z]+ ?){1,20}(\\d{4}|n/a)?"),
           new ConstraintSource.Grammar(
               """

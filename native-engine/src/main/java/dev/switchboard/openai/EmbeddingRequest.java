@@ -12,6 +12,12 @@ import org.jspecify.annotations.Nullable;
  */
 public record EmbeddingRequest(
     String model, List<Text> texts, Encoding encoding, @Nullable Integer dimensions, int priority) {
+  /**
+   * Texts of one request that a worker computes at once, also of one that ranks: more than a step
+   * holds, so that steps are full.
+   */
+  public static final int TEXTS_AT_ONCE = 128;
+
   public EmbeddingRequest {
     texts = List.copyOf(texts);
   }

@@ -1,6 +1,7 @@
 package dev.switchboard.worker;
 
 import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.EmbeddingRequest;
 import dev.switchboard.scheduler.Engine.Generation;
 import dev.switchboard.scheduler.GenerationListener;
 import dev.switchboard.scheduler.GenerationRequest;
@@ -30,9 +31,6 @@ import org.slf4j.LoggerFactory;
  */
 final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Sink {
   private static final Logger LOG = LoggerFactory.getLogger(VectorRequest.class);
-
-  /** Texts in the engine at once: more than a step holds, so that steps are full. */
-  private static final int WINDOW = 128;
 
   /** A text that the engine is done with. */
   private record Ended(
@@ -107,7 +105,9 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
 
   private void submitMore() {
     try {
-      while (!responseOver && submitted < vectors.length && running.size() < WINDOW) {
+      while (!responseOver
+          && submitted < vectors.length
+          && running.size() < EmbeddingRequest.TEXTS_AT_ONCE) {
         submit(submitted);
         submitted++;
       }

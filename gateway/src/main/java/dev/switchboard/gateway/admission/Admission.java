@@ -239,7 +239,7 @@ public final class Admission {
     pass.counted = true;
     return queue == null
         ? new Answer(pass, false, null, word.headers())
-        : queued(queue, pass, demand.withWeight(word.weight()), nowNanos, word.headers());
+        : queued(queue, pass, word, nowNanos);
   }
 
   /** A gateway that has as many requests as it may keeps turns for those whom it refuses. */
@@ -267,9 +267,9 @@ public final class Admission {
     return seconds == 0 ? told : told.withRetryAfter(seconds);
   }
 
-  private Answer queued(
-      AdmissionQueue queue, Pass pass, Demand demand, long now, Map<String, String> headers) {
-    return switch (queue.offer(demand, pass, now)) {
+  private Answer queued(AdmissionQueue queue, Pass pass, TenantGate.Word word, long now) {
+    Map<String, String> headers = word.headers();
+    return switch (queue.offer(pass.demand, word.weight(), pass, now)) {
       case Verdict.Running running -> {
         pass.entry = running.entry();
         yield new Answer(pass, false, null, headers);

@@ -92,6 +92,7 @@ public final class AdmissionQueue {
   /** One request; guarded by the queue's lock but for what never changes. */
   public static final class Entry {
     final Demand demand;
+    final double weight;
     final Listener listener;
     final long sequence;
     final long offeredNanos;
@@ -119,6 +120,7 @@ public final class AdmissionQueue {
 
     private Entry(
         Demand demand,
+        double weight,
         Listener listener,
         long sequence,
         long now,
@@ -126,6 +128,7 @@ public final class AdmissionQueue {
         boolean binds,
         Promises.@Nullable Promise promise) {
       this.demand = demand;
+      this.weight = weight;
       this.listener = listener;
       this.sequence = sequence;
       this.offeredNanos = now;
@@ -194,6 +197,10 @@ public final class AdmissionQueue {
   final AtomicInteger passes = new AtomicInteger();
 
   private final Map<String, Site> sites = new HashMap<>();
+
+  /** When each replica that is not ready is expected to be. */
+  private final Map<String, Long> returning = new HashMap<>();
+
   private final BandQueue[] bands = new BandQueue[Band.values().length];
   private final TreeSet<Entry> byExpiry =
       new TreeSet<>(
@@ -223,23 +230,32 @@ public final class AdmissionQueue {
 
   // ------------------------------------------------------------------ what comes in
 
-  /** Takes a request, or says why not. The listener hears of it only if it waits. */
-  public Verdict offer(Demand demand, Listener listener, long nowNanos) {
+  /**
+   * Takes a request, or says why not. The listener hears of it only if it waits.
+   *
+   * @param weight of its tenant's share, above 0
+   */
+  public Verdict offer(Demand demand, double weight, Listener listener, long nowNanos) {
+    if (!(weight > 0)) {
+      throw new IllegalArgumentException("weight must be above 0");
+    }
     try (Notices notices = new Notices()) {
       synchronized (lock) {
         if (!byExpiry.isEmpty()) {
           drain(nowNanos, notices);
         }
-        return decide(demand, listener, nowNanos, notices);
+        return decide(demand, weight, listener, nowNanos, notices);
       }
     }
   }
 
-  private Verdict decide(Demand demand, Listener listener, long now, Notices notices) {
+  private Verdict decide(
+      Demand demand, double weight, Listener listener, long now, Notices notices) {
     pace.offered(demand, now);
     boolean free = mayRun(demand, now);
-    Entry entry =
-        entry(demand, listener, free, promises(demand).redeem(demand.asker().request(), now), now);
+    Promises.Promise promise = promises(demand).redeem(demand.asker().request(), now);
+    Entry entry = entry(demand, weight, listener, promise, now);
+    entry.predictedWaitNanos = free ? 0 : wait(entry, now);
     Expected expected = expected(entry, entry.predictedWaitNanos, free, now);
     if (readySites > 0 && expected.missesDeadline(demand, now)) {
       return refusal(Reason.DEADLINE, entry, expected, now);
@@ -265,18 +281,23 @@ public final class AdmissionQueue {
     return new Verdict.Waiting(entry, position);
   }
 
+  /** What it would be if it came now, with the share that tenants have where nothing is said. */
+  private Entry imagined(Demand demand, boolean free, long now) {
+    Entry entry = entry(demand, 1, NOBODY, null, now);
+    entry.predictedWaitNanos = free ? 0 : wait(entry, now);
+    return entry;
+  }
+
   private Entry entry(
       Demand demand,
+      double weight,
       Listener listener,
-      boolean free,
       Promises.@Nullable Promise promise,
       long now) {
     long idle = measured(demand).idleNanos(demand, now);
     boolean ttftBinds = demand.ttftAtNanos() - now > Math.max(0, idle);
-    Entry entry =
-        new Entry(demand, listener, sequence++, now, config.queueNanos(), ttftBinds, promise);
-    entry.predictedWaitNanos = free ? 0 : wait(entry, now);
-    return entry;
+    long patience = config.queueNanos();
+    return new Entry(demand, weight, listener, sequence++, now, patience, ttftBinds, promise);
   }
 
   private static boolean yields(Demand demand) {
@@ -287,7 +308,10 @@ public final class AdmissionQueue {
   private boolean mayRun(Demand demand, long now) {
     boolean yields = yields(demand);
     int others = byExpiry.size() - (yields ? 0 : bands[Band.SHEDDABLE.index()].size());
-    return others == 0 && hasPlace(yields, demand.places()) && !(yields && holds(now));
+    // Who comes now is told at once that nobody serves, and when somebody may.
+    return (others == 0 || readySites == 0)
+        && hasPlace(yields, demand.places())
+        && !(yields && holds(now));
   }
 
   private boolean holds(long now) {
@@ -301,7 +325,7 @@ public final class AdmissionQueue {
     }
     synchronized (lock) {
       boolean free = mayRun(demand, nowNanos);
-      Entry entry = entry(demand, NOBODY, free, null, nowNanos);
+      Entry entry = imagined(demand, free, nowNanos);
       return !expected(entry, entry.predictedWaitNanos, free, nowNanos)
           .missesDeadline(demand, nowNanos);
     }
@@ -533,6 +557,31 @@ public final class AdmissionQueue {
   }
 
   /**
+   * Says when a replica that takes no requests will take some, if nobody does anything. Who waits
+   * then goes on waiting for it where there is no other one; before {@link #replica} is told.
+   *
+   * @param atNanos {@link Long#MAX_VALUE} for a replica that is ready, or stays as it is
+   */
+  public void comesBack(String replica, long atNanos) {
+    synchronized (lock) {
+      if (atNanos == Long.MAX_VALUE) {
+        returning.remove(replica);
+      } else {
+        returning.put(replica, atNanos);
+      }
+    }
+  }
+
+  /**
+   * Whether it waits for a replica that is back in time, since there is none and no other model.
+   */
+  private boolean awaits(Entry entry) {
+    return readySites == 0
+        && !entry.demand.elsewhere()
+        && returning.values().stream().anyMatch(at -> at < entry.expires);
+  }
+
+  /**
    * Takes what a replica reports of itself.
    *
    * @param waiting sequences in its own queue
@@ -747,7 +796,8 @@ public final class AdmissionQueue {
         next = head;
       }
     }
-    return next != null && hasPlace(next.yields(), next.places()) && mayGo(next, now) ? next : null;
+    boolean goes = next != null && !awaits(next) && hasPlace(next.yields(), next.places());
+    return goes && mayGo(next, now) ? next : null;
   }
 
   /** It is owed its turn before one of a higher band, which has the time. */
@@ -821,7 +871,7 @@ public final class AdmissionQueue {
         return newest;
       }
     }
-    Entry excess = band(entry).excess(entry.demand);
+    Entry excess = band(entry).excess(entry);
     return excess != null || !entry.promised ? excess : band(entry).newestUnpromised();
   }
 
@@ -909,7 +959,7 @@ public final class AdmissionQueue {
    */
   Refusal gatewayFull(Demand demand, long nowNanos) {
     synchronized (lock) {
-      Entry entry = entry(demand, NOBODY, false, null, nowNanos);
+      Entry entry = imagined(demand, false, nowNanos);
       long wait = entry.predictedWaitNanos;
       int seconds = retryAfter(Math.max(0, wait) / NANOS_PER_SECOND);
       Expected expected = expected(entry, wait, false, nowNanos);
@@ -920,7 +970,7 @@ public final class AdmissionQueue {
   /** For how long a request is in the queue and at a replica; −1 where nothing was measured yet. */
   long inside(Demand demand, long nowNanos) {
     synchronized (lock) {
-      return inside(entry(demand, NOBODY, mayRun(demand, nowNanos), null, nowNanos));
+      return inside(imagined(demand, mayRun(demand, nowNanos), nowNanos));
     }
   }
 
@@ -936,7 +986,7 @@ public final class AdmissionQueue {
    */
   Refusal tenantFull(Demand demand, int most, long nowNanos) {
     synchronized (lock) {
-      Entry entry = entry(demand, NOBODY, mayRun(demand, nowNanos), null, nowNanos);
+      Entry entry = imagined(demand, mayRun(demand, nowNanos), nowNanos);
       long inside = inside(entry);
       long wait = inside < 0 ? inside : Math.round((double) inside / Math.max(1, most));
       int seconds = retryAfter(Math.max(0, wait) / NANOS_PER_SECOND);

@@ -43,7 +43,7 @@ final class BandQueue {
   }
 
   void add(AdmissionQueue.Entry entry) {
-    TenantQueue tenant = tenant(entry.demand.tenant(), entry.demand.weight());
+    TenantQueue tenant = tenant(entry.demand.tenant(), entry.weight);
     if (tenant.waiting.isEmpty()) {
       tenant.start = Math.max(virtualTime, tenant.start);
       backlogged.add(tenant);
@@ -75,7 +75,7 @@ final class BandQueue {
 
   /** Charges a request, which does not wait here any more, as it begins to run. */
   void begins(AdmissionQueue.Entry entry) {
-    TenantQueue tenant = tenant(entry.demand.tenant(), entry.demand.weight());
+    TenantQueue tenant = tenant(entry.demand.tenant(), entry.weight);
     double start = Math.max(virtualTime, tenant.start);
     virtualTime = start;
     move(tenant, start + entry.charged / tenant.weight);
@@ -85,7 +85,7 @@ final class BandQueue {
 
   /** Corrects the charge of a request that ends. */
   void ends(AdmissionQueue.Entry entry, long tokens) {
-    TenantQueue tenant = tenant(entry.demand.tenant(), entry.demand.weight());
+    TenantQueue tenant = tenant(entry.demand.tenant(), entry.weight);
     move(tenant, Math.max(0, tenant.start + (tokens - entry.charged) / tenant.weight));
     tenant.running--;
     running--;
@@ -114,7 +114,7 @@ final class BandQueue {
   int before(AdmissionQueue.Entry entry) {
     TenantQueue own = tenants.get(entry.demand.tenant());
     int mine = own == null ? 0 : own.before(entry);
-    double turns = (mine + 1) / entry.demand.weight();
+    double turns = (mine + 1) / entry.weight;
     int before = mine;
     for (TenantQueue other : backlogged) {
       if (other != own) {
@@ -143,9 +143,9 @@ final class BandQueue {
    * The least urgent request of the tenant whose backlog is largest for its share; null when no
    * tenant's is larger than a newcomer's would be.
    */
-  AdmissionQueue.@Nullable Entry excess(Demand newcomer) {
-    TenantQueue own = tenants.get(newcomer.tenant());
-    double most = ((own == null ? 0 : own.waiting.size()) + 1) / newcomer.weight();
+  AdmissionQueue.@Nullable Entry excess(AdmissionQueue.Entry newcomer) {
+    TenantQueue own = tenants.get(newcomer.demand.tenant());
+    double most = ((own == null ? 0 : own.waiting.size()) + 1) / newcomer.weight;
     TenantQueue greediest = null;
     for (TenantQueue other : backlogged) {
       if (other != own && other.load() > most) {

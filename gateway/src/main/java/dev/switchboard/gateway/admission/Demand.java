@@ -7,7 +7,6 @@ import dev.switchboard.gateway.routing.Prompt;
  * that every call of the queue uses.
  *
  * @param tenant whose share it takes
- * @param weight of the tenant's share, above 0
  * @param acceptedNanos since when it has been waited for, which its body may have come long after
  * @param ttftMs wanted time from then on to its first token; 0 for none
  * @param tpotMs wanted mean time per token after the first; 0 for none
@@ -18,11 +17,11 @@ import dev.switchboard.gateway.routing.Prompt;
  *     whoever has computed it before, and of all its choices
  * @param asker by what it is known when it comes again
  * @param places that it takes at a replica, and of its tenant's requests at once: one for each of
- *     its answers
+ *     its answers, and of the texts that it has read
+ * @param elsewhere whether another model may stand in for the one that it waits for
  */
 public record Demand(
     String tenant,
-    double weight,
     Band band,
     long acceptedNanos,
     int ttftMs,
@@ -33,11 +32,9 @@ public record Demand(
     long bytes,
     long tokens,
     Asker asker,
-    int places) {
+    int places,
+    boolean elsewhere) {
   public Demand {
-    if (!(weight > 0)) {
-      throw new IllegalArgumentException("weight must be above 0");
-    }
     tokens = Math.max(1, tokens);
     places = Math.max(1, places);
   }
@@ -50,24 +47,5 @@ public record Demand(
   /** Prompt tokens to compute, where most of it is known. */
   int promptTokens() {
     return prompt.uncached();
-  }
-
-  Demand withWeight(double value) {
-    return value == weight
-        ? this
-        : new Demand(
-            tenant,
-            value,
-            band,
-            acceptedNanos,
-            ttftMs,
-            tpotMs,
-            deadlineNanos,
-            prompt,
-            outputTokens,
-            bytes,
-            tokens,
-            asker,
-            places);
   }
 }

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
@@ -55,14 +56,14 @@ record FleetWatch(
 
   /** Tells the queue of its model whether it takes requests, and how many. */
   private void places(Replica replica, ReplicaState state) {
-    admission
-        .queue(replica.model())
-        .replica(
-            replica.id(),
-            state == ReplicaState.READY,
-            replica.access().maxConcurrency(),
-            replica.local(),
-            clock.getAsLong());
+    AdmissionQueue queue = admission.queue(replica.model());
+    queue.comesBack(replica.id(), replica.returnsNanos(state));
+    queue.replica(
+        replica.id(),
+        state == ReplicaState.READY,
+        replica.access().maxConcurrency(),
+        replica.local(),
+        clock.getAsLong());
   }
 
   @Override

@@ -161,6 +161,14 @@ public final class Replica {
     return expectedReadyMs;
   }
 
+  /**
+   * When it takes requests again though nobody does anything, which only of a worker of this
+   * gateway is known: epoch nanoseconds; {@link Long#MAX_VALUE} where it does now, or will not.
+   */
+  public long returnsNanos(ReplicaState inState) {
+    return local() && inState.returns() ? expectedReadyMs * 1_000_000L : Long.MAX_VALUE;
+  }
+
   void expectReadyMs(long value) {
     expectedReadyMs = value;
   }

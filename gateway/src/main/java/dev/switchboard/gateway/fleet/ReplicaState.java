@@ -68,6 +68,14 @@ public enum ReplicaState {
     };
   }
 
+  /** Whether it becomes ready by itself, if all goes well. */
+  public boolean returns() {
+    return switch (this) {
+      case STARTING, WARMING, STANDBY, EJECTED, RESTARTING -> true;
+      case READY, CORDONED, DRAINING, DRAINED, FAILED, STOPPED -> false;
+    };
+  }
+
   /** Whether it answers HTTP, or should. */
   public boolean listening() {
     return switch (this) {

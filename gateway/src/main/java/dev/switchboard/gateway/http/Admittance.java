@@ -34,6 +34,7 @@ final class Admittance implements Admission.Waiter {
   private @Nullable GaugeDataPoint inFlight;
 
   private Asker asker = Asker.NOBODY;
+  private int answers = 1;
 
   /** Its request is over, maybe before the other gateways' limits were heard of. */
   private boolean left;
@@ -65,12 +66,13 @@ final class Admittance implements Admission.Waiter {
    * Asks for a place: all gateways together, where they hold limits of the tenant, then this one.
    * The owner hears at once or later what comes of it.
    *
-   * @param bodySum of the bytes of its body
+   * @param parsed its body
    */
-  void enter(int bodyBytes, long bodySum) {
+  void enter(ParsedRequest parsed, int bodyBytes) {
+    answers = parsed.answers();
     // Who was refused and comes back asks the same again.
     long tenant = call.caller().tenant().hashCode();
-    asker = new Asker(bodySum * 31 + tenant | 1, 31 * tenant + call.clientName().hashCode());
+    asker = new Asker(parsed.sum() * 31 + tenant | 1, 31 * tenant + call.clientName().hashCode());
     long now = call.nowNanos();
     Entrance entrance =
         call.endpoint().computes()
@@ -156,7 +158,6 @@ final class Admittance implements Admission.Waiter {
     boolean generates = call.endpoint().generates();
     return new Demand(
         call.caller().tenant(),
-        1,
         Band.of(slo.priority()),
         accepted,
         generates ? slo.ttftMs() : 0,
@@ -165,9 +166,10 @@ final class Admittance implements Admission.Waiter {
         choice.prompt(model),
         generates ? choice.outputTokens() : 0,
         bodyBytes,
-        choice.promptTokens() + (long) choice.outputTokens() * flight.parameters().choices(),
+        choice.promptTokens() + (long) choice.outputTokens() * answers,
         asker,
-        flight.parameters().choices());
+        answers,
+        choice.models().size() > 1);
   }
 
   /** The choice of its replica, which begins when it is admitted. */

@@ -181,7 +181,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     upstream = upstream(parsed, choice.requested());
     Admittance entering = new Admittance(call, head.slo(), choice, this);
     place = entering;
-    entering.enter(body.length(), parsed.sum());
+    entering.enter(parsed, body.length());
   }
 
   /** What is said to a request that is not tried, since workers died of it or of its client's. */

@@ -4,6 +4,7 @@ import dev.switchboard.constraint.ConstraintSource;
 import dev.switchboard.gateway.flight.RequestParameters;
 import dev.switchboard.openai.AnswerShape;
 import dev.switchboard.openai.ApiException;
+import dev.switchboard.openai.EmbeddingRequest;
 import dev.switchboard.openai.GenerationOptions;
 import dev.switchboard.openai.RequestParser;
 import java.util.zip.CRC32C;
@@ -12,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What the gateway needs of a valid body; the body itself goes on as its bytes.
  *
- * @param choices answers in all, over every prompt
+ * @param answers that are computed at once: every choice of every prompt, or texts of which each is
+ *     read for itself, as many as a worker takes of a request
  * @param priority as the body says it, the lowest first; 0 where it says none
  * @param promptChain hashes of the prompt's prefixes; empty where it has no use for a prefix cache
  * @param sum of its bytes, by which it is known when it comes again
@@ -20,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 record ParsedRequest(
     String model,
     boolean stream,
-    int choices,
+    int answers,
     int priority,
     RequestParameters parameters,
     BodySpans spans,
@@ -43,7 +45,7 @@ record ParsedRequest(
     return new ParsedRequest(
         read.model,
         read.stream,
-        read.choices,
+        read.answers,
         read.priority,
         read.parameters,
         spans,
@@ -63,20 +65,27 @@ record ParsedRequest(
       }
       case EMBEDDINGS -> {
         var request = parser.parseEmbedding(body);
-        yield whole(request.model(), request.priority());
+        yield whole(request.model(), request.texts().size(), request.priority());
       }
       case RERANK -> {
         var request = parser.parseRerank(body);
-        yield whole(request.model(), request.priority());
+        yield whole(request.model(), request.documents().size(), request.priority());
       }
-      case TOKENIZE -> whole(parser.parseTokenize(body).model(), 0);
-      case DETOKENIZE -> whole(parser.parseDetokenize(body).model(), 0);
+      case TOKENIZE -> whole(parser.parseTokenize(body).model(), 1, 0);
+      case DETOKENIZE -> whole(parser.parseDetokenize(body).model(), 1, 0);
     };
   }
 
-  private static ParsedRequest whole(String model, int priority) {
+  private static ParsedRequest whole(String model, int texts, int priority) {
     return new ParsedRequest(
-        model, false, 1, priority, RequestParameters.NONE, BodySpans.NONE, new long[0], 0);
+        model,
+        false,
+        Math.min(texts, EmbeddingRequest.TEXTS_AT_ONCE),
+        priority,
+        RequestParameters.NONE,
+        BodySpans.NONE,
+        new long[0],
+        0);
   }
 
   private static ParsedRequest of(String model, int prompts, GenerationOptions options) {

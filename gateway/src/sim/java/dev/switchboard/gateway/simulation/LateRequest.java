@@ -246,8 +246,8 @@ final class LateRequest {
     AdmissionQueue queue = new AdmissionQueue(ONE_PLACE, (demand, at) -> -1, () -> 0);
     queue.replica("w0", true, now);
     Turn turn = new Turn();
-    if (queue.offer(demand(), turn, now) instanceof Verdict.Running(AdmissionQueue.Entry other)
-        && queue.offer(demand(), turn, now) instanceof Verdict.Waiting) {
+    if (queue.offer(demand(), 1, turn, now) instanceof Verdict.Running(AdmissionQueue.Entry other)
+        && queue.offer(demand(), 1, turn, now) instanceof Verdict.Waiting) {
       loop(now + (has(Cause.LONG_QUEUE) ? draws.queue : MS));
       if (has(Cause.ALL_REPLICAS_DEAD)) {
         queue.replica("w0", false, now);
@@ -264,7 +264,6 @@ final class LateRequest {
   private Demand demand() {
     return new Demand(
         "t",
-        1,
         Band.NORMAL,
         now,
         0,
@@ -275,7 +274,8 @@ final class LateRequest {
         0,
         1,
         Asker.NOBODY,
-        1);
+        1,
+        false);
   }
 
   /** Whether the queue let it go. */

@@ -309,7 +309,6 @@ final class SimulatedGateway {
       Demand demand =
           new Demand(
               request.tenant(),
-              1,
               Band.of(slo.priority()),
               request.atNanos(),
               slo.ttftMs(),
@@ -320,7 +319,8 @@ final class SimulatedGateway {
               (long) request.seen().promptTokens() * BYTES_PER_TOKEN,
               (long) prompt.tokens() + outputTokens(),
               new Asker(request.number() + 1L, request.tenant().hashCode()),
-              1);
+              1,
+              false);
       Admission.Answer answer = admission.enter(MODEL, demand, this, time.nowNanos());
       pass = answer.pass();
       if (answer.refusal() != null) {

@@ -124,8 +124,7 @@ class AdmissionFaultTest {
     long deadline = number % 4 == 0 ? 3 * SECOND : Long.MAX_VALUE;
     Demand demand =
         Demands.withPlaces(
-            1 + number % 2,
-            Demands.of("t", 1, band, 0, ttftMs, 0, deadline, Prompt.of(10), 10, 10));
+            1 + number % 2, Demands.of("t", band, 0, ttftMs, 0, deadline, Prompt.of(10), 10, 10));
     asked++;
     Admission.Answer[] answer = new Admission.Answer[1];
     step(() -> answer[0] = admission.enter("m", demand, held, waiter, 0));
@@ -146,7 +145,7 @@ class AdmissionFaultTest {
     assertEquals(0, queue.running(), name);
     assertEquals(0, queue.waiting().values().stream().mapToInt(Integer::intValue).sum(), name);
     assertEquals(asked, settled, name);
-    Demand next = Demands.of("t", 1, Band.NORMAL, 0, 0, 0, Long.MAX_VALUE, Prompt.of(1), 0, 1);
+    Demand next = Demands.of("t", Band.NORMAL, 0, 0, 0, Long.MAX_VALUE, Prompt.of(1), 0, 1);
     faults.left = Integer.MAX_VALUE;
     assertEquals(
         String.valueOf(MOST - 1),

@@ -85,7 +85,6 @@ class AdmissionQueuePropertyTest {
     Demand demand =
         Demands.of(
             "t" + random.nextInt(5),
-            1 + random.nextInt(3),
             List.of(Band.values()).get(random.nextInt(4)),
             now - random.nextInt(1_000_000),
             random.nextBoolean() ? 0 : random.nextInt(100),
@@ -94,7 +93,7 @@ class AdmissionQueuePropertyTest {
             Prompt.of(1 + random.nextInt(1000)),
             random.nextInt(500),
             random.nextInt(300));
-    switch (queue.offer(demand, listener, now)) {
+    switch (queue.offer(demand, 1 + random.nextInt(3), listener, now)) {
       case Verdict.Running(AdmissionQueue.Entry entry) -> running.add(entry);
       case Verdict.Waiting(AdmissionQueue.Entry entry, int position) -> {
         assertTrue(position >= 1 && position <= MOST_WAITING);

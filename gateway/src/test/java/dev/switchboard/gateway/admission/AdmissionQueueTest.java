@@ -66,7 +66,7 @@ class AdmissionQueueTest {
 
   private static Demand demand(String tenant, Band band, long ttftAt, long deadline, int tokens) {
     int ttftMs = ttftAt == NEVER ? 0 : (int) (ttftAt / MS);
-    return Demands.of(tenant, 1, band, 0, ttftMs, 0, deadline, Prompt.of(tokens), 0, 10);
+    return Demands.of(tenant, band, 0, ttftMs, 0, deadline, Prompt.of(tokens), 0, 10);
   }
 
   private static Demand plain(Band band) {
@@ -74,7 +74,11 @@ class AdmissionQueueTest {
   }
 
   private Verdict offer(String name, Demand demand, long now) {
-    Verdict verdict = queue.offer(demand, listener, now);
+    return offer(name, demand, 1, now);
+  }
+
+  private Verdict offer(String name, Demand demand, double weight, long now) {
+    Verdict verdict = queue.offer(demand, weight, listener, now);
     switch (verdict) {
       case Verdict.Running(AdmissionQueue.Entry entry) -> {
         names.put(entry, name);
@@ -468,12 +472,50 @@ class AdmissionQueueTest {
   }
 
   @Test
+  void whoWaitsGoesOnWaitingForTheOnlyReplicaThatComesBackInTime() {
+    queue = queue(10, 10_000, 1);
+    offer("first", plain(Band.NORMAL), 0);
+    offer("second", plain(Band.NORMAL), 0);
+
+    queue.comesBack("r", 500 * MS);
+    queue.replica("r", false, 100 * MS);
+    finishOne(100 * MS);
+    queue.tick(900 * MS);
+    assertEquals(List.of(), dispatched);
+    // Who comes meanwhile hears at once that nobody serves.
+    assertInstanceOf(Verdict.Running.class, offer("late", plain(Band.NORMAL), 900 * MS));
+    finishOne(900 * MS);
+    queue.comesBack("r", NEVER);
+    queue.replica("r", true, 1000 * MS);
+
+    assertEquals(List.of("second"), dispatched);
+    assertEquals(Map.of(), refused);
+  }
+
+  @Test
+  void whoWaitsForAReplicaThatDoesNotComeBackInTimeLeavesAtOnceOrWhenItsTimeIsUp() {
+    queue = queue(10, 10_000, 1);
+    offer("first", plain(Band.NORMAL), 0);
+    offer("hasty", demand("t", Band.NORMAL, NEVER, 300 * MS, 100), 0);
+    offer("elsewhere", Demands.orElsewhere(plain(Band.NORMAL)), 0);
+    offer("patient", plain(Band.NORMAL), 0);
+
+    queue.comesBack("r", 500 * MS);
+    queue.replica("r", false, 100 * MS);
+    assertEquals(List.of("hasty", "elsewhere"), dispatched);
+    queue.tick(3600_000 * MS);
+
+    assertEquals(List.of("hasty", "elsewhere"), dispatched);
+    assertEquals(Reason.QUEUE_TIMEOUT, reason("patient"));
+  }
+
+  @Test
   void weightsShareAsTheySay() {
     queue = queue(400, 1 << 20, 1);
     offer("first", plain(Band.NORMAL), 0);
     for (int i = 0; i < 100; i++) {
-      offer("one", Demands.of("one", 1, Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 0);
-      offer("three", Demands.of("three", 3, Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 0);
+      offer("one", Demands.of("one", Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 1, 0);
+      offer("three", Demands.of("three", Band.NORMAL, 0, 0, 0, NEVER, Prompt.of(100), 0, 1), 3, 0);
     }
 
     for (int i = 0; i < 80; i++) {

@@ -44,7 +44,7 @@ class AdmissionTest {
   }
 
   private static Demand demand(int tokens) {
-    return Demands.of("t", 1, Band.NORMAL, 0, 0, 0, Long.MAX_VALUE, Prompt.of(tokens), 0, 10);
+    return Demands.of("t", Band.NORMAL, 0, 0, 0, Long.MAX_VALUE, Prompt.of(tokens), 0, 10);
   }
 
   private @Nullable Reason refused(Admission admission, Demand demand, long now) {

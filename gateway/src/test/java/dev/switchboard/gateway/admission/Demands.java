@@ -9,7 +9,6 @@ final class Demands {
   /** With a single choice, and not known when it comes again. */
   static Demand of(
       String tenant,
-      double weight,
       Band band,
       long acceptedNanos,
       int ttftMs,
@@ -20,7 +19,6 @@ final class Demands {
       long bytes) {
     return new Demand(
         tenant,
-        weight,
         band,
         acceptedNanos,
         ttftMs,
@@ -31,23 +29,28 @@ final class Demands {
         bytes,
         (long) prompt.tokens() + outputTokens,
         Asker.NOBODY,
-        1);
+        1,
+        false);
   }
 
   /** The same, known by what it asks and who asks. */
   static Demand by(Asker asker, Demand demand) {
-    return with(asker, demand.places(), demand);
+    return with(asker, demand.places(), false, demand);
   }
 
   /** The same with so many answers. */
   static Demand withPlaces(int places, Demand demand) {
-    return with(demand.asker(), places, demand);
+    return with(demand.asker(), places, false, demand);
   }
 
-  private static Demand with(Asker asker, int places, Demand demand) {
+  /** The same, for which another model may stand in. */
+  static Demand orElsewhere(Demand demand) {
+    return with(demand.asker(), demand.places(), true, demand);
+  }
+
+  private static Demand with(Asker asker, int places, boolean elsewhere, Demand demand) {
     return new Demand(
         demand.tenant(),
-        demand.weight(),
         demand.band(),
         demand.acceptedNanos(),
         demand.ttftMs(),
@@ -58,6 +61,7 @@ final class Demands {
         demand.bytes(),
         demand.tokens(),
         asker,
-        places);
+        places,
+        elsewhere);
   }
 }

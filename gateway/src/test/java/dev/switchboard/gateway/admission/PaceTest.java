@@ -46,7 +46,7 @@ class PaceTest {
 
   private static Demand demand(Band band, long accepted, int ttftMs, double tpotMs, int tokens) {
     return Demands.of(
-        "t", 1, band, accepted, ttftMs, tpotMs, Long.MAX_VALUE, Prompt.of(tokens), 10, 10);
+        "t", band, accepted, ttftMs, tpotMs, Long.MAX_VALUE, Prompt.of(tokens), 10, 10);
   }
 
   private Promise promisedAt(long now) {

@@ -121,7 +121,7 @@ class RetryAfterTest {
       Demand demand =
           Demands.by(
               new Asker(key, tenant.hashCode()),
-              Demands.of(tenant, 1, band, now, ttftMs, 0, deadline, Prompt.of(50), 50, 100));
+              Demands.of(tenant, band, now, ttftMs, 0, deadline, Prompt.of(50), 50, 100));
       Admission.Answer answer = admission.enter("m", demand, this, now);
       pass = answer.pass();
       if (answer.refusal() != null) {
@@ -341,7 +341,7 @@ class RetryAfterTest {
 
   /** Asks once, for nobody who waits for it. */
   private int hammer(String tenant) {
-    Demand plain = Demands.of(tenant, 1, Band.NORMAL, now, 0, 0, NEVER, Prompt.of(50), 50, 100);
+    Demand plain = Demands.of(tenant, Band.NORMAL, now, 0, 0, NEVER, Prompt.of(50), 50, 100);
     Demand demand = Demands.by(new Asker(-1, -1), plain);
     Admission.Pass in = admission.enter("m", demand, NOBODY, now).pass();
     if (in == null) {
