@@ -65,7 +65,12 @@ public final class ReplicaForecast implements WaitPredictor {
   private Forecast forecast(Demand demand, long nowNanos) {
     if (demand != asked || nowNanos != askedNanos) {
       said =
-          Forecast.of(replicas.apply(nowNanos), demand.prompt(), demand.outputTokens(), nowNanos);
+          Forecast.of(
+              replicas.apply(nowNanos),
+              demand.prompt(),
+              demand.outputTokens(),
+              demand.band().least(),
+              nowNanos);
       asked = demand;
       askedNanos = nowNanos;
     }

@@ -30,8 +30,8 @@ final class MachineWatch implements AutoCloseable {
   record Seen(double timerMs, double stolen) {
     static final Seen UNTROUBLED = new Seen(0, 0);
 
-    private static final double MOST_TIMER_MS = 4;
-    private static final double MOST_STOLEN = 0.01;
+    private static final double MOST_TIMER_MS = 10;
+    private static final double MOST_STOLEN = 0.02;
 
     /** Whether times that were measured say more of the machine than of what was measured. */
     boolean disturbed() {

@@ -26,9 +26,9 @@ public final class StepDelays {
    *
    * @param end of it, in seconds of the run
    * @param firstMs from then until the first of its tokens was there
-   * @param passMs from one of its tokens to the next
+   * @param lastMs likewise of the last one
    */
-  public record Step(double end, double firstMs, double passMs) {}
+  public record Step(double end, double firstMs, double lastMs) {}
 
   private static final Step NEVER_LATE = new Step(0, 0, 0);
 
@@ -49,7 +49,7 @@ public final class StepDelays {
     double by = random.nextDouble(length);
     return new StepDelays(
         steps.stream()
-            .map(step -> new Step((step.end + by) % length, step.firstMs, step.passMs))
+            .map(step -> new Step((step.end + by) % length, step.firstMs, step.lastMs))
             .toList());
   }
 
@@ -84,7 +84,6 @@ public final class StepDelays {
       private double end;
       private double first = Double.POSITIVE_INFINITY;
       private double last = Double.NEGATIVE_INFINITY;
-      private int count;
     }
 
     /**
@@ -99,14 +98,14 @@ public final class StepDelays {
       tokens.end = end;
       tokens.first = Math.min(tokens.first, at);
       tokens.last = Math.max(tokens.last, at);
-      tokens.count++;
     }
 
     StepDelays delays() {
       List<Step> list = new ArrayList<>();
       for (Tokens tokens : steps.values()) {
-        double passMs = 1000 * (tokens.last - tokens.first) / Math.max(1, tokens.count - 1);
-        list.add(new Step(tokens.end, 1000 * (tokens.first - tokens.end), passMs));
+        double firstMs = 1000 * (tokens.first - tokens.end);
+        double lastMs = 1000 * (tokens.last - tokens.end);
+        list.add(new Step(tokens.end, firstMs, lastMs));
       }
       return new StepDelays(list);
     }

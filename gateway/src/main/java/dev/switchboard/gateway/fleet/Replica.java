@@ -79,7 +79,7 @@ public final class Replica {
       Circuit.Config circuit,
       StateListener listener) {
     this.id = id;
-    this.workload = new Workload(peers);
+    this.workload = new Workload(peers, local);
     this.model = model;
     this.local = local;
     this.access = access;

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.flight;
 import dev.switchboard.gateway.flight.PackedBytes.Reader;
 import dev.switchboard.gateway.flight.PackedBytes.Writer;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Load;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.Rates;
 import dev.switchboard.gateway.routing.ReplicaView;
@@ -232,6 +233,18 @@ final class FlightCodec {
     to.real(own.paceMs());
     to.real(own.prefixTrust());
     rates(to, own.rates());
+    to.list(own.line(), FlightCodec::waiting);
+  }
+
+  private static void waiting(Writer to, Workload.Waiting waiting) {
+    to.number(waiting.priority());
+    to.real(waiting.load().waiting());
+    to.real(waiting.load().waitingTokens());
+    to.real(waiting.load().running());
+  }
+
+  private static Workload.Waiting waiting(Reader from) {
+    return new Workload.Waiting(from.integer(), new Load(from.real(), from.real(), from.real()));
   }
 
   private static Workload.Snapshot workload(Reader from) {
@@ -243,7 +256,8 @@ final class FlightCodec {
         from.real(),
         from.real(),
         from.real(),
-        rates(from));
+        rates(from),
+        from.list(FlightCodec::waiting));
   }
 
   private static void rates(Writer to, Rates rates) {

@@ -23,9 +23,10 @@ public record Forecast(double ttftMs, double ttftP90Ms, double endMs, double lik
    * Router}.
    *
    * @param outputTokens of its answer at most
+   * @param priority of the request: some replicas serve the most urgent first
    */
   public static Forecast of(
-      List<ReplicaView> replicas, Prompt prompt, int outputTokens, long nowNanos) {
+      List<ReplicaView> replicas, Prompt prompt, int outputTokens, int priority, long nowNanos) {
     double ttft = Double.NaN;
     double ttftP90 = Double.NaN;
     double end = Double.NaN;
@@ -35,7 +36,7 @@ public record Forecast(double ttftMs, double ttftP90Ms, double endMs, double lik
       if (replica.refusal() != null || !rates.believed(nowNanos)) {
         continue;
       }
-      Prediction predicted = replica.predict(prompt, outputTokens, nowNanos);
+      Prediction predicted = replica.predict(prompt, outputTokens, priority, nowNanos);
       ttft = least(ttft, predicted.ttftMs());
       ttftP90 = least(ttftP90, predicted.ttftP90Ms());
       end = least(end, predicted.endMs());

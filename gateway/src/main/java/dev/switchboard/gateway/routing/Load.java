@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.routing;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What a replica has to do at a moment.
  *
@@ -9,6 +11,15 @@ package dev.switchboard.gateway.routing;
  */
 public record Load(double waiting, double waitingTokens, double running) {
   public static final Load NONE = new Load(0, 0, 0);
+
+  /** Both together; null where nothing waits or runs then. */
+  @Nullable Load with(Load more) {
+    double requests = requests() + more.requests();
+    return requests <= 0
+        ? null
+        : new Load(
+            waiting + more.waiting, waitingTokens + more.waitingTokens, running + more.running);
+  }
 
   /** Requests in all. */
   public double requests() {

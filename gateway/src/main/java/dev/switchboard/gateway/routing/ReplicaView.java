@@ -111,6 +111,16 @@ public record ReplicaView(
         own.waiting() + waits, own.waitingTokens() + tokens, generating + others - waits);
   }
 
+  /** The same as a request of a priority finds it: what goes after it does not count as waiting. */
+  public Load load(int priority) {
+    Load all = load();
+    Load ahead = own.ahead(priority);
+    return new Load(
+        Math.max(0, all.waiting() - own.waiting() + ahead.waiting()),
+        Math.max(0, all.waitingTokens() - own.waitingTokens() + ahead.waitingTokens()),
+        all.running());
+  }
+
   /** Why it takes nobody's requests now; null when it does. */
   @Nullable String refusal() {
     if (!routable) {
@@ -127,9 +137,9 @@ public record ReplicaView(
    *
    * @param outputTokens of its answer at most
    */
-  Prediction predict(Prompt prompt, int outputTokens, long nowNanos) {
+  Prediction predict(Prompt prompt, int outputTokens, int priority, long nowNanos) {
     double tokens = prompt.computedAt(this);
-    return own.rates().predict(load(), tokens, outputTokens, own.overdueMs(), nowNanos);
+    return own.rates().predict(load(priority), tokens, outputTokens, own.overdueMs(), nowNanos);
   }
 
   /** Requests there, ours and others'. */

@@ -192,7 +192,12 @@ public final class Router {
     private double endMs(Candidate winner, long nowNanos) {
       return winner.view().own().rates().believed(nowNanos)
           ? winner.prediction().endMs()
-          : Forecast.of(replicas, request.prompt(), request.outputTokens(), nowNanos).endMs();
+          : forecast(nowNanos).endMs();
+    }
+
+    private Forecast forecast(long nowNanos) {
+      int priority = request.slo().priority();
+      return Forecast.of(replicas, request.prompt(), request.outputTokens(), priority, nowNanos);
     }
 
     Look instead(Fallback fallback) {

@@ -202,7 +202,8 @@ final class Scoring {
   private static Candidate candidate(
       ReplicaView replica, RouteRequest request, Prompt prompt, long nowNanos) {
     String rejected = rejection(replica, request);
-    Prediction prediction = replica.predict(prompt, request.outputTokens(), nowNanos);
+    Prediction prediction =
+        replica.predict(prompt, request.outputTokens(), request.slo().priority(), nowNanos);
     return new Candidate(replica, rejected, Double.NaN, prediction, prompt.cachedAt(replica));
   }
 

@@ -1,8 +1,11 @@
 package dev.switchboard.gateway.routing;
 
 import dev.switchboard.gateway.slo.Slo;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -40,6 +43,13 @@ public final class Workload {
   private static final double LATE_RATIO = 1.25;
 
   private final Predictor predictor;
+
+  /** Whether the replica serves the most urgent first, and arrivals in turn only among those. */
+  private final boolean byPriority;
+
+  /** What waits there, the most urgent first; empty where all wait in one line. */
+  private final TreeMap<Integer, Load> line = new TreeMap<>(Comparator.reverseOrder());
+
   private final Set<Job> waitingStreams = new LinkedHashSet<>();
   private final LinkedHashSet<Job> waitingWholes = new LinkedHashSet<>();
 
@@ -69,9 +79,23 @@ public final class Workload {
   private long integratedNanos;
   private double prefixTrust = 1;
 
+  /** At a replica that serves by arrival. */
   public Workload(Peers peers) {
-    this.predictor = new Predictor(peers);
+    this(peers, false);
   }
+
+  /**
+   * At a replica of a model.
+   *
+   * @param byPriority whether it serves the most urgent first
+   */
+  public Workload(Peers peers, boolean byPriority) {
+    this.predictor = new Predictor(peers);
+    this.byPriority = byPriority;
+  }
+
+  /** Requests of one priority that wait. */
+  public record Waiting(int priority, Load load) {}
 
   /** Told how good the predictions for one request were. */
   @FunctionalInterface
@@ -91,6 +115,7 @@ public final class Workload {
    * @param urgency sum over its running jobs of one over the wanted time per token, in 1/ms
    * @param paceMs the shortest time per token that one of its jobs needs; 0 for none
    * @param prefixTrust share of the prefix tokens that were expected to be cached and were
+   * @param line who waits, by priority, where the most urgent is served first; else empty
    */
   public record Snapshot(
       int waiting,
@@ -100,8 +125,49 @@ public final class Workload {
       double urgency,
       double paceMs,
       double prefixTrust,
-      Rates rates) {
+      Rates rates,
+      List<Waiting> line) {
     public static final Snapshot NONE = new Snapshot(0, 0, 0, 0, 0, 0, 1, Rates.UNKNOWN);
+
+    public Snapshot {
+      line = List.copyOf(line);
+    }
+
+    /** Where all wait in one line. */
+    public Snapshot(
+        int waiting,
+        double waitingTokens,
+        int running,
+        double overdueMs,
+        double urgency,
+        double paceMs,
+        double prefixTrust,
+        Rates rates) {
+      this(
+          waiting,
+          waitingTokens,
+          running,
+          overdueMs,
+          urgency,
+          paceMs,
+          prefixTrust,
+          rates,
+          List.of());
+    }
+
+    /** What waits there and goes before a request of a priority that comes now. */
+    Load ahead(int priority) {
+      if (line.isEmpty()) {
+        return new Load(waiting, waitingTokens, 0);
+      }
+      double requests = 0;
+      double tokens = 0;
+      for (Waiting some : line) {
+        requests += some.priority >= priority ? some.load.waiting() : 0;
+        tokens += some.priority >= priority ? some.load.waitingTokens() : 0;
+      }
+      return new Load(requests, tokens, 0);
+    }
   }
 
   /** Another process took its place: what was learned of the one before says nothing of it. */
@@ -124,7 +190,22 @@ public final class Workload {
         urgency,
         paces.isEmpty() ? 0 : paces.firstKey(),
         prefixTrust,
-        predictor.rates());
+        predictor.rates(),
+        line());
+  }
+
+  private List<Waiting> line() {
+    List<Waiting> waiting = new ArrayList<>(line.size());
+    line.forEach((priority, load) -> waiting.add(new Waiting(priority, load)));
+    return waiting;
+  }
+
+  /** A request takes its place among those that wait, or leaves it. */
+  private void line(Job job, int requests) {
+    if (byPriority) {
+      Load change = new Load(requests, requests * job.tokens, 0);
+      line.merge(job.slo.priority(), change, (there, more) -> there.with(more));
+    }
   }
 
   /** Whole answers whose first token should be there run, in the order that they were sent in. */
@@ -185,6 +266,7 @@ public final class Workload {
     people += job.slo.yields() ? 0 : 1;
     peopleBegun += job.slo.yields() ? 0 : 1;
     waitingTokens += job.tokens;
+    line(job, 1);
     job.pace(job.paceMs(predictor.rates(), job.predicted.ttftMs(), nowNanos));
     return job;
   }
@@ -261,7 +343,7 @@ public final class Workload {
       this.predicted = candidate.prediction();
       this.told = candidate.view().own().rates();
       this.toldBelief = told.belief(now);
-      this.load = candidate.view().load();
+      this.load = candidate.view().load(request.slo().priority());
       this.tokens = candidate.computeTokens(request);
       this.expectedHits = candidate.prefixTokens();
       this.urge = request.slo().tpotMs() > 0 ? 1 / request.slo().tpotMs() : 0;
@@ -567,6 +649,7 @@ public final class Workload {
 
     private void leaveWaiting() {
       waiting(this).remove(this);
+      line(this, -1);
       boolean none =
           waitingStreams.isEmpty() && waitingWholes.isEmpty() && waitingPrompts.isEmpty();
       waitingTokens = none ? 0 : waitingTokens - tokens;

@@ -7,7 +7,7 @@ import java.util.SplittableRandom;
 @FunctionalInterface
 interface Lateness {
   /** All of a step's tokens are told of at its end. */
-  Lateness NEVER = second -> new StepDelays.Step(second, 0, 0);
+  Lateness NEVER = (second, tokens) -> new StepDelays.Step(second, 0, 0);
 
   /** At most, from the end of a step until its first token is told of, on a quiet machine. */
   double LATE_MS = 2;
@@ -15,7 +15,11 @@ interface Lateness {
   /** Between two tokens of a step, on a machine that sends and reads one after the other. */
   double PASS_MS = 0.15;
 
-  StepDelays.Step of(double second);
+  /**
+   * @param second when the step ended
+   * @param tokens that it gives
+   */
+  StepDelays.Step of(double second, int tokens);
 
   /**
    * As late as a machine was, or as a quiet one is.
@@ -29,9 +33,12 @@ interface Lateness {
     }
     SplittableRandom random = new SplittableRandom(run);
     if (measured.isEmpty()) {
-      return second -> new StepDelays.Step(second, random.nextDouble(LATE_MS), PASS_MS);
+      return (second, tokens) -> {
+        double firstMs = random.nextDouble(LATE_MS);
+        return new StepDelays.Step(second, firstMs, firstMs + (tokens - 1) * PASS_MS);
+      };
     }
     StepDelays delays = run == 1 ? measured : measured.turned(random);
-    return delays::at;
+    return (second, tokens) -> delays.at(second);
   }
 }

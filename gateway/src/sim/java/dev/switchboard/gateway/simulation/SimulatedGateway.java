@@ -362,7 +362,7 @@ final class SimulatedGateway {
               MODEL,
               failed,
               number,
-              request.slo(),
+              slo(),
               (now - request.atNanos()) / 1e6,
               request.seen().promptTokens(),
               outputTokens(),

@@ -348,17 +348,23 @@ final class SimulatedReplica {
       return;
     }
     stepping = false;
-    if (late != null) {
-      StepDelays.Step delay = late.of(Request.second(time.nowNanos()));
-      passMs = delay.passMs();
-      toldNanos = Math.max(toldNanos, time.nowNanos() + (long) (delay.firstMs() * 1e6));
-    }
+    delay();
     for (Job job : List.copyOf(running)) {
       if (!job.over && job.promptLeft == 0) {
         token(job);
       }
     }
     wake();
+  }
+
+  /** When the first of its tokens is told of, and how soon the others follow. */
+  private void delay() {
+    if (late != null) {
+      int tokens = (int) running.stream().filter(job -> job.promptLeft == 0).count();
+      StepDelays.Step delay = late.of(Request.second(time.nowNanos()), tokens);
+      passMs = (delay.lastMs() - delay.firstMs()) / Math.max(1, tokens - 1);
+      toldNanos = Math.max(toldNanos, time.nowNanos() + (long) (delay.firstMs() * 1e6));
+    }
   }
 
   private void token(Job job) {
@@ -386,9 +392,10 @@ final class SimulatedReplica {
       job.over = true;
       running.remove(job);
     }
+    long at = toldNanos;
     toldNanos += (long) (passMs * 1e6);
     time.at(
-        toldNanos,
+        at,
         () -> {
           job.listener.token(generated);
           if (last) {

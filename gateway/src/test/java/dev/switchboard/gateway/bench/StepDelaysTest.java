@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class StepDelaysTest {
   @Test
-  void aStepIsAsLateAsTheFirstOfItsTokensAndTheOthersFollow() {
+  void aStepIsAsLateAsTheFirstAndTheLastOfItsTokens() {
     StepDelays.Recorder recorder = new StepDelays.Recorder();
     recorder.token(1, 2, 2.004);
     recorder.token(1, 2, 2.003);
@@ -18,9 +18,9 @@ class StepDelaysTest {
 
     StepDelays delays = recorder.delays();
 
-    assertStep(3, 1, delays.at(1.5));
-    assertStep(3, 1, delays.at(2));
-    assertStep(20, 0, delays.at(2.1));
+    assertStep(3, 5, delays.at(1.5));
+    assertStep(3, 5, delays.at(2));
+    assertStep(20, 20, delays.at(2.1));
     assertArrayEquals(new double[] {20}, delays.firstMs(2.5, 4), 1e-6);
   }
 
@@ -29,7 +29,7 @@ class StepDelaysTest {
     StepDelays.Recorder recorder = new StepDelays.Recorder();
     recorder.token(1, 2, 2.004);
 
-    assertStep(4, 0, recorder.delays().at(9));
+    assertStep(4, 4, recorder.delays().at(9));
   }
 
   @Test
@@ -54,8 +54,8 @@ class StepDelaysTest {
     assertEquals(turned.at(5).firstMs() + 1, turned.at(6).firstMs(), 1e-6);
   }
 
-  private static void assertStep(double firstMs, double passMs, StepDelays.Step step) {
+  private static void assertStep(double firstMs, double lastMs, StepDelays.Step step) {
     assertEquals(firstMs, step.firstMs(), 1e-6);
-    assertEquals(passMs, step.passMs(), 1e-6);
+    assertEquals(lastMs, step.lastMs(), 1e-6);
   }
 }

@@ -150,9 +150,9 @@ class RouterTest {
         RouteRequest.of("").withTokens(100, 100).withSlo(new Slo("s", 0, 0, 3000, 0), 0);
 
     double endMs =
-        Forecast.of(Objects.requireNonNull(fleet.get("big")), Prompt.of(100), 100, NOW).endMs();
+        Forecast.of(Objects.requireNonNull(fleet.get("big")), Prompt.of(100), 100, 0, NOW).endMs();
 
-    assertEquals(Forecast.of(List.of(slow), Prompt.of(100), 100, NOW).endMs(), endMs);
+    assertEquals(Forecast.of(List.of(slow), Prompt.of(100), 100, 0, NOW).endMs(), endMs);
     assertEquals("t", decide(router, "big", fleet, request).chosen());
   }
 
@@ -160,16 +160,16 @@ class RouterTest {
   void whatIsNotToBeAskedPromisesNothing() {
     ReplicaView slow = slow(ReplicaView.of("b", "big"));
     ReplicaView quick = quick(ReplicaView.of("q", "big"));
-    double slowMs = Forecast.of(List.of(slow), Prompt.of(100), 100, NOW).endMs();
+    double slowMs = Forecast.of(List.of(slow), Prompt.of(100), 100, 0, NOW).endMs();
 
     for (ReplicaView unfit :
         List.of(
             quick.withCircuit(ReplicaView.Circuit.OPEN),
             quick.withWeight(0),
             quick.withState("EJECTED"))) {
-      assertEquals(slowMs, Forecast.of(List.of(slow, unfit), Prompt.of(100), 100, NOW).endMs());
+      assertEquals(slowMs, Forecast.of(List.of(slow, unfit), Prompt.of(100), 100, 0, NOW).endMs());
     }
-    assertTrue(Forecast.of(List.of(slow, quick), Prompt.of(100), 100, NOW).endMs() < slowMs / 5);
+    assertTrue(Forecast.of(List.of(slow, quick), Prompt.of(100), 100, 0, NOW).endMs() < slowMs / 5);
   }
 
   @Test
@@ -181,7 +181,7 @@ class RouterTest {
     RouteRequest request = RouteRequest.of("m").withTokens(100, 100).withPrefixTokens(known);
     List<ReplicaView> fleet = List.of(far, near, untrusted);
 
-    double expected = Forecast.of(fleet, request.prompt(), 100, NOW).ttftMs();
+    double expected = Forecast.of(fleet, request.prompt(), 100, 0, NOW).ttftMs();
 
     Decision decision = new SloPolicy().route(fleet, request, NOW);
     double best =
@@ -199,9 +199,9 @@ class RouterTest {
     ReplicaView many = withRates(ReplicaView.of("b", "big"), 100, 90, 100);
     long later = NOW + 10_000_000_000L;
 
-    assertTrue(Forecast.of(List.of(few), Prompt.of(100), 100, NOW).known());
-    assertFalse(Forecast.of(List.of(few), Prompt.of(100), 100, later).known());
-    assertTrue(Forecast.of(List.of(many), Prompt.of(100), 100, later).known());
+    assertTrue(Forecast.of(List.of(few), Prompt.of(100), 100, 0, NOW).known());
+    assertFalse(Forecast.of(List.of(few), Prompt.of(100), 100, 0, later).known());
+    assertTrue(Forecast.of(List.of(many), Prompt.of(100), 100, 0, later).known());
   }
 
   @Test

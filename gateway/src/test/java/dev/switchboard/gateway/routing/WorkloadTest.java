@@ -38,6 +38,45 @@ class WorkloadTest {
     assertEquals(0, over.running());
   }
 
+  /** A worker of ours goes by priority, a foreign server by arrival. */
+  @Test
+  void whatWaitsAndIsLessUrgentDelaysNobodyWhereTheMostUrgentIsServedFirst() {
+    Workload ours = new Workload(peers, true);
+    Workload.Job batch = begin(ours, prioritized(-50), true, 0);
+    Workload.Job person = begin(ours, prioritized(50), true, 0);
+    begin(prioritized(-50), 0);
+
+    assertEquals(2, waits(ours, -50));
+    assertEquals(1, waits(ours, 0));
+    assertEquals(1, waits(ours, 50));
+    assertEquals(0, waits(ours, 75));
+    assertEquals(1, waits(workload, 50));
+    assertEquals(
+        expectedMs(ours, 75) + 400 * Rates.UNKNOWN.promptTokenMs() + 2, expectedMs(ours, 50), 1e-6);
+
+    person.content(MS);
+    batch.close();
+
+    assertEquals(0, waits(ours, -50));
+    assertEquals(List.of(), ours.snapshot(MS).line());
+  }
+
+  private static RouteRequest prioritized(int priority) {
+    return RouteRequest.of("m").withTokens(400, 10).withSlo(new Slo("c", 0, 0, 0, priority), 0);
+  }
+
+  private static double waits(Workload at, int priority) {
+    return view(at).load(priority).waiting();
+  }
+
+  private static double expectedMs(Workload at, int priority) {
+    return view(at).predict(Prompt.of(400), 10, priority, 0).ttftMs();
+  }
+
+  private static ReplicaView view(Workload at) {
+    return ReplicaView.of("w0", "m").withOwn(at.snapshot(MS));
+  }
+
   @Test
   void aJobThatIsGivenUpLeavesNothing() {
     Workload.Job job = begin(RouteRequest.of("m").withTokens(400, 10), 0);
