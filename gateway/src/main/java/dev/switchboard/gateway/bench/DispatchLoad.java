@@ -67,7 +67,10 @@ final class DispatchLoad {
         }
         turn(loop);
       }
-      return trace.measured(delays.delays(), watch.seen()).finish(now());
+      StepDelays late = delays.delays();
+      double[] lateMs = late.firstMs(scenario.fromSeconds(), scenario.toSeconds());
+      double toldMs = lateMs.length == 0 ? 0 : DispatchFigures.percentile(lateMs, 99);
+      return trace.measured(late, watch.seen().told(toldMs)).finish(now());
     }
   }
 

@@ -26,24 +26,34 @@ final class MachineWatch implements AutoCloseable {
    *
    * @param timerMs how late a sleep of 5 ms ended, at the 99th percentile
    * @param stolen share of the cores' time that the hypervisor gave to others
+   * @param toldMs how late tokens were with their clients, at the 99th percentile
    */
-  record Seen(double timerMs, double stolen) {
-    static final Seen UNTROUBLED = new Seen(0, 0);
+  record Seen(double timerMs, double stolen, double toldMs) {
+    static final Seen UNTROUBLED = new Seen(0, 0, 0);
 
     private static final double MOST_TIMER_MS = 10;
     private static final double MOST_STOLEN = 0.02;
 
+    /** A step of an engine. */
+    private static final double MOST_TOLD_MS = 40;
+
+    Seen told(double lateMs) {
+      return new Seen(timerMs, stolen, lateMs);
+    }
+
     /** Whether times that were measured say more of the machine than of what was measured. */
     boolean disturbed() {
-      return timerMs > MOST_TIMER_MS || stolen > MOST_STOLEN;
+      return timerMs > MOST_TIMER_MS || stolen > MOST_STOLEN || toldMs > MOST_TOLD_MS;
     }
 
     @Override
     public String toString() {
       return String.format(
           Locale.ROOT,
-          "a sleep of 5 ms was %.1f ms late at the 99th percentile, %.1f %% of the time stolen",
+          "sleeps were %.1f ms late and tokens %.1f at the 99th percentile, %.1f %% of the time"
+              + " stolen",
           timerMs,
+          toldMs,
           100 * stolen);
     }
   }
@@ -89,7 +99,7 @@ final class MachineWatch implements AutoCloseable {
     }
     double stolen = all == 0 ? 0 : (after[STOLEN] - before[STOLEN]) / all;
     double timerMs = DispatchFigures.percentile(late.build().toArray(), 99);
-    return new Seen(Double.isNaN(timerMs) ? 0 : timerMs, stolen);
+    return new Seen(Double.isNaN(timerMs) ? 0 : timerMs, stolen, 0);
   }
 
   /** Of all cores together. */

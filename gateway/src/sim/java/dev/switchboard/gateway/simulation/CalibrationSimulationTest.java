@@ -29,10 +29,14 @@ class CalibrationSimulationTest {
   /** By then of every replica something was learned. */
   private static final double LEARNED_SECOND = 10;
 
-  private static final double LEAST_BELOW = 0.78;
+  private static final double LEAST_BELOW = 0.8;
+
+  /** Likewise of times per token, of which a flood has but 300. */
+  private static final double LEAST_BELOW_PER_TOKEN = 0.78;
+
   private static final double MOST_BELOW = 0.97;
 
-  private static final double MEDIAN_ERROR = 0.38;
+  private static final double MEDIAN_ERROR = 0.3;
 
   /** Which worker still has a prefix is not told: a guess of it that is wrong is far off. */
   private static final double MEDIAN_ERROR_OF_PREFIXES = 0.45;
@@ -69,9 +73,9 @@ class CalibrationSimulationTest {
           kept, Kept::tpotMs, one -> one.predicted().tpotMs(), one -> one.predicted().tpotP90Ms());
     }
 
-    void holds(double most, String where) {
+    void holds(double least, double most, String where) {
       assertTrue(
-          below >= LEAST_BELOW && below <= MOST_BELOW,
+          below >= least && below <= MOST_BELOW,
           () -> below + " are below their ninth decile, " + where);
       assertTrue(medianError <= most, () -> "the median error is " + medianError + ", " + where);
     }
@@ -116,8 +120,10 @@ class CalibrationSimulationTest {
             .filter(one -> one.second() >= LEARNED_SECOND)
             .toList();
     String where = scenario + ", seed " + seed;
-    Calibration.ofFirstTokens(kept).holds(mostError(scenario), "first tokens of " + where);
-    Calibration.ofTokens(kept).holds(MEDIAN_ERROR_PER_TOKEN, "tokens of " + where);
+    Calibration.ofFirstTokens(kept)
+        .holds(LEAST_BELOW, mostError(scenario), "first tokens of " + where);
+    Calibration.ofTokens(kept)
+        .holds(LEAST_BELOW_PER_TOKEN, MEDIAN_ERROR_PER_TOKEN, "tokens of " + where);
     return kept;
   }
 

@@ -94,7 +94,7 @@ class DispatchReportTest {
 
   @Test
   void whatADisturbedMachineGaveIsShownApartAndJudgedByNothing() {
-    DispatchReport report = report(50, 40, new MachineWatch.Seen(30, 0));
+    DispatchReport report = report(50, 40, new MachineWatch.Seen(30, 0, 0));
 
     String text = printed(report);
 
@@ -109,7 +109,7 @@ class DispatchReportTest {
     DispatchReport report = report(50, 50);
     DispatchTrace disturbed = new DispatchTrace();
     served(disturbed, 1, 0, 100, 20, 500);
-    disturbed.measured(StepDelays.NONE, new MachineWatch.Seen(30, 0));
+    disturbed.measured(StepDelays.NONE, new MachineWatch.Seen(30, 0, 0));
     report.measured(EQUAL, "least-loaded", disturbed);
 
     assertTrue(report.kept(), printed(report));

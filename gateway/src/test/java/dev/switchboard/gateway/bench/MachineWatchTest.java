@@ -9,10 +9,11 @@ import org.junit.jupiter.api.Test;
 
 class MachineWatchTest {
   @Test
-  void lateTimersAndStolenTimeDisturb() {
-    assertFalse(new MachineWatch.Seen(1, 0.001).disturbed());
-    assertTrue(new MachineWatch.Seen(30, 0).disturbed());
-    assertTrue(new MachineWatch.Seen(1, 0.2).disturbed());
+  void lateTimersStolenTimeAndLateTokensDisturb() {
+    assertFalse(new MachineWatch.Seen(1, 0.001, 3).disturbed());
+    assertTrue(new MachineWatch.Seen(30, 0, 0).disturbed());
+    assertTrue(new MachineWatch.Seen(1, 0.2, 0).disturbed());
+    assertTrue(new MachineWatch.Seen(1, 0, 200).disturbed());
   }
 
   @Test
@@ -29,7 +30,7 @@ class MachineWatchTest {
   @Test
   void whatItSawIsToldInWords() {
     assertEquals(
-        "a sleep of 5 ms was 1.5 ms late at the 99th percentile, 2.0 % of the time stolen",
-        new MachineWatch.Seen(1.5, 0.02).toString());
+        "sleeps were 1.5 ms late and tokens 7.0 at the 99th percentile, 2.0 % of the time stolen",
+        new MachineWatch.Seen(1.5, 0.02, 7).toString());
   }
 }
