@@ -9,8 +9,10 @@ import java.io.File;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -19,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The launcher's care for the gateway's process and files, with a script in its place that tells
@@ -31,7 +34,10 @@ class LauncherIT {
   private static final String GATEWAY =
       """
       #!/bin/bash
-      trap 'exit 0' TERM
+      cache=
+      for option; do [[ $option != -XX:AOTCacheOutput=* ]] || cache=${option#*=}; done
+      trap '[[ -z $cache ]] || echo learned >"$cache"; exit 0' TERM
+      [[ -z $cache ]] || echo '{"event":"warm","requests":1}'
       if [[ " $* " != *" --take-over "* || ! -e HANG ]]; then
         echo '{"event":"not_serving","replica":"u0","model":"llama","message":"connection refused"}'
         echo '{"event":"ready","api":"http://a:1","admin":"http://a:2","model":"m","serves":true}'
@@ -74,6 +80,10 @@ class LauncherIT {
   }
 
   private Process launch(String... arguments) throws Exception {
+    return launch(Map.of(), arguments);
+  }
+
+  private Process launch(Map<String, String> environment, String... arguments) throws Exception {
     // A shell cannot trap what is ignored when it starts, as in the background of another one.
     List<String> command =
         new ArrayList<>(
@@ -84,6 +94,7 @@ class LauncherIT {
     File output = folder.resolve("output" + outputs.incrementAndGet()).toFile();
     builder.redirectOutput(output);
     builder.environment().put("JAVA_HOME", folder.resolve("jdk").toString());
+    builder.environment().putAll(environment);
     return builder.start();
   }
 
@@ -164,5 +175,62 @@ class LauncherIT {
     assertNotEquals(old, current());
     assertEquals(List.of(current()), gateways());
     assertFalse(Files.exists(home.resolve(".switchboard/run/events.jsonl.old")));
+  }
+
+  @Test
+  void withoutTheAgentAStartUsesWhatAnEarlierOneLearnedOfTheSameBuild() throws Exception {
+    Map<String, String> off = Map.of("SWITCHBOARD_AGENT", "off");
+    Path cache = home.resolve(".switchboard/gateway.aot");
+
+    assertEquals(0, exit(launch(off, "restart")));
+    String first = commandLine(Long.parseLong(current()));
+    InProcessGateway.await(() -> Files.exists(cache) && gateways().size() == 1);
+    assertEquals(0, exit(launch(off, "restart")));
+    String second = commandLine(Long.parseLong(current()));
+    Files.setLastModifiedTime(cache, FileTime.fromMillis(0));
+    assertEquals(0, exit(launch(off, "restart")));
+    String third = commandLine(Long.parseLong(current()));
+
+    assertFalse(first.contains("-javaagent") || first.contains("AOTCache"), first);
+    assertTrue(second.contains("-XX:AOTCache=" + cache), second);
+    assertFalse(third.contains("AOTCache"), third);
+    InProcessGateway.await(() -> gateways().size() == 1);
+  }
+
+  @Test
+  void tracesWithoutTheAgentAreRefused() throws Exception {
+    Process launcher =
+        launch(
+            Map.of("SWITCHBOARD_AGENT", "off", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://a:4318"),
+            "restart");
+
+    assertEquals(1, exit(launcher));
+    assertTrue(output().contains("traces need the agent"), output());
+  }
+
+  /** A JVM without one would do the same; what it complains of is not in the events. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "no cache at all"})
+  void aBrokenCacheHindersNoStart(String content) throws Exception {
+    Path cache = Files.writeString(folder.resolve("broken.aot"), content);
+    Process java =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "@" + GatewayProcess.home().resolve("gateway/jvm.options"),
+                "-Xlog:disable",
+                "-Xlog:all=warning:stderr",
+                "-XX:AOTCache=" + cache,
+                "-cp",
+                System.getProperty("java.class.path"),
+                "dev.switchboard.gateway.boot.ConfigMain",
+                "--help")
+            .redirectError(folder.resolve("complaints").toFile())
+            .start();
+
+    String told = new String(java.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+
+    assertEquals(0, java.waitFor(), told);
+    assertTrue(told.startsWith("Usage:"), told);
+    assertTrue(Files.readString(folder.resolve("complaints")).contains("AOT cache"));
   }
 }
