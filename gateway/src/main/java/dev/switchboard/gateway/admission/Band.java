@@ -29,11 +29,6 @@ public enum Band {
     return index;
   }
 
-  /** The lowest of its priorities. */
-  int least() {
-    return least;
-  }
-
   /** Value of the {@code band} label. */
   public String label() {
     return label;

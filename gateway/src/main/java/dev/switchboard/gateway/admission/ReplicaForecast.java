@@ -4,6 +4,7 @@ import dev.switchboard.gateway.routing.Forecast;
 import dev.switchboard.gateway.routing.Headroom;
 import dev.switchboard.gateway.routing.Promise;
 import dev.switchboard.gateway.routing.ReplicaView;
+import dev.switchboard.gateway.slo.Slo;
 import java.util.List;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
@@ -61,6 +62,10 @@ public final class ReplicaForecast implements WaitPredictor {
     return Double.isNaN(millis) ? UNKNOWN : (long) (millis * NANOS_PER_MS);
   }
 
+  /**
+   * As the least urgent request finds it, with all that waits before it: under load places are
+   * given sooner than they are free, and a forecast without those behind lets in who is late.
+   */
   @SuppressWarnings("ReferenceEquality") // Of one question the demand is the same object.
   private Forecast forecast(Demand demand, long nowNanos) {
     if (demand != asked || nowNanos != askedNanos) {
@@ -69,7 +74,7 @@ public final class ReplicaForecast implements WaitPredictor {
               replicas.apply(nowNanos),
               demand.prompt(),
               demand.outputTokens(),
-              demand.band().least(),
+              Slo.MIN_PRIORITY,
               nowNanos);
       asked = demand;
       askedNanos = nowNanos;
