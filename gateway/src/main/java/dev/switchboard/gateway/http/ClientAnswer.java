@@ -171,7 +171,9 @@ final class ClientAnswer {
     call.trace().ends(outcome, replica);
     Future<Void> sent = sending.get();
     flight.mark(Flight.Mark.WRITTEN);
-    deadline.flushing();
+    if (!sent.isComplete()) {
+      deadline.flushing();
+    }
     sent.onComplete(
         done -> {
           if (done.failed()) {

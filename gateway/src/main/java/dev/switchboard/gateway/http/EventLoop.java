@@ -60,13 +60,10 @@ record EventLoop(
     if (bytes > MOST_BYTES) {
       return vertx.executeBlocking(work, false).map(Objects::requireNonNull);
     }
-    return Future.future(
-        promise -> {
-          try {
-            promise.complete(work.call());
-          } catch (Exception broken) {
-            promise.fail(broken);
-          }
-        });
+    try {
+      return Future.succeededFuture(work.call());
+    } catch (Exception broken) {
+      return Future.failedFuture(broken);
+    }
   }
 }

@@ -13,6 +13,8 @@ public enum TraceDetail {
   /** Every step of the engine that worked on it. */
   STEPS(3);
 
+  private static final TraceDetail[] ALL = values();
+
   private final int level;
 
   TraceDetail(int level) {
@@ -30,7 +32,7 @@ public enum TraceDetail {
    * @throws IllegalArgumentException saying which there are
    */
   public static TraceDetail of(int level) {
-    for (TraceDetail each : values()) {
+    for (TraceDetail each : ALL) {
       if (each.level == level) {
         return each;
       }
