@@ -63,8 +63,8 @@ public final class ReplicaForecast implements WaitPredictor {
   }
 
   /**
-   * As the least urgent request finds it, with all that waits before it: under load places are
-   * given sooner than they are free, and a forecast without those behind lets in who is late.
+   * As the least urgent request finds it, with all that waits before it: forecasts without those
+   * behind let in more than could be served in time under twice the load.
    */
   @SuppressWarnings("ReferenceEquality") // Of one question the demand is the same object.
   private Forecast forecast(Demand demand, long nowNanos) {

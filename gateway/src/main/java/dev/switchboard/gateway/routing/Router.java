@@ -2,6 +2,7 @@ package dev.switchboard.gateway.routing;
 
 import dev.switchboard.gateway.routing.Decision.Candidate;
 import dev.switchboard.gateway.routing.Decision.Fallback;
+import dev.switchboard.gateway.slo.Slo;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -196,8 +197,8 @@ public final class Router {
     }
 
     private Forecast forecast(long nowNanos) {
-      int priority = request.slo().priority();
-      return Forecast.of(replicas, request.prompt(), request.outputTokens(), priority, nowNanos);
+      int tokens = request.outputTokens();
+      return Forecast.of(replicas, request.prompt(), tokens, Slo.MIN_PRIORITY, nowNanos);
     }
 
     Look instead(Fallback fallback) {
