@@ -4,6 +4,7 @@ import dev.switchboard.scheduler.Engine;
 import dev.switchboard.scheduler.EngineHealth;
 import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
 import dev.switchboard.scheduler.EngineLoad;
+import dev.switchboard.scheduler.EngineStep;
 import dev.switchboard.scheduler.GenerationListener;
 import dev.switchboard.scheduler.GenerationListener.EngineFailure;
 import dev.switchboard.scheduler.GenerationListener.FinishReason;
@@ -242,6 +243,11 @@ final class ScriptedEngine implements Engine {
 
   synchronized List<GenerationRequest> submitted() {
     return List.copyOf(submitted);
+  }
+
+  @Override
+  public List<EngineStep> steps(int last) {
+    return List.of();
   }
 
   @Override

@@ -1,5 +1,7 @@
 package dev.switchboard.scheduler;
 
+import java.util.List;
+
 /** One model, ready to generate. Every method may be called from any thread and returns at once. */
 public interface Engine extends AutoCloseable {
 
@@ -15,6 +17,9 @@ public interface Engine extends AutoCloseable {
   EngineLoad load();
 
   EngineHealth health();
+
+  /** The steps that ended last, oldest first; at most so many, and no more than are kept. */
+  List<EngineStep> steps(int last);
 
   /** Fails what still runs with {@code shutdown}, stops the thread and frees the executor. */
   @Override

@@ -29,6 +29,7 @@ final class EngineCore {
   private final RankSkew skew;
   private final RankTotals totals;
   private final CollectiveSpreads spreads;
+  private final RecentSteps recent;
   private final StepCosts costs;
   private final StepPlan plan;
   private final Scheduler.MaskSink masks;
@@ -58,6 +59,7 @@ final class EngineCore {
     skew = new RankSkew(info.stages(), info.ranks());
     totals = new RankTotals(info.stages(), info.ranks());
     spreads = new CollectiveSpreads(info.stages(), info.ranks());
+    recent = new RecentSteps(info.stages(), info.ranks());
     costs = new StepCosts(processorNanos);
     plan = new StepPlan(info.rows(), info.maxStepTokens(), info.maxStepOutputs());
   }
@@ -88,6 +90,10 @@ final class EngineCore {
 
   CollectiveSpreads spreads() {
     return spreads;
+  }
+
+  RecentSteps recent() {
+    return recent;
   }
 
   /** Drops what is past its deadline, then plans and submits as many steps as may be in flight. */
@@ -147,6 +153,7 @@ final class EngineCore {
     skew.step(trace);
     totals.step(trace);
     spreads.step(trace);
+    recent.step(trace);
     scheduler.apply(result, trace, clock.nanos());
     supplyMasks();
     return true;

@@ -137,6 +137,11 @@ public final class EngineLoop implements Engine {
         failure, ranks, core.skew().report(now), core.totals().report(), core.spreads().report());
   }
 
+  @Override
+  public List<EngineStep> steps(int last) {
+    return core.recent().last(last, clock);
+  }
+
   private static long millisBetween(long from, long to) {
     return Math.max(0, to - from) / 1_000_000;
   }

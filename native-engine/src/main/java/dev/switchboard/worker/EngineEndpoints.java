@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,6 +30,8 @@ final class EngineEndpoints {
   private static final String TIMELINE = "/timeline";
 
   private static final long MOST_FAULT_MS = 7_200_000;
+  private static final int DEFAULT_STEPS = 200;
+  private static final int MOST_STEPS = 1000;
 
   private final Vertx vertx;
   private final WorkerSettings settings;
@@ -66,6 +69,7 @@ final class EngineEndpoints {
     String path = exchange.path();
     switch (path) {
       case "/engine/v1/state" -> on(HttpMethod.GET, exchange, this::state);
+      case "/engine/v1/steps" -> on(HttpMethod.GET, exchange, this::steps);
       case "/engine/v1/load" -> on(HttpMethod.GET, exchange, this::load);
       case "/engine/v1/requests" -> on(HttpMethod.GET, exchange, this::requests);
       case "/engine/v1/canary" -> on(HttpMethod.POST, exchange, this::canary);
@@ -121,6 +125,29 @@ final class EngineEndpoints {
     json.writeObjectFieldStart("load");
     writeLoad(json, serving);
     json.writeEndObject();
+  }
+
+  private void steps(Exchange exchange) {
+    int last = last(exchange.request().getParam("last"));
+    if (last == 0) {
+      exchange.error(ApiError.invalid("last", "must be a number from 1 to " + MOST_STEPS));
+      return;
+    }
+    withModel(
+        exchange,
+        serving -> {
+          ServedModel model = serving.model();
+          exchange.json(200, StepsJson.of(model.topology(), model.engine().steps(last)));
+        });
+  }
+
+  /** 0 for what is no number of steps. */
+  private static int last(@Nullable String text) {
+    if (text == null) {
+      return DEFAULT_STEPS;
+    }
+    int number = text.matches("[0-9]{1,4}") ? Integer.parseInt(text) : 0;
+    return number <= MOST_STEPS ? number : 0;
   }
 
   private void load(Exchange exchange) {

@@ -28,11 +28,11 @@ class AuditIT {
   private static final String SPLITS = "/admin/v1/splits";
   private static final String LEVELS = "/admin/v1/trace-levels";
   private static final String DRILLS = "/admin/v1/drills";
-  private static final String NO_GRACE = "{\"graceMs\":0}";
+  private static final String NO_GRACE = "{\"grace_ms\":0}";
 
   /** Of a replica: these change by themselves. */
   private static final Set<String> PASSING =
-      Set.of("inFlight", "learned", "drain", "report", "blame");
+      Set.of("in_flight", "learned", "drain", "report", "blame");
 
   private static final Set<ReplicaState> SETTLED =
       Set.of(ReplicaState.READY, ReplicaState.CORDONED, ReplicaState.DRAINED);
@@ -97,7 +97,7 @@ class AuditIT {
           new Step(
               "POST /admin/v1/replicas/:id/drill",
               "w0",
-              "{\"kind\":\"stop\",\"durationMs\":60000}",
+              "{\"kind\":\"stop\",\"duration_ms\":60000}",
               DRILLS,
               "/drills/0"),
           new Step("DELETE " + DRILLS + "/:id", "d1", "", DRILLS, "/drills/0"),

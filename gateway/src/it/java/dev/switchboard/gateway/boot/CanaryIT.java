@@ -279,7 +279,7 @@ class CanaryIT {
             "Authorization",
             "Bearer " + KEY);
     stream.awaitEvents(10);
-    gateway.adminPost("/admin/v1/replicas/" + stream.replica() + "/drain", "{\"graceMs\":0}");
+    gateway.adminPost("/admin/v1/replicas/" + stream.replica() + "/drain", "{\"grace_ms\":0}");
     stream.rest();
     InProcessGateway.await(
         () -> {

@@ -147,7 +147,7 @@ class DamagedRequestIT {
   private Optional<String> busy(String butNot) {
     for (JsonNode replica : replicas()) {
       String id = replica.path("id").asText();
-      if (!id.equals(butNot) && replica.path("inFlight").asInt() > 0) {
+      if (!id.equals(butNot) && replica.path("in_flight").asInt() > 0) {
         return Optional.of(id);
       }
     }

@@ -133,7 +133,7 @@ class DashboardsIT {
   }
 
   private static void drained(String replica) throws Exception {
-    gateway.adminPost("/admin/v1/replicas/" + replica + "/drain", "{\"graceMs\": 0}");
+    gateway.adminPost("/admin/v1/replicas/" + replica + "/drain", "{\"grace_ms\": 0}");
     gateway.awaitState(replica, "DRAINED");
     gateway.resume(replica);
     gateway.awaitState(replica, "READY");

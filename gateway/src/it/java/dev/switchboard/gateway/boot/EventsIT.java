@@ -57,7 +57,7 @@ class EventsIT {
   @Test
   void aDrainIsToldFromItsBeginningToItsReport() throws Exception {
     try (EventReader events = EventReader.of(gateway, "")) {
-      post("/admin/v1/replicas/u0/drain", "{\"graceMs\":0}");
+      post("/admin/v1/replicas/u0/drain", "{\"grace_ms\":0}");
       Event draining = events.await(event -> event.data().path("to").asText().equals("DRAINING"));
       Event began = events.await("drain_started");
       Event ended = events.await("drain_ended");
@@ -266,7 +266,7 @@ class EventsIT {
     Set<String> wanted = new TreeSet<>(Set.of("gap"));
     EventType.all().forEach(type -> wanted.add(type.label()));
     try (EventReader events = EventReader.of(gateway, "", "Last-Event-ID", "17")) {
-      post("/admin/v1/replicas/u0/drain", "{\"graceMs\":0}");
+      post("/admin/v1/replicas/u0/drain", "{\"grace_ms\":0}");
       Set<String> missing =
           new TreeSet<>(Set.of("gap", "replica_state", "audit", "drain_started", "drain_ended"));
       while (!missing.isEmpty()) {

@@ -149,8 +149,8 @@ class FailoverIT {
     String path = "/admin/v1/replicas/" + replica;
     long there = streams.stream().filter(stream -> stream.replica().equals(replica)).count();
 
-    JsonNode plan = gateway.adminPost(path + "/drain?plan=true", "{\"graceMs\":0}");
-    JsonNode begun = gateway.adminPost(path + "/drain", "{\"graceMs\":500}");
+    JsonNode plan = gateway.adminPost(path + "/drain?plan=true", "{\"grace_ms\":0}");
+    JsonNode begun = gateway.adminPost(path + "/drain", "{\"grace_ms\":500}");
     JsonNode meanwhile = gateway.admin(path).path("drain");
     gateway.awaitState(replica, "DRAINED");
     InProcessGateway.await(
@@ -166,9 +166,9 @@ class FailoverIT {
     assertFalse(meanwhile.path("done").asBoolean(true), meanwhile::toString);
     JsonNode drain = done.path("drain");
     assertEquals(there, drain.path("requests").asInt(), drain::toString);
-    assertEquals(there, drain.path("migrated").asInt() + drain.path("finishedInPlace").asInt());
+    assertEquals(there, drain.path("migrated").asInt() + drain.path("finished_in_place").asInt());
     assertEquals(0, drain.path("broken").asInt(), drain::toString);
-    assertTrue(drain.path("longestPauseMs").asDouble() > 0, drain::toString);
+    assertTrue(drain.path("longest_pause_ms").asDouble() > 0, drain::toString);
     report("drain: " + drain, streams);
   }
 
@@ -178,7 +178,7 @@ class FailoverIT {
     StreamClient stream = open(REQUESTS.getFirst());
     stream.awaitEvents(5);
     String first = stream.replica();
-    gateway.adminPost("/admin/v1/replicas/" + first + "/drain", "{\"graceMs\":0}");
+    gateway.adminPost("/admin/v1/replicas/" + first + "/drain", "{\"grace_ms\":0}");
     stream.rest();
     String path = "/admin/v1/requests/" + stream.id() + "/timeline?full=true";
     // Until the worker has noticed that the stream left it tells nothing.
@@ -219,12 +219,12 @@ class FailoverIT {
   /** Drains the replica of the only stream, and says where that went on. */
   private String leftAlone(String replica) throws Exception {
     String path = "/admin/v1/replicas/" + replica;
-    gateway.adminPost(path + "/drain", "{\"graceMs\":0}");
+    gateway.adminPost(path + "/drain", "{\"grace_ms\":0}");
     // It is known once the stream went on.
     InProcessGateway.await(
-        () -> gateway.adminUnchecked(path).at("/drain/longestPauseMs").asDouble() > 0);
+        () -> gateway.adminUnchecked(path).at("/drain/longest_pause_ms").asDouble() > 0);
     for (JsonNode each : gateway.admin("/admin/v1/replicas").path("replicas")) {
-      if (each.path("inFlight").asInt() > 0) {
+      if (each.path("in_flight").asInt() > 0) {
         return each.path("id").asText();
       }
     }
@@ -263,7 +263,7 @@ class FailoverIT {
     String restart = "/admin/v1/replicas/restart";
     JsonNode report;
     try (Load load = Load.start(gateway, 3)) {
-      gateway.adminPost(restart, "{\"graceMs\":0}");
+      gateway.adminPost(restart, "{\"grace_ms\":0}");
       // Each takes as long as a worker takes to start beside all others.
       for (int worker = 1; worker <= 4; worker++) {
         int due = worker;
@@ -297,7 +297,7 @@ class FailoverIT {
     try (Load load = Load.start(gateway, 9)) {
       for (int i = 0; i < 6; i++) {
         String replica = gateway.firstReady();
-        gateway.adminPost("/admin/v1/replicas/" + replica + "/drain", "{\"graceMs\":30}");
+        gateway.adminPost("/admin/v1/replicas/" + replica + "/drain", "{\"grace_ms\":30}");
         gateway.awaitState(replica, "DRAINED");
         JsonNode drain = gateway.admin("/admin/v1/replicas/" + replica).path("drain");
         assertEquals(0, drain.path("broken").asInt(), drain::toString);

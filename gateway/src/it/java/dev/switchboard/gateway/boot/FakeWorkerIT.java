@@ -225,7 +225,7 @@ class FakeWorkerIT {
     try (InProcessGateway gateway =
         InProcessGateway.withWorker("workers: {state-poll-ms: 50}", script(0))) {
       InProcessGateway.await(() -> readySeconds(gateway).size() == 1);
-      gateway.admin("POST", "/admin/v1/replicas/w0/drain", "{\"graceMs\": 0}");
+      gateway.admin("POST", "/admin/v1/replicas/w0/drain", "{\"grace_ms\": 0}");
       InProcessGateway.await(() -> state(gateway) == ReplicaState.DRAINED);
       gateway.admin("POST", "/admin/v1/replicas/w0/resume", "{}");
       InProcessGateway.await(() -> readySeconds(gateway).size() == 2);
@@ -435,7 +435,7 @@ class FakeWorkerIT {
       AtomicBoolean over = new AtomicBoolean();
       Thread load = Thread.ofVirtual().start(() -> ask(gateway, over, failed));
 
-      JsonNode begun = gateway.adminBody("/admin/v1/replicas/restart", "{\"graceMs\":0}");
+      JsonNode begun = gateway.adminBody("/admin/v1/replicas/restart", "{\"grace_ms\":0}");
       JsonNode second = gateway.adminBody("/admin/v1/replicas/restart", "{}");
       InProcessGateway.await(() -> restart(gateway).path("done").asBoolean());
       over.set(true);
@@ -486,7 +486,7 @@ class FakeWorkerIT {
       JsonNode weighed = gateway.adminBody(base + "/weight", "{\"weight\":2.5}");
       JsonNode wrong = gateway.adminBody(base + "/weight", "{\"weight\":-1}");
       JsonNode unknown = gateway.adminBody(base + "/drain", "{\"grace-ms\":1}");
-      gateway.adminBody(base + "/drain", "{\"stop\":true,\"graceMs\":0}");
+      gateway.adminBody(base + "/drain", "{\"stop\":true,\"grace_ms\":0}");
       InProcessGateway.await(() -> state(gateway) == ReplicaState.STOPPED);
       JsonNode stopped = gateway.adminJson(base);
       gateway.adminBody(base + "/resume", "");
@@ -513,7 +513,7 @@ class FakeWorkerIT {
       InProcessGateway.await(() -> states(gateway).equals(Set.of("READY")));
       List<Long> pids = pids(gateway);
 
-      JsonNode begun = gateway.adminBody("/admin/v1/replicas/w0/restart", "{\"graceMs\":0}");
+      JsonNode begun = gateway.adminBody("/admin/v1/replicas/w0/restart", "{\"grace_ms\":0}");
       JsonNode wrong = gateway.adminBody("/admin/v1/replicas/w0/restart", "{\"model\":\"m\"}");
       InProcessGateway.await(
           () ->
@@ -546,12 +546,12 @@ class FakeWorkerIT {
       gateway.adminBody("/admin/v1/replicas/w1/weight", "{\"weight\":3}");
       List<Long> first = pids(gateway);
 
-      gateway.adminBody("/admin/v1/replicas/w0/restart", "{\"graceMs\":0}");
+      gateway.adminBody("/admin/v1/replicas/w0/restart", "{\"grace_ms\":0}");
       InProcessGateway.await(() -> anew(gateway, "w0", first, "CORDONED"));
       assertSet(gateway);
 
       List<Long> second = pids(gateway);
-      gateway.adminBody("/admin/v1/replicas/restart", "{\"graceMs\":0}");
+      gateway.adminBody("/admin/v1/replicas/restart", "{\"grace_ms\":0}");
       InProcessGateway.await(
           () -> anew(gateway, "w0", second, "CORDONED") && anew(gateway, "w1", second, "READY"));
       InProcessGateway.await(
@@ -611,7 +611,7 @@ class FakeWorkerIT {
           EventReader.of(gateway, "?types=drill_started,drill_ended,replica_state")) {
         drill(
             gateway,
-            "{\"kind\":\"slow-rank\",\"durationMs\":9000,\"stage\":0,\"rank\":1,\"factor\":1.5}");
+            "{\"kind\":\"slow-rank\",\"duration_ms\":9000,\"stage\":0,\"rank\":1,\"factor\":1.5}");
         JsonNode again = drill(gateway, "{\"kind\":\"kill\"}");
         HttpResponse<String> cut = gateway.admin("DELETE", "/admin/v1/drills/d1", "");
         JsonNode told = events.await("drill_ended").data();
@@ -626,7 +626,7 @@ class FakeWorkerIT {
             List.copyOf(faults));
 
         JsonNode refused =
-            drill(gateway, "{\"kind\":\"out-of-memory\",\"durationMs\":9000}").path("error");
+            drill(gateway, "{\"kind\":\"out-of-memory\",\"duration_ms\":9000}").path("error");
         assertTrue(
             refused.path("message").asText().contains("--allow-fault-injection"),
             refused::toString);
@@ -636,12 +636,12 @@ class FakeWorkerIT {
         events.await(event -> event.data().path("to").asText().equals("RESTARTING"));
         JsonNode killed = events.await("drill_ended").data();
         assertEquals("ready", killed.path("outcome").asText());
-        assertTrue(killed.path("backAfterMs").asLong(-1) >= 0, killed::toString);
+        assertTrue(killed.path("back_after_ms").asLong(-1) >= 0, killed::toString);
         assertFalse(pids(gateway).equals(pids));
         assertCounted(gateway);
 
         stopped = pids(gateway).getFirst();
-        drill(gateway, "{\"kind\":\"stop\",\"durationMs\":60000}");
+        drill(gateway, "{\"kind\":\"stop\",\"duration_ms\":60000}");
         InProcessGateway.await(() -> stops(pids(gateway).getFirst()));
       }
     }

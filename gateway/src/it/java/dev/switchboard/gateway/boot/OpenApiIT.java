@@ -351,7 +351,10 @@ class OpenApiIT {
         String id = operation.path().contains("requests") ? "documented" : replica;
         String path = operation.path().replace("{id}", id);
         HttpResponse<String> answer = gateway.get(gateway.admin(path));
-        if (answer.statusCode() != 200) {
+        // A foreign server tells nothing of itself; of workers see ReplicaViewsIT.
+        boolean ofWorkers =
+            answer.body().contains("no_worker") || answer.body().contains("not_local");
+        if (answer.statusCode() != 200 && !ofWorkers) {
           wrong.add(path + " answered " + answer.statusCode());
         }
         wrong.addAll(admin.faults(operation, answer.statusCode(), answer.body()));

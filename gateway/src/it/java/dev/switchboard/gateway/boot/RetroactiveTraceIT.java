@@ -408,7 +408,7 @@ class RetroactiveTraceIT {
     StreamClient stream = stream(trace, tokens);
     stream.awaitEvents(10);
     gateway.adminPost(
-        "/admin/v1/replicas/" + stream.replica() + "/drain", "{\"graceMs\":" + graceMs + "}");
+        "/admin/v1/replicas/" + stream.replica() + "/drain", "{\"grace_ms\":" + graceMs + "}");
     stream.rest();
     return trace;
   }

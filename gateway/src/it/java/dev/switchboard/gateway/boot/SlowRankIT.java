@@ -79,7 +79,7 @@ class SlowRankIT {
     assertEquals(0, blame.path("stage").asInt(-1));
     assertEquals(1, blame.path("rank").asInt(-1));
     assertTrue(blame.path("requests").asInt() >= 1, blame::toString);
-    assertTrue(blame.path("sloMinutes").asDouble() > 0, blame::toString);
+    assertTrue(blame.path("slo_minutes").asDouble() > 0, blame::toString);
     String metrics = gateway.metrics();
     assertTrue(metrics.contains("switchboard_rank_blame_requests_total" + RANK), metrics);
     assertTrue(metrics.contains("switchboard_rank_blame_slo_seconds_total" + RANK), metrics);
@@ -142,7 +142,7 @@ class SlowRankIT {
   private static long namedAfterMs(String drill) throws Exception {
     for (JsonNode each : gateway.admin("/admin/v1/drills").path("drills")) {
       if (each.path("id").asText().equals(drill)) {
-        return each.path("namedAfterMs").asLong(UNNAMED);
+        return each.path("named_after_ms").asLong(UNNAMED);
       }
     }
     throw new AssertionError("no " + drill);
@@ -153,7 +153,7 @@ class SlowRankIT {
     JsonNode drill =
         gateway.adminPost(
             "/admin/v1/replicas/w0/drill",
-            "{\"kind\":\"slow-rank\",\"durationMs\":120000,\"stage\":0,\"rank\":1,"
+            "{\"kind\":\"slow-rank\",\"duration_ms\":120000,\"stage\":0,\"rank\":1,"
                 + "\"factor\":1.2}");
     assertEquals("running", drill.path("phase").asText(), drill::toString);
     return drill.path("id").asText();

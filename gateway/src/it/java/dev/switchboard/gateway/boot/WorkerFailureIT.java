@@ -93,7 +93,7 @@ class WorkerFailureIT {
   }
 
   private static int inFlight(GatewayProcess gateway, String replica) {
-    return gateway.adminUnchecked("/admin/v1/replicas/" + replica).path("inFlight").asInt();
+    return gateway.adminUnchecked("/admin/v1/replicas/" + replica).path("in_flight").asInt();
   }
 
   private static double failed(GatewayProcess gateway) {
@@ -236,7 +236,7 @@ class WorkerFailureIT {
 
   private static int inFlight(GatewayProcess gateway) {
     try {
-      return gateway.admin("/admin/v1/replicas/w0").path("inFlight").asInt();
+      return gateway.admin("/admin/v1/replicas/w0").path("in_flight").asInt();
     } catch (Exception e) {
       throw new AssertionError(e);
     }

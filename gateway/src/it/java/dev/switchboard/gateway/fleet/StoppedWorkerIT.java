@@ -22,7 +22,9 @@ class StoppedWorkerIT {
 
   @BeforeEach
   void start() throws IOException {
-    process = WorkerProcess.start("w0", List.of("cat"), System.err, event -> {}, exit::complete);
+    process =
+        WorkerProcess.start(
+            "w0", List.of("cat"), System.err, line -> {}, event -> {}, exit::complete);
   }
 
   @AfterEach

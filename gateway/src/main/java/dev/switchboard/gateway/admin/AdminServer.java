@@ -199,6 +199,7 @@ public final class AdminServer extends VerticleBase {
     admin.read("/admin/v1/requests", this::requests);
     UpstreamClient client =
         new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
+    WorkerRoutes.add(admin, house.fleet(), client);
     EngineDetail engines = new EngineDetail(vertx, client, house.fleet(), house.recorder());
     admin.read(
         "/admin/v1/requests/:id", flight(Future::succeededFuture, context -> FlightJson::summary));

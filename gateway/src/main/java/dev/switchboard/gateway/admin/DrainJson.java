@@ -15,8 +15,8 @@ final class DrainJson {
 
   static ObjectNode plan(DrainPlan plan, long graceMs) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
-    json.put("graceMs", graceMs).put("expectedMs", plan.expectedMs());
-    json.put("expectedMoves", Math.round(plan.expectedMoves() * 10) / 10.0);
+    json.put("grace_ms", graceMs).put("expected_ms", plan.expectedMs());
+    json.put("expected_moves", Math.round(plan.expectedMoves() * 10) / 10.0);
     json.put("bounded", plan.bounded()).put("requests", plan.forecasts().size());
     for (Fate fate : Fate.values()) {
       json.put(word(fate), plan.count(fate));
@@ -28,8 +28,8 @@ final class DrainJson {
           .put("stream", forecast.request().stream())
           .put("tokens", forecast.request().tokens())
           .put("fate", word(forecast.fate()))
-          .put("remainingMs", forecast.remainingMs())
-          .put("costMs", forecast.costMs());
+          .put("remaining_ms", forecast.remainingMs())
+          .put("cost_ms", forecast.costMs());
     }
     return json;
   }
@@ -38,15 +38,15 @@ final class DrainJson {
     return JsonNodeFactory.instance
         .objectNode()
         .put("requests", report.requests())
-        .put("finishedInPlace", report.finished())
+        .put("finished_in_place", report.finished())
         .put("migrated", report.moved())
         .put("restarted", report.restarted())
         .put("abandoned", report.abandoned())
         .put("broken", report.broken())
         .put("remaining", report.remaining())
         .put("between", report.between())
-        .put("longestPauseMs", report.longestPauseMs())
-        .put("durationMs", report.durationMs())
+        .put("longest_pause_ms", report.longestPauseMs())
+        .put("duration_ms", report.durationMs())
         .put("done", report.done());
   }
 

@@ -9,7 +9,7 @@ import java.time.Instant;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** A drill as the API and the events tell it. Members are written in camel case. */
+/** A drill as the API and the events tell it.. */
 final class DrillJson {
   private DrillJson() {}
 
@@ -19,20 +19,20 @@ final class DrillJson {
     plan(report.plan(), json);
     json.put("phase", report.phase().toLowerCase(Locale.ROOT));
     json.put("outcome", lower(report.outcome())).put("message", report.message());
-    json.put("startedAt", Instant.ofEpochMilli(report.startedMs()).toString());
+    json.put("started_at", Instant.ofEpochMilli(report.startedMs()).toString());
     Long ended = report.endedMs();
-    json.put("endedAt", ended == null ? null : Instant.ofEpochMilli(ended).toString());
-    json.put("leftAfterMs", report.leftAfterMs()).put("backAfterMs", report.backAfterMs());
-    return json.put("namedAfterMs", report.namedAfterMs());
+    json.put("ended_at", ended == null ? null : Instant.ofEpochMilli(ended).toString());
+    json.put("left_after_ms", report.leftAfterMs()).put("back_after_ms", report.backAfterMs());
+    return json.put("named_after_ms", report.namedAfterMs());
   }
 
   private static void plan(DrillPlan plan, ObjectNode json) {
     json.put("kind", plan.kind().label());
-    json.put("durationMs", plan.durationMs() == 0 ? null : plan.durationMs());
+    json.put("duration_ms", plan.durationMs() == 0 ? null : plan.durationMs());
     json.put("stage", plan.stage() < 0 ? null : plan.stage());
     json.put("rank", plan.rank() < 0 ? null : plan.rank());
     json.put("factor", plan.kind() == DrillKind.SLOW_RANK ? plan.factor() : null);
-    json.put("delayMs", plan.kind() == DrillKind.DELAY_RANK ? plan.delayMs() : null);
+    json.put("delay_ms", plan.kind() == DrillKind.DELAY_RANK ? plan.delayMs() : null);
   }
 
   private static @Nullable String lower(@Nullable String word) {

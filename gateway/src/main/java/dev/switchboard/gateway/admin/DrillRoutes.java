@@ -32,11 +32,11 @@ final class DrillRoutes {
   /** What a drill is asked for. */
   record Wanted(
       @Nullable String kind,
-      @JsonProperty("durationMs") @Nullable Integer durationMs,
+      @JsonProperty("duration_ms") @Nullable Integer durationMs,
       @Nullable Integer stage,
       @Nullable Integer rank,
       @Nullable Double factor,
-      @JsonProperty("delayMs") @Nullable Integer delayMs) {
+      @JsonProperty("delay_ms") @Nullable Integer delayMs) {
     DrillPlan plan(int mostMs) {
       try {
         return DrillPlan.of(kind, durationMs, stage, rank, factor, delayMs, mostMs);
@@ -56,7 +56,7 @@ final class DrillRoutes {
 
   private void list(RoutingContext context) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
-    json.put("enabled", drills.enabled()).put("maxMs", drills.maxMs());
+    json.put("enabled", drills.enabled()).put("max_ms", drills.maxMs());
     ArrayNode array = json.putArray("drills");
     drills.list().forEach(drill -> array.add(DrillJson.of(drill)));
     AdminServer.answer(context, json);

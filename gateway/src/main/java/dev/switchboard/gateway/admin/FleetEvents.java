@@ -8,6 +8,7 @@ import dev.switchboard.gateway.drill.DrillReport;
 import dev.switchboard.gateway.drill.Drills;
 import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.events.EventType;
+import dev.switchboard.gateway.fleet.LoadedBytes;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.flight.NanoClock;
@@ -78,6 +79,14 @@ public final class FleetEvents implements Drills.Listener {
     emptied(replica, from, to);
   }
 
+  /** A replica has loaded more of its model. */
+  public void loading(Replica replica) {
+    LoadedBytes loaded = replica.loading();
+    if (loaded != null) {
+      feed.add(EventType.REPLICA_LOADING, of(replica).setAll(ReplicaJson.loading(loaded)));
+    }
+  }
+
   private void outOrBack(Replica replica, ReplicaState to, @Nullable String reason) {
     if (to == ReplicaState.EJECTED) {
       ejected.put(replica, clock.epochNanos());
@@ -88,7 +97,7 @@ public final class FleetEvents implements Drills.Listener {
       Long since = ejected.remove(replica);
       if (since != null) {
         long outMs = (clock.epochNanos() - since) / 1_000_000;
-        feed.add(EventType.REPLICA_RETURNED, of(replica).put("outMs", outMs));
+        feed.add(EventType.REPLICA_RETURNED, of(replica).put("out_ms", outMs));
       }
     }
   }
@@ -138,7 +147,7 @@ public final class FleetEvents implements Drills.Listener {
   /** Without what changes by itself. */
   private static ObjectNode counts(ObjectNode report) {
     ObjectNode counts = report.deepCopy();
-    return counts.without(List.of("durationMs", "longestPauseMs"));
+    return counts.without(List.of("duration_ms", "longest_pause_ms"));
   }
 
   // ------------------------------------------------------------------ the gateway
@@ -163,8 +172,8 @@ public final class FleetEvents implements Drills.Listener {
         object()
             .put("from", before.ceiling().level())
             .put("to", after.ceiling().level())
-            .put("toldShare", after.told())
-            .put("cpuShare", after.share()));
+            .put("told_share", after.told())
+            .put("cpu_share", after.share()));
   }
 
   /**
@@ -195,6 +204,6 @@ public final class FleetEvents implements Drills.Listener {
 
   /** The gateway stops. */
   public void stopping(int inFlight) {
-    feed.add(EventType.GATEWAY_STOPPING, object().put("inFlight", inFlight));
+    feed.add(EventType.GATEWAY_STOPPING, object().put("in_flight", inFlight));
   }
 }

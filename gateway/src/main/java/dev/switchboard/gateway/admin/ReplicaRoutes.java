@@ -4,31 +4,25 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
-import dev.switchboard.gateway.fleet.ReplicaReport;
-import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.fleet.RollingRestart;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.gateway.identity.Caller.Role;
-import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.store.ReplicaSetting;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.telemetry.RankBlame;
-import dev.switchboard.gateway.upstream.UpstreamAddress;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
-import io.vertx.core.net.SocketAddress;
 import io.vertx.ext.web.RoutingContext;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** What operators see of replicas and do with them. Members are written in camel case. */
+/** What operators see of replicas and do with them.. */
 final class ReplicaRoutes {
   private static final String BASE = "/admin/v1/replicas";
   private static final long MOST_GRACE_MS = 3_600_000;
@@ -36,21 +30,19 @@ final class ReplicaRoutes {
 
   private final Fleet fleet;
   private final Store store;
-  private final RankBlame blame;
-  private final NanoClock clock;
+  private final ReplicaJson json;
 
-  private ReplicaRoutes(Fleet fleet, Store store, RankBlame blame, NanoClock clock) {
+  private ReplicaRoutes(Fleet fleet, Store store, ReplicaJson json) {
     this.fleet = fleet;
     this.store = store;
-    this.blame = blame;
-    this.clock = clock;
+    this.json = json;
   }
 
   /** What a drain is asked for. */
-  record DrainWanted(@JsonProperty("graceMs") @Nullable Long graceMs, @Nullable Boolean stop) {}
+  record DrainWanted(@JsonProperty("grace_ms") @Nullable Long graceMs, @Nullable Boolean stop) {}
 
   /** What a restart is asked for. */
-  record RestartWanted(@JsonProperty("graceMs") @Nullable Long graceMs, @Nullable String model) {}
+  record RestartWanted(@JsonProperty("grace_ms") @Nullable Long graceMs, @Nullable String model) {}
 
   /** A replica's share of new requests. */
   record WeightWanted(@Nullable Double weight) {}
@@ -59,12 +51,13 @@ final class ReplicaRoutes {
   record Plainly() {}
 
   static void add(AdminRouter router, Fleet fleet, Store store, RankBlame blame, NanoClock clock) {
-    ReplicaRoutes routes = new ReplicaRoutes(fleet, store, blame, clock);
+    ReplicaRoutes routes = new ReplicaRoutes(fleet, store, new ReplicaJson(blame, clock));
     router.read(BASE, routes::replicas);
     router.read(BASE + "/restart", context -> AdminServer.answer(context, routes.rollingRestart()));
     router.change(HttpMethod.POST, BASE + "/restart", Role.OPERATOR, routes::restartAll);
     router.read(
-        BASE + "/:id", context -> AdminServer.answer(context, routes.json(named(context, fleet))));
+        BASE + "/:id",
+        context -> AdminServer.answer(context, routes.json.of(named(context, fleet))));
     router.change(HttpMethod.POST, BASE + "/:id/drain", Role.OPERATOR, routes::drain);
     routes.verb(router, "resume", routes::resume);
     routes.verb(router, "cordon", routes::cordon);
@@ -98,11 +91,11 @@ final class ReplicaRoutes {
    * @param action false when the replica's state does not allow it
    */
   private Future<Change> perform(Replica replica, Predicate<Replica> action) {
-    ObjectNode before = json(replica);
+    ObjectNode before = json.of(replica);
     if (!action.test(replica)) {
       return Future.failedFuture(refusal(replica));
     }
-    ObjectNode after = json(replica);
+    ObjectNode after = json.of(replica);
     return Future.succeededFuture(Change.of(after, before, after));
   }
 
@@ -193,7 +186,7 @@ final class ReplicaRoutes {
   private long graceMs(@Nullable Long wanted) {
     long graceMs = wanted == null ? fleet.commands().drainGraceMs() : wanted;
     if (graceMs < 0 || graceMs > MOST_GRACE_MS) {
-      throw JsonInput.refused("graceMs", "must be 0 to " + MOST_GRACE_MS);
+      throw JsonInput.refused("grace_ms", "must be 0 to " + MOST_GRACE_MS);
     }
     return graceMs;
   }
@@ -255,92 +248,14 @@ final class ReplicaRoutes {
   // ------------------------------------------------------------------ answers
 
   private void replicas(RoutingContext context) {
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    ArrayNode array = json.putArray("replicas");
-    fleet.replicas().forEach(replica -> array.add(json(replica)));
-    AdminServer.answer(context, json);
+    ObjectNode answer = JsonNodeFactory.instance.objectNode();
+    ArrayNode array = answer.putArray("replicas");
+    fleet.replicas().forEach(replica -> array.add(json.of(replica)));
+    AdminServer.answer(context, answer);
   }
 
   private ObjectNode rollingRestart() {
     RollingRestart last = fleet.restarts().last();
     return DrainJson.restart(last == null ? RollingRestart.Report.NONE : last.report());
-  }
-
-  private ObjectNode json(Replica replica) {
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    json.put("id", replica.id()).put("model", replica.model());
-    json.put("kind", replica.worker() ? "worker" : "upstream").put("local", replica.local());
-    json.put("state", replica.state().name()).put("reason", replica.reason());
-    json.put("leaving", replica.leaving()).put("cordoned", replica.cordoned());
-    if (replica.pid() != 0) {
-      json.put("pid", replica.pid());
-    } else {
-      json.putNull("pid");
-    }
-    UpstreamAddress address = replica.address();
-    SocketAddress socket = address == null ? null : address.socket();
-    json.put("url", address == null ? null : address.url().toString());
-    json.put("socket", socket == null ? null : socket.path());
-    json.put("inFlight", replica.inFlight()).put("weight", replica.weight());
-    Workload workload = replica.workload();
-    json.set("learned", LearnedJson.of(workload.snapshot(clock.epochNanos()), workload.doubt()));
-    Drain drain = replica.drain();
-    json.set("drain", drain == null ? null : DrainJson.report(report(replica, drain)));
-    json.set("report", report(replica.report()));
-    json.set("blame", blame(replica));
-    return json;
-  }
-
-  /** What its ranks did to requests. */
-  private ArrayNode blame(Replica replica) {
-    ArrayNode array = JsonNodeFactory.instance.arrayNode();
-    for (RankBlame.Harm harm : blame.of(replica.id())) {
-      array
-          .addObject()
-          .put("stage", harm.stage())
-          .put("rank", harm.rank())
-          .put("requests", harm.requests())
-          .put("sloMinutes", harm.sloMinutes());
-    }
-    return array;
-  }
-
-  private static ArrayNode stragglers(ReplicaReport report) {
-    ArrayNode array = JsonNodeFactory.instance.arrayNode();
-    for (RankReport rank : report.rankReports()) {
-      if (rank.straggler()) {
-        array
-            .addObject()
-            .put("stage", rank.stage())
-            .put("rank", rank.rank())
-            .put("score", rank.score());
-      }
-    }
-    return array;
-  }
-
-  private Drain.Report report(Replica replica, Drain drain) {
-    return drain.report(replica.inFlight(), clock.epochNanos());
-  }
-
-  private @Nullable ObjectNode report(ReplicaReport report) {
-    if (report.atNanos() == 0) {
-      return null;
-    }
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    json.put("ageMs", (clock.epochNanos() - report.atNanos()) / 1_000_000)
-        .put("running", report.running())
-        .put("waiting", report.waiting())
-        .put("waitingTokens", report.waitingTokens())
-        .put("kvBlocksFree", report.kvBlocksFree())
-        .put("kvBlocksCached", report.kvBlocksCached())
-        .put("kvBlocksUsed", report.kvBlocksUsed())
-        .put("kvEvictions", report.kvEvictions())
-        .put("prefixLookupTokens", report.prefixLookupTokens())
-        .put("prefixHitTokens", report.prefixHitTokens())
-        .put("stages", report.stages())
-        .put("ranks", report.ranks());
-    json.set("stragglers", stragglers(report));
-    return json;
   }
 }

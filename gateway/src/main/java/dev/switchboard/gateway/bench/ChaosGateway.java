@@ -154,7 +154,7 @@ final class ChaosGateway implements AutoCloseable {
   }
 
   int inFlight(String id) throws IOException {
-    return replica(id).path("inFlight").asInt();
+    return replica(id).path("in_flight").asInt();
   }
 
   /** What a worker itself says of its load. */

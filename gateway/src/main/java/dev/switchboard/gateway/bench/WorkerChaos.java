@@ -147,7 +147,7 @@ final class WorkerChaos {
 
   private static double drain(ChaosStage stage, ChaosGateway gateway, String path)
       throws IOException {
-    JsonNode _ = gateway.adminPost(path + "/drain", "{\"graceMs\":" + DRAIN_GRACE_MS + "}");
+    JsonNode _ = gateway.adminPost(path + "/drain", "{\"grace_ms\":" + DRAIN_GRACE_MS + "}");
     long ms = gateway.await(path.substring(path.lastIndexOf('/') + 1), "DRAINED", BACK_SECONDS);
     stage.promise(ms >= 0, path + " was not drained within " + BACK_SECONDS + " s");
     return ms;

@@ -287,7 +287,15 @@ final class Gateway {
     metrics.targets(() -> reconfiguration.house().slos().targets());
     metrics.fleet(new FleetGauges(fleet::replicas, clock::epochNanos));
     metrics.queues(() -> admission.snapshots(clock.epochNanos()));
-    events.also(metrics::workerRestarted, metrics::workerStarted, this::announce);
+    events.also(
+        metrics::workerRestarted, metrics::workerStarted, this::announce, this::tellLoading);
+  }
+
+  private void tellLoading(String id) {
+    Replica replica = fleet.find(id);
+    if (replica != null) {
+      told.loading(replica);
+    }
   }
 
   /**

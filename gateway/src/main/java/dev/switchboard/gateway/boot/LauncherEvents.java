@@ -19,6 +19,7 @@ final class LauncherEvents implements FleetListener {
   private volatile Consumer<String> restarted = replica -> {};
   private volatile ObjDoubleConsumer<String> started = (replica, seconds) -> {};
   private volatile Runnable progress = () -> {};
+  private volatile Consumer<String> loading = replica -> {};
 
   /**
    * @param modelOf the model of a replica
@@ -30,12 +31,17 @@ final class LauncherEvents implements FleetListener {
 
   /**
    * Further ears: a worker is about to restart; a worker became ready after so many seconds; one
-   * became ready, was given up, or fails its questions.
+   * became ready, was given up, or fails its questions; one has loaded more of its model.
    */
-  void also(Consumer<String> onRestart, ObjDoubleConsumer<String> onStart, Runnable onProgress) {
+  void also(
+      Consumer<String> onRestart,
+      ObjDoubleConsumer<String> onStart,
+      Runnable onProgress,
+      Consumer<String> onLoading) {
     restarted = onRestart;
     started = onStart;
     progress = onProgress;
+    loading = onLoading;
   }
 
   void emit(String event, Map<String, Object> members) {
@@ -59,6 +65,7 @@ final class LauncherEvents implements FleetListener {
     members.put("done_bytes", doneBytes);
     members.put("total_bytes", totalBytes);
     emit("worker_loading", members);
+    loading.accept(replica);
   }
 
   @Override

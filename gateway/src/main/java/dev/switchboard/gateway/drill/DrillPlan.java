@@ -36,16 +36,16 @@ public record DrillPlan(
       require(stage == null, "stage", wanted);
       require(rank == null, "rank", wanted);
     }
-    require(wanted.lasts() || durationMs == null, "durationMs", wanted);
+    require(wanted.lasts() || durationMs == null, "duration_ms", wanted);
     require(wanted == DrillKind.SLOW_RANK || factor == null, "factor", wanted);
-    require(wanted == DrillKind.DELAY_RANK || delayMs == null, "delayMs", wanted);
+    require(wanted == DrillKind.DELAY_RANK || delayMs == null, "delay_ms", wanted);
     return new DrillPlan(
         wanted,
-        wanted.lasts() ? within("durationMs", durationMs, LEAST_MS, mostMs) : 0,
+        wanted.lasts() ? within("duration_ms", durationMs, LEAST_MS, mostMs) : 0,
         lane("stage", stage, wanted),
         lane("rank", rank, wanted),
         wanted == DrillKind.SLOW_RANK ? factor(factor) : 0,
-        wanted == DrillKind.DELAY_RANK ? within("delayMs", delayMs, 1, MOST_DELAY_MS) : 0);
+        wanted == DrillKind.DELAY_RANK ? within("delay_ms", delayMs, 1, MOST_DELAY_MS) : 0);
   }
 
   private static void require(boolean condition, String field, DrillKind kind) {

@@ -10,6 +10,8 @@ import java.util.stream.Collectors;
 public enum EventType {
   /** A replica went from one state to another. */
   REPLICA_STATE,
+  /** It has loaded more of its model. */
+  REPLICA_LOADING,
   /** It was taken out because it does not answer, or answers badly. */
   REPLICA_EJECTED,
   /** It is back from that. */

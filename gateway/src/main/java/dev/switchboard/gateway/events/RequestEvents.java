@@ -77,10 +77,10 @@ public final class RequestEvents {
     ObjectNode data = JsonNodeFactory.instance.objectNode();
     data.put("id", record.id()).put("model", model(record)).put("replica", record.replica());
     data.put("outcome", record.outcome().label()).put("status", record.status());
-    data.put("totalMs", record.wallNanos() / 1_000_000).put("moves", record.moves());
+    data.put("total_ms", record.wallNanos() / 1_000_000).put("moves", record.moves());
     ArrayNode why = data.putArray("reasons");
     reasons.forEach(reason -> why.add(reason.label()));
-    data.put("leftOut", leftOut.getAndSet(0));
+    data.put("left_out", leftOut.getAndSet(0));
     feed.add(EventType.REQUEST, data);
   }
 
@@ -113,7 +113,7 @@ public final class RequestEvents {
                 .objectNode()
                 .put("model", entry.getKey())
                 .put("shed", overload.shed)
-                .put("lastedMs", (overload.lastNanos - overload.beganNanos) / 1_000_000));
+                .put("lasted_ms", (overload.lastNanos - overload.beganNanos) / 1_000_000));
       }
     }
   }

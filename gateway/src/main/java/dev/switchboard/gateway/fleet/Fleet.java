@@ -94,7 +94,8 @@ public final class Fleet implements AutoCloseable {
         command,
         clock,
         listener,
-        (id, line, event, exited) -> WorkerProcess.start(id, line, log, event, exited),
+        (id, line, logged, event, exited) ->
+            WorkerProcess.start(id, line, log, logged, event, exited),
         thread());
   }
 

@@ -141,6 +141,7 @@ final class LocalWorker {
           starter.start(
               replica.id(),
               command,
+              replica.log()::add,
               event -> onFleet(() -> event(event)),
               status -> {
                 replica.processExited(ended(status));
@@ -295,6 +296,7 @@ final class LocalWorker {
       double elapsedMs = nowMs.getAsLong() - startedMs;
       replica.expectReadyMs(startedMs + (long) (elapsedMs * totalBytes / doneBytes));
     }
+    replica.loading(doneBytes, totalBytes);
     listener.workerLoading(replica.id(), doneBytes, totalBytes);
   }
 
@@ -313,8 +315,8 @@ final class LocalWorker {
       return;
     }
     WorkerExit how = WorkerExit.of(status);
-    replica.lastExit(how);
     String why = failure != null ? failure : ended(status);
+    replica.lastExit(new LastExit(how, status, why, nowMs.getAsLong()));
     LOG.warn(
         "worker_exited replica={} status={} cause={} reason=\"{}\"",
         replica.id(),

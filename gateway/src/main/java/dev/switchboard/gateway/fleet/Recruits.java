@@ -65,7 +65,14 @@ final class Recruits {
   private Replica newReplica(
       String id, String model, boolean local, UpstreamAccess access, FleetPlan wanted) {
     return new Replica(
-        id, model, local, access, peers(model), wanted.circuit(), fleet::stateChanged);
+        id,
+        model,
+        local,
+        access,
+        peers(model),
+        wanted.circuit(),
+        () -> clock.epochNanos() / 1_000_000,
+        fleet::stateChanged);
   }
 
   Replica newServer(String id, Server wanted) {

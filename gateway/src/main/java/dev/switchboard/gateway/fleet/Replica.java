@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +40,8 @@ public final class Replica {
   private final String id;
   private final boolean local;
   private final StateListener listener;
+  private final LongSupplier epochMs;
+  private final LogTail log = new LogTail();
   private final Circuit circuit;
   private final AtomicInteger inFlight = new AtomicInteger();
   private final AtomicLong opened = new AtomicLong();
@@ -60,7 +63,9 @@ public final class Replica {
   private volatile long pid;
   private volatile long expectedReadyMs;
   private volatile int incarnation;
-  private volatile @Nullable WorkerExit lastExit;
+  private volatile @Nullable LastExit lastExit;
+  private volatile @Nullable LoadedBytes loading;
+  private volatile long sinceMs;
   private volatile boolean cordoned;
   private volatile boolean leaving;
 
@@ -77,6 +82,7 @@ public final class Replica {
       UpstreamAccess access,
       Peers peers,
       Circuit.Config circuit,
+      LongSupplier epochMs,
       StateListener listener) {
     this.id = id;
     this.workload = new Workload(peers, local);
@@ -84,6 +90,8 @@ public final class Replica {
     this.local = local;
     this.access = access;
     this.circuit = new Circuit(circuit);
+    this.epochMs = epochMs;
+    this.sinceMs = epochMs.getAsLong();
     this.listener = listener;
     listener.changed(this, null, state);
   }
@@ -115,6 +123,25 @@ public final class Replica {
 
   public ReplicaState state() {
     return state;
+  }
+
+  /** Unix epoch milliseconds since when it is in this state. */
+  public long sinceMs() {
+    return sinceMs;
+  }
+
+  /** How far its process has come with loading the model; null while it does not. */
+  public @Nullable LoadedBytes loading() {
+    return loading;
+  }
+
+  void loading(long doneBytes, long totalBytes) {
+    loading = new LoadedBytes(doneBytes, totalBytes, expectedReadyMs);
+  }
+
+  /** What its processes wrote last; nothing of a replica that runs elsewhere. */
+  public LogTail log() {
+    return log;
   }
 
   /** Why it is in this state, where there is something to say. */
@@ -272,12 +299,12 @@ public final class Replica {
     pid = 0;
   }
 
-  /** How its process ended last; null when none did. */
-  @Nullable WorkerExit lastExit() {
+  /** How its process last ended unasked; null when none did. */
+  public @Nullable LastExit lastExit() {
     return lastExit;
   }
 
-  void lastExit(WorkerExit how) {
+  void lastExit(LastExit how) {
     lastExit = how;
   }
 
@@ -326,6 +353,8 @@ public final class Replica {
     }
     state = to;
     reason = why;
+    sinceMs = epochMs.getAsLong();
+    loading = null;
     if (to == ReplicaState.STARTING) {
       incarnation = incarnation + 1;
       circuit.reset();

@@ -112,9 +112,9 @@ record Roster(
   /** The exit status of a gateway that ends for that. */
   int despairStatus() {
     for (Replica replica : all) {
-      WorkerExit exit = replica.lastExit();
+      LastExit exit = replica.lastExit();
       if (replica.state() == ReplicaState.FAILED && exit != null) {
-        return exit.gatewayStatus();
+        return exit.cause().gatewayStatus();
       }
     }
     return WorkerExit.OTHER.gatewayStatus();

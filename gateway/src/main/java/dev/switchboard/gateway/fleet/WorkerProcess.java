@@ -44,6 +44,7 @@ final class WorkerProcess implements WorkerStarter.Running {
   /**
    * Starts a process.
    *
+   * @param logged called with each line of its log, on that reader's thread
    * @param event called on the reader's thread, in order
    * @param exited called once, after its last event
    */
@@ -51,6 +52,7 @@ final class WorkerProcess implements WorkerStarter.Running {
       String id,
       List<String> command,
       PrintStream log,
+      Consumer<String> logged,
       Consumer<JsonNode> event,
       IntConsumer exited)
       throws IOException {
@@ -67,7 +69,14 @@ final class WorkerProcess implements WorkerStarter.Running {
     Thread.ofPlatform()
         .daemon()
         .name(id + "-log")
-        .start(() -> lines(process.getErrorStream(), line -> log(id, line, log)));
+        .start(
+            () ->
+                lines(
+                    process.getErrorStream(),
+                    line -> {
+                      logged.accept(line);
+                      log(id, line, log);
+                    }));
     var _ =
         process
             .onExit()

@@ -13,10 +13,16 @@ public interface WorkerStarter {
   /**
    * Starts one.
    *
+   * @param line called with each line that it logs, in order
    * @param event called with each event it tells of itself, in order
    * @param exited called once with its exit status, after its last event
    */
-  Running start(String id, List<String> command, Consumer<JsonNode> event, IntConsumer exited)
+  Running start(
+      String id,
+      List<String> command,
+      Consumer<String> line,
+      Consumer<JsonNode> event,
+      IntConsumer exited)
       throws IOException;
 
   /** A worker that was started. */

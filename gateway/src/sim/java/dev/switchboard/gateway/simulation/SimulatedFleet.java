@@ -130,7 +130,11 @@ final class SimulatedFleet {
   // ------------------------------------------------------------------ processes
 
   private WorkerStarter.Running start(
-      String id, List<String> command, Consumer<JsonNode> event, IntConsumer exited) {
+      String id,
+      List<String> command,
+      Consumer<String> line,
+      Consumer<JsonNode> event,
+      IntConsumer exited) {
     Started process = new Started(engine(id), exited);
     time.afterMs(LOAD_MS, () -> process.loaded(event));
     return process;

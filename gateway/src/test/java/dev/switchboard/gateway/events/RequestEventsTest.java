@@ -86,8 +86,8 @@ class RequestEventsTest {
     ends(Outcome.UPSTREAM_BROKEN, null, 0);
     events.ended(record("m", Outcome.OK, null), new Slo("live", 30, 0, 0, 0), true, 0);
 
-    assertEquals(1, count("\"outcome\":\"upstream_broken\",\"status\":502,\"totalMs\":70,"));
-    assertEquals(1, count("\"reasons\":\\[\"failed\"\\],\"leftOut\":0"));
+    assertEquals(1, count("\"outcome\":\"upstream_broken\",\"status\":502,\"total_ms\":70,"));
+    assertEquals(1, count("\"reasons\":\\[\"failed\"\\],\"left_out\":0"));
     assertEquals(1, count("\"reasons\":\\[\"slo\",\"slow\"\\]"));
   }
 
@@ -99,7 +99,7 @@ class RequestEventsTest {
     ends(Outcome.INTERNAL, null, 2 * SECOND);
 
     assertEquals(21, count("event: request\n"));
-    assertEquals(1, count("\"leftOut\":80"));
+    assertEquals(1, count("\"left_out\":80"));
   }
 
   @Test
@@ -117,7 +117,7 @@ class RequestEventsTest {
     assertEquals(1, before.split("event: ", -1).length - 1, before);
     assertTrue(before.contains("event: overload_began\n"), before);
     assertFalse(early);
-    assertEquals(1, count("\"model\":\"m\",\"shed\":50,\"lastedMs\":4900"));
+    assertEquals(1, count("\"model\":\"m\",\"shed\":50,\"lasted_ms\":4900"));
     assertEquals(2, count("event: overload_began\n"));
   }
 

@@ -114,7 +114,7 @@ public final class FleetByHand implements FleetListener {
             new WorkerCommand(Path.of("java"), "", Path.of("library"), null, null, LogFormat.TEXT),
             () -> nowNanos,
             this,
-            (id, command, event, exited) -> {
+            (id, command, line, event, exited) -> {
               Started process = new Started(command, event, exited);
               processes.put(id, process);
               return process;

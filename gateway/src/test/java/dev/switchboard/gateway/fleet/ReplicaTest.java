@@ -83,6 +83,7 @@ class ReplicaTest {
           UpstreamAccess.LOCAL,
           new Peers(),
           Circuit.Config.DEFAULTS,
+          () -> 0,
           (which, from, to) -> edges.add(from + ">" + to));
 
   @Test
@@ -134,6 +135,7 @@ class ReplicaTest {
             UpstreamAccess.LOCAL,
             new Peers(),
             Circuit.Config.DEFAULTS,
+            () -> 0,
             (which, from, to) ->
                 metrics.replicaState("w1", "m", from == null ? null : from.name(), to.name()));
     Objects.requireNonNull(WAYS.get(wanted))
