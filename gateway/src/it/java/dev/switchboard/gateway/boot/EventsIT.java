@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.switchboard.gateway.boot.EventReader.Event;
 import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.identity.Caller.Role;
@@ -52,6 +53,33 @@ class EventsIT {
 
   private static void post(String path, String body) throws Exception {
     gateway.admin("POST", path, body);
+  }
+
+  @Test
+  void whatHappenedIsToldAsJsonNewestFirst() throws Exception {
+    post("/admin/v1/replicas/u0/cordon", "");
+    post("/admin/v1/replicas/u0/uncordon", "");
+
+    JsonNode all = history("?limit=1000");
+    JsonNode states = history("?types=replica_state&limit=2");
+    JsonNode more = history("?types=replica_state&limit=1&before=" + states.path("next").asText());
+
+    assertEquals("READY", states.at("/events/0/data/to").asText());
+    assertEquals("CORDONED", states.at("/events/1/data/to").asText());
+    long second = states.at("/events/1/id").asLong();
+    assertTrue(more.at("/events/0/id").asLong() < second, () -> states + " before " + more);
+    assertTrue(all.path("events").size() > 3, all::toString);
+    ApiDocument document = ApiDocument.at(gateway, gateway.admin("/openapi.json"));
+    assertEquals(List.of(), document.faults("Events", all.toString()));
+    assertEquals(0, history("?since=2100-01-01T00:00:00Z").path("events").size());
+    assertEquals(400, gateway.get(gateway.admin("/admin/v1/events?since=x")).statusCode());
+    assertEquals(400, gateway.get(gateway.admin("/admin/v1/events?limit=5&before=1")).statusCode());
+  }
+
+  private static JsonNode history(String query) throws Exception {
+    HttpResponse<String> answer = gateway.get(gateway.admin("/admin/v1/events" + query));
+    assertEquals(200, answer.statusCode(), answer::body);
+    return new ObjectMapper().readTree(answer.body());
   }
 
   @Test

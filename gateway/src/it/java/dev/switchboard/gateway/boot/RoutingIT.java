@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.net.PfxOptions;
@@ -36,6 +37,7 @@ class RoutingIT {
   private static final String FALLBACK = "X-Switchboard-Fallback";
   private static final int SLOW_MS = 300;
   private static final int LEARNED = 4;
+  private static final ObjectMapper JSON = new ObjectMapper();
   private static final String SERVED =
       "{\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":10}}";
   private static final String REPLICA = "X-Switchboard-Replica";
@@ -75,6 +77,45 @@ class RoutingIT {
 
       assertEquals(20, second.seen.size(), 2);
     }
+  }
+
+  @Test
+  void whereARequestWouldGoIsToldWithItsTableAndSendsNothing() throws Exception {
+    String routes = "routes: [{name: split, targets: [{model: m}, {model: n}]}]\n";
+    try (InProcessGateway gateway =
+        InProcessGateway.of(routes + upstreams("models: [m]", "models: [n]")).awaitEveryReplica()) {
+      String wanted =
+          "{\"model\":\"split\",\"prompt_tokens\":500,\"headers\":{\"x-slo-ttft-ms\":\"250\"}}";
+      List<String> models = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        HttpResponse<String> answer = gateway.admin("POST", "/admin/v1/route", wanted);
+        JsonNode decision = JSON.readTree(answer.body());
+        assertEquals(200, answer.statusCode(), answer::body);
+        assertEquals(250, decision.at("/slo/ttft_ms").asInt());
+        assertEquals(1, decision.path("candidates").size());
+        assertEquals(decision.path("chosen"), decision.at("/candidates/0/replica"));
+        ApiDocument document = ApiDocument.at(gateway, gateway.admin("/openapi.json"));
+        assertEquals(List.of(), document.faults("RouteDecision", answer.body()));
+        models.add(decision.path("model").asText());
+      }
+
+      // The split's next side stays the same until a request has taken it.
+      assertEquals(List.of("m", "m", "m"), models);
+      assertTrue(first.seen.isEmpty() && second.seen.isEmpty());
+      assertEquals(404, status(gateway, "{\"model\":\"none\"}"));
+      assertEquals(400, status(gateway, "{\"model\":\"m\",\"prompt_tokens\":0}"));
+      assertEquals(400, status(gateway, "{\"model\":\"m\",\"headers\":{\"X-Priority\":\"no\"}}"));
+      assertEquals(0, audited(gateway));
+    }
+  }
+
+  private static int status(InProcessGateway gateway, String body) throws Exception {
+    return gateway.admin("POST", "/admin/v1/route", body).statusCode();
+  }
+
+  private static int audited(InProcessGateway gateway) throws Exception {
+    String log = gateway.get(gateway.admin("/admin/v1/audit")).body();
+    return JSON.readTree(log).path("audit").size();
   }
 
   private String upstreams(String firstMore, String secondMore) {

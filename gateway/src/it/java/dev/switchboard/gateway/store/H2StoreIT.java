@@ -57,7 +57,9 @@ class H2StoreIT extends StoreContract {
           2 * Neighbour.PIECES,
           done(store().usage(0, HOUR_MS + 1, null, 9, 0)).getFirst().requests());
       assertEquals(2 * Neighbour.PIECES, store().snapshot().keys().size());
-      assertEquals(2 * Neighbour.PIECES, done(store().audit(1000, Long.MAX_VALUE)).size());
+      assertEquals(
+          2 * Neighbour.PIECES,
+          done(store().audit(AuditQuery.newest(1000, Long.MAX_VALUE))).size());
     }
   }
 
@@ -277,7 +279,8 @@ class H2StoreIT extends StoreContract {
       open();
 
       assertEquals(Neighbour.PIECES, store().snapshot().keys().size());
-      assertEquals(Neighbour.PIECES, done(store().audit(1000, Long.MAX_VALUE)).size());
+      assertEquals(
+          Neighbour.PIECES, done(store().audit(AuditQuery.newest(1000, Long.MAX_VALUE))).size());
     } finally {
       neighbour.destroyForcibly();
     }

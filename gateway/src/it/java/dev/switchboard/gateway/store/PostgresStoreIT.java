@@ -111,7 +111,7 @@ class PostgresStoreIT extends StoreContract {
       assertEquals(true, up.poll(20, TimeUnit.SECONDS));
       assertEquals(
           List.of(new Consumption("t", 0, 1, 5, 0, 1)), done(store.usage(0, 1, null, 5, 0)));
-      assertEquals(1, done(store.audit(5, Long.MAX_VALUE)).size());
+      assertEquals(1, done(store.audit(AuditQuery.newest(5, Long.MAX_VALUE))).size());
       assertTrue(done(store.create(key("late", null))).name().equals("late"));
     }
   }

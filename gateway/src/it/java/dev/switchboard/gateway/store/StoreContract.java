@@ -23,7 +23,9 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.Statement;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -38,6 +40,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What the store promises on every database. */
 abstract class StoreContract {
   static final long HOUR_MS = 3_600_000;
+  private static final ApiKey.Facts FACTS = new ApiKey.Facts("sb-abc", "root", true);
+  private static final long DAY_MS = 24 * HOUR_MS;
 
   final UsageMeter meter = new UsageMeter();
   private Store store;
@@ -74,6 +78,92 @@ abstract class StoreContract {
   }
 
   @Test
+  void whatWasSaidOfAChangeIsKeptAndFound() {
+    AuditEntry.Why why = new AuditEntry.Why("too slow", "alice");
+    done(store.audit(audit("first", 1, "w0", 200, AuditEntry.Why.UNSAID)));
+    done(store.audit(audit("second", 2, "w1", 409, why)));
+
+    AuditQuery all = AuditQuery.newest(9, Long.MAX_VALUE);
+    assertEquals(why, done(store.audit(all)).getFirst().why());
+    assertEquals(List.of("w0"), targets(new AuditQuery("me", "POST /x", "w0", 0, 0, 9, 99, 9)));
+    assertEquals(List.of("w1"), targets(new AuditQuery(null, "/x", null, 409, 0, 9, 99, 9)));
+    assertEquals(List.of("w1"), targets(new AuditQuery(null, null, null, 0, 2, 3, 99, 9)));
+    assertEquals(List.of(), targets(new AuditQuery("you", null, null, 0, 0, 9, 99, 9)));
+  }
+
+  private List<String> targets(AuditQuery query) {
+    return done(store.audit(query)).stream().map(AuditEntry::target).toList();
+  }
+
+  private static AuditEntry audit(
+      String entry, long atMs, String target, int status, AuditEntry.Why why) {
+    return new AuditEntry(
+        0, entry, atMs, "me", "admin", "::1", "POST /x", target, status, null, null, null, why);
+  }
+
+  @Test
+  void aKeyThatIsRotatedEndsWhenItIsToldToAndUsesAreKept() {
+    ApiKey old = done(store.create(key("app", null)));
+    ApiKey fresh = key("app-2", null);
+
+    assertEquals(true, done(store.rotate(old.id(), 70L, fresh)));
+    assertEquals(false, done(store.rotate("key-none", 70L, key("app-3", null))));
+    store.used(Map.of(fresh.id(), 5L, "key-none", 6L));
+    store.used(Map.of(fresh.id(), 4L));
+
+    assertEquals(Map.of(fresh.id(), 5L), done(store.lastUses()));
+    assertEquals(
+        List.of(key("app", 70L), fresh),
+        done(store.usage(0, 1, null, 1, 0).thenApply(any -> store.snapshot().keys())));
+    ApiKey _ = done(store.deleteKey(fresh.id()));
+    assertEquals(Map.of(), done(store.lastUses()));
+  }
+
+  @Test
+  void eventsOfTheLastDayAreToldNewestFirstInPagesAndAfterARestart() {
+    for (int i = 0; i < 5; i++) {
+      store.keep(event("a", i, 5 * HOUR_MS - 1000 + i, i % 2 == 0 ? "audit" : "drain_started"));
+    }
+    store.keep(event("b", 9, 5 * HOUR_MS - 998, "audit"));
+    store.close();
+    store = opened(meter);
+
+    List<StoredEvent> first = done(store.events(events(Set.of(), null, 3)));
+    StoredEvent last = first.getLast();
+    EventQuery.Place place = new EventQuery.Place(last.atMs(), last.id());
+    assertEquals(List.of(4L, 3L, 9L), ids(first));
+    assertEquals(List.of(2L, 1L, 0L), ids(done(store.events(events(Set.of(), place, 10)))));
+    assertEquals(
+        List.of(4L, 9L, 2L, 0L), ids(done(store.events(events(Set.of("audit"), null, 10)))));
+    assertEquals(event("b", 9, 5 * HOUR_MS - 998, "audit"), last);
+  }
+
+  @Test
+  void eventsOfEarlierDaysAreForgotten() {
+    store.keep(event("a", 1, 4 * HOUR_MS - DAY_MS, "audit"));
+    store.keep(event("a", 2, 6 * HOUR_MS - DAY_MS, "audit"));
+    assertEquals(2, done(store.events(events(Set.of(), null, 10))).size());
+
+    store.close();
+    store = opened(meter);
+
+    assertEquals(List.of(2L), ids(done(store.events(events(Set.of(), null, 10)))));
+  }
+
+  private static EventQuery events(
+      Set<String> types, EventQuery.@Nullable Place before, int limit) {
+    return new EventQuery(-DAY_MS, 6 * HOUR_MS, types, before, limit);
+  }
+
+  private static List<Long> ids(List<StoredEvent> events) {
+    return events.stream().map(StoredEvent::id).toList();
+  }
+
+  private static StoredEvent event(String gateway, long id, long atMs, String type) {
+    return new StoredEvent(gateway, id, atMs, type, "{\"n\":" + id + "}");
+  }
+
+  @Test
   void whatWasStoredIsThereAfterARestart() {
     ApiKey key = key("app", 7L);
     Tenant tenant = new Tenant("gold", 2.5, 60, 1000, 8, 100_000, 2_000_000, 50, 512);
@@ -83,9 +173,9 @@ abstract class StoreContract {
             "org/m:1", List.of(new RouteSpec.Target("m", 0.5)), List.of("n"), null, "weighted");
     done(store.create(key));
     done(store.create(key("second", null)));
-    done(store.put(tenant));
-    done(store.put(sloClass));
-    done(store.put(route));
+    done(store.put(tenant, was -> {}));
+    done(store.put(sloClass, was -> {}));
+    done(store.put(route, was -> {}));
     store.close();
 
     store = opened(meter);
@@ -112,7 +202,9 @@ abstract class StoreContract {
   @Test
   void aSecondKeyOfOneNameIsAConflictAndChangesNothing() {
     done(store.create(key("app", null)));
-    ApiKey other = new ApiKey("key-other", "app", "t", Role.ADMIN, "cd".repeat(32), 1, null);
+    ApiKey other =
+        new ApiKey(
+            "key-other", "app", "t", Role.ADMIN, "cd".repeat(32), 1, null, ApiKey.Facts.NONE);
 
     CompletionException refused =
         assertThrows(CompletionException.class, () -> done(store.create(other)));
@@ -146,8 +238,8 @@ abstract class StoreContract {
       done(store.audit(entry(i)));
     }
 
-    List<AuditEntry> newest = done(store.audit(2, Long.MAX_VALUE));
-    List<AuditEntry> older = done(store.audit(10, newest.getLast().id()));
+    List<AuditEntry> newest = done(store.audit(AuditQuery.newest(2, Long.MAX_VALUE)));
+    List<AuditEntry> older = done(store.audit(AuditQuery.newest(10, newest.getLast().id())));
 
     assertEquals(List.of("5", "4"), newest.stream().map(AuditEntry::target).toList());
     assertEquals(List.of("3", "2", "1"), older.stream().map(AuditEntry::target).toList());
@@ -173,14 +265,16 @@ abstract class StoreContract {
         done(store.usage(0, 9 * day, "a", 100, 0)));
     assertEquals(
         List.of("kept"),
-        done(store.audit(9, Long.MAX_VALUE)).stream().map(AuditEntry::target).toList());
+        done(store.audit(AuditQuery.newest(9, Long.MAX_VALUE))).stream()
+            .map(AuditEntry::target)
+            .toList());
   }
 
   @Test
   void withoutAnEndEverythingIsKept() {
     StoreConfig own = config();
     done(store.audit(auditAt("old", 1)));
-    assertEquals(1, done(store.audit(9, Long.MAX_VALUE)).size());
+    assertEquals(1, done(store.audit(AuditQuery.newest(9, Long.MAX_VALUE))).size());
     store.close();
 
     store =
@@ -190,7 +284,7 @@ abstract class StoreContract {
             () -> 40_000 * 24 * HOUR_MS);
     Snapshot _ = done(store.ready());
 
-    assertEquals(1, done(store.audit(9, Long.MAX_VALUE)).size());
+    assertEquals(1, done(store.audit(AuditQuery.newest(9, Long.MAX_VALUE))).size());
   }
 
   private static AuditEntry auditAt(String target, long atMs) {
@@ -206,7 +300,7 @@ abstract class StoreContract {
             new AuditEntry(
                 0, "e", 1, nasty, "admin", "::1", nasty, nasty, 200, null, nasty, nasty)));
 
-    AuditEntry read = done(store.audit(1, Long.MAX_VALUE)).getFirst();
+    AuditEntry read = done(store.audit(AuditQuery.newest(1, Long.MAX_VALUE))).getFirst();
 
     assertEquals(nasty, read.actor());
     assertEquals(nasty, read.before());
@@ -299,7 +393,7 @@ abstract class StoreContract {
 
   @Test
   void whatUsesUpAQuotaIsWrittenAtOnce() throws Exception {
-    done(store.put(new Tenant("t", 1, 0, 0, 0, 10, 0, 100, 0)));
+    done(store.put(new Tenant("t", 1, 0, 0, 0, 10, 0, 100, 0), was -> {}));
     meter.quotas().tenants(store.snapshot().tenants());
     long begun = System.nanoTime();
 
@@ -435,6 +529,6 @@ abstract class StoreContract {
 
   static ApiKey key(String name, @Nullable Long expiresMs) {
     String hash = String.format("%064x", name.hashCode() & 0xffffffffL);
-    return new ApiKey("key-" + name, name, "t", Role.APP, hash, name.length(), expiresMs);
+    return new ApiKey("key-" + name, name, "t", Role.APP, hash, name.length(), expiresMs, FACTS);
   }
 }

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.admin;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.framing.MediaType;
 import dev.switchboard.gateway.http.BodyReader;
 import dev.switchboard.gateway.http.Connections;
@@ -23,6 +24,7 @@ import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -32,7 +34,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Registers the admin API's routes, so that none is without a role and no change goes unaudited:
- * there are two ways to add a route, and both see to it. A path that nobody registered is denied.
+ * there are three ways to add a route, and all see to it. A path that nobody registered is denied.
  * So is in the log whoever was denied something, at a bounded rate.
  */
 final class AdminRouter {
@@ -42,6 +44,8 @@ final class AdminRouter {
   private static final int MOST_JSON_CHARS = 65_536;
   private static final int MOST_TARGET_CHARS = 256;
   private static final String CALLER = "caller";
+  private static final ApiError NOT_JSON =
+      ApiError.forbidden("Send Content-Type: application/json or the header X-Switchboard-Admin.");
 
   /** Does something; may throw {@link ApiException}. */
   @FunctionalInterface
@@ -138,7 +142,7 @@ final class AdminRouter {
 
   /** A route that only reads. */
   void read(String path, Handler<RoutingContext> handler) {
-    AdminRoute route = add(HttpMethod.GET, path, Role.VIEWER);
+    AdminRoute route = add(HttpMethod.GET, path, Role.VIEWER, false);
     router
         .get(path)
         .handler(
@@ -149,9 +153,32 @@ final class AdminRouter {
             });
   }
 
+  /** A route that only reads, and is asked with a body. */
+  void ask(String path, BiFunction<RoutingContext, byte[], JsonNode> answer) {
+    AdminRoute route = add(HttpMethod.POST, path, Role.VIEWER, false);
+    router
+        .post(path)
+        .handler(
+            context -> {
+              if (permitted(context, route)) {
+                body(context)
+                    .map(body -> answer.apply(context, body.getBytes()))
+                    .onSuccess(json -> json(context, json.toString()))
+                    .onFailure(cause -> error(context, error(cause)));
+              }
+            });
+  }
+
+  private static Future<Buffer> body(RoutingContext context) {
+    return crossOrigin(context)
+        ? Future.failedFuture(new ApiException(NOT_JSON))
+        : BodyReader.read(context.vertx(), context.request(), MOST_BODY_BYTES, BODY_MS)
+            .recover(AdminRouter::unreadable);
+  }
+
   /** A route that changes something. */
   void change(HttpMethod method, String path, Role role, Action action) {
-    AdminRoute route = add(method, path, role);
+    AdminRoute route = add(method, path, role, true);
     router
         .route(method, path)
         .handler(
@@ -197,8 +224,8 @@ final class AdminRouter {
     error(context, paths.notFound(context.normalizedPath()));
   }
 
-  private AdminRoute add(HttpMethod method, String path, Role role) {
-    AdminRoute route = new AdminRoute(method.name(), path, role);
+  private AdminRoute add(HttpMethod method, String path, Role role, boolean mutating) {
+    AdminRoute route = new AdminRoute(method.name(), path, role, mutating);
     routes.add(route);
     return route;
   }
@@ -216,11 +243,13 @@ final class AdminRouter {
     return false;
   }
 
-  private static Caller caller(RoutingContext context) {
+  /** Who was let in. */
+  static Caller caller(RoutingContext context) {
     return Objects.requireNonNull(context.<Caller>get(CALLER), "let in before");
   }
 
-  private static void guarded(RoutingContext context, Handler<RoutingContext> handler) {
+  /** Does something whose refusals are answers. */
+  static void guarded(RoutingContext context, Handler<RoutingContext> handler) {
     try {
       handler.handle(context);
     } catch (ApiException refused) {
@@ -229,22 +258,20 @@ final class AdminRouter {
   }
 
   private void perform(RoutingContext context, AdminRoute route, Action action) {
-    if (crossOrigin(context)) {
-      refused(
-          context,
-          route,
-          ApiError.forbidden(
-              "Send Content-Type: application/json or the header X-Switchboard-Admin."));
+    AuditEntry.Why why;
+    try {
+      why = SaidOfChange.read(context.request(), caller(context));
+    } catch (ApiException said) {
+      refused(context, route, said.error(), AuditEntry.Why.UNSAID);
       return;
     }
-    BodyReader.read(context.vertx(), context.request(), MOST_BODY_BYTES, BODY_MS)
-        .recover(AdminRouter::unreadable)
+    body(context)
         .compose(body -> action.run(context, body.getBytes()))
         .onSuccess(
             change ->
-                audit(context, route, change.status(), null, change)
+                audit(context, route, change.status(), null, change, why)
                     .onComplete(kept -> changed(context, change)))
-        .onFailure(cause -> refused(context, route, error(cause)));
+        .onFailure(cause -> refused(context, route, error(cause), why));
   }
 
   private static void changed(RoutingContext context, Change change) {
@@ -265,9 +292,10 @@ final class AdminRouter {
         && !MediaType.isJson(context.request().getHeader("Content-Type"));
   }
 
-  private void refused(RoutingContext context, AdminRoute route, ApiError error) {
+  private void refused(
+      RoutingContext context, AdminRoute route, ApiError error, AuditEntry.Why why) {
     String code = error.code() == null ? "invalid" : error.code();
-    Future<Void> kept = audit(context, route, error.status(), code, null);
+    Future<Void> kept = audit(context, route, error.status(), code, null, why);
     if (context.request().isEnded()) {
       kept.onComplete(done -> error(context, error));
     } else {
@@ -282,7 +310,8 @@ final class AdminRouter {
       AdminRoute route,
       int status,
       @Nullable String code,
-      @Nullable Change change) {
+      @Nullable Change change,
+      AuditEntry.Why why) {
     Caller caller = caller(context);
     AuditEntry entry =
         new AuditEntry(
@@ -301,7 +330,8 @@ final class AdminRouter {
                 : clipped(change.before().toString(), MOST_JSON_CHARS),
             change == null || change.after() == null
                 ? null
-                : clipped(change.after().toString(), MOST_JSON_CHARS));
+                : clipped(change.after().toString(), MOST_JSON_CHARS),
+            why);
     return Future.fromCompletionStage(log.apply(entry), context.vertx().getOrCreateContext());
   }
 

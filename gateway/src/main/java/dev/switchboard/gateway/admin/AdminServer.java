@@ -213,13 +213,21 @@ public final class AdminServer extends VerticleBase {
             }));
     admin.read(
         "/admin/v1/requests/:id/perfetto", flight(engines::complete, context -> PerfettoJson::of));
+    PreviewRoutes.add(admin, house);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
     RecordRoutes.add(admin, store, epochMs);
     ConfigRoutes.add(admin, store, control);
     SplitRoutes.add(admin, store, control);
     TraceRoutes.add(admin, house.traces(), house.fleet()::serves);
-    EventRoutes.add(admin, vertx, feed, house.metrics(), config.heartbeatMs(), this::mayRead);
+    EventRoutes.add(
+        admin,
+        vertx,
+        feed,
+        house.metrics(),
+        config.heartbeatMs(),
+        this::mayRead,
+        new EventHistory(store, epochMs));
     DrillRoutes.add(admin, house.fleet(), drills);
     admin.close();
     routes = admin.routes();

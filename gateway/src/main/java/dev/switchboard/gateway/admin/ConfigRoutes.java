@@ -108,14 +108,19 @@ final class ConfigRoutes {
             .sorted((one, other) -> one.name().compareTo(other.name()))
             .toList(),
         SloClass::name,
-        each -> json(each).put("stored", stored.contains(each.name())));
+        each -> Versions.with(json(each)).put("stored", stored.contains(each.name())));
   }
 
   private Future<Change> put(RoutingContext context, byte[] body) {
     SloClass wanted = JsonInput.read(body, Wanted.class).named(JsonInput.path(context, "name"));
     ObjectNode before = inForce(wanted.name());
-    return Future.fromCompletionStage(store.put(wanted), context.vertx().getOrCreateContext())
-        .map(was -> Change.of(json(wanted), was == null ? before : json(was), json(wanted)));
+    return Future.fromCompletionStage(
+            store.put(wanted, was -> check(context, was, before)),
+            context.vertx().getOrCreateContext())
+        .map(
+            was ->
+                Change.of(
+                    Versions.with(json(wanted)), was == null ? before : json(was), json(wanted)));
   }
 
   /** The class of a name, be it the store's or the configuration's; null when there is none. */
@@ -130,7 +135,9 @@ final class ConfigRoutes {
 
   private Future<Change> delete(RoutingContext context, byte[] body) {
     String name = JsonInput.path(context, "name");
-    return Future.fromCompletionStage(store.deleteClass(name), context.vertx().getOrCreateContext())
+    return Future.fromCompletionStage(
+            store.deleteClass(name, was -> check(context, was, inForce(name))),
+            context.vertx().getOrCreateContext())
         .map(
             before -> {
               if (before == null) {
@@ -139,6 +146,12 @@ final class ConfigRoutes {
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
               return Change.of(answer.put("deleted", true), json(before), inForce(name));
             });
+  }
+
+  /** What is in force is the store's, else the configuration's. */
+  private static void check(
+      RoutingContext context, @Nullable SloClass was, @Nullable ObjectNode configured) {
+    Versions.check(context, was == null ? configured : json(was));
   }
 
   private static ObjectNode json(SloClass each) {

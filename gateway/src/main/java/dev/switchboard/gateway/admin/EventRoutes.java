@@ -30,6 +30,7 @@ final class EventRoutes {
   private final Metrics metrics;
   private final int heartbeatMs;
   private final Predicate<HttpServerRequest> allowed;
+  private final EventHistory history;
   private int listeners;
 
   private EventRoutes(
@@ -37,12 +38,14 @@ final class EventRoutes {
       EventFeed feed,
       Metrics metrics,
       int heartbeatMs,
-      Predicate<HttpServerRequest> allowed) {
+      Predicate<HttpServerRequest> allowed,
+      EventHistory history) {
     this.vertx = vertx;
     this.feed = feed;
     this.metrics = metrics;
     this.heartbeatMs = heartbeatMs;
     this.allowed = allowed;
+    this.history = history;
   }
 
   /**
@@ -54,13 +57,18 @@ final class EventRoutes {
       EventFeed feed,
       Metrics metrics,
       int heartbeatMs,
-      Predicate<HttpServerRequest> allowed) {
-    EventRoutes events = new EventRoutes(vertx, feed, metrics, heartbeatMs, allowed);
+      Predicate<HttpServerRequest> allowed,
+      EventHistory history) {
+    EventRoutes events = new EventRoutes(vertx, feed, metrics, heartbeatMs, allowed, history);
     router.read("/admin/v1/events", events::listen);
   }
 
   private void listen(RoutingContext context) {
     Set<EventType> types = types(context.request().params().getAll("types"));
+    if (EventHistory.wanted(context)) {
+      history.answer(context, types);
+      return;
+    }
     Long lastId = lastId(context.request().getHeader("Last-Event-ID"));
     if (listeners >= MOST_LISTENERS) {
       throw new ApiException(

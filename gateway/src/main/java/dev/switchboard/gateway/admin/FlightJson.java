@@ -73,7 +73,7 @@ final class FlightJson {
     Story story = Story.of(record);
     long origin = record.at(Mark.ACCEPTED);
     ObjectNode json = summary(record);
-    slo(json, record.slo());
+    json.set("slo", slo(record.slo()));
     json.set("phases", phases(record, story));
     before(json, story);
     json.put("client_stall_ms", story.clientStallNanos() / NANOS_PER_MS);
@@ -91,8 +91,10 @@ final class FlightJson {
   }
 
   /** What was wanted of it; 0 where nothing was. */
-  private static void slo(ObjectNode json, Slo slo) {
-    json.putObject("slo")
+  static ObjectNode slo(Slo slo) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("class", slo.name())
         .put("ttft_ms", slo.ttftMs())
         .put("tpot_ms", slo.tpotMs())
         .put("deadline_ms", slo.deadlineMs())
@@ -176,9 +178,20 @@ final class FlightJson {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("ms", story.nanos(Story.Phase.ROUTE) / NANOS_PER_MS);
     Decision decision = record.decision();
-    if (decision == null) {
-      return json;
+    if (decision != null) {
+      decide(json, decision);
     }
+    return json;
+  }
+
+  /** A decision with every replica that it was between. */
+  static ObjectNode decision(Decision decision) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    new FlightJson(true).decide(json, decision);
+    return json;
+  }
+
+  private void decide(ObjectNode json, Decision decision) {
     json.put("policy", decision.policy()).put("chosen", decision.chosen());
     json.put("requested_model", decision.requested()).put("model", decision.model());
     Decision.Fallback fallback = decision.fallback();
@@ -200,7 +213,6 @@ final class FlightJson {
       load(row, candidate.view());
       promise(row, candidate);
     }
-    return json;
   }
 
   /** All, or the chosen one and some of the others. */

@@ -12,16 +12,26 @@ import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
+import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.Comparator;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
 import java.util.function.LongSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** API keys: made once and shown once, listed without what would open anything, revoked at once. */
 final class KeyRoutes {
   private static final int ID_BYTES = 8;
+  private static final int TOLD_CHARS = 6;
+  private static final long OVERLAP_SECONDS = 86_400;
+  private static final long MOST_OVERLAP_SECONDS = 90L * 86_400;
+  private static final Pattern NUMBERED = Pattern.compile("(.+)-([0-9]{1,6})");
+  private static final byte[] NOTHING = "{}".getBytes(StandardCharsets.US_ASCII);
   private static final long MOST_SECONDS = 10L * 366 * 86_400;
 
   private final Store store;
@@ -38,7 +48,8 @@ final class KeyRoutes {
       @Nullable String name,
       @Nullable String tenant,
       @Nullable String role,
-      @Nullable Long expiresInSeconds) {
+      @Nullable Long expiresInSeconds,
+      @Nullable Boolean delegate) {
     Wanted {
       if (expiresInSeconds != null && (expiresInSeconds < 1 || expiresInSeconds > MOST_SECONDS)) {
         throw new IllegalArgumentException("expires_in_seconds must be 1 to " + MOST_SECONDS);
@@ -51,15 +62,41 @@ final class KeyRoutes {
     router.read("/admin/v1/keys", routes::list);
     router.change(HttpMethod.POST, "/admin/v1/keys", Role.ADMIN, routes::create);
     router.change(HttpMethod.DELETE, "/admin/v1/keys/:id", Role.ADMIN, routes::revoke);
+    router.change(HttpMethod.POST, "/admin/v1/keys/:id/rotate", Role.ADMIN, routes::rotate);
+  }
+
+  /** How the key of a rotation is asked for. */
+  record RotationWanted(@Nullable String name, @Nullable Long overlapSeconds) {
+    RotationWanted {
+      if (overlapSeconds != null && (overlapSeconds < 0 || overlapSeconds > MOST_OVERLAP_SECONDS)) {
+        throw new IllegalArgumentException("overlap_seconds must be 0 to " + MOST_OVERLAP_SECONDS);
+      }
+    }
   }
 
   private void list(RoutingContext context) {
-    Page.answer(
-        context,
-        "keys",
-        store.snapshot().keys().stream().sorted(Comparator.comparing(ApiKey::name)).toList(),
-        ApiKey::name,
-        KeyRoutes::json);
+    List<ApiKey> keys =
+        store.snapshot().keys().stream().sorted(Comparator.comparing(ApiKey::name)).toList();
+    // Keys are told while the store is away, too.
+    Future.fromCompletionStage(store.lastUses(), context.vertx().getOrCreateContext())
+        .otherwise(Map.of())
+        .onSuccess(
+            uses ->
+                AdminRouter.guarded(
+                    context,
+                    asked ->
+                        Page.answer(
+                            asked,
+                            "keys",
+                            keys,
+                            ApiKey::name,
+                            key -> Versions.with(json(key)).put("last_used", lastUsed(key, uses)))))
+        .onFailure(context::fail);
+  }
+
+  private static @Nullable String lastUsed(ApiKey key, Map<String, Long> uses) {
+    Long atMs = uses.get(key.id());
+    return atMs == null ? null : Instant.ofEpochMilli(atMs).toString();
   }
 
   private Future<Change> create(RoutingContext context, byte[] body) {
@@ -67,21 +104,83 @@ final class KeyRoutes {
     String secret = KeySecret.fresh(random);
     String sha256 = HexFormat.of().formatHex(KeySecret.sha256(secret));
     AuthConfig.Key checked = checked(wanted, sha256);
-    byte[] id = new byte[ID_BYTES];
-    random.nextBytes(id);
     long now = epochMs.getAsLong();
     Long seconds = wanted.expiresInSeconds();
     ApiKey key =
         new ApiKey(
-            "key-" + HexFormat.of().formatHex(id),
+            freshId(),
             checked.name(),
             checked.tenant(),
             checked.role(),
             sha256,
             now,
-            seconds == null ? null : now + seconds * 1000);
+            seconds == null ? null : now + seconds * 1000,
+            facts(context, secret, checked.delegate()));
     return Future.fromCompletionStage(store.create(key), context.vertx().getOrCreateContext())
         .map(made -> new Change(201, json(made).put("key", secret), null, json(made)));
+  }
+
+  private String freshId() {
+    byte[] id = new byte[ID_BYTES];
+    random.nextBytes(id);
+    return "key-" + HexFormat.of().formatHex(id);
+  }
+
+  private static ApiKey.Facts facts(RoutingContext context, String secret, boolean delegate) {
+    return new ApiKey.Facts(
+        secret.substring(0, TOLD_CHARS), AdminRouter.caller(context).key(), delegate);
+  }
+
+  /** Another key in the place of one, which goes on for a while so that its holders can change. */
+  private Future<Change> rotate(RoutingContext context, byte[] body) {
+    RotationWanted wanted = JsonInput.read(body.length == 0 ? NOTHING : body, RotationWanted.class);
+    String id = JsonInput.path(context, "id");
+    ApiKey old =
+        store.snapshot().keys().stream()
+            .filter(key -> key.id().equals(id))
+            .findFirst()
+            .orElseThrow(() -> new ApiException(AdminServer.noSuch("key")));
+    Versions.check(context, json(old));
+    String secret = KeySecret.fresh(random);
+    AuthConfig.Key checked =
+        checked(
+            new Wanted(
+                wanted.name() == null ? successor(old.name()) : wanted.name(),
+                old.tenant(),
+                old.role().label(),
+                null,
+                old.facts().mayDelegate()),
+            HexFormat.of().formatHex(KeySecret.sha256(secret)));
+    long now = epochMs.getAsLong();
+    Long overlap = wanted.overlapSeconds();
+    long endsMs = now + (overlap == null ? OVERLAP_SECONDS : overlap) * 1000;
+    ApiKey fresh =
+        new ApiKey(
+            freshId(),
+            checked.name(),
+            checked.tenant(),
+            checked.role(),
+            checked.sha256(),
+            now,
+            old.expiresMs(),
+            facts(context, secret, checked.delegate()));
+    return Future.fromCompletionStage(
+            store.rotate(id, endsMs, fresh), context.vertx().getOrCreateContext())
+        .map(
+            there -> {
+              if (!there) {
+                throw new ApiException(AdminServer.noSuch("key"));
+              }
+              return new Change(201, json(fresh).put("key", secret), json(old), json(fresh));
+            });
+  }
+
+  /** {@code app} is followed by {@code app-2}, that by {@code app-3}. */
+  static String successor(String name) {
+    Matcher numbered = NUMBERED.matcher(name);
+    return numbered.matches()
+        ? numbered.group(1) + "-" + (Integer.parseInt(numbered.group(2)) + 1)
+        : name + "-2";
   }
 
   private static AuthConfig.Key checked(Wanted wanted, String sha256) {
@@ -93,7 +192,8 @@ final class KeyRoutes {
           wanted.name(),
           sha256,
           wanted.tenant() == null ? Caller.DEFAULT_TENANT : wanted.tenant(),
-          wanted.role() == null ? Role.APP : Role.of(wanted.role()));
+          wanted.role() == null ? Role.APP : Role.of(wanted.role()),
+          wanted.delegate() != null && wanted.delegate());
     } catch (IllegalArgumentException e) {
       throw JsonInput.refused(e);
     }
@@ -118,7 +218,8 @@ final class KeyRoutes {
     json.put("tenant", key.tenant()).put("role", key.role().label());
     json.put("created_at", Instant.ofEpochMilli(key.createdMs()).toString());
     Long expires = key.expiresMs();
-    return json.put(
-        "expires_at", expires == null ? null : Instant.ofEpochMilli(expires).toString());
+    json.put("expires_at", expires == null ? null : Instant.ofEpochMilli(expires).toString());
+    json.put("beginning", key.facts().beginning()).put("created_by", key.facts().createdBy());
+    return json.put("delegate", key.facts().mayDelegate());
   }
 }

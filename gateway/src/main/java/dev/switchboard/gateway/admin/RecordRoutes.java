@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import dev.switchboard.gateway.identity.Consumption;
 import dev.switchboard.gateway.store.AuditEntry;
+import dev.switchboard.gateway.store.AuditQuery;
 import dev.switchboard.gateway.store.Store;
 import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
@@ -40,17 +41,46 @@ final class RecordRoutes {
   }
 
   private void audit(RoutingContext context) {
-    int limit = Page.limit(context);
-    long before = JsonInput.number(context, "before", 1L, Long.MAX_VALUE, Long.MAX_VALUE);
+    boolean csv = wantsCsv(context);
     then(
         context,
-        store.audit(limit, before),
+        store.audit(query(context)),
         entries -> {
+          if (csv) {
+            context
+                .response()
+                .putHeader("Content-Type", "text/csv; charset=utf-8")
+                .putHeader("Content-Disposition", "attachment; filename=\"audit.csv\"")
+                .end(AuditCsv.of(entries));
+            return;
+          }
           ObjectNode answer = JsonNodeFactory.instance.objectNode();
           ArrayNode array = answer.putArray("audit");
           entries.forEach(entry -> array.add(json(entry)));
           AdminRouter.json(context, answer.toString());
         });
+  }
+
+  private static AuditQuery query(RoutingContext context) {
+    return new AuditQuery(
+        JsonInput.query(context, "actor"),
+        JsonInput.query(context, "action"),
+        JsonInput.query(context, "target"),
+        JsonInput.number(context, "status", 100, 599, 0),
+        JsonInput.moment(context, "from", Long.MIN_VALUE),
+        JsonInput.moment(context, "to", Long.MAX_VALUE),
+        JsonInput.number(context, "before", 1L, Long.MAX_VALUE, Long.MAX_VALUE),
+        Page.limit(context));
+  }
+
+  private static boolean wantsCsv(RoutingContext context) {
+    String accept = context.request().getHeader("Accept");
+    String format = JsonInput.query(context, "format");
+    if (format != null && !format.equals("csv") && !format.equals("json")) {
+      throw JsonInput.refused("format", "must be json or csv");
+    }
+    return "csv".equals(format)
+        || (format == null && accept != null && accept.startsWith("text/csv"));
   }
 
   private void usage(RoutingContext context) {
@@ -97,6 +127,7 @@ final class RecordRoutes {
     json.put("id", entry.id()).put("at", Instant.ofEpochMilli(entry.atMs()).toString());
     json.put("actor", entry.actor()).put("role", entry.role()).put("source", entry.source());
     json.put("action", entry.action()).put("target", entry.target());
+    json.put("reason", entry.why().reason()).put("on_behalf_of", entry.why().onBehalfOf());
     json.put("status", entry.status()).put("code", entry.code());
     json.set("before", tree(entry.before()));
     json.set("after", tree(entry.after()));

@@ -56,7 +56,17 @@ final class ReplicaJson {
     json.set("drain", drain == null ? null : DrainJson.report(report(replica, drain)));
     json.set("report", report(replica.report()));
     json.set("blame", blame(replica));
-    return json;
+    return json.put("version", Versions.of(settings(replica)));
+  }
+
+  /** What operators change; the rest changes by itself. */
+  static ObjectNode settings(Replica replica) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("state", replica.state().name())
+        .put("cordoned", replica.cordoned())
+        .put("weight", replica.weight())
+        .put("restarts", replica.incarnation());
   }
 
   private static ObjectNode exit(LastExit exit) {

@@ -59,7 +59,10 @@ final class ReplicaRoutes {
         BASE + "/:id",
         context -> AdminServer.answer(context, routes.json.of(named(context, fleet))));
     router.change(HttpMethod.POST, BASE + "/:id/drain", Role.OPERATOR, routes::drain);
+    router.change(HttpMethod.DELETE, BASE + "/:id/drain", Role.OPERATOR, routes::cancelDrain);
     routes.verb(router, "resume", routes::resume);
+    routes.verb(
+        router, "promote", (context, body) -> routes.perform(context, routes.promote(body)));
     routes.verb(router, "cordon", routes::cordon);
     routes.verb(router, "uncordon", routes::uncordon);
     routes.verb(
@@ -75,6 +78,13 @@ final class ReplicaRoutes {
     return replica;
   }
 
+  /** One that is to be changed, and is as whoever asks for that has seen it. */
+  private Replica asSeen(RoutingContext context) {
+    Replica replica = named(context, fleet);
+    Versions.check(context, ReplicaJson.settings(replica));
+    return replica;
+  }
+
   private static <T> T read(byte[] body, Class<T> type) {
     return JsonInput.read(body.length == 0 ? NOTHING : body, type);
   }
@@ -84,7 +94,7 @@ final class ReplicaRoutes {
   }
 
   private Future<Change> perform(RoutingContext context, Predicate<Replica> action) {
-    return perform(named(context, fleet), action);
+    return perform(asSeen(context), action);
   }
 
   /**
@@ -154,7 +164,7 @@ final class ReplicaRoutes {
   // ------------------------------------------------------------------ actions
 
   private Replica plainly(RoutingContext context, byte[] body) {
-    Replica replica = named(context, fleet);
+    Replica replica = asSeen(context);
     Plainly _ = read(body, Plainly.class);
     return replica;
   }
@@ -183,6 +193,19 @@ final class ReplicaRoutes {
         : perform(replica, fleet.commands()::resume);
   }
 
+  private Predicate<Replica> promote(byte[] body) {
+    Plainly _ = read(body, Plainly.class);
+    return fleet.commands()::promote;
+  }
+
+  /** One that is not being emptied, or is empty, has no drain to take back. */
+  private Future<Change> cancelDrain(RoutingContext context, byte[] body) {
+    Replica replica = plainly(context, body);
+    return replica.state() == ReplicaState.DRAINING || replica.state() == ReplicaState.DRAINED
+        ? resume(context, body)
+        : Future.failedFuture(refusal(replica));
+  }
+
   private long graceMs(@Nullable Long wanted) {
     long graceMs = wanted == null ? fleet.commands().drainGraceMs() : wanted;
     if (graceMs < 0 || graceMs > MOST_GRACE_MS) {
@@ -192,7 +215,7 @@ final class ReplicaRoutes {
   }
 
   private Future<Change> drain(RoutingContext context, byte[] body) {
-    Replica replica = named(context, fleet);
+    Replica replica = asSeen(context);
     DrainWanted wanted = read(body, DrainWanted.class);
     long graceMs = graceMs(wanted.graceMs());
     boolean stop = wanted.stop() != null && wanted.stop();
@@ -214,7 +237,7 @@ final class ReplicaRoutes {
   }
 
   private Future<Change> weight(RoutingContext context, byte[] body) {
-    Replica replica = named(context, fleet);
+    Replica replica = asSeen(context);
     Double weight = read(body, WeightWanted.class).weight();
     if (weight == null || !(weight >= 0 && weight <= 1000)) {
       throw JsonInput.refused("weight", "must be 0 to 1000");

@@ -48,14 +48,19 @@ final class SplitRoutes {
         "splits",
         control.routes().stream().sorted(Comparator.comparing(RouteSpec::name)).toList(),
         RouteSpec::name,
-        each -> json(each).put("stored", stored.contains(each.name())));
+        each -> Versions.with(json(each)).put("stored", stored.contains(each.name())));
   }
 
   private Future<Change> put(RoutingContext context, byte[] body) {
     RouteSpec route = checked(JsonInput.path(context, "name"), JsonInput.read(body, Wanted.class));
     ObjectNode before = inForce(route.name());
-    return Future.fromCompletionStage(store.put(route), context.vertx().getOrCreateContext())
-        .map(was -> Change.of(json(route), was == null ? before : json(was), json(route)));
+    return Future.fromCompletionStage(
+            store.put(route, was -> check(context, was, before)),
+            context.vertx().getOrCreateContext())
+        .map(
+            was ->
+                Change.of(
+                    Versions.with(json(route)), was == null ? before : json(was), json(route)));
   }
 
   /** What becomes of a name, be it by the store or the configuration; null when nothing does. */
@@ -85,7 +90,9 @@ final class SplitRoutes {
 
   private Future<Change> delete(RoutingContext context, byte[] body) {
     String name = JsonInput.path(context, "name");
-    return Future.fromCompletionStage(store.deleteRoute(name), context.vertx().getOrCreateContext())
+    return Future.fromCompletionStage(
+            store.deleteRoute(name, was -> check(context, was, inForce(name))),
+            context.vertx().getOrCreateContext())
         .map(
             before -> {
               if (before == null) {
@@ -94,6 +101,12 @@ final class SplitRoutes {
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
               return Change.of(answer.put("deleted", true), json(before), inForce(name));
             });
+  }
+
+  /** What is in force is the store's, else the configuration's. */
+  private static void check(
+      RoutingContext context, @Nullable RouteSpec was, @Nullable ObjectNode configured) {
+    Versions.check(context, was == null ? configured : json(was));
   }
 
   private static ObjectNode json(RouteSpec route) {

@@ -60,19 +60,32 @@ final class TenantRoutes {
   }
 
   private void list(RoutingContext context) {
-    Page.answer(context, "tenants", store.snapshot().tenants(), Tenant::name, TenantRoutes::json);
+    Page.answer(
+        context,
+        "tenants",
+        store.snapshot().tenants(),
+        Tenant::name,
+        each -> Versions.with(json(each)));
   }
 
   private Future<Change> put(RoutingContext context, byte[] body) {
     Tenant tenant = JsonInput.read(body, Wanted.class).named(JsonInput.path(context, "name"));
-    return Future.fromCompletionStage(store.put(tenant), context.vertx().getOrCreateContext())
-        .map(before -> Change.of(json(tenant), before == null ? null : json(before), json(tenant)));
+    return Future.fromCompletionStage(
+            store.put(tenant, before -> check(context, before)),
+            context.vertx().getOrCreateContext())
+        .map(
+            before ->
+                Change.of(
+                    Versions.with(json(tenant)),
+                    before == null ? null : json(before),
+                    json(tenant)));
   }
 
   private Future<Change> delete(RoutingContext context, byte[] body) {
     String name = JsonInput.path(context, "name");
     return Future.fromCompletionStage(
-            store.deleteTenant(name), context.vertx().getOrCreateContext())
+            store.deleteTenant(name, before -> check(context, before)),
+            context.vertx().getOrCreateContext())
         .map(
             before -> {
               if (before == null) {
@@ -81,6 +94,10 @@ final class TenantRoutes {
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
               return Change.of(answer.put("deleted", true), json(before), null);
             });
+  }
+
+  private static void check(RoutingContext context, @Nullable Tenant before) {
+    Versions.check(context, before == null ? null : json(before));
   }
 
   private static ObjectNode json(Tenant tenant) {

@@ -40,6 +40,7 @@ import dev.switchboard.gateway.store.ReplicaSetting;
 import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.StateFolder;
 import dev.switchboard.gateway.store.Store;
+import dev.switchboard.gateway.store.StoredEvent;
 import dev.switchboard.gateway.stream.BodyMemory;
 import dev.switchboard.gateway.telemetry.FleetGauges;
 import dev.switchboard.gateway.telemetry.Metrics;
@@ -88,6 +89,9 @@ final class Gateway {
   private static final int TICK_MS = 10;
   private static final int STEPS_MS = 500;
   private static final int TELL_MS = 100;
+
+  /** Between two writes of when keys were used. */
+  private static final int USES_MS = 20_000;
 
   /** For clients to read the error that ends their answers when the gateway stops. */
   private static final int FAREWELL_MS = 3000;
@@ -146,6 +150,12 @@ final class Gateway {
     this.told = new FleetEvents(feed, clock);
     // Opens beside what follows; listeners begin when it has.
     this.store = Store.start(config.store(), state, usage, () -> clock.epochNanos() / 1_000_000);
+    feed.keep(
+        (id, atMs, type, data) -> {
+          if (type.kept()) {
+            store.keep(new StoredEvent(identity.id(), id, atMs, type.label(), data));
+          }
+        });
     this.admission =
         new Admission(
             config.admission(),
@@ -251,6 +261,7 @@ final class Gateway {
     vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
     vertx.setPeriodic(STEPS_MS, tick -> house.steps().flush(clock.epochNanos()));
     vertx.setPeriodic(TELL_MS, tick -> look(house));
+    vertx.setPeriodic(USES_MS, tick -> store.used(house.keys().takeUses()));
     TelemetryWatch.start(
         vertx,
         house.metrics(),

@@ -22,6 +22,13 @@ public final class EventFeed {
   private final EventRing ring;
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
   private volatile boolean closed;
+  private volatile Keeper keeper = (id, atMs, type, data) -> {};
+
+  /** Keeps events for longer than they are remembered here; must not block. */
+  @FunctionalInterface
+  public interface Keeper {
+    void keep(long id, long atMs, EventType type, String data);
+  }
 
   /**
    * @param epochMs the time of an event
@@ -41,15 +48,23 @@ public final class EventFeed {
    * @param data becomes the event's own, and gets the time
    */
   public void add(EventType type, ObjectNode data) {
+    long atMs = epochMs.getAsLong();
+    String text = stamped(data, atMs).toString();
     synchronized (ring) {
-      ring.add(type, stamped(data).toString());
+      ring.add(type, text);
+      keeper.keep(ring.newest(), atMs, type, text);
     }
     listeners.forEach(Runnable::run);
   }
 
-  private ObjectNode stamped(ObjectNode data) {
+  private static ObjectNode stamped(ObjectNode data, long atMs) {
     ObjectNode whole = JsonNodeFactory.instance.objectNode();
-    return whole.put("at", Instant.ofEpochMilli(epochMs.getAsLong()).toString()).setAll(data);
+    return whole.put("at", Instant.ofEpochMilli(atMs).toString()).setAll(data);
+  }
+
+  /** Has what happens from now on kept. */
+  public void keep(Keeper other) {
+    keeper = other;
   }
 
   /** Ends all streams once they have what there is. */
@@ -135,6 +150,7 @@ public final class EventFeed {
 
   /** An id of another start, or of another gateway, does not say how many. */
   private String hole(@Nullable Long lost) {
-    return stamped(JsonNodeFactory.instance.objectNode().put("lost", lost)).toString();
+    ObjectNode data = JsonNodeFactory.instance.objectNode().put("lost", lost);
+    return stamped(data, epochMs.getAsLong()).toString();
   }
 }

@@ -46,6 +46,14 @@ public enum EventType {
     return name().toLowerCase(Locale.ROOT);
   }
 
+  /**
+   * Whether it is kept for a day: of requests there are too many, and the recorder knows them; how
+   * a model was loaded says nothing later.
+   */
+  public boolean kept() {
+    return this != REQUEST && this != REPLICA_LOADING;
+  }
+
   /** All of them. */
   public static Set<EventType> all() {
     return EnumSet.allOf(EventType.class);

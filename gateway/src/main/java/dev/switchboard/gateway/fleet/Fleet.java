@@ -321,6 +321,11 @@ public final class Fleet implements AutoCloseable {
     return turns.getAndIncrement();
   }
 
+  /** The number that the next request gets, which it gets all the same. */
+  public long comingTurn() {
+    return turns.get();
+  }
+
   /** The replicas of a model as routing sees them at a moment. */
   public List<ReplicaView> views(String model, long now) {
     List<Replica> serving = roster.of(model);

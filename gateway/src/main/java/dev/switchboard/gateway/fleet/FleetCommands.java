@@ -139,6 +139,16 @@ public final class FleetCommands {
             || replica.tryTransition(ReplicaState.STANDBY, ReplicaState.CORDONED, "operator");
   }
 
+  /**
+   * Lets a worker that stands by take requests, beside those that are ready.
+   *
+   * @return whether its state allowed it
+   */
+  public boolean promote(Replica replica) {
+    return !replica.leaving()
+        && replica.tryTransition(ReplicaState.STANDBY, ReplicaState.READY, "operator");
+  }
+
   /** Lets a cordoned replica take requests again, at once. */
   public boolean uncordon(Replica replica) {
     boolean was = replica.cordoned();

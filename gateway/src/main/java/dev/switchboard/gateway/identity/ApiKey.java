@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param sha256 64 hexadecimal digits
  * @param createdMs epoch milliseconds
  * @param expiresMs epoch milliseconds from which on it is refused; null for never
+ * @param facts what else is known of it
  */
 public record ApiKey(
     String id,
@@ -19,4 +20,17 @@ public record ApiKey(
     Caller.Role role,
     String sha256,
     long createdMs,
-    @Nullable Long expiresMs) {}
+    @Nullable Long expiresMs,
+    Facts facts) {
+
+  /**
+   * Beside what a key opens.
+   *
+   * @param beginning its first characters; null where nobody kept them
+   * @param createdBy name of the key that made it; null where nobody kept that
+   * @param mayDelegate its holder may say for whom it acts at the admin API
+   */
+  public record Facts(@Nullable String beginning, @Nullable String createdBy, boolean mayDelegate) {
+    public static final Facts NONE = new Facts(null, null, false);
+  }
+}

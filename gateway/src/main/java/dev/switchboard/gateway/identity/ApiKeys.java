@@ -7,6 +7,8 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -24,9 +26,13 @@ public final class ApiKeys {
   private static final int MAX_KEY_CHARS = 512;
   private static final long NEVER = Long.MAX_VALUE;
 
-  private record Known(byte[] hash, Caller caller, long expiresMs) {}
+  /**
+   * @param lastUsedMs 0 where it was not used since that was asked last
+   */
+  private record Known(byte[] hash, Caller caller, long expiresMs, AtomicLong lastUsedMs) {}
 
   private final LongSupplier epochMs;
+  private final Map<String, AtomicLong> uses = new ConcurrentHashMap<>();
   private List<Known> configured = List.of();
   private List<Known> stored = List.of();
   private volatile Map<Long, List<Known>> table = Map.of();
@@ -45,26 +51,44 @@ public final class ApiKeys {
   public synchronized void configured(AuthConfig config) {
     configured =
         config.keys().stream()
-            .map(key -> known(key.sha256(), key.tenant(), key.name(), key.role(), null))
+            .map(
+                key ->
+                    new Known(
+                        HexFormat.of().parseHex(key.sha256()),
+                        new Caller(key.tenant(), key.name(), key.role(), key.delegate()),
+                        NEVER,
+                        new AtomicLong()))
             .toList();
     index();
   }
 
   /** Takes the keys of the store instead of those it had. */
   public synchronized void stored(List<ApiKey> keys) {
-    stored =
-        keys.stream()
-            .map(key -> known(key.sha256(), key.tenant(), key.name(), key.role(), key.expiresMs()))
-            .toList();
+    uses.keySet().retainAll(keys.stream().map(ApiKey::id).toList());
+    stored = keys.stream().map(this::known).toList();
     index();
   }
 
-  private static Known known(
-      String sha256, String tenant, String name, Caller.Role role, @Nullable Long expiresMs) {
+  private Known known(ApiKey key) {
+    Long expiresMs = key.expiresMs();
     return new Known(
-        HexFormat.of().parseHex(sha256),
-        new Caller(tenant, name, role),
-        expiresMs == null ? NEVER : expiresMs);
+        HexFormat.of().parseHex(key.sha256()),
+        new Caller(key.tenant(), key.name(), key.role(), key.facts().mayDelegate()),
+        expiresMs == null ? NEVER : expiresMs,
+        uses.computeIfAbsent(key.id(), used -> new AtomicLong()));
+  }
+
+  /** When keys of the store were used here, by their ids; those since this was asked last. */
+  public Map<String, Long> takeUses() {
+    Map<String, Long> taken = new HashMap<>();
+    uses.forEach(
+        (id, used) -> {
+          long atMs = used.getAndSet(0);
+          if (atMs != 0) {
+            taken.put(id, atMs);
+          }
+        });
+    return taken;
   }
 
   private void index() {
@@ -106,9 +130,12 @@ public final class ApiKeys {
   /** Whose key was sent; null when none that is known and has not expired. */
   public @Nullable Caller holder(@Nullable String authorization) {
     Known key = known(authorization);
-    return key == null || (key.expiresMs() != NEVER && epochMs.getAsLong() >= key.expiresMs())
-        ? null
-        : key.caller();
+    long nowMs = key == null ? 0 : epochMs.getAsLong();
+    if (key == null || nowMs >= key.expiresMs()) {
+      return null;
+    }
+    key.lastUsedMs().lazySet(nowMs);
+    return key.caller();
   }
 
   /** Whose key was sent, be it expired or not; null when none that is known. */

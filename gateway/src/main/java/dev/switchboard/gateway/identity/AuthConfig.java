@@ -23,8 +23,14 @@ public record AuthConfig(List<Key> keys) {
    * @param sha256 64 hexadecimal digits
    * @param tenant whose limits and usage count
    * @param role what it may do
+   * @param delegate its holder may say for whom it acts at the admin API
    */
-  public record Key(String name, String sha256, String tenant, Caller.Role role) {
+  public record Key(String name, String sha256, String tenant, Caller.Role role, boolean delegate) {
+    /** One whose holder acts for itself. */
+    public Key(String name, String sha256, String tenant, Caller.Role role) {
+      this(name, sha256, tenant, role, false);
+    }
+
     public Key {
       Names.checked("name", name);
       Names.checked("tenant", tenant);
@@ -39,12 +45,14 @@ public record AuthConfig(List<Key> keys) {
         @JsonProperty("name") String name,
         @JsonProperty("sha256") String sha256,
         @JsonProperty("tenant") @Nullable String tenant,
-        @JsonProperty("role") @Nullable String role) {
+        @JsonProperty("role") @Nullable String role,
+        @JsonProperty("delegate") @Nullable Boolean delegate) {
       return new Key(
           name,
           sha256,
           tenant == null ? Caller.DEFAULT_TENANT : tenant,
-          role == null ? Caller.Role.APP : Caller.Role.of(role));
+          role == null ? Caller.Role.APP : Caller.Role.of(role),
+          delegate != null && delegate);
     }
   }
 }

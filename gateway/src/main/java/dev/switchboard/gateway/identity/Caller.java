@@ -10,16 +10,17 @@ import org.jspecify.annotations.Nullable;
  * @param tenant whose limits and share count
  * @param key name of the API key, for people
  * @param role what it may do
+ * @param mayDelegate it may say for whom it acts at the admin API
  */
-public record Caller(String tenant, String key, Role role) {
+public record Caller(String tenant, String key, Role role, boolean mayDelegate) {
   /** The tenant of keys that name none, and of whoever calls without a key. */
   public static final String DEFAULT_TENANT = "default";
 
   /** Whoever calls where no key is needed. */
-  public static final Caller ANYBODY = new Caller(DEFAULT_TENANT, "none", Role.APP);
+  public static final Caller ANYBODY = new Caller(DEFAULT_TENANT, "none", Role.APP, false);
 
   /** Whoever calls the admin API from this machine while no key opens it. */
-  public static final Caller LOCAL = new Caller(DEFAULT_TENANT, "local", Role.ADMIN);
+  public static final Caller LOCAL = new Caller(DEFAULT_TENANT, "local", Role.ADMIN, true);
 
   /** What a caller may do; each may do what those before it may, but that only APP infers. */
   public enum Role {

@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -125,12 +126,21 @@ public final class Router {
    * @param session always on the same side of a split; null for none
    */
   public Plan plan(String name, @Nullable String session) {
+    return plan(name, session, placed::getAndIncrement);
+  }
+
+  /** What {@link #plan} would say next; no split counts it. */
+  public Plan preview(String name, @Nullable String session) {
+    return plan(name, session, placed::get);
+  }
+
+  private Plan plan(String name, @Nullable String session, LongSupplier place) {
     RouteSpec spec = routes.get(name);
     if (spec == null) {
       return new Plan(name, List.of(name), null, policy, null);
     }
     List<String> models = new ArrayList<>();
-    models.add(target(spec, session));
+    models.add(target(spec, session, place));
     for (String fallback : spec.fallbacks()) {
       if (!models.contains(fallback)) {
         models.add(fallback);
@@ -145,7 +155,7 @@ public final class Router {
   }
 
   /** Splits by a place on the line of all weights: the session's, or the next one. */
-  private String target(RouteSpec spec, @Nullable String session) {
+  private static String target(RouteSpec spec, @Nullable String session, LongSupplier nextPlace) {
     List<RouteSpec.Target> targets = spec.targets();
     if (targets.size() < 2) {
       return targets.isEmpty() ? spec.name() : targets.getFirst().model();
@@ -157,7 +167,7 @@ public final class Router {
     double place =
         sum
             * (session == null
-                ? Share.ofTargets(placed.getAndIncrement())
+                ? Share.ofTargets(nextPlace.getAsLong())
                 : Scoring.unit(Scoring.hash(spec.name() + "\n" + session)));
     for (RouteSpec.Target target : targets) {
       place -= target.share();

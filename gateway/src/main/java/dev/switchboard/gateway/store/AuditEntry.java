@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param code of the error; null when it was done
  * @param before JSON of what was changed; null where there was nothing
  * @param after JSON of what it was changed to; null where nothing is left
+ * @param why what whoever did it said of that
  */
 public record AuditEntry(
     long id,
@@ -29,4 +30,46 @@ public record AuditEntry(
     int status,
     @Nullable String code,
     @Nullable String before,
-    @Nullable String after) {}
+    @Nullable String after,
+    Why why) {
+
+  /**
+   * What was said of an action.
+   *
+   * @param reason for people; null for none
+   * @param onBehalfOf whom the holder of the key acted for, as it says; null for itself
+   */
+  public record Why(@Nullable String reason, @Nullable String onBehalfOf) {
+    public static final Why UNSAID = new Why(null, null);
+  }
+
+  /** One of which nothing was said. */
+  public AuditEntry(
+      long id,
+      String entry,
+      long atMs,
+      String actor,
+      String role,
+      String source,
+      String action,
+      String target,
+      int status,
+      @Nullable String code,
+      @Nullable String before,
+      @Nullable String after) {
+    this(
+        id,
+        entry,
+        atMs,
+        actor,
+        role,
+        source,
+        action,
+        target,
+        status,
+        code,
+        before,
+        after,
+        Why.UNSAID);
+  }
+}

@@ -62,6 +62,11 @@ public final class Store implements AutoCloseable {
   /** What was done is answered then, though a slow database has not kept who did it. */
   private static final int AUDIT_WAIT_MS = 1000;
 
+  private static final int MOST_EVENTS = 200_000;
+
+  /** Written in one transaction. */
+  private static final int EVENT_BATCH = 200;
+
   /** Between two writes of what was used, at most. */
   private static final int FLUSH_MS = 500;
 
@@ -98,6 +103,7 @@ public final class Store implements AutoCloseable {
   private final ScheduledThreadPoolExecutor thread;
   private final AtomicInteger waiting = new AtomicInteger();
   private final ArrayDeque<AuditEntry> unwritten = new ArrayDeque<>();
+  private final EventLog events = new EventLog();
   private final CompletableFuture<Snapshot> ready = new CompletableFuture<>();
   private volatile Snapshot snapshot = Snapshot.EMPTY;
   private final AtomicBoolean flushAsked = new AtomicBoolean();
@@ -223,6 +229,8 @@ public final class Store implements AutoCloseable {
   }
 
   // ------------------------------------------------------------------ changes
+  // What is to be changed is checked in the transaction that changes it: a check that throws leaves
+  // it as it was, and its exception is the answer.
 
   /** Adds a key. */
   public CompletableFuture<ApiKey> create(ApiKey key) {
@@ -233,39 +241,78 @@ public final class Store implements AutoCloseable {
         });
   }
 
+  /**
+   * Adds a key in the place of another one, which ends at a moment, unless it ends before.
+   *
+   * @return whether the other one is there; if not, nothing was done
+   */
+  public CompletableFuture<Boolean> rotate(String id, long endsMs, ApiKey fresh) {
+    return change(
+        tables -> {
+          boolean there = tables.expire(id, endsMs);
+          if (there) {
+            tables.insert(fresh);
+          }
+          return there;
+        });
+  }
+
+  /** Keys were used, by id and Unix epoch milliseconds. */
+  public void used(Map<String, Long> uses) {
+    if (uses.isEmpty()) {
+      return;
+    }
+    thread.execute(
+        () ->
+            guardedWhileUp(
+                () ->
+                    write(
+                        tables -> {
+                          for (Map.Entry<String, Long> use : uses.entrySet()) {
+                            tables.used(use.getKey(), use.getValue());
+                          }
+                        })));
+  }
+
   /** Revokes a key; the key it was, or null. */
   public CompletableFuture<@Nullable ApiKey> deleteKey(String id) {
     return change(tables -> tables.deleteKey(id));
   }
 
   /** Sets a tenant's limits; those it had, or null. */
-  public CompletableFuture<@Nullable Tenant> put(Tenant tenant) {
-    return replaced(tables -> tables.tenant(tenant.name()), tables -> tables.put(tenant));
+  public CompletableFuture<@Nullable Tenant> put(Tenant tenant, Consumer<@Nullable Tenant> check) {
+    return replaced(check, tables -> tables.tenant(tenant.name()), tables -> tables.put(tenant));
   }
 
   /** Forgets a tenant's limits; those it had, or null. */
-  public CompletableFuture<@Nullable Tenant> deleteTenant(String name) {
-    return replaced(tables -> tables.tenant(name), tables -> tables.deleteTenant(name));
+  public CompletableFuture<@Nullable Tenant> deleteTenant(
+      String name, Consumer<@Nullable Tenant> check) {
+    return replaced(check, tables -> tables.tenant(name), tables -> tables.deleteTenant(name));
   }
 
   /** Sets a service class; what it was, or null. */
-  public CompletableFuture<@Nullable SloClass> put(SloClass sloClass) {
-    return replaced(tables -> tables.sloClass(sloClass.name()), tables -> tables.put(sloClass));
+  public CompletableFuture<@Nullable SloClass> put(
+      SloClass sloClass, Consumer<@Nullable SloClass> check) {
+    return replaced(
+        check, tables -> tables.sloClass(sloClass.name()), tables -> tables.put(sloClass));
   }
 
   /** Forgets a service class; what it was, or null. */
-  public CompletableFuture<@Nullable SloClass> deleteClass(String name) {
-    return replaced(tables -> tables.sloClass(name), tables -> tables.deleteClass(name));
+  public CompletableFuture<@Nullable SloClass> deleteClass(
+      String name, Consumer<@Nullable SloClass> check) {
+    return replaced(check, tables -> tables.sloClass(name), tables -> tables.deleteClass(name));
   }
 
   /** Sets what becomes of a name; what it was, or null. */
-  public CompletableFuture<@Nullable RouteSpec> put(RouteSpec route) {
-    return replaced(tables -> tables.route(route.name()), tables -> tables.put(route));
+  public CompletableFuture<@Nullable RouteSpec> put(
+      RouteSpec route, Consumer<@Nullable RouteSpec> check) {
+    return replaced(check, tables -> tables.route(route.name()), tables -> tables.put(route));
   }
 
   /** Forgets what was set for a name; what it was, or null. */
-  public CompletableFuture<@Nullable RouteSpec> deleteRoute(String name) {
-    return replaced(tables -> tables.route(name), tables -> tables.deleteRoute(name));
+  public CompletableFuture<@Nullable RouteSpec> deleteRoute(
+      String name, Consumer<@Nullable RouteSpec> check) {
+    return replaced(check, tables -> tables.route(name), tables -> tables.deleteRoute(name));
   }
 
   /** Keeps what was set at a replica of this gateway; gives back what is kept. */
@@ -335,11 +382,27 @@ public final class Store implements AutoCloseable {
         : CompletableFuture.completedFuture(null);
   }
 
+  /** Keeps an event, soon; never waits. */
+  public void keep(StoredEvent event) {
+    events.add(event);
+  }
+
   // ------------------------------------------------------------------ reads
 
-  /** The newest audit entries with a smaller id, newest first. */
-  public CompletableFuture<List<AuditEntry>> audit(int limit, long beforeId) {
-    return submit(tables -> tables.audit(limit, beforeId), false);
+  /** Events of the last day, those that were told until now included. */
+  public CompletableFuture<List<StoredEvent>> events(EventQuery query) {
+    thread.execute(() -> guardedWhileUp(this::writeEvents));
+    return submit(tables -> tables.events(query), false);
+  }
+
+  /** Audit entries, newest first. */
+  public CompletableFuture<List<AuditEntry>> audit(AuditQuery query) {
+    return submit(tables -> tables.audit(query), false);
+  }
+
+  /** When keys were last used by any gateway, by their ids. */
+  public CompletableFuture<Map<String, Long>> lastUses() {
+    return submit(Tables::lastUses, false);
   }
 
   /**
@@ -371,10 +434,11 @@ public final class Store implements AutoCloseable {
 
   /** Changes what is there; what was before, or null. */
   private <T> CompletableFuture<@Nullable T> replaced(
-      Statement<@Nullable T> before, Writing change) {
+      Consumer<@Nullable T> check, Statement<@Nullable T> before, Writing change) {
     return change(
         tables -> {
           T was = before.run(tables);
+          check.accept(was);
           change.run(tables);
           return was;
         });
@@ -464,6 +528,7 @@ public final class Store implements AutoCloseable {
     flushAsked.set(false);
     guardedWhileUp(this::writeAudit);
     guardedWhileUp(this::writeUsage);
+    guardedWhileUp(this::writeEvents);
   }
 
   /** Somebody has used up a quota: a crash must not give it back. On any thread. */
@@ -490,12 +555,15 @@ public final class Store implements AutoCloseable {
   /** Forgets what is older than it is kept, every hour; quotas read the present month. */
   private void prune() {
     long now = epochMs.getAsLong();
-    if (keepMs == 0 || now < pruneAgainMs) {
+    if (now < pruneAgainMs) {
       return;
     }
     pruneAgainMs = now + PRUNE_MS;
-    long oldest = now - keepMs;
-    write(tables -> tables.prune(oldest, Math.min(oldest, Quotas.month(now))));
+    write(tables -> tables.pruneEvents(now - DAY_MS, MOST_EVENTS));
+    if (keepMs != 0) {
+      long oldest = now - keepMs;
+      write(tables -> tables.prune(oldest, Math.min(oldest, Quotas.month(now))));
+    }
   }
 
   private void readSpent() {
@@ -643,6 +711,25 @@ public final class Store implements AutoCloseable {
     }
   }
 
+  private void writeEvents() {
+    long lost = events.lost();
+    if (lost > 0) {
+      LOG.warn("store_events_lost count={}", lost);
+    }
+    List<StoredEvent> next = events.oldest(EVENT_BATCH);
+    while (!next.isEmpty()) {
+      List<StoredEvent> writing = next;
+      write(
+          tables -> {
+            for (StoredEvent event : writing) {
+              tables.insert(event);
+            }
+          });
+      events.written(writing);
+      next = events.oldest(EVENT_BATCH);
+    }
+  }
+
   private void writeUsage() {
     Batch next = batch;
     if (next == null) {
@@ -690,6 +777,7 @@ public final class Store implements AutoCloseable {
     thread.execute(
         () -> {
           guarded(this::writeAudit);
+          guarded(this::writeEvents);
           // A batch that waits since an earlier failure goes first, then what was counted since.
           guarded(this::writeUsage);
           guarded(this::writeUsage);

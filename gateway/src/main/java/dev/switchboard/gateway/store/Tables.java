@@ -16,6 +16,7 @@ import java.sql.SQLException;
 import java.sql.Types;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -55,7 +56,8 @@ final class Tables {
   // ------------------------------------------------------------------ keys
 
   private static final String KEY =
-      "SELECT id, name, tenant, role, sha256, created_ms, expires_ms FROM api_key";
+      "SELECT id, name, tenant, role, sha256, created_ms, expires_ms, beginning, created_by,"
+          + " may_delegate FROM api_key";
 
   private List<ApiKey> keys() throws SQLException {
     return all(KEY + " ORDER BY created_ms, id", Tables::key);
@@ -75,21 +77,67 @@ final class Tables {
         Caller.Role.of(row.getString(4)),
         row.getString(5),
         row.getLong(6),
-        forever ? null : (Long) expires);
+        forever ? null : (Long) expires,
+        new ApiKey.Facts(row.getString(8), row.getString(9), row.getInt(10) != 0));
   }
 
   void insert(ApiKey key) throws SQLException {
     update(
-        "INSERT INTO api_key (id, name, tenant, role, sha256, created_ms, expires_ms)"
-            + " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO api_key (id, name, tenant, role, sha256, created_ms, expires_ms, beginning,"
+            + " created_by, may_delegate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         key.id(),
         key.name(),
         key.tenant(),
         key.role().label(),
         key.sha256(),
         key.createdMs(),
-        key.expiresMs());
+        key.expiresMs(),
+        key.facts().beginning(),
+        key.facts().createdBy(),
+        key.facts().mayDelegate() ? 1 : 0);
     count(key.role());
+  }
+
+  /** Has a key end at a moment, unless it ends before; whether there is one. */
+  boolean expire(String id, long atMs) throws SQLException {
+    return update(
+            "UPDATE api_key SET expires_ms = CASE WHEN expires_ms < ? THEN expires_ms ELSE ? END"
+                + " WHERE id = ?",
+            atMs,
+            atMs,
+            id)
+        > 0;
+  }
+
+  /** A key was used; the latest moment stays. */
+  void used(String id, long atMs) throws SQLException {
+    if (update(
+            "UPDATE key_use SET last_used_ms = CASE WHEN last_used_ms > ? THEN last_used_ms"
+                + " ELSE ? END WHERE id = ?",
+            atMs,
+            atMs,
+            id)
+        == 0) {
+      // One that was revoked meanwhile is forgotten.
+      update(
+          "INSERT INTO key_use (id, last_used_ms) SELECT CAST(? AS VARCHAR), CAST(? AS BIGINT)"
+              + " WHERE EXISTS (SELECT 1 FROM api_key WHERE id = ?)",
+          id,
+          atMs,
+          id);
+    }
+  }
+
+  /** When keys were last used, by id. */
+  Map<String, Long> lastUses() throws SQLException {
+    Map<String, Long> uses = new HashMap<>();
+    for (Map.Entry<String, Long> each :
+        all(
+            "SELECT id, last_used_ms FROM key_use",
+            row -> Map.entry(row.getString(1), row.getLong(2)))) {
+      uses.put(each.getKey(), each.getValue());
+    }
+    return uses;
   }
 
   /** Revokes a key; the key it was, or null. */
@@ -97,6 +145,7 @@ final class Tables {
     ApiKey was = key(id);
     if (was != null) {
       update("DELETE FROM api_key WHERE id = ?", id);
+      update("DELETE FROM key_use WHERE id = ?", id);
       count(was.role());
     }
     return was;
@@ -299,7 +348,8 @@ final class Tables {
     }
     update(
         "INSERT INTO audit (entry, at_ms, actor, actor_role, source, action, target, status, code,"
-            + " before_json, after_json) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            + " before_json, after_json, reason, on_behalf_of)"
+            + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         entry.entry(),
         entry.atMs(),
         entry.actor(),
@@ -310,17 +360,35 @@ final class Tables {
         entry.status(),
         entry.code(),
         entry.before(),
-        entry.after());
+        entry.after(),
+        entry.why().reason(),
+        entry.why().onBehalfOf());
   }
 
-  /** The newest entries that are older than one, newest first. */
-  List<AuditEntry> audit(int limit, long beforeId) throws SQLException {
+  /** Newest first. */
+  List<AuditEntry> audit(AuditQuery query) throws SQLException {
+    StringBuilder sql =
+        new StringBuilder(
+            "SELECT id, entry, at_ms, actor, actor_role, source, action, target, status, code,"
+                + " before_json, after_json, reason, on_behalf_of FROM audit"
+                + " WHERE id < ? AND at_ms >= ? AND at_ms < ?");
+    List<Object> values = new ArrayList<>(List.of(query.beforeId(), query.fromMs(), query.toMs()));
+    also(sql, values, "actor = ?", query.actor());
+    also(sql, values, "target = ?", query.target());
+    also(sql, values, "status = ?", query.status() == 0 ? null : query.status());
+    String action = query.action();
+    also(sql, values, "POSITION(? IN action) > 0", action);
+    values.add(query.limit());
     return all(
-        "SELECT id, entry, at_ms, actor, actor_role, source, action, target, status, code,"
-            + " before_json, after_json FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
-        Tables::auditEntry,
-        beforeId,
-        limit);
+        sql.append(" ORDER BY id DESC LIMIT ?").toString(), Tables::auditEntry, values.toArray());
+  }
+
+  private static void also(
+      StringBuilder sql, List<Object> values, String condition, @Nullable Object value) {
+    if (value != null) {
+      sql.append(" AND ").append(condition);
+      values.add(value);
+    }
   }
 
   private static AuditEntry auditEntry(ResultSet row) throws SQLException {
@@ -336,7 +404,65 @@ final class Tables {
         row.getInt(9),
         row.getString(10),
         row.getString(11),
-        row.getString(12));
+        row.getString(12),
+        new AuditEntry.Why(row.getString(13), row.getString(14)));
+  }
+
+  // ------------------------------------------------------------------ events
+
+  /** Keeps an event, once however often it is tried. */
+  void insert(StoredEvent event) throws SQLException {
+    update(
+        "INSERT INTO event (gateway, id, at_ms, type, data_json) SELECT CAST(? AS VARCHAR),"
+            + " CAST(? AS BIGINT), CAST(? AS BIGINT), CAST(? AS VARCHAR), CAST(? AS VARCHAR)"
+            + " WHERE NOT EXISTS (SELECT 1 FROM event WHERE gateway = ? AND id = ?)",
+        event.gateway(),
+        event.id(),
+        event.atMs(),
+        event.type(),
+        event.data(),
+        event.gateway(),
+        event.id());
+  }
+
+  /** Newest first. */
+  List<StoredEvent> events(EventQuery query) throws SQLException {
+    StringBuilder sql =
+        new StringBuilder(
+            "SELECT gateway, id, at_ms, type, data_json FROM event WHERE at_ms >= ? AND at_ms < ?");
+    List<Object> values = new ArrayList<>(List.of(query.fromMs(), query.toMs()));
+    EventQuery.Place before = query.before();
+    if (before != null) {
+      sql.append(" AND (at_ms < ? OR (at_ms = ? AND id < ?))");
+      values.addAll(List.of(before.atMs(), before.atMs(), before.id()));
+    }
+    if (!query.types().isEmpty()) {
+      sql.append(" AND type IN (?").append(", ?".repeat(query.types().size() - 1)).append(')');
+      values.addAll(query.types());
+    }
+    values.add(query.limit());
+    return all(
+        sql.append(" ORDER BY at_ms DESC, id DESC LIMIT ?").toString(),
+        row ->
+            new StoredEvent(
+                row.getString(1),
+                row.getLong(2),
+                row.getLong(3),
+                row.getString(4),
+                row.getString(5)),
+        values.toArray());
+  }
+
+  /** Forgets events of earlier times, and of the rest the oldest, so that so many are left. */
+  void pruneEvents(long oldestMs, int most) throws SQLException {
+    update("DELETE FROM event WHERE at_ms < ?", oldestMs);
+    long first =
+        one(
+            "SELECT at_ms FROM event ORDER BY at_ms DESC LIMIT 1 OFFSET ?",
+            row -> row.getLong(1),
+            Long.MIN_VALUE,
+            most - 1);
+    update("DELETE FROM event WHERE at_ms < ?", first);
   }
 
   // ------------------------------------------------------------------ usage

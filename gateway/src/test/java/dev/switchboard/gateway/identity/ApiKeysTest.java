@@ -126,7 +126,8 @@ class ApiKeysTest {
   }
 
   private static ApiKey stored(String text, String name, @Nullable Long expiresMs) {
-    return new ApiKey("key-" + name, name, "t", Role.APP, hash(text), 0, expiresMs);
+    return new ApiKey(
+        "key-" + name, name, "t", Role.APP, hash(text), 0, expiresMs, ApiKey.Facts.NONE);
   }
 
   private static String hash(String text) {

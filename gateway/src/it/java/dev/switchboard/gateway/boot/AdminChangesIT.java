@@ -1,0 +1,215 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Who changes what and why, and that nobody overwrites what he has not seen. */
+class AdminChangesIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String REASON = "X-Switchboard-Change-Reason";
+  private static final String FOR = "X-Switchboard-On-Behalf-Of";
+
+  private static FakeUpstream upstream;
+  private static InProcessGateway gateway;
+
+  @BeforeAll
+  static void start() throws Exception {
+    upstream = new FakeUpstream();
+    gateway = InProcessGateway.before("", upstream);
+  }
+
+  @AfterAll
+  static void stop() {
+    gateway.close();
+    upstream.close();
+  }
+
+  private static JsonNode get(String path, String... headers) throws Exception {
+    HttpResponse<String> answer = gateway.get(gateway.admin(path), headers);
+    assertEquals(200, answer.statusCode(), answer::body);
+    return JSON.readTree(answer.body());
+  }
+
+  private static int put(String path, String body, String... headers) throws Exception {
+    return gateway.admin("PUT", "/admin/v1/" + path, body, headers).statusCode();
+  }
+
+  @Test
+  void theAuditLogSaysWhyAndForWhom() throws Exception {
+    assertEquals(
+        200, put("tenants/why", "{}", REASON, "zu langsam f%C3%BCr \"alle\"", FOR, "alice"));
+
+    JsonNode entry = get("/admin/v1/audit?target=why&action=PUT").at("/audit/0");
+    assertEquals("zu langsam für \"alle\"", entry.path("reason").asText());
+    assertEquals("alice", entry.path("on_behalf_of").asText());
+    assertEquals(0, get("/admin/v1/audit?target=why&status=409").path("audit").size());
+    assertEquals(0, get("/admin/v1/audit?target=why&actor=alice").path("audit").size());
+    assertEquals(1, get("/admin/v1/audit?target=why&actor=local").path("audit").size());
+    Instant later = Instant.now().plus(Duration.ofHours(1));
+    assertEquals(0, get("/admin/v1/audit?target=why&from=" + later).path("audit").size());
+  }
+
+  @Test
+  void theAuditLogIsToldAsCsvToo() throws Exception {
+    assertEquals(200, put("tenants/csv", "{}", REASON, "=1+1, \"x\""));
+
+    HttpResponse<String> answer =
+        gateway.get(gateway.admin("/admin/v1/audit?target=csv"), "Accept", "text/csv");
+
+    List<String> lines = answer.body().lines().toList();
+    assertEquals("text/csv; charset=utf-8", answer.headers().firstValue("Content-Type").orElse(""));
+    assertTrue(lines.getFirst().startsWith("id,at,actor,"), answer::body);
+    assertTrue(lines.get(1).contains(",csv,200,,\"'=1+1, \"\"x\"\"\","), answer::body);
+    assertEquals(400, gateway.get(gateway.admin("/admin/v1/audit?format=xml")).statusCode());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "X-Switchboard-Change-Reason, %zz",
+    "X-Switchboard-Change-Reason, %0a",
+    "X-Switchboard-Change-Reason, %20",
+    "X-Switchboard-On-Behalf-Of, %00"
+  })
+  void whatIsSaidMustBeText(String header, String value) throws Exception {
+    HttpResponse<String> answer =
+        gateway.admin("PUT", "/admin/v1/tenants/said", "{}", header, value);
+
+    assertEquals(400, answer.statusCode());
+    assertEquals(header, JSON.readTree(answer.body()).at("/error/param").asText());
+    assertFalse(get("/admin/v1/tenants").toString().contains("\"said\""));
+  }
+
+  @Test
+  void ofTwoWhoChangeWhatTheyHaveSeenOneIsRefused() throws Exception {
+    assertEquals(412, put("tenants/race", "{}", "If-Match", "0123456789abcdef"));
+    assertEquals(412, put("tenants/race", "{}", "If-Match", "*"));
+    assertEquals(200, put("tenants/race", "{}", "If-Match", "none"));
+    String seen = version("/admin/v1/tenants", "tenants", "name", "race");
+    List<Callable<Integer>> changes = new ArrayList<>();
+    for (int i = 1; i <= 8; i++) {
+      String body = "{\"max_concurrency\":" + i + "}";
+      changes.add(() -> put("tenants/race", body, "If-Match", '"' + seen + '"'));
+    }
+
+    int taken = 0;
+    int refused = 0;
+    try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
+      for (Future<Integer> change : threads.invokeAll(changes)) {
+        taken += change.get() == 200 ? 1 : 0;
+        refused += change.get() == 412 ? 1 : 0;
+      }
+    }
+    assertEquals(1, taken);
+    assertEquals(7, refused);
+    assertEquals(
+        412, gateway.admin("DELETE", "/admin/v1/tenants/race", "", "If-Match", seen).statusCode());
+  }
+
+  @Test
+  void classesSplitsAndReplicasAreHeldToTheirVersionsToo() throws Exception {
+    assertEquals(412, put("slo-classes/v", "{\"ttft_ms\":9}", "If-Match", "*"));
+    assertEquals(200, put("slo-classes/v", "{\"ttft_ms\":9}", "If-Match", "none"));
+    String seen = version("/admin/v1/slo-classes", "slo_classes", "name", "v");
+    assertEquals(200, put("slo-classes/v", "{\"ttft_ms\":8}", "If-Match", seen));
+    assertEquals(412, put("slo-classes/v", "{\"ttft_ms\":7}", "If-Match", seen));
+    assertEquals(412, put("splits/v", "{\"targets\":[{\"model\":\"m\"}]}", "If-Match", seen));
+
+    String replica = version("/admin/v1/replicas", "replicas", "id", "u0");
+    String weight = "/admin/v1/replicas/u0/weight";
+    assertEquals(200, post(weight, "{\"weight\":2}", replica));
+    assertEquals(412, post(weight, "{\"weight\":3}", replica));
+    assertEquals(2, get("/admin/v1/replicas/u0").path("weight").asInt());
+    assertEquals(200, post(weight, "{\"weight\":1}", "*"));
+  }
+
+  private static int post(String path, String body, String version) throws Exception {
+    return gateway.admin("POST", path, body, "If-Match", version).statusCode();
+  }
+
+  private static String version(String path, String list, String key, String name)
+      throws Exception {
+    for (JsonNode each : get(path).path(list)) {
+      if (each.path(key).asText().equals(name)) {
+        return each.path("version").asText();
+      }
+    }
+    throw new AssertionError("no " + name);
+  }
+
+  @Test
+  void aKeyIsRotatedWithAnOverlapAndToldWithItsUse() throws Exception {
+    JsonNode made =
+        JSON.readTree(
+            gateway
+                .admin("POST", "/admin/v1/keys", "{\"name\":\"turn\",\"role\":\"viewer\"}")
+                .body());
+    String path = "/admin/v1/keys/" + made.path("id").asText() + "/rotate";
+    Instant before = Instant.now();
+
+    JsonNode fresh = JSON.readTree(gateway.admin("POST", path, "{\"overlap_seconds\":60}").body());
+
+    assertEquals("turn-2", fresh.path("name").asText());
+    assertEquals("viewer", fresh.path("role").asText());
+    assertEquals("local", fresh.path("created_by").asText());
+    assertTrue(fresh.path("key").asText().startsWith(fresh.path("beginning").asText()));
+    get("/admin/v1/models", "Authorization", "Bearer " + made.path("key").asText());
+    get("/admin/v1/models", "Authorization", "Bearer " + fresh.path("key").asText());
+    JsonNode old = key("turn");
+    Instant ends = Instant.parse(old.path("expires_at").asText());
+    assertTrue(ends.isAfter(before.plusSeconds(59)) && ends.isBefore(before.plusSeconds(120)));
+    assertEquals(404, gateway.admin("POST", "/admin/v1/keys/key-0/rotate", "").statusCode());
+    InProcessGateway.await(() -> !lastUsed().isNull());
+  }
+
+  private static JsonNode lastUsed() {
+    try {
+      return key("turn").path("last_used");
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static JsonNode key(String name) throws Exception {
+    for (JsonNode each : get("/admin/v1/keys").path("keys")) {
+      if (each.path("name").asText().equals(name)) {
+        return each;
+      }
+    }
+    throw new AssertionError("no " + name);
+  }
+
+  @Test
+  void whoMayNotDelegateActsForItself() throws Exception {
+    String viewer = "{\"name\":\"op\",\"role\":\"operator\"}";
+    String made = gateway.admin("POST", "/admin/v1/keys", viewer).body();
+    String key = "Bearer " + JSON.readTree(made).path("key").asText();
+
+    HttpResponse<String> refused =
+        gateway.admin(
+            "POST", "/admin/v1/replicas/u0/cordon", "", FOR, "alice", "Authorization", key);
+
+    assertEquals(403, refused.statusCode());
+    assertTrue(refused.body().contains(FOR), refused::body);
+    assertEquals("READY", get("/admin/v1/replicas/u0").path("state").asText());
+    JsonNode entry = get("/admin/v1/audit?actor=op").at("/audit/0");
+    assertEquals(403, entry.path("status").asInt());
+  }
+}

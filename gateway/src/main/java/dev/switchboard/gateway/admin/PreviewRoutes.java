@@ -1,0 +1,114 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.routing.Affinity;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.RouteRequest;
+import dev.switchboard.gateway.routing.Router;
+import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
+import io.vertx.ext.web.RoutingContext;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** Where a request would go that is not sent: the decision, with the table it was made from. */
+final class PreviewRoutes {
+  private static final int MOST_TOKENS = 10_000_000;
+  private static final int USUAL_TOKENS = 100;
+
+  private final Gatehouse house;
+
+  private PreviewRoutes(Gatehouse house) {
+    this.house = house;
+  }
+
+  /**
+   * A request as far as routing knows one.
+   *
+   * @param headers of those that say what is wanted of it, X-SLO-Class and so on
+   */
+  record Wanted(
+      @Nullable String model,
+      @Nullable Integer promptTokens,
+      @Nullable Integer maxTokens,
+      @Nullable String session,
+      @Nullable String tenant,
+      @Nullable Map<String, String> headers) {
+    Wanted {
+      if (model == null || model.isEmpty()) {
+        throw new IllegalArgumentException("model must name one");
+      }
+      within("prompt_tokens", promptTokens, 1);
+      within("max_tokens", maxTokens, 0);
+    }
+
+    private static void within(String field, @Nullable Integer value, int least) {
+      if (value != null && (value < least || value > MOST_TOKENS)) {
+        throw new IllegalArgumentException(field + " must be " + least + " to " + MOST_TOKENS);
+      }
+    }
+  }
+
+  static void add(AdminRouter router, Gatehouse house) {
+    router.ask("/admin/v1/route", new PreviewRoutes(house)::decide);
+  }
+
+  private JsonNode decide(RoutingContext context, byte[] body) {
+    Wanted wanted = JsonInput.read(body, Wanted.class);
+    String model = String.valueOf(wanted.model());
+    Router router = house.router();
+    if (!router.knows(model)) {
+      throw new ApiException(ApiError.modelNotFound(model));
+    }
+    String tenant = wanted.tenant() == null ? "" : wanted.tenant();
+    Slo slo = slo(wanted.headers(), house.admission().maxPriority(tenant));
+    Affinity.Key key = new Affinity.Key(new long[0], 0, tenant, wanted.session());
+    long now = house.clock().epochNanos();
+    long turn = house.fleet().comingTurn();
+    Router.Routed routed =
+        router.route(
+            router.preview(model, wanted.session()),
+            each -> house.fleet().views(each, now),
+            each ->
+                house
+                    .affinity()
+                    .enrich(
+                        new RouteRequest(
+                            each,
+                            Set.of(),
+                            turn,
+                            slo,
+                            0,
+                            orUsual(wanted.promptTokens()),
+                            orUsual(wanted.maxTokens()),
+                            Map.of(),
+                            null),
+                        key),
+            now);
+    return json(routed.decision(), slo);
+  }
+
+  private Slo slo(@Nullable Map<String, String> headers, int maxPriority) {
+    Map<String, String> named = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+    if (headers != null) {
+      named.putAll(headers);
+    }
+    return house.slos().read(named::get, maxPriority);
+  }
+
+  private static int orUsual(@Nullable Integer tokens) {
+    return tokens == null ? USUAL_TOKENS : tokens;
+  }
+
+  private static JsonNode json(Decision decision, Slo slo) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.set("slo", FlightJson.slo(slo));
+    return json.setAll(FlightJson.decision(decision));
+  }
+}
