@@ -37,7 +37,7 @@ final class RecentSteps {
   RecentSteps(int stages, int ranks) {
     this.ranks = ranks;
     lanes = stages * ranks * StepTrace.FIELDS;
-    capacity = (int) Math.clamp(MOST_BYTES / ((FIELDS + lanes) * 8L), LEAST, MOST);
+    capacity = Math.clamp(MOST_BYTES / ((FIELDS + lanes) * 8L), LEAST, MOST);
     heads = new long[capacity][FIELDS];
     values = new long[capacity][lanes];
   }

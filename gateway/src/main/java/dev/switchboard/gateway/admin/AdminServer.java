@@ -11,7 +11,6 @@ import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
-import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.http.ConnectionWatch;
 import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.http.EngineDetail;
@@ -29,7 +28,6 @@ import dev.switchboard.gateway.tls.ServerTls;
 import dev.switchboard.gateway.upstream.UpstreamClient;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.Future;
-import io.vertx.core.Handler;
 import io.vertx.core.VerticleBase;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServer;
@@ -196,23 +194,11 @@ public final class AdminServer extends VerticleBase {
     ReplicaRoutes.add(admin, house.fleet(), store, house.metrics().blame(), house.clock());
     GatewayRoutes.add(admin, facts, house.traces());
     admin.read("/admin/v1/models", this::models);
-    admin.read("/admin/v1/requests", this::requests);
     UpstreamClient client =
         new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
     WorkerRoutes.add(admin, house.fleet(), client);
     EngineDetail engines = new EngineDetail(vertx, client, house.fleet(), house.recorder());
-    admin.read(
-        "/admin/v1/requests/:id", flight(Future::succeededFuture, context -> FlightJson::summary));
-    admin.read(
-        "/admin/v1/requests/:id/timeline",
-        flight(
-            engines::complete,
-            context -> {
-              boolean full = JsonInput.flag(context, "full");
-              return record -> FlightJson.timeline(record, full);
-            }));
-    admin.read(
-        "/admin/v1/requests/:id/perfetto", flight(engines::complete, context -> PerfettoJson::of));
+    RequestRoutes.add(admin, vertx, house.recorder(), engines);
     PreviewRoutes.add(admin, house);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
@@ -282,34 +268,6 @@ public final class AdminServer extends VerticleBase {
       row.put("ready", ready);
     }
     answer(context, json);
-  }
-
-  // ------------------------------------------------------------------ requests
-
-  private void requests(RoutingContext context) {
-    int limit = Page.limit(context);
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    ArrayNode array = json.putArray("requests");
-    house.recorder().newest(limit).forEach(record -> array.add(FlightJson.summary(record)));
-    answer(context, json);
-  }
-
-  private Handler<RoutingContext> flight(
-      Function<FlightRecord, Future<FlightRecord>> detail,
-      Function<RoutingContext, Function<FlightRecord, ObjectNode>> shape) {
-    return context -> {
-      Function<FlightRecord, ObjectNode> wanted = shape.apply(context);
-      FlightLookup.find(
-          vertx,
-          house.recorder(),
-          String.valueOf(context.pathParam("id")),
-          record ->
-              detail
-                  .apply(record)
-                  .onSuccess(told -> answer(context, wanted.apply(told)))
-                  .onFailure(context::fail),
-          missing -> error(context, missing));
-    };
   }
 
   // ------------------------------------------------------------------ answers

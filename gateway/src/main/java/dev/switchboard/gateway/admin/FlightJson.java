@@ -51,6 +51,7 @@ final class FlightJson {
     json.put("replica", record.replica()).put("attempts", record.attempts().size());
     json.put("migrations", record.moves());
     json.put("wall_ms", record.wallNanos() / NANOS_PER_MS);
+    json.put("missed", record.missed());
     millis(json, "ttft_ms", record.ttftNanos());
     millis(json, "tpot_ms", record.tpotNanos());
     tokens(json, "prompt_tokens", record.usage().promptTokens());

@@ -21,6 +21,8 @@ import java.io.IOException;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -143,6 +145,20 @@ final class JsonInput {
       return Instant.parse(text).toEpochMilli();
     } catch (DateTimeException | ArithmeticException e) {
       throw refused(name, "must be a time such as 2026-11-25T00:00:00Z");
+    }
+  }
+
+  /**
+   * Refuses parameters of the query that nobody reads: a filter that was mistyped would let
+   * everything through.
+   */
+  static void only(RoutingContext context, Set<String> known) {
+    for (String name : context.request().params().names()) {
+      if (!known.contains(name)) {
+        throw refused(
+            name.length() <= 64 ? name : "a parameter",
+            "is no parameter here; there are " + String.join(", ", new TreeSet<>(known)));
+      }
     }
   }
 

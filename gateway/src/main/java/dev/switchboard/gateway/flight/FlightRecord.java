@@ -116,6 +116,17 @@ public record FlightRecord(
     return timelines().stream().anyMatch(timeline -> !timeline.steps().isEmpty());
   }
 
+  /** Whether it failed by the service's fault, or was later than was wanted of it. */
+  public boolean missed() {
+    return outcome.serverSide()
+        || (outcome == Outcome.OK
+            && (late(ttftNanos(), slo.ttftMs()) || late(tpotNanos(), slo.tpotMs())));
+  }
+
+  private static boolean late(long nanos, double targetMs) {
+    return nanos >= 0 && targetMs > 0 && nanos > targetMs * 1e6;
+  }
+
   /** How often the stream went on at another replica. */
   public int moves() {
     int moves = 0;

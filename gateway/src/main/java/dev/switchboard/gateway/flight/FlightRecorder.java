@@ -3,10 +3,8 @@ package dev.switchboard.gateway.flight;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -16,24 +14,27 @@ import org.jspecify.annotations.Nullable;
  * The recent requests, in bounded memory: by count and by bytes.
  *
  * <p>Two rings. Every request enters the recent one. What falls out of it is dropped, unless it
- * failed, was moved or was slow: that moves on to the kept ring, so an incident outlives the good
- * traffic that follows it. Each ring owns half of the bytes and evicts its oldest. A request that
- * still runs is known by its id only. Records lie there as bytes, see {@link FlightCodec}, and are
- * packed and unpacked outside of the lock, which every request takes. Safe on any thread.
+ * failed, missed what was wanted of it, was moved, slow or asked to tell: that moves on to the kept
+ * ring, so an incident outlives the good traffic that follows it. Each ring has its own bytes and
+ * evicts its oldest. A request that still runs is known by its id only. Records lie there as bytes,
+ * see {@link FlightCodec}, and are packed and unpacked outside of the lock, which every request
+ * takes. Safe on any thread.
  */
 public final class FlightRecorder {
 
   /**
-   * @param maxRequests in each ring
-   * @param maxBytes of both together, estimated
+   * @param maxRequests in the recent ring
+   * @param maxBytes of the recent ring, estimated
+   * @param keptBytes of the kept ring, estimated
    * @param slowMs a request that took at least this long is kept like a failed one
    */
-  public record Limits(int maxRequests, long maxBytes, long slowMs) {
-    public static final Limits DEFAULTS = new Limits(2000, 64L << 20, 5000);
+  public record Limits(int maxRequests, long maxBytes, long keptBytes, long slowMs) {
+    public static final Limits DEFAULTS = new Limits(2000, 32L << 20, 64L << 20, 5000);
 
     public Limits {
       require(maxRequests >= 1 && maxRequests <= 1_000_000, "max-requests must be 1 to 1000000");
       require(maxBytes >= 1 << 16, "max-bytes must be at least 65536");
+      require(keptBytes >= 1 << 16, "kept-bytes must be at least 65536");
       require(slowMs >= 1, "slow-ms must be at least 1");
     }
 
@@ -50,6 +51,7 @@ public final class FlightRecorder {
   private final Ring kept = new Ring();
   private final Map<String, Entry> byId = new HashMap<>();
   private final Map<String, Running> running = new HashMap<>();
+  private long added;
 
   /** The requests of one id that run: one, unless clients chose the same. */
   private static final class Running {
@@ -157,13 +159,14 @@ public final class FlightRecorder {
   }
 
   private void keep(Entry entry) {
+    entry.number = ++added;
     recent.add(entry);
     byId.put(entry.id, entry);
     evict();
   }
 
   private void evict() {
-    while (over(recent)) {
+    while (recent.holdsMoreThan(limits.maxRequests, limits.maxBytes)) {
       Entry old = recent.removeOldest();
       if (old.interesting) {
         kept.add(old);
@@ -171,7 +174,7 @@ public final class FlightRecorder {
         byId.remove(old.id, old);
       }
     }
-    while (over(kept)) {
+    while (kept.holdsMoreThan(Integer.MAX_VALUE, limits.keptBytes)) {
       Entry old = kept.removeOldest();
       byId.remove(old.id, old);
     }
@@ -184,26 +187,57 @@ public final class FlightRecorder {
 
   /** The newest records first, at most {@code limit}. */
   public List<FlightRecord> newest(int limit) {
-    List<Packed> newest = new ArrayList<>();
-    synchronized (this) {
-      newest(recent, limit, newest);
-      newest(kept, limit, newest);
-    }
-    newest.sort(Comparator.comparingLong(Packed::endedNanos).reversed());
-    return newest.stream().limit(limit).map(each -> unpack.apply(each.bytes)).toList();
+    return find(FlightQuery.newest(limit)).records();
   }
 
-  /** Records enter a ring as they end, or nearly so. */
-  private static void newest(Ring ring, int limit, List<Packed> to) {
-    Iterator<Entry> entries = ring.entries.descendingIterator();
-    for (int i = 0; i < limit && entries.hasNext(); i++) {
-      Entry entry = entries.next();
-      to.add(new Packed(entry.endedNanos, entry.packed));
+  /**
+   * What was found, newest first.
+   *
+   * @param next where what follows begins; 0 when there is no more
+   */
+  public record Found(List<FlightRecord> records, long next) {
+    public Found {
+      records = List.copyOf(records);
     }
   }
 
-  /** A record's bytes as they were at a moment. */
-  private record Packed(long endedNanos, byte[] bytes) {}
+  /** Looks for records, outside of the lock but for a copy of what there is. */
+  public Found find(FlightQuery query) {
+    List<byte[]> wanted = new ArrayList<>();
+    long last = 0;
+    long next = 0;
+    for (Entry entry : newestFirst()) {
+      if (entry.number < query.before() && query.wants(entry.facts)) {
+        if (wanted.size() == query.limit()) {
+          next = last;
+          break;
+        }
+        wanted.add(entry.packed);
+        last = entry.number;
+      }
+    }
+    return new Found(wanted.stream().map(unpack).toList(), next);
+  }
+
+  /** What is in the kept ring has been in the recent one, and is older than all that is there. */
+  private synchronized List<Entry> newestFirst() {
+    List<Entry> all = new ArrayList<>(recent.entries.size() + kept.entries.size());
+    recent.entries.descendingIterator().forEachRemaining(all::add);
+    kept.entries.descendingIterator().forEachRemaining(all::add);
+    return all;
+  }
+
+  /**
+   * A request waited for ranks that hold up their stages.
+   *
+   * @param ranks as {@code stage.rank}
+   */
+  public synchronized void waited(FlightRecord record, List<String> ranks) {
+    Entry entry = byId.get(record.id());
+    if (entry != null && entry.facts.endedNanos() == record.at(Flight.Mark.ENDED)) {
+      entry.facts = entry.facts.waited(ranks);
+    }
+  }
 
   /** Whether it took so long that it is of interest. */
   public boolean slow(FlightRecord record) {
@@ -214,30 +248,33 @@ public final class FlightRecorder {
     return recent.entries.size() + kept.entries.size();
   }
 
-  private boolean over(Ring ring) {
-    return ring.entries.size() > limits.maxRequests
-        || (ring.bytes > limits.maxBytes / 2 && ring.entries.size() > 1);
-  }
-
   /** Whether it outlives the good ones that follow it. */
   public boolean interesting(FlightRecord record) {
-    return record.outcome().serverSide() || record.moves() > 0 || slow(record);
+    return record.outcome().serverSide()
+        || record.missed()
+        || record.moves() > 0
+        || record.tellsSteps()
+        || slow(record);
   }
 
   /** A record, in whose place a fuller one may come to stand. */
   private static final class Entry {
     /** Of the objects around its bytes. */
-    private static final long OVERHEAD = 256;
+    private static final long OVERHEAD = 512;
 
     private final String id;
-    private final long endedNanos;
     private final boolean interesting;
-    private byte[] packed;
+
+    // Read without the lock as well.
+    private volatile FlightFacts facts;
+    private volatile byte[] packed;
+
     private Ring ring;
+    private long number;
 
     Entry(FlightRecord record, boolean interesting, Ring ring) {
       this.id = record.id();
-      this.endedNanos = record.at(Flight.Mark.ENDED);
+      this.facts = FlightFacts.of(record);
       this.interesting = interesting;
       this.packed = FlightCodec.pack(record);
       this.ring = ring;
@@ -256,6 +293,10 @@ public final class FlightRecorder {
   private static final class Ring {
     private final Deque<Entry> entries = new ArrayDeque<>();
     private long bytes;
+
+    boolean holdsMoreThan(int mostEntries, long mostBytes) {
+      return entries.size() > mostEntries || (bytes > mostBytes && entries.size() > 1);
+    }
 
     void add(Entry entry) {
       entries.addLast(entry);

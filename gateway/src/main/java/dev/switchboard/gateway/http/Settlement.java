@@ -12,6 +12,7 @@ import dev.switchboard.gateway.telemetry.RequestTrace;
 import dev.switchboard.gateway.telemetry.Stragglers;
 import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -87,6 +88,9 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     long now = call.nowNanos();
     Stragglers stragglers = Stragglers.of(record, house.fleet()::find);
     house.metrics().blamed(record, slo, stragglers);
+    if (!stragglers.named().isEmpty()) {
+      house.recorder().waited(record, waitedFor(record, stragglers));
+    }
     RequestTrace.Telling telling =
         trace.judge(
             record, slo, house.recorder().slow(record), house.traces(), house.metrics(), now);
@@ -107,6 +111,13 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     } else {
       known.onSuccess(told -> finish(record, story, telling, told));
     }
+  }
+
+  private static List<String> waitedFor(FlightRecord record, Stragglers stragglers) {
+    return stragglers.harming(record).stream()
+        .map(rank -> rank.stage() + "." + rank.rank())
+        .distinct()
+        .toList();
   }
 
   /** Later, when nothing else measures what it takes. */

@@ -64,7 +64,7 @@ public record Stragglers(List<Rank> named) {
   }
 
   /** Those that the request waited for; a replica that told no timeline is taken at its word. */
-  List<Rank> harming(FlightRecord record) {
+  public List<Rank> harming(FlightRecord record) {
     return named.stream().filter(rank -> waited(record, rank)).toList();
   }
 

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class FlightRecorderTest {
@@ -20,7 +21,8 @@ class FlightRecorderTest {
 
   @Test
   void theNewestComeFirst() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1000));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1 << 20, 1000));
     recorder.add(record("a", Outcome.OK, 1));
     recorder.add(record("b", Outcome.OK, 1));
 
@@ -31,7 +33,8 @@ class FlightRecorderTest {
 
   @Test
   void aFailedOrSlowOneOutlivesTheGoodOnesThatFollow() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1 << 20, 1000));
     recorder.add(record("good", Outcome.OK, 1));
     recorder.add(record("failed", Outcome.UPSTREAM_BROKEN, 1));
     recorder.add(record("slow", Outcome.OK, 2_000_000_000L));
@@ -51,7 +54,7 @@ class FlightRecorderTest {
     List<Boolean> locked = new ArrayList<>();
     FlightRecorder recorder =
         new FlightRecorder(
-            new FlightRecorder.Limits(10, 1 << 20, 1000),
+            new FlightRecorder.Limits(10, 1 << 20, 1 << 20, 1000),
             packed -> {
               locked.add(Thread.holdsLock(recorders.getFirst()));
               return FlightCodec.unpack(packed);
@@ -71,7 +74,8 @@ class FlightRecorderTest {
 
   @Test
   void theNewestOfBothRingsComeInOrder() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1 << 20, 1000));
     for (String id : List.of("a", "b", "c", "d", "e")) {
       recorder.add(record(id, Outcome.UPSTREAM_BROKEN, 1));
     }
@@ -82,7 +86,8 @@ class FlightRecorderTest {
 
   @Test
   void whatReplicasSayIsAddedToTheRecord() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1 << 20, 1000));
     FlightRecord broken = record("broken", Outcome.UPSTREAM_BROKEN, 1);
     recorder.add(broken);
 
@@ -99,7 +104,8 @@ class FlightRecorderTest {
 
   @Test
   void ofSeveralWhoAskedNoneTakesAwayWhatAnotherHeard() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1 << 20, 1000));
     FlightRecord moved = record("moved", Outcome.OK, 1);
     recorder.add(moved);
     EngineAnswer half = told(1);
@@ -123,7 +129,8 @@ class FlightRecorderTest {
 
   @Test
   void aRecordThatIsGoneOrHiddenIsLeftAlone() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1000));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(2, 1 << 20, 1 << 20, 1000));
     FlightRecord hidden = record("same", Outcome.OK, 1);
     recorder.add(hidden);
     recorder.add(record("same", Outcome.OK, 1));
@@ -137,7 +144,8 @@ class FlightRecorderTest {
 
   @Test
   void whatIsAddedToRecordsCountsAgainstTheBound() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(1000, 1 << 16, 1));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(1000, 1 << 16, 1 << 16, 1));
     for (int i = 0; i < 40; i++) {
       FlightRecord record = record("r" + i, Outcome.INTERNAL, 1);
       recorder.add(record);
@@ -145,7 +153,7 @@ class FlightRecorderTest {
     }
 
     // An answer is at least its attempt's number, what it is and why.
-    assertTrue(recorder.size() <= (1 << 16) / (256 + 100 * 3), () -> "" + recorder.size());
+    assertTrue(recorder.size() <= (1 << 17) / (512 + 100 * 3), () -> "" + recorder.size());
   }
 
   private static Map<Integer, EngineAnswer> missing(int answers) {
@@ -163,20 +171,22 @@ class FlightRecorderTest {
 
   @Test
   void memoryIsBoundedInCountAndBytes() {
-    FlightRecorder byCount = new FlightRecorder(new FlightRecorder.Limits(5, 1 << 30, 1));
-    FlightRecorder byBytes = new FlightRecorder(new FlightRecorder.Limits(1000, 1 << 16, 1));
+    FlightRecorder byCount = new FlightRecorder(new FlightRecorder.Limits(5, 1 << 30, 1 << 30, 1));
+    FlightRecorder byBytes =
+        new FlightRecorder(new FlightRecorder.Limits(1000, 1 << 16, 1 << 16, 1));
     for (int i = 0; i < 1000; i++) {
-      byCount.add(record("r" + i, Outcome.INTERNAL, 1));
+      byCount.add(record("r" + i, Outcome.OK, 0));
       byBytes.add(record("r" + i, Outcome.INTERNAL, 1));
     }
 
-    assertEquals(10, byCount.size());
-    assertTrue(byBytes.size() <= (1 << 16) / 256);
+    assertEquals(5, byCount.size());
+    assertTrue(byBytes.size() <= (1 << 17) / 512);
   }
 
   @Test
   void whoAsksTooEarlyIsToldWhenTheRequestHasEnded() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1000));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1 << 20, 1000));
     List<String> told = new ArrayList<>();
     recorder.begin("a");
 
@@ -191,7 +201,8 @@ class FlightRecorderTest {
 
   @Test
   void twoRunningRequestsOfOneIdAreBothWaitedFor() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1000));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1 << 20, 1000));
     List<String> told = new ArrayList<>();
     recorder.begin("a");
     recorder.begin("a");
@@ -205,7 +216,8 @@ class FlightRecorderTest {
 
   @Test
   void whoGaveUpIsNotTold() {
-    FlightRecorder recorder = new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1000));
+    FlightRecorder recorder =
+        new FlightRecorder(new FlightRecorder.Limits(10, 1 << 20, 1 << 20, 1000));
     List<String> told = new ArrayList<>();
     Runnable listener = () -> told.add("ended");
     recorder.begin("a");
@@ -215,6 +227,72 @@ class FlightRecorderTest {
     recorder.add(record("a", Outcome.OK, 1));
 
     assertEquals(List.of(), told);
+  }
+
+  @Test
+  void theyAreFoundByWhatTheyHaveInCommonAPageAtATime() {
+    FlightRecorder recorder = new FlightRecorder(FlightRecorder.Limits.DEFAULTS);
+    for (int i = 0; i < 10; i++) {
+      recorder.add(record("r" + i, i % 2 == 0 ? Outcome.OK : Outcome.INTERNAL, i * 1_000_000L));
+    }
+
+    FlightRecorder.Found first = recorder.find(failed(Long.MAX_VALUE, 3));
+    recorder.add(record("later", Outcome.INTERNAL, 1));
+    FlightRecorder.Found second = recorder.find(failed(first.next(), 3));
+
+    assertEquals(List.of("r9", "r7", "r5"), ids(first));
+    assertEquals(List.of("r3", "r1"), ids(second));
+    assertEquals(0, second.next());
+    assertEquals(List.of("r9", "r8"), ids(recorder.find(lasted(8))));
+  }
+
+  @Test
+  void theyAreFoundByTheRankThatTheyWaitedFor() {
+    FlightRecorder recorder = new FlightRecorder(FlightRecorder.Limits.DEFAULTS);
+    FlightRecord waited = record("waited", Outcome.OK, 1);
+    recorder.add(waited);
+    recorder.add(record("other", Outcome.OK, 1));
+
+    recorder.waited(waited, List.of("0.1", "2.0"));
+    recorder.waited(record("unknown", Outcome.OK, 1), List.of("0.1"));
+
+    assertEquals(List.of("waited"), ids(recorder.find(waitedFor("2.0"))));
+    assertEquals(List.of(), ids(recorder.find(waitedFor("1.0"))));
+  }
+
+  private static FlightQuery failed(long before, int limit) {
+    return query(Outcome.INTERNAL, 0, null, before, limit);
+  }
+
+  private static FlightQuery lasted(long minMs) {
+    return query(null, minMs, null, Long.MAX_VALUE, 9);
+  }
+
+  private static FlightQuery waitedFor(String rank) {
+    return query(null, 0, rank, Long.MAX_VALUE, 9);
+  }
+
+  private static FlightQuery query(
+      @Nullable Outcome outcome, long minMs, @Nullable String rank, long before, int limit) {
+    return new FlightQuery(
+        null,
+        null,
+        null,
+        outcome,
+        0,
+        null,
+        minMs,
+        false,
+        rank,
+        null,
+        0,
+        Long.MAX_VALUE,
+        before,
+        limit);
+  }
+
+  private static List<String> ids(FlightRecorder.Found found) {
+    return found.records().stream().map(FlightRecord::id).toList();
   }
 
   private FlightRecord record(String id, Outcome outcome, long wallNanos) {

@@ -1,0 +1,62 @@
+package dev.switchboard.gateway.flight;
+
+import dev.switchboard.gateway.flight.Flight.Mark;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a request is looked up by, without its record being unpacked.
+ *
+ * @param replicas that it was tried at
+ * @param missed it was not answered for a fault of the service, or later than wanted
+ * @param waitedFor ranks that held up their stages while it waited there, as {@code stage.rank}
+ */
+record FlightFacts(
+    String id,
+    String model,
+    String sloClass,
+    String tenant,
+    Outcome outcome,
+    int status,
+    List<String> replicas,
+    long acceptedNanos,
+    long endedNanos,
+    long wallNanos,
+    boolean missed,
+    @Nullable String traceId,
+    List<String> waitedFor) {
+
+  static FlightFacts of(FlightRecord record) {
+    return new FlightFacts(
+        record.id(),
+        record.model(),
+        record.sloClass(),
+        record.tenant(),
+        record.outcome(),
+        record.status(),
+        record.attempts().stream().map(FlightRecord.Attempt::replica).distinct().toList(),
+        record.at(Mark.ACCEPTED),
+        record.at(Mark.ENDED),
+        record.wallNanos(),
+        record.missed(),
+        record.traceId(),
+        List.of());
+  }
+
+  FlightFacts waited(List<String> ranks) {
+    return new FlightFacts(
+        id,
+        model,
+        sloClass,
+        tenant,
+        outcome,
+        status,
+        replicas,
+        acceptedNanos,
+        endedNanos,
+        wallNanos,
+        missed,
+        traceId,
+        List.copyOf(ranks));
+  }
+}
