@@ -355,7 +355,7 @@ typedef struct sb_timeline_record {
   int64_t start_ns; /* of the first piece */
   int64_t end_ns;   /* of the last one */
   int64_t busy_ns;  /* time of this kind */
-  uint64_t bytes;  /* weight and KV bytes read (compute), bytes moved (all-reduce, send) */
+  uint64_t bytes;   /* weight and KV bytes read (compute), bytes moved (all-reduce, send) */
   uint32_t tokens;
   uint32_t count; /* how many pieces were summed */
   uint16_t stage;

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -24,6 +25,7 @@ class ReceiptIT {
   private static final int OF_EACH = 10;
   private static final double ROUNDING_MS = 0.02;
   private static final double UNEXPLAINED = 0.02;
+  private static final Set<String> BEFORE = Set.of("socket", "tls");
 
   private static GatewayProcess gateway;
 
@@ -79,8 +81,9 @@ class ReceiptIT {
   private static double unexplained(int number) throws Exception {
     JsonNode times = receipt(number % 3 != 0, number % 4 == 1 ? 2 : 1);
     double sum = 0;
-    for (JsonNode phase : times) {
-      sum += phase.asDouble();
+    for (var phase : times.properties()) {
+      // What was before the request's own time is no part of the total.
+      sum += BEFORE.contains(phase.getKey()) ? 0 : phase.getValue().asDouble();
     }
     double total = times.path("total").asDouble();
     assertTrue(total > 0, times::toString);

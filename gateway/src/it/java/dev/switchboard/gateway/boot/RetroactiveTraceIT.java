@@ -462,6 +462,8 @@ class RetroactiveTraceIT {
     return collector.trace(trace).stream()
         .filter(span -> span.getParentSpanId().equals(parent.getSpanId()))
         .map(Span::getName)
+        // On a busy machine the event loop comes late to any of them.
+        .filter(name -> !name.equals("switchboard.gateway_late"))
         .collect(Collectors.toSet());
   }
 
