@@ -78,8 +78,8 @@ final class DistinctForm {
   }
 
   private final CompileBudget budget;
-  private final Map<Expression, List<NumberSet>> numbers = new IdentityHashMap<>();
-  private final Map<Expression, List<String>> names = new IdentityHashMap<>();
+  private final IdentityHashMap<Expression, List<NumberSet>> numbers = new IdentityHashMap<>();
+  private final IdentityHashMap<Expression, List<String>> names = new IdentityHashMap<>();
   private final Set<Expression> maps = Collections.newSetFromMap(new IdentityHashMap<>());
   private final Set<Rule> otherMembers = new HashSet<>();
   private final Set<Rule> plain =

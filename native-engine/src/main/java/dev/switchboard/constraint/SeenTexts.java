@@ -54,7 +54,7 @@ final class SeenTexts {
 
   private int place(long key) {
     int mask = keys.length - 1;
-    int at = (int) (key * 0x9E3779B97F4A7C15L >>> 40) & mask;
+    int at = (int) ((key * 0x9E3779B97F4A7C15L) >>> 40) & mask;
     while (keys[at] != 0 && keys[at] != key) {
       at = at + 1 & mask;
     }

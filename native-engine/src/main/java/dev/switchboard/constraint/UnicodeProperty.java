@@ -127,7 +127,11 @@ final class UnicodeProperty {
       all.put((String) one[1], type);
       all.merge(((String) one[0]).substring(0, 1), type, (left, right) -> left | right);
     }
-    all.put("lc", all.get("lu") | all.get("ll") | all.get("lt"));
+    all.put(
+        "lc",
+        1 << Character.UPPERCASE_LETTER
+            | 1 << Character.LOWERCASE_LETTER
+            | 1 << Character.TITLECASE_LETTER);
     String[] groups = {
       "letter l",
       "casedletter lc",

@@ -796,8 +796,12 @@ public final class AdmissionQueue {
         next = head;
       }
     }
-    boolean goes = next != null && !awaits(next) && hasPlace(next.yields(), next.places());
-    return goes && mayGo(next, now) ? next : null;
+    return next != null
+            && !awaits(next)
+            && hasPlace(next.yields(), next.places())
+            && mayGo(next, now)
+        ? next
+        : null;
   }
 
   /** It is owed its turn before one of a higher band, which has the time. */
