@@ -36,6 +36,39 @@ final class UnicodeProperty {
           Map.entry("emojicomponent", Character::isEmojiComponent),
           Map.entry("extendedpictographic", Character::isExtendedPictographic));
 
+  /** Short name, long name and type of each general category. */
+  private static final Object[][] NAMED_TYPES = {
+    {"lu", "uppercaseletter", Character.UPPERCASE_LETTER},
+    {"ll", "lowercaseletter", Character.LOWERCASE_LETTER},
+    {"lt", "titlecaseletter", Character.TITLECASE_LETTER},
+    {"lm", "modifierletter", Character.MODIFIER_LETTER},
+    {"lo", "otherletter", Character.OTHER_LETTER},
+    {"mn", "nonspacingmark", Character.NON_SPACING_MARK},
+    {"mc", "spacingmark", Character.COMBINING_SPACING_MARK},
+    {"me", "enclosingmark", Character.ENCLOSING_MARK},
+    {"nd", "decimalnumber", Character.DECIMAL_DIGIT_NUMBER},
+    {"nl", "letternumber", Character.LETTER_NUMBER},
+    {"no", "othernumber", Character.OTHER_NUMBER},
+    {"pc", "connectorpunctuation", Character.CONNECTOR_PUNCTUATION},
+    {"pd", "dashpunctuation", Character.DASH_PUNCTUATION},
+    {"ps", "openpunctuation", Character.START_PUNCTUATION},
+    {"pe", "closepunctuation", Character.END_PUNCTUATION},
+    {"pi", "initialpunctuation", Character.INITIAL_QUOTE_PUNCTUATION},
+    {"pf", "finalpunctuation", Character.FINAL_QUOTE_PUNCTUATION},
+    {"po", "otherpunctuation", Character.OTHER_PUNCTUATION},
+    {"sm", "mathsymbol", Character.MATH_SYMBOL},
+    {"sc", "currencysymbol", Character.CURRENCY_SYMBOL},
+    {"sk", "modifiersymbol", Character.MODIFIER_SYMBOL},
+    {"so", "othersymbol", Character.OTHER_SYMBOL},
+    {"zs", "spaceseparator", Character.SPACE_SEPARATOR},
+    {"zl", "lineseparator", Character.LINE_SEPARATOR},
+    {"zp", "paragraphseparator", Character.PARAGRAPH_SEPARATOR},
+    {"cc", "control", Character.CONTROL},
+    {"cf", "format", Character.FORMAT},
+    {"co", "privateuse", Character.PRIVATE_USE},
+    {"cn", "unassigned", Character.UNASSIGNED},
+  };
+
   /** Their types by the short names of categories and of groups of them, and by the long ones. */
   private static final Map<String, Integer> CATEGORIES = categories();
 
@@ -90,38 +123,7 @@ final class UnicodeProperty {
 
   private static Map<String, Integer> categories() {
     Map<String, Integer> all = new HashMap<>();
-    Object[][] each = {
-      {"lu", "uppercaseletter", Character.UPPERCASE_LETTER},
-      {"ll", "lowercaseletter", Character.LOWERCASE_LETTER},
-      {"lt", "titlecaseletter", Character.TITLECASE_LETTER},
-      {"lm", "modifierletter", Character.MODIFIER_LETTER},
-      {"lo", "otherletter", Character.OTHER_LETTER},
-      {"mn", "nonspacingmark", Character.NON_SPACING_MARK},
-      {"mc", "spacingmark", Character.COMBINING_SPACING_MARK},
-      {"me", "enclosingmark", Character.ENCLOSING_MARK},
-      {"nd", "decimalnumber", Character.DECIMAL_DIGIT_NUMBER},
-      {"nl", "letternumber", Character.LETTER_NUMBER},
-      {"no", "othernumber", Character.OTHER_NUMBER},
-      {"pc", "connectorpunctuation", Character.CONNECTOR_PUNCTUATION},
-      {"pd", "dashpunctuation", Character.DASH_PUNCTUATION},
-      {"ps", "openpunctuation", Character.START_PUNCTUATION},
-      {"pe", "closepunctuation", Character.END_PUNCTUATION},
-      {"pi", "initialpunctuation", Character.INITIAL_QUOTE_PUNCTUATION},
-      {"pf", "finalpunctuation", Character.FINAL_QUOTE_PUNCTUATION},
-      {"po", "otherpunctuation", Character.OTHER_PUNCTUATION},
-      {"sm", "mathsymbol", Character.MATH_SYMBOL},
-      {"sc", "currencysymbol", Character.CURRENCY_SYMBOL},
-      {"sk", "modifiersymbol", Character.MODIFIER_SYMBOL},
-      {"so", "othersymbol", Character.OTHER_SYMBOL},
-      {"zs", "spaceseparator", Character.SPACE_SEPARATOR},
-      {"zl", "lineseparator", Character.LINE_SEPARATOR},
-      {"zp", "paragraphseparator", Character.PARAGRAPH_SEPARATOR},
-      {"cc", "control", Character.CONTROL},
-      {"cf", "format", Character.FORMAT},
-      {"co", "privateuse", Character.PRIVATE_USE},
-      {"cn", "unassigned", Character.UNASSIGNED},
-    };
-    for (Object[] one : each) {
+    for (Object[] one : NAMED_TYPES) {
       int type = 1 << (byte) one[2];
       all.put((String) one[0], type);
       all.put((String) one[1], type);

@@ -70,7 +70,7 @@ class ReadmeTest {
             .map(match -> match.group(1))
             .collect(Collectors.toSet());
 
-    assertEquals(7, paths.size());
+    assertEquals(8, paths.size());
     assertNamed(paths.stream());
   }
 

@@ -18,6 +18,7 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.Objects;
@@ -60,6 +61,8 @@ final class JsonInput {
                 .build());
   }
 
+  private static final byte[] NOTHING = "{}".getBytes(StandardCharsets.US_ASCII);
+
   private JsonInput() {}
 
   /**
@@ -81,6 +84,11 @@ final class JsonInput {
     } catch (IOException e) {
       throw new ApiException(ApiError.malformed("The body is not UTF-8."));
     }
+  }
+
+  /** The same of a body that may be missing, which is an empty object then. */
+  static <T> T readIfAny(byte[] body, Class<T> type) {
+    return read(body.length == 0 ? NOTHING : body, type);
   }
 
   private static ApiError invalid(JsonMappingException e) {

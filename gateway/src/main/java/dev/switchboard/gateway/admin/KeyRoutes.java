@@ -12,7 +12,6 @@ import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
-import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.Comparator;
@@ -31,7 +30,6 @@ final class KeyRoutes {
   private static final long OVERLAP_SECONDS = 86_400;
   private static final long MOST_OVERLAP_SECONDS = 90L * 86_400;
   private static final Pattern NUMBERED = Pattern.compile("(.+)-([0-9]{1,6})");
-  private static final byte[] NOTHING = "{}".getBytes(StandardCharsets.US_ASCII);
   private static final long MOST_SECONDS = 10L * 366 * 86_400;
 
   private final Store store;
@@ -133,7 +131,7 @@ final class KeyRoutes {
 
   /** Another key in the place of one, which goes on for a while so that its holders can change. */
   private Future<Change> rotate(RoutingContext context, byte[] body) {
-    RotationWanted wanted = JsonInput.read(body.length == 0 ? NOTHING : body, RotationWanted.class);
+    RotationWanted wanted = JsonInput.readIfAny(body, RotationWanted.class);
     String id = JsonInput.path(context, "id");
     ApiKey old =
         store.snapshot().keys().stream()

@@ -18,7 +18,6 @@ import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
-import java.nio.charset.StandardCharsets;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +25,6 @@ import org.jspecify.annotations.Nullable;
 final class ReplicaRoutes {
   private static final String BASE = "/admin/v1/replicas";
   private static final long MOST_GRACE_MS = 3_600_000;
-  private static final byte[] NOTHING = "{}".getBytes(StandardCharsets.US_ASCII);
 
   private final Fleet fleet;
   private final Store store;
@@ -83,10 +81,6 @@ final class ReplicaRoutes {
     Replica replica = named(context, fleet);
     Versions.check(context, ReplicaJson.settings(replica));
     return replica;
-  }
-
-  private static <T> T read(byte[] body, Class<T> type) {
-    return JsonInput.read(body.length == 0 ? NOTHING : body, type);
   }
 
   private void verb(AdminRouter router, String verb, AdminRouter.Action action) {
@@ -165,7 +159,7 @@ final class ReplicaRoutes {
 
   private Replica plainly(RoutingContext context, byte[] body) {
     Replica replica = asSeen(context);
-    Plainly _ = read(body, Plainly.class);
+    Plainly _ = JsonInput.readIfAny(body, Plainly.class);
     return replica;
   }
 
@@ -194,7 +188,7 @@ final class ReplicaRoutes {
   }
 
   private Predicate<Replica> promote(byte[] body) {
-    Plainly _ = read(body, Plainly.class);
+    Plainly _ = JsonInput.readIfAny(body, Plainly.class);
     return fleet.commands()::promote;
   }
 
@@ -216,7 +210,7 @@ final class ReplicaRoutes {
 
   private Future<Change> drain(RoutingContext context, byte[] body) {
     Replica replica = asSeen(context);
-    DrainWanted wanted = read(body, DrainWanted.class);
+    DrainWanted wanted = JsonInput.readIfAny(body, DrainWanted.class);
     long graceMs = graceMs(wanted.graceMs());
     boolean stop = wanted.stop() != null && wanted.stop();
     if (!"true".equals(JsonInput.query(context, "plan"))) {
@@ -228,7 +222,7 @@ final class ReplicaRoutes {
   }
 
   private Predicate<Replica> restart(byte[] body) {
-    RestartWanted wanted = read(body, RestartWanted.class);
+    RestartWanted wanted = JsonInput.readIfAny(body, RestartWanted.class);
     long graceMs = graceMs(wanted.graceMs());
     if (wanted.model() != null) {
       throw JsonInput.refused("model", "is for a restart of many");
@@ -238,7 +232,7 @@ final class ReplicaRoutes {
 
   private Future<Change> weight(RoutingContext context, byte[] body) {
     Replica replica = asSeen(context);
-    Double weight = read(body, WeightWanted.class).weight();
+    Double weight = JsonInput.readIfAny(body, WeightWanted.class).weight();
     if (weight == null || !(weight >= 0 && weight <= 1000)) {
       throw JsonInput.refused("weight", "must be 0 to 1000");
     }
@@ -254,7 +248,7 @@ final class ReplicaRoutes {
   }
 
   private Future<Change> restartAll(RoutingContext context, byte[] body) {
-    RestartWanted wanted = read(body, RestartWanted.class);
+    RestartWanted wanted = JsonInput.readIfAny(body, RestartWanted.class);
     String model = wanted.model();
     if (model != null && !fleet.serves(model)) {
       throw new ApiException(ApiError.modelNotFound(model));

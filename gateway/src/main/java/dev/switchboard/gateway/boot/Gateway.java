@@ -15,6 +15,7 @@ import dev.switchboard.gateway.drill.Drills;
 import dev.switchboard.gateway.drill.EngineFaults;
 import dev.switchboard.gateway.drill.Faults;
 import dev.switchboard.gateway.events.EventFeed;
+import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.events.RequestEvents;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.ModelSpec;
@@ -150,12 +151,7 @@ final class Gateway {
     this.told = new FleetEvents(feed, clock);
     // Opens beside what follows; listeners begin when it has.
     this.store = Store.start(config.store(), state, usage, () -> clock.epochNanos() / 1_000_000);
-    feed.keep(
-        (id, atMs, type, data) -> {
-          if (type.kept()) {
-            store.keep(new StoredEvent(identity.id(), id, atMs, type.label(), data));
-          }
-        });
+    feed.keep(this::keep);
     this.admission =
         new Admission(
             config.admission(),
@@ -187,6 +183,12 @@ final class Gateway {
     await(house.shared().ready());
     tick(house);
     listen();
+  }
+
+  private void keep(long id, long atMs, EventType type, String data) {
+    if (type.kept()) {
+      store.keep(new StoredEvent(identity.id(), id, atMs, type.label(), data));
+    }
   }
 
   private FleetWatch watch(Gatehouse house) {
