@@ -366,7 +366,8 @@ TEST_F(FaultTest, AStepsKindsAreOneRecordEachAndPartitionItsTime) {
     int64_t busy = 0;
     for (const sb_timeline_record& record : lane.records) {
       ++kinds[record.kind];
-      if (record.kind == SB_KIND_LATE) continue;  // the other's time
+      // The other's time.
+      if (record.kind == SB_KIND_LATE || record.kind == SB_KIND_LATE_OFF_CPU) continue;
       start = std::min(start, record.start_ns);
       end = std::max(end, record.end_ns);
       busy += record.busy_ns;
