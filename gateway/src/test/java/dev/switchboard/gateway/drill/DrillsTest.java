@@ -387,10 +387,10 @@ class DrillsTest {
   @CsvSource({
     "kind, , , , , , ",
     "kind, explode, 500, , , , ",
-    "durationMs, stop, , , , , ",
-    "durationMs, stop, 99, , , , ",
-    "durationMs, stop, 5001, , , , ",
-    "durationMs, kill, 500, , , , ",
+    "duration_ms, stop, , , , , ",
+    "duration_ms, stop, 99, , , , ",
+    "duration_ms, stop, 5001, , , , ",
+    "duration_ms, kill, 500, , , , ",
     "stage, stop, 500, 0, , , ",
     "rank, kill, , , 0, , ",
     "stage, slow-rank, 500, , 1, 2, ",
@@ -401,9 +401,9 @@ class DrillsTest {
     "factor, slow-rank, 500, 0, 1, 1, ",
     "factor, slow-rank, 500, 0, 1, NaN, ",
     "factor, stop, 500, , , 2, ",
-    "delayMs, delay-rank, 500, 0, 1, , ",
-    "delayMs, delay-rank, 500, 0, 1, , 60001",
-    "delayMs, fail-steps, 500, , , , 5"
+    "delay_ms, delay-rank, 500, 0, 1, , ",
+    "delay_ms, delay-rank, 500, 0, 1, , 60001",
+    "delay_ms, fail-steps, 500, , , , 5"
   })
   void aMistakeNamesItsField(
       String field,
