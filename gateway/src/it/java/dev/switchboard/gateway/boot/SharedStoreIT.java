@@ -112,7 +112,8 @@ class SharedStoreIT {
       }
       InProcessGateway.await(() -> up(gateway) == 1);
 
-      assertTrue(meanwhile.size() > 400, () -> meanwhile.size() + " requests");
+      // More than those after its silence was noticed.
+      assertTrue(meanwhile.size() > 220, () -> meanwhile.size() + " requests");
       assertTrue(
           median(meanwhile) < 2 * median(usual) + 2_000_000,
           () -> median(meanwhile) + " ns each, usually " + median(usual));

@@ -15,8 +15,11 @@ import java.util.concurrent.TimeUnit;
  * loop that did not run are all told, though what they overlap of a worker's time cost nothing.
  */
 record WaitSpans(Tracer tracer, Context above, FlightRecord record) {
-  /** Shorter waits for a client to take the end of its answer are every answer's. */
-  private static final long LEAST_FLUSH_NANOS = 1_000_000;
+  /**
+   * Shorter waits for a client to take the end of its answer are every answer's, and may end after
+   * the agent's SERVER span, which hears first that all is sent.
+   */
+  private static final long LEAST_FLUSH_NANOS = 10_000_000;
 
   void tell() {
     Waits waits = record.waits();
