@@ -53,11 +53,23 @@ final class WorkerRoutes {
 
   private static UpstreamAddress listening(Replica replica) {
     if (!replica.worker()) {
-      throw refused("no_worker", "The replica is a foreign server, which tells nothing of itself.");
+      throw new ApiException(
+          new ApiError(
+              409,
+              "invalid_request_error",
+              "no_worker",
+              null,
+              "The replica is a foreign server, which tells nothing of itself."));
     }
     UpstreamAddress address = replica.address();
     if (address == null) {
-      throw refused("wrong_state", "The replica is " + replica.state() + " and does not listen.");
+      throw new ApiException(
+          new ApiError(
+              409,
+              "invalid_request_error",
+              "wrong_state",
+              null,
+              "The replica is " + replica.state() + " and does not listen."));
     }
     return address;
   }
@@ -73,15 +85,17 @@ final class WorkerRoutes {
         "The worker did not answer as it should" + how + ".");
   }
 
-  private static ApiException refused(String code, String message) {
-    return new ApiException(new ApiError(409, "invalid_request_error", code, null, message));
-  }
-
   private void log(RoutingContext context) {
     Replica replica = ReplicaRoutes.named(context, fleet);
     int lines = JsonInput.number(context, "lines", 1, LogTail.MOST_LINES, DEFAULT_LINES);
     if (!replica.local()) {
-      throw refused("not_local", "The log of a replica is known where its process runs.");
+      throw new ApiException(
+          new ApiError(
+              409,
+              "invalid_request_error",
+              "not_local",
+              null,
+              "The log of a replica is known where its process runs."));
     }
     ObjectNode answer = JsonNodeFactory.instance.objectNode();
     ArrayNode array = answer.putArray("lines");
