@@ -167,6 +167,10 @@ class AdminChangesIT {
     JsonNode fresh = JSON.readTree(gateway.admin("POST", path, "{\"overlap_seconds\":60}").body());
 
     assertEquals("turn-2", fresh.path("name").asText());
+    JsonNode entry = get("/admin/v1/audit?action=rotate").at("/audit/0");
+    assertEquals("turn", entry.at("/before/name").asText());
+    assertEquals("turn-2", entry.at("/after/name").asText());
+    assertFalse(entry.toString().contains(fresh.path("key").asText()));
     assertEquals("viewer", fresh.path("role").asText());
     assertEquals("local", fresh.path("created_by").asText());
     assertTrue(fresh.path("key").asText().startsWith(fresh.path("beginning").asText()));

@@ -340,6 +340,17 @@ class FleetReloadTest {
   }
 
   @Test
+  void aWorkerThatStandsByIsPromotedBesideThoseThatAreReady() {
+    FleetByHand hand = workers(model("a.gguf", 1, 1));
+
+    assertFalse(hand.fleet().commands().promote(hand.replica("w0")));
+    assertTrue(hand.fleet().commands().promote(hand.replica("w1")));
+    hand.pass(A_TICK);
+
+    assertEquals("w0:READY w1:READY", hand.ids());
+  }
+
+  @Test
   void howManyStandByChangesWithTheirNumber() {
     FleetByHand hand = workers(model("a.gguf", 1, 1));
     String before = hand.ids();
