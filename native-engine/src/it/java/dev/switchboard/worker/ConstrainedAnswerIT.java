@@ -320,7 +320,7 @@ class ConstrainedAnswerIT {
   void whatIsNotEnforcedIsRefusedWithItsPath(String path) {
     String field =
         "'response_format':{'type':'json_schema','json_schema':{'name':'a','schema':"
-            + "{'type':'object','properties':{'b':{'contains':{},'maxContains':1}}}}}";
+            + "{'type':'object','properties':{'b':{'contains':{},'maxContains':1000}}}}}";
 
     HttpResponse<String> response =
         worker.post(path, path.equals(CHAT) ? chat(field) : text(field));
