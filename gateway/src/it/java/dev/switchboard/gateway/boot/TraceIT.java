@@ -48,6 +48,8 @@ class TraceIT {
   @TempDir private static @Nullable Path folder;
   private static OtlpReceiver collector;
   private static FakeUpstream foreign;
+  private static final int WARM_UP = 20;
+
   private static GatewayProcess gateway;
 
   @BeforeAll
@@ -75,6 +77,10 @@ class TraceIT {
     gateway =
         GatewayProcess.start(GatewayProcess.underAgent(collector), "--config", config.toString())
             .awaitReady();
+    // Its classes are loaded then, which takes the event loop longer than a request does.
+    for (int i = 0; i < WARM_UP; i++) {
+      gateway.stream(4).body().readAllBytes();
+    }
   }
 
   @AfterAll
