@@ -141,7 +141,7 @@ public final class Prober {
   private void failed(
       Replica replica, UpstreamAddress address, Vigil.Question question, Throwable cause) {
     if (there(replica)) {
-      vigil.failed(replica, question, refused(cause), Unanswered.reason(address, cause));
+      vigil.failed(replica, question, refused(cause), () -> Unanswered.reason(address, cause));
     }
   }
 

@@ -4,6 +4,7 @@ import dev.switchboard.gateway.upstream.UpstreamAddress;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -173,13 +174,15 @@ public final class Vigil {
    * be so with all others, and then stays as long as half of its model's would be out.
    *
    * @param gone its connection was refused
+   * @param reason made when the question has ended: what cannot be said must not end the asking
    */
-  public void failed(Replica replica, Question question, boolean gone, String why) {
+  public void failed(Replica replica, Question question, boolean gone, Supplier<String> reason) {
     Watch watch = watch(replica);
     watch.asking = false;
     if (watch.failures++ == 0) {
       watch.failingSinceNanos = watch.askedNanos;
     }
+    String why = reason.get();
     LOG.debug(
         "probe_failed replica={} failures={} reason=\"{}\"", replica.id(), watch.failures, why);
     tell(replica, watch, why);

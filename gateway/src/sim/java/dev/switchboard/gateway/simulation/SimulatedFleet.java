@@ -210,9 +210,10 @@ final class SimulatedFleet {
     double limit =
         question == Vigil.Question.CANARY ? CONFIG.canaryTimeoutMs() : CONFIG.stateTimeoutMs();
     if (!engine.alive()) {
-      time.afterMs(QUESTION_MS, () -> vigil.failed(replica, question, true, "connection refused"));
+      time.afterMs(
+          QUESTION_MS, () -> vigil.failed(replica, question, true, () -> "connection refused"));
     } else if (took > limit) {
-      time.afterMs(limit, () -> vigil.failed(replica, question, false, "timeout"));
+      time.afterMs(limit, () -> vigil.failed(replica, question, false, () -> "timeout"));
     } else {
       time.afterMs(took, () -> answer(replica, engine, question, limit - took));
     }
@@ -225,7 +226,7 @@ final class SimulatedFleet {
       double wait = Math.min(leftMs, 50);
       time.afterMs(wait, () -> answer(replica, engine, question, leftMs - wait));
     } else if (!engine.alive() || engine.frozen()) {
-      vigil.failed(replica, question, !engine.alive(), "no answer");
+      vigil.failed(replica, question, !engine.alive(), () -> "no answer");
     } else if (question == Vigil.Question.CANARY) {
       vigil.proven(replica, time.nowNanos());
     } else {

@@ -152,7 +152,7 @@ class DrillsTest {
 
   private void eject() {
     for (int i = 0; i < WorkersConfig.DEFAULTS.ejectAfter(); i++) {
-      vigil.failed(replica, Vigil.Question.CANARY, false, "canary");
+      vigil.failed(replica, Vigil.Question.CANARY, false, () -> "canary");
     }
     assertEquals(ReplicaState.EJECTED, replica.state());
   }

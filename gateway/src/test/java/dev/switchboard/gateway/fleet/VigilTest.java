@@ -1,6 +1,8 @@
 package dev.switchboard.gateway.fleet;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -47,6 +49,29 @@ class VigilTest {
 
   private List<ReplicaState> states() {
     return List.of(first.state(), second.state());
+  }
+
+  @Test
+  void whoseFailureCannotBeSaidIsAskedAgain() {
+    List<Replica> asked = new ArrayList<>();
+    Vigil asking = new Vigil(hand.fleet(), (replica, address, question) -> asked.add(replica));
+    asking.turn(hand.nowNanos());
+    int once = asked.size();
+
+    for (Replica replica : List.copyOf(asked)) {
+      assertThrows(
+          IllegalStateException.class,
+          () -> asking.failed(replica, Vigil.Question.STATE, false, VigilTest::noWords));
+    }
+    hand.pass(1000);
+    asking.turn(hand.nowNanos());
+
+    assertTrue(once > 0);
+    assertEquals(2 * once, asked.size());
+  }
+
+  private static String noWords() {
+    throw new IllegalStateException("no words");
   }
 
   @Test
