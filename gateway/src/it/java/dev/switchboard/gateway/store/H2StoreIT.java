@@ -136,7 +136,19 @@ class H2StoreIT extends StoreContract {
         done(
             store.audit(
                 new AuditEntry(
-                    0, where + i, i, "a", "admin", "x", "PUT", "/", 200, null, null, null)));
+                    0,
+                    where + i,
+                    i,
+                    "a",
+                    "admin",
+                    "x",
+                    "PUT",
+                    "/",
+                    200,
+                    null,
+                    null,
+                    null,
+                    AuditEntry.Why.UNSAID)));
         ApiKey _ = done(store.create(key(where + i, null)));
       }
     }

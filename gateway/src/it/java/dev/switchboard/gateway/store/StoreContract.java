@@ -289,7 +289,19 @@ abstract class StoreContract {
 
   private static AuditEntry auditAt(String target, long atMs) {
     return new AuditEntry(
-        0, target, atMs, "me", "admin", "::1", "POST /x", target, 200, null, null, null);
+        0,
+        target,
+        atMs,
+        "me",
+        "admin",
+        "::1",
+        "POST /x",
+        target,
+        200,
+        null,
+        null,
+        null,
+        AuditEntry.Why.UNSAID);
   }
 
   @Test
@@ -298,7 +310,19 @@ abstract class StoreContract {
     done(
         store.audit(
             new AuditEntry(
-                0, "e", 1, nasty, "admin", "::1", nasty, nasty, 200, null, nasty, nasty)));
+                0,
+                "e",
+                1,
+                nasty,
+                "admin",
+                "::1",
+                nasty,
+                nasty,
+                200,
+                null,
+                nasty,
+                nasty,
+                AuditEntry.Why.UNSAID)));
 
     AuditEntry read = done(store.audit(AuditQuery.newest(1, Long.MAX_VALUE))).getFirst();
 
@@ -524,7 +548,8 @@ abstract class StoreContract {
         200,
         null,
         null,
-        "{}");
+        "{}",
+        AuditEntry.Why.UNSAID);
   }
 
   static ApiKey key(String name, @Nullable Long expiresMs) {

@@ -111,6 +111,7 @@ final class DeniedRequests {
             kind.status(),
             kind.code(),
             null,
-            after));
+            after,
+            AuditEntry.Why.UNSAID));
   }
 }

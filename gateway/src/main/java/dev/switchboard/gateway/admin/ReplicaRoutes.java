@@ -58,7 +58,8 @@ final class ReplicaRoutes {
         context -> AdminServer.answer(context, routes.json.of(named(context, fleet))));
     router.change(HttpMethod.POST, BASE + "/:id/drain", Role.OPERATOR, routes::drain);
     router.change(HttpMethod.DELETE, BASE + "/:id/drain", Role.OPERATOR, routes::cancelDrain);
-    routes.verb(router, "resume", routes::resume);
+    routes.verb(
+        router, "resume", (context, body) -> routes.resume(context, routes.plainly(context, body)));
     routes.verb(
         router, "promote", (context, body) -> routes.perform(context, routes.promote(body)));
     routes.verb(router, "cordon", routes::cordon);
@@ -178,11 +179,8 @@ final class ReplicaRoutes {
   }
 
   /** One that was cordoned before it was drained takes requests again too. */
-  private Future<Change> resume(RoutingContext context, byte[] body) {
-    Replica replica = plainly(context, body);
-    ReplicaState state = replica.state();
-    boolean drained = state == ReplicaState.DRAINING || state == ReplicaState.DRAINED;
-    return drained && replica.cordoned()
+  private Future<Change> resume(RoutingContext context, Replica replica) {
+    return emptied(replica) && replica.cordoned()
         ? keep(context, replica, false, replica.weight(), fleet.commands()::resume)
         : perform(replica, fleet.commands()::resume);
   }
@@ -192,12 +190,15 @@ final class ReplicaRoutes {
     return fleet.commands()::promote;
   }
 
-  /** One that is not being emptied, or is empty, has no drain to take back. */
+  /** One that is neither being emptied nor empty has no drain to take back. */
   private Future<Change> cancelDrain(RoutingContext context, byte[] body) {
     Replica replica = plainly(context, body);
-    return replica.state() == ReplicaState.DRAINING || replica.state() == ReplicaState.DRAINED
-        ? resume(context, body)
-        : Future.failedFuture(refusal(replica));
+    return emptied(replica) ? resume(context, replica) : Future.failedFuture(refusal(replica));
+  }
+
+  private static boolean emptied(Replica replica) {
+    ReplicaState state = replica.state();
+    return state == ReplicaState.DRAINING || state == ReplicaState.DRAINED;
   }
 
   private long graceMs(@Nullable Long wanted) {

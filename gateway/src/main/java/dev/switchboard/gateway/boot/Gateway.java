@@ -583,7 +583,8 @@ final class Gateway {
         status,
         code,
         done == null ? null : done.before().toString(),
-        done == null ? null : done.after().toString());
+        done == null ? null : done.after().toString(),
+        AuditEntry.Why.UNSAID);
   }
 
   private static String url(boolean secure, String bind, int port) {

@@ -34,13 +34,20 @@ record FlightFacts(
         record.tenant(),
         record.outcome(),
         record.status(),
-        record.attempts().stream().map(FlightRecord.Attempt::replica).distinct().toList(),
+        replicas(record.attempts()),
         record.at(Mark.ACCEPTED),
         record.at(Mark.ENDED),
         record.wallNanos(),
         record.missed(),
         record.traceId(),
         List.of());
+  }
+
+  /** Nearly every request has one attempt. */
+  private static List<String> replicas(List<FlightRecord.Attempt> attempts) {
+    return attempts.size() == 1
+        ? List.of(attempts.getFirst().replica())
+        : attempts.stream().map(FlightRecord.Attempt::replica).distinct().toList();
   }
 
   FlightFacts waited(List<String> ranks) {

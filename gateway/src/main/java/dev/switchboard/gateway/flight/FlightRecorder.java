@@ -161,7 +161,7 @@ public final class FlightRecorder {
   private void keep(Entry entry) {
     entry.number = ++added;
     recent.add(entry);
-    byId.put(entry.id, entry);
+    byId.put(entry.facts.id(), entry);
     evict();
   }
 
@@ -171,12 +171,12 @@ public final class FlightRecorder {
       if (old.interesting) {
         kept.add(old);
       } else {
-        byId.remove(old.id, old);
+        byId.remove(old.facts.id(), old);
       }
     }
     while (kept.holdsMoreThan(Integer.MAX_VALUE, limits.keptBytes)) {
       Entry old = kept.removeOldest();
-      byId.remove(old.id, old);
+      byId.remove(old.facts.id(), old);
     }
   }
 
@@ -262,7 +262,6 @@ public final class FlightRecorder {
     /** Of the objects around its bytes. */
     private static final long OVERHEAD = 512;
 
-    private final String id;
     private final boolean interesting;
 
     // Read without the lock as well.
@@ -273,7 +272,6 @@ public final class FlightRecorder {
     private long number;
 
     Entry(FlightRecord record, boolean interesting, Ring ring) {
-      this.id = record.id();
       this.facts = FlightFacts.of(record);
       this.interesting = interesting;
       this.packed = FlightCodec.pack(record);

@@ -87,9 +87,9 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     RequestTrace trace = call.trace();
     long now = call.nowNanos();
     Stragglers stragglers = Stragglers.of(record, house.fleet()::find);
-    house.metrics().blamed(record, slo, stragglers);
-    if (!stragglers.named().isEmpty()) {
-      house.recorder().waited(record, waitedFor(record, stragglers));
+    List<Stragglers.Rank> slow = house.metrics().blamed(record, slo, stragglers);
+    if (!slow.isEmpty()) {
+      house.recorder().waited(record, places(slow));
     }
     RequestTrace.Telling telling =
         trace.judge(
@@ -113,11 +113,8 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     }
   }
 
-  private static List<String> waitedFor(FlightRecord record, Stragglers stragglers) {
-    return stragglers.harming(record).stream()
-        .map(rank -> rank.stage() + "." + rank.rank())
-        .distinct()
-        .toList();
+  private static List<String> places(List<Stragglers.Rank> ranks) {
+    return ranks.stream().map(rank -> rank.stage() + "." + rank.rank()).distinct().toList();
   }
 
   /** Later, when nothing else measures what it takes. */

@@ -42,34 +42,4 @@ public record AuditEntry(
   public record Why(@Nullable String reason, @Nullable String onBehalfOf) {
     public static final Why UNSAID = new Why(null, null);
   }
-
-  /** One of which nothing was said. */
-  public AuditEntry(
-      long id,
-      String entry,
-      long atMs,
-      String actor,
-      String role,
-      String source,
-      String action,
-      String target,
-      int status,
-      @Nullable String code,
-      @Nullable String before,
-      @Nullable String after) {
-    this(
-        id,
-        entry,
-        atMs,
-        actor,
-        role,
-        source,
-        action,
-        target,
-        status,
-        code,
-        before,
-        after,
-        Why.UNSAID);
-  }
 }

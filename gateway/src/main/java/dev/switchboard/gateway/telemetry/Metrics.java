@@ -29,6 +29,7 @@ import io.prometheus.metrics.model.snapshots.Labels;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
@@ -604,14 +605,16 @@ public final class Metrics {
     return blame;
   }
 
-  /** Charges a finished request to the slow ranks that it waited for. */
-  public void blamed(FlightRecord record, Slo slo, Stragglers stragglers) {
-    if (!stragglers.named().isEmpty()) {
+  /** Charges a finished request to the slow ranks that it waited for, and gives them back. */
+  public List<Stragglers.Rank> blamed(FlightRecord record, Slo slo, Stragglers stragglers) {
+    List<Stragglers.Rank> harming = stragglers.harming(record);
+    if (!harming.isEmpty()) {
       boolean missed =
           Arrays.stream(Objective.values())
               .anyMatch(objective -> SloVerdict.of(objective, record, slo) == Kept.MISSED);
-      blame.charge(label(record.model()), record, stragglers.harming(record), missed);
+      blame.charge(label(record.model()), record, harming, missed);
     }
+    return harming;
   }
 
   private static void countObjectives(ModelSeries model, FlightRecord record, Slo slo) {

@@ -64,8 +64,10 @@ public record Stragglers(List<Rank> named) {
   }
 
   /** Those that the request waited for; a replica that told no timeline is taken at its word. */
-  public List<Rank> harming(FlightRecord record) {
-    return named.stream().filter(rank -> waited(record, rank)).toList();
+  List<Rank> harming(FlightRecord record) {
+    return named.isEmpty()
+        ? List.of()
+        : named.stream().filter(rank -> waited(record, rank)).toList();
   }
 
   private static boolean waited(FlightRecord record, Rank rank) {
