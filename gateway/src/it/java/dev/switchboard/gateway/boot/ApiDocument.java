@@ -122,6 +122,27 @@ final class ApiDocument {
     return faults(content.path("schema"), JSON.readTree(body));
   }
 
+  /** What is wrong with the examples of an operation's body and answers. */
+  List<String> faultyExamples(Operation operation) {
+    List<String> faults = new ArrayList<>();
+    for (JsonNode content : contents(operation)) {
+      JsonNode example = content.path("example");
+      if (!example.isMissingNode()) {
+        faults.addAll(faults(content.path("schema"), example));
+      }
+    }
+    return faults;
+  }
+
+  private List<JsonNode> contents(Operation operation) {
+    List<JsonNode> all = new ArrayList<>();
+    all.add(operation.node().at("/requestBody/content/application~1json"));
+    for (JsonNode response : operation.node().path("responses")) {
+      all.add(resolved(response).at("/content/application~1json"));
+    }
+    return all;
+  }
+
   /** What is wrong with a body by one of the document's schemas. */
   List<String> faults(String schema, String body) {
     try {

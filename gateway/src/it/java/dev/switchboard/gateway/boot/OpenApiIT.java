@@ -82,6 +82,15 @@ class OpenApiIT {
   }
 
   @Test
+  void everyExampleIsAsItsSchemaSays() {
+    for (ApiDocument document : List.of(api, admin)) {
+      for (ApiDocument.Operation operation : document.operations()) {
+        assertEquals(List.of(), document.faultyExamples(operation), operation.id());
+      }
+    }
+  }
+
+  @Test
   void everyReferenceLeadsSomewhere() {
     for (ApiDocument document : List.of(api, admin)) {
       for (JsonNode reference : document.root().findValues("$ref")) {

@@ -58,6 +58,7 @@ public final class AdminServer extends VerticleBase {
   private final Function<AuditEntry, CompletionStage<Void>> audit;
   private final Drills drills;
   private final Supplier<GatewayFacts> facts;
+  private final GatewayList.Sources gateways;
   private final AdminConfig config;
   private final AdminGuard guard;
   private final @Nullable ServerTls tls;
@@ -71,6 +72,7 @@ public final class AdminServer extends VerticleBase {
   /**
    * @param audit takes what was changed, or was to be; done when that is kept
    * @param facts of this gateway, now
+   * @param gateways that share something with this one
    * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
    */
@@ -82,6 +84,7 @@ public final class AdminServer extends VerticleBase {
       Function<AuditEntry, CompletionStage<Void>> audit,
       Drills drills,
       Supplier<GatewayFacts> facts,
+      GatewayList.Sources gateways,
       AdminConfig config,
       boolean loopback,
       @Nullable ServerTls tls) {
@@ -92,6 +95,7 @@ public final class AdminServer extends VerticleBase {
     this.audit = audit;
     this.drills = drills;
     this.facts = facts;
+    this.gateways = gateways;
     this.config = config;
     SiteGuard sites = new SiteGuard("admin", config.bind(), config.hosts(), tls != null);
     this.guard = new AdminGuard(loopback, sites, house.keys());
@@ -193,6 +197,7 @@ public final class AdminServer extends VerticleBase {
     admin.read("/metrics", scrape::answer);
     ReplicaRoutes.add(admin, house.fleet(), store, house.metrics().blame(), house.clock());
     GatewayRoutes.add(admin, facts, house.traces());
+    GatewayList.add(admin, gateways, facts, epochMs);
     admin.read("/admin/v1/models", this::models);
     UpstreamClient client =
         new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);

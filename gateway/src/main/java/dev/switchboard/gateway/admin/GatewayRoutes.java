@@ -31,14 +31,7 @@ final class GatewayRoutes {
 
   static ObjectNode json(GatewayFacts facts, TraceLevels levels) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
-    GatewayFacts.Identity identity = facts.identity();
-    json.put("id", identity.id()).put("version", identity.version());
-    json.put("commit", identity.commit().isEmpty() ? null : identity.commit());
-    json.put("started", Instant.ofEpochMilli(identity.startedMs()).toString());
-    json.put("host", identity.host()).put("pid", identity.pid());
-    ObjectNode addresses = json.putObject("addresses");
-    facts.addresses().forEach((name, url) -> addresses.put(name, url.toString()));
-    json.put("in_flight", facts.inFlight());
+    identity(json, facts);
     json.putObject("connections")
         .put("api", facts.connections())
         .put("api_limit", facts.connectionsLimit())
@@ -56,6 +49,18 @@ final class GatewayRoutes {
     }
     json.set("telemetry", telemetry(levels));
     return json;
+  }
+
+  /** Who it is, where, and how much it does. */
+  static void identity(ObjectNode json, GatewayFacts facts) {
+    GatewayFacts.Identity identity = facts.identity();
+    json.put("id", identity.id()).put("version", identity.version());
+    json.put("commit", identity.commit().isEmpty() ? null : identity.commit());
+    json.put("started", Instant.ofEpochMilli(identity.startedMs()).toString());
+    json.put("host", identity.host()).put("pid", identity.pid());
+    ObjectNode addresses = json.putObject("addresses");
+    facts.addresses().forEach((name, url) -> addresses.put(name, url.toString()));
+    json.put("in_flight", facts.inFlight());
   }
 
   private static ObjectNode telemetry(TraceLevels levels) {

@@ -113,6 +113,7 @@ final class Gateway {
   private final SharedPorts ports = new SharedPorts();
   private final Vertx vertx;
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
+  private final Heartbeat heartbeat;
   private final AdminServer adminServer;
   private final Prober prober;
   private final UsageMeter usage = new UsageMeter();
@@ -176,6 +177,7 @@ final class Gateway {
     fleet.onStateChange(watch(house));
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
+    this.heartbeat = heartbeat(house);
     this.adminServer = adminServer(house, config.admin());
     this.prober = new Prober(vertx, fleet, clock, probes(house.metrics()));
     prober.start();
@@ -183,6 +185,12 @@ final class Gateway {
     await(house.shared().ready());
     tick(house);
     listen();
+    heartbeat.start(vertx);
+  }
+
+  private Heartbeat heartbeat(Gatehouse house) {
+    return new Heartbeat(
+        vertx, store, config.shared(), () -> facts(house), () -> clock.epochNanos() / 1_000_000);
   }
 
   private void keep(long id, long atMs, EventType type, String data) {
@@ -213,6 +221,7 @@ final class Gateway {
         this::audit,
         drills,
         () -> facts(house),
+        heartbeat,
         admin,
         GatewayConfig.loopback(admin.bind()),
         tls.admin());
@@ -649,6 +658,8 @@ final class Gateway {
       sharedAffinity.close();
     }
     await(reconfiguration.house().shared().close());
+    await(heartbeat.leave());
+    heartbeat.close();
     fleet.close();
     feed.close();
     await(vertx.close());

@@ -53,6 +53,9 @@ public final class Store implements AutoCloseable {
   private static final int CLOSE_SECONDS = 10;
   private static final long DAY_MS = 86_400_000;
 
+  /** Gateways are known for so long after they were last heard. */
+  private static final long GATEWAYS_MS = 3_600_000;
+
   /** Between two looks for what is too old to be kept. */
   private static final long PRUNE_MS = 3_600_000;
 
@@ -382,6 +385,24 @@ public final class Store implements AutoCloseable {
         : CompletableFuture.completedFuture(null);
   }
 
+  /** Says that a gateway is there, soon, and forgets those that were not heard for long. */
+  public void heard(GatewayCard card) {
+    thread.execute(
+        () ->
+            guardedWhileUp(
+                () ->
+                    write(
+                        tables -> {
+                          tables.put(card);
+                          tables.pruneGateways(card.heardMs() - GATEWAYS_MS);
+                        })));
+  }
+
+  /** A gateway ends and need not be looked for. */
+  public void left(String gatewayId) {
+    thread.execute(() -> guardedWhileUp(() -> write(tables -> tables.deleteGateway(gatewayId))));
+  }
+
   /** Keeps an event, soon; never waits. */
   public void keep(StoredEvent event) {
     events.add(event);
@@ -393,6 +414,11 @@ public final class Store implements AutoCloseable {
   public CompletableFuture<List<StoredEvent>> events(EventQuery query) {
     thread.execute(() -> guardedWhileUp(this::writeEvents));
     return submit(tables -> tables.events(query), false);
+  }
+
+  /** Gateways that share this store and were heard within the last hour. */
+  public CompletableFuture<List<GatewayCard>> gateways() {
+    return submit(Tables::gateways, false);
   }
 
   /** Audit entries, newest first. */

@@ -408,6 +408,40 @@ final class Tables {
         new AuditEntry.Why(row.getString(13), row.getString(14)));
   }
 
+  // ------------------------------------------------------------------ gateways
+
+  /** A gateway was heard. */
+  void put(GatewayCard card) throws SQLException {
+    if (update(
+            "UPDATE gateway SET heard_ms = ?, about_json = ? WHERE id = ?",
+            card.heardMs(),
+            card.about(),
+            card.id())
+        == 0) {
+      update(
+          "INSERT INTO gateway (id, heard_ms, about_json) VALUES (?, ?, ?)",
+          card.id(),
+          card.heardMs(),
+          card.about());
+    }
+  }
+
+  /** Forgets a gateway that has ended. */
+  void deleteGateway(String id) throws SQLException {
+    update("DELETE FROM gateway WHERE id = ?", id);
+  }
+
+  /** Forgets gateways that were not heard since. */
+  void pruneGateways(long oldestMs) throws SQLException {
+    update("DELETE FROM gateway WHERE heard_ms < ?", oldestMs);
+  }
+
+  List<GatewayCard> gateways() throws SQLException {
+    return all(
+        "SELECT id, heard_ms, about_json FROM gateway",
+        row -> new GatewayCard(row.getString(1), row.getLong(2), row.getString(3)));
+  }
+
   // ------------------------------------------------------------------ events
 
   /** Keeps an event, once however often it is tried. */

@@ -1,0 +1,75 @@
+package dev.switchboard.gateway.boot;
+
+import dev.switchboard.gateway.admin.GatewayFacts;
+import dev.switchboard.gateway.admin.GatewayList;
+import dev.switchboard.gateway.shared.SharedConfig;
+import dev.switchboard.gateway.shared.ValkeyGateways;
+import dev.switchboard.gateway.store.GatewayCard;
+import dev.switchboard.gateway.store.Store;
+import io.vertx.core.Context;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import java.util.List;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** Says that this gateway is there, to those it shares a store or a Valkey with. */
+final class Heartbeat implements GatewayList.Sources, AutoCloseable {
+  private final Store store;
+  private final @Nullable ValkeyGateways valkey;
+  private final Supplier<GatewayFacts> facts;
+  private final LongSupplier epochMs;
+
+  Heartbeat(
+      Vertx vertx,
+      Store store,
+      SharedConfig shared,
+      Supplier<GatewayFacts> facts,
+      LongSupplier epochMs) {
+    this.store = store;
+    this.valkey = shared.url().isEmpty() ? null : new ValkeyGateways(vertx, shared);
+    this.facts = facts;
+    this.epochMs = epochMs;
+  }
+
+  /** Once it listens, since it says where. */
+  void start(Vertx vertx) {
+    beat();
+    vertx.setPeriodic(GatewayList.BEAT_MS, tick -> beat());
+  }
+
+  private void beat() {
+    GatewayFacts now = facts.get();
+    GatewayCard card =
+        new GatewayCard(now.identity().id(), epochMs.getAsLong(), GatewayList.about(now));
+    store.heard(card);
+    if (valkey != null) {
+      valkey.heard(card);
+    }
+  }
+
+  @Override
+  public Future<List<GatewayCard>> stored(Context context) {
+    return Future.fromCompletionStage(store.gateways(), context);
+  }
+
+  @Override
+  public @Nullable Future<List<GatewayCard>> shared() {
+    return valkey == null ? null : valkey.all(epochMs.getAsLong());
+  }
+
+  /** Says that this gateway ends. */
+  Future<?> leave() {
+    String id = facts.get().identity().id();
+    store.left(id);
+    return valkey == null ? Future.succeededFuture() : valkey.left(id);
+  }
+
+  @Override
+  public void close() {
+    if (valkey != null) {
+      valkey.close();
+    }
+  }
+}
