@@ -504,8 +504,7 @@ public final class AdmissionQueue {
         if (entry.state == State.RUNNING) {
           end(entry, tokens < 0 ? entry.charged : tokens, nowNanos);
         } else if (entry.state == State.WAITING) {
-          takeOut(entry);
-          entry.state = State.OVER;
+          giveUp(entry, nowNanos);
         }
         drain(nowNanos, notices);
       }
@@ -835,9 +834,16 @@ public final class AdmissionQueue {
   }
 
   private void drop(Entry entry, Reason reason, Expected expected, long now, Notices notices) {
+    giveUp(entry, now);
+    notices.refused(entry, refusal(reason, entry, expected, now));
+  }
+
+  private void giveUp(Entry entry, long now) {
     takeOut(entry);
     entry.state = State.OVER;
-    notices.refused(entry, refusal(reason, entry, expected, now));
+    if (yields(entry.demand) && band(entry).isEmpty()) {
+      yielding.givenUp(now);
+    }
   }
 
   /** What it is to expect if it waits for its turn once more. */

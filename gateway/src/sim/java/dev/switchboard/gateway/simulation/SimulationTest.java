@@ -52,7 +52,7 @@ class SimulationTest {
                 atLeast(0.89, share, seed, "goodput from second " + from);
               }
               double after = result.ledger().goodShare(690, 720);
-              atLeast(0.97, after, seed, "goodput half a minute after the burst");
+              atLeast(0.98, after, seed, "goodput half a minute after the burst");
             });
   }
 

@@ -42,7 +42,6 @@ class OutflowTest {
     outflow.begins(-1, SECOND, SECOND);
 
     assertEquals(46.5, secondsOfThird(31 * SECOND), 0.01);
-    assertEquals(3, outflow.waitNanos(3, false, 31 * SECOND) / SECOND);
   }
 
   @Test
@@ -62,6 +61,29 @@ class OutflowTest {
     outflow.waits(62 * SECOND);
 
     assertEquals(WaitPredictor.UNKNOWN, outflow.waitNanos(1, false, 62 * SECOND));
+  }
+
+  @Test
+  void itFadesWhileNoneWaitsAndHoldsWholeForWhoComesBehindOneThatDoes() {
+    outflow.waits(0);
+    outflow.begins(-1, SECOND, 60 * SECOND);
+
+    assertEquals(60, outflow.waitNanos(1, false, 60 * SECOND) / SECOND);
+    assertEquals(15, outflow.waitNanos(1, false, 81 * SECOND) / 1e9, 0.3);
+    outflow.waits(81 * SECOND);
+    assertEquals(60, outflow.waitNanos(1, true, 81 * SECOND) / SECOND);
+    outflow.begins(-1, SECOND, 82 * SECOND);
+    assertEquals(30, outflow.waitNanos(1, false, 82 * SECOND) / 1e9, 0.5);
+  }
+
+  @Test
+  void aWaitInVainIsTimeInWhichNoneBegan() {
+    outflow.waits(0);
+    outflow.begins(-1, SECOND, 2 * SECOND);
+    outflow.waits(4 * SECOND);
+    outflow.givenUp(12 * SECOND);
+
+    assertEquals(10, outflow.waitNanos(1, false, 12 * SECOND) / SECOND);
   }
 
   @Test
