@@ -122,25 +122,28 @@ final class ApiDocument {
     return faults(content.path("schema"), JSON.readTree(body));
   }
 
-  /** What is wrong with the examples of an operation's body and answers. */
+  /** What is wrong with the examples of an operation's body and answer, or that there is none. */
   List<String> faultyExamples(Operation operation) {
     List<String> faults = new ArrayList<>();
-    for (JsonNode content : contents(operation)) {
-      JsonNode example = content.path("example");
-      if (!example.isMissingNode()) {
-        faults.addAll(faults(content.path("schema"), example));
+    examples(operation.node().path("requestBody"), faults);
+    for (var response : operation.node().path("responses").properties()) {
+      if (response.getKey().startsWith("2")) {
+        examples(response.getValue(), faults);
       }
     }
     return faults;
   }
 
-  private List<JsonNode> contents(Operation operation) {
-    List<JsonNode> all = new ArrayList<>();
-    all.add(operation.node().at("/requestBody/content/application~1json"));
-    for (JsonNode response : operation.node().path("responses")) {
-      all.add(resolved(response).at("/content/application~1json"));
+  private void examples(JsonNode described, List<String> faults) {
+    JsonNode content = described.path("content").path("application/json");
+    if (content.isMissingNode()) {
+      return;
     }
-    return all;
+    JsonNode example = content.path("example");
+    faults.addAll(
+        example.isMissingNode()
+            ? List.of("has no example")
+            : faults(content.path("schema"), example));
   }
 
   /** What is wrong with a body by one of the document's schemas. */

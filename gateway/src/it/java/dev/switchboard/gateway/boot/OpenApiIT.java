@@ -82,7 +82,7 @@ class OpenApiIT {
   }
 
   @Test
-  void everyExampleIsAsItsSchemaSays() {
+  void everyBodyAndEveryAnswerHasAnExampleAsItsSchemaSays() {
     for (ApiDocument document : List.of(api, admin)) {
       for (ApiDocument.Operation operation : document.operations()) {
         assertEquals(List.of(), document.faultyExamples(operation), operation.id());

@@ -1,8 +1,10 @@
 package dev.switchboard.gateway.http;
 
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
@@ -12,8 +14,9 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A listener's description, {@code openapi.yaml} beside a class. It is turned into JSON when it is
- * asked for the first time, off the event loop. Safe on any thread.
+ * A listener's description, {@code openapi.yaml} beside a class, with an example of each body and
+ * answer from {@code openapi-examples.yaml}, by operation. It is turned into JSON when it is asked
+ * for the first time, off the event loop. Safe on any thread.
  */
 public final class OpenApiDocument {
   private static final ObjectMapper YAML =
@@ -37,11 +40,34 @@ public final class OpenApiDocument {
   }
 
   private String read() throws IOException {
-    try (InputStream yaml = beside.getResourceAsStream("openapi.yaml")) {
-      Objects.requireNonNull(yaml, "openapi.yaml is packaged");
-      String text = YAML.readTree(yaml).toString();
-      json = text;
-      return text;
+    JsonNode document = resource("openapi.yaml");
+    JsonNode examples = resource("openapi-examples.yaml");
+    for (JsonNode path : document.path("paths")) {
+      for (JsonNode operation : path) {
+        JsonNode example = examples.path(operation.path("operationId").asText());
+        put(operation.path("requestBody"), example.path("request"));
+        for (var response : operation.path("responses").properties()) {
+          if (response.getKey().startsWith("2")) {
+            put(response.getValue(), example.path("answer"));
+          }
+        }
+      }
+    }
+    String text = document.toString();
+    json = text;
+    return text;
+  }
+
+  private static void put(JsonNode described, JsonNode example) {
+    if (described.path("content").path("application/json") instanceof ObjectNode content
+        && !example.isMissingNode()) {
+      content.set("example", example);
+    }
+  }
+
+  private JsonNode resource(String name) throws IOException {
+    try (InputStream yaml = beside.getResourceAsStream(name)) {
+      return YAML.readTree(Objects.requireNonNull(yaml, name + " is packaged"));
     }
   }
 }
