@@ -19,6 +19,7 @@ import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
 import dev.switchboard.gateway.http.RequestFaults;
+import dev.switchboard.gateway.http.RunningRequests;
 import dev.switchboard.gateway.http.SiteGuard;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.store.AuditEntry;
@@ -58,6 +59,7 @@ public final class AdminServer extends VerticleBase {
   private final Function<AuditEntry, CompletionStage<Void>> audit;
   private final Drills drills;
   private final Supplier<GatewayFacts> facts;
+  private final RunningRequests running;
   private final AdminConfig config;
   private final AdminGuard guard;
   private final @Nullable ServerTls tls;
@@ -71,6 +73,7 @@ public final class AdminServer extends VerticleBase {
   /**
    * @param audit takes what was changed, or was to be; done when that is kept
    * @param facts of this gateway, now
+   * @param running requests that have not ended
    * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
    */
@@ -82,6 +85,7 @@ public final class AdminServer extends VerticleBase {
       Function<AuditEntry, CompletionStage<Void>> audit,
       Drills drills,
       Supplier<GatewayFacts> facts,
+      RunningRequests running,
       AdminConfig config,
       boolean loopback,
       @Nullable ServerTls tls) {
@@ -92,6 +96,7 @@ public final class AdminServer extends VerticleBase {
     this.audit = audit;
     this.drills = drills;
     this.facts = facts;
+    this.running = running;
     this.config = config;
     SiteGuard sites = new SiteGuard("admin", config.bind(), config.hosts(), tls != null);
     this.guard = new AdminGuard(loopback, sites, house.keys());
@@ -198,7 +203,7 @@ public final class AdminServer extends VerticleBase {
         new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
     WorkerRoutes.add(admin, house.fleet(), client);
     EngineDetail engines = new EngineDetail(vertx, client, house.fleet(), house.recorder());
-    RequestRoutes.add(admin, vertx, house.recorder(), engines);
+    requests(admin, engines);
     PreviewRoutes.add(admin, house);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
@@ -218,6 +223,13 @@ public final class AdminServer extends VerticleBase {
     admin.close();
     routes = admin.routes();
     return router;
+  }
+
+  private void requests(AdminRouter admin, EngineDetail engines) {
+    RequestLines lines = new RequestLines(house.recorder(), config.traceUrl());
+    RequestTail tail =
+        new RequestTail(vertx, lines, feed, house.metrics(), config.heartbeatMs(), this::mayRead);
+    RequestRoutes.add(admin, vertx, house.recorder(), engines, running, lines, tail);
   }
 
   private static Route readable(Route route) {
