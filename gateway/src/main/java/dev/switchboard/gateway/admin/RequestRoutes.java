@@ -3,6 +3,7 @@ package dev.switchboard.gateway.admin;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.explain.Explanation;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightQuery;
 import dev.switchboard.gateway.flight.FlightRecord;
@@ -19,6 +20,7 @@ import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -53,6 +55,9 @@ final class RequestRoutes {
           "limit");
 
   private static final long MOST_MS = 86_400_000;
+
+  /** Others that are looked at to explain one. */
+  private static final int MOST_BESIDE = 200;
 
   /** What a request that runs has not yet. */
   private static final List<String> UNKNOWN_YET =
@@ -106,6 +111,7 @@ final class RequestRoutes {
               boolean full = JsonInput.flag(context, "full");
               return record -> lines.timeline(record, full);
             }));
+    router.read(BASE + "/:id/explain", routes.found(engines::complete, routes::explain));
     router.read(BASE + "/:id/perfetto", routes.one(engines::complete, context -> PerfettoJson::of));
   }
 
@@ -240,6 +246,42 @@ final class RequestRoutes {
       throw JsonInput.refused("waited_for", "must be a stage and a rank, such as 0.1");
     }
     return text;
+  }
+
+  /** From what others did at the same time, of which some may run yet. */
+  private Future<ObjectNode> explain(FlightRecord record) {
+    return Future.fromCompletionStage(
+            running.find(
+                one ->
+                    one.record().model().equals(record.model())
+                        && one.record().at(Mark.ACCEPTED) < record.at(Mark.ENDED)),
+            vertx.getOrCreateContext())
+        .map(
+            others -> {
+              List<FlightRecord> beside = new ArrayList<>();
+              others.stream().limit(MOST_BESIDE).forEach(one -> beside.add(one.record()));
+              beside.addAll(recorder.beside(record, MOST_BESIDE));
+              Explanation told = Explanation.of(record, recorder.waitedFor(record), beside);
+              return ExplanationJson.of(record.id(), told);
+            });
+  }
+
+  /** Answers with what is made of a record, maybe later. */
+  private Handler<RoutingContext> found(
+      Function<FlightRecord, Future<FlightRecord>> detail,
+      Function<FlightRecord, Future<ObjectNode>> made) {
+    return context ->
+        FlightLookup.find(
+            vertx,
+            recorder,
+            JsonInput.path(context, "id"),
+            record ->
+                detail
+                    .apply(record)
+                    .compose(made)
+                    .onSuccess(json -> AdminServer.answer(context, json))
+                    .onFailure(context::fail),
+            missing -> AdminRouter.error(context, missing));
   }
 
   private Handler<RoutingContext> one(

@@ -245,6 +245,20 @@ public final class FlightRecorder {
     }
   }
 
+  /** Requests of its model that ran at the same time, the newest {@code most} of them. */
+  public List<FlightRecord> beside(FlightRecord record, int most) {
+    return newestFirst().stream()
+        .filter(
+            entry ->
+                entry.facts.model().equals(record.model())
+                    && entry.facts.acceptedNanos() < record.at(Flight.Mark.ENDED)
+                    && entry.facts.endedNanos() > record.at(Flight.Mark.ACCEPTED)
+                    && !entry.facts.id().equals(record.id()))
+        .limit(most)
+        .map(entry -> unpack.apply(entry.packed))
+        .toList();
+  }
+
   /** The ranks that it is known to have waited for, as {@code stage.rank}. */
   public synchronized List<String> waitedFor(FlightRecord record) {
     Entry entry = byId.get(record.id());
