@@ -36,7 +36,10 @@ class AuditIT {
 
   /** Of a key two things are told, and a worker that stands by takes two: see AdminChangesIT. */
   private static final Set<String> ELSEWHERE =
-      Set.of("POST /admin/v1/keys/:id/rotate", "POST /admin/v1/replicas/:id/promote");
+      Set.of(
+          "POST /admin/v1/keys/:id/rotate",
+          "POST /admin/v1/replicas/:id/promote",
+          "DELETE /admin/v1/requests/:id");
 
   private static final Set<ReplicaState> SETTLED =
       Set.of(ReplicaState.READY, ReplicaState.CORDONED, ReplicaState.DRAINED);

@@ -12,7 +12,8 @@ import java.util.List;
  *     loopback, such as that of a proxy before it
  * @param maxConnections at once; more are closed unread
  * @param maxConnectionsPerClient of them from one address
- * @param heartbeatMs between two heartbeats of {@code GET /admin/v1/events}
+ * @param heartbeatMs between two heartbeats of a stream of events or requests
+ * @param traceUrl where a trace can be looked at, with {@code {trace_id}} in it; empty for nowhere
  */
 public record AdminConfig(
     String bind,
@@ -21,9 +22,12 @@ public record AdminConfig(
     int maxConnections,
     int maxConnectionsPerClient,
     int heartbeatMs,
+    String traceUrl,
     TlsConfig tls) {
+  static final String TRACE_ID = "{trace_id}";
+
   public static final AdminConfig DEFAULTS =
-      new AdminConfig("127.0.0.1", 9901, List.of(), 256, 64, 15_000, TlsConfig.NONE);
+      new AdminConfig("127.0.0.1", 9901, List.of(), 256, 64, 15_000, "", TlsConfig.NONE);
 
   public AdminConfig {
     hosts = List.copyOf(hosts);
@@ -40,6 +44,12 @@ public record AdminConfig(
     }
     if (heartbeatMs < 100 || heartbeatMs > 60_000) {
       throw new IllegalArgumentException("heartbeat-ms must be 100 to 60000, not " + heartbeatMs);
+    }
+    if (!traceUrl.isEmpty() && !traceUrl.matches("https?://\\S{1,500}")) {
+      throw new IllegalArgumentException("trace-url must be an http or https URL");
+    }
+    if (!traceUrl.isEmpty() && !traceUrl.contains(TRACE_ID)) {
+      throw new IllegalArgumentException("trace-url must have " + TRACE_ID + " in it");
     }
   }
 }

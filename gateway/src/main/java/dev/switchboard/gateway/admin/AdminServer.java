@@ -19,6 +19,7 @@ import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
 import dev.switchboard.gateway.http.RequestFaults;
+import dev.switchboard.gateway.http.RunningRequests;
 import dev.switchboard.gateway.http.SiteGuard;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.store.AuditEntry;
@@ -59,6 +60,7 @@ public final class AdminServer extends VerticleBase {
   private final Drills drills;
   private final Supplier<GatewayFacts> facts;
   private final GatewayList.Sources gateways;
+  private final RunningRequests running;
   private final AdminConfig config;
   private final AdminGuard guard;
   private final @Nullable ServerTls tls;
@@ -73,6 +75,7 @@ public final class AdminServer extends VerticleBase {
    * @param audit takes what was changed, or was to be; done when that is kept
    * @param facts of this gateway, now
    * @param gateways that share something with this one
+   * @param running requests that have not ended
    * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
    */
@@ -85,6 +88,7 @@ public final class AdminServer extends VerticleBase {
       Drills drills,
       Supplier<GatewayFacts> facts,
       GatewayList.Sources gateways,
+      RunningRequests running,
       AdminConfig config,
       boolean loopback,
       @Nullable ServerTls tls) {
@@ -96,6 +100,7 @@ public final class AdminServer extends VerticleBase {
     this.drills = drills;
     this.facts = facts;
     this.gateways = gateways;
+    this.running = running;
     this.config = config;
     SiteGuard sites = new SiteGuard("admin", config.bind(), config.hosts(), tls != null);
     this.guard = new AdminGuard(loopback, sites, house.keys());
@@ -203,7 +208,7 @@ public final class AdminServer extends VerticleBase {
         new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
     WorkerRoutes.add(admin, house.fleet(), client);
     EngineDetail engines = new EngineDetail(vertx, client, house.fleet(), house.recorder());
-    RequestRoutes.add(admin, vertx, house.recorder(), engines);
+    requests(admin, engines);
     PreviewRoutes.add(admin, house);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
@@ -223,6 +228,13 @@ public final class AdminServer extends VerticleBase {
     admin.close();
     routes = admin.routes();
     return router;
+  }
+
+  private void requests(AdminRouter admin, EngineDetail engines) {
+    RequestLines lines = new RequestLines(house.recorder(), config.traceUrl());
+    RequestTail tail =
+        new RequestTail(vertx, lines, feed, house.metrics(), config.heartbeatMs(), this::mayRead);
+    RequestRoutes.add(admin, vertx, house.recorder(), engines, running, lines, tail);
   }
 
   private static Route readable(Route route) {

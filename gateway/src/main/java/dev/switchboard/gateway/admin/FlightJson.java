@@ -6,11 +6,13 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.flight.EngineAnswer;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.ReplicaView;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.telemetry.SloVerdict;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Lane;
 import dev.switchboard.timeline.RequestTimeline.Phase;
@@ -58,7 +60,24 @@ final class FlightJson {
     tokens(json, "cached_tokens", record.usage().cachedTokens());
     tokens(json, "completion_tokens", record.usage().completionTokens());
     json.put("finish_reason", record.finishReason()).put("trace_id", record.traceId());
+    more(json, record);
     return json;
+  }
+
+  private static void more(ObjectNode json, FlightRecord record) {
+    json.put("priority", record.slo().priority());
+    ArrayNode missed = json.putArray("slo_missed");
+    SloVerdict.missed(record).forEach(objective -> missed.add(objective.label()));
+    if (record.outcome() == Outcome.DEADLINE) {
+      missed.add("deadline");
+    }
+    Story story = Story.of(record);
+    long queued = story.nanos(Story.Phase.QUEUE) + story.nanos(Story.Phase.WORKER_QUEUE);
+    json.put("queue_ms", queued / NANOS_PER_MS);
+    json.put("policy", record.decision() == null ? null : record.decision().policy());
+    json.put("hedged", record.attempts().stream().anyMatch(FlightRecord.Attempt::hedge));
+    ArrayNode replicas = json.putArray("replicas");
+    record.attempts().stream().map(FlightRecord.Attempt::replica).distinct().forEach(replicas::add);
   }
 
   /**
@@ -351,7 +370,7 @@ final class FlightJson {
     return (nanos - origin) / NANOS_PER_MS;
   }
 
-  private static String instant(long nanos) {
+  static String instant(long nanos) {
     return Instant.ofEpochSecond(nanos / 1_000_000_000L, nanos % 1_000_000_000L).toString();
   }
 }

@@ -3,22 +3,37 @@ package dev.switchboard.gateway.admin;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.explain.Explanation;
+import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightQuery;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.FlightRecorder;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.http.EngineDetail;
+import dev.switchboard.gateway.http.RunningRequest;
+import dev.switchboard.gateway.http.RunningRequests;
+import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.openai.ApiError;
+import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Requests that are over: lists of them by what they have in common, and one with its timeline. */
+/**
+ * Requests that are over, or run: lists of them by what they have in common, a stream of those that
+ * end, and one with its timeline. Those that run can be cancelled.
+ */
 final class RequestRoutes {
   private static final String BASE = "/admin/v1/requests";
   private static final Set<String> FILTERS =
@@ -35,44 +50,149 @@ final class RequestRoutes {
           "trace_id",
           "since",
           "until",
+          "running",
           "before",
           "limit");
 
   private static final long MOST_MS = 86_400_000;
 
+  /** Others that are looked at to explain one. */
+  private static final int MOST_BESIDE = 200;
+
+  /** What a request that runs has not yet. */
+  private static final List<String> UNKNOWN_YET =
+      List.of("outcome", "status", "waited_for", "before");
+
+  private static final Set<String> TAIL_FILTERS = tailFilters();
+
   private final Vertx vertx;
   private final FlightRecorder recorder;
+  private final RunningRequests running;
+  private final RequestLines lines;
 
-  private RequestRoutes(Vertx vertx, FlightRecorder recorder) {
+  private RequestRoutes(
+      Vertx vertx, FlightRecorder recorder, RunningRequests running, RequestLines lines) {
     this.vertx = vertx;
     this.recorder = recorder;
+    this.running = running;
+    this.lines = lines;
   }
 
-  static void add(AdminRouter router, Vertx vertx, FlightRecorder recorder, EngineDetail engines) {
-    RequestRoutes routes = new RequestRoutes(vertx, recorder);
+  private static Set<String> tailFilters() {
+    Set<String> names = new HashSet<>(FILTERS);
+    names.removeAll(Set.of("running", "since", "until", "before", "limit"));
+    names.add("sample");
+    return Set.copyOf(names);
+  }
+
+  static void add(
+      AdminRouter router,
+      Vertx vertx,
+      FlightRecorder recorder,
+      EngineDetail engines,
+      RunningRequests running,
+      RequestLines lines,
+      RequestTail tail) {
+    RequestRoutes routes = new RequestRoutes(vertx, recorder, running, lines);
     router.read(BASE, routes::list);
-    router.read(BASE + "/:id", routes.one(Future::succeededFuture, context -> FlightJson::summary));
+    // Before what would take its name for an id.
+    router.read(BASE + "/tail", context -> tailed(context, tail));
+    router.read(BASE + "/:id", routes.one(Future::succeededFuture, context -> lines::of));
+    router.change(
+        HttpMethod.DELETE,
+        BASE + "/:id",
+        Caller.Role.OPERATOR,
+        (context, body) -> routes.cancel(JsonInput.path(context, "id")));
     router.read(
         BASE + "/:id/timeline",
         routes.one(
             engines::complete,
             context -> {
               boolean full = JsonInput.flag(context, "full");
-              return record -> FlightJson.timeline(record, full);
+              return record -> lines.timeline(record, full);
             }));
+    router.read(BASE + "/:id/explain", routes.found(engines::complete, routes::explain));
     router.read(BASE + "/:id/perfetto", routes.one(engines::complete, context -> PerfettoJson::of));
   }
 
   private void list(RoutingContext context) {
     JsonInput.only(context, FILTERS);
+    if (JsonInput.flag(context, "running")) {
+      listRunning(context);
+      return;
+    }
     FlightRecorder.Found found = recorder.find(query(context));
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     ArrayNode array = json.putArray("requests");
-    found.records().forEach(record -> array.add(FlightJson.summary(record)));
+    found.records().forEach(record -> array.add(lines.of(record)));
     if (found.next() != 0) {
       json.put("next", Long.toString(found.next()));
     }
     AdminServer.answer(context, json);
+  }
+
+  private void listRunning(RoutingContext context) {
+    for (String name : UNKNOWN_YET) {
+      if (JsonInput.query(context, name) != null) {
+        throw JsonInput.refused(name, "is not known of a request that runs");
+      }
+    }
+    FlightQuery query = query(context);
+    Future.fromCompletionStage(
+            running.find(one -> query.wantsRunning(one.record(), one.replica())),
+            vertx.getOrCreateContext())
+        .onSuccess(found -> AdminServer.answer(context, running(found, query.limit())))
+        .onFailure(context::fail);
+  }
+
+  /** The newest first. */
+  private ObjectNode running(List<RunningRequest> found, int limit) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    ArrayNode array = json.putArray("requests");
+    found.stream()
+        .sorted(
+            Comparator.comparingLong((RunningRequest one) -> one.record().at(Mark.ACCEPTED))
+                .reversed())
+        .limit(limit)
+        .forEach(one -> array.add(lines.of(one)));
+    return json.put("left_out", found.size() - array.size());
+  }
+
+  private Future<Change> cancel(String id) {
+    return Future.fromCompletionStage(running.cancel(id), vertx.getOrCreateContext())
+        .map(
+            cancelled -> {
+              if (cancelled.isEmpty()) {
+                throw new ApiException(notRunning(id));
+              }
+              ObjectNode json = JsonNodeFactory.instance.objectNode();
+              ArrayNode array = json.putArray("cancelled");
+              cancelled.forEach(one -> array.add(lines.of(one)));
+              return Change.of(json, array, null);
+            });
+  }
+
+  private ApiError notRunning(String id) {
+    return recorder.find(id) == null
+        ? AdminServer.noSuch("request")
+        : new ApiError(
+            409, "invalid_request_error", "already_ended", "id", "The request has ended.");
+  }
+
+  private static void tailed(RoutingContext context, RequestTail tail) {
+    JsonInput.only(context, TAIL_FILTERS);
+    tail.listen(context.request(), query(context), sample(JsonInput.query(context, "sample")));
+  }
+
+  private static double sample(@Nullable String text) {
+    if (text == null) {
+      return 1;
+    }
+    double share = text.matches("[01](\\.[0-9]{1,6})?") ? Double.parseDouble(text) : 0;
+    if (share <= 0 || share > 1) {
+      throw JsonInput.refused("sample", "must be a share above 0, up to 1, such as 0.1");
+    }
+    return share;
   }
 
   private static FlightQuery query(RoutingContext context) {
@@ -126,6 +246,42 @@ final class RequestRoutes {
       throw JsonInput.refused("waited_for", "must be a stage and a rank, such as 0.1");
     }
     return text;
+  }
+
+  /** From what others did at the same time, of which some may run yet. */
+  private Future<ObjectNode> explain(FlightRecord record) {
+    return Future.fromCompletionStage(
+            running.find(
+                one ->
+                    one.record().model().equals(record.model())
+                        && one.record().at(Mark.ACCEPTED) < record.at(Mark.ENDED)),
+            vertx.getOrCreateContext())
+        .map(
+            others -> {
+              List<FlightRecord> beside = new ArrayList<>();
+              others.stream().limit(MOST_BESIDE).forEach(one -> beside.add(one.record()));
+              beside.addAll(recorder.beside(record, MOST_BESIDE));
+              Explanation told = Explanation.of(record, recorder.waitedFor(record), beside);
+              return ExplanationJson.of(record.id(), told);
+            });
+  }
+
+  /** Answers with what is made of a record, maybe later. */
+  private Handler<RoutingContext> found(
+      Function<FlightRecord, Future<FlightRecord>> detail,
+      Function<FlightRecord, Future<ObjectNode>> made) {
+    return context ->
+        FlightLookup.find(
+            vertx,
+            recorder,
+            JsonInput.path(context, "id"),
+            record ->
+                detail
+                    .apply(record)
+                    .compose(made)
+                    .onSuccess(json -> AdminServer.answer(context, json))
+                    .onFailure(context::fail),
+            missing -> AdminRouter.error(context, missing));
   }
 
   private Handler<RoutingContext> one(

@@ -164,7 +164,11 @@ final class ChaosGateway implements AutoCloseable {
 
   /** Makes each step of a worker's engine take so much longer. */
   void slow(String id, int stepMs) throws IOException {
-    String fault = "{\"kind\":\"delay\",\"amount\":" + stepMs * 1_000_000L + "}";
+    fault(id, "{\"kind\":\"delay\",\"amount\":" + stepMs * 1_000_000L + "}");
+  }
+
+  /** Breaks something in a worker's engine, or mends it. */
+  void fault(String id, String fault) throws IOException {
     JsonNode _ = worker(id, "POST", "/engine/v1/faults", fault);
   }
 
@@ -192,6 +196,15 @@ final class ChaosGateway implements AutoCloseable {
     for (String id : replicas()) {
       if (await(id, "READY", 60) < 0) {
         throw new IOException(id + " is not ready but " + state(id));
+      }
+    }
+  }
+
+  /** Waits until every replica takes requests, but for one that is cordoned. */
+  void awaitAllServing(String cordoned) throws IOException {
+    for (String id : replicas()) {
+      if (await(id, id.equals(cordoned) ? "CORDONED" : "READY", 60) < 0) {
+        throw new IOException(id + " is not serving but " + state(id));
       }
     }
   }

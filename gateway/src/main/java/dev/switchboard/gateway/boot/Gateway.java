@@ -28,6 +28,7 @@ import dev.switchboard.gateway.http.CacheSalt;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.http.PoisonRequests;
 import dev.switchboard.gateway.http.PublicServer;
+import dev.switchboard.gateway.http.RunningRequests;
 import dev.switchboard.gateway.identity.ApiKeys;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.Affinity;
@@ -222,6 +223,7 @@ final class Gateway {
         drills,
         () -> facts(house),
         heartbeat,
+        new RunningRequests(() -> servers),
         admin,
         GatewayConfig.loopback(admin.bind()),
         tls.admin());

@@ -73,7 +73,8 @@ public final class EventFeed {
     listeners.forEach(Runnable::run);
   }
 
-  boolean closed() {
+  /** Whether no more comes. */
+  public boolean closed() {
     return closed;
   }
 

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.flight;
 
 import dev.switchboard.gateway.flight.Flight.Mark;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -43,11 +44,44 @@ record FlightFacts(
         List.of());
   }
 
+  /**
+   * Of a request that has not ended.
+   *
+   * @param at the replica where it is; null for none
+   */
+  static FlightFacts running(FlightRecord now, @Nullable String at) {
+    FlightFacts facts = of(now);
+    List<String> all = new ArrayList<>(facts.replicas);
+    if (at != null && !all.contains(at)) {
+      all.add(at);
+    }
+    boolean late = now.stream() && now.ttftNanos() < 0 && now.slo().ttftMs() > 0;
+    boolean missed = late && now.wallNanos() > now.slo().ttftMs() * 1e6;
+    return facts.at(all, facts.missed || missed);
+  }
+
   /** Nearly every request has one attempt. */
   private static List<String> replicas(List<FlightRecord.Attempt> attempts) {
     return attempts.size() == 1
         ? List.of(attempts.getFirst().replica())
         : attempts.stream().map(FlightRecord.Attempt::replica).distinct().toList();
+  }
+
+  private FlightFacts at(List<String> all, boolean late) {
+    return new FlightFacts(
+        id,
+        model,
+        sloClass,
+        tenant,
+        outcome,
+        status,
+        List.copyOf(all),
+        acceptedNanos,
+        endedNanos,
+        wallNanos,
+        late,
+        traceId,
+        waitedFor);
   }
 
   FlightFacts waited(List<String> ranks) {

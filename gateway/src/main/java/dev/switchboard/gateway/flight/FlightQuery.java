@@ -46,6 +46,21 @@ public record FlightQuery(
         limit);
   }
 
+  /** Whether a request that has just ended is one. */
+  public boolean wants(FlightTail.Ended ended) {
+    return wants(FlightFacts.of(ended.record()).waited(ended.waitedFor()));
+  }
+
+  /**
+   * Whether a request that runs is one, as far as it has come.
+   *
+   * @param now as it would be if it ended now
+   * @param at the replica where it is; null for none
+   */
+  public boolean wantsRunning(FlightRecord now, @Nullable String at) {
+    return wants(FlightFacts.running(now, at));
+  }
+
   boolean wants(FlightFacts facts) {
     return (status == 0 || status == facts.status())
         && (outcome == null || outcome == facts.outcome())

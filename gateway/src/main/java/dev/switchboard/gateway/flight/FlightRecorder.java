@@ -51,6 +51,7 @@ public final class FlightRecorder {
   private final Ring kept = new Ring();
   private final Map<String, Entry> byId = new HashMap<>();
   private final Map<String, Running> running = new HashMap<>();
+  private final FlightTail tail = new FlightTail();
   private long added;
 
   /** The requests of one id that run: one, unless clients chose the same. */
@@ -180,6 +181,11 @@ public final class FlightRecorder {
     }
   }
 
+  /** Those that end from now on, for whoever watches. */
+  public FlightTail tail() {
+    return tail;
+  }
+
   public @Nullable FlightRecord find(String id) {
     byte[] packed = packed(id);
     return packed == null ? null : unpack.apply(packed);
@@ -237,6 +243,28 @@ public final class FlightRecorder {
     if (entry != null && entry.facts.endedNanos() == record.at(Flight.Mark.ENDED)) {
       entry.facts = entry.facts.waited(ranks);
     }
+  }
+
+  /** Requests of its model that ran at the same time, the newest {@code most} of them. */
+  public List<FlightRecord> beside(FlightRecord record, int most) {
+    return newestFirst().stream()
+        .filter(
+            entry ->
+                entry.facts.model().equals(record.model())
+                    && entry.facts.acceptedNanos() < record.at(Flight.Mark.ENDED)
+                    && entry.facts.endedNanos() > record.at(Flight.Mark.ACCEPTED)
+                    && !entry.facts.id().equals(record.id()))
+        .limit(most)
+        .map(entry -> unpack.apply(entry.packed))
+        .toList();
+  }
+
+  /** The ranks that it is known to have waited for, as {@code stage.rank}. */
+  public synchronized List<String> waitedFor(FlightRecord record) {
+    Entry entry = byId.get(record.id());
+    return entry != null && entry.facts.endedNanos() == record.at(Flight.Mark.ENDED)
+        ? entry.facts.waitedFor()
+        : List.of();
   }
 
   /** Whether it took so long that it is of interest. */

@@ -9,6 +9,7 @@ package dev.switchboard.gateway.flight;
  * <tr><td>401, 403</td><td>no valid key; this key may not</td></tr>
  * <tr><td>404, 405</td><td>unknown model or path; unknown method</td></tr>
  * <tr><td>408</td><td>the body did not arrive in time</td></tr>
+ * <tr><td>410</td><td>an operator cancelled it</td></tr>
  * <tr><td>413, 414, 415, 431</td><td>body, URI, content encoding, headers</td></tr>
  * <tr><td>429</td><td>shed for load</td></tr>
  * <tr><td>499</td><td>the client left (never sent)</td></tr>
@@ -30,6 +31,7 @@ public enum Outcome {
   UNSUPPORTED_ENCODING(415, "unsupported_encoding"),
   HEADERS_TOO_LARGE(431, "headers_too_large"),
   SHED(429, "shed"),
+  CANCELLED(410, "cancelled"),
   CLIENT_GONE(499, "client_gone"),
   INTERNAL(500, "internal"),
   UPSTREAM_BROKEN(502, "upstream_broken"),
@@ -62,7 +64,8 @@ public enum Outcome {
   /** The outcome that stands for a status an upstream answered with. */
   public static Outcome ofStatus(int status) {
     for (Outcome outcome : values()) {
-      if (outcome.status == status) {
+      // A server that answers 410 cancelled nothing here.
+      if (outcome.status == status && outcome != CANCELLED) {
         return outcome;
       }
     }

@@ -595,6 +595,30 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     }
   }
 
+  /** The present replica, or the last one; null before there is one. */
+  @Nullable String replica() {
+    Attempt current = attempt;
+    return current == null ? null : current.replica().id();
+  }
+
+  /** What is waited for. */
+  RunningRequest.Phase phase() {
+    Attempt current = attempt;
+    if (client.begun() && migration.move() != null) {
+      return RunningRequest.Phase.MOVING;
+    }
+    if (client.begun()) {
+      return RunningRequest.Phase.STREAMING;
+    }
+    if (current == null || current.over()) {
+      return RunningRequest.Phase.ROUTING;
+    }
+    if (current.connecting()) {
+      return RunningRequest.Phase.CONNECTING;
+    }
+    return call.streams() ? RunningRequest.Phase.PREFILL : RunningRequest.Phase.ANSWERING;
+  }
+
   /** The request is over. */
   void close(Outcome outcome) {
     relay.close();
@@ -602,7 +626,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
       hedge.cancel();
     }
     charge(outcome);
-    migration.end(outcome == Outcome.CLIENT_GONE);
+    migration.end(outcome == Outcome.CLIENT_GONE || outcome == Outcome.CANCELLED);
   }
 
   /**
@@ -622,7 +646,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   }
 
   /** Tokens of a stream that its client has: by the worker's account, or one of each piece. */
-  private int relayed() {
+  int relayed() {
     Replay replay = migration.replay();
     int pieces = call.streams() ? flight.contentEvents() : 0;
     return replay.complete() ? replay.tokens() : Math.max(replay.tokens(), pieces);

@@ -357,6 +357,46 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
     }
   }
 
+  /** How it stands; on its event loop. */
+  RunningRequest look() {
+    Attempts begun = attempts;
+    return new RunningRequest(
+        flight.snapshot(Outcome.OK, 0, null),
+        phase(),
+        begun == null ? null : begun.replica(),
+        begun == null ? 0 : begun.relayed());
+  }
+
+  private RunningRequest.Phase phase() {
+    if (answer.ended()) {
+      return RunningRequest.Phase.FLUSHING;
+    }
+    if (flight.at(Mark.PARSED) == 0) {
+      return RunningRequest.Phase.RECEIVING;
+    }
+    return attempts == null ? RunningRequest.Phase.QUEUED : attempts.phase();
+  }
+
+  boolean is(String id) {
+    return flight.id().equals(id);
+  }
+
+  /**
+   * An operator ends it: its replica and its place are free at once, and its client reads why.
+   *
+   * @return how it stood; null where its answer had ended already
+   */
+  @Nullable RunningRequest cancel() {
+    if (answer.ended()) {
+      return null;
+    }
+    RunningRequest before = look();
+    LOG.info("request_cancelled request={} trace={}", flight.id(), flight.traceId());
+    endAttempts("an operator cancelled it", AttemptResult.ABANDONED);
+    answer.fail(Failures.cancelled(ServerTiming.json(flight)));
+    return before;
+  }
+
   private void fail(Failure failure) {
     if (!answer.over()) {
       endAttempts(failure.outcome().label(), AttemptResult.FAILED);

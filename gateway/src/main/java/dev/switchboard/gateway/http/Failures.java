@@ -2,6 +2,7 @@ package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.admission.Refusal;
 import dev.switchboard.gateway.flight.Failure;
+import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.openai.ApiError;
 
@@ -219,6 +220,22 @@ final class Failures {
   /** What runs, or waits, when the time for that is over. */
   static Failure stopping() {
     return Failure.of(ApiError.draining("The gateway stopped before the answer had ended."));
+  }
+
+  /**
+   * An operator ended it. Clients of OpenAI do not send what was answered 410 again.
+   *
+   * @param timeJson where the time went so far, as a JSON object
+   */
+  static Failure cancelled(String timeJson) {
+    ApiError error =
+        new ApiError(
+            410,
+            "invalid_request_error",
+            "cancelled",
+            null,
+            "An operator of this gateway cancelled the request.");
+    return new Failure(Outcome.CANCELLED, error, 0, timeJson, null);
   }
 
   static Failure late(String what) {

@@ -91,6 +91,7 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
     if (!slow.isEmpty()) {
       house.recorder().waited(record, places(slow));
     }
+    house.recorder().tail().ended(record, places(slow));
     RequestTrace.Telling telling =
         trace.judge(
             record, slo, house.recorder().slow(record), house.traces(), house.metrics(), now);
@@ -114,7 +115,9 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
   }
 
   private static List<String> places(List<Stragglers.Rank> ranks) {
-    return ranks.stream().map(rank -> rank.stage() + "." + rank.rank()).distinct().toList();
+    return ranks.isEmpty()
+        ? List.of()
+        : ranks.stream().map(rank -> rank.stage() + "." + rank.rank()).distinct().toList();
   }
 
   /** Later, when nothing else measures what it takes. */

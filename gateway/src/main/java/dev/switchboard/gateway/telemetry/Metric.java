@@ -565,6 +565,14 @@ public enum Metric {
       "event_listeners_cut_total",
       COUNT,
       "listeners that were cut off because they took nothing between two heartbeats"),
+  TAIL_LISTENERS(
+      Type.GAUGE, "request_tail_listeners", COUNT, "listeners to the requests that end, now"),
+  TAIL_DROPPED(
+      Type.COUNTER,
+      "request_tail_dropped_total",
+      COUNT,
+      "requests that a listener asked for and did not get because it read too slowly, for each"
+          + " listener"),
   EVENT_LOOP_LAG(
       Buckets.SHORT,
       "event_loop_lag_seconds",

@@ -115,6 +115,8 @@ public final class Metrics {
   private final Gauge eventListeners = made.gauge(Metric.EVENT_LISTENERS);
   private final Counter eventsDropped = made.counter(Metric.EVENTS_DROPPED);
   private final Counter eventListenersCut = made.counter(Metric.EVENT_LISTENERS_CUT);
+  private final Gauge tailListeners = made.gauge(Metric.TAIL_LISTENERS);
+  private final Counter tailDropped = made.counter(Metric.TAIL_DROPPED);
   private final Counter drills = made.counter(Metric.DRILLS);
   private final Counter reloads = made.counter(Metric.CONFIG_RELOADS);
   private final Counter sharedLimitFailures = made.counter(Metric.SHARED_LIMIT_FAILURES);
@@ -437,6 +439,16 @@ public final class Metrics {
   /** A listener to the events was cut off because it took nothing. */
   public void eventListenerCut() {
     eventListenersCut.inc();
+  }
+
+  /** How many listen to the requests that end, now. */
+  public void tailListeners(int now) {
+    tailListeners.set(now);
+  }
+
+  /** Requests that a listener was too slow for. */
+  public void tailDropped(long requests) {
+    tailDropped.inc(requests);
   }
 
   /**

@@ -4,6 +4,8 @@ import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.slo.Slo;
+import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,6 +52,13 @@ public final class SloVerdict {
     };
   }
 
+  /** What a finished request missed of that, in the order of {@link Objective}. */
+  public static List<Objective> missed(FlightRecord record) {
+    return Arrays.stream(Objective.values())
+        .filter(each -> of(each, record, record.slo()) == Kept.MISSED)
+        .toList();
+  }
+
   private static Kept availability(FlightRecord record) {
     return switch (record.outcome()) {
       case OK -> Kept.MET;
@@ -65,6 +74,7 @@ public final class SloVerdict {
           URI_TOO_LONG,
           UNSUPPORTED_ENCODING,
           HEADERS_TOO_LARGE,
+          CANCELLED,
           CLIENT_GONE ->
           Kept.NONE;
     };

@@ -133,7 +133,7 @@ final class LateRequest {
    *
    * @param nanos from the client's first packet to the last byte that it took
    */
-  record Ended(Story story, long nanos) {
+  record Ended(FlightRecord record, Story story, long nanos) {
     long nanos(Set<Story.Phase> phases) {
       long sum = 0;
       for (Story.Phase phase : phases) {
@@ -204,7 +204,7 @@ final class LateRequest {
     }
     relay(answer);
     FlightRecord record = flight.finish(Outcome.OK, 200, null);
-    return new Ended(Story.of(record), now - begun);
+    return new Ended(record, Story.of(record), now - begun);
   }
 
   private void freeze(long from) {

@@ -1,0 +1,50 @@
+package dev.switchboard.gateway.bench;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What the explanation of a request to a real worker names, for each cause once. */
+class WhyIT {
+  private static @Nullable WhyStage started;
+
+  @BeforeAll
+  static void start(@TempDir Path directory) throws IOException {
+    started = new WhyStage(directory);
+  }
+
+  @AfterAll
+  static void stop() {
+    Objects.requireNonNull(started).close();
+  }
+
+  /** Where other programs have the cores meanwhile that is what it waits for, and what it says. */
+  @ParameterizedTest
+  @EnumSource
+  void theCulpritIsWhatWasDone(WhyCause cause) throws IOException {
+    JsonNode told = Objects.requireNonNull(started).explained(cause, 1);
+
+    assertNotEquals(WhyBench.Verdict.WRONG, WhyBench.Verdict.of(cause, told), told::toPrettyString);
+    assertTrue(told.path("text").asText().contains("What held it up was"), told::toString);
+    if (cause == WhyCause.SLOW_RANK) {
+      assertEquals("0.1", told.path("rank").asText(), told::toString);
+    }
+    if (cause == WhyCause.NEIGHBOURS_PREFILL) {
+      assertTrue(told.path("neighbour_tokens").asInt() > 1000, told::toString);
+    }
+    if (cause == WhyCause.LONG_QUEUE) {
+      assertEquals(WhyStage.PLACES, told.at("/queue/running").asInt(), told::toString);
+    }
+  }
+}

@@ -1,0 +1,273 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vertx.core.http.HttpServerResponse;
+import java.io.InputStream;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Requests that run: listed, cancelled, and told as they end. */
+class LiveRequestsIT {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String ANSWER =
+      "{\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}";
+
+  private static FakeUpstream upstream;
+  private static InProcessGateway gateway;
+  private static ApiDocument document;
+
+  @BeforeAll
+  static void start() throws Exception {
+    upstream = new FakeUpstream();
+    upstream.script(
+        (request, body) -> {
+          HttpServerResponse answer = request.response();
+          if (body.toString().contains("stream-on")) {
+            FakeUpstream.events(request).write(FakeUpstream.role() + FakeUpstream.content("x"));
+          } else if (!body.toString().contains("silent")) {
+            answer.putHeader("Content-Type", "application/json");
+            answer.setStatusCode(body.toString().contains("refuse") ? 400 : 200).end(ANSWER);
+          }
+        });
+    gateway =
+        InProcessGateway.before(
+            "admin: {heartbeat-ms: 500}\nadmission: {replica-concurrency: 2}", upstream);
+    document = ApiDocument.at(gateway, gateway.admin("/openapi.json"));
+  }
+
+  @AfterAll
+  static void stop() {
+    gateway.close();
+    upstream.close();
+  }
+
+  private static CompletableFuture<HttpResponse<InputStream>> send(
+      String id, String text, boolean stream) {
+    String body =
+        "{\"model\":\"m\",\"stream\":"
+            + stream
+            + ",\"messages\":[{\"role\":\"user\",\"content\":\""
+            + text
+            + "\"}]}";
+    HttpRequest request =
+        HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+            .header("X-Request-Id", id)
+            .header("X-SLO-TTFT-Ms", "1")
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build();
+    return gateway.client().sendAsync(request, HttpResponse.BodyHandlers.ofInputStream());
+  }
+
+  private static String read(CompletableFuture<HttpResponse<InputStream>> sent) throws Exception {
+    try (InputStream body = sent.get(20, TimeUnit.SECONDS).body()) {
+      return new String(body.readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
+  private static JsonNode running(String query) {
+    try {
+      HttpResponse<String> answer =
+          gateway.get(gateway.admin("/admin/v1/requests?running=true" + query));
+      assertEquals(200, answer.statusCode(), answer::body);
+      assertEquals(List.of(), document.faults("Requests", answer.body()));
+      return JSON.readTree(answer.body()).path("requests");
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static String phase(String id) {
+    return StreamSupport.stream(running("").spliterator(), false)
+        .filter(each -> each.path("id").asText().equals(id))
+        .map(each -> each.path("phase").asText())
+        .findFirst()
+        .orElse("none");
+  }
+
+  private static void awaitPhase(String id, String phase) throws Exception {
+    InProcessGateway.await(() -> phase(id).equals(phase));
+  }
+
+  private static HttpResponse<String> cancel(String id) throws Exception {
+    return gateway.admin(
+        "DELETE", "/admin/v1/requests/" + id, "", "X-Switchboard-Change-Reason", "it loops");
+  }
+
+  @Test
+  void whatRunsIsListedWithItsPhaseAndCancelledInEachOfThem() throws Exception {
+    var streaming = send("streaming", "stream-on", true);
+    awaitPhase("streaming", "streaming");
+    var prefill = send("prefill", "silent", true);
+    awaitPhase("prefill", "prefill");
+    var queued = send("queued", "silent", true);
+    awaitPhase("queued", "queued");
+
+    JsonNode first = running("&limit=1").path(0);
+    assertEquals("queued", first.path("id").asText());
+    assertTrue(first.path("replica").isNull(), first::toString);
+    assertEquals(1, running("&replica=u0&slo=missed&min_ms=0&model=m&limit=1").size());
+    assertEquals(0, running("&replica=u7").size());
+    assertEquals(0, running("&min_ms=3600000").size());
+
+    HttpResponse<String> answer = cancel("queued");
+    assertEquals(200, answer.statusCode(), answer::body);
+    assertEquals(List.of(), document.faults("Cancelled", answer.body()));
+    assertEquals("queued", JSON.readTree(answer.body()).at("/cancelled/0/phase").asText());
+    assertEquals(410, queued.get(20, TimeUnit.SECONDS).statusCode());
+    told(read(queued));
+
+    upstream.closed.clear();
+    assertEquals(200, cancel("prefill").statusCode());
+    told(read(prefill));
+    assertEquals("closed", upstream.closed.poll(20, TimeUnit.SECONDS));
+
+    assertEquals(200, cancel("streaming").statusCode());
+    String stream = read(streaming);
+    assertTrue(stream.contains("\"content\":\"x\""), stream);
+    assertFalse(stream.contains("[DONE]"), stream);
+    told(stream.substring(stream.lastIndexOf("data: ") + "data: ".length()));
+    assertEquals("closed", upstream.closed.poll(20, TimeUnit.SECONDS));
+    InProcessGateway.await(() -> running("").isEmpty());
+
+    ended("streaming");
+    JsonNode entry = gateway.adminJson("/admin/v1/audit").at("/audit/0");
+    assertEquals("DELETE /admin/v1/requests/:id", entry.path("action").asText());
+    assertEquals("streaming", entry.path("target").asText());
+    assertEquals("it loops", entry.path("reason").asText());
+    assertEquals(409, cancel("streaming").statusCode());
+    assertEquals(404, cancel("nobody").statusCode());
+  }
+
+  /** Its client reads the code and where its time went. */
+  private static void told(String json) throws Exception {
+    JsonNode error = JSON.readTree(json);
+    assertEquals("cancelled", error.at("/error/code").asText(), json);
+    assertTrue(error.at("/switchboard/time_ms/total").isNumber(), json);
+  }
+
+  private static void ended(String id) throws Exception {
+    JsonNode timeline = gateway.timeline(id);
+    assertEquals("cancelled", timeline.path("outcome").asText());
+    assertEquals("u0", timeline.at("/replicas/0").asText());
+    assertFalse(timeline.path("missed").asBoolean(), timeline::toString);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "?running=true&outcome=ok, outcome",
+    "?running=true&before=3, before",
+    "?running=maybe, running",
+    "/tail?sample=0, sample",
+    "/tail?sample=2, sample",
+    "/tail?limit=3, limit",
+    "/tail?status=x, status"
+  })
+  void whatCannotBeAskedIsRefusedByItsName(String query, String param) throws Exception {
+    HttpResponse<String> answer = gateway.get(gateway.admin("/admin/v1/requests" + query));
+
+    assertEquals(400, answer.statusCode(), answer::body);
+    assertEquals(param, JSON.readTree(answer.body()).at("/error/param").asText());
+  }
+
+  private static EventReader tail(String query) throws Exception {
+    URI uri = gateway.admin("/admin/v1/requests/tail" + query);
+    return EventReader.of(gateway.client(), uri);
+  }
+
+  @Test
+  void whatEndsIsToldToThoseThatWantIt() throws Exception {
+    try (EventReader all = tail("");
+        EventReader refused = tail("?status=400");
+        EventReader none = tail("?sample=0.000001")) {
+      read(send("good", "a", false));
+      read(send("bad", "refuse", false));
+
+      assertEquals("good", all.await("request").data().path("id").asText());
+      JsonNode bad = all.await("request").data();
+      assertEquals("bad", refused.await("request").data().path("id").asText());
+      assertEquals(List.of(), document.faults("TailEvent", bad.toString()));
+      assertEquals("u0", bad.at("/replicas/0").asText());
+      assertEquals(2, none.await("left_out").data().path("left_out").asInt());
+    }
+  }
+
+  /** Hundreds of long lines, which do not fit into what waits for one that reads none. */
+  @Test
+  void whoDoesNotReadIsLeftBehindCountedAndCutOff() throws Exception {
+    URI admin = gateway.admin("");
+    double before = gateway.metric("switchboard_event_listeners_cut_total");
+    try (Socket slow = new Socket()) {
+      slow.setReceiveBufferSize(2048);
+      slow.connect(new InetSocketAddress(admin.getHost(), admin.getPort()));
+      String head = "GET /admin/v1/requests/tail HTTP/1.1\r\nHost: " + admin.getAuthority();
+      slow.getOutputStream().write((head + "\r\n\r\n").getBytes(StandardCharsets.US_ASCII));
+      InProcessGateway.await(() -> metric("switchboard_request_tail_listeners") == 1);
+
+      InProcessGateway.await(
+          60,
+          () -> {
+            post();
+            return metric("switchboard_request_tail_dropped_total") > 0;
+          });
+      InProcessGateway.await(() -> metric("switchboard_event_listeners_cut_total") > before);
+    }
+    InProcessGateway.await(() -> metric("switchboard_request_tail_listeners") == 0);
+  }
+
+  private static void post() {
+    List<CompletableFuture<HttpResponse<String>>> sent =
+        IntStream.range(0, 64)
+            .mapToObj(
+                i ->
+                    gateway
+                        .client()
+                        .sendAsync(
+                            HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+                                .POST(
+                                    HttpRequest.BodyPublishers.ofString(
+                                        InProcessGateway.chat(false)))
+                                .build(),
+                            HttpResponse.BodyHandlers.ofString()))
+            .toList();
+    sent.forEach(CompletableFuture::join);
+  }
+
+  private static double metric(String name) {
+    try {
+      return gateway.metric(name);
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void theTailEndsWithTheGateway() throws Exception {
+    try (FakeUpstream own = new FakeUpstream();
+        InProcessGateway other = InProcessGateway.before("", own);
+        EventReader reader =
+            EventReader.of(other.client(), other.admin("/admin/v1/requests/tail"))) {
+      other.gateway().stop();
+
+      assertEquals(List.of(), reader.rest());
+    }
+  }
+}
