@@ -203,7 +203,8 @@ public final class AdminServer extends VerticleBase {
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
     RecordRoutes.add(admin, store, epochMs);
-    ConfigRoutes.add(admin, store, control);
+    ConfigRoutes.add(admin, store, control, epochMs);
+    SloRoutes.add(admin, store, control, epochMs);
     SplitRoutes.add(admin, store, control);
     TraceRoutes.add(admin, house.traces(), house.fleet()::serves);
     EventRoutes.add(
