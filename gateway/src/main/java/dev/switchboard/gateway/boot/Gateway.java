@@ -176,6 +176,7 @@ final class Gateway {
             Faults.of(fleet, new EngineFaults(vertx)),
             clock,
             new DrillCount(house.metrics(), told));
+    house.events().watch(drills::ended);
     fleet.onStateChange(watch(house));
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());

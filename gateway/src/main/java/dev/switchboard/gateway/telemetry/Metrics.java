@@ -76,6 +76,7 @@ public final class Metrics {
   private final ReplicaMetrics replicas = new ReplicaMetrics(made);
   private final RankBlame blame = new RankBlame(made);
   private final SloMeter sloMeter;
+  private final ShadowScores shadowScores = new ShadowScores();
   private volatile Supplier<Map<String, AdmissionQueue.Snapshot>> queues = Map::of;
   private volatile Supplier<Map<String, SloHeaders.Goal>> targets = Map::of;
 
@@ -481,6 +482,7 @@ public final class Metrics {
     if (fallback != null) {
       fallbacks.labelValues(label(fallback.from()), label(fallback.to()), fallback.reason()).inc();
     }
+    shadowScores.decided(decision);
     Decision.Shadow shadow = decision.shadow();
     if (shadow != null) {
       boolean agrees = Objects.equals(shadow.chosen(), chosen);
@@ -617,6 +619,11 @@ public final class Metrics {
 
   private DistributionDataPoint series(Story.Phase phase) {
     return Objects.requireNonNull(phases.get(phase));
+  }
+
+  /** What the shadows of routes would have come to. */
+  public ShadowScores shadowScores() {
+    return shadowScores;
   }
 
   /** What slow ranks are to blame for. */
