@@ -164,6 +164,16 @@ class FailoverIT {
     assertEquals(there, meanwhile.path("requests").asInt(), meanwhile::toString);
     assertTrue(meanwhile.path("remaining").asInt() > 0, meanwhile::toString);
     assertFalse(meanwhile.path("done").asBoolean(true), meanwhile::toString);
+    JsonNode held = meanwhile.path("remaining_requests");
+    assertTrue(held.size() > 0 && held.size() <= 20, meanwhile::toString);
+    assertTrue(meanwhile.path("expected_ms").asLong(-1) >= 0, meanwhile::toString);
+    assertTrue(held.path(0).path("tokens").asInt() > 0, held::toString);
+    assertTrue(held.path(0).path("remaining_ms").asLong(-1) >= 0, held::toString);
+    assertTrue(
+        Set.of("ends_soon", "not_asked_yet").contains(held.path(0).path("why").asText()),
+        held::toString);
+    assertEquals("standard", plan.path("slo").path(0).path("class").asText(), plan::toString);
+    assertEquals(there, plan.path("slo").path(0).path("requests").asInt(), plan::toString);
     JsonNode drain = done.path("drain");
     assertEquals(there, drain.path("requests").asInt(), drain::toString);
     assertEquals(there, drain.path("migrated").asInt() + drain.path("finished_in_place").asInt());

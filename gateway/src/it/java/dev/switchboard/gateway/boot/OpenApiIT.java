@@ -359,7 +359,7 @@ class OpenApiIT {
       // Of the events see EventsIT.
       if (operation.method().equals("GET") && !operation.path().endsWith("/events")) {
         String id = operation.path().contains("requests") ? "documented" : replica;
-        String path = operation.path().replace("{id}", id);
+        String path = operation.path().replace("{id}", id).replace("{name}", "gold");
         HttpResponse<String> answer = gateway.get(gateway.admin(path));
         // A foreign server tells nothing of itself; of workers see ReplicaViewsIT.
         boolean ofWorkers =

@@ -512,6 +512,15 @@ class RoutingIT {
           answer.headers().firstValue("X-Switchboard-Shadow").orElse(""));
       double agrees = shadows(gateway, "true");
       assertEquals(1, agrees + shadows(gateway, "false"));
+      JsonNode told = gateway.adminJson("/admin/v1/splits").path("splits").path(0);
+      JsonNode results = told.path("shadow_results");
+      assertEquals("least-loaded", results.path("policy").asText(), told::toString);
+      assertEquals("power-of-two", results.path("shadow").asText());
+      assertEquals(1, results.path("decisions").asInt());
+      assertEquals(agrees, results.path("agree").asDouble());
+      // Whole answers of a server that tells nothing have no first token.
+      assertEquals(0, results.path("samples").asInt(-1));
+      assertTrue(results.path("regret_ms").isNull(), told::toString);
     }
   }
 

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.shared.ValkeyServer;
 import io.vertx.core.http.HttpServerRequest;
 import java.net.Socket;
@@ -82,6 +83,57 @@ class SharedLimitsIT {
           (double) refused + 1,
           one.metric(series + "\"tenant_requests_per_minute\"}")
               + other.metric(series + "\"tenant_requests_per_minute\"}"));
+    }
+  }
+
+  @Test
+  void whatATenantUsesNowIsToldOverBothGatewaysAndOfOneWithoutTheOther() throws Exception {
+    List<HttpServerRequest> held = new CopyOnWriteArrayList<>();
+    upstream.script((request, body) -> held.add(request));
+    try (InProcessGateway one = InProcessGateway.before(shared(), upstream);
+        InProcessGateway other = InProcessGateway.before(shared(), upstream);
+        ExecutorService threads = Executors.newFixedThreadPool(2)) {
+      String limits =
+          "{\"requests_per_minute\":20,\"max_concurrency\":5,\"tokens_per_day\":1000000}";
+      limit(one, limits);
+      limit(other, limits);
+      CompletableFuture<?> first = CompletableFuture.supplyAsync(() -> ask(one), threads);
+      CompletableFuture<?> second = CompletableFuture.supplyAsync(() -> ask(other), threads);
+      InProcessGateway.await(() -> held.size() == 2);
+
+      JsonNode now = one.adminJson(TENANT + "/now");
+
+      assertEquals("all_gateways", now.path("over").asText(), now::toString);
+      assertEquals(2, now.at("/concurrency/used").asInt(), now::toString);
+      assertEquals(3, now.at("/concurrency/left").asInt(), now::toString);
+      assertEquals(20, now.at("/requests_per_minute/limit").asInt(), now::toString);
+      // One comes back every three seconds.
+      int used = now.at("/requests_per_minute/used").asInt();
+      assertTrue(used == 1 || used == 2, now::toString);
+      assertEquals(20 - used, now.at("/requests_per_minute/left").asInt(), now::toString);
+      assertTrue(now.path("tokens_per_minute").isNull(), now::toString);
+      assertTrue(now.at("/tokens_per_day/held").asLong() > 0, now::toString);
+      assertEquals(
+          1_000_000 - now.at("/tokens_per_day/held").asLong(),
+          now.at("/tokens_per_day/left").asLong());
+      assertTrue(now.at("/tokens_per_day/renewed_at").asText().endsWith("T00:00:00Z"));
+      assertEquals(404, one.get(one.admin("/admin/v1/tenants/nobody/now")).statusCode());
+
+      valkey.end();
+      InProcessGateway.await(() -> now(one).path("over").asText().equals("this_gateway"));
+      assertEquals(1, now(one).at("/concurrency/used").asInt());
+      held.forEach(request -> request.response().end("{\"choices\":[]}"));
+      CompletableFuture.allOf(first, second).join();
+      InProcessGateway.await(() -> now(one).at("/concurrency/used").asInt(-1) == 0);
+      InProcessGateway.await(() -> now(one).at("/tokens_per_day/held").asLong(-1) == 0);
+    }
+  }
+
+  private static JsonNode now(InProcessGateway gateway) {
+    try {
+      return gateway.adminJson(TENANT + "/now");
+    } catch (Exception e) {
+      throw new AssertionError(e);
     }
   }
 

@@ -51,6 +51,9 @@ class TakeOverIT {
         assertEquals(0.5, next.admin("/admin/v1/replicas/w0").path("weight").asDouble());
         assertEquals(6, next.admin("/admin/v1/audit").path("audit").size());
         assertEquals(load.served(), requests(next.admin("/admin/v1/usage")));
+        SloLedger levels = SloLedger.history(next.admin("/admin/v1/slo?buckets=true"));
+        assertEquals(load.served(), levels.requests());
+        assertEquals(load.served(), levels.answered());
         System.out.printf(
             "SIGTERM of one of two gateways: out after %d ms, %d requests, 0 failed%n",
             tookMs, load.served());

@@ -84,7 +84,12 @@ class H2RecoveryIT {
   /** Freed parts are written anew at once, not after 45 s. */
   private StoreConfig config(int life) {
     return new StoreConfig(
-        "jdbc:h2:file:" + folder(life).resolve("gateway") + ";RETENTION_TIME=0", "sa", "", 1000, 1);
+        "jdbc:h2:file:" + folder(life).resolve("gateway") + ";RETENTION_TIME=0",
+        "sa",
+        "",
+        1000,
+        1,
+        35);
   }
 
   private Path folder(int life) {

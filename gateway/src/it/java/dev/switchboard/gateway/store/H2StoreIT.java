@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.UsageMeter;
+import dev.switchboard.gateway.slo.SloMeter;
 import java.io.BufferedReader;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -276,8 +277,10 @@ class H2StoreIT extends StoreContract {
   }
 
   private Store inMemory(Path state, boolean accept) {
-    StoreConfig config = new StoreConfig("jdbc:h2:mem:in-its-place", "switchboard", "", 50, 400);
-    return Store.start(config, new StateFolder(state, accept), meter, () -> 5 * HOUR_MS);
+    StoreConfig config =
+        new StoreConfig("jdbc:h2:mem:in-its-place", "switchboard", "", 50, 400, 35);
+    return Store.start(
+        config, new StateFolder(state, accept), meter, new SloMeter(), () -> 5 * HOUR_MS);
   }
 
   @Test

@@ -14,7 +14,12 @@ import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenant;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.RouteSpec;
+import dev.switchboard.gateway.slo.Objective;
+import dev.switchboard.gateway.slo.SloCause;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
+import dev.switchboard.gateway.slo.SloFigures;
+import dev.switchboard.gateway.slo.SloMeter;
+import dev.switchboard.gateway.slo.SloResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -279,7 +284,7 @@ abstract class StoreContract {
 
     store =
         Store.start(
-            new StoreConfig(own.url(), own.user(), own.passwordFile(), own.pollMs(), 0),
+            new StoreConfig(own.url(), own.user(), own.passwordFile(), own.pollMs(), 0, 35),
             meter,
             () -> 40_000 * 24 * HOUR_MS);
     Snapshot _ = done(store.ready());
@@ -482,7 +487,8 @@ abstract class StoreContract {
 
   /** A store whose state folder this is. */
   Store remembering(Path state, boolean accept) {
-    return Store.start(config(), new StateFolder(state, accept), meter, () -> 5 * HOUR_MS);
+    return Store.start(
+        config(), new StateFolder(state, accept), meter, new SloMeter(), () -> 5 * HOUR_MS);
   }
 
   static StoreException refused(Store refusing) {
@@ -533,6 +539,122 @@ abstract class StoreContract {
 
   private List<Consumption> usage(@Nullable String tenant) {
     return done(store.usage(0, 9 * HOUR_MS, tenant, 100, 0));
+  }
+
+  // ------------------------------------------------------------------ service levels
+
+  private static final SloResult MET =
+      new SloResult(
+          true,
+          40_000_000,
+          5_000_000,
+          90_000_000,
+          List.of(
+              new SloResult.Judged(Objective.TTFT, null),
+              new SloResult.Judged(Objective.TPOT, SloCause.NEIGHBOURS)));
+
+  private static final SloResult LATE =
+      new SloResult(
+          false,
+          -1,
+          -1,
+          1_000_000_000,
+          List.of(new SloResult.Judged(Objective.AVAILABILITY, SloCause.QUEUE)));
+
+  final SloMeter levels = new SloMeter();
+
+  Store levelled(SloMeter counted, long nowMs) {
+    Store started = Store.start(config(), StateFolder.NONE, new UsageMeter(), counted, () -> nowMs);
+    Snapshot _ = done(started.ready());
+    return started;
+  }
+
+  private static List<SloHour> hours(Store from, @Nullable String sloClass) {
+    return done(from.slo(new SloQuery(0, 99 * HOUR_MS, null, sloClass, 100, 0)));
+  }
+
+  @Test
+  void hoursOfServiceLevelsAddUpOverRestartsAndGateways() {
+    SloMeter others = new SloMeter();
+    try (Store one = levelled(levels, 5 * HOUR_MS);
+        Store other = levelled(others, 5 * HOUR_MS)) {
+      for (int i = 0; i < 10; i++) {
+        levels.add("m", "live", 5 * HOUR_MS + i * 360_000L, MET);
+        others.add("m", "live", 5 * HOUR_MS, LATE);
+        others.add("n", "batch", 4 * HOUR_MS, MET);
+        int _ = hours(one, null).size() + hours(other, null).size();
+      }
+    }
+    SloMeter fresh = new SloMeter();
+    try (Store again = levelled(fresh, 5 * HOUR_MS)) {
+      fresh.add("m", "live", 5 * HOUR_MS, MET);
+
+      List<SloHour> all = hours(again, null);
+      SloFigures live = hours(again, "live").getFirst().figures();
+
+      assertEquals(List.of("n", "m"), all.stream().map(SloHour::model).toList());
+      assertEquals(11, live.kept(Objective.TTFT).met(0));
+      assertEquals(11, live.kept(Objective.TPOT).causes().get(SloCause.NEIGHBOURS));
+      assertEquals(10, live.kept(Objective.AVAILABILITY).missed(0));
+      assertEquals(21, live.times(SloFigures.Time.WALL).count());
+      assertEquals(11 * 90_000_000L + 10_000_000_000L, live.times(SloFigures.Time.WALL).nanos());
+      assertEquals(Map.of(1_000_000L, 10L), live.times(SloFigures.Time.WALL).unanswered());
+      assertEquals(1, done(again.slo(new SloQuery(0, 99 * HOUR_MS, null, null, 5, 1))).size());
+      assertEquals(1, done(again.slo(new SloQuery(0, 5 * HOUR_MS, "n", "batch", 5, 0))).size());
+    }
+  }
+
+  @Test
+  void sumsSinceAMomentBeginWithTheTwelfthOfItsHour() {
+    try (Store one = levelled(levels, 6 * HOUR_MS + 1000)) {
+      levels.add("m", "live", 6 * HOUR_MS, MET);
+      levels.add("n", "live", 5 * HOUR_MS + 600_000, MET);
+      levels.add("m", "live", 5 * HOUR_MS + 599_999, MET);
+      levels.add("m", "live", HOUR_MS, MET);
+
+      List<SloSums> sums =
+          done(one.sloSince(List.of(6 * HOUR_MS, 5 * HOUR_MS + 700_000, 5 * HOUR_MS, 0L), null));
+      List<SloSums> ofModel = done(one.sloSince(List.of(0L), "m"));
+
+      assertEquals(
+          List.of(1L, 2L, 3L, 4L),
+          sums.stream().map(sum -> sum.of("live", Objective.TTFT).met()).toList());
+      assertEquals(5 * HOUR_MS + 600_000, sums.get(1).fromMs());
+      assertEquals(4, sums.get(3).of("live", Objective.TPOT).missed());
+      assertEquals(3, ofModel.getFirst().of("live", Objective.TTFT).met());
+      assertEquals(SloSums.Kept.NONE, sums.get(3).of("batch", Objective.TTFT));
+    }
+  }
+
+  @Test
+  void hoursThatAreOlderThanTheyAreKeptAreForgotten() {
+    try (Store one = levelled(levels, 5 * HOUR_MS)) {
+      levels.add("m", "live", 0, MET);
+      levels.add("m", "live", 2 * HOUR_MS, MET);
+      assertEquals(2, hours(one, null).size());
+    }
+
+    try (Store later = levelled(new SloMeter(), 35 * DAY_MS + HOUR_MS)) {
+      assertEquals(List.of(2 * HOUR_MS), hours(later, null).stream().map(SloHour::hourMs).toList());
+    }
+  }
+
+  @Test
+  void whatWasCountedWhileTheDatabaseWasBrokenIsThereOnce() throws Exception {
+    store.close();
+    store = Store.start(config(), StateFolder.NONE, meter, levels, () -> 5 * HOUR_MS);
+    levels.add("m", "live", 5 * HOUR_MS, MET);
+    assertEquals(1, hours(store, null).size());
+    sql("ALTER TABLE slo_figures RENAME TO elsewhere");
+    levels.add("m", "live", 5 * HOUR_MS, MET);
+    awaitTrouble(StoreException.Kind.UNAVAILABLE);
+    sql("ALTER TABLE elsewhere RENAME TO slo_figures");
+    levels.add("m", "live", 5 * HOUR_MS, MET);
+    store.close();
+
+    store = levelled(new SloMeter(), 5 * HOUR_MS);
+
+    assertEquals(3, hours(store, null).getFirst().figures().kept(Objective.TTFT).met(0));
   }
 
   static AuditEntry entry(int number) {

@@ -212,9 +212,11 @@ public final class AdminServer extends VerticleBase {
     PreviewRoutes.add(admin, house);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);
+    TenantNowRoutes.add(admin, house, control);
     RecordRoutes.add(admin, store, epochMs);
-    ConfigRoutes.add(admin, store, control);
-    SplitRoutes.add(admin, store, control);
+    ConfigRoutes.add(admin, store, control, epochMs);
+    SloRoutes.add(admin, store, control, epochMs);
+    SplitRoutes.add(admin, store, control, house.metrics().shadowScores());
     TraceRoutes.add(admin, house.traces(), house.fleet()::serves);
     EventRoutes.add(
         admin,

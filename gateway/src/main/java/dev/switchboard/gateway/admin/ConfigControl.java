@@ -6,6 +6,7 @@ import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.openai.ApiException;
 import java.util.List;
+import java.util.Set;
 
 /** The configuration that is in force, and the way to change it while the gateway runs. */
 public interface ConfigControl {
@@ -14,6 +15,9 @@ public interface ConfigControl {
 
   /** The service classes, those of the store among them. */
   SloConfig slo();
+
+  /** Every tenant that the configuration or the store names, or a key of theirs. */
+  Set<String> tenants();
 
   /** What becomes of names, what the store says among it. */
   List<RouteSpec> routes();

@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.fleet.FleetChange;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
+import dev.switchboard.gateway.slo.SloFigures;
+import dev.switchboard.gateway.store.SloQuery;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
@@ -12,19 +14,24 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** The configuration in force, and the service classes, which the store adds to. */
 final class ConfigRoutes {
   private static final double USUAL_OBJECTIVE = 0.99;
   private static final int USUAL_WINDOW_DAYS = 30;
+  private static final long DAY_MS = 24 * SloFigures.HOUR_MS;
 
   private final Store store;
   private final ConfigControl control;
 
-  private ConfigRoutes(Store store, ConfigControl control) {
+  private final LongSupplier epochMs;
+
+  private ConfigRoutes(Store store, ConfigControl control, LongSupplier epochMs) {
     this.store = store;
     this.control = control;
+    this.epochMs = epochMs;
   }
 
   /** What a class is set to; a target that is left out is none. */
@@ -55,8 +62,8 @@ final class ConfigRoutes {
     }
   }
 
-  static void add(AdminRouter router, Store store, ConfigControl control) {
-    ConfigRoutes routes = new ConfigRoutes(store, control);
+  static void add(AdminRouter router, Store store, ConfigControl control, LongSupplier epochMs) {
+    ConfigRoutes routes = new ConfigRoutes(store, control, epochMs);
     router.read("/admin/v1/config", routes::config);
     router.change(HttpMethod.POST, "/admin/v1/config/reload", Role.ADMIN, routes::reload);
     router.read("/admin/v1/slo-classes", routes::classes);
@@ -113,6 +120,9 @@ final class ConfigRoutes {
 
   private Future<Change> put(RoutingContext context, byte[] body) {
     SloClass wanted = JsonInput.read(body, Wanted.class).named(JsonInput.path(context, "name"));
+    if (JsonInput.flag(context, "preview")) {
+      return preview(context, wanted);
+    }
     ObjectNode before = inForce(wanted.name());
     return Future.fromCompletionStage(
             store.put(wanted, was -> check(context, was, before)),
@@ -123,14 +133,34 @@ final class ConfigRoutes {
                     Versions.with(json(wanted)), was == null ? before : json(was), json(wanted)));
   }
 
+  /** What the last day would have come to; nothing is changed. */
+  private Future<Change> preview(RoutingContext context, SloClass wanted) {
+    long now = epochMs.getAsLong();
+    long from = Math.floorDiv(now - DAY_MS, SloFigures.HOUR_MS) * SloFigures.HOUR_MS;
+    SloQuery day = new SloQuery(from, now + 1, null, wanted.name(), Integer.MAX_VALUE, 0);
+    return Future.fromCompletionStage(store.slo(day), context.vertx().getOrCreateContext())
+        .map(
+            hours -> {
+              SloFigures figures = new SloFigures();
+              hours.forEach(hour -> figures.add(hour.figures()));
+              ObjectNode json = SloPreview.of(figures, wanted, present(wanted.name()));
+              json.put("from", SloRoutes.instant(from)).put("to", SloRoutes.instant(now));
+              json.set("class", json(wanted));
+              return Change.of(json, null, null);
+            });
+  }
+
+  private @Nullable SloClass present(String name) {
+    return control.slo().classes().stream()
+        .filter(each -> each.name().equals(name))
+        .findFirst()
+        .orElse(null);
+  }
+
   /** The class of a name, be it the store's or the configuration's; null when there is none. */
   private @Nullable ObjectNode inForce(String name) {
-    for (SloClass each : control.slo().classes()) {
-      if (each.name().equals(name)) {
-        return json(each);
-      }
-    }
-    return null;
+    SloClass present = present(name);
+    return present == null ? null : json(present);
   }
 
   private Future<Change> delete(RoutingContext context, byte[] body) {

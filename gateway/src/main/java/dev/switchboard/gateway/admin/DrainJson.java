@@ -3,14 +3,19 @@ package dev.switchboard.gateway.admin;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.drain.BudgetAtRisk;
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.drain.DrainPlan;
 import dev.switchboard.gateway.drain.DrainPlan.Fate;
 import dev.switchboard.gateway.fleet.RollingRestart;
+import java.util.Comparator;
 import java.util.Locale;
 
 /** Plans and reports of drains. */
 final class DrainJson {
+  /** Told of those that hold a drain up. */
+  private static final int MOST_REMAINING = 20;
+
   private DrainJson() {}
 
   static ObjectNode plan(DrainPlan plan, long graceMs) {
@@ -20,6 +25,13 @@ final class DrainJson {
     json.put("bounded", plan.bounded()).put("requests", plan.forecasts().size());
     for (Fate fate : Fate.values()) {
       json.put(word(fate), plan.count(fate));
+    }
+    ArrayNode slo = json.putArray("slo");
+    for (BudgetAtRisk each : plan.slo()) {
+      slo.addObject()
+          .put("class", each.sloClass())
+          .put("requests", each.requests())
+          .put("at_risk", each.atRisk());
     }
     ArrayNode rows = json.putArray("forecasts");
     for (DrainPlan.Forecast forecast : plan.forecasts()) {
@@ -32,6 +44,24 @@ final class DrainJson {
           .put("cost_ms", forecast.costMs());
     }
     return json;
+  }
+
+  /** Adds what holds a drain up that goes on: the requests that stay longest. */
+  static void remaining(DrainPlan plan, ObjectNode to) {
+    to.put("expected_ms", plan.expectedMs());
+    ArrayNode rows = to.putArray("remaining_requests");
+    plan.forecasts().stream()
+        .sorted(Comparator.comparingLong(DrainPlan.Forecast::remainingMs).reversed())
+        .limit(MOST_REMAINING)
+        .forEach(
+            forecast ->
+                rows.addObject()
+                    .put("id", forecast.request().requestId())
+                    .put("stream", forecast.request().stream())
+                    .put("tokens", forecast.request().tokens())
+                    .put("fate", word(forecast.fate()))
+                    .put("why", word(forecast.why()))
+                    .put("remaining_ms", forecast.remainingMs()));
   }
 
   static ObjectNode report(Drain.Report report) {
@@ -63,7 +93,7 @@ final class DrainJson {
     return json;
   }
 
-  private static String word(Fate fate) {
-    return fate.name().toLowerCase(Locale.ROOT);
+  private static String word(Enum<?> word) {
+    return word.name().toLowerCase(Locale.ROOT);
   }
 }

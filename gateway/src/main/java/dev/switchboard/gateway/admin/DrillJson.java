@@ -23,7 +23,15 @@ final class DrillJson {
     Long ended = report.endedMs();
     json.put("ended_at", ended == null ? null : Instant.ofEpochMilli(ended).toString());
     json.put("left_after_ms", report.leftAfterMs()).put("back_after_ms", report.backAfterMs());
-    return json.put("named_after_ms", report.namedAfterMs());
+    json.put("named_after_ms", report.namedAfterMs());
+    DrillReport.Noticed noticed = report.noticed();
+    json.putObject("noticed")
+        .put("requests", noticed.requests())
+        .put("missed", noticed.missed())
+        .put("moved", noticed.moved())
+        .put("broken", noticed.broken())
+        .put("longest_pause_ms", noticed.longestPauseMs());
+    return json;
   }
 
   private static void plan(DrillPlan plan, ObjectNode json) {

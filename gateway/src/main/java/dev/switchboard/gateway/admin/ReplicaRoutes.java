@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.drain.DrainPlan;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
@@ -18,6 +19,7 @@ import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -53,9 +55,7 @@ final class ReplicaRoutes {
     router.read(BASE, routes::replicas);
     router.read(BASE + "/restart", context -> AdminServer.answer(context, routes.rollingRestart()));
     router.change(HttpMethod.POST, BASE + "/restart", Role.OPERATOR, routes::restartAll);
-    router.read(
-        BASE + "/:id",
-        context -> AdminServer.answer(context, routes.json.of(named(context, fleet))));
+    router.read(BASE + "/:id", routes::replica);
     router.change(HttpMethod.POST, BASE + "/:id/drain", Role.OPERATOR, routes::drain);
     router.change(HttpMethod.DELETE, BASE + "/:id/drain", Role.OPERATOR, routes::cancelDrain);
     routes.verb(
@@ -270,6 +270,26 @@ final class ReplicaRoutes {
     ArrayNode array = answer.putArray("replicas");
     fleet.replicas().forEach(replica -> array.add(json.of(replica)));
     AdminServer.answer(context, answer);
+  }
+
+  /** One that is emptied is asked for what holds that up. */
+  private void replica(RoutingContext context) {
+    Replica replica = named(context, fleet);
+    CompletableFuture<DrainPlan> rest = fleet.commands().remaining(replica);
+    if (rest == null) {
+      AdminServer.answer(context, json.of(replica));
+      return;
+    }
+    Future.fromCompletionStage(rest, context.vertx().getOrCreateContext())
+        .onSuccess(
+            plan -> {
+              ObjectNode told = json.of(replica);
+              if (told.get("drain") instanceof ObjectNode drain) {
+                DrainJson.remaining(plan, drain);
+              }
+              AdminServer.answer(context, told);
+            })
+        .onFailure(context::fail);
   }
 
   private ObjectNode rollingRestart() {

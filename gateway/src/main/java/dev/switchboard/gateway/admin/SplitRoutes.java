@@ -6,12 +6,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.store.Store;
+import dev.switchboard.gateway.telemetry.ShadowScores;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,10 +23,12 @@ import org.jspecify.annotations.Nullable;
 final class SplitRoutes {
   private final Store store;
   private final ConfigControl control;
+  private final ShadowScores scores;
 
-  private SplitRoutes(Store store, ConfigControl control) {
+  private SplitRoutes(Store store, ConfigControl control, ShadowScores scores) {
     this.store = store;
     this.control = control;
+    this.scores = scores;
   }
 
   /** What becomes of a name. */
@@ -34,8 +38,8 @@ final class SplitRoutes {
       @Nullable String policy,
       @Nullable String shadow) {}
 
-  static void add(AdminRouter router, Store store, ConfigControl control) {
-    SplitRoutes routes = new SplitRoutes(store, control);
+  static void add(AdminRouter router, Store store, ConfigControl control, ShadowScores scores) {
+    SplitRoutes routes = new SplitRoutes(store, control, scores);
     router.read("/admin/v1/splits", routes::list);
     router.change(HttpMethod.PUT, "/admin/v1/splits/:name", Role.ADMIN, routes::put);
     router.change(HttpMethod.DELETE, "/admin/v1/splits/:name", Role.ADMIN, routes::delete);
@@ -43,12 +47,42 @@ final class SplitRoutes {
 
   private void list(RoutingContext context) {
     List<String> stored = store.snapshot().routes().stream().map(RouteSpec::name).toList();
+    scores.only(control.routes().stream().map(RouteSpec::name).collect(Collectors.toSet()));
     Page.answer(
         context,
         "splits",
         control.routes().stream().sorted(Comparator.comparing(RouteSpec::name)).toList(),
         RouteSpec::name,
-        each -> Versions.with(json(each)).put("stored", stored.contains(each.name())));
+        each -> {
+          ObjectNode json = Versions.with(json(each)).put("stored", stored.contains(each.name()));
+          return json.set("shadow_results", results(each));
+        });
+  }
+
+  /** Null of a route without a shadow, or of which the shadow it has now has decided nothing. */
+  private @Nullable ObjectNode results(RouteSpec route) {
+    ShadowScores.Score score = scores.of(route.name());
+    if (score == null || !score.shadow().equals(route.shadow())) {
+      return null;
+    }
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("policy", score.policy()).put("shadow", score.shadow());
+    json.put("decisions", score.decisions()).put("broken", score.broken());
+    json.put("agree", score.decisions() == 0 ? null : (double) score.agreed() / score.decisions());
+    json.put("samples", score.samples()).put("regret_ms", known(score.regretMs()));
+    ObjectNode primary = times(json.putObject("primary"), score.measured());
+    primary.put("predicted_ttft_ms", known(score.predicted().ttftMs()));
+    primary.put("predicted_tpot_ms", known(score.predicted().tpotMs()));
+    ObjectNode _ = times(json.putObject("shadow_predicted"), score.shadowed());
+    return json;
+  }
+
+  private static ObjectNode times(ObjectNode to, ShadowScores.Times times) {
+    return to.put("ttft_ms", known(times.ttftMs())).put("tpot_ms", known(times.tpotMs()));
+  }
+
+  private static @Nullable Double known(double value) {
+    return Double.isFinite(value) ? value : null;
   }
 
   private Future<Change> put(RoutingContext context, byte[] body) {

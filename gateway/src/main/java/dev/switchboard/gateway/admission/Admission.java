@@ -333,6 +333,11 @@ public final class Admission {
     return tenants.limit(tenant).maxPriority();
   }
 
+  /** What a tenant uses now, as far as this gateway knows. */
+  public TenantUse use(String tenant, long nowNanos) {
+    return tenants.use(tenant, nowNanos);
+  }
+
   public int inFlight() {
     return inFlight.get();
   }

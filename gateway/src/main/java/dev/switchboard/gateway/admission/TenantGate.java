@@ -244,6 +244,30 @@ final class TenantGate {
         });
   }
 
+  /** What a tenant uses now. */
+  TenantUse use(String tenant, long nowNanos) {
+    TenantLimits.Limit limit = limits.of(tenant);
+    TenantUse[] told = new TenantUse[1];
+    Use _ =
+        uses.computeIfPresent(
+            tenant,
+            (name, use) -> {
+              use.requests.advance(limit.requestsPerMinute(), nowNanos);
+              use.tokens.advance(limit.tokensPerMinute(), nowNanos);
+              told[0] = told(use, limit);
+              return use;
+            });
+    return told[0] == null ? told(new Use(limit, nowNanos), limit) : told[0];
+  }
+
+  private static TenantUse told(Use use, TenantLimits.Limit limit) {
+    return new TenantUse(
+        TenantUse.Minute.of(use.requests),
+        TenantUse.Minute.of(use.tokens),
+        use.concurrent,
+        limit.maxConcurrency());
+  }
+
   private void sweep(long now) {
     long before = sweptNanos.get();
     if (uses.size() <= MANY_TENANTS

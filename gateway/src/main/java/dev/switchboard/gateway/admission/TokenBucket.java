@@ -52,6 +52,11 @@ final class TokenBucket {
     return (long) Math.max(0, Math.floor(level));
   }
 
+  /** What is missing until it is full. */
+  long used() {
+    return (long) Math.max(0, Math.ceil(perMinute - level));
+  }
+
   /** Until it holds so much. */
   long nanosUntil(double amount) {
     if (perMinute == 0) {

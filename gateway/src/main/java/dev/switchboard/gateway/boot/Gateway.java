@@ -37,6 +37,7 @@ import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.shared.ValkeyAffinity;
 import dev.switchboard.gateway.shared.ValkeyLimits;
 import dev.switchboard.gateway.slo.SloHeaders;
+import dev.switchboard.gateway.slo.SloMeter;
 import dev.switchboard.gateway.store.AuditEntry;
 import dev.switchboard.gateway.store.ReplicaSetting;
 import dev.switchboard.gateway.store.Snapshot;
@@ -118,6 +119,7 @@ final class Gateway {
   private final AdminServer adminServer;
   private final Prober prober;
   private final UsageMeter usage = new UsageMeter();
+  private final SloMeter sloMeter = new SloMeter();
   private final Store store;
   private final ListenerTls tls;
   private final ConnectionRoom room;
@@ -152,7 +154,8 @@ final class Gateway {
     this.feed = new EventFeed(() -> clock.epochNanos() / 1_000_000);
     this.told = new FleetEvents(feed, clock);
     // Opens beside what follows; listeners begin when it has.
-    this.store = Store.start(config.store(), state, usage, () -> clock.epochNanos() / 1_000_000);
+    this.store =
+        Store.start(config.store(), state, usage, sloMeter, () -> clock.epochNanos() / 1_000_000);
     feed.keep(this::keep);
     this.admission =
         new Admission(
@@ -175,6 +178,7 @@ final class Gateway {
             Faults.of(fleet, new EngineFaults(vertx)),
             clock,
             new DrillCount(house.metrics(), told));
+    house.events().watch(drills::ended);
     fleet.onStateChange(watch(house));
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
@@ -354,7 +358,7 @@ final class Gateway {
   private Gatehouse house() {
     OpenTelemetry telemetry = GlobalOpenTelemetry.get();
     boolean agent = !telemetry.getPropagators().getTextMapPropagator().fields().isEmpty();
-    Metrics metrics = new Metrics(fleet::has, Version.text(), agent);
+    Metrics metrics = new Metrics(fleet::has, Version.text(), agent, sloMeter);
     Tracer tracer = telemetry.getTracer("dev.switchboard.gateway");
     return new Gatehouse(
         config.http(),

@@ -11,6 +11,7 @@ import dev.switchboard.gateway.fleet.FleetPlan;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.routing.Router;
@@ -31,6 +32,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -344,6 +346,17 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     config.slo().classes().forEach(each -> classes.put(each.name(), each));
     stored.classes().forEach(each -> classes.put(each.name(), each));
     return new SloConfig(config.slo().defaultClass(), List.copyOf(classes.values()));
+  }
+
+  @Override
+  public synchronized Set<String> tenants() {
+    Set<String> names = new TreeSet<>(Set.of(Caller.DEFAULT_TENANT));
+    config.tenants().forEach(each -> names.add(each.name()));
+    config.auth().keys().forEach(each -> names.add(each.tenant()));
+    stored.tenants().forEach(each -> names.add(each.name()));
+    stored.keys().forEach(each -> names.add(each.tenant()));
+    names.remove("*");
+    return names;
   }
 
   /** What the store says of a tenant stands over what the file says. */

@@ -81,6 +81,11 @@ public final class Drain {
     this.startNanos = nowNanos;
   }
 
+  /** How much longer requests may end where they are. */
+  public long graceLeftMs(long nowNanos) {
+    return Math.max(0, graceNanos - (nowNanos - startNanos)) / 1_000_000;
+  }
+
   /** What to do at a moment. */
   public synchronized Action next(int inFlight, long nowNanos) {
     if (endNanos != 0 || inFlight == 0) {

@@ -17,11 +17,16 @@ import java.util.List;
  * @param expectedMs until the replica is empty, as often as not
  * @param expectedMoves how many requests are expected to go elsewhere: the sum of their
  *     probabilities, where fates tell of each what is more likely
+ * @param slo what it burns of the classes' error budgets
  * @param bounded whether there is a last moment for that: every request that stays says how long
  *     its answer may be
  */
 public record DrainPlan(
-    List<Forecast> forecasts, long expectedMs, double expectedMoves, boolean bounded) {
+    List<Forecast> forecasts,
+    long expectedMs,
+    double expectedMoves,
+    boolean bounded,
+    List<BudgetAtRisk> slo) {
   /** Tokens of an answer whose request does not bound them. */
   private static final int USUAL_TOKENS = 256;
 
@@ -71,10 +76,36 @@ public record DrainPlan(
    * @param costMs what its client waits longer for its next token: the prompt and what was
    *     generated are computed elsewhere
    */
-  public record Forecast(StreamState request, Fate fate, long remainingMs, long costMs) {}
+  public record Forecast(StreamState request, Fate fate, long remainingMs, long costMs) {
+    /** Why it is still there. */
+    public Stays why() {
+      return switch (fate) {
+        case FINISH -> Stays.ENDS_SOON;
+        case MIGRATE, RESTART -> Stays.NOT_ASKED_YET;
+        case WAIT -> held() ? Stays.CANNOT_MOVE : Stays.NO_OTHER_REPLICA;
+      };
+    }
+
+    private boolean held() {
+      return request.begun() && !request.movable();
+    }
+  }
+
+  /** Why a request is still at a replica that is emptied. */
+  public enum Stays {
+    /** It should end within the grace. */
+    ENDS_SOON,
+    /** It goes elsewhere when the grace is over, as soon as another replica has room. */
+    NOT_ASKED_YET,
+    /** Its answer has begun, and nobody else can go on with it. */
+    CANNOT_MOVE,
+    /** No other replica of its model is ready. */
+    NO_OTHER_REPLICA
+  }
 
   public DrainPlan {
     forecasts = List.copyOf(forecasts);
+    slo = List.copyOf(slo);
   }
 
   /**
@@ -96,7 +127,12 @@ public record DrainPlan(
       moves += late == Fate.WAIT ? 0 : 1 - rest.ended((double) graceMs);
       bounded &= request.maxTokens() >= 0 || late != Fate.WAIT;
     }
-    return new DrainPlan(forecasts, Math.round(median(rests)), moves, bounded);
+    return new DrainPlan(
+        forecasts,
+        Math.round(median(rests)),
+        moves,
+        bounded,
+        BudgetAtRisk.of(forecasts, graceMs, nowNanos));
   }
 
   private static Forecast forecast(
@@ -114,8 +150,7 @@ public record DrainPlan(
 
   /** What becomes of it if it has not ended within the grace, and another replica is ready. */
   private static Fate whenAsked(StreamState request) {
-    boolean begun = request.stream() && request.firstTokenNanos() != 0;
-    if (!begun) {
+    if (!request.begun()) {
       return Fate.RESTART;
     }
     return request.movable() ? Fate.MIGRATE : Fate.WAIT;

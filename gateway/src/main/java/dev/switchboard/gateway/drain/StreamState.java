@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.drain;
 
+import dev.switchboard.gateway.slo.Slo;
+
 /**
  * A request at a replica, as a plan needs to know it.
  *
@@ -10,6 +12,7 @@ package dev.switchboard.gateway.drain;
  * @param maxTokens it may generate in all; −1 where it does not say
  * @param startNanos when its attempt at the replica began
  * @param firstTokenNanos 0 while it has none
+ * @param wanted what its client wants of it
  */
 public record StreamState(
     String requestId,
@@ -19,7 +22,22 @@ public record StreamState(
     int tokens,
     int maxTokens,
     long startNanos,
-    long firstTokenNanos) {
+    long firstTokenNanos,
+    Wanted wanted) {
+
+  /**
+   * What its client wants of it.
+   *
+   * @param acceptedNanos since when it waits
+   */
+  public record Wanted(Slo slo, long acceptedNanos) {
+    public static final Wanted NOTHING = new Wanted(Slo.NONE, 0);
+  }
+
+  /** Whether its client has some of the answer, so that it cannot begin anew. */
+  boolean begun() {
+    return stream && firstTokenNanos != 0;
+  }
 
   /** Time per token so far, or the given one while nothing is known. */
   double tokenMs(double usualMs, long nowNanos) {

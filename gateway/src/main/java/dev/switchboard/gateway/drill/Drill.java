@@ -59,6 +59,7 @@ final class Drill {
   private final int incarnation;
   private final DrillPlan plan;
   private final long startNanos;
+  private final Witnesses witnesses;
   private Phase phase = Phase.STARTING;
   private @Nullable Outcome outcome;
   private @Nullable String message;
@@ -75,10 +76,16 @@ final class Drill {
     this.incarnation = replica.incarnation();
     this.plan = plan;
     this.startNanos = nowNanos;
+    this.witnesses = new Witnesses(replica.id(), nowNanos);
   }
 
   Replica replica() {
     return replica;
+  }
+
+  /** The requests that meet it; they count themselves. */
+  Witnesses witnesses() {
+    return witnesses;
   }
 
   DrillPlan plan() {
@@ -119,6 +126,7 @@ final class Drill {
     transitionTo(Phase.ENDED);
     outcome = how;
     endNanos = nowNanos;
+    witnesses.ends(nowNanos);
   }
 
   /** Something that whoever looks should know. */
@@ -192,7 +200,8 @@ final class Drill {
         endNanos == 0 ? null : endNanos / 1_000_000,
         seen(leftMs),
         seen(backMs),
-        seen(namedMs));
+        seen(namedMs),
+        witnesses.report());
   }
 
   private static @Nullable Long seen(long millis) {

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param leftAfterMs when the replica was first seen not ready, from the start
  * @param backAfterMs when it was ready again
  * @param namedAfterMs when its worker named the rank for holding up its stage
+ * @param noticed what users did: the requests that were at the replica while it went on
  */
 public record DrillReport(
     String id,
@@ -25,4 +26,15 @@ public record DrillReport(
     @Nullable Long endedMs,
     @Nullable Long leftAfterMs,
     @Nullable Long backAfterMs,
-    @Nullable Long namedAfterMs) {}
+    @Nullable Long namedAfterMs,
+    Noticed noticed) {
+  /**
+   * What became of requests that were at the replica for some of that time, and have ended.
+   *
+   * @param missed an objective, or an answer, by the service's fault
+   * @param moved streams that went on elsewhere
+   * @param broken not answered
+   * @param longestPauseMs between two pieces of content of one of them
+   */
+  public record Noticed(int requests, int missed, int moved, int broken, double longestPauseMs) {}
+}

@@ -5,6 +5,7 @@ import dev.switchboard.gateway.drill.Drill.Phase;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.NanoClock;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
@@ -17,6 +18,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,7 +43,10 @@ public final class Drills {
   private final NanoClock clock;
   private final Listener listener;
   private final Map<String, Drill> active = new LinkedHashMap<>();
-  private final Deque<DrillReport> last = new ArrayDeque<>();
+  private final Deque<Drill> last = new ArrayDeque<>();
+
+  /** Of drills that go on, and of those that requests may have met that have not ended. */
+  private final List<Witnesses> watching = new CopyOnWriteArrayList<>();
 
   private long made;
   private boolean closed;
@@ -79,6 +84,7 @@ public final class Drills {
       drill = new Drill("d" + ++made, replica, plan, clock.epochNanos());
       drill.under(begun);
       active.put(replica.id(), drill);
+      watching.add(drill.witnesses());
     }
     var _ =
         faults
@@ -179,6 +185,7 @@ public final class Drills {
             (done, ignored) -> {
               synchronized (this) {
                 active.remove(drill.replica().id());
+                watching.remove(drill.witnesses());
               }
               throw new CompletionException(
                   cause(failure) instanceof ApiException refused
@@ -207,11 +214,21 @@ public final class Drills {
     }
   }
 
+  /** A request has ended, at whatever replicas it was. On any thread. */
+  public void ended(FlightRecord record) {
+    for (Witnesses witnesses : watching) {
+      witnesses.ended(record);
+    }
+  }
+
   /** Does what is due; call it every now and then. */
   public void tick() {
     List<Drill> due = new ArrayList<>();
     synchronized (this) {
       long now = clock.epochNanos();
+      if (!watching.isEmpty()) {
+        watching.removeIf(each -> each.past(now));
+      }
       for (Drill drill : List.copyOf(active.values())) {
         drill.look(now);
         if (drill.due(now)) {
@@ -299,7 +316,7 @@ public final class Drills {
     drill.ended(outcome, clock.epochNanos());
     active.remove(drill.replica().id());
     DrillReport report = drill.report();
-    last.addFirst(report);
+    last.addFirst(drill);
     if (last.size() > REMEMBERED) {
       last.removeLast();
     }
@@ -313,7 +330,7 @@ public final class Drills {
   public synchronized List<DrillReport> list() {
     List<DrillReport> all = new ArrayList<>(active.size() + last.size());
     active.values().stream().map(Drill::report).forEach(all::addFirst);
-    all.addAll(last);
+    last.stream().map(Drill::report).forEach(all::add);
     return all;
   }
 

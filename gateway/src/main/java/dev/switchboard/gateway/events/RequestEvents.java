@@ -14,6 +14,7 @@ import java.util.Iterator;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -31,6 +32,7 @@ public final class RequestEvents {
   private final EventFeed feed;
   private final Predicate<String> served;
   private final Pace pace = new Pace();
+  private volatile Consumer<FlightRecord> watcher = record -> {};
   private final AtomicInteger leftOut = new AtomicInteger();
   private final Map<String, Overload> overloads = new HashMap<>();
 
@@ -52,12 +54,18 @@ public final class RequestEvents {
     this.served = served;
   }
 
+  /** Tells somebody of every request that is over, whatever became of it; must not block. */
+  public void watch(Consumer<FlightRecord> also) {
+    watcher = also;
+  }
+
   /**
    * A request is over.
    *
    * @param slow whether it took long
    */
   public void ended(FlightRecord record, Slo slo, boolean slow, long nowNanos) {
+    watcher.accept(record);
     if (SloVerdict.shedForLoad(record)) {
       shed(model(record), nowNanos);
       return;

@@ -10,6 +10,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What operators do with one replica: keep requests from it, empty it, restart it. Each command
@@ -66,6 +67,14 @@ public final class FleetCommands {
               long now = clock.epochNanos();
               return DrainPlan.of(List.copyOf(told), graceMs, elsewhere, pace(replica, now), now);
             });
+  }
+
+  /** What is still to come of a drain that goes on; null where none does. */
+  public @Nullable CompletableFuture<DrainPlan> remaining(Replica replica) {
+    Drain drain = replica.drain();
+    return drain == null || replica.state() != ReplicaState.DRAINING
+        ? null
+        : plan(replica, drain.graceLeftMs(clock.epochNanos()));
   }
 
   private static DrainPlan.Pace pace(Replica replica, long nowNanos) {

@@ -150,6 +150,10 @@ public final class Flight {
     return slo.name();
   }
 
+  public Slo slo() {
+    return slo;
+  }
+
   public void slo(Slo value) {
     slo = value;
   }

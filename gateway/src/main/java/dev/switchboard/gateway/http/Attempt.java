@@ -11,6 +11,7 @@ import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.routing.Prediction;
 import dev.switchboard.gateway.routing.RouteRequest;
 import dev.switchboard.gateway.routing.Workload;
 import dev.switchboard.gateway.stream.EventRelay;
@@ -370,24 +371,20 @@ final class Attempt implements Guest {
     if (winner == null || !call.endpoint().computes()) {
       return;
     }
-    job =
-        replica
-            .workload()
-            .begin(
-                winner,
-                wanted,
-                flight.stream(),
-                (predicted, ttftMs, tpotMs) ->
-                    house
-                        .metrics()
-                        .predicted(
-                            decision.model(),
-                            predicted,
-                            ttftMs,
-                            tpotMs,
-                            decision.regretMs(ttftMs),
-                            call.trace().exemplar()),
-                startNanos);
+    job = replica.workload().begin(winner, wanted, flight.stream(), this::predicted, startNanos);
+  }
+
+  private void predicted(Prediction told, double ttftMs, double tpotMs) {
+    house
+        .metrics()
+        .predicted(
+            decision.model(),
+            told,
+            ttftMs,
+            tpotMs,
+            decision.regretMs(ttftMs),
+            call.trace().exemplar());
+    house.metrics().shadowScores().measured(decision, ttftMs, tpotMs);
   }
 
   /** The client does not read. */

@@ -459,7 +459,8 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
         migration.replay().tokens(),
         mostTokens(),
         current.startNanos(),
-        flight.at(Mark.FIRST_TOKEN));
+        flight.at(Mark.FIRST_TOKEN),
+        new StreamState.Wanted(flight.slo(), flight.at(Mark.ACCEPTED)));
   }
 
   /** Of all choices; −1 where the request does not say. */

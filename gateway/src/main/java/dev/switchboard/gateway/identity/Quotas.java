@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.identity;
 
 import java.time.LocalDate;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -261,6 +262,47 @@ public final class Quotas {
       }
       return tooShort(tenant, account, tokens, nowMs, retryAfterSeconds);
     }
+  }
+
+  /**
+   * How it stands with a quota.
+   *
+   * @param period {@code day} or {@code month}
+   * @param limit tokens that it allows
+   * @param used in it so far
+   * @param held for requests that run at this gateway
+   * @param renewsMs when the next period begins, epoch milliseconds
+   */
+  public record Standing(String period, long limit, long used, long held, long renewsMs) {
+    public long left() {
+      return Math.max(0, limit - used - held);
+    }
+  }
+
+  /** How it stands with each quota that a tenant has. */
+  public List<Standing> standings(String name, long nowMs) {
+    Tenant tenant = tenants.get(name);
+    if (tenant == null) {
+      return List.of();
+    }
+    Account account = account(name);
+    List<Standing> standings = new ArrayList<>();
+    if (tenant.tokensPerDay() > 0) {
+      long day = day(nowMs);
+      standings.add(
+          new Standing(
+              "day", tenant.tokensPerDay(), account.ofDay(day), account.held(), day + DAY_MS));
+    }
+    if (tenant.tokensPerMonth() > 0) {
+      standings.add(
+          new Standing(
+              "month",
+              tenant.tokensPerMonth(),
+              account.ofMonth(month(nowMs)),
+              account.held(),
+              nextMonth(nowMs)));
+    }
+    return standings;
   }
 
   /** The quota that is shorter, for a request that may not go on; null where there is none. */

@@ -2,8 +2,10 @@ package dev.switchboard.gateway.shared;
 
 import dev.switchboard.gateway.admission.Refusal.Reason;
 import dev.switchboard.gateway.admission.Reservation;
+import dev.switchboard.gateway.admission.TenantUse;
 import io.vertx.core.Future;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Requests and tokens per minute of tenants and their requests at once, over all gateways. */
@@ -44,6 +46,11 @@ public interface SharedLimits {
    * @param places that it takes of the tenant's requests at once, until it ends
    */
   Future<Entry> enter(String tenant, long tokens, int places);
+
+  /** What a tenant uses over all gateways; empty where they are not asked, or do not answer. */
+  default Future<Optional<TenantUse>> use(String tenant) {
+    return Future.succeededFuture(Optional.empty());
+  }
 
   /** Whether those who keep them for all answered when they were asked last. */
   default boolean reached() {

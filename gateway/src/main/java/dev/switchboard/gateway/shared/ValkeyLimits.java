@@ -4,6 +4,7 @@ import dev.switchboard.gateway.admission.RateLimitHeaders;
 import dev.switchboard.gateway.admission.Refusal.Reason;
 import dev.switchboard.gateway.admission.Reservation;
 import dev.switchboard.gateway.admission.TenantLimits;
+import dev.switchboard.gateway.admission.TenantUse;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.redis.client.Command;
@@ -21,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -62,6 +64,7 @@ public final class ValkeyLimits implements SharedLimits {
   private static final String ENTER = script("enter.lua");
   private static final String SETTLE = script("settle.lua");
   private static final String RENEW = script("renew.lua");
+  private static final String LOOK = script("look.lua");
   private static final long MINUTE_MICROS = 60_000_000;
 
   /** Of the time for which a gateway is believed it may miss two renewals. */
@@ -252,6 +255,31 @@ public final class ValkeyLimits implements SharedLimits {
 
   private Entry uncounted(Ticket ticket) {
     return new Entry(null, 0, new Held(ticket, false), Map.of());
+  }
+
+  /** Also of a tenant without limits: of those that it has none is counted. */
+  @Override
+  public Future<Optional<TenantUse>> use(String tenant) {
+    if (away()) {
+      return Future.succeededFuture(Optional.empty());
+    }
+    TenantLimits.Limit limit = limits.of(tenant);
+    return inTime(send(call(LOOK, tenant, limit)))
+        .map(
+            told ->
+                Optional.of(
+                    new TenantUse(
+                        minute(limit.requestsPerMinute(), number(told, 0)),
+                        minute(limit.tokensPerMinute(), number(told, 1)),
+                        (int) number(told, 2),
+                        limit.maxConcurrency())))
+        .otherwise(Optional.empty());
+  }
+
+  private static TenantUse.Minute minute(int limit, long aheadMicros) {
+    // Less than one is what whole microseconds round off.
+    long used = (long) Math.ceil(aheadMicros * (double) limit / MINUTE_MICROS - 1e-3);
+    return new TenantUse.Minute(limit, Math.max(0, used), aheadMicros * 1000);
   }
 
   private static @Nullable Reason spent(long who) {

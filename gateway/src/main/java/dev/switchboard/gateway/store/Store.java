@@ -8,6 +8,7 @@ import dev.switchboard.gateway.identity.Tenant;
 import dev.switchboard.gateway.identity.UsageMeter;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
+import dev.switchboard.gateway.slo.SloMeter;
 import java.io.IOException;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
@@ -73,6 +74,9 @@ public final class Store implements AutoCloseable {
   /** Between two writes of what was used, at most. */
   private static final int FLUSH_MS = 500;
 
+  /** The same of the service levels' history, which is larger and is nobody's bill. */
+  private static final int SLO_FLUSH_MS = 2000;
+
   /** Hears of the store, on its thread. */
   public interface Listener {
     /** Keys, tenants or classes are others now. */
@@ -100,8 +104,10 @@ public final class Store implements AutoCloseable {
   private final StateFolder folder;
   private final boolean lasts;
   private final UsageMeter meter;
+  private final SloMeter sloMeter;
   private final LongSupplier epochMs;
   private final long keepMs;
+  private final long sloKeepMs;
   private final String instance = UUID.randomUUID().toString();
   private final ScheduledThreadPoolExecutor thread;
   private final AtomicInteger waiting = new AtomicInteger();
@@ -121,15 +127,22 @@ public final class Store implements AutoCloseable {
   private boolean writerKnown;
   private long pruneAgainMs = Long.MIN_VALUE;
 
-  private Store(StoreConfig config, StateFolder folder, UsageMeter meter, LongSupplier epochMs) {
+  private Store(
+      StoreConfig config,
+      StateFolder folder,
+      UsageMeter meter,
+      SloMeter sloMeter,
+      LongSupplier epochMs) {
     this.folder = folder;
     this.lasts = !config.embedded() || config.file() != null;
     this.acceptNew = folder.acceptNewStore();
     this.remembered = remembered(folder);
     this.database = new Database(config, Database.TURN_TRIES, !remembered.isEmpty() && !acceptNew);
     this.meter = meter;
+    this.sloMeter = sloMeter;
     this.epochMs = epochMs;
     this.keepMs = config.keepDays() * DAY_MS;
+    this.sloKeepMs = config.sloKeepDays() * DAY_MS;
     this.thread =
         new ScheduledThreadPoolExecutor(
             1, Thread.ofPlatform().name("store").daemon(true).factory()) {
@@ -150,7 +163,7 @@ public final class Store implements AutoCloseable {
 
   /** A store that remembers nothing outside of its database. */
   static Store start(StoreConfig config, UsageMeter meter, LongSupplier epochMs) {
-    return start(config, StateFolder.NONE, meter, epochMs);
+    return start(config, StateFolder.NONE, meter, new SloMeter(), epochMs);
   }
 
   /**
@@ -159,13 +172,20 @@ public final class Store implements AutoCloseable {
    * @param folder where it stands that there are keys; those of a database in memory are not
    *     remembered, since they end with the process
    * @param meter counts what is to be written
+   * @param sloMeter likewise
    */
   public static Store start(
-      StoreConfig config, StateFolder folder, UsageMeter meter, LongSupplier epochMs) {
-    Store store = new Store(config, folder, meter, epochMs);
+      StoreConfig config,
+      StateFolder folder,
+      UsageMeter meter,
+      SloMeter sloMeter,
+      LongSupplier epochMs) {
+    Store store = new Store(config, folder, meter, sloMeter, epochMs);
     store.thread.execute(store::open);
     store.every(config.pollMs(), store::tick);
     store.every(Math.min(config.pollMs(), FLUSH_MS), store::flush);
+    store.every(
+        Math.min(config.pollMs(), SLO_FLUSH_MS), () -> store.guardedWhileUp(store::writeSlo));
     if (config.embedded()) {
       // What runs after each task sees who else waits for the file.
       store.every(LOOK_MS, store::look);
@@ -442,6 +462,34 @@ public final class Store implements AutoCloseable {
     return submit(tables -> tables.usage(fromMs, toMs, tenant, limit, offset), false);
   }
 
+  /** What became of requests by hour, model and class, everything until now included. */
+  public CompletableFuture<List<SloHour>> slo(SloQuery query) {
+    thread.execute(() -> guardedWhileUp(this::writeSlo));
+    return submit(tables -> tables.sloHours(query), false);
+  }
+
+  /**
+   * How objectives were kept since moments, everything until now included.
+   *
+   * @param fromMs epoch milliseconds, each of one answer
+   * @param model null for all
+   */
+  public CompletableFuture<List<SloSums>> sloSince(List<Long> fromMs, @Nullable String model) {
+    thread.execute(() -> guardedWhileUp(this::writeSlo));
+    return submit(
+        tables -> {
+          List<SloSums> sums = fromMs.stream().map(SloSums::new).toList();
+          tables.addUp(sums, epochMs.getAsLong() + 1, model);
+          return sums;
+        },
+        false);
+  }
+
+  /** From when on the service levels' history is kept. */
+  public long sloKeptSince(long nowMs) {
+    return nowMs - sloKeepMs;
+  }
+
   // ------------------------------------------------------------------ the thread
 
   @FunctionalInterface
@@ -586,6 +634,7 @@ public final class Store implements AutoCloseable {
     }
     pruneAgainMs = now + PRUNE_MS;
     write(tables -> tables.pruneEvents(now - DAY_MS, MOST_EVENTS));
+    write(tables -> tables.pruneSlo(sloKeptSince(now)));
     if (keepMs != 0) {
       long oldest = now - keepMs;
       write(tables -> tables.prune(oldest, Math.min(oldest, Quotas.month(now))));
@@ -783,6 +832,19 @@ public final class Store implements AutoCloseable {
     }
   }
 
+  private void writeSlo() {
+    List<SloMeter.Part> changed = sloMeter.changed();
+    if (!changed.isEmpty()) {
+      write(
+          tables -> {
+            for (SloMeter.Part part : changed) {
+              tables.put(instance, part);
+            }
+          });
+    }
+    sloMeter.written(changed, epochMs.getAsLong());
+  }
+
   @FunctionalInterface
   private interface Writing {
     void run(Tables tables) throws SQLException;
@@ -807,6 +869,7 @@ public final class Store implements AutoCloseable {
           // A batch that waits since an earlier failure goes first, then what was counted since.
           guarded(this::writeUsage);
           guarded(this::writeUsage);
+          guarded(this::writeSlo);
           if (batch != null || !unwritten.isEmpty()) {
             LOG.warn("store_closed_with_unwritten usage={} audit={}", batch, unwritten.size());
           }

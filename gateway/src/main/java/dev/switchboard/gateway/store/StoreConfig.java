@@ -12,10 +12,12 @@ import org.jspecify.annotations.Nullable;
  * @param passwordFile its first line is the password; empty for none
  * @param pollMs between two looks at what other gateways changed, and between two writes of usage
  * @param keepDays how long audit entries and usage stay; 0 for ever
+ * @param sloKeepDays how long hours of the service levels' history stay
  */
-public record StoreConfig(String url, String user, String passwordFile, int pollMs, int keepDays) {
+public record StoreConfig(
+    String url, String user, String passwordFile, int pollMs, int keepDays, int sloKeepDays) {
   public static final StoreConfig DEFAULTS =
-      new StoreConfig("jdbc:h2:file:store/gateway", "switchboard", "", 1000, 400);
+      new StoreConfig("jdbc:h2:file:store/gateway", "switchboard", "", 1000, 400, 35);
 
   private static final String H2_FILE = "jdbc:h2:file:";
 
@@ -40,6 +42,9 @@ public record StoreConfig(String url, String user, String passwordFile, int poll
     if (keepDays < 0 || keepDays > 36_500) {
       throw new IllegalArgumentException("keep-days must be 0 to 36500");
     }
+    if (sloKeepDays < 1 || sloKeepDays > 400) {
+      throw new IllegalArgumentException("slo-keep-days must be 1 to 400");
+    }
   }
 
   /** The same with an H2 file's relative path laid under a folder. */
@@ -55,7 +60,8 @@ public record StoreConfig(String url, String user, String passwordFile, int poll
             user,
             passwordFile,
             pollMs,
-            keepDays);
+            keepDays,
+            sloKeepDays);
   }
 
   /** The H2 file, without its suffix; null for other databases. */

@@ -8,7 +8,10 @@ import dev.switchboard.gateway.identity.Consumption;
 import dev.switchboard.gateway.identity.Quotas;
 import dev.switchboard.gateway.identity.Tenant;
 import dev.switchboard.gateway.routing.RouteSpec;
+import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
+import dev.switchboard.gateway.slo.SloFigures;
+import dev.switchboard.gateway.slo.SloMeter;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -599,6 +602,146 @@ final class Tables {
   void prune(long auditMs, long usageMs) throws SQLException {
     update("DELETE FROM audit WHERE at_ms < ?", auditMs);
     update("DELETE FROM usage_hour WHERE hour_ms < ?", usageMs);
+  }
+
+  // ------------------------------------------------------------------ service levels
+
+  /** Of each objective, in their order. */
+  private static final List<String> KEPT_COLUMNS =
+      List.of(
+          "availability_met",
+          "availability_missed",
+          "ttft_met",
+          "ttft_missed",
+          "tpot_met",
+          "tpot_missed",
+          "deadline_met",
+          "deadline_missed");
+
+  private static final String KEPT = String.join(", ", KEPT_COLUMNS);
+
+  /** Writes a part as it is now, in the place of what it was. */
+  void put(String instance, SloMeter.Part part) throws SQLException {
+    List<Object> counts = new ArrayList<>();
+    for (Objective objective : Objective.values()) {
+      SloFigures.Kept kept = part.figures().kept().get(objective);
+      counts.add(kept == null ? 0L : kept.met(0));
+      counts.add(kept == null ? 0L : kept.missed(0));
+    }
+    String text = SloCodec.text(part.figures());
+    Object[] values = with(counts, instance, part.number());
+    if (update("UPDATE slo_hour SET " + KEPT.replace(",", " = ?,") + " = ?" + PART, values) == 0) {
+      update(
+          "INSERT INTO slo_hour ("
+              + KEPT
+              + ", instance, part, hour_ms, model, slo_class)"
+              + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          with(counts, instance, part.number(), part.hourMs(), part.model(), part.sloClass()));
+    }
+    if (update("UPDATE slo_figures SET figures_json = ?" + PART, text, instance, part.number())
+        == 0) {
+      update(
+          "INSERT INTO slo_figures (instance, part, hour_ms, figures_json) VALUES (?, ?, ?, ?)",
+          instance,
+          part.number(),
+          part.hourMs(),
+          text);
+    }
+  }
+
+  private static final String PART = " WHERE instance = ? AND part = ?";
+
+  private static Object[] with(List<Object> first, Object... more) {
+    List<Object> all = new ArrayList<>(first);
+    all.addAll(List.of(more));
+    return all.toArray();
+  }
+
+  /** By hour, model and class. */
+  List<SloHour> sloHours(SloQuery query) throws SQLException {
+    StringBuilder wanted = new StringBuilder("SELECT hour_ms, model, slo_class FROM slo_hour");
+    List<Object> values = new ArrayList<>();
+    within(query, wanted, values);
+    wanted
+        .append(" GROUP BY hour_ms, model, slo_class ORDER BY hour_ms, model, slo_class")
+        .append(" LIMIT ? OFFSET ?");
+    values.addAll(List.of(query.limit(), query.offset()));
+    List<SloHour> parts =
+        all(
+            "SELECT h.hour_ms, h.model, h.slo_class, f.figures_json FROM ("
+                + wanted
+                + ") k JOIN slo_hour h ON h.hour_ms = k.hour_ms AND h.model = k.model"
+                + " AND h.slo_class = k.slo_class JOIN slo_figures f ON f.instance = h.instance"
+                + " AND f.part = h.part ORDER BY h.hour_ms, h.model, h.slo_class",
+            Tables::sloHour,
+            values.toArray());
+    return merged(parts);
+  }
+
+  private static void within(SloQuery query, StringBuilder sql, List<Object> values) {
+    sql.append(" WHERE hour_ms >= ? AND hour_ms < ?");
+    values.addAll(List.of(query.fromMs(), query.toMs()));
+    also(sql, values, "model = ?", query.model());
+    also(sql, values, "slo_class = ?", query.sloClass());
+  }
+
+  private static SloHour sloHour(ResultSet row) throws SQLException {
+    return new SloHour(
+        row.getLong(1), row.getString(2), row.getString(3), SloCodec.figures(row.getString(4)));
+  }
+
+  /** Adds up what follows each other and is of the same hour, model and class. */
+  private static List<SloHour> merged(List<SloHour> parts) {
+    List<SloHour> merged = new ArrayList<>();
+    for (SloHour part : parts) {
+      if (!merged.isEmpty() && merged.getLast().sameAs(part)) {
+        merged.getLast().figures().add(part.figures());
+      } else {
+        merged.add(part);
+      }
+    }
+    return merged;
+  }
+
+  /** Adds what happened until a moment to sums that begin at earlier ones. */
+  void addUp(List<SloSums> sums, long toMs, @Nullable String model) throws SQLException {
+    long firstMs = sums.stream().mapToLong(SloSums::firstHourMs).min().orElse(toMs);
+    StringBuilder sql = new StringBuilder("SELECT hour_ms, slo_class");
+    for (String column : KEPT_COLUMNS) {
+      sql.append(", SUM(").append(column).append(')');
+    }
+    sql.append(" FROM slo_hour");
+    List<Object> values = new ArrayList<>();
+    within(new SloQuery(firstMs, toMs, model, null, 0, 0), sql, values);
+    List<Boolean> _ =
+        all(
+            sql.append(" GROUP BY hour_ms, slo_class").toString(),
+            row -> addUp(sums, row),
+            values.toArray());
+    for (long hour : sums.stream().mapToLong(SloSums::firstHourMs).distinct().toArray()) {
+      List<SloHour> first =
+          sloHours(new SloQuery(hour, hour + 1, model, null, Integer.MAX_VALUE, 0));
+      sums.forEach(sum -> first.forEach(sum::addFirst));
+    }
+  }
+
+  private static boolean addUp(List<SloSums> sums, ResultSet row) throws SQLException {
+    long[] met = new long[Objective.values().length];
+    long[] missed = new long[met.length];
+    for (int i = 0; i < met.length; i++) {
+      met[i] = row.getLong(3 + 2 * i);
+      missed[i] = row.getLong(4 + 2 * i);
+    }
+    for (SloSums sum : sums) {
+      sum.add(row.getString(2), row.getLong(1), met, missed);
+    }
+    return true;
+  }
+
+  /** Forgets hours that began before a moment. */
+  void pruneSlo(long oldestMs) throws SQLException {
+    update("DELETE FROM slo_hour WHERE hour_ms < ?", oldestMs);
+    update("DELETE FROM slo_figures WHERE hour_ms < ?", oldestMs);
   }
 
   // ------------------------------------------------------------------ statements

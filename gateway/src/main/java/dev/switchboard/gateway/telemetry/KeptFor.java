@@ -1,9 +1,9 @@
 package dev.switchboard.gateway.telemetry;
 
 import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.telemetry.SloVerdict.Kept;
-import dev.switchboard.gateway.telemetry.SloVerdict.Objective;
 import java.util.EnumSet;
 import java.util.Set;
 

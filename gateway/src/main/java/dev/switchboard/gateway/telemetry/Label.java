@@ -8,8 +8,8 @@ public enum Label {
   CACHE("cache", "`hit`, `miss`; `none` of generated tokens"),
   CAUSE(
       "cause",
-      "why a stream moved or a handshake failed, or what tokens were wasted for: an outcome,"
-          + " `hedge`, `moved` or `preempted`"),
+      "why a stream moved, a handshake failed or an objective was missed, or what tokens were"
+          + " wasted for: an outcome, `hedge`, `moved` or `preempted`"),
   CLASS("class", "a service class of the configuration or the store"),
   DIRECTION("direction", "`prompt` or `completion`"),
   ENDPOINT("endpoint", "an operation of the API, such as `chat`; `other` for refused paths"),
@@ -19,7 +19,7 @@ public enum Label {
   LIMIT("limit", "`total`, `client`, `admin` or `admin_client`"),
   LISTENER("listener", "`api` or `admin`"),
   MODEL("model", "a served model; `other` for all that are not"),
-  OBJECTIVE("objective", "`availability`, `ttft`, `tpot`"),
+  OBJECTIVE("objective", "`availability`, `ttft`, `tpot`, `deadline`"),
   OUTCOME("outcome", "how a request ended, such as `ok`, `shed`, `deadline`"),
   PART("part", "`request`, `scrape` or `export`"),
   PHASE("phase", "a phase of a request"),

@@ -120,6 +120,17 @@ public enum Metric {
       CLASS,
       OBJECTIVE,
       RESULT),
+  SLO_MISSES(
+      Type.COUNTER,
+      "slo_misses_total",
+      COUNT,
+      "those of them that missed it, by what made them: `queue`, `prefill` and `decode` (its own"
+          + " work), `neighbours` (others of its batch), `straggler`, `machine` (no core),"
+          + " `client`, `migration`, `failure` or `other`",
+      MODEL,
+      CLASS,
+      OBJECTIVE,
+      CAUSE),
   SLO_TARGET(
       Type.GAUGE,
       "slo_target_ratio",

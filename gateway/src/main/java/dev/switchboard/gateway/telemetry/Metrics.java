@@ -3,6 +3,7 @@ package dev.switchboard.gateway.telemetry;
 import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.flight.AttemptResult;
+import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.HedgeResult;
 import dev.switchboard.gateway.flight.MoveCause;
@@ -11,10 +12,13 @@ import dev.switchboard.gateway.flight.Story;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.gateway.routing.Decision;
 import dev.switchboard.gateway.routing.Prediction;
+import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.slo.SloCause;
 import dev.switchboard.gateway.slo.SloHeaders;
+import dev.switchboard.gateway.slo.SloMeter;
+import dev.switchboard.gateway.slo.SloResult;
 import dev.switchboard.gateway.telemetry.SloVerdict.Kept;
-import dev.switchboard.gateway.telemetry.SloVerdict.Objective;
 import dev.switchboard.timeline.RequestTimeline;
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
 import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
@@ -27,6 +31,7 @@ import io.prometheus.metrics.instrumentation.jvm.JvmMetrics;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
 import io.prometheus.metrics.model.snapshots.Labels;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
@@ -70,6 +75,8 @@ public final class Metrics {
   private final Map<String, ModelSeries> models = new ConcurrentHashMap<>();
   private final ReplicaMetrics replicas = new ReplicaMetrics(made);
   private final RankBlame blame = new RankBlame(made);
+  private final SloMeter sloMeter;
+  private final ShadowScores shadowScores = new ShadowScores();
   private volatile Supplier<Map<String, AdmissionQueue.Snapshot>> queues = Map::of;
   private volatile Supplier<Map<String, SloHeaders.Goal>> targets = Map::of;
 
@@ -86,6 +93,7 @@ public final class Metrics {
   final Counter wasted = made.counter(Metric.WASTED_TOKENS);
   final Counter clientStall = made.counter(Metric.CLIENT_STALL);
   final Counter sloRequests = made.counter(Metric.SLO_REQUESTS);
+  final Counter sloMisses = made.counter(Metric.SLO_MISSES);
   final Counter admissions = made.counter(Metric.ADMISSIONS);
   private final DistributionDataPoint route = made.histogram(Metric.ROUTE);
   private final Map<Story.Phase, DistributionDataPoint> phases =
@@ -142,7 +150,17 @@ public final class Metrics {
    * @param knownModel whether some replica serves a model; the others share one label value
    */
   public Metrics(Predicate<String> knownModel, String version, boolean agentAttached) {
-    this(knownModel, version, agentAttached, ThreadTime::nanos);
+    this(knownModel, version, agentAttached, new SloMeter());
+  }
+
+  /**
+   * The same with what keeps the service levels' history.
+   *
+   * @param sloMeter counts what the counters of objectives and the histograms of classes do
+   */
+  public Metrics(
+      Predicate<String> knownModel, String version, boolean agentAttached, SloMeter sloMeter) {
+    this(knownModel, version, agentAttached, sloMeter, ThreadTime::nanos);
   }
 
   /**
@@ -152,8 +170,10 @@ public final class Metrics {
       Predicate<String> knownModel,
       String version,
       boolean agentAttached,
+      SloMeter sloMeter,
       LongSupplier threadTime) {
     this.knownModel = knownModel;
+    this.sloMeter = sloMeter;
     this.threadTime = threadTime;
     made.info(Metric.BUILD).setLabelValues(version, Boolean.toString(agentAttached));
     JvmMetrics.builder().register(made.registry());
@@ -474,6 +494,7 @@ public final class Metrics {
     if (fallback != null) {
       fallbacks.labelValues(label(fallback.from()), label(fallback.to()), fallback.reason()).inc();
     }
+    shadowScores.decided(decision);
     Decision.Shadow shadow = decision.shadow();
     if (shadow != null) {
       boolean agrees = Objects.equals(shadow.chosen(), chosen);
@@ -599,7 +620,7 @@ public final class Metrics {
     if (story.clientStallNanos() > 0) {
       model.clientStall.inc(story.clientStallNanos() / 1e9);
     }
-    countObjectives(model, record, slo);
+    countObjectives(model, record, story, slo);
     countTokens(model, record);
     countRetries(record);
     for (RequestTimeline timeline : record.timelines()) {
@@ -610,6 +631,11 @@ public final class Metrics {
 
   private DistributionDataPoint series(Story.Phase phase) {
     return Objects.requireNonNull(phases.get(phase));
+  }
+
+  /** What the shadows of routes would have come to. */
+  public ShadowScores shadowScores() {
+    return shadowScores;
   }
 
   /** What slow ranks are to blame for. */
@@ -629,12 +655,36 @@ public final class Metrics {
     return harming;
   }
 
-  private static void countObjectives(ModelSeries model, FlightRecord record, Slo slo) {
+  private void countObjectives(ModelSeries model, FlightRecord record, Story story, Slo slo) {
+    List<SloResult.Judged> judged = new ArrayList<>(OBJECTIVES.length);
     for (Objective objective : OBJECTIVES) {
       Kept kept = SloVerdict.of(objective, record, slo);
       if (kept != Kept.NONE) {
-        model.ofClass(slo.name()).kept(objective, kept == Kept.MET);
+        SloCause missedFor = kept == Kept.MET ? null : SloBlame.of(objective, record, story, slo);
+        model.ofClass(slo.name()).kept(objective, missedFor);
+        judged.add(new SloResult.Judged(objective, missedFor));
       }
+    }
+    keep(
+        model.model,
+        record,
+        slo,
+        new SloResult(
+            record.outcome() == Outcome.OK,
+            record.ttftNanos(),
+            record.tpotNanos(),
+            record.wallNanos(),
+            judged));
+  }
+
+  private void keep(String model, FlightRecord record, Slo slo, SloResult result) {
+    long endedMs = record.at(Flight.Mark.ENDED) / 1_000_000;
+    if (record.sloClass().equals(slo.name())) {
+      sloMeter.add(model, slo.name(), endedMs, result);
+    } else {
+      // As the metrics have it.
+      sloMeter.add(model, record.sloClass(), endedMs, result.times());
+      sloMeter.add(model, slo.name(), endedMs, result.verdicts());
     }
   }
 

@@ -1,12 +1,17 @@
 package dev.switchboard.gateway.telemetry;
 
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.slo.Objective;
+import dev.switchboard.gateway.slo.SloCause;
 import io.prometheus.metrics.core.datapoints.CounterDataPoint;
 import io.prometheus.metrics.core.datapoints.DistributionDataPoint;
 import io.prometheus.metrics.core.datapoints.GaugeDataPoint;
+import java.util.EnumMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The series of one model, found once: a request then records without looking up labels. There is
@@ -20,7 +25,7 @@ final class ModelSeries {
   final CounterDataPoint promptHit;
   final CounterDataPoint promptMiss;
   final CounterDataPoint completion;
-  private final String model;
+  final String model;
   private final Metrics metrics;
   private final ByOutcome wasted;
   private final Map<String, OfEndpoint> endpoints = new ConcurrentHashMap<>();
@@ -107,7 +112,7 @@ final class ModelSeries {
     final DistributionDataPoint itl;
     private final String name;
     private final Map<String, CounterDataPoint> admissions = new ConcurrentHashMap<>();
-    private final Map<SloVerdict.Objective, Kept> kept = new ConcurrentHashMap<>();
+    private final Map<Objective, Kept> kept = new ConcurrentHashMap<>();
 
     OfClass(String name) {
       this.name = name;
@@ -127,14 +132,23 @@ final class ModelSeries {
           verdict, word -> metrics.admissions.labelValues(model, name, word));
     }
 
-    /** Counts whether an objective was met. */
-    void kept(SloVerdict.Objective objective, boolean met) {
+    /**
+     * Counts whether an objective was met.
+     *
+     * @param missedFor null when it was
+     */
+    void kept(Objective objective, @Nullable SloCause missedFor) {
       Kept found = kept.get(objective);
       Kept counts =
           found != null
               ? found
               : kept.computeIfAbsent(objective, key -> new Kept(model, name, key));
-      (met ? counts.met : counts.missed).inc();
+      if (missedFor == null) {
+        counts.met.inc();
+      } else {
+        counts.missed.inc();
+        Objects.requireNonNull(counts.causes.get(missedFor)).inc();
+      }
     }
   }
 
@@ -162,14 +176,20 @@ final class ModelSeries {
     }
   }
 
-  /** Both of an objective, so that a share can be told from the first request on. */
+  /** All of an objective, so that a share can be told from the first request on. */
   private final class Kept {
     final CounterDataPoint met;
     final CounterDataPoint missed;
+    final Map<SloCause, CounterDataPoint> causes = new EnumMap<>(SloCause.class);
 
-    Kept(String model, String sloClass, SloVerdict.Objective objective) {
+    Kept(String model, String sloClass, Objective objective) {
       met = metrics.sloRequests.labelValues(model, sloClass, objective.label(), "met");
       missed = metrics.sloRequests.labelValues(model, sloClass, objective.label(), "missed");
+      for (SloCause cause : SloCause.values()) {
+        causes.put(
+            cause,
+            metrics.sloMisses.labelValues(model, sloClass, objective.label(), cause.label()));
+      }
     }
   }
 

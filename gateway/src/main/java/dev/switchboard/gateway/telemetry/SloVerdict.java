@@ -3,6 +3,7 @@ package dev.switchboard.gateway.telemetry;
 import dev.switchboard.gateway.flight.Failure;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.Slo;
 import java.util.Arrays;
 import java.util.List;
@@ -13,27 +14,6 @@ import org.jspecify.annotations.Nullable;
  * limit of its tenant refused, says nothing about the service.
  */
 public final class SloVerdict {
-  /** What is promised. */
-  public enum Objective {
-    /** It is answered. */
-    AVAILABILITY("availability"),
-    /** The first token of an answer comes in time. */
-    TTFT("ttft"),
-    /** So do the tokens after it, in the mean. */
-    TPOT("tpot");
-
-    private final String label;
-
-    Objective(String label) {
-      this.label = label;
-    }
-
-    /** Value of the {@code objective} label. */
-    public String label() {
-      return label;
-    }
-  }
-
   /** The answer to one question. */
   public enum Kept {
     MET,
@@ -49,6 +29,10 @@ public final class SloVerdict {
       case AVAILABILITY -> availability(record);
       case TTFT -> within(record, record.ttftNanos(), slo.ttftMs());
       case TPOT -> within(record, record.tpotNanos(), slo.tpotMs());
+      case DEADLINE ->
+          record.outcome() == Outcome.DEADLINE && slo.deadlineMs() > 0
+              ? Kept.MISSED
+              : within(record, record.wallNanos(), slo.deadlineMs());
     };
   }
 

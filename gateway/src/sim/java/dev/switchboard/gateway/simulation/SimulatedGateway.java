@@ -706,7 +706,8 @@ final class SimulatedGateway {
               course.entry.tokens(),
               most == null ? -1 : most,
               startNanos,
-              streams ? firstNanos : 0));
+              streams ? firstNanos : 0,
+              StreamState.Wanted.NOTHING));
     }
   }
 }

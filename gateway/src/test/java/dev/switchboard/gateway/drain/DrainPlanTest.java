@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.drain.DrainPlan.Fate;
+import dev.switchboard.gateway.slo.Slo;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -19,11 +20,83 @@ class DrainPlanTest {
   private static StreamState stream(int tokens, int maxTokens, boolean movable) {
     long firstToken = NOW - (tokens - 1) * 10L * MS;
     return new StreamState(
-        "r", true, movable, 50, tokens, maxTokens, firstToken - 100 * MS, firstToken);
+        "r",
+        true,
+        movable,
+        50,
+        tokens,
+        maxTokens,
+        firstToken - 100 * MS,
+        firstToken,
+        StreamState.Wanted.NOTHING);
   }
 
   private static StreamState whole() {
-    return new StreamState("w", false, false, 50, 0, 100, NOW, 0);
+    return new StreamState("w", false, false, 50, 0, 100, NOW, 0, StreamState.Wanted.NOTHING);
+  }
+
+  /** A stream of ten tokens so far, one every 10 ms, of at most twenty. */
+  private static StreamState wanting(Slo slo) {
+    long firstToken = NOON_FIRST;
+    return new StreamState(
+        "r",
+        true,
+        true,
+        50,
+        10,
+        20,
+        firstToken - 100 * MS,
+        firstToken,
+        new StreamState.Wanted(slo, firstToken - 100 * MS));
+  }
+
+  private static final long NOON_FIRST = NOW - 90 * MS;
+
+  /** Moving costs 60 prompt tokens of 2 ms: 120 ms, 6.3 ms on each of its tokens. */
+  @ParameterizedTest
+  @CsvSource({
+    "live, 0, 15, 0, 0, 1",
+    "live, 0, 20, 0, 0, 0",
+    "live, 0, 9, 0, 0, 0",
+    "live, 0, 0, 300, 0, 1",
+    "live, 0, 0, 500, 0, 0",
+    "live, 0, 0, 200, 0, 0",
+    "live, 0, 15, 300, 1000, 0"
+  })
+  void whatWouldMissATargetOnlyBecauseItMovesIsAtRisk(
+      String name, int ttftMs, double tpotMs, int deadlineMs, long graceMs, int atRisk) {
+    Slo slo = new Slo(name, ttftMs, tpotMs, deadlineMs, 0);
+
+    DrainPlan plan =
+        DrainPlan.of(
+            List.of(wanting(slo), whole()),
+            graceMs,
+            true,
+            new DrainPlan.Pace(10, 2, Double.NaN),
+            NOW);
+
+    assertEquals(new BudgetAtRisk("live", 1, atRisk), plan.slo().getFirst());
+    assertEquals(new BudgetAtRisk("standard", 1, 0), plan.slo().getLast());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "200, true, true, 1100, ENDS_SOON",
+    "200, true, true, 500, NOT_ASKED_YET",
+    "200, false, true, 500, CANNOT_MOVE",
+    "200, true, false, 500, NO_OTHER_REPLICA"
+  })
+  void whyARequestIsStillThereIsTold(
+      int maxTokens, boolean movable, boolean elsewhere, long graceMs, DrainPlan.Stays why) {
+    DrainPlan plan =
+        DrainPlan.of(
+            List.of(stream(100, maxTokens, movable)),
+            graceMs,
+            elsewhere,
+            DrainPlan.Pace.UNKNOWN,
+            NOW);
+
+    assertEquals(why, plan.forecasts().getFirst().why());
   }
 
   @ParameterizedTest

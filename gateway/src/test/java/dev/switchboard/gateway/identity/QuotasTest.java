@@ -41,6 +41,24 @@ class QuotasTest {
   }
 
   @Test
+  void whatIsUsedHeldAndLeftIsToldAndWhenItRenews() {
+    meter.add("daily", NOON, 30, 0, 9);
+    Quotas.Hold held = held("daily", 21);
+
+    assertEquals(
+        List.of(new Quotas.Standing("day", 100, 39, 21, NOON + 12 * HOUR_MS)),
+        quotas.standings("daily", NOON));
+    assertEquals(40, quotas.standings("daily", NOON).getFirst().left());
+    held.release();
+    assertEquals(61, quotas.standings("daily", NOON).getFirst().left());
+    assertEquals(0, quotas.standings("daily", NOON + 12 * HOUR_MS).getFirst().used());
+    assertEquals(
+        List.of(new Quotas.Standing("month", 100, 0, 0, NOON + 36 * HOUR_MS)),
+        quotas.standings("monthly", NOON));
+    assertEquals(List.of(), quotas.standings("free", NOON));
+  }
+
+  @Test
   void aMonthsTokensAreSpentUntilItsEnd() {
     meter.add("monthly", NOON - 20 * 24 * HOUR_MS, 99, 0, 0);
     meter.add("monthly", NOON, 0, 0, 1);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
+import dev.switchboard.gateway.slo.SloMeter;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -24,7 +25,7 @@ class TelemetryWatchTest {
   private final Logger logger = (Logger) LoggerFactory.getLogger(TelemetryWatch.class);
   private final ListAppender<ILoggingEvent> log = new ListAppender<>();
   private long spent;
-  private final Metrics metrics = new Metrics("m"::equals, "1", true, () -> spent);
+  private final Metrics metrics = new Metrics("m"::equals, "1", true, new SloMeter(), () -> spent);
   private final TraceLevels levels =
       new TraceLevels(
           new TelemetryConfig(

@@ -1,0 +1,89 @@
+package dev.switchboard.gateway.admin;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.admission.TenantUse;
+import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.identity.Quotas;
+import dev.switchboard.openai.ApiException;
+import io.vertx.core.Future;
+import io.vertx.ext.web.RoutingContext;
+import org.jspecify.annotations.Nullable;
+
+/** What a tenant uses now, what is left of each of its limits and quotas, and when that renews. */
+final class TenantNowRoutes {
+  private final Gatehouse house;
+  private final ConfigControl control;
+
+  private TenantNowRoutes(Gatehouse house, ConfigControl control) {
+    this.house = house;
+    this.control = control;
+  }
+
+  static void add(AdminRouter router, Gatehouse house, ConfigControl control) {
+    TenantNowRoutes routes = new TenantNowRoutes(house, control);
+    router.read("/admin/v1/tenants/:name/now", routes::now);
+  }
+
+  private void now(RoutingContext context) {
+    String name = JsonInput.path(context, "name");
+    if (!control.tenants().contains(name)) {
+      throw new ApiException(AdminServer.noSuch("tenant"));
+    }
+    long now = house.clock().epochNanos();
+    Future<?> _ =
+        house
+            .shared()
+            .use(name)
+            .onSuccess(
+                shared ->
+                    AdminServer.answer(
+                        context,
+                        json(
+                            name,
+                            shared.orElseGet(() -> house.admission().use(name, now)),
+                            shared.isPresent(),
+                            now / 1_000_000)))
+            .onFailure(context::fail);
+  }
+
+  private ObjectNode json(String name, TenantUse use, boolean shared, long nowMs) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put("name", name).put("at", SloRoutes.instant(nowMs));
+    json.put("over", shared ? "all_gateways" : "this_gateway");
+    json.set("requests_per_minute", minute(use.requests(), nowMs));
+    json.set("tokens_per_minute", minute(use.tokens(), nowMs));
+    ObjectNode concurrency = json.putObject("concurrency").put("used", use.concurrent());
+    int most = use.maxConcurrency();
+    concurrency.put("limit", most == 0 ? null : most);
+    concurrency.put("left", most == 0 ? null : Math.max(0, most - use.concurrent()));
+    json.putNull("tokens_per_day").putNull("tokens_per_month");
+    for (Quotas.Standing standing : house.usage().quotas().standings(name, nowMs)) {
+      json.set("tokens_per_" + standing.period(), quota(standing));
+    }
+    return json;
+  }
+
+  private static @Nullable ObjectNode minute(TenantUse.Minute minute, long nowMs) {
+    return minute.limit() == 0
+        ? null
+        : JsonNodeFactory.instance
+            .objectNode()
+            .put("limit", minute.limit())
+            .put("used", minute.used())
+            .put("left", minute.left())
+            .put(
+                "renewed_at",
+                SloRoutes.instant(nowMs + Math.ceilDiv(minute.fullNanos(), 1_000_000L)));
+  }
+
+  private static ObjectNode quota(Quotas.Standing standing) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("limit", standing.limit())
+        .put("used", standing.used())
+        .put("held", standing.held())
+        .put("left", standing.left())
+        .put("renewed_at", SloRoutes.instant(standing.renewsMs()));
+  }
+}

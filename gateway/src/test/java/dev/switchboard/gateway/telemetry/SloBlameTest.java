@@ -1,0 +1,164 @@
+package dev.switchboard.gateway.telemetry;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.flight.EngineStamps;
+import dev.switchboard.gateway.flight.Flight;
+import dev.switchboard.gateway.flight.Flight.Mark;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.Story;
+import dev.switchboard.gateway.flight.Usage;
+import dev.switchboard.gateway.routing.Decision;
+import dev.switchboard.gateway.slo.Objective;
+import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.slo.SloCause;
+import dev.switchboard.gateway.slo.TimeBuckets;
+import dev.switchboard.timeline.RequestTimeline;
+import dev.switchboard.timeline.RequestTimeline.Critical;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+/** Targets of 100 ms each: what a request missed them for. */
+class SloBlameTest {
+  private static final long MS = 1_000_000;
+  private static final Slo SLO = new Slo("live", 100, 10, 1000, 0);
+
+  private long now = 1_000 * MS;
+
+  @Test
+  void aLongQueueIsToBlameWhereTheRestWouldHaveBeenInTime() {
+    assertEquals(SloCause.QUEUE, ttft(80, 0, new Critical(60 * MS, 0, 0, 0, 0, 0)));
+  }
+
+  @Test
+  void ofALongPromptAShortQueueIsNotToBlame() {
+    assertEquals(SloCause.PREFILL, ttft(30, 0, new Critical(150 * MS, 0, 0, 0, 0, 0)));
+  }
+
+  @Test
+  void aQueueThatIsMostOfTheTimeIsToBlameThoughThePromptWasTooLongByItself() {
+    assertEquals(SloCause.QUEUE, ttft(400, 0, new Critical(150 * MS, 0, 0, 0, 0, 0)));
+  }
+
+  @Test
+  void whatTheEngineWaitedForIsToBlame() {
+    assertEquals(SloCause.STRAGGLER, ttft(0, 0, new Critical(60 * MS, 80 * MS, 0, 0, 0, 0)));
+    assertEquals(SloCause.MACHINE, ttft(0, 0, new Critical(60 * MS, 0, 0, 0, 80 * MS, 0)));
+    assertEquals(SloCause.NEIGHBOURS, ttft(0, 80, new Critical(60 * MS, 0, 0, 0, 0, 0)));
+  }
+
+  @Test
+  void laterTokensAreJudgedByWhatCameAfterTheFirst() {
+    FlightRecord neighbours = decoded(300, new Critical(40 * MS, 0, 0, 0, 0, 90 * MS));
+    FlightRecord own = decoded(300, new Critical(130 * MS, 0, 0, 0, 0, 0));
+
+    assertEquals(SloCause.NEIGHBOURS, of(Objective.TPOT, neighbours));
+    assertEquals(SloCause.DECODE, of(Objective.TPOT, own));
+    assertEquals(SloCause.QUEUE, of(Objective.DEADLINE, own));
+  }
+
+  @Test
+  void whoWasNotAnsweredIsJudgedByTheOutcome() {
+    FlightRecord shed = unanswered(Outcome.SHED, 0);
+    FlightRecord late = unanswered(Outcome.DEADLINE, 1100);
+    FlightRecord nobody = unanswered(Outcome.UNAVAILABLE, 0);
+
+    assertEquals(SloCause.QUEUE, of(Objective.AVAILABILITY, shed));
+    assertEquals(SloCause.QUEUE, of(Objective.AVAILABILITY, late));
+    assertEquals(SloCause.QUEUE, of(Objective.DEADLINE, late));
+    assertEquals(SloCause.FAILURE, of(Objective.AVAILABILITY, nobody));
+  }
+
+  @Test
+  void aDeadlineIsAnObjectiveWhereTheRequestHasOne() {
+    FlightRecord late = unanswered(Outcome.DEADLINE, 1100);
+    FlightRecord inTime = decoded(0, new Critical(130 * MS, 0, 0, 0, 0, 0));
+
+    assertEquals(SloVerdict.Kept.MISSED, SloVerdict.of(Objective.DEADLINE, late, SLO));
+    assertEquals(SloVerdict.Kept.MET, SloVerdict.of(Objective.DEADLINE, inTime, SLO));
+    assertEquals(SloVerdict.Kept.NONE, SloVerdict.of(Objective.DEADLINE, late, Slo.NONE));
+  }
+
+  /** So that the store's histograms add up to the metrics'. */
+  @Test
+  void everyBoundOfTheMetricsIsOneOfTheHistory() {
+    for (Metric metric : List.of(Metric.TTFT, Metric.TPOT, Metric.REQUEST)) {
+      for (double bound : Objects.requireNonNull(metric.buckets()).bounds()) {
+        long micros = Math.round(bound * 1e6);
+        assertEquals(micros, TimeBuckets.of(micros * 1000), metric.word());
+      }
+    }
+    assertTrue(TimeBuckets.of(50 * MS) <= 55_000);
+  }
+
+  private static SloCause of(Objective objective, FlightRecord record) {
+    return SloBlame.of(objective, record, Story.of(record), SLO);
+  }
+
+  /** What a first token is late for: milliseconds in a queue, waiting in prefill, and its work. */
+  private SloCause ttft(long queueMs, long waitMs, Critical work) {
+    Flight flight = admitted(queueMs);
+    long start = now;
+    now += (waitMs * MS) + sum(work);
+    RequestTimeline.Phase prefill = phase(start, now, waitMs * MS, work);
+    flight.timelines(
+        List.of(
+            new RequestTimeline(
+                "r", 0, start, start, start, now, now, 0, prefill, null, List.of())),
+        EngineStamps.NONE);
+    flight.content();
+    flight.mark(Mark.UPSTREAM_ENDED);
+    return of(Objective.TTFT, flight.finish(Outcome.OK, 200, null));
+  }
+
+  /** Eleven tokens, of which ten took what the work did. */
+  private FlightRecord decoded(long queueMs, Critical work) {
+    Flight flight = admitted(queueMs);
+    flight.slo(SLO);
+    flight.content();
+    long start = now;
+    now += sum(work);
+    RequestTimeline.Phase decode = phase(start, now, 0, work);
+    flight.timelines(
+        List.of(
+            new RequestTimeline(
+                "r", 0, start, start, start, start, now, 0, null, decode, List.of())),
+        EngineStamps.NONE);
+    flight.usage(new Usage(1, 0, 11));
+    flight.mark(Mark.UPSTREAM_ENDED);
+    return flight.finish(Outcome.OK, 200, null);
+  }
+
+  private FlightRecord unanswered(Outcome outcome, long waitedMs) {
+    Flight flight = new Flight("r", () -> now);
+    flight.mark(Mark.RECEIVED);
+    flight.mark(Mark.PARSED);
+    now += waitedMs * MS;
+    return flight.finish(outcome, outcome.status(), null);
+  }
+
+  private Flight admitted(long queueMs) {
+    Flight flight = new Flight("r", () -> now);
+    flight.mark(Mark.RECEIVED);
+    flight.mark(Mark.PARSED);
+    now += queueMs * MS;
+    flight.mark(Mark.ADMITTED);
+    flight.decision(Decision.of("p", "m", "w0", List.of()));
+    flight.mark(Mark.CONNECTED);
+    return flight;
+  }
+
+  private static RequestTimeline.Phase phase(long from, long to, long waitNanos, Critical work) {
+    return new RequestTimeline.Phase(from, to, 10, 0, 0, 10, waitNanos, work, null, List.of());
+  }
+
+  private static long sum(Critical work) {
+    return work.computeNanos()
+        + work.collectiveWaitNanos()
+        + work.offCpuNanos()
+        + work.neighbourPrefillNanos();
+  }
+}
