@@ -616,7 +616,8 @@ final class Gateway {
       }
       Map<String, Object> members = urls();
       Set<String> models = fleet.models();
-      members.put("model", fleet.firstModel());
+      String first = fleet.firstModel();
+      members.put("model", first == null ? "" : first);
       members.put("models", models.stream().sorted().toList());
       members.put("serves", fleet.anyReady());
       members.put("seconds", Math.round((bootSeconds + since()) * 100) / 100.0);

@@ -22,6 +22,7 @@ import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.store.StoreException;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -63,6 +64,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "flight.",
           "http.tls.",
           "migration.",
+          "model-files.",
           "models",
           "retry.",
           "routes",
@@ -80,6 +82,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private final Supplier<GatewayConfig> source;
   private final Function<GatewayConfig, List<ModelSpec>> served;
   private final BiConsumer<String, List<String>> watcher;
+  private List<ModelSpec> configured;
   private FleetPlan plan;
   private volatile GatewayConfig config;
   private Snapshot stored = Snapshot.EMPTY;
@@ -104,14 +107,15 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     this.source = source;
     this.served = served;
     this.watcher = watcher;
-    this.plan = plan(config);
+    this.configured = served.apply(config);
+    this.plan = plan(config, configured);
   }
 
-  private FleetPlan plan(GatewayConfig wanted) {
+  private FleetPlan plan(GatewayConfig wanted, List<ModelSpec> named) {
     return FleetPlan.of(
         wanted.startedWorkers(),
         wanted.circuit(),
-        served.apply(wanted),
+        ModelOverlay.of(named, stored.models()),
         wanted.upstreams(),
         Instant.now());
   }
@@ -136,12 +140,14 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   @Override
   public synchronized Reloaded reload() {
     GatewayConfig wanted;
+    List<ModelSpec> named;
     FleetPlan fleet;
     Router router;
     ListenerTls.Renewal renewal;
     try {
       wanted = source.get();
-      fleet = plan(wanted);
+      named = served.apply(wanted);
+      fleet = plan(wanted, named);
       router = router(wanted, fleet.names());
       renewal = tls.renewal(wanted);
     } catch (IllegalArgumentException e) {
@@ -163,6 +169,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     ObjectNode before = only(changed, config);
     ObjectNode after = only(changed, wanted);
     changed = Stream.concat(changed.stream(), renewed(changed, fleet).stream()).toList();
+    configured = named;
     FleetChange change = take(wanted, fleet, router, renewal);
     reloaded("done", changed);
     LOG.info("config_reloaded changed={} fleet=\"{}\"", changed, change);
@@ -314,11 +321,54 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   @Override
   public synchronized void changed(Snapshot snapshot) {
+    boolean models = !snapshot.models().equals(stored.models());
     stored = snapshot;
     house.keys().stored(snapshot.keys());
     house.usage().quotas().tenants(snapshot.tenants());
     house.traces().tenants(snapshot.tenants());
-    rebuild(router(config, plan.names()));
+    FleetPlan wanted = models ? replanned() : plan;
+    rebuild(router(config, wanted.names()));
+    if (models) {
+      plan = wanted;
+      FleetChange change = house.fleet().reconfigure(wanted);
+      LOG.info("models_set fleet=\"{}\"", change);
+    }
+  }
+
+  /**
+   * With the models that operators have set. Where the configuration's routes cannot be followed
+   * with them, because it was changed since, none of them holds.
+   */
+  private FleetPlan replanned() {
+    FleetPlan wanted = plan.withModels(ModelOverlay.of(configured, stored.models()));
+    try {
+      Router _ = new Router(config.routing(), config.routes(), wanted.names());
+      return wanted;
+    } catch (IllegalArgumentException e) {
+      LOG.error("stored_models_left_out reason=\"{}\"", e.getMessage());
+      return plan.withModels(configured);
+    }
+  }
+
+  @Override
+  public synchronized List<ModelState> models() {
+    return ModelOverlay.states(configured, configuredOrigin(), stored.models());
+  }
+
+  private String configuredOrigin() {
+    return config.models().isEmpty() ? "default" : "file";
+  }
+
+  @Override
+  public synchronized void check(String name, @Nullable ModelSpec spec) {
+    FleetPlan wanted = plan.withModels(ModelOverlay.with(plan.localModels(), name, spec));
+    List<RouteSpec> inForce = routes();
+    Router _ = new Router(config.routing(), inForce, wanted.names());
+  }
+
+  @Override
+  public synchronized @Nullable Path modelFolder() {
+    return config.modelFiles().folder();
   }
 
   @Override
