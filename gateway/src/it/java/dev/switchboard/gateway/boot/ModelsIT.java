@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -297,5 +298,28 @@ class ModelsIT {
     assertEquals(0, entry.path("before").path("standby").asInt(-1), entry::toString);
     assertEquals(1, entry.path("after").path("standby").asInt(), entry::toString);
     sent(202, "DELETE", path + "?confirm=true", "");
+  }
+
+  @Test
+  void diagnosticsHaveWhatWorkersSayAndTheirLogs() throws Exception {
+    HttpRequest request =
+        HttpRequest.newBuilder(gateway.adminUri("/admin/v1/diagnostics"))
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.noBody())
+            .build();
+    byte[] archive = gateway.client().send(request, HttpResponse.BodyHandlers.ofByteArray()).body();
+
+    Map<String, String> entries = DiagnosticsIT.entries(archive);
+
+    String worker = gateway.firstReady();
+    JsonNode state = JSON.readTree(entries.getOrDefault("workers/" + worker + "-state.json", ""));
+    assertEquals("llama", state.path("model").path("architecture").asText());
+    assertTrue(entries.containsKey("workers/" + worker + ".log"), entries.keySet()::toString);
+    assertTrue(entries.getOrDefault("models.json", "").contains("\"fingerprint\""));
+    String first =
+        JSON.readTree(entries.getOrDefault("config.json", ""))
+            .at("/origins/models/origin")
+            .asText();
+    assertEquals("file", first);
   }
 }

@@ -219,6 +219,8 @@ public final class AdminServer extends VerticleBase {
         this::mayRead,
         new EventHistory(store, epochMs));
     DrillRoutes.add(admin, house.fleet(), drills);
+    DiagnosticsRoutes.add(
+        admin, house, control, facts, client, new EventHistory(store, epochMs), scrape);
     admin.close();
     routes = admin.routes();
     return router;

@@ -13,8 +13,13 @@ import org.jspecify.annotations.Nullable;
 
 /** The configuration that is in force, and the way to change it while the gateway runs. */
 public interface ConfigControl {
-  /** All of it, without what is secret. */
+  /**
+   * All of it, without what is secret, and in {@code origins} where each key has its value from.
+   */
   ObjectNode effective();
+
+  /** What of the configuration and the store must be told to nobody. */
+  List<String> secrets();
 
   /** The service classes, those of the store among them. */
   SloConfig slo();

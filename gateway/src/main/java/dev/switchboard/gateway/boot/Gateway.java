@@ -78,7 +78,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -138,7 +137,7 @@ final class Gateway {
       double bootSeconds,
       Runnable despair,
       BooleanSupplier mayListen,
-      Supplier<GatewayConfig> source,
+      ConfigSource source,
       Function<GatewayConfig, List<ModelSpec>> served) {
     this.config = config;
     this.fleet = fleet;
@@ -341,7 +340,7 @@ final class Gateway {
       double bootSeconds,
       Runnable despair,
       BooleanSupplier mayListen,
-      Supplier<GatewayConfig> source,
+      ConfigSource source,
       Function<GatewayConfig, List<ModelSpec>> served) {
     Gateway gateway =
         new Gateway(

@@ -22,6 +22,8 @@ import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.store.StoreException;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -34,7 +36,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
-import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -77,14 +79,17 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "workers.");
 
   private static final String HIDDEN = "…";
+  private static final Pattern PASSWORD = Pattern.compile("(?i)password=([^&;]*)");
+  private static final Pattern USER = Pattern.compile("//([^/@]*)@");
 
   private final ListenerTls tls;
-  private final Supplier<GatewayConfig> source;
+  private final ConfigSource source;
   private final Function<GatewayConfig, List<ModelSpec>> served;
   private final BiConsumer<String, List<String>> watcher;
   private List<ModelSpec> configured;
   private FleetPlan plan;
   private volatile GatewayConfig config;
+  private ConfigOrigins origins;
   private Snapshot stored = Snapshot.EMPTY;
   private volatile Gatehouse house;
   private volatile TenantLimits limits = tenant -> TenantLimits.Limit.NONE;
@@ -98,13 +103,14 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
       GatewayConfig config,
       Gatehouse house,
       ListenerTls tls,
-      Supplier<GatewayConfig> source,
+      ConfigSource source,
       Function<GatewayConfig, List<ModelSpec>> served,
       BiConsumer<String, List<String>> watcher) {
     this.config = config;
     this.house = house;
     this.tls = tls;
     this.source = source;
+    this.origins = source.origins();
     this.served = served;
     this.watcher = watcher;
     this.configured = served.apply(config);
@@ -145,7 +151,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     Router router;
     ListenerTls.Renewal renewal;
     try {
-      wanted = source.get();
+      wanted = source.read();
       named = served.apply(wanted);
       fleet = plan(wanted, named);
       router = router(wanted, fleet.names());
@@ -213,6 +219,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private FleetChange take(
       GatewayConfig wanted, FleetPlan fleet, Router router, ListenerTls.Renewal renewal) {
     config = wanted;
+    origins = source.origins();
     plan = fleet;
     renewal.take().run();
     house.keys().configured(wanted.auth());
@@ -286,7 +293,36 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   @Override
   public synchronized ObjectNode effective() {
-    return shown(config);
+    ObjectNode shown = shown(config);
+    shown.set("origins", origins.json(config, stored));
+    return shown;
+  }
+
+  @Override
+  public synchronized List<String> secrets() {
+    List<String> secrets = new ArrayList<>();
+    config.auth().keys().forEach(key -> secrets.add(key.sha256()));
+    stored.keys().forEach(key -> secrets.add(key.sha256()));
+    List<String> urls = new ArrayList<>(List.of(config.store().url(), config.shared().url()));
+    config.upstreams().forEach(each -> urls.add(each.url().toString()));
+    for (String url : urls) {
+      PASSWORD.matcher(url).results().forEach(found -> secrets.add(found.group(1)));
+      USER.matcher(url)
+          .results()
+          .forEach(found -> secrets.add(found.group(1).replaceFirst("^[^:]*:", "")));
+    }
+    secrets.add(passwordOf(config.store().passwordFile()));
+    secrets.removeIf(String::isEmpty);
+    return List.copyOf(secrets);
+  }
+
+  private static String passwordOf(String file) {
+    try {
+      return file.isEmpty() ? "" : Files.readAllLines(Path.of(file)).getFirst();
+    } catch (IOException | RuntimeException e) {
+      // A file that cannot be read now tells nobody a password.
+      return "";
+    }
   }
 
   private static ObjectNode shown(GatewayConfig config) {
@@ -313,8 +349,8 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   }
 
   private static String withoutPassword(String url) {
-    return url.replaceAll("(?i)(password=)[^&;]*", "$1" + HIDDEN)
-        .replaceAll("//[^/@]*@", "//" + HIDDEN + "@");
+    return USER.matcher(PASSWORD.matcher(url).replaceAll("password=" + HIDDEN))
+        .replaceAll("//" + HIDDEN + "@");
   }
 
   // ------------------------------------------------------------------ the store
@@ -356,7 +392,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   }
 
   private String configuredOrigin() {
-    return config.models().isEmpty() ? "default" : "file";
+    return origins.equals(ConfigOrigins.NONE) ? "file" : origins.of("models");
   }
 
   @Override
