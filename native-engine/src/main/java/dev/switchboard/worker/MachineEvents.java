@@ -43,12 +43,33 @@ final class MachineEvents {
         });
   }
 
-  void ready(String model, double seconds) {
+  void ready(String model, double seconds, ServedModel.Facts facts) {
     emit(
         "ready",
         json -> {
           json.writeStringField("model", model);
           json.writeNumberField("seconds", Math.round(seconds * 1000) / 1000.0);
+          json.writeStringField("architecture", facts.architecture());
+          json.writeNumberField("parameters", facts.parameters());
+          json.writeStringField("quantisation", facts.quantisation());
+          json.writeNumberField("context", facts.context());
+          json.writeStringField("fingerprint", facts.fingerprint());
+        });
+  }
+
+  /** What a worker would take, of one that was started with {@code --plan}. */
+  void planned(ModelLoader.Planned planned) {
+    emit(
+        "planned",
+        json -> {
+          json.writeNumberField("weight_bytes", planned.memory().weightBytes());
+          json.writeNumberField("kv_bytes", planned.memory().kvBytes());
+          json.writeNumberField("scratch_bytes", planned.memory().scratchBytes());
+          json.writeNumberField("jvm_bytes", planned.jvmBytes());
+          json.writeNumberField("kv_tokens", planned.kvTokens());
+          json.writeNumberField("available_bytes", planned.availableBytes());
+          json.writeBooleanField("fits", planned.refusal() == null);
+          json.writeStringField("refusal", planned.refusal());
         });
   }
 

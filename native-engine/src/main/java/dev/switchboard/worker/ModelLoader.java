@@ -95,9 +95,64 @@ final class ModelLoader {
     } catch (GgufException refused) {
       throw new ModelLoadException(refused.reason().word(), refused.getMessage(), refused);
     } catch (ExecutorException refused) {
-      String word = refused.status().name().toLowerCase(Locale.ROOT).replace('_', '-');
-      throw new ModelLoadException(word, String.valueOf(refused.getMessage()), refused);
+      throw new ModelLoadException(word(refused), String.valueOf(refused.getMessage()), refused);
     }
+  }
+
+  /**
+   * What a worker would take.
+   *
+   * @param kvTokens that the pool holds
+   * @param availableBytes what the machine, or the process's control groups, have to give now
+   * @param refusal why a worker could not start now, or null; the pool is the least one then
+   */
+  record Planned(
+      ExecutorInfo.Memory memory,
+      long jvmBytes,
+      long kvTokens,
+      long availableBytes,
+      @Nullable String refusal) {}
+
+  /**
+   * Checks all that {@link #load} does before it takes memory, and takes none.
+   *
+   * @throws ModelLoadException when the file could not be served with any memory
+   */
+  Planned plan() throws ModelLoadException {
+    try (GgufFile file = GgufFile.open(options.file())) {
+      ModelDescription description = ModelDescription.of(file);
+      requireContext(description);
+      Templates templates = templates(Tokenizers.from(file));
+      @Nullable ChatTemplate _ = template(templates);
+      return plan(shorten(description));
+    } catch (GgufException refused) {
+      throw new ModelLoadException(refused.reason().word(), refused.getMessage(), refused);
+    } catch (ExecutorException refused) {
+      throw new ModelLoadException(word(refused), String.valueOf(refused.getMessage()), refused);
+    }
+  }
+
+  private Planned plan(ModelDescription model) throws ModelLoadException {
+    ExecutorConfig layout = layout(model);
+    MemoryPlan memory = memoryPlan(model, layout);
+    String refusal = null;
+    int blocks = memory.leastBlocks();
+    try {
+      blocks = memory.kvBlocks(options.kvMemory(), options.memoryBytes(), KV_BLOCK_TOKENS);
+    } catch (ModelLoadException little) {
+      refusal = little.getMessage();
+    }
+    requireHeap(model.vocab(), blocks);
+    return new Planned(
+        NativeExecutor.planMemory(model, withBlocks(layout, blocks)),
+        java.processBytes(),
+        (long) blocks * KV_BLOCK_TOKENS,
+        memory.availableBytes(),
+        refusal);
+  }
+
+  private static String word(ExecutorException refused) {
+    return refused.status().name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 
   /** Looked for beside the load, which reads the same pages. */
@@ -175,20 +230,27 @@ final class ModelLoader {
   }
 
   private ExecutorConfig config(ModelDescription model) throws ModelLoadException {
+    ExecutorConfig layout = layout(model);
+    int blocks =
+        memoryPlan(model, layout)
+            .kvBlocks(options.kvMemory(), options.memoryBytes(), KV_BLOCK_TOKENS);
+    return withBlocks(layout, blocks);
+  }
+
+  /** With a KV pool of no size yet. */
+  private ExecutorConfig layout(ModelDescription model) {
     int ranks = options.stages() * options.ranks();
     int threads =
         options.threads() > 0
             ? options.threads()
             : Math.max(1, Runtime.getRuntime().availableProcessors() / ranks);
-    ExecutorConfig config =
-        ExecutorConfig.defaults()
-            .withLayout(options.stages(), options.ranks(), threads)
-            .withSteps(
-                options.maxSequences(),
-                stepTokens(model),
-                Math.max(LEAST_STEP_OUTPUTS, options.maxSequences()))
-            .withFaults(options.allowFaultInjection(), options.hangTimeoutMs());
-    return withBlocks(config, kvBlocks(model, config));
+    return ExecutorConfig.defaults()
+        .withLayout(options.stages(), options.ranks(), threads)
+        .withSteps(
+            options.maxSequences(),
+            stepTokens(model),
+            Math.max(LEAST_STEP_OUTPUTS, options.maxSequences()))
+        .withFaults(options.allowFaultInjection(), options.hangTimeoutMs());
   }
 
   private ExecutorConfig withBlocks(ExecutorConfig config, int blocks) {
@@ -201,17 +263,15 @@ final class ModelLoader {
     return Math.max(options.stepTokens(), least);
   }
 
-  private int kvBlocks(ModelDescription model, ExecutorConfig config) throws ModelLoadException {
+  private MemoryPlan memoryPlan(ModelDescription model, ExecutorConfig config) {
     long most = Math.min(mostBlocks(model), Integer.MAX_VALUE);
     int least = Math.ceilDiv(Math.min(model.context(), LEAST_TOKENS), KV_BLOCK_TOKENS);
-    MemoryPlan plan =
-        new MemoryPlan(
-            blocks -> NativeExecutor.planMemory(model, withBlocks(config, blocks)),
-            (int) most,
-            least,
-            NativeMachine.probe().availableBytes(),
-            java.processBytes());
-    return plan.kvBlocks(options.kvMemory(), options.memoryBytes(), KV_BLOCK_TOKENS);
+    return new MemoryPlan(
+        blocks -> NativeExecutor.planMemory(model, withBlocks(config, blocks)),
+        (int) most,
+        least,
+        NativeMachine.probe().availableBytes(),
+        java.processBytes());
   }
 
   /**

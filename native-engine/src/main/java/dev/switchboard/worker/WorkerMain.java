@@ -148,6 +148,11 @@ public final class WorkerMain implements Callable<Integer> {
       description = "How lines of the log are written: text or json.")
   private LogFormat logFormat = LogFormat.TEXT;
 
+  @Option(
+      names = "--plan",
+      description = "Tell what memory the model would take, as one line of JSON, and exit.")
+  private boolean plan;
+
   @Option(names = "--exit-with-parent", description = "Exit when standard input ends.")
   private boolean exitWithParent;
 
@@ -248,6 +253,9 @@ public final class WorkerMain implements Callable<Integer> {
       System.setProperty("switchboard.library", library.toString());
     }
     EpochClock clock = EpochClock.system();
+    if (plan) {
+      return tellPlan(clock);
+    }
     Worker worker =
         new Worker(vertx(), settings(), clock, () -> ThreadLocalRandom.current().nextLong());
     worker.onEngineLost(this::engineLost);
@@ -259,6 +267,16 @@ public final class WorkerMain implements Callable<Integer> {
       return WorkerExit.CANNOT_LISTEN.code();
     }
     return serve(worker, clock);
+  }
+
+  private int tellPlan(EpochClock clock) {
+    try {
+      events.planned(new ModelLoader(modelOptions(), clock, (done, total) -> {}).plan());
+      return 0;
+    } catch (ModelLoadException refused) {
+      events.failed(refused.reason(), String.valueOf(refused.getMessage()));
+      return WorkerExit.MODEL_REFUSED.code();
+    }
   }
 
   private static void requireAtLeast(String option, int value, int least) {
@@ -371,7 +389,7 @@ public final class WorkerMain implements Callable<Integer> {
               .load();
       worker.progress().loaded(System.nanoTime() - begun);
       worker.serve(served).toCompletableFuture().get();
-      events.ready(served.id(), (System.nanoTime() - startNanos) / 1e9);
+      events.ready(served.id(), (System.nanoTime() - startNanos) / 1e9, served.facts());
       warmUpConstraints(served);
       return 0;
     } catch (ModelLoadException refused) {

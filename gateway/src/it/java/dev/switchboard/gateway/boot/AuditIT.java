@@ -34,12 +34,20 @@ class AuditIT {
   private static final Set<String> PASSING =
       Set.of("in_flight", "learned", "drain", "report", "blame");
 
-  /** Of a key two things are told, and a worker that stands by takes two: see AdminChangesIT. */
+  /**
+   * Of a key two things are told, and a worker that stands by takes two: see AdminChangesIT. Models
+   * are of real workers: see ModelsIT. Diagnostics change nothing: see DiagnosticsIT.
+   */
   private static final Set<String> ELSEWHERE =
       Set.of(
           "POST /admin/v1/keys/:id/rotate",
           "POST /admin/v1/replicas/:id/promote",
-          "DELETE /admin/v1/requests/:id");
+          "DELETE /admin/v1/requests/:id",
+          "POST /admin/v1/diagnostics",
+          "POST /admin/v1/models",
+          "PATCH /admin/v1/models/:id",
+          "DELETE /admin/v1/models/:id",
+          "POST /admin/v1/models/:id/reset");
 
   private static final Set<ReplicaState> SETTLED =
       Set.of(ReplicaState.READY, ReplicaState.CORDONED, ReplicaState.DRAINED);

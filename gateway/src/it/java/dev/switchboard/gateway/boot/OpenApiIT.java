@@ -358,7 +358,10 @@ class OpenApiIT {
     for (ApiDocument.Operation operation : admin.operations()) {
       // Of the events see EventsIT.
       if (operation.method().equals("GET") && !operation.path().endsWith("/events")) {
-        String id = operation.path().contains("requests") ? "documented" : replica;
+        String id =
+            operation.path().contains("requests")
+                ? "documented"
+                : operation.path().contains("models") ? "m" : replica;
         String path = operation.path().replace("{id}", id).replace("{name}", "gold");
         HttpResponse<String> answer = gateway.get(gateway.admin(path));
         // A foreign server tells nothing of itself; of workers see ReplicaViewsIT.

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.identity.Consumption;
@@ -34,6 +35,7 @@ import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -418,6 +420,37 @@ abstract class StoreContract {
     assertEquals(List.of(weighed, cordoned), done(store.replicas()));
     done(store.put(new ReplicaSetting("worker of m 0", false, null, 1)));
     assertEquals(List.of(weighed), done(store.replicas()));
+  }
+
+  @Test
+  void howModelsAreServedIsThisGatewaysAloneAndCheckedBeforeItChanges(
+      @TempDir Path state, @TempDir Path other) throws Exception {
+    ModelSetting served =
+        new ModelSetting("a/b", new ModelSpec(Path.of("/m/x y.gguf"), "a/b", 2, 1, 4, 2));
+    ModelSetting unloaded = new ModelSetting("c", null);
+    store.close();
+    store = remembering(state, false);
+    done(store.put(served, was -> assertNull(was)));
+    done(store.put(unloaded, was -> {}));
+    assertEquals(List.of(served, unloaded), store.snapshot().models());
+    store.close();
+    store = remembering(other, false);
+    assertEquals(List.of(), done(store.ready()).models());
+    store.close();
+
+    store = remembering(state, false);
+
+    assertEquals(List.of(served, unloaded), done(store.ready()).models());
+    CompletableFuture<?> late =
+        store.deleteModel(
+            "a/b",
+            was -> {
+              assertEquals(served, was);
+              throw new IllegalStateException("changed meanwhile");
+            });
+    assertThrows(ExecutionException.class, late::get);
+    assertEquals(served, done(store.deleteModel("a/b", was -> {})));
+    assertEquals(List.of(unloaded), store.snapshot().models());
   }
 
   @Test

@@ -21,6 +21,7 @@ import io.vertx.ext.web.RoutingContext;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -34,7 +35,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Registers the admin API's routes, so that none is without a role and no change goes unaudited:
- * there are three ways to add a route, and all see to it. A path that nobody registered is denied.
+ * there are four ways to add a route, and all see to it. A path that nobody registered is denied.
  * So is in the log whoever was denied something, at a bounded rate.
  */
 final class AdminRouter {
@@ -273,6 +274,40 @@ final class AdminRouter {
                     .onComplete(kept -> changed(context, change)))
         .onFailure(cause -> refused(context, route, error(cause), why));
   }
+
+  /** A route whose answer is a file that tells much: who asked is in the audit log. */
+  void export(String path, Role role, Handler<RoutingContext> answer) {
+    AdminRoute route = add(HttpMethod.POST, path, role, true);
+    router
+        .post(path)
+        .handler(
+            context -> {
+              if (permitted(context, route)) {
+                told(context, route, answer);
+              }
+            });
+  }
+
+  private void told(RoutingContext context, AdminRoute route, Handler<RoutingContext> answer) {
+    AuditEntry.Why why;
+    try {
+      JsonInput.only(context, Set.of());
+      why = SaidOfChange.read(context.request(), caller(context));
+    } catch (ApiException said) {
+      refused(context, route, said.error(), AuditEntry.Why.UNSAID);
+      return;
+    }
+    body(context)
+        .map(body -> JsonInput.readIfAny(body.getBytes(), Nothing.class))
+        .onSuccess(
+            read ->
+                audit(context, route, 200, null, null, why)
+                    .onComplete(kept -> answer.handle(context)))
+        .onFailure(cause -> refused(context, route, error(cause), why));
+  }
+
+  /** A body that says nothing. */
+  record Nothing() {}
 
   private static void changed(RoutingContext context, Change change) {
     context.response().setStatusCode(change.status());

@@ -1,16 +1,10 @@
 package dev.switchboard.gateway.admin;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.gateway.drill.Drills;
 import dev.switchboard.gateway.events.EventFeed;
-import dev.switchboard.gateway.fleet.Fleet;
-import dev.switchboard.gateway.fleet.Replica;
-import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.http.ConnectionWatch;
 import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.http.EngineDetail;
@@ -203,7 +197,7 @@ public final class AdminServer extends VerticleBase {
     ReplicaRoutes.add(admin, house.fleet(), store, house.metrics().blame(), house.clock());
     GatewayRoutes.add(admin, facts, house.traces());
     GatewayList.add(admin, gateways, facts, epochMs);
-    admin.read("/admin/v1/models", this::models);
+    ModelRoutes.add(admin, house.fleet(), store, control);
     UpstreamClient client =
         new UpstreamClient(vertx, house.deadlines().connectMs(), MOST_CONNECTIONS);
     WorkerRoutes.add(admin, house.fleet(), client);
@@ -227,6 +221,8 @@ public final class AdminServer extends VerticleBase {
         this::mayRead,
         new EventHistory(store, epochMs));
     DrillRoutes.add(admin, house.fleet(), drills);
+    DiagnosticsRoutes.add(
+        admin, house, control, facts, client, new EventHistory(store, epochMs), scrape);
     admin.close();
     routes = admin.routes();
     return router;
@@ -266,27 +262,6 @@ public final class AdminServer extends VerticleBase {
         .json(vertx)
         .onSuccess(json -> AdminRouter.json(context, json))
         .onFailure(context::fail);
-  }
-
-  // ------------------------------------------------------------------ models
-
-  private void models(RoutingContext context) {
-    Fleet fleet = house.fleet();
-    ObjectNode json = JsonNodeFactory.instance.objectNode();
-    ArrayNode array = json.putArray("models");
-    for (String model : fleet.models().stream().sorted().toList()) {
-      ObjectNode row = array.addObject().put("id", model);
-      ArrayNode ids = row.putArray("replicas");
-      int ready = 0;
-      for (Replica replica : fleet.replicas()) {
-        if (replica.model().equals(model)) {
-          ids.add(replica.id());
-          ready += replica.state() == ReplicaState.READY ? 1 : 0;
-        }
-      }
-      row.put("ready", ready);
-    }
-    answer(context, json);
   }
 
   // ------------------------------------------------------------------ answers

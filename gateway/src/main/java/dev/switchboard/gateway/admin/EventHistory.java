@@ -57,6 +57,14 @@ final class EventHistory {
         .onFailure(cause -> AdminRouter.error(context, AdminRouter.error(cause)));
   }
 
+  /** The newest, as text. */
+  Future<String> latest(RoutingContext context) {
+    long now = epochMs.getAsLong();
+    EventQuery query = new EventQuery(now - DAY_MS, now + 1, Set.of(), null, Page.MAX_LIMIT);
+    return Future.fromCompletionStage(store.events(query), context.vertx().getOrCreateContext())
+        .map(found -> json(found, Page.MAX_LIMIT).toPrettyString());
+  }
+
   private static EventQuery.@Nullable Place before(@Nullable String text) {
     if (text == null) {
       return null;

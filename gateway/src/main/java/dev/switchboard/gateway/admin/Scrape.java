@@ -46,6 +46,11 @@ final class Scrape {
         .onFailure(context::fail);
   }
 
+  /** As Prometheus text. */
+  Future<Buffer> text(Vertx vertx) {
+    return page(vertx, prometheus);
+  }
+
   private ExpositionFormatWriter writer(@Nullable String accept) {
     if (protobuf.accepts(accept)) {
       return protobuf;

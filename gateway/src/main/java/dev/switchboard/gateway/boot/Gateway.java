@@ -79,7 +79,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -140,7 +139,7 @@ final class Gateway {
       double bootSeconds,
       Runnable despair,
       BooleanSupplier mayListen,
-      Supplier<GatewayConfig> source,
+      ConfigSource source,
       Function<GatewayConfig, List<ModelSpec>> served) {
     this.config = config;
     this.fleet = fleet;
@@ -345,7 +344,7 @@ final class Gateway {
       double bootSeconds,
       Runnable despair,
       BooleanSupplier mayListen,
-      Supplier<GatewayConfig> source,
+      ConfigSource source,
       Function<GatewayConfig, List<ModelSpec>> served) {
     Gateway gateway =
         new Gateway(
@@ -620,7 +619,8 @@ final class Gateway {
       }
       Map<String, Object> members = urls();
       Set<String> models = fleet.models();
-      members.put("model", fleet.firstModel());
+      String first = fleet.firstModel();
+      members.put("model", first == null ? "" : first);
       members.put("models", models.stream().sorted().toList());
       members.put("serves", fleet.anyReady());
       members.put("seconds", Math.round((bootSeconds + since()) * 100) / 100.0);

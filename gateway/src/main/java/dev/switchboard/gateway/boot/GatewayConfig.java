@@ -13,6 +13,7 @@ import dev.switchboard.gateway.http.HttpConfig;
 import dev.switchboard.gateway.http.MigrationConfig;
 import dev.switchboard.gateway.identity.AuthConfig;
 import dev.switchboard.gateway.identity.Caller;
+import dev.switchboard.gateway.models.ModelFilesConfig;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.routing.RoutingConfig;
 import dev.switchboard.gateway.shared.SharedConfig;
@@ -49,6 +50,7 @@ public record GatewayConfig(
     RetryBudget.Config retry,
     Circuit.Config circuit,
     List<ModelSpec> models,
+    ModelFilesConfig modelFiles,
     WorkersConfig workers,
     List<UpstreamSpec> upstreams,
     FlightRecorder.Limits flight,
@@ -74,6 +76,7 @@ public record GatewayConfig(
           RetryBudget.Config.DEFAULTS,
           Circuit.Config.DEFAULTS,
           List.of(),
+          ModelFilesConfig.DEFAULTS,
           WorkersConfig.DEFAULTS,
           List.of(),
           FlightRecorder.Limits.DEFAULTS,
@@ -173,8 +176,28 @@ public record GatewayConfig(
 
   GatewayConfig withStore(StoreConfig other) {
     return new GatewayConfig(
-        http, admin, deadlines, migration, auth, slo, admission, tenants, routing, routes, retry,
-        circuit, models, workers, upstreams, flight, telemetry, log, other, shared, drills,
+        http,
+        admin,
+        deadlines,
+        migration,
+        auth,
+        slo,
+        admission,
+        tenants,
+        routing,
+        routes,
+        retry,
+        circuit,
+        models,
+        modelFiles,
+        workers,
+        upstreams,
+        flight,
+        telemetry,
+        log,
+        other,
+        shared,
+        drills,
         shutdown);
   }
 

@@ -16,6 +16,7 @@ import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -188,7 +189,7 @@ public final class GatewayMain implements Callable<Integer> {
             bootSeconds,
             () -> exit.complete(fleet.despairStatus()),
             () -> mayListen(fleet, exit),
-            this::config,
+            source(),
             wanted -> served(wanted, home));
     new WarmUp(config.http().warmUpRequests(), clock, gateway::busy, events).start();
     running.complete(gateway);
@@ -230,6 +231,41 @@ public final class GatewayMain implements Callable<Integer> {
   private static String modelOf(@Nullable Fleet fleet, String replica) {
     Replica found = fleet == null ? null : fleet.find(replica);
     return found == null ? "" : found.model();
+  }
+
+  private ConfigSource source() {
+    return new ConfigSource() {
+      @Override
+      public GatewayConfig read() {
+        return config();
+      }
+
+      @Override
+      public ConfigOrigins origins() {
+        return ConfigOrigins.of(configFile, flags());
+      }
+    };
+  }
+
+  /** Those that were given, by the keys that they set. */
+  private Map<String, String> flags() {
+    Map<String, String> flags = new HashMap<>();
+    flag(flags, "workers.local", "--workers", workers);
+    flag(flags, "workers.stages", "--stages", stages);
+    flag(flags, "workers.ranks", "--ranks", ranks);
+    flag(flags, "workers.threads", "--threads", threads);
+    flag(flags, "http.port", "--port", port);
+    flag(flags, "admin.port", "--admin-port", adminPort);
+    flag(flags, "http.bind", "--bind", bind);
+    flag(flags, "models", "--model", models);
+    return flags;
+  }
+
+  private static void flag(
+      Map<String, String> flags, String key, String flag, @Nullable Object given) {
+    if (given != null) {
+      flags.put(key, flag);
+    }
   }
 
   private GatewayConfig config() {

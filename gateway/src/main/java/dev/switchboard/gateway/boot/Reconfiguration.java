@@ -23,6 +23,9 @@ import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.store.StoreException;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -35,7 +38,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
-import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -65,6 +68,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "flight.",
           "http.tls.",
           "migration.",
+          "model-files.",
           "models",
           "retry.",
           "routes",
@@ -77,13 +81,17 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "workers.");
 
   private static final String HIDDEN = "…";
+  private static final Pattern PASSWORD = Pattern.compile("(?i)password=([^&;]*)");
+  private static final Pattern USER = Pattern.compile("//([^/@]*)@");
 
   private final ListenerTls tls;
-  private final Supplier<GatewayConfig> source;
+  private final ConfigSource source;
   private final Function<GatewayConfig, List<ModelSpec>> served;
   private final BiConsumer<String, List<String>> watcher;
+  private List<ModelSpec> configured;
   private FleetPlan plan;
   private volatile GatewayConfig config;
+  private ConfigOrigins origins;
   private Snapshot stored = Snapshot.EMPTY;
   private volatile Gatehouse house;
   private volatile TenantLimits limits = tenant -> TenantLimits.Limit.NONE;
@@ -97,23 +105,25 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
       GatewayConfig config,
       Gatehouse house,
       ListenerTls tls,
-      Supplier<GatewayConfig> source,
+      ConfigSource source,
       Function<GatewayConfig, List<ModelSpec>> served,
       BiConsumer<String, List<String>> watcher) {
     this.config = config;
     this.house = house;
     this.tls = tls;
     this.source = source;
+    this.origins = source.origins();
     this.served = served;
     this.watcher = watcher;
-    this.plan = plan(config);
+    this.configured = served.apply(config);
+    this.plan = plan(config, configured);
   }
 
-  private FleetPlan plan(GatewayConfig wanted) {
+  private FleetPlan plan(GatewayConfig wanted, List<ModelSpec> named) {
     return FleetPlan.of(
         wanted.startedWorkers(),
         wanted.circuit(),
-        served.apply(wanted),
+        ModelOverlay.of(named, stored.models()),
         wanted.upstreams(),
         Instant.now());
   }
@@ -138,12 +148,14 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   @Override
   public synchronized Reloaded reload() {
     GatewayConfig wanted;
+    List<ModelSpec> named;
     FleetPlan fleet;
     Router router;
     ListenerTls.Renewal renewal;
     try {
-      wanted = source.get();
-      fleet = plan(wanted);
+      wanted = source.read();
+      named = served.apply(wanted);
+      fleet = plan(wanted, named);
       router = router(wanted, fleet.names());
       renewal = tls.renewal(wanted);
     } catch (IllegalArgumentException e) {
@@ -165,6 +177,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     ObjectNode before = only(changed, config);
     ObjectNode after = only(changed, wanted);
     changed = Stream.concat(changed.stream(), renewed(changed, fleet).stream()).toList();
+    configured = named;
     FleetChange change = take(wanted, fleet, router, renewal);
     reloaded("done", changed);
     LOG.info("config_reloaded changed={} fleet=\"{}\"", changed, change);
@@ -208,6 +221,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private FleetChange take(
       GatewayConfig wanted, FleetPlan fleet, Router router, ListenerTls.Renewal renewal) {
     config = wanted;
+    origins = source.origins();
     plan = fleet;
     renewal.take().run();
     house.keys().configured(wanted.auth());
@@ -281,7 +295,36 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
 
   @Override
   public synchronized ObjectNode effective() {
-    return shown(config);
+    ObjectNode shown = shown(config);
+    shown.set("origins", origins.json(config, stored));
+    return shown;
+  }
+
+  @Override
+  public synchronized List<String> secrets() {
+    List<String> secrets = new ArrayList<>();
+    config.auth().keys().forEach(key -> secrets.add(key.sha256()));
+    stored.keys().forEach(key -> secrets.add(key.sha256()));
+    List<String> urls = new ArrayList<>(List.of(config.store().url(), config.shared().url()));
+    config.upstreams().forEach(each -> urls.add(each.url().toString()));
+    for (String url : urls) {
+      PASSWORD.matcher(url).results().forEach(found -> secrets.add(found.group(1)));
+      USER.matcher(url)
+          .results()
+          .forEach(found -> secrets.add(found.group(1).replaceFirst("^[^:]*:", "")));
+    }
+    secrets.add(passwordOf(config.store().passwordFile()));
+    secrets.removeIf(String::isEmpty);
+    return List.copyOf(secrets);
+  }
+
+  private static String passwordOf(String file) {
+    try {
+      return file.isEmpty() ? "" : Files.readAllLines(Path.of(file)).getFirst();
+    } catch (IOException | RuntimeException e) {
+      // A file that cannot be read now tells nobody a password.
+      return "";
+    }
   }
 
   private static ObjectNode shown(GatewayConfig config) {
@@ -308,19 +351,62 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   }
 
   private static String withoutPassword(String url) {
-    return url.replaceAll("(?i)(password=)[^&;]*", "$1" + HIDDEN)
-        .replaceAll("//[^/@]*@", "//" + HIDDEN + "@");
+    return USER.matcher(PASSWORD.matcher(url).replaceAll("password=" + HIDDEN))
+        .replaceAll("//" + HIDDEN + "@");
   }
 
   // ------------------------------------------------------------------ the store
 
   @Override
   public synchronized void changed(Snapshot snapshot) {
+    boolean models = !snapshot.models().equals(stored.models());
     stored = snapshot;
     house.keys().stored(snapshot.keys());
     house.usage().quotas().tenants(snapshot.tenants());
     house.traces().tenants(snapshot.tenants());
-    rebuild(router(config, plan.names()));
+    FleetPlan wanted = models ? replanned() : plan;
+    rebuild(router(config, wanted.names()));
+    if (models) {
+      plan = wanted;
+      FleetChange change = house.fleet().reconfigure(wanted);
+      LOG.info("models_set fleet=\"{}\"", change);
+    }
+  }
+
+  /**
+   * With the models that operators have set. Where the configuration's routes cannot be followed
+   * with them, because it was changed since, none of them holds.
+   */
+  private FleetPlan replanned() {
+    FleetPlan wanted = plan.withModels(ModelOverlay.of(configured, stored.models()));
+    try {
+      Router _ = new Router(config.routing(), config.routes(), wanted.names());
+      return wanted;
+    } catch (IllegalArgumentException e) {
+      LOG.error("stored_models_left_out reason=\"{}\"", e.getMessage());
+      return plan.withModels(configured);
+    }
+  }
+
+  @Override
+  public synchronized List<ModelState> models() {
+    return ModelOverlay.states(configured, configuredOrigin(), stored.models());
+  }
+
+  private String configuredOrigin() {
+    return origins.equals(ConfigOrigins.NONE) ? "file" : origins.of("models");
+  }
+
+  @Override
+  public synchronized void check(String name, @Nullable ModelSpec spec) {
+    FleetPlan wanted = plan.withModels(ModelOverlay.with(plan.localModels(), name, spec));
+    List<RouteSpec> inForce = routes();
+    Router _ = new Router(config.routing(), inForce, wanted.names());
+  }
+
+  @Override
+  public synchronized @Nullable Path modelFolder() {
+    return config.modelFiles().folder();
   }
 
   @Override

@@ -52,6 +52,7 @@ public final class Fleet implements AutoCloseable {
   private final ProcessDrills drills = new ProcessDrills(this);
   private final Verdicts verdicts = new Verdicts(this);
   private final Reserve reserve = new Reserve(this);
+  private final LocalModels localModels = new LocalModels(this);
   private final Restarts restarts;
   private final Recruits recruits;
   private final Departures departures;
@@ -307,13 +308,13 @@ public final class Fleet implements AutoCloseable {
     return roster.retryAfterSeconds(model, least, clock.epochNanos() / 1_000_000);
   }
 
-  /** The model that was configured first, of those that are ready where any is. */
-  public String firstModel() {
+  /** The model that was configured first, of those that are ready where any is; null for none. */
+  public @Nullable String firstModel() {
     Roster now = roster;
     return now.models().stream()
         .filter(now::ready)
         .findFirst()
-        .orElseGet(() -> now.models().iterator().next());
+        .orElseGet(() -> now.models().stream().findFirst().orElse(null));
   }
 
   /** A number that rises with every call, for routing's ties. */
@@ -346,6 +347,11 @@ public final class Fleet implements AutoCloseable {
   /** What operators set, as it is kept. */
   public Settings settings() {
     return settings;
+  }
+
+  /** What is asked of models that local workers serve. */
+  public LocalModels localModels() {
+    return localModels;
   }
 
   /** Restarts of many workers. */

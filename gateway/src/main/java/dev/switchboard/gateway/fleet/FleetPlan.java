@@ -30,16 +30,22 @@ public final class FleetPlan {
       WorkersConfig workers,
       Circuit.Config circuit,
       List<ModelSpec> models,
+      Map<Path, ModelFiles> known,
       List<List<Server>> servers) {
     this.workers = workers;
     this.circuit = circuit;
     this.models = List.copyOf(models);
-    this.files = files(models);
+    this.files = files(models, known);
     this.servers = List.copyOf(servers);
   }
 
-  private static Map<Path, ModelFiles> files(List<ModelSpec> models) {
-    Map<Path, ModelFiles> files = new HashMap<>();
+  /** The same with other models of local workers; files that were looked at are not again. */
+  public FleetPlan withModels(List<ModelSpec> others) {
+    return new FleetPlan(workers, circuit, others, files, servers);
+  }
+
+  private static Map<Path, ModelFiles> files(List<ModelSpec> models, Map<Path, ModelFiles> known) {
+    Map<Path, ModelFiles> files = new HashMap<>(known);
     models.forEach(spec -> files.computeIfAbsent(spec.file(), ModelFiles::of));
     return Map.copyOf(files);
   }
@@ -65,7 +71,7 @@ public final class FleetPlan {
       }
       servers.add(List.copyOf(each));
     }
-    return new FleetPlan(workers, circuit, models, servers);
+    return new FleetPlan(workers, circuit, models, Map.of(), servers);
   }
 
   WorkersConfig workers() {
@@ -77,6 +83,11 @@ public final class FleetPlan {
   }
 
   List<ModelSpec> models() {
+    return models;
+  }
+
+  /** Models that local workers are to serve. */
+  public List<ModelSpec> localModels() {
     return models;
   }
 
@@ -135,7 +146,7 @@ public final class FleetPlan {
     return (own == null ? workers.local() : own) + standby(spec);
   }
 
-  private static int standby(ModelSpec spec) {
+  static int standby(ModelSpec spec) {
     Integer own = spec.standby();
     return own == null ? 0 : own;
   }
@@ -153,9 +164,12 @@ public final class FleetPlan {
 
   /** CPU threads of a rank; the machine's cores shared out where that is not set. */
   int threads() {
-    int total = models.stream().mapToInt(this::workers).sum();
+    int total =
+        models.stream()
+            .mapToInt(spec -> workers(spec) * spec.stages(workers) * spec.ranks(workers))
+            .sum();
     int cores = Runtime.getRuntime().availableProcessors();
-    int ranks = Math.max(1, total * workers.stages() * workers.ranks());
+    int ranks = Math.max(1, total);
     return workers.threads() > 0 ? workers.threads() : Math.max(1, cores / ranks);
   }
 

@@ -43,8 +43,8 @@ final class LocalWorker {
       return new Engine(
           spec.file(),
           files,
-          config.stages(),
-          config.ranks(),
+          spec.stages(config),
+          spec.ranks(config),
           config.threads(),
           config.heapMb(),
           config.javaOptions(),
@@ -64,6 +64,7 @@ final class LocalWorker {
   private final FleetListener listener;
   private final LongSupplier nowMs;
   private final WorkerStarter starter;
+  private final LoadSpeeds speeds;
   private volatile Engine engine;
   private volatile @Nullable Engine running;
   private volatile List<String> command;
@@ -79,6 +80,11 @@ final class LocalWorker {
   private boolean restarting;
 
   private long startedMs;
+
+  /** When its process began to read the model; 0 before. */
+  private long readingMs;
+
+  private long modelBytes;
   private volatile double readySeconds;
   private long loadMs;
   private @Nullable Future<?> nextStart;
@@ -92,7 +98,8 @@ final class LocalWorker {
       ScheduledExecutorService fleet,
       FleetListener listener,
       LongSupplier nowMs,
-      WorkerStarter starter) {
+      WorkerStarter starter,
+      LoadSpeeds speeds) {
     this.replica = replica;
     this.engine = engine;
     this.command = List.copyOf(command);
@@ -101,6 +108,7 @@ final class LocalWorker {
     this.listener = listener;
     this.nowMs = nowMs;
     this.starter = starter;
+    this.speeds = speeds;
     this.stopMs = config.stopMs();
   }
 
@@ -132,6 +140,7 @@ final class LocalWorker {
       return;
     }
     startedMs = nowMs.getAsLong();
+    readingMs = 0;
     readySeconds = 0;
     failure = null;
     replica.expectReadyMs(startedMs + loadMs);
@@ -274,7 +283,7 @@ final class LocalWorker {
       case "loading" ->
           loading(event.path("done_bytes").asLong(), event.path("total_bytes").asLong());
       case "ready" -> {
-        loadMs = nowMs.getAsLong() - startedMs;
+        loaded(event);
         replica.tryTransition(ReplicaState.STARTING, ReplicaState.WARMING, "model loaded");
       }
       case "failed" -> failure = event.path("message").asText();
@@ -290,7 +299,21 @@ final class LocalWorker {
         event.hasNonNull("socket") ? event.path("socket").asText() : null);
   }
 
+  private void loaded(JsonNode event) {
+    long now = nowMs.getAsLong();
+    loadMs = now - startedMs;
+    replica.facts(ModelFacts.of(event, now));
+    Engine with = running;
+    if (with != null && readingMs != 0) {
+      speeds.measured(with.file(), modelBytes, readingMs - startedMs, now - readingMs);
+    }
+  }
+
   private void loading(long doneBytes, long totalBytes) {
+    if (readingMs == 0) {
+      readingMs = nowMs.getAsLong();
+    }
+    modelBytes = totalBytes;
     // Until it was loaded once, only its progress tells how long that takes.
     if (loadMs == 0 && doneBytes > 0) {
       double elapsedMs = nowMs.getAsLong() - startedMs;

@@ -39,6 +39,10 @@ final class Recruits {
     this.listener = listener;
   }
 
+  WorkerCommand command() {
+    return command;
+  }
+
   private Peers peers(String model) {
     return peers.computeIfAbsent(model, name -> new Peers());
   }
@@ -59,7 +63,8 @@ final class Recruits {
         fleet.executor(),
         listener,
         () -> clock.epochNanos() / 1_000_000,
-        starter);
+        starter,
+        fleet.localModels().speeds());
   }
 
   private Replica newReplica(

@@ -68,6 +68,7 @@ public final class Replica {
   private volatile long sinceMs;
   private volatile boolean cordoned;
   private volatile boolean leaving;
+  private volatile @Nullable ModelFacts facts;
 
   /** Questions in a row that it did not answer well. */
   private volatile int unanswered;
@@ -342,6 +343,15 @@ public final class Replica {
     drain = value;
   }
 
+  /** What the model is that its process has loaded; null where it has none, or is not local. */
+  public @Nullable ModelFacts facts() {
+    return facts;
+  }
+
+  void facts(ModelFacts value) {
+    facts = value;
+  }
+
   /**
    * Goes from an expected state to another one, unless somebody was faster.
    *
@@ -357,6 +367,7 @@ public final class Replica {
     loading = null;
     if (to == ReplicaState.STARTING) {
       incarnation = incarnation + 1;
+      facts = null;
       circuit.reset();
       workload.renew();
     }

@@ -101,7 +101,7 @@ final class Reshaping {
   }
 
   /** Who serves stays rather than who does not, and who is there rather than who leaves. */
-  private static int rank(Replica replica) {
+  static int rank(Replica replica) {
     int serving =
         switch (replica.state()) {
           case READY -> 0;

@@ -25,18 +25,11 @@ public record WorkerCommand(
     @Nullable Path startupCache,
     @Nullable Path sockets,
     LogFormat logFormat) {
+  private static final String INSPECTOR = "dev.switchboard.worker.InspectMain";
   private static final String MAIN_CLASS = "dev.switchboard.worker.WorkerMain";
 
   List<String> of(String id, ModelSpec model, WorkersConfig config, int threads) {
-    List<String> command = new ArrayList<>();
-    command.add(java.toString());
-    if (startupCache != null) {
-      // A cache that does not fit is ignored with a warning, which must not mix with the events.
-      command.addAll(List.of("-Xlog:disable", "-Xlog:all=warning:stderr"));
-      command.add("-XX:AOTCache=" + startupCache);
-    }
-    command.add("-Xmx" + config.heapMb() + "m");
-    command.addAll(config.javaOptions());
+    List<String> command = java(config);
     command.addAll(List.of("-cp", classPath, MAIN_CLASS));
     command.addAll(List.of("--model", model.file().toString()));
     command.addAll(List.of("--model-name", model.servedName()));
@@ -46,12 +39,40 @@ public record WorkerCommand(
     } else {
       command.addAll(List.of("--socket", sockets.resolve(id + ".sock").toString()));
     }
-    command.addAll(List.of("--stages", Integer.toString(config.stages())));
-    command.addAll(List.of("--ranks", Integer.toString(config.ranks())));
+    command.addAll(List.of("--stages", Integer.toString(model.stages(config))));
+    command.addAll(List.of("--ranks", Integer.toString(model.ranks(config))));
     command.addAll(List.of("--threads", Integer.toString(threads)));
     command.addAll(List.of("--library", library.toString(), "--exit-with-parent"));
     command.addAll(List.of("--log-format", logFormat.word()));
     command.addAll(config.arguments());
+    return command;
+  }
+
+  /** What a worker of a model would take, told without starting one. */
+  List<String> plan(ModelSpec model, WorkersConfig config, int threads) {
+    List<String> command = of("plan", model, config, threads);
+    command.add("--plan");
+    return command;
+  }
+
+  /** What files hold. */
+  List<String> inspect(List<Path> files, WorkersConfig config) {
+    List<String> command = java(config);
+    command.addAll(List.of("-cp", classPath, INSPECTOR));
+    files.forEach(file -> command.add(file.toString()));
+    return command;
+  }
+
+  private List<String> java(WorkersConfig config) {
+    List<String> command = new ArrayList<>();
+    command.add(java.toString());
+    if (startupCache != null) {
+      // A cache that does not fit is ignored with a warning, which must not mix with the events.
+      command.addAll(List.of("-Xlog:disable", "-Xlog:all=warning:stderr"));
+      command.add("-XX:AOTCache=" + startupCache);
+    }
+    command.add("-Xmx" + config.heapMb() + "m");
+    command.addAll(config.javaOptions());
     return command;
   }
 }

@@ -338,6 +338,22 @@ public final class Store implements AutoCloseable {
     return replaced(check, tables -> tables.route(name), tables -> tables.deleteRoute(name));
   }
 
+  /** Sets how this gateway's workers serve a model; what was set, or null. */
+  public CompletableFuture<@Nullable ModelSetting> put(
+      ModelSetting setting, Consumer<@Nullable ModelSetting> check) {
+    return replaced(
+        check,
+        tables -> tables.model(named(), setting.name()),
+        tables -> tables.put(named(), setting));
+  }
+
+  /** Forgets what was set for a model; what was set, or null. */
+  public CompletableFuture<@Nullable ModelSetting> deleteModel(
+      String name, Consumer<@Nullable ModelSetting> check) {
+    return replaced(
+        check, tables -> tables.model(named(), name), tables -> tables.deleteModel(named(), name));
+  }
+
   /** Keeps what was set at a replica of this gateway; gives back what is kept. */
   public CompletableFuture<ReplicaSetting> put(ReplicaSetting setting) {
     return submit(
@@ -702,11 +718,12 @@ public final class Store implements AutoCloseable {
   }
 
   private void load() {
+    String known = name();
     Loaded read =
         database.read(
             connection -> {
               Tables tables = new Tables(connection);
-              return new Loaded(tables.snapshot(), tables.keyCounts());
+              return new Loaded(tables.snapshot(known), tables.keyCounts());
             });
     Set<Role> missing = missing(read);
     if (!missing.isEmpty()) {

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.store;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Consumption;
@@ -50,10 +51,13 @@ final class Tables {
     update("UPDATE store_revision SET revision = revision + 1 WHERE id = 1");
   }
 
-  Snapshot snapshot() throws SQLException {
+  /**
+   * @param gateway whose models are wanted; null for none
+   */
+  Snapshot snapshot(@Nullable String gateway) throws SQLException {
     // The revision first: a change between the statements then only means one more read.
     long revision = revision();
-    return new Snapshot(revision, keys(), tenants(), classes(), routes());
+    return new Snapshot(revision, keys(), tenants(), classes(), routes(), models(gateway));
   }
 
   // ------------------------------------------------------------------ keys
@@ -301,6 +305,53 @@ final class Tables {
 
   void deleteRoute(String name) throws SQLException {
     update("DELETE FROM route WHERE name = ?", name);
+  }
+
+  // ------------------------------------------------------------------ models
+
+  private List<ModelSetting> models(@Nullable String gateway) throws SQLException {
+    return gateway == null
+        ? List.of()
+        : all(
+            "SELECT name, spec FROM model_setting WHERE gateway = ? ORDER BY name",
+            Tables::model,
+            gateway);
+  }
+
+  @Nullable ModelSetting model(String gateway, String name) throws SQLException {
+    return one(
+        "SELECT name, spec FROM model_setting WHERE gateway = ? AND name = ?",
+        Tables::model,
+        null,
+        gateway,
+        name);
+  }
+
+  private static ModelSetting model(ResultSet row) throws SQLException {
+    String spec = row.getString(2);
+    try {
+      return new ModelSetting(
+          row.getString(1), spec == null ? null : JSON.readValue(spec, ModelSpec.class));
+    } catch (JsonProcessingException e) {
+      throw new SQLException("a stored model is none: " + e.getOriginalMessage(), e);
+    }
+  }
+
+  void put(String gateway, ModelSetting setting) throws SQLException {
+    deleteModel(gateway, setting.name());
+    try {
+      update(
+          "INSERT INTO model_setting (gateway, name, spec) VALUES (?, ?, ?)",
+          gateway,
+          setting.name(),
+          setting.spec() == null ? null : JSON.writeValueAsString(setting.spec()));
+    } catch (JsonProcessingException e) {
+      throw new SQLException("a model is always JSON", e);
+    }
+  }
+
+  void deleteModel(String gateway, String name) throws SQLException {
+    update("DELETE FROM model_setting WHERE gateway = ? AND name = ?", gateway, name);
   }
 
   // ------------------------------------------------------------------ replicas
