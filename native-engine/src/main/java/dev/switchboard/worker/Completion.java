@@ -210,6 +210,10 @@ final class Completion implements ActiveRequest, Handover.Sink {
     return prepared.echo() && prepared.options().topLogprobs() >= 0;
   }
 
+  ServingMetrics.Sequence course(PreparedRequest.Prompt prompt) {
+    return completions.metrics().sequence(receivedNanos(), prompt.tokens().length);
+  }
+
   Tokenizer.Detokenizer detokenizer() {
     return completions.model().tokenizer().detokenizer();
   }
