@@ -97,6 +97,15 @@ class ReadmeTest {
             .filter(name -> !readme.contains("`" + name + "`"))
             .filter(name -> !readme.contains("`" + name + "_total`"))
             .collect(Collectors.toSet()));
+    assertEquals(
+        Set.of(),
+        Pattern.compile("`(switchboard_worker_\\w+)`")
+            .matcher(readme)
+            .results()
+            .map(match -> match.group(1))
+            .filter(name -> !names.contains(name))
+            .filter(name -> !names.contains(name.replaceFirst("_total$", "")))
+            .collect(Collectors.toSet()));
   }
 
   @Test
