@@ -12,6 +12,8 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -80,18 +82,20 @@ class WorkerMetricsIT {
   /** Its usage, and how long the client waited for all of it. */
   private record Seen(int prompt, int generated, int cached, double seconds) {}
 
-  private static CompletableFuture<Seen> ask(String prompt, String more) {
+  private static CompletableFuture<Seen> ask(String prompt, String more, String... headers) {
     String body =
         "{\"model\":\"switchboard-demo\",\"prompt\":\"%s\",\"temperature\":0%s}"
             .formatted(prompt, more);
+    HttpRequest.Builder request =
+        request("/v1/completions")
+            .header("Content-Type", "application/json")
+            .POST(BodyPublishers.ofString(body));
+    for (int i = 0; i < headers.length; i += 2) {
+      request.header(headers[i], headers[i + 1]);
+    }
     long start = System.nanoTime();
     return CLIENT
-        .sendAsync(
-            request("/v1/completions")
-                .header("Content-Type", "application/json")
-                .POST(BodyPublishers.ofString(body))
-                .build(),
-            BodyHandlers.ofString())
+        .sendAsync(request.build(), BodyHandlers.ofString())
         .thenApply(
             answer -> {
               JsonNode usage = json(answer.body()).path("usage");
@@ -140,6 +144,38 @@ class WorkerMetricsIT {
     assertEquals(0, value(after, "kv_cache_usage_perc"));
     counts(before, after, seen);
     times(before, after, seen);
+  }
+
+  /** The higher the sooner, in a header as in a body; the header stands over the body. */
+  @Test
+  void theMostUrgentGoesFirstWhereverThatIsSaid() throws Exception {
+    delay(STEP_MS);
+    String exactly = ",\"ignore_eos\":true,\"max_tokens\":" + TOKENS;
+    List<String> order = Collections.synchronizedList(new ArrayList<>());
+    CompletableFuture<?> running = ask("running", exactly + ",\"priority\":100");
+    WorkerFixture.eventually(() -> running() == 1);
+
+    List<CompletableFuture<?>> asked = new ArrayList<>();
+    asked.add(ask("low", exactly + ",\"priority\":-5").thenRun(() -> order.add("low")));
+    asked.add(ask("high", exactly + ",\"priority\":50").thenRun(() -> order.add("high")));
+    asked.add(
+        ask("header", exactly + ",\"priority\":-100", "X-Priority", "60")
+            .thenRun(() -> order.add("header")));
+    asked.add(ask("plain", exactly).thenRun(() -> order.add("plain")));
+    WorkerFixture.eventually(() -> queued() == 4);
+    CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new)).join();
+    running.join();
+    delay(0);
+
+    assertEquals(List.of("header", "high", "plain", "low"), order);
+  }
+
+  private static int running() {
+    try {
+      return (int) value(metrics(), "num_requests_running");
+    } catch (Exception broken) {
+      throw new IllegalStateException(broken);
+    }
   }
 
   private static int queued() {

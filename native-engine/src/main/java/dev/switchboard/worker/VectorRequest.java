@@ -128,7 +128,7 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
                 exchange.requestId(),
                 index,
                 prepared.texts().get(index),
-                urgency.schedulerPriority(prepared.priority()),
+                urgency.priority(prepared.priority()),
                 exchange.receivedNanos())
             .withDeadline(urgency.deadlineNanos());
     courses.put(index, completions.metrics().sequence(receivedNanos(), tokens(index)));
