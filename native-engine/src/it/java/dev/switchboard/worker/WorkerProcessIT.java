@@ -23,6 +23,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -159,6 +160,21 @@ class WorkerProcessIT {
       assertEquals(401, get(port, "/engine/v1/state").statusCode());
       assertEquals(200, get(port, "/engine/v1/state", "Bearer " + SECRET).statusCode());
       assertTrue(overSocket(socket, "GET /engine/v1/state HTTP/1.1").startsWith("HTTP/1.1 200 "));
+    }
+  }
+
+  /** Scrapers and endpoint pickers send no secret; nothing else is open to them. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--open-metrics"})
+  void metricsNeedTheSecretUnlessTheyAreOpened(String open, @TempDir Path folder) throws Exception {
+    Path secret = Files.writeString(folder.resolve("secret"), SECRET + "\n");
+    String[] options = {"--bind", "0.0.0.0", "--secret-file", secret.toString(), open};
+    try (WorkerProcess worker = demo(Arrays.copyOf(options, open.isEmpty() ? 4 : 5))) {
+      int port = worker.await("listening").path("port").asInt();
+
+      assertEquals(open.isEmpty() ? 401 : 200, get(port, "/metrics").statusCode());
+      assertEquals(200, get(port, "/metrics", "Bearer " + SECRET).statusCode());
+      assertEquals(401, get(port, "/v1/models").statusCode());
     }
   }
 

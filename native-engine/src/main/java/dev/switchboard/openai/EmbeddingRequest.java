@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param texts at least one
  * @param dimensions of the vectors wanted; null for all the model gives
- * @param priority lower runs first
+ * @param priority the higher the sooner
  */
 public record EmbeddingRequest(
     String model, List<Text> texts, Encoding encoding, @Nullable Integer dimensions, int priority) {

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param includeUsage end the stream with a usage chunk
  * @param ignoreEos go on until maxTokens
  * @param topLogprobs -1: no log-probabilities; 0 to 20: the chosen token's and so many alternatives
- * @param priority lower runs first, -100 to 100
+ * @param priority the higher the sooner, -100 to 100
  * @param user the caller's own name for its user; null when absent
  * @param shape what the answer must look like; null for anything
  * @param strictFinish whether an answer that is cut before it is what it must be is an error

@@ -8,7 +8,7 @@ import java.util.List;
  * @param documents at least one
  * @param topN how many are answered, best first
  * @param returnDocuments whether they come back with their scores
- * @param priority lower runs first
+ * @param priority the higher the sooner
  */
 public record RerankRequest(
     String model,

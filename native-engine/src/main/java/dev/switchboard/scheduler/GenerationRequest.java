@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param topLogprobs -1: none; 0: the chosen token's; up to 20 alternatives
  * @param promptLogprobs the prompt's own log-probabilities are reported before the first token
  *     (echo)
- * @param priority lower runs first
+ * @param priority the higher the sooner
  * @param cacheSalt prefixes are shared only between equal salts
  * @param receivedNanos when the worker received it, epoch nanoseconds
  * @param stepDetail the timeline lists every step

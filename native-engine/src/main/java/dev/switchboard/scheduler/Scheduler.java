@@ -469,7 +469,7 @@ final class Scheduler {
     int victims = 0;
     for (int i = running.size() - 1; i >= 0; i--) {
       Sequence victim = running.get(i);
-      if (victim.request.priority() <= sequence.request.priority()) {
+      if (victim.request.priority() >= sequence.request.priority()) {
         break;
       }
       room += freedBy(victim);

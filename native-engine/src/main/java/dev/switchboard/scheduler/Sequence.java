@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
 final class Sequence {
   /** First by priority, then by arrival. */
   static final Comparator<Sequence> ORDER =
-      Comparator.comparingInt((Sequence s) -> s.request.priority()).thenComparingLong(s -> s.order);
+      Comparator.comparingInt((Sequence s) -> -s.request.priority())
+          .thenComparingLong(s -> s.order);
 
   /** Where it is; see the class's picture. */
   enum State {

@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
  * a longer prompt. On the event loop.
  */
 final class Canary {
-  private static final int PRIORITY = -1000;
+  private static final int PRIORITY = 1000;
   private static final long HEARTBEAT_RETRY_MS = 5;
 
   /** Begins the failure of a model whose output is no number. */

@@ -42,6 +42,7 @@ final class Choice implements Handover.Source {
   private final TextAssembly assembly;
   private final GenerationListener listener;
   private final Handover.Signal signal;
+  private final ServingMetrics.Sequence course;
   private final TokenQueue<TokenEvent> tokens = new TokenQueue<>(QUEUE_TOKENS);
 
   private volatile TokenLogprobs @Nullable [] promptScores;
@@ -81,6 +82,7 @@ final class Choice implements Handover.Source {
     this.prompt = prompt;
     this.assembly = assembly;
     this.signal = handover.signal(this);
+    this.course = completion.course(prompt);
   }
 
   /** What the engine thread touches: it hands over and does nothing else. */
@@ -183,7 +185,9 @@ final class Choice implements Handover.Source {
       untold = Arrays.copyOf(untold, 2 * untoldTokens);
     }
     untold[untoldTokens++] = token.token();
+    course.token();
     if (take(token.token(), token.logprobs())) {
+      course.end(ServingMetrics.End.STOP);
       cancel();
     }
   }
@@ -266,6 +270,15 @@ final class Choice implements Handover.Source {
             case CANCELLED -> null;
           };
     }
+    course.end(end.failure() != null ? ServingMetrics.End.ERROR : courseEnd());
+  }
+
+  private ServingMetrics.End courseEnd() {
+    return switch (textEnd) {
+      case null -> ServingMetrics.End.ABORT;
+      case LENGTH -> ServingMetrics.End.LENGTH;
+      case STOP, TOOL_CALLS, CONTENT_FILTER -> ServingMetrics.End.STOP;
+    };
   }
 
   private void showPrompt(TokenLogprobs @Nullable [] scores) {

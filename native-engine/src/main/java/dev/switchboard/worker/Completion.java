@@ -185,7 +185,7 @@ final class Completion implements ActiveRequest, Handover.Sink {
         options.ignoreEos() ? Set.of() : tokenizer.endOfGeneration(),
         options.topLogprobs(),
         (awaitsPromptScores() && !promptTold) || maxTokens == 0,
-        urgency.schedulerPriority(options.priority()),
+        urgency.priority(options.priority()),
         exchange.token("X-Switchboard-Cache-Salt"),
         exchange.receivedNanos(),
         true,
@@ -208,6 +208,10 @@ final class Completion implements ActiveRequest, Handover.Sink {
 
   boolean awaitsPromptScores() {
     return prepared.echo() && prepared.options().topLogprobs() >= 0;
+  }
+
+  ServingMetrics.Sequence course(PreparedRequest.Prompt prompt) {
+    return completions.metrics().sequence(receivedNanos(), prompt.tokens().length);
   }
 
   Tokenizer.Detokenizer detokenizer() {

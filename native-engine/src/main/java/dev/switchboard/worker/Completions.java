@@ -32,6 +32,7 @@ final class Completions {
   private final Set<ActiveRequest> active = new LinkedHashSet<>();
   private final FinishedRequests finished;
   private final DrainRate drainRate;
+  private final ServingMetrics metrics;
   private final Map<WorkerCounter, Long> counters = new EnumMap<>(WorkerCounter.class);
   private @Nullable Runnable whenIdle;
 
@@ -53,6 +54,7 @@ final class Completions {
     this.model = model;
     this.finished = new FinishedRequests(settings.timelines(), settings.timelineBytes());
     this.drainRate = new DrainRate(clock::epochNanos);
+    this.metrics = new ServingMetrics(model.facts().context(), clock::epochNanos);
   }
 
   void start(Exchange exchange, PreparedRequest prepared, TimelineDetail detail, Urgency urgency) {
@@ -176,6 +178,10 @@ final class Completions {
 
   long counted(WorkerCounter counter) {
     return counters.getOrDefault(counter, 0L);
+  }
+
+  ServingMetrics metrics() {
+    return metrics;
   }
 
   long retryAfterSeconds() {

@@ -85,13 +85,17 @@ final class Exchange {
   }
 
   void json(int status, String body) {
+    answer(status, "application/json", body);
+  }
+
+  void answer(int status, String type, String body) {
     HttpServerResponse response = response();
     if (!response.ended() && !response.closed()) {
       if (isHead()) {
         int length = body.getBytes(StandardCharsets.UTF_8).length;
         response.putHeader("Content-Length", Integer.toString(length));
       }
-      response.setStatusCode(status).putHeader("Content-Type", "application/json").end(body);
+      response.setStatusCode(status).putHeader("Content-Type", type).end(body);
     }
   }
 

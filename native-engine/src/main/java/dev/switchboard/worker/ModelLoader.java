@@ -197,7 +197,11 @@ final class ModelLoader {
         facts(description, config.kvType(), info),
         new ServedModel.Topology(info.stages(), info.ranks(), config.threads(), info.device()),
         new ServedModel.Memory(
-            memory.weightBytes(), memory.kvBytes(), memory.scratchBytes(), java.heapBytes()),
+            memory.weightBytes(),
+            memory.kvBytes(),
+            memory.scratchBytes(),
+            java.heapBytes(),
+            info.kvBlockTokens()),
         tokenizer,
         constraints,
         template,

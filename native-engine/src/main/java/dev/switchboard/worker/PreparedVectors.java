@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param field the request's field that holds the texts, for errors
  * @param texts their token ids, at least one of each
- * @param priority lower runs first
+ * @param priority the higher the sooner
  */
 record PreparedVectors(String field, List<int[]> texts, int priority, Answer answer) {
   PreparedVectors {

@@ -57,6 +57,11 @@ record ServedModel(
    */
   record Topology(int stages, int ranks, int threads, String isa) {}
 
-  /** Planned at start; never grows. */
-  record Memory(long weightBytes, long kvBytes, long scratchBytes, long heapBytes) {}
+  /**
+   * Planned at start; never grows.
+   *
+   * @param kvBlockTokens that a block of the KV pool holds
+   */
+  record Memory(
+      long weightBytes, long kvBytes, long scratchBytes, long heapBytes, int kvBlockTokens) {}
 }

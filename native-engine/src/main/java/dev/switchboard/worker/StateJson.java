@@ -67,6 +67,7 @@ final class StateJson {
     json.writeNumberField("kv_bytes", memory.kvBytes());
     json.writeNumberField("scratch_bytes", memory.scratchBytes());
     json.writeNumberField("heap_bytes", memory.heapBytes());
+    json.writeNumberField("kv_block_tokens", memory.kvBlockTokens());
     json.writeEndObject();
   }
 

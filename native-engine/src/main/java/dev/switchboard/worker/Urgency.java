@@ -33,12 +33,12 @@ record Urgency(long deadlineNanos, @Nullable Integer priority) {
   }
 
   /**
-   * The scheduler's priority, of which the lowest runs first.
+   * The one that counts.
    *
    * @param asked what the body says
    */
-  int schedulerPriority(int asked) {
-    return priority == null ? asked : -priority;
+  int priority(int asked) {
+    return priority == null ? asked : priority;
   }
 
   private static @Nullable Integer number(Exchange exchange, String header, int low, int high) {

@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
@@ -49,6 +50,7 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
 
   private final float[][] vectors;
   private final Map<Integer, Generation> running = new HashMap<>();
+  private final Map<Integer, ServingMetrics.Sequence> courses = new HashMap<>();
   private int submitted;
   private int finished;
   private @Nullable RequestTimeline last;
@@ -126,10 +128,15 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
                 exchange.requestId(),
                 index,
                 prepared.texts().get(index),
-                urgency.schedulerPriority(prepared.priority()),
+                urgency.priority(prepared.priority()),
                 exchange.receivedNanos())
             .withDeadline(urgency.deadlineNanos());
+    courses.put(index, completions.metrics().sequence(receivedNanos(), tokens(index)));
     running.put(index, completions.model().engine().submit(text, new EngineSide(index)));
+  }
+
+  private int tokens(int index) {
+    return prepared.texts().get(index).length;
   }
 
   /** What the engine thread touches. */
@@ -195,6 +202,7 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
   private void take(Ended end) {
     running.remove(end.index());
     last = end.timeline();
+    ended(Objects.requireNonNull(courses.remove(end.index())), end);
     if (end.vector() != null) {
       vectors[end.index()] = end.vector();
       finished++;
@@ -203,6 +211,15 @@ final class VectorRequest implements ActiveRequest, Handover.Source, Handover.Si
           end.failure() == null
               ? ApiError.internal("The engine cancelled a text.")
               : EngineErrors.of(end.failure(), null));
+    }
+  }
+
+  /** A text ends as a whole, so what has its vector has stopped. */
+  private static void ended(ServingMetrics.Sequence course, Ended end) {
+    if (end.vector() != null) {
+      course.end(ServingMetrics.End.STOP);
+    } else {
+      course.end(end.failure() == null ? ServingMetrics.End.ABORT : ServingMetrics.End.ERROR);
     }
   }
 

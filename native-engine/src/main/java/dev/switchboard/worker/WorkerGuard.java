@@ -20,19 +20,23 @@ import org.jspecify.annotations.Nullable;
  * <p>A Unix socket needs no guard: its folder decides who may connect, and no web page can.
  */
 final class WorkerGuard {
-  /** Of a Unix socket. */
-  static final WorkerGuard NONE = new WorkerGuard(OwnNames.of(List.of()), null, true);
-
   private static final Set<String> PROBES = Set.of("/livez", "/readyz");
+  private static final Set<String> PROBES_AND_METRICS = Set.of("/livez", "/readyz", "/metrics");
+
+  /** Of a Unix socket. */
+  static final WorkerGuard NONE = new WorkerGuard(OwnNames.of(List.of()), null, true, PROBES);
 
   private final OwnNames hosts;
   private final @Nullable FleetSecret secret;
   private final boolean open;
+  private final Set<String> openPaths;
 
-  private WorkerGuard(OwnNames hosts, @Nullable FleetSecret secret, boolean open) {
+  private WorkerGuard(
+      OwnNames hosts, @Nullable FleetSecret secret, boolean open, Set<String> openPaths) {
     this.hosts = hosts;
     this.secret = secret;
     this.open = open;
+    this.openPaths = openPaths;
   }
 
   /**
@@ -51,7 +55,12 @@ final class WorkerGuard {
               + " --secret-file or "
               + FleetSecret.VARIABLE);
     }
-    return new WorkerGuard(OwnNames.ofLoopback(bind, List.of()), secret, false);
+    return new WorkerGuard(OwnNames.ofLoopback(bind, List.of()), secret, false, PROBES);
+  }
+
+  /** The same, but that {@code /metrics} is served to whoever reaches the port. */
+  WorkerGuard withOpenMetrics() {
+    return new WorkerGuard(hosts, secret, open, PROBES_AND_METRICS);
   }
 
   /** Names are not resolved: what one points to may change. */
@@ -65,7 +74,7 @@ final class WorkerGuard {
 
   /** Why a request is refused; null where it is not. */
   @Nullable ApiError refusal(HttpServerRequest request) {
-    if (open || PROBES.contains(request.path())) {
+    if (open || openPaths.contains(request.path())) {
       return null;
     }
     ApiError stranger = secret == null ? unknownHost(request) : withoutSecret(request, secret);

@@ -77,6 +77,11 @@ public final class WorkerMain implements Callable<Integer> {
       })
   private @Nullable Path secretFile;
 
+  @Option(
+      names = "--open-metrics",
+      description = "Serve /metrics on the port to who brings no secret, as scrapers do.")
+  private boolean openMetrics;
+
   @Option(names = "--stages", defaultValue = "1", description = "Pipeline stages.")
   private int stages;
 
@@ -353,7 +358,9 @@ public final class WorkerMain implements Callable<Integer> {
       return null;
     }
     try {
-      return WorkerGuard.of(bind, FleetSecret.of(secretFile, System.getenv(FleetSecret.VARIABLE)));
+      FleetSecret secret = FleetSecret.of(secretFile, System.getenv(FleetSecret.VARIABLE));
+      WorkerGuard guard = WorkerGuard.of(bind, secret);
+      return openMetrics ? guard.withOpenMetrics() : guard;
     } catch (IllegalArgumentException refused) {
       throw new CommandLine.ParameterException(
           new CommandLine(new WorkerMain()), refused.getMessage());

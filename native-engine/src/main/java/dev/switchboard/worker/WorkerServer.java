@@ -60,6 +60,7 @@ final class WorkerServer {
               "/tokenize",
               "/detokenize",
               "/livez",
+              "/metrics",
               "/readyz"));
 
   private static final long SWEEP_MS = 1000;
@@ -243,6 +244,7 @@ final class WorkerServer {
       case "/v1/models" -> models(exchange);
       case "/livez" -> live(exchange);
       case "/readyz" -> ready(exchange);
+      case "/metrics" -> metrics(exchange);
       default -> other(exchange, path);
     }
   }
@@ -270,6 +272,19 @@ final class WorkerServer {
     if (exchange.accepts(HttpMethod.GET)) {
       String state = worker.lifecycle().phase().word();
       exchange.json(good ? 200 : 503, Json.object(json -> json.writeStringField("state", state)));
+    }
+  }
+
+  private void metrics(Exchange exchange) {
+    if (exchange.accepts(HttpMethod.GET)) {
+      WorkerPhase phase = worker.lifecycle().phase();
+      Serving serving = worker.serving();
+      exchange.answer(
+          200,
+          MetricsPage.CONTENT_TYPE,
+          serving == null
+              ? MetricsPage.of(phase)
+              : MetricsPage.of(settings.id(), phase, serving, connections.size()));
     }
   }
 

@@ -152,12 +152,12 @@ class SchedulerTest {
   // ---- order and memory ----------------------------------------------------------------------
 
   @Test
-  void lowerPriorityNumbersStartFirstAndEqualOnesByArrival() {
+  void higherPriorityNumbersStartFirstAndEqualOnesByArrival() {
     Bench bench = bench(layout(1, 64), 64);
     Recorder second = bench.add(prompt(3), 2);
     Recorder third = bench.add(prompt(3), 2);
     Recorder first = new Recorder(time);
-    bench.add(request(prompt(3), 2, Set.of(), -1), first);
+    bench.add(request(prompt(3), 2, Set.of(), 1), first);
     bench.finish();
 
     assertTrue(scheduled(first) < scheduled(second));
@@ -181,7 +181,7 @@ class SchedulerTest {
   void aMoreImportantRequestTakesTheRowOfALessImportantOne() {
     Bench bench = bench(layout(1, 64), 64);
     Recorder background = new Recorder(time);
-    bench.add(request(prompt(3), 60, Set.of(), 5), background);
+    bench.add(request(prompt(3), 60, Set.of(), -5), background);
     bench.step();
     Recorder urgent = bench.add(prompt(3), 2);
     bench.finish();
@@ -207,7 +207,7 @@ class SchedulerTest {
   void aPreemptionThatCannotMakeEnoughRoomPreemptsNobody() {
     Bench bench = bench(eightBlocks(8), 64);
     Recorder senior = bench.add(prompt(50, 1), 14, 0);
-    Recorder background = bench.add(prompt(20, 2), 12, 5);
+    Recorder background = bench.add(prompt(20, 2), 12, -5);
     bench.step();
     Recorder urgent = bench.add(prompt(70, 3), 2, 0);
     bench.finish();
@@ -221,7 +221,7 @@ class SchedulerTest {
   void aRowIsNoRoomWhereBlocksAreMissing() {
     Bench bench = bench(eightBlocks(2), 64);
     bench.add(prompt(50, 1), 14, 0);
-    Recorder background = bench.add(prompt(20, 2), 12, 5);
+    Recorder background = bench.add(prompt(20, 2), 12, -5);
     bench.step();
     Recorder urgent = bench.add(prompt(70, 3), 2, 0);
     bench.finish();
@@ -235,7 +235,7 @@ class SchedulerTest {
     Bench bench = bench(eightBlocks(8), 64);
     bench.add(prompt(50, 1), 14, 0);
     bench.step();
-    Recorder background = bench.add(prompt(60, 1), 4, 5);
+    Recorder background = bench.add(prompt(60, 1), 4, -5);
     bench.step();
     Recorder urgent = bench.add(prompt(70, 3), 2, 0);
     bench.finish();
@@ -248,9 +248,9 @@ class SchedulerTest {
   @Test
   void asManyAsMakeTheRoomArePreemptedAtOnceAndNoMore() {
     Bench bench = bench(eightBlocks(8), 64);
-    Recorder first = bench.add(prompt(20, 1), 12, 5);
-    Recorder second = bench.add(prompt(20, 2), 12, 5);
-    Recorder third = bench.add(prompt(20, 3), 12, 5);
+    Recorder first = bench.add(prompt(20, 1), 12, -5);
+    Recorder second = bench.add(prompt(20, 2), 12, -5);
+    Recorder third = bench.add(prompt(20, 3), 12, -5);
     bench.step();
     Recorder urgent = bench.add(prompt(70, 4), 2, 0);
     bench.finish();

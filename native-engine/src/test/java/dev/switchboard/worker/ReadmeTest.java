@@ -2,6 +2,7 @@ package dev.switchboard.worker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gguf.Architecture;
 import dev.switchboard.gguf.TensorType;
@@ -72,6 +73,39 @@ class ReadmeTest {
 
     assertEquals(8, paths.size());
     assertNamed(paths.stream());
+  }
+
+  @Test
+  void everyMetricIsNamed() throws IOException {
+    String source =
+        Files.readString(MODULE.resolve("src/main/java/dev/switchboard/worker/MetricsPage.java"));
+    Set<String> names =
+        Pattern.compile("(OWN|THEIRS) \\+ \"(\\w+)\"")
+            .matcher(source)
+            .results()
+            .map(
+                match ->
+                    (match.group(1).equals("OWN") ? "switchboard_worker_" : "vllm:")
+                        + match.group(2))
+            .collect(Collectors.toSet());
+    String readme = readme();
+
+    assertTrue(names.size() > 20, names::toString);
+    assertEquals(
+        Set.of(),
+        names.stream()
+            .filter(name -> !readme.contains("`" + name + "`"))
+            .filter(name -> !readme.contains("`" + name + "_total`"))
+            .collect(Collectors.toSet()));
+    assertEquals(
+        Set.of(),
+        Pattern.compile("`(switchboard_worker_\\w+)`")
+            .matcher(readme)
+            .results()
+            .map(match -> match.group(1))
+            .filter(name -> !names.contains(name))
+            .filter(name -> !names.contains(name.replaceFirst("_total$", "")))
+            .collect(Collectors.toSet()));
   }
 
   @Test

@@ -134,6 +134,55 @@ class AdmissionIT {
     }
   }
 
+  /** The higher the sooner, in a header as in a body, and the views tell the number as it was. */
+  @Test
+  void aPriorityMeansTheSameWhereverItIsSaid() throws Exception {
+    try (InProcessGateway gateway = gateway(ONE_PLACE)) {
+      List<CompletableFuture<HttpResponse<String>>> asked = new ArrayList<>();
+      asked.add(ask(gateway));
+      awaitHeld(1);
+      asked.add(prioritized(gateway, -20, "p-20"));
+      awaitDepth(gateway, "switchboard_queue_depth{band=\"sheddable\",model=\"m\"}", 1);
+      asked.add(ask(gateway, "X-Priority", "30", "X-Request-Id", "p30"));
+      asked.add(prioritized(gateway, 80, "p80"));
+      awaitDepth(gateway, "switchboard_queue_depth{band=\"critical\",model=\"m\"}", 1);
+      awaitDepth(gateway, "switchboard_queue_depth{band=\"high\",model=\"m\"}", 1);
+
+      List<String> served = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        answerOne();
+        awaitHeld(1);
+        served.add(held.element().getHeader("X-Request-Id"));
+      }
+      answerOne();
+
+      assertEquals(List.of("p80", "p30", "p-20"), served);
+      for (CompletableFuture<HttpResponse<String>> each : asked) {
+        assertEquals(200, each.get(5, TimeUnit.SECONDS).statusCode());
+      }
+      for (String id : served) {
+        assertEquals(
+            Integer.parseInt(id.substring(1)),
+            gateway.timeline(id).path("slo").path("priority").asInt());
+      }
+    }
+  }
+
+  private static CompletableFuture<HttpResponse<String>> prioritized(
+      InProcessGateway gateway, int priority, String id) {
+    String body =
+        InProcessGateway.chat(false).replaceFirst("}$", ",\"priority\":" + priority + "}");
+    return CompletableFuture.supplyAsync(
+        () -> {
+          try {
+            return gateway.post(InProcessGateway.CHAT, body, "X-Request-Id", id);
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        },
+        task -> Thread.ofVirtual().start(task));
+  }
+
   @Test
   void nobodyIsMoreUrgentThanItsTenantMayBe() throws Exception {
     String yaml = ONE_PLACE + "\ntenants: [{name: default, max-priority: 0}]";

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.tls.TestCertificate;
 import dev.switchboard.timeline.AttemptId;
+import io.vertx.core.Handler;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
@@ -56,6 +57,7 @@ final class FakeUpstream implements AutoCloseable {
   private volatile String timelines = "[]";
   private volatile @Nullable Set<String> attempts;
   private volatile boolean silent;
+  private volatile @Nullable Handler<HttpServerRequest> metrics;
   private volatile Script script = (request, body) -> request.response().end();
 
   FakeUpstream() throws Exception {
@@ -120,6 +122,16 @@ final class FakeUpstream implements AutoCloseable {
     attempts = has;
   }
 
+  /** What it answers to who asks for its metrics; 404 until then. */
+  void metrics(Handler<HttpServerRequest> answer) {
+    metrics = answer;
+  }
+
+  /** A page of its metrics. */
+  void metrics(String page) {
+    metrics(request -> request.response().putHeader("Content-Type", "text/plain").end(page));
+  }
+
   /** Takes requests and answers none, as a stopped process does. */
   void silent(boolean value) {
     silent = value;
@@ -131,6 +143,15 @@ final class FakeUpstream implements AutoCloseable {
 
   private void handle(HttpServerRequest request) {
     if (silent) {
+      return;
+    }
+    if ("/metrics".equals(request.path())) {
+      Handler<HttpServerRequest> answer = metrics;
+      if (answer == null) {
+        request.response().setStatusCode(404).end();
+      } else {
+        answer.handle(request);
+      }
       return;
     }
     if (request.method().equals(HttpMethod.GET)) {

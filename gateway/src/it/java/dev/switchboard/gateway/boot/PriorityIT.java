@@ -30,7 +30,9 @@ class PriorityIT extends TwoUpstreams {
                     + first.url()
                     + "\", models: [own], worker: true}\n  - {url: \""
                     + second.url()
-                    + "\", models: [foreign]}\n")
+                    + "\", models: [foreign]}\n  - {url: \""
+                    + second.url()
+                    + "\", models: [sglang], engine: sglang}\n")
             .awaitEveryReplica();
     first.seen.clear();
   }
@@ -43,13 +45,13 @@ class PriorityIT extends TwoUpstreams {
   @ParameterizedTest
   @CsvSource({
     // body, header, what counts
-    "-100,, 20",
-    "-7,, 7",
-    "50,, -50",
+    "100,, 20",
+    "7,, 7",
+    "-50,, -50",
     "0,, 0",
     ",, 0",
-    "-100, 5, 5",
-    "90, 100, 20"
+    "100, 5, 5",
+    "-90, 100, 20"
   })
   void workersAndServersHearTheOneNumberThatCounts(String inBody, String header, int counts)
       throws Exception {
@@ -62,8 +64,11 @@ class PriorityIT extends TwoUpstreams {
     if (inBody == null || inBody.equals("0")) {
       assertEquals(inBody, priority(server));
     } else {
+      // As vLLM has it, the lowest first.
       assertEquals(String.valueOf(-counts), priority(server));
-      assertEquals(String.valueOf(-counts), priority(worker));
+      assertEquals(String.valueOf(counts), priority(worker));
+      FakeUpstream.Seen sglang = ask("sglang", second, inBody, headers);
+      assertEquals(String.valueOf(counts), priority(sglang));
     }
   }
 

@@ -258,7 +258,7 @@ final class FlightJson {
     row.put("overdue_ms", view.own().overdueMs());
     row.put("weight", view.weight()).put("cost", view.cost());
     row.put("max_concurrency", view.maxConcurrency());
-    row.put("circuit", view.circuit().name());
+    row.put("circuit", view.circuit().name()).put("kv_used_ratio", view.kvUsed());
   }
 
   private static void promise(ObjectNode row, Decision.Candidate candidate) {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.fleet.ForeignEngine;
 import dev.switchboard.gateway.fleet.LastExit;
 import dev.switchboard.gateway.fleet.LoadedBytes;
 import dev.switchboard.gateway.fleet.Replica;
@@ -54,6 +55,9 @@ final class ReplicaJson {
     json.set("learned", LearnedJson.of(workload.snapshot(clock.epochNanos()), workload.doubt()));
     Drain drain = replica.drain();
     json.set("drain", drain == null ? null : DrainJson.report(report(replica, drain)));
+    ForeignEngine engine = replica.access().engine();
+    json.put("engine", engine == null ? null : engine.word());
+    json.put("report_failure", replica.reportFailure());
     json.set("report", report(replica.report()));
     json.set("blame", blame(replica));
     return json.put("version", Versions.of(settings(replica)));
@@ -131,6 +135,7 @@ final class ReplicaJson {
         .put("kv_blocks_free", report.kvBlocksFree())
         .put("kv_blocks_cached", report.kvBlocksCached())
         .put("kv_blocks_used", report.kvBlocksUsed())
+        .put("kv_used_ratio", share(report.kvUsedRatio()))
         .put("kv_evictions", report.kvEvictions())
         .put("prefix_lookup_tokens", report.prefixLookupTokens())
         .put("prefix_hit_tokens", report.prefixHitTokens())
@@ -138,5 +143,9 @@ final class ReplicaJson {
         .put("ranks", report.ranks());
     json.set("stragglers", stragglers(report));
     return json;
+  }
+
+  private static @Nullable Double share(double ratio) {
+    return Double.isNaN(ratio) ? null : ratio;
   }
 }

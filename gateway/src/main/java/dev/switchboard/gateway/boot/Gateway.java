@@ -303,6 +303,11 @@ final class Gateway {
       }
 
       @Override
+      public void unread(Replica replica) {
+        metrics.replicaUnread(replica.id());
+      }
+
+      @Override
       public void compared(Replica replica, int orphans, int lost, int newOrphans, int newLost) {
         metrics.compared(replica.id(), orphans, lost, newOrphans, newLost);
       }

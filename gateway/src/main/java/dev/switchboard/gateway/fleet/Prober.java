@@ -45,12 +45,16 @@ public final class Prober {
   private final Vertx vertx;
   private final HttpClient client;
   private final Vigil vigil;
+  private final ForeignLoads loads;
   private final Context loop;
   private volatile boolean stopped;
 
   /** Told on the prober's event loop. */
   public interface Listener {
     void reported(Replica replica, ReplicaReport report);
+
+    /** The metrics of a foreign server were not to be read. */
+    void unread(Replica replica);
 
     /**
      * What a worker has of this gateway was compared with what this gateway believes.
@@ -70,6 +74,7 @@ public final class Prober {
     this.fleet = fleet;
     this.listener = listener;
     this.vigil = new Vigil(fleet, this::ask);
+    this.loads = new ForeignLoads(clock, this::metrics, this::foreignLoad, listener::unread);
     this.client =
         vertx.createHttpClient(new HttpClientOptions().setConnectTimeout(1000).setKeepAlive(true));
   }
@@ -114,13 +119,12 @@ public final class Prober {
   }
 
   private void state(Replica replica, UpstreamAddress address) {
-    Future<ReplicaReport> answer =
-        replica.worker()
-            ? ask(address, HttpMethod.GET, STATE, fleet.config().stateTimeoutMs())
-                .map(
-                    body -> StateReader.read(body.getBytes(), clock.epochNanos(), fleet.attempt(0)))
-            : models(address).map(ReplicaReport.NONE);
-    answer
+    if (!replica.worker()) {
+      foreign(replica, address);
+      return;
+    }
+    ask(address, HttpMethod.GET, STATE, fleet.config().stateTimeoutMs())
+        .map(body -> StateReader.read(body.getBytes(), clock.epochNanos(), fleet.attempt(0)))
         .onSuccess(
             report -> {
               if (!there(replica)) {
@@ -131,6 +135,36 @@ public final class Prober {
               compare(replica, address, report);
             })
         .onFailure(cause -> failed(replica, address, Vigil.Question.STATE, cause));
+  }
+
+  /** Its models prove it; its metrics, which come on their own, only tell its load. */
+  private void foreign(Replica replica, UpstreamAddress address) {
+    models(address)
+        .onSuccess(
+            proof -> {
+              if (there(replica)) {
+                vigil.answers(replica, clock.epochNanos());
+                loads.ask(replica, address);
+              }
+            })
+        .onFailure(cause -> failed(replica, address, Vigil.Question.STATE, cause));
+  }
+
+  private void foreignLoad(Replica replica, ReplicaReport report) {
+    if (there(replica)) {
+      replica.report(report);
+      listener.reported(replica, report);
+    }
+  }
+
+  private Future<Buffer> metrics(UpstreamAddress from, String path) {
+    return ask(
+        from,
+        HttpMethod.GET,
+        path,
+        fleet.config().stateTimeoutMs(),
+        MetricsPage.MOST_BYTES,
+        (answer, body) -> complaint("GET /metrics", answer.statusCode()));
   }
 
   /** What one says that is gone would make all that was kept of it anew. */
@@ -243,6 +277,16 @@ public final class Prober {
       String path,
       long timeoutMs,
       BiFunction<HttpClientResponse, Buffer, @Nullable String> judge) {
+    return ask(address, method, path, timeoutMs, MOST_BYTES, judge);
+  }
+
+  private Future<Buffer> ask(
+      UpstreamAddress address,
+      HttpMethod method,
+      String path,
+      long timeoutMs,
+      int mostBytes,
+      BiFunction<HttpClientResponse, Buffer, @Nullable String> judge) {
     RequestOptions options = address.request(method, path).setTimeout(timeoutMs);
     if (method.equals(HttpMethod.POST)) {
       // A worker's port refuses what a web page could send as well.
@@ -251,14 +295,16 @@ public final class Prober {
     try (Scope _ = UpstreamClient.UNTRACED.makeCurrent()) {
       return UpstreamClient.connected(client, options)
           .compose(HttpClientRequest::send)
-          .compose(answer -> judged(answer, judge))
+          .compose(answer -> judged(answer, mostBytes, judge))
           .timeout(timeoutMs, TimeUnit.MILLISECONDS);
     }
   }
 
   private static Future<Buffer> judged(
-      HttpClientResponse answer, BiFunction<HttpClientResponse, Buffer, @Nullable String> judge) {
-    return UpstreamClient.body(answer, MOST_BYTES)
+      HttpClientResponse answer,
+      int mostBytes,
+      BiFunction<HttpClientResponse, Buffer, @Nullable String> judge) {
+    return UpstreamClient.body(answer, mostBytes)
         .compose(
             body -> {
               String complaint = judge.apply(answer, body);

@@ -58,6 +58,7 @@ public final class Replica {
   private volatile @Nullable UpstreamAddress address;
   private volatile ReplicaReport report = ReplicaReport.NONE;
   private volatile int others;
+  private volatile @Nullable String reportFailure;
   private volatile double weight = 1;
   private volatile long lastUsedNanos;
   private volatile long pid;
@@ -216,6 +217,15 @@ public final class Replica {
     others = Math.max(0, value.running() + value.waiting() - inFlight.get());
   }
 
+  /** Why its metrics were not read, where they should be; else null. */
+  public @Nullable String reportFailure() {
+    return reportFailure;
+  }
+
+  void reportFailure(@Nullable String why) {
+    reportFailure = why;
+  }
+
   /** What this gateway has there, and what was learned of its speed. */
   public Workload workload() {
     return workload;
@@ -238,6 +248,14 @@ public final class Replica {
 
   void leaving(boolean value) {
     leaving = value;
+  }
+
+  /**
+   * Whether a lower {@code priority} in a body is served sooner there: vLLM's field, elsewhere too.
+   */
+  public boolean lowerIsSooner() {
+    ForeignEngine engine = access.engine();
+    return !worker() && (engine == null || engine.lowerIsSooner());
   }
 
   /** What it calls its model. */
@@ -506,7 +524,13 @@ public final class Replica {
         weight,
         access.cost(),
         access.maxConcurrency(),
-        circuitView());
+        circuitView(),
+        kvUsed(last));
+  }
+
+  /** Of a worker its queue tells it already: it begins nothing that has no room. */
+  private double kvUsed(ReplicaReport last) {
+    return worker() || Double.isNaN(last.kvUsedRatio()) ? 0 : last.kvUsedRatio();
   }
 
   private ReplicaView.Circuit circuitView() {

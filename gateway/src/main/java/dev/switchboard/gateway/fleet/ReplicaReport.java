@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param kvEvictions since it started, as are the tokens, preemptions and steps after it
  * @param loadMs how long its model took to load
  * @param attemptsDigest of the requests that it has of this gateway; null where it does not say
+ * @param kvUsedRatio share of its KV that sequences hold; not a number where it does not say
+ * @param kvBlockTokens tokens that a block holds; 0 where it does not say
  */
 public record ReplicaReport(
     long atNanos,
@@ -35,10 +37,36 @@ public record ReplicaReport(
     double loadMs,
     @Nullable Long attemptsDigest,
     List<RankReport> rankReports,
-    List<Spread> spreads) {
+    List<Spread> spreads,
+    double kvUsedRatio,
+    int kvBlockTokens) {
   public static final ReplicaReport NONE =
       new ReplicaReport(
-          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, null, List.of(), List.of());
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          0,
+          null,
+          List.of(),
+          List.of(),
+          Double.NaN,
+          0);
 
   public ReplicaReport {
     rankReports = List.copyOf(rankReports);

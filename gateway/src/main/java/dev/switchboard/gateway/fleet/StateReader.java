@@ -69,7 +69,15 @@ final class StateReader {
         state.path("progress").path("load_ms").asDouble(),
         digest(state.path("in_flight"), gateway),
         ranks(state.path("health")),
-        spreads(state.path("health").path("spreads")));
+        spreads(state.path("health").path("spreads")),
+        used(load),
+        memory.path("kv_block_tokens").asInt());
+  }
+
+  private static double used(JsonNode load) {
+    int used = load.path("kv_blocks_used").asInt();
+    int all = used + load.path("kv_blocks_free").asInt() + load.path("kv_blocks_cached").asInt();
+    return all == 0 ? Double.NaN : (double) used / all;
   }
 
   private static JsonNode json(byte[] body) {

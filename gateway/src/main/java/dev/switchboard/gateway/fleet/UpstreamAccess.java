@@ -2,6 +2,7 @@ package dev.switchboard.gateway.fleet;
 
 import dev.switchboard.gateway.upstream.Authorities;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param model what it calls the model; null where that is the name it is served by
  * @param worker whether it is an engine worker of ours
+ * @param engine of a foreign server whose metrics are read; null for none
+ * @param metricsUrl where these are; null for beside its API
  * @param authorization value of that header; null for none
  * @param authorities that its certificate must lead to; null takes the JVM's
  * @param maxConcurrency requests it takes at once; 0 for no limit
@@ -20,13 +23,16 @@ import org.jspecify.annotations.Nullable;
 public record UpstreamAccess(
     @Nullable String model,
     boolean worker,
+    @Nullable ForeignEngine engine,
+    @Nullable URI metricsUrl,
     @Nullable String authorization,
     @Nullable Authorities authorities,
     double cost,
     int maxConcurrency,
     boolean maxCompletionTokens) {
   /** A worker that this gateway runs. */
-  static final UpstreamAccess LOCAL = new UpstreamAccess(null, true, null, null, 0, 0, false);
+  static final UpstreamAccess LOCAL =
+      new UpstreamAccess(null, true, null, null, null, null, 0, 0, false);
 
   private static final long MAX_KEY_BYTES = 16 << 10;
 
@@ -40,9 +46,14 @@ public record UpstreamAccess(
   static UpstreamAccess of(UpstreamSpec spec, String model, String path, Instant now) {
     String key = key(spec, path);
     Path authorities = spec.tlsCaFile();
+    ForeignEngine engine = spec.engine() == null ? null : ForeignEngine.of(spec.engine());
     return new UpstreamAccess(
         spec.modelNames().get(model),
         Boolean.TRUE.equals(spec.worker()),
+        engine,
+        engine == null || spec.metricsUrl() != null
+            ? spec.metricsUrl()
+            : engine.metricsOf(spec.url()),
         key == null ? null : "Bearer " + key,
         authorities == null ? null : Authorities.read(path + ".tls-ca-file", authorities, now),
         spec.cost() == null ? 0 : spec.cost(),

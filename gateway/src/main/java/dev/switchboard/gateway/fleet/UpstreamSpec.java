@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param models that it serves, as clients call them
  * @param modelNames what it calls those whose name differs there
  * @param worker whether it is an engine worker of ours, run elsewhere; null is false
+ * @param engine of a foreign server, whose metrics are then read; null for one that tells nothing
+ * @param metricsUrl where they are; null for where such a server has them
  * @param apiKeyEnv environment variable that holds the key it wants
  * @param apiKeyFile file that holds it
  * @param tlsCaFile certificates in PEM that its own must lead to; null takes the JVM's
@@ -32,6 +34,8 @@ public record UpstreamSpec(
     List<String> models,
     Map<String, String> modelNames,
     @Nullable Boolean worker,
+    @Nullable String engine,
+    @Nullable URI metricsUrl,
     @Nullable String apiKeyEnv,
     @Nullable Path apiKeyFile,
     @Nullable Path tlsCaFile,
@@ -50,6 +54,8 @@ public record UpstreamSpec(
       @Nullable List<String> models,
       @Nullable Map<String, String> modelNames,
       @Nullable Boolean worker,
+      @Nullable String engine,
+      @Nullable URI metricsUrl,
       @Nullable String apiKeyEnv,
       @Nullable Path apiKeyFile,
       @Nullable Path tlsCaFile,
@@ -62,6 +68,8 @@ public record UpstreamSpec(
     this.models = List.copyOf(Objects.requireNonNull(models, "models is missing"));
     this.modelNames = modelNames == null ? Map.of() : Map.copyOf(modelNames);
     this.worker = worker;
+    this.engine = engine;
+    this.metricsUrl = metricsUrl;
     this.apiKeyEnv = apiKeyEnv;
     this.apiKeyFile = apiKeyFile;
     this.tlsCaFile = tlsCaFile;
@@ -71,6 +79,7 @@ public record UpstreamSpec(
     this.maxCompletionTokens = maxCompletionTokens;
     checkUrl(url);
     checkModels();
+    checkEngine();
     require(apiKeyEnv == null || apiKeyFile == null, "api-key-env and api-key-file: give only one");
     require(tlsCaFile == null || "https".equals(url.getScheme()), "tls-ca-file needs an https url");
     require(socket == null || "http".equals(url.getScheme()), "socket needs an http url");
@@ -90,6 +99,24 @@ public record UpstreamSpec(
     require(
         http && url.getHost() != null && url.getQuery() == null && url.getUserInfo() == null,
         "url must be http(s)://host[:port][/base], not " + url);
+  }
+
+  private void checkEngine() {
+    if (engine != null) {
+      ForeignEngine _ = ForeignEngine.of(engine);
+    }
+    require(engine == null || !Boolean.TRUE.equals(worker), "engine is for what is no worker");
+    require(metricsUrl == null || engine != null, "metrics-url needs an engine");
+    if (metricsUrl != null) {
+      boolean http =
+          "http".equals(metricsUrl.getScheme()) || "https".equals(metricsUrl.getScheme());
+      require(
+          http
+              && metricsUrl.getHost() != null
+              && metricsUrl.getQuery() == null
+              && metricsUrl.getUserInfo() == null,
+          "metrics-url must be http(s)://host[:port]/path, not " + metricsUrl);
+    }
   }
 
   private void checkModels() {

@@ -150,8 +150,13 @@ public final class Vigil {
 
   /** It said how it is. */
   public void reported(Replica replica, ReplicaReport report, long nowNanos) {
-    answered(replica, nowNanos);
     replica.report(report);
+    answers(replica, nowNanos);
+  }
+
+  /** It answered, and said nothing of its load. */
+  public void answers(Replica replica, long nowNanos) {
+    Watch _ = answered(replica, nowNanos);
     if (replica.circuit().mayReturn(nowNanos)) {
       replica.tryTransition(ReplicaState.EJECTED, ReplicaState.WARMING, "answers again");
     }

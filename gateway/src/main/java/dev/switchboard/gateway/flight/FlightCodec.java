@@ -203,6 +203,7 @@ final class FlightCodec {
     to.real(view.cost());
     to.number(view.maxConcurrency());
     to.constant(view.circuit());
+    to.real(view.kvUsed());
   }
 
   private static ReplicaView view(Reader from) {
@@ -221,7 +222,8 @@ final class FlightCodec {
         from.real(),
         from.real(),
         from.integer(),
-        from.constant(CIRCUITS));
+        from.constant(CIRCUITS),
+        from.real());
   }
 
   private static void workload(Writer to, Workload.Snapshot own) {

@@ -206,13 +206,14 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   /** What replicas get: the body as it came, or with the priority that it has. */
   private UpstreamRequest upstream(ParsedRequest parsed, String model) {
     int most = allowance.mostTokens();
-    int priority = -head.slo().priority();
-    if (parsed.priority() == 0 || parsed.priority() == priority) {
-      return new UpstreamRequest(call, head, body, parsed.spans(), model, most);
+    int priority = head.slo().priority();
+    boolean said = parsed.priority() != 0;
+    if (!said || parsed.priority() == priority) {
+      return new UpstreamRequest(call, head, body, parsed.spans(), model, most, said);
     }
     byte[] changed = BodySpans.prioritized(body.getBytes(), priority);
     return new UpstreamRequest(
-        call, head, Buffer.buffer(changed), BodySpans.of(changed), model, most);
+        call, head, Buffer.buffer(changed), BodySpans.of(changed), model, most, true);
   }
 
   /** In how much detail, now that its model is known. */

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param answers that are computed at once: every choice of every prompt, or texts of which each is
  *     read for itself, as many as a worker takes of a request
- * @param priority as the body says it, the lowest first; 0 where it says none
+ * @param priority as the body says it, the higher the sooner; 0 where it says none
  * @param promptChain hashes of the prompt's prefixes; empty where it has no use for a prefix cache
  * @param sum of its bytes, by which it is known when it comes again
  */

@@ -55,13 +55,13 @@ record RequestHead(
    * The same with the body's priority, where it says one and no header does: the one number that
    * admission, routing and workers go by, whoever said it, and no higher than the tenant may.
    *
-   * @param bodyPriority as the body has it, the lowest first; 0 for none
+   * @param bodyPriority as the body has it, the higher the sooner; 0 for none
    */
   RequestHead prioritized(Call call, int bodyPriority) {
     if (bodyPriority == 0 || SloHeaders.namePriority(call.request()::getHeader)) {
       return this;
     }
-    Slo wanted = slo.withPriority(-bodyPriority).atMost(maxPriority(call));
+    Slo wanted = slo.withPriority(bodyPriority).atMost(maxPriority(call));
     return new RequestHead(receipt, steps, wanted, session, trace, salt);
   }
 

@@ -26,15 +26,23 @@ final class UpstreamRequest {
   private final BodySpans spans;
   private final String model;
   private final int mostTokens;
+  private final boolean prioritized;
 
   /**
    * @param asked its deadline and priority, its salt and whether it wants each step told
    * @param spans of the body
    * @param model as the body names it
    * @param mostTokens of each choice, where its tenant's quota says; else 0
+   * @param prioritized whether the body says a priority, which is then the one that counts
    */
   UpstreamRequest(
-      Call call, RequestHead asked, Buffer body, BodySpans spans, String model, int mostTokens) {
+      Call call,
+      RequestHead asked,
+      Buffer body,
+      BodySpans spans,
+      String model,
+      int mostTokens,
+      boolean prioritized) {
     this.call = call;
     this.flight = call.flight();
     this.asked = asked;
@@ -42,6 +50,7 @@ final class UpstreamRequest {
     this.spans = spans;
     this.model = model;
     this.mostTokens = mostTokens;
+    this.prioritized = prioritized;
   }
 
   /**
@@ -115,12 +124,16 @@ final class UpstreamRequest {
   }
 
   /**
-   * The body as it came, but for the model's name where the replica knows it by another one, and
-   * for the bound that a quota sets.
+   * The body as it came, but for the model's name where the replica knows it by another one, for
+   * the bound that a quota sets, and for the direction of its priority where that is another one.
    */
   Buffer body(Replica replica) {
     String own = replica.ownModelName();
     Buffer named = own.equals(model) ? body : spans.renamed(body, own);
+    if (prioritized && replica.lowerIsSooner()) {
+      int theirs = -asked.slo().priority();
+      named = Buffer.buffer(BodySpans.prioritized(named.getBytes(), theirs));
+    }
     if (mostTokens == 0) {
       return named;
     }

@@ -152,6 +152,15 @@ public record Rates(
     return computed * Math.exp(ttftSlowdown * belief(nowNanos));
   }
 
+  /**
+   * How long until those that run have ended for all that wait and one more, where each needs the
+   * room of one that ends.
+   */
+  double roomMs(Load load, long nowNanos) {
+    double tokenMs = tpotMs(load.running(), mixTokens) * Math.exp(tpotSlowdown * belief(nowNanos));
+    return load.running() < 1 ? 0 : (load.waiting() + 1) * answerTokens * tokenMs / load.running();
+  }
+
   /** What a prompt adds to the first tokens of those behind it. */
   double promptMs(double tokens, long nowNanos) {
     return promptTokenMs * tokens * Math.exp(ttftSlowdown * belief(nowNanos));

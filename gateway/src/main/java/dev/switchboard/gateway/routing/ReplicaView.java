@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param cost of its work relative to others; only a tie-breaker
  * @param maxConcurrency requests it takes at once; 0 for no limit
  * @param circuit whether it failed too often to be used
+ * @param kvUsed share of its KV in use, of a server whose queue does not tell of what has no room;
+ *     0 of others
  */
 public record ReplicaView(
     String id,
@@ -33,7 +35,11 @@ public record ReplicaView(
     double weight,
     double cost,
     int maxConcurrency,
-    Circuit circuit) {
+    Circuit circuit,
+    double kvUsed) {
+
+  /** From such a share on nothing begins before something ends. */
+  private static final double KV_FULL = 0.95;
 
   /** Whether requests may be sent. */
   public enum Circuit {
@@ -61,7 +67,8 @@ public record ReplicaView(
         1,
         0,
         0,
-        Circuit.CLOSED);
+        Circuit.CLOSED,
+        0);
   }
 
   /** With a state in which it takes no new work. */
@@ -96,6 +103,11 @@ public record ReplicaView(
 
   public ReplicaView withCircuit(Circuit value) {
     return new Builder(this).circuit(value).build();
+  }
+
+  /** With so much of its KV in use. */
+  public ReplicaView withKvUsed(double share) {
+    return new Builder(this).kvUsed(share).build();
   }
 
   /**
@@ -139,7 +151,14 @@ public record ReplicaView(
    */
   Prediction predict(Prompt prompt, int outputTokens, int priority, long nowNanos) {
     double tokens = prompt.computedAt(this);
-    return own.rates().predict(load(priority), tokens, outputTokens, own.overdueMs(), nowNanos);
+    Load load = load(priority);
+    double lateMs = own.overdueMs() + roomMs(load, nowNanos);
+    return own.rates().predict(load, tokens, outputTokens, lateMs, nowNanos);
+  }
+
+  /** Until one of those that run ends and its KV is free, where there is none. */
+  private double roomMs(Load load, long nowNanos) {
+    return kvUsed < KV_FULL ? 0 : own.rates().roomMs(load, nowNanos);
   }
 
   /** Requests there, ours and others'. */
@@ -163,6 +182,7 @@ public record ReplicaView(
     private double cost;
     private int maxConcurrency;
     private Circuit circuit;
+    private double kvUsed;
 
     Builder(ReplicaView view) {
       id = view.id;
@@ -180,6 +200,7 @@ public record ReplicaView(
       cost = view.cost;
       maxConcurrency = view.maxConcurrency;
       circuit = view.circuit;
+      kvUsed = view.kvUsed;
     }
 
     Builder state(boolean takesWork, String word) {
@@ -227,6 +248,11 @@ public record ReplicaView(
       return this;
     }
 
+    Builder kvUsed(double value) {
+      kvUsed = value;
+      return this;
+    }
+
     ReplicaView build() {
       return new ReplicaView(
           id,
@@ -243,7 +269,8 @@ public record ReplicaView(
           weight,
           cost,
           maxConcurrency,
-          circuit);
+          circuit,
+          kvUsed);
     }
   }
 }

@@ -376,6 +376,19 @@ public enum Metric {
       "`free`, `cached` and `used` KV blocks, as the replica reports them",
       REPLICA,
       STATE),
+  REPLICA_KV_USED(
+      Type.GAUGE,
+      "replica_kv_used_ratio",
+      RATIO,
+      "share of its KV that the replica says is in use, of those that say it",
+      REPLICA),
+  REPORT_FAILURES(
+      Type.COUNTER,
+      "replica_report_failures_total",
+      COUNT,
+      "pages of a foreign server's metrics that were not read: missing, late, too large, or not"
+          + " those of its [`engine`](README.md#what-foreign-servers-tell)",
+      REPLICA),
   REPLICA_KV_EVICTIONS(
       Type.COUNTER,
       "replica_kv_evictions_total",

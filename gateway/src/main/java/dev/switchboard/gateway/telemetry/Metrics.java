@@ -393,6 +393,11 @@ public final class Metrics {
     replicas.report(replica, report);
   }
 
+  /** What a foreign server tells of itself was not to be read. */
+  public void replicaUnread(String replica) {
+    replicas.unread(replica);
+  }
+
   /** Who has requests alone, of a worker and this gateway. */
   public void compared(String replica, int orphans, int lost, int newOrphans, int newLost) {
     replicas.compared(replica, orphans, lost, newOrphans, newLost);

@@ -21,6 +21,8 @@ import java.util.function.BiConsumer;
 final class ReplicaMetrics {
   private final Gauge sequences;
   private final Gauge kvBlocks;
+  private final Gauge kvUsed;
+  private final Counter reportFailures;
   private final Gauge memory;
   private final Gauge load;
   private final Gauge drift;
@@ -44,6 +46,8 @@ final class ReplicaMetrics {
   ReplicaMetrics(MetricRegistry made) {
     sequences = made.gauge(Metric.REPLICA_SEQUENCES);
     kvBlocks = made.gauge(Metric.REPLICA_KV_BLOCKS);
+    kvUsed = made.gauge(Metric.REPLICA_KV_USED);
+    reportFailures = made.counter(Metric.REPORT_FAILURES);
     memory = made.gauge(Metric.REPLICA_MEMORY);
     load = made.gauge(Metric.MODEL_LOAD);
     drift = made.gauge(Metric.IN_FLIGHT_DRIFT);
@@ -102,6 +106,11 @@ final class ReplicaMetrics {
     kvBlocks.labelValues(replica, "free").set(report.kvBlocksFree());
     kvBlocks.labelValues(replica, "cached").set(report.kvBlocksCached());
     kvBlocks.labelValues(replica, "used").set(report.kvBlocksUsed());
+    if (Double.isNaN(report.kvUsedRatio())) {
+      kvUsed.remove(replica);
+    } else {
+      kvUsed.labelValues(replica).set(report.kvUsedRatio());
+    }
     memory.labelValues(replica, "weights").set((double) report.weightBytes());
     memory.labelValues(replica, "kv").set((double) report.kvBytes());
     memory.labelValues(replica, "scratch").set((double) report.scratchBytes());
@@ -146,6 +155,10 @@ final class ReplicaMetrics {
     add.accept("off_cpu", growth(before.offCpuMs(), now.offCpuMs()));
   }
 
+  void unread(String replica) {
+    reportFailures.labelValues(replica).inc();
+  }
+
   void compared(String replica, int orphans, int lost, int newOrphans, int newLost) {
     drift.labelValues(replica, "worker").set(orphans);
     drift.labelValues(replica, "gateway").set(lost);
@@ -172,6 +185,7 @@ final class ReplicaMetrics {
       drift.remove(replica, side);
     }
     load.remove(replica);
+    kvUsed.remove(replica);
     for (RankReport rank : report.rankReports()) {
       for (Gauge gauge : List.of(heartbeatAge, stepAge, score, straggler)) {
         gauge.remove(replica, Integer.toString(rank.stage()), Integer.toString(rank.rank()));

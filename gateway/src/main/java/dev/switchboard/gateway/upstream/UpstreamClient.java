@@ -162,8 +162,9 @@ public final class UpstreamClient {
     answer.handler(
         piece -> {
           if (read.length() + piece.length() > mostBytes) {
-            answer.request().reset();
+            // First, or the reset would be what is told.
             whole.tryFail("it answers more than " + mostBytes + " bytes");
+            answer.request().reset();
           } else {
             read.appendBuffer(piece);
           }

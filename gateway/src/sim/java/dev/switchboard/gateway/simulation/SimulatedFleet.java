@@ -82,7 +82,20 @@ final class SimulatedFleet {
       URI url = URI.create("http://10.0.0." + (i + 1) + ":8000");
       specs.add(
           new UpstreamSpec(
-              url, null, List.of(MODEL), null, null, null, null, null, null, null, null, null));
+              url,
+              null,
+              List.of(MODEL),
+              null,
+              null,
+              null,
+              null,
+              null,
+              null,
+              null,
+              null,
+              null,
+              null,
+              null));
     }
     return specs;
   }
@@ -260,6 +273,8 @@ final class SimulatedFleet {
         0,
         null,
         List.of(),
-        List.of());
+        List.of(),
+        Double.NaN,
+        0);
   }
 }

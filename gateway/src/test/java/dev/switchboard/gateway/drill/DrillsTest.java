@@ -65,6 +65,8 @@ class DrillsTest {
             null,
             null,
             null,
+            null,
+            null,
             null);
     return new Fleet(
         WorkersConfig.DEFAULTS,
@@ -168,7 +170,31 @@ class DrillsTest {
   private static ReplicaReport report(boolean named) {
     List<RankReport> ranks = List.of(rank(0, false), rank(1, named));
     return new ReplicaReport(
-        1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0, null, ranks, List.of());
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        2,
+        0,
+        null,
+        ranks,
+        List.of(),
+        Double.NaN,
+        0);
   }
 
   private static RankReport rank(int rank, boolean named) {

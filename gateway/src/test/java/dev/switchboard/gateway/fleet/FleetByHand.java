@@ -201,6 +201,8 @@ public final class FleetByHand implements FleetListener {
         null,
         null,
         null,
+        null,
+        null,
         weight,
         null,
         null,

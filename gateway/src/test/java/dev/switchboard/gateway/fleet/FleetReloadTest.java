@@ -113,6 +113,8 @@ class FleetReloadTest {
         names,
         null,
         null,
+        null,
+        null,
         key,
         null,
         null,

@@ -371,7 +371,9 @@ class MetricsTest {
         1500,
         null,
         List.of(rank),
-        List.of(new Spread(1, Collective.Kind.ATTENTION, 2.5, counts(steps))));
+        List.of(new Spread(1, Collective.Kind.ATTENTION, 2.5, counts(steps))),
+        0.25,
+        32);
   }
 
   private void finish(FlightRecord record) {
