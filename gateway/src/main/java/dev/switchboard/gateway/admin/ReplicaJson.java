@@ -63,6 +63,29 @@ final class ReplicaJson {
     return json.put("version", Versions.of(settings(replica)));
   }
 
+  /** What a list of many shows of one. */
+  static ObjectNode summary(Replica replica) {
+    ReplicaReport report = replica.report();
+    boolean told = report.atNanos() != 0;
+    long stragglers = report.rankReports().stream().filter(RankReport::straggler).count();
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("id", replica.id())
+        .put("model", replica.model())
+        .put("kind", replica.worker() ? "worker" : "upstream")
+        .put("local", replica.local())
+        .put("state", replica.state().name())
+        .put("since", Instant.ofEpochMilli(replica.sinceMs()).toString())
+        .put("cordoned", replica.cordoned())
+        .put("leaving", replica.leaving())
+        .put("in_flight", replica.inFlight())
+        .put("weight", replica.weight())
+        .put("running", told ? (Integer) report.running() : null)
+        .put("waiting", told ? (Integer) report.waiting() : null)
+        .put("kv_used_ratio", share(report.kvUsedRatio()))
+        .put("stragglers", stragglers);
+  }
+
   /** What operators change; the rest changes by itself. */
   static ObjectNode settings(Replica replica) {
     return JsonNodeFactory.instance

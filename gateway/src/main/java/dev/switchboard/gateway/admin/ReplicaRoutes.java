@@ -1,8 +1,6 @@
 package dev.switchboard.gateway.admin;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.drain.DrainPlan;
 import dev.switchboard.gateway.fleet.Fleet;
@@ -17,6 +15,7 @@ import dev.switchboard.gateway.telemetry.RankBlame;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
 import java.util.concurrent.CompletableFuture;
@@ -266,10 +265,21 @@ final class ReplicaRoutes {
   // ------------------------------------------------------------------ answers
 
   private void replicas(RoutingContext context) {
-    ObjectNode answer = JsonNodeFactory.instance.objectNode();
-    ArrayNode array = answer.putArray("replicas");
-    fleet.replicas().forEach(replica -> array.add(json.of(replica)));
-    AdminServer.answer(context, answer);
+    ReplicaPage.Wanted wanted = ReplicaPage.wanted(context);
+    ReplicaPage page = new ReplicaPage(json);
+    if (Math.min(wanted.limit(), fleet.replicas().size()) <= ReplicaPage.FEW) {
+      json(context, page.of(fleet.replicas(), wanted));
+      return;
+    }
+    context
+        .vertx()
+        .executeBlocking(() -> page.of(fleet.replicas(), wanted), false)
+        .onSuccess(body -> json(context, body))
+        .onFailure(context::fail);
+  }
+
+  private static void json(RoutingContext context, Buffer body) {
+    context.response().putHeader("Content-Type", "application/json").end(body);
   }
 
   /** One that is emptied is asked for what holds that up. */

@@ -142,8 +142,13 @@ public final class Prober {
     models(address)
         .onSuccess(
             proof -> {
-              if (there(replica)) {
-                vigil.answers(replica, clock.epochNanos());
+              if (!there(replica)) {
+                return;
+              }
+              vigil.answers(replica, clock.epochNanos());
+              if (replica.access().engine() == null) {
+                foreignLoad(replica, ReplicaReport.NONE);
+              } else {
                 loads.ask(replica, address);
               }
             })

@@ -25,7 +25,9 @@ public final class RankBlame {
 
   private final Counter requests;
   private final Counter sloSeconds;
-  private final Map<Rank, Sum> sums = new ConcurrentHashMap<>();
+
+  /** Of each replica the ranks that harmed somebody. */
+  private final Map<String, Map<Rank, Sum>> sums = new ConcurrentHashMap<>();
 
   private static final class Sum {
     final LongAdder requests = new LongAdder();
@@ -46,7 +48,9 @@ public final class RankBlame {
     for (Rank rank : ranks) {
       String stage = Integer.toString(rank.stage());
       String number = Integer.toString(rank.rank());
-      Sum sum = sums.computeIfAbsent(rank, first -> new Sum());
+      Sum sum =
+          sums.computeIfAbsent(rank.replica(), first -> new ConcurrentHashMap<>())
+              .computeIfAbsent(rank, first -> new Sum());
       sum.requests.increment();
       requests.labelValues(model, rank.replica(), stage, number).inc();
       if (missed) {
@@ -57,13 +61,12 @@ public final class RankBlame {
   }
 
   void forget(String replica) {
-    sums.keySet().removeIf(rank -> rank.replica().equals(replica));
+    sums.remove(replica);
   }
 
   /** Of the ranks of a replica, in their order; those that harmed nobody are left out. */
   public List<Harm> of(String replica) {
-    return sums.entrySet().stream()
-        .filter(each -> each.getKey().replica().equals(replica))
+    return sums.getOrDefault(replica, Map.of()).entrySet().stream()
         .map(each -> harm(each.getKey(), each.getValue()))
         .sorted(Comparator.comparingInt(Harm::stage).thenComparingInt(Harm::rank))
         .toList();
