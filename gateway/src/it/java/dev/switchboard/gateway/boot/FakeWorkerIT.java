@@ -600,9 +600,8 @@ class FakeWorkerIT {
           if (fault) {
             faults.add(body.toString());
           }
-          if (body.toString().contains("\"stream\":true")) {
-            request.response().putHeader("Content-Type", "text/event-stream").setChunked(true);
-            request.response().write(HELD);
+          if (body.toString().contains("held")) {
+            drip(FakeUpstream.events(request));
             return;
           }
           boolean refused = fault && body.toString().contains("out_of_memory");
@@ -639,7 +638,8 @@ class FakeWorkerIT {
 
         List<Long> pids = pids(gateway);
         HttpResponse<InputStream> cutOff =
-            gateway.open(InProcessGateway.CHAT, InProcessGateway.chat(true));
+            gateway.open(
+                InProcessGateway.CHAT, InProcessGateway.chat(true).replace("\"x\"", "\"held\""));
         assertEquals('d', cutOff.body().read());
         drill(gateway, "{\"kind\":\"kill\"}");
         events.await(event -> event.data().path("to").asText().equals("RESTARTING"));
@@ -664,9 +664,21 @@ class FakeWorkerIT {
     assertTrue(Files.exists(ended), "of " + stopped);
   }
 
-  private static final String HELD =
-      "data:"
-          + " {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n";
+  /** A stream that goes on until its worker ends. */
+  private void drip(HttpServerResponse events) {
+    long _ =
+        server
+            .vertx()
+            .setPeriodic(
+                20,
+                timer -> {
+                  if (events.closed() || events.ended()) {
+                    server.vertx().cancelTimer(timer);
+                  } else {
+                    events.write(FakeUpstream.content("a"));
+                  }
+                });
+  }
 
   /** What users noticed of the last drill that killed the worker. */
   private static JsonNode noticed(InProcessGateway gateway) {
