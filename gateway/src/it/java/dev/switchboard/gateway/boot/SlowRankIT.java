@@ -73,6 +73,9 @@ class SlowRankIT {
     // A request is charged when its last byte is out.
     InProcessGateway.await(
         () -> !gateway.adminUnchecked("/admin/v1/replicas/w0").path("blame").isEmpty());
+    JsonNode noticed = gateway.admin("/admin/v1/drills").at("/drills/0/noticed");
+    assertTrue(noticed.path("requests").asInt() >= 1, noticed::toString);
+    assertEquals(0, noticed.path("broken").asInt(-1), noticed::toString);
     JsonNode replica = gateway.admin("/admin/v1/replicas/w0");
     JsonNode blame = replica.path("blame").path(0);
     assertEquals(1, replica.path("blame").size(), replica::toString);

@@ -38,7 +38,7 @@ public record BudgetAtRisk(String sloClass, int requests, int atRisk) {
       case FINISH, WAIT -> false;
       case RESTART ->
           between(slo.ttftMs(), waitedMs, waitedMs + graceMs + forecast.costMs())
-              || lateEnd(forecast, slo, waitedMs, graceMs);
+              || lateEnd(forecast, slo, waitedMs, (double) graceMs);
       case MIGRATE -> slowTokens(forecast, slo, nowNanos) || lateEnd(forecast, slo, waitedMs, 0);
     };
   }
