@@ -19,6 +19,7 @@ import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -79,11 +80,12 @@ public final class TailBench implements Callable<Integer> {
         tails.add(body);
         Thread _ = Thread.startVirtualThread(() -> drain(body));
       }
-      lists.scheduleAtFixedRate(
-          () -> LISTS.forEach(list -> drain(opened(admin.resolve(BASE + list)))),
-          0,
-          1,
-          TimeUnit.SECONDS);
+      ScheduledFuture<?> _ =
+          lists.scheduleAtFixedRate(
+              () -> LISTS.forEach(list -> drain(opened(admin.resolve(BASE + list)))),
+              0,
+              1,
+              TimeUnit.SECONDS);
     }
 
     private InputStream open(URI uri) throws IOException {

@@ -42,21 +42,21 @@ public record Alternative(
     }
     double chosen = winner == null ? Double.NaN : winner.prediction().ttftMs();
     double other = next.prediction().ttftMs();
-    boolean compared = winner != null && next.rejected() == null;
+    Candidate compared = next.rejected() == null ? winner : null;
     return new Alternative(
         next.replica(),
         next.rejected(),
         other,
         chosen,
         measured(record),
-        compared ? next.score() - winner.score() : Double.NaN,
-        compared ? fewerTokens(next, other - chosen) : -1);
+        compared == null ? Double.NaN : next.score() - compared.score(),
+        compared == null ? -1 : fewerTokens(next, other - chosen));
   }
 
   /** The best of those that could have been chosen, else one that could not. */
   private static @Nullable Candidate next(List<Candidate> all, @Nullable Candidate winner) {
     return all.stream()
-        .filter(each -> each != winner)
+        .filter(each -> winner == null || !each.replica().equals(winner.replica()))
         .min(
             Comparator.comparing((Candidate each) -> each.rejected() != null)
                 .thenComparingDouble(each -> each.rejected() == null ? each.score() : 0))

@@ -5,7 +5,6 @@ import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.routing.Decision;
 import java.util.List;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
 
 /** An explanation as a paragraph. */
 final class Words {
@@ -27,6 +26,7 @@ final class Words {
     return words.text.toString();
   }
 
+  @SuppressWarnings("AnnotateFormatMethod") // The annotation would be a dependency of its own.
   private Words say(String format, Object... values) {
     if (!text.isEmpty()) {
       text.append(' ');
@@ -130,41 +130,42 @@ final class Words {
   private void alternative() {
     Alternative other = told.alternative();
     Decision decision = record.decision();
-    @Nullable String chosen = decision == null ? null : decision.chosen();
+    String chosen = decision == null ? null : decision.chosen();
+    String replica = other.replica();
     if (decision == null) {
       say("It was sent nowhere.");
-    } else if (other.replica() == null) {
+    } else if (replica == null) {
       say("There was no other replica.");
     } else if (other.rejected() != null) {
       say(
           "No other replica could take it: %s was left out (%s). Without that it could have been"
               + " chosen.",
-          other.replica(), other.rejected());
+          replica, other.rejected());
     } else if (chosen != null) {
       say(
           "At %s the first token was expected after %s, at %s, where it went, after %s%s.",
-          other.replica(),
+          replica,
           ms(other.predictedTtftMs()),
           chosen,
           ms(other.chosenTtftMs()),
           Double.isNaN(other.measuredTtftMs())
               ? ""
               : ", and it took " + ms(other.measuredTtftMs()));
-      otherwise(decision, other);
+      otherwise(decision, replica, other);
     }
   }
 
-  private void otherwise(Decision decision, Alternative other) {
+  private void otherwise(Decision decision, String replica, Alternative other) {
     if (other.fewerTokens() > 0) {
       say(
           "With %d prompt tokens fewer waiting there %s would have been as soon.",
-          other.fewerTokens(), other.replica());
+          other.fewerTokens(), replica);
     } else if (other.fewerTokens() < 0) {
-      say("Even with no prompt waiting there %s would not have been as soon.", other.replica());
+      say("Even with no prompt waiting there %s would not have been as soon.", replica);
     } else {
       say(
           "The policy %s chose it for more than that: %s scored %.2f worse.",
-          decision.policy(), other.replica(), other.scoreMargin());
+          decision.policy(), replica, other.scoreMargin());
     }
   }
 }

@@ -48,7 +48,8 @@ public final class OpenApiDocument {
         put(operation.path("requestBody"), example.path("request"));
         for (var response : operation.path("responses").properties()) {
           if (response.getKey().startsWith("2")) {
-            put(response.getValue(), example.path("answer"));
+            JsonNode ofStatus = example.path("answers").path(response.getKey());
+            put(response.getValue(), ofStatus.isMissingNode() ? example.path("answer") : ofStatus);
           }
         }
       }

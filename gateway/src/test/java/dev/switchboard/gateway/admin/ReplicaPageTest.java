@@ -93,7 +93,8 @@ class ReplicaPageTest {
     assertEquals(0, others.path("replicas").size());
   }
 
-  private JsonNode filtered(Fleet fleet, String model, @Nullable ReplicaState state) throws Exception {
+  private JsonNode filtered(Fleet fleet, String model, @Nullable ReplicaState state)
+      throws Exception {
     ReplicaPage.Wanted wanted = new ReplicaPage.Wanted(100, null, model, state, true);
     return JSON.readTree(page.of(fleet.replicas(), wanted).getBytes());
   }
