@@ -1,0 +1,39 @@
+package dev.switchboard.console.ui;
+
+import com.vaadin.flow.router.BeforeEnterEvent;
+import com.vaadin.flow.router.Location;
+import com.vaadin.flow.router.NotFoundException;
+import com.vaadin.flow.server.ServiceInitEvent;
+import com.vaadin.flow.server.VaadinServiceInitListener;
+import com.vaadin.flow.server.communication.IndexHtmlResponse;
+import dev.switchboard.console.auth.Person;
+import jakarta.servlet.http.HttpServletResponse;
+import java.util.Optional;
+
+/** Lets nobody into a view that his role may not see; who is not signed in is asked to. */
+public final class Gate implements VaadinServiceInitListener {
+  private static final long serialVersionUID = 1;
+
+  /** Made by Vaadin. */
+  public Gate() {}
+
+  @Override
+  public void serviceInit(ServiceInitEvent event) {
+    event.getSource().addUIInitListener(ui -> ui.getUI().addBeforeEnterListener(Gate::check));
+  }
+
+  private static void check(BeforeEnterEvent event) {
+    Class<?> target = event.getNavigationTarget();
+    if (event.isErrorEvent() || target.isAnnotationPresent(Open.class)) {
+      return;
+    }
+    Needs needs = target.getAnnotation(Needs.class);
+    Optional<Person> person = Visit.person();
+    if (person.isEmpty()) {
+      Visit.want(event.getLocation().getPathWithQueryParameters());
+      event.forwardTo(SignInView.class);
+    } else if (needs == null || !person.get().role().includes(needs.value())) {
+      event.rerouteToError(NotFoundException.class);
+    }
+  }
+}

@@ -1,0 +1,20 @@
+package dev.switchboard.console.ui;
+
+import com.vaadin.flow.component.Component;
+import com.vaadin.flow.component.Tag;
+
+/** One of the shapes of console.js. Says nothing to a screen reader: a word stands beside it. */
+@Tag("sb-icon")
+public final class Icon extends Component {
+  public Icon(String name) {
+    getElement().setAttribute("name", name);
+    getElement().setAttribute("aria-hidden", "true");
+  }
+
+  /** Shows another shape. */
+  public void show(String name) {
+    if (!name.equals(getElement().getAttribute("name"))) {
+      getElement().setAttribute("name", name);
+    }
+  }
+}
