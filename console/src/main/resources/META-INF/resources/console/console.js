@@ -306,3 +306,65 @@
     }
   };
 })();
+
+// Lanes: a row per rank, bars of compute, wait and off-CPU over time.
+(() => {
+  const colour = (element, name) => {
+    const probe = document.createElement('span');
+    probe.style.cssText = `display:none;color:var(${name})`;
+    element.append(probe);
+    const value = getComputedStyle(probe).color;
+    probe.remove();
+    return value;
+  };
+  class SbLanes extends HTMLElement {
+    connectedCallback() {
+      this.sizes = new ResizeObserver(() => this.draw());
+      this.sizes.observe(this);
+      this.scheme = matchMedia('(prefers-color-scheme: dark)');
+      this.watch = () => this.draw();
+      this.scheme.addEventListener('change', this.watch);
+      this.style_ = new MutationObserver(this.watch);
+      this.style_.observe(document.documentElement, {attributes: true, attributeFilter: ['style', 'theme']});
+      if (this.canvas) return;
+      this.canvas = document.createElement('canvas');
+      this.canvas.setAttribute('role', 'img');
+      this.said = document.createElement('div');
+      this.said.className = 'sb-heat-said';
+      this.append(this.canvas, this.said);
+      this.canvas.addEventListener('pointermove', e => this.point(e));
+    }
+    disconnectedCallback() { this.sizes.disconnect(); this.style_.disconnect(); this.scheme.removeEventListener('change', this.watch); }
+    show(message) {
+      this.data = message;
+      this.canvas.setAttribute('aria-label', message.title + '; as a table below');
+      this.draw();
+    }
+    draw() {
+      if (!this.data || !this.clientWidth) return;
+      const d = this.data, left = 58, row = Math.max(10, Math.min(22, 300 / d.rows.length)), width = this.clientWidth, height = d.rows.length * row + 18, ratio = devicePixelRatio || 1;
+      this.canvas.style.width = width + 'px'; this.canvas.style.height = height + 'px';
+      this.canvas.width = width * ratio; this.canvas.height = height * ratio;
+      const p = this.canvas.getContext('2d');
+      p.scale(ratio, ratio);
+      const text = colour(this, '--sb-text-2'), tones = ['--sb-series-1', '--sb-series-warn', '--sb-series-bad'].map(n => colour(this, n)), base = colour(this, '--sb-surface-2');
+      p.font = `11px ${getComputedStyle(this).fontFamily}`; p.textBaseline = 'middle'; p.textAlign = 'right';
+      d.rows.forEach((name, i) => { p.fillStyle = base; p.fillRect(left, i * row + 1, width - left, row - 3); p.fillStyle = text; p.fillText(name, left - 10, i * row + row / 2 - .5); });
+      const scale = (width - left) / (d.total || 1);
+      for (const [r, start, ...parts] of d.bars) {
+        let x = left + start * scale;
+        parts.slice(0, 3).forEach((us, i) => { const w = us * scale; if (w > 0) { p.fillStyle = tones[i]; p.fillRect(x, r * row + 1, Math.max(w, .4), row - 3); x += w; } });
+      }
+      p.textAlign = 'left'; p.fillStyle = text; p.fillText('0', left, height - 7);
+      p.textAlign = 'right'; p.fillText(`${(d.total / 1000).toFixed(1)} ms`, width, height - 7);
+      this.geometry = {left, row, scale};
+    }
+    point(e) {
+      if (!this.geometry) return;
+      const box = this.canvas.getBoundingClientRect(), g = this.geometry, row = Math.floor((e.clientY - box.top) / g.row), us = (e.clientX - box.left - g.left) / g.scale;
+      const bar = this.data.bars.find(b => b[0] === row && us >= b[1] && us <= b[1] + b[2] + b[3] + b[4]);
+      this.said.textContent = bar ? bar[5] : '';
+    }
+  }
+  customElements.define('sb-lanes', SbLanes);
+})();

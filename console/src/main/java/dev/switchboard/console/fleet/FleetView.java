@@ -76,13 +76,12 @@ public final class FleetView extends LiveView {
             Parts.card("Tokens per second", output),
             Parts.card("Objectives met", attainment));
     Div topology = Parts.card("Gateways, models, replicas", Parts.box("sb-table", tree));
-    Div left = Parts.box("sb-stack", topology, charts);
     Div right =
         Parts.box(
             "sb-stack",
             Parts.card("Error budget of the last hour", slos),
             Parts.card("What changed in the last hour", happenings));
-    body.add(tiles, Parts.box("sb-columns", left, right));
+    body.add(tiles, topology, Parts.box("sb-columns", charts, right));
     add(Parts.head("Fleet", line), nothing, body);
   }
 
@@ -268,10 +267,7 @@ public final class FleetView extends LiveView {
     boolean many = Services.get().gateways().all().size() > 1;
     for (Happening each : now) {
       Div text = Parts.box("sb-event-line");
-      text.add(
-          each.replica().isEmpty()
-              ? new Span(each.text())
-              : Parts.link(Paths.replica(each.gateway(), each.replica()), each.text()));
+      sentence(each).forEach(text::add);
       if (many) {
         text.add(Parts.text("sb-muted sb-small", " " + each.gateway()));
       }
@@ -283,6 +279,18 @@ public final class FleetView extends LiveView {
               text);
       happenings.add(row);
     }
+  }
+
+  /** The sentence, with the replica's name as a link. */
+  private static List<Component> sentence(Happening each) {
+    int at = each.replica().isEmpty() ? -1 : each.text().indexOf(each.replica());
+    if (at < 0) {
+      return List.of(new Span(each.text()));
+    }
+    return List.of(
+        new Span(each.text().substring(0, at)),
+        Parts.link(Paths.replica(each.gateway(), each.replica()), each.replica()),
+        new Span(each.text().substring(at + each.replica().length())));
   }
 
   private void showSlos(List<FleetPresenter.SloRow> now) {

@@ -13,6 +13,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +36,7 @@ public final class LiveGateway implements AutoCloseable {
   private static final Duration RECONNECT = Duration.ofSeconds(2);
   private static final Duration WRITE = Duration.ofMinutes(1);
   private static final Duration SLOWER_THINGS = Duration.ofSeconds(10);
+  private static final int SHARED_MAX = 500;
   private static final int EVENTS_MAX = 1000;
   private static final JsonMapper JSON = new JsonMapper();
 
@@ -45,6 +48,7 @@ public final class LiveGateway implements AutoCloseable {
   private final List<Thread> threads = new ArrayList<>();
   private final Semaphore pollNow = new Semaphore(0);
   private final Deque<Event> events = new ArrayDeque<>();
+  private final Map<String, Shared> shared = new ConcurrentHashMap<>();
   private volatile Snapshot snapshot = Snapshot.NOTHING_YET;
   private volatile @Nullable InputStream listening;
   private volatile boolean closed;
@@ -105,6 +109,38 @@ public final class LiveGateway implements AutoCloseable {
     Snapshot is = snapshot;
     Instant seen = is.lastSeen();
     return is.reached() || seen == null ? Duration.ZERO : Duration.between(seen, clock.instant());
+  }
+
+  /**
+   * What a path answers, for views that show more of one thing: read at most every two seconds,
+   * however many sessions ask. Answers at once with what was read last, and reads again beside.
+   */
+  public Shared shared(String path) {
+    Shared known = shared.computeIfAbsent(path, _ -> Shared.NOTHING_YET);
+    Instant now = clock.instant();
+    if (Duration.between(known.asked(), now).compareTo(POLL) >= 0 && !closed) {
+      trimShared(now);
+      shared.put(path, known.asking(now));
+      Thread.ofVirtual().name("read").start(() -> readShared(path, now));
+    }
+    return known;
+  }
+
+  private void readShared(String path, Instant asked) {
+    Shared read;
+    try {
+      read = new Shared(asked, client.get(path), null);
+    } catch (ApiFailure e) {
+      read = new Shared(asked, null, e.sentence());
+    }
+    shared.put(path, read);
+    changed.run();
+  }
+
+  private void trimShared(Instant now) {
+    if (shared.size() > SHARED_MAX) {
+      shared.values().removeIf(s -> s.asked().isBefore(now.minus(SLOWER_THINGS)));
+    }
   }
 
   /** Polls at once, since somebody changed something. */

@@ -1,5 +1,6 @@
 package dev.switchboard.console.ui;
 
+import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.Key;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.dialog.Dialog;
@@ -14,29 +15,36 @@ import dev.switchboard.console.action.Result;
 import dev.switchboard.console.auth.Person;
 import dev.switchboard.console.live.LiveGateway;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import tools.jackson.databind.JsonNode;
 
 /** Says what a change is expected to do, asks why, does it and says what became of it. */
 public final class ActionDialog extends Dialog {
   private final LiveGateway gateway;
-  private final Change change;
+  private final Supplier<Change> change;
   private final Consumer<JsonNode> then;
   private final TextArea reason = new TextArea("Reason");
+  private final UnorderedList effects = new UnorderedList();
   private final Div outcome = Parts.box("sb-outcome");
   private final Button confirm;
 
   /**
    * Of a change at a gateway.
    *
+   * @param change as the inputs have it now
    * @param then is told the gateway's answer
+   * @param inputs what has to be said beside the reason
    */
-  public ActionDialog(LiveGateway gateway, Change change, Consumer<JsonNode> then) {
+  public ActionDialog(
+      LiveGateway gateway, Supplier<Change> change, Consumer<JsonNode> then, Component... inputs) {
     this.gateway = gateway;
     this.change = change;
     this.then = then;
-    this.confirm = new Button(change.title(), _ -> run());
-    setHeaderTitle(change.title());
+    Change first = change.get();
+    this.confirm = new Button(first.title(), _ -> run());
+    setHeaderTitle(first.title());
     setWidth("520px");
+    effects.addClassName("sb-effects");
     reason.setMaxLength(512);
     reason.setRequired(true);
     reason.setWidthFull();
@@ -44,19 +52,21 @@ public final class ActionDialog extends Dialog {
     reason.setValueChangeMode(ValueChangeMode.EAGER);
     reason.setAutofocus(true);
     outcome.getElement().setAttribute("role", "alert");
-    add(Parts.text("sb-dialog-target", "at " + gateway.name()), effects(), reason, outcome);
-    confirm.addThemeNames(change.risky() ? "error" : "primary");
+    add(Parts.text("sb-dialog-target", "at " + gateway.name()), effects);
+    add(inputs);
+    add(reason, outcome);
+    update();
+    confirm.addThemeNames(first.risky() ? "error" : "primary");
     confirm.addThemeName("primary");
     confirm.addClickShortcut(Key.ENTER, com.vaadin.flow.component.KeyModifier.CONTROL);
     confirm.setDisableOnClick(true);
     getFooter().add(copy(), new Button("Cancel", _ -> close()), confirm);
   }
 
-  private UnorderedList effects() {
-    UnorderedList list = new UnorderedList();
-    list.addClassName("sb-effects");
-    change.effects().forEach(effect -> list.add(new ListItem(effect)));
-    return list;
+  /** Says again what is expected, since an input changed. */
+  public void update() {
+    effects.removeAll();
+    change.get().effects().forEach(effect -> effects.add(new ListItem(effect)));
   }
 
   private Button copy() {
@@ -68,7 +78,7 @@ public final class ActionDialog extends Dialog {
                 getElement()
                     .executeJs(
                         "window.sbCopy($0)",
-                        Changes.curl(gateway.client().address().uri(), change, reason.getValue())));
+                        Changes.curl(gateway.client().address().uri(), change.get(), reason.getValue())));
     copy.addThemeName("tertiary");
     copy.addClassName("sb-push-left");
     return copy;
@@ -88,10 +98,11 @@ public final class ActionDialog extends Dialog {
       show("Your session has ended. Sign in again");
       return;
     }
-    switch (Services.get().changes().run(gateway, change, person, reason.getValue())) {
+    Change wanted = change.get();
+    switch (Services.get().changes().run(gateway, wanted, person, reason.getValue())) {
       case Result.Done done -> {
         close();
-        Toast.done(change.title() + ": done");
+        Toast.done(wanted.title() + ": done");
         then.accept(done.answer());
       }
       case Result.Denied denied -> show(denied.why());

@@ -33,7 +33,7 @@ public final class Format {
 
   private static String digits(double value) {
     double size = Math.abs(value);
-    if (size == 0 || size >= 100) {
+    if (size >= 100 || value == Math.rint(value)) {
       return String.format(Locale.ROOT, "%,.0f", value);
     }
     return String.format(Locale.ROOT, size >= 10 ? "%.1f" : "%.2f", value);

@@ -2,8 +2,10 @@ package dev.switchboard.console.ui;
 
 import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.Tag;
+import com.vaadin.flow.component.dependency.JavaScript;
 
 /** One of the shapes of console.js. Says nothing to a screen reader: a word stands beside it. */
+@JavaScript("context://console/console.js")
 @Tag("sb-icon")
 public final class Icon extends Component {
   public Icon(String name) {

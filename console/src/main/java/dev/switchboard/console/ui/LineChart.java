@@ -3,6 +3,7 @@ package dev.switchboard.console.ui;
 import com.vaadin.flow.component.AttachEvent;
 import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.Tag;
+import com.vaadin.flow.component.dependency.JavaScript;
 import com.vaadin.flow.component.html.Div;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,6 +26,7 @@ public final class LineChart extends Div {
    */
   public record Line(String name, String tone, float[] points) {}
 
+  @JavaScript("context://console/console.js")
   @Tag("sb-chart")
   private static final class Canvas extends Component {}
 

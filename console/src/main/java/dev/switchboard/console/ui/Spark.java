@@ -2,10 +2,12 @@ package dev.switchboard.console.ui;
 
 import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.Tag;
+import com.vaadin.flow.component.dependency.JavaScript;
 import java.util.Locale;
 import java.util.Objects;
 
 /** A line without axes. The number beside it is its text. */
+@JavaScript("context://console/console.js")
 @Tag("sb-spark")
 public final class Spark extends Component {
   public Spark() {
