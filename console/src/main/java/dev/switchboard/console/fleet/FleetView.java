@@ -86,21 +86,21 @@ public final class FleetView extends LiveView {
   }
 
   private void columns() {
-    tree.addComponentHierarchyColumn(this::name).setHeader("Name").setFlexGrow(2).setWidth("190px");
-    tree.addComponentColumn(this::state).setHeader("State").setFlexGrow(2).setWidth("170px");
-    number("In flight", row -> Format.number(row.inFlight()), "84px");
-    number("Running", row -> Format.number(row.running()), "84px");
-    number("Waiting", row -> Format.number(row.waiting()), "84px");
+    tree.addComponentHierarchyColumn(this::name).setHeader("Name").setFlexGrow(2).setWidth("170px");
+    tree.addComponentColumn(this::state).setHeader("State").setFlexGrow(2).setWidth("150px");
+    number("In flight", row -> Format.number(row.inFlight()), "74px");
+    number("Running", row -> Format.number(row.running()), "74px");
+    number("Waiting", row -> Format.number(row.waiting()), "74px");
     tree.addComponentColumn(node -> meter(row(node).kv()))
         .setHeader("KV used")
-        .setWidth("130px")
+        .setWidth("112px")
         .setFlexGrow(1);
-    number("Prefix hits", row -> Format.percent(row.prefixHit()), "96px");
-    number("Weight", row -> Format.number(row.weight()), "76px");
-    number("Stages × ranks", FleetRow::ranks, "116px");
+    number("Prefix hits", row -> Format.percent(row.prefixHit()), "84px");
+    number("Weight", row -> Format.number(row.weight()), "66px");
+    number("Ranks", FleetRow::ranks, "66px");
     tree.addComponentColumn(this::trend)
         .setHeader("Tokens/s, 10 min")
-        .setWidth("150px")
+        .setWidth("126px")
         .setFlexGrow(1);
   }
 
