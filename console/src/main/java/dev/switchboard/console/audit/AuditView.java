@@ -41,6 +41,8 @@ import java.util.Map;
 @PageTitle("Audit · Switchboard")
 @Needs(Role.VIEWER)
 public final class AuditView extends Div implements AfterNavigationObserver {
+  private static final int FEW = 12;
+
   private final Span line = Parts.text("sb-head-line", "");
   private final Grid<AuditRow> grid = new Grid<>();
   private final Div state = Parts.box("sb-stack");
@@ -90,7 +92,7 @@ public final class AuditView extends Div implements AfterNavigationObserver {
     field.setPlaceholder(example);
     field.setClearButtonVisible(true);
     field.setMaxLength(128);
-    field.setWidth(name.equals("from") || name.equals("to") ? "190px" : "150px");
+    field.setWidth(name.equals("from") || name.equals("to") ? "176px" : "136px");
     field.addValueChangeListener(_ -> go());
     fields.put(name, field);
     return field;
@@ -159,15 +161,20 @@ public final class AuditView extends Div implements AfterNavigationObserver {
       state.add(Parts.failure("The audit log cannot be read", e.sentence()));
     }
     grid.setVisible(!rows.isEmpty());
+    grid.setAllRowsVisible(rows.size() <= FEW);
     grid.setItems(new ArrayList<>(rows));
-    Parts.set(line, rows.size() + (rows.size() == 1 ? " entry, the newest first" : " entries, the newest first"));
+    Parts.set(
+        line,
+        rows.size()
+            + (rows.size() == 1 ? " entry, the newest first" : " entries, the newest first"));
   }
 
   private DownloadResponse csv() {
     LiveGateway from = Services.get().gateways().find(at).orElse(null);
     try {
       byte[] body = from == null ? new byte[0] : AuditPresenter.csv(from, wanted);
-      return new DownloadResponse(new ByteArrayInputStream(body), "audit.csv", "text/csv", body.length);
+      return new DownloadResponse(
+          new ByteArrayInputStream(body), "audit.csv", "text/csv", body.length);
     } catch (ApiFailure e) {
       Toast.failed(e.sentence());
       return DownloadResponse.error(502);
@@ -180,7 +187,10 @@ public final class AuditView extends Div implements AfterNavigationObserver {
     grid.addColumn(AuditRow::words).setHeader("Did").setWidth("150px").setFlexGrow(1);
     grid.addColumn(AuditRow::target).setHeader("Target").setWidth("120px").setFlexGrow(1);
     grid.addColumn(AuditRow::reason).setHeader("Reason").setWidth("160px").setFlexGrow(3);
-    grid.addComponentColumn(AuditView::outcome).setHeader("Outcome").setWidth("150px").setFlexGrow(0);
+    grid.addComponentColumn(AuditView::outcome)
+        .setHeader("Outcome")
+        .setWidth("150px")
+        .setFlexGrow(0);
     grid.addColumn(AuditRow::source).setHeader("From").setWidth("120px").setFlexGrow(0);
   }
 
@@ -193,7 +203,10 @@ public final class AuditView extends Div implements AfterNavigationObserver {
   }
 
   private static Component outcome(AuditRow row) {
-    String word = row.status() < 400 ? "Done" : row.status() == 403 || row.status() == 401 ? "Denied" : "Refused";
+    String word =
+        row.status() < 400
+            ? "Done"
+            : row.status() == 403 || row.status() == 401 ? "Denied" : "Refused";
     return new Badge(Tone.ofStatus(row.status()), word + " " + row.status());
   }
 

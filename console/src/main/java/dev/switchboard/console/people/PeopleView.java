@@ -101,7 +101,8 @@ public final class PeopleView extends Div {
     password.setMaxLength(256);
     password.setHelperText("10 characters or more");
     password.setAutocomplete(Autocomplete.NEW_PASSWORD);
-    Dialog dialog = new Dialog(person == null ? "Add somebody" : "New password for " + person.name());
+    Dialog dialog =
+        new Dialog(person == null ? "Add somebody" : "New password for " + person.name());
     Button done =
         new Button(
             person == null ? "Add" : "Set password",
@@ -110,7 +111,12 @@ public final class PeopleView extends Div {
               boolean worked =
                   person == null
                       ? attempt(
-                          () -> users().add(name.getValue().strip(), role.getValue(), password.getValue()),
+                          () ->
+                              users()
+                                  .add(
+                                      name.getValue().strip(),
+                                      role.getValue(),
+                                      password.getValue()),
                           "Added")
                       : attempt(
                           () -> users().changePassword(person.name(), password.getValue()),

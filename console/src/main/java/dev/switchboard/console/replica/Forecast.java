@@ -31,7 +31,8 @@ final class Forecast {
             + ", then they go on elsewhere.");
     double moves = plan.path("expected_moves").asDouble(0);
     if (moves >= 0.05) {
-      sentences.add("About " + Format.number(Math.rint(moves * 10) / 10) + " are expected to move.");
+      sentences.add(
+          "About " + Format.number(Math.rint(moves * 10) / 10) + " are expected to move.");
     }
     return sentences;
   }

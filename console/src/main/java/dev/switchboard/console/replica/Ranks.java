@@ -80,8 +80,7 @@ final class Ranks {
     sums.forEach(
         (place, s) ->
             means.put(
-                place,
-                new Mean(s[0] / s[5], s[1] / s[5], s[2] / s[5], s[3] / s[5], s[4] / s[5])));
+                place, new Mean(s[0] / s[5], s[1] / s[5], s[2] / s[5], s[3] / s[5], s[4] / s[5])));
   }
 
   private static double at(JsonNode lane, int index) {

@@ -202,7 +202,10 @@ public final class ReplicaPresenter {
     put(facts, "Threads per rank", amount(state.path("topology").path("threads"), Format::number));
     put(facts, "Weights", amount(state.path("memory").path("weight_bytes"), Format::bytes));
     put(facts, "KV cache", amount(state.path("memory").path("kv_bytes"), Format::bytes));
-    put(facts, "Kind", r.path("kind").asString("") + (r.path("local").asBoolean(false) ? ", local" : ""));
+    put(
+        facts,
+        "Kind",
+        r.path("kind").asString("") + (r.path("local").asBoolean(false) ? ", local" : ""));
     put(facts, "Process", amount(r.path("pid"), v -> "pid " + (long) v));
     put(facts, "Address", r.path("socket").asString(r.path("url").asString("")));
     put(facts, "Restarts", amount(r.path("restarts"), Format::number));
@@ -216,7 +219,9 @@ public final class ReplicaPresenter {
 
   private static String lastExit(JsonNode exit) {
     return exit.isObject()
-        ? exit.path("cause").asString("").replace('_', ' ') + ": " + exit.path("message").asString("")
+        ? exit.path("cause").asString("").replace('_', ' ')
+            + ": "
+            + exit.path("message").asString("")
         : "";
   }
 
@@ -260,24 +265,49 @@ public final class ReplicaPresenter {
     return switch (command) {
       case DRAIN -> make("Drain " + id, "POST", "/drain", true, forecast(person));
       case CANCEL_DRAIN ->
-          make("Cancel drain of " + id, "DELETE", "/drain", false, List.of(
-              "Requests that were moved stay where they are.",
-              "It takes new requests again once it has passed the canary."));
+          make(
+              "Cancel drain of " + id,
+              "DELETE",
+              "/drain",
+              false,
+              List.of(
+                  "Requests that were moved stay where they are.",
+                  "It takes new requests again once it has passed the canary."));
       case RESUME ->
-          make("Resume " + id, "POST", "/resume", false, List.of(
-              "It takes new requests again once it has passed the canary."));
+          make(
+              "Resume " + id,
+              "POST",
+              "/resume",
+              false,
+              List.of("It takes new requests again once it has passed the canary."));
       case CORDON ->
-          make("Cordon " + id, "POST", "/cordon", true, List.of(
-              "It takes no new requests; the " + Format.number(number("in_flight")) + " it has end there.",
-              othersReady(),
-              "This outlives restarts of the gateway. Undo it by Uncordon."));
+          make(
+              "Cordon " + id,
+              "POST",
+              "/cordon",
+              true,
+              List.of(
+                  "It takes no new requests; the "
+                      + Format.number(number("in_flight"))
+                      + " it has end there.",
+                  othersReady(),
+                  "This outlives restarts of the gateway. Undo it by Uncordon."));
       case UNCORDON ->
-          make("Uncordon " + id, "POST", "/uncordon", false, List.of("It takes new requests again."));
+          make(
+              "Uncordon " + id,
+              "POST",
+              "/uncordon",
+              false,
+              List.of("It takes new requests again."));
       case PROMOTE ->
-          make("Promote " + id, "POST", "/promote", false, List.of(
-              "The worker stands by with its model loaded, and takes requests from now on."));
-      case RESTART ->
-          make("Restart " + id, "POST", "/restart", true, restart(person));
+          make(
+              "Promote " + id,
+              "POST",
+              "/promote",
+              false,
+              List.of(
+                  "The worker stands by with its model loaded, and takes requests from now on."));
+      case RESTART -> make("Restart " + id, "POST", "/restart", true, restart(person));
       case WEIGHT -> weigh(number("weight"));
     };
   }
@@ -318,11 +348,20 @@ public final class ReplicaPresenter {
     return replica.path("state").asString("").equals("READY");
   }
 
-  private Change make(String title, String method, String rest, boolean risky, List<String> effects) {
-    JsonNode body = method.equals("POST") && !rest.endsWith("cordon") ? JSON.createObjectNode() : null;
+  private Change make(
+      String title, String method, String rest, boolean risky, List<String> effects) {
+    JsonNode body =
+        method.equals("POST") && !rest.endsWith("cordon") ? JSON.createObjectNode() : null;
     boolean takesBody = rest.equals("/drain") || rest.equals("/restart");
     return new Change(
-        title, Role.OPERATOR, method, path(rest), takesBody ? body : null, version(), effects, risky);
+        title,
+        Role.OPERATOR,
+        method,
+        path(rest),
+        takesBody ? body : null,
+        version(),
+        effects,
+        risky);
   }
 
   private @Nullable String version() {
@@ -359,7 +398,10 @@ public final class ReplicaPresenter {
     String model = known().path("model").asString("the model");
     return others == 0
         ? "No other replica of " + model + " is ready: its requests will be refused."
-        : others + (others == 1 ? " other replica of " : " other replicas of ") + model + (others == 1 ? " is ready." : " are ready.");
+        : others
+            + (others == 1 ? " other replica of " : " other replicas of ")
+            + model
+            + (others == 1 ? " is ready." : " are ready.");
   }
 
   public String word() {

@@ -65,8 +65,16 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   private final HeatMap heat = new HeatMap();
   private final PlainTable heatTable =
       new PlainTable(
-          "Stage", "Rank", "Skew", "Compute", "Waiting", "Off-CPU", "Late", "Bandwidth",
-          "Heartbeat", "");
+          "Stage",
+          "Rank",
+          "Skew",
+          "Compute",
+          "Waiting",
+          "Off-CPU",
+          "Late",
+          "Bandwidth",
+          "Heartbeat",
+          "");
   private final Lanes lanes = new Lanes();
   private final PlainTable laneTable =
       new PlainTable("Step", "Time", "Requests", "Prompt tokens", "Generated", "Off-CPU before");
@@ -87,14 +95,11 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     metric.setItemLabelGenerator(Metric::title);
     metric.setValue(Metric.SKEW);
     metric.setAriaLabel("What the colour shows");
-    metric.addThemeName("small");
     metric.addValueChangeListener(_ -> refresh());
     log.addClassName("sb-log");
     log.getElement().setAttribute("tabindex", "0");
     ranksBody.add(metricAbout, heat, heatTable.folded("Table of ranks"));
-    Div names =
-        Parts.box(
-            "sb-head-names", crumbs, Parts.box("sb-head-title", title, badge), line);
+    Div names = Parts.box("sb-head-names", crumbs, Parts.box("sb-head-title", title, badge), line);
     add(
         Parts.box("sb-head", names, actions),
         notices,
@@ -103,9 +108,7 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
         Parts.card("Stages × ranks", metric, new Div[] {noRanks, ranksBody}),
         Parts.card("Latest steps", legend(), new Div[] {lanes, laneTable.folded("Table of steps")}),
         Parts.box(
-            "sb-halves",
-            Parts.card("Sequences", load),
-            Parts.card("Tokens per second", output)),
+            "sb-halves", Parts.card("Sequences", load), Parts.card("Tokens per second", output)),
         Parts.card("About this replica", facts),
         Parts.card("Log", log));
   }
@@ -146,7 +149,8 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
       return;
     }
     badge.show(known.state().isEmpty() ? Tone.IDLE : Tone.ofReplica(known.state()), known.word());
-    Parts.set(line, known.replica().isPresent() ? known.about() : "The gateway knows no such replica");
+    Parts.set(
+        line, known.replica().isPresent() ? known.about() : "The gateway knows no such replica");
     showNotices(known, at);
     showActions(known);
     showDrain(known);
@@ -160,7 +164,13 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   private void showNotices(ReplicaPresenter known, LiveGateway at) {
     notices.removeAll();
     if (!at.snapshot().reached()) {
-      notices.add(notice(Tone.BAD, at.name() + ": " + GatewayState.words(at) + ". What stands here is what it last told."));
+      notices.add(
+          notice(
+              Tone.BAD,
+              at.name()
+                  + ": "
+                  + GatewayState.words(at)
+                  + ". What stands here is what it last told."));
     }
     String slow = known.stragglers();
     if (!slow.isEmpty()) {
@@ -245,23 +255,54 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   }
 
   private void showTiles(ReplicaPresenter known) {
-    show(inFlight, Format.number(known.number("in_flight")), "", "of this gateway", known.history("in_flight"));
-    show(running, Format.number(known.reported("running")), "sequences",
-        "waiting: " + Format.number(known.reported("waiting")), known.history("running"));
+    show(
+        inFlight,
+        Format.number(known.number("in_flight")),
+        "",
+        "of this gateway",
+        known.history("in_flight"));
+    show(
+        running,
+        Format.number(known.reported("running")),
+        "sequences",
+        "waiting: " + Format.number(known.reported("waiting")),
+        known.history("running"));
     double used = known.reported("kv_blocks_used");
     double all = used + known.reported("kv_blocks_free") + known.reported("kv_blocks_cached");
-    show(kv, percent(used / all), "%", "cached: " + Format.number(known.reported("kv_blocks_cached"))
-        + ", evicted: " + Format.number(known.reported("kv_evictions")), known.history("kv"));
+    show(
+        kv,
+        percent(used / all),
+        "%",
+        "cached: "
+            + Format.number(known.reported("kv_blocks_cached"))
+            + ", evicted: "
+            + Format.number(known.reported("kv_evictions")),
+        known.history("kv"));
     double looked = known.reported("prefix_lookup_tokens");
-    show(prefix, percent(known.reported("prefix_hit_tokens") / looked), "%",
-        "of " + Format.number(looked) + " prompt tokens", known.history("prefix_hit"));
-    show(tokens, Format.number(known.minute("tokens_completion")), "/s", "mean of the last minute",
+    show(
+        prefix,
+        percent(known.reported("prefix_hit_tokens") / looked),
+        "%",
+        "of " + Format.number(looked) + " prompt tokens",
+        known.history("prefix_hit"));
+    show(
+        tokens,
+        Format.number(known.minute("tokens_completion")),
+        "/s",
+        "mean of the last minute",
         known.history("tokens_completion"));
-    show(steps, Format.number(known.minute("steps")), "/s", "mean of the last minute", known.history("steps"));
+    show(
+        steps,
+        Format.number(known.minute("steps")),
+        "/s",
+        "mean of the last minute",
+        known.history("steps"));
   }
 
   private static String percent(double share) {
-    return Double.isNaN(share) ? Format.NONE : String.format(Locale.ROOT, "%.1f", share * SHARE);
+    return Double.isNaN(share)
+        ? Format.NONE
+        : share == 0 ? "0" : String.format(Locale.ROOT, "%.1f", share * SHARE);
   }
 
   private static void show(StatTile tile, String number, String unit, String note, float[] points) {

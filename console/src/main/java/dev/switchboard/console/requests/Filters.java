@@ -13,7 +13,15 @@ public record Filters(String gateway, Map<String, String> wanted) {
   /** Parameters of the admin API that stand in the address too. */
   static final List<String> NAMES =
       List.of(
-          "model", "class", "tenant", "outcome", "status", "replica", "min_ms", "slo", "waited_for",
+          "model",
+          "class",
+          "tenant",
+          "outcome",
+          "status",
+          "replica",
+          "min_ms",
+          "slo",
+          "waited_for",
           "trace_id");
 
   /** A time before now instead of since and until. */
@@ -21,8 +29,16 @@ public record Filters(String gateway, Map<String, String> wanted) {
 
   private static final Map<String, Duration> SPANS =
       Map.of(
-          "5m", Duration.ofMinutes(5), "15m", Duration.ofMinutes(15), "1h", Duration.ofHours(1),
-          "6h", Duration.ofHours(6), "24h", Duration.ofHours(24));
+          "5m",
+          Duration.ofMinutes(5),
+          "15m",
+          Duration.ofMinutes(15),
+          "1h",
+          Duration.ofHours(1),
+          "6h",
+          Duration.ofHours(6),
+          "24h",
+          Duration.ofHours(24));
 
   /** Keeps what is no empty word. */
   public Filters {
@@ -42,7 +58,8 @@ public record Filters(String gateway, Map<String, String> wanted) {
 
   static Filters of(String gateway, Map<String, List<String>> parameters) {
     Map<String, String> wanted = new LinkedHashMap<>();
-    parameters.forEach((name, values) -> wanted.put(name, values.isEmpty() ? "" : values.getFirst()));
+    parameters.forEach(
+        (name, values) -> wanted.put(name, values.isEmpty() ? "" : values.getFirst()));
     return new Filters(gateway, wanted);
   }
 

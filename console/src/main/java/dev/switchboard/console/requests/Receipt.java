@@ -22,7 +22,8 @@ public final class Receipt {
    *
    * @param deep whether it tells more of the one above it
    */
-  public record Bar(String name, Kind kind, double startMs, double ms, boolean deep, String about) {}
+  public record Bar(
+      String name, Kind kind, double startMs, double ms, boolean deep, String about) {}
 
   /** Of a phase's name. */
   static Kind kind(String phase) {
@@ -35,8 +36,13 @@ public final class Receipt {
     if (phase.endsWith("_wait") || phase.endsWith("_off_cpu") || phase.endsWith("_transfer")) {
       return Kind.WAIT;
     }
-    boolean network = List.of("connect", "send", "client_flush", "detokenize_flush").contains(phase);
+    boolean network =
+        List.of("connect", "send", "client_flush", "detokenize_flush").contains(phase);
     return network || phase.contains("stall") ? Kind.NETWORK : Kind.GATEWAY;
+  }
+
+  private static String words(String phase) {
+    return phase.replace('_', ' ').replace("off cpu", "off-CPU");
   }
 
   private final JsonNode timeline;
@@ -57,7 +63,7 @@ public final class Receipt {
       String name = phase.path("phase").asString("");
       double ms = phase.path("ms").asDouble(0);
       String share = Format.percent(Math.rint(1000 * phase.path("share").asDouble(0)) / 1000);
-      bars.add(new Bar(name.replace('_', ' '), kind(name), start, ms, false, share));
+      bars.add(new Bar(words(name), kind(name), start, ms, false, share));
       start += ms;
     }
     return bars;
@@ -69,9 +75,11 @@ public final class Receipt {
     for (JsonNode a : timeline.path("attempts")) {
       double start = a.path("start_ms").asDouble(0);
       String error = a.path("error").asString("");
-      String name = "attempt " + a.path("number").asInt(0) + " at " + a.path("replica").asString("");
+      String name =
+          "attempt " + a.path("number").asInt(0) + " at " + a.path("replica").asString("");
       bars.add(
-          new Bar(name, Kind.NETWORK, start, a.path("end_ms").asDouble(start) - start, false, error));
+          new Bar(
+              name, Kind.NETWORK, start, a.path("end_ms").asDouble(start) - start, false, error));
     }
     engine(bars, "prefill");
     engine(bars, "decode");
@@ -84,17 +92,25 @@ public final class Receipt {
       return;
     }
     double start = phase.path("start_ms").asDouble(0);
-    String about = phase.path("tokens").asInt(0) + " tokens in " + phase.path("steps").asInt(0) + " steps";
+    String about =
+        phase.path("tokens").asInt(0) + " tokens in " + phase.path("steps").asInt(0) + " steps";
     bars.add(new Bar(what, Kind.COMPUTE, start, phase.path("ms").asDouble(0), false, about));
     for (JsonNode lane : phase.path("lanes")) {
       double compute = lane.path("compute_ms").asDouble(0);
       double from = lane.path("start_ms").asDouble(0);
       double ms = lane.path("end_ms").asDouble(from) - from;
       String name = "stage " + lane.path("stage").asInt(0) + ", rank " + lane.path("rank").asInt(0);
-      String said = "compute " + Format.millis(compute) + ", waiting "
-          + Format.millis(lane.path("all_reduce_wait_ms").asDouble(0) + lane.path("receive_wait_ms").asDouble(0))
-          + ", off-CPU " + Format.millis(lane.path("off_cpu_ms").asDouble(0))
-          + ", others waited for it " + Format.millis(lane.path("late_ms").asDouble(0));
+      String said =
+          "compute "
+              + Format.millis(compute)
+              + ", waiting "
+              + Format.millis(
+                  lane.path("all_reduce_wait_ms").asDouble(0)
+                      + lane.path("receive_wait_ms").asDouble(0))
+              + ", off-CPU "
+              + Format.millis(lane.path("off_cpu_ms").asDouble(0))
+              + ", others waited for it "
+              + Format.millis(lane.path("late_ms").asDouble(0));
       bars.add(new Bar(name, compute * 2 > ms ? Kind.COMPUTE : Kind.WAIT, from, ms, true, said));
     }
   }
@@ -108,7 +124,9 @@ public final class Receipt {
       text.append(" by ").append(timeline.path("replica").asString("nobody")).append(". ");
     } else {
       text.append("Ended as ").append(outcome.replace('_', ' ')).append(" with status ");
-      text.append(timeline.path("status").asInt(0)).append(" after ").append(Format.millis(wallMs()));
+      text.append(timeline.path("status").asInt(0))
+          .append(" after ")
+          .append(Format.millis(wallMs()));
       String error = timeline.path("error").asString("");
       text.append(error.isEmpty() ? ". " : ": " + error + ". ");
     }
@@ -143,7 +161,7 @@ public final class Receipt {
     return "Most of the time, "
         + Format.percent(Math.rint(100 * longest.path("share").asDouble(0)) / 100)
         + ", went to "
-        + longest.path("phase").asString("").replace('_', ' ').toLowerCase(Locale.ROOT)
+        + words(longest.path("phase").asString(""))
         + ".";
   }
 

@@ -78,16 +78,21 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
         late
             ? new Badge(Tone.WARN, "Late")
             : new Badge(Tone.ofOutcome(outcome), Badge.word(outcome));
-    Div crumbs = Parts.box("sb-crumbs", Parts.link("requests", "Requests"), new Span("/"), new Span(gateway.name()));
+    Div crumbs =
+        Parts.box(
+            "sb-crumbs",
+            Parts.link("requests", "Requests"),
+            new Span("/"),
+            new Span(gateway.name()));
     Div title = Parts.box("sb-head-title", new H1("Request"), badge);
-    Div names =
-        Parts.box("sb-head-names", crumbs, title, Parts.text("sb-mono sb-muted", id));
+    Div names = Parts.box("sb-head-names", crumbs, title, Parts.text("sb-mono sb-muted", id));
     Paragraph verdict = new Paragraph(receipt.verdict());
     verdict.addClassName("sb-verdict");
     add(
         Parts.box("sb-head", names, actions(gateway, timeline)),
         Parts.box("sb-card", verdict, facts(gateway, timeline)),
-        Parts.card("Where the time went", legend(), new Div[] {fall(receipt.phases(), receipt.wallMs())}),
+        Parts.card(
+            "Where the time went", legend(), new Div[] {fall(receipt.phases(), receipt.wallMs())}),
         Parts.card("Attempts, stages and ranks", lanes(receipt)),
         Parts.card("Why this replica", new Span(receipt.why()), candidates(receipt)));
   }
@@ -103,7 +108,8 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
       link.setTarget("_blank");
       actions.add(link);
     }
-    Anchor perfetto = new Anchor(DownloadHandler.fromInputStream(_ -> download(gateway)), "Perfetto trace");
+    Anchor perfetto =
+        new Anchor(DownloadHandler.fromInputStream(_ -> download(gateway)), "Perfetto trace");
     perfetto.addComponentAsFirst(new Icon("download"));
     perfetto.addClassName("sb-row");
     actions.add(perfetto);
@@ -114,7 +120,10 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
     try {
       byte[] body = gateway.client().text(path("/perfetto"), "application/json");
       return new DownloadResponse(
-          new ByteArrayInputStream(body), "request-" + id + ".json", "application/json", body.length);
+          new ByteArrayInputStream(body),
+          "request-" + id + ".json",
+          "application/json",
+          body.length);
     } catch (ApiFailure _) {
       return DownloadResponse.error(502);
     }
@@ -123,7 +132,9 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
   private static Div facts(LiveGateway gateway, JsonNode t) {
     JsonNode slo = t.path("slo");
     Div facts = Parts.box("sb-facts");
-    facts.add(Parts.fact("Accepted", t.path("accepted_at").asString("").replaceAll("(\\.\\d{3})\\d*Z", "$1Z")));
+    facts.add(
+        Parts.fact(
+            "Accepted", t.path("accepted_at").asString("").replaceAll("(\\.\\d{3})\\d*Z", "$1Z")));
     facts.add(Parts.fact("Model", t.path("model").asString(Format.NONE)));
     facts.add(Parts.fact("Replica", replica(gateway, t)));
     facts.add(Parts.fact("Service class", t.path("slo_class").asString(Format.NONE)));
@@ -144,8 +155,11 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
             Format.number(t.path("completion_tokens").asDouble(Double.NaN))
                 + " tokens, finish "
                 + t.path("finish_reason").asString(Format.NONE)));
-    facts.add(Parts.fact("Longest gap", Format.millis(t.path("longest_gap_ms").asDouble(Double.NaN))));
-    facts.add(Parts.fact("Trace", t.path("trace_id").asString("none: the gateway runs without the agent")));
+    facts.add(
+        Parts.fact("Longest gap", Format.millis(t.path("longest_gap_ms").asDouble(Double.NaN))));
+    facts.add(
+        Parts.fact(
+            "Trace", t.path("trace_id").asString("none: the gateway runs without the agent")));
     return facts;
   }
 
@@ -203,8 +217,16 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
   private static Component candidates(Receipt receipt) {
     PlainTable table =
         new PlainTable(
-            "Replica", "", "First token", "nine in ten below", "Per token", "In flight", "Waiting",
-            "Prefix tokens", "Weight", "Circuit");
+            "Replica",
+            "",
+            "First token",
+            "nine in ten below",
+            "Per token",
+            "In flight",
+            "Waiting",
+            "Prefix tokens",
+            "Weight",
+            "Circuit");
     table.show(receipt.candidates());
     return table;
   }

@@ -37,6 +37,7 @@ import java.util.function.Function;
 @PageTitle("Requests · Switchboard")
 @Needs(Role.VIEWER)
 public final class RequestsView extends LiveView implements AfterNavigationObserver {
+  private static final int FEW = 12;
   private static final List<String> OUTCOMES =
       List.of(
           "ok", "shed", "deadline", "client_gone", "upstream_broken", "unavailable", "internal");
@@ -72,7 +73,9 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
         click ->
             getUI()
                 .ifPresent(
-                    ui -> ui.navigate(Paths.request(click.getItem().gateway(), click.getItem().id()))));
+                    ui ->
+                        ui.navigate(
+                            Paths.request(click.getItem().gateway(), click.getItem().id()))));
     more.addThemeName("tertiary");
     Div card = Parts.box("sb-card", filters(), Parts.box("sb-table", grid), state, more);
     add(Parts.head("Requests", line, live), card);
@@ -141,16 +144,12 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
 
   private void go(Filters wanted) {
     String only = presenter.gateways().size() == 1 ? presenter.gateways().getFirst() : "";
-    getUI()
-        .ifPresent(
-            ui ->
-                ui.navigate("requests", QueryParameters.simple(wanted.address(only))));
+    getUI().ifPresent(ui -> ui.navigate("requests", QueryParameters.simple(wanted.address(only))));
   }
 
   @Override
   public void afterNavigation(AfterNavigationEvent event) {
-    Map<String, List<String>> parameters =
-        event.getLocation().getQueryParameters().getParameters();
+    Map<String, List<String>> parameters = event.getLocation().getQueryParameters().getParameters();
     String at =
         parameters.getOrDefault("gateway", List.of(presenter.filters().gateway())).getFirst();
     presenter.filter(Filters.of(at, parameters));
@@ -169,34 +168,43 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
   }
 
   private void columns() {
-    grid.addColumn(row -> Format.clock(row.accepted())).setHeader("UTC").setWidth("88px").setFlexGrow(0);
-    grid.addComponentColumn(RequestsView::outcome).setHeader("Outcome").setWidth("150px").setFlexGrow(0);
-    grid.addColumn(RequestRow::model).setHeader("Model").setFlexGrow(2);
-    grid.addColumn(RequestRow::serviceClass).setHeader("Class").setFlexGrow(1);
-    grid.addColumn(RequestRow::tenant).setHeader("Tenant").setFlexGrow(1);
-    grid.addColumn(RequestRow::replica).setHeader("Replica").setWidth("90px").setFlexGrow(0);
-    number("First token", row -> Format.millis(row.ttftMs()));
-    number("Per token", row -> Format.millis(row.tpotMs()));
-    number("Wall time", row -> Format.millis(row.wallMs()));
-    number("Prompt", row -> Format.number(row.promptTokens()));
-    number("Generated", row -> Format.number(row.completionTokens()));
-    number("Tries", row -> row.attempts() + (row.migrations() > 0 ? " +" + row.migrations() : ""));
-    grid.addComponentColumn(
-            row ->
-                Parts.link(
-                    Paths.request(row.gateway(), row.id()),
-                    row.id().length() > 8 ? row.id().substring(0, 8) : row.id()))
-        .setHeader("Request")
-        .setWidth("100px")
+    text("UTC", row -> Format.clock(row.accepted()), "84px");
+    grid.addComponentColumn(RequestsView::outcome)
+        .setHeader("Outcome")
+        .setWidth("118px")
         .setFlexGrow(0);
+    grid.addComponentColumn(RequestsView::link)
+        .setHeader("Request")
+        .setWidth("92px")
+        .setFlexGrow(0);
+    grid.addColumn(RequestRow::model).setHeader("Model").setWidth("120px").setFlexGrow(3);
+    grid.addColumn(RequestRow::serviceClass).setHeader("Class").setWidth("92px").setFlexGrow(1);
+    grid.addColumn(RequestRow::tenant).setHeader("Tenant").setWidth("76px").setFlexGrow(1);
+    text("Replica", RequestRow::replica, "74px");
+    number("First token", row -> Format.millis(row.ttftMs()), "90px");
+    number("Per token", row -> Format.millis(row.tpotMs()), "84px");
+    number("Wall time", row -> Format.millis(row.wallMs()), "84px");
+    number(
+        "Tokens",
+        row -> Format.number(row.promptTokens()) + " → " + Format.number(row.completionTokens()),
+        "96px");
   }
 
-  private void number(String header, Function<RequestRow, String> text) {
+  private void text(String header, Function<RequestRow, String> text, String width) {
+    grid.addColumn(text::apply).setHeader(header).setWidth(width).setFlexGrow(0);
+  }
+
+  private void number(String header, Function<RequestRow, String> text, String width) {
     grid.addColumn(text::apply)
         .setHeader(header)
         .setTextAlign(ColumnTextAlign.END)
-        .setWidth("96px")
+        .setWidth(width)
         .setFlexGrow(0);
+  }
+
+  private static Component link(RequestRow row) {
+    String shortId = row.id().length() > 8 ? row.id().substring(0, 8) : row.id();
+    return Parts.link(Paths.request(row.gateway(), row.id()), shortId);
   }
 
   private static Component outcome(RequestRow row) {
@@ -204,7 +212,8 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
       return new Badge(Tone.WARN, "Late");
     }
     String word = Badge.word(row.outcome());
-    return new Badge(Tone.ofOutcome(row.outcome()), row.status() == 200 ? word : word + " " + row.status());
+    return new Badge(
+        Tone.ofOutcome(row.outcome()), row.status() == 200 ? word : word + " " + row.status());
   }
 
   @Override
@@ -220,19 +229,23 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     Parts.set(
         line,
         presenter.asked()
-            ? rows.size() + (rows.size() == 1 ? " request" : " requests") + (presenter.hasMore() ? ", the newest" : "")
+            ? rows.size()
+                + (rows.size() == 1 ? " request" : " requests")
+                + (presenter.hasMore() ? ", the newest" : "")
             : "Loading");
     if (!rows.equals(shown) || rows.isEmpty()) {
       shown = new ArrayList<>(rows);
       grid.setItems(shown);
     }
     grid.setVisible(!rows.isEmpty());
+    grid.setAllRowsVisible(rows.size() <= FEW);
     state.removeAll();
     String failure = presenter.failure();
     if (rows.isEmpty() && failure != null) {
       state.add(Parts.failure("The requests cannot be read", failure));
     } else if (rows.isEmpty() && presenter.asked()) {
-      state.add(Parts.empty("search", "No request", "None that the gateway remembers is like that."));
+      state.add(
+          Parts.empty("search", "No request", "None that the gateway remembers is like that."));
     }
   }
 

@@ -16,8 +16,7 @@ import tools.jackson.databind.json.JsonMapper;
 /** What a gateway is, what its telemetry costs, and how it is configured. */
 public final class SystemPresenter {
   /** The levels of traces, by their numbers. */
-  static final List<String> LEVELS =
-      List.of("0: none", "1: requests", "2: ranks", "3: every step");
+  static final List<String> LEVELS = List.of("0: none", "1: requests", "2: ranks", "3: every step");
 
   /** What can be looked at as it is. */
   static final Map<String, String> DOCUMENTS = documents();
@@ -63,15 +62,23 @@ public final class SystemPresenter {
     JsonNode c = i.path("connections");
     facts.put(
         "Connections",
-        c.path("api").asInt(0) + " of " + c.path("api_limit").asInt(0) + ", admin " + c.path("admin").asInt(0));
+        c.path("api").asInt(0)
+            + " of "
+            + c.path("api_limit").asInt(0)
+            + ", admin "
+            + c.path("admin").asInt(0));
     JsonNode store = i.path("store");
     String down = store.path("why").asString("");
-    facts.put("Store", store.path("kind").asString(Format.NONE) + (store.path("up").asBoolean(false) ? ", up" : ", down: " + down));
+    facts.put(
+        "Store",
+        store.path("kind").asString(Format.NONE)
+            + (store.path("up").asBoolean(false) ? ", up" : ", down: " + down));
     JsonNode valkey = i.path("valkey");
     facts.put(
         "Valkey",
         valkey.isObject()
-            ? valkey.path("address").asString("") + (valkey.path("reached").asBoolean(false) ? ", reached" : ", not reached")
+            ? valkey.path("address").asString("")
+                + (valkey.path("reached").asBoolean(false) ? ", reached" : ", not reached")
             : "none: this gateway shares no limits");
     return facts;
   }
@@ -134,7 +141,11 @@ public final class SystemPresenter {
         JsonMapper.shared().createObjectNode().put("level", level),
         null,
         List.of(
-            "Traces of all models without a level of their own go from " + LEVELS.get(Math.clamp(level(), 0, 3)) + " to " + LEVELS.get(level) + ".",
+            "Traces of all models without a level of their own go from "
+                + LEVELS.get(Math.clamp(level(), 0, 3))
+                + " to "
+                + LEVELS.get(level)
+                + ".",
             "In force from the next request on, until this gateway ends.",
             "The governor takes detail back where telemetry costs too much."),
         false);
@@ -151,7 +162,8 @@ public final class SystemPresenter {
         null,
         List.of(
             "The gateway reads its configuration again, and takes it as a whole or not at all.",
-            "Workers whose options changed are restarted one after another; models that are gone are emptied first."),
+            "Workers whose options changed are restarted one after another; models that are gone"
+                + " are emptied first."),
         true);
   }
 }

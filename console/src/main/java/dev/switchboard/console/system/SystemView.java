@@ -60,9 +60,9 @@ public final class SystemView extends LiveView {
     document.addValueChangeListener(_ -> showDocument());
     json.addClassName("sb-log");
     json.getElement().setAttribute("tabindex", "0");
-    Span line =
-        Parts.text("sb-head-line", "Console version " + Services.get().version());
-    Button reload = action("restart", "Reload configuration", Role.ADMIN, () -> ask(presenter().reload()));
+    Span line = Parts.text("sb-head-line", "Console version " + Services.get().version());
+    Button reload =
+        action("restart", "Reload configuration", Role.ADMIN, () -> ask(presenter().reload()));
     add(
         Parts.head("System", line, gateway, reload),
         Parts.card("Gateway", badge, new Div[] {facts}),
@@ -73,7 +73,7 @@ public final class SystemView extends LiveView {
         Parts.card(
             "As the admin API tells it",
             Parts.box("sb-row", document, copies()),
-            new Div[] {jsonState, Parts.box("", json)}));
+            new Div[] {jsonState, new Div(json)}));
     showDocument();
   }
 

@@ -78,7 +78,8 @@ public final class ActionDialog extends Dialog {
                 getElement()
                     .executeJs(
                         "window.sbCopy($0)",
-                        Changes.curl(gateway.client().address().uri(), change.get(), reason.getValue())));
+                        Changes.curl(
+                            gateway.client().address().uri(), change.get(), reason.getValue())));
     copy.addThemeName("tertiary");
     copy.addClassName("sb-push-left");
     return copy;

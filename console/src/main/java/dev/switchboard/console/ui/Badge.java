@@ -20,9 +20,13 @@ public final class Badge extends Span {
 
   /** READY as Ready. */
   public static String word(String state) {
-    return state.isEmpty()
-        ? "Unknown"
-        : state.charAt(0) + state.substring(1).toLowerCase(Locale.ROOT).replace('_', ' ');
+    if (state.isEmpty()) {
+      return "Unknown";
+    }
+    return state.equals("ok")
+        ? "OK"
+        : Character.toUpperCase(state.charAt(0))
+            + state.substring(1).toLowerCase(Locale.ROOT).replace('_', ' ');
   }
 
   public void show(Tone tone, String text) {

@@ -56,7 +56,10 @@ public final class Format {
     if (ms >= 10_000) {
       return duration(Duration.ofMillis((long) ms));
     }
-    return ms >= 1000 ? digits(ms / 1000) + " s" : digits(ms) + " ms";
+    if (ms >= 1000) {
+      return digits(ms / 1000) + " s";
+    }
+    return ms < 0.005 ? "0 ms" : digits(ms) + " ms";
   }
 
   public static String bytes(double bytes) {

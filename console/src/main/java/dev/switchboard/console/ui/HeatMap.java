@@ -20,8 +20,7 @@ public final class HeatMap extends Div {
    * @param heat 0 to 1
    * @param named whether its worker names it for holding up its stage
    */
-  public record Cell(
-      int stage, int rank, double heat, String text, String about, boolean named) {}
+  public record Cell(int stage, int rank, double heat, String text, String about, boolean named) {}
 
   @JavaScript("context://console/console.js")
   @Tag("sb-heat")

@@ -40,8 +40,9 @@ public final class PlainTable extends Div {
   /** What opens to show this in text, beside a canvas. */
   public Div folded(String title) {
     Folded details = new Folded();
-    details.getElement().appendChild(
-        new com.vaadin.flow.dom.Element("summary").setText(title), getElement());
+    details
+        .getElement()
+        .appendChild(new com.vaadin.flow.dom.Element("summary").setText(title), getElement());
     Div box = Parts.box("sb-details");
     box.getElement().appendChild(details.getElement());
     return box;

@@ -1,5 +1,7 @@
 package dev.switchboard.console.ui;
 
+import com.vaadin.flow.server.VaadinRequest;
+import com.vaadin.flow.server.VaadinService;
 import com.vaadin.flow.server.VaadinServletRequest;
 import com.vaadin.flow.server.VaadinSession;
 import dev.switchboard.console.auth.Person;
@@ -22,10 +24,7 @@ public final class Visit {
 
   /** Signs somebody in, under a session id that nobody could know before. */
   public static void begin(Person person) {
-    VaadinServletRequest request = VaadinServletRequest.getCurrent();
-    if (request != null) {
-      String _ = request.getHttpServletRequest().changeSessionId();
-    }
+    VaadinService.reinitializeSession(VaadinRequest.getCurrent());
     VaadinSession.getCurrent().setAttribute(PERSON, person.name());
   }
 

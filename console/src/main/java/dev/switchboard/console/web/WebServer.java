@@ -110,7 +110,8 @@ public final class WebServer implements AutoCloseable {
     context.addFilter(guard, "/*", EnumSet.of(DispatcherType.REQUEST));
     context.addServlet(new ServletHolder(new Health("alive", () -> true)), "/livez");
     context.addServlet(new ServletHolder(new Health("ready", () -> !stopping)), "/readyz");
-    context.addServlet(new ServletHolder(new Favicon()), "/favicon.ico");
+    ServletHolder assets = new ServletHolder(new Assets());
+    Assets.PATHS.forEach(path -> context.addServlet(assets, path));
     context.addServlet(vaadin(), "/*");
     JakartaWebSocketServletContainerInitializer.configure(context, null);
     return context;
