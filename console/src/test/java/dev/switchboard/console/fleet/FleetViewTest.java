@@ -13,6 +13,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,9 +46,10 @@ class FleetViewTest extends ConsoleViewTest {
     FleetPresenter presenter = new FleetPresenter(gatewaysOf(), Clock.systemUTC());
 
     FleetRow row =
-        presenter
-            .rows()
-            .get(new FleetNode("gw", "switchboard-demo", "<img src=x onerror=alert(1)>"));
+        Objects.requireNonNull(
+            presenter
+                .rows()
+                .get(new FleetNode("gw", "switchboard-demo", "<img src=x onerror=alert(1)>")));
 
     assertEquals("<img src=x onerror=alert(1)>", row.name());
     assertEquals("Draining", row.state());
@@ -69,7 +71,10 @@ class FleetViewTest extends ConsoleViewTest {
 
       Map<FleetNode, FleetRow> rows = new FleetPresenter(gateways, later).rows();
 
-      assertTrue(rows.get(FleetNode.gateway("gw")).state().startsWith("Last seen "));
+      assertTrue(
+          Objects.requireNonNull(rows.get(FleetNode.gateway("gw")))
+              .state()
+              .startsWith("Last seen "));
       assertEquals(9, rows.size());
     }
   }
