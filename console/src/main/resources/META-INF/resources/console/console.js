@@ -197,7 +197,7 @@
           formatter: points => utc(points[0].value[0] / 1000) + ' UTC\n' + points.filter(p => p.value[1] !== null).map(p => `${p.seriesName}  ${number(p.value[1], d.unit)}`).join('\n'),
         },
         xAxis: {type: 'time', min: at(0), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, formatter: v => utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
-        yAxis: {type: 'value', min: share ? v => Math.max(0, Math.min(.9, v.min)) : 0, max: share ? 1 : null, splitNumber: 3, axisLabel: {color: c.text, fontSize: 11, formatter: v => share ? number(v, '%') : Math.abs(v) >= 1e4 ? number(v, '') : String(+v.toFixed(3))}, splitLine: {lineStyle: {color: c.grid, width: 1}}},
+        yAxis: {type: 'value', min: share ? v => Math.max(0, Math.min(.9, Math.floor(v.min * 10) / 10)) : 0, max: share ? 1 : null, splitNumber: 3, axisLabel: {color: c.text, fontSize: 11, formatter: v => share ? number(v, '%') : Math.abs(v) >= 1e4 ? number(v, '') : String(+v.toFixed(3))}, splitLine: {lineStyle: {color: c.grid, width: 1}}},
         series: d.lines.map((line, i) => ({
           name: line.name, type: 'line', showSymbol: false, connectNulls: count < 1000, sampling: 'lttb', lineStyle: {width: 1.5, color: c.line(line.tone)}, itemStyle: {color: c.line(line.tone)},
           areaStyle: d.lines.length <= 2 && i === 0 ? {color: c.line(line.tone), opacity: .08} : undefined, emphasis: {disabled: true},
@@ -347,13 +347,13 @@
       this.canvas.width = width * ratio; this.canvas.height = height * ratio;
       const p = this.canvas.getContext('2d');
       p.scale(ratio, ratio);
-      const text = colour(this, '--sb-text-2'), tones = ['--sb-series-1', '--sb-series-warn', '--sb-series-bad'].map(n => colour(this, n)), base = colour(this, '--sb-surface-2');
+      const text = colour(this, '--sb-text-2'), tones = ['--sb-series-1', '--sb-series-warn', '--sb-series-bad', '--sb-series-6'].map(n => colour(this, n)), base = colour(this, '--sb-surface-2');
       p.font = `11px ${getComputedStyle(this).fontFamily}`; p.textBaseline = 'middle'; p.textAlign = 'right';
       d.rows.forEach((name, i) => { p.fillStyle = base; p.fillRect(left, i * row + 1, width - left, row - 3); p.fillStyle = text; p.fillText(name, left - 10, i * row + row / 2 - .5); });
       const scale = (width - left) / (d.total || 1);
       for (const [r, start, ...parts] of d.bars) {
         let x = left + start * scale;
-        parts.slice(0, 3).forEach((us, i) => { const w = us * scale; if (w > 0) { p.fillStyle = tones[i]; p.fillRect(x, r * row + 1, Math.max(w, .4), row - 3); x += w; } });
+        parts.slice(0, 4).forEach((us, i) => { const w = us * scale; if (w > 0) { p.fillStyle = tones[i]; p.fillRect(x, r * row + 1, Math.max(w, .4), row - 3); x += w; } });
       }
       p.textAlign = 'left'; p.fillStyle = text; p.fillText('0', left, height - 7);
       p.textAlign = 'right'; p.fillText(`${(d.total / 1000).toFixed(1)} ms`, width, height - 7);
@@ -362,8 +362,8 @@
     point(e) {
       if (!this.geometry) return;
       const box = this.canvas.getBoundingClientRect(), g = this.geometry, row = Math.floor((e.clientY - box.top) / g.row), us = (e.clientX - box.left - g.left) / g.scale;
-      const bar = this.data.bars.find(b => b[0] === row && us >= b[1] && us <= b[1] + b[2] + b[3] + b[4]);
-      this.said.textContent = bar ? bar[5] : '';
+      const bar = this.data.bars.find(b => b[0] === row && us >= b[1] && us <= b[1] + b[2] + b[3] + b[4] + b[5]);
+      this.said.textContent = bar ? bar[6] : '';
     }
   }
   customElements.define('sb-lanes', SbLanes);

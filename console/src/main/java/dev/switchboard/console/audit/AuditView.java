@@ -41,8 +41,6 @@ import java.util.Map;
 @PageTitle("Audit · Switchboard")
 @Needs(Role.VIEWER)
 public final class AuditView extends Div implements AfterNavigationObserver {
-  private static final int FEW = 12;
-
   private final Span line = Parts.text("sb-head-line", "");
   private final Grid<AuditRow> grid = new Grid<>();
   private final Div state = Parts.box("sb-stack");
@@ -57,8 +55,6 @@ public final class AuditView extends Div implements AfterNavigationObserver {
   public AuditView() {
     addClassName("sb-view");
     columns();
-    grid.setHeight("calc(100vh - 260px)");
-    grid.setMinHeight("320px");
     grid.addThemeNames("no-border", "compact");
     grid.setSelectionMode(Grid.SelectionMode.NONE);
     grid.getElement().setAttribute("aria-label", "Audit log");
@@ -161,7 +157,7 @@ public final class AuditView extends Div implements AfterNavigationObserver {
       state.add(Parts.failure("The audit log cannot be read", e.sentence()));
     }
     grid.setVisible(!rows.isEmpty());
-    grid.setAllRowsVisible(rows.size() <= FEW);
+    Parts.fit(grid, rows.size(), "calc(100vh - 260px)");
     grid.setItems(new ArrayList<>(rows));
     Parts.set(
         line,

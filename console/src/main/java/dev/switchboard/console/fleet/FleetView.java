@@ -72,7 +72,7 @@ public final class FleetView extends LiveView {
         Parts.box(
             "sb-halves",
             Parts.card("Requests per second", traffic),
-            Parts.card("Time to first token", latency),
+            Parts.card("Time to first token, ms", latency),
             Parts.card("Tokens per second", output),
             Parts.card("Objectives met", attainment));
     Div topology = Parts.card("Gateways, models, replicas", Parts.box("sb-table", tree));
@@ -86,11 +86,11 @@ public final class FleetView extends LiveView {
   }
 
   private void columns() {
-    tree.addComponentHierarchyColumn(this::name).setHeader("Name").setFlexGrow(2).setWidth("170px");
+    tree.addComponentHierarchyColumn(this::name).setHeader("Name").setFlexGrow(2).setWidth("186px");
     tree.addComponentColumn(this::state).setHeader("State").setFlexGrow(2).setWidth("150px");
-    number("In flight", row -> Format.number(row.inFlight()), "74px");
-    number("Running", row -> Format.number(row.running()), "74px");
-    number("Waiting", row -> Format.number(row.waiting()), "74px");
+    number("In flight", row -> Format.number(row.inFlight()), "70px");
+    number("Running", row -> Format.number(row.running()), "70px");
+    number("Waiting", row -> Format.number(row.waiting()), "70px");
     tree.addComponentColumn(node -> meter(row(node).kv()))
         .setHeader("KV used")
         .setWidth("112px")

@@ -18,6 +18,7 @@ final class Ranks {
   private static final int STAGE = 0;
   private static final int RANK = 1;
   private static final int START = 2;
+  private static final int END = 3;
   private static final int COMPUTE = 4;
   private static final int ALL_REDUCE_WAIT = 5;
   private static final int RECEIVE_WAIT = 6;
@@ -217,12 +218,13 @@ final class Ranks {
   private Lanes.Bar bar(JsonNode step, JsonNode lane, long from) {
     Place at = laneOf(lane);
     long compute = (long) (at(lane, COMPUTE) + at(lane, SEND) + at(lane, SAMPLE) + at(lane, COPY));
-    // A stage waits for the one before it until its lane starts; its lane has no room for that.
-    long length = lane.path(3).asLong(0) - lane.path(START).asLong(0);
-    long offCpu = Math.min((long) at(lane, OFF_CPU), Math.max(0, length - compute));
-    long wait = Math.max(0, length - compute - offCpu);
+    // What a stage waits for the one before it stands before its lane's start.
+    long length = lane.path(END).asLong(0) - lane.path(START).asLong(0);
+    long offCpu = Math.clamp((long) at(lane, OFF_CPU), 0, Math.max(0, length - compute));
+    long rest = Math.max(0, length - compute - offCpu);
+    long wait = Math.min(rest, (long) at(lane, ALL_REDUCE_WAIT));
     String about =
-        "step %d, stage %d, rank %d: %d tokens of %d requests, compute %s, waiting %s, off-CPU %s"
+        "step %d, rank %d.%d: %d tokens, %d requests, compute %s, waiting %s, off-CPU %s, other %s"
             .formatted(
                 step.path("step").asLong(0),
                 at.stage(),
@@ -231,13 +233,15 @@ final class Ranks {
                 step.path("requests").asInt(0),
                 Format.millis(compute / 1000.0),
                 Format.millis(wait / 1000.0),
-                Format.millis(offCpu / 1000.0));
+                Format.millis(offCpu / 1000.0),
+                Format.millis((rest - wait) / 1000.0));
     return new Lanes.Bar(
         at.stage() * ranks() + at.rank(),
         from + lane.path(START).asLong(0),
         compute,
         wait,
         offCpu,
+        rest - wait,
         about);
   }
 

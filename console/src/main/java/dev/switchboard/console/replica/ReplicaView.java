@@ -118,7 +118,8 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
         "sb-legend",
         Parts.text("sb-kind-compute", "compute"),
         Parts.text("sb-kind-wait", "waiting"),
-        Parts.text("sb-kind-off", "off-CPU"));
+        Parts.text("sb-kind-off", "off-CPU"),
+        Parts.text("sb-kind-network", "other"));
   }
 
   @Override

@@ -20,10 +20,21 @@ public final class Receipt {
   /**
    * A line of the waterfall.
    *
+   * @param computeMs of a rank, how much of it was compute; the rest was waiting. 0 for others
    * @param deep whether it tells more of the one above it
    */
   public record Bar(
-      String name, Kind kind, double startMs, double ms, boolean deep, String about) {}
+      String name,
+      Kind kind,
+      double startMs,
+      double ms,
+      double computeMs,
+      boolean deep,
+      String about) {
+    Bar(String name, Kind kind, double startMs, double ms, String about) {
+      this(name, kind, startMs, ms, 0, false, about);
+    }
+  }
 
   /** Of a phase's name. */
   static Kind kind(String phase) {
@@ -63,7 +74,7 @@ public final class Receipt {
       String name = phase.path("phase").asString("");
       double ms = phase.path("ms").asDouble(0);
       String share = Format.percent(Math.rint(1000 * phase.path("share").asDouble(0)) / 1000);
-      bars.add(new Bar(words(name), kind(name), start, ms, false, share));
+      bars.add(new Bar(words(name), kind(name), start, ms, share));
       start += ms;
     }
     return bars;
@@ -77,9 +88,7 @@ public final class Receipt {
       String error = a.path("error").asString("");
       String name =
           "attempt " + a.path("number").asInt(0) + " at " + a.path("replica").asString("");
-      bars.add(
-          new Bar(
-              name, Kind.NETWORK, start, a.path("end_ms").asDouble(start) - start, false, error));
+      bars.add(new Bar(name, Kind.NETWORK, start, a.path("end_ms").asDouble(start) - start, error));
     }
     engine(bars, "prefill");
     engine(bars, "decode");
@@ -94,7 +103,7 @@ public final class Receipt {
     double start = phase.path("start_ms").asDouble(0);
     String about =
         phase.path("tokens").asInt(0) + " tokens in " + phase.path("steps").asInt(0) + " steps";
-    bars.add(new Bar(what, Kind.COMPUTE, start, phase.path("ms").asDouble(0), false, about));
+    bars.add(new Bar(what, Kind.COMPUTE, start, phase.path("ms").asDouble(0), about));
     for (JsonNode lane : phase.path("lanes")) {
       double compute = lane.path("compute_ms").asDouble(0);
       double from = lane.path("start_ms").asDouble(0);
@@ -111,7 +120,7 @@ public final class Receipt {
               + Format.millis(lane.path("off_cpu_ms").asDouble(0))
               + ", others waited for it "
               + Format.millis(lane.path("late_ms").asDouble(0));
-      bars.add(new Bar(name, compute * 2 > ms ? Kind.COMPUTE : Kind.WAIT, from, ms, true, said));
+      bars.add(new Bar(name, Kind.WAIT, from, ms, Math.min(compute, ms), true, said));
     }
   }
 

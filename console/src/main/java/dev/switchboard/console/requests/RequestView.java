@@ -195,12 +195,12 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
   private static Div fall(List<Receipt.Bar> bars, double wallMs) {
     Div fall = Parts.box("sb-fall");
     for (Receipt.Bar bar : bars) {
-      Div piece = Parts.box("sb-fall-bar sb-kind-" + bar.kind().name().toLowerCase(Locale.ROOT));
       double whole = Math.max(wallMs, 1e-6);
-      piece.getStyle().set("left", percent(bar.startMs() / whole));
-      piece.getStyle().set("width", percent(bar.ms() / whole));
+      Div track = Parts.box("sb-fall-track", piece(bar.kind(), bar.startMs(), bar.ms(), whole));
+      if (bar.computeMs() > 0) {
+        track.add(piece(Receipt.Kind.COMPUTE, bar.startMs(), bar.computeMs(), whole));
+      }
       Span name = Parts.text(bar.deep() ? "sb-fall-name sb-deep" : "sb-fall-name", bar.name());
-      Div track = Parts.box("sb-fall-track", piece);
       if (!bar.about().isEmpty()) {
         name.setTitle(bar.about());
         track.setTitle(bar.name() + ": " + bar.about());
@@ -208,6 +208,13 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
       fall.add(name, track, Parts.text("sb-fall-ms", Format.millis(bar.ms())));
     }
     return fall;
+  }
+
+  private static Div piece(Receipt.Kind kind, double startMs, double ms, double whole) {
+    Div piece = Parts.box("sb-fall-bar sb-kind-" + kind.name().toLowerCase(Locale.ROOT));
+    piece.getStyle().set("left", percent(startMs / whole));
+    piece.getStyle().set("width", percent(ms / whole));
+    return piece;
   }
 
   private static String percent(double share) {

@@ -37,7 +37,6 @@ import java.util.function.Function;
 @PageTitle("Requests · Switchboard")
 @Needs(Role.VIEWER)
 public final class RequestsView extends LiveView implements AfterNavigationObserver {
-  private static final int FEW = 12;
   private static final List<String> OUTCOMES =
       List.of(
           "ok", "shed", "deadline", "client_gone", "upstream_broken", "unavailable", "internal");
@@ -64,8 +63,6 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     missed.addValueChangeListener(
         e -> change("slo", Boolean.TRUE.equals(e.getValue()) ? "missed" : ""));
     columns();
-    grid.setHeight("calc(100vh - 300px)");
-    grid.setMinHeight("320px");
     grid.addThemeNames("no-border", "compact");
     grid.setSelectionMode(Grid.SelectionMode.NONE);
     grid.getElement().setAttribute("aria-label", "Requests");
@@ -168,26 +165,26 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
   }
 
   private void columns() {
-    text("UTC", row -> Format.clock(row.accepted()), "84px");
+    text("UTC", row -> Format.clock(row.accepted()), "82px");
     grid.addComponentColumn(RequestsView::outcome)
         .setHeader("Outcome")
-        .setWidth("118px")
+        .setWidth("120px")
         .setFlexGrow(0);
     grid.addComponentColumn(RequestsView::link)
         .setHeader("Request")
-        .setWidth("92px")
+        .setWidth("86px")
         .setFlexGrow(0);
-    grid.addColumn(RequestRow::model).setHeader("Model").setWidth("120px").setFlexGrow(3);
-    grid.addColumn(RequestRow::serviceClass).setHeader("Class").setWidth("92px").setFlexGrow(1);
-    grid.addColumn(RequestRow::tenant).setHeader("Tenant").setWidth("76px").setFlexGrow(1);
-    text("Replica", RequestRow::replica, "74px");
-    number("First token", row -> Format.millis(row.ttftMs()), "90px");
-    number("Per token", row -> Format.millis(row.tpotMs()), "84px");
-    number("Wall time", row -> Format.millis(row.wallMs()), "84px");
+    grid.addColumn(RequestRow::model).setHeader("Model").setWidth("108px").setFlexGrow(3);
+    grid.addColumn(RequestRow::serviceClass).setHeader("Class").setWidth("88px").setFlexGrow(1);
+    grid.addColumn(RequestRow::tenant).setHeader("Tenant").setWidth("72px").setFlexGrow(1);
+    text("Replica", RequestRow::replica, "70px");
+    number("First token", row -> Format.millis(row.ttftMs()), "86px");
+    number("Per token", row -> Format.millis(row.tpotMs()), "80px");
+    number("Wall time", row -> Format.millis(row.wallMs()), "80px");
     number(
         "Tokens",
         row -> Format.number(row.promptTokens()) + " → " + Format.number(row.completionTokens()),
-        "96px");
+        "82px");
   }
 
   private void text(String header, Function<RequestRow, String> text, String width) {
@@ -212,6 +209,9 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
       return new Badge(Tone.WARN, "Late");
     }
     String word = Badge.word(row.outcome());
+    if (row.status() >= 400 && row.status() < 500) {
+      return new Badge(Tone.WARN, word + " " + row.status());
+    }
     return new Badge(
         Tone.ofOutcome(row.outcome()), row.status() == 200 ? word : word + " " + row.status());
   }
@@ -238,7 +238,7 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
       grid.setItems(shown);
     }
     grid.setVisible(!rows.isEmpty());
-    grid.setAllRowsVisible(rows.size() <= FEW);
+    Parts.fit(grid, rows.size(), "calc(100vh - 300px)");
     state.removeAll();
     String failure = presenter.failure();
     if (rows.isEmpty() && failure != null) {

@@ -17,9 +17,11 @@ public final class Lanes extends Div {
   /**
    * What a row did from a time on, in microseconds.
    *
+   * @param other what nobody accounts for
    * @param about said when it is pointed at
    */
-  public record Bar(int row, long start, long compute, long waited, long offCpu, String about) {}
+  public record Bar(
+      int row, long start, long compute, long waited, long offCpu, long other, String about) {}
 
   @JavaScript("context://console/console.js")
   @Tag("sb-lanes")
@@ -55,6 +57,7 @@ public final class Lanes extends Div {
           .add(bar.compute())
           .add(bar.waited())
           .add(bar.offCpu())
+          .add(bar.other())
           .add(bar.about());
     }
     canvas.getElement().callJsFunction("show", message);

@@ -3,6 +3,7 @@ package dev.switchboard.console.ui;
 import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.HasText;
 import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.grid.Grid;
 import com.vaadin.flow.component.html.Anchor;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.H1;
@@ -12,6 +13,8 @@ import java.util.Objects;
 
 /** Small pieces of views. Text is always set as text, never as markup. */
 public final class Parts {
+  private static final int FEW_ROWS = 12;
+
   private Parts() {}
 
   public static Div box(String className, Component... children) {
@@ -85,6 +88,14 @@ public final class Parts {
 
   public static Button button(String icon, String text, Runnable then) {
     return new Button(text, new Icon(icon), _ -> then.run());
+  }
+
+  /** A table that is as high as its rows while they are few, and scrolls above that. */
+  public static void fit(Grid<?> grid, int rows, String height) {
+    boolean few = rows <= FEW_ROWS;
+    grid.setAllRowsVisible(few);
+    grid.setHeight(few ? null : height);
+    grid.setMinHeight(few ? null : "320px");
   }
 
   /** Sets a text only where it is another one, so that nothing is pushed for what stays. */

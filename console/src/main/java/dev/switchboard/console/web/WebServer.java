@@ -104,6 +104,8 @@ public final class WebServer implements AutoCloseable {
     context.setConfigurationDiscovered(true);
     context.setThrowUnavailableOnStartupException(true);
     context.setErrorHandler(new PlainErrors());
+    // Else logback ends with the context, and the rest of the stop is not logged.
+    context.setInitParameter("logbackDisableServletContainerInitializer", "true");
     cookies(context.getSessionHandler(), secure, idle);
     FilterHolder guard = new FilterHolder(new Guard(names));
     guard.setAsyncSupported(true);
