@@ -94,13 +94,16 @@ public final class Console implements AutoCloseable {
     return line.toString();
   }
 
-  /** Pages are closed before the server, so that no open socket is cut off. */
+  /**
+   * First nothing is told to pages any more, then they are closed, then the server: so no open
+   * socket is cut off, and nothing is sent to one that is.
+   */
   @Override
   public void close() {
     web.stopping();
+    gateways.close();
     OpenPages.closeAll();
     web.close();
-    gateways.close();
     LOG.info("stopped");
   }
 }

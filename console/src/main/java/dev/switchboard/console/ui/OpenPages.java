@@ -8,10 +8,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The pages that are open now, so that a stop can close them before the server. */
 public final class OpenPages implements VaadinServiceInitListener {
   private static final long serialVersionUID = 1;
+  private static final Logger LOG = LoggerFactory.getLogger(OpenPages.class);
   private static final int PATIENCE_MS = 2000;
   private static final Set<UI> OPEN = ConcurrentHashMap.newKeySet();
 
@@ -41,6 +44,9 @@ public final class OpenPages implements VaadinServiceInitListener {
       try {
         ui.access(
                 () -> {
+                  // The push library ends by itself when the process is told to: it may be gone.
+                  ui.getSession()
+                      .setErrorHandler(e -> LOG.debug("page_not_closed", e.getThrowable()));
                   ui.getPushConfiguration()
                       .setPushMode(com.vaadin.flow.shared.communication.PushMode.DISABLED);
                   ui.close();
