@@ -128,6 +128,8 @@
     const digits = a >= 1e6 ? (v / 1e6).toFixed(1) + 'M' : a >= 1e4 ? (v / 1e3).toFixed(1) + 'k' : a >= 100 || a === 0 ? v.toFixed(0) : a >= 10 ? v.toFixed(1) : v.toFixed(2);
     return unit ? digits + ' ' + unit : digits;
   };
+  // One point that did not come is no gap; two are.
+  const bridged = points => points.map((v, i) => v !== null || i === 0 || points[i - 1] === null || points[i + 1] == null ? v : (points[i - 1] + points[i + 1]) / 2);
   const utc = seconds => new Date(seconds * 1000).toISOString().slice(11, 19);
 
   class SbChart extends HTMLElement {
@@ -199,9 +201,9 @@
         xAxis: {type: 'time', min: at(0), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, formatter: v => utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
         yAxis: {type: 'value', min: share ? v => Math.max(0, Math.min(.9, Math.floor(v.min * 10) / 10)) : 0, max: share ? 1 : null, splitNumber: 3, axisLabel: {color: c.text, fontSize: 11, formatter: v => share ? number(v, '%') : Math.abs(v) >= 1e4 ? number(v, '') : String(+v.toFixed(3))}, splitLine: {lineStyle: {color: c.grid, width: 1}}},
         series: d.lines.map((line, i) => ({
-          name: line.name, type: 'line', showSymbol: false, connectNulls: count < 1000, sampling: 'lttb', lineStyle: {width: 1.5, color: c.line(line.tone)}, itemStyle: {color: c.line(line.tone)},
+          name: line.name, type: 'line', showSymbol: false, connectNulls: false, sampling: 'lttb', lineStyle: {width: 1.5, color: c.line(line.tone)}, itemStyle: {color: c.line(line.tone)},
           areaStyle: d.lines.length <= 2 && i === 0 ? {color: c.line(line.tone), opacity: .08} : undefined, emphasis: {disabled: true},
-          data: line.points.map((v, j) => [at(j), v]),
+          data: bridged(line.points).map((v, j) => [at(j), v]),
         })),
       }, {replaceMerge: ['series']});
       if (this.details.open) this.table(this.details);

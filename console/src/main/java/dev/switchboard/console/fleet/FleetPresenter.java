@@ -86,12 +86,14 @@ public final class FleetPresenter {
       }
     }
     int ready = states.getOrDefault("READY", 0);
+    long lost = gateways.all().stream().filter(g -> !g.snapshot().reached()).count();
     return count(gateways.all().size(), "gateway")
         + ", "
         + count(models.size(), "model")
         + ", "
         + count(replicas, "replica")
-        + (ready == replicas ? ", all ready" : ", " + ready + " ready");
+        + (ready == replicas ? ", all ready" : ", " + ready + " ready")
+        + (lost == 0 ? "" : "; " + count((int) lost, "gateway") + " not reached");
   }
 
   private static String count(int count, String what) {
@@ -156,8 +158,11 @@ public final class FleetPresenter {
     return Character.toUpperCase(text.charAt(0)) + text.substring(1);
   }
 
+  /** Unknown where no replica is known, which is not none. */
   private static double sum(List<JsonNode> replicas, String what) {
-    return replicas.stream().mapToDouble(r -> r.path("report").path(what).asDouble(0)).sum();
+    return replicas.isEmpty()
+        ? Double.NaN
+        : replicas.stream().mapToDouble(r -> r.path("report").path(what).asDouble(0)).sum();
   }
 
   private static FleetRow modelRow(LiveGateway gateway, String model, List<JsonNode> replicas) {

@@ -76,6 +76,24 @@ class FleetViewTest extends ConsoleViewTest {
               .state()
               .startsWith("Last seen "));
       assertEquals(9, rows.size());
+      assertTrue(new FleetPresenter(gateways, later).line().endsWith("; 1 gateway not reached"));
+    }
+  }
+
+  @Test
+  void aGatewayThatNeverAnsweredHasNoZeros(@TempDir Path folder) throws Exception {
+    FakeGateway gone = new FakeGateway();
+    gone.close();
+    try (Gateways gateways =
+        Gateways.start(List.of(gone.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
+      await(() -> gateways.all().getFirst().snapshot().failure() != null);
+
+      FleetRow row =
+          Objects.requireNonNull(
+              new FleetPresenter(gateways, Clock.systemUTC()).rows().get(FleetNode.gateway("gw")));
+
+      assertEquals("Never seen", row.state());
+      assertTrue(Double.isNaN(row.running()) && Double.isNaN(row.inFlight()));
     }
   }
 
