@@ -50,6 +50,11 @@ public final class LineChart extends Div {
     newest = -1;
   }
 
+  /** Has the next lines be shown whole, since earlier points may be others. */
+  public void again() {
+    newest = -1;
+  }
+
   /** Shows lines whose newest points are of that time, with so many seconds between points. */
   public void show(long newestSeconds, int stepSeconds, List<Line> lines) {
     if (newestSeconds < 0 || newestSeconds == newest) {
