@@ -46,6 +46,7 @@ public final class MainLayout extends AppLayout {
     nav.getElement().setAttribute("aria-label", "Views");
     nav.addItem(item("Fleet", "", "fleet"));
     nav.addItem(item("Requests", "requests", "requests"));
+    nav.addItem(item("Drills", "drills", "drill"));
     nav.addItem(item("Tenants and keys", "tenants", "tenants"));
     nav.addItem(item("Audit", "audit", "audit"));
     nav.addItem(item("System", "system", "system"));
