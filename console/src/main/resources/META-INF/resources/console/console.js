@@ -377,3 +377,75 @@
   }
   customElements.define('sb-lanes', SbLanes);
 })();
+
+// Tokens: the wait for the first one, and a bar for each gap after it.
+(() => {
+  const colour = (element, name) => {
+    const probe = document.createElement('span');
+    probe.style.cssText = `display:none;color:var(${name})`;
+    element.append(probe);
+    const value = getComputedStyle(probe).color;
+    probe.remove();
+    return value;
+  };
+  class SbTokens extends HTMLElement {
+    connectedCallback() {
+      this.sizes = new ResizeObserver(() => this.draw());
+      this.sizes.observe(this);
+      this.media = matchMedia('(prefers-color-scheme: dark)');
+      this.again = () => this.draw();
+      this.media.addEventListener('change', this.again);
+      this.scheme = new MutationObserver(this.again);
+      this.scheme.observe(document.documentElement, {attributes: true, attributeFilter: ['style', 'theme', 'class']});
+    }
+    disconnectedCallback() { this.sizes.disconnect(); this.scheme.disconnect(); this.media.removeEventListener('change', this.again); }
+    begin() { this.times = []; this.draw(); }
+    add(times) { (this.times ||= []).push(...times); this.draw(); }
+    draw() {
+      if (!this.times || !this.isConnected) return;
+      if (!this.canvas) {
+        this.canvas = document.createElement('canvas');
+        this.canvas.setAttribute('role', 'img');
+        this.said = document.createElement('div');
+        this.said.className = 'sb-heat-said';
+        this.append(this.canvas, this.said);
+        this.canvas.addEventListener('mousemove', e => this.point(e));
+        this.canvas.addEventListener('mouseleave', () => { this.said.textContent = ''; });
+      }
+      const width = this.clientWidth, height = 92, ratio = devicePixelRatio || 1;
+      if (!width) return;
+      this.canvas.width = width * ratio; this.canvas.height = height * ratio;
+      this.canvas.style.cssText = `width:${width}px;height:${height}px`;
+      this.canvas.setAttribute('aria-label', `Times of ${this.times.length} pieces; the table below has them`);
+      const p = this.canvas.getContext('2d');
+      p.scale(ratio, ratio);
+      const text = colour(this, '--sb-text-2'), base = colour(this, '--sb-line'), first = colour(this, '--sb-series-3'), usual = colour(this, '--sb-series-1'), late = colour(this, '--sb-series-warn');
+      const t = this.times, gaps = t.slice(1).map((v, i) => v - t[i]), sorted = [...gaps].sort((a, b) => a - b);
+      const median = sorted.length ? sorted[sorted.length >> 1] : 0, top = Math.max(sorted.length ? sorted[Math.floor(sorted.length * .98)] : 0, median * 2, .001);
+      const total = t.length ? t[t.length - 1] : 1;
+      // When: the whole answer on one line of time.
+      p.fillStyle = base; p.fillRect(0, 0, width, 10);
+      p.fillStyle = first; p.fillRect(0, 0, t.length ? t[0] / total * width : 0, 10);
+      p.fillStyle = usual; for (const at of t) p.fillRect(Math.min(at / total * width, width - 1), 0, 1, 10);
+      // How long: each gap.
+      const left = 0, low = 74, tall = 54, step = gaps.length ? Math.min((width - left) / gaps.length, 14) : 1, bar = Math.max(step - (step > 3 ? 1 : 0), .6);
+      gaps.forEach((gap, i) => {
+        const h = Math.max(1, Math.min(gap / top, 1) * tall);
+        p.fillStyle = gap > 3 * median && gap > 1 ? late : usual;
+        p.fillRect(left + i * step, low - h, bar, h);
+      });
+      p.fillStyle = base; p.fillRect(0, low, width, 1);
+      if (gaps.length) { const y = low - Math.min(median / top, 1) * tall; p.fillStyle = text; for (let x = 0; x < gaps.length * step; x += 6) p.fillRect(x, y, 2, 1); }
+      p.font = '11px system-ui, sans-serif'; p.fillStyle = text; p.textBaseline = 'alphabetic';
+      p.fillText(gaps.length ? `gaps, full height ${top.toFixed(1)} ms, dashes: median` : '', 0, height - 4);
+      this.geometry = {step, gaps};
+    }
+    point(e) {
+      const g = this.geometry;
+      if (!g || !g.gaps.length) return;
+      const i = Math.floor((e.clientX - this.canvas.getBoundingClientRect().left) / g.step);
+      this.said.textContent = g.gaps[i] === undefined ? '' : `Piece ${i + 2}: ${g.gaps[i].toFixed(2)} ms after the one before, ${this.times[i + 1].toFixed(1)} ms after the start`;
+    }
+  }
+  customElements.define('sb-tokens', SbTokens);
+})();

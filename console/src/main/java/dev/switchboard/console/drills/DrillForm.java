@@ -35,7 +35,7 @@ final class DrillForm {
     replica.setLabel("Replica");
     replica.setItems(presenter.replicas());
     replica.setValue(presenter.replicas().getFirst());
-    int longest = (int) Math.clamp(presenter.longest().toSeconds(), 1, 3600);
+    int longest = Math.clamp(presenter.longest().toSeconds(), 1, 3600);
     range(seconds, 1, longest, Math.min(USUAL_SECONDS, longest));
     seconds.setHelperText("at most " + longest);
     range(stage, 0, 15, 0);

@@ -9,16 +9,16 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Reads server-sent events. A line of more than 256 Ki characters ends the stream. */
-final class EventStream {
+public final class EventStream {
   private static final int LINE_MAX = 1 << 18;
 
   /** One event as it came. */
-  record Message(String type, @Nullable String id, String data) {}
+  public record Message(String type, @Nullable String id, String data) {}
 
   private EventStream() {}
 
   /** Reads until the stream ends; comments are told as messages of the type "". */
-  static void read(InputStream in, Consumer<Message> to) throws IOException {
+  public static void read(InputStream in, Consumer<Message> to) throws IOException {
     BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
     String type = "message";
     String id = null;

@@ -176,7 +176,8 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
     return wanted > 0 ? is + " of " + Format.millis(wanted) : is;
   }
 
-  private static Div legend() {
+  /** What the colours of the bars say. */
+  public static Div legend() {
     Div legend = Parts.box("sb-legend");
     for (Receipt.Kind kind : Receipt.Kind.values()) {
       String word = kind.name().toLowerCase(Locale.ROOT);
@@ -192,7 +193,8 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
         : fall(bars, receipt.wallMs());
   }
 
-  private static Div fall(List<Receipt.Bar> bars, double wallMs) {
+  /** Bars one below the other, over the time of all. */
+  public static Div fall(List<Receipt.Bar> bars, double wallMs) {
     Div fall = Parts.box("sb-fall");
     for (Receipt.Bar bar : bars) {
       double whole = Math.max(wallMs, 1e-6);

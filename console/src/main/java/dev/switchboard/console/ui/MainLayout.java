@@ -46,6 +46,9 @@ public final class MainLayout extends AppLayout {
     nav.getElement().setAttribute("aria-label", "Views");
     nav.addItem(item("Fleet", "", "fleet"));
     nav.addItem(item("Requests", "requests", "requests"));
+    if (person != null && person.role().includes(Role.OPERATOR)) {
+      nav.addItem(item("Playground", "playground", "playground"));
+    }
     nav.addItem(item("Drills", "drills", "drill"));
     nav.addItem(item("Tenants and keys", "tenants", "tenants"));
     nav.addItem(item("Audit", "audit", "audit"));
