@@ -12,6 +12,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
 
@@ -29,6 +30,9 @@ public final class FakeGateway implements AutoCloseable {
 
   private final HttpServer server;
   private final List<Call> calls = new CopyOnWriteArrayList<>();
+  private final Map<String, Said> said = new ConcurrentHashMap<>();
+
+  private record Said(int status, String body) {}
 
   public FakeGateway() throws IOException {
     server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -57,16 +61,24 @@ public final class FakeGateway implements AutoCloseable {
     calls.clear();
   }
 
+  /** Answers a method and a path, without its query, so from now on. */
+  public void say(String call, int status, String body) {
+    said.put(call, new Said(status, body));
+  }
+
   private void answer(HttpExchange exchange) throws IOException {
     String path = exchange.getRequestURI().toString();
     String method = exchange.getRequestMethod();
     String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
     calls.add(new Call(method, path, headers(exchange), body));
     String key = String.valueOf(exchange.getRequestHeaders().getFirst("Authorization"));
+    Said other = said.get(method + " " + exchange.getRequestURI().getPath());
     if (!key.startsWith("Bearer ")) {
       send(exchange, 401, error("invalid_api_key", "A key is needed"));
     } else if (!method.equals("GET") && !path.contains("plan=true") && key.endsWith("viewer")) {
       send(exchange, 403, error("forbidden", "The role viewer may not do this"));
+    } else if (other != null) {
+      send(exchange, other.status(), other.body());
     } else if (method.equals("GET")) {
       read(exchange, path);
     } else {
