@@ -46,6 +46,7 @@ public final class MainLayout extends AppLayout {
     nav.getElement().setAttribute("aria-label", "Views");
     nav.addItem(item("Fleet", "", "fleet"));
     nav.addItem(item("Requests", "requests", "requests"));
+    nav.addItem(item("Models", "models", "models"));
     if (person != null && person.role().includes(Role.OPERATOR)) {
       nav.addItem(item("Playground", "playground", "playground"));
     }
