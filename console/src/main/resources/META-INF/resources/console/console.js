@@ -199,13 +199,13 @@
       const share = d.unit === '%';
       this.chart.setOption({
         animation: false, textStyle: {fontFamily: getComputedStyle(this).fontFamily},
-        grid: {left: 8, right: 12, top: 30, bottom: 4, containLabel: true},
+        grid: {left: 8, right: 22, top: 30, bottom: 4, containLabel: true},
         legend: {top: 0, left: 4, icon: 'roundRect', itemWidth: 10, itemHeight: 3, itemGap: 14, textStyle: {color: c.text, fontSize: 11}, inactiveColor: c.grid},
         tooltip: {
           trigger: 'axis', renderMode: 'richText', backgroundColor: c.surface, borderColor: c.grid, textStyle: {color: c.strong, fontSize: 12}, axisPointer: {lineStyle: {color: c.text, width: 1}},
           formatter: points => utc(points[0].value[0] / 1000) + ' UTC\n' + points.filter(p => p.value[1] !== null).map(p => `${p.seriesName}  ${number(p.value[1], d.unit)}`).join('\n'),
         },
-        xAxis: {type: 'time', min: at(0), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, alignMaxLabel: 'right', formatter: v => utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
+        xAxis: {type: 'time', min: at(0), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, formatter: v => utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
         yAxis: {type: 'value', min: share ? v => Math.max(0, Math.min(.9, Math.floor(v.min * 10) / 10)) : 0, max: share ? 1 : null, splitNumber: 3, axisLabel: {color: c.text, fontSize: 11, formatter: v => share ? number(v, '%') : Math.abs(v) >= 1e4 ? number(v, '') : String(+v.toFixed(3))}, splitLine: {lineStyle: {color: c.grid, width: 1}}},
         series: d.lines.map((line, i) => ({
           name: line.name, type: 'line', showSymbol: false, connectNulls: false, sampling: 'lttb', lineStyle: {width: 1.5, color: c.line(line.tone)}, itemStyle: {color: c.line(line.tone)},

@@ -28,7 +28,7 @@ final class SplitForm {
     this.gateway = gateway;
     this.presenter = presenter;
     this.before = before;
-    targets.setHelperText("A line each: weight, space, model; 9 new and 1 old send a tenth to old");
+    targets.setHelperText("A line for each model: its weight and its name, such as 9 llama");
     targets.setWidthFull();
     targets.setMaxLength(4096);
     fallbacks.setHelperText("Models, with commas between");
