@@ -1,0 +1,206 @@
+package dev.switchboard.console;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Changes;
+import dev.switchboard.console.action.Result;
+import dev.switchboard.console.action.UncheckedChanges;
+import dev.switchboard.console.api.GatewayAddress;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.auth.Person;
+import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.replica.ReplicaPresenter;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+/** The console's process in front of a real gateway that asks for keys. */
+class ConsoleIT {
+  @TempDir private static Path folder;
+  private static RealGateway gateway;
+  private static ConsoleProcess console;
+  private static Gateways gateways;
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
+
+  @BeforeAll
+  static void start() throws Exception {
+    gateway = RealGateway.start(folder.resolve("gateway"));
+    console = ConsoleProcess.start(folder.resolve("console"), gateway);
+    GatewayAddress address = GatewayAddress.parse("gw=" + gateway.admin());
+    Path ring = Files.createDirectories(folder.resolve("ring"));
+    gateways = Gateways.start(List.of(address), RealGateway.KEYS, ring, Clock.systemUTC());
+    await(() -> live().snapshot().replica("w0").isPresent());
+    await(() -> state("w0").equals("READY"));
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    gateways.close();
+    console.close();
+    gateway.close();
+    HTTP.close();
+  }
+
+  private static LiveGateway live() {
+    return gateways.all().getFirst();
+  }
+
+  private static String state(String replica) {
+    return live().snapshot().replica(replica).map(r -> r.path("state").asString("")).orElse("");
+  }
+
+  private static void await(BooleanSupplier condition) throws InterruptedException {
+    long until = System.nanoTime() + 60_000_000_000L;
+    while (!condition.getAsBoolean()) {
+      assertTrue(System.nanoTime() < until, "did not become true within 60 s");
+      Thread.onSpinWait();
+    }
+  }
+
+  private static Person person(Role role) {
+    return new Person("it-" + role.word(), role, Instant.EPOCH);
+  }
+
+  private static Change change(ReplicaPresenter.Command command, Role role) {
+    return new ReplicaPresenter(live(), "w0", Clock.systemUTC()).change(command, person(role));
+  }
+
+  private static HttpResponse<String> get(String path) throws Exception {
+    return HTTP.send(
+        HttpRequest.newBuilder(URI.create(console.url() + path)).build(),
+        HttpResponse.BodyHandlers.ofString());
+  }
+
+  @Test
+  void answersHealthPagesAndItsOwnNotFound() throws Exception {
+    assertEquals("{\"status\":\"alive\"}", get("/livez").body().strip());
+    assertEquals("{\"status\":\"ready\"}", get("/readyz").body().strip());
+    assertEquals(200, get("/").statusCode());
+    assertEquals(200, get("/replicas/gw/w0").statusCode());
+    assertEquals(404, get("/nothing").statusCode());
+    assertEquals(200, get("/favicon.ico").statusCode());
+    assertEquals(200, get("/charts/echarts.min.js").statusCode());
+  }
+
+  @Test
+  void everyAnswerIsProtectedAndNamesNoServer() throws Exception {
+    for (String path : List.of("/", "/nothing", "/livez", "/console/console.js", "/VAADIN")) {
+      var headers = get(path).headers();
+      assertTrue(
+          headers.firstValue("Content-Security-Policy").orElse("").startsWith("default-src 'self'"),
+          path);
+      assertEquals("nosniff", headers.firstValue("X-Content-Type-Options").orElse(""), path);
+      assertFalse(headers.firstValue("Server").isPresent(), path);
+    }
+  }
+
+  @Test
+  void theCookieIsOutOfReachOfScriptsAndOtherSites() throws Exception {
+    String cookie = get("/").headers().firstValue("Set-Cookie").orElse("");
+
+    assertTrue(cookie.contains("HttpOnly"), cookie);
+    assertTrue(cookie.contains("SameSite=Lax"), cookie);
+  }
+
+  @Test
+  void crookedPathsAndForeignNamesAreDenied() throws Exception {
+    assertEquals("404", status("/VAADIN", "localhost"));
+    assertEquals("404", status("/VAADIN/", "localhost"));
+    assertEquals("400", status("//VAADIN", "localhost"));
+    assertEquals("400", status("/;x/VAADIN", "localhost"));
+    assertEquals("400", status("/system;x=1", "localhost"));
+    assertEquals("421", status("/", "evil.example"));
+  }
+
+  private static String status(String path, String host) throws IOException {
+    URI url = URI.create(console.url());
+    try (Socket socket = new Socket(url.getHost(), url.getPort())) {
+      String head = "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
+      socket.getOutputStream().write(head.getBytes(StandardCharsets.US_ASCII));
+      String answer =
+          new String(socket.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
+      return answer.split(" ", 3)[1];
+    }
+  }
+
+  @Test
+  void printsTheFirstRunToken() {
+    assertTrue(console.ready().path("first_run_url").asString("").contains("/first-run?token="));
+  }
+
+  @Test
+  void anOperatorsChangeIsDoneAndAuditedInHisName() throws Exception {
+    Result result =
+        Changes.checked()
+            .run(
+                live(),
+                change(ReplicaPresenter.Command.CORDON, Role.OPERATOR),
+                person(Role.OPERATOR),
+                "für einen Test");
+
+    assertInstanceOf(Result.Done.class, result);
+    await(() -> state("w0").equals("CORDONED"));
+    JsonNode entry = live().client().get("/admin/v1/audit?action=cordon&limit=1").path("audit");
+    assertEquals("it-operator", entry.path(0).path("on_behalf_of").asString(""));
+    assertEquals("für einen Test", entry.path(0).path("reason").asString(""));
+    assertEquals("operator", entry.path(0).path("role").asString(""));
+    Result back =
+        Changes.checked()
+            .run(
+                live(),
+                change(ReplicaPresenter.Command.UNCORDON, Role.OPERATOR),
+                person(Role.OPERATOR),
+                "done");
+    assertInstanceOf(Result.Done.class, back);
+    await(() -> state("w0").equals("READY"));
+  }
+
+  @Test
+  void withoutTheConsolesCheckTheGatewayRefusesAViewer() {
+    Result result =
+        UncheckedChanges.get()
+            .run(
+                live(),
+                change(ReplicaPresenter.Command.DRAIN, Role.VIEWER),
+                person(Role.VIEWER),
+                "tried");
+
+    Result.Failed failed = assertInstanceOf(Result.Failed.class, result);
+    assertTrue(failed.why().contains("(forbidden)"), failed.why());
+  }
+
+  @Test
+  void metricsBecomePointsOfTheLastHour() throws Exception {
+    await(() -> live().ring().newestSeconds() > 0);
+
+    assertTrue(live().ring().names().contains("replica/w0/kv"), () -> "" + live().ring().names());
+    assertEquals(0f, live().ring().latest("replica/w0/kv"));
+  }
+
+  @Test
+  void aWrongOptionIsNamed() throws Exception {
+    assertTrue(ConsoleProcess.fails("--port", "70000").contains("--port must be 0 to 65535"));
+    assertTrue(ConsoleProcess.fails("--listen", "0.0.0.0").contains("--listen must be"));
+    assertTrue(ConsoleProcess.fails("--gateway", "ftp://x").contains("--gateway: must be http"));
+  }
+}

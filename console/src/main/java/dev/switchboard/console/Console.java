@@ -1,0 +1,109 @@
+package dev.switchboard.console;
+
+import dev.switchboard.console.action.Changes;
+import dev.switchboard.console.auth.SignIn;
+import dev.switchboard.console.auth.Users;
+import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.ui.OpenPages;
+import dev.switchboard.console.ui.Services;
+import dev.switchboard.console.web.WebServer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Clock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** The running console: users, gateways, web server. */
+public final class Console implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Console.class);
+
+  private final String url;
+  private final SignIn signIn;
+  private final Gateways gateways;
+  private final WebServer web;
+
+  private Console(String url, SignIn signIn, Gateways gateways, WebServer web) {
+    this.url = url;
+    this.signIn = signIn;
+    this.gateways = gateways;
+    this.web = web;
+  }
+
+  /** Starts all of it; returns when pages are answered. */
+  public static Console start(Settings settings) throws IOException {
+    Clock clock = Clock.systemUTC();
+    Path state = folder(settings.state());
+    SignIn signIn = new SignIn(Users.open(state, clock), clock);
+    Gateways gateways = Gateways.start(settings.gateways(), settings.keys(), state, clock);
+    Services.install(
+        new Services(
+            gateways,
+            signIn,
+            Changes.checked(),
+            clock,
+            ConsoleMain.Version.of(),
+            settings.traceUrl()));
+    try {
+      WebServer web =
+          WebServer.start(
+              settings.listen(),
+              settings.port(),
+              settings.hosts(),
+              settings.behindTls(),
+              settings.idle());
+      String host =
+          settings.listen().contains(":") ? "[" + settings.listen() + "]" : settings.listen();
+      String url = "http://" + host + ":" + web.port();
+      LOG.info("ready url={} gateways={}", url, settings.gateways().size());
+      return new Console(url, signIn, gateways, web);
+    } catch (IOException e) {
+      gateways.close();
+      throw e;
+    }
+  }
+
+  private static Path folder(Path state) throws IOException {
+    if (!Files.isDirectory(state)) {
+      Files.createDirectories(
+          state,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
+    if (!Files.isWritable(state)) {
+      throw new IOException("--state: cannot write to " + state);
+    }
+    return state;
+  }
+
+  public String url() {
+    return url;
+  }
+
+  /** One line of JSON for whoever started it: the address, and how the first admin is made. */
+  String readyLine() {
+    ObjectNode line = JsonMapper.shared().createObjectNode();
+    line.put("event", "ready").put("url", url);
+    @Nullable String token = signIn.firstRunToken();
+    if (token != null) {
+      line.put("first_run_token", token).put("first_run_url", url + "/first-run?token=" + token);
+    }
+    return line.toString();
+  }
+
+  /**
+   * First nothing is told to pages any more, then they are closed, then the server: so no open
+   * socket is cut off, and nothing is sent to one that is.
+   */
+  @Override
+  public void close() {
+    web.stopping();
+    gateways.close();
+    OpenPages.closeAll();
+    web.close();
+    LOG.info("stopped");
+  }
+}

@@ -1,0 +1,5 @@
+/** Local users, their passwords, the first admin, and who is signed in. */
+@NullMarked
+package dev.switchboard.console.auth;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,368 @@
+package dev.switchboard.console.fleet;
+
+import com.vaadin.flow.component.Component;
+import com.vaadin.flow.component.grid.ColumnTextAlign;
+import com.vaadin.flow.component.html.Div;
+import com.vaadin.flow.component.html.Span;
+import com.vaadin.flow.component.treegrid.TreeGrid;
+import com.vaadin.flow.data.provider.hierarchy.TreeData;
+import com.vaadin.flow.router.PageTitle;
+import com.vaadin.flow.router.Route;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.live.Ring;
+import dev.switchboard.console.ui.Badge;
+import dev.switchboard.console.ui.Format;
+import dev.switchboard.console.ui.Icon;
+import dev.switchboard.console.ui.LineChart;
+import dev.switchboard.console.ui.LiveView;
+import dev.switchboard.console.ui.MainLayout;
+import dev.switchboard.console.ui.Meter;
+import dev.switchboard.console.ui.Needs;
+import dev.switchboard.console.ui.Parts;
+import dev.switchboard.console.ui.Paths;
+import dev.switchboard.console.ui.Services;
+import dev.switchboard.console.ui.Spark;
+import dev.switchboard.console.ui.StatTile;
+import dev.switchboard.console.ui.Tone;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+
+/** All gateways, their models and replicas; what changed; the last hour. */
+@Route(value = "", layout = MainLayout.class)
+@PageTitle("Fleet · Switchboard")
+@Needs(Role.VIEWER)
+public final class FleetView extends LiveView {
+  private static final int HAPPENINGS_MAX = 60;
+
+  private final FleetPresenter presenter =
+      new FleetPresenter(Services.get().gateways(), Services.get().clock());
+  private final Span line = Parts.text("sb-head-line", "");
+  private final Div nothing = Parts.box("sb-card");
+  private final Div body = Parts.box("sb-body");
+  private final StatTile requests = new StatTile("Requests");
+  private final StatTile errors = new StatTile("Errors");
+  private final StatTile ttft = new StatTile("Time to first token, p95");
+  private final StatTile tpot = new StatTile("Time per token, p95");
+  private final StatTile tokens = new StatTile("Tokens generated");
+  private final StatTile inFlight = new StatTile("In flight");
+  private final TreeGrid<FleetNode> tree = new TreeGrid<>();
+  private final TreeData<FleetNode> data = new TreeData<>();
+  private final Div happenings = Parts.box("sb-events");
+  private final Div slos = Parts.box("sb-slos");
+  private final LineChart traffic = new LineChart("Requests per second", "/s");
+  private final LineChart latency = new LineChart("Time to first token", "ms");
+  private final LineChart output = new LineChart("Tokens per second", "/s");
+  private final LineChart attainment = new LineChart("Objectives met, by service class", "%");
+  private Map<FleetNode, FleetRow> rows = Map.of();
+  private List<Happening> shown = List.of();
+  private List<FleetPresenter.SloRow> slosShown = List.of();
+
+  public FleetView() {
+    columns();
+    tree.setTreeData(data);
+    tree.setAllRowsVisible(true);
+    tree.getElement().setAttribute("aria-label", "Gateways, models and replicas");
+    tree.addThemeNames("no-border");
+    tree.addItemClickListener(click -> open(click.getItem()));
+    Div tiles = Parts.box("sb-tiles", requests, errors, ttft, tpot, tokens, inFlight);
+    Div charts =
+        Parts.box(
+            "sb-halves",
+            Parts.card("Requests per second", traffic),
+            Parts.card("Time to first token, ms", latency),
+            Parts.card("Tokens per second", output),
+            Parts.card("Objectives met", attainment));
+    Div topology = Parts.card("Gateways, models, replicas", Parts.box("sb-table", tree));
+    Div right =
+        Parts.box(
+            "sb-stack",
+            Parts.card("Error budget of the last hour", slos),
+            Parts.card("What changed in the last hour", happenings));
+    body.add(tiles, topology, Parts.box("sb-columns", charts, right));
+    add(Parts.head("Fleet", line), nothing, body);
+  }
+
+  private void columns() {
+    tree.addComponentHierarchyColumn(this::name).setHeader("Name").setFlexGrow(2).setWidth("186px");
+    tree.addComponentColumn(this::state).setHeader("State").setFlexGrow(2).setWidth("150px");
+    number("In flight", row -> Format.number(row.inFlight()), "70px");
+    number("Running", row -> Format.number(row.running()), "70px");
+    number("Waiting", row -> Format.number(row.waiting()), "70px");
+    tree.addComponentColumn(node -> meter(row(node).kv()))
+        .setHeader("KV used")
+        .setWidth("112px")
+        .setFlexGrow(1);
+    number("Prefix hits", row -> Format.percent(row.prefixHit()), "84px");
+    number("Weight", row -> Format.number(row.weight()), "66px");
+    number("Ranks", FleetRow::ranks, "66px");
+    tree.addComponentColumn(this::trend)
+        .setHeader("Tokens/s, 10 min")
+        .setWidth("126px")
+        .setFlexGrow(1);
+  }
+
+  private void number(String header, Function<FleetRow, String> text, String width) {
+    tree.addColumn(node -> blankForNone(text.apply(row(node))))
+        .setHeader(header)
+        .setTextAlign(ColumnTextAlign.END)
+        .setWidth(width)
+        .setFlexGrow(0);
+  }
+
+  private static String blankForNone(String text) {
+    return text.equals(Format.NONE) ? "" : text;
+  }
+
+  private FleetRow row(FleetNode node) {
+    FleetRow row = rows.get(node);
+    return row == null
+        ? new FleetRow(
+            node,
+            "",
+            Tone.IDLE,
+            "Gone",
+            "",
+            Double.NaN,
+            Double.NaN,
+            Double.NaN,
+            Double.NaN,
+            Double.NaN,
+            Double.NaN,
+            "",
+            new float[0])
+        : row;
+  }
+
+  private Component name(FleetNode node) {
+    if (node.isReplica()) {
+      return Parts.link(Paths.replica(node.gateway(), node.replica()), row(node).name());
+    }
+    return Parts.text("sb-cell-group", row(node).name());
+  }
+
+  private Component state(FleetNode node) {
+    FleetRow row = row(node);
+    Badge badge = new Badge(row.tone(), row.state());
+    if (!row.about().isEmpty()) {
+      badge.setTitle(row.about());
+    }
+    return badge;
+  }
+
+  private static Component meter(double share) {
+    return Double.isNaN(share)
+        ? new Span()
+        : new Meter()
+            .tone(share > 0.95 ? Tone.BAD : share > 0.8 ? Tone.WARN : Tone.BUSY)
+            .show(share, Format.percent(share));
+  }
+
+  private Component trend(FleetNode node) {
+    Spark spark = new Spark();
+    float[] points = row(node).tokens();
+    if (points.length > 0) {
+      spark.show(Spark.thin(points, 60));
+    }
+    return spark;
+  }
+
+  private void open(FleetNode node) {
+    if (node.isReplica()) {
+      getUI().ifPresent(ui -> ui.navigate(Paths.replica(node.gateway(), node.replica())));
+    }
+  }
+
+  @Override
+  protected void refresh() {
+    boolean knows = presenter.knowsAnything();
+    body.setVisible(knows);
+    nothing.setVisible(!knows);
+    if (!knows) {
+      nothing.removeAll();
+      nothing.add(Parts.failure("No gateway answers yet", presenter.whyNothing()));
+      return;
+    }
+    Parts.set(line, presenter.line());
+    showTree(presenter.rows());
+    showTiles();
+    showHappenings(presenter.happenings(HAPPENINGS_MAX));
+    showSlos(presenter.slos());
+    showCharts();
+  }
+
+  private void showTree(Map<FleetNode, FleetRow> now) {
+    Map<FleetNode, FleetRow> before = rows;
+    rows = now;
+    if (!before.keySet().equals(now.keySet())) {
+      data.clear();
+      now.keySet().forEach(node -> data.addItem(parent(node), node));
+      tree.getDataProvider().refreshAll();
+      tree.expandRecursively(data.getRootItems(), 2);
+      return;
+    }
+    now.forEach(
+        (node, row) -> {
+          if (!row.equals(before.get(node))) {
+            tree.getDataProvider().refreshItem(node);
+          }
+        });
+  }
+
+  private static @org.jspecify.annotations.Nullable FleetNode parent(FleetNode node) {
+    if (node.isReplica()) {
+      return new FleetNode(node.gateway(), node.model(), "");
+    }
+    return node.isGateway() ? null : FleetNode.gateway(node.gateway());
+  }
+
+  private void showTiles() {
+    tile(requests, "requests", "/s", "mean of the last minute");
+    tile(tokens, "tokens_completion", "/s", "mean of the last minute");
+    tile(inFlight, "in_flight", "", "waiting: " + Format.number(minute("queue")));
+    tile(errors, "errors", "/s", share(minute("errors"), minute("requests")));
+    errors.tone(minute("errors") > 0 ? Tone.BAD : Tone.GOOD);
+    time(ttft, "ttft_p95", "ttft_p50");
+    time(tpot, "tpot_p95", "tpot_p50");
+  }
+
+  private double minute(String what) {
+    return FleetPresenter.mean(presenter.total(what, FleetPresenter.MINUTE));
+  }
+
+  private static String share(double part, double all) {
+    return all > 0 ? Format.percent(part / all) + " of requests" : "no requests";
+  }
+
+  private void tile(StatTile tile, String what, String unit, String note) {
+    tile.show(Format.number(minute(what)), unit, note);
+    tile.history(presenter.total(what, Ring.SLOTS));
+  }
+
+  private void time(StatTile tile, String high, String middle) {
+    String text = Format.millis(FleetPresenter.mean(presenter.worst(high, FleetPresenter.MINUTE)));
+    int space = text.indexOf(' ');
+    String median =
+        Format.millis(FleetPresenter.mean(presenter.worst(middle, FleetPresenter.MINUTE)));
+    tile.show(
+        space < 0 ? text : text.substring(0, space),
+        space < 0 ? "" : text.substring(space + 1),
+        "median " + median);
+    tile.history(presenter.worst(high, Ring.SLOTS));
+  }
+
+  private void showHappenings(List<Happening> now) {
+    if (now.equals(shown) && happenings.getComponentCount() > 0) {
+      return;
+    }
+    shown = now;
+    happenings.removeAll();
+    if (now.isEmpty()) {
+      happenings.add(
+          Parts.empty(
+              "live", "Nothing changed", "No state, drain, reload or action in the last hour."));
+    }
+    boolean many = Services.get().gateways().all().size() > 1;
+    for (Happening each : now) {
+      Div text = Parts.box("sb-event-line");
+      sentence(each).forEach(text::add);
+      if (many) {
+        text.add(Parts.text("sb-muted sb-small", " " + each.gateway()));
+      }
+      Div row =
+          Parts.box(
+              "sb-event " + each.tone().className(),
+              Parts.text("sb-event-time", Format.clock(each.at())),
+              new Icon(each.icon()),
+              text);
+      happenings.add(row);
+    }
+  }
+
+  /** The sentence, with the replica's name as a link. */
+  private static List<Component> sentence(Happening each) {
+    int at = each.replica().isEmpty() ? -1 : each.text().indexOf(each.replica());
+    if (at < 0) {
+      return List.of(new Span(each.text()));
+    }
+    return List.of(
+        new Span(each.text().substring(0, at)),
+        Parts.link(Paths.replica(each.gateway(), each.replica()), each.replica()),
+        new Span(each.text().substring(at + each.replica().length())));
+  }
+
+  private void showSlos(List<FleetPresenter.SloRow> now) {
+    if (now.equals(slosShown)) {
+      return;
+    }
+    slosShown = now;
+    slos.removeAll();
+    for (FleetPresenter.SloRow slo : now) {
+      slos.add(sloRow(slo));
+    }
+    if (now.isEmpty()) {
+      slos.add(Parts.empty("info", "No service class", "The configuration has no slo.classes."));
+    }
+  }
+
+  private static Div sloRow(FleetPresenter.SloRow slo) {
+    double left = slo.budgetLeft();
+    Tone tone = left < 0 ? Tone.BAD : left < 0.25 ? Tone.WARN : Tone.GOOD;
+    boolean none = Double.isNaN(slo.attained());
+    String about =
+        none
+            ? "no requests in the last hour"
+            : Format.percent(slo.attained())
+                + " met "
+                + slo.objective()
+                + " of "
+                + Format.number(Math.rint(slo.requests()))
+                + ", target "
+                + Format.percent(slo.target());
+    Badge badge =
+        none
+            ? new Badge(Tone.IDLE, "No traffic")
+            : new Badge(tone, left < 0 ? "Budget spent" : Format.percent(left) + " left");
+    return Parts.box(
+        "sb-slo",
+        Parts.box("sb-row sb-between", Parts.text("sb-cell-name", slo.name()), badge),
+        new Meter().tone(none ? Tone.IDLE : tone).show(none ? 0 : left, ""),
+        Parts.text("sb-muted sb-small", about));
+  }
+
+  private void showCharts() {
+    long at = presenter.newestSeconds();
+    int step = Ring.STEP_SECONDS;
+    traffic.show(
+        at,
+        step,
+        List.of(
+            new LineChart.Line("requests", "1", presenter.total("requests", Ring.SLOTS)),
+            new LineChart.Line("errors", "bad", presenter.total("errors", Ring.SLOTS))));
+    latency.show(
+        at,
+        step,
+        List.of(
+            new LineChart.Line("p95", "1", presenter.worst("ttft_p95", Ring.SLOTS)),
+            new LineChart.Line("median", "2", presenter.worst("ttft_p50", Ring.SLOTS))));
+    output.show(
+        at,
+        step,
+        List.of(
+            new LineChart.Line("generated", "1", presenter.total("tokens_completion", Ring.SLOTS)),
+            new LineChart.Line("read", "3", presenter.total("tokens_prompt", Ring.SLOTS))));
+    List<LineChart.Line> classes = new ArrayList<>();
+    Map<String, String> tones = new LinkedHashMap<>();
+    presenter.slos().stream()
+        .map(FleetPresenter.SloRow::name)
+        .sorted()
+        .limit(6)
+        .forEach(name -> tones.put(name, "" + (tones.size() + 1)));
+    tones.forEach(
+        (name, tone) ->
+            classes.add(new LineChart.Line(name, tone, presenter.attainment(name, Ring.SLOTS))));
+    attainment.show(at, step, classes);
+  }
+}

@@ -1,0 +1,319 @@
+package dev.switchboard.console.live;
+
+import dev.switchboard.console.api.AdminClient;
+import dev.switchboard.console.api.ApiFailure;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * One gateway as the console knows it. Three virtual threads keep it: one polls replicas every two
+ * seconds and whenever an event says that one changed, one scrapes /metrics every five, one listens
+ * to the events. Nobody else reads any of that, however many sessions there are.
+ */
+public final class LiveGateway implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(LiveGateway.class);
+  private static final Duration POLL = Duration.ofSeconds(2);
+  private static final Duration SCRAPE = Duration.ofSeconds(Ring.STEP_SECONDS);
+  private static final Duration RECONNECT = Duration.ofSeconds(2);
+  private static final Duration WRITE = Duration.ofMinutes(1);
+  private static final Duration SLOWER_THINGS = Duration.ofSeconds(10);
+  private static final int SHARED_MAX = 500;
+  private static final int EVENTS_MAX = 1000;
+  private static final JsonMapper JSON = new JsonMapper();
+
+  private final AdminClient client;
+  private final Clock clock;
+  private final Path ringFile;
+  private final Ring ring;
+  private final Runnable changed;
+  private final List<Thread> threads = new ArrayList<>();
+  private final Semaphore pollNow = new Semaphore(0);
+  private final Deque<Event> events = new ArrayDeque<>();
+  private final Map<String, Shared> shared = new ConcurrentHashMap<>();
+  private volatile Snapshot snapshot = Snapshot.NOTHING_YET;
+  private volatile @Nullable InputStream listening;
+  private volatile boolean closed;
+
+  LiveGateway(AdminClient client, Path folder, Clock clock, Runnable changed) {
+    this.client = client;
+    this.clock = clock;
+    this.changed = changed;
+    String name = client.address().name().replaceAll("[^A-Za-z0-9._-]", "_");
+    this.ringFile = folder.resolve("ring-" + name + ".bin");
+    this.ring = readRing(ringFile);
+  }
+
+  private static Ring readRing(Path file) {
+    if (!Files.exists(file)) {
+      return new Ring();
+    }
+    try {
+      return Ring.read(file);
+    } catch (IOException e) {
+      LOG.warn("ring_unreadable file={} message=\"{}\"", file, e.getMessage());
+      return new Ring();
+    }
+  }
+
+  void start() {
+    threads.add(Thread.ofVirtual().name("poll").start(this::poll));
+    threads.add(Thread.ofVirtual().name("scrape").start(this::scrape));
+    threads.add(Thread.ofVirtual().name("listen").start(this::listen));
+  }
+
+  public String name() {
+    return client.address().name();
+  }
+
+  /** For calls that a view makes because somebody asked for them. */
+  public AdminClient client() {
+    return client;
+  }
+
+  public Snapshot snapshot() {
+    return snapshot;
+  }
+
+  public Ring ring() {
+    return ring;
+  }
+
+  /** What happened, newest first, without single requests. */
+  public List<Event> events() {
+    synchronized (events) {
+      return List.copyOf(events);
+    }
+  }
+
+  /** Since when it has not answered; zero while it does. */
+  public Duration silence() {
+    Snapshot is = snapshot;
+    Instant seen = is.lastSeen();
+    return is.reached() || seen == null ? Duration.ZERO : Duration.between(seen, clock.instant());
+  }
+
+  /**
+   * What a path answers, for views that show more of one thing: read at most every two seconds,
+   * however many sessions ask. Answers at once with what was read last, and reads again beside.
+   */
+  public Shared shared(String path) {
+    Shared known = shared.computeIfAbsent(path, _ -> Shared.NOTHING_YET);
+    Instant now = clock.instant();
+    if (Duration.between(known.asked(), now).compareTo(POLL) >= 0 && !closed) {
+      trimShared(now);
+      shared.put(path, known.asking(now));
+      Thread.ofVirtual().name("read").start(() -> readShared(path, now));
+    }
+    return known;
+  }
+
+  private void readShared(String path, Instant asked) {
+    Shared read;
+    try {
+      read = new Shared(asked, client.get(path), null);
+    } catch (ApiFailure e) {
+      read = new Shared(asked, null, e.sentence());
+    }
+    shared.put(path, read);
+    changed.run();
+  }
+
+  private void trimShared(Instant now) {
+    if (shared.size() > SHARED_MAX) {
+      shared.values().removeIf(s -> s.asked().isBefore(now.minus(SLOWER_THINGS)));
+    }
+  }
+
+  /** Polls at once, since somebody changed something. */
+  public void refresh() {
+    pollNow.release();
+  }
+
+  private void poll() {
+    Instant slower = Instant.MIN;
+    while (!closed) {
+      try {
+        boolean all = clock.instant().isAfter(slower);
+        snapshot = read(all);
+        slower = all ? clock.instant().plus(SLOWER_THINGS) : slower;
+      } catch (ApiFailure e) {
+        snapshot = snapshot.lost(e.sentence());
+      }
+      changed.run();
+      if (!pause(POLL)) {
+        return;
+      }
+    }
+  }
+
+  private Snapshot read(boolean all) throws ApiFailure {
+    Snapshot old = snapshot;
+    boolean whole = all || !old.reached();
+    JsonNode info = client.get("/admin/v1/gateway");
+    List<JsonNode> replicas = list(client.get("/admin/v1/replicas").path("replicas"));
+    List<JsonNode> models =
+        whole ? list(client.get("/admin/v1/models").path("models")) : old.models();
+    List<JsonNode> classes =
+        whole ? list(client.get("/admin/v1/slo-classes").path("slo_classes")) : old.classes();
+    return new Snapshot(true, clock.instant(), null, info, replicas, models, classes);
+  }
+
+  private static List<JsonNode> list(JsonNode array) {
+    List<JsonNode> items = new ArrayList<>();
+    array.forEach(items::add);
+    return List.copyOf(items);
+  }
+
+  private boolean pause(Duration longest) {
+    try {
+      boolean _ = pollNow.tryAcquire(longest.toMillis(), TimeUnit.MILLISECONDS);
+      pollNow.drainPermits();
+      return true;
+    } catch (InterruptedException _) {
+      return false;
+    }
+  }
+
+  private void scrape() {
+    Points points = new Points();
+    Instant before = clock.instant();
+    Instant written = before;
+    while (!closed) {
+      try {
+        byte[] body = client.text("/metrics", "text/plain");
+        Instant now = clock.instant();
+        double seconds = Duration.between(before, now).toMillis() / 1000.0;
+        ring.add(now.getEpochSecond(), points.of(MetricsText.parse(body, Points.WANTED), seconds));
+        before = now;
+      } catch (ApiFailure e) {
+        LOG.debug("scrape_failed gateway={} message=\"{}\"", name(), e.sentence());
+      }
+      if (Duration.between(written, clock.instant()).compareTo(WRITE) >= 0) {
+        writeRing();
+        written = clock.instant();
+      }
+      if (!sleep(SCRAPE)) {
+        return;
+      }
+    }
+  }
+
+  private void writeRing() {
+    try {
+      ring.write(ringFile);
+    } catch (IOException e) {
+      LOG.warn("ring_not_written file={} message=\"{}\"", ringFile, e.getMessage());
+    }
+  }
+
+  private void listen() {
+    while (!closed) {
+      try {
+        catchUp();
+        InputStream in = client.events(null);
+        listening = in;
+        EventStream.read(in, this::take);
+      } catch (ApiFailure | IOException e) {
+        LOG.debug("events_lost gateway={} message=\"{}\"", name(), e.getMessage());
+      }
+      if (!sleep(RECONNECT)) {
+        return;
+      }
+    }
+  }
+
+  /** What the gateway still knows of the last hour takes the place of what was heard. */
+  private void catchUp() throws ApiFailure {
+    Instant since = clock.instant().minus(Duration.ofHours(1));
+    JsonNode answer =
+        client.get(
+            "/admin/v1/events?limit=" + EVENTS_MAX + "&since=" + AdminClient.encode("" + since));
+    synchronized (events) {
+      events.clear();
+      answer
+          .path("events")
+          .forEach(
+              e ->
+                  events.addLast(
+                      new Event(name(), e.path("type").asString(""), time(e), e.path("data"))));
+    }
+  }
+
+  private void take(EventStream.Message message) {
+    if (message.type().isEmpty() || message.type().equals("replica_loading")) {
+      return;
+    }
+    if (!message.type().equals("request")) {
+      remember(message);
+      pollNow.release();
+    }
+  }
+
+  private void remember(EventStream.Message message) {
+    try {
+      JsonNode data = JSON.readTree(message.data());
+      synchronized (events) {
+        events.addFirst(new Event(name(), message.type(), time(data), data));
+        while (events.size() > EVENTS_MAX) {
+          events.removeLast();
+        }
+      }
+    } catch (JacksonException _) {
+      LOG.debug("event_unreadable gateway={} type={}", name(), message.type());
+    }
+  }
+
+  private Instant time(JsonNode node) {
+    try {
+      return Instant.parse(node.path("at").asString(""));
+    } catch (java.time.DateTimeException _) {
+      return clock.instant();
+    }
+  }
+
+  private static boolean sleep(Duration pause) {
+    try {
+      Thread.sleep(pause);
+      return true;
+    } catch (InterruptedException _) {
+      return false;
+    }
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    threads.forEach(Thread::interrupt);
+    InputStream in = listening;
+    if (in != null) {
+      try {
+        in.close();
+      } catch (IOException _) {
+        // It is given up anyway.
+      }
+    }
+    client.close();
+    if (ring.newestSeconds() >= 0) {
+      writeRing();
+    }
+  }
+}

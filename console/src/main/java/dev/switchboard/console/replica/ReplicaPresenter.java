@@ -1,0 +1,410 @@
+package dev.switchboard.console.replica;
+
+import dev.switchboard.console.action.Change;
+import dev.switchboard.console.api.AdminClient;
+import dev.switchboard.console.api.ApiFailure;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.auth.Person;
+import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.live.Ring;
+import dev.switchboard.console.live.Series;
+import dev.switchboard.console.live.Shared;
+import dev.switchboard.console.ui.Badge;
+import dev.switchboard.console.ui.Format;
+import java.time.Clock;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.MissingNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** What is known of one replica, and which changes its state allows. */
+public final class ReplicaPresenter {
+  private static final JsonMapper JSON = new JsonMapper();
+  private static final int STEPS = 200;
+  private static final int LOG_LINES = 200;
+
+  /** What can be done with a replica. */
+  public enum Command {
+    DRAIN("Drain", "drain"),
+    CANCEL_DRAIN("Cancel drain", "play"),
+    RESUME("Resume", "play"),
+    CORDON("Cordon", "cordon"),
+    UNCORDON("Uncordon", "play"),
+    PROMOTE("Promote", "up"),
+    WEIGHT("Set weight", "weight"),
+    RESTART("Restart", "restart");
+
+    private final String title;
+    private final String icon;
+
+    Command(String title, String icon) {
+      this.title = title;
+      this.icon = icon;
+    }
+
+    public String title() {
+      return title;
+    }
+
+    public String icon() {
+      return icon;
+    }
+  }
+
+  private final LiveGateway gateway;
+  private final String id;
+  private final Clock clock;
+
+  public ReplicaPresenter(LiveGateway gateway, String id, Clock clock) {
+    this.gateway = gateway;
+    this.id = id;
+    this.clock = clock;
+  }
+
+  public Optional<JsonNode> replica() {
+    return gateway.snapshot().replica(id);
+  }
+
+  private JsonNode known() {
+    return replica().orElse(MissingNode.getInstance());
+  }
+
+  private String path(String rest) {
+    return "/admin/v1/replicas/" + AdminClient.encode(id) + rest;
+  }
+
+  public String state() {
+    return known().path("state").asString("");
+  }
+
+  /** Why it is in its state and since when. */
+  public String about() {
+    JsonNode r = known();
+    String reason = r.path("reason").asString("");
+    String since = time(r.path("since").asString(""));
+    return (reason.isEmpty() ? "" : reason + ", ") + "for " + since;
+  }
+
+  private String time(String text) {
+    try {
+      return Format.duration(java.time.Duration.between(Instant.parse(text), clock.instant()));
+    } catch (DateTimeException _) {
+      return Format.NONE;
+    }
+  }
+
+  /** Ranks that hold up their stage, in a sentence; empty where none does. */
+  public String stragglers() {
+    List<String> names = new ArrayList<>();
+    for (JsonNode s : known().path("report").path("stragglers")) {
+      names.add("stage " + s.path("stage").asInt(0) + ", rank " + s.path("rank").asInt(0));
+    }
+    if (names.isEmpty()) {
+      return "";
+    }
+    return "Held up by " + String.join("; ", names) + ". " + blamed();
+  }
+
+  private String blamed() {
+    int requests = 0;
+    double minutes = 0;
+    for (JsonNode b : known().path("blame")) {
+      requests += b.path("requests").asInt(0);
+      minutes += b.path("slo_minutes").asDouble(0);
+    }
+    return requests == 0
+        ? "No request waited for it yet."
+        : requests
+            + " requests waited for slow ranks since the gateway began; those that missed an"
+            + " objective took "
+            + Format.number(minutes)
+            + " min.";
+  }
+
+  public double number(String field) {
+    return known().path(field).asDouble(Double.NaN);
+  }
+
+  public double reported(String field) {
+    return known().path("report").path(field).asDouble(Double.NaN);
+  }
+
+  public float[] history(String what) {
+    return gateway.ring().last(Series.replica(id, what), Ring.SLOTS);
+  }
+
+  public double minute(String what) {
+    float[] points = gateway.ring().last(Series.replica(id, what), 12);
+    double sum = 0;
+    int count = 0;
+    for (float point : points) {
+      sum += Float.isNaN(point) ? 0 : point;
+      count += Float.isNaN(point) ? 0 : 1;
+    }
+    return count == 0 ? Double.NaN : sum / count;
+  }
+
+  public long newestSeconds() {
+    return gateway.ring().newestSeconds();
+  }
+
+  private Shared workerState() {
+    return gateway.shared(path("/state"));
+  }
+
+  /** Stages by ranks, as far as the worker told. */
+  Ranks ranks() {
+    return new Ranks(
+        node(workerState().answer()), node(gateway.shared(path("/steps?last=" + STEPS)).answer()));
+  }
+
+  /** Why nothing is known of its ranks; null where something is, or is being asked. */
+  public @Nullable String whyNoRanks() {
+    return workerState().answer() == null ? workerState().failure() : null;
+  }
+
+  private static JsonNode node(@Nullable JsonNode node) {
+    return node == null ? MissingNode.getInstance() : node;
+  }
+
+  /** The last lines of its log, or why there are none. */
+  public String log() {
+    Shared log = gateway.shared(path("/log?lines=" + LOG_LINES));
+    if (log.answer() == null) {
+      return log.failure() == null ? "" : "The log cannot be read: " + log.failure();
+    }
+    StringBuilder text = new StringBuilder();
+    log.answer().path("lines").forEach(line -> text.append(line.asString("")).append('\n'));
+    return text.toString();
+  }
+
+  /** Names and values, in the order in which they are shown. */
+  public Map<String, String> facts() {
+    JsonNode r = known();
+    JsonNode state = node(workerState().answer());
+    JsonNode model = state.path("model");
+    Map<String, String> facts = new LinkedHashMap<>();
+    put(facts, "Model", r.path("model").asString(""));
+    put(facts, "Architecture", model.path("architecture").asString(""));
+    put(facts, "Parameters", amount(model.path("parameters"), Format::number));
+    put(facts, "Quantisation", model.path("quantisation").asString(""));
+    put(facts, "Context", amount(model.path("context"), v -> Format.number(v) + " tokens"));
+    put(facts, "Fingerprint", model.path("fingerprint").asString(""));
+    put(facts, "Device", state.path("topology").path("isa").asString(""));
+    put(facts, "Threads per rank", amount(state.path("topology").path("threads"), Format::number));
+    put(facts, "Weights", amount(state.path("memory").path("weight_bytes"), Format::bytes));
+    put(facts, "KV cache", amount(state.path("memory").path("kv_bytes"), Format::bytes));
+    put(
+        facts,
+        "Kind",
+        r.path("kind").asString("") + (r.path("local").asBoolean(false) ? ", local" : ""));
+    put(facts, "Process", amount(r.path("pid"), v -> "pid " + (long) v));
+    put(facts, "Address", r.path("socket").asString(r.path("url").asString("")));
+    put(facts, "Restarts", amount(r.path("restarts"), Format::number));
+    put(facts, "Last exit", lastExit(r.path("last_exit")));
+    return facts;
+  }
+
+  private static String amount(JsonNode node, java.util.function.DoubleFunction<String> how) {
+    return node.isNumber() ? how.apply(node.asDouble(0)) : "";
+  }
+
+  private static String lastExit(JsonNode exit) {
+    return exit.isObject()
+        ? exit.path("cause").asString("").replace('_', ' ')
+            + ": "
+            + exit.path("message").asString("")
+        : "";
+  }
+
+  private static void put(Map<String, String> facts, String name, String value) {
+    if (!value.isEmpty()) {
+      facts.put(name, value);
+    }
+  }
+
+  /** How it is emptied, or was last; null where it never was. */
+  public @Nullable JsonNode drain() {
+    JsonNode drain = known().path("drain");
+    return drain.isObject() ? drain : null;
+  }
+
+  /** What its state allows. */
+  public List<Command> commands() {
+    boolean worker = known().path("kind").asString("").equals("worker");
+    boolean cordoned = known().path("cordoned").asBoolean(false);
+    List<Command> commands = new ArrayList<>();
+    switch (state()) {
+      case "READY", "EJECTED" -> commands.add(Command.DRAIN);
+      case "DRAINING" -> commands.add(Command.CANCEL_DRAIN);
+      case "DRAINED", "STOPPED", "FAILED" -> commands.add(Command.RESUME);
+      case "STANDBY" -> commands.add(Command.PROMOTE);
+      case "CORDONED" -> commands.add(Command.DRAIN);
+      default -> {}
+    }
+    if (!state().isEmpty()) {
+      commands.add(cordoned ? Command.UNCORDON : Command.CORDON);
+      commands.add(Command.WEIGHT);
+    }
+    if (worker && !state().isEmpty()) {
+      commands.add(Command.RESTART);
+    }
+    return commands;
+  }
+
+  /** The change that a command asks for; a weight takes {@link #weigh}. */
+  public Change change(Command command, Person person) {
+    return switch (command) {
+      case DRAIN -> make("Drain " + id, "POST", "/drain", true, forecast(person));
+      case CANCEL_DRAIN ->
+          make(
+              "Cancel drain of " + id,
+              "DELETE",
+              "/drain",
+              false,
+              List.of(
+                  "Requests that were moved stay where they are.",
+                  "It takes new requests again once it has passed the canary."));
+      case RESUME ->
+          make(
+              "Resume " + id,
+              "POST",
+              "/resume",
+              false,
+              List.of("It takes new requests again once it has passed the canary."));
+      case CORDON ->
+          make(
+              "Cordon " + id,
+              "POST",
+              "/cordon",
+              true,
+              List.of(
+                  "It takes no new requests; the "
+                      + Format.number(number("in_flight"))
+                      + " it has end there.",
+                  othersReady(),
+                  "This outlives restarts of the gateway. Undo it by Uncordon."));
+      case UNCORDON ->
+          make(
+              "Uncordon " + id,
+              "POST",
+              "/uncordon",
+              false,
+              List.of("It takes new requests again."));
+      case PROMOTE ->
+          make(
+              "Promote " + id,
+              "POST",
+              "/promote",
+              false,
+              List.of(
+                  "The worker stands by with its model loaded, and takes requests from now on."));
+      case RESTART -> make("Restart " + id, "POST", "/restart", true, restart(person));
+      case WEIGHT -> weigh(number("weight"));
+    };
+  }
+
+  /** Gives it another share of requests. */
+  public Change weigh(double weight) {
+    ObjectNode body = JSON.createObjectNode().put("weight", weight);
+    double before = number("weight");
+    return new Change(
+        "Set weight of " + id,
+        Role.OPERATOR,
+        "POST",
+        path("/weight"),
+        body,
+        version(),
+        List.of(
+            "Weight " + Format.number(before) + " becomes " + Format.number(weight) + ".",
+            share(before, weight)),
+        weight == 0);
+  }
+
+  private String share(double before, double weight) {
+    double others = 0;
+    for (JsonNode r : gateway.snapshot().replicas()) {
+      boolean peer = r.path("model").equals(known().path("model"));
+      if (peer && !r.path("id").asString("").equals(id) && ready(r)) {
+        others += r.path("weight").asDouble(0);
+      }
+    }
+    return "Its share of new requests goes from about "
+        + Format.percent(Math.rint(100 * before / Math.max(1e-9, before + others)) / 100)
+        + " to "
+        + Format.percent(Math.rint(100 * weight / Math.max(1e-9, weight + others)) / 100)
+        + " where all are equally loaded.";
+  }
+
+  private static boolean ready(JsonNode replica) {
+    return replica.path("state").asString("").equals("READY");
+  }
+
+  private Change make(
+      String title, String method, String rest, boolean risky, List<String> effects) {
+    JsonNode body =
+        method.equals("POST") && !rest.endsWith("cordon") ? JSON.createObjectNode() : null;
+    boolean takesBody = rest.equals("/drain") || rest.equals("/restart");
+    return new Change(
+        title,
+        Role.OPERATOR,
+        method,
+        path(rest),
+        takesBody ? body : null,
+        version(),
+        effects,
+        risky);
+  }
+
+  private @Nullable String version() {
+    String version = known().path("version").asString("");
+    return version.isEmpty() ? null : version;
+  }
+
+  private List<String> restart(Person person) {
+    List<String> effects = new ArrayList<>(forecast(person));
+    effects.add("Then its process ends and another one starts; READY again after the canary.");
+    return effects;
+  }
+
+  /** The gateway's own plan, in sentences. */
+  private List<String> forecast(Person person) {
+    List<String> effects = new ArrayList<>();
+    try {
+      ObjectNode none = JSON.createObjectNode();
+      JsonNode plan = gateway.client().ask(path("/drain?plan=true"), none, person.role());
+      effects.addAll(Forecast.sentences(plan));
+    } catch (ApiFailure e) {
+      effects.add("There is no forecast: " + e.sentence());
+    }
+    effects.add(othersReady());
+    return effects;
+  }
+
+  private String othersReady() {
+    long others =
+        gateway.snapshot().replicas().stream()
+            .filter(r -> r.path("model").equals(known().path("model")))
+            .filter(r -> !r.path("id").asString("").equals(id) && ready(r))
+            .count();
+    String model = known().path("model").asString("the model");
+    return others == 0
+        ? "No other replica of " + model + " is ready: its requests will be refused."
+        : others
+            + (others == 1 ? " other replica of " : " other replicas of ")
+            + model
+            + (others == 1 ? " is ready." : " are ready.");
+  }
+
+  public String word() {
+    return Badge.word(state());
+  }
+}

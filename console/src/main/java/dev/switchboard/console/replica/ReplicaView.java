@@ -1,0 +1,360 @@
+package dev.switchboard.console.replica;
+
+import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.html.Div;
+import com.vaadin.flow.component.html.H1;
+import com.vaadin.flow.component.html.Pre;
+import com.vaadin.flow.component.html.Span;
+import com.vaadin.flow.component.select.Select;
+import com.vaadin.flow.component.textfield.NumberField;
+import com.vaadin.flow.data.value.ValueChangeMode;
+import com.vaadin.flow.router.BeforeEnterEvent;
+import com.vaadin.flow.router.BeforeEnterObserver;
+import com.vaadin.flow.router.HasDynamicTitle;
+import com.vaadin.flow.router.NotFoundException;
+import com.vaadin.flow.router.Route;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.auth.Person;
+import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.live.Ring;
+import dev.switchboard.console.ui.ActionDialog;
+import dev.switchboard.console.ui.Badge;
+import dev.switchboard.console.ui.Format;
+import dev.switchboard.console.ui.GatewayState;
+import dev.switchboard.console.ui.HeatMap;
+import dev.switchboard.console.ui.Icon;
+import dev.switchboard.console.ui.Lanes;
+import dev.switchboard.console.ui.LineChart;
+import dev.switchboard.console.ui.LiveView;
+import dev.switchboard.console.ui.MainLayout;
+import dev.switchboard.console.ui.Needs;
+import dev.switchboard.console.ui.Parts;
+import dev.switchboard.console.ui.PlainTable;
+import dev.switchboard.console.ui.Services;
+import dev.switchboard.console.ui.StatTile;
+import dev.switchboard.console.ui.Tone;
+import dev.switchboard.console.ui.Visit;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/** One replica: ranks, steps, load, log, and what can be done with it. */
+@Route(value = "replicas/:gateway/:replica", layout = MainLayout.class)
+@Needs(Role.VIEWER)
+public final class ReplicaView extends LiveView implements BeforeEnterObserver, HasDynamicTitle {
+  private static final double SHARE = 100;
+
+  private final Span line = Parts.text("sb-muted", "");
+  private final Badge badge = new Badge(Tone.IDLE, "");
+  private final H1 title = new H1();
+  private final Div crumbs = Parts.box("sb-crumbs");
+  private final Div actions = Parts.box("sb-head-actions");
+  private final Div notices = Parts.box("sb-stack");
+  private final Div drain = Parts.box("sb-facts");
+  private final Div drainCard = Parts.card("Drain", drain);
+  private final StatTile inFlight = new StatTile("In flight");
+  private final StatTile running = new StatTile("In the batch");
+  private final StatTile kv = new StatTile("KV blocks used");
+  private final StatTile prefix = new StatTile("Prefix hits");
+  private final StatTile tokens = new StatTile("Tokens generated");
+  private final StatTile steps = new StatTile("Steps");
+  private final Select<Metric> metric = new Select<>();
+  private final Span metricAbout = Parts.text("sb-muted sb-small", "");
+  private final HeatMap heat = new HeatMap();
+  private final PlainTable heatTable =
+      new PlainTable(
+          "Stage",
+          "Rank",
+          "Skew",
+          "Compute",
+          "Waiting",
+          "Off-CPU",
+          "Late",
+          "Bandwidth",
+          "Heartbeat",
+          "");
+  private final Lanes lanes = new Lanes();
+  private final PlainTable laneTable =
+      new PlainTable("Step", "Time", "Requests", "Prompt tokens", "Generated", "Off-CPU before");
+  private final Div noRanks = Parts.box("sb-stack");
+  private final Div ranksBody = Parts.box("sb-stack");
+  private final LineChart load = new LineChart("Sequences", "");
+  private final LineChart output = new LineChart("Tokens per second", "/s");
+  private final Div facts = Parts.box("sb-facts");
+  private final Pre log = new Pre();
+  private @Nullable ReplicaPresenter presenter;
+  private @Nullable LiveGateway gateway;
+  private String name = "";
+  private List<ReplicaPresenter.Command> offered = List.of();
+  private Map<String, String> factsShown = Map.of();
+
+  public ReplicaView() {
+    metric.setItems(Metric.values());
+    metric.setItemLabelGenerator(Metric::title);
+    metric.setValue(Metric.SKEW);
+    metric.setAriaLabel("What the colour shows");
+    metric.addValueChangeListener(_ -> refresh());
+    log.addClassName("sb-log");
+    log.getElement().setAttribute("tabindex", "0");
+    ranksBody.add(metricAbout, heat, heatTable.folded("Table of ranks"));
+    Div names = Parts.box("sb-head-names", crumbs, Parts.box("sb-head-title", title, badge), line);
+    add(
+        Parts.box("sb-head", names, actions),
+        notices,
+        drainCard,
+        Parts.box("sb-tiles", inFlight, running, kv, prefix, tokens, steps),
+        Parts.card("Stages × ranks", metric, new Div[] {noRanks, ranksBody}),
+        Parts.card("Latest steps", legend(), new Div[] {lanes, laneTable.folded("Table of steps")}),
+        Parts.box(
+            "sb-halves", Parts.card("Sequences", load), Parts.card("Tokens per second", output)),
+        Parts.card("About this replica", facts),
+        Parts.card("Log", log));
+  }
+
+  private static Div legend() {
+    return Parts.box(
+        "sb-legend",
+        Parts.text("sb-kind-compute", "compute"),
+        Parts.text("sb-kind-wait", "waiting"),
+        Parts.text("sb-kind-off", "off-CPU"),
+        Parts.text("sb-kind-network", "other"));
+  }
+
+  @Override
+  public void beforeEnter(BeforeEnterEvent event) {
+    String at = event.getRouteParameters().get("gateway").orElse("");
+    name = event.getRouteParameters().get("replica").orElse("");
+    gateway = Services.get().gateways().find(at).orElse(null);
+    if (gateway == null) {
+      event.rerouteToError(NotFoundException.class);
+      return;
+    }
+    presenter = new ReplicaPresenter(gateway, name, Services.get().clock());
+    title.setText(name);
+    crumbs.removeAll();
+    crumbs.add(Parts.link("/", "Fleet"), new Span("/"), new Span(at));
+  }
+
+  @Override
+  public String getPageTitle() {
+    return name + " · Switchboard";
+  }
+
+  @Override
+  protected void refresh() {
+    ReplicaPresenter known = presenter;
+    LiveGateway at = gateway;
+    if (known == null || at == null) {
+      return;
+    }
+    badge.show(known.state().isEmpty() ? Tone.IDLE : Tone.ofReplica(known.state()), known.word());
+    Parts.set(
+        line, known.replica().isPresent() ? known.about() : "The gateway knows no such replica");
+    showNotices(known, at);
+    showActions(known);
+    showDrain(known);
+    showTiles(known);
+    showRanks(known);
+    showCharts(known);
+    showFacts(known.facts());
+    Parts.set(log, known.log());
+  }
+
+  private void showNotices(ReplicaPresenter known, LiveGateway at) {
+    notices.removeAll();
+    if (!at.snapshot().reached()) {
+      notices.add(
+          notice(
+              Tone.BAD,
+              at.name()
+                  + ": "
+                  + GatewayState.words(at)
+                  + ". What stands here is what it last told."));
+    }
+    String slow = known.stragglers();
+    if (!slow.isEmpty()) {
+      notices.add(notice(Tone.WARN, slow));
+    }
+    notices.setVisible(notices.getComponentCount() > 0);
+  }
+
+  private static Div notice(Tone tone, String text) {
+    return Parts.box("sb-notice " + tone.className(), new Icon("alert"), new Span(text));
+  }
+
+  private void showActions(ReplicaPresenter known) {
+    List<ReplicaPresenter.Command> now = known.commands();
+    if (now.equals(offered)) {
+      return;
+    }
+    offered = now;
+    actions.removeAll();
+    boolean may = Visit.person().filter(p -> p.role().includes(Role.OPERATOR)).isPresent();
+    for (ReplicaPresenter.Command command : now) {
+      Button button = Parts.button(command.icon(), command.title(), () -> ask(command));
+      button.setEnabled(may);
+      if (!may) {
+        button.setTooltipText("Takes the role operator");
+      }
+      actions.add(button);
+    }
+  }
+
+  private void ask(ReplicaPresenter.Command command) {
+    Person person = Visit.person().orElse(null);
+    ReplicaPresenter known = presenter;
+    LiveGateway at = gateway;
+    if (person == null || known == null || at == null) {
+      return;
+    }
+    if (command == ReplicaPresenter.Command.WEIGHT) {
+      weigh(known, at);
+      return;
+    }
+    var change = known.change(command, person);
+    new ActionDialog(at, () -> change, _ -> refresh()).open();
+  }
+
+  private void weigh(ReplicaPresenter known, LiveGateway at) {
+    NumberField weight = new NumberField("Weight");
+    weight.setMin(0);
+    weight.setMax(1000);
+    weight.setValue(known.number("weight"));
+    weight.setHelperText("0 to 1000; 0 keeps new requests away");
+    weight.setValueChangeMode(ValueChangeMode.EAGER);
+    ActionDialog dialog =
+        new ActionDialog(
+            at,
+            () -> known.weigh(weight.getValue() == null ? 1 : weight.getValue()),
+            _ -> refresh(),
+            weight);
+    weight.addValueChangeListener(_ -> dialog.update());
+    dialog.open();
+  }
+
+  private void showDrain(ReplicaPresenter known) {
+    JsonNode d = known.drain();
+    boolean goesOn = known.state().equals("DRAINING");
+    drainCard.setVisible(d != null && (goesOn || known.state().equals("DRAINED")));
+    if (d == null || !drainCard.isVisible()) {
+      return;
+    }
+    drain.removeAll();
+    count(d, "Remaining", "remaining");
+    count(d, "Finished here", "finished_in_place");
+    count(d, "Moved to another worker", "migrated");
+    count(d, "Begun anew elsewhere", "restarted");
+    count(d, "Broken", "broken");
+    drain.add(Parts.fact("Longest pause", Format.millis(d.path("longest_pause_ms").asDouble(0))));
+    drain.add(Parts.fact("Time", Format.millis(d.path("duration_ms").asDouble(0))));
+  }
+
+  private void count(JsonNode d, String label, String field) {
+    drain.add(Parts.fact(label, d.path(field).asInt(0) + " of " + d.path("requests").asInt(0)));
+  }
+
+  private void showTiles(ReplicaPresenter known) {
+    show(
+        inFlight,
+        Format.number(known.number("in_flight")),
+        "",
+        "of this gateway",
+        known.history("in_flight"));
+    show(
+        running,
+        Format.number(known.reported("running")),
+        "sequences",
+        "waiting: " + Format.number(known.reported("waiting")),
+        known.history("running"));
+    double used = known.reported("kv_blocks_used");
+    double all = used + known.reported("kv_blocks_free") + known.reported("kv_blocks_cached");
+    show(
+        kv,
+        percent(used / all),
+        "%",
+        "cached: "
+            + Format.number(known.reported("kv_blocks_cached"))
+            + ", evicted: "
+            + Format.number(known.reported("kv_evictions")),
+        known.history("kv"));
+    double looked = known.reported("prefix_lookup_tokens");
+    show(
+        prefix,
+        percent(known.reported("prefix_hit_tokens") / looked),
+        "%",
+        "of " + Format.number(looked) + " prompt tokens",
+        known.history("prefix_hit"));
+    show(
+        tokens,
+        Format.number(known.minute("tokens_completion")),
+        "/s",
+        "mean of the last minute",
+        known.history("tokens_completion"));
+    show(
+        steps,
+        Format.number(known.minute("steps")),
+        "/s",
+        "mean of the last minute",
+        known.history("steps"));
+  }
+
+  private static String percent(double share) {
+    return Double.isNaN(share)
+        ? Format.NONE
+        : share == 0 ? "0" : String.format(Locale.ROOT, "%.1f", share * SHARE);
+  }
+
+  private static void show(StatTile tile, String number, String unit, String note, float[] points) {
+    tile.show(number, unit, note);
+    tile.history(points);
+  }
+
+  private void showRanks(ReplicaPresenter known) {
+    Ranks ranks = known.ranks();
+    String why = known.whyNoRanks();
+    boolean has = ranks.stages() > 0;
+    ranksBody.setVisible(has);
+    noRanks.setVisible(!has);
+    noRanks.removeAll();
+    if (!has) {
+      noRanks.add(
+          why == null
+              ? Parts.empty("loader", "Asking the worker", "Its state comes in a moment.")
+              : Parts.failure("Nothing is known of its ranks", why));
+      return;
+    }
+    Metric wanted = metric.getValue();
+    Parts.set(metricAbout, wanted.title() + ": " + wanted.about() + ".");
+    heat.show(wanted.title(), ranks.stages(), ranks.ranks(), ranks.cells(wanted));
+    heatTable.show(ranks.table());
+    Ranks.Picture picture = ranks.lanes();
+    lanes.show("Latest steps", picture.rows(), picture.totalUs(), picture.bars());
+    laneTable.show(ranks.stepTable());
+  }
+
+  private void showCharts(ReplicaPresenter known) {
+    long at = known.newestSeconds();
+    load.show(
+        at,
+        Ring.STEP_SECONDS,
+        List.of(
+            new LineChart.Line("running", "1", known.history("running")),
+            new LineChart.Line("waiting", "4", known.history("waiting"))));
+    output.show(
+        at,
+        Ring.STEP_SECONDS,
+        List.of(
+            new LineChart.Line("generated", "1", known.history("tokens_completion")),
+            new LineChart.Line("read", "3", known.history("tokens_prompt"))));
+  }
+
+  private void showFacts(Map<String, String> now) {
+    if (!now.equals(factsShown)) {
+      factsShown = now;
+      facts.removeAll();
+      now.forEach((fact, value) -> facts.add(Parts.fact(fact, value)));
+    }
+  }
+}

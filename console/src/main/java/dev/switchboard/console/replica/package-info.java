@@ -1,0 +1,5 @@
+/** The view of one replica, and what can be done with it. */
+@NullMarked
+package dev.switchboard.console.replica;
+
+import org.jspecify.annotations.NullMarked;

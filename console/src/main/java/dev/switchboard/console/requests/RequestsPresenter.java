@@ -1,0 +1,129 @@
+package dev.switchboard.console.requests;
+
+import dev.switchboard.console.api.ApiFailure;
+import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.live.Shared;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+
+/** Lists requests: the newest live, and older ones page by page. */
+public final class RequestsPresenter {
+  static final int PAGE = 200;
+  static final int MOST = 2000;
+
+  private final Gateways gateways;
+  private final Clock clock;
+  private Filters filters;
+  private final List<RequestRow> older = new ArrayList<>();
+  private String next = "";
+  private @Nullable String failure;
+
+  public RequestsPresenter(Gateways gateways, Clock clock, Filters filters) {
+    this.gateways = gateways;
+    this.clock = clock;
+    this.filters = filters;
+  }
+
+  public Filters filters() {
+    return filters;
+  }
+
+  /** Wants others from now on. */
+  public void filter(Filters wanted) {
+    filters = wanted;
+    older.clear();
+    next = "";
+  }
+
+  private @Nullable LiveGateway gateway() {
+    return gateways.find(filters.gateway()).orElse(null);
+  }
+
+  /** The newest, and behind them the older ones that were asked for. */
+  public List<RequestRow> rows() {
+    LiveGateway gateway = gateway();
+    if (gateway == null) {
+      failure = "There is no gateway " + filters.gateway();
+      return List.of();
+    }
+    Shared read = gateway.shared(filters.path(PAGE, "", clock.instant()));
+    failure = read.failure();
+    List<RequestRow> rows = new ArrayList<>();
+    JsonNode answer = read.answer();
+    if (answer != null) {
+      answer.path("requests").forEach(r -> rows.add(RequestRow.of(gateway.name(), r)));
+      if (older.isEmpty()) {
+        next = answer.path("next").asString("");
+      }
+    }
+    older.stream().filter(row -> !rows.contains(row)).forEach(rows::add);
+    return rows;
+  }
+
+  /** Whether the question was answered yet. */
+  public boolean asked() {
+    LiveGateway gateway = gateway();
+    if (gateway == null) {
+      return true;
+    }
+    Shared read = gateway.shared(filters.path(PAGE, "", clock.instant()));
+    return read.answer() != null || read.failure() != null;
+  }
+
+  /** Why there is none; null where there is an answer. */
+  public @Nullable String failure() {
+    return failure;
+  }
+
+  public boolean hasMore() {
+    return !next.isEmpty() && older.size() < MOST;
+  }
+
+  /** Fetches the page behind those that are known. */
+  public void more() throws ApiFailure {
+    LiveGateway gateway = gateway();
+    if (gateway == null || next.isEmpty()) {
+      return;
+    }
+    JsonNode answer = gateway.client().get(filters.path(PAGE, next, clock.instant()));
+    answer.path("requests").forEach(r -> older.add(RequestRow.of(gateway.name(), r)));
+    next = answer.path("next").asString("");
+  }
+
+  /** Names for the filters' suggestions. */
+  public List<String> models() {
+    return names("model");
+  }
+
+  public List<String> replicas() {
+    return names("id");
+  }
+
+  private List<String> names(String field) {
+    Set<String> names = new TreeSet<>();
+    LiveGateway gateway = gateway();
+    if (gateway != null) {
+      gateway.snapshot().replicas().forEach(r -> names.add(r.path(field).asString("")));
+    }
+    return List.copyOf(names);
+  }
+
+  public List<String> classes() {
+    Set<String> names = new TreeSet<>();
+    LiveGateway gateway = gateway();
+    if (gateway != null) {
+      gateway.snapshot().classes().forEach(c -> names.add(c.path("name").asString("")));
+    }
+    return List.copyOf(names);
+  }
+
+  public List<String> gateways() {
+    return gateways.all().stream().map(LiveGateway::name).toList();
+  }
+}

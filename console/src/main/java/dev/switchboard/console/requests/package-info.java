@@ -1,0 +1,5 @@
+/** The views of requests and of one request. */
+@NullMarked
+package dev.switchboard.console.requests;
+
+import org.jspecify.annotations.NullMarked;

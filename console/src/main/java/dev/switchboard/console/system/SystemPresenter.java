@@ -1,0 +1,169 @@
+package dev.switchboard.console.system;
+
+import dev.switchboard.console.action.Change;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.ui.Format;
+import java.time.Clock;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** What a gateway is, what its telemetry costs, and how it is configured. */
+public final class SystemPresenter {
+  /** The levels of traces, by their numbers. */
+  static final List<String> LEVELS = List.of("0: none", "1: requests", "2: ranks", "3: every step");
+
+  /** What can be looked at as it is. */
+  static final Map<String, String> DOCUMENTS = documents();
+
+  private final LiveGateway gateway;
+  private final Clock clock;
+
+  public SystemPresenter(LiveGateway gateway, Clock clock) {
+    this.gateway = gateway;
+    this.clock = clock;
+  }
+
+  private static Map<String, String> documents() {
+    Map<String, String> documents = new LinkedHashMap<>();
+    documents.put("Configuration", "/admin/v1/config");
+    documents.put("Gateway", "/admin/v1/gateway");
+    documents.put("Gateways that share its store", "/admin/v1/gateways");
+    documents.put("Replicas", "/admin/v1/replicas");
+    documents.put("Models", "/admin/v1/models");
+    documents.put("Service classes", "/admin/v1/slo-classes");
+    documents.put("Splits", "/admin/v1/splits");
+    documents.put("Tenants", "/admin/v1/tenants");
+    documents.put("Trace levels", "/admin/v1/trace-levels");
+    documents.put("Drills", "/admin/v1/drills");
+    return documents;
+  }
+
+  private JsonNode info() {
+    return gateway.snapshot().info();
+  }
+
+  /** Names and values. */
+  public Map<String, String> facts() {
+    JsonNode i = info();
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("Version", i.path("version").asString(Format.NONE));
+    facts.put("Commit", i.path("commit").asString("unknown"));
+    facts.put("Started", started(i.path("started").asString("")));
+    facts.put("Host", i.path("host").asString(Format.NONE) + ", pid " + i.path("pid").asLong(0));
+    facts.put("API", i.path("addresses").path("api").asString(Format.NONE));
+    facts.put("Admin API", i.path("addresses").path("admin").asString(Format.NONE));
+    facts.put("In flight", Format.number(i.path("in_flight").asDouble(Double.NaN)));
+    JsonNode c = i.path("connections");
+    facts.put(
+        "Connections",
+        c.path("api").asInt(0)
+            + " of "
+            + c.path("api_limit").asInt(0)
+            + ", admin "
+            + c.path("admin").asInt(0));
+    JsonNode store = i.path("store");
+    String down = store.path("why").asString("");
+    facts.put(
+        "Store",
+        store.path("kind").asString(Format.NONE)
+            + (store.path("up").asBoolean(false) ? ", up" : ", down: " + down));
+    JsonNode valkey = i.path("valkey");
+    facts.put(
+        "Valkey",
+        valkey.isObject()
+            ? valkey.path("address").asString("")
+                + (valkey.path("reached").asBoolean(false) ? ", reached" : ", not reached")
+            : "none: this gateway shares no limits");
+    return facts;
+  }
+
+  private String started(String text) {
+    try {
+      Instant at = Instant.parse(text);
+      return Format.full(at) + ", " + Format.ago(at, clock.instant());
+    } catch (DateTimeException _) {
+      return Format.NONE;
+    }
+  }
+
+  public int level() {
+    return info().path("telemetry").path("level").asInt(0);
+  }
+
+  /** What telemetry tells and costs, in a sentence. */
+  public String telemetry() {
+    JsonNode t = info().path("telemetry");
+    JsonNode cpu = t.path("cpu");
+    StringBuilder text = new StringBuilder("Traces tell ");
+    text.append(LEVELS.get(Math.clamp(level(), 0, 3)).substring(3)).append(". ");
+    if (cpu.isObject()) {
+      text.append("Telemetry takes ").append(Format.percent(cpu.path("share").asDouble(0)));
+      text.append(" of all cores, of ").append(Format.percent(cpu.path("allowed").asDouble(0)));
+      text.append(" that it may. ");
+    }
+    if (t.path("held_back").size() > 0) {
+      text.append("Held back: ");
+      t.path("held_back").forEach(h -> text.append(h.asString("")).append(' '));
+      text.append("since ").append(t.path("why").asString("")).append(" was too much. ");
+    } else {
+      text.append("Nothing is held back.");
+    }
+    return text.toString();
+  }
+
+  /** Parts of the processor time, as shares of all cores. */
+  public Map<String, Double> costs() {
+    JsonNode cpu = info().path("telemetry").path("cpu");
+    Map<String, Double> costs = new LinkedHashMap<>();
+    costs.put("Recording requests", cpu.path("recording").asDouble(Double.NaN));
+    costs.put("Scrapes", cpu.path("scrapes").asDouble(Double.NaN));
+    costs.put("Export of spans", cpu.path("export").asDouble(Double.NaN));
+    return costs;
+  }
+
+  public double allowed() {
+    return info().path("telemetry").path("cpu").path("allowed").asDouble(Double.NaN);
+  }
+
+  /** Sets how much the traces of all models tell. */
+  public Change level(int level) {
+    return new Change(
+        "Set trace level " + level,
+        Role.OPERATOR,
+        "PUT",
+        "/admin/v1/trace-levels",
+        JsonMapper.shared().createObjectNode().put("level", level),
+        null,
+        List.of(
+            "Traces of all models without a level of their own go from "
+                + LEVELS.get(Math.clamp(level(), 0, 3))
+                + " to "
+                + LEVELS.get(level)
+                + ".",
+            "In force from the next request on, until this gateway ends.",
+            "The governor takes detail back where telemetry costs too much."),
+        false);
+  }
+
+  /** Reads the configuration again. */
+  public Change reload() {
+    return new Change(
+        "Reload configuration",
+        Role.ADMIN,
+        "POST",
+        "/admin/v1/config/reload",
+        JsonMapper.shared().createObjectNode(),
+        null,
+        List.of(
+            "The gateway reads its configuration again, and takes it as a whole or not at all.",
+            "Workers whose options changed are restarted one after another; models that are gone"
+                + " are emptied first."),
+        true);
+  }
+}

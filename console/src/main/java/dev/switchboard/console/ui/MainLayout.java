@@ -1,0 +1,166 @@
+package dev.switchboard.console.ui;
+
+import com.vaadin.flow.component.AttachEvent;
+import com.vaadin.flow.component.DetachEvent;
+import com.vaadin.flow.component.UI;
+import com.vaadin.flow.component.applayout.AppLayout;
+import com.vaadin.flow.component.applayout.DrawerToggle;
+import com.vaadin.flow.component.contextmenu.MenuItem;
+import com.vaadin.flow.component.html.Div;
+import com.vaadin.flow.component.html.Span;
+import com.vaadin.flow.component.menubar.MenuBar;
+import com.vaadin.flow.component.page.ColorScheme;
+import com.vaadin.flow.component.page.WebStorage;
+import com.vaadin.flow.component.sidenav.SideNav;
+import com.vaadin.flow.component.sidenav.SideNavItem;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.auth.Person;
+import dev.switchboard.console.live.LiveGateway;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Navigation at the left; gateways' state, theme and person at the top. */
+@Open
+public final class MainLayout extends AppLayout {
+  private static final String SCHEME = "switchboard.scheme";
+
+  private final Div gateways = Parts.box("sb-gateways");
+  private final Map<String, Badge> badges = new HashMap<>();
+  private @Nullable Runnable stop;
+
+  public MainLayout() {
+    setPrimarySection(Section.DRAWER);
+    Person person = Visit.person().orElse(null);
+    DrawerToggle toggle = new DrawerToggle();
+    toggle.setAriaLabel("Navigation");
+    gateways.getElement().setAttribute("aria-label", "Gateways");
+    addToNavbar(toggle, gateways, Parts.box("sb-bar-right", schemeSwitch(), menu(person)));
+    Div brand = Parts.box("sb-brand", new Icon("mark"), new Span("Switchboard"));
+    addToDrawer(brand, navigation(person));
+  }
+
+  private static SideNav navigation(@Nullable Person person) {
+    SideNav nav = new SideNav();
+    nav.getElement().setAttribute("aria-label", "Views");
+    nav.addItem(item("Fleet", "", "fleet"));
+    nav.addItem(item("Requests", "requests", "requests"));
+    nav.addItem(item("Models", "models", "models"));
+    if (person != null && person.role().includes(Role.OPERATOR)) {
+      nav.addItem(item("Playground", "playground", "playground"));
+    }
+    nav.addItem(item("Drills", "drills", "drill"));
+    nav.addItem(item("Tenants and keys", "tenants", "tenants"));
+    nav.addItem(item("Audit", "audit", "audit"));
+    nav.addItem(item("System", "system", "system"));
+    if (person != null && person.role() == Role.ADMIN) {
+      nav.addItem(item("People", "people", "people"));
+    }
+    return nav;
+  }
+
+  private static SideNavItem item(String label, String path, String icon) {
+    SideNavItem item = new SideNavItem(label, path, new Icon(icon));
+    item.setMatchNested(!path.isEmpty());
+    if (path.isEmpty()) {
+      item.setPathAliases(java.util.Set.of("replicas"));
+    }
+    return item;
+  }
+
+  private static MenuBar menu(@Nullable Person person) {
+    MenuBar menu = new MenuBar();
+    menu.addThemeName("tertiary");
+    Span name = new Span(person == null ? "" : person.name());
+    MenuItem item = menu.addItem(Parts.box("sb-person", new Icon("person"), name));
+    item.setAriaLabel("Account of " + name.getText());
+    if (person != null) {
+      MenuItem role = item.getSubMenu().addItem("Role: " + person.role().word());
+      role.setEnabled(false);
+    }
+    item.getSubMenu().addItem("Sign out", _ -> signOut());
+    return menu;
+  }
+
+  private static void signOut() {
+    UI.getCurrent().getPage().setLocation("/sign-in");
+    Visit.end();
+  }
+
+  private MenuBar schemeSwitch() {
+    MenuBar menu = new MenuBar();
+    menu.addThemeNames("tertiary", "icon");
+    MenuItem item = menu.addItem(new Icon("theme"));
+    item.setAriaLabel("Colours");
+    item.setTooltipText("Colours");
+    for (var each :
+        List.of(ColorScheme.Value.SYSTEM, ColorScheme.Value.LIGHT, ColorScheme.Value.DARK)) {
+      item.getSubMenu().addItem(Badge.word(each.name()), _ -> choose(each));
+    }
+    return menu;
+  }
+
+  private static void choose(ColorScheme.Value scheme) {
+    WebStorage.setItem(SCHEME, scheme.name());
+    apply(scheme);
+  }
+
+  private static void apply(ColorScheme.Value scheme) {
+    UI.getCurrent()
+        .getPage()
+        .setColorScheme(scheme == ColorScheme.Value.SYSTEM ? ColorScheme.Value.LIGHT_DARK : scheme);
+  }
+
+  @Override
+  protected void onAttach(AttachEvent event) {
+    super.onAttach(event);
+    UI ui = event.getUI();
+    WebStorage.getItem(
+        SCHEME,
+        stored -> {
+          if ("LIGHT".equals(stored) || "DARK".equals(stored)) {
+            apply(ColorScheme.Value.valueOf(stored));
+          }
+        });
+    refresh();
+    stop =
+        Services.get()
+            .gateways()
+            .listen(
+                () -> {
+                  try {
+                    var _ = ui.access(this::refresh);
+                  } catch (com.vaadin.flow.component.UIDetachedException _) {
+                    // It is detached at once.
+                  }
+                });
+  }
+
+  @Override
+  protected void onDetach(DetachEvent event) {
+    Runnable listening = stop;
+    if (listening != null) {
+      listening.run();
+    }
+    super.onDetach(event);
+  }
+
+  private void refresh() {
+    if (Visit.person().isEmpty()) {
+      getUI().ifPresent(ui -> ui.getPage().setLocation("/sign-in"));
+      return;
+    }
+    for (LiveGateway gateway : Services.get().gateways().all()) {
+      Badge badge =
+          badges.computeIfAbsent(
+              gateway.name(),
+              _ -> {
+                Badge made = new Badge(Tone.IDLE, "");
+                gateways.add(made);
+                return made;
+              });
+      badge.show(GatewayState.tone(gateway), gateway.name() + " · " + GatewayState.words(gateway));
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/** The frame of all views and the components that they share. */
+@NullMarked
+package dev.switchboard.console.ui;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,160 @@
+package dev.switchboard.console.web;
+
+import com.vaadin.flow.server.VaadinServlet;
+import jakarta.servlet.DispatcherType;
+import jakarta.servlet.SessionTrackingMode;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.eclipse.jetty.ee11.servlet.FilterHolder;
+import org.eclipse.jetty.ee11.servlet.ServletHolder;
+import org.eclipse.jetty.ee11.servlet.SessionHandler;
+import org.eclipse.jetty.ee11.webapp.WebAppContext;
+import org.eclipse.jetty.ee11.websocket.jakarta.server.config.JakartaWebSocketServletContainerInitializer;
+import org.eclipse.jetty.http.HttpCookie;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.NetworkConnectionLimit;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.resource.ResourceFactory;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+
+/** Jetty with Vaadin's servlet and nothing else in it. */
+public final class WebServer implements AutoCloseable {
+  private static final int THREADS_MAX = 64;
+  private static final int CONNECTIONS_MAX = 1000;
+  private static final int HEAD_BYTES_MAX = 16384;
+  private static final List<String> OWN_NAMES = List.of("localhost", "127.0.0.1", "[::1]", "::1");
+
+  private final Server server;
+  private final ServerConnector connector;
+  private volatile boolean stopping;
+
+  private WebServer(Server server, ServerConnector connector) {
+    this.server = server;
+    this.connector = connector;
+  }
+
+  /**
+   * Listens, and answers when this returns.
+   *
+   * @param hosts further names by which it may be called
+   * @param secure whether cookies are for TLS only
+   */
+  public static WebServer start(
+      String address, int port, Set<String> hosts, boolean secure, Duration idle)
+      throws IOException {
+    QueuedThreadPool threads = new QueuedThreadPool(THREADS_MAX, 4);
+    threads.setName("web");
+    Server server = new Server(threads);
+    ServerConnector connector = new ServerConnector(server, new HttpConnectionFactory(http()));
+    connector.setHost(address);
+    connector.setPort(port);
+    server.addConnector(connector);
+    server.addBean(new NetworkConnectionLimit(CONNECTIONS_MAX, server));
+    WebServer web = new WebServer(server, connector);
+    server.setErrorHandler(new PlainErrors());
+    server.setHandler(web.context(names(address, hosts), secure, idle));
+    try {
+      server.start();
+    } catch (Exception e) {
+      web.close();
+      throw new IOException("cannot listen on " + address + ":" + port + ": " + cause(e), e);
+    }
+    return web;
+  }
+
+  private static String cause(Throwable e) {
+    Throwable last = e;
+    while (last.getCause() != null) {
+      last = last.getCause();
+    }
+    return String.valueOf(last.getMessage());
+  }
+
+  private static HttpConfiguration http() {
+    HttpConfiguration http = new HttpConfiguration();
+    http.setSendServerVersion(false);
+    http.setSendXPoweredBy(false);
+    http.setRequestHeaderSize(HEAD_BYTES_MAX);
+    return http;
+  }
+
+  private static Set<String> names(String address, Set<String> hosts) {
+    Set<String> names = new HashSet<>(OWN_NAMES);
+    names.add(address.toLowerCase(Locale.ROOT));
+    hosts.forEach(host -> names.add(host.toLowerCase(Locale.ROOT)));
+    return names;
+  }
+
+  private WebAppContext context(Set<String> names, boolean secure, Duration idle) {
+    WebAppContext context = new WebAppContext();
+    context.setContextPath("/");
+    context.setBaseResource(ResourceFactory.of(context).newClassLoaderResource("/webapp/"));
+    // Vaadin's initializers find the routes in these jars.
+    context.setAttribute(
+        "org.eclipse.jetty.server.webapp.ContainerIncludeJarPattern",
+        ".*/(classes/|flow-[^/]*\\.jar|vaadin-[^/]*\\.jar|console-[^/]*\\.jar)");
+    context.setParentLoaderPriority(true);
+    context.setConfigurationDiscovered(true);
+    context.setThrowUnavailableOnStartupException(true);
+    context.setErrorHandler(new PlainErrors());
+    // Else logback ends with the context, and the rest of the stop is not logged.
+    context.setInitParameter("logbackDisableServletContainerInitializer", "true");
+    cookies(context.getSessionHandler(), secure, idle);
+    FilterHolder guard = new FilterHolder(new Guard(names));
+    guard.setAsyncSupported(true);
+    context.addFilter(guard, "/*", EnumSet.of(DispatcherType.REQUEST));
+    context.addServlet(new ServletHolder(new Health("alive", () -> true)), "/livez");
+    context.addServlet(new ServletHolder(new Health("ready", () -> !stopping)), "/readyz");
+    ServletHolder assets = new ServletHolder(new Assets());
+    Assets.PATHS.forEach(path -> context.addServlet(assets, path));
+    context.addServlet(vaadin(), "/*");
+    JakartaWebSocketServletContainerInitializer.configure(context, null);
+    return context;
+  }
+
+  private static ServletHolder vaadin() {
+    ServletHolder holder = new ServletHolder(VaadinServlet.class);
+    holder.setAsyncSupported(true);
+    holder.setInitOrder(1);
+    holder.setInitParameter("productionMode", "true");
+    holder.setInitParameter("heartbeatInterval", "60");
+    // Else a page that is only open would never be idle.
+    holder.setInitParameter("closeIdleSessions", "true");
+    return holder;
+  }
+
+  private static void cookies(SessionHandler sessions, boolean secure, Duration idle) {
+    sessions.setSessionCookie(secure ? "__Host-switchboard" : "switchboard");
+    sessions.setHttpOnly(true);
+    sessions.setSameSite(HttpCookie.SameSite.LAX);
+    sessions.setSecureCookies(secure);
+    sessions.setSecureRequestOnly(false);
+    sessions.setSessionTrackingModes(EnumSet.of(SessionTrackingMode.COOKIE));
+    sessions.setMaxInactiveInterval((int) idle.toSeconds());
+  }
+
+  public int port() {
+    return connector.getLocalPort();
+  }
+
+  /** Says no to /readyz from now on. */
+  public void stopping() {
+    stopping = true;
+  }
+
+  @Override
+  public void close() {
+    try {
+      server.stop();
+    } catch (Exception e) {
+      throw new IllegalStateException("the web server did not stop", e);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+package dev.switchboard.console.fleet;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.vaadin.flow.component.treegrid.TreeGrid;
+import dev.switchboard.console.api.FakeGateway;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.ui.ConsoleViewTest;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FleetViewTest extends ConsoleViewTest {
+  @BeforeEach
+  void signIn() {
+    as(Role.VIEWER);
+  }
+
+  @Test
+  void showsGatewaysModelsAndReplicas() {
+    navigate(FleetView.class);
+
+    @SuppressWarnings("unchecked")
+    TreeGrid<FleetNode> tree = find(TreeGrid.class).single();
+    assertTrue(tree.getTreeData().contains(new FleetNode("gw", "switchboard-demo", "w0")));
+    assertTrue(text().contains("1 gateway, 1 model, 7 replicas, 3 ready"));
+  }
+
+  @Test
+  void whatChangedIsASentenceAndNamesStayText() {
+    navigate(FleetView.class);
+
+    assertTrue(text().contains("every rank answered"));
+  }
+
+  @Test
+  void aNameOfMarkupStaysAName() {
+    FleetPresenter presenter = new FleetPresenter(gatewaysOf(), Clock.systemUTC());
+
+    FleetRow row =
+        Objects.requireNonNull(
+            presenter
+                .rows()
+                .get(new FleetNode("gw", "switchboard-demo", "<img src=x onerror=alert(1)>")));
+
+    assertEquals("<img src=x onerror=alert(1)>", row.name());
+    assertEquals("Draining", row.state());
+  }
+
+  private static Gateways gatewaysOf() {
+    return dev.switchboard.console.ui.Services.get().gateways();
+  }
+
+  @Test
+  void aLostGatewaySaysSinceWhenAndKeepsWhatItTold(@TempDir Path folder) throws Exception {
+    FakeGateway lost = new FakeGateway();
+    try (Gateways gateways =
+        Gateways.start(List.of(lost.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
+      await(() -> gateways.all().getFirst().snapshot().reached());
+      lost.close();
+      await(() -> !gateways.all().getFirst().snapshot().reached());
+      Clock later = Clock.offset(Clock.systemUTC(), Duration.ofSeconds(12));
+
+      Map<FleetNode, FleetRow> rows = new FleetPresenter(gateways, later).rows();
+
+      assertTrue(
+          Objects.requireNonNull(rows.get(FleetNode.gateway("gw")))
+              .state()
+              .startsWith("Last seen "));
+      assertEquals(9, rows.size());
+      assertTrue(new FleetPresenter(gateways, later).line().endsWith("; 1 gateway not reached"));
+    }
+  }
+
+  @Test
+  void aGatewayThatNeverAnsweredHasNoZeros(@TempDir Path folder) throws Exception {
+    FakeGateway gone = new FakeGateway();
+    gone.close();
+    try (Gateways gateways =
+        Gateways.start(List.of(gone.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
+      await(() -> gateways.all().getFirst().snapshot().failure() != null);
+
+      FleetRow row =
+          Objects.requireNonNull(
+              new FleetPresenter(gateways, Clock.systemUTC()).rows().get(FleetNode.gateway("gw")));
+
+      assertEquals("Never seen", row.state());
+      assertTrue(Double.isNaN(row.running()) && Double.isNaN(row.inFlight()));
+    }
+  }
+
+  @Test
+  void actionsOfTheAuditLogAreWords() {
+    assertEquals("drain replica", Actions.words("POST /admin/v1/replicas/:id/drain"));
+    assertEquals("cancel drain of replica", Actions.words("DELETE /admin/v1/replicas/:id/drain"));
+    assertEquals("set service class", Actions.words("PUT /admin/v1/slo-classes/:name"));
+    assertEquals("make key", Actions.words("POST /admin/v1/keys"));
+    assertEquals("reload config", Actions.words("POST /admin/v1/config/reload"));
+    assertEquals("anything", Actions.words("anything"));
+  }
+}

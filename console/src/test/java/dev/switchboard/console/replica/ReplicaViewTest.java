@@ -1,0 +1,169 @@
+package dev.switchboard.console.replica;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.vaadin.flow.component.UI;
+import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.textfield.TextArea;
+import dev.switchboard.console.action.Result;
+import dev.switchboard.console.api.FakeGateway;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.replica.ReplicaPresenter.Command;
+import dev.switchboard.console.ui.ConsoleViewTest;
+import dev.switchboard.console.ui.NotFoundView;
+import dev.switchboard.console.ui.Services;
+import java.time.Clock;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ReplicaViewTest extends ConsoleViewTest {
+  private static final Map<Command, String> ROUTES =
+      Map.of(
+          Command.DRAIN, "POST /admin/v1/replicas/w0/drain",
+          Command.CANCEL_DRAIN, "DELETE /admin/v1/replicas/w0/drain",
+          Command.RESUME, "POST /admin/v1/replicas/w0/resume",
+          Command.CORDON, "POST /admin/v1/replicas/w0/cordon",
+          Command.UNCORDON, "POST /admin/v1/replicas/w0/uncordon",
+          Command.PROMOTE, "POST /admin/v1/replicas/w0/promote",
+          Command.WEIGHT, "POST /admin/v1/replicas/w0/weight",
+          Command.RESTART, "POST /admin/v1/replicas/w0/restart");
+
+  private static ReplicaPresenter presenter(String replica) {
+    return new ReplicaPresenter(gateway(), replica, Clock.systemUTC());
+  }
+
+  static Stream<Arguments> commandsByRole() {
+    return EnumSet.allOf(Command.class).stream()
+        .flatMap(command -> Stream.of(Role.values()).map(role -> Arguments.of(command, role)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("commandsByRole")
+  void viewersChangeNothingAndOthersDo(Command command, Role role) {
+    var change = presenter("w0").change(command, person(role));
+
+    Result result = Services.get().changes().run(gateway(), change, person(role), "a test");
+
+    List<FakeGateway.Call> calls = fake.changes();
+    if (role == Role.VIEWER) {
+      assertInstanceOf(Result.Denied.class, result);
+      assertEquals(List.of(), calls);
+    } else {
+      assertInstanceOf(Result.Done.class, result);
+      FakeGateway.Call call = calls.getFirst();
+      assertEquals(ROUTES.get(command), call.method() + " " + call.path());
+      assertEquals("Bearer " + role.word(), call.headers().get("authorization"));
+      assertEquals(role.word(), call.headers().get("x-switchboard-on-behalf-of"));
+      assertEquals("a%20test", call.headers().get("x-switchboard-change-reason"));
+      assertFalse(call.headers().getOrDefault("if-match", "").isEmpty());
+    }
+  }
+
+  @Test
+  void statesAllowWhatMakesSense() {
+    assertEquals(
+        Set.of(Command.DRAIN, Command.CORDON, Command.WEIGHT, Command.RESTART),
+        Set.copyOf(presenter("w0").commands()));
+    assertTrue(presenter("standby").commands().contains(Command.PROMOTE));
+    assertTrue(presenter("drained").commands().contains(Command.RESUME));
+    assertTrue(presenter("cordoned").commands().contains(Command.UNCORDON));
+    assertTrue(presenter("<img src=x onerror=alert(1)>").commands().contains(Command.CANCEL_DRAIN));
+    assertEquals(List.of(), presenter("unknown").commands());
+  }
+
+  @Test
+  void aDrainSaysWhatTheGatewayExpects() {
+    var change = presenter("w0").change(Command.DRAIN, person(Role.OPERATOR));
+
+    assertEquals(
+        "3 requests run there: 2 finish there, 1 go on at another worker.",
+        change.effects().getFirst());
+    assertTrue(change.effects().get(1).startsWith("Empty in about 4.20 s"));
+    assertEquals(List.of(), fake.changes());
+  }
+
+  @Test
+  void aWeightSaysWhichShareComesOfIt() {
+    List<String> effects = presenter("w0").weigh(0).effects();
+
+    assertTrue(effects.get(1).contains("to 0 %"), effects.toString());
+  }
+
+  @ParameterizedTest
+  @EnumSource(Role.class)
+  void buttonsAreForOperators(Role role) {
+    as(role);
+    UI.getCurrent().navigate("replicas/gw/w0");
+
+    Button drain = button("Drain");
+
+    assertEquals(role.includes(Role.OPERATOR), drain.isEnabled());
+  }
+
+  private Button button(String text) {
+    return find(Button.class).all().stream()
+        .filter(button -> button.getText().equals(text))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Test
+  void nothingIsDoneWithoutAReason() {
+    as(Role.OPERATOR);
+    UI.getCurrent().navigate("replicas/gw/w0");
+    test(button("Cordon")).click();
+
+    test(button("Cordon w0")).click();
+
+    assertTrue(find(TextArea.class).single().isInvalid());
+    assertEquals(List.of(), fake.changes());
+  }
+
+  @Test
+  void withAReasonItIsDone() {
+    as(Role.OPERATOR);
+    UI.getCurrent().navigate("replicas/gw/w0");
+    test(button("Cordon")).click();
+    test(find(TextArea.class).single()).setValue("disk is failing");
+
+    test(button("Cordon w0")).click();
+
+    assertEquals("/admin/v1/replicas/w0/cordon", fake.changes().getFirst().path());
+    assertEquals(0, find(TextArea.class).all().size());
+  }
+
+  @Test
+  void showsRanksStepsAndLog() {
+    as(Role.VIEWER);
+    UI.getCurrent().navigate("replicas/gw/w0");
+    await(() -> presenter("w0").ranks().stages() == 2 && !presenter("w0").log().isEmpty());
+    await(() -> !presenter("w0").ranks().stepTable().isEmpty());
+
+    Ranks ranks = presenter("w0").ranks();
+
+    assertEquals(4, ranks.cells(Metric.COMPUTE).size());
+    assertEquals(4, ranks.table().size());
+    assertEquals(3, ranks.stepTable().size());
+    assertEquals(12, ranks.lanes().bars().size());
+  }
+
+  @Test
+  void anUnknownGatewayIsNotFound() {
+    as(Role.VIEWER);
+
+    UI.getCurrent().navigate("replicas/other/w0");
+
+    assertInstanceOf(NotFoundView.class, getCurrentView());
+  }
+}

@@ -1,0 +1,104 @@
+package dev.switchboard.console.ui;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.vaadin.flow.component.UI;
+import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.textfield.PasswordField;
+import com.vaadin.flow.component.textfield.TextField;
+import com.vaadin.flow.router.Route;
+import com.vaadin.flow.router.RouteConfiguration;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.people.PeopleView;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class GateTest extends ConsoleViewTest {
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"", "requests", "audit", "system", "people", "replicas/gw/w0", "requests/gw/x"})
+  void whoHasNotSignedInIsAskedTo(String path) {
+    UI.getCurrent().navigate(path);
+
+    assertInstanceOf(SignInView.class, getCurrentView());
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Role.class,
+      names = {"VIEWER", "OPERATOR"})
+  void onlyAdminsSeePeople(Role role) {
+    as(role);
+
+    UI.getCurrent().navigate("people");
+
+    assertInstanceOf(NotFoundView.class, getCurrentView());
+  }
+
+  @Test
+  void adminsSeePeople() {
+    as(Role.ADMIN);
+
+    navigate(PeopleView.class);
+
+    assertTrue(find(Button.class).all().stream().anyMatch(b -> b.getText().equals("Add somebody")));
+  }
+
+  @Test
+  void everyViewSaysWhoMaySeeIt() {
+    for (var route : RouteConfiguration.forApplicationScope().getAvailableRoutes()) {
+      Class<?> view = route.getNavigationTarget();
+      assertTrue(
+          view.isAnnotationPresent(Needs.class) ^ view.isAnnotationPresent(Open.class),
+          view + " must have @Needs or @Open");
+      assertTrue(view.isAnnotationPresent(Route.class));
+    }
+  }
+
+  @Test
+  void whatIsNoViewIsNotFound() {
+    as(Role.VIEWER);
+
+    UI.getCurrent().navigate("nothing");
+
+    assertInstanceOf(NotFoundView.class, getCurrentView());
+  }
+
+  @Test
+  void aWrongPasswordDoesNotSignIn() {
+    navigate(SignInView.class);
+    test(find(TextField.class).single()).setValue("viewer");
+    test(find(PasswordField.class).single()).setValue("not this one");
+
+    test(find(Button.class).single()).click();
+
+    assertTrue(Visit.person().isEmpty());
+    assertTrue(text().contains("Name or password is wrong."), text());
+  }
+
+  @Test
+  void theRightPasswordSignsIn() {
+    navigate(SignInView.class);
+    test(find(TextField.class).single()).setValue("operator");
+    test(find(PasswordField.class).single()).setValue(PASSWORD);
+
+    test(find(Button.class).single()).click();
+
+    assertEquals(Role.OPERATOR, Visit.person().orElseThrow().role());
+  }
+
+  @Test
+  void whoIsRemovedIsNotSignedInAnyMore() {
+    signIn.users().add("guest", Role.VIEWER, PASSWORD);
+    Visit.begin(signIn.users().find("guest").orElseThrow());
+    signIn.users().remove("guest");
+
+    UI.getCurrent().navigate("requests");
+
+    assertInstanceOf(SignInView.class, getCurrentView());
+  }
+}
