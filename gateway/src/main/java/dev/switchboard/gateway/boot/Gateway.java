@@ -171,13 +171,7 @@ final class Gateway {
     this.room = room(served.apply(config), house.metrics());
     this.tls = new ListenerTls(config, quarterOfTheCores(), house.metrics());
     this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
-    this.drills =
-        new Drills(
-            config.drills(),
-            Faults.of(fleet, new EngineFaults(vertx)),
-            clock,
-            new DrillCount(house.metrics(), told));
-    house.events().watch(drills::ended);
+    this.drills = drills(house);
     fleet.onStateChange(watch(house));
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
@@ -190,6 +184,17 @@ final class Gateway {
     tick(house);
     listen();
     heartbeat.start(vertx);
+  }
+
+  private Drills drills(Gatehouse house) {
+    Drills made =
+        new Drills(
+            config.drills(),
+            Faults.of(fleet, new EngineFaults(vertx)),
+            clock,
+            new DrillCount(house.metrics(), told));
+    house.events().watch(made::ended);
+    return made;
   }
 
   private Heartbeat heartbeat(Gatehouse house) {
