@@ -34,6 +34,12 @@ class LauncherIT {
   private static final String GATEWAY =
       """
       #!/bin/bash
+      if [[ " $* " == *ConsoleMain* ]]; then
+        [[ ! -e HANG.console ]] || exit 1
+        echo '{"event":"ready","url":"http://c:3","first_run_token":"t","first_run_url":"http://c:3/in?token=t"}'
+        trap 'exit 0' TERM
+        while :; do sleep 0.02; done
+      fi
       cache=
       for option; do [[ $option != -XX:AOTCacheOutput=* ]] || cache=${option#*=}; done
       trap '[[ -z $cache ]] || echo learned >"$cache"; exit 0' TERM
@@ -129,6 +135,34 @@ class LauncherIT {
     } catch (Exception gone) {
       return "";
     }
+  }
+
+  @Test
+  void theConsoleIsStartedKeptAndStoppedUnlessItIsNotWanted() throws Exception {
+    String first = output();
+    String console = Files.readString(home.resolve(".switchboard/run/console.pid")).strip();
+    assertEquals(0, exit(launch("restart")));
+    String restarted = output();
+
+    assertTrue(first.contains("http://c:3    first sign-in, within an hour: http://c:3/in"), first);
+    assertTrue(restarted.contains("  console  http://127.0.0.1:"), restarted);
+    assertTrue(commandLine(Long.parseLong(console)).contains("ConsoleMain"));
+    assertEquals(0, exit(launch("down")));
+    assertEquals("", commandLine(Long.parseLong(console)));
+    assertEquals(0, exit(launch("up", "-d", "--without", "console")));
+    assertFalse(output().contains("console"), output());
+    assertFalse(Files.exists(home.resolve(".switchboard/run/console.pid")));
+  }
+
+  @Test
+  void aConsoleThatDoesNotStartStopsNothingElse() throws Exception {
+    assertEquals(0, exit(launch("down")));
+    Files.createFile(folder.resolve("hang.console"));
+
+    assertEquals(0, exit(launch("up", "-d")));
+
+    assertTrue(output().contains("console  does not start; see"), output());
+    assertEquals(List.of(current()), gateways());
   }
 
   @Test
