@@ -362,7 +362,8 @@ class OpenApiIT {
             operation.path().contains("requests")
                 ? "documented"
                 : operation.path().contains("models") ? "m" : replica;
-        String path = operation.path().replace("{id}", id).replace("{name}", "gold");
+        String path =
+            operation.path().replace("{id}", id).replace("{name}", "gold").replace("{model}", "m");
         HttpResponse<String> answer = gateway.get(gateway.admin(path));
         // A foreign server tells nothing of itself; of workers see ReplicaViewsIT.
         boolean ofWorkers =

@@ -3,6 +3,7 @@ package dev.switchboard.gateway.admin;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.framing.StrictRequestDecoder;
+import dev.switchboard.gateway.autoscaling.Autoscaling;
 import dev.switchboard.gateway.drill.Drills;
 import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.http.ConnectionWatch;
@@ -54,6 +55,7 @@ public final class AdminServer extends VerticleBase {
   private final Drills drills;
   private final Supplier<GatewayFacts> facts;
   private final GatewayList.Sources gateways;
+  private final Autoscaling autoscaling;
   private final RunningRequests running;
   private final AdminConfig config;
   private final AdminGuard guard;
@@ -69,6 +71,7 @@ public final class AdminServer extends VerticleBase {
    * @param audit takes what was changed, or was to be; done when that is kept
    * @param facts of this gateway, now
    * @param gateways that share something with this one
+   * @param autoscaling how many replicas models should have
    * @param running requests that have not ended
    * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
@@ -82,6 +85,7 @@ public final class AdminServer extends VerticleBase {
       Drills drills,
       Supplier<GatewayFacts> facts,
       GatewayList.Sources gateways,
+      Autoscaling autoscaling,
       RunningRequests running,
       AdminConfig config,
       boolean loopback,
@@ -94,6 +98,7 @@ public final class AdminServer extends VerticleBase {
     this.drills = drills;
     this.facts = facts;
     this.gateways = gateways;
+    this.autoscaling = autoscaling;
     this.running = running;
     this.config = config;
     SiteGuard sites = new SiteGuard("admin", config.bind(), config.hosts(), tls != null);
@@ -203,6 +208,7 @@ public final class AdminServer extends VerticleBase {
     WorkerRoutes.add(admin, house.fleet(), client);
     EngineDetail engines = new EngineDetail(vertx, client, house.fleet(), house.recorder());
     requests(admin, engines);
+    AutoscalingRoutes.add(admin, autoscaling);
     PreviewRoutes.add(admin, house);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);

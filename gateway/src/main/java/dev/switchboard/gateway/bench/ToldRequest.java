@@ -60,7 +60,8 @@ final class ToldRequest {
   private final StepSpans steps;
   private final Metrics metrics = new Metrics(MODEL::equals, "bench", true);
   private final TraceLevels levels =
-      new TraceLevels(new TelemetryConfig(2, List.of(), 0, 50, false, Governor.Config.DEFAULTS));
+      new TraceLevels(
+          new TelemetryConfig(2, List.of(), 0, 50, false, false, Governor.Config.DEFAULTS));
   private final RequestTrace.Afterwards known;
   private final FlightRecord record;
   private final Story story;

@@ -11,6 +11,8 @@ import dev.switchboard.gateway.admission.Admission;
 import dev.switchboard.gateway.admission.ReplicaForecast;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.admission.TenantLimits;
+import dev.switchboard.gateway.autoscaling.Autoscaling;
+import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
 import dev.switchboard.gateway.drill.Drills;
 import dev.switchboard.gateway.drill.EngineFaults;
 import dev.switchboard.gateway.drill.Faults;
@@ -36,6 +38,7 @@ import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.shared.SharedLimits;
 import dev.switchboard.gateway.shared.ValkeyAffinity;
 import dev.switchboard.gateway.shared.ValkeyLimits;
+import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.slo.SloMeter;
 import dev.switchboard.gateway.store.AuditEntry;
@@ -115,6 +118,7 @@ final class Gateway {
   private final Vertx vertx;
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final Heartbeat heartbeat;
+  private final Autoscaling autoscaling;
   private final AdminServer adminServer;
   private final Prober prober;
   private final UsageMeter usage = new UsageMeter();
@@ -176,6 +180,7 @@ final class Gateway {
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
     this.heartbeat = heartbeat(house);
+    this.autoscaling = autoscaling();
     this.adminServer = adminServer(house, config.admin());
     this.prober = new Prober(vertx, fleet, clock, probes(house.metrics()));
     prober.start();
@@ -195,6 +200,27 @@ final class Gateway {
             new DrillCount(house.metrics(), told));
     house.events().watch(made::ended);
     return made;
+  }
+
+  private Autoscaling autoscaling() {
+    Autoscaling.Sources sources =
+        new Autoscaling.Sources() {
+          @Override
+          public AutoscalingConfig config() {
+            return reconfiguration.autoscaling();
+          }
+
+          @Override
+          public SloConfig slo() {
+            return reconfiguration.slo();
+          }
+
+          @Override
+          public List<Replica> replicas() {
+            return fleet.replicas();
+          }
+        };
+    return new Autoscaling(sources, admission::snapshots, clock::epochNanos);
   }
 
   private Heartbeat heartbeat(Gatehouse house) {
@@ -231,6 +257,7 @@ final class Gateway {
         drills,
         () -> facts(house),
         heartbeat,
+        autoscaling,
         new RunningRequests(() -> servers),
         admin,
         GatewayConfig.loopback(admin.bind()),
@@ -281,6 +308,8 @@ final class Gateway {
   private void tick(Gatehouse house) {
     vertx.setPeriodic(TICK_MS, tick -> admission.tick(clock.epochNanos()));
     vertx.setPeriodic(STEPS_MS, tick -> house.steps().flush(clock.epochNanos()));
+    autoscaling.tick();
+    vertx.setPeriodic(Autoscaling.PERIOD_MS, tick -> autoscaling.tick());
     vertx.setPeriodic(TELL_MS, tick -> look(house));
     vertx.setPeriodic(USES_MS, tick -> store.used(house.keys().takeUses()));
     TelemetryWatch.start(
@@ -322,7 +351,9 @@ final class Gateway {
   /** Where the metrics come from that are read at each scrape, and those of workers' lives. */
   private void measure(Metrics metrics) {
     metrics.targets(() -> reconfiguration.house().slos().targets());
-    metrics.fleet(new FleetGauges(fleet::replicas, clock::epochNanos));
+    FleetGauges gauges = new FleetGauges(fleet::replicas, clock::epochNanos);
+    metrics.fleet(gauges);
+    metrics.engineNames(gauges, () -> reconfiguration.telemetry().replicaEngineNames());
     metrics.queues(() -> admission.snapshots(clock.epochNanos()));
     events.also(
         metrics::workerRestarted, metrics::workerStarted, this::announce, this::tellLoading);

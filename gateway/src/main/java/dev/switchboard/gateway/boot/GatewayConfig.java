@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import dev.switchboard.gateway.admin.AdminConfig;
 import dev.switchboard.gateway.admission.AdmissionConfig;
 import dev.switchboard.gateway.admission.TenantConfig;
+import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
 import dev.switchboard.gateway.drill.DrillConfig;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
@@ -44,6 +45,7 @@ public record GatewayConfig(
     AuthConfig auth,
     SloConfig slo,
     AdmissionConfig admission,
+    AutoscalingConfig autoscaling,
     List<TenantConfig> tenants,
     RoutingConfig routing,
     List<RouteSpec> routes,
@@ -70,6 +72,7 @@ public record GatewayConfig(
           AuthConfig.DEFAULTS,
           SloConfig.DEFAULTS,
           AdmissionConfig.DEFAULTS,
+          AutoscalingConfig.DEFAULTS,
           List.of(),
           RoutingConfig.DEFAULTS,
           List.of(),
@@ -183,6 +186,7 @@ public record GatewayConfig(
         auth,
         slo,
         admission,
+        autoscaling,
         tenants,
         routing,
         routes,

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admin.ConfigControl;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.admission.TenantLimits;
+import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
 import dev.switchboard.gateway.fleet.FleetChange;
 import dev.switchboard.gateway.fleet.FleetPlan;
 import dev.switchboard.gateway.fleet.ModelSpec;
@@ -21,6 +22,7 @@ import dev.switchboard.gateway.slo.SloHeaders;
 import dev.switchboard.gateway.store.Snapshot;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.store.StoreException;
+import dev.switchboard.gateway.telemetry.TelemetryConfig;
 import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import java.io.IOException;
@@ -59,6 +61,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "admin.tls.",
           "admission.",
           "auth.",
+          "autoscaling.",
           "circuit.",
           "deadlines.answer-ms",
           "deadlines.body-ms",
@@ -136,6 +139,16 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   /** How the gateway is to stop. */
   GatewayConfig.ShutdownConfig shutdown() {
     return config.shutdown();
+  }
+
+  /** What is said of the number of replicas. */
+  AutoscalingConfig autoscaling() {
+    return config.autoscaling();
+  }
+
+  /** What is told of requests and replicas. */
+  TelemetryConfig telemetry() {
+    return config.telemetry();
   }
 
   /** What a tenant may use now. */

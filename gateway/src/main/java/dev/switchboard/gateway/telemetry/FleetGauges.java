@@ -2,6 +2,7 @@ package dev.switchboard.gateway.telemetry;
 
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaReport;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import java.util.Collection;
 import java.util.function.LongSupplier;
@@ -9,6 +10,9 @@ import java.util.function.Supplier;
 
 /** What is read from the fleet at each scrape: how old reports are, and how drains go. */
 public final class FleetGauges {
+  /** An older report says nothing of now. */
+  private static final long BELIEVED_NANOS = 10_000_000_000L;
+
   private final Supplier<? extends Collection<Replica>> fleet;
   private final LongSupplier clock;
 
@@ -26,6 +30,20 @@ public final class FleetGauges {
       long at = replica.report().atNanos();
       if (at != 0) {
         to.call((now - at) / 1e9, replica.id());
+      }
+    }
+  }
+
+  /** Of a replica that is gone, or has not reported for long, nothing is told. */
+  void engine(EngineName name, GaugeWithCallback.Callback to) {
+    long now = clock.getAsLong();
+    for (Replica replica : fleet.get()) {
+      ReplicaReport report = replica.report();
+      double value = name.of(report);
+      boolean believed =
+          replica.state().listening() && now - report.atNanos() < BELIEVED_NANOS;
+      if (believed && !Double.isNaN(value)) {
+        to.call(value, replica.model(), replica.id());
       }
     }
   }

@@ -39,6 +39,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import java.util.function.DoubleConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
@@ -245,6 +246,23 @@ public final class Metrics {
     made.seen(Metric.REPLICA_REPORT_AGE, source::reportAges);
     made.seen(Metric.DRAIN_TIME, source::drainTimes);
     made.seen(Metric.DRAIN_REQUESTS, source::drainRequests);
+  }
+
+  /**
+   * Tells what replicas hold under the names of vLLM too; call it once.
+   *
+   * @param wanted asked at each scrape
+   */
+  public void engineNames(FleetGauges source, BooleanSupplier wanted) {
+    for (EngineName name : EngineName.values()) {
+      made.seen(
+          name,
+          to -> {
+            if (wanted.getAsBoolean()) {
+              source.engine(name, to);
+            }
+          });
+    }
   }
 
   /**

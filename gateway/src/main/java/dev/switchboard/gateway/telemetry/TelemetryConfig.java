@@ -11,6 +11,7 @@ import java.util.List;
  * @param keptTracesPerSecond traces that are exported though nothing sampled them, at most;
  *     exemplars come on top
  * @param logRequests the log has a line of every request's end, not only of those that failed
+ * @param replicaEngineNames the metrics tell what replicas hold under the names of vLLM too
  * @param governor when the gateway holds that back by itself
  */
 public record TelemetryConfig(
@@ -19,10 +20,17 @@ public record TelemetryConfig(
     int exemplarsPerSecond,
     int keptTracesPerSecond,
     boolean logRequests,
+    boolean replicaEngineNames,
     Governor.Config governor) {
   public static final TelemetryConfig DEFAULTS =
       new TelemetryConfig(
-          TraceDetail.RANKS.level(), List.of("default"), 10, 50, false, Governor.Config.DEFAULTS);
+          TraceDetail.RANKS.level(),
+          List.of("default"),
+          10,
+          50,
+          false,
+          false,
+          Governor.Config.DEFAULTS);
 
   public TelemetryConfig {
     traceTenants = List.copyOf(traceTenants);

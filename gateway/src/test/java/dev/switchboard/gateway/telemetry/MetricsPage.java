@@ -28,6 +28,7 @@ final class MetricsPage {
     for (Metric metric : Metric.values()) {
       page.append(row(metric));
     }
+    engineNames(page);
     page.append(
         """
 
@@ -58,6 +59,23 @@ final class MetricsPage {
       page.append(bounds(buckets));
     }
     return page.toString();
+  }
+
+  private static void engineNames(StringBuilder page) {
+    page.append(
+        """
+
+        ## Under the names of vLLM
+
+        For autoscalers and endpoint pickers that ask vLLM for them, told where `telemetry.replica-engine-names` says so, with the labels
+        `model_name` and `replica`. A replica that has not reported for ten seconds has none. Workers serve more of these themselves.
+
+        | Metric | Type | Meaning |
+        |---|---|---|
+        """);
+    for (EngineName name : EngineName.values()) {
+      page.append("| `" + name.word() + "` | gauge | " + name.help() + " |\n");
+    }
   }
 
   private static String row(Metric metric) {

@@ -29,7 +29,7 @@ class TelemetryWatchTest {
   private final TraceLevels levels =
       new TraceLevels(
           new TelemetryConfig(
-              3, List.of(), 0, 0, false, new Governor.Config(1, 1000, CALM_WINDOWS)));
+              3, List.of(), 0, 0, false, false, new Governor.Config(1, 1000, CALM_WINDOWS)));
   private long now = WINDOW_NANOS;
   private final List<String> steps = new ArrayList<>();
   private final TelemetryWatch watch =

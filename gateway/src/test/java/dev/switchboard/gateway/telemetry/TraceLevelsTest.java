@@ -16,7 +16,8 @@ class TraceLevelsTest {
   private final TraceLevels levels = new TraceLevels(config(1, "lab"));
 
   private static TelemetryConfig config(int level, String... tenants) {
-    return new TelemetryConfig(level, List.of(tenants), 2, 3, false, Governor.Config.DEFAULTS);
+    return new TelemetryConfig(
+        level, List.of(tenants), 2, 3, false, false, Governor.Config.DEFAULTS);
   }
 
   @Test
@@ -124,7 +125,8 @@ class TraceLevelsTest {
   @Test
   void noneIsChosenWhereNoneMayBe() {
     TraceLevels none =
-        new TraceLevels(new TelemetryConfig(2, List.of(), 0, 0, false, Governor.Config.DEFAULTS));
+        new TraceLevels(
+            new TelemetryConfig(2, List.of(), 0, 0, false, false, Governor.Config.DEFAULTS));
 
     assertFalse(none.chooseExemplar(1));
     assertFalse(none.mayKeep(1));

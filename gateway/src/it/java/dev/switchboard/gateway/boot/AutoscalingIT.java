@@ -1,0 +1,155 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.fleet.ForeignEngine;
+import dev.switchboard.gateway.fleet.ForeignPages;
+import io.vertx.core.http.HttpServerRequest;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Two scripted servers say what they have; the gateway says how many there should be. */
+class AutoscalingIT {
+  private static final String PATH = "/admin/v1/autoscaling/m";
+
+  private static FakeUpstream first;
+  private static FakeUpstream second;
+  private static InProcessGateway gateway;
+
+  @BeforeAll
+  static void start() throws Exception {
+    first = new FakeUpstream();
+    second = new FakeUpstream();
+    both(0, 0, 0);
+    gateway =
+        InProcessGateway.of(
+                """
+                telemetry: {replica-engine-names: true}
+                admission: {replica-concurrency: 8}
+                autoscaling: {up-seconds: 1, down-seconds: 2, models: [{model: m, max: 5}]}
+                upstreams:
+                  - {url: "%1$s", models: [m], engine: vllm, metrics-url: "%1$s/metrics"}
+                  - {url: "%2$s", models: [m], engine: vllm, metrics-url: "%2$s/metrics"}
+                """
+                    .formatted(first.url(), second.url()))
+            .awaitEveryReplica();
+  }
+
+  @AfterAll
+  static void stop() {
+    gateway.close();
+    first.close();
+    second.close();
+  }
+
+  private static void both(int running, int waiting, double kv) {
+    first.metrics(ForeignPages.of(ForeignEngine.VLLM, running, waiting, kv));
+    second.metrics(ForeignPages.of(ForeignEngine.VLLM, running, waiting, kv));
+  }
+
+  private static JsonNode told(Predicate<JsonNode> as) throws Exception {
+    InProcessGateway.await(
+        () -> {
+          try {
+            return as.test(gateway.adminJson(PATH));
+          } catch (Exception broken) {
+            throw new AssertionError(broken);
+          }
+        });
+    return gateway.adminJson(PATH);
+  }
+
+  @Test
+  void desiredFollowsWhatServersSayUpAndDown() throws Exception {
+    both(0, 0, 0);
+    JsonNode quiet = told(each -> each.path("desired").asInt() == 1);
+    both(16, 60, 0.3);
+    JsonNode full = told(each -> each.path("desired").asInt() == 5);
+    both(2, 0, 0.95);
+    JsonNode kv = told(each -> each.path("desired").asInt() == 3);
+
+    assertEquals(2, quiet.path("current").asInt());
+    assertEquals(2, quiet.path("ready").asInt());
+    assertEquals(5, quiet.path("max").asInt());
+    assertEquals(152, full.at("/signals/reported").asInt());
+    assertEquals(8, full.at("/signals/places_per_replica").asDouble());
+    assertTrue(full.at("/needed/work").asInt() > 5, full::toString);
+    assertTrue(full.path("reason").asText().endsWith("The most that may be is 5."), full::toString);
+    assertEquals(3, kv.at("/needed/kv").asInt());
+    assertTrue(kv.path("reason").asText().contains("95 % of the KV"), kv::toString);
+    assertTrue(
+        Instant.parse(quiet.path("since").asText())
+            .isBefore(Instant.parse(full.path("since").asText())));
+  }
+
+  @Test
+  void requestsThatRunAndWaitHereCountAsWell() throws Exception {
+    both(0, 0, 0);
+    Queue<HttpServerRequest> held = new ConcurrentLinkedQueue<>();
+    first.script((request, body) -> held.add(request));
+    second.script((request, body) -> held.add(request));
+    List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      answers.add(gateway.client().sendAsync(chat(), HttpResponse.BodyHandlers.ofString()));
+    }
+
+    JsonNode told = told(each -> each.at("/signals/waiting").asInt() == 4);
+    told(each -> each.path("desired").asInt() == 4);
+
+    assertEquals(16, told.at("/signals/running").asInt());
+    assertEquals(16, told.at("/signals/places").asInt());
+    assertEquals(1.25, told.at("/signals/busy_ratio").asDouble());
+    assertEquals(4, told.at("/needed/work").asInt());
+    InProcessGateway.await(
+        () -> {
+          for (HttpServerRequest each = held.poll(); each != null; each = held.poll()) {
+            each.response().end("{\"choices\":[]}");
+          }
+          return answers.stream().allMatch(CompletableFuture::isDone);
+        });
+    for (CompletableFuture<HttpResponse<String>> each : answers) {
+      assertEquals(200, each.join().statusCode());
+    }
+  }
+
+  private static HttpRequest chat() {
+    return HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+        .header("Content-Type", "application/json")
+        .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
+        .build();
+  }
+
+  @Test
+  void anUnknownModelAndAnUnknownParameterAreRefused() throws Exception {
+    assertEquals(404, gateway.get(gateway.admin("/admin/v1/autoscaling/none")).statusCode());
+    assertEquals(400, gateway.get(gateway.admin(PATH + "?modle=x")).statusCode());
+  }
+
+  @Test
+  void metricsTellReplicasUnderTheNamesOfVllmWhereAsked() throws Exception {
+    String id = gateway.adminJson("/admin/v1/replicas").at("/replicas/0/id").asText();
+    String labels = "{model_name=\"m\",replica=\"" + id + "\"}";
+    both(7, 3, 0.25);
+    told(each -> each.at("/signals/reported").asInt() == 20);
+
+    assertEquals(7, gateway.metric("vllm:num_requests_running" + labels));
+    assertEquals(3, gateway.metric("vllm:num_requests_waiting" + labels));
+    assertEquals(0.25, gateway.metric("vllm:kv_cache_usage_perc" + labels));
+
+    gateway.rewrite("telemetry: {replica-engine-names: false}");
+    gateway.adminBody("/admin/v1/config/reload", "{}");
+    assertTrue(!gateway.get(gateway.admin("/metrics")).body().contains("vllm:"));
+  }
+}
