@@ -6,10 +6,11 @@ import java.util.List;
 import tools.jackson.databind.JsonNode;
 
 /** A drain's plan, as the gateway tells it, in sentences. */
-final class Forecast {
+public final class Forecast {
   private Forecast() {}
 
-  static List<String> sentences(JsonNode plan) {
+  /** Of a plan of POST …/drain?plan=true. */
+  public static List<String> sentences(JsonNode plan) {
     List<String> sentences = new ArrayList<>();
     int requests = plan.path("requests").asInt(0);
     if (requests == 0) {
