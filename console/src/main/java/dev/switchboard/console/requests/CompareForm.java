@@ -54,7 +54,9 @@ final class CompareForm extends Dialog {
             _ -> {
               if (other.getValue() != null && !other.getValue().isBlank()) {
                 close();
-                UI.getCurrent().navigate(Paths.compare(gateway.name(), id, other.getValue()));
+                UI.getCurrent()
+                    .getPage()
+                    .setLocation("/" + Paths.compare(gateway.name(), id, other.getValue()));
               }
             });
     compare.addThemeName("primary");
