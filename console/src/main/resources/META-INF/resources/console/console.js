@@ -227,6 +227,54 @@
     }
   }
 
+  // Counts that add up, a bar for each hour. The server has the table below it.
+  class SbStack extends HTMLElement {
+    connectedCallback() {
+      this.watch = () => { if (this.chart) this.draw(); };
+      schemeWatchers.add(this.watch);
+      this.sizes = new ResizeObserver(() => this.chart && this.chart.resize());
+      this.sizes.observe(this);
+    }
+    disconnectedCallback() {
+      schemeWatchers.delete(this.watch);
+      this.sizes.disconnect();
+      if (this.chart) this.chart.dispose();
+      this.chart = null;
+    }
+    async show(message) {
+      this.data = message;
+      await loadEcharts();
+      if (!this.isConnected) return;
+      if (!this.frame) {
+        this.frame = document.createElement('div');
+        this.frame.className = 'sb-chart-canvas';
+        this.frame.setAttribute('role', 'img');
+        this.frame.setAttribute('aria-label', this.getAttribute('label') + '; as a table below');
+        this.append(this.frame);
+      }
+      this.draw();
+    }
+    draw() {
+      const d = this.data, text = colour(this, '--sb-text-2'), grid = colour(this, '--sb-line'), surface = colour(this, '--sb-surface'), strong = colour(this, '--sb-text');
+      this.chart ||= window.echarts.init(this.frame, null, {renderer: 'canvas'});
+      this.chart.setOption({
+        animation: false, textStyle: {fontFamily: getComputedStyle(this).fontFamily},
+        grid: {left: 8, right: 22, top: 30, bottom: 4, containLabel: true},
+        legend: {top: 0, left: 4, icon: 'roundRect', itemWidth: 10, itemHeight: 8, itemGap: 14, textStyle: {color: text, fontSize: 11}, inactiveColor: grid},
+        tooltip: {
+          trigger: 'axis', renderMode: 'richText', backgroundColor: surface, borderColor: grid, textStyle: {color: strong, fontSize: 12}, axisPointer: {type: 'shadow'},
+          formatter: points => points[0].name + ' UTC\n' + points.filter(p => p.value > 0).map(p => `${p.seriesName}  ${number(p.value, '')}`).join('\n'),
+        },
+        xAxis: {type: 'category', data: d.bars, axisLine: {lineStyle: {color: grid}}, axisTick: {show: false}, axisLabel: {color: text, fontSize: 11, hideOverlap: true, formatter: v => v.slice(-5)}},
+        yAxis: {type: 'value', minInterval: 1, splitNumber: 3, axisLabel: {color: text, fontSize: 11, formatter: v => number(v, '')}, splitLine: {lineStyle: {color: grid, width: 1}}},
+        series: d.parts.map(part => ({
+          name: part.name, type: 'bar', stack: 'all', barMaxWidth: 28, emphasis: {disabled: true},
+          itemStyle: {color: colour(this, `--sb-series-${part.tone}`)}, data: part.counts,
+        })),
+      }, {replaceMerge: ['series']});
+    }
+  }
+
   // One canvas for all ranks: stages are rows, ranks columns. Arrow keys move, what is under the cursor is said in text.
   class SbHeat extends HTMLElement {
     connectedCallback() {
@@ -306,6 +354,7 @@
   customElements.define('sb-icon', SbIcon);
   customElements.define('sb-spark', SbSpark);
   customElements.define('sb-chart', SbChart);
+  customElements.define('sb-stack', SbStack);
   customElements.define('sb-heat', SbHeat);
 
   window.sbCopy = async text => {

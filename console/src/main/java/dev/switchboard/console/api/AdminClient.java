@@ -29,6 +29,8 @@ import tools.jackson.databind.json.JsonMapper;
 public final class AdminClient implements AutoCloseable {
   private static final Duration CONNECT = Duration.ofSeconds(2);
   private static final Duration ANSWER = Duration.ofSeconds(5);
+  // A worker's process says what a model would take, and has to start for that.
+  private static final Duration PLAN = Duration.ofSeconds(35);
   private static final long JSON_BYTES_MAX = 16L << 20;
   private static final long TEXT_BYTES_MAX = 64L << 20;
   private static final JsonMapper JSON = new JsonMapper();
@@ -63,8 +65,14 @@ public final class AdminClient implements AutoCloseable {
 
   /** Asks what changes nothing though it is a POST, such as a plan, as somebody of the role. */
   public JsonNode ask(String path, JsonNode body, Role role) throws ApiFailure {
-    HttpRequest.Builder request = request(path, keys.forRole(role));
-    return json(send(request.POST(json(body)).build(), JSON_BYTES_MAX));
+    return ask("POST", path, body, role);
+  }
+
+  /** Asks what changes nothing and may take as long as a model's plan, as somebody of the role. */
+  public JsonNode ask(String method, String path, @Nullable JsonNode body, Role role)
+      throws ApiFailure {
+    HttpRequest.Builder request = request(path, keys.forRole(role)).method(method, publisher(body));
+    return json(send(request.build(), JSON_BYTES_MAX, PLAN));
   }
 
   /** Changes something, on behalf of somebody. */
@@ -77,19 +85,25 @@ public final class AdminClient implements AutoCloseable {
     if (version != null) {
       request.setHeader("If-Match", version);
     }
-    request.method(method, body == null ? HttpRequest.BodyPublishers.noBody() : json(body));
-    return json(send(request.build(), JSON_BYTES_MAX));
+    request.method(method, publisher(body));
+    Duration limit = path.startsWith("/admin/v1/models") ? PLAN : ANSWER;
+    return json(send(request.build(), JSON_BYTES_MAX, limit));
   }
 
   /** Opens the stream of events; the head has to come in time, the body goes on until closed. */
   public InputStream events(@Nullable String lastId) throws ApiFailure {
-    HttpRequest.Builder request = reading("/admin/v1/events");
+    return stream("/admin/v1/events", lastId);
+  }
+
+  /** Opens a stream of events of a path with its query. */
+  public InputStream stream(String path, @Nullable String lastId) throws ApiFailure {
+    HttpRequest.Builder request = reading(path);
     request.setHeader("Accept", "text/event-stream");
     if (lastId != null) {
       request.setHeader("Last-Event-ID", lastId);
     }
     HttpResponse<InputStream> answer =
-        exchange(request.GET().build(), BodyHandlers.ofInputStream());
+        exchange(request.GET().build(), BodyHandlers.ofInputStream(), ANSWER);
     if (answer.statusCode() == 200) {
       return answer.body();
     }
@@ -106,22 +120,26 @@ public final class AdminClient implements AutoCloseable {
   }
 
   private byte[] send(HttpRequest request, long bytesMax) throws ApiFailure {
+    return send(request, bytesMax, ANSWER);
+  }
+
+  private byte[] send(HttpRequest request, long bytesMax, Duration limit) throws ApiFailure {
     HttpResponse<byte[]> answer =
-        exchange(request, BodyHandlers.limiting(BodyHandlers.ofByteArray(), bytesMax));
+        exchange(request, BodyHandlers.limiting(BodyHandlers.ofByteArray(), bytesMax), limit);
     if (answer.statusCode() / 100 != 2) {
       throw refusal(answer.statusCode(), answer.body());
     }
     return answer.body();
   }
 
-  private <T> HttpResponse<T> exchange(HttpRequest request, BodyHandler<T> handler)
+  private <T> HttpResponse<T> exchange(HttpRequest request, BodyHandler<T> handler, Duration limit)
       throws ApiFailure {
     CompletableFuture<HttpResponse<T>> answer = http.sendAsync(request, handler);
     try {
-      return answer.get(ANSWER.toMillis(), TimeUnit.MILLISECONDS);
+      return answer.get(limit.toMillis(), TimeUnit.MILLISECONDS);
     } catch (TimeoutException _) {
       answer.cancel(true);
-      throw ApiFailure.of(ApiFailure.Kind.TIMEOUT, "no answer within " + ANSWER.toSeconds() + " s");
+      throw ApiFailure.of(ApiFailure.Kind.TIMEOUT, "no answer within " + limit.toSeconds() + " s");
     } catch (InterruptedException _) {
       answer.cancel(true);
       Thread.currentThread().interrupt();
@@ -165,6 +183,10 @@ public final class AdminClient implements AutoCloseable {
     } catch (JacksonException _) {
       throw ApiFailure.of(ApiFailure.Kind.MALFORMED, "the answer is not JSON");
     }
+  }
+
+  private static HttpRequest.BodyPublisher publisher(@Nullable JsonNode body) {
+    return body == null ? HttpRequest.BodyPublishers.noBody() : json(body);
   }
 
   private static HttpRequest.BodyPublisher json(JsonNode body) {

@@ -1,9 +1,17 @@
 package dev.switchboard.console.fleet;
 
-/** A place in the tree of gateways, models and replicas; empty below where it stands. */
-public record FleetNode(String gateway, String model, String replica) {
+/**
+ * A place in the tree of gateways, models, replicas and ranks; empty below where it stands.
+ *
+ * @param rank as stage.rank
+ */
+public record FleetNode(String gateway, String model, String replica, String rank) {
+  FleetNode(String gateway, String model, String replica) {
+    this(gateway, model, replica, "");
+  }
+
   static FleetNode gateway(String gateway) {
-    return new FleetNode(gateway, "", "");
+    return new FleetNode(gateway, "", "", "");
   }
 
   public boolean isGateway() {
@@ -11,6 +19,10 @@ public record FleetNode(String gateway, String model, String replica) {
   }
 
   public boolean isReplica() {
-    return !replica.isEmpty();
+    return !replica.isEmpty() && rank.isEmpty();
+  }
+
+  public boolean isRank() {
+    return !rank.isEmpty();
   }
 }

@@ -1,5 +1,6 @@
 package dev.switchboard.console.fleet;
 
+import dev.switchboard.console.live.Event;
 import dev.switchboard.console.live.Gateways;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Ring;
@@ -22,6 +23,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.MissingNode;
 
 /** What the fleet's view shows, of all gateways together. */
 public final class FleetPresenter {
@@ -51,10 +53,113 @@ public final class FleetPresenter {
 
   private final Gateways gateways;
   private final Clock clock;
+  private long at;
 
   public FleetPresenter(Gateways gateways, Clock clock) {
     this.gateways = gateways;
     this.clock = clock;
+  }
+
+  /** Shows how it was at that time, in seconds since 1970; 0 for now. */
+  public void at(long epochSeconds) {
+    at = epochSeconds;
+  }
+
+  /** Whether a time before now is shown. */
+  public boolean past() {
+    return at > 0;
+  }
+
+  /** How many points before the newest ones are shown. */
+  private int back() {
+    long newest = gateways.all().stream().mapToLong(g -> g.ring().newestSeconds()).max().orElse(-1);
+    return past() ? Math.clamp((newest - at) / Ring.STEP_SECONDS, 0, Ring.SLOTS - 1) : 0;
+  }
+
+  /** The last points of a series of a gateway, up to the time that is shown. */
+  private float[] last(Ring ring, String series, int points) {
+    return aligned(ring, series, points, newestSeconds());
+  }
+
+  /** The state that a replica had at the time that is shown, as far as its events tell. */
+  private String stateOf(LiveGateway gateway, JsonNode replica) {
+    String is = replica.path("state").asString("");
+    if (!past()) {
+      return is;
+    }
+    String id = replica.path("id").asString("");
+    String state = is;
+    // The newest first: each that came later is taken back.
+    for (Event event : gateway.events()) {
+      boolean its =
+          event.type().equals("replica_state")
+              && event.data().path("replica").asString("").equals(id);
+      if (its && event.at().getEpochSecond() > at) {
+        state = event.data().path("from").asString("");
+      }
+    }
+    return state;
+  }
+
+  /** Ranks of a replica, as stage.rank. */
+  public List<String> ranks(FleetNode replica) {
+    List<String> ranks = new ArrayList<>();
+    JsonNode report = report(replica);
+    for (int stage = 0; stage < report.path("stages").asInt(0); stage++) {
+      for (int rank = 0; rank < report.path("ranks").asInt(0); rank++) {
+        ranks.add(stage + "." + rank);
+      }
+    }
+    return ranks;
+  }
+
+  private JsonNode report(FleetNode node) {
+    return gateways
+        .find(node.gateway())
+        .flatMap(g -> g.snapshot().replica(node.replica()))
+        .map(r -> r.path("report"))
+        .orElse(MissingNode.getInstance());
+  }
+
+  /** A rank's line, from the ring: what it computed and how long others waited for it. */
+  public FleetRow rankRow(FleetNode node) {
+    Ring ring = gateways.find(node.gateway()).map(LiveGateway::ring).orElseGet(Ring::new);
+    String stage = node.rank().substring(0, node.rank().indexOf('.'));
+    String rank = node.rank().substring(stage.length() + 1);
+    double compute = mean(last(ring, Series.rank(node.replica(), stage, rank, "compute"), MINUTE));
+    double late = mean(last(ring, Series.rank(node.replica(), stage, rank, "late"), MINUTE));
+    boolean slow = !past() && straggles(node, stage, rank);
+    String state =
+        Double.isNaN(compute)
+            ? "No numbers"
+            : "Computes " + share(compute) + (late > 0.005 ? ", late " + share(late) : "");
+    return new FleetRow(
+        node,
+        "stage " + stage + ", rank " + rank,
+        slow ? Tone.WARN : Double.isNaN(compute) ? Tone.IDLE : Tone.GOOD,
+        slow ? "Holds up its stage" : state,
+        state + ", of the last minute",
+        Double.NaN,
+        Double.NaN,
+        Double.NaN,
+        Double.NaN,
+        Double.NaN,
+        Double.NaN,
+        "",
+        new float[0]);
+  }
+
+  private static String share(double share) {
+    return Format.percent(Math.rint(share * 100) / 100);
+  }
+
+  private boolean straggles(FleetNode node, String stage, String rank) {
+    for (JsonNode s : report(node).path("stragglers")) {
+      if (s.path("stage").asString("").equals(stage) && s.path("rank").asString("").equals(rank)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether any gateway was ever heard. */
@@ -128,7 +233,7 @@ public final class FleetPresenter {
     Snapshot is = gateway.snapshot();
     String version = is.info().path("version").asString("");
     String about = version.isEmpty() ? "" : "version " + version + ", up " + uptime(is);
-    double inFlight = is.info().path("in_flight").asDouble(Double.NaN);
+    double inFlight = past() ? Double.NaN : is.info().path("in_flight").asDouble(Double.NaN);
     return new FleetRow(
         FleetNode.gateway(gateway.name()),
         gateway.name(),
@@ -136,8 +241,8 @@ public final class FleetPresenter {
         capital(GatewayState.words(gateway)),
         about,
         inFlight,
-        sum(is.replicas(), "running"),
-        sum(is.replicas(), "waiting"),
+        past() ? then(gateway, is.replicas(), "running") : sum(is.replicas(), "running"),
+        past() ? then(gateway, is.replicas(), "waiting") : sum(is.replicas(), "waiting"),
         Double.NaN,
         Double.NaN,
         Double.NaN,
@@ -165,9 +270,8 @@ public final class FleetPresenter {
         : replicas.stream().mapToDouble(r -> r.path("report").path(what).asDouble(0)).sum();
   }
 
-  private static FleetRow modelRow(LiveGateway gateway, String model, List<JsonNode> replicas) {
-    long ready =
-        replicas.stream().filter(r -> r.path("state").asString("").equals("READY")).count();
+  private FleetRow modelRow(LiveGateway gateway, String model, List<JsonNode> replicas) {
+    long ready = replicas.stream().filter(r -> stateOf(gateway, r).equals("READY")).count();
     Ring ring = gateway.ring();
     Tone tone = ready == replicas.size() ? Tone.GOOD : ready == 0 ? Tone.BAD : Tone.WARN;
     return new FleetRow(
@@ -176,21 +280,32 @@ public final class FleetPresenter {
         tone,
         ready + " of " + replicas.size() + " ready",
         "",
-        ring.latest(Series.model(model, "in_flight")),
-        sum(replicas, "running"),
-        sum(replicas, "waiting"),
+        last(ring, Series.model(model, "in_flight"), 1)[0],
+        past() ? then(gateway, replicas, "running") : sum(replicas, "running"),
+        past() ? then(gateway, replicas, "waiting") : sum(replicas, "waiting"),
         Double.NaN,
         Double.NaN,
         Double.NaN,
         "",
-        ring.last(Series.model(model, "tokens_completion"), TREND));
+        last(ring, Series.model(model, "tokens_completion"), TREND));
   }
 
-  private static FleetRow replicaRow(LiveGateway gateway, String model, JsonNode r) {
+  /** The sum of what the ring has of that time; unknown where it has nothing. */
+  private double then(LiveGateway gateway, List<JsonNode> replicas, String what) {
+    double sum = Double.NaN;
+    for (JsonNode replica : replicas) {
+      String series = Series.replica(replica.path("id").asString(""), what);
+      float point = last(gateway.ring(), series, 1)[0];
+      sum = Float.isNaN(point) ? sum : point + (Double.isNaN(sum) ? 0 : sum);
+    }
+    return sum;
+  }
+
+  private FleetRow replicaRow(LiveGateway gateway, String model, JsonNode r) {
     String id = r.path("id").asString("");
     JsonNode report = r.path("report");
-    String state = r.path("state").asString("");
-    int stragglers = report.path("stragglers").size();
+    String state = stateOf(gateway, r);
+    int stragglers = past() ? 0 : report.path("stragglers").size();
     Tone tone = state.equals("READY") && stragglers > 0 ? Tone.WARN : Tone.ofReplica(state);
     String ranks =
         report.path("stages").isNumber()
@@ -202,18 +317,26 @@ public final class FleetPresenter {
         id,
         tone,
         word(state, stragglers),
-        r.path("reason").asString(""),
-        r.path("in_flight").asDouble(Double.NaN),
-        report.path("running").asDouble(Double.NaN),
-        report.path("waiting").asDouble(Double.NaN),
-        kv(report),
-        mean(ring.last(Series.replica(id, "prefix_hit"), MINUTE)),
-        r.path("weight").asDouble(Double.NaN),
+        past() ? "" : r.path("reason").asString(""),
+        point(ring, id, "in_flight", r.path("in_flight")),
+        point(ring, id, "running", report.path("running")),
+        point(ring, id, "waiting", report.path("waiting")),
+        past() ? last(ring, Series.replica(id, "kv"), 1)[0] : kv(report),
+        mean(last(ring, Series.replica(id, "prefix_hit"), MINUTE)),
+        past() ? Double.NaN : r.path("weight").asDouble(Double.NaN),
         ranks,
-        ring.last(Series.replica(id, "tokens_completion"), TREND));
+        last(ring, Series.replica(id, "tokens_completion"), TREND));
+  }
+
+  /** What the snapshot says now, and the ring of earlier. */
+  private double point(Ring ring, String id, String what, JsonNode now) {
+    return past() ? last(ring, Series.replica(id, what), 1)[0] : now.asDouble(Double.NaN);
   }
 
   private static String word(String state, int stragglers) {
+    if (state.isEmpty()) {
+      return "Not there";
+    }
     return stragglers > 0 ? Badge.word(state) + ", slow rank" : Badge.word(state);
   }
 
@@ -242,6 +365,7 @@ public final class FleetPresenter {
     return gateways.all().stream()
         .flatMap(gateway -> gateway.events().stream())
         .filter(event -> event.at().isAfter(since))
+        .filter(event -> !past() || event.at().getEpochSecond() <= at)
         .flatMap(event -> Happening.of(event).stream())
         .sorted(Comparator.comparing(Happening::at).reversed())
         .limit(most)
@@ -292,18 +416,27 @@ public final class FleetPresenter {
 
   /** A lost gateway's points end earlier than the others'. */
   private static float[] aligned(Ring ring, String series, int points, long newest) {
-    int behind = (int) ((newest - ring.newestSeconds()) / Ring.STEP_SECONDS);
     float[] all = new float[points];
     java.util.Arrays.fill(all, Float.NaN);
-    if (ring.newestSeconds() >= 0 && behind < points) {
-      float[] has = ring.last(series, points - behind);
-      System.arraycopy(has, 0, all, 0, has.length);
+    if (ring.newestSeconds() < 0) {
+      return all;
+    }
+    // Positive where the ring ends earlier than what is shown, negative where it goes on.
+    int behind = (int) ((newest - ring.newestSeconds()) / Ring.STEP_SECONDS);
+    float[] has = ring.last(series, Math.clamp(points - (long) behind, 0, Ring.SLOTS));
+    for (int i = 0; i < points; i++) {
+      int from = has.length - (points - i) + behind;
+      if (from >= 0 && from < has.length) {
+        all[i] = has[from];
+      }
     }
     return all;
   }
 
+  /** Of the newest points that are shown. */
   public long newestSeconds() {
-    return gateways.all().stream().mapToLong(g -> g.ring().newestSeconds()).max().orElse(-1);
+    long newest = gateways.all().stream().mapToLong(g -> g.ring().newestSeconds()).max().orElse(-1);
+    return newest < 0 ? -1 : newest - (long) back() * Ring.STEP_SECONDS;
   }
 
   /** Service classes over the last hour, that whose budget is nearest to its end first. */
@@ -334,9 +467,13 @@ public final class FleetPresenter {
   }
 
   private double hour(String series) {
-    return gateways.all().stream()
-        .mapToDouble(g -> g.ring().sum(series, Ring.SLOTS) * Ring.STEP_SECONDS)
-        .sum();
+    double sum = 0;
+    for (LiveGateway gateway : gateways.all()) {
+      for (float point : last(gateway.ring(), series, Ring.SLOTS)) {
+        sum += Float.isNaN(point) ? 0 : point * Ring.STEP_SECONDS;
+      }
+    }
+    return sum;
   }
 
   /** Share of requests that met their worst objective, a minute at a time, of one class. */

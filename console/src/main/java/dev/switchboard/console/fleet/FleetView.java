@@ -1,6 +1,7 @@
 package dev.switchboard.console.fleet;
 
 import com.vaadin.flow.component.Component;
+import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.grid.ColumnTextAlign;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.Span;
@@ -23,8 +24,10 @@ import dev.switchboard.console.ui.Paths;
 import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.Spark;
 import dev.switchboard.console.ui.StatTile;
+import dev.switchboard.console.ui.TimeSlider;
 import dev.switchboard.console.ui.Tone;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,6 +62,19 @@ public final class FleetView extends LiveView {
   private Map<FleetNode, FleetRow> rows = Map.of();
   private List<Happening> shown = List.of();
   private List<FleetPresenter.SloRow> slosShown = List.of();
+  private List<String> shape = List.of();
+  private final Map<FleetNode, FleetRow> ranksShown = new HashMap<>();
+  private final TimeSlider time = new TimeSlider(this::timeChosen);
+  private final Button now = new Button("Back to now", _ -> nowChosen());
+  private final Div past =
+      Parts.box(
+          "sb-notice " + Tone.WARN.className(),
+          new Icon("alert"),
+          new Span(
+              "This was earlier: numbers from the console's own points, states as far as events"
+                  + " tell."),
+          now);
+  private long at;
 
   public FleetView() {
     columns();
@@ -82,7 +98,21 @@ public final class FleetView extends LiveView {
             Parts.card("Error budget of the last hour", slos),
             Parts.card("What changed in the last hour", happenings));
     body.add(tiles, topology, Parts.box("sb-columns", charts, right));
-    add(Parts.head("Fleet", line), nothing, body);
+    past.setVisible(false);
+    add(Parts.head("Fleet", line, time), past, nothing, body);
+  }
+
+  /** Shows how it was so many seconds ago; 0 for now. */
+  private void timeChosen(long secondsAgo) {
+    at = secondsAgo == 0 ? 0 : Services.get().clock().instant().getEpochSecond() - secondsAgo;
+    presenter.at(at);
+    past.setVisible(at > 0);
+    List.of(traffic, latency, output, attainment).forEach(LineChart::again);
+    refresh();
+  }
+
+  private void nowChosen() {
+    time.choose(0);
   }
 
   private void columns() {
@@ -117,7 +147,7 @@ public final class FleetView extends LiveView {
   }
 
   private FleetRow row(FleetNode node) {
-    FleetRow row = rows.get(node);
+    FleetRow row = node.isRank() ? presenter.rankRow(node) : rows.get(node);
     return row == null
         ? new FleetRow(
             node,
@@ -137,7 +167,7 @@ public final class FleetView extends LiveView {
   }
 
   private Component name(FleetNode node) {
-    if (node.isReplica()) {
+    if (node.isReplica() || node.isRank()) {
       return Parts.link(Paths.replica(node.gateway(), node.replica()), row(node).name());
     }
     return Parts.text("sb-cell-group", row(node).name());
@@ -170,7 +200,7 @@ public final class FleetView extends LiveView {
   }
 
   private void open(FleetNode node) {
-    if (node.isReplica()) {
+    if (node.isReplica() || node.isRank()) {
       getUI().ifPresent(ui -> ui.navigate(Paths.replica(node.gateway(), node.replica())));
     }
   }
@@ -186,6 +216,7 @@ public final class FleetView extends LiveView {
       return;
     }
     Parts.set(line, presenter.line());
+    time.say(at, Services.get().clock().instant());
     showTree(presenter.rows());
     showTiles();
     showHappenings(presenter.happenings(HAPPENINGS_MAX));
@@ -196,11 +227,14 @@ public final class FleetView extends LiveView {
   private void showTree(Map<FleetNode, FleetRow> now) {
     Map<FleetNode, FleetRow> before = rows;
     rows = now;
-    if (!before.keySet().equals(now.keySet())) {
+    List<String> shapeNow =
+        now.values().stream().map(row -> row.node() + " " + row.ranks()).toList();
+    if (!shape.equals(shapeNow)) {
+      shape = new ArrayList<>(shapeNow);
       data.clear();
-      now.keySet().forEach(node -> data.addItem(parent(node), node));
+      now.keySet().forEach(this::place);
       tree.getDataProvider().refreshAll();
-      tree.expandRecursively(data.getRootItems(), 2);
+      tree.expandRecursively(data.getRootItems(), 1);
       return;
     }
     now.forEach(
@@ -208,7 +242,30 @@ public final class FleetView extends LiveView {
           if (!row.equals(before.get(node))) {
             tree.getDataProvider().refreshItem(node);
           }
+          if (node.isReplica() && tree.isExpanded(node)) {
+            data.getChildren(node).forEach(this::showRank);
+          }
         });
+  }
+
+  private void place(FleetNode node) {
+    data.addItem(parent(node), node);
+    if (node.isReplica()) {
+      presenter
+          .ranks(node)
+          .forEach(
+              rank ->
+                  data.addItem(
+                      node, new FleetNode(node.gateway(), node.model(), node.replica(), rank)));
+    }
+  }
+
+  /** Its numbers are read only while its replica is open. */
+  private void showRank(FleetNode node) {
+    FleetRow now = presenter.rankRow(node);
+    if (!now.equals(ranksShown.put(node, now))) {
+      tree.getDataProvider().refreshItem(node);
+    }
   }
 
   private static @org.jspecify.annotations.Nullable FleetNode parent(FleetNode node) {

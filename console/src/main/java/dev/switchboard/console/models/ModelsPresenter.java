@@ -6,6 +6,7 @@ import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Shared;
 import dev.switchboard.console.ui.Format;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -71,9 +72,39 @@ public final class ModelsPresenter {
               model.path("ready").asInt(0),
               about(model.path("metadata")),
               served(model.path("spec")),
-              model.path("spec").path("loaded").asBoolean(true)));
+              model.path("spec").path("loaded").asBoolean(true),
+              spec(model.path("spec")),
+              loading(model.path("loading")),
+              text(model, "version")));
     }
     return rows;
+  }
+
+  private static ModelRow.@Nullable Spec spec(JsonNode s) {
+    if (!s.isObject()) {
+      return null;
+    }
+    String file = text(s, "file");
+    return new ModelRow.Spec(
+        text(s, "origin").equals("api"),
+        file.substring(file.lastIndexOf('/') + 1),
+        s.path("workers").asInt(0),
+        s.path("standby").asInt(0),
+        s.path("stages").asInt(1),
+        s.path("ranks").asInt(1));
+  }
+
+  private static ModelRow.@Nullable Loading loading(JsonNode l) {
+    if (!l.isObject()) {
+      return null;
+    }
+    double total = l.path("total_bytes").asDouble(0);
+    double done = l.path("done_bytes").asDouble(0);
+    String ready = text(l, "expected_ready");
+    String when = ready.isEmpty() ? "" : ", ready about " + Format.clock(Instant.parse(ready));
+    return new ModelRow.Loading(
+        total > 0 ? done / total : Double.NaN,
+        Format.bytes(done) + " of " + Format.bytes(total) + when);
   }
 
   private static String about(JsonNode m) {

@@ -14,9 +14,11 @@ import dev.switchboard.console.ui.Badge;
 import dev.switchboard.console.ui.Format;
 import dev.switchboard.console.ui.GatewayView;
 import dev.switchboard.console.ui.MainLayout;
+import dev.switchboard.console.ui.Meter;
 import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
 import dev.switchboard.console.ui.Paths;
+import dev.switchboard.console.ui.Toast;
 import dev.switchboard.console.ui.Tone;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -55,12 +57,17 @@ public final class ModelsView extends GatewayView {
     if (!admin) {
       set.setTooltipText("Takes the role admin");
     }
+    Button load = Parts.button("plus", "Load a model", () -> open(null));
+    load.setEnabled(admin);
+    if (!admin) {
+      load.setTooltipText("Takes the role admin");
+    }
     modelColumns();
     splitColumns();
     plain(models, "Models");
     plain(splits, "Names");
     add(
-        Parts.head("Models", line, gatewayChoice(), set),
+        Parts.head("Models", line, gatewayChoice(), load, set),
         state,
         rollingCard,
         Parts.card("Models", Parts.box("sb-table", models)),
@@ -91,17 +98,25 @@ public final class ModelsView extends GatewayView {
     models
         .addComponentColumn(ModelsView::ready)
         .setHeader("State")
-        .setWidth("150px")
+        .setWidth("230px")
         .setFlexGrow(0);
     models.addComponentColumn(this::replicas).setHeader("Replicas").setFlexGrow(2);
     models
         .addColumn(m -> m.served().isEmpty() ? Format.NONE : m.served())
         .setHeader("Served by")
         .setFlexGrow(1);
-    models.addComponentColumn(this::modelActions).setHeader("").setWidth("60px").setFlexGrow(0);
+    models.addComponentColumn(this::modelActions).setHeader("").setWidth("150px").setFlexGrow(0);
   }
 
   private static Component ready(ModelRow m) {
+    ModelRow.Loading loading = m.loading();
+    if (loading != null) {
+      return Parts.box(
+          "sb-two",
+          new Badge(Tone.BUSY, m.ready() + " of " + m.replicas().size() + " ready, one loads"),
+          new Meter().show(loading.share(), "").tone(Tone.BUSY),
+          Parts.text("sb-muted sb-small", loading.text()));
+    }
     if (!m.loaded()) {
       return new Badge(Tone.IDLE, "Unloaded");
     }
@@ -123,7 +138,36 @@ public final class ModelsView extends GatewayView {
             "Restart workers of " + m.id(),
             () -> new ActionDialog(gateway(), () -> presenter.restart(m), _ -> refresh()).open());
     restart.setEnabled(operator);
-    return restart;
+    Button edit = Parts.iconButton("edit", "Change " + m.id(), () -> open(m));
+    edit.setEnabled(admin);
+    edit.setVisible(m.spec() != null);
+    Button reset =
+        Parts.iconButton(
+            "up",
+            "Have the configuration's " + m.id() + " again",
+            () -> planned(new ModelPlans(gateway()).reset(m, ModelForm.role())));
+    reset.setEnabled(admin);
+    ModelRow.Spec spec = m.spec();
+    reset.setVisible(spec != null && spec.stored());
+    Button unload =
+        Parts.iconButton(
+            "trash",
+            "Unload " + m.id(),
+            () -> planned(new ModelPlans(gateway()).unload(m, ModelForm.role())));
+    unload.setEnabled(admin);
+    unload.setVisible(spec != null && m.loaded());
+    return Parts.box("sb-row", restart, edit, reset, unload);
+  }
+
+  private void open(@Nullable ModelRow model) {
+    new ModelForm(gateway(), model, this::refresh).open();
+  }
+
+  private void planned(Planned planned) {
+    switch (planned) {
+      case Planned.Possible possible -> ModelForm.apply(gateway(), possible, this::refresh);
+      case Planned.Refused refused -> Toast.failed("The gateway refused: " + refused.why());
+    }
   }
 
   private void splitColumns() {

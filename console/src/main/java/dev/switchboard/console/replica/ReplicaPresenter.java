@@ -62,6 +62,7 @@ public final class ReplicaPresenter {
   private final LiveGateway gateway;
   private final String id;
   private final Clock clock;
+  private JsonNode plan = MissingNode.getInstance();
 
   public ReplicaPresenter(LiveGateway gateway, String id, Clock clock) {
     this.gateway = gateway;
@@ -234,7 +235,17 @@ public final class ReplicaPresenter {
   /** How it is emptied, or was last; null where it never was. */
   public @Nullable JsonNode drain() {
     JsonNode drain = known().path("drain");
+    if (state().equals("DRAINING")) {
+      // Only told with the replica alone: who stays, and for how long.
+      JsonNode alone = node(gateway.shared(path("")).answer()).path("drain");
+      drain = alone.isObject() ? alone : drain;
+    }
     return drain.isObject() ? drain : null;
+  }
+
+  /** Who is there, as the newest forecast of a drain or a restart says. */
+  public List<Forecast.Request> planned() {
+    return Forecast.requests(plan.path("forecasts"));
   }
 
   /** What its state allows. */
@@ -378,9 +389,10 @@ public final class ReplicaPresenter {
   /** The gateway's own plan, in sentences. */
   private List<String> forecast(Person person) {
     List<String> effects = new ArrayList<>();
+    plan = MissingNode.getInstance();
     try {
       ObjectNode none = JSON.createObjectNode();
-      JsonNode plan = gateway.client().ask(path("/drain?plan=true"), none, person.role());
+      plan = gateway.client().ask(path("/drain?plan=true"), none, person.role());
       effects.addAll(Forecast.sentences(plan));
     } catch (ApiFailure e) {
       effects.add("There is no forecast: " + e.sentence());

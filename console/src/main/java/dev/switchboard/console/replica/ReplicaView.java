@@ -29,6 +29,7 @@ import dev.switchboard.console.ui.LiveView;
 import dev.switchboard.console.ui.MainLayout;
 import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
+import dev.switchboard.console.ui.Paths;
 import dev.switchboard.console.ui.PlainTable;
 import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.StatTile;
@@ -45,6 +46,7 @@ import tools.jackson.databind.JsonNode;
 @Needs(Role.VIEWER)
 public final class ReplicaView extends LiveView implements BeforeEnterObserver, HasDynamicTitle {
   private static final double SHARE = 100;
+  private static final int REQUESTS_SHOWN = 20;
 
   private final Span line = Parts.text("sb-muted", "");
   private final Badge badge = new Badge(Tone.IDLE, "");
@@ -53,7 +55,8 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   private final Div actions = Parts.box("sb-head-actions");
   private final Div notices = Parts.box("sb-stack");
   private final Div drain = Parts.box("sb-facts");
-  private final Div drainCard = Parts.card("Drain", drain);
+  private final Div blockers = Parts.box("sb-stack");
+  private final Div drainCard = Parts.card("Drain", drain, blockers);
   private final StatTile inFlight = new StatTile("In flight");
   private final StatTile running = new StatTile("In the batch");
   private final StatTile kv = new StatTile("KV blocks used");
@@ -88,6 +91,7 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   private @Nullable LiveGateway gateway;
   private String name = "";
   private List<ReplicaPresenter.Command> offered = List.of();
+  private List<Forecast.Request> blockersShown = List.of();
   private Map<String, String> factsShown = Map.of();
 
   public ReplicaView() {
@@ -214,7 +218,29 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
       return;
     }
     var change = known.change(command, person);
-    new ActionDialog(at, () -> change, _ -> refresh()).open();
+    boolean empties =
+        command == ReplicaPresenter.Command.DRAIN || command == ReplicaPresenter.Command.RESTART;
+    Div there = requests(at, empties ? known.planned() : List.of());
+    new ActionDialog(at, () -> change, _ -> refresh(), there).open();
+  }
+
+  /** Requests, each with what becomes of it, linked. */
+  private static Div requests(LiveGateway at, List<Forecast.Request> requests) {
+    Div list = Parts.box("sb-blockers");
+    list.setVisible(!requests.isEmpty());
+    for (Forecast.Request r : requests.subList(0, Math.min(REQUESTS_SHOWN, requests.size()))) {
+      list.add(
+          Parts.box(
+              "sb-row sb-wrap",
+              Parts.link(Paths.request(at.name(), r.id()), r.id()),
+              new Span(r.fate()),
+              Parts.text("sb-muted sb-small", r.about())));
+    }
+    int more = requests.size() - REQUESTS_SHOWN;
+    if (more > 0) {
+      list.add(Parts.text("sb-muted sb-small", "and " + more + " more"));
+    }
+    return list;
   }
 
   private void weigh(ReplicaPresenter known, LiveGateway at) {
@@ -249,6 +275,23 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     count(d, "Broken", "broken");
     drain.add(Parts.fact("Longest pause", Format.millis(d.path("longest_pause_ms").asDouble(0))));
     drain.add(Parts.fact("Time", Format.millis(d.path("duration_ms").asDouble(0))));
+    if (goesOn && d.path("expected_ms").isNumber()) {
+      double left = d.path("expected_ms").asDouble(0);
+      drain.add(Parts.fact("Empty in about", Format.millis(left)));
+    }
+    showBlockers(goesOn ? Forecast.requests(d.path("remaining_requests")) : List.of());
+  }
+
+  private void showBlockers(List<Forecast.Request> now) {
+    LiveGateway at = gateway;
+    if (at != null && !now.equals(blockersShown)) {
+      blockersShown = now;
+      blockers.removeAll();
+      if (!now.isEmpty()) {
+        blockers.add(Parts.text("sb-muted sb-small", "Still there, the longest first"));
+        blockers.add(requests(at, now));
+      }
+    }
   }
 
   private void count(JsonNode d, String label, String field) {

@@ -1,6 +1,7 @@
 package dev.switchboard.console.requests;
 
 import dev.switchboard.console.api.AdminClient;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -27,6 +28,13 @@ public record Filters(String gateway, Map<String, String> wanted) {
   /** A time before now instead of since and until. */
   static final String LAST = "last";
 
+  /** Says 1 where requests are shown as they end. */
+  static final String TAIL = "tail";
+
+  /** What can be asked of requests that run. */
+  private static final List<String> RUNNING =
+      List.of("model", "class", "tenant", "replica", "min_ms", "trace_id");
+
   private static final Map<String, Duration> SPANS =
       Map.of(
           "5m",
@@ -45,7 +53,8 @@ public record Filters(String gateway, Map<String, String> wanted) {
     Map<String, String> kept = new LinkedHashMap<>();
     wanted.forEach(
         (name, value) -> {
-          if (!value.isBlank() && (NAMES.contains(name) || name.equals(LAST))) {
+          if (!value.isBlank()
+              && (NAMES.contains(name) || name.equals(LAST) || name.equals(TAIL))) {
             kept.put(name, value.strip());
           }
         });
@@ -92,7 +101,27 @@ public record Filters(String gateway, Map<String, String> wanted) {
     if (!get(LAST).isEmpty()) {
       address.put(LAST, get(LAST));
     }
+    if (!get(TAIL).isEmpty()) {
+      address.put(TAIL, "1");
+    }
     return address;
+  }
+
+  /** As a path of the admin API that tells of requests as they end. */
+  String tail(double sample) {
+    Map<String, String> query = new LinkedHashMap<>();
+    query.put("sample", sample >= 1 ? "" : BigDecimal.valueOf(sample).toPlainString());
+    NAMES.forEach(name -> query.put(name, get(name)));
+    return "/admin/v1/requests/tail" + AdminClient.query(query);
+  }
+
+  /** As a path of the admin API that tells of requests that run. */
+  String running(int limit) {
+    Map<String, String> query = new LinkedHashMap<>();
+    query.put("running", "true");
+    query.put("limit", "" + limit);
+    RUNNING.forEach(name -> query.put(name, get(name)));
+    return "/admin/v1/requests" + AdminClient.query(query);
   }
 
   /** As a path of the admin API. */

@@ -1,6 +1,7 @@
 package dev.switchboard.console.requests;
 
 import com.vaadin.flow.component.Component;
+import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.html.Anchor;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.H1;
@@ -86,15 +87,43 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
             new Span(gateway.name()));
     Div title = Parts.box("sb-head-title", new H1("Request"), badge);
     Div names = Parts.box("sb-head-names", crumbs, title, Parts.text("sb-mono sb-muted", id));
-    Paragraph verdict = new Paragraph(receipt.verdict());
-    verdict.addClassName("sb-verdict");
     add(
         Parts.box("sb-head", names, actions(gateway, timeline)),
-        Parts.box("sb-card", verdict, facts(gateway, timeline)),
+        Parts.box("sb-card", verdict(gateway, receipt), facts(gateway, timeline)),
         Parts.card(
             "Where the time went", legend(), new Div[] {fall(receipt.phases(), receipt.wallMs())}),
         Parts.card("Attempts, stages and ranks", lanes(receipt)),
         Parts.card("Why this replica", new Span(receipt.why()), candidates(receipt)));
+  }
+
+  /** The gateway's own explanation; of one that has none, what the timeline says. */
+  private Div verdict(LiveGateway gateway, Receipt receipt) {
+    Div all = Parts.box("sb-stack");
+    try {
+      JsonNode explanation = gateway.client().get(path("/explain"));
+      all.add(paragraph(explanation.path("text").asString(receipt.verdict())));
+      others(all, gateway, "Computed prompts beside it", explanation.path("neighbours"));
+      others(all, gateway, "Before it in the queue", explanation.path("queue").path("requests"));
+    } catch (ApiFailure _) {
+      all.add(paragraph(receipt.verdict()));
+    }
+    return all;
+  }
+
+  private static Paragraph paragraph(String text) {
+    Paragraph paragraph = new Paragraph(text.strip());
+    paragraph.addClassName("sb-verdict");
+    return paragraph;
+  }
+
+  private static void others(Div all, LiveGateway gateway, String what, JsonNode ids) {
+    if (ids.isEmpty()) {
+      return;
+    }
+    Div row = Parts.box("sb-row sb-wrap", Parts.text("sb-muted", what));
+    ids.forEach(
+        id -> row.add(Parts.link(Paths.request(gateway.name(), id.asString("")), id.asString(""))));
+    all.add(row);
   }
 
   private Div actions(LiveGateway gateway, JsonNode timeline) {
@@ -108,6 +137,13 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
       link.setTarget("_blank");
       actions.add(link);
     }
+    Button compare =
+        Parts.button(
+            "requests",
+            "Compare",
+            () -> new CompareForm(gateway, id, timeline.path("model").asString("")).open());
+    compare.addThemeName("tertiary");
+    actions.add(compare);
     Anchor perfetto =
         new Anchor(DownloadHandler.fromInputStream(_ -> download(gateway)), "Perfetto trace");
     perfetto.addComponentAsFirst(new Icon("download"));

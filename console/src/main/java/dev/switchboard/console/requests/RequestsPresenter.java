@@ -16,6 +16,7 @@ import tools.jackson.databind.JsonNode;
 public final class RequestsPresenter {
   static final int PAGE = 200;
   static final int MOST = 2000;
+  static final int RUNNING_SHOWN = 50;
 
   private final Gateways gateways;
   private final Clock clock;
@@ -64,6 +65,37 @@ public final class RequestsPresenter {
     }
     older.stream().filter(row -> !rows.contains(row)).forEach(rows::add);
     return rows;
+  }
+
+  /** Requests that run; empty where the gateway cannot say so. */
+  public List<RunningRow> running() {
+    List<RunningRow> rows = new ArrayList<>();
+    LiveGateway gateway = gateway();
+    JsonNode answer =
+        gateway == null ? null : gateway.shared(filters.running(RUNNING_SHOWN)).answer();
+    if (answer != null) {
+      answer.path("requests").forEach(r -> rows.add(RunningRow.of(r)));
+    }
+    return rows;
+  }
+
+  /** How many more run than are told. */
+  public long runningLeftOut() {
+    LiveGateway gateway = gateway();
+    JsonNode answer =
+        gateway == null ? null : gateway.shared(filters.running(RUNNING_SHOWN)).answer();
+    return answer == null ? 0 : answer.path("left_out").asLong(0);
+  }
+
+  /** Begins to tell of requests as they end; null where there is no such gateway. */
+  @Nullable Tail tail(Runnable changed) {
+    LiveGateway gateway = gateway();
+    return gateway == null ? null : new Tail(gateway, filters, clock, changed);
+  }
+
+  /** Where changes go. */
+  public @Nullable LiveGateway at() {
+    return gateway();
   }
 
   /** Whether the question was answered yet. */

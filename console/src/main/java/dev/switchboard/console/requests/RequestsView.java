@@ -1,6 +1,8 @@
 package dev.switchboard.console.requests;
 
+import com.vaadin.flow.component.AttachEvent;
 import com.vaadin.flow.component.Component;
+import com.vaadin.flow.component.DetachEvent;
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.combobox.ComboBox;
@@ -31,6 +33,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** Requests that are over, the newest first, live; filters stand in the address. */
 @Route(value = "requests", layout = MainLayout.class)
@@ -45,7 +48,10 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
   private final Span line = Parts.text("sb-head-line", "");
   private final Checkbox live = new Checkbox("Live", true);
   private final Checkbox missed = new Checkbox("Missed an objective");
+  private final Checkbox tailing = new Checkbox("Tail");
+  private final Span tailLine = Parts.text("sb-muted sb-small", "");
   private final Grid<RequestRow> grid = new Grid<>();
+  private final RunningList running = new RunningList(this::refresh);
   private final Div state = Parts.box("sb-stack");
   private final Button more = new Button("Load older ones", _ -> loadMore());
   private final Map<String, ComboBox<String>> choices = new HashMap<>();
@@ -53,6 +59,8 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
   private final ComboBox<String> gateway = new ComboBox<>("Gateway");
   private List<RequestRow> shown = List.of();
   private boolean filling;
+  private @Nullable Tail tail;
+  private Tail.@Nullable Shown tailShown;
 
   public RequestsView() {
     var gateways = Services.get().gateways();
@@ -60,6 +68,9 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     presenter =
         new RequestsPresenter(gateways, Services.get().clock(), new Filters(first, Map.of()));
     live.addValueChangeListener(_ -> refresh());
+    tailing.setTooltipText("Each request as it ends, by the filters; a share where there are many");
+    tailing.addValueChangeListener(
+        e -> change(Filters.TAIL, Boolean.TRUE.equals(e.getValue()) ? "1" : ""));
     missed.addValueChangeListener(
         e -> change("slo", Boolean.TRUE.equals(e.getValue()) ? "missed" : ""));
     columns();
@@ -74,8 +85,8 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
                         ui.navigate(
                             Paths.request(click.getItem().gateway(), click.getItem().id()))));
     more.addThemeName("tertiary");
-    Div card = Parts.box("sb-card", filters(), Parts.box("sb-table", grid), state, more);
-    add(Parts.head("Requests", line, live), card);
+    Div card = Parts.box("sb-card", filters(), tailLine, Parts.box("sb-table", grid), state, more);
+    add(Parts.head("Requests", line, tailing, live), running, card);
   }
 
   private Div filters() {
@@ -155,12 +166,53 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     choices.forEach((name, box) -> box.setValue(orNull(presenter.filters().get(name))));
     fields.forEach((name, field) -> field.setValue(presenter.filters().get(name)));
     missed.setValue(!presenter.filters().get("slo").isEmpty());
+    tailing.setValue(!presenter.filters().get(Filters.TAIL).isEmpty());
     filling = false;
+    endTail();
+    beginTail();
     shown = List.of();
-    show();
+    running.show(presenter);
+    if (tail == null) {
+      show();
+    } else {
+      showTail(tail.shown());
+    }
   }
 
-  private static @org.jspecify.annotations.Nullable String orNull(String text) {
+  private void beginTail() {
+    live.setVisible(!tailing.getValue());
+    tailLine.setVisible(tailing.getValue());
+    if (tailing.getValue() && isAttached()) {
+      tail = presenter.tail(this::changed);
+      if (tail != null) {
+        tail.start();
+      }
+    }
+  }
+
+  private void endTail() {
+    if (tail != null) {
+      tail.close();
+    }
+    tail = null;
+    tailShown = null;
+  }
+
+  @Override
+  protected void onAttach(AttachEvent event) {
+    super.onAttach(event);
+    if (tail == null) {
+      beginTail();
+    }
+  }
+
+  @Override
+  protected void onDetach(DetachEvent event) {
+    endTail();
+    super.onDetach(event);
+  }
+
+  private static @Nullable String orNull(String text) {
     return text.isEmpty() ? null : text;
   }
 
@@ -218,6 +270,12 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
 
   @Override
   protected void refresh() {
+    running.show(presenter);
+    Tail now = tail;
+    if (now != null) {
+      showTail(now.shown());
+      return;
+    }
     if (live.getValue() || shown.isEmpty()) {
       show();
     }
@@ -246,6 +304,29 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     } else if (rows.isEmpty() && presenter.asked()) {
       state.add(
           Parts.empty("search", "No request", "None that the gateway remembers is like that."));
+    }
+  }
+
+  /** At most four times a second, since the tail tells no more often. */
+  private void showTail(Tail.Shown now) {
+    if (now.equals(tailShown)) {
+      return;
+    }
+    tailShown = now;
+    more.setVisible(false);
+    shown = new ArrayList<>(now.rows());
+    grid.setItems(shown);
+    grid.setVisible(!shown.isEmpty());
+    Parts.fit(grid, shown.size(), "calc(100vh - 300px)");
+    Parts.set(line, shown.size() + " of the newest, as they end");
+    String share = now.sample() < 1 ? "A sample of " + Format.percent(now.sample()) : "All";
+    Parts.set(tailLine, share + "; " + Format.number((double) now.leftOut()) + " left out so far");
+    state.removeAll();
+    String failure = now.failure();
+    if (failure != null) {
+      state.add(Parts.failure("The tail is lost and tried again", failure));
+    } else if (shown.isEmpty()) {
+      state.add(Parts.empty("live", "Listening", "No such request has ended since."));
     }
   }
 

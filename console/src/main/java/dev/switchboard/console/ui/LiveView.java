@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 public abstract class LiveView extends Div {
   private final AtomicBoolean waiting = new AtomicBoolean();
   private @Nullable Runnable stop;
+  private volatile @Nullable UI page;
 
   @SuppressWarnings("this-escape") // Adds a class name only.
   protected LiveView() {
@@ -27,8 +28,17 @@ public abstract class LiveView extends Div {
   protected void onAttach(AttachEvent event) {
     super.onAttach(event);
     UI ui = event.getUI();
+    page = ui;
     stop = Services.get().gateways().listen(() -> tell(ui));
     refresh();
+  }
+
+  /** Has it be drawn soon, from any thread; for what does not come from {@code Gateways}. */
+  protected final void changed() {
+    UI ui = page;
+    if (ui != null) {
+      tell(ui);
+    }
   }
 
   private void tell(UI ui) {
@@ -50,6 +60,7 @@ public abstract class LiveView extends Div {
 
   @Override
   protected void onDetach(DetachEvent event) {
+    page = null;
     Runnable listening = stop;
     if (listening != null) {
       listening.run();

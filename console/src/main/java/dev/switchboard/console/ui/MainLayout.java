@@ -47,6 +47,7 @@ public final class MainLayout extends AppLayout {
     nav.addItem(item("Fleet", "", "fleet"));
     nav.addItem(item("Requests", "requests", "requests"));
     nav.addItem(item("Models", "models", "models"));
+    nav.addItem(item("SLOs", "slos", "slo"));
     if (person != null && person.role().includes(Role.OPERATOR)) {
       nav.addItem(item("Playground", "playground", "playground"));
     }

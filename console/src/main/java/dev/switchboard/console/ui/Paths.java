@@ -13,4 +13,14 @@ public final class Paths {
   public static String request(String gateway, String request) {
     return "requests/" + AdminClient.encode(gateway) + "/" + AdminClient.encode(request);
   }
+
+  /** Two requests beside each other. */
+  public static String compare(String gateway, String first, String second) {
+    return "compare/"
+        + AdminClient.encode(gateway)
+        + "/"
+        + AdminClient.encode(first)
+        + "/"
+        + AdminClient.encode(second);
+  }
 }

@@ -49,8 +49,13 @@ public final class FakeGateway implements AutoCloseable {
   /** All but what the console reads for itself. */
   public List<Call> changes() {
     return calls.stream()
-        .filter(call -> !call.method().equals("GET") && !call.path().contains("plan=true"))
+        .filter(call -> !call.method().equals("GET") && !asks(call.path()))
         .toList();
+  }
+
+  /** Whether it only asks what would come of a change. */
+  private static boolean asks(String path) {
+    return path.contains("plan=true") || path.contains("preview=true");
   }
 
   public List<Call> calls() {
@@ -75,7 +80,7 @@ public final class FakeGateway implements AutoCloseable {
     Said other = said.get(method + " " + exchange.getRequestURI().getPath());
     if (!key.startsWith("Bearer ")) {
       send(exchange, 401, error("invalid_api_key", "A key is needed"));
-    } else if (!method.equals("GET") && !path.contains("plan=true") && key.endsWith("viewer")) {
+    } else if (!method.equals("GET") && !asks(path) && key.endsWith("viewer")) {
       send(exchange, 403, error("forbidden", "The role viewer may not do this"));
     } else if (other != null) {
       send(exchange, other.status(), other.body());

@@ -1,16 +1,22 @@
 package dev.switchboard.console.fleet;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.treegrid.TreeGrid;
 import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.live.Ring;
+import dev.switchboard.console.live.Series;
 import dev.switchboard.console.ui.ConsoleViewTest;
+import dev.switchboard.console.ui.TimeSlider;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -32,6 +38,65 @@ class FleetViewTest extends ConsoleViewTest {
     TreeGrid<FleetNode> tree = find(TreeGrid.class).single();
     assertTrue(tree.getTreeData().contains(new FleetNode("gw", "switchboard-demo", "w0")));
     assertTrue(text().contains("1 gateway, 1 model, 7 replicas, 3 ready"));
+  }
+
+  @Test
+  void theTreeGoesDownToRanks() {
+    navigate(FleetView.class);
+
+    @SuppressWarnings("unchecked")
+    TreeGrid<FleetNode> tree = find(TreeGrid.class).single();
+    FleetNode replica = new FleetNode("gw", "switchboard-demo", "w0");
+    List<FleetNode> ranks = tree.getTreeData().getChildren(replica);
+    assertEquals(List.of("0.0", "0.1", "1.0", "1.1"), ranks.stream().map(FleetNode::rank).toList());
+    assertFalse(tree.isExpanded(replica));
+    assertEquals(
+        "stage 1, rank 0",
+        new FleetPresenter(gatewaysOf(), Clock.systemUTC()).rankRow(ranks.get(2)).name());
+  }
+
+  @Test
+  void theSliderShowsTheLastHourAgain(@TempDir Path folder) throws Exception {
+    long now = Instant.now().getEpochSecond() / 5 * 5;
+    Ring before = new Ring();
+    for (int ago = 600; ago > 0; ago -= 5) {
+      float running = ago > 300 ? 7 : 1;
+      before.add(now - ago, Map.of(Series.replica("w0", "running"), running));
+    }
+    before.write(folder.resolve("ring-gw.bin"));
+    try (Gateways gateways =
+        Gateways.start(List.of(fake.address()), FakeGateway.KEYS, folder, Clock.systemUTC())) {
+      await(() -> gateways.all().getFirst().snapshot().reached());
+      await(() -> !gateways.all().getFirst().events().isEmpty());
+      FleetPresenter presenter = new FleetPresenter(gateways, Clock.systemUTC());
+      FleetNode w0 = new FleetNode("gw", "switchboard-demo", "w0");
+
+      presenter.at(now - 400);
+
+      FleetRow row = Objects.requireNonNull(presenter.rows().get(w0));
+      assertEquals(7, row.running());
+      assertEquals(now - 400, presenter.newestSeconds());
+      // The fake gateway's events are all of now: it was made after that time.
+      assertEquals("Not there", row.state());
+      presenter.at(now - 200);
+      assertEquals(1, Objects.requireNonNull(presenter.rows().get(w0)).running());
+      presenter.at(0);
+      assertTrue(Objects.requireNonNull(presenter.rows().get(w0)).state().startsWith("Ready"));
+    }
+  }
+
+  @Test
+  void whoLooksAtThePastIsToldSo() {
+    FleetView view = navigate(FleetView.class);
+    find(TimeSlider.class).single().choose(600);
+
+    assertTrue(text().contains("UTC, 10 min ago"), text());
+    Button back = find(Button.class).withText("Back to now").single();
+    test(back).click();
+
+    assertTrue(view.isAttached());
+    assertFalse(text().contains("UTC, 10 min ago"), text());
+    assertFalse(find(Button.class).withText("Back to now").exists());
   }
 
   @Test

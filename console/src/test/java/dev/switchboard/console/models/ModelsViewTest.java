@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.combobox.ComboBox;
+import com.vaadin.flow.component.textfield.TextArea;
 import dev.switchboard.console.action.Change;
 import dev.switchboard.console.action.Result;
 import dev.switchboard.console.api.FakeGateway;
@@ -28,7 +30,9 @@ class ModelsViewTest extends ConsoleViewTest {
         "GET /admin/v1/models",
         200,
         """
-        {"models": [{"id": "m", "replicas": ["w0", "w1"], "ready": 2, "loading": null,
+        {"models": [{"id": "m", "replicas": ["w0", "w1"], "ready": 2,
+          "loading": {"done_bytes": 256, "total_bytes": 1024,
+            "expected_ready": "2026-01-31T08:00:30Z"},
           "metadata": {"architecture": "qwen3", "parameters": 600000000, "quantisation": "Q8_0",
             "context": 4096, "fingerprint": "f", "loaded_since": "2026-01-31T08:00:00Z"},
           "spec": {"origin": "file", "loaded": true, "file": "m.gguf", "bytes": 1, "workers": 2,
@@ -52,6 +56,185 @@ class ModelsViewTest extends ConsoleViewTest {
           {"id": "w0", "step": "DONE", "seconds": 9, "drain": null},
           {"id": "w1", "step": "RUNNING", "seconds": 3, "drain": null}]}\
         """);
+  }
+
+  private static final String FITS =
+      """
+      {"model": {}, "starts": 1, "leaves": [], "restarts": [], "interrupts": false,
+        "needs_confirmation": false, "memory": {"weight_bytes": 3699712, "kv_bytes": 268435456,
+          "scratch_bytes": 11573952, "jvm_bytes": 459735040, "kv_tokens": 131072,
+          "worker_bytes": 743444160, "needed_bytes": 743444160, "free_bytes": 20759613440},
+        "fits": true, "load_ms": 9000, "expected_ms": 9500}\
+      """;
+  private static final String LEAVES =
+      """
+      {"starts": 0, "leaves": [{"id": "w3", "state": "READY", "in_flight": 0,
+          "memory_bytes": 468942848, "drain": {"requests": 0}}],
+        "restarts": [], "interrupts": true, "needs_confirmation": true, "memory": null,
+        "fits": true, "load_ms": null, "expected_ms": 0}\
+      """;
+  private static final ModelPlans.Wanted SMALL =
+      new ModelPlans.Wanted("small.gguf", "second", 1, null, null, null);
+
+  private static Change possible(Planned planned) {
+    return assertInstanceOf(Planned.Possible.class, planned, planned.toString()).change();
+  }
+
+  static Stream<Arguments> modelChangesByRole() {
+    sayPlans();
+    ModelRow model = presenter().models().getFirst();
+    ModelPlans plans = new ModelPlans(gateway());
+    ModelPlans.Wanted more = new ModelPlans.Wanted(null, "", 3, null, null, null);
+    return Stream.of(Role.values())
+        .flatMap(
+            role ->
+                Stream.of(
+                    Arguments.of(
+                        role,
+                        possible(plans.load(SMALL, Role.ADMIN)),
+                        "POST /admin/v1/models none {\"file\":\"small.gguf\",\"workers\":1,"
+                            + "\"name\":\"second\"}"),
+                    Arguments.of(
+                        role,
+                        possible(plans.change(model, more, Role.ADMIN)),
+                        "PATCH /admin/v1/models/m v1 {\"workers\":3}"),
+                    Arguments.of(
+                        role,
+                        possible(plans.unload(model, Role.ADMIN)),
+                        "DELETE /admin/v1/models/m?confirm=true v1 "),
+                    Arguments.of(
+                        role,
+                        possible(plans.reset(model, Role.ADMIN)),
+                        "POST /admin/v1/models/m/reset v1 {}")));
+  }
+
+  private static void sayPlans() {
+    fake.say("POST /admin/v1/models", 200, FITS);
+    fake.say("PATCH /admin/v1/models/m", 200, FITS);
+    fake.say("DELETE /admin/v1/models/m", 200, LEAVES);
+    fake.say("POST /admin/v1/models/m/reset", 200, FITS);
+  }
+
+  @ParameterizedTest
+  @MethodSource("modelChangesByRole")
+  void modelsAreOnlyChangedByAdmins(Role role, Change change, String call) {
+    sayPlans();
+    Result result = Services.get().changes().run(gateway(), change, person(role), "a test");
+
+    if (role == Role.ADMIN) {
+      assertInstanceOf(Result.Done.class, result);
+      FakeGateway.Call made = fake.changes().getFirst();
+      String version = made.headers().getOrDefault("if-match", "");
+      assertEquals(call, made.method() + " " + made.path() + " " + version + " " + made.body());
+    } else {
+      assertInstanceOf(Result.Denied.class, result);
+      assertEquals(List.of(), fake.changes());
+    }
+  }
+
+  @Test
+  void aPlanSaysWhatIsNeededWhatIsFreeAndHowLong() {
+    sayPlans();
+
+    List<String> effects = possible(new ModelPlans(gateway()).load(SMALL, Role.ADMIN)).effects();
+
+    assertEquals(
+        List.of(
+            "1 worker starts.",
+            "Memory: 709 MiB needed, 19.3 GiB free. A worker takes 709 MiB: weights 3.53 MiB, KV"
+                + " cache 256 MiB for 131k tokens, scratch 11.0 MiB, JVM 438 MiB.",
+            "All is done in about 9.50 s; a worker loads in 9 s."),
+        effects);
+    assertEquals(List.of(), fake.changes());
+  }
+
+  @Test
+  void aPlanSaysWhoLeavesAndThatNobodyIsLeft() {
+    sayPlans();
+
+    Change change =
+        possible(new ModelPlans(gateway()).unload(presenter().models().getFirst(), Role.ADMIN));
+
+    assertEquals(
+        List.of(
+            "w3 leaves (Ready, holds 447 MiB). Nothing runs there now: it is empty at once.",
+            "No replica of the model is ready meanwhile, or any more: its requests are refused.",
+            "All is done in about 0 ms."),
+        change.effects());
+    assertTrue(change.risky());
+  }
+
+  @Test
+  void whatDoesNotFitIsRefusedWithTheGatewaysNumbers() {
+    String small = "\"free_bytes\": 643444160";
+    fake.say(
+        "POST /admin/v1/models",
+        200,
+        FITS.replace("\"free_bytes\": 20759613440", small)
+            .replace("\"fits\": true", "\"fits\": false"));
+
+    Planned planned = new ModelPlans(gateway()).load(SMALL, Role.ADMIN);
+
+    String why = assertInstanceOf(Planned.Refused.class, planned).why();
+    assertTrue(
+        why.startsWith(
+            "It does not fit. Memory: 709 MiB needed, 614 MiB free, 95.4 MiB too little."),
+        why);
+  }
+
+  @Test
+  void theGatewaysOwnWordIsToldWhereItRefusesToPlan() {
+    fake.say(
+        "POST /admin/v1/models",
+        409,
+        "{\"error\": {\"code\": \"no_model_folder\", \"param\": null, \"message\": \"No"
+            + " folder.\"}}");
+
+    Planned planned = new ModelPlans(gateway()).load(SMALL, Role.ADMIN);
+
+    String why = assertInstanceOf(Planned.Refused.class, planned).why();
+    assertTrue(why.contains("No folder."), why);
+  }
+
+  @Test
+  void anAdminLoadsAModelByPlanningAndApplying() {
+    sayPlans();
+    fake.say(
+        "GET /admin/v1/model-files",
+        200,
+        """
+        {"folder": "/srv", "complete": true, "files": [
+          {"file": "small.gguf", "bytes": 3761600, "parts": 1, "servable": true, "problem": null,
+            "name": "x", "architecture": "llama", "parameters": 3475712, "quantisation": "Q8_0",
+            "context": 2048, "models": []},
+          {"file": "odd.gguf", "bytes": 5, "parts": 1, "servable": false, "problem": "too short",
+            "models": []}]}\
+        """);
+    as(Role.ADMIN);
+    presenter();
+    navigate(ModelsView.class);
+    test(find(Button.class).withText("Load a model").single()).click();
+    @SuppressWarnings("unchecked")
+    ComboBox<ModelFile> files = find(ComboBox.class).withLabel("File").single();
+    assertEquals("1 more cannot be served", files.getHelperText());
+    files.setValue(files.getListDataView().getItem(0));
+    assertEquals(
+        "3.59 MiB, llama, 3.48M parameters, Q8_0, 2,048 tokens of context", files.getHelperText());
+    test(find(Button.class).withText("Plan").single()).click();
+    find(TextArea.class).withLabel("Reason").single().setValue("more room");
+    test(find(Button.class).withText("Load small.gguf").single()).click();
+
+    FakeGateway.Call made = fake.changes().getFirst();
+    assertEquals("POST /admin/v1/models", made.method() + " " + made.path());
+    assertEquals("{\"file\":\"small.gguf\"}", made.body());
+  }
+
+  @Test
+  void aLoadSaysHowFarItHasCome() {
+    ModelRow.Loading loading = Objects.requireNonNull(presenter().models().getFirst().loading());
+
+    assertEquals(0.25, loading.share());
+    assertEquals("256 B of 1 KiB, ready about 08:00:30", loading.text());
   }
 
   private static ModelsPresenter presenter() {
@@ -161,5 +344,6 @@ class ModelsViewTest extends ConsoleViewTest {
     assertTrue(text().contains("1 model, 1 name"), text());
     assertTrue(text().contains("Running"), text());
     assertFalse(find(Button.class).withText("Set a name").single().isEnabled());
+    assertFalse(find(Button.class).withText("Load a model").single().isEnabled());
   }
 }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.html.Anchor;
 import com.vaadin.flow.component.textfield.TextArea;
 import dev.switchboard.console.action.Result;
 import dev.switchboard.console.api.FakeGateway;
@@ -19,6 +20,7 @@ import java.time.Clock;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -26,6 +28,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 class ReplicaViewTest extends ConsoleViewTest {
   private static final Map<Command, String> ROUTES =
@@ -91,6 +97,76 @@ class ReplicaViewTest extends ConsoleViewTest {
         change.effects().getFirst());
     assertTrue(change.effects().get(1).startsWith("Empty in about 4.20 s"));
     assertEquals(List.of(), fake.changes());
+  }
+
+  @Test
+  void aDrainSaysWhoWouldMissATargetAndLinksEachRequest() {
+    fake.say(
+        "POST /admin/v1/replicas/drained/drain",
+        200,
+        """
+        {"grace_ms": 30000, "expected_ms": 900, "expected_moves": 0, "bounded": true,
+          "requests": 3, "finish": 3, "migrate": 0, "restart": 0, "wait": 0,
+          "slo": [{"class": "interactive", "requests": 3, "at_risk": 2}],
+          "forecasts": [{"request": "chat-7", "stream": true, "tokens": 40, "fate": "migrate",
+            "remaining_ms": 900, "cost_ms": 30}]}\
+        """);
+    as(Role.OPERATOR);
+    ReplicaPresenter presenter = presenter("drained");
+
+    List<String> effects = presenter.change(Command.DRAIN, person(Role.OPERATOR)).effects();
+
+    assertTrue(
+        effects.contains("2 of 3 of the class interactive would miss a target by this alone."),
+        effects.toString());
+    assertEquals(
+        List.of(
+            new Forecast.Request(
+                "chat-7",
+                "goes on at another worker",
+                "40 tokens so far, would end there in 900 ms")),
+        presenter.planned());
+  }
+
+  /** Another replica beside those that the fake gateway has. */
+  private static void sayThatOneLeaves() {
+    JsonNode replicas =
+        JsonMapper.shared()
+            .readTree(ReplicaViewTest.class.getResourceAsStream("/fake/replicas.json"));
+    for (JsonNode replica : List.copyOf(replicas.path("replicas").values())) {
+      if (replica.path("state").asString("").equals("DRAINING")) {
+        ObjectNode leaving = ((ObjectNode) replica.deepCopy()).put("id", "leaving");
+        ((ArrayNode) replicas.path("replicas")).add(leaving);
+      }
+    }
+    fake.say("GET /admin/v1/replicas", 200, replicas.toString());
+  }
+
+  @Test
+  void aDrainThatGoesOnLinksWhatRemains() {
+    sayThatOneLeaves();
+    fake.say(
+        "GET /admin/v1/replicas/leaving",
+        200,
+        """
+        {"drain": {"requests": 2, "finished_in_place": 1, "migrated": 0, "restarted": 0,
+          "abandoned": 0, "broken": 0, "remaining": 1, "between": 0, "longest_pause_ms": 0,
+          "duration_ms": 400, "done": false, "expected_ms": 1200, "remaining_requests": [
+            {"id": "chat/8", "stream": true, "tokens": 12, "fate": "wait", "why": "cannot_move",
+              "remaining_ms": 1200}]}}\
+        """);
+    as(Role.VIEWER);
+    await(() -> presenter("leaving").state().equals("DRAINING"));
+    await(() -> Objects.requireNonNull(presenter("leaving").drain()).has("expected_ms"));
+
+    UI.getCurrent().navigate("replicas/gw/leaving");
+
+    assertTrue(text().contains("Empty in about"), text());
+    assertTrue(text().contains("1.20 s"), text());
+    assertTrue(text().contains("nobody else can go on with it"), text());
+    assertTrue(
+        find(Anchor.class).all().stream()
+            .anyMatch(a -> a.getHref().equals("requests/gw/chat%2F8")));
   }
 
   @Test

@@ -1,18 +1,27 @@
 package dev.switchboard.console.requests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.grid.Grid;
+import com.vaadin.flow.component.html.Anchor;
+import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Result;
+import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
+import dev.switchboard.console.ui.Services;
+import java.time.Clock;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -35,7 +44,12 @@ class RequestsViewTest extends ConsoleViewTest {
 
     UI.getCurrent().navigate("requests");
 
-    assertEquals(5, find(Grid.class).single().getListDataView().getItemCount());
+    Grid<?> grid =
+        find(Grid.class).all().stream()
+            .filter(g -> "Requests".equals(g.getElement().getAttribute("aria-label")))
+            .findFirst()
+            .orElseThrow();
+    assertEquals(5, grid.getListDataView().getItemCount());
   }
 
   @Test
@@ -107,6 +121,149 @@ class RequestsViewTest extends ConsoleViewTest {
     assertTrue(text().contains("Where the time went"));
     assertTrue(text().contains("stage 1, rank 1"));
     assertTrue(text().contains("chosen"));
+  }
+
+  @Test
+  void theGatewaysExplanationStandsOnTop() {
+    fake.say(
+        "GET /admin/v1/requests/told/explain",
+        200,
+        "{\"text\": \"It waited for rank 0.1.\", \"neighbours\": [\"long-prompt\"],"
+            + " \"queue\": {\"requests\": []}}");
+
+    UI.getCurrent().navigate("requests/gw/told");
+
+    assertTrue(text().contains("It waited for rank 0.1."), text());
+    assertTrue(
+        find(Anchor.class).all().stream()
+            .anyMatch(a -> a.getHref().equals("requests/gw/long-prompt")));
+  }
+
+  @Test
+  void anOlderGatewaysTimelineIsTheVerdict() {
+    UI.getCurrent().navigate("requests/gw/abc");
+
+    assertTrue(text().contains(new Receipt(timeline()).verdict()), text());
+  }
+
+  @ParameterizedTest
+  @EnumSource(Role.class)
+  void runningRequestsAreCancelledByOperators(Role role) {
+    Change cancel = running().cancel();
+
+    Result result = Services.get().changes().run(gateway(), cancel, person(role), "a test");
+
+    if (role.includes(Role.OPERATOR)) {
+      assertInstanceOf(Result.Done.class, result);
+      FakeGateway.Call made = fake.changes().getFirst();
+      assertEquals("DELETE /admin/v1/requests/r%2F1", made.method() + " " + made.path());
+    } else {
+      assertInstanceOf(Result.Denied.class, result);
+      assertEquals(List.of(), fake.changes());
+    }
+  }
+
+  private static RunningRow running() {
+    return RunningRow.of(
+        json(
+            "{'id':'r/1','phase':'streaming','model':'m','slo_class':'standard','tenant':'t',"
+                + "'stream':true,'replica':'w0','running_ms':1500,'ttft_ms':20,'tokens':7}"));
+  }
+
+  @Test
+  void aCancelSaysWhatItsClientReads() {
+    assertEquals(
+        List.of(
+            "r/1 of t ends, after 1.50 s",
+            "Its client reads that it was cancelled as the last event of its stream, after 7"
+                + " tokens",
+            "There is no way back: its client would have to ask again"),
+        running().cancel().effects());
+  }
+
+  @Test
+  void theTailAsksForWhatTheAddressSays() {
+    Filters filters = new Filters("gw", Map.of("class", "interactive", "slo", "missed"));
+
+    assertEquals(
+        "/admin/v1/requests/tail?sample=0.02&class=interactive&slo=missed", filters.tail(0.02));
+    assertEquals("/admin/v1/requests/tail?class=interactive&slo=missed", filters.tail(1));
+    assertEquals("/admin/v1/requests?running=true&limit=50&class=interactive", filters.running(50));
+  }
+
+  @Test
+  void aTailAsksForAboutAHundredASecond() {
+    assertEquals(1, Tail.share(80));
+    assertEquals(0.01, Tail.share(10_000));
+    assertEquals(1e-4, Tail.share(1e9));
+  }
+
+  @Test
+  void theTailShowsWhatEndsAndSaysWhatIsLeftOut() {
+    JsonNode request =
+        JsonMapper.shared()
+            .readTree(RequestsViewTest.class.getResourceAsStream("/fake/requests.json"))
+            .path("requests")
+            .path(0);
+    String line = request.toString();
+    String event = line.substring(0, line.length() - 1) + ",\"left_out\":3}";
+    fake.say(
+        "GET /admin/v1/requests/tail",
+        200,
+        "event: request\ndata: " + event + "\n\nevent: left_out\ndata: {\"left_out\":4}\n\n");
+    try (Tail tail =
+        new Tail(gateway(), new Filters("gw", Map.of()), Clock.systemUTC(), () -> {})) {
+      tail.start();
+
+      await(() -> tail.shown().leftOut() >= 7);
+
+      assertEquals(request.path("id").asString(""), tail.shown().rows().getFirst().id());
+      assertEquals(1, tail.shown().sample());
+    }
+  }
+
+  @Test
+  void theTailStandsInTheAddress() {
+    go("requests", "tail=1&class=interactive");
+
+    await(
+        () ->
+            fake.calls().stream()
+                .anyMatch(c -> c.path().equals("/admin/v1/requests/tail?class=interactive")));
+    assertTrue(
+        find(Checkbox.class).all().stream()
+            .anyMatch(box -> "Tail".equals(box.getLabel()) && box.getValue()));
+  }
+
+  @Test
+  void twoRequestsAreComparedPhaseByPhase() {
+    Comparison comparison =
+        new Comparison(
+            json(
+                "{'wall_ms':100,'phases':[{'phase':'queue','ms':10},"
+                    + "{'phase':'prefill_compute','ms':90}]}"),
+            json(
+                "{'wall_ms':180,'phases':[{'phase':'queue','ms':75},"
+                    + "{'phase':'prefill_compute','ms':85},{'phase':'client_flush','ms':20}]}"));
+
+    assertEquals(
+        "The second took 80 ms longer: 180 ms instead of 100 ms. Most of that, 65 ms, is in"
+            + " queue.",
+        comparison.sentence());
+    assertEquals(
+        List.of(
+            List.of("queue", "10 ms", "75 ms", "+65 ms"),
+            List.of("client flush", "0 ms", "20 ms", "+20 ms"),
+            List.of("prefill compute", "90 ms", "85 ms", "−5 ms")),
+        comparison.rows());
+  }
+
+  @Test
+  void twoRequestsAreShownBesideEachOther() {
+    UI.getCurrent().navigate("compare/gw/a/b");
+
+    assertTrue(text().contains("Phase by phase"), text());
+    assertTrue(text().contains("Both took"), text());
   }
 
   private static JsonNode json(String text) {

@@ -1,0 +1,249 @@
+package dev.switchboard.console.slo;
+
+import dev.switchboard.console.action.Change;
+import dev.switchboard.console.api.AdminClient;
+import dev.switchboard.console.api.ApiFailure;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.live.Shared;
+import dev.switchboard.console.ui.Format;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.MissingNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Service classes of one gateway: budgets, hours, and how to set a class. */
+public final class SloPresenter {
+  /** As the admin API calls them. */
+  public static final List<String> OBJECTIVES = List.of("availability", "ttft", "tpot", "deadline");
+
+  /** Why requests miss an objective. */
+  static final List<String> CAUSES =
+      List.of(
+          "queue",
+          "prefill",
+          "decode",
+          "neighbours",
+          "straggler",
+          "machine",
+          "client",
+          "migration",
+          "failure",
+          "other");
+
+  private static final JsonMapper JSON = new JsonMapper();
+  private static final String CLASSES = "/admin/v1/slo-classes";
+  private static final String LISTED = CLASSES + "?limit=1000";
+  private static final String BUDGETS = "/admin/v1/slo/budgets";
+
+  /** An hour of one objective, over all models. */
+  public record Hour(String hour, long met, Map<String, Long> missed) {
+    /** Copies the map. */
+    public Hour {
+      missed = Map.copyOf(missed);
+    }
+
+    /** By all causes. */
+    public long allMissed() {
+      return missed.values().stream().mapToLong(Long::longValue).sum();
+    }
+  }
+
+  private final LiveGateway gateway;
+
+  public SloPresenter(LiveGateway gateway) {
+    this.gateway = gateway;
+  }
+
+  private JsonNode answer(String path) {
+    JsonNode answer = gateway.shared(path).answer();
+    return answer == null ? MissingNode.getInstance() : answer;
+  }
+
+  public boolean asked() {
+    Shared read = gateway.shared(LISTED);
+    return read.answer() != null || read.failure() != null;
+  }
+
+  public @Nullable String failure() {
+    String classes = gateway.shared(LISTED).failure();
+    return classes != null ? classes : gateway.shared(BUDGETS).failure();
+  }
+
+  public List<ClassRow> classes() {
+    List<ClassRow> rows = new ArrayList<>();
+    answer(LISTED).path("slo_classes").forEach(c -> rows.add(ClassRow.of(c)));
+    return rows;
+  }
+
+  /** Those that had requests. */
+  public List<BudgetRow> budgets() {
+    List<BudgetRow> rows = new ArrayList<>();
+    for (JsonNode c : answer(BUDGETS).path("classes")) {
+      for (String objective : OBJECTIVES) {
+        BudgetRow row = BudgetRow.of(c, objective, c.path("objectives").path(objective));
+        if (row.used()) {
+          rows.add(row);
+        }
+      }
+    }
+    return rows;
+  }
+
+  private static String hoursPath(String serviceClass) {
+    Map<String, String> query = new LinkedHashMap<>();
+    query.put("class", serviceClass);
+    query.put("limit", "1000");
+    return "/admin/v1/slo" + AdminClient.query(query);
+  }
+
+  /** Why the hours cannot be read; null where they can. */
+  public @Nullable String hoursFailure(String serviceClass) {
+    return gateway.shared(hoursPath(serviceClass)).failure();
+  }
+
+  /** The last day's hours that had requests, the oldest first. */
+  public List<Hour> hours(String serviceClass, String objective) {
+    Map<String, Long> met = new TreeMap<>();
+    Map<String, Map<String, Long>> missed = new TreeMap<>();
+    for (JsonNode hour : answer(hoursPath(serviceClass)).path("hours")) {
+      JsonNode kept = hour.path("objectives").path(objective);
+      if (kept.isObject()) {
+        String at = hour.path("hour").asString("");
+        met.merge(at, kept.path("met").asLong(0), Long::sum);
+        Map<String, Long> causes = missed.computeIfAbsent(at, _ -> new TreeMap<>());
+        kept.path("causes")
+            .properties()
+            .forEach(c -> causes.merge(c.getKey(), c.getValue().asLong(0), Long::sum));
+      }
+    }
+    List<Hour> hours = new ArrayList<>();
+    met.forEach((at, count) -> hours.add(new Hour(at, count, missed.getOrDefault(at, Map.of()))));
+    return hours;
+  }
+
+  /** How the objective is called in the console. */
+  public static String words(String objective) {
+    return switch (objective) {
+      case "ttft" -> "First token";
+      case "tpot" -> "Per token";
+      case "deadline" -> "Deadline";
+      default -> "Availability";
+    };
+  }
+
+  /** What the last day would have come to with the class as wanted, and the change that sets it. */
+  public Preview set(@Nullable ClassRow before, ClassRow wanted, Role role) {
+    ObjectNode body = JSON.createObjectNode();
+    wanted.put(body);
+    String path = CLASSES + "/" + AdminClient.encode(wanted.name());
+    List<String> effects = new ArrayList<>(differences(before, wanted));
+    try {
+      JsonNode preview = gateway.client().ask("PUT", path + "?preview=true", body, role);
+      effects.addAll(sentences(preview));
+    } catch (ApiFailure e) {
+      return new Preview.Refused(e.sentence());
+    }
+    return new Preview.Possible(
+        new Change(
+            "Set class " + wanted.name(),
+            Role.ADMIN,
+            "PUT",
+            path,
+            body,
+            before == null ? "none" : before.version(),
+            effects,
+            before != null));
+  }
+
+  /** Has the configuration's word again. */
+  public Change forget(ClassRow row) {
+    return new Change(
+        "Delete class " + row.name(),
+        Role.ADMIN,
+        "DELETE",
+        CLASSES + "/" + AdminClient.encode(row.name()),
+        null,
+        row.version(),
+        List.of(
+            "The configuration's class " + row.name() + " holds again, where it has one",
+            "Else requests that name it are held to the default class"),
+        true);
+  }
+
+  private static List<String> differences(@Nullable ClassRow before, ClassRow wanted) {
+    if (before == null) {
+      return List.of("The class " + wanted.name() + " is new");
+    }
+    List<String> lines = new ArrayList<>();
+    differs(lines, "First token", target(before.ttftMs()), target(wanted.ttftMs()));
+    differs(lines, "Per token", target(before.tpotMs()), target(wanted.tpotMs()));
+    differs(lines, "Deadline", target(before.deadlineMs()), target(wanted.deadlineMs()));
+    differs(lines, "Priority", "" + before.priority(), "" + wanted.priority());
+    differs(
+        lines, "Objective", Format.percent(before.objective()), Format.percent(wanted.objective()));
+    differs(lines, "Window", before.windowDays() + " days", wanted.windowDays() + " days");
+    return lines.isEmpty() ? List.of("Nothing changes") : lines;
+  }
+
+  private static String target(double ms) {
+    return ClassRow.target(ms);
+  }
+
+  private static void differs(List<String> lines, String what, String was, String will) {
+    if (!was.equals(will)) {
+      lines.add(what + ": " + was + " → " + will);
+    }
+  }
+
+  private static List<String> sentences(JsonNode preview) {
+    List<String> lines = new ArrayList<>();
+    long requests = preview.path("requests").asLong(0);
+    if (requests == 0) {
+      return List.of("No request of the last day tells what would come of it");
+    }
+    lines.add(
+        "Of the last day's "
+            + Format.number((double) requests)
+            + " requests "
+            + range(preview.path("would_meet"))
+            + " would have met all targets");
+    for (String objective : OBJECTIVES) {
+      JsonNode o = preview.path("objectives").path(objective);
+      if (o.path("target_ms").asDouble(0) > 0 && o.path("requests").asLong(0) > 0) {
+        lines.add(
+            words(objective)
+                + " within "
+                + Format.millis(o.path("target_ms").asDouble(0))
+                + ": "
+                + range(o.path("would_meet"))
+                + " of "
+                + Format.number(o.path("requests").asDouble(0))
+                + did(o.path("did_meet").path("share")));
+      }
+    }
+    return lines;
+  }
+
+  private static String did(JsonNode share) {
+    return share.isNumber()
+        ? "; " + rounded(share.asDouble(0)) + " met what they were held to"
+        : "; they had no such target";
+  }
+
+  private static String range(JsonNode share) {
+    String least = rounded(share.path("least").asDouble(Double.NaN));
+    String most = rounded(share.path("most").asDouble(Double.NaN));
+    return least.equals(most) ? least : least + " to " + most;
+  }
+
+  private static String rounded(double share) {
+    return Format.percent(Math.rint(share * 1000) / 1000);
+  }
+}

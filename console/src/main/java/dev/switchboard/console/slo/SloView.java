@@ -1,0 +1,298 @@
+package dev.switchboard.console.slo;
+
+import com.vaadin.flow.component.Component;
+import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.checkbox.Checkbox;
+import com.vaadin.flow.component.grid.ColumnTextAlign;
+import com.vaadin.flow.component.grid.Grid;
+import com.vaadin.flow.component.html.Div;
+import com.vaadin.flow.component.html.Span;
+import com.vaadin.flow.component.select.Select;
+import com.vaadin.flow.router.PageTitle;
+import com.vaadin.flow.router.Route;
+import dev.switchboard.console.api.AdminClient;
+import dev.switchboard.console.api.Role;
+import dev.switchboard.console.live.LiveGateway;
+import dev.switchboard.console.ui.ActionDialog;
+import dev.switchboard.console.ui.Badge;
+import dev.switchboard.console.ui.Format;
+import dev.switchboard.console.ui.GatewayView;
+import dev.switchboard.console.ui.MainLayout;
+import dev.switchboard.console.ui.Meter;
+import dev.switchboard.console.ui.Needs;
+import dev.switchboard.console.ui.Parts;
+import dev.switchboard.console.ui.StackChart;
+import dev.switchboard.console.ui.Tone;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Service classes: error budgets and their burn, what was missed by hour and cause, targets. */
+@Route(value = "slos", layout = MainLayout.class)
+@PageTitle("SLOs · Switchboard")
+@Needs(Role.VIEWER)
+public final class SloView extends GatewayView {
+  // Above these a budget of 30 days is gone within 2 and within 10 days.
+  private static final double FAST = 14.4;
+  private static final double SLOW = 3;
+  private static final Map<String, String> TONES =
+      Map.of(
+          "queue",
+          "1",
+          "prefill",
+          "2",
+          "decode",
+          "3",
+          "neighbours",
+          "4",
+          "straggler",
+          "5",
+          "machine",
+          "6",
+          "migration",
+          "warn",
+          "failure",
+          "bad");
+
+  private final boolean admin = may(Role.ADMIN);
+  private final Span line = Parts.text("sb-head-line", "Loading");
+  private final Div state = Parts.box("sb-stack");
+  private final Grid<BudgetRow> budgets = new Grid<>();
+  private final Div noBudgets =
+      Parts.empty("slo", "No requests yet", "Budgets are counted from the first request on.");
+  private final Select<String> serviceClass = new Select<>();
+  private final Select<String> objective = new Select<>();
+  private final Checkbox withMet = new Checkbox("Those that met it too", true);
+  private final StackChart chart = new StackChart("Requests by hour and by cause of a miss");
+  private final Div noHours = Parts.box("sb-stack");
+  private final Grid<ClassRow> classes = new Grid<>();
+  private SloPresenter presenter = new SloPresenter(gateway());
+  private List<ClassRow> classesShown = List.of();
+  private List<BudgetRow> budgetsShown = List.of();
+
+  public SloView() {
+    Button make = Parts.button("plus", "Add a class", () -> edit(null));
+    make.addThemeName("primary");
+    make.setEnabled(admin);
+    if (!admin) {
+      make.setTooltipText("Takes the role admin");
+    }
+    budgetColumns();
+    classColumns();
+    plain(budgets, "Error budgets");
+    plain(classes, "Service classes");
+    choices();
+    add(
+        Parts.head("SLOs", line, gatewayChoice(), make),
+        state,
+        Parts.card(
+            "Error budgets",
+            Parts.text("sb-muted sb-small", "Burn: how many times as fast as the objective allows"),
+            new Div[] {Parts.box("sb-table", budgets), noBudgets}),
+        Parts.card(
+            "The last day, by hour",
+            Parts.box("sb-row sb-wrap", serviceClass, objective, withMet),
+            new Component[] {chart, noHours}),
+        Parts.card("Service classes", Parts.box("sb-table", classes)));
+  }
+
+  private static void plain(Grid<?> grid, String label) {
+    grid.setAllRowsVisible(true);
+    grid.setSelectionMode(Grid.SelectionMode.NONE);
+    grid.addThemeNames("no-border", "compact");
+    grid.getElement().setAttribute("aria-label", label);
+  }
+
+  private void choices() {
+    serviceClass.setAriaLabel("Service class");
+    objective.setAriaLabel("Objective");
+    objective.setItems(SloPresenter.OBJECTIVES);
+    objective.setItemLabelGenerator(SloPresenter::words);
+    objective.setValue("ttft");
+    serviceClass.addValueChangeListener(_ -> drawHours());
+    objective.addValueChangeListener(_ -> drawHours());
+    withMet.addValueChangeListener(_ -> drawHours());
+  }
+
+  private void budgetColumns() {
+    budgets.addColumn(BudgetRow::serviceClass).setHeader("Class").setFlexGrow(1);
+    budgets.addColumn(b -> SloPresenter.words(b.objective())).setHeader("Objective").setFlexGrow(1);
+    budgets
+        .addColumn(b -> Format.percent(b.share()) + " in " + b.windowDays() + " d")
+        .setHeader("Goal")
+        .setFlexGrow(1);
+    budgets.addComponentColumn(SloView::left).setHeader("Budget left").setFlexGrow(2);
+    for (int i = 0; i < BudgetRow.SPANS.size(); i++) {
+      int span = i;
+      budgets
+          .addComponentColumn(b -> burn(b.burn().get(span)))
+          .setHeader("Burn " + BudgetRow.SPANS.get(i))
+          .setWidth("92px")
+          .setFlexGrow(0);
+    }
+    budgets.addColumn(BudgetRow::forecast).setHeader("As in the last 6 h").setFlexGrow(1);
+    budgets
+        .addComponentColumn(b -> Parts.link(worst(b.serviceClass()), Format.number(b.missed())))
+        .setHeader("Missed")
+        .setTextAlign(ColumnTextAlign.END)
+        .setWidth("86px")
+        .setFlexGrow(0);
+  }
+
+  private static Component left(BudgetRow b) {
+    Tone tone = b.left() <= 0 ? Tone.BAD : b.left() < 0.25 ? Tone.WARN : Tone.GOOD;
+    String text = Format.percent(Math.rint(b.left() * 1000) / 1000);
+    return new Meter().show(b.left(), text).tone(tone);
+  }
+
+  private static Component burn(double rate) {
+    if (Double.isNaN(rate)) {
+      return Parts.text("sb-muted", Format.NONE);
+    }
+    String text = Format.number(Math.rint(rate * 100) / 100) + "×";
+    if (rate < SLOW) {
+      return new Span(text);
+    }
+    return new Badge(rate >= FAST ? Tone.BAD : Tone.WARN, text);
+  }
+
+  /** The requests of the last day that missed an objective. */
+  private String worst(String name) {
+    Map<String, String> query = new LinkedHashMap<>();
+    query.put("gateway", gateway().name());
+    query.put("class", name);
+    query.put("slo", "missed");
+    query.put("last", "24h");
+    return "requests" + AdminClient.query(query);
+  }
+
+  private void classColumns() {
+    classes
+        .addComponentColumn(c -> Parts.text("sb-cell-name", c.name()))
+        .setHeader("Class")
+        .setFlexGrow(1);
+    number("First token", c -> ClassRow.target(c.ttftMs()));
+    number("Per token", c -> ClassRow.target(c.tpotMs()));
+    number("Deadline", c -> ClassRow.target(c.deadlineMs()));
+    number("Priority", c -> "" + c.priority());
+    number("Objective", c -> Format.percent(c.objective()));
+    number("Window", c -> c.windowDays() + " d");
+    classes.addColumn(c -> c.stored() ? "admin API" : "configuration").setHeader("Set by");
+    classes
+        .addComponentColumn(c -> Parts.link(worst(c.name()), "Missed requests"))
+        .setHeader("Worst")
+        .setFlexGrow(1);
+    classes.addComponentColumn(this::actions).setHeader("").setWidth("84px").setFlexGrow(0);
+  }
+
+  private void number(String header, Function<ClassRow, String> text) {
+    classes
+        .addColumn(text::apply)
+        .setHeader(header)
+        .setTextAlign(ColumnTextAlign.END)
+        .setFlexGrow(1);
+  }
+
+  private Component actions(ClassRow c) {
+    Button edit = Parts.iconButton("edit", "Change class " + c.name(), () -> edit(c));
+    Button delete =
+        Parts.iconButton(
+            "trash",
+            "Delete class " + c.name(),
+            () -> new ActionDialog(gateway(), () -> presenter.forget(c), _ -> refresh()).open());
+    edit.setEnabled(admin);
+    delete.setEnabled(admin);
+    delete.setVisible(c.stored());
+    return Parts.box("sb-row", edit, delete);
+  }
+
+  private void edit(@Nullable ClassRow row) {
+    new ClassForm(gateway(), presenter, row, this::refresh).open();
+  }
+
+  @Override
+  protected void at(LiveGateway chosen) {
+    presenter = new SloPresenter(chosen);
+    classesShown = List.of();
+    budgetsShown = List.of();
+  }
+
+  @Override
+  protected void refresh() {
+    List<ClassRow> now = presenter.classes();
+    if (!now.equals(classesShown)) {
+      classesShown = new ArrayList<>(now);
+      classes.setItems(classesShown);
+      offer(now);
+    }
+    List<BudgetRow> left = presenter.budgets();
+    if (!left.equals(budgetsShown)) {
+      budgetsShown = new ArrayList<>(left);
+      budgets.setItems(budgetsShown);
+    }
+    budgets.setVisible(!left.isEmpty());
+    noBudgets.setVisible(left.isEmpty() && presenter.asked());
+    String failure = presenter.failure();
+    state.removeAll();
+    if (failure != null) {
+      state.add(Parts.box("sb-card", Parts.failure("The objectives cannot be read", failure)));
+    }
+    state.setVisible(failure != null);
+    String count = now.size() + (now.size() == 1 ? " class" : " classes");
+    Parts.set(line, presenter.asked() ? count : "Loading");
+    drawHours();
+  }
+
+  private void offer(List<ClassRow> now) {
+    List<String> names = now.stream().map(ClassRow::name).toList();
+    String chosen = serviceClass.getValue();
+    serviceClass.setItems(names);
+    if (!names.isEmpty()) {
+      String usual = names.contains("standard") ? "standard" : names.getFirst();
+      serviceClass.setValue(names.contains(chosen) ? chosen : usual);
+    }
+  }
+
+  private void drawHours() {
+    String name = serviceClass.getValue();
+    if (name == null) {
+      return;
+    }
+    List<SloPresenter.Hour> hours = presenter.hours(name, objective.getValue());
+    chart.setVisible(!hours.isEmpty());
+    noHours.setVisible(hours.isEmpty());
+    if (hours.isEmpty()) {
+      String failure = presenter.hoursFailure(name);
+      noHours.removeAll();
+      noHours.add(
+          failure == null
+              ? Parts.empty("slo", "No such request", "None of the last day had this target.")
+              : Parts.failure("The hours cannot be read", failure));
+      return;
+    }
+    chart.show(hours.stream().map(SloView::clock).toList(), parts(hours, withMet.getValue()));
+  }
+
+  private static String clock(SloPresenter.Hour hour) {
+    return hour.hour().length() < 16 ? hour.hour() : hour.hour().substring(5, 16).replace('T', ' ');
+  }
+
+  private static List<StackChart.Part> parts(List<SloPresenter.Hour> hours, boolean withMet) {
+    List<StackChart.Part> parts = new ArrayList<>();
+    for (String cause : SloPresenter.CAUSES) {
+      List<Long> counts = hours.stream().map(h -> h.missed().getOrDefault(cause, 0L)).toList();
+      if (counts.stream().anyMatch(count -> count > 0)) {
+        parts.add(
+            new StackChart.Part("Missed: " + cause, TONES.getOrDefault(cause, "other"), counts));
+      }
+    }
+    if (withMet || parts.isEmpty()) {
+      parts.add(
+          new StackChart.Part("Met", "good", hours.stream().map(SloPresenter.Hour::met).toList()));
+    }
+    return parts;
+  }
+}
