@@ -182,9 +182,18 @@ record Charges(Map<Culprit, Long> nanos, @Nullable Rank rank) {
     return phase == null ? 0 : phase.steps();
   }
 
-  /** The rank that lost most. */
+  /**
+   * The rank that lost most, or all of them: a process that is stopped while its ranks wait for
+   * each other wakes up late, without one that had work and no core.
+   */
   private static long lost(Step step) {
-    return step.lanes().stream().mapToLong(Lane::offCpuNanos).max().orElse(0);
+    long work = step.lanes().stream().mapToLong(Charges::work).sum();
+    long most = step.lanes().stream().mapToLong(Lane::offCpuNanos).max().orElse(0);
+    return Math.max(most, step.endNanos() - step.startNanos() - work);
+  }
+
+  private static long work(Lane lane) {
+    return lane.computeNanos() + lane.sampleNanos() + lane.copyNanos() + lane.sendNanos();
   }
 
   private static long lost(RequestTimeline timeline) {
