@@ -40,8 +40,7 @@ public final class FleetGauges {
     for (Replica replica : fleet.get()) {
       ReplicaReport report = replica.report();
       double value = name.of(report);
-      boolean believed =
-          replica.state().listening() && now - report.atNanos() < BELIEVED_NANOS;
+      boolean believed = replica.state().listening() && now - report.atNanos() < BELIEVED_NANOS;
       if (believed && !Double.isNaN(value)) {
         to.call(value, replica.model(), replica.id());
       }
