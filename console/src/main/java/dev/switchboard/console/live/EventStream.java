@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -57,5 +58,26 @@ public final class EventStream {
       }
     }
     return line.toString();
+  }
+
+  /** Ends whoever reads it, on another thread; nothing is done about one that is gone. */
+  public static void end(@Nullable InputStream in) {
+    if (in != null) {
+      try {
+        in.close();
+      } catch (IOException _) {
+        // It is given up anyway.
+      }
+    }
+  }
+
+  /** Waits for so long, as between two tries; false where the thread is to end. */
+  public static boolean pause(Duration pause) {
+    try {
+      Thread.sleep(pause);
+      return true;
+    } catch (InterruptedException _) {
+      return false;
+    }
   }
 }

@@ -116,11 +116,18 @@ public final class LiveGateway implements AutoCloseable {
    * however many sessions ask. Answers at once with what was read last, and reads again beside.
    */
   public Shared shared(String path) {
-    Shared known = shared.computeIfAbsent(path, _ -> Shared.NOTHING_YET);
     Instant now = clock.instant();
-    if (Duration.between(known.asked(), now).compareTo(POLL) >= 0 && !closed) {
+    // In one step: an answer that comes meanwhile must not give way to what was there before it.
+    Shared known =
+        shared.compute(
+            path,
+            (_, before) -> {
+              Shared last = before == null ? Shared.NOTHING_YET : before;
+              boolean old = Duration.between(last.asked(), now).compareTo(POLL) >= 0;
+              return old && !closed ? last.asking(now) : last;
+            });
+    if (known.asked().equals(now)) {
       trimShared(now);
-      shared.put(path, known.asking(now));
       Thread.ofVirtual().name("read").start(() -> readShared(path, now));
     }
     return known;
@@ -211,7 +218,7 @@ public final class LiveGateway implements AutoCloseable {
         writeRing();
         written = clock.instant();
       }
-      if (!sleep(SCRAPE)) {
+      if (!EventStream.pause(SCRAPE)) {
         return;
       }
     }
@@ -235,7 +242,7 @@ public final class LiveGateway implements AutoCloseable {
       } catch (ApiFailure | IOException e) {
         LOG.debug("events_lost gateway={} message=\"{}\"", name(), e.getMessage());
       }
-      if (!sleep(RECONNECT)) {
+      if (!EventStream.pause(RECONNECT)) {
         return;
       }
     }
@@ -290,27 +297,11 @@ public final class LiveGateway implements AutoCloseable {
     }
   }
 
-  private static boolean sleep(Duration pause) {
-    try {
-      Thread.sleep(pause);
-      return true;
-    } catch (InterruptedException _) {
-      return false;
-    }
-  }
-
   @Override
   public void close() {
     closed = true;
     threads.forEach(Thread::interrupt);
-    InputStream in = listening;
-    if (in != null) {
-      try {
-        in.close();
-      } catch (IOException _) {
-        // It is given up anyway.
-      }
-    }
+    EventStream.end(listening);
     client.close();
     if (ring.newestSeconds() >= 0) {
       writeRing();

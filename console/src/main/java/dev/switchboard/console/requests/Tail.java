@@ -95,7 +95,7 @@ final class Tail implements AutoCloseable {
       } catch (IOException _) {
         failed("the connection was lost");
       }
-      if (!resampled && !sleep(RECONNECT)) {
+      if (!resampled && !EventStream.pause(RECONNECT)) {
         return;
       }
     }
@@ -174,7 +174,7 @@ final class Tail implements AutoCloseable {
   }
 
   private void tell() {
-    while (!closed && sleep(TELL)) {
+    while (!closed && EventStream.pause(TELL)) {
       if (publish()) {
         changed.run();
       }
@@ -190,26 +190,10 @@ final class Tail implements AutoCloseable {
     return true;
   }
 
-  private static boolean sleep(Duration pause) {
-    try {
-      Thread.sleep(pause);
-      return true;
-    } catch (InterruptedException _) {
-      return false;
-    }
-  }
-
   @Override
   public void close() {
     closed = true;
     threads.forEach(Thread::interrupt);
-    InputStream in = reading;
-    if (in != null) {
-      try {
-        in.close();
-      } catch (IOException _) {
-        // It is given up anyway.
-      }
-    }
+    EventStream.end(reading);
   }
 }

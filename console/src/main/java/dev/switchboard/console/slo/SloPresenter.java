@@ -71,6 +71,11 @@ public final class SloPresenter {
     return read.answer() != null || read.failure() != null;
   }
 
+  /** Whether it is known that no budget is kept yet. */
+  public boolean withoutBudgets() {
+    return gateway.shared(BUDGETS).answer() != null && budgets().isEmpty();
+  }
+
   public @Nullable String failure() {
     String classes = gateway.shared(LISTED).failure();
     return classes != null ? classes : gateway.shared(BUDGETS).failure();

@@ -234,7 +234,7 @@ public final class SloView extends GatewayView {
       budgets.setItems(budgetsShown);
     }
     budgets.setVisible(!left.isEmpty());
-    noBudgets.setVisible(left.isEmpty() && presenter.asked());
+    noBudgets.setVisible(presenter.withoutBudgets());
     String failure = presenter.failure();
     state.removeAll();
     if (failure != null) {
