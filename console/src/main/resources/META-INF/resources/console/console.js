@@ -139,19 +139,44 @@
   const bridged = points => points.map((v, i) => v !== null || i === 0 || points[i - 1] === null || points[i + 1] == null ? v : (points[i - 1] + points[i + 1]) / 2);
   const utc = seconds => new Date(seconds * 1000).toISOString().slice(11, 19);
 
-  class SbChart extends HTMLElement {
+  // Draws again when the colours or its own size change.
+  class SbWatching extends HTMLElement {
     connectedCallback() {
       this.watch = () => this.restyle();
       schemeWatchers.add(this.watch);
-      this.sizes = new ResizeObserver(() => this.chart && this.chart.resize());
+      this.sizes = new ResizeObserver(() => this.resized());
       this.sizes.observe(this);
     }
+    disconnectedCallback() { schemeWatchers.delete(this.watch); this.sizes.disconnect(); }
+    restyle() { this.draw(); }
+    resized() { this.draw(); }
+  }
+
+  // A chart of ECharts.
+  class SbCharted extends SbWatching {
     disconnectedCallback() {
-      schemeWatchers.delete(this.watch);
-      this.sizes.disconnect();
+      super.disconnectedCallback();
       if (this.chart) this.chart.dispose();
       this.chart = null;
     }
+    restyle() { if (this.chart) this.draw(); }
+    resized() { if (this.chart) this.chart.resize(); }
+  }
+
+  // A canvas, and below it in words what the pointer is on.
+  class SbCanvas extends SbWatching {
+    prepare(role) {
+      if (this.canvas) return false;
+      this.canvas = document.createElement('canvas');
+      this.canvas.setAttribute('role', role);
+      this.said = document.createElement('div');
+      this.said.className = 'sb-heat-said';
+      this.append(this.canvas, this.said);
+      return true;
+    }
+  }
+
+  class SbChart extends SbCharted {
     async show(message) {
       if (message.whole || !this.data) {
         this.data = message;
@@ -228,19 +253,7 @@
   }
 
   // Counts that add up, a bar for each hour. The server has the table below it.
-  class SbStack extends HTMLElement {
-    connectedCallback() {
-      this.watch = () => { if (this.chart) this.draw(); };
-      schemeWatchers.add(this.watch);
-      this.sizes = new ResizeObserver(() => this.chart && this.chart.resize());
-      this.sizes.observe(this);
-    }
-    disconnectedCallback() {
-      schemeWatchers.delete(this.watch);
-      this.sizes.disconnect();
-      if (this.chart) this.chart.dispose();
-      this.chart = null;
-    }
+  class SbStack extends SbCharted {
     async show(message) {
       this.data = message;
       await loadEcharts();
@@ -276,25 +289,16 @@
   }
 
   // One canvas for all ranks: stages are rows, ranks columns. Arrow keys move, what is under the cursor is said in text.
-  class SbHeat extends HTMLElement {
+  class SbHeat extends SbCanvas {
     connectedCallback() {
-      this.watch = () => this.draw();
-      schemeWatchers.add(this.watch);
-      this.sizes = new ResizeObserver(() => this.draw());
-      this.sizes.observe(this);
-      if (this.canvas) return;
-      this.canvas = document.createElement('canvas');
+      super.connectedCallback();
+      if (!this.prepare('application')) return;
       this.canvas.tabIndex = 0;
-      this.canvas.setAttribute('role', 'application');
-      this.said = document.createElement('div');
-      this.said.className = 'sb-heat-said';
       this.said.setAttribute('aria-live', 'polite');
-      this.append(this.canvas, this.said);
       this.canvas.addEventListener('pointermove', e => this.point(e));
       this.canvas.addEventListener('pointerleave', () => this.choose(-1, -1));
       this.canvas.addEventListener('keydown', e => this.key(e));
     }
-    disconnectedCallback() { schemeWatchers.delete(this.watch); this.sizes.disconnect(); }
     show(message) {
       this.data = message;
       if (this.canvas) this.canvas.setAttribute('aria-label', `${message.title}, ${message.stages} stages by ${message.ranks} ranks; arrow keys move, as a table below`);
@@ -351,48 +355,12 @@
     }
   }
 
-  customElements.define('sb-icon', SbIcon);
-  customElements.define('sb-spark', SbSpark);
-  customElements.define('sb-chart', SbChart);
-  customElements.define('sb-stack', SbStack);
-  customElements.define('sb-heat', SbHeat);
-
-  window.sbCopy = async text => {
-    try { await navigator.clipboard.writeText(text); } catch {
-      const area = document.createElement('textarea');
-      area.value = text; document.body.append(area); area.select(); document.execCommand('copy'); area.remove();
-    }
-  };
-})();
-
-// Lanes: a row per rank, bars of compute, wait and off-CPU over time.
-(() => {
-  const colour = (element, name) => {
-    const probe = document.createElement('span');
-    probe.style.cssText = `display:none;color:var(${name})`;
-    element.append(probe);
-    const value = getComputedStyle(probe).color;
-    probe.remove();
-    return value;
-  };
-  class SbLanes extends HTMLElement {
+  // Lanes: a row per rank, bars of compute, wait and off-CPU over time.
+  class SbLanes extends SbCanvas {
     connectedCallback() {
-      this.sizes = new ResizeObserver(() => this.draw());
-      this.sizes.observe(this);
-      this.scheme = matchMedia('(prefers-color-scheme: dark)');
-      this.watch = () => this.draw();
-      this.scheme.addEventListener('change', this.watch);
-      this.style_ = new MutationObserver(this.watch);
-      this.style_.observe(document.documentElement, {attributes: true, attributeFilter: ['style', 'theme']});
-      if (this.canvas) return;
-      this.canvas = document.createElement('canvas');
-      this.canvas.setAttribute('role', 'img');
-      this.said = document.createElement('div');
-      this.said.className = 'sb-heat-said';
-      this.append(this.canvas, this.said);
-      this.canvas.addEventListener('pointermove', e => this.point(e));
+      super.connectedCallback();
+      if (this.prepare('img')) this.canvas.addEventListener('pointermove', e => this.point(e));
     }
-    disconnectedCallback() { this.sizes.disconnect(); this.style_.disconnect(); this.scheme.removeEventListener('change', this.watch); }
     show(message) {
       this.data = message;
       this.canvas.setAttribute('aria-label', message.title + '; as a table below');
@@ -424,40 +392,14 @@
       this.said.textContent = bar ? bar[6] : '';
     }
   }
-  customElements.define('sb-lanes', SbLanes);
-})();
 
-// Tokens: the wait for the first one, and a bar for each gap after it.
-(() => {
-  const colour = (element, name) => {
-    const probe = document.createElement('span');
-    probe.style.cssText = `display:none;color:var(${name})`;
-    element.append(probe);
-    const value = getComputedStyle(probe).color;
-    probe.remove();
-    return value;
-  };
-  class SbTokens extends HTMLElement {
-    connectedCallback() {
-      this.sizes = new ResizeObserver(() => this.draw());
-      this.sizes.observe(this);
-      this.media = matchMedia('(prefers-color-scheme: dark)');
-      this.again = () => this.draw();
-      this.media.addEventListener('change', this.again);
-      this.scheme = new MutationObserver(this.again);
-      this.scheme.observe(document.documentElement, {attributes: true, attributeFilter: ['style', 'theme', 'class']});
-    }
-    disconnectedCallback() { this.sizes.disconnect(); this.scheme.disconnect(); this.media.removeEventListener('change', this.again); }
+  // Tokens: the wait for the first one, and a bar for each gap after it.
+  class SbTokens extends SbCanvas {
     begin() { this.times = []; this.draw(); }
     add(times) { (this.times ||= []).push(...times); this.draw(); }
     draw() {
       if (!this.times || !this.isConnected) return;
-      if (!this.canvas) {
-        this.canvas = document.createElement('canvas');
-        this.canvas.setAttribute('role', 'img');
-        this.said = document.createElement('div');
-        this.said.className = 'sb-heat-said';
-        this.append(this.canvas, this.said);
+      if (this.prepare('img')) {
         this.canvas.addEventListener('mousemove', e => this.point(e));
         this.canvas.addEventListener('mouseleave', () => { this.said.textContent = ''; });
       }
@@ -496,5 +438,19 @@
       this.said.textContent = g.gaps[i] === undefined ? '' : `Piece ${i + 2}: ${g.gaps[i].toFixed(2)} ms after the one before, ${this.times[i + 1].toFixed(1)} ms after the start`;
     }
   }
+
+  customElements.define('sb-icon', SbIcon);
+  customElements.define('sb-spark', SbSpark);
+  customElements.define('sb-chart', SbChart);
+  customElements.define('sb-stack', SbStack);
+  customElements.define('sb-heat', SbHeat);
+  customElements.define('sb-lanes', SbLanes);
   customElements.define('sb-tokens', SbTokens);
+
+  window.sbCopy = async text => {
+    try { await navigator.clipboard.writeText(text); } catch {
+      const area = document.createElement('textarea');
+      area.value = text; document.body.append(area); area.select(); document.execCommand('copy'); area.remove();
+    }
+  };
 })();

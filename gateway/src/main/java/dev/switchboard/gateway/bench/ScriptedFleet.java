@@ -57,8 +57,7 @@ public final class ScriptedFleet {
 
   private static UpstreamSpec worker(int number) {
     URI url = URI.create("http://10.1." + number / 250 + "." + (1 + number % 250) + ":8000");
-    return new UpstreamSpec(
-        url, null, List.of("m"), null, true, null, null, null, null, null, null, null, null, null);
+    return UpstreamSpec.of(url, List.of("m"), true, null);
   }
 
   private static ReplicaReport report(int ranks, int stragglers, NanoClock clock) {

@@ -48,6 +48,13 @@ public record UpstreamSpec(
 
   private static final String NAME = "[^\\p{Cntrl}]{1,256}";
 
+  /** One of which nothing is set but these. */
+  public static UpstreamSpec of(
+      URI url, List<String> models, @Nullable Boolean worker, @Nullable Double weight) {
+    return new UpstreamSpec(
+        url, null, models, null, worker, null, null, null, null, null, weight, null, null, null);
+  }
+
   public UpstreamSpec(
       @Nullable URI url,
       @Nullable Path socket,

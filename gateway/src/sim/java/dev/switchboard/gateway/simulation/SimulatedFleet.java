@@ -80,22 +80,7 @@ final class SimulatedFleet {
     List<UpstreamSpec> specs = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       URI url = URI.create("http://10.0.0." + (i + 1) + ":8000");
-      specs.add(
-          new UpstreamSpec(
-              url,
-              null,
-              List.of(MODEL),
-              null,
-              null,
-              null,
-              null,
-              null,
-              null,
-              null,
-              null,
-              null,
-              null,
-              null));
+      specs.add(UpstreamSpec.of(url, List.of(MODEL), null, null));
     }
     return specs;
   }

@@ -53,21 +53,7 @@ class DrillsTest {
 
   private static Fleet fleet(NanoClock clock) {
     UpstreamSpec worker =
-        new UpstreamSpec(
-            URI.create("http://127.0.0.1:1"),
-            null,
-            List.of("m"),
-            null,
-            true,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null,
-            null);
+        UpstreamSpec.of(URI.create("http://127.0.0.1:1"), List.of("m"), true, null);
     return new Fleet(
         WorkersConfig.DEFAULTS,
         Circuit.Config.DEFAULTS,

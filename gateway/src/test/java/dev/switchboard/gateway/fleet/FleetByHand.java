@@ -192,21 +192,7 @@ public final class FleetByHand implements FleetListener {
   }
 
   static UpstreamSpec server(int port, @Nullable Double weight, String... models) {
-    return new UpstreamSpec(
-        URI.create("http://10.0.0.1:" + port),
-        null,
-        List.of(models),
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        null,
-        weight,
-        null,
-        null,
-        null);
+    return UpstreamSpec.of(URI.create("http://10.0.0.1:" + port), List.of(models), null, weight);
   }
 
   static ModelSpec model(String file, int workers, int standby) {
