@@ -128,8 +128,8 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
 
   @Override
   public void beforeEnter(BeforeEnterEvent event) {
-    String at = event.getRouteParameters().get("gateway").orElse("");
-    name = event.getRouteParameters().get("replica").orElse("");
+    String at = Paths.parameter(event, "gateway");
+    name = Paths.parameter(event, "replica");
     gateway = Services.get().gateways().find(at).orElse(null);
     if (gateway == null) {
       event.rerouteToError(NotFoundException.class);

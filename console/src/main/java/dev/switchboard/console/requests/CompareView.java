@@ -33,14 +33,10 @@ public final class CompareView extends Div implements BeforeEnterObserver {
   @Override
   public void beforeEnter(BeforeEnterEvent event) {
     removeAll();
-    String first = event.getRouteParameters().get("first").orElse("");
-    String second = event.getRouteParameters().get("second").orElse("");
+    String first = Paths.parameter(event, "first");
+    String second = Paths.parameter(event, "second");
     LiveGateway gateway =
-        event
-            .getRouteParameters()
-            .get("gateway")
-            .flatMap(Services.get().gateways()::find)
-            .orElse(null);
+        Services.get().gateways().find(Paths.parameter(event, "gateway")).orElse(null);
     if (gateway == null) {
       event.rerouteToError(NotFoundException.class);
       return;

@@ -45,8 +45,8 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
 
   @Override
   public void beforeEnter(BeforeEnterEvent event) {
-    String at = event.getRouteParameters().get("gateway").orElse("");
-    id = event.getRouteParameters().get("request").orElse("");
+    String at = Paths.parameter(event, "gateway");
+    id = Paths.parameter(event, "request");
     removeAll();
     LiveGateway gateway = Services.get().gateways().find(at).orElse(null);
     if (gateway == null) {

@@ -1,26 +1,43 @@
 package dev.switchboard.console.ui;
 
+import com.vaadin.flow.router.BeforeEnterEvent;
 import dev.switchboard.console.api.AdminClient;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 
 /** The addresses of views, without the first slash. */
 public final class Paths {
   private Paths() {}
 
   public static String replica(String gateway, String replica) {
-    return "replicas/" + AdminClient.encode(gateway) + "/" + AdminClient.encode(replica);
+    return "replicas/" + segment(gateway) + "/" + segment(replica);
   }
 
   public static String request(String gateway, String request) {
-    return "requests/" + AdminClient.encode(gateway) + "/" + AdminClient.encode(request);
+    return "requests/" + segment(gateway) + "/" + segment(request);
   }
 
   /** Two requests beside each other. */
   public static String compare(String gateway, String first, String second) {
-    return "compare/"
-        + AdminClient.encode(gateway)
-        + "/"
-        + AdminClient.encode(first)
-        + "/"
-        + AdminClient.encode(second);
+    return "compare/" + segment(gateway) + "/" + segment(first) + "/" + segment(second);
+  }
+
+  /**
+   * A parameter of the path as it was before it was written into one: the router leaves it as it
+   * came.
+   */
+  public static String parameter(BeforeEnterEvent event, String name) {
+    String raw = event.getRouteParameters().get(name).orElse("");
+    try {
+      return URLDecoder.decode(raw.replace("+", "%2B"), StandardCharsets.UTF_8);
+    } catch (IllegalArgumentException _) {
+      // A percent sign that encodes nothing stands for itself.
+      return raw;
+    }
+  }
+
+  /** Gateways are named by host and port, whose colon need not be encoded there. */
+  private static String segment(String text) {
+    return AdminClient.encode(text).replace("%3A", ":");
   }
 }

@@ -15,6 +15,7 @@ import dev.switchboard.console.api.Role;
 import dev.switchboard.console.replica.ReplicaPresenter.Command;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.NotFoundView;
+import dev.switchboard.console.ui.Paths;
 import dev.switchboard.console.ui.Services;
 import java.time.Clock;
 import java.util.EnumSet;
@@ -232,6 +233,16 @@ class ReplicaViewTest extends ConsoleViewTest {
     assertEquals(4, ranks.table().size());
     assertEquals(3, ranks.stepTable().size());
     assertEquals(12, ranks.lanes().bars().size());
+  }
+
+  @Test
+  void aNameThatAPathEncodesIsFoundByItsLink() {
+    as(Role.VIEWER);
+
+    UI.getCurrent().navigate(Paths.replica("gw", "<img src=x onerror=alert(1)>"));
+
+    assertTrue(text().contains("<img src=x onerror=alert(1)>"), text());
+    assertEquals("replicas/127.0.0.1:9901/a%2Bb", Paths.replica("127.0.0.1:9901", "a+b"));
   }
 
   @Test
