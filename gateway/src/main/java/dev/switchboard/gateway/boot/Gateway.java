@@ -461,7 +461,12 @@ final class Gateway {
     return config.shared().url().isEmpty()
         ? SharedLimits.NONE
         : new ValkeyLimits(
-            vertx, config.shared(), this::limit, clock::epochNanos, metrics::sharedLimitFailed);
+            vertx,
+            config.shared(),
+            this::limit,
+            config.admission().retryAfterSeconds(),
+            clock::epochNanos,
+            metrics::sharedLimitFailed);
   }
 
   private TenantLimits.Limit limit(String tenant) {
