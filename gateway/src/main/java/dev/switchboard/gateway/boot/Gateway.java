@@ -172,6 +172,9 @@ final class Gateway {
             .withTransport(ports)
             .build();
     Gatehouse house = house();
+    if (store.keepsRequests()) {
+      house.recorder().keepIn(store::keep);
+    }
     this.room = room(served.apply(config), house.metrics());
     this.tls = new ListenerTls(config, quarterOfTheCores(), house.metrics());
     this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
