@@ -314,7 +314,8 @@ public final class GatewayMain implements Callable<Integer> {
   /** The configured models, or the demonstration model when nothing is configured. */
   static List<ModelSpec> served(GatewayConfig config, Path home) {
     List<ModelSpec> specs = config.models();
-    if (specs.isEmpty() && config.upstreams().isEmpty()) {
+    boolean elsewhere = !config.upstreams().isEmpty() || config.discovery().kubernetes().enabled();
+    if (specs.isEmpty() && !elsewhere) {
       specs = List.of(new ModelSpec(home.resolve(DEMO_MODEL), null, null));
     }
     for (ModelSpec spec : specs) {

@@ -68,6 +68,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "deadlines.first-token-ms",
           "deadlines.inter-token-ms",
           "deadlines.write-stall-ms",
+          "discovery.",
           "flight.",
           "http.tls.",
           "migration.",
