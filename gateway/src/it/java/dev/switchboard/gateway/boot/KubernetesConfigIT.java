@@ -59,7 +59,11 @@ class KubernetesConfigIT {
     assertTrue(named.size() >= 5);
     for (MatchResult each : named) {
       assertTrue(
-          gateway.mains().getFirst().path("volumeMounts").valueStream()
+          gateway
+              .mains()
+              .getFirst()
+              .path("volumeMounts")
+              .valueStream()
               .anyMatch(
                   mount ->
                       mount.path("mountPath").asText().equals("/run/switchboard/" + each.group(1))),
@@ -70,7 +74,9 @@ class KubernetesConfigIT {
     }
   }
 
-  /** preStop, what the gateway gives to requests, and 5 s: else the kubelet kills what still runs. */
+  /**
+   * preStop, what the gateway gives to requests, and 5 s: else the kubelet kills what still runs.
+   */
   @ParameterizedTest
   @MethodSource(ALL)
   void gatewaysHaveTheTimeThatTheirFileGivesToRequests(String overlay) throws Exception {
@@ -97,7 +103,8 @@ class KubernetesConfigIT {
       int lives = preStopSeconds(worker) + Integer.parseInt(option(worker, "--drain-timeout"));
 
       assertTrue(graceSeconds(worker) >= lives + CLOSING_SECONDS, worker::toString);
-      // Gateways wait for a stream's end so long, and then take it elsewhere while the worker is there.
+      // Gateways wait for a stream's end so long, and then take it elsewhere while the worker is
+      // there.
       assertTrue(moved + 10_000 <= 1000 * lives, worker::toString);
       assertTrue(preStopSeconds(worker) >= 5, worker::toString);
     }
@@ -200,7 +207,10 @@ class KubernetesConfigIT {
   }
 
   private static String option(Pods pods, String name) {
-    return pods.mains().getFirst().path("args").valueStream()
+    return pods.mains()
+        .getFirst()
+        .path("args")
+        .valueStream()
         .map(JsonNode::asText)
         .filter(argument -> argument.startsWith(name + "="))
         .findFirst()

@@ -7,16 +7,23 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.gateway.manifests.Rendered.Pods;
 import dev.switchboard.gateway.manifests.Rendered.Thing;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What no pod, network or account of an installation may do, and what each has to. */
 class PolicyIT {
+  private static final Path DISCOVERY =
+      Rendered.HOME.resolve("gateway/src/main/java/dev/switchboard/gateway/kubernetes");
   private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
 
   @ParameterizedTest
@@ -60,8 +67,7 @@ class PolicyIT {
           assertTrue(resources.path("limits").has(each), name);
         }
         // More than was asked for is memory that the node may not have.
-        assertEquals(
-            resources.at("/requests/memory"), resources.at("/limits/memory"), name);
+        assertEquals(resources.at("/requests/memory"), resources.at("/limits/memory"), name);
       }
     }
   }
@@ -104,8 +110,7 @@ class PolicyIT {
       JsonNode worker = pods.mains().getFirst();
       JsonNode startup = worker.path("startupProbe");
 
-      assertEquals(
-          "/readyz?canary=true", worker.at("/readinessProbe/httpGet/path").asText());
+      assertEquals("/readyz?canary=true", worker.at("/readinessProbe/httpGet/path").asText());
       assertEquals("/readyz", startup.at("/httpGet/path").asText());
       int seconds =
           startup.path("periodSeconds").asInt(10) * startup.path("failureThreshold").asInt(3);
@@ -144,7 +149,8 @@ class PolicyIT {
             .anyMatch(
                 each -> each.path("topologyKey").asText().equals("topology.kubernetes.io/zone")));
     assertEquals(
-        1, rendered.all("PodDisruptionBudget").stream().filter(each -> covers(each, gateway)).count());
+        1,
+        rendered.all("PodDisruptionBudget").stream().filter(each -> covers(each, gateway)).count());
   }
 
   private static boolean covers(Thing selecting, Pods pods) {
@@ -218,15 +224,15 @@ class PolicyIT {
       List<Pods> selected =
           rendered.pods().stream()
               .filter(
-                  pods ->
-                      Rendered.selects(policy.json().at("/spec/podSelector"), pods.labels()))
+                  pods -> Rendered.selects(policy.json().at("/spec/podSelector"), pods.labels()))
               .toList();
       assertFalse(selected.isEmpty(), policy::toString);
       for (JsonNode rule : policy.json().at("/spec/ingress")) {
         for (JsonNode port : rule.path("ports")) {
           String wanted = port.path("port").asText();
           assertTrue(
-              selected.stream().anyMatch(pods -> ports(pods).contains(wanted)), policy + " " + wanted);
+              selected.stream().anyMatch(pods -> ports(pods).contains(wanted)),
+              policy + " " + wanted);
         }
         peers(rule.path("from")).forEach(peer -> assertThere(rendered, policy, peer));
       }
@@ -237,7 +243,8 @@ class PolicyIT {
   }
 
   private static Stream<JsonNode> peers(JsonNode rule) {
-    return rule.valueStream().filter(peer -> peer.has("podSelector") && !peer.has("namespaceSelector"));
+    return rule.valueStream()
+        .filter(peer -> peer.has("podSelector") && !peer.has("namespaceSelector"));
   }
 
   private static void assertThere(Rendered rendered, Thing policy, JsonNode peer) {
@@ -247,10 +254,42 @@ class PolicyIT {
         () -> policy + " lets in " + peer);
   }
 
-  /** Who asks for what: the code's calls stand in {@code gateway.kubernetes} and NewKeysMain. */
+  /**
+   * What discovery asks the API server for, read from its code: collections are listed and watched,
+   * and what is patched has its own address.
+   */
+  private static Set<String> calledByDiscovery() throws IOException {
+    StringBuilder code = new StringBuilder();
+    try (Stream<Path> files = Files.list(DISCOVERY)) {
+      for (Path file : files.sorted().toList()) {
+        code.append(Files.readString(file));
+      }
+    }
+    Set<String> methods = found("HttpMethod\\.([A-Z]+)", code);
+    assertEquals(Set.of("GET", "PATCH"), methods);
+    Set<String> called = new TreeSet<>();
+    for (String each : found("namespace \\+ \"/([a-z]+)\"", code)) {
+      called.add("switchboard-gateway " + each + " [list, watch]");
+    }
+    for (String each : found("\\+ \"/([a-z]+)/\"", code)) {
+      assertTrue(called.remove("switchboard-gateway " + each + " [list, watch]"), each);
+      called.add("switchboard-gateway " + each + " [list, watch, patch]");
+    }
+    return called;
+  }
+
+  private static Set<String> found(String pattern, CharSequence code) {
+    return Pattern.compile(pattern)
+        .matcher(code)
+        .results()
+        .map(each -> each.group(1))
+        .collect(Collectors.toSet());
+  }
+
+  /** The Job's one call is {@code NewKeysIT}'s. */
   @ParameterizedTest
   @MethodSource(ALL)
-  void accountsMayExactlyWhatTheirCodeCalls(String overlay) {
+  void accountsMayExactlyWhatTheirCodeCalls(String overlay) throws IOException {
     Rendered rendered = Rendered.of(overlay);
     Set<String> granted = new TreeSet<>();
     for (Thing binding : rendered.all("RoleBinding")) {
@@ -266,20 +305,17 @@ class PolicyIT {
       }
     }
 
-    Set<String> wanted =
-        new TreeSet<>(
-            Set.of(
-                "switchboard-gateway endpointslices [get, list, watch]",
-                "switchboard-gateway pods [get, list, watch, patch]",
-                "switchboard-gateway inferencepools [get, list, watch]",
-                "switchboard-keys secrets [create]"));
+    Set<String> wanted = new TreeSet<>(calledByDiscovery());
+    assertEquals(3, wanted.size());
+    wanted.add("switchboard-keys secrets [create]");
     if (overlay.equals("multi-gateway")) {
       wanted.add("otel-front pods [get, list, watch]");
       wanted.add("otel-front replicasets [get, list, watch]");
       wanted.add("otel-front endpointslices [get, list, watch]");
     }
     assertEquals(wanted, granted);
-    assertTrue(rendered.all("ClusterRole").isEmpty() && rendered.all("ClusterRoleBinding").isEmpty());
+    assertTrue(
+        rendered.all("ClusterRole").isEmpty() && rendered.all("ClusterRoleBinding").isEmpty());
   }
 
   @ParameterizedTest
@@ -328,8 +364,7 @@ class PolicyIT {
   @ParameterizedTest
   @MethodSource(ALL)
   void everySecretIsMadeOrTold(String overlay) {
-    Set<String> known =
-        Set.of("switchboard-keys", "switchboard-store", "switchboard-region");
+    Set<String> known = Set.of("switchboard-keys", "switchboard-store", "switchboard-region");
     for (Pods pods : Rendered.of(overlay).pods()) {
       for (JsonNode name : pods.spec().findValues("secretName")) {
         assertTrue(known.contains(name.asText()), pods + " " + name);

@@ -47,7 +47,6 @@ public final class Rendered {
   private static final String FOREIGN =
       "      - {model: llama-405b, service: llama-405b-api, port-name: http, engine: vllm}\n";
 
-
   private static final Map<String, Rendered> ALL = new TreeMap<>();
 
   /** An object with where it came from. */
@@ -125,7 +124,7 @@ public final class Rendered {
   public static Stream<String> names() {
     try (Stream<Path> folders = Files.list(K8S.resolve("overlays"))) {
       return Stream.concat(
-              folders.map(folder -> folder.getFileName().toString()), Stream.of("other"))
+          folders.map(folder -> folder.getFileName().toString()), Stream.of("other"))
           .sorted()
           .toList()
           .stream();
@@ -172,7 +171,8 @@ public final class Rendered {
 
   private static List<Thing> parse(String yaml) {
     List<Thing> found = new ArrayList<>();
-    try (var documents = new YAMLMapper().readerFor(ObjectNode.class).<ObjectNode>readValues(yaml)) {
+    try (var documents =
+        new YAMLMapper().readerFor(ObjectNode.class).<ObjectNode>readValues(yaml)) {
       for (Iterator<ObjectNode> each = documents; each.hasNext(); ) {
         found.add(new Thing(each.next()));
       }
@@ -202,8 +202,7 @@ public final class Rendered {
             found.add(new Pods(each, "", each.json().at("/spec/template")));
         case "LeaderWorkerSet" -> {
           for (String role : List.of("leaderTemplate", "workerTemplate")) {
-            found.add(
-                new Pods(each, role, each.json().at("/spec/leaderWorkerTemplate/" + role)));
+            found.add(new Pods(each, role, each.json().at("/spec/leaderWorkerTemplate/" + role)));
           }
         }
         default -> {

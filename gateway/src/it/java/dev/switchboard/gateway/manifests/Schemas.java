@@ -117,7 +117,11 @@ final class Schemas {
    */
   Map<String, JsonNode> typed(Thing thing) {
     Map<String, JsonNode> found = new HashMap<>();
-    walk("", thing.json(), roots.getOrDefault(thing.api() + "/" + thing.kind(), JSON.createObjectNode()), found);
+    walk(
+        "",
+        thing.json(),
+        roots.getOrDefault(thing.api() + "/" + thing.kind(), JSON.createObjectNode()),
+        found);
     return found;
   }
 

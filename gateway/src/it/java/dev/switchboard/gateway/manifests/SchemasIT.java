@@ -57,7 +57,8 @@ class SchemasIT {
     if (SCHEMAS == null) {
       return;
     }
-    ObjectNode wrong = Rendered.of("gpu").one("Deployment", "switchboard-gateway").json().deepCopy();
+    ObjectNode wrong =
+        Rendered.of("gpu").one("Deployment", "switchboard-gateway").json().deepCopy();
     ((ObjectNode) wrong.at(at)).set(field, new YAMLMapper().readTree(value));
 
     assertEquals(1, SCHEMAS.errors(new Thing(wrong)).size());
@@ -88,7 +89,8 @@ class SchemasIT {
     return SCHEMAS == null ? List.of() : things;
   }
 
-  // Rules in CEL, which no validator of schemas evaluates: those that a change here is likely to break.
+  // Rules in CEL, which no validator of schemas evaluates: those that a change here is likely to
+  // break.
 
   @ParameterizedTest
   @MethodSource(ALL)

@@ -1,4 +1,6 @@
-/** What {@code k8s/} renders to, held against Kubernetes' schemas, the configuration and the code. */
+/**
+ * What {@code k8s/} renders to, held against Kubernetes' schemas, the configuration and the code.
+ */
 @NullMarked
 package dev.switchboard.gateway.manifests;
 
