@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.io.TempDir;
@@ -220,6 +221,7 @@ class KubernetesConfigIT {
 
   private static long bytes(String text) {
     String unit = text.replaceFirst("[0-9]+", "");
-    return Long.parseLong(text.substring(0, text.length() - unit.length())) * UNITS.get(unit);
+    long factor = Objects.requireNonNull(UNITS.get(unit), unit);
+    return Long.parseLong(text.substring(0, text.length() - unit.length())) * factor;
   }
 }

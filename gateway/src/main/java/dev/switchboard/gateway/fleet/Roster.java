@@ -127,7 +127,8 @@ record Roster(
         .anyMatch(
             some ->
                 !some.isEmpty()
-                    && some.stream().allMatch(replica -> replica.state() == ReplicaState.FAILED));
+                    && some.stream()
+                        .allMatch(replica -> replica.state() == ReplicaState.FAILED));
   }
 
   /**

@@ -86,7 +86,8 @@ final class ApiServer {
                       .request(HttpMethod.PATCH, path)
                       .putHeader("Accept", "application/json")
                       .putHeader("Content-Type", "application/merge-patch+json");
-              return sent(options, Buffer.buffer(body.getBytes(StandardCharsets.UTF_8)), timeoutMs);
+              return sent(
+                  options, Buffer.buffer(body.getBytes(StandardCharsets.UTF_8)), timeoutMs);
             });
   }
 

@@ -165,6 +165,7 @@ class ConfigReaderTest {
 
     String message = assertThrows(IllegalArgumentException.class, () -> read(yaml)).getMessage();
 
-    assertTrue(message.contains("auth.keys.0: key-file: " + file + " must hold one key"), message);
+    String wanted = "auth.keys.0: key-file: " + file + " must hold one key";
+    assertTrue(String.valueOf(message).contains(wanted), message);
   }
 }
