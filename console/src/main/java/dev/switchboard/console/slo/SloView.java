@@ -118,27 +118,41 @@ public final class SloView extends GatewayView {
   }
 
   private void budgetColumns() {
-    budgets.addColumn(BudgetRow::serviceClass).setHeader("Class").setFlexGrow(1);
-    budgets.addColumn(b -> SloPresenter.words(b.objective())).setHeader("Objective").setFlexGrow(1);
+    budgets
+        .addColumn(BudgetRow::serviceClass)
+        .setHeader("Class")
+        .setWidth("96px")
+        .setFlexGrow(1);
+    budgets
+        .addColumn(b -> SloPresenter.words(b.objective()))
+        .setHeader("Objective")
+        .setWidth("96px")
+        .setFlexGrow(1);
     budgets
         .addColumn(b -> Format.percent(b.share()) + " in " + b.windowDays() + " d")
         .setHeader("Goal")
-        .setFlexGrow(1);
-    budgets.addComponentColumn(SloView::left).setHeader("Budget left").setFlexGrow(2);
+        .setWidth("104px")
+        .setFlexGrow(0);
+    budgets.addComponentColumn(SloView::left).setHeader("Budget left").setWidth("118px").setFlexGrow(2);
     for (int i = 0; i < BudgetRow.SPANS.size(); i++) {
       int span = i;
       budgets
           .addComponentColumn(b -> burn(b.burn().get(span)))
           .setHeader("Burn " + BudgetRow.SPANS.get(i))
-          .setWidth("92px")
+          .setTextAlign(ColumnTextAlign.END)
+          .setWidth("78px")
           .setFlexGrow(0);
     }
-    budgets.addColumn(BudgetRow::forecast).setHeader("As in the last 6 h").setFlexGrow(1);
+    budgets
+        .addColumn(BudgetRow::forecast)
+        .setHeader("As in the last 6 h")
+        .setWidth("130px")
+        .setFlexGrow(1);
     budgets
         .addComponentColumn(b -> Parts.link(worst(b.serviceClass()), Format.number(b.missed())))
         .setHeader("Missed")
         .setTextAlign(ColumnTextAlign.END)
-        .setWidth("86px")
+        .setWidth("66px")
         .setFlexGrow(0);
   }
 
@@ -180,11 +194,14 @@ public final class SloView extends GatewayView {
     number("Priority", c -> "" + c.priority());
     number("Objective", c -> Format.percent(c.objective()));
     number("Window", c -> c.windowDays() + " d");
-    classes.addColumn(c -> c.stored() ? "admin API" : "configuration").setHeader("Set by");
+    classes.addColumn(c -> c.stored() ? "admin API" : "configuration")
+        .setHeader("Set by")
+        .setWidth("112px");
     classes
         .addComponentColumn(c -> Parts.link(worst(c.name()), "Missed requests"))
         .setHeader("Worst")
-        .setFlexGrow(1);
+        .setWidth("136px")
+        .setFlexGrow(0);
     classes.addComponentColumn(this::actions).setHeader("").setWidth("84px").setFlexGrow(0);
   }
 
@@ -193,6 +210,7 @@ public final class SloView extends GatewayView {
         .addColumn(text::apply)
         .setHeader(header)
         .setTextAlign(ColumnTextAlign.END)
+        .setWidth("86px")
         .setFlexGrow(1);
   }
 
