@@ -35,8 +35,7 @@ final class Axe {
         v.path("nodes")
             .forEach(
                 node ->
-                    found.add(
-                        impact + " " + v.path("id").asString("") + ": " + node.asString("")));
+                    found.add(impact + " " + v.path("id").asString("") + ": " + node.asString("")));
       }
     }
     return found;

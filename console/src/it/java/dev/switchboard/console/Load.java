@@ -59,7 +59,8 @@ final class Load implements AutoCloseable {
     String body =
         """
         {"model":"switchboard-demo","stream":true,"max_tokens":%d,"ignore_eos":true,
-         "messages":[{"role":"user","content":"%s"}]}"""
+         "messages":[{"role":"user","content":"%s"}]}\
+        """
             .formatted(40 + 37 * i % 100, ASKED.get(i % ASKED.size()));
     HttpRequest request =
         HttpRequest.newBuilder(URI.create(gateway.api() + "/v1/chat/completions"))

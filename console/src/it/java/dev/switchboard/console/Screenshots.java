@@ -51,8 +51,7 @@ final class Screenshots {
     try (RealSystem system = RealSystem.start(state, 2);
         Load _ = Load.start(system.gateway(), STREAMS);
         Chromium chromium = Chromium.start();
-        Visitor visitor =
-            new Visitor(chromium.visitor(system.console().url(), 1280, 900))) {
+        Visitor visitor = new Visitor(chromium.visitor(system.console().url(), 1280, 900))) {
       Screenshots shots = new Screenshots(system, visitor, folder, whole);
       shots.happen(seconds);
       shots.takeAll();
@@ -83,8 +82,7 @@ final class Screenshots {
     drill(
         "w0",
         "{\"kind\":\"slow-rank\",\"duration_ms\":600000,\"stage\":1,\"rank\":1,\"factor\":6}");
-    system.await(
-        "/admin/v1/replicas", r -> r.toString().contains("\"stragglers\":[{"));
+    system.await("/admin/v1/replicas", r -> r.toString().contains("\"stragglers\":[{"));
     Thread.sleep(20_000);
   }
 
@@ -153,7 +151,10 @@ final class Screenshots {
 
   private static void chatted(Visitor visitor) {
     visitor.page().getByLabel("API key").fill(RealGateway.APP_KEY);
-    visitor.page().getByRole(AriaRole.TEXTBOX, new Page.GetByRoleOptions().setName("Prompt").setExact(true)).fill("How do I put an item back?");
+    visitor
+        .page()
+        .getByRole(AriaRole.TEXTBOX, new Page.GetByRoleOptions().setName("Prompt").setExact(true))
+        .fill("How do I put an item back?");
     visitor.button("Send").click();
     visitor.page().getByText("Open the request").waitFor();
   }

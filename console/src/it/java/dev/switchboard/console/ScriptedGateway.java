@@ -105,12 +105,21 @@ final class ScriptedGateway implements AutoCloseable {
     for (int i = 0; i < REPLICAS; i++) {
       int running = random.nextInt(32);
       json.append(i == 0 ? "" : ",")
-          .append("{\"id\":\"%s\",\"model\":\"switchboard-demo\",\"kind\":\"worker\",".formatted(name(i)))
-          .append("\"local\":false,\"state\":\"%s\",\"reason\":\"every rank answered\",".formatted(i == slow ? "CORDONED" : "READY"))
-          .append("\"since\":\"2026-11-29T07:32:00.152Z\",\"in_flight\":%d,\"weight\":1.0,".formatted(running))
-          .append("\"cordoned\":%b,\"drain\":null,\"blame\":[],\"version\":\"1\",".formatted(i == slow))
+          .append(
+              "{\"id\":\"%s\",\"model\":\"switchboard-demo\",\"kind\":\"worker\","
+                  .formatted(name(i)))
+          .append(
+              "\"local\":false,\"state\":\"%s\",\"reason\":\"every rank answered\","
+                  .formatted(i == slow ? "CORDONED" : "READY"))
+          .append(
+              "\"since\":\"2026-11-29T07:32:00.152Z\",\"in_flight\":%d,\"weight\":1.0,"
+                  .formatted(running))
+          .append(
+              "\"cordoned\":%b,\"drain\":null,\"blame\":[],\"version\":\"1\",".formatted(i == slow))
           .append("\"report\":{\"age_ms\":418,\"running\":%d,\"waiting\":0,".formatted(running))
-          .append("\"kv_blocks_free\":4000,\"kv_blocks_cached\":23,\"kv_blocks_used\":%d,".formatted(40 * running))
+          .append(
+              "\"kv_blocks_free\":4000,\"kv_blocks_cached\":23,\"kv_blocks_used\":%d,"
+                  .formatted(40 * running))
           .append("\"stages\":%d,\"ranks\":%d,\"stragglers\":[]}}".formatted(PARTS, PARTS));
     }
     return json.append("]}").toString();
@@ -118,12 +127,16 @@ final class ScriptedGateway implements AutoCloseable {
 
   private static String state() {
     ThreadLocalRandom random = ThreadLocalRandom.current();
-    StringBuilder json = new StringBuilder("{\"topology\":{\"stages\":8,\"ranks\":8,\"threads\":1},");
+    StringBuilder json =
+        new StringBuilder("{\"topology\":{\"stages\":8,\"ranks\":8,\"threads\":1},");
     StringBuilder health = new StringBuilder();
     StringBuilder times = new StringBuilder();
     for (int i = 0; i < PARTS * PARTS; i++) {
       String where = "{\"stage\":%d,\"rank\":%d,".formatted(i / PARTS, i % PARTS);
-      health.append(i == 0 ? "" : ",").append(where).append("\"finished_step\":19449,\"age_ms\":5,");
+      health
+          .append(i == 0 ? "" : ",")
+          .append(where)
+          .append("\"finished_step\":19449,\"age_ms\":5,");
       health.append("\"current_step\":0,\"current_ms\":0}");
       times.append(i == 0 ? "" : ",").append(where);
       times.append("\"score\":%.3f,\"late\":0.0}".formatted(1 + random.nextDouble() / 10));
@@ -138,7 +151,10 @@ final class ScriptedGateway implements AutoCloseable {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < REPLICAS; i++) {
       String of = "{replica=\"" + name(i) + "\"";
-      text.append("switchboard_replica_in_flight").append(of).append("} ").append(random.nextInt(32));
+      text.append("switchboard_replica_in_flight")
+          .append(of)
+          .append("} ")
+          .append(random.nextInt(32));
       text.append("\nswitchboard_replica_kv_blocks").append(of).append(",state=\"used\"} ");
       text.append(random.nextInt(4000)).append("\nswitchboard_replica_steps_total").append(of);
       text.append("} ").append(seconds % 100_000 * 20).append("\nswitchboard_replica_tokens_total");
@@ -203,7 +219,8 @@ final class ScriptedGateway implements AutoCloseable {
     "model":"switchboard-demo","tenant":"shop","slo_class":"standard","stream":true,\
     "outcome":"ok","status":200,"replica":"%s","attempts":1,"migrations":0,"wall_ms":%d,\
     "missed":%b,"ttft_ms":%d,"tpot_ms":4.1,"prompt_tokens":25,"cached_tokens":0,\
-    "completion_tokens":%d,"finish_reason":"stop","trace_id":null}"""
+    "completion_tokens":%d,"finish_reason":"stop","trace_id":null}\
+    """
         .formatted(
             leftOut,
             random.nextLong(),

@@ -105,7 +105,11 @@ public final class Forecast {
   private static String fates(JsonNode plan) {
     List<String> fates = new ArrayList<>();
     add(fates, plan.path("finish").asInt(0), "finishes there", "finish there");
-    add(fates, plan.path("migrate").asInt(0), "goes on at another worker", "go on at another worker");
+    add(
+        fates,
+        plan.path("migrate").asInt(0),
+        "goes on at another worker",
+        "go on at another worker");
     add(fates, plan.path("restart").asInt(0), "begins anew elsewhere", "begin anew elsewhere");
     add(fates, plan.path("wait").asInt(0), "can only be waited for", "can only be waited for");
     return String.join(", ", fates);

@@ -118,11 +118,7 @@ public final class SloView extends GatewayView {
   }
 
   private void budgetColumns() {
-    budgets
-        .addColumn(BudgetRow::serviceClass)
-        .setHeader("Class")
-        .setWidth("96px")
-        .setFlexGrow(1);
+    budgets.addColumn(BudgetRow::serviceClass).setHeader("Class").setWidth("96px").setFlexGrow(1);
     budgets
         .addColumn(b -> SloPresenter.words(b.objective()))
         .setHeader("Objective")
@@ -133,7 +129,11 @@ public final class SloView extends GatewayView {
         .setHeader("Goal")
         .setWidth("104px")
         .setFlexGrow(0);
-    budgets.addComponentColumn(SloView::left).setHeader("Budget left").setWidth("118px").setFlexGrow(2);
+    budgets
+        .addComponentColumn(SloView::left)
+        .setHeader("Budget left")
+        .setWidth("118px")
+        .setFlexGrow(2);
     for (int i = 0; i < BudgetRow.SPANS.size(); i++) {
       int span = i;
       budgets
@@ -194,7 +194,8 @@ public final class SloView extends GatewayView {
     number("Priority", c -> "" + c.priority());
     number("Objective", c -> Format.percent(c.objective()));
     number("Window", c -> c.windowDays() + " d");
-    classes.addColumn(c -> c.stored() ? "admin API" : "configuration")
+    classes
+        .addColumn(c -> c.stored() ? "admin API" : "configuration")
         .setHeader("Set by")
         .setWidth("112px");
     classes
