@@ -9,7 +9,6 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -24,7 +23,6 @@ final class Load implements AutoCloseable {
           "Say the rules of the house in a few words.");
 
   private final HttpClient http = HttpClient.newHttpClient();
-  private final List<Thread> clients = new ArrayList<>();
   private final AtomicInteger whole = new AtomicInteger();
   private final AtomicInteger broken = new AtomicInteger();
   private final RealGateway gateway;
@@ -38,7 +36,7 @@ final class Load implements AutoCloseable {
     Load load = new Load(gateway);
     for (int i = 0; i < streams; i++) {
       int first = i;
-      load.clients.add(Thread.ofVirtual().start(() -> load.client(first)));
+      Thread.ofVirtual().start(() -> load.client(first));
     }
     return load;
   }
@@ -89,11 +87,9 @@ final class Load implements AutoCloseable {
 
   /** Asks no more, and waits for the answers that still come. */
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     over = true;
-    for (Thread client : clients) {
-      client.join();
-    }
+    // Ends what is still asked, and waits for it.
     http.close();
   }
 }

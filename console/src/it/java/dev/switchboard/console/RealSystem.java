@@ -5,6 +5,7 @@ import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.GatewayAddress;
 import dev.switchboard.console.api.Role;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Predicate;
@@ -99,7 +100,7 @@ final class RealSystem implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException {
     try (gateway;
         console) {
       admin.close();

@@ -21,38 +21,38 @@ import tools.jackson.databind.JsonNode;
  */
 final class Screenshots {
   private static final int STREAMS = 4;
-  private static final int QUALITY = 82;
+  private static final int QUALITY = 72;
   private static final String PERSON = "carol";
 
   private final RealSystem system;
   private final Visitor visitor;
   private final Path folder;
-  private final boolean whole;
+  private final List<String> only;
 
   /** A view, and what is done there before its picture is taken. */
   private record View(String name, String path, Consumer<Visitor> before) {}
 
-  private Screenshots(RealSystem system, Visitor visitor, Path folder, boolean whole) {
+  private Screenshots(RealSystem system, Visitor visitor, Path folder, List<String> only) {
     this.system = system;
     this.visitor = visitor;
     this.folder = folder;
-    this.whole = whole;
+    this.only = only;
   }
 
   /**
-   * Arguments: the folder of the pictures, seconds of load before them, and perhaps "whole" for
-   * pages as long as they are.
+   * Arguments: the folder of the pictures, seconds of load before them, and names of views where
+   * not all are wanted.
    */
   public static void main(String[] arguments) throws Exception {
     Path folder = Files.createDirectories(Path.of(arguments[0]));
     int seconds = Integer.parseInt(arguments[1]);
-    boolean whole = arguments.length > 2;
+    List<String> only = List.of(arguments).subList(2, arguments.length);
     Path state = Files.createTempDirectory("switchboard-screenshots");
     try (RealSystem system = RealSystem.start(state, 2);
         Load _ = Load.start(system.gateway(), STREAMS);
         Chromium chromium = Chromium.start();
         Visitor visitor = new Visitor(chromium.visitor(system.console().url(), 1280, 900))) {
-      Screenshots shots = new Screenshots(system, visitor, folder, whole);
+      Screenshots shots = new Screenshots(system, visitor, folder, only);
       shots.happen(seconds);
       shots.takeAll();
       visitor.faults().forEach(fault -> System.err.println("browser: " + fault));
@@ -103,9 +103,11 @@ final class Screenshots {
     visitor.page().navigate(firstRun);
     Chromium.drawn(visitor.page());
     visitor.page().waitForTimeout(1000);
-    take("first-run", 1280, ColorScheme.LIGHT);
+    if (wanted("first-run")) {
+      take("first-run", 1280, ColorScheme.LIGHT);
+    }
     visitor.signInFirst(firstRun);
-    List<View> views = views();
+    List<View> views = views().stream().filter(view -> wanted(view.name())).toList();
     for (int width : List.of(1280, 1920)) {
       for (ColorScheme scheme : List.of(ColorScheme.LIGHT, ColorScheme.DARK)) {
         for (View view : views) {
@@ -113,6 +115,10 @@ final class Screenshots {
         }
       }
     }
+  }
+
+  private boolean wanted(String view) {
+    return only.isEmpty() || only.contains(view);
   }
 
   private List<View> views() throws Exception {
@@ -172,11 +178,6 @@ final class Screenshots {
 
   private void take(String name, int width, ColorScheme scheme) throws IOException {
     String file = name + "-" + scheme.name().toLowerCase(Locale.ROOT) + "-" + width;
-    if (whole) {
-      Path png = folder.resolve(file + ".png");
-      visitor.page().screenshot(new Page.ScreenshotOptions().setFullPage(true).setPath(png));
-      return;
-    }
     JsonObject wanted = new JsonObject();
     wanted.addProperty("format", "webp");
     wanted.addProperty("quality", QUALITY);

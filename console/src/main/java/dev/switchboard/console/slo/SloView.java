@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
 @Needs(Role.VIEWER)
 public final class SloView extends GatewayView {
   // Above these a budget of 30 days is gone within 2 and within 10 days.
+  private static final double TEN = 10;
   private static final double FAST = 14.4;
   private static final double SLOW = 3;
   private static final Map<String, String> TONES =
@@ -118,21 +119,21 @@ public final class SloView extends GatewayView {
   }
 
   private void budgetColumns() {
-    budgets.addColumn(BudgetRow::serviceClass).setHeader("Class").setWidth("96px").setFlexGrow(1);
+    budgets.addColumn(BudgetRow::serviceClass).setHeader("Class").setWidth("88px").setFlexGrow(1);
     budgets
         .addColumn(b -> SloPresenter.words(b.objective()))
         .setHeader("Objective")
-        .setWidth("96px")
+        .setWidth("92px")
         .setFlexGrow(1);
     budgets
         .addColumn(b -> Format.percent(b.share()) + " in " + b.windowDays() + " d")
         .setHeader("Goal")
-        .setWidth("104px")
+        .setWidth("100px")
         .setFlexGrow(0);
     budgets
         .addComponentColumn(SloView::left)
         .setHeader("Budget left")
-        .setWidth("118px")
+        .setWidth("112px")
         .setFlexGrow(2);
     for (int i = 0; i < BudgetRow.SPANS.size(); i++) {
       int span = i;
@@ -146,7 +147,7 @@ public final class SloView extends GatewayView {
     budgets
         .addColumn(BudgetRow::forecast)
         .setHeader("As in the last 6 h")
-        .setWidth("130px")
+        .setWidth("124px")
         .setFlexGrow(1);
     budgets
         .addComponentColumn(b -> Parts.link(worst(b.serviceClass()), Format.number(b.missed())))
@@ -166,7 +167,8 @@ public final class SloView extends GatewayView {
     if (Double.isNaN(rate)) {
       return Parts.text("sb-muted", Format.NONE);
     }
-    String text = Format.number(Math.rint(rate * 100) / 100) + "×";
+    double shown = rate < TEN ? Math.rint(rate * 100) / 100 : Math.rint(rate);
+    String text = Format.number(shown) + "×";
     if (rate < SLOW) {
       return new Span(text);
     }
