@@ -10,10 +10,13 @@ import com.microsoft.playwright.assertions.PlaywrightAssertions;
 import com.microsoft.playwright.options.AriaRole;
 import com.microsoft.playwright.options.ColorScheme;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,6 +43,8 @@ class BrowserIT {
           "/people",
           "/nowhere");
 
+  private static final Deque<AutoCloseable> OPENED = new ArrayDeque<>();
+
   @TempDir private static Path folder;
   private static RealSystem system;
   private static Load load;
@@ -49,22 +54,30 @@ class BrowserIT {
   @BeforeAll
   static void startAndSignInForTheFirstTime() throws Exception {
     PlaywrightAssertions.setDefaultAssertionTimeout(LIMIT_MS);
-    system = RealSystem.start(folder, 1);
-    load = Load.start(system.gateway(), STREAMS);
-    chromium = Chromium.start();
-    alice = new Visitor(chromium.visitor(system.console().url(), 1280, 900));
+    system = opened(RealSystem.start(folder, 1));
+    load = opened(Load.start(system.gateway(), STREAMS));
+    chromium = opened(Chromium.start());
+    alice = opened(new Visitor(chromium.visitor(system.console().url(), 1280, 900)));
     alice.signInFirst(system.console().ready().path("first_run_url").asString(""));
+  }
+
+  private static <T extends AutoCloseable> T opened(T one) {
+    OPENED.push(one);
+    return one;
   }
 
   @AfterAll
   static void stop() throws Exception {
-    // The view of no address is a 404, as it says.
+    while (!OPENED.isEmpty()) {
+      OPENED.pop().close();
+    }
+  }
+
+  /** The view of no address is a 404, as it says. */
+  @AfterEach
+  void theBrowserSawNoFault() {
     List<String> faults =
         alice.faults().stream().filter(fault -> !fault.contains("status of 404")).toList();
-    alice.close();
-    chromium.close();
-    load.close();
-    system.close();
     assertEquals(List.of(), faults);
   }
 
