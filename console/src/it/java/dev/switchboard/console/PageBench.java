@@ -38,7 +38,10 @@ final class PageBench {
 
   private PageBench() {}
 
-  /** Arguments: page, sessions, or both where there is none. Ends with status 1 where a number is above what it may be. */
+  /**
+   * Arguments: page, sessions, or both where there is none. Ends with status 1 where a number is
+   * above what it may be.
+   */
   public static void main(String[] arguments) throws Exception {
     PageBench bench = new PageBench();
     Path folder = Files.createTempDirectory("switchboard-page-bench");
