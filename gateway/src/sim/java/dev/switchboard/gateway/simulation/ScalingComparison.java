@@ -84,7 +84,7 @@ final class ScalingComparison {
             new double[] {0.7, 0.85, 1, 1.1, 1.2, 1.3},
             ScalingRules::requestRate),
         line("CPU", ours, new double[] {0.65, 0.7, 0.75, 0.8, 0.85, 0.9}, ScalingRules::cpu),
-        line("queue length", ours, new double[] {1, 4, 16, 64}, ScalingRules::queue),
+        line("queue length", ours, new double[] {0.25, 1, 4}, ScalingRules::queue),
         line("in flight", ours, new double[] {5, 7, 9, 11, 13}, ScalingRules::inFlight));
   }
 
