@@ -84,9 +84,13 @@ class AutoscalingIT {
     assertEquals(2, quiet.path("ready").asInt());
     assertEquals(5, quiet.path("max").asInt());
     assertEquals(152, full.at("/signals/reported").asInt());
+    assertEquals("ceiling", full.path("cause").asText());
+    assertTrue(full.path("at_max").asBoolean());
+    assertEquals("kv", kv.path("cause").asText());
     assertEquals(8, full.at("/signals/places_per_replica").asDouble());
-    assertTrue(full.at("/needed/work").asInt() > 5, full::toString);
-    assertTrue(full.path("reason").asText().endsWith("The most that may be is 5."), full::toString);
+    assertTrue(full.at("/needed/headroom").asInt() > 5, full::toString);
+    assertTrue(
+        full.path("reason").asText().endsWith("Cannot scale, at max: 5 may be."), full::toString);
     assertEquals(3, kv.at("/needed/kv").asInt());
     assertTrue(kv.path("reason").asText().contains("95 % of the KV"), kv::toString);
     assertTrue(
@@ -111,7 +115,7 @@ class AutoscalingIT {
     assertEquals(16, told.at("/signals/running").asInt());
     assertEquals(16, told.at("/signals/places").asInt());
     assertEquals(1.25, told.at("/signals/busy_ratio").asDouble());
-    assertEquals(4, told.at("/needed/work").asInt());
+    assertEquals(4, told.at("/needed/headroom").asInt());
     InProcessGateway.await(
         () -> {
           for (HttpServerRequest each = held.poll(); each != null; each = held.poll()) {

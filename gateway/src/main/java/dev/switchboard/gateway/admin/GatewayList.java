@@ -27,6 +27,7 @@ public final class GatewayList {
   /** Who missed two is silent. */
   private static final int SILENT_MS = 3 * BEAT_MS;
 
+  private static final String LOADS = "loads";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   /** Where gateways say that they are there. */
@@ -67,6 +68,24 @@ public final class GatewayList {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     GatewayRoutes.identity(json, facts);
     return json.toString();
+  }
+
+  /** The same with what it has to do, for the others alone. */
+  public static String about(GatewayFacts facts, ObjectNode loads) {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    GatewayRoutes.identity(json, facts);
+    json.set(LOADS, loads);
+    return json.toString();
+  }
+
+  /** What a gateway has to do, of what it says of itself; an empty object where it does not say. */
+  public static String loads(String about) {
+    try {
+      JsonNode loads = JSON.readTree(about).path(LOADS);
+      return loads.isObject() ? loads.toString() : "{}";
+    } catch (JsonProcessingException e) {
+      return "{}";
+    }
   }
 
   /** What does not answer is named; what the other one knows is shown all the same. */
@@ -124,6 +143,7 @@ public final class GatewayList {
     if (!(about instanceof ObjectNode json)) {
       return;
     }
+    json.remove(LOADS);
     json.put("id", card.id()).put("this", card.id().equals(self));
     json.put("last_heard", Instant.ofEpochMilli(card.heardMs()).toString());
     json.put("state", now - card.heardMs() <= SILENT_MS ? "live" : "silent");

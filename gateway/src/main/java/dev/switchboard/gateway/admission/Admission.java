@@ -138,6 +138,11 @@ public final class Admission {
       onEntry((own, admitted) -> own.wholeAnswer(admitted, tokens, nowNanos));
     }
 
+    /** When the last time ended at which its model had no replica, by the clock of its calls. */
+    public long replicaReadyNanos() {
+      return queue == null ? 0 : queue.readyNanos();
+    }
+
     /**
      * It leaves: its place is free, or it does not wait any longer.
      *

@@ -162,6 +162,9 @@ public final class AdmissionQueue {
    * @param running places that are held: one for each answer of a request that runs
    * @param drainPerSecond places that become free while all are held; 0 while unknown
    * @param waitP90Ratio real over predicted wait that nine in ten stay below
+   * @param tokens that were asked for
+   * @param peopleRunning places that requests hold which are not of the lowest band
+   * @param held requests that wait for the first replica
    */
   public record Snapshot(
       Map<Band, Integer> waiting,
@@ -169,9 +172,20 @@ public final class AdmissionQueue {
       int running,
       int places,
       double drainPerSecond,
-      double waitP90Ratio) {
+      double waitP90Ratio,
+      TokenFlow.Seen tokens,
+      int peopleRunning,
+      int held) {
     public Snapshot {
       waiting = Map.copyOf(waiting);
+    }
+
+    /** Requests that wait and are not of the lowest band. */
+    public int people() {
+      return waiting.entrySet().stream()
+          .filter(band -> band.getKey() != Band.SHEDDABLE)
+          .mapToInt(Map.Entry::getValue)
+          .sum();
     }
 
     /** Whether requests wait that nothing holds back but others, or the next one would. */
@@ -189,6 +203,7 @@ public final class AdmissionQueue {
   private final MeasuredTtft[] measured = new MeasuredTtft[Band.values().length];
   private final WaitCalibration calibration = new WaitCalibration();
   private final Outflow yielding = new Outflow();
+  private final TokenFlow flow = new TokenFlow();
   private final Promises toPeople = new Promises();
   private final Promises toYielding = new Promises();
   private final Object lock = new Object();
@@ -208,6 +223,16 @@ public final class AdmissionQueue {
   private long sequence;
   private long waitingBytes;
   private int readySites;
+
+  /** Null where nobody starts a replica for what waits. */
+  private @Nullable FirstReplica first;
+
+  /** Since when there has been no replica for what waits; 0 where none waits. */
+  private long heldSince;
+
+  /** When the last time ended at which there was no replica. */
+  private volatile long readyNanos;
+
   private int busy;
   private int unroutedPeople;
   private int unroutedYielding;
@@ -252,9 +277,13 @@ public final class AdmissionQueue {
   private Verdict decide(
       Demand demand, double weight, Listener listener, long now, Notices notices) {
     pace.offered(demand, now);
+    flow.offered(demand);
     boolean free = mayRun(demand, now);
     Promises.Promise promise = promises(demand).redeem(demand.asker().request(), now);
     Entry entry = entry(demand, weight, listener, promise, now);
+    if (holds()) {
+      return hold(entry, now, notices);
+    }
     entry.predictedWaitNanos = free ? 0 : wait(entry, now);
     Expected expected = expected(entry, entry.predictedWaitNanos, free, now);
     if (readySites > 0 && expected.missesDeadline(demand, now)) {
@@ -278,7 +307,73 @@ public final class AdmissionQueue {
     band(entry).add(entry);
     byExpiry.add(entry);
     waitingBytes += demand.bytes();
+    flow.waits(demand);
     return new Verdict.Waiting(entry, position);
+  }
+
+  /** It waits for the first replica, which is no load that could miss its target. */
+  private Verdict hold(Entry entry, long now, Notices notices) {
+    heldSince = heldSince == 0 ? now : heldSince;
+    if (!makeRoom(entry, now, notices)) {
+      return refusal(Reason.REPLICA_WAIT_FULL, entry, expectedHeld(now), now);
+    }
+    int position = before(entry) + 1;
+    band(entry).add(entry);
+    byExpiry.add(entry);
+    waitingBytes += entry.demand.bytes();
+    flow.waits(entry.demand);
+    return new Verdict.Waiting(entry, position);
+  }
+
+  /** There is no replica, and somebody starts one for what waits. */
+  private boolean holds() {
+    return readySites == 0 && first != null;
+  }
+
+  private Expected expectedHeld(long now) {
+    return new Expected(untilFirst(now), WaitPredictor.UNKNOWN, WaitPredictor.UNKNOWN);
+  }
+
+  /** Until the first replica is expected; where it is overdue, half of what a start takes. */
+  private long untilFirst(long now) {
+    long start = first == null ? 0 : first.startNanos();
+    long left = start - (heldSince == 0 ? 0 : now - heldSince);
+    return left > 0 ? left : start / 2;
+  }
+
+  /**
+   * Says whether somebody starts a replica for what waits while there is none.
+   *
+   * @param wanted how they wait; null where nobody does
+   */
+  public void startsFirst(@Nullable FirstReplica wanted) {
+    synchronized (lock) {
+      first = wanted;
+    }
+  }
+
+  /** A request would have come here, had there been a replica: another model stands in for it. */
+  public void missed(Demand demand) {
+    synchronized (lock) {
+      flow.offered(demand);
+    }
+  }
+
+  /** Whether a request that comes now waits for the first replica. */
+  public boolean holding() {
+    synchronized (lock) {
+      return holds();
+    }
+  }
+
+  /** When the last time ended at which there was no replica. */
+  long readyNanos() {
+    return readyNanos;
+  }
+
+  /** Requests that wait while there is no replica. */
+  private int held() {
+    return holds() ? byExpiry.size() : 0;
   }
 
   /** What it would be if it came now, with the share that tenants have where nothing is said. */
@@ -295,8 +390,9 @@ public final class AdmissionQueue {
       Promises.@Nullable Promise promise,
       long now) {
     long idle = measured(demand).idleNanos(demand, now);
-    boolean ttftBinds = demand.ttftAtNanos() - now > Math.max(0, idle);
-    long patience = config.queueNanos();
+    FirstReplica cold = readySites == 0 ? first : null;
+    boolean ttftBinds = cold == null && demand.ttftAtNanos() - now > Math.max(0, idle);
+    long patience = cold == null ? config.queueNanos() : cold.waitNanos();
     return new Entry(demand, weight, listener, sequence++, now, patience, ttftBinds, promise);
   }
 
@@ -545,6 +641,10 @@ public final class AdmissionQueue {
         if (site.ready != ready) {
           site.ready = ready;
           readySites += ready ? 1 : -1;
+          if (ready && readySites == 1) {
+            readyNanos = nowNanos;
+            heldSince = 0;
+          }
           busy += ready ? site.running : -site.running;
         }
         if (!ready && site.running == 0) {
@@ -709,6 +809,7 @@ public final class AdmissionQueue {
     leaveSite(entry);
     band(entry).ends(entry, tokens);
     holding(entry).ends(entry.places(), now - entry.startedNanos);
+    flow.served(entry.demand, now - entry.startedNanos);
     lastMovedNanos = now;
   }
 
@@ -775,9 +876,12 @@ public final class AdmissionQueue {
     return entry.ttftBinds && expected.missesTarget(entry.demand, now) ? Reason.TTFT : null;
   }
 
-  private static Reason expiry(Entry entry, long now) {
+  private Reason expiry(Entry entry, long now) {
     if (entry.demand.deadlineNanos() <= now) {
       return Reason.EXPIRED;
+    }
+    if (holds()) {
+      return Reason.REPLICA_WAIT;
     }
     boolean late = entry.ttftBinds && entry.demand.ttftAtNanos() <= now;
     return late ? Reason.TTFT : Reason.QUEUE_TIMEOUT;
@@ -796,6 +900,7 @@ public final class AdmissionQueue {
       }
     }
     return next != null
+            && !holds()
             && !awaits(next)
             && hasPlace(next.yields(), next.places())
             && mayGo(next, now)
@@ -831,6 +936,7 @@ public final class AdmissionQueue {
     byExpiry.remove(entry);
     band(entry).remove(entry);
     waitingBytes -= entry.demand.bytes();
+    flow.waitsNoLonger(entry.demand);
   }
 
   private void drop(Entry entry, Reason reason, Expected expected, long now, Notices notices) {
@@ -848,6 +954,9 @@ public final class AdmissionQueue {
 
   /** What it is to expect if it waits for its turn once more. */
   private Expected expectedBehind(Entry entry, long now) {
+    if (holds()) {
+      return expectedHeld(now);
+    }
     return expected(entry, wait(entry, now), false, now);
   }
 
@@ -855,7 +964,7 @@ public final class AdmissionQueue {
 
   /** Makes room for a request, if it may take the place of others. */
   private boolean makeRoom(Entry entry, long now, Notices notices) {
-    if (entry.demand.bytes() > config.queueBytes() || config.queueRequests() == 0) {
+    if (entry.demand.bytes() > mostBytes() || mostRequests() == 0) {
       return false;
     }
     while (isFull(entry)) {
@@ -869,8 +978,15 @@ public final class AdmissionQueue {
   }
 
   private boolean isFull(Entry entry) {
-    return byExpiry.size() >= config.queueRequests()
-        || waitingBytes + entry.demand.bytes() > config.queueBytes();
+    return byExpiry.size() >= mostRequests() || waitingBytes + entry.demand.bytes() > mostBytes();
+  }
+
+  private int mostRequests() {
+    return readySites == 0 && first != null ? first.requests() : config.queueRequests();
+  }
+
+  private long mostBytes() {
+    return readySites == 0 && first != null ? first.bytes() : config.queueBytes();
   }
 
   private @Nullable Entry victim(Entry entry) {
@@ -1016,6 +1132,9 @@ public final class AdmissionQueue {
    */
   private int retryAfter(Reason reason, Entry entry, Expected expected, long now) {
     Demand demand = entry.demand;
+    if (holds()) {
+      return retryAfter(untilFirst(now) / NANOS_PER_SECOND);
+    }
     if (reason == Reason.DEADLINE && neverEnds(demand, now)) {
       return 0;
     }
@@ -1084,7 +1203,16 @@ public final class AdmissionQueue {
       double each = interval(true, nowNanos);
       double drain = each == 0 ? 0 : NANOS_PER_SECOND / each;
       int places = busy + Math.max(0, free(true));
-      return new Snapshot(waiting, waitingBytes, busy, places, drain, calibration.p90());
+      return new Snapshot(
+          waiting,
+          waitingBytes,
+          busy,
+          places,
+          drain,
+          calibration.p90(),
+          flow.seen(),
+          people.running(),
+          held());
     }
   }
 

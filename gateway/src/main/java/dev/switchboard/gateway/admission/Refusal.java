@@ -45,6 +45,10 @@ public record Refusal(
     TENANT_REQUESTS("tenant_requests_per_minute", false),
     TENANT_TOKENS("tenant_tokens_per_minute", false),
     TENANT_CONCURRENCY("tenant_max_concurrency", false),
+    /** As many requests wait for the first replica of its model as may. */
+    REPLICA_WAIT_FULL("replica_wait_full", false),
+    /** It waited for the first replica of its model for as long as it may. */
+    REPLICA_WAIT("replica_wait_timeout", false),
     /** The gateway is stopping. */
     CLOSING("draining", false);
 
@@ -64,6 +68,11 @@ public record Refusal(
     /** Whether a deadline of the request's own was at stake, not load or a limit. */
     public boolean deadline() {
       return deadline;
+    }
+
+    /** Whether there was no replica. */
+    public boolean noReplica() {
+      return this == REPLICA_WAIT_FULL || this == REPLICA_WAIT;
     }
 
     /** Whether the tenant's own limit fired. */

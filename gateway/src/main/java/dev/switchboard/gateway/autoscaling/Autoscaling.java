@@ -2,6 +2,8 @@ package dev.switchboard.gateway.autoscaling;
 
 import dev.switchboard.gateway.admission.AdmissionQueue;
 import dev.switchboard.gateway.admission.Band;
+import dev.switchboard.gateway.admission.FirstReplica;
+import dev.switchboard.gateway.admission.TokenFlow;
 import dev.switchboard.gateway.autoscaling.AutoscalingConfig.Bounds;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaReport;
@@ -9,19 +11,31 @@ import dev.switchboard.gateway.fleet.ReplicaState;
 import dev.switchboard.gateway.slo.SloConfig;
 import dev.switchboard.gateway.slo.SloConfig.SloClass;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
 import java.util.function.LongFunction;
 import java.util.function.LongSupplier;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Looks at every model once a second and keeps what was decided of its replicas. */
+/**
+ * Looks at every model once a second and keeps what was decided of its replicas. What other
+ * gateways have of it counts as well, so that whichever is asked says about the same.
+ */
 public final class Autoscaling {
   /** Between two looks. */
   public static final int PERIOD_MS = 1000;
+
+  private static final Logger LOG = LoggerFactory.getLogger(Autoscaling.class);
+
+  private static final long NANOS_PER_MS = 1_000_000;
 
   /** An older report says nothing of now. */
   private static final long BELIEVED_NANOS = 10_000_000_000L;
@@ -29,7 +43,10 @@ public final class Autoscaling {
   /** Of what a replica takes, as of late: learned places move with every step of the learning. */
   private static final double SHARE_OF_NEW = 0.1;
 
-  /** Where it looks. */
+  private static final AdmissionQueue.Snapshot NOBODY =
+      new AdmissionQueue.Snapshot(Map.of(), 0, 0, 0, 0, 1, TokenFlow.Seen.NONE, 0, 0);
+
+  /** Where it looks, and whom it tells. */
   public interface Sources {
     AutoscalingConfig config();
 
@@ -37,43 +54,60 @@ public final class Autoscaling {
 
     /** Every replica. */
     Collection<Replica> replicas();
+
+    /** Milliseconds that a request without a target may wait. */
+    int patienceMs();
+
+    /** Every model that is to be served, be there a replica or not. */
+    Set<String> models();
+
+    /**
+     * Says how requests wait for the first replica of a model.
+     *
+     * @param first null where they do not
+     */
+    void waits(String model, @Nullable FirstReplica first);
+
+    /** Says how many replicas of a model are needed now, those that stand by among them. */
+    void needed(String model, int replicas, ScaleSignals now);
   }
 
   /**
    * Of one model.
    *
+   * @param gateways that were heard, this one among them
    * @param atMs when it was looked at
    */
   public record Answer(
-      int desired,
-      long sinceMs,
-      String reason,
-      Bounds bounds,
-      ScaleSignals signals,
-      ScaleNeed need,
-      long atMs) {}
+      ScaleRule.Decided decided, Bounds bounds, ScaleSignals signals, int gateways, long atMs) {}
 
   private static final class Model {
-    final ScaleDecision decision = new ScaleDecision();
+    final ScaleRule rule = new ScaleRule();
+    final OfferedTokens offered = new OfferedTokens();
     double placesEach = Double.NaN;
+    boolean saidAtMax;
     @Nullable Answer answer;
   }
 
   private final Sources sources;
   private final LongFunction<Map<String, AdmissionQueue.Snapshot>> queues;
+  private final GatewayLoads loads;
   private final LongSupplier clock;
   private final Map<String, Model> models = new ConcurrentHashMap<>();
 
   /**
    * @param queues of the models at a moment of the clock
+   * @param loads of the other gateways, told what this one has
    * @param clock epoch nanoseconds
    */
   public Autoscaling(
       Sources sources,
       LongFunction<Map<String, AdmissionQueue.Snapshot>> queues,
+      GatewayLoads loads,
       LongSupplier clock) {
     this.sources = sources;
     this.queues = queues;
+    this.loads = loads;
     this.clock = clock;
   }
 
@@ -81,10 +115,31 @@ public final class Autoscaling {
   public void tick() {
     long now = clock.getAsLong();
     Map<String, List<Replica>> fleet =
-        sources.replicas().stream().collect(Collectors.groupingBy(Replica::model));
+        sources.replicas().stream()
+            .collect(Collectors.groupingBy(Replica::model, HashMap::new, Collectors.toList()));
+    sources.models().forEach(model -> fleet.computeIfAbsent(model, none -> List.of()));
     models.keySet().retainAll(Set.copyOf(fleet.keySet()));
     Map<String, AdmissionQueue.Snapshot> waiting = queues.apply(now);
-    fleet.forEach((model, replicas) -> look(model, replicas, waiting.get(model), now));
+    Map<String, ModelLoad> own = new HashMap<>();
+    fleet.forEach(
+        (model, replicas) -> own.put(model, load(replicas, waiting.getOrDefault(model, NOBODY))));
+    loads.own(own);
+    fleet.forEach(
+        (model, replicas) ->
+            look(model, replicas, waiting.getOrDefault(model, NOBODY), own.get(model), now));
+  }
+
+  private static ModelLoad load(List<Replica> replicas, AdmissionQueue.Snapshot queue) {
+    List<Replica> local = replicas.stream().filter(Replica::local).toList();
+    return ModelLoad.of(
+        queue,
+        (int) local.stream().filter(Autoscaling::counts).count(),
+        in(local, ReplicaState.READY),
+        in(local, ReplicaState.STANDBY));
+  }
+
+  private static int in(List<Replica> replicas, ReplicaState state) {
+    return (int) replicas.stream().filter(each -> each.state() == state).count();
   }
 
   /** What was decided last of a model; null of one that was not looked at yet. */
@@ -98,26 +153,68 @@ public final class Autoscaling {
     }
   }
 
+  /** Tells of every model what was decided last. */
+  public void each(BiConsumer<String, Answer> told) {
+    for (String model : models.keySet()) {
+      Answer answer = of(model);
+      if (answer != null) {
+        told.accept(model, answer);
+      }
+    }
+  }
+
   private void look(
-      String name, List<Replica> replicas, AdmissionQueue.@Nullable Snapshot queue, long now) {
+      String name,
+      List<Replica> replicas,
+      AdmissionQueue.Snapshot queue,
+      @Nullable ModelLoad own,
+      long now) {
     AutoscalingConfig config = sources.config();
     Model model = models.computeIfAbsent(name, each -> new Model());
+    Map<String, ModelLoad> gateways = loads.others(name);
+    gateways.put("", own == null ? load(replicas, queue) : own);
     synchronized (model) {
-      ScaleSignals signals = signals(model, replicas, queue, now);
-      ScaleNeed need = ScaleNeed.of(signals, config);
+      ScaleSignals signals = signals(model, replicas, queue, gateways, now);
       Bounds bounds = config.bounds(name);
       long nowMs = now / 1_000_000;
-      ScaleDecision.Decided decided =
-          model.decision.decide(
-              nowMs, signals.current(), need, bounds, config.upSeconds(), config.downSeconds());
-      model.answer =
-          new Answer(
-              decided.desired(), decided.sinceMs(), decided.reason(), bounds, signals, need, nowMs);
+      ScaleRule.Decided decided = model.rule.decide(nowMs, signals, config, bounds);
+      say(name, model, decided, bounds);
+      sources.waits(name, bounds.min() > 0 ? null : first(config, decided.startMs()));
+      sources.needed(
+          name, Math.max(decided.desired(), bounds.clamp(decided.need().replicas())), signals);
+      model.answer = new Answer(decided, bounds, signals, gateways.size(), nowMs);
+    }
+  }
+
+  private static FirstReplica first(AutoscalingConfig config, double startMs) {
+    return new FirstReplica(
+        config.holdRequests(),
+        config.holdBytes(),
+        config.holdMs() * NANOS_PER_MS,
+        (long) (startMs * NANOS_PER_MS));
+  }
+
+  private static void say(String name, Model model, ScaleRule.Decided decided, Bounds bounds) {
+    if (decided.atMax() != model.saidAtMax) {
+      model.saidAtMax = decided.atMax();
+      if (decided.atMax()) {
+        LOG.warn(
+            "scale_at_max model={} max={} needed={}",
+            name,
+            bounds.max(),
+            decided.need().replicas());
+      } else {
+        LOG.info("scale_below_max model={} max={}", name, bounds.max());
+      }
     }
   }
 
   private ScaleSignals signals(
-      Model model, List<Replica> replicas, AdmissionQueue.@Nullable Snapshot queue, long now) {
+      Model model,
+      List<Replica> replicas,
+      AdmissionQueue.Snapshot queue,
+      Map<String, ModelLoad> gateways,
+      long now) {
     List<Replica> ready =
         replicas.stream().filter(each -> each.state() == ReplicaState.READY).toList();
     List<ReplicaReport> reports =
@@ -125,30 +222,63 @@ public final class Autoscaling {
             .map(Replica::report)
             .filter(each -> now - each.atNanos() < BELIEVED_NANOS)
             .toList();
-    int places = queue == null ? 0 : queue.places();
-    if (places > 0 && !ready.isEmpty()) {
-      double each = (double) places / ready.size();
-      model.placesEach =
-          Double.isNaN(model.placesEach)
-              ? each
-              : model.placesEach + SHARE_OF_NEW * (each - model.placesEach);
-    }
+    learnPlaces(model, queue.places(), ready.size());
+    Collection<ModelLoad> all = gateways.values();
+    // Workers of other gateways are none of ours; servers are known to all by their addresses.
+    ModelLoad self = gateways.get("");
+    int othersReady = sum(all, ModelLoad::readyWorkers) - (self == null ? 0 : self.readyWorkers());
+    int othersWorkers = sum(all, ModelLoad::workers) - (self == null ? 0 : self.workers());
+    int othersStandby = sum(all, ModelLoad::standby) - (self == null ? 0 : self.standby());
+    int elsewhere = Double.isNaN(model.placesEach) ? 0 : (int) (othersReady * model.placesEach);
     return new ScaleSignals(
-        (int) replicas.stream().filter(Autoscaling::counts).count(),
-        ready.size(),
-        (int) replicas.stream().filter(each -> each.state() == ReplicaState.STANDBY).count(),
-        queue == null ? 0 : queue.running(),
+        (int) replicas.stream().filter(Autoscaling::counts).count() + othersWorkers,
+        ready.size() + othersReady,
+        in(replicas, ReplicaState.STANDBY) + othersStandby,
+        sum(all, ModelLoad::running),
+        sum(all, ModelLoad::peopleRunning),
         reports.stream().mapToInt(each -> each.running() + each.waiting()).sum(),
-        queue == null ? 0 : waiting(queue, Band.SHEDDABLE),
-        places,
+        sum(all, ModelLoad::waiting),
+        queue.places() + elsewhere,
         model.placesEach,
-        queue == null ? 0 : waitMs(queue),
+        model.offered.sum(gateways),
+        total(all, ModelLoad::queuedTokens),
+        total(all, ModelLoad::batchTokens),
+        paceOf(all),
+        waitMs(queue),
         targetMs(sources.slo()),
+        sources.patienceMs(),
         reports.stream()
             .mapToDouble(ReplicaReport::kvUsedRatio)
             .filter(Double::isFinite)
             .average()
             .orElse(Double.NaN));
+  }
+
+  private static void learnPlaces(Model model, int places, int ready) {
+    if (places > 0 && ready > 0) {
+      double each = (double) places / ready;
+      model.placesEach =
+          Double.isNaN(model.placesEach)
+              ? each
+              : model.placesEach + SHARE_OF_NEW * (each - model.placesEach);
+    }
+  }
+
+  private static int sum(Collection<ModelLoad> all, ToDoubleFunction<ModelLoad> part) {
+    return (int) total(all, part);
+  }
+
+  private static double total(Collection<ModelLoad> all, ToDoubleFunction<ModelLoad> part) {
+    return all.stream().mapToDouble(part).sum();
+  }
+
+  /** The mean of those that know it. */
+  private static double paceOf(Collection<ModelLoad> all) {
+    return all.stream()
+        .mapToDouble(ModelLoad::placeTokens)
+        .filter(each -> each > 0)
+        .average()
+        .orElse(0);
   }
 
   /** Takes requests, or will; one that stands by, is emptied or stopped does not count. */
@@ -160,17 +290,9 @@ public final class Autoscaling {
         };
   }
 
-  /** Requests that wait in this band and those above it. */
-  private static int waiting(AdmissionQueue.Snapshot queue, Band least) {
-    return queue.waiting().entrySet().stream()
-        .filter(each -> each.getKey().compareTo(least) <= 0)
-        .mapToInt(Map.Entry::getValue)
-        .sum();
-  }
-
-  /** Batches are sent to wait: they add replicas by their number alone. */
+  /** Of the asked gateway's own queue; batches are sent to wait. */
   private static double waitMs(AdmissionQueue.Snapshot queue) {
-    int people = waiting(queue, Band.NORMAL);
+    int people = queue.people();
     if (people == 0) {
       return 0;
     }

@@ -1,9 +1,11 @@
 package dev.switchboard.gateway.autoscaling;
 
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,10 +13,15 @@ import org.jspecify.annotations.Nullable;
  *
  * @param min of a model that says nothing else
  * @param max of the same
- * @param busyRatio share of the replicas' places that may be taken
+ * @param busyRatio share of the replicas' places that the expected load may take
  * @param kvRatio share of the replicas' KV that sequences may hold
  * @param upSeconds that more must be needed before more are desired
  * @param downSeconds that fewer must be enough before fewer are desired
+ * @param startSeconds that a replica takes until it is ready, before any was seen to
+ * @param idleSeconds without a request after which a model that may have no replica has none
+ * @param holdRequests that wait for the first replica of a model that has none
+ * @param holdBytes of their bodies
+ * @param holdMs that one of them waits at most
  * @param models with bounds of their own
  */
 public record AutoscalingConfig(
@@ -24,16 +31,21 @@ public record AutoscalingConfig(
     double kvRatio,
     int upSeconds,
     int downSeconds,
+    int startSeconds,
+    int idleSeconds,
+    int holdRequests,
+    long holdBytes,
+    int holdMs,
     List<Model> models) {
   private static final int MOST = 1000;
 
   public static final AutoscalingConfig DEFAULTS =
-      new AutoscalingConfig(1, 64, 0.7, 0.8, 5, 300, List.of());
+      new AutoscalingConfig(1, 64, 0.8, 0.8, 5, 90, 60, 600, 256, 16_777_216, 180_000, List.of());
 
   /** The least and the most replicas that are desired. */
   public record Bounds(int min, int max) {
     public Bounds {
-      range("min", min, 1, MOST);
+      range("min", min, 0, MOST);
       range("max", max, 1, MOST);
       if (min > max) {
         throw new IllegalArgumentException("min is " + min + ", above max, which is " + max);
@@ -64,6 +76,14 @@ public record AutoscalingConfig(
     ratio("kv-ratio", kvRatio);
     range("up-seconds", upSeconds, 1, 600);
     range("down-seconds", downSeconds, 1, 3600);
+    range("start-seconds", startSeconds, 1, 3600);
+    range("idle-seconds", idleSeconds, 1, 604_800);
+    range("hold-requests", holdRequests, 0, 1_000_000);
+    if (holdBytes < 0 || holdBytes > 1L << 40) {
+      throw new IllegalArgumentException(
+          "hold-bytes must be 0 to " + (1L << 40) + ", not " + holdBytes);
+    }
+    range("hold-ms", holdMs, 1, 3_600_000);
     models = List.copyOf(models);
     Set<String> names = new HashSet<>();
     for (Model each : models) {
@@ -96,6 +116,14 @@ public record AutoscalingConfig(
         .findFirst()
         .map(each -> bounds(each, all))
         .orElse(all);
+  }
+
+  /** Models that may have no replica at all, and that are served all the same. */
+  public Set<String> fromZero() {
+    return models.stream()
+        .map(Model::model)
+        .filter(model -> bounds(model).min() == 0)
+        .collect(Collectors.toCollection(LinkedHashSet::new));
   }
 
   private static void ratio(String key, double value) {

@@ -26,9 +26,10 @@ final class ScaleDecision {
    * What was decided.
    *
    * @param sinceMs when it became this number
+   * @param cause what it goes by
    * @param reason in a sentence or two
    */
-  record Decided(int desired, long sinceMs, String reason) {}
+  record Decided(int desired, long sinceMs, ScaleCause cause, String reason) {}
 
   /**
    * Decides anew.
@@ -54,7 +55,7 @@ final class ScaleDecision {
     } else if (lowered < desired) {
       become(lowered, nowMs);
     }
-    return new Decided(desired, sinceMs, reason(need, bounds, upSeconds, downSeconds));
+    return decided(need, bounds, upSeconds, downSeconds);
   }
 
   private void become(int replicas, long nowMs) {
@@ -86,21 +87,34 @@ final class ScaleDecision {
     return most;
   }
 
-  private String reason(ScaleNeed need, Bounds bounds, int upSeconds, int downSeconds) {
+  private Decided decided(ScaleNeed need, Bounds bounds, int upSeconds, int downSeconds) {
     int wanted = bounds.clamp(need.replicas());
     if (wanted > desired) {
-      return need.why() + " More than " + desired + " once that held for " + upSeconds + " s.";
+      return decided(
+          ScaleCause.COOLDOWN,
+          need,
+          " More than " + desired + " once that held for " + upSeconds + " s.");
     }
     if (wanted < desired) {
-      return need.why()
-          + (" Kept at " + desired + " until fewer were enough, with a margin, for ")
-          + (downSeconds + " s.");
+      return decided(
+          ScaleCause.COOLDOWN,
+          need,
+          " Kept at "
+              + desired
+              + " until fewer were enough, with a margin, for "
+              + downSeconds
+              + " s.");
     }
     if (need.replicas() > bounds.max()) {
-      return need.why() + " The most that may be is " + bounds.max() + ".";
+      return decided(
+          ScaleCause.CEILING, need, " Cannot scale, at max: " + bounds.max() + " may be.");
     }
     return need.replicas() < bounds.min()
-        ? need.why() + " The least that may be is " + bounds.min() + "."
-        : need.why();
+        ? decided(ScaleCause.FLOOR, need, " The least that may be is " + bounds.min() + ".")
+        : decided(need.cause(), need, "");
+  }
+
+  private Decided decided(ScaleCause cause, ScaleNeed need, String more) {
+    return new Decided(desired, sinceMs, cause, need.why() + more);
   }
 }

@@ -8,14 +8,21 @@ import dev.switchboard.gateway.admin.ConfigControl;
 import dev.switchboard.gateway.admin.FleetEvents;
 import dev.switchboard.gateway.admin.GatewayFacts;
 import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.admission.AdmissionQueue;
+import dev.switchboard.gateway.admission.FirstReplica;
 import dev.switchboard.gateway.admission.ReplicaForecast;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.autoscaling.Autoscaling;
 import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
+import dev.switchboard.gateway.autoscaling.GatewayLoads;
+import dev.switchboard.gateway.autoscaling.ScaleNeed;
+import dev.switchboard.gateway.autoscaling.ScaleSignals;
 import dev.switchboard.gateway.drill.Drills;
 import dev.switchboard.gateway.drill.EngineFaults;
 import dev.switchboard.gateway.drill.Faults;
+import dev.switchboard.gateway.edge.EdgeLink;
+import dev.switchboard.gateway.edge.Edges;
 import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.events.RequestEvents;
@@ -82,6 +89,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -97,6 +105,9 @@ final class Gateway {
   private static final int STEPS_MS = 500;
   private static final int TELL_MS = 100;
   private static final int SEARCH_MS = 10_000;
+
+  /** Between two looks whether a worker that stands by is needed. */
+  private static final int STANDBY_MS = 200;
 
   /** Between two writes of when keys were used. */
   private static final int USES_MS = 20_000;
@@ -121,6 +132,7 @@ final class Gateway {
   private final Vertx vertx;
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final Heartbeat heartbeat;
+  private final GatewayLoads loads;
   private final Autoscaling autoscaling;
   private final Discovery discovery;
   private final AdminServer adminServer;
@@ -158,6 +170,7 @@ final class Gateway {
     this.mayListen = mayListen;
     this.startNanos = clock.epochNanos();
     this.identity = identity(fleet);
+    fleet.fromZero(config.autoscaling().fromZero());
     this.feed = new EventFeed(() -> clock.epochNanos() / 1_000_000);
     this.told = new FleetEvents(feed, clock);
     // Opens beside what follows; listeners begin when it has.
@@ -186,9 +199,11 @@ final class Gateway {
     fleet.onStateChange(watch(house));
     this.sharedAffinity = sharedAffinity(house);
     measure(house.metrics());
+    this.loads = new GatewayLoads(fleet.gatewayId(), () -> clock.epochNanos() / 1_000_000);
     this.heartbeat = heartbeat(house);
     this.autoscaling = autoscaling();
     this.discovery = new Discovery(vertx, this::discovered, fleet::replicas, clock);
+    house.metrics().autoscaling(this::scaling);
     this.adminServer = adminServer(house, config.admin());
     this.prober = new Prober(vertx, fleet, clock, probes(house.metrics()));
     prober.start();
@@ -246,13 +261,54 @@ final class Gateway {
           public List<Replica> replicas() {
             return fleet.replicas();
           }
+
+          @Override
+          public int patienceMs() {
+            return reconfiguration.admission().queueMs();
+          }
+
+          @Override
+          public Set<String> models() {
+            return fleet.models();
+          }
+
+          @Override
+          public void waits(String model, @Nullable FirstReplica first) {
+            admission.queue(model).startsFirst(first);
+          }
+
+          @Override
+          public void needed(String model, int replicas, ScaleSignals now) {
+            fleet
+                .localModels()
+                .needed(model, replicas - now.ready(), clock.epochNanos() / 1_000_000);
+          }
         };
-    return new Autoscaling(sources, admission::snapshots, clock::epochNanos);
+    return new Autoscaling(sources, admission::snapshots, loads, clock::epochNanos);
+  }
+
+  private void scaling(BiConsumer<String, Metrics.Scaling.Seen> told) {
+    autoscaling.each(
+        (model, answer) -> {
+          ScaleNeed need = answer.decided().need();
+          told.accept(
+              model,
+              new Metrics.Scaling.Seen(
+                  answer.decided().desired(),
+                  Map.of("headroom", need.headroom(), "queue", need.queue(), "kv", need.kv()),
+                  answer.decided().cause().label(),
+                  answer.decided().startMs() / 1e3));
+        });
   }
 
   private Heartbeat heartbeat(Gatehouse house) {
     return new Heartbeat(
-        vertx, store, config.shared(), () -> facts(house), () -> clock.epochNanos() / 1_000_000);
+        vertx,
+        store,
+        config.shared(),
+        () -> facts(house),
+        loads,
+        () -> clock.epochNanos() / 1_000_000);
   }
 
   private void keep(long id, long atMs, EventType type, String data) {
@@ -339,6 +395,7 @@ final class Gateway {
     autoscaling.tick();
     vertx.setPeriodic(Autoscaling.PERIOD_MS, tick -> autoscaling.tick());
     vertx.setPeriodic(TELL_MS, tick -> look(house));
+    vertx.setPeriodic(STANDBY_MS, tick -> promote());
     vertx.setPeriodic(USES_MS, tick -> store.used(house.keys().takeUses()));
     TelemetryWatch.start(
         vertx,
@@ -347,6 +404,18 @@ final class Gateway {
         Runtime.getRuntime().availableProcessors(),
         clock,
         told::governed);
+  }
+
+  /** Who stands by serves at once where people wait, whatever is desired. */
+  private void promote() {
+    for (String model : fleet.models()) {
+      if (fleet.localModels().standBy(model)) {
+        AdmissionQueue.Snapshot queue = admission.queue(model).snapshot(clock.epochNanos());
+        if (queue.people() > 0 && queue.running() >= queue.places()) {
+          fleet.localModels().needed(model, 1, clock.epochNanos() / 1_000_000);
+        }
+      }
+    }
   }
 
   private void look(Gatehouse house) {
@@ -383,6 +452,7 @@ final class Gateway {
     metrics.fleet(gauges);
     metrics.engineNames(gauges, () -> reconfiguration.telemetry().replicaEngineNames());
     metrics.queues(() -> admission.snapshots(clock.epochNanos()));
+    metrics.edges(told -> reconfiguration.house().edges().each(told));
     events.also(
         metrics::workerRestarted, metrics::workerStarted, this::announce, this::tellLoading);
   }
@@ -439,7 +509,8 @@ final class Gateway {
         new SloHeaders(config.slo()),
         admission,
         fleet,
-        new Router(config.routing(), config.routes(), fleet.models()),
+        router(),
+        new Edges(config.edge(), edgeListener(metrics)),
         new Affinity(config.routing()),
         new RetryBudgets(config.retry()),
         new PoisonRequests(clock),
@@ -453,6 +524,23 @@ final class Gateway {
         new StepSpans(tracer),
         tracer,
         telemetry.getPropagators().getTextMapPropagator());
+  }
+
+  private Router router() {
+    Router router = new Router(config.routing(), config.routes(), fleet.models());
+    Edges.check(config.edge(), router.names(), fleet.models());
+    return router;
+  }
+
+  private static EdgeLink.Listener edgeListener(Metrics metrics) {
+    return (name, reason) -> {
+      LOG.warn(
+          "edge_switched name={} to={} reason={}",
+          name,
+          reason == null ? "region" : "local",
+          reason == null ? "well_again" : reason.label());
+      metrics.edgeSwitched(name, reason == null ? "returned" : reason.label());
+    };
   }
 
   /** Null where every gateway is alone. */

@@ -6,6 +6,7 @@ import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
 import dev.switchboard.gateway.discovery.DiscoveryConfig;
 import dev.switchboard.gateway.drill.DrillConfig;
+import dev.switchboard.gateway.edge.EdgeConfig;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
 import dev.switchboard.gateway.fleet.WorkersConfig;
@@ -50,6 +51,7 @@ public record GatewayConfig(
     List<TenantConfig> tenants,
     RoutingConfig routing,
     List<RouteSpec> routes,
+    List<EdgeConfig> edge,
     RetryBudget.Config retry,
     Circuit.Config circuit,
     List<ModelSpec> models,
@@ -77,6 +79,7 @@ public record GatewayConfig(
           AutoscalingConfig.DEFAULTS,
           List.of(),
           RoutingConfig.DEFAULTS,
+          List.of(),
           List.of(),
           RetryBudget.Config.DEFAULTS,
           Circuit.Config.DEFAULTS,
@@ -141,6 +144,7 @@ public record GatewayConfig(
   public GatewayConfig {
     tenants = List.copyOf(tenants);
     routes = List.copyOf(routes);
+    edge = List.copyOf(edge);
     models = List.copyOf(models);
     upstreams = List.copyOf(upstreams);
   }
@@ -171,6 +175,12 @@ public record GatewayConfig(
           "http.port (--port) and admin.port (--admin-port) are both " + http.port());
     }
     Objects.requireNonNull(TenantConfig.limits(tenants));
+    Set<String> edges = new HashSet<>();
+    for (EdgeConfig each : edge) {
+      if (!edges.add(each.name())) {
+        throw new IllegalArgumentException("edge: two are for " + each.name());
+      }
+    }
     Set<String> names = new HashSet<>();
     for (ModelSpec model : models) {
       if (!names.add(model.servedName())) {
@@ -193,6 +203,7 @@ public record GatewayConfig(
         tenants,
         routing,
         routes,
+        edge,
         retry,
         circuit,
         models,

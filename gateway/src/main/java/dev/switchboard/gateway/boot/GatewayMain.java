@@ -318,7 +318,10 @@ public final class GatewayMain implements Callable<Integer> {
   /** The configured models, or the demonstration model when nothing is configured. */
   static List<ModelSpec> served(GatewayConfig config, Path home) {
     List<ModelSpec> specs = config.models();
-    boolean elsewhere = !config.upstreams().isEmpty() || config.discovery().kubernetes().enabled();
+    boolean elsewhere =
+        !config.upstreams().isEmpty()
+            || config.discovery().kubernetes().enabled()
+            || !config.autoscaling().fromZero().isEmpty();
     if (specs.isEmpty() && !elsewhere) {
       specs = List.of(new ModelSpec(home.resolve(DEMO_MODEL), null, null));
     }

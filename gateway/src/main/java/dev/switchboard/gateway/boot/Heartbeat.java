@@ -2,6 +2,7 @@ package dev.switchboard.gateway.boot;
 
 import dev.switchboard.gateway.admin.GatewayFacts;
 import dev.switchboard.gateway.admin.GatewayList;
+import dev.switchboard.gateway.autoscaling.GatewayLoads;
 import dev.switchboard.gateway.shared.SharedConfig;
 import dev.switchboard.gateway.shared.ValkeyGateways;
 import dev.switchboard.gateway.store.GatewayCard;
@@ -19,17 +20,24 @@ final class Heartbeat implements GatewayList.Sources, AutoCloseable {
   private final Store store;
   private final @Nullable ValkeyGateways valkey;
   private final Supplier<GatewayFacts> facts;
+  private final GatewayLoads loads;
   private final LongSupplier epochMs;
+
+  /** Others can read what stands in the store while this gateway runs. */
+  private final boolean storeShared;
 
   Heartbeat(
       Vertx vertx,
       Store store,
       SharedConfig shared,
       Supplier<GatewayFacts> facts,
+      GatewayLoads loads,
       LongSupplier epochMs) {
     this.store = store;
+    this.storeShared = store.shared();
     this.valkey = shared.url().isEmpty() ? null : new ValkeyGateways(vertx, shared);
     this.facts = facts;
+    this.loads = loads;
     this.epochMs = epochMs;
   }
 
@@ -37,15 +45,45 @@ final class Heartbeat implements GatewayList.Sources, AutoCloseable {
   void start(Vertx vertx) {
     beat();
     vertx.setPeriodic(GatewayList.BEAT_MS, tick -> beat());
+    if (storeShared || valkey != null) {
+      vertx.setPeriodic(GatewayLoads.TELL_MS, tick -> tellLoads(vertx.getOrCreateContext()));
+    }
   }
 
   private void beat() {
-    GatewayFacts now = facts.get();
-    GatewayCard card =
-        new GatewayCard(now.identity().id(), epochMs.getAsLong(), GatewayList.about(now));
+    GatewayCard card = card();
     store.heard(card);
+    valkey(card);
+  }
+
+  private GatewayCard card() {
+    GatewayFacts now = facts.get();
+    return new GatewayCard(
+        now.identity().id(), epochMs.getAsLong(), GatewayList.about(now, loads.told()));
+  }
+
+  /** Says what this gateway has to do, and hears what the others have. */
+  private void tellLoads(Context context) {
+    GatewayCard card = card();
+    Future<List<GatewayCard>> shared = shared();
+    if (shared != null) {
+      valkey(card);
+      shared.onSuccess(this::heard);
+    } else if (storeShared) {
+      store.heard(card);
+      stored(context).onSuccess(this::heard);
+    }
+  }
+
+  private void valkey(GatewayCard card) {
     if (valkey != null) {
       valkey.heard(card);
+    }
+  }
+
+  private void heard(List<GatewayCard> cards) {
+    for (GatewayCard card : cards) {
+      loads.heard(card.id(), card.heardMs(), GatewayList.loads(card.about()));
     }
   }
 

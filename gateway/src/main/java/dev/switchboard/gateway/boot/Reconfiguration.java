@@ -4,9 +4,11 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admin.ConfigControl;
+import dev.switchboard.gateway.admission.AdmissionConfig;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
+import dev.switchboard.gateway.edge.Edges;
 import dev.switchboard.gateway.fleet.FleetChange;
 import dev.switchboard.gateway.fleet.FleetPlan;
 import dev.switchboard.gateway.fleet.Found;
@@ -72,6 +74,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "deadlines.inter-token-ms",
           "deadlines.write-stall-ms",
           "discovery.",
+          "edge",
           "flight.",
           "http.tls.",
           "migration.",
@@ -136,7 +139,8 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
             ModelOverlay.of(named, stored.models()),
             wanted.upstreams(),
             Instant.now())
-        .withFound(names, found.stream().filter(each -> names.contains(each.model())).toList());
+        .withFound(names, found.stream().filter(each -> names.contains(each.model())).toList())
+        .withFromZero(wanted.autoscaling().fromZero());
   }
 
   /** Told what is to be looked for, now and with each reload. */
@@ -170,6 +174,11 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     return config.autoscaling();
   }
 
+  /** How requests come in. */
+  AdmissionConfig admission() {
+    return config.admission();
+  }
+
   /** What is told of requests and replicas. */
   TelemetryConfig telemetry() {
     return config.telemetry();
@@ -195,6 +204,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
       named = served.apply(wanted);
       fleet = plan(wanted, named);
       router = router(wanted, fleet.names());
+      Edges.check(wanted.edge(), router.names(), fleet.names());
       renewal = tls.renewal(wanted);
       search = Discovery.wanted(wanted, Instant.now());
     } catch (IllegalArgumentException e) {
@@ -267,6 +277,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     house.keys().configured(wanted.auth());
     house.admission().reconfigure(wanted.admission());
     house.retries().reconfigure(wanted.retry());
+    house.edges().reconfigure(wanted.edge());
     house.affinity().reconfigure(wanted.routing());
     house.recorder().reconfigure(wanted.flight());
     house.traces().reconfigure(wanted.telemetry());

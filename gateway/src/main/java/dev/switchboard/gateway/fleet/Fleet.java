@@ -163,6 +163,12 @@ public final class Fleet implements AutoCloseable {
     return sent;
   }
 
+  /** Serves models that may have no replica, too. */
+  public synchronized void fromZero(Set<String> names) {
+    plan = plan.withFromZero(names);
+    roster = roster.serving(plan);
+  }
+
   /** Spawns the workers. */
   public synchronized void start() {
     started = true;
@@ -370,6 +376,10 @@ public final class Fleet implements AutoCloseable {
   /** What is done to processes on purpose. */
   public ProcessDrills drills() {
     return drills;
+  }
+
+  Reserve reserve() {
+    return reserve;
   }
 
   Recruits recruits() {

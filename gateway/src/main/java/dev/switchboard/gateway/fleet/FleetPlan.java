@@ -27,6 +27,7 @@ public final class FleetPlan {
   private final List<List<Server>> servers;
   private final Set<String> foundModels;
   private final List<List<Server>> found;
+  private final Set<String> fromZero;
 
   private FleetPlan(
       WorkersConfig workers,
@@ -35,7 +36,8 @@ public final class FleetPlan {
       Map<Path, ModelFiles> known,
       List<List<Server>> servers,
       Set<String> foundModels,
-      List<List<Server>> found) {
+      List<List<Server>> found,
+      Set<String> fromZero) {
     this.workers = workers;
     this.circuit = circuit;
     this.models = List.copyOf(models);
@@ -43,11 +45,12 @@ public final class FleetPlan {
     this.servers = List.copyOf(servers);
     this.foundModels = Collections.unmodifiableSet(new LinkedHashSet<>(foundModels));
     this.found = List.copyOf(found);
+    this.fromZero = Collections.unmodifiableSet(new LinkedHashSet<>(fromZero));
   }
 
   /** The same with other models of local workers; files that were looked at are not again. */
   public FleetPlan withModels(List<ModelSpec> others) {
-    return new FleetPlan(workers, circuit, others, files, servers, foundModels, found);
+    return new FleetPlan(workers, circuit, others, files, servers, foundModels, found, fromZero);
   }
 
   /**
@@ -57,7 +60,12 @@ public final class FleetPlan {
    */
   public FleetPlan withFound(Set<String> names, List<Found> now) {
     List<List<Server>> singly = now.stream().map(each -> List.of(each.server())).toList();
-    return new FleetPlan(workers, circuit, models, files, servers, names, singly);
+    return new FleetPlan(workers, circuit, models, files, servers, names, singly, fromZero);
+  }
+
+  /** The same with models that are served though they may have no replica. */
+  public FleetPlan withFromZero(Set<String> names) {
+    return new FleetPlan(workers, circuit, models, files, servers, foundModels, found, names);
   }
 
   private static Map<Path, ModelFiles> files(List<ModelSpec> models, Map<Path, ModelFiles> known) {
@@ -87,7 +95,8 @@ public final class FleetPlan {
       }
       servers.add(List.copyOf(each));
     }
-    return new FleetPlan(workers, circuit, models, Map.of(), servers, Set.of(), List.of());
+    return new FleetPlan(
+        workers, circuit, models, Map.of(), servers, Set.of(), List.of(), Set.of());
   }
 
   WorkersConfig workers() {
@@ -120,12 +129,18 @@ public final class FleetPlan {
     models.forEach(model -> names.add(model.servedName()));
     servers.forEach(each -> each.forEach(server -> names.add(server.model())));
     names.addAll(foundModels);
+    names.addAll(fromZero);
     return Collections.unmodifiableSet(names);
   }
 
   /** Whether replicas of a model may be found. */
   boolean finds(String model) {
     return foundModels.contains(model);
+  }
+
+  /** Models that may have no replica. */
+  Set<String> fromZero() {
+    return fromZero;
   }
 
   /** Whether a file that a model names is another one than before, under the same name. */

@@ -40,6 +40,24 @@ public final class LocalModels {
     }
   }
 
+  /**
+   * Lets workers that stand by take requests, since more replicas are needed, or stand by again.
+   *
+   * @param more replicas than are ready that are needed now; below 0 for fewer
+   */
+  public void needed(String model, int more, long nowMs) {
+    if (fleet.roster().wantedReady().containsKey(model)) {
+      fleet.later(() -> fleet.reserve().load(model, more, nowMs));
+    }
+  }
+
+  /** Whether workers of a model stand by. */
+  public boolean standBy(String model) {
+    return fleet.roster().wantedReady().containsKey(model)
+        && fleet.roster().of(model).stream()
+            .anyMatch(replica -> replica.state() == ReplicaState.STANDBY);
+  }
+
   /** How fast models were loaded. */
   public LoadSpeeds speeds() {
     return speeds;

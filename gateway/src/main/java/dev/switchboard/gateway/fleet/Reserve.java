@@ -1,11 +1,26 @@
 package dev.switchboard.gateway.fleet;
 
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
 /**
- * How many workers of a model take requests, where others stand by. Takes no lock: at worst, for
- * two that look at once, one more than wanted is ready.
+ * How many workers of a model take requests, where others stand by: as many as are configured, and
+ * more while the load needs them. Takes no lock: at worst, for two that look at once, one more than
+ * wanted is ready.
  */
 final class Reserve {
+  /** Who was promoted for the load takes requests for at least so long. */
+  private static final long LEAST_MS = 60_000;
+
   private final Fleet fleet;
+
+  /** Beyond what is configured, for the load, by model. */
+  private final Map<String, More> more = new ConcurrentHashMap<>();
+
+  private record More(int workers, long sinceMs) {
+    static final More NONE = new More(0, 0);
+  }
 
   Reserve(Fleet fleet) {
     this.fleet = fleet;
@@ -13,14 +28,44 @@ final class Reserve {
 
   /** Lets those that stand by take requests, as many as are missing. */
   void promote(String model, String why) {
-    int missing =
-        fleet.roster().wantedReady().getOrDefault(model, Integer.MAX_VALUE) - readyWorkers(model);
+    Integer wanted = wanted(model);
+    int missing = (wanted == null ? Integer.MAX_VALUE : wanted) - readyWorkers(model);
     for (Replica replica : fleet.roster().of(model)) {
       if (missing > 0
           && !replica.leaving()
           && replica.tryTransition(ReplicaState.STANDBY, ReplicaState.READY, why)) {
         missing--;
       }
+    }
+  }
+
+  /** Null where none stands by. */
+  private @Nullable Integer wanted(String model) {
+    Integer configured = fleet.roster().wantedReady().get(model);
+    return configured == null ? null : configured + more.getOrDefault(model, More.NONE).workers();
+  }
+
+  /**
+   * Goes by the load: more take requests at once, fewer after a while.
+   *
+   * @param missing replicas that are needed beyond those that are ready; below 0 for too many
+   */
+  void load(String model, int missing, long nowMs) {
+    Integer configured = fleet.roster().wantedReady().get(model);
+    if (configured == null) {
+      more.remove(model);
+      return;
+    }
+    More before = more.getOrDefault(model, More.NONE);
+    int workers = (int) fleet.roster().of(model).stream().filter(Replica::local).count();
+    int wanted = readyWorkers(model) + missing - configured;
+    int after = Math.clamp(wanted, 0, Math.max(0, workers - configured));
+    if (after > before.workers()) {
+      more.put(model, new More(after, nowMs));
+      promote(model, "for the load");
+    } else if (after < before.workers() && nowMs - before.sinceMs() >= LEAST_MS) {
+      more.put(model, new More(after, nowMs));
+      stand(model);
     }
   }
 
@@ -36,7 +81,7 @@ final class Reserve {
   /** A warming replica passed the canary. */
   void proven(Replica replica) {
     replica.circuit().returned();
-    Integer wanted = fleet.roster().wantedReady().get(replica.model());
+    Integer wanted = wanted(replica.model());
     if (replica.kept()) {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.CORDONED, replica.keeper());
     } else if (wanted != null && readyWorkers(replica.model()) >= wanted) {
@@ -52,7 +97,7 @@ final class Reserve {
 
   /** Lets as many be ready as are wanted to, and the others stand by. */
   void stand(String model) {
-    Integer wanted = fleet.roster().wantedReady().get(model);
+    Integer wanted = wanted(model);
     promote(model, "configured");
     int tooMany = wanted == null ? 0 : readyWorkers(model) - wanted;
     for (Replica replica : fleet.roster().of(model)) {

@@ -43,7 +43,7 @@ final class Reshaping {
       workers(model, plan.model(model));
     }
     servers();
-    return Roster.of(replicas, workers, plan.names(), plan.wantedReady());
+    return Roster.of(replicas, workers, plan.names(), plan.wantedReady(), plan.fromZero());
   }
 
   /** Workers that are to be started. */

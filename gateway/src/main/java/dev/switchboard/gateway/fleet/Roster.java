@@ -20,6 +20,7 @@ import java.util.Set;
  * @param models that are to be served, in the order of the configuration
  * @param byModel replicas, also of models that are not to be served any more
  * @param wantedReady how many workers of a model are to be ready, where others stand by
+ * @param fromZero models that may have no replica: requests for them wait until one is started
  */
 record Roster(
     Map<String, Replica> replicas,
@@ -27,15 +28,17 @@ record Roster(
     Map<String, LocalWorker> workers,
     Set<String> models,
     Map<String, List<Replica>> byModel,
-    Map<String, Integer> wantedReady) {
+    Map<String, Integer> wantedReady,
+    Set<String> fromZero) {
 
-  static final Roster EMPTY = of(Map.of(), Map.of(), Set.of(), Map.of());
+  static final Roster EMPTY = of(Map.of(), Map.of(), Set.of(), Map.of(), Set.of());
 
   static Roster of(
       Map<String, Replica> replicas,
       Map<String, LocalWorker> workers,
       Set<String> models,
-      Map<String, Integer> wantedReady) {
+      Map<String, Integer> wantedReady,
+      Set<String> fromZero) {
     Map<String, List<Replica>> byModel = new HashMap<>();
     for (Replica replica : replicas.values()) {
       byModel.computeIfAbsent(replica.model(), model -> new ArrayList<>()).add(replica);
@@ -47,7 +50,13 @@ record Roster(
         Collections.unmodifiableMap(new LinkedHashMap<>(workers)),
         Collections.unmodifiableSet(new LinkedHashSet<>(models)),
         Map.copyOf(byModel),
-        Map.copyOf(wantedReady));
+        Map.copyOf(wantedReady),
+        Set.copyOf(fromZero));
+  }
+
+  /** The same replicas, for the models of a plan. */
+  Roster serving(FleetPlan plan) {
+    return of(replicas, workers, plan.names(), plan.wantedReady(), plan.fromZero());
   }
 
   Roster without(Replica gone) {
@@ -55,7 +64,7 @@ record Roster(
     others.remove(gone.id());
     Map<String, LocalWorker> otherWorkers = new LinkedHashMap<>(workers);
     otherWorkers.remove(gone.id());
-    return of(others, otherWorkers, models, wantedReady);
+    return of(others, otherWorkers, models, wantedReady, fromZero);
   }
 
   List<Replica> of(String model) {
@@ -86,7 +95,7 @@ record Roster(
    * Whether a replica of every model is ready, or would be if no operator kept it from requests.
    */
   boolean everyModelReady() {
-    return models.stream().allMatch(this::readyOrCordoned);
+    return models.stream().allMatch(model -> empty(model) || readyOrCordoned(model));
   }
 
   /** Whether a replica of a model is ready, or would be if no operator kept it from requests. */
@@ -95,9 +104,14 @@ record Roster(
         || of(model).stream().anyMatch(replica -> replica.state() == ReplicaState.CORDONED);
   }
 
-  /** Whether some replica of some model is ready. */
+  /** Whether a model has no replica and may have none. */
+  private boolean empty(String model) {
+    return fromZero.contains(model) && of(model).isEmpty();
+  }
+
+  /** Whether some replica of some model is ready, or requests for one wait until one is started. */
   boolean anyReady() {
-    return models.stream().anyMatch(this::ready);
+    return models.stream().anyMatch(model -> ready(model) || fromZero.contains(model));
   }
 
   /** Why a model cannot be served, in the words of its last worker. */

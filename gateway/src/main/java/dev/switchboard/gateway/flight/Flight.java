@@ -311,8 +311,13 @@ public final class Flight {
   }
 
   public void replicaWaitEnds() {
+    replicaWaitEnds(clock.epochNanos());
+  }
+
+  /** The same, at a moment before now. */
+  public void replicaWaitEnds(long nanos) {
     if (replicaWaitStart != 0) {
-      add(replicaWaits, replicaWaitStart, clock.epochNanos());
+      add(replicaWaits, replicaWaitStart, Math.max(replicaWaitStart, nanos));
       replicaWaitStart = 0;
     }
   }

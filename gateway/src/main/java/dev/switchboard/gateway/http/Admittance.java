@@ -130,6 +130,8 @@ final class Admittance implements Admission.Waiter {
       owner.refused(refusal);
     } else if (!answer.waits()) {
       owner.admitted();
+    } else if (entrance.model != null && house.admission().queue(entrance.model).holding()) {
+      flight.replicaWaitBegins();
     }
   }
 
@@ -148,10 +150,17 @@ final class Admittance implements Admission.Waiter {
   private Entrance entrance(int bodyBytes, long now) {
     String unfit = "no_replica";
     Entrance late = null;
+    AdmissionQueue unready = null;
     for (String model : choice.models()) {
       AdmissionQueue queue = house.admission().queue(model);
       if (!queue.ready()) {
+        unready = unready == null && queue.holding() ? queue : unready;
         continue;
+      }
+      if (unready != null) {
+        // Another one stands in: the first is asked for all the same.
+        unready.missed(demand(model, bodyBytes, now));
+        unready = null;
       }
       Entrance entrance = new Entrance(model, demand(model, bodyBytes, now));
       if (queue.inTime(entrance.demand, now)) {
@@ -193,6 +202,11 @@ final class Admittance implements Admission.Waiter {
   /** It is in flight from now on. */
   void begins() {
     house.metrics().admission(flight.model(), slo.name(), "admitted");
+    if (pass != null) {
+      // What it waited beyond the first replica it waited for a place.
+      long ago = Math.max(0, call.nowNanos() - pass.replicaReadyNanos());
+      flight.replicaWaitEnds(flight.now() - ago);
+    }
     inFlight = house.metrics().inFlight(flight.model());
     inFlight.inc();
     choice.takeTurn();
@@ -233,6 +247,10 @@ final class Admittance implements Admission.Waiter {
    */
   void leave(@Nullable FlightRecord record) {
     left = true;
+    EdgeWatch edge = choice.edge();
+    if (edge != null) {
+      edge.ended(record);
+    }
     GaugeDataPoint gauge = inFlight;
     inFlight = null;
     if (gauge != null) {

@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.drain.StreamState;
+import dev.switchboard.gateway.edge.EdgeReason;
 import dev.switchboard.gateway.fleet.Guest;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.flight.AttemptResult;
@@ -132,6 +133,10 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     if (hedge != null) {
       hedge.watch(begun, decision);
     }
+    EdgeWatch edge = choice.edge();
+    if (edge != null) {
+      edge.watch(begun, this::regionLate);
+    }
     return null;
   }
 
@@ -240,6 +245,10 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
     if (current.over()) {
       return;
     }
+    EdgeWatch edge = choice.edge();
+    if (edge != null && !client.begun() && edge.failed(current)) {
+      choice.lead(edge.local(), EdgeReason.UNREACHABLE.label());
+    }
     if (cause == MoveCause.DIED && !client.begun()) {
       deaths.note(current);
     }
@@ -324,6 +333,22 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   // ------------------------------------------------------------------ two at once
 
+  /** The region is late with its first token: the local model is asked, too. */
+  private void regionLate(Attempt current) {
+    EdgeWatch edge = choice.edge();
+    if (edge == null || client.begun() || client.ended() || current.over() || rival != null) {
+      return;
+    }
+    edge.late();
+    Decision second = edge.inPlace(choice.decideFor(edge.local()), EdgeReason.LATE);
+    if (second.chosen() != null) {
+      HedgeResult refused = beside(second);
+      if (refused == null) {
+        house.metrics().decided(second);
+      }
+    }
+  }
+
   /** Sends it to a second replica as well. */
   private @Nullable HedgeResult beside(Decision second) {
     Attempt begun = enter(second, true, flight.now());
@@ -340,6 +365,10 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
   /** The first of two to say something goes on alone. */
   @Override
   public void speaks(Attempt current) {
+    EdgeWatch edge = choice.edge();
+    if (edge != null) {
+      edge.speaks(current);
+    }
     Attempt second = rival;
     Attempt first = attempt;
     if (second == null || first == null) {
@@ -357,6 +386,7 @@ final class Attempts implements Attempt.Owner, AnswerRelay.Owner {
 
   private void takesOver(Attempt second) {
     attempt = second;
+    flight.model(second.replica().model());
     client.from(second.replica().id());
     second.takesOver();
     serves(second);

@@ -28,6 +28,9 @@ final class Failures {
     if (refusal.reason().deadline()) {
       return ApiError.deadlineExceeded(message);
     }
+    if (refusal.reason().noReplica()) {
+      return new ApiError(503, "server_error", "no_replica_ready", null, message);
+    }
     return refusal.reason().tenant() ? ApiError.rateLimited(message) : ApiError.overloaded(message);
   }
 
@@ -44,6 +47,9 @@ final class Failures {
       case TENANT_REQUESTS -> "The tenant's requests per minute are used up.";
       case TENANT_TOKENS -> "The tenant's tokens per minute are used up.";
       case TENANT_CONCURRENCY -> "The tenant has as many requests in flight as it may.";
+      case REPLICA_WAIT_FULL ->
+          "No replica runs, one is asked for, and as many requests wait for it as may.";
+      case REPLICA_WAIT -> "No replica was ready in time; one is asked for.";
       case CLOSING -> "This gateway is shutting down.";
     };
   }

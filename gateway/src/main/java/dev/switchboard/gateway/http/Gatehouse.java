@@ -1,6 +1,7 @@
 package dev.switchboard.gateway.http;
 
 import dev.switchboard.gateway.admission.Admission;
+import dev.switchboard.gateway.edge.Edges;
 import dev.switchboard.gateway.events.RequestEvents;
 import dev.switchboard.gateway.fleet.Fleet;
 import dev.switchboard.gateway.flight.FlightRecorder;
@@ -38,6 +39,7 @@ public record Gatehouse(
     Admission admission,
     Fleet fleet,
     Router router,
+    Edges edges,
     Affinity affinity,
     RetryBudgets retries,
     PoisonRequests poison,
@@ -70,6 +72,7 @@ public record Gatehouse(
         admission,
         fleet,
         otherRouter,
+        edges,
         affinity,
         retries,
         poison,

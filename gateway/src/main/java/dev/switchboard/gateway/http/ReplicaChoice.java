@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.gateway.edge.EdgeLink;
+import dev.switchboard.gateway.edge.EdgeReason;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Flight.Mark;
 import dev.switchboard.gateway.routing.Affinity;
@@ -13,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +41,7 @@ final class ReplicaChoice {
   private final Affinity.Key affinity;
   private final int promptTokens;
   private final boolean generates;
+  private final @Nullable EdgeWatch edge;
   private Router.Plan plan;
   private Set<String> excluded = Set.of();
   private RouteRequest wanted = RouteRequest.of("");
@@ -47,13 +51,19 @@ final class ReplicaChoice {
   private boolean broke;
 
   private ReplicaChoice(
-      Call call, Slo slo, Router.Plan plan, Affinity.Key affinity, int promptTokens) {
+      Call call,
+      Slo slo,
+      Router.Plan plan,
+      @Nullable EdgeWatch edge,
+      Affinity.Key affinity,
+      int promptTokens) {
     this.house = call.house();
     this.flight = call.flight();
     this.generates = call.endpoint().generates();
     // What has no first token has no target for it, nor for those after it.
     this.slo = generates ? slo : new Slo(slo.name(), 0, 0, slo.deadlineMs(), slo.priority());
     this.plan = plan;
+    this.edge = edge;
     this.affinity = affinity;
     this.promptTokens = promptTokens;
   }
@@ -67,7 +77,27 @@ final class ReplicaChoice {
     Affinity.Key affinity =
         new Affinity.Key(
             parsed.promptChain(), PromptBlocks.BLOCK_TOKENS, call.caller().tenant(), session);
-    return new ReplicaChoice(call, head.slo(), plan, affinity, bodyBytes / BYTES_PER_TOKEN + 1);
+    EdgeLink link = call.house().edges().of(parsed.model());
+    EdgeWatch edge = link == null ? null : new EdgeWatch(call, link, plan.models().getFirst());
+    Router.Plan led = link == null || edge == null ? plan : led(call, plan, link, edge);
+    return new ReplicaChoice(
+        call, head.slo(), led, edge, affinity, bodyBytes / BYTES_PER_TOKEN + 1);
+  }
+
+  /** The local model stands in for the one in the region: first, or where that one cannot. */
+  private static Router.Plan led(Call call, Router.Plan plan, EdgeLink link, EdgeWatch edge) {
+    Router.Plan both = plan.endingWith(edge.local());
+    boolean ready = call.house().admission().queue(plan.models().getFirst()).ready();
+    EdgeLink.Way way = link.choose(ready, call.nowNanos() / 1_000_000);
+    EdgeReason reason = link.local();
+    return way == EdgeLink.Way.LOCAL && reason != null
+        ? both.ledBy(edge.local(), reason.label())
+        : both;
+  }
+
+  /** Null for a name that has no local model. */
+  @Nullable EdgeWatch edge() {
+    return edge;
   }
 
   /** The name that the client asked for. */
@@ -187,6 +217,17 @@ final class ReplicaChoice {
             broken);
       }
       return Decision.of("none", among.models().getFirst(), null, List.of());
+    }
+  }
+
+  /** What is decided for one model, be it among others of its plan. */
+  Decision decideFor(String model) {
+    Router.Plan all = plan;
+    plan = all.only(model);
+    try {
+      return decide(false);
+    } finally {
+      plan = all;
     }
   }
 

@@ -75,7 +75,8 @@ public record Decision(
     return new Decision(policy, requested, model, chosen, candidates, watched, fallback);
   }
 
-  Decision withFallback(Fallback reason) {
+  /** The same, for a model that stands in for another one. */
+  public Decision withFallback(Fallback reason) {
     return new Decision(policy, requested, model, chosen, candidates, shadow, reason);
   }
 

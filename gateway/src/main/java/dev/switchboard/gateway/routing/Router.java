@@ -44,6 +44,16 @@ public final class Router {
       models = List.copyOf(models);
     }
 
+    /** The same with one more model behind the others, unless it is among them. */
+    public Plan endingWith(String model) {
+      if (models.contains(model)) {
+        return this;
+      }
+      List<String> order = new ArrayList<>(models);
+      order.add(model);
+      return new Plan(requested, order, standIn, policy, shadow);
+    }
+
     /** The same, held to one model: whose answer has begun, it goes on with. */
     public Plan only(String model) {
       return new Plan(requested, List.of(model), null, policy, shadow);

@@ -127,6 +127,7 @@ public final class Store implements AutoCloseable {
   private Set<Role> remembered;
   private boolean acceptNew;
   private @Nullable String gateway;
+  private final boolean shared;
   private List<Quotas.Spent> spent = List.of();
   private @Nullable Listener listener;
   private @Nullable Batch batch;
@@ -144,6 +145,7 @@ public final class Store implements AutoCloseable {
       LongSupplier epochMs) {
     this.folder = folder;
     this.lasts = !config.embedded() || config.file() != null;
+    this.shared = !config.embedded();
     this.acceptNew = folder.acceptNewStore();
     this.remembered = remembered(folder);
     this.database = new Database(config, Database.TURN_TRIES, !remembered.isEmpty() && !acceptNew);
@@ -429,6 +431,11 @@ public final class Store implements AutoCloseable {
     return up()
         ? kept.completeOnTimeout(null, AUDIT_WAIT_MS, TimeUnit.MILLISECONDS)
         : CompletableFuture.completedFuture(null);
+  }
+
+  /** Whether several gateways may have it open at a time. */
+  public boolean shared() {
+    return shared;
   }
 
   /** Says that a gateway is there, soon, and forgets those that were not heard for long. */

@@ -12,6 +12,7 @@ public enum Label {
           + " wasted for: an outcome, `hedge`, `moved` or `preempted`"),
   CLASS("class", "a service class of the configuration or the store"),
   DIRECTION("direction", "`prompt` or `completion`"),
+  EDGE("edge", "a name of `edge`"),
   ENDPOINT("endpoint", "an operation of the API, such as `chat`; `other` for refused paths"),
   FATE("fate", "`finished`, `moved`, `restarted`, `abandoned`, `broken`, `remaining`"),
   FROM("from", "a state, or a served model"),
@@ -25,7 +26,7 @@ public enum Label {
   PHASE("phase", "a phase of a request"),
   POLICY("policy", "a routing policy"),
   RANK("rank", "0 to 15"),
-  REASON("reason", "`no_replica` or `deadline`"),
+  REASON("reason", "`no_replica`, `deadline`, `late`, `unreachable` or `budget`"),
   REPLICA(
       "replica", "a worker or an upstream of the configuration; `none` where nobody was chosen"),
   RESULT("result", "a closed set of each metric"),

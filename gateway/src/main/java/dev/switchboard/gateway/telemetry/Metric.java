@@ -7,6 +7,7 @@ import static dev.switchboard.gateway.telemetry.Label.CACHE;
 import static dev.switchboard.gateway.telemetry.Label.CAUSE;
 import static dev.switchboard.gateway.telemetry.Label.CLASS;
 import static dev.switchboard.gateway.telemetry.Label.DIRECTION;
+import static dev.switchboard.gateway.telemetry.Label.EDGE;
 import static dev.switchboard.gateway.telemetry.Label.ENDPOINT;
 import static dev.switchboard.gateway.telemetry.Label.FATE;
 import static dev.switchboard.gateway.telemetry.Label.FROM;
@@ -186,6 +187,53 @@ public enum Metric {
       "admission_wait_p90_ratio",
       RATIO,
       "real over predicted wait that nine requests in ten stay below",
+      MODEL),
+  EDGE_LOCAL(
+      Type.GAUGE,
+      "edge_local",
+      COUNT,
+      "1 while a local model serves in the place of one in a region, else 0",
+      EDGE),
+  EDGE_SWITCHES(
+      Type.COUNTER,
+      "edge_switches_total",
+      COUNT,
+      "changes between them: to the local model because the region is `late`, `unreachable` or out"
+          + " of `budget`, or `returned` to the region",
+      EDGE,
+      KIND),
+  HELD_REQUESTS(
+      Type.GAUGE,
+      "held_requests",
+      COUNT,
+      "requests that wait for the first replica of a model that has none",
+      MODEL),
+  DESIRED_REPLICAS(
+      Type.GAUGE,
+      "desired_replicas",
+      COUNT,
+      "replicas that there should be, within the least and the most that may be",
+      MODEL),
+  NEEDED_REPLICAS(
+      Type.GAUGE,
+      "needed_replicas",
+      COUNT,
+      "replicas that each signal asks for: `headroom`, `queue`, `kv`",
+      MODEL,
+      KIND),
+  AUTOSCALING_REASON(
+      Type.GAUGE,
+      "autoscaling_reason",
+      COUNT,
+      "1; what the desired replicas go by: `headroom`, `queue`, `kv`, `floor`, `ceiling` (cannot"
+          + " scale, at max), `cooldown`, `unknown`",
+      MODEL,
+      KIND),
+  REPLICA_START(
+      Type.GAUGE,
+      "replica_start_seconds",
+      SECONDS,
+      "from wanting a replica until it is ready, as the mean of late or as configured",
       MODEL),
   CONNECTIONS_REFUSED(
       Type.COUNTER,

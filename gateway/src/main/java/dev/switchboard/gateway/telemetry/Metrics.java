@@ -40,6 +40,7 @@ import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.DoubleConsumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -132,6 +133,7 @@ public final class Metrics {
   private final Counter sharedLimitFailures = made.counter(Metric.SHARED_LIMIT_FAILURES);
   private final Histogram predictionError = made.histogram(Metric.PREDICTION_ERROR);
   private final Counter predictions = made.counter(Metric.PREDICTIONS);
+  private final Counter edgeSwitches = made.counter(Metric.EDGE_SWITCHES);
   private final Counter fallbacks = made.counter(Metric.FALLBACKS);
   private final Counter shadows = made.counter(Metric.SHADOW_DECISIONS);
   private final Counter decisions = made.counter(Metric.ROUTE_DECISIONS);
@@ -210,6 +212,7 @@ public final class Metrics {
     seen(Metric.ADMISSION_PLACES, each(AdmissionQueue.Snapshot::places));
     seen(Metric.ADMISSION_DRAIN_RATE, each(AdmissionQueue.Snapshot::drainPerSecond));
     seen(Metric.ADMISSION_WAIT, each(AdmissionQueue.Snapshot::waitP90Ratio));
+    seen(Metric.HELD_REQUESTS, each(AdmissionQueue.Snapshot::held));
   }
 
   /** Gauges that are read from the queues at each scrape. */
@@ -235,6 +238,50 @@ public final class Metrics {
   /** Where the state of the models' queues is read at each scrape. */
   public void queues(Supplier<Map<String, AdmissionQueue.Snapshot>> source) {
     queues = source;
+  }
+
+  /** Where it is read at each scrape whether local models stand in for others; call it once. */
+  public void edges(Consumer<BiConsumer<String, Boolean>> source) {
+    made.seen(
+        Metric.EDGE_LOCAL,
+        to -> source.accept((name, local) -> to.call(Boolean.TRUE.equals(local) ? 1 : 0, name)));
+  }
+
+  /** A local model serves from now on, or the one in the region again. */
+  public void edgeSwitched(String name, String kind) {
+    edgeSwitches.labelValues(name, kind).inc();
+  }
+
+  /** Reads what is desired of each model's replicas at each scrape; call it once. */
+  public void autoscaling(Scaling source) {
+    made.seen(
+        Metric.DESIRED_REPLICAS,
+        to -> source.each((model, seen) -> to.call(seen.desired(), model)));
+    made.seen(
+        Metric.NEEDED_REPLICAS,
+        to ->
+            source.each(
+                (model, seen) -> seen.needed().forEach((kind, n) -> to.call(n, model, kind))));
+    made.seen(
+        Metric.AUTOSCALING_REASON,
+        to -> source.each((model, seen) -> to.call(1, model, seen.cause())));
+    made.seen(
+        Metric.REPLICA_START,
+        to -> source.each((model, seen) -> to.call(seen.startSeconds(), model)));
+  }
+
+  /** What is desired of every model's replicas. */
+  @FunctionalInterface
+  public interface Scaling {
+    void each(BiConsumer<String, Seen> told);
+
+    /**
+     * Of one model.
+     *
+     * @param needed by each signal
+     * @param cause what the number goes by
+     */
+    record Seen(int desired, Map<String, Integer> needed, String cause, double startSeconds) {}
   }
 
   /** Where what each service class promises is read at each scrape. */

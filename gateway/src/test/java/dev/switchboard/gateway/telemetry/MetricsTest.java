@@ -66,6 +66,8 @@ class MetricsTest {
   void everyMetricIsRegisteredOnceAndNothingElseIs() {
     metrics.fleet(new FleetGauges(List::of, () -> 0));
     metrics.discovery(new DiscoveryGauges(() -> DiscoveryStatus.NONE, () -> 0));
+    metrics.autoscaling(told -> {});
+    metrics.edges(told -> {});
     Set<String> registered =
         metrics.registry().scrape().stream()
             .map(snapshot -> snapshot.getMetadata().getPrometheusName())

@@ -1,0 +1,136 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** A model that has no replica until somebody starts one, which here is the test. */
+class ScaleFromZeroIT {
+  private static final String ZERO = "models: [{model: m, min: 0, max: 3}], start-seconds: 30";
+
+  private InProcessGateway gateway;
+  private FakeUpstream server;
+
+  @BeforeEach
+  void start() throws Exception {
+    server = new FakeUpstream();
+    server.script((request, body) -> request.response().end("{\"choices\":[]}"));
+    gateway =
+        InProcessGateway.started(
+            "autoscaling: {" + ZERO + ", hold-requests: 3, hold-bytes: 4096, hold-ms: 20000}");
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    gateway.close();
+    server.close();
+  }
+
+  private CompletableFuture<HttpResponse<String>> ask() {
+    HttpRequest request =
+        HttpRequest.newBuilder(gateway.api(InProcessGateway.CHAT))
+            .header("Content-Type", "application/json")
+            .header("X-Switchboard-Timeline", "summary")
+            .POST(HttpRequest.BodyPublishers.ofString(InProcessGateway.chat(false)))
+            .build();
+    return gateway.client().sendAsync(request, BodyHandlers.ofString());
+  }
+
+  private JsonNode scaling() {
+    try {
+      return gateway.adminJson("/admin/v1/autoscaling/m");
+    } catch (Exception broken) {
+      throw new AssertionError(broken);
+    }
+  }
+
+  private double metric(String series) {
+    try {
+      return gateway.metric(series);
+    } catch (Exception broken) {
+      throw new AssertionError(broken);
+    }
+  }
+
+  private void startReplica() throws Exception {
+    gateway.rewrite("upstreams: [{url: \"" + server.url() + "\", models: [m], engine: vllm}]");
+    gateway.adminBody("/admin/v1/config/reload", "{}");
+  }
+
+  @Test
+  void requestsWaitForTheFirstReplicaWhichIsDesiredAtOnce() throws Exception {
+    JsonNode before = scaling();
+    int ready = gateway.get(gateway.api("/readyz")).statusCode();
+    List<CompletableFuture<HttpResponse<String>>> held = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      held.add(ask());
+    }
+    InProcessGateway.await(() -> metric("switchboard_held_requests{model=\"m\"}") == 3);
+    InProcessGateway.await(() -> scaling().path("desired").asInt() == 1);
+    HttpResponse<String> oneTooMany = ask().join();
+    startReplica();
+
+    for (CompletableFuture<HttpResponse<String>> each : held) {
+      HttpResponse<String> answer = each.join();
+      assertEquals(200, answer.statusCode(), answer::body);
+      JsonNode phases =
+          gateway
+              .timeline(answer.headers().firstValue("X-Request-Id").orElseThrow())
+              .path("phases");
+      assertTrue(phases.toString().contains("replica_wait"), phases::toString);
+    }
+    assertEquals(0, before.path("desired").asInt());
+    assertEquals(200, ready);
+    assertEquals(503, oneTooMany.statusCode());
+    assertEquals(
+        "replica_wait_full", oneTooMany.headers().firstValue("X-Switchboard-Reason").orElse(""));
+    int retry = Integer.parseInt(oneTooMany.headers().firstValue("Retry-After").orElse("0"));
+    // What a start takes, less what has passed, and spread by up to a half.
+    assertTrue(retry >= 20 && retry <= 46, () -> "Retry-After: " + retry);
+    assertEquals(1, metric("switchboard_desired_replicas{model=\"m\"}"));
+    assertEquals(0, metric("switchboard_held_requests{model=\"m\"}"));
+  }
+
+  @Test
+  void whatTakesTooMuchMemoryIsNotHeld() throws Exception {
+    String large =
+        InProcessGateway.chat(false)
+            .replace("\"m\"", "\"m\",\"user\":\"" + "x".repeat(5000) + "\"");
+
+    HttpResponse<String> refused = gateway.post(InProcessGateway.CHAT, large);
+
+    assertEquals(503, refused.statusCode(), refused::body);
+    assertTrue(refused.body().contains("no_replica_ready"), refused::body);
+  }
+
+  @Test
+  void whoWaitedAsLongAsItMayIsToldWhenToComeAgain() throws Exception {
+    gateway.rewrite("autoscaling: {" + ZERO + ", hold-ms: 300}");
+    gateway.adminBody("/admin/v1/config/reload", "{}");
+    // In force with the next look.
+    InProcessGateway.await(
+        () -> {
+          HttpResponse<String> answer = ask().join();
+          return answer
+              .headers()
+              .firstValue("X-Switchboard-Reason")
+              .orElse("")
+              .equals("replica_wait_timeout");
+        });
+
+    HttpResponse<String> answer = ask().join();
+
+    assertEquals(503, answer.statusCode());
+    assertTrue(answer.headers().firstValue("Retry-After").isPresent());
+  }
+}

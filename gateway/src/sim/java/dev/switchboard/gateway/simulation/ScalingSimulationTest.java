@@ -1,0 +1,45 @@
+package dev.switchboard.gateway.simulation;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.simulation.ScalingComparison.Line;
+import java.io.IOException;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The gateway's rule against the usual ones. In virtual time a seed always comes to the same, so
+ * the README's table is held to what comes out.
+ */
+@Tag("computation")
+class ScalingSimulationTest {
+  private static final int DAYS = 3;
+
+  /** Of the replica-hours of ours that each usual rule needs more, at the same misses. */
+  private static final double MORE_HOURS = 0.08;
+
+  /** As often as every usual rule changes the number that it desires. */
+  private static final int MOST_CHANGES = 400;
+
+  @Test
+  void theRuleMissesFewerAtEqualReplicaHoursThanEveryUsualOneAndTheReadmeSaysHowMany()
+      throws IOException {
+    ScalingComparison.Outcome outcome = new ScalingComparison(DAYS).run();
+
+    System.out.println(outcome.table());
+    for (Line line : outcome.lines()) {
+      assertTrue(
+          line.share() > 1.5 * outcome.ours().share(),
+          () -> line.rule() + " misses " + line.share() + ", ours " + outcome.ours().share());
+      assertTrue(
+          line.hours() > (1 + MORE_HOURS) * outcome.ours().hours(),
+          () -> line.rule() + " takes " + line.hours() + " h, ours " + outcome.ours().hours());
+    }
+    assertTrue(outcome.changes() <= MOST_CHANGES, () -> outcome.changes() + " changes a day");
+    assertEquals(
+        outcome.table(),
+        PolicyComparisonTest.tableOfTheReadme("| Rule | missed at"),
+        () -> "the table of gateway/README.md is stale; this is the new one:\n" + outcome.table());
+  }
+}
