@@ -359,12 +359,26 @@
   class SbLanes extends SbCanvas {
     connectedCallback() {
       super.connectedCallback();
-      if (this.prepare('img')) this.canvas.addEventListener('pointermove', e => this.point(e));
+      if (!this.prepare('application')) return;
+      this.canvas.tabIndex = 0;
+      this.said.setAttribute('aria-live', 'polite');
+      this.canvas.addEventListener('pointermove', e => this.point(e));
+      this.canvas.addEventListener('keydown', e => this.key(e));
     }
     show(message) {
       this.data = message;
-      this.canvas.setAttribute('aria-label', message.title + '; as a table below');
+      this.canvas.setAttribute('aria-label', message.title + '; arrow keys move, as a table below');
       this.draw();
+    }
+    // Left and right go through a rank's bars, up and down through the ranks.
+    key(e) {
+      const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[e.key];
+      if (!step || !this.data) return;
+      e.preventDefault();
+      const [row, i] = this.at || [0, -1], rows = this.data.rows.length;
+      const next = Math.max(0, Math.min(rows - 1, row + step[0])), bars = this.data.bars.filter(b => b[0] === next);
+      this.at = [next, Math.max(0, Math.min(bars.length - 1, i + step[1]))];
+      this.said.textContent = bars.length ? bars[this.at[1]][6] : '';
     }
     draw() {
       if (!this.data || !this.clientWidth) return;
@@ -399,7 +413,10 @@
     add(times) { (this.times ||= []).push(...times); this.draw(); }
     draw() {
       if (!this.times || !this.isConnected) return;
-      if (this.prepare('img')) {
+      if (this.prepare('application')) {
+        this.canvas.tabIndex = 0;
+        this.said.setAttribute('aria-live', 'polite');
+        this.canvas.addEventListener('keydown', e => this.key(e));
         this.canvas.addEventListener('mousemove', e => this.point(e));
         this.canvas.addEventListener('mouseleave', () => { this.said.textContent = ''; });
       }
@@ -407,7 +424,7 @@
       if (!width) return;
       this.canvas.width = width * ratio; this.canvas.height = height * ratio;
       this.canvas.style.cssText = `width:${width}px;height:${height}px`;
-      this.canvas.setAttribute('aria-label', `Times of ${this.times.length} pieces; the table below has them`);
+      this.canvas.setAttribute('aria-label', `Times of ${this.times.length} pieces; arrow keys move, the table below has them`);
       const p = this.canvas.getContext('2d');
       p.scale(ratio, ratio);
       const text = colour(this, '--sb-text-2'), base = colour(this, '--sb-line'), first = colour(this, '--sb-series-3'), usual = colour(this, '--sb-series-1'), late = colour(this, '--sb-series-warn');
@@ -434,7 +451,17 @@
     point(e) {
       const g = this.geometry;
       if (!g || !g.gaps.length) return;
-      const i = Math.floor((e.clientX - this.canvas.getBoundingClientRect().left) / g.step);
+      this.say(Math.floor((e.clientX - this.canvas.getBoundingClientRect().left) / g.step));
+    }
+    key(e) {
+      const g = this.geometry, step = {ArrowLeft: -1, ArrowRight: 1}[e.key];
+      if (!step || !g || !g.gaps.length) return;
+      e.preventDefault();
+      this.at = Math.max(0, Math.min(g.gaps.length - 1, (this.at ?? -1) + step));
+      this.say(this.at);
+    }
+    say(i) {
+      const g = this.geometry;
       this.said.textContent = g.gaps[i] === undefined ? '' : `Piece ${i + 2}: ${g.gaps[i].toFixed(2)} ms after the one before, ${this.times[i + 1].toFixed(1)} ms after the start`;
     }
   }
@@ -446,6 +473,18 @@
   customElements.define('sb-heat', SbHeat);
   customElements.define('sb-lanes', SbLanes);
   customElements.define('sb-tokens', SbTokens);
+
+  // g and a letter opens a view, ? shows the keys; not while somebody types or a dialog is open.
+  const typing = e => e.composedPath().some(n => n.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(n.tagName || ''));
+  const lettersOff = () => { try { return localStorage.getItem('switchboard.keys') === 'off'; } catch { return false; } };
+  let began = 0;
+  document.addEventListener('keydown', e => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || typing(e) || lettersOff() || document.querySelector('vaadin-dialog[opened]')) return;
+    if (e.key === '?') { document.getElementById('sb-keys')?.click(); return; }
+    const open = began && e.timeStamp - began < 1500 && /^[a-z]$/.test(e.key) ? document.querySelector(`vaadin-side-nav-item[data-key="${e.key}"]`) : null;
+    began = e.key === 'g' ? e.timeStamp : 0;
+    open?.shadowRoot?.querySelector('a')?.click();
+  });
 
   window.sbCopy = async text => {
     try { await navigator.clipboard.writeText(text); } catch {

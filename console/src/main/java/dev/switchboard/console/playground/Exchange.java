@@ -32,12 +32,6 @@ public final class Exchange {
   private static final Duration HEAD = Duration.ofMinutes(2);
   private static final int ERROR_BYTES = 65_536;
   private static final JsonMapper JSON = new JsonMapper();
-  private static final HttpClient HTTP =
-      HttpClient.newBuilder()
-          .version(HttpClient.Version.HTTP_1_1)
-          .connectTimeout(Duration.ofSeconds(2))
-          .followRedirects(HttpClient.Redirect.NEVER)
-          .build();
 
   private final Clock clock;
   private final Instant began;
@@ -65,10 +59,11 @@ public final class Exchange {
   /**
    * Sends it.
    *
+   * @param http what calls the gateway
    * @param api such as http://127.0.0.1:8080
    * @param key empty for none
    */
-  public static Exchange start(String api, String key, Ask ask, Clock clock) {
+  public static Exchange start(HttpClient http, String api, String key, Ask ask, Clock clock) {
     Exchange exchange = new Exchange(clock);
     HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(api + ask.path()));
     request.setHeader("Content-Type", "application/json");
@@ -79,13 +74,13 @@ public final class Exchange {
     }
     request.POST(HttpRequest.BodyPublishers.ofByteArray(JSON.writeValueAsBytes(ask.body())));
     HttpRequest built = request.build();
-    Thread.ofVirtual().name("playground").start(() -> exchange.run(built));
+    Thread.ofVirtual().name("playground").start(() -> exchange.run(http, built));
     return exchange;
   }
 
-  private void run(HttpRequest request) {
+  private void run(HttpClient http, HttpRequest request) {
     CompletableFuture<HttpResponse<InputStream>> answer =
-        HTTP.sendAsync(request, HttpResponse.BodyHandlers.ofInputStream());
+        http.sendAsync(request, HttpResponse.BodyHandlers.ofInputStream());
     if (!keep(answer)) {
       answer.cancel(true);
       return;

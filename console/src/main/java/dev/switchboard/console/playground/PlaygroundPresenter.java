@@ -85,7 +85,7 @@ public final class PlaygroundPresenter {
   public void send(Ask ask, String key) {
     cancel();
     asked = ask;
-    exchange = Exchange.start(api(), key, ask, clock);
+    exchange = Exchange.start(gateway.client().http(), api(), key, ask, clock);
   }
 
   public void cancel() {

@@ -1,6 +1,7 @@
 package dev.switchboard.console.replica;
 
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Revert;
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
@@ -273,6 +274,26 @@ public final class ReplicaPresenter {
 
   /** The change that a command asks for; a weight takes {@link #weigh}. */
   public Change change(Command command, Person person) {
+    Change change = once(command, person);
+    Revert back = revert(command, person);
+    return back == null ? change : change.revertedBy(back);
+  }
+
+  /** What takes a command back; null where nothing does. */
+  private @Nullable Revert revert(Command command, Person person) {
+    return switch (command) {
+      case DRAIN ->
+          _ -> change(state().equals("DRAINED") ? Command.RESUME : Command.CANCEL_DRAIN, person);
+      case CANCEL_DRAIN -> _ -> change(Command.DRAIN, person);
+      case RESUME -> state().equals("DRAINED") ? _ -> change(Command.DRAIN, person) : null;
+      case CORDON -> _ -> change(Command.UNCORDON, person);
+      case UNCORDON -> _ -> change(Command.CORDON, person);
+      case WEIGHT -> weigh(number("weight")).revert();
+      case PROMOTE, RESTART -> null;
+    };
+  }
+
+  private Change once(Command command, Person person) {
     return switch (command) {
       case DRAIN -> make("Drain " + id, "POST", "/drain", true, forecast(person));
       case CANCEL_DRAIN ->
@@ -337,7 +358,8 @@ public final class ReplicaPresenter {
         List.of(
             "Weight " + Format.number(before) + " becomes " + Format.number(weight) + ".",
             share(before, weight)),
-        weight == 0);
+        weight == 0,
+        Double.isNaN(before) ? null : _ -> weigh(before));
   }
 
   private String share(double before, double weight) {

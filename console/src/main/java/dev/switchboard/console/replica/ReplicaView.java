@@ -139,6 +139,12 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     title.setText(name);
     crumbs.removeAll();
     crumbs.add(Parts.link("/", "Fleet"), new Span("/"), new Span(at));
+    // From one replica to another the view stays: what the charts have is of the one before.
+    load.again();
+    output.again();
+    if (isAttached()) {
+      refresh();
+    }
   }
 
   @Override
