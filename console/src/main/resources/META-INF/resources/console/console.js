@@ -200,7 +200,7 @@
       const canvas = document.createElement('div');
       canvas.className = 'sb-chart-canvas';
       canvas.setAttribute('role', 'img');
-      canvas.setAttribute('aria-label', this.getAttribute('label') + ', last hour; as a table below');
+      canvas.setAttribute('aria-label', this.getAttribute('label') + '; as a table below');
       const details = document.createElement('details');
       const summary = document.createElement('summary');
       summary.textContent = 'Table';
@@ -230,7 +230,7 @@
           trigger: 'axis', renderMode: 'richText', backgroundColor: c.surface, borderColor: c.grid, textStyle: {color: c.strong, fontSize: 12}, axisPointer: {lineStyle: {color: c.text, width: 1}},
           formatter: points => utc(points[0].value[0] / 1000) + ' UTC\n' + points.filter(p => p.value[1] !== null).map(p => `${p.seriesName}  ${number(p.value[1], d.unit)}`).join('\n'),
         },
-        xAxis: {type: 'time', min: at(0), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, formatter: v => utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
+        xAxis: {type: 'time', min: at(0), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, formatter: v => d.step * count > 90000 ? new Date(v).toISOString().slice(5, 16).replace('T', ' ') : utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
         yAxis: {type: 'value', min: share ? v => Math.max(0, Math.min(.9, Math.floor(v.min * 10) / 10)) : 0, max: share ? 1 : null, splitNumber: 3, axisLabel: {color: c.text, fontSize: 11, formatter: v => share ? number(v, '%') : Math.abs(v) >= 1e4 ? number(v, '') : String(+v.toFixed(3))}, splitLine: {lineStyle: {color: c.grid, width: 1}}},
         series: d.lines.map((line, i) => ({
           name: line.name, type: 'line', showSymbol: false, connectNulls: false, sampling: 'lttb', lineStyle: {width: 1.5, color: c.line(line.tone)}, itemStyle: {color: c.line(line.tone)},

@@ -200,10 +200,6 @@ public final class ReplicaPresenter {
     put(facts, "Quantisation", model.path("quantisation").asString(""));
     put(facts, "Context", amount(model.path("context"), v -> Format.number(v) + " tokens"));
     put(facts, "Fingerprint", model.path("fingerprint").asString(""));
-    put(facts, "Device", state.path("topology").path("isa").asString(""));
-    put(facts, "Threads per rank", amount(state.path("topology").path("threads"), Format::number));
-    put(facts, "Weights", amount(state.path("memory").path("weight_bytes"), Format::bytes));
-    put(facts, "KV cache", amount(state.path("memory").path("kv_bytes"), Format::bytes));
     put(
         facts,
         "Kind",
@@ -212,6 +208,27 @@ public final class ReplicaPresenter {
     put(facts, "Address", r.path("socket").asString(r.path("url").asString("")));
     put(facts, "Restarts", amount(r.path("restarts"), Format::number));
     put(facts, "Last exit", lastExit(r.path("last_exit")));
+    return facts;
+  }
+
+  /** What it computes on, and how fast it reads; names and values. */
+  public Map<String, String> device() {
+    JsonNode state = node(workerState().answer());
+    JsonNode topology = state.path("topology");
+    JsonNode memory = state.path("memory");
+    Map<String, String> facts = new LinkedHashMap<>();
+    put(facts, "Device", topology.path("isa").asString(""));
+    put(facts, "Threads per rank", amount(topology.path("threads"), Format::number));
+    double read = ranks().bandwidth();
+    put(
+        facts,
+        "Read and moved, all ranks, latest steps",
+        Double.isNaN(read) ? "" : Format.number(read) + " GB/s");
+    put(facts, "Weights", amount(memory.path("weight_bytes"), Format::bytes));
+    put(facts, "KV cache", amount(memory.path("kv_bytes"), Format::bytes));
+    put(facts, "Scratch", amount(memory.path("scratch_bytes"), Format::bytes));
+    put(facts, "Heap of the JVM", amount(memory.path("heap_bytes"), Format::bytes));
+    facts.putAll(Devices.facts(state));
     return facts;
   }
 
