@@ -29,6 +29,7 @@ import tools.jackson.databind.json.JsonMapper;
 public final class Exchange {
   static final int TEXT_MAX = 262_144;
   static final int PIECES_MAX = 16_384;
+  static final int CALLS_MAX = 32;
   private static final Duration HEAD = Duration.ofMinutes(2);
   private static final int ERROR_BYTES = 65_536;
   private static final JsonMapper JSON = new JsonMapper();
@@ -38,6 +39,7 @@ public final class Exchange {
   private final StringBuilder text = new StringBuilder();
   private final StringBuilder tools = new StringBuilder();
   private final List<Double> at = new ArrayList<>();
+  private final List<Answer.Call> calls = new ArrayList<>();
   private Answer.State state = Answer.State.WAITING;
   private double endedMs = -1;
   private int status;
@@ -179,6 +181,7 @@ public final class Exchange {
       String name = call.path("function").path("name").asString("");
       called.append(name.isEmpty() ? "" : (tools.isEmpty() ? "" : "\n") + name + " ");
       called.append(call.path("function").path("arguments").asString(""));
+      take(call);
     }
     if (said.isEmpty() && called.isEmpty()) {
       return;
@@ -189,6 +192,25 @@ public final class Exchange {
     }
     append(text, said);
     append(tools, called);
+  }
+
+  /** Pieces of one call have the same index; its id and name come with the first of them. */
+  private void take(JsonNode call) {
+    int index = call.path("index").asInt(calls.size());
+    if (index < 0 || index > calls.size() || index >= CALLS_MAX) {
+      return;
+    }
+    if (index == calls.size()) {
+      calls.add(new Answer.Call("", "", ""));
+    }
+    Answer.Call known = calls.get(index);
+    JsonNode function = call.path("function");
+    String id = call.path("id").asString(known.id());
+    String name = function.path("name").asString(known.name());
+    String arguments = known.arguments() + function.path("arguments").asString("");
+    if (arguments.length() <= TEXT_MAX) {
+      calls.set(index, new Answer.Call(id, name, arguments));
+    }
   }
 
   private void append(StringBuilder to, CharSequence more) {
@@ -250,6 +272,7 @@ public final class Exchange {
         finish,
         promptTokens,
         completionTokens,
-        failure);
+        failure,
+        calls);
   }
 }

@@ -31,6 +31,7 @@ public final class ActionDialog extends Dialog {
   private final Div outcome = Parts.box("sb-outcome");
   private final Button confirm;
   private @Nullable Change again;
+  private Supplier<String> problem = () -> "";
 
   /**
    * Of a change at a gateway.
@@ -67,10 +68,18 @@ public final class ActionDialog extends Dialog {
     getFooter().add(copy(), new Button("Cancel", _ -> close()), confirm);
   }
 
+  /** Is not done as long as this says what is wrong with the inputs. */
+  public void check(Supplier<String> problem) {
+    this.problem = problem;
+  }
+
   /** Says again what is expected, since an input changed. */
   public void update() {
     effects.removeAll();
-    wanted().effects().forEach(effect -> effects.add(new ListItem(effect)));
+    Change now = wanted();
+    setHeaderTitle(now.title());
+    confirm.setText(now.title());
+    now.effects().forEach(effect -> effects.add(new ListItem(effect)));
   }
 
   private Button copy() {
@@ -92,6 +101,10 @@ public final class ActionDialog extends Dialog {
   private void run() {
     confirm.setEnabled(true);
     outcome.removeAll();
+    if (!problem.get().isEmpty()) {
+      show(problem.get());
+      return;
+    }
     if (reason.getValue().isBlank()) {
       reason.setErrorMessage("Say why, for whoever reads the audit log");
       reason.setInvalid(true);
