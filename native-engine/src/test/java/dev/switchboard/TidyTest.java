@@ -22,8 +22,9 @@ final class TidyTest {
   /** A declaration's first line: a type and a name before the parameters, or a modifier. */
   private static final Pattern METHOD =
       Pattern.compile(
-          "^ {2,6}(?!return |new |throw |else |case |yield |assert |.*\\b(?:record|class|interface|enum) )"
-              + "(?:@\\w+ )*[\\w.<>\\[\\]?@]+(?:[ ,][\\w.<>\\[\\]?@, ]+)? \\w+\\([^=]*");
+          "^ {2,6}(?!return |new |throw |else |case |yield |assert"
+              + " |.*\\b(?:record|class|interface|enum) )(?:@\\w+ )*[\\w.<>\\[\\]?@]+(?:["
+              + " ,][\\w.<>\\[\\]?@, ]+)? \\w+\\([^=]*");
 
   private static final Pattern LEFTOVER =
       Pattern.compile("\\b(TODO|FIXME|XXX)\\b|@Disabled|@Ignore");
@@ -103,7 +104,7 @@ final class TidyTest {
 
   private static List<Path> sources() throws IOException {
     List<Path> files = new ArrayList<>();
-    for (String module : List.of("native-engine", "gateway")) {
+    for (String module : List.of("native-engine", "gateway", "console")) {
       Path source = HOME.resolve(module).resolve("src");
       try (Stream<Path> walk = Files.walk(source)) {
         walk.filter(path -> path.toString().endsWith(".java"))

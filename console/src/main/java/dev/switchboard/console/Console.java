@@ -1,17 +1,21 @@
 package dev.switchboard.console;
 
 import dev.switchboard.console.action.Changes;
+import dev.switchboard.console.api.Trust;
 import dev.switchboard.console.auth.SignIn;
 import dev.switchboard.console.auth.Users;
 import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.live.History;
 import dev.switchboard.console.ui.OpenPages;
 import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.web.WebServer;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
+import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,12 +29,15 @@ public final class Console implements AutoCloseable {
   private final String url;
   private final SignIn signIn;
   private final Gateways gateways;
+  private final @Nullable History history;
   private final WebServer web;
 
-  private Console(String url, SignIn signIn, Gateways gateways, WebServer web) {
+  private Console(
+      String url, SignIn signIn, Gateways gateways, @Nullable History history, WebServer web) {
     this.url = url;
     this.signIn = signIn;
     this.gateways = gateways;
+    this.history = history;
     this.web = web;
   }
 
@@ -39,7 +46,10 @@ public final class Console implements AutoCloseable {
     Clock clock = Clock.systemUTC();
     Path state = folder(settings.state());
     SignIn signIn = new SignIn(Users.open(state, clock), clock);
-    Gateways gateways = Gateways.start(settings.gateways(), settings.keys(), state, clock);
+    Gateways gateways =
+        Gateways.start(settings.gateways(), settings.keys(), trust(settings), state, clock);
+    URI prometheus = settings.prometheus();
+    History history = prometheus == null ? null : new History(prometheus, clock, gateways::changed);
     Services.install(
         new Services(
             gateways,
@@ -47,23 +57,34 @@ public final class Console implements AutoCloseable {
             Changes.checked(),
             clock,
             ConsoleMain.Version.of(),
-            settings.traceUrl()));
+            settings.traceUrl(),
+            history));
     try {
       WebServer web =
           WebServer.start(
               settings.listen(),
               settings.port(),
               settings.hosts(),
-              settings.behindTls(),
+              settings.behindTls() || settings.tls() != null,
+              settings.tls(),
               settings.idle());
       String host =
           settings.listen().contains(":") ? "[" + settings.listen() + "]" : settings.listen();
-      String url = "http://" + host + ":" + web.port();
+      String url = (settings.tls() == null ? "http://" : "https://") + host + ":" + web.port();
       LOG.info("ready url={} gateways={}", url, settings.gateways().size());
-      return new Console(url, signIn, gateways, web);
+      return new Console(url, signIn, gateways, history, web);
     } catch (IOException e) {
       gateways.close();
       throw e;
+    }
+  }
+
+  private static @Nullable SSLContext trust(Settings settings) throws IOException {
+    Path file = settings.gatewayCa();
+    try {
+      return file == null ? null : Trust.of(file);
+    } catch (IOException e) {
+      throw new IOException("--gateway-ca: " + e.getMessage(), e);
     }
   }
 
@@ -102,6 +123,9 @@ public final class Console implements AutoCloseable {
   public void close() {
     web.stopping();
     gateways.close();
+    if (history != null) {
+      history.close();
+    }
     OpenPages.closeAll();
     web.close();
     LOG.info("stopped");

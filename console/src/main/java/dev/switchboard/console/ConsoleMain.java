@@ -3,6 +3,7 @@ package dev.switchboard.console;
 import dev.switchboard.console.api.AdminKeys;
 import dev.switchboard.console.api.GatewayAddress;
 import dev.switchboard.console.api.Role;
+import dev.switchboard.console.web.Tls;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
@@ -90,6 +91,30 @@ public final class ConsoleMain implements Callable<Integer> {
   private boolean behindTls;
 
   @Option(
+      names = "--tls-certificate",
+      paramLabel = "FILE",
+      description = "speaks TLS itself: its certificate in PEM, then those that lead to a root")
+  private @Nullable Path tlsCertificate;
+
+  @Option(
+      names = "--tls-key",
+      paramLabel = "FILE",
+      description = "the key of the certificate, in PEM (PKCS #8)")
+  private @Nullable Path tlsKey;
+
+  @Option(
+      names = "--gateway-ca",
+      paramLabel = "FILE",
+      description = "certificates in PEM that gateways' lead to, instead of the system's")
+  private @Nullable Path gatewayCa;
+
+  @Option(
+      names = "--prometheus",
+      paramLabel = "URL",
+      description = "a Prometheus that scrapes the gateways, asked for more than the last hour")
+  private @Nullable URI prometheus;
+
+  @Option(
       names = "--idle-minutes",
       paramLabel = "N",
       defaultValue = "60",
@@ -142,9 +167,16 @@ public final class ConsoleMain implements Callable<Integer> {
     check(port >= 0 && port <= 65535, "--port", "0 to 65535");
     check(idleMinutes >= 1 && idleMinutes <= 1440, "--idle-minutes", "1 to 1440");
     check(
-        behindTls || Settings.isLoopback(listen),
+        (tlsCertificate == null) == (tlsKey == null),
+        "--tls-certificate",
+        "given together with --tls-key");
+    check(
+        prometheus == null || isWeb(prometheus.toString()), "--prometheus", "an http or https URL");
+    check(
+        behindTls || tlsKey != null || Settings.isLoopback(listen),
         "--listen",
-        "a loopback address, or --behind-tls: else passwords would travel in clear text");
+        "a loopback address, or --tls-certificate or --behind-tls: else passwords would travel in"
+            + " clear text");
     check(
         traceUrl == null || (isWeb(traceUrl) && traceUrl.contains("{trace_id}")),
         "--trace-url",
@@ -157,8 +189,11 @@ public final class ConsoleMain implements Callable<Integer> {
         state,
         Set.copyOf(hosts),
         behindTls,
+        tlsCertificate == null || tlsKey == null ? null : new Tls(tlsCertificate, tlsKey),
+        gatewayCa,
         Duration.ofMinutes(idleMinutes),
-        traceUrl);
+        traceUrl,
+        prometheus);
   }
 
   private List<GatewayAddress> addresses() {

@@ -2,7 +2,9 @@ package dev.switchboard.console;
 
 import dev.switchboard.console.api.AdminKeys;
 import dev.switchboard.console.api.GatewayAddress;
+import dev.switchboard.console.web.Tls;
 import java.net.InetAddress;
+import java.net.URI;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,7 +17,10 @@ import org.jspecify.annotations.Nullable;
  *
  * @param hosts names beside the loopback's by which browsers may call it
  * @param behindTls whether a proxy speaks TLS before it
+ * @param tls what it speaks TLS by itself; null for none
+ * @param gatewayCa certificates to which those of gateways lead; null for the system's
  * @param traceUrl with {trace_id}
+ * @param prometheus that is asked for more than the last hour; null for none
  */
 public record Settings(
     String listen,
@@ -25,8 +30,11 @@ public record Settings(
     Path state,
     Set<String> hosts,
     boolean behindTls,
+    @Nullable Tls tls,
+    @Nullable Path gatewayCa,
     Duration idle,
-    @Nullable String traceUrl) {
+    @Nullable String traceUrl,
+    @Nullable URI prometheus) {
 
   /** Whether what is bound to the address can be reached from this machine only. */
   static boolean isLoopback(String address) {

@@ -211,7 +211,7 @@
       const canvas = document.createElement('div');
       canvas.className = 'sb-chart-canvas';
       canvas.setAttribute('role', 'img');
-      canvas.setAttribute('aria-label', this.getAttribute('label') + ', last hour; as a table below');
+      canvas.setAttribute('aria-label', this.getAttribute('label') + '; as a table below');
       const details = document.createElement('details');
       const summary = document.createElement('summary');
       summary.textContent = 'Table';
@@ -243,7 +243,7 @@
           trigger: 'axis', renderMode: 'richText', backgroundColor: c.surface, borderColor: c.grid, textStyle: {color: c.strong, fontSize: 12}, axisPointer: {lineStyle: {color: c.text, width: 1}},
           formatter: points => utc(points[0].value[0] / 1000) + ' UTC\n' + points.filter(p => p.value[1] !== null).map(p => `${p.seriesName}  ${number(p.value[1], d.unit)}`).join('\n'),
         },
-        xAxis: {type: 'time', min: at(from), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, formatter: v => utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
+        xAxis: {type: 'time', min: at(from), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, formatter: v => d.step * count > 90000 ? new Date(v).toISOString().slice(5, 16).replace('T', ' ') : utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
         yAxis: {type: 'value', min: least, max: share ? 1 : null, interval: share ? (1 - least) / 2 : undefined, splitNumber: 3, axisLabel: {color: c.text, fontSize: 11, formatter: v => share ? Math.round(v * 100) + ' %' : tick(v)}, splitLine: {lineStyle: {color: c.grid, width: 1}}},
         series: d.lines.map((line, i) => ({
           name: line.name, type: 'line', showSymbol: false, connectNulls: false, sampling: 'lttb', lineStyle: {width: 1.5, color: c.line(line.tone)}, itemStyle: {color: c.line(line.tone)},
@@ -373,14 +373,27 @@
   class SbLanes extends SbCanvas {
     connectedCallback() {
       super.connectedCallback();
-      if (!this.prepare('img')) return;
-      this.hint = this.said.textContent = 'Point at a step.';
+      if (!this.prepare('application')) return;
+      this.canvas.tabIndex = 0;
+      this.hint = this.said.textContent = 'Point at a step, or move by arrow keys.';
+      this.said.setAttribute('aria-live', 'polite');
       this.canvas.addEventListener('pointermove', e => this.point(e));
+      this.canvas.addEventListener('keydown', e => this.key(e));
     }
     show(message) {
       this.data = message;
-      this.canvas.setAttribute('aria-label', message.title + '; as a table below');
+      this.canvas.setAttribute('aria-label', message.title + '; arrow keys move, as a table below');
       this.draw();
+    }
+    // Left and right go through a rank's bars, up and down through the ranks.
+    key(e) {
+      const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[e.key];
+      if (!step || !this.data) return;
+      e.preventDefault();
+      const [row, i] = this.at || [0, -1], rows = this.data.rows.length;
+      const next = Math.max(0, Math.min(rows - 1, row + step[0])), bars = this.data.bars.filter(b => b[0] === next);
+      this.at = [next, Math.max(0, Math.min(bars.length - 1, i + step[1]))];
+      this.said.textContent = bars.length ? bars[this.at[1]][6] : '';
     }
     draw() {
       if (!this.data || !this.clientWidth) return;
@@ -415,7 +428,10 @@
     add(times) { (this.times ||= []).push(...times); this.draw(); }
     draw() {
       if (!this.times || !this.isConnected) return;
-      if (this.prepare('img')) {
+      if (this.prepare('application')) {
+        this.canvas.tabIndex = 0;
+        this.said.setAttribute('aria-live', 'polite');
+        this.canvas.addEventListener('keydown', e => this.key(e));
         this.canvas.addEventListener('mousemove', e => this.point(e));
         this.canvas.addEventListener('mouseleave', () => { this.said.textContent = ''; });
       }
@@ -423,7 +439,7 @@
       if (!width) return;
       this.canvas.width = width * ratio; this.canvas.height = height * ratio;
       this.canvas.style.cssText = `width:${width}px;height:${height}px`;
-      this.canvas.setAttribute('aria-label', `Times of ${this.times.length} pieces; the table below has them`);
+      this.canvas.setAttribute('aria-label', `Times of ${this.times.length} pieces; arrow keys move, the table below has them`);
       const p = this.canvas.getContext('2d');
       p.scale(ratio, ratio);
       const text = colour(this, '--sb-text-2'), base = colour(this, '--sb-line'), first = colour(this, '--sb-series-3'), usual = colour(this, '--sb-series-1'), late = colour(this, '--sb-series-warn');
@@ -450,7 +466,17 @@
     point(e) {
       const g = this.geometry;
       if (!g || !g.gaps.length) return;
-      const i = Math.floor((e.clientX - this.canvas.getBoundingClientRect().left) / g.step);
+      this.say(Math.floor((e.clientX - this.canvas.getBoundingClientRect().left) / g.step));
+    }
+    key(e) {
+      const g = this.geometry, step = {ArrowLeft: -1, ArrowRight: 1}[e.key];
+      if (!step || !g || !g.gaps.length) return;
+      e.preventDefault();
+      this.at = Math.max(0, Math.min(g.gaps.length - 1, (this.at ?? -1) + step));
+      this.say(this.at);
+    }
+    say(i) {
+      const g = this.geometry;
       this.said.textContent = g.gaps[i] === undefined ? '' : `Piece ${i + 2}: ${g.gaps[i].toFixed(2)} ms after the one before, ${this.times[i + 1].toFixed(1)} ms after the start`;
     }
   }
@@ -462,6 +488,18 @@
   customElements.define('sb-heat', SbHeat);
   customElements.define('sb-lanes', SbLanes);
   customElements.define('sb-tokens', SbTokens);
+
+  // g and a letter opens a view, ? shows the keys; not while somebody types or a dialog is open.
+  const typing = e => e.composedPath().some(n => n.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(n.tagName || ''));
+  const lettersOff = () => { try { return localStorage.getItem('switchboard.keys') === 'off'; } catch { return false; } };
+  let began = 0;
+  document.addEventListener('keydown', e => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || typing(e) || lettersOff() || document.querySelector('vaadin-dialog[opened]')) return;
+    if (e.key === '?') { document.getElementById('sb-keys')?.click(); return; }
+    const open = began && e.timeStamp - began < 1500 && /^[a-z]$/.test(e.key) ? document.querySelector(`vaadin-side-nav-item[data-key="${e.key}"]`) : null;
+    began = e.key === 'g' ? e.timeStamp : 0;
+    open?.shadowRoot?.querySelector('a')?.click();
+  });
 
   window.sbCopy = async text => {
     try { await navigator.clipboard.writeText(text); } catch {

@@ -14,6 +14,7 @@ import tools.jackson.databind.JsonNode;
  * @param version of what is changed, for If-Match; null where there is none
  * @param effects what is expected to come of it, a sentence each
  * @param risky whether requests or people feel it
+ * @param revert how it is taken back once it is done; null where it cannot be
  */
 public record Change(
     String title,
@@ -23,10 +24,34 @@ public record Change(
     @Nullable JsonNode body,
     @Nullable String version,
     List<String> effects,
-    boolean risky) {
+    boolean risky,
+    @Nullable Revert revert) {
 
   /** Copies the list. */
   public Change {
     effects = List.copyOf(effects);
+  }
+
+  /** One that cannot be taken back. */
+  public Change(
+      String title,
+      Role needs,
+      String method,
+      String path,
+      @Nullable JsonNode body,
+      @Nullable String version,
+      List<String> effects,
+      boolean risky) {
+    this(title, needs, method, path, body, version, effects, risky, null);
+  }
+
+  /** The same, and how it is taken back. */
+  public Change revertedBy(Revert how) {
+    return new Change(title, needs, method, path, body, version, effects, risky, how);
+  }
+
+  /** The same of what is there now, with what that comes to. */
+  public Change at(String now, List<String> effectsNow) {
+    return new Change(title, needs, method, path, body, now, effectsNow, risky, revert);
   }
 }

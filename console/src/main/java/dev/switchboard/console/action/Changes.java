@@ -15,6 +15,7 @@ import tools.jackson.databind.JsonNode;
  */
 public final class Changes {
   static final int REASON_MAX = 512;
+  private static final int CHANGED_MEANWHILE = 412;
   private static final Logger LOG = LoggerFactory.getLogger(Changes.class);
 
   private final boolean checksRoles;
@@ -62,8 +63,15 @@ public final class Changes {
           gateway.name(),
           change.title(),
           e.sentence());
-      return new Result.Failed(sentence(e));
+      return e.status() == CHANGED_MEANWHILE
+          ? new Result.Stale("Somebody changed it meanwhile: " + e.sentence())
+          : new Result.Failed(sentence(e));
     }
+  }
+
+  /** The same change of what is there now, for somebody who is to confirm it again. */
+  public static Change again(LiveGateway gateway, Change change) throws ApiFailure {
+    return Current.again(gateway, change);
   }
 
   private static String sentence(ApiFailure e) {

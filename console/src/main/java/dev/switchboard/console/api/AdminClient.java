@@ -17,6 +17,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -37,16 +38,36 @@ public final class AdminClient implements AutoCloseable {
 
   private final GatewayAddress address;
   private final AdminKeys keys;
-  private final HttpClient http =
-      HttpClient.newBuilder()
-          .version(HttpClient.Version.HTTP_1_1)
-          .connectTimeout(CONNECT)
-          .followRedirects(HttpClient.Redirect.NEVER)
-          .build();
+  private final HttpClient http;
 
+  /** Of one that is called by http, or whose certificate leads to one of the system's. */
   public AdminClient(GatewayAddress address, AdminKeys keys) {
+    this(address, keys, null);
+  }
+
+  /**
+   * Of one gateway.
+   *
+   * @param trust whom to believe where it is called by https; null for the system's word
+   */
+  public AdminClient(GatewayAddress address, AdminKeys keys, @Nullable SSLContext trust) {
     this.address = address;
     this.keys = keys;
+    this.http = http(trust);
+  }
+
+  private static HttpClient http(@Nullable SSLContext trust) {
+    HttpClient.Builder builder =
+        HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(CONNECT)
+            .followRedirects(HttpClient.Redirect.NEVER);
+    return (trust == null ? builder : builder.sslContext(trust)).build();
+  }
+
+  /** What calls it, for the public API of the same gateway. */
+  public HttpClient http() {
+    return http;
   }
 
   public GatewayAddress address() {

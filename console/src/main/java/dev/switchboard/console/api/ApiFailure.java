@@ -32,7 +32,8 @@ public final class ApiFailure extends Exception {
     this.field = field;
   }
 
-  static ApiFailure of(Kind kind, String message) {
+  /** One that has no answer of the gateway. */
+  public static ApiFailure of(Kind kind, String message) {
     return new ApiFailure(kind, 0, null, null, message);
   }
 

@@ -205,7 +205,15 @@ public final class DrillsPresenter {
     }
     String path = "/admin/v1/replicas/" + AdminClient.encode(wanted.replica()) + "/drill";
     return new Change(
-        "Start drill", Role.OPERATOR, "POST", path, body, null, effects(wanted), true);
+        "Start drill",
+        Role.OPERATOR,
+        "POST",
+        path,
+        body,
+        null,
+        effects(wanted),
+        true,
+        answer -> end(answer.path("id").asString(""), wanted.replica()));
   }
 
   private List<String> effects(Wanted wanted) {
@@ -232,15 +240,19 @@ public final class DrillsPresenter {
 
   /** Ends one before its time. */
   public Change end(DrillRow row) {
+    return end(row.id(), row.replica());
+  }
+
+  private static Change end(String id, String replica) {
     return new Change(
         "End drill",
         Role.OPERATOR,
         "DELETE",
-        PATH + "/" + AdminClient.encode(row.id()),
+        PATH + "/" + AdminClient.encode(id),
         null,
         null,
         List.of(
-            row.replica() + " is whole again at once",
+            replica + " is whole again at once",
             "It takes requests when the canary has passed",
             "The drill is kept as cut short"),
         false);

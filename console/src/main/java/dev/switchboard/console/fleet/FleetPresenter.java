@@ -29,6 +29,8 @@ import tools.jackson.databind.node.MissingNode;
 public final class FleetPresenter {
   static final int MINUTE = 60 / Ring.STEP_SECONDS;
   private static final int TREND = 10 * MINUTE;
+  private static final String NEWEST = "/admin/v1/requests?limit=1000";
+  private static final Duration NEWEST_EVERY = Duration.ofSeconds(10);
 
   /** The order in which objectives are told. */
   private static final Comparator<SloRow> WORST_FIRST =
@@ -216,13 +218,29 @@ public final class FleetPresenter {
             .add(replica);
       }
       add(rows, gatewayRow(gateway));
+      Headroom headroom = headroom(gateway);
       byModel.forEach(
           (model, replicas) -> {
-            add(rows, modelRow(gateway, model, replicas));
-            replicas.forEach(replica -> add(rows, replicaRow(gateway, model, replica)));
+            FleetRow row = modelRow(gateway, model, replicas);
+            add(rows, row.withHeadroom(headroom.ofModel(model)));
+            replicas.forEach(
+                replica ->
+                    add(
+                        rows,
+                        replicaRow(gateway, model, replica)
+                            .withHeadroom(headroom.ofReplica(replica.path("id").asString("")))));
           });
     }
     return rows;
+  }
+
+  /** Of the newest requests; nothing of a time before now, which nobody keeps. */
+  private Headroom headroom(LiveGateway gateway) {
+    JsonNode answer = past() ? null : gateway.shared(NEWEST, NEWEST_EVERY).answer();
+    return new Headroom(
+        answer == null ? MissingNode.getInstance() : answer.path("requests"),
+        gateway.snapshot().classes(),
+        clock.instant());
   }
 
   private static void add(Map<FleetNode, FleetRow> rows, FleetRow row) {

@@ -15,6 +15,7 @@ import java.util.Objects;
  * @param kv share of the KV blocks in use
  * @param prefixHit share of prompt tokens found in the prefix cache, of the last minute
  * @param tokens generated per second, the last ten minutes
+ * @param headroom share of its targets that nine in ten requests left, below 0 where they missed
  */
 public record FleetRow(
     FleetNode node,
@@ -29,7 +30,46 @@ public record FleetRow(
     double prefixHit,
     double weight,
     String ranks,
-    float[] tokens) {
+    float[] tokens,
+    double headroom) {
+
+  /** Without a headroom. */
+  public FleetRow(
+      FleetNode node,
+      String name,
+      Tone tone,
+      String state,
+      String about,
+      double inFlight,
+      double running,
+      double waiting,
+      double kv,
+      double prefixHit,
+      double weight,
+      String ranks,
+      float[] tokens) {
+    this(
+        node,
+        name,
+        tone,
+        state,
+        about,
+        inFlight,
+        running,
+        waiting,
+        kv,
+        prefixHit,
+        weight,
+        ranks,
+        tokens,
+        Double.NaN);
+  }
+
+  FleetRow withHeadroom(double share) {
+    return new FleetRow(
+        node, name, tone, state, about, inFlight, running, waiting, kv, prefixHit, weight, ranks,
+        tokens, share);
+  }
 
   @Override
   public boolean equals(Object other) {
@@ -45,7 +85,7 @@ public record FleetRow(
   }
 
   private double[] numbers() {
-    return new double[] {inFlight, running, waiting, kv, prefixHit, weight};
+    return new double[] {inFlight, running, waiting, kv, prefixHit, weight, headroom};
   }
 
   @Override

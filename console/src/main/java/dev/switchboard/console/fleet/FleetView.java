@@ -7,9 +7,12 @@ import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.Span;
 import com.vaadin.flow.component.treegrid.TreeGrid;
 import com.vaadin.flow.data.provider.hierarchy.TreeData;
+import com.vaadin.flow.router.AfterNavigationEvent;
+import com.vaadin.flow.router.AfterNavigationObserver;
 import com.vaadin.flow.router.PageTitle;
 import com.vaadin.flow.router.Route;
 import dev.switchboard.console.api.Role;
+import dev.switchboard.console.live.History;
 import dev.switchboard.console.live.Ring;
 import dev.switchboard.console.ui.Badge;
 import dev.switchboard.console.ui.Format;
@@ -22,6 +25,7 @@ import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
 import dev.switchboard.console.ui.Paths;
 import dev.switchboard.console.ui.Services;
+import dev.switchboard.console.ui.SpanChoice;
 import dev.switchboard.console.ui.Spark;
 import dev.switchboard.console.ui.StatTile;
 import dev.switchboard.console.ui.TimeSlider;
@@ -29,21 +33,26 @@ import dev.switchboard.console.ui.Tone;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 
 /** All gateways, their models and replicas; what changed; the last hour. */
 @Route(value = "", layout = MainLayout.class)
 @PageTitle("Fleet · Switchboard")
 @Needs(Role.VIEWER)
-public final class FleetView extends LiveView {
+public final class FleetView extends LiveView implements AfterNavigationObserver {
   private static final int HAPPENINGS_MAX = 60;
 
   /** More rows than these scroll: the browser would draw each of them. */
   private static final int FEW_ROWS = 40;
 
   private static final String MANY_ROWS_HEIGHT = "640px";
+
+  /** How far back the charts go, in the address. */
+  private static final String SPAN = "span";
 
   private final FleetPresenter presenter =
       new FleetPresenter(Services.get().gateways(), Services.get().clock());
@@ -80,6 +89,8 @@ public final class FleetView extends LiveView {
                   + " tell."),
           now);
   private long at;
+  private final SpanChoice span = new SpanChoice(_ -> spanChosen());
+  private final Span chartsNote = Parts.text("sb-muted sb-small", "");
 
   public FleetView() {
     columns();
@@ -101,9 +112,10 @@ public final class FleetView extends LiveView {
             "sb-stack",
             Parts.card("Error budget of the last hour", slos),
             Parts.card("What changed in the last hour", happenings));
-    body.add(tiles, topology, Parts.box("sb-columns", charts, right));
+    Div left = Parts.box("sb-stack", chartsNote, charts);
+    body.add(tiles, topology, Parts.box("sb-columns", left, right));
     past.setVisible(false);
-    add(Parts.head("Fleet", line, time), past, nothing, body);
+    add(Parts.head("Fleet", line, span, time), past, nothing, body);
   }
 
   /** Shows how it was so many seconds ago; 0 for now. */
@@ -113,6 +125,87 @@ public final class FleetView extends LiveView {
     past.setVisible(at > 0);
     List.of(traffic, latency, output, attainment).forEach(LineChart::again);
     refresh();
+  }
+
+  private void spanChosen() {
+    List.of(traffic, latency, output, attainment).forEach(LineChart::again);
+    getUI()
+        .ifPresent(
+            ui ->
+                ui.getPage()
+                    .getHistory()
+                    .replaceState(
+                        null, span.longer() ? "?" + SPAN + "=" + span.getValue().word() : "."));
+    refresh();
+  }
+
+  @Override
+  public void afterNavigation(AfterNavigationEvent event) {
+    span.setValue(
+        History.Span.of(
+            event.getLocation().getQueryParameters().getSingleParameter(SPAN).orElse("")));
+  }
+
+  /** What Prometheus has, over all gateways that it scrapes. */
+  private void showLonger() {
+    Set<String> failures = new LinkedHashSet<>();
+    failures.add(
+        span.show(
+            traffic,
+            List.of(
+                new SpanChoice.Asked(
+                    "requests", "1", "sum(rate(switchboard_requests_total[RATE]))"),
+                new SpanChoice.Asked(
+                    "errors",
+                    "bad",
+                    "sum(rate(switchboard_requests_total{outcome!~\"ok|client_gone\"}[RATE]))"))));
+    failures.add(
+        span.show(latency, List.of(quantile("p95", "1", "0.95"), quantile("median", "2", "0.5"))));
+    failures.add(
+        span.show(
+            output,
+            List.of(tokens("generated", "1", "completion"), tokens("read", "3", "prompt"))));
+    failures.add(span.show(attainment, objectives()));
+    failures.remove("");
+    Parts.set(
+        chartsNote,
+        failures.isEmpty()
+            ? "The charts are of Prometheus, " + span.getValue().title()
+            : "Prometheus does not answer: " + String.join("; ", failures));
+  }
+
+  private static SpanChoice.Asked quantile(String name, String tone, String share) {
+    return new SpanChoice.Asked(
+        name,
+        tone,
+        "1000 * max(histogram_quantile("
+            + share
+            + ", sum by (le, model) (rate(switchboard_ttft_seconds_bucket[RATE]))))");
+  }
+
+  private static SpanChoice.Asked tokens(String name, String tone, String direction) {
+    return new SpanChoice.Asked(
+        name, tone, "sum(rate(switchboard_tokens_total{direction=\"" + direction + "\"}[RATE]))");
+  }
+
+  /** Of each class the objective that was met least. */
+  private List<SpanChoice.Asked> objectives() {
+    List<SpanChoice.Asked> lines = new ArrayList<>();
+    presenter.slos().stream()
+        .map(FleetPresenter.SloRow::name)
+        .sorted()
+        .limit(6)
+        .forEach(
+            name -> {
+              String met = "class=" + History.quoted(name);
+              String all = "sum by (objective) (rate(switchboard_slo_requests_total{" + met;
+              lines.add(
+                  new SpanChoice.Asked(
+                      name,
+                      "" + (lines.size() + 1),
+                      "min(" + all + ",result=\"met\"}[RATE])) / " + all + "}[RATE])))"));
+            });
+    return lines;
   }
 
   private void nowChosen() {
@@ -128,6 +221,10 @@ public final class FleetView extends LiveView {
     tree.addComponentColumn(node -> meter(row(node).kv()))
         .setHeader("KV used")
         .setWidth("112px")
+        .setFlexGrow(1);
+    tree.addComponentColumn(node -> headroom(row(node).headroom()))
+        .setHeader("SLO headroom")
+        .setWidth("118px")
         .setFlexGrow(1);
     number("Prefix hits", row -> Format.percent(row.prefixHit()), "84px");
     number("Weight", row -> Format.number(row.weight()), "66px");
@@ -192,6 +289,21 @@ public final class FleetView extends LiveView {
         : new Meter()
             .tone(share > 0.95 ? Tone.BAD : share > 0.8 ? Tone.WARN : Tone.BUSY)
             .show(share, Format.percent(share));
+  }
+
+  /** What nine in ten requests of the last minutes left of their targets. */
+  private static Component headroom(double share) {
+    if (Double.isNaN(share)) {
+      return new Span();
+    }
+    Tone tone = share < 0 ? Tone.BAD : share < 0.1 ? Tone.WARN : Tone.GOOD;
+    String percent = Format.percent(Math.rint(Math.abs(share) * 100) / 100);
+    Badge badge = new Badge(tone, percent + (share < 0 ? " over" : " left"));
+    badge.setTitle(
+        share < 0
+            ? "One in ten requests of the last 10 minutes exceeded its target by this or more"
+            : "Nine in ten requests of the last 10 minutes stayed below their targets by this");
+    return badge;
   }
 
   private Component trend(FleetNode node) {
@@ -397,6 +509,12 @@ public final class FleetView extends LiveView {
   }
 
   private void showCharts() {
+    boolean longer = span.longer() && !presenter.past();
+    chartsNote.setVisible(longer);
+    if (longer) {
+      showLonger();
+      return;
+    }
     long at = presenter.newestSeconds();
     int step = Ring.STEP_SECONDS;
     traffic.show(

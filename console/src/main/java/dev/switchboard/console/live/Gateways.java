@@ -12,6 +12,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLContext;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,13 +31,18 @@ public final class Gateways implements AutoCloseable {
   private final Semaphore changed = new Semaphore(0);
   private final Thread teller;
 
-  private Gateways(List<GatewayAddress> addresses, AdminKeys keys, Path folder, Clock clock) {
+  private Gateways(
+      List<GatewayAddress> addresses,
+      AdminKeys keys,
+      @Nullable SSLContext trust,
+      Path folder,
+      Clock clock) {
     all =
         addresses.stream()
             .map(
                 address ->
                     new LiveGateway(
-                        new AdminClient(address, keys), folder, clock, changed::release))
+                        new AdminClient(address, keys, trust), folder, clock, changed::release))
             .toList();
     teller = Thread.ofVirtual().name("tell").unstarted(this::tell);
   }
@@ -43,7 +50,21 @@ public final class Gateways implements AutoCloseable {
   /** Begins to listen to all of them; none has to be there. */
   public static Gateways start(
       List<GatewayAddress> addresses, AdminKeys keys, Path folder, Clock clock) {
-    Gateways gateways = new Gateways(addresses, keys, folder, clock);
+    return start(addresses, keys, null, folder, clock);
+  }
+
+  /**
+   * The same.
+   *
+   * @param trust whom to believe where they are called by https; null for the system's word
+   */
+  public static Gateways start(
+      List<GatewayAddress> addresses,
+      AdminKeys keys,
+      @Nullable SSLContext trust,
+      Path folder,
+      Clock clock) {
+    Gateways gateways = new Gateways(addresses, keys, trust, folder, clock);
     gateways.all.forEach(LiveGateway::start);
     gateways.teller.start();
     return gateways;
@@ -61,6 +82,11 @@ public final class Gateways implements AutoCloseable {
   public Runnable listen(Runnable listener) {
     listeners.add(listener);
     return () -> listeners.remove(listener);
+  }
+
+  /** Has the listeners be called soon, for what comes from elsewhere. */
+  public void changed() {
+    changed.release();
   }
 
   private void tell() {

@@ -116,6 +116,11 @@ public final class LiveGateway implements AutoCloseable {
    * however many sessions ask. Answers at once with what was read last, and reads again beside.
    */
   public Shared shared(String path) {
+    return shared(path, POLL);
+  }
+
+  /** The same, read at most that often. */
+  public Shared shared(String path, Duration every) {
     Instant now = clock.instant();
     // In one step: an answer that comes meanwhile must not give way to what was there before it.
     Shared known =
@@ -123,7 +128,7 @@ public final class LiveGateway implements AutoCloseable {
             path,
             (_, before) -> {
               Shared last = before == null ? Shared.NOTHING_YET : before;
-              boolean old = Duration.between(last.asked(), now).compareTo(POLL) >= 0;
+              boolean old = Duration.between(last.asked(), now).compareTo(every) >= 0;
               return old && !closed ? last.asking(now) : last;
             });
     if (known.asked().equals(now)) {

@@ -1,6 +1,7 @@
 package dev.switchboard.console.models;
 
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Current;
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
@@ -54,17 +55,49 @@ public final class ModelPlans {
       body.put("name", wanted.name().strip());
     }
     String name = wanted.name().isBlank() ? String.valueOf(wanted.file()) : wanted.name().strip();
-    return plan("Load " + name, "POST", MODELS, body, "none", role);
+    return plan("Load " + name, "POST", MODELS, body, Current.NONE, role)
+        .revertedBy(answer -> possible(unload(now(text(answer, name)), role)));
   }
 
   /** Serves a model otherwise. */
   public Planned change(ModelRow model, Wanted wanted, Role role) {
-    return plan("Change " + model.id(), "PATCH", path(model), body(wanted), version(model), role);
+    ModelRow.Spec was = model.spec();
+    Planned planned =
+        plan("Change " + model.id(), "PATCH", path(model), body(wanted), version(model), role);
+    return was == null
+        ? planned
+        : planned.revertedBy(_ -> possible(change(now(model.id()), was.wanted(wanted), role)));
   }
 
   /** Serves it no more. */
   public Planned unload(ModelRow model, Role role) {
-    return plan("Unload " + model.id(), "DELETE", path(model), null, version(model), role);
+    Planned planned =
+        plan("Unload " + model.id(), "DELETE", path(model), null, version(model), role);
+    ModelRow.Spec was = model.spec();
+    // What the configuration has is loaded again by its word; what was loaded here, by its file.
+    return was == null || was.stored()
+        ? planned
+        : planned.revertedBy(_ -> possible(reset(now(model.id()), role)));
+  }
+
+  private static String text(JsonNode answer, String otherwise) {
+    JsonNode model = answer.path("model").isObject() ? answer.path("model") : answer;
+    return model.path("id").asString(model.path("name").asString(otherwise));
+  }
+
+  private ModelRow now(String id) throws ApiFailure {
+    JsonNode now = Current.read(gateway, MODELS + "/" + AdminClient.encode(id));
+    if (now.isMissingNode()) {
+      throw ApiFailure.of(ApiFailure.Kind.REFUSED, "there is no model " + id + " any more");
+    }
+    return ModelsPresenter.model(now);
+  }
+
+  private static Change possible(Planned planned) throws ApiFailure {
+    return switch (planned) {
+      case Planned.Possible possible -> possible.change();
+      case Planned.Refused refused -> throw ApiFailure.of(ApiFailure.Kind.REFUSED, refused.why());
+    };
   }
 
   /** Has the configuration's word again. */

@@ -32,8 +32,19 @@ public record ModelRow(
    *
    * @param stored whether it was set by the admin API
    */
-  public record Spec(
-      boolean stored, String file, int workers, int standby, int stages, int ranks) {}
+  public record Spec(boolean stored, String file, int workers, int standby, int stages, int ranks) {
+
+    /** This again where something else was asked for. */
+    ModelPlans.Wanted wanted(ModelPlans.Wanted changed) {
+      return new ModelPlans.Wanted(
+          changed.file() == null ? null : file,
+          "",
+          changed.workers() == null ? null : workers,
+          changed.standby() == null ? null : standby,
+          changed.stages() == null ? null : stages,
+          changed.ranks() == null ? null : ranks);
+    }
+  }
 
   /** How far a worker has come with the file. */
   public record Loading(double share, String text) {}

@@ -1,7 +1,9 @@
 package dev.switchboard.console.models;
 
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Current;
 import dev.switchboard.console.api.AdminClient;
+import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Shared;
@@ -62,22 +64,23 @@ public final class ModelsPresenter {
 
   public List<ModelRow> models() {
     List<ModelRow> rows = new ArrayList<>();
-    for (JsonNode model : answer(MODELS).path("models")) {
-      List<String> replicas = new ArrayList<>();
-      model.path("replicas").forEach(r -> replicas.add(r.asString("")));
-      rows.add(
-          new ModelRow(
-              text(model, "id"),
-              replicas,
-              model.path("ready").asInt(0),
-              about(model.path("metadata")),
-              served(model.path("spec")),
-              model.path("spec").path("loaded").asBoolean(true),
-              spec(model.path("spec")),
-              loading(model.path("loading")),
-              text(model, "version")));
-    }
+    answer(MODELS).path("models").forEach(model -> rows.add(model(model)));
     return rows;
+  }
+
+  static ModelRow model(JsonNode model) {
+    List<String> replicas = new ArrayList<>();
+    model.path("replicas").forEach(r -> replicas.add(r.asString("")));
+    return new ModelRow(
+        text(model, "id"),
+        replicas,
+        model.path("ready").asInt(0),
+        about(model.path("metadata")),
+        served(model.path("spec")),
+        model.path("spec").path("loaded").asBoolean(true),
+        spec(model.path("spec")),
+        loading(model.path("loading")),
+        text(model, "version"));
   }
 
   private static ModelRow.@Nullable Spec spec(JsonNode s) {
@@ -140,27 +143,27 @@ public final class ModelsPresenter {
 
   public List<SplitRow> splits() {
     List<SplitRow> rows = new ArrayList<>();
-    for (JsonNode split : answer(SPLITS).path("splits")) {
-      List<SplitRow.Target> targets = new ArrayList<>();
-      split
-          .path("targets")
-          .forEach(
-              t ->
-                  targets.add(new SplitRow.Target(text(t, "model"), t.path("weight").asDouble(1))));
-      List<String> fallbacks = new ArrayList<>();
-      split.path("fallbacks").forEach(f -> fallbacks.add(f.asString("")));
-      rows.add(
-          new SplitRow(
-              text(split, "name"),
-              split.path("version").asString("*"),
-              split.path("stored").asBoolean(true),
-              targets,
-              fallbacks,
-              text(split, "policy"),
-              text(split, "shadow"),
-              results(split.path("shadow_results"))));
-    }
+    answer(SPLITS).path("splits").forEach(split -> rows.add(split(split)));
     return rows;
+  }
+
+  private static SplitRow split(JsonNode split) {
+    List<SplitRow.Target> targets = new ArrayList<>();
+    split
+        .path("targets")
+        .forEach(
+            t -> targets.add(new SplitRow.Target(text(t, "model"), t.path("weight").asDouble(1))));
+    List<String> fallbacks = new ArrayList<>();
+    split.path("fallbacks").forEach(f -> fallbacks.add(f.asString("")));
+    return new SplitRow(
+        text(split, "name"),
+        split.path("version").asString("*"),
+        split.path("stored").asBoolean(true),
+        targets,
+        fallbacks,
+        text(split, "policy"),
+        text(split, "shadow"),
+        results(split.path("shadow_results")));
   }
 
   private static String results(JsonNode r) {
@@ -238,9 +241,17 @@ public final class ModelsPresenter {
         "PUT",
         path(wanted.name()),
         body,
-        before == null ? "none" : before.version(),
+        before == null ? Current.NONE : before.version(),
         differences(before, wanted),
-        true);
+        true,
+        _ -> back(before, wanted));
+  }
+
+  /** Has a name as it was before it was set to that. */
+  private Change back(@Nullable SplitRow before, SplitRow set) throws ApiFailure {
+    JsonNode read = Current.read(gateway, path(set.name()));
+    SplitRow now = read.isMissingNode() ? null : split(read);
+    return before != null && before.stored() ? set(now, before) : forget(now == null ? set : now);
   }
 
   private static List<String> differences(@Nullable SplitRow before, SplitRow wanted) {
@@ -293,7 +304,8 @@ public final class ModelsPresenter {
         List.of(
             "The configuration's word on " + row.name() + " holds again, where it has one",
             "Else requests for it are answered 404, unless a model is called so"),
-        true);
+        true,
+        _ -> back(row, row));
   }
 
   private static String path(String name) {

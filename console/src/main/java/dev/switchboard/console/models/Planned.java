@@ -1,9 +1,17 @@
 package dev.switchboard.console.models;
 
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Revert;
 
 /** What the gateway says to a change of a model before it is made. */
 public sealed interface Planned {
+  /** The same, and how it is taken back where it can be made. */
+  default Planned revertedBy(Revert how) {
+    return this instanceof Possible possible
+        ? new Possible(possible.change().revertedBy(how))
+        : this;
+  }
+
   /** It can be made; its effects are the plan's. */
   record Possible(Change change) implements Planned {}
 

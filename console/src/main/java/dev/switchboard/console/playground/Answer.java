@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * An answer as far as it has come.
  *
  * @param at when each piece of it came, in ms from the request's start
+ * @param calls of tools whose results it waits for
  * @param failure why it ended early; null where it did not
  * @param requestId empty until the answer's head is there
  */
@@ -25,7 +26,12 @@ public record Answer(
     String finish,
     int promptTokens,
     int completionTokens,
-    @Nullable String failure) {
+    @Nullable String failure,
+    List<Call> calls) {
+
+  /** A tool that the model calls, with arguments in JSON as far as they have come. */
+  public record Call(String id, String name, String arguments) {}
+
   /** How far it is. */
   public enum State {
     WAITING,
@@ -38,6 +44,7 @@ public record Answer(
   /** Copies the list. */
   public Answer {
     at = List.copyOf(at);
+    calls = List.copyOf(calls);
   }
 
   public boolean isOver() {

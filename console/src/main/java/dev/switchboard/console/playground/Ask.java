@@ -35,8 +35,30 @@ public record Ask(
   static final int TEXT_MAX = 100_000;
   private static final JsonMapper JSON = new JsonMapper();
 
-  /** One message of a conversation. */
-  public record Said(String role, String text) {}
+  /**
+   * One message of a conversation.
+   *
+   * @param calls the tools that it calls, as the public API has them; null for none
+   * @param answers the id of the call whose result it is; empty for others
+   */
+  public record Said(String role, String text, @Nullable JsonNode calls, String answers) {
+    /** One that calls no tool and answers none. */
+    public Said(String role, String text) {
+      this(role, text, null, "");
+    }
+
+    void put(ObjectNode message) {
+      message.put("role", role);
+      if (calls == null) {
+        message.put("content", text);
+      } else {
+        message.put("content", text.isEmpty() ? null : text).set("tool_calls", calls);
+      }
+      if (!answers.isEmpty()) {
+        message.put("tool_call_id", answers);
+      }
+    }
+  }
 
   /** Copies the list. */
   public Ask {
@@ -48,7 +70,8 @@ public record Ask(
     if (model.isBlank()) {
       return "Choose a model";
     }
-    if (prompt.isBlank()) {
+    boolean goesOn = !before.isEmpty() && before.getLast().role().equals("tool");
+    if (prompt.isBlank() && !goesOn) {
       return "Say something";
     }
     if (prompt.length() + system.length() + schema.length() + tools.length() > TEXT_MAX) {
@@ -105,9 +128,11 @@ public record Ask(
       messages.addObject().put("role", "system").put("content", system);
     }
     for (Said said : before) {
-      messages.addObject().put("role", said.role()).put("content", said.text());
+      said.put(messages.addObject());
     }
-    messages.addObject().put("role", "user").put("content", prompt);
+    if (!prompt.isBlank()) {
+      messages.addObject().put("role", "user").put("content", prompt);
+    }
   }
 
   /** What is wanted of the answer's times. */

@@ -29,21 +29,17 @@ import tools.jackson.databind.json.JsonMapper;
 public final class Exchange {
   static final int TEXT_MAX = 262_144;
   static final int PIECES_MAX = 16_384;
+  static final int CALLS_MAX = 32;
   private static final Duration HEAD = Duration.ofMinutes(2);
   private static final int ERROR_BYTES = 65_536;
   private static final JsonMapper JSON = new JsonMapper();
-  private static final HttpClient HTTP =
-      HttpClient.newBuilder()
-          .version(HttpClient.Version.HTTP_1_1)
-          .connectTimeout(Duration.ofSeconds(2))
-          .followRedirects(HttpClient.Redirect.NEVER)
-          .build();
 
   private final Clock clock;
   private final Instant began;
   private final StringBuilder text = new StringBuilder();
   private final StringBuilder tools = new StringBuilder();
   private final List<Double> at = new ArrayList<>();
+  private final List<Answer.Call> calls = new ArrayList<>();
   private Answer.State state = Answer.State.WAITING;
   private double endedMs = -1;
   private int status;
@@ -65,10 +61,11 @@ public final class Exchange {
   /**
    * Sends it.
    *
+   * @param http what calls the gateway
    * @param api such as http://127.0.0.1:8080
    * @param key empty for none
    */
-  public static Exchange start(String api, String key, Ask ask, Clock clock) {
+  public static Exchange start(HttpClient http, String api, String key, Ask ask, Clock clock) {
     Exchange exchange = new Exchange(clock);
     HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(api + ask.path()));
     request.setHeader("Content-Type", "application/json");
@@ -79,13 +76,13 @@ public final class Exchange {
     }
     request.POST(HttpRequest.BodyPublishers.ofByteArray(JSON.writeValueAsBytes(ask.body())));
     HttpRequest built = request.build();
-    Thread.ofVirtual().name("playground").start(() -> exchange.run(built));
+    Thread.ofVirtual().name("playground").start(() -> exchange.run(http, built));
     return exchange;
   }
 
-  private void run(HttpRequest request) {
+  private void run(HttpClient http, HttpRequest request) {
     CompletableFuture<HttpResponse<InputStream>> answer =
-        HTTP.sendAsync(request, HttpResponse.BodyHandlers.ofInputStream());
+        http.sendAsync(request, HttpResponse.BodyHandlers.ofInputStream());
     if (!keep(answer)) {
       answer.cancel(true);
       return;
@@ -184,6 +181,7 @@ public final class Exchange {
       String name = call.path("function").path("name").asString("");
       called.append(name.isEmpty() ? "" : (tools.isEmpty() ? "" : "\n") + name + " ");
       called.append(call.path("function").path("arguments").asString(""));
+      take(call);
     }
     if (said.isEmpty() && called.isEmpty()) {
       return;
@@ -194,6 +192,25 @@ public final class Exchange {
     }
     append(text, said);
     append(tools, called);
+  }
+
+  /** Pieces of one call have the same index; its id and name come with the first of them. */
+  private void take(JsonNode call) {
+    int index = call.path("index").asInt(calls.size());
+    if (index < 0 || index > calls.size() || index >= CALLS_MAX) {
+      return;
+    }
+    if (index == calls.size()) {
+      calls.add(new Answer.Call("", "", ""));
+    }
+    Answer.Call known = calls.get(index);
+    JsonNode function = call.path("function");
+    String id = call.path("id").asString(known.id());
+    String name = function.path("name").asString(known.name());
+    String arguments = known.arguments() + function.path("arguments").asString("");
+    if (arguments.length() <= TEXT_MAX) {
+      calls.set(index, new Answer.Call(id, name, arguments));
+    }
   }
 
   private void append(StringBuilder to, CharSequence more) {
@@ -255,6 +272,7 @@ public final class Exchange {
         finish,
         promptTokens,
         completionTokens,
-        failure);
+        failure,
+        calls);
   }
 }

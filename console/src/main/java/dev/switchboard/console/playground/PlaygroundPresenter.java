@@ -10,10 +10,12 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** The conversation with one gateway's public API. */
@@ -85,7 +87,7 @@ public final class PlaygroundPresenter {
   public void send(Ask ask, String key) {
     cancel();
     asked = ask;
-    exchange = Exchange.start(api(), key, ask, clock);
+    exchange = Exchange.start(gateway.client().http(), api(), key, ask, clock);
   }
 
   public void cancel() {
@@ -109,11 +111,35 @@ public final class PlaygroundPresenter {
       return;
     }
     asked = null;
-    said.add(new Ask.Said("user", ask.prompt()));
-    said.add(new Ask.Said("assistant", answer.text().isEmpty() ? answer.tools() : answer.text()));
-    while (said.size() > SAID_MAX) {
+    if (!ask.prompt().isBlank()) {
+      said.add(new Ask.Said("user", ask.prompt()));
+    }
+    said.add(new Ask.Said("assistant", answer.text(), calls(answer.calls()), ""));
+    trim();
+  }
+
+  /** No result of a tool stays without the message that called it. */
+  private void trim() {
+    while (said.size() > SAID_MAX || (!said.isEmpty() && said.getFirst().role().equals("tool"))) {
       said.removeFirst();
     }
+  }
+
+  private static @Nullable JsonNode calls(List<Answer.Call> calls) {
+    if (calls.isEmpty()) {
+      return null;
+    }
+    ArrayNode all = JSON.createArrayNode();
+    for (Answer.Call call : calls) {
+      ObjectNode one = all.addObject().put("id", call.id()).put("type", "function");
+      one.putObject("function").put("name", call.name()).put("arguments", call.arguments());
+    }
+    return all;
+  }
+
+  /** Takes what tools came to into the conversation, by the ids of their calls. */
+  public void answerTools(Map<String, String> results) {
+    results.forEach((id, result) -> said.add(new Ask.Said("tool", result, null, id)));
   }
 
   /** The receipt, as soon as the gateway has it; waits for it up to two seconds. */

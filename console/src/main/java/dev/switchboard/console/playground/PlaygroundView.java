@@ -28,7 +28,9 @@ import dev.switchboard.console.ui.Toast;
 import dev.switchboard.console.ui.Tone;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
@@ -58,6 +60,7 @@ public final class PlaygroundView extends GatewayView {
       new PlaygroundPresenter(gateway(), Services.get().clock());
   private final Settings settings = new Settings(this::makeKey);
   private @Nullable Span streaming;
+  private @Nullable Div awaited;
   private int shown;
   private int calls;
 
@@ -121,6 +124,7 @@ public final class PlaygroundView extends GatewayView {
     receiptCard.setVisible(false);
     outcome.removeAll();
     streaming = null;
+    awaited = null;
   }
 
   private void clear() {
@@ -162,7 +166,10 @@ public final class PlaygroundView extends GatewayView {
     if (!ask.chat()) {
       talk.removeAll();
     }
-    talk.add(said("You", ask.prompt(), "sb-said-user"));
+    closeResults();
+    if (!ask.prompt().isBlank()) {
+      talk.add(said("You", ask.prompt(), "sb-said-user"));
+    }
     Span text = new Span();
     streaming = text;
     talk.add(Parts.box("sb-said", Parts.text("sb-said-who", ask.model()), text));
@@ -253,6 +260,50 @@ public final class PlaygroundView extends GatewayView {
       show(answer.words());
     }
     presenter.keep();
+    if (answer.state() == Answer.State.DONE && !answer.calls().isEmpty()) {
+      askForResults(answer.calls());
+    }
+  }
+
+  /** Asks what the tools came to, which the console itself does not call. */
+  private void askForResults(List<Answer.Call> calls) {
+    if (awaited != null) {
+      return;
+    }
+    Map<String, TextArea> fields = new LinkedHashMap<>();
+    Div form = Parts.box("sb-stack");
+    for (Answer.Call call : calls) {
+      TextArea field = new TextArea("Result of " + call.name());
+      field.setHelperText(call.arguments());
+      field.setMaxLength(Ask.TEXT_MAX);
+      field.setWidthFull();
+      fields.put(call.id(), field);
+      form.add(field);
+    }
+    form.add(Parts.button("send", "Send results", () -> sendResults(fields)));
+    awaited = form;
+    talk.add(form);
+  }
+
+  private void sendResults(Map<String, TextArea> fields) {
+    Map<String, String> results = new LinkedHashMap<>();
+    fields.forEach((id, field) -> results.put(id, field.getValue()));
+    if (results.values().stream().anyMatch(String::isBlank)) {
+      show("Each tool needs a result; null where it has none");
+      return;
+    }
+    closeResults();
+    presenter.answerTools(results);
+    fields.values().forEach(f -> talk.add(said(f.getLabel(), f.getValue(), "sb-said-user")));
+    send();
+  }
+
+  private void closeResults() {
+    Div open = awaited;
+    if (open != null) {
+      talk.remove(open);
+    }
+    awaited = null;
   }
 
   private static Tone tone(Answer answer) {

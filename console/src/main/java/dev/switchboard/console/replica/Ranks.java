@@ -174,6 +174,16 @@ final class Ranks {
     return about.toString();
   }
 
+  /** What all ranks together read and moved while they computed, in GB/s; NaN where none did. */
+  double bandwidth() {
+    double sum = Double.NaN;
+    for (Place place : means.keySet()) {
+      double one = value(Metric.BANDWIDTH, place);
+      sum = Double.isNaN(one) ? sum : one + (Double.isNaN(sum) ? 0 : sum);
+    }
+    return sum;
+  }
+
   /** The same as rows of texts. */
   List<List<String>> table() {
     List<List<String>> rows = new ArrayList<>();

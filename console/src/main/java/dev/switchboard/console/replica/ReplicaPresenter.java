@@ -1,6 +1,7 @@
 package dev.switchboard.console.replica;
 
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Revert;
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
@@ -204,10 +205,6 @@ public final class ReplicaPresenter {
     put(facts, "Quantisation", model.path("quantisation").asString(""));
     put(facts, "Context", amount(model.path("context"), v -> Format.number(v) + " tokens"));
     put(facts, "Fingerprint", model.path("fingerprint").asString(""));
-    put(facts, "Device", state.path("topology").path("isa").asString(""));
-    put(facts, "Threads per rank", amount(state.path("topology").path("threads"), Format::number));
-    put(facts, "Weights", amount(state.path("memory").path("weight_bytes"), Format::bytes));
-    put(facts, "KV cache", amount(state.path("memory").path("kv_bytes"), Format::bytes));
     put(
         facts,
         "Kind",
@@ -216,6 +213,27 @@ public final class ReplicaPresenter {
     put(facts, "Address", r.path("socket").asString(r.path("url").asString("")));
     put(facts, "Restarts", amount(r.path("restarts"), Format::number));
     put(facts, "Last exit", lastExit(r.path("last_exit")));
+    return facts;
+  }
+
+  /** What it computes on, and how fast it reads; names and values. */
+  public Map<String, String> device() {
+    JsonNode state = node(workerState().answer());
+    JsonNode topology = state.path("topology");
+    JsonNode memory = state.path("memory");
+    Map<String, String> facts = new LinkedHashMap<>();
+    put(facts, "Device", topology.path("isa").asString(""));
+    put(facts, "Threads per rank", amount(topology.path("threads"), Format::number));
+    double read = ranks().bandwidth();
+    put(
+        facts,
+        "Read and moved, all ranks, latest steps",
+        Double.isNaN(read) ? "" : Format.number(read) + " GB/s");
+    put(facts, "Weights", amount(memory.path("weight_bytes"), Format::bytes));
+    put(facts, "KV cache", amount(memory.path("kv_bytes"), Format::bytes));
+    put(facts, "Scratch", amount(memory.path("scratch_bytes"), Format::bytes));
+    put(facts, "Heap of the JVM", amount(memory.path("heap_bytes"), Format::bytes));
+    facts.putAll(Devices.facts(state));
     return facts;
   }
 
@@ -278,6 +296,26 @@ public final class ReplicaPresenter {
 
   /** The change that a command asks for; a weight takes {@link #weigh}. */
   public Change change(Command command, Person person) {
+    Change change = once(command, person);
+    Revert back = revert(command, person);
+    return back == null ? change : change.revertedBy(back);
+  }
+
+  /** What takes a command back; null where nothing does. */
+  private @Nullable Revert revert(Command command, Person person) {
+    return switch (command) {
+      case DRAIN ->
+          _ -> change(state().equals("DRAINED") ? Command.RESUME : Command.CANCEL_DRAIN, person);
+      case CANCEL_DRAIN -> _ -> change(Command.DRAIN, person);
+      case RESUME -> state().equals("DRAINED") ? _ -> change(Command.DRAIN, person) : null;
+      case CORDON -> _ -> change(Command.UNCORDON, person);
+      case UNCORDON -> _ -> change(Command.CORDON, person);
+      case WEIGHT -> weigh(number("weight")).revert();
+      case PROMOTE, RESTART -> null;
+    };
+  }
+
+  private Change once(Command command, Person person) {
     return switch (command) {
       case DRAIN -> make("Drain " + id, "POST", "/drain", true, forecast(person));
       case CANCEL_DRAIN ->
@@ -342,7 +380,8 @@ public final class ReplicaPresenter {
         List.of(
             "Weight " + Format.number(before) + " becomes " + Format.number(weight) + ".",
             share(before, weight)),
-        weight == 0);
+        weight == 0,
+        Double.isNaN(before) ? null : _ -> weigh(before));
   }
 
   private String share(double before, double weight) {

@@ -15,6 +15,7 @@ import com.vaadin.flow.router.NotFoundException;
 import com.vaadin.flow.router.Route;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.auth.Person;
+import dev.switchboard.console.live.History;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Ring;
 import dev.switchboard.console.ui.ActionDialog;
@@ -32,6 +33,7 @@ import dev.switchboard.console.ui.Parts;
 import dev.switchboard.console.ui.Paths;
 import dev.switchboard.console.ui.PlainTable;
 import dev.switchboard.console.ui.Services;
+import dev.switchboard.console.ui.SpanChoice;
 import dev.switchboard.console.ui.StatTile;
 import dev.switchboard.console.ui.Tone;
 import dev.switchboard.console.ui.Visit;
@@ -86,6 +88,11 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   private final LineChart load = new LineChart("Sequences", "");
   private final LineChart output = new LineChart("Tokens per second", "/s");
   private final Div facts = Parts.box("sb-facts");
+  private final Div device = Parts.box("sb-facts");
+  private final Div noDevice =
+      Parts.empty("info", "Nothing is known of its device", "Only workers tell what they have.");
+  private final SpanChoice span = new SpanChoice(_ -> spanChosen());
+  private final Span chartsNote = Parts.text("sb-muted sb-small", "");
   private final Pre log = new Pre();
   private @Nullable ReplicaPresenter presenter;
   private @Nullable LiveGateway gateway;
@@ -93,6 +100,7 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
   private List<ReplicaPresenter.Command> offered = List.of();
   private List<Forecast.Request> blockersShown = List.of();
   private Map<String, String> factsShown = Map.of();
+  private Map<String, String> deviceShown = Map.of();
 
   public ReplicaView() {
     metric.setItems(Metric.values());
@@ -103,6 +111,7 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     log.addClassName("sb-log");
     log.getElement().setAttribute("tabindex", "0");
     ranksBody.add(metricAbout, heat, heatTable.folded("Table of ranks"));
+    chartsNote.setVisible(false);
     Div names = Parts.box("sb-head-names", crumbs, Parts.box("sb-head-title", title, badge), line);
     add(
         Parts.box("sb-head", names, actions),
@@ -111,9 +120,13 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
         Parts.box("sb-tiles", inFlight, running, kv, prefix, tokens, steps),
         Parts.card("Stages × ranks", metric, new Div[] {noRanks, ranksBody}),
         Parts.card("Latest steps", legend(), new Div[] {lanes, laneTable.folded("Table of steps")}),
+        Parts.box("sb-row", span, chartsNote),
         Parts.box(
             "sb-halves", Parts.card("Sequences", load), Parts.card("Tokens per second", output)),
-        Parts.card("About this replica", facts),
+        Parts.box(
+            "sb-halves",
+            Parts.card("Device", device, noDevice),
+            Parts.card("About this replica", facts)),
         Parts.card("Log", log));
   }
 
@@ -139,6 +152,12 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     title.setText(name);
     crumbs.removeAll();
     crumbs.add(Parts.link("/", "Fleet"), new Span("/"), new Span(at));
+    // From one replica to another the view stays: what the charts have is of the one before.
+    load.again();
+    output.again();
+    if (isAttached()) {
+      refresh();
+    }
   }
 
   @Override
@@ -163,6 +182,7 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     showRanks(known);
     showCharts(known);
     showFacts(known.facts());
+    showDevice(known.device());
     Parts.set(log, known.log());
   }
 
@@ -384,7 +404,54 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     laneTable.show(ranks.stepTable());
   }
 
+  private void spanChosen() {
+    load.again();
+    output.again();
+    refresh();
+  }
+
+  /** What Prometheus has of a replica of that name. */
+  private void showLonger() {
+    String which = "replica=" + History.quoted(name);
+    String failure =
+        span.show(
+            load, List.of(sequences("running", "1", which), sequences("waiting", "4", which)));
+    String other =
+        span.show(
+            output,
+            List.of(
+                tokens("generated", "1", which, "completion"),
+                tokens("read", "3", which, "prompt")));
+    String why = failure.isEmpty() ? other : failure;
+    Parts.set(
+        chartsNote,
+        why.isEmpty()
+            ? "The charts are of Prometheus, " + span.getValue().title()
+            : "Prometheus does not answer: " + why);
+  }
+
+  private static SpanChoice.Asked sequences(String state, String tone, String which) {
+    return new SpanChoice.Asked(
+        state, tone, "sum(switchboard_replica_sequences{" + which + ",state=\"" + state + "\"})");
+  }
+
+  private static SpanChoice.Asked tokens(String name, String tone, String which, String direction) {
+    return new SpanChoice.Asked(
+        name,
+        tone,
+        "sum(rate(switchboard_replica_tokens_total{"
+            + which
+            + ",direction=\""
+            + direction
+            + "\"}[RATE]))");
+  }
+
   private void showCharts(ReplicaPresenter known) {
+    chartsNote.setVisible(span.longer());
+    if (span.longer()) {
+      showLonger();
+      return;
+    }
     long at = known.newestSeconds();
     load.show(
         at,
@@ -398,6 +465,15 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
         List.of(
             new LineChart.Line("generated", "1", known.history("tokens_completion")),
             new LineChart.Line("read", "3", known.history("tokens_prompt"))));
+  }
+
+  private void showDevice(Map<String, String> now) {
+    noDevice.setVisible(now.isEmpty());
+    if (!now.equals(deviceShown)) {
+      deviceShown = now;
+      device.removeAll();
+      now.forEach((fact, value) -> device.add(Parts.fact(fact, value)));
+    }
   }
 
   private void showFacts(Map<String, String> now) {

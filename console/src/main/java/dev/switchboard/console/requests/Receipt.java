@@ -22,6 +22,7 @@ public final class Receipt {
    *
    * @param computeMs of a rank, how much of it was compute; the rest was waiting. 0 for others
    * @param deep whether it tells more of the one above it
+   * @param critical whether the wall time would be shorter if it were
    */
   public record Bar(
       String name,
@@ -30,9 +31,14 @@ public final class Receipt {
       double ms,
       double computeMs,
       boolean deep,
+      boolean critical,
       String about) {
     Bar(String name, Kind kind, double startMs, double ms, String about) {
-      this(name, kind, startMs, ms, 0, false, about);
+      this(name, kind, startMs, ms, 0, false, false, about);
+    }
+
+    Bar onCriticalPath() {
+      return new Bar(name, kind, startMs, ms, computeMs, deep, true, about);
     }
   }
 
@@ -83,12 +89,15 @@ public final class Receipt {
   /** Attempts, and below them prefill and decode with a bar per stage and rank. */
   public List<Bar> lanes() {
     List<Bar> bars = new ArrayList<>();
+    CriticalPath critical = criticalPath();
     for (JsonNode a : timeline.path("attempts")) {
       double start = a.path("start_ms").asDouble(0);
       String error = a.path("error").asString("");
       String name =
           "attempt " + a.path("number").asInt(0) + " at " + a.path("replica").asString("");
-      bars.add(new Bar(name, Kind.NETWORK, start, a.path("end_ms").asDouble(start) - start, error));
+      double ms = a.path("end_ms").asDouble(start) - start;
+      Bar bar = new Bar(name, Kind.NETWORK, start, ms, error);
+      bars.add(critical.of(a) ? bar.onCriticalPath() : bar);
     }
     engine(bars, "prefill");
     engine(bars, "decode");
@@ -103,7 +112,9 @@ public final class Receipt {
     double start = phase.path("start_ms").asDouble(0);
     String about =
         phase.path("tokens").asInt(0) + " tokens in " + phase.path("steps").asInt(0) + " steps";
-    bars.add(new Bar(what, Kind.COMPUTE, start, phase.path("ms").asDouble(0), about));
+    Bar whole = new Bar(what, Kind.COMPUTE, start, phase.path("ms").asDouble(0), about);
+    bars.add(whole.onCriticalPath());
+    CriticalPath critical = criticalPath();
     for (JsonNode lane : phase.path("lanes")) {
       double compute = lane.path("compute_ms").asDouble(0);
       double from = lane.path("start_ms").asDouble(0);
@@ -120,8 +131,14 @@ public final class Receipt {
               + Format.millis(lane.path("off_cpu_ms").asDouble(0))
               + ", others waited for it "
               + Format.millis(lane.path("late_ms").asDouble(0));
-      bars.add(new Bar(name, Kind.WAIT, from, ms, Math.min(compute, ms), true, said));
+      double computed = Math.min(compute, ms);
+      bars.add(new Bar(name, Kind.WAIT, from, ms, computed, true, critical.of(phase, lane), said));
     }
+  }
+
+  /** What its wall time is made of, one behind the other. */
+  public CriticalPath criticalPath() {
+    return new CriticalPath(timeline);
   }
 
   /** How it ended, what was late, and where most of the time went. */

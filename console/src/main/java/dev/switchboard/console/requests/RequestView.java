@@ -2,6 +2,7 @@ package dev.switchboard.console.requests;
 
 import com.vaadin.flow.component.Component;
 import com.vaadin.flow.component.button.Button;
+import com.vaadin.flow.component.checkbox.Checkbox;
 import com.vaadin.flow.component.html.Anchor;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.H1;
@@ -92,7 +93,8 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
         Parts.box("sb-card", verdict(gateway, receipt), facts(gateway, timeline)),
         Parts.card(
             "Where the time went", legend(), new Div[] {fall(receipt.phases(), receipt.wallMs())}),
-        Parts.card("Attempts, stages and ranks", lanes(receipt)),
+        Parts.card("Critical path", critical(receipt)),
+        lanesCard(receipt),
         Parts.card("Why this replica", new Span(receipt.why()), candidates(receipt)));
   }
 
@@ -222,11 +224,31 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
     return legend;
   }
 
-  private static Component lanes(Receipt receipt) {
+  /** What the wall time is made of: a sentence, and a table that says at which ranks. */
+  private static Component critical(Receipt receipt) {
+    PlainTable table = new PlainTable("Part", "Time", "Of the wall time", "Where");
+    table.show(receipt.criticalPath().rows());
+    return Parts.box("sb-stack", new Span(receipt.criticalPath().sentence()), table);
+  }
+
+  private static Div lanesCard(Receipt receipt) {
     List<Receipt.Bar> bars = receipt.lanes();
-    return bars.isEmpty()
-        ? Parts.empty("info", "It reached no replica", "So there are no attempts and no ranks.")
-        : fall(bars, receipt.wallMs());
+    if (bars.isEmpty()) {
+      return Parts.card(
+          "Attempts, stages and ranks",
+          Parts.empty("info", "It reached no replica", "So there are no attempts and no ranks."));
+    }
+    Div all = Parts.box("sb-stack", fall(bars, receipt.wallMs()));
+    Checkbox only = new Checkbox("Only the critical path");
+    only.addValueChangeListener(
+        e -> {
+          boolean some = Boolean.TRUE.equals(e.getValue());
+          all.removeAll();
+          all.add(
+              fall(
+                  bars.stream().filter(bar -> !some || bar.critical()).toList(), receipt.wallMs()));
+        });
+    return Parts.card("Attempts, stages and ranks", only, new Div[] {all});
   }
 
   /** Bars one below the other, over the time of all. */
@@ -238,7 +260,12 @@ public final class RequestView extends Div implements BeforeEnterObserver, HasDy
       if (bar.computeMs() > 0) {
         track.add(piece(Receipt.Kind.COMPUTE, bar.startMs(), bar.computeMs(), whole));
       }
-      Span name = Parts.text(bar.deep() ? "sb-fall-name sb-deep" : "sb-fall-name", bar.name());
+      String text = bar.critical() ? bar.name() + " · critical" : bar.name();
+      Span name = Parts.text(bar.deep() ? "sb-fall-name sb-deep" : "sb-fall-name", text);
+      if (bar.critical()) {
+        name.addClassName("sb-critical");
+        track.addClassName("sb-critical");
+      }
       if (!bar.about().isEmpty()) {
         name.setTitle(bar.about());
         track.setTitle(bar.name() + ": " + bar.about());

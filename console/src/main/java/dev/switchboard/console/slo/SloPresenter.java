@@ -1,13 +1,17 @@
 package dev.switchboard.console.slo;
 
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Current;
 import dev.switchboard.console.api.AdminClient;
 import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Shared;
 import dev.switchboard.console.ui.Format;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +42,10 @@ public final class SloPresenter {
           "other");
 
   private static final JsonMapper JSON = new JsonMapper();
+
+  /** How many requests that missed are read for the worst of them. */
+  static final int MISSED_READ = 500;
+
   private static final String CLASSES = "/admin/v1/slo-classes";
   private static final String LISTED = CLASSES + "?limit=1000";
   private static final String BUDGETS = "/admin/v1/slo/budgets";
@@ -101,6 +109,34 @@ public final class SloPresenter {
     return rows;
   }
 
+  private static String missedPath(Instant now) {
+    // To the minute, so that the same question is asked again and not another one each time.
+    long since = now.minus(Duration.ofDays(1)).getEpochSecond() / 60 * 60;
+    Map<String, String> query = new LinkedHashMap<>();
+    query.put("limit", "" + MISSED_READ);
+    query.put("slo", "missed");
+    query.put("since", "" + Instant.ofEpochSecond(since));
+    return "/admin/v1/requests" + AdminClient.query(query);
+  }
+
+  /**
+   * Of the newest requests of the last day that missed an objective the latest, the worst first.
+   */
+  public List<WorstRow> worst(Instant now, int most) {
+    Map<String, ClassRow> held = new TreeMap<>();
+    classes().forEach(c -> held.put(c.name(), c));
+    List<WorstRow> rows = new ArrayList<>();
+    answer(missedPath(now)).path("requests").forEach(r -> rows.add(WorstRow.of(r, held)));
+    rows.sort(Comparator.comparingDouble(WorstRow::lateMs).reversed());
+    return List.copyOf(rows.subList(0, Math.min(most, rows.size())));
+  }
+
+  /** Of how many the worst are told; NaN where nobody answered yet. */
+  public double missedRead(Instant now) {
+    JsonNode requests = answer(missedPath(now)).path("requests");
+    return requests.isArray() ? requests.size() : Double.NaN;
+  }
+
   private static String hoursPath(String serviceClass) {
     Map<String, String> query = new LinkedHashMap<>();
     query.put("class", serviceClass);
@@ -145,26 +181,45 @@ public final class SloPresenter {
 
   /** What the last day would have come to with the class as wanted, and the change that sets it. */
   public Preview set(@Nullable ClassRow before, ClassRow wanted, Role role) {
-    ObjectNode body = JSON.createObjectNode();
-    wanted.put(body);
-    String path = CLASSES + "/" + AdminClient.encode(wanted.name());
     List<String> effects = new ArrayList<>(differences(before, wanted));
     try {
-      JsonNode preview = gateway.client().ask("PUT", path + "?preview=true", body, role);
+      ObjectNode body = JSON.createObjectNode();
+      wanted.put(body);
+      JsonNode preview =
+          gateway.client().ask("PUT", path(wanted.name()) + "?preview=true", body, role);
       effects.addAll(sentences(preview));
     } catch (ApiFailure e) {
       return new Preview.Refused(e.sentence());
     }
-    return new Preview.Possible(
-        new Change(
-            "Set class " + wanted.name(),
-            Role.ADMIN,
-            "PUT",
-            path,
-            body,
-            before == null ? "none" : before.version(),
-            effects,
-            before != null));
+    return new Preview.Possible(put(before, wanted, effects));
+  }
+
+  private static String path(String name) {
+    return CLASSES + "/" + AdminClient.encode(name);
+  }
+
+  private Change put(@Nullable ClassRow before, ClassRow wanted, List<String> effects) {
+    ObjectNode body = JSON.createObjectNode();
+    wanted.put(body);
+    return new Change(
+        "Set class " + wanted.name(),
+        Role.ADMIN,
+        "PUT",
+        path(wanted.name()),
+        body,
+        before == null ? Current.NONE : before.version(),
+        effects,
+        before != null,
+        _ -> back(before, wanted));
+  }
+
+  /** Has the class as it was before it was set to that. */
+  private Change back(@Nullable ClassRow before, ClassRow set) throws ApiFailure {
+    JsonNode read = Current.read(gateway, path(set.name()));
+    ClassRow now = read.isMissingNode() ? null : ClassRow.of(read);
+    return before != null && before.stored()
+        ? put(now, before, differences(now, before))
+        : forget(now == null ? set : now);
   }
 
   /** Has the configuration's word again. */
@@ -173,13 +228,14 @@ public final class SloPresenter {
         "Delete class " + row.name(),
         Role.ADMIN,
         "DELETE",
-        CLASSES + "/" + AdminClient.encode(row.name()),
+        path(row.name()),
         null,
         row.version(),
         List.of(
             "The configuration's class " + row.name() + " holds again, where it has one",
             "Else requests that name it are held to the default class"),
-        true);
+        true,
+        _ -> back(row, row));
   }
 
   private static List<String> differences(@Nullable ClassRow before, ClassRow wanted) {

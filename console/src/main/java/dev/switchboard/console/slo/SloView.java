@@ -21,8 +21,11 @@ import dev.switchboard.console.ui.MainLayout;
 import dev.switchboard.console.ui.Meter;
 import dev.switchboard.console.ui.Needs;
 import dev.switchboard.console.ui.Parts;
+import dev.switchboard.console.ui.Paths;
+import dev.switchboard.console.ui.Services;
 import dev.switchboard.console.ui.StackChart;
 import dev.switchboard.console.ui.Tone;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,6 +42,7 @@ public final class SloView extends GatewayView {
   private static final double TEN = 10;
   private static final double FAST = 14.4;
   private static final double SLOW = 3;
+  private static final int WORST_SHOWN = 10;
   private static final Map<String, String> TONES =
       Map.of(
           "queue",
@@ -70,9 +74,14 @@ public final class SloView extends GatewayView {
   private final StackChart chart = new StackChart("Requests by hour and by cause of a miss");
   private final Div noHours = Parts.box("sb-stack");
   private final Grid<ClassRow> classes = new Grid<>();
+  private final Grid<WorstRow> worst = new Grid<>();
+  private final Span worstLine = Parts.text("sb-muted sb-small", "");
+  private final Div noWorst =
+      Parts.empty("check", "No request was late", "None of the last day missed an objective.");
   private SloPresenter presenter = new SloPresenter(gateway());
   private List<ClassRow> classesShown = List.of();
   private List<BudgetRow> budgetsShown = List.of();
+  private List<WorstRow> worstShown = List.of();
 
   public SloView() {
     Button make = Parts.button("plus", "Add a class", () -> edit(null));
@@ -84,7 +93,9 @@ public final class SloView extends GatewayView {
     budgetColumns();
     classColumns();
     plain(budgets, "Error budgets");
+    worstColumns();
     plain(classes, "Service classes");
+    plain(worst, "Worst requests");
     choices();
     add(
         Parts.head("SLOs", line, gatewayChoice(), make),
@@ -97,6 +108,10 @@ public final class SloView extends GatewayView {
             "The last day, by hour",
             Parts.box("sb-row sb-wrap", serviceClass, objective, withMet),
             new Component[] {chart, noHours}),
+        Parts.card(
+            "Worst requests of the last day",
+            worstLine,
+            new Div[] {Parts.box("sb-table", worst), noWorst}),
         Parts.card("Service classes", Parts.box("sb-table", classes)));
   }
 
@@ -239,6 +254,7 @@ public final class SloView extends GatewayView {
     presenter = new SloPresenter(chosen);
     classesShown = List.of();
     budgetsShown = List.of();
+    worstShown = List.of();
   }
 
   @Override
@@ -265,6 +281,72 @@ public final class SloView extends GatewayView {
     String count = now.size() + (now.size() == 1 ? " class" : " classes");
     Parts.set(line, presenter.asked() ? count : "Loading");
     drawHours();
+    showWorst();
+  }
+
+  private void showWorst() {
+    Instant now = Services.get().clock().instant();
+    List<WorstRow> latest = presenter.worst(now, WORST_SHOWN);
+    double read = presenter.missedRead(now);
+    if (!latest.equals(worstShown)) {
+      worstShown = new ArrayList<>(latest);
+      worst.setItems(worstShown);
+    }
+    worst.setVisible(!latest.isEmpty());
+    noWorst.setVisible(read == 0);
+    Parts.set(
+        worstLine,
+        read > 0
+            ? "The latest of "
+                + (read >= SloPresenter.MISSED_READ ? "the newest " : "")
+                + Format.number(read)
+                + " that missed an objective"
+            : "");
+  }
+
+  private void worstColumns() {
+    worst
+        .addComponentColumn(
+            w -> Parts.link(Paths.request(gateway().name(), w.id()), shortId(w.id())))
+        .setHeader("Request")
+        .setFlexGrow(1);
+    worst.addColumn(w -> time(w.accepted())).setHeader("UTC").setFlexGrow(1);
+    worst.addColumn(WorstRow::serviceClass).setHeader("Class").setFlexGrow(1);
+    worst.addColumn(WorstRow::model).setHeader("Model").setFlexGrow(1);
+    worst.addComponentColumn(this::replica).setHeader("Replica").setFlexGrow(1);
+    worst.addComponentColumn(SloView::lateness).setHeader("Late by").setFlexGrow(1);
+    worst.addColumn(SloView::took).setHeader("What was late").setFlexGrow(2);
+    worst
+        .addColumn(w -> w.waitedFor().isEmpty() ? Format.NONE : w.waitedFor())
+        .setHeader("Waited for rank")
+        .setFlexGrow(1);
+  }
+
+  private static String shortId(String id) {
+    return id.length() > 8 ? id.substring(0, 8) : id;
+  }
+
+  private static String time(String accepted) {
+    return accepted.length() < 19 ? accepted : accepted.substring(5, 19).replace('T', ' ');
+  }
+
+  private Component replica(WorstRow w) {
+    return w.replica().isEmpty()
+        ? new Span(Format.NONE)
+        : Parts.link(Paths.replica(gateway().name(), w.replica()), w.replica());
+  }
+
+  private static Component lateness(WorstRow w) {
+    if (Double.isNaN(w.isMs())) {
+      return new Badge(Tone.BAD, "Failed");
+    }
+    return new Badge(Tone.WARN, w.lateMs() > 0 ? Format.millis(w.lateMs()) : "Own target");
+  }
+
+  private static String took(WorstRow w) {
+    String what = SloPresenter.words(w.objective());
+    String wanted = Double.isNaN(w.wantedMs()) ? "" : " of " + Format.millis(w.wantedMs());
+    return Double.isNaN(w.isMs()) ? what : what + " " + Format.millis(w.isMs()) + wanted;
   }
 
   private void offer(List<ClassRow> now) {

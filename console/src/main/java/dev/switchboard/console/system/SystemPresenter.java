@@ -133,6 +133,7 @@ public final class SystemPresenter {
 
   /** Sets how much the traces of all models tell. */
   public Change level(int level) {
+    int before = level();
     return new Change(
         "Set trace level " + level,
         Role.OPERATOR,
@@ -142,13 +143,14 @@ public final class SystemPresenter {
         null,
         List.of(
             "Traces of all models without a level of their own go from "
-                + LEVELS.get(Math.clamp(level(), 0, 3))
+                + LEVELS.get(Math.clamp(before, 0, 3))
                 + " to "
                 + LEVELS.get(level)
                 + ".",
             "In force from the next request on, until this gateway ends.",
             "The governor takes detail back where telemetry costs too much."),
-        false);
+        false,
+        _ -> level(before));
   }
 
   /** Reads the configuration again. */

@@ -1,7 +1,9 @@
 package dev.switchboard.console.tenants;
 
 import dev.switchboard.console.action.Change;
+import dev.switchboard.console.action.Current;
 import dev.switchboard.console.api.AdminClient;
+import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.live.LiveGateway;
 import dev.switchboard.console.live.Shared;
@@ -259,9 +261,10 @@ public final class TenantsPresenter {
         "PUT",
         path(name),
         body,
-        version == null ? "none" : version,
+        version == null ? Current.NONE : version,
         differences(before, wanted),
-        false);
+        false,
+        _ -> back(name, before));
   }
 
   private static List<String> differences(@Nullable TenantRow before, Map<Limit, Double> wanted) {
@@ -301,9 +304,19 @@ public final class TenantsPresenter {
         row.version(),
         List.of(
             row.name() + " goes without limits of its own",
-            "Its keys, " + row.keys() + ", stay valid",
+            "Its keys stay valid",
             "What it used stays on record"),
-        true);
+        true,
+        _ -> back(row.name(), row));
+  }
+
+  /** Has a tenant's limits as they were. */
+  private Change back(String name, @Nullable TenantRow before) throws ApiFailure {
+    JsonNode read = Current.read(gateway, path(name));
+    TenantRow now = read.isMissingNode() ? null : row(name, read, 0, null, null);
+    return before == null || !before.limited()
+        ? forget(now == null ? row(name, null, 0, null, null) : now)
+        : set(name, now, before.limits());
   }
 
   private static String path(String tenant) {

@@ -12,10 +12,13 @@ import com.vaadin.flow.data.value.ValueChangeMode;
 import dev.switchboard.console.action.Change;
 import dev.switchboard.console.action.Changes;
 import dev.switchboard.console.action.Result;
+import dev.switchboard.console.api.ApiFailure;
 import dev.switchboard.console.auth.Person;
 import dev.switchboard.console.live.LiveGateway;
+import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
 /** Says what a change is expected to do, asks why, does it and says what became of it. */
@@ -27,6 +30,8 @@ public final class ActionDialog extends Dialog {
   private final UnorderedList effects = new UnorderedList();
   private final Div outcome = Parts.box("sb-outcome");
   private final Button confirm;
+  private @Nullable Change again;
+  private Supplier<String> problem = () -> "";
 
   /**
    * Of a change at a gateway.
@@ -63,10 +68,18 @@ public final class ActionDialog extends Dialog {
     getFooter().add(copy(), new Button("Cancel", _ -> close()), confirm);
   }
 
+  /** Is not done as long as this says what is wrong with the inputs. */
+  public void check(Supplier<String> problem) {
+    this.problem = problem;
+  }
+
   /** Says again what is expected, since an input changed. */
   public void update() {
     effects.removeAll();
-    change.get().effects().forEach(effect -> effects.add(new ListItem(effect)));
+    Change now = wanted();
+    setHeaderTitle(now.title());
+    confirm.setText(now.title());
+    now.effects().forEach(effect -> effects.add(new ListItem(effect)));
   }
 
   private Button copy() {
@@ -79,7 +92,7 @@ public final class ActionDialog extends Dialog {
                     .executeJs(
                         "window.sbCopy($0)",
                         Changes.curl(
-                            gateway.client().address().uri(), change.get(), reason.getValue())));
+                            gateway.client().address().uri(), wanted(), reason.getValue())));
     copy.addThemeName("tertiary");
     copy.addClassName("sb-push-left");
     return copy;
@@ -88,6 +101,10 @@ public final class ActionDialog extends Dialog {
   private void run() {
     confirm.setEnabled(true);
     outcome.removeAll();
+    if (!problem.get().isEmpty()) {
+      show(problem.get());
+      return;
+    }
     if (reason.getValue().isBlank()) {
       reason.setErrorMessage("Say why, for whoever reads the audit log");
       reason.setInvalid(true);
@@ -99,15 +116,42 @@ public final class ActionDialog extends Dialog {
       show("Your session has ended. Sign in again");
       return;
     }
-    Change wanted = change.get();
+    Change wanted = wanted();
     switch (Services.get().changes().run(gateway, wanted, person, reason.getValue())) {
       case Result.Done done -> {
         close();
-        Toast.done(wanted.title() + ": done");
+        LastChange.remember(gateway, wanted, done.answer());
         then.accept(done.answer());
+      }
+      case Result.Stale stale -> {
+        show(stale.why());
+        outcome.add(new Button("Read again", _ -> readAgain(wanted)));
       }
       case Result.Denied denied -> show(denied.why());
       case Result.Failed failed -> show(failed.why());
+    }
+  }
+
+  /** As the inputs have it, of what is there as far as somebody has seen it. */
+  private Change wanted() {
+    Change asked = change.get();
+    Change seen = again;
+    if (seen == null || !asked.path().equals(seen.path())) {
+      return asked;
+    }
+    boolean same = Objects.equals(asked.body(), seen.body());
+    return same ? seen : asked.at(String.valueOf(seen.version()), asked.effects());
+  }
+
+  private void readAgain(Change wanted) {
+    outcome.removeAll();
+    try {
+      gateway.refresh();
+      again = Changes.again(gateway, wanted);
+      update();
+      reason.focus();
+    } catch (ApiFailure e) {
+      show("It cannot be read: " + e.sentence());
     }
   }
 

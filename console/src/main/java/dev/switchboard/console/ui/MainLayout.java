@@ -5,6 +5,7 @@ import com.vaadin.flow.component.DetachEvent;
 import com.vaadin.flow.component.UI;
 import com.vaadin.flow.component.applayout.AppLayout;
 import com.vaadin.flow.component.applayout.DrawerToggle;
+import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.contextmenu.MenuItem;
 import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.component.html.Span;
@@ -21,6 +22,7 @@ import dev.switchboard.console.live.LiveGateway;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +34,7 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
   private final SideNavItem fleet = item("Fleet", "", "fleet");
   private final Div gateways = Parts.box("sb-gateways");
   private final Map<String, Badge> badges = new HashMap<>();
+  private final Button revert = Parts.button("restart", "Revert", MainLayout::takeBack);
   private @Nullable Runnable stop;
 
   public MainLayout() {
@@ -40,7 +43,14 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
     DrawerToggle toggle = new DrawerToggle();
     toggle.setAriaLabel("Navigation");
     gateways.getElement().setAttribute("aria-label", "Gateways");
-    addToNavbar(toggle, gateways, Parts.box("sb-bar-right", schemeSwitch(), menu(person)));
+    revert.addThemeName("tertiary");
+    Button skip = new Button("Skip to content", _ -> skip());
+    skip.addClassName("sb-skip");
+    addToNavbar(
+        skip,
+        toggle,
+        gateways,
+        Parts.box("sb-bar-right", revert, Keys.button(), schemeSwitch(), menu(person)));
     Div brand = Parts.box("sb-brand", new Icon("mark"), new Span("Switchboard"));
     addToDrawer(brand, navigation(person));
   }
@@ -68,6 +78,7 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
 
   private static SideNavItem item(String label, String path, String icon) {
     SideNavItem item = new SideNavItem(label, path, new Icon(icon));
+    Keys.of(path).ifPresent(key -> item.getElement().setAttribute("data-key", key));
     item.setMatchNested(!path.isEmpty());
     return item;
   }
@@ -91,6 +102,26 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
     }
     item.getSubMenu().addItem("Sign out", _ -> signOut());
     return menu;
+  }
+
+  private void skip() {
+    if (getContent() != null) {
+      getContent().getElement().setAttribute("tabindex", "-1").callJsFunction("focus");
+    }
+  }
+
+  private static void takeBack() {
+    LastChange.get().ifPresent(LastChange::takeBack);
+  }
+
+  private void showRevert() {
+    Optional<LastChange> last = LastChange.get();
+    revert.setVisible(last.isPresent());
+    last.ifPresent(
+        change -> {
+          revert.setAriaLabel("Revert: " + change.title());
+          revert.setTooltipText(change.title());
+        });
   }
 
   private static void signOut() {
@@ -161,6 +192,7 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
       getUI().ifPresent(ui -> ui.getPage().setLocation("/sign-in"));
       return;
     }
+    showRevert();
     for (LiveGateway gateway : Services.get().gateways().all()) {
       Badge badge =
           badges.computeIfAbsent(

@@ -3,6 +3,7 @@ package dev.switchboard.console.ui;
 import dev.switchboard.console.action.Changes;
 import dev.switchboard.console.auth.SignIn;
 import dev.switchboard.console.live.Gateways;
+import dev.switchboard.console.live.History;
 import java.time.Clock;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * process.
  *
  * @param traceUrl where traces are looked up, with {trace_id}
+ * @param history more than the last hour; null where nothing has it
  */
 public record Services(
     Gateways gateways,
@@ -19,8 +21,20 @@ public record Services(
     Changes changes,
     Clock clock,
     String version,
-    @Nullable String traceUrl) {
+    @Nullable String traceUrl,
+    @Nullable History history) {
   private static volatile @Nullable Services installed;
+
+  /** Without a history. */
+  public Services(
+      Gateways gateways,
+      SignIn signIn,
+      Changes changes,
+      Clock clock,
+      String version,
+      @Nullable String traceUrl) {
+    this(gateways, signIn, changes, clock, version, traceUrl, null);
+  }
 
   /** Those that the views use from now on. */
   public static void install(Services services) {

@@ -19,10 +19,13 @@ import org.eclipse.jetty.http.HttpCookie;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.NetworkConnectionLimit;
+import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.resource.ResourceFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.jspecify.annotations.Nullable;
 
 /** Jetty with Vaadin's servlet and nothing else in it. */
 public final class WebServer implements AutoCloseable {
@@ -45,14 +48,15 @@ public final class WebServer implements AutoCloseable {
    *
    * @param hosts further names by which it may be called
    * @param secure whether cookies are for TLS only
+   * @param tls what it speaks TLS by; null for none
    */
   public static WebServer start(
-      String address, int port, Set<String> hosts, boolean secure, Duration idle)
+      String address, int port, Set<String> hosts, boolean secure, @Nullable Tls tls, Duration idle)
       throws IOException {
     QueuedThreadPool threads = new QueuedThreadPool(THREADS_MAX, 4);
     threads.setName("web");
     Server server = new Server(threads);
-    ServerConnector connector = new ServerConnector(server, new HttpConnectionFactory(http()));
+    ServerConnector connector = connector(server, tls);
     connector.setHost(address);
     connector.setPort(port);
     server.addConnector(connector);
@@ -67,6 +71,19 @@ public final class WebServer implements AutoCloseable {
       throw new IOException("cannot listen on " + address + ":" + port + ": " + cause(e), e);
     }
     return web;
+  }
+
+  private static ServerConnector connector(Server server, @Nullable Tls tls) throws IOException {
+    HttpConfiguration http = http();
+    if (tls == null) {
+      return new ServerConnector(server, new HttpConnectionFactory(http));
+    }
+    // Names are checked by the guard, those that --host allows among them.
+    http.addCustomizer(new SecureRequestCustomizer(false));
+    return new ServerConnector(
+        server,
+        new SslConnectionFactory(tls.context(), "http/1.1"),
+        new HttpConnectionFactory(http));
   }
 
   private static String cause(Throwable e) {

@@ -7,7 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.vaadin.flow.component.button.Button;
 import com.vaadin.flow.component.combobox.ComboBox;
+import com.vaadin.flow.component.html.Span;
+import com.vaadin.flow.component.textfield.NumberField;
 import com.vaadin.flow.component.textfield.TextArea;
+import com.vaadin.flow.component.textfield.TextField;
 import dev.switchboard.console.action.Change;
 import dev.switchboard.console.action.Result;
 import dev.switchboard.console.api.FakeGateway;
@@ -301,7 +304,7 @@ class ModelsViewTest extends ConsoleViewTest {
   @Test
   void aChangeOfSharesSaysWhatMoves() {
     SplitRow before = presenter().splits().getFirst();
-    List<SplitRow.Target> half = SplitForm.parse("1 m\n1 n\n");
+    List<SplitRow.Target> half = targets(1, 1);
 
     List<String> effects = presenter().set(before, split("<b>chat", half)).effects();
 
@@ -310,14 +313,57 @@ class ModelsViewTest extends ConsoleViewTest {
     assertEquals(3, effects.size(), effects.toString());
     assertEquals(
         List.of("Nothing changes"),
-        presenter().set(before, split("<b>chat", SplitForm.parse("9 m\n1 n"))).effects());
+        presenter().set(before, split("<b>chat", targets(9, 1))).effects());
+  }
+
+  private static List<SplitRow.Target> targets(double m, double n) {
+    return List.of(new SplitRow.Target("m", m), new SplitRow.Target("n", n));
   }
 
   @Test
-  void targetsAreLinesOfWeightAndModel() {
-    assertEquals(
-        List.of(new SplitRow.Target("a/b", 2.5), new SplitRow.Target("c", 1)),
-        SplitForm.parse(" 2.5 a/b \n\nc\n"));
+  void sharesMustBeAHundredTogether() {
+    as(Role.ADMIN);
+    presenter();
+    Shares shares = new Shares(List.of("m", "n"), targets(2, 1));
+    assertEquals("", shares.problem());
+    assertEquals(List.of(66.7, 33.3), shares.targets().stream().map(t -> t.weight()).toList());
+    List<NumberField> fields = fields(shares);
+
+    fields.getFirst().setValue(50.0);
+
+    assertEquals("The shares must be 100 % together, not 83.3 %", shares.problem());
+    fields.getLast().setValue(50.0);
+    assertEquals("", shares.problem());
+    fields.getLast().setValue(0.0);
+    assertTrue(shares.problem().startsWith("Each share must be above 0 %"), shares.problem());
+    assertEquals("Choose a model", new Shares(List.of(), List.of()).problem());
+  }
+
+  private static List<NumberField> fields(com.vaadin.flow.component.Component of) {
+    return of.getChildren()
+        .flatMap(c -> c instanceof NumberField f ? Stream.of(f) : fields(c).stream())
+        .toList();
+  }
+
+  @Test
+  void aSplitThatIsNotAHundredIsNotSent() {
+    as(Role.ADMIN);
+    presenter();
+    navigate(ModelsView.class);
+    test(find(Button.class).withText("Set a name").single()).click();
+    find(TextField.class).withLabel("Name").single().setValue("chat");
+    find(TextArea.class).withLabel("Reason").single().setValue("a test");
+    find(NumberField.class).single().setValue(90.0);
+
+    test(find(Button.class).withText("Set chat").single()).click();
+
+    assertEquals(List.of(), fake.changes());
+    assertTrue(
+        find(Span.class).all().stream()
+            .anyMatch(s -> s.getText().equals("The shares must be 100 % together, not 90 %")));
+    find(NumberField.class).single().setValue(100.0);
+    test(find(Button.class).withText("Set chat").single()).click();
+    assertTrue(fake.changes().getFirst().body().contains("\"weight\":100.0"));
   }
 
   @Test

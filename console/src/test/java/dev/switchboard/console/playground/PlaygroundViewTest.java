@@ -111,7 +111,8 @@ class PlaygroundViewTest extends ConsoleViewTest {
 
   @Test
   void anAnswerHasItsPiecesAndTheirTimes() {
-    Answer answer = over(Exchange.start(base, "k", ask("hi"), Clock.systemUTC()));
+    Answer answer =
+        over(Exchange.start(gateway().client().http(), base, "k", ask("hi"), Clock.systemUTC()));
 
     assertEquals(Answer.State.DONE, answer.state());
     assertEquals("<b>Hello", answer.text());
@@ -129,7 +130,8 @@ class PlaygroundViewTest extends ConsoleViewTest {
   void aRefusalIsToldWithItsReason() {
     refuses = true;
 
-    Answer answer = over(Exchange.start(base, "", ask("hi"), Clock.systemUTC()));
+    Answer answer =
+        over(Exchange.start(gateway().client().http(), base, "", ask("hi"), Clock.systemUTC()));
 
     assertEquals(Answer.State.FAILED, answer.state());
     assertEquals("Refused with 429: later (queue_full)", answer.words());
@@ -137,7 +139,10 @@ class PlaygroundViewTest extends ConsoleViewTest {
 
   @Test
   void whatNobodyListensToIsToldToo() {
-    Answer answer = over(Exchange.start("http://127.0.0.1:1", "", ask("hi"), Clock.systemUTC()));
+    Answer answer =
+        over(
+            Exchange.start(
+                gateway().client().http(), "http://127.0.0.1:1", "", ask("hi"), Clock.systemUTC()));
 
     assertTrue(answer.words().startsWith("The public API cannot be reached"), answer.words());
   }
@@ -146,7 +151,8 @@ class PlaygroundViewTest extends ConsoleViewTest {
   void anAnswerThatIsTooLongIsEnded() {
     huge = true;
 
-    Answer answer = over(Exchange.start(base, "", ask("hi"), Clock.systemUTC()));
+    Answer answer =
+        over(Exchange.start(gateway().client().http(), base, "", ask("hi"), Clock.systemUTC()));
 
     assertEquals("The answer has more than 262144 characters", answer.words());
     assertTrue(answer.text().length() <= Exchange.TEXT_MAX);

@@ -77,6 +77,37 @@ class ReplicaViewTest extends ConsoleViewTest {
     }
   }
 
+  /** What takes a command back, of a replica of a state; empty for what nothing takes back. */
+  static Stream<Arguments> reverts() {
+    return Stream.of(
+        Arguments.of("w0", Command.DRAIN, "DELETE /admin/v1/replicas/w0/drain"),
+        Arguments.of("drained", Command.DRAIN, "POST /admin/v1/replicas/drained/resume"),
+        Arguments.of("w0", Command.CANCEL_DRAIN, "POST /admin/v1/replicas/w0/drain"),
+        Arguments.of("drained", Command.RESUME, "POST /admin/v1/replicas/drained/drain"),
+        Arguments.of("w0", Command.RESUME, ""),
+        Arguments.of("w0", Command.CORDON, "POST /admin/v1/replicas/w0/uncordon"),
+        Arguments.of("w0", Command.UNCORDON, "POST /admin/v1/replicas/w0/cordon"),
+        Arguments.of("w0", Command.WEIGHT, "POST /admin/v1/replicas/w0/weight"),
+        Arguments.of("standby", Command.PROMOTE, ""),
+        Arguments.of("w0", Command.RESTART, ""));
+  }
+
+  @ParameterizedTest
+  @MethodSource("reverts")
+  void commandsAreTakenBackByTheirOpposite(String replica, Command command, String by)
+      throws Exception {
+    var change = presenter(replica).change(command, person(Role.OPERATOR));
+
+    var revert = change.revert();
+
+    if (by.isEmpty()) {
+      assertEquals(null, revert);
+    } else {
+      var back = Objects.requireNonNull(revert).change(JsonMapper.shared().createObjectNode());
+      assertEquals(by, back.method() + " " + back.path());
+    }
+  }
+
   @Test
   void statesAllowWhatMakesSense() {
     assertEquals(

@@ -1,6 +1,7 @@
 package dev.switchboard.console.requests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -85,6 +86,57 @@ class RequestsViewTest extends ConsoleViewTest {
     double sum = receipt.phases().stream().mapToDouble(Receipt.Bar::ms).sum();
 
     assertEquals(receipt.wallMs(), sum, 0.01);
+  }
+
+  @Test
+  void theCriticalPathIsTheWallTimeAndNamesTheRanksThatOthersWaitedFor() {
+    CriticalPath path = new Receipt(timeline()).criticalPath();
+
+    double sum = path.parts().stream().mapToDouble(CriticalPath.Part::ms).sum();
+
+    assertEquals(new Receipt(timeline()).wallMs(), sum, 0.05);
+    CriticalPath.Part decode =
+        path.parts().stream().filter(p -> p.name().equals("decode")).findFirst().orElseThrow();
+    assertEquals(
+        "stage 0 at rank 0, last in 12 of 19 steps; stage 1 at rank 0, last in 10 of 19 steps",
+        decode.where());
+    assertTrue(path.sentence().startsWith("gateway "), path.sentence());
+    List<String> critical =
+        new Receipt(timeline())
+            .lanes().stream().filter(Receipt.Bar::critical).map(Receipt.Bar::name).toList();
+    assertEquals(
+        List.of(
+            "attempt 1 at w2",
+            "prefill",
+            "stage 0, rank 1",
+            "stage 1, rank 1",
+            "decode",
+            "stage 0, rank 0",
+            "stage 1, rank 0"),
+        critical);
+  }
+
+  @Test
+  void anAttemptThatAnotherWonAgainstIsNotOnTheCriticalPath() {
+    Receipt receipt =
+        new Receipt(
+            json(
+                "{'replica':'w1','wall_ms':9,'attempts':[{'number':1,'replica':'w0','end_ms':9},"
+                    + "{'number':2,'replica':'w1','hedge':true,'end_ms':9}]}"));
+
+    assertEquals(
+        List.of(false, true), receipt.lanes().stream().map(Receipt.Bar::critical).toList());
+  }
+
+  @Test
+  void onlyTheCriticalPathIsShownWhereSomebodyWantsThat() {
+    UI.getCurrent().navigate("requests/gw/abc");
+    assertTrue(text().contains("stage 1, rank 1 · critical"), text());
+
+    find(Checkbox.class).withLabel("Only the critical path").single().setValue(true);
+
+    assertTrue(text().contains("stage 0, rank 0 · critical"), text());
+    assertFalse(text().contains("stage 0, rank 0\n"), text());
   }
 
   @Test

@@ -18,8 +18,10 @@ import dev.switchboard.console.api.FakeGateway;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.ui.ConsoleViewTest;
 import dev.switchboard.console.ui.Services;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,6 +29,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 class SloViewTest extends ConsoleViewTest {
   private static final String PREVIEW =
@@ -150,6 +154,58 @@ class SloViewTest extends ConsoleViewTest {
             "First token within 200 ms: 90 % to 92 % of 1,100; 99 % met what they were held to"),
         change.effects());
     assertEquals(List.of(), fake.changes());
+  }
+
+  @Test
+  void aClassGoesBackToWhatItWas() throws Exception {
+    SloPresenter presenter = presenter();
+    ClassRow stored = new ClassRow("interactive", 300, 50, 0, 50, 0.99, 30, "old", true);
+    ClassRow configured = new ClassRow("interactive", 300, 50, 0, 50, 0.99, 30, "old", false);
+    Change set = possible(presenter.set(stored, tighter("interactive"), Role.ADMIN));
+    Change first = possible(presenter.set(configured, tighter("interactive"), Role.ADMIN));
+    JsonNode answer = JsonMapper.shared().createObjectNode();
+
+    Change back = Objects.requireNonNull(set.revert()).change(answer);
+    Change away = Objects.requireNonNull(first.revert()).change(answer);
+
+    assertEquals("PUT", back.method());
+    assertTrue(String.valueOf(back.body()).contains("\"ttft_ms\":300"), "" + back.body());
+    assertEquals(interactive().version(), back.version());
+    assertEquals("DELETE", away.method());
+    assertEquals(interactive().version(), away.version());
+  }
+
+  @Test
+  void theWorstRequestsAreThoseThatWereTheLatest() {
+    fake.say(
+        "GET /admin/v1/requests",
+        200,
+        """
+        {'requests': [
+          {'id': 'near', 'slo_class': 'interactive', 'model': 'm', 'replica': 'w0',
+            'ttft_ms': 310, 'wall_ms': 400, 'slo_missed': ['ttft'], 'waited_for': []},
+          {'id': 'failed', 'slo_class': 'interactive', 'model': 'm', 'replica': null,
+            'wall_ms': 9, 'slo_missed': ['availability'], 'waited_for': []},
+          {'id': '<b>far', 'slo_class': 'interactive', 'model': 'm', 'replica': 'w1',
+            'ttft_ms': 320, 'tpot_ms': 60, 'completion_tokens': 101, 'wall_ms': 6320,
+            'slo_missed': ['ttft', 'tpot'], 'waited_for': ['0.1']},
+          {'id': 'own', 'slo_class': 'interactive', 'model': 'm', 'replica': 'w1',
+            'ttft_ms': 30, 'wall_ms': 40, 'slo_missed': ['ttft'], 'waited_for': []}]}\
+        """
+            .replace('\'', '"'));
+    SloPresenter presenter = presenter();
+    Instant now = Instant.parse("2026-01-31T08:00:30Z");
+    await(() -> presenter.missedRead(now) == 4);
+
+    List<WorstRow> worst = presenter.worst(now, 10);
+
+    assertEquals(
+        List.of("<b>far", "near", "failed", "own"), worst.stream().map(WorstRow::id).toList());
+    assertEquals("tpot", worst.getFirst().objective());
+    assertEquals(1000, worst.getFirst().lateMs(), 1e-6);
+    assertEquals("0.1", worst.getFirst().waitedFor());
+    assertEquals(0, worst.getLast().lateMs());
+    assertEquals(2, presenter.worst(now, 2).size());
   }
 
   @Test

@@ -1,0 +1,145 @@
+package dev.switchboard.console.live;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.console.api.AdminClient;
+import dev.switchboard.console.api.FakeGateway;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What many sessions ask at once is asked of the gateway once. */
+@Timeout(30)
+class LiveGatewayTest {
+  private static final String PATH = "/admin/v1/models";
+  private static final int SESSIONS = 50;
+
+  private static final class SetClock extends Clock {
+    private volatile Instant now = Instant.parse("2026-01-31T08:00:00Z");
+
+    @Override
+    public ZoneId getZone() {
+      return ZoneOffset.UTC;
+    }
+
+    @Override
+    public Clock withZone(ZoneId zone) {
+      return this;
+    }
+
+    @Override
+    public Instant instant() {
+      return now;
+    }
+
+    void advance(Duration time) {
+      now = now.plus(time);
+    }
+  }
+
+  @TempDir private Path folder;
+  private final SetClock clock = new SetClock();
+  private final Semaphore read = new Semaphore(0);
+  private FakeGateway fake;
+  private LiveGateway gateway;
+
+  @BeforeEach
+  void start() throws Exception {
+    fake = new FakeGateway();
+    gateway =
+        new LiveGateway(
+            new AdminClient(fake.address(), FakeGateway.KEYS), folder, clock, read::release);
+  }
+
+  @AfterEach
+  void stop() {
+    gateway.close();
+    fake.close();
+  }
+
+  /** All sessions ask at the same moment, so often; what each was told at the end. */
+  private List<Shared> ask(int times) throws InterruptedException {
+    CountDownLatch go = new CountDownLatch(1);
+    List<Shared> told = java.util.Collections.synchronizedList(new ArrayList<>());
+    List<Thread> sessions = new ArrayList<>();
+    for (int i = 0; i < SESSIONS; i++) {
+      sessions.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    try {
+                      go.await();
+                    } catch (InterruptedException e) {
+                      throw new IllegalStateException(e);
+                    }
+                    for (int j = 0; j < times - 1; j++) {
+                      gateway.shared(PATH);
+                    }
+                    told.add(gateway.shared(PATH));
+                  }));
+    }
+    go.countDown();
+    for (Thread session : sessions) {
+      session.join();
+    }
+    return told;
+  }
+
+  private long asked() {
+    return fake.calls().stream().filter(call -> call.path().equals(PATH)).count();
+  }
+
+  @Test
+  void manySessionsAskOnce() throws Exception {
+    List<Shared> told = ask(200);
+    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+
+    assertEquals(SESSIONS, told.size());
+    assertEquals(1, asked());
+    assertNotNull(gateway.shared(PATH).answer());
+  }
+
+  @Test
+  void anAnswerThatIsKnownIsNeverLostWhileItIsAskedForAgain() throws Exception {
+    gateway.shared(PATH);
+    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+
+    for (int round = 1; round <= 20; round++) {
+      clock.advance(Duration.ofSeconds(2));
+      List<Shared> told = ask(20);
+      assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+
+      assertTrue(told.stream().allMatch(shared -> shared.answer() != null));
+      assertEquals(round + 1, asked());
+    }
+  }
+
+  @Test
+  void whatIsReadLessOftenIsAskedLessOften() throws Exception {
+    gateway.shared(PATH, Duration.ofSeconds(10));
+    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+
+    clock.advance(Duration.ofSeconds(9));
+    gateway.shared(PATH, Duration.ofSeconds(10));
+    assertEquals(1, asked());
+    clock.advance(Duration.ofSeconds(1));
+    gateway.shared(PATH, Duration.ofSeconds(10));
+    assertTrue(read.tryAcquire(10, TimeUnit.SECONDS));
+    assertEquals(2, asked());
+  }
+}
