@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.switchboard.framing.LingeringClose;
 import dev.switchboard.framing.StrictRequestDecoder;
 import dev.switchboard.gateway.autoscaling.Autoscaling;
+import dev.switchboard.gateway.discovery.DiscoveryStatus;
 import dev.switchboard.gateway.drill.Drills;
 import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.http.ConnectionWatch;
@@ -56,6 +57,7 @@ public final class AdminServer extends VerticleBase {
   private final Supplier<GatewayFacts> facts;
   private final GatewayList.Sources gateways;
   private final Autoscaling autoscaling;
+  private final DiscoveryStatus.Source discovery;
   private final RunningRequests running;
   private final AdminConfig config;
   private final AdminGuard guard;
@@ -72,6 +74,7 @@ public final class AdminServer extends VerticleBase {
    * @param facts of this gateway, now
    * @param gateways that share something with this one
    * @param autoscaling how many replicas models should have
+   * @param discovery what is found of replicas that others start
    * @param running requests that have not ended
    * @param loopback whether its address is reached from this machine only
    * @param tls null for clear text
@@ -86,6 +89,7 @@ public final class AdminServer extends VerticleBase {
       Supplier<GatewayFacts> facts,
       GatewayList.Sources gateways,
       Autoscaling autoscaling,
+      DiscoveryStatus.Source discovery,
       RunningRequests running,
       AdminConfig config,
       boolean loopback,
@@ -99,6 +103,7 @@ public final class AdminServer extends VerticleBase {
     this.facts = facts;
     this.gateways = gateways;
     this.autoscaling = autoscaling;
+    this.discovery = discovery;
     this.running = running;
     this.config = config;
     SiteGuard sites = new SiteGuard("admin", config.bind(), config.hosts(), tls != null);
@@ -209,6 +214,7 @@ public final class AdminServer extends VerticleBase {
     EngineDetail engines = new EngineDetail(vertx, client, house.fleet(), house.recorder());
     requests(admin, engines);
     AutoscalingRoutes.add(admin, autoscaling);
+    DiscoveryRoutes.add(admin, discovery, epochMs);
     PreviewRoutes.add(admin, house);
     KeyRoutes.add(admin, store, epochMs);
     TenantRoutes.add(admin, store);

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.drain.Drain;
 import dev.switchboard.gateway.fleet.ForeignEngine;
+import dev.switchboard.gateway.fleet.Found;
 import dev.switchboard.gateway.fleet.LastExit;
 import dev.switchboard.gateway.fleet.LoadedBytes;
 import dev.switchboard.gateway.fleet.Replica;
@@ -50,6 +51,10 @@ final class ReplicaJson {
     SocketAddress socket = address == null ? null : address.socket();
     json.put("url", address == null ? null : address.url().toString());
     json.put("socket", socket == null ? null : socket.path());
+    Found.Pod pod = replica.pod();
+    if (pod != null) {
+      json.set("pod", pod(pod));
+    }
     json.put("in_flight", replica.inFlight()).put("weight", replica.weight());
     Workload workload = replica.workload();
     json.set("learned", LearnedJson.of(workload.snapshot(clock.epochNanos()), workload.doubt()));
@@ -94,6 +99,16 @@ final class ReplicaJson {
         .put("cordoned", replica.cordoned())
         .put("weight", replica.weight())
         .put("restarts", replica.incarnation());
+  }
+
+  private static ObjectNode pod(Found.Pod pod) {
+    return JsonNodeFactory.instance
+        .objectNode()
+        .put("namespace", pod.namespace())
+        .put("name", pod.name())
+        .put("uid", pod.uid())
+        .put("node", pod.node())
+        .put("zone", pod.zone());
   }
 
   private static ObjectNode exit(LastExit exit) {

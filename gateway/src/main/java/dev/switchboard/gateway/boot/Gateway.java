@@ -20,6 +20,7 @@ import dev.switchboard.gateway.events.EventFeed;
 import dev.switchboard.gateway.events.EventType;
 import dev.switchboard.gateway.events.RequestEvents;
 import dev.switchboard.gateway.fleet.Fleet;
+import dev.switchboard.gateway.fleet.Found;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Prober;
 import dev.switchboard.gateway.fleet.Replica;
@@ -48,6 +49,7 @@ import dev.switchboard.gateway.store.StateFolder;
 import dev.switchboard.gateway.store.Store;
 import dev.switchboard.gateway.store.StoredEvent;
 import dev.switchboard.gateway.stream.BodyMemory;
+import dev.switchboard.gateway.telemetry.DiscoveryGauges;
 import dev.switchboard.gateway.telemetry.FleetGauges;
 import dev.switchboard.gateway.telemetry.Metrics;
 import dev.switchboard.gateway.telemetry.StepSpans;
@@ -94,6 +96,7 @@ final class Gateway {
   private static final int TICK_MS = 10;
   private static final int STEPS_MS = 500;
   private static final int TELL_MS = 100;
+  private static final int SEARCH_MS = 10_000;
 
   /** Between two writes of when keys were used. */
   private static final int USES_MS = 20_000;
@@ -119,6 +122,7 @@ final class Gateway {
   private final List<PublicServer> servers = new CopyOnWriteArrayList<>();
   private final Heartbeat heartbeat;
   private final Autoscaling autoscaling;
+  private final Discovery discovery;
   private final AdminServer adminServer;
   private final Prober prober;
   private final UsageMeter usage = new UsageMeter();
@@ -181,10 +185,12 @@ final class Gateway {
     measure(house.metrics());
     this.heartbeat = heartbeat(house);
     this.autoscaling = autoscaling();
+    this.discovery = new Discovery(vertx, this::discovered, fleet::replicas, clock);
     this.adminServer = adminServer(house, config.admin());
     this.prober = new Prober(vertx, fleet, clock, probes(house.metrics()));
     prober.start();
     awaitStore();
+    discover(house.metrics());
     await(house.shared().ready());
     tick(house);
     listen();
@@ -200,6 +206,24 @@ final class Gateway {
             new DrillCount(house.metrics(), told));
     house.events().watch(made::ended);
     return made;
+  }
+
+  /** A start does not wait longer than this for what may be found. */
+  private void discover(Metrics metrics) {
+    metrics.discovery(new DiscoveryGauges(discovery, () -> clock.epochNanos() / 1_000_000));
+    vertx.setTimer(SEARCH_MS, late -> searched());
+    reconfiguration.onDiscovery(discovery::want);
+  }
+
+  private void discovered(List<Found> found) {
+    reconfiguration.discovered(found);
+    searched();
+  }
+
+  private void searched() {
+    if (fleet.searched()) {
+      announce();
+    }
   }
 
   private Autoscaling autoscaling() {
@@ -258,6 +282,7 @@ final class Gateway {
         () -> facts(house),
         heartbeat,
         autoscaling,
+        discovery,
         new RunningRequests(() -> servers),
         admin,
         GatewayConfig.loopback(admin.bind()),
@@ -700,6 +725,7 @@ final class Gateway {
       pause(POLL_MS);
     }
     dismiss();
+    discovery.want(null);
     prober.stop();
     if (sharedAffinity != null) {
       sharedAffinity.close();

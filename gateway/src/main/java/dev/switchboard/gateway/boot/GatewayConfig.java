@@ -4,6 +4,7 @@ import dev.switchboard.gateway.admin.AdminConfig;
 import dev.switchboard.gateway.admission.AdmissionConfig;
 import dev.switchboard.gateway.admission.TenantConfig;
 import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
+import dev.switchboard.gateway.discovery.DiscoveryConfig;
 import dev.switchboard.gateway.drill.DrillConfig;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
@@ -34,8 +35,8 @@ import java.util.Set;
 /**
  * The whole configuration.
  *
- * @param models served by local workers; empty with upstreams serves only those, empty without any
- *     serves the demonstration model
+ * @param models served by local workers; empty with upstreams or discovery serves only those, empty
+ *     without any serves the demonstration model
  */
 public record GatewayConfig(
     HttpConfig http,
@@ -55,6 +56,7 @@ public record GatewayConfig(
     ModelFilesConfig modelFiles,
     WorkersConfig workers,
     List<UpstreamSpec> upstreams,
+    DiscoveryConfig discovery,
     FlightRecorder.Limits flight,
     TelemetryConfig telemetry,
     LogConfig log,
@@ -82,6 +84,7 @@ public record GatewayConfig(
           ModelFilesConfig.DEFAULTS,
           WorkersConfig.DEFAULTS,
           List.of(),
+          DiscoveryConfig.DEFAULTS,
           FlightRecorder.Limits.DEFAULTS,
           TelemetryConfig.DEFAULTS,
           LogConfig.DEFAULTS,
@@ -196,6 +199,7 @@ public record GatewayConfig(
         modelFiles,
         workers,
         upstreams,
+        discovery,
         flight,
         telemetry,
         log,

@@ -7,6 +7,7 @@ import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.WorkerCommand;
 import dev.switchboard.gateway.flight.NanoClock;
+import dev.switchboard.gateway.kubernetes.KubernetesDiscovery;
 import dev.switchboard.gateway.store.StateFolder;
 import dev.switchboard.gateway.store.StoreRoom;
 import dev.switchboard.log.LogEncoder;
@@ -16,6 +17,7 @@ import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -159,6 +161,7 @@ public final class GatewayMain implements Callable<Integer> {
       ListenProbe.check(config);
     }
     StoreRoom.check(config.store());
+    KubernetesDiscovery.@Nullable Wanted _ = Discovery.wanted(config, Instant.now());
     Path home = home();
     Fleet fleet =
         new Fleet(
@@ -170,6 +173,7 @@ public final class GatewayMain implements Callable<Integer> {
             clock,
             events,
             log);
+    fleet.expect(config.discovery().kubernetes().names());
     started.set(fleet);
     fleet.start();
     double bootSeconds =
@@ -314,7 +318,8 @@ public final class GatewayMain implements Callable<Integer> {
   /** The configured models, or the demonstration model when nothing is configured. */
   static List<ModelSpec> served(GatewayConfig config, Path home) {
     List<ModelSpec> specs = config.models();
-    if (specs.isEmpty() && config.upstreams().isEmpty()) {
+    boolean elsewhere = !config.upstreams().isEmpty() || config.discovery().kubernetes().enabled();
+    if (specs.isEmpty() && !elsewhere) {
       specs = List.of(new ModelSpec(home.resolve(DEMO_MODEL), null, null));
     }
     for (ModelSpec spec : specs) {

@@ -9,11 +9,13 @@ import dev.switchboard.gateway.admission.TenantLimits;
 import dev.switchboard.gateway.autoscaling.AutoscalingConfig;
 import dev.switchboard.gateway.fleet.FleetChange;
 import dev.switchboard.gateway.fleet.FleetPlan;
+import dev.switchboard.gateway.fleet.Found;
 import dev.switchboard.gateway.fleet.ModelSpec;
 import dev.switchboard.gateway.http.DeadlinesConfig;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.identity.Caller;
 import dev.switchboard.gateway.identity.Quotas;
+import dev.switchboard.gateway.kubernetes.KubernetesDiscovery;
 import dev.switchboard.gateway.routing.RouteSpec;
 import dev.switchboard.gateway.routing.Router;
 import dev.switchboard.gateway.slo.SloConfig;
@@ -39,6 +41,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -68,6 +71,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
           "deadlines.first-token-ms",
           "deadlines.inter-token-ms",
           "deadlines.write-stall-ms",
+          "discovery.",
           "flight.",
           "http.tls.",
           "migration.",
@@ -96,6 +100,8 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   private volatile GatewayConfig config;
   private ConfigOrigins origins;
   private Snapshot stored = Snapshot.EMPTY;
+  private List<Found> found = List.of();
+  private volatile Consumer<KubernetesDiscovery.@Nullable Wanted> finder = wanted -> {};
   private volatile Gatehouse house;
   private volatile TenantLimits limits = tenant -> TenantLimits.Limit.NONE;
 
@@ -123,12 +129,30 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
   }
 
   private FleetPlan plan(GatewayConfig wanted, List<ModelSpec> named) {
+    Set<String> names = wanted.discovery().kubernetes().names();
     return FleetPlan.of(
-        wanted.startedWorkers(),
-        wanted.circuit(),
-        ModelOverlay.of(named, stored.models()),
-        wanted.upstreams(),
-        Instant.now());
+            wanted.startedWorkers(),
+            wanted.circuit(),
+            ModelOverlay.of(named, stored.models()),
+            wanted.upstreams(),
+            Instant.now())
+        .withFound(names, found.stream().filter(each -> names.contains(each.model())).toList());
+  }
+
+  /** Told what is to be looked for, now and with each reload. */
+  void onDiscovery(Consumer<KubernetesDiscovery.@Nullable Wanted> to) {
+    finder = to;
+    to.accept(Discovery.wanted(config, Instant.now()));
+  }
+
+  /** Puts in force what was found; may wait for a reload that is under way. */
+  synchronized void discovered(List<Found> now) {
+    Set<String> names = config.discovery().kubernetes().names();
+    found = now;
+    plan =
+        plan.withFound(names, now.stream().filter(each -> names.contains(each.model())).toList());
+    FleetChange change = house.fleet().reconfigure(plan);
+    LOG.debug("discovered fleet=\"{}\"", change);
   }
 
   /** What a request that begins now works with. */
@@ -165,12 +189,14 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     FleetPlan fleet;
     Router router;
     ListenerTls.Renewal renewal;
+    KubernetesDiscovery.@Nullable Wanted search;
     try {
       wanted = source.read();
       named = served.apply(wanted);
       fleet = plan(wanted, named);
       router = router(wanted, fleet.names());
       renewal = tls.renewal(wanted);
+      search = Discovery.wanted(wanted, Instant.now());
     } catch (IllegalArgumentException e) {
       reloaded("invalid", List.of());
       throw new ApiException(
@@ -192,6 +218,7 @@ final class Reconfiguration implements ConfigControl, Store.Listener {
     changed = Stream.concat(changed.stream(), renewed(changed, fleet).stream()).toList();
     configured = named;
     FleetChange change = take(wanted, fleet, router, renewal);
+    finder.accept(search);
     reloaded("done", changed);
     LOG.info("config_reloaded changed={} fleet=\"{}\"", changed, change);
     return new Reloaded(changed, before, after, change);

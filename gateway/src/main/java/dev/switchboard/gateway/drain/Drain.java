@@ -59,7 +59,7 @@ public final class Drain {
       boolean done) {}
 
   private final long startNanos;
-  private final long graceNanos;
+  private long graceNanos;
   private final int requests;
   private int finished;
   private int moved;
@@ -81,8 +81,13 @@ public final class Drain {
     this.startNanos = nowNanos;
   }
 
+  /** Nothing may end where it is any more: the replica does not wait for that. */
+  public synchronized void hurry() {
+    graceNanos = 0;
+  }
+
   /** How much longer requests may end where they are. */
-  public long graceLeftMs(long nowNanos) {
+  public synchronized long graceLeftMs(long nowNanos) {
     return Math.max(0, graceNanos - (nowNanos - startNanos)) / 1_000_000;
   }
 

@@ -5,6 +5,7 @@ import dev.switchboard.gateway.flight.NanoClock;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Replicas that the configuration no longer has, on their way out: emptied, stopped, gone.
@@ -16,6 +17,8 @@ import java.util.Map;
  * leaves when nobody has been inside for a moment, in which what is on its way to the queue comes
  * there.
  *
+ * <p>A pod that ends waits for nobody: its requests move while it still answers.
+ *
  * <p>What is to be done follows from the state alone, each time anew, so it goes on whatever an
  * operator, the prober or an exit do meanwhile. On the fleet's thread, under its lock.
  */
@@ -26,6 +29,9 @@ final class Departures {
   private static final class Leave {
     final long sinceNanos;
     long insideNanos;
+
+    /** Of one that ends whether others are ready or not. */
+    Found.@Nullable Leave hurried;
 
     Leave(long nowNanos) {
       sinceNanos = nowNanos;
@@ -46,6 +52,17 @@ final class Departures {
   void begin(Replica replica) {
     replica.leaving(true);
     leaving.put(replica, new Leave(clock.epochNanos()));
+  }
+
+  /** It ends soon, or has ended; the later word counts. */
+  void hurry(Replica replica, Found.Leave how) {
+    replica.leaving(true);
+    Leave leave = leaving.computeIfAbsent(replica, one -> new Leave(clock.epochNanos()));
+    Drain drain = replica.drain();
+    if (how.graceMs() == 0 && drain != null && replica.state() == ReplicaState.DRAINING) {
+      drain.hurry();
+    }
+    leave.hurried = how;
   }
 
   /** The configuration has it again, before it was stopped. */
@@ -72,11 +89,11 @@ final class Departures {
   private void goOn(Replica replica, Leave leave, long now) {
     switch (replica.state()) {
       case READY -> {
-        if (mayGo(replica, leave, now)) {
-          empty(replica);
+        if (leave.hurried != null || mayGo(replica, leave, now)) {
+          empty(replica, leave);
         }
       }
-      case WARMING, STANDBY, CORDONED, EJECTED -> empty(replica);
+      case WARMING, STANDBY, CORDONED, EJECTED -> empty(replica, leave);
       case DRAINING -> {}
       case STARTING, DRAINED, RESTARTING, FAILED -> stop(replica);
       case STOPPED -> {
@@ -125,10 +142,11 @@ final class Departures {
     };
   }
 
-  private void empty(Replica replica) {
-    fleet
-        .commands()
-        .empty(replica, fleet.config().drainGraceMs(), "not configured any more", () -> {});
+  private void empty(Replica replica, Leave leave) {
+    Found.Leave hurried = leave.hurried;
+    long graceMs = hurried == null ? fleet.config().drainGraceMs() : hurried.graceMs();
+    String why = hurried == null ? "not configured any more" : hurried.why();
+    fleet.commands().empty(replica, graceMs, why, () -> {});
   }
 
   /** Ends its process, if it has one here, for good. */

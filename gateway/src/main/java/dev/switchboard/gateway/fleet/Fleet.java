@@ -56,9 +56,11 @@ public final class Fleet implements AutoCloseable {
   private final Restarts restarts;
   private final Recruits recruits;
   private final Departures departures;
+  private final FoundOrders orders = new FoundOrders(this);
   private volatile FleetPlan plan;
   private volatile Roster roster = Roster.EMPTY;
   private boolean started;
+  private volatile boolean searching;
   private volatile @Nullable Watcher watcher;
 
   /** Told of what becomes of replicas, on many threads; must not wait for the fleet's lock. */
@@ -266,7 +268,8 @@ public final class Fleet implements AutoCloseable {
    */
   public boolean settled(int failures) {
     Roster now = roster;
-    return plan.models().stream().allMatch(model -> now.readyOrCordoned(model.servedName()))
+    return !searching
+        && plan.models().stream().allMatch(model -> now.readyOrCordoned(model.servedName()))
         && now.all().stream().allMatch(replica -> replica.decided(failures));
   }
 
@@ -373,6 +376,10 @@ public final class Fleet implements AutoCloseable {
     return recruits;
   }
 
+  FoundOrders orders() {
+    return orders;
+  }
+
   Departures departures() {
     return departures;
   }
@@ -415,6 +422,25 @@ public final class Fleet implements AutoCloseable {
     standby.addAll(roster.wantedReady().keySet());
     standby.forEach(model -> later(() -> reserve.stand(model)));
     return reshaping.change();
+  }
+
+  /** Models that replicas may be found of, before any is looked for. */
+  public void expect(Set<String> names) {
+    if (!names.isEmpty()) {
+      searching = true;
+      FleetChange _ = reconfigure(plan.withFound(names, List.of()));
+    }
+  }
+
+  /**
+   * What may be found was looked for once, or that takes too long.
+   *
+   * @return whether that is news
+   */
+  public boolean searched() {
+    boolean was = searching;
+    searching = false;
+    return was;
   }
 
   /** A replica that is not ready fails its questions for another reason than before. */

@@ -144,8 +144,9 @@ public final class FleetCommands {
   /** Takes a replica that is to be cordoned out, wherever it can take requests. */
   void keepCordoned(Replica replica) {
     boolean _ =
-        replica.tryTransition(ReplicaState.READY, ReplicaState.CORDONED, "operator")
-            || replica.tryTransition(ReplicaState.STANDBY, ReplicaState.CORDONED, "operator");
+        replica.tryTransition(ReplicaState.READY, ReplicaState.CORDONED, replica.keeper())
+            || replica.tryTransition(
+                ReplicaState.STANDBY, ReplicaState.CORDONED, replica.keeper());
   }
 
   /**
@@ -158,11 +159,14 @@ public final class FleetCommands {
         && replica.tryTransition(ReplicaState.STANDBY, ReplicaState.READY, "operator");
   }
 
-  /** Lets a cordoned replica take requests again, at once. */
+  /** Lets a cordoned replica take requests again, at once, unless somebody else keeps it too. */
   public boolean uncordon(Replica replica) {
     boolean was = replica.cordoned();
     replica.cordoned(false);
-    return replica.tryTransition(ReplicaState.CORDONED, ReplicaState.READY, "uncordoned") || was;
+    boolean free = replica.held() == null;
+    return (free
+            && replica.tryTransition(ReplicaState.CORDONED, ReplicaState.READY, "uncordoned"))
+        || was;
   }
 
   /**

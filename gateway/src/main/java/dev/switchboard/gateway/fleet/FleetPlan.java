@@ -25,23 +25,39 @@ public final class FleetPlan {
   private final List<ModelSpec> models;
   private final Map<Path, ModelFiles> files;
   private final List<List<Server>> servers;
+  private final Set<String> foundModels;
+  private final List<List<Server>> found;
 
   private FleetPlan(
       WorkersConfig workers,
       Circuit.Config circuit,
       List<ModelSpec> models,
       Map<Path, ModelFiles> known,
-      List<List<Server>> servers) {
+      List<List<Server>> servers,
+      Set<String> foundModels,
+      List<List<Server>> found) {
     this.workers = workers;
     this.circuit = circuit;
     this.models = List.copyOf(models);
     this.files = files(models, known);
     this.servers = List.copyOf(servers);
+    this.foundModels = Collections.unmodifiableSet(new LinkedHashSet<>(foundModels));
+    this.found = List.copyOf(found);
   }
 
   /** The same with other models of local workers; files that were looked at are not again. */
   public FleetPlan withModels(List<ModelSpec> others) {
-    return new FleetPlan(workers, circuit, others, files, servers);
+    return new FleetPlan(workers, circuit, others, files, servers, foundModels, found);
+  }
+
+  /**
+   * The same with what was found elsewhere.
+   *
+   * @param names of models that may be found, whether any is there or not
+   */
+  public FleetPlan withFound(Set<String> names, List<Found> now) {
+    List<List<Server>> singly = now.stream().map(each -> List.of(each.server())).toList();
+    return new FleetPlan(workers, circuit, models, files, servers, names, singly);
   }
 
   private static Map<Path, ModelFiles> files(List<ModelSpec> models, Map<Path, ModelFiles> known) {
@@ -71,7 +87,7 @@ public final class FleetPlan {
       }
       servers.add(List.copyOf(each));
     }
-    return new FleetPlan(workers, circuit, models, Map.of(), servers);
+    return new FleetPlan(workers, circuit, models, Map.of(), servers, Set.of(), List.of());
   }
 
   WorkersConfig workers() {
@@ -91,9 +107,11 @@ public final class FleetPlan {
     return models;
   }
 
-  /** Those of each entry of the configuration, a model each. */
+  /** Those of each entry of the configuration, a model each, and each that was found. */
   List<List<Server>> servers() {
-    return servers;
+    List<List<Server>> all = new ArrayList<>(servers);
+    all.addAll(found);
+    return all;
   }
 
   /** Every model that some replica is to serve, in the order of the configuration. */
@@ -101,7 +119,13 @@ public final class FleetPlan {
     Set<String> names = new LinkedHashSet<>();
     models.forEach(model -> names.add(model.servedName()));
     servers.forEach(each -> each.forEach(server -> names.add(server.model())));
+    names.addAll(foundModels);
     return Collections.unmodifiableSet(names);
+  }
+
+  /** Whether replicas of a model may be found. */
+  boolean finds(String model) {
+    return foundModels.contains(model);
   }
 
   /** Whether a file that a model names is another one than before, under the same name. */

@@ -83,9 +83,12 @@ final class Recruits {
   Replica newServer(String id, Server wanted) {
     Replica replica = newReplica(id, wanted.model(), false, wanted.access(), fleet.plan());
     servers.put(id, wanted);
+    replica.pod(wanted.pod());
     replica.weight(wanted.weight());
     replica.transitionTo(ReplicaState.WARMING, "configured");
     listens(replica, wanted.spec());
+    fleet.settings().joined(replica);
+    fleet.orders().take(replica, null, wanted.orders());
     if (wanted.access().authorities() != null) {
       tell(replica);
     }
@@ -126,6 +129,9 @@ final class Recruits {
         tell(replica);
       }
       fleet.adjusted(replica);
+    }
+    if (!was.orders().equals(wanted.orders())) {
+      fleet.orders().take(replica, was.orders(), wanted.orders());
     }
   }
 

@@ -68,6 +68,8 @@ public final class Replica {
   private volatile @Nullable LoadedBytes loading;
   private volatile long sinceMs;
   private volatile boolean cordoned;
+  private volatile @Nullable String held;
+  private volatile Found.@Nullable Pod pod;
   private volatile boolean leaving;
   private volatile @Nullable ModelFacts facts;
 
@@ -173,7 +175,8 @@ public final class Replica {
             url,
             unixSocket == null ? null : SocketAddress.domainSocketAddress(unixSocket),
             access.authorities(),
-            access.authorization());
+            access.authorization(),
+            access.serverName());
   }
 
   /** Its process; 0 when it has none here. */
@@ -340,6 +343,35 @@ public final class Replica {
 
   void cordoned(boolean value) {
     cordoned = value;
+  }
+
+  /** Why it is kept from new requests though no operator did that; null where it is not. */
+  public @Nullable String held() {
+    return held;
+  }
+
+  void held(@Nullable String why) {
+    held = why;
+  }
+
+  /** Whether anybody keeps it from new requests. */
+  boolean kept() {
+    return cordoned || held != null;
+  }
+
+  /** Who does, in words. */
+  String keeper() {
+    String why = held;
+    return cordoned || why == null ? "operator" : why;
+  }
+
+  /** The pod that it was found as; null for one that was not found. */
+  public Found.@Nullable Pod pod() {
+    return pod;
+  }
+
+  void pod(Found.@Nullable Pod value) {
+    pod = value;
   }
 
   /** When it last sent anything. */

@@ -37,14 +37,14 @@ final class Reserve {
   void proven(Replica replica) {
     replica.circuit().returned();
     Integer wanted = fleet.roster().wantedReady().get(replica.model());
-    if (replica.cordoned()) {
-      replica.tryTransition(ReplicaState.WARMING, ReplicaState.CORDONED, "operator");
+    if (replica.kept()) {
+      replica.tryTransition(ReplicaState.WARMING, ReplicaState.CORDONED, replica.keeper());
     } else if (wanted != null && readyWorkers(replica.model()) >= wanted) {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.STANDBY, "enough others are ready");
     } else {
       replica.tryTransition(ReplicaState.WARMING, ReplicaState.READY, "every rank answered");
     }
-    if (replica.cordoned()) {
+    if (replica.kept()) {
       // It was cordoned between the look and the step.
       fleet.commands().keepCordoned(replica);
     }

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * one starts beside it. Used once, under the fleet's lock.
  */
 final class Reshaping {
+  private static final Found.Leave GONE = new Found.Leave("its endpoint is gone", 0);
+
   private final Fleet fleet;
   private final Roster before;
   private final FleetPlan plan;
@@ -128,7 +130,11 @@ final class Reshaping {
       for (Server wanted : entry) {
         Deque<Replica> same = there.get(wanted.place());
         Replica found = same == null ? null : same.poll();
-        if (found == null) {
+        if (wanted.orders() instanceof Found.Leave leave) {
+          if (found != null) {
+            leaves(found, leave);
+          }
+        } else if (found == null) {
           number = number < 0 ? fleet.recruits().nextServer() : number;
           String id = "u" + number + (entry.size() == 1 ? "" : "-" + wanted.model());
           joins(fleet.recruits().newServer(id, wanted));
@@ -137,7 +143,7 @@ final class Reshaping {
         }
       }
     }
-    there.values().forEach(left -> left.forEach(this::leaves));
+    there.values().forEach(left -> left.forEach(this::vanishes));
   }
 
   private Map<Server.Place, Deque<Replica>> there() {
@@ -186,6 +192,22 @@ final class Reshaping {
     if (!replica.leaving()) {
       fleet.departures().begin(replica);
       removed.add(replica.id());
+    }
+  }
+
+  private void leaves(Replica replica, Found.Leave leave) {
+    if (!replica.leaving()) {
+      removed.add(replica.id());
+    }
+    fleet.departures().hurry(replica, leave);
+  }
+
+  /** Nobody has it any more; one that was found is gone already, or will be at once. */
+  private void vanishes(Replica replica) {
+    if (replica.pod() == null || !plan.finds(replica.model())) {
+      leaves(replica);
+    } else {
+      leaves(replica, GONE);
     }
   }
 }

@@ -123,9 +123,12 @@ record Roster(
   /** Whether every replica of some model failed. */
   boolean hopeless() {
     return models.stream()
+        .map(this::of)
         .anyMatch(
-            model ->
-                of(model).stream().allMatch(replica -> replica.state() == ReplicaState.FAILED));
+            some ->
+                !some.isEmpty()
+                    && some.stream()
+                        .allMatch(replica -> replica.state() == ReplicaState.FAILED));
   }
 
   /**

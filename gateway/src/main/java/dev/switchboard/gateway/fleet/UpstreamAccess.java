@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param engine of a foreign server whose metrics are read; null for none
  * @param metricsUrl where these are; null for beside its API
  * @param authorization value of that header; null for none
+ * @param serverName that its certificate must have, and that it is asked by; null for its URL's
  * @param authorities that its certificate must lead to; null takes the JVM's
  * @param maxConcurrency requests it takes at once; 0 for no limit
  * @param maxCompletionTokens whether a chat's bound has that name there
@@ -26,13 +27,14 @@ public record UpstreamAccess(
     @Nullable ForeignEngine engine,
     @Nullable URI metricsUrl,
     @Nullable String authorization,
+    @Nullable String serverName,
     @Nullable Authorities authorities,
     double cost,
     int maxConcurrency,
     boolean maxCompletionTokens) {
   /** A worker that this gateway runs. */
   static final UpstreamAccess LOCAL =
-      new UpstreamAccess(null, true, null, null, null, null, 0, 0, false);
+      new UpstreamAccess(null, true, null, null, null, null, null, 0, 0, false);
 
   private static final long MAX_KEY_BYTES = 16 << 10;
 
@@ -43,7 +45,8 @@ public record UpstreamAccess(
    * @param now at which the certificates must be valid
    * @throws IllegalArgumentException naming the key of the configuration
    */
-  static UpstreamAccess of(UpstreamSpec spec, String model, String path, Instant now) {
+  public static UpstreamAccess of(
+      UpstreamSpec spec, String model, String path, Instant now) {
     String key = key(spec, path);
     Path authorities = spec.tlsCaFile();
     ForeignEngine engine = spec.engine() == null ? null : ForeignEngine.of(spec.engine());
@@ -55,10 +58,30 @@ public record UpstreamAccess(
             ? spec.metricsUrl()
             : engine.metricsOf(spec.url()),
         key == null ? null : "Bearer " + key,
+        null,
         authorities == null ? null : Authorities.read(path + ".tls-ca-file", authorities, now),
         spec.cost() == null ? 0 : spec.cost(),
         spec.maxConcurrency() == null ? 0 : spec.maxConcurrency(),
         Boolean.TRUE.equals(spec.maxCompletionTokens()));
+  }
+
+  /**
+   * How one of several servers that differ only in their address is spoken to.
+   *
+   * @param name that its certificate must have; null for the URL's host
+   */
+  public UpstreamAccess at(URI url, @Nullable String name) {
+    return new UpstreamAccess(
+        model,
+        worker,
+        engine,
+        engine == null ? null : engine.metricsOf(url),
+        authorization,
+        name,
+        authorities,
+        cost,
+        maxConcurrency,
+        maxCompletionTokens);
   }
 
   /**

@@ -31,9 +31,10 @@ public enum Label {
   RESULT("result", "a closed set of each metric"),
   SIDE("side", "`worker` or `gateway`"),
   STAGE("stage", "0 to 15"),
-  STATE("state", "a state of a replica, of its sequences or of its KV blocks"),
+  STATE("state", "a state of a replica, of its sequences, of its KV blocks or of an endpoint"),
   TO("to", "a state, or a served model"),
   VERDICT("verdict", "`admitted`, or the reason of a refusal"),
+  WATCH("watch", "a kind of object of Kubernetes with its namespace, and name or selector"),
   VERSION("version", "this version"),
   WITHIN("within", "`true` or `false`");
 

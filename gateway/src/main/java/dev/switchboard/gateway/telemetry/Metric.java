@@ -29,6 +29,7 @@ import static dev.switchboard.gateway.telemetry.Label.STATE;
 import static dev.switchboard.gateway.telemetry.Label.TO;
 import static dev.switchboard.gateway.telemetry.Label.VERDICT;
 import static dev.switchboard.gateway.telemetry.Label.VERSION;
+import static dev.switchboard.gateway.telemetry.Label.WATCH;
 import static dev.switchboard.gateway.telemetry.Label.WITHIN;
 import static dev.switchboard.gateway.telemetry.Metric.In.BYTES;
 import static dev.switchboard.gateway.telemetry.Metric.In.COUNT;
@@ -341,6 +342,37 @@ public enum Metric {
       RESULT),
 
   // ---- replicas
+  DISCOVERY_AGE(
+      Type.GAUGE,
+      "discovery_age_seconds",
+      SECONDS,
+      "since the API server of Kubernetes last said anything of a watch: a list, an event or a"
+          + " bookmark, of which one comes about every minute",
+      WATCH),
+  DISCOVERY_OBJECTS(Type.GAUGE, "discovery_objects", COUNT, "objects that it knows", WATCH),
+  DISCOVERY_EVENTS(Type.COUNTER, "discovery_events_total", COUNT, "changes that came", WATCH),
+  DISCOVERY_FAILURES(
+      Type.COUNTER,
+      "discovery_failures_total",
+      COUNT,
+      "times that a watch did not go on: `gone` (it must list anew), `throttled`, `unauthorized`,"
+          + " `forbidden`, `not_found`, `unreachable`, `refused`, `silent`, `malformed`,"
+          + " `too_large`, or `stale_list` (an older list than what is known, which is not taken)",
+      WATCH,
+      CAUSE),
+  DISCOVERY_ENDPOINTS(
+      Type.GAUGE,
+      "discovery_endpoints",
+      COUNT,
+      "endpoints that Kubernetes names: `ready`, `unready` or `terminating`",
+      MODEL,
+      STATE),
+  DISCOVERY_PATCHES(
+      Type.COUNTER,
+      "discovery_patches_total",
+      COUNT,
+      "deletion costs of pods that were `set`, or `failed` to be",
+      RESULT),
   REPLICA_STATE(
       Type.GAUGE, "replica_state", COUNT, "1 for the state it is in", REPLICA, MODEL, STATE),
   REPLICA_TRANSITIONS(Type.COUNTER, "replica_transitions_total", COUNT, "state changes", FROM, TO),

@@ -248,6 +248,11 @@ public final class Metrics {
     made.seen(Metric.DRAIN_REQUESTS, source::drainRequests);
   }
 
+  /** Reads what discovery knows at each scrape; call it once. */
+  public void discovery(DiscoveryGauges source) {
+    source.register(made);
+  }
+
   /**
    * Tells what replicas hold under the names of vLLM too; call it once.
    *

@@ -11,6 +11,7 @@ import java.security.cert.CertPathValidatorException;
 import java.security.cert.CertificateExpiredException;
 import java.security.cert.CertificateNotYetValidException;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.concurrent.TimeoutException;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
@@ -70,7 +71,8 @@ public final class Unanswered {
     String message = deepest(failure);
     return message.toLowerCase(Locale.ROOT).contains("subject alternative")
             || message.startsWith("No name matching")
-        ? "its certificate is not for the name " + to.url().getHost()
+        ? "its certificate is not for the name "
+            + Objects.requireNonNullElse(to.serverName(), to.url().getHost())
         : message;
   }
 

@@ -12,12 +12,14 @@ import org.jspecify.annotations.Nullable;
  * @param socket to connect to instead of the URL's host; null for none
  * @param authorities as {@link Tls#trusting} takes them
  * @param authorization value of that header; null for none
+ * @param serverName that it is asked by, and that its certificate must have; null for the URL's host
  */
 public record UpstreamAddress(
     URI url,
     @Nullable SocketAddress socket,
     @Nullable Authorities authorities,
-    @Nullable String authorization) {
+    @Nullable String authorization,
+    @Nullable String serverName) {
 
   /** The host, or the path of the Unix socket. */
   public String host() {
@@ -39,9 +41,9 @@ public record UpstreamAddress(
     RequestOptions options =
         new RequestOptions()
             .setMethod(method)
-            .setHost(url.getHost())
+            .setHost(serverName == null ? url.getHost() : serverName)
             .setPort(urlPort())
-            .setServer(socket)
+            .setServer(server())
             .setSsl(tls)
             .setURI(url.getRawPath() + path)
             .setFollowRedirects(false);
@@ -49,6 +51,18 @@ public record UpstreamAddress(
       options.putHeader("Authorization", authorization);
     }
     return Tls.trusting(options, authorities);
+  }
+
+  /** What is connected to in place of the host; null for that itself. */
+  private @Nullable SocketAddress server() {
+    return socket != null || serverName == null
+        ? socket
+        : SocketAddress.inetSocketAddress(urlPort(), bare(url.getHost()));
+  }
+
+  /** Without the brackets that an address of IPv6 has in a URL. */
+  private static String bare(String host) {
+    return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
   }
 
   @Override

@@ -21,6 +21,7 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpVersion;
 import io.vertx.core.http.PoolOptions;
 import io.vertx.core.http.RequestOptions;
+import io.vertx.core.net.SocketAddress;
 import io.vertx.core.net.impl.ConnectionBase;
 import java.util.concurrent.TimeUnit;
 
@@ -124,7 +125,9 @@ public final class UpstreamClient {
    */
   public static Future<HttpClientRequest> connected(HttpClient client, RequestOptions options) {
     Future<HttpClientRequest> opened = client.request(options);
-    return options.getServer() == null ? opened : opened.recover(failed -> client.request(options));
+    boolean local =
+        options.getServer() instanceof SocketAddress socket && socket.isDomainSocket();
+    return !local ? opened : opened.recover(failed -> client.request(options));
   }
 
   /** An answer that is not 200. */

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.GeneratedPage;
+import dev.switchboard.gateway.discovery.DiscoveryStatus;
 import dev.switchboard.gateway.fleet.ReplicaReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.RankReport;
 import dev.switchboard.gateway.fleet.ReplicaReport.Spread;
@@ -64,6 +65,7 @@ class MetricsTest {
   @Test
   void everyMetricIsRegisteredOnceAndNothingElseIs() {
     metrics.fleet(new FleetGauges(List::of, () -> 0));
+    metrics.discovery(new DiscoveryGauges(() -> DiscoveryStatus.NONE, () -> 0));
     Set<String> registered =
         metrics.registry().scrape().stream()
             .map(snapshot -> snapshot.getMetadata().getPrometheusName())

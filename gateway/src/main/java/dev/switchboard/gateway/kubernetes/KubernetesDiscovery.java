@@ -1,0 +1,395 @@
+package dev.switchboard.gateway.kubernetes;
+
+import dev.switchboard.gateway.discovery.Census;
+import dev.switchboard.gateway.discovery.DeletionCosts;
+import dev.switchboard.gateway.discovery.DiscoveryStatus;
+import dev.switchboard.gateway.discovery.Endpoint;
+import dev.switchboard.gateway.discovery.KubernetesConfig;
+import dev.switchboard.gateway.discovery.PodMarks;
+import dev.switchboard.gateway.fleet.Found;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaState;
+import dev.switchboard.gateway.flight.NanoClock;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import io.vertx.core.http.HttpClientResponse;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.DoubleSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Finds the replicas that the configuration describes, and has the fleet take them. What changes
+ * within a moment is put in force together. A source that was not listed yet keeps what was known
+ * of it before, so neither another configuration nor an API server that is away removes anybody.
+ *
+ * <p>Safe on any thread; what it does is done on one event loop, but for putting it in force.
+ */
+public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(KubernetesDiscovery.class);
+
+  /** A change waits so long for others. */
+  private static final long GATHER_MS = 20;
+
+  /** Between two times that something is put in force. */
+  private static final long APART_MS = 100;
+
+  private static final long TICK_MS = 1000;
+  private static final long AGAIN_MS = 1000;
+  private static final long PATCH_MS = 5000;
+
+  /** What is found is put in force there; may block. */
+  public interface Taker extends Consumer<List<Found>> {}
+
+  /**
+   * What is to be found.
+   *
+   * @param sources of the models, with their keys read
+   */
+  public record Wanted(KubernetesConfig config, Cluster cluster, List<Census.Source> sources) {}
+
+  private final Vertx vertx;
+  private final Context loop;
+  private final Taker taker;
+  private final Supplier<List<Replica>> replicas;
+  private final NanoClock clock;
+  private final DoubleSupplier chance;
+  private final Census census;
+  private final DeletionCosts costs = new DeletionCosts();
+  private final Map<String, List<Endpoint>> last = new HashMap<>();
+  private Wanted wanted;
+  private ApiServer server;
+  private Watches watches;
+  private @Nullable List<Found> inForce;
+  private boolean planned;
+  private boolean taking;
+  private boolean again;
+  private boolean closed;
+  private long takenNanos;
+  private long dueTimer = -1;
+  private long patched;
+  private long patchesFailed;
+  private long costedNanos;
+  private volatile DiscoveryStatus status = DiscoveryStatus.NONE;
+
+  /**
+   * @param replicas of the fleet now
+   * @param chance 0 to 1
+   */
+  public KubernetesDiscovery(
+      Vertx vertx,
+      Wanted wanted,
+      Taker taker,
+      Supplier<List<Replica>> replicas,
+      NanoClock clock,
+      DoubleSupplier chance) {
+    this.vertx = vertx;
+    this.loop = vertx.getOrCreateContext();
+    this.taker = taker;
+    this.replicas = replicas;
+    this.clock = clock;
+    this.chance = chance;
+    this.wanted = wanted;
+    this.census = new Census(patience(wanted.config()));
+    this.server = server(wanted);
+    this.watches = new Watches(this::watch);
+  }
+
+  private static Census.Patience patience(KubernetesConfig config) {
+    return new Census.Patience(config.drainGraceMs(), config.unreadyMs());
+  }
+
+  private ApiServer server(Wanted of) {
+    KubernetesConfig config = of.config();
+    return new ApiServer(vertx, of.cluster().url(), config.tokenFile(), config.caFile(), clock);
+  }
+
+  private <T extends Wire.Watched> Watch<T> watch(Watch.Target<T> target) {
+    KubernetesConfig config = wanted.config();
+    return new Watch<>(
+        vertx,
+        server,
+        target,
+        new Watch.Patience(config.idleMs(), config.resyncSeconds() * 1000L),
+        clock,
+        chance,
+        this::changed);
+  }
+
+  /** Begins to look. */
+  public void start() {
+    loop.runOnContext(
+        begin -> {
+          watches.want(wanted);
+          vertx.setPeriodic(TICK_MS, tick -> tick());
+          tell();
+        });
+  }
+
+  /** Looks for something else from now on. */
+  public void reconfigure(Wanted other) {
+    loop.runOnContext(
+        begin -> {
+          Wanted before = wanted;
+          wanted = other;
+          census.reconfigure(patience(other.config()));
+          if (!sameServer(before, other)) {
+            watches.stop();
+            server.close();
+            server = server(other);
+            watches = new Watches(this::watch);
+          }
+          watches.want(other);
+          changed();
+        });
+  }
+
+  /** What each watch is made of. */
+  private static boolean sameServer(Wanted one, Wanted other) {
+    return one.cluster().equals(other.cluster())
+        && one.config().tokenFile().equals(other.config().tokenFile())
+        && one.config().caFile().equals(other.config().caFile())
+        && one.config().idleMs() == other.config().idleMs()
+        && one.config().resyncSeconds() == other.config().resyncSeconds();
+  }
+
+  @Override
+  public DiscoveryStatus get() {
+    return status;
+  }
+
+  @Override
+  public void close() {
+    loop.runOnContext(
+        end -> {
+          closed = true;
+          watches.stop();
+          server.close();
+        });
+  }
+
+  // ------------------------------------------------------------------ putting in force
+
+  private void changed() {
+    if (planned || closed) {
+      return;
+    }
+    planned = true;
+    long sinceMs = (clock.epochNanos() - takenNanos) / 1_000_000;
+    vertx.setTimer(Math.max(GATHER_MS, APART_MS - sinceMs), due -> take());
+  }
+
+  private void take() {
+    planned = false;
+    if (closed) {
+      return;
+    }
+    if (taking) {
+      again = true;
+      return;
+    }
+    takenNanos = clock.epochNanos();
+    watches.want(wanted);
+    Map<Census.Source, List<Endpoint>> known = new LinkedHashMap<>();
+    wanted.sources().forEach(source -> known.put(source, endpoints(source)));
+    List<Found> found = census.take(known, watches::marks, takenNanos);
+    due(census.dueNanos());
+    tell();
+    // Before everything was listed once, nothing found says nothing.
+    boolean empty = inForce == null && found.isEmpty() && !allKnown();
+    if (!empty && !found.equals(inForce)) {
+      force(found);
+    }
+  }
+
+  private boolean allKnown() {
+    return wanted.sources().stream().allMatch(source -> watches.endpoints(source) != null);
+  }
+
+  private List<Endpoint> endpoints(Census.Source source) {
+    String identity = source.namespace() + " " + source.model().label() + source.model().model();
+    Endpoints.Known known = watches.endpoints(source);
+    if (known == null) {
+      return last.getOrDefault(identity, List.of());
+    }
+    last.put(identity, known.endpoints());
+    return known.endpoints();
+  }
+
+  private void force(List<Found> found) {
+    taking = true;
+    vertx
+        .<Void>executeBlocking(
+            () -> {
+              taker.accept(found);
+              return null;
+            })
+        .onComplete(
+            done -> {
+              taking = false;
+              if (done.succeeded()) {
+                inForce = found;
+              } else {
+                LOG.error("discovered_not_taken", done.cause());
+                vertx.setTimer(AGAIN_MS, retry -> changed());
+              }
+              if (again) {
+                again = false;
+                changed();
+              }
+            });
+  }
+
+  private void due(long atNanos) {
+    if (dueTimer >= 0) {
+      vertx.cancelTimer(dueTimer);
+      dueTimer = -1;
+    }
+    if (atNanos != Long.MAX_VALUE) {
+      long waitMs = Math.max(1, (atNanos - clock.epochNanos()) / 1_000_000 + 1);
+      dueTimer = vertx.setTimer(waitMs, due -> changed());
+    }
+  }
+
+  private void tick() {
+    if (closed) {
+      return;
+    }
+    watches.tick();
+    deletionCosts();
+    tell();
+  }
+
+  // ------------------------------------------------------------------ deletion costs
+
+  private void deletionCosts() {
+    long periodNanos = wanted.config().deletionCostSeconds() * 1_000_000_000L;
+    long now = clock.epochNanos();
+    if (periodNanos == 0 || now - costedNanos < TICK_MS * 1_000_000) {
+      return;
+    }
+    costedNanos = now;
+    costs.turn(uses(), periodNanos, now).forEach(this::patch);
+  }
+
+  /** A pod that several replicas are of is used by all of them. */
+  private List<DeletionCosts.Use> uses() {
+    Map<String, DeletionCosts.Use> uses = new LinkedHashMap<>();
+    for (Replica replica : replicas.get()) {
+      Found.Pod pod = replica.pod();
+      if (pod == null || pod.name().isEmpty() || replica.leaving()) {
+        continue;
+      }
+      String key = pod.namespace() + "/" + pod.name();
+      PodMarks marks = watches.marks(key);
+      if (marks != null) {
+        String now = Objects.requireNonNullElse(marks.deletionCost(), "");
+        DeletionCosts.Use use =
+            new DeletionCosts.Use(key, requests(replica), serves(replica), now);
+        uses.merge(key, use, KubernetesDiscovery::both);
+      }
+    }
+    return new ArrayList<>(uses.values());
+  }
+
+  private static DeletionCosts.Use both(DeletionCosts.Use one, DeletionCosts.Use other) {
+    return new DeletionCosts.Use(
+        one.pod(),
+        one.requests() + other.requests(),
+        one.serving() || other.serving(),
+        one.now());
+  }
+
+  /** What it reports is all gateways' work; what this one has there may be newer. */
+  private static int requests(Replica replica) {
+    return Math.max(
+        replica.inFlight(), replica.report().running() + replica.report().waiting());
+  }
+
+  private static boolean serves(Replica replica) {
+    return switch (replica.state()) {
+      case STARTING, WARMING, READY, STANDBY -> true;
+      case CORDONED, EJECTED, DRAINING, DRAINED, RESTARTING, FAILED, STOPPED ->
+          replica.state() == ReplicaState.CORDONED && replica.inFlight() > 0;
+    };
+  }
+
+  private void patch(DeletionCosts.Change change) {
+    int slash = change.pod().indexOf('/');
+    String path =
+        "/api/v1/namespaces/"
+            + change.pod().substring(0, slash)
+            + "/pods/"
+            + change.pod().substring(slash + 1);
+    String body =
+        "{\"metadata\":{\"annotations\":{\""
+            + PodMarks.DELETION_COST
+            + "\":\""
+            + change.cost()
+            + "\"}}}";
+    server
+        .patch(path, body, PATCH_MS)
+        .onSuccess(answer -> patched(change, answer))
+        .onFailure(
+            cause -> {
+              patchesFailed++;
+              LOG.debug("deletion_cost_not_set pod={}", change.pod(), cause);
+            });
+  }
+
+  private void patched(DeletionCosts.Change change, HttpClientResponse answer) {
+    answer.resume();
+    if (answer.statusCode() == 200) {
+      patched++;
+      return;
+    }
+    patchesFailed++;
+    LOG.debug("deletion_cost_not_set pod={} status={}", change.pod(), answer.statusCode());
+  }
+
+  // ------------------------------------------------------------------ status
+
+  private void tell() {
+    List<DiscoveryStatus.Model> models = new ArrayList<>();
+    for (Census.Source source : wanted.sources()) {
+      Endpoints.Known known = watches.endpoints(source);
+      List<Endpoint> endpoints = endpoints(source);
+      models.add(told(source, endpoints, known == null ? null : known.trouble()));
+    }
+    status =
+        new DiscoveryStatus(
+            wanted.cluster().url().toString(),
+            wanted.cluster().namespace(),
+            watches.status(),
+            List.copyOf(models),
+            patched,
+            patchesFailed);
+  }
+
+  private DiscoveryStatus.Model told(
+      Census.Source source, List<Endpoint> endpoints, @Nullable String trouble) {
+    int ready = 0;
+    int ends = 0;
+    for (Endpoint each : endpoints) {
+      ready += each.ready() && !each.terminating() ? 1 : 0;
+      ends += each.terminating() ? 1 : 0;
+    }
+    String why = watches.trouble(source);
+    return new DiscoveryStatus.Model(
+        source.model().model(),
+        source.namespace(),
+        source.model().label(),
+        ready,
+        endpoints.size() - ready - ends,
+        ends,
+        why == null ? trouble : why);
+  }
+}
