@@ -109,6 +109,19 @@ class EngineEndpointsIT {
     }
   }
 
+  /** A probe's outcome holds for a second, so the rank that fell silent is seen a while later. */
+  @Test
+  void readinessMayAskForEveryRank() {
+    ScriptedEngine engine = WorkerFixture.answering("ok");
+    try (WorkerFixture worker = new WorkerFixture(engine).serve()) {
+      assertEquals(200, worker.get("/readyz?canary=true").statusCode());
+      engine.silenceRank();
+
+      WorkerFixture.eventually(() -> worker.get("/readyz?canary=true").statusCode() == 503);
+      assertEquals(200, worker.get("/readyz").statusCode());
+    }
+  }
+
   @Test
   void aCanaryThatGetsNoTokenSaysSo() {
     ScriptedEngine engine = WorkerFixture.answering("ok");

@@ -83,6 +83,7 @@ final class WorkerServer {
   private final PreparationThreads preparations =
       new PreparationThreads(Runtime.getRuntime().availableProcessors());
   private final EngineEndpoints engineEndpoints;
+  private final RankProbe rankProbe;
   private final List<HttpServer> servers = new ArrayList<>();
 
   WorkerServer(
@@ -108,6 +109,7 @@ final class WorkerServer {
             new BodyRoom(JavaMemory.bodyBytes(Runtime.getRuntime().maxMemory())));
     this.engineEndpoints =
         new EngineEndpoints(vertx, settings, worker, canary, bodies, connections);
+    this.rankProbe = new RankProbe(canary, settings.canaryTimeout(), clock::nanos);
     vertx.setPeriodic(SWEEP_MS, tick -> connections.sweep());
   }
 
@@ -265,7 +267,16 @@ final class WorkerServer {
   }
 
   private void ready(Exchange exchange) {
-    probe(exchange, worker.lifecycle().phase() == WorkerPhase.READY);
+    Serving serving = worker.serving();
+    if (serving == null
+        || worker.lifecycle().phase() != WorkerPhase.READY
+        || !"true".equals(exchange.request().getParam("canary"))) {
+      probe(exchange, worker.lifecycle().phase() == WorkerPhase.READY);
+    } else {
+      rankProbe.ask(
+          serving.model(),
+          good -> probe(exchange, good && worker.lifecycle().phase() == WorkerPhase.READY));
+    }
   }
 
   private void probe(Exchange exchange, boolean good) {

@@ -5,10 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.identity.AuthConfig;
+import dev.switchboard.gateway.identity.KeySecret;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HexFormat;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ConfigReaderTest {
   @Test
@@ -87,7 +93,8 @@ class ConfigReaderTest {
         "routes: [{name: a, targets: [{model: m, wieght: 2}]}] | routes.0.targets.0.wieght: unknown"
             + " key",
         "models: [{name: a}] | models.0: file is missing",
-        "auth: {keys: [{name: a}]} | auth.keys.0: sha256 is missing",
+        "auth: {keys: [{name: a}]} | auth.keys.0: sha256 and key-file: give one of them",
+        "auth: {keys: [{name: a, key-file: /no/key}]} | auth.keys.0: key-file: cannot read /no/key",
         "[1, 2] | the configuration must be a map of keys",
         "{a: b: c} | not valid YAML"
       })
@@ -137,5 +144,28 @@ class ConfigReaderTest {
     ObjectNode tree = ConfigReader.defaults();
     ConfigReader.overlay(tree, yaml);
     return ConfigReader.read(tree);
+  }
+
+  @Test
+  void aKeyMayLieInAFile(@TempDir Path folder) throws Exception {
+    Path file = Files.writeString(folder.resolve("app"), "sb-0123456789abcdef\n");
+
+    AuthConfig.Key key =
+        read("auth: {keys: [{name: a, key-file: " + file + "}]}").auth().keys().getFirst();
+
+    assertEquals(HexFormat.of().formatHex(KeySecret.sha256("sb-0123456789abcdef")), key.sha256());
+    assertEquals(file, key.keyFile());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "short", "two words that are long enough"})
+  void aFileWithoutAKeyIsRefused(String text, @TempDir Path folder) throws Exception {
+    Path file = Files.writeString(folder.resolve("app"), text);
+    String yaml = "auth: {keys: [{name: a, key-file: " + file + "}]}";
+
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> read(yaml)).getMessage();
+
+    assertTrue(message.contains("auth.keys.0: key-file: " + file + " must hold one key"), message);
   }
 }

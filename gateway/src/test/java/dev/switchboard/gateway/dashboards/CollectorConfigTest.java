@@ -54,7 +54,7 @@ class CollectorConfigTest {
               "check_interval|limit_percentage|spike_limit_percentage"),
           Map.entry(
               "processors/k8sattributes",
-              "auth_type|extract\\.metadata\\[]|pod_association\\[]\\.sources\\[]\\.from"),
+              "auth_type|filter\\.namespace|extract\\.metadata\\[]|pod_association\\[]\\.sources\\[]\\.from"),
           Map.entry("processors/filter", "error_mode|traces\\.span\\[]"),
           Map.entry(
               "processors/tail_sampling",
