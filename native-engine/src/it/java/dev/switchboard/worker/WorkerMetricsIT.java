@@ -17,6 +17,8 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -73,6 +75,28 @@ class WorkerMetricsIT {
               values.put(line.substring(0, space), Double.valueOf(line.substring(space + 1)));
             });
     return values;
+  }
+
+  /** As Prometheus' own exporters are asked for some of them. */
+  @Test
+  void onlyTheMetricsThatAreNamedAreTold() throws Exception {
+    String query = "?name[]=vllm:num_requests_running&name%5B%5D=vllm:request_prompt_tokens_bucket";
+
+    String page =
+        CLIENT
+            .send(
+                request("/metrics" + query.replace("[]", "%5B%5D")).GET().build(),
+                BodyHandlers.ofString())
+            .body();
+
+    Set<String> families = new TreeSet<>();
+    page.lines()
+        .filter(line -> line.startsWith("# TYPE "))
+        .forEach(line -> families.add(line.split(" ")[2]));
+    assertEquals(Set.of("vllm:num_requests_running", "vllm:request_prompt_tokens"), families);
+    assertTrue(page.contains("vllm:request_prompt_tokens_count{"), page);
+    HttpRequest others = request("/metrics?name%5B%5D=none&x=1").GET().build();
+    assertEquals("", CLIENT.send(others, BodyHandlers.ofString()).body());
   }
 
   private static double value(Map<String, Double> page, String name) {

@@ -5,7 +5,9 @@ import dev.switchboard.scheduler.EngineHealth.RankHeartbeat;
 import dev.switchboard.scheduler.EngineHealth.RankScore;
 import dev.switchboard.scheduler.EngineHealth.RankTimes;
 import dev.switchboard.scheduler.EngineLoad;
+import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /**
  * {@code /metrics}: Prometheus' text format 0.0.4. Names that begin with {@code vllm:} are those of
@@ -40,6 +42,36 @@ final class MetricsPage {
     page.load(serving.model());
     page.served(serving.completions().metrics());
     return page.page.toString();
+  }
+
+  /**
+   * The lines of some of a page's metrics.
+   *
+   * @param names of metrics or of their samples; empty for all
+   */
+  static String only(List<String> names, String page) {
+    if (names.isEmpty()) {
+      return page;
+    }
+    StringBuilder kept = new StringBuilder();
+    boolean wanted = false;
+    for (String line : page.split("\n")) {
+      if (line.startsWith("# HELP ")) {
+        wanted = wants(names, line.split(" ", 4)[2]);
+      }
+      if (wanted) {
+        kept.append(line).append('\n');
+      }
+    }
+    return kept.toString();
+  }
+
+  /** Samples of a histogram have more than its name. */
+  private static boolean wants(List<String> names, String metric) {
+    return names.contains(metric)
+        || Stream.of("_bucket", "_sum", "_count").anyMatch(part -> names.contains(metric + part))
+        || (metric.endsWith("_total")
+            && names.contains(metric.substring(0, metric.length() - "_total".length())));
   }
 
   private void phase(WorkerPhase now) {

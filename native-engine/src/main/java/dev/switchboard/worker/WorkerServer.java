@@ -290,12 +290,12 @@ final class WorkerServer {
     if (exchange.accepts(HttpMethod.GET)) {
       WorkerPhase phase = worker.lifecycle().phase();
       Serving serving = worker.serving();
-      exchange.answer(
-          200,
-          MetricsPage.CONTENT_TYPE,
+      String page =
           serving == null
               ? MetricsPage.of(phase)
-              : MetricsPage.of(settings.id(), phase, serving, connections.size()));
+              : MetricsPage.of(settings.id(), phase, serving, connections.size());
+      List<String> names = exchange.request().params().getAll("name[]");
+      exchange.answer(200, MetricsPage.CONTENT_TYPE, MetricsPage.only(names, page));
     }
   }
 

@@ -68,6 +68,42 @@ class ScrapeIT {
     }
   }
 
+  /** As Prometheus' own exporters are asked for some of them. */
+  @Test
+  void onlyTheMetricsThatAreNamedAreTold() throws Exception {
+    Metrics metrics = new Metrics(model -> true, "1", false);
+    Vertx vertx = Vertx.vertx();
+    try (HttpClient client = HttpClient.newHttpClient()) {
+      Router router = Router.router(vertx);
+      router.get("/metrics").handler(new Scrape(metrics, System::nanoTime)::answer);
+      HttpServer server =
+          vertx
+              .createHttpServer()
+              .requestHandler(router)
+              .listen(0, "127.0.0.1")
+              .toCompletionStage()
+              .toCompletableFuture()
+              .get(10, TimeUnit.SECONDS);
+      String page = "http://127.0.0.1:" + server.actualPort() + "/metrics?x=1";
+
+      String all = get(client, page).get(10, TimeUnit.SECONDS).body();
+      String some =
+          get(client, page + NAME + "switchboard_build_info" + NAME + "switchboard_requests_total")
+              .get(10, TimeUnit.SECONDS)
+              .body();
+      String none = get(client, page + NAME + "switchboard").get(10, TimeUnit.SECONDS).body();
+
+      assertTrue(all.contains("\njvm_") && all.contains("\nswitchboard_build_info{"), all);
+      assertTrue(some.contains("\nswitchboard_build_info{"), some);
+      assertEquals(1, some.lines().filter(line -> line.startsWith("# TYPE")).count(), some);
+      assertEquals("", none);
+    } finally {
+      vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    }
+  }
+
+  private static final String NAME = "&name%5B%5D=";
+
   private static void awaitUninterrupted(CountDownLatch latch) {
     try {
       assertTrue(latch.await(20, TimeUnit.SECONDS));

@@ -216,4 +216,83 @@ class AdminChangesIT {
     JsonNode entry = get("/admin/v1/audit?actor=op").at("/audit/0");
     assertEquals(403, entry.path("status").asInt());
   }
+
+  @Test
+  void whatOnlyTellsWhatWouldComeOfAChangeIsToldApart() throws Exception {
+    String drain = "/admin/v1/replicas/u0/drain";
+    assertEquals(200, gateway.admin("POST", drain + "?plan=true", "", FOR, "bob").statusCode());
+    assertEquals(200, put("slo-classes/dry?preview=true", "{\"ttft_ms\":9}", FOR, "bob"));
+
+    JsonNode entries = get("/admin/v1/audit?on_behalf_of=bob").path("audit");
+
+    assertEquals(2, entries.size());
+    assertEquals("PUT /admin/v1/slo-classes/:name?preview=true", entries.at("/0/action").asText());
+    assertEquals("POST /admin/v1/replicas/:id/drain?plan=true", entries.at("/1/action").asText());
+    assertEquals("READY", get("/admin/v1/replicas/u0").path("state").asText());
+    HttpResponse<String> mistyped = gateway.admin("POST", drain + "?plan=yes", "");
+    assertEquals(400, mistyped.statusCode());
+    assertEquals("plan", JSON.readTree(mistyped.body()).at("/error/param").asText());
+    assertEquals("READY", get("/admin/v1/replicas/u0").path("state").asText());
+    assertEquals(400, gateway.get(gateway.admin("/admin/v1/audit?on_behalf=x")).statusCode());
+  }
+
+  @Test
+  void theEventOfAChangeSaysForWhomItWas() throws Exception {
+    try (EventReader events = EventReader.of(gateway, "?types=audit")) {
+      assertEquals(200, put("tenants/event", "{}", FOR, "carol"));
+
+      JsonNode told =
+          events.await(each -> each.data().path("target").asText().equals("event")).data();
+      assertEquals("carol", told.path("on_behalf_of").asText());
+    }
+    String csv = gateway.get(gateway.admin("/admin/v1/audit?on_behalf_of=carol&format=csv")).body();
+    assertEquals(2, csv.lines().count(), csv);
+    assertTrue(csv.contains(",carol,"), csv);
+  }
+
+  @Test
+  void aPageOfTenantsIsToldWithWhatTheyUseNow() throws Exception {
+    assertEquals(200, put("tenants/used", "{\"requests_per_minute\":60}"));
+
+    JsonNode plain = get("/admin/v1/tenants?after=usec&limit=1").at("/tenants/0");
+    JsonNode told = get("/admin/v1/tenants?after=usec&limit=1&now=true").at("/tenants/0");
+
+    assertTrue(plain.path("now").isMissingNode(), plain::toString);
+    assertEquals("used", told.path("name").asText());
+    assertEquals(60, told.at("/now/requests_per_minute/left").asInt());
+    assertEquals("used", told.at("/now/name").asText());
+    assertEquals(plain.path("version"), told.path("version"));
+    assertEquals(400, gateway.get(gateway.admin("/admin/v1/tenants?now=maybe")).statusCode());
+  }
+
+  @Test
+  void beforeTheFirstRestartThereIsNoneAndThatIsNoError() throws Exception {
+    JsonNode told = get("/admin/v1/replicas/restart");
+
+    assertEquals(0, told.path("workers").size());
+    assertTrue(told.path("done").asBoolean(), told::toString);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "DELETE, splits/nobody, name",
+    "DELETE, tenants/nobody, name",
+    "DELETE, slo-classes/nobody, name",
+    "DELETE, keys/nobody, id",
+    "DELETE, drills/nobody, id",
+    "DELETE, requests/nobody, id",
+    "DELETE, trace-levels/nobody, model",
+    "POST, replicas/nobody/cordon, id",
+    "GET, replicas/nobody, id",
+    "GET, tenants/nobody/now, name",
+    "GET, slo/budgets?class=nobody, class",
+    "GET, requests/nobody/explain, id"
+  })
+  void whatIsNotThereIsNamedByItsParameter(String method, String path, String param)
+      throws Exception {
+    HttpResponse<String> answer = gateway.admin(method, "/admin/v1/" + path, "");
+
+    assertEquals(404, answer.statusCode(), answer::body);
+    assertEquals(param, JSON.readTree(answer.body()).at("/error/param").asText());
+  }
 }

@@ -13,6 +13,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -53,7 +54,10 @@ class DurabilityIT {
   private GatewayProcess unready(String... arguments) throws Exception {
     Path config = state.resolve("switchboard.yaml");
     Files.writeString(
-        config, "upstreams: [{url: \"" + upstream.url() + "\", models: [m], weight: 2}]");
+        config,
+        "store: {requests: {keep-days: 7}}\nupstreams: [{url: \""
+            + upstream.url()
+            + "\", models: [m], weight: 2}]");
     return GatewayProcess.start(
         List.of("-Dswitchboard.state=" + state),
         Stream.concat(Stream.of(arguments), Stream.of("--config", config.toString()))
@@ -89,6 +93,51 @@ class DurabilityIT {
             "Authorization",
             "Bearer " + key)
         .statusCode();
+  }
+
+  /** Found by the filters that find those of memory, told and explained as before. */
+  @Test
+  void requestsOfInterestOutliveAKill() throws Exception {
+    JsonNode before;
+    try (GatewayProcess gateway = start()) {
+      assertEquals(200, ask(gateway, "none"));
+      upstream.script((request, body) -> request.connection().close());
+      for (int i = 0; i < 3; i++) {
+        gateway.post(
+            gateway.api(InProcessGateway.CHAT),
+            InProcessGateway.chat(false),
+            "X-Request-Id",
+            "broken" + i);
+      }
+      assertEquals(List.of("broken2", "broken1", "broken0"), ids(gateway, "?slo=missed"));
+      before = gateway.admin("/admin/v1/requests/broken1/timeline");
+      gateway.process().destroyForcibly().waitFor();
+    }
+    upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
+
+    try (GatewayProcess gateway = start()) {
+      assertEquals(200, ask(gateway, "none"));
+      assertEquals(4, ids(gateway, "").size());
+      JsonNode page = gateway.admin("/admin/v1/requests?slo=missed&limit=2");
+      String next = page.path("next").asText();
+
+      assertEquals(2, page.path("requests").size());
+      assertEquals(List.of("broken0"), ids(gateway, "?slo=missed&limit=2&before=" + next));
+      assertEquals(List.of(), ids(gateway, "?slo=missed&tenant=nobody"));
+      assertEquals(3, ids(gateway, "?replica=u0&slo=missed").size());
+      assertEquals(before, gateway.admin("/admin/v1/requests/broken1/timeline"));
+      JsonNode why = gateway.admin("/admin/v1/requests/broken1/explain");
+      assertFalse(why.path("text").asText().isEmpty(), why::toString);
+    }
+  }
+
+  private static List<String> ids(GatewayProcess gateway, String query) throws Exception {
+    List<String> ids = new ArrayList<>();
+    gateway
+        .admin("/admin/v1/requests" + query)
+        .path("requests")
+        .forEach(one -> ids.add(one.path("id").asText()));
+    return ids;
   }
 
   @Test

@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
@@ -266,5 +268,45 @@ class LauncherIT {
     assertEquals(0, java.waitFor(), told);
     assertTrue(told.startsWith("Usage:"), told);
     assertTrue(Files.readString(folder.resolve("complaints")).contains("AOT cache"));
+  }
+
+  /** A gateway that serves stands where the launcher looks for the admin API. */
+  @Test
+  void whyTellsInWordsAndAsNumbersOrSaysWhatIsWrong() throws Exception {
+    try (FakeUpstream upstream = new FakeUpstream()) {
+      upstream.script((request, body) -> request.response().end("{\"choices\":[]}"));
+      try (InProcessGateway gateway = InProcessGateway.before("", upstream)) {
+        gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false), "X-Request-Id", "r.1");
+        assertEquals("r.1", gateway.timeline("r.1").path("id").asText());
+        Files.writeString(
+            home.resolve(".switchboard/run/events.jsonl"),
+            "{\"event\":\"ready\",\"admin\":\"" + gateway.admin("") + "\"}\n",
+            StandardOpenOption.APPEND);
+        JsonNode told = gateway.adminJson("/admin/v1/requests/r.1/explain");
+
+        assertEquals(0, exit(launch("why", "r.1")));
+        List<String> lines = output().lines().toList();
+        assertEquals(told.path("text").asText(), lines.getFirst());
+        assertEquals(told, InProcessGateway.JSON.readTree(lines.getLast()));
+        assertEquals(0, exit(launch("why", "--json", "r.1")));
+        assertEquals(told, InProcessGateway.JSON.readTree(output()));
+
+        assertEquals(1, exit(launch("why", "nobody")));
+        assertEquals("No such request is known.", lastLine());
+        for (List<String> wrong :
+            List.of(List.of("why"), List.of("why", "--json"), List.of("why", "a", "b"))) {
+          assertEquals(1, exit(launch(wrong.toArray(String[]::new))), wrong::toString);
+          assertTrue(output().contains("why needs the id of one request"), output());
+        }
+        assertEquals(1, exit(launch("why", "a/../b")));
+        assertTrue(output().contains("letters, digits"), output());
+      }
+    }
+    assertEquals(1, exit(launch("why", "r.1")));
+    assertTrue(output().contains("the admin API does not answer"), output());
+  }
+
+  private String lastLine() throws Exception {
+    return output().lines().toList().getLast().replaceFirst("^.*: ", "");
   }
 }

@@ -44,8 +44,7 @@ class NewKeysIT {
                   + exchange.getRequestURI()
                   + " "
                   + exchange.getRequestHeaders().getFirst("Authorization"));
-          bodies.add(
-              new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
+          bodies.add(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
           byte[] answer =
               "{\"kind\":\"Status\",\"message\":\"not today\"}".getBytes(StandardCharsets.UTF_8);
           exchange.sendResponseHeaders(status, answer.length);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.switchboard.gateway.admission.Asker;
 import dev.switchboard.gateway.admission.Refusal.Reason;
 import dev.switchboard.gateway.admission.Reservation;
 import dev.switchboard.gateway.admission.TenantLimits;
@@ -119,6 +120,7 @@ class ValkeyLimitsIT {
             vertx,
             new SharedConfig(url, timeoutMs, 10, leaseMs, 0),
             tenant -> limit,
+            1,
             () -> clock.getAsLong(),
             failures::incrementAndGet);
     if (vertx.equals(VERTX)) {
@@ -132,8 +134,13 @@ class ValkeyLimitsIT {
     limit = new TenantLimits.Limit(1, requests, tokens, atOnce, Slo.MAX_PRIORITY);
   }
 
+  /** Of somebody who is not known when it comes again. */
+  private static SharedLimits.Ask ask(long tokens, int places) {
+    return new SharedLimits.Ask(tokens, places, Asker.NOBODY, () -> -1);
+  }
+
   private static SharedLimits.Entry enter(ValkeyLimits gateway, long tokens) {
-    return wait(gateway.enter("t", tokens, 1));
+    return wait(gateway.enter("t", ask(tokens, 1)));
   }
 
   private static @Nullable Reason refused(ValkeyLimits gateway, long tokens) {
@@ -177,7 +184,7 @@ class ValkeyLimitsIT {
 
     List<Future<SharedLimits.Entry>> entries = new ArrayList<>();
     for (int i = 0; i < 40; i++) {
-      entries.add(two.get(i % 2).enter("t", 500, 1));
+      entries.add(two.get(i % 2).enter("t", ask(500, 1)));
     }
 
     wait(Future.join(entries));
@@ -255,14 +262,14 @@ class ValkeyLimitsIT {
     limit(0, 0, 8);
     ValkeyLimits one = gateway();
     ValkeyLimits other = gateway();
-    SharedLimits.Entry six = wait(one.enter("t", 1, 6));
-    SharedLimits.Entry three = wait(other.enter("t", 1, 3));
-    SharedLimits.Entry two = wait(other.enter("t", 1, 2));
+    SharedLimits.Entry six = wait(one.enter("t", ask(1, 6)));
+    SharedLimits.Entry three = wait(other.enter("t", ask(1, 3)));
+    SharedLimits.Entry two = wait(other.enter("t", ask(1, 2)));
     List<String> both = counts();
     six.held().settle(1, true);
     two.held().settle(1, true);
     await(() -> places().isEmpty());
-    SharedLimits.Entry large = wait(one.enter("t", 1, 500));
+    SharedLimits.Entry large = wait(one.enter("t", ask(1, 500)));
 
     assertEquals("2", six.headers().get("x-ratelimit-remaining-concurrency"));
     assertEquals(Reason.TENANT_CONCURRENCY, three.spent());
@@ -285,7 +292,7 @@ class ValkeyLimitsIT {
       Reservation ending = random.nextInt(3) == 0 ? running.poll() : null;
       List<Future<SharedLimits.Entry>> entries = new ArrayList<>();
       for (int j = random.nextInt(4); j > 0; j--) {
-        entries.add(two.get(random.nextInt(2)).enter("t", 10, 1 + random.nextInt(3)));
+        entries.add(two.get(random.nextInt(2)).enter("t", ask(10, 1 + random.nextInt(3))));
       }
       if (ending != null) {
         ending.settle(1, true);

@@ -89,7 +89,8 @@ class H2RecoveryIT {
         "",
         1000,
         1,
-        35);
+        35,
+        StoreConfig.Requests.DEFAULTS);
   }
 
   private Path folder(int life) {

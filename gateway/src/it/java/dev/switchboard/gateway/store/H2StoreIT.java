@@ -278,7 +278,8 @@ class H2StoreIT extends StoreContract {
 
   private Store inMemory(Path state, boolean accept) {
     StoreConfig config =
-        new StoreConfig("jdbc:h2:mem:in-its-place", "switchboard", "", 50, 400, 35);
+        new StoreConfig(
+            "jdbc:h2:mem:in-its-place", "switchboard", "", 50, 400, 35, StoreContract.REQUESTS);
     return Store.start(
         config, new StateFolder(state, accept), meter, new SloMeter(), () -> 5 * HOUR_MS);
   }

@@ -38,7 +38,7 @@ class PostgresStoreIT extends StoreContract {
 
   @Override
   StoreConfig config() {
-    return new StoreConfig(server.url(), "switchboard", "", 50, 400, 35);
+    return new StoreConfig(server.url(), "switchboard", "", 50, 400, 35, StoreContract.REQUESTS);
   }
 
   /** The database is empty before each test. */

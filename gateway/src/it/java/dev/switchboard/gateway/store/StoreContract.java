@@ -3,11 +3,15 @@ package dev.switchboard.gateway.store;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.fleet.ModelSpec;
+import dev.switchboard.gateway.flight.FlightQuery;
+import dev.switchboard.gateway.flight.Outcome;
+import dev.switchboard.gateway.flight.StoredFlight;
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.identity.Consumption;
@@ -30,6 +34,7 @@ import java.sql.ResultSet;
 import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
@@ -49,6 +54,7 @@ abstract class StoreContract {
   static final long HOUR_MS = 3_600_000;
   private static final ApiKey.Facts FACTS = new ApiKey.Facts("sb-abc", "root", true);
   private static final long DAY_MS = 24 * HOUR_MS;
+  static final StoreConfig.Requests REQUESTS = new StoreConfig.Requests(3, 20, 1 << 20);
 
   final UsageMeter meter = new UsageMeter();
   private Store store;
@@ -92,10 +98,13 @@ abstract class StoreContract {
 
     AuditQuery all = AuditQuery.newest(9, Long.MAX_VALUE);
     assertEquals(why, done(store.audit(all)).getFirst().why());
-    assertEquals(List.of("w0"), targets(new AuditQuery("me", "POST /x", "w0", 0, 0, 9, 99, 9)));
-    assertEquals(List.of("w1"), targets(new AuditQuery(null, "/x", null, 409, 0, 9, 99, 9)));
-    assertEquals(List.of("w1"), targets(new AuditQuery(null, null, null, 0, 2, 3, 99, 9)));
-    assertEquals(List.of(), targets(new AuditQuery("you", null, null, 0, 0, 9, 99, 9)));
+    assertEquals(
+        List.of("w0"), targets(new AuditQuery("me", "POST /x", "w0", null, 0, 0, 9, 99, 9)));
+    assertEquals(List.of("w1"), targets(new AuditQuery(null, "/x", null, null, 409, 0, 9, 99, 9)));
+    assertEquals(List.of("w1"), targets(new AuditQuery(null, null, null, null, 0, 2, 3, 99, 9)));
+    assertEquals(List.of(), targets(new AuditQuery("you", null, null, null, 0, 0, 9, 99, 9)));
+    assertEquals(List.of("w1"), targets(new AuditQuery(null, null, null, "alice", 0, 0, 9, 99, 9)));
+    assertEquals(List.of(), targets(new AuditQuery(null, null, "w0", "alice", 0, 0, 9, 99, 9)));
   }
 
   private List<String> targets(AuditQuery query) {
@@ -286,7 +295,8 @@ abstract class StoreContract {
 
     store =
         Store.start(
-            new StoreConfig(own.url(), own.user(), own.passwordFile(), own.pollMs(), 0, 35),
+            new StoreConfig(
+                own.url(), own.user(), own.passwordFile(), own.pollMs(), 0, 35, REQUESTS),
             meter,
             () -> 40_000 * 24 * HOUR_MS);
     Snapshot _ = done(store.ready());
@@ -309,6 +319,120 @@ abstract class StoreContract {
         null,
         null,
         AuditEntry.Why.UNSAID);
+  }
+
+  /** Of a gateway whose requests of interest stay for three days. */
+  private Store keeping(StateFolder folder, long nowMs) {
+    StoreConfig own = config();
+    Store keeping =
+        Store.start(
+            new StoreConfig(
+                own.url(), own.user(), own.passwordFile(), own.pollMs(), 400, 35, REQUESTS),
+            folder,
+            new UsageMeter(),
+            new SloMeter(),
+            () -> nowMs);
+    Snapshot _ = done(keeping.ready());
+    return keeping;
+  }
+
+  private static StoredFlight flight(String id, String replica, long endedMs, byte... packed) {
+    return new StoredFlight(
+        id,
+        "m\0" + id,
+        "live",
+        "t",
+        "ok",
+        200,
+        List.of(replica, "w9"),
+        endedMs * 1_000_000 - 5,
+        endedMs * 1_000_000,
+        5,
+        true,
+        null,
+        List.of("0.1"),
+        packed);
+  }
+
+  private static FlightQuery at(@Nullable String replica, @Nullable String waitedFor, int most) {
+    return new FlightQuery(
+        null,
+        null,
+        "t",
+        Outcome.OK,
+        200,
+        replica,
+        0,
+        true,
+        waitedFor,
+        null,
+        0,
+        Long.MAX_VALUE,
+        0,
+        most);
+  }
+
+  private static List<String> ids(StoredRequests found) {
+    return found.flights().stream().map(StoredFlight::id).toList();
+  }
+
+  @Test
+  void requestsOfInterestAreFoundAfterARestartByTheSameGateway(@TempDir Path state)
+      throws Exception {
+    store.close();
+    StateFolder folder = new StateFolder(state, false);
+    store = keeping(folder, 10 * DAY_MS);
+    store.keep(flight("a", "w0", 10 * DAY_MS, (byte) 1));
+    store.keep(flight("b", "w1", 10 * DAY_MS, (byte) 1));
+    assertEquals(List.of("b", "a"), ids(done(store.requests(at(null, null, 9), Long.MAX_VALUE))));
+    // More is known of one later; it stays where it is.
+    store.keep(flight("a", "w0", 10 * DAY_MS, (byte) 2));
+    store.close();
+
+    store = keeping(folder, 10 * DAY_MS);
+    StoredRequests first = done(store.requests(at(null, "0.1", 1), Long.MAX_VALUE));
+    StoredRequests second = done(store.requests(at(null, "0.1", 1), first.next()));
+
+    assertEquals(List.of("b"), ids(first));
+    assertEquals(List.of("a"), ids(second));
+    assertEquals(2, second.flights().getFirst().packed()[0]);
+    assertEquals("m?a", second.flights().getFirst().model());
+    assertEquals(List.of("a"), ids(done(store.requests(at("w0", null, 9), Long.MAX_VALUE))));
+    assertEquals(List.of(), ids(done(store.requests(at("w", null, 9), Long.MAX_VALUE))));
+    assertEquals(List.of(), ids(done(store.requests(at(null, "0.2", 9), Long.MAX_VALUE))));
+    assertEquals("b", Objects.requireNonNull(done(store.request("b"))).id());
+    assertNull(done(store.request("c")));
+    Path other = Files.createDirectory(state.resolve("other"));
+    try (Store another = keeping(new StateFolder(other, false), 10 * DAY_MS)) {
+      another.keep(flight("c", "w0", 10 * DAY_MS));
+      assertEquals(List.of("c"), ids(done(another.requests(at(null, null, 9), Long.MAX_VALUE))));
+    }
+  }
+
+  @Test
+  void noMoreRequestsOfInterestStayThanMay(@TempDir Path state) throws Exception {
+    store.close();
+    StateFolder folder = new StateFolder(state, false);
+    store = keeping(folder, 10 * DAY_MS);
+    store.keep(flight("old", "w0", 10 * DAY_MS - 1));
+    for (int i = 0; i < 30; i++) {
+      store.keep(flight("r" + i, "w0", 10 * DAY_MS));
+    }
+    int rows = done(store.requests(at(null, null, 99), Long.MAX_VALUE)).flights().size();
+    assertTrue(rows >= 20 && rows <= 22, () -> rows + " rows");
+    // Of so many bytes that only some have room.
+    for (int i = 0; i < 5; i++) {
+      store.keep(flight("large" + i, "w0", 10 * DAY_MS, new byte[300_000]));
+      assertNotNull(done(store.request("large" + i)));
+    }
+    List<String> left = ids(done(store.requests(at(null, null, 99), Long.MAX_VALUE)));
+    assertTrue(left.size() <= 3, left::toString);
+    assertEquals("large4", left.getFirst());
+    store.close();
+
+    store = keeping(folder, 14 * DAY_MS);
+
+    assertEquals(List.of(), ids(done(store.requests(at(null, null, 99), Long.MAX_VALUE))));
   }
 
   @Test

@@ -45,6 +45,10 @@ final class AdminRouter {
   private static final int MOST_JSON_CHARS = 65_536;
   private static final int MOST_TARGET_CHARS = 256;
   private static final String CALLER = "caller";
+
+  /** Parameters by which a change is only told of. */
+  private static final List<String> DRY_RUNS = List.of("plan", "preview");
+
   private static final ApiError NOT_JSON =
       ApiError.forbidden("Send Content-Type: application/json or the header X-Switchboard-Admin.");
 
@@ -179,15 +183,37 @@ final class AdminRouter {
 
   /** A route that changes something. */
   void change(HttpMethod method, String path, Role role, Action action) {
+    change(method, path, role, Set.of(), action);
+  }
+
+  /**
+   * A route that changes something.
+   *
+   * @param parameters of its query; of {@link #DRY_RUNS} nothing is changed
+   */
+  void change(HttpMethod method, String path, Role role, Set<String> parameters, Action action) {
     AdminRoute route = add(method, path, role, true);
     router
         .route(method, path)
         .handler(
             context -> {
               if (permitted(context, route)) {
-                perform(context, route, action);
+                perform(context, route, parameters, action);
               }
             });
+  }
+
+  /**
+   * What refuses {@code If-Match}: there is no version of what it changes, and who names one must
+   * not believe that it was held to it.
+   */
+  static Action unversioned(Action action) {
+    return (context, body) -> {
+      if (context.request().getHeader("If-Match") != null) {
+        throw JsonInput.refused("If-Match", "is for what has a version, which this has not");
+      }
+      return action.run(context, body);
+    };
   }
 
   /** Answers other methods on known paths, then everything else; called last. */
@@ -258,10 +284,12 @@ final class AdminRouter {
     }
   }
 
-  private void perform(RoutingContext context, AdminRoute route, Action action) {
+  private void perform(
+      RoutingContext context, AdminRoute route, Set<String> parameters, Action action) {
     AuditEntry.Why why;
     try {
       why = SaidOfChange.read(context.request(), caller(context));
+      JsonInput.only(context, parameters);
     } catch (ApiException said) {
       refused(context, route, said.error(), AuditEntry.Why.UNSAID);
       return;
@@ -292,6 +320,9 @@ final class AdminRouter {
     AuditEntry.Why why;
     try {
       JsonInput.only(context, Set.of());
+      if (context.request().getHeader("If-Match") != null) {
+        throw JsonInput.refused("If-Match", "is for what has a version, which this has not");
+      }
       why = SaidOfChange.read(context.request(), caller(context));
     } catch (ApiException said) {
       refused(context, route, said.error(), AuditEntry.Why.UNSAID);
@@ -356,7 +387,7 @@ final class AdminRouter {
             caller.key(),
             caller.role().label(),
             source(context),
-            route.action(),
+            route.action() + dryRun(context),
             target(context),
             status,
             code,
@@ -368,6 +399,16 @@ final class AdminRouter {
                 : clipped(change.after().toString(), MOST_JSON_CHARS),
             why);
     return Future.fromCompletionStage(log.apply(entry), context.vertx().getOrCreateContext());
+  }
+
+  /** What changes nothing is told apart from what would. */
+  private static String dryRun(RoutingContext context) {
+    for (String name : DRY_RUNS) {
+      if ("true".equals(JsonInput.query(context, name))) {
+        return "?" + name + "=true";
+      }
+    }
+    return "";
   }
 
   private static String clipped(String text, int most) {

@@ -11,6 +11,7 @@ import dev.switchboard.gateway.http.ConnectionWatch;
 import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.http.EngineDetail;
 import dev.switchboard.gateway.http.Gatehouse;
+import dev.switchboard.gateway.http.HalfClose;
 import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
@@ -139,6 +140,8 @@ public final class AdminServer extends VerticleBase {
           if (watch.opened(connection)) {
             if (tls != null) {
               tls.install(connection);
+            } else {
+              HalfClose.install(connection);
             }
             LingeringClose.install(connection);
           }
@@ -217,8 +220,7 @@ public final class AdminServer extends VerticleBase {
     DiscoveryRoutes.add(admin, discovery, epochMs);
     PreviewRoutes.add(admin, house);
     KeyRoutes.add(admin, store, epochMs);
-    TenantRoutes.add(admin, store);
-    TenantNowRoutes.add(admin, house, control);
+    TenantRoutes.add(admin, store, new TenantNow(house), control);
     RecordRoutes.add(admin, store, epochMs);
     ConfigRoutes.add(admin, store, control, epochMs);
     SloRoutes.add(admin, store, control, epochMs);
@@ -244,7 +246,8 @@ public final class AdminServer extends VerticleBase {
     RequestLines lines = new RequestLines(house.recorder(), config.traceUrl());
     RequestTail tail =
         new RequestTail(vertx, lines, feed, house.metrics(), config.heartbeatMs(), this::mayRead);
-    RequestRoutes.add(admin, vertx, house.recorder(), engines, running, lines, tail);
+    RequestArchive archive = new RequestArchive(vertx, house.recorder(), store);
+    RequestRoutes.add(admin, vertx, archive, engines, running, lines, tail);
   }
 
   private static Route readable(Route route) {
@@ -278,9 +281,14 @@ public final class AdminServer extends VerticleBase {
 
   // ------------------------------------------------------------------ answers
 
-  static ApiError noSuch(String what) {
+  /**
+   * What was asked for is not there.
+   *
+   * @param param of the path or the query that names it; null where nothing does
+   */
+  static ApiError noSuch(String what, @Nullable String param) {
     return new ApiError(
-        404, "invalid_request_error", "not_found", "id", "No such " + what + " is known.");
+        404, "invalid_request_error", "not_found", param, "No such " + what + " is known.");
   }
 
   static void answer(RoutingContext context, JsonNode json) {

@@ -14,6 +14,7 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -67,15 +68,17 @@ final class ConfigRoutes {
     router.read("/admin/v1/config", routes::config);
     router.change(HttpMethod.POST, "/admin/v1/config/reload", Role.ADMIN, routes::reload);
     router.read("/admin/v1/slo-classes", routes::classes);
-    router.change(HttpMethod.PUT, "/admin/v1/slo-classes/:name", Role.ADMIN, routes::put);
+    router.change(
+        HttpMethod.PUT, "/admin/v1/slo-classes/:name", Role.ADMIN, Set.of("preview"), routes::put);
     router.change(HttpMethod.DELETE, "/admin/v1/slo-classes/:name", Role.ADMIN, routes::delete);
   }
 
   private void config(RoutingContext context) {
-    AdminRouter.json(context, control.effective().toString());
+    AdminServer.answer(context, Versions.with(control.effective()));
   }
 
   private Future<Change> reload(RoutingContext context, byte[] body) {
+    Versions.check(context, control.effective());
     return context
         .vertx()
         .executeBlocking(
@@ -171,7 +174,7 @@ final class ConfigRoutes {
         .map(
             before -> {
               if (before == null) {
-                throw new ApiException(AdminServer.noSuch("service class in the store"));
+                throw new ApiException(AdminServer.noSuch("service class in the store", "name"));
               }
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
               return Change.of(answer.put("deleted", true), json(before), inForce(name));

@@ -58,12 +58,13 @@ final class DrillRoutes {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put("enabled", drills.enabled()).put("max_ms", drills.maxMs());
     ArrayNode array = json.putArray("drills");
-    drills.list().forEach(drill -> array.add(DrillJson.of(drill)));
+    drills.list().forEach(drill -> array.add(Versions.with(DrillJson.of(drill))));
     AdminServer.answer(context, json);
   }
 
   private Future<Change> begin(RoutingContext context, byte[] body) {
     Replica replica = ReplicaRoutes.named(context, fleet);
+    Versions.check(context, ReplicaJson.settings(replica));
     DrillPlan plan = JsonInput.read(body, Wanted.class).plan(drills.maxMs());
     return told(context, drills.begin(replica, plan))
         .map(
@@ -76,9 +77,10 @@ final class DrillRoutes {
   private Future<Change> cut(RoutingContext context, byte[] body) {
     String id = JsonInput.path(context, "id");
     DrillReport before = drills.find(id);
+    Versions.check(context, before == null ? null : DrillJson.of(before));
     CompletionStage<DrillReport> over = before == null ? null : drills.cut(id);
     if (over == null || before == null) {
-      throw new ApiException(AdminServer.noSuch("drill"));
+      throw new ApiException(AdminServer.noSuch("drill", "id"));
     }
     return told(context, over)
         .map(

@@ -188,6 +188,7 @@ public final class FleetEvents implements Drills.Listener {
             .put("target", entry.status() < 400 ? entry.target() : null)
             .put("actor", entry.actor())
             .put("role", entry.role())
+            .put("on_behalf_of", entry.why().onBehalfOf())
             .put("status", entry.status())
             .put("code", entry.code()));
   }

@@ -1,24 +1,24 @@
 package dev.switchboard.gateway.admin;
 
-import dev.switchboard.gateway.flight.FlightRecord;
-import dev.switchboard.gateway.flight.FlightRecorder;
+import dev.switchboard.gateway.flight.FlightTail;
 import dev.switchboard.openai.ApiError;
 import io.vertx.core.Context;
+import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import java.util.function.Consumer;
 
 /**
- * Looks a request up in the recorder. A client that has read its last byte may ask before the event
- * loop that served it has made the record, so a request that still runs is waited for, a moment
- * only.
+ * Looks a request up, in the recorder and in the store. A client that has read its last byte may
+ * ask before the event loop that served it has made the record, so a request that still runs is
+ * waited for, a moment only.
  */
 final class FlightLookup {
   private static final int WAIT_MS = 1000;
 
   private final Vertx vertx;
-  private final FlightRecorder recorder;
+  private final RequestArchive archive;
   private final String id;
-  private final Consumer<FlightRecord> found;
+  private final Consumer<FlightTail.Ended> found;
   private final Consumer<ApiError> missing;
   private final Context context;
   private final Runnable listener = this::ended;
@@ -27,12 +27,12 @@ final class FlightLookup {
 
   private FlightLookup(
       Vertx vertx,
-      FlightRecorder recorder,
+      RequestArchive archive,
       String id,
-      Consumer<FlightRecord> found,
+      Consumer<FlightTail.Ended> found,
       Consumer<ApiError> missing) {
     this.vertx = vertx;
-    this.recorder = recorder;
+    this.archive = archive;
     this.id = id;
     this.found = found;
     this.missing = missing;
@@ -42,15 +42,15 @@ final class FlightLookup {
   /** Calls one of the two, once, on the event loop that asks. */
   static void find(
       Vertx vertx,
-      FlightRecorder recorder,
+      RequestArchive archive,
       String id,
-      Consumer<FlightRecord> found,
+      Consumer<FlightTail.Ended> found,
       Consumer<ApiError> missing) {
-    new FlightLookup(vertx, recorder, id, found, missing).begin();
+    new FlightLookup(vertx, archive, id, found, missing).begin();
   }
 
   private void begin() {
-    if (recorder.whenEnded(id, listener)) {
+    if (archive.recorder().whenEnded(id, listener)) {
       timer = vertx.setTimer(WAIT_MS, waited -> stillRunning());
     } else {
       answer();
@@ -70,12 +70,13 @@ final class FlightLookup {
 
   private void answer() {
     over = true;
-    FlightRecord record = recorder.find(id);
-    if (record == null) {
-      missing.accept(AdminServer.noSuch("request"));
-    } else {
-      found.accept(record);
-    }
+    Future<?> _ =
+        archive
+            .find(id)
+            .onSuccess(
+                there ->
+                    there.ifPresentOrElse(
+                        found, () -> missing.accept(AdminServer.noSuch("request", "id"))));
   }
 
   private void stillRunning() {
@@ -83,7 +84,7 @@ final class FlightLookup {
       return;
     }
     over = true;
-    recorder.forget(id, listener);
+    archive.recorder().forget(id, listener);
     missing.accept(
         new ApiError(
             409,

@@ -161,11 +161,13 @@ final class JsonInput {
    * everything through.
    */
   static void only(RoutingContext context, Set<String> known) {
-    for (String name : context.request().params().names()) {
+    for (String name : context.queryParams().names()) {
       if (!known.contains(name)) {
         throw refused(
             name.length() <= 64 ? name : "a parameter",
-            "is no parameter here; there are " + String.join(", ", new TreeSet<>(known)));
+            known.isEmpty()
+                ? "is no parameter here; there is none"
+                : "is no parameter here; there are " + String.join(", ", new TreeSet<>(known)));
       }
     }
   }

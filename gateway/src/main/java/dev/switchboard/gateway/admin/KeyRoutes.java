@@ -19,6 +19,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -102,6 +103,7 @@ final class KeyRoutes {
     String secret = KeySecret.fresh(random);
     String sha256 = HexFormat.of().formatHex(KeySecret.sha256(secret));
     AuthConfig.Key checked = checked(wanted, sha256);
+    Versions.check(context, known(each -> each.name().equals(checked.name())));
     long now = epochMs.getAsLong();
     Long seconds = wanted.expiresInSeconds();
     ApiKey key =
@@ -116,6 +118,15 @@ final class KeyRoutes {
             facts(context, secret, checked.delegate()));
     return Future.fromCompletionStage(store.create(key), context.vertx().getOrCreateContext())
         .map(made -> new Change(201, json(made).put("key", secret), null, json(made)));
+  }
+
+  /** A key as it is told; null where there is none. */
+  private @Nullable ObjectNode known(Predicate<ApiKey> wanted) {
+    return store.snapshot().keys().stream()
+        .filter(wanted)
+        .findFirst()
+        .map(KeyRoutes::json)
+        .orElse(null);
   }
 
   private String freshId() {
@@ -137,7 +148,7 @@ final class KeyRoutes {
         store.snapshot().keys().stream()
             .filter(key -> key.id().equals(id))
             .findFirst()
-            .orElseThrow(() -> new ApiException(AdminServer.noSuch("key")));
+            .orElseThrow(() -> new ApiException(AdminServer.noSuch("key", "id")));
     Versions.check(context, json(old));
     String secret = KeySecret.fresh(random);
     AuthConfig.Key checked =
@@ -167,7 +178,7 @@ final class KeyRoutes {
         .map(
             there -> {
               if (!there) {
-                throw new ApiException(AdminServer.noSuch("key"));
+                throw new ApiException(AdminServer.noSuch("key", "id"));
               }
               return new Change(201, json(fresh).put("key", secret), json(old), json(fresh));
             });
@@ -199,11 +210,12 @@ final class KeyRoutes {
 
   private Future<Change> revoke(RoutingContext context, byte[] body) {
     String id = JsonInput.path(context, "id");
+    Versions.check(context, known(each -> each.id().equals(id)));
     return Future.fromCompletionStage(store.deleteKey(id), context.vertx().getOrCreateContext())
         .map(
             before -> {
               if (before == null) {
-                throw new ApiException(AdminServer.noSuch("key"));
+                throw new ApiException(AdminServer.noSuch("key", "id"));
               }
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("id", id);
               return Change.of(answer.put("revoked", true), json(before), null);

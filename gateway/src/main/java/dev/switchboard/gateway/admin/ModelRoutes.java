@@ -78,14 +78,7 @@ final class ModelRoutes {
 
   private static void change(
       AdminRouter router, HttpMethod method, String path, AdminRouter.Action action) {
-    router.change(
-        method,
-        path,
-        Role.ADMIN,
-        (context, body) -> {
-          JsonInput.only(context, Set.of("plan", "confirm", "id"));
-          return action.run(context, body);
-        });
+    router.change(method, path, Role.ADMIN, Set.of("plan", "confirm"), action);
   }
 
   // ------------------------------------------------------------------ reads
@@ -241,7 +234,7 @@ final class ModelRoutes {
         name,
         state -> {
           if (state == null || state.setting() == null) {
-            throw new ApiException(AdminServer.noSuch("model that was set by this API"));
+            throw new ApiException(AdminServer.noSuch("model that was set by this API", "id"));
           }
           return new Step(name, state.configured(), true);
         });

@@ -21,8 +21,18 @@ final class Page {
     return JsonInput.number(context, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT);
   }
 
-  /** Answers the part that the query asks for; {@code next} is where the following one begins. */
+  /** Answers the part that the query asks for. */
   static <T> void answer(
+      RoutingContext context,
+      String field,
+      List<T> sorted,
+      Function<T, String> name,
+      Function<T, ? extends JsonNode> json) {
+    AdminServer.answer(context, of(context, field, sorted, name, json));
+  }
+
+  /** The part that the query asks for; {@code next} is where the following one begins. */
+  static <T> ObjectNode of(
       RoutingContext context,
       String field,
       List<T> sorted,
@@ -44,6 +54,6 @@ final class Page {
       array.add(json.apply(each));
       last = name.apply(each);
     }
-    AdminRouter.json(context, answer.toString());
+    return answer;
   }
 }

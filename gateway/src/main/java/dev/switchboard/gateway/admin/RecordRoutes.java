@@ -15,6 +15,7 @@ import io.vertx.core.Future;
 import io.vertx.ext.web.RoutingContext;
 import java.time.Instant;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
@@ -25,6 +26,19 @@ final class RecordRoutes {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final long DAY_MS = 86_400_000;
   private static final int MOST_OFFSET = 10_000_000;
+
+  private static final Set<String> AUDIT_PARAMETERS =
+      Set.of(
+          "limit",
+          "before",
+          "actor",
+          "action",
+          "target",
+          "on_behalf_of",
+          "status",
+          "from",
+          "to",
+          "format");
 
   private final Store store;
   private final LongSupplier epochMs;
@@ -41,6 +55,7 @@ final class RecordRoutes {
   }
 
   private void audit(RoutingContext context) {
+    JsonInput.only(context, AUDIT_PARAMETERS);
     boolean csv = wantsCsv(context);
     then(
         context,
@@ -66,6 +81,7 @@ final class RecordRoutes {
         JsonInput.query(context, "actor"),
         JsonInput.query(context, "action"),
         JsonInput.query(context, "target"),
+        JsonInput.query(context, "on_behalf_of"),
         JsonInput.number(context, "status", 100, 599, 0),
         JsonInput.moment(context, "from", Long.MIN_VALUE),
         JsonInput.moment(context, "to", Long.MAX_VALUE),

@@ -18,11 +18,12 @@ import io.vertx.core.Future;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** What operators see of replicas and do with them.. */
+/** What operators see of replicas and do with them. */
 final class ReplicaRoutes {
   private static final String BASE = "/admin/v1/replicas";
   private static final long MOST_GRACE_MS = 3_600_000;
@@ -52,10 +53,13 @@ final class ReplicaRoutes {
   static void add(AdminRouter router, Fleet fleet, Store store, RankBlame blame, NanoClock clock) {
     ReplicaRoutes routes = new ReplicaRoutes(fleet, store, new ReplicaJson(blame, clock));
     router.read(BASE, routes::replicas);
-    router.read(BASE + "/restart", context -> AdminServer.answer(context, routes.rollingRestart()));
+    router.read(
+        BASE + "/restart",
+        context -> AdminServer.answer(context, Versions.with(routes.rollingRestart())));
     router.change(HttpMethod.POST, BASE + "/restart", Role.OPERATOR, routes::restartAll);
     router.read(BASE + "/:id", routes::replica);
-    router.change(HttpMethod.POST, BASE + "/:id/drain", Role.OPERATOR, routes::drain);
+    router.change(
+        HttpMethod.POST, BASE + "/:id/drain", Role.OPERATOR, Set.of("plan"), routes::drain);
     router.change(HttpMethod.DELETE, BASE + "/:id/drain", Role.OPERATOR, routes::cancelDrain);
     routes.verb(
         router, "resume", (context, body) -> routes.resume(context, routes.plainly(context, body)));
@@ -71,7 +75,7 @@ final class ReplicaRoutes {
   static Replica named(RoutingContext context, Fleet fleet) {
     Replica replica = fleet.find(JsonInput.path(context, "id"));
     if (replica == null) {
-      throw new ApiException(AdminServer.noSuch("replica"));
+      throw new ApiException(AdminServer.noSuch("replica", "id"));
     }
     return replica;
   }
@@ -213,7 +217,7 @@ final class ReplicaRoutes {
     DrainWanted wanted = JsonInput.readIfAny(body, DrainWanted.class);
     long graceMs = graceMs(wanted.graceMs());
     boolean stop = wanted.stop() != null && wanted.stop();
-    if (!"true".equals(JsonInput.query(context, "plan"))) {
+    if (!JsonInput.flag(context, "plan")) {
       return perform(replica, one -> fleet.commands().drain(one, graceMs, stop));
     }
     return Future.fromCompletionStage(
@@ -254,12 +258,14 @@ final class ReplicaRoutes {
       throw new ApiException(ApiError.modelNotFound(model));
     }
     ObjectNode before = rollingRestart();
+    Versions.check(context, before);
     RollingRestart begun = fleet.restarts().all(model, graceMs(wanted.graceMs()));
     if (begun == null) {
       throw new ApiException(wrongState("Workers are being restarted already."));
     }
     ObjectNode report = DrainJson.restart(begun.report());
-    return Future.succeededFuture(new Change(202, report, before, report));
+    return Future.succeededFuture(
+        new Change(202, Versions.with(report.deepCopy()), before, report));
   }
 
   // ------------------------------------------------------------------ answers

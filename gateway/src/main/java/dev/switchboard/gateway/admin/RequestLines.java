@@ -15,17 +15,13 @@ record RequestLines(FlightRecorder recorder, String traceUrl) {
   private static final double NANOS_PER_MS = 1e6;
 
   /** Of one that is over. */
-  ObjectNode of(FlightRecord record) {
-    return of(record, recorder.waitedFor(record));
-  }
-
   ObjectNode of(FlightRecord record, List<String> waitedFor) {
     return with(FlightJson.summary(record), record, waitedFor);
   }
 
   /** All that is known of one that is over. */
-  ObjectNode timeline(FlightRecord record, boolean full) {
-    return with(FlightJson.timeline(record, full), record, recorder.waitedFor(record));
+  ObjectNode timeline(FlightRecord record, boolean full, List<String> waitedFor) {
+    return with(FlightJson.timeline(record, full), record, waitedFor);
   }
 
   private ObjectNode with(ObjectNode json, FlightRecord record, List<String> waitedFor) {

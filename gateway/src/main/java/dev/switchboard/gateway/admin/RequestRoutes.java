@@ -26,6 +26,7 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -66,14 +67,16 @@ final class RequestRoutes {
   private static final Set<String> TAIL_FILTERS = tailFilters();
 
   private final Vertx vertx;
+  private final RequestArchive archive;
   private final FlightRecorder recorder;
   private final RunningRequests running;
   private final RequestLines lines;
 
   private RequestRoutes(
-      Vertx vertx, FlightRecorder recorder, RunningRequests running, RequestLines lines) {
+      Vertx vertx, RequestArchive archive, RunningRequests running, RequestLines lines) {
     this.vertx = vertx;
-    this.recorder = recorder;
+    this.archive = archive;
+    this.recorder = archive.recorder();
     this.running = running;
     this.lines = lines;
   }
@@ -88,12 +91,12 @@ final class RequestRoutes {
   static void add(
       AdminRouter router,
       Vertx vertx,
-      FlightRecorder recorder,
+      RequestArchive archive,
       EngineDetail engines,
       RunningRequests running,
       RequestLines lines,
       RequestTail tail) {
-    RequestRoutes routes = new RequestRoutes(vertx, recorder, running, lines);
+    RequestRoutes routes = new RequestRoutes(vertx, archive, running, lines);
     router.read(BASE, routes::list);
     // Before what would take its name for an id.
     router.read(BASE + "/tail", context -> tailed(context, tail));
@@ -102,17 +105,19 @@ final class RequestRoutes {
         HttpMethod.DELETE,
         BASE + "/:id",
         Caller.Role.OPERATOR,
-        (context, body) -> routes.cancel(JsonInput.path(context, "id")));
+        AdminRouter.unversioned((context, body) -> routes.cancel(JsonInput.path(context, "id"))));
     router.read(
         BASE + "/:id/timeline",
         routes.one(
             engines::complete,
             context -> {
               boolean full = JsonInput.flag(context, "full");
-              return record -> lines.timeline(record, full);
+              return (record, waitedFor) -> lines.timeline(record, full, waitedFor);
             }));
     router.read(BASE + "/:id/explain", routes.found(engines::complete, routes::explain));
-    router.read(BASE + "/:id/perfetto", routes.one(engines::complete, context -> PerfettoJson::of));
+    router.read(
+        BASE + "/:id/perfetto",
+        routes.one(engines::complete, context -> (record, waitedFor) -> PerfettoJson.of(record)));
   }
 
   private void list(RoutingContext context) {
@@ -121,14 +126,20 @@ final class RequestRoutes {
       listRunning(context);
       return;
     }
-    FlightRecorder.Found found = recorder.find(query(context));
+    archive
+        .find(query(context))
+        .onSuccess(found -> AdminServer.answer(context, listed(found)))
+        .onFailure(context::fail);
+  }
+
+  private ObjectNode listed(RequestArchive.Found found) {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     ArrayNode array = json.putArray("requests");
-    found.records().forEach(record -> array.add(lines.of(record)));
+    found.requests().forEach(each -> array.add(lines.of(each.record(), each.waitedFor())));
     if (found.next() != 0) {
       json.put("next", Long.toString(found.next()));
     }
-    AdminServer.answer(context, json);
+    return found.whole() ? json : json.put("store_missing", true);
   }
 
   private void listRunning(RoutingContext context) {
@@ -174,7 +185,7 @@ final class RequestRoutes {
 
   private ApiError notRunning(String id) {
     return recorder.find(id) == null
-        ? AdminServer.noSuch("request")
+        ? AdminServer.noSuch("request", "id")
         : new ApiError(
             409, "invalid_request_error", "already_ended", "id", "The request has ended.");
   }
@@ -249,7 +260,7 @@ final class RequestRoutes {
   }
 
   /** From what others did at the same time, of which some may run yet. */
-  private Future<ObjectNode> explain(FlightRecord record) {
+  private Future<ObjectNode> explain(FlightRecord record, List<String> waitedFor) {
     return Future.fromCompletionStage(
             running.find(
                 one ->
@@ -261,7 +272,7 @@ final class RequestRoutes {
               List<FlightRecord> beside = new ArrayList<>();
               others.stream().limit(MOST_BESIDE).forEach(one -> beside.add(one.record()));
               beside.addAll(recorder.beside(record, MOST_BESIDE));
-              Explanation told = Explanation.of(record, recorder.waitedFor(record), beside);
+              Explanation told = Explanation.of(record, waitedFor, beside);
               return ExplanationJson.of(record.id(), told);
             });
   }
@@ -269,16 +280,16 @@ final class RequestRoutes {
   /** Answers with what is made of a record, maybe later. */
   private Handler<RoutingContext> found(
       Function<FlightRecord, Future<FlightRecord>> detail,
-      Function<FlightRecord, Future<ObjectNode>> made) {
+      BiFunction<FlightRecord, List<String>, Future<ObjectNode>> made) {
     return context ->
         FlightLookup.find(
             vertx,
-            recorder,
+            archive,
             JsonInput.path(context, "id"),
-            record ->
+            there ->
                 detail
-                    .apply(record)
-                    .compose(made)
+                    .apply(there.record())
+                    .compose(told -> made.apply(told, there.waitedFor()))
                     .onSuccess(json -> AdminServer.answer(context, json))
                     .onFailure(context::fail),
             missing -> AdminRouter.error(context, missing));
@@ -286,17 +297,18 @@ final class RequestRoutes {
 
   private Handler<RoutingContext> one(
       Function<FlightRecord, Future<FlightRecord>> detail,
-      Function<RoutingContext, Function<FlightRecord, ObjectNode>> shape) {
+      Function<RoutingContext, BiFunction<FlightRecord, List<String>, ObjectNode>> shape) {
     return context -> {
-      Function<FlightRecord, ObjectNode> wanted = shape.apply(context);
+      BiFunction<FlightRecord, List<String>, ObjectNode> wanted = shape.apply(context);
       FlightLookup.find(
           vertx,
-          recorder,
+          archive,
           JsonInput.path(context, "id"),
-          record ->
+          there ->
               detail
-                  .apply(record)
-                  .onSuccess(told -> AdminServer.answer(context, wanted.apply(told)))
+                  .apply(there.record())
+                  .onSuccess(
+                      told -> AdminServer.answer(context, wanted.apply(told, there.waitedFor())))
                   .onFailure(context::fail),
           missing -> AdminRouter.error(context, missing));
     };

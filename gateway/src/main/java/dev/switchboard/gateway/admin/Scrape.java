@@ -13,17 +13,27 @@ import io.vertx.ext.web.RoutingContext;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Answers {@code /metrics} off the event loop, in the format that was asked for: Prometheus's
  * protobuf carries native histograms and exemplars, OpenMetrics exemplars alone. Each is made once
- * at a time: who asks meanwhile gets the same bytes, so no crowd of scrapers can cost more than
- * one. On the admin listener's event loop.
+ * at a time, of the same metrics: who asks meanwhile gets the same bytes, so no crowd of scrapers
+ * can cost more than one. On the admin listener's event loop.
  */
 final class Scrape {
+  private static final String NAMES = "name[]";
+  private static final int MOST_NAMES = 100;
+  private static final int MOST_NAME_CHARS = 200;
+
+  /** What the samples of a metric have behind its name. */
+  private static final List<String> SUFFIXES =
+      List.of("_total", "_bucket", "_count", "_sum", "_info", "_created");
+
   private final Metrics metrics;
   private final NanoClock clock;
   private final ExpositionFormatWriter protobuf = new PrometheusProtobufWriter();
@@ -31,7 +41,7 @@ final class Scrape {
       OpenMetricsTextFormatWriter.builder().setCreatedTimestampsEnabled(false).build();
   private final ExpositionFormatWriter prometheus =
       PrometheusTextFormatWriter.builder().setIncludeCreatedTimestamps(false).build();
-  private final Map<ExpositionFormatWriter, Future<Buffer>> running = new HashMap<>();
+  private final Map<Page, Future<Buffer>> running = new HashMap<>();
 
   Scrape(Metrics metrics, NanoClock clock) {
     this.metrics = metrics;
@@ -40,7 +50,7 @@ final class Scrape {
 
   void answer(RoutingContext context) {
     ExpositionFormatWriter writer = writer(context.request().getHeader("Accept"));
-    page(context.vertx(), writer)
+    page(context.vertx(), new Page(writer, names(context)))
         .onSuccess(
             body -> context.response().putHeader("Content-Type", writer.getContentType()).end(body))
         .onFailure(context::fail);
@@ -48,7 +58,31 @@ final class Scrape {
 
   /** As Prometheus text. */
   Future<Buffer> text(Vertx vertx) {
-    return page(vertx, prometheus);
+    return page(vertx, new Page(prometheus, Set.of()));
+  }
+
+  /**
+   * What is made.
+   *
+   * @param names of metrics or their samples; empty for all
+   */
+  private record Page(ExpositionFormatWriter writer, Set<String> names) {
+    /** Asked with a metric's name without what its samples add. */
+    boolean wants(String metric) {
+      return names.contains(metric)
+          || SUFFIXES.stream().anyMatch(suffix -> names.contains(metric + suffix));
+    }
+  }
+
+  private static Set<String> names(RoutingContext context) {
+    List<String> names = context.queryParam(NAMES);
+    if (names.size() > MOST_NAMES
+        || names.stream().anyMatch(name -> name.length() > MOST_NAME_CHARS)) {
+      throw JsonInput.refused(
+          NAMES,
+          "may be given " + MOST_NAMES + " times, of " + MOST_NAME_CHARS + " characters each");
+    }
+    return Set.copyOf(names);
   }
 
   private ExpositionFormatWriter writer(@Nullable String accept) {
@@ -58,23 +92,28 @@ final class Scrape {
     return openMetrics.accepts(accept) ? openMetrics : prometheus;
   }
 
-  private Future<Buffer> page(Vertx vertx, ExpositionFormatWriter writer) {
-    Future<Buffer> same = running.get(writer);
+  private Future<Buffer> page(Vertx vertx, Page page) {
+    Future<Buffer> same = running.get(page);
     if (same != null) {
       metrics.scrapeShared();
       return same;
     }
     Future<Buffer> made =
-        vertx.executeBlocking(() -> write(writer), false).map(Objects::requireNonNull);
-    running.put(writer, made);
-    return made.onComplete(done -> running.remove(writer));
+        vertx.executeBlocking(() -> write(page), false).map(Objects::requireNonNull);
+    running.put(page, made);
+    return made.onComplete(done -> running.remove(page));
   }
 
-  private Buffer write(ExpositionFormatWriter writer) throws IOException {
+  private Buffer write(Page page) throws IOException {
     long start = clock.epochNanos();
     long begun = metrics.threadNanos();
     ByteArrayOutputStream out = new ByteArrayOutputStream(64 << 10);
-    writer.write(out, metrics.registry().scrape());
+    page.writer()
+        .write(
+            out,
+            page.names().isEmpty()
+                ? metrics.registry().scrape()
+                : metrics.registry().scrape(page::wants));
     metrics.scraped((clock.epochNanos() - start) / 1e9, begun);
     return Buffer.buffer(out.toByteArray());
   }

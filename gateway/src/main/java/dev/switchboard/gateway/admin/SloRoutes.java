@@ -174,7 +174,7 @@ final class SloRoutes {
             .sorted((one, other) -> one.name().compareTo(other.name()))
             .toList();
     if (found.isEmpty()) {
-      throw new ApiException(AdminServer.noSuch("service class"));
+      throw new ApiException(AdminServer.noSuch("service class", "class"));
     }
     return found;
   }

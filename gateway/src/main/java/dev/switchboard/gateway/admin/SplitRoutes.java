@@ -130,7 +130,7 @@ final class SplitRoutes {
         .map(
             before -> {
               if (before == null) {
-                throw new ApiException(AdminServer.noSuch("split in the store"));
+                throw new ApiException(AdminServer.noSuch("split in the store", "name"));
               }
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
               return Change.of(answer.put("deleted", true), json(before), inForce(name));

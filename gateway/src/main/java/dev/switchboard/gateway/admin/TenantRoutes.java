@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.admin;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.identity.Caller.Role;
@@ -10,14 +11,23 @@ import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.RoutingContext;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Tenants and their limits. */
 final class TenantRoutes {
-  private final Store store;
+  private static final Set<String> PARAMETERS = Set.of("limit", "after", "now");
 
-  private TenantRoutes(Store store) {
+  private final Store store;
+  private final TenantNow uses;
+  private final ConfigControl control;
+
+  private TenantRoutes(Store store, TenantNow uses, ConfigControl control) {
     this.store = store;
+    this.uses = uses;
+    this.control = control;
   }
 
   /** What a tenant is set to; a limit that is left out is none. */
@@ -52,20 +62,43 @@ final class TenantRoutes {
     }
   }
 
-  static void add(AdminRouter router, Store store) {
-    TenantRoutes routes = new TenantRoutes(store);
+  static void add(AdminRouter router, Store store, TenantNow uses, ConfigControl control) {
+    TenantRoutes routes = new TenantRoutes(store, uses, control);
     router.read("/admin/v1/tenants", routes::list);
+    router.read("/admin/v1/tenants/:name/now", routes::now);
     router.change(HttpMethod.PUT, "/admin/v1/tenants/:name", Role.ADMIN, routes::put);
     router.change(HttpMethod.DELETE, "/admin/v1/tenants/:name", Role.ADMIN, routes::delete);
   }
 
   private void list(RoutingContext context) {
-    Page.answer(
-        context,
-        "tenants",
-        store.snapshot().tenants(),
-        Tenant::name,
-        each -> Versions.with(json(each)));
+    JsonInput.only(context, PARAMETERS);
+    boolean now = JsonInput.flag(context, "now");
+    ObjectNode page =
+        Page.of(
+            context,
+            "tenants",
+            store.snapshot().tenants(),
+            Tenant::name,
+            each -> Versions.with(json(each)));
+    if (!now) {
+      AdminServer.answer(context, page);
+      return;
+    }
+    List<Future<ObjectNode>> asked = new ArrayList<>();
+    for (JsonNode each : page.path("tenants")) {
+      ObjectNode tenant = (ObjectNode) each;
+      asked.add(uses.of(tenant.path("name").asText()).onSuccess(told -> tenant.set("now", told)));
+    }
+    Future.join(asked).onSuccess(all -> AdminServer.answer(context, page)).onFailure(context::fail);
+  }
+
+  /** Also of one that nobody limits, as long as it is known. */
+  private void now(RoutingContext context) {
+    String name = JsonInput.path(context, "name");
+    if (!control.tenants().contains(name)) {
+      throw new ApiException(AdminServer.noSuch("tenant", "name"));
+    }
+    uses.of(name).onSuccess(told -> AdminServer.answer(context, told)).onFailure(context::fail);
   }
 
   private Future<Change> put(RoutingContext context, byte[] body) {
@@ -89,7 +122,7 @@ final class TenantRoutes {
         .map(
             before -> {
               if (before == null) {
-                throw new ApiException(AdminServer.noSuch("tenant"));
+                throw new ApiException(AdminServer.noSuch("tenant", "name"));
               }
               ObjectNode answer = JsonNodeFactory.instance.objectNode().put("name", name);
               return Change.of(answer.put("deleted", true), json(before), null);

@@ -52,7 +52,7 @@ final class TraceRoutes {
 
   private void list(RoutingContext context) {
     TraceDetail ceiling = levels.ceiling();
-    ObjectNode answer = json(levels.general());
+    ObjectNode answer = Versions.with(json(levels.general()));
     answer.set("ceiling", ceiling == null ? null : json(ceiling));
     Governor.State governor = levels.governor();
     if (governor != null) {
@@ -63,21 +63,23 @@ final class TraceRoutes {
           .put("since_ms", governor.sinceNanos() / 1_000_000);
     }
     ArrayNode models = answer.putArray("models");
-    levels.models().forEach((model, set) -> models.add(json(model, set)));
+    levels.models().forEach((model, set) -> models.add(Versions.with(json(model, set))));
     AdminServer.answer(context, answer);
   }
 
   private Future<Change> putAll(RoutingContext context, byte[] body) {
     TraceDetail wanted = JsonInput.read(body, Wanted.class).detail();
     ObjectNode before = json(levels.general());
+    Versions.check(context, before);
     TraceDetail _ = levels.general(wanted);
     return Future.succeededFuture(Change.of(json(wanted), before, json(wanted)));
   }
 
   private Future<Change> deleteAll(RoutingContext context, byte[] body) {
+    Versions.check(context, json(levels.general()));
     TraceDetail before = levels.general(null);
     if (before == null) {
-      throw new ApiException(AdminServer.noSuch("level"));
+      throw new ApiException(AdminServer.noSuch("level", null));
     }
     ObjectNode after = json(levels.general());
     ObjectNode answer = after.deepCopy().put("deleted", true);
@@ -88,8 +90,9 @@ final class TraceRoutes {
     String model = JsonInput.path(context, "model");
     TraceDetail wanted = JsonInput.read(body, Wanted.class).detail();
     if (!served.test(model)) {
-      throw new ApiException(AdminServer.noSuch("model"));
+      throw new ApiException(AdminServer.noSuch("model", "model"));
     }
+    check(context, model);
     TraceDetail before = levels.model(model, wanted);
     ObjectNode after = json(model, wanted);
     return Future.succeededFuture(
@@ -98,12 +101,18 @@ final class TraceRoutes {
 
   private Future<Change> delete(RoutingContext context, byte[] body) {
     String model = JsonInput.path(context, "model");
+    check(context, model);
     TraceDetail before = levels.model(model, null);
     if (before == null) {
-      throw new ApiException(AdminServer.noSuch("level of that model"));
+      throw new ApiException(AdminServer.noSuch("level of that model", "model"));
     }
     ObjectNode answer = json(model, levels.general()).put("deleted", true);
     return Future.succeededFuture(Change.of(answer, json(model, before), null));
+  }
+
+  private void check(RoutingContext context, String model) {
+    TraceDetail set = levels.models().get(model);
+    Versions.check(context, set == null ? null : json(model, set));
   }
 
   private static ObjectNode json(String model, TraceDetail detail) {

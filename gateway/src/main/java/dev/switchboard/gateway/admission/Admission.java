@@ -352,12 +352,34 @@ public final class Admission {
    *
    * @param model whose queue it would have entered; null for none
    * @param waitNanos until it would be let in; 0 where that is when another one ends
+   * @param turnSeconds after which it has a turn there; 0 for none
    */
   public Refusal spent(
-      Reason reason, long waitNanos, @Nullable String model, Demand demand, long nowNanos) {
+      Reason reason,
+      long waitNanos,
+      int turnSeconds,
+      @Nullable String model,
+      Demand demand,
+      long nowNanos) {
     asked.incrementAndGet();
     AdmissionQueue queue = model == null ? null : queue(model);
-    return predicted(tenants.refusal(reason, waitNanos), queue, demand, nowNanos);
+    if (turnSeconds == 0) {
+      return predicted(tenants.refusal(reason, waitNanos), queue, demand, nowNanos);
+    }
+    int most = tenants.limit(demand.tenant()).maxConcurrency();
+    return queue == null || reason != Reason.TENANT_CONCURRENCY
+        ? Refusal.plain(reason, turnSeconds)
+        : queue.tenantFull(demand, most, nowNanos).withRetryAfter(turnSeconds);
+  }
+
+  /**
+   * For how long a request would be here.
+   *
+   * @param model whose queue it would enter; null for none
+   * @return −1 where nothing was measured yet
+   */
+  public long inside(@Nullable String model, Demand demand, long nowNanos) {
+    return model == null ? WaitPredictor.UNKNOWN : queue(model).inside(demand, nowNanos);
   }
 
   /**

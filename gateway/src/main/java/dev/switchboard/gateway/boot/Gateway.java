@@ -176,6 +176,9 @@ final class Gateway {
             .withTransport(ports)
             .build();
     Gatehouse house = house();
+    if (store.keepsRequests()) {
+      house.recorder().keepIn(store::keep);
+    }
     this.room = room(served.apply(config), house.metrics());
     this.tls = new ListenerTls(config, quarterOfTheCores(), house.metrics());
     this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
@@ -486,7 +489,12 @@ final class Gateway {
     return config.shared().url().isEmpty()
         ? SharedLimits.NONE
         : new ValkeyLimits(
-            vertx, config.shared(), this::limit, clock::epochNanos, metrics::sharedLimitFailed);
+            vertx,
+            config.shared(),
+            this::limit,
+            config.admission().retryAfterSeconds(),
+            clock::epochNanos,
+            metrics::sharedLimitFailed);
   }
 
   private TenantLimits.Limit limit(String tenant) {

@@ -153,8 +153,7 @@ public final class NewKeysMain implements Callable<Integer> {
     KeyStore store = KeyStore.getInstance(KeyStore.getDefaultType());
     store.load(null, null);
     try (InputStream pem = Files.newInputStream(file)) {
-      for (Certificate each :
-          CertificateFactory.getInstance("X.509").generateCertificates(pem)) {
+      for (Certificate each : CertificateFactory.getInstance("X.509").generateCertificates(pem)) {
         store.setCertificateEntry("ca-" + store.size(), each);
       }
     }

@@ -15,15 +15,16 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How much of a request's time each culprit has, from the phases of its {@link Story}. Two of them
- * need more than the phases. Ranks that wait for each other are one rank's doing only as far as the
- * same one comes last: of evenly spread lateness nothing is charged. Time without a core is a
- * stopped process where one step lost much more of it than the others, else the machine's load.
+ * How much of a request's time each culprit has, from the phases of its {@link Story}: the one rule
+ * by which a request is explained and by which the cause of a missed objective is found. Two of
+ * them need more than the phases. Ranks that wait for each other are one rank's doing only as far
+ * as the same one comes last: of evenly spread lateness nothing is charged. Time without a core is
+ * a stopped process where one step lost much more of it than the others, else the machine's load.
  *
  * @param nanos of each culprit that has some
  * @param rank that came last to most collectives; null where none is known
  */
-record Charges(Map<Culprit, Long> nanos, @Nullable Rank rank) {
+public record Charges(Map<Culprit, Long> nanos, @Nullable Rank rank) {
   /** A process that others leave no core gets one again sooner than that. */
   private static final long STOP_NANOS = 250_000_000;
 
@@ -35,7 +36,7 @@ record Charges(Map<Culprit, Long> nanos, @Nullable Rank rank) {
 
   private static final double LEAST_SHARE = 0.05;
 
-  Charges {
+  public Charges {
     nanos = Map.copyOf(nanos);
   }
 
@@ -44,11 +45,17 @@ record Charges(Map<Culprit, Long> nanos, @Nullable Rank rank) {
    *
    * @param share of the lateness of its stage's ranks that is its own
    */
-  record Rank(int stage, int rank, double lateMs, double share) {
+  public record Rank(int stage, int rank, double lateMs, double share) {
     /** As lists of requests name it. */
     String place() {
       return stage + "." + rank;
     }
+  }
+
+  /** Hears who has how much of a phase. */
+  @FunctionalInterface
+  public interface Listener {
+    void charged(Phase phase, Culprit culprit, long nanos);
   }
 
   /**
@@ -58,26 +65,107 @@ record Charges(Map<Culprit, Long> nanos, @Nullable Rank rank) {
    */
   static Charges of(FlightRecord record, Story story, List<String> waitedFor) {
     Map<Culprit, Long> nanos = new EnumMap<>(Culprit.class);
+    each(record, story, waitedFor, (phase, culprit, part) -> add(nanos, culprit, part));
+    nanos.remove(Culprit.OWN_WORK);
     add(nanos, Culprit.LATE_CONNECTION, before(story));
-    add(nanos, Culprit.SLOW_BODY, story.nanos(Phase.ACCEPT));
-    add(nanos, Culprit.LONG_QUEUE, sum(story, Phase.QUEUE, Phase.WORKER_QUEUE, Phase.PREFILL_WAIT));
-    add(nanos, Culprit.NO_REPLICA, story.nanos(Phase.REPLICA_WAIT));
-    add(nanos, Culprit.RETRY, story.nanos(Phase.RETRY));
-    add(nanos, Culprit.MIGRATION, story.nanos(Phase.MIGRATION));
-    add(nanos, Culprit.GATEWAY_LATE, story.nanos(Phase.GATEWAY_LATE));
-    add(nanos, Culprit.SLOW_READER, sum(story, Phase.CLIENT_STALL, Phase.CLIENT_FLUSH));
-    add(nanos, Culprit.NEIGHBOURS_PREFILL, story.nanos(Phase.DECODE_NEIGHBOUR_PREFILL));
-    add(nanos, Culprit.COLD_PREFIX, cold(record, story));
-    if (record.timelines().isEmpty() && record.moves() == 0) {
-      add(nanos, Culprit.SLOW_UPSTREAM, sum(story, Phase.UPSTREAM_FIRST, Phase.UPSTREAM_REST));
+    return new Charges(nanos, latest(record));
+  }
+
+  /**
+   * Tells of every phase who has how much of it, the request's own work included. What was before
+   * the request is in no phase.
+   *
+   * @param waitedFor ranks that its workers had named as stragglers, as {@code stage.rank}
+   */
+  public static void each(
+      FlightRecord record, Story story, List<String> waitedFor, Listener listener) {
+    Shares shares = new Shares(record, story, waitedFor);
+    story.forEach(
+        (phase, nanos) -> {
+          Culprit culprit = culprit(phase);
+          long part = (long) (nanos * shares.of(phase, nanos));
+          listener.charged(phase, culprit, part);
+          Culprit rest =
+              culprit == Culprit.STOPPED_WORKER && offCpu(phase)
+                  ? Culprit.HOST_CONTENTION
+                  : Culprit.OWN_WORK;
+          listener.charged(phase, rest, nanos - part);
+        });
+  }
+
+  private static boolean offCpu(Phase phase) {
+    return phase == Phase.PREFILL_OFF_CPU || phase == Phase.DECODE_OFF_CPU;
+  }
+
+  /** Who has a phase, or a share of it. */
+  private static Culprit culprit(Phase phase) {
+    return switch (phase) {
+      case ACCEPT -> Culprit.SLOW_BODY;
+      case QUEUE, WORKER_QUEUE -> Culprit.LONG_QUEUE;
+      case REPLICA_WAIT -> Culprit.NO_REPLICA;
+      case RETRY -> Culprit.RETRY;
+      case MIGRATION -> Culprit.MIGRATION;
+      case GATEWAY_LATE -> Culprit.GATEWAY_LATE;
+      case CLIENT_STALL, CLIENT_FLUSH -> Culprit.SLOW_READER;
+      case PREFILL_WAIT, DECODE_NEIGHBOUR_PREFILL -> Culprit.NEIGHBOURS_PREFILL;
+      case DECODE_WAIT -> Culprit.PREEMPTION;
+      case PREFILL_COMPUTE -> Culprit.COLD_PREFIX;
+      case PREFILL_COLLECTIVE_WAIT, DECODE_COLLECTIVE_WAIT -> Culprit.SLOW_RANK;
+      case SEND, TOKENIZE, PREFILL_OFF_CPU, DECODE_OFF_CPU -> Culprit.STOPPED_WORKER;
+      case UPSTREAM_FIRST, UPSTREAM_REST -> Culprit.SLOW_UPSTREAM;
+      case SOCKET, TLS -> Culprit.LATE_CONNECTION;
+      case PARSE,
+          ROUTE,
+          CONNECT,
+          PREFILL_TRANSFER,
+          PREFILL_SAMPLE,
+          DECODE_COMPUTE,
+          DECODE_TRANSFER,
+          DECODE_SAMPLE,
+          DETOKENIZE_FLUSH,
+          UNEXPLAINED ->
+          Culprit.OWN_WORK;
+    };
+  }
+
+  /** Which part of a phase its culprit has, where that is not all of it. */
+  private static final class Shares {
+    private final double slowRank;
+    private final double cold;
+    private final double stopped;
+    private final boolean foreign;
+    private final boolean preempted;
+
+    Shares(FlightRecord record, Story story, List<String> waitedFor) {
+      slowRank = slowRank(latest(record), waitedFor);
+      cold = cold(record);
+      stopped = stopped(record, story);
+      foreign = record.timelines().isEmpty() && record.moves() == 0;
+      preempted = record.timelines().stream().anyMatch(each -> each.preemptions() > 0);
     }
-    if (record.timelines().stream().anyMatch(each -> each.preemptions() > 0)) {
-      add(nanos, Culprit.PREEMPTION, story.nanos(Phase.DECODE_WAIT));
+
+    double of(Phase phase, long nanos) {
+      return switch (culprit(phase)) {
+        case SLOW_RANK -> slowRank;
+        case COLD_PREFIX -> cold;
+        // What was sent to a process that stood still lies in its socket, or in its first thread.
+        case STOPPED_WORKER -> offCpu(phase) ? stopped : nanos >= STOP_NANOS ? 1 : 0;
+        case SLOW_UPSTREAM -> foreign ? 1 : 0;
+        case PREEMPTION -> preempted ? 1 : 0;
+        case OWN_WORK,
+            LATE_CONNECTION,
+            SLOW_BODY,
+            LONG_QUEUE,
+            NO_REPLICA,
+            RETRY,
+            MIGRATION,
+            NEIGHBOURS_PREFILL,
+            HOST_CONTENTION,
+            GATEWAY_LATE,
+            SLOW_READER ->
+            1;
+      };
     }
-    withoutCore(nanos, record, story);
-    Rank rank = latest(record);
-    add(nanos, Culprit.SLOW_RANK, waitedFor(story, rank, waitedFor));
-    return new Charges(nanos, rank);
   }
 
   private static void add(Map<Culprit, Long> to, Culprit culprit, long nanos) {
@@ -114,8 +202,8 @@ record Charges(Map<Culprit, Long> nanos, @Nullable Rank rank) {
     return nanos.getOrDefault(culprit, 0L);
   }
 
-  /** Computing a prompt of which less than half was cached. */
-  private static long cold(FlightRecord record, Story story) {
+  /** A prompt of which less than half was cached: which share of it was computed. */
+  private static double cold(FlightRecord record) {
     long computed = 0;
     long cached = 0;
     for (RequestTimeline timeline : record.timelines()) {
@@ -123,30 +211,18 @@ record Charges(Map<Culprit, Long> nanos, @Nullable Rank rank) {
       computed += prefill == null ? 0 : prefill.tokens();
       cached += prefill == null ? 0 : prefill.cachedTokens();
     }
-    long nanos = story.nanos(Phase.PREFILL_COMPUTE);
-    return computed <= cached ? 0 : nanos * computed / (computed + cached);
+    return computed <= cached ? 0 : (double) computed / (computed + cached);
   }
 
   // ------------------------------------------------------------------ no core
 
-  private static void withoutCore(Map<Culprit, Long> to, FlightRecord record, Story story) {
+  private static double stopped(FlightRecord record, Story story) {
     long all = sum(story, Phase.PREFILL_OFF_CPU, Phase.DECODE_OFF_CPU);
     long stopped = 0;
     for (RequestTimeline timeline : record.timelines()) {
       stopped = Math.max(stopped, stopped(timeline));
     }
-    stopped = Math.min(stopped, all);
-    add(to, Culprit.HOST_CONTENTION, all - stopped);
-    add(to, Culprit.STOPPED_WORKER, stopped + unanswered(story));
-  }
-
-  /** What was sent to a process that stood still lies in its socket, or in its first thread. */
-  private static long unanswered(Story story) {
-    long nanos = 0;
-    for (Phase phase : List.of(Phase.SEND, Phase.TOKENIZE)) {
-      nanos += story.nanos(phase) >= STOP_NANOS ? story.nanos(phase) : 0;
-    }
-    return nanos;
+    return all == 0 ? 0 : Math.min(1, (double) stopped / all);
   }
 
   /** What steps lost that lost far more than the others of the request. */
@@ -204,12 +280,11 @@ record Charges(Map<Culprit, Long> nanos, @Nullable Rank rank) {
 
   // ------------------------------------------------------------------ ranks
 
-  private static long waitedFor(Story story, @Nullable Rank rank, List<String> named) {
-    long nanos = sum(story, Phase.PREFILL_COLLECTIVE_WAIT, Phase.DECODE_COLLECTIVE_WAIT);
+  private static double slowRank(@Nullable Rank rank, List<String> named) {
     if (rank == null || named.contains(rank.place())) {
-      return rank == null ? 0 : nanos;
+      return rank == null ? 0 : 1;
     }
-    return (long) (nanos * Math.max(0, 2 * rank.share() - 1));
+    return Math.max(0, 2 * rank.share() - 1);
   }
 
   /** The one of all stages for which others waited longest. */

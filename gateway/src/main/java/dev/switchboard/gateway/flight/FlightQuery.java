@@ -46,6 +46,25 @@ public record FlightQuery(
         limit);
   }
 
+  /** The same, and no more than so many. */
+  public FlightQuery limitedTo(int most) {
+    return new FlightQuery(
+        model,
+        sloClass,
+        tenant,
+        outcome,
+        status,
+        replica,
+        minMs,
+        missed,
+        waitedFor,
+        traceId,
+        sinceNanos,
+        untilNanos,
+        before,
+        most);
+  }
+
   /** Whether a request that has just ended is one. */
   public boolean wants(FlightTail.Ended ended) {
     return wants(FlightFacts.of(ended.record()).waited(ended.waitedFor()));

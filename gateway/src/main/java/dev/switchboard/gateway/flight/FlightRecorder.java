@@ -7,6 +7,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +53,7 @@ public final class FlightRecorder {
   private final Map<String, Entry> byId = new HashMap<>();
   private final Map<String, Running> running = new HashMap<>();
   private final FlightTail tail = new FlightTail();
+  private volatile @Nullable Consumer<StoredFlight> store;
   private long added;
 
   /** The requests of one id that run: one, unless clients chose the same. */
@@ -68,6 +70,22 @@ public final class FlightRecorder {
   FlightRecorder(Limits limits, Function<byte[], FlightRecord> unpack) {
     this.limits = limits;
     this.unpack = unpack;
+  }
+
+  /**
+   * Those of interest are told from now on as they are, and again when more is known of one.
+   *
+   * @param keeps takes them on any thread, and must not wait
+   */
+  public void keepIn(Consumer<StoredFlight> keeps) {
+    store = keeps;
+  }
+
+  private void keepInStore(Entry entry) {
+    Consumer<StoredFlight> keeps = store;
+    if (keeps != null && entry.interesting) {
+      keeps.accept(StoredFlight.of(entry.facts, entry.packed));
+    }
   }
 
   /** Goes by other limits from the next request on. */
@@ -91,6 +109,7 @@ public final class FlightRecorder {
       keep(entry);
       told = ended(record.id());
     }
+    keepInStore(entry);
     told.forEach(Runnable::run);
   }
 
@@ -151,6 +170,7 @@ public final class FlightRecorder {
     }
     entry.become(fuller);
     evict();
+    keepInStore(entry);
     return true;
   }
 
@@ -242,6 +262,7 @@ public final class FlightRecorder {
     Entry entry = byId.get(record.id());
     if (entry != null && entry.facts.endedNanos() == record.at(Flight.Mark.ENDED)) {
       entry.facts = entry.facts.waited(ranks);
+      keepInStore(entry);
     }
   }
 
@@ -265,6 +286,12 @@ public final class FlightRecorder {
     return entry != null && entry.facts.endedNanos() == record.at(Flight.Mark.ENDED)
         ? entry.facts.waitedFor()
         : List.of();
+  }
+
+  /** Whether it is still here, so that whoever has it too need not tell it. */
+  public synchronized boolean holds(StoredFlight flight) {
+    Entry entry = byId.get(flight.id());
+    return entry != null && entry.facts.endedNanos() == flight.endedNanos();
   }
 
   /** Whether it took so long that it is of interest. */

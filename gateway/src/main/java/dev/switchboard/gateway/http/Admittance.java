@@ -79,14 +79,21 @@ final class Admittance implements Admission.Waiter {
             ? entrance(bodyBytes, now)
             : new Entrance(null, demand(flight.model(), bodyBytes, now));
     Future<SharedLimits.Entry> entered =
-        house
-            .shared()
-            .enter(call.caller().tenant(), entrance.demand.tokens(), entrance.demand.places());
+        house.shared().enter(call.caller().tenant(), ask(entrance, now));
     if (entered.isComplete()) {
       entered(entrance, entered.result());
     } else {
       Future<SharedLimits.Entry> _ = entered.onSuccess(entry -> entered(entrance, entry));
     }
+  }
+
+  private SharedLimits.Ask ask(Entrance entrance, long now) {
+    Demand demand = entrance.demand;
+    return new SharedLimits.Ask(
+        demand.tokens(),
+        demand.places(),
+        demand.asker(),
+        () -> house.admission().inside(entrance.model, demand, now));
   }
 
   private void entered(Entrance entrance, SharedLimits.Entry entry) {
@@ -98,7 +105,13 @@ final class Admittance implements Admission.Waiter {
       owner.refused(
           house
               .admission()
-              .spent(entry.spent(), entry.waitNanos(), entrance.model, entrance.demand, now));
+              .spent(
+                  entry.spent(),
+                  entry.waitNanos(),
+                  entry.turnSeconds(),
+                  entrance.model,
+                  entrance.demand,
+                  now));
     } else {
       ask(entrance, entry, now);
     }

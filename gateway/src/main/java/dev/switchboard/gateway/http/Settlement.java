@@ -43,9 +43,15 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
   private void tell(FlightRecord record, long begun) {
     Gatehouse house = call.house();
     Story story = Story.of(record);
-    house.metrics().finished(record, story, slo, call.trace().exemplar());
+    Stragglers stragglers = Stragglers.of(record, house.fleet()::find);
+    List<String> waitedFor = places(house.metrics().blamed(record, slo, stragglers));
+    house.metrics().finished(record, story, slo, call.trace().exemplar(), waitedFor);
     house.events().ended(record, slo, house.recorder().slow(record), begun);
-    tell(record, story);
+    if (!waitedFor.isEmpty()) {
+      house.recorder().waited(record, waitedFor);
+    }
+    house.recorder().tail().ended(record, waitedFor);
+    tell(record, story, stragglers);
   }
 
   /** Tokens that nobody told are none, as the metrics have it. */
@@ -78,20 +84,11 @@ record Settlement(Call call, Slo slo, Buffer body, @Nullable AnswerText said) {
             used.completionTokens());
   }
 
-  /**
-   * Charges slow ranks with it, and makes its spans: now, or when the workers have said what their
-   * answers did not.
-   */
-  private void tell(FlightRecord record, Story story) {
+  /** Makes its spans: now, or when the workers have said what their answers did not. */
+  private void tell(FlightRecord record, Story story, Stragglers stragglers) {
     Gatehouse house = call.house();
     RequestTrace trace = call.trace();
     long now = call.nowNanos();
-    Stragglers stragglers = Stragglers.of(record, house.fleet()::find);
-    List<Stragglers.Rank> slow = house.metrics().blamed(record, slo, stragglers);
-    if (!slow.isEmpty()) {
-      house.recorder().waited(record, places(slow));
-    }
-    house.recorder().tail().ended(record, places(slow));
     RequestTrace.Telling telling =
         trace.judge(
             record, slo, house.recorder().slow(record), house.traces(), house.metrics(), now);

@@ -1,11 +1,13 @@
 package dev.switchboard.gateway.shared;
 
+import dev.switchboard.gateway.admission.Asker;
 import dev.switchboard.gateway.admission.Refusal.Reason;
 import dev.switchboard.gateway.admission.Reservation;
 import dev.switchboard.gateway.admission.TenantUse;
 import io.vertx.core.Future;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /** Requests and tokens per minute of tenants and their requests at once, over all gateways. */
@@ -14,7 +16,7 @@ public interface SharedLimits {
   SharedLimits NONE =
       new SharedLimits() {
         @Override
-        public Future<Entry> enter(String tenant, long tokens, int places) {
+        public Future<Entry> enter(String tenant, Ask ask) {
           return Future.succeededFuture(Entry.UNLIMITED);
         }
 
@@ -29,23 +31,38 @@ public interface SharedLimits {
    *
    * @param spent the limit that refuses it; null when it may go on
    * @param waitNanos until that limit would let it in
+   * @param turnSeconds after which it has a turn that is kept for it; 0 for none
    * @param held what it holds until its end; nothing where it is refused
    * @param headers {@code x-ratelimit-*} of what is left over all gateways; empty where it was not
    *     counted
    */
   record Entry(
-      @Nullable Reason spent, long waitNanos, Reservation held, Map<String, String> headers) {
+      @Nullable Reason spent,
+      long waitNanos,
+      int turnSeconds,
+      Reservation held,
+      Map<String, String> headers) {
     /** Of a tenant without limits. */
-    static final Entry UNLIMITED = new Entry(null, 0, Reservation.NONE, Map.of());
+    static final Entry UNLIMITED = let(Reservation.NONE, Map.of());
+
+    static Entry let(Reservation held, Map<String, String> headers) {
+      return new Entry(null, 0, 0, held, headers);
+    }
   }
 
   /**
-   * Asks to let a request of a tenant in; never fails.
+   * What a request asks for.
    *
    * @param tokens to reserve for it, until it is known what it used
    * @param places that it takes of the tenant's requests at once, until it ends
+   * @param asker by what it is known when it comes again
+   * @param holdNanos for how long it will be there; −1 where nobody knows; asked for where places
+   *     are limited
    */
-  Future<Entry> enter(String tenant, long tokens, int places);
+  record Ask(long tokens, int places, Asker asker, LongSupplier holdNanos) {}
+
+  /** Asks to let a request of a tenant in; never fails. */
+  Future<Entry> enter(String tenant, Ask ask);
 
   /** What a tenant uses over all gateways; empty where they are not asked, or do not answer. */
   default Future<Optional<TenantUse>> use(String tenant) {

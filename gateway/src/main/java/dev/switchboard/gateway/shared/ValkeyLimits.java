@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.shared;
 
+import dev.switchboard.gateway.admission.Asker;
 import dev.switchboard.gateway.admission.RateLimitHeaders;
 import dev.switchboard.gateway.admission.Refusal.Reason;
 import dev.switchboard.gateway.admission.Reservation;
@@ -83,8 +84,13 @@ public final class ValkeyLimits implements SharedLimits {
   private static final int ROUND = 64;
 
   private static final int LEAST_ROUNDS = 5;
+  private static final Ask WARMING = new Ask(1, 1, Asker.NOBODY, () -> -1);
   private static final TenantLimits.Limit ROOMY =
       new TenantLimits.Limit(1, 1_000_000, 1_000_000, 0, 0);
+
+  /** What only an entry reads, in the order in which its script does. */
+  private static final List<String> TURNS =
+      List.of("turns", "turns:places", "turns:clients", "turns:places:clients", "turns:heeded");
 
   /** Requests that one call says are over. */
   private static final int ENDS = 256;
@@ -94,6 +100,7 @@ public final class ValkeyLimits implements SharedLimits {
 
   private final SharedConfig config;
   private final TenantLimits limits;
+  private final int leastRetrySeconds;
   private final LongSupplier nowNanos;
   private final Runnable failed;
   private final Vertx vertx;
@@ -108,17 +115,20 @@ public final class ValkeyLimits implements SharedLimits {
 
   /**
    * @param limits of a tenant, from memory
+   * @param leastRetrySeconds that a refused one is told to wait
    * @param failed counts answers that did not come
    */
   public ValkeyLimits(
       Vertx vertx,
       SharedConfig config,
       TenantLimits limits,
+      int leastRetrySeconds,
       LongSupplier nowNanos,
       Runnable failed) {
     this.vertx = vertx;
     this.config = config;
     this.limits = limits;
+    this.leastRetrySeconds = leastRetrySeconds;
     this.nowNanos = nowNanos;
     this.failed = failed;
     this.silence = new Silence(config.startMs() * 1_000_000L);
@@ -159,7 +169,7 @@ public final class ValkeyLimits implements SharedLimits {
     long begun = nowNanos.getAsLong();
     List<Future<Response>> answers = new ArrayList<>();
     for (int i = 0; i < ROUND; i++) {
-      answers.add(send(call(ENTER, self, ROOMY).arg(0).arg(i).arg(1).arg(1)));
+      answers.add(send(entry(self, ROOMY, i, WARMING)));
       answers.add(send(call(SETTLE, self, ROOMY).arg(i).arg(1).arg(1).arg(0)));
     }
     return Future.all(answers)
@@ -175,7 +185,7 @@ public final class ValkeyLimits implements SharedLimits {
   // ------------------------------------------------------------------ entry
 
   @Override
-  public Future<Entry> enter(String tenant, long tokens, int places) {
+  public Future<Entry> enter(String tenant, Ask ask) {
     TenantLimits.Limit limit = limits.of(tenant);
     if (limit.requestsPerMinute() == 0
         && limit.tokensPerMinute() == 0
@@ -187,12 +197,7 @@ public final class ValkeyLimits implements SharedLimits {
     }
     List<Ticket> over = tickets.over(tenant, ENDS_BEFORE_ENTRY);
     Ticket ticket = tickets.draw(tenant, true);
-    Request request =
-        call(ENTER, tenant, limit)
-            .arg(limit.maxConcurrency())
-            .arg(ticket.number)
-            .arg(tokens)
-            .arg(places);
+    Request request = entry(tenant, limit, ticket.number, ask);
     over.forEach(ended -> request.arg(ended.number).arg(ended.used).arg(flag(ended.served)));
     Future<Response> answer = send(request);
     answered(ticket, answer);
@@ -207,6 +212,19 @@ public final class ValkeyLimits implements SharedLimits {
         .otherwise(cause -> uncounted(ticket));
   }
 
+  private Request entry(String tenant, TenantLimits.Limit limit, long number, Ask ask) {
+    long holdNanos = limit.maxConcurrency() == 0 ? -1 : ask.holdNanos().getAsLong();
+    return call(ENTER, tenant, limit, TURNS)
+        .arg(limit.maxConcurrency())
+        .arg(number)
+        .arg(ask.tokens())
+        .arg(ask.places())
+        .arg(ask.asker().request())
+        .arg(ask.asker().client())
+        .arg(holdNanos < 0 ? -1 : holdNanos / 1000)
+        .arg(leastRetrySeconds);
+  }
+
   /** At the start: refused where only the time is up, since the server is there. */
   private Entry unheard(Ticket ticket, TenantLimits.Limit limit, Throwable cause) {
     if (!(cause instanceof TimeoutException)) {
@@ -215,7 +233,7 @@ public final class ValkeyLimits implements SharedLimits {
     }
     failed.run();
     new Held(ticket, false).settle(0, false);
-    return new Entry(first(limit), START_TIMEOUT_MS * 1_000_000L, Reservation.NONE, Map.of());
+    return new Entry(first(limit), START_TIMEOUT_MS * 1_000_000L, 0, Reservation.NONE, Map.of());
   }
 
   private static Reason first(TenantLimits.Limit limit) {
@@ -247,14 +265,15 @@ public final class ValkeyLimits implements SharedLimits {
     Reason spent = spent(number(told, 0));
     if (spent != null) {
       tickets.refused(ticket);
-      return new Entry(spent, number(told, 1) * 1000, Reservation.NONE, headers);
+      int turn = (int) number(told, 5);
+      return new Entry(spent, number(told, 1) * 1000, turn, Reservation.NONE, headers);
     }
     tickets.admitted(ticket);
-    return new Entry(null, 0, new Held(ticket, true), headers);
+    return Entry.let(new Held(ticket, true), headers);
   }
 
   private Entry uncounted(Ticket ticket) {
-    return new Entry(null, 0, new Held(ticket, false), Map.of());
+    return Entry.let(new Held(ticket, false), Map.of());
   }
 
   /** Also of a tenant without limits: of those that it has none is counted. */
@@ -384,13 +403,21 @@ public final class ValkeyLimits implements SharedLimits {
 
   /** A script with what each of them begins with; all keys of a tenant have one slot. */
   private Request call(String script, String tenant, TenantLimits.Limit limit) {
-    return Request.cmd(Command.EVAL)
-        .arg(script)
-        .arg(4)
-        .arg(key(tenant, "requests"))
-        .arg(key(tenant, "tokens"))
-        .arg(key(tenant, "places"))
-        .arg(key(tenant, "held:" + self))
+    return call(script, tenant, limit, List.of());
+  }
+
+  private Request call(
+      String script, String tenant, TenantLimits.Limit limit, List<String> others) {
+    Request request =
+        Request.cmd(Command.EVAL)
+            .arg(script)
+            .arg(4 + others.size())
+            .arg(key(tenant, "requests"))
+            .arg(key(tenant, "tokens"))
+            .arg(key(tenant, "places"))
+            .arg(key(tenant, "held:" + self));
+    others.forEach(other -> request.arg(key(tenant, other)));
+    return request
         .arg(self)
         .arg(config.leaseMs())
         .arg(limit.requestsPerMinute())

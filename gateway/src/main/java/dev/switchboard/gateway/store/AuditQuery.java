@@ -5,7 +5,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Which audit entries are wanted; null is any.
  *
- * @param action what it begins with, or a route in it
+ * @param action a part of it
+ * @param onBehalfOf whom the holder of the key acted for
  * @param status HTTP status; 0 for any
  * @param fromMs at this moment or after it
  * @param toMs before this one
@@ -15,6 +16,7 @@ public record AuditQuery(
     @Nullable String actor,
     @Nullable String action,
     @Nullable String target,
+    @Nullable String onBehalfOf,
     int status,
     long fromMs,
     long toMs,
@@ -23,6 +25,7 @@ public record AuditQuery(
 
   /** The newest of all. */
   public static AuditQuery newest(int limit, long beforeId) {
-    return new AuditQuery(null, null, null, 0, Long.MIN_VALUE, Long.MAX_VALUE, beforeId, limit);
+    return new AuditQuery(
+        null, null, null, null, 0, Long.MIN_VALUE, Long.MAX_VALUE, beforeId, limit);
   }
 }

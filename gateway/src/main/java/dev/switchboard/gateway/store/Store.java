@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.store;
 
+import dev.switchboard.gateway.flight.FlightQuery;
+import dev.switchboard.gateway.flight.StoredFlight;
 import dev.switchboard.gateway.identity.ApiKey;
 import dev.switchboard.gateway.identity.Caller.Role;
 import dev.switchboard.gateway.identity.Consumption;
@@ -68,6 +70,9 @@ public final class Store implements AutoCloseable {
 
   private static final int MOST_EVENTS = 200_000;
 
+  /** Requests of interest may be a tenth more than they should, and no more than so many. */
+  private static final int PRUNE_AFTER = 100;
+
   /** Written in one transaction. */
   private static final int EVENT_BATCH = 200;
 
@@ -108,11 +113,13 @@ public final class Store implements AutoCloseable {
   private final LongSupplier epochMs;
   private final long keepMs;
   private final long sloKeepMs;
+  private final StoreConfig.Requests requestsKept;
   private final String instance = UUID.randomUUID().toString();
   private final ScheduledThreadPoolExecutor thread;
   private final AtomicInteger waiting = new AtomicInteger();
   private final ArrayDeque<AuditEntry> unwritten = new ArrayDeque<>();
   private final EventLog events = new EventLog();
+  private final RequestLog requests = new RequestLog();
   private final CompletableFuture<Snapshot> ready = new CompletableFuture<>();
   private volatile Snapshot snapshot = Snapshot.EMPTY;
   private final AtomicBoolean flushAsked = new AtomicBoolean();
@@ -124,6 +131,8 @@ public final class Store implements AutoCloseable {
   private @Nullable Listener listener;
   private @Nullable Batch batch;
   private long batches;
+  private long requestsWritten;
+  private long requestBytesWritten;
   private boolean writerKnown;
   private long pruneAgainMs = Long.MIN_VALUE;
 
@@ -143,6 +152,7 @@ public final class Store implements AutoCloseable {
     this.epochMs = epochMs;
     this.keepMs = config.keepDays() * DAY_MS;
     this.sloKeepMs = config.sloKeepDays() * DAY_MS;
+    this.requestsKept = config.requests();
     this.thread =
         new ScheduledThreadPoolExecutor(
             1, Thread.ofPlatform().name("store").daemon(true).factory()) {
@@ -439,6 +449,18 @@ public final class Store implements AutoCloseable {
     thread.execute(() -> guardedWhileUp(() -> write(tables -> tables.deleteGateway(gatewayId))));
   }
 
+  /** Whether requests of interest are kept. */
+  public boolean keepsRequests() {
+    return requestsKept.keepDays() > 0;
+  }
+
+  /** Keeps a request of interest, or what more is known of it, soon; never waits. */
+  public void keep(StoredFlight flight) {
+    if (keepsRequests()) {
+      requests.add(flight, epochMs.getAsLong());
+    }
+  }
+
   /** Keeps an event, soon; never waits. */
   public void keep(StoredEvent event) {
     events.add(event);
@@ -450,6 +472,32 @@ public final class Store implements AutoCloseable {
   public CompletableFuture<List<StoredEvent>> events(EventQuery query) {
     thread.execute(() -> guardedWhileUp(this::writeEvents));
     return submit(tables -> tables.events(query), false);
+  }
+
+  /**
+   * Requests of interest of this gateway, also of one before a restart, the newest first.
+   *
+   * @param before only those that come behind this one, by its number
+   */
+  public CompletableFuture<StoredRequests> requests(FlightQuery query, long before) {
+    thread.execute(() -> guardedWhileUp(this::writeRequests));
+    return submit(
+        tables -> {
+          String known = name();
+          return known == null ? StoredRequests.NONE : tables.requests(known).find(query, before);
+        },
+        false);
+  }
+
+  /** The last request of an id; null where none is kept. */
+  public CompletableFuture<@Nullable StoredFlight> request(String id) {
+    thread.execute(() -> guardedWhileUp(this::writeRequests));
+    return submit(
+        tables -> {
+          String known = name();
+          return known == null ? null : tables.requests(known).find(id);
+        },
+        false);
   }
 
   /** Gateways that share this store and were heard within the last hour. */
@@ -619,6 +667,7 @@ public final class Store implements AutoCloseable {
     guardedWhileUp(this::writeAudit);
     guardedWhileUp(this::writeUsage);
     guardedWhileUp(this::writeEvents);
+    guardedWhileUp(this::writeRequests);
   }
 
   /** Somebody has used up a quota: a crash must not give it back. On any thread. */
@@ -651,6 +700,7 @@ public final class Store implements AutoCloseable {
     pruneAgainMs = now + PRUNE_MS;
     write(tables -> tables.pruneEvents(now - DAY_MS, MOST_EVENTS));
     write(tables -> tables.pruneSlo(sloKeptSince(now)));
+    pruneRequests();
     if (keepMs != 0) {
       long oldest = now - keepMs;
       write(tables -> tables.prune(oldest, Math.min(oldest, Quotas.month(now))));
@@ -822,6 +872,47 @@ public final class Store implements AutoCloseable {
     }
   }
 
+  private void writeRequests() {
+    long leftOut = requests.leftOut();
+    if (leftOut > 0) {
+      LOG.warn("store_requests_left_out count={}", leftOut);
+    }
+    List<StoredFlight> next = requests.oldest(EVENT_BATCH);
+    while (!next.isEmpty()) {
+      List<StoredFlight> writing = next;
+      String own = named();
+      write(
+          tables -> {
+            RequestTable table = tables.requests(own);
+            for (StoredFlight flight : writing) {
+              table.put(flight);
+            }
+          });
+      requests.written(writing);
+      requestsWritten += writing.size();
+      writing.forEach(flight -> requestBytesWritten += flight.packed().length);
+      next = requests.oldest(EVENT_BATCH);
+    }
+    if (requestsWritten > Math.min(PRUNE_AFTER, requestsKept.most() / 10)
+        || requestBytesWritten > requestsKept.mostBytes() / 10) {
+      pruneRequests();
+    }
+  }
+
+  private void pruneRequests() {
+    String own = name();
+    requestsWritten = 0;
+    requestBytesWritten = 0;
+    if (own != null) {
+      long oldestNanos = (epochMs.getAsLong() - requestsKept.keepDays() * DAY_MS) * 1_000_000;
+      write(
+          tables ->
+              tables
+                  .requests(own)
+                  .prune(oldestNanos, requestsKept.most(), requestsKept.mostBytes()));
+    }
+  }
+
   private void writeUsage() {
     Batch next = batch;
     if (next == null) {
@@ -883,6 +974,7 @@ public final class Store implements AutoCloseable {
         () -> {
           guarded(this::writeAudit);
           guarded(this::writeEvents);
+          guarded(this::writeRequests);
           // A batch that waits since an earlier failure goes first, then what was counted since.
           guarded(this::writeUsage);
           guarded(this::writeUsage);

@@ -13,11 +13,42 @@ import org.jspecify.annotations.Nullable;
  * @param pollMs between two looks at what other gateways changed, and between two writes of usage
  * @param keepDays how long audit entries and usage stay; 0 for ever
  * @param sloKeepDays how long hours of the service levels' history stay
+ * @param requests of interest that stay
  */
 public record StoreConfig(
-    String url, String user, String passwordFile, int pollMs, int keepDays, int sloKeepDays) {
+    String url,
+    String user,
+    String passwordFile,
+    int pollMs,
+    int keepDays,
+    int sloKeepDays,
+    Requests requests) {
   public static final StoreConfig DEFAULTS =
-      new StoreConfig("jdbc:h2:file:store/gateway", "switchboard", "", 1000, 400, 35);
+      new StoreConfig(
+          "jdbc:h2:file:store/gateway", "switchboard", "", 1000, 400, 35, Requests.DEFAULTS);
+
+  /**
+   * Which requests of interest stay beyond the memory and the life of a gateway.
+   *
+   * @param keepDays how long; 0 for none at all
+   * @param most of them, of each gateway
+   * @param mostBytes of their records, of each gateway
+   */
+  public record Requests(int keepDays, int most, long mostBytes) {
+    public static final Requests DEFAULTS = new Requests(0, 20_000, 256L << 20);
+
+    public Requests {
+      if (keepDays < 0 || keepDays > 400) {
+        throw new IllegalArgumentException("keep-days must be 0 to 400");
+      }
+      if (most < 1 || most > 1_000_000) {
+        throw new IllegalArgumentException("most must be 1 to 1000000");
+      }
+      if (mostBytes < 1 << 20 || mostBytes > 1L << 40) {
+        throw new IllegalArgumentException("most-bytes must be 1048576 to 1099511627776");
+      }
+    }
+  }
 
   private static final String H2_FILE = "jdbc:h2:file:";
 
@@ -30,6 +61,7 @@ public record StoreConfig(
     Objects.requireNonNull(url, "url is missing");
     Objects.requireNonNull(user, "user is missing");
     Objects.requireNonNull(passwordFile, "password-file is missing");
+    Objects.requireNonNull(requests, "requests is missing");
     if (!url.startsWith(H2_FILE)
         && !url.startsWith("jdbc:h2:mem:")
         && !url.startsWith("jdbc:postgresql:")) {
@@ -61,7 +93,8 @@ public record StoreConfig(
             passwordFile,
             pollMs,
             keepDays,
-            sloKeepDays);
+            sloKeepDays,
+            requests);
   }
 
   /** The H2 file, without its suffix; null for other databases. */

@@ -429,6 +429,7 @@ final class Tables {
     List<Object> values = new ArrayList<>(List.of(query.beforeId(), query.fromMs(), query.toMs()));
     also(sql, values, "actor = ?", query.actor());
     also(sql, values, "target = ?", query.target());
+    also(sql, values, "on_behalf_of = ?", query.onBehalfOf());
     also(sql, values, "status = ?", query.status() == 0 ? null : query.status());
     String action = query.action();
     also(sql, values, "POSITION(? IN action) > 0", action);
@@ -551,6 +552,13 @@ final class Tables {
             Long.MIN_VALUE,
             most - 1);
     update("DELETE FROM event WHERE at_ms < ?", first);
+  }
+
+  // ------------------------------------------------------------------ requests
+
+  /** Requests of interest of a gateway. */
+  RequestTable requests(String gateway) {
+    return new RequestTable(connection, gateway);
   }
 
   // ------------------------------------------------------------------ usage
@@ -824,6 +832,12 @@ final class Tables {
   }
 
   private PreparedStatement bound(String sql, @Nullable Object... values) throws SQLException {
+    return bound(connection, sql, values);
+  }
+
+  /** A statement with its values. */
+  static PreparedStatement bound(Connection connection, String sql, @Nullable Object... values)
+      throws SQLException {
     PreparedStatement statement = connection.prepareStatement(sql);
     try {
       for (int i = 0; i < values.length; i++) {

@@ -41,6 +41,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.DoubleConsumer;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -626,8 +627,10 @@ public final class Metrics {
    * Counts a finished request.
    *
    * @param exemplar its trace, or nothing
+   * @param waitedFor ranks that held up their stages while it waited there, as {@code stage.rank}
    */
-  public void finished(FlightRecord record, Story story, Slo slo, Labels exemplar) {
+  public void finished(
+      FlightRecord record, Story story, Slo slo, Labels exemplar, List<String> waitedFor) {
     ModelSeries model = series(record.model());
     ModelSeries.OfEndpoint endpoint = model.endpoint(record.endpoint());
     endpoint.requests(record.outcome()).inc();
@@ -648,7 +651,8 @@ public final class Metrics {
     if (story.clientStallNanos() > 0) {
       model.clientStall.inc(story.clientStallNanos() / 1e9);
     }
-    countObjectives(model, record, story, slo);
+    countObjectives(
+        model, record, slo, objective -> SloBlame.of(objective, record, story, slo, waitedFor));
     countTokens(model, record);
     countRetries(record);
     for (RequestTimeline timeline : record.timelines()) {
@@ -683,12 +687,13 @@ public final class Metrics {
     return harming;
   }
 
-  private void countObjectives(ModelSeries model, FlightRecord record, Story story, Slo slo) {
+  private void countObjectives(
+      ModelSeries model, FlightRecord record, Slo slo, Function<Objective, SloCause> blame) {
     List<SloResult.Judged> judged = new ArrayList<>(OBJECTIVES.length);
     for (Objective objective : OBJECTIVES) {
       Kept kept = SloVerdict.of(objective, record, slo);
       if (kept != Kept.NONE) {
-        SloCause missedFor = kept == Kept.MET ? null : SloBlame.of(objective, record, story, slo);
+        SloCause missedFor = kept == Kept.MET ? null : blame.apply(objective);
         model.ofClass(slo.name()).kept(objective, missedFor);
         judged.add(new SloResult.Judged(objective, missedFor));
       }

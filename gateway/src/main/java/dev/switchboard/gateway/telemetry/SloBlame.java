@@ -1,5 +1,7 @@
 package dev.switchboard.gateway.telemetry;
 
+import dev.switchboard.gateway.explain.Charges;
+import dev.switchboard.gateway.explain.Culprit;
 import dev.switchboard.gateway.flight.FlightRecord;
 import dev.switchboard.gateway.flight.Outcome;
 import dev.switchboard.gateway.flight.Story;
@@ -7,20 +9,24 @@ import dev.switchboard.gateway.flight.Story.Phase;
 import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.slo.SloCause;
+import java.util.List;
 
 /**
  * What made a request miss an objective, by where its time went.
  *
- * <p>The time that an objective measures is summed by cause. The largest sum but for the request's
- * own work is to blame where the request would have been in time without it; else what took most of
- * the time is, be it its own prompt. A collective wait is a straggler's whether its rank was named
- * or not: the others of its stage waited for it.
+ * <p>The time that an objective measures is summed by cause, by the same {@link Charges} that
+ * explain a request. The largest sum but for the request's own work, a prompt that was in no cache
+ * left out of that, is to blame where the request would have been in time without it; else what
+ * took most of the time is, be it its own prompt.
  */
-final class SloBlame {
+public final class SloBlame {
   private static final double NANOS_PER_MS = 1e6;
 
   private final long[] sums = new long[SloCause.values().length];
   private final Objective objective;
+
+  /** What computing a prompt took that was in no cache; part of the cause's sum. */
+  private long cold;
 
   private SloBlame(Objective objective) {
     this.objective = objective;
@@ -30,18 +36,26 @@ final class SloBlame {
    * What is to blame.
    *
    * @param objective that the request missed
+   * @param waitedFor ranks that its workers had named as stragglers, as {@code stage.rank}
    */
-  static SloCause of(Objective objective, FlightRecord record, Story story, Slo slo) {
+  public static SloCause of(
+      Objective objective, FlightRecord record, Story story, Slo slo, List<String> waitedFor) {
+    if (objective == Objective.AVAILABILITY && record.outcome() != Outcome.DEADLINE) {
+      if (record.outcome() == Outcome.SHED) {
+        return SloCause.QUEUE;
+      }
+      return lost(record) ? SloCause.MIGRATION : SloCause.FAILURE;
+    }
+    SloBlame blame = new SloBlame(objective);
+    Charges.each(record, story, waitedFor, blame::add);
+    return blame.guilty(NANOS_PER_MS * targetMs(objective, record, slo));
+  }
+
+  private static double targetMs(Objective objective, FlightRecord record, Slo slo) {
     return switch (objective) {
-      case TTFT -> byTime(objective, story, slo.ttftMs() * NANOS_PER_MS);
-      case TPOT -> byTime(objective, story, slo.tpotMs() * NANOS_PER_MS * tokens(record));
-      case DEADLINE -> byTime(objective, story, slo.deadlineMs() * NANOS_PER_MS);
-      case AVAILABILITY ->
-          switch (record.outcome()) {
-            case SHED -> SloCause.QUEUE;
-            case DEADLINE -> byTime(Objective.DEADLINE, story, slo.deadlineMs() * NANOS_PER_MS);
-            default -> lost(record) ? SloCause.MIGRATION : SloCause.FAILURE;
-          };
+      case TTFT -> slo.ttftMs();
+      case TPOT -> slo.tpotMs() * tokens(record);
+      case DEADLINE, AVAILABILITY -> slo.deadlineMs();
     };
   }
 
@@ -56,15 +70,10 @@ final class SloBlame {
     return Math.max(record.usage().completionTokens(), record.contentEvents()) - 1L;
   }
 
-  private static SloCause byTime(Objective objective, Story story, double targetNanos) {
-    SloBlame blame = new SloBlame(objective);
-    story.forEach(blame::add);
-    return blame.guilty(targetNanos);
-  }
-
-  private void add(Phase phase, long nanos) {
+  private void add(Phase phase, Culprit culprit, long nanos) {
     if (measured(phase)) {
-      sums[place(cause(phase))] += nanos;
+      sums[place(cause(culprit, phase))] += nanos;
+      cold += culprit == Culprit.COLD_PREFIX ? nanos : 0;
     }
   }
 
@@ -116,28 +125,26 @@ final class SloBlame {
     };
   }
 
-  private static SloCause cause(Phase phase) {
-    return switch (phase) {
-      case QUEUE, WORKER_QUEUE, REPLICA_WAIT -> SloCause.QUEUE;
-      case TOKENIZE, PREFILL_COMPUTE, PREFILL_TRANSFER, PREFILL_SAMPLE -> SloCause.PREFILL;
-      case DECODE_COMPUTE, DECODE_TRANSFER, DECODE_SAMPLE -> SloCause.DECODE;
-      case PREFILL_WAIT, DECODE_WAIT, DECODE_NEIGHBOUR_PREFILL -> SloCause.NEIGHBOURS;
-      case PREFILL_COLLECTIVE_WAIT, DECODE_COLLECTIVE_WAIT -> SloCause.STRAGGLER;
-      case PREFILL_OFF_CPU, DECODE_OFF_CPU, GATEWAY_LATE -> SloCause.MACHINE;
-      case ACCEPT, CLIENT_STALL, CLIENT_FLUSH -> SloCause.CLIENT;
+  private static SloCause cause(Culprit culprit, Phase phase) {
+    return switch (culprit) {
+      case LONG_QUEUE, NO_REPLICA -> SloCause.QUEUE;
+      case NEIGHBOURS_PREFILL, PREEMPTION -> SloCause.NEIGHBOURS;
+      case SLOW_RANK -> SloCause.STRAGGLER;
+      case HOST_CONTENTION, STOPPED_WORKER, GATEWAY_LATE -> SloCause.MACHINE;
+      case SLOW_BODY, SLOW_READER, LATE_CONNECTION -> SloCause.CLIENT;
       case RETRY, MIGRATION -> SloCause.MIGRATION;
-      case SOCKET,
-          TLS,
-          PARSE,
-          ROUTE,
-          CONNECT,
-          SEND,
-          UPSTREAM_FIRST,
-          UPSTREAM_REST,
-          DETOKENIZE_FLUSH,
-          UNEXPLAINED ->
-          SloCause.OTHER;
+      case COLD_PREFIX -> SloCause.PREFILL;
+      case SLOW_UPSTREAM -> SloCause.OTHER;
+      case OWN_WORK -> ownWork(phase);
     };
+  }
+
+  private static SloCause ownWork(Phase phase) {
+    String label = phase.label();
+    if (phase == Phase.TOKENIZE || label.startsWith("prefill_")) {
+      return SloCause.PREFILL;
+    }
+    return label.startsWith("decode_") ? SloCause.DECODE : SloCause.OTHER;
   }
 
   private SloCause guilty(double targetNanos) {
@@ -151,7 +158,12 @@ final class SloBlame {
       boolean larger = disturbance == SloCause.OTHER || sum > sums[place(disturbance)];
       disturbance = disturbs(cause) && larger ? cause : disturbance;
     }
-    return whole - sums[place(disturbance)] <= targetNanos ? disturbance : most;
+    long disturbed = sums[place(disturbance)];
+    if (cold > disturbed || (disturbance == SloCause.OTHER && cold > 0)) {
+      disturbance = SloCause.PREFILL;
+      disturbed = cold;
+    }
+    return whole - disturbed <= targetNanos ? disturbance : most;
   }
 
   private static boolean disturbs(SloCause cause) {

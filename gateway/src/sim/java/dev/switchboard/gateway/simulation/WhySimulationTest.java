@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.switchboard.gateway.explain.Culprit;
 import dev.switchboard.gateway.explain.Explanation;
+import dev.switchboard.gateway.slo.Objective;
+import dev.switchboard.gateway.slo.Slo;
+import dev.switchboard.gateway.slo.SloCause;
+import dev.switchboard.gateway.telemetry.SloBlame;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -48,6 +52,52 @@ class WhySimulationTest {
       } else {
         wrong.append("\nseed ").append(seed).append(": ").append(told);
       }
+    }
+    assertTrue(right >= SHARE * SEEDS, cause + ": " + right + " of " + SEEDS + wrong);
+  }
+
+  /** What the service levels' history says, where the request was late for one reason. */
+  private static final Map<Culprit, SloCause> OBJECTIVES =
+      Map.ofEntries(
+          Map.entry(Culprit.LONG_QUEUE, SloCause.QUEUE),
+          Map.entry(Culprit.NO_REPLICA, SloCause.QUEUE),
+          Map.entry(Culprit.SLOW_UPSTREAM, SloCause.OTHER),
+          Map.entry(Culprit.MIGRATION, SloCause.MIGRATION),
+          Map.entry(Culprit.COLD_PREFIX, SloCause.PREFILL),
+          Map.entry(Culprit.NEIGHBOURS_PREFILL, SloCause.NEIGHBOURS),
+          Map.entry(Culprit.SLOW_RANK, SloCause.STRAGGLER),
+          Map.entry(Culprit.HOST_CONTENTION, SloCause.MACHINE),
+          Map.entry(Culprit.STOPPED_WORKER, SloCause.MACHINE),
+          Map.entry(Culprit.GATEWAY_LATE, SloCause.MACHINE),
+          Map.entry(Culprit.SLOW_READER, SloCause.CLIENT));
+
+  /** What was before a request is in no objective's time. */
+  @Test
+  void aMissedDeadlineIsBlamedOnTheCulprit() {
+    for (Cause cause : Cause.values()) {
+      Culprit culprit = CULPRITS.get(cause);
+      if (culprit != Culprit.LATE_CONNECTION) {
+        blamed(cause, culprit);
+      }
+    }
+  }
+
+  private static void blamed(Cause cause, Culprit culprit) {
+    int right = 0;
+    StringBuilder wrong = new StringBuilder();
+    for (long seed = 1; seed <= SEEDS; seed++) {
+      LateRequest.Ended ended = LateRequest.run(seed, Set.of(cause), cause == Cause.UPSTREAM_SLOW);
+      Explanation told = Explanation.of(ended.record(), List.of(), List.of());
+      int deadlineMs = (int) Math.ceil(told.wallMs() - 0.99 * told.culpritMs());
+      SloCause found =
+          SloBlame.of(
+              Objective.DEADLINE,
+              ended.record(),
+              ended.story(),
+              new Slo("late", 0, 0, deadlineMs, 0),
+              List.of());
+      right += found == OBJECTIVES.get(culprit) ? 1 : 0;
+      wrong.append(found == OBJECTIVES.get(culprit) ? "" : "\nseed " + seed + ": " + found);
     }
     assertTrue(right >= SHARE * SEEDS, cause + ": " + right + " of " + SEEDS + wrong);
   }

@@ -163,9 +163,9 @@ class ConfigReaderTest {
     Path file = Files.writeString(folder.resolve("app"), text);
     String yaml = "auth: {keys: [{name: a, key-file: " + file + "}]}";
 
-    String message =
-        assertThrows(IllegalArgumentException.class, () -> read(yaml)).getMessage();
+    String message = assertThrows(IllegalArgumentException.class, () -> read(yaml)).getMessage();
 
-    assertTrue(message.contains("auth.keys.0: key-file: " + file + " must hold one key"), message);
+    String wanted = "auth.keys.0: key-file: " + file + " must hold one key";
+    assertTrue(String.valueOf(message).contains(wanted), message);
   }
 }

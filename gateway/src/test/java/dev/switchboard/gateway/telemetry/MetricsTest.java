@@ -123,13 +123,13 @@ class MetricsTest {
     metrics.decided(Decision.of("slo", model, null, List.of()));
     metrics.refused("other", Outcome.NOT_FOUND);
     FlightRecord record = record(model, endpoint, Outcome.OK, 40, 1000);
-    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY);
+    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY, List.of());
   }
 
   @Test
   void everyLatencyCarriesTheTraceOfItsRequest() throws IOException {
     FlightRecord record = record("m", "chat", Outcome.OK, 40, 1000);
-    metrics.finished(record, Story.of(record), SLO, TRACE);
+    metrics.finished(record, Story.of(record), SLO, TRACE, List.of());
     metrics.itl("m", "interactive", TRACE).accept(0.002);
     metrics.moved("m", MoveCause.DIED, 0.02, TRACE);
     metrics.predicted("m", new Prediction(30, 40, 5, 6, 20), 40, 5, 3, TRACE);
@@ -167,7 +167,7 @@ class MetricsTest {
   @Test
   void withoutATraceThereIsNoExemplar() throws IOException {
     FlightRecord record = record("m", "chat", Outcome.OK, 40, 1000);
-    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY);
+    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY, List.of());
 
     assertFalse(openMetrics().contains("# {"));
   }
@@ -379,7 +379,7 @@ class MetricsTest {
   }
 
   private void finish(FlightRecord record) {
-    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY);
+    metrics.finished(record, Story.of(record), SLO, Labels.EMPTY, List.of());
   }
 
   private double kept(String objective, String result) {

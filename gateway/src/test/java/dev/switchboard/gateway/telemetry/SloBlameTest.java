@@ -15,8 +15,10 @@ import dev.switchboard.gateway.slo.Objective;
 import dev.switchboard.gateway.slo.Slo;
 import dev.switchboard.gateway.slo.SloCause;
 import dev.switchboard.gateway.slo.TimeBuckets;
+import dev.switchboard.timeline.Collective;
 import dev.switchboard.timeline.RequestTimeline;
 import dev.switchboard.timeline.RequestTimeline.Critical;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -27,6 +29,9 @@ class SloBlameTest {
   private static final Slo SLO = new Slo("live", 100, 10, 1000, 0);
 
   private long now = 1_000 * MS;
+
+  /** By rank of a single stage, how long the others waited for it. */
+  private List<Long> lateNanos = List.of();
 
   @Test
   void aLongQueueIsToBlameWhereTheRestWouldHaveBeenInTime() {
@@ -45,9 +50,35 @@ class SloBlameTest {
 
   @Test
   void whatTheEngineWaitedForIsToBlame() {
+    lateNanos = List.of(0L, 80 * MS);
     assertEquals(SloCause.STRAGGLER, ttft(0, 0, new Critical(60 * MS, 80 * MS, 0, 0, 0, 0)));
+    lateNanos = List.of();
     assertEquals(SloCause.MACHINE, ttft(0, 0, new Critical(60 * MS, 0, 0, 0, 80 * MS, 0)));
     assertEquals(SloCause.NEIGHBOURS, ttft(0, 80, new Critical(60 * MS, 0, 0, 0, 0, 0)));
+  }
+
+  /** As where a request is explained. */
+  @Test
+  void ranksThatAreLateInTurnAreTheRequestsOwnWork() {
+    lateNanos = List.of(40 * MS, 40 * MS);
+
+    assertEquals(SloCause.PREFILL, ttft(0, 0, new Critical(60 * MS, 80 * MS, 0, 0, 0, 0)));
+  }
+
+  /** A process that is stopped reads nothing, and has no step that lost its core. */
+  @Test
+  void aWorkerThatDoesNotReadItsSocketIsTheMachinesDoing() {
+    Flight flight = admitted(0);
+    now += 400 * MS;
+    RequestTimeline.Phase prefill = phase(now, now + MS, 0, new Critical(MS, 0, 0, 0, 0, 0));
+    RequestTimeline told =
+        new RequestTimeline("r", 0, now, now, now, now + MS, now + MS, 0, prefill, null, List.of());
+    now += MS;
+    flight.timelines(List.of(told), EngineStamps.NONE);
+    flight.content();
+    flight.mark(Mark.UPSTREAM_ENDED);
+
+    assertEquals(SloCause.MACHINE, of(Objective.TTFT, flight.finish(Outcome.OK, 200, null)));
   }
 
   @Test
@@ -95,7 +126,7 @@ class SloBlameTest {
   }
 
   private static SloCause of(Objective objective, FlightRecord record) {
-    return SloBlame.of(objective, record, Story.of(record), SLO);
+    return SloBlame.of(objective, record, Story.of(record), SLO, List.of());
   }
 
   /** What a first token is late for: milliseconds in a queue, waiting in prefill, and its work. */
@@ -151,8 +182,33 @@ class SloBlameTest {
     return flight;
   }
 
-  private static RequestTimeline.Phase phase(long from, long to, long waitNanos, Critical work) {
-    return new RequestTimeline.Phase(from, to, 10, 0, 0, 10, waitNanos, work, null, List.of());
+  private RequestTimeline.Phase phase(long from, long to, long waitNanos, Critical work) {
+    List<RequestTimeline.Lane> lanes = new ArrayList<>();
+    for (long late : lateNanos) {
+      lanes.add(lane(lanes.size(), late));
+    }
+    return new RequestTimeline.Phase(from, to, 10, 0, 0, 10, waitNanos, work, null, lanes);
+  }
+
+  private static RequestTimeline.Lane lane(int rank, long lateNanos) {
+    return new RequestTimeline.Lane(
+        0,
+        rank,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        10,
+        0,
+        0,
+        lateNanos,
+        0,
+        new Collective(Collective.Kind.START, 0));
   }
 
   private static long sum(Critical work) {

@@ -5,46 +5,30 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.admission.TenantUse;
 import dev.switchboard.gateway.http.Gatehouse;
 import dev.switchboard.gateway.identity.Quotas;
-import dev.switchboard.openai.ApiException;
 import io.vertx.core.Future;
-import io.vertx.ext.web.RoutingContext;
 import org.jspecify.annotations.Nullable;
 
 /** What a tenant uses now, what is left of each of its limits and quotas, and when that renews. */
-final class TenantNowRoutes {
+final class TenantNow {
   private final Gatehouse house;
-  private final ConfigControl control;
 
-  private TenantNowRoutes(Gatehouse house, ConfigControl control) {
+  TenantNow(Gatehouse house) {
     this.house = house;
-    this.control = control;
   }
 
-  static void add(AdminRouter router, Gatehouse house, ConfigControl control) {
-    TenantNowRoutes routes = new TenantNowRoutes(house, control);
-    router.read("/admin/v1/tenants/:name/now", routes::now);
-  }
-
-  private void now(RoutingContext context) {
-    String name = JsonInput.path(context, "name");
-    if (!control.tenants().contains(name)) {
-      throw new ApiException(AdminServer.noSuch("tenant"));
-    }
+  /** By all gateways that share limits, where they answer in time; else by this one. */
+  Future<ObjectNode> of(String name) {
     long now = house.clock().epochNanos();
-    Future<?> _ =
-        house
-            .shared()
-            .use(name)
-            .onSuccess(
-                shared ->
-                    AdminServer.answer(
-                        context,
-                        json(
-                            name,
-                            shared.orElseGet(() -> house.admission().use(name, now)),
-                            shared.isPresent(),
-                            now / 1_000_000)))
-            .onFailure(context::fail);
+    return house
+        .shared()
+        .use(name)
+        .map(
+            shared ->
+                json(
+                    name,
+                    shared.orElseGet(() -> house.admission().use(name, now)),
+                    shared.isPresent(),
+                    now / 1_000_000));
   }
 
   private ObjectNode json(String name, TenantUse use, boolean shared, long nowMs) {

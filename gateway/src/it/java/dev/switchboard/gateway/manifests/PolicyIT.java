@@ -1,0 +1,393 @@
+package dev.switchboard.gateway.manifests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.manifests.Rendered.Pods;
+import dev.switchboard.gateway.manifests.Rendered.Thing;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** What no pod, network or account of an installation may do, and what each has to. */
+class PolicyIT {
+  private static final Path DISCOVERY =
+      Rendered.HOME.resolve("gateway/src/main/java/dev/switchboard/gateway/kubernetes");
+  private static final String ALL = "dev.switchboard.gateway.manifests.Rendered#names";
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void noPodIsRootOrMayBecomeIt(String overlay) {
+    for (Pods pods : Rendered.of(overlay).pods()) {
+      JsonNode context = pods.spec().path("securityContext");
+      assertTrue(context.path("runAsNonRoot").asBoolean(), pods::toString);
+      assertTrue(context.path("runAsUser").isInt(), pods::toString);
+      assertTrue(context.path("runAsUser").asInt() >= 10_000, pods::toString);
+      assertTrue(context.path("runAsGroup").asInt() >= 10_000, pods::toString);
+      assertEquals("RuntimeDefault", context.at("/seccompProfile/type").asText(), pods::toString);
+      for (String shared : List.of("hostNetwork", "hostPID", "hostIPC")) {
+        assertFalse(pods.spec().path(shared).asBoolean(), pods::toString);
+      }
+      for (JsonNode container : pods.containers()) {
+        String name = pods + " " + container.path("name").asText();
+        JsonNode own = container.path("securityContext");
+        assertFalse(own.path("allowPrivilegeEscalation").asBoolean(true), name);
+        assertTrue(own.path("readOnlyRootFilesystem").asBoolean(), name);
+        assertEquals("[\"ALL\"]", own.at("/capabilities/drop").toString(), name);
+        assertTrue(own.at("/capabilities/add").isMissingNode(), name);
+        assertFalse(own.path("privileged").asBoolean(), name);
+        assertTrue(own.path("runAsUser").isMissingNode(), name);
+      }
+      pods.spec()
+          .path("volumes")
+          .forEach(volume -> assertFalse(volume.has("hostPath"), pods::toString));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void everyContainerHasRequestsAndLimits(String overlay) {
+    for (Pods pods : Rendered.of(overlay).pods()) {
+      for (JsonNode container : pods.containers()) {
+        String name = pods + " " + container.path("name").asText();
+        JsonNode resources = container.path("resources");
+        for (String each : List.of("cpu", "memory")) {
+          assertTrue(resources.path("requests").has(each), name);
+          assertTrue(resources.path("limits").has(each), name);
+        }
+        // More than was asked for is memory that the node may not have.
+        assertEquals(resources.at("/requests/memory"), resources.at("/limits/memory"), name);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void everyImageHasAVersion(String overlay) {
+    for (Pods pods : Rendered.of(overlay).pods()) {
+      for (JsonNode container : pods.containers()) {
+        String image = Pods.image(container);
+        assertTrue(image.matches("[a-z0-9./-]+:v?\\d+\\.\\d+(\\.\\d+)?(-[a-z0-9]+)?"), image);
+        assertFalse(image.contains("latest"), image);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void whoServesSaysHowItIs(String overlay) {
+    for (Pods pods : Rendered.of(overlay).pods()) {
+      for (JsonNode container : pods.serves() ? pods.mains() : List.<JsonNode>of()) {
+        for (String probe : List.of("startupProbe", "livenessProbe", "readinessProbe")) {
+          assertTrue(container.has(probe), pods + " " + probe);
+        }
+        // Dying helps against nothing that another process lacks.
+        String liveness = container.at("/livenessProbe/httpGet/path").asText();
+        assertFalse(liveness.startsWith("/readyz"), pods::toString);
+        if (pods.ours()) {
+          boolean valkey = container.path("livenessProbe").has("tcpSocket");
+          assertTrue(valkey || liveness.equals("/livez"), pods::toString);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void aWorkerIsReadyWhenEveryRankComputesAndMayTakeLongToLoad(String overlay) {
+    for (Pods pods : workers(Rendered.of(overlay))) {
+      JsonNode worker = pods.mains().getFirst();
+      JsonNode startup = worker.path("startupProbe");
+
+      assertEquals("/readyz?canary=true", worker.at("/readinessProbe/httpGet/path").asText());
+      assertEquals("/readyz", startup.at("/httpGet/path").asText());
+      int seconds =
+          startup.path("periodSeconds").asInt(10) * startup.path("failureThreshold").asInt(3);
+      assertTrue(seconds >= 1800, pods + " gives up after " + seconds + " s");
+    }
+  }
+
+  private static List<Pods> workers(Rendered rendered) {
+    List<Pods> workers =
+        rendered.pods().stream()
+            .filter(
+                pods ->
+                    pods.labels()
+                        .path("app.kubernetes.io/name")
+                        .asText()
+                        .equals("switchboard-worker"))
+            .toList();
+    assertFalse(workers.isEmpty());
+    return workers;
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void gatewaysAreTwoOverZonesAndNoneIsAwayDuringAnUpdate(String overlay) {
+    Rendered rendered = Rendered.of(overlay);
+    Pods gateway = rendered.pods("switchboard-gateway");
+    JsonNode spec = gateway.owner().json().path("spec");
+
+    assertTrue(spec.path("replicas").asInt() >= 2);
+    assertEquals("0", spec.at("/strategy/rollingUpdate/maxUnavailable").asText());
+    assertTrue(
+        gateway
+            .spec()
+            .path("topologySpreadConstraints")
+            .valueStream()
+            .anyMatch(
+                each -> each.path("topologyKey").asText().equals("topology.kubernetes.io/zone")));
+    assertEquals(
+        1,
+        rendered.all("PodDisruptionBudget").stream().filter(each -> covers(each, gateway)).count());
+  }
+
+  private static boolean covers(Thing selecting, Pods pods) {
+    return Rendered.selects(selecting.json().at("/spec/selector"), pods.labels());
+  }
+
+  /** Two budgets of a pod refuse every eviction of it. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void everyBudgetSelectsPodsThatNoOtherDoes(String overlay) {
+    Rendered rendered = Rendered.of(overlay);
+    List<Thing> budgets = rendered.all("PodDisruptionBudget");
+
+    for (Thing budget : budgets) {
+      assertTrue(rendered.pods().stream().anyMatch(pods -> covers(budget, pods)), budget::toString);
+    }
+    for (Pods pods : rendered.pods()) {
+      assertTrue(budgets.stream().filter(each -> covers(each, pods)).count() <= 1, pods::toString);
+    }
+    for (Pods pods : workers(rendered)) {
+      assertTrue(budgets.stream().anyMatch(each -> covers(each, pods)), pods::toString);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void everyServiceSelectsPodsThatHaveItsPorts(String overlay) {
+    Rendered rendered = Rendered.of(overlay);
+    for (Thing service : rendered.all("Service")) {
+      List<Pods> selected = rendered.pods().stream().filter(pods -> covers(service, pods)).toList();
+      assertEquals(1, selected.size(), service + " selects " + selected);
+      for (JsonNode port : service.json().at("/spec/ports")) {
+        String target = port.path("targetPort").asText();
+        assertTrue(ports(selected.getFirst()).contains(target), service + " " + target);
+      }
+    }
+  }
+
+  private static Set<String> ports(Pods pods) {
+    Set<String> ports = new HashSet<>();
+    for (JsonNode container : pods.mains()) {
+      for (JsonNode port : container.path("ports")) {
+        ports.add(port.path("name").asText());
+        ports.add(port.path("containerPort").asText());
+      }
+    }
+    return ports;
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void nobodySpeaksUnlessAPolicySaysSo(String overlay) {
+    Rendered rendered = Rendered.of(overlay);
+    Thing deny = rendered.one("NetworkPolicy", "default-deny");
+
+    assertEquals("{}", deny.json().at("/spec/podSelector").toString());
+    assertEquals("[\"Ingress\",\"Egress\"]", deny.json().at("/spec/policyTypes").toString());
+    assertFalse(deny.json().path("spec").has("ingress") || deny.json().path("spec").has("egress"));
+    for (Thing each : rendered.things()) {
+      if (!List.of("Namespace", "PersistentVolume").contains(each.kind())) {
+        assertEquals("switchboard", each.json().at("/metadata/namespace").asText(), each::toString);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void everyPolicyIsAboutPodsAndPortsThatThereAre(String overlay) {
+    Rendered rendered = Rendered.of(overlay);
+    for (Thing policy : rendered.all("NetworkPolicy")) {
+      List<Pods> selected =
+          rendered.pods().stream()
+              .filter(
+                  pods -> Rendered.selects(policy.json().at("/spec/podSelector"), pods.labels()))
+              .toList();
+      assertFalse(selected.isEmpty(), policy::toString);
+      for (JsonNode rule : policy.json().at("/spec/ingress")) {
+        for (JsonNode port : rule.path("ports")) {
+          String wanted = port.path("port").asText();
+          assertTrue(
+              selected.stream().anyMatch(pods -> ports(pods).contains(wanted)),
+              policy + " " + wanted);
+        }
+        peers(rule.path("from")).forEach(peer -> assertThere(rendered, policy, peer));
+      }
+      for (JsonNode rule : policy.json().at("/spec/egress")) {
+        peers(rule.path("to")).forEach(peer -> assertThere(rendered, policy, peer));
+      }
+    }
+  }
+
+  private static Stream<JsonNode> peers(JsonNode rule) {
+    return rule.valueStream()
+        .filter(peer -> peer.has("podSelector") && !peer.has("namespaceSelector"));
+  }
+
+  private static void assertThere(Rendered rendered, Thing policy, JsonNode peer) {
+    assertTrue(
+        rendered.pods().stream()
+            .anyMatch(pods -> Rendered.selects(peer.path("podSelector"), pods.labels())),
+        () -> policy + " lets in " + peer);
+  }
+
+  /**
+   * What discovery asks the API server for, read from its code: collections are listed and watched,
+   * and what is patched has its own address.
+   */
+  private static Set<String> calledByDiscovery() throws IOException {
+    StringBuilder code = new StringBuilder();
+    try (Stream<Path> files = Files.list(DISCOVERY)) {
+      for (Path file : files.sorted().toList()) {
+        code.append(Files.readString(file));
+      }
+    }
+    Set<String> methods = found("HttpMethod\\.([A-Z]+)", code);
+    assertEquals(Set.of("GET", "PATCH"), methods);
+    Set<String> called = new TreeSet<>();
+    for (String each : found("namespace \\+ \"/([a-z]+)\"", code)) {
+      called.add("switchboard-gateway " + each + " [list, watch]");
+    }
+    for (String each : found("\\+ \"/([a-z]+)/\"", code)) {
+      assertTrue(called.remove("switchboard-gateway " + each + " [list, watch]"), each);
+      called.add("switchboard-gateway " + each + " [list, watch, patch]");
+    }
+    return called;
+  }
+
+  private static Set<String> found(String pattern, CharSequence code) {
+    return Pattern.compile(pattern)
+        .matcher(code)
+        .results()
+        .map(each -> each.group(1))
+        .collect(Collectors.toSet());
+  }
+
+  /** The Job's one call is {@code NewKeysIT}'s. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void accountsMayExactlyWhatTheirCodeCalls(String overlay) throws IOException {
+    Rendered rendered = Rendered.of(overlay);
+    Set<String> granted = new TreeSet<>();
+    for (Thing binding : rendered.all("RoleBinding")) {
+      Thing role = rendered.one("Role", binding.json().at("/roleRef/name").asText());
+      String account = binding.json().at("/subjects/0/name").asText();
+      assertEquals(1, binding.json().path("subjects").size(), binding::toString);
+      rendered.one("ServiceAccount", account);
+      for (JsonNode rule : role.json().path("rules")) {
+        for (JsonNode resource : rule.path("resources")) {
+          List<String> verbs = rule.path("verbs").valueStream().map(JsonNode::asText).toList();
+          granted.add(account + " " + resource.asText() + " " + verbs);
+        }
+      }
+    }
+
+    Set<String> wanted = new TreeSet<>(calledByDiscovery());
+    assertEquals(3, wanted.size());
+    wanted.add("switchboard-keys secrets [create]");
+    if (overlay.equals("multi-gateway")) {
+      wanted.add("otel-front pods [get, list, watch]");
+      wanted.add("otel-front replicasets [get, list, watch]");
+      wanted.add("otel-front endpointslices [get, list, watch]");
+    }
+    assertEquals(wanted, granted);
+    assertTrue(
+        rendered.all("ClusterRole").isEmpty() && rendered.all("ClusterRoleBinding").isEmpty());
+  }
+
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void onlyWhoHasRightsGetsAToken(String overlay) {
+    Rendered rendered = Rendered.of(overlay);
+    Set<String> bound = new HashSet<>();
+    rendered
+        .all("RoleBinding")
+        .forEach(each -> bound.add(each.json().at("/subjects/0/name").asText()));
+
+    for (Pods pods : rendered.pods()) {
+      String account = pods.spec().path("serviceAccountName").asText();
+      boolean token =
+          pods.spec().path("automountServiceAccountToken").asBoolean(true)
+              && rendered
+                  .one("ServiceAccount", account)
+                  .json()
+                  .path("automountServiceAccountToken")
+                  .asBoolean(true);
+      assertEquals(bound.contains(account), token, pods::toString);
+    }
+  }
+
+  /** A change of the content changes the name, and so the template of the pods. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void everyMountedConfigMapIsThereUnderAChecksum(String overlay) {
+    Rendered rendered = Rendered.of(overlay);
+    for (Pods pods : rendered.pods()) {
+      for (JsonNode volume : pods.spec().path("volumes")) {
+        String name = volume.at("/configMap/name").asText();
+        if (!name.isEmpty()) {
+          rendered.one("ConfigMap", name);
+          assertTrue(name.matches(".*-[a-z0-9]{10}"), name);
+        }
+        String claim = volume.at("/persistentVolumeClaim/claimName").asText();
+        if (!claim.isEmpty()) {
+          rendered.one("PersistentVolumeClaim", claim);
+        }
+      }
+    }
+  }
+
+  /** Those that are not made here are told in the README. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void everySecretIsMadeOrTold(String overlay) {
+    Set<String> known = Set.of("switchboard-keys", "switchboard-store", "switchboard-region");
+    for (Pods pods : Rendered.of(overlay).pods()) {
+      for (JsonNode name : pods.spec().findValues("secretName")) {
+        assertTrue(known.contains(name.asText()), pods + " " + name);
+      }
+      for (JsonNode reference : pods.spec().findValues("secretKeyRef")) {
+        assertEquals("switchboard-keys", reference.path("name").asText(), pods::toString);
+      }
+    }
+    assertTrue(Rendered.of(overlay).all("Secret").isEmpty());
+  }
+
+  /** Autoscaled Deployments have no number of their own, which an apply would set them back to. */
+  @ParameterizedTest
+  @MethodSource(ALL)
+  void whatIsScaledHasNoReplicas(String overlay) {
+    Rendered rendered = Rendered.of(overlay);
+    for (Thing scaler :
+        Stream.concat(
+                rendered.all("ScaledObject").stream(),
+                rendered.all("HorizontalPodAutoscaler").stream())
+            .toList()) {
+      String target = scaler.json().at("/spec/scaleTargetRef/name").asText();
+      assertFalse(rendered.one("Deployment", target).json().path("spec").has("replicas"));
+    }
+  }
+}

@@ -1,0 +1,94 @@
+package dev.switchboard.gateway.admin;
+
+import dev.switchboard.gateway.flight.FlightQuery;
+import dev.switchboard.gateway.flight.FlightRecord;
+import dev.switchboard.gateway.flight.FlightRecorder;
+import dev.switchboard.gateway.flight.FlightTail.Ended;
+import dev.switchboard.gateway.flight.StoredFlight;
+import dev.switchboard.gateway.store.Store;
+import dev.switchboard.gateway.store.StoredRequests;
+import io.vertx.core.Future;
+import io.vertx.core.Vertx;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Requests that are over: those that the recorder has, and behind them those of interest that the
+ * store keeps for longer. While the store cannot be read there are those of the recorder.
+ *
+ * @param vertx whose event loops answer
+ */
+record RequestArchive(Vertx vertx, FlightRecorder recorder, Store store) {
+  /** Above all numbers that a recorder gives. */
+  private static final long STORED = 1L << 58;
+
+  /** Behind which all that is stored comes. As a cursor it has eighteen digits. */
+  private static final long ALL = 999_999_999_999_999_999L - STORED;
+
+  /** Looked at for those that the recorder has too, before a page ends early. */
+  private static final int MOST_LOOKS = 20;
+
+  /**
+   * What was found, the newest first.
+   *
+   * @param next where what follows begins; 0 when there is no more
+   * @param whole whether the store could be asked, where it had to
+   */
+  record Found(List<Ended> requests, long next, boolean whole) {
+    Found {
+      requests = List.copyOf(requests);
+    }
+  }
+
+  /** Looks for requests; {@code before} of the query is the {@code next} of an answer. */
+  Future<Found> find(FlightQuery query) {
+    if (query.before() != Long.MAX_VALUE && query.before() >= STORED) {
+      return stored(query, query.before() - STORED, new ArrayList<>(), MOST_LOOKS);
+    }
+    FlightRecorder.Found recent = recorder.find(query);
+    List<Ended> found = new ArrayList<>();
+    for (FlightRecord record : recent.records()) {
+      found.add(new Ended(record, recorder.waitedFor(record)));
+    }
+    return recent.next() != 0 || !store.keepsRequests()
+        ? Future.succeededFuture(new Found(found, recent.next(), true))
+        : stored(query, ALL, found, MOST_LOOKS);
+  }
+
+  /** Fills up a page from the store. */
+  private Future<Found> stored(FlightQuery query, long before, List<Ended> found, int looks) {
+    int room = query.limit() - found.size();
+    if (room <= 0 || looks == 0) {
+      return Future.succeededFuture(new Found(found, STORED + before, true));
+    }
+    return Future.fromCompletionStage(
+            store.requests(query.limitedTo(room), before), vertx.getOrCreateContext())
+        .compose(
+            (StoredRequests page) -> {
+              for (StoredFlight flight : page.flights()) {
+                if (!recorder.holds(flight)) {
+                  found.add(flight.unpacked());
+                }
+              }
+              return page.next() == 0
+                  ? Future.succeededFuture(new Found(found, 0, true))
+                  : stored(query, page.next(), found, looks - 1);
+            })
+        .recover(away -> Future.succeededFuture(new Found(found, 0, false)));
+  }
+
+  /** The last request of an id. */
+  Future<Optional<Ended>> find(String id) {
+    FlightRecord record = recorder.find(id);
+    if (record != null) {
+      return Future.succeededFuture(Optional.of(new Ended(record, recorder.waitedFor(record))));
+    }
+    if (!store.keepsRequests()) {
+      return Future.succeededFuture(Optional.empty());
+    }
+    return Future.fromCompletionStage(store.request(id), vertx.getOrCreateContext())
+        .map(found -> Optional.ofNullable(found).map(StoredFlight::unpacked))
+        .otherwise(Optional.empty());
+  }
+}
