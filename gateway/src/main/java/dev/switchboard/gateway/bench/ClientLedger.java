@@ -141,20 +141,6 @@ public final class ClientLedger {
     return found;
   }
 
-  /**
-   * Compares each request with its record, when nothing is in flight.
-   *
-   * @param records of all gateways that served these clients, those that have ended and those that
-   *     run
-   * @return the first differences; empty when all is accounted for
-   */
-  synchronized List<String> compareRecords(List<RequestEnd> records) {
-    List<String> found = faults();
-    differ(found, "requests of clients still open", (double) open, 0);
-    found.addAll(Reconciliation.byId(seen, records, 0));
-    return found;
-  }
-
   private void settled(List<String> found, MetricsText after) {
     differ(found, "requests of clients still open", (double) open, 0);
     differ(found, "switchboard_requests_in_flight", 0, after.sum("switchboard_requests_in_flight"));
