@@ -27,6 +27,10 @@ final class ChildProcess implements AutoCloseable {
     return new ChildProcess(builder.start());
   }
 
+  long pid() {
+    return process.pid();
+  }
+
   /** The event of that name; fails where the process ends before it. */
   JsonNode await(String event) throws IOException {
     for (String line = out.readLine(); line != null; line = out.readLine()) {

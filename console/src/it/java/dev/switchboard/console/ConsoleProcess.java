@@ -20,6 +20,11 @@ final class ConsoleProcess implements AutoCloseable {
   }
 
   static ConsoleProcess start(Path folder, RealGateway gateway) throws Exception {
+    return start(folder, gateway.admin());
+  }
+
+  /** Starts one before the gateway at that admin address. */
+  static ConsoleProcess start(Path folder, String admin) throws Exception {
     Files.createDirectories(folder);
     StringBuilder keys = new StringBuilder();
     for (Role role : Role.values()) {
@@ -34,7 +39,7 @@ final class ConsoleProcess implements AutoCloseable {
                 "--state",
                 folder.resolve("state").toString(),
                 "--gateway",
-                "gw=" + gateway.admin(),
+                "gw=" + admin,
                 "--keys-file",
                 file.toString()));
     return new ConsoleProcess(process, process.await("ready"));

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -28,17 +29,33 @@ final class RealGateway implements AutoCloseable {
               Role.OPERATOR, "sb-it-operator",
               Role.ADMIN, "sb-it-admin"));
 
-  private final ChildProcess process;
-  private final String admin;
+  /** A key of the role app. */
+  static final String APP_KEY = "sb-it-app";
 
-  private RealGateway(ChildProcess process, String admin) {
+  /** Workers that start soon. */
+  static final String WORKER_OPTIONS =
+      "[--enable-native-access=ALL-UNNAMED, -XX:+UseSerialGC, -XX:TieredStopAtLevel=1]";
+
+  private final ChildProcess process;
+  private final JsonNode ready;
+
+  private RealGateway(ChildProcess process, JsonNode ready) {
     this.process = process;
-    this.admin = admin;
+    this.ready = ready;
   }
 
   static RealGateway start(Path folder) throws Exception {
+    return start(folder, "workers: {local: 1, java-options: " + WORKER_OPTIONS + "}\n");
+  }
+
+  /**
+   * Starts one.
+   *
+   * @param more of its configuration, beside the model and the keys
+   */
+  static RealGateway start(Path folder, String more) throws Exception {
     Files.createDirectories(folder);
-    Path config = Files.writeString(folder.resolve("config.yaml"), config());
+    Path config = Files.writeString(folder.resolve("config.yaml"), config() + more);
     ChildProcess process =
         ChildProcess.start(
             List.of(
@@ -57,15 +74,12 @@ final class RealGateway implements AutoCloseable {
                 "0",
                 "--admin-port",
                 "0",
-                "--workers",
-                "1",
                 "--config",
                 config.toString()));
-    JsonNode ready = process.await("ready");
-    return new RealGateway(process, ready.path("admin").asString(""));
+    return new RealGateway(process, process.await("ready"));
   }
 
-  private static Path home() {
+  static Path home() {
     return Path.of(System.getProperty("switchboard.home", ".."));
   }
 
@@ -85,25 +99,44 @@ final class RealGateway implements AutoCloseable {
 
   private static String config() throws Exception {
     StringBuilder keys = new StringBuilder();
+    keys.append("    - {name: it-key-app, role: app, tenant: shop, sha256: ");
+    keys.append(hash(APP_KEY)).append("}\n");
     for (Map.Entry<Role, String> key : KEYS.byRole().entrySet()) {
       keys.append("    - {name: it-key-").append(key.getKey().word());
       keys.append(", role: ").append(key.getKey().word()).append(", delegate: true, sha256: ");
-      byte[] hash =
-          MessageDigest.getInstance("SHA-256")
-              .digest(key.getValue().getBytes(StandardCharsets.UTF_8));
-      keys.append(HexFormat.of().formatHex(hash)).append("}\n");
+      keys.append(hash(key.getValue())).append("}\n");
     }
     return "models: [{file: "
-        + home().resolve("native-engine/demo-model/switchboard-demo.gguf")
+        + model()
         + "}]\nhttp: {warm-up-requests: 0}\nshutdown: {linger-ms: 0}\n"
-        + "workers: {java-options: [--enable-native-access=ALL-UNNAMED, -XX:+UseSerialGC,"
-        + " -XX:TieredStopAtLevel=1]}\n"
         + "auth:\n  keys:\n"
         + keys;
   }
 
+  private static String hash(String key) throws Exception {
+    MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+    return HexFormat.of().formatHex(sha256.digest(key.getBytes(StandardCharsets.UTF_8)));
+  }
+
+  /** The file of the demo model. */
+  static Path model() {
+    return home().resolve("native-engine/demo-model/switchboard-demo.gguf");
+  }
+
   String admin() {
-    return admin;
+    return ready.path("admin").asString("");
+  }
+
+  /** The address of the public API. */
+  String api() {
+    return ready.path("api").asString("");
+  }
+
+  /** Processor time that its process has taken so far. */
+  Duration processorTime() {
+    return ProcessHandle.of(process.pid())
+        .flatMap(handle -> handle.info().totalCpuDuration())
+        .orElseThrow();
   }
 
   @Override

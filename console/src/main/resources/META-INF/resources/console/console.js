@@ -29,7 +29,7 @@
     open: 'M14 4h6v6M20 4l-9 9M18 14v6H4V6h6',
     plus: 'M12 5v14M5 12h14',
     trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
-    key: 'M8 15.500a4 4 0 1 0 0-.01M11 12.500L20 4M17 7l3 3M14.5 9.500l2 2',
+    key: 'M8.5 11.500a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM11.5 12.500L20 4M16 8l3 3',
     tenants: 'M4 20V8l8-4 8 4v12M4 20h16M9 20v-5h6v5M9 10.500h.2M15 10.500h.2',
     edit: 'M4 20h4L19.5 8.500l-4-4L4 16zM13 7l4 4',
     drill: 'M13 3L5 13.500h6L10 21l9-11h-6.5z',
@@ -81,9 +81,11 @@
       const svg = document.createElementNS(ns, 'svg');
       svg.setAttribute('viewBox', '0 0 100 30');
       svg.setAttribute('preserveAspectRatio', 'none');
+      // A line begins where anything is known, and is at least a sixth of its time.
+      const from = Math.min(Math.max(0, values.findIndex(v => !Number.isNaN(v))), Math.floor(values.length * 5 / 6));
       if (known.length > 1) {
         const max = Math.max(...known, 1e-9), min = Math.min(0, ...known);
-        const x = i => i * 100 / (values.length - 1);
+        const x = i => (i - from) * 100 / (values.length - 1 - from);
         const y = v => 28 - (v - min) / (max - min || 1) * 26;
         let line = '', first = -1, last = -1;
         values.forEach((v, i) => {
@@ -134,6 +136,15 @@
     const a = Math.abs(v);
     const digits = a >= 1e6 ? (v / 1e6).toFixed(1) + 'M' : a >= 1e4 ? (v / 1e3).toFixed(1) + 'k' : a >= 100 || a === 0 ? v.toFixed(0) : a >= 10 ? v.toFixed(1) : v.toFixed(2);
     return unit ? digits + ' ' + unit : digits;
+  };
+  const TEN_MINUTES = 600;
+  // What an axis says: no digits that every label has.
+  const tick = v => Math.abs(v) >= 1e6 ? +(v / 1e6).toFixed(2) + 'M' : Math.abs(v) >= 1e4 ? +(v / 1e3).toFixed(2) + 'k' : String(+v.toFixed(4));
+  const firstKnown = (lines, count) => Math.max(0, Math.min(count - 1, ...lines.map(points => points.findIndex(v => v !== null)).filter(i => i >= 0)));
+  // Where the axis of shares begins, so that its labels are round.
+  const floorOfShares = lines => {
+    const low = Math.min(1, ...lines.flatMap(line => line.points.filter(v => v !== null)));
+    return low >= .9 ? .9 : low >= .5 ? .5 : 0;
   };
   // One point that did not come is no gap; two are.
   const bridged = points => points.map((v, i) => v !== null || i === 0 || points[i - 1] === null || points[i + 1] == null ? v : (points[i - 1] + points[i + 1]) / 2);
@@ -222,6 +233,8 @@
       this.chart ||= window.echarts.init(this.frame, null, {renderer: 'canvas'});
       const at = i => (d.end - (count - 1 - i) * d.step) * 1000;
       const share = d.unit === '%';
+      const from = Math.min(firstKnown(d.lines.map(line => line.points), count), Math.max(0, count - 1 - TEN_MINUTES / d.step));
+      const least = share ? floorOfShares(d.lines) : 0;
       this.chart.setOption({
         animation: false, textStyle: {fontFamily: getComputedStyle(this).fontFamily},
         grid: {left: 8, right: 22, top: 30, bottom: 4, containLabel: true},
@@ -230,8 +243,8 @@
           trigger: 'axis', renderMode: 'richText', backgroundColor: c.surface, borderColor: c.grid, textStyle: {color: c.strong, fontSize: 12}, axisPointer: {lineStyle: {color: c.text, width: 1}},
           formatter: points => utc(points[0].value[0] / 1000) + ' UTC\n' + points.filter(p => p.value[1] !== null).map(p => `${p.seriesName}  ${number(p.value[1], d.unit)}`).join('\n'),
         },
-        xAxis: {type: 'time', min: at(0), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, formatter: v => utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
-        yAxis: {type: 'value', min: share ? v => Math.max(0, Math.min(.9, Math.floor(v.min * 10) / 10)) : 0, max: share ? 1 : null, splitNumber: 3, axisLabel: {color: c.text, fontSize: 11, formatter: v => share ? number(v, '%') : Math.abs(v) >= 1e4 ? number(v, '') : String(+v.toFixed(3))}, splitLine: {lineStyle: {color: c.grid, width: 1}}},
+        xAxis: {type: 'time', min: at(from), max: at(count - 1), axisLine: {lineStyle: {color: c.grid}}, axisTick: {show: false}, axisLabel: {color: c.text, fontSize: 11, hideOverlap: true, formatter: v => utc(v / 1000).slice(0, 5)}, splitLine: {show: false}},
+        yAxis: {type: 'value', min: least, max: share ? 1 : null, interval: share ? (1 - least) / 2 : undefined, splitNumber: 3, axisLabel: {color: c.text, fontSize: 11, formatter: v => share ? Math.round(v * 100) + ' %' : tick(v)}, splitLine: {lineStyle: {color: c.grid, width: 1}}},
         series: d.lines.map((line, i) => ({
           name: line.name, type: 'line', showSymbol: false, connectNulls: false, sampling: 'lttb', lineStyle: {width: 1.5, color: c.line(line.tone)}, itemStyle: {color: c.line(line.tone)},
           areaStyle: d.lines.length <= 2 && i === 0 ? {color: c.line(line.tone), opacity: .08} : undefined, emphasis: {disabled: true},
@@ -279,7 +292,7 @@
           formatter: points => points[0].name + ' UTC\n' + points.filter(p => p.value > 0).map(p => `${p.seriesName}  ${number(p.value, '')}`).join('\n'),
         },
         xAxis: {type: 'category', data: d.bars, axisLine: {lineStyle: {color: grid}}, axisTick: {show: false}, axisLabel: {color: text, fontSize: 11, hideOverlap: true, formatter: v => v.slice(-5)}},
-        yAxis: {type: 'value', minInterval: 1, splitNumber: 3, axisLabel: {color: text, fontSize: 11, formatter: v => number(v, '')}, splitLine: {lineStyle: {color: grid, width: 1}}},
+        yAxis: {type: 'value', minInterval: 1, splitNumber: 3, axisLabel: {color: text, fontSize: 11, formatter: tick}, splitLine: {lineStyle: {color: grid, width: 1}}},
         series: d.parts.map(part => ({
           name: part.name, type: 'bar', stack: 'all', barMaxWidth: 28, emphasis: {disabled: true},
           itemStyle: {color: colour(this, `--sb-series-${part.tone}`)}, data: part.counts,
@@ -295,6 +308,7 @@
       if (!this.prepare('application')) return;
       this.canvas.tabIndex = 0;
       this.said.setAttribute('aria-live', 'polite');
+      this.hint = this.said.textContent = 'Point at a rank, or move with the arrow keys.';
       this.canvas.addEventListener('pointermove', e => this.point(e));
       this.canvas.addEventListener('pointerleave', () => this.choose(-1, -1));
       this.canvas.addEventListener('keydown', e => this.key(e));
@@ -350,7 +364,7 @@
       const next = cell ? [stage, rank] : null;
       if (String(next) === String(this.at)) return;
       this.at = next;
-      this.said.textContent = cell ? `stage ${stage}, rank ${rank}: ${cell.about}` : '';
+      this.said.textContent = cell ? `stage ${stage}, rank ${rank}: ${cell.about}` : this.hint;
       this.draw();
     }
   }
@@ -359,7 +373,9 @@
   class SbLanes extends SbCanvas {
     connectedCallback() {
       super.connectedCallback();
-      if (this.prepare('img')) this.canvas.addEventListener('pointermove', e => this.point(e));
+      if (!this.prepare('img')) return;
+      this.hint = this.said.textContent = 'Point at a step.';
+      this.canvas.addEventListener('pointermove', e => this.point(e));
     }
     show(message) {
       this.data = message;
@@ -389,7 +405,7 @@
       if (!this.geometry) return;
       const box = this.canvas.getBoundingClientRect(), g = this.geometry, row = Math.floor((e.clientY - box.top) / g.row), us = (e.clientX - box.left - g.left) / g.scale;
       const bar = this.data.bars.find(b => b[0] === row && us >= b[1] && us <= b[1] + b[2] + b[3] + b[4] + b[5]);
-      this.said.textContent = bar ? bar[6] : '';
+      this.said.textContent = bar ? bar[6] : this.hint;
     }
   }
 

@@ -179,15 +179,15 @@ public final class AuditView extends Div implements AfterNavigationObserver {
 
   private void columns() {
     grid.addColumn(row -> Format.full(row.at())).setHeader("UTC").setWidth("160px").setFlexGrow(0);
-    grid.addComponentColumn(AuditView::who).setHeader("Who").setWidth("150px").setFlexGrow(1);
-    grid.addColumn(AuditRow::words).setHeader("Did").setWidth("150px").setFlexGrow(1);
-    grid.addColumn(AuditRow::target).setHeader("Target").setWidth("120px").setFlexGrow(1);
-    grid.addColumn(AuditRow::reason).setHeader("Reason").setWidth("160px").setFlexGrow(3);
+    grid.addComponentColumn(AuditView::who).setHeader("Who").setWidth("112px").setFlexGrow(1);
+    grid.addColumn(AuditRow::words).setHeader("Did").setWidth("140px").setFlexGrow(1);
+    grid.addColumn(AuditRow::target).setHeader("Target").setWidth("104px").setFlexGrow(1);
+    grid.addColumn(AuditRow::reason).setHeader("Reason").setWidth("240px").setFlexGrow(4);
     grid.addComponentColumn(AuditView::outcome)
         .setHeader("Outcome")
-        .setWidth("150px")
+        .setWidth("126px")
         .setFlexGrow(0);
-    grid.addColumn(AuditRow::source).setHeader("From").setWidth("120px").setFlexGrow(0);
+    grid.addColumn(AuditRow::source).setHeader("From").setWidth("106px").setFlexGrow(0);
   }
 
   private static Component who(AuditRow row) {

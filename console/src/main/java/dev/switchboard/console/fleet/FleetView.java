@@ -40,6 +40,11 @@ import java.util.function.Function;
 public final class FleetView extends LiveView {
   private static final int HAPPENINGS_MAX = 60;
 
+  /** More rows than these scroll: the browser would draw each of them. */
+  private static final int FEW_ROWS = 40;
+
+  private static final String MANY_ROWS_HEIGHT = "640px";
+
   private final FleetPresenter presenter =
       new FleetPresenter(Services.get().gateways(), Services.get().clock());
   private final Span line = Parts.text("sb-head-line", "");
@@ -79,7 +84,6 @@ public final class FleetView extends LiveView {
   public FleetView() {
     columns();
     tree.setTreeData(data);
-    tree.setAllRowsVisible(true);
     tree.getElement().setAttribute("aria-label", "Gateways, models and replicas");
     tree.addThemeNames("no-border");
     tree.addItemClickListener(click -> open(click.getItem()));
@@ -231,6 +235,9 @@ public final class FleetView extends LiveView {
         now.values().stream().map(row -> row.node() + " " + row.ranks()).toList();
     if (!shape.equals(shapeNow)) {
       shape = new ArrayList<>(shapeNow);
+      boolean few = now.size() <= FEW_ROWS;
+      tree.setAllRowsVisible(few);
+      tree.setHeight(few ? null : MANY_ROWS_HEIGHT);
       data.clear();
       now.keySet().forEach(this::place);
       tree.getDataProvider().refreshAll();

@@ -41,6 +41,7 @@ final class Settings extends Div {
     endpoint.setValue("Chat");
     model.setAllowCustomValue(true);
     model.addCustomValueSetListener(e -> model.setValue(e.getDetail()));
+    model.setWidthFull();
     key.setPlaceholder("none");
     key.setMaxLength(256);
     key.setAutocomplete(Autocomplete.OFF);
@@ -67,9 +68,9 @@ final class Settings extends Div {
         });
     add(
         Parts.box("sb-card-head", new com.vaadin.flow.component.html.H2("Request")),
-        Parts.box("sb-form", endpoint, model),
+        model,
         Parts.box("sb-keyed", key, make),
-        Parts.box("sb-form", temperature, maxTokens, sloClass, ttft, tpot, deadline),
+        Parts.box("sb-form", endpoint, temperature, maxTokens, sloClass, ttft, tpot, deadline),
         system,
         schema,
         tools);

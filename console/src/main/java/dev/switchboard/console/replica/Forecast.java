@@ -104,16 +104,20 @@ public final class Forecast {
 
   private static String fates(JsonNode plan) {
     List<String> fates = new ArrayList<>();
-    add(fates, plan.path("finish").asInt(0), "finish there");
-    add(fates, plan.path("migrate").asInt(0), "go on at another worker");
-    add(fates, plan.path("restart").asInt(0), "begin anew elsewhere");
-    add(fates, plan.path("wait").asInt(0), "can only be waited for");
+    add(fates, plan.path("finish").asInt(0), "finishes there", "finish there");
+    add(
+        fates,
+        plan.path("migrate").asInt(0),
+        "goes on at another worker",
+        "go on at another worker");
+    add(fates, plan.path("restart").asInt(0), "begins anew elsewhere", "begin anew elsewhere");
+    add(fates, plan.path("wait").asInt(0), "can only be waited for", "can only be waited for");
     return String.join(", ", fates);
   }
 
-  private static void add(List<String> fates, int count, String what) {
+  private static void add(List<String> fates, int count, String one, String many) {
     if (count > 0) {
-      fates.add(count + " " + what);
+      fates.add(count + " " + (count == 1 ? one : many));
     }
   }
 }

@@ -102,6 +102,11 @@ public final class ReplicaPresenter {
     }
   }
 
+  /** Whether it serves, held up by a rank. */
+  public boolean held() {
+    return state().equals("READY") && !known().path("report").path("stragglers").isEmpty();
+  }
+
   /** Ranks that hold up their stage, in a sentence; empty where none does. */
   public String stragglers() {
     List<String> names = new ArrayList<>();
@@ -126,8 +131,8 @@ public final class ReplicaPresenter {
         : requests
             + " requests waited for slow ranks since the gateway began; those that missed an"
             + " objective took "
-            + Format.number(minutes)
-            + " min.";
+            + Format.millis(minutes * 60_000)
+            + " in all.";
   }
 
   public double number(String field) {
@@ -417,6 +422,6 @@ public final class ReplicaPresenter {
   }
 
   public String word() {
-    return Badge.word(state());
+    return Badge.word(state()) + (held() ? ", slow rank" : "");
   }
 }

@@ -153,7 +153,7 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     if (known == null || at == null) {
       return;
     }
-    badge.show(known.state().isEmpty() ? Tone.IDLE : Tone.ofReplica(known.state()), known.word());
+    badge.show(tone(known), known.word());
     Parts.set(
         line, known.replica().isPresent() ? known.about() : "The gateway knows no such replica");
     showNotices(known, at);
@@ -164,6 +164,13 @@ public final class ReplicaView extends LiveView implements BeforeEnterObserver, 
     showCharts(known);
     showFacts(known.facts());
     Parts.set(log, known.log());
+  }
+
+  private static Tone tone(ReplicaPresenter known) {
+    if (known.held()) {
+      return Tone.WARN;
+    }
+    return known.state().isEmpty() ? Tone.IDLE : Tone.ofReplica(known.state());
   }
 
   private void showNotices(ReplicaPresenter known, LiveGateway at) {

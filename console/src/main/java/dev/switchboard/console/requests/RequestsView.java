@@ -220,16 +220,16 @@ public final class RequestsView extends LiveView implements AfterNavigationObser
     text("UTC", row -> Format.clock(row.accepted()), "82px");
     grid.addComponentColumn(RequestsView::outcome)
         .setHeader("Outcome")
-        .setWidth("120px")
+        .setWidth("104px")
         .setFlexGrow(0);
     grid.addComponentColumn(RequestsView::link)
         .setHeader("Request")
         .setWidth("86px")
         .setFlexGrow(0);
-    grid.addColumn(RequestRow::model).setHeader("Model").setWidth("108px").setFlexGrow(3);
-    grid.addColumn(RequestRow::serviceClass).setHeader("Class").setWidth("88px").setFlexGrow(1);
+    grid.addColumn(RequestRow::model).setHeader("Model").setWidth("136px").setFlexGrow(3);
+    grid.addColumn(RequestRow::serviceClass).setHeader("Class").setWidth("86px").setFlexGrow(1);
     grid.addColumn(RequestRow::tenant).setHeader("Tenant").setWidth("72px").setFlexGrow(1);
-    text("Replica", RequestRow::replica, "70px");
+    text("Replica", RequestRow::replica, "66px");
     number("First token", row -> Format.millis(row.ttftMs()), "86px");
     number("Per token", row -> Format.millis(row.tpotMs()), "80px");
     number("Wall time", row -> Format.millis(row.wallMs()), "80px");

@@ -36,15 +36,16 @@ final class RunningList extends Div {
     grid.setSelectionMode(Grid.SelectionMode.NONE);
     grid.addThemeNames("no-border", "compact");
     grid.getElement().setAttribute("aria-label", "Running requests");
-    grid.addColumn(r -> r.id().length() > 16 ? r.id().substring(0, 16) + "…" : r.id())
+    grid.addColumn(r -> r.id().length() > 8 ? r.id().substring(0, 8) : r.id())
         .setHeader("Request")
         .setTooltipGenerator(RunningRow::id)
-        .setFlexGrow(2);
+        .setWidth("96px")
+        .setFlexGrow(0);
     grid.addComponentColumn(r -> new Badge(Tone.BUSY, Badge.word(r.phase())))
         .setHeader("Phase")
         .setWidth("120px")
         .setFlexGrow(0);
-    grid.addColumn(RunningRow::model).setHeader("Model").setFlexGrow(2);
+    grid.addColumn(RunningRow::model).setHeader("Model").setWidth("140px").setFlexGrow(3);
     grid.addColumn(RunningRow::serviceClass).setHeader("Class").setFlexGrow(1);
     grid.addColumn(RunningRow::tenant).setHeader("Tenant").setFlexGrow(1);
     grid.addComponentColumn(this::replica).setHeader("Replica").setFlexGrow(1);

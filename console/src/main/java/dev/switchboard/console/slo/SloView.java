@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
 @Needs(Role.VIEWER)
 public final class SloView extends GatewayView {
   // Above these a budget of 30 days is gone within 2 and within 10 days.
+  private static final double TEN = 10;
   private static final double FAST = 14.4;
   private static final double SLOW = 3;
   private static final Map<String, String> TONES =
@@ -118,27 +119,41 @@ public final class SloView extends GatewayView {
   }
 
   private void budgetColumns() {
-    budgets.addColumn(BudgetRow::serviceClass).setHeader("Class").setFlexGrow(1);
-    budgets.addColumn(b -> SloPresenter.words(b.objective())).setHeader("Objective").setFlexGrow(1);
+    budgets.addColumn(BudgetRow::serviceClass).setHeader("Class").setWidth("88px").setFlexGrow(1);
+    budgets
+        .addColumn(b -> SloPresenter.words(b.objective()))
+        .setHeader("Objective")
+        .setWidth("92px")
+        .setFlexGrow(1);
     budgets
         .addColumn(b -> Format.percent(b.share()) + " in " + b.windowDays() + " d")
         .setHeader("Goal")
-        .setFlexGrow(1);
-    budgets.addComponentColumn(SloView::left).setHeader("Budget left").setFlexGrow(2);
+        .setWidth("100px")
+        .setFlexGrow(0);
+    budgets
+        .addComponentColumn(SloView::left)
+        .setHeader("Budget left")
+        .setWidth("112px")
+        .setFlexGrow(2);
     for (int i = 0; i < BudgetRow.SPANS.size(); i++) {
       int span = i;
       budgets
           .addComponentColumn(b -> burn(b.burn().get(span)))
           .setHeader("Burn " + BudgetRow.SPANS.get(i))
-          .setWidth("92px")
+          .setTextAlign(ColumnTextAlign.END)
+          .setWidth("78px")
           .setFlexGrow(0);
     }
-    budgets.addColumn(BudgetRow::forecast).setHeader("As in the last 6 h").setFlexGrow(1);
+    budgets
+        .addColumn(BudgetRow::forecast)
+        .setHeader("As in the last 6 h")
+        .setWidth("124px")
+        .setFlexGrow(1);
     budgets
         .addComponentColumn(b -> Parts.link(worst(b.serviceClass()), Format.number(b.missed())))
         .setHeader("Missed")
         .setTextAlign(ColumnTextAlign.END)
-        .setWidth("86px")
+        .setWidth("66px")
         .setFlexGrow(0);
   }
 
@@ -152,7 +167,8 @@ public final class SloView extends GatewayView {
     if (Double.isNaN(rate)) {
       return Parts.text("sb-muted", Format.NONE);
     }
-    String text = Format.number(Math.rint(rate * 100) / 100) + "×";
+    double shown = rate < TEN ? Math.rint(rate * 100) / 100 : Math.rint(rate);
+    String text = Format.number(shown) + "×";
     if (rate < SLOW) {
       return new Span(text);
     }
@@ -180,11 +196,15 @@ public final class SloView extends GatewayView {
     number("Priority", c -> "" + c.priority());
     number("Objective", c -> Format.percent(c.objective()));
     number("Window", c -> c.windowDays() + " d");
-    classes.addColumn(c -> c.stored() ? "admin API" : "configuration").setHeader("Set by");
+    classes
+        .addColumn(c -> c.stored() ? "admin API" : "configuration")
+        .setHeader("Set by")
+        .setWidth("112px");
     classes
         .addComponentColumn(c -> Parts.link(worst(c.name()), "Missed requests"))
         .setHeader("Worst")
-        .setFlexGrow(1);
+        .setWidth("136px")
+        .setFlexGrow(0);
     classes.addComponentColumn(this::actions).setHeader("").setWidth("84px").setFlexGrow(0);
   }
 
@@ -193,6 +213,7 @@ public final class SloView extends GatewayView {
         .addColumn(text::apply)
         .setHeader(header)
         .setTextAlign(ColumnTextAlign.END)
+        .setWidth("86px")
         .setFlexGrow(1);
   }
 

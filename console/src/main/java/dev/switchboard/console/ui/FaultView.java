@@ -4,11 +4,13 @@ import com.vaadin.flow.component.html.Div;
 import com.vaadin.flow.router.BeforeEnterEvent;
 import com.vaadin.flow.router.ErrorParameter;
 import com.vaadin.flow.router.HasErrorParameter;
+import com.vaadin.flow.router.PageTitle;
 import jakarta.servlet.http.HttpServletResponse;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** What is shown where a view broke; the reason is in the console's log only. */
+@PageTitle("Fault · Switchboard")
 @Open
 public final class FaultView extends Div implements HasErrorParameter<Exception> {
   private static final Logger LOG = LoggerFactory.getLogger(FaultView.class);

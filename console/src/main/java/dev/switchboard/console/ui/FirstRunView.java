@@ -40,7 +40,7 @@ public final class FirstRunView extends Div implements BeforeEnterObserver {
     make.addThemeName("primary");
     make.addClickShortcut(Key.ENTER);
     H1 title = new H1("Welcome to Switchboard");
-    Paragraph line = new Paragraph("Make the first user. He is an admin and can add others.");
+    Paragraph line = new Paragraph("Make the first user, an admin who can add others.");
     add(
         Parts.box(
             "sb-door-card", new Icon("mark"), title, line, token, name, password, message, make));

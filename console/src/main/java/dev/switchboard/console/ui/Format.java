@@ -44,7 +44,7 @@ public final class Format {
       return NONE;
     }
     double value = share * 100;
-    boolean round = value == Math.rint(value) || (value < 90 && value >= 10);
+    boolean round = value == Math.rint(value) || value <= -10 || (value < 90 && value >= 10);
     return String.format(Locale.ROOT, round ? "%.0f %%" : "%.2f %%", value);
   }
 

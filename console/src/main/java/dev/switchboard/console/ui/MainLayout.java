@@ -13,19 +13,23 @@ import com.vaadin.flow.component.page.ColorScheme;
 import com.vaadin.flow.component.page.WebStorage;
 import com.vaadin.flow.component.sidenav.SideNav;
 import com.vaadin.flow.component.sidenav.SideNavItem;
+import com.vaadin.flow.router.AfterNavigationEvent;
+import com.vaadin.flow.router.AfterNavigationObserver;
 import dev.switchboard.console.api.Role;
 import dev.switchboard.console.auth.Person;
 import dev.switchboard.console.live.LiveGateway;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** Navigation at the left; gateways' state, theme and person at the top. */
 @Open
-public final class MainLayout extends AppLayout {
+public final class MainLayout extends AppLayout implements AfterNavigationObserver {
   private static final String SCHEME = "switchboard.scheme";
 
+  private final SideNavItem fleet = item("Fleet", "", "fleet");
   private final Div gateways = Parts.box("sb-gateways");
   private final Map<String, Badge> badges = new HashMap<>();
   private @Nullable Runnable stop;
@@ -41,11 +45,12 @@ public final class MainLayout extends AppLayout {
     addToDrawer(brand, navigation(person));
   }
 
-  private static SideNav navigation(@Nullable Person person) {
+  private SideNav navigation(@Nullable Person person) {
     SideNav nav = new SideNav();
     nav.getElement().setAttribute("aria-label", "Views");
-    nav.addItem(item("Fleet", "", "fleet"));
-    nav.addItem(item("Requests", "requests", "requests"));
+    SideNavItem requests = item("Requests", "requests", "requests");
+    requests.setPathAliases(Set.of("compare"));
+    nav.addItem(fleet, requests);
     nav.addItem(item("Models", "models", "models"));
     nav.addItem(item("SLOs", "slos", "slo"));
     if (person != null && person.role().includes(Role.OPERATOR)) {
@@ -64,10 +69,14 @@ public final class MainLayout extends AppLayout {
   private static SideNavItem item(String label, String path, String icon) {
     SideNavItem item = new SideNavItem(label, path, new Icon(icon));
     item.setMatchNested(!path.isEmpty());
-    if (path.isEmpty()) {
-      item.setPathAliases(java.util.Set.of("replicas"));
-    }
     return item;
+  }
+
+  /** A replica belongs to the fleet, whose path is the beginning of all others. */
+  @Override
+  public void afterNavigation(AfterNavigationEvent event) {
+    String path = event.getLocation().getPath();
+    fleet.setPathAliases(Set.of(path.startsWith("replicas/") ? path : "replicas"));
   }
 
   private static MenuBar menu(@Nullable Person person) {

@@ -5,9 +5,11 @@ import com.vaadin.flow.router.BeforeEnterEvent;
 import com.vaadin.flow.router.ErrorParameter;
 import com.vaadin.flow.router.HasErrorParameter;
 import com.vaadin.flow.router.NotFoundException;
+import com.vaadin.flow.router.PageTitle;
 import jakarta.servlet.http.HttpServletResponse;
 
 /** What is shown for paths that are none, and for views that a role may not see. */
+@PageTitle("No such page · Switchboard")
 @Open
 public final class NotFoundView extends Div implements HasErrorParameter<NotFoundException> {
   public NotFoundView() {

@@ -94,7 +94,7 @@ class ReplicaViewTest extends ConsoleViewTest {
     var change = presenter("w0").change(Command.DRAIN, person(Role.OPERATOR));
 
     assertEquals(
-        "3 requests run there: 2 finish there, 1 go on at another worker.",
+        "3 requests run there: 2 finish there, 1 goes on at another worker.",
         change.effects().getFirst());
     assertTrue(change.effects().get(1).startsWith("Empty in about 4.20 s"));
     assertEquals(List.of(), fake.changes());

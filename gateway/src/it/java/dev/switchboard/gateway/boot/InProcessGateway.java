@@ -59,6 +59,7 @@ final class InProcessGateway implements AutoCloseable {
             clock,
             events,
             System.err);
+    fleet.expect(config.discovery().kubernetes().names());
     fleet.start();
     gateway =
         Gateway.start(

@@ -7,7 +7,15 @@ import io.vertx.core.http.HttpServerResponse;
 
 /** Writes the gateway's own answers. */
 final class Answers {
+  /** By that name llm-d says why it did not serve a request. */
+  private static final String DROPPED = "x-llm-d-request-dropped-reason";
+
   private Answers() {}
+
+  /** Whether a request was in order and is not served all the same. */
+  private static boolean dropped(int status) {
+    return status == 429 || status == 503 || status == 504;
+  }
 
   /** An error object. The connection is closed when the request's body was not read to its end. */
   static Future<Void> error(HttpServerRequest request, Failure failure) {
@@ -19,6 +27,9 @@ final class Answers {
         .setStatusCode(failure.error().status())
         .putHeader("Content-Type", "application/json")
         .putHeader("X-Switchboard-Reason", reason(failure));
+    if (dropped(failure.error().status())) {
+      response.putHeader(DROPPED, reason(failure));
+    }
     if (failure.retryAfterSeconds() > 0) {
       response.putHeader("Retry-After", Integer.toString(failure.retryAfterSeconds()));
     }

@@ -65,6 +65,10 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   private final Census census;
   private final DeletionCosts costs = new DeletionCosts();
   private final Map<String, List<Endpoint>> last = new HashMap<>();
+
+  /** What was found of each source when it was looked at last. */
+  private final Map<Census.Source, Endpoints.Known> view = new HashMap<>();
+
   private Wanted wanted;
   private ApiServer server;
   private Watches watches;
@@ -199,6 +203,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     takenNanos = clock.epochNanos();
     watches.want(wanted);
     Map<Census.Source, List<Endpoint>> known = new LinkedHashMap<>();
+    view.clear();
     wanted.sources().forEach(source -> known.put(source, endpoints(source)));
     List<Found> found = census.take(known, watches::marks, takenNanos);
     due(census.dueNanos());
@@ -218,9 +223,11 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
     String identity = source.namespace() + " " + source.model().label() + source.model().model();
     Endpoints.Known known = watches.endpoints(source);
     if (known == null) {
-      return last.getOrDefault(identity, List.of());
+      known = new Endpoints.Known(last.getOrDefault(identity, List.of()), null);
+    } else {
+      last.put(identity, known.endpoints());
     }
-    last.put(identity, known.endpoints());
+    view.put(source, known);
     return known.endpoints();
   }
 
@@ -360,9 +367,12 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
   private void tell() {
     List<DiscoveryStatus.Model> models = new ArrayList<>();
     for (Census.Source source : wanted.sources()) {
-      Endpoints.Known known = watches.endpoints(source);
-      List<Endpoint> endpoints = endpoints(source);
-      models.add(told(source, endpoints, known == null ? null : known.trouble()));
+      Endpoints.Known known = view.get(source);
+      models.add(
+          told(
+              source,
+              known == null ? List.of() : known.endpoints(),
+              known == null ? null : known.trouble()));
     }
     status =
         new DiscoveryStatus(

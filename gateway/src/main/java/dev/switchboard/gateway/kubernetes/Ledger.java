@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
  * The objects of one watch, as the API server last told them.
  *
  * <p>Revisions only rise. What is told of an object is taken unless something newer is known of it,
- * so events that come twice, late or in another order do no harm. A list stands for everything, so
+ * so events that come twice, late or in another order do no harm; what is older than the last list
+ * was in it, or gone before it. A list stands for everything, so
  * it is looked at twice: one that is older than what was seen is refused for as long as {@link
  * #OLDER_NANOS}, after which it is taken for a server that was set back; one that lacks more than
  * half of what is known is taken when a second one, a moment later, lacks it too.
@@ -48,6 +49,7 @@ final class Ledger<T extends Wire.Watched> {
         }
       };
   private long revision;
+  private long listedRevision;
   private boolean listed;
   private long olderSinceNanos;
   private long doubtedNanos;
@@ -89,6 +91,7 @@ final class Ledger<T extends Wire.Watched> {
     doubtedNanos = 0;
     listed = true;
     revision = at;
+    listedRevision = at;
     objects.clear();
     deleted.clear();
     items.forEach(item -> objects.put(key(item), item));
@@ -116,7 +119,8 @@ final class Ledger<T extends Wire.Watched> {
     String key = key(object);
     long at = revision(object);
     T known = objects.get(key);
-    if (at <= deleted.getOrDefault(key, 0L) || (known != null && at <= revision(known))) {
+    long least = Math.max(listedRevision, deleted.getOrDefault(key, 0L));
+    if (at <= least || (known != null && at <= revision(known))) {
       return false;
     }
     deleted.remove(key);
@@ -134,7 +138,7 @@ final class Ledger<T extends Wire.Watched> {
     String key = key(object);
     long at = revision(object);
     T known = objects.get(key);
-    if (known != null && at < revision(known)) {
+    if (at <= listedRevision || (known != null && at < revision(known))) {
       return false;
     }
     deleted.merge(key, at, Math::max);
@@ -152,7 +156,7 @@ final class Ledger<T extends Wire.Watched> {
     return meta == null ? "" : meta.key();
   }
 
-  /** 0 for what is no number, which no server has sent yet: then the last word counts. */
+  /** 0 for what is no number, which no server sends: such an object changes with a list only. */
   private static long revision(Wire.Watched object) {
     Wire.Meta meta = object.metadata();
     return number(meta == null || meta.resourceVersion() == null ? "" : meta.resourceVersion());

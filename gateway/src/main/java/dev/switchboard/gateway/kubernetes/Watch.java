@@ -260,7 +260,8 @@ final class Watch<T extends Wire.Watched> {
     long retryAfterMs = retryAfterMs(answer.getHeader("Retry-After"));
     Future<Buffer> body = UpstreamClient.body(answer, MOST_REFUSAL_BYTES);
     answer.resume();
-    body.transform(
+    body.timeout(ANSWER_MS, TimeUnit.MILLISECONDS)
+        .transform(
             read ->
                 Future.succeededFuture(
                     read.succeeded()

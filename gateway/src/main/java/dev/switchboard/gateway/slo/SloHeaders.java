@@ -5,6 +5,7 @@ import dev.switchboard.openai.ApiError;
 import dev.switchboard.openai.ApiException;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -27,13 +28,21 @@ public final class SloHeaders {
   private static final String TPOT = "X-SLO-TPOT-Ms";
   private static final String DEADLINE = "X-SLO-Deadline-Ms";
   private static final String PRIORITY = "X-Priority";
-  private static final Map<String, String> OTHER_NAMES =
-      Map.of(TTFT, "x-llm-d-slo-ttft-ms", TPOT, "x-llm-d-slo-tpot-ms");
+  private static final Map<String, List<String>> OTHER_NAMES =
+      Map.of(
+          TTFT, List.of("x-llm-d-slo-ttft-ms"),
+          TPOT, List.of("x-llm-d-slo-tpot-ms"),
+          CLASS, List.of("x-llm-d-inference-objective", "x-gateway-inference-objective"));
+
+  /** Whoever shares out a model by it; here tenants do that, whom keys name. */
+  private static final List<String> FAIRNESS =
+      List.of("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id");
 
   /** Every name of a header that is read here. */
   public static Set<String> names() {
     Set<String> names = new TreeSet<>(Set.of(CLASS, TTFT, TPOT, DEADLINE, PRIORITY));
-    names.addAll(OTHER_NAMES.values());
+    OTHER_NAMES.values().forEach(names::addAll);
+    names.addAll(FAIRNESS);
     return names;
   }
 
@@ -70,7 +79,9 @@ public final class SloHeaders {
    * @throws ApiException naming the header
    */
   public Slo read(UnaryOperator<@Nullable String> headers, int maxPriority) {
-    Slo base = base(headers.apply(CLASS));
+    FAIRNESS.forEach(name -> checkFairness(name, headers.apply(name)));
+    String named = sent(headers, CLASS);
+    Slo base = base(named, headers.apply(named));
     return new Slo(
             base.name(),
             (int) number(headers, TTFT, base.ttftMs(), 1, MAX_MS, false),
@@ -90,13 +101,31 @@ public final class SloHeaders {
         number(headers, PRIORITY, base.priority(), Slo.MIN_PRIORITY, Slo.MAX_PRIORITY, false);
   }
 
-  private Slo base(@Nullable String name) {
+  /** The first of a header's names that was sent; its own where none was. */
+  private static String sent(UnaryOperator<@Nullable String> headers, String name) {
+    if (headers.apply(name) == null) {
+      for (String other : OTHER_NAMES.getOrDefault(name, List.of())) {
+        if (headers.apply(other) != null) {
+          return other;
+        }
+      }
+    }
+    return name;
+  }
+
+  private static void checkFairness(String name, @Nullable String value) {
+    if (value != null && !value.matches("[\\x21-\\x7e]{1,128}")) {
+      throw refusal(name, name + " must be 1 to 128 visible ASCII characters.");
+    }
+  }
+
+  private Slo base(String header, @Nullable String name) {
     if (name == null) {
       return otherwise;
     }
     Slo known = classes.get(name);
     if (known == null) {
-      throw refusal(CLASS, CLASS + " must be one of " + String.join(", ", classes.keySet()) + ".");
+      throw refusal(header, header + " must be one of " + String.join(", ", classes.keySet()) + ".");
     }
     return known;
   }
@@ -108,13 +137,8 @@ public final class SloHeaders {
       double low,
       double high,
       boolean fraction) {
-    String text = headers.apply(name);
-    String other = OTHER_NAMES.get(name);
-    String sent = name;
-    if (text == null && other != null) {
-      text = headers.apply(other);
-      sent = other;
-    }
+    String sent = sent(headers, name);
+    String text = headers.apply(sent);
     if (text == null) {
       return otherwise;
     }

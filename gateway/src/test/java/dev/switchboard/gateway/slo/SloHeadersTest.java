@@ -37,6 +37,22 @@ class SloHeadersTest {
     assertEquals(60, slo.tpotMs());
   }
 
+  @Test
+  void anObjectiveIsAClassAndAFairnessIdChangesNothing() {
+    assertEquals("interactive", read(Map.of("x-gateway-inference-objective", "interactive")).name());
+    assertEquals(
+        "batch",
+        read(
+                Map.of(
+                    "x-gateway-inference-objective", "interactive",
+                    "x-llm-d-inference-objective", "batch"))
+            .name());
+    assertEquals(
+        "standard",
+        read(Map.of("X-SLO-Class", "standard", "x-llm-d-inference-objective", "batch")).name());
+    assertEquals(read(Map.of()), read(Map.of("x-llm-d-inference-fairness-id", "user-7")));
+  }
+
   @ParameterizedTest
   @CsvSource({
     "X-SLO-Class, urgent",
@@ -48,7 +64,11 @@ class SloHeadersTest {
     "X-SLO-TPOT-Ms, 1e3",
     "X-SLO-Deadline-Ms, soon",
     "X-Priority, 101",
-    "x-llm-d-slo-ttft-ms, many"
+    "x-llm-d-slo-ttft-ms, many",
+    "x-llm-d-inference-objective, urgent",
+    "x-gateway-inference-objective, urgent",
+    "x-llm-d-inference-fairness-id, a b",
+    "x-gateway-inference-fairness-id, ''"
   })
   void whatIsOutOfBoundsIsRefusedByTheNameOfItsHeader(String header, String value) {
     ApiException refused = assertThrows(ApiException.class, () -> read(Map.of(header, value)));

@@ -1,0 +1,260 @@
+package dev.switchboard.console;
+
+import static com.microsoft.playwright.assertions.PlaywrightAssertions.assertThat;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.microsoft.playwright.Locator;
+import com.microsoft.playwright.Page;
+import com.microsoft.playwright.assertions.PlaywrightAssertions;
+import com.microsoft.playwright.options.AriaRole;
+import com.microsoft.playwright.options.ColorScheme;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+/** An operator at Chromium, before a console, a gateway and workers that all run. */
+class BrowserIT {
+  private static final int STREAMS = 2;
+  private static final int LIMIT_MS = 30_000;
+  private static final List<String> VIEWS =
+      List.of(
+          "/",
+          "/replicas/gw/w1",
+          "/requests",
+          "/requests?tail=1",
+          "/models",
+          "/slos",
+          "/playground",
+          "/drills",
+          "/tenants",
+          "/audit",
+          "/system",
+          "/people",
+          "/nowhere");
+
+  private static final Deque<AutoCloseable> OPENED = new ArrayDeque<>();
+
+  @TempDir private static Path folder;
+  private static RealSystem system;
+  private static Load load;
+  private static Chromium chromium;
+  private static Visitor alice;
+
+  @BeforeAll
+  static void startAndSignInForTheFirstTime() throws Exception {
+    PlaywrightAssertions.setDefaultAssertionTimeout(LIMIT_MS);
+    system = opened(RealSystem.start(folder, 1));
+    load = opened(Load.start(system.gateway(), STREAMS));
+    chromium = opened(Chromium.start());
+    alice = opened(new Visitor(chromium.visitor(system.console().url(), 1280, 900)));
+    alice.signInFirst(system.console().ready().path("first_run_url").asString(""));
+  }
+
+  private static <T extends AutoCloseable> T opened(T one) {
+    OPENED.push(one);
+    return one;
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    while (!OPENED.isEmpty()) {
+      OPENED.pop().close();
+    }
+  }
+
+  /** The view of no address is a 404, as it says. */
+  @AfterEach
+  void theBrowserSawNoFault() {
+    List<String> faults =
+        alice.faults().stream().filter(fault -> !fault.contains("status of 404")).toList();
+    assertEquals(List.of(), faults);
+  }
+
+  /** No dialog of a test before stands in the way. */
+  @BeforeEach
+  void beginAtTheFleet() {
+    alice.page().emulateMedia(new Page.EmulateMediaOptions().setColorScheme(ColorScheme.LIGHT));
+    alice.page().navigate("/");
+  }
+
+  @Test
+  void aLoadIsSeenToRunWithoutBeingAskedFor() {
+    alice.go("Fleet");
+    Locator requests = tile("Requests");
+
+    assertThat(requests).not().hasText("–");
+    assertThat(requests).not().hasText("0");
+    String before = requests.innerText();
+    assertThat(requests).not().hasText(before);
+  }
+
+  private static Locator tile(String name) {
+    return alice
+        .page()
+        .locator(".sb-tile")
+        .filter(new Locator.FilterOptions().setHasText(name))
+        .first()
+        .locator(".sb-tile-value");
+  }
+
+  @Test
+  void aSlowRankIsFoundInThreeClicksAndNamedByTheVerdictOfItsRequest() throws Exception {
+    alice.go("Drills");
+    alice.button("Start drill").click();
+    alice.dialogField("Seconds").fill("300");
+    alice.dialogField("Rank").fill("1");
+    alice.dialogField("Times as long").fill("10");
+    alice.confirm("Start drill", "does anybody find it?");
+    alice.go("Fleet");
+
+    assertThat(alice.page().getByText("Ready, slow rank")).isVisible();
+    alice.page().locator("vaadin-grid a[href='replicas/gw/w0']").first().click();
+    assertThat(alice.page().getByText("Held up by stage 0, rank 1")).isVisible();
+
+    String slow = aRequestThatTheRankHeldUp();
+    alice.page().navigate("/requests?replica=w0&waited_for=0.1&last=5m");
+    alice.page().locator("vaadin-grid a[href='requests/gw/" + slow + "']").click();
+    assertThat(alice.page().locator(".sb-verdict")).containsText("rank 1");
+    assertThat(alice.page().locator(".sb-fall-name").getByText("rank 1").first()).isVisible();
+
+    alice.go("Drills");
+    alice.button("End drill").click();
+    alice.confirm("End drill", "it was found");
+    assertThat(alice.button("Start drill")).isEnabled();
+    isInTheAudit("does anybody find it?", "it was found");
+  }
+
+  /** On a busy machine others are held up by the machine more than by the rank. */
+  private static String aRequestThatTheRankHeldUp() throws Exception {
+    AtomicReference<String> found = new AtomicReference<>("");
+    system.await(
+        "/admin/v1/requests?replica=w0&waited_for=0.1&limit=3",
+        answer -> {
+          for (JsonNode request : answer.path("requests")) {
+            String id = request.path("id").asString("");
+            if (system.explanation(id).contains("rank 1")) {
+              found.set(id);
+            }
+          }
+          return !found.get().isEmpty();
+        });
+    return found.get();
+  }
+
+  private static void isInTheAudit(String... reasons) {
+    alice.go("Audit");
+    for (String reason : reasons) {
+      assertThat(alice.page().getByText(reason).first()).isVisible();
+    }
+    assertThat(alice.page().locator("vaadin-grid").getByText("alice").first()).isVisible();
+  }
+
+  @Test
+  void aReplicaIsDrainedWithoutABrokenStreamAndComesBack() {
+    alice.page().navigate("/replicas/gw/w1");
+    alice.button("Drain").click();
+    assertThat(alice.dialog()).containsText("1 other replica of switchboard-demo is ready");
+    alice.confirm("Drain w1", "its machine gets a new kernel");
+
+    assertThat(state()).hasText("Drained");
+    assertThat(fact("Broken")).containsText("0 of ");
+    alice.button("Resume").click();
+    alice.confirm("Resume w1", "the kernel is new");
+    assertThat(state()).hasText("Ready");
+    assertEquals(0, load.broken());
+    assertTrue(load.whole() > 0);
+    isInTheAudit("its machine gets a new kernel", "the kernel is new");
+  }
+
+  private static Locator state() {
+    return alice.page().locator(".sb-head-title .sb-badge");
+  }
+
+  private static Locator fact(String name) {
+    return alice.page().locator(".sb-fact").filter(new Locator.FilterOptions().setHasText(name));
+  }
+
+  @Test
+  void aSecondModelIsLoadedAndTalkedTo() {
+    alice.go("Models");
+    alice.button("Load a model").click();
+    alice.dialogField("File").click();
+    alice.page().getByRole(option(), named(RealSystem.SECOND_FILE)).click();
+    alice.dialogField("Workers").fill("1");
+    alice.dialogButton("Plan").click();
+    alice.confirm("Load assistant.gguf", "a second model for the shop");
+    assertThat(alice.page().getByText("1 of 1 ready")).isVisible();
+
+    alice.go("Playground");
+    alice.page().getByLabel("Make a key for an hour").click();
+    alice.confirm("Make key", "to try the second model");
+    alice.page().getByLabel("Model").fill("assistant");
+    alice.page().getByLabel("Model").press("Enter");
+    alice.page().getByRole(textbox(), named("Prompt")).fill("How do I put an item back?");
+    alice.button("Send").click();
+
+    assertThat(alice.page().locator(".sb-said").last()).containsText("assistant");
+    assertThat(alice.page().getByText("Open the request")).isVisible();
+    assertThat(fact("Tokens")).containsText("generated");
+    isInTheAudit("a second model for the shop", "to try the second model");
+  }
+
+  private static AriaRole option() {
+    return AriaRole.OPTION;
+  }
+
+  private static AriaRole textbox() {
+    return AriaRole.TEXTBOX;
+  }
+
+  private static Page.GetByRoleOptions named(String name) {
+    return new Page.GetByRoleOptions().setName(name).setExact(true);
+  }
+
+  @Test
+  void noViewHindersAnybodySeriouslyInLightOrDark() throws Exception {
+    Axe axe = new Axe();
+    List<String> found = new ArrayList<>();
+    for (String view : viewsAndARequest()) {
+      alice.page().navigate(view);
+      Chromium.drawn(alice.page());
+      for (ColorScheme scheme : List.of(ColorScheme.LIGHT, ColorScheme.DARK)) {
+        look(axe, scheme, view, found);
+      }
+    }
+    alice.page().navigate("/replicas/gw/w1");
+    alice.button("Drain").click();
+    look(axe, ColorScheme.DARK, "the dialog of a drain", found);
+
+    assertEquals(List.of(), found, () -> String.join("\n", found));
+  }
+
+  private static void look(Axe axe, ColorScheme scheme, String where, List<String> found) {
+    alice.page().emulateMedia(new Page.EmulateMediaOptions().setColorScheme(scheme));
+    for (String each : axe.serious(alice.page())) {
+      found.add(where + " " + scheme + " " + each);
+    }
+  }
+
+  private static List<String> viewsAndARequest() throws Exception {
+    JsonNode requests =
+        system.await("/admin/v1/requests?limit=2", r -> r.path("requests").size() == 2);
+    String first = requests.path("requests").path(0).path("id").asString("");
+    String second = requests.path("requests").path(1).path("id").asString("");
+    List<String> views = new ArrayList<>(VIEWS);
+    views.add("/requests/gw/" + first);
+    views.add("/compare/gw/" + first + "/" + second);
+    return views;
+  }
+}

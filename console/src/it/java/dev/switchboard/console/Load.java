@@ -1,0 +1,95 @@
+package dev.switchboard.console;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Clients that stream answers one after another, and count those that did not come whole. */
+final class Load implements AutoCloseable {
+  private static final List<String> CLASSES = List.of("interactive", "standard", "batch");
+  private static final List<String> ASKED =
+      List.of(
+          "How do I put an item back?",
+          "Tell me of the bridge at the old harbour.",
+          "Where is my order, and when will it come?",
+          "Say the rules of the house in a few words.");
+
+  private final HttpClient http = HttpClient.newHttpClient();
+  private final AtomicInteger whole = new AtomicInteger();
+  private final AtomicInteger broken = new AtomicInteger();
+  private final RealGateway gateway;
+  private volatile boolean over;
+
+  private Load(RealGateway gateway) {
+    this.gateway = gateway;
+  }
+
+  static Load start(RealGateway gateway, int streams) {
+    Load load = new Load(gateway);
+    for (int i = 0; i < streams; i++) {
+      int first = i;
+      Thread.ofVirtual().start(() -> load.client(first));
+    }
+    return load;
+  }
+
+  private void client(int first) {
+    for (int i = first; !over; i++) {
+      try {
+        (ask(i) ? whole : broken).incrementAndGet();
+      } catch (IOException _) {
+        broken.incrementAndGet();
+      } catch (InterruptedException _) {
+        return;
+      }
+    }
+  }
+
+  private boolean ask(int i) throws IOException, InterruptedException {
+    String body =
+        """
+        {"model":"switchboard-demo","stream":true,"max_tokens":%d,"ignore_eos":true,
+         "messages":[{"role":"user","content":"%s"}]}\
+        """
+            .formatted(40 + 37 * i % 100, ASKED.get(i % ASKED.size()));
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create(gateway.api() + "/v1/chat/completions"))
+            .header("Content-Type", "application/json")
+            .header("Authorization", "Bearer " + RealGateway.APP_KEY)
+            .header("X-SLO-Class", CLASSES.get(i % CLASSES.size()))
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build();
+    HttpResponse<InputStream> answer =
+        http.send(request, HttpResponse.BodyHandlers.ofInputStream());
+    try (BufferedReader lines =
+        new BufferedReader(new InputStreamReader(answer.body(), StandardCharsets.UTF_8))) {
+      return answer.statusCode() == 200 && lines.lines().anyMatch("data: [DONE]"::equals);
+    }
+  }
+
+  /** How many answers came whole. */
+  int whole() {
+    return whole.get();
+  }
+
+  /** How many were refused, or ended without their last event. */
+  int broken() {
+    return broken.get();
+  }
+
+  /** Asks no more, and waits for the answers that still come. */
+  @Override
+  public void close() {
+    over = true;
+    // Ends what is still asked, and waits for it.
+    http.close();
+  }
+}

@@ -1,0 +1,164 @@
+package dev.switchboard.console;
+
+import com.microsoft.playwright.BrowserContext;
+import com.microsoft.playwright.Page;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * What a page of 500 replicas of 64 ranks takes in the browser, with 10,000 requests a second in
+ * the tail, before a scripted gateway; and what 50 sessions cost a real one.
+ */
+final class PageBench {
+  private static final int SESSIONS = 50;
+  private static final int TRIES = 5;
+  private static final long WATCH_MS = 10_000;
+  private static final Duration IDLE = Duration.ofSeconds(20);
+  private static final double PAINT_MS_MOST = 1000;
+  private static final double TASK_MS_MOST = 100;
+  private static final double PUSH_MS_MOST = 500;
+  private static final double GATEWAY_SHARE_MOST = 0.01;
+  private static final String TASKS =
+      "window.sbTasks = []; new PerformanceObserver(l => l.getEntries().forEach("
+          + "e => window.sbTasks.push(e.duration))).observe({type: 'longtask', buffered: true});";
+
+  /** Mean over least of many short loops: 1 where nobody else wants the processor. */
+  private static final String CROWD =
+      "(() => { const times = []; for (let i = 0; i < 300; i++) { const at = performance.now(); let"
+          + " x = 0; for (let j = 0; j < 3e6; j++) x += j % 7; times.push(performance.now() - at +"
+          + " x * 0); } return times.reduce((a, b) => a + b) / 300 / Math.min(...times); })()";
+
+  private boolean failed;
+
+  private PageBench() {}
+
+  /**
+   * Arguments: page, sessions, or both where there is none. Ends with status 1 where a number is
+   * above what it may be.
+   */
+  public static void main(String[] arguments) throws Exception {
+    PageBench bench = new PageBench();
+    Path folder = Files.createTempDirectory("switchboard-page-bench");
+    List<String> parts = arguments.length == 0 ? List.of("page", "sessions") : List.of(arguments);
+    if (parts.contains("page")) {
+      bench.page(folder.resolve("scripted"));
+    }
+    if (parts.contains("sessions")) {
+      bench.sessions(folder.resolve("real"));
+    }
+    System.exit(bench.failed ? 1 : 0);
+  }
+
+  private void say(String what, double value, double most, String unit) {
+    boolean over = value > most;
+    failed |= over;
+    System.out.printf(
+        Locale.ROOT,
+        "%-58s %8.3g %s of %.3g%s%n",
+        what,
+        value,
+        unit,
+        most,
+        over ? "  TOO MUCH" : "");
+  }
+
+  private void page(Path folder) throws Exception {
+    try (ScriptedGateway gateway = new ScriptedGateway();
+        ConsoleProcess console = ConsoleProcess.start(folder, gateway.admin());
+        Chromium chromium = Chromium.start();
+        Visitor visitor = new Visitor(chromium.visitor(console.url(), 1280, 900))) {
+      visitor.page().context().addInitScript(TASKS);
+      visitor.signInFirst(console.ready().path("first_run_url").asString(""));
+      System.out.printf(
+          Locale.ROOT,
+          "A short computation takes %.1f times as long as on an idle machine%n",
+          number(visitor.page(), CROWD));
+      look(visitor.page(), "/", "Fleet, 500 replicas");
+      look(visitor.page(), "/replicas/gw/r007", "Replica, 64 ranks");
+      look(visitor.page(), "/requests?tail=1", "Tail of 10,000 requests/s");
+      push(visitor.page(), gateway);
+    }
+  }
+
+  private void look(Page page, String path, String what) {
+    double[] paints = new double[TRIES];
+    double longest = 0;
+    for (int i = 0; i < TRIES; i++) {
+      page.navigate(path);
+      Chromium.drawn(page);
+      paints[i] =
+          number(page, "performance.getEntriesByName('first-contentful-paint')[0].startTime");
+      longest = Math.max(longest, number(page, "Math.max(0, ...window.sbTasks)"));
+    }
+    page.evaluate("window.sbTasks.length = 0");
+    page.waitForTimeout(WATCH_MS);
+    double later = number(page, "Math.max(0, ...window.sbTasks)");
+    Arrays.sort(paints);
+    say(what + ": first paint, warm, median", paints[TRIES / 2], PAINT_MS_MOST, "ms");
+    say(what + ": longest task while it loads", longest, TASK_MS_MOST, "ms");
+    say(what + ": longest task of 10 s live", later, TASK_MS_MOST, "ms");
+  }
+
+  private static double number(Page page, String expression) {
+    return ((Number) page.evaluate(expression)).doubleValue();
+  }
+
+  /** From a change at the gateway to the text in the page. */
+  private void push(Page page, ScriptedGateway gateway) {
+    page.navigate("/");
+    Chromium.drawn(page);
+    double[] times = new double[TRIES];
+    for (int i = 0; i < TRIES; i++) {
+      String replica = String.format(Locale.ROOT, "r%03d: cordoned", i);
+      page.evaluate(
+          "text => { window.sbSeen = 0; const look = () => { if (document.body.textContent"
+              + ".includes(text)) window.sbSeen = Date.now(); else requestAnimationFrame(look); };"
+              + " look(); }",
+          replica);
+      long at = Instant.now().toEpochMilli();
+      gateway.cordon(i);
+      page.waitForFunction("window.sbSeen > 0");
+      times[i] = number(page, "window.sbSeen") - at;
+    }
+    Arrays.sort(times);
+    say("Push: from the gateway's event to the page, median", times[TRIES / 2], PUSH_MS_MOST, "ms");
+    say("Push: the slowest of " + TRIES, times[TRIES - 1], PUSH_MS_MOST, "ms");
+  }
+
+  private void sessions(Path folder) throws Exception {
+    try (RealSystem system = RealSystem.start(folder, 1);
+        Chromium chromium = Chromium.start();
+        Visitor first = new Visitor(chromium.visitor(system.console().url(), 1280, 900))) {
+      first.signInFirst(system.console().ready().path("first_run_url").asString(""));
+      double one = share(system, first.page());
+      List<BrowserContext> others = new ArrayList<>();
+      for (int i = 1; i < SESSIONS; i++) {
+        BrowserContext context = chromium.visitor(system.console().url(), 1280, 900);
+        others.add(context);
+        Visitor.signIn(context.newPage());
+      }
+      double all = share(system, first.page());
+      System.out.printf(
+          Locale.ROOT,
+          "Gateway's share of a core: %.4f with 1 session, %.4f with %d%n",
+          one,
+          all,
+          SESSIONS);
+      say(SESSIONS + " sessions: more of a core at the gateway", all - one, GATEWAY_SHARE_MOST, "");
+      others.forEach(BrowserContext::close);
+    }
+  }
+
+  private static double share(RealSystem system, Page page) {
+    Duration before = system.gateway().processorTime();
+    page.waitForTimeout((double) IDLE.toMillis());
+    Duration taken = system.gateway().processorTime().minus(before);
+    return (double) taken.toNanos() / IDLE.toNanos();
+  }
+}

@@ -1,0 +1,272 @@
+package dev.switchboard.gateway.boot;
+
+import static dev.switchboard.gateway.bench.KubernetesObjects.PODS;
+import static dev.switchboard.gateway.bench.KubernetesObjects.POOLS;
+import static dev.switchboard.gateway.bench.KubernetesObjects.SLICES;
+import static dev.switchboard.gateway.bench.KubernetesObjects.annotated;
+import static dev.switchboard.gateway.bench.KubernetesObjects.endpoint;
+import static dev.switchboard.gateway.bench.KubernetesObjects.pod;
+import static dev.switchboard.gateway.bench.KubernetesObjects.pool;
+import static dev.switchboard.gateway.bench.KubernetesObjects.slice;
+import static dev.switchboard.gateway.boot.InProcessGateway.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.switchboard.gateway.bench.FakeKubernetes;
+import dev.switchboard.gateway.fleet.Found;
+import dev.switchboard.gateway.fleet.Replica;
+import dev.switchboard.gateway.fleet.ReplicaState;
+import java.net.http.HttpResponse;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** A gateway that finds scripted servers by asking a scripted API server. */
+class DiscoveryIT {
+  private static final long MOST_NANOS = 1_000_000_000L;
+
+  private FakeKubernetes kubernetes;
+  private FakeUpstream one;
+  private FakeUpstream two;
+  private InProcessGateway gateway;
+
+  @BeforeEach
+  void start() throws Exception {
+    kubernetes = new FakeKubernetes();
+    one = upstream("one");
+    two = upstream("two");
+  }
+
+  private static FakeUpstream upstream(String name) throws Exception {
+    FakeUpstream made = new FakeUpstream();
+    made.script(
+        (request, body) ->
+            request
+                .response()
+                .putHeader("Content-Type", "application/json")
+                .end("{\"choices\":[],\"by\":\"" + name + "\"}"));
+    return made;
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    gateway.close();
+    one.close();
+    two.close();
+    kubernetes.close();
+  }
+
+  private void gateway(String models) throws Exception {
+    gateway =
+        InProcessGateway.started(
+            """
+            discovery:
+              kubernetes:
+                api-server: "%s"
+                namespace: default
+                unready-ms: 0
+                drain-grace-ms: 0
+                deletion-cost-seconds: 1
+                models:
+                  - %s
+            """
+                .formatted(kubernetes.url(), models));
+  }
+
+  private static final String SERVICE = "{model: m, service: workers, port-name: http, engine: vllm}";
+
+  /** A slice of its own for each: they differ in the port. */
+  private void put(String pod, FakeUpstream at, String state) {
+    ObjectNode slice = slice("slice-" + pod, "workers", at.url().getPort());
+    kubernetes.put(SLICES, endpoint(slice, pod, "127.0.0.1", state));
+  }
+
+  private @Nullable Replica replica(String pod) {
+    return gateway.fleet().replicas().stream()
+        .filter(
+            each -> {
+              Found.Pod known = each.pod();
+              return known != null && known.name().equals(pod);
+            })
+        .findFirst()
+        .orElse(null);
+  }
+
+  private void awaitState(String pod, ReplicaState state) throws Exception {
+    await(
+        () -> {
+          Replica found = replica(pod);
+          return found != null && found.state() == state;
+        });
+  }
+
+  private void awaitGone(String pod) throws Exception {
+    await(() -> replica(pod) == null);
+  }
+
+  private int status() throws Exception {
+    return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode();
+  }
+
+  @Test
+  void aPodThatBecomesReadyIsRoutableWithinASecond() throws Exception {
+    gateway(SERVICE);
+    put("p1", one, "unready");
+    await(() -> kubernetes.watches() >= 2);
+    HttpResponse<String> refused =
+        gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+    assertEquals(503, refused.statusCode());
+    assertEquals(
+        refused.headers().firstValue("X-Switchboard-Reason").orElseThrow(),
+        refused.headers().firstValue("x-llm-d-request-dropped-reason").orElseThrow());
+
+    long begin = System.nanoTime();
+    put("p1", one, "ready");
+    awaitState("p1", ReplicaState.READY);
+
+    assertTrue(System.nanoTime() - begin <= MOST_NANOS, "later than a second");
+    assertEquals(200, status());
+  }
+
+  @Test
+  void readinessAnnotationsAndTheEndOfPodsAreFollowed() throws Exception {
+    gateway(SERVICE);
+    kubernetes.put(PODS, pod("p1", "127.0.0.1", Map.of()));
+    put("p1", one, "ready");
+    put("p2", two, "ready");
+    awaitState("p1", ReplicaState.READY);
+    awaitState("p2", ReplicaState.READY);
+
+    put("p1", one, "unready");
+    awaitState("p1", ReplicaState.CORDONED);
+    put("p1", one, "ready");
+    awaitState("p1", ReplicaState.READY);
+
+    mark("switchboard.dev/cordon", "true");
+    awaitState("p1", ReplicaState.CORDONED);
+    mark("switchboard.dev/cordon", "false");
+    awaitState("p1", ReplicaState.READY);
+
+    mark("switchboard.dev/drain", "true");
+    awaitState("p1", ReplicaState.DRAINED);
+    mark("switchboard.dev/drain", "false");
+    awaitState("p1", ReplicaState.READY);
+
+    put("p1", one, "draining");
+    awaitGone("p1");
+    kubernetes.delete(SLICES, "slice-p2");
+    awaitGone("p2");
+    assertEquals(503, status());
+  }
+
+  private void mark(String key, String value) {
+    kubernetes.put(PODS, annotated(pod("p1", "127.0.0.1", Map.of()), key, value));
+  }
+
+  @Test
+  void nobodyLeavesWhileTheApiServerIsAwayAndItsAgeIsTold() throws Exception {
+    gateway(SERVICE);
+    put("p1", one, "ready");
+    awaitState("p1", ReplicaState.READY);
+
+    kubernetes.away(true);
+    kubernetes.delete(SLICES, "slice-p1");
+    await(() -> watch().path("failures").path("unreachable").asInt() >= 2);
+
+    assertEquals(200, status());
+    JsonNode told = gateway.adminJson("/admin/v1/discovery");
+    assertTrue(told.path("enabled").asBoolean(), told::toString);
+    assertEquals(1, told.at("/models/0/ready").asInt(), told::toString);
+    assertEquals("waiting", watch().path("state").asText());
+    await(() -> watch().path("age_ms").asLong() > 0);
+    assertTrue(
+        gateway.metric(
+                "switchboard_discovery_age_seconds{watch=\"endpointslices default/workers\"}")
+            > 0);
+    kubernetes.away(false);
+    awaitGone("p1");
+  }
+
+  private JsonNode watch() {
+    try {
+      for (JsonNode watch : gateway.adminJson("/admin/v1/discovery").path("watches")) {
+        if (watch.path("name").asText().equals("endpointslices default/workers")) {
+          return watch;
+        }
+      }
+      throw new AssertionError("no such watch");
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  @Test
+  void theDeletionCostOfAnIdlePodIsSet() throws Exception {
+    gateway(SERVICE);
+    kubernetes.put(PODS, pod("p1", "127.0.0.1", Map.of()));
+    put("p1", one, "ready");
+
+    await(
+        () -> {
+          ObjectNode pod = kubernetes.get(PODS, "p1");
+          return pod != null
+              && pod.at("/metadata/annotations/controller.kubernetes.io~1pod-deletion-cost")
+                  .asText()
+                  .equals("0");
+        });
+  }
+
+  @Test
+  void anInferencePoolNamesPodsByItsSelectorAndPorts() throws Exception {
+    gateway("{model: m, inference-pool: big, engine: sglang}");
+    kubernetes.put(PODS, pod("p1", "127.0.0.1", Map.of("app", "a")));
+    kubernetes.put(PODS, pod("p2", "127.0.0.1", Map.of("app", "other")));
+    kubernetes.put(POOLS, pool("big", Map.of("app", "a"), one.url().getPort()));
+    awaitState("p1", ReplicaState.READY);
+    assertEquals(1, gateway.fleet().replicas().size());
+
+    kubernetes.put(POOLS, pool("big", Map.of("app", "other"), two.url().getPort()));
+    awaitState("p2", ReplicaState.READY);
+
+    awaitGone("p1");
+    assertEquals(200, status());
+  }
+
+  @Test
+  void aReloadChangesWhatIsLookedFor() throws Exception {
+    gateway(SERVICE);
+    put("p1", one, "ready");
+    awaitState("p1", ReplicaState.READY);
+    ObjectNode other = slice("other", "others", two.url().getPort());
+    kubernetes.put(SLICES, endpoint(other, "p2", "127.0.0.1", "ready"));
+
+    gateway.rewrite(
+        "discovery: {kubernetes: {models: [{model: n, service: others, engine: openai}]}}");
+    assertEquals(200, gateway.admin("POST", "/admin/v1/config/reload", "{}").statusCode());
+
+    awaitState("p2", ReplicaState.READY);
+    awaitGone("p1");
+    assertEquals(404, status());
+  }
+
+  @Test
+  void anOperatorDoesNotUncordonWhatKubernetesKeeps() throws Exception {
+    gateway(SERVICE);
+    put("p1", one, "ready");
+    awaitState("p1", ReplicaState.READY);
+    put("p1", one, "unready");
+    awaitState("p1", ReplicaState.CORDONED);
+    Replica found = replica("p1");
+    assertTrue(found != null);
+
+    int refused =
+        gateway.adminStatus("POST", "/admin/v1/replicas/" + found.id() + "/uncordon", "{}");
+
+    assertEquals(409, refused);
+    assertEquals(ReplicaState.CORDONED, found.state());
+  }
+}

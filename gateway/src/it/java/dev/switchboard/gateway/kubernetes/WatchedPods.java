@@ -1,0 +1,159 @@
+package dev.switchboard.gateway.kubernetes;
+
+import dev.switchboard.gateway.bench.FakeKubernetes;
+import dev.switchboard.gateway.bench.KubernetesObjects;
+import dev.switchboard.gateway.discovery.DiscoveryStatus;
+import dev.switchboard.gateway.discovery.DiscoveryStatus.Trouble;
+import dev.switchboard.gateway.flight.NanoClock;
+import io.vertx.core.Context;
+import io.vertx.core.Vertx;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/** A watch of pods over an API server that the test breaks. */
+final class WatchedPods implements AutoCloseable {
+  private static final long TICK_MS = 20;
+
+  final FakeKubernetes server = new FakeKubernetes();
+  private final Vertx vertx = Vertx.vertx();
+  private final Context loop = vertx.getOrCreateContext();
+  private final ApiServer client;
+  private final Watch<Wire.PodMeta> watch;
+
+  WatchedPods(Path token, long idleMs, long resyncMs) throws Exception {
+    NanoClock clock = () -> System.currentTimeMillis() * 1_000_000;
+    client = new ApiServer(vertx, server.url(), token, Path.of("none"), clock);
+    watch =
+        on(
+            () ->
+                new Watch<>(
+                    vertx,
+                    client,
+                    new Watch.Target<>(
+                        "pods", KubernetesObjects.PODS, "", Wire.PodMeta.class, true),
+                    new Watch.Patience(idleMs, resyncMs),
+                    clock,
+                    () -> ThreadLocalRandom.current().nextDouble(),
+                    () -> {}));
+  }
+
+  static WatchedPods patient() throws Exception {
+    return new WatchedPods(Path.of("none"), 60_000, 600_000);
+  }
+
+  URI url() {
+    return server.url();
+  }
+
+  WatchedPods start() throws Exception {
+    return on(
+        () -> {
+          watch.start();
+          vertx.setPeriodic(TICK_MS, tick -> watch.tick());
+          return this;
+        });
+  }
+
+  /** The watch is the event loop's. */
+  private <R> R on(Callable<R> task) throws Exception {
+    CompletableFuture<R> done = new CompletableFuture<>();
+    loop.runOnContext(
+        run -> {
+          try {
+            done.complete(task.call());
+          } catch (Exception e) {
+            done.completeExceptionally(e);
+          }
+        });
+    return done.get(10, TimeUnit.SECONDS);
+  }
+
+  DiscoveryStatus.Watch status() throws Exception {
+    return on(watch::status);
+  }
+
+  long failures(Trouble why) throws Exception {
+    return status().failures().getOrDefault(why, 0L);
+  }
+
+  /** Names and revisions as the watch knows them. */
+  Map<String, String> view() throws Exception {
+    return on(
+        () -> {
+          Map<String, String> view = new TreeMap<>();
+          for (Wire.PodMeta pod : watch.objects()) {
+            Wire.Meta meta = Objects.requireNonNull(pod.metadata());
+            view.put(
+                Objects.requireNonNull(meta.name()),
+                Objects.requireNonNull(meta.resourceVersion()));
+          }
+          return view;
+        });
+  }
+
+  void put(String name) {
+    server.put(KubernetesObjects.PODS, KubernetesObjects.pod(name, "10.0.0.1", Map.of()));
+  }
+
+  void delete(String name) {
+    server.delete(KubernetesObjects.PODS, name);
+  }
+
+  Map<String, String> truth() {
+    return server.revisions(KubernetesObjects.PODS);
+  }
+
+  /** Waits until the watch knows what the server has. */
+  void awaitTruth() throws Exception {
+    await(() -> view().equals(truth()));
+  }
+
+  /** Waits until a watch is open and everything is known. */
+  WatchedPods awaitWatching() throws Exception {
+    await(() -> server.watches() == 1 && view().equals(truth()));
+    return this;
+  }
+
+  static void await(Callable<Boolean> condition) throws Exception {
+    await(
+        () -> {
+          try {
+            return condition.call();
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        },
+        Duration.ofSeconds(30));
+  }
+
+  private static void await(BooleanSupplier condition, Duration most) throws Exception {
+    long deadline = System.nanoTime() + most.toNanos();
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("not within " + most);
+      }
+      Thread.sleep(5);
+    }
+  }
+
+  @Override
+  public void close() throws Exception {
+    on(
+        () -> {
+          watch.stop();
+          return true;
+        });
+    client.close();
+    vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    server.close();
+  }
+}

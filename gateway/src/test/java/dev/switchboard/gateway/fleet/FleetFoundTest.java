@@ -1,0 +1,200 @@
+package dev.switchboard.gateway.fleet;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.switchboard.gateway.drain.Drain;
+import dev.switchboard.gateway.drain.StreamState;
+import dev.switchboard.gateway.upstream.Circuit;
+import java.net.URI;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+
+/** What becomes of replicas that were found, and of what is wanted of them. */
+class FleetFoundTest {
+  private static final long A_TICK = 20;
+
+  private final FleetByHand hand = new FleetByHand(List.of(), List.of());
+  private final List<Guest.Leave> asked = new ArrayList<>();
+  private final Guest guest =
+      new Guest() {
+        @Override
+        public void leave(Leave why) {
+          asked.add(why);
+        }
+
+        @Override
+        public void tell(Consumer<StreamState> to) {}
+      };
+
+  private static Found found(String pod, Found.Orders orders) {
+    UpstreamSpec spec =
+        UpstreamSpec.of(URI.create("http://10.0.0.1:8000"), List.of("m"), true, null);
+    return new Found(
+        spec,
+        "m",
+        UpstreamAccess.of(spec, "m", "x", Instant.EPOCH),
+        new Found.Pod("default", pod, pod + "-uid", "n", "z"),
+        orders);
+  }
+
+  private FleetChange take(Found... found) {
+    FleetPlan plan =
+        FleetPlan.of(
+            FleetByHand.WORKERS,
+            Circuit.Config.DEFAULTS,
+            List.of(),
+            List.of(),
+            Instant.EPOCH);
+    return hand.fleet().reconfigure(plan.withFound(Set.of("m"), Arrays.asList(found)));
+  }
+
+  private Replica ready(String pod) {
+    take(found(pod, Found.SERVE));
+    return hand.ready("u0");
+  }
+
+  @Test
+  void aModelWithoutPodsIsServedByNobodyAndNotHopeless() {
+    take();
+
+    assertTrue(hand.fleet().serves("m"));
+    assertFalse(hand.fleet().hopeless());
+    assertFalse(hand.fleet().anyReady());
+  }
+
+  @Test
+  void aPodThatEndsIsEmptiedThoughNobodyTakesItsPlace() {
+    Replica replica = ready("a");
+    Replica.Ticket ticket = replica.open(guest, hand.nowNanos());
+    assertNotNull(ticket);
+
+    take(found("a", new Found.Leave("pod a ends", 5000)));
+    hand.pass(A_TICK);
+    assertEquals(ReplicaState.DRAINING, replica.state());
+    assertEquals("pod a ends", replica.reason());
+    hand.pass(4900);
+    assertEquals(List.of(), asked);
+    hand.pass(200);
+    assertEquals(List.of(Guest.Leave.DRAINED), asked);
+
+    ticket.close(Drain.Departure.FINISHED);
+    hand.pass(A_TICK);
+    hand.pass(A_TICK);
+    assertEquals("", hand.ids());
+  }
+
+  @Test
+  void oneThatVanishesMeanwhileIsNotWaitedFor() {
+    Replica replica = ready("a");
+    assertNotNull(replica.open(guest, hand.nowNanos()));
+    take(found("a", new Found.Leave("pod a ends", 60_000)));
+    hand.pass(A_TICK);
+    assertEquals(List.of(), asked);
+
+    take();
+    hand.pass(A_TICK);
+
+    assertEquals(List.of(Guest.Leave.DRAINED), asked);
+  }
+
+  @Test
+  void anotherPodAtTheSameAddressIsAnotherReplica() {
+    Replica first = ready("a");
+
+    FleetChange change = take(found("b", Found.SERVE));
+
+    assertEquals(List.of("u1"), change.added());
+    assertEquals(List.of("u0"), change.removed());
+    assertTrue(first.leaving());
+  }
+
+  @Test
+  void oneThatIsHeldKeepsItsRequestsAndGetsNoMore() {
+    Replica replica = ready("a");
+    assertNotNull(replica.open(guest, hand.nowNanos()));
+
+    take(found("a", new Found.Stay("not ready", null, 0)));
+    assertEquals(ReplicaState.CORDONED, replica.state());
+    assertEquals("not ready", replica.reason());
+    assertFalse(replica.cordoned());
+    assertFalse(hand.fleet().commands().uncordon(replica));
+    assertEquals(List.of(), asked);
+
+    take(found("a", Found.SERVE));
+    assertEquals(ReplicaState.READY, replica.state());
+  }
+
+  @Test
+  void whatAnOperatorCordonedStaysSoWhenItIsReadyAgain() {
+    Replica replica = ready("a");
+    take(found("a", new Found.Stay("not ready", null, 0)));
+    replica.cordoned(true);
+
+    take(found("a", Found.SERVE));
+    assertEquals(ReplicaState.CORDONED, replica.state());
+
+    assertTrue(hand.fleet().commands().uncordon(replica));
+    assertEquals(ReplicaState.READY, replica.state());
+  }
+
+  @Test
+  void oneThatIsFoundHeldDoesNotServeWhenItIsProven() {
+    take(found("a", new Found.Stay("not ready", null, 0)));
+
+    assertEquals(ReplicaState.CORDONED, hand.ready("u0").state());
+  }
+
+  @Test
+  void oneThatIsToBeDrainedComesBackByTheCanary() {
+    Replica replica = ready("a");
+    take(found("a", new Found.Stay(null, "annotation", 0)));
+    hand.pass(A_TICK);
+    assertEquals(ReplicaState.DRAINED, replica.state());
+    assertEquals("empty", replica.reason());
+
+    take(found("a", Found.SERVE));
+    assertEquals(ReplicaState.WARMING, replica.state());
+  }
+
+  @Test
+  void whatAnOperatorHadSetHoldsForThePodThatIsFoundLater() {
+    hand.fleet().settings().restore("pod a-uid port 8000 of m 0", true, 3.0, 1);
+
+    Replica replica = ready("a");
+
+    assertEquals(ReplicaState.CORDONED, replica.state());
+    assertEquals(3.0, replica.weight());
+    assertEquals("pod a-uid port 8000 of m 0", hand.fleet().settings().name(replica));
+  }
+
+  @Test
+  void whatIsNotLookedForAnyMoreLeavesLikeAnyServer() {
+    Replica replica = ready("a");
+    assertNotNull(replica.open(guest, hand.nowNanos()));
+
+    hand.reload(List.of(), List.of());
+    hand.pass(A_TICK);
+
+    assertTrue(replica.leaving());
+    assertEquals(ReplicaState.READY, replica.state());
+    assertFalse(hand.fleet().serves("m"));
+  }
+
+  @Test
+  void aStartWaitsUntilWhatMayBeFoundWasLookedFor() {
+    hand.fleet().expect(Set.of("m"));
+    assertFalse(hand.fleet().settled(1));
+
+    assertTrue(hand.fleet().searched());
+    assertFalse(hand.fleet().searched());
+    assertTrue(hand.fleet().settled(1));
+  }
+}
