@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine_testing.h"
+#include "ops_testing.h"
 
 namespace sb::testing {
 namespace {
@@ -555,6 +556,106 @@ TEST_P(RanksAboveKvHeads, GiveTheTokensOfOneRankAndAgreeWithExactArithmetic) {
 
 INSTANTIATE_TEST_SUITE_P(Layouts, RanksAboveKvHeads,
                          ::testing::Values(Layout{1, 2, 1}, Layout{1, 4, 1}, Layout{2, 4, 2}));
+
+// By which the smallest weight that a block's integers can say is as far from 0 as the largest.
+float balanced_minimum(ops::WeightType type, float scale) {
+  switch (type) {
+    case ops::WeightType::kQ4_1:
+      return -7.5F * scale;
+    case ops::WeightType::kQ5_1:
+      return -15.5F * scale;
+    case ops::WeightType::kQ2_K:
+      return 1.5F * scale;
+    case ops::WeightType::kQ4_K:
+      return 7.5F * scale;
+    case ops::WeightType::kQ5_K:
+      return 15.5F * scale;
+    default:
+      return 0;
+  }
+}
+
+double root_mean_square(const std::vector<double>& values) {
+  const double squares = std::inner_product(values.begin(), values.end(), values.begin(), 0.0);
+  return std::sqrt(squares / static_cast<double>(values.size()));
+}
+
+// Any integers and small scales, whose weights are about as large as they are wanted.
+ops::testing::FileMatrix random_blocks(ops::WeightType type, int64_t rows, int64_t cols,
+                                       double wanted, uint32_t seed) {
+  ops::testing::FileMatrix m = ops::testing::random_matrix(type, rows, cols, seed);
+  const ops::TypeTraits traits = ops::type_traits(type);
+  float scale = 0.01F;
+  for (int pass = 0; pass < 2; ++pass) {
+    const size_t blocks = m.bytes.size() / static_cast<size_t>(traits.block_bytes);
+    for (size_t b = 0; b < blocks; ++b) {
+      uint8_t* block = m.bytes.data() + b * static_cast<size_t>(traits.block_bytes);
+      ops::testing::put_scales(type, block, scale, balanced_minimum(type, scale));
+      ops::testing::dequantise_block(
+          type, block, m.values.data() + b * static_cast<size_t>(traits.block_elements));
+    }
+    scale *= static_cast<float>(wanted / root_mean_square(m.values));
+  }
+  return m;
+}
+
+// A model of one kv head, all of whose matrices are of one type.
+class RanksOfEveryType : public ::testing::TestWithParam<ops::WeightType> {
+ protected:
+  RanksOfEveryType() : model_(spec()) {
+    matrices_.reserve(model_.tensors().size());
+    for (sb_tensor& tensor : model_.tensors()) {
+      if (tensor.rows == 1) continue;
+      // Embeddings that are no larger than what layers add, or these would not matter.
+      const double wanted = tensor.role == SB_OUTPUT ? 0.1 : 0.07;
+      matrices_.push_back(random_blocks(GetParam(), tensor.rows, tensor.cols, wanted,
+                                        static_cast<uint32_t>(matrices_.size())));
+      tensor.type = static_cast<int32_t>(GetParam());
+      tensor.data = matrices_.back().bytes.data();
+      tensor.bytes = matrices_.back().bytes.size();
+    }
+  }
+
+  static ModelSpec spec() {
+    ModelSpec spec = spec_of(SB_ARCH_GEMMA3);
+    spec.n_layers = 2;
+    spec.dim = 256;  // a block of the largest types
+    spec.ffn_dim = 512;
+    spec.n_kv_heads = 1;
+    spec.head_dim = 64;
+    return spec;
+  }
+
+  TestModel model_;
+  std::vector<ops::testing::FileMatrix> matrices_;
+};
+
+// Ranks cut the columns of an attention's output and of a feed-forward's second matrix between
+// blocks of 32, so a block's integers and scales, and the activations they are multiplied with, are
+// those of one rank. But each rank adds up its own columns, and then these sums are added: the last
+// bits differ for every type. Where no activation lies at the edge of a step of its eight bits that
+// is all; where one does it is rounded to the other step, and what follows differs by what rounding
+// costs in any case.
+TEST_P(RanksOfEveryType, AgreeWithOneRankThoughTheyShareItsKvHead) {
+  const std::vector<int32_t> prompt = some_tokens(model_.spec(), 60);
+  TestEngine single(model_, engine_config());
+  const std::vector<float> expected = single.score(0, prompt, 64);
+  EXPECT_LT(*std::min_element(expected.begin(), expected.end()), -1);  // it prefers something
+
+  for (const int32_t ranks : {2, 4}) {
+    TestEngine spread(model_, engine_config(1, ranks, 1));
+    const std::vector<float> actual = spread.score(0, prompt, 64);
+
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_NEAR(actual[i], expected[i], 5e-2) << ranks << " ranks, position " << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, RanksOfEveryType,
+                         ::testing::ValuesIn(ops::testing::kQuantisedTypes),
+                         [](const auto& type) { return ops::testing::type_name(type.param); });
 
 TEST(EngineNumerics, ChunksOfSixteenGiveTheSameBitsAsTheWholePrompt) {
   TestModel model(ModelSpec{});

@@ -34,7 +34,13 @@ final class UnicodeProperty {
           Map.entry("emojimodifier", Character::isEmojiModifier),
           Map.entry("emojimodifierbase", Character::isEmojiModifierBase),
           Map.entry("emojicomponent", Character::isEmojiComponent),
-          Map.entry("extendedpictographic", Character::isExtendedPictographic));
+          Map.entry("extendedpictographic", Character::isExtendedPictographic),
+          Map.entry("regionalindicator", UnicodeProperty::isRegionalIndicator),
+          Map.entry("ri", UnicodeProperty::isRegionalIndicator),
+          Map.entry("asciihexdigit", UnicodeProperty::isHexDigit),
+          Map.entry("ahex", UnicodeProperty::isHexDigit),
+          Map.entry("whitespace", UnicodeProperty::isWhiteSpace),
+          Map.entry("space", UnicodeProperty::isWhiteSpace));
 
   /** Short name, long name and type of each general category. */
   private static final Object[][] NAMED_TYPES = {
@@ -73,6 +79,19 @@ final class UnicodeProperty {
   private static final Map<String, Integer> CATEGORIES = categories();
 
   private UnicodeProperty() {}
+
+  /** The letters of which flags are made in pairs. */
+  private static boolean isRegionalIndicator(int c) {
+    return c >= 0x1F1E6 && c <= 0x1F1FF;
+  }
+
+  private static boolean isHexDigit(int c) {
+    return c < 0x80 && Character.digit(c, 16) >= 0;
+  }
+
+  private static boolean isWhiteSpace(int c) {
+    return Character.isSpaceChar(c) || (c >= '\t' && c <= '\r') || c == 0x85;
+  }
 
   /**
    * @param text what stands in the braces

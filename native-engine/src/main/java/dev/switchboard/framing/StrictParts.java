@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.handler.codec.DecoderResult;
 import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.HttpContent;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpObject;
 import io.netty.handler.codec.http.HttpUtil;
@@ -170,14 +171,16 @@ final class StrictParts {
   }
 
   /** Whether a body's end can be told from a head's transfer codings. */
-  static @Nullable IllegalArgumentException coding(HttpMessage head, List<String> codings) {
-    if (!codings.isEmpty() && head.protocolVersion().minorVersion() == 0) {
+  static @Nullable IllegalArgumentException coding(HttpMessage head) {
+    // Nearly no head has one, and a list of none would be made for each.
+    if (!head.headers().contains(HttpHeaderNames.TRANSFER_ENCODING)) {
+      return null;
+    }
+    if (head.protocolVersion().minorVersion() == 0) {
       return new RefusedHeadException("Transfer-Encoding is not part of HTTP/1.0.");
     }
-    boolean plain =
-        codings.isEmpty()
-            || (codings.size() == 1 && codings.getFirst().equalsIgnoreCase("chunked"));
-    return plain
+    List<String> codings = head.headers().getAll(HttpHeaderNames.TRANSFER_ENCODING);
+    return codings.size() == 1 && codings.getFirst().equalsIgnoreCase("chunked")
         ? null
         : new RefusedHeadException("Transfer-Encoding must be chunked, and nothing else.");
   }

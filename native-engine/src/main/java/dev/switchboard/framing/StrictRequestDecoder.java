@@ -88,8 +88,7 @@ public final class StrictRequestDecoder extends HttpRequestDecoder {
       head.setProtocolVersion(HttpVersion.HTTP_1_1);
       return new RefusedVersionException();
     }
-    IllegalArgumentException coding =
-        StrictParts.coding(head, head.headers().getAll(HttpHeaderNames.TRANSFER_ENCODING));
+    IllegalArgumentException coding = StrictParts.coding(head);
     if (coding != null) {
       return coding;
     }
@@ -97,7 +96,7 @@ public final class StrictRequestDecoder extends HttpRequestDecoder {
       return new RefusedHostException();
     }
     for (AsciiString name : SINGLE) {
-      if (head.headers().getAll(name).size() > 1) {
+      if (head.headers().contains(name) && head.headers().getAll(name).size() > 1) {
         return new RefusedHeadException("There must be at most one " + name + " header.");
       }
     }

@@ -9,7 +9,6 @@ import io.netty.channel.CombinedChannelDuplexHandler;
 import io.netty.handler.codec.DecoderResult;
 import io.netty.handler.codec.http.DefaultLastHttpContent;
 import io.netty.handler.codec.http.HttpDecoderConfig;
-import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMessage;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpRequestEncoder;
@@ -129,6 +128,6 @@ public final class StrictResponseDecoder extends HttpResponseDecoder {
     if (head.protocolVersion().majorVersion() != 1) {
       return new RefusedHeadException("The answer is not HTTP/1.1.");
     }
-    return StrictParts.coding(head, head.headers().getAll(HttpHeaderNames.TRANSFER_ENCODING));
+    return StrictParts.coding(head);
   }
 }

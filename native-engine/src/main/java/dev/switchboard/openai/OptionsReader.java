@@ -59,24 +59,26 @@ final class OptionsReader {
           "post_sampling_probs");
 
   /** The same, with the number that asks for nothing; of {@code prompt_logprobs} none does. */
-  private static final Map<String, Double> UNSUPPORTED_NUMBERS =
-      Map.ofEntries(
-          Map.entry("length_penalty", 1.0),
-          Map.entry("typical_p", 1.0),
-          Map.entry("repeat_penalty", 1.0),
-          Map.entry("tfs_z", 1.0),
-          Map.entry("n_predict", -1.0),
-          Map.entry("num_predict", -1.0),
-          Map.entry("top_n_sigma", -1.0),
-          Map.entry("truncate_prompt_tokens", -1.0),
-          Map.entry("prompt_logprobs", Double.NaN));
+  private static final List<Neutral> UNSUPPORTED_NUMBERS =
+      List.of(
+          new Neutral("length_penalty", 1.0),
+          new Neutral("typical_p", 1.0),
+          new Neutral("repeat_penalty", 1.0),
+          new Neutral("tfs_z", 1.0),
+          new Neutral("n_predict", -1.0),
+          new Neutral("num_predict", -1.0),
+          new Neutral("top_n_sigma", -1.0),
+          new Neutral("truncate_prompt_tokens", -1.0),
+          new Neutral("prompt_logprobs", Double.NaN));
+
+  private record Neutral(String name, double number) {}
 
   private OptionsReader() {}
 
   /** Reads all but what the two kinds of request spell differently. */
   static GenerationOptions read(JsonFields body, @Nullable Integer maxTokens, int topLogprobs) {
     UNSUPPORTED.forEach(name -> refuse(body, name));
-    UNSUPPORTED_NUMBERS.forEach((name, neutral) -> refuse(body, name, neutral));
+    UNSUPPORTED_NUMBERS.forEach(field -> refuse(body, field.name(), field.number()));
     if (!body.bool("skip_special_tokens", true)) {
       throw JsonFields.unsupported("skip_special_tokens", "must be true");
     }

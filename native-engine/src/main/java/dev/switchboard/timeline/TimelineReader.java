@@ -83,20 +83,34 @@ final class TimelineReader {
           "long? longest_late_ns",
           "long? latest_at");
 
+  /** Of each kind of object, used again for each timeline that a thread reads. */
+  private static final ThreadLocal<long[][]> VALUES =
+      ThreadLocal.withInitial(
+          () ->
+              new long[][] {
+                TIMELINE.zeros(), PHASE.zeros(), CRITICAL.zeros(), STEP.zeros(), LANE.zeros()
+              });
+
   private final JsonParser json;
 
   /** What the timeline stands in; names from here on are the path of a complaint. */
   private final JsonStreamContext outside;
 
-  private final Numbers timeline = new Numbers(TIMELINE);
-  private final Numbers phase = new Numbers(PHASE);
-  private final Numbers critical = new Numbers(CRITICAL);
-  private final Numbers step = new Numbers(STEP);
-  private final Numbers lane = new Numbers(LANE);
+  private final Numbers timeline;
+  private final Numbers phase;
+  private final Numbers critical;
+  private final Numbers step;
+  private final Numbers lane;
 
   private TimelineReader(JsonParser json) {
     this.json = json;
     this.outside = json.getParsingContext().getParent();
+    long[][] values = VALUES.get();
+    this.timeline = new Numbers(TIMELINE, values[0]);
+    this.phase = new Numbers(PHASE, values[1]);
+    this.critical = new Numbers(CRITICAL, values[2]);
+    this.step = new Numbers(STEP, values[3]);
+    this.lane = new Numbers(LANE, values[4]);
   }
 
   /** Reads the object that the parser is at the beginning of, up to its end. */
@@ -360,6 +374,10 @@ final class TimelineReader {
       return (ints >> place & 1) != 0;
     }
 
+    long[] zeros() {
+      return new long[all.size()];
+    }
+
     String wanted(int place) {
       return isInt(place) ? "an int" : "a long";
     }
@@ -372,9 +390,9 @@ final class TimelineReader {
     private int seen;
     private int next;
 
-    Numbers(Names names) {
+    Numbers(Names names, long[] values) {
       this.names = names;
-      this.values = new long[names.all.size()];
+      this.values = values;
     }
 
     void begin() {

@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Objects;
 import java.util.Random;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -61,6 +63,24 @@ class RegexTest {
       String sampled = answers.sample(source, random, 12);
       assertEquals(true, sampled == null || java.matcher(sampled).matches(), sampled);
     }
+  }
+
+  /** Those that Java's expressions do not know. */
+  @ParameterizedTest
+  @CsvSource({
+    "Regional_Indicator, 0x1F1E6, 26",
+    "RI, 0x1F1FF, 26",
+    "ASCII_Hex_Digit, 0x46, 22",
+    "AHex, 0x61, 22",
+    "White_Space, 0xA0, 25",
+    "space, 0x2029, 25"
+  })
+  void aPropertyHasTheCodePointsOfTheUnicodeStandard(String name, int one, int size) {
+    CodePoints found = Objects.requireNonNull(UnicodeProperty.of(name));
+
+    assertTrue(found.contains(one), name);
+    assertEquals(
+        size, IntStream.rangeClosed(0, CodePoints.MOST).filter(found::contains).count(), name);
   }
 
   @ParameterizedTest

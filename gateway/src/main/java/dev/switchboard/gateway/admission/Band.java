@@ -14,6 +14,8 @@ public enum Band {
   /** Below 0: the first to be shed. */
   SHEDDABLE(3, "sheddable", Integer.MIN_VALUE);
 
+  private static final Band[] ALL = values();
+
   private final int index;
   private final String label;
   private final int least;
@@ -36,7 +38,7 @@ public enum Band {
 
   /** The band of a priority. */
   public static Band of(int priority) {
-    for (Band band : values()) {
+    for (Band band : ALL) {
       if (priority >= band.least) {
         return band;
       }

@@ -2,6 +2,7 @@ package dev.switchboard.gateway.admission;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,19 +13,27 @@ import org.slf4j.LoggerFactory;
 final class Notices implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Notices.class);
 
-  private final List<Runnable> calls = new ArrayList<>(0);
+  /** Null while there is nothing to say, as nearly always. */
+  private @Nullable List<Runnable> calls;
 
   void dispatched(AdmissionQueue.Entry entry, long now) {
-    calls.add(() -> entry.listener.dispatched(entry, now));
+    add(() -> entry.listener.dispatched(entry, now));
   }
 
   void refused(AdmissionQueue.Entry entry, Refusal refusal) {
-    calls.add(() -> entry.listener.refused(entry, refusal));
+    add(() -> entry.listener.refused(entry, refusal));
+  }
+
+  private void add(Runnable call) {
+    if (calls == null) {
+      calls = new ArrayList<>(1);
+    }
+    calls.add(call);
   }
 
   @Override
   public void close() {
-    for (Runnable call : calls) {
+    for (Runnable call : calls == null ? List.<Runnable>of() : calls) {
       try {
         call.run();
       } catch (RuntimeException fault) {

@@ -36,7 +36,8 @@ final class ClockOffset {
   static ClockOffset of(List<RequestTimeline> timelines, EngineStamps stamps, long from, long to) {
     long received = stamps.receivedNanos() == 0 ? Long.MAX_VALUE : stamps.receivedNanos();
     long finished = stamps.sentNanos() == 0 ? Long.MIN_VALUE : stamps.sentNanos();
-    for (RequestTimeline timeline : timelines) {
+    for (int i = 0; i < timelines.size(); i++) {
+      RequestTimeline timeline = timelines.get(i);
       received = Math.min(received, timeline.receivedNanos());
       finished = Math.max(finished, timeline.finishedNanos());
     }

@@ -113,7 +113,13 @@ public record FlightRecord(
 
   /** Whether the engine's steps are told one by one. */
   public boolean tellsSteps() {
-    return timelines().stream().anyMatch(timeline -> !timeline.steps().isEmpty());
+    List<RequestTimeline> told = timelines();
+    for (int i = 0; i < told.size(); i++) {
+      if (!told.get(i).steps().isEmpty()) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether it failed by the service's fault, or was later than was wanted of it. */
@@ -130,8 +136,8 @@ public record FlightRecord(
   /** How often the stream went on at another replica. */
   public int moves() {
     int moves = 0;
-    for (Attempt attempt : attempts) {
-      Move move = attempt.move();
+    for (int i = 0; i < attempts.size(); i++) {
+      Move move = attempts.get(i).move();
       moves += move != null && move.resumedNanos() != 0 ? 1 : 0;
     }
     return moves;

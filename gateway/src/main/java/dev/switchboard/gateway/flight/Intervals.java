@@ -31,6 +31,9 @@ final class Intervals {
 
   /** The moments of a set that are not in another one. */
   static List<Interval> minus(List<Interval> some, List<Interval> without) {
+    if (some.isEmpty() || without.isEmpty()) {
+      return some;
+    }
     List<Interval> left = some;
     for (Interval hole : without) {
       List<Interval> next = new ArrayList<>(left.size() + 1);
@@ -52,7 +55,8 @@ final class Intervals {
   /** How much of a time they cover. */
   static long covered(List<Interval> set, long from, long to) {
     long sum = 0;
-    for (Interval each : set) {
+    for (int i = 0; i < set.size(); i++) {
+      Interval each = set.get(i);
       sum += Math.max(0, Math.min(each.endNanos(), to) - Math.max(each.startNanos(), from));
     }
     return sum;

@@ -103,8 +103,8 @@ final class PackedBytes {
 
     <T> void list(List<T> values, BiConsumer<Writer, T> write) {
       number(values.size());
-      for (T value : values) {
-        write.accept(this, value);
+      for (int i = 0; i < values.size(); i++) {
+        write.accept(this, values.get(i));
       }
     }
 

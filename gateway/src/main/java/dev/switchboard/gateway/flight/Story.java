@@ -290,8 +290,8 @@ public final class Story {
 
     private long firstRouted() {
       long first = Long.MAX_VALUE;
-      for (FlightRecord.Attempt attempt : record.attempts()) {
-        first = Math.min(first, attempt.startNanos());
+      for (int i = 0; i < record.attempts().size(); i++) {
+        first = Math.min(first, record.attempts().get(i).startNanos());
       }
       return first == Long.MAX_VALUE ? record.at(Mark.ROUTED) : first;
     }
@@ -372,7 +372,7 @@ public final class Story {
       }
     }
 
-    /** As {@link #shares} orders them. */
+    /** As {@link #share} orders them. */
     private static final Phase[] PREFILL = {
       Phase.PREFILL_COMPUTE,
       Phase.PREFILL_COLLECTIVE_WAIT,
@@ -397,15 +397,14 @@ public final class Story {
     private void lanes(
         RequestTimeline.@Nullable Phase part, long until, Phase[] phases, Phase waiting) {
       long span = Math.max(0, Math.min(until, written) - cursor);
-      long[] shares = part == null ? new long[phases.length] : shares(part.critical());
       long sum = 0;
-      for (int i = 0; i < phases.length; i++) {
-        sum += shares[i];
+      for (int i = 0; i < phases.length && part != null; i++) {
+        sum += share(part.critical(), i);
       }
       double scale = sum > span ? (double) span / sum : 1;
       long used = 0;
-      for (int i = 0; i < phases.length; i++) {
-        long nanos = Math.min((long) (shares[i] * scale), span - used);
+      for (int i = 0; i < phases.length && part != null; i++) {
+        long nanos = Math.min((long) (share(part.critical(), i) * scale), span - used);
         add(phases[i], nanos);
         used += nanos;
       }
@@ -415,14 +414,15 @@ public final class Story {
       cursor += span;
     }
 
-    private static long[] shares(RequestTimeline.Critical critical) {
-      return new long[] {
-        critical.computeNanos(),
-        critical.collectiveWaitNanos(),
-        critical.transferNanos(),
-        critical.sampleNanos(),
-        critical.offCpuNanos(),
-        critical.neighbourPrefillNanos()
+    /** In the order of the phases that it is split into. */
+    private static long share(RequestTimeline.Critical critical, int place) {
+      return switch (place) {
+        case 0 -> critical.computeNanos();
+        case 1 -> critical.collectiveWaitNanos();
+        case 2 -> critical.transferNanos();
+        case 3 -> critical.sampleNanos();
+        case 4 -> critical.offCpuNanos();
+        default -> critical.neighbourPrefillNanos();
       };
     }
 
@@ -466,8 +466,10 @@ public final class Story {
     }
 
     private RequestTimeline last(ClockOffset clock) {
-      RequestTimeline last = record.timelines().getFirst();
-      for (RequestTimeline timeline : record.timelines()) {
+      List<RequestTimeline> told = record.timelines();
+      RequestTimeline last = told.getFirst();
+      for (int i = 1; i < told.size(); i++) {
+        RequestTimeline timeline = told.get(i);
         if (clock.at(timeline.finishedNanos()) > clock.at(last.finishedNanos())) {
           last = timeline;
         }

@@ -285,7 +285,7 @@ final class AnswerRelay {
     if (receipt && status < 300) {
       return read.withTimes(array, 0, array.length, ServerTiming.times(flight));
     }
-    return receipt || read.ours() == null ? bytes : read.without(array, 0, array.length);
+    return receipt || read.ours() == null ? bytes : read.cutOut(array);
   }
 
   private void forward(Attempt current, HttpClientResponse answer, Buffer forwarded) {

@@ -289,14 +289,14 @@ final class Attempt implements Guest {
   }
 
   private void send(HttpClientRequest opened, UpstreamRequest asked) {
-    Buffer answered = move == null ? Buffer.buffer() : move.answered();
+    @Nullable Buffer answered = move == null ? null : move.answered();
     AttemptId name = house.fleet().nextAttempt();
     ticket().sent(name.number());
-    asked.head(opened, replica, name, traced().context(), answered.length());
+    asked.head(opened, replica, name, traced().context(), answered == null ? 0 : answered.length());
     Buffer body = asked.body(replica);
     try (Scope _ = traced().context().makeCurrent()) {
       opened
-          .send(move == null ? body : answered.appendBuffer(body))
+          .send(answered == null ? body : answered.appendBuffer(body))
           .onComplete(this::answered, cause -> failed("no answer: ", cause));
     }
     // The agent puts its own span there.

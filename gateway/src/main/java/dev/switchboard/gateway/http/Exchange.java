@@ -39,6 +39,9 @@ import org.slf4j.LoggerFactory;
 final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
 
+  /** Of a request whose body is not read; nobody writes to it. */
+  private static final Buffer UNREAD = Buffer.buffer();
+
   private final Call call;
   private final Gatehouse house;
   private final Flight flight;
@@ -47,7 +50,7 @@ final class Exchange implements Admission.Waiter, ClientAnswer.Owner {
   private final Allowance allowance;
 
   private RequestHead head = RequestHead.NONE;
-  private Buffer body = Buffer.buffer();
+  private Buffer body = UNREAD;
   private @Nullable UpstreamRequest upstream;
 
   /** What the body takes of the memory that all have for theirs. */

@@ -16,6 +16,9 @@ public final class ProtocolGuard {
 
   /** Why the head is refused; null when it is fine. */
   public static @Nullable ApiError refusal(HttpServerRequest request) {
+    if (!request.headers().contains("Content-Encoding")) {
+      return null;
+    }
     for (String encoding : request.headers().getAll("Content-Encoding")) {
       if (!encoding.equalsIgnoreCase("identity")) {
         return ApiError.unsupportedMediaType(

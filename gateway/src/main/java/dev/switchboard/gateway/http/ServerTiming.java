@@ -22,6 +22,10 @@ final class ServerTiming {
   /** Of the header of an answer of a worker. */
   private static final int USUAL_CHARS = 384;
 
+  /** Used again for each header that a thread writes. */
+  private static final ThreadLocal<StringBuilder> TEXT =
+      ThreadLocal.withInitial(() -> new StringBuilder(USUAL_CHARS));
+
   private ServerTiming() {}
 
   /**
@@ -51,7 +55,8 @@ final class ServerTiming {
   }
 
   private static String of(Flight flight) {
-    StringBuilder text = new StringBuilder(USUAL_CHARS);
+    StringBuilder text = TEXT.get();
+    text.setLength(0);
     FlightRecord record = soFar(flight);
     phases(
         record,

@@ -9,6 +9,7 @@ import io.opentelemetry.context.Context;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpClientRequest;
 import io.vertx.core.http.HttpServerRequest;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A request as replicas get it; of the client's own headers none goes on but its trace. */
@@ -18,6 +19,8 @@ final class UpstreamRequest {
 
   /** The worker stops this much later, so that the gateway says first that the deadline passed. */
   private static final long GRACE_MS = 20;
+
+  private static final List<String> TRACE_HEADERS = List.of("traceparent", "tracestate");
 
   private final Call call;
   private final Flight flight;
@@ -108,7 +111,7 @@ final class UpstreamRequest {
     call.house().propagator().inject(traced, upstream, UpstreamRequest::putHeader);
     if (call.trace().traceId() == null) {
       HttpServerRequest client = call.request();
-      for (String name : new String[] {"traceparent", "tracestate"}) {
+      for (String name : TRACE_HEADERS) {
         String value = client.getHeader(name);
         if (value != null) {
           upstream.putHeader(name, value);

@@ -15,15 +15,4 @@ public record Consumption(
     long requests,
     long promptTokens,
     long cachedTokens,
-    long outputTokens) {
-
-  Consumption plus(Consumption more) {
-    return new Consumption(
-        tenant,
-        hourMs,
-        requests + more.requests,
-        promptTokens + more.promptTokens,
-        cachedTokens + more.cachedTokens,
-        outputTokens + more.outputTokens);
-  }
-}
+    long outputTokens) {}

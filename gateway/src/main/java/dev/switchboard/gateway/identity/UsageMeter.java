@@ -14,7 +14,28 @@ public final class UsageMeter {
 
   private record Cell(String tenant, long hourMs) {}
 
-  private final ConcurrentHashMap<Cell, Consumption> cells = new ConcurrentHashMap<>();
+  /** Changed and read under the lock that the map has for its cell, until it is taken out. */
+  private static final class Sums {
+    private long requests;
+    private long promptTokens;
+    private long cachedTokens;
+    private long outputTokens;
+
+    Sums with(long prompt, long cached, long output) {
+      requests++;
+      promptTokens += prompt;
+      cachedTokens += cached;
+      outputTokens += output;
+      return this;
+    }
+
+    Consumption of(Cell cell) {
+      return new Consumption(
+          cell.tenant, cell.hourMs, requests, promptTokens, cachedTokens, outputTokens);
+    }
+  }
+
+  private final ConcurrentHashMap<Cell, Sums> cells = new ConcurrentHashMap<>();
   private final Quotas quotas = new Quotas();
 
   /** What tenants may use in all; it hears of everything that is counted here. */
@@ -33,25 +54,23 @@ public final class UsageMeter {
   public void add(String tenant, long nowMs, int promptTokens, int cachedTokens, int outputTokens) {
     long hour = nowMs - Math.floorMod(nowMs, HOUR_MS);
     int prompt = Math.max(0, promptTokens);
-    Consumption one =
-        new Consumption(
-            tenant,
-            hour,
-            1,
-            prompt,
-            Math.clamp(cachedTokens, 0, prompt),
-            Math.max(0, outputTokens));
-    Consumption _ = cells.merge(new Cell(tenant, hour), one, Consumption::plus);
-    quotas.spend(tenant, nowMs, one.promptTokens() + one.outputTokens());
+    int cached = Math.clamp(cachedTokens, 0, prompt);
+    int output = Math.max(0, outputTokens);
+    Sums _ =
+        cells.compute(
+            new Cell(tenant, hour),
+            (cell, sums) -> (sums == null ? new Sums() : sums).with(prompt, cached, output));
+    quotas.spend(tenant, nowMs, (long) prompt + output);
   }
 
   /** Takes out everything that was counted. */
   public List<Consumption> drain() {
     List<Consumption> taken = new ArrayList<>();
     for (Cell cell : List.copyOf(cells.keySet())) {
-      Consumption removed = cells.remove(cell);
+      Sums removed = cells.remove(cell);
       if (removed != null) {
-        taken.add(removed);
+        // Nobody changes it any more.
+        taken.add(removed.of(cell));
       }
     }
     return taken;

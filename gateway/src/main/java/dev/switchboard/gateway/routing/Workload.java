@@ -162,7 +162,9 @@ public final class Workload {
       }
       double requests = 0;
       double tokens = 0;
-      for (Waiting some : line) {
+      // Asked for each candidate of each request: without an iterator.
+      for (int i = 0; i < line.size(); i++) {
+        Waiting some = line.get(i);
         requests += some.priority >= priority ? some.load.waiting() : 0;
         tokens += some.priority >= priority ? some.load.waitingTokens() : 0;
       }
@@ -195,6 +197,9 @@ public final class Workload {
   }
 
   private List<Waiting> line() {
+    if (line.isEmpty()) {
+      return List.of();
+    }
     List<Waiting> waiting = new ArrayList<>(line.size());
     line.forEach((priority, load) -> waiting.add(new Waiting(priority, load)));
     return waiting;

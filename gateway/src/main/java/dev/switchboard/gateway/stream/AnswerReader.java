@@ -8,7 +8,9 @@ import dev.switchboard.gateway.flight.AnswerNames;
 import dev.switchboard.gateway.flight.Flight;
 import dev.switchboard.gateway.flight.Usage;
 import dev.switchboard.openai.ApiError;
+import io.netty.buffer.Unpooled;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.internal.buffer.BufferInternal;
 import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 
@@ -101,6 +103,18 @@ public final class AnswerReader {
         return rest.appendBytes(bytes, from, to - from);
       }
       return rest.appendBytes(bytes, from, cutFrom - from).appendBytes(bytes, cutTo, to - cutTo);
+    }
+
+    /**
+     * The same of a whole answer, whose bytes nobody needs any more: what stands behind our object,
+     * a brace most of the time, moves to its place.
+     */
+    public Buffer cutOut(byte[] whole) {
+      int cut = Math.max(0, cutTo - cutFrom);
+      if (cut > 0) {
+        System.arraycopy(whole, cutTo, whole, cutFrom, whole.length - cutTo);
+      }
+      return BufferInternal.buffer(Unpooled.wrappedBuffer(whole, 0, whole.length - cut));
     }
 
     /** The same bytes with where the time went in our object, which may have to be made for it. */

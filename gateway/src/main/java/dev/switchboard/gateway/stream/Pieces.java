@@ -3,18 +3,21 @@ package dev.switchboard.gateway.stream;
 import io.netty.buffer.ByteBuf;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.internal.buffer.BufferInternal;
+import org.jspecify.annotations.Nullable;
 
 /** A body that arrives in pieces; one that came in a single piece is not copied. */
 public final class Pieces {
-  private Buffer joined = Buffer.buffer(0);
+  /** Null before the first piece. */
+  private @Nullable Buffer joined;
+
   private boolean owned;
 
   public int length() {
-    return joined.length();
+    return joined == null ? 0 : joined.length();
   }
 
   public void add(Buffer piece) {
-    if (joined.length() == 0) {
+    if (joined == null || joined.length() == 0) {
       joined = piece;
       return;
     }
@@ -41,6 +44,6 @@ public final class Pieces {
 
   /** The pieces one after the other. */
   public Buffer joined() {
-    return joined;
+    return joined == null ? Buffer.buffer() : joined;
   }
 }
