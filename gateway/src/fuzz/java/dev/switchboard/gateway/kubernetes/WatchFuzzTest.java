@@ -27,8 +27,7 @@ class WatchFuzzTest {
           // Some of what is done next then finds the watch elsewhere on its course.
           int before = pods.server.asked("watch");
           pods.server.bookmark();
-          WatchedPods.await(
-              () -> pods.server.asked("watch") > before || pods.server.watches() > 0);
+          WatchedPods.await(() -> pods.server.asked("watch") > before || pods.server.watches() > 0);
         }
       }
       pods.server.release(random);

@@ -37,7 +37,8 @@ class DiscoveredWorkersIT {
 
         StreamClient stream = stream(gateway);
         stream.awaitEvents(5);
-        String uid = gateway.admin("/admin/v1/replicas/" + stream.replica()).at("/pod/name").asText();
+        String uid =
+            gateway.admin("/admin/v1/replicas/" + stream.replica()).at("/pod/name").asText();
         put(kubernetes, runner, Integer.parseInt(uid.substring(1)), "draining");
 
         assertEquals(Told.by(undisturbed), Told.by(stream.rest()));
@@ -49,16 +50,12 @@ class DiscoveredWorkersIT {
   }
 
   private static void put(
-      FakeKubernetes kubernetes, GatewayProcess runner, int worker, String state)
-      throws Exception {
+      FakeKubernetes kubernetes, GatewayProcess runner, int worker, String state) throws Exception {
     URI url = URI.create(runner.admin("/admin/v1/replicas/w" + worker).path("url").asText());
     kubernetes.put(
         SLICES,
         endpoint(
-            slice("slice-" + worker, "workers", url.getPort()),
-            "p" + worker,
-            "127.0.0.1",
-            state));
+            slice("slice-" + worker, "workers", url.getPort()), "p" + worker, "127.0.0.1", state));
   }
 
   private static Path secret(Path folder) throws Exception {

@@ -77,7 +77,8 @@ class DiscoveryIT {
                 .formatted(kubernetes.url(), models));
   }
 
-  private static final String SERVICE = "{model: m, service: workers, port-name: http, engine: vllm}";
+  private static final String SERVICE =
+      "{model: m, service: workers, port-name: http, engine: vllm}";
 
   /** A slice of its own for each: they differ in the port. */
   private void put(String pod, FakeUpstream at, String state) {

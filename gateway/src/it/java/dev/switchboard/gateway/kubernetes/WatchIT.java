@@ -90,7 +90,8 @@ class WatchIT {
           pods.server.compact(false);
           first
               .response()
-              .end("{\"metadata\":{\"resourceVersion\":\"1\",\"continue\":\"t9:250\"},\"items\":[]}");
+              .end(
+                  "{\"metadata\":{\"resourceVersion\":\"1\",\"continue\":\"t9:250\"},\"items\":[]}");
         });
 
     pods.start().awaitWatching();

@@ -66,8 +66,7 @@ public final class FakeKubernetes implements AutoCloseable {
           && labels.entrySet().stream()
               .allMatch(
                   each ->
-                      each.getValue()
-                          .equals(meta.path("labels").path(each.getKey()).asText(null)));
+                      each.getValue().equals(meta.path("labels").path(each.getKey()).asText(null)));
     }
   }
 

@@ -8,8 +8,7 @@ import java.util.UUID;
 
 /** Objects as an API server has them, as far as anybody here reads them. */
 public final class KubernetesObjects {
-  public static final String SLICES =
-      "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+  public static final String SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
   public static final String PODS = "/api/v1/namespaces/default/pods";
   public static final String POOLS =
       "/apis/inference.networking.k8s.io/v1/namespaces/default/inferencepools";
@@ -33,8 +32,12 @@ public final class KubernetesObjects {
   public static ObjectNode slice(String name, String service, int port) {
     ObjectNode slice = named(name, Map.of("kubernetes.io/service-name", service));
     slice.put("addressType", "IPv4");
-    slice.putArray("ports").addObject().put("name", "http").put("port", port).put(
-        "protocol", "TCP");
+    slice
+        .putArray("ports")
+        .addObject()
+        .put("name", "http")
+        .put("port", port)
+        .put("protocol", "TCP");
     slice.putArray("endpoints");
     return slice;
   }

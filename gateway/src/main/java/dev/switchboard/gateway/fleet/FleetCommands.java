@@ -145,8 +145,7 @@ public final class FleetCommands {
   void keepCordoned(Replica replica) {
     boolean _ =
         replica.tryTransition(ReplicaState.READY, ReplicaState.CORDONED, replica.keeper())
-            || replica.tryTransition(
-                ReplicaState.STANDBY, ReplicaState.CORDONED, replica.keeper());
+            || replica.tryTransition(ReplicaState.STANDBY, ReplicaState.CORDONED, replica.keeper());
   }
 
   /**
@@ -164,8 +163,7 @@ public final class FleetCommands {
     boolean was = replica.cordoned();
     replica.cordoned(false);
     boolean free = replica.held() == null;
-    return (free
-            && replica.tryTransition(ReplicaState.CORDONED, ReplicaState.READY, "uncordoned"))
+    return (free && replica.tryTransition(ReplicaState.CORDONED, ReplicaState.READY, "uncordoned"))
         || was;
   }
 

@@ -58,7 +58,9 @@ final class ForeignLoads {
     }
     URI own = replica.access().metricsUrl();
     UpstreamAddress from =
-        own == null ? address : new UpstreamAddress(own, null, address.authorities(), null, address.serverName());
+        own == null
+            ? address
+            : new UpstreamAddress(own, null, address.authorities(), null, address.serverName());
     String path = own == null ? METRICS : own.getRawPath().isEmpty() ? "/" : "";
     pages
         .page(from, path)

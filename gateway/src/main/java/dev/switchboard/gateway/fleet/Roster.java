@@ -141,8 +141,7 @@ record Roster(
         .anyMatch(
             some ->
                 !some.isEmpty()
-                    && some.stream()
-                        .allMatch(replica -> replica.state() == ReplicaState.FAILED));
+                    && some.stream().allMatch(replica -> replica.state() == ReplicaState.FAILED));
   }
 
   /**

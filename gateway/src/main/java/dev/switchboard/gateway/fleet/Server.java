@@ -25,8 +25,7 @@ record Server(
   }
 
   /** What makes it another replica when it changes: what is learned of one says nothing then. */
-  record Place(
-      URI url, @Nullable Path socket, boolean worker, String model, @Nullable String pod) {
+  record Place(URI url, @Nullable Path socket, boolean worker, String model, @Nullable String pod) {
     /** The same for the same place, in any version of this program. */
     String name() {
       if (pod != null) {
@@ -37,7 +36,8 @@ record Server(
   }
 
   Place place() {
-    return new Place(spec.url(), spec.socket(), access.worker(), model, pod == null ? null : pod.uid());
+    return new Place(
+        spec.url(), spec.socket(), access.worker(), model, pod == null ? null : pod.uid());
   }
 
   double weight() {

@@ -45,8 +45,7 @@ public record UpstreamAccess(
    * @param now at which the certificates must be valid
    * @throws IllegalArgumentException naming the key of the configuration
    */
-  public static UpstreamAccess of(
-      UpstreamSpec spec, String model, String path, Instant now) {
+  public static UpstreamAccess of(UpstreamSpec spec, String model, String path, Instant now) {
     String key = key(spec, path);
     Path authorities = spec.tlsCaFile();
     ForeignEngine engine = spec.engine() == null ? null : ForeignEngine.of(spec.engine());

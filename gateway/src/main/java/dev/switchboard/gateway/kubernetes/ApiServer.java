@@ -86,8 +86,7 @@ final class ApiServer {
                       .request(HttpMethod.PATCH, path)
                       .putHeader("Accept", "application/json")
                       .putHeader("Content-Type", "application/merge-patch+json");
-              return sent(
-                  options, Buffer.buffer(body.getBytes(StandardCharsets.UTF_8)), timeoutMs);
+              return sent(options, Buffer.buffer(body.getBytes(StandardCharsets.UTF_8)), timeoutMs);
             });
   }
 

@@ -47,8 +47,7 @@ final class Endpoints {
         slices.stream()
             .sorted(
                 Comparator.comparing((Slice slice) -> IPV4.equals(slice.addressType()) ? 0 : 1)
-                    .thenComparing(
-                        Comparator.comparingLong(Endpoints::revision).reversed()))
+                    .thenComparing(Comparator.comparingLong(Endpoints::revision).reversed()))
             .toList();
     for (Slice slice : sorted) {
       if (!IPV4.equals(slice.addressType()) && !IPV6.equals(slice.addressType())) {

@@ -299,8 +299,7 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
       PodMarks marks = watches.marks(key);
       if (marks != null) {
         String now = Objects.requireNonNullElse(marks.deletionCost(), "");
-        DeletionCosts.Use use =
-            new DeletionCosts.Use(key, requests(replica), serves(replica), now);
+        DeletionCosts.Use use = new DeletionCosts.Use(key, requests(replica), serves(replica), now);
         uses.merge(key, use, KubernetesDiscovery::both);
       }
     }
@@ -309,16 +308,12 @@ public final class KubernetesDiscovery implements DiscoveryStatus.Source, AutoCl
 
   private static DeletionCosts.Use both(DeletionCosts.Use one, DeletionCosts.Use other) {
     return new DeletionCosts.Use(
-        one.pod(),
-        one.requests() + other.requests(),
-        one.serving() || other.serving(),
-        one.now());
+        one.pod(), one.requests() + other.requests(), one.serving() || other.serving(), one.now());
   }
 
   /** What it reports is all gateways' work; what this one has there may be newer. */
   private static int requests(Replica replica) {
-    return Math.max(
-        replica.inFlight(), replica.report().running() + replica.report().waiting());
+    return Math.max(replica.inFlight(), replica.report().running() + replica.report().waiting());
   }
 
   private static boolean serves(Replica replica) {

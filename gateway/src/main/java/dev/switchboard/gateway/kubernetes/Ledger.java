@@ -12,10 +12,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Revisions only rise. What is told of an object is taken unless something newer is known of it,
  * so events that come twice, late or in another order do no harm; what is older than the last list
- * was in it, or gone before it. A list stands for everything, so
- * it is looked at twice: one that is older than what was seen is refused for as long as {@link
- * #OLDER_NANOS}, after which it is taken for a server that was set back; one that lacks more than
- * half of what is known is taken when a second one, a moment later, lacks it too.
+ * was in it, or gone before it. A list stands for everything, so it is looked at twice: one that is
+ * older than what was seen is refused for as long as {@link #OLDER_NANOS}, after which it is taken
+ * for a server that was set back; one that lacks more than half of what is known is taken when a
+ * second one, a moment later, lacks it too.
  *
  * <p>Pure: the time comes in. Not safe for several threads.
  */

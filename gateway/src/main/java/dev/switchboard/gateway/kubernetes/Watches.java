@@ -189,17 +189,13 @@ final class Watches {
       return new Endpoints.Known(List.of(), "the pool has no target ports");
     }
     return ofPods(
-        podsOf(namespace, selector),
-        model,
-        model.port() == null ? ports : List.of(model.port()));
+        podsOf(namespace, selector), model, model.port() == null ? ports : List.of(model.port()));
   }
 
   private Endpoints.@Nullable Known ofPods(
       Target<Wire.Pod> target, ModelSource model, List<Integer> ports) {
     Watch<Wire.Pod> watch = pods.get(target.name());
-    return watch == null || !watch.known()
-        ? null
-        : Endpoints.ofPods(watch.objects(), model, ports);
+    return watch == null || !watch.known() ? null : Endpoints.ofPods(watch.objects(), model, ports);
   }
 
   /** What keeps a source from going on; null for nothing. */

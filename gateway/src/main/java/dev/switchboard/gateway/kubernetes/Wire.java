@@ -126,7 +126,8 @@ final class Wire {
   record Pod(@Nullable Meta metadata, @Nullable PodSpec spec, @Nullable PodStatus status)
       implements Watched {}
 
-  // ------------------------------------------------------------------ inference.networking.k8s.io/v1
+  // ------------------------------------------------------------------
+  // inference.networking.k8s.io/v1
 
   record LabelSelector(@Nullable Map<String, String> matchLabels) {}
 

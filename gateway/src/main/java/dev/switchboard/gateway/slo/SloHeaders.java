@@ -125,7 +125,8 @@ public final class SloHeaders {
     }
     Slo known = classes.get(name);
     if (known == null) {
-      throw refusal(header, header + " must be one of " + String.join(", ", classes.keySet()) + ".");
+      throw refusal(
+          header, header + " must be one of " + String.join(", ", classes.keySet()) + ".");
     }
     return known;
   }

@@ -46,9 +46,7 @@ public final class DiscoveryGauges {
 
   private void failures(CounterWithCallback.Callback to) {
     for (DiscoveryStatus.Watch watch : source.get().watches()) {
-      watch
-          .failures()
-          .forEach((why, count) -> to.call((double) count, watch.name(), why.word()));
+      watch.failures().forEach((why, count) -> to.call((double) count, watch.name(), why.word()));
     }
   }
 

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param socket to connect to instead of the URL's host; null for none
  * @param authorities as {@link Tls#trusting} takes them
  * @param authorization value of that header; null for none
- * @param serverName that it is asked by, and that its certificate must have; null for the URL's host
+ * @param serverName that it is asked by, and that its certificate must have; null for the URL's
+ *     host
  */
 public record UpstreamAddress(
     URI url,

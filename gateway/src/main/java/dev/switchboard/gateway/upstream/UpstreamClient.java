@@ -125,8 +125,7 @@ public final class UpstreamClient {
    */
   public static Future<HttpClientRequest> connected(HttpClient client, RequestOptions options) {
     Future<HttpClientRequest> opened = client.request(options);
-    boolean local =
-        options.getServer() instanceof SocketAddress socket && socket.isDomainSocket();
+    boolean local = options.getServer() instanceof SocketAddress socket && socket.isDomainSocket();
     return !local ? opened : opened.recover(failed -> client.request(options));
   }
 

@@ -27,8 +27,24 @@ class CensusTest {
   private static Census.Source source(String model, String scheme, String serverName) {
     ModelSource spec =
         new ModelSource(
-            model, null, "workers", null, null, 8000, null, scheme, serverName, null, null, null,
-            null, null, null, null, null, null);
+            model,
+            null,
+            "workers",
+            null,
+            null,
+            8000,
+            null,
+            scheme,
+            serverName,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null);
     UpstreamAccess access =
         UpstreamAccess.of(
             spec.spec(URI.create(scheme + "://pod")), model, "models.0", Instant.EPOCH);

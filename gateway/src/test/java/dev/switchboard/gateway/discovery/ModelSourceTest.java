@@ -21,7 +21,8 @@ class ModelSourceTest {
       JsonMapper.builder().propertyNamingStrategy(PropertyNamingStrategies.KEBAB_CASE).build();
 
   private static ModelSource read(String members) throws Exception {
-    return JSON.readValue("{\"model\":\"m\"," + members.replace('\'', '"') + "}", ModelSource.class);
+    return JSON.readValue(
+        "{\"model\":\"m\"," + members.replace('\'', '"') + "}", ModelSource.class);
   }
 
   @ParameterizedTest

@@ -48,11 +48,7 @@ class FleetFoundTest {
   private FleetChange take(Found... found) {
     FleetPlan plan =
         FleetPlan.of(
-            FleetByHand.WORKERS,
-            Circuit.Config.DEFAULTS,
-            List.of(),
-            List.of(),
-            Instant.EPOCH);
+            FleetByHand.WORKERS, Circuit.Config.DEFAULTS, List.of(), List.of(), Instant.EPOCH);
     return hand.fleet().reconfigure(plan.withFound(Set.of("m"), Arrays.asList(found)));
   }
 

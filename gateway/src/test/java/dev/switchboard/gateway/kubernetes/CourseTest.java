@@ -78,7 +78,6 @@ class CourseTest {
 
   @Test
   void waitsAreSpread() {
-    assertEquals(
-        50, new Course(() -> 0).failed(Step.LIST, Trouble.UNREACHABLE, 0).waitMs());
+    assertEquals(50, new Course(() -> 0).failed(Step.LIST, Trouble.UNREACHABLE, 0).waitMs());
   }
 }

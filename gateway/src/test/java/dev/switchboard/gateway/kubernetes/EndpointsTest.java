@@ -19,13 +19,13 @@ class EndpointsTest {
       JsonMapper.builder().propertyNamingStrategy(PropertyNamingStrategies.KEBAB_CASE).build();
 
   private static ModelSource source(String members) throws Exception {
-    return JSON.readValue("{\"model\":\"m\"," + members.replace('\'', '"') + "}", ModelSource.class);
+    return JSON.readValue(
+        "{\"model\":\"m\"," + members.replace('\'', '"') + "}", ModelSource.class);
   }
 
   private static <T extends Wire.Watched> List<T> read(Class<T> type, String items)
       throws Exception {
-    String list =
-        "{'metadata':{'resourceVersion':'1'},'items':[" + items + "]}";
+    String list = "{'metadata':{'resourceVersion':'1'},'items':[" + items + "]}";
     return Objects.requireNonNull(
         Wire.page(list.replace('\'', '"').getBytes(StandardCharsets.UTF_8), type).items());
   }
@@ -45,8 +45,7 @@ class EndpointsTest {
   private static final String PORTS = "'ports':[{'name':'http','port':8000,'protocol':'TCP'}]";
 
   private static Endpoints.Known slices(ModelSource source, String... slices) throws Exception {
-    return Endpoints.ofSlices(
-        read(Wire.Slice.class, String.join(",", slices)), source, "d");
+    return Endpoints.ofSlices(read(Wire.Slice.class, String.join(",", slices)), source, "d");
   }
 
   @Test

@@ -77,8 +77,7 @@ class LedgerTest {
     assertEquals(Verdict.OLDER, ledger.replace(List.of(pod("a", 5)), 49, SECOND));
     assertEquals(2, ledger.size());
     assertEquals(
-        Verdict.TAKEN,
-        ledger.replace(List.of(pod("a", 5)), 49, SECOND + Ledger.OLDER_NANOS));
+        Verdict.TAKEN, ledger.replace(List.of(pod("a", 5)), 49, SECOND + Ledger.OLDER_NANOS));
     assertEquals(49, ledger.revision());
   }
 

@@ -25,8 +25,7 @@ class WireTest {
         event("{'object':{'metadata':{'name':'p','resourceVersion':'7'}},'type':'ADDED'}");
 
     Wire.Put<Wire.PodMeta> put = assertInstanceOf(Wire.Put.class, event);
-    assertEquals(
-        new Wire.Meta("p", null, null, "7", null, null), put.object().metadata());
+    assertEquals(new Wire.Meta("p", null, null, "7", null, null), put.object().metadata());
   }
 
   @Test

@@ -39,13 +39,13 @@ class SloHeadersTest {
 
   @Test
   void anObjectiveIsAClassAndAFairnessIdChangesNothing() {
-    assertEquals("interactive", read(Map.of("x-gateway-inference-objective", "interactive")).name());
+    assertEquals(
+        "interactive", read(Map.of("x-gateway-inference-objective", "interactive")).name());
     assertEquals(
         "batch",
-        read(
-                Map.of(
-                    "x-gateway-inference-objective", "interactive",
-                    "x-llm-d-inference-objective", "batch"))
+        read(Map.of(
+                "x-gateway-inference-objective", "interactive",
+                "x-llm-d-inference-objective", "batch"))
             .name());
     assertEquals(
         "standard",

@@ -73,7 +73,7 @@ class AnswerReaderTest {
     String timeline = TimelineJson.write(told).toString();
     byte[] bytes =
         ("{\"usage\":{\"prompt_tokens\":7,\"prompt_tokens_details\":{\"x\":[1],\"cached_tokens\":5},"
-             + "\"completion_tokens\":3},\"switchboard\":{\"received_ns\":11,\"timelines\":["
+                + "\"completion_tokens\":3},\"switchboard\":{\"received_ns\":11,\"timelines\":["
                 + timeline
                 + ","
                 + timeline
