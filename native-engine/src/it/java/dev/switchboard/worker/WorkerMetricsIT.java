@@ -92,7 +92,7 @@ class WorkerMetricsIT {
     Set<String> families = new TreeSet<>();
     page.lines()
         .filter(line -> line.startsWith("# TYPE "))
-        .forEach(line -> families.add(line.split(" ")[2]));
+        .forEach(line -> families.add(line.split(" ", 4)[2]));
     assertEquals(Set.of("vllm:num_requests_running", "vllm:request_prompt_tokens"), families);
     assertTrue(page.contains("vllm:request_prompt_tokens_count{"), page);
     HttpRequest others = request("/metrics?name%5B%5D=none&x=1").GET().build();

@@ -55,7 +55,7 @@ final class MetricsPage {
     }
     StringBuilder kept = new StringBuilder();
     boolean wanted = false;
-    for (String line : page.split("\n")) {
+    for (String line : page.lines().toList()) {
       if (line.startsWith("# HELP ")) {
         wanted = wants(names, line.split(" ", 4)[2]);
       }

@@ -77,7 +77,7 @@ class AdminRoutesIT {
 
   /** With a name of something that there is, where there is something. */
   private static String path(ApiDocument.Operation operation) {
-    String[] parts = operation.path().split("/");
+    String[] parts = operation.path().split("/", -1);
     String kind = parts.length > 3 ? parts[3] : "";
     return operation.path().replaceAll("\\{\\w+}", names.getOrDefault(kind, "m"));
   }

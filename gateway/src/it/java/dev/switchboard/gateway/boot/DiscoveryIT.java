@@ -20,6 +20,7 @@ import dev.switchboard.gateway.fleet.Replica;
 import dev.switchboard.gateway.fleet.ReplicaState;
 import java.net.http.HttpResponse;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -32,7 +33,7 @@ class DiscoveryIT {
   private FakeKubernetes kubernetes;
   private FakeUpstream one;
   private FakeUpstream two;
-  private InProcessGateway gateway;
+  private @Nullable InProcessGateway started;
 
   @BeforeEach
   void start() throws Exception {
@@ -54,14 +55,18 @@ class DiscoveryIT {
 
   @AfterEach
   void stop() throws Exception {
-    gateway.close();
+    gateway().close();
     one.close();
     two.close();
     kubernetes.close();
   }
 
+  private InProcessGateway gateway() {
+    return Objects.requireNonNull(started);
+  }
+
   private void gateway(String models) throws Exception {
-    gateway =
+    started =
         InProcessGateway.started(
             """
             discovery:
@@ -87,7 +92,7 @@ class DiscoveryIT {
   }
 
   private @Nullable Replica replica(String pod) {
-    return gateway.fleet().replicas().stream()
+    return gateway().fleet().replicas().stream()
         .filter(
             each -> {
               Found.Pod known = each.pod();
@@ -110,7 +115,7 @@ class DiscoveryIT {
   }
 
   private int status() throws Exception {
-    return gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode();
+    return gateway().post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode();
   }
 
   @Test
@@ -119,7 +124,7 @@ class DiscoveryIT {
     put("p1", one, "unready");
     await(() -> kubernetes.watches() >= 2);
     HttpResponse<String> refused =
-        gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false));
+        gateway().post(InProcessGateway.CHAT, InProcessGateway.chat(false));
     assertEquals(503, refused.statusCode());
     assertEquals(
         refused.headers().firstValue("X-Switchboard-Reason").orElseThrow(),
@@ -179,14 +184,15 @@ class DiscoveryIT {
     await(() -> watch().path("failures").path("unreachable").asInt() >= 2);
 
     assertEquals(200, status());
-    JsonNode told = gateway.adminJson("/admin/v1/discovery");
+    JsonNode told = gateway().adminJson("/admin/v1/discovery");
     assertTrue(told.path("enabled").asBoolean(), told::toString);
     assertEquals(1, told.at("/models/0/ready").asInt(), told::toString);
     assertEquals("waiting", watch().path("state").asText());
     await(() -> watch().path("age_ms").asLong() > 0);
     assertTrue(
-        gateway.metric(
-                "switchboard_discovery_age_seconds{watch=\"endpointslices default/workers\"}")
+        gateway()
+                .metric(
+                    "switchboard_discovery_age_seconds{watch=\"endpointslices default/workers\"}")
             > 0);
     kubernetes.away(false);
     awaitGone("p1");
@@ -194,7 +200,7 @@ class DiscoveryIT {
 
   private JsonNode watch() {
     try {
-      for (JsonNode watch : gateway.adminJson("/admin/v1/discovery").path("watches")) {
+      for (JsonNode watch : gateway().adminJson("/admin/v1/discovery").path("watches")) {
         if (watch.path("name").asText().equals("endpointslices default/workers")) {
           return watch;
         }
@@ -228,7 +234,7 @@ class DiscoveryIT {
     kubernetes.put(PODS, pod("p2", "127.0.0.1", Map.of("app", "other")));
     kubernetes.put(POOLS, pool("big", Map.of("app", "a"), one.url().getPort()));
     awaitState("p1", ReplicaState.READY);
-    assertEquals(1, gateway.fleet().replicas().size());
+    assertEquals(1, gateway().fleet().replicas().size());
 
     kubernetes.put(POOLS, pool("big", Map.of("app", "other"), two.url().getPort()));
     awaitState("p2", ReplicaState.READY);
@@ -245,9 +251,10 @@ class DiscoveryIT {
     ObjectNode other = slice("other", "others", two.url().getPort());
     kubernetes.put(SLICES, endpoint(other, "p2", "127.0.0.1", "ready"));
 
-    gateway.rewrite(
-        "discovery: {kubernetes: {models: [{model: n, service: others, engine: openai}]}}");
-    assertEquals(200, gateway.admin("POST", "/admin/v1/config/reload", "{}").statusCode());
+    gateway()
+        .rewrite(
+            "discovery: {kubernetes: {models: [{model: n, service: others, engine: openai}]}}");
+    assertEquals(200, gateway().admin("POST", "/admin/v1/config/reload", "{}").statusCode());
 
     awaitState("p2", ReplicaState.READY);
     awaitGone("p1");
@@ -261,11 +268,10 @@ class DiscoveryIT {
     awaitState("p1", ReplicaState.READY);
     put("p1", one, "unready");
     awaitState("p1", ReplicaState.CORDONED);
-    Replica found = replica("p1");
-    assertTrue(found != null);
+    Replica found = Objects.requireNonNull(replica("p1"));
 
     int refused =
-        gateway.adminStatus("POST", "/admin/v1/replicas/" + found.id() + "/uncordon", "{}");
+        gateway().adminStatus("POST", "/admin/v1/replicas/" + found.id() + "/uncordon", "{}");
 
     assertEquals(409, refused);
     assertEquals(ReplicaState.CORDONED, found.state());

@@ -10,7 +10,9 @@ import dev.switchboard.gateway.discovery.DiscoveryStatus.Trouble;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,179 +21,185 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The watch protocol against a server that does all that one may do, and more. */
 class WatchIT {
-  private WatchedPods pods;
+  private @Nullable WatchedPods opened;
+
+  private WatchedPods pods() {
+    return Objects.requireNonNull(opened);
+  }
 
   private WatchedPods watching() throws Exception {
-    pods = WatchedPods.patient();
+    opened = WatchedPods.patient();
     for (int i = 0; i < 5; i++) {
-      pods.put("p" + i);
+      pods().put("p" + i);
     }
-    return pods.start().awaitWatching();
+    return pods().start().awaitWatching();
   }
 
   @AfterEach
   void stop() throws Exception {
-    pods.close();
+    pods().close();
   }
 
   @Test
   void itListsInPagesAndThenWatches() throws Exception {
-    pods = WatchedPods.patient();
+    opened = WatchedPods.patient();
     for (int i = 0; i < 600; i++) {
-      pods.put("p" + i);
+      pods().put("p" + i);
     }
 
-    pods.start().awaitWatching();
-    pods.put("later");
-    pods.delete("p7");
+    pods().start().awaitWatching();
+    pods().put("later");
+    pods().delete("p7");
 
-    pods.awaitTruth();
-    assertEquals(3, pods.server.asked("list"));
-    assertEquals(600, pods.status().objects());
-    assertEquals(Map.of(), pods.status().failures());
+    pods().awaitTruth();
+    assertEquals(3, pods().server.asked("list"));
+    assertEquals(600, pods().status().objects());
+    assertEquals(Map.of(), pods().status().failures());
   }
 
   @Test
   void aListIsRepeatedThoughNothingWentWrong() throws Exception {
-    pods = new WatchedPods(Path.of("none"), 60_000, 100);
-    pods.put("p");
-    pods.start();
+    opened = new WatchedPods(Path.of("none"), 60_000, 100);
+    pods().put("p");
+    pods().start();
 
-    await(() -> pods.server.asked("list") >= 3);
+    await(() -> pods().server.asked("list") >= 3);
 
-    pods.awaitTruth();
-    assertEquals(Map.of(), pods.status().failures());
+    pods().awaitTruth();
+    assertEquals(Map.of(), pods().status().failures());
   }
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void whatIsGoneIsListedAnew(boolean asEvent) throws Exception {
     watching();
-    pods.server.away(true);
-    pods.put("new");
-    pods.delete("p0");
-    pods.server.compact(asEvent);
-    pods.server.away(false);
+    pods().server.away(true);
+    pods().put("new");
+    pods().delete("p0");
+    pods().server.compact(asEvent);
+    pods().server.away(false);
 
-    pods.awaitTruth();
+    pods().awaitTruth();
 
-    assertTrue(pods.failures(Trouble.GONE) >= 1);
-    assertTrue(pods.server.asked("list") >= 2);
+    assertTrue(pods().failures(Trouble.GONE) >= 1);
+    assertTrue(pods().server.asked("list") >= 2);
   }
 
   @Test
   void aListWhosePagesAreGoneIsBegunAnew() throws Exception {
-    pods = WatchedPods.patient();
+    opened = WatchedPods.patient();
     for (int i = 0; i < 300; i++) {
-      pods.put("p" + i);
+      pods().put("p" + i);
     }
-    pods.server.next(
-        first -> {
-          pods.server.compact(false);
-          first
-              .response()
-              .end(
-                  "{\"metadata\":{\"resourceVersion\":\"1\",\"continue\":\"t9:250\"},\"items\":[]}");
-        });
+    pods()
+        .server
+        .next(
+            first -> {
+              pods().server.compact(false);
+              first
+                  .response()
+                  .end(
+                      "{\"metadata\":{\"resourceVersion\":\"1\",\"continue\":\"t9:250\"},\"items\":[]}");
+            });
 
-    pods.start().awaitWatching();
+    pods().start().awaitWatching();
 
-    assertEquals(1, pods.failures(Trouble.GONE));
+    assertEquals(1, pods().failures(Trouble.GONE));
   }
 
   @Test
   void aBookmarkSavesAList() throws Exception {
     watching();
-    pods.server.put("/elsewhere", KubernetesObjects.pod("x", "10.0.0.9", Map.of()));
-    String before = pods.status().revision();
-    pods.server.bookmark();
-    await(() -> !pods.status().revision().equals(before));
-    pods.server.compact(false);
+    pods().server.put("/elsewhere", KubernetesObjects.pod("x", "10.0.0.9", Map.of()));
+    String before = pods().status().revision();
+    pods().server.bookmark();
+    await(() -> !pods().status().revision().equals(before));
+    pods().server.compact(false);
 
-    pods.server.drop();
-    pods.put("new");
+    pods().server.drop();
+    pods().put("new");
 
-    pods.awaitTruth();
-    assertEquals(1, pods.server.asked("list"));
-    assertEquals(0, pods.failures(Trouble.GONE));
+    pods().awaitTruth();
+    assertEquals(1, pods().server.asked("list"));
+    assertEquals(0, pods().failures(Trouble.GONE));
   }
 
   @Test
   void aServerThatIsBusySaysHowLongToWait() throws Exception {
-    pods = WatchedPods.patient();
-    pods.put("p");
-    pods.server.refuse(429, "Retry-After", "1");
+    opened = WatchedPods.patient();
+    pods().put("p");
+    pods().server.refuse(429, "Retry-After", "1");
     long begin = System.nanoTime();
 
-    pods.start().awaitWatching();
+    pods().start().awaitWatching();
 
     assertTrue(System.nanoTime() - begin >= 1_000_000_000L);
-    assertEquals(1, pods.failures(Trouble.THROTTLED));
+    assertEquals(1, pods().failures(Trouble.THROTTLED));
   }
 
   @Test
   void aConnectionThatBreaksIsGoneOnWithWhereItWas() throws Exception {
     watching();
-    pods.server.drop();
-    pods.put("new");
+    pods().server.drop();
+    pods().put("new");
 
-    pods.awaitTruth();
+    pods().awaitTruth();
 
-    assertTrue(pods.failures(Trouble.UNREACHABLE) >= 1);
-    assertEquals(1, pods.server.asked("list"));
+    assertTrue(pods().failures(Trouble.UNREACHABLE) >= 1);
+    assertEquals(1, pods().server.asked("list"));
   }
 
   @Test
   void aConnectionThatSaysNothingIsGivenUp() throws Exception {
-    pods = new WatchedPods(Path.of("none"), 300, 600_000);
-    pods.put("p");
-    pods.start().awaitWatching();
-    pods.server.silent(true);
-    pods.put("new");
-    await(() -> pods.failures(Trouble.SILENT) >= 1);
-    assertEquals(1, pods.view().size());
+    opened = new WatchedPods(Path.of("none"), 300, 600_000);
+    pods().put("p");
+    pods().start().awaitWatching();
+    pods().server.silent(true);
+    pods().put("new");
+    await(() -> pods().failures(Trouble.SILENT) >= 1);
+    assertEquals(1, pods().view().size());
 
-    pods.server.silent(false);
-    pods.server.drop();
+    pods().server.silent(false);
+    pods().server.drop();
 
-    pods.awaitTruth();
+    pods().awaitTruth();
   }
 
   @Test
   void whatComesLateAndInAnotherOrderLeadsToTheSame() throws Exception {
     watching();
     Random random = new Random(7);
-    pods.server.hold();
+    pods().server.hold();
     for (int i = 0; i < 200; i++) {
       String name = "p" + random.nextInt(10);
       if (random.nextBoolean()) {
-        pods.put(name);
+        pods().put(name);
       } else {
-        pods.delete(name);
+        pods().delete(name);
       }
     }
 
-    pods.server.release(random);
+    pods().server.release(random);
 
-    pods.awaitTruth();
-    assertEquals(1, pods.server.asked("list"));
+    pods().awaitTruth();
+    assertEquals(1, pods().server.asked("list"));
   }
 
   @Test
   void aTokenThatWasRotatedIsReadAgain(@TempDir Path folder) throws Exception {
     Path token = Files.writeString(folder.resolve("token"), "old\n");
-    pods = new WatchedPods(token, 60_000, 600_000);
-    pods.server.token("old");
-    pods.put("p");
-    pods.start().awaitWatching();
-    pods.server.token("new");
-    pods.server.drop();
-    await(() -> pods.failures(Trouble.UNAUTHORIZED) >= 1);
+    opened = new WatchedPods(token, 60_000, 600_000);
+    pods().server.token("old");
+    pods().put("p");
+    pods().start().awaitWatching();
+    pods().server.token("new");
+    pods().server.drop();
+    await(() -> pods().failures(Trouble.UNAUTHORIZED) >= 1);
 
     Files.writeString(token, "new\n");
-    pods.put("later");
+    pods().put("later");
 
-    pods.awaitTruth();
+    pods().awaitTruth();
   }
 
   @ParameterizedTest
@@ -199,88 +207,92 @@ class WatchIT {
   void whatCannotBeReadIsListedAnew(String line) throws Exception {
     watching();
 
-    pods.server.send(line);
-    await(() -> pods.failures(Trouble.MALFORMED) >= 1);
-    pods.put("new");
+    pods().server.send(line);
+    await(() -> pods().failures(Trouble.MALFORMED) >= 1);
+    pods().put("new");
 
-    pods.awaitTruth();
+    pods().awaitTruth();
   }
 
   @Test
   void anObjectThatIsTooLargeIsNotRead() throws Exception {
     watching();
 
-    pods.server.send("{\"type\":\"ADDED\",\"x\":\"" + "x".repeat(Watch.MOST_LINE_BYTES));
-    await(() -> pods.failures(Trouble.TOO_LARGE) >= 1);
-    pods.put("new");
+    pods().server.send("{\"type\":\"ADDED\",\"x\":\"" + "x".repeat(Watch.MOST_LINE_BYTES));
+    await(() -> pods().failures(Trouble.TOO_LARGE) >= 1);
+    pods().put("new");
 
-    pods.awaitTruth();
+    pods().awaitTruth();
   }
 
   @Test
   void whatIsKnownHoldsWhileTheServerIsAway() throws Exception {
     watching();
-    Map<String, String> before = pods.view();
-    pods.server.away(true);
-    await(() -> pods.status().state() == State.WAITING && pods.failures(Trouble.UNREACHABLE) > 2);
-    pods.delete("p1");
+    Map<String, String> before = pods().view();
+    pods().server.away(true);
+    await(
+        () -> pods().status().state() == State.WAITING && pods().failures(Trouble.UNREACHABLE) > 2);
+    pods().delete("p1");
 
-    assertEquals(before, pods.view());
-    assertTrue(pods.status().ageMs(System.currentTimeMillis()) > 0);
-    pods.server.away(false);
+    assertEquals(before, pods().view());
+    assertTrue(pods().status().ageMs(System.currentTimeMillis()) > 0);
+    pods().server.away(false);
 
-    pods.awaitTruth();
+    pods().awaitTruth();
   }
 
   @Test
   void aListThatIsOlderThanWhatIsKnownIsNotTaken() throws Exception {
     watching();
-    pods.server.freeze(true);
-    pods.put("new");
-    pods.awaitTruth();
-    pods.server.away(true);
-    pods.server.compact(false);
-    pods.put("newer");
-    pods.server.compact(false);
-    pods.server.away(false);
+    pods().server.freeze(true);
+    pods().put("new");
+    pods().awaitTruth();
+    pods().server.away(true);
+    pods().server.compact(false);
+    pods().put("newer");
+    pods().server.compact(false);
+    pods().server.away(false);
 
-    await(() -> pods.failures(Trouble.STALE_LIST) >= 1);
-    assertEquals(6, pods.view().size());
-    pods.server.freeze(false);
+    await(() -> pods().failures(Trouble.STALE_LIST) >= 1);
+    assertEquals(6, pods().view().size());
+    pods().server.freeze(false);
 
-    pods.awaitTruth();
+    pods().awaitTruth();
   }
 
   @Test
   void aListWithNothingInItIsLookedAtTwice() throws Exception {
     watching();
-    Map<String, String> before = pods.view();
-    pods.server.next(
-        list ->
-            list.response().end("{\"metadata\":{\"resourceVersion\":\"900000\"},\"items\":[]}"));
-    pods.server.send("{nonsense\n");
-    await(() -> pods.server.asked("list") == 2);
+    Map<String, String> before = pods().view();
+    pods()
+        .server
+        .next(
+            list ->
+                list.response()
+                    .end("{\"metadata\":{\"resourceVersion\":\"900000\"},\"items\":[]}"));
+    pods().server.send("{nonsense\n");
+    await(() -> pods().server.asked("list") == 2);
 
     await(
         () -> {
-          assertEquals(before, pods.view());
-          return pods.server.asked("list") == 3;
+          assertEquals(before, pods().view());
+          return pods().server.asked("list") == 3;
         });
-    pods.put("new");
-    pods.awaitTruth();
+    pods().put("new");
+    pods().awaitTruth();
   }
 
   @Test
   void aRefusalIsToldInWords() throws Exception {
-    pods = WatchedPods.patient();
+    opened = WatchedPods.patient();
     for (int i = 0; i < 4; i++) {
-      pods.server.refuse(403, "X-A", "b");
+      pods().server.refuse(403, "X-A", "b");
     }
 
-    pods.start();
+    pods().start();
 
-    await(() -> pods.failures(Trouble.FORBIDDEN) >= 2);
-    assertEquals("status 403: refused for a test", pods.status().failure());
-    pods.awaitWatching();
+    await(() -> pods().failures(Trouble.FORBIDDEN) >= 2);
+    assertEquals("status 403: refused for a test", pods().status().failure());
+    pods().awaitWatching();
   }
 }

@@ -146,14 +146,10 @@ final class WatchedPods implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
-    on(
-        () -> {
-          watch.stop();
-          return true;
-        });
+  public void close() {
+    loop.runOnContext(stopping -> watch.stop());
     client.close();
-    vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
+    vertx.close().toCompletionStage().toCompletableFuture().orTimeout(10, TimeUnit.SECONDS).join();
     server.close();
   }
 }

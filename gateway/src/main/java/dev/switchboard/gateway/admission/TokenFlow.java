@@ -32,11 +32,11 @@ public final class TokenFlow {
   }
 
   void waits(Demand demand) {
-    count(demand, demand.tokens());
+    count(demand, (double) demand.tokens());
   }
 
   void waitsNoLonger(Demand demand) {
-    count(demand, -demand.tokens());
+    count(demand, -(double) demand.tokens());
   }
 
   private void count(Demand demand, double tokens) {

@@ -35,7 +35,8 @@ import picocli.CommandLine.Option;
     sortOptions = false,
     description = {
       "Measures what following the endpoints of a Service on Kubernetes takes of a core, over a",
-      "scripted API server: watching, reading, and putting in force. Each change comes as its whole",
+      "scripted API server: watching, reading, and putting in force. Each change comes as its"
+          + " whole",
       "slice of a hundred endpoints: every second one replaces a pod, the others turn readiness.",
       "Ends with 1 above 2 % of a core."
     })
@@ -88,7 +89,7 @@ public final class DiscoveryBench implements Callable<Integer> {
       double before = seconds(others);
       turn(kubernetes, seconds);
       double used = (seconds(others) - before) / seconds;
-      System.out.println("| endpoints | changes/s | replicas | % of a core |");
+      System.out.println("| endpoints | changes/s | replicas | share of a core, percent |");
       System.out.println("|---|---|---|---|");
       System.out.printf(
           "| %d | %d | %d | %.2f |%n", endpoints, changes, fleet.replicas().size(), 100 * used);

@@ -20,6 +20,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -369,7 +370,7 @@ public final class FakeKubernetes implements AutoCloseable {
       response.end(line("ERROR", status(410, "too old resource version")));
       return;
     }
-    Open watch = new Open(request, request.path(), Query.of(request));
+    Open watch = new Open(request, pathOf(request), Query.of(request));
     response.writeHead();
     history.stream().filter(change -> change.revision > from).forEach(each -> tell(watch, each));
     watches.add(watch);
@@ -388,11 +389,16 @@ public final class FakeKubernetes implements AutoCloseable {
     return watches.remove(watch);
   }
 
+  private static String pathOf(HttpServerRequest request) {
+    return Objects.requireNonNullElse(request.path(), "");
+  }
+
   /** Annotations only, which is what anybody sets here. */
   private synchronized void patch(HttpServerRequest request, Buffer body) {
-    int slash = request.path().lastIndexOf('/');
-    String collection = request.path().substring(0, slash);
-    ObjectNode found = get(collection, request.path().substring(slash + 1));
+    String path = pathOf(request);
+    int slash = path.lastIndexOf('/');
+    String collection = path.substring(0, slash);
+    ObjectNode found = get(collection, path.substring(slash + 1));
     if (found == null) {
       end(request, 404, status(404, "not found"));
       return;

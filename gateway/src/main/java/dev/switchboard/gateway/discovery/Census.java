@@ -125,7 +125,7 @@ public final class Census {
     if (one == null && !serves) {
       return;
     }
-    if (!same) {
+    if (one == null || !same) {
       Seen before = one;
       one = new Seen(found(source, endpoint), endpoint.host(), now);
       if (before != null) {

@@ -22,6 +22,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -111,10 +112,12 @@ final class ApiServer {
 
   /** Files are read beside the event loop. */
   private Future<UpstreamAddress> address() {
-    return vertx.executeBlocking(
-        () ->
-            new UpstreamAddress(
-                url, null, "https".equals(url.getScheme()) ? trusted() : null, token(), null));
+    return vertx
+        .executeBlocking(
+            () ->
+                new UpstreamAddress(
+                    url, null, "https".equals(url.getScheme()) ? trusted() : null, token(), null))
+        .map(read -> Objects.requireNonNull(read));
   }
 
   private @Nullable String token() throws IOException {

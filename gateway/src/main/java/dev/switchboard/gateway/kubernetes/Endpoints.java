@@ -46,7 +46,7 @@ final class Endpoints {
     List<Slice> sorted =
         slices.stream()
             .sorted(
-                Comparator.comparing((Slice slice) -> IPV4.equals(slice.addressType()) ? 0 : 1)
+                Comparator.comparingInt((Slice slice) -> IPV4.equals(slice.addressType()) ? 0 : 1)
                     .thenComparing(Comparator.comparingLong(Endpoints::revision).reversed()))
             .toList();
     for (Slice slice : sorted) {
@@ -129,14 +129,18 @@ final class Endpoints {
   }
 
   private static Found.Pod pod(SliceEndpoint each, String host, String namespace) {
+    String node = Objects.requireNonNullElse(each.nodeName(), "");
+    String zone = Objects.requireNonNullElse(each.zone(), "");
     TargetRef target = each.targetRef();
-    boolean pod = target != null && "Pod".equals(target.kind()) && target.uid() != null;
+    if (target == null || !"Pod".equals(target.kind()) || target.uid() == null) {
+      return new Found.Pod(namespace, "", "at " + host, node, zone);
+    }
     return new Found.Pod(
-        pod && target.namespace() != null ? target.namespace() : namespace,
-        pod ? Objects.requireNonNullElse(target.name(), "") : "",
-        pod ? Objects.requireNonNull(target.uid()) : "at " + host,
-        Objects.requireNonNullElse(each.nodeName(), ""),
-        Objects.requireNonNullElse(each.zone(), ""));
+        Objects.requireNonNullElse(target.namespace(), namespace),
+        Objects.requireNonNullElse(target.name(), ""),
+        target.uid(),
+        node,
+        zone);
   }
 
   /** Digits and colons only: nothing that a URL takes for anything else. */

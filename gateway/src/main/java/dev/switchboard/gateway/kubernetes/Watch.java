@@ -50,7 +50,6 @@ final class Watch<T extends Wire.Watched> {
   /** The server ends a watch after this long, so that watches spread over its replicas. */
   private static final int LEAST_WATCH_SECONDS = 240;
 
-  private static final String METADATA = ";as=PartialObjectMetadata%s;g=meta.k8s.io;v=1";
   private static final String JSON = "application/json";
   private static final Pattern SECONDS = Pattern.compile("[0-9]{1,5}");
 
@@ -65,7 +64,8 @@ final class Watch<T extends Wire.Watched> {
    */
   record Target<T>(String name, String path, String query, Class<T> type, boolean metadataOnly) {
     String accept(boolean list) {
-      return metadataOnly ? JSON + METADATA.formatted(list ? "List" : "") + "," + JSON : JSON;
+      String kind = "PartialObjectMetadata" + (list ? "List" : "");
+      return metadataOnly ? JSON + ";as=" + kind + ";g=meta.k8s.io;v=1," + JSON : JSON;
     }
   }
 

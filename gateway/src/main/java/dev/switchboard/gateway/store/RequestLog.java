@@ -33,7 +33,7 @@ final class RequestLog {
 
   synchronized void add(StoredFlight flight, long nowMs) {
     StoredFlight before = waiting.get(Key.of(flight));
-    long more = flight.packed().length - (before == null ? 0 : before.packed().length);
+    long more = (long) flight.packed().length - (before == null ? 0 : before.packed().length);
     if (flight.packed().length > MOST_BYTES
         || waitingBytes + more > MOST_WAITING_BYTES
         || (before == null && !mayTake(nowMs / 1000))) {
@@ -60,8 +60,7 @@ final class RequestLog {
   /** These are kept now; of one that was told again meanwhile the newer telling still waits. */
   synchronized void written(List<StoredFlight> flights) {
     for (StoredFlight flight : flights) {
-      if (waiting.get(Key.of(flight)) == flight) {
-        waiting.remove(Key.of(flight));
+      if (waiting.remove(Key.of(flight), flight)) {
         waitingBytes -= flight.packed().length;
       }
     }

@@ -131,7 +131,7 @@ final class ScalingComparison {
                 points.stream()
                     .noneMatch(
                         other ->
-                            other != one
+                            !other.equals(one)
                                 && other.hours() <= one.hours()
                                 && other.share() <= one.share()))
         .sorted(Comparator.comparingDouble(Point::hours))

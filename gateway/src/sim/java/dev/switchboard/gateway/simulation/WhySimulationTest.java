@@ -74,12 +74,12 @@ class WhySimulationTest {
   /** What was before a request is in no objective's time. */
   @Test
   void aMissedDeadlineIsBlamedOnTheCulprit() {
-    for (Cause cause : Cause.values()) {
-      Culprit culprit = CULPRITS.get(cause);
-      if (culprit != Culprit.LATE_CONNECTION) {
-        blamed(cause, culprit);
-      }
-    }
+    CULPRITS.forEach(
+        (cause, culprit) -> {
+          if (culprit != Culprit.LATE_CONNECTION) {
+            blamed(cause, culprit);
+          }
+        });
   }
 
   private static void blamed(Cause cause, Culprit culprit) {

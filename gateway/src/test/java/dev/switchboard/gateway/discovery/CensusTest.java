@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Decisions about endpoints, in a time that the test makes. */
@@ -24,7 +25,7 @@ class CensusTest {
   private final Map<String, PodMarks> marks = new HashMap<>();
   private long now = 100 * SECOND;
 
-  private static Census.Source source(String model, String scheme, String serverName) {
+  private static Census.Source source(String model, String scheme, @Nullable String serverName) {
     ModelSource spec =
         new ModelSource(
             model,

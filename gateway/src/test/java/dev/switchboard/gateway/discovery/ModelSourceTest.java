@@ -61,7 +61,7 @@ class ModelSourceTest {
     ModelSource source = read("'service':'workers','api-key-env':'FLEET'");
 
     assertTrue(source.worker());
-    assertEquals(Boolean.TRUE, source.spec(URI.create("http://10.0.0.1:80")).worker());
+    assertEquals(true, source.spec(URI.create("http://10.0.0.1:80")).worker());
     assertEquals("FLEET", source.spec(URI.create("http://10.0.0.1:80")).apiKeyEnv());
   }
 

@@ -63,7 +63,7 @@ class ClusterTest {
         assertThrows(
             IllegalArgumentException.class, () -> of(server, Map.of(), folder.resolve("x")));
 
-    assertTrue(noServer.getMessage().contains("discovery.kubernetes.api-server"));
-    assertTrue(noNamespace.getMessage().contains("discovery.kubernetes.namespace"));
+    assertTrue(String.valueOf(noServer.getMessage()).contains("discovery.kubernetes.api-server"));
+    assertTrue(String.valueOf(noNamespace.getMessage()).contains("discovery.kubernetes.namespace"));
   }
 }

@@ -24,13 +24,14 @@ class WireTest {
     Wire.Event<Wire.PodMeta> event =
         event("{'object':{'metadata':{'name':'p','resourceVersion':'7'}},'type':'ADDED'}");
 
-    Wire.Put<Wire.PodMeta> put = assertInstanceOf(Wire.Put.class, event);
-    assertEquals(new Wire.Meta("p", null, null, "7", null, null), put.object().metadata());
+    Wire.Put<?> put = assertInstanceOf(Wire.Put.class, event);
+    Wire.PodMeta pod = assertInstanceOf(Wire.PodMeta.class, put.object());
+    assertEquals(new Wire.Meta("p", null, null, "7", null, null), pod.metadata());
   }
 
   @Test
   void anErrorCarriesItsStatus() throws Exception {
-    Wire.Failed<Wire.PodMeta> failed =
+    Wire.Failed<?> failed =
         assertInstanceOf(
             Wire.Failed.class,
             event("{'type':'ERROR','object':{'kind':'Status','code':410,'reason':'Expired'}}"));
