@@ -94,7 +94,7 @@ public final class Current {
   }
 
   private static boolean same(JsonNode one, JsonNode other) {
-    return one.isNumber() && other.isNumber()
+    return (one.isNumber() && other.isNumber())
         ? one.asDouble(0) == other.asDouble(0)
         : one.equals(other);
   }

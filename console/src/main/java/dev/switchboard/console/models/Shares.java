@@ -75,7 +75,7 @@ final class Shares extends Div {
 
   private void remove(ComboBox<String> of) {
     for (Row row : List.copyOf(rows)) {
-      if (row.model() == of) {
+      if (row.model().equals(of)) {
         rows.remove(row);
         list.remove(row.box());
       }
