@@ -122,16 +122,18 @@ public final class LiveGateway implements AutoCloseable {
   /** The same, read at most that often. */
   public Shared shared(String path, Duration every) {
     Instant now = clock.instant();
-    // In one step: an answer that comes meanwhile must not give way to what was there before it.
+    boolean[] asks = new boolean[1];
+    // In one step: an answer that comes meanwhile must not give way to what was there before it,
+    // and one of those who come at one moment asks.
     Shared known =
         shared.compute(
             path,
             (_, before) -> {
               Shared last = before == null ? Shared.NOTHING_YET : before;
-              boolean old = Duration.between(last.asked(), now).compareTo(every) >= 0;
-              return old && !closed ? last.asking(now) : last;
+              asks[0] = !closed && Duration.between(last.asked(), now).compareTo(every) >= 0;
+              return asks[0] ? last.asking(now) : last;
             });
-    if (known.asked().equals(now)) {
+    if (asks[0]) {
       trimShared(now);
       Thread.ofVirtual().name("read").start(() -> readShared(path, now));
     }

@@ -37,12 +37,14 @@ final class LastChange {
     Revert revert = change.revert();
     if (revert == null) {
       VaadinSession.getCurrent().setAttribute(LastChange.class, null);
+      MainLayout.changed();
       Toast.done(change.title() + ": done");
       return;
     }
     Instant now = Services.get().clock().instant();
     LastChange last = new LastChange(gateway, change, revert, answer, now);
     VaadinSession.getCurrent().setAttribute(LastChange.class, last);
+    MainLayout.changed();
     Toast.done(change.title() + ": done", "Revert", last::takeBack);
   }
 

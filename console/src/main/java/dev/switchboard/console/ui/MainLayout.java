@@ -114,6 +114,14 @@ public final class MainLayout extends AppLayout implements AfterNavigationObserv
     LastChange.get().ifPresent(LastChange::takeBack);
   }
 
+  /** Offers at once, and not only at the next look, to take back what was done. */
+  static void changed() {
+    UI.getCurrent()
+        .getChildren()
+        .filter(MainLayout.class::isInstance)
+        .forEach(layout -> ((MainLayout) layout).showRevert());
+  }
+
   private void showRevert() {
     Optional<LastChange> last = LastChange.get();
     revert.setVisible(last.isPresent());

@@ -91,6 +91,7 @@ class MarkupTest extends ConsoleViewTest {
             + "\"}]}");
     fake.say("GET /admin/v1/usage", 200, "{\"usage\": []}");
     gateway().refresh();
+    // Classes are read every ten seconds, and the last time may have been a moment ago.
     await(() -> gateway().snapshot().info().path("version").asString("").equals(EVIL));
     await(
         () ->
