@@ -183,15 +183,9 @@ final class Gateway {
             TenantConfig.limits(config.tenants()),
             model -> new ReplicaForecast(now -> fleet.views(model, now)),
             () -> ThreadLocalRandom.current().nextDouble());
-    this.vertx =
-        Vertx.builder()
-            .with(new VertxOptions().setPreferNativeTransport(false))
-            .withTransport(ports)
-            .build();
+    this.vertx = vertx(ports);
     Gatehouse house = house();
-    if (store.keepsRequests()) {
-      house.recorder().keepIn(store::keep);
-    }
+    keepRequests(house);
     this.room = room(served.apply(config), house.metrics());
     this.tls = new ListenerTls(config, quarterOfTheCores(), house.metrics());
     this.reconfiguration = new Reconfiguration(config, house, tls, source, served, told::reloaded);
@@ -213,6 +207,19 @@ final class Gateway {
     tick(house);
     listen();
     heartbeat.start(vertx);
+  }
+
+  private static Vertx vertx(SharedPorts ports) {
+    return Vertx.builder()
+        .with(new VertxOptions().setPreferNativeTransport(false))
+        .withTransport(ports)
+        .build();
+  }
+
+  private void keepRequests(Gatehouse house) {
+    if (store.keepsRequests()) {
+      house.recorder().keepIn(store::keep);
+    }
   }
 
   private Drills drills(Gatehouse house) {
