@@ -23,14 +23,14 @@ class WatchFuzzTest {
         new WatchedPods(Path.of("none"), 60_000, resyncMs).start().awaitWatching()) {
       for (int i = 0; i < OPERATIONS; i++) {
         operate(pods, random, reordered);
-        if (random.nextInt(10) == 0) {
-          // Some of what is done next then finds the watch elsewhere on its course.
-          int before = pods.server.asked("watch");
+        if (random.nextInt(3) == 0) {
+          // Else waits that double would keep the watch from most of what is done next.
+          WatchedPods.await(() -> pods.server.watches() > 0);
           pods.server.bookmark();
-          WatchedPods.await(() -> pods.server.asked("watch") > before || pods.server.watches() > 0);
         }
       }
       pods.server.release(random);
+      pods.put("last");
 
       pods.awaitTruth();
     }
@@ -38,7 +38,11 @@ class WatchFuzzTest {
 
   private static void operate(WatchedPods pods, Random random, boolean reordered) {
     String name = "p" + random.nextInt(12);
-    switch (random.nextInt(20)) {
+    int operation = random.nextInt(20);
+    if ((operation == 2 || operation == 7) && pods.server.troubles() > 0) {
+      return;
+    }
+    switch (operation) {
       case 0 -> pods.server.drop();
       case 1 -> pods.server.compact(random.nextBoolean());
       case 2 -> pods.server.refuse(random.nextBoolean() ? 429 : 503, "Retry-After", "0");

@@ -185,6 +185,11 @@ public final class FakeKubernetes implements AutoCloseable {
                 .end(status(status, "refused for a test").toString()));
   }
 
+  /** Answers that are still to be given otherwise. */
+  public int troubles() {
+    return next.size();
+  }
+
   /** Wants this token from now on; empty for none. */
   public synchronized void token(String value) {
     token = value;
