@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -49,6 +50,10 @@ public final class LiveGateway implements AutoCloseable {
   private final Semaphore pollNow = new Semaphore(0);
   private final Deque<Event> events = new ArrayDeque<>();
   private final Map<String, Shared> shared = new ConcurrentHashMap<>();
+
+  /** Paths that are being read: one answer may not overtake another. */
+  private final Set<String> reading = ConcurrentHashMap.newKeySet();
+
   private volatile Snapshot snapshot = Snapshot.NOTHING_YET;
   private volatile @Nullable InputStream listening;
   private volatile boolean closed;
@@ -130,7 +135,8 @@ public final class LiveGateway implements AutoCloseable {
             path,
             (_, before) -> {
               Shared last = before == null ? Shared.NOTHING_YET : before;
-              asks[0] = !closed && Duration.between(last.asked(), now).compareTo(every) >= 0;
+              boolean old = Duration.between(last.asked(), now).compareTo(every) >= 0;
+              asks[0] = !closed && old && reading.add(path);
               return asks[0] ? last.asking(now) : last;
             });
     if (asks[0]) {
@@ -141,13 +147,13 @@ public final class LiveGateway implements AutoCloseable {
   }
 
   private void readShared(String path, Instant asked) {
-    Shared read;
     try {
-      read = new Shared(asked, client.get(path), null);
+      shared.put(path, new Shared(asked, client.get(path), null));
     } catch (ApiFailure e) {
-      read = new Shared(asked, null, e.sentence());
+      shared.put(path, new Shared(asked, null, e.sentence()));
+    } finally {
+      reading.remove(path);
     }
-    shared.put(path, read);
     changed.run();
   }
 
