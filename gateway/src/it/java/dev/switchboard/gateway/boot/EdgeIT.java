@@ -37,7 +37,7 @@ class EdgeIT {
   private String config(String entry) {
     return """
     circuit: {failures: 0, error-rate: 1.0}
-    workers: {eject-after: 1000}
+    workers: {eject-after: 100}
     retry: {reserve: 1000}
     upstreams:
       - {url: "%s", models: [big], engine: vllm}
@@ -133,7 +133,7 @@ class EdgeIT {
     assertEquals(
         1, gateway.metric("switchboard_edge_switches_total{edge=\"big\",kind=\"returned\"}"));
     assertTrue(
-        gateway.metric("switchboard_fallbacks_total{from=\"big\",to=\"small\",reason=\"late\"}")
+        gateway.metric("switchboard_fallbacks_total{from=\"big\",reason=\"late\",to=\"small\"}")
             >= 2);
   }
 

@@ -105,7 +105,7 @@ class ScaleFromZeroIT {
   void whatTakesTooMuchMemoryIsNotHeld() throws Exception {
     String large =
         InProcessGateway.chat(false)
-            .replace("\"m\"", "\"m\",\"user\":\"" + "x".repeat(5000) + "\"");
+            .replace("\"content\":\"", "\"content\":\"" + "x".repeat(5000));
 
     HttpResponse<String> refused = gateway.post(InProcessGateway.CHAT, large);
 

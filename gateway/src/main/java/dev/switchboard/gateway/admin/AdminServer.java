@@ -11,7 +11,6 @@ import dev.switchboard.gateway.http.ConnectionWatch;
 import dev.switchboard.gateway.http.Connections;
 import dev.switchboard.gateway.http.EngineDetail;
 import dev.switchboard.gateway.http.Gatehouse;
-import dev.switchboard.gateway.http.HalfClose;
 import dev.switchboard.gateway.http.Health;
 import dev.switchboard.gateway.http.OpenApiDocument;
 import dev.switchboard.gateway.http.ProtocolGuard;
@@ -140,8 +139,6 @@ public final class AdminServer extends VerticleBase {
           if (watch.opened(connection)) {
             if (tls != null) {
               tls.install(connection);
-            } else {
-              HalfClose.install(connection);
             }
             LingeringClose.install(connection);
           }

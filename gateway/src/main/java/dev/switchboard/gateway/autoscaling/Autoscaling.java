@@ -180,8 +180,10 @@ public final class Autoscaling {
       ScaleRule.Decided decided = model.rule.decide(nowMs, signals, config, bounds);
       say(name, model, decided, bounds);
       sources.waits(name, bounds.min() > 0 ? null : first(config, decided.startMs()));
-      sources.needed(
-          name, Math.max(decided.desired(), bounds.clamp(decided.need().replicas())), signals);
+      if (config.names(name)) {
+        sources.needed(
+            name, Math.max(decided.desired(), bounds.clamp(decided.need().replicas())), signals);
+      }
       model.answer = new Answer(decided, bounds, signals, gateways.size(), nowMs);
     }
   }

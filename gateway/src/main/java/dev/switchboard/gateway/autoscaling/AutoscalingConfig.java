@@ -118,6 +118,11 @@ public record AutoscalingConfig(
         .orElse(all);
   }
 
+  /** Whether a model is named: its workers that stand by then serve when load rises. */
+  public boolean names(String model) {
+    return models.stream().anyMatch(each -> each.model().equals(model));
+  }
+
   /** Models that may have no replica at all, and that are served all the same. */
   public Set<String> fromZero() {
     return models.stream()

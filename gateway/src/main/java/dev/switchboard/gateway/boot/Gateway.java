@@ -415,8 +415,9 @@ final class Gateway {
 
   /** Who stands by serves at once where people wait, whatever is desired. */
   private void promote() {
+    AutoscalingConfig scaled = reconfiguration.autoscaling();
     for (String model : fleet.models()) {
-      if (fleet.localModels().standBy(model)) {
+      if (scaled.names(model) && fleet.localModels().standBy(model)) {
         AdmissionQueue.Snapshot queue = admission.queue(model).snapshot(clock.epochNanos());
         if (queue.people() > 0 && queue.running() >= queue.places()) {
           fleet.localModels().needed(model, 1, clock.epochNanos() / 1_000_000);
