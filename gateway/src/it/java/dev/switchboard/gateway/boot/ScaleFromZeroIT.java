@@ -104,8 +104,7 @@ class ScaleFromZeroIT {
   @Test
   void whatTakesTooMuchMemoryIsNotHeld() throws Exception {
     String large =
-        InProcessGateway.chat(false)
-            .replace("\"content\":\"", "\"content\":\"" + "x".repeat(5000));
+        InProcessGateway.chat(false).replace("\"content\":\"", "\"content\":\"" + "x".repeat(5000));
 
     HttpResponse<String> refused = gateway.post(InProcessGateway.CHAT, large);
 
