@@ -121,7 +121,8 @@ class EventsIT {
 
       assertEquals("POST /admin/v1/keys", made.path("action").asText());
       assertEquals(
-          Set.of("at", "action", "target", "actor", "role", "status", "code"), names(made));
+          Set.of("at", "action", "target", "actor", "on_behalf_of", "role", "status", "code"),
+          names(made));
       assertEquals(404, missed.path("status").asInt());
       assertTrue(missed.path("target").isNull(), missed::toString);
       assertEquals("done", taken.path("result").asText());
