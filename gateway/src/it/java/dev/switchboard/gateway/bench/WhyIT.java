@@ -1,7 +1,7 @@
 package dev.switchboard.gateway.bench;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -17,11 +17,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What the explanation of a request to a real worker names, for each cause once. */
 class WhyIT {
-  /**
-   * Something else may happen to a machine that others share; {@code bench why} counts how often.
-   */
-  private static final int TRIES = 3;
-
   private static @Nullable WhyStage started;
 
   @BeforeAll
@@ -34,26 +29,13 @@ class WhyIT {
     Objects.requireNonNull(started).close();
   }
 
-  private static JsonNode explained(WhyCause cause) throws IOException {
-    WhyStage stage = Objects.requireNonNull(started);
-    JsonNode told = stage.explained(cause, 1);
-    for (int seed = 2; seed <= TRIES && wrong(cause, told); seed++) {
-      told = stage.explained(cause, seed);
-    }
-    return told;
-  }
-
-  private static boolean wrong(WhyCause cause, JsonNode told) {
-    return WhyBench.Verdict.of(cause, told) == WhyBench.Verdict.WRONG;
-  }
-
   /** Where other programs have the cores meanwhile that is what it waits for, and what it says. */
   @ParameterizedTest
   @EnumSource
   void theCulpritIsWhatWasDone(WhyCause cause) throws IOException {
-    JsonNode told = explained(cause);
+    JsonNode told = Objects.requireNonNull(started).explained(cause, 1);
 
-    assertFalse(wrong(cause, told), told::toPrettyString);
+    assertNotEquals(WhyBench.Verdict.WRONG, WhyBench.Verdict.of(cause, told), told::toPrettyString);
     assertTrue(told.path("text").asText().contains("What held it up was"), told::toString);
     if (cause == WhyCause.SLOW_RANK) {
       assertEquals("0.1", told.path("rank").asText(), told::toString);
