@@ -135,20 +135,12 @@ public final class FleetPresenter {
         Double.isNaN(compute)
             ? "No numbers"
             : "Computes " + share(compute) + (late > 0.005 ? ", late " + share(late) : "");
-    return new FleetRow(
+    return FleetRow.bare(
         node,
         "stage " + stage + ", rank " + rank,
         slow ? Tone.WARN : Double.isNaN(compute) ? Tone.IDLE : Tone.GOOD,
         slow ? "Holds up its stage" : state,
-        state + ", of the last minute",
-        Double.NaN,
-        Double.NaN,
-        Double.NaN,
-        Double.NaN,
-        Double.NaN,
-        Double.NaN,
-        "",
-        new float[0]);
+        state + ", of the last minute");
   }
 
   private static String share(double share) {
@@ -265,7 +257,8 @@ public final class FleetPresenter {
         Double.NaN,
         Double.NaN,
         "",
-        new float[0]);
+        new float[0],
+        Double.NaN);
   }
 
   private String uptime(Snapshot is) {
@@ -305,7 +298,8 @@ public final class FleetPresenter {
         Double.NaN,
         Double.NaN,
         "",
-        last(ring, Series.model(model, "tokens_completion"), TREND));
+        last(ring, Series.model(model, "tokens_completion"), TREND),
+        Double.NaN);
   }
 
   /** The sum of what the ring has of that time; unknown where it has nothing. */
@@ -343,7 +337,8 @@ public final class FleetPresenter {
         mean(last(ring, Series.replica(id, "prefix_hit"), MINUTE)),
         past() ? Double.NaN : r.path("weight").asDouble(Double.NaN),
         ranks,
-        last(ring, Series.replica(id, "tokens_completion"), TREND));
+        last(ring, Series.replica(id, "tokens_completion"), TREND),
+        Double.NaN);
   }
 
   /** What the snapshot says now, and the ring of earlier. */

@@ -33,36 +33,11 @@ public record FleetRow(
     float[] tokens,
     double headroom) {
 
-  /** Without a headroom. */
-  public FleetRow(
-      FleetNode node,
-      String name,
-      Tone tone,
-      String state,
-      String about,
-      double inFlight,
-      double running,
-      double waiting,
-      double kv,
-      double prefixHit,
-      double weight,
-      String ranks,
-      float[] tokens) {
-    this(
-        node,
-        name,
-        tone,
-        state,
-        about,
-        inFlight,
-        running,
-        waiting,
-        kv,
-        prefixHit,
-        weight,
-        ranks,
-        tokens,
-        Double.NaN);
+  /** One of which no number is known. */
+  static FleetRow bare(FleetNode node, String name, Tone tone, String state, String about) {
+    double no = Double.NaN;
+    return new FleetRow(
+        node, name, tone, state, about, no, no, no, no, no, no, "", new float[0], no);
   }
 
   FleetRow withHeadroom(double share) {

@@ -249,22 +249,7 @@ public final class FleetView extends LiveView implements AfterNavigationObserver
 
   private FleetRow row(FleetNode node) {
     FleetRow row = node.isRank() ? presenter.rankRow(node) : rows.get(node);
-    return row == null
-        ? new FleetRow(
-            node,
-            "",
-            Tone.IDLE,
-            "Gone",
-            "",
-            Double.NaN,
-            Double.NaN,
-            Double.NaN,
-            Double.NaN,
-            Double.NaN,
-            Double.NaN,
-            "",
-            new float[0])
-        : row;
+    return row == null ? FleetRow.bare(node, "", Tone.IDLE, "Gone", "") : row;
   }
 
   private Component name(FleetNode node) {

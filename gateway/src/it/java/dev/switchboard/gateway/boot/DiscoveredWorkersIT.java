@@ -23,7 +23,7 @@ class DiscoveredWorkersIT {
   void streamsOfAPodThatEndsMoveBeforeItIsGone(@TempDir Path folder) throws Exception {
     try (FakeKubernetes kubernetes = new FakeKubernetes();
         GatewayProcess runner =
-            GatewayProcess.start(List.of(), "--config", runner(folder).toString())) {
+            GatewayProcess.start(List.of(), "--config", FleetSecret.runner(folder).toString())) {
       runner.awaitReady().awaitStates(2, 0);
       for (int i = 0; i < 2; i++) {
         runner.slow("w" + i, STEP_MS);
@@ -58,21 +58,6 @@ class DiscoveredWorkersIT {
             slice("slice-" + worker, "workers", url.getPort()), "p" + worker, "127.0.0.1", state));
   }
 
-  private static Path secret(Path folder) throws Exception {
-    return Files.writeString(folder.resolve("secret"), "a-secret-of-the-fleet\n");
-  }
-
-  private static Path runner(Path folder) throws Exception {
-    return Files.writeString(
-        folder.resolve("runner.yaml"),
-        """
-        workers:
-          local: 2
-          arguments: [--allow-fault-injection, --port, "0", --secret-file, %s]
-        """
-            .formatted(secret(folder)));
-  }
-
   private static Path config(Path folder, URI apiServer) throws Exception {
     return Files.writeString(
         folder.resolve("gateway.yaml"),
@@ -85,7 +70,7 @@ class DiscoveredWorkersIT {
             models:
               - {model: %s, service: workers, api-key-file: %s}
         """
-            .formatted(apiServer, GatewayProcess.MODEL, secret(folder)));
+            .formatted(apiServer, GatewayProcess.MODEL, FleetSecret.file(folder)));
   }
 
   private static StreamClient stream(GatewayProcess gateway) throws Exception {

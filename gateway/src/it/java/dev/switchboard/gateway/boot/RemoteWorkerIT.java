@@ -23,7 +23,7 @@ class RemoteWorkerIT {
   void streamsMoveAndTimelinesReachTheRanksOfWorkersElsewhere(@TempDir Path folder)
       throws Exception {
     try (GatewayProcess runner =
-        GatewayProcess.start(List.of(), "--config", runner(folder).toString())) {
+        GatewayProcess.start(List.of(), "--config", FleetSecret.runner(folder).toString())) {
       runner.awaitReady().awaitStates(2, 0);
       try (GatewayProcess gateway =
           GatewayProcess.start(List.of(), "--config", config(folder, runner).toString())) {
@@ -48,21 +48,6 @@ class RemoteWorkerIT {
     }
   }
 
-  private static Path secret(Path folder) throws Exception {
-    return Files.writeString(folder.resolve("secret"), "a-secret-of-the-fleet\n");
-  }
-
-  private static Path runner(Path folder) throws Exception {
-    return Files.writeString(
-        folder.resolve("runner.yaml"),
-        """
-        workers:
-          local: 2
-          arguments: [--allow-fault-injection, --port, "0", --secret-file, %s]
-        """
-            .formatted(secret(folder)));
-  }
-
   /** Of a gateway that has nothing but the workers of the other one, slowed down. */
   private static Path config(Path folder, GatewayProcess runner) throws Exception {
     StringBuilder yaml = new StringBuilder("upstreams:\n");
@@ -70,7 +55,7 @@ class RemoteWorkerIT {
       runner.slow("w" + i, STEP_MS);
       String url = runner.admin("/admin/v1/replicas/w" + i).path("url").asText();
       yaml.append("  - {url: \"").append(url).append("\", worker: true, api-key-file: ");
-      yaml.append(secret(folder)).append(", models: [");
+      yaml.append(FleetSecret.file(folder)).append(", models: [");
       yaml.append(GatewayProcess.MODEL).append("]}\n");
     }
     return Files.writeString(folder.resolve("gateway.yaml"), yaml);

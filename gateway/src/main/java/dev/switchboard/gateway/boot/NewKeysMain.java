@@ -3,6 +3,7 @@ package dev.switchboard.gateway.boot;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.switchboard.gateway.identity.KeySecret;
+import dev.switchboard.gateway.kubernetes.Cluster;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -140,12 +141,11 @@ public final class NewKeysMain implements Callable<Integer> {
   }
 
   private static URI ownCluster() throws IOException {
-    String host = System.getenv("KUBERNETES_SERVICE_HOST");
-    String port = System.getenv("KUBERNETES_SERVICE_PORT");
-    if (host == null || port == null) {
+    URI own = Cluster.ofPod(System::getenv);
+    if (own == null) {
       throw new IOException("not in a pod: there is no KUBERNETES_SERVICE_HOST");
     }
-    return URI.create("https://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port);
+    return own;
   }
 
   /** Trusts the cluster's own authority and no other. */

@@ -34,9 +34,8 @@ public record Cluster(URI url, String namespace) {
       String given = config.apiServer();
       return URI.create(given.endsWith("/") ? given.substring(0, given.length() - 1) : given);
     }
-    String host = environment.apply(HOST);
-    String port = environment.apply(PORT);
-    if (host == null || port == null) {
+    URI own = ofPod(environment);
+    if (own == null) {
       throw new IllegalArgumentException(
           "discovery.kubernetes.api-server is not set, and the environment has no "
               + HOST
@@ -44,7 +43,16 @@ public record Cluster(URI url, String namespace) {
               + PORT
               + ": this is no pod");
     }
-    return URI.create("https://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port);
+    return own;
+  }
+
+  /** The API server that a pod is told; null where this is no pod. */
+  public static @Nullable URI ofPod(UnaryOperator<@Nullable String> environment) {
+    String host = environment.apply(HOST);
+    String port = environment.apply(PORT);
+    return host == null || port == null
+        ? null
+        : URI.create("https://" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port);
   }
 
   private static String namespace(KubernetesConfig config, Path file) {
