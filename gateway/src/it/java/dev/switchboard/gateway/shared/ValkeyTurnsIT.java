@@ -108,7 +108,7 @@ class ValkeyTurnsIT {
       throws Exception {
     List<Client> clients = new ArrayList<>();
     for (int i = 0; i < count; i++) {
-      Client client = new Client(gateways, tenant, new Asker(i + 1, i % 7), comeBack);
+      Client client = new Client(gateways, tenant, new Asker(i + 1, i), comeBack);
       clients.add(client);
       VERTX.setTimer(1 + i * gapMs, late -> client.ask());
     }
