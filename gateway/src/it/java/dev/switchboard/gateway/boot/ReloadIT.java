@@ -259,6 +259,39 @@ class ReloadIT {
     }
   }
 
+  /** The new server answers, but does not have the model. */
+  @Test
+  void aServerIsKeptUntilTheOneInItsPlaceServesItsModel() throws Exception {
+    String yaml = "upstreams: [{url: \"URL\", models: [m]}]";
+    try (FakeUpstream next = new FakeUpstream();
+        InProcessGateway gateway =
+            InProcessGateway.of(yaml.replace("URL", upstream.url().toString()))) {
+      serves(next);
+      next.models("m-8b");
+
+      reload(gateway, yaml.replace("URL", next.url() + "/v1"));
+      InProcessGateway.await(() -> reason(gateway, "u0").contains("u1 is WARMING (GET /v1/models"));
+      assertEquals(
+          200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());
+      assertTrue(next.seen.isEmpty());
+      next.models("m");
+      InProcessGateway.await(() -> reason(gateway, "u0").isEmpty());
+
+      assertEquals(
+          200, gateway.post(InProcessGateway.CHAT, InProcessGateway.chat(false)).statusCode());
+      assertEquals(1, next.seen.size());
+    }
+  }
+
+  /** Empty for a replica that is gone, too. */
+  private static String reason(InProcessGateway gateway, String id) {
+    try {
+      return gateway.adminJson("/admin/v1/replicas/" + id).path("reason").asText("");
+    } catch (Exception broken) {
+      throw new AssertionError(broken);
+    }
+  }
+
   @Test
   void aModelThatIsLeftOutEndsWhatItBeganAndIsUnknownThen() throws Exception {
     BlockingQueue<HttpServerResponse> streams = new LinkedBlockingQueue<>();

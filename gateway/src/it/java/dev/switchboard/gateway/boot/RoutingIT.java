@@ -255,6 +255,37 @@ class RoutingIT {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {404, 405, 501, 302, 401})
+  void aServerThatDoesNotKnowTheModelItListedIsReplacedByTheFallback(int status) throws Exception {
+    first.script(
+        (request, body) ->
+            request.response().setStatusCode(status).end("{\"error\":{\"message\":\"who?\"}}"));
+    String yaml =
+        "routes: [{name: big, fallbacks: [small]}]" + upstreams("models: [big]", "models: [small]");
+    try (InProcessGateway gateway = InProcessGateway.of(yaml)) {
+      HttpResponse<String> answer = gateway.post(InProcessGateway.CHAT, chat("big"));
+
+      assertEquals(200, answer.statusCode());
+      assertEquals("small", header(answer, MODEL));
+    }
+  }
+
+  @Test
+  void withoutAFallbackItIsTheServersFailureAndForOtherPathsItsOwnAnswer() throws Exception {
+    first.script((request, body) -> request.response().setStatusCode(404).end("{\"detail\":1}"));
+    try (InProcessGateway gateway =
+        InProcessGateway.of(upstreams("models: [a]", "models: [b]").strip())) {
+      HttpResponse<String> chat = gateway.post(InProcessGateway.CHAT, chat("a"));
+      HttpResponse<String> vectors =
+          gateway.post("/v1/embeddings", "{\"model\":\"a\",\"input\":\"x\"}");
+
+      assertEquals(502, chat.statusCode(), chat::body);
+      assertEquals(404, vectors.statusCode(), vectors::body);
+      assertEquals("{\"detail\":1}", vectors.body());
+    }
+  }
+
   @Test
   void aFallbackServesWhereTheModelIsTooSlowForTheDeadlineAndTheHeadersSayIt() throws Exception {
     slow(first);

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param apiKeyEnv environment variable that holds the key they want
  * @param apiKeyFile file that holds it
  * @param tlsCaFile certificates in PEM that theirs must lead to; null takes the JVM's
+ * @param checkModels as of an upstream; null is true
  * @param weight share of new work of each; null is 1
  * @param cost relative to others; null is 0
  * @param maxConcurrency requests each takes at once; null or 0 for no limit
@@ -46,6 +47,7 @@ public record ModelSource(
     @Nullable String apiKeyEnv,
     @Nullable Path apiKeyFile,
     @Nullable Path tlsCaFile,
+    @Nullable Boolean checkModels,
     @Nullable Double weight,
     @Nullable Double cost,
     @Nullable Integer maxConcurrency,
@@ -75,6 +77,7 @@ public record ModelSource(
       @Nullable String apiKeyEnv,
       @Nullable Path apiKeyFile,
       @Nullable Path tlsCaFile,
+      @Nullable Boolean checkModels,
       @Nullable Double weight,
       @Nullable Double cost,
       @Nullable Integer maxConcurrency,
@@ -93,6 +96,7 @@ public record ModelSource(
     this.apiKeyEnv = apiKeyEnv;
     this.apiKeyFile = apiKeyFile;
     this.tlsCaFile = tlsCaFile;
+    this.checkModels = checkModels;
     this.weight = weight;
     this.cost = cost;
     this.maxConcurrency = maxConcurrency;
@@ -180,6 +184,7 @@ public record ModelSource(
         apiKeyEnv,
         apiKeyFile,
         tlsCaFile,
+        checkModels,
         weight,
         cost,
         maxConcurrency,
