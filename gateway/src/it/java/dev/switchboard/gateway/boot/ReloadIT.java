@@ -124,7 +124,7 @@ class ReloadIT {
       assertEquals(400, nowhere.statusCode());
       assertTrue(nowhere.body().contains("no replica serves m"), nowhere.body());
       assertEquals(400, keyless.statusCode());
-      assertTrue(keyless.body().contains("upstreams.0.api-key-file"), keyless.body());
+      assertTrue(keyless.body().contains("upstreams[0].api-key-file"), keyless.body());
       assertEquals("u0:READY", replicas(gateway));
       assertEquals(400, invalid.statusCode());
       assertTrue(invalid.body().contains("retry: ratio must be 0 to 1"), invalid.body());
@@ -436,7 +436,7 @@ class ReloadIT {
         assertEquals("[\"u0\"]", taken.at("/replicas/changed").toString());
         assertEquals(400, refused.statusCode());
         assertTrue(
-            refused.body().contains("upstreams.0.tls-ca-file: " + file + " holds no certificate"),
+            refused.body().contains("upstreams[0].tls-ca-file: " + file + " holds no certificate"),
             refused.body());
         assertEquals("[\"upstreams[].tls-ca-file\"]", back.path("changed").toString());
         assertEquals("[]", reload(gateway, "").path("changed").toString());
@@ -467,7 +467,7 @@ class ReloadIT {
 
         assertEquals(root.certificate().getNotAfter().toInstant().getEpochSecond(), (long) told);
         String said =
-            "upstreams.0.tls-ca-file: "
+            "upstreams[0].tls-ca-file: "
                 + file
                 + " holds a certificate that expired at 2021-01-01T00:00:00Z";
         assertEquals(400, refused.statusCode());

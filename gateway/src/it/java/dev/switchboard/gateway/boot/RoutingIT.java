@@ -183,7 +183,7 @@ class RoutingIT {
       assertEquals("b", after);
       assertEquals(404, gone.statusCode());
       assertEquals(400, wrong.statusCode());
-      assertTrue(wrong.body().contains("routes.0.targets"), wrong.body());
+      assertTrue(wrong.body().contains("routes[0].targets"), wrong.body());
       String models = gateway.get(gateway.api("/v1/models")).body();
       assertTrue(models.contains("\"talk\"") && !models.contains("\"chat\""), models);
     }
@@ -661,11 +661,11 @@ class RoutingIT {
     String file = upstreams("models: [m], api-key-file: /nowhere/key", "models: [other]");
     String variable = upstreams("models: [m], api-key-env: NO_SUCH_VARIABLE", "models: [other]");
 
-    assertTrue(complaint(file).startsWith("upstreams.0.api-key-file: cannot read"));
+    assertTrue(complaint(file).startsWith("upstreams[0].api-key-file: cannot read"));
     assertTrue(complaint(variable).contains("NO_SUCH_VARIABLE"));
     assertTrue(
         complaint("routes: [{name: x}]" + upstreams("models: [a]", "models: [b]"))
-            .startsWith("routes.0.name"));
+            .startsWith("routes[0].name"));
   }
 
   private static String complaint(String yaml) {

@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.discovery;
 
+import dev.switchboard.gateway.fleet.ForeignEngine;
 import dev.switchboard.gateway.fleet.UpstreamSpec;
 import java.net.URI;
 import java.nio.file.Path;
@@ -56,7 +57,7 @@ public record ModelSource(
   public static final String WORKER = "switchboard";
 
   /** A foreign server whose metrics nobody reads. */
-  public static final String PLAIN = "openai";
+  public static final String PLAIN = ForeignEngine.PLAIN;
 
   private static final String NAME = "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?";
   private static final String LABEL_KEY = "[A-Za-z0-9./_-]{1,317}";

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param models that it serves, as clients call them
  * @param modelNames what it calls those whose name differs there
  * @param worker whether it is an engine worker of ours, run elsewhere; null is false
- * @param engine of a foreign server, whose metrics are then read; null for one that tells nothing
+ * @param engine of a foreign server, whose metrics are then read; null, or {@code openai}, for one
+ *     that tells nothing
  * @param metricsUrl where they are; null for where such a server has them
  * @param apiKeyEnv environment variable that holds the key it wants
  * @param apiKeyFile file that holds it
@@ -82,7 +83,7 @@ public record UpstreamSpec(
     this.models = List.copyOf(Objects.requireNonNull(models, "models is missing"));
     this.modelNames = modelNames == null ? Map.of() : Map.copyOf(modelNames);
     this.worker = worker;
-    this.engine = engine;
+    this.engine = ForeignEngine.PLAIN.equals(engine) ? null : engine;
     this.metricsUrl = metricsUrl;
     this.apiKeyEnv = apiKeyEnv;
     this.apiKeyFile = apiKeyFile;
