@@ -64,12 +64,6 @@ class ConfigDefaultsTest {
     assertEquals(bare("routes", "name: a").routes(), told("routes", "name: a").routes());
   }
 
-  @Test
-  void ofEdges() throws Exception {
-    assertEquals(
-        bare("edge", "name: a, local: b").edge(), told("edge", "name: a, local: b").edge());
-  }
-
   /** The admin API calls the same things the same, with underscores. */
   @Test
   void theAdminApiSpellsTheSameKeysAlike() throws Exception {
@@ -79,7 +73,7 @@ class ConfigDefaultsTest {
       schemas = YAML.readTree(file).at("/components/schemas");
     }
 
-    assertEquals(Set.of(), missing(schemas, "SloClass", "slo.classes"));
+    assertEquals(Set.of(), missing(schemas, "Class", "slo.classes"));
     assertEquals(Set.of(), missing(schemas, "Tenant", "tenants"));
     assertEquals(Set.of(), missing(schemas, "Split", "routes"));
   }
