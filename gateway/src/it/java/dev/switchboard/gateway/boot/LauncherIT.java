@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.File;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -65,9 +66,14 @@ class LauncherIT {
     Path bin = Files.createDirectories(folder.resolve("jdk/bin"));
     script(bin.resolve("javac"), JAVAC);
     script(bin.resolve("java"), GATEWAY.replace("HANG", hang.toString()));
-    script(
-        home.resolve("switchboard"),
-        Files.readString(GatewayProcess.home().resolve("switchboard")));
+    Path launcher = GatewayProcess.home();
+    script(home.resolve("switchboard"), Files.readString(launcher.resolve("switchboard")));
+    Files.createDirectories(home.resolve("launcher"));
+    try (DirectoryStream<Path> parts = Files.newDirectoryStream(launcher.resolve("launcher"))) {
+      for (Path part : parts) {
+        Files.copy(part, home.resolve("launcher").resolve(part.getFileName()));
+      }
+    }
     Files.createDirectories(home.resolve("gateway"));
     Path library = Files.createDirectories(home.resolve("native-engine/build/release"));
     Files.createFile(library.resolve("libswitchboard.so"));

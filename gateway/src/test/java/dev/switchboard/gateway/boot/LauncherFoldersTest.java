@@ -2,9 +2,12 @@ package dev.switchboard.gateway.boot;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -12,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The folders that the launcher makes hold keys, logs and the store: they are its user's alone. */
 class LauncherFoldersTest {
   private static final Path LAUNCHER =
-      Path.of(System.getProperty("switchboard.home", "..")).resolve("switchboard");
+      Path.of(System.getProperty("switchboard.home", "..")).resolve("launcher");
 
   @TempDir private Path folder;
 
@@ -20,9 +23,8 @@ class LauncherFoldersTest {
   void nobodyElseMayLookIntoThemBeTheyNewOrOld() throws Exception {
     Path old = Files.createDirectories(folder.resolve("state/log"));
     Files.setPosixFilePermissions(old, PosixFilePermissions.fromString("rwxr-xr-x"));
-    List<String> lines = Files.readAllLines(LAUNCHER);
     String function =
-        lines.stream().filter(line -> line.startsWith("own_folders() {")).findFirst().orElseThrow();
+        launcher().stream().filter(line -> line.startsWith("own_folders() {")).findFirst().orElseThrow();
 
     Process bash =
         new ProcessBuilder(
@@ -45,10 +47,20 @@ class LauncherFoldersTest {
   @Test
   void noOtherLineMakesThem() throws Exception {
     long makers =
-        Files.readAllLines(LAUNCHER).stream()
+        launcher().stream()
             .filter(line -> line.matches(".*mkdir.*\\$(state|run|logs)\\b.*"))
             .count();
 
     assertEquals(1, makers);
+  }
+
+  private static List<String> launcher() throws IOException {
+    List<String> lines = new ArrayList<>();
+    try (DirectoryStream<Path> parts = Files.newDirectoryStream(LAUNCHER, "*.sh")) {
+      for (Path part : parts) {
+        lines.addAll(Files.readAllLines(part));
+      }
+    }
+    return lines;
   }
 }
