@@ -1,20 +1,30 @@
 # shellcheck shell=bash
 # Commands that ask the admin API of the gateway that runs.
 
-# Words only, so that they need no quoting in JSON; the gateway checks them again.
-word() {
-  [[ $2 =~ ^[A-Za-z0-9._-]{1,64}$ ]] || fail "$1 may hold 1 to 64 letters, digits and . _ - only"
-  printf '%s' "$2"
+# ask COMMAND ARGUMENT...: the program of the admin commands, told where the gateway that runs listens.
+ask() {
+  local java ready colour=()
+  exit_status=0
+  gateway_pid >/dev/null || nothing_runs
+  ready=$(ready_line)
+  [[ -n $ready ]] || fail "the gateway starts; ./switchboard logs says how far it is"
+  java=$(find_java)
+  [[ -n $java ]] || fail "no JDK $java_major found; ./switchboard doctor says what is missing"
+  [[ -z $fancy ]] || colour=(--colour)
+  "$java/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx96m "-Dswitchboard.home=$home" -cp "$class_path" \
+    dev.switchboard.gateway.cli.AdminMain --admin "$(field admin "$ready")" --api "$(field api "$ready")" \
+    --certificate "$(field certificate "$ready")" ${colour[@]+"${colour[@]}"} "$@" || exit_status=$?
+  return "$exit_status"
 }
 admin_api() { # admin_api METHOD PATH [BODY]: prints the answer; fails with the error's message
   local answer status failed=0
-  gateway_pid >/dev/null || fail "no gateway of this checkout runs; ./switchboard up starts one"
+  gateway_pid >/dev/null || nothing_runs
   command -v curl >/dev/null || fail "curl is needed for this"
   # The key goes through standard input, since a command line can be read by every user of the machine.
   answer=$(printf 'header = "Authorization: Bearer %s"' "${SWITCHBOARD_ADMIN_KEY:-none}" |
     curl -sS -K - ${SWITCHBOARD_ADMIN_CA:+--cacert "$SWITCHBOARD_ADMIN_CA"} \
       ${SWITCHBOARD_ADMIN_CERTIFICATE:+--cert "$SWITCHBOARD_ADMIN_CERTIFICATE"} ${save_to:+-o "$save_to"} -w '\n%{http_code}' -X "$1" -H 'Content-Type: application/json' ${3:+-d "$3"} \
-      "$(field admin "$(grep '"event":"ready"' "$run/events.jsonl" | tail -n 1)")/admin/v1/$2" 2>&1) || failed=$?
+      "$(field admin "$(ready_line)")/admin/v1/$2" 2>&1) || failed=$?
   case $failed in
     0) ;;
     60) fail "the admin API's certificate is not trusted; SWITCHBOARD_ADMIN_CA names what it leads to" ;;
@@ -25,16 +35,6 @@ admin_api() { # admin_api METHOD PATH [BODY]: prints the answer; fails with the 
   answer=${answer%$'\n'*}
   [[ -z ${save_to:-} || $status == 2* ]] || answer=$(head -c 65536 "$save_to")
   [[ $status == 2* ]] || fail "$(field message "$answer")"
-  say "$answer"
-}
-reload() { admin_api POST config/reload; }
-why() {
-  local id answer json=''
-  [[ ${1:-} != --json ]] || { json=1 && shift; }
-  (($# == 1)) || fail "why needs the id of one request, as its header X-Request-Id says; ./switchboard why --help"
-  id=$(word "the id" "$1")
-  answer=$(admin_api GET "requests/$id/explain")
-  [[ -n $json ]] || say "$(field text "$answer")"
   say "$answer"
 }
 diagnostics() { # the archive is kept by admin_api's curl, which is told so by a variable
@@ -57,26 +57,8 @@ config() {
     dev.switchboard.gateway.boot.ConfigMain "$@"
 }
 keys() {
-  local verb=${1:-} body='' answer
-  shift || true
-  case $verb in
-    create)
-      while (($#)); do
-        (($# > 1)) || fail "$1 needs a value"
-        case $1 in
-          --name | --tenant | --role) body+=",\"${1#--}\":\"$(word "$1" "$2")\"" ;;
-          --expires-in) [[ $2 =~ ^[0-9]+$ ]] || fail "--expires-in needs seconds"; body+=",\"expires_in_seconds\":$2" ;;
-          *) fail "unknown option: $1" ;;
-        esac
-        shift 2
-      done
-      [[ $body == *'"name"'* ]] || fail "--name is missing"
-      answer=$(admin_api POST keys "{${body#,}}")
-      say "$(field key "$answer")"
-      say "  ${dim}$(field id "$answer"), tenant $(field tenant "$answer"), role $(field role "$answer"); it is shown this once${off}" >&2
-      ;;
-    list) admin_api GET keys?limit=1000 ;;
-    revoke) admin_api DELETE "keys/$(word "the id" "${1:-}")" ;;
-    *) fail "keys what? create, list or revoke; ./switchboard keys --help" ;;
+  case ${1:-} in
+    create | list | revoke) ask keys "$@" ;;
+    *) unknown_part keys "${1:-}" ;;
   esac
 }

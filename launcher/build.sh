@@ -1,20 +1,40 @@
 # shellcheck shell=bash
 # The build, and what a JVM learns once for the starts to come.
 
+# A checkout that was moved or copied since its build has the former place in what was built.
+moved() { [[ -s $built && $(<"$built") != "$home" ]] || [[ -n $(foreign_caches) ]]; }
+foreign_caches() {
+  local cache
+  for cache in "$home"/native-engine/build/*/CMakeCache.txt; do
+    [[ ! -e $cache ]] || grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$home/native-engine" "$cache" || dirname "$cache"
+  done
+}
+forget_the_former_place() {
+  local folder
+  while IFS= read -r folder; do rm -rf "$folder"; done < <(foreign_caches)
+  rm -f "$worker_cache" "$gateway_cache" "$home"/*/target/test.classpath
+}
 # Sources newer than the last good build; a directory's own time tells of deleted files.
 stale() {
+  ! moved || return 0
   [[ -e $built && -e $home/native-engine/build/release/libswitchboard.so ]] || return 0
   [[ -n $(cd "$home" && find pom.xml .mvn native-engine/pom.xml native-engine/CMakeLists.txt native-engine/CMakePresets.json \
     native-engine/src/main native-engine/src/generated gateway/pom.xml gateway/src/main console/pom.xml console/src/main -newer "$built" -print -quit 2>/dev/null) ]]
 }
 # A build is as old as its beginning: what is edited while it runs is not in it.
 build_begins() { own_folders && : >"$built.begun"; }
-build_succeeds() { mv "$built.begun" "$built"; }
+build_succeeds() {
+  say "$home" >"$built.place"
+  touch -r "$built.begun" "$built.place"
+  mv "$built.place" "$built"
+  rm -f "$built.begun"
+}
 maven() { (export MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow ${MAVEN_OPTS:-}" && cd "$home" && exec mvn -B -ntp "$@"); }
 library() { cd "$home/native-engine" && cmake --preset release -DSB_TESTS=OFF && cmake --build --preset release; }
 build() {
   stale || return 0
-  say "Building"
+  say "Building$(! moved || printf ': this checkout was moved or copied')"
+  ! moved || forget_the_former_place
   build_begins
   step "engine library" cmake-build library
   step "Java modules" maven-build maven -DskipTests -Dmaven.test.skip=true -Dspotless.check.skip=true -Dswitchboard.native.tests=OFF package

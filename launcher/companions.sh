@@ -25,7 +25,6 @@ check_companions() { # check_companions LIST: every name known, its program ther
     esac
   done <<<"$1,"
 }
-is_port() { [[ $1 =~ ^[0-9]{1,5}$ ]] && ((10#$1 > 0 && 10#$1 < 65536)); }
 # choose_port NAME VARIABLE FIRST: sets NAME_port to what the variable asks for, or else to the first free one: Debian's own service
 # may have the usual one.
 choose_port() {
@@ -83,7 +82,7 @@ start_console() {
   admin=$(field admin "$ready_event")
   SWITCHBOARD_CONSOLE_ADMIN_KEY=${SWITCHBOARD_CONSOLE_ADMIN_KEY:-${SWITCHBOARD_ADMIN_KEY:-}} companion console \
     "$JAVA_HOME/bin/java" "@$home/console/jvm.options" -cp "$home/console/target/console-$version.jar:$home/console/target/lib/*" \
-    dev.switchboard.console.ConsoleMain --port "$console_port" --gateway "$admin" --state "$state/console"
+    dev.switchboard.console.ConsoleMain --port "$console_port" --gateway "$admin" --state "$data/console"
 }
 # Sets what announce says of it. The gateway serves without it, so one that does not start is no reason to stop.
 await_console() {
@@ -102,14 +101,15 @@ await_console() {
 }
 companion() { # companion NAME COMMAND...: in a session of its own, as the gateway
   own_folders
-  setsid "${@:2}" </dev/null >"$logs/$1.log" 2>&1 &
+  [[ ! -s $logs/$1.log ]] || turn_over "$logs/$1.log"
+  setsid "${@:2}" </dev/null >>"$logs/$1.log" 2>&1 &
   say "$!" >"$run/$1.pid"
 }
 # The process of this checkout's companion; a stale file may hold the number of another one by now.
 companion_pid() {
   local pid
   [[ -e $run/$1.pid ]] && pid=$(<"$run/$1.pid") && [[ -r /proc/$pid/cmdline ]] || return 1
-  [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"$state/"* ]] && printf '%s' "$pid"
+  [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"$home/"* ]] && printf '%s' "$pid"
 }
 # Whether a child of this script is dead. Its command line says less: within its exec it has none either.
 ended() {
@@ -140,7 +140,7 @@ stop_companions() {
     if pid=$(companion_pid "$name"); then
       kill -TERM "$pid" 2>/dev/null || true
       for ((waited = 0; waited < 100; waited++)); do
-        kill -0 "$pid" 2>/dev/null || break
+        ! ended "$pid" || break
         sleep 0.1
       done
       kill -KILL "$pid" 2>/dev/null || true

@@ -27,9 +27,65 @@ port() { # port NUMBER FLAG
 }
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 flag() { ! grep -qw -m1 "$1" /proc/cpuinfo || printf '%s ' "$2"; }
+# Control groups of version 2 that this process is in, from its own to the root; within a container the root is its own.
+control_groups() {
+  local root=${SWITCHBOARD_CGROUP_ROOT:-/sys/fs/cgroup} path
+  path=$(sed -n 's/^0:://p' /proc/self/cgroup 2>/dev/null) || true
+  [[ -d $root$path ]] || path=/
+  while :; do
+    say "$root${path%/}"
+    [[ $path == */* && $path != / ]] || return 0
+    path=${path%/*}
+    path=${path:-/}
+  done
+}
+# free_memory_mib: the least of what the machine and each control group has to give. A group's file cache can be given back.
+free_memory_mib() {
+  local free group limit used cache left
+  free=$(awk '/MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
+  while IFS= read -r group; do
+    limit=$(cat "$group/memory.max" 2>/dev/null) || continue
+    [[ $limit =~ ^[0-9]+$ ]] || continue
+    used=$(cat "$group/memory.current")
+    cache=$(awk '$1 == "inactive_file" {print $2}' "$group/memory.stat" 2>/dev/null || true)
+    left=$(((limit - used + ${cache:-0}) / 1048576))
+    ((left >= free)) || free=$left
+  done < <(control_groups)
+  printf '%s' "$((free > 0 ? free : 0))"
+}
+memory_limit() { # the tightest limit of a control group, where there is one
+  local group limit least=''
+  while IFS= read -r group; do
+    limit=$(cat "$group/memory.max" 2>/dev/null) || continue
+    [[ ! $limit =~ ^[0-9]+$ ]] || { [[ -n $least ]] && ((least <= limit)); } || least=$limit
+  done < <(control_groups)
+  printf '%s' "${least:+ of the $((least / 1048576)) that this control group may use}"
+}
+killed_for_memory() {
+  local group
+  group=$(control_groups | head -n 1)
+  awk '$1 == "oom_kill" {n = $2} END {print n + 0}' "$group/memory.events" 2>/dev/null || printf 0
+}
 system_name() { sed -n 's/^PRETTY_NAME="\(.*\)"$/\1/p' /etc/os-release 2>/dev/null | grep . || printf unknown; }
+# GPUs as a worker sees them: a line for each, and one for each thing to know.
+gpus() { # gpus JAVA
+  local jar=$home/native-engine/target/native-engine-$version.jar mark=ok told line
+  if [[ -z $1 || ! -s $jar ]]; then
+    check ok GPU "looked for once this is built"
+    return
+  fi
+  told=$("$1/bin/java" -XX:TieredStopAtLevel=1 --enable-native-access=ALL-UNNAMED -cp "$jar:$home/native-engine/target/lib/*" \
+    dev.switchboard.worker.DevicesMain 2>/dev/null) || mark=warn
+  while IFS= read -r line; do
+    case $line in
+      device\ *) [[ -s $cuda_library ]] || line+=" (this version computes on the CPU)" ;&
+      devices\ *) check ok GPU "$line" ;;
+      *) check "$mark" GPU "${line:-the driver could not be asked}" ;;
+    esac
+  done <<<"$told"
+}
 doctor() {
-  local java memory_mib disk_mib features
+  local java memory_mib disk_mib features killed
   say "${bold}Switchboard doctor${off}"
   check ok system "$(system_name), $(uname -m), $(nproc) cores"
   java=$(find_java)
@@ -51,18 +107,20 @@ doctor() {
   else
     check warn CPU "${features:-no vector extensions known }(the reference kernels serve; expect them to be slow)"
   fi
-  if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; then
-    check ok GPU "$(nvidia-smi --query-gpu=name,memory.total --format=csv,noheader | head -n 1) (this version computes on the CPU)"
+  gpus "$java"
+  memory_mib=$(free_memory_mib)
+  if ((memory_mib >= 1500)); then
+    check ok memory "$memory_mib MiB free$(memory_limit)"
   else
-    check ok GPU "none; the CPU computes"
+    check bad memory "$memory_mib MiB free$(memory_limit), at least 1500 are wanted; less, and the kernel kills what asks for more (status 137)"
   fi
-  memory_mib=$(awk '/MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
-  if ((memory_mib >= 1500)); then check ok memory "$memory_mib MiB free"; else check bad memory "$memory_mib MiB free, at least 1500 are wanted"; fi
+  killed=$(killed_for_memory)
+  ((killed == 0)) || check warn memory "the kernel killed $killed processes of this control group for want of memory since it was made"
   disk_mib=$(df -Pm "$home" | awk 'NR == 2 {print $4}')
   if ((disk_mib >= 1500)); then check ok disk "$disk_mib MiB free"; else check bad disk "$disk_mib MiB free, at least 1500 are wanted for the build"; fi
   if stale; then check warn build "not built, or sources have changed; ./switchboard up builds"; else check ok build "up to date"; fi
   if [[ -n $(gateway_pid) ]]; then
-    check ok gateway "$(status)"
+    check ok gateway "$(brief "$(gateway_pid)")"
   else
     check ok gateway "not running"
     port 8080 --port

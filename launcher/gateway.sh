@@ -7,6 +7,11 @@ field() {
     printf '%b' "${BASH_REMATCH[1]//\\\"/\"}"
   fi
 }
+ready_line() { grep '"event":"ready"' "$run/events.jsonl" 2>/dev/null | tail -n 1 || true; }
+nothing_runs() {
+  exit_status=3
+  fail "no gateway of this checkout runs; ./switchboard up starts one"
+}
 gateway_pid() { # of this checkout's gateway; a stale file may hold the number of another process by now
   local pid
   [[ -e $run/gateway.pid ]] && pid=$(<"$run/gateway.pid") && [[ -r /proc/$pid/cmdline ]] || return 1
@@ -22,6 +27,7 @@ gateway_command() {
   command=("$JAVA_HOME/bin/java"
     "@$home/gateway/jvm.options"
     -Dswitchboard.home="$home"
+    -Dswitchboard.state="$data"
     "-Dswitchboard.commit=$(git -C "$home" rev-parse --short=12 HEAD 2>/dev/null || true)")
   if agent; then
     command+=(-javaagent:"$home/gateway/target/agent/opentelemetry-javaagent.jar"
@@ -55,27 +61,47 @@ trace_exporters() {
   printf '%s' "${exporters:+${exporters#,}}" | grep . || printf none
 }
 
-# Starts the gateway in a session of its own, so that a Ctrl-C reaches this script and not the workers.
+# Starts the gateway in a session of its own, so that a Ctrl-C reaches this script and not the workers. Its files are "next" until it is
+# ready, so that whatever ends its start leaves those of a gateway that runs as they are.
 start_gateway() {
   local command
   gateway_command
   own_folders
-  [[ -e $logs/gateway.log ]] && mv "$logs/gateway.log" "$logs/gateway.log.1"
-  rm -f "$run/events.jsonl" # a gateway that runs goes on writing to its own
-  : >"$run/events.jsonl"
+  rm -f "$run/next.jsonl" "$logs/gateway.next.log"
+  : >"$run/next.jsonl"
+  events_file=$run/next.jsonl log_file=$logs/gateway.next.log
   # Where nohup has it ignored the JVM never hears SIGHUP, by which the configuration is read again.
   local hearing=()
   ! env --default-signal=HUP true 2>/dev/null || hearing=(env --default-signal=HUP)
-  setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@" </dev/null >>"$run/events.jsonl" 2>>"$logs/gateway.log" &
+  setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@" </dev/null >>"$events_file" 2>>"$log_file" &
   gateway=$!
-  say "$gateway" >"$run/gateway.pid"
+  say "$gateway" >"$run/next.pid"
+}
+# What was started last is the gateway from now on; it goes on writing to the same files under their new names.
+make_current() {
+  local number
+  for ((number = log_kept - 1; number > 0; number--)); do
+    [[ ! -e $logs/gateway.log.$number ]] || mv -f "$logs/gateway.log.$number" "$logs/gateway.log.$((number + 1))"
+  done
+  [[ ! -e $logs/gateway.log ]] || mv -f "$logs/gateway.log" "$logs/gateway.log.1"
+  mv -f "$log_file" "$logs/gateway.log"
+  mv -f "$events_file" "$run/events.jsonl"
+  events_file=$run/events.jsonl
+  mv -f "$run/next.pid" "$run/gateway.pid"
+  log_file=$logs/gateway.log
+  keep_logs_small "$gateway"
+}
+# Of one that did not start, the log stays.
+forget_next() {
+  [[ ! -e $logs/gateway.next.log ]] || mv -f "$logs/gateway.next.log" "$logs/gateway.failed.log"
+  rm -f "$run/next.jsonl" "$run/next.pid"
 }
 
 # Follows the gateway's events until it is ready (0) or gives up (1).
 await_ready() {
   local line follower events status=2
   not_serving=()
-  exec {events}< <(exec tail -n +1 -f -s 0.1 --pid="$gateway" "$run/events.jsonl" 2>/dev/null)
+  exec {events}< <(exec tail -n +1 -f -s 0.1 --pid="$gateway" "$events_file" 2>/dev/null)
   follower=$!
   while ((status == 2)) && IFS= read -r -u "$events" line; do
     [[ $line =~ ^\{\"event\":\"([a-z_]+)\" ]] || continue
@@ -92,7 +118,12 @@ await_ready() {
   exec {events}<&-
   kill "$follower" 2>/dev/null || true
   settled
-  ((status != 2)) || failure="the gateway ended before it was ready; last lines of its log:"$'\n'$(tail -n 15 "$logs/gateway.log")
+  if ((status == 2)); then
+    exit_status=0
+    wait "$gateway" 2>/dev/null || exit_status=$?
+    ((exit_status)) || exit_status=1
+    failure="the gateway ended before it was ready$(meaning_of "$exit_status"); last lines of its log:"$'\n'$(tail -n 15 "$log_file")
+  fi
   return $((status != 0))
 }
 loading_line() {
@@ -100,14 +131,16 @@ loading_line() {
   done_bytes=$(field done_bytes "$1") total=$(field total_bytes "$1")
   printf 'worker %s loads %s %s' "$(field replica "$1")" "$(bar "${done_bytes:-0}" "${total:-0}")" "$(((${total:-0} + 1048575) / 1048576)) MiB"
 }
-stop_gateway() { # stop_gateway PID: asks, waits as long as streams may take, then insists
-  local waited=0
+# stop_gateway PID [SECONDS]: asks, waits as long as streams may take, then insists. One that is dead and not yet reaped by whoever
+# started it, as in a container without an init, has ended.
+stop_gateway() {
+  local waited=0 limit=$((${2:-60} * 10))
   kill -TERM "$1" 2>/dev/null || true
-  while kill -0 "$1" 2>/dev/null; do
+  until ended "$1"; do
     sleep 0.1
     waited=$((waited + 1))
     ((waited % 10 == 0)) && moving "stopping: streams finish ($((waited / 10)) s)"
-    if ((waited > 600)); then
+    if ((waited > limit)); then
       kill -KILL "$1" 2>/dev/null || true
       break
     fi

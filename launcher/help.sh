@@ -12,19 +12,25 @@ Usage: ./switchboard COMMAND [OPTIONS]
   down      stop what `up -d` started
   restart   start a gateway beside the running one, on its ports, then stop that one: no request
             fails. With options of up instead of those it was started with
-  status    say whether a detached gateway runs, and where
-  test      install what is missing, build, run every test and quality gate. `test --readme` runs README.md's commands
-            only; `test --browser` the console in Chromium; `test --sanitizers` the native tests under sanitizers, and
-            other compilers; `test --fresh` all in a fresh Debian 13, as root and as a user with sudo (hours)
-  keys      API keys of the running gateway: `keys create --name N [--tenant T] [--role R] [--expires-in SECONDS]`,
-            `keys list`, `keys revoke ID`
+  status    replicas, models, load and addresses of the gateway that runs, as a table; `status --json`
+  logs      `logs [-f] [gateway|console|prometheus|zipkin]`: the log of one, the gateway's unless said; -f follows it
+  chat      `chat [--key KEY] [MODEL]`: talk to a model; the answer streams, and below it stands where its time went. Lines of
+            standard input are questions; --json prints each answer with its timeline instead
+  top       a live table of the replicas, once a second; one frame where the output is no terminal, or with --once
   why       `why [--json] ID`: why a request took as long as it did, in a paragraph and as numbers, or as these alone; the id is that of its header
             X-Request-Id
+  models    what the gateway serves: models, their replicas and what is ready; `models --json`
+  keys      API keys of the running gateway: `keys create --name N [--tenant T] [--role R] [--expires-in SECONDS]`,
+            `keys list`, `keys revoke ID`; each with --json
+  drain     `drain [--yes] REPLICA`: takes no new requests to a replica; says what that does, and asks where it is the last ready one
   reload    make the running gateway read its configuration again
   diagnostics
             `diagnostics [FILE]`: save what the running gateway knows, without secrets, as a zip archive for whoever looks
             for a fault
-  config    `config check FILE`: whether a gateway could start with it; `config reference`: every key there is
+  config    `config init FILE`: writes one with every key; `config check FILE`: all that is wrong with it; `config reference`: every key
+  test      install what is missing, build, run every test and quality gate. `test --readme` runs README.md's commands
+            only; `test --browser` the console in Chromium; `test --sanitizers` the native tests under sanitizers, and
+            other compilers; `test --fresh` all in a fresh Debian 13, as root and as a user with sudo (hours)
   bench     measure: `bench engine`, `bench gateway`, `bench chaos`, `bench telemetry`, `bench dispatch`, `bench scaling`,
             `bench fleet`, `bench discovery`, `bench kernels`, `bench constraint`, `bench step`, `bench why`, `bench tail`, `bench console`
   dashboards
@@ -33,6 +39,8 @@ Usage: ./switchboard COMMAND [OPTIONS]
             materials beside it, without a registry; all that can be built here when none is named. As root
   doctor    what is missing or wrong on this machine, in one screen
   build     build only
+  completion
+            `completion bash`: completion of commands and flags: source <(./switchboard completion bash)
 
 Options of up and restart:
   --model FILE.gguf     model to serve; repeat for several (default: the embedded switchboard-demo)
@@ -63,15 +71,38 @@ Environment:
   SWITCHBOARD_CONSOLE_VIEWER_KEY, SWITCHBOARD_CONSOLE_OPERATOR_KEY, SWITCHBOARD_CONSOLE_ADMIN_KEY
                                 what the console sends for people of these roles (else SWITCHBOARD_ADMIN_KEY for admins)
   SWITCHBOARD_PLAIN=1           no colours, no moving lines
+  SWITCHBOARD_DATA              the folder of what must not be lost: keys, tenants, usage, the audit log, the console's users
+                                (default data in the checkout)
+  SWITCHBOARD_LOG_KIB           how large a log gets before it is turned over, 5 old ones are kept (default 32768)
+
+Exit status: 0 done, 1 failed, 2 wrong command line, 3 no gateway of this checkout runs, 4 an address is taken,
+130 interrupted, 143 ended by a signal. up also ends with the gateway's own: 3 out of memory, 5 engine lost, 6 model refused.
 HELP
 }
 commands() { usage | awk '/^Options/ {exit} match($0, /^  [a-z]+/) {print $1}' | uniq; }
 asks_help() { [[ " $* " == *" --help "* || " $* " == *" -h "* ]]; }
+asks_version() { [[ " $* " == *" --version "* || " $* " == *" -V "* ]]; }
+say_version() {
+  local commit
+  commit=$(git -C "$home" rev-parse --short=12 HEAD 2>/dev/null) || commit=''
+  say "switchboard $version${commit:+ ($commit)}"
+}
+unknown_command() { # unknown_command NAME: with the nearest one; the whole usage helps nobody who mistyped
+  local names
+  mapfile -t names < <(commands)
+  usage_error "unknown command: $1$(did_you_mean "$1" "${names[@]}" help); ./switchboard --help lists all"
+}
+unknown_part() { # unknown_part COMMAND [WORD]: what follows a command is none of its own
+  local parts
+  mapfile -t parts < <(parts_of "$1")
+  [[ -n ${2:-} ]] || usage_error "$1 what? ${parts[*]}; ./switchboard $1 --help"
+  usage_error "$1 knows ${parts[*]}, not '$2'$(did_you_mean "$2" "${parts[@]}")"
+}
 # help_of COMMAND [PART]: its own lines of the usage and what belongs to it. A program of ours lists its options itself where it
 # is built already; nothing is installed or built for that.
 help_of() {
   [[ -n ${1:-} ]] || { usage && return; }
-  commands | grep -qx -- "$1" || { usage >&2 && fail "unknown command: $1"; }
+  commands | grep -qx -- "$1" || unknown_command "$1"
   say "Usage: ./switchboard $1${2:+ $2} [OPTIONS]"
   say
   usage | awk -v name="$1" '/^Options/ {exit} /^  [a-z]/ {shown = $1 == name} shown {print}'
@@ -102,7 +133,7 @@ help_of_bench() {
     scaling) options_of_tests gateway gateway.simulation.ScalingSimulation ;;
     kernels) say && say "Options are Google Benchmark's, for example --benchmark_filter=REGEX" ;;
     step) say && say "Options are JMH's, for example -f 1 -i 3; --json FILE writes the result there" ;;
-    *) bench "$1" ;;
+    *) unknown_part bench "$1" ;;
   esac
 }
 options_of() { print_options "$home/$1/target/$1-$version.jar:$home/$1/target/lib/*" "$2"; } # options_of MODULE CLASS
@@ -115,7 +146,4 @@ print_options() { # print_options CLASSPATH CLASS
   else
     "$java/bin/java" -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$1" "dev.switchboard.$2" --help
   fi
-}
-without_options() { # without_options COMMAND ARGUMENT...
-  (($# == 1)) || fail "$1 takes no options, and '$2' is given; ./switchboard $1 --help"
 }

@@ -27,7 +27,9 @@ up() {
   stop_companions # what a gateway that died left
   check_companions "$with"
   require_agent "$with"
+  log_limit >/dev/null
   install_missing
+  settle_data ${arguments[@]+"${arguments[@]}"}
   build
   own_folders
   say "$with" >"$run/with"
@@ -38,14 +40,16 @@ up() {
   say "Starting"
   ! beside zipkin || start_zipkin
   start_gateway ${arguments[@]+"${arguments[@]}"}
+  make_current
   remember_arguments ${arguments[@]+"${arguments[@]}"}
-  trap interrupted INT
-  trap 'stop_gateway "$gateway"; stop_companions; exit 143' TERM HUP
+  trap 'give_up_start; say "Interrupted; nothing runs" >&2; exit 130' INT
+  trap 'give_up_start; exit 143' TERM HUP
   if ! await_ready; then
-    stop_gateway "$gateway"
-    stop_companions
+    give_up_start
     fail "not started: $failure"
   fi
+  trap interrupted INT
+  trap 'stop_gateway "$gateway"; stop_companions; exit 143' TERM HUP
   ! beside prometheus || start_prometheus
   ! beside console || start_console
   if ! await_companions; then
@@ -58,6 +62,13 @@ up() {
   [[ -n $detached ]] && return
   follow
 }
+# One that is not ready has no streams to wait for.
+give_up_start() {
+  trap '' INT TERM HUP
+  stop_gateway "$gateway" "$start_grace"
+  stop_companions
+}
+start_grace=3
 # The first Ctrl-C lets running streams finish, the second does not; workers follow the gateway's end.
 interrupted() {
   settled
@@ -84,8 +95,24 @@ announce() {
   ! beside zipkin || say "  traces   http://127.0.0.1:$zipkin_port/zipkin/?serviceName=switchboard-gateway"
   say "  logs     ${logs#"$home"/}/gateway.log"
   say
-  say "  curl -N $api/v1/chat/completions -d '{\"model\":\"$(field model "$ready_event")\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'"
+  first_question "$api" "$(field model "$ready_event")"
   say
+}
+# first_question API MODEL: a command that works as it stands. Where a key is needed, one line before it makes one; a certificate is named.
+# shellcheck disable=SC2016 # the key is for the shell that runs it
+first_question() {
+  local options='' certificate url=$1 model=$2
+  url=${url//:\/\/0.0.0.0:/:\/\/127.0.0.1:}
+  certificate=$(field certificate "$ready_event")
+  if [[ -n $certificate ]]; then
+    options+=" --cacert $(printf %q "$certificate")"
+    url=${url//:\/\/127.0.0.1:/:\/\/localhost:}
+  fi
+  if [[ $ready_event == *'"keys":true'* ]]; then
+    say "  key=\$(./switchboard keys create --name first-\$RANDOM)"
+    options+=' -H "Authorization: Bearer $key"'
+  fi
+  say "  curl -N$options $url/v1/chat/completions -d '{\"model\":\"$model\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'"
 }
 # In the foreground: the log, until Ctrl-C or the gateway's end.
 follow() {
@@ -97,7 +124,15 @@ follow() {
   forget_gateway "$gateway"
   stop_companions
   exit_status=$status
-  ((status == 0)) || fail "the gateway ended with status $status; see ${logs#"$home"/}/gateway.log"
+  ((status == 0)) || fail "the gateway ended with status $status$(meaning_of "$status"); see ${logs#"$home"/}/gateway.log"
+}
+# meaning_of STATUS: what a process's exit status says of its end, where it says something.
+meaning_of() {
+  case $1 in
+    3) printf ': out of memory' ;;
+    137) printf ': killed (signal 9), which the kernel does when memory runs out; ./switchboard doctor counts what is free' ;;
+    134 | 139) printf ': native code crashed' ;;
+  esac
 }
 # What is said once is not said again by restart.
 remember_arguments() {
@@ -110,7 +145,7 @@ remember_arguments() {
 # before the old one is asked to go. Until then whatever ends this ends the new one, and the old one goes on.
 restart() {
   local old begun=$SECONDS arguments=()
-  old=$(gateway_pid) || fail "nothing runs; ./switchboard up -d starts a gateway"
+  old=$(gateway_pid) || nothing_runs
   [[ " $* " != *" --with"* ]] || fail "restart keeps what runs beside the gateway; --with belongs to up"
   if (($#)); then
     arguments=("$@")
@@ -119,35 +154,32 @@ restart() {
     [[ -n ${arguments[0]} ]] || arguments=()
   fi
   require_agent "$(cat "$run/with" 2>/dev/null || true)"
+  log_limit >/dev/null
+  data_of_running
   install_missing
   build
   say "Starting beside the gateway with pid $old"
   gateway=''
-  trap 'take_back "$old" && say "Interrupted; the old gateway goes on" >&2 && exit 130' INT
-  trap 'take_back "$old" && say "Ended; the old gateway goes on" >&2 && exit 143' TERM HUP
-  ln -f "$run/events.jsonl" "$run/events.jsonl.old" 2>/dev/null || true
+  trap 'take_back && say "Interrupted; the old gateway goes on" >&2 && exit 130' INT
+  trap 'take_back && say "Ended; the old gateway goes on" >&2 && exit 143' TERM HUP
   start_gateway ${arguments[@]+"${arguments[@]}"} --take-over
   if ! await_ready; then
-    take_back "$old"
+    take_back
     fail "not restarted, the old gateway goes on: $failure"
   fi
+  make_current
   trap 'settled; say "The new gateway serves; the old one ends when its streams have"; exit 130' INT TERM HUP
   kill -TERM "$old" 2>/dev/null || true
   remember_arguments ${arguments[@]+"${arguments[@]}"}
   stop_gateway "$old"
-  rm -f "$run/events.jsonl.old"
   announce $((SECONDS - begun))
   learn_in_background
 }
-# take_back PID: ends the new gateway and makes the old one's files the current ones again.
+# Ends the new gateway. The files of the old one are as they were.
 take_back() {
   trap '' INT TERM HUP
-  [[ -z $gateway ]] || stop_gateway "$gateway"
-  say "$1" >"$run/gateway.pid"
-  [[ ! -e $run/events.jsonl.old ]] || mv -f "$run/events.jsonl.old" "$run/events.jsonl"
-  [[ -n $gateway && -e $logs/gateway.log.1 ]] || return 0
-  mv -f "$logs/gateway.log" "$logs/gateway.log.failed"
-  mv -f "$logs/gateway.log.1" "$logs/gateway.log"
+  [[ -z $gateway ]] || stop_gateway "$gateway" "$start_grace"
+  forget_next
 }
 
 down() {

@@ -304,7 +304,7 @@ public final class GatewayMain implements Callable<Integer> {
   private static Path state() {
     String given = System.getProperty("switchboard.state", "");
     return given.isEmpty()
-        ? Path.of(System.getProperty("switchboard.home", "."), ".switchboard")
+        ? Path.of(System.getProperty("switchboard.home", "."), "data")
         : Path.of(given);
   }
 
