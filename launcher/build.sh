@@ -49,8 +49,7 @@ make_worker_cache() {
   local worker events answer
   rm -f "$worker_cache"
   exec {events}< <(exec env -u SWITCHBOARD_FLEET_SECRET "$JAVA_HOME/bin/java" "-XX:AOTCacheOutput=$worker_cache" "${worker_java[@]}" -cp "$worker_class_path" \
-    dev.switchboard.worker.WorkerMain --library "$home/native-engine/build/release/libswitchboard.so" \
-    --model "$home/native-engine/demo-model/switchboard-demo.gguf")
+    dev.switchboard.worker.WorkerMain --library "$engine_library" --model "$demo_model")
   worker=$!
   while IFS= read -r -t 120 -u "$events" line; do
     say "$line"
@@ -67,8 +66,16 @@ make_worker_cache() {
   [[ -s $worker_cache ]]
 }
 
+# Where what was built lies; a package has other places.
+engine_library=$home/native-engine/build/release/libswitchboard.so
+demo_model=$home/native-engine/demo-model/switchboard-demo.gguf
+gateway_options=(@"$home/gateway/jvm.options")
+console_options=(@"$home/console/jvm.options")
+agent_folder=$home/gateway/target/agent
+agent_settings=$home/otel/agent.properties
 class_path="$home/gateway/target/gateway-$version.jar:$home/gateway/target/lib/*"
 worker_class_path="$home/native-engine/target/native-engine-$version.jar:$home/native-engine/target/lib/*"
+console_class_path="$home/console/target/console-$version.jar:$home/console/target/lib/*"
 worker_java=(-Xmx288m --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError) # as workers.heap-mb and workers.java-options
 
 # A JVM that remembers loaded classes and which code is hot compiles that first. Its content comes from a gateway that serves nobody and warms
@@ -82,7 +89,7 @@ make_gateway_cache() {
   exec {lock}>"$state/gateway-cache.lock" && flock -n "$lock" || return 0
   folder=$(mktemp -d "$state/learning.XXXXXX")
   printf '%s\n' 'http: {port: 0}' 'admin: {port: 0}' 'upstreams: [{url: "http://127.0.0.1:9", models: [none]}]' >"$folder/config.yaml"
-  exec {events}< <(exec nice -n 19 env -u SWITCHBOARD_FLEET_SECRET "$JAVA_HOME/bin/java" "@$home/gateway/jvm.options" -Dswitchboard.home="$home" \
+  exec {events}< <(exec nice -n 19 env -u SWITCHBOARD_FLEET_SECRET "$JAVA_HOME/bin/java" "${gateway_options[@]}" -Dswitchboard.home="$home" \
     "-Dswitchboard.state=$folder" "-XX:AOTCacheOutput=$folder/gateway.aot" -cp "$class_path" \
     dev.switchboard.gateway.boot.GatewayMain --config "$folder/config.yaml")
   gateway=$!

@@ -81,7 +81,7 @@ start_console() {
   local admin
   admin=$(field admin "$ready_event")
   SWITCHBOARD_CONSOLE_ADMIN_KEY=${SWITCHBOARD_CONSOLE_ADMIN_KEY:-${SWITCHBOARD_ADMIN_KEY:-}} companion console \
-    "$JAVA_HOME/bin/java" "@$home/console/jvm.options" -cp "$home/console/target/console-$version.jar:$home/console/target/lib/*" \
+    "$JAVA_HOME/bin/java" "${console_options[@]}" -cp "$console_class_path" \
     dev.switchboard.console.ConsoleMain --port "$console_port" --gateway "$admin" --state "$data/console"
 }
 # Sets what announce says of it. The gateway serves without it, so one that does not start is no reason to stop.
@@ -105,11 +105,12 @@ companion() { # companion NAME COMMAND...: in a session of its own, as the gatew
   setsid "${@:2}" </dev/null >>"$logs/$1.log" 2>&1 &
   say "$!" >"$run/$1.pid"
 }
+is_of_this() { [[ $1 == *"$home/"* || $1 == *"$data/"* ]]; } # is_of_this COMMAND_LINE
 # The process of this checkout's companion; a stale file may hold the number of another one by now.
 companion_pid() {
   local pid
   [[ -e $run/$1.pid ]] && pid=$(<"$run/$1.pid") && [[ -r /proc/$pid/cmdline ]] || return 1
-  [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"$home/"* ]] && printf '%s' "$pid"
+  is_of_this "$(tr '\0' ' ' <"/proc/$pid/cmdline")" && printf '%s' "$pid"
 }
 # Whether a child of this script is dead. Its command line says less: within its exec it has none either.
 ended() {
@@ -134,18 +135,28 @@ await_companions() {
   done
   ! beside console || await_console
 }
+stop_companion() { # stop_companion NAME
+  local pid waited
+  if pid=$(companion_pid "$1"); then
+    kill -TERM "$pid" 2>/dev/null || true
+    for ((waited = 0; waited < 100; waited++)); do
+      ! ended "$pid" || break
+      sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+  fi
+  rm -f "$run/$1.pid"
+}
+# A console of another version's folder, which may go, makes way for this one's on the same port.
+renew_console() {
+  local pid
+  beside console && pid=$(companion_pid console) && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") != *"$home/"* ]] || return 0
+  stop_companion console
+  start_console
+  await_console
+}
 stop_companions() {
-  local name pid waited
-  for name in prometheus zipkin console; do
-    if pid=$(companion_pid "$name"); then
-      kill -TERM "$pid" 2>/dev/null || true
-      for ((waited = 0; waited < 100; waited++)); do
-        ! ended "$pid" || break
-        sleep 0.1
-      done
-      kill -KILL "$pid" 2>/dev/null || true
-    fi
-    rm -f "$run/$name.pid"
-  done
+  local name
+  for name in prometheus zipkin console; do stop_companion "$name"; done
   rm -f "$run/with" "$run/prometheus.key" "$run"/{prometheus,zipkin,console}.port
 }

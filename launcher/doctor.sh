@@ -69,12 +69,12 @@ killed_for_memory() {
 system_name() { sed -n 's/^PRETTY_NAME="\(.*\)"$/\1/p' /etc/os-release 2>/dev/null | grep . || printf unknown; }
 # GPUs as a worker sees them: a line for each, and one for each thing to know.
 gpus() { # gpus JAVA
-  local jar=$home/native-engine/target/native-engine-$version.jar mark=ok told line
-  if [[ -z $1 || ! -s $jar ]]; then
+  local mark=ok told line
+  if [[ -z $1 || ! -s ${worker_class_path%%:*} ]]; then
     check ok GPU "looked for once this is built"
     return
   fi
-  told=$("$1/bin/java" -XX:TieredStopAtLevel=1 --enable-native-access=ALL-UNNAMED -cp "$jar:$home/native-engine/target/lib/*" \
+  told=$("$1/bin/java" -XX:TieredStopAtLevel=1 --enable-native-access=ALL-UNNAMED -cp "$worker_class_path" \
     dev.switchboard.worker.DevicesMain 2>/dev/null) || mark=warn
   while IFS= read -r line; do
     case $line in
@@ -84,10 +84,10 @@ gpus() { # gpus JAVA
     esac
   done <<<"$told"
 }
-doctor() {
-  local java memory_mib disk_mib features killed
-  say "${bold}Switchboard doctor${off}"
-  check ok system "$(system_name), $(uname -m), $(nproc) cores"
+# What is written to: the checkout, with what is built.
+disk_of_this() { printf '%s' "$home"; }
+tools_for_building() {
+  local java
   java=$(find_java)
   if [[ -n $java ]]; then check ok JDK "$("$java/bin/javac" -version 2>&1) in $java"; else check bad JDK "none of version $java_major or newer; ./switchboard up installs openjdk-$java_major-jdk-headless"; fi
   tool Maven mvn maven
@@ -99,6 +99,13 @@ doctor() {
   if [[ -n $(find_postgres) ]]; then check ok PostgreSQL "$("$(find_postgres)" --version)"; else check warn PostgreSQL "missing; ./switchboard test installs postgresql"; fi
   if command -v valkey-server >/dev/null; then check ok Valkey "$(valkey-server --version | cut -d ' ' -f 1-3)"; else check warn Valkey "missing; ./switchboard test installs valkey-server"; fi
   if command -v promtool >/dev/null; then check ok Prometheus "$(promtool --version 2>&1 | head -n 1)"; else check warn Prometheus "missing; ./switchboard test installs prometheus"; fi
+}
+state_of_build() { if stale; then check warn build "not built, or sources have changed; ./switchboard up builds"; else check ok build "up to date"; fi; }
+doctor() {
+  local memory_mib disk_mib features killed
+  say "${bold}Switchboard doctor${off}"
+  check ok system "$(system_name), $(uname -m), $(nproc) cores"
+  tools_for_building
   features=$(flag avx2 AVX2)$(flag fma FMA)$(flag avx512f AVX-512)$(flag avx512_vnni VNNI)$(flag avx512_bf16 BF16)$(flag amx_int8 AMX)
   if [[ $features == *AVX-512*VNNI* ]]; then
     check ok CPU "$features"
@@ -107,7 +114,7 @@ doctor() {
   else
     check warn CPU "${features:-no vector extensions known }(the reference kernels serve; expect them to be slow)"
   fi
-  gpus "$java"
+  gpus "$(find_java)"
   memory_mib=$(free_memory_mib)
   if ((memory_mib >= 1500)); then
     check ok memory "$memory_mib MiB free$(memory_limit)"
@@ -116,9 +123,9 @@ doctor() {
   fi
   killed=$(killed_for_memory)
   ((killed == 0)) || check warn memory "the kernel killed $killed processes of this control group for want of memory since it was made"
-  disk_mib=$(df -Pm "$home" | awk 'NR == 2 {print $4}')
+  disk_mib=$(df -Pm "$(disk_of_this)" | awk 'NR == 2 {print $4}')
   if ((disk_mib >= 1500)); then check ok disk "$disk_mib MiB free"; else check bad disk "$disk_mib MiB free, at least 1500 are wanted for the build"; fi
-  if stale; then check warn build "not built, or sources have changed; ./switchboard up builds"; else check ok build "up to date"; fi
+  state_of_build
   if [[ -n $(gateway_pid) ]]; then
     check ok gateway "$(brief "$(gateway_pid)")"
   else

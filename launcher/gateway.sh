@@ -12,12 +12,14 @@ nothing_runs() {
   exit_status=3
   fail "no gateway of this checkout runs; ./switchboard up starts one"
 }
+is_gateway_of_this() { [[ $1 == *" -Dswitchboard.home=$home "*GatewayMain* ]]; } # is_gateway_of_this COMMAND_LINE
 gateway_pid() { # of this checkout's gateway; a stale file may hold the number of another process by now
   local pid
   [[ -e $run/gateway.pid ]] && pid=$(<"$run/gateway.pid") && [[ -r /proc/$pid/cmdline ]] || return 1
-  [[ " $(tr '\0' ' ' <"/proc/$pid/cmdline")" == *" -Dswitchboard.home=$home "*GatewayMain* ]] && printf '%s' "$pid"
+  is_gateway_of_this " $(tr '\0' ' ' <"/proc/$pid/cmdline")" && printf '%s' "$pid"
 }
 
+commit_of_this() { git -C "$home" rev-parse --short=12 HEAD 2>/dev/null || true; }
 agent() { [[ ${SWITCHBOARD_AGENT:-on} != off ]]; }
 require_agent() { # require_agent LIST: where it is off, nothing of what --with names may want traces
   agent || [[ -z ${OTEL_EXPORTER_OTLP_ENDPOINT:-} && ,$1, != *,zipkin,* ]] ||
@@ -25,14 +27,16 @@ require_agent() { # require_agent LIST: where it is off, nothing of what --with 
 }
 gateway_command() {
   command=("$JAVA_HOME/bin/java"
-    "@$home/gateway/jvm.options"
+    "${gateway_options[@]}"
     -Dswitchboard.home="$home"
     -Dswitchboard.state="$data"
-    "-Dswitchboard.commit=$(git -C "$home" rev-parse --short=12 HEAD 2>/dev/null || true)")
+    "-Dswitchboard.commit=$(commit_of_this)"
+    "-Dswitchboard.library=$engine_library"
+    "-Dswitchboard.demo-model=$demo_model")
   if agent; then
-    command+=(-javaagent:"$home/gateway/target/agent/opentelemetry-javaagent.jar"
-      -Dotel.javaagent.configuration-file="$home/otel/agent.properties"
-      -Dotel.javaagent.extensions="$home/gateway/target/agent/extensions"
+    command+=(-javaagent:"$agent_folder/opentelemetry-javaagent.jar"
+      -Dotel.javaagent.configuration-file="$agent_settings"
+      -Dotel.javaagent.extensions="$agent_folder/extensions"
       "-Dotel.traces.exporter=$(trace_exporters)"
       "-Dotel.exporter.zipkin.endpoint=http://127.0.0.1:$zipkin_port/api/v2/spans")
   elif [[ -s $gateway_cache && $gateway_cache -nt $built ]]; then
@@ -69,6 +73,7 @@ start_gateway() {
   own_folders
   rm -f "$run/next.jsonl" "$logs/gateway.next.log"
   : >"$run/next.jsonl"
+  : >"$logs/gateway.next.log"
   events_file=$run/next.jsonl log_file=$logs/gateway.next.log
   # Where nohup has it ignored the JVM never hears SIGHUP, by which the configuration is read again.
   local hearing=()

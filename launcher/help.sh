@@ -37,6 +37,8 @@ Usage: ./switchboard COMMAND [OPTIONS]
             draw the Grafana dashboards as SVG from what a Prometheus knows
   images    `images [gateway|console|worker|worker-cuda ...]`: build container images as OCI archives, each with its bill of
             materials beside it, without a registry; all that can be built here when none is named. As root
+  package   `package [--output FOLDER]`: build one archive that runs where it is unpacked: Java runtime, gateway, engine, console
+            and demonstration model, with its sum and its bill of materials beside it
   doctor    what is missing or wrong on this machine, in one screen
   build     build only
   completion

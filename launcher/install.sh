@@ -47,6 +47,9 @@ missing_packages() {
     command -v mmdebstrap >/dev/null || say mmdebstrap
     command -v pasta >/dev/null || say passt
   fi
+  if [[ ${1:-} == package ]]; then
+    command -v strip >/dev/null || say binutils
+  fi
   if [[ ${1:-} == images ]]; then
     command -v mmdebstrap >/dev/null || say mmdebstrap
     command -v buildah >/dev/null || say buildah

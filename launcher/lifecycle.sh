@@ -116,10 +116,16 @@ first_question() {
 }
 # In the foreground: the log, until Ctrl-C or the gateway's end.
 follow() {
-  local status=0
-  tail -n 0 -F --pid="$gateway" "$logs/gateway.log" 2>/dev/null &
-  children+=("$!")
-  wait "$gateway" || status=$?
+  local status=0 next followed=$gateway
+  tell_manager --ready --status="Serves"
+  trap hand_over USR1
+  follow_log
+  await_end || status=$?
+  while next=$(gateway_pid) && [[ $next != "$followed" ]]; do # a restart left another in its place
+    gateway=$next followed=$next status=0
+    follow_log
+    await_end || status=$?
+  done
   stop_children
   forget_gateway "$gateway"
   stop_companions
@@ -172,6 +178,7 @@ restart() {
   kill -TERM "$old" 2>/dev/null || true
   remember_arguments ${arguments[@]+"${arguments[@]}"}
   stop_gateway "$old"
+  renew_console
   announce $((SECONDS - begun))
   learn_in_background
 }

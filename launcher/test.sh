@@ -22,6 +22,14 @@ run_tests() {
       step "the console in Chromium, before a real system" browser-test maven -pl console verify -Dgroups=browser
       return
       ;;
+    --package)
+      without_options "test --package" "${@:2}"
+      install_missing fresh
+      package
+      step "the package in a Debian with its essential packages only" package-test as_root env SWITCHBOARD_PACKAGE_TEST="${SWITCHBOARD_PACKAGE_TEST:-}" "$home/.ci/package-test"
+      cat "$logs/package-test.log"
+      return
+      ;;
     --sanitizers)
       without_options "test --sanitizers" "${@:2}"
       install_missing test
@@ -30,7 +38,7 @@ run_tests() {
       say "${bold}All green${off} ${dim}($((SECONDS - begun)) s)${off}"
       return
       ;;
-    *) fail "test knows --readme, --browser, --sanitizers and --fresh, not '$1'; ./switchboard test --help" ;;
+    *) fail "test knows --readme, --browser, --sanitizers, --package and --fresh, not '$1'; ./switchboard test --help" ;;
   esac
   install_missing test
   readme_ports_free
@@ -62,7 +70,7 @@ fresh_tests() {
 }
 check_shell() {
   local scripts
-  mapfile -t scripts < <(grep -lE '^#!.*bash' "$home"/{.ci,images}/* 2>/dev/null)
+  mapfile -t scripts < <(grep -lE '^#!.*bash' "$home"/{.ci,images,package}/* 2>/dev/null)
   cd "$home" && shellcheck -x -a switchboard && shellcheck -S warning "${scripts[@]}"
 }
 check_cpp_format() {
