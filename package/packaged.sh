@@ -41,11 +41,12 @@ if [[ ! -e /usr/lib/$(uname -m)-linux-gnu/libstdc++.so.6 && ! -e /usr/lib64/libs
   export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$home/native/fallback
 fi
 
+# Without traces to export the agent would take time of the start and of each request, and gateway.aot could not be used beside it.
+agent() { [[ ${SWITCHBOARD_AGENT:-} == on || (-n ${OTEL_EXPORTER_OTLP_ENDPOINT:-} && ${SWITCHBOARD_AGENT:-} != off) ]]; }
 find_java() { printf '%s' "$home/java"; }
 install_missing() { export JAVA_HOME=$home/java; }
 stale() { return 1; }
-# up calls it too, and has nothing to build.
-build() { [[ ${command:-} != build ]] || needs_checkout build; }
+build() { :; }
 learn_in_background() { :; }
 commit_of_this() { sed -n 2p "$home/VERSION"; }
 say_version() { say "switchboard $version ($(commit_of_this))"; }
@@ -71,9 +72,7 @@ needs_checkout() { # needs_checkout COMMAND
   exit_status=2
   fail "$1 needs a checkout of the sources, and this is the package of version $version"
 }
-run_tests() { needs_checkout test; }
-bench() { needs_checkout bench; }
-images() { needs_checkout images; }
-package() { needs_checkout package; }
-dashboards() { needs_checkout dashboards; }
 fetch_zipkin() { needs_checkout "--with zipkin"; }
+case ${1:-} in
+  build | test | bench | images | package | dashboards) asks_help "$@" || asks_version "$@" || needs_checkout "$1" ;;
+esac
