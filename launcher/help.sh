@@ -30,7 +30,7 @@ Usage: ./switchboard COMMAND [OPTIONS]
   config    `config init FILE`: writes one with every key; `config check FILE`: all that is wrong with it; `config reference`: every key
   test      install what is missing, build, run every test and quality gate. `test --readme` runs README.md's commands
             only; `test --browser` the console in Chromium; `test --sanitizers` the native tests under sanitizers, and
-            other compilers; `test --fresh` all in a fresh Debian 13, as root and as a user with sudo (hours)
+            other compilers; `test --package` the archive in a Debian 13 of essential packages, as root; `test --fresh` all in a fresh Debian 13, as root and as a user with sudo (hours)
   bench     measure: `bench engine`, `bench gateway`, `bench chaos`, `bench telemetry`, `bench dispatch`, `bench scaling`,
             `bench fleet`, `bench discovery`, `bench kernels`, `bench constraint`, `bench step`, `bench why`, `bench tail`, `bench console`
   dashboards
@@ -75,6 +75,7 @@ Environment:
   SWITCHBOARD_PLAIN=1           no colours, no moving lines
   SWITCHBOARD_DATA              the folder of what must not be lost: keys, tenants, usage, the audit log, the console's users
                                 (default data in the checkout)
+  SWITCHBOARD_STATE             in a package: the folder of logs, pids and data (default $XDG_STATE_HOME/switchboard)
   SWITCHBOARD_LOG_KIB           how large a log gets before it is turned over, 5 old ones are kept (default 32768)
 
 Exit status: 0 done, 1 failed, 2 wrong command line, 3 no gateway of this checkout runs, 4 an address is taken,
