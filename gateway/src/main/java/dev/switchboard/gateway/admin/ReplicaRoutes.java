@@ -222,7 +222,20 @@ final class ReplicaRoutes {
     }
     return Future.fromCompletionStage(
             fleet.commands().plan(replica, graceMs), context.vertx().getOrCreateContext())
-        .map(plan -> Change.of(DrainJson.plan(plan, graceMs), null, null));
+        .map(
+            plan ->
+                Change.of(
+                    DrainJson.plan(plan, graceMs).put("last_ready", lastReady(replica)),
+                    null,
+                    null));
+  }
+
+  /** Whether nobody would serve its model once it is gone. */
+  private boolean lastReady(Replica replica) {
+    return replica.state() == ReplicaState.READY
+        && fleet.replicas().stream()
+            .filter(other -> other != replica && other.model().equals(replica.model()))
+            .noneMatch(other -> other.state() == ReplicaState.READY);
   }
 
   private Predicate<Replica> restart(byte[] body) {

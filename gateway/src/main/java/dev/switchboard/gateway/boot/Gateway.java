@@ -513,7 +513,10 @@ final class Gateway {
         config.migration(),
         clock,
         Gateway::freshId,
-        new ApiKeys(config.auth(), () -> clock.epochNanos() / 1_000_000),
+        new ApiKeys(
+            config.auth(),
+            !GatewayConfig.loopback(config.http().bind()),
+            () -> clock.epochNanos() / 1_000_000),
         new CacheSalt(new SecureRandom().generateSeed(SALT_KEY_BYTES)),
         new SloHeaders(config.slo()),
         admission,
@@ -794,6 +797,9 @@ final class Gateway {
       members.put("model", first == null ? "" : first);
       members.put("models", models.stream().sorted().toList());
       members.put("serves", fleet.anyReady());
+      members.put("keys", reconfiguration.house().keys().required());
+      Path certificate = config.http().tls().certificateFile();
+      members.put("certificate", certificate == null ? "" : certificate.toString());
       members.put("seconds", Math.round((bootSeconds + since()) * 100) / 100.0);
       events.emit("ready", members);
     } else if (fleet.hopeless() && announced.compareAndSet(false, true)) {

@@ -170,14 +170,6 @@ public record GatewayConfig(
 
   private void listeners(BiConsumer<String, String> to) {
     Boolean api = loopback(http.bind(), "http.bind", to);
-    if (Boolean.FALSE.equals(api)
-        && auth.keys().stream().noneMatch(key -> key.role() == Caller.Role.APP)) {
-      to.accept(
-          "http.bind",
-          http.bind()
-              + " is not loopback, and no key of auth.keys has the role app:"
-              + " a public listener needs API keys");
-    }
     Boolean control = loopback(admin.bind(), "admin.bind", to);
     if (Boolean.FALSE.equals(control)
         && auth.keys().stream().noneMatch(key -> key.role() != Caller.Role.APP)) {

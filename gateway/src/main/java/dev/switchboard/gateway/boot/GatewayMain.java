@@ -304,7 +304,7 @@ public final class GatewayMain implements Callable<Integer> {
   private static Path state() {
     String given = System.getProperty("switchboard.state", "");
     return given.isEmpty()
-        ? Path.of(System.getProperty("switchboard.home", "."), ".switchboard")
+        ? Path.of(System.getProperty("switchboard.home", "."), "data")
         : Path.of(given);
   }
 
@@ -333,7 +333,8 @@ public final class GatewayMain implements Callable<Integer> {
             || config.discovery().kubernetes().enabled()
             || !config.autoscaling().fromZero().isEmpty();
     if (specs.isEmpty() && !elsewhere) {
-      specs = List.of(new ModelSpec(home.resolve(DEMO_MODEL), null, null));
+      String demo = System.getProperty("switchboard.demo-model", DEMO_MODEL);
+      specs = List.of(new ModelSpec(home.resolve(demo), null, null));
     }
     return specs;
   }

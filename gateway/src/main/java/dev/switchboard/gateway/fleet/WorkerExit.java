@@ -14,8 +14,10 @@ public enum WorkerExit {
   CANNOT_LISTEN("its address cannot be listened on", Next.RESTART),
   ENGINE_LOST("its engine was lost", Next.RESTART),
   MODEL_REFUSED("the model cannot be served", Next.NOTHING),
-  /** The kernel's out-of-memory killer does so, and an operator may. */
-  KILLED("it was killed", Next.RESTART),
+  KILLED(
+      "it was killed (signal 9), which the kernel does when memory runs out: ./switchboard doctor"
+          + " counts what is free",
+      Next.RESTART),
   CRASHED("native code crashed", Next.RESTART),
   OTHER("it ended unexpectedly", Next.RESTART);
 

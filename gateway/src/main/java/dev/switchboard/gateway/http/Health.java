@@ -1,5 +1,6 @@
 package dev.switchboard.gateway.http;
 
+import dev.switchboard.gateway.fleet.Replica;
 import io.vertx.ext.web.RoutingContext;
 
 /**
@@ -34,10 +35,23 @@ public final class Health {
               + (trouble == null ? "" : ",\"store\":\"" + trouble + "\"")
               + "}");
     } else {
-      String reason = closing ? "stopping" : "no replica is ready";
+      String reason = closing ? "stopping" : unready(house);
       Answers.json(
           context.response().setStatusCode(503),
           "{\"status\":\"not ready\",\"reason\":\"" + reason + "\"}");
     }
+  }
+
+  private static String unready(Gatehouse house) {
+    return house.fleet().replicas().stream().anyMatch(Health::takenOut)
+        ? "no replica is ready, and an operator has drained or cordoned at least one"
+        : "no replica is ready";
+  }
+
+  private static boolean takenOut(Replica replica) {
+    return switch (replica.state()) {
+      case DRAINING, DRAINED, CORDONED -> true;
+      default -> false;
+    };
   }
 }

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Each listener asks for a key from the moment on that there is one that opens it: the API with
  * the first key of role {@code app}, the admin API on loopback with the first of role {@code
- * admin}. An expired key still counts for this: expiry must not open a door.
+ * admin}. An expired key still counts for this: expiry must not open a door. An API that others
+ * than this machine reach asks for a key always: while there is none, nobody gets in.
  */
 public final class ApiKeys {
   private static final String SCHEME = "Bearer ";
@@ -32,6 +33,7 @@ public final class ApiKeys {
   private record Known(byte[] hash, Caller caller, long expiresMs, AtomicLong lastUsedMs) {}
 
   private final LongSupplier epochMs;
+  private final boolean network;
   private final Map<String, AtomicLong> uses = new ConcurrentHashMap<>();
   private List<Known> configured = List.of();
   private List<Known> stored = List.of();
@@ -39,10 +41,17 @@ public final class ApiKeys {
   private volatile boolean opensModels;
   private volatile boolean opensAdmin;
 
+  /** Those of an API that is reached from this machine only. */
+  public ApiKeys(AuthConfig config, LongSupplier epochMs) {
+    this(config, false, epochMs);
+  }
+
   /**
+   * @param network whether the API is reached from other machines
    * @param epochMs tells the time, for keys that expire
    */
-  public ApiKeys(AuthConfig config, LongSupplier epochMs) {
+  public ApiKeys(AuthConfig config, boolean network, LongSupplier epochMs) {
+    this.network = network;
     this.epochMs = epochMs;
     configured(config);
   }
@@ -99,7 +108,7 @@ public final class ApiKeys {
       byHash.computeIfAbsent(beginning(key.hash()), none -> new ArrayList<>()).add(key);
     }
     table = byHash;
-    opensModels = all.stream().anyMatch(key -> key.caller().role() == Caller.Role.APP);
+    opensModels = network || all.stream().anyMatch(key -> key.caller().role() == Caller.Role.APP);
     opensAdmin = all.stream().anyMatch(key -> key.caller().role() == Caller.Role.ADMIN);
   }
 

@@ -49,7 +49,7 @@ class ReadmeTest {
   void theHeapOfWorkersIsTheSameInTheLauncherAndInTheEnginesReadme() {
     String heap = "-Xmx" + GatewayConfig.DEFAULTS.workers().heapMb() + "m ";
 
-    assertTrue(read(HOME.resolve("switchboard")).contains("worker_java=(" + heap));
+    assertTrue(read(HOME.resolve("launcher/build.sh")).contains("worker_java=(" + heap));
     assertTrue(read(HOME.resolve("native-engine/README.md")).contains("`java " + heap));
   }
 

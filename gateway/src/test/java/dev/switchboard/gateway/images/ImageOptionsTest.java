@@ -50,7 +50,7 @@ final class ImageOptionsTest {
 
   @Test
   void aWorkerHasTheOptionsOfThoseThatAGatewayStarts() throws IOException {
-    String launcher = Files.readString(HOME.resolve("switchboard"));
+    String launcher = Files.readString(HOME.resolve("launcher/build.sh"));
     String options = launcher.replaceAll("(?s).*\nworker_java=\\(([^)]*)\\).*", "$1");
 
     List<String> lines = Files.readAllLines(HOME.resolve("images/options/worker/worker"));

@@ -1,0 +1,143 @@
+package dev.switchboard.gateway.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.cli.AdminMain;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** What operators ask a gateway that runs, as they type it. */
+class AdminCommandsIT {
+  private static FakeUpstream upstream;
+  private static InProcessGateway gateway;
+
+  private String out = "";
+  private String log = "";
+
+  @BeforeAll
+  static void start() throws Exception {
+    upstream = new FakeUpstream();
+    upstream.script(
+        (request, body) -> {
+          request.response().putHeader("Content-Type", "text/event-stream");
+          request
+              .response()
+              .end(
+                  "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi you\"}}]}\n\n"
+                      + "data: [DONE]\n\n");
+        });
+    gateway = InProcessGateway.before("", upstream);
+  }
+
+  @AfterAll
+  static void stop() throws Exception {
+    gateway.close();
+    upstream.close();
+  }
+
+  private int run(String input, String... arguments) {
+    List<String> all =
+        new ArrayList<>(List.of("--admin", "" + gateway.admin(""), "--api", "" + gateway.api("")));
+    all.addAll(List.of(arguments));
+    ByteArrayOutputStream told = new ByteArrayOutputStream();
+    ByteArrayOutputStream said = new ByteArrayOutputStream();
+    int status =
+        AdminMain.run(
+            new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
+            new PrintStream(told, true, StandardCharsets.UTF_8),
+            new PrintStream(said, true, StandardCharsets.UTF_8),
+            Map.of(),
+            all.toArray(String[]::new));
+    out = told.toString(StandardCharsets.UTF_8);
+    log = said.toString(StandardCharsets.UTF_8);
+    return status;
+  }
+
+  private JsonNode json() throws Exception {
+    return InProcessGateway.JSON.readTree(out);
+  }
+
+  private static String replica() throws Exception {
+    return gateway.adminJson("/admin/v1/replicas").at("/replicas/0/id").asText();
+  }
+
+  @Test
+  void statusAndModelsAndTopAreTablesOrJson() throws Exception {
+    assertEquals(0, run("", "status"), () -> log);
+    assertTrue(out.contains("REPLICA") && out.contains("READY") && out.contains(replica()), out);
+    assertEquals(0, run("", "status", "--json"), () -> log);
+    assertTrue(json().path("running").asBoolean());
+    assertEquals(1, json().path("replicas").size());
+
+    assertEquals(0, run("", "models"), () -> log);
+    assertTrue(out.startsWith("MODEL") && out.contains("1 of 1"), out);
+    assertEquals(0, run("", "models", "--json"), () -> log);
+    assertEquals(1, json().path("models").size());
+
+    assertEquals(0, run("", "top"), () -> log);
+    assertTrue(out.startsWith("1 of 1 replicas ready, "), out);
+    assertFalse(out.contains("\u001b"), out);
+  }
+
+  @Test
+  void chatStreamsAndSaysWhereTheTimeWent() throws Exception {
+    assertEquals(0, run("Hello\nAnd now?\n", "chat"), () -> log);
+    assertEquals("Hi you\nHi you\n", out);
+    assertTrue(log.contains("> ") && log.lines().count() >= 3, log);
+
+    assertEquals(0, run("Hello\n", "chat", "--json"), () -> log);
+    assertEquals("Hi you", json().path("answer").asText());
+    String id = json().path("id").asText();
+    assertEquals(id, json().at("/why/id").asText());
+    String text = json().at("/why/text").asText();
+    assertEquals(0, run("", "why", id), () -> log);
+    assertTrue(out.startsWith(text), out);
+
+    assertEquals(1, run("Hello\n", "chat", "nobody"), () -> log);
+    assertTrue(log.contains("nobody"), log);
+  }
+
+  @Test
+  void keysAreMadeListedAndRevoked() throws Exception {
+    assertEquals(0, run("", "keys", "create", "--name", "ops", "--role", "viewer"), () -> log);
+    assertTrue(out.matches("sb-[0-9A-Za-z]{43}\\n"), out);
+    assertEquals(0, run("", "keys", "list", "--json"), () -> log);
+    String id = json().at("/keys/0/id").asText();
+    assertEquals(0, run("", "keys", "list"), () -> log);
+    assertTrue(out.contains("ops") && out.contains("viewer"), out);
+    assertEquals(0, run("", "keys", "revoke", id), () -> log);
+    assertEquals(1, run("", "keys", "revoke", id), () -> log);
+    assertEquals(2, run("", "keys", "create"), () -> log);
+  }
+
+  @Test
+  void drainOfTheLastReadyReplicaIsAskedFor() throws Exception {
+    String replica = replica();
+
+    assertEquals(1, run("n\n", "drain", replica), () -> log);
+    assertTrue(log.contains("is the last ready replica of its model"), log);
+    assertEquals("READY", gateway.adminJson("/admin/v1/replicas").at("/replicas/0/state").asText());
+    assertEquals(1, run("", "drain", "nobody"), () -> log);
+  }
+
+  @Test
+  void wrongCommandLinesAndUnknownThingsHaveTheirOwnStatus() {
+    assertEquals(2, run("", "why"));
+    assertTrue(log.contains("Missing required parameter: 'ID'"), log);
+    assertEquals(2, run("", "why", "a/../b"));
+    assertTrue(log.contains("letters, digits"), log);
+    assertEquals(1, run("", "why", "unknown"));
+    assertEquals("switchboard: No such request is known.\n", log);
+  }
+}

@@ -1,0 +1,85 @@
+package dev.switchboard.gateway.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+/** Replicas, models and keys of the admin API as tables for people. */
+final class FleetTables {
+  private static final double PERCENT = 100;
+
+  private FleetTables() {}
+
+  /**
+   * @param replicas in full or as summaries
+   */
+  static String replicas(JsonNode replicas) {
+    TextTable table =
+        new TextTable(
+            "REPLICA", "MODEL", "STATE", "IN FLIGHT", "RUNNING", "WAITING", "KV", "ADDRESS");
+    for (JsonNode each : replicas) {
+      JsonNode report = each.path("report").isObject() ? each.path("report") : each;
+      table.row(
+          each.path("id").asText(),
+          each.path("model").asText(),
+          state(each),
+          each.path("in_flight").asText("-"),
+          number(report.path("running")),
+          number(report.path("waiting")),
+          share(report.path("kv_used_ratio")),
+          address(each));
+    }
+    return table.text();
+  }
+
+  private static String state(JsonNode replica) {
+    String reason = replica.path("reason").asText("");
+    String state = replica.path("state").asText();
+    boolean serves = state.equals("READY") || reason.isEmpty() || reason.equals("null");
+    return serves ? state : state + " (" + reason + ")";
+  }
+
+  private static String address(JsonNode replica) {
+    String socket = replica.path("socket").asText("");
+    return socket.isEmpty() || socket.equals("null") ? text(replica.path("url")) : socket;
+  }
+
+  private static String text(JsonNode value) {
+    return value.isTextual() ? value.asText() : "-";
+  }
+
+  private static String number(JsonNode value) {
+    return value.isNumber() ? value.asText() : "-";
+  }
+
+  private static String share(JsonNode ratio) {
+    return ratio.isNumber() ? Math.round(ratio.asDouble() * PERCENT) + " %" : "-";
+  }
+
+  static String models(JsonNode models) {
+    TextTable table =
+        new TextTable("MODEL", "READY", "REPLICAS", "ARCHITECTURE", "WEIGHTS", "CONTEXT");
+    for (JsonNode each : models) {
+      JsonNode metadata = each.path("metadata");
+      table.row(
+          each.path("id").asText(),
+          each.path("ready").asText() + " of " + each.path("replicas").size(),
+          String.join(",", GatewayClient.JSON.convertValue(each.path("replicas"), String[].class)),
+          text(metadata.path("architecture")),
+          text(metadata.path("quantisation")),
+          number(metadata.path("context")));
+    }
+    return table.text();
+  }
+
+  static String keys(JsonNode keys) {
+    TextTable table = new TextTable("ID", "NAME", "TENANT", "ROLE", "EXPIRES");
+    for (JsonNode each : keys) {
+      table.row(
+          each.path("id").asText(),
+          each.path("name").asText(),
+          text(each.path("tenant")),
+          text(each.path("role")),
+          text(each.path("expires_at")));
+    }
+    return table.text();
+  }
+}

@@ -1,0 +1,162 @@
+# shellcheck shell=bash
+# What runs beside the gateway: the console, Prometheus and Zipkin.
+
+zipkin_version=3.6.1
+zipkin_jar=$state/lib/zipkin-server-$zipkin_version-exec.jar
+recorded() { [[ -s $run/$1 ]] && printf '%s' "$(<"$run/$1")" || printf '%s' "$2"; }
+prometheus_port=$(recorded prometheus.port 9090)
+zipkin_port=$(recorded zipkin.port 9411)
+console_port=$(recorded console.port 9902)
+
+# beside NAME: whether the gateway was started with it.
+beside() { [[ -e $run/with && ,$(<"$run/with"), == *",$1,"* ]]; }
+check_companions() { # check_companions LIST: every name known, its program there, a port for it
+  local name
+  while IFS= read -r -d , name; do
+    case $name in
+      '') ;;
+      prometheus)
+        command -v prometheus >/dev/null || fail "--with prometheus needs the Debian package prometheus: apt-get install prometheus"
+        choose_port prometheus SWITCHBOARD_PROMETHEUS_PORT 9090
+        ;;
+      zipkin) choose_port zipkin SWITCHBOARD_ZIPKIN_PORT 9411 ;;
+      console) choose_port console SWITCHBOARD_CONSOLE_PORT 9902 ;;
+      *) fail "--with knows prometheus and zipkin, not '$name'" ;;
+    esac
+  done <<<"$1,"
+}
+# choose_port NAME VARIABLE FIRST: sets NAME_port to what the variable asks for, or else to the first free one: Debian's own service
+# may have the usual one.
+choose_port() {
+  local asked=${!2:-} port=$3
+  if [[ -n $asked ]]; then
+    is_port "$asked" || fail "$2 must be a port"
+    ! listening "$asked" || fail "port $asked is taken, and $1 wants it; $2 chooses another"
+    port=$asked
+  fi
+  while listening "$port"; do
+    ((++port < $3 + 100)) || fail "ports $3 to $((port - 1)) are taken, and $1 wants one; $2 chooses another"
+  done
+  printf -v "$1_port" %s "$port"
+}
+fetch_zipkin() {
+  [[ -s $zipkin_jar ]] || step "Zipkin $zipkin_version from Maven Central" zipkin-fetch maven -N dependency:copy \
+    "-Dartifact=io.zipkin:zipkin-server:$zipkin_version:jar:exec" "-DoutputDirectory=$(dirname "$zipkin_jar")"
+}
+# Traces stay in its memory, the newest so many spans of them: 3.4 KB for each that has a rank's attributes, and as much again for what comes
+# in and is collected.
+zipkin_spans=100000
+start_zipkin() {
+  STORAGE_TYPE=mem MEM_MAX_SPANS=$zipkin_spans companion zipkin "$JAVA_HOME/bin/java" -XX:+UseSerialGC -Xmx640m \
+    -XX:+ExitOnOutOfMemoryError --enable-native-access=ALL-UNNAMED \
+    -jar "$zipkin_jar" --armeria.ports[0].port="$zipkin_port" --armeria.ports[0].ip=127.0.0.1 --armeria.ports[0].protocols[0]=http
+}
+# With what the admin API is asked over TLS, as Prometheus writes it.
+tls_files() {
+  [[ -z ${SWITCHBOARD_ADMIN_CA:-} ]] || printf 'ca_file: "%s", ' "$(realpath "$SWITCHBOARD_ADMIN_CA")"
+  [[ -z ${SWITCHBOARD_ADMIN_CERTIFICATE:-} ]] ||
+    printf 'cert_file: "%s", key_file: "%s"' "$(realpath "$SWITCHBOARD_ADMIN_CERTIFICATE")"{,}
+}
+start_prometheus() {
+  local admin
+  admin=$(field admin "$ready_event")
+  (umask 077 && printf '%s' "${SWITCHBOARD_ADMIN_KEY:-none}" >"$run/prometheus.key")
+  cat >"$run/prometheus.yml" <<YAML
+global: {scrape_interval: 5s, evaluation_interval: 15s}
+rule_files: ["$home/dashboards/rules/recording.yml", "$home/dashboards/rules/alerts.yml"]
+scrape_configs:
+  - job_name: switchboard
+    scrape_classic_histograms: true
+    authorization: {credentials_file: "$run/prometheus.key"}
+    scheme: ${admin%%://*}
+    tls_config: {$(tls_files)}
+    static_configs: [{targets: ["${admin#*://}"]}]
+YAML
+  companion prometheus prometheus --config.file="$run/prometheus.yml" --storage.tsdb.path="$state/prometheus" \
+    --storage.tsdb.retention.time=15d --web.listen-address="127.0.0.1:$prometheus_port" \
+    --enable-feature=exemplar-storage,native-histograms
+}
+# It asks the admin API with a key for each role; people have their own names and passwords there.
+start_console() {
+  local admin
+  admin=$(field admin "$ready_event")
+  SWITCHBOARD_CONSOLE_ADMIN_KEY=${SWITCHBOARD_CONSOLE_ADMIN_KEY:-${SWITCHBOARD_ADMIN_KEY:-}} companion console \
+    "$JAVA_HOME/bin/java" "${console_options[@]}" -cp "$console_class_path" \
+    dev.switchboard.console.ConsoleMain --port "$console_port" --gateway "$admin" --state "$data/console"
+}
+# Sets what announce says of it. The gateway serves without it, so one that does not start is no reason to stop.
+await_console() {
+  local line='' waited=0
+  until line=$(grep -m 1 '"event":"ready"' "$logs/console.log" 2>/dev/null); do
+    if ended "$(<"$run/console.pid")" || ((waited++ > 300)); then
+      console_said="does not start; see ${logs#"$home"/}/console.log"
+      return
+    fi
+    moving "waiting for the console"
+    sleep 0.1
+  done
+  settled
+  console_said=$(field url "$line")
+  [[ -z $(field first_run_token "$line") ]] || console_said+="    first sign-in, within an hour: $(field first_run_url "$line")"
+}
+companion() { # companion NAME COMMAND...: in a session of its own, as the gateway
+  own_folders
+  [[ ! -s $logs/$1.log ]] || turn_over "$logs/$1.log"
+  setsid "${@:2}" </dev/null >>"$logs/$1.log" 2>&1 &
+  say "$!" >"$run/$1.pid"
+}
+is_of_this() { [[ $1 == *"$home/"* || $1 == *"$data/"* ]]; } # is_of_this COMMAND_LINE
+# The process of this checkout's companion; a stale file may hold the number of another one by now.
+companion_pid() {
+  local pid
+  [[ -e $run/$1.pid ]] && pid=$(<"$run/$1.pid") && [[ -r /proc/$pid/cmdline ]] || return 1
+  is_of_this "$(tr '\0' ' ' <"/proc/$pid/cmdline")" && printf '%s' "$pid"
+}
+# Whether a child of this script is dead. Its command line says less: within its exec it has none either.
+ended() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+  [[ ${stat##*) } == [ZX]* ]]
+}
+await_companions() {
+  local name port waited
+  for name in prometheus zipkin; do
+    beside "$name" || continue
+    port=${name}_port waited=0
+    until listening "${!port}"; do
+      if ended "$(<"$run/$name.pid")" || ((waited++ > 600)); then
+        failure="$name does not start; last lines of its log:"$'\n'$(tail -n 15 "$logs/$name.log")
+        return 1
+      fi
+      moving "waiting for $name"
+      sleep 0.1
+    done
+    settled
+  done
+  ! beside console || await_console
+}
+stop_companion() { # stop_companion NAME
+  local pid waited
+  if pid=$(companion_pid "$1"); then
+    kill -TERM "$pid" 2>/dev/null || true
+    for ((waited = 0; waited < 100; waited++)); do
+      ! ended "$pid" || break
+      sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null || true
+  fi
+  rm -f "$run/$1.pid"
+}
+# A console of another version's folder, which may go, makes way for this one's on the same port.
+renew_console() {
+  local pid
+  beside console && pid=$(companion_pid console) && [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") != *"$home/"* ]] || return 0
+  stop_companion console
+  start_console
+  await_console
+}
+stop_companions() {
+  local name
+  for name in prometheus zipkin console; do stop_companion "$name"; done
+  rm -f "$run/with" "$run/prometheus.key" "$run"/{prometheus,zipkin,console}.port
+}

@@ -1,0 +1,158 @@
+# shellcheck shell=bash
+# The gateway's process: its command line, its start, its events, its end.
+
+# field NAME LINE: a string or number of a flat JSON object.
+field() {
+  if [[ $2 =~ \"$1\":\"(([^\"\\]|\\.)*)\" ]] || [[ $2 =~ \"$1\":([-0-9.]+) ]]; then
+    printf '%b' "${BASH_REMATCH[1]//\\\"/\"}"
+  fi
+}
+ready_line() { grep '"event":"ready"' "$run/events.jsonl" 2>/dev/null | tail -n 1 || true; }
+nothing_runs() {
+  exit_status=3
+  fail "no gateway of this checkout runs; ./switchboard up starts one"
+}
+is_gateway_of_this() { [[ $1 == *" -Dswitchboard.home=$home "*GatewayMain* ]]; } # is_gateway_of_this COMMAND_LINE
+gateway_pid() { # of this checkout's gateway; a stale file may hold the number of another process by now
+  local pid
+  [[ -e $run/gateway.pid ]] && pid=$(<"$run/gateway.pid") && [[ -r /proc/$pid/cmdline ]] || return 1
+  is_gateway_of_this " $(tr '\0' ' ' <"/proc/$pid/cmdline")" && printf '%s' "$pid"
+}
+
+commit_of_this() { git -C "$home" rev-parse --short=12 HEAD 2>/dev/null || true; }
+agent() { [[ ${SWITCHBOARD_AGENT:-on} != off ]]; }
+require_agent() { # require_agent LIST: where it is off, nothing of what --with names may want traces
+  agent || [[ -z ${OTEL_EXPORTER_OTLP_ENDPOINT:-} && ,$1, != *,zipkin,* ]] ||
+    fail "traces need the agent: SWITCHBOARD_AGENT=off goes with neither OTEL_EXPORTER_OTLP_ENDPOINT nor --with zipkin"
+}
+gateway_command() {
+  command=("$JAVA_HOME/bin/java"
+    "${gateway_options[@]}"
+    -Dswitchboard.home="$home"
+    -Dswitchboard.state="$data"
+    "-Dswitchboard.commit=$(commit_of_this)"
+    "-Dswitchboard.library=$engine_library"
+    "-Dswitchboard.demo-model=$demo_model")
+  if agent; then
+    command+=(-javaagent:"$agent_folder/opentelemetry-javaagent.jar"
+      -Dotel.javaagent.configuration-file="$agent_settings"
+      -Dotel.javaagent.extensions="$agent_folder/extensions"
+      "-Dotel.traces.exporter=$(trace_exporters)"
+      "-Dotel.exporter.zipkin.endpoint=http://127.0.0.1:$zipkin_port/api/v2/spans")
+  elif [[ -s $gateway_cache && $gateway_cache -nt $built ]]; then
+    # What it says of a cache that does not fit must not mix with the events.
+    command+=(-Xlog:disable -Xlog:all=warning:stderr "-XX:AOTCache=$gateway_cache")
+  fi
+  command+=("-Dswitchboard.worker.classpath=$worker_class_path"
+    "-Dswitchboard.worker.startup-cache=$worker_cache"
+    -cp "$class_path"
+    dev.switchboard.gateway.boot.GatewayMain)
+  local sampler
+  mapfile -t sampler < <(trace_sampler)
+  ((${#sampler[@]} == 0)) || command=("${command[0]}" "${sampler[@]}" "${command[@]:1}")
+}
+
+# Zipkin holds a bounded number of spans, so one request in ten is recorded; whatever is of interest, and whatever a metric points to, is
+# exported all the same.
+trace_sampler() {
+  ! beside zipkin || [[ -n ${OTEL_TRACES_SAMPLER:-}${OTEL_EXPORTER_OTLP_ENDPOINT:-} ]] ||
+    printf '%s\n' -Dotel.traces.sampler=parentbased_traceidratio -Dotel.traces.sampler.arg=0.1
+}
+trace_exporters() {
+  local exporters=''
+  [[ -z ${OTEL_EXPORTER_OTLP_ENDPOINT:-} ]] || exporters+=,otlp
+  ! beside zipkin || exporters+=,zipkin
+  printf '%s' "${exporters:+${exporters#,}}" | grep . || printf none
+}
+
+# Starts the gateway in a session of its own, so that a Ctrl-C reaches this script and not the workers. Its files are "next" until it is
+# ready, so that whatever ends its start leaves those of a gateway that runs as they are.
+start_gateway() {
+  local command
+  gateway_command
+  own_folders
+  rm -f "$run/next.jsonl" "$logs/gateway.next.log"
+  : >"$run/next.jsonl"
+  : >"$logs/gateway.next.log"
+  events_file=$run/next.jsonl log_file=$logs/gateway.next.log
+  # Where nohup has it ignored the JVM never hears SIGHUP, by which the configuration is read again.
+  local hearing=()
+  ! env --default-signal=HUP true 2>/dev/null || hearing=(env --default-signal=HUP)
+  setsid ${hearing[@]+"${hearing[@]}"} "${command[@]}" "$@" </dev/null >>"$events_file" 2>>"$log_file" &
+  gateway=$!
+  say "$gateway" >"$run/next.pid"
+}
+# What was started last is the gateway from now on; it goes on writing to the same files under their new names.
+make_current() {
+  local number
+  for ((number = log_kept - 1; number > 0; number--)); do
+    [[ ! -e $logs/gateway.log.$number ]] || mv -f "$logs/gateway.log.$number" "$logs/gateway.log.$((number + 1))"
+  done
+  [[ ! -e $logs/gateway.log ]] || mv -f "$logs/gateway.log" "$logs/gateway.log.1"
+  mv -f "$log_file" "$logs/gateway.log"
+  mv -f "$events_file" "$run/events.jsonl"
+  events_file=$run/events.jsonl
+  mv -f "$run/next.pid" "$run/gateway.pid"
+  log_file=$logs/gateway.log
+  keep_logs_small "$gateway"
+}
+# Of one that did not start, the log stays.
+forget_next() {
+  [[ ! -e $logs/gateway.next.log ]] || mv -f "$logs/gateway.next.log" "$logs/gateway.failed.log"
+  rm -f "$run/next.jsonl" "$run/next.pid"
+}
+
+# Follows the gateway's events until it is ready (0) or gives up (1).
+await_ready() {
+  local line follower events status=2
+  not_serving=()
+  exec {events}< <(exec tail -n +1 -f -s 0.1 --pid="$gateway" "$events_file" 2>/dev/null)
+  follower=$!
+  while ((status == 2)) && IFS= read -r -u "$events" line; do
+    [[ $line =~ ^\{\"event\":\"([a-z_]+)\" ]] || continue
+    case ${BASH_REMATCH[1]} in
+      worker_loading) [[ -z $fancy ]] || moving "$(loading_line "$line")" ;;
+      worker_ready) settled && say "  ${green}ready${off}  worker $(field replica "$line")  ${dim}$(field model "$line"), $(field seconds "$line") s${off}" ;;
+      worker_restarting) settled && say "  ${yellow}again${off}  worker $(field replica "$line"): $(field message "$line")" ;;
+      worker_failed) settled && say "  ${red}failed${off}  worker $(field replica "$line"): $(field message "$line")" ;;
+      not_serving) not_serving+=("$(field model "$line") at $(field replica "$line"): $(field message "$line")") ;;
+      ready) ready_event=$line status=0 ;;
+      failed) failure=$(field message "$line") exit_status=$(field status "$line") status=1 ;;
+    esac
+  done
+  exec {events}<&-
+  kill "$follower" 2>/dev/null || true
+  settled
+  if ((status == 2)); then
+    exit_status=0
+    wait "$gateway" 2>/dev/null || exit_status=$?
+    ((exit_status)) || exit_status=1
+    failure="the gateway ended before it was ready$(meaning_of "$exit_status"); last lines of its log:"$'\n'$(tail -n 15 "$log_file")
+  fi
+  return $((status != 0))
+}
+loading_line() {
+  local done_bytes total
+  done_bytes=$(field done_bytes "$1") total=$(field total_bytes "$1")
+  printf 'worker %s loads %s %s' "$(field replica "$1")" "$(bar "${done_bytes:-0}" "${total:-0}")" "$(((${total:-0} + 1048575) / 1048576)) MiB"
+}
+# stop_gateway PID [SECONDS]: asks, waits as long as streams may take, then insists. One that is dead and not yet reaped by whoever
+# started it, as in a container without an init, has ended.
+stop_gateway() {
+  local waited=0 limit=$((${2:-60} * 10))
+  kill -TERM "$1" 2>/dev/null || true
+  until ended "$1"; do
+    sleep 0.1
+    waited=$((waited + 1))
+    ((waited % 10 == 0)) && moving "stopping: streams finish ($((waited / 10)) s)"
+    if ((waited > limit)); then
+      kill -KILL "$1" 2>/dev/null || true
+      break
+    fi
+  done
+  settled
+  forget_gateway "$1"
+}
+forget_gateway() { # forget_gateway PID: unless another one took its place
+  [[ ! -e $run/gateway.pid || $(<"$run/gateway.pid") != "$1" ]] || rm -f "$run/gateway.pid"
+}

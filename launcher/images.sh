@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# images: container images without a registry.
+
+image_parts=(gateway console worker worker-cuda)
+# How they are made is in images/README.md.
+images() {
+  local wanted=() output=$home/target/images part
+  while (($#)); do
+    case $1 in
+      --output)
+        (($# > 1)) || fail "--output needs a folder"
+        output=$(realpath -m "$2")
+        shift
+        ;;
+      gateway | console | worker | worker-cuda) wanted+=("$1") ;;
+      *) fail "images are ${image_parts[*]}, not '$1'; ./switchboard images --help" ;;
+    esac
+    shift
+  done
+  [[ " ${wanted[*]-} " != *" worker-cuda "* || -s $cuda_library ]] ||
+    fail "worker-cuda cannot be built here: there is no ${cuda_library#"$home"/}. This version computes on CPUs only"
+  ((EUID == 0)) || fail "images are built as root: mmdebstrap and buildah make files of other users. Run it with sudo"
+  has_room "$output" 2500
+  install_missing images
+  build
+  ((${#wanted[@]})) || { wanted=(gateway console worker) && [[ ! -s $cuda_library ]] || wanted+=(worker-cuda); }
+  of_the_commits_time
+  say "Images"
+  step "Debian's libraries" images-root "$home/images/root" "$output/work/root"
+  for part in "${wanted[@]}"; do step "$part" "image-$part" "$home/images/build" "$part" "$output" "${version%-SNAPSHOT}"; done
+  rm -rf "$output/work"
+  cat "$output"/*.size
+  [[ -s $cuda_library || " ${wanted[*]} " != *" worker "* ]] || say "  worker-cuda is left out: this version computes on CPUs only"
+}
+has_room() { # has_room FOLDER MIB: makes the folder
+  local free
+  mkdir -p "$1" || fail "cannot write $1"
+  free=$(df -Pm "$1" | awk 'NR == 2 {print $4}')
+  ((free >= $2)) || fail "$1 has $free MiB free, and $2 are wanted while it is built"
+}
+of_the_commits_time() { export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(git -C "$home" log -1 --format=%ct 2>/dev/null || date +%s)}"; }
+cuda_library=$home/native-engine/build/cuda/libswitchboard_cuda.so

@@ -1,0 +1,202 @@
+# shellcheck shell=bash
+# up, restart and down.
+
+up() {
+  local detached='' arguments=() pid with=',console'
+  while (($#)); do
+    case $1 in
+      -d | --detach) detached=1 ;;
+      --with)
+        (($# > 1)) || fail "--with needs prometheus, zipkin or both with a comma between"
+        with+=,$2
+        shift
+        ;;
+      --with=*) with+=,${1#*=} ;;
+      --without=console) with=${with/,console/} ;;
+      --without)
+        [[ ${2:-} == console ]] || fail "--without knows console only"
+        with=${with/,console/}
+        shift
+        ;;
+      *) arguments+=("$1") ;;
+    esac
+    shift
+  done
+  if pid=$(gateway_pid); then fail "already running (pid $pid); ./switchboard down stops it"; fi
+  local begun=$SECONDS
+  stop_companions # what a gateway that died left
+  check_companions "$with"
+  require_agent "$with"
+  log_limit >/dev/null
+  install_missing
+  settle_data ${arguments[@]+"${arguments[@]}"}
+  build
+  own_folders
+  say "$with" >"$run/with"
+  say "$prometheus_port" >"$run/prometheus.port"
+  say "$zipkin_port" >"$run/zipkin.port"
+  say "$console_port" >"$run/console.port"
+  ! beside zipkin || fetch_zipkin
+  say "Starting"
+  ! beside zipkin || start_zipkin
+  start_gateway ${arguments[@]+"${arguments[@]}"}
+  make_current
+  remember_arguments ${arguments[@]+"${arguments[@]}"}
+  trap 'give_up_start; say "Interrupted; nothing runs" >&2; exit 130' INT
+  trap 'give_up_start; exit 143' TERM HUP
+  if ! await_ready; then
+    give_up_start
+    fail "not started: $failure"
+  fi
+  trap interrupted INT
+  trap 'stop_gateway "$gateway"; stop_companions; exit 143' TERM HUP
+  ! beside prometheus || start_prometheus
+  ! beside console || start_console
+  if ! await_companions; then
+    stop_gateway "$gateway"
+    stop_companions
+    fail "not started: $failure"
+  fi
+  announce $((SECONDS - begun))
+  learn_in_background
+  [[ -n $detached ]] && return
+  follow
+}
+# One that is not ready has no streams to wait for.
+give_up_start() {
+  trap '' INT TERM HUP
+  stop_gateway "$gateway" "$start_grace"
+  stop_companions
+}
+start_grace=3
+# The first Ctrl-C lets running streams finish, the second does not; workers follow the gateway's end.
+interrupted() {
+  settled
+  say "Stopping; Ctrl-C again stops at once"
+  trap 'settled; kill -KILL "$gateway" 2>/dev/null; forget_gateway "$gateway"; stop_companions; exit 130' INT
+  stop_gateway "$gateway"
+  stop_companions
+  exit 130
+}
+announce() {
+  local api admin line
+  api=$(field api "$ready_event") admin=$(field admin "$ready_event")
+  say
+  if [[ $ready_event == *'"serves":false'* ]]; then
+    say "${bold}Switchboard listens, and serves no model yet${off} ${dim}($1 s)${off}"
+  else
+    say "${bold}Switchboard is ready${off} ${dim}($1 s)${off}"
+  fi
+  for line in ${not_serving[@]+"${not_serving[@]}"}; do say "  ${yellow}not yet${off}  $line"; done
+  say "  API      $api/v1"
+  say "  admin    $admin/admin/v1    metrics $admin/metrics"
+  ! beside console || say "  console  ${console_said:-http://127.0.0.1:$console_port}"
+  ! beside prometheus || say "  metrics  http://127.0.0.1:$prometheus_port    Prometheus, with the rules of dashboards/"
+  ! beside zipkin || say "  traces   http://127.0.0.1:$zipkin_port/zipkin/?serviceName=switchboard-gateway"
+  say "  logs     ${logs#"$home"/}/gateway.log"
+  say
+  first_question "$api" "$(field model "$ready_event")"
+  say
+}
+# first_question API MODEL: a command that works as it stands. Where a key is needed, one line before it makes one; a certificate is named.
+# shellcheck disable=SC2016 # the key is for the shell that runs it
+first_question() {
+  local options='' certificate url=$1 model=$2
+  url=${url//:\/\/0.0.0.0:/:\/\/127.0.0.1:}
+  certificate=$(field certificate "$ready_event")
+  if [[ -n $certificate ]]; then
+    options+=" --cacert $(printf %q "$certificate")"
+    url=${url//:\/\/127.0.0.1:/:\/\/localhost:}
+  fi
+  if [[ $ready_event == *'"keys":true'* ]]; then
+    say "  key=\$(./switchboard keys create --name first-\$RANDOM)"
+    options+=' -H "Authorization: Bearer $key"'
+  fi
+  say "  curl -N$options $url/v1/chat/completions -d '{\"model\":\"$model\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'"
+}
+# In the foreground: the log, until Ctrl-C or the gateway's end.
+follow() {
+  local status=0 next followed=$gateway
+  tell_manager --ready --status="Serves"
+  trap hand_over USR1
+  follow_log
+  await_end || status=$?
+  while next=$(gateway_pid) && [[ $next != "$followed" ]]; do # a restart left another in its place
+    gateway=$next followed=$next status=0
+    follow_log
+    await_end || status=$?
+  done
+  stop_children
+  forget_gateway "$gateway"
+  stop_companions
+  exit_status=$status
+  ((status == 0)) || fail "the gateway ended with status $status$(meaning_of "$status"); see ${logs#"$home"/}/gateway.log"
+}
+# meaning_of STATUS: what a process's exit status says of its end, where it says something.
+meaning_of() {
+  case $1 in
+    3) printf ': out of memory' ;;
+    137) printf ': killed (signal 9), which the kernel does when memory runs out; ./switchboard doctor counts what is free' ;;
+    134 | 139) printf ': native code crashed' ;;
+  esac
+}
+# What is said once is not said again by restart.
+remember_arguments() {
+  local argument kept=()
+  for argument; do [[ $argument == --accept-new-store ]] || kept+=("$argument"); done
+  printf '%s\0' ${kept[@]+"${kept[@]}"} >"$run/arguments"
+}
+
+# The new gateway loads its workers beside the old one's, listens on the same ports, and is ready
+# before the old one is asked to go. Until then whatever ends this ends the new one, and the old one goes on.
+restart() {
+  local old begun=$SECONDS arguments=()
+  old=$(gateway_pid) || nothing_runs
+  [[ " $* " != *" --with"* ]] || fail "restart keeps what runs beside the gateway; --with belongs to up"
+  if (($#)); then
+    arguments=("$@")
+  elif [[ -s $run/arguments ]]; then
+    mapfile -d '' arguments <"$run/arguments"
+    [[ -n ${arguments[0]} ]] || arguments=()
+  fi
+  require_agent "$(cat "$run/with" 2>/dev/null || true)"
+  log_limit >/dev/null
+  data_of_running
+  install_missing
+  build
+  say "Starting beside the gateway with pid $old"
+  gateway=''
+  trap 'take_back && say "Interrupted; the old gateway goes on" >&2 && exit 130' INT
+  trap 'take_back && say "Ended; the old gateway goes on" >&2 && exit 143' TERM HUP
+  start_gateway ${arguments[@]+"${arguments[@]}"} --take-over
+  if ! await_ready; then
+    take_back
+    fail "not restarted, the old gateway goes on: $failure"
+  fi
+  make_current
+  trap 'settled; say "The new gateway serves; the old one ends when its streams have"; exit 130' INT TERM HUP
+  kill -TERM "$old" 2>/dev/null || true
+  remember_arguments ${arguments[@]+"${arguments[@]}"}
+  stop_gateway "$old"
+  renew_console
+  announce $((SECONDS - begun))
+  learn_in_background
+}
+# Ends the new gateway. The files of the old one are as they were.
+take_back() {
+  trap '' INT TERM HUP
+  [[ -z $gateway ]] || stop_gateway "$gateway" "$start_grace"
+  forget_next
+}
+
+down() {
+  local pid
+  if pid=$(gateway_pid); then
+    stop_gateway "$pid"
+    say "Stopped"
+  else
+    rm -f "$run/gateway.pid"
+    say "Nothing runs"
+  fi
+  stop_companions
+}

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# What the user sees: lines, colours where there is a terminal, and the progress of long steps.
+
+if [[ -t 1 && -z ${SWITCHBOARD_PLAIN:-} && ${TERM:-dumb} != dumb ]]; then
+  fancy=1 bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' green=$'\e[32m' yellow=$'\e[33m' off=$'\e[0m'
+else
+  fancy='' bold='' dim='' red='' green='' yellow='' off=''
+fi
+
+say() { printf '%s\n' "$*"; }
+exit_status=1 # of what failed; a gateway's own where it told one
+fail() {
+  printf '%sswitchboard: %s%s\n' "$red" "$*" "$off" >&2
+  exit "${exit_status:-1}"
+}
+# What moves: one line, rewritten in place on a terminal, absent elsewhere.
+moving() { [[ -z $fancy ]] || printf '\r\e[K  %s' "${1:0:$((${COLUMNS:-100} - 4))}"; }
+settled() { [[ -z $fancy ]] || printf '\r\e[K'; }
+bar() { # bar DONE TOTAL
+  local width=24 filled=0
+  (($2 > 0)) && filled=$(($1 * width / $2))
+  printf '[%s%s]' "$(printf '%*s' "$filled" '' | tr ' ' '#')" "$(printf '%*s' $((width - filled)) '' | tr ' ' '.')"
+}
+
+# Logs, keys and the store are for the user alone.
+own_folders() { mkdir -p "$run" "$logs" && chmod 700 "$state" "$run" "$logs"; }
+
+# step TITLE LOG COMMAND...: runs it with its output in the log, shows that it lives and how far it is.
+step() {
+  local title=$1 log=$2
+  shift 2
+  [[ -n $fancy ]] || say "  $title ..."
+  launch "$log" "$@"
+  attend "$title" "$log" "$job"
+}
+launch() { # launch LOG COMMAND...: begins it as $job, which attend waits for
+  own_folders
+  rm -f "$logs/$1.status"
+  set -m # a process group of its own, so that an interrupt can stop the whole tree
+  noting "$@" >"$logs/$1.log" 2>&1 </dev/null &
+  job=$!
+  set +m
+  children+=("$job")
+}
+# How it ended stands in a file: bash forgets that of a job that ended long ago as soon as another process gets its number.
+noting() {
+  trap 'printf %s "$?" >"$logs/'"$1"'.status"' EXIT
+  "${@:2}"
+}
+attend() { # attend TITLE LOG PID: shows how far a job is, until it is done; one that fails ends all
+  local title=$1 log=$logs/$2.log status=$logs/$2.status pid=$3 begun=$SECONDS last
+  until [[ -s $status ]] || ! kill -0 "$pid" 2>/dev/null; do
+    if [[ -n $fancy ]]; then
+      last=$(tail -c 400 "$log" | tr '\r' '\n' | grep -v '^[[:space:]]*$' | tail -n 1 || true)
+      moving "$title  ${dim}$((SECONDS - begun)) s  $(progress_of "$last")${off}"
+    fi
+    sleep 0.3
+  done
+  wait "$pid" 2>/dev/null || true
+  if [[ -s $status && $(<"$status") == 0 ]]; then
+    settled
+    say "  ${green}done${off}  $title ${dim}($((SECONDS - begun)) s)${off}"
+  else
+    settled
+    say "  ${red}failed${off}  $title" >&2
+    tail -n 40 "$log" >&2
+    fail "$title failed; the whole output is in ${log#"$home"/}"
+  fi
+}
+# A bar when the tool counts ([12/80] of Ninja and CTest), else its own last line.
+progress_of() {
+  if [[ $1 =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
+    bar "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+    printf ' %s/%s' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+  else
+    printf '%s' "${1:0:70}"
+  fi
+}
+
+children=()
+stop_children() {
+  local pid
+  for pid in ${children[@]+"${children[@]}"}; do kill -- "-$pid" 2>/dev/null || kill "$pid" 2>/dev/null || true; done
+  services_may_start
+}

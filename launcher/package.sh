@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# package: one archive that runs where it is unpacked.
+
+# What is in there is in package/README.md.
+package() { # package [--output FOLDER]
+  local output=$home/target/package name work
+  while (($#)); do
+    case $1 in
+      --output)
+        (($# > 1)) || fail "--output needs a folder"
+        output=$(realpath -m "$2")
+        shift
+        ;;
+      *) fail "package knows --output, not '$1'; ./switchboard package --help" ;;
+    esac
+    shift
+  done
+  has_room "$output" 1500
+  install_missing package
+  build
+  of_the_commits_time
+  name=switchboard-${version%-SNAPSHOT}-linux-$(uname -m)
+  work=$output/work
+  say "Package"
+  step "runtime, libraries and programs" package-stage "$home/package/lay-out" "$work" "$name" "${version%-SNAPSHOT}"
+  step "what Java learns of its classes" package-learn "$home/package/learn" "$work/$name" "$work/learning"
+  step "archive" package-archive "$home/package/pack" "$work" "$name" "$output"
+  rm -rf "$work"
+  say "  $(($(stat -c %s "$output/$name.tar.gz") >> 20)) MiB  ${output#"$home"/}/$name.tar.gz"
+}

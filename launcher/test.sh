@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# test: every test and quality gate.
+
+# What the tests cover is in README.md; each part can be run alone by the command it shows here.
+run_tests() {
+  local begun=$SECONDS computations
+  case ${1:-} in
+    '') ;;
+    --fresh) fresh_tests "${@:2}" && return ;;
+    --readme)
+      without_options "test --readme" "${@:2}"
+      install_missing test
+      readme_ports_free
+      build
+      step "the README's commands, as its reader runs them" readme-test "$home/.ci/readme-test"
+      return
+      ;;
+    --browser)
+      without_options "test --browser" "${@:2}"
+      install_missing console
+      build
+      step "the console in Chromium, before a real system" browser-test maven -pl console verify -Dgroups=browser
+      return
+      ;;
+    --package)
+      without_options "test --package" "${@:2}"
+      install_missing fresh
+      package
+      step "the package in a Debian with its essential packages only" package-test as_root env SWITCHBOARD_PACKAGE_TEST="${SWITCHBOARD_PACKAGE_TEST:-}" "$home/.ci/package-test"
+      cat "$logs/package-test.log"
+      return
+      ;;
+    --sanitizers)
+      without_options "test --sanitizers" "${@:2}"
+      install_missing test
+      tests_side_by_side
+      sanitizer_tests
+      say "${bold}All green${off} ${dim}($((SECONDS - begun)) s)${off}"
+      return
+      ;;
+    *) fail "test knows --readme, --browser, --sanitizers, --package and --fresh, not '$1'; ./switchboard test --help" ;;
+  esac
+  install_missing test
+  readme_ports_free
+  say "Testing"
+  tests_side_by_side
+  build_begins
+  step "C++ format" clang-format check_cpp_format
+  step "the launcher's code" shellcheck check_shell
+  step "the launcher's help, which runs nothing" help-test "$home/.ci/help-test"
+  rm -f "$home"/{native-engine,gateway}/target/test.classpath
+  launch computations in_spare_time computations
+  computations=$job
+  step "release build: native tests, Java gates, unit, fuzz and integration tests" maven-verify maven verify -DexcludedGroups=computation,browser
+  build_succeeds
+  step "the README's commands, as its reader runs them" readme-test "$home/.ci/readme-test"
+  attend "simulations and the longest fuzz test" computations "$computations"
+  summary
+  say "${bold}All green${off} ${dim}($((SECONDS - begun)) s)${off}"
+}
+tests_side_by_side() { CTEST_PARALLEL_LEVEL=$(nproc) && export CTEST_PARALLEL_LEVEL; }
+readme_ports_free() {
+  local port
+  for port in 8080 9901; do ! listening "$port" || fail "port $port is taken, and the README's commands are tested on it"; done
+}
+# All that README.md promises of the two commands, in a Debian 13 with git and bash only.
+fresh_tests() {
+  install_missing fresh
+  as_root env HOME="$HOME" "$home/.ci/fresh-test" "$@"
+}
+check_shell() {
+  local scripts
+  mapfile -t scripts < <(grep -lE '^#!.*bash' "$home"/{.ci,images,package}/* 2>/dev/null)
+  cd "$home" && shellcheck -x -a switchboard && shellcheck -S warning "${scripts[@]}"
+}
+check_cpp_format() {
+  cd "$home/native-engine" && find src/main/cpp src/test/cpp src/bench/cpp \( -name '*.cc' -o -name '*.h' \) -print0 |
+    xargs -0 clang-format-19 --dry-run --Werror
+}
+native_build() { cd "$home/native-engine" && cmake --preset "$1" -DSB_TESTS=ON && cmake --build --preset "$1"; }
+# Maven runs those of the release preset. Here too g++ 14 and clang 19 compile the native code, whatever compiler the machine has.
+sanitizer_tests() {
+  step "native code and its tests with g++ 14 and clang 19" compile-test "$home/.ci/compile-test"
+  step "native tests under the address and undefined-behaviour sanitizers" asan sanitized asan
+  step "native tests under the thread sanitizer" tsan sanitized tsan
+}
+sanitized() { native_build "$1" && ctest --preset "$1"; }
+# Java tests that compute for minutes, measure no time and wait for nothing, so that Maven need not: it tells the class path as soon as a
+# module's tests are compiled.
+computations() {
+  local module
+  for module in native-engine gateway; do
+    until [[ -s $home/$module/target/test.classpath ]]; do sleep 1; done
+    cd "$home/$module"
+    "$JAVA_HOME/bin/java" -XX:+UseSerialGC -Dswitchboard.home="$home" -Djqwik.database=target/jqwik-computation \
+      -cp "target/test-classes:target/classes:$(<target/test.classpath)" org.junit.platform.console.ConsoleLauncher execute \
+      --disable-banner --disable-ansi-colors --fail-if-no-tests --include-tag computation --scan-class-path target/test-classes \
+      --reports-dir target/computation-reports || return
+  done
+}
+# With what processor time nobody else wants, since the tests beside it wait more than they compute; the kernel's idle class takes nothing from
+# tests that measure time.
+in_spare_time() { chrt --idle --pid 0 "$BASHPID" >/dev/null || renice -n 19 "$BASHPID" >/dev/null && "$@"; }
+summary() {
+  local module
+  for module in native-engine gateway; do
+    say "  $module: $(cat "$home/$module"/target/{surefire,failsafe,computation}-reports/TEST-*.xml 2>/dev/null |
+      grep -o '<testsuite [^>]*' | sed -E 's/.* tests="([0-9]+)".*/\1/' | awk '{n += $1} END {print n + 0}') Java tests"
+  done
+}
