@@ -70,7 +70,7 @@ class MetricNamesTest {
   @Test
   void pagesNameOnlyMetricsThatExist() throws IOException {
     Set<String> unknown = new TreeSet<>();
-    try (Stream<Path> files = Files.walk(HOME, 2)) {
+    try (Stream<Path> files = Files.walk(HOME, 4)) {
       for (Path page : files.filter(file -> file.toString().endsWith(".md")).toList()) {
         Pattern.compile("`(switchboard_\\w+)[`{]")
             .matcher(Files.readString(page))
@@ -86,7 +86,8 @@ class MetricNamesTest {
 
   /** What workers serve themselves; the test of their page holds them. */
   private static boolean ofWorkers(Path page, String name) {
-    return page.endsWith("native-engine/README.md") && name.startsWith("switchboard_worker_");
+    return page.endsWith("docs/reference/worker-metrics.md")
+        && name.startsWith("switchboard_worker_");
   }
 
   @Test
@@ -143,7 +144,7 @@ class MetricNamesTest {
 
   @Test
   void everyAlertHasARunbookAndATest() throws IOException {
-    String page = Files.readString(Dashboards.FOLDER.resolve("README.md"));
+    String page = Files.readString(HOME.resolve("docs/alerts.md"));
     String tests =
         Files.readString(Dashboards.FOLDER.resolve("rules/tests.yml"))
             + Files.readString(Dashboards.FOLDER.resolve("rules/days.yml"));
@@ -155,7 +156,7 @@ class MetricNamesTest {
         assertTrue(fires(tests, rule.name()), rule::name);
         assertTrue(stays(tests, rule.name()), rule::name);
         assertEquals(
-            "dashboards/README.md#" + rule.name().toLowerCase(Locale.ROOT),
+            "docs/alerts.md#" + rule.name().toLowerCase(Locale.ROOT),
             rule.yaml().path("annotations").path("runbook").asText());
         assertTrue(Set.of("page", "ticket").contains(severity(rule)), rule::name);
       }
