@@ -19,7 +19,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Option;
 
-/** Holds the pages of the worker to the code: options and their defaults, endpoints, phases, formats. */
+/**
+ * Holds the pages of the worker to the code: options and their defaults, endpoints, phases,
+ * formats.
+ */
 class PagesTest {
   private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
   private static final Path MODULE = HOME.resolve("native-engine");

@@ -37,7 +37,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Holds the two OpenAPI documents to the specification, the routers, docs/errors.md and the answers.
+ * Holds the two OpenAPI documents to the specification, the routers, docs/errors.md and the
+ * answers.
  */
 class OpenApiIT {
   private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));

@@ -40,7 +40,8 @@ class ScalingSimulationTest {
     assertEquals(
         outcome.table(),
         PolicyComparisonTest.tableOfThePage("| Rule | missed at"),
-        () -> "the table of docs/benchmarks/policies.md is stale; this is the new one:\n"
+        () ->
+            "the table of docs/benchmarks/policies.md is stale; this is the new one:\n"
                 + outcome.table());
   }
 }

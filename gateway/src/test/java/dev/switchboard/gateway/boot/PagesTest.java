@@ -77,7 +77,11 @@ class PagesTest {
           .forEach(match -> codes.add(row(match.group(1), match.group(2), match.group(3))));
     }
 
-    assertEquals(codes, new TreeSet<>(found("(\\| \\d{3} \\| `\\w+` \\| [`\\w]+ \\|)", read(HOME.resolve("docs/errors.md")))));
+    assertEquals(
+        codes,
+        new TreeSet<>(
+            found(
+                "(\\| \\d{3} \\| `\\w+` \\| [`\\w]+ \\|)", read(HOME.resolve("docs/errors.md")))));
   }
 
   @Test
