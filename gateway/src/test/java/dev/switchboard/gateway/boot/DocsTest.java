@@ -51,14 +51,20 @@ class DocsTest {
           "--enable-feature", // Prometheus
           "--prune"); // kubectl
 
-  private static final Path MODEL =
-      HOME.resolve("native-engine/demo-model/switchboard-demo.gguf");
+  private static final Path MODEL = HOME.resolve("native-engine/demo-model/switchboard-demo.gguf");
 
   private static final Pattern NAME = Pattern.compile("[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+");
 
   /** Settings of other programs, and places for a name. */
   private static final Set<String> FOREIGN_NAMES =
-      Set.of("AverageValue", "LimitNOFILE", "FooView", "FooPresenter");
+      Set.of(
+          "AverageValue",
+          "ExecReload",
+          "LimitNOFILE",
+          "MemoryMax",
+          "TimeoutStopSec",
+          "FooView",
+          "FooPresenter");
 
   private static boolean ours(Page page) {
     return page.under("docs")
@@ -272,8 +278,7 @@ class DocsTest {
 
   private static void check(Page page, Block block, Path folder, Map<String, String> files)
       throws IOException {
-    String text =
-        block.text().replaceAll("/models/[\\w.-]+", MODEL.toString().replace("\\", "/"));
+    String text = block.text().replaceAll("/models/[\\w.-]+", MODEL.toString().replace("\\", "/"));
     for (String name :
         Pages.matches("/etc/switchboard/([\\w.-]+)", text).map(one -> one.group(1)).toList()) {
       Files.writeString(
