@@ -154,6 +154,8 @@ class DocsTest {
     List<Page> decisions =
         PAGES.stream().filter(page -> page.name().matches("docs/decisions/\\d{3}-.*")).toList();
 
+    String index = Pages.read(HOME.resolve("docs/decisions/README.md"));
+
     assertTrue(decisions.size() > 15);
     for (Page page : decisions) {
       String number = page.name().replaceFirst(".*/(\\d{3}).*", "$1");
@@ -165,8 +167,7 @@ class DocsTest {
               || page.text().contains(" Rejected |")
               || page.text().contains("| Option | "),
           page.name());
-      assertTrue(
-          BY_NAME.get("docs/decisions/README.md").text().contains("[" + number + "]"), number);
+      assertTrue(index.contains("[" + number + "]"), number);
     }
   }
 
