@@ -13,6 +13,7 @@ run_tests() {
       readme_ports_free
       build
       step "the README's commands, as its reader runs them" readme-test "$home/.ci/readme-test"
+      step "the commands of the pages under docs" docs-test "$home/.ci/docs-test" --whole
       return
       ;;
     --browser)
@@ -54,6 +55,7 @@ run_tests() {
   step "release build: native tests, Java gates, unit, fuzz and integration tests" maven-verify maven verify -DexcludedGroups=computation,browser
   build_succeeds
   step "the README's commands, as its reader runs them" readme-test "$home/.ci/readme-test"
+  step "the commands of the pages under docs" docs-test "$home/.ci/docs-test"
   attend "simulations and the longest fuzz test" computations "$computations"
   summary
   say "${bold}All green${off} ${dim}($((SECONDS - begun)) s)${off}"

@@ -37,7 +37,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Holds the two OpenAPI documents to the specification, the routers, the README and the answers.
+ * Holds the two OpenAPI documents to the specification, the routers, docs/errors.md and the
+ * answers.
  */
 class OpenApiIT {
   private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
@@ -145,10 +146,10 @@ class OpenApiIT {
   }
 
   @Test
-  void everyErrorIsInTheReadmeAndEveryRowOfThatInADocument() throws Exception {
+  void everyErrorIsOnThePageAndEveryRowOfThatInADocument() throws Exception {
     Set<String> rows = new TreeSet<>();
     Pattern.compile("(?m)^\\| (\\d{3}) \\| `\\w+` \\| (`(\\w+)`|none) \\|")
-        .matcher(Files.readString(HOME.resolve("gateway/README.md")))
+        .matcher(Files.readString(HOME.resolve("docs/errors.md")))
         .results()
         .forEach(row -> rows.add(row.group(1) + " " + row.group(2).replace("`", "")));
     Set<String> codes = new TreeSet<>(api.errorCodes());

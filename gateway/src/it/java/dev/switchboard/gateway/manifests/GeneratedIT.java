@@ -98,9 +98,9 @@ class GeneratedIT {
   void everyOptionIsOneOfItsProgram(String overlay) throws IOException {
     Map<String, String> pages =
         Map.of(
-            "worker", page("native-engine/README.md"),
+            "worker", page("docs/reference/worker.md"),
             "console", page("console/README.md"),
-            "gateway", page("gateway/README.md"),
+            "gateway", page("docs/reference/launcher.md"),
             "model", page("native-engine/src/main/java/dev/switchboard/worker/FetchModelMain.java"),
             "keys", page("gateway/src/main/java/dev/switchboard/gateway/boot/NewKeysMain.java"));
     int seen = 0;

@@ -360,7 +360,7 @@ class PolicyIT {
     }
   }
 
-  /** Those that are not made here are told in the README. */
+  /** Those that are not made here are told in k8s/README.md. */
   @ParameterizedTest
   @MethodSource(ALL)
   void everySecretIsMadeOrTold(String overlay) {

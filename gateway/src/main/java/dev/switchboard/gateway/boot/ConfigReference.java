@@ -184,7 +184,7 @@ final class ConfigReference {
             Every key, made by `./switchboard config reference` from the records that hold the configuration. `[]` stands for each item
             of a list. A key ends in its unit; one without is a count or a name. Reload says whether `./switchboard reload` may change it
             while the gateway runs. Underscores may stand for hyphens (`max_concurrency`), as the admin API has the same names. `./switchboard config init`
-            writes a file with all of it, `./switchboard config check FILE` judges one. How files, flags and reloads work together is told in the [README](README.md#configuration).
+            writes a file with all of it, `./switchboard config check FILE` judges one. How files, flags and reloads work together is told in the [configuration](../docs/configuration.md).
             """);
     String section = "";
     for (Key key : keys()) {

@@ -164,7 +164,7 @@ public enum Metric {
       Type.COUNTER,
       "admissions_total",
       COUNT,
-      "`admitted`, or the [reason](README.md#admission) why not",
+      "`admitted`, or the [reason](../docs/admission.md) why not",
       MODEL,
       CLASS,
       VERDICT),
@@ -471,7 +471,7 @@ public enum Metric {
       "replica_report_failures_total",
       COUNT,
       "pages of a foreign server's metrics that were not read: missing, late, too large, or not"
-          + " those of its [`engine`](README.md#what-foreign-servers-tell)",
+          + " those of its [`engine`](../docs/other-engines.md#what-the-gateway-reads-from-them)",
       REPLICA),
   REPLICA_KV_EVICTIONS(
       Type.COUNTER,
@@ -770,7 +770,7 @@ public enum Metric {
       "telemetry_cpu_ratio",
       RATIO,
       "share of all cores' time that this took in the"
-          + " [governor's](README.md#what-telemetry-may-take) last window"),
+          + " [governor's](../docs/observability.md#what-telemetry-may-take) last window"),
   TELEMETRY_CEILING(
       Type.GAUGE,
       "telemetry_ceiling",

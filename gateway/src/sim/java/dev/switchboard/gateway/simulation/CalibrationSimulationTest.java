@@ -87,7 +87,7 @@ class CalibrationSimulationTest {
   }
 
   @Test
-  void nineOfTenStayBelowTheirNinthDecileInEveryScenarioAndTheReadmeSaysHowFarMediansAreOff()
+  void nineOfTenStayBelowTheirNinthDecileInEveryScenarioAndThePageSaysHowFarMediansAreOff()
       throws IOException {
     StringBuilder table = new StringBuilder(HEADER).append("\n|---|---|---|---|---|---|");
     for (Scenarios scenario : Scenarios.values()) {
@@ -109,8 +109,8 @@ class CalibrationSimulationTest {
     System.out.println(table);
     assertEquals(
         table.toString(),
-        PolicyComparisonTest.tableOfTheReadme(HEADER),
-        () -> "the table of gateway/README.md is stale; this is the new one:\n" + table);
+        PolicyComparisonTest.tableOfThePage(HEADER),
+        () -> "the table of docs/benchmarks/policies.md is stale; this is the new one:\n" + table);
   }
 
   /** What was predicted in a run, each of which has to hold by itself. */

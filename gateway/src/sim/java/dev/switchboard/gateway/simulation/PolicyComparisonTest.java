@@ -15,8 +15,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /**
- * The policies side by side. In virtual time a seed always comes to the same, so the README's table
- * is held to what comes out.
+ * The policies side by side. In virtual time a seed always comes to the same, so the table of
+ * docs/benchmarks is held to what comes out.
  */
 @Tag("computation")
 @ExtendWith(QuietFleet.class)
@@ -25,14 +25,14 @@ class PolicyComparisonTest {
       List.of("slo", "least-loaded", "power-of-two", "prefix-affinity", "round-robin", "weighted");
   private static final int SEEDS = 6;
 
-  private static final Path README =
-      Path.of(System.getProperty("switchboard.home", ".."), "gateway", "README.md");
+  private static final Path PAGE =
+      Path.of(System.getProperty("switchboard.home", ".."), "docs/benchmarks/policies.md");
 
   /** By how much chance may favour another policy in so few runs. */
   private static final double CHANCE = 0.01;
 
   @Test
-  void theSloPolicyIsTheBestOrNearlySoInEveryScenarioAndTheReadmeSaysHowGoodAllAre()
+  void theSloPolicyIsTheBestOrNearlySoInEveryScenarioAndThePageSaysHowGoodAllAre()
       throws IOException {
     StringBuilder table = new StringBuilder("| Scenario |");
     POLICIES.forEach(policy -> table.append(" `").append(policy).append("` |"));
@@ -53,13 +53,13 @@ class PolicyComparisonTest {
     System.out.println(table);
     assertEquals(
         table.toString(),
-        tableOfTheReadme("| Scenario | `" + POLICIES.getFirst()),
-        () -> "the table of gateway/README.md is stale; this is the new one:\n" + table);
+        tableOfThePage("| Scenario | `" + POLICIES.getFirst()),
+        () -> "the table of docs/benchmarks/policies.md is stale; this is the new one:\n" + table);
   }
 
   /** The table there that begins so. */
-  static String tableOfTheReadme(String header) throws IOException {
-    String page = Files.readString(README);
+  static String tableOfThePage(String header) throws IOException {
+    String page = Files.readString(PAGE);
     int begin = page.indexOf(header);
     return begin < 0 ? "" : page.substring(begin, page.indexOf("\n\n", begin));
   }

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 
 /**
  * The gateway's rule against the usual ones. In virtual time a seed always comes to the same, so
- * the README's table is held to what comes out.
+ * the table of docs/benchmarks is held to what comes out.
  */
 @Tag("computation")
 class ScalingSimulationTest {
@@ -23,7 +23,7 @@ class ScalingSimulationTest {
   private static final int MOST_CHANGES = 400;
 
   @Test
-  void theRuleMissesFewerAtEqualReplicaHoursThanEveryUsualOneAndTheReadmeSaysHowMany()
+  void theRuleMissesFewerAtEqualReplicaHoursThanEveryUsualOneAndThePageSaysHowMany()
       throws IOException {
     ScalingComparison.Outcome outcome = new ScalingComparison(DAYS).run();
 
@@ -39,7 +39,9 @@ class ScalingSimulationTest {
     assertTrue(outcome.changes() <= MOST_CHANGES, () -> outcome.changes() + " changes a day");
     assertEquals(
         outcome.table(),
-        PolicyComparisonTest.tableOfTheReadme("| Rule | missed at"),
-        () -> "the table of gateway/README.md is stale; this is the new one:\n" + outcome.table());
+        PolicyComparisonTest.tableOfThePage("| Rule | missed at"),
+        () ->
+            "the table of docs/benchmarks/policies.md is stale; this is the new one:\n"
+                + outcome.table());
   }
 }

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.switchboard.gateway.Pages;
+import dev.switchboard.gateway.Pages.Page;
 import dev.switchboard.gateway.dashboards.Dashboards.Dashboard;
 import dev.switchboard.gateway.dashboards.Dashboards.Rule;
 import dev.switchboard.gateway.fleet.ReplicaReport;
@@ -68,25 +70,23 @@ class MetricNamesTest {
   }
 
   @Test
-  void pagesNameOnlyMetricsThatExist() throws IOException {
+  void pagesNameOnlyMetricsThatExist() {
     Set<String> unknown = new TreeSet<>();
-    try (Stream<Path> files = Files.walk(HOME, 2)) {
-      for (Path page : files.filter(file -> file.toString().endsWith(".md")).toList()) {
-        Pattern.compile("`(switchboard_\\w+)[`{]")
-            .matcher(Files.readString(page))
-            .results()
-            .map(found -> found.group(1))
-            .filter(name -> !known.contains(name) && !ofWorkers(page, name))
-            .forEach(unknown::add);
-      }
+    for (Page page : Pages.all()) {
+      page.code()
+          .flatMap(code -> Pages.matches("\\bswitchboard_\\w*[a-z](?![\\w*])", code))
+          .map(found -> found.group())
+          .filter(name -> !known.contains(name) && !ofWorkers(page, name))
+          .forEach(unknown::add);
     }
 
     assertEquals(Set.of(), unknown);
   }
 
   /** What workers serve themselves; the test of their page holds them. */
-  private static boolean ofWorkers(Path page, String name) {
-    return page.endsWith("native-engine/README.md") && name.startsWith("switchboard_worker_");
+  private static boolean ofWorkers(Page page, String name) {
+    return page.name().equals("docs/reference/worker-metrics.md")
+        && name.startsWith("switchboard_worker_");
   }
 
   @Test
@@ -143,7 +143,7 @@ class MetricNamesTest {
 
   @Test
   void everyAlertHasARunbookAndATest() throws IOException {
-    String page = Files.readString(Dashboards.FOLDER.resolve("README.md"));
+    String page = Files.readString(HOME.resolve("docs/alerts.md"));
     String tests =
         Files.readString(Dashboards.FOLDER.resolve("rules/tests.yml"))
             + Files.readString(Dashboards.FOLDER.resolve("rules/days.yml"));
@@ -155,7 +155,7 @@ class MetricNamesTest {
         assertTrue(fires(tests, rule.name()), rule::name);
         assertTrue(stays(tests, rule.name()), rule::name);
         assertEquals(
-            "dashboards/README.md#" + rule.name().toLowerCase(Locale.ROOT),
+            "docs/alerts.md#" + rule.name().toLowerCase(Locale.ROOT),
             rule.yaml().path("annotations").path("runbook").asText());
         assertTrue(Set.of("page", "ticket").contains(severity(rule)), rule::name);
       }

@@ -24,10 +24,10 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Option;
 
-/** Holds README.md to the code: flags, errors. */
-class ReadmeTest {
+/** Holds pages of docs to the code: flags, errors, events, phases. */
+class PagesTest {
   private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
-  private static final String README = read(HOME.resolve("gateway/README.md"));
+  private static final String LAUNCHER = read(HOME.resolve("docs/reference/launcher.md"));
   private static final Path SOURCES = HOME.resolve("gateway/src/main/java");
   private static final Path ENGINE_ERRORS =
       HOME.resolve("native-engine/src/main/java/dev/switchboard/worker/EngineErrors.java");
@@ -42,15 +42,15 @@ class ReadmeTest {
             .collect(Collectors.toSet());
 
     assertFalse(flags.isEmpty());
-    assertNamed(flags);
+    assertNamed(flags, LAUNCHER);
   }
 
   @Test
-  void theHeapOfWorkersIsTheSameInTheLauncherAndInTheEnginesReadme() {
+  void theHeapOfWorkersIsTheSameInTheLauncherAndOnTheWorkersPage() {
     String heap = "-Xmx" + GatewayConfig.DEFAULTS.workers().heapMb() + "m ";
 
     assertTrue(read(HOME.resolve("launcher/build.sh")).contains("worker_java=(" + heap));
-    assertTrue(read(HOME.resolve("native-engine/README.md")).contains("`java " + heap));
+    assertTrue(read(HOME.resolve("docs/reference/worker.md")).contains("`java " + heap));
   }
 
   @Test
@@ -77,7 +77,11 @@ class ReadmeTest {
           .forEach(match -> codes.add(row(match.group(1), match.group(2), match.group(3))));
     }
 
-    assertEquals(codes, new TreeSet<>(found("(\\| \\d{3} \\| `\\w+` \\| [`\\w]+ \\|)", README)));
+    assertEquals(
+        codes,
+        new TreeSet<>(
+            found(
+                "(\\| \\d{3} \\| `\\w+` \\| [`\\w]+ \\|)", read(HOME.resolve("docs/errors.md")))));
   }
 
   @Test
@@ -86,7 +90,7 @@ class ReadmeTest {
     sources().forEach(source -> events.addAll(found("\\bemit\\(\\s*\"(\\w+)\"", source)));
 
     assertEquals(11, events.size());
-    events.forEach(event -> assertTrue(README.contains("| `" + event + "` |"), event));
+    events.forEach(event -> assertTrue(LAUNCHER.contains("| `" + event + "` |"), event));
   }
 
   @Test
@@ -97,12 +101,12 @@ class ReadmeTest {
             .filter(label -> !label.startsWith("decode_"))
             .collect(Collectors.toSet());
 
-    assertNamed(phases);
+    assertNamed(phases, read(HOME.resolve("docs/why-slow.md")));
   }
 
-  private static void assertNamed(Set<String> words) {
+  private static void assertNamed(Set<String> words, String page) {
     Set<String> missing = new TreeSet<>(words);
-    missing.removeIf(word -> README.contains("`" + word + "`"));
+    missing.removeIf(word -> page.contains("`" + word + "`"));
 
     assertEquals(Set.of(), missing);
   }
@@ -135,7 +139,7 @@ class ReadmeTest {
 
   private static List<String> sources() {
     try (Stream<Path> files = Files.walk(SOURCES)) {
-      return files.filter(file -> file.toString().endsWith(".java")).map(ReadmeTest::read).toList();
+      return files.filter(file -> file.toString().endsWith(".java")).map(PagesTest::read).toList();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
@@ -18,10 +19,15 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Option;
 
-/** Holds README.md to the code: options and their defaults, endpoints, phases, formats. */
-class ReadmeTest {
+/**
+ * Holds the pages of the worker to the code: options and their defaults, endpoints, phases,
+ * formats.
+ */
+class PagesTest {
   private static final Path HOME = Path.of(System.getProperty("switchboard.home", ".."));
   private static final Path MODULE = HOME.resolve("native-engine");
+  private static final List<String> PAGES =
+      List.of("models.md", "worker.md", "worker-api.md", "worker-metrics.md");
 
   @Test
   void everyOptionHasARowWithItsDefault() throws IOException {
@@ -128,6 +134,10 @@ class ReadmeTest {
   }
 
   private static String readme() throws IOException {
-    return Files.readString(MODULE.resolve("README.md"));
+    StringBuilder pages = new StringBuilder();
+    for (String page : PAGES) {
+      pages.append(Files.readString(HOME.resolve("docs/reference").resolve(page)));
+    }
+    return pages.toString();
   }
 }
