@@ -64,7 +64,8 @@ constexpr std::size_t kStack = 64 * 1024;
 
 std::string place(Site site) {
   const char* slash = std::strrchr(site.file, '/');
-  return std::string(slash == nullptr ? site.file : slash + 1) + ":" + std::to_string(std::abs(site.line));
+  return std::string(slash == nullptr ? site.file : slash + 1) + ":" +
+         std::to_string(std::abs(site.line));
 }
 
 bool same(Site a, Site b) {
