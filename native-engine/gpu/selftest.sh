@@ -21,7 +21,7 @@ architecture() {
 
 build_all() {
   cmake -S "$here" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-    -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O3 -g1" -DSB_CUDA_ARCHITECTURES="$(architecture)" >/dev/null
+    -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O3 -g1" -DSB_CUDA_CODES="arch=compute_$(architecture),code=sm_$(architecture)" >/dev/null
   timeout "$(left)" cmake --build "$build" --target switchboard_cuda sb_engine_tests sb_device_bench
 }
 

@@ -6,7 +6,13 @@
 #include <cstdint>
 
 #include "base/annotate.h"
+#ifdef __CUDACC__
+#pragma nv_diag_suppress 1675  // the loops over vectors say how g++ is to unroll them
+#endif
 #include "ops/float_ops.h"
+#ifdef __CUDACC__
+#pragma nv_diag_default 1675
+#endif
 
 namespace sb::cuda {
 

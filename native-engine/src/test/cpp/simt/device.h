@@ -273,13 +273,20 @@ SB_DEVICE void load_transposed(std::uint32_t (&out)[4], const std::uint16_t* row
 
 // ---- memory that others see ----
 
-SB_DEVICE void store_release(std::uint32_t* at, std::uint32_t value) {
+SB_DEVICE void store_release(std::uint32_t* at, std::uint32_t value, int line = __builtin_LINE(),
+                             const char* file = __builtin_FILE()) {
+  if (simt::left_out({file, line})) return;
   std::atomic_ref(*at).store(value, std::memory_order_release);
 }
-// Waits until *at has come to the value, in the order of a counter that wraps.
-SB_DEVICE void await_at_least(std::uint32_t* at, std::uint32_t value) {
+// Waits until *at has come to the value, in the order of a counter that wraps. Here not forever.
+SB_DEVICE void await_at_least(std::uint32_t* at, std::uint32_t value, int line = __builtin_LINE(),
+                              const char* file = __builtin_FILE()) {
+  constexpr std::chrono::seconds kLongest(60);
+  if (simt::left_out({file, line})) return;
+  const auto begun = std::chrono::steady_clock::now();
   while (static_cast<std::int32_t>(std::atomic_ref(*at).load(std::memory_order_acquire) - value) <
          0) {
+    if (std::chrono::steady_clock::now() - begun > kLongest) simt::fail("waits for a flag forever");
     std::this_thread::yield();
   }
 }

@@ -64,7 +64,14 @@ constexpr std::size_t kStack = 64 * 1024;
 
 std::string place(Site site) {
   const char* slash = std::strrchr(site.file, '/');
-  return std::string(slash == nullptr ? site.file : slash + 1) + ":" + std::to_string(std::abs(site.line));
+  return std::string(slash == nullptr ? site.file : slash + 1) + ":" +
+         std::to_string(std::abs(site.line));
+}
+
+std::string meeting_text(std::uint32_t mask, Site site, const char* kind) {
+  char text[16];
+  std::snprintf(text, sizeof text, "0x%08x", mask);
+  return std::string(kind) + " at " + place(site) + ", mask " + text;
 }
 
 bool same(Site a, Site b) {
@@ -430,12 +437,6 @@ void Machine::release_barrier() {
   enter(self);
 }
 
-std::string meeting_text(std::uint32_t mask, Site site, const char* kind) {
-  char text[16];
-  std::snprintf(text, sizeof text, "0x%08x", mask);
-  return std::string(kind) + " at " + place(site) + ", mask " + text;
-}
-
 void Machine::check_mask(std::uint32_t mask, Site site, const char* kind) {
   const int lanes = std::min(kWarp, shape.threads - current / kWarp * kWarp);
   const std::uint32_t there = lanes == kWarp ? ~0u : (1u << lanes) - 1;
@@ -447,14 +448,12 @@ void Machine::check_mask(std::uint32_t mask, Site site, const char* kind) {
   }
 }
 
-// The warp's meeting that lanes of the mask have come to, or a new one.
+// The warp's meeting that lanes of the mask have come to, or a new one. Lanes that are at another
+// one may still come; if they never do, the threads wait forever.
 Meeting& Machine::meeting_of(std::uint32_t mask, Site site, const char* kind) {
   std::vector<Meeting>& open = meetings_[current / kWarp];
   for (Meeting& each : open) {
-    if ((each.mask & mask) == 0) continue;
     if (each.mask == mask && each.kind == kind && same(each.site, site)) return each;
-    fail("is at the " + meeting_text(mask, site, kind) + " while lanes of its mask are at the " +
-         meeting_text(each.mask, each.site, each.kind));
   }
   return open.emplace_back(Meeting{mask, 0, kind, site, {}});
 }
@@ -483,13 +482,15 @@ bool Machine::meet(std::uint32_t mask, Site site, const char* kind, void* mine,
 
 std::string Machine::waits() const {
   std::set<std::string> where;
-  for (int i = 0; i < shape.threads; ++i) {
+  for (int i = 0; i < shape.threads && at_barrier_ > 0; ++i) {
     const Fiber& fiber = fibers[static_cast<std::size_t>(i)];
-    if (fiber.state == State::kAtBarrier) where.insert("barrier " + place(fiber.site));
-    if (fiber.state == State::kMeeting) where.insert("lanes at " + place(fiber.site));
+    if (fiber.state == State::kAtBarrier) where.insert("barrier at " + place(fiber.site));
+  }
+  for (const std::vector<Meeting>& warp : meetings_) {
+    for (const Meeting& each : warp) where.insert(meeting_text(each.mask, each.site, each.kind));
   }
   std::string text;
-  for (const std::string& each : where) text += (text.empty() ? "" : ", ") + each;
+  for (const std::string& each : where) text += (text.empty() ? "" : "; ") + each;
   return text;
 }
 
