@@ -266,6 +266,21 @@ TEST(SimtTest, CopiesThatAreForgottenOrGoElsewhereFail) {
                  "not aligned");
 }
 
+TEST(SimtTest, AMatrixThatOtherLanesCopiedNeedsABarrierBeforeItIsLoaded) {
+  alignas(16) std::uint16_t from[8 * 32] = {};
+  const auto kernel = [&](bool meets) {
+    auto* rows = shared_at<std::uint16_t>(0) + 8 * thread_id();
+    copy_async<16>(rows, from + 8 * thread_id());
+    commit_copies();
+    wait_copies<0>();
+    if (meets) warp_barrier(kAllLanes);
+    std::uint32_t out[4];
+    load_transposed(out, rows);
+  };
+  EXPECT_EQ("none", failure_of(32, 512, [&] { kernel(true); }));
+  expect_failure(failure_of(32, 512, [&] { kernel(false); }), "no barrier was between");
+}
+
 TEST(SimtTest, ALaunchAfterAFailureIsWhole) {
   expect_failure(failure_of(64, 0,
                             [] {

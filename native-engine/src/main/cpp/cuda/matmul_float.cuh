@@ -134,15 +134,15 @@ multiply_short_floats(FloatMatmul args) {
     commit_copies();
   }
   for (int i = 0; column_of(i) < args.w.cols; ++i) {
-    // Into the place of the run before, which all lanes have read.
+    wait_copies<kRunsAhead - 1>();
+    // All lanes' copies of this run are there, and all have read the run before, whose place is the
+    // next copies'.
+    warp_barrier(kAllLanes);
     copy_run(group, column_of(i + kRunsAhead), args.w.cols,
              runs + (i + kRunsAhead) % (kRunsAhead + 1) * kRunHalves);
     commit_copies();
-    wait_copies<kRunsAhead>();
-    warp_barrier(kAllLanes);
     add_run<kType, kTiles>(args, runs + i % (kRunsAhead + 1) * kRunHalves, first_token,
                            column_of(i), y);
-    warp_barrier(kAllLanes);
   }
   wait_copies<0>();
   const int lane = thread_id() % kWarpThreads;

@@ -57,14 +57,32 @@ SB_DEVICE float* share_at(float* shares, int block, int token) {
   return shares + (block * kTokens + token) * kShareFloats<kType> * 16;
 }
 
+// What a thread reads of a block: its row.
+template <ops::WeightType kType>
+struct RowOfBlock {
+  std::uint32_t lines[kLines<kType>];
+  RawScale scale;
+};
+
+template <ops::WeightType kType>
+SB_DEVICE RowOfBlock<kType> load_row(const PackedGroup& group, int block, int row) {
+  const PackedPlace place = packed_place<kType>(group, block);
+  const LinesAt from{place.integers, row};
+  RowOfBlock<kType> result;
+#pragma unroll
+  for (int i = 0; i < kLines<kType>; ++i) result.lines[i] = from(i);
+  result.scale = raw_scale<kType>(place, row);
+  return result;
+}
+
 template <ops::WeightType kType, int kTokens>
 SB_DEVICE void put_shares(const QuantisedMatmul& args, const PackedGroup& group, int block, int row,
-                          float* shares) {
-  const PackedPlace place = packed_place<kType>(group, block);
-  const RowScale scales = row_scale<kType>(place, row);
+                          const RowOfBlock<kType>& weights, float* shares) {
+  const RowScale scales = row_scale<kType>(weights.scale);
+  const auto line = [&](int i) { return weights.lines[i]; };
   std::uint32_t words[8];
 #pragma unroll
-  for (int quad = 0; quad < 8; ++quad) words[quad] = quad_word<kType>(place.integers, row, quad);
+  for (int quad = 0; quad < 8; ++quad) words[quad] = quad_word<kType>(line, quad);
 #pragma unroll
   for (int token = 0; token < kTokens; ++token) {
     if (token >= args.m) break;
@@ -114,9 +132,19 @@ multiply_vectors(QuantisedMatmul args) {
   float* buffer = shared_at<float>(0);
   float* other = buffer + kVectorBlocks * kTokens * kShareFloats<kType> * kRows;
   float y = 0;
+  RowOfBlock<kType> now{};
+  if (part < group.blocks) now = load_row<kType>(group, part, row);
   for (int begin = 0; begin < group.blocks; begin += kVectorBlocks) {
     const int blocks = group.blocks - begin < kVectorBlocks ? group.blocks - begin : kVectorBlocks;
-    if (part < blocks) put_shares<kType, kTokens>(args, group, begin + part, row, buffer);
+    // The next blocks are on their way while these are multiplied.
+    RowOfBlock<kType> next{};
+    if (begin + kVectorBlocks + part < group.blocks) {
+      next = load_row<kType>(group, begin + kVectorBlocks + part, row);
+    }
+    if (part < blocks) {
+      put_shares<kType, kTokens>(args, group, begin + part, row, now, buffer);
+    }
+    now = next;
     // Two buffers: whoever writes one again has seen all readers of it arrive here.
     block_barrier();
     if (part < args.m) y = add_shares<kType, kTokens>(buffer, blocks, part, row, y);
@@ -202,10 +230,12 @@ SB_DEVICE void add_block(const PackedPlace& place, const TokenTile& tile, int bl
                          float (&y)[kTileTokens / 8][4]) {
   const int g = thread_id() % kWarpThreads / 4;
   const int t = thread_id() % 4;
-  const std::uint32_t a[4] = {
-      quad_word<kType>(place.integers, g, t), quad_word<kType>(place.integers, g + 8, t),
-      quad_word<kType>(place.integers, g, t + 4), quad_word<kType>(place.integers, g + 8, t + 4)};
-  const RowScale scales[2] = {row_scale<kType>(place, g), row_scale<kType>(place, g + 8)};
+  const LinesAt upper{place.integers, g};
+  const LinesAt lower{place.integers, g + 8};
+  const std::uint32_t a[4] = {quad_word<kType>(upper, t), quad_word<kType>(lower, t),
+                              quad_word<kType>(upper, t + 4), quad_word<kType>(lower, t + 4)};
+  const RowScale scales[2] = {row_scale<kType>(raw_scale<kType>(place, g)),
+                              row_scale<kType>(raw_scale<kType>(place, g + 8))};
 #pragma unroll
   for (int i = 0; i < kTileTokens / 8; ++i) {
     const auto* x =
@@ -233,18 +263,18 @@ multiply_tiles(QuantisedMatmul args) {
   copy_tile(args, first_token, 0, group.blocks, token_tile(0));
   commit_copies();
   for (int begin = 0, now = 0; begin < group.blocks; begin += kTileBlocks, now ^= 1) {
+    wait_copies<0>();
+    // All threads' copies are there, and all have read the other tile, which the next ones
+    // overwrite.
+    block_barrier();
     if (begin + kTileBlocks < group.blocks) {
       copy_tile(args, first_token, begin + kTileBlocks, group.blocks, token_tile(now ^ 1));
+      commit_copies();
     }
-    commit_copies();
-    wait_copies<1>();
-    block_barrier();
     const int blocks = group.blocks - begin < kTileBlocks ? group.blocks - begin : kTileBlocks;
     for (int block = 0; block < blocks && index < row_groups(args.w); ++block) {
       add_block<kType>(packed_place<kType>(group, begin + block), token_tile(now), block, y);
     }
-    // The next copies overwrite what this pass has read.
-    block_barrier();
   }
   if (index >= row_groups(args.w)) return;
   const int g = thread_id() % kWarpThreads / 4;

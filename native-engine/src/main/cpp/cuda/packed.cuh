@@ -2,6 +2,7 @@
 // row's scales in a block. ops/layout.h says where they lie, ops/packed_block.h what they mean.
 #pragma once
 
+#include "base/annotate.h"
 #include "cuda/device.h"
 #include "ops/layout.h"
 
@@ -50,10 +51,6 @@ SB_DEVICE PackedPlace packed_place(const PackedGroup& group, int block) {
           block - begin};
 }
 
-SB_DEVICE std::uint32_t line_word(const std::uint8_t* line, int row) {
-  return reinterpret_cast<const std::uint32_t*>(line)[row];
-}
-
 // The bytes of IQ4_NL's values from number "first" on.
 constexpr std::uint32_t non_linear_word(int first) {
   std::uint32_t word = 0;
@@ -76,29 +73,41 @@ SB_DEVICE std::uint32_t look_up(std::uint32_t nibbles) {
          (pick_bytes(kTable[2], kTable[3], selector) & upper);
 }
 
-// The integers of columns 4 quad ... 4 quad + 3, each in a byte.
-template <ops::WeightType kType>
-SB_DEVICE std::uint32_t quad_word(const std::uint8_t* integers, int row, int quad) {
+// The integers of columns 4 quad ... 4 quad + 3 of a row, each in a byte. line(i) is the row's word
+// of the block's line i.
+template <ops::WeightType kType, class Line>
+SB_DEVICE std::uint32_t quad_word(const Line& line, int quad) {
   constexpr ops::Format kFormat = ops::format_of(kType);
-  constexpr int kLine = static_cast<int>(ops::kQuadBytes);
+  constexpr int kUpper = kFormat.low_lines();
   std::uint32_t word;
   if constexpr (kFormat.low_bits == 8) {
-    word = line_word(integers + kLine * quad, row);
+    word = line(quad);
   } else if constexpr (kFormat.low_bits == 4) {
-    word = line_word(integers + kLine * (quad % 4), row) >> (quad / 4 * 4) & 0x0f0f0f0fu;
+    word = line(quad % 4) >> (quad / 4 * 4) & 0x0f0f0f0fu;
   } else {
-    word = line_word(integers + kLine * (quad / 4), row) >> (2 * (quad % 4)) & 0x03030303u;
+    word = line(quad / 4) >> (2 * (quad % 4)) & 0x03030303u;
   }
-  const std::uint8_t* upper = integers + kLine * kFormat.low_lines();
   if constexpr (kFormat.upper_bits == 1) {
-    word |= (line_word(upper, row) >> quad & 0x01010101u) << kFormat.low_bits;
+    word |= (line(kUpper) >> quad & 0x01010101u) << kFormat.low_bits;
   } else if constexpr (kFormat.upper_bits == 2) {
-    word |= (line_word(upper + kLine * (quad / 4), row) >> (2 * (quad % 4)) & 0x03030303u)
-            << kFormat.low_bits;
+    word |= (line(kUpper + quad / 4) >> (2 * (quad % 4)) & 0x03030303u) << kFormat.low_bits;
   }
   if constexpr (kFormat.looked_up) word = look_up(word);
   return word;
 }
+
+template <ops::WeightType kType>
+inline constexpr int kLines = static_cast<int>(ops::packed_block_bytes(kType) / ops::kQuadBytes);
+
+// Line i's word of a row, from memory.
+struct LinesAt {
+  const std::uint8_t* integers;
+  int row;
+  SB_HOST_DEVICE std::uint32_t operator()(int i) const {
+    return reinterpret_cast<const std::uint32_t*>(integers +
+                                                  static_cast<int>(ops::kQuadBytes) * i)[row];
+  }
+};
 
 // As in ops::PackedBlock. What a format has none of is constant, and compiles to nothing.
 struct RowScale {
@@ -108,34 +117,48 @@ struct RowScale {
   int half_minimum[2] = {1, 1};
 };
 
-SB_DEVICE float half_at(const std::uint8_t* halves, int row) {
-  return float_of_half(reinterpret_cast<const std::uint16_t*>(halves)[row]);
+// A row's scales as they lie: loading them and making use of them are apart, so that a kernel can
+// have the next block's on their way.
+struct RawScale {
+  std::uint16_t scale = 0;
+  std::uint16_t minimum = 0;
+  std::uint8_t bytes[4] = {};  // 16 apart in the block's part of the header
+};
+
+template <ops::WeightType kType>
+SB_DEVICE RawScale raw_scale(const PackedPlace& place, int row) {
+  constexpr ops::Scaling kScaling = ops::format_of(kType).scaling;
+  constexpr bool kOfBlock =
+      kScaling == ops::Scaling::kBlock || kScaling == ops::Scaling::kBlockMinimum;
+  constexpr int kBytes = kOfBlock ? 0 : kScaling == ops::Scaling::kHalvesMinimum ? 4 : 2;
+  const std::uint8_t* part = place.header + ops::scale_prefix_bytes(kType) +
+                             static_cast<std::size_t>(place.block) * ops::scale_block_bytes(kType);
+  const auto* halves = reinterpret_cast<const std::uint16_t*>(kOfBlock ? part : place.header);
+  RawScale raw;
+  raw.scale = halves[row];
+  if constexpr (ops::format_of(kType).has_minimum()) raw.minimum = halves[16 + row];
+#pragma unroll
+  for (int i = 0; i < kBytes; ++i) raw.bytes[i] = part[16 * i + row];
+  return raw;
 }
 
 template <ops::WeightType kType>
-SB_DEVICE RowScale row_scale(const PackedPlace& place, int row) {
+SB_DEVICE RowScale row_scale(const RawScale& raw) {
   constexpr ops::Scaling kScaling = ops::format_of(kType).scaling;
-  const std::uint8_t* part = place.header + ops::scale_prefix_bytes(kType) +
-                             static_cast<std::size_t>(place.block) * ops::scale_block_bytes(kType);
   RowScale result;
-  if constexpr (kScaling == ops::Scaling::kBlock || kScaling == ops::Scaling::kBlockMinimum) {
-    result.scale = half_at(part, row);
-    if constexpr (kScaling == ops::Scaling::kBlockMinimum) result.minimum = half_at(part + 32, row);
-    return result;
-  }
-  result.scale = half_at(place.header, row);
-  if constexpr (kScaling != ops::Scaling::kHalves) result.minimum = half_at(place.header + 32, row);
+  result.scale = float_of_half(raw.scale);
+  if constexpr (ops::format_of(kType).has_minimum()) result.minimum = float_of_half(raw.minimum);
   if constexpr (kScaling == ops::Scaling::kSuper) {
-    result.scale *= static_cast<float>(part[row]);
-    result.minimum *= static_cast<float>(part[16 + row]);
+    result.scale *= static_cast<float>(raw.bytes[0]);
+    result.minimum *= static_cast<float>(raw.bytes[1]);
   } else if constexpr (kScaling == ops::Scaling::kHalves) {
-    result.half_scale[0] = static_cast<std::int8_t>(part[row]);
-    result.half_scale[1] = static_cast<std::int8_t>(part[16 + row]);
+    result.half_scale[0] = static_cast<std::int8_t>(raw.bytes[0]);
+    result.half_scale[1] = static_cast<std::int8_t>(raw.bytes[1]);
   } else if constexpr (kScaling == ops::Scaling::kHalvesMinimum) {
-    result.half_scale[0] = part[row];
-    result.half_scale[1] = part[16 + row];
-    result.half_minimum[0] = part[32 + row];
-    result.half_minimum[1] = part[48 + row];
+    result.half_scale[0] = raw.bytes[0];
+    result.half_scale[1] = raw.bytes[1];
+    result.half_minimum[0] = raw.bytes[2];
+    result.half_minimum[1] = raw.bytes[3];
   }
   return result;
 }

@@ -17,9 +17,9 @@ SB_DEVICE void unpack_block(const ops::Matrix& w, std::int64_t row, int block, f
   const PackedGroup group = packed_group<kType>(w, row / ops::kRowGroup);
   const PackedPlace place = packed_place<kType>(group, block);
   const int r = static_cast<int>(row % ops::kRowGroup);
-  const RowScale scales = row_scale<kType>(place, r);
+  const RowScale scales = row_scale<kType>(raw_scale<kType>(place, r));
   for (int i = 0; i < 32; ++i) {
-    const std::uint32_t word = quad_word<kType>(place.integers, r, i / 4) >> (8 * (i % 4));
+    const std::uint32_t word = quad_word<kType>(LinesAt{place.integers, r}, i / 4) >> (8 * (i % 4));
     const int half = i / 16;
     const float scale = scales.scale * static_cast<float>(scales.half_scale[half]);
     const float minimum = scales.minimum * static_cast<float>(scales.half_minimum[half]);

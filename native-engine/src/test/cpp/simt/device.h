@@ -37,7 +37,8 @@ SB_DEVICE void block_barrier(int line = __builtin_LINE(), const char* file = __b
 
 SB_DEVICE void warp_barrier(unsigned mask, int line = __builtin_LINE(),
                             const char* file = __builtin_FILE()) {
-  static_cast<void>(simt::meet(mask, {file, line}, "warp barrier", nullptr, [](simt::Lanes) {}));
+  static_cast<void>(
+      simt::meet(mask, {file, line}, simt::kWarpBarrier, nullptr, [](simt::Lanes) {}));
 }
 
 // Each lane of the mask gets the sum, or the maximum.
@@ -261,6 +262,7 @@ SB_DEVICE void load_transposed(std::uint32_t (&out)[4], const std::uint16_t* row
   MatrixLane mine{row, out};
   static_cast<void>(simt::meet(~0u, {file, -line}, "ldmatrix", &mine, [](simt::Lanes lanes) {
     const auto lane = [&](int i) { return static_cast<const MatrixLane*>(lanes[i]); };
+    for (int i = 0; i < simt::kWarp; ++i) simt::check_visible(lane(i)->row, 16);
     for (int i = 0; i < simt::kWarp; ++i) {
       for (int j = 0; j < 4; ++j) {
         const int row_pair = 8 * j + i % 4 * 2;

@@ -183,6 +183,7 @@ struct Fiber {
   State state = State::kReady;
   Site site{};
   std::deque<Copy> copies;
+  std::vector<Copy> landed;  // since the last barrier
   int group = 0;
 };
 
@@ -337,6 +338,7 @@ void Machine::prepare(int thread) {
   fiber.stack_end = top;
   fiber.fake_stack = nullptr;
   fiber.copies.clear();
+  fiber.landed.clear();
   fiber.group = 0;
   make_ready(thread);
 }
@@ -432,6 +434,7 @@ void Machine::release_barrier() {
   const int self = current;
   at_barrier_ = 0;
   for (int i = 0; i < shape.threads; ++i) {
+    fibers[static_cast<std::size_t>(i)].landed.clear();
     if (i == self || fibers[static_cast<std::size_t>(i)].state == State::kAtBarrier) make_ready(i);
   }
   enter(self);
@@ -470,11 +473,14 @@ bool Machine::meet(std::uint32_t mask, Site site, const char* kind, void* mine,
     return true;
   }
   compute(at.lanes);
+  const bool visible = std::strcmp(kind, kWarpBarrier) == 0;
   std::vector<Meeting>& open = meetings_[current / kWarp];
   open.erase(open.begin() + (&at - open.data()));
   const int first = current / kWarp * kWarp;
   for (int i = 0; i < kWarp; ++i) {
-    if ((mask >> i & 1u) != 0) make_ready(first + i);
+    if ((mask >> i & 1u) == 0) continue;
+    make_ready(first + i);
+    if (visible) fibers[static_cast<std::size_t>(first + i)].landed.clear();
   }
   enter(current);
   return true;
@@ -554,7 +560,23 @@ void wait_copies(int but_last, Site site) {
   Fiber& fiber = m.fibers[static_cast<std::size_t>(m.current)];
   while (!fiber.copies.empty() && fiber.copies.front().group < fiber.group - but_last) {
     land(fiber.copies.front());
+    fiber.landed.push_back(fiber.copies.front());
     fiber.copies.pop_front();
+  }
+}
+
+void check_visible(const void* memory, std::size_t bytes) {
+  const Machine& m = machine();
+  const auto* from = static_cast<const std::uint8_t*>(memory);
+  const int first = m.current / kWarp * kWarp;
+  for (int i = first; i < std::min(first + kWarp, m.shape.threads); ++i) {
+    for (const Copy& copy : m.fibers[static_cast<std::size_t>(i)].landed) {
+      const auto* to = static_cast<const std::uint8_t*>(copy.to);
+      if (from < to + copy.size && to < from + bytes) {
+        fail("reads with others what thread " + std::to_string(i) +
+             "'s copy brought, and no barrier was between");
+      }
+    }
   }
 }
 

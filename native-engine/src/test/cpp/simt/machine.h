@@ -64,6 +64,7 @@ void barrier(Site site);
 // computes for all. "kind" is one string for one wrapper. lanes[i] is what lane i brought, and null
 // for a lane that is not in the mask. False when the meeting is left out: then it concerns the lane
 // alone.
+inline constexpr const char* kWarpBarrier = "warp barrier";
 using Lanes = void* const (&)[kWarp];
 [[nodiscard]] bool meet(std::uint32_t mask, Site site, const char* kind, void* mine,
                         void (*compute)(Lanes lanes));
@@ -71,6 +72,9 @@ using Lanes = void* const (&)[kWarp];
 void copy_async(void* to, const void* from, std::size_t bytes, std::size_t size, Site site);
 void commit_copies(Site site);
 void wait_copies(int but_last, Site site);
+// Fails where a copy of another lane has landed that no barrier has made visible since: lanes that
+// only execute an instruction together have not exchanged memory.
+void check_visible(const void* memory, std::size_t bytes);
 
 // True where the environment says to leave the site out.
 [[nodiscard]] bool left_out(Site site);
